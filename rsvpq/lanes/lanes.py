@@ -1,0 +1,287 @@
+"""The ledger and its lanes, as Python calls: one method per Lua script, and no decision of their own.
+
+Every item (a scan of a mailbox, or one message) lives here from offer to outcome; Celery only carries items that may
+run now. Nothing here knows Celery, HTTP or settings. All scripts are safe to replay, because redis-py repeats a command
+by itself when a reply is lost; each script's header says what its replay does.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Literal
+
+from redis import Redis
+
+from rsvpq.limits import Limits, Rate
+from rsvpq.messages import Mailbox
+
+if TYPE_CHECKING:
+    from redis.commands.core import Script
+
+Scope = Literal["all", "mailbox", "server"]
+#: The pools of workers, by name, with the most items each may have in its hands.
+Pools = Mapping[str, int]
+
+#: Released by one call at most: bounds how long Redis is held (about 25 us each).
+MOST_RELEASED_AT_ONCE = 100
+
+
+class Verdict(StrEnum):
+    """What a delivery learns when it asks to start its item; only RUN may go on."""
+
+    RUN = "run"
+    STALE = "stale"
+    RUNNING = "running"
+    FINAL = "final"
+    UNKNOWN = "unknown"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something to do in a mailbox: ``work`` is the task, ``pool`` the workers it is for, ``payload`` is JSON-ready."""
+
+    id: str
+    work: str
+    pool: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """An item that may run now, under ``generation``; it must be published to Celery without delay."""
+
+    id: str
+    generation: int
+    work: str
+    mailbox: str
+    server: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What became of an offer: how many items were new, and what was released in the same breath."""
+
+    new: int
+    released: tuple[Release, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A delivery's answer; the fields after ``verdict`` are filled only for RUN. ``attempt`` counts from 1."""
+
+    verdict: Verdict
+    work: str = ""
+    mailbox: str = ""
+    server: str = ""
+    payload: dict[str, Any] = field(default_factory=dict)
+    journal: dict[str, Any] = field(default_factory=dict)
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """How an item ended: its state now (or ``replay``, ``lost``), and what was released into the freed slots."""
+
+    state: str
+    released: tuple[Release, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """A dead item: what it was, why it ended, and what its journal says was done."""
+
+    id: str
+    work: str
+    mailbox: str
+    reason: str
+    attempts: int
+    payload: dict[str, Any]
+    journal: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready copy."""
+        return asdict(self)
+
+
+class Lanes:
+    """The lanes of one namespace in one Redis.
+
+    :param redis: a client with ``decode_responses=True``.
+    :param namespace: prefix of every key; wrapped in braces, so that all keys share one cluster slot.
+    :param now_us: a clock for tests, in microseconds; in production Redis' own clock decides.
+    """
+
+    def __init__(self, redis: Redis, namespace: str = "rsvpq", *, now_us: Callable[[], int] | None = None) -> None:
+        # redis-py types every answer as bytes | str, whatever decode_responses says.
+        self.redis: Any = redis
+        self.prefix = "{" + namespace + "}"
+        self._now_us = now_us
+        lib = _read("lib")
+        self._scripts: dict[str, Script] = {
+            name: redis.register_script(lib + _read(name))
+            for name in ("offer", "offer_scan", "release", "start", "record", "finish", "sweep", "set")
+        }
+
+    def _call(self, script: str, *args: Any, client: Redis | None = None) -> Any:
+        now = self._now_us() if self._now_us else 0
+        return self._scripts[script](keys=[self.prefix], args=[now, *args], client=client)
+
+    def configure(
+        self,
+        *,
+        servers: Mapping[str, Limits],
+        mailbox: Limits,
+        pools: Pools,
+        release_lease_s: float,
+        run_lease_s: float,
+        attempts: int,
+    ) -> None:
+        """Write the configured limits; idempotent, and what an operator changed at run time stays in force."""
+        with self.redis.pipeline() as pipe:
+            leases = {"release_lease": _us(release_lease_s), "run_lease": _us(run_lease_s)}
+            pipe.hset(f"{self.prefix}:cfg", mapping={**_limit_fields(mailbox), **leases, "attempts": attempts})
+            pipe.hset(f"{self.prefix}:pools", mapping={f"most:{pool}": most for pool, most in pools.items()})
+            for name, limits in servers.items():
+                pipe.hset(f"{self.prefix}:server:{name}", mapping=_limit_fields(limits))
+                pipe.sadd(f"{self.prefix}:servers", name)
+            pipe.execute()
+
+    def offer_scans(self, scans: Iterable[tuple[Mailbox, Item]]) -> dict[str, str]:
+        """Offer each mailbox a scan; says for each ``offered``, ``scanning`` or ``full`` (see offer_scan.lua)."""
+        scans = list(scans)
+        with self.redis.pipeline(transaction=False) as pipe:
+            for mailbox, item in scans:
+                limits = _limit_fields(mailbox.limits) if mailbox.limits else dict.fromkeys(_LIMIT_FIELDS, "")
+                args = (mailbox.name, mailbox.server, item.id, item.work, item.pool, json.dumps(dict(item.payload)))
+                self._call("offer_scan", *args, *(limits[field] for field in _LIMIT_FIELDS), client=pipe)
+            return {mailbox.name: answer for (mailbox, _), answer in zip(scans, pipe.execute(), strict=True)}
+
+    def offer(self, mailbox: Mailbox, items: Sequence[Item], *, release: int = 0) -> Offered:
+        """Append the items that the ledger does not know yet; release up to ``release`` of whatever may run."""
+        args = [part for item in items for part in (item.id, item.work, item.pool, json.dumps(dict(item.payload)))]
+        new, released = self._call("offer", mailbox.name, mailbox.server, release, *args)
+        return Offered(new, _releases(released))
+
+    def release(self, most: int = MOST_RELEASED_AT_ONCE) -> tuple[Release, ...]:
+        """Release what has become due; the caller publishes it."""
+        return _releases(self._call("release", most))
+
+    def start(self, item_id: str, generation: int, owner: str) -> Start:
+        """Ask to run a delivered item; ``owner`` is unique to this delivery."""
+        verdict, *rest = self._call("start", item_id, generation, owner)
+        if verdict != Verdict.RUN:
+            return Start(Verdict(verdict))
+        work, mailbox, server, payload, journal, attempt = rest
+        return Start(Verdict.RUN, work, mailbox, server, json.loads(payload), json.loads(journal), int(attempt))
+
+    def record(
+        self, item_id: str, generation: int, owner: str, journal: Mapping[str, Any], *, intent: bool
+    ) -> Literal["ok", "held", "lost"]:
+        """Journal a step and extend the lease; ``intent`` where the next thing done presses the server."""
+        answer: Literal["ok", "held", "lost"] = self._call(
+            "record", item_id, generation, owner, json.dumps(journal), int(intent)
+        )
+        return answer
+
+    def finish(  # noqa: PLR0913 - one keyword for each argument of the script
+        self,
+        item_id: str,
+        generation: int,
+        owner: str,
+        how: Literal["done", "dead", "later", "throttled", "held"],
+        *,
+        label: str,
+        counts: Mapping[str, int] | None = None,
+        reason: str = "",
+        delay_s: float = 0,
+        remember_s: float = 60,
+        hold: Literal["", "mailbox", "server"] = "",
+        release: int = 0,
+    ) -> Finish:
+        """End a running item; see finish.lua for ``how``.
+
+        ``label`` is what it is counted under, and ``counts`` what else is counted, once however often this is replayed.
+        """
+        more = [part for pair in (counts or {}).items() for part in pair]
+        args = (how, label, reason, _us(delay_s), max(1, round(remember_s)), hold, release, *more)
+        state, released = self._call("finish", item_id, generation, owner, *args)
+        return Finish(state, _releases(released))
+
+    def sweep(self, most: int = 500) -> tuple[int, int]:
+        """Take back items whose lease has ended: how many wait again, how many are dead."""
+        back, dead = self._call("sweep", most)
+        return back, dead
+
+    def counts(self) -> dict[str, int]:
+        """Everything counted so far, by label."""
+        return {label: int(value) for label, value in self.redis.hgetall(f"{self.prefix}:counts").items()}
+
+    def knows(self, mailbox: str) -> bool:
+        """Whether a scan was ever offered to that mailbox."""
+        return bool(self.redis.sismember(f"{self.prefix}:mailboxes", mailbox))
+
+    def dead(self, most: int) -> list[Dead]:
+        """Dead items, the newest first."""
+        fields = ("work", "mailbox", "reason", "attempts", "payload", "journal")
+        found = []
+        for item_id in self.redis.zrange(f"{self.prefix}:dead", 0, most - 1, desc=True):
+            work, mailbox, reason, attempts, payload, journal = self.redis.hmget(
+                f"{self.prefix}:item:{item_id}", fields
+            )
+            if work is not None:
+                steps = json.loads(journal or "{}")
+                found.append(Dead(item_id, work, mailbox, reason, int(attempts or 0), json.loads(payload), steps))
+        return found
+
+    def pause(self, scope: Scope, name: str = "", *, reason: str) -> None:
+        """Release and start nothing more there, and stop running items before their next effect, until resumed."""
+        self._call("set", scope, name, "paused", reason or "paused")
+
+    def resume(self, scope: Scope, name: str = "") -> None:
+        """Undo :meth:`pause` of the same scope."""
+        self._call("set", scope, name, "paused", "")
+
+    def hold(self, scope: Literal["mailbox", "server"], name: str, delay_s: float) -> None:
+        """Release nothing there for so long; never shortens a hold."""
+        self._call("set", scope, name, "hold", _us(delay_s))
+
+    def limit(
+        self,
+        scope: Literal["mailbox", "server"],
+        name: str,
+        *,
+        rate: Rate | None = None,
+        burst: int | None = None,
+        concurrency: int | None = None,
+    ) -> None:
+        """Put limits in force over the configured ones; None takes the configured one again."""
+        fields = {
+            "live_interval": rate.interval_us if rate else "",
+            "live_burst": burst or "",
+            "live_concurrency": concurrency or "",
+        }
+        self._call("set", scope, name, *(part for pair in fields.items() for part in pair))
+
+
+_LIMIT_FIELDS = ("interval", "burst", "concurrency", "weight")
+
+
+def _limit_fields(limits: Limits) -> dict[str, Any]:
+    values = (limits.rate.interval_us, limits.burst, limits.concurrency, limits.weight)
+    return dict(zip(_LIMIT_FIELDS, values, strict=True))
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * 1_000_000)
+
+
+def _read(name: str) -> str:
+    return resources.files(__package__).joinpath(f"{name}.lua").read_text(encoding="utf-8")
+
+
+def _releases(rows: list[list[str]]) -> tuple[Release, ...]:
+    return tuple(Release(row[0], int(row[1]), row[2], row[3], row[4], json.loads(row[5])) for row in rows)

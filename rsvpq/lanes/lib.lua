@@ -1,0 +1,222 @@
+-- What every lane script stands on. It is put in front of each of them, since Redis scripts cannot require one another.
+--
+-- KEYS[1]  the hash tag of the namespace, such as {rsvpq}; every other key is made from it, so all live in one slot
+-- ARGV[1]  microseconds to take for the time, or 0 for Redis' own clock (anything else is for tests)
+--
+-- Times and intervals are microseconds. An item is in exactly one state:
+--   pending -> released -> running -> done | later | dead,   later -> pending,   an expired lease -> pending
+--
+-- A slot (mailbox, server and pool) is taken at release and given back once per generation. The pace is GCRA, charged
+-- when the item is about to press the server; from release until then the item holds a reservation:
+--   a release is allowed while  max(tat - now, 0) + interval * reserved <= (burst - 1) * interval
+-- so however long released items dwell in the broker, and even if all of them then start at once, the pace is kept.
+
+local P = KEYS[1]
+
+local function number(text, default)
+  return tonumber(text or '') or default or 0
+end
+
+local NOW = number(ARGV[1])
+if NOW == 0 then
+  local clock = redis.call('TIME')
+  NOW = clock[1] * 1000000 + clock[2]
+end
+
+local CFG = {}
+do
+  local fields = { 'interval', 'burst', 'concurrency', 'weight', 'release_lease', 'run_lease', 'attempts', 'paused' }
+  local values = redis.call('HMGET', P .. ':cfg', unpack(fields))
+  for i, field in ipairs(fields) do CFG[field] = values[i] or false end
+end
+
+local function item_key(id) return P .. ':item:' .. id end
+local function lane_key(mailbox) return P .. ':lane:' .. mailbox end
+local function gate_key(gate) return P .. ':ready:' .. gate end
+
+-- The limits and the present load of a mailbox or a server ('mailbox', name | 'server', name). A limit that an operator
+-- set at run time (live_*) goes before the configured one, and that before the default.
+local function look_up(scope, name)
+  local v = redis.call('HMGET', P .. ':' .. scope .. ':' .. name, 'n', 'reserved', 'tat', 'hold', 'paused',
+    'live_interval', 'live_burst', 'live_concurrency', 'interval', 'burst', 'concurrency', 'weight', 'server', 'where')
+  return {
+    key = P .. ':' .. scope .. ':' .. name,
+    n = number(v[1]), reserved = number(v[2]), tat = number(v[3]), hold = number(v[4]), paused = v[5],
+    interval = number(v[6] or v[9] or CFG.interval, 1),
+    burst = number(v[7] or v[10] or CFG.burst, 1),
+    concurrency = number(v[8] or v[11] or CFG.concurrency, 1),
+    weight = number(v[12] or CFG.weight, 1),
+    server = v[13], where = v[14] or '',
+  }
+end
+
+-- When the pace and the hold let one more be released; nil where only a charge or a returned slot can make room.
+local function earliest(l)
+  local slack = (l.burst - 1 - l.reserved) * l.interval
+  if slack < 0 then return nil end
+  return math.max(l.hold, l.tat - slack)
+end
+
+local function paused(mailbox, server)
+  return CFG.paused
+    or redis.call('HGET', P .. ':mailbox:' .. mailbox, 'paused')
+    or redis.call('HGET', P .. ':server:' .. server, 'paused')
+end
+
+local function count(label, by)
+  redis.call('HINCRBY', P .. ':counts', label, by or 1)
+end
+
+-- Put the mailbox where its state says it belongs: at its server's gate, waiting for a time, or nowhere until an event.
+-- Called after everything that happens to a mailbox, so that nothing can be forgotten in the wrong place.
+local function place(mailbox)
+  local m = look_up('mailbox', mailbox)
+  if m.where == 'wait' then
+    redis.call('ZREM', P .. ':wait', mailbox)
+  elseif string.sub(m.where, 1, 6) == 'ready:' then
+    redis.call('ZREM', gate_key(string.sub(m.where, 7)), mailbox)
+  end
+  local head = redis.call('LINDEX', lane_key(mailbox), 0)
+  local at = earliest(m)
+  local where = ''
+  if not head then
+    where = ''
+  elseif m.paused then
+    where = 'paused'
+  elseif m.n >= m.concurrency or not at then
+    where = 'busy'
+  elseif at > NOW then
+    where = 'wait'
+    redis.call('ZADD', P .. ':wait', at, mailbox)
+  else
+    -- A gate is one server and one pool of workers. Each keeps its own virtual time, and a mailbox enters at no less
+    -- than that, so that neither idling nor being held by its own pace earns credit.
+    local gate = m.server .. ':' .. redis.call('HGET', item_key(head), 'pool')
+    local own = number(redis.call('HGET', m.key, 'vt:' .. gate))
+    local V = number(redis.call('HGET', P .. ':clock', gate))
+    where = 'ready:' .. gate
+    redis.call('ZADD', gate_key(gate), math.max(own, V), mailbox)
+    redis.call('SADD', P .. ':gates', gate)
+  end
+  if where ~= m.where then redis.call('HSET', m.key, 'where', where) end
+end
+
+-- The item has pressed the server, or is about to: its reservation becomes a charge to both paces. Once per generation.
+local function charge(id, mailbox, server)
+  if redis.call('HGET', item_key(id), 'charged') == '1' then return end
+  redis.call('HSET', item_key(id), 'charged', '1')
+  for _, l in ipairs({ look_up('mailbox', mailbox), look_up('server', server) }) do
+    redis.call('HSET', l.key, 'reserved', l.reserved - 1, 'tat', math.max(l.tat, NOW) + l.interval)
+  end
+end
+
+-- Take the item out of flight: slots back, and the reservation too where it was never charged.
+local function give_back(id, mailbox, server, pool)
+  redis.call('ZREM', P .. ':inflight', id)
+  local unused = redis.call('HGET', item_key(id), 'charged') ~= '1'
+  for _, key in ipairs({ P .. ':mailbox:' .. mailbox, P .. ':server:' .. server }) do
+    redis.call('HINCRBY', key, 'n', -1)
+    if unused then redis.call('HINCRBY', key, 'reserved', -1) end
+  end
+  redis.call('HINCRBY', P .. ':pools', pool, -1)
+  redis.call('HDEL', item_key(id), 'owner', 'charged')
+end
+
+local function to_pending(id, mailbox)
+  redis.call('HSET', item_key(id), 'state', 'pending')
+  redis.call('LPUSH', lane_key(mailbox), id)
+end
+
+local function to_dead(id, reason)
+  redis.call('HSET', item_key(id), 'state', 'dead', 'reason', reason)
+  redis.call('ZADD', P .. ':dead', NOW, id)
+  count('dead')
+end
+
+-- How many more items a server may be given now, by its concurrency, its pace and its hold.
+local function room(l)
+  if l.paused or l.hold > NOW then return 0 end
+  local by_pace = l.burst - l.reserved - math.ceil(math.max(l.tat - NOW, 0) / l.interval)
+  return math.max(0, math.min(l.concurrency - l.n, by_pace))
+end
+
+-- Release the head of the mailbox's lane through the gate it stands at with this score.
+local function release_head(mailbox, gate, score)
+  local m = look_up('mailbox', mailbox)
+  local id = redis.call('LPOP', lane_key(mailbox))
+  local item = item_key(id)
+  local generation = redis.call('HINCRBY', item, 'generation', 1)
+  redis.call('HSET', item, 'state', 'released', 'server', m.server)
+  redis.call('ZADD', P .. ':inflight', NOW + number(CFG.release_lease), id)
+  for _, key in ipairs({ m.key, P .. ':server:' .. m.server }) do
+    redis.call('HINCRBY', key, 'n', 1)
+    redis.call('HINCRBY', key, 'reserved', 1)
+  end
+  local f = redis.call('HMGET', item, 'pool', 'work', 'payload')
+  redis.call('HINCRBY', P .. ':pools', f[1], 1)
+  redis.call('HSET', m.key, 'vt:' .. gate, score + 1 / m.weight)
+  redis.call('HSET', P .. ':clock', gate, score)
+  place(mailbox)
+  return { id, tostring(generation), f[2], mailbox, m.server, f[3] }
+end
+
+local function wake()
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. ':later', '-inf', NOW, 'LIMIT', 0, 100)) do
+    redis.call('ZREM', P .. ':later', id)
+    local mailbox = redis.call('HGET', item_key(id), 'mailbox')
+    to_pending(id, mailbox)
+    place(mailbox)
+  end
+  for _, mailbox in ipairs(redis.call('ZRANGEBYSCORE', P .. ':wait', '-inf', NOW, 'LIMIT', 0, 200)) do
+    place(mailbox)
+  end
+end
+
+-- The gates where both the server and the pool have room: { gate, server, pool }.
+local function open_gates()
+  local servers, pools, gates = {}, {}, {}
+  for _, gate in ipairs(redis.call('SMEMBERS', P .. ':gates')) do
+    local server, pool = string.match(gate, '^(.*):(.-)$')
+    if not servers[server] then
+      local l = look_up('server', server)
+      servers[server] = { room = room(l), n = l.n, most = l.concurrency }
+    end
+    if not pools[pool] then
+      local v = redis.call('HMGET', P .. ':pools', pool, 'most:' .. pool)
+      pools[pool] = { n = number(v[1]), most = number(v[2], 1) }
+      pools[pool].room = pools[pool].most - pools[pool].n
+    end
+    gates[#gates + 1] = { name = gate, server = servers[server], pool = pools[pool] }
+  end
+  return gates
+end
+
+-- Release up to `most` items, each time from the open gate that is used least for its size.
+local function release(most)
+  local released = {}
+  if CFG.paused or most <= 0 then return released end
+  wake()
+  local gates = open_gates()
+  while #released < most do
+    local best, least
+    for _, gate in ipairs(gates) do
+      local used = gate.server.n / gate.server.most + gate.pool.n / gate.pool.most
+      if not gate.empty and gate.server.room > 0 and gate.pool.room > 0 and (not best or used < least) then
+        best, least = gate, used
+      end
+    end
+    if not best then break end
+    local first = redis.call('ZRANGE', gate_key(best.name), 0, 0, 'WITHSCORES')
+    if #first == 0 then
+      best.empty = true
+      redis.call('SREM', P .. ':gates', best.name)
+    else
+      released[#released + 1] = release_head(first[1], best.name, number(first[2]))
+      for _, side in ipairs({ best.server, best.pool }) do
+        side.n = side.n + 1
+        side.room = side.room - 1
+      end
+    end
+  end
+  return released
+end

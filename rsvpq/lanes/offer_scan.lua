@@ -1,0 +1,35 @@
+-- Offer a scan to a mailbox's lane and take over the mailbox's configured server and limits.
+--
+-- KEYS[1]  namespace
+-- ARGV[2]  mailbox      ARGV[3] server
+-- ARGV[4]  item id      ARGV[5] work      ARGV[6] pool      ARGV[7] payload
+-- ARGV[8..11] interval, burst, concurrency, weight of the mailbox; '' for the default
+-- returns  'offered' | 'scanning' (a scan of it is under way) | 'full' (messages of the last scan still wait in the lane)
+-- replay   answers 'scanning' and adds nothing
+
+local mailbox, server, id = ARGV[2], ARGV[3], ARGV[4]
+local key = P .. ':mailbox:' .. mailbox
+redis.call('SADD', P .. ':mailboxes', mailbox)
+redis.call('HSET', key, 'server', server)
+for i, field in ipairs({ 'interval', 'burst', 'concurrency', 'weight' }) do
+  if ARGV[7 + i] == '' then redis.call('HDEL', key, field) else redis.call('HSET', key, field, ARGV[7 + i]) end
+end
+local answer = 'offered'
+if redis.call('HEXISTS', key, 'scan') == 1 then
+  answer = 'scanning'
+elseif redis.call('LLEN', lane_key(mailbox)) > 0 then
+  answer = 'full'
+else
+  -- A scan that died needs no tombstone once there is another: this one finds all that the other would have found.
+  local last = redis.call('HGET', key, 'last_scan')
+  if last then
+    redis.call('ZREM', P .. ':dead', last)
+    redis.call('DEL', item_key(last))
+  end
+  redis.call('HSET', key, 'scan', id, 'last_scan', id)
+  redis.call('HSET', item_key(id), 'state', 'pending', 'mailbox', mailbox, 'work', ARGV[5], 'pool', ARGV[6],
+    'payload', ARGV[7], 'offered', NOW)
+  redis.call('RPUSH', lane_key(mailbox), id)
+end
+place(mailbox)
+return answer

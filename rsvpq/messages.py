@@ -1,0 +1,110 @@
+"""The nouns both sides speak of: mailboxes, meeting messages, what was decided and what came of it."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+from rsvpq.limits import Limits
+
+
+class Kind(StrEnum):
+    """What a message in an Inbox asks of us, by its message class."""
+
+    REQUEST = "request"
+    RESPONSE = "response"
+    CANCELLATION = "cancellation"
+    TASK_REQUEST = "task-request"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """One mailbox to look after.
+
+    ``name`` is the path segment below ``/exchange/`` (an alias or an SMTP address) and unique over all servers,
+    whatever its case. ``limits`` is None where the mailbox has the defaults of the settings.
+    """
+
+    name: str
+    server: str
+    group: str = ""
+    limits: Limits | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingMessage:
+    """A meeting request, response or cancellation found in a mailbox: one row of the Inbox search.
+
+    ``href`` is the path part of the server's href, byte for byte and still %-encoded; it may change or be reused, so
+    the identity is ``rid`` (repl-uid), with the permanent URL as the fallback.
+    """
+
+    kind: Kind
+    message_class: str
+    href: str
+    rid: str
+    uid: str = ""
+    subject: str = ""
+    organizer: str = ""
+    permanent_url: str = ""
+    received: str = ""
+    response_requested: bool = True
+    processed: bool = False
+
+    def identity(self, mailbox: Mailbox) -> str:
+        """The item identity (32 hex digits): the same for every copy of this row, whoever finds it and however often.
+
+        It is the task id of every delivery, so Flower shows one row per message.
+        """
+        own = self.rid or self.permanent_url or self.href
+        digest = hashlib.sha256("\0".join((mailbox.server, mailbox.name.casefold(), own)).encode())
+        return digest.hexdigest()[:32]
+
+    def to_payload(self) -> dict[str, Any]:
+        """A JSON-ready copy; the inverse of :meth:`from_payload`."""
+        return asdict(self)
+
+    @classmethod
+    def from_payload(cls, payload: dict[str, Any]) -> Self:
+        """Rebuild from :meth:`to_payload`'s dict.
+
+        :raises KeyError, TypeError, ValueError: the dict is not such a copy.
+        """
+        return cls(**{**payload, "kind": Kind(payload["kind"])})
+
+
+_RESPONSE_CLASSES = ("ipm.schedule.meeting.resp.pos", "ipm.schedule.meeting.resp.neg", "ipm.schedule.meeting.resp.tent")
+_CLASS_KINDS = (
+    ("ipm.schedule.meeting.request", Kind.REQUEST),
+    *((name, Kind.RESPONSE) for name in _RESPONSE_CLASSES),
+    ("ipm.schedule.meeting.canceled", Kind.CANCELLATION),
+    ("ipm.taskrequest", Kind.TASK_REQUEST),
+)
+#: A report about a message carries its class with one of these endings; it is no request itself.
+_REPORT_ENDINGS = (".ndr", ".dr", ".ipnrn", ".ipnnrn")
+
+
+def kind_of(message_class: str) -> Kind:
+    """The kind a message class stands for: compared without case, subclasses included, delivery reports excluded.
+
+    >>> kind_of("IPM.Schedule.Meeting.Request.Contoso"), kind_of("IPM.Schedule.Meeting.Request.NDR")
+    (<Kind.REQUEST: 'request'>, <Kind.OTHER: 'other'>)
+    """
+    name = message_class.casefold()
+    if name.endswith(_REPORT_ENDINGS):
+        return Kind.OTHER
+    for prefix, kind in _CLASS_KINDS:
+        if name == prefix or name.startswith(prefix + "."):
+            return kind
+    return Kind.OTHER
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an item: ``result`` is one of a few words that are counted, ``note`` a sentence for people."""
+
+    result: str
+    note: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)

@@ -1,0 +1,112 @@
+"""Child processes that are started, watched and ended by their own process id."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+#: How long a part may take to end after SIGTERM before it is killed, in seconds.
+GRACE_S = 10.0
+
+
+class PartFailed(RuntimeError):
+    """A part did not start, or ended by itself; the message quotes the end of its log."""
+
+
+def until(fact: Callable[[], T | None], what: str, *, within_s: float = 30.0, every_s: float = 0.02) -> T:
+    """Wait until ``fact()`` is truthy and return it.
+
+    :raises TimeoutError: it did not become so within ``within_s``.
+    """
+    deadline = time.monotonic() + within_s
+    while True:
+        value = fact()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not so after {within_s:g} s")
+        time.sleep(every_s)
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Part:
+    """One child process in a process group of its own, its output in a log file."""
+
+    def __init__(
+        self, name: str, command: Sequence[str], *, log: Path, env: Mapping[str, str], cwd: Path | None = None
+    ) -> None:
+        self.name = name
+        self.log = log
+        with log.open("ab") as sink:
+            self.process = subprocess.Popen(  # noqa: S603 - our own commands, no shell
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **env},
+                cwd=cwd,
+                start_new_session=True,  # so that Ctrl-C reaches the caller alone, which ends the parts in order
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is its group's too."""
+        return self.process.pid
+
+    def alive(self) -> bool:
+        """Whether the process has not ended yet."""
+        return self.process.poll() is None
+
+    def check(self) -> None:
+        """Complain if the process has ended.
+
+        :raises PartFailed: it has.
+        """
+        if not self.alive():
+            raise PartFailed(f"{self.name} ended with {self.process.returncode}; the end of {self.log}:\n{self.tail()}")
+
+    def tail(self, lines: int = 15) -> str:
+        """The last lines of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def wait_for(self, fact: Callable[[], T | None], what: str, *, within_s: float = 30.0) -> T:
+        """As :func:`until`, but fail at once when the process ends.
+
+        :raises PartFailed: it ended first. :raises TimeoutError: the fact did not come.
+        """
+
+        def alive_and() -> T | None:
+            self.check()
+            return fact()
+
+        try:
+            return until(alive_and, what, within_s=within_s)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; the end of {self.log}:\n{self.tail()}") from None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the whole group, if there is still somebody to hear it."""
+        if self.alive():
+            os.killpg(self.pid, number)
+
+    def end(self, grace_s: float = GRACE_S) -> None:
+        """SIGTERM, and SIGKILL for what is still there after the grace."""
+        self.signal(signal.SIGTERM)
+        try:
+            self.process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            self.signal(signal.SIGKILL)
+            self.process.wait()

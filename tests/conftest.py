@@ -1,0 +1,40 @@
+"""What several kinds of tests share: a queue server of their own, and an environment that cannot leak in."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from testbed.queue_server import QueueServer, queue_server
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(("RSVPQ_", "SIMULATOR_"))]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def shared_queue_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueueServer]:
+    """One queue server for all tests that need only a clean namespace; use ``redis`` for that."""
+    with queue_server(tmp_path_factory.mktemp("queue-server")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis(shared_queue_server: QueueServer) -> Iterator[Redis]:
+    """An empty database of the tests' own server."""
+    client = shared_queue_server.client()
+    client.flushdb()  # ours: this very server was started by these tests
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def log_directory(tmp_path: Path) -> Path:
+    """Where a test's parts write their logs."""
+    path = tmp_path / "logs"
+    path.mkdir()
+    return path
