@@ -1,0 +1,102 @@
+"""What can go wrong with a mail server, told as what to do next.
+
+    ExchangeError
+     +-- Busy            not done; come back after `delay_s`, and leave the whole mailbox or server alone until then
+     |    +-- LoginRefused   not done; the credential was refused: the server is left alone for minutes, not seconds
+     +-- Transient       not done; another attempt may work
+     +-- Unknown         it may have been done: look before doing anything again
+     +-- Gone            the item is not there (any more)
+     +-- Refused         not done, and it never will be
+          +-- Malformed      the answer is not what the protocol says
+
+One function, `error_from`, turns an HTTP answer into one of these. An error page's body is never read: Exchange sends
+ordinary IIS pages, empty ones or its login form.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Literal
+
+#: How long a server is left alone when it gives no Retry-After, in seconds: one IIS application pool restart.
+BUSY_DELAY_S = 30.0
+#: How long a refused credential is left unused, in seconds. Directory accounts commonly lock after 5 to 10 failures
+#: within 15 to 30 minutes, and a server's concurrency may spend several on one wrong password.
+LOGIN_DELAY_S = 600.0
+#: The longest Retry-After that is believed, in seconds.
+LONGEST_RETRY_AFTER_S = 3600.0
+
+_LOGIN_TIMEOUT = 440  # "Login Timeout", Exchange's own status for a missing or ended forms session
+_BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+_LOGIN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED, _LOGIN_TIMEOUT}
+_GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED, HTTPStatus.LOCKED}
+
+
+class ExchangeError(Exception):
+    """Anything a mail server did not do as asked; the text names verb, path and reason, never a credential."""
+
+
+class Busy(ExchangeError):
+    """Not done: the mailbox or the server wants to be left alone for ``delay_s`` seconds."""
+
+    def __init__(self, message: str, delay_s: float = BUSY_DELAY_S, scope: Literal["mailbox", "server"] = "server"):
+        super().__init__(message)
+        self.delay_s = delay_s
+        self.scope: Literal["mailbox", "server"] = scope
+
+
+class LoginRefused(Busy):
+    """Not done: the credential was refused."""
+
+    def __init__(self, message: str):
+        super().__init__(message, LOGIN_DELAY_S)
+
+
+class Transient(ExchangeError):
+    """Not done; another attempt may work."""
+
+
+class Unknown(ExchangeError):
+    """It may have been done: look before doing anything again."""
+
+
+class Gone(ExchangeError):
+    """The item is not there (any more)."""
+
+
+class Refused(ExchangeError):
+    """Not done, and it never will be."""
+
+
+class Malformed(Refused):
+    """The answer is not what the protocol says."""
+
+
+def error_from(  # noqa: PLR0911 - one line per row of the table that this is
+    what: str, status: int, headers: Mapping[str, str], *, effect: bool
+) -> ExchangeError | None:
+    """The error an answer stands for, or None for a success (2xx and 3xx).
+
+    :param what: verb and path, for the message.
+    :param effect: whether the request changes something; then a 5xx leaves open if it did.
+    """
+    message = f"{what} answered {status}"
+    if status < HTTPStatus.BAD_REQUEST:
+        return None
+    if status in _BUSY:
+        return Busy(message, retry_after_s(headers))
+    if status in _LOGIN:
+        return LoginRefused(message)
+    if status in _GONE:
+        return Gone(message)
+    if status in _AGAIN:
+        return Transient(message)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status not in {HTTPStatus.NOT_IMPLEMENTED}:
+        return Unknown(message) if effect else Transient(message)
+    return Refused(message)
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float:
+    """Seconds from a Retry-After header; the default for a missing one, or a date (which needs the server's clock)."""
+    text = headers.get("Retry-After", "").strip()
+    return min(float(text), LONGEST_RETRY_AFTER_S) if text.isdecimal() else BUSY_DELAY_S
