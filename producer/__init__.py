@@ -1,0 +1,1 @@
+"""The side that finds work: scans mailboxes, and releases what may run."""

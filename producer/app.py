@@ -1,0 +1,19 @@
+"""The producer's root: its settings, Celery app, lanes and mail servers; for ``celery -A producer.app worker``."""
+
+from typing import Any
+
+from celery.signals import worker_init
+
+from rsvpq import wiring
+from rsvpq.settings import load_settings
+
+settings = load_settings()
+app = wiring.make_app(settings, "producer", include=["producer.tasks"])
+lanes = wiring.make_lanes(settings)
+carrier = wiring.make_carrier(settings, app, lanes)
+exchange = wiring.Exchange(settings.servers)
+
+
+@worker_init.connect
+def _configure_lanes(**_: Any) -> None:
+    wiring.configure(lanes, settings)

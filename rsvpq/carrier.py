@@ -1,0 +1,131 @@
+"""Between a Celery delivery and the ledger: one item from start to finish.
+
+The life of a delivery:
+
+1. It asks the ledger to start. Stale, duplicated and finished ones end here; nothing has been touched.
+2. The work runs, journalling each step; it returns an outcome or raises.
+3. A success finishes the item. Busy puts it back for later and holds the mailbox or the server for as long; that costs
+   no attempt. Transient and Unknown put it back with a growing delay, until the attempts are used up; Refused ends it.
+4. Whatever the end, the slots it held are refilled in the same breath and published.
+
+A retry is shown as such in Flower but publishes nothing: the lane releases the item again when it is due.
+"""
+
+import logging
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, Never
+from uuid import uuid4
+
+from celery.exceptions import Ignore, Retry
+
+from rsvpq.exchange.errors import Busy, ExchangeError, Refused
+from rsvpq.journal import Journal, LeaseLost, Paused
+from rsvpq.lanes import Lanes, Release, Start, Verdict
+from rsvpq.messages import Outcome
+
+logger = logging.getLogger(__name__)
+
+#: How many items one finish may release: the slot it freed, and a few that others left.
+REFILL = 4
+
+Work = Callable[[Start, Journal], Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """Carries deliveries for one process.
+
+    :param publish: hands released items to Celery.
+    :param first_delay_s, longest_delay_s: bounds of the delay before another attempt.
+    :param remember_s: how long a finished message stays known.
+    """
+
+    lanes: Lanes
+    publish: Callable[[Iterable[Release]], None]
+    first_delay_s: float
+    longest_delay_s: float
+    remember_s: float
+
+    def carry(self, item_id: str, generation: int, work: Work) -> str:
+        """Run one delivery; returns what Flower shows as the result.
+
+        :raises Retry: the item waits in its lane for another attempt. :raises Ignore: another delivery has the item.
+        :raises Exception: the item is dead; this is why.
+        """
+        owner = uuid4().hex
+        start = self.lanes.start(item_id, generation, owner)
+        if start.verdict is Verdict.HELD:
+            raise Retry("paused")
+        if start.verdict in {Verdict.FINAL, Verdict.UNKNOWN}:
+            return f"nothing to do: the item is {start.verdict}"
+        if start.verdict is not Verdict.RUN:
+            raise Ignore(f"another delivery has it: {start.verdict}")
+        return _Run(self, item_id, generation, owner, start).run(work)
+
+    def delay_s(self, attempt: int) -> float:
+        """The delay before the next attempt: doubled each time, bounded, the upper half of it at random."""
+        longest: float = min(self.longest_delay_s, self.first_delay_s * 2 ** (attempt - 1))
+        return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, guards nothing
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One started item."""
+
+    carrier: Carrier
+    item_id: str
+    generation: int
+    owner: str
+    start: Start
+
+    def run(self, work: Work) -> str:
+        try:
+            outcome = work(self.start, Journal(self.start.journal, self._record))
+        except Paused as pause:
+            self._finish("held", label="held", reason=str(pause))
+            raise Retry(str(pause)) from None
+        except LeaseLost as loss:
+            raise Ignore(str(loss)) from None
+        except Busy as error:
+            # Spread, so that what was held together does not come back together.
+            self._later("throttled", error, error.delay_s * random.uniform(1, 1.2), hold=error.scope)  # noqa: S311
+        except Refused as error:
+            self._finish("dead", label="dead:refused", reason=str(error))
+            raise
+        except ExchangeError as error:
+            self._later("later", error, self.carrier.delay_s(self.start.attempt))
+        except Exception as error:
+            logger.exception("event=unexpected item=%s mailbox=%s", self.item_id, self.start.mailbox)
+            self._later("later", error, self.carrier.delay_s(self.start.attempt))
+        self._finish(
+            "done",
+            label=f"done:{outcome.result}",
+            counts=outcome.counts,
+            reason=outcome.note,
+            remember_s=self.carrier.remember_s,
+        )
+        return f"{outcome.result}: {outcome.note}" if outcome.note else outcome.result
+
+    def _record(self, steps: Any, intent: bool) -> Literal["ok", "held", "lost"]:
+        return self.carrier.lanes.record(self.item_id, self.generation, self.owner, steps, intent=intent)
+
+    def _later(
+        self,
+        how: Literal["later", "throttled"],
+        error: Exception,
+        delay_s: float,
+        hold: Literal["", "mailbox", "server"] = "",
+    ) -> Never:
+        reason = f"{type(error).__name__}: {error}"
+        state = self._finish(how, label=how, reason=reason, delay_s=delay_s, hold=hold)
+        if state == "dead":
+            raise error
+        logger.info("event=%s item=%s delay_s=%.1f reason=%s", how, self.item_id, delay_s, reason)
+        raise Retry(reason, when=delay_s) from None  # type: ignore[arg-type]  # the stubs ask for numbers.Real
+
+    def _finish(self, how: Literal["done", "dead", "later", "throttled", "held"], **details: Any) -> str:
+        finish = self.carrier.lanes.finish(self.item_id, self.generation, self.owner, how, release=REFILL, **details)
+        self.carrier.publish(finish.released)
+        return finish.state

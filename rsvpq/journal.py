@@ -1,0 +1,59 @@
+"""The steps of one item: what was intended and what was done, written to the ledger before the next thing happens.
+
+Each step is intent -> effect -> outcome. An intent without its outcome means that a worker died, or an answer was lost,
+in between: whoever comes next looks at the mailbox before doing anything again.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+Record = Callable[[Mapping[str, Any], bool], Literal["ok", "held", "lost"]]
+
+
+class Paused(Exception):
+    """An operator paused this mailbox, its server or everything; nothing was done."""
+
+
+class LeaseLost(Exception):
+    """The item is in other hands by now; nothing more may be done or recorded here."""
+
+
+class Journal:
+    """The journal of a running item.
+
+    :param steps: what earlier attempts wrote.
+    :param record: writes the whole journal under the current generation; told whether the step is an intent.
+    """
+
+    def __init__(self, steps: Mapping[str, Any], record: Record) -> None:
+        self._steps = dict(steps)
+        self._record = record
+
+    def __contains__(self, step: str) -> bool:
+        return step in self._steps
+
+    def __getitem__(self, step: str) -> Any:
+        return self._steps[step]
+
+    def intend(self, step: str, fact: Any = True) -> None:
+        """Write down what is about to be done; only then may it be done.
+
+        :raises Paused, LeaseLost: it may not be done.
+        """
+        self._write(step, fact, intent=True)
+
+    def note(self, step: str, fact: Any = True) -> None:
+        """Write down what was done or learnt, and keep the lease.
+
+        :raises LeaseLost: the item is in other hands.
+        """
+        self._write(step, fact, intent=False)
+
+    def _write(self, step: str, fact: Any, *, intent: bool) -> None:
+        steps = {**self._steps, step: fact}
+        answer = self._record(steps, intent)
+        if answer == "held":
+            raise Paused(f"paused before {step}")
+        if answer == "lost":
+            raise LeaseLost(f"the lease was lost before {step}")
+        self._steps = steps

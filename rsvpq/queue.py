@@ -1,0 +1,132 @@
+"""The contract between those who find work and those who do it: task names, queues, the Celery app, publishing.
+
+Who sends a task needs only this module; nobody imports the code of a task to send it. Task names are few and stable,
+because they are the labels of metrics and the types in Flower.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from celery import Celery
+from kombu import Queue
+from kombu.exceptions import KombuError
+
+from rsvpq.lanes import Item, Release
+from rsvpq.messages import Kind, Mailbox, MeetingMessage
+
+logger = logging.getLogger(__name__)
+
+SCAN = "producer.scan"
+SCAN_MAILBOX = "producer.scan_mailbox"
+ANSWER_REQUEST = "workers.answer_request"
+OPEN_RESPONSE = "workers.open_response"
+
+SCAN_QUEUE = "scan"
+ANSWER_QUEUE = "answer"
+_QUEUES = {
+    SCAN: SCAN_QUEUE,
+    SCAN_MAILBOX: SCAN_QUEUE,
+    ANSWER_REQUEST: ANSWER_QUEUE,
+    OPEN_RESPONSE: ANSWER_QUEUE,
+}
+_TASKS = {Kind.REQUEST: ANSWER_REQUEST, Kind.RESPONSE: OPEN_RESPONSE}
+
+#: Characters of a subject that go into a task: Celery cuts all arguments together at 1,024.
+SUBJECT_LENGTH = 120
+
+
+def make_celery(
+    name: str, redis_url: str, *, namespace: str, password: str = "", include: Iterable[str] = ()
+) -> Celery:
+    """A Celery app on this Redis, with every setting that the lanes rely on; connects to nothing yet."""
+    app = Celery(name, broker=with_password(redis_url, password), include=list(include), set_as_current=False)
+    app.conf.update(
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,  # the default gives up after 100 tries and leaves a worker that is deaf
+        broker_channel_error_retry=True,
+        broker_transport_options={
+            "global_keyprefix": f"{namespace}:",
+            "max_connections": 200,  # the default of 10 loses acknowledgements under load
+            "socket_timeout": 10,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+            "visibility_timeout": 3600,
+        },
+        task_queues=[Queue(queue) for queue in sorted(set(_QUEUES.values()))],
+        task_routes={task: {"queue": queue} for task, queue in _QUEUES.items()},
+        task_default_queue=SCAN_QUEUE,
+        task_create_missing_queues=False,
+        # The ledger's lease is the acknowledgement: a delivery that is lost is released again, one that comes twice
+        # is turned away at start.
+        task_acks_late=False,
+        worker_prefetch_multiplier=1,
+        worker_send_task_events=True,
+        # A worker that lost Redis for a moment must still finish the message it is in the middle of.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_soft_shutdown_timeout=30,
+        worker_disable_rate_limits=True,
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        enable_utc=True,
+    )
+    return app
+
+
+def with_password(redis_url: str, password: str) -> str:
+    """The URL with the password in its place; for connecting only, never for showing."""
+    if not password:
+        return redis_url
+    parts = urlsplit(redis_url)
+    return urlunsplit(parts._replace(netloc=f":{quote(password, safe='')}@{parts.netloc.rpartition('@')[2]}"))
+
+
+def scan_item(mailbox: Mailbox, run: str) -> Item:
+    """A scan of one mailbox; ``run`` makes it distinct from the scans before and after."""
+    digest = hashlib.sha256(mailbox.name.casefold().encode()).hexdigest()
+    return Item(f"scan-{run}-{digest[:16]}", SCAN_MAILBOX, SCAN_QUEUE, {"kind": "scan", "group": mailbox.group})
+
+
+def message_item(mailbox: Mailbox, message: MeetingMessage) -> Item:
+    """The one task of a request or a response.
+
+    :raises KeyError: there is no task for that kind of message.
+    """
+    task = _TASKS[message.kind]
+    return Item(message.identity(mailbox), task, _QUEUES[task], message.to_payload())
+
+
+def publish(app: Celery, releases: Iterable[Release]) -> None:
+    """Hand released items to Celery in one batch.
+
+    A failure is logged and otherwise left: whether the messages arrived is not known, and what did not arrive goes back
+    to its lane when its release lease ends.
+    """
+    releases = tuple(releases)
+    if not releases:
+        return
+    try:
+        with app.producer_pool.acquire(block=True) as producer, producer.batch(max_size=500):  # type: ignore[attr-defined]  # new in kombu 5.7, unknown to the stubs
+            for release in releases:
+                app.send_task(
+                    release.work, kwargs=_arguments(release), task_id=release.id, producer=producer, retry=False
+                )
+    except (KombuError, OSError) as error:
+        logger.warning("event=publish-uncertain items=%d error=%s", len(releases), error)
+
+
+def _arguments(release: Release) -> dict[str, Any]:
+    """What a task is given, so what Flower shows and finds: flat, readable, no secret; the rest is in the ledger."""
+    arguments = {
+        "mailbox": release.mailbox,
+        "server": release.server,
+        "kind": release.payload["kind"],
+        "generation": release.generation,
+    }
+    if "subject" in release.payload:
+        arguments["subject"] = release.payload["subject"][:SUBJECT_LENGTH]
+    return arguments

@@ -1,0 +1,114 @@
+"""What the processes build from the settings: the Celery app, the lanes, the clients of the mail servers.
+
+The only module below the roots that knows the settings; everything it hands out has been given plain values.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from threading import Lock
+
+from cachetools import TTLCache
+from celery import Celery
+from redis import Redis
+
+from rsvpq import queue
+from rsvpq.carrier import Carrier
+from rsvpq.exchange import auth
+from rsvpq.exchange.client import Folders, MailboxClient, Server, Timeouts
+from rsvpq.exchange.errors import Gone, Refused
+from rsvpq.lanes import Lanes
+from rsvpq.settings import Settings
+from rsvpq.settings.model import ServerSettings
+
+#: How long a mailbox's folder URLs are believed, in seconds: they change when a person changes the language.
+FOLDERS_TTL_S = 3600
+#: How many mailboxes' folder URLs one process keeps: about 1 kB each.
+FOLDERS_KEPT = 20_000
+
+
+def make_app(settings: Settings, name: str, include: Iterable[str] = ()) -> Celery:
+    """The Celery app of a root; connects to nothing yet."""
+    return queue.make_celery(
+        name,
+        settings.redis.url,
+        namespace=settings.redis.namespace,
+        password=_redis_password(settings),
+        include=include,
+    )
+
+
+def make_lanes(settings: Settings) -> Lanes:
+    """The lanes of this installation; connects at the first call."""
+    url = queue.with_password(settings.redis.url, _redis_password(settings))
+    # redis-py repeats a command whose reply was lost, which every script of the lanes allows for.
+    client = Redis.from_url(url, decode_responses=True, socket_timeout=10, socket_connect_timeout=5)
+    return Lanes(client, settings.redis.namespace)
+
+
+def configure(lanes: Lanes, settings: Settings) -> None:
+    """Bring the configured limits into force; the roots that release do this when they start."""
+    lanes.configure(
+        servers={name: server.limits for name, server in settings.servers.items()},
+        mailbox=settings.mailbox_limits,
+        pools={
+            queue.SCAN_QUEUE: settings.lanes.scans_released,
+            queue.ANSWER_QUEUE: settings.lanes.answers_released,
+        },
+        release_lease_s=settings.lanes.release_lease.seconds,
+        run_lease_s=settings.lanes.run_lease.seconds,
+        attempts=settings.retry.attempts,
+    )
+
+
+def make_carrier(settings: Settings, app: Celery, lanes: Lanes) -> Carrier:
+    """The carrier of a worker process."""
+    return Carrier(
+        lanes=lanes,
+        publish=partial(queue.publish, app),
+        first_delay_s=settings.retry.first_delay.seconds,
+        longest_delay_s=settings.retry.longest_delay.seconds,
+        remember_s=settings.lanes.remember.seconds,
+    )
+
+
+class Exchange:
+    """The mail servers by name, and where the folders of each mailbox are."""
+
+    def __init__(self, servers: Mapping[str, ServerSettings]) -> None:
+        self._servers = {name: _server(server) for name, server in servers.items()}
+        self._folders: TTLCache[tuple[str, str], Folders] = TTLCache(FOLDERS_KEPT, FOLDERS_TTL_S)
+        self._lock = Lock()
+
+    @contextmanager
+    def mailbox(self, server: str, name: str) -> Iterator[MailboxClient]:
+        """A client of the mailbox; its folders are asked for once an hour, and again after something was not there.
+
+        :raises Refused: no server of that name is configured here. :raises ExchangeError: as the client says.
+        """
+        if server not in self._servers:
+            raise Refused(f"no server {server!r} in the settings of this process; restart it with the current ones")
+        with self._lock:
+            folders = self._folders.get((server, name))
+        box = self._servers[server].open(name, folders)
+        with self._lock:
+            self._folders[server, name] = box.folders
+        try:
+            yield box
+        except Gone:
+            with self._lock:
+                self._folders.pop((server, name), None)
+            raise
+
+
+def _server(settings: ServerSettings) -> Server:
+    return Server(
+        settings.url,
+        auth.basic(settings.username, settings.password.get_secret_value()),
+        timeouts=Timeouts(settings.connect_timeout.seconds, settings.read_timeout.seconds),
+        verify=str(settings.ca_bundle) if settings.ca_bundle else True,
+    )
+
+
+def _redis_password(settings: Settings) -> str:
+    return settings.redis.password.get_secret_value() if settings.redis.password else ""

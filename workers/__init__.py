@@ -1,0 +1,1 @@
+"""The side that does the work: answers requests, opens responses."""

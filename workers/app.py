@@ -1,0 +1,10 @@
+"""The workers' root: their settings, Celery app, lanes and mail servers; for ``celery -A workers.app worker``."""
+
+from rsvpq import wiring
+from rsvpq.settings import load_settings
+
+settings = load_settings()
+app = wiring.make_app(settings, "workers", include=["workers.tasks"])
+lanes = wiring.make_lanes(settings)
+carrier = wiring.make_carrier(settings, app, lanes)
+exchange = wiring.Exchange(settings.servers)

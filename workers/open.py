@@ -1,0 +1,39 @@
+"""Open one meeting response, so that Exchange writes the attendee's status into the organiser's appointment.
+
+Opening twice is harmless, so the journal only serves the pace and the pause. Exchange leaves the response in the Inbox;
+what becomes of it is configured.
+"""
+
+from typing import Literal
+
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.exchange.errors import Gone
+from rsvpq.journal import Journal
+from rsvpq.messages import MeetingMessage, Outcome
+
+After = Literal["keep", "move", "delete"]
+
+
+def open_response(response: MeetingMessage, box: MailboxClient, journal: Journal, after: After) -> Outcome:
+    """Open the response, then keep it (marked as processed), move it to Deleted Items, or delete it.
+
+    :raises ExchangeError: as the client says.
+    """
+    if not box.holds(response):
+        return Outcome("gone", "somebody else dealt with it first")
+    journal.intend("open")
+    box.open(response)
+    try:
+        _clean_up(response, box, after)
+    except Gone:
+        return Outcome("opened", "somebody else cleaned it away")
+    return Outcome("opened", {"keep": "", "move": "moved to Deleted Items", "delete": "deleted"}[after])
+
+
+def _clean_up(response: MeetingMessage, box: MailboxClient, after: After) -> None:
+    if after == "move":
+        box.move_to_deleted_items(response)
+    elif after == "delete":
+        box.delete(response)
+    else:
+        box.mark_processed(response)
