@@ -1,0 +1,40 @@
+"""The command ``rsvpq``: talks to the queue by task name and to the lanes; imports neither producer nor workers.
+
+Exit codes: 0 done, 1 it went wrong, 2 wrong usage or settings. Data goes to stdout, complaints to stderr.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import click
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from rsvpq import __version__
+from rsvpq.cli.config import config
+from rsvpq.cli.dead import dead
+from rsvpq.cli.lanes import limit, pause, resume, status
+from rsvpq.cli.scan import scan
+from rsvpq.settings import ConfigError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="rsvpq")
+def commands() -> None:
+    """Answer meeting requests in Exchange 2000/2003 mailboxes, from a Celery queue."""
+
+
+for command in (config, scan, status, pause, resume, limit, dead):
+    commands.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; what an operator can mend is one clear message and no traceback."""
+    try:
+        commands(args=arguments)
+    except ConfigError as error:
+        click.echo(error, err=True)
+        sys.exit(2)
+    except (RedisError, OperationalError) as error:
+        click.echo(f"rsvpq: Redis cannot be asked: {error}", err=True)
+        sys.exit(1)
