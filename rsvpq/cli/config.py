@@ -1,0 +1,145 @@
+"""``rsvpq config``: look at the configuration before a process does.
+
+Prints no secret, and asks nothing of Redis or of any Exchange server; it only reads files.
+"""
+
+import os
+import stat
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from rsvpq.limits import Limits
+from rsvpq.mailboxes import read_mailboxes
+from rsvpq.messages import Mailbox
+from rsvpq.settings import (
+    ConfigError,
+    KeyPath,
+    LoadedSettings,
+    Problem,
+    RedisSettings,
+    Schedule,
+    ServerSettings,
+    Settings,
+    did_you_mean,
+    in_file_order,
+    load_with_origins,
+)
+
+
+@click.group()
+def config() -> None:
+    """Look at the configuration."""
+
+
+@config.command()
+@click.option("--config", "file", metavar="PATH", type=click.Path(path_type=Path), help="Default: rsvpq.toml.")
+def check(file: Path | None) -> None:
+    """Check the settings and the list of mailboxes, and summarise them.
+
+    Exits with 2 if anything is wrong. A warning is about something that is legal, but that you may not have meant.
+    """
+    try:
+        lines = report(file, os.environ)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+    click.echo("\n".join(lines))
+
+
+def report(file: Path | None, environ: Mapping[str, str]) -> list[str]:
+    """What ``config check`` prints.
+
+    :raises ConfigError: with everything that is wrong.
+    """
+    loaded = load_with_origins(file, environ)
+    mailboxes = read_mailboxes(loaded.settings.mailboxes, loaded.settings)
+    _refuse_schedules_of_nobody(loaded, mailboxes)
+    warnings = in_file_order(_warnings(loaded, mailboxes))
+    return [*_summary(loaded.settings, mailboxes), *(f"warning: {warning}" for warning in warnings)]
+
+
+def _refuse_schedules_of_nobody(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> None:
+    groups = {mailbox.group for mailbox in mailboxes}
+    problems = [
+        loaded.origins.problem(
+            ("schedule", index, "group"),
+            f"no mailbox is in the group {schedule.group!r}; {did_you_mean(schedule.group, groups - {''})}",
+        )
+        for index, schedule in enumerate(loaded.settings.schedule)
+        if schedule.group is not None and schedule.group not in groups
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _summary(settings: Settings, mailboxes: Sequence[Mailbox]) -> Iterator[str]:
+    on_server = Counter(mailbox.server for mailbox in mailboxes)
+    in_group = Counter(mailbox.group for mailbox in mailboxes)
+    yield f"mode       {settings.mode}"
+    yield f"redis      {settings.redis.url}, namespace {settings.redis.namespace}"
+    for name, server in settings.servers.items():
+        yield f"server     {name}: {server.url} as {server.username}; {_pace(server.limits)}; {_count(on_server[name])}"
+    yield f"mailboxes  {settings.mailboxes}: {_count(len(mailboxes))}; each {_pace(settings.mailbox_limits)}"
+    for name, count in sorted(in_group.items()):
+        yield f"group      {name or '(none)'}: {_count(count)}"
+    for schedule in settings.schedule:
+        yield f"schedule   every {schedule.every}: {_scope(schedule)}"
+
+
+def _pace(limits: Limits) -> str:
+    return f"{limits.rate}, burst {limits.burst}, concurrency {limits.concurrency}"
+
+
+def _count(mailboxes: int) -> str:
+    return f"{mailboxes} mailbox" if mailboxes == 1 else f"{mailboxes} mailboxes"
+
+
+def _scope(schedule: Schedule) -> str:
+    return "all mailboxes" if schedule.group is None else f"group {schedule.group}"
+
+
+def _warnings(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> Iterator[Problem]:
+    settings, problem = loaded.settings, loaded.origins.problem
+    if settings.mode == "observe":
+        yield problem(("mode",), "observe: nothing will be answered; write respond when you are ready")
+    if not settings.schedule:
+        yield problem(("schedule",), "none: scans by trigger only; add [[schedule]] for regular ones")
+    if not mailboxes:
+        yield Problem(str(settings.mailboxes), 0, "mailbox", "none is listed; write one in each row")
+    yield from _paces_that_cannot_be_reached(settings, mailboxes)
+    yield from _open_secrets(loaded)
+
+
+def _paces_that_cannot_be_reached(settings: Settings, mailboxes: Sequence[Mailbox]) -> Iterator[Problem]:
+    """At most one for each server: what is wrong is mostly wrong in a whole column."""
+    for name, server in settings.servers.items():
+        paces = {
+            mailbox.name: (mailbox.limits or settings.mailbox_limits).rate
+            for mailbox in mailboxes
+            if mailbox.server == name
+        }
+        faster = [mailbox for mailbox, rate in paces.items() if rate.per_second > server.rate.per_second]
+        if faster:
+            others = f" and {len(faster) - 1} more" if len(faster) > 1 else ""
+            text = (
+                f"{faster[0]}{others} may take {paces[faster[0]]}, above the {server.rate} of servers.{name}, "
+                "which holds for all its mailboxes together; lower the one or raise the other"
+            )
+            yield Problem(str(settings.mailboxes), 0, "pace", text)
+
+
+def _open_secrets(loaded: LoadedSettings) -> Iterator[Problem]:
+    tables: dict[KeyPath, RedisSettings | ServerSettings] = {("redis",): loaded.settings.redis}
+    tables |= {("servers", name): server for name, server in loaded.settings.servers.items()}
+    for table, given in tables.items():
+        key, file = (*table, "password_file"), given.password_file
+        if file is None:
+            key, file = (*table, "password"), loaded.origins.file
+            if given.password is None or key in loaded.origins.variables:
+                continue
+        if file.stat().st_mode & stat.S_IROTH:
+            yield loaded.origins.problem(key, f"{file} can be read by everybody; chmod o-r it")

@@ -1,0 +1,40 @@
+"""The configuration of an installation: ``rsvpq.toml``, then ``RSVPQ_*`` variables, then the files that hold secrets.
+
+Only roots (processes) call :func:`load_settings`; below them plain values are passed on. Nothing is read at import.
+"""
+
+from rsvpq.settings.durations import Duration
+from rsvpq.settings.loading import LoadedSettings, Origins, load_settings, load_with_origins
+from rsvpq.settings.model import (
+    LaneSettings,
+    MailboxLimits,
+    RedisSettings,
+    ResponseSettings,
+    RetrySettings,
+    Schedule,
+    ServerSettings,
+    Settings,
+)
+from rsvpq.settings.problems import ConfigError, Problem, did_you_mean, in_file_order
+from rsvpq.settings.toml_lines import KeyPath
+
+__all__ = [
+    "ConfigError",
+    "Duration",
+    "KeyPath",
+    "LaneSettings",
+    "LoadedSettings",
+    "MailboxLimits",
+    "Origins",
+    "Problem",
+    "RedisSettings",
+    "ResponseSettings",
+    "RetrySettings",
+    "Schedule",
+    "ServerSettings",
+    "Settings",
+    "did_you_mean",
+    "in_file_order",
+    "load_settings",
+    "load_with_origins",
+]

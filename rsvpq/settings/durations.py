@@ -1,0 +1,32 @@
+"""A length of time as an operator writes it; the unit is part of the text, so that nobody has to guess it."""
+
+import re
+from dataclasses import dataclass
+
+_DURATION = re.compile(r"\s*(?P<count>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h|d)\s*", re.ASCII)
+_UNIT_S = {"d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Duration:
+    """So many seconds; written ``500ms``, ``90s``, ``15m``, ``12h`` or ``7d``."""
+
+    seconds: float
+
+    @classmethod
+    def parse(cls, text: str) -> "Duration":
+        """Read ``500ms``, ``90s``, ``15m``, ``12h`` or ``7d``.
+
+        :raises ValueError: the text is not of that form, or the duration is zero.
+        """
+        match = _DURATION.fullmatch(text)
+        if match is None or float(match["count"]) == 0:
+            raise ValueError(f"{text!r} is not a duration; write a number above zero in ms, s, m, h or d, such as 90s")
+        return cls(float(match["count"]) * _UNIT_S[match["unit"]])
+
+    def __str__(self) -> str:
+        for unit, seconds in _UNIT_S.items():
+            count = round(self.seconds / seconds, 6)
+            if count >= 1 and count.is_integer():
+                return f"{count:.0f}{unit}"
+        return f"{self.seconds:g}s"

@@ -1,0 +1,157 @@
+"""The kinds of values that settings are made of: each reads what the operator wrote or says how it should be written.
+
+Every complaint is a ``ValueError`` of the form "what is wrong; remedy". Knows neither files of settings nor variables.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    AnyUrl,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+)
+from pydantic_core import PydanticCustomError, PydanticKnownError
+
+from rsvpq.limits import Rate
+from rsvpq.settings.durations import Duration
+
+#: Where the mailboxes are on an Exchange server, unless somebody moved them.
+EXCHANGE_PATH = "/exchange/"
+
+_URL = TypeAdapter(AnyUrl)
+_URL_FORM = "write it as https://mail.example.com"
+_REDIS_URL_FORM = "write it as redis://HOST:6379/0, rediss://HOST:6379/0 or unix:///PATH?db=0"
+
+
+def blame(text: str, *at: str) -> PydanticCustomError:
+    """A complaint about ``at``, which stands beside the field whose validator raises this."""
+    return PydanticCustomError("misplaced", "{text}", {"text": text, "at": at})
+
+
+def read_secret(value: SecretStr | None, file: Path | None) -> SecretStr | None:
+    """The secret that was given either as such or as the file that holds it; None if neither was.
+
+    :raises ValueError: both were given, or there is no secret in what was given.
+    """
+    if file is None:
+        if value is not None and not value.get_secret_value().strip():
+            raise ValueError("is empty; write the secret, or use password_file instead")
+        return value
+    if value is not None:
+        raise blame("is given as well as password; keep one of the two", "password_file")
+    try:
+        text = file.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise blame(f"{file} is not UTF-8 text; save it as UTF-8", "password_file") from None
+    except OSError as error:
+        reason = f"cannot read {file} ({error.strerror}); create it or correct the path"
+        raise blame(reason, "password_file") from None
+    if not text.strip():
+        raise blame(f"{file} is empty; write the secret into it", "password_file")
+    return SecretStr(text.removesuffix("\n"))
+
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):  # Python takes true for 1, and so would pydantic
+        raise PydanticKnownError("int_type")
+    return value
+
+
+def _rate(value: object) -> Rate:
+    return value if isinstance(value, Rate) else Rate.parse(str(value))
+
+
+def _duration(value: object) -> Duration:
+    return value if isinstance(value, Duration) else Duration.parse(str(value))
+
+
+def _plain_text(value: str) -> str:
+    if not value.strip():
+        raise ValueError("is empty; write a value, or leave it out")
+    if not value.isprintable():  # "EXAMPLE\test" in double quotes holds a tabulator
+        raise ValueError(r"holds a control character; write it in single quotes, as in 'EXAMPLE\test'")
+    return value
+
+
+def _server_name(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", value):
+        raise ValueError("is not a server name; use small letters, digits and hyphens, such as hq1")
+    return value
+
+
+def _namespace(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9-]+", value):
+        raise ValueError(f"{value!r} is not a namespace; use small letters, digits and hyphens, such as rsvpq")
+    return value
+
+
+def _in_folder(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, str):
+        return value
+    folder: Path = (info.context or {}).get("folder", Path())
+    # Absolute, so that a process that changes its working directory later still finds the file.
+    return folder.absolute() / _plain_text(value)
+
+
+def _existing_file(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}; create it or correct the path")
+    return path
+
+
+def _parse_url(text: str, form: str) -> AnyUrl:
+    try:
+        return _URL.validate_python(text)
+    except ValidationError:
+        raise ValueError(f"is not a URL; {form}") from None
+
+
+def _server_url(text: str) -> str:
+    url = _parse_url(text, _URL_FORM)
+    if url.scheme not in ("http", "https"):
+        raise ValueError(f"has the scheme {url.scheme}; {_URL_FORM}")
+    if url.username is not None or url.password is not None:
+        raise ValueError("names a user or a password; use username and password_file for them")
+    if url.query is not None or url.fragment is not None:
+        raise ValueError("goes on after the path; leave out everything from ? or # on")
+    origin = str(url).removesuffix(url.path or "")
+    return f"{origin}{EXCHANGE_PATH if url.path in (None, '/') else url.path.rstrip('/') + '/'}"
+
+
+def _redis_url(text: str) -> str:
+    url = _parse_url(text, _REDIS_URL_FORM)
+    if url.scheme not in ("redis", "rediss", "unix"):
+        raise ValueError(f"has the scheme {url.scheme}; {_REDIS_URL_FORM}")
+    if url.password is not None or "password" in dict(url.query_params()):
+        raise ValueError("holds a password, and URLs get printed; use redis.password_file for it")
+    path = url.path or ""
+    if url.scheme == "unix":
+        complete = len(path) > 1
+    else:
+        # The client would take a database it cannot read for database 0, without a word.
+        complete = url.host is not None and re.fullmatch(r"(/\d*)?", path) is not None
+    if not complete:
+        raise ValueError(f"lacks a host, a path or a database number; {_REDIS_URL_FORM}")
+    return text
+
+
+Count = Annotated[int, Field(ge=1), BeforeValidator(_no_bool)]
+RateField = Annotated[Rate, PlainValidator(_rate), PlainSerializer(str)]
+DurationField = Annotated[Duration, PlainValidator(_duration), PlainSerializer(str)]
+Text = Annotated[str, AfterValidator(_plain_text)]
+ServerName = Annotated[str, AfterValidator(_server_name)]
+Namespace = Annotated[str, AfterValidator(_namespace)]
+#: A relative path is relative to the folder of ``rsvpq.toml`` (``context={"folder": ...}``), wherever it was given.
+PathField = Annotated[Path, BeforeValidator(_in_folder)]
+ExistingFile = Annotated[PathField, AfterValidator(_existing_file)]
+ServerUrl = Annotated[str, AfterValidator(_server_url)]
+RedisUrl = Annotated[str, AfterValidator(_redis_url)]

@@ -1,0 +1,36 @@
+"""The names of all keys, read off the models: so that a misspelt one can be refused with the one that was meant."""
+
+from collections.abc import Iterable, Iterator
+
+from pydantic import BaseModel
+
+from rsvpq.settings.model import Schedule, ServerSettings, Settings
+from rsvpq.settings.toml_lines import KeyPath
+
+#: The model of each table; the star stands for the name of a server, or the index of a schedule.
+_TABLES: dict[KeyPath, type[BaseModel]] = {
+    (): Settings,
+    ("servers", "*"): ServerSettings,
+    ("schedule", "*"): Schedule,
+    **{
+        (name,): field.annotation
+        for name, field in Settings.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    },
+}
+_NOT_ONE_TEXT = {*_TABLES, ("servers",), ("schedule",)}
+
+
+def keys_of(table: KeyPath) -> tuple[str, ...]:
+    """The keys that the table at ``table`` may have; none where the path leads to no table."""
+    model = _TABLES.get((*table[:1], *("*" for _ in table[1:])))
+    return tuple(model.model_fields) if model else ()
+
+
+def settable_keys(servers: Iterable[str]) -> Iterator[KeyPath]:
+    """Every key whose value is one text, for these servers: what an environment variable can set."""
+    plain_tables = (table for table in _TABLES if "*" not in table)
+    for table in (*plain_tables, *(("servers", name) for name in servers)):
+        for name in keys_of(table):
+            if (*table, name) not in _NOT_ONE_TEXT:
+                yield (*table, name)

@@ -1,0 +1,131 @@
+"""One file and one environment become one ``Settings``; every problem is reported at once, with its place.
+
+The only file here that opens the configuration. Nothing is read at import.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from rsvpq.settings.environment import CONFIG_VARIABLE, Variables, read_variables, variable_name
+from rsvpq.settings.model import Settings
+from rsvpq.settings.problems import ENVIRONMENT, ConfigError, Problem, in_file_order
+from rsvpq.settings.remedies import place_of, remedy_for
+from rsvpq.settings.text_files import read_text
+from rsvpq.settings.toml_lines import KeyPath, key_lines, line_of
+
+_DEFAULT_FILE = Path("rsvpq.toml")
+_TOML_POSITION = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
+
+
+@dataclass(frozen=True)
+class Origins:
+    """Where each key was written; made to say where a problem is."""
+
+    file: Path
+    lines: Mapping[KeyPath, int]
+    variables: Mapping[KeyPath, str]
+
+    def problem(self, key: KeyPath, text: str) -> Problem:
+        """A problem with the value of ``key``, or with its absence."""
+        if key in self.variables:
+            return Problem(ENVIRONMENT, 0, self.variables[key], text)
+        if self._is_in_table_of_environment(key):
+            return Problem(ENVIRONMENT, 0, variable_name(key), text)
+        return Problem(str(self.file), line_of(key, self.lines), _dotted(key), text)
+
+    def _is_in_table_of_environment(self, key: KeyPath) -> bool:
+        table = key[:-1]
+        return table not in self.lines and any(table and other[:-1] == table for other in self.variables)
+
+
+@dataclass(frozen=True)
+class LoadedSettings:
+    """The settings, and where each of them was written."""
+
+    settings: Settings
+    origins: Origins
+
+
+def load_settings(config: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the configuration: defaults, then the file, then the environment.
+
+    The file is ``config``, else the one that RSVPQ_CONFIG names, else ``rsvpq.toml`` in the working directory.
+
+    :raises ConfigError: with everything that is wrong, and its place.
+    """
+    return load_with_origins(config, environ).settings
+
+
+def load_with_origins(config: Path | None, environ: Mapping[str, str]) -> LoadedSettings:
+    """The same as :func:`load_settings`, for those who have more to say about the values."""
+    file = _choose_file(config, environ)
+    text = read_text(file, f"correct the path, or name the file with --config or {CONFIG_VARIABLE}")
+    values = _parse(file, text)
+    servers = values.get("servers")
+    variables = read_variables(environ, servers if isinstance(servers, dict) else ())
+    for key, value in variables.texts.items():
+        _put(values, key, value)
+    origins = Origins(file, key_lines(text), variables.names)
+    return LoadedSettings(_validate(values, origins, variables), origins)
+
+
+def _validate(values: dict[str, Any], origins: Origins, variables: Variables) -> Settings:
+    problems = list(variables.problems)
+    try:
+        settings = Settings.model_validate(values, context={"folder": origins.file.parent})
+    except ValidationError as error:
+        problems += [origins.problem(place_of(one), remedy_for(one)) for one in error.errors(include_url=False)]
+    if problems:
+        # Not raised where pydantic's error is handled: that would be kept as the context, secrets and all.
+        raise ConfigError(in_file_order(problems))
+    return settings
+
+
+def _choose_file(config: Path | None, environ: Mapping[str, str]) -> Path:
+    if config is not None:
+        return config
+    named = environ.get(CONFIG_VARIABLE)
+    if named is None:
+        return _DEFAULT_FILE
+    if not Path(named).is_file():
+        text = f"there is no file {named!r}; correct the path, or unset the variable"
+        raise ConfigError([Problem(ENVIRONMENT, 0, CONFIG_VARIABLE, text)])
+    return Path(named)
+
+
+def _parse(file: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        complaint = str(error)
+    position = _TOML_POSITION.search(complaint)
+    line, column = (position["line"], position["column"]) if position else (None, None)
+    what = _TOML_POSITION.sub("", complaint)
+    remedy = (
+        r"write text with a backslash in single quotes, as in 'EXAMPLE\name'"
+        if "'\\'" in what
+        else "texts stand in quotes, and each key = value on its own line"
+    )
+    where = f"column {column}" if column else "end of file"
+    problem = Problem(str(file), int(line or text.count("\n") + 1), where, f"not valid TOML: {what}; {remedy}")
+    raise ConfigError([problem])
+
+
+def _put(values: dict[str, Any], key: KeyPath, value: str) -> None:
+    table: Any = values
+    for part in key[:-1]:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            return  # the file has no table here; the models say so
+    table[key[-1]] = value
+
+
+def _dotted(key: KeyPath) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).removeprefix(".")

@@ -1,0 +1,197 @@
+"""The settings: every key, its type, its default and the rules it must obey.
+
+Knows nothing of where the values come from. ``docs/settings.md`` explains the keys to operators.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    WrapSerializer,
+    field_validator,
+)
+
+from rsvpq.limits import Limits, Rate
+from rsvpq.settings.durations import Duration
+from rsvpq.settings.fields import (
+    Count,
+    DurationField,
+    ExistingFile,
+    Namespace,
+    PathField,
+    RateField,
+    RedisUrl,
+    ServerName,
+    ServerUrl,
+    Text,
+    blame,
+    read_secret,
+)
+
+
+class _Table(BaseModel):
+    # Defaults obey the rules too: what a default may be can depend on another key.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+
+
+class RedisSettings(_Table):
+    """The Redis (or Valkey) server that holds the lanes and the ledger, and carries Celery's messages."""
+
+    url: RedisUrl = "redis://127.0.0.1:6379/0"
+    # Before `password`, whose validator looks at it.
+    password_file: PathField | None = None
+    password: SecretStr | None = None
+    namespace: Namespace = "rsvpq"
+
+    @field_validator("password")
+    @classmethod
+    def _read_password(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        return read_secret(value, info.data.get("password_file"))
+
+
+class ServerSettings(_Table):
+    """One Exchange server: where it is, who we are there, and how hard it may be pressed."""
+
+    # Before `url`, whose validator looks at it.
+    allow_http: bool = False
+    url: ServerUrl
+    username: Text
+    # Before `password`, whose validator looks at it.
+    password_file: PathField | None = None
+    # Always there once validated: the default stands for none, and is refused.
+    password: SecretStr = SecretStr("")
+    ca_bundle: ExistingFile | None = None
+    rate: RateField = Rate(10)
+    burst: Count = 20
+    concurrency: Count = 4
+    connect_timeout: DurationField = Duration(10)
+    read_timeout: DurationField = Duration(60)
+
+    @property
+    def limits(self) -> Limits:
+        """What this server is promised."""
+        return Limits(self.rate, self.burst, self.concurrency)
+
+    @property
+    def longest_wait(self) -> Duration:
+        """How long one HTTP request may keep a worker waiting."""
+        return Duration(self.connect_timeout.seconds + self.read_timeout.seconds)
+
+    @field_validator("url")
+    @classmethod
+    def _refuse_http(cls, url: str, info: ValidationInfo) -> str:
+        if url.startswith("http:") and info.data.get("allow_http") is False:
+            raise ValueError("sends the password unencrypted; use https, or set allow_http = true")
+        return url
+
+    @field_validator("password")
+    @classmethod
+    def _read_password(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        if "password_file" not in info.data:
+            return value  # what was given for it is wrong, and reported as such
+        secret = read_secret(value or None, info.data["password_file"])
+        if secret is None:
+            raise ValueError('is missing or empty; add password_file = "PATH" of a file that holds it')
+        return secret
+
+
+class MailboxLimits(_Table):
+    """How hard each mailbox may be pressed, unless its row says otherwise."""
+
+    rate: RateField = Rate(2)
+    burst: Count = 5
+    concurrency: Count = 1
+
+
+class LaneSettings(_Table):
+    """How much work is in the hands of Celery at once, and when it is taken back."""
+
+    scans_released: Count = 16
+    answers_released: Count = 64
+    release_lease: DurationField = Duration(60)
+    run_lease: DurationField = Duration(180)
+    remember: DurationField = Duration(7 * 86_400)
+
+
+class RetrySettings(_Table):
+    """How often, and how patiently, an item is tried again before it is dead."""
+
+    attempts: Count = 8
+    first_delay: DurationField = Duration(5)
+    longest_delay: DurationField = Duration(15 * 60)
+
+    @field_validator("longest_delay")
+    @classmethod
+    def _not_below_the_first(cls, delay: Duration, info: ValidationInfo) -> Duration:
+        first = info.data.get("first_delay")
+        if first is not None and delay < first:
+            raise ValueError(f"{delay} is shorter than first_delay ({first}); write {first} or more")
+        return delay
+
+
+class ResponseSettings(_Table):
+    """What becomes of an attendee's response once the calendar has absorbed it."""
+
+    after: Literal["keep", "move", "delete"] = "move"
+
+
+class Schedule(_Table):
+    """One regular scan, of every mailbox or of one group."""
+
+    every: DurationField
+    group: Text | None = None
+
+
+def _to_dict(servers: Mapping[str, ServerSettings], handler: SerializerFunctionWrapHandler) -> object:
+    return handler(dict(servers))
+
+
+Servers = Annotated[
+    Mapping[ServerName, ServerSettings],
+    Field(min_length=1),
+    AfterValidator(MappingProxyType),
+    WrapSerializer(_to_dict),
+]
+
+
+class Settings(_Table):
+    """All settings of an installation; frozen, and valid as a whole."""
+
+    mode: Literal["observe", "respond"] = "observe"
+    mailboxes: ExistingFile
+    redis: RedisSettings = RedisSettings()
+    servers: Servers
+    limits: MailboxLimits = MailboxLimits()
+    # After `servers`, whose timeouts the leases depend on.
+    lanes: LaneSettings = LaneSettings()
+    retry: RetrySettings = RetrySettings()
+    responses: ResponseSettings = ResponseSettings()
+    schedule: tuple[Schedule, ...] = ()
+
+    @property
+    def mailbox_limits(self) -> Limits:
+        """What a mailbox is promised that has no limits of its own."""
+        return Limits(self.limits.rate, self.limits.burst, self.limits.concurrency)
+
+    @field_validator("lanes")
+    @classmethod
+    def _outlive_a_slow_server(cls, lanes: LaneSettings, info: ValidationInfo) -> LaneSettings:
+        servers: Mapping[str, ServerSettings] = info.data.get("servers", {})
+        for name, server in servers.items():
+            needed = Duration(2 * server.longest_wait.seconds)
+            if lanes.run_lease <= needed:
+                raise blame(
+                    f"{lanes.run_lease} is too short for servers.{name}, where one request may take "
+                    f"{server.longest_wait} (connect_timeout + read_timeout); write more than {needed}, twice that",
+                    "lanes",
+                    "run_lease",
+                )
+        return lanes

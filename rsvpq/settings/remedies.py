@@ -1,0 +1,68 @@
+"""What pydantic found wrong, in the words of the operator: what is wrong, and the remedy.
+
+Shows a value only where it is one of a few words, so no secret can get into a message from here.
+"""
+
+import re
+
+from pydantic_core import ErrorDetails
+
+from rsvpq.settings.keys import keys_of
+from rsvpq.settings.problems import did_you_mean
+from rsvpq.settings.toml_lines import KeyPath
+
+#: What a missing key would look like.
+_EXAMPLES = {
+    "mailboxes": 'mailboxes = "mailboxes.csv"',
+    "servers": "a table such as [servers.hq1], with url, username and password_file",
+    "url": 'url = "https://mail.example.com"',
+    "username": r"username = 'EXAMPLE\svc-rsvpq'",
+    "every": 'every = "15m"',
+}
+
+_BY_TYPE = {
+    **dict.fromkeys(("string_type", "path_type"), "is not text; write it in quotes"),
+    **dict.fromkeys(
+        ("int_type", "int_parsing", "int_from_float", "greater_than_equal"),
+        "is not a whole number above zero; write one such as 4",
+    ),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "is neither true nor false; write one of the two"),
+    **dict.fromkeys(
+        ("dict_type", "mapping_type", "model_type"), "is not a table; write its name as [table], and its keys below"
+    ),
+    "tuple_type": "is not a list of tables; write [[schedule]], in two pairs of brackets, above each",
+}
+
+
+def place_of(error: ErrorDetails) -> KeyPath:
+    """The key to blame: mostly where the error arose, unless the validator pointed at a neighbour."""
+    place = tuple(part for part in error["loc"] if part != "[key]")
+    if error["type"] == "misplaced":
+        return (*place[:-1], *error["ctx"]["at"])
+    return place
+
+
+def remedy_for(error: ErrorDetails) -> str:
+    """What is wrong; what to do about it."""
+    place = place_of(error)
+    name = str(place[-1])
+    match error["type"]:
+        case "misplaced":
+            return str(error["ctx"]["text"])
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case "missing" | "too_short":
+            return f"is missing; add {_EXAMPLES.get(name, name)}"
+        case "extra_forbidden":
+            return f"is not a known key; {_meant_key(place, name)}"
+        case "literal_error":
+            words = re.findall(r"'(\w+)'", error["ctx"]["expected"])
+            return f"{error['input']!r} is not a word known here; {did_you_mean(str(error['input']), words)}"
+        case kind:
+            return _BY_TYPE.get(kind, f"is not valid ({kind}); see its type in the reference of the settings")
+
+
+def _meant_key(place: KeyPath, name: str) -> str:
+    if len(place) > 1 and name in keys_of(()):
+        return "it belongs to the top of the file, above the first [table]"
+    return did_you_mean(name, keys_of(place[:-1]))

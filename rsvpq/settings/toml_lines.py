@@ -1,0 +1,101 @@
+"""On which line of a TOML text each key stands.
+
+``tomllib`` says what a file means but not where; this scanner says where but not what. It is for text that ``tomllib``
+has already accepted, so it never has to judge: what it does not recognise it leaves out, and the line of the table
+around it is used instead. It does not look into inline tables and arrays, which mostly stand on their key's line.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+
+#: The way to a value: ``("servers", "hq1", "url")``; an element of an array of tables adds its index.
+KeyPath = tuple[str | int, ...]
+
+_PART = r"""(?:[A-Za-z0-9_-]+|"(?:\\.|[^"\\\n])*"|'[^'\n]*')"""
+_KEY = rf"{_PART}(?:[ \t]*\.[ \t]*{_PART})*"
+_BETWEEN = re.compile(r"(?:\s|#[^\n]*)*")
+_STATEMENT = re.compile(
+    rf"\[\[[ \t]*(?P<element>{_KEY})[ \t]*\]\]|\[[ \t]*(?P<table>{_KEY})[ \t]*\]|(?P<key>{_KEY})[ \t]*="
+)
+# A multi-line string may end in up to two quotes of its own before the three that close it.
+_TOKEN = re.compile(
+    r'''"""(?:\\.|[^\\])*?"""["]{0,2}'''
+    r"""|\'\'\'.*?\'\'\'[']{0,2}"""
+    r"""|"(?:\\.|[^"\\\n])*"|'[^'\n]*'"""
+    r"""|\#[^\n]*|(?P<open>[\[{])|(?P<close>[\]}])|(?P<end>\n)|[^"'\#\[\]{}\n]+""",
+    re.DOTALL,
+)
+
+
+def key_lines(text: str) -> dict[KeyPath, int]:
+    """The first line of every key and table of ``text``, which must be valid TOML."""
+    lines: dict[KeyPath, int] = {}
+    elements: dict[KeyPath, int] = {}
+    table: KeyPath = ()
+    for statement, line in _statements(text):
+        parts = _parts(statement[statement.lastgroup or 0])
+        if statement["key"]:
+            path = (*table, *parts)
+        elif statement["table"]:
+            path = table = _inside_elements(parts, elements)
+        else:
+            array = _inside_elements(parts[:-1], elements) + parts[-1:]
+            elements[array] = elements.get(array, -1) + 1
+            path = table = (*array, elements[array])
+        for length in range(1, len(path) + 1):
+            lines.setdefault(path[:length], line)
+    return lines
+
+
+def line_of(path: KeyPath, lines: Mapping[KeyPath, int]) -> int:
+    """The line of ``path`` or, where it has none, of the nearest table around it; at the top of the file, line 1."""
+    return next((lines[path[:length]] for length in range(len(path), 0, -1) if path[:length] in lines), 1)
+
+
+def _statements(text: str) -> Iterator[tuple[re.Match[str], int]]:
+    position, line = 0, 1
+    while True:
+        start = _end_of(_BETWEEN, text, position)
+        line += text.count("\n", position, start)
+        statement = _STATEMENT.match(text, start)
+        if statement is None:
+            return
+        yield statement, line
+        position = _end_of_value(text, statement.end())
+        line += text.count("\n", start, position)
+
+
+def _end_of(pattern: re.Pattern[str], text: str, position: int) -> int:
+    match = pattern.match(text, position)
+    return match.end() if match else position
+
+
+def _end_of_value(text: str, position: int) -> int:
+    depth = 0
+    while token := _TOKEN.match(text, position):
+        position = token.end()
+        depth += bool(token["open"]) - bool(token["close"])
+        if token["end"] and depth == 0:
+            break
+    return position
+
+
+def _parts(dotted: str) -> tuple[str, ...]:
+    """Take ``a."b.c"`` apart; tomllib knows the quoting rules."""
+    node: object = tomllib.loads(f"{dotted} = 0")
+    parts: list[str] = []
+    while isinstance(node, dict):
+        ((part, node),) = node.items()
+        parts.append(part)
+    return tuple(parts)
+
+
+def _inside_elements(parts: KeyPath, elements: Mapping[KeyPath, int]) -> KeyPath:
+    """TOML's rule: ``[schedule.x]`` speaks of the last ``[[schedule]]`` so far."""
+    path: KeyPath = ()
+    for part in parts:
+        path = (*path, part)
+        if path in elements:
+            path = (*path, elements[path])
+    return path

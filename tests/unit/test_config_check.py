@@ -1,0 +1,175 @@
+"""``rsvpq config check``: what it prints where, and its exit code."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from rsvpq.cli.config import config, report
+
+ROOT = Path(__file__).parents[2]
+SECRET = "correct horse"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The example files, in the working directory, with the secrets they speak of."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "rsvpq.example.toml", tmp_path / "rsvpq.toml")
+    shutil.copy(ROOT / "mailboxes.example.csv", tmp_path / "mailboxes.csv")
+    _write_secret(tmp_path / "secrets" / "hq1")
+    return tmp_path
+
+
+def _write_secret(file: Path) -> None:
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(SECRET)
+    file.chmod(0o600)
+
+
+def _check(*arguments: str) -> Result:
+    return CliRunner().invoke(config, ["check", *arguments])
+
+
+def _replace(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def _warnings(environ: dict[str, str] | None = None) -> list[str]:
+    lines = report(None, {"RSVPQ_MODE": "respond"} | (environ or {}))
+    return [line.removeprefix("warning: ") for line in lines if line.startswith("warning: ")]
+
+
+def test_the_example_files_pass_unchanged(folder: Path) -> None:
+    result = _check()
+
+    assert result.stderr == ""
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "mode       observe",
+        "redis      redis://127.0.0.1:6379/0, namespace rsvpq",
+        r"server     hq1: https://mail1.example.com/exchange/ as EXAMPLE\svc-rsvpq; "
+        "10/s, burst 20, concurrency 4; 4 mailboxes",
+        f"mailboxes  {folder}/mailboxes.csv: 4 mailboxes; each 2/s, burst 5, concurrency 1",
+        "group      (none): 1 mailbox",
+        "group      pilot: 2 mailboxes",
+        "group      shared: 1 mailbox",
+        "schedule   every 15m: group pilot",
+        "warning: rsvpq.toml:6: mode: observe: nothing will be answered; write respond when you are ready",
+    ]
+
+
+def test_the_file_can_be_given(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+
+    assert _check("--config", str(folder / "rsvpq.toml")).exit_code == 0
+    assert _check().exit_code == 2
+
+
+def test_problems_of_the_settings_go_to_stderr_and_the_exit_code_is_2(folder: Path) -> None:
+    _replace(folder / "rsvpq.toml", 'mode = "observe"', 'mode = "watch"')
+
+    result = _check()
+
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    expected = "rsvpq.toml:6: mode: 'watch' is not a word known here; known here: observe, respond\n"
+    assert result.stderr == expected
+
+
+def test_problems_of_the_list_of_mailboxes_go_to_stderr_and_the_exit_code_is_2(folder: Path) -> None:
+    _replace(folder / "mailboxes.csv", "cara@example.com,hq1", "cara@example.com,hq2")
+
+    result = _check()
+
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr == f"{folder}/mailboxes.csv:8: server: 'hq2' is not a server of the settings; known are hq1\n"
+
+
+def test_a_schedule_for_a_group_of_nobody_is_a_problem(folder: Path) -> None:
+    _replace(folder / "rsvpq.toml", 'group = "pilot"', 'group = "pilots"')
+
+    result = _check()
+
+    assert result.exit_code == 2
+    expected = "rsvpq.toml:53: schedule[0].group: no mailbox is in the group 'pilots'; did you mean pilot?\n"
+    assert result.stderr == expected
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_is_in_order_brings_no_warning() -> None:
+    assert _warnings() == []
+
+
+@pytest.mark.usefixtures("folder")
+def test_observing_by_environment_is_warned_about_as_such() -> None:
+    expected = "environment: RSVPQ_MODE: observe: nothing will be answered; write respond when you are ready"
+
+    assert _warnings({"RSVPQ_MODE": "observe"}) == [expected]
+
+
+def test_a_missing_schedule_is_warned_about(folder: Path) -> None:
+    _replace(folder / "rsvpq.toml", '[[schedule]]\nevery = "15m"\ngroup = "pilot"\n', "")
+
+    assert _warnings() == ["rsvpq.toml:1: schedule: none: scans by trigger only; add [[schedule]] for regular ones"]
+
+
+def test_a_schedule_of_all_mailboxes_is_shown_as_such(folder: Path) -> None:
+    _replace(folder / "rsvpq.toml", 'group = "pilot"', "")
+
+    assert "schedule   every 15m: all mailboxes" in report(None, {})
+
+
+def test_an_empty_list_of_mailboxes_is_warned_about(folder: Path) -> None:
+    (folder / "mailboxes.csv").write_text("mailbox\n")
+    _replace(folder / "rsvpq.toml", 'group = "pilot"', "")
+
+    assert _warnings() == [f"{folder}/mailboxes.csv: mailbox: none is listed; write one in each row"]
+
+
+@pytest.mark.parametrize(
+    ("server", "who"),
+    [("3/s", "frontdesk@example.com may take 4/s"), ("1/s", "adele@example.com and 3 more may take 2/s")],
+)
+def test_a_mailbox_faster_than_its_server_is_warned_about(folder: Path, server: str, who: str) -> None:
+    assert _warnings({"RSVPQ_SERVERS__HQ1__RATE": server}) == [
+        f"{folder}/mailboxes.csv: pace: {who}, above the {server} of servers.hq1, "
+        "which holds for all its mailboxes together; lower the one or raise the other"
+    ]
+
+
+def test_a_secret_file_that_everybody_can_read_is_warned_about(folder: Path) -> None:
+    secret = folder / "secrets" / "hq1"
+    secret.chmod(0o644)
+
+    assert _warnings() == [
+        f"rsvpq.toml:20: servers.hq1.password_file: {secret} can be read by everybody; chmod o-r it",
+    ]
+
+
+def test_a_password_in_settings_that_everybody_can_read_is_warned_about(folder: Path) -> None:
+    _replace(folder / "rsvpq.toml", "# password_file", 'password = "x" #')
+    (folder / "rsvpq.toml").chmod(0o644)
+
+    assert _warnings() == ["rsvpq.toml:11: redis.password: rsvpq.toml can be read by everybody; chmod o-r it"]
+
+
+def test_a_password_from_the_environment_is_not_taken_for_one_in_the_file(folder: Path) -> None:
+    (folder / "rsvpq.toml").chmod(0o644)
+
+    assert _warnings({"RSVPQ_REDIS__PASSWORD": "x"}) == []
+
+
+def test_no_output_shows_a_secret(folder: Path) -> None:
+    _write_secret(folder / "secrets" / "redis")
+    _replace(folder / "rsvpq.toml", "# password_file", "password_file")
+    good = _check()
+    _replace(folder / "rsvpq.toml", "burst = 20", f'burst = 0\npassword = "{SECRET}"')
+    bad = _check()
+
+    assert (good.exit_code, bad.exit_code) == (0, 2)
+    assert "horse" not in good.output + bad.output
