@@ -43,21 +43,20 @@ def free_port() -> int:
 
 
 class Part:
-    """One child process in a process group of its own, its output in a log file."""
+    """One child process in a process group of its own, its output in a log file (stdout in ``out``, where given)."""
 
     def __init__(
-        self, name: str, command: Sequence[str], *, log: Path, env: Mapping[str, str], cwd: Path | None = None
+        self, name: str, command: Sequence[str], *, log: Path, env: Mapping[str, str], out: Path | None = None
     ) -> None:
         self.name = name
         self.log = log
-        with log.open("ab") as sink:
+        with log.open("ab") as sink, (out or log).open("ab") as data:
             self.process = subprocess.Popen(  # noqa: S603 - our own commands, no shell
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=subprocess.STDOUT,
+                stdout=data,
+                stderr=sink,
                 env={**os.environ, **env},
-                cwd=cwd,
                 start_new_session=True,  # so that Ctrl-C reaches the caller alone, which ends the parts in order
             )
 

@@ -1,0 +1,49 @@
+# `make demo` and `make test` need python3 (3.11 to 3.13) with venv, and make; everything else they fetch themselves.
+PYTHON ?= python3
+MAILBOXES ?= 200
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+
+.PHONY: demo test lint types layers browser clean
+
+## demo: the main job end to end on this machine (KEEP=1 leaves it up, MAILBOXES=2000 makes it larger)
+demo: $(VENV)/run.stamp
+	@$(BIN)/python -m demo --mailboxes $(MAILBOXES) $(if $(KEEP),--keep)
+
+## test: style, types, layers, and all tests
+test: lint types layers browser
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/dev.stamp
+	$(BIN)/mypy
+
+layers: $(VENV)/dev.stamp
+	$(BIN)/lint-imports
+
+# One test looks at Flower in a browser. It is skipped where there is none, but never in CI, which may install one.
+browser:
+	@command -v chromium >/dev/null || [ -z "$$CI" ] || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
+
+# Both stamps share one environment; the development lock holds everything that the other one does.
+$(VENV)/run.stamp: locks/run.txt pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes -r locks/run.txt
+	$(PIP) install --no-deps -e .
+	@touch $@
+
+$(VENV)/dev.stamp: locks/dev.txt pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes -r locks/dev.txt
+	$(PIP) install --no-deps -e .
+	@touch $@ $(VENV)/run.stamp
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "rsvpq needs Python 3.11 to 3.13; say which: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

@@ -1,0 +1,120 @@
+"""Start everything on this machine, scan all mailboxes once through the queue, and report what really happened.
+
+Exits with 0 only if the simulated servers say that nothing was lost, done twice, or pressed over a limit.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from demo.progress import watch
+from demo.summary import Report, print_report
+from rsvpq import wiring
+from rsvpq.lanes import Lanes
+from rsvpq.settings import load_settings
+from testbed.processes import PartFailed
+from testbed.simulated_exchange import World
+from testbed.stack import Plan, Stack
+
+_SERVERS = 3
+
+
+def main() -> int:
+    """Run the demo; the exit code."""
+    arguments = _arguments()
+    console = Console()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # whatever ends the demo ends what it started
+    try:
+        with _directory() as directory:
+            return _run(directory, arguments, console)
+    except KeyboardInterrupt:
+        console.print("interrupted; everything that was started has been ended")
+        return 130
+    except (PartFailed, TimeoutError, FileNotFoundError) as error:
+        console.print(f"[bold red]failed[/]: {error}", highlight=False)
+        return 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--mailboxes", type=int, default=200, metavar="N", help="mailboxes (default 200)")
+    parser.add_argument("--deep", type=int, default=2000, metavar="D", help="requests in one of them (default 2000)")
+    parser.add_argument("--seed", type=int, default=1, metavar="K", help="another seed makes other mailboxes")
+    parser.add_argument("--keep", action="store_true", help="leave everything up until Ctrl-C")
+    return parser.parse_args()
+
+
+@contextmanager
+def _directory() -> Iterator[Path]:
+    """A directory for settings, secrets and logs, which goes with the demo."""
+    path = Path(tempfile.mkdtemp(prefix="rsvpq-demo-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+def _run(directory: Path, arguments: argparse.Namespace, console: Console) -> int:
+    world = World(arguments.mailboxes, 8, 4, arguments.deep, _SERVERS, arguments.seed, latency_ms=2)
+    plan = Plan(world, answer_workers=2, dispatchers=2, flower=True, namespace=f"rsvpq-demo-{os.getpid()}")
+    with Stack(directory, plan, say=lambda line: console.print(line, highlight=False)) as stack:
+        lanes = wiring.make_lanes(load_settings(stack.config))
+        try:
+            _login(stack, console)
+            triggered = _trigger(stack)
+            console.print(f"$ rsvpq scan --all\n{triggered}", highlight=False)
+            took_s = watch(stack, lanes, console)
+            report = Report.read(stack, lanes, took_s)
+            print_report(report, console)
+            if arguments.keep:
+                _keep(stack, console)
+            return 0 if report.good else 1
+        finally:
+            _forget(lanes)
+
+
+def _login(stack: Stack, console: Console) -> None:
+    console.print(
+        f"Flower: {stack.flower_url}  user {stack.flower_user}  password {stack.flower_password}", highlight=False
+    )
+
+
+def _trigger(stack: Stack) -> str:
+    """Scan everything by the command an operator would use; it only puts one task into the queue."""
+    command = [str(Path(sys.executable).with_name("rsvpq")), "scan", "--all"]
+    run = subprocess.run(  # noqa: S603 - our own command
+        command, env={**os.environ, **stack.environment}, capture_output=True, text=True, check=False, timeout=60
+    )
+    if run.returncode != 0:
+        raise PartFailed(f"{' '.join(command)} failed:\n{run.stderr}")
+    return run.stdout.strip()
+
+
+def _keep(stack: Stack, console: Console) -> None:
+    console.print("\neverything stays up; Ctrl-C ends it. In another terminal:", highlight=False)
+    console.print(f"  export RSVPQ_CONFIG={stack.config}; .venv/bin/rsvpq status", highlight=False)
+    _login(stack, console)
+    while True:
+        signal.pause()
+
+
+def _forget(lanes: Lanes) -> None:
+    """Remove what the demo wrote, for the Redis may be somebody else's."""
+    namespace = lanes.prefix.strip("{}")
+    for pattern in (f"{lanes.prefix}:*", f"{namespace}:*"):
+        for key in lanes.redis.scan_iter(match=pattern, count=1000):
+            lanes.redis.delete(key)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

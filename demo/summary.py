@@ -1,0 +1,102 @@
+"""What really happened, by the simulated servers' own count, beside what was promised."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from rsvpq.lanes import Lanes
+from testbed.stack import Plan, Stack
+
+#: Kinds of messages that must be left alone, and the reason rsvpq counts them under.
+_SKIPPED = {"cancellation": "cancellation", "task-request": "task-request", "other": "unknown-class"}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The oracle's summary, our own count of skipped messages by reason, and how long the run took in seconds."""
+
+    oracle: dict[str, Any]
+    skipped: dict[str, int]
+    plan: Plan
+    took_s: float
+
+    @classmethod
+    def read(cls, stack: Stack, lanes: Lanes, took_s: float) -> "Report":
+        """Ask both."""
+        counts = lanes.counts()
+        skipped = {reason: counts.get(f"skipped:{reason}", 0) for reason in _SKIPPED.values()}
+        return cls(stack.exchange.ask("summary"), skipped, stack.plan, took_s)
+
+    @property
+    def lost(self) -> int:
+        """Requests that were not answered, whether accepted or untouched."""
+        requests = self.oracle["requests"]
+        return int(requests["accepted_unsent"] + requests["waiting"])
+
+    @property
+    def handled(self) -> int:
+        """Messages answered or opened."""
+        return int(self.oracle["requests"]["answered_once"] + self.oracle["responses"]["opened"])
+
+    @property
+    def complaints(self) -> list[str]:
+        """What was not as promised; empty where all was."""
+        requests, responses, pace = self.oracle["requests"], self.oracle["responses"], self.oracle["pace"]
+        counted = {
+            "requests lost": self.lost,
+            "requests answered twice": requests["answered_twice"],
+            "responses not opened": responses["unopened"],
+            "responses opened more than once": responses["opened_more_than_once"],
+            "HTTP requests over the concurrency": self.oracle["in_flight"]["over_limit"],
+            "mailbox pace violations": pace["mailbox_violations"],
+            "server pace violations": pace["server_violations"],
+        }
+        for kind, reason in _SKIPPED.items():
+            seeded = self.oracle["seeded"][kind]
+            counted[f"{reason} touched"] = seeded - self.oracle["untouched"][kind]
+            counted[f"{reason} not counted as skipped"] = abs(seeded - self.skipped[reason])
+        counted["ordinary mail touched"] = self.oracle["seeded"]["mail"] - self.oracle["untouched"]["mail"]
+        return [f"{what}: {count}" for what, count in counted.items() if count]
+
+    @property
+    def good(self) -> bool:
+        """Whether everything was as promised."""
+        return not self.complaints
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print the report as a table, and the verdict."""
+    table = Table(title="What the simulated servers saw", title_justify="left", show_header=False)
+    table.add_column(style="bold")
+    table.add_column()
+    for name, text in _rows(report):
+        table.add_row(name, text)
+    console.print(table)
+    for complaint in report.complaints:
+        console.print(f"[bold red]not as promised[/]  {complaint}", highlight=False)
+    if report.good:
+        console.print("[bold green]as promised[/]: nothing lost, nothing twice, no limit passed", highlight=False)
+
+
+def _rows(report: Report) -> list[tuple[str, str]]:
+    oracle, plan = report.oracle, report.plan
+    requests, responses, pace = oracle["requests"], oracle["responses"], oracle["pace"]
+    in_flight = oracle["in_flight"]
+    servers = ", ".join(f"{most}" for _, most in sorted(in_flight["servers"].items()))
+    skipped = ", ".join(f"{count} {reason}" for reason, count in report.skipped.items())
+    return [
+        ("requests", f"{requests['seeded']} seeded"),
+        ("", f"{requests['answered_once']} answered once, {requests['answered_twice']} twice, {report.lost} lost"),
+        ("responses", f"{responses['seeded']} seeded, {responses['opened']} opened, {responses['moved']} moved away"),
+        ("skipped", f"{skipped}; {oracle['untouched']['mail']} ordinary mails left alone"),
+        ("most at once", f"{in_flight['mailbox']['max']} in a mailbox (limit {plan.mailbox.concurrency})"),
+        ("", f"{servers} on the servers (limit {plan.server.concurrency})"),
+        ("pace", f"{pace['operations']} operations in windows of 1 s and 60 s, {plan.jitter_ms} ms forgiven:"),
+        ("", f"{pace['mailbox_violations']} mailbox violations, {pace['server_violations']} server violations"),
+        ("fairness", f"longest wait of a small mailbox {oracle['small_mailbox_longest_wait_s']:.2f} s"),
+        ("", f"while one {plan.world.deep} deep was worked"),
+        ("speed", f"{report.handled / report.took_s:.0f} messages/s ({oracle['http_requests']} HTTP requests)"),
+        ("", f"{report.handled} messages in {report.took_s:.0f} s"),
+    ]

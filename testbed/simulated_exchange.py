@@ -1,0 +1,96 @@
+"""The simulator as a child process, and its oracle: what really happened to every message."""
+
+import json
+import os
+import sys
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from testbed.processes import Part
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the simulator is asked to make up; the counts of messages are averages per mailbox."""
+
+    mailboxes: int = 20
+    requests: int = 5
+    responses: int = 3
+    deep: int = 0
+    servers: int = 1
+    seed: int = 1
+    latency_ms: float = 0
+
+    def arguments(self) -> list[str]:
+        """The command line that makes this world."""
+        given = {
+            "mailboxes": self.mailboxes,
+            "requests": self.requests,
+            "responses": self.responses,
+            "servers": self.servers,
+            "seed": self.seed,
+            "latency-ms": self.latency_ms,
+            **({"deep": self.deep} if self.deep else {}),
+        }
+        return [part for name, value in given.items() for part in (f"--{name}", str(value))]
+
+
+class SimulatedExchange:
+    """The simulator on free ports, with an account of its own.
+
+    :param options: further arguments of ``python -m simulator``.
+    """
+
+    username = r"CORP\svc-rsvpq"
+
+    def __init__(self, directory: Path, world: World, password: str, options: Sequence[str] = ()) -> None:
+        ready = directory / "simulator.json"
+        self.part = Part(
+            "simulator",
+            [sys.executable, "-m", "simulator", "--port", "0", "--user", self.username, *world.arguments(), *options],
+            log=directory / "simulator.log",
+            out=ready,
+            env={"SIMULATOR_PASSWORD": password},
+        )
+        try:
+            line = self.part.wait_for(lambda: _first_line(ready), "the simulator is ready", within_s=60)
+        except BaseException:
+            self.part.end()
+            raise
+        addresses = json.loads(line)
+        self.urls: list[str] = addresses["servers"]
+        self._oracle: str = addresses["oracle"]
+
+    def ask(self, what: str) -> Any:
+        """The oracle's ``summary`` or ``mailboxes``."""
+        return json.loads(self._fetch(what))
+
+    def messages(self) -> list[dict[str, Any]]:
+        """One dict for every seeded message: what was done to it, how often and when."""
+        return [json.loads(line) for line in self._fetch("messages").splitlines()]
+
+    def promise(self, limits: Mapping[str, Any]) -> None:
+        """Tell the oracle which limits were promised, so that it counts how often they were broken."""
+        self._fetch("limits", json.dumps(limits).encode())
+
+    def _fetch(self, what: str, body: bytes | None = None) -> bytes:
+        request = urllib.request.Request(f"{self._oracle}/_oracle/{what}", data=body)  # noqa: S310 - loopback http
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - loopback http
+            content: bytes = answer.read()
+            return content
+
+
+def _first_line(path: Path) -> str | None:
+    text = path.read_text() if path.exists() else ""
+    return text.splitlines()[0] if text.endswith("\n") else None
+
+
+def account_file(directory: Path, name: str, secret: str) -> Path:
+    """A file that only its owner may read, with a secret in it."""
+    path = directory / name
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(secret + "\n")
+    return path

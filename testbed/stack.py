@@ -1,0 +1,210 @@
+"""rsvpq as it runs in production, on one machine.
+
+The queue server, the simulator, workers for both sides, dispatchers and Flower, each a process of its own. Nothing here
+imports rsvpq; everything is started by the commands that an operator would use.
+"""
+
+import csv
+import os
+import secrets
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.request import urlopen
+
+from testbed.processes import Part, free_port
+from testbed.queue_server import QueueServer
+from testbed.simulated_exchange import SimulatedExchange, World, account_file
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A limit as the settings and the oracle both understand it."""
+
+    per_second: float
+    burst: int
+    concurrency: int
+
+    def as_toml(self) -> str:
+        """Three lines of the settings."""
+        return f'rate = "{self.per_second:g}/s"\nburst = {self.burst}\nconcurrency = {self.concurrency}\n'
+
+    def as_promise(self) -> dict[str, float]:
+        """What the oracle is told."""
+        return {"rate_per_s": self.per_second, "burst": self.burst, "concurrency": self.concurrency}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to start, and within which limits.
+
+    :param extra: more lines of the settings.
+    :param jitter_ms: how much of a window's edge the oracle forgives: the time between the ledger's clock at the intent
+        and the server's at the arrival.
+    """
+
+    world: World
+    mailbox: Pace = Pace(10, 10, 1)
+    deep_mailbox: Pace = Pace(60, 20, 1)
+    server: Pace = Pace(120, 40, 6)
+    answer_workers: int = 1
+    answer_threads: int = 16
+    scan_threads: int = 8
+    dispatchers: int = 1
+    flower: bool = False
+    mode: str = "respond"
+    namespace: str = "rsvpq"
+    jitter_ms: int = 100
+    extra: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Stack:
+    """Everything of a plan, up and running inside a ``with`` block.
+
+    A Redis named by RSVPQ_REDIS_URL is used as it is, under the plan's namespace; else the stack starts its own.
+    """
+
+    def __init__(self, directory: Path, plan: Plan, say: Callable[[str], None] = lambda _: None) -> None:
+        self.directory = directory
+        self.plan = plan
+        self.parts: dict[str, Part] = {}
+        self.config = directory / "rsvpq.toml"
+        self.flower_url = ""
+        self.flower_user = "operator"
+        self.flower_password = secrets.token_urlsafe(12)
+        self._say = say
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End every part, the last started first."""
+        while self.parts:
+            _, part = self.parts.popitem()
+            part.end()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs to belong to this installation."""
+        return {"RSVPQ_CONFIG": str(self.config), "PYTHONUNBUFFERED": "1", **self.plan.environment}
+
+    def check(self) -> None:
+        """Complain if a part has ended by itself.
+
+        :raises PartFailed: one has.
+        """
+        for part in self.parts.values():
+            part.check()
+
+    def _start(self) -> None:
+        password = secrets.token_urlsafe(12)
+        redis_url = os.environ.get("RSVPQ_REDIS_URL") or self._start_queue_server()
+        self.exchange = SimulatedExchange(self.directory, self.plan.world, password)
+        self.parts["simulator"] = self.exchange.part
+        self._say(f"simulated Exchange: {len(self.exchange.urls)} servers")
+        self._write_settings(redis_url, password)
+        self.exchange.promise(self._promise())
+        for number in range(self.plan.dispatchers):
+            self.start(f"dispatcher-{number}", ["-m", "producer.dispatcher"])
+        self.start_worker("scan", "producer.app", self.plan.scan_threads)
+        for number in range(self.plan.answer_workers):
+            self.start_worker(f"answer-{number}", "workers.app", self.plan.answer_threads)
+        if self.plan.flower:
+            self._start_flower()
+        for name, part in self.parts.items():
+            if name.startswith(("scan", "answer")):
+                part.wait_for(partial(_is_ready, part), f"the worker {name} is ready")
+        self._say(f"workers: {1 + self.plan.answer_workers} processes; dispatchers: {self.plan.dispatchers}")
+
+    def _start_queue_server(self) -> str:
+        server = QueueServer(self.directory)
+        self.parts["queue server"] = server.part
+        self._say(f"queue server: {server.url}")
+        return server.url
+
+    def start(self, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Part:
+        """Start one Python program of this installation."""
+        part = Part(
+            name,
+            [sys.executable, *arguments],
+            log=self.directory / f"{name}.log",
+            env={**self.environment, **(environment or {})},
+        )
+        self.parts[name] = part
+        return part
+
+    def start_worker(self, name: str, app: str, threads: int) -> Part:
+        """Start one Celery worker; its queue is the first word of its name."""
+        queue = name.partition("-")[0]
+        options = ["-Q", queue, "-n", f"{name}@%h", "-P", "threads", "-c", str(threads), "-l", "info"]
+        quiet = ["--without-gossip", "--without-mingle"]
+        return self.start(name, ["-m", "celery", "-A", app, "worker", *options, *quiet])
+
+    def _start_flower(self) -> None:
+        port = free_port()
+        # The password by environment, since everybody on the machine can read a command line.
+        secret = {"FLOWER_BASIC_AUTH": f"{self.flower_user}:{self.flower_password}"}
+        command = ["-m", "celery", "-A", "producer.app", "flower", "--address=127.0.0.1", f"--port={port}"]
+        part = self.start("flower", command, secret)
+        self.flower_url = f"http://127.0.0.1:{port}"
+        part.wait_for(lambda: _answers(f"{self.flower_url}/healthcheck"), "Flower answers")
+
+    def _write_settings(self, redis_url: str, password: str) -> None:
+        account_file(self.directory, "exchange-password", password)
+        sections = [
+            f'mode = "{self.plan.mode}"\nmailboxes = "mailboxes.csv"\n',
+            self.plan.extra,
+            f'[redis]\nurl = "{redis_url}"\nnamespace = "{self.plan.namespace}"\n',
+            f"[limits]\n{self.plan.mailbox.as_toml()}",
+        ]
+        for number, url in enumerate(self.exchange.urls):
+            account = f"username = '{self.exchange.username}'\npassword_file = \"exchange-password\"\n"
+            where = f'[servers.mail{number}]\nurl = "{url}"\nallow_http = true\n'
+            sections.append(where + account + self.plan.server.as_toml())
+        self.config.write_text("\n".join(sections), encoding="utf-8")
+        with (self.directory / "mailboxes.csv").open("w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["mailbox", "server", "group", "pace", "burst"])
+            rows.writerows(self._csv_row(box) for box in self.exchange.ask("mailboxes"))
+
+    def _csv_row(self, box: Mapping[str, Any]) -> list[str]:
+        deep = self.plan.deep_mailbox
+        pace = [f"{deep.per_second:g}/s", str(deep.burst)] if box["deep"] else ["", ""]
+        return [box["mailbox"], f"mail{box['server']}", box["language"], *pace]
+
+    def _promise(self) -> dict[str, Any]:
+        deep = [box["mailbox"] for box in self.exchange.ask("mailboxes") if box["deep"]]
+        return {
+            "mailbox": self.plan.mailbox.as_promise(),
+            "mailboxes": {name: self.plan.deep_mailbox.as_promise() for name in deep},
+            "servers": {str(number): self.plan.server.as_promise() for number in range(len(self.exchange.urls))},
+            "jitter_ms": self.plan.jitter_ms,
+        }
+
+
+def _is_ready(worker: Part) -> bool:
+    return " ready." in worker.tail(100)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=5) as answer:  # noqa: S310 - loopback http
+            return bool(answer.status == HTTPStatus.OK)
+    except OSError:
+        return False
