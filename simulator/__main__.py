@@ -1,0 +1,121 @@
+"""`python -m simulator`: start the servers, say where they are in one line of JSON, serve until told to end."""
+
+import argparse
+import asyncio
+import gc
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from functools import partial
+
+from simulator.behaviour import Behaviour
+from simulator.connection import Connection
+from simulator.meters import Meters
+from simulator.oracle import Oracle
+from simulator.population import Size, populate
+from simulator.site import Credentials, Site
+
+_DESCRIPTION = """\
+A pretend Exchange 2003: WebDAV and Outlook Web Access over made-up mailboxes full of meeting requests.
+
+The first line on stdout says where the servers are, once they answer:
+  {"servers": ["http://127.0.0.1:8025", ...], "oracle": "http://127.0.0.1:8025"}
+Mailboxes are at /exchange/NAME/ on their home server, for the service account only.
+What really happened to every message is at ORACLE/_oracle/summary, /messages and /mailboxes.
+"""
+_BACKLOG = 1024
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run until SIGTERM or SIGINT."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    asyncio.run(_serve(_parser().parse_args(arguments)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m simulator", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    network = parser.add_argument_group("network")
+    network.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    network.add_argument(
+        "--port", type=_count, default=8025, help="first port; 0 takes free ones (default %(default)s)"
+    )
+    network.add_argument(
+        "--servers", type=_positive, default=1, help="servers, on ports in a row (default %(default)s)"
+    )
+    network.add_argument(
+        "--latency-ms", type=_count, default=0, metavar="L", help="time before each answer (default %(default)s)"
+    )
+    network.add_argument(
+        "--user", default="CORP\\svc-rsvpq", help="service account (default %(default)s); password: $SIMULATOR_PASSWORD"
+    )
+    world = parser.add_argument_group("world", "the same seed, sizes and date make the same world, byte for byte")
+    world.add_argument("--mailboxes", type=_positive, default=20, metavar="N", help="mailboxes (default %(default)s)")
+    world.add_argument("--requests", type=_count, default=5, metavar="R", help="requests in each (default %(default)s)")
+    world.add_argument(
+        "--responses", type=_count, default=3, metavar="S", help="responses in each (default %(default)s)"
+    )
+    world.add_argument(
+        "--deep", type=_count, default=0, metavar="D", help="requests in the first mailbox instead (default: as others)"
+    )
+    world.add_argument("--seed", type=int, default=1, metavar="K", help="which world (default %(default)s)")
+    world.add_argument(
+        "--today",
+        type=date.fromisoformat,
+        default=datetime.now(UTC).date(),
+        metavar="YYYY-MM-DD",
+        help="date of the world (default: today in UTC)",
+    )
+    return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return number
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    urls = []
+    for index, site in enumerate(_sites(options)):
+        port = options.port + index if options.port else 0
+        connection = partial(Connection, site, options.latency_ms / 1000)
+        server = await loop.create_server(connection, options.host, port, backlog=_BACKLOG)
+        urls.append(f"http://{options.host}:{server.sockets[0].getsockname()[1]}")
+    sys.stdout.write(json.dumps({"servers": urls, "oracle": urls[0]}) + "\n")
+    sys.stdout.flush()
+    await ended.wait()
+
+
+def _sites(options: argparse.Namespace) -> list[Site]:
+    size = Size(options.mailboxes, options.requests, options.responses, options.deep, options.servers)
+    world = populate(options.seed, size, options.today)
+    # The world stays: collecting garbage must not walk through a million of its objects while requests wait.
+    gc.freeze()
+    meters = Meters()
+    credentials = Credentials(options.user, os.environ.get("SIMULATOR_PASSWORD", "simulator"))
+    oracle = Oracle(world, meters)
+    return [
+        Site(index, world, meters, credentials, Behaviour(), None if index else oracle) for index in range(size.servers)
+    ]
+
+
+if __name__ == "__main__":
+    main()

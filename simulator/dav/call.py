@@ -1,0 +1,40 @@
+"""What a verb is given: the request, what it addresses, and whom to tell what happened."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simulator.address import Address
+from simulator.behaviour import Behaviour
+from simulator.http import HttpError, Request, Response
+from simulator.properties import Resource
+from simulator.world import Item, Mailbox, World
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authenticated request to a mailbox that lives on this server."""
+
+    request: Request
+    address: Address
+    world: World
+    server: int
+    behaviour: Behaviour
+    #: Tells the oracle that work was done in a mailbox that the operator's pace applies to.
+    operation: Callable[[Mailbox, float], None]
+
+    def resource(self) -> Resource:
+        """What the URL names; 404 when there is nothing."""
+        resource = self.address.resource()
+        if resource is None:
+            raise HttpError(404)
+        return resource
+
+    def item(self) -> Item:
+        """The item the URL names; 403 for a folder, which this verb does not act on."""
+        resource = self.resource()
+        if not isinstance(resource, Item):
+            raise HttpError(403)
+        return resource
+
+
+Verb = Callable[[Call], Response]

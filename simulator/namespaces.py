@@ -1,0 +1,52 @@
+"""The namespaces of properties, and the one spelling that each property is kept under.
+
+A property name is a namespace URI and a local name written together, as in SQL: `urn:schemas:calendar:uid`.
+"""
+
+from functools import lru_cache
+
+DAV = "DAV:"
+EXCHANGE = "http://schemas.microsoft.com/exchange/"
+REPL = "http://schemas.microsoft.com/repl/"
+MAPI = "http://schemas.microsoft.com/mapi/"
+PROPTAG = MAPI + "proptag/"
+MAPI_ID = MAPI + "id/"
+HTTPMAIL = "urn:schemas:httpmail:"
+MAILHEADER = "urn:schemas:mailheader:"
+CALENDAR = "urn:schemas:calendar:"
+
+#: The namespace of `b:dt`.
+TYPES = "urn:uuid:c2f41010-65b3-11d1-a29f-00aa00c14882/"
+#: The namespace that Exchange gives to the `<c:v>` of a multi-valued property; not the one XML reserves.
+MULTI_VALUES = "xml:"
+
+_MEETING_SET = MAPI_ID + "{6ed8da90-450b-101b-98da-00aa003f1305}/"
+#: PidLidGlobalObjectId and PidLidCleanGlobalObjectId, which tie request, appointment and response together.
+GLOBAL_OBJECT_IDS = (_MEETING_SET + "0x3", _MEETING_SET + "0x23")
+
+#: Outside its own namespaces a name is taken as it is; in these, case never matters to MAPI.
+_CASELESS = (PROPTAG, MAPI_ID)
+
+
+@lru_cache(maxsize=2048)
+def split_name(name: str) -> tuple[str, str]:
+    """Namespace and local name: the cut is after the last `/`, `#` or `:`."""
+    cut = max(name.rfind("/"), name.rfind("#"), name.rfind(":")) + 1
+    return name[:cut], name[cut:]
+
+
+@lru_cache(maxsize=2048)
+def canonical(name: str) -> str:
+    """The spelling under which values are kept: one for all the ways to write the same property."""
+    namespace, local = split_name(name)
+    # An XML name must not begin with a digit, so clients encode the 0 of `0x8570` (KB and DavMail: `_x0030_x8570`).
+    if local.startswith("_x0030_"):
+        local = "0" + local.removeprefix("_x0030_")
+    if not namespace.casefold().startswith(_CASELESS):
+        return namespace + local
+    local = local.casefold()
+    if namespace == PROPTAG:
+        # 001e is the same string in 8-bit letters as 001f in Unicode.
+        local = local.removeprefix("0") if local.startswith("0x") else local
+        local = local[:-4] + "001f" if local.endswith("001e") else local
+    return namespace.casefold() + local
