@@ -26,14 +26,16 @@ from testbed.simulated_exchange import World
 from testbed.stack import Plan, Stack
 
 _SERVERS = 3
+#: Whatever ends the demo ends what it started.
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> int:
     """Run the demo; the exit code."""
     arguments = _arguments()
     console = Console()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)  # whatever ends the demo ends what it started
+    for number in _ENDING:
+        signal.signal(number, _interrupt)
     try:
         with _directory() as directory:
             return _run(directory, arguments, console)
@@ -43,6 +45,13 @@ def main() -> int:
     except (PartFailed, TimeoutError, FileNotFoundError) as error:
         console.print(f"[bold red]failed[/]: {error}", highlight=False)
         return 1
+
+
+def _interrupt(*_: object) -> None:
+    """End once: a second Ctrl-C must not interrupt the ending of what was started."""
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _arguments() -> argparse.Namespace:
@@ -67,26 +76,25 @@ def _directory() -> Iterator[Path]:
 def _run(directory: Path, arguments: argparse.Namespace, console: Console) -> int:
     world = World(arguments.mailboxes, 8, 4, arguments.deep, _SERVERS, arguments.seed, latency_ms=2)
     plan = Plan(world, answer_workers=2, dispatchers=2, flower=True, namespace=f"rsvpq-demo-{os.getpid()}")
-    with Stack(directory, plan, say=lambda line: console.print(line, highlight=False)) as stack:
-        lanes = wiring.make_lanes(load_settings(stack.config))
-        try:
+    stack = Stack(directory, plan, say=lambda line: console.print(line, highlight=False))
+    try:
+        with stack:
+            lanes = wiring.make_lanes(load_settings(stack.config))
             _login(stack, console)
-            triggered = _trigger(stack)
-            console.print(f"$ rsvpq scan --all\n{triggered}", highlight=False)
-            took_s = watch(stack, lanes, console)
-            report = Report.read(stack, lanes, took_s)
+            console.print(f"$ rsvpq scan --all\n{_trigger(stack)}", highlight=False)
+            report = Report.read(stack, lanes, watch(stack, lanes, console))
             print_report(report, console)
             if arguments.keep:
                 _keep(stack, console)
             return 0 if report.good else 1
-        finally:
-            _forget(lanes)
+    finally:
+        if stack.borrowed_redis and stack.config.exists():
+            _forget(wiring.make_lanes(load_settings(stack.config)))
 
 
 def _login(stack: Stack, console: Console) -> None:
-    console.print(
-        f"Flower: {stack.flower_url}  user {stack.flower_user}  password {stack.flower_password}", highlight=False
-    )
+    password = stack.secrets["flower"]
+    console.print(f"Flower: {stack.flower_url}  user {stack.flower_user}  password {password}", highlight=False)
 
 
 def _trigger(stack: Stack) -> str:
@@ -109,7 +117,7 @@ def _keep(stack: Stack, console: Console) -> None:
 
 
 def _forget(lanes: Lanes) -> None:
-    """Remove what the demo wrote, for the Redis may be somebody else's."""
+    """Remove what the demo wrote into a Redis that is somebody else's."""
     namespace = lanes.prefix.strip("{}")
     for pattern in (f"{lanes.prefix}:*", f"{namespace}:*"):
         for key in lanes.redis.scan_iter(match=pattern, count=1000):

@@ -57,7 +57,7 @@ class Carrier:
         owner = uuid4().hex
         start = self.lanes.start(item_id, generation, owner)
         if start.verdict is Verdict.HELD:
-            raise Retry("paused")
+            raise Retry(exc=Paused("paused or held; the item waits in its lane"))
         if start.verdict in {Verdict.FINAL, Verdict.UNKNOWN}:
             return f"nothing to do: the item is {start.verdict}"
         if start.verdict is not Verdict.RUN:
@@ -85,7 +85,7 @@ class _Run:
             outcome = work(self.start, Journal(self.start.journal, self._record))
         except Paused as pause:
             self._finish("held", label="held", reason=str(pause))
-            raise Retry(str(pause)) from None
+            raise Retry(exc=pause) from None
         except LeaseLost as loss:
             raise Ignore(str(loss)) from None
         except Busy as error:
@@ -123,7 +123,8 @@ class _Run:
         if state == "dead":
             raise error
         logger.info("event=%s item=%s delay_s=%.1f reason=%s", how, self.item_id, delay_s, reason)
-        raise Retry(reason, when=delay_s) from None  # type: ignore[arg-type]  # the stubs ask for numbers.Real
+        # Flower shows the `exc` of a retry, not its text. The stubs ask for numbers.Real.
+        raise Retry(exc=error, when=delay_s) from None  # type: ignore[arg-type]
 
     def _finish(self, how: Literal["done", "dead", "later", "throttled", "held"], **details: Any) -> str:
         finish = self.carrier.lanes.finish(self.item_id, self.generation, self.owner, how, release=REFILL, **details)

@@ -113,7 +113,12 @@ def publish(app: Celery, releases: Iterable[Release]) -> None:
         with app.producer_pool.acquire(block=True) as producer, producer.batch(max_size=500):  # type: ignore[attr-defined]  # new in kombu 5.7, unknown to the stubs
             for release in releases:
                 app.send_task(
-                    release.work, kwargs=_arguments(release), task_id=release.id, producer=producer, retry=False
+                    release.work,
+                    kwargs=_arguments(release),
+                    task_id=release.id,
+                    producer=producer,
+                    retry=False,
+                    add_to_parent=False,  # a scan of thousands would otherwise keep a result object for each
                 )
     except (KombuError, OSError) as error:
         logger.warning("event=publish-uncertain items=%d error=%s", len(releases), error)
@@ -121,12 +126,11 @@ def publish(app: Celery, releases: Iterable[Release]) -> None:
 
 def _arguments(release: Release) -> dict[str, Any]:
     """What a task is given, so what Flower shows and finds: flat, readable, no secret; the rest is in the ledger."""
-    arguments = {
+    subject = {"subject": release.payload["subject"][:SUBJECT_LENGTH]} if "subject" in release.payload else {}
+    return {
         "mailbox": release.mailbox,
         "server": release.server,
         "kind": release.payload["kind"],
+        **subject,
         "generation": release.generation,
     }
-    if "subject" in release.payload:
-        arguments["subject"] = release.payload["subject"][:SUBJECT_LENGTH]
-    return arguments

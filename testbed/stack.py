@@ -5,9 +5,12 @@ imports rsvpq; everything is started by the commands that an operator would use.
 """
 
 import csv
+import json
 import os
 import secrets
+import signal
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +18,7 @@ from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from testbed.processes import Part, free_port
 from testbed.queue_server import QueueServer
@@ -43,7 +46,7 @@ class Pace:
 class Plan:
     """What to start, and within which limits.
 
-    :param extra: more lines of the settings.
+    :param extra: more lines of the settings. :param server_extra: more lines for each server.
     :param jitter_ms: how much of a window's edge the oracle forgives: the time between the ledger's clock at the intent
         and the server's at the arrival.
     """
@@ -61,13 +64,15 @@ class Plan:
     namespace: str = "rsvpq"
     jitter_ms: int = 100
     extra: str = ""
+    server_extra: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Stack:
     """Everything of a plan, up and running inside a ``with`` block.
 
-    A Redis named by RSVPQ_REDIS_URL is used as it is, under the plan's namespace; else the stack starts its own.
+    A Redis named by RSVPQ_REDIS_URL is used as it is, under the plan's namespace; else the stack starts its own, with
+    a password.
     """
 
     def __init__(self, directory: Path, plan: Plan, say: Callable[[str], None] = lambda _: None) -> None:
@@ -77,7 +82,7 @@ class Stack:
         self.config = directory / "rsvpq.toml"
         self.flower_url = ""
         self.flower_user = "operator"
-        self.flower_password = secrets.token_urlsafe(12)
+        self.secrets = {part: secrets.token_urlsafe(12) for part in ("exchange", "redis", "flower")}
         self._say = say
 
     def __enter__(self) -> Self:
@@ -94,10 +99,20 @@ class Stack:
         self.end()
 
     def end(self) -> None:
-        """End every part, the last started first."""
+        """End every part: all that use the queue server at once, then the queue server."""
+        server = self.parts.pop("queue server", None)
+        for part in self.parts.values():
+            part.signal(signal.SIGTERM)
         while self.parts:
             _, part = self.parts.popitem()
             part.end()
+        if server is not None:
+            server.end()
+
+    @property
+    def borrowed_redis(self) -> bool:
+        """Whether the Redis is somebody else's, named by the environment."""
+        return "RSVPQ_REDIS_URL" in os.environ
 
     @property
     def environment(self) -> dict[str, str]:
@@ -113,12 +128,12 @@ class Stack:
             part.check()
 
     def _start(self) -> None:
-        password = secrets.token_urlsafe(12)
-        redis_url = os.environ.get("RSVPQ_REDIS_URL") or self._start_queue_server()
-        self.exchange = SimulatedExchange(self.directory, self.plan.world, password)
+        redis = "" if self.borrowed_redis else self._start_queue_server()
+        account_file(self.directory, "exchange-password", self.secrets["exchange"])
+        self.exchange = SimulatedExchange(self.directory, self.plan.world, self.secrets["exchange"])
         self.parts["simulator"] = self.exchange.part
         self._say(f"simulated Exchange: {len(self.exchange.urls)} servers")
-        self._write_settings(redis_url, password)
+        self._write_settings(redis)
         self.exchange.promise(self._promise())
         for number in range(self.plan.dispatchers):
             self.start(f"dispatcher-{number}", ["-m", "producer.dispatcher"])
@@ -133,10 +148,12 @@ class Stack:
         self._say(f"workers: {1 + self.plan.answer_workers} processes; dispatchers: {self.plan.dispatchers}")
 
     def _start_queue_server(self) -> str:
-        server = QueueServer(self.directory)
-        self.parts["queue server"] = server.part
-        self._say(f"queue server: {server.url}")
-        return server.url
+        """A queue server of our own; the lines of the settings that lead to it."""
+        self.queue_server = QueueServer(self.directory, password=self.secrets["redis"])
+        self.parts["queue server"] = self.queue_server.part
+        account_file(self.directory, "redis-password", self.secrets["redis"])
+        self._say(f"queue server: {self.queue_server.url}")
+        return f'url = "{self.queue_server.url}"\npassword_file = "redis-password"\n'
 
     def start(self, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Part:
         """Start one Python program of this installation."""
@@ -158,25 +175,36 @@ class Stack:
 
     def _start_flower(self) -> None:
         port = free_port()
-        # The password by environment, since everybody on the machine can read a command line.
-        secret = {"FLOWER_BASIC_AUTH": f"{self.flower_user}:{self.flower_password}"}
+        settings = {
+            # By environment, since everybody on the machine can read a command line.
+            "FLOWER_BASIC_AUTH": f"{self.flower_user}:{self.secrets['flower']}",
+            "FLOWER_TASKS_COLUMNS": "name,kwargs,state,result,received,runtime,worker",
+        }
         command = ["-m", "celery", "-A", "producer.app", "flower", "--address=127.0.0.1", f"--port={port}"]
-        part = self.start("flower", command, secret)
+        part = self.start("flower", command, settings)
         self.flower_url = f"http://127.0.0.1:{port}"
         part.wait_for(lambda: _answers(f"{self.flower_url}/healthcheck"), "Flower answers")
 
-    def _write_settings(self, redis_url: str, password: str) -> None:
-        account_file(self.directory, "exchange-password", password)
+    def ask_flower(self, path: str, body: Any = None) -> Any:
+        """Ask Flower's API as its user; with a body (JSON-ready) by POST."""
+        data = None if body is None else json.dumps(body).encode()
+        request = Request(self.flower_url + path, data=data)  # noqa: S310 - loopback http
+        login = b64encode(f"{self.flower_user}:{self.secrets['flower']}".encode()).decode()
+        request.add_header("Authorization", f"Basic {login}")
+        with urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback http
+            return json.loads(answer.read())
+
+    def _write_settings(self, redis: str) -> None:
         sections = [
             f'mode = "{self.plan.mode}"\nmailboxes = "mailboxes.csv"\n',
             self.plan.extra,
-            f'[redis]\nurl = "{redis_url}"\nnamespace = "{self.plan.namespace}"\n',
+            f'[redis]\n{redis}namespace = "{self.plan.namespace}"\n',
             f"[limits]\n{self.plan.mailbox.as_toml()}",
         ]
         for number, url in enumerate(self.exchange.urls):
             account = f"username = '{self.exchange.username}'\npassword_file = \"exchange-password\"\n"
             where = f'[servers.mail{number}]\nurl = "{url}"\nallow_http = true\n'
-            sections.append(where + account + self.plan.server.as_toml())
+            sections.append(where + account + self.plan.server_extra + self.plan.server.as_toml())
         self.config.write_text("\n".join(sections), encoding="utf-8")
         with (self.directory / "mailboxes.csv").open("w", encoding="utf-8", newline="") as file:
             rows = csv.writer(file)

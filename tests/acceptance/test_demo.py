@@ -1,0 +1,60 @@
+"""The demo, as a newcomer runs it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from testbed.processes import Part, until
+from testbed.queue_server import queue_server
+
+COMMAND = [sys.executable, "-m", "demo", "--mailboxes", "12", "--deep", "40"]
+
+
+def children_of(session: int) -> list[int]:
+    """The processes whose environment names the demo that this session id stands for, other than itself."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"DEMO_UNDER_TEST={session}".encode() in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_it_ends_by_itself_and_reports_what_the_servers_saw(tmp_path: Path) -> None:
+    environment = {**os.environ, "DEMO_UNDER_TEST": "1", "TMPDIR": str(tmp_path)}
+    run = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, check=False, timeout=200)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "as promised: nothing lost, nothing twice, no limit passed" in run.stdout
+    assert "Flower: http://127.0.0.1:" in run.stdout
+    assert children_of(1) == []
+    assert list(tmp_path.glob("rsvpq-demo-*")) == []
+
+
+def test_it_ends_all_that_it_started_when_interrupted(tmp_path: Path) -> None:
+    environment = {"DEMO_UNDER_TEST": "2", "TMPDIR": str(tmp_path)}
+    demo = Part("demo", [*COMMAND, "--keep"], log=tmp_path / "demo.log", env=environment)
+    try:
+        demo.wait_for(lambda: "everything stays up" in demo.tail(), "the demo stays up", within_s=150)
+        assert len(children_of(2)) >= 8
+        os.kill(demo.pid, signal.SIGINT)
+        os.kill(demo.pid, signal.SIGHUP)  # impatience, or a terminal that closes
+        assert demo.process.wait(60) == 130
+        until(lambda: not children_of(2), "every process has ended")
+        assert list(tmp_path.glob("rsvpq-demo-*")) == []
+    finally:
+        demo.end()
+
+
+def test_it_uses_a_redis_that_is_there_and_leaves_no_key_behind(tmp_path: Path) -> None:
+    with queue_server(tmp_path) as server:
+        client = server.client()
+        client.set("somebody-elses", "untouched")
+        environment = {**os.environ, "RSVPQ_REDIS_URL": server.url, "TMPDIR": str(tmp_path)}
+        run = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, check=False, timeout=200)
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert client.get("somebody-elses") == "untouched"
+        assert [key for key in client.scan_iter() if "demo" in str(key)] == []

@@ -1,0 +1,86 @@
+"""What a person sees in Flower, looked at in headless Chromium."""
+
+import html
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rsvpq import wiring
+from rsvpq.settings import load_settings
+from testbed.processes import until
+from testbed.simulated_exchange import World
+from testbed.stack import Plan, Stack
+from tests.acceptance.conftest import rsvpq, wait_until_answered
+
+_OFFLINE = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    """The browser's path; its absence is a failure in CI, and a skip with the reason elsewhere."""
+    found = shutil.which("chromium")
+    if found is None and os.environ.get("CI"):
+        pytest.fail("Chromium is missing; CI must install it (apt-get install chromium)")
+    if found is None:
+        pytest.skip("no Chromium here (Debian: apt-get install chromium)")
+    return found
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A few mailboxes, answered."""
+    with Stack(tmp_path_factory.mktemp("flower"), Plan(World(4, 2, 1, servers=1, seed=5), flower=True)) as started:
+        assert rsvpq(started, "scan", "--all").returncode == 0
+        wait_until_answered(started)
+        lanes = wiring.make_lanes(load_settings(started.config))
+        until(lambda: lanes.counts().get("done:scanned") == 4, "all are scanned")
+        yield started
+
+
+def look(chromium: str, url: str, profile: Path) -> str:
+    """The page as the browser shows it once its scripts have run."""
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    command = [chromium, "--headless", "--disable-gpu", *sandbox, *_OFFLINE, f"--user-data-dir={profile}"]
+    run = subprocess.run(
+        [*command, "--virtual-time-budget=10000", "--dump-dom", url],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return html.unescape(run.stdout)
+
+
+def test_every_message_is_a_row_with_readable_arguments(stack: Stack, chromium: str, tmp_path: Path) -> None:
+    address = stack.flower_url.replace("//", f"//{stack.flower_user}:{stack.secrets['flower']}@")
+    page = look(chromium, f"{address}/tasks", tmp_path)
+    rows = [row for row in re.findall(r"<tr.*?</tr>", page, re.DOTALL) if "workers." in row]
+    messages = [message for message in stack.exchange.messages() if message["kind"] in {"request", "response"}]
+    assert len(rows) == len(messages) < 15  # one page of Flower's table
+    shown = " ".join(rows)
+    for message in messages:
+        assert message["mailbox"] in shown.replace("\\'", "'")
+        assert f"'server': 'mail{message['server']}'" in shown
+    assert {"'kind': 'request'", "'kind': 'response'"} <= set(re.findall(r"'kind': '\w+'", shown))
+    assert shown.count("'subject': ") == len(messages)
+    assert "SUCCESS" in shown
+
+
+def test_nobody_sees_anything_without_the_password(stack: Stack, chromium: str, tmp_path: Path) -> None:
+    page = look(chromium, f"{stack.flower_url}/tasks", tmp_path)
+    assert "workers." not in page
+    assert "adele" not in page
+
+
+def test_no_page_shows_a_secret(stack: Stack, chromium: str, tmp_path: Path) -> None:
+    address = stack.flower_url.replace("//", f"//{stack.flower_user}:{stack.secrets['flower']}@")
+    for number, path in enumerate(["/workers", "/tasks", "/broker", "/worker/answer-0@" + os.uname().nodename]):
+        page = look(chromium, address + path, tmp_path / str(number))
+        assert "Flower" in page
+        for name, secret in stack.secrets.items():
+            assert secret not in page, f"the {name} password is on {path}"

@@ -1,0 +1,92 @@
+"""The main job through the queue: found, answered once, within the limits, and visible."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rsvpq import wiring
+from rsvpq.settings import load_settings
+from testbed.processes import until
+from testbed.stack import Stack
+from tests.acceptance.conftest import rsvpq, wait_until_answered
+
+
+@pytest.fixture(scope="module")
+def worked(stack: Stack) -> dict[str, Any]:
+    """The oracle's summary after one scan of everything."""
+    triggered = rsvpq(stack, "scan", "--all")
+    assert triggered.returncode == 0, triggered.stderr
+    wait_until_answered(stack)
+    lanes = wiring.make_lanes(load_settings(stack.config))
+    until(lambda: lanes.counts().get("done:scanned") == stack.plan.world.mailboxes, "every mailbox was scanned")
+    summary: dict[str, Any] = stack.exchange.ask("summary")
+    return summary
+
+
+def test_every_request_is_answered_exactly_once(worked: dict[str, Any]) -> None:
+    requests = worked["requests"]
+    assert requests["answered_once"] == requests["seeded"] > 100
+    assert (requests["answered_twice"], requests["accepted_unsent"], requests["waiting"]) == (0, 0, 0)
+
+
+def test_every_response_is_opened_once_and_moved_away(worked: dict[str, Any]) -> None:
+    responses = worked["responses"]
+    assert responses["opened"] == responses["moved"] == responses["seeded"] > 0
+    assert (responses["opened_more_than_once"], responses["deleted"]) == (0, 0)
+
+
+def test_what_is_not_for_us_is_left_alone_and_counted_with_its_reason(stack: Stack, worked: dict[str, Any]) -> None:
+    counts = wiring.make_lanes(load_settings(stack.config)).counts()
+    for kind, reason in {
+        "cancellation": "cancellation",
+        "task-request": "task-request",
+        "other": "unknown-class",
+    }.items():
+        assert worked["untouched"][kind] == worked["seeded"][kind] == counts[f"skipped:{reason}"] > 0
+    assert worked["untouched"]["mail"] == worked["seeded"]["mail"]
+
+
+def test_no_mailbox_and_no_server_is_pressed_over_its_limits(stack: Stack, worked: dict[str, Any]) -> None:
+    assert worked["in_flight"]["mailbox"]["max"] == 1
+    assert max(worked["in_flight"]["servers"].values()) <= stack.plan.server.concurrency
+    assert worked["in_flight"]["over_limit"] == 0
+    assert (worked["pace"]["mailbox_violations"], worked["pace"]["server_violations"]) == (0, 0)
+
+
+def test_there_is_one_task_for_each_message_with_readable_arguments(stack: Stack, worked: dict[str, Any]) -> None:
+    messages = {message["subject"] for message in stack.exchange.messages() if message["kind"] == "request"}
+    tasks = stack.ask_flower("/api/tasks?taskname=workers.answer_request&limit=1000")
+    assert len(tasks) == worked["requests"]["seeded"]
+    for task in tasks.values():
+        arguments = task["kwargs"]
+        assert all(f"'{name}': " in arguments for name in ("mailbox", "server", "kind", "subject", "generation"))
+    one = max(messages, key=len)
+    assert any(one.encode("ascii", "ignore").decode()[:20] in task["kwargs"] for task in tasks.values())
+
+
+def test_a_second_scan_finds_nothing_to_do(stack: Stack, worked: dict[str, Any]) -> None:
+    lanes = wiring.make_lanes(load_settings(stack.config))
+    before = lanes.counts()
+    assert rsvpq(stack, "scan", "--all").returncode == 0
+    twice = 2 * stack.plan.world.mailboxes
+    until(lambda: lanes.counts().get("done:scanned") == twice, "every mailbox was scanned twice")
+    after = lanes.counts()
+    assert after["scan:offered"] == before["scan:offered"]
+    assert stack.exchange.ask("summary")["requests"]["answered_once"] == worked["requests"]["seeded"]
+
+
+def test_no_secret_is_in_flower_redis_logs_or_command_lines(stack: Stack, worked: dict[str, Any]) -> None:
+    assert worked
+    redis = stack.queue_server.client()
+    dump = "\n".join(str(key) + str(redis.dump(key)) for key in redis.scan_iter())
+    places = {
+        "Flower": json.dumps(stack.ask_flower("/api/tasks?limit=10000")) + json.dumps(stack.ask_flower("/api/workers")),
+        "Redis": dump,
+        "command lines": "".join(Path(f"/proc/{part.pid}/cmdline").read_text() for part in stack.parts.values()),
+        **{log.name: log.read_text() for log in stack.directory.glob("*.log")},
+    }
+    for place, text in places.items():
+        for name, secret in stack.secrets.items():
+            assert secret not in text, f"the {name} password is in {place}"

@@ -1,0 +1,32 @@
+"""A server that is away: its items wait in their lanes, Flower says RETRY, and no attempt is lost."""
+
+from pathlib import Path
+
+from rsvpq import wiring
+from rsvpq.lanes.status import read_status
+from rsvpq.settings import load_settings
+from testbed.processes import until
+from testbed.simulated_exchange import World
+from testbed.stack import Plan, Stack
+from tests.acceptance.conftest import rsvpq
+
+
+def test_flower_shows_retry_while_a_server_is_away(tmp_path: Path) -> None:
+    with Stack(tmp_path, Plan(World(6, servers=1, seed=2), flower=True, answer_workers=0)) as stack:
+        lanes = wiring.make_lanes(load_settings(stack.config))
+        stack.parts.pop("simulator").end()
+        assert rsvpq(stack, "scan", "--all").returncode == 0
+
+        def retried() -> bool:
+            tasks = stack.ask_flower("/api/tasks?taskname=producer.scan_mailbox")
+            return any(task["state"] == "RETRY" and "no connection" in task["exception"] for task in tasks.values())
+
+        until(retried, "Flower shows a retry with its reason")
+        server = until(
+            lambda: read_status(lanes) if read_status(lanes).servers["mail0"].in_flight == 0 else None, "all are back"
+        )
+        assert 20 < server.servers["mail0"].held_s <= 40
+        assert server.unfinished == 6
+        attempts = [lanes.redis.hget(key, "attempts") for key in lanes.redis.scan_iter(f"{lanes.prefix}:item:scan-*")]
+        assert {int(attempt or 0) for attempt in attempts} == {0}
+        assert lanes.redis.llen("rsvpq:scan") == 0  # a retry publishes nothing
