@@ -5,14 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint types layers browser clean
+.PHONY: demo test lint types layers programs clean
 
 ## demo: the main job end to end on this machine (KEEP=1 leaves it up, MAILBOXES=2000 makes it larger)
 demo: $(VENV)/run.stamp
 	@$(BIN)/python -m demo --mailboxes $(MAILBOXES) $(if $(KEEP),--keep)
 
 ## test: style, types, layers, and all tests
-test: lint types layers browser
+test: lint types layers programs
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/dev.stamp
@@ -25,9 +25,11 @@ types: $(VENV)/dev.stamp
 layers: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 
-# One test looks at Flower in a browser. It is skipped where there is none, but never in CI, which may install one.
-browser:
-	@command -v chromium >/dev/null || [ -z "$$CI" ] || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
+# Two tests need programs that Python packages do not bring: a browser to look at Flower, and redis-cli for a health check
+# of docker-compose.yml. They are skipped where these are missing, but never in CI, which may install them.
+programs:
+	@[ -z "$$CI" ] || { command -v chromium && command -v redis-cli; } >/dev/null || \
+	  { apt-get update -qq && apt-get install -y -qq chromium redis-tools >/dev/null; }
 
 # Both stamps share one environment; the development lock holds everything that the other one does.
 $(VENV)/run.stamp: locks/run.txt pyproject.toml | $(VENV)/bin/python

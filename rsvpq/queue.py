@@ -129,8 +129,8 @@ def _arguments(release: Release) -> dict[str, Any]:
     subject = {"subject": release.payload["subject"][:SUBJECT_LENGTH]} if "subject" in release.payload else {}
     return {
         "mailbox": release.mailbox,
-        "server": release.server,
-        "kind": release.payload["kind"],
         **subject,
+        "kind": release.payload["kind"],
+        "server": release.server,
         "generation": release.generation,
     }

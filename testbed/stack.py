@@ -25,6 +25,9 @@ from testbed.queue_server import QueueServer
 from testbed.simulated_exchange import SimulatedExchange, World, account_file
 
 
+_FLOWER_CONFIG = Path(__file__).parents[1] / "deploy" / "flowerconfig.py"
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """A limit as the settings and the oracle both understand it."""
@@ -175,13 +178,10 @@ class Stack:
 
     def _start_flower(self) -> None:
         port = free_port()
-        settings = {
-            # By environment, since everybody on the machine can read a command line.
-            "FLOWER_BASIC_AUTH": f"{self.flower_user}:{self.secrets['flower']}",
-            "FLOWER_TASKS_COLUMNS": "name,kwargs,state,result,received,runtime,worker",
-        }
-        command = ["-m", "celery", "-A", "producer.app", "flower", "--address=127.0.0.1", f"--port={port}"]
-        part = self.start("flower", command, settings)
+        login = account_file(self.directory, "flower-login", f"{self.flower_user}:{self.secrets['flower']}")
+        options = ["--address=127.0.0.1", f"--port={port}", f"--conf={_FLOWER_CONFIG}"]
+        command = ["-m", "celery", "-A", "producer.app", "flower", *options]
+        part = self.start("flower", command, {"FLOWER_LOGIN_FILE": str(login)})
         self.flower_url = f"http://127.0.0.1:{port}"
         part.wait_for(lambda: _answers(f"{self.flower_url}/healthcheck"), "Flower answers")
 

@@ -39,7 +39,10 @@ elseif how == 'dead' or (how == 'later' and number(f[7]) >= number(CFG.attempts)
   state = 'dead'
   to_dead(id, reason)
 elseif how == 'done' then
-  redis.call('HSET', item, 'state', 'done')
+  -- Only that it was done is remembered; the rest would be most of what Redis holds. Made anew, because a hash that
+  -- once held a long value keeps the roomy form.
+  redis.call('DEL', item)
+  redis.call('HSET', item, 'state', 'done', 'generation', generation, 'finished', generation, 'mailbox', mailbox)
   redis.call('EXPIRE', item, ARGV[9])
 else
   state = 'later'

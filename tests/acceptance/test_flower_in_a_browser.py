@@ -64,10 +64,8 @@ def test_every_message_is_a_row_with_readable_arguments(stack: Stack, chromium: 
     assert len(rows) == len(messages) < 15  # one page of Flower's table
     shown = " ".join(rows)
     for message in messages:
-        assert message["mailbox"] in shown.replace("\\'", "'")
-        assert f"'server': 'mail{message['server']}'" in shown
-    assert {"'kind': 'request'", "'kind': 'response'"} <= set(re.findall(r"'kind': '\w+'", shown))
-    assert shown.count("'subject': ") == len(messages)
+        assert f"mailbox={message['mailbox']} subject={message['subject'][:40]}" in shown
+        assert f"kind={message['kind']} server=mail{message['server']} generation=" in shown
     assert "SUCCESS" in shown
 
 

@@ -1,0 +1,31 @@
+"""Flower's settings, for ``celery ... flower --conf=PATH``: each name that is an option of Flower sets it."""
+
+import ast
+import os
+from pathlib import Path
+from typing import Any
+
+# By file: variables and arguments of a container are shown to whoever may inspect it.
+_LOGINS = Path(os.environ.get("FLOWER_LOGIN_FILE", "/run/secrets/flower_login"))
+
+# One user:password per line. Without any, Flower would let everybody in.
+basic_auth = _LOGINS.read_text(encoding="utf-8").splitlines()
+if not basic_auth or not all(user and password for user, _, password in (line.partition(":") for line in basic_auth)):
+    raise SystemExit(f"{_LOGINS}: write one user:password per line")
+
+# Tasks kept in memory, at about 7 kB each; the ledger knows them all.
+max_tasks = 30_000
+# Seconds: each new container is a new worker name, and the old ones would stay for ever.
+purge_offline_workers = 3600
+# What tells messages apart comes first; a task id is a hash, and on the task's own page.
+tasks_columns = "name,kwargs,state,received,runtime,worker"
+
+
+def format_task(task: Any) -> Any:
+    """Show the arguments without the signs of Python around them, as the search takes them after ``kwargs:``."""
+    try:
+        arguments = ast.literal_eval(task.kwargs)
+        task.kwargs = " ".join(f"{name}={value}" for name, value in arguments.items())
+    except (AttributeError, SyntaxError, TypeError, ValueError):
+        pass  # a task of somebody else's, or arguments that Celery cut short: shown as they are
+    return task
