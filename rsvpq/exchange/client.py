@@ -29,7 +29,8 @@ MOST_PAGES = 1000
 #: How a SEARCH with a Range beyond the last row may be answered (evolution-exchange reads it as "no results").
 _NO_ROWS = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
 _FOLDERS = ("inbox", "drafts", "sentitems", "deleteditems", "sendmsg")
-_LOGIN_PAGE = re.compile(rb"owalogon|owaauth\.dll|name=[\"']?username", re.IGNORECASE)
+#: The forms of Exchange 2003 (owalogon.asp), of 2007 (auth/logon.aspx) and of ISA (CookieAuth.dll).
+_LOGIN_PAGE = re.compile(rb"owalogon|owaauth\.dll|auth/logon\.aspx|CookieAuth\.dll|name=[\"']?username", re.IGNORECASE)
 _HEADERS = {
     "User-Agent": "rsvpq",
     # A mailbox nobody has opened yet gets its folders at first logon, in this language; without it IIS answers 401
@@ -113,7 +114,7 @@ class Server:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                content = _read(response, what)
+                content = _read(response, what, effect=effect)
         except requests.ConnectTimeout as error:
             raise Busy(f"{what}: no connection ({type(error).__name__})") from None
         except requests.ConnectionError as error:
@@ -169,6 +170,15 @@ class Answer:
         html = self.body if "html" in self.headers.get("Content-Type", "").lower() else b""
         if _LOGIN_PAGE.search(target) or _LOGIN_PAGE.search(html):
             raise LoginRefused(f"{self.what} answered with the login form")
+
+    def check_done(self) -> None:
+        """Complain about what is no success of a MOVE or DELETE, though no error either.
+
+        :raises LoginRefused: it is a login page. :raises Refused: it is a redirect, which is never followed.
+        """
+        self.check_login()
+        if self.status >= HTTPStatus.MULTIPLE_CHOICES:
+            raise Refused(f"{self.what} answered {self.status}: the server sends us elsewhere")
 
 
 class MailboxClient:
@@ -266,11 +276,11 @@ class MailboxClient:
         answer = self._server.send("MOVE", href, headers=headers, effect=True)
         if answer.status == HTTPStatus.MULTI_STATUS and not answer.rows():
             raise Refused(f"{answer.what} answered 207, and not one of its parts succeeded")
-        answer.check_login()
+        answer.check_done()
 
     def delete(self, message: MeetingMessage) -> None:
         """DELETE a message for good."""
-        self._server.send("DELETE", message.href, headers={}, effect=True)
+        self._server.send("DELETE", message.href, headers={}, effect=True).check_done()
 
     def mark_processed(self, message: MeetingMessage) -> None:
         """Set the processed marker and the read flag, so that no scan offers the message again."""
@@ -300,12 +310,13 @@ class MailboxClient:
         return wire.path_below(href, self._root)
 
 
-def _read(response: requests.Response, what: str) -> bytes:
+def _read(response: requests.Response, what: str, *, effect: bool) -> bytes:
     content = bytearray()
     for chunk in response.iter_content(65536):
         content += chunk
         if len(content) > LARGEST_ANSWER:
-            raise Refused(f"{what}: the answer is larger than {LARGEST_ANSWER} bytes")
+            text = f"{what}: the answer is larger than {LARGEST_ANSWER} bytes"
+            raise Unknown(text) if effect else Refused(text)
     return bytes(content)
 
 

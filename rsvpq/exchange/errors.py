@@ -99,4 +99,5 @@ def error_from(  # noqa: PLR0911 - one line per row of the table that this is
 def retry_after_s(headers: Mapping[str, str]) -> float:
     """Seconds from a Retry-After header; the default for a missing one, or a date (which needs the server's clock)."""
     text = headers.get("Retry-After", "").strip()
-    return min(float(text), LONGEST_RETRY_AFTER_S) if text.isdecimal() else BUSY_DELAY_S
+    # At least a second: "0" would send the item round at once, and that costs it no attempt.
+    return min(max(float(text), 1.0), LONGEST_RETRY_AFTER_S) if text.isdecimal() else BUSY_DELAY_S

@@ -110,7 +110,9 @@ def _serialise(root: etree._Element) -> bytes:
 
 
 _DIGIT_NAME = re.compile(rb"(</?(?:[A-Za-z_][\w.-]*:)?)0x(?=[0-9A-Fa-f]+[\s/>])")
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+#: The namespaces of mapi/id and mapi/string hold a {GUID}, which libxml2 takes for an invalid URI.
+_GUID_NAMESPACE = re.compile(rb"""(\sxmlns(?::[\w.-]+)?=["'][^"'{}<]*)\{([^"'{}<]*)\}""")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")  # C0, and U+FFFE and U+FFFF in UTF-8
 #: The code points that XML 1.0 allows (its production 2).
 _XML_CHARACTERS = (
     range(0x9, 0xB),
@@ -119,23 +121,27 @@ _XML_CHARACTERS = (
     range(0xE000, 0xFFFE),
     range(0x10000, 0x110000),
 )
-_REFERENCE = re.compile(rb"&#(x[0-9A-Fa-f]{1,6}|[0-9]{1,7});")
+_REFERENCE = re.compile(rb"&#(?:x0*([0-9A-Fa-f]{1,8})|0*([0-9]{1,10}));")
+_ENCODING_DECLARED = re.compile(rb"\s*<\?xml[^>]*\bencoding\b")
 
 
 def clean(body: bytes) -> bytes:
     """Mend what Exchange sends that is not XML: names such as ``0x8218``, control characters, references to them.
 
     Seen in captures: names of mapi/id properties start with a digit, and corrupt data comes as ``&#01;`` (both
-    described in evolution-exchange's e2k-result.c and its bug notes).
+    described in evolution-exchange's e2k-result.c and its bug notes). Bytes that are no UTF-8 are replaced too: one
+    corrupt item must not make its whole page unreadable for ever.
     """
+    if not _ENCODING_DECLARED.match(body):
+        body = body.decode("utf-8", "replace").encode()
     body = _DIGIT_NAME.sub(rb"\1_0x", body)
+    body = _GUID_NAMESPACE.sub(rb"\1%7B\2%7D", body)
     body = _CONTROL.sub(b"", body)
     return _REFERENCE.sub(_allowed_reference, body)
 
 
 def _allowed_reference(match: re.Match[bytes]) -> bytes:
-    digits = match[1].decode()
-    code = int(digits[1:], 16) if digits.startswith("x") else int(digits)
+    code = int(match[1], 16) if match[1] else int(match[2])
     return match[0] if any(code in span for span in _XML_CHARACTERS) else b""
 
 
@@ -168,9 +174,7 @@ def _row(response: etree._Element) -> Row | None:
         if _is_success(propstat.findtext(f"{{{DAV}}}status", "HTTP/1.1 200 OK")):
             for element in propstat.iterfind(f"{{{DAV}}}prop/*"):
                 name = etree.QName(element)
-                properties[(name.namespace or "", name.localname)] = "".join(
-                    map(str, element.itertext(with_tail=False))
-                )
+                properties[(name.namespace or "", name.localname)] = "".join(map(str, element.itertext()))
     return Row(href, properties)
 
 
@@ -197,8 +201,13 @@ def path_below(href: str, root: str) -> str:
 
     :raises Malformed: the href leads elsewhere.
     """
-    path = urlsplit(href).path
-    segments = unquote(path).casefold().split("/")
-    if not unquote(path).casefold().startswith(unquote(root).casefold()) or {".", ".."} & set(segments):
+    try:
+        # An unescaped "#" is part of a name (##DavMailSubmissionURI##): no href of a store leads to a fragment.
+        path = urlsplit(href.replace("#", "%23")).path
+    except ValueError:
+        raise Malformed(f"the server named {href!r}, which is no URL") from None
+    plain = unquote(path).casefold()
+    # IIS takes a backslash for a slash.
+    if not plain.startswith(unquote(root).casefold()) or {".", ".."} & set(plain.replace("\\", "/").split("/")):
         raise Malformed(f"the server named {href!r}, which is not below {root!r}")
     return path
