@@ -15,6 +15,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import Event
 
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
+
 from producer.schedule import ScheduledScan, due_scans
 from rsvpq.lanes import Lanes, Release
 from rsvpq.lanes.lanes import MOST_RELEASED_AT_ONCE
@@ -51,7 +54,7 @@ class Dispatcher:
                 if time.monotonic() >= next_sweep:
                     self.sweep()
                     next_sweep = time.monotonic() + SWEEP_S
-            except OSError as error:  # redis-py's and kombu's connection errors are among them
+            except (RedisError, KombuError, OSError) as error:
                 logger.warning("event=redis-away error=%s", error)
                 full = False
                 stop.wait(1.0)
@@ -89,7 +92,13 @@ def main() -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    wiring.configure(lanes, settings)
+    while not stop.is_set():
+        try:
+            wiring.configure(lanes, settings)
+            break
+        except (RedisError, OSError) as error:
+            logger.warning("event=redis-away error=%s", error)
+            stop.wait(1.0)
 
     def trigger(group: str | None) -> None:
         app.send_task(queue.SCAN, kwargs={"group": group} if group else {})

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import click
 from rich.console import Console
@@ -12,22 +13,24 @@ from rsvpq.cli.options import config_option, json_option
 from rsvpq.lanes import Lanes, Scope
 from rsvpq.lanes.status import Status, read_status
 from rsvpq.limits import Rate
-from rsvpq.settings import Settings, load_settings
+from rsvpq.mailboxes import read_mailboxes, select
+from rsvpq.settings import load_settings
 
 _scope = click.argument("scope", type=click.Choice(["all", "server", "mailbox"]))
 _name = click.argument("name", required=False, default="")
 
 
-def _open(config_file: Path | None, scope: Scope, name: str) -> tuple[Settings, Lanes]:
+def _open(config_file: Path | None, scope: Scope, name: str) -> tuple[Lanes, str]:
+    """The lanes, and the name as it is spelt in them."""
     settings = load_settings(config_file)
     if (scope == "all") == bool(name):
         raise click.UsageError("'all' takes no name" if name else f"which {scope}? give its name")
     if scope == "server" and name not in settings.servers:
         raise click.UsageError(f"no server {name!r}; there are: {', '.join(sorted(settings.servers))}")
     lanes = wiring.make_lanes(settings)
-    if scope == "mailbox" and not lanes.knows(name):
-        raise click.UsageError(f"no mailbox {name!r} has been scanned yet; spell it as in {settings.mailboxes}")
-    return settings, lanes
+    if scope == "mailbox" and not lanes.knows(name):  # one that was scanned may have left the list since
+        name = select(read_mailboxes(settings.mailboxes, settings), names=[name])[0].name
+    return lanes, name
 
 
 @click.command()
@@ -37,7 +40,8 @@ def _open(config_file: Path | None, scope: Scope, name: str) -> tuple[Settings, 
 @config_option
 def pause(scope: Scope, name: str, reason: str, config_file: Path | None) -> None:
     """Stop everything, a server or a mailbox: nothing more is started, and what runs stops before its next effect."""
-    _open(config_file, scope, name)[1].pause(scope, name, reason=reason)
+    lanes, name = _open(config_file, scope, name)
+    lanes.pause(scope, name, reason=reason)
     click.echo(f"paused: {scope} {name}".rstrip())
 
 
@@ -47,7 +51,8 @@ def pause(scope: Scope, name: str, reason: str, config_file: Path | None) -> Non
 @config_option
 def resume(scope: Scope, name: str, config_file: Path | None) -> None:
     """Undo a pause of the same scope."""
-    _open(config_file, scope, name)[1].resume(scope, name)
+    lanes, name = _open(config_file, scope, name)
+    lanes.resume(scope, name)
     click.echo(f"resumed: {scope} {name}".rstrip())
 
 
@@ -59,16 +64,20 @@ def resume(scope: Scope, name: str, config_file: Path | None) -> None:
 @click.option("--concurrency", type=click.IntRange(min=1), help="Items under way at once.")
 @config_option
 def limit(
-    scope: str, name: str, rate: str | None, burst: int | None, concurrency: int | None, config_file: Path | None
+    scope: Literal["server", "mailbox"],
+    name: str,
+    rate: str | None,
+    burst: int | None,
+    concurrency: int | None,
+    config_file: Path | None,
 ) -> None:
     """Change limits while running; they stay in force until changed again. Without options: as configured."""
-    side: Scope = "server" if scope == "server" else "mailbox"
-    lanes = _open(config_file, side, name)[1]
+    lanes, name = _open(config_file, scope, name)
     try:
         pace = Rate.parse(rate) if rate else None
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--rate") from None
-    lanes.limit("server" if side == "server" else "mailbox", name, rate=pace, burst=burst, concurrency=concurrency)
+    lanes.limit(scope, name, rate=pace, burst=burst, concurrency=concurrency)
     click.echo(f"limits changed: {scope} {name}" if rate or burst or concurrency else f"limits as configured: {name}")
 
 

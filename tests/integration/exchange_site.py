@@ -1,0 +1,169 @@
+"""The simulator as the client sees it, with other hands that work in the same mailboxes, and what its oracle saw."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import requests
+
+from rsvpq.exchange import auth
+from rsvpq.exchange.client import Answer, MailboxClient, Server, Timeouts
+from rsvpq.messages import Kind, MeetingMessage
+from testbed.processes import Part
+from testbed.simulated_exchange import SimulatedExchange, World
+
+PASSWORD = "pass-word:ünïque"
+TIMEOUTS = Timeouts(connect_s=5, read_s=20)
+
+# A simulator whose servers differ in what the simulator calls its uncertain behaviour; its own program otherwise.
+_BEHAVING = """
+import json, sys
+import simulator.__main__ as program
+from simulator.behaviour import Behaviour
+behaviours = [Behaviour(**changes) for changes in json.loads(sys.argv.pop(1))]
+program.Behaviour = lambda: behaviours.pop(0)
+program.main()
+"""
+
+
+class BehavingExchange(SimulatedExchange):
+    """A simulator with one server for each behaviour."""
+
+    def __init__(self, directory: Path, world: World, behaviours: Sequence[Mapping[str, object]]) -> None:
+        ready = directory / "simulator.json"
+        arguments = ["--port", "0", "--user", self.username, *world.arguments()]
+        self.part = Part(
+            "simulator",
+            [sys.executable, "-c", _BEHAVING, json.dumps(behaviours), *arguments],
+            log=directory / "simulator.log",
+            out=ready,
+            env={"SIMULATOR_PASSWORD": PASSWORD},
+        )
+        try:
+            self.part.wait_for(lambda: ready.exists() and ready.read_text().endswith("\n"), "the simulator is ready")
+        except BaseException:
+            self.part.end()
+            raise
+        addresses = json.loads(ready.read_text())
+        self.urls = addresses["servers"]
+        self._oracle = addresses["oracle"]
+
+
+class WatchedServer(Server):
+    """A server as the client talks to it; ``after`` is called once a request has been answered, or has failed."""
+
+    after: Callable[[str, str], None] = staticmethod(lambda _method, _path: None)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        effect: bool = False,
+        known: Collection[int] = (),
+    ) -> Answer:
+        try:
+            return super().send(method, path, headers=headers, body=body, effect=effect, known=known)
+        finally:
+            self.after(method, path)
+
+
+@dataclass(slots=True)
+class Site:
+    """One simulator."""
+
+    exchange: SimulatedExchange
+    _taken: set[str] = field(default_factory=set)
+
+    def server(self, number: int = 0) -> WatchedServer:
+        """A new client of one of the servers."""
+        url = f"{self.exchange.urls[number]}/exchange/"
+        return WatchedServer(url, auth.basic(self.exchange.username, PASSWORD), timeouts=TIMEOUTS)
+
+    def raw(self, method: str, path: str, number: int = 0, **headers: str) -> requests.Response:
+        """What somebody else does at the same server: one request, without our client."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        account = auth.basic(self.exchange.username, PASSWORD)
+        url = self.exchange.urls[number] + path
+        return requests.request(method, url, headers=given, auth=account, timeout=20, allow_redirects=False)
+
+    def copy(self, source: str, target: str, number: int = 0) -> None:
+        """Somebody else copies an item."""
+        url = self.exchange.urls[number] + target
+        answer = self.raw("COPY", source, number, Destination=url, Overwrite="f", Allow_Rename="t")
+        assert answer.status_code == 201
+
+    def mailboxes(self) -> list[dict[str, Any]]:
+        """The mailboxes as the oracle lists them."""
+        found: list[dict[str, Any]] = self.exchange.ask("mailboxes")
+        return found
+
+    def take(self, number: int = 0, fits: Callable[[MailboxClient], bool] = lambda _: True) -> MailboxClient:
+        """A mailbox that no other test has: not the deep one, with something in it, that fits."""
+        for facts in self.mailboxes():
+            name, counts = facts["mailbox"], facts["messages"]
+            ours = name not in self._taken and facts["server"] == number and not facts["deep"]
+            if ours and counts["request"] > 1 and counts["response"] > 0:
+                box = self.server(number).open(name)
+                if fits(box):
+                    self._taken.add(name)
+                    return box
+        raise LookupError("no such mailbox is left; make the world larger")
+
+    def told(self, box: MailboxClient, message: MeetingMessage) -> dict[str, Any]:
+        """What the oracle knows of one seeded message."""
+        (found,) = [m for m in self.of_mailbox(box) if m["uid"] == message.uid and m["subject"] == message.subject]
+        return found
+
+    def of_mailbox(self, box: MailboxClient) -> list[dict[str, Any]]:
+        """What the oracle knows of all messages of a mailbox."""
+        return [message for message in self.exchange.messages() if message["mailbox"] == box_name(box)]
+
+    def sent(self, box: MailboxClient, message: MeetingMessage) -> tuple[int, int]:
+        """How often a request was accepted, and how often an answer to it was sent."""
+        told = self.told(box, message)
+        return told["accepted"], told["submitted"]
+
+    def mutating(self) -> int:
+        """How many requests that change something the servers have seen."""
+        count: int = self.exchange.ask("summary")["mutating"]
+        return count
+
+
+def box_name(box: MailboxClient) -> str:
+    """The mailbox of a client."""
+    return unquote(box.folders.inbox).split("/")[2]
+
+
+def inbox(box: MailboxClient) -> list[MeetingMessage]:
+    """All meeting messages of the Inbox, oldest first."""
+    return list(chain.from_iterable(box.meeting_messages()))
+
+
+def requests_in(box: MailboxClient, *, wanted: bool = True) -> list[MeetingMessage]:
+    """The requests that want a response (or want none), of meetings that no other message is about."""
+    found = [message for message in inbox(box) if message.kind is Kind.REQUEST]
+    times = Counter(message.uid for message in found)
+    return [m for m in found if m.response_requested is wanted and times[m.uid] == 1]
+
+
+def responses_in(box: MailboxClient) -> list[MeetingMessage]:
+    """The responses in the Inbox."""
+    return [message for message in inbox(box) if message.kind is Kind.RESPONSE]
+
+
+def simulated_site(directory: Path, world: World) -> Iterator[Site]:
+    """A site for as long as the generator lives."""
+    exchange = SimulatedExchange(directory, world, PASSWORD)
+    try:
+        yield Site(exchange)
+    finally:
+        exchange.part.end()

@@ -1,0 +1,78 @@
+"""An installation's files and its programs as an operator starts them: settings, mailboxes, ``rsvpq``, a dispatcher."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+
+from rsvpq import wiring
+from rsvpq.lanes import Lanes
+from rsvpq.settings import Settings, load_settings
+from testbed.processes import Part
+
+PASSWORD = "not-to-be-shown"
+MAILBOXES = """\
+mailbox,server,group
+adele,mail1,sales
+bruno,mail1,sales
+o'neil,mail2,legal
+"""
+
+
+class Installation:
+    """The files of one installation in a directory."""
+
+    def __init__(self, directory: Path, redis_url: str, extra: str = "") -> None:
+        self.directory = directory
+        self.redis_url = redis_url
+        self.config = directory / "rsvpq.toml"
+        self.write(extra)
+
+    def write(self, extra: str = "") -> None:
+        """Write the settings (again), with more tables at their end."""
+        (self.directory / "mailboxes.csv").write_text(MAILBOXES)
+        secret = self.directory / "password"
+        secret.write_text(PASSWORD)
+        secret.chmod(0o600)
+        servers = "".join(
+            f'[servers.{name}]\nurl = "http://127.0.0.1:9/exchange/"\nallow_http = true\nusername = "svc"\n'
+            'password_file = "password"\n'
+            for name in ("mail1", "mail2")
+        )
+        redis = f'[redis]\nurl = "{self.redis_url}"\n'
+        self.config.write_text(f'mode = "respond"\nmailboxes = "mailboxes.csv"\n{redis}{servers}{extra}')
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as a process of it reads them."""
+        return load_settings(self.config)
+
+    def lanes(self) -> Lanes:
+        """The lanes of the installation, configured."""
+        settings = self.settings
+        lanes = wiring.make_lanes(settings)
+        wiring.configure(lanes, settings)
+        return lanes
+
+    def rsvpq(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line to its end."""
+        command = [str(Path(sys.executable).with_name("rsvpq")), *arguments]
+        environment = {**os.environ, "RSVPQ_CONFIG": str(self.config), "COLUMNS": "200"}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+    def dispatcher(self) -> Part:
+        """Start a dispatcher process."""
+        command = [sys.executable, "-m", "producer.dispatcher"]
+        environment = {"RSVPQ_CONFIG": str(self.config), "PYTHONUNBUFFERED": "1"}
+        return Part("dispatcher", command, log=self.directory / "dispatcher.log", env=environment)
+
+
+def queued(redis: Redis, queue: str) -> list[dict[str, Any]]:
+    """The Celery messages that wait in a queue, the oldest first: headers of each."""
+    client: Any = redis
+    messages = [json.loads(text) for text in client.lrange(f"rsvpq:{queue}", 0, -1)]
+    return [message["headers"] for message in reversed(messages)]

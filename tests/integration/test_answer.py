@@ -1,0 +1,405 @@
+"""The main path: each request is accepted once and answered once, whatever dies in between."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import pytest
+
+from rsvpq.exchange import auth
+from rsvpq.exchange.client import Folders, MailboxClient, Server
+from rsvpq.exchange.errors import ExchangeError, LoginRefused, Refused, Transient, Unknown
+from rsvpq.journal import Journal, LeaseLost, Paused
+from rsvpq.messages import Kind, MeetingMessage, Outcome
+from tests.integration.exchange_site import Site, box_name, inbox, requests_in
+from tests.integration.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play, rows_page
+from workers.answer import answer
+
+#: What happens while one request is answered without trouble: requests to the server, and steps written.
+STRAIGHT_PATH = (
+    "PROPFIND request",
+    "SEARCH drafts",
+    "intend accept",
+    "GET accept",
+    "SEARCH drafts",
+    "intend send",
+    "MOVE draft",
+    "note sent",
+    "PROPFIND request",
+)
+
+
+class Died(BaseException):
+    """The worker is gone: nothing of ours runs any more."""
+
+
+class Worker:
+    """Answers one request as often as it is told to; what it writes survives it, and it can be made to die.
+
+    :param number: the server of the mailbox.
+    """
+
+    def __init__(self, site: Site, box: MailboxClient, request: MeetingMessage, number: int = 0) -> None:
+        self.request = request
+        self.steps: dict[str, Any] = {}
+        self.events = 0
+        self.paused_at = ""
+        self.lost_at = ""
+        self._die_after = -1
+        server = site.server(number)
+        server.after = lambda _method, _path: self._lived()
+        self._box = server.open(box_name(box), box.folders)
+
+    def run(self, die_after: int = -1) -> Outcome:
+        """One attempt; dies after so many events, if told to."""
+        self.events, self._die_after = 0, die_after
+        return answer(self.request, self._box, Journal(self.steps, self._record))
+
+    def dies(self, after: int) -> None:
+        """An attempt that ends in death."""
+        with pytest.raises(Died):
+            self.run(die_after=after)
+
+    def _record(self, steps: Mapping[str, Any], _intent: bool) -> Literal["ok", "held", "lost"]:
+        newest = list(steps)[-1]
+        if newest in {self.paused_at, self.lost_at}:
+            return "held" if newest == self.paused_at else "lost"
+        self.steps = json.loads(json.dumps(steps))  # as Redis keeps it
+        self._lived()
+        return "ok"
+
+    def _lived(self) -> None:
+        self.events += 1
+        if self.events == self._die_after:
+            raise Died
+
+
+@pytest.fixture
+def box(site: Site) -> MailboxClient:
+    """A mailbox of the test's own."""
+    return site.take(fits=lambda box: bool(requests_in(box)))
+
+
+@pytest.fixture
+def worker(site: Site, box: MailboxClient) -> Worker:
+    """A worker with a request that wants a response, in :func:`box`."""
+    return Worker(site, box, requests_in(box)[0])
+
+
+def after(event: str) -> int:
+    """How many events there are up to this one."""
+    return STRAIGHT_PATH.index(event) + 1
+
+
+def test_a_request_is_accepted_once_answered_once_and_gone(site: Site, box: MailboxClient, worker: Worker) -> None:
+    assert worker.run() == Outcome("answered")
+    assert site.sent(box, worker.request) == (1, 1)
+    assert box.response_drafts() == []
+    assert not box.holds(worker.request)
+
+
+def test_the_straight_path_has_the_events_that_the_deaths_below_go_through(worker: Worker) -> None:
+    worker.run()
+    assert worker.events == len(STRAIGHT_PATH)
+
+
+def test_the_journal_tells_each_step(worker: Worker) -> None:
+    worker.run()
+    assert list(worker.steps) == ["accept", "send", "sent"]
+
+
+def test_running_again_after_the_end_does_nothing_more(site: Site, box: MailboxClient, worker: Worker) -> None:
+    worker.run()
+    assert worker.run() == Outcome("answered")
+    assert site.sent(box, worker.request) == (1, 1)
+
+
+def test_a_request_that_somebody_else_removed_is_gone(site: Site, box: MailboxClient, worker: Worker) -> None:
+    site.raw("DELETE", worker.request.href)
+    assert worker.run().result == "gone"
+    assert worker.steps == {}
+    assert site.sent(box, worker.request) == (0, 0)
+
+
+def test_a_request_that_somebody_else_answered_is_gone(site: Site, box: MailboxClient, worker: Worker) -> None:
+    Worker(site, box, worker.request).run()
+    assert worker.run().result == "gone"
+    assert site.sent(box, worker.request) == (1, 1)
+
+
+def test_a_name_that_another_request_has_by_now_is_not_accepted(site: Site, box: MailboxClient, worker: Worker) -> None:
+    other = requests_in(box)[1]
+    site.raw("DELETE", worker.request.href)
+    site.raw("MOVE", other.href, Destination=site.exchange.urls[0] + worker.request.href, Overwrite="f")
+    assert worker.run().result == "gone"
+    assert site.sent(box, other) == (0, 0)
+
+
+def test_where_no_response_is_wanted_none_is_sent(site: Site) -> None:
+    box = site.take(fits=lambda box: bool(requests_in(box, wanted=False)))
+    worker = Worker(site, box, requests_in(box, wanted=False)[0])
+    outcome = worker.run()
+    assert (outcome.result, outcome.note) == ("accepted", "no response was requested, so none was sent")
+    assert site.sent(box, worker.request) == (1, 0)
+    assert worker.run() == outcome
+    assert site.sent(box, worker.request) == (1, 0)
+
+
+def test_two_requests_with_the_same_subject_are_each_answered_to_their_own_organizer(site: Site) -> None:
+    def twins(box: MailboxClient) -> list[MeetingMessage]:
+        found = requests_in(box)
+        subjects = [message.subject for message in found]
+        return [message for message in found if subjects.count(message.subject) > 1]
+
+    box = site.take(fits=lambda box: len(twins(box)) > 1)
+    for request in twins(box)[:2]:
+        Worker(site, box, request).run()
+        assert site.sent(box, request) == (1, 1)
+        assert request.uid in {sent.uid for sent in box.sent_responses()}
+
+
+def draft_of_a_person(site: Site, box: MailboxClient, request: MeetingMessage) -> MeetingMessage:
+    """Somebody accepts a copy of the request in Outlook Web Access and has not sent the answer yet."""
+    copy = request.href.removesuffix(".EML") + "-9.EML"
+    site.copy(request.href, copy)
+    assert site.raw("GET", copy + "?Cmd=accept").status_code == 200
+    (draft,) = [draft for draft in box.response_drafts() if draft.uid == request.uid]
+    return draft
+
+
+def test_a_persons_draft_with_the_name_of_the_request_is_not_sent(
+    site: Site, box: MailboxClient, worker: Worker
+) -> None:
+    other = requests_in(box)[1]
+    theirs = draft_of_a_person(site, box, other)
+    name = worker.request.href.rsplit("/", 1)[-1]
+    there = site.exchange.urls[0] + f"{box.folders.drafts}/{name}"
+    site.raw("MOVE", theirs.href, Destination=there, Overwrite="f")
+    worker.run()
+    assert site.sent(box, worker.request) == (1, 1)
+    assert [draft.uid for draft in box.response_drafts()] == [other.uid]
+
+
+def test_a_persons_draft_for_the_same_meeting_is_not_sent(site: Site, box: MailboxClient, worker: Worker) -> None:
+    theirs = draft_of_a_person(site, box, worker.request)
+    worker.run()
+    assert [draft.rid for draft in box.response_drafts()] == [theirs.rid]
+    assert site.sent(box, worker.request)[1] == 1
+
+
+@pytest.mark.parametrize("point", range(1, len(STRAIGHT_PATH) + 1))
+def test_whenever_the_worker_dies_the_next_one_completes_exactly_one_answer(
+    site: Site, box: MailboxClient, worker: Worker, point: int
+) -> None:
+    worker.dies(after=point)
+    assert worker.run().result == "answered"
+    assert site.sent(box, worker.request) == (1, 1)
+    assert box.response_drafts() == []
+
+
+def test_two_deaths_in_a_row_still_leave_exactly_one_answer(site: Site) -> None:
+    deep = next(facts["mailbox"] for facts in site.mailboxes() if facts["deep"])
+    box = site.server().open(deep)
+    points = range(1, len(STRAIGHT_PATH) + 1)
+    deaths = [(first, second) for first in points for second in points]
+    found = requests_in(box)[: len(deaths)]
+    for request, (first, second) in zip(found, deaths, strict=True):
+        worker = Worker(site, box, request)
+        worker.dies(after=first)
+        try:
+            worker.run(die_after=second)
+        except Died:
+            worker.run()
+    told = {message["uid"]: message for message in site.of_mailbox(box)}
+    assert {(told[request.uid]["accepted"], told[request.uid]["submitted"]) for request in found} == {(1, 1)}
+    assert box.response_drafts() == []
+
+
+@pytest.mark.parametrize("point", range(1, 6))
+def test_whenever_the_worker_dies_no_answer_is_sent_where_none_is_wanted(site: Site, point: int) -> None:
+    box = site.take(fits=lambda box: bool(requests_in(box, wanted=False)))
+    worker = Worker(site, box, requests_in(box, wanted=False)[0])
+    worker.dies(after=point)
+    assert worker.run().result == "accepted"
+    assert site.sent(box, worker.request) == (1, 0)
+
+
+def test_an_accept_that_was_intended_but_never_happened_is_done(site: Site, box: MailboxClient, worker: Worker) -> None:
+    worker.dies(after("intend accept"))
+    assert site.sent(box, worker.request) == (0, 0)
+    assert worker.run().result == "answered"
+    assert site.sent(box, worker.request) == (1, 1)
+
+
+def test_a_draft_that_an_accept_left_behind_is_sent(site: Site, box: MailboxClient, worker: Worker) -> None:
+    worker.dies(after("GET accept"))
+    assert len(box.response_drafts()) == 1
+    assert worker.run().result == "answered"
+    assert site.sent(box, worker.request) == (1, 1)
+
+
+def test_a_draft_that_is_gone_and_in_sent_items_was_sent(site: Site, box: MailboxClient, worker: Worker) -> None:
+    worker.dies(after("MOVE draft"))
+    assert "sent" not in worker.steps
+    assert worker.run().result == "answered"
+    assert site.sent(box, worker.request) == (1, 1)
+
+
+def test_a_draft_that_is_nowhere_is_unknown_and_nothing_is_sent(site: Site, box: MailboxClient, worker: Worker) -> None:
+    worker.dies(after("intend send"))
+    site.raw("DELETE", box.response_drafts()[0].href)
+    for _ in range(2):
+        with pytest.raises(Unknown, match="neither in Drafts nor in Sent Items"):
+            worker.run()
+    assert site.sent(box, worker.request) == (1, 0)
+
+
+def test_an_accepted_request_without_its_draft_is_unknown(site: Site, box: MailboxClient, worker: Worker) -> None:
+    worker.dies(after("GET accept"))
+    site.raw("DELETE", box.response_drafts()[0].href)
+    with pytest.raises(Unknown, match="no draft"):
+        worker.run()
+    assert site.sent(box, worker.request) == (1, 0)
+
+
+def test_two_new_drafts_are_unknown_and_neither_is_sent(site: Site, box: MailboxClient, worker: Worker) -> None:
+    worker.dies(after("GET accept"))
+    (draft,) = box.response_drafts()
+    site.copy(draft.href, draft.href.removesuffix(".EML") + "-9.EML")
+    with pytest.raises(Unknown, match="2 new drafts"):
+        worker.run()
+    assert site.sent(box, worker.request) == (1, 0)
+    assert len(box.response_drafts()) == 2
+
+
+def test_a_pause_before_accept_leaves_the_request_alone(site: Site, box: MailboxClient, worker: Worker) -> None:
+    worker.paused_at = "accept"
+    with pytest.raises(Paused):
+        worker.run()
+    assert site.sent(box, worker.request) == (0, 0)
+    worker.paused_at = ""
+    assert worker.run().result == "answered"
+    assert site.sent(box, worker.request) == (1, 1)
+
+
+def test_a_pause_before_send_leaves_the_draft_alone(site: Site, box: MailboxClient, worker: Worker) -> None:
+    worker.paused_at = "send"
+    with pytest.raises(Paused):
+        worker.run()
+    assert site.sent(box, worker.request) == (1, 0)
+    assert len(box.response_drafts()) == 1
+    worker.paused_at = ""
+    assert worker.run().result == "answered"
+    assert site.sent(box, worker.request) == (1, 1)
+
+
+@pytest.mark.parametrize(("step", "sent"), [("accept", (0, 0)), ("send", (1, 0)), ("sent", (1, 1))])
+def test_without_the_lease_nothing_more_is_done(
+    site: Site, box: MailboxClient, worker: Worker, step: str, sent: tuple[int, int]
+) -> None:
+    worker.lost_at = step
+    with pytest.raises(LeaseLost):
+        worker.run()
+    assert site.sent(box, worker.request) == sent
+
+
+# -- where the server behaves otherwise ----------------------------------------------------------------------------
+
+LEFT, DELETED_ITEMS, REDIRECT = range(3)
+
+
+def worker_at(site: Site, number: int) -> tuple[MailboxClient, Worker]:
+    """A worker with a request in a mailbox of that server."""
+    box = site.take(number, fits=lambda box: bool(requests_in(box)))
+    return box, Worker(site, box, requests_in(box)[0], number)
+
+
+@pytest.mark.parametrize("number", [LEFT, DELETED_ITEMS, REDIRECT], ids=["left", "deleted-items", "redirect"])
+def test_a_request_is_answered_once_however_the_server_accepts(uncertain: Site, number: int) -> None:
+    box, worker = worker_at(uncertain, number)
+    assert worker.run().result == "answered"
+    assert uncertain.sent(box, worker.request) == (1, 1)
+    assert box.response_drafts() == []
+
+
+def test_a_request_that_is_left_behind_is_marked_and_not_deleted(uncertain: Site) -> None:
+    box, worker = worker_at(uncertain, LEFT)
+    worker.run()
+    (left,) = [message for message in inbox(box) if message.rid == worker.request.rid]
+    assert left.processed
+    assert (uncertain.told(box, left)["deleted"], uncertain.told(box, left)["moved"]) == (0, 0)
+
+
+def test_whenever_the_worker_dies_a_request_that_is_left_behind_is_answered_once(uncertain: Site) -> None:
+    box = uncertain.take(LEFT)
+    events = len(STRAIGHT_PATH) + 1  # and one to mark it
+    for point, request in enumerate(requests_in(box)[:events], start=1):
+        worker = Worker(uncertain, box, request, LEFT)
+        worker.dies(after=point)
+        assert worker.run().result == "answered"
+        assert uncertain.sent(box, request) == (1, 1), point
+    assert sum(message.processed for message in inbox(box)) == events
+
+
+# -- where the server lies -----------------------------------------------------------------------------------------
+
+FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "Sent", "Deleted", "sendmsg")))
+REQUEST = MeetingMessage(Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/exchange/adele/Inbox/1.EML", "rid:1")
+HELD = play(207, rows_page(1), **XML)
+EMPTY = play(207, NO_ROWS, **XML)
+PAGE = play(200, b"<html>The item could not be processed.</html>", Content_Type="text/html")
+DRAFT = play(
+    207, rows_page(2, href="/exchange/adele/Drafts/{}.EML", message_class="IPM.Schedule.Meeting.Resp.Pos"), **XML
+)
+
+
+def answer_at(server: ScriptedServer, steps: dict[str, Any]) -> Outcome:
+    """Answer REQUEST at the scripted server; the journal is left in ``steps``."""
+
+    def record(written: Mapping[str, Any], _intent: bool) -> Literal["ok"]:
+        steps.update(written)
+        return "ok"
+
+    box = Server(server.url + "/exchange/", auth.basic("svc", "secret")).open("adele", FOLDERS)
+    return answer(REQUEST, box, Journal(steps, record))
+
+
+def test_a_page_that_says_nothing_was_accepted_is_transient(scripted: ScriptedServer) -> None:
+    scripted.script(HELD, EMPTY, PAGE, EMPTY, HELD)
+    steps: dict[str, Any] = {}
+    with pytest.raises(Transient, match="accept changed nothing"):
+        answer_at(scripted, steps)
+    assert steps == {"accept": []}
+
+
+@pytest.mark.parametrize(
+    ("submission", "error"),
+    [
+        (play(302, Location="http://mail2.example.com/exchange/adele/"), Refused),
+        (play(207, NO_ROWS, **XML), Refused),
+        (play(403), Refused),
+        (play(500), Unknown),
+        (RESET, Unknown),
+        (play(440), LoginRefused),
+    ],
+    ids=["redirect", "nothing done", "403", "500", "reset", "login"],
+)
+def test_a_draft_is_noted_as_sent_only_where_the_server_says_so(
+    scripted: ScriptedServer, submission: Play, error: type[ExchangeError]
+) -> None:
+    scripted.script(HELD, EMPTY, PAGE, DRAFT, submission)
+    steps: dict[str, Any] = {}
+    with pytest.raises(error):
+        answer_at(scripted, steps)
+    assert steps == {"accept": [], "send": "rid:2"}
+
+
+@pytest.mark.parametrize("lost", [RESET, play(500)], ids=["reset", "500"])
+def test_after_a_lost_answer_to_accept_the_mailbox_is_looked_at_first(scripted: ScriptedServer, lost: Play) -> None:
+    steps: dict[str, Any] = {}
+    scripted.script(HELD, EMPTY, lost)
+    with pytest.raises(Unknown):
+        answer_at(scripted, steps)
+    scripted.script(DRAFT, play(200), play(404))
+    assert answer_at(scripted, steps) == Outcome("answered")
+    assert [request.method for request in scripted.requests] == ["SEARCH", "MOVE", "PROPFIND"]

@@ -1,0 +1,377 @@
+"""One delivery between Celery and the ledger: what each end of the work does to the item, the lane and the server."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from celery.exceptions import Ignore, Retry
+
+from rsvpq.carrier import Carrier, Work
+from rsvpq.exchange.errors import Busy, ExchangeError, Gone, LoginRefused, Malformed, Refused, Transient, Unknown
+from rsvpq.journal import Journal
+from rsvpq.lanes import Lanes, Release, Start
+from rsvpq.messages import Mailbox, Outcome
+from tests.integration.turned_lanes import Clock, everything, ledger, offer, released
+
+ATTEMPTS = 3
+FIRST_DELAY_S, LONGEST_DELAY_S = 10.0, 25.0
+
+
+class Published:
+    """Where released items go instead of to Celery."""
+
+    def __init__(self) -> None:
+        self.releases: list[Release] = []
+
+    def __call__(self, releases: Iterable[Release]) -> None:
+        self.releases += releases
+
+    @property
+    def ids(self) -> list[str]:
+        """What was published, in order."""
+        return [release.id for release in self.releases]
+
+
+@pytest.fixture
+def published() -> Published:
+    return Published()
+
+
+@pytest.fixture
+def carrier(lanes: Lanes, published: Published) -> Carrier:
+    return Carrier(lanes, published, FIRST_DELAY_S, LONGEST_DELAY_S, remember_s=3600)
+
+
+def fails(error: Exception) -> Work:
+    """Work that ends in this error."""
+
+    def work(_start: Start, _journal: Journal) -> Outcome:
+        raise error
+
+    return work
+
+
+def succeeds(_start: Start, _journal: Journal) -> Outcome:
+    """Work that does nothing, well."""
+    return Outcome("answered")
+
+
+def never(_start: Start, _journal: Journal) -> Outcome:
+    """Work that must not be done."""
+    raise AssertionError("nothing may be done")
+
+
+def state(lanes: Lanes, item_id: str = "a") -> str:
+    """The state of an item in the ledger."""
+    return str(ledger(lanes, item_id)["state"])
+
+
+def attempts(lanes: Lanes, item_id: str = "a") -> int:
+    """How many attempts were counted."""
+    return int(ledger(lanes, item_id)["attempts"])
+
+
+def due_in_s(lanes: Lanes, clock: Clock, item_id: str = "a") -> float:
+    """How long an item waits yet."""
+    return float((lanes.redis.zscore(f"{lanes.prefix}:later", item_id) - clock.us) / 1e6)
+
+
+# -- done ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_success_is_done_counted_and_shown(lanes: Lanes, carrier: Carrier) -> None:
+    release = released(lanes, "a")
+    assert carrier.carry("a", release.generation, succeeds) == "answered"
+    assert state(lanes) == "done"
+    assert lanes.counts() == {"done:answered": 1}
+
+
+def test_a_note_is_shown_and_what_else_was_counted_is_counted(lanes: Lanes, carrier: Carrier) -> None:
+    release = released(lanes, "a")
+    outcome = Outcome("scanned", "found 2", {"scan:found": 2})
+    assert carrier.carry("a", release.generation, lambda _start, _journal: outcome) == "scanned: found 2"
+    assert lanes.counts() == {"done:scanned": 1, "scan:found": 2}
+
+
+def test_a_finished_message_stays_known_for_as_long_as_configured(lanes: Lanes, carrier: Carrier) -> None:
+    release = released(lanes, "a")
+    carrier.carry("a", release.generation, succeeds)
+    assert 3590 < lanes.redis.ttl(f"{lanes.prefix}:item:a") <= 3600
+    offer(lanes, "a")
+    assert lanes.release() == ()
+
+
+def test_the_work_is_told_what_the_ledger_knows(lanes: Lanes, carrier: Carrier) -> None:
+    seen: list[Start] = []
+
+    def work(start: Start, journal: Journal) -> Outcome:
+        seen.append(start)
+        journal.intend("accept", ["rid:1"])
+        return Outcome("answered")
+
+    carrier.carry("a", released(lanes, "a").generation, work)
+    (start,) = seen
+    assert (start.mailbox, start.server, start.payload, start.attempt) == ("adele", "mail1", {"kind": "request"}, 1)
+
+
+def test_each_step_is_in_the_ledger_before_the_next_thing_happens(lanes: Lanes, carrier: Carrier) -> None:
+    def work(_start: Start, journal: Journal) -> Outcome:
+        journal.intend("accept", ["rid:1"])
+        assert ledger(lanes, "a")["journal"] == '{"accept": ["rid:1"]}'
+        return Outcome("answered")
+
+    assert carrier.carry("a", released(lanes, "a").generation, work) == "answered"
+
+
+def test_the_next_attempt_has_the_journal_of_the_one_before(lanes: Lanes, carrier: Carrier, clock: Clock) -> None:
+    def first(_start: Start, journal: Journal) -> Outcome:
+        journal.intend("accept", ["rid:1"])
+        raise Unknown("the answer was lost")
+
+    def second(start: Start, journal: Journal) -> Outcome:
+        assert journal["accept"] == ["rid:1"]
+        return Outcome("answered", f"attempt {start.attempt}")
+
+    with pytest.raises(Retry):
+        carrier.carry("a", released(lanes, "a").generation, first)
+    clock.turn(LONGEST_DELAY_S)
+    (release,) = lanes.release()
+    assert carrier.carry("a", release.generation, second) == "answered: attempt 2"
+
+
+def test_the_freed_slot_is_refilled_and_published_in_the_same_breath(
+    lanes: Lanes, carrier: Carrier, published: Published
+) -> None:
+    release = released(lanes, "a", "b", "c")
+    carrier.carry("a", release.generation, succeeds)
+    assert published.ids == ["b"]
+
+
+@pytest.mark.parametrize("error", [Transient("x"), Refused("x"), ValueError("x")])
+def test_the_freed_slot_is_refilled_after_an_error_too(
+    lanes: Lanes, carrier: Carrier, published: Published, error: Exception
+) -> None:
+    release = released(lanes, "a", "b")
+    with pytest.raises((Retry, Refused)):
+        carrier.carry("a", release.generation, fails(error))
+    assert published.ids == ["b"]
+
+
+# -- busy ----------------------------------------------------------------------------------------------------------
+
+
+def test_busy_costs_no_attempt_and_waits_as_long_as_it_was_told(lanes: Lanes, carrier: Carrier, clock: Clock) -> None:
+    release = released(lanes, "a")
+    with pytest.raises(Retry, match="Busy"):
+        carrier.carry("a", release.generation, fails(Busy("503", 40)))
+    assert (state(lanes), attempts(lanes)) == ("later", 0)
+    assert 40 <= due_in_s(lanes, clock) <= 48
+
+
+def test_busy_never_uses_the_attempts_up(lanes: Lanes, carrier: Carrier, clock: Clock) -> None:
+    offer(lanes, "a")
+    for _ in range(ATTEMPTS + 2):
+        (release,) = lanes.release()
+        with pytest.raises(Retry):
+            carrier.carry("a", release.generation, fails(Busy("503", 40)))
+        clock.turn(50)
+    assert (state(lanes), attempts(lanes)) == ("later", 0)
+
+
+@pytest.mark.parametrize("error", [Busy("503", 40), LoginRefused("401")])
+def test_a_busy_server_is_left_alone_as_a_whole(lanes: Lanes, carrier: Carrier, clock: Clock, error: Busy) -> None:
+    release = released(lanes, "a")
+    with pytest.raises(Retry):
+        carrier.carry("a", release.generation, fails(error))
+    offer(lanes, "b", mailbox="bruno", server="mail1")
+    offer(lanes, "c", mailbox="carla", server="mail2")
+    assert [release.id for release in lanes.release()] == ["c"]
+    clock.turn(error.delay_s * 1.2)
+    assert {release.id for release in lanes.release()} == {"a", "b"}
+
+
+def test_a_busy_mailbox_leaves_the_others_of_its_server_alone(lanes: Lanes, carrier: Carrier, clock: Clock) -> None:
+    release = released(lanes, "a", "a2")
+    with pytest.raises(Retry):
+        carrier.carry("a", release.generation, fails(Busy("locked", 40, "mailbox")))
+    offer(lanes, "b", mailbox="bruno", server="mail1")
+    assert [release.id for release in lanes.release()] == ["b"]
+    clock.turn(48)
+    assert {release.mailbox for release in lanes.release()} == {"adele"}
+
+
+# -- errors that cost an attempt -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [Transient("409"), Unknown("lost"), Gone("404"), ValueError("a bug")])
+def test_other_errors_cost_an_attempt_and_wait(lanes: Lanes, carrier: Carrier, error: Exception) -> None:
+    release = released(lanes, "a")
+    with pytest.raises(Retry, match=type(error).__name__):
+        carrier.carry("a", release.generation, fails(error))
+    assert (state(lanes), attempts(lanes)) == ("later", 1)
+    assert ledger(lanes, "a")["reason"] == f"{type(error).__name__}: {error}"
+
+
+def test_the_delay_doubles_within_its_bounds(carrier: Carrier) -> None:
+    longest = {attempt: min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** (attempt - 1)) for attempt in (1, 2, 3, 20, 500)}
+    assert list(longest.values()) == [10, 20, 25, 25, 25]
+    for attempt, most in longest.items():
+        delays = [carrier.delay_s(attempt) for _ in range(200)]
+        assert most / 2 <= min(delays) < max(delays) <= most
+
+
+def test_the_delay_is_the_one_in_the_ledger(lanes: Lanes, carrier: Carrier, clock: Clock) -> None:
+    release = released(lanes, "a")
+    with pytest.raises(Retry) as retry:
+        carrier.carry("a", release.generation, fails(Transient("409")))
+    assert due_in_s(lanes, clock) == pytest.approx(retry.value.when)
+    assert FIRST_DELAY_S / 2 <= due_in_s(lanes, clock) <= FIRST_DELAY_S
+
+
+@pytest.mark.parametrize("error", [Transient("409"), Unknown("lost"), ValueError("a bug")])
+def test_the_last_attempt_is_dead_and_its_error_is_raised(
+    lanes: Lanes, carrier: Carrier, clock: Clock, error: Exception
+) -> None:
+    offer(lanes, "a")
+    for _ in range(ATTEMPTS - 1):
+        (release,) = lanes.release()
+        with pytest.raises(Retry):
+            carrier.carry("a", release.generation, fails(error))
+        clock.turn(LONGEST_DELAY_S)
+    (release,) = lanes.release()
+    with pytest.raises(type(error), match=str(error)):
+        carrier.carry("a", release.generation, fails(error))
+    assert state(lanes) == "dead"
+    (dead,) = lanes.dead(10)
+    assert (dead.id, dead.attempts, dead.reason) == ("a", ATTEMPTS, f"{type(error).__name__}: {error}")
+
+
+@pytest.mark.parametrize("error", [Refused("403"), Malformed("no XML")])
+def test_what_is_refused_is_dead_at_once(lanes: Lanes, carrier: Carrier, error: ExchangeError) -> None:
+    release = released(lanes, "a")
+    with pytest.raises(type(error)):
+        carrier.carry("a", release.generation, fails(error))
+    assert state(lanes) == "dead"
+    assert lanes.counts() == {"dead": 1, "dead:refused": 1}
+    assert lanes.dead(1)[0].reason == str(error)
+
+
+def test_an_unexpected_exception_is_logged_with_its_trace(
+    lanes: Lanes, carrier: Carrier, caplog: pytest.LogCaptureFixture
+) -> None:
+    release = released(lanes, "a")
+    with pytest.raises(Retry):
+        carrier.carry("a", release.generation, fails(ValueError("a bug")))
+    assert "event=unexpected item=a mailbox=adele" in caplog.text
+    assert "Traceback" in caplog.text
+
+
+# -- pause and lost lease ------------------------------------------------------------------------------------------
+
+
+def test_a_pause_before_the_start_puts_the_item_back_untouched(lanes: Lanes, carrier: Carrier) -> None:
+    release = released(lanes, "a")
+    lanes.pause("mailbox", "adele", reason="holiday")
+    with pytest.raises(Retry, match="paused"):
+        carrier.carry("a", release.generation, never)
+    assert state(lanes) == "pending"
+    assert "attempts" not in ledger(lanes, "a")
+
+
+def test_a_pause_during_the_work_puts_the_item_back_at_no_cost(lanes: Lanes, carrier: Carrier) -> None:
+    def work(_start: Start, journal: Journal) -> Outcome:
+        lanes.pause("server", "mail1", reason="maintenance")
+        journal.intend("accept")
+        raise AssertionError("nothing may be done")
+
+    release = released(lanes, "a", "b")
+    with pytest.raises(Retry, match="paused before accept"):
+        carrier.carry("a", release.generation, work)
+    assert (state(lanes), attempts(lanes)) == ("pending", 0)
+    assert lanes.release() == ()
+    lanes.resume("server", "mail1")
+    assert [release.id for release in lanes.release()] == ["a"]
+
+
+def test_a_lost_lease_is_ignored_and_changes_nothing(lanes: Lanes, carrier: Carrier, clock: Clock) -> None:
+    before: dict[str, Any] = {}
+
+    def work(_start: Start, journal: Journal) -> Outcome:
+        clock.turn(200)  # longer than the lease
+        assert lanes.sweep() == (1, 0)
+        before.update(everything(lanes))
+        journal.intend("accept")
+        raise AssertionError("nothing may be done")
+
+    release = released(lanes, "a")
+    with pytest.raises(Ignore):
+        carrier.carry("a", release.generation, work)
+    assert everything(lanes) == before
+    assert state(lanes) == "pending"
+
+
+def test_work_that_ends_after_its_lease_leaves_the_new_owner_alone(
+    lanes: Lanes, carrier: Carrier, clock: Clock
+) -> None:
+    def work(_start: Start, _journal: Journal) -> Outcome:
+        clock.turn(200)
+        lanes.sweep()
+        (again,) = lanes.release()
+        assert lanes.start("a", again.generation, "other").verdict == "run"
+        return Outcome("answered")
+
+    carrier.carry("a", released(lanes, "a").generation, work)
+    assert (state(lanes), ledger(lanes, "a")["owner"]) == ("running", "other")
+    assert lanes.counts() == {"lease-expired": 1}
+
+
+# -- deliveries that may not run -----------------------------------------------------------------------------------
+
+
+def test_a_stale_delivery_touches_nothing(lanes: Lanes, carrier: Carrier, clock: Clock) -> None:
+    stale = released(lanes, "a")
+    clock.turn(61)
+    lanes.sweep()
+    lanes.release()
+    before = everything(lanes)
+    with pytest.raises(Ignore, match="stale"):
+        carrier.carry("a", stale.generation, never)
+    assert everything(lanes) == before
+
+
+def test_a_delivery_that_comes_twice_touches_nothing(lanes: Lanes, carrier: Carrier) -> None:
+    release = released(lanes, "a")
+    lanes.start("a", release.generation, "other")
+    before = everything(lanes)
+    with pytest.raises(Ignore, match="running"):
+        carrier.carry("a", release.generation, never)
+    assert everything(lanes) == before
+
+
+def test_a_delivery_of_what_is_done_touches_nothing(lanes: Lanes, carrier: Carrier) -> None:
+    release = released(lanes, "a")
+    carrier.carry("a", release.generation, succeeds)
+    before = everything(lanes)
+    assert carrier.carry("a", release.generation, never) == "nothing to do: the item is final"
+    assert everything(lanes) == before
+
+
+def test_a_delivery_of_what_is_dead_touches_nothing(lanes: Lanes, carrier: Carrier) -> None:
+    release = released(lanes, "a")
+    with pytest.raises(Refused):
+        carrier.carry("a", release.generation, fails(Refused("403")))
+    before = everything(lanes)
+    assert carrier.carry("a", release.generation, never) == "nothing to do: the item is final"
+    assert everything(lanes) == before
+
+
+def test_a_delivery_that_the_ledger_does_not_know_touches_nothing(lanes: Lanes, carrier: Carrier) -> None:
+    before = everything(lanes)
+    assert carrier.carry("nobody", 1, never) == "nothing to do: the item is unknown"
+    assert everything(lanes) == before
+
+
+def test_a_carrier_serves_items_of_any_mailbox(lanes: Lanes, carrier: Carrier) -> None:
+    for mailbox in (Mailbox("adele", "mail1"), Mailbox("o'neil", "mail2")):
+        release = released(lanes, mailbox.name, mailbox=mailbox.name, server=mailbox.server)
+        assert carrier.carry(mailbox.name, release.generation, succeeds) == "answered"

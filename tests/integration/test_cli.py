@@ -1,0 +1,247 @@
+"""``rsvpq`` as an operator runs it: a process, its output and its exit code."""
+
+import json
+from ast import literal_eval
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from rsvpq import queue
+from rsvpq.lanes import Item, Lanes
+from rsvpq.messages import Mailbox
+from testbed.processes import free_port
+from tests.integration.installation import PASSWORD, Installation, queued
+
+ADELE, BRUNO = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1")
+
+
+@pytest.fixture
+def known(installation: Installation) -> Lanes:
+    """Lanes in which adele and bruno have been scanned once."""
+    lanes = installation.lanes()
+    lanes.offer_scans((mailbox, queue.scan_item(mailbox, "first")) for mailbox in (ADELE, BRUNO))
+    for release in lanes.release():
+        lanes.start(release.id, release.generation, "worker")
+        lanes.finish(release.id, release.generation, "worker", "done", label="done:scanned")
+    return lanes
+
+
+def offer(lanes: Lanes, mailbox: Mailbox, *item_ids: str) -> None:
+    """Offer requests to a mailbox's lane."""
+    payload = {"kind": "request", "subject": "Budget"}
+    lanes.offer(mailbox, [Item(item_id, queue.ANSWER_REQUEST, queue.ANSWER_QUEUE, payload) for item_id in item_ids])
+
+
+# -- scan ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("adele", "--all"),
+        ("adele", "--group", "sales"),
+    ],
+)
+def test_a_scan_of_nothing_or_of_two_things_is_wrong_usage(
+    installation: Installation, redis: Redis, arguments: tuple[str, ...]
+) -> None:
+    ended = installation.rsvpq("scan", *arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "Usage: rsvpq scan" in ended.stderr
+    assert queued(redis, "scan") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "suggestion"), [(("adelle",), "adele"), (("--group", "legall"), "legal"), (("--group", ""), "sales")]
+)
+def test_an_unknown_mailbox_or_group_suggests_a_known_one(
+    installation: Installation, redis: Redis, arguments: tuple[str, ...], suggestion: str
+) -> None:
+    ended = installation.rsvpq("scan", *arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert suggestion in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert queued(redis, "scan") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "number", "kwargs"),
+    [
+        (("ADELE", "o'neil"), "2 mailboxes", {"mailboxes": ["adele", "o'neil"]}),
+        (("adele",), "1 mailbox", {"mailboxes": ["adele"]}),
+        (("--group", "sales"), "2 mailboxes", {"group": "sales"}),
+        (("--all",), "3 mailboxes", {}),
+    ],
+)
+def test_a_scan_puts_exactly_one_task_into_the_queue(
+    installation: Installation, redis: Redis, arguments: tuple[str, ...], number: str, kwargs: dict[str, object]
+) -> None:
+    ended = installation.rsvpq("scan", *arguments)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    (message,) = queued(redis, "scan")
+    assert ended.stdout == f"scan of {number} triggered: task {message['id']}\n"
+    assert message["task"] == queue.SCAN
+    assert literal_eval(message["kwargsrepr"]) == kwargs
+
+
+# -- status --------------------------------------------------------------------------------------------------------
+
+
+def test_status_shows_the_servers_as_a_table(installation: Installation, known: Lanes) -> None:
+    offer(known, ADELE, "a1", "a2")
+    known.pause("server", "mail2", reason="maintenance")
+    ended = installation.rsvpq("status")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    rows = {line.split("│")[1].strip(): line for line in ended.stdout.splitlines() if line.startswith("│")}
+    assert [cell.strip() for cell in rows["mail1"].split("│")[2:-1]] == ["2", "2", "0", "0", "open"]
+    assert "paused: maintenance" in rows["mail2"]
+    assert "done:scanned 2" in ended.stdout
+
+
+def test_status_is_json_on_demand(installation: Installation, known: Lanes) -> None:
+    offer(known, ADELE, "a1", "a2")
+    ended = installation.rsvpq("status", "--json")
+    told = json.loads(ended.stdout)
+    assert told["servers"]["mail1"]["pending"] == 2
+    assert told["counts"] == {"done:scanned": 2}
+
+
+def test_the_status_of_an_empty_redis_says_that_there_is_nothing(installation: Installation) -> None:
+    ended = installation.rsvpq("status")
+    assert ended.returncode == 0
+    assert "nothing counted yet" in ended.stdout
+
+
+# -- pause, resume, limit ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scope", [("all",), ("server", "mail1"), ("mailbox", "adele")])
+def test_a_pause_stops_the_lane_and_resuming_starts_it(
+    installation: Installation, known: Lanes, scope: tuple[str, ...]
+) -> None:
+    offer(known, ADELE, "a1")
+    paused = installation.rsvpq("pause", *scope, "--reason", "holiday")
+    assert (paused.returncode, paused.stdout) == (0, f"paused: {' '.join(scope)}\n")
+    assert known.release() == ()
+    resumed = installation.rsvpq("resume", *scope)
+    assert (resumed.returncode, resumed.stdout) == (0, f"resumed: {' '.join(scope)}\n")
+    assert [release.id for release in known.release()] == ["a1"]
+
+
+def test_a_paused_mailbox_leaves_the_others_alone(installation: Installation, known: Lanes) -> None:
+    offer(known, ADELE, "a1")
+    offer(known, BRUNO, "b1")
+    installation.rsvpq("pause", "mailbox", "adele")
+    assert [release.id for release in known.release()] == ["b1"]
+
+
+def test_a_mailbox_is_paused_before_its_first_scan_and_in_any_spelling(installation: Installation) -> None:
+    paused = installation.rsvpq("pause", "mailbox", "ADELE")
+    assert (paused.returncode, paused.stdout) == (0, "paused: mailbox adele\n")
+    lanes = installation.lanes()
+    lanes.offer_scans((mailbox, queue.scan_item(mailbox, "first")) for mailbox in (ADELE, BRUNO))
+    assert [release.mailbox for release in lanes.release()] == ["bruno"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("pause", "all", "mail1"), "takes no name"),
+        (("pause", "server"), "give its name"),
+        (("resume", "server", "mail9"), "there are: mail1, mail2"),
+        (("pause", "mailbox", "adelle"), "adelle: is not in the list; did you mean adele?"),
+        (("limit", "mailbox", "adele", "--rate", "fast"), "such as 2/s or 30/min"),
+        (("limit", "server", "mail1", "--burst", "0"), "--burst"),
+        (("limit", "all", "--burst", "1"), "'all' is not one of"),
+    ],
+)
+def test_what_cannot_be_paused_or_limited_is_wrong_usage(
+    installation: Installation, known: Lanes, arguments: tuple[str, ...], complaint: str
+) -> None:
+    before = known.redis.hgetall(f"{known.prefix}:mailbox:adele")
+    ended = installation.rsvpq(*arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert complaint in ended.stderr
+    assert known.redis.hgetall(f"{known.prefix}:mailbox:adele") == before
+
+
+def test_a_limit_is_in_force_at_once_until_it_is_taken_back(installation: Installation, known: Lanes) -> None:
+    offer(known, ADELE, "a1", "a2", "a3")
+    assert len(known.release()) == 1  # the default: one at a time
+    raised = installation.rsvpq("limit", "mailbox", "adele", "--concurrency", "2", "--rate", "100/s", "--burst", "50")
+    assert (raised.returncode, raised.stdout) == (0, "limits changed: mailbox adele\n")
+    assert len(known.release()) == 1
+    assert known.release() == ()
+    back = installation.rsvpq("limit", "mailbox", "adele")
+    assert (back.returncode, back.stdout) == (0, "limits as configured: adele\n")
+    live = [field for field in known.redis.hgetall(f"{known.prefix}:mailbox:adele") if field.startswith("live_")]
+    assert live == []
+
+
+# -- dead ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dead(known: Lanes) -> Lanes:
+    """Lanes with a dead item."""
+    offer(known, ADELE, "a1")
+    (release,) = known.release()
+    known.start("a1", release.generation, "worker")
+    known.record("a1", release.generation, "worker", {"accept": ["rid:1"]}, intent=True)
+    known.finish("a1", release.generation, "worker", "dead", label="dead:refused", reason="MOVE /x answered 403")
+    return known
+
+
+def test_dead_lists_the_reason_and_the_journal(installation: Installation, dead: Lanes) -> None:
+    assert dead.dead(1)
+    ended = installation.rsvpq("dead")
+    assert ended.returncode == 0
+    for fact in ("a1", "adele", "'Budget'", "MOVE /x answered 403", '{"accept": ["rid:1"]}'):
+        assert fact in ended.stdout
+
+
+def test_dead_is_one_json_object_per_line_on_demand(installation: Installation, dead: Lanes) -> None:
+    assert dead.dead(1)
+    (line,) = installation.rsvpq("dead", "--json").stdout.splitlines()
+    told = json.loads(line)
+    assert (told["id"], told["reason"], told["journal"]) == ("a1", "MOVE /x answered 403", {"accept": ["rid:1"]})
+
+
+def test_without_dead_items_dead_says_nothing(installation: Installation) -> None:
+    ended = installation.rsvpq("dead")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+# -- trouble -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("scan", "--all"), ("pause", "all"), ("dead",)])
+def test_without_redis_there_is_one_line_and_exit_code_1(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    ended = Installation(tmp_path, f"redis://127.0.0.1:{free_port()}/0").rsvpq(*arguments)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("rsvpq: Redis cannot be asked: ")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_wrong_settings_are_exit_code_2_and_no_traceback(installation: Installation) -> None:
+    installation.write("[redis2]\n")
+    ended = installation.rsvpq("status")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "redis2" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_no_secret_is_in_the_queue_or_in_the_ledger(installation: Installation, known: Lanes, redis: Redis) -> None:
+    offer(known, ADELE, "a1")
+    installation.rsvpq("scan", "--all")
+    dumped = [redis.dump(key) for key in redis.scan_iter()]
+    assert dumped
+    assert not any(PASSWORD.encode() in bytes(str(dump), "utf-8") for dump in dumped)
+
+
+def test_help_and_version_need_nothing(tmp_path: Path) -> None:
+    nothing = Installation(tmp_path, "redis://127.0.0.1:1/0")
+    assert "Usage: rsvpq" in nothing.rsvpq("--help").stdout
+    assert nothing.rsvpq("--version").stdout.startswith("rsvpq, version ")

@@ -1,0 +1,585 @@
+"""The client against a well-behaved Exchange, and against servers that do everything else."""
+
+import gzip
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rsvpq.exchange import auth
+from rsvpq.exchange.client import Folders, MailboxClient, Server, Timeouts
+from rsvpq.exchange.errors import (
+    Busy,
+    ExchangeError,
+    Gone,
+    LoginRefused,
+    Malformed,
+    Refused,
+    Transient,
+    Unknown,
+)
+from rsvpq.messages import Kind, MeetingMessage
+from testbed.processes import free_port
+from testbed.simulated_exchange import World
+from tests.integration import scripted_server as scripts
+from tests.integration.exchange_site import (
+    Site,
+    box_name,
+    inbox,
+    requests_in,
+    responses_in,
+    simulated_site,
+)
+from tests.integration.scripted_server import NO_ROWS, XML, Play, ScriptedServer, play, rows_page
+
+LANGUAGES = {"en", "de", "hu", "ja", "fr", "es"}
+
+
+# -- the well-behaved server ---------------------------------------------------------------------------------------
+
+
+def test_the_folders_are_found_in_every_language(site: Site) -> None:
+    found = {}
+    for facts in site.mailboxes()[: 2 * len(LANGUAGES)]:
+        folders = site.server().open(facts["mailbox"]).folders
+        found[facts["language"]] = folders.drafts.rsplit("/", 1)[-1]
+    assert found.keys() == LANGUAGES
+    assert (found["en"], found["de"]) == ("Drafts", "Entw%C3%BCrfe")
+
+
+@pytest.mark.parametrize("trap", [" ", "'", "@", "&", "+", "inbox"])
+def test_a_mailbox_with_a_trap_in_its_name_is_opened(site: Site, trap: str) -> None:
+    name = next(facts["mailbox"] for facts in site.mailboxes() if trap in facts["mailbox"])
+    box = site.server().open(name)
+    assert box_name(box) == name
+    assert box.folders.sendmsg.endswith("/%23%23DavMailSubmissionURI%23%23")
+
+
+def test_a_mailbox_with_a_name_beyond_ascii_is_opened_and_read(site: Site) -> None:
+    name = next(facts["mailbox"] for facts in site.mailboxes() if not facts["mailbox"].isascii())
+    assert inbox(site.server().open(name))
+
+
+def test_a_mailbox_that_is_not_there_is_gone(site: Site) -> None:
+    with pytest.raises(Gone):
+        site.server().open("nobody")
+
+
+def test_a_wrong_password_is_a_refused_login(site: Site) -> None:
+    server = Server(site.exchange.urls[0] + "/exchange/", auth.basic(site.exchange.username, "wrong"))
+    with pytest.raises(LoginRefused):
+        server.open("adele0")
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Mailboxes to be cut down to an exact number of rows; the first holds over 250."""
+    world = World(mailboxes=8, requests=130, responses=0, deep=260, seed=9)
+    yield from simulated_site(tmp_path_factory.mktemp("full"), world)
+
+
+def cut_down(site: Site, box: MailboxClient, rows: int) -> None:
+    """Somebody deletes messages until so many meeting messages are left."""
+    surplus = inbox(box)[rows:]
+    for message in surplus:
+        assert site.raw("DELETE", message.href).status_code == 200
+
+
+@pytest.mark.parametrize(("index", "rows"), [(0, 250), (1, 101), (2, 100), (3, 99), (4, 1), (7, 0)])
+def test_every_row_is_found_once_and_in_order_on_pages_of_any_size(full: Site, index: int, rows: int) -> None:
+    box = full.server().open(full.mailboxes()[index]["mailbox"])
+    cut_down(full, box, rows)
+    pages = list(box.meeting_messages())
+    found = [message for page in pages for message in page]
+    assert len({message.rid for message in found}) == len(found) == rows
+    assert [message.received for message in found] == sorted(message.received for message in found)
+    assert max(map(len, pages)) == min(rows, 100)
+    assert [message for page in box.meeting_messages(page_rows=1) for message in page] == found
+    assert [message for page in box.meeting_messages(page_rows=rows or 1) for message in page] == found
+
+
+def test_a_message_has_all_that_the_search_asked_for(site: Site) -> None:
+    box = site.take()
+    request = requests_in(box)[0]
+    told = site.told(box, request)
+    assert request.kind is Kind.REQUEST
+    assert request.message_class == told["message_class"]
+    assert told["organizer"] in request.organizer
+    assert request.rid.startswith("rid:")
+    assert request.href.startswith(box.folders.inbox + "/")
+    assert "-FlatUrlSpace-" in request.permanent_url
+    assert (request.response_requested, request.processed) == (True, False)
+
+
+def test_a_message_is_held_where_it_is(site: Site) -> None:
+    box = site.take()
+    assert all(box.holds(message) for message in inbox(box))
+
+
+def test_a_message_that_was_deleted_is_not_held(site: Site) -> None:
+    box = site.take()
+    request = requests_in(box)[0]
+    site.raw("DELETE", request.href)
+    assert not box.holds(request)
+
+
+def test_another_item_under_the_same_name_is_not_held(site: Site) -> None:
+    box = site.take()
+    request, other = inbox(box)[:2]
+    site.raw("DELETE", request.href)
+    url = site.exchange.urls[0] + request.href
+    assert site.raw("MOVE", other.href, Destination=url, Overwrite="f").status_code == 201
+    assert not box.holds(request)
+
+
+def test_an_item_of_another_kind_is_not_held(site: Site) -> None:
+    box = site.take()
+    request = requests_in(box)[0]
+    assert not box.holds(replace(request, kind=Kind.RESPONSE))
+
+
+def test_a_message_without_a_rid_is_held_by_its_kind(site: Site) -> None:
+    box = site.take()
+    assert box.holds(replace(requests_in(box)[0], rid=""))
+
+
+def test_accepting_makes_one_draft_and_removes_the_request(site: Site) -> None:
+    box = site.take()
+    request = requests_in(box)[0]
+    assert box.response_drafts() == []
+    box.accept(request)
+    (draft,) = box.response_drafts()
+    assert (draft.kind, draft.uid) == (Kind.RESPONSE, request.uid)
+    assert not box.holds(request)
+    assert site.sent(box, request) == (1, 0)
+
+
+def test_submitting_a_draft_sends_it_and_keeps_a_copy(site: Site) -> None:
+    box = site.take()
+    request = requests_in(box)[0]
+    box.accept(request)
+    box.submit(box.response_drafts()[0].href)
+    assert site.sent(box, request) == (1, 1)
+    assert box.response_drafts() == []
+    assert [sent.uid for sent in box.sent_responses()] == [request.uid]
+
+
+def test_submitting_what_is_not_there_is_gone(site: Site) -> None:
+    box = site.take()
+    with pytest.raises(Gone):
+        box.submit(box.folders.drafts + "/nothing.EML")
+
+
+def test_opening_a_response_opens_it_and_leaves_it(site: Site) -> None:
+    box = site.take()
+    response = responses_in(box)[0]
+    box.open(response)
+    assert site.told(box, response)["opened"] == 1
+    assert box.holds(response)
+
+
+def test_moving_to_deleted_items_takes_a_message_out_of_the_inbox(site: Site) -> None:
+    box = site.take()
+    response = responses_in(box)[0]
+    box.move_to_deleted_items(response)
+    told = site.told(box, response)
+    assert (told["moved"], told["deleted"]) == (1, 0)
+    assert not box.holds(response)
+
+
+def test_moving_onto_a_taken_name_overwrites_nothing(site: Site) -> None:
+    box = site.take()
+    first, second = inbox(box)[:2]
+    name = first.href.rsplit("/", 1)[-1]
+    box.move_to_deleted_items(first)
+    site.raw("MOVE", second.href, Destination=site.exchange.urls[0] + first.href, Overwrite="f")
+    (again,) = [message for message in inbox(box) if message.uid == second.uid]
+    assert again.href.endswith(name)
+    box.move_to_deleted_items(again)
+    assert [message["deleted"] for message in site.of_mailbox(box)].count(1) == 0
+
+
+def test_deleting_is_for_good(site: Site) -> None:
+    box = site.take()
+    response = responses_in(box)[0]
+    box.delete(response)
+    assert site.told(box, response)["deleted"] == 1
+    assert not box.holds(response)
+
+
+def test_a_message_marked_as_processed_is_found_as_such(site: Site) -> None:
+    box = site.take()
+    request = requests_in(box)[0]
+    box.mark_processed(request)
+    (marked,) = [message for message in inbox(box) if message.rid == request.rid]
+    assert marked == replace(request, processed=True)
+
+
+# -- servers that do something else --------------------------------------------------------------------------------
+
+PASSWORD = "S3cret-in-no-message"
+FOLDERS = Folders(
+    inbox="/exchange/adele/Inbox",
+    drafts="/exchange/adele/Drafts",
+    sentitems="/exchange/adele/Sent%20Items",
+    deleteditems="/exchange/adele/Deleted%20Items",
+    sendmsg="/exchange/adele/%23%23DavMailSubmissionURI%23%23",
+)
+MESSAGE = MeetingMessage(Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/exchange/adele/Inbox/Budget.EML", "rid:1")
+LOGIN_FORM = b'<html><form action="/exchweb/bin/auth/owaauth.dll"><input name="username"></form></html>'
+HTML = {"Content_Type": "text/html; charset=utf-8"}
+
+Operation = Callable[[MailboxClient], object]
+READING: dict[str, Operation] = {
+    "find folders": lambda box: MailboxClient(box._server, "adele", None),
+    "search": lambda box: list(box.meeting_messages()),
+    "holds": lambda box: box.holds(MESSAGE),
+    "drafts": lambda box: box.response_drafts(),
+}
+EFFECTS: dict[str, Operation] = {
+    "accept": lambda box: box.accept(MESSAGE),
+    "open": lambda box: box.open(MESSAGE),
+    "submit": lambda box: box.submit("/exchange/adele/Drafts/Budget.EML"),
+    "move": lambda box: box.move_to_deleted_items(MESSAGE),
+    "delete": lambda box: box.delete(MESSAGE),
+    "mark": lambda box: box.mark_processed(MESSAGE),
+}
+reading = pytest.mark.parametrize("operation", READING.values(), ids=READING)
+effects = pytest.mark.parametrize("operation", EFFECTS.values(), ids=EFFECTS)
+
+
+def client(url: str, *, read_s: float = 5) -> MailboxClient:
+    """A client of adele's mailbox at this origin, who knows her folders."""
+    server = Server(url + "/exchange/", auth.basic("svc", PASSWORD), timeouts=Timeouts(2, read_s))
+    return server.open("adele", FOLDERS)
+
+
+def failure(operation: Operation, box: MailboxClient) -> ExchangeError:
+    """What the operation raised; that it never tells the password is checked here, for every failure there is."""
+    with pytest.raises(ExchangeError) as caught:
+        operation(box)
+    assert PASSWORD not in f"{caught.value} {caught.value!r} {caught.value.__cause__!r}"
+    return caught.value
+
+
+SAME_FOR_BOTH = {
+    "503 with a time": (play(503, Retry_After="7"), Busy),
+    "429": (play(429), Busy),
+    "401": (play(401, WWW_Authenticate='Basic realm="x"'), LoginRefused),
+    "440": (play(440, Connection="close"), LoginRefused),
+    "a login form with 200": (play(200, LOGIN_FORM, **HTML), LoginRefused),
+    "a login form with 207": (play(207, LOGIN_FORM, **HTML), LoginRefused),
+    "a redirect to the login": (play(302, Location="/exchweb/bin/auth/owalogon.asp?url=x&reason=0"), LoginRefused),
+    "403": (play(403), Refused),
+    "409": (play(409), Transient),
+    "501": (play(501), Refused),
+}
+
+
+@pytest.mark.parametrize(("answer", "error"), SAME_FOR_BOTH.values(), ids=SAME_FOR_BOTH)
+def test_an_answer_that_settles_the_matter_is_one_error_for_all(
+    scripted: ScriptedServer, answer: Play, error: type[ExchangeError]
+) -> None:
+    scripted.script(answer)
+    for operation in (*READING.values(), *EFFECTS.values()):
+        assert type(failure(operation, client(scripted.url))) is error
+
+
+LOST = {
+    "500": play(500, b"<html>Error</html>", **HTML),
+    "502": play(502),
+    "reset": scripts.RESET,
+    "truncated": scripts.TRUNCATED,
+    "a chunk cut short": scripts.CUT_CHUNK,
+    "no HTTP": scripts.NOT_HTTP,
+    "not gzip": play(207, b"not gzip", Content_Encoding="gzip", **XML),
+}
+
+
+@pytest.mark.parametrize("answer", LOST.values(), ids=LOST)
+def test_a_lost_answer_is_transient_where_nothing_was_changed(scripted: ScriptedServer, answer: Play) -> None:
+    scripted.script(answer)
+    for operation in READING.values():
+        assert type(failure(operation, client(scripted.url))) is Transient
+
+
+@pytest.mark.parametrize("answer", LOST.values(), ids=LOST)
+def test_a_lost_answer_is_unknown_where_something_may_have_changed(scripted: ScriptedServer, answer: Play) -> None:
+    scripted.script(answer)
+    for operation in EFFECTS.values():
+        assert type(failure(operation, client(scripted.url))) is Unknown
+
+
+@pytest.mark.parametrize("answer", [scripts.HANG, scripts.HANGING_BODY], ids=["no answer", "half a body"])
+def test_a_timeout_is_transient_for_reading_and_unknown_for_an_effect(scripted: ScriptedServer, answer: Play) -> None:
+    scripted.script(answer)
+    box = client(scripted.url, read_s=0.1)
+    assert type(failure(READING["search"], box)) is Transient
+    assert type(failure(EFFECTS["accept"], box)) is Unknown
+    assert type(failure(EFFECTS["submit"], box)) is Unknown
+
+
+def test_an_endless_answer_is_refused_but_may_have_been_an_effect(scripted: ScriptedServer) -> None:
+    scripted.script(scripts.ENDLESS)
+    assert type(failure(READING["search"], client(scripted.url))) is Refused
+    assert type(failure(EFFECTS["accept"], client(scripted.url))) is Unknown
+
+
+def test_a_compressed_bomb_is_not_unpacked(scripted: ScriptedServer) -> None:
+    scripted.script(play(207, gzip.compress(bytes(64 * 1024 * 1024), 1), Content_Encoding="gzip", **XML))
+    assert "larger than" in str(failure(READING["search"], client(scripted.url)))
+
+
+@reading
+def test_a_refused_connection_is_busy_for_the_whole_server_when_reading(operation: Operation) -> None:
+    error = failure(operation, client(f"http://127.0.0.1:{free_port()}"))
+    assert isinstance(error, Busy)
+    assert error.scope == "server"
+
+
+@effects
+def test_a_refused_connection_is_busy_for_the_whole_server_before_an_effect(operation: Operation) -> None:
+    error = failure(operation, client(f"http://127.0.0.1:{free_port()}"))
+    assert isinstance(error, Busy)
+    assert error.scope == "server"
+
+
+def test_a_server_that_speaks_no_tls_is_busy_and_is_told_nothing(scripted: ScriptedServer) -> None:
+    scripted.greeting = scripts.NOT_HTTP.octets
+    error = failure(EFFECTS["accept"], client(scripted.url.replace("http:", "https:")))
+    assert type(error) is Busy
+    assert scripted.requests == []
+
+
+@pytest.mark.parametrize(("text", "delay_s"), [("7", 7.0), ("soon", 30.0)])
+def test_busy_says_how_long(scripted: ScriptedServer, text: str, delay_s: float) -> None:
+    scripted.script(play(503, Retry_After=text))
+    error = failure(READING["search"], client(scripted.url))
+    assert isinstance(error, Busy)
+    assert error.delay_s == delay_s
+
+
+@pytest.mark.parametrize("name", ["find folders", "search", "drafts"])
+def test_404_is_gone_when_reading(scripted: ScriptedServer, name: str) -> None:
+    scripted.script(play(404))
+    assert type(failure(READING[name], client(scripted.url))) is Gone
+
+
+@effects
+def test_404_is_gone_for_an_effect(scripted: ScriptedServer, operation: Operation) -> None:
+    scripted.script(play(404))
+    assert type(failure(operation, client(scripted.url))) is Gone
+
+
+MALFORMED = {
+    "no XML": play(207, b"OK", **XML),
+    "no body": play(207, b"", **XML),
+    "another root": play(207, b"<html/>", **XML),
+    "200": play(200, NO_ROWS, **XML),
+    "a page with 200": play(200, b"<html>Welcome</html>", **HTML),
+    "a redirect": play(302, Location="https://other.example/exchange/adele/"),
+}
+
+
+@pytest.mark.parametrize("answer", MALFORMED.values(), ids=MALFORMED)
+@reading
+def test_what_is_no_multistatus_is_malformed(scripted: ScriptedServer, answer: Play, operation: Operation) -> None:
+    scripted.script(answer)
+    assert type(failure(operation, client(scripted.url))) is Malformed
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "text/html", ""])
+def test_a_multistatus_is_read_whatever_it_is_called(scripted: ScriptedServer, content_type: str) -> None:
+    scripted.script(play(207, rows_page(1), Content_Type=content_type))
+    assert len(inbox(client(scripted.url))) == 1
+
+
+def test_a_row_range_beyond_the_end_is_an_empty_page(scripted: ScriptedServer) -> None:
+    scripted.script(play(416))
+    assert inbox(client(scripted.url)) == []
+
+
+def test_a_server_that_never_stops_sending_pages_is_stopped(
+    scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rsvpq.exchange.client.MOST_PAGES", 5)
+    scripted.script(play(207, rows_page(1), Content_Range="rows 0-0; total=*", **XML))
+    assert "more than 5 pages" in str(failure(READING["search"], client(scripted.url)))
+
+
+@pytest.mark.parametrize("total", ["total=3", "total=*", ""])
+def test_pages_end_with_the_total_or_with_an_empty_page(scripted: ScriptedServer, total: str) -> None:
+    headers = {"Content_Range": f"rows 0-1; {total}", **XML}
+    scripted.script(play(207, rows_page(1, 2), **headers), play(207, rows_page(3), **headers), play(416))
+    assert [message.rid for message in inbox(client(scripted.url))] == ["rid:1", "rid:2", "rid:3"]
+
+
+def test_without_a_content_range_everything_came_at_once(scripted: ScriptedServer) -> None:
+    scripted.script(play(207, rows_page(1, 2), **XML))
+    assert len(inbox(client(scripted.url))) == 2
+    assert len(scripted.requests) == 1
+
+
+def test_a_row_that_leads_out_of_the_mailbox_is_left_out(scripted: ScriptedServer) -> None:
+    scripted.script(play(207, rows_page(1, href="/exchange/bruno/Inbox/{}.EML"), **XML))
+    assert inbox(client(scripted.url)) == []
+
+
+def test_a_row_with_an_href_that_is_no_url_is_left_out(scripted: ScriptedServer) -> None:
+    scripted.script(play(207, rows_page(1, href="http://[/exchange/adele/{}"), **XML))
+    assert inbox(client(scripted.url)) == []
+
+
+def test_an_href_on_another_host_is_asked_for_at_the_configured_one(
+    scripted: ScriptedServer, elsewhere: ScriptedServer
+) -> None:
+    scripted.script(play(207, rows_page(1, href=elsewhere.url + "/exchange/adele/Inbox/{}.EML"), **XML), play(404))
+    elsewhere.script(play(207, rows_page(1), **XML))
+    box = client(scripted.url)
+    (message,) = inbox(box)
+    assert not box.holds(message)
+    assert scripted.requests[-1].target == "/exchange/adele/Inbox/1.EML"
+    assert elsewhere.requests == []
+
+
+def test_folders_on_another_host_are_asked_for_at_the_configured_one(
+    scripted: ScriptedServer, elsewhere: ScriptedServer
+) -> None:
+    elsewhere.script(play(207, NO_ROWS, **XML))
+    scripted.script(play(207, folders_page(elsewhere.url + "/exchange/adele"), **XML), play(207, NO_ROWS, **XML))
+    box = Server(scripted.url + "/exchange/", auth.basic("svc", PASSWORD)).open("adele")
+    assert inbox(box) == []
+    assert [request.target for request in scripted.requests] == ["/exchange/adele/", "/exchange/adele/inbox"]
+    assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize("root", ["/exchange/bruno", "http://[x", "/exchange/adele/../bruno"])
+def test_folders_outside_the_mailbox_are_malformed(scripted: ScriptedServer, root: str) -> None:
+    scripted.script(play(207, folders_page(root), **XML))
+    assert type(failure(READING["find folders"], client(scripted.url))) is Malformed
+
+
+def test_folders_that_may_not_be_read_are_refused_with_a_hint(scripted: ScriptedServer) -> None:
+    scripted.script(play(207, folders_page("/exchange/adele", status="403 Forbidden"), **XML))
+    assert "may the account read it?" in str(failure(READING["find folders"], client(scripted.url)))
+
+
+def folders_page(root: str, status: str = "200 OK") -> bytes:
+    """The answer with the URLs of the folders."""
+    names = ("inbox", "drafts", "sentitems", "deleteditems", "sendmsg")
+    found = "".join(f"<m:{name}>{root}/{name}</m:{name}>" for name in names)
+    return (
+        '<D:multistatus xmlns:D="DAV:" xmlns:m="urn:schemas:httpmail:"><D:response><D:href>/exchange/adele/</D:href>'
+        f"<D:propstat><D:status>HTTP/1.1 {status}</D:status><D:prop>{found}</D:prop></D:propstat>"
+        "</D:response></D:multistatus>"
+    ).encode()
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_no_redirect_is_followed_and_no_credential_goes_elsewhere(
+    scripted: ScriptedServer, elsewhere: ScriptedServer, status: int
+) -> None:
+    elsewhere.script(play(200))
+    scripted.script(play(status, Location=elsewhere.url + "/exchange/adele/Inbox/Budget.EML"))
+    for operation in READING.values():
+        failure(operation, client(scripted.url))
+    for operation in (EFFECTS["submit"], EFFECTS["delete"], EFFECTS["move"], EFFECTS["mark"]):
+        failure(operation, client(scripted.url))
+    EFFECTS["accept"](client(scripted.url))  # may be a redirect to the draft; what came of it is looked up
+    assert len(scripted.requests) == len(READING) + 5
+    assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize("name", ["submit", "move", "delete"])
+def test_a_redirect_of_what_should_move_or_delete_is_no_success(scripted: ScriptedServer, name: str) -> None:
+    scripted.script(play(302, Location="http://other.example/exchange/adele/Drafts/Budget.EML"))
+    assert type(failure(EFFECTS[name], client(scripted.url))) is Refused
+
+
+def parts(status: str) -> bytes:
+    """A multistatus in which the one part has this status."""
+    href = "<D:href>/exchange/adele/Drafts/Budget.EML</D:href>"
+    response = f"<D:response>{href}<D:status>HTTP/1.1 {status}</D:status></D:response>"
+    return f'<D:multistatus xmlns:D="DAV:">{response}</D:multistatus>'.encode()
+
+
+@pytest.mark.parametrize("status", ["403 Forbidden", "404 Not Found", "423 Locked", "500 Error"])
+@pytest.mark.parametrize("name", ["submit", "move"])
+def test_207_where_every_part_failed_is_refused(scripted: ScriptedServer, name: str, status: str) -> None:
+    scripted.script(play(207, parts(status), **XML))
+    assert type(failure(EFFECTS[name], client(scripted.url))) is Refused
+
+
+@pytest.mark.parametrize("name", ["submit", "move", "mark"])
+def test_207_where_the_part_succeeded_is_a_success(scripted: ScriptedServer, name: str) -> None:
+    scripted.script(play(207, parts("200 OK"), **XML))
+    EFFECTS[name](client(scripted.url))
+
+
+@pytest.mark.parametrize("status", [200, 201, 204])
+def test_any_2xx_sends_moves_and_deletes(scripted: ScriptedServer, status: int) -> None:
+    scripted.script(play(status))
+    for name in ("submit", "move", "delete"):
+        EFFECTS[name](client(scripted.url))
+
+
+def test_every_request_goes_out_as_exchange_wants_it(scripted: ScriptedServer) -> None:
+    scripted.script(play(207, parts("200 OK"), **XML))
+    box = client(scripted.url)
+    for operation in EFFECTS.values():
+        operation(box)
+    sent = {request.method + " " + request.target: request for request in scripted.requests}
+    assert sent.keys() == {
+        "GET /exchange/adele/Inbox/Budget.EML?Cmd=accept",
+        "GET /exchange/adele/Inbox/Budget.EML?Cmd=open",
+        "MOVE /exchange/adele/Drafts/Budget.EML",
+        "MOVE /exchange/adele/Inbox/Budget.EML",
+        "DELETE /exchange/adele/Inbox/Budget.EML",
+        "PROPPATCH /exchange/adele/Inbox/Budget.EML",
+    }
+    submission = sent["MOVE /exchange/adele/Drafts/Budget.EML"]
+    assert submission.headers["Destination"] == f"{scripted.url}/exchange/adele/%23%23DavMailSubmissionURI%23%23/"
+    assert submission.headers["Content-Length"] == "0"
+    for request in scripted.requests:
+        assert not {"Translate", "Expect", "Cookie"} & request.headers.keys()
+        assert request.headers["Accept-Language"] == "en"
+        assert request.headers["Authorization"].startswith("Basic ")
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("100%25%20a%26y@z%27%2B%C3%BC.EML", "100%25%20a%26y@z%27%2B%C3%BC.EML"),
+        ("12_xF8FF_24.EML", "12_xF8FF_24.EML"),
+        ("{C0FFEE}.EML", "%7BC0FFEE%7D.EML"),
+        ("für alle.EML", "f%C3%BCr%20alle.EML"),
+    ],
+)
+def test_an_href_goes_back_as_it_came_and_what_no_url_may_hold_is_encoded(
+    scripted: ScriptedServer, name: str, sent: str
+) -> None:
+    scripted.script(play(404))
+    client(scripted.url).holds(replace(MESSAGE, href=f"/exchange/adele/Inbox/{name}"))
+    assert scripted.requests[0].target == f"/exchange/adele/Inbox/{sent}"
+
+
+def test_proxies_and_netrc_of_the_environment_are_not_used(
+    scripted: ScriptedServer, elsewhere: ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    elsewhere.script(play(207, NO_ROWS, **XML))
+    scripted.script(play(207, NO_ROWS, **XML))
+    monkeypatch.setenv("http_proxy", elsewhere.url)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login other password other\n")
+    assert inbox(client(scripted.url)) == []
+    assert elsewhere.requests == []
+
+
+def test_a_connection_is_used_again_also_after_an_error(scripted: ScriptedServer) -> None:
+    scripted.script(play(404), play(500), play(207, NO_ROWS, **XML))
+    box = client(scripted.url)
+    assert not box.holds(MESSAGE)
+    failure(READING["search"], box)
+    assert inbox(box) == []
+    assert scripted.connections == 1

@@ -1,0 +1,270 @@
+"""The dispatcher: what time has made due is released once, whoever asks, and also after Redis was away."""
+
+import logging
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from kombu.exceptions import OperationalError
+from redis import Redis
+from redis.exceptions import RedisError
+
+from producer.dispatcher import Dispatcher, alive_key
+from producer.schedule import ScheduledScan
+from rsvpq import queue
+from rsvpq.lanes import Lanes, Release
+from rsvpq.limits import Limits, Rate
+from rsvpq.messages import Mailbox
+from testbed.processes import Part, until
+from testbed.queue_server import QueueServer, queue_server, server_binary
+from tests.integration.installation import Installation, queued
+from tests.integration.turned_lanes import Clock, ledger, offer, released
+
+#: A period so long that none begins during a test.
+LONG_S = 1e9
+
+
+class Sink:
+    """Where releases and triggers go instead of to Celery."""
+
+    def __init__(self) -> None:
+        self.releases: list[Release] = []
+        self.groups: list[str | None] = []
+
+    def publish(self, releases: Iterable[Release]) -> None:
+        """Keep released items."""
+        self.releases += releases
+
+    def trigger(self, group: str | None) -> None:
+        """Keep triggers."""
+        self.groups.append(group)
+
+    @property
+    def ids(self) -> list[str]:
+        """What was released."""
+        return [release.id for release in self.releases]
+
+
+@pytest.fixture
+def sink() -> Sink:
+    return Sink()
+
+
+def dispatcher_of(lanes: Lanes, sink: Sink, schedules: Sequence[ScheduledScan] = ()) -> Dispatcher:
+    return Dispatcher(lanes, sink.publish, sink.trigger, schedules)
+
+
+@contextmanager
+def running(*dispatchers: Dispatcher) -> Iterator[None]:
+    """Dispatchers at work in threads; each must end as soon as it is told to."""
+    stop = threading.Event()
+    threads = [threading.Thread(target=dispatcher.run, args=(stop,)) for dispatcher in dispatchers]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+        assert all(thread.is_alive() for thread in threads), "a dispatcher has died"
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(5)
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_what_has_become_due_is_released_and_published(lanes: Lanes, clock: Clock, sink: Sink) -> None:
+    dispatcher = dispatcher_of(lanes, sink)
+    lanes.hold("mailbox", "adele", 30)
+    offer(lanes, "a")
+    assert not dispatcher.release()
+    assert sink.ids == []
+    clock.turn(31)
+    dispatcher.release()
+    assert sink.ids == ["a"]
+
+
+def test_an_item_that_waits_for_another_attempt_is_released_when_its_delay_ends(
+    lanes: Lanes, clock: Clock, sink: Sink
+) -> None:
+    release = released(lanes, "a")
+    lanes.start("a", release.generation, "worker")
+    lanes.finish("a", release.generation, "worker", "later", label="later", delay_s=30)
+    dispatcher = dispatcher_of(lanes, sink)
+    clock.turn(29)
+    dispatcher.release()
+    assert sink.ids == []
+    clock.turn(2)
+    dispatcher.release()
+    assert [(release.id, release.generation) for release in sink.releases] == [("a", 2)]
+
+
+def test_an_item_whose_lease_has_ended_is_taken_back_and_released_again(lanes: Lanes, clock: Clock, sink: Sink) -> None:
+    released(lanes, "a")
+    dispatcher = dispatcher_of(lanes, sink)
+    clock.turn(61)
+    dispatcher.sweep()
+    dispatcher.release()
+    assert [(release.id, release.generation) for release in sink.releases] == [("a", 2)]
+
+
+def test_a_worker_that_is_lost_on_the_last_attempt_leaves_a_dead_item(lanes: Lanes, clock: Clock, sink: Sink) -> None:
+    dispatcher = dispatcher_of(lanes, sink)
+    offer(lanes, "a")
+    for _ in range(3):
+        dispatcher.release()
+        lanes.start("a", sink.releases[-1].generation, "worker")
+        clock.turn(181)
+        dispatcher.sweep()
+    assert ledger(lanes, "a")["state"] == "dead"
+
+
+def test_a_full_release_says_that_there_may_be_more(redis: Redis, clock: Clock, sink: Sink) -> None:
+    lanes = wide_lanes(redis, clock.now_us)
+    offer_many(lanes, 150)
+    dispatcher = dispatcher_of(lanes, sink)
+    assert [dispatcher.release() for _ in range(3)] == [True, False, False]
+    assert len(set(sink.ids)) == 150
+
+
+def wide_lanes(redis: Redis, now_us: Callable[[], int] | None = None) -> Lanes:
+    """Lanes that let everything go at once."""
+    lanes = Lanes(redis, "test", now_us=now_us)
+    lanes.configure(
+        servers={"mail1": Limits(Rate(100_000), 100_000, 100_000)},
+        mailbox=Limits(Rate(1000), 10, 10),
+        pools={"answer": 100_000},
+        release_lease_s=60,
+        run_lease_s=180,
+        attempts=3,
+    )
+    return lanes
+
+
+def offer_many(lanes: Lanes, number: int) -> None:
+    """Offer an item in each of so many mailboxes."""
+    for index in range(number):
+        offer(lanes, f"item-{index}", mailbox=f"mailbox-{index}")
+
+
+def test_two_dispatchers_release_nothing_twice(redis: Redis) -> None:
+    sinks = Sink(), Sink()
+    pair = [dispatcher_of(wide_lanes(redis), sink) for sink in sinks]
+    with running(*pair):
+        offer_many(wide_lanes(redis), 400)
+        until(lambda: len(sinks[0].ids) + len(sinks[1].ids) >= 400, "everything is released")
+    counts = Counter(sinks[0].ids + sinks[1].ids)
+    assert len(counts) == 400
+    assert set(counts.values()) == {1}
+
+
+def test_a_dispatcher_reports_that_it_is_alive(lanes: Lanes, sink: Sink) -> None:
+    with running(dispatcher_of(lanes, sink)):
+        until(lambda: lanes.redis.get(alive_key(lanes)), "it reports")
+    assert 0 < lanes.redis.ttl(alive_key(lanes)) <= 15
+
+
+def test_a_scheduled_scan_is_triggered(lanes: Lanes, sink: Sink) -> None:
+    schedules = [ScheduledScan(LONG_S, None), ScheduledScan(LONG_S, "sales")]
+    with running(dispatcher_of(lanes, sink, schedules), dispatcher_of(lanes, sink, schedules)):
+        until(lambda: len(sink.groups) >= 2, "both are triggered")
+        until(lambda: lanes.redis.get(alive_key(lanes)), "a sweep has ended")
+    assert Counter(sink.groups) == {None: 1, "sales": 1}
+
+
+def test_a_trigger_that_cannot_be_sent_does_not_end_the_dispatcher(lanes: Lanes, sink: Sink) -> None:
+    triggers: list[str | None] = []
+
+    def trigger(group: str | None) -> None:
+        triggers.append(group)
+        raise OperationalError("the broker is away")
+
+    dispatcher = Dispatcher(lanes, sink.publish, trigger, [ScheduledScan(LONG_S, "sales")])
+    with running(dispatcher):
+        until(lambda: triggers, "it tries to trigger")
+        offer(lanes, "a")
+        until(lambda: sink.ids, "it releases all the same")
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[QueueServer]:
+    """A queue server that a test may stop and start."""
+    with queue_server(tmp_path, persist=True) as server:
+        yield server
+
+
+def started_again(directory: Path) -> Part:
+    """The same server anew, with its data."""
+    command = [server_binary(), str(directory / "queue-server.conf")]
+    return Part("queue server", command, log=directory / "queue-server.log", env={})
+
+
+def test_redis_may_be_away_for_a_moment(own_server: QueueServer, tmp_path: Path, sink: Sink) -> None:
+    with own_server.client() as client:
+        lanes = wide_lanes(client)
+        with running(dispatcher_of(lanes, sink)):
+            offer(lanes, "before")
+            until(lambda: sink.ids == ["before"], "it is at work")
+            own_server.part.end()
+            until(lambda: not server_answers(own_server), "the queue server is away")
+            again = started_again(tmp_path)
+            try:
+                again.wait_for(lambda: server_answers(own_server), "the queue server is back")
+                with own_server.client() as other:
+                    offer(wide_lanes(other), "after", mailbox="bruno")
+                until(lambda: sink.ids == ["before", "after"], "it goes on by itself")
+            finally:
+                again.end()
+
+
+def server_answers(server: QueueServer) -> bool:
+    """Whether it can be asked."""
+    try:
+        with server.client() as client:
+            return bool(client.ping())
+    except RedisError:
+        return False
+
+
+def test_what_cannot_be_published_is_logged_and_left_to_the_lease(
+    own_server: QueueServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = queue.make_celery("test", own_server.url, namespace="rsvpq")
+    release = Release("a", 1, queue.ANSWER_REQUEST, "adele", "mail1", {"kind": "request", "subject": "x"})
+    queue.publish(app, [release])
+    with own_server.client() as client:
+        assert [message["id"] for message in queued(client, "answer")] == ["a"]
+    own_server.part.end()
+    with caplog.at_level(logging.WARNING):
+        queue.publish(app, [release])
+    assert "event=publish-uncertain items=1" in caplog.text
+
+
+# -- as a process --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def process(installation: Installation) -> Iterator[Part]:
+    """A dispatcher with a schedule, at work."""
+    installation.write('[[schedule]]\nevery = "10000h"\ngroup = "legal"\n')
+    part = installation.dispatcher()
+    try:
+        lanes = installation.lanes()
+        part.wait_for(lambda: lanes.redis.get(alive_key(lanes)), "the dispatcher reports")
+        yield part
+    finally:
+        part.end()
+
+
+def test_the_process_releases_triggers_and_ends_promptly_when_told_to(
+    process: Part, installation: Installation, redis: Redis
+) -> None:
+    lanes = installation.lanes()
+    lanes.offer(Mailbox("adele", "mail1"), [queue.scan_item(Mailbox("adele", "mail1"), "run")])
+    process.wait_for(lambda: queued(redis, "scan")[1:], "it publishes")
+    assert sorted(message["task"] for message in queued(redis, "scan")) == [queue.SCAN, queue.SCAN_MAILBOX]
+    process.signal(signal.SIGTERM)
+    assert process.process.wait(3) == 0
+    assert "Traceback" not in process.tail(100)

@@ -1,0 +1,117 @@
+"""A response is opened once, and what becomes of it is what was configured."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import pytest
+
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.exchange.errors import ExchangeError, Refused
+from rsvpq.journal import Journal, Paused
+from rsvpq.messages import MeetingMessage, Outcome
+from tests.integration.exchange_site import Site, WatchedServer, box_name, inbox, responses_in
+from workers.open import After, open_response
+
+AFTER: tuple[After, ...] = ("keep", "move", "delete")
+
+
+@pytest.fixture
+def server(site: Site) -> WatchedServer:
+    """The server, which a test may watch."""
+    return site.server()
+
+
+@pytest.fixture
+def box(site: Site, server: WatchedServer) -> MailboxClient:
+    """A mailbox of the test's own."""
+    taken = site.take()
+    return server.open(box_name(taken), taken.folders)
+
+
+@pytest.fixture
+def response(box: MailboxClient) -> MeetingMessage:
+    """A response in :func:`box`."""
+    return responses_in(box)[0]
+
+
+def journal(answer: Literal["ok", "held"] = "ok") -> Journal:
+    """A journal that is written nowhere."""
+
+    def record(_steps: Mapping[str, Any], _intent: bool) -> Literal["ok", "held"]:
+        return answer
+
+    return Journal({}, record)
+
+
+def deeds(site: Site, box: MailboxClient, response: MeetingMessage) -> tuple[int, int, int]:
+    """How often it was opened, moved and deleted."""
+    told = site.told(box, response)
+    return told["opened"], told["moved"], told["deleted"]
+
+
+def test_a_kept_response_is_opened_marked_and_stays(site: Site, box: MailboxClient, response: MeetingMessage) -> None:
+    assert open_response(response, box, journal(), "keep") == Outcome("opened")
+    assert deeds(site, box, response) == (1, 0, 0)
+    (kept,) = [message for message in inbox(box) if message.rid == response.rid]
+    assert kept.processed
+
+
+def test_a_moved_response_is_opened_and_lies_in_deleted_items(
+    site: Site, box: MailboxClient, response: MeetingMessage
+) -> None:
+    assert open_response(response, box, journal(), "move") == Outcome("opened", "moved to Deleted Items")
+    assert deeds(site, box, response) == (1, 1, 0)
+    assert not box.holds(response)
+
+
+def test_a_deleted_response_is_opened_and_gone(site: Site, box: MailboxClient, response: MeetingMessage) -> None:
+    assert open_response(response, box, journal(), "delete") == Outcome("opened", "deleted")
+    assert deeds(site, box, response) == (1, 0, 1)
+
+
+def test_a_second_attempt_after_a_move_finds_it_gone(site: Site, box: MailboxClient, response: MeetingMessage) -> None:
+    open_response(response, box, journal(), "move")
+    assert open_response(response, box, journal(), "move").result == "gone"
+    assert deeds(site, box, response) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("after", AFTER)
+def test_a_response_that_somebody_else_removed_is_gone(
+    site: Site, box: MailboxClient, response: MeetingMessage, after: After
+) -> None:
+    site.raw("DELETE", response.href)
+    assert open_response(response, box, journal(), after).result == "gone"
+    assert deeds(site, box, response) == (0, 0, 1)
+
+
+@pytest.mark.parametrize("after", AFTER)
+def test_a_response_that_goes_during_clean_up_was_opened_all_the_same(
+    site: Site, server: WatchedServer, box: MailboxClient, response: MeetingMessage, after: After
+) -> None:
+    def somebody_cleans_up(method: str, _path: str) -> None:
+        if method == "GET":
+            site.raw("DELETE", response.href)
+
+    server.after = somebody_cleans_up
+    outcome = open_response(response, box, journal(), after)
+    assert outcome == Outcome("opened", "somebody else cleaned it away")
+    assert deeds(site, box, response) == (1, 0, 1)
+
+
+def test_a_pause_leaves_the_response_alone(site: Site, box: MailboxClient, response: MeetingMessage) -> None:
+    with pytest.raises(Paused):
+        open_response(response, box, journal("held"), "delete")
+    assert deeds(site, box, response) == (0, 0, 0)
+
+
+def test_a_clean_up_that_is_refused_is_an_error(
+    site: Site, server: WatchedServer, box: MailboxClient, response: MeetingMessage
+) -> None:
+    def dies(method: str, _path: str) -> None:
+        if method == "MOVE":
+            raise Refused("no right to move")
+
+    server.after = dies
+    with pytest.raises(ExchangeError):
+        open_response(response, box, journal(), "move")
+    assert deeds(site, box, response)[0] == 1

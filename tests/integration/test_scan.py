@@ -1,0 +1,178 @@
+"""A scan counts what it finds, offers what is to be acted on, and changes nothing in the mailbox."""
+
+from collections import Counter
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Literal
+
+import pytest
+
+from producer.scan import scan
+from rsvpq.exchange import auth
+from rsvpq.exchange.client import Folders, MailboxClient, Server
+from rsvpq.exchange.errors import Busy
+from rsvpq.journal import Journal, LeaseLost, Paused
+from rsvpq.messages import Kind, MeetingMessage, Outcome
+from rsvpq.policy import decide
+from tests.integration.exchange_site import Site, inbox
+from tests.integration.scripted_server import XML, ScriptedServer, play, rows_page
+
+FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "Sent", "Deleted", "sendmsg")))
+ANSWERABLE = {Kind.REQUEST, Kind.RESPONSE}
+
+
+class Scan:
+    """One scan: where its offers go, and what its journal says."""
+
+    def __init__(self, mode: Literal["observe", "respond"] = "respond", known: int = 0) -> None:
+        self.offers: list[list[MeetingMessage]] = []
+        self.steps: dict[str, Any] = {}
+        self.answer: Literal["ok", "held", "lost"] = "ok"
+        self._decide = partial(decide, mode=mode)
+        self._known = known
+
+    @property
+    def offered(self) -> list[MeetingMessage]:
+        """All that was offered."""
+        return [message for page in self.offers for message in page]
+
+    def run(self, box: MailboxClient) -> Outcome:
+        """Scan the mailbox."""
+        return scan(box, Journal({}, self._record), self._decide, self._offer)
+
+    def _record(self, steps: Mapping[str, Any], _intent: bool) -> Literal["ok", "held", "lost"]:
+        self.steps = dict(steps)
+        return self.answer
+
+    def _offer(self, messages: list[MeetingMessage]) -> int:
+        self.offers.append(messages)
+        return max(0, len(messages) - self._known)
+
+
+def of_kinds(site: Site, name: str) -> Counter[str]:
+    """How many messages of each kind the oracle put into a mailbox."""
+    (facts,) = [facts for facts in site.mailboxes() if facts["mailbox"] == name]
+    return Counter(facts["messages"])
+
+
+@pytest.fixture
+def deep(site: Site) -> MailboxClient:
+    """The mailbox with several pages; nobody changes it."""
+    return site.server().open(next(facts["mailbox"] for facts in site.mailboxes() if facts["deep"]))
+
+
+def test_requests_and_responses_are_offered_and_the_rest_is_counted_with_its_reason(site: Site) -> None:
+    name = next(
+        facts["mailbox"]
+        for facts in site.mailboxes()
+        if facts["messages"]["cancellation"] > 1 and facts["messages"]["task-request"] and facts["messages"]["other"]
+    )
+    seeded = of_kinds(site, name)
+    run = Scan()
+    outcome = run.run(site.server().open(name))
+    wanted = seeded["request"] + seeded["response"]
+    assert outcome.result == "scanned"
+    assert outcome.counts == {
+        "scan:found": wanted + seeded["cancellation"] + seeded["task-request"] + seeded["other"],
+        "scan:offered": wanted,
+        "skipped:cancellation": seeded["cancellation"],
+        "skipped:task-request": seeded["task-request"],
+        "skipped:unknown-class": seeded["other"],
+    }
+    assert Counter(message.kind for message in run.offered) == {
+        Kind.REQUEST: seeded["request"],
+        Kind.RESPONSE: seeded["response"],
+    }
+
+
+def test_a_mailbox_with_nothing_in_it_is_scanned(site: Site) -> None:
+    name = next(facts["mailbox"] for facts in site.mailboxes() if not any(facts["messages"].values()))
+    run = Scan()
+    assert run.run(site.server().open(name)) == Outcome("scanned", "found 0, offered 0", {})
+    assert run.offered == []
+
+
+def test_what_was_marked_as_processed_is_not_offered_again(site: Site) -> None:
+    box = site.take()
+    marked = [message for message in inbox(box) if message.kind in ANSWERABLE][:2]
+    for message in marked:
+        box.mark_processed(message)
+    run = Scan()
+    outcome = run.run(box)
+    assert outcome.counts["skipped:already-processed"] == 2
+    assert not {message.rid for message in marked} & {message.rid for message in run.offered}
+
+
+def test_each_page_is_offered_as_it_comes(deep: MailboxClient) -> None:
+    run = Scan()
+    outcome = run.run(deep)
+    found = outcome.counts["scan:found"]
+    assert found > 250
+    assert len(run.offers) == run.steps["pages"] == -(-found // 100)
+    assert len(run.offered) == outcome.counts["scan:offered"]
+
+
+def test_only_what_is_new_to_the_lane_counts_as_offered(deep: MailboxClient) -> None:
+    run = Scan(known=10)
+    outcome = run.run(deep)
+    assert outcome.counts["scan:offered"] == len(run.offered) - 10 * len(run.offers)
+
+
+def test_observing_offers_nothing_and_says_why(deep: MailboxClient) -> None:
+    run = Scan("observe")
+    outcome = run.run(deep)
+    assert run.offered == []
+    assert "scan:offered" not in outcome.counts
+    assert outcome.counts["skipped:observe-mode"] >= 260
+    assert "skipped" in outcome.note
+
+
+@pytest.mark.parametrize("mode", ["observe", "respond"])
+def test_a_scan_changes_nothing_in_the_mailbox(
+    site: Site, deep: MailboxClient, mode: Literal["observe", "respond"]
+) -> None:
+    before = site.mutating(), inbox(deep)
+    Scan(mode).run(deep)
+    assert (site.mutating(), inbox(deep)) == before
+
+
+def test_a_paused_mailbox_is_not_asked_anything(scripted: ScriptedServer) -> None:
+    run = Scan()
+    run.answer = "held"
+    with pytest.raises(Paused):
+        run.run(scripted_box(scripted))
+    assert scripted.requests == []
+
+
+def test_a_scan_without_its_lease_stops(scripted: ScriptedServer) -> None:
+    run = Scan()
+    run.answer = "lost"
+    with pytest.raises(LeaseLost):
+        run.run(scripted_box(scripted))
+    assert scripted.requests == []
+
+
+def test_a_page_that_fails_midway_keeps_what_was_offered(scripted: ScriptedServer) -> None:
+    pages = [
+        play(207, rows_page(*rows), Content_Range=f"rows {rows[0]}-{rows[-1]}; total=250", **XML)
+        for rows in (range(100), range(100, 200))
+    ]
+    scripted.script(*pages, play(503, Retry_After="9"))
+    run = Scan()
+    with pytest.raises(Busy) as busy:
+        run.run(scripted_box(scripted))
+    assert busy.value.delay_s == 9
+    assert [len(page) for page in run.offers] == [100, 100]
+    assert run.steps["pages"] == 2
+
+
+def test_a_scan_that_begins_anew_finds_the_same_messages_again(deep: MailboxClient) -> None:
+    first, second = Scan(), Scan()
+    first.run(deep)
+    second.run(deep)
+    assert first.offered == second.offered
+
+
+def scripted_box(server: ScriptedServer) -> MailboxClient:
+    """The mailbox of the scripted server."""
+    return Server(server.url + "/exchange/", auth.basic("svc", "secret")).open("adele", FOLDERS)
