@@ -76,7 +76,7 @@ def _directory() -> Iterator[Path]:
 def _run(directory: Path, arguments: argparse.Namespace, console: Console) -> int:
     world = World(arguments.mailboxes, 8, 4, arguments.deep, _SERVERS, arguments.seed, latency_ms=2)
     plan = Plan(world, answer_workers=2, dispatchers=2, flower=True, namespace=f"rsvpq-demo-{os.getpid()}")
-    stack = Stack(directory, plan, say=lambda line: console.print(line, highlight=False))
+    stack = Stack(directory, plan, say=lambda line: console.print(line, highlight=False, soft_wrap=True))
     try:
         with stack:
             lanes = wiring.make_lanes(load_settings(stack.config))
@@ -94,7 +94,8 @@ def _run(directory: Path, arguments: argparse.Namespace, console: Console) -> in
 
 def _login(stack: Stack, console: Console) -> None:
     password = stack.secrets["flower"]
-    console.print(f"Flower: {stack.flower_url}  user {stack.flower_user}  password {password}", highlight=False)
+    line = f"Flower: {stack.flower_url}  user {stack.flower_user}  password {password}"
+    console.print(line, highlight=False, soft_wrap=True)
 
 
 def _trigger(stack: Stack) -> str:

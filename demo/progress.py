@@ -96,4 +96,4 @@ class _Lines:
             return
         self._next = time.monotonic() + _LINE_S
         line = ", ".join(f"{name} {count}/{self._totals[name]}" for name, count in done.items())
-        self._console.print(line, highlight=False)
+        self._console.print(line, highlight=False, soft_wrap=True)

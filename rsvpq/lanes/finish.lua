@@ -42,7 +42,8 @@ elseif how == 'done' then
   -- Only that it was done is remembered; the rest would be most of what Redis holds. Made anew, because a hash that
   -- once held a long value keeps the roomy form.
   redis.call('DEL', item)
-  redis.call('HSET', item, 'state', 'done', 'generation', generation, 'finished', generation, 'mailbox', mailbox)
+  redis.call('HSET', item, 'state', 'done', 'generation', generation, 'finished', generation, 'mailbox', mailbox,
+    'attempts', f[7])
   redis.call('EXPIRE', item, ARGV[9])
 else
   state = 'later'

@@ -57,10 +57,14 @@ local function earliest(l)
   return math.max(l.hold, l.tat - slack)
 end
 
-local function paused(mailbox, server)
-  return CFG.paused
-    or redis.call('HGET', P .. ':mailbox:' .. mailbox, 'paused')
-    or redis.call('HGET', P .. ':server:' .. server, 'paused')
+-- Whether an operator paused it, or its server asked to be left alone, after it was released.
+local function stopped(mailbox, server)
+  if CFG.paused then return true end
+  for _, key in ipairs({ P .. ':mailbox:' .. mailbox, P .. ':server:' .. server }) do
+    local v = redis.call('HMGET', key, 'paused', 'hold')
+    if v[1] or number(v[2]) > NOW then return true end
+  end
+  return false
 end
 
 local function count(label, by)
@@ -196,7 +200,7 @@ local function release(most)
   local released = {}
   if CFG.paused or most <= 0 then return released end
   wake()
-  local gates = open_gates()
+  local gates, seen = open_gates(), 0
   while #released < most do
     local best, least
     for _, gate in ipairs(gates) do
@@ -205,9 +209,12 @@ local function release(most)
         best, least = gate, used
       end
     end
-    if not best then break end
-    local first = redis.call('ZRANGE', gate_key(best.name), 0, 0, 'WITHSCORES')
-    if #first == 0 then
+    local first = best and redis.call('ZRANGE', gate_key(best.name), 0, 0, 'WITHSCORES')
+    if not best then
+      -- What was released may have uncovered, in its lane, an item for a gate that was not open before: look once more.
+      if #released == seen then break end
+      gates, seen = open_gates(), #released
+    elseif #first == 0 then
       best.empty = true
       redis.call('SREM', P .. ':gates', best.name)
     else

@@ -5,7 +5,7 @@
 -- ARGV[4]  item id      ARGV[5] work      ARGV[6] pool      ARGV[7] payload
 -- ARGV[8..11] interval, burst, concurrency, weight of the mailbox; '' for the default
 -- returns  'offered' | 'scanning' (a scan of it is under way) | 'full' (messages of the last scan still wait in the lane)
--- replay   answers 'scanning' and adds nothing
+-- replay   answers 'scanning' and adds nothing, also where this very scan has ended in the meantime
 
 local mailbox, server, id = ARGV[2], ARGV[3], ARGV[4]
 local key = P .. ':mailbox:' .. mailbox
@@ -15,7 +15,7 @@ for i, field in ipairs({ 'interval', 'burst', 'concurrency', 'weight' }) do
   if ARGV[7 + i] == '' then redis.call('HDEL', key, field) else redis.call('HSET', key, field, ARGV[7 + i]) end
 end
 local answer = 'offered'
-if redis.call('HEXISTS', key, 'scan') == 1 then
+if redis.call('HEXISTS', key, 'scan') == 1 or redis.call('EXISTS', item_key(id)) == 1 then
   answer = 'scanning'
 elseif redis.call('LLEN', lane_key(mailbox)) > 0 then
   answer = 'full'

@@ -4,7 +4,7 @@
 -- ARGV[2]  item id      ARGV[3] generation      ARGV[4] owner: unique to this delivery
 -- returns  { 'run', work, mailbox, server, payload, journal, attempt }
 --          { 'stale' } another generation | { 'running' } a delivery of this generation runs | { 'final' } done or dead
---          { 'unknown' } no such item     | { 'held' } paused: the item went back to the head of its lane
+--          { 'unknown' } no such item     | { 'held' } paused or held: back at the head of its lane
 -- replay   by the same owner answers 'run' again and counts nothing
 
 local id, generation, owner = ARGV[2], ARGV[3], ARGV[4]
@@ -20,7 +20,7 @@ if state == 'running' then
   return { 'run', f[7], mailbox, server, f[8], f[9] or '{}', f[10] }
 end
 if state ~= 'released' then return { 'stale' } end
-if paused(mailbox, server) then
+if stopped(mailbox, server) then
   give_back(id, mailbox, server, f[6])
   to_pending(id, mailbox)
   place(mailbox)

@@ -1,0 +1,366 @@
+"""The lanes once more in plain Python: what the scripts promise, said without Redis.
+
+Loads are counted from the items each time and never kept, so that a counter which drifts in Redis is noticed. The pace
+is checked from its definition: over every window, at most ``burst + window / interval`` charges.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+How = Literal["done", "dead", "later", "throttled", "held"]
+
+IN_FLIGHT = ("released", "running")
+FINAL = ("done", "dead")
+
+
+class Pace(NamedTuple):
+    """The limits of a mailbox or a server; the interval in microseconds."""
+
+    interval: int
+    burst: int
+    concurrency: int
+
+
+@dataclass
+class Party:
+    """A mailbox or a server: its limits, and what has been charged to it."""
+
+    configured: Pace
+    live: tuple[int | None, int | None, int | None] = (None, None, None)
+    server: str = ""
+    scan: str = ""
+    last_scan: str = ""
+    paused: bool = False
+    hold: int = 0
+    tat: int = 0
+    #: Counts the changes of the pace; a charge is promised only the pace under which its item was released.
+    epoch: int = 0
+    charges: list[int] = field(default_factory=list)
+
+    @property
+    def pace(self) -> Pace:
+        """The limits in force: what was set at run time goes before what is configured."""
+        return Pace(*(live or configured for live, configured in zip(self.live, self.configured, strict=True)))
+
+    def adopt(
+        self, *, configured: Pace | None = None, live: tuple[int | None, int | None, int | None] | None = None
+    ) -> None:
+        """Take new limits; charges of what was released before are promised nothing any more."""
+        before = self.pace
+        self.configured = configured or self.configured
+        self.live = self.live if live is None else live
+        if self.pace[:2] != before[:2]:
+            self.epoch += 1
+            self.charges.clear()
+
+    def charge(self, now: int, epoch: int) -> None:
+        """Charge one item that was released in ``epoch``, and check every window that ends now."""
+        interval, burst, _ = self.pace
+        self.tat = max(self.tat, now) + interval
+        if epoch != self.epoch:
+            return
+        self.charges.append(now)
+        for count, since in enumerate(reversed(self.charges), start=1):
+            assert (count - burst) * interval <= now - since, f"{count} charges within {now - since} us"
+
+
+@dataclass
+class Entry:
+    """An item of the ledger."""
+
+    id: str
+    mailbox: str
+    pool: str
+    state: str = "pending"
+    generation: int = 0
+    attempts: int = 0
+    owner: str = ""
+    charged: bool = False
+    server: str = ""
+    epochs: tuple[int, int] = (0, 0)
+    due: int = 0
+    finished: int = -1
+
+
+class Load(NamedTuple):
+    """What Redis keeps of a mailbox or a server beside its limits."""
+
+    n: int
+    reserved: int
+    tat: int
+    hold: int
+    paused: bool
+    scan: str
+
+
+class View(NamedTuple):
+    """Everything that must be the same here and in Redis; also what a test reads when they differ."""
+
+    items: dict[str, tuple[str, int, int, str, bool]]
+    lanes: dict[str, list[str]]
+    inflight: dict[str, int]
+    later: dict[str, int]
+    dead: set[str]
+    mailboxes: dict[str, Load]
+    servers: dict[str, Load]
+    pools: dict[str, int]
+    counts: dict[str, int]
+
+
+class LaneModel:
+    """The ledger and its lanes; every method asserts what must hold and answers what the script should answer."""
+
+    def __init__(
+        self, mailbox: Pace, servers: dict[str, Pace], pools: dict[str, int], leases: tuple[int, int], attempts: int
+    ) -> None:
+        self.default = mailbox
+        self.servers = {name: Party(pace) for name, pace in servers.items()}
+        self.pools = pools
+        self.release_lease, self.run_lease = leases
+        self.attempts = attempts
+        self.paused = False
+        self.mailboxes: dict[str, Party] = {}
+        self.items: dict[str, Entry] = {}
+        self.lanes: dict[str, list[str]] = {}
+        self.counts: dict[str, int] = {}
+
+    # What may go
+
+    def in_flight(self, *, mailbox: str = "", server: str = "", pool: str = "") -> list[Entry]:
+        """The items that hold a slot there."""
+        return [
+            item
+            for item in self.items.values()
+            if item.state in IN_FLIGHT
+            and mailbox in ("", item.mailbox)
+            and server in ("", item.server)
+            and pool in ("", item.pool)
+        ]
+
+    def hindrance(self, mailbox: str, now: int) -> str:
+        """Why the mailbox's head may not be released now; empty where it may."""
+        party = self.mailboxes[mailbox]
+        if not self.lanes[mailbox]:
+            return "its lane is empty"
+        own = self._hindered(party, self.in_flight(mailbox=mailbox), now)
+        server = self._hindered(self.servers[party.server], self.in_flight(server=party.server), now)
+        pool = self.items[self.lanes[mailbox][0]].pool
+        full = "full" if len(self.in_flight(pool=pool)) >= self.pools[pool] else ""
+        reasons = {"all": "paused" if self.paused else "", "mailbox": own, "server": server, "pool": full}
+        return ", ".join(f"{who}: {why}" for who, why in reasons.items() if why)
+
+    @staticmethod
+    def _hindered(party: Party, busy: Sequence[Entry], now: int) -> str:
+        interval, burst, concurrency = party.pace
+        reserved = sum(not item.charged for item in busy)
+        if party.paused:
+            return "paused"
+        if len(busy) >= concurrency:
+            return "full"
+        if party.hold > now:
+            return "held"
+        return "" if max(party.tat - now, 0) + interval * reserved <= (burst - 1) * interval else "pace"
+
+    def where(self, mailbox: str, now: int) -> tuple[str, int]:
+        """Where the mailbox stands, and until when where it waits for a time."""
+        party, busy = self.mailboxes[mailbox], self.in_flight(mailbox=mailbox)
+        interval, burst, concurrency = party.pace
+        spare = burst - 1 - sum(not item.charged for item in busy)
+        due = max(party.hold, party.tat - spare * interval)
+        if not self.lanes[mailbox]:
+            return "", 0
+        if party.paused:
+            return "paused", 0
+        if len(busy) >= concurrency or spare < 0:
+            return "busy", 0
+        if due > now:
+            return "wait", due
+        return f"ready:{party.server}:{self.items[self.lanes[mailbox][0]].pool}", 0
+
+    def dues(self, now: int) -> list[int]:
+        """When something may change by itself: a delay, a wait or a hold ends, or a server's pace allows one more."""
+        dues = [item.due for item in self.items.values() if item.state == "later"]
+        dues += [self.where(mailbox, now)[1] for mailbox in self.mailboxes]
+        for server in self.servers.values():
+            dues += [server.hold, server.tat, server.tat - (server.pace.burst - 1) * server.pace.interval]
+        return dues
+
+    # What the scripts do
+
+    def offer(self, mailbox: str, server: str, items: Sequence[tuple[str, str]]) -> int:
+        """Append the (id, pool) that are new; how many those were."""
+        self._know(mailbox, server)
+        new = [(item, pool) for item, pool in dict(items).items() if item not in self.items]
+        for item, pool in new:
+            self._append(item, mailbox, pool)
+        return len(new)
+
+    def offer_scan(self, mailbox: str, server: str, item: str, pool: str, pace: Pace | None) -> str:
+        """Take over server and limits, and append the scan unless there is something to do already."""
+        party = self._know(mailbox, server)
+        party.server = server
+        party.adopt(configured=pace or self.default)
+        if party.scan or item in self.items:
+            return "scanning"
+        if self.lanes[mailbox]:
+            return "full"
+        self.items.pop(party.last_scan, None)
+        party.scan = party.last_scan = item
+        self._append(item, mailbox, pool)
+        return "offered"
+
+    def wake(self, now: int) -> None:
+        """Put the items whose delay has passed back at the head of their lanes."""
+        due = [item for item in self.items.values() if item.state == "later" and item.due <= now]
+        for item in sorted(due, key=lambda item: (item.due, item.id)):
+            self._to_head(item)
+
+    def release(self, item_id: str, generation: int, mailbox: str, server: str, now: int) -> None:
+        """Take what the script released: the head of its lane, which nothing hinders."""
+        assert self.lanes[mailbox][:1] == [item_id], "only the head of a lane is released"
+        assert self.hindrance(mailbox, now) == "", f"{item_id} may not go"
+        item = self.items[self.lanes[mailbox].pop(0)]
+        assert (item.generation + 1, self.mailboxes[mailbox].server) == (generation, server)
+        item.state, item.generation, item.server = "released", generation, server
+        item.due = now + self.release_lease
+        item.epochs = (self.mailboxes[mailbox].epoch, self.servers[server].epoch)
+
+    def start(self, item_id: str, generation: int, owner: str, now: int) -> str:
+        """A delivery asks to run its item."""
+        item = self.items.get(item_id)
+        if item is None:
+            return "unknown"
+        if item.state in FINAL:
+            return "final"
+        if item.generation != generation or item.state not in IN_FLIGHT:
+            return "stale"
+        if item.state == "running":
+            return "run" if item.owner == owner else "running"
+        if self._stopped(item, now):
+            self._to_head(item)
+            return "held"
+        item.state, item.owner, item.due = "running", owner, now + self.run_lease
+        item.attempts += 1
+        return "run"
+
+    def record(self, item_id: str, generation: int, owner: str, now: int, *, intent: bool) -> str:
+        """A step is journaled; an intent charges the pace once."""
+        item = self._held_by(item_id, generation, owner)
+        if item is None:
+            return "lost"
+        if intent and self._stopped(item, now):
+            return "held"
+        item.due = now + self.run_lease
+        if intent:
+            self._charge(item, now)
+        return "ok"
+
+    def finish(self, item_id: str, generation: int, owner: str, how: How, now: int, *, delay: int, hold: str) -> str:
+        """A running item ends."""
+        if item_id in self.items and self.items[item_id].finished == generation:
+            return "replay"
+        item = self._held_by(item_id, generation, owner)
+        if item is None:
+            return "lost"
+        if how != "held":
+            self._charge(item, now)
+        item.finished = generation
+        item.attempts -= how in ("throttled", "held")
+        self._count(how)
+        if hold:
+            party = self.servers[item.server] if hold == "server" else self.mailboxes[item.mailbox]
+            party.hold = max(party.hold, now + delay)
+        if how == "held":
+            self._to_head(item)
+        elif how in FINAL or (how == "later" and item.attempts >= self.attempts):
+            self._end(item, "done" if how == "done" else "dead")
+        else:
+            self._leave(item, "later")
+            item.due = now + delay
+        return item.state
+
+    def sweep(self, now: int) -> tuple[int, int]:
+        """Take back what nobody can be working on any more: (back in their lanes, dead)."""
+        ended = [item for item in self.in_flight() if item.due <= now]
+        worn_out = [item for item in ended if item.state == "running" and item.attempts >= self.attempts]
+        for item in sorted(ended, key=lambda item: (item.due, item.id)):
+            if item in worn_out:
+                self._end(item, "dead")
+            else:
+                self._to_head(item)
+        back = len(ended) - len(worn_out)
+        self._count("lease-expired", back)
+        return back, len(worn_out)
+
+    def view(self) -> View:
+        """What Redis should say."""
+        return View(
+            items={item.id: self._told(item) for item in self.items.values()},
+            lanes={mailbox: lane for mailbox, lane in self.lanes.items() if lane},
+            inflight={item.id: item.due for item in self.in_flight()},
+            later={item.id: item.due for item in self.items.values() if item.state == "later"},
+            dead={item.id for item in self.items.values() if item.state == "dead"},
+            mailboxes={name: self._load(party, self.in_flight(mailbox=name)) for name, party in self.mailboxes.items()},
+            servers={name: self._load(party, self.in_flight(server=name)) for name, party in self.servers.items()},
+            pools={pool: len(self.in_flight(pool=pool)) for pool in self.pools},
+            counts=self.counts,
+        )
+
+    # How it is done
+
+    @staticmethod
+    def _told(item: Entry) -> tuple[str, int, int, str, bool]:
+        return item.state, item.generation, item.attempts, item.owner, item.charged
+
+    @staticmethod
+    def _load(party: Party, busy: Sequence[Entry]) -> Load:
+        reserved = sum(not item.charged for item in busy)
+        return Load(len(busy), reserved, party.tat, party.hold, party.paused, party.scan)
+
+    def parties(self) -> Iterator[Party]:
+        """All mailboxes and servers."""
+        yield from self.mailboxes.values()
+        yield from self.servers.values()
+
+    def _know(self, mailbox: str, server: str) -> Party:
+        self.lanes.setdefault(mailbox, [])
+        return self.mailboxes.setdefault(mailbox, Party(self.default, server=server))
+
+    def _append(self, item: str, mailbox: str, pool: str) -> None:
+        self.items[item] = Entry(item, mailbox, pool)
+        self.lanes[mailbox].append(item)
+
+    def _stopped(self, item: Entry, now: int) -> bool:
+        parties = (self.mailboxes[item.mailbox], self.servers[item.server])
+        return self.paused or any(party.paused or party.hold > now for party in parties)
+
+    def _held_by(self, item_id: str, generation: int, owner: str) -> Entry | None:
+        item = self.items.get(item_id)
+        current = item and (item.state, item.generation, item.owner) == ("running", generation, owner)
+        return item if current else None
+
+    def _charge(self, item: Entry, now: int) -> None:
+        if not item.charged:
+            item.charged = True
+            self.mailboxes[item.mailbox].charge(now, item.epochs[0])
+            self.servers[item.server].charge(now, item.epochs[1])
+
+    def _leave(self, item: Entry, state: str) -> None:
+        assert item.state not in FINAL, "a finished item is finished once"
+        item.state, item.owner, item.charged = state, "", False
+
+    def _to_head(self, item: Entry) -> None:
+        self._leave(item, "pending")
+        self.lanes[item.mailbox].insert(0, item.id)
+
+    def _end(self, item: Entry, state: str) -> None:
+        self._leave(item, state)
+        if state == "dead":
+            self._count("dead")
+        if self.mailboxes[item.mailbox].scan == item.id:
+            self.mailboxes[item.mailbox].scan = ""
+
+    def _count(self, label: str, by: int = 1) -> None:
+        if by:
+            self.counts[label] = self.counts.get(label, 0) + by

@@ -1,0 +1,81 @@
+"""Many workers at the same lanes in real time: threads, and processes of threads."""
+
+from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from itertools import combinations
+from multiprocessing import get_context
+
+import pytest
+from redis import Redis
+
+from rsvpq.lanes import Item, Lanes
+from rsvpq.limits import Limits, Rate
+from rsvpq.messages import Mailbox
+from testbed.queue_server import QueueServer
+from tests.integration.lane_crew import Stint, most_at_once, work_together
+
+MAILBOX = Limits(Rate(50), burst=10, concurrency=2)
+SERVER = Limits(Rate(400), burst=50, concurrency=3)
+MAILBOXES = [Mailbox(f"user-{number}", f"mail{number % 2 + 1}") for number in range(10)]
+EACH = 30
+
+
+def offer_everything(redis: Redis) -> int:
+    """Fill all lanes; how many items there are."""
+    lanes = Lanes(redis)
+    lanes.configure(
+        servers={"mail1": SERVER, "mail2": SERVER},
+        mailbox=MAILBOX,
+        pools={"mail": 5},
+        release_lease_s=60,
+        run_lease_s=60,
+        attempts=3,
+    )
+    for mailbox in MAILBOXES:
+        lanes.offer(mailbox, [Item(f"{mailbox.name}-{number}", "answer", "mail", {}) for number in range(EACH)])
+    return EACH * len(MAILBOXES)
+
+
+def by(field: str, stints: list[Stint]) -> dict[str, list[Stint]]:
+    """The stints of each mailbox or server, in the order of their charges."""
+    found = defaultdict(list)
+    for stint in sorted(stints, key=lambda stint: stint.charged):
+        found[getattr(stint, field)].append(stint)
+    return found
+
+
+def assert_pace(stints: list[Stint], limits: Limits) -> None:
+    """Over every window no more charges than its length allows; the window is taken as long as it may have been."""
+    for (first, one), (last, other) in combinations(enumerate(stints), 2):
+        longest_us = (other.charged - one.started) / 1000
+        assert (last - first + 1 - limits.burst) * limits.rate.interval_us <= longest_us
+
+
+def assert_right(redis: Redis, stints: list[Stint], items: int) -> None:
+    """Everything was done exactly once, within the limits, and no slot is left behind."""
+    assert len(stints) == len({stint.item for stint in stints}) == items
+    assert {stint.state for stint in stints} == {"done"}
+    assert 1 < most_at_once(stints) <= 5
+    for server_stints in by("server", stints).values():
+        assert most_at_once(server_stints) <= SERVER.concurrency
+        assert_pace(server_stints, SERVER)
+    for mailbox_stints in by("mailbox", stints).values():
+        assert most_at_once(mailbox_stints) <= MAILBOX.concurrency
+        assert_pace(mailbox_stints, MAILBOX)
+    for party in [f"mailbox:{mailbox.name}" for mailbox in MAILBOXES] + ["server:mail1", "server:mail2"]:
+        assert redis.hmget(f"{{rsvpq}}:{party}", ["n", "reserved"]) == ["0", "0"]
+
+
+@pytest.mark.timeout(60)
+def test_eight_threads_finish_each_item_once_within_all_limits(redis: Redis, shared_queue_server: QueueServer) -> None:
+    items = offer_everything(redis)
+    assert_right(redis, work_together(shared_queue_server.url, items, 8), items)
+
+
+@pytest.mark.timeout(60)
+def test_two_processes_finish_each_item_once_within_all_limits(redis: Redis, shared_queue_server: QueueServer) -> None:
+    items = offer_everything(redis)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        crews = [pool.submit(work_together, shared_queue_server.url, items, 4) for _ in range(2)]
+        stints = [stint for crew in crews for stint in crew.result()]
+    assert_right(redis, stints, items)

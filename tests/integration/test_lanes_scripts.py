@@ -1,0 +1,189 @@
+"""The scripts as such: what each file says of itself, and single promises that are told best by one example."""
+
+import re
+from importlib import resources
+
+import pytest
+from redis import Redis
+
+from rsvpq.lanes import Item, Lanes, Scope, Verdict
+from rsvpq.limits import Limits, Rate
+from rsvpq.messages import Mailbox
+from testbed.processes import until
+from tests.integration.lane_hands import ClockedLanes
+
+SCRIPTS = ("finish", "offer", "offer_scan", "record", "release", "set", "start", "sweep")
+ADELE = Mailbox("adele", "mail1")
+STOPS: list[tuple[Scope, str]] = [("all", ""), ("mailbox", "adele"), ("server", "mail1")]
+NAMES = (
+    "adele.vance@example.com",
+    "two words",
+    'it\'s "quoted"',
+    "a:b::c",
+    "Zoë Łukasz 田中",
+    "{braced} \\ % * ? [x]",
+)
+
+
+def source(script: str) -> str:
+    """The script as it is shipped."""
+    return resources.files("rsvpq.lanes").joinpath(f"{script}.lua").read_text(encoding="utf-8")
+
+
+def header(script: str) -> str:
+    """The comment a script opens with."""
+    lines = source(script).splitlines()
+    return "\n".join(lines[: next(number for number, line in enumerate(lines) if not line.startswith("--"))])
+
+
+@pytest.fixture
+def lanes(redis: Redis) -> ClockedLanes:
+    """Lanes without limits that matter, on a clock that stands still."""
+    return ClockedLanes(redis)
+
+
+def test_the_package_ships_these_scripts_and_no_others() -> None:
+    shipped = {entry.name for entry in resources.files("rsvpq.lanes").iterdir() if entry.name.endswith(".lua")}
+    assert shipped == {f"{script}.lua" for script in (*SCRIPTS, "lib")}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_opens_with_its_keys_its_answer_and_what_a_replay_does(script: str) -> None:
+    told = header(script)
+    for part in ("KEYS[1]", "returns", "replay"):
+        assert re.search(rf"^-- {re.escape(part)}\s+\S", told, re.MULTILINE), f"{script}.lua does not tell {part}"
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_tells_every_argument_it_reads(script: str) -> None:
+    read = set(re.findall(r"ARGV\[(\d+)\]", source(script).removeprefix(header(script))))
+    told = {first for first, _ in re.findall(r"ARGV\[(\d+)(\+|\.\.\d+)?\]", header(script))}
+    assert read <= told
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_reaches_keys_only_through_the_namespace(script: str) -> None:
+    """What Redis is asked for by name is built from KEYS[1], so that all of it lives in one slot."""
+    assert not re.search(r"redis\.call\('\w+', '", source(script))
+
+
+def test_scripts_that_the_server_forgot_are_loaded_again(redis: Redis, lanes: ClockedLanes) -> None:
+    def forget() -> None:
+        redis.script_flush()
+
+    forget()
+    lanes.offer_scans([(ADELE, Item("scan", "scan", "mail", {}))])
+    forget()
+    lanes.fill(ADELE, 1)
+    forget()
+    scan, message = lanes.release()
+    forget()
+    lanes.start(scan.id, scan.generation, "one")
+    forget()
+    assert lanes.record(scan.id, scan.generation, "one", {}, intent=True) == "ok"
+    forget()
+    assert lanes.finish(scan.id, scan.generation, "one", "done", label="done").state == "done"
+    forget()
+    lanes.pause("all", reason="a test")
+    forget()
+    assert lanes.sweep() == (0, 0)
+    assert lanes.start(message.id, message.generation, "two").verdict is Verdict.HELD
+
+
+@pytest.mark.parametrize(("scope", "name"), STOPS)
+def test_a_pause_stops_release_at_once(lanes: ClockedLanes, scope: Scope, name: str) -> None:
+    lanes.fill(ADELE, 3)
+    lanes.pause(scope, name, reason="a test")
+    assert lanes.release() == ()
+    assert lanes.offer(ADELE, [Item("one more", "answer", "mail", {})], release=10).released == ()
+    lanes.resume(scope, name)
+    assert len(lanes.release()) == 4
+
+
+@pytest.mark.parametrize(("scope", "name"), STOPS)
+def test_a_pause_sends_deliveries_back_to_the_head_of_their_lane(lanes: ClockedLanes, scope: Scope, name: str) -> None:
+    [first] = lanes.fill(ADELE, 3, release=1)
+    lanes.pause(scope, name, reason="a test")
+    assert lanes.start(first.id, first.generation, "one").verdict is Verdict.HELD
+    lanes.resume(scope, name)
+    assert [release.id for release in lanes.release(1)] == [first.id]
+
+
+@pytest.mark.parametrize(("scope", "name"), STOPS)
+def test_a_pause_stops_the_next_effect_of_a_running_item_but_not_its_journal(
+    lanes: ClockedLanes, scope: Scope, name: str
+) -> None:
+    [release] = lanes.fill(ADELE, 1, release=1)
+    lanes.start(release.id, release.generation, "one")
+    lanes.pause(scope, name, reason="a test")
+    assert lanes.record(release.id, release.generation, "one", {"step": 1}, intent=True) == "held"
+    assert lanes.record(release.id, release.generation, "one", {"step": 2}, intent=False) == "ok"
+    assert lanes.finish(release.id, release.generation, "one", "held", label="held").state == "pending"
+
+
+def test_an_offer_into_an_idle_lane_is_released_in_the_same_call(lanes: ClockedLanes) -> None:
+    offered = lanes.offer(ADELE, [Item("hello", "answer", "mail", {"href": "/x"})], release=1)
+    [release] = offered.released
+    assert offered.new == 1
+    assert (release.id, release.generation, release.payload) == ("hello", 1, {"href": "/x"})
+    assert (release.work, release.mailbox, release.server) == ("answer", "adele", "mail1")
+
+
+def test_two_thousand_items_can_be_offered_in_one_call(redis: Redis, lanes: ClockedLanes) -> None:
+    items = [Item(f"item-{number}", "answer", "mail", {"subject": "x" * 500}) for number in range(2000)]
+    assert lanes.offer(ADELE, items).new == 2000
+    assert lanes.offer(ADELE, items).new == 0
+    assert redis.lrange("{rsvpq}:lane:adele", 0, -1) == [item.id for item in items]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_may_hold_any_character(lanes: ClockedLanes, name: str) -> None:
+    """Of a mailbox, its server and its items alike; and a waiting mailbox is found again at its gate."""
+    lanes.configure(
+        servers={name: Limits(Rate(1000), burst=10, concurrency=1)},
+        mailbox=Limits(Rate(1000), burst=10, concurrency=1),
+        pools={"mail": 1},
+        release_lease_s=60,
+        run_lease_s=60,
+        attempts=3,
+    )
+    mailbox = Mailbox(name, name)
+    assert lanes.offer_scans([(mailbox, Item(f"scan {name}", "scan", "mail", {"of": name}))]) == {name: "offered"}
+    lanes.fill(mailbox, 1)
+    for item in (f"scan {name}", f"{name}-mail-0"):
+        [release] = lanes.release()
+        assert (release.id, release.mailbox, release.server) == (item, name, name)
+        lanes.answer(release)
+    lanes.pause("server", name, reason=name)
+    assert lanes.fill(mailbox, 2, release=1) == ()
+
+
+def test_a_done_item_is_remembered_for_its_time_and_then_forgotten(redis: Redis, lanes: ClockedLanes) -> None:
+    """Redis' own clock forgets, whatever the lanes take for the time."""
+    [release] = lanes.fill(ADELE, 1, release=1)
+    lanes.start(release.id, release.generation, "one")
+    lanes.finish(release.id, release.generation, "one", "done", label="done", remember_s=1)
+    assert lanes.fill(ADELE, 1, release=1) == ()
+    assert lanes.start(release.id, release.generation, "again").verdict is Verdict.FINAL
+    until(lambda: not redis.exists(f"{{rsvpq}}:item:{release.id}"), "the item is forgotten", within_s=5)
+    assert lanes.start(release.id, release.generation, "again").verdict is Verdict.UNKNOWN
+    assert len(lanes.fill(ADELE, 1, release=1)) == 1
+
+
+def test_a_dead_item_is_remembered_until_an_operator_decides(redis: Redis, lanes: ClockedLanes) -> None:
+    [release] = lanes.fill(ADELE, 1, release=1)
+    lanes.start(release.id, release.generation, "one")
+    lanes.finish(release.id, release.generation, "one", "dead", label="dead:gone", reason="gone", remember_s=1)
+    assert redis.ttl(f"{{rsvpq}}:item:{release.id}") == -1
+    assert [(dead.id, dead.reason) for dead in lanes.dead(10)] == [(release.id, "gone")]
+
+
+def test_without_a_clock_of_a_test_redis_own_clock_decides(redis: Redis) -> None:
+    ClockedLanes(redis, mailbox=Limits(Rate.parse("1/h"), burst=2, concurrency=10)).fill(ADELE, 3)
+    lanes = Lanes(redis)
+    for release in lanes.release():
+        lanes.start(release.id, release.generation, "one")
+        lanes.finish(release.id, release.generation, "one", "done", label="done")
+    now_s, _ = redis.time()
+    waits_until_us = lanes.redis.zscore("{rsvpq}:wait", "adele")
+    assert 3590 < waits_until_us / 1e6 - now_s < 3601
