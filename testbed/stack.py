@@ -24,7 +24,6 @@ from testbed.processes import Part, free_port
 from testbed.queue_server import QueueServer
 from testbed.simulated_exchange import SimulatedExchange, World, account_file
 
-
 _FLOWER_CONFIG = Path(__file__).parents[1] / "deploy" / "flowerconfig.py"
 
 
