@@ -12,6 +12,7 @@ from testbed.queue_server import QueueServer
 from testbed.simulated_exchange import World
 from tests.integration.exchange_site import BehavingExchange, Site, simulated_site
 from tests.integration.installation import Installation
+from tests.integration.raw_simulator import Simulator, running
 from tests.integration.scripted_server import ScriptedServer, scripted_server
 from tests.integration.turned_lanes import Clock
 
@@ -81,3 +82,17 @@ def installation(tmp_path: Path, redis: Redis, shared_queue_server: QueueServer)
     """Settings, a list of mailboxes and an empty queue, for processes of ours."""
     assert redis.dbsize() == 0
     return Installation(tmp_path, shared_queue_server.url)
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[Simulator]:
+    """A simulated world that the tests of one module only read."""
+    with running("--mailboxes", "12", "--requests", "6", "--deep", "250", "--servers", "2") as started:
+        yield started
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    """A simulated world of the test's own."""
+    with running("--mailboxes", "3", "--requests", "6") as started:
+        yield started

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.test_simulator_process import DAV, DEADLINE_S, Simulator, read_all, request, rows, running
+from tests.integration.raw_simulator import DAV, DEADLINE_S, Simulator, read_all, request, rows, running
 
 PROPFIND = '<D:propfind xmlns:D="DAV:"><D:prop><D:displayname/></D:prop></D:propfind>'
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_simulator_process import (
+from tests.integration.raw_simulator import (
     CALENDAR,
     EXCHANGE,
     HTTPMAIL,

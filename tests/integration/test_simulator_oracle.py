@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_simulator_process import DEADLINE_S, Simulator, read_all, request, running, searchrequest
+from tests.integration.raw_simulator import DEADLINE_S, Simulator, read_all, request, running, searchrequest
 
 DEEP = "/exchange/adele0"
 SMALL = "/exchange/Patrick%20O%27Brien%201"

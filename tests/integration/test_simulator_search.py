@@ -2,43 +2,26 @@
 
 # ruff: noqa: S608 - the SQL of a SEARCH is what is tested
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.integration.test_simulator_process import (
+from tests.integration.raw_simulator import (
     CALENDAR,
     DAV,
     EXCHANGE,
     HTTPMAIL,
+    INBOX,
+    MARKER,
     Simulator,
     rows,
-    running,
     searchrequest,
 )
 
-INBOX = "/exchange/adele0/Inbox"
 SELECT = (
     '"DAV:contentclass","http://schemas.microsoft.com/exchange/outlookmessageclass",'
     '"http://schemas.microsoft.com/repl/repl-uid","urn:schemas:calendar:uid",'
     '"http://schemas.microsoft.com/mapi/proptag/x65e8000b"'
 )
-MARKER = '"http://schemas.microsoft.com/mapi/proptag/x65e8000b"'
 CALENDAR_MESSAGES = "AND \"DAV:contentclass\" = 'urn:content-classes:calendarmessage'"
-
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[Simulator]:
-    """A world that these tests only read."""
-    with running("--mailboxes", "12", "--requests", "6", "--deep", "250", "--servers", "2") as started:
-        yield started
-
-
-@pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    """A world of the test's own."""
-    with running("--mailboxes", "3", "--requests", "6") as started:
-        yield started
 
 
 def select(name: str, folder: str, simulator: Simulator, condition: str = "") -> list[str | None]:

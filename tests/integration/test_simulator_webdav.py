@@ -1,36 +1,18 @@
 """The simulator's PROPFIND, PROPPATCH, MOVE, COPY and DELETE: what is where, and what changes when it is altered."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.integration.test_simulator_process import (
+from tests.integration.raw_simulator import (
     DAV,
     EXCHANGE,
     HTTPMAIL,
+    INBOX,
+    MARKER,
     Row,
     Simulator,
     path_of,
     rows,
-    running,
 )
-
-INBOX = "/exchange/adele0/Inbox"
-MARKER = '"http://schemas.microsoft.com/mapi/proptag/x65e8000b"'
-
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[Simulator]:
-    """A world that these tests only read."""
-    with running("--mailboxes", "12", "--requests", "6", "--deep", "250", "--servers", "2") as started:
-        yield started
-
-
-@pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    """A world of the test's own."""
-    with running("--mailboxes", "3", "--requests", "6") as started:
-        yield started
 
 
 def first(simulator: Simulator, folder: str = INBOX) -> Row:
