@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal, cast
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -385,6 +386,7 @@ class LaneMachine(RuleBasedStateMachine):
         assert self.lanes.sweep() == self.model.sweep(self.now)
 
 
+@pytest.mark.timeout(600)  # a failure is shrunk for up to five minutes before it is told
 def test_the_lanes_do_what_their_model_does(redis: Redis) -> None:
     """Nothing lost or finished twice, no limit exceeded and nobody forgotten, whatever happens in whatever order."""
     run_state_machine_as_test(
