@@ -15,8 +15,9 @@ from redis import Redis
 from rsvpq import queue
 from rsvpq.carrier import Carrier
 from rsvpq.exchange import auth
-from rsvpq.exchange.client import Folders, MailboxClient, Server, Timeouts
+from rsvpq.exchange.client import Folders, MailboxClient
 from rsvpq.exchange.errors import Gone, Refused
+from rsvpq.exchange.transport import Server, Timeouts
 from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings
 from rsvpq.settings.model import ServerSettings
@@ -90,7 +91,7 @@ class Exchange:
             raise Refused(f"no server {server!r} in the settings of this process; restart it with the current ones")
         with self._lock:
             folders = self._folders.get((server, name))
-        box = self._servers[server].open(name, folders)
+        box = MailboxClient(self._servers[server], name, folders)
         with self._lock:
             self._folders[server, name] = box.folders
         try:

@@ -13,7 +13,8 @@ from urllib.parse import unquote
 import requests
 
 from rsvpq.exchange import auth
-from rsvpq.exchange.client import Answer, MailboxClient, Server, Timeouts
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.exchange.transport import Answer, Server, Timeouts
 from rsvpq.messages import Kind, MeetingMessage
 from testbed.processes import Part
 from testbed.simulated_exchange import SimulatedExchange, World
@@ -112,7 +113,7 @@ class Site:
             name, counts = facts["mailbox"], facts["messages"]
             ours = name not in self._taken and facts["server"] == number and not facts["deep"]
             if ours and counts["request"] > 1 and counts["response"] > 0:
-                box = self.server(number).open(name)
+                box = MailboxClient(self.server(number), name)
                 if fits(box):
                     self._taken.add(name)
                     return box

@@ -7,8 +7,9 @@ from typing import Any, Literal
 import pytest
 
 from rsvpq.exchange import auth
-from rsvpq.exchange.client import Folders, MailboxClient, Server
+from rsvpq.exchange.client import Folders, MailboxClient
 from rsvpq.exchange.errors import ExchangeError, LoginRefused, Refused, Transient, Unknown
+from rsvpq.exchange.transport import Server
 from rsvpq.journal import Journal, LeaseLost, Paused
 from rsvpq.messages import Kind, MeetingMessage, Outcome
 from tests.integration.exchange_site import Site, box_name, inbox, requests_in
@@ -48,7 +49,7 @@ class Worker:
         self._die_after = -1
         server = site.server(number)
         server.after = lambda _method, _path: self._lived()
-        self._box = server.open(box_name(box), box.folders)
+        self._box = MailboxClient(server, box_name(box), box.folders)
 
     def run(self, die_after: int = -1) -> Outcome:
         """One attempt; dies after so many events, if told to."""
@@ -199,7 +200,7 @@ def test_whenever_the_worker_dies_the_next_one_completes_exactly_one_answer(
 
 def test_two_deaths_in_a_row_still_leave_exactly_one_answer(site: Site) -> None:
     deep = next(facts["mailbox"] for facts in site.mailboxes() if facts["deep"])
-    box = site.server().open(deep)
+    box = MailboxClient(site.server(), deep)
     points = range(1, len(STRAIGHT_PATH) + 1)
     deaths = [(first, second) for first in points for second in points]
     found = requests_in(box)[: len(deaths)]
@@ -360,7 +361,7 @@ def answer_at(server: ScriptedServer, steps: dict[str, Any]) -> Outcome:
         steps.update(written)
         return "ok"
 
-    box = Server(server.url + "/exchange/", auth.basic("svc", "secret")).open("adele", FOLDERS)
+    box = MailboxClient(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
     return answer(REQUEST, box, Journal(steps, record))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rsvpq.exchange import auth
-from rsvpq.exchange.client import Folders, MailboxClient, Server, Timeouts
+from rsvpq.exchange.client import Folders, MailboxClient
 from rsvpq.exchange.errors import (
     Busy,
     ExchangeError,
@@ -19,6 +19,7 @@ from rsvpq.exchange.errors import (
     Transient,
     Unknown,
 )
+from rsvpq.exchange.transport import Server, Timeouts
 from rsvpq.messages import Kind, MeetingMessage
 from testbed.processes import free_port
 from testbed.simulated_exchange import World
@@ -42,7 +43,7 @@ LANGUAGES = {"en", "de", "hu", "ja", "fr", "es"}
 def test_the_folders_are_found_in_every_language(site: Site) -> None:
     found = {}
     for facts in site.mailboxes()[: 2 * len(LANGUAGES)]:
-        folders = site.server().open(facts["mailbox"]).folders
+        folders = MailboxClient(site.server(), facts["mailbox"]).folders
         found[facts["language"]] = folders.drafts.rsplit("/", 1)[-1]
     assert found.keys() == LANGUAGES
     assert (found["en"], found["de"]) == ("Drafts", "Entw%C3%BCrfe")
@@ -51,25 +52,25 @@ def test_the_folders_are_found_in_every_language(site: Site) -> None:
 @pytest.mark.parametrize("trap", [" ", "'", "@", "&", "+", "inbox"])
 def test_a_mailbox_with_a_trap_in_its_name_is_opened(site: Site, trap: str) -> None:
     name = next(facts["mailbox"] for facts in site.mailboxes() if trap in facts["mailbox"])
-    box = site.server().open(name)
+    box = MailboxClient(site.server(), name)
     assert box_name(box) == name
     assert box.folders.sendmsg.endswith("/%23%23DavMailSubmissionURI%23%23")
 
 
 def test_a_mailbox_with_a_name_beyond_ascii_is_opened_and_read(site: Site) -> None:
     name = next(facts["mailbox"] for facts in site.mailboxes() if not facts["mailbox"].isascii())
-    assert inbox(site.server().open(name))
+    assert inbox(MailboxClient(site.server(), name))
 
 
 def test_a_mailbox_that_is_not_there_is_gone(site: Site) -> None:
     with pytest.raises(Gone):
-        site.server().open("nobody")
+        MailboxClient(site.server(), "nobody")
 
 
 def test_a_wrong_password_is_a_refused_login(site: Site) -> None:
     server = Server(site.exchange.urls[0] + "/exchange/", auth.basic(site.exchange.username, "wrong"))
     with pytest.raises(LoginRefused):
-        server.open("adele0")
+        MailboxClient(server, "adele0")
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,7 @@ def cut_down(site: Site, box: MailboxClient, rows: int) -> None:
 
 @pytest.mark.parametrize(("index", "rows"), [(0, 250), (1, 101), (2, 100), (3, 99), (4, 1), (7, 0)])
 def test_every_row_is_found_once_and_in_order_on_pages_of_any_size(full: Site, index: int, rows: int) -> None:
-    box = full.server().open(full.mailboxes()[index]["mailbox"])
+    box = MailboxClient(full.server(), full.mailboxes()[index]["mailbox"])
     cut_down(full, box, rows)
     pages = list(box.meeting_messages())
     found = [message for page in pages for message in page]
@@ -252,7 +253,7 @@ effects = pytest.mark.parametrize("operation", EFFECTS.values(), ids=EFFECTS)
 def client(url: str, *, read_s: float = 5) -> MailboxClient:
     """A client of adele's mailbox at this origin, who knows her folders."""
     server = Server(url + "/exchange/", auth.basic("svc", PASSWORD), timeouts=Timeouts(2, read_s))
-    return server.open("adele", FOLDERS)
+    return MailboxClient(server, "adele", FOLDERS)
 
 
 def failure(operation: Operation, box: MailboxClient) -> ExchangeError:
@@ -448,7 +449,7 @@ def test_folders_on_another_host_are_asked_for_at_the_configured_one(
 ) -> None:
     elsewhere.script(play(207, NO_ROWS, **XML))
     scripted.script(play(207, folders_page(elsewhere.url + "/exchange/adele"), **XML), play(207, NO_ROWS, **XML))
-    box = Server(scripted.url + "/exchange/", auth.basic("svc", PASSWORD)).open("adele")
+    box = MailboxClient(Server(scripted.url + "/exchange/", auth.basic("svc", PASSWORD)), "adele")
     assert inbox(box) == []
     assert [request.target for request in scripted.requests] == ["/exchange/adele/", "/exchange/adele/inbox"]
     assert elsewhere.requests == []

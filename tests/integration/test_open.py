@@ -25,7 +25,7 @@ def server(site: Site) -> WatchedServer:
 def box(site: Site, server: WatchedServer) -> MailboxClient:
     """A mailbox of the test's own."""
     taken = site.take()
-    return server.open(box_name(taken), taken.folders)
+    return MailboxClient(server, box_name(taken), taken.folders)
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ import pytest
 
 from producer.scan import scan
 from rsvpq.exchange import auth
-from rsvpq.exchange.client import Folders, MailboxClient, Server
+from rsvpq.exchange.client import Folders, MailboxClient
 from rsvpq.exchange.errors import Busy
+from rsvpq.exchange.transport import Server
 from rsvpq.journal import Journal, LeaseLost, Paused
 from rsvpq.messages import Kind, MeetingMessage, Outcome
 from rsvpq.policy import decide
@@ -58,7 +59,7 @@ def of_kinds(site: Site, name: str) -> Counter[str]:
 @pytest.fixture
 def deep(site: Site) -> MailboxClient:
     """The mailbox with several pages; nobody changes it."""
-    return site.server().open(next(facts["mailbox"] for facts in site.mailboxes() if facts["deep"]))
+    return MailboxClient(site.server(), next(facts["mailbox"] for facts in site.mailboxes() if facts["deep"]))
 
 
 def test_requests_and_responses_are_offered_and_the_rest_is_counted_with_its_reason(site: Site) -> None:
@@ -69,7 +70,7 @@ def test_requests_and_responses_are_offered_and_the_rest_is_counted_with_its_rea
     )
     seeded = of_kinds(site, name)
     run = Scan()
-    outcome = run.run(site.server().open(name))
+    outcome = run.run(MailboxClient(site.server(), name))
     wanted = seeded["request"] + seeded["response"]
     assert outcome.result == "scanned"
     assert outcome.counts == {
@@ -88,7 +89,7 @@ def test_requests_and_responses_are_offered_and_the_rest_is_counted_with_its_rea
 def test_a_mailbox_with_nothing_in_it_is_scanned(site: Site) -> None:
     name = next(facts["mailbox"] for facts in site.mailboxes() if not any(facts["messages"].values()))
     run = Scan()
-    assert run.run(site.server().open(name)) == Outcome("scanned", "found 0, offered 0", {})
+    assert run.run(MailboxClient(site.server(), name)) == Outcome("scanned", "found 0, offered 0", {})
     assert run.offered == []
 
 
@@ -175,4 +176,4 @@ def test_a_scan_that_begins_anew_finds_the_same_messages_again(deep: MailboxClie
 
 def scripted_box(server: ScriptedServer) -> MailboxClient:
     """The mailbox of the scripted server."""
-    return Server(server.url + "/exchange/", auth.basic("svc", "secret")).open("adele", FOLDERS)
+    return MailboxClient(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
