@@ -12,12 +12,15 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 
-from simulator.behaviour import Behaviour
+from simulator.auth.options import add_login_options, build_logins
 from simulator.connection import Connection
+from simulator.control_options import add_control_options, build_controls
 from simulator.meters import Meters
 from simulator.oracle import Oracle
 from simulator.population import Size, populate
-from simulator.site import Credentials, Site
+from simulator.roots import is_mailbox_user
+from simulator.site import Site
+from simulator.tls import add_tls_options, build_tls
 
 _DESCRIPTION = """\
 A pretend Exchange 2003: WebDAV and Outlook Web Access over made-up mailboxes full of meeting requests.
@@ -25,7 +28,7 @@ A pretend Exchange 2003: WebDAV and Outlook Web Access over made-up mailboxes fu
 The first line on stdout says where the servers are, once they answer:
   {"servers": ["http://127.0.0.1:8025", ...], "oracle": "http://127.0.0.1:8025"}
 Mailboxes are at /exchange/NAME/ on their home server, for the service account only.
-What really happened to every message is at ORACLE/_oracle/summary, /messages and /mailboxes.
+What really happened to every message is at ORACLE/_oracle/summary, /messages, /meetings and /mailboxes.
 """
 _BACKLOG = 1024
 
@@ -54,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     network.add_argument(
         "--user", default="CORP\\svc-rsvpq", help="service account (default %(default)s); password: $SIMULATOR_PASSWORD"
     )
+    add_login_options(parser)
+    add_tls_options(parser)
+    add_control_options(parser)
     world = parser.add_argument_group("world", "the same seed, sizes and date make the same world, byte for byte")
     world.add_argument("--mailboxes", type=_positive, default=20, metavar="N", help="mailboxes (default %(default)s)")
     world.add_argument("--requests", type=_count, default=5, metavar="R", help="requests in each (default %(default)s)")
@@ -62,6 +68,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     world.add_argument(
         "--deep", type=_count, default=0, metavar="D", help="requests in the first mailbox instead (default: as others)"
+    )
+    world.add_argument(
+        "--inside",
+        type=_count,
+        default=20,
+        metavar="P",
+        help="percent of the requests whose organizer has a mailbox here (default %(default)s)",
     )
     world.add_argument("--seed", type=int, default=1, metavar="K", help="which world (default %(default)s)")
     world.add_argument(
@@ -93,27 +106,33 @@ async def _serve(options: argparse.Namespace) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
+    tls = build_tls(options)
     urls = []
     for index, site in enumerate(_sites(options)):
         port = options.port + index if options.port else 0
         connection = partial(Connection, site, options.latency_ms / 1000)
-        server = await loop.create_server(connection, options.host, port, backlog=_BACKLOG)
-        urls.append(f"http://{options.host}:{server.sockets[0].getsockname()[1]}")
+        server = await loop.create_server(connection, options.host, port, backlog=_BACKLOG, ssl=tls)
+        urls.append(f"{'https' if tls else 'http'}://{options.host}:{server.sockets[0].getsockname()[1]}")
     sys.stdout.write(json.dumps({"servers": urls, "oracle": urls[0]}) + "\n")
     sys.stdout.flush()
     await ended.wait()
 
 
 def _sites(options: argparse.Namespace) -> list[Site]:
-    size = Size(options.mailboxes, options.requests, options.responses, options.deep, options.servers)
+    size = Size(
+        options.mailboxes, options.requests, options.responses, options.deep, options.servers, options.inside / 100
+    )
     world = populate(options.seed, size, options.today)
     # The world stays: collecting garbage must not walk through a million of its objects while requests wait.
     gc.freeze()
     meters = Meters()
-    credentials = Credentials(options.user, os.environ.get("SIMULATOR_PASSWORD", "simulator"))
-    oracle = Oracle(world, meters)
+    logins = build_logins(options, os.environ.get("SIMULATOR_PASSWORD", "simulator"))
+    logins.accounts.has_mailbox = partial(is_mailbox_user, world)
+    controls = build_controls(options, world, size.servers)
+    oracle = Oracle(world, meters, logins, controls)
     return [
-        Site(index, world, meters, credentials, Behaviour(), None if index else oracle) for index in range(size.servers)
+        Site(index, world, meters, logins.door(index), controls, None if index else oracle)
+        for index in range(size.servers)
     ]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from simulator import names
 from simulator.http import HttpError, Request, split_origin
 from simulator.properties import Resource
-from simulator.world import Folder, Item, Mailbox, World
+from simulator.world import Folder, Mailbox, World
 
 _EXCHANGE = "exchange"
 _BY_NUMBER = re.compile(r"[0-9a-f]{32}-([0-9a-f]+)", re.IGNORECASE)
@@ -38,6 +38,18 @@ class Address:
                 return None
             found = found.child(name)
         return found
+
+    @property
+    def submits(self) -> bool:
+        """Whether it is the submission URI."""
+        return bool(self.below) and self.below[0].casefold() == names.SUBMISSION.casefold()
+
+    def place(self) -> "Place | None":
+        """The folder and the name of something that does not exist; None without a parent folder."""
+        if self.permanent or self.submits or not self.below:
+            return None
+        parent = Address(self.mailbox, self.below[:-1]).resource()
+        return Place(parent, self.below[-1]) if isinstance(parent, Folder) else None
 
     def _by_number(self) -> Resource | None:
         numbers = [int(match[1], 16) for name in self.below[1:] if (match := _BY_NUMBER.fullmatch(name))]
@@ -84,7 +96,7 @@ def scope_folder(world: World, server: int, url: str) -> Folder:
     raise HttpError(404)
 
 
-def destination(request: Request, world: World, server: int, source: Item) -> Submission | Place:
+def destination(request: Request, world: World, server: int, source: Resource) -> Submission | Place:
     """Where a Destination header points; it must be in the mailbox of the source."""
     header = request.headers.get("destination")
     if not header:
@@ -98,15 +110,14 @@ def destination(request: Request, world: World, server: int, source: Item) -> Su
         raise HttpError(409)
     if target.mailbox is not source.mailbox:
         raise HttpError(403)
-    if target.below[0].casefold() == names.SUBMISSION.casefold():
+    if target.submits:
         return Submission()
     return _place(target)
 
 
 def _place(target: Address) -> Place:
-    parent = Address(target.mailbox, target.below[:-1]).resource()
-    name = target.below[-1]
+    place = target.place()
     # The destination is the item's new URL.  A folder's own URL would mean to replace the folder, which has children.
-    if not isinstance(parent, Folder) or name.casefold() in parent.children:
+    if place is None or place.name.casefold() in place.folder.children:
         raise HttpError(409)
-    return Place(parent, name)
+    return place

@@ -1,30 +1,164 @@
-"""What this Exchange does where no public capture shows what the real one did.
+"""What this Exchange does where servers differ, or where no public capture shows what the real one did.
 
-Every such choice is one field here and nowhere else, so that a client can be tried against the other answers.  The
-defaults follow the one article that describes the whole flow (gsexdev.blogspot.com, September 2004).
+Every such choice is one field here and nowhere else: a switch, so that a client can be tried against the other answers.
+The defaults are Exchange 2003 SP1 as captures and documentation show it, and where they are silent the one article that
+describes the whole flow (gsexdev.blogspot.com, September 2004).  How a switch is spelled and listed is
+`simulator.switches`; what it does stands where its effect is.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+# ruff: noqa: RUF009 - the calls make the fields
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+T = TypeVar("T")
+
+Certainty = Literal["captured", "documented", "reported", "inferred", "open"]
+CommandAnswer = Literal["page", "xml", "redirect", "closing", "error", "error-after", "denied"]
+Framing = Literal["chunked", "byte-chunks", "torn-characters", "content-length"]
+
+
+def _switch(default: T, certainty: Certainty, meaning: str, uncertain: tuple[T, ...] = ()) -> T:
+    """A field with its meaning; `uncertain` are the values that the public evidence leaves open."""
+    facts = {"certainty": certainty, "meaning": meaning, "uncertain": uncertain}
+    given: Any = field(default=default, metadata=facts)
+    return given  # type: ignore[no-any-return]
+
+
+def _number(default: int, bounds: tuple[int, int], certainty: Certainty, meaning: str) -> int:
+    """A field that holds a whole number within bounds."""
+    facts = {"certainty": certainty, "meaning": meaning, "uncertain": (), "bounds": bounds}
+    given: Any = field(default=default, metadata=facts)
+    return given  # type: ignore[no-any-return]
+
+
+_EITHER = (False, True)
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """The uncertain side effects and answers."""
+    """The switches of one server."""
 
-    #: What `?Cmd=accept` and its kin answer: the composer page, or a redirect to the draft as related POSTs do (EVO).
-    command_answer: Literal["page", "redirect"] = "page"
-    #: What the name of the draft has before that of the request: nothing, or `Accepted: ` and its kin.
-    draft_name_says_verdict: bool = False
-    #: Whether a draft appears although the organizer asked for no response.
-    drafts_unrequested: bool = False
-    #: What becomes of the request: KB322214 says that it can stay, the article that it is gone.
-    request_fate: Literal["removed", "deleted-items", "left"] = "removed"
-    #: Whether accepting writes the calendar item at once.
-    books_on_accept: bool = True
-    #: Whether opening a response sets PR_MESSAGE_PROCESSED on it.
-    open_marks_processed: bool = True
-    #: Whether commands work on permanent URLs as they do on hrefs.
-    commands_on_permanent_urls: bool = True
-    #: The answer to a MOVE that sends: 200 in evolution-exchange's notes, 201 is accepted by every client.
-    submission_status: int = 200
+    # What accepting, declining and opening do.
+    command_answer: CommandAnswer = _switch(
+        "page",
+        "open",
+        "what accept says: composer page, XML, 302 to the draft, window that closes, refusal with 200, or 200 and done",
+        ("page", "xml", "redirect", "closing"),
+    )
+    open_answer: Literal["page", "xml", "closing"] = _switch(
+        "page", "open", "what opening a message says", ("page", "xml", "closing")
+    )
+    draft: Literal["same-name", "verdict", "localised", "numbered", "none"] = _switch(
+        "same-name",
+        "reported",
+        "the draft's name: the request's, 'Accepted: ...', that in the mailbox's language, -2 behind a stale draft",
+        ("same-name", "verdict", "localised", "numbered"),
+    )
+    draft_delay_ms: int = _number(0, (0, 600_000), "inferred", "milliseconds until the draft appears")
+    draft_delay_requests: int = _number(0, (0, 1000), "inferred", "later requests to the mailbox until it appears")
+    draft_uid: bool = _switch(True, "open", "the draft has the request's urn:schemas:calendar:uid", _EITHER)
+    drafts_unrequested: bool = _switch(False, "open", "a draft appears though no response was asked for", _EITHER)
+    request_fate: Literal["removed", "deleted-items", "left"] = _switch(
+        "removed", "reported", "what becomes of an answered request", ("removed", "deleted-items", "left")
+    )
+    calendar_item: Literal["at-once", "at-send", "never"] = _switch(
+        "at-once", "open", "when accepting writes the calendar item", ("at-once", "at-send")
+    )
+    calendar_twin: Literal["replaced", "kept"] = _switch(
+        "replaced", "open", "an older calendar item of the same meeting", ("replaced", "kept")
+    )
+    open_marks: Literal["processed", "read-only"] = _switch(
+        "processed", "open", "what opening a response sets besides read", ("processed", "read-only")
+    )
+    commands_on_permanent_urls: bool = _switch(True, "open", "commands work on permanent URLs", _EITHER)
+    name_reuse: bool = _switch(False, "captured", "a new request takes the name of one that was answered or deleted")
+
+    # Sending, moving, deleting.
+    submission_status: Literal[200, 201, 204, 207] = _switch(200, "open", "the MOVE that sends: its status", (200, 201))
+    submission_refusal: Literal["none", "403", "404", "500", "507", "207"] = _switch(
+        "none", "documented", "nothing is sent: no Send As, unauthenticated, quota, quota, 207 with a failure inside"
+    )
+    path_destination: Literal["accepted", "400", "502"] = _switch(
+        "accepted", "reported", "a Destination that is a path and no URL"
+    )
+    delete_status: Literal[200, 204] = _switch(200, "captured", "DELETE of an item: its status")
+    move_location: bool = _switch(True, "documented", "MOVE and COPY say the new URL in Location")
+
+    batch_successes: Literal["listed", "left-out"] = _switch(
+        "listed", "captured", "BMOVE, BCOPY and BDELETE of several: what went well is named, or 200 if all did"
+    )
+
+    # The multistatus.
+    prefixes: Literal["in-order", "shuffled"] = _switch("in-order", "captured", "the letters of namespaces")
+    status_after_prop: bool = _switch(False, "captured", "status behind prop, as RFC 2518 has it")
+    digit_names: Literal["as-asked", "without-zero", "every-row"] = _switch(
+        "as-asked", "captured", "mapi/id names that no XML parser takes: as asked, x... for 0x..., or added to each row"
+    )
+    bad_characters: Literal["none", "reference", "raw"] = _switch(
+        "none", "captured", "&#01; or raw control bytes in the subjects of every Nth row"
+    )
+    bad_every: int = _number(3, (1, 1000), "inferred", "the N of bad_characters and of encoding=bad-byte")
+    duplicated_properties: bool = _switch(False, "captured", "each property twice in its row")
+    href_in_prop: Literal["asked", "always"] = _switch("asked", "captured", "a second DAV:href, among the properties")
+    brief: Literal["drops-missing", "drops-status", "ignored"] = _switch(
+        "drops-missing", "documented", "Brief: t: no 404 propstats, no statuses either, or no effect"
+    )
+    missing_properties: Literal["404", "left-out"] = _switch("404", "captured", "what an item does not have")
+    row_error: Literal["none", "401", "403", "404", "500"] = _switch(
+        "none", "documented", "the second row of a SEARCH is nothing but a status"
+    )
+    encoding: Literal["utf-8", "declared", "iso-8859-1", "bad-byte"] = _switch(
+        "utf-8", "captured", "no declaration, one, another encoding, or a byte that is not UTF-8 in every Nth subject"
+    )
+    multistatus_type: Literal["text/xml", "text/xml; charset=utf-8", 'text/xml; charset="UTF-8"', "application/xml"] = (
+        _switch("text/xml", "captured", "Content-Type of a 207")
+    )
+    framing: Framing = _switch("chunked", "captured", "how a 207 is cut: chunks, one per byte, within letters, or none")
+    gzip: bool = _switch(False, "documented", "compresses a 207 for who accepts gzip")
+
+    # SEARCH.
+    content_range: Literal["total", "star", "missing"] = _switch("total", "documented", "the total in Content-Range")
+    past_the_end: Literal["416", "empty"] = _switch("416", "reported", "a range behind the last row", ("416", "empty"))
+    ranges: Literal["obeyed", "ignored"] = _switch("obeyed", "documented", "Range: rows=...")
+    order: Literal["as-asked", "newest-first"] = _switch("as-asked", "documented", "ORDER BY")
+    paging: Literal["steady", "arrives", "vanishes"] = _switch(
+        "steady", "inferred", "before each later page a cancellation arrives, or a message read already vanishes"
+    )
+    large_range: Literal["served", "425", "507"] = _switch("served", "documented", "ranges above large_range_rows")
+    large_range_rows: int = _number(50, (1, 100_000), "inferred", "the most rows in a range, if large ones are refused")
+    row_limit: int = _number(0, (0, 100_000), "open", "the most rows of any SEARCH, 0 for no limit")
+
+    # URLs.
+    hrefs: Literal["as-addressed", "internal-host", "other-scheme", "relative"] = _switch(
+        "as-addressed", "captured", "scheme and host of every URL in an answer"
+    )
+    permanent_host: Literal["as-addressed", "internal-host"] = _switch(
+        "as-addressed", "captured", "the host of permanent URLs"
+    )
+    front_end_https: Literal["honoured", "ignored"] = _switch(
+        "honoured", "documented", "Front-End-Https: on makes https URLs (KB307347)"
+    )
+    hex_digits: Literal["upper", "lower"] = _switch("upper", "captured", "the digits of %-escapes")
+    url_filter: Literal["none", "urlscan", "iis7"] = _switch(
+        "none", "documented", "404 before Exchange sees the path: '%25' and '&', or '%25', '+' and '%2B'"
+    )
+
+    # The server as a whole.
+    version: Literal["2000", "2003", "2007"] = _switch("2003", "captured", "headers; 2007 has no OWA below /exchange")
+    owa_2007: Literal["owa", "owa-with-url"] = _switch(
+        "owa", "open", "where 2007 redirects a browser to", ("owa", "owa-with-url")
+    )
+    error_body: Literal["page", "empty"] = _switch("page", "open", "what comes with an error status", ("page", "empty"))
+    clock_skew_s: int = _number(0, (-86_400, 86_400), "inferred", "seconds its clock is ahead: Date and stored times")
+    root_access: Literal["full", "non-ipm-only"] = _switch(
+        "full", "captured", "rights on the mailbox root, or on its folders and NON_IPM_SUBTREE only"
+    )
+    language: Literal["seeded", "en", "de", "hu", "ja", "fr", "es"] = _switch(
+        "seeded", "captured", "the language of the well-known folders' names; a change renames them"
+    )
+    english_aliases: bool = _switch(False, "captured", "/Inbox and so on lead to the folders of any language")
+    subscription_unknown: Literal["412", "409"] = _switch(
+        "412", "open", "POLL and its kin with an id that is not known", ("412", "409")
+    )
+    keep_alive: bool = _switch(True, "documented", "connections stay open")

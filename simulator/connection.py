@@ -6,11 +6,13 @@ the one before has been written.  Other connections never wait.  Knows HTTP fram
 
 import asyncio
 from collections.abc import Callable, Generator
+from functools import partial
 from ipaddress import ip_address
 from typing import Protocol, cast
 
+from simulator.breaking import Endless, broken
 from simulator.clock import now
-from simulator.http import HttpError, Request, Response, encode, error_page, split_origin
+from simulator.http import Ending, HttpError, Request, Response, encode, error_page, split_origin
 
 #: Bytes of request line and headers; http.sys refuses at 16 KiB with 400.
 MAX_HEAD_BYTES = 16 * 1024
@@ -32,8 +34,10 @@ class Handler(Protocol):
 class RequestReader:
     """Cuts requests out of a stream of bytes that arrives in any pieces."""
 
-    def __init__(self, *, from_loopback: bool) -> None:
+    def __init__(self, *, from_loopback: bool, secure: bool = False) -> None:
         self._from_loopback = from_loopback
+        self._secure = secure
+        self._connection: dict[str, object] = {}
         self._buffer = bytearray()
         self._requests = self._read_requests()
         self.awaits_continue = False
@@ -58,7 +62,8 @@ class RequestReader:
             self.awaits_continue = headers.get("expect", "").casefold() == "100-continue"
             body = yield from self._body(headers)
             path, _, query = split_origin(target)[1].partition("?")
-            yield Request(method, path, query, headers, body, version, now(), self._from_loopback)
+            came = now(), self._from_loopback, self._secure, self._connection
+            yield Request(method, path, query, headers, body, version, *came)
 
     def _body(self, headers: dict[str, str]) -> Generator[None, None, bytes]:
         if "chunked" in headers.get("transfer-encoding", "").casefold():
@@ -108,12 +113,35 @@ class Connection(asyncio.Protocol):
         self._handler = handler
         self._latency_s = latency_s
         self._busy = False
+        self._endless: Endless | None = None
+        #: What ends an injured answer that is still to come.
+        self._given_up: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back to the client."""
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
-        self._reader = RequestReader(from_loopback=bool(peer) and ip_address(peer[0]).is_loopback)
+        secure = transport.get_extra_info("sslcontext") is not None
+        near = bool(peer) and ip_address(peer[0]).is_loopback
+        self._reader = RequestReader(from_loopback=near, secure=secure)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """The client is gone: what it waited for in vain is over."""
+        if self._endless is not None:
+            self._endless.given_up()
+        if self._given_up is not None:
+            self._given_up()
+
+    def pause_writing(self) -> None:
+        """The client does not read."""
+        if self._endless is not None:
+            self._endless.paused = True
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        if self._endless is not None:
+            self._endless.paused = False
+            self._endless.pump()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; serve what they complete."""
@@ -144,28 +172,47 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, request: Request) -> None:
         response, written = self._handler.answer(request)
-        if not self._latency_s:
+        delay_s = self._latency_s + (response.injury.delay_s if response.injury else 0)
+        if not delay_s:
             self._write(request, response, written)
             return
         self._busy = True
         loop = asyncio.get_running_loop()
-        loop.call_later(self._latency_s, self._resume, request, response, written)
+        timer = loop.call_later(delay_s, self._resume, request, response, written)
+        if response.injury:
+            self._given_up = partial(_give_up, timer, written)
 
     def _resume(self, request: Request, response: Response, written: Callable[[], None]) -> None:
-        self._write(request, response, written)
+        self._given_up = None
         self._busy = False
+        self._write(request, response, written)
         if not self._transport.is_closing():
             self._transport.resume_reading()
             self._serve()
 
     def _write(self, request: Request, response: Response, written: Callable[[], None]) -> None:
         # The effect took place when the request arrived: a client that hung up meanwhile has caused it all the same.
-        keep_alive = request.keep_alive
+        keep_alive = request.keep_alive and response.wire.keep_alive and not response.close
+        ending = response.injury.ending if response.injury else Ending.WHOLE
         if not self._transport.is_closing():
-            self._transport.write(encode(response, request, keep_alive=keep_alive))
-            if not keep_alive:
-                self._transport.close()
+            if ending is Ending.ENDLESS:
+                self._busy = True
+                self._endless = Endless(self._transport, written)
+                self._endless.start()
+                return
+            octets = encode(response, request, keep_alive=keep_alive)
+            if ending is not Ending.WHOLE:
+                broken(self._transport, octets, ending)
+            else:
+                self._transport.write(octets)
+                if not keep_alive:
+                    self._transport.close()
         written()
+
+
+def _give_up(timer: asyncio.TimerHandle, written: Callable[[], None]) -> None:
+    timer.cancel()
+    written()
 
 
 def _parse_head(head: bytes) -> tuple[str, str, str, dict[str, str]]:

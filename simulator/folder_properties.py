@@ -71,6 +71,8 @@ _STORED: dict[str, Callable[[Folder], Value | None]] = {
     REPL + "repl-uid": lambda folder: "rid:" + _numbered(folder),
     REPL + "contenttag": lambda folder: f"ct:{_numbered(folder)}{folder.change:012x}",
     PROPTAG + "x3001001f": lambda folder: folder.name,
+    # PR_ARTICLE_NUM_NEXT: the UIDNEXT of an IMAP gateway.
+    PROPTAG + "x67510003": lambda folder: folder.article_to_come,
     PROPTAG + "x10f3001f": lambda folder: folder.name,
 }
 

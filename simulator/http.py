@@ -3,16 +3,11 @@
 Knows the dialect of IIS 6 with Exchange 2003 SP1 behind it (headers, reason phrases, chunking); knows no verb.
 """
 
-import time
-from dataclasses import dataclass
-from functools import lru_cache
-from wsgiref.handlers import format_date_time
+from dataclasses import dataclass, field
+from enum import Enum, auto
 
-#: Exchange 2003 SP1 on Windows Server 2003 (build map in evolution-exchange, docs/service-packs).
-_SERVER_HEADERS = "Server: Microsoft-IIS/6.0\r\nMS-WebStorage: 6.5.7226\r\nX-Powered-By: ASP.NET\r\n"
-
-#: Bytes; a long answer leaves in several chunks so that clients do not come to rely on one.
-_CHUNK_BYTES = 16 * 1024
+from simulator.behaviour import Behaviour
+from simulator.wire import Wire, compressed, wire_of
 
 REASONS = {
     200: "OK",
@@ -24,18 +19,25 @@ REASONS = {
     401: "Unauthorized",
     403: "Forbidden",
     404: "Resource Not Found",
+    405: "Method Not Allowed",
     409: "Conflict",
     412: "Precondition Failed",
     413: "Request Entity Too Large",
     416: "Requested Range Not Satisfiable",
     422: "Unprocessable Entity",
+    425: "Unordered Collection",
+    429: "Too Many Requests",
+    440: "Login Timeout",
     500: "Internal Server Error",
     501: "Not Implemented",
     502: "Bad Gateway",
+    503: "Service Unavailable",
+    507: "Insufficient Space to Store Resource",
 }
 
 
 _NO_CONTENT = 204
+_DEFAULT_WIRE = wire_of(Behaviour())
 
 
 class HttpError(Exception):
@@ -58,6 +60,11 @@ class Request:
     version: str
     arrived: float
     from_loopback: bool
+    secure: bool = False
+    #: What a login remembers about the connection; it ends with it.
+    connection: dict[str, object] = field(default_factory=dict)
+    #: Scheme and host of every URL in the answer, where they are not those that the client used.
+    written_origin: str | None = None
 
     @property
     def keep_alive(self) -> bool:
@@ -73,11 +80,33 @@ class Request:
     @property
     def origin(self) -> str:
         """Scheme, host and port of every href in the answer."""
-        return "http://" + self.host
+        if self.written_origin is not None:
+            return self.written_origin
+        return ("https://" if self.secure else "http://") + self.host
 
     def says(self, header: str, letter: str) -> bool:
         """Whether a t/f header such as `Translate` or `Brief` is present and begins with `letter`."""
         return self.headers.get(header, "").strip()[:1].casefold() == letter
+
+
+class Ending(Enum):
+    """How much of an answer goes out before its connection breaks."""
+
+    WHOLE = auto()
+    TRUNCATED = auto()
+    ENDLESS = auto()
+    #: Not a byte, and an orderly end.
+    CLOSE = auto()
+    #: Not a byte, and a RST.
+    RESET = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Injury:
+    """What happens to an answer on its way."""
+
+    ending: Ending
+    delay_s: float = 0
 
 
 @dataclass(slots=True)
@@ -89,6 +118,12 @@ class Response:
     content_type: str = "text/html"
     headers: tuple[tuple[str, str], ...] = ()
     chunked: bool = False
+    #: Whether the connection ends with this answer, whatever the client wished.
+    close: bool = False
+    #: False for what IIS answers before Exchange sees the request.
+    seen_by_exchange: bool = True
+    wire: Wire = _DEFAULT_WIRE
+    injury: Injury | None = None
 
 
 def split_origin(url: str) -> tuple[str | None, str]:
@@ -103,40 +138,39 @@ def split_origin(url: str) -> tuple[str | None, str]:
 def error_page(status: int) -> Response:
     """An IIS error page: HTML, never XML."""
     text = f"{status} {REASONS[status]}"
-    body = f"<html><head><title>Error</title></head><body><h1>{text}</h1></body></html>".encode()
+    # As http.sys has it, unclosed: clients that take any well-formed document for XML stumble over another.
+    meta = '<META HTTP-EQUIV="Content-Type" Content="text/html; charset=us-ascii">'
+    body = f"<html><head><title>Error</title>{meta}</head><body><h1>{text}</h1></body></html>".encode()
     return Response(status, body)
 
 
 def encode(response: Response, request: Request | None, *, keep_alive: bool) -> bytes:
     """The bytes of a response to `request` (None when it could not be read)."""
+    wire = response.wire
+    body, headers = _body(response, request)
     chunked = response.chunked and (request is None or request.version != "HTTP/1.0")
-    head = [f"HTTP/1.1 {response.status} {REASONS[response.status]}\r\n"]
-    if response.chunked:
-        head.append("Cache-Control: no-cache\r\n")
+    chunked = chunked and wire.framing != "content-length"
+    head = [f"HTTP/1.1 {response.status} {REASONS[response.status]}\r\n", headers]
     if chunked:
         head.append("Transfer-Encoding: chunked\r\n")
     elif response.status != _NO_CONTENT:
-        head.append(f"Content-Length: {len(response.body)}\r\n")
-    if response.body:
+        head.append(f"Content-Length: {len(body)}\r\n")
+    if body:
         head.append(f"Content-Type: {response.content_type}\r\n")
     head.extend(f"{name}: {value}\r\n" for name, value in response.headers)
     if not keep_alive:
         head.append("Connection: close\r\n")
-    head.append(f"{_SERVER_HEADERS}Date: {_date(int(time.time()))}\r\n\r\n")
+    head.append(wire.common_headers(seen_by_exchange=response.seen_by_exchange) + "\r\n")
     octets = "".join(head).encode("latin-1", "replace")
     if request is not None and request.method == "HEAD":
         return octets
-    return octets + (_chunks(response.body) if chunked else response.body)
+    return octets + (wire.chunks(body) if chunked else body)
 
 
-def _chunks(body: bytes) -> bytes:
-    parts = []
-    for start in range(0, len(body), _CHUNK_BYTES):
-        part = body[start : start + _CHUNK_BYTES]
-        parts += [b"%x\r\n" % len(part), part, b"\r\n"]
-    return b"".join(parts) + b"0\r\n\r\n"
-
-
-@lru_cache(maxsize=2)
-def _date(second: int) -> str:
-    return format_date_time(second)
+def _body(response: Response, request: Request | None) -> tuple[bytes, str]:
+    """The body as it goes out, and the headers that say how it was made."""
+    if not response.chunked:
+        return response.body, ""
+    if response.wire.compresses and request is not None and "gzip" in request.headers.get("accept-encoding", ""):
+        return compressed(response.body), "Cache-Control: no-cache\r\nContent-Encoding: gzip\r\n"
+    return response.body, "Cache-Control: no-cache\r\n"

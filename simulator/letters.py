@@ -68,23 +68,23 @@ class Writer:
                 return self._request()
             case Kind.RESPONSE:
                 message_class = RESPONSE_CLASS + self._chance.choice(_RESPONSE_SUFFIXES)
-                return self._about_meeting(message_class, "REPLY", self._person(), self._owner)
+                return self._about_meeting(message_class, "REPLY", somebody(self._chance), self._owner)
             case Kind.CANCELLATION:
-                organizer = self._person()
+                organizer = somebody(self._chance)
                 return self._about_meeting("IPM.Schedule.Meeting.Canceled", "CANCEL", organizer, organizer)
             case Kind.TASK_REQUEST:
                 # Calendar messages to a search, yet nothing that Outlook Web Access can answer.
-                return self._message("IPM.TaskRequest", CALENDAR_MESSAGE, self._person())
+                return self._message("IPM.TaskRequest", CALENDAR_MESSAGE, somebody(self._chance))
             case Kind.OTHER:
-                return self._message(self._chance.choice(_OTHER_CLASSES), CALENDAR_MESSAGE, self._person())
+                return self._message(self._chance.choice(_OTHER_CLASSES), CALENDAR_MESSAGE, somebody(self._chance))
             case Kind.MAIL:
-                return self._message("IPM.Note", _PLAIN_CONTENT, self._person())
+                return self._message("IPM.Note", _PLAIN_CONTENT, somebody(self._chance))
 
     def _request(self) -> Message:
         if self._requests and self._chance.random() < _UPDATE_SHARE:
             request = _update(self._chance.choice(self._requests))
         else:
-            organizer = self._person()
+            organizer = somebody(self._chance)
             request = self._about_meeting(REQUEST_CLASS, "REQUEST", organizer, organizer)
         self._requests.append(request)
         return request
@@ -107,7 +107,7 @@ class Writer:
         )
         message.private = chance.random() < _PRIVATE_SHARE
         if method == "REQUEST" and chance.random() < _DELEGATE_SHARE:
-            message.received_for = self._person().address
+            message.received_for = somebody(self._chance).address
         return message
 
     def _message(self, message_class: str, content_class: str, sender: Person) -> Message:
@@ -119,16 +119,17 @@ class Writer:
             return subject
         return f"{subject} {self._chance.randrange(1000)}".strip()
 
-    def _person(self) -> Person:
-        chance = self._chance
-        number = chance.randrange(500)
-        outside = chance.random() < _EXTERNAL_SHARE
-        domain = chance.choice(EXTERNAL_DOMAINS) if outside else INTERNAL_DOMAIN
-        return Person(f"{chance.choice(GIVEN_NAMES)} {chance.choice(FAMILY_NAMES)}", f"person{number}@{domain}")
-
     def _uid(self) -> str:
         # The global object id of Outlook in hex (MS-OXOCAL 2.2.1.27): class id, no instance date, 16 bytes of its own.
         return f"040000008200E00074C5B7101A82E00800000000{'0' * 32}10000000{self._chance.getrandbits(128):032X}"
+
+
+def somebody(chance: Random) -> Person:
+    """Somebody without a mailbox in this world."""
+    number = chance.randrange(500)
+    outside = chance.random() < _EXTERNAL_SHARE
+    domain = chance.choice(EXTERNAL_DOMAINS) if outside else INTERNAL_DOMAIN
+    return Person(f"{chance.choice(GIVEN_NAMES)} {chance.choice(FAMILY_NAMES)}", f"person{number}@{domain}")
 
 
 def _update(request: Message) -> Message:

@@ -7,10 +7,10 @@ is sent until somebody moves the draft to the submission URI.  Knows no URL and 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from simulator import names
 from simulator.behaviour import Behaviour
-from simulator.clock import now_utc
+from simulator.drafts import Draft
 from simulator.languages import Role
+from simulator.other_hands import succeed
 from simulator.properties import PROCESSED
 from simulator.tally import Deed
 from simulator.world import Item, Meeting, Message, World
@@ -29,7 +29,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Wording:
+class Wording:
     """How a verdict shows in the store."""
 
     response_class: str
@@ -40,10 +40,20 @@ class _Wording:
 
 
 _WORDINGS = {
-    Verdict.ACCEPT: _Wording(RESPONSE_CLASS + "Pos", "Accepted: ", Deed.ACCEPTED, 3),
-    Verdict.DECLINE: _Wording(RESPONSE_CLASS + "Neg", "Declined: ", Deed.DECLINED, 4),
-    Verdict.TENTATIVE: _Wording(RESPONSE_CLASS + "Tent", "Tentative: ", Deed.TENTATIVE, 2),
+    Verdict.ACCEPT: Wording(RESPONSE_CLASS + "Pos", "Accepted: ", Deed.ACCEPTED, 3),
+    Verdict.DECLINE: Wording(RESPONSE_CLASS + "Neg", "Declined: ", Deed.DECLINED, 4),
+    Verdict.TENTATIVE: Wording(RESPONSE_CLASS + "Tent", "Tentative: ", Deed.TENTATIVE, 2),
 }
+
+
+def wording_of(verdict: Verdict) -> Wording:
+    """How a verdict shows."""
+    return _WORDINGS[verdict]
+
+
+def is_response(message: Message) -> bool:
+    """Whether a message says what an attendee decided."""
+    return message.message_class.casefold().startswith(RESPONSE_CLASS.casefold())
 
 
 class NotARequestError(Exception):
@@ -57,69 +67,81 @@ def answer(world: World, behaviour: Behaviour, item: Item, verdict: Verdict) -> 
         raise NotARequestError
     wording = _WORDINGS[verdict]
     draft = None
-    if meeting.response_requested or behaviour.drafts_unrequested:
-        draft = _draft(world, behaviour, item, meeting, wording)
-    if behaviour.books_on_accept:
-        _book(world, item, meeting, wording)
+    wants_draft = meeting.response_requested or behaviour.drafts_unrequested
+    if wants_draft:
+        to_be = Draft(item, _response(item, meeting, wording), wording.subject_prefix)
+        draft = to_be.appear(world, behaviour)
+    # What is never sent is booked at once.
+    if behaviour.calendar_item == "at-once" or (behaviour.calendar_item == "at-send" and not wants_draft):
+        _book(world, behaviour, item, meeting, wording)
     _retire(world, behaviour, item)
     if item.tally:
         item.tally.record(wording.deed)
-        if draft:
-            item.tally.record(Deed.DRAFTED)
     return draft
+
+
+def sent(world: World, behaviour: Behaviour, item: Item) -> None:
+    """Note that the draft of an answer was sent: the calendar item may have waited for that."""
+    meeting = item.message.meeting
+    wording = next((w for w in _WORDINGS.values() if w.response_class == item.message.message_class), None)
+    if behaviour.calendar_item == "at-send" and meeting is not None and wording is not None:
+        _book(world, behaviour, item, meeting, wording)
 
 
 def open_item(world: World, behaviour: Behaviour, item: Item) -> None:
     """Show an item: it becomes read, and a response is entered with the organizer's meeting."""
     item.message.read = True
-    if behaviour.open_marks_processed and item.message.message_class.casefold().startswith(RESPONSE_CLASS.casefold()):
+    is_response = item.message.message_class.casefold().startswith(RESPONSE_CLASS.casefold())
+    if behaviour.open_marks == "processed" and is_response:
         item.patches = {**(item.patches or {}), PROCESSED: True}
     world.changed(item)
     if item.tally:
         item.tally.record(Deed.OPENED)
 
 
-def _draft(world: World, behaviour: Behaviour, item: Item, meeting: Meeting, wording: _Wording) -> Item:
+def _response(item: Item, meeting: Meeting, wording: Wording) -> Message:
     request = item.message
-    response = Message(
+    return Message(
         message_class=wording.response_class,
         content_class=CALENDAR_MESSAGE,
         subject=wording.subject_prefix + request.subject,
         sender=item.mailbox.owner,
         recipient=meeting.organizer,
-        received=now_utc(),
+        received=item.mailbox.moment(),
         meeting=replace(meeting, method="REPLY", response_status=wording.response_status),
         read=True,
         private=request.private,
     )
-    name = names.item_name(response.subject) if behaviour.draft_name_says_verdict else item.name
-    draft = world.put(item.mailbox.folders[Role.DRAFTS], response, name)
-    draft.answers = item.tally
-    return draft
 
 
-def _book(world: World, item: Item, meeting: Meeting, wording: _Wording) -> None:
+def _book(world: World, behaviour: Behaviour, item: Item, meeting: Meeting, wording: Wording) -> None:
     calendar = item.mailbox.folders[Role.CALENDAR]
-    for booked in [other for other in calendar.items.values() if _is_about(other, meeting.uid)]:
-        world.remove(booked)
+    if behaviour.calendar_twin == "replaced" or wording.deed is Deed.DECLINED:
+        for booked in [other for other in calendar.items.values() if is_about(other, meeting.uid)]:
+            world.remove(booked)
     if wording.deed is Deed.DECLINED:
         return
     appointment = replace(
         item.message,
         message_class="IPM.Appointment",
         content_class="urn:content-classes:appointment",
+        subject=item.message.subject.removeprefix(wording.subject_prefix),
         meeting=replace(meeting, method=None, response_status=wording.response_status),
         read=True,
     )
     world.put(calendar, appointment, item.name)
 
 
-def _is_about(item: Item, uid: str) -> bool:
+def is_about(item: Item, uid: str) -> bool:
+    """Whether an item belongs to this meeting."""
     return item.message.meeting is not None and item.message.meeting.uid == uid
 
 
 def _retire(world: World, behaviour: Behaviour, item: Item) -> None:
+    folder = item.folder
     if behaviour.request_fate == "removed":
         world.remove(item)
     elif behaviour.request_fate == "deleted-items":
         world.move(item, item.mailbox.folders[Role.DELETED_ITEMS], item.name)
+    if behaviour.name_reuse and behaviour.request_fate != "left":
+        succeed(world, item, folder)

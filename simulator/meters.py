@@ -6,12 +6,13 @@ Constant work per request; all thinking is left to `simulator.pace` and `simulat
 from array import array
 from collections import Counter, defaultdict
 
+from simulator.auth.dialects import LOGIN_PATHS
 from simulator.http import Request
 from simulator.limits import Limit, Limits
 from simulator.owa import command
 from simulator.world import Mailbox
 
-_READING_VERBS = frozenset({"OPTIONS", "PROPFIND", "SEARCH", "HEAD"})
+_READING_VERBS = frozenset({"OPTIONS", "PROPFIND", "BPROPFIND", "SEARCH", "HEAD", "SUBSCRIBE", "POLL", "UNSUBSCRIBE"})
 
 
 class Gauge:
@@ -74,4 +75,4 @@ class Meters:
 def _is_mutating(request: Request) -> bool:
     if request.method == "GET":
         return command(request) is not None
-    return request.method not in _READING_VERBS
+    return request.method not in _READING_VERBS and request.path.casefold() not in LOGIN_PATHS

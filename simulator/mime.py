@@ -5,7 +5,11 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
+from simulator.circle import attendance_of
 from simulator.world import Item, Meeting, Message
+
+#: PARTSTAT by dispidResponseStatus.
+_PARTICIPATION = {1: "ACCEPTED", 2: "TENTATIVE", 3: "ACCEPTED", 4: "DECLINED", 5: "NEEDS-ACTION"}
 
 
 def rfc822(item: Item) -> bytes:
@@ -21,7 +25,7 @@ def rfc822(item: Item) -> bytes:
     email.set_content(message.subject + "\r\n")
     if message.meeting is not None:
         method = message.meeting.method or "PUBLISH"
-        text = _icalendar(message, message.meeting, method)
+        text = _icalendar(message, message.meeting, method, _attendees(item))
         # 8bit keeps the lines as they are: quoted-printable would tear the UID apart for whoever looks with plain eyes.
         email.add_alternative(text, subtype="calendar", cte="8bit", params={"method": method})
         email.set_boundary(f"----_=_NextPart_{item.serial:08X}")
@@ -29,8 +33,20 @@ def rfc822(item: Item) -> bytes:
     return email.as_bytes()
 
 
-def _icalendar(message: Message, meeting: Meeting, method: str) -> str:
-    attendee = message.sender if method == "REPLY" else message.recipient
+def _attendees(item: Item) -> list[str]:
+    message, attendance = item.message, attendance_of(item)
+    if attendance is not None:
+        return [
+            f"ATTENDEE;CN={_quoted(attendee.name)};PARTSTAT={_PARTICIPATION[attendee.status]}:MAILTO:{attendee.address}"
+            for attendee in attendance.attendees.values()
+        ]
+    answers = message.meeting is not None and message.meeting.method == "REPLY"
+    attendee = message.sender if answers else message.recipient
+    wanted = str(message.meeting is not None and message.meeting.response_requested).upper()
+    return [f"ATTENDEE;CN={_quoted(attendee.name)};RSVP={wanted}:MAILTO:{attendee.address}"]
+
+
+def _icalendar(message: Message, meeting: Meeting, method: str, attendees: list[str]) -> str:
     lines = [
         "BEGIN:VCALENDAR",
         f"METHOD:{method}",
@@ -40,7 +56,7 @@ def _icalendar(message: Message, meeting: Meeting, method: str) -> str:
         f"UID:{meeting.uid}",
         f"SEQUENCE:{meeting.sequence}",
         f"ORGANIZER;CN={_quoted(meeting.organizer.name)}:MAILTO:{meeting.organizer.address}",
-        f"ATTENDEE;CN={_quoted(attendee.name)};RSVP={str(meeting.response_requested).upper()}:MAILTO:{attendee.address}",
+        *attendees,
         f"SUMMARY:{_escaped(message.subject)}",
         f"LOCATION:{_escaped(meeting.location)}",
         f"DTSTAMP:{_utc(message.received)}",

@@ -8,15 +8,19 @@ even those that make invalid XML (`<g:0x8506/>`).
 from collections.abc import Iterable, Iterator, Sequence
 from zlib import crc32
 
-from simulator.http import Response
-from simulator.namespaces import DAV, MULTI_VALUES, TYPES, split_name
+from simulator.behaviour import Behaviour
+from simulator.gate import INTERNAL_ORIGIN
+from simulator.http import REASONS, Response
+from simulator.namespaces import DAV, EXCHANGE, MAPI_ID, MULTI_VALUES, TYPES, split_name
 from simulator.properties import Reader, Resource, reader
 from simulator.sql import Column
+from simulator.style import finished, lowered, spoilt, style_of
 from simulator.values import Value, render
 
-_OK = "<a:propstat><a:status>HTTP/1.1 200 OK</a:status><a:prop>"
-_MISSING = "<a:propstat><a:status>HTTP/1.1 404 Resource Not Found</a:status><a:prop>"
-_CLOSE = "</a:prop></a:propstat>"
+#: A property that no XML parser takes: dispidResponseStatus, under its number.
+_DIGIT_NAME = MAPI_ID + "{00062002-0000-0000-c000-000000000046}/0x8218"
+_PERMANENT_URL = EXCHANGE + "permanenturl"
+_PLAIN = Behaviour()
 
 #: In answers with values `b` and `c` are taken; in those of PROPPATCH and SUBSCRIBE they are ordinary letters.
 _FOR_VALUES = {DAV: "a", TYPES: "b", MULTI_VALUES: "c"}
@@ -53,46 +57,101 @@ class _Prefixes:
 class ValueRows:
     """Renders resources with the values of chosen columns, as SEARCH and PROPFIND do."""
 
-    def __init__(self, columns: Sequence[Column], origin: str, *, brief: bool) -> None:
+    def __init__(self, columns: Sequence[Column], origin: str, *, brief: bool, behaviour: Behaviour = _PLAIN) -> None:
         self._prefixes = _Prefixes(_FOR_VALUES)
-        self._origin = origin
+        self._behaviour = behaviour
+        self._style = style_of(behaviour, brief=brief)
         self._href_origin = _text(origin)
-        self._brief = brief
-        self._columns: list[tuple[str, Reader]] = [
-            (column.alias or self._prefixes.element(column.name), reader(column.name)) for column in columns
-        ]
+        if behaviour.href_in_prop == "always":
+            columns = (*columns, Column(DAV + "href"))
+        self._columns = [self._column(column, origin) for column in columns]
+        self._lowers = behaviour.hex_digits == "lower"
+        self._rows = 0
+        self._always = ""
+        if behaviour.digit_names == "every-row":
+            self._always = _property(self._prefixes.element(_DIGIT_NAME), 0)
 
-    def answer(self, resources: Iterable[Resource], headers: tuple[tuple[str, str], ...] = ()) -> Response:
-        """The whole 207."""
-        return _multistatus(self._prefixes, (self._row(resource) for resource in resources), headers)
+    def answer(
+        self, resources: Iterable[Resource], headers: tuple[tuple[str, str], ...] = (), row_error: int | None = None
+    ) -> Response:
+        """The whole 207; with `row_error` its second row is nothing but that status."""
+        rows: Iterator[str] = map(self._row, resources)
+        if row_error is not None:
+            rows = (
+                self._failed(resource, row_error) if number == 1 else self._row(resource)
+                for number, resource in enumerate(resources)
+            )
+        return _multistatus(self._prefixes, rows, headers, self._behaviour)
+
+    def _column(self, column: Column, origin: str) -> tuple[str, Reader, str]:
+        """How a column is called, how it is read, and the host that goes into its URLs."""
+        element = column.alias or self._prefixes.element(column.name)
+        if self._behaviour.digit_names == "without-zero":
+            element = element.replace(":0x", ":x")
+        if column.name == _PERMANENT_URL and self._behaviour.permanent_host == "internal-host":
+            origin = INTERNAL_ORIGIN
+        return element, reader(column.name), origin
 
     def _row(self, resource: Resource) -> str:
         found, missing = [], []
-        for element, read in self._columns:
-            value = read(resource, self._origin)
+        for element, read, origin in self._columns:
+            value = read(resource, origin)
             if value is None:
                 missing.append(f"<{element}/>")
+            elif self._lowers and isinstance(value, str) and value.startswith(origin + "/exchange"):
+                found.append(_property(element, lowered(value)))
             else:
                 found.append(_property(element, value))
+        if self._style.spoils:
+            self._rows += 1
+            found = spoilt(self._behaviour, self._rows, found)
+        found.append(self._always)
         # Brief leaves out what is missing (MSDN aa142743); a row with nothing else still says 200.
-        missing_part = _MISSING + "".join(missing) + _CLOSE if missing and not self._brief else ""
-        found_part = _OK + "".join(found) + _CLOSE if found or not missing_part else ""
-        href = self._href_origin + resource.href_path
-        return f"<a:response><a:href>{href}</a:href>{found_part}{missing_part}</a:response>"
+        shown = "".join(found)
+        missing_part = "".join(missing).join(self._style.missing) if missing and self._style.shows_missing else ""
+        found_part = shown.join(self._style.found) if shown or not missing_part else ""
+        return f"<a:response><a:href>{self._href(resource)}</a:href>{found_part}{missing_part}</a:response>"
+
+    def _failed(self, resource: Resource, status: int) -> str:
+        return f"<a:response><a:href>{self._href(resource)}</a:href>{_status(status)}</a:response>"
+
+    def _href(self, resource: Resource) -> str:
+        return self._href_origin + (lowered(resource.href_path) if self._lowers else resource.href_path)
 
 
-def names_answer(href: str, names: Iterable[str]) -> Response:
+def names_answer(
+    href: str,
+    names: Iterable[str],
+    *,
+    created: bool = False,
+    headers: tuple[tuple[str, str], ...] = (),
+    behaviour: Behaviour = _PLAIN,
+) -> Response:
     """The answer to a PROPPATCH that did what it was asked: each name, empty, in a 200 propstat."""
     prefixes = _Prefixes(_FOR_NAMES)
     elements = "".join(f"<{prefixes.element(name)}/>" for name in names)
-    row = f"<a:response><a:href>{_text(href)}</a:href>{_OK}{elements}{_CLOSE}</a:response>"
-    return _multistatus(prefixes, iter((row,)), ())
+    status = _status(201) if created else ""
+    found = style_of(behaviour, brief=False).found
+    row = f"<a:response><a:href>{_text(href)}</a:href>{status}{elements.join(found)}</a:response>"
+    return _multistatus(prefixes, iter((row,)), headers, behaviour)
 
 
-def _multistatus(prefixes: _Prefixes, rows: Iterator[str], headers: tuple[tuple[str, str], ...]) -> Response:
-    body = f'<?xml version="1.0"?><a:multistatus{prefixes.declarations()}>{"".join(rows)}</a:multistatus>'
-    # Exactly `text/xml`: some clients do not read the body otherwise.
-    return Response(207, body.encode(), "text/xml", (*headers, ("Accept-Ranges", "rows")), chunked=True)
+def status_answer(href: str, status: int, behaviour: Behaviour) -> Response:
+    """A 207 that says one status of one resource."""
+    row = f"<a:response><a:href>{_text(href)}</a:href>{_status(status)}</a:response>"
+    return _multistatus(_Prefixes(_FOR_NAMES), iter((row,)), (), behaviour)
+
+
+def _status(code: int) -> str:
+    return f"<a:status>HTTP/1.1 {code} {REASONS[code]}</a:status>"
+
+
+def _multistatus(
+    prefixes: _Prefixes, rows: Iterator[str], headers: tuple[tuple[str, str], ...], behaviour: Behaviour
+) -> Response:
+    body = finished(behaviour, f"<a:multistatus{prefixes.declarations()}>{''.join(rows)}</a:multistatus>")
+    # `text/xml` and nothing more by default: some clients do not read the body otherwise.
+    return Response(207, body, behaviour.multistatus_type, (*headers, ("Accept-Ranges", "rows")), chunked=True)
 
 
 def _property(element: str, value: Value) -> str:

@@ -3,6 +3,7 @@
 A property name is a namespace URI and a local name written together, as in SQL: `urn:schemas:calendar:uid`.
 """
 
+import re
 from functools import lru_cache
 
 DAV = "DAV:"
@@ -13,12 +14,16 @@ PROPTAG = MAPI + "proptag/"
 MAPI_ID = MAPI + "id/"
 HTTPMAIL = "urn:schemas:httpmail:"
 MAILHEADER = "urn:schemas:mailheader:"
+#: PS_INTERNET_HEADERS: the same headers by name (MS-OXPROPS 1.3.2).
+INTERNET_HEADERS = MAPI + "string/{00020386-0000-0000-c000-000000000046}/"
 CALENDAR = "urn:schemas:calendar:"
 
 #: The namespace of `b:dt`.
 TYPES = "urn:uuid:c2f41010-65b3-11d1-a29f-00aa00c14882/"
 #: The namespace that Exchange gives to the `<c:v>` of a multi-valued property; not the one XML reserves.
 MULTI_VALUES = "xml:"
+
+_ENCODED_DIGIT = re.compile("_x003([0-9])_")
 
 _MEETING_SET = MAPI_ID + "{6ed8da90-450b-101b-98da-00aa003f1305}/"
 #: PidLidGlobalObjectId and PidLidCleanGlobalObjectId, which tie request, appointment and response together.
@@ -40,8 +45,8 @@ def canonical(name: str) -> str:
     """The spelling under which values are kept: one for all the ways to write the same property."""
     namespace, local = split_name(name)
     # An XML name must not begin with a digit, so clients encode the 0 of `0x8570` (KB and DavMail: `_x0030_x8570`).
-    if local.startswith("_x0030_"):
-        local = "0" + local.removeprefix("_x0030_")
+    if digit := _ENCODED_DIGIT.match(local):
+        local = digit[1] + local[digit.end() :]
     if not namespace.casefold().startswith(_CASELESS):
         return namespace + local
     local = local.casefold()

@@ -5,8 +5,11 @@ A client must never use it.  It needs no credentials, so it answers on loopback 
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from simulator.auth.options import Logins
+from simulator.control_pages import control_pages
+from simulator.controls import Controls
 from simulator.http import HttpError, Request, Response
 from simulator.limits import LimitsError, parse_limits
 from simulator.meters import Meters
@@ -20,14 +23,19 @@ PREFIX = "/_oracle/"
 class Oracle:
     """Answers questions about a world and its meters."""
 
-    def __init__(self, world: World, meters: Meters) -> None:
+    def __init__(self, world: World, meters: Meters, logins: Logins, controls: Controls) -> None:
         self._world = world
         self._meters = meters
+        self._logins = logins
+        self._controls = controls
         self._pages: dict[tuple[str, str], Callable[[Request], Response]] = {
             ("GET", "messages"): self._messages,
             ("GET", "mailboxes"): self._mailboxes,
             ("GET", "summary"): self._summary,
+            ("GET", "meetings"): self._meetings,
             ("POST", "limits"): self._limits,
+            ("POST", "forget-sessions"): self._forget_sessions,
+            **control_pages(controls),
         }
 
     def answer(self, request: Request) -> Response:
@@ -41,8 +49,10 @@ class Oracle:
 
     def _messages(self, _request: Request) -> Response:
         seeded_at = self._world.seeded_at
-        lines = (json.dumps(_message(seeded, seeded_at), ensure_ascii=False) for seeded in self._world.seeded)
-        return Response(200, "".join(f"{line}\n" for line in lines).encode(), "application/x-ndjson")
+        return _ndjson(_message(seeded, seeded_at) for seeded in self._world.seeded)
+
+    def _meetings(self, _request: Request) -> Response:
+        return _ndjson(self._world.circle.lines())
 
     def _mailboxes(self, _request: Request) -> Response:
         counts: defaultdict[Mailbox, Counter[Kind]] = defaultdict(Counter)
@@ -51,7 +61,12 @@ class Oracle:
         return _json([_mailbox(mailbox, counts[mailbox]) for mailbox in self._world.mailboxes])
 
     def _summary(self, _request: Request) -> Response:
-        return _json(summary(self._world, self._meters))
+        more = {"logins": self._logins.report(), "faults": dict(sorted(self._controls.faults.injected.items()))}
+        return _json({**summary(self._world, self._meters), **more})
+
+    def _forget_sessions(self, _request: Request) -> Response:
+        self._logins.sessions.forget_all()
+        return _json({})
 
     def _limits(self, request: Request) -> Response:
         try:
@@ -65,6 +80,11 @@ class Oracle:
 
 def _json(document: object, status: int = 200) -> Response:
     return Response(status, json.dumps(document, ensure_ascii=False).encode(), "application/json")
+
+
+def _ndjson(documents: Iterable[dict[str, object]]) -> Response:
+    lines = (json.dumps(document, ensure_ascii=False) for document in documents)
+    return Response(200, "".join(f"{line}\n" for line in lines).encode(), "application/x-ndjson")
 
 
 def _mailbox(mailbox: Mailbox, counts: Counter[Kind]) -> dict[str, object]:

@@ -4,10 +4,13 @@ A command is a GET with an effect, and only for a browser: `Translate: f` makes 
 (evolution-exchange, docs/http).
 """
 
+from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 from simulator import pages
+from simulator.circle import enter
 from simulator.dav.call import Call
+from simulator.directory import find_people
 from simulator.http import HttpError, Request, Response
 from simulator.meetings import NotARequestError, Verdict, answer, open_item
 from simulator.mime import rfc822
@@ -42,25 +45,72 @@ def get(call: Call) -> Response:
     if call.request.says("translate", "f"):
         if isinstance(resource, Folder):
             raise HttpError(403)
-        return Response(200, rfc822(resource), "message/rfc822")
+        source = resource.message.source
+        return Response(200, source.octets if source else rfc822(resource), "message/rfc822")
     if is_operation(name) and call.address.permanent and not call.behaviour.commands_on_permanent_urls:
         return pages.failed()
     if name in _VERDICTS:
         return _answered(call, resource, _VERDICTS[name])
     if name == _OPEN and isinstance(resource, Item):
         open_item(call.world, call.behaviour, resource)
-    return pages.folder(resource, call.request.origin) if isinstance(resource, Folder) else pages.message(resource)
+        enter(call.world, resource)
+        return _opened(call, resource)
+    if name in _PAGES:
+        return _PAGES[name](call)
+    return _shown(call, resource)
+
+
+def _opened(call: Call, item: Item) -> Response:
+    match call.behaviour.open_answer:
+        case "xml":
+            return pages.as_xml(item)
+        case "closing":
+            return pages.closing()
+        case _:
+            return pages.message(item)
+
+
+def _shown(call: Call, resource: Resource) -> Response:
+    if isinstance(resource, Item):
+        return pages.message(resource)
+    number = dict(_fields(call.request)).get("page", "1")
+    return pages.folder(resource, call.request.origin, int(number) if number.isdecimal() and int(number) else 1)
+
+
+def _fields(request: Request) -> list[tuple[str, str]]:
+    return [(name.casefold(), value) for name, value in parse_qsl(request.query, keep_blank_values=True)]
+
+
+_PAGES: dict[str | None, Callable[[Call], Response]] = {
+    "galfind": lambda call: find_people(call.world, dict(_fields(call.request))),
+    "options": lambda call: pages.options(call.address.mailbox),
+    "logoff": lambda _call: pages.logged_off(),
+}
 
 
 def _answered(call: Call, resource: Resource, verdict: Verdict) -> Response:
-    if isinstance(resource, Folder):
-        return pages.failed()
+    refusal = _REFUSALS.get(call.behaviour.command_answer)
+    if isinstance(resource, Folder) or refusal:
+        return (refusal or pages.failed)()
     try:
         draft = answer(call.world, call.behaviour, resource, verdict)
     except NotARequestError:
         return pages.failed()
-    if draft is None:
-        return pages.closing()
-    if call.behaviour.command_answer == "redirect":
-        return Response(302, headers=(("Location", f"{call.request.origin}{draft.href_path}?Cmd=edit"),))
-    return pages.composer(draft, call.request.origin)
+    return _said(call, resource, draft)
+
+
+_REFUSALS = {"error": pages.failed, "denied": pages.denied}
+
+
+def _said(call: Call, request_item: Item, draft: Item | None) -> Response:
+    match call.behaviour.command_answer:
+        case "error-after":
+            return pages.failed()
+        case "xml":
+            return pages.as_xml(draft or request_item)
+        case "redirect" if draft is not None:
+            return Response(302, headers=(("Location", f"{call.request.origin}{draft.href_path}?Cmd=edit"),))
+        case "page" if draft is not None:
+            return pages.composer(draft, call.request.origin)
+        case _:
+            return pages.closing()

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 
 from simulator import names
+from simulator.invitations import arrange
 from simulator.languages import FOLDER_NAMES, Role
 from simulator.letters import Letter, Writer
 from simulator.tally import Kind, Tally
@@ -37,6 +38,8 @@ class Size:
     #: Requests in the one deep mailbox, the first; 0 for none.
     deep: int = 0
     servers: int = 1
+    #: The share of requests whose organizer has a mailbox in this world too.
+    inside: float = 0.2
 
 
 def populate(seed: int, size: Size, today: date) -> World:
@@ -46,6 +49,7 @@ def populate(seed: int, size: Size, today: date) -> World:
     world = World([f"{chance.getrandbits(128):032x}" for _ in range(size.servers)], midnight)
     for index in range(size.mailboxes):
         _add_mailbox(world, _chance(seed, index), index, size)
+    arrange(world, _chance(seed, "organizers"), size.inside)
     return world
 
 

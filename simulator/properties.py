@@ -6,22 +6,26 @@ Sources: MSDN "Exchange Store Schema", MS-OXPROPS, and what clients are known to
 
 import base64
 from collections.abc import Callable
+from email.utils import getaddresses
 from functools import lru_cache
 
 from simulator import names
 from simulator.folder_properties import FOLDER_PROPERTIES
 from simulator.languages import Role
+from simulator.mime_text import read_body, read_header
 from simulator.namespaces import (
     CALENDAR,
     DAV,
     EXCHANGE,
     GLOBAL_OBJECT_IDS,
     HTTPMAIL,
+    INTERNET_HEADERS,
     MAILHEADER,
     MAPI,
     PROPTAG,
     REPL,
     canonical,
+    split_name,
 )
 from simulator.values import Value
 from simulator.world import Folder, Item, Meeting
@@ -38,7 +42,9 @@ _CHANGES = "{}{:012x}"
 _BUSY_STATUS = {0: "FREE", 1: "TENTATIVE", 2: "BUSY", 3: "OOF"}
 _TENTATIVE = 2
 _BUSY = 2
-_MESSAGE_READ, _MESSAGE_UNSENT = 1, 8
+#: The class of a global object id (MS-OXOCAL 2.2.1.27), and no instance date, creation time or reserved bytes.
+_FOREIGN_UID = bytes.fromhex("040000008200E00074C5B7101A82E008") + bytes(20)
+MESSAGE_READ, MESSAGE_UNSENT = 1, 8
 _PRIVATE = 2
 
 
@@ -52,6 +58,16 @@ def etag(item: Item) -> str:
     return f'"{replica(item)}{item.change:012x}"'
 
 
+def repl_uid(item: Item) -> str:
+    """The identifier of the item at its place."""
+    return "rid:" + _CHANGES.format(replica(item), item.serial)
+
+
+def resource_tag(item: Item) -> str:
+    """The identifier of this version of it."""
+    return "rt:" + _CHANGES.format(replica(item), item.serial) + _CHANGES.format(replica(item), item.change)
+
+
 def permanent_path(item: Item) -> str:
     """The path by number, good until the item is moved (evolution-exchange, docs/entryids)."""
     database = replica(item)
@@ -59,14 +75,55 @@ def permanent_path(item: Item) -> str:
     return f"{item.mailbox.root.path}/{names.FLAT_URL_SPACE}/{place}"
 
 
+def is_unsent(item: Item) -> bool:
+    """Whether the item can be sent: Exchange refuses what is not marked unsent, and here Drafts marks it too."""
+    return item.message.unsent or item.folder.role is Role.DRAFTS
+
+
 def _message_flags(item: Item) -> int:
-    unsent = item.folder.role is Role.DRAFTS
-    return _MESSAGE_READ * item.message.read + _MESSAGE_UNSENT * unsent
+    return MESSAGE_READ * item.message.read + MESSAGE_UNSENT * is_unsent(item)
 
 
 def _size(item: Item) -> int:
+    if item.message.source:
+        return len(item.message.source.octets)
     # Steady and plausible; nobody has asked for the truth yet, and the source of a message is made on demand.
     return 1500 + 2 * len(item.message.subject)
+
+
+def _to(item: Item) -> str:
+    return item.message.source.to if item.message.source else str(item.message.recipient)
+
+
+def _display_to(item: Item) -> str:
+    if item.message.source is None:
+        return item.message.recipient.name
+    return "; ".join(name or address for name, address in getaddresses([item.message.source.to]))
+
+
+def _message_id(item: Item) -> str:
+    if item.message.source and item.message.source.message_id:
+        return item.message.source.message_id
+    return f"<{item.serial:x}@{item.message.sender.address.partition('@')[2]}>"
+
+
+def _body(item: Item) -> str:
+    # The store made messages up with nothing in them but their subject.
+    return read_body(item.message.source.octets) if item.message.source else item.message.subject + "\r\n"
+
+
+def _transport_headers(item: Item) -> str | None:
+    source = item.message.source
+    return source.octets.partition(b"\r\n\r\n")[0].decode("utf-8", "replace") if source else None
+
+
+def _global_object_id(meeting: Meeting) -> bytes:
+    try:
+        return bytes.fromhex(meeting.uid)
+    except ValueError:
+        # The uid of another calendar program travels inside one of Outlook's shape (MS-OXCICAL, UID).
+        text = b"vCal-Uid\1\0\0\0" + meeting.uid.encode() + b"\0"
+        return _FOREIGN_UID + len(text).to_bytes(4, "little") + text
 
 
 def _entry_id(item: Item) -> str:
@@ -89,7 +146,7 @@ def _busy(meeting: Meeting) -> int:
     return 1 if meeting.response_status == _TENTATIVE else _BUSY
 
 
-_GLOBAL_OBJECT_ID = _of_meeting(lambda meeting: bytes.fromhex(meeting.uid))
+_GLOBAL_OBJECT_ID = _of_meeting(_global_object_id)
 
 #: Properties whose value is a URL, and therefore depends on how the client addressed us.
 _LOCATIONS: dict[str, Callable[[Item, str], Value | None]] = {
@@ -114,10 +171,8 @@ _STORED: dict[str, Callable[[Item], Value | None]] = {
     DAV + "getlastmodified": lambda item: item.modified,
     EXCHANGE + "outlookmessageclass": lambda item: item.message.message_class,
     EXCHANGE + "sensitivity": lambda item: _PRIVATE if item.message.private else 0,
-    REPL + "repl-uid": lambda item: "rid:" + _CHANGES.format(replica(item), item.serial),
-    REPL + "resourcetag": lambda item: (
-        "rt:" + _CHANGES.format(replica(item), item.serial) + _CHANGES.format(replica(item), item.change)
-    ),
+    REPL + "repl-uid": repl_uid,
+    REPL + "resourcetag": resource_tag,
     HTTPMAIL + "subject": lambda item: item.message.subject,
     HTTPMAIL + "normalizedsubject": lambda item: item.message.subject,
     HTTPMAIL + "fromname": lambda item: item.message.sender.name,
@@ -125,20 +180,22 @@ _STORED: dict[str, Callable[[Item], Value | None]] = {
     HTTPMAIL + "from": lambda item: str(item.message.sender),
     HTTPMAIL + "sendername": lambda item: item.message.sender.name,
     HTTPMAIL + "senderemail": lambda item: str(item.message.sender),
-    HTTPMAIL + "to": lambda item: str(item.message.recipient),
-    HTTPMAIL + "displayto": lambda item: item.message.recipient.name,
+    HTTPMAIL + "to": _to,
+    HTTPMAIL + "cc": lambda item: item.message.source.cc or None if item.message.source else None,
+    HTTPMAIL + "displayto": _display_to,
     HTTPMAIL + "datereceived": lambda item: item.message.received,
     HTTPMAIL + "date": lambda item: item.message.received,
-    HTTPMAIL + "hasattachment": lambda _: False,
+    HTTPMAIL + "hasattachment": lambda item: bool(item.message.source and item.message.source.has_attachment),
     HTTPMAIL + "importance": lambda _: 1,
     READ: lambda item: item.message.read,
     MAILHEADER + "subject": lambda item: item.message.subject,
     MAILHEADER + "from": lambda item: str(item.message.sender),
-    MAILHEADER + "to": lambda item: str(item.message.recipient),
-    MAILHEADER + "message-id": lambda item: f"<{item.serial:x}@{item.message.sender.address.partition('@')[2]}>",
+    MAILHEADER + "to": _to,
+    MAILHEADER + "message-id": _message_id,
     PROPTAG + "x001a001f": lambda item: item.message.message_class,
     PROPTAG + "x00360003": lambda item: _PRIVATE if item.message.private else 0,
     PROPTAG + "x0037001f": lambda item: item.message.subject,
+    PROPTAG + "x007d001f": _transport_headers,
     PROPTAG + "x0078001f": lambda item: item.message.received_for,
     PROPTAG + "x0c1a001f": lambda item: item.message.sender.name,
     PROPTAG + "x0e060040": lambda item: item.message.received,
@@ -146,6 +203,8 @@ _STORED: dict[str, Callable[[Item], Value | None]] = {
     PROPTAG + "x0e080003": _size,
     PROPTAG + "x0e1d001f": lambda item: item.message.subject,
     PROPTAG + "x0e230003": lambda item: item.article,
+    PROPTAG + "x1000001f": _body,
+    HTTPMAIL + "textdescription": _body,
     PROPTAG + "x10f3001f": lambda item: item.name,
 }
 
@@ -169,6 +228,7 @@ _MEETING: dict[str, Callable[[Meeting], Value | None]] = {
     MAPI + "busystatus": _busy,
     MAPI + "intendedbusystatus": lambda _: _BUSY,
     MAPI + "finvited": lambda _: True,
+    MAPI + "apptcounterproposal": lambda meeting: meeting.counter_proposal or None,
     PROPTAG + "x0063000b": lambda meeting: meeting.response_requested,
 }
 
@@ -185,6 +245,14 @@ ALL_NAMES = tuple(
 )
 
 
+def _of_header(key: str) -> Callable[[Item, str], Value | None]:
+    """A header of the MIME that a client stored, by either of the namespaces it is known under."""
+    namespace, name = split_name(key)
+    if namespace not in (MAILHEADER, INTERNET_HEADERS):
+        return _absent
+    return lambda item, _origin: read_header(item.message.source.octets, name) if item.message.source else None
+
+
 def _absent(_resource: object, _origin: str) -> None:
     return None
 
@@ -193,7 +261,7 @@ def _absent(_resource: object, _origin: str) -> None:
 def reader(name: str) -> Reader:
     """How to read the property of this name, in any of its spellings; what PROPPATCH wrote comes first."""
     key = canonical(name)
-    of_item, of_folder = ITEM_PROPERTIES.get(key, _absent), FOLDER_PROPERTIES.get(key, _absent)
+    of_item, of_folder = ITEM_PROPERTIES.get(key) or _of_header(key), FOLDER_PROPERTIES.get(key, _absent)
 
     def read(resource: Resource, origin: str) -> Value | None:
         patches = resource.patches

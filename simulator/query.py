@@ -107,6 +107,9 @@ def _comparison(condition: Comparison) -> Predicate:
     read = reader(condition.name)
     compare = _OPERATORS[condition.operator]
     literals: dict[type, _Sortable | None] = {}
+    if condition.operator == "=" and isinstance(condition.literal, str) and condition.literal.endswith("%"):
+        # DavMail's "starts with".
+        return _like(Like(condition.name, condition.literal))
 
     def holds(resource: Resource) -> bool:
         value = read(resource, "")

@@ -4,18 +4,34 @@ Parsed without entities, network or DTD.  Tolerant where Exchange is: several `<
 and names such as `{guid}` in a namespace, which are not URIs, pass.
 """
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
 from lxml import etree
 
 from simulator.http import HttpError
-from simulator.namespaces import DAV, MULTI_VALUES, TYPES, canonical, split_name
+from simulator.namespaces import CALENDAR, DAV, HTTPMAIL, MULTI_VALUES, TYPES, canonical, split_name
 from simulator.values import Value, parse_value, type_of_tag
 
 _MULTI_VALUE = f"{{{MULTI_VALUES}}}v"
 _WIRE_TYPE = f"{{{TYPES}}}dt"
+_TARGET = f"{{{DAV}}}target"
+#: The older spelling of the same attribute; DavMail writes it.
+_DATATYPE = "{urn:schemas-microsoft-com:datatypes}dt"
+#: No XML name begins with a digit, and yet DavMail writes `<f:0x8102>` and Exchange takes it.
+_DIGIT_NAME = re.compile(rb"(</?[A-Za-z_][\w.-]*:)([0-9])")
 _NOT_A_URI = "WAR_NS_URI"
+
+#: Types of properties that clients write without saying them, and that queries compare as what they are.
+_TYPES = {
+    CALENDAR + "dtstart": "dateTime.tz",
+    CALENDAR + "dtend": "dateTime.tz",
+    CALENDAR + "instancetype": "int",
+    CALENDAR + "sequence": "int",
+    CALENDAR + "alldayevent": "boolean",
+    HTTPMAIL + "date": "dateTime.tz",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +45,7 @@ class PropertyChange:
 def _root(body: bytes, local_name: str) -> etree._Element:
     parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
-        root = etree.fromstring(body, parser)
+        root = etree.fromstring(_DIGIT_NAME.sub(rb"\1_x003\2_", body), parser)
     except etree.XMLSyntaxError:
         raise HttpError(400) from None
     # Recovering is for one thing: mapi/id namespaces hold braces, which are no URI to libxml2 but are to Exchange.
@@ -68,10 +84,33 @@ def search_sql(body: bytes) -> str:
     return sql
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One target of a batch verb, with the destination that is its own."""
+
+    href: str
+    destination: str | None = None
+
+
+def batch_targets(body: bytes, root_name: str) -> list[Target]:
+    """The targets of a batch verb in order; `<dest>` belongs to the `<href>` before it."""
+    targets: list[Target] = []
+    for block in _root(body, root_name).iterchildren(_TARGET):
+        for element in _elements(block):
+            text = (element.text or "").strip()
+            if element.tag == f"{{{DAV}}}href":
+                targets.append(Target(text))
+            elif element.tag == f"{{{DAV}}}dest" and targets:
+                targets[-1] = Target(targets[-1].href, text)
+    return targets
+
+
 def property_changes(body: bytes) -> list[PropertyChange]:
     """What a PROPPATCH asks for, in document order."""
     changes = []
     for action in _elements(_root(body, "propertyupdate")):
+        if action.tag == _TARGET:
+            continue
         if action.tag not in (f"{{{DAV}}}set", f"{{{DAV}}}remove"):
             raise HttpError(400)
         removes = action.tag == f"{{{DAV}}}remove"
@@ -85,5 +124,7 @@ def _value(element: etree._Element) -> Value:
     if parts:
         return tuple(part.text or "" for part in parts)
     # DavMail types none of its values; a property tag then says the type in its name.
-    wire_type = element.get(_WIRE_TYPE) or type_of_tag(split_name(canonical(_name(element)))[1])
+    name = canonical(_name(element))
+    said = element.get(_WIRE_TYPE) or element.get(_DATATYPE)
+    wire_type = said or _TYPES.get(name) or type_of_tag(split_name(name)[1])
     return parse_value(element.text or "", wire_type)

@@ -56,11 +56,11 @@ def parse_range(header: str | None) -> RowRange | None:
     return RowRange(tuple(_part(text) for text in match[1].split(",")))
 
 
-def content_range(slices: list[tuple[int, int]], total: int) -> str:
-    """The Content-Range header for these slices."""
+def content_range(slices: list[tuple[int, int]], total: int, said: str | None = None) -> str:
+    """The Content-Range header for these slices; `said` is `*` where the total is not told."""
     if not slices:
-        return f"total={total}"
-    return "rows " + ", ".join(f"{first}-{end - 1}" for first, end in slices) + f"; total={total}"
+        return f"total={said or total}"
+    return "rows " + ", ".join(f"{first}-{end - 1}" for first, end in slices) + f"; total={said or total}"
 
 
 def _part(text: str) -> Part:

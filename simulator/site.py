@@ -1,41 +1,26 @@
 """One server of the world: who may ask, which mailbox is meant, which verb answers, and what is counted on the way."""
 
-import base64
-import binascii
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from simulator.address import Address, locate
-from simulator.behaviour import Behaviour
+from simulator.auth.door import Door
+from simulator.controls import Controls
 from simulator.dav.call import Call
 from simulator.dav.verbs import VERBS
+from simulator.gate import checked, filtered, written_origin
 from simulator.http import HttpError, Request, Response, error_page
+from simulator.injury import afflicted, step_of, takeable
+from simulator.later import settle
 from simulator.meters import Meters
 from simulator.oracle import PREFIX, Oracle
+from simulator.roots import home_of, outside
 from simulator.world import World
 
 _log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """The service account; it may open every mailbox."""
-
-    user: str
-    password: str
-
-    def allow(self, header: str | None) -> bool:
-        """Whether an Authorization header holds them; Windows compares user names without case."""
-        scheme, _, token = (header or "").partition(" ")
-        if scheme.casefold() != "basic":
-            return False
-        try:
-            user, _, password = base64.b64decode(token.strip(), validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            return False
-        return user.casefold() == self.user.casefold() and password == self.password
+_FIRST_ERROR = 400
 
 
 class Site:
@@ -46,15 +31,15 @@ class Site:
         index: int,
         world: World,
         meters: Meters,
-        credentials: Credentials,
-        behaviour: Behaviour,
+        door: Door,
+        controls: Controls,
         oracle: Oracle | None,
     ) -> None:
         self._index = index
         self._world = world
         self._meters = meters
-        self._credentials = credentials
-        self._behaviour = behaviour
+        self._door = door
+        self._controls = controls
         self._oracle = oracle
 
     def answer(self, request: Request) -> tuple[Response, Callable[[], None]]:
@@ -63,22 +48,49 @@ class Site:
             return _guarded(request, self._oracle.answer), _nothing_in_flight
         address = locate(self._world, self._index, request.path)
         mailbox = address.mailbox if address else None
+        if mailbox is not None and mailbox.plans:
+            settle(mailbox)
         self._meters.arrived(request, self._index, mailbox)
-        response = _guarded(request, partial(self._dispatch, address))
+        behaviour = self._controls.behaviours[self._index]
+        request.written_origin = written_origin(behaviour, request)
+        response = filtered(behaviour, request) or self._afflicted(address, request)
+        if behaviour.error_body == "empty" and response.status >= _FIRST_ERROR:
+            response.body = b""
+        response.wire = self._controls.wires[self._index]
         return response, partial(self._meters.written, self._index, mailbox)
 
-    def _dispatch(self, address: Address | None, request: Request) -> Response:
-        if not self._credentials.allow(request.headers.get("authorization")):
-            challenge = error_page(401)
-            challenge.headers = (("WWW-Authenticate", f'Basic realm="{request.host.partition(":")[0]}"'),)
-            return challenge
+    def _afflicted(self, address: Address | None, request: Request) -> Response:
+        answer = partial(_guarded, request, partial(self._admit, address))
+        faults = self._controls.faults
+        if not faults.rules:
+            return answer()
+        item = takeable(address)
+        mailbox = address.mailbox.name if address else None
+        fault = faults.strike(step_of(request), mailbox, self._index, takeable=item is not None)
+        return answer() if fault is None else afflicted(fault, request, item, self._world, answer)
+
+    def _admit(self, address: Address | None, request: Request) -> Response:
+        entry = self._door.knock(request)
+        if entry.refusal is not None:
+            return entry.refusal
+        response = _guarded(request, partial(self._dispatch, address, entry.user))
+        response.headers += entry.headers
+        return response
+
+    def _dispatch(self, address: Address | None, user: str, request: Request) -> Response:
+        behaviour = self._controls.behaviours[self._index]
         verb = VERBS.get(request.method)
         if verb is None:
             raise HttpError(501)
+        early = checked(behaviour, request, address)
+        if early is not None:
+            return early
         if address is None:
-            raise HttpError(404)
+            return outside(self._world, self._index, user, request)
+        if user and address.mailbox is not home_of(self._world, self._index, user):
+            raise HttpError(403)
         operation = self._meters.operation
-        return verb(Call(request, address, self._world, self._index, self._behaviour, operation))
+        return verb(Call(request, address, self._world, self._index, behaviour, operation))
 
 
 def _nothing_in_flight() -> None:

@@ -92,3 +92,5 @@ class Query:
     scopes: tuple[Scope, ...]
     condition: Condition | None
     order: tuple[Order, ...]
+    #: The properties whose equal values make one row.
+    groups: tuple[str, ...] = ()

@@ -81,12 +81,11 @@ class _Parser:
         self._expect("FROM")
         scopes = self._scopes()
         condition = self._any_of() if self._took("WHERE") else None
-        if self._took("GROUP"):
-            raise SqlUnsupportedError("GROUP BY")
+        groups = self._groups() if self._took("GROUP") else ()
         order = self._order() if self._took("ORDER") else ()
         if self._rest:
             raise SqlError(f"unexpected {self._next.text!r}")
-        return Query(columns, scopes, condition, order)
+        return Query(columns, scopes, condition, order, groups)
 
     @property
     def _next(self) -> _Token:
@@ -209,6 +208,10 @@ class _Parser:
         self._take("text", "name")
         self._expect_sign(")")
         return literal
+
+    def _groups(self) -> tuple[str, ...]:
+        self._expect("BY")
+        return self._list_of(lambda: self._take("name").text)
 
     def _order(self) -> tuple[Order, ...]:
         self._expect("BY")

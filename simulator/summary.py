@@ -19,6 +19,7 @@ def summary(world: World, meters: Meters) -> dict[str, object]:
         "requests": _requests([seeded for seeded in world.seeded if seeded.kind is Kind.REQUEST]),
         "responses": _responses([seeded for seeded in world.seeded if seeded.kind is Kind.RESPONSE]),
         "untouched": _by_kind(seeded for seeded in world.seeded if seeded.tally.untouched),
+        "circle": world.circle.report(),
         "in_flight": _in_flight(meters),
         "pace": pace_report(meters),
         "requests_by_verb": dict(sorted(meters.requests_by_verb.items())),
@@ -37,14 +38,14 @@ def request_state(seeded: Seeded) -> str:
     if answers > 1 or submitted > 1:
         return "answered_twice"
     if not answers:
-        return "waiting"
+        return "taken_away" if seeded.tally.count(Deed.TAKEN) else "waiting"
     wanted = seeded.message.meeting is not None and seeded.message.meeting.response_requested
     return "accepted_unsent" if wanted and not submitted else "answered_once"
 
 
 def _requests(requests: list[Seeded]) -> dict[str, int]:
     states = Counter(map(request_state, requests))
-    names = ("answered_once", "answered_twice", "accepted_unsent", "waiting")
+    names = ("answered_once", "answered_twice", "accepted_unsent", "waiting", "taken_away")
     return {"seeded": len(requests), **{name: states[name] for name in names}}
 
 

@@ -31,6 +31,8 @@ class Deed(StrEnum):
     OPENED = "opened"
     MOVED = "moved"
     DELETED = "deleted"
+    #: Somebody else removed it.
+    TAKEN = "taken"
 
 
 @dataclass(slots=True)

@@ -4,14 +4,16 @@ Knows what holds what and what changes when an item comes, goes or is altered.  
 `properties`), no verb and no HTTP.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 
 from simulator import names
+from simulator.attendance import Circle
 from simulator.clock import now, now_utc
 from simulator.languages import FOLDER_CLASSES, FOLDER_NAMES, Role
+from simulator.subscriptions import Subscriptions
 from simulator.tally import Kind, Tally
 from simulator.values import Value
 
@@ -45,6 +47,19 @@ class Meeting:
     rrule: str | None = None
     #: 0 none, 1 organizer, 2 tentative, 3 accepted, 4 declined, 5 not responded (dispidResponseStatus).
     response_status: int = 5
+    #: Whether a tentative response proposes another time (PidLidAppointmentCounterProposal).
+    counter_proposal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The MIME text that a client stored, and what its header says beyond the fields of a message."""
+
+    octets: bytes
+    to: str = ""
+    cc: str = ""
+    message_id: str | None = None
+    has_attachment: bool = False
 
 
 @dataclass(slots=True)
@@ -62,6 +77,10 @@ class Message:
     private: bool = False
     #: Whom the message was meant for, when a rule forwarded it to this mailbox as the delegate.
     received_for: str | None = None
+    #: Written by a client and not sent yet (MSGFLAG_UNSENT); what lies in Drafts is so without this.
+    unsent: bool = False
+    #: What a client stored; None for messages made up here.
+    source: Source | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -115,7 +134,10 @@ class Folder:
         self.change = self.serial
         self.modified = mailbox.world.created
         self.patches: dict[str, Value | None] | None = None
-        self._articles = count(1)
+        #: The number that the next article gets; one less have arrived so far.
+        self.article_to_come = 1
+        #: How many items have left.
+        self.departures = 0
 
     @property
     def href_path(self) -> str:
@@ -125,7 +147,8 @@ class Folder:
     def child(self, name: str) -> "Folder | Item | None":
         """The folder or item of this name, in any case."""
         key = name.casefold()
-        return self.children.get(key) or self.items.get(key)
+        found = self.children.get(key) or self.items.get(key)
+        return self.mailbox.aliases.get(key) if found is None and self.parent is None else found
 
     def below(self) -> Iterator["Folder"]:
         """All folders below this one, parents first."""
@@ -139,7 +162,18 @@ class Folder:
 
     def next_article(self) -> int:
         """A number higher than any this folder has given."""
-        return next(self._articles)
+        self.article_to_come += 1
+        return self.article_to_come - 1
+
+    def place(self, parent: "Folder", name: str) -> None:
+        """Hang the folder below `parent` under this name; the addresses of all that is below follow."""
+        if self.parent is not None:
+            self.parent.children.pop(self.name.casefold(), None)
+        self.parent, self.name = parent, name
+        parent.children[name.casefold()] = self
+        self.path = f"{parent.path}/{names.encode(name)}"
+        for folder in self.below():
+            folder.path = f"{folder.parent.path if folder.parent else ''}/{names.encode(folder.name)}"
 
 
 class Mailbox:
@@ -152,6 +186,12 @@ class Mailbox:
         self.language = language
         self.server = server
         self.deep = False
+        #: What is to happen later; each is called when a request arrives, and goes once it says that it is done.
+        self.plans: list[Callable[[], bool]] = []
+        #: Other names of well-known folders, casefolded.
+        self.aliases: dict[str, Folder] = {}
+        #: How far the clock of its server is ahead.
+        self.skew = timedelta()
         #: By number, for addresses in `-FlatUrlSpace-`.
         self.by_serial: dict[int, Item] = {}
         self.root = Folder(self, None, name, None)
@@ -159,6 +199,17 @@ class Mailbox:
         for role, folder_name in FOLDER_NAMES[language].items():
             self.folders[role] = self.add_folder(self.root, folder_name, role)
         self.add_folder(self.root, NON_IPM_SUBTREE, None)
+
+    def moment(self) -> datetime:
+        """The time by the clock of its server."""
+        return now_utc() + self.skew
+
+    def speak(self, language: str) -> None:
+        """Give the well-known folders their names in a language."""
+        for role, name in FOLDER_NAMES[language].items():
+            folder = self.folders[role]
+            if folder.name != name and folder.parent is not None:
+                folder.place(folder.parent, names.folder_name(name))
 
     def add_folder(self, parent: Folder, display_name: str, role: Role | None) -> Folder:
         """Create a folder below `parent`."""
@@ -189,6 +240,11 @@ class World:
     seeded_at: float = field(default_factory=now)
     mailboxes: list[Mailbox] = field(default_factory=list)
     seeded: list[Seeded] = field(default_factory=list)
+    subscriptions: Subscriptions = field(default_factory=Subscriptions)
+    #: The uids of requests that took the name of another.
+    newcomers: set[str] = field(default_factory=set)
+    #: The meetings whose organizers are here, and the responses that reached them.
+    circle: Circle = field(default_factory=Circle)
     _by_name: dict[tuple[int, str], Mailbox] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(0x1000))
 
@@ -209,7 +265,7 @@ class World:
         """Store a message under the wanted name, or with `-2`, `-3`... where that is taken."""
         name = names.free_name(wanted_name, folder.items)
         number = self.next_number()
-        moment = moment or now_utc()
+        moment = moment or folder.mailbox.moment()
         item = Item(message, folder, name, number, folder.next_article(), number, moment)
         folder.items[name.casefold()] = item
         folder.mailbox.by_serial[number] = item
@@ -220,6 +276,7 @@ class World:
         """Take an item out of the store; its name is free again at once."""
         del item.folder.items[item.name.casefold()]
         del item.mailbox.by_serial[item.serial]
+        item.folder.departures += 1
         item.folder.touched(self.next_number(), now_utc())
 
     def copy(self, item: Item, folder: Folder, wanted_name: str) -> Item:
@@ -237,5 +294,5 @@ class World:
     def changed(self, item: Item) -> None:
         """Note that an item was altered: its ETag and its folder's contenttag change."""
         item.change = self.next_number()
-        item.modified = now_utc()
+        item.modified = item.mailbox.moment()
         item.folder.touched(item.change, item.modified)

@@ -16,7 +16,7 @@ def propfind(call: Call) -> Response:
     resource = call.resource()
     names = requested_names(call.request.body)
     brief = call.request.says("brief", "t") or not names
-    rows = ValueRows(columns_of(names or ALL_NAMES), call.request.origin, brief=brief)
+    rows = ValueRows(columns_of(names or ALL_NAMES), call.request.origin, brief=brief, behaviour=call.behaviour)
     return rows.answer(_covered(resource, call.request.headers.get("depth", "1").casefold()))
 
 

@@ -1,28 +1,41 @@
-"""PROPPATCH: set and remove properties of something that exists."""
+"""PROPPATCH: set and remove properties; what does not exist yet is created by it."""
 
+from simulator.clock import now_utc
 from simulator.dav.call import Call
-from simulator.http import Response
+from simulator.dav.stored import stored_headers
+from simulator.http import HttpError, Response
+from simulator.mime_reader import blank
 from simulator.multistatus import names_answer
-from simulator.namespaces import canonical
-from simulator.properties import READ
+from simulator.properties import Resource
 from simulator.request_xml import PropertyChange, property_changes
-from simulator.values import parse_bool
 from simulator.world import Item
+from simulator.writing import write
 
 
 def proppatch(call: Call) -> Response:
     """Answer 207 with every name in a 200 propstat: the store has no schema, so any property can be written."""
-    resource = call.resource()
     changes = property_changes(call.request.body)
+    resource = call.address.resource()
+    created = resource is None
+    if resource is None:
+        resource = _created(call)
+    apply_changes(call, resource, changes)
+    headers = stored_headers(resource, call.request.origin) if created and isinstance(resource, Item) else ()
+    href = call.request.origin + resource.href_path
+    names = [change.name for change in changes]
+    return names_answer(href, names, created=created, headers=headers, behaviour=call.behaviour)
+
+
+def apply_changes(call: Call, resource: Resource, changes: list[PropertyChange]) -> None:
+    """Write properties, and let the ETag or the folder show it."""
     for change in changes:
-        if isinstance(resource, Item) and canonical(change.name) == READ:
-            resource.message.read = _is_true(change)
-        else:
-            resource.patches = {**(resource.patches or {}), canonical(change.name): change.value}
+        write(resource, change.name, change.value)
     if isinstance(resource, Item):
         call.world.changed(resource)
-    return names_answer(call.request.origin + resource.href_path, [change.name for change in changes])
 
 
-def _is_true(change: PropertyChange) -> bool:
-    return change.value is True or (isinstance(change.value, str) and parse_bool(change.value) is True)
+def _created(call: Call) -> Item:
+    place = call.address.place()
+    if place is None:
+        raise HttpError(404 if call.address.permanent else 409)
+    return call.world.put(place.folder, blank(call.address.mailbox.owner, now_utc()), place.name)

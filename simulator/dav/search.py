@@ -2,13 +2,15 @@
 
 from simulator.address import scope_folder
 from simulator.dav.call import Call
+from simulator.dav.groups import grouped
+from simulator.dav.paging import found_rows
 from simulator.http import HttpError, Response
 from simulator.languages import Role
 from simulator.multistatus import ValueRows
 from simulator.properties import ALL_NAMES
 from simulator.query import columns_of, find
 from simulator.request_xml import search_sql
-from simulator.rows import RowRange, content_range, parse_range
+from simulator.rows import RowRange, parse_range
 from simulator.sql import Query, Traversal
 from simulator.sql_parser import SqlError, SqlUnsupportedError, parse
 from simulator.world import Folder
@@ -22,15 +24,14 @@ def search(call: Call) -> Response:
     scopes = _scopes(call, query)
     wanted = parse_range(call.request.headers.get("range"))
     _count_operation(call, scopes, wanted)
-    found = find(query, scopes)
-    headers: tuple[tuple[str, str], ...] = ()
-    if wanted is not None:
-        slices = wanted.of(len(found))
-        headers = (("Content-Range", content_range(slices, len(found))),)
-        found = [row for first, end in slices for row in found[first:end]]
+    if query.groups:
+        return grouped(query, find(query, scopes), call.resource().href_path, call.request.origin)
+    found, headers = found_rows(call, query, scopes, wanted)
     brief = call.request.says("brief", "t") or not query.columns
-    rows = ValueRows(query.columns or columns_of(ALL_NAMES), call.request.origin, brief=brief)
-    return rows.answer(found, headers)
+    columns = query.columns or columns_of(ALL_NAMES)
+    rows = ValueRows(columns, call.request.origin, brief=brief, behaviour=call.behaviour)
+    error = call.behaviour.row_error
+    return rows.answer(found, headers, None if error == "none" else int(error))
 
 
 def _parsed(sql: str) -> Query:

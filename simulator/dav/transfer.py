@@ -1,11 +1,19 @@
-"""MOVE, COPY and DELETE of items, and the MOVE that sends."""
+"""MOVE, COPY and DELETE of items and folders, and the MOVE that sends."""
 
 from simulator.address import Place, Submission, destination
 from simulator.dav.call import Call
+from simulator.delivery import NotAllowedError, deliver, signed
+from simulator.folders import add_folder, move_folder, remove_folder
 from simulator.http import HttpError, Response
 from simulator.languages import Role
+from simulator.meetings import sent as sent_answer
+from simulator.multistatus import status_answer
+from simulator.other_hands import succeed
+from simulator.properties import Resource, is_unsent
 from simulator.tally import Deed
-from simulator.world import Item
+from simulator.world import Folder, Item
+
+_MULTI_STATUS = 207
 
 
 def move(call: Call) -> Response:
@@ -19,35 +27,95 @@ def copy(call: Call) -> Response:
 
 
 def delete(call: Call) -> Response:
-    """200, not the 204 of the standard (DavMail takes anything else for an error); the item is gone for good."""
-    item = call.item()
-    call.world.remove(item)
-    if item.tally:
-        item.tally.record(Deed.DELETED)
-    return Response(200)
+    """200, not the 204 of the standard (DavMail takes anything else for an error); it is gone for good."""
+    resource = call.resource()
+    if isinstance(resource, Folder):
+        _own_folder(resource)
+        doomed = [item for folder in (resource, *resource.below()) for item in folder.items.values()]
+        remove_folder(call.world, resource)
+    else:
+        doomed = [resource]
+        call.world.remove(resource)
+    for item in doomed:
+        if item.tally:
+            item.tally.record(Deed.DELETED)
+    if isinstance(resource, Item) and call.behaviour.name_reuse:
+        succeed(call.world, resource, resource.folder)
+    return Response(call.behaviour.delete_status)
 
 
 def _transfer(call: Call, *, keep: bool) -> Response:
-    item = call.item()
-    match destination(call.request, call.world, call.server, item):
+    resource = call.resource()
+    if call.behaviour.path_destination != "accepted" and call.request.headers.get("destination", "").startswith("/"):
+        raise HttpError(int(call.behaviour.path_destination))
+    target = destination(call.request, call.world, call.server, resource)
+    if isinstance(resource, Folder):
+        return _relocate(call, resource, target, keep=keep)
+    match target:
         case Submission():
-            return _submit(call, item, keep=keep)
+            return _submit(call, resource, keep=keep)
         case Place() as place:
-            return _store(call, item, place, keep=keep)
+            return _store(call, resource, place, keep=keep)
+
+
+def _own_folder(folder: Folder) -> None:
+    # The well-known folders and the root can neither leave nor be renamed.
+    if folder.role is not None or folder.parent is None or folder.hidden:
+        raise HttpError(403)
+
+
+def _relocate(call: Call, folder: Folder, target: Submission | Place, *, keep: bool) -> Response:
+    if not isinstance(target, Place):
+        raise HttpError(403)
+    _own_folder(folder)
+    if target.folder in (folder, *folder.below()):
+        raise HttpError(409)
+    if target.folder.child(target.name) is not None:
+        raise HttpError(412)
+    if keep:
+        folder = _copied(call, folder, target)
+    else:
+        move_folder(call.world, folder, target.folder, target.name)
+    return _created(call, folder)
+
+
+def _copied(call: Call, folder: Folder, target: Place) -> Folder:
+    twin = add_folder(call.world, target.folder, target.name)
+    twin.folder_class, twin.patches = folder.folder_class, dict(folder.patches) if folder.patches else None
+    for item in folder.items.values():
+        call.world.copy(item, twin, item.name)
+    for child in folder.children.values():
+        _copied(call, child, Place(twin, child.name))
+    return twin
 
 
 def _submit(call: Call, item: Item, *, keep: bool) -> Response:
-    if item.folder.role is not Role.DRAFTS:
-        # Exchange sends only what is marked unsent, and here that is what lies in Drafts.
-        raise HttpError(403)
+    href = call.request.origin + item.href_path
+    refusal = call.behaviour.submission_refusal
+    if refusal == str(_MULTI_STATUS):
+        return status_answer(href, 403, call.behaviour)
+    if refusal != "none" or not is_unsent(item):
+        raise HttpError(403 if refusal == "none" else int(refusal))
+    try:
+        item.message = signed(item.message, item.mailbox.owner)
+    except NotAllowedError:
+        raise HttpError(403) from None
     if not call.request.says("saveinsent", "f"):
         sent = call.world.copy(item, item.mailbox.folders[Role.SENT_ITEMS], item.name)
         sent.message.read = True
+        sent.message.unsent = False
+    deliver(call.world, item)
     if not keep:
         call.world.remove(item)
     if item.answers:
         item.answers.record(Deed.SUBMITTED)
-    return Response(call.behaviour.submission_status)
+    sent_answer(call.world, call.behaviour, item)
+    return _sent(call, href)
+
+
+def _sent(call: Call, href: str) -> Response:
+    status = call.behaviour.submission_status
+    return status_answer(href, 200, call.behaviour) if status == _MULTI_STATUS else Response(status)
 
 
 def _store(call: Call, item: Item, place: Place, *, keep: bool) -> Response:
@@ -66,4 +134,9 @@ def _store(call: Call, item: Item, place: Place, *, keep: bool) -> Response:
     stored = put(item, place.folder, place.name)
     if item.tally and not keep:
         item.tally.record(Deed.MOVED)
-    return Response(204 if replaced else 201, headers=(("Location", call.request.origin + stored.href_path),))
+    return _created(call, stored, 204 if replaced else 201)
+
+
+def _created(call: Call, stored: Resource, status: int = 201) -> Response:
+    location = (("Location", call.request.origin + stored.href_path),) if call.behaviour.move_location else ()
+    return Response(status, headers=location)

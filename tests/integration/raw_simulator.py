@@ -63,7 +63,7 @@ class Simulator:
 
     def connect(self, server: int = 0) -> socket.socket:
         """A raw connection to one of the servers."""
-        host, port = self.ready["servers"][server].removeprefix("http://").split(":")
+        host, port = self.ready["servers"][server].split("//")[1].split(":")
         return socket.create_connection((host, int(port)), timeout=DEADLINE_S)
 
     def send(self, octets: bytes, server: int = 0) -> Answer:
@@ -76,11 +76,21 @@ class Simulator:
         """Send one request on a connection of its own."""
         return self.send(request(method, path, body, Connection="close", **headers), server)
 
+    def post(self, page: str, document: object) -> Answer:
+        """Tell the oracle something."""
+        return self.ask("POST", f"/_oracle/{page}", json.dumps(document))
+
+    def turn(self, **switches: object) -> Any:
+        """Set switches; which of them stand otherwise now."""
+        answer = self.post("switches", switches)
+        assert answer.status == 200, answer.body
+        return json.loads(answer.body)
+
     def oracle(self, page: str) -> Any:
         """What the oracle says."""
         answer = self.ask("GET", f"/_oracle/{page}")
         assert answer.status == 200
-        if page == "messages":
+        if page in {"messages", "meetings"}:
             return [json.loads(line) for line in answer.body.splitlines()]
         return json.loads(answer.body)
 

@@ -134,8 +134,9 @@ def test_a_message_is_read_when_proppatch_says_so(simulator: Simulator) -> None:
         assert first(simulator)[f"{HTTPMAIL}read"] == value
 
 
-def test_proppatch_needs_something_that_exists_and_xml(simulator: Simulator) -> None:
-    assert simulator.ask("PROPPATCH", f"{INBOX}/nothing.EML", "<x/>").status == 404
+def test_proppatch_needs_a_folder_and_xml(simulator: Simulator) -> None:
+    update = '<D:propertyupdate xmlns:D="DAV:"/>'
+    assert simulator.ask("PROPPATCH", f"{INBOX}/no/nothing.EML", update).status == 409
     for body in ("<x/>", "", '<D:propertyupdate xmlns:D="DAV:"><D:drop/></D:propertyupdate>'):
         assert simulator.ask("PROPPATCH", path_of(first(simulator)["href"]), body).status == 400
 

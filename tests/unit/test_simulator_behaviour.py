@@ -55,7 +55,7 @@ def test_accept_can_redirect_to_the_draft(world: World) -> None:
 
 def test_the_draft_can_be_named_after_the_verdict(world: World) -> None:
     item = message(world, Kind.REQUEST)
-    draft = answer(world, Behaviour(draft_name_says_verdict=True), item, Verdict.DECLINE)
+    draft = answer(world, Behaviour(draft="verdict"), item, Verdict.DECLINE)
     assert draft is not None
     assert draft.name.startswith("Declined: ")
 
@@ -82,13 +82,13 @@ def test_the_request_can_be_kept_or_left(world: World) -> None:
 
 
 def test_the_calendar_can_wait(world: World) -> None:
-    answer(world, Behaviour(books_on_accept=False), message(world, Kind.REQUEST), Verdict.ACCEPT)
+    answer(world, Behaviour(calendar_item="never"), message(world, Kind.REQUEST), Verdict.ACCEPT)
     assert not world.mailboxes[0].folders[Role.CALENDAR].items
 
 
 def test_a_response_can_stay_unmarked_when_opened(world: World) -> None:
     item = message(world, Kind.RESPONSE)
-    open_item(world, Behaviour(open_marks_processed=False), item)
+    open_item(world, Behaviour(open_marks="read-only"), item)
     assert (item.message.read, reader(PROCESSED)(item, "")) == (True, None)
     open_item(world, Behaviour(), item)
     assert reader(PROCESSED)(item, "") is True

@@ -1,0 +1,70 @@
+"""Which of the rows that a SEARCH found are answered, and what happens to them between two pages.
+
+There is no cursor: each page is a search of its own, so rows shift when messages come and go (MSDN ee159579).
+"""
+
+from dataclasses import replace
+
+from simulator.behaviour import Behaviour
+from simulator.dav.call import Call
+from simulator.http import HttpError
+from simulator.other_hands import arrive, vanish
+from simulator.properties import Resource
+from simulator.query import find
+from simulator.rows import RowRange, content_range
+from simulator.sql import Query, Traversal
+from simulator.world import Folder
+
+Scopes = list[tuple[Folder, Traversal]]
+Headers = tuple[tuple[str, str], ...]
+
+
+def found_rows(call: Call, query: Query, scopes: Scopes, wanted: RowRange | None) -> tuple[list[Resource], Headers]:
+    """The rows to answer, and the header that says which they are."""
+    behaviour = call.behaviour
+    if behaviour.order == "newest-first":
+        query = replace(query, order=())
+    if behaviour.ranges == "ignored":
+        wanted = None
+    if behaviour.paging != "steady" and wanted is not None and not wanted.from_the_start:
+        _shift(call, query, scopes, wanted)
+    found = find(query, scopes)
+    if behaviour.row_limit:
+        found = found[: behaviour.row_limit]
+    if wanted is None:
+        return found, ()
+    _refuse_large(behaviour, wanted, len(found))
+    slices = _slices(behaviour, wanted, len(found))
+    rows = [row for first, end in slices for row in found[first:end]]
+    if behaviour.content_range == "missing":
+        return rows, ()
+    total = "*" if behaviour.content_range == "star" else None
+    return rows, (("Content-Range", content_range(slices, len(found), total)),)
+
+
+def _shift(call: Call, query: Query, scopes: Scopes, wanted: RowRange) -> None:
+    if call.behaviour.paging == "arrives":
+        arrive(call.world, scopes[0][0])
+    else:
+        vanish(call.world, find(query, scopes)[: wanted.parts[0].first])
+
+
+def _refuse_large(behaviour: Behaviour, wanted: RowRange, total: int) -> None:
+    if behaviour.large_range == "served":
+        return
+    # What is asked for counts, not what there is; an open end asks for all.
+    asked = [
+        (part.last or 0) if part.first is None else (total if part.last is None else part.last + 1) - part.first
+        for part in wanted.parts
+    ]
+    if max(asked) > behaviour.large_range_rows:
+        raise HttpError(int(behaviour.large_range))
+
+
+def _slices(behaviour: Behaviour, wanted: RowRange, total: int) -> list[tuple[int, int]]:
+    try:
+        return wanted.of(total)
+    except HttpError:
+        if behaviour.past_the_end == "empty":
+            return []
+        raise

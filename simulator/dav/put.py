@@ -1,0 +1,48 @@
+"""PUT: MIME becomes an item, or the new content of one."""
+
+from simulator.clock import now_utc
+from simulator.dav.call import Call
+from simulator.dav.stored import stored_headers
+from simulator.delivery import submit_text
+from simulator.http import HttpError, Request, Response
+from simulator.mime_reader import blank, read_message
+from simulator.properties import etag
+from simulator.world import Item
+
+
+def put(call: Call) -> Response:
+    """201 for a new item, 200 for a changed one; `Overwrite: f` never stops it, a condition does with 412."""
+    if call.address.submits:
+        submit_text(call.world, call.address.mailbox, call.request.body)
+        return Response(call.behaviour.submission_status)
+    existing = call.address.resource()
+    if existing is not None and not isinstance(existing, Item):
+        raise HttpError(405)
+    if not _condition_holds(call.request, existing):
+        raise HttpError(412)
+    item = _stored(call, existing)
+    return Response(200 if existing else 201, headers=stored_headers(item, call.request.origin))
+
+
+def _stored(call: Call, existing: Item | None) -> Item:
+    if existing is not None:
+        existing.message = read_message(call.request.body, existing.message)
+        call.world.changed(existing)
+        return existing
+    place = call.address.place()
+    if place is None:
+        raise HttpError(409)
+    message = read_message(call.request.body, blank(call.address.mailbox.owner, now_utc()))
+    return call.world.put(place.folder, message, place.name)
+
+
+def _condition_holds(request: Request, existing: Item | None) -> bool:
+    unlike, like = request.headers.get("if-none-match"), request.headers.get("if-match")
+    if unlike is not None and existing is not None and _names(unlike, existing):
+        return False
+    return like is None or (existing is not None and _names(like, existing))
+
+
+def _names(condition: str, item: Item) -> bool:
+    tags = {tag.strip() for tag in condition.split(",")}
+    return "*" in tags or etag(item) in tags

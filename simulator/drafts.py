@@ -1,0 +1,68 @@
+"""The draft that answers a meeting request: what it is called, what else lies beside it, and when it appears."""
+
+from dataclasses import dataclass, replace
+
+from simulator import names
+from simulator.behaviour import Behaviour
+from simulator.languages import Role
+from simulator.later import plan
+from simulator.namespaces import CALENDAR, GLOBAL_OBJECT_IDS
+from simulator.tally import Deed
+from simulator.world import Item, Message, World
+
+#: What goes before the subject, by the language of the mailbox and the English word.
+_LOCALISED = {
+    "de": {"Accepted: ": "Zugesagt: ", "Declined: ": "Abgelehnt: ", "Tentative: ": "Mit Vorbehalt: "},
+    "fr": {"Accepted: ": "Accepté : ", "Declined: ": "Refusé : ", "Tentative: ": "Provisoire : "},
+    "es": {"Accepted: ": "Aceptada: ", "Declined: ": "Rechazada: ", "Tentative: ": "Provisional: "},
+    "hu": {"Accepted: ": "Elfogadva: ", "Declined: ": "Visszautasítva: ", "Tentative: ": "Feltételes: "},
+    "ja": {"Accepted: ": "承諾: ", "Declined: ": "辞退: ", "Tentative: ": "仮の予定: "},
+}
+#: The stale draft answers a meeting that nobody else knows.
+_STALE_UID_END = "57A1E"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A draft that is to be, and the request it answers."""
+
+    request: Item
+    response: Message
+    subject_prefix: str
+
+    def appear(self, world: World, behaviour: Behaviour) -> Item | None:
+        """Put the draft into Drafts, now or later; None unless it is there now."""
+        if behaviour.draft == "none":
+            return None
+        if behaviour.draft_delay_ms or behaviour.draft_delay_requests:
+            ms, requests = behaviour.draft_delay_ms, behaviour.draft_delay_requests
+            plan(self.request.mailbox, lambda: self._put(world, behaviour), ms=ms, requests=requests)
+            return None
+        return self._put(world, behaviour)
+
+    def _put(self, world: World, behaviour: Behaviour) -> Item:
+        drafts = self.request.mailbox.folders[Role.DRAFTS]
+        response = self._localised() if behaviour.draft == "localised" else self.response
+        by_verdict = behaviour.draft in {"verdict", "localised"}
+        name = names.item_name(response.subject) if by_verdict else self.request.name
+        if behaviour.draft == "numbered" and name.casefold() not in drafts.items:
+            world.put(drafts, _stale(response), name)
+        draft = world.put(drafts, response, name)
+        if not behaviour.draft_uid:
+            draft.patches = dict.fromkeys((CALENDAR + "uid", *GLOBAL_OBJECT_IDS))
+        draft.answers = self.request.tally
+        if draft.answers:
+            draft.answers.record(Deed.DRAFTED)
+        return draft
+
+    def _localised(self) -> Message:
+        words = _LOCALISED.get(self.request.mailbox.language, {})
+        plain = self.response.subject.removeprefix(self.subject_prefix)
+        return replace(self.response, subject=words.get(self.subject_prefix, self.subject_prefix) + plain)
+
+
+def _stale(response: Message) -> Message:
+    """An answer to something else that somebody never sent."""
+    meeting = response.meeting
+    other = meeting and replace(meeting, uid=meeting.uid[: -len(_STALE_UID_END)] + _STALE_UID_END)
+    return replace(response, meeting=other)

@@ -1,0 +1,314 @@
+"""The simulator's faults: what each does to the answer, and by the oracle whether the effect happened."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+from lxml import etree
+
+from simulator.faults import FaultKind, Step
+from tests.integration.raw_simulator import Answer, Row, path_of, read_answer, request, running
+from tests.integration.switched_box import Box, Boxes, boxes
+
+#: Which kinds a test here shows.
+SHOWN: set[str] = set()
+
+
+@pytest.fixture(scope="module")
+def many() -> Iterator[Boxes]:
+    yield from boxes()
+
+
+@pytest.fixture
+def box(many: Boxes) -> Iterator[Box]:
+    yield many.take()
+    many.reset()
+
+
+def kinds(*names: str) -> pytest.MarkDecorator:
+    SHOWN.update(names)
+    return pytest.mark.parametrize("kind", names)
+
+
+def fault(box: Box, step: str, kind: str, **more: object) -> None:
+    answer = box.simulator.post("faults", [{"step": step, "kind": kind, "times": 1, **more}])
+    assert answer.status == 200, answer.body
+
+
+def injected(box: Box) -> list[int]:
+    return [rule["injected"] for rule in box.simulator.oracle("faults")]
+
+
+def accepting(row: Row) -> bytes:
+    return request("GET", path_of(row["href"]) + "?Cmd=accept")
+
+
+def received(box: Box, octets: bytes) -> bytes:
+    """All that comes back until the connection ends; ConnectionResetError is for the test."""
+    with box.simulator.connect() as connection:
+        connection.sendall(octets)
+        return b"".join(iter(lambda: connection.recv(1 << 16), b""))
+
+
+def accepted(box: Box, row: Row) -> int:
+    told = box.told(row)
+    assert told["accepted"] == told["drafted"] == len(box.find(box.drafts))
+    count: int = told["accepted"]
+    return count
+
+
+STATUSES = {
+    "503": 503,
+    "503-retry-after": 503,
+    "429": 429,
+    "500-before": 500,
+    "401": 401,
+    "440": 440,
+    "login-page": 200,
+    "login-redirect": 302,
+}
+
+
+@kinds(*STATUSES)
+def test_a_refusal_has_no_effect_and_the_next_attempt_has(box: Box, kind: str) -> None:
+    row = box.request()
+    fault(box, "accept", kind)
+    answer = box.accept(row)
+    assert (answer.status, accepted(box, row), injected(box)) == (STATUSES[kind], 0, [1])
+    assert ("Retry-After" in answer.headers) is (kind in {"503-retry-after", "429"})
+    assert ("WWW-Authenticate" in answer.headers) is (kind == "401")
+    assert (b"logonForm" in answer.body) is (kind == "login-page")
+    if kind == "login-redirect":
+        assert "/exchweb/bin/auth/owalogon.asp?url=" in answer.headers["Location"]
+    assert box.accept(row).status == 200
+    assert accepted(box, row) == 1
+
+
+@kinds("440")
+def test_a_login_that_timed_out_takes_the_cookies_and_the_connection(box: Box, kind: str) -> None:
+    fault(box, "search", kind)
+    octets = received(box, request("SEARCH", box.inbox) + request("OPTIONS", box.home))
+    assert octets.count(b"HTTP/1.1") == 1
+    assert octets.startswith(b"HTTP/1.1 440 Login Timeout\r\n")
+    assert b"Connection: close" in octets
+    assert octets.count(b"expires=Thu, 01-Jan-1970") == 2
+
+
+@kinds("500-after")
+def test_an_error_after_the_effect(box: Box, kind: str) -> None:
+    row = box.request()
+    fault(box, "accept", kind)
+    assert (box.accept(row).status, accepted(box, row)) == (500, 1)
+
+
+@kinds("reset-before", "reset-after")
+def test_a_reset(box: Box, kind: str) -> None:
+    row = box.request()
+    fault(box, "accept", kind)
+    with pytest.raises(ConnectionResetError):
+        received(box, accepting(row))
+    assert accepted(box, row) == int(kind == "reset-after")
+
+
+@kinds("lost-reply")
+def test_a_lost_reply(box: Box, kind: str) -> None:
+    row = box.request()
+    fault(box, "accept", kind)
+    assert (received(box, accepting(row)), accepted(box, row)) == (b"", 1)
+
+
+@kinds("slow")
+def test_a_slow_answer(box: Box, kind: str) -> None:
+    row = box.request()
+    fault(box, "accept", kind, ms=300)
+    began = time.monotonic()
+    assert box.accept(row).status == 200
+    assert time.monotonic() - began >= 0.3
+    assert accepted(box, row) == 1
+
+
+@kinds("hang", "hang-after")
+def test_a_hang_ends_when_the_client_gives_up_and_at_its_bound(box: Box, kind: str) -> None:
+    row = box.request()
+    fault(box, "accept", kind, ms=60_000)
+    with box.simulator.connect() as connection:
+        connection.settimeout(0.2)
+        connection.sendall(accepting(row))
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
+    assert accepted(box, row) == int(kind == "hang-after")
+    fault(box, "search", kind, ms=200)
+    assert received(box, request("SEARCH", box.inbox)) == b""
+
+
+def test_who_gave_up_is_no_longer_in_flight(box: Box) -> None:
+    fault(box, "search", "hang", ms=60_000, times=None)
+    before = box.simulator.oracle("summary")["in_flight"]["servers"]["0"]
+    for _ in range(5):
+        with box.simulator.connect() as connection:
+            connection.settimeout(0.05)
+            connection.sendall(request("SEARCH", box.inbox))
+            with pytest.raises(TimeoutError):
+                connection.recv(1)
+        assert box.ask("OPTIONS", box.home).status == 200
+    assert box.simulator.oracle("summary")["in_flight"]["servers"]["0"] <= max(before, 2)
+
+
+@kinds("truncate")
+def test_a_truncated_answer(box: Box, kind: str) -> None:
+    whole = box.search()
+    fault(box, "search", kind)
+    assert whole.body.startswith(b"<?xml")
+    assert not received(box, request("SEARCH", box.inbox)).endswith(b"0\r\n\r\n")
+    row = box.request()
+    fault(box, "accept", kind)
+    cut = received(box, accepting(row))
+    body = cut.partition(b"\r\n\r\n")[2]
+    assert 0 < len(body) < int(read_answer(cut).headers["Content-Length"])
+    assert accepted(box, row) == 1
+
+
+@kinds("garbage")
+def test_garbage(box: Box, kind: str) -> None:
+    row = box.request()
+    fault(box, "any", kind, times=2)
+    answer = box.search()
+    assert (answer.status, answer.headers["Content-Type"]) == (207, "text/xml")
+    with pytest.raises(etree.XMLSyntaxError):
+        etree.fromstring(answer.body)
+    assert (box.accept(row).status, accepted(box, row)) == (200, 1)
+
+
+@kinds("empty", "wrong-type")
+def test_an_answer_without_a_body_or_of_another_type(box: Box, kind: str) -> None:
+    row = box.request()
+    fault(box, "any", kind, times=2)
+    found, answer = box.search(), box.accept(row)
+    assert (found.status, answer.status, accepted(box, row)) == (207, 200, 1)
+    assert (found.body == answer.body == b"") is (kind == "empty")
+    assert (found.headers.get("Content-Type") == "application/octet-stream") is (kind == "wrong-type")
+
+
+@kinds("taken-away")
+def test_somebody_else_is_faster(box: Box, kind: str) -> None:
+    row = box.request()
+    fault(box, "accept", kind)
+    assert (box.accept(row).status, accepted(box, row)) == (404, 0)
+    told = box.told(row)
+    assert (told["taken"], told["deleted"], told["moved"]) == (1, 0, 0)
+    assert row["href"] not in {found["href"] for found in box.find(box.inbox)}
+    assert box.simulator.oracle("summary")["requests"]["taken_away"] >= 1
+    second = box.request()
+    box.accept(second)
+    fault(box, "submit", kind)
+    assert box.submit(box.find(box.drafts)[0]).status == 404
+    assert (box.told(second)["submitted"], box.told(second)["taken"]) == (0, 1)
+    fault(box, "any", kind)
+    box.search()
+    assert injected(box) == [0], "a folder cannot be taken away"
+
+
+@kinds("endless")
+def test_a_body_without_an_end_has_one_after_all(box: Box, kind: str) -> None:
+    fault(box, "search", kind, times=2)
+    with box.simulator.connect() as connection:
+        connection.sendall(request("SEARCH", box.inbox))
+        total = sum(len(part) for part in iter(lambda: connection.recv(1 << 20), b""))
+    assert 64 << 20 <= total < 65 << 20
+    with box.simulator.connect() as connection:
+        connection.sendall(request("SEARCH", box.inbox))
+        assert connection.recv(20).startswith(b"HTTP/1.1 207 Multi")
+    assert box.search().status == 207
+
+
+@pytest.mark.parametrize("step", list(Step))
+def test_a_fault_strikes_its_step_and_no_other(box: Box, step: str) -> None:
+    assert box.request()
+    box.simulator.post("faults", [{"step": step, "kind": "429"}])
+    attempts = {attempt.value for attempt in Step} - {"any"}
+    struck = {attempt for attempt in attempts if one_step(box, attempt).status == 429}
+    assert struck == (attempts if step == "any" else {step})
+
+
+def one_step(box: Box, step: str) -> Answer:
+    missing = f"{box.inbox}/there%20is%20none.EML"
+    url = f"http://mail.example.com{box.deleted}/moved.EML"
+    match step:
+        case "propfind" | "delete" | "search" | "proppatch":
+            return box.ask(step.upper(), missing)
+        case "get":
+            return box.ask("GET", missing)
+        case "open" | "accept":
+            return box.ask("GET", f"{missing}?cmd={step.title()}")
+        case "move":
+            return box.ask("MOVE", missing, Destination=url)
+        case "submit":
+            return box.ask(
+                "MOVE", missing, Destination=f"http://mail.example.com{box.home}%23%23davmailsubmissionuri%23%23"
+            )
+    return box.ask("POST", "/exchweb/bin/auth/owaauth.dll", "username=x")
+
+
+def test_rates_and_counts(box: Box) -> None:
+    def statuses(rule: dict[str, object], count: int = 40) -> list[int]:
+        assert box.simulator.post("faults", [{"step": "propfind", "kind": "503", **rule}]).status == 200
+        return [box.ask("PROPFIND", box.inbox, Depth="0").status for _ in range(count)]
+
+    first, second = statuses({"rate": 0.5}), statuses({"rate": 0.5})
+    assert first == second
+    assert 8 < first.count(503) < 32
+    assert statuses({"rate": 0}, 3) == [207] * 3
+    assert statuses({"after": 2, "times": 1}, 5) == [207, 207, 503, 207, 207]
+    assert injected(box) == [1]
+    assert box.simulator.oracle("summary")["faults"]["503"] >= first.count(503) * 2
+
+
+def test_faults_of_one_mailbox_or_server(many: Boxes, box: Box) -> None:
+    other = many.take()
+    box.simulator.post("faults", [{"step": "any", "kind": "503", "mailbox": box.name.upper()}])
+    assert [box.search().status, other.search().status] == [503, 207]
+    box.simulator.post("faults", [{"step": "any", "kind": "503", "server": 0}])
+    assert other.search().status == 503
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ({}, "list"),
+        ([{"step": "any"}], "kind is one of 503"),
+        ([{"step": "scan", "kind": "503"}], "step is one of any"),
+        ([{"step": "any", "kind": "503", "rate": 2}], "from 0 to 1"),
+        ([{"step": "any", "kind": "503", "tiems": 2}], "tiems"),
+        ([{"step": "any", "kind": "503", "server": 7}], "up to 0"),
+    ],
+)
+def test_a_misspelt_fault_is_refused_and_changes_nothing(box: Box, document: object, reason: str) -> None:
+    fault(box, "login", "503")
+    answer = box.simulator.post("faults", document)
+    assert answer.status == 400
+    assert reason in json.loads(answer.body)["error"]
+    assert [rule["step"] for rule in box.simulator.oracle("faults")] == ["login"]
+
+
+def test_what_is_shown_can_be_sent_back(box: Box) -> None:
+    fault(box, "search", "slow")
+    shown = box.simulator.oracle("faults")
+    assert shown[0]["ms"] == 1000
+    assert box.simulator.post("faults", shown).status == 200
+    assert box.simulator.oracle("faults") == shown
+
+
+def test_faults_of_the_command_line() -> None:
+    with running("--mailboxes", "1", "--fault", "propfind:503:1:2", "--fault", "search:reset-before:1") as simulator:
+        path = "/exchange/adele0/Inbox"
+        assert [simulator.ask("PROPFIND", path, Depth="0").status for _ in range(3)] == [503, 503, 207]
+        with simulator.connect() as connection:
+            connection.sendall(request("SEARCH", path))
+            with pytest.raises(ConnectionResetError):
+                connection.recv(1)
+        assert simulator.oracle("summary")["faults"] == {"503": 2, "reset-before": 1}
+
+
+def test_every_kind_is_shown_here() -> None:
+    assert {kind.value for kind in FaultKind} == SHOWN

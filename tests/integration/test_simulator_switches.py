@@ -1,0 +1,689 @@
+"""Every value of every switch has the effect that its meaning promises: raw bytes against the real process."""
+
+import gzip
+import json
+import re
+import time
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+
+import pytest
+from lxml import etree
+
+from simulator.switches import spelled, switches, table, uncertain
+from tests.integration.raw_simulator import (
+    CALENDAR,
+    DAV,
+    EXCHANGE,
+    HTTPMAIL,
+    Answer,
+    Row,
+    path_of,
+    request,
+    rows,
+    running,
+    start,
+)
+from tests.integration.switched_box import SHOWN, Box, Boxes, boxes, shows
+
+PERMANENT = '"http://schemas.microsoft.com/exchange/permanenturl"'
+NUMBERED = '"http://schemas.microsoft.com/mapi/id/{00062002-0000-0000-c000-000000000046}/0x8218"'
+RECEIVED = 'ORDER BY "urn:schemas:httpmail:datereceived" ASC'
+INTERNAL = "http://exbe01.corp.internal"
+
+
+@pytest.fixture(scope="module")
+def many() -> Iterator[Boxes]:
+    yield from boxes()
+
+
+@pytest.fixture
+def box(many: Boxes) -> Iterator[Box]:
+    yield many.take()
+    many.reset()
+
+
+def last(href: str) -> str:
+    return href.rsplit("/", 1)[1]
+
+
+def propfind(box: Box, path: str, names: str = "<D:displayname/>", **headers: str) -> Answer:
+    body = f'<D:propfind xmlns:D="DAV:" xmlns:m="urn:schemas:httpmail:"><D:prop>{names}</D:prop></D:propfind>'
+    return box.ask("PROPFIND", path, body, **{"Depth": "0", **headers})
+
+
+def booked_for(box: Box, row: Row) -> list[Row]:
+    return [found for found in box.find(box.calendar) if found.get(f"{CALENDAR}uid") == row[f"{CALENDAR}uid"]]
+
+
+# --- what accepting, declining and opening do
+
+
+@shows("command_answer", "page", "xml", "redirect", "closing", "error", "error-after", "denied")
+def test_the_answer_of_accept(box: Box, value: str) -> None:
+    box.turn(command_answer=value)
+    row = box.request()
+    answer = box.accept(row)
+    marks = {
+        "page": b"frmCompose",
+        "xml": b"<?xml",
+        "closing": b"window.close",
+        "error": b"could not be completed",
+        "error-after": b"could not be completed",
+        "denied": b"Access denied",
+    }
+    happens = value not in {"error", "denied"}
+    assert (len(box.find(box.drafts)), box.told(row)["accepted"]) == (int(happens), int(happens))
+    assert answer.status == (302 if value == "redirect" else 200)
+    if value == "redirect":
+        assert answer.headers["Location"] == box.find(box.drafts)[0]["href"] + "?Cmd=edit"
+    else:
+        assert marks[value] in answer.body
+
+
+@shows("open_answer", "page", "xml", "closing")
+def test_the_answer_of_open(box: Box, value: str) -> None:
+    box.turn(open_answer=value)
+    answer = box.ask("GET", path_of(box.request()["href"]) + "?Cmd=open")
+    assert {"page": b"tblMsgBody", "xml": b"<?xml", "closing": b"window.close"}[value] in answer.body
+
+
+@shows("draft", "same-name", "verdict", "localised", "numbered", "none")
+def test_the_name_of_the_draft(many: Boxes, box: Box, value: str) -> None:
+    box = many.take("de")
+    box.turn(draft=value)
+    row = box.request()
+    box.accept(row)
+    found = {last(draft["href"]): draft[f"{CALENDAR}uid"] for draft in box.find(box.drafts)}
+    ours = [name for name, uid in found.items() if uid == row[f"{CALENDAR}uid"]]
+    same, stem = last(row["href"]), last(row["href"]).removesuffix(".EML")
+    if value == "none":
+        assert found == {}
+        return
+    starts = {"verdict": "Accepted:%20", "localised": "Zugesagt:%20", "same-name": same, "numbered": f"{stem}-2.EML"}
+    assert len(ours) == 1
+    assert ours[0].startswith(starts[value])
+    assert set(found) == {*ours, *([same] if value == "numbered" else [])}
+
+
+@shows("draft_delay_requests", 2)
+def test_the_draft_waits_for_requests(box: Box, value: int) -> None:
+    row = box.request()
+    box.turn(draft_delay_requests=value)
+    box.accept(row)
+    assert [len(box.find(box.drafts)) for _ in range(4)] == [0, 0, 1, 1]
+
+
+@shows("draft_delay_ms", 400)
+def test_the_draft_waits_for_a_time(box: Box, value: int) -> None:
+    row = box.request()
+    box.turn(draft_delay_ms=value)
+    box.accept(row)
+    assert box.find(box.drafts) == []
+    began = time.monotonic()
+    while not box.find(box.drafts):
+        assert time.monotonic() - began < 5
+    assert time.monotonic() - began > 0.1
+
+
+@shows("draft_uid", True, False)
+def test_the_uid_of_the_draft(box: Box, value: bool) -> None:
+    box.turn(draft_uid=value)
+    box.accept(box.request())
+    assert (f"{CALENDAR}uid" in box.find(box.drafts)[0]) is value
+
+
+@shows("drafts_unrequested", True, False)
+def test_drafts_that_nobody_wants(many: Boxes, box: Box, value: bool) -> None:
+    box.turn(drafts_unrequested=value)
+    while not box.simulator.requests(box.inbox, wanted=False):
+        box = many.take()
+    box.accept(box.request(wanted=False))
+    assert len(box.find(box.drafts)) == int(value)
+
+
+@shows("request_fate", "removed", "deleted-items", "left")
+def test_the_fate_of_the_request(box: Box, value: str) -> None:
+    box.turn(request_fate=value)
+    row = box.request()
+    box.accept(row)
+    stays = row["href"] in {found["href"] for found in box.find(box.inbox)}
+    assert (stays, len(box.find(box.deleted))) == (value == "left", int(value == "deleted-items"))
+
+
+@shows("calendar_item", "at-once", "at-send", "never")
+def test_when_the_calendar_is_written(box: Box, value: str) -> None:
+    box.turn(calendar_item=value)
+    row = box.request()
+    box.accept(row)
+    at_once = len(booked_for(box, row))
+    assert box.submit(box.find(box.drafts)[0]).status == 200
+    booked = booked_for(box, row)
+    assert (at_once, len(booked)) == {"at-once": (1, 1), "at-send": (0, 1), "never": (0, 0)}[value]
+    assert all(found[f"{HTTPMAIL}subject"] == row[f"{HTTPMAIL}subject"] for found in booked)
+
+
+@shows("calendar_twin", "replaced", "kept")
+def test_an_older_calendar_item(box: Box, value: str) -> None:
+    box.turn(calendar_twin=value, request_fate="left")
+    row = box.request()
+    box.accept(row)
+    box.accept(row)
+    assert len(booked_for(box, row)) == {"replaced": 1, "kept": 2}[value]
+
+
+@shows("open_marks", "processed", "read-only")
+def test_what_open_marks(box: Box, value: str) -> None:
+    box.turn(open_marks=value)
+    (row, *_) = [r for r in box.find(box.inbox) if "Meeting.Resp" in r[f"{EXCHANGE}outlookmessageclass"]]
+    box.ask("GET", path_of(row["href"]) + "?Cmd=open")
+    marker = '"http://schemas.microsoft.com/mapi/proptag/x65e8000b"'
+    found = rows(box.search(f'{marker},"urn:schemas:httpmail:read"'))
+    (opened,) = [one for one in found if one["href"] == row["href"]]
+    assert opened[f"{HTTPMAIL}read"] == "1"
+    assert any(name.endswith("x65e8000b") for name in opened) is (value == "processed")
+
+
+@shows("commands_on_permanent_urls", True, False)
+def test_commands_on_permanent_urls(box: Box, value: bool) -> None:
+    box.turn(commands_on_permanent_urls=value)
+    wanted = {row["href"] for row in box.simulator.requests(box.inbox)}
+    found = [row for row in rows(box.search(PERMANENT)) if row["href"] in wanted]
+    box.ask("GET", path_of(found[0][f"{EXCHANGE}permanenturl"]) + "?Cmd=accept")
+    assert len(box.find(box.drafts)) == int(value)
+
+
+@shows("name_reuse", True, False)
+def test_names_are_used_again(box: Box, value: bool) -> None:
+    box.turn(name_reuse=value)
+    row = box.request()
+    box.accept(row)
+    again = [found for found in box.find(box.inbox) if found["href"] == row["href"]]
+    assert len(again) == int(value)
+    if value:
+        assert again[0][f"{CALENDAR}uid"] != row[f"{CALENDAR}uid"]
+        assert box.told(again[0])["accepted"] == 0
+        box.accept(again[0])
+        assert box.told(again[0])["accepted"] == 1
+        assert row["href"] not in {found["href"] for found in box.find(box.inbox)}
+
+
+# --- sending, moving, deleting
+
+
+@shows("submission_status", 200, 201, 204, 207)
+def test_the_status_of_sending(box: Box, value: int) -> None:
+    box.turn(submission_status=value)
+    row = box.request()
+    box.accept(row)
+    answer = box.submit(box.find(box.drafts)[0])
+    assert (answer.status, box.told(row)["submitted"]) == (value, 1)
+    assert (b"HTTP/1.1 200 OK" in answer.body) is (value == 207)
+
+
+@shows("submission_refusal", "none", "403", "404", "500", "507", "207")
+def test_sending_can_be_refused(box: Box, value: str) -> None:
+    box.turn(submission_refusal=value)
+    row = box.request()
+    box.accept(row)
+    answer = box.submit(box.find(box.drafts)[0])
+    refused = value != "none"
+    assert answer.status == (int(value) if refused else 200)
+    assert (len(box.find(box.drafts)), box.told(row)["submitted"]) == (int(refused), int(not refused))
+    assert (b"HTTP/1.1 403 Forbidden" in answer.body) is (value == "207")
+
+
+@shows("path_destination", "accepted", "400", "502")
+def test_a_destination_that_is_a_path(box: Box, value: str) -> None:
+    box.turn(path_destination=value)
+    box.accept(box.request())
+    answer = box.submit(box.find(box.drafts)[0], f"{box.home}%23%23DavMailSubmissionURI%23%23")
+    assert answer.status == (200 if value == "accepted" else int(value))
+    if value != "accepted":
+        assert box.submit(box.find(box.drafts)[0]).status == 200
+
+
+@shows("delete_status", 200, 204)
+def test_the_status_of_delete(box: Box, value: int) -> None:
+    box.turn(delete_status=value)
+    row = box.request()
+    assert box.ask("DELETE", path_of(row["href"])).status == value
+    assert box.told(row)["deleted"] == 1
+
+
+@shows("move_location", True, False)
+def test_the_location_of_a_move(box: Box, value: bool) -> None:
+    box.turn(move_location=value)
+    url = f"http://mail.example.com{box.deleted}/x.EML"
+    answer = box.ask("MOVE", path_of(box.request()["href"]), Destination=url, Allow_Rename="t")
+    assert (answer.status, "Location" in answer.headers) == (201, value)
+
+
+@shows("batch_successes", "listed", "left-out")
+def test_what_a_batch_says_of_successes(box: Box, value: str) -> None:
+    box.turn(batch_successes=value)
+    good = [last(row["href"]) for row in box.simulator.requests(box.inbox)[:3]]
+
+    def delete(*names: str) -> Answer:
+        hrefs = "".join(f"<D:href>{name}</D:href>" for name in names)
+        body = f'<D:delete xmlns:D="DAV:"><D:target>{hrefs}</D:target></D:delete>'
+        return box.ask("BDELETE", box.inbox + "/", body)
+
+    mixed, all_well = delete(good[0], "none.EML"), delete(*good[1:])
+    listed = value == "listed"
+    assert (mixed.status, mixed.body.count(b"<a:response>")) == (207, 2 if listed else 1)
+    assert (all_well.status, all_well.body.count(b"<a:response>")) == ((207, 2) if listed else (200, 0))
+
+
+# --- the multistatus
+
+
+@shows("prefixes", "in-order", "shuffled")
+def test_prefixes(box: Box, value: str) -> None:
+    columns = '"urn:schemas:httpmail:subject","urn:schemas:httpmail:datereceived"'
+    plain = box.search(columns)
+    box.turn(prefixes=value)
+    answer = box.search(columns)
+    assert (b'xmlns:a="DAV:"' in answer.body) is (value == "in-order")
+    assert rows(answer) == rows(plain)
+
+
+@shows("status_after_prop", True, False)
+def test_the_place_of_the_status(box: Box, value: bool) -> None:
+    box.turn(status_after_prop=value)
+    answer = box.search('"urn:schemas:httpmail:subject","DAV:comment"')
+    assert (b"</a:prop><a:status>HTTP/1.1 404" in answer.body) is value
+    assert (b"<a:propstat><a:status>HTTP/1.1 200" in answer.body) is not value
+
+
+@shows("digit_names", "as-asked", "without-zero", "every-row")
+def test_names_that_begin_with_a_digit(box: Box, value: str) -> None:
+    box.turn(digit_names=value)
+    asked = re.search(r"<[a-z]+:(0?)x8218", box.search(NUMBERED).body.decode())
+    assert asked is not None
+    assert asked[1] == ("" if value == "without-zero" else "0")
+    assert (b"0x8218" in box.search().body) is (value == "every-row")
+
+
+@shows("bad_characters", "none", "reference", "raw")
+def test_bad_characters(box: Box, value: str) -> None:
+    box.turn(bad_characters=value, bad_every=2)
+    body = box.search().body
+    mark = {"none": b"&#01;", "reference": b"&#01;", "raw": b"\x01\x0b"}[value]
+    assert body.count(mark) == (0 if value == "none" else body.count(b"<a:response>") // 2)
+
+
+@shows("bad_every", 2, 3)
+def test_how_many_rows_are_bad(box: Box, value: int) -> None:
+    box.turn(bad_characters="reference", bad_every=value)
+    body = box.search().body
+    assert body.count(b"&#01;") == body.count(b"<a:response>") // value
+
+
+@shows("duplicated_properties", True, False)
+def test_duplicated_properties(box: Box, value: bool) -> None:
+    box.turn(duplicated_properties=value)
+    body = box.search().body
+    assert body.count(b":subject>") == body.count(b"<a:response>") * (4 if value else 2)
+
+
+@shows("href_in_prop", "asked", "always")
+def test_a_second_href(box: Box, value: str) -> None:
+    box.turn(href_in_prop=value)
+    body = box.search().body
+    assert body.count(b"<a:href>") == body.count(b"<a:response>") * (2 if value == "always" else 1)
+
+
+@shows("brief", "drops-missing", "drops-status", "ignored")
+def test_brief(box: Box, value: str) -> None:
+    box.turn(brief=value)
+    columns = '"urn:schemas:httpmail:subject","DAV:comment"'
+    body = box.search(columns, Brief="t").body
+    assert (b"404 Resource" in body, b"200 OK" in body) == (value == "ignored", value != "drops-status")
+    assert b"404 Resource" in box.search(columns).body
+
+
+@shows("missing_properties", "404", "left-out")
+def test_missing_properties(box: Box, value: str) -> None:
+    box.turn(missing_properties=value)
+    assert (b"<a:comment/>" in box.search('"urn:schemas:httpmail:subject","DAV:comment"').body) is (value == "404")
+
+
+@shows("row_error", "none", "401", "403", "404", "500")
+def test_a_row_that_is_an_error(box: Box, value: str) -> None:
+    box.turn(row_error=value)
+    found = etree.fromstring(box.search().body).findall(f"{DAV}response")
+    statuses = [response.findtext(f"{DAV}status") for response in found]
+    assert [status and status.split()[1] for status in statuses[:3]] == [None, None if value == "none" else value, None]
+
+
+@shows("encoding", "utf-8", "declared", "iso-8859-1", "bad-byte")
+def test_the_encoding(many: Boxes, box: Box, value: str) -> None:
+    box = many.take("ja")
+    plain = rows(box.search())
+    box.turn(encoding=value, bad_every=1)
+    body = box.search().body
+    declared = {"declared": b' encoding="UTF-8"', "iso-8859-1": b' encoding="iso-8859-1"'}.get(value, b"")
+    assert body.startswith(b'<?xml version="1.0"' + declared + b"?>")
+    if value == "bad-byte":
+        assert body.count(b"\xff") == len(plain)
+        return
+    assert rows(box.search()) == plain
+
+
+@shows("multistatus_type", "text/xml", "text/xml; charset=utf-8", 'text/xml; charset="UTF-8"', "application/xml")
+def test_the_type_of_a_multistatus(box: Box, value: str) -> None:
+    box.turn(multistatus_type=value)
+    assert box.search().headers["Content-Type"] == value
+
+
+def sizes(raw: bytes) -> list[int]:
+    _, _, rest = raw.partition(b"\r\n\r\n")
+    found: list[int] = []
+    while True:
+        size, _, rest = rest.partition(b"\r\n")
+        if not int(size, 16):
+            return found
+        found.append(int(size, 16))
+        rest = rest[int(size, 16) + 2 :]
+
+
+@shows("framing", "chunked", "byte-chunks", "torn-characters", "content-length")
+def test_the_framing(box: Box, value: str) -> None:
+    columns = '"urn:schemas:httpmail:subject","urn:schemas:httpmail:displayto"'
+    set_comment = "<D:set><D:prop><D:comment>\u20ac</D:comment></D:prop></D:set>"
+    update = f'<D:propertyupdate xmlns:D="DAV:">{set_comment}</D:propertyupdate>'
+    box.ask("PROPPATCH", path_of(box.request()["href"]), update)
+    plain = box.search(columns + ',"DAV:comment"')
+    box.turn(framing=value)
+    answer = box.search(columns + ',"DAV:comment"')
+    assert answer.body == plain.body
+    if value == "content-length":
+        assert int(answer.headers["Content-Length"]) == len(answer.body)
+        return
+    cut = sizes(answer.raw)
+    if value == "byte-chunks":
+        assert set(cut) == {1}
+    if value == "torn-characters":
+        assert len(cut) == 1 + sum(0x80 <= octet < 0xC0 for octet in answer.body) > 2
+    if value == "chunked":
+        assert set(cut[:-1]) <= {16 * 1024}
+
+
+@shows("gzip", True, False)
+def test_compression(box: Box, value: bool) -> None:
+    plain = box.search()
+    box.turn(gzip=value)
+    answer = box.search(Accept_Encoding="gzip, deflate")
+    assert (answer.headers.get("Content-Encoding") == "gzip") is value
+    assert (gzip.decompress(answer.body) if value else answer.body) == plain.body
+    assert box.search().body == plain.body
+
+
+# --- SEARCH
+
+
+@shows("content_range", "total", "star", "missing")
+def test_the_content_range(box: Box, value: str) -> None:
+    total = len(rows(box.search()))
+    box.turn(content_range=value)
+    said = box.search(Range="rows=0-1").headers.get("Content-Range")
+    assert said == {"total": f"rows 0-1; total={total}", "star": "rows 0-1; total=*", "missing": None}[value]
+
+
+@shows("past_the_end", "416", "empty")
+def test_a_range_past_the_end(box: Box, value: str) -> None:
+    box.turn(past_the_end=value)
+    assert box.search(Range="rows=500-599").status == (416 if value == "416" else 207)
+
+
+@shows("ranges", "obeyed", "ignored")
+def test_ranges(box: Box, value: str) -> None:
+    total = len(rows(box.search()))
+    box.turn(ranges=value)
+    answer = box.search(Range="rows=0-1")
+    assert len(rows(answer)) == (2 if value == "obeyed" else total)
+    assert ("Content-Range" in answer.headers) is (value == "obeyed")
+
+
+@shows("order", "as-asked", "newest-first")
+def test_the_order(box: Box, value: str) -> None:
+    oldest_first = [row["href"] for row in rows(box.search(order=RECEIVED))]
+    box.turn(order=value)
+    found = [row["href"] for row in rows(box.search(order=RECEIVED))]
+    assert found == (oldest_first if value == "as-asked" else oldest_first[::-1])
+
+
+@shows("paging", "steady", "arrives", "vanishes")
+def test_rows_that_shift(box: Box, value: str) -> None:
+    before = [row["href"] for row in rows(box.search())]
+    box.turn(paging=value)
+    pages = [[row["href"] for row in rows(box.search(Range=wanted))] for wanted in ("rows=0-3", "rows=4-7")]
+    assert pages[0] == before[:4]
+    shift = {"steady": 0, "arrives": -1, "vanishes": 1}[value]
+    assert pages[1][:3] == before[4 + shift : 7 + shift]
+    assert len(rows(box.search())) == len(before) - shift
+
+
+@shows("large_range", "served", "425", "507")
+def test_large_ranges(box: Box, value: str) -> None:
+    box.turn(large_range=value, large_range_rows=5)
+    assert box.search(Range="rows=0-5").status == (207 if value == "served" else int(value))
+    assert box.search(Range="rows=0-4").status == 207
+
+
+@shows("large_range_rows", 3)
+def test_how_large_a_range_may_be(box: Box, value: int) -> None:
+    box.turn(large_range="507", large_range_rows=value)
+    assert [box.search(Range=f"rows=0-{last_row}").status for last_row in (value - 1, value)] == [207, 507]
+
+
+@shows("row_limit", 0, 3)
+def test_a_limit_of_rows(box: Box, value: int) -> None:
+    total = len(rows(box.search()))
+    box.turn(row_limit=value)
+    assert len(rows(box.search())) == (value or total)
+
+
+# --- URLs
+
+
+@shows("hrefs", "as-addressed", "internal-host", "other-scheme", "relative")
+def test_hrefs(box: Box, value: str) -> None:
+    box.turn(hrefs=value)
+    origins = {"as-addressed": "http://mail.example.com", "internal-host": INTERNAL, "relative": ""}
+    origin = origins.get(value, "https://mail.example.com")
+    answer = propfind(box, box.home, "<m:inbox/>")
+    assert b"<a:href>" + (origin + box.home).encode()[: len(origin) + 10] in answer.body
+    assert (">" + origin + box.inbox + "</").encode() in answer.body
+
+
+@shows("permanent_host", "as-addressed", "internal-host")
+def test_the_host_of_permanent_urls(box: Box, value: str) -> None:
+    box.turn(permanent_host=value)
+    (row, *_) = rows(box.search(PERMANENT))
+    host = INTERNAL if value == "internal-host" else "http://mail.example.com"
+    assert row[f"{EXCHANGE}permanenturl"].startswith(host + "/exchange/")
+    assert row["href"].startswith("http://mail.example.com/exchange/")
+
+
+@shows("front_end_https", "honoured", "ignored")
+def test_a_front_end_that_speaks_https(box: Box, value: str) -> None:
+    box.turn(front_end_https=value)
+    scheme = "https" if value == "honoured" else "http"
+    assert rows(box.search(Front_End_Https="On"))[0]["href"].startswith(f"{scheme}://mail.example.com/")
+    assert rows(box.search())[0]["href"].startswith("http://")
+
+
+@shows("hex_digits", "upper", "lower")
+def test_the_digits_of_escapes(many: Boxes, box: Box, value: str) -> None:
+    box = many.take("ja")
+    box.turn(hex_digits=value)
+    body = propfind(box, box.home, "<m:inbox/><m:drafts/>").body + box.search('"DAV:href"').body
+    escapes = "".join(re.findall("%([0-9A-Fa-f]{2})", body.decode()))
+    assert escapes == (escapes.upper() if value == "upper" else escapes.lower())
+    assert escapes.upper() != escapes.lower()
+
+
+@shows("url_filter", "none", "urlscan", "iis7")
+def test_url_filters(box: Box, value: str) -> None:
+    box.turn(url_filter=value)
+    refused = {"none": set(), "urlscan": {"%25", "&", "%26"}, "iis7": {"%25", "+", "%2B"}}[value]
+    for mark in ("%25", "&", "%26", "+", "%2B", "%20"):
+        answer = box.ask("PROPFIND", f"{box.inbox}/a{mark}b.EML")
+        assert answer.status == 404
+        assert ("MS-WebStorage" not in answer.headers) is (mark in refused), mark
+
+
+# --- the server as a whole
+
+
+@shows("version", "2000", "2003", "2007")
+def test_the_version(box: Box, value: str) -> None:
+    box.turn(version=value)
+    headers = box.search().headers
+    builds = {"2000": "6.0.6249", "2003": "6.5.7226", "2007": "08.01.10240"}
+    assert headers["MS-WebStorage"] == builds[value]
+    assert headers["Server"] == ("Microsoft-IIS/5.0" if value == "2000" else "Microsoft-IIS/6.0")
+    row = box.request()
+    answer = box.accept(row)
+    assert (answer.status == 302, box.told(row)["accepted"]) == (value == "2007", int(value != "2007"))
+    assert box.ask("GET", path_of(box.request()["href"]), Translate="f").status == 200
+
+
+@shows("owa_2007", "owa", "owa-with-url")
+def test_where_2007_sends_a_browser(box: Box, value: str) -> None:
+    box.turn(version="2007", owa_2007=value)
+    location = box.accept(box.request()).headers["Location"]
+    if value == "owa":
+        assert location == "http://mail.example.com/owa/"
+    else:
+        assert location.startswith("http://mail.example.com/owa/?ae=")
+        assert location.endswith("%3FCmd%3Daccept")
+
+
+@shows("error_body", "page", "empty")
+def test_the_body_of_an_error(box: Box, value: str) -> None:
+    box.turn(error_body=value)
+    answer = box.ask("SEARCH", box.inbox, "no XML")
+    assert (answer.status, answer.body == b"") == (400, value == "empty")
+
+
+@shows("clock_skew_s", 0, -3600, 7200)
+def test_the_clock(box: Box, value: int) -> None:
+    box.turn(clock_skew_s=value)
+    date = parsedate_to_datetime(box.search().headers["Date"]).timestamp()
+    assert abs(date - time.time() - value) < 5
+    box.accept(box.request())
+    stored = rows(propfind(box, box.drafts, "<m:datereceived/>", Depth="1,noroot"))[0][f"{HTTPMAIL}datereceived"]
+    said = time.strftime("%Y-%m-%dT%H", time.gmtime(time.time() + value))
+    assert stored[:13] == said or abs(value) < 5
+
+
+@shows("root_access", "full", "non-ipm-only")
+def test_rights_on_the_root(box: Box, value: str) -> None:
+    box.turn(root_access=value)
+    assert propfind(box, box.home, "<m:inbox/>").status == (207 if value == "full" else 403)
+    (row,) = rows(propfind(box, box.home + "NON_IPM_SUBTREE", "<m:inbox/>"))
+    assert row[f"{HTTPMAIL}inbox"].endswith(box.inbox)
+    assert box.search().status == 207
+
+
+@shows("language", "seeded", "en", "de", "hu", "ja", "fr", "es")
+def test_the_names_of_folders(box: Box, value: str) -> None:
+    messages = len(rows(box.search()))
+    box.turn(language=value)
+    inbox = path_of(box.simulator.folders(box.home)["inbox"])
+    names = {"en": "Inbox", "de": "Posteingang", "es": "Bandeja%20de%20entrada"}
+    if value == "seeded":
+        assert inbox == box.inbox
+    elif value in names:
+        assert last(inbox) == names[value]
+    assert (inbox == box.inbox) is (value in {"seeded", box.language})
+    assert box.ask("PROPFIND", box.inbox, Depth="0").status == (207 if inbox == box.inbox else 404)
+    box.inbox = inbox
+    assert len(rows(box.search())) == messages
+
+
+@shows("english_aliases", True, False)
+def test_english_names_of_folders(many: Boxes, box: Box, value: bool) -> None:
+    box = many.take("hu")
+    box.turn(english_aliases=value)
+    found = propfind(box, box.home + "Inbox", "<D:displayname/>")
+    assert found.status == (207 if value else 404)
+    assert not value or box.inbox in rows(found)[0]["href"]
+
+
+@shows("subscription_unknown", "412", "409")
+def test_subscriptions_that_are_not_known(box: Box, value: str) -> None:
+    box.turn(subscription_unknown=value)
+    assert box.ask("POLL", box.inbox, Subscription_Id="4711").status == int(value)
+
+
+@shows("keep_alive", True, False)
+def test_connections_stay_open(box: Box, value: bool) -> None:
+    box.turn(keep_alive=value)
+    with box.simulator.connect() as connection:
+        connection.sendall(request("OPTIONS", box.home) * 2 + request("OPTIONS", box.home, Connection="close"))
+        octets = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    assert octets.count(b"HTTP/1.1 200 OK") == (3 if value else 1)
+    assert octets.count(b"Connection: close") == 1
+
+
+# --- switches by the command line and by the oracle
+
+
+def test_switches_of_the_command_line() -> None:
+    options = ("--switch", "keep_alive=true", "--switch", "keep_alive=false", "--switch", "uncertain=3")
+    with running("--mailboxes", "2", "--servers", "2", *options) as simulator:
+        told = simulator.oracle("switches")
+        assert told["keep_alive"]["values"] == [False, False]
+        assert {name: one["value"] for name, one in told.items() if one["uncertain"]} == uncertain(3)
+        assert simulator.turn(server=1, keep_alive=True) == {"keep_alive": True}
+        assert simulator.oracle("switches")["keep_alive"]["values"] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("--switch=darft=verdict", "no switch 'darft'"),
+        ("--switch=draft=verdikt", "same-name | verdict"),
+        ("--switch=draft", "NAME=VALUE"),
+        ("--fault=accept:lost", "kind is one of"),
+    ],
+)
+def test_what_is_misspelt_ends_the_program(option: str, reason: str) -> None:
+    process = start(option)
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output) == (2, b"")
+    assert reason in errors.decode()
+
+
+def test_the_table_is_printed() -> None:
+    process = start("--list-switches")
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output.decode(), errors) == (0, table(), b"")
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ([], "object"),
+        ({"darft": 1}, "no switch 'darft'"),
+        ({"order": "newest-first", "draft": "verdikt"}, "same-name | verdict"),
+        ({"draft": "none", "server": 1}, "from 0 to 0"),
+        ({"draft": "none", "server": "0"}, "server is a number"),
+    ],
+)
+def test_what_is_misspelt_turns_nothing(box: Box, document: object, reason: str) -> None:
+    answer = box.simulator.post("switches", document)
+    assert answer.status == 400
+    assert reason in json.loads(answer.body)["error"]
+    assert all(one["value"] == one["default"] for one in box.simulator.oracle("switches").values())
+
+
+def test_every_value_of_every_switch_is_shown_here() -> None:
+    known = {(name, spelled(choice)) for name, switch in switches().items() for choice in switch.choices}
+    numbers = {name for name, switch in switches().items() if switch.bounds}
+    assert {entry for entry in SHOWN if entry[0] not in numbers} == known
+    assert {name for name, _ in SHOWN} >= numbers
