@@ -33,6 +33,8 @@ def scan(
                 wanted.append(message)
         tally.update(found=len(messages), offered=offer(wanted))
         journal.note("pages", number)
+    if box.unreadable:
+        skipped["unreadable"] = box.unreadable
     return Outcome("scanned", _sentence(tally, skipped), _labels(tally, skipped))
 
 

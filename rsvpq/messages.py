@@ -19,6 +19,19 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
+class Verdict(StrEnum):
+    """What a request is answered with; the value is the command of Outlook Web Access."""
+
+    ACCEPT = "accept"
+    DECLINE = "decline"
+    TENTATIVE = "tentative"
+
+    @property
+    def message_class(self) -> str:
+        """The class of the answer, in lower case."""
+        return _RESPONSE_CLASSES[list(Verdict).index(self)]
+
+
 @dataclass(frozen=True, slots=True)
 class Mailbox:
     """One mailbox to look after.
@@ -52,6 +65,24 @@ class MeetingMessage:
     received: str = ""
     response_requested: bool = True
     processed: bool = False
+    #: Times as the server writes them, in UTC: ``2007-12-30T05:16:11.844Z``; '' where it shows none.
+    start: str = ""
+    end: str = ""
+    stamp: str = ""
+    sequence: int | None = None
+    recurring: bool = False
+    all_day: bool = False
+    #: 0 normal, 1 personal, 2 private, 3 confidential.
+    sensitivity: int = 0
+    #: Whose copy this is, where the mailbox got it as a delegate; '' where it is its own.
+    received_for: str = ""
+    #: A response that proposes another time: lost for good if it is cleaned away.
+    counter_proposal: bool = False
+
+    def is_answer(self, verdict: Verdict) -> bool:
+        """Whether this is a response that says so."""
+        name = self.message_class.casefold()
+        return self.kind is Kind.RESPONSE and (name + ".").startswith(verdict.message_class + ".")
 
     def identity(self, mailbox: Mailbox) -> str:
         """The item identity (32 hex digits): the same for every copy of this row, whoever finds it and however often.
@@ -75,6 +106,7 @@ class MeetingMessage:
         return cls(**{**payload, "kind": Kind(payload["kind"])})
 
 
+#: In the order of :class:`Verdict`.
 _RESPONSE_CLASSES = ("ipm.schedule.meeting.resp.pos", "ipm.schedule.meeting.resp.neg", "ipm.schedule.meeting.resp.tent")
 _CLASS_KINDS = (
     ("ipm.schedule.meeting.request", Kind.REQUEST),

@@ -11,12 +11,14 @@ from threading import Lock
 from cachetools import TTLCache
 from celery import Celery
 from redis import Redis
+from requests.auth import AuthBase
 
 from rsvpq import queue
 from rsvpq.carrier import Carrier
 from rsvpq.exchange import auth
 from rsvpq.exchange.client import Folders, MailboxClient
-from rsvpq.exchange.errors import Gone, Refused
+from rsvpq.exchange.credential import Credential
+from rsvpq.exchange.errors import Gone, Refused, Transient
 from rsvpq.exchange.transport import Server, Timeouts
 from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings
@@ -77,7 +79,11 @@ class Exchange:
     """The mail servers by name, and where the folders of each mailbox are."""
 
     def __init__(self, servers: Mapping[str, ServerSettings]) -> None:
-        self._servers = {name: _server(server) for name, server in servers.items()}
+        # One for each user name, whatever the server: it is the same account in the directory that could be locked.
+        credentials = {server.username.casefold(): Credential() for server in servers.values()}
+        self._servers = {
+            name: _server(server, credentials[server.username.casefold()]) for name, server in servers.items()
+        }
         self._folders: TTLCache[tuple[str, str], Folders] = TTLCache(FOLDERS_KEPT, FOLDERS_TTL_S)
         self._lock = Lock()
 
@@ -96,19 +102,34 @@ class Exchange:
             self._folders[server, name] = box.folders
         try:
             yield box
-        except Gone:
+        except (Gone, Transient):
             with self._lock:
                 self._folders.pop((server, name), None)
             raise
+        with self._lock:
+            self._folders[server, name] = box.folders  # which it may have asked for again
 
 
-def _server(settings: ServerSettings) -> Server:
+def _server(settings: ServerSettings, credential: Credential) -> Server:
     return Server(
         settings.url,
-        auth.basic(settings.username, settings.password.get_secret_value()),
+        _auth(settings),
+        credential=credential,
         timeouts=Timeouts(settings.connect_timeout.seconds, settings.read_timeout.seconds),
         verify=str(settings.ca_bundle) if settings.ca_bundle else True,
+        tls_minimum=settings.tls_minimum,
     )
+
+
+def _auth(settings: ServerSettings) -> AuthBase | auth.Forms:
+    username, password = settings.username, settings.password.get_secret_value()
+    match settings.auth:
+        case "basic":
+            return auth.basic(username, password)
+        case "forms":
+            return auth.Forms(username, password, settings.allow_http)
+        case scheme:
+            return auth.ConnectionAuth(scheme, username, password)
 
 
 def _redis_password(settings: Settings) -> str:

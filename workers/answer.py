@@ -9,66 +9,69 @@ evidence.
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Transient, Unknown
 from rsvpq.journal import Journal
-from rsvpq.messages import MeetingMessage, Outcome
+from rsvpq.messages import MeetingMessage, Outcome, Verdict
+from workers.draft import find_draft, wait_for_draft, was_sent
 
 
-def answer(request: MeetingMessage, box: MailboxClient, journal: Journal) -> Outcome:
-    """Accept the request and send the answer that OWA drafts.
+def answer(request: MeetingMessage, box: MailboxClient, journal: Journal, verdict: Verdict = Verdict.ACCEPT) -> Outcome:
+    """Accept the request (or what else the verdict is) and send the answer that OWA drafts.
 
     :raises ExchangeError: as the client says; Unknown where it cannot be told what was done.
     """
     if "accept" not in journal:
-        if not box.holds(request):
+        there = box.locate(request)
+        if there is None:
             return Outcome("gone", "somebody else dealt with it first")
-        draft = _accept(request, box, journal)
+        request = there
+        draft = _command(request, box, journal, verdict)
     else:
-        draft = _find_draft(request, box, journal)
-        if draft is None and "send" not in journal and box.holds(request):
-            draft = _accept(request, box, journal)
+        draft = find_draft(request, box, journal["accept"], verdict)
+        if draft is None and _may_be_commanded_again(request, box, journal, verdict):
+            draft = _command(request, box, journal, verdict)
 
     if draft is not None:
         journal.intend("send", draft.rid)
-        box.submit(draft.href)
+        box.submit(draft.href, draft.permanent_url)
         journal.note("sent")
     elif "sent" not in journal:
-        _require_none_to_send(request, box, journal)
+        _require_none_to_send(request, box, journal, verdict)
 
     if box.holds(request):
-        # Never deleted: Outlook drops the appointment with an accepted request that is not marked (KB883672, KB886688).
-        box.mark_processed(request)
-    if "send" not in journal:
+        box.retire(request)
+    if "send" not in journal and not request.response_requested:
         return Outcome("accepted", "no response was requested, so none was sent")
     return Outcome("answered")
 
 
-def _accept(request: MeetingMessage, box: MailboxClient, journal: Journal) -> MeetingMessage | None:
-    """Accept, and find the draft of the answer; None where there is none."""
-    journal.intend("accept", sorted(draft.rid for draft in box.response_drafts()))
-    box.accept(request)
-    return _find_draft(request, box, journal)
+def _command(request: MeetingMessage, box: MailboxClient, journal: Journal, verdict: Verdict) -> MeetingMessage | None:
+    """Give OWA the command, and find the draft of the answer; None where there is none."""
+    before = sorted(draft.rid for draft in box.response_drafts())
+    journal.intend("accept", before)
+    hint = box.accept(request, verdict)
+    draft = find_draft(request, box, before, verdict, hint)
+    if draft is not None or request.response_requested:
+        return draft or (None if box.holds(request) else wait_for_draft(request, box, before, verdict, hint))
+    journal.note("commanded")
+    return None
 
 
-def _find_draft(request: MeetingMessage, box: MailboxClient, journal: Journal) -> MeetingMessage | None:
-    """The draft that accept made: one for this meeting that was not in Drafts when the intent was written.
-
-    By meeting, not by name: the name may be taken, localised or cut, and a person's own draft may have it.
-    """
-    before = set(journal["accept"])
-    new = [draft for draft in box.response_drafts() if draft.rid not in before and draft.uid == request.uid]
-    if len(new) > 1:
-        raise Unknown(f"{len(new)} new drafts answer this meeting; one of them may be a person's")
-    return new[0] if new else None
+def _may_be_commanded_again(request: MeetingMessage, box: MailboxClient, journal: Journal, verdict: Verdict) -> bool:
+    """Whether the command was certainly not carried out: the request is untouched, and nobody has sent an answer."""
+    started = "send" in journal or "commanded" in journal
+    return not started and box.holds(request) and not was_sent(request, box, verdict)
 
 
-def _require_none_to_send(request: MeetingMessage, box: MailboxClient, journal: Journal) -> None:
+def _require_none_to_send(request: MeetingMessage, box: MailboxClient, journal: Journal, verdict: Verdict) -> None:
     """Let pass only what is known to need no sending (any more).
 
-    :raises Transient: accept did nothing. :raises Unknown: the answer may or may not have been sent.
+    :raises Transient: the command did nothing. :raises Unknown: the answer may or may not have been sent.
     """
+    if was_sent(request, box, verdict):
+        return
     if "send" in journal:
-        if not any(sent.uid == request.uid for sent in box.sent_responses()):
-            raise Unknown("the draft was about to be sent, and is neither in Drafts nor in Sent Items")
-    elif box.holds(request):
-        raise Transient("accept changed nothing: the request is still there, and there is no draft")
-    elif request.response_requested:
+        raise Unknown("the draft was about to be sent, and is neither in Drafts nor in Sent Items")
+    booked = not request.response_requested and (verdict is Verdict.DECLINE or box.has_appointment(request.uid))
+    if not booked and box.holds(request):
+        raise Transient(f"{verdict} changed nothing: the request is still there, and there is no draft")
+    if request.response_requested:
         raise Unknown("the request was accepted, but there is no draft of the answer")

@@ -2,9 +2,11 @@
 
 from rsvpq import wiring
 from rsvpq.settings import load_settings
+from workers.ways import Ways
 
 settings = load_settings()
 app = wiring.make_app(settings, "workers", include=["workers.tasks"])
 lanes = wiring.make_lanes(settings)
 carrier = wiring.make_carrier(settings, app, lanes)
 exchange = wiring.Exchange(settings.servers)
+ways = Ways({name: server.answers for name, server in settings.servers.items()})

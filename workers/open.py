@@ -12,22 +12,32 @@ from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome
 
 After = Literal["keep", "move", "delete"]
+_NOTES: dict[After, str] = {"keep": "", "move": "moved to Deleted Items", "delete": "deleted"}
 
 
 def open_response(response: MeetingMessage, box: MailboxClient, journal: Journal, after: After) -> Outcome:
     """Open the response, then keep it (marked as processed), move it to Deleted Items, or delete it.
 
+    A counter-proposal is kept whatever is configured: the proposed time is nowhere else.
+
     :raises ExchangeError: as the client says.
     """
-    if not box.holds(response):
+    there = box.locate(response)
+    if there is None:
         return Outcome("gone", "somebody else dealt with it first")
     journal.intend("open")
-    box.open(response)
+    box.open(there)
     try:
-        _clean_up(response, box, after)
+        if response.counter_proposal:
+            _clean_up(there, box, "keep")
+            return Outcome("opened", "kept, for it proposes another time")
+        if after == "delete" and not box.shows_as_opened(there):
+            _clean_up(there, box, "move")
+            return Outcome("opened", "moved to Deleted Items, for the server does not show it as opened")
+        _clean_up(there, box, after)
     except Gone:
         return Outcome("opened", "somebody else cleaned it away")
-    return Outcome("opened", {"keep": "", "move": "moved to Deleted Items", "delete": "deleted"}[after])
+    return Outcome("opened", _NOTES[after])
 
 
 def _clean_up(response: MeetingMessage, box: MailboxClient, after: After) -> None:
@@ -36,4 +46,4 @@ def _clean_up(response: MeetingMessage, box: MailboxClient, after: After) -> Non
     elif after == "delete":
         box.delete(response)
     else:
-        box.mark_processed(response)
+        box.retire(response)

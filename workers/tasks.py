@@ -1,4 +1,4 @@
-"""The workers' tasks, one per message: thin shells around :mod:`workers.answer` and :mod:`workers.open`.
+"""The workers' tasks, one per message: thin shells around :mod:`workers.ways`.
 
 What a task is passed beside its generation is there to be read and searched in Flower; the ledger has the rest.
 """
@@ -12,9 +12,7 @@ from rsvpq.exchange.errors import ExchangeError
 from rsvpq.journal import Journal
 from rsvpq.lanes import Start
 from rsvpq.messages import MeetingMessage, Outcome
-from workers.answer import answer
-from workers.app import app, carrier, exchange, settings
-from workers.open import open_response as open_one
+from workers.app import app, carrier, exchange, settings, ways
 
 
 @app.task(name=queue.ANSWER_REQUEST, bind=True, throws=(ExchangeError,))
@@ -31,9 +29,11 @@ def open_response(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
 
 def _answer(start: Start, journal: Journal) -> Outcome:
     with exchange.mailbox(start.server, start.mailbox) as box:
-        return answer(MeetingMessage.from_payload(start.payload), box, journal)
+        request = MeetingMessage.from_payload(start.payload)
+        return ways.answer(start.server, start.mailbox, request, box, journal)
 
 
 def _open(start: Start, journal: Journal) -> Outcome:
     with exchange.mailbox(start.server, start.mailbox) as box:
-        return open_one(MeetingMessage.from_payload(start.payload), box, journal, settings.responses.after)
+        response = MeetingMessage.from_payload(start.payload)
+        return ways.open(start.server, response, box, journal, settings.responses.after)

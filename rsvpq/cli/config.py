@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from rsvpq.exchange.tls import LEGACY
 from rsvpq.limits import Limits
 from rsvpq.mailboxes import read_mailboxes
 from rsvpq.messages import Mailbox
@@ -111,6 +112,7 @@ def _warnings(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> Iterator[
     if not mailboxes:
         yield Problem(str(settings.mailboxes), 0, "mailbox", "none is listed; write one in each row")
     yield from _paces_that_cannot_be_reached(settings, mailboxes)
+    yield from _old_tls(loaded)
     yield from _open_secrets(loaded)
 
 
@@ -130,6 +132,13 @@ def _paces_that_cannot_be_reached(settings: Settings, mailboxes: Sequence[Mailbo
                 "which holds for all its mailboxes together; lower the one or raise the other"
             )
             yield Problem(str(settings.mailboxes), 0, "pace", text)
+
+
+def _old_tls(loaded: LoadedSettings) -> Iterator[Problem]:
+    for name, server in loaded.settings.servers.items():
+        if server.tls_minimum in LEGACY:
+            text = f"{server.tls_minimum} and its ciphers can be broken; update the server, and write 1.2"
+            yield loaded.origins.problem(("servers", name, "tls_minimum"), text)
 
 
 def _open_secrets(loaded: LoadedSettings) -> Iterator[Problem]:

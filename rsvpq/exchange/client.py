@@ -4,35 +4,23 @@ A mailbox is worked by one request after the other; what sends them is :class:`r
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from http import HTTPStatus
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from rsvpq.exchange import wire
-from rsvpq.exchange.errors import Gone, Malformed, Refused
+from rsvpq.exchange.errors import Filtered, Gone, Malformed, Refused, Unknown, Unsupported, error_from
+from rsvpq.exchange.folders import Folders, find_folders
+from rsvpq.exchange.http_answer import Answer
+from rsvpq.exchange.multistatus import Reader, Row
+from rsvpq.exchange.rows import message_of
+from rsvpq.exchange.search import PAGE_ROWS, pages
 from rsvpq.exchange.transport import Server
-from rsvpq.messages import Kind, MeetingMessage, kind_of
+from rsvpq.messages import Kind, MeetingMessage, Verdict, kind_of
 
-#: Rows asked for at once; evolution-exchange's bound, and small enough to parse in one piece.
-PAGE_ROWS = 100
-#: A safety net against a server that never stops sending pages.
-MOST_PAGES = 1000
+__all__ = ["Folders", "MailboxClient"]
 
-#: How a SEARCH with a Range beyond the last row may be answered (evolution-exchange reads it as "no results").
-_NO_ROWS = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
-_FOLDERS = ("inbox", "drafts", "sentitems", "deleteditems", "sendmsg")
 _XML = {"Content-Type": "text/xml; charset=utf-8"}
-
-
-@dataclass(frozen=True, slots=True)
-class Folders:
-    """The paths of a mailbox's well-known folders, %-encoded as the server wrote them, without a slash at the end."""
-
-    inbox: str
-    drafts: str
-    sentitems: str
-    deleteditems: str
-    sendmsg: str
 
 
 class MailboxClient:
@@ -44,124 +32,262 @@ class MailboxClient:
     def __init__(self, server: Server, mailbox: str, folders: Folders | None = None) -> None:
         self._server = server
         self._root = server.root + quote(mailbox, safe="@.-_~") + "/"
-        self.folders = folders or self._find_folders()
-
-    def _find_folders(self) -> Folders:
-        """PROPFIND of the mailbox for its folders' URLs: names are localised, so they are asked for, never spelt."""
-        body = wire.propfind([(wire.HTTPMAIL, name) for name in _FOLDERS])
-        rows = self._server.send("PROPFIND", self._root, headers={**_XML, "Depth": "0"}, body=body).rows()
-        found = {name: rows[0].text((wire.HTTPMAIL, name)) if rows else "" for name in _FOLDERS}
-        missing = [name for name, url in found.items() if not url]
-        if missing:
-            raise Refused(f"PROPFIND {unquote(self._root)}: no URL for {', '.join(missing)}; may the account read it?")
-        return Folders(**{name: self._path(url).rstrip("/") for name, url in found.items()})
+        self.folders = folders or find_folders(server, self._root)
+        self._folders_are_fresh = folders is None
+        #: Rows of the last search that could not be used: failed by the server, broken, or with an href elsewhere.
+        self.unreadable = 0
 
     def meeting_messages(self, page_rows: int = PAGE_ROWS) -> Iterator[list[MeetingMessage]]:
         """The Inbox's meeting messages, oldest first, a page at a time; a row without a usable href is left out.
 
-        Rows shift while paging if somebody else works in the mailbox: one may come twice, and one may be missed until
-        the next scan.
+        Each comes once, though rows shift while paging if somebody else works in the mailbox; one that is missed so is
+        found by the next scan.
         """
-        for rows in self._search(self.folders.inbox, page_rows):
-            yield [message for message in map(self._message, rows) if message is not None]
+        try:
+            yield from self._messages(self.folders.inbox, wire.meeting_search(), page_rows)
+        except Gone:
+            if not self._find_folders_again():
+                raise
+            yield from self._messages(self.folders.inbox, wire.meeting_search(), page_rows)
 
     def response_drafts(self) -> list[MeetingMessage]:
         """The answers that lie unsent in Drafts (ours, and those a person has not sent yet)."""
-        return self._responses_in(self.folders.drafts)
+        found = self._messages(self.folders.drafts, wire.meeting_search(), PAGE_ROWS)
+        return [message for page in found for message in page if message.kind is Kind.RESPONSE]
 
-    def sent_responses(self) -> list[MeetingMessage]:
-        """The answers in Sent Items."""
-        return self._responses_in(self.folders.sentitems)
+    def sent_responses(self) -> Iterator[MeetingMessage]:
+        """The answers in Sent Items, the newest first; they are searched for as they are asked for."""
+        found = self._messages(self.folders.sentitems, wire.meeting_search(newest_first=True), PAGE_ROWS)
+        return (message for page in found for message in page if message.kind is Kind.RESPONSE)
 
-    def _responses_in(self, folder: str) -> list[MeetingMessage]:
-        messages = (self._message(row) for rows in self._search(folder, PAGE_ROWS) for row in rows)
-        return [message for message in messages if message is not None and message.kind is Kind.RESPONSE]
+    def has_appointment(self, uid: str) -> bool:
+        """Whether the calendar has an appointment of this meeting; True also where the calendar may not be read."""
+        if not self.folders.calendar or not uid:
+            return True
+        return any(page for page in pages(self._server, self.folders.calendar, wire.appointment_search(uid)))
 
-    def _search(self, folder: str, page_rows: int) -> Iterator[list[wire.Row]]:
-        first = 0
-        for _ in range(MOST_PAGES):
-            headers = {**_XML, "Range": f"rows={first}-{first + page_rows - 1}"}
-            answer = self._server.send("SEARCH", folder, headers=headers, body=wire.meeting_search(), known={_NO_ROWS})
-            if answer.status == _NO_ROWS:
-                return
-            rows = answer.rows()
-            yield rows
-            first += len(rows)
-            total = wire.total_rows(answer.headers.get("Content-Range", ""))
-            if not rows or "Content-Range" not in answer.headers or (total is not None and first >= total):
-                return
-        raise Malformed(f"SEARCH {unquote(folder)}: more than {MOST_PAGES} pages")
+    def _messages(self, folder: str, body: bytes, page_rows: int) -> Iterator[list[MeetingMessage]]:
+        self.unreadable = 0
+        for rows in pages(self._server, folder, body, page_rows, self._count_unreadable):
+            found = [message for row in rows if (message := message_of(row, self._root)) is not None]
+            self._count_unreadable(len(rows) - len(found))
+            yield found
 
-    def holds(self, message: MeetingMessage) -> bool:
-        """Whether the message is still at its href: the same item, for names are used again."""
+    def _count_unreadable(self, rows: int) -> None:
+        self.unreadable += rows
+
+    def _find_folders_again(self) -> bool:
+        """Ask for the folders where they were only remembered: their names change with the mailbox's language.
+
+        :returns: whether they are elsewhere now.
+        """
+        before = self.folders
+        if not self._folders_are_fresh:
+            self.folders, self._folders_are_fresh = find_folders(self._server, self._root), True
+        return self.folders != before
+
+    def locate(self, message: MeetingMessage) -> MeetingMessage | None:
+        """The message under the URL by which it can be reached now, or None where it is not there any more.
+
+        By href first, since commands are known to work on it. Names are used again, so it has to be the same item. The
+        permanent URL reaches an item whose name a filter before Exchange rejects, or whose folder is renamed.
+
+        :raises Refused: the item is there, and none of its URLs is let through.
+        """
+        here, filtered = False, False
+        for url in filter(None, (message.href, message.permanent_url)):
+            try:
+                here = self._is_at(url, message)
+            except Filtered:
+                filtered = True
+            if here:
+                return replace(message, href=url)
+        if filtered:
+            self._require_absence(message)
+        elif self._find_folders_again():
+            again = (found for page in self.meeting_messages() for found in page)
+            return next((found for found in again if message.rid and found.rid == message.rid), None)
+        return None
+
+    def _is_at(self, url: str, message: MeetingMessage) -> bool:
         body = wire.propfind([wire.REPL_UID, wire.MESSAGE_CLASS])
         try:
-            rows = self._server.send("PROPFIND", message.href, headers={**_XML, "Depth": "0"}, body=body).rows()
+            rows = self._server.send("PROPFIND", url, headers={**_XML, "Depth": "0"}, body=body).rows()
         except Gone:
             return False
         same_class = bool(rows) and kind_of(rows[0].text(wire.MESSAGE_CLASS)) is message.kind
         return same_class and (not message.rid or rows[0].text(wire.REPL_UID) == message.rid)
 
-    def accept(self, message: MeetingMessage) -> None:
+    def _require_absence(self, message: MeetingMessage) -> None:
+        """A search is let through where an item's URL is not: it tells whether there is such an item at all."""
+        if any(found.rid == message.rid for page in self.meeting_messages() for found in page):
+            raise Refused(f"a filter before Exchange (URLScan, IIS request filtering) rejects {unquote(message.href)}")
+
+    def holds(self, message: MeetingMessage) -> bool:
+        """Whether the message is still at its href: the same item, for names are used again."""
+        try:
+            return self._is_at(message.href, message)
+        except Filtered:
+            return self.locate(message) is not None
+
+    def accept(self, message: MeetingMessage, verdict: Verdict = Verdict.ACCEPT) -> str:
         """GET href?Cmd=accept: OWA writes the answer into Drafts and removes the request. Not safe, though a GET.
 
         Whether it worked must be looked up afterwards: a page with 200 may say anything.
 
-        :raises Unknown: the answer was lost, or a 5xx: it may have been done.
+        :returns: the path of the draft, where a redirect tells it; else ''.
+        :raises Unknown: the answer was lost, or a 5xx: it may have been done. :raises Unsupported: no such command.
         """
-        self._command(message.href, "accept")
+        return self._command(message.href, verdict)
 
     def open(self, message: MeetingMessage) -> None:
         """GET href?Cmd=open on a response: OWA writes the attendee's status into the organiser's appointment."""
         self._command(message.href, "open")
 
-    def _command(self, href: str, command: str) -> None:
-        # No Translate header: with "Translate: f" IIS hands out the raw message and the command does nothing.
-        self._server.send("GET", f"{href}?Cmd={command}", headers={}, effect=True).check_login()
+    def shows_as_opened(self, message: MeetingMessage) -> bool:
+        """Whether the server shows that a response was opened, by its marker or its read flag, or shows neither."""
+        body = wire.propfind([wire.PROCESSED, wire.READ])
+        rows = self._server.send("PROPFIND", message.href, headers={**_XML, "Depth": "0"}, body=body).rows()
+        shown = [row.flag(name) for row in rows for name in (wire.PROCESSED, wire.READ) if row.text(name)]
+        return any(shown) or not shown
 
-    def submit(self, draft_href: str) -> None:
-        """MOVE a draft to the submission URI, which sends it and keeps a copy in Sent Items."""
-        self._move(draft_href, self.folders.sendmsg + "/")
+    def _command(self, href: str, command: str) -> str:
+        # No Translate header: with "Translate: f" IIS hands out the raw message and the command does nothing.
+        answer = self._server.send("GET", f"{href}?Cmd={command}", headers={}, effect=True)
+        answer.check_login()
+        if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            return ""
+        location = urljoin(href, answer.headers.get("Location", ""))
+        target = urlsplit(location).path
+        # Exchange 2007 sends a browser to /owa; a command that was carried out may lead to the draft, below our root.
+        if not target.casefold().startswith(self._server.root.casefold()):
+            raise Unsupported(
+                f"{answer.what} was redirected to {target!r}: this server runs no OWA commands; "
+                'set answers = "icalendar" (or "detect") for it'
+            )
+        try:
+            path = wire.path_below(location, self.folders.drafts + "/")
+        except Malformed:
+            return ""
+        return path
+
+    def source(self, message: MeetingMessage) -> bytes:
+        """The message in MIME: with ``Translate: f`` a GET hands it out, and has no effect."""
+        answer = self._server.send("GET", message.href, headers={"Translate": "f"})
+        answer.check_done()
+        return answer.body
+
+    def create_draft(self, name: str, mime: bytes) -> None:
+        """Store a message in Drafts under this name, which is the caller's own; one that is there is overwritten.
+
+        In DavMail's two steps: unsent (8) and read (1) can only be said before there is a message.
+        """
+        href = self._draft(name)
+        flags = wire.proppatch({wire.MESSAGE_FLAGS: "9"})
+        answer = self._server.send(
+            "PROPPATCH", href, headers=_XML, body=flags, effect=True, known={HTTPStatus.CONFLICT}
+        )
+        if answer.status == HTTPStatus.CONFLICT:
+            raise Gone(f"{answer.what} answered 409: there is no such folder (any more)")
+        _judged(answer)
+        headers = {"Content-Type": "message/rfc822", "Translate": "f"}
+        self._server.send("PUT", href, headers=headers, body=mime, effect=True).check_done()
+
+    def has_draft(self, name: str) -> bool:
+        """Whether Drafts has an item of this name."""
+        return self._exists(self._draft(name))
+
+    def has_sent(self, name: str) -> bool:
+        """Whether Sent Items has an item of this name, as a draft has that was sent from here."""
+        return self._exists(f"{self.folders.sentitems}/{name}")
+
+    def send_draft(self, name: str) -> None:
+        """Send what :meth:`create_draft` stored."""
+        self.submit(self._draft(name))
+
+    def discard_draft(self, name: str) -> None:
+        """DELETE what :meth:`create_draft` stored, for good: nobody but us has written it."""
+        self._server.send("DELETE", self._draft(name), headers={}, effect=True).check_done()
+
+    def _draft(self, name: str) -> str:
+        return f"{self.folders.drafts}/{name}"
+
+    def _exists(self, href: str) -> bool:
+        body = wire.propfind([wire.REPL_UID])
+        try:
+            return bool(self._server.send("PROPFIND", href, headers={**_XML, "Depth": "0"}, body=body).rows())
+        except Gone:
+            return False
+
+    def submit(self, draft_href: str, permanent_url: str = "", *, save_in_sent: bool = True) -> None:
+        """MOVE a draft to the submission URI, which sends it and keeps a copy in Sent Items unless told otherwise.
+
+        :param permanent_url: tried where a filter before Exchange rejects the href.
+        """
+        more = {} if save_in_sent else {"Saveinsent": "f"}
+        try:
+            self._move(draft_href, self.folders.sendmsg + "/", more)
+        except Filtered:  # it did not reach Exchange, so nothing was done
+            if not permanent_url:
+                raise
+            self._move(permanent_url, self.folders.sendmsg + "/", more)
 
     def move_to_deleted_items(self, message: MeetingMessage) -> None:
         """MOVE a message to Deleted Items, as a person's delete does."""
-        self._move(message.href, f"{self.folders.deleteditems}/{message.href.rsplit('/', 1)[-1]}")
+        self._move(message.href, f"{self.folders.deleteditems}/{message.href.rsplit('/', 1)[-1]}", {})
 
-    def _move(self, href: str, target: str) -> None:
+    def _move(self, href: str, target: str, more: dict[str, str]) -> None:
         # A full URL, since Exchange 2003 refuses a path as the destination of a submission (DavMail's history).
-        headers = {"Destination": self._server.origin + target, "Overwrite": "f", "Allow-Rename": "t"}
+        headers = {"Destination": self._server.origin + target, "Overwrite": "f", "Allow-Rename": "t", **more}
         answer = self._server.send("MOVE", href, headers=headers, effect=True)
-        if answer.status == HTTPStatus.MULTI_STATUS and not answer.rows():
-            raise Refused(f"{answer.what} answered 207, and not one of its parts succeeded")
+        if answer.status == HTTPStatus.MULTI_STATUS and not _judged(answer):
+            raise Refused(f"{answer.what} answered 207, and nothing in it")
         answer.check_done()
 
     def delete(self, message: MeetingMessage) -> None:
         """DELETE a message for good."""
         self._server.send("DELETE", message.href, headers={}, effect=True).check_done()
 
-    def mark_processed(self, message: MeetingMessage) -> None:
-        """Set the processed marker and the read flag, so that no scan offers the message again."""
+    def mark_processed(self, message: MeetingMessage) -> bool:
+        """Set the processed marker and the read flag, so that no scan offers the message again.
+
+        :returns: whether the server took the marker; it can refuse one property within a 207.
+        """
         body = wire.proppatch({wire.PROCESSED: "1", wire.READ: "1"})
-        self._server.send("PROPPATCH", message.href, headers=_XML, body=body, effect=True).rows()
+        answer = self._server.send("PROPPATCH", message.href, headers=_XML, body=body, effect=True)
+        if answer.status in {HTTPStatus.OK, HTTPStatus.NO_CONTENT} and not answer.body:
+            return True  # as under "Brief: t"
+        rows = _judged(answer)
+        if any(row.status == HTTPStatus.CREATED for row in rows):
+            # There was nothing to mark, and a PROPPATCH of a new URL makes an item: ours, and empty.
+            self.delete(message)
+            raise Gone(f"{answer.what} made a new item where the message was")
+        return not any(wire.PROCESSED in row.refused for row in rows)
 
-    def _message(self, row: wire.Row) -> MeetingMessage | None:
+    def retire(self, message: MeetingMessage) -> None:
+        """Take a message that was dealt with out of the next scan's way: marked, else in Deleted Items.
+
+        Never deleted: Outlook drops the appointment with an accepted request that is not marked (KB883672, KB886688).
+        """
         try:
-            href = self._path(row.href)
-        except Malformed:
-            return None
-        return MeetingMessage(
-            kind=kind_of(row.text(wire.MESSAGE_CLASS)),
-            message_class=row.text(wire.MESSAGE_CLASS),
-            href=href,
-            rid=row.text(wire.REPL_UID),
-            uid=row.text(wire.UID),
-            subject=row.text(wire.SUBJECT),
-            organizer=row.text(wire.ORGANIZER),
-            permanent_url=urlsplit(row.text(wire.PERMANENT_URL)).path,
-            received=row.text(wire.RECEIVED),
-            response_requested=row.flag(wire.RESPONSE_REQUESTED, default=True),
-            processed=row.flag(wire.PROCESSED),
-        )
+            marked = self.mark_processed(message)
+        except Refused:
+            marked = False
+        if not marked:
+            self.move_to_deleted_items(message)
 
-    def _path(self, href: str) -> str:
-        return wire.path_below(href, self._root)
+
+def _judged(answer: Answer) -> list[Row]:
+    """The parts of a 207 to something that changes; any of them that failed is an error, of the kind of its status.
+
+    :raises Unknown: what came cannot be read, so it may have been done.
+    """
+    try:
+        rows = list(answer.read(Reader()))
+    except Malformed as error:
+        raise Unknown(str(error)) from None
+    for row in rows:
+        if not row.ok:
+            what = f"{answer.what}: the part {unquote(row.href)!r}"
+            raise error_from(what, row.status, {}, effect=True) or Unknown(f"{what} answered {row.status}")
+    return rows

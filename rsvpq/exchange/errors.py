@@ -8,6 +8,8 @@
      +-- Gone            the item is not there (any more)
      +-- Refused         not done, and it never will be
           +-- Malformed      the answer is not what the protocol says
+          +-- Unsupported    the server runs no OWA commands
+          +-- Filtered       a 404 that is not Exchange's own: the item may well be there
 
 One function, `error_from`, turns an HTTP answer into one of these. An error page's body is never read: Exchange sends
 ordinary IIS pages, empty ones or its login form.
@@ -25,9 +27,11 @@ LOGIN_DELAY_S = 600.0
 #: The longest Retry-After that is believed, in seconds.
 LONGEST_RETRY_AFTER_S = 3600.0
 
-_LOGIN_TIMEOUT = 440  # "Login Timeout", Exchange's own status for a missing or ended forms session
+#: "Login Timeout", Exchange's own status for a missing or ended forms session.
+LOGIN_TIMEOUT = 440
+
 _BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
-_LOGIN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED, _LOGIN_TIMEOUT}
+_LOGIN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED, LOGIN_TIMEOUT}
 _GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED, HTTPStatus.LOCKED}
 
@@ -70,6 +74,14 @@ class Refused(ExchangeError):
 
 class Malformed(Refused):
     """The answer is not what the protocol says."""
+
+
+class Unsupported(Refused):
+    """The server runs no OWA commands, as Exchange 2007."""
+
+
+class Filtered(Refused):
+    """A 404 of something before Exchange (URLScan, IIS 7's request filter), which says nothing about the item."""
 
 
 def error_from(  # noqa: PLR0911 - one line per row of the table that this is

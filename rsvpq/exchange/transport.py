@@ -1,27 +1,46 @@
 """One mail server as seen by a program: sends a request and reads its whole answer; the only file that sends.
 
-Every request goes to the configured origin, and redirects are never followed.
+Every request goes to the configured origin, and redirects are never followed, but for the way to a login form there.
 """
 
 import re
+import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
 from threading import local
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
-from rsvpq.exchange import wire
-from rsvpq.exchange.errors import Busy, LoginRefused, Malformed, Refused, Transient, Unknown, error_from
+from rsvpq.exchange import body as bodies
+from rsvpq.exchange import tls, wire
+from rsvpq.exchange.auth import ConnectionAuth, Forms, is_connected
+from rsvpq.exchange.credential import Credential
+from rsvpq.exchange.errors import (
+    LOGIN_DELAY_S,
+    Busy,
+    Filtered,
+    Gone,
+    LoginRefused,
+    Refused,
+    Transient,
+    Unknown,
+    error_from,
+)
+from rsvpq.exchange.forms import FormsLogin
+from rsvpq.exchange.http_answer import Answer
+from rsvpq.exchange.target import AsGiven
 
-#: The most of an answer that is read, in bytes: a page of 100 rows is about 200 kB.
-LARGEST_ANSWER = 16 * 1024 * 1024
+#: Exchange names its store's build in every answer of its own, errors included; a filter before it does not.
+_STORE = "MS-WebStorage"
+#: A name may hold an escaped line break, and what was asked is written into logs.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
-#: The forms of Exchange 2003 (owalogon.asp), of 2007 (auth/logon.aspx) and of ISA (CookieAuth.dll).
-_LOGIN_PAGE = re.compile(rb"owalogon|owaauth\.dll|auth/logon\.aspx|CookieAuth\.dll|name=[\"']?username", re.IGNORECASE)
 _HEADERS = {
     "User-Agent": "rsvpq",
     # A mailbox nobody has opened yet gets its folders at first logon, in this language; without it IIS answers 401
@@ -33,28 +52,47 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds to wait for a connection, and for the next bytes of an answer."""
+    """Seconds to wait for a connection, for the next bytes of an answer, and for all of its body."""
 
     connect_s: float = 10.0
     read_s: float = 60.0
+    body_s: float = 300.0
 
 
 class Server:
     """A mail server and the account used on it.
 
     :param url: origin and the path of the mailboxes, such as ``https://mail.example.com/exchange/``.
+    :param credential: what is known of the account, shared with the other servers that use it.
     :param verify: a CA bundle's path, or True for the system's.
+    :param tls_minimum: the oldest version of TLS that will do.
     """
 
     def __init__(
-        self, url: str, auth: AuthBase, *, timeouts: Timeouts | None = None, verify: str | bool = True
+        self,
+        url: str,
+        auth: AuthBase | Forms,
+        *,
+        credential: Credential | None = None,
+        timeouts: Timeouts | None = None,
+        verify: str | Literal[True] = True,
+        tls_minimum: tls.Version = "1.2",
     ) -> None:
         parts = urlsplit(url)
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.root = parts.path.rstrip("/") + "/"
-        self._auth = auth
+        self._credential = credential or Credential()
+        self._auth = None if isinstance(auth, Forms) else auth
+        self._forms: FormsLogin | None = None
+        if isinstance(auth, Forms):
+            self._forms = FormsLogin(auth, self.origin, self.root, self._ask, self._credential)
         self._timeouts = timeouts or Timeouts()
         self._verify = verify
+        self._context = tls.client_context(tls_minimum) if parts.scheme == "https" else None
+        # A mailbox that the account was let into, to tell a bad password from a mailbox it may not open.
+        self._open_door = ""
+        # Whether this server was seen to name its store; only then is a 404 that does not name it a filter's.
+        self._names_store = False
         self._threads = local()
 
     def send(
@@ -66,14 +104,101 @@ class Server:
         body: bytes = b"",
         effect: bool = False,
         known: Collection[int] = (),
-    ) -> "Answer":
+    ) -> Answer:
         """Send one request to a %-encoded path and read its whole answer.
 
         :param effect: whether it changes something, which decides what a lost answer means.
         :param known: statuses of 400 and above that the caller understands; they come back as answers.
         :raises Busy, LoginRefused, Transient, Unknown, Gone, Refused: see ``errors``.
         """
-        what = f"{method} {unquote(path)}"
+        if self._forms is not None:
+            answer = self._in_session(self._forms, method, path, headers, body, effect=effect)
+        else:
+            answer = self._with_credential(method, path, headers, body, effect=effect)
+        failure = error_from(answer.what, answer.status, answer.headers, effect=effect)
+        self._names_store = self._names_store or _STORE in answer.headers
+        if isinstance(failure, Gone) and self._names_store and _STORE not in answer.headers:
+            failure = Filtered(f"{answer.what} answered {answer.status}, and it was not Exchange that did")
+        if failure is not None and answer.status not in known:
+            raise failure
+        return answer
+
+    def _in_session(
+        self, forms: FormsLogin, method: str, path: str, headers: Mapping[str, str], body: bytes, *, effect: bool
+    ) -> Answer:
+        """Within the session of the login form; once more in a new one if that has ended.
+
+        Any request may be repeated so: a request that was answered with the login form was not carried out.
+        """
+        for _ in range(2):
+            session = forms.session()
+            answer = self._ask(method, path, {**headers, "Cookie": session.cookie}, body, effect=effect)
+            if answer.status == HTTPStatus.UNAUTHORIZED:
+                raise _no_rights(answer.what)  # the session has been accepted, so it is not the password
+            if not answer.login:
+                forms.absorb(session, answer.cookies)
+                return answer
+            if answer.login == "refused":
+                forms.refuse(session)
+                raise LoginRefused(f"{answer.what}: the server refused the user name or the password")
+            forms.end(session)
+        raise Busy(f"{answer.what}: the session ended right after a login")
+
+    def _with_credential(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, effect: bool
+    ) -> Answer:
+        with self._credential.attempt(_named(method, path)) as attempt:
+            try:
+                self._introduce_us(method)
+                answer = self._ask(method, path, headers, body, effect=effect)
+            except LoginRefused:
+                attempt.refused()
+                raise
+            if answer.status == HTTPStatus.UNAUTHORIZED:
+                if not attempt.refused(self._lets_us_in if self._open_door else None):
+                    raise _no_rights(answer.what)
+            elif answer.login:
+                raise LoginRefused(f'{answer.what} was answered with a login form; it takes auth = "forms"')
+            elif answer.status < HTTPStatus.MULTIPLE_CHOICES:
+                attempt.accepted()
+                if method == "PROPFIND" and not self._open_door:
+                    self._open_door = path
+            return answer
+
+    def _introduce_us(self, method: str) -> None:
+        """Log in before anything else is sent over a new connection, if it is the connection that is authenticated.
+
+        IIS does not ask everybody to log in: without a login, a PUT to the submission URI answers 404, and BPROPPATCH
+        and POLL answer 207 with the refusal inside (Evolution's Exchange connector, docs/http). To PROPFIND it answers
+        401. The other schemes show who they are with every request.
+        """
+        if isinstance(self._auth, ConnectionAuth) and method != "PROPFIND" and not self._is_connected():
+            answer = self._knock()
+            if answer.status == HTTPStatus.UNAUTHORIZED:
+                raise LoginRefused(f"{answer.what} answered 401")
+
+    def _lets_us_in(self) -> bool:
+        answer = self._knock()
+        unclear = answer.status == HTTPStatus.UNAUTHORIZED or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        return not (unclear or answer.login)
+
+    def _knock(self) -> Answer:
+        body = wire.propfind([(wire.DAV, "displayname")])
+        headers = {"Content-Type": "text/xml; charset=utf-8", "Depth": "0"}
+        return self._ask("PROPFIND", self._open_door or self.root, headers, body)
+
+    def _is_connected(self) -> bool:
+        adapter = self._session().get_adapter(self.origin)
+        if not isinstance(adapter, HTTPAdapter):
+            return False
+        request = requests.Request("GET", self.origin).prepare()
+        return is_connected(adapter.get_connection_with_tls_context(request, self._verify))
+
+    def _ask(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", *, effect: bool = False
+    ) -> Answer:
+        """Send one request and read its answer, whatever that is."""
+        what = _named(method, path)
         session = self._session()
         request = requests.Request(method, self.origin, headers={**_HEADERS, **headers}, data=body, auth=self._auth)
         prepared = session.prepare_request(request)
@@ -86,18 +211,19 @@ class Server:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                content = _read(response, what, effect=effect)
+                rows = response.status_code == HTTPStatus.MULTI_STATUS
+                content, more = bodies.read(response, self._timeouts.body_s, rows=rows)
+        except bodies.TooLarge as error:
+            raise (Unknown if effect else Refused)(f"{what}: {error}") from None
         except requests.ConnectTimeout as error:
             raise Busy(f"{what}: no connection ({type(error).__name__})") from None
         except requests.ConnectionError as error:
             raise _connection_error(what, error, effect=effect) from None
-        except requests.RequestException as error:
+        except (requests.RequestException, bodies.Lost) as error:
             lost = f"{what}: the answer was lost ({type(error).__name__})"
             raise (Unknown if effect else Transient)(lost) from None
-        failure = error_from(what, response.status_code, response.headers, effect=effect)
-        if failure is not None and response.status_code not in known:
-            raise failure
-        return Answer(what, response.status_code, response.headers, content)
+        cookies = tuple(response.raw.headers.getlist("Set-Cookie"))
+        return Answer(what, response.status_code, response.headers, content, cookies, more)
 
     def _session(self) -> requests.Session:
         """The thread's session: sessions are not made for several threads, and connections are worth keeping."""
@@ -105,68 +231,43 @@ class Server:
         if session is None:
             session = requests.Session()
             session.trust_env = False  # no proxies or netrc from the environment: slower, and not what was configured
-            adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
-            session.mount(self.origin, adapter)
+            session.mount(self.origin, _Adapter(self.origin, self._context))
+            if self._forms is not None:
+                session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # the login keeps its own
             self._threads.session = session
         return session
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer that is no error (or one the caller understands), read to its end."""
+class _Adapter(AsGiven):
+    """One connection to one server, with our TLS context."""
 
-    what: str
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+    def __init__(self, origin: str, context: ssl.SSLContext | None) -> None:
+        self._context = context
+        super().__init__(origin, pool_connections=1, pool_maxsize=1, max_retries=0)
 
-    def rows(self) -> list[wire.Row]:
-        """The rows of a multistatus.
-
-        :raises LoginRefused: it is a login page. :raises Malformed: it is something else again.
-        """
-        self.check_login()
-        if self.status != HTTPStatus.MULTI_STATUS:
-            raise Malformed(f"{self.what} answered {self.status} where 207 was due")
-        try:
-            return wire.multistatus(self.body)
-        except Malformed as error:
-            raise Malformed(f"{self.what}: {error}") from None
-
-    def check_login(self) -> None:
-        """Complain about the forms login, which comes as a page with 200 or as a redirect to one.
-
-        :raises LoginRefused: that is what this is.
-        """
-        target = self.headers.get("Location", "").encode()
-        html = self.body if "html" in self.headers.get("Content-Type", "").lower() else b""
-        if _LOGIN_PAGE.search(target) or _LOGIN_PAGE.search(html):
-            raise LoginRefused(f"{self.what} answered with the login form")
-
-    def check_done(self) -> None:
-        """Complain about what is no success of a MOVE or DELETE, though no error either.
-
-        :raises LoginRefused: it is a login page. :raises Refused: it is a redirect, which is never followed.
-        """
-        self.check_login()
-        if self.status >= HTTPStatus.MULTIPLE_CHOICES:
-            raise Refused(f"{self.what} answered {self.status}: the server sends us elsewhere")
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Called by the constructor."""
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
 
 
-def _read(response: requests.Response, what: str, *, effect: bool) -> bytes:
-    content = bytearray()
-    for chunk in response.iter_content(65536):
-        content += chunk
-        if len(content) > LARGEST_ANSWER:
-            text = f"{what}: the answer is larger than {LARGEST_ANSWER} bytes"
-            raise Unknown(text) if effect else Refused(text)
-    return bytes(content)
+def _named(method: str, path: str) -> str:
+    return f"{method} {_CONTROLS.sub('?', unquote(path))}"
+
+
+def _no_rights(what: str) -> Busy:
+    text = f"{what} answered 401, though the password is right; has the account rights on this mailbox?"
+    return Busy(text, LOGIN_DELAY_S, "mailbox")
 
 
 def _connection_error(what: str, error: requests.ConnectionError, *, effect: bool) -> Exception:
     """Refused or unreachable means that nothing was sent; anything else may have reached the server."""
-    text = str(error)
-    if "NewConnectionError" in text or "NameResolutionError" in text or isinstance(error, requests.exceptions.SSLError):
+    shown = str(error)
+    if "NewConnectionError" in shown or "NameResolutionError" in shown:
         return Busy(f"{what}: no connection to the server")
+    # Other errors of TLS are connections that broke in the middle.
+    failure = tls.handshake_failure(error) if isinstance(error, requests.exceptions.SSLError) else None
+    if failure is not None:
+        text, delay_s = failure
+        return Busy(f"{what}: {text}", delay_s)
     lost = f"{what}: the connection broke"
     return Unknown(lost) if effect else Transient(lost)

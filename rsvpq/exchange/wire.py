@@ -1,17 +1,16 @@
-"""Bytes <-> values: search and property bodies, multistatus answers, row ranges, hrefs. Pure; sends nothing.
+"""Values -> bytes: property names, the bodies of requests; and row ranges and hrefs. Pure; sends nothing.
 
-Answers are read by namespace and per response, never by prefix or position: Exchange allots prefixes by first use and
-repeats elements at will. Element order, wording of a status and attribute types are not relied on.
+Answers are read in :mod:`rsvpq.exchange.multistatus`.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from lxml import etree
 
 from rsvpq.exchange.errors import Malformed
+from rsvpq.exchange.multistatus import Property
 
 DAV = "DAV:"
 HTTPMAIL = "urn:schemas:httpmail:"
@@ -19,9 +18,8 @@ CALENDAR = "urn:schemas:calendar:"
 EXCHANGE = "http://schemas.microsoft.com/exchange/"
 REPL = "http://schemas.microsoft.com/repl/"
 PROPTAG = "http://schemas.microsoft.com/mapi/proptag/"
-
-#: A property is (namespace, local name); in SQL the two are written together between double quotes.
-Property = tuple[str, str]
+#: PSETID_Appointment: the named properties of meetings (MS-OXPROPS).
+APPOINTMENT = "http://schemas.microsoft.com/mapi/id/{00062002-0000-0000-C000-000000000046}/"
 
 CONTENT_CLASS: Property = (DAV, "contentclass")
 MESSAGE_CLASS: Property = (EXCHANGE, "outlookmessageclass")
@@ -35,6 +33,22 @@ ORGANIZER: Property = (CALENDAR, "organizer")
 RESPONSE_REQUESTED: Property = (CALENDAR, "responserequested")
 #: PR_MESSAGE_PROCESSED: set by whoever has dealt with a meeting message (DavMail writes it too).
 PROCESSED: Property = (PROPTAG, "x65e8000b")
+#: PR_MESSAGE_FLAGS, which can be set when an item is created: 1 read, 8 unsent.
+MESSAGE_FLAGS: Property = (PROPTAG, "x0e070003")
+START: Property = (CALENDAR, "dtstart")
+END: Property = (CALENDAR, "dtend")
+STAMP: Property = (CALENDAR, "dtstamp")
+SEQUENCE: Property = (CALENDAR, "sequence")
+#: 0 a single meeting, 1 a series, 2 and 3 one of a series.
+INSTANCE_TYPE: Property = (CALENDAR, "instancetype")
+ALL_DAY: Property = (CALENDAR, "alldayevent")
+#: 0 normal, 1 personal, 2 private, 3 confidential.
+SENSITIVITY: Property = (EXCHANGE, "sensitivity")
+#: PR_RCVD_REPRESENTING_EMAIL_ADDRESS: there on the copy that a delegate gets.
+RECEIVED_FOR: Property = (PROPTAG, "x0078001f")
+#: PidLidAppointmentCounterProposal, by alias and by number: the response proposes another time.
+COUNTER_PROPOSAL: Property = ("http://schemas.microsoft.com/mapi/", "apptcounterproposal")
+COUNTER_PROPOSAL_ID: Property = (APPOINTMENT, "0x8257")
 
 MEETING_PROPERTIES = (
     CONTENT_CLASS,
@@ -47,40 +61,44 @@ MEETING_PROPERTIES = (
     ORGANIZER,
     RESPONSE_REQUESTED,
     PROCESSED,
+    START,
+    END,
+    STAMP,
+    SEQUENCE,
+    INSTANCE_TYPE,
+    ALL_DAY,
+    SENSITIVITY,
+    RECEIVED_FOR,
+    COUNTER_PROPOSAL,
+    COUNTER_PROPOSAL_ID,
 )
 _MEETING_MESSAGES = (
     '"DAV:ishidden" = False AND "DAV:isfolder" = False AND "DAV:contentclass" = \'urn:content-classes:calendarmessage\''
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One response of a multistatus: its href as sent, and the text of each property that was found."""
-
-    href: str
-    properties: Mapping[Property, str]
-
-    def text(self, name: Property) -> str:
-        """The property's text without surrounding white space, or '' where it was not found."""
-        return self.properties.get(name, "").strip()
-
-    def flag(self, name: Property, default: bool = False) -> bool:
-        """A boolean, which Exchange writes 1 and 0."""
-        text = self.text(name).lower()
-        return default if not text else text in {"1", "true"}
-
-
-def meeting_search() -> bytes:
-    """The body of the search for meeting messages in the folder it is sent to, oldest first.
+def meeting_search(*, newest_first: bool = False) -> bytes:
+    """The body of the search for meeting messages in the folder it is sent to, oldest first unless told otherwise.
 
     ``FROM ""`` is the request's own folder (evolution-exchange sends it), so no folder name has to survive being quoted
     inside SQL inside XML. The order is explicit because the default is newest first, and the text never varies because
     the store keeps an index for each distinct query.
     """
-    columns = ", ".join(f'"{namespace}{name}"' for namespace, name in MEETING_PROPERTIES)
-    order = "".join(RECEIVED)
-    sql = f'SELECT {columns} FROM "" WHERE {_MEETING_MESSAGES} ORDER BY "{order}" ASC'  # noqa: S608 - constants only
+    return _search(MEETING_PROPERTIES, _MEETING_MESSAGES, "DESC" if newest_first else "ASC")
+
+
+def appointment_search(uid: str) -> bytes:
+    """The body of the search for the appointments of one meeting in the calendar it is sent to."""
+    quoted = uid.replace("'", "''")
+    where = f'"DAV:isfolder" = False AND "DAV:contentclass" = \'urn:content-classes:appointment\' AND "{"".join(UID)}"'
+    return _search((UID, START), f"{where} = '{quoted}'", "ASC")
+
+
+def _search(names: Sequence[Property], condition: str, order: str) -> bytes:
+    columns = ", ".join(f'"{namespace}{name}"' for namespace, name in names)
+    by = "".join(RECEIVED if RECEIVED in names else START)
     root = etree.Element(f"{{{DAV}}}searchrequest", nsmap={"D": DAV})
+    sql = f'SELECT {columns} FROM "" WHERE {condition} ORDER BY "{by}" {order}'  # noqa: S608 - the uid is quoted
     etree.SubElement(root, f"{{{DAV}}}sql").text = sql
     return _serialise(root)
 
@@ -107,81 +125,6 @@ def _add_properties(parent: etree._Element, values: Mapping[Property, str]) -> N
 
 def _serialise(root: etree._Element) -> bytes:
     return b'<?xml version="1.0"?>' + etree.tostring(root, encoding="utf-8")
-
-
-_DIGIT_NAME = re.compile(rb"(</?(?:[A-Za-z_][\w.-]*:)?)0x(?=[0-9A-Fa-f]+[\s/>])")
-#: The namespaces of mapi/id and mapi/string hold a {GUID}, which libxml2 takes for an invalid URI.
-_GUID_NAMESPACE = re.compile(rb"""(\sxmlns(?::[\w.-]+)?=["'][^"'{}<]*)\{([^"'{}<]*)\}""")
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")  # C0, and U+FFFE and U+FFFF in UTF-8
-#: The code points that XML 1.0 allows (its production 2).
-_XML_CHARACTERS = (
-    range(0x9, 0xB),
-    range(0xD, 0xE),
-    range(0x20, 0xD800),
-    range(0xE000, 0xFFFE),
-    range(0x10000, 0x110000),
-)
-_REFERENCE = re.compile(rb"&#(?:x0*([0-9A-Fa-f]{1,8})|0*([0-9]{1,10}));")
-_ENCODING_DECLARED = re.compile(rb"\s*<\?xml[^>]*\bencoding\b")
-
-
-def clean(body: bytes) -> bytes:
-    """Mend what Exchange sends that is not XML: names such as ``0x8218``, control characters, references to them.
-
-    Seen in captures: names of mapi/id properties start with a digit, and corrupt data comes as ``&#01;`` (both
-    described in evolution-exchange's e2k-result.c and its bug notes). Bytes that are no UTF-8 are replaced too: one
-    corrupt item must not make its whole page unreadable for ever.
-    """
-    if not _ENCODING_DECLARED.match(body):
-        body = body.decode("utf-8", "replace").encode()
-    body = _DIGIT_NAME.sub(rb"\1_0x", body)
-    body = _GUID_NAMESPACE.sub(rb"\1%7B\2%7D", body)
-    body = _CONTROL.sub(b"", body)
-    return _REFERENCE.sub(_allowed_reference, body)
-
-
-def _allowed_reference(match: re.Match[bytes]) -> bytes:
-    code = int(match[1], 16) if match[1] else int(match[2])
-    return match[0] if any(code in span for span in _XML_CHARACTERS) else b""
-
-
-def multistatus(body: bytes) -> list[Row]:
-    """The rows of a 207 answer, in the server's order; properties only from propstats that say 200.
-
-    A response without an href, or with a failed status of its own, is left out.
-
-    :raises Malformed: the body is no multistatus.
-    """
-    # No entities, no DTD, no network: the bytes are a stranger's.
-    parser = etree.XMLParser(resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False)
-    try:
-        root = etree.fromstring(clean(body), parser)
-    except etree.XMLSyntaxError as error:
-        raise Malformed(f"not XML: {error}") from None
-    if root.tag != f"{{{DAV}}}multistatus":
-        raise Malformed(f"a {root.tag} where a multistatus was due")
-    return [row for row in map(_row, root.iterchildren(f"{{{DAV}}}response")) if row is not None]
-
-
-def _row(response: etree._Element) -> Row | None:
-    href = response.findtext(f"{{{DAV}}}href", "").strip()
-    status = response.findtext(f"{{{DAV}}}status")
-    if not href or (status is not None and not _is_success(status)):
-        return None
-    properties: dict[Property, str] = {}
-    for propstat in response.iterchildren(f"{{{DAV}}}propstat"):
-        # Under "Brief: t" the status of a good propstat may be left out.
-        if _is_success(propstat.findtext(f"{{{DAV}}}status", "HTTP/1.1 200 OK")):
-            for element in propstat.iterfind(f"{{{DAV}}}prop/*"):
-                name = etree.QName(element)
-                properties[(name.namespace or "", name.localname)] = "".join(map(str, element.itertext()))
-    return Row(href, properties)
-
-
-def _is_success(status: str) -> bool:
-    """Whether a status line says 2xx; by its code alone, since the wording varies."""
-    parts = status.split()
-    return len(parts) > 1 and len(parts[1]) == 3 and parts[1].startswith("2")  # noqa: PLR2004 - an HTTP code has 3 digits
 
 
 _TOTAL = re.compile(r"total\s*=\s*(\d+)", re.IGNORECASE)

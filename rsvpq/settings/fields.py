@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
+from rsvpq.exchange import tls
 from rsvpq.limits import Rate
 from rsvpq.settings.durations import Duration
 
@@ -64,6 +65,10 @@ def _no_bool(value: object) -> object:
     if isinstance(value, bool):  # Python takes true for 1, and so would pydantic
         raise PydanticKnownError("int_type")
     return value
+
+
+def _version_text(value: object) -> object:
+    return str(value) if isinstance(value, float) else value  # 1.2 without quotes means the same
 
 
 def _rate(value: object) -> Rate:
@@ -147,6 +152,7 @@ def _redis_url(text: str) -> str:
 Count = Annotated[int, Field(ge=1), BeforeValidator(_no_bool)]
 RateField = Annotated[Rate, PlainValidator(_rate), PlainSerializer(str)]
 DurationField = Annotated[Duration, PlainValidator(_duration), PlainSerializer(str)]
+TlsVersion = Annotated[tls.Version, BeforeValidator(_version_text)]
 Text = Annotated[str, AfterValidator(_plain_text)]
 ServerName = Annotated[str, AfterValidator(_server_name)]
 Namespace = Annotated[str, AfterValidator(_namespace)]

@@ -19,6 +19,7 @@ from pydantic import (
     field_validator,
 )
 
+from rsvpq.exchange.auth import Scheme, missing_extra
 from rsvpq.limits import Limits, Rate
 from rsvpq.settings.durations import Duration
 from rsvpq.settings.fields import (
@@ -32,6 +33,7 @@ from rsvpq.settings.fields import (
     ServerName,
     ServerUrl,
     Text,
+    TlsVersion,
     blame,
     read_secret,
 )
@@ -68,7 +70,10 @@ class ServerSettings(_Table):
     password_file: PathField | None = None
     # Always there once validated: the default stands for none, and is refused.
     password: SecretStr = SecretStr("")
+    auth: Scheme = "basic"
     ca_bundle: ExistingFile | None = None
+    tls_minimum: TlsVersion = "1.2"
+    answers: Literal["owa", "icalendar", "detect"] = "owa"
     rate: RateField = Rate(10)
     burst: Count = 20
     concurrency: Count = 4
@@ -101,6 +106,14 @@ class ServerSettings(_Table):
         if secret is None:
             raise ValueError('is missing or empty; add password_file = "PATH" of a file that holds it')
         return secret
+
+    @field_validator("auth")
+    @classmethod
+    def _refuse_missing_extra(cls, auth: Scheme) -> Scheme:
+        missing = missing_extra(auth)
+        if missing:
+            raise ValueError(missing)
+        return auth
 
 
 class MailboxLimits(_Table):

@@ -56,7 +56,7 @@ def remedy_for(error: ErrorDetails) -> str:
         case "extra_forbidden":
             return f"is not a known key; {_meant_key(place, name)}"
         case "literal_error":
-            words = re.findall(r"'(\w+)'", error["ctx"]["expected"])
+            words = re.findall(r"'([\w.]+)'", error["ctx"]["expected"])
             return f"{error['input']!r} is not a word known here; {did_you_mean(str(error['input']), words)}"
         case kind:
             return _BY_TYPE.get(kind, f"is not valid ({kind}); see its type in the reference of the settings")

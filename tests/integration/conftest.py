@@ -19,7 +19,7 @@ from tests.integration.turned_lanes import Clock
 #: Where the uncertain server behaves otherwise than the simulator's default, one server for each.
 BEHAVIOURS: tuple[dict[str, object], ...] = (
     {"request_fate": "left"},
-    {"request_fate": "deleted-items", "draft_name_says_verdict": True},
+    {"request_fate": "deleted-items", "draft": "verdict"},
     {"command_answer": "redirect", "submission_status": 201},
 )
 

@@ -1,7 +1,6 @@
 """The simulator as the client sees it, with other hands that work in the same mailboxes, and what its oracle saw."""
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,46 +13,22 @@ import requests
 
 from rsvpq.exchange import auth
 from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.transport import Answer, Server, Timeouts
+from rsvpq.exchange.http_answer import Answer
+from rsvpq.exchange.transport import Server, Timeouts
 from rsvpq.messages import Kind, MeetingMessage
-from testbed.processes import Part
 from testbed.simulated_exchange import SimulatedExchange, World
 
 PASSWORD = "pass-word:ünïque"
 TIMEOUTS = Timeouts(connect_s=5, read_s=20)
 
-# A simulator whose servers differ in what the simulator calls its uncertain behaviour; its own program otherwise.
-_BEHAVING = """
-import json, sys
-import simulator.__main__ as program
-from simulator.behaviour import Behaviour
-behaviours = [Behaviour(**changes) for changes in json.loads(sys.argv.pop(1))]
-program.Behaviour = lambda: behaviours.pop(0)
-program.main()
-"""
-
 
 class BehavingExchange(SimulatedExchange):
-    """A simulator with one server for each behaviour."""
+    """A simulator with one server for each behaviour: switches by name."""
 
     def __init__(self, directory: Path, world: World, behaviours: Sequence[Mapping[str, object]]) -> None:
-        ready = directory / "simulator.json"
-        arguments = ["--port", "0", "--user", self.username, *world.arguments()]
-        self.part = Part(
-            "simulator",
-            [sys.executable, "-c", _BEHAVING, json.dumps(behaviours), *arguments],
-            log=directory / "simulator.log",
-            out=ready,
-            env={"SIMULATOR_PASSWORD": PASSWORD},
-        )
-        try:
-            self.part.wait_for(lambda: ready.exists() and ready.read_text().endswith("\n"), "the simulator is ready")
-        except BaseException:
-            self.part.end()
-            raise
-        addresses = json.loads(ready.read_text())
-        self.urls = addresses["servers"]
-        self._oracle = addresses["oracle"]
+        super().__init__(directory, world, PASSWORD)
+        for number, switches in enumerate(behaviours):
+            self._fetch("switches", json.dumps({**switches, "server": number}).encode())
 
 
 class WatchedServer(Server):

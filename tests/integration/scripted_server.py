@@ -3,7 +3,7 @@
 import socket
 import struct
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal
@@ -72,6 +72,8 @@ class ScriptedServer:
     connections: int = 0
     #: Sent to whoever connects, before anything was asked.
     greeting: bytes = b""
+    #: Makes the answers up instead.
+    reply: Callable[[Received], Play] | None = None
     _plays: list[Play] = field(default_factory=list)
     _over: threading.Event = field(default_factory=threading.Event)
 
@@ -90,11 +92,14 @@ class ScriptedServer:
                 if request is None:
                     return
                 self.requests.append(request)
-                answer = self._plays.pop(0) if len(self._plays) > 1 else self._plays[0]
+                answer = self.reply(request) if self.reply is not None else self._next()
                 connection.sendall(answer.octets)
                 if answer.then != "keep":
                     self._end(connection, answer)
                     return
+
+    def _next(self) -> Play:
+        return self._plays.pop(0) if len(self._plays) > 1 else self._plays[0]
 
     def _end(self, connection: socket.socket, answer: Play) -> None:
         if answer.then == "hang":

@@ -95,7 +95,7 @@ def test_every_row_is_found_once_and_in_order_on_pages_of_any_size(full: Site, i
     found = [message for page in pages for message in page]
     assert len({message.rid for message in found}) == len(found) == rows
     assert [message.received for message in found] == sorted(message.received for message in found)
-    assert max(map(len, pages)) == min(rows, 100)
+    assert max(map(len, pages), default=0) == min(rows, 100)
     assert [message for page in box.meeting_messages(page_rows=1) for message in page] == found
     assert [message for page in box.meeting_messages(page_rows=rows or 1) for message in page] == found
 
@@ -327,7 +327,8 @@ def test_an_endless_answer_is_refused_but_may_have_been_an_effect(scripted: Scri
     assert type(failure(EFFECTS["accept"], client(scripted.url))) is Unknown
 
 
-def test_a_compressed_bomb_is_not_unpacked(scripted: ScriptedServer) -> None:
+def test_a_compressed_bomb_is_not_unpacked(scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rsvpq.exchange.body.LARGEST_MULTISTATUS", 32 * 1024 * 1024)
     scripted.script(play(207, gzip.compress(bytes(64 * 1024 * 1024), 1), Content_Encoding="gzip", **XML))
     assert "larger than" in str(failure(READING["search"], client(scripted.url)))
 
@@ -404,8 +405,9 @@ def test_a_row_range_beyond_the_end_is_an_empty_page(scripted: ScriptedServer) -
 def test_a_server_that_never_stops_sending_pages_is_stopped(
     scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rsvpq.exchange.client.MOST_PAGES", 5)
-    scripted.script(play(207, rows_page(1), Content_Range="rows 0-0; total=*", **XML))
+    monkeypatch.setattr("rsvpq.exchange.search.MOST_PAGES", 5)
+    pages = [play(207, rows_page(n), Content_Range=f"rows {n}-{n}; total=*", **XML) for n in range(7)]
+    scripted.script(*pages)
     assert "more than 5 pages" in str(failure(READING["search"], client(scripted.url)))
 
 
@@ -505,11 +507,22 @@ def parts(status: str) -> bytes:
     return f'<D:multistatus xmlns:D="DAV:">{response}</D:multistatus>'.encode()
 
 
-@pytest.mark.parametrize("status", ["403 Forbidden", "404 Not Found", "423 Locked", "500 Error"])
-@pytest.mark.parametrize("name", ["submit", "move"])
-def test_207_where_every_part_failed_is_refused(scripted: ScriptedServer, name: str, status: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        ("403 Forbidden", Refused),
+        ("404 Not Found", Gone),
+        ("423 Locked", Transient),
+        ("500 Error", Unknown),
+        ("", Unknown),
+    ],
+)
+@pytest.mark.parametrize("name", ["submit", "move", "mark"])
+def test_207_where_a_part_failed_is_the_error_of_its_status(
+    scripted: ScriptedServer, name: str, status: str, error: type[ExchangeError]
+) -> None:
     scripted.script(play(207, parts(status), **XML))
-    assert type(failure(EFFECTS[name], client(scripted.url))) is Refused
+    assert type(failure(EFFECTS[name], client(scripted.url))) is error
 
 
 @pytest.mark.parametrize("name", ["submit", "move", "mark"])
@@ -553,8 +566,13 @@ def test_every_request_goes_out_as_exchange_wants_it(scripted: ScriptedServer) -
     [
         ("100%25%20a%26y@z%27%2B%C3%BC.EML", "100%25%20a%26y@z%27%2B%C3%BC.EML"),
         ("12_xF8FF_24.EML", "12_xF8FF_24.EML"),
-        ("{C0FFEE}.EML", "%7BC0FFEE%7D.EML"),
+        ("{C0FFEE}.EML", "{C0FFEE}.EML"),
+        ("b%c3%bcro%7e.EML", "b%c3%bcro%7e.EML"),
+        ("a+b&c'd%20e^`|\"<>[]\\.EML", "a+b&c'd%20e^`|\"<>[]\\.EML"),
+        ("%23%23x%25%25.EML", "%23%23x%25%25.EML"),
+        ("100% sure.EML", "100%%20sure.EML"),
         ("für alle.EML", "f%C3%BCr%20alle.EML"),
+        ("\r\nX: y.EML", "%0D%0AX:%20y.EML"),
     ],
 )
 def test_an_href_goes_back_as_it_came_and_what_no_url_may_hold_is_encoded(

@@ -31,7 +31,7 @@ def box(site: Site, server: WatchedServer) -> MailboxClient:
 @pytest.fixture
 def response(box: MailboxClient) -> MeetingMessage:
     """A response in :func:`box`."""
-    return responses_in(box)[0]
+    return next(found for found in responses_in(box) if not found.counter_proposal)
 
 
 def journal(answer: Literal["ok", "held"] = "ok") -> Journal:

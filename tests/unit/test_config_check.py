@@ -96,7 +96,8 @@ def test_a_schedule_for_a_group_of_nobody_is_a_problem(folder: Path) -> None:
     result = _check()
 
     assert result.exit_code == 2
-    expected = "rsvpq.toml:53: schedule[0].group: no mailbox is in the group 'pilots'; did you mean pilot?\n"
+    line = (folder / "rsvpq.toml").read_text().splitlines().index('group = "pilots"') + 1
+    expected = f"rsvpq.toml:{line}: schedule[0].group: no mailbox is in the group 'pilots'; did you mean pilot?\n"
     assert result.stderr == expected
 
 
@@ -140,6 +141,13 @@ def test_a_mailbox_faster_than_its_server_is_warned_about(folder: Path, server: 
         f"{folder}/mailboxes.csv: pace: {who}, above the {server} of servers.hq1, "
         "which holds for all its mailboxes together; lower the one or raise the other"
     ]
+
+
+def test_old_tls_is_warned_about(folder: Path) -> None:
+    _replace(folder / "rsvpq.toml", 'tls_minimum = "1.2"', 'tls_minimum = "1.0"')
+
+    (warning,) = _warnings()
+    assert "servers.hq1.tls_minimum: 1.0 and its ciphers can be broken; update the server, and write 1.2" in warning
 
 
 def test_a_secret_file_that_everybody_can_read_is_warned_about(folder: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from rsvpq.exchange import auth
 from rsvpq.limits import Limits, Rate
 from rsvpq.mailboxes import COLUMNS
 from rsvpq.settings import ConfigError, Duration, Schedule, Settings, load_settings
@@ -41,7 +42,10 @@ url = "http://mail1.example.com:8080/mail"
 username = "svc"
 password = "plain"
 allow_http = true
+auth = "forms"
+tls_minimum = "1.0"
 ca_bundle = "secrets/hq1"
+answers = "detect"
 rate = "30/min"
 burst = 2
 concurrency = 3
@@ -107,6 +111,28 @@ def _problems(text: str, environ: Mapping[str, str] | None = None) -> list[str]:
 
 
 @pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(("scheme", "module"), [("ntlm", "spnego"), ("negotiate", "gssapi"), ("negotiate", "krb5")])
+def test_a_scheme_whose_extra_is_not_installed_is_one_problem(
+    monkeypatch: pytest.MonkeyPatch, scheme: str, module: str
+) -> None:
+    def without(name: str) -> object:
+        if name == module:
+            raise ImportError(name)
+        return object()
+
+    monkeypatch.setattr(auth, "import_module", without)
+    assert _problems(GOOD + f'auth = "{scheme}"') == [
+        f"rsvpq.toml:6: servers.hq1.auth: {scheme} cannot be used without {module}; pip install 'rsvpq[{scheme}]'"
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("given", ["1.3", '"1.3"'])
+def test_a_version_of_tls_needs_no_quotes(given: str) -> None:
+    assert _load(GOOD + f"tls_minimum = {given}").servers["hq1"].tls_minimum == "1.3"
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_minimal_file_gives_the_defaults() -> None:
     settings = _load(GOOD)
 
@@ -114,6 +140,7 @@ def test_a_minimal_file_gives_the_defaults() -> None:
     assert settings.redis.password is None
     assert settings.servers["hq1"].url == "https://mail1.example.com/exchange/"
     assert settings.servers["hq1"].password.get_secret_value() == SECRET
+    assert settings.servers["hq1"].answers == "owa"
     assert settings.servers["hq1"].limits == Limits(Rate(10), burst=20, concurrency=4)
     assert settings.mailbox_limits == Limits(Rate(2), burst=5, concurrency=1)
 
@@ -132,6 +159,7 @@ def test_every_key_can_be_set_in_the_file(folder: Path) -> None:
     assert (server.url, server.username) == ("http://mail1.example.com:8080/mail/", "svc")
     assert server.password.get_secret_value() == "plain"
     assert server.ca_bundle == folder / "secrets/hq1"
+    assert server.answers == "detect"
     assert server.limits == Limits(Rate(0.5), burst=2, concurrency=3)
     assert (server.connect_timeout, server.read_timeout) == (Duration(0.5), Duration(60))
     assert settings.mailbox_limits == Limits(Rate(1), burst=4, concurrency=2)
@@ -324,6 +352,11 @@ _RULES = [
         GOOD + 'ca_bundle = "ca.pem"',
         "6: servers.hq1.ca_bundle: there is no file FOLDER/ca.pem; create it or correct the path",
     ),
+    (GOOD + 'auth = "form"', "6: servers.hq1.auth: 'form' is not a word known here; did you mean forms?"),
+    (
+        GOOD + 'tls_minimum = "1"',
+        "6: servers.hq1.tls_minimum: '1' is not a word known here; known here: 1.0, 1.1, 1.2, 1.3",
+    ),
     (GOOD + "allow_http = 7", "6: servers.hq1.allow_http: is neither true nor false; write one of the two"),
     (GOOD + "rate = 5", f"6: servers.hq1.rate: '5' is not a rate; {_RATE}"),
     (GOOD + 'rate = "0/s"', f"6: servers.hq1.rate: '0/s' is not a rate; {_RATE}"),
@@ -370,6 +403,10 @@ _RULES = [
     (
         GOOD + '[retry]\nfirst_delay = "20m"',
         "6: retry.longest_delay: 15m is shorter than first_delay (20m); write 20m or more",
+    ),
+    (
+        GOOD + 'answers = "ical"',
+        "6: servers.hq1.answers: 'ical' is not a word known here; did you mean icalendar?",
     ),
     (
         GOOD + '[responses]\nafter = "delet"',

@@ -1,0 +1,111 @@
+"""A user name and its password, as something that may be refused: stopped before the directory locks the account.
+
+Knows no password. Whoever is about to show the credential to a server makes an :class:`Attempt` of it first and says
+how it went. As long as no server has accepted it, one attempt is under way at a time, so that a wrong password costs
+one failed logon and not one per thread. A refusal stops it for ``LOGIN_DELAY_S``, and the third in a row for good.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+
+from rsvpq.exchange.errors import LOGIN_DELAY_S, Busy, LoginRefused
+
+#: Refusals in a row after which the process gives up: directory accounts commonly lock after 5.
+MOST_REFUSALS = 3
+#: How long a thread waits for another one's attempt, in seconds; well below the lease of a running item.
+LONGEST_WAIT_S = 60.0
+
+
+class Credential:
+    """One user name on all servers that use it, shared by the threads of a process."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        # Whoever holds it is the only one who shows the credential, or who finds out what a refusal meant.
+        self._alone = Lock()
+        self._proven = False
+        self._refusals = 0
+        self._not_before = 0.0
+        # Grows with each refusal: what was sent before one says nothing new after it.
+        self._era = 0
+
+    @contextmanager
+    def attempt(self, what: str) -> Iterator["Attempt"]:
+        """Show the credential, alone unless it is known to be good.
+
+        :raises LoginRefused: it was refused before; nothing is sent. :raises Busy: another thread's attempt is slow.
+        """
+        alone = not self._proven and self._enter(what)
+        try:
+            if alone and self._proven:  # somebody else's attempt went well meanwhile
+                self._alone.release()
+                alone = False
+            self.check(what)
+            yield Attempt(self, self._era)
+        finally:
+            if alone:
+                self._alone.release()
+
+    def check(self, what: str) -> None:
+        """Complain if the credential is stopped.
+
+        :raises LoginRefused: it is.
+        """
+        if self._refusals >= MOST_REFUSALS:
+            raise LoginRefused(
+                f"{what}: not sent, as this user name and password were refused {self._refusals} times in a row; "
+                "correct them in the settings and restart this process"
+            )
+        wait_s = self._not_before - self._clock()
+        if wait_s > 0:
+            raise LoginRefused(f"{what}: not sent, as the login was refused; it is tried again in {wait_s:.0f} s")
+
+    def _enter(self, what: str) -> bool:
+        if not self._alone.acquire(timeout=LONGEST_WAIT_S):
+            raise Busy(f"{what}: not sent, as another thread has been logging in for {LONGEST_WAIT_S:.0f} s")
+        return True
+
+    def _accepted(self, era: int) -> None:
+        if not self._proven and era == self._era:
+            self._refusals, self._proven = 0, True
+
+    def _refused(self, era: int, still_good: Callable[[], bool] | None) -> bool:
+        # An attempt on a credential that is not proven holds the lock already.
+        if not self._proven:
+            return era != self._era or self._stop()
+        with self._alone:
+            if era != self._era:
+                return True
+            if still_good is not None and still_good():
+                return False
+            return self._stop()
+
+    def _stop(self) -> bool:
+        self._not_before = self._clock() + LOGIN_DELAY_S
+        self._refusals += 1
+        self._era += 1
+        self._proven = False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One use of a credential."""
+
+    _credential: Credential
+    _era: int
+
+    def accepted(self) -> None:
+        """The server knows us: earlier refusals are forgotten."""
+        self._credential._accepted(self._era)
+
+    def refused(self, still_good: Callable[[], bool] | None = None) -> bool:
+        """The server does not know us: stop the credential, unless it turns out to be good after all.
+
+        :param still_good: asked once, if the credential was good before; what many threads were refused counts once.
+        :returns: whether it is the credential's fault.
+        """
+        return self._credential._refused(self._era, still_good)

@@ -1,0 +1,258 @@
+"""The login form of Exchange 2003, of Exchange 2007 and of ISA Server: one session of one account on one server.
+
+Which of the three it is need not be known: an unauthenticated GET is redirected to the logon page, and the page's own
+form says where to send what: ``/exchweb/bin/auth/owaauth.dll``, ``/owa/auth/owaauth.dll`` or ``/CookieAuth.dll?Logon``.
+DavMail goes the same way. Exchange 2007 answers a wrong password with a redirect and with cookies, as it does the right
+one, so only a PROPFIND afterwards tells whether the login worked.
+
+The session is shared by the threads of a process, and lives as long as the server lets it. Knows no HTTP library; every
+request goes to the configured origin through the function that it is given.
+"""
+
+from collections.abc import Iterable, Mapping
+from copy import copy
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from threading import Lock
+from typing import Protocol
+from urllib.parse import SplitResult, urlencode, urljoin, urlsplit, urlunsplit
+
+from lxml import etree, html
+
+from rsvpq.exchange import wire
+from rsvpq.exchange.auth import Forms
+from rsvpq.exchange.credential import Credential
+from rsvpq.exchange.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, error_from
+from rsvpq.exchange.http_answer import Answer
+
+#: The most redirects on the way to the logon page; Exchange takes one or two.
+_MOST_REDIRECTS = 5
+#: The cookies that make a session (DavMail keeps the same); the names of ISA's begin with "cadata" too.
+_SESSION_COOKIES = ("cadata", "sessionid", "usercontext")
+#: Where the form of each logon page is sent, if the page shows none (DavMail does so for 2007).
+_ACTIONS = {"owalogon.asp": "/exchweb/bin/auth/owaauth.dll", "cookieauth.dll": "/CookieAuth.dll?Logon"}
+_OTHER_ACTION = "/owa/auth/owaauth.dll"
+_PRIVATE_COMPUTER = "4"  # a session of 24 hours of inactivity instead of 15 minutes
+
+
+class Ask(Protocol):
+    """Sends one request to a path of the configured origin, follows nothing and judges nothing."""
+
+    def __call__(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+        """The answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a login brought; ``number`` tells it from the ones before and after."""
+
+    number: int
+    cookie: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    path: str
+    fields: Mapping[str, str]
+
+
+class FormsLogin:
+    """The session of one account on one server; logs in when there is none.
+
+    :param origin: the only place where anything is sent.
+    :param root: the path of the mailboxes, which an unauthenticated GET asks for.
+    :raises ValueError: the password would be sent unencrypted, and nobody allowed it.
+    """
+
+    def __init__(self, account: Forms, origin: str, root: str, ask: Ask, credential: Credential) -> None:
+        if not account.allow_http and urlsplit(origin).scheme != "https":
+            raise ValueError("a login form over http sends the password unencrypted; use https, or allow http")
+        self._account = account
+        self._origin = origin
+        self._root = root
+        self._ask = ask
+        self._credential = credential
+        self._lock = Lock()
+        self._session: Session | None = None
+        self._cookies: dict[str, str] = {}
+        self._logins = 0
+        self._failure: ExchangeError | None = None
+
+    def session(self) -> Session:
+        """The session of this process; the first to ask logs in, and the others wait for it.
+
+        :raises ExchangeError: there is none to be had, and why; whoever waited for that login is told the same.
+        """
+        session, logins = self._session, self._logins
+        if session is not None:
+            return session
+        with self._lock:
+            if self._session is not None:
+                return self._session
+            if self._logins != logins and self._failure is not None:
+                raise copy(self._failure)
+            self._logins += 1
+            try:
+                self._cookies = self._log_in()
+            except ExchangeError as error:
+                self._failure = error
+                raise
+            self._failure = None
+            self._session = Session(self._logins, _cookie(self._cookies))
+            return self._session
+
+    def absorb(self, session: Session, set_cookies: Iterable[str]) -> None:
+        """Take over what an answer within a session set anew: Exchange renews cadata during use."""
+        renewed = _session_cookies(_given(set_cookies))
+        if not renewed:
+            return
+        with self._lock:
+            if self._session is not None and self._session.number == session.number:
+                self._cookies = _merged(self._cookies, renewed)
+                self._session = Session(session.number, _cookie(self._cookies))
+
+    def end(self, session: Session) -> None:
+        """The server no longer knows this session; a newer one stays."""
+        with self._lock:
+            if self._session is not None and self._session.number == session.number:
+                self._session = None
+
+    def refuse(self, session: Session) -> None:
+        """The server says within a session that the credential is refused: end it, and stop the credential."""
+        self.end(session)
+        with self._credential.attempt(f"login at {self._origin}") as attempt:
+            attempt.refused()
+
+    def _log_in(self) -> dict[str, str]:
+        what = f"login at {self._origin}"
+        with self._credential.attempt(what) as attempt:
+            page, path, cookies = self._logon_page(what)
+            form = self._form(page, path)
+            headers = {
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Cookie": _cookie({"PBack": "0", **cookies}),
+            }
+            answer = self._ask("POST", form.path, headers, urlencode(form.fields).encode())
+            _raise_failure(what, answer)
+            given = _given(answer.cookies)
+            cookies = _session_cookies(_merged(cookies, given))
+            if answer.login == "refused" or not _session_cookies(given) or not self._is_known(what, cookies):
+                attempt.refused()
+                raise LoginRefused(f"{what}: the login form refused the user name or the password")
+            attempt.accepted()
+        return cookies
+
+    def _is_known(self, what: str, cookies: Mapping[str, str]) -> bool:
+        """Whether the server takes the cookies: whatever it says to a PROPFIND, but for asking to log in."""
+        headers = {"Content-Type": "text/xml; charset=utf-8", "Depth": "0", "Cookie": _cookie(cookies)}
+        answer = self._ask("PROPFIND", self._root, headers, wire.propfind([(wire.DAV, "displayname")]))
+        if answer.login or answer.status == HTTPStatus.UNAUTHORIZED:
+            return False
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            _raise_failure(what, answer)
+        return True
+
+    def _logon_page(self, what: str) -> tuple[bytes, str, dict[str, str]]:
+        """The logon page, its path, and the cookies that were set on the way to it."""
+        path, cookies = self._root, dict[str, str]()
+        for _ in range(_MOST_REDIRECTS):
+            # No Translate header, and GET: any other request is refused with 440 instead of being sent to the page.
+            answer = self._ask("GET", path, {"Cookie": _cookie(cookies)} if cookies else {})
+            cookies = _merged(cookies, _given(answer.cookies))
+            if answer.status == HTTPStatus.UNAUTHORIZED:
+                raise Busy(f"{what}: the server has no login form; correct auth in the settings", LOGIN_DELAY_S)
+            _raise_failure(what, answer)
+            if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+                return answer.body, path, cookies
+            path = self._own_path(what, urljoin(self._origin + path, answer.headers.get("Location", "")))
+        raise Busy(f"{what}: redirected {_MOST_REDIRECTS} times, and to no login form", LOGIN_DELAY_S)
+
+    def _form(self, page: bytes, path: str) -> _Form:
+        what = f"login at {self._origin}"
+        form = _password_form(page)
+        if form is None and not path.lower().startswith(self._root.lower()):
+            name = urlsplit(path).path.rsplit("/", 1)[-1].lower()
+            action, hidden = _ACTIONS.get(name, _OTHER_ACTION), dict[str, str]()
+        elif form is None:
+            raise Busy(f"{what}: the server shows a page without a login form; correct auth or url", LOGIN_DELAY_S)
+        else:
+            action = self._own_path(what, urljoin(self._origin + path, form.get("action") or ""))
+            hidden = {part.get("name", ""): part.get("value", "") for part in _inputs(form, "hidden")}
+        fields = {
+            "destination": self._origin + self._root,
+            **{name: value for name, value in hidden.items() if name and value},
+            "username": self._account.username,
+            "password": self._account.password,
+            "trusted": _PRIVATE_COMPUTER,
+            "flags": _PRIVATE_COMPUTER,
+            "SubmitCreds": "Log On",
+        }
+        return _Form(action, fields)
+
+    def _own_path(self, what: str, url: str) -> str:
+        """The path and query of a URL on the configured origin, which a front end may believe to be plain http."""
+        own, other = urlsplit(self._origin), urlsplit(url)
+        if other.scheme not in {"http", "https"} or not _is_same_host(own, other):
+            raise Busy(
+                f"{what}: the server sends us elsewhere to log in; use the address of that server", LOGIN_DELAY_S
+            )
+        return urlunsplit(("", "", other.path or "/", other.query, ""))
+
+
+def _password_form(page: bytes) -> etree._Element | None:
+    """The form that asks for a password, if the page has one."""
+    try:
+        document = html.document_fromstring(page, parser=html.HTMLParser(no_network=True, encoding="utf-8"))
+    except (etree.ParserError, etree.XMLSyntaxError, ValueError):
+        return None
+    return next((form for form in document.iter("form") if _inputs(form, "password")), None)
+
+
+def _inputs(form: etree._Element, kind: str) -> list[etree._Element]:
+    return [part for part in form.iter("input") if part.get("type", "").lower() == kind]
+
+
+def _is_same_host(own: SplitResult, other: SplitResult) -> bool:
+    ports = {"http": 80, "https": 443}
+    same_port = (own.port or ports[own.scheme]) == (other.port or ports[other.scheme])
+    return own.hostname == other.hostname and (same_port or own.scheme != other.scheme)
+
+
+def _raise_failure(what: str, answer: Answer) -> None:
+    """Complain about what is no answer to a login, such as 503.
+
+    :raises ExchangeError: it is one; nothing that was asked here has any effect.
+    """
+    if answer.login:
+        return
+    failure = error_from(f"{what}: {answer.what}", answer.status, answer.headers, effect=False)
+    if failure is not None:
+        # No item is to blame, so none may die of it.
+        raise failure if isinstance(failure, Busy) else Busy(str(failure))
+
+
+def _given(set_cookies: Iterable[str]) -> dict[str, str]:
+    """Names and values of Set-Cookie headers, to the letter: Exchange puts cadata in quotes and wants them back.
+
+    A cookie that is taken back comes with an empty value, or has expired long ago.
+    """
+    given = {}
+    for line in set_cookies:
+        pair, *attributes = line.split(";")
+        name, equals, value = pair.strip().partition("=")
+        past = any("1970" in attribute for attribute in attributes)
+        if equals:
+            given[name] = "" if past else value
+    return given
+
+
+def _merged(cookies: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in {**cookies, **given}.items() if value}
+
+
+def _session_cookies(cookies: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in cookies.items() if value and name.lower().startswith(_SESSION_COOKIES)}
+
+
+def _cookie(cookies: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}={value}" for name, value in cookies.items())

@@ -1,0 +1,271 @@
+"""Multistatus answers -> rows, as they arrive: read by namespace and per response, never by prefix or position.
+
+Exchange allots prefixes by first use and repeats elements at will, so element order, the wording of a status and
+attribute types are not relied on either. What is not XML is mended where it is known (:func:`clean`); what is broken
+beyond that costs its own row and no other.
+"""
+
+import codecs
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+from rsvpq.exchange.errors import Malformed
+
+#: A property is (namespace, local name).
+Property = tuple[str, str]
+
+#: The most bytes one response may take: with the properties that are asked for it has about 2 kB.
+LARGEST_RESPONSE = 1024 * 1024
+#: The most rows of one answer, readable or not.
+MOST_ROWS = 100_000
+
+_DAV = "{DAV:}"
+_OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One response of a multistatus: its href as sent, and the text of each property that was found."""
+
+    href: str
+    properties: Mapping[Property, str]
+    #: The status of the response as a whole; 200 where it has none of its own.
+    status: int = _OK
+    #: The properties of propstats that say no 2xx, with the status there; 0 where it cannot be read.
+    refused: Mapping[Property, int] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the response as a whole succeeded."""
+        return _is_success(self.status)
+
+    def text(self, name: Property) -> str:
+        """The property's text without surrounding white space, or '' where it was not found."""
+        return self.properties.get(name, "").strip()
+
+    def flag(self, name: Property, default: bool = False) -> bool:
+        """A boolean, which Exchange writes 1 and 0."""
+        text = self.text(name).lower()
+        return default if not text else text in {"1", "true"}
+
+
+def read(body: bytes) -> list[Row]:
+    """The rows of a whole 207 answer that succeeded, in the server's order.
+
+    :raises Malformed: the body is no multistatus.
+    """
+    reader = Reader()
+    rows = [row for row in reader.feed(body) if row.ok]
+    reader.close()
+    return rows
+
+
+_DIGIT_NAME = re.compile(rb"(</?(?:[A-Za-z_][\w.-]*:)?)0x(?=[0-9A-Fa-f]+[\s/>])")
+#: The namespaces of mapi/id and mapi/string hold a {GUID}, which libxml2 takes for an invalid URI.
+_GUID_NAMESPACE = re.compile(rb"""(\sxmlns(?::[\w.-]+)?=["'][^"'{}<]*)\{([^"'{}<]*)\}""")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")  # C0, and U+FFFE and U+FFFF in UTF-8
+#: The code points that XML 1.0 allows (its production 2).
+_XML_CHARACTERS = (
+    range(0x9, 0xB),
+    range(0xD, 0xE),
+    range(0x20, 0xD800),
+    range(0xE000, 0xFFFE),
+    range(0x10000, 0x110000),
+)
+_REFERENCE = re.compile(rb"&#(?:x0*([0-9A-Fa-f]{1,8})|0*([0-9]{1,10}));")
+#: An ampersand that starts no reference of XML's own; entities of a DTD are none, for there is no DTD.
+_AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,10}|#x[0-9A-Fa-f]{1,8});)")
+
+
+def clean(body: bytes) -> bytes:
+    """Mend what Exchange sends that is not XML: names such as ``0x8218``, control characters, references to them.
+
+    Seen in captures: names of mapi/id properties start with a digit, and corrupt data comes as ``&#01;`` (both
+    described in evolution-exchange's e2k-result.c and its bug notes). Bytes that are no UTF-8 are replaced too.
+    """
+    body = body.decode("utf-8", "replace").encode()
+    body = _DIGIT_NAME.sub(rb"\1_0x", body)
+    body = _GUID_NAMESPACE.sub(rb"\1%7B\2%7D", body)
+    body = _CONTROL.sub(b"", body)
+    return _AMPERSAND.sub(b"&amp;", _REFERENCE.sub(_allowed_reference, body))
+
+
+def _allowed_reference(match: re.Match[bytes]) -> bytes:
+    code = int(match[1], 16) if match[1] else int(match[2])
+    return match[0] if any(code in span for span in _XML_CHARACTERS) else b""
+
+
+#: The most bytes before the first response; a root declares a dozen namespaces.
+_LARGEST_HEAD = 64 * 1024
+#: The root's start tag and what may precede it. No two parts match the same text, so it takes no more than linear time.
+_HEAD = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml(?:[^>]*?\bencoding\s*=\s*[\"'](?P<encoding>[\w.-]+))?[^>]*>)?"
+    rb"(?:\s|<!--(?:(?!-->).)*-->|<!DOCTYPE[^\[>]*(?:\[[^\]]*\]\s*)?>)*"
+    rb"(?P<root><(?P<name>(?:[A-Za-z_][\w.-]*:)?multistatus)(?:\s(?:[^>\"'/]|/(?!>)|\"[^\"]*\"|'[^']*')*)?)(?P<end>/?>)",
+    re.DOTALL,
+)
+_RESPONSE = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?response[\s>]")
+_RESPONSE_END = re.compile(rb"</(?:[A-Za-z_][\w.-]*:)?response\s*>")
+#: How much of an end tag can lie before the border of two pieces.
+_LONGEST_TAG = 256
+#: Encodings beside UTF-8 that a declaration may name; Python knows codecs that unpack.
+_ENCODING = re.compile(
+    r"us-ascii|iso-8859-\d+|windows-125\d|utf-16(?:le|be)?|shift_jis|euc-(?:jp|kr)|gbk?(?:2312)?|big5"
+)
+
+
+class Reader:
+    """Reads one multistatus from pieces of any size, in memory that depends on neither their size nor their number.
+
+    The text is cut after each ``</a:response>`` and cleaned and parsed a response at a time, below a copy of the root's
+    start tag (it declares the namespaces). So nothing that is mended lies across a border, and a response that is
+    broken beyond mending takes no other with it. Without entities, DTD or network: the bytes are a stranger's.
+    """
+
+    def __init__(self) -> None:
+        #: The responses so far, and how many of them could not be read.
+        self.seen = 0
+        self.broken = 0
+        self._buffer = bytearray()
+        self._searched = 0
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._head = b""
+        self._tail = b""
+        self._over = False
+
+    def feed(self, piece: bytes) -> Iterator[Row]:
+        """The rows that are complete with this piece.
+
+        :raises Malformed: this is no multistatus, or has more responses than anybody's folder.
+        """
+        self._buffer += self._decoder.decode(piece).encode() if self._decoder else piece
+        if not self._head and not self._find_head():
+            return
+        while not self._over:
+            end = _RESPONSE_END.search(self._buffer, self._searched)
+            if end is None:
+                self._searched = max(0, len(self._buffer) - _LONGEST_TAG)
+                self._drop_what_is_too_large()
+                return
+            text = bytes(self._buffer[: end.end()])
+            del self._buffer[: end.end()]
+            self._searched = 0
+            yield from self._responses(text)
+
+    def close(self) -> None:
+        """Check the end; a text that breaks off after a response is a broken one more.
+
+        :raises Malformed: there was nothing of a multistatus but its beginning.
+        """
+        if not self._head:
+            raise Malformed("not a multistatus")
+        if not self._over and self._tail.rstrip(b">") not in self._buffer:
+            if not self.seen:
+                raise Malformed("a multistatus that breaks off")
+            self.broken += 1
+            self.seen += 1
+
+    def _find_head(self) -> bool:
+        if self._buffer.startswith((b"\xff\xfe", b"\xfe\xff")):
+            self._decode_from("utf-16")
+        head = _HEAD.match(self._buffer, 0, _LARGEST_HEAD)
+        if head is None:
+            if len(self._buffer) > _LARGEST_HEAD:
+                raise Malformed("not a multistatus")
+            return False
+        declared = bytes(head["encoding"] or b"utf-8").decode().lower()
+        if self._decoder is None and declared not in {"utf-8", "utf8"}:
+            self._decode_from(declared)
+        # A start tag that came apart in decoding is found again in the new text.
+        head = _HEAD.match(self._buffer, 0, _LARGEST_HEAD) or head
+        self._head = clean(bytes(head["root"])) + b">"
+        self._tail = b"</" + bytes(head["name"]) + b">"
+        self._over = head["end"] == b"/>"
+        root = _parse(self._head + self._tail)
+        if root is None or root.tag != f"{_DAV}multistatus":
+            raise Malformed("a root that is no multistatus")
+        self._buffer = self._buffer[head.end() :]
+        return True
+
+    def _decode_from(self, encoding: str) -> None:
+        if not _ENCODING.fullmatch(encoding):
+            raise Malformed(f"a multistatus in {encoding!r}")
+        try:
+            self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        except LookupError:
+            raise Malformed(f"a multistatus in {encoding!r}") from None
+        self._buffer = bytearray(self._decoder.decode(bytes(self._buffer)).encode())
+
+    def _drop_what_is_too_large(self) -> None:
+        """Of a response that grows beyond all measure only the end is waited for."""
+        if len(self._buffer) > LARGEST_RESPONSE:
+            del self._buffer[:-_LONGEST_TAG]
+            self._searched = 0
+
+    def _responses(self, text: bytes) -> Iterator[Row]:
+        if self._tail.rstrip(b">") in text:
+            self._over = True
+            return
+        self.seen += 1
+        if self.seen > MOST_ROWS:
+            raise Malformed(f"more than {MOST_ROWS} responses")
+        starts = [match.start() for match in _RESPONSE.finditer(text)]
+        # From its own start tag on, where what precedes it is broken.
+        for start in dict.fromkeys((0, *starts[-1:])):
+            root = _parse(self._head + clean(text[start:]) + self._tail)
+            if root is not None:
+                yield from filter(None, map(_row, root.iterchildren(f"{_DAV}response")))
+                return
+        self.broken += 1
+
+
+def _parse(text: bytes) -> etree._Element | None:
+    parser = etree.XMLParser(
+        resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False, remove_comments=True, remove_pis=True
+    )
+    try:
+        return etree.fromstring(text, parser)
+    except etree.XMLSyntaxError:
+        return None
+
+
+def _row(response: etree._Element) -> Row | None:
+    """The row of a response; None where it says of what by no href."""
+    href = response.findtext(f"{_DAV}href", "").strip()
+    if not href:
+        return None
+    properties: dict[Property, str] = {}
+    refused: dict[Property, int] = {}
+    for propstat in response.iterchildren(f"{_DAV}propstat"):
+        # Under "Brief: t" the status of a good propstat may be left out.
+        status = _code(propstat.findtext(f"{_DAV}status", "HTTP/1.1 200 OK"))
+        for element in propstat.iterfind(f"{_DAV}prop/*"):
+            key = _name(element)
+            if _is_success(status):
+                properties[key] = "".join(map(str, element.itertext()))
+            else:
+                refused[key] = status
+    return Row(href, properties, _code(response.findtext(f"{_DAV}status", "HTTP/1.1 200 OK")), refused)
+
+
+def _name(element: etree._Element) -> Property:
+    """The name as it was asked for, undoing what :func:`clean` does to namespaces and names."""
+    name = etree.QName(element)
+    namespace = (name.namespace or "").replace("%7B", "{").replace("%7D", "}")
+    if "/mapi/id/" in namespace:
+        # 0x8257, which no XML name can be, comes as it is or without its zero (evolution-exchange, e2k-result.c).
+        return namespace, re.sub(r"^(?:_0|(?=x))", "0", name.localname)
+    return namespace, name.localname
+
+
+def _code(status: str) -> int:
+    """The code of a status line, whose wording varies; 0 where there is none."""
+    match = re.match(r"\s*\S+\s+([1-5][0-9]{2})(?!\S)", status)
+    return int(match[1]) if match else 0
+
+
+def _is_success(status: int) -> bool:
+    return status // 100 == 2  # noqa: PLR2004 - 2xx

@@ -1,0 +1,53 @@
+"""Rows of a search -> meeting messages."""
+
+from urllib.parse import urlsplit
+
+from rsvpq.exchange import wire
+from rsvpq.exchange.errors import Malformed
+from rsvpq.exchange.multistatus import Row
+from rsvpq.messages import MeetingMessage, kind_of
+
+#: The instance types of a series and of one meeting of it.
+_RECURRING = {"1", "2", "3"}
+
+
+def message_of(row: Row, root: str) -> MeetingMessage | None:
+    """The message of a row; None where its href leads out of the mailbox, whose path is ``root``."""
+    try:
+        href = wire.path_below(row.href, root)
+    except Malformed:
+        return None
+    return MeetingMessage(
+        kind=kind_of(row.text(wire.MESSAGE_CLASS)),
+        message_class=row.text(wire.MESSAGE_CLASS),
+        href=href,
+        rid=row.text(wire.REPL_UID),
+        uid=row.text(wire.UID),
+        subject=row.text(wire.SUBJECT),
+        organizer=row.text(wire.ORGANIZER),
+        permanent_url=_permanent_url(row.text(wire.PERMANENT_URL), root),
+        received=row.text(wire.RECEIVED),
+        response_requested=row.flag(wire.RESPONSE_REQUESTED, default=True),
+        processed=row.flag(wire.PROCESSED),
+        start=row.text(wire.START),
+        end=row.text(wire.END),
+        stamp=row.text(wire.STAMP),
+        sequence=_number(row.text(wire.SEQUENCE)),
+        recurring=row.text(wire.INSTANCE_TYPE) in _RECURRING,
+        all_day=row.flag(wire.ALL_DAY),
+        sensitivity=_number(row.text(wire.SENSITIVITY)) or 0,
+        received_for=row.text(wire.RECEIVED_FOR),
+        counter_proposal=row.flag(wire.COUNTER_PROPOSAL) or row.flag(wire.COUNTER_PROPOSAL_ID),
+    )
+
+
+def _permanent_url(url: str, root: str) -> str:
+    """Its path; it is asked for like an href, so it must not lead elsewhere either."""
+    try:
+        return wire.path_below(url, root) if urlsplit(url).path else ""
+    except (Malformed, ValueError):
+        return ""
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 10 else None  # noqa: PLR2004 - 32 bits

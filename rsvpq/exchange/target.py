@@ -1,0 +1,58 @@
+"""The request line as the server wrote the href: byte for byte, which neither requests nor urllib3 leaves it.
+
+Both of them split a URL, drop what looks like a fragment, and percent-encode a path anew: ``{C0FFEE}.EML`` would go out
+as ``%7BC0FFEE%7D.EML`` and ``%c3`` as ``%C3``. Names are opaque to a client of Exchange, so they are left alone.
+"""
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+
+from rsvpq.exchange import tls
+
+#: What cannot stand in a request line at all: blanks, controls and everything beyond ASCII (RFC 9112, section 3).
+_IMPOSSIBLE = re.compile(r"[^\x21-\x7e]+")
+
+
+class _AsGiven:
+    """A pool of one thread that hands the target of a request to the connection as it got it."""
+
+    _target = "/"
+
+    def urlopen(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        self._target = url
+        return super().urlopen(method, url, *args, **kwargs)  # type: ignore[misc]
+
+    def _make_request(self, conn: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002 - quoted
+        return super()._make_request(conn, method, self._target, *args, **kwargs)  # type: ignore[misc]
+
+
+class _Http(_AsGiven, HTTPConnectionPool):
+    """For http."""
+
+
+class _Https(_AsGiven, HTTPSConnectionPool):
+    """For https."""
+
+    ConnectionCls = tls.Connection
+
+
+class AsGiven(HTTPAdapter):
+    """Sends the path of a request's URL as it is; for one thread, and for URLs that start with ``origin``."""
+
+    def __init__(self, origin: str, **kwargs: Any) -> None:
+        self._origin = origin
+        super().__init__(**kwargs)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make pools of our own kind."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Http, "https": _Https}
+
+    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:  # noqa: ARG002 - there are none
+        """The target of the request line."""
+        return _IMPOSSIBLE.sub(lambda match: quote(match[0]), (request.url or "").removeprefix(self._origin))

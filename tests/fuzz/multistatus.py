@@ -1,0 +1,77 @@
+"""Damage real shapes of a multistatus for as long as wanted: ``python -m tests.fuzz.multistatus [SECONDS] [SEED]``.
+
+Only rows or Malformed may come of it, and each within a second; prints how often which.
+"""
+
+import random
+import sys
+import time
+from collections import Counter
+
+from rsvpq.exchange.errors import Malformed
+from rsvpq.exchange.multistatus import Reader
+from tests.unit.test_wire import SHAPES, page, response
+
+_FRAGMENTS = (
+    *(b"<", b">", b"&", b"&#1;", b"&#x110000;", b"]]>", b"<!--", b"-->", b"<![CDATA[", b"</a:prop>", b"<a:response>"),
+    *(
+        b"</a:response>",
+        b"</a:multistatus>",
+        b"<g:0x1/>",
+        b'xmlns:g="{',
+        b"<!DOCTYPE x [",
+        b"<?xml ?>",
+        b"\x00",
+        b"\xff",
+    ),
+)
+_SLOW_S = 1.0
+
+
+def damaged(dice: random.Random) -> bytes:
+    """A shape with up to eight cuts, copies, insertions and flipped bytes."""
+    body = bytearray(dice.choice((*SHAPES, page(*[response(number) for number in range(dice.randrange(40))]))))
+    for _ in range(dice.randrange(9)):
+        at, length = dice.randrange(len(body) + 1), dice.randrange(80)
+        match dice.randrange(4):
+            case 0:
+                del body[at : at + length]
+            case 1:
+                body[at:at] = body[at : at + length] * dice.randrange(1, 20)
+            case 2:
+                body[at:at] = dice.choice(_FRAGMENTS)
+            case _:
+                body[at : at + 1] = bytes([dice.randrange(256)])
+    return bytes(body)
+
+
+def outcome(body: bytes, size: int) -> str:
+    """What comes of a body in pieces of this size."""
+    reader = Reader()
+    try:
+        for at in range(0, len(body), size):
+            for row in reader.feed(body[at : at + size]):
+                assert row.href
+        reader.close()
+    except Malformed:
+        return "malformed"
+    return "rows, some broken" if reader.broken else "rows"
+
+
+def main(seconds: float = 10, seed: float = 1) -> int:
+    """Run, and say how it went; 1 if anything was slow. Any other error ends it with the seed and the body."""
+    dice, counts, slow, end = random.Random(seed), Counter[str](), 0, time.monotonic() + seconds  # noqa: S311
+    while time.monotonic() < end:
+        body, size, started = damaged(dice), dice.choice((1, 17, 1000, 65536)), time.process_time()
+        try:
+            counts[outcome(body, size)] += 1
+        except Exception:
+            print(f"seed {seed}, pieces of {size}: {body!r}", file=sys.stderr)  # noqa: T201
+            raise
+        slow += time.process_time() - started > _SLOW_S
+    print(f"{counts.total()} bodies: {dict(counts)}; slower than {_SLOW_S:g} s: {slow}")  # noqa: T201
+    return 1 if slow else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*map(float, sys.argv[1:])))

@@ -1,0 +1,269 @@
+"""The client's operations where the simulator's server behaves as no article says, one switch at a time."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import requests
+
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.exchange.errors import ExchangeError, Refused, Unknown, Unsupported
+from rsvpq.journal import Journal
+from rsvpq.messages import MeetingMessage, Verdict
+from simulator.switches import switches as all_switches
+from testbed.simulated_exchange import World
+from tests.integration.exchange_site import Site, box_name, inbox, requests_in, responses_in, simulated_site
+from workers.answer import answer
+from workers.open import open_response
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Many small mailboxes, and one of several pages."""
+    sizes = World(mailboxes=90, requests=6, responses=3, deep=230, seed=11)
+    yield from simulated_site(tmp_path_factory.mktemp("awkward"), sizes)
+
+
+@pytest.fixture
+def site(world: Site) -> Iterator[Site]:
+    """The world, with all switches at their defaults again afterwards."""
+    yield world
+    turn(world, **DEFAULTS)
+
+
+SWITCHES = all_switches()
+#: What the switches of the running test were before it.
+DEFAULTS: dict[str, object] = {}
+
+
+def turn(site: Site, **switches: object) -> None:
+    """Set switches of the server."""
+    url = site.exchange.urls[0] + "/_oracle/switches"
+    if switches:
+        found = requests.post(url, json=switches, timeout=20)
+        assert found.status_code == 200, found.text
+
+
+def switch(site: Site, **switches: object) -> None:
+    """Set switches for this test only."""
+    DEFAULTS.clear()
+    DEFAULTS.update({name: SWITCHES[name].default for name in switches})
+    turn(site, **switches)
+
+
+def journal() -> Journal:
+    return Journal({}, lambda _steps, _intent: "ok")
+
+
+def case(**switches: object) -> object:
+    return pytest.param(switches, id=",".join(f"{name}={value}" for name, value in switches.items()))
+
+
+READING = [
+    case(prefixes="shuffled"),
+    case(status_after_prop=True),
+    case(digit_names="without-zero"),
+    case(digit_names="every-row"),
+    case(bad_characters="reference"),
+    case(bad_characters="raw"),
+    case(duplicated_properties=True),
+    case(href_in_prop="always"),
+    case(missing_properties="left-out"),
+    case(encoding="declared"),
+    case(encoding="iso-8859-1"),
+    case(encoding="bad-byte"),
+    case(framing="torn-characters"),
+    case(framing="content-length"),
+    case(gzip=True),
+    case(content_range="star"),
+    case(content_range="star", past_the_end="empty"),
+    case(content_range="missing"),
+    case(content_range="missing", past_the_end="empty"),
+    case(ranges="ignored"),
+    case(ranges="ignored", content_range="missing"),
+    case(order="newest-first"),
+    case(large_range="425"),
+    case(large_range="507"),
+    case(hrefs="internal-host"),
+    case(hrefs="other-scheme"),
+    case(hrefs="relative"),
+    case(permanent_host="internal-host"),
+    case(hex_digits="lower"),
+    case(root_access="non-ipm-only"),
+    case(version="2000"),
+]
+
+
+@pytest.mark.parametrize("switches", READING)
+def test_every_message_is_read_once(site: Site, switches: dict[str, object]) -> None:
+    deep = next(facts["mailbox"] for facts in site.mailboxes() if facts["deep"])
+    expected = {message.rid for message in inbox(MailboxClient(site.server(), deep))}
+    switch(site, **switches)
+    found = inbox(MailboxClient(site.server(), deep))
+    assert len(found) == len(expected) > 200
+    assert {message.rid for message in found} == expected
+
+
+@pytest.mark.parametrize("paging", ["arrives", "vanishes"])
+def test_rows_that_shift_while_paging_come_once_and_end(site: Site, paging: str) -> None:
+    deep = next(facts["mailbox"] for facts in site.mailboxes() if facts["deep"])
+    switch(site, paging=paging, order="newest-first")
+    found = [message.rid for message in inbox(MailboxClient(site.server(), deep))]
+    assert len(found) == len(set(found)) > 200
+
+
+ANSWERING = [
+    *READING,
+    case(command_answer="xml"),
+    case(command_answer="redirect"),
+    case(command_answer="closing"),
+    case(command_answer="error-after"),
+    case(draft="verdict"),
+    case(draft="localised"),
+    case(draft="numbered"),
+    case(draft_delay_ms=300),
+    case(draft_delay_requests=1),
+    case(draft_uid=False),
+    case(draft_uid=False, command_answer="redirect", draft="verdict"),
+    case(request_fate="deleted-items"),
+    case(request_fate="left"),
+    case(calendar_item="at-send"),
+    case(submission_status=204),
+    case(submission_status=207),
+    case(url_filter="urlscan"),
+    case(url_filter="iis7"),
+]
+
+
+@pytest.mark.parametrize("switches", ANSWERING)
+def test_a_request_is_answered_once(site: Site, switches: dict[str, object]) -> None:
+    box = site.take(fits=lambda box: bool(requests_in(box)))
+    request = requests_in(box)[0]
+    switch(site, **switches)
+    box = MailboxClient(site.server(), box_name(box))
+    assert answer(request, box, journal()).result == "answered"
+    assert site.sent(box, request) == (1, 1)
+    stale = 1 if switches.get("draft") == "numbered" else 0
+    assert len(box.response_drafts()) == stale
+
+
+@pytest.mark.parametrize("verdict", [Verdict.DECLINE, Verdict.TENTATIVE])
+def test_another_verdict_is_sent_as_such(site: Site, verdict: Verdict) -> None:
+    box = site.take(fits=lambda box: bool(requests_in(box)))
+    request = requests_in(box)[0]
+    assert answer(request, box, journal(), verdict).result == "answered"
+    (sent,) = box.sent_responses()
+    assert sent.is_answer(verdict)
+
+
+@pytest.mark.parametrize("page", ["error", "denied"])
+def test_a_page_that_did_nothing_is_tried_again_later_and_nothing_is_sent(site: Site, page: str) -> None:
+    box = site.take(fits=lambda box: bool(requests_in(box)))
+    request = requests_in(box)[0]
+    switch(site, command_answer=page)
+    with pytest.raises(ExchangeError):
+        answer(request, box, journal())
+    assert site.sent(box, request) == (0, 0)
+    assert box.holds(request)
+
+
+def test_a_draft_that_never_appears_is_unknown(site: Site) -> None:
+    box = site.take(fits=lambda box: bool(requests_in(box)))
+    switch(site, draft="none")
+    with pytest.raises(Unknown, match="no draft"):
+        answer(requests_in(box)[0], box, journal())
+
+
+def test_without_owa_the_command_is_unsupported_and_nothing_is_done(site: Site) -> None:
+    box = site.take(fits=lambda box: bool(requests_in(box)))
+    request = requests_in(box)[0]
+    switch(site, version="2007")
+    with pytest.raises(Unsupported):
+        answer(request, box, journal())
+    assert site.sent(box, request) == (0, 0)
+
+
+@pytest.mark.parametrize("fate", ["left", "deleted-items"])
+def test_a_request_that_wants_no_response_is_accepted_once(site: Site, fate: str) -> None:
+    box = site.take(fits=lambda box: bool(requests_in(box, wanted=False)))
+    request = requests_in(box, wanted=False)[0]
+    switch(site, request_fate=fate)
+    assert answer(request, box, journal()).result == "accepted"
+    assert site.sent(box, request) == (1, 0)
+    assert all(found.processed for found in inbox(box) if found.rid == request.rid)
+
+
+def test_a_folder_that_was_renamed_while_remembered_is_found_again(site: Site) -> None:
+    box = site.take(fits=lambda box: bool(requests_in(box)))
+    request = requests_in(box)[0]
+    switch(site, language="fr" if "Brouillons" not in box.folders.drafts else "de")
+    remembered = MailboxClient(site.server(), box_name(box), box.folders)
+    assert request.rid in {message.rid for message in inbox(remembered)}
+    again = MailboxClient(site.server(), box_name(box), box.folders)
+    assert again.locate(request) is not None
+
+
+@pytest.mark.parametrize("marks", ["processed", "read-only"])
+def test_an_opened_response_is_seen_to_be_opened(site: Site, marks: str) -> None:
+    box = site.take()
+    switch(site, open_marks=marks)
+    response = next(found for found in responses_in(box) if not found.counter_proposal)
+    assert open_response(response, box, journal(), "delete").note == "deleted"
+
+
+def test_a_counter_proposal_is_kept_whatever_is_configured(site: Site) -> None:
+    def proposals(box: MailboxClient) -> list[MeetingMessage]:
+        return [found for found in responses_in(box) if found.counter_proposal]
+
+    box = site.take(fits=lambda box: bool(proposals(box)))
+    (proposal, *_) = proposals(box)
+    assert open_response(proposal, box, journal(), "delete").result == "opened"
+    assert box.holds(proposal)
+
+
+@pytest.mark.parametrize("filter_name", ["urlscan", "iis7"])
+def test_a_filters_404_is_never_gone(site: Site, filter_name: str) -> None:
+    box = site.take(fits=lambda box: any("%25" in found.href for found in inbox(box)))
+    message = next(found for found in inbox(box) if "%25" in found.href)
+    switch(site, url_filter=filter_name)
+    located = box.locate(message)
+    assert located is not None
+    assert located.href == message.permanent_url
+    with pytest.raises(Refused, match="filter before Exchange"):
+        box.locate(MeetingMessage(message.kind, message.message_class, message.href, message.rid))
+
+
+def test_an_old_answer_in_sent_items_is_not_the_one_to_this_update(site: Site) -> None:
+    box = site.take(fits=lambda box: len(requests_in(box)) > 1)
+    request = requests_in(box)[0]
+    assert answer(request, box, journal()).result == "answered"
+    (sent,) = box.sent_responses()
+    update = replace(request, sequence=(sent.sequence or 0) + 1)
+    steps = {"accept": [], "send": "rid:lost"}
+    with pytest.raises(Unknown, match="neither in Drafts nor in Sent Items"):
+        answer(update, box, Journal(steps, lambda _steps, _intent: "ok"))
+    later = replace(request, sequence=None, received="2999-01-01T00:00:00.000Z")
+    with pytest.raises(Unknown):
+        answer(later, box, Journal(steps, lambda _steps, _intent: "ok"))
+    assert answer(request, box, Journal(steps, lambda _steps, _intent: "ok")).result == "answered"
+
+
+def test_a_request_left_behind_whose_answer_is_sent_is_not_accepted_again(site: Site) -> None:
+    box = site.take(fits=lambda box: bool(requests_in(box)))
+    request = requests_in(box)[0]
+    switch(site, request_fate="left")
+    assert answer(request, box, journal()).result == "answered"
+    # The journal of a worker that died before it knew; a person has sent its draft meanwhile.
+    died = Journal({"accept": []}, lambda _steps, _intent: "ok")
+    assert answer(request, box, died).result == "answered"
+    assert site.sent(box, request) == (1, 1)
+
+
+def test_a_request_without_a_wanted_response_is_not_accepted_again_after_a_death(site: Site) -> None:
+    box = site.take(fits=lambda box: bool(requests_in(box, wanted=False)))
+    request = requests_in(box, wanted=False)[0]
+    switch(site, request_fate="left")
+    assert answer(request, box, journal()).result == "accepted"
+    died = Journal({"accept": [], "commanded": True}, lambda _steps, _intent: "ok")
+    assert answer(request, box, died).result == "accepted"
+    assert site.sent(box, request) == (1, 0)

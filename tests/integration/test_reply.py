@@ -1,0 +1,482 @@
+"""The path without OWA's commands: each request is answered once by an iCalendar reply, whatever dies in between."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import pytest
+
+from rsvpq.exchange import auth
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.exchange.errors import ExchangeError, Gone, LoginRefused, Refused, Transient, Unknown, Unsupported
+from rsvpq.exchange.transport import Server
+from rsvpq.journal import Journal, LeaseLost, Paused, Record
+from rsvpq.messages import Kind, MeetingMessage, Outcome, Verdict
+from testbed.simulated_exchange import SimulatedExchange, World
+from tests.integration.exchange_site import PASSWORD, Site, box_name, inbox, requests_in
+from tests.integration.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play
+from tests.integration.test_answer import DRAFT, FOLDERS, HELD, REQUEST, Died, Worker, draft_of_a_person
+from workers.reply import draft_name, reply
+from workers.ways import Answers, Ways
+
+ANSWERED = Outcome("answered", "by an iCalendar reply")
+#: What happens while one request is answered without trouble: requests to the server, and steps written.
+STRAIGHT_PATH = (
+    "PROPFIND sent",
+    "PROPFIND request",
+    "GET request",
+    "intend draft",
+    "PROPPATCH draft",
+    "PUT draft",
+    "intend send",
+    "MOVE draft",
+    "note sent",
+    "PROPFIND request",
+    "PROPPATCH request",
+)
+
+
+class Replier(Worker):
+    """A worker that answers by iCalendar, in the name of an address."""
+
+    def __init__(
+        self, site: Site, box: MailboxClient, request: MeetingMessage, verdict: Verdict = Verdict.ACCEPT
+    ) -> None:
+        super().__init__(site, box, request)
+        self.verdict = verdict
+        self.name = draft_name(request, verdict)
+        self._address = address_of(site, box)
+
+    def run(self, die_after: int = -1) -> Outcome:
+        """One attempt; dies after so many events, if told to."""
+        self.events, self._die_after = 0, die_after
+        return reply(self.request, self._box, Journal(self.steps, self._record), self._address, self.verdict)
+
+
+def address_of(site: Site, box: MailboxClient) -> str:
+    """The SMTP address of a mailbox."""
+    address: str = next(facts["address"] for facts in site.mailboxes() if facts["mailbox"] == box_name(box))
+    return address
+
+
+def mailbox_of(site: Site, address: str) -> MailboxClient | None:
+    """The mailbox with this address, if it is here."""
+    names = [facts["mailbox"] for facts in site.mailboxes() if facts["address"] == address]
+    return MailboxClient(site.server(), names[0]) if names else None
+
+
+def after(event: str) -> int:
+    """How many events there are up to this one."""
+    return STRAIGHT_PATH.index(event) + 1
+
+
+def marked(box: MailboxClient, request: MeetingMessage) -> bool:
+    """Whether the request is where it was, and marked."""
+    return [message.processed for message in inbox(box) if message.rid == request.rid] == [True]
+
+
+@pytest.fixture
+def box(site: Site) -> MailboxClient:
+    """A mailbox of the test's own."""
+    return site.take(fits=lambda box: bool(requests_in(box)))
+
+
+@pytest.fixture
+def worker(site: Site, box: MailboxClient) -> Replier:
+    """A worker with a request that wants a response, in :func:`box`."""
+    return Replier(site, box, requests_in(box)[0])
+
+
+def test_a_request_is_answered_once_and_marked(site: Site, box: MailboxClient, worker: Replier) -> None:
+    assert worker.run() == ANSWERED
+    assert worker.events == len(STRAIGHT_PATH)
+    assert list(worker.steps) == ["draft", "send", "sent"]
+    assert site.sent(box, worker.request) == (1, 1)
+    assert box.response_drafts() == []
+    (sent,) = box.sent_responses()
+    assert (sent.uid, sent.message_class) == (worker.request.uid, "IPM.Schedule.Meeting.Resp.Pos")
+    assert sent.subject == f"Accepted: {worker.request.subject}"
+    assert marked(box, worker.request)
+    assert site.told(box, worker.request)["deleted"] == 0
+
+
+@pytest.mark.parametrize("verdict", [Verdict.DECLINE, Verdict.TENTATIVE])
+def test_each_verdict_is_what_the_server_counts(site: Site, box: MailboxClient, verdict: Verdict) -> None:
+    request = requests_in(box)[0]
+    Replier(site, box, request, verdict).run()
+    told = site.told(box, request)
+    assert (told["declined"], told["tentative"]) == (int(verdict is Verdict.DECLINE), int(verdict is Verdict.TENTATIVE))
+    assert (told["accepted"], told["submitted"]) == (0, 1)
+
+
+def test_the_organizer_receives_the_answer(site: Site) -> None:
+    for facts in site.mailboxes():
+        box = MailboxClient(site.server(), facts["mailbox"])
+        for request in requests_in(box):
+            organizer = mailbox_of(site, site.told(box, request)["organizer"])
+            if organizer is not None and not request.processed and box_name(organizer) != box_name(box):
+                Replier(site, box, request).run()
+                found = [m for m in inbox(organizer) if m.uid == request.uid and m.kind is Kind.RESPONSE]
+                assert [m.message_class for m in found] == ["IPM.Schedule.Meeting.Resp.Pos"]
+                return
+    pytest.fail("no organizer of this world has a mailbox in it")
+
+
+def test_running_again_after_the_end_does_nothing_more(site: Site, box: MailboxClient, worker: Replier) -> None:
+    worker.run()
+    assert worker.run() == ANSWERED
+    assert site.sent(box, worker.request) == (1, 1)
+
+
+@pytest.mark.parametrize("point", range(1, len(STRAIGHT_PATH) + 1))
+def test_whenever_the_worker_dies_the_next_one_completes_exactly_one_answer(
+    site: Site, box: MailboxClient, worker: Replier, point: int
+) -> None:
+    worker.dies(after=point)
+    assert worker.run() == ANSWERED
+    assert site.sent(box, worker.request) == (1, 1)
+    assert (box.response_drafts(), len([*box.sent_responses()])) == ([], 1)
+    assert marked(box, worker.request)
+
+
+def test_two_deaths_in_a_row_still_leave_exactly_one_answer(site: Site) -> None:
+    deep = next(facts["mailbox"] for facts in site.mailboxes() if facts["deep"])
+    box = MailboxClient(site.server(), deep)
+    points = range(1, len(STRAIGHT_PATH) + 1)
+    deaths = [(first, second) for first in points for second in points]
+    found = requests_in(box)[: len(deaths)]
+    for request, (first, second) in zip(found, deaths, strict=True):
+        worker = Replier(site, box, request)
+        worker.dies(after=first)
+        try:
+            worker.run(die_after=second)
+        except Died:
+            worker.run()
+    told = {message["uid"]: message for message in site.of_mailbox(box)}
+    assert {(told[request.uid]["accepted"], told[request.uid]["submitted"]) for request in found} == {(1, 1)}
+    assert box.response_drafts() == []
+
+
+@pytest.mark.parametrize("point", range(1, len(STRAIGHT_PATH) + 1))
+def test_whenever_the_worker_dies_and_redis_is_lost_too_there_is_one_answer(
+    site: Site, box: MailboxClient, worker: Replier, point: int
+) -> None:
+    worker.dies(after=point)
+    worker.steps = {}
+    assert worker.run() == ANSWERED
+    assert site.sent(box, worker.request) == (1, 1)
+    assert box.response_drafts() == []
+
+
+def test_a_request_that_somebody_else_removed_is_gone(site: Site, box: MailboxClient, worker: Replier) -> None:
+    site.raw("DELETE", worker.request.href)
+    assert worker.run().result == "gone"
+    assert worker.steps == {}
+    assert site.sent(box, worker.request) == (0, 0)
+
+
+def test_a_request_that_goes_before_its_answer_is_sent_leaves_no_draft(
+    site: Site, box: MailboxClient, worker: Replier
+) -> None:
+    worker.dies(after("PUT draft"))
+    assert len(box.response_drafts()) == 1
+    site.raw("DELETE", worker.request.href)
+    assert worker.run().result == "gone"
+    assert worker.run().result == "gone"
+    assert box.response_drafts() == []
+    assert site.sent(box, worker.request) == (0, 0)
+
+
+def test_where_no_response_is_wanted_none_is_sent(site: Site) -> None:
+    box = site.take(fits=lambda box: bool(requests_in(box, wanted=False)))
+    worker = Replier(site, box, requests_in(box, wanted=False)[0])
+    assert worker.run().result == "processed"
+    assert site.sent(box, worker.request) == (0, 0)
+    assert marked(box, worker.request)
+
+
+def test_a_persons_draft_for_the_same_meeting_is_not_sent(site: Site, box: MailboxClient, worker: Replier) -> None:
+    theirs = draft_of_a_person(site, box, worker.request)
+    worker.run()
+    assert [draft.rid for draft in box.response_drafts()] == [theirs.rid]
+    assert site.sent(box, worker.request)[1] == 1
+
+
+def test_a_draft_that_is_nowhere_is_unknown_and_nothing_is_sent(
+    site: Site, box: MailboxClient, worker: Replier
+) -> None:
+    worker.dies(after("intend send"))
+    site.raw("DELETE", box.response_drafts()[0].href)
+    for _ in range(2):
+        with pytest.raises(Unknown, match="neither in Drafts nor in Sent Items"):
+            worker.run()
+    assert site.sent(box, worker.request) == (0, 0)
+
+
+def test_an_answer_that_has_another_name_in_sent_items_was_sent(
+    site: Site, box: MailboxClient, worker: Replier
+) -> None:
+    worker.dies(after("MOVE draft"))
+    (sent,) = box.sent_responses()
+    there = site.exchange.urls[0] + f"{box.folders.sentitems}/Accepted.EML"
+    assert site.raw("MOVE", sent.href, Destination=there, Overwrite="f").status_code == 201
+    assert worker.run() == ANSWERED
+    assert site.sent(box, worker.request) == (1, 1)
+
+
+@pytest.mark.parametrize(("step", "drafts"), [("draft", 0), ("send", 1)])
+def test_a_pause_leaves_everything_as_it_is(
+    site: Site, box: MailboxClient, worker: Replier, step: str, drafts: int
+) -> None:
+    worker.paused_at = step
+    with pytest.raises(Paused):
+        worker.run()
+    assert site.sent(box, worker.request) == (0, 0)
+    assert len(box.response_drafts()) == drafts
+    worker.paused_at = ""
+    assert worker.run() == ANSWERED
+    assert site.sent(box, worker.request) == (1, 1)
+
+
+@pytest.mark.parametrize(("step", "sent"), [("draft", (0, 0)), ("send", (0, 0)), ("sent", (1, 1))])
+def test_without_the_lease_nothing_more_is_done(
+    site: Site, box: MailboxClient, worker: Replier, step: str, sent: tuple[int, int]
+) -> None:
+    worker.lost_at = step
+    with pytest.raises(LeaseLost):
+        worker.run()
+    assert site.sent(box, worker.request) == sent
+
+
+def test_an_answer_in_another_name_is_refused_by_the_server(site: Site, box: MailboxClient, worker: Replier) -> None:
+    worker._address = "somebody.else@example.com"
+    for _ in range(2):
+        with pytest.raises(Refused, match=r"MOVE .* answered 403"):
+            worker.run()
+    assert site.sent(box, worker.request) == (0, 0)
+    assert len(box.response_drafts()) == 1
+
+
+# -- which way -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def exchange_2007(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A server that sends a browser to /owa."""
+    world = World(mailboxes=12, requests=8, responses=3, seed=7)
+    directory = tmp_path_factory.mktemp("exchange-2007")
+    exchange = SimulatedExchange(directory, world, PASSWORD, ["--switch", "version=2007"])
+    try:
+        yield Site(exchange)
+    finally:
+        exchange.part.end()
+
+
+def answer_by(answers: Answers, site: Site, box: MailboxClient, request: MeetingMessage) -> tuple[Ways, list[str]]:
+    """Answer a request; the ways, and the steps that it took."""
+    ways, steps = Ways({"hq1": answers}), dict[str, Any]()
+    ways.answer("hq1", address_of(site, box), request, box, Journal(steps, recorder(steps)))
+    return ways, list(steps)
+
+
+def recorder(steps: dict[str, Any]) -> Record:
+    """What writes a journal into a dict."""
+
+    def record(written: Mapping[str, Any], _intent: bool) -> Literal["ok"]:
+        steps.update(written)
+        return "ok"
+
+    return record
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ("owa", ["accept", "send", "sent"]),
+        ("detect", ["accept", "send", "sent"]),
+        ("icalendar", ["draft", "send", "sent"]),
+    ],
+)
+def test_where_commands_work_they_are_used_unless_told_otherwise(
+    site: Site, box: MailboxClient, answers: Answers, expected: list[str]
+) -> None:
+    request = requests_in(box)[0]
+    assert answer_by(answers, site, box, request)[1] == expected
+    assert site.sent(box, request) == (1, 1)
+
+
+def test_where_no_commands_work_that_is_said_once_and_remembered(exchange_2007: Site) -> None:
+    box = exchange_2007.take(fits=lambda box: len(requests_in(box)) > 1)
+    first, second = requests_in(box)[:2]
+    ways, steps = answer_by("detect", exchange_2007, box, first)
+    assert steps == ["accept", "draft", "send", "sent"]
+    again: dict[str, Any] = {}
+    ways.answer("hq1", address_of(exchange_2007, box), second, box, Journal(again, recorder(again)))
+    assert list(again) == ["draft", "send", "sent"]
+    assert [exchange_2007.sent(box, request) for request in (first, second)] == [(1, 1), (1, 1)]
+
+
+def test_where_no_commands_work_and_only_they_are_allowed_the_remedy_is_told(exchange_2007: Site) -> None:
+    box = exchange_2007.take(fits=lambda box: bool(requests_in(box)))
+    with pytest.raises(Unsupported, match='set answers = "icalendar"'):
+        answer_by("owa", exchange_2007, box, requests_in(box)[0])
+    assert exchange_2007.sent(box, requests_in(box)[0]) == (0, 0)
+
+
+def test_what_was_begun_by_command_is_looked_at_before_it_is_answered_otherwise(site: Site, box: MailboxClient) -> None:
+    request = requests_in(box)[0]
+    worker = Worker(site, box, request)
+    worker.dies(after=4)  # the accept was done, and its outcome never written
+    steps = worker.steps
+    Ways({"hq1": "icalendar"}).answer("hq1", address_of(site, box), request, box, Journal(steps, recorder(steps)))
+    assert "draft" not in steps
+    assert site.sent(box, request) == (1, 1)
+
+
+# -- where the server lies -----------------------------------------------------------------------------------------
+
+NONE = play(404)
+DONE = play(201)
+SOURCE = play(
+    200,
+    b"Content-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:1\r\n"
+    b"ORGANIZER:MAILTO:ann@example.com\r\nDTSTART:20090210T090000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+    Content_Type="message/rfc822",
+)
+UNTIL_DRAFT = (NONE, HELD, SOURCE)
+MARKED_BODY = (
+    b'<D:multistatus xmlns:D="DAV:" xmlns:p="http://schemas.microsoft.com/mapi/proptag/"><D:response>'
+    b"<D:href>/exchange/adele/Inbox/1.EML</D:href><D:propstat><D:status>HTTP/1.1 200 OK</D:status>"
+    b"<D:prop><p:x65e8000b/></D:prop></D:propstat></D:response></D:multistatus>"
+)
+LOCKED_BODY = MARKED_BODY.replace(b"<D:propstat>", b"<D:status>HTTP/1.1 423 Locked</D:status><D:propstat>")
+MARKED = play(207, MARKED_BODY, **XML)
+
+
+def reply_at(server: ScriptedServer, steps: dict[str, Any]) -> Outcome:
+    """Answer REQUEST at the scripted server; the journal is left in ``steps``."""
+    box = MailboxClient(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    return reply(REQUEST, box, Journal(steps, recorder(steps)), "adele@example.com")
+
+
+def test_what_is_sent_over_the_wire(scripted: ScriptedServer) -> None:
+    scripted.script(*UNTIL_DRAFT, HELD, DONE, DONE, HELD, MARKED)
+    reply_at(scripted, {})
+    _, _, get, create, put, move, _, mark = scripted.requests
+    draft = f"/exchange/adele/Drafts/{draft_name(REQUEST, Verdict.ACCEPT)}"
+    assert (get.method, get.target, get.headers["Translate"]) == ("GET", REQUEST.href, "f")
+    assert (create.method, create.target) == ("PROPPATCH", draft)
+    assert re.search(rb"x0e070003[^<]*>9<", create.body)
+    assert (put.method, put.target) == ("PUT", draft)
+    assert (put.headers["Translate"], put.headers["Content-Type"]) == ("f", "message/rfc822")
+    assert b"METHOD:REPLY" in put.body
+    assert (move.method, move.target) == ("MOVE", draft)
+    assert move.headers["Destination"] == f"{scripted.url}/exchange/adele/sendmsg/"
+    assert (mark.method, mark.target) == ("PROPPATCH", REQUEST.href)
+
+
+@pytest.mark.parametrize(
+    ("put", "error"),
+    [
+        (play(403), Refused),
+        (play(406), Refused),
+        (play(412), Transient),
+        (play(500), Unknown),
+        (RESET, Unknown),
+        (play(440), LoginRefused),
+        (play(302, Location="http://mail2.example.com/"), Refused),
+    ],
+    ids=["403", "406", "412", "500", "reset", "login", "redirect"],
+)
+def test_nothing_is_sent_where_the_draft_was_not_taken(
+    scripted: ScriptedServer, put: Play, error: type[ExchangeError]
+) -> None:
+    scripted.script(*UNTIL_DRAFT, HELD, put)
+    steps: dict[str, Any] = {}
+    with pytest.raises(error):
+        reply_at(scripted, steps)
+    assert list(steps) == ["draft"]
+
+
+@pytest.mark.parametrize(
+    ("submission", "error"),
+    [
+        (play(207, NO_ROWS, **XML), Refused),
+        (play(403), Refused),
+        (play(500), Unknown),
+        (RESET, Unknown),
+        (play(440), LoginRefused),
+    ],
+    ids=["nothing done", "403", "500", "reset", "login"],
+)
+def test_an_answer_is_noted_as_sent_only_where_the_server_says_so(
+    scripted: ScriptedServer, submission: Play, error: type[ExchangeError]
+) -> None:
+    scripted.script(*UNTIL_DRAFT, HELD, DONE, submission)
+    steps: dict[str, Any] = {}
+    with pytest.raises(error):
+        reply_at(scripted, steps)
+    assert list(steps) == ["draft", "send"]
+
+
+def test_after_a_lost_answer_to_the_submission_the_mailbox_is_looked_at_first(scripted: ScriptedServer) -> None:
+    steps: dict[str, Any] = {}
+    scripted.script(*UNTIL_DRAFT, HELD, DONE, RESET)
+    with pytest.raises(Unknown):
+        reply_at(scripted, steps)
+    scripted.script(NONE, DRAFT, DONE, HELD, MARKED)
+    assert reply_at(scripted, steps) == ANSWERED
+    methods = [request.method for request in scripted.requests]
+    assert methods == ["PROPFIND", "PROPFIND", "MOVE", "PROPFIND", "PROPPATCH"]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [play(403), play(207, MARKED_BODY.replace(b"200 OK", b"403 Forbidden"), **XML)],
+    ids=["403", "within 207"],
+)
+def test_a_request_that_cannot_be_marked_goes_to_deleted_items(scripted: ScriptedServer, refusal: Play) -> None:
+    scripted.script(*UNTIL_DRAFT, HELD, DONE, DONE, HELD, refusal, DONE)
+    assert reply_at(scripted, {}) == ANSWERED
+    last = scripted.requests[-1]
+    assert (last.method, last.target) == ("MOVE", REQUEST.href)
+    assert last.headers["Destination"] == f"{scripted.url}/exchange/adele/Deleted/1.EML"
+
+
+@pytest.mark.parametrize(
+    ("creation", "error"),
+    [
+        (play(409), Gone),  # so that the folders are asked for again
+        (play(403), Refused),
+        (play(207, LOCKED_BODY, **XML), Transient),
+        (play(500), Unknown),
+    ],
+    ids=["409", "403", "locked within 207", "500"],
+)
+def test_without_a_place_for_the_draft_no_message_is_put_there(
+    scripted: ScriptedServer, creation: Play, error: type[ExchangeError]
+) -> None:
+    scripted.script(*UNTIL_DRAFT, creation)
+    with pytest.raises(error):
+        reply_at(scripted, {})
+    assert scripted.requests[-1].method == "PROPPATCH"
+
+
+def test_a_request_whose_address_is_not_known_is_refused_before_anything_is_done(scripted: ScriptedServer) -> None:
+    scripted.script(*UNTIL_DRAFT)
+    box = MailboxClient(Server(scripted.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    steps: dict[str, Any] = {}
+    with pytest.raises(Refused, match="SMTP address in the mailbox column"):
+        reply(REQUEST, box, Journal(steps, recorder(steps)), "adele")
+    assert (steps, len(scripted.requests)) == ({}, 3)
+
+
+def test_a_command_that_leads_to_the_draft_is_no_sign_of_missing_commands(scripted: ScriptedServer) -> None:
+    box = MailboxClient(Server(scripted.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    for target in ("/exchange/ADELE/Drafts/1.EML?Cmd=edit", "../Drafts/1.EML", "http://mail/Exchange/adele/"):
+        scripted.script(play(302, Location=target))
+        box.accept(REQUEST)
+    for target in ("/owa/?ae=Item", "https://mail.example.com/owa", "/"):
+        scripted.script(play(302, Location=target))
+        with pytest.raises(Unsupported):
+            box.accept(REQUEST)

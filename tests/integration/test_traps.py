@@ -1,0 +1,192 @@
+"""The traps of the article that this project goes back to, one test each.
+
+The article is "Processing Meeting requests remotely with WebDAV and OWA" (gsexdev.blogspot.com, September 2004); its
+script works on its author's server, and each test tells where it would not work on another.
+"""
+
+import re
+import threading
+from dataclasses import replace
+
+import pytest
+from lxml import etree
+
+from producer.scan import scan
+from rsvpq.exchange import auth, wire
+from rsvpq.exchange.client import Folders, MailboxClient
+from rsvpq.exchange.errors import ExchangeError, LoginRefused, Refused
+from rsvpq.exchange.multistatus import read
+from rsvpq.exchange.transport import Server
+from rsvpq.journal import Journal
+from rsvpq.messages import Kind, MeetingMessage, kind_of
+from rsvpq.policy import Action, decide
+from tests.integration.exchange_site import Site, box_name, inbox, requests_in, responses_in
+from tests.integration.scripted_server import NO_ROWS, XML, ScriptedServer, play, rows_page
+from tests.unit.test_wire import page, response
+from workers.answer import answer
+from workers.open import open_response
+
+FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "Sent", "Deleted", "sendmsg")))
+LOGIN_FORM = b'<html><form action="/exchweb/bin/auth/owaauth.dll"><input name="username"></form></html>'
+
+
+def adele(server: ScriptedServer) -> MailboxClient:
+    return MailboxClient(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+
+
+def journal() -> Journal:
+    return Journal({}, lambda _steps, _intent: "ok")
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 1000])
+def test_t01_the_last_item_is_worked_like_the_others(scripted: ScriptedServer, count: int) -> None:
+    """`For i = 0 To length - 2` leaves the last item, and a single one, for ever."""
+    scripted.script(play(207, rows_page(*range(count)), **XML))
+    assert [message.rid for message in inbox(adele(scripted))] == [f"rid:{number}" for number in range(count)]
+
+
+def test_t02_a_row_without_a_property_shifts_no_other() -> None:
+    """Two node lists run side by side; where one row lacks a property, every later row gets its neighbour's."""
+    nameless = response(2).replace(b"<f:repl-uid>rid:2</f:repl-uid>", b"")
+    rows = read(page(response(1), nameless, response(3)))
+    assert [(row.href[-5:], row.text(wire.REPL_UID)) for row in rows] == [
+        *(("1.EML", "rid:1"), ("2.EML", ""), ("3.EML", "rid:3"))
+    ]
+
+
+def test_t03_prefixes_are_the_servers_choice() -> None:
+    """`a:` and `d:` are written into the script, but Exchange allots prefixes by first use."""
+    body = page(response(1))
+    other = re.sub(rb"(</?|xmlns:|\s)([a-g])([:=])", rb"\1q\2\3", body)
+    assert other != body
+    assert read(other) == read(body)
+
+
+def test_t04_the_search_is_xml_with_its_sql_escaped() -> None:
+    """The blog swallowed the envelope of the SEARCH; what is left of it is no request."""
+    root = etree.fromstring(wire.appointment_search("a<b>&'c"))
+    assert root.tag == "{DAV:}searchrequest"
+    assert (root.findtext("{DAV:}sql") or "").count("'a<b>&''c'") == 1
+
+
+@pytest.mark.parametrize("language", ["de", "ja"])
+def test_t05_folders_are_found_by_asking(site: Site, language: str) -> None:
+    """`replace(lcase(href), "/inbox/", "/drafts/")` knows English only, and a mailbox named inbox breaks it."""
+    names = {facts["mailbox"] for facts in site.mailboxes() if facts["language"] == language}
+    box = site.take(fits=lambda box: box_name(box) in names and bool(requests_in(box)))
+    request = requests_in(box)[0]
+    assert "/Drafts" not in box.folders.drafts
+    assert answer(request, box, journal()).result == "answered"
+    assert site.sent(box, request) == (1, 1)
+
+
+def test_t06_the_draft_is_found_by_meeting_and_not_by_name(site: Site) -> None:
+    """The draft is taken for one with the request's file name; that can be a stale one, or another meeting's."""
+    box = site.take(fits=lambda box: len(requests_in(box)) > 1)
+    request, other = requests_in(box)[:2]
+    stale = f"{box.folders.drafts}/{request.href.rsplit('/', 1)[-1]}"
+    box.accept(other)
+    (theirs,) = box.response_drafts()
+    site.raw("MOVE", theirs.href, Destination=site.exchange.urls[0] + stale, Overwrite="f")
+    assert answer(request, box, journal()).result == "answered"
+    assert (site.sent(box, request), site.sent(box, other)) == ((1, 1), (1, 0))
+
+
+def test_t07_subclasses_are_requests_and_reports_about_them_are_not() -> None:
+    """Classes are compared letter by letter."""
+    assert kind_of("ipm.schedule.MEETING.request.Contoso") is Kind.REQUEST
+    assert kind_of("IPM.Schedule.Meeting.Request.NDR") is Kind.OTHER
+
+
+@pytest.mark.parametrize(
+    ("page", "error"), [(LOGIN_FORM, LoginRefused), (b"<html>Access is denied.</html>", ExchangeError)]
+)
+def test_t08_a_page_with_200_is_no_acceptance(scripted: ScriptedServer, page: bytes, error: type[Exception]) -> None:
+    """The status of accept is never looked at, and 200 may be a login page or say that it failed."""
+    held, none = play(207, rows_page(1), **XML), play(207, NO_ROWS, **XML)
+    scripted.script(held, none, play(200, page, Content_Type="text/html"), none, held, none, held)
+    (request,) = [MeetingMessage(Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/exchange/adele/Inbox/1.EML", "rid:1")]
+    with pytest.raises(error):
+        answer(request, adele(scripted), journal())
+    assert "MOVE" not in {request.method for request in scripted.requests}
+
+
+def test_t09_cancellations_are_counted_and_left_alone(scripted: ScriptedServer) -> None:
+    """There are more kinds of meeting messages than two."""
+    scripted.script(play(207, rows_page(1, message_class="IPM.Schedule.Meeting.Canceled"), **XML))
+    outcome = scan(adele(scripted), journal(), lambda message: decide(message, "respond"), len)
+    assert outcome.counts == {"scan:found": 1, "skipped:cancellation": 1}
+
+
+def test_t10_the_number_signs_of_the_submission_uri_survive(scripted: ScriptedServer) -> None:
+    """`#` begins a fragment for every library that takes URLs apart."""
+    scripted.script(play(200))
+    box = adele(scripted)
+    raw = wire.path_below(scripted.url + "/exchange/adele/##DavMailSubmissionURI##/", "/exchange/adele/")
+    box.folders = replace(FOLDERS, sendmsg=raw.rstrip("/"))
+    box.submit("/exchange/adele/Drafts/1.EML")
+    assert scripted.requests[0].headers["Destination"].endswith("/adele/%23%23DavMailSubmissionURI%23%23/")
+
+
+def test_t11_the_move_is_clean(scripted: ScriptedServer) -> None:
+    """A header named `Content-Length:` with a colon, and a body that was never defined."""
+    scripted.script(play(200))
+    adele(scripted).submit("/exchange/adele/Drafts/1.EML", save_in_sent=False)
+    (move,) = scripted.requests
+    assert (move.body, move.headers["Content-Length"], move.headers["Overwrite"]) == (b"", "0", "f")
+    assert (move.headers["Allow-Rename"], move.headers["Saveinsent"]) == ("t", "f")
+    assert not any(name.endswith(":") for name in move.headers)
+
+
+def test_t12_the_credential_is_configured_and_goes_nowhere_else(
+    scripted: ScriptedServer, elsewhere: ScriptedServer
+) -> None:
+    """http and whoever is logged on to the machine: the script says neither where to nor as whom."""
+    scripted.script(play(302, Location=elsewhere.url + "/exchange/adele/"))
+    with pytest.raises(Refused):
+        adele(scripted).submit("/exchange/adele/Drafts/1.EML")
+    assert scripted.requests[0].headers["Authorization"].startswith("Basic ")
+    assert elsewhere.requests == []
+
+
+def test_t13_the_inbox_is_read_page_by_page(scripted: ScriptedServer) -> None:
+    """Everything is asked for at once."""
+    first = play(207, rows_page(*range(100)), Content_Range="rows 0-99; total=101", **XML)
+    scripted.script(first, play(207, rows_page(100), Content_Range="rows 100-100; total=101", **XML))
+    assert len(inbox(adele(scripted))) == 101
+    assert [request.headers["Range"] for request in scripted.requests] == ["rows=0-99", "rows=100-199"]
+
+
+def test_t14_mailboxes_are_worked_side_by_side(site: Site) -> None:
+    """One mailbox, one after the other; the order within one is kept by the lanes."""
+    boxes = [site.take(fits=lambda box: bool(requests_in(box))) for _ in range(3)]
+    work = [(box, requests_in(box)[0]) for box in boxes]
+    threads = [threading.Thread(target=answer, args=(request, box, journal())) for box, request in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert [site.sent(box, request) for box, request in work] == [(1, 1)] * 3
+
+
+@pytest.mark.parametrize(("status", "fine"), [("200 OK", True), ("403 Forbidden", False)])
+def test_t15_a_207_is_opened_before_it_is_judged(scripted: ScriptedServer, status: str, fine: bool) -> None:
+    """207 is printed as an error; it may be a success, or hide a refusal."""
+    part = f"<response><href>/exchange/adele/Drafts/1.EML</href><status>HTTP/1.1 {status}</status></response>"
+    scripted.script(play(207, f'<multistatus xmlns="DAV:">{part}</multistatus>'.encode(), **XML))
+    box = adele(scripted)
+    if fine:
+        box.submit("/exchange/adele/Drafts/1.EML")
+    else:
+        with pytest.raises(Refused):
+            box.submit("/exchange/adele/Drafts/1.EML")
+
+
+def test_t16_all_responses_of_a_mailbox_are_opened(site: Site) -> None:
+    """Responses to one appointment, opened at the same time, overwrite each other; so one after the other."""
+    box = site.take(fits=lambda box: len(responses_in(box)) > 1)
+    found = responses_in(box)
+    for message in found:
+        assert decide(message, "respond").action is Action.OPEN
+        assert open_response(message, box, journal(), "keep").result == "opened"
+    assert [site.told(box, message)["opened"] for message in found] == [1] * len(found)

@@ -1,0 +1,80 @@
+"""Answer one meeting request without OWA's commands: write the answer, send it, and never a second one.
+
+For Exchange 2007, and where commands are blocked. The draft has a name that follows from the request and the verdict:
+so whoever comes after a worker that died finds it in Drafts or in Sent Items, and overwrites what was half written.
+The journal is as in :mod:`workers.answer`; where Redis was lost, the name in Sent Items still says that it was sent.
+"""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from uuid import UUID, uuid5
+
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.exchange.errors import Gone, Unknown
+from rsvpq.exchange.reply import reply_to
+from rsvpq.journal import Journal
+from rsvpq.messages import MeetingMessage, Outcome, Verdict
+
+#: Ours alone, so that no other program makes the same names.
+_NAMES = UUID("6d3f5b0c-8f4e-4c0e-9a55-6a0f2f6a3b91")
+
+
+def reply(
+    request: MeetingMessage,
+    box: MailboxClient,
+    journal: Journal,
+    address: str,
+    verdict: Verdict = Verdict.ACCEPT,
+) -> Outcome:
+    """Send an iCalendar reply, then mark the request: it stays where it is.
+
+    :param address: the mailbox's SMTP address, or its alias.
+    :raises ExchangeError: as the client says; Unknown where it cannot be told what was done.
+    """
+    name = journal["draft"] if "draft" in journal else draft_name(request, verdict)
+    if "sent" not in journal and not box.has_sent(name):
+        if "send" not in journal:
+            here = box.locate(request)
+            if here is None:
+                _discard_draft(name, box, journal)
+                return Outcome("gone", "somebody else dealt with it first")
+            if not request.response_requested:
+                box.retire(here)
+                return Outcome("processed", "no response was requested, so none was sent")
+            mime = reply_to(box.source(here), address, verdict, datetime.now(UTC))
+            journal.intend("draft", name)
+            box.create_draft(name, mime)
+            _send(name, box, journal)
+        elif box.has_draft(name):
+            _send(name, box, journal)
+        elif not _was_sent(request, box, verdict):
+            raise Unknown("the answer was about to be sent, and is neither in Drafts nor in Sent Items")
+    left = box.locate(request)
+    if left is not None:
+        box.retire(left)
+    return Outcome("answered", "by an iCalendar reply")
+
+
+def draft_name(request: MeetingMessage, verdict: Verdict) -> str:
+    """The name of the draft that answers this item so."""
+    own = request.rid or request.permanent_url or request.href
+    return f"{uuid5(_NAMES, f'{own}/{verdict}')}.EML"
+
+
+def _send(name: str, box: MailboxClient, journal: Journal) -> None:
+    journal.intend("send", name)
+    box.send_draft(name)
+    journal.note("sent")
+
+
+def _was_sent(request: MeetingMessage, box: MailboxClient, verdict: Verdict) -> bool:
+    """Whether Sent Items has such an answer for this meeting, whatever the server named it."""
+    sent = box.sent_responses() if request.uid else []
+    return any(answer.uid == request.uid and answer.is_answer(verdict) for answer in sent)
+
+
+def _discard_draft(name: str, box: MailboxClient, journal: Journal) -> None:
+    """Leave no answer behind that a person could send by mistake."""
+    if "draft" in journal:
+        with suppress(Gone):
+            box.discard_draft(name)

@@ -1,0 +1,70 @@
+"""Which way a message is dealt with: through OWA's commands, or otherwise where a server runs none."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.exchange.errors import Unsupported
+from rsvpq.journal import Journal
+from rsvpq.messages import MeetingMessage, Outcome, Verdict
+from workers.answer import answer
+from workers.open import After, open_response
+from workers.reply import reply
+
+Answers = Literal["owa", "icalendar", "detect"]
+
+
+class Ways:
+    """What is configured for each server, and what this process has learnt of it.
+
+    :param answers: by the server's name.
+    """
+
+    def __init__(self, answers: Mapping[str, Answers]) -> None:
+        self._answers = answers
+        self._without_owa = {name for name, way in answers.items() if way == "icalendar"}
+
+    def answer(
+        self,
+        server: str,
+        mailbox: str,
+        request: MeetingMessage,
+        box: MailboxClient,
+        journal: Journal,
+        verdict: Verdict = Verdict.ACCEPT,
+    ) -> Outcome:
+        """Answer the request; what an earlier attempt began one way is looked at that way first.
+
+        :param mailbox: its name in the list, an SMTP address or an alias.
+        :raises ExchangeError: as the client says; Unsupported where only OWA is allowed, and there is none.
+        """
+        if "draft" in journal or (server in self._without_owa and "accept" not in journal):
+            return reply(request, box, journal, mailbox, verdict)
+        try:
+            return answer(request, box, journal, verdict)
+        except Unsupported as error:
+            self._learn(server, error)
+            return reply(request, box, journal, mailbox, verdict)
+
+    def open(
+        self, server: str, response: MeetingMessage, box: MailboxClient, journal: Journal, after: After
+    ) -> Outcome:
+        """Open the response; without OWA it is left alone, for Exchange 2007 enters responses by itself (KB955480).
+
+        :raises ExchangeError: as the client says; Unsupported where only OWA is allowed, and there is none.
+        """
+        if server not in self._without_owa:
+            try:
+                return open_response(response, box, journal, after)
+            except Unsupported as error:
+                self._learn(server, error)
+        return Outcome("left", "this server has no OWA commands and enters responses by itself")
+
+    def _learn(self, server: str, error: Unsupported) -> None:
+        """Remember that the server has no OWA commands.
+
+        :raises Unsupported: only OWA is allowed there.
+        """
+        if self._answers[server] == "owa":
+            raise error
+        self._without_owa.add(server)
