@@ -1,0 +1,145 @@
+"""One case of the matrix: a mailbox worked under one switch or fault, and what the oracle says came of it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+from redis import Redis
+
+from rsvpq.exchange import auth
+from rsvpq.exchange.credential import Credential
+from rsvpq.exchange.transport import Server, Timeouts
+from rsvpq.lanes import Lanes
+from rsvpq.limits import Limits, Rate
+from rsvpq.messages import Mailbox
+from testbed.simulated_exchange import SimulatedExchange, World
+from tests.integration.turned_lanes import Clock
+from tests.matrix.operator import Operator
+from workers.ways import Answers, Ways
+
+PASSWORD = "matrix"
+#: Short, so that a server that hangs costs little; a fault that hangs must outlast it.
+TIMEOUTS = Timeouts(connect_s=5, read_s=0.4)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A row of the table."""
+
+    name: str
+    requests: int
+    answered: int
+    twice: int
+    unsent: int
+    waiting: int
+    opened: str
+    injected: int
+    deliveries: int
+    dead: tuple[str, ...]
+
+    def line(self) -> str:
+        """The row as text."""
+        numbers = (
+            f"answered {self.answered}/{self.requests} twice {self.twice} unsent {self.unsent} opened {self.opened}"
+        )
+        reason = f"  dead: {self.dead[0][:90]}" if self.dead else ""
+        faults = f" faults {self.injected}" if self.injected else ""
+        return f"{self.name:44} {numbers}{faults} deliveries {self.deliveries}{reason}"
+
+
+@dataclass(slots=True)
+class Bench:
+    """The simulator, its mailboxes that no case has had yet, and the lanes."""
+
+    directory: Path
+    world: World
+    tried: list[Tried] = field(default_factory=list)
+    exchange: SimulatedExchange = field(init=False)
+    clock: Clock = field(init=False)
+    lanes: Lanes = field(init=False)
+    _unused: list[str] = field(init=False)
+    _defaults: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.exchange = SimulatedExchange(self.directory, self.world, PASSWORD)
+        enough = [
+            box["mailbox"]
+            for box in self.exchange.ask("mailboxes")
+            if box["messages"]["request"] >= 2 and box["messages"]["response"] >= 1
+        ]
+        self._unused = enough[::-1]
+        self._defaults = {name: one["value"] for name, one in self.exchange.ask("switches").items()}
+
+    def reset(self, redis: Redis) -> None:
+        """Every switch at its default, no faults, an empty ledger."""
+        self.post("switches", self._defaults)
+        self.post("faults", [])
+        self.clock = Clock()
+        self.lanes = Lanes(redis, "matrix", now_us=self.clock.now_us)
+        limits = Limits(Rate(1000), 1000, 1)
+        pools = {"scan": 4, "answer": 4}
+        self.lanes.configure(
+            servers={"mail": limits}, mailbox=limits, pools=pools, release_lease_s=60, run_lease_s=180, attempts=6
+        )
+
+    def switch(self, **switches: Any) -> None:
+        """Set switches of the simulator."""
+        self.post("switches", switches)
+
+    def fault(self, *faults: Mapping[str, Any]) -> None:
+        """Put these faults into force."""
+        self.post("faults", list(faults))
+
+    def post(self, what: str, document: Any) -> None:
+        """Tell the oracle; what it refuses is an error of the matrix."""
+        url = f"{self.exchange.urls[0]}/_oracle/{what}"
+        answer = requests.post(url, data=json.dumps(document), timeout=30)
+        assert answer.status_code == 200, answer.text
+
+    def mailbox(self, having: str = "") -> str:
+        """A mailbox that nobody has touched, with this in its name."""
+        name = next(name for name in reversed(self._unused) if having in name)
+        self._unused.remove(name)
+        return name
+
+    def operator(self, mailbox: str, answers: Answers = "owa") -> Operator:
+        """Somebody to work it."""
+        url = f"{self.exchange.urls[0]}/exchange/"
+        credential = Credential(lambda: self.clock.us / 1e6)
+        account = auth.basic(self.exchange.username, PASSWORD)
+        server = Server(url, account, credential=credential, timeouts=TIMEOUTS)
+        return Operator(self.lanes, self.clock, server, Mailbox(mailbox, "mail"), Ways({"mail": answers}))
+
+    def judge(self, name: str, operator: Operator) -> Tried:
+        """What the oracle says of the mailbox; noted for the table."""
+        seeded = [one for one in self.exchange.messages() if one["mailbox"] == operator.mailbox.name]
+        asked = [one for one in seeded if one["kind"] == "request"]
+        responses = [one for one in seeded if one["kind"] == "response"]
+        states = [_state(one) for one in asked]
+        injected = sum(fault["injected"] for fault in self.exchange.ask("faults"))
+        tried = Tried(
+            name=name,
+            requests=len(asked),
+            answered=states.count("answered"),
+            twice=states.count("twice"),
+            unsent=states.count("unsent"),
+            waiting=states.count("waiting"),
+            opened=f"{sum(one['opened'] > 0 for one in responses)}/{len(responses)}",
+            injected=injected,
+            deliveries=operator.deliveries,
+            dead=tuple(operator.dead),
+        )
+        self.tried.append(tried)
+        return tried
+
+
+def _state(request: Mapping[str, Any]) -> str:
+    verdicts = request["accepted"] + request["declined"] + request["tentative"]
+    if request["submitted"] > 1 or (verdicts > 1 and request["submitted"]):
+        return "twice"
+    if not verdicts:
+        return "waiting"
+    return "unsent" if request["response_requested"] and not request["submitted"] else "answered"

@@ -1,0 +1,105 @@
+"""Works one mailbox as the processes of an installation do, in this process and without waiting.
+
+The main paths, the carrier and the lanes are the real ones on a real Redis; what is left out is Celery between them,
+and time: when nothing may run, the clock of the lanes jumps to when something may.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+
+from celery.exceptions import Ignore, Retry
+
+from producer.scan import scan
+from rsvpq import queue
+from rsvpq.carrier import Carrier
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.exchange.errors import ExchangeError
+from rsvpq.exchange.transport import Server
+from rsvpq.journal import Journal
+from rsvpq.lanes import Lanes, Release, Start
+from rsvpq.lanes.status import read_status
+from rsvpq.messages import Mailbox, MeetingMessage, Outcome
+from rsvpq.policy import decide
+from tests.integration.turned_lanes import Clock
+from workers.ways import Ways
+
+#: How far the clock jumps when nothing may run, and how often at most: beyond every delay, hold and number of attempts.
+_JUMP_S, _MOST_JUMPS = 900, 40
+
+
+class _SmallPages(MailboxClient):
+    """Asks for two rows at a time, so that every case pages."""
+
+    def meeting_messages(self, page_rows: int = 2) -> Iterator[list[MeetingMessage]]:
+        return super().meeting_messages(page_rows)
+
+
+@dataclass(slots=True)
+class Operator:
+    """One mailbox on one server.
+
+    ``deliveries`` counts what Celery would have carried; ``lanes`` must be on ``clock``.
+    """
+
+    lanes: Lanes
+    clock: Clock
+    server: Server
+    mailbox: Mailbox
+    ways: Ways
+    deliveries: int = 0
+    _carried: list[Release] = field(default_factory=list)
+
+    def work(self, scans: int = 1) -> None:
+        """Scan so many times, and each time work until nothing is left to do."""
+        for number in range(scans):
+            self.lanes.offer_scans([(self.mailbox, queue.scan_item(self.mailbox, f"run{number}"))])
+            self._drain()
+
+    @property
+    def dead(self) -> list[str]:
+        """Why items died."""
+        return [item.reason for item in self.lanes.dead(1000)]
+
+    def _drain(self) -> None:
+        for _ in range(_MOST_JUMPS):
+            self._carried += self.lanes.release()
+            while self._carried:
+                self._deliver(self._carried.pop(0))
+            if not read_status(self.lanes).unfinished:
+                return
+            self.clock.turn(_JUMP_S)
+        raise AssertionError(f"work is left after {_MOST_JUMPS} jumps: {read_status(self.lanes).to_dict()}")
+
+    def _deliver(self, release: Release) -> None:
+        self.deliveries += 1
+        work = {
+            queue.SCAN_MAILBOX: self._scan,
+            queue.ANSWER_REQUEST: self._answer,
+            queue.OPEN_RESPONSE: self._open,
+        }[release.work]
+        carrier = Carrier(self.lanes, self._carry, first_delay_s=5, longest_delay_s=600, remember_s=86_400)
+        with suppress(Retry, Ignore, ExchangeError):  # the ledger knows; what became of it is judged by the oracle
+            carrier.carry(release.id, release.generation, work)
+
+    def _carry(self, releases: Iterable[Release]) -> None:
+        self._carried += releases
+
+    def _box(self) -> MailboxClient:
+        return _SmallPages(self.server, self.mailbox.name)
+
+    def _scan(self, _: Start, journal: Journal) -> Outcome:
+        def offer(messages: list[MeetingMessage]) -> int:
+            items = [queue.message_item(self.mailbox, message) for message in messages]
+            return self.lanes.offer(self.mailbox, items).new
+
+        return scan(self._box(), journal, partial(decide, mode="respond"), offer)
+
+    def _answer(self, start: Start, journal: Journal) -> Outcome:
+        request = MeetingMessage.from_payload(start.payload)
+        return self.ways.answer(start.server, start.mailbox, request, self._box(), journal)
+
+    def _open(self, start: Start, journal: Journal) -> Outcome:
+        response = MeetingMessage.from_payload(start.payload)
+        return self.ways.open(start.server, response, self._box(), journal, "move")

@@ -1,0 +1,127 @@
+"""The client against every switch and every fault of the simulator.
+
+Under each, one untouched mailbox is worked to the end by the real main paths. Whatever the server does, no request is
+answered twice, and what is not answered is dead with a reason: nothing is lost in silence.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from simulator.faults import FaultKind
+from simulator.switches import Setting, spelled, switches
+from tests.matrix.case import Bench, Tried
+from workers.ways import Answers
+
+#: Switches that hold a number: values worth trying.
+_NUMBERS: dict[str, tuple[int, ...]] = {
+    "draft_delay_ms": (150, 700),
+    "draft_delay_requests": (1, 3),
+    "bad_every": (1,),
+    "large_range_rows": (10,),
+    "row_limit": (1, 2),
+    "clock_skew_s": (-7200, 7200),
+}
+#: With these the server sends nothing, or cannot be asked: the reason is what the operator sees.
+_HOPELESS: dict[tuple[str, Setting], str] = {
+    ("draft", "none"): "no draft of the answer",
+    ("command_answer", "error"): "accept changed nothing",
+    ("command_answer", "denied"): "accept changed nothing",
+    ("submission_refusal", "403"): "answered 403",
+    ("submission_refusal", "404"): "",
+    ("submission_refusal", "500"): "answered 500",
+    ("submission_refusal", "507"): "answered 507",
+    ("submission_refusal", "207"): "403",
+    ("version", "2007"): "OWA",
+}
+#: With these the server withholds a row, or somebody takes one away: the others are done, and nothing is dead.
+_WITHHELD = {
+    *(("row_error", status) for status in ("401", "403", "404", "500")),
+    ("paging", "vanishes"),
+    *(("row_limit", rows) for rows in _NUMBERS["row_limit"]),
+}
+_STEPS = ("propfind", "search", "accept", "submit", "open", "move")
+#: Another agent took the request before us, so there may be nothing left to answer.
+_TAKEN = FaultKind.TAKEN_AWAY.value
+
+
+def _switch_cases() -> Iterator[tuple[str, Setting]]:
+    for name, switch in switches().items():
+        for value in switch.choices or _NUMBERS.get(name, ()):
+            if value != switch.default:
+                yield name, value
+
+
+def _all_done(tried: Tried) -> bool:
+    return tried.answered == tried.requests and not tried.dead and _all_opened(tried)
+
+
+def _all_opened(tried: Tried) -> bool:
+    opened, _, seeded = tried.opened.partition("/")
+    return opened == seeded
+
+
+@pytest.mark.parametrize(("name", "value"), list(_switch_cases()), ids=spelled)
+def test_a_switch(bench: Bench, name: str, value: Setting) -> None:
+    bench.switch(**{name: value})
+    operator = bench.operator(bench.mailbox())
+    operator.work(scans=2)
+    tried = bench.judge(f"{name}={spelled(value)}", operator)
+    assert tried.twice == 0
+    if (name, value) in _HOPELESS:
+        assert tried.answered < tried.requests
+        assert any(_HOPELESS[name, value] in reason for reason in tried.dead)
+    elif (name, value) in _WITHHELD:
+        assert tried.answered + tried.waiting == tried.requests
+        assert not tried.dead
+        if name == "row_error":
+            assert bench.lanes.counts()["skipped:unreadable"] > 0
+    else:
+        assert _all_done(tried), tried
+
+
+@pytest.mark.parametrize("answers", ["icalendar", "detect"])
+def test_a_server_without_owa_is_answered_by_icalendar(bench: Bench, answers: Answers) -> None:
+    bench.switch(version="2007")
+    operator = bench.operator(bench.mailbox(having="@"), answers)
+    operator.work(scans=2)
+    tried = bench.judge(f"version=2007 with answers={answers}", operator)
+    assert (tried.answered, tried.twice, tried.dead) == (tried.requests, 0, ()), tried
+    assert tried.opened.startswith("0/")  # such a server enters responses by itself
+
+
+@pytest.mark.parametrize("step", _STEPS)
+@pytest.mark.parametrize("kind", [kind.value for kind in FaultKind])
+def test_a_fault_once(bench: Bench, step: str, kind: str) -> None:
+    bench.fault({"step": step, "kind": kind, "times": 1, "ms": 1500})
+    operator = bench.operator(bench.mailbox())
+    operator.work(scans=2)
+    tried = bench.judge(f"{step}:{kind} once", operator)
+    assert tried.twice == 0
+    if kind == _TAKEN:
+        assert tried.answered + tried.waiting >= tried.requests - 1
+    else:
+        assert _all_done(tried), tried
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_faults_at_random_everywhere(bench: Bench, seed: int) -> None:
+    kinds = [kind.value for kind in FaultKind if kind is not FaultKind.TAKEN_AWAY][seed::6]
+    rules: list[dict[str, Any]] = [{"step": "any", "kind": kind, "rate": 0.05, "times": 4, "ms": 600} for kind in kinds]
+    bench.fault(*rules)
+    operator = bench.operator(bench.mailbox())
+    operator.work(scans=3)
+    tried = bench.judge(f"any: {', '.join(kinds)} at 5 %", operator)
+    assert tried.twice == 0
+    assert tried.answered + len(tried.dead) >= tried.requests, tried
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_nobody_knows_of_the_real_server(bench: Bench, seed: int) -> None:
+    bench.switch(uncertain=seed)
+    operator = bench.operator(bench.mailbox())
+    operator.work(scans=2)
+    tried = bench.judge(f"uncertain={seed}", operator)
+    assert tried.twice == 0
+    assert _all_done(tried), tried
