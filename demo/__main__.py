@@ -74,7 +74,7 @@ def _directory() -> Iterator[Path]:
 
 
 def _run(directory: Path, arguments: argparse.Namespace, console: Console) -> int:
-    world = World(arguments.mailboxes, 8, 4, arguments.deep, _SERVERS, arguments.seed, latency_ms=2)
+    world = World(arguments.mailboxes, 8, 4, arguments.deep, _SERVERS, arguments.seed, latency_ms=1)
     plan = Plan(world, answer_workers=2, dispatchers=2, flower=True, namespace=f"rsvpq-demo-{os.getpid()}")
     stack = Stack(directory, plan, say=lambda line: console.print(line, highlight=False, soft_wrap=True))
     try:

@@ -38,7 +38,8 @@ class Report:
     @property
     def handled(self) -> int:
         """Messages answered or opened."""
-        return int(self.oracle["requests"]["answered_once"] + self.oracle["responses"]["opened"])
+        seeded = self.oracle["requests"]["answered_once"] + self.oracle["responses"]["opened"]
+        return int(seeded + self.oracle["circle"]["delivered_opened"])
 
     @property
     def complaints(self) -> list[str]:
@@ -83,13 +84,16 @@ def print_report(report: Report, console: Console) -> None:
 def _rows(report: Report) -> list[tuple[str, str]]:
     oracle, plan = report.oracle, report.plan
     requests, responses, pace = oracle["requests"], oracle["responses"], oracle["pace"]
-    in_flight = oracle["in_flight"]
+    in_flight, circle = oracle["in_flight"], oracle["circle"]
     servers = ", ".join(f"{most}" for _, most in sorted(in_flight["servers"].items()))
     skipped = ", ".join(f"{count} {reason}" for reason, count in report.skipped.items())
     return [
         ("requests", f"{requests['seeded']} seeded"),
         ("", f"{requests['answered_once']} answered once, {requests['answered_twice']} twice, {report.lost} lost"),
         ("responses", f"{responses['seeded']} seeded, {responses['opened']} opened, {responses['moved']} moved away"),
+        ("", f"(kept: {responses['opened'] - responses['moved']} counter-proposals)"),
+        ("full circle", f"{circle['answers_delivered']} answers reached organisers in these mailboxes;"),
+        ("", f"{circle['delivered_opened']} found by the same scan, {circle['attendees_updated']} attendees updated"),
         ("skipped", f"{skipped}; {oracle['untouched']['mail']} ordinary mails left alone"),
         ("most at once", f"{in_flight['mailbox']['max']} in a mailbox (limit {plan.mailbox.concurrency})"),
         ("", f"{servers} on the servers (limit {plan.server.concurrency})"),

@@ -1,12 +1,14 @@
 """The main job through the queue: found, answered once, within the limits, and visible."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rsvpq import wiring
+from rsvpq.lanes import Lanes
 from rsvpq.settings import load_settings
 from testbed.processes import until
 from testbed.stack import Stack
@@ -31,9 +33,9 @@ def test_every_request_is_answered_exactly_once(worked: dict[str, Any]) -> None:
     assert (requests["answered_twice"], requests["accepted_unsent"], requests["waiting"]) == (0, 0, 0)
 
 
-def test_every_response_is_opened_once_and_moved_away(worked: dict[str, Any]) -> None:
+def test_every_response_is_opened_once_and_moved_away_unless_it_proposes_a_time(worked: dict[str, Any]) -> None:
     responses = worked["responses"]
-    assert responses["opened"] == responses["moved"] == responses["seeded"] > 0
+    assert responses["opened"] == responses["seeded"] > responses["moved"] > 0.7 * responses["seeded"]
     assert (responses["opened_more_than_once"], responses["deleted"]) == (0, 0)
 
 
@@ -66,15 +68,30 @@ def test_there_is_one_task_for_each_message_with_readable_arguments(stack: Stack
     assert any(one.encode("ascii", "ignore").decode()[:20] in task["kwargs"] for task in tasks.values())
 
 
-def test_a_second_scan_finds_nothing_to_do(stack: Stack, worked: dict[str, Any]) -> None:
+def test_another_scan_finds_the_answers_that_have_arrived_since_and_nothing_else(
+    stack: Stack, worked: dict[str, Any]
+) -> None:
+    # Some organizers have mailboxes here: the answers that the first scan caused are new responses in these.
     lanes = wiring.make_lanes(load_settings(stack.config))
-    before = lanes.counts()
-    assert rsvpq(stack, "scan", "--all").returncode == 0
-    twice = 2 * stack.plan.world.mailboxes
-    until(lambda: lanes.counts().get("done:scanned") == twice, "every mailbox was scanned twice")
-    after = lanes.counts()
-    assert after["scan:offered"] == before["scan:offered"]
+    seeded = worked["requests"]["seeded"] + worked["responses"]["seeded"]
+    for scans in (2, 3):
+        assert rsvpq(stack, "scan", "--all").returncode == 0
+        all_scanned = scans * stack.plan.world.mailboxes
+        until(partial(_has_scanned, lanes, all_scanned), f"every mailbox was scanned {scans} times")
+        circle = until(partial(_closed_circle, stack), "every answer that arrived is opened")
+        # An answer to an invitation that was superseded meanwhile updates nobody.
+        assert 0 < circle["attendees_updated"] <= circle["answers_delivered"]
+        assert lanes.counts()["scan:offered"] == seeded + circle["answers_delivered"]
     assert stack.exchange.ask("summary")["requests"]["answered_once"] == worked["requests"]["seeded"]
+
+
+def _has_scanned(lanes: Lanes, times: int) -> bool:
+    return lanes.counts().get("done:scanned") == times
+
+
+def _closed_circle(stack: Stack) -> dict[str, int] | None:
+    circle: dict[str, int] = stack.exchange.ask("summary")["circle"]
+    return circle if circle["delivered_opened"] == circle["answers_delivered"] else None
 
 
 def test_no_secret_is_in_flower_redis_logs_or_command_lines(stack: Stack, worked: dict[str, Any]) -> None:
