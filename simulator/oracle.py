@@ -65,7 +65,9 @@ class Oracle:
         return _json({**summary(self._world, self._meters), **more})
 
     def _forget_sessions(self, _request: Request) -> Response:
+        """What a restart of IIS forgets: everybody's session, and every subscription."""
         self._logins.sessions.forget_all()
+        self._world.subscriptions.forget_all()
         return _json({})
 
     def _limits(self, request: Request) -> Response:

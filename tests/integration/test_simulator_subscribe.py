@@ -46,6 +46,13 @@ def test_a_subscription_is_renewed_by_its_id_and_ends_when_told(simulator: Simul
         assert simulator.ask(verb, INBOX, Subscription_Id=number).status == 412
 
 
+def test_a_restart_of_iis_forgets_subscriptions(simulator: Simulator) -> None:
+    number = subscribe(simulator).headers["Subscription-Id"]
+    assert poll(simulator, number) == ["204"]
+    assert simulator.ask("POST", "/_oracle/forget-sessions").status == 200
+    assert simulator.ask("POLL", INBOX, Subscription_Id=number).status == 412
+
+
 def test_no_subscription_lives_for_ever(simulator: Simulator) -> None:
     assert subscribe(simulator, Subscription_Lifetime="999999999").headers["Subscription-Lifetime"] == "86400"
 
