@@ -86,7 +86,9 @@ def _named_in(message: Message) -> Iterator[Person]:
     if message.source is None:
         yield message.recipient
         return
-    yield from people(f"{message.source.to},{message.source.cc}")
+    # Each by itself: a comma with nothing behind it makes newer versions of Python refuse the whole list.
+    yield from people(message.source.to)
+    yield from people(message.source.cc)
     head = _split(message.source.octets)[0]
     for line in _BLIND.findall(head):
         yield from people(line.decode("utf-8", "replace").partition(":")[2])
