@@ -1,6 +1,5 @@
 """The main path: each request is accepted once and answered once, whatever dies in between."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -12,7 +11,8 @@ from rsvpq.exchange.errors import ExchangeError, LoginRefused, Refused, Transien
 from rsvpq.exchange.transport import Server
 from rsvpq.journal import Journal, LeaseLost, Paused
 from rsvpq.messages import Kind, MeetingMessage, Outcome
-from tests.integration.exchange_site import Site, box_name, inbox, requests_in
+from tests.integration.exchange_site import Site, inbox, requests_in
+from tests.integration.mortal_worker import Worker, die_twice_everywhere
 from tests.integration.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play, rows_page
 from workers.answer import answer
 
@@ -28,51 +28,6 @@ STRAIGHT_PATH = (
     "note sent",
     "PROPFIND request",
 )
-
-
-class Died(BaseException):
-    """The worker is gone: nothing of ours runs any more."""
-
-
-class Worker:
-    """Answers one request as often as it is told to; what it writes survives it, and it can be made to die.
-
-    :param number: the server of the mailbox.
-    """
-
-    def __init__(self, site: Site, box: MailboxClient, request: MeetingMessage, number: int = 0) -> None:
-        self.request = request
-        self.steps: dict[str, Any] = {}
-        self.events = 0
-        self.paused_at = ""
-        self.lost_at = ""
-        self._die_after = -1
-        server = site.server(number)
-        server.after = lambda _method, _path: self._lived()
-        self._box = MailboxClient(server, box_name(box), box.folders)
-
-    def run(self, die_after: int = -1) -> Outcome:
-        """One attempt; dies after so many events, if told to."""
-        self.events, self._die_after = 0, die_after
-        return answer(self.request, self._box, Journal(self.steps, self._record))
-
-    def dies(self, after: int) -> None:
-        """An attempt that ends in death."""
-        with pytest.raises(Died):
-            self.run(die_after=after)
-
-    def _record(self, steps: Mapping[str, Any], _intent: bool) -> Literal["ok", "held", "lost"]:
-        newest = list(steps)[-1]
-        if newest in {self.paused_at, self.lost_at}:
-            return "held" if newest == self.paused_at else "lost"
-        self.steps = json.loads(json.dumps(steps))  # as Redis keeps it
-        self._lived()
-        return "ok"
-
-    def _lived(self) -> None:
-        self.events += 1
-        if self.events == self._die_after:
-            raise Died
 
 
 @pytest.fixture
@@ -199,18 +154,7 @@ def test_whenever_the_worker_dies_the_next_one_completes_exactly_one_answer(
 
 
 def test_two_deaths_in_a_row_still_leave_exactly_one_answer(site: Site) -> None:
-    deep = next(facts["mailbox"] for facts in site.mailboxes() if facts["deep"])
-    box = MailboxClient(site.server(), deep)
-    points = range(1, len(STRAIGHT_PATH) + 1)
-    deaths = [(first, second) for first in points for second in points]
-    found = requests_in(box)[: len(deaths)]
-    for request, (first, second) in zip(found, deaths, strict=True):
-        worker = Worker(site, box, request)
-        worker.dies(after=first)
-        try:
-            worker.run(die_after=second)
-        except Died:
-            worker.run()
+    box, found = die_twice_everywhere(site, Worker, events=len(STRAIGHT_PATH))
     told = {message["uid"]: message for message in site.of_mailbox(box)}
     assert {(told[request.uid]["accepted"], told[request.uid]["submitted"]) for request in found} == {(1, 1)}
     assert box.response_drafts() == []

@@ -14,8 +14,9 @@ from rsvpq.journal import Journal, LeaseLost, Paused, Record
 from rsvpq.messages import Kind, MeetingMessage, Outcome, Verdict
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.integration.exchange_site import PASSWORD, Site, box_name, inbox, requests_in
+from tests.integration.mortal_worker import Worker, die_twice_everywhere
 from tests.integration.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play
-from tests.integration.test_answer import DRAFT, FOLDERS, HELD, REQUEST, Died, Worker, draft_of_a_person
+from tests.integration.test_answer import DRAFT, FOLDERS, HELD, REQUEST, draft_of_a_person
 from workers.reply import draft_name, reply
 from workers.ways import Answers, Ways
 
@@ -140,18 +141,7 @@ def test_whenever_the_worker_dies_the_next_one_completes_exactly_one_answer(
 
 
 def test_two_deaths_in_a_row_still_leave_exactly_one_answer(site: Site) -> None:
-    deep = next(facts["mailbox"] for facts in site.mailboxes() if facts["deep"])
-    box = MailboxClient(site.server(), deep)
-    points = range(1, len(STRAIGHT_PATH) + 1)
-    deaths = [(first, second) for first in points for second in points]
-    found = requests_in(box)[: len(deaths)]
-    for request, (first, second) in zip(found, deaths, strict=True):
-        worker = Replier(site, box, request)
-        worker.dies(after=first)
-        try:
-            worker.run(die_after=second)
-        except Died:
-            worker.run()
+    box, found = die_twice_everywhere(site, Replier, events=len(STRAIGHT_PATH))
     told = {message["uid"]: message for message in site.of_mailbox(box)}
     assert {(told[request.uid]["accepted"], told[request.uid]["submitted"]) for request in found} == {(1, 1)}
     assert box.response_drafts() == []
