@@ -78,6 +78,11 @@ class MeetingMessage:
     received_for: str = ""
     #: A response that proposes another time: lost for good if it is cleaned away.
     counter_proposal: bool = False
+    #: PidLidMeetingType (MS-OXOCAL 2.2.6.5): 0x1 a first request, 0x10000 a full update, 0x20000 one that only informs,
+    #: 0x80000 out of date, 0x100000 the copy of somebody whose delegate answers; None where the server shows none.
+    meeting_type: int | None = None
+    #: What the organizer wants it to show as: 0 free, 1 tentative, 2 busy, 3 out of office.
+    intended_busy: int | None = None
 
     def is_answer(self, verdict: Verdict) -> bool:
         """Whether this is a response that says so."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 
+from simulator.appointments import fill_calendars, invite_others
 from simulator.auth.options import add_login_options, build_logins
 from simulator.connection import Connection
 from simulator.control_options import add_control_options, build_controls
@@ -76,6 +77,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="P",
         help="percent of the requests whose organizer has a mailbox here (default %(default)s)",
     )
+    world.add_argument(
+        "--calendar", type=_count, default=0, metavar="A", help="appointments and series in each (default %(default)s)"
+    )
+    world.add_argument(
+        "--attendees", type=_count, default=0, metavar="G", help="most other guests of a request (default %(default)s)"
+    )
     world.add_argument("--seed", type=int, default=1, metavar="K", help="which world (default %(default)s)")
     world.add_argument(
         "--today",
@@ -123,6 +130,8 @@ def _sites(options: argparse.Namespace) -> list[Site]:
         options.mailboxes, options.requests, options.responses, options.deep, options.servers, options.inside / 100
     )
     world = populate(options.seed, size, options.today)
+    fill_calendars(world, options.seed, options.calendar)
+    invite_others(world, options.seed, options.attendees)
     # The world stays: collecting garbage must not walk through a million of its objects while requests wait.
     gc.freeze()
     meters = Meters()

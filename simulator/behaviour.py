@@ -128,6 +128,24 @@ class Behaviour:
     large_range: Literal["served", "425", "507"] = _switch("served", "documented", "ranges above large_range_rows")
     large_range_rows: int = _number(50, (1, 100_000), "inferred", "the most rows in a range, if large ones are refused")
     row_limit: int = _number(0, (0, 100_000), "open", "the most rows of any SEARCH, 0 for no limit")
+    expansion: Literal["instances", "with-master", "none"] = _switch(
+        "instances",
+        "documented",
+        "a series in a SEARCH of a calendar from a time to a time: its instances, and its master too, or only that",
+        ("instances", "with-master"),
+    )
+    instance_ids: Literal["own", "master"] = _switch(
+        "own", "open", "whose href, repl-uid and permanent URL the instances of a series show", ("own", "master")
+    )
+    series_shown: Literal["rule-and-zone", "rule", "none"] = _switch(
+        "rule-and-zone",
+        "open",
+        "what a series shows: rrule and exdate, and timezone",
+        ("rule-and-zone", "rule", "none"),
+    )
+    calendar_access: Literal["full", "401", "403", "404"] = _switch(
+        "full", "documented", "a SEARCH of the calendar, whose rights are its own"
+    )
 
     # URLs.
     hrefs: Literal["as-addressed", "internal-host", "other-scheme", "relative"] = _switch(

@@ -1,15 +1,18 @@
 """An iCalendar text read as a Meeting: the first event of it, as far as the store has properties for it.
 
+Further events with a RECURRENCE-ID are instances of it that were moved; EXDATE names those that were deleted.
+
 RFC 5545 in, UTC out.  A zone is looked up by name, or else its standard offset is taken from the text; no rule of a
 VTIMEZONE is computed.  Text that says nothing readable gives None, never an error.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
-from simulator.world import Meeting, Person
+from simulator.world import Meeting, Person, SeriesException
 
 _FOLD = re.compile(r"\r?\n[ \t]")
 _LINE = re.compile(r"""(?P<name>[A-Z-]+)(?P<parameters>;(?:"[^"]*"|[^":])*)?:(?P<value>.*)""", re.IGNORECASE)
@@ -19,6 +22,7 @@ _ESCAPED = re.compile(r"\\(.)")
 _OFFSET = re.compile(r"([+-])(\d\d)(\d\d)")
 #: Parameter names and values of one line.
 _Parameters = dict[str, str]
+_BUSY = {"FREE": 0, "TENTATIVE": 1, "BUSY": 2, "OOF": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +36,19 @@ class Event:
 
 
 class _Lines:
-    """The content lines of one component, by name; the first of a name counts."""
+    """The content lines of one component, by name; of most names the first counts."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, tuple[_Parameters, str]] = {}
+        self._lines: dict[str, list[tuple[_Parameters, str]]] = {}
 
     def add(self, name: str, parameters: _Parameters, value: str) -> None:
-        self._lines.setdefault(name, (parameters, value))
+        self._lines.setdefault(name, []).append((parameters, value))
+
+    def all(self, name: str) -> list[tuple[_Parameters, str]]:
+        return self._lines.get(name, [])
 
     def get(self, name: str) -> tuple[_Parameters, str]:
-        return self._lines.get(name, ({}, ""))
+        return self._lines.get(name, [({}, "")])[0]
 
     def text(self, name: str) -> str:
         return _ESCAPED.sub(lambda match: "\n" if match[1] in "nN" else match[1], self.get(name)[1])
@@ -58,10 +65,11 @@ def read_event(text: str) -> Event | None:
 
 def _event(text: str) -> Event | None:
     components = _components(text)
-    event, calendar = components.get("VEVENT"), components.get("VCALENDAR", _Lines())
-    if event is None:
+    events, calendar = components.get("VEVENT", []), components.get("VCALENDAR", [_Lines()])[0]
+    if not events:
         return None
-    offset = components.get("STANDARD", components.get("DAYLIGHT", _Lines())).get("TZOFFSETTO")[1]
+    event = events[0]
+    offset = components.get("STANDARD", components.get("DAYLIGHT", [_Lines()]))[0].get("TZOFFSETTO")[1]
     start = _moment(*event.get("DTSTART"), offset)
     if start is None:
         return None
@@ -75,13 +83,37 @@ def _event(text: str) -> Event | None:
         sequence=int(event.get("SEQUENCE")[1]) if event.get("SEQUENCE")[1].isdecimal() else 0,
         response_requested=event.get("ATTENDEE")[0].get("RSVP", "TRUE").upper() != "FALSE",
         rrule=event.get("RRULE")[1] or None,
+        zone=_zone_name(event.get("DTSTART")[0].get("TZID")),
+        exceptions=(*_deleted(event, offset), *_moved(events[1:], offset)),
+        all_day=_is_all_day(event),
+        busy=_BUSY.get(event.get("X-MICROSOFT-CDO-BUSYSTATUS")[1].strip().upper(), _BUSY["BUSY"]),
     )
     return Event(meeting, event.text("SUMMARY"), event.get("ATTENDEE")[0].get("PARTSTAT", "").upper())
 
 
-def _components(text: str) -> dict[str, _Lines]:
-    """The first component of each name; what is inside another one is its own."""
-    found: dict[str, _Lines] = {}
+def _deleted(event: _Lines, offset: str) -> Iterator[SeriesException]:
+    for parameters, values in event.all("EXDATE"):
+        for value in values.split(","):
+            if original := _moment(parameters, value, offset):
+                yield SeriesException(original)
+
+
+def _moved(events: list[_Lines], offset: str) -> Iterator[SeriesException]:
+    for event in events:
+        original, start = (_moment(*event.get(name), offset) for name in ("RECURRENCE-ID", "DTSTART"))
+        if original is not None and start is not None:
+            yield SeriesException(original, start, _end(event, start, offset))
+
+
+def _is_all_day(event: _Lines) -> bool:
+    # Exchange itself writes no DATE, but times of midnight and this line (evolution-exchange, "Calendar Architecture").
+    is_date = event.get("DTSTART")[0].get("VALUE", "").upper() == "DATE"
+    return is_date or event.get("X-MICROSOFT-CDO-ALLDAYEVENT")[1].strip().upper() == "TRUE"
+
+
+def _components(text: str) -> dict[str, list[_Lines]]:
+    """The components of each name; what is inside another one is its own."""
+    found: dict[str, list[_Lines]] = {}
     inside: list[_Lines] = []
     for line in _FOLD.sub("", text).splitlines():
         match = _LINE.fullmatch(line)
@@ -90,7 +122,7 @@ def _components(text: str) -> dict[str, _Lines]:
         name, value = match["name"].upper(), match["value"]
         if name == "BEGIN":
             inside.append(_Lines())
-            found.setdefault(value.strip().upper(), inside[-1])
+            found.setdefault(value.strip().upper(), []).append(inside[-1])
         elif name == "END" and inside:
             inside.pop()
         elif inside:
@@ -128,6 +160,14 @@ def _moment(parameters: _Parameters, value: str, offset: str) -> datetime | None
         zone = UTC if form.endswith("Z") else _zone(parameters.get("TZID"), offset)
         return moment.replace(tzinfo=zone).astimezone(UTC)
     return None
+
+
+def _zone_name(name: str | None) -> str:
+    """The name, where the zone is known by it; a series in any other one follows UTC."""
+    try:
+        return ZoneInfo(name).key if name else "UTC"
+    except (OSError, ValueError, KeyError):
+        return "UTC"
 
 
 def _zone(name: str | None, offset: str) -> tzinfo:

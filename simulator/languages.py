@@ -103,3 +103,13 @@ FOLDER_NAMES: dict[str, dict[Role, str]] = {
         "Diario",
     ),
 }
+
+#: Where the owners of mailboxes in a language live.
+ZONES = {
+    "en": "America/New_York",
+    "de": "Europe/Berlin",
+    "hu": "Europe/Budapest",
+    "ja": "Asia/Tokyo",
+    "fr": "Europe/Paris",
+    "es": "Europe/Madrid",
+}

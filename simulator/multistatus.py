@@ -11,7 +11,7 @@ from zlib import crc32
 from simulator.behaviour import Behaviour
 from simulator.gate import INTERNAL_ORIGIN
 from simulator.http import REASONS, Response
-from simulator.namespaces import DAV, EXCHANGE, MAPI_ID, MULTI_VALUES, TYPES, split_name
+from simulator.namespaces import CALENDAR, DAV, EXCHANGE, MAPI_ID, MULTI_VALUES, TYPES, split_name
 from simulator.properties import Reader, Resource, reader
 from simulator.sql import Column
 from simulator.style import finished, lowered, spoilt, style_of
@@ -20,6 +20,9 @@ from simulator.values import Value, render
 #: A property that no XML parser takes: dispidResponseStatus, under its number.
 _DIGIT_NAME = MAPI_ID + "{00062002-0000-0000-c000-000000000046}/0x8218"
 _PERMANENT_URL = EXCHANGE + "permanenturl"
+_ZONE, _RULE = CALENDAR + "timezone", (CALENDAR + "rrule", CALENDAR + "exdate")
+#: What the switch series_shown leaves out.
+_HIDDEN = {"rule-and-zone": (), "rule": (_ZONE,), "none": (_ZONE, *_RULE)}
 _PLAIN = Behaviour()
 
 #: In answers with values `b` and `c` are taken; in those of PROPPATCH and SUBSCRIBE they are ordinary letters.
@@ -90,7 +93,7 @@ class ValueRows:
             element = element.replace(":0x", ":x")
         if column.name == _PERMANENT_URL and self._behaviour.permanent_host == "internal-host":
             origin = INTERNAL_ORIGIN
-        return element, reader(column.name), origin
+        return element, _absent if column.name in _HIDDEN[self._behaviour.series_shown] else reader(column.name), origin
 
     def _row(self, resource: Resource) -> str:
         found, missing = [], []
@@ -140,6 +143,10 @@ def status_answer(href: str, status: int, behaviour: Behaviour) -> Response:
     """A 207 that says one status of one resource."""
     row = f"<a:response><a:href>{_text(href)}</a:href>{_status(status)}</a:response>"
     return _multistatus(_Prefixes(_FOR_NAMES), iter((row,)), (), behaviour)
+
+
+def _absent(_resource: Resource, _origin: str) -> None:
+    return None
 
 
 def _status(code: int) -> str:

@@ -28,6 +28,8 @@ _ENCODED_DIGIT = re.compile("_x003([0-9])_")
 _MEETING_SET = MAPI_ID + "{6ed8da90-450b-101b-98da-00aa003f1305}/"
 #: PidLidGlobalObjectId and PidLidCleanGlobalObjectId, which tie request, appointment and response together.
 GLOBAL_OBJECT_IDS = (_MEETING_SET + "0x3", _MEETING_SET + "0x23")
+#: PidLidMeetingType, which has no alias.
+MEETING_TYPE = _MEETING_SET + "0x26"
 
 #: Outside its own namespaces a name is taken as it is; in these, case never matters to MAPI.
 _CASELESS = (PROPTAG, MAPI_ID)

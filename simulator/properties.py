@@ -6,6 +6,7 @@ Sources: MSDN "Exchange Store Schema", MS-OXPROPS, and what clients are known to
 
 import base64
 from collections.abc import Callable
+from datetime import datetime
 from email.utils import getaddresses
 from functools import lru_cache
 
@@ -22,13 +23,16 @@ from simulator.namespaces import (
     INTERNET_HEADERS,
     MAILHEADER,
     MAPI,
+    MEETING_TYPE,
     PROPTAG,
     REPL,
     canonical,
     split_name,
 )
 from simulator.values import Value
-from simulator.world import Folder, Item, Meeting
+from simulator.vocabulary import INTERNAL_DOMAIN
+from simulator.vtimezone import vtimezone
+from simulator.world import Folder, Item, Meeting, Person
 
 Resource = Item | Folder
 #: Reads one property of a resource; the origin goes before every URL in the value.
@@ -41,7 +45,9 @@ PROCESSED = PROPTAG + "x65e8000b"
 _CHANGES = "{}{:012x}"
 _BUSY_STATUS = {0: "FREE", 1: "TENTATIVE", 2: "BUSY", 3: "OOF"}
 _TENTATIVE = 2
-_BUSY = 2
+_ORGANIZER = 1
+#: PidLidMeetingType (MS-OXOCAL 2.2.6.5): a first request, and an update of time or place.
+_FIRST_REQUEST, _FULL_UPDATE = 0x1, 0x10000
 #: The class of a global object id (MS-OXOCAL 2.2.1.27), and no instance date, creation time or reserved bytes.
 _FOREIGN_UID = bytes.fromhex("040000008200E00074C5B7101A82E008") + bytes(20)
 MESSAGE_READ, MESSAGE_UNSENT = 1, 8
@@ -92,13 +98,26 @@ def _size(item: Item) -> int:
 
 
 def _to(item: Item) -> str:
-    return item.message.source.to if item.message.source else str(item.message.recipient)
+    if item.message.source:
+        return item.message.source.to
+    return ", ".join(map(str, (item.message.recipient, *item.message.others)))
+
+
+def _cc(item: Item) -> str | None:
+    source = item.message.source
+    return (source.cc if source else ", ".join(map(str, item.message.optional))) or None
 
 
 def _display_to(item: Item) -> str:
     if item.message.source is None:
-        return item.message.recipient.name
+        return "; ".join(person.name for person in (item.message.recipient, *item.message.others))
     return "; ".join(name or address for name, address in getaddresses([item.message.source.to]))
+
+
+def _directory_name(person: Person) -> str:
+    """The address that MAPI knows: of somebody in the directory it is no SMTP address."""
+    local, _, domain = person.address.partition("@")
+    return f"/O=EXAMPLE/OU=FIRST/CN=RECIPIENTS/CN={local.upper()}" if domain == INTERNAL_DOMAIN else person.address
 
 
 def _message_id(item: Item) -> str:
@@ -143,7 +162,26 @@ def _of_message(read: Callable[[Item], Value | None]) -> Callable[[Item, str], V
 
 
 def _busy(meeting: Meeting) -> int:
-    return 1 if meeting.response_status == _TENTATIVE else _BUSY
+    return 1 if meeting.response_status == _TENTATIVE else meeting.busy
+
+
+def _instance_type(meeting: Meeting) -> int:
+    return meeting.instance_type or (1 if meeting.rrule else 0)
+
+
+def _meeting_type(meeting: Meeting) -> int | None:
+    if meeting.method != "REQUEST":
+        return None
+    return _FULL_UPDATE if meeting.sequence else _FIRST_REQUEST
+
+
+def _deleted_instances(meeting: Meeting) -> tuple[datetime, ...] | None:
+    return tuple(sorted(one.original for one in meeting.exceptions if one.start is None)) or None
+
+
+def _zone(meeting: Meeting) -> str | None:
+    recurs = meeting.rrule or meeting.instance_type
+    return vtimezone(meeting.zone, meeting.start.year) if recurs else None
 
 
 _GLOBAL_OBJECT_ID = _of_meeting(_global_object_id)
@@ -181,7 +219,7 @@ _STORED: dict[str, Callable[[Item], Value | None]] = {
     HTTPMAIL + "sendername": lambda item: item.message.sender.name,
     HTTPMAIL + "senderemail": lambda item: str(item.message.sender),
     HTTPMAIL + "to": _to,
-    HTTPMAIL + "cc": lambda item: item.message.source.cc or None if item.message.source else None,
+    HTTPMAIL + "cc": _cc,
     HTTPMAIL + "displayto": _display_to,
     HTTPMAIL + "datereceived": lambda item: item.message.received,
     HTTPMAIL + "date": lambda item: item.message.received,
@@ -196,6 +234,8 @@ _STORED: dict[str, Callable[[Item], Value | None]] = {
     PROPTAG + "x00360003": lambda item: _PRIVATE if item.message.private else 0,
     PROPTAG + "x0037001f": lambda item: item.message.subject,
     PROPTAG + "x007d001f": _transport_headers,
+    PROPTAG + "x0065001f": lambda item: _directory_name(item.message.sender),
+    PROPTAG + "x0076001f": lambda item: _directory_name(item.mailbox.owner),
     PROPTAG + "x0078001f": lambda item: item.message.received_for,
     PROPTAG + "x0c1a001f": lambda item: item.message.sender.name,
     PROPTAG + "x0e060040": lambda item: item.message.received,
@@ -206,6 +246,7 @@ _STORED: dict[str, Callable[[Item], Value | None]] = {
     PROPTAG + "x1000001f": _body,
     HTTPMAIL + "textdescription": _body,
     PROPTAG + "x10f3001f": lambda item: item.name,
+    CALENDAR + "dtstamp": lambda item: item.message.received if item.message.meeting else None,
 }
 
 _MEETING: dict[str, Callable[[Meeting], Value | None]] = {
@@ -214,19 +255,25 @@ _MEETING: dict[str, Callable[[Meeting], Value | None]] = {
     CALENDAR + "dtend": lambda meeting: meeting.end,
     CALENDAR + "duration": lambda meeting: int((meeting.end - meeting.start).total_seconds()),
     CALENDAR + "location": lambda meeting: meeting.location,
-    CALENDAR + "alldayevent": lambda _: False,
+    CALENDAR + "alldayevent": lambda meeting: meeting.all_day,
     CALENDAR + "busystatus": lambda meeting: _BUSY_STATUS[_busy(meeting)],
     CALENDAR + "meetingstatus": lambda meeting: "CANCELLED" if meeting.method == "CANCEL" else "CONFIRMED",
     CALENDAR + "organizer": lambda meeting: str(meeting.organizer),
-    CALENDAR + "instancetype": lambda meeting: 1 if meeting.rrule else 0,
-    CALENDAR + "rrule": lambda meeting: meeting.rrule,
+    CALENDAR + "isorganizer": lambda meeting: meeting.response_status == _ORGANIZER,
+    CALENDAR + "instancetype": _instance_type,
+    CALENDAR + "rrule": lambda meeting: (meeting.rrule,) if meeting.rrule else None,
+    CALENDAR + "exdate": _deleted_instances,
+    CALENDAR + "recurrenceid": lambda meeting: meeting.recurrence_id,
+    CALENDAR + "timezone": _zone,
     CALENDAR + "sequence": lambda meeting: meeting.sequence,
     CALENDAR + "method": lambda meeting: meeting.method,
     CALENDAR + "responserequested": lambda meeting: meeting.response_requested,
     MAPI + "responsestatus": lambda meeting: meeting.response_status,
     MAPI + "response_requested": lambda meeting: meeting.response_requested,
     MAPI + "busystatus": _busy,
-    MAPI + "intendedbusystatus": lambda _: _BUSY,
+    MAPI + "intendedbusystatus": lambda meeting: meeting.busy,
+    EXCHANGE + "intendedbusystatus": lambda meeting: meeting.busy,
+    MEETING_TYPE: _meeting_type,
     MAPI + "finvited": lambda _: True,
     MAPI + "apptcounterproposal": lambda meeting: meeting.counter_proposal or None,
     PROPTAG + "x0063000b": lambda meeting: meeting.response_requested,
@@ -241,7 +288,9 @@ ITEM_PROPERTIES: dict[str, Callable[[Item, str], Value | None]] = {
 
 #: What `SELECT *` and a PROPFIND without names show; not the names that no XML parser takes.
 ALL_NAMES = tuple(
-    name for name in dict.fromkeys((*FOLDER_PROPERTIES, *ITEM_PROPERTIES)) if name not in GLOBAL_OBJECT_IDS
+    name
+    for name in dict.fromkeys((*FOLDER_PROPERTIES, *ITEM_PROPERTIES))
+    if name not in (*GLOBAL_OBJECT_IDS, MEETING_TYPE)
 )
 
 

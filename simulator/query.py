@@ -27,9 +27,16 @@ _OPERATORS: dict[str, Callable[[_Sortable, _Sortable], bool]] = {
 }
 
 
-def find(query: Query, folders: Iterable[tuple[Folder, Traversal]]) -> list[Resource]:
-    """The resources of a query in their order: as asked, or newest first (MSDN aa143053 shows item2 before item1)."""
-    resources: Iterable[Resource] = (resource for scope in folders for resource in _covered(*scope))
+def find(
+    query: Query,
+    folders: Iterable[tuple[Folder, Traversal]],
+    expand: Callable[[Iterable[Resource]], Iterable[Resource]] = iter,
+) -> list[Resource]:
+    """The resources of a query in their order: as asked, or newest first (MSDN aa143053 shows item2 before item1).
+
+    `expand` makes rows of resources before the condition is looked at: the instances of a series.
+    """
+    resources = expand(resource for scope in folders for resource in _covered(*scope))
     if query.condition is not None:
         resources = filter(_compile(query.condition), resources)
     found = list(resources)
@@ -130,7 +137,7 @@ def _sortable(value: Value) -> _Sortable:
         return value.casefold()
     if isinstance(value, bytes):
         return value.hex()
-    return " ".join(value) if isinstance(value, tuple) else value
+    return " ".join(map(str, value)) if isinstance(value, tuple) else value
 
 
 def _literal_for(value: Value, literal: str | bool | float) -> _Sortable | None:

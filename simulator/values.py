@@ -16,7 +16,7 @@ class Markup(str):
     __slots__ = ()
 
 
-Value = str | bool | int | bytes | datetime | tuple[str, ...]
+Value = str | bool | int | bytes | datetime | tuple[str, ...] | tuple[datetime, ...]
 
 _TRUE_WORDS = frozenset({"1", "true"})
 _FALSE_WORDS = frozenset({"0", "false"})
@@ -98,7 +98,9 @@ def render(value: Value) -> tuple[str | None, str]:
         return "dateTime.tz", date_text(value)
     if isinstance(value, bytes):
         return "bin.base64", base64.b64encode(value).decode("ascii")
-    return "mv.string", "".join(f"<c:v>{escape(part)}</c:v>" for part in value)
+    texts = [date_text(part) if isinstance(part, datetime) else escape(part) for part in value]
+    wire_type = "mv.dateTime.tz" if value and isinstance(value[0], datetime) else "mv.string"
+    return wire_type, "".join(f"<c:v>{text}</c:v>" for text in texts)
 
 
 def _parse_base64(text: str) -> bytes | None:

@@ -12,7 +12,7 @@ from itertools import count
 from simulator import names
 from simulator.attendance import Circle
 from simulator.clock import now, now_utc
-from simulator.languages import FOLDER_CLASSES, FOLDER_NAMES, Role
+from simulator.languages import FOLDER_CLASSES, FOLDER_NAMES, ZONES, Role
 from simulator.subscriptions import Subscriptions
 from simulator.tally import Kind, Tally
 from simulator.values import Value
@@ -33,6 +33,17 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesException:
+    """One instance of a series that somebody moved to other times, or deleted; all in UTC."""
+
+    #: When it would start by the rule.
+    original: datetime
+    #: None where it was deleted.
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Meeting:
     """What a meeting message and a calendar item say about the meeting."""
 
@@ -49,6 +60,16 @@ class Meeting:
     response_status: int = 5
     #: Whether a tentative response proposes another time (PidLidAppointmentCounterProposal).
     counter_proposal: bool = False
+    #: The IANA name of the zone whose clock a series follows.
+    zone: str = "UTC"
+    exceptions: tuple[SeriesException, ...] = ()
+    all_day: bool = False
+    #: What the organizer wants it to show as: 0 free, 1 tentative, 2 busy, 3 out of office (PidLidIntendedBusyStatus).
+    busy: int = 2
+    #: 2 an instance of a series, 3 one that is an exception; None for what is stored.
+    instance_type: int | None = None
+    #: When an instance would start by the rule.
+    recurrence_id: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +98,9 @@ class Message:
     private: bool = False
     #: Whom the message was meant for, when a rule forwarded it to this mailbox as the delegate.
     received_for: str | None = None
+    #: Who else is invited, beside the recipient: in To, and in Cc.
+    others: tuple[Person, ...] = ()
+    optional: tuple[Person, ...] = ()
     #: Written by a client and not sent yet (MSGFLAG_UNSENT); what lies in Drafts is so without this.
     unsent: bool = False
     #: What a client stored; None for messages made up here.
@@ -186,6 +210,8 @@ class Mailbox:
         self.language = language
         self.server = server
         self.deep = False
+        #: Where its owner lives: what is an all-day event is one there.
+        self.zone = ZONES.get(language, "UTC")
         #: What is to happen later; each is called when a request arrives, and goes once it says that it is done.
         self.plans: list[Callable[[], bool]] = []
         #: Other names of well-known folders, casefolded.

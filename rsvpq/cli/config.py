@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from rsvpq.cli import policy_check
 from rsvpq.exchange.tls import LEGACY
 from rsvpq.limits import Limits
 from rsvpq.mailboxes import read_mailboxes
@@ -58,14 +59,19 @@ def report(file: Path | None, environ: Mapping[str, str]) -> list[str]:
     """
     loaded = load_with_origins(file, environ)
     mailboxes = read_mailboxes(loaded.settings.mailboxes, loaded.settings)
-    _refuse_schedules_of_nobody(loaded, mailboxes)
+    _refuse([*_schedules_of_nobody(loaded, mailboxes), *policy_check.problems(loaded, mailboxes)])
     warnings = in_file_order(_warnings(loaded, mailboxes))
     return [*_summary(loaded.settings, mailboxes), *(f"warning: {warning}" for warning in warnings)]
 
 
-def _refuse_schedules_of_nobody(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> None:
+def _refuse(problems: Sequence[Problem]) -> None:
+    if problems:
+        raise ConfigError(in_file_order(problems))
+
+
+def _schedules_of_nobody(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> list[Problem]:
     groups = {mailbox.group for mailbox in mailboxes}
-    problems = [
+    return [
         loaded.origins.problem(
             ("schedule", index, "group"),
             f"no mailbox is in the group {schedule.group!r}; {did_you_mean(schedule.group, groups - {''})}",
@@ -73,8 +79,6 @@ def _refuse_schedules_of_nobody(loaded: LoadedSettings, mailboxes: Sequence[Mail
         for index, schedule in enumerate(loaded.settings.schedule)
         if schedule.group is not None and schedule.group not in groups
     ]
-    if problems:
-        raise ConfigError(problems)
 
 
 def _summary(settings: Settings, mailboxes: Sequence[Mailbox]) -> Iterator[str]:
@@ -87,6 +91,7 @@ def _summary(settings: Settings, mailboxes: Sequence[Mailbox]) -> Iterator[str]:
     yield f"mailboxes  {settings.mailboxes}: {_count(len(mailboxes))}; each {_pace(settings.mailbox_limits)}"
     for name, count in sorted(in_group.items()):
         yield f"group      {name or '(none)'}: {_count(count)}"
+    yield f"policy     {policy_check.summary(settings)}"
     for schedule in settings.schedule:
         yield f"schedule   every {schedule.every}: {_scope(schedule)}"
 
@@ -112,6 +117,7 @@ def _warnings(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> Iterator[
     if not mailboxes:
         yield Problem(str(settings.mailboxes), 0, "mailbox", "none is listed; write one in each row")
     yield from _paces_that_cannot_be_reached(settings, mailboxes)
+    yield from policy_check.warnings(loaded, mailboxes)
     yield from _old_tls(loaded)
     yield from _open_secrets(loaded)
 

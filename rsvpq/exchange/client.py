@@ -5,11 +5,13 @@ A mailbox is worked by one request after the other; what sends them is :class:`r
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from rsvpq.exchange import wire
-from rsvpq.exchange.errors import Filtered, Gone, Malformed, Refused, Unknown, Unsupported, error_from
+from rsvpq.agenda import Agenda, Appointment, CalendarUnknown, Particulars
+from rsvpq.exchange import calendar, wire
+from rsvpq.exchange.errors import ExchangeError, Filtered, Gone, Malformed, Refused, Unknown, Unsupported, error_from
 from rsvpq.exchange.folders import Folders, find_folders
 from rsvpq.exchange.http_answer import Answer
 from rsvpq.exchange.multistatus import Reader, Row
@@ -64,7 +66,29 @@ class MailboxClient:
         """Whether the calendar has an appointment of this meeting; True also where the calendar may not be read."""
         if not self.folders.calendar or not uid:
             return True
-        return any(page for page in pages(self._server, self.folders.calendar, wire.appointment_search(uid)))
+        try:
+            return any(page for page in pages(self._server, self.folders.calendar, wire.appointment_search(uid)))
+        except ExchangeError as error:
+            if calendar.unreadable(error):
+                return True
+            raise
+
+    def busy_periods(self, start: datetime, end: datetime) -> Agenda | CalendarUnknown:
+        """What the calendar has between two moments, in UTC: see :func:`calendar.read_agenda`."""
+        return calendar.read_agenda(self._server, self.folders.calendar, start, end)
+
+    def appointment(self, uid: str) -> Appointment | CalendarUnknown | None:
+        """What the calendar has of a meeting: see :func:`calendar.read_appointment`."""
+        return calendar.read_appointment(self._server, self.folders.calendar, uid)
+
+    def particulars(self, message: MeetingMessage) -> Particulars:
+        """What a request says of its attendees and of its series; costs one PROPFIND.
+
+        :raises Gone: it is not there any more.
+        """
+        body = wire.propfind(wire.PARTICULARS)
+        rows = self._server.send("PROPFIND", message.href, headers={**_XML, "Depth": "0"}, body=body).rows()
+        return calendar.particulars_of(rows[0]) if rows else Particulars()
 
     def _messages(self, folder: str, body: bytes, page_rows: int) -> Iterator[list[MeetingMessage]]:
         self.unreadable = 0

@@ -38,6 +38,8 @@ def message_of(row: Row, root: str) -> MeetingMessage | None:
         sensitivity=_number(row.text(wire.SENSITIVITY)) or 0,
         received_for=row.text(wire.RECEIVED_FOR),
         counter_proposal=row.flag(wire.COUNTER_PROPOSAL) or row.flag(wire.COUNTER_PROPOSAL_ID),
+        meeting_type=_number(row.text(wire.MEETING_TYPE)),
+        intended_busy=_number(row.text(wire.INTENDED_BUSY)),
     )
 
 

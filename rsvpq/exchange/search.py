@@ -21,12 +21,18 @@ _NO_ROWS = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
 _XML = {"Content-Type": "text/xml; charset=utf-8"}
 
 
+def identity(row: Row) -> str:
+    """What is the same whenever an item is found."""
+    return row.text(wire.REPL_UID) or row.text(wire.PERMANENT_URL) or row.href
+
+
 def pages(
     server: Server,
     folder: str,
     body: bytes,
     page_rows: int = PAGE_ROWS,
     lost: Callable[[int], None] = lambda _: None,
+    key: Callable[[Row], str] = identity,
 ) -> Iterator[list[Row]]:
     """The rows of a search, each once, at most ``page_rows`` at a time however many the server sends.
 
@@ -34,6 +40,7 @@ def pages(
     found by the next search. A total that grows is not run after: the first one counts.
 
     :param lost: told how many rows of a page the server failed, or broke beyond reading.
+    :param key: what rows that are the same have in common.
     :raises ExchangeError: see :meth:`Server.send`. Malformed: also for more than :data:`MOST_PAGES` pages.
     """
     known: set[str] = set()
@@ -49,7 +56,7 @@ def pages(
         if answer.status == _NO_ROWS:
             return
         reader, before = Reader(), len(known)
-        yield from _new_rows(answer.read(reader), known, page_rows, lost)
+        yield from _new_rows(answer.read(reader), known, page_rows, lost, key)
         lost(reader.broken)
         first += reader.seen
         ranges = answer.headers.get("Content-Range")
@@ -62,10 +69,12 @@ def pages(
     raise Malformed(f"SEARCH {unquote(folder)}: more than {MOST_PAGES} pages")
 
 
-def _new_rows(rows: Iterator[Row], known: set[str], most: int, failed: Callable[[int], None]) -> Iterator[list[Row]]:
+def _new_rows(
+    rows: Iterator[Row], known: set[str], most: int, failed: Callable[[int], None], key_of: Callable[[Row], str]
+) -> Iterator[list[Row]]:
     page: list[Row] = []
     for row in rows:
-        key = row.text(wire.REPL_UID) or row.text(wire.PERMANENT_URL) or row.href
+        key = key_of(row)
         if not row.ok:
             failed(1)
         elif key not in known:

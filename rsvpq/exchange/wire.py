@@ -5,6 +5,7 @@ Answers are read in :mod:`rsvpq.exchange.multistatus`.
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from urllib.parse import unquote, urlsplit
 
 from lxml import etree
@@ -20,6 +21,8 @@ REPL = "http://schemas.microsoft.com/repl/"
 PROPTAG = "http://schemas.microsoft.com/mapi/proptag/"
 #: PSETID_Appointment: the named properties of meetings (MS-OXPROPS).
 APPOINTMENT = "http://schemas.microsoft.com/mapi/id/{00062002-0000-0000-C000-000000000046}/"
+#: PSETID_Meeting: those of meeting messages.
+MEETING = "http://schemas.microsoft.com/mapi/id/{6ED8DA90-450B-101B-98DA-00AA003F1305}/"
 
 CONTENT_CLASS: Property = (DAV, "contentclass")
 MESSAGE_CLASS: Property = (EXCHANGE, "outlookmessageclass")
@@ -49,6 +52,22 @@ RECEIVED_FOR: Property = (PROPTAG, "x0078001f")
 #: PidLidAppointmentCounterProposal, by alias and by number: the response proposes another time.
 COUNTER_PROPOSAL: Property = ("http://schemas.microsoft.com/mapi/", "apptcounterproposal")
 COUNTER_PROPOSAL_ID: Property = (APPOINTMENT, "0x8257")
+#: PidLidMeetingType, which has no alias; and what the organizer wants the meeting to show as, 0 free to 3 OOF.
+MEETING_TYPE: Property = (MEETING, "0x26")
+INTENDED_BUSY: Property = (EXCHANGE, "intendedbusystatus")
+#: FREE, TENTATIVE, BUSY or OOF.
+BUSY_STATUS: Property = (CALENDAR, "busystatus")
+#: PidLidResponseStatus: what the owner of a calendar has said, 1 for the organizer.
+RESPONSE_STATUS: Property = ("http://schemas.microsoft.com/mapi/", "responsestatus")
+#: A list of RRULEs, the original starts of deleted instances, and a VTIMEZONE (MS-XWDCAL 2.2.2.14, .30 and .37).
+RULE: Property = (CALENDAR, "rrule")
+DELETED: Property = (CALENDAR, "exdate")
+ZONE: Property = (CALENDAR, "timezone")
+TO: Property = (HTTPMAIL, "to")
+CC: Property = (HTTPMAIL, "cc")
+#: PR_RECEIVED_BY_EMAIL_ADDRESS and PR_SENT_REPRESENTING_EMAIL_ADDRESS: the same if one invites oneself (MS-OXOMSG).
+RECEIVED_BY: Property = (PROPTAG, "x0076001f")
+SENT_REPRESENTING: Property = (PROPTAG, "x0065001f")
 
 MEETING_PROPERTIES = (
     CONTENT_CLASS,
@@ -71,7 +90,13 @@ MEETING_PROPERTIES = (
     RECEIVED_FOR,
     COUNTER_PROPOSAL,
     COUNTER_PROPOSAL_ID,
+    MEETING_TYPE,
+    INTENDED_BUSY,
 )
+#: Asked of one request at a time: a list of attendees has no bounds, and a zone is half a kilobyte.
+PARTICULARS = (TO, CC, RULE, DELETED, ZONE, RECEIVED_BY, SENT_REPRESENTING)
+_AGENDA = (UID, REPL_UID, START, END, BUSY_STATUS, INSTANCE_TYPE, ALL_DAY)
+_APPOINTMENT_FACTS = (UID, REPL_UID, START, END, SEQUENCE, STAMP, RESPONSE_STATUS, BUSY_STATUS, INSTANCE_TYPE)
 _MEETING_MESSAGES = (
     '"DAV:ishidden" = False AND "DAV:isfolder" = False AND "DAV:contentclass" = \'urn:content-classes:calendarmessage\''
 )
@@ -89,9 +114,31 @@ def meeting_search(*, newest_first: bool = False) -> bytes:
 
 def appointment_search(uid: str) -> bytes:
     """The body of the search for the appointments of one meeting in the calendar it is sent to."""
+    return _search((UID, START), _appointments_of(uid), "ASC")
+
+
+def appointment_facts_search(uid: str) -> bytes:
+    """The same search, for all that is known of them."""
+    return _search(_APPOINTMENT_FACTS, _appointments_of(uid), "ASC")
+
+
+def agenda_search(start: datetime, end: datetime) -> bytes:
+    """The body of the search for what lies between two moments, in UTC, in the calendar it is sent to.
+
+    Both bounds have to be there: within them the store expands series. The literals are written as evolution-exchange
+    and the Exchange SDK write them.
+    """
+    after = f'"{"".join(END)}" > CAST("{start:%Y-%m-%dT%H:%M:%SZ}" AS \'dateTime.tz\')'
+    before = f'"{"".join(START)}" < CAST("{end:%Y-%m-%dT%H:%M:%SZ}" AS \'dateTime.tz\')'
+    return _search(_AGENDA, f"{_APPOINTMENTS} AND {after} AND {before}", "ASC")
+
+
+_APPOINTMENTS = '"DAV:isfolder" = False AND "DAV:contentclass" = \'urn:content-classes:appointment\''
+
+
+def _appointments_of(uid: str) -> str:
     quoted = uid.replace("'", "''")
-    where = f'"DAV:isfolder" = False AND "DAV:contentclass" = \'urn:content-classes:appointment\' AND "{"".join(UID)}"'
-    return _search((UID, START), f"{where} = '{quoted}'", "ASC")
+    return f"{_APPOINTMENTS} AND \"{''.join(UID)}\" = '{quoted}'"
 
 
 def _search(names: Sequence[Property], condition: str, order: str) -> bytes:
@@ -125,6 +172,18 @@ def _add_properties(parent: etree._Element, values: Mapping[Property, str]) -> N
 
 def _serialise(root: etree._Element) -> bytes:
     return b'<?xml version="1.0"?>' + etree.tostring(root, encoding="utf-8")
+
+
+#: A moment as Exchange writes it; in a list there is nothing between two of them.
+DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+
+
+def moment(text: str) -> datetime | None:
+    """The moment, in UTC, that a property holds; None where it holds none."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC) if DATE.fullmatch(text) else None
+    except ValueError:
+        return None
 
 
 _TOTAL = re.compile(r"total\s*=\s*(\d+)", re.IGNORECASE)

@@ -15,6 +15,7 @@ from rsvpq.settings.model import (
     ServerSettings,
     Settings,
 )
+from rsvpq.settings.policy import PolicySettings, RuleSettings
 from rsvpq.settings.problems import ConfigError, Problem, did_you_mean, in_file_order
 from rsvpq.settings.toml_lines import KeyPath
 
@@ -26,10 +27,12 @@ __all__ = [
     "LoadedSettings",
     "MailboxLimits",
     "Origins",
+    "PolicySettings",
     "Problem",
     "RedisSettings",
     "ResponseSettings",
     "RetrySettings",
+    "RuleSettings",
     "Schedule",
     "ServerSettings",
     "Settings",

@@ -66,4 +66,6 @@ def _servers_of(environ: Mapping[str, str]) -> set[str]:
 def _unknown(name: str, known: Iterable[str]) -> str:
     if name.upper().startswith(variable_name(("schedule",))):
         return "a schedule cannot be set here; write it as [[schedule]] in the file"
+    if name.upper().startswith(variable_name(("policy", "rules"))):
+        return "a rule cannot be set here; write it as [[policy.rules]] in the file"
     return f"is not a known variable; {did_you_mean(name, [*known, CONFIG_VARIABLE])}"

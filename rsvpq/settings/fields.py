@@ -33,7 +33,7 @@ _URL_FORM = "write it as https://mail.example.com"
 _REDIS_URL_FORM = "write it as redis://HOST:6379/0, rediss://HOST:6379/0 or unix:///PATH?db=0"
 
 
-def blame(text: str, *at: str) -> PydanticCustomError:
+def blame(text: str, *at: str | int) -> PydanticCustomError:
     """A complaint about ``at``, which stands beside the field whose validator raises this."""
     return PydanticCustomError("misplaced", "{text}", {"text": text, "at": at})
 

@@ -5,25 +5,27 @@ from collections.abc import Iterable, Iterator
 from pydantic import BaseModel
 
 from rsvpq.settings.model import Schedule, ServerSettings, Settings
+from rsvpq.settings.policy import RuleSettings
 from rsvpq.settings.toml_lines import KeyPath
 
-#: The model of each table; the star stands for the name of a server, or the index of a schedule.
+#: The model of each table; the star stands for the name of a server, or the index of a schedule or rule.
 _TABLES: dict[KeyPath, type[BaseModel]] = {
     (): Settings,
     ("servers", "*"): ServerSettings,
     ("schedule", "*"): Schedule,
+    ("policy", "rules", "*"): RuleSettings,
     **{
         (name,): field.annotation
         for name, field in Settings.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     },
 }
-_NOT_ONE_TEXT = {*_TABLES, ("servers",), ("schedule",)}
+_NOT_ONE_TEXT = {*_TABLES, ("servers",), ("schedule",), ("policy", "rules")}
 
 
 def keys_of(table: KeyPath) -> tuple[str, ...]:
     """The keys that the table at ``table`` may have; none where the path leads to no table."""
-    model = _TABLES.get((*table[:1], *("*" for _ in table[1:])))
+    model = _TABLES.get(table) or _TABLES.get((*table[:-1], "*"))
     return tuple(model.model_fields) if model else ()
 
 

@@ -9,8 +9,6 @@ from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     SerializerFunctionWrapHandler,
@@ -21,6 +19,7 @@ from pydantic import (
 
 from rsvpq.exchange.auth import Scheme, missing_extra
 from rsvpq.limits import Limits, Rate
+from rsvpq.policy import Policy
 from rsvpq.settings.durations import Duration
 from rsvpq.settings.fields import (
     Count,
@@ -37,11 +36,8 @@ from rsvpq.settings.fields import (
     blame,
     read_secret,
 )
-
-
-class _Table(BaseModel):
-    # Defaults obey the rules too: what a default may be can depend on another key.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+from rsvpq.settings.policy import PolicySettings
+from rsvpq.settings.table import Table as _Table
 
 
 class RedisSettings(_Table):
@@ -187,12 +183,18 @@ class Settings(_Table):
     lanes: LaneSettings = LaneSettings()
     retry: RetrySettings = RetrySettings()
     responses: ResponseSettings = ResponseSettings()
+    policy: PolicySettings = PolicySettings()
     schedule: tuple[Schedule, ...] = ()
 
     @property
     def mailbox_limits(self) -> Limits:
         """What a mailbox is promised that has no limits of its own."""
         return Limits(self.limits.rate, self.limits.burst, self.limits.concurrency)
+
+    @property
+    def decisions(self) -> Policy:
+        """How messages are decided on."""
+        return self.policy.as_policy(self.mode)
 
     @field_validator("lanes")
     @classmethod

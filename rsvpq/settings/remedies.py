@@ -18,6 +18,8 @@ _EXAMPLES = {
     "url": 'url = "https://mail.example.com"',
     "username": r"username = 'EXAMPLE\svc-rsvpq'",
     "every": 'every = "15m"',
+    "name": 'name = "long-meetings"',
+    "decision": 'decision = "accept"',
 }
 
 _BY_TYPE = {
@@ -30,7 +32,7 @@ _BY_TYPE = {
     **dict.fromkeys(
         ("dict_type", "mapping_type", "model_type"), "is not a table; write its name as [table], and its keys below"
     ),
-    "tuple_type": "is not a list of tables; write [[schedule]], in two pairs of brackets, above each",
+    "tuple_type": "is not a list of tables; write [[{table}]], in two pairs of brackets, above each",
 }
 
 
@@ -59,7 +61,8 @@ def remedy_for(error: ErrorDetails) -> str:
             words = re.findall(r"'([\w.]+)'", error["ctx"]["expected"])
             return f"{error['input']!r} is not a word known here; {did_you_mean(str(error['input']), words)}"
         case kind:
-            return _BY_TYPE.get(kind, f"is not valid ({kind}); see its type in the reference of the settings")
+            known = _BY_TYPE.get(kind, f"is not valid ({kind}); see its type in the reference of the settings")
+            return known.format(table=".".join(map(str, place)))
 
 
 def _meant_key(place: KeyPath, name: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from simulator.behaviour import Behaviour
 from simulator.dav.call import Call
+from simulator.expansion import expander
 from simulator.http import HttpError
 from simulator.other_hands import arrive, vanish
 from simulator.properties import Resource
@@ -28,7 +29,7 @@ def found_rows(call: Call, query: Query, scopes: Scopes, wanted: RowRange | None
         wanted = None
     if behaviour.paging != "steady" and wanted is not None and not wanted.from_the_start:
         _shift(call, query, scopes, wanted)
-    found = find(query, scopes)
+    found = find(query, scopes, expander(query, behaviour))
     if behaviour.row_limit:
         found = found[: behaviour.row_limit]
     if wanted is None:

@@ -23,6 +23,8 @@ def search(call: Call) -> Response:
     query = _parsed(search_sql(call.request.body))
     scopes = _scopes(call, query)
     wanted = parse_range(call.request.headers.get("range"))
+    if call.behaviour.calendar_access != "full" and any(folder.role is Role.CALENDAR for folder, _ in scopes):
+        raise HttpError(int(call.behaviour.calendar_access))
     _count_operation(call, scopes, wanted)
     if query.groups:
         return grouped(query, find(query, scopes), call.resource().href_path, call.request.origin)

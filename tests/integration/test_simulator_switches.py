@@ -1,5 +1,7 @@
 """Every value of every switch has the effect that its meaning promises: raw bytes against the real process."""
 
+# ruff: noqa: S608 - the SQL of a SEARCH is what is tested
+
 import gzip
 import json
 import re
@@ -22,6 +24,7 @@ from tests.integration.raw_simulator import (
     request,
     rows,
     running,
+    searchrequest,
     start,
 )
 from tests.integration.switched_box import SHOWN, Box, Boxes, boxes, shows
@@ -483,6 +486,57 @@ def test_a_limit_of_rows(box: Box, value: int) -> None:
     total = len(rows(box.search()))
     box.turn(row_limit=value)
     assert len(rows(box.search())) == (value or total)
+
+
+def series(box: Box) -> Answer:
+    """A week of a calendar with a daily series of three in it."""
+    text = (
+        "Content-class: urn:content-classes:appointment\r\nContent-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\r\n"
+        "BEGIN:VEVENT\r\nUID:s\r\nDTSTART:20260302T090000Z\r\nDTEND:20260302T100000Z\r\n"
+        "RRULE:FREQ=DAILY;COUNT=3\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    box.ask("PUT", f"{box.calendar}/s.EML", text, Translate="f", Content_Type="message/rfc822")
+    columns = (
+        '"urn:schemas:calendar:instancetype","urn:schemas:calendar:rrule","urn:schemas:calendar:timezone",' + PERMANENT
+    )
+    window = (
+        "\"urn:schemas:calendar:dtend\" > '2026-03-01' AND \"urn:schemas:calendar:dtstart\" < '2026-03-08' "
+        "AND \"urn:schemas:calendar:uid\" = 's'"
+    )
+    return box.ask("SEARCH", box.calendar, searchrequest(f'SELECT {columns} FROM "" WHERE {window}'))
+
+
+@shows("expansion", "instances", "with-master", "none")
+def test_what_becomes_of_a_series_in_a_range(box: Box, value: str) -> None:
+    box.turn(expansion=value)
+    kinds = sorted(row[f"{CALENDAR}instancetype"] for row in rows(series(box)))
+    assert "".join(kinds) == {"instances": "222", "with-master": "1222", "none": "1"}[value]
+
+
+@shows("instance_ids", "own", "master")
+def test_whose_numbers_the_instances_of_a_series_have(box: Box, value: str) -> None:
+    box.turn(instance_ids=value)
+    found = rows(series(box))
+    for name in ("href", f"{EXCHANGE}permanenturl"):
+        assert len({row[name] for row in found}) == {"own": 3, "master": 1}[value]
+
+
+@shows("series_shown", "rule-and-zone", "rule", "none")
+def test_what_a_series_shows(box: Box, value: str) -> None:
+    box.turn(series_shown=value, expansion="none")
+    body = series(box).body
+    assert (b"FREQ=DAILY" in body, b"BEGIN:VTIMEZONE" in body) == {
+        "rule-and-zone": (True, True),
+        "rule": (True, False),
+        "none": (False, False),
+    }[value]
+
+
+@shows("calendar_access", "full", "401", "403", "404")
+def test_who_may_search_the_calendar(box: Box, value: str) -> None:
+    box.turn(calendar_access=value)
+    assert series(box).status == (207 if value == "full" else int(value))
+    assert box.search().status == 207
 
 
 # --- URLs

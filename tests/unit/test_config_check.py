@@ -57,6 +57,8 @@ def test_the_example_files_pass_unchanged(folder: Path) -> None:
         "group      (none): 1 mailbox",
         "group      pilot: 2 mailboxes",
         "group      shared: 1 mailbox",
+        "policy     rules none, the built-in ones hold; not answered: external organisers, private meetings, "
+        "delegates' copies, past meetings, older than 14d",
         "schedule   every 15m: group pilot",
         "warning: rsvpq.toml:6: mode: observe: nothing will be answered; write respond when you are ready",
     ]

@@ -4,6 +4,7 @@ import re
 import tomllib
 import traceback
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from types import NoneType
 
@@ -15,10 +16,12 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from rsvpq.exchange import auth
 from rsvpq.limits import Limits, Rate
 from rsvpq.mailboxes import COLUMNS
+from rsvpq.policy import Action, Policy, Rule
 from rsvpq.settings import ConfigError, Duration, Schedule, Settings, load_settings
 from rsvpq.settings.environment import variable_name
 from rsvpq.settings.keys import settable_keys
 from rsvpq.settings.model import ServerSettings
+from rsvpq.settings.policy import RuleSettings
 from rsvpq.settings.toml_lines import KeyPath, key_lines, line_of
 
 ROOT = Path(__file__).parents[2]
@@ -67,11 +70,28 @@ first_delay = "1s"
 longest_delay = "1s"
 [responses]
 after = "keep"
+[policy]
+internal_domains = "example.com, *.example.com"
+external = "rules"
+private = "rules"
+delegate_copies = "rules"
+past = "rules"
+max_age = "30d"
+no_response_requested = "skip"
+details_only = "rules"
+unknown_calendar = "rules"
+busy_when = "tentative, busy"
+cancellations = "process"
+most_answers_per_scan = 5
+most_answers_per_run = 50
 [[schedule]]
 every = "1d"
 [[schedule]]
 every = "15m"
 group = "pilot"
+[[policy.rules]]
+name = "rest"
+decision = "tentative"
 """
 
 
@@ -169,6 +189,22 @@ def test_every_key_can_be_set_in_the_file(folder: Path) -> None:
     assert (settings.retry.attempts, settings.retry.first_delay) == (1, Duration(1))
     assert settings.retry.longest_delay == Duration(1)
     assert settings.responses.after == "keep"
+    assert settings.decisions == Policy(
+        mode="respond",
+        rules=(Rule("rest", Action.TENTATIVE),),
+        internal_domains=("example.com", "*.example.com"),
+        external="rules",
+        private="rules",
+        delegate_copies="rules",
+        past="rules",
+        max_age=timedelta(days=30),
+        no_response_requested="skip",
+        details_only="rules",
+        unknown_calendar="rules",
+        busy_when=("tentative", "busy"),
+        cancellations="process",
+    )
+    assert (settings.policy.most_answers_per_scan, settings.policy.most_answers_per_run) == (5, 50)
     assert settings.schedule == (Schedule(every=Duration(86_400)), Schedule(every=Duration(900), group="pilot"))
 
 
@@ -469,6 +505,10 @@ _VARIABLES = [
     ({"rsvpq_mode": "x"}, "rsvpq_mode: is not a known variable; did you mean RSVPQ_MODE?"),
     ({"RSVPQ_CONFG": "x"}, "RSVPQ_CONFG: is not a known variable; did you mean RSVPQ_CONFIG?"),
     ({"RSVPQ_SCHEDULE": "x"}, "RSVPQ_SCHEDULE: a schedule cannot be set here; write it as [[schedule]] in the file"),
+    (
+        {"RSVPQ_POLICY__RULES": "x"},
+        "RSVPQ_POLICY__RULES: a rule cannot be set here; write it as [[policy.rules]] in the file",
+    ),
     ({"RSVPQ_CONFIG": "x.toml"}, "RSVPQ_CONFIG: there is no file 'x.toml'; correct the path, or unset the variable"),
     (
         {"RSVPQ_REDIS_URL": "redis://h", "RSVPQ_REDIS__URL": "redis://h"},
@@ -675,6 +715,7 @@ _READ: dict[type, Callable[[str], object]] = {
     bool: {"true": True, "false": False}.get,
     int: int,
     str: str,
+    tuple: lambda text: () if text == "none" else tuple(text.split("`, `")),
     NoneType: {"none": None}.__getitem__,
 }
 
@@ -690,6 +731,7 @@ def test_the_documented_defaults_are_those_of_the_code() -> None:
 
 def _defaults() -> dict[str, object]:
     tables: dict[str, type[BaseModel]] = {"": Settings, "servers.NAME.": ServerSettings, "schedule.": Schedule}
+    tables |= {"policy.rules.": RuleSettings}
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             tables[f"{name}."] = field.annotation
@@ -697,7 +739,7 @@ def _defaults() -> dict[str, object]:
         prefix + name: "required" if field.is_required() else field.get_default(call_default_factory=True)
         for prefix, table in tables.items()
         for name, field in table.model_fields.items()
-        if (prefix, name) != ("", "servers") and (prefix, name) != ("", "schedule") and f"{name}." not in tables
+        if (prefix, name) != ("", "servers") and (prefix, name) != ("", "schedule") and f"{prefix}{name}." not in tables
     }
     assert defaults.pop("servers.NAME.password") == SecretStr("")  # which stands for none
     return defaults | {"servers.NAME.password": None}

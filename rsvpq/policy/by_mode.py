@@ -1,27 +1,9 @@
-"""What to do with a message: a pure function of the message and the rules, with a reason for every decision."""
+"""The decision by kind and mode alone, for callers that know neither rules nor facts."""
 
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
 
 from rsvpq.messages import Kind, MeetingMessage
-
-
-class Action(StrEnum):
-    """What is done with a message."""
-
-    ACCEPT = "accept"
-    OPEN = "open"
-    SKIP = "skip"
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """An action and the code of the reason for it."""
-
-    action: Action
-    reason: str
-
+from rsvpq.policy.decision import Action, Decision
 
 _SKIPPED_KINDS = {
     Kind.CANCELLATION: "cancellation",
@@ -31,7 +13,7 @@ _SKIPPED_KINDS = {
 
 
 def decide(message: MeetingMessage, mode: Literal["observe", "respond"]) -> Decision:
-    """The decision for one message found by a scan."""
+    """The decision for one message found by a scan; :meth:`rsvpq.policy.Policy.decide` knows more."""
     if message.kind in _SKIPPED_KINDS:
         return Decision(Action.SKIP, _SKIPPED_KINDS[message.kind])
     if message.processed:

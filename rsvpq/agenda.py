@@ -1,0 +1,145 @@
+"""What a calendar says: when its owner is busy, and what it has of one meeting. Pure values; no server is asked here.
+
+Times are in UTC. A period goes from its start up to but not including its end, so what ends at ten does not collide
+with what starts at ten, and a period without length collides with nothing.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class BusyStatus(StrEnum):
+    """What an appointment shows its owner as."""
+
+    FREE = "free"
+    TENTATIVE = "tentative"
+    BUSY = "busy"
+    OOF = "oof"
+
+
+class ResponseStatus(StrEnum):
+    """What the owner of a calendar has said to a meeting, in the order of PidLidResponseStatus (MS-OXOCAL 2.2.1.11)."""
+
+    NONE = "none"
+    ORGANIZER = "organizer"
+    TENTATIVE = "tentative"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    NOT_RESPONDED = "not-responded"
+
+
+#: What collides with a meeting, unless told otherwise.
+NOT_FREE = frozenset({BusyStatus.TENTATIVE, BusyStatus.BUSY, BusyStatus.OOF})
+
+
+def overlap(start: datetime, end: datetime, other_start: datetime, other_end: datetime) -> bool:
+    """Whether two periods share any time."""
+    return max(start, other_start) < min(end, other_end)
+
+
+@dataclass(frozen=True, slots=True)
+class BusyPeriod:
+    """One appointment, or one instance of a series, as the calendar shows it."""
+
+    start: datetime
+    end: datetime
+    status: BusyStatus
+    uid: str = ""
+    recurring: bool = False
+    all_day: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    """All that a calendar has between two moments."""
+
+    start: datetime
+    end: datetime
+    periods: tuple[BusyPeriod, ...]
+
+    def conflicts(
+        self, start: datetime, end: datetime, *, uid: str = "", statuses: Collection[BusyStatus] = NOT_FREE
+    ) -> list[BusyPeriod]:
+        """What collides with a meeting from ``start`` to ``end``, the first to start first.
+
+        :param uid: of the meeting itself: its own appointment, or the placeholder of it, is no conflict.
+        :raises ValueError: the agenda does not reach that far.
+        """
+        if start < self.start or end > self.end:
+            raise ValueError(f"the agenda is of {self.start} to {self.end}, not of {start} to {end}")
+        own = same_meeting_key(uid)
+        return sorted(
+            (
+                period
+                for period in self.periods
+                if period.status in statuses
+                and overlap(period.start, period.end, start, end)
+                and not (own and same_meeting_key(period.uid) == own)
+            ),
+            key=lambda period: period.start,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarUnknown:
+    """The calendar could not be read, or not all of it: nobody knows if its owner is free. ``reason`` is for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """What a calendar has of one meeting; of a series, its master. None is what the server does not show."""
+
+    uid: str
+    start: datetime | None
+    end: datetime | None
+    sequence: int | None
+    #: When the organizer last made a change that the attendees were told of.
+    stamp: datetime | None
+    response: ResponseStatus | None
+    status: BusyStatus
+    recurring: bool = False
+
+    @property
+    def organized_here(self) -> bool:
+        """Whether the owner of the calendar arranged the meeting."""
+        return self.response is ResponseStatus.ORGANIZER
+
+    def outdates(self, sequence: int | None, stamp: datetime | None) -> bool:
+        """Whether a request of this sequence and stamp is older than what the calendar has (RFC 5546, section 2.1.5).
+
+        What is missing proves nothing: then the answer is no.
+        """
+        if sequence is not None and self.sequence is not None and sequence != self.sequence:
+            return sequence < self.sequence
+        return stamp is not None and self.stamp is not None and stamp < self.stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Particulars:
+    """What a request says beyond its row in a search; it costs a request of its own."""
+
+    #: Addresses in To and Cc, a distribution list counting as one; None where they cannot be read.
+    attendees: int | None = None
+    #: Whether the request comes from the owner of the mailbox; None where the server does not show it.
+    own: bool | None = None
+    #: What tells the instances of a series: RRULE, VTIMEZONE, and the original starts of those that were deleted.
+    rule: str = ""
+    zone: str = ""
+    deleted: tuple[datetime, ...] = ()
+
+
+#: How the uid of an Outlook meeting starts, and where the date of one instance stands in it (MS-OXOCAL 2.2.1.27).
+_OUTLOOK_UID = "040000008200e00074c5b7101a82e008"
+_INSTANCE_DATE = slice(32, 40)
+
+
+def same_meeting_key(uid: str) -> str:
+    """The same text for all uids of a meeting: Outlook writes the date of a single instance into it."""
+    key = uid.strip().casefold()
+    if not key.startswith(_OUTLOOK_UID):
+        return key
+    return key[: _INSTANCE_DATE.start] + "0" * 8 + key[_INSTANCE_DATE.stop :]

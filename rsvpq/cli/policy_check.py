@@ -1,0 +1,64 @@
+"""What ``rsvpq config check`` says about the policy: rules that can never decide, and settings that surprise."""
+
+from collections.abc import Iterator, Sequence
+
+from rsvpq.messages import Kind, Mailbox
+from rsvpq.policy.findings import flaws
+from rsvpq.policy.organizer import domain_of
+from rsvpq.settings import KeyPath, LoadedSettings, Problem, Settings
+
+
+def problems(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> Iterator[Problem]:
+    """The rules that are certainly no use as they stand."""
+    groups = {mailbox.group for mailbox in mailboxes if mailbox.group}
+    domains = {domain_of(mailbox.name.casefold()) for mailbox in mailboxes} - {""}
+    policy = loaded.settings.decisions
+    for flaw in flaws(policy, groups, domains):
+        key: KeyPath = ("policy", "rules", flaw.index)
+        place = (*key, flaw.condition) if flaw.condition else key
+        yield loaded.origins.problem(place, f"{policy.rules[flaw.index].name!r} {flaw.text}")
+
+
+def warnings(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> Iterator[Problem]:
+    """What is legal, but may not have been meant."""
+    policy, problem = loaded.settings.policy, loaded.origins.problem
+    aliases = [mailbox.name for mailbox in mailboxes if "@" not in mailbox.name]
+    if aliases and policy.external == "skip" and not policy.internal_domains:
+        others = f" and {len(aliases) - 1} more" if len(aliases) > 1 else ""
+        text = f"is empty, so every organiser is external to {aliases[0]}{others}; write your domains"
+        yield problem(("policy", "internal_domains"), text)
+    if policy.most_answers_per_scan > policy.most_answers_per_run:
+        text = (
+            f"{policy.most_answers_per_scan} for one mailbox is more than most_answers_per_run "
+            f"({policy.most_answers_per_run}) for all; lower the one or raise the other"
+        )
+        yield problem(("policy", "most_answers_per_scan"), text)
+    for kind, first in _first_rules(loaded.settings).items():
+        if not any(rule.kind == kind and not rule.as_rule().conditions for rule in policy.rules):
+            text = f"a {kind} that no rule matches is left alone; end with a rule that has no conditions"
+            yield problem(("policy", "rules", first), text)
+
+
+def summary(settings: Settings) -> str:
+    """One line."""
+    policy = settings.policy
+    rules = {kind: len(settings.decisions.rules_for(kind)) for kind in (Kind.REQUEST, Kind.RESPONSE, Kind.CANCELLATION)}
+    counted = (
+        ", ".join(f"{count} for {kind}s" for kind, count in rules.items() if count) or "none, the built-in ones hold"
+    )
+    guards = {
+        "external organisers": policy.external,
+        "private meetings": policy.private,
+        "delegates' copies": policy.delegate_copies,
+        "past meetings": policy.past,
+    }
+    skipped = ", ".join(name for name, setting in guards.items() if setting == "skip")
+    return f"rules {counted}; not answered: {skipped + ', ' if skipped else ''}older than {policy.max_age}"
+
+
+def _first_rules(settings: Settings) -> dict[str, int]:
+    """Where the rules for each kind begin."""
+    first: dict[str, int] = {}
+    for index, rule in enumerate(settings.policy.rules):
+        first.setdefault(rule.kind, index)
+    return first

@@ -1,0 +1,205 @@
+"""A message together with all that is known about it, and what follows from that for rules and guards.
+
+What is not known yet is answered with the :class:`Need`, and what the message does not show with None.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Self
+
+from rsvpq.agenda import NOT_FREE, Agenda, Appointment, CalendarUnknown, ResponseStatus
+from rsvpq.messages import MeetingMessage
+from rsvpq.policy import organizer
+from rsvpq.policy.decision import Need
+from rsvpq.policy.facts import CalendarView, Facts, instant
+from rsvpq.policy.rules import Policy
+
+SENSITIVITIES = ("normal", "personal", "private", "confidential")
+#: In the order in which Outlook lets one prevail over the others.
+CONFLICTS = ("none", "tentative", "busy", "oof")
+UPDATES = ("first", "time-moved", "details-only")
+_PRIVATE = ("private", "confidential")
+_ANSWERED = {ResponseStatus.ACCEPTED: "accepted", ResponseStatus.TENTATIVE: "tentative"}
+#: PidLidMeetingType (MS-OXOCAL 2.2.6.5), which the sender sets, and Outlook on its way.
+_INFORMS, _OUT_OF_DATE, _DELEGATE_ANSWERS = 0x20000, 0x80000, 0x100000
+_IN_CALENDAR = {Need.APPOINTMENT, Need.BUSY_TIMES}
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """What else is in the calendar at the time of the meeting."""
+
+    #: One of :data:`CONFLICTS`.
+    worst: str
+    #: Whether any of it counts as busy, as the policy has it.
+    counts: bool
+
+
+@dataclass(frozen=True)
+class Case:
+    """One message to decide about; what follows from it is worked out once, however many rules ask."""
+
+    policy: Policy
+    message: MeetingMessage
+    facts: Facts
+    now: datetime
+    #: Decide as if nobody had looked into the calendar.
+    blindfold: bool = False
+
+    def blindfolded(self) -> Self:
+        """The same case without the calendar."""
+        return replace(self, blindfold=True)
+
+    def can_learn(self, need: Need) -> bool:
+        """Whether the fact may become known later."""
+        return not self.facts.last_look or (self.blindfold and need in _IN_CALENDAR)
+
+    @cached_property
+    def calendar(self) -> CalendarView | None:
+        """What was found in the calendar, if it was looked at."""
+        return None if self.blindfold else self.facts.calendar
+
+    @cached_property
+    def calendar_unknown(self) -> str:
+        """Why the calendar's appointment is not known; '' where it is, be it that there is none."""
+        if self.calendar is None:
+            return "the calendar was not looked at"
+        found = self.calendar.appointment
+        return found.reason or "no reason given" if isinstance(found, CalendarUnknown) else ""
+
+    @cached_property
+    def appointment(self) -> Appointment | None:
+        """The appointment of this meeting; None also where the calendar is not known."""
+        found = self.calendar.appointment if self.calendar else None
+        return found if isinstance(found, Appointment) else None
+
+    @cached_property
+    def earlier_answer(self) -> str:
+        """What this mailbox has answered to the meeting before: ``accepted``, ``tentative`` or ''."""
+        response = self.appointment.response if self.appointment else None
+        return _ANSWERED.get(response, "") if response is not None else ""
+
+    @cached_property
+    def start(self) -> datetime | None:
+        """When the meeting, or the first one of a series, starts."""
+        return instant(self.message.start)
+
+    @cached_property
+    def end(self) -> datetime | None:
+        """When it ends; at its start, if the message shows no end or one before that."""
+        start, end = self.start, instant(self.message.end)
+        return max(start, end) if start and end else (start or end)
+
+    @cached_property
+    def starts_in(self) -> timedelta | None:
+        """The time from now to the start; negative once it has started."""
+        return self.start - self.now if self.start else None
+
+    @cached_property
+    def duration(self) -> timedelta | None:
+        """How long it takes; all-day meetings in whole days, as the day of a clock change has 23 or 25 hours."""
+        if self.start is None or instant(self.message.end) is None or self.end is None:
+            return None
+        length = self.end - self.start
+        return round(length / _DAY) * _DAY if self.message.all_day else length
+
+    @cached_property
+    def age(self) -> timedelta | None:
+        """The time since the message was received, or else since it was written."""
+        received = instant(self.message.received) or instant(self.message.stamp)
+        return self.now - received if received else None
+
+    @cached_property
+    def organizer(self) -> str | None:
+        """The organiser's address."""
+        return organizer.address_of(self.message.organizer) or None
+
+    @cached_property
+    def organizer_domain(self) -> str | None:
+        """The domain of the organiser's address."""
+        return organizer.domain_of(self.organizer) if self.organizer else None
+
+    @cached_property
+    def external(self) -> bool | None:
+        """Whether the organiser is from outside."""
+        if self.organizer is None:
+            return None
+        return not organizer.is_internal(self.organizer, self.facts.own_addresses, self.policy.internal_domains)
+
+    @cached_property
+    def own_meeting(self) -> bool | None:
+        """Whether the message names the mailbox as the organiser. An alias mostly is the first part of its address."""
+        if self.facts.own is not None or self.organizer is None:
+            return self.facts.own
+        local = self.organizer.rpartition("@")[0]
+        own_alias = not self.external and local == self.facts.mailbox.casefold()
+        return own_alias or self.organizer in self.facts.own_addresses
+
+    @cached_property
+    def out_of_date(self) -> bool:
+        """Whether the message itself says that there is a newer one."""
+        return bool((self.message.meeting_type or 0) & _OUT_OF_DATE)
+
+    @cached_property
+    def delegate_copy(self) -> bool:
+        """Whether somebody else is to answer: the mailbox's owner is a delegate, or has one who does."""
+        return bool(self.message.received_for or (self.message.meeting_type or 0) & _DELEGATE_ANSWERS)
+
+    @cached_property
+    def sensitivity(self) -> str:
+        """One of :data:`SENSITIVITIES`; what a server may show beyond is taken for confidential."""
+        return SENSITIVITIES[min(self.message.sensitivity, len(SENSITIVITIES) - 1)]
+
+    @cached_property
+    def private(self) -> bool:
+        """Whether it is private or confidential."""
+        return self.sensitivity in _PRIVATE
+
+    @cached_property
+    def attendees(self) -> int | Need:
+        """How many are invited."""
+        return Need.ATTENDEES if self.facts.attendees is None else self.facts.attendees
+
+    @cached_property
+    def clash(self) -> Clash | Need | None:
+        """What else the calendar holds at that time; an appointment of the same meeting is no obstacle to it."""
+        if self.calendar is None or self.calendar.agenda is None:
+            return Need.BUSY_TIMES
+        if isinstance(self.calendar.agenda, CalendarUnknown) or self.start is None or self.end is None:
+            return None
+        try:
+            statuses = self._statuses(self.calendar.agenda, self.calendar.times or ((self.start, self.end),))
+        except ValueError:  # it does not reach far enough
+            return None
+        counts = bool(statuses & set(self.policy.busy_when))
+        if not counts and not self.calendar.complete:
+            return None
+        return Clash(max(statuses, key=CONFLICTS.index, default="none"), counts)
+
+    def _statuses(self, agenda: Agenda, times: Iterable[tuple[datetime, datetime]]) -> set[str]:
+        clashes = (agenda.conflicts(*when, uid=self.message.uid, statuses=NOT_FREE) for when in times)
+        return {period.status.value for periods in clashes for period in periods}
+
+    @cached_property
+    def update(self) -> str | Need | None:
+        """One of :data:`UPDATES`."""
+        if self.calendar is None:
+            return Need.APPOINTMENT
+        if self.calendar_unknown:
+            return None
+        if not self.earlier_answer:
+            return "first"
+        return "details-only" if self._has_kept_its_time() else "time-moved"
+
+    def _has_kept_its_time(self) -> bool:
+        found, message = self.appointment, self.message
+        if found is None or (self.start, self.end) != (found.start, found.end):
+            return False
+        if not (message.recurring or found.recurring):
+            return True
+        # Only the first meeting of a series is shown. A new pattern makes a new sequence (RFC 5546, section 2.1.4).
+        informs = bool((message.meeting_type or 0) & _INFORMS)
+        return informs or (message.sequence is not None and found.sequence == message.sequence)

@@ -1,0 +1,194 @@
+"""What is looked at before any rule: reasons to leave a message alone that no rule should have to repeat.
+
+In the order of precedence. First what never can be acted upon, then what must not be, then what operators may allow
+(``policy.* = "rules"``). A guard returns what it found, or a text that says why it lets the message pass.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rsvpq.messages import Kind
+from rsvpq.policy.case import Case
+from rsvpq.policy.conditions import shown
+from rsvpq.policy.decision import Action, Reason
+from rsvpq.policy.facts import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a guard or a rule comes to."""
+
+    action: Action
+    reason: Reason
+    rule: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One reason, and the kinds of messages to which it applies."""
+
+    name: str
+    kinds: frozenset[Kind]
+    check: Callable[[Case], Finding | str]
+
+
+def _skip(reason: Reason, why: str) -> Finding:
+    return Finding(Action.SKIP, reason, why=why)
+
+
+def _unknown_class(case: Case) -> Finding | str:
+    reason = Reason.TASK_REQUEST if case.message.kind is Kind.TASK_REQUEST else Reason.UNKNOWN_CLASS
+    return _skip(reason, f"the class is {case.message.message_class or 'not shown'}")
+
+
+def _kept_cancellation(case: Case) -> Finding | str:
+    if case.policy.cancellations == "keep" and not case.policy.rules_for(Kind.CANCELLATION):
+        return Finding(Action.KEEP, Reason.CANCELLATION, why='policy.cancellations = "keep"')
+    return "cancellations are processed, or there are rules for them"
+
+
+def _already_processed(case: Case) -> Finding | str:
+    if case.message.processed:
+        return _skip(Reason.ALREADY_PROCESSED, "somebody or something has processed it")
+    return "not processed yet"
+
+
+def _newer_message(case: Case) -> Finding | str:
+    if case.out_of_date:
+        return _skip(Reason.OUT_OF_DATE, "the message is marked as out of date")
+    newest = case.facts.newest
+    if newest is not None and Version.of(case.message).is_older_than(newest):
+        return _skip(Reason.OUT_OF_DATE, "another message about this meeting is newer")
+    return "no newer message about this meeting is known"
+
+
+def _own_meeting(case: Case) -> Finding | str:
+    if case.own_meeting:
+        return _skip(Reason.OWN_MEETING, "the mailbox is the organiser")
+    return f"the organiser is {case.organizer or 'not known'}"
+
+
+def _past(case: Case) -> Finding | str:
+    if case.policy.past == "rules":
+        return 'policy.past = "rules"'
+    if case.start is None or case.end is None:
+        return Finding(Action.HOLD, Reason.NO_START_TIME, why="the message shows no start that can be read")
+    end = case.facts.series_end if case.message.recurring else case.end
+    if end is None:
+        return "a series, and when it ends is not known"
+    if end <= case.now:
+        return _skip(Reason.PAST, f"it was over at {end:%Y-%m-%d %H:%M} UTC")
+    return f"it ends at {end:%Y-%m-%d %H:%M} UTC"
+
+
+def _too_old(case: Case) -> Finding | str:
+    if case.age is None:
+        return Finding(Action.HOLD, Reason.AGE_UNKNOWN, why="the message shows no time of receipt")
+    if case.age > case.policy.max_age:
+        return _skip(Reason.TOO_OLD, f"received {shown(case.age)} ago; policy.max_age is {shown(case.policy.max_age)}")
+    return f"received {shown(case.age)} ago"
+
+
+def _external(case: Case) -> Finding | str:
+    if case.policy.external == "rules":
+        return 'policy.external = "rules"'
+    if case.external is None:
+        return _skip(Reason.ORGANIZER_UNKNOWN, "the message shows no SMTP address of the organiser")
+    if case.external:
+        return _skip(Reason.EXTERNAL, f"{case.organizer_domain} is not in policy.internal_domains")
+    return f"{case.organizer_domain} is internal"
+
+
+def _private(case: Case) -> Finding | str:
+    if case.policy.private == "rules":
+        return 'policy.private = "rules"'
+    if case.private:
+        return _skip(Reason.PRIVATE, f"the sensitivity is {case.sensitivity}")
+    return f"the sensitivity is {case.sensitivity}"
+
+
+def _delegate_copy(case: Case) -> Finding | str:
+    if case.policy.delegate_copies == "rules":
+        return 'policy.delegate_copies = "rules"'
+    if case.delegate_copy:
+        return _skip(Reason.DELEGATE_COPY, f"for {case.message.received_for or 'a delegate'} to answer")
+    return "for this mailbox to answer"
+
+
+def _no_response_requested(case: Case) -> Finding | str:
+    if case.policy.no_response_requested == "rules":
+        return 'policy.no_response_requested = "rules"'
+    if not case.message.response_requested:
+        return _skip(Reason.NO_RESPONSE_REQUESTED, "the organiser asks for no response")
+    return "the organiser asks for a response"
+
+
+def _unknown_calendar(case: Case) -> Finding | str:
+    if not case.calendar_unknown:
+        return "the calendar was looked at"
+    if case.policy.unknown_calendar == "rules":
+        return 'policy.unknown_calendar = "rules"'
+    return Finding(Action.HOLD, Reason.CALENDAR_UNKNOWN, why=case.calendar_unknown)
+
+
+def _own_appointment(case: Case) -> Finding | str:
+    if case.appointment is not None and case.appointment.organized_here:
+        return _skip(Reason.OWN_MEETING, "the calendar has it as a meeting of the mailbox itself")
+    return "the calendar does not have it as a meeting of the mailbox itself"
+
+
+def _newer_appointment(case: Case) -> Finding | str:
+    version = Version.of(case.message)
+    if case.appointment is not None and case.appointment.outdates(version.sequence, version.stamp):
+        return _skip(Reason.OUT_OF_DATE, "the calendar has a newer version of this meeting")
+    return "the calendar has no newer version of this meeting"
+
+
+def _already_answered(case: Case) -> Finding | str:
+    found, version = case.appointment, Version.of(case.message)
+    known = found is not None and None not in (version.sequence, version.stamp)
+    if known and case.earlier_answer and found and version == Version(found.sequence, found.stamp):
+        return _skip(Reason.ALREADY_ANSWERED, f"this very version of the meeting is {case.earlier_answer}")
+    return "this version of the meeting is not known to be answered"
+
+
+def _details_only(case: Case) -> Finding | str:
+    if case.policy.details_only == "rules":
+        return 'policy.details_only = "rules"'
+    if case.update != "details-only":
+        return case.calendar_unknown or f"the update is {case.update}"
+    if case.policy.details_only == "skip":
+        return _skip(Reason.DETAILS_ONLY, "the time has not moved")
+    action = Action.ACCEPT if case.earlier_answer == "accepted" else Action.TENTATIVE
+    return Finding(action, Reason.DETAILS_ONLY, why=f"the time has not moved, and it is {case.earlier_answer}")
+
+
+_REQUEST = frozenset({Kind.REQUEST})
+_CANCELLATION = frozenset({Kind.CANCELLATION})
+_FROM_ORGANIZER = _REQUEST | _CANCELLATION
+_KNOWN = _FROM_ORGANIZER | {Kind.RESPONSE}
+
+#: These ask nothing of the calendar.
+FIRST_GUARDS = (
+    Guard("unknown-class", frozenset(Kind) - _KNOWN, _unknown_class),
+    Guard("cancellations", _CANCELLATION, _kept_cancellation),
+    Guard("already-processed", _KNOWN, _already_processed),
+    Guard("out-of-date", _FROM_ORGANIZER, _newer_message),
+    Guard("own-meeting", _FROM_ORGANIZER, _own_meeting),
+    Guard("past", _FROM_ORGANIZER, _past),
+    Guard("max-age", _FROM_ORGANIZER, _too_old),
+    Guard("external", _FROM_ORGANIZER, _external),
+    Guard("private", _FROM_ORGANIZER, _private),
+    Guard("delegate-copy", _KNOWN, _delegate_copy),
+    Guard("no-response-requested", _REQUEST, _no_response_requested),
+)
+
+#: These come after the rules that leave a message alone whatever the calendar says.
+CALENDAR_GUARDS = (
+    Guard("calendar-unknown", _FROM_ORGANIZER, _unknown_calendar),
+    Guard("own-meeting in the calendar", _FROM_ORGANIZER, _own_appointment),
+    Guard("out-of-date in the calendar", _FROM_ORGANIZER, _newer_appointment),
+    Guard("already-answered", _REQUEST, _already_answered),
+    Guard("details-only", _REQUEST, _details_only),
+)

@@ -1,0 +1,33 @@
+"""Who sent an invitation: the address in what a server shows as the organiser, and whether it is one of ours."""
+
+import re
+from collections.abc import Iterable
+
+from rsvpq.policy.patterns import fits
+
+_ADDRESS = re.compile(r"[^\s<>@\"]+@[^\s<>@\"]+")
+#: The last one in angle brackets: what stands before it is a name, which its owner chose.
+_IN_BRACKETS = re.compile(r".*<\s*(?:mailto:)?([^<>]*?)\s*>[^<>]*", re.DOTALL | re.IGNORECASE)
+
+
+def address_of(organizer: str) -> str:
+    """The SMTP address in ``"Name" <address>``, ``MAILTO:address`` or ``address``, in lower case; '' without one.
+
+    >>> address_of('"ceo@example.com" <Mallory@evil.example>')
+    'mallory@evil.example'
+    """
+    bracketed = _IN_BRACKETS.fullmatch(organizer)
+    text = bracketed[1] if bracketed else re.sub(r"^\s*mailto:", "", organizer, flags=re.IGNORECASE).strip()
+    return text.casefold() if _ADDRESS.fullmatch(text) else ""
+
+
+def domain_of(address: str) -> str:
+    """What stands behind the @; '' without one."""
+    return address.rpartition("@")[2] if "@" in address else ""
+
+
+def is_internal(address: str, own_addresses: Iterable[str], internal_domains: Iterable[str]) -> bool:
+    """Whether the domain is an internal one, which the mailbox's own always is."""
+    domain = domain_of(address)
+    own = {domain_of(one) for one in own_addresses}
+    return bool(domain) and (domain in own or fits(domain, internal_domains))

@@ -1,0 +1,194 @@
+"""The settings of the policy: what operators write about requests, responses and cancellations.
+
+``docs/policy.md`` explains it to them; :mod:`rsvpq.policy` carries it out.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_validator
+
+from rsvpq.messages import Kind
+from rsvpq.policy import DECISIONS, Action, Policy, Rule
+from rsvpq.policy.case import CONFLICTS, SENSITIVITIES, UPDATES
+from rsvpq.policy.conditions import CONDITIONS
+from rsvpq.policy.rules import Guard, Value
+from rsvpq.settings.durations import Duration
+from rsvpq.settings.fields import Count, DurationField, blame
+from rsvpq.settings.problems import did_you_mean
+from rsvpq.settings.table import Table
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    """One text stands for a list of one."""
+    given = (value,) if isinstance(value, str) else value
+    if not isinstance(given, list | tuple) or not given or not all(isinstance(one, str) for one in given):
+        raise ValueError('is neither text nor a list of texts; write "one", or ["one", "another"]')
+    for one in given:
+        if not one.strip() or not one.isprintable():
+            raise ValueError(f"holds {one!r}, which is empty or not printable; write text, or leave it out")
+    return tuple(given)
+
+
+def _comma_list(value: object) -> object:
+    """A list as it comes out of an environment variable."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) and value else value
+
+
+def _words_of(known: tuple[str, ...]) -> Callable[[object], tuple[str, ...]]:
+    def read(value: object) -> tuple[str, ...]:
+        words = _texts(value)
+        for word in words:
+            if word not in known:
+                raise ValueError(f"{word!r} is not a word known here; {did_you_mean(word, known)}")
+        return words
+
+    return read
+
+
+_conflict_words = _words_of(CONFLICTS)
+
+
+def _clash(value: object) -> bool | tuple[str, ...]:
+    if value in ("true", "false"):
+        raise ValueError(f"is in quotes; write {value} without them")
+    return value if isinstance(value, bool) else _conflict_words(value)
+
+
+def _domains(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if not re.fullmatch(r"[^\s@]*\.[^\s@]+", value):
+            raise ValueError(f"{value!r} is not a domain; write what follows the @, such as example.com")
+    return values
+
+
+def _addresses(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if not re.fullmatch(r"[^\s@]+@[^\s@]+", value):
+            raise ValueError(f"{value!r} is not an address; write boss@example.com or *@example.com")
+    return values
+
+
+def _internal_domains(value: object) -> tuple[str, ...]:
+    return () if value in ((), []) else _domains(_texts(_comma_list(value)))
+
+
+def _rule_name(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", value):
+        raise ValueError(f"{value!r} is not a name; use small letters, digits and hyphens, such as long-meetings")
+    return value
+
+
+_RuleName = Annotated[str, AfterValidator(_rule_name)]
+_Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
+_Domains = Annotated[_Texts, AfterValidator(_domains)]
+_Addresses = Annotated[_Texts, AfterValidator(_addresses)]
+_InternalDomains = Annotated[tuple[str, ...], BeforeValidator(_internal_domains)]
+_BusyWords = Annotated[tuple[str, ...], BeforeValidator(_words_of(CONFLICTS[1:])), BeforeValidator(_comma_list)]
+_Sensitivities = Annotated[tuple[str, ...], BeforeValidator(_words_of(SENSITIVITIES))]
+_Updates = Annotated[tuple[str, ...], BeforeValidator(_words_of(UPDATES))]
+_Clash = Annotated[bool | tuple[str, ...], BeforeValidator(_clash)]
+
+
+class RuleSettings(Table):
+    """One rule: if all conditions hold, this is what is decided."""
+
+    name: _RuleName
+    # Before `decision` and the conditions, whose validators look at it.
+    kind: Literal["request", "response", "cancellation"] = "request"
+    decision: Literal["accept", "tentative", "decline", "skip", "hold", "open", "process", "keep"]
+    organizer: _Addresses | None = None
+    organizer_domain: _Domains | None = None
+    external: bool | None = None
+    own_meeting: bool | None = None
+    group: _Texts | None = None
+    subject: _Texts | None = None
+    starts_within: DurationField | None = None
+    starts_after: DurationField | None = None
+    longer_than: DurationField | None = None
+    shorter_than: DurationField | None = None
+    all_day: bool | None = None
+    recurring: bool | None = None
+    private: bool | None = None
+    sensitivity: _Sensitivities | None = None
+    attendees_more_than: Count | None = None
+    attendees_fewer_than: Count | None = None
+    delegate_copy: bool | None = None
+    response_requested: bool | None = None
+    conflict: _Clash | None = None
+    update: _Updates | None = None
+
+    @field_validator("decision")
+    @classmethod
+    def _fits_the_kind(cls, decision: str, info: ValidationInfo) -> str:
+        kind = info.data.get("kind")
+        if kind is not None and decision not in DECISIONS[Kind(kind)]:
+            words = " or ".join(DECISIONS[Kind(kind)])
+            raise ValueError(f"{decision!r} cannot be decided about a {kind}; write {words}, or another kind")
+        return decision
+
+    @field_validator(*CONDITIONS)
+    @classmethod
+    def _can_be_asked(cls, value: object, info: ValidationInfo) -> object:
+        kind, asked = info.data.get("kind"), CONDITIONS[str(info.field_name)].kinds
+        if value is not None and kind is not None and kind not in asked:
+            raise ValueError(f"is not asked of a {kind}; remove it, or write kind = {' or '.join(asked)}")
+        return value
+
+    def as_rule(self) -> Rule:
+        """The rule, as the policy knows it."""
+        given = {name: getattr(self, name) for name in CONDITIONS}
+        conditions = {name: _plain(value) for name, value in given.items() if value is not None}
+        return Rule(self.name, Action(self.decision), Kind(self.kind), conditions)
+
+
+def _plain(value: Value | Duration) -> Value:
+    return timedelta(seconds=value.seconds) if isinstance(value, Duration) else value
+
+
+class PolicySettings(Table):
+    """What is answered, and how: guards, caps and rules."""
+
+    internal_domains: _InternalDomains = ()
+    external: Guard = "skip"
+    private: Guard = "skip"
+    delegate_copies: Guard = "skip"
+    past: Guard = "skip"
+    max_age: DurationField = Duration(14 * 86_400)
+    no_response_requested: Guard = "rules"
+    details_only: Literal["repeat", "rules", "skip"] = "repeat"
+    unknown_calendar: Literal["hold", "rules"] = "hold"
+    busy_when: _BusyWords = ("busy", "oof")
+    cancellations: Literal["keep", "process"] = "keep"
+    most_answers_per_scan: Count = 50
+    most_answers_per_run: Count = 500
+    rules: tuple[RuleSettings, ...] = ()
+
+    @field_validator("rules")
+    @classmethod
+    def _one_rule_of_a_name(cls, rules: tuple[RuleSettings, ...]) -> tuple[RuleSettings, ...]:
+        names = [rule.name for rule in rules]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise blame(f"{name!r} is the name of an earlier rule; give it another", "rules", index, "name")
+        return rules
+
+    def as_policy(self, mode: Literal["observe", "respond"]) -> Policy:
+        """The policy that decides."""
+        return Policy(
+            mode=mode,
+            rules=tuple(rule.as_rule() for rule in self.rules),
+            internal_domains=self.internal_domains,
+            external=self.external,
+            private=self.private,
+            delegate_copies=self.delegate_copies,
+            past=self.past,
+            max_age=timedelta(seconds=self.max_age.seconds),
+            no_response_requested=self.no_response_requested,
+            details_only=self.details_only,
+            unknown_calendar=self.unknown_calendar,
+            busy_when=self.busy_when,
+            cancellations=self.cancellations,
+        )

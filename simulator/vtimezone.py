@@ -1,0 +1,58 @@
+"""A zone as the VTIMEZONE text that Exchange shows: two yearly rules since 1601, and no name anybody else knows."""
+
+from calendar import monthrange
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+_WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_HOUR = timedelta(hours=1)
+
+
+@lru_cache(maxsize=256)
+def vtimezone(name: str, year: int) -> str:
+    """The zone of this name with the rules of one year, as Windows keeps them."""
+    zone = ZoneInfo(name)
+    changes = list(_changes(zone, year))
+    standard = _offset(zone, datetime(year, 1, 1, tzinfo=UTC))
+    parts = [_part("STANDARD", standard, standard, "")]
+    if changes:
+        parts = [_change(zone, moment) for moment in changes]
+    # As captured: the name says the offsets and nothing else.
+    lines = ["BEGIN:VTIMEZONE", f"TZID:GMT {_signed(standard)}", *(line for part in parts for line in part)]
+    return "\r\n".join([*lines, "END:VTIMEZONE", ""])
+
+
+def _changes(zone: ZoneInfo, year: int) -> Iterator[datetime]:
+    """The moments of the year, in UTC, at which the offset is another than an hour before."""
+    moment = datetime(year, 1, 1, tzinfo=UTC)
+    while moment.year == year:
+        if _offset(zone, moment) != _offset(zone, moment - _HOUR):
+            yield moment
+        moment += _HOUR
+
+
+def _change(zone: ZoneInfo, moment: datetime) -> list[str]:
+    before, after = _offset(zone, moment - _HOUR), _offset(zone, moment)
+    wall = (moment + before).replace(tzinfo=None)
+    last = wall.day + 7 > monthrange(wall.year, wall.month)[1]
+    which = -1 if last else (wall.day - 1) // 7 + 1
+    by_day = f"{which}{_WEEKDAYS[wall.weekday()]}"
+    rule = f"RRULE:FREQ=YEARLY;WKST=MO;INTERVAL=1;BYMONTH={wall.month};BYDAY={by_day}"
+    return _part("DAYLIGHT" if after > before else "STANDARD", before, after, rule, f"{wall:%H%M%S}")
+
+
+def _part(kind: str, before: timedelta, after: timedelta, rule: str, time: str = "000000") -> list[str]:
+    offsets = [f"TZOFFSETFROM:{_signed(before)}", f"TZOFFSETTO:{_signed(after)}"]
+    rules = [rule] if rule else []
+    return [f"BEGIN:{kind}", f"DTSTART:16010101T{time}", *offsets, *rules, f"END:{kind}"]
+
+
+def _offset(zone: ZoneInfo, moment: datetime) -> timedelta:
+    return moment.astimezone(zone).utcoffset() or timedelta()
+
+
+def _signed(offset: timedelta) -> str:
+    minutes = round(abs(offset).total_seconds()) // 60
+    return f"{'-' if offset < timedelta() else '+'}{minutes // 60:02d}{minutes % 60:02d}"

@@ -1,0 +1,87 @@
+"""What the tests of the policy are made of: a message that passes every guard, and how to change it."""
+
+from datetime import UTC, datetime, timedelta
+
+from rsvpq.agenda import Agenda, Appointment, BusyPeriod, BusyStatus, ResponseStatus
+from rsvpq.messages import Kind, MeetingMessage
+from rsvpq.policy import Action, CalendarView, Facts, Policy, Rule
+from rsvpq.policy.rules import Value
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+START = datetime(2026, 3, 9, 9, tzinfo=UTC)
+END = START + timedelta(hours=1)
+STAMP = datetime(2026, 3, 1, 8, tzinfo=UTC)
+HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
+
+
+def text(time: datetime) -> str:
+    """A time as the server writes it."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+_PLAIN = MeetingMessage(
+    kind=Kind.REQUEST,
+    message_class="IPM.Schedule.Meeting.Request",
+    href="/exchange/adele/Inbox/a.EML",
+    rid="rid:1",
+    uid="uid-1",
+    subject="Budget",
+    organizer='"Brian Lee" <brian@example.com>',
+    received=text(NOW - DAY),
+    start=text(START),
+    end=text(END),
+    stamp=text(STAMP),
+    sequence=1,
+)
+
+
+def message(**changes: object) -> MeetingMessage:
+    """A request that passes every guard, but for the changes; a time may be given as such."""
+    values = {name: getattr(_PLAIN, name) for name in MeetingMessage.__dataclass_fields__}
+    values |= {name: text(value) if isinstance(value, datetime) else value for name, value in changes.items()}
+    return MeetingMessage(**values)
+
+
+def period(
+    status: BusyStatus = BusyStatus.BUSY, start: datetime = START, end: datetime = END, uid: str = ""
+) -> BusyPeriod:
+    """Something else in the calendar, at the time of the meeting."""
+    return BusyPeriod(start, end, status, uid)
+
+
+def appointment(
+    response: ResponseStatus | None = ResponseStatus.ACCEPTED,
+    start: datetime | None = START,
+    end: datetime | None = END,
+    sequence: int | None = 0,
+    stamp: datetime | None = STAMP - DAY,
+    recurring: bool = False,
+) -> Appointment:
+    """The meeting, as the calendar has had it since yesterday."""
+    return Appointment("uid-1", start, end, sequence, stamp, response, BusyStatus.BUSY, recurring)
+
+
+def calendar(
+    *periods: BusyPeriod,
+    meeting: Appointment | None = None,
+    times: tuple[tuple[datetime, datetime], ...] = (),
+    complete: bool = True,
+) -> CalendarView:
+    """A calendar that was looked at, for a year either way."""
+    return CalendarView(meeting, Agenda(NOW - 365 * DAY, NOW + 365 * DAY, periods), times, complete)
+
+
+def facts(**changes: object) -> Facts:
+    """All is known, and the calendar is empty, but for the changes."""
+    known = {"mailbox": "adele@example.com", "attendees": 3, "calendar": calendar()}
+    return Facts(**(known | changes))  # type: ignore[arg-type]
+
+
+def rule(decision: Action, kind: Kind = Kind.REQUEST, name: str = "first", **conditions: Value) -> Rule:
+    """A rule with these conditions."""
+    return Rule(name, decision, kind, conditions)
+
+
+def policy(*rules: Rule, **changes: object) -> Policy:
+    """The default policy in earnest, but for the changes."""
+    return Policy(**({"mode": "respond", "rules": rules} | changes))  # type: ignore[arg-type]

@@ -1,0 +1,104 @@
+"""The small parts of the policy: addresses, patterns, versions, times, actions."""
+
+import re
+from datetime import UTC, datetime
+from fnmatch import translate
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rsvpq.messages import Kind, Verdict
+from rsvpq.policy import Action, Version, latest_versions
+from rsvpq.policy.facts import instant
+from rsvpq.policy.organizer import address_of, is_internal
+from rsvpq.policy.patterns import covers, fits
+from tests.unit.policy_cases import HOUR, NOW, STAMP, message
+
+
+@pytest.mark.parametrize(
+    ("shown", "address"),
+    [
+        ("adele@example.com", "adele@example.com"),
+        (" MAILTO:Adele@Example.COM ", "adele@example.com"),
+        ('"Adele Vance" <Adele@example.com>', "adele@example.com"),
+        ("Vance, Adele <mailto:adele@example.com> ", "adele@example.com"),
+        ('"boss@example.com" <x@evil.example>', "x@evil.example"),
+        ("<boss@example.com> <x@evil.example>", "x@evil.example"),
+        ("boss@example.com <x>", ""),
+        ("boss@example.com <>", ""),
+        ("boss@example.com x@evil.example", ""),
+        ("a@b@example.com", ""),
+        ("Adele Vance", ""),
+        ("/O=EXAMPLE/OU=HQ/CN=RECIPIENTS/CN=ADELE", ""),
+        ("", ""),
+    ],
+)
+def test_the_address_of_an_organizer_is_the_one_mail_would_go_to(shown: str, address: str) -> None:
+    assert address_of(shown) == address
+
+
+def test_an_internal_domain_is_one_of_the_settings_or_the_mailbox_s_own() -> None:
+    own = {"adele@branch.example"}
+
+    assert is_internal("x@branch.example", own, ())
+    assert is_internal("x@example.com", own, ("example.com",))
+    assert not is_internal("x@example.org", own, ("example.com",))
+    assert not is_internal("x@example.com.evil.example", own, ("example.com",))
+    assert not is_internal("", (), ("*",))
+
+
+_texts = st.text(st.sampled_from("ab."), max_size=5)
+_patterns = st.text(st.sampled_from("ab.*?"), max_size=5)
+
+
+@given(_texts, _patterns)
+def test_a_pattern_fits_what_the_shell_says(text: str, pattern: str) -> None:
+    assert fits(text, [pattern]) == bool(re.match(translate(pattern), text))
+
+
+@given(_patterns, _patterns, _texts)
+def test_what_a_covered_pattern_fits_its_cover_fits(wider: str, narrower: str, text: str) -> None:
+    if covers(wider, narrower) and fits(text, [narrower]):
+        assert fits(text, [wider])
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2007-12-30T05:16:11.844Z", datetime(2007, 12, 30, 5, 16, 11, 844_000, UTC)),
+        ("2007-12-30T06:16:11+01:00", datetime(2007, 12, 30, 5, 16, 11, tzinfo=UTC)),
+        ("2007-12-30T05:16:11", datetime(2007, 12, 30, 5, 16, 11, tzinfo=UTC)),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("30.12.2007", None),
+        ("", None),
+    ],
+)
+def test_a_time_is_read_in_utc_or_not_at_all(text: str, time: datetime | None) -> None:
+    assert instant(text) == time
+
+
+def test_the_newest_version_of_each_meeting_is_found_whatever_the_order() -> None:
+    first = message(uid="a", sequence=0, stamp=NOW)
+    moved = message(uid="a", sequence=1, stamp=STAMP)
+    edited = message(uid="a", sequence=1, stamp=STAMP + HOUR)
+    other = message(uid="b", sequence=0, stamp=STAMP, kind=Kind.CANCELLATION)
+    left_out = [
+        message(uid="", sequence=9),
+        message(uid="a", sequence=9, recurring=True),
+        message(uid="a", sequence=9, kind=Kind.RESPONSE),
+    ]
+    newest = {"a": Version(1, STAMP + HOUR), "b": Version(0, STAMP)}
+
+    assert latest_versions([first, moved, edited, other, *left_out]) == newest
+    assert latest_versions([*left_out, other, edited, moved, first]) == newest
+
+
+def test_the_verdict_of_an_action_is_what_a_request_is_answered_with() -> None:
+    answers = {action: action.verdict for action in Action if action.verdict}
+
+    assert answers == {
+        Action.ACCEPT: Verdict.ACCEPT,
+        Action.TENTATIVE: Verdict.TENTATIVE,
+        Action.DECLINE: Verdict.DECLINE,
+    }

@@ -1,0 +1,650 @@
+"""The table of decisions: what is known about a message, and what is done about it, by which rule, for what reason."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from rsvpq.agenda import BusyStatus, CalendarUnknown, ResponseStatus
+from rsvpq.messages import Kind
+from rsvpq.policy import Action, CalendarView, Facts, Need, Policy, Reason, Rule, Version
+from rsvpq.policy.conditions import CONDITIONS
+from rsvpq.policy.engine import decide
+from tests.unit.policy_cases import (
+    DAY,
+    END,
+    HOUR,
+    NOW,
+    SECOND,
+    STAMP,
+    START,
+    appointment,
+    calendar,
+    facts,
+    message,
+    period,
+    policy,
+    rule,
+)
+
+ROOT = Path(__file__).parents[2]
+BERLIN = ZoneInfo("Europe/Berlin")
+CANCELLATION = {"kind": Kind.CANCELLATION, "message_class": "IPM.Schedule.Meeting.Canceled"}
+RESPONSE = {"kind": Kind.RESPONSE, "message_class": "IPM.Schedule.Meeting.Resp.Pos"}
+UNKNOWN = CalendarUnknown("403 Forbidden")
+Changes = Mapping[str, object]
+
+#: The message, the facts, the policy (all as changes) -> the action and the reason.
+GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
+    ({}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"kind": Kind.OTHER}, {}, {}, Action.SKIP, Reason.UNKNOWN_CLASS),
+    ({"kind": Kind.OTHER, "processed": True}, {}, {}, Action.SKIP, Reason.UNKNOWN_CLASS),
+    ({"kind": Kind.TASK_REQUEST}, {}, {}, Action.SKIP, Reason.TASK_REQUEST),
+    ({"processed": True}, {}, {}, Action.SKIP, Reason.ALREADY_PROCESSED),
+    # out of date: by the message itself, by another one, by the calendar; first by sequence, then by stamp
+    ({"meeting_type": 0x80001}, {}, {}, Action.SKIP, Reason.OUT_OF_DATE),
+    ({"meeting_type": 0x10000}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({}, {"newest": Version(2, STAMP - DAY)}, {}, Action.SKIP, Reason.OUT_OF_DATE),
+    ({}, {"newest": Version(1, STAMP + SECOND)}, {}, Action.SKIP, Reason.OUT_OF_DATE),
+    ({}, {"newest": Version(1, STAMP)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({}, {"newest": Version(0, STAMP + DAY)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"sequence": None}, {"newest": Version(9, STAMP)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"sequence": None}, {"newest": Version(9, STAMP + SECOND)}, {}, Action.SKIP, Reason.OUT_OF_DATE),
+    ({"stamp": ""}, {"newest": Version(1, STAMP)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({}, {"calendar": calendar(meeting=appointment(sequence=2))}, {}, Action.SKIP, Reason.OUT_OF_DATE),
+    (
+        {},
+        {"calendar": calendar(meeting=appointment(sequence=1, stamp=STAMP + SECOND))},
+        {},
+        Action.SKIP,
+        Reason.OUT_OF_DATE,
+    ),
+    (CANCELLATION, {"newest": Version(2)}, {"cancellations": "process"}, Action.SKIP, Reason.OUT_OF_DATE),
+    # own meetings
+    ({"organizer": "adele@example.com"}, {}, {}, Action.SKIP, Reason.OWN_MEETING),
+    ({"organizer": "MAILTO:Adele@EXAMPLE.com"}, {}, {}, Action.SKIP, Reason.OWN_MEETING),
+    (
+        {"organizer": "a.vance@example.com"},
+        {"addresses": frozenset({"A.Vance@example.com"})},
+        {},
+        Action.SKIP,
+        Reason.OWN_MEETING,
+    ),
+    (
+        {"organizer": "adele@example.com"},
+        {"mailbox": "Adele"},
+        {"internal_domains": ("example.com",)},
+        Action.SKIP,
+        Reason.OWN_MEETING,
+    ),
+    (
+        {"organizer": "adele@evil.example"},
+        {"mailbox": "adele"},
+        {"external": "rules"},
+        Action.ACCEPT,
+        Reason.EVERY_REQUEST,
+    ),
+    ({}, {"own": True}, {}, Action.SKIP, Reason.OWN_MEETING),
+    ({"organizer": "adele@example.com"}, {"own": False}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    (
+        {},
+        {"calendar": calendar(meeting=appointment(ResponseStatus.ORGANIZER))},
+        {},
+        Action.SKIP,
+        Reason.OWN_MEETING,
+    ),
+    # the past: at its end, a meeting is over
+    ({"start": NOW - HOUR, "end": NOW}, {}, {}, Action.SKIP, Reason.PAST),
+    ({"start": NOW - HOUR, "end": NOW + SECOND}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"start": NOW, "end": NOW}, {}, {}, Action.SKIP, Reason.PAST),
+    ({"start": NOW - HOUR, "end": ""}, {}, {}, Action.SKIP, Reason.PAST),
+    ({"start": NOW + HOUR, "end": ""}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"start": NOW + HOUR, "end": NOW - HOUR}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"start": NOW - HOUR, "end": NOW}, {}, {"past": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"start": "", "end": ""}, {}, {}, Action.HOLD, Reason.NO_START_TIME),
+    ({"start": "soon"}, {}, {}, Action.HOLD, Reason.NO_START_TIME),
+    ({"start": "soon", "end": "later"}, {}, {}, Action.HOLD, Reason.NO_START_TIME),
+    ({"start": "", "end": ""}, {}, {"past": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    # a series began long ago, and may go on
+    ({"start": NOW - DAY, "end": NOW - DAY, "recurring": True}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"start": NOW - DAY, "recurring": True}, {"series_end": NOW}, {}, Action.SKIP, Reason.PAST),
+    ({"start": NOW - DAY, "recurring": True}, {"series_end": NOW + SECOND}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    # age
+    ({"received": NOW - 14 * DAY}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"received": NOW - 14 * DAY - SECOND}, {}, {}, Action.SKIP, Reason.TOO_OLD),
+    ({"received": NOW - 2 * HOUR}, {}, {"max_age": HOUR}, Action.SKIP, Reason.TOO_OLD),
+    ({"received": NOW + DAY}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"received": "", "stamp": NOW - 15 * DAY}, {}, {}, Action.SKIP, Reason.TOO_OLD),
+    ({"received": "", "stamp": ""}, {}, {}, Action.HOLD, Reason.AGE_UNKNOWN),
+    # strangers
+    ({"organizer": "x@evil.example"}, {}, {}, Action.SKIP, Reason.EXTERNAL),
+    ({"organizer": "x@sub.example.com"}, {}, {}, Action.SKIP, Reason.EXTERNAL),
+    ({"organizer": "x@notexample.com"}, {}, {"internal_domains": ("*.example.com",)}, Action.SKIP, Reason.EXTERNAL),
+    (
+        {"organizer": "x@a.b.example.com"},
+        {},
+        {"internal_domains": ("*.example.com",)},
+        Action.ACCEPT,
+        Reason.EVERY_REQUEST,
+    ),
+    ({"organizer": "x@EXAMPLE.ORG"}, {}, {"internal_domains": ("example.org",)}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({}, {"mailbox": "adele"}, {}, Action.SKIP, Reason.EXTERNAL),
+    ({"organizer": '"brian@example.com" <x@evil.example>'}, {}, {}, Action.SKIP, Reason.EXTERNAL),
+    ({"organizer": "x@evil.example"}, {}, {"external": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"organizer": "/O=EXAMPLE/OU=HQ/CN=BRIAN"}, {}, {}, Action.SKIP, Reason.ORGANIZER_UNKNOWN),
+    ({"organizer": ""}, {}, {"external": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    # what is not everybody's
+    ({"sensitivity": 2}, {}, {}, Action.SKIP, Reason.PRIVATE),
+    ({"sensitivity": 3}, {}, {}, Action.SKIP, Reason.PRIVATE),
+    ({"sensitivity": 99}, {}, {}, Action.SKIP, Reason.PRIVATE),
+    ({"sensitivity": 1}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"sensitivity": 2}, {}, {"private": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"received_for": "Boss"}, {}, {}, Action.SKIP, Reason.DELEGATE_COPY),
+    ({"meeting_type": 0x100000}, {}, {}, Action.SKIP, Reason.DELEGATE_COPY),
+    ({"received_for": "Boss"}, {}, {"delegate_copies": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"response_requested": False}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    (
+        {"response_requested": False},
+        {},
+        {"no_response_requested": "skip"},
+        Action.SKIP,
+        Reason.NO_RESPONSE_REQUESTED,
+    ),
+    ({}, {}, {"no_response_requested": "skip"}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    # the calendar
+    ({}, {"calendar": None, "last_look": True}, {}, Action.HOLD, Reason.CALENDAR_UNKNOWN),
+    ({}, {"calendar": CalendarView(UNKNOWN)}, {}, Action.HOLD, Reason.CALENDAR_UNKNOWN),
+    ({}, {"calendar": CalendarView(CalendarUnknown(""))}, {}, Action.HOLD, Reason.CALENDAR_UNKNOWN),
+    (
+        {},
+        {"calendar": CalendarView(UNKNOWN)},
+        {"unknown_calendar": "rules"},
+        Action.ACCEPT,
+        Reason.EVERY_REQUEST,
+    ),
+    (
+        {},
+        {"calendar": calendar(meeting=appointment(sequence=1, stamp=STAMP))},
+        {},
+        Action.SKIP,
+        Reason.ALREADY_ANSWERED,
+    ),
+    (
+        {},
+        {"calendar": calendar(meeting=appointment(ResponseStatus.NOT_RESPONDED, sequence=1, stamp=STAMP))},
+        {},
+        Action.ACCEPT,
+        Reason.EVERY_REQUEST,
+    ),
+    ({}, {"calendar": calendar(meeting=appointment())}, {}, Action.ACCEPT, Reason.DETAILS_ONLY),
+    ({"sequence": None}, {"calendar": calendar(meeting=appointment())}, {}, Action.ACCEPT, Reason.DETAILS_ONLY),
+    (
+        {},
+        {"calendar": calendar(meeting=appointment(ResponseStatus.TENTATIVE))},
+        {},
+        Action.TENTATIVE,
+        Reason.DETAILS_ONLY,
+    ),
+    (
+        {},
+        {"calendar": calendar(meeting=appointment(ResponseStatus.DECLINED))},
+        {},
+        Action.ACCEPT,
+        Reason.EVERY_REQUEST,
+    ),
+    ({}, {"calendar": calendar(meeting=appointment(None))}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({}, {"calendar": calendar(meeting=appointment())}, {"details_only": "skip"}, Action.SKIP, Reason.DETAILS_ONLY),
+    ({}, {"calendar": calendar(meeting=appointment())}, {"details_only": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    (
+        {},
+        {"calendar": calendar(meeting=appointment(start=START - HOUR))},
+        {},
+        Action.ACCEPT,
+        Reason.EVERY_REQUEST,
+    ),
+    ({}, {"calendar": calendar(meeting=appointment(end=END + HOUR))}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    # a series whose sequence has grown may have another pattern
+    ({"recurring": True}, {"calendar": calendar(meeting=appointment())}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    (
+        {"recurring": True},
+        {"calendar": calendar(meeting=appointment(sequence=1))},
+        {},
+        Action.ACCEPT,
+        Reason.DETAILS_ONLY,
+    ),
+    (
+        {"recurring": True, "meeting_type": 0x20000},
+        {"calendar": calendar(meeting=appointment())},
+        {},
+        Action.ACCEPT,
+        Reason.DETAILS_ONLY,
+    ),
+    # cancellations
+    (CANCELLATION, {}, {}, Action.KEEP, Reason.CANCELLATION),
+    (CANCELLATION | {"processed": True, "sensitivity": 2}, {}, {}, Action.KEEP, Reason.CANCELLATION),
+    (CANCELLATION, {}, {"cancellations": "process"}, Action.PROCESS, Reason.EVERY_CANCELLATION),
+    (
+        CANCELLATION,
+        {"calendar": calendar(meeting=appointment())},
+        {"cancellations": "process"},
+        Action.PROCESS,
+        Reason.EVERY_CANCELLATION,
+    ),
+    (
+        CANCELLATION,
+        {"calendar": calendar(meeting=appointment(sequence=2))},
+        {"cancellations": "process"},
+        Action.SKIP,
+        Reason.OUT_OF_DATE,
+    ),
+    (
+        CANCELLATION | {"organizer": "x@evil.example"},
+        {},
+        {"cancellations": "process"},
+        Action.SKIP,
+        Reason.EXTERNAL,
+    ),
+    (
+        CANCELLATION | {"start": NOW - DAY, "end": NOW - HOUR},
+        {},
+        {"cancellations": "process"},
+        Action.SKIP,
+        Reason.PAST,
+    ),
+    # responses: opening one tells nobody anything
+    (RESPONSE, {}, {}, Action.OPEN, Reason.EVERY_RESPONSE),
+    (RESPONSE | {"processed": True}, {}, {}, Action.SKIP, Reason.ALREADY_PROCESSED),
+    (RESPONSE | {"received_for": "Boss"}, {}, {}, Action.SKIP, Reason.DELEGATE_COPY),
+    (
+        RESPONSE | {"organizer": "x@evil.example", "sensitivity": 2, "start": "", "end": "", "received": ""},
+        {"calendar": None},
+        {},
+        Action.OPEN,
+        Reason.EVERY_RESPONSE,
+    ),
+    (RESPONSE | {"start": NOW - 99 * DAY, "end": NOW - 98 * DAY}, {}, {}, Action.OPEN, Reason.EVERY_RESPONSE),
+]
+
+
+@pytest.mark.parametrize(("changed", "known", "laid_down", "action", "reason"), GUARDS)
+def test_the_table_of_guards(
+    changed: Changes, known: Changes, laid_down: Changes, action: Action, reason: Reason
+) -> None:
+    decision = decide(policy(**laid_down), message(**changed), facts(**known), NOW)
+
+    assert (decision.action, decision.reason, decision.rule, decision.needs) == (action, reason, "", frozenset())
+
+
+#: Each breaks one guard, in the order of precedence: of any two, the first one is the reason.
+_PRECEDENCE: list[tuple[Changes, Changes, Reason]] = [
+    ({"processed": True}, {}, Reason.ALREADY_PROCESSED),
+    ({"meeting_type": 0x80000}, {}, Reason.OUT_OF_DATE),
+    ({}, {"own": True}, Reason.OWN_MEETING),
+    ({"start": NOW - HOUR, "end": NOW}, {}, Reason.PAST),
+    ({"received": NOW - 15 * DAY}, {}, Reason.TOO_OLD),
+    ({"organizer": "x@evil.example"}, {}, Reason.EXTERNAL),
+    ({"sensitivity": 2}, {}, Reason.PRIVATE),
+    ({"received_for": "Boss"}, {}, Reason.DELEGATE_COPY),
+    ({"response_requested": False}, {}, Reason.NO_RESPONSE_REQUESTED),
+    ({}, {"calendar": CalendarView(UNKNOWN)}, Reason.CALENDAR_UNKNOWN),
+]
+
+
+@pytest.mark.parametrize("first", range(len(_PRECEDENCE)))
+def test_of_several_guards_the_first_one_is_the_reason(first: int) -> None:
+    changed: dict[str, object] = {}
+    known: dict[str, object] = {}
+    for message_changes, fact_changes, _ in reversed(_PRECEDENCE[first:]):
+        changed |= message_changes
+        known |= fact_changes
+
+    decision = decide(policy(no_response_requested="skip"), message(**changed), facts(**known), NOW)
+
+    assert decision.reason == _PRECEDENCE[first][2]
+
+
+_BUSY, _TENTATIVE, _OOF, _FREE = (
+    BusyStatus.BUSY,
+    BusyStatus.TENTATIVE,
+    BusyStatus.OOF,
+    BusyStatus.FREE,
+)
+_ALL_DAY_OF_25_HOURS = {
+    "start": datetime(2026, 10, 25, tzinfo=BERLIN),
+    "end": datetime(2026, 10, 26, tzinfo=BERLIN),
+}
+_ALL_DAY_OF_23_HOURS = {
+    "start": datetime(2026, 3, 29, tzinfo=BERLIN),
+    "end": datetime(2026, 3, 30, tzinfo=BERLIN),
+}
+_LONG = {"start": START, "end": START + 2 * HOUR}
+
+#: A condition -> messages and facts for which it holds, and for which it does not.
+CONDITIONS_TABLE: list[tuple[dict[str, object], Changes, Changes, bool]] = [
+    ({}, {}, {}, True),
+    ({"organizer": ("brian@example.com",)}, {}, {}, True),
+    ({"organizer": ("cara@example.com", "*@EXAMPLE.com")}, {}, {}, True),
+    ({"organizer": ("cara@example.com",)}, {}, {}, False),
+    ({"organizer": ("brian@example.co",)}, {}, {}, False),
+    ({"organizer_domain": ("example.com",)}, {}, {}, True),
+    ({"organizer_domain": ("*.example.com",)}, {}, {}, False),
+    ({"organizer_domain": ("example.org", "example.???")}, {}, {}, True),
+    ({"external": False}, {}, {}, True),
+    ({"external": True}, {}, {}, False),
+    ({"external": True}, {"organizer": "x@evil.example"}, {}, True),
+    ({"group": ("pilot", "hq")}, {}, {"group": "HQ"}, True),
+    ({"group": ("pilot",)}, {}, {"group": ""}, False),
+    ({"subject": ("[bud]get", "*budget")}, {}, {}, True),
+    ({"subject": ("[bud]*",)}, {}, {}, False),
+    ({"subject": ("[Board] *",)}, {"subject": "[board] Budget"}, {}, True),
+    ({"subject": ("*",)}, {"subject": ""}, {}, True),
+    ({"subject": ("?*",)}, {"subject": ""}, {}, False),
+    ({"subject": ("straße*",)}, {"subject": "STRASSENFEST\nzweite Zeile"}, {}, True),
+    ({"starts_within": START - NOW}, {}, {}, True),
+    ({"starts_within": START - NOW - SECOND}, {}, {}, False),
+    ({"starts_within": HOUR}, {"start": NOW - HOUR, "end": NOW + HOUR}, {}, True),
+    ({"starts_after": START - NOW}, {}, {}, False),
+    ({"starts_after": START - NOW - SECOND}, {}, {}, True),
+    # over the change of clocks on 29 March, a week later by the clock is an hour less
+    ({"starts_after": 35 * DAY}, {"start": datetime(2026, 4, 6, 13, tzinfo=BERLIN), "end": ""}, {}, False),
+    ({"starts_after": 35 * DAY - HOUR}, {"start": datetime(2026, 4, 6, 13, tzinfo=BERLIN), "end": ""}, {}, False),
+    (
+        {"starts_after": 35 * DAY - HOUR - SECOND},
+        {"start": datetime(2026, 4, 6, 13, tzinfo=BERLIN), "end": ""},
+        {},
+        True,
+    ),
+    ({"longer_than": HOUR}, {}, {}, False),
+    ({"longer_than": HOUR - SECOND}, {}, {}, True),
+    ({"shorter_than": HOUR}, {}, {}, False),
+    ({"shorter_than": HOUR + SECOND}, {}, {}, True),
+    ({"longer_than": DAY}, _ALL_DAY_OF_25_HOURS | {"all_day": True}, {}, False),
+    ({"longer_than": DAY}, _ALL_DAY_OF_25_HOURS, {}, True),
+    ({"shorter_than": DAY}, _ALL_DAY_OF_23_HOURS | {"all_day": True}, {}, False),
+    ({"shorter_than": DAY}, _ALL_DAY_OF_23_HOURS, {}, True),
+    ({"longer_than": DAY - SECOND}, _ALL_DAY_OF_23_HOURS | {"all_day": True}, {}, True),
+    ({"all_day": True}, {"all_day": True}, {}, True),
+    ({"all_day": True}, {}, {}, False),
+    ({"recurring": True}, {"recurring": True}, {}, True),
+    ({"recurring": False}, {"recurring": True}, {}, False),
+    ({"private": True}, {"sensitivity": 3}, {}, True),
+    ({"private": True}, {"sensitivity": 1}, {}, False),
+    ({"private": False}, {}, {}, True),
+    ({"sensitivity": ("personal", "confidential")}, {"sensitivity": 1}, {}, True),
+    ({"sensitivity": ("personal", "confidential")}, {"sensitivity": 2}, {}, False),
+    ({"attendees_more_than": 3}, {}, {"attendees": 3}, False),
+    ({"attendees_more_than": 3}, {}, {"attendees": 4}, True),
+    ({"attendees_fewer_than": 3}, {}, {"attendees": 3}, False),
+    ({"attendees_fewer_than": 3}, {}, {"attendees": 0}, True),
+    ({"delegate_copy": True}, {"received_for": "Boss"}, {}, True),
+    ({"delegate_copy": True}, {"meeting_type": 0x100001}, {}, True),
+    ({"delegate_copy": True}, {}, {}, False),
+    ({"response_requested": False}, {"response_requested": False}, {}, True),
+    ({"response_requested": False}, {}, {}, False),
+    ({"conflict": ("none",)}, {}, {}, True),
+    ({"conflict": ("none",)}, {}, {"calendar": calendar(period(_FREE))}, True),
+    ({"conflict": ("tentative",)}, {}, {"calendar": calendar(period(_TENTATIVE))}, True),
+    ({"conflict": ("tentative",)}, {}, {"calendar": calendar(period(_TENTATIVE), period(_BUSY))}, False),
+    ({"conflict": ("busy",)}, {}, {"calendar": calendar(period(_TENTATIVE), period(_BUSY))}, True),
+    ({"conflict": ("busy",)}, {}, {"calendar": calendar(period(_OOF), period(_BUSY))}, False),
+    ({"conflict": ("busy", "oof")}, {}, {"calendar": calendar(period(_OOF), period(_BUSY))}, True),
+    ({"conflict": True}, {}, {"calendar": calendar(period(_OOF))}, True),
+    ({"conflict": True}, {}, {"calendar": calendar(period(_TENTATIVE))}, False),
+    ({"conflict": False}, {}, {"calendar": calendar(period(_TENTATIVE))}, True),
+    ({"conflict": True}, {}, {"calendar": calendar(period(start=END, end=END + HOUR))}, False),
+    ({"conflict": True}, {}, {"calendar": calendar(period(start=START - HOUR, end=START))}, False),
+    ({"conflict": True}, {}, {"calendar": calendar(period(start=START - HOUR, end=START + SECOND))}, True),
+    ({"conflict": True}, {}, {"calendar": calendar(period(uid="uid-1"))}, False),
+    ({"conflict": True}, {}, {"calendar": calendar(period(uid="uid-2"))}, True),
+    ({"conflict": True}, {"uid": ""}, {"calendar": calendar(period())}, True),
+    # the fourth meeting of the series is what conflicts
+    (
+        {"conflict": True},
+        {"recurring": True},
+        {
+            "calendar": calendar(
+                period(start=START + 21 * DAY, end=END + 21 * DAY),
+                times=tuple((START + week * 7 * DAY, END + week * 7 * DAY) for week in range(4)),
+            )
+        },
+        True,
+    ),
+    ({"conflict": True}, {"recurring": True}, {"calendar": calendar(period(), complete=False)}, True),
+    ({"update": ("first",)}, {}, {}, True),
+    ({"update": ("first",)}, {}, {"calendar": calendar(meeting=appointment(ResponseStatus.NOT_RESPONDED))}, True),
+    ({"update": ("first",)}, {}, {"calendar": calendar(meeting=appointment())}, False),
+    ({"update": ("time-moved",)}, {}, {"calendar": calendar(meeting=appointment(start=START - DAY))}, True),
+    ({"update": ("time-moved",)}, {}, {"calendar": calendar(meeting=appointment())}, False),
+    ({"update": ("first", "details-only")}, {}, {"calendar": calendar(meeting=appointment())}, True),
+    # all must hold
+    ({"longer_than": HOUR, "recurring": False}, _LONG, {}, True),
+    ({"longer_than": HOUR, "recurring": False}, _LONG | {"recurring": True}, {}, False),
+    ({"longer_than": HOUR, "recurring": False}, {}, {}, False),
+]
+_OPEN = dict.fromkeys(("external", "private", "delegate_copies", "past", "details_only", "unknown_calendar"), "rules")
+
+
+@pytest.mark.parametrize(("conditions", "changed", "known", "holds"), CONDITIONS_TABLE)
+def test_the_table_of_conditions(conditions: dict[str, object], changed: Changes, known: Changes, holds: bool) -> None:
+    rules = (Rule("asked", Action.DECLINE, conditions=conditions), rule(Action.TENTATIVE, name="rest"))  # type: ignore[arg-type]
+
+    decision = decide(policy(*rules, **_OPEN), message(**changed), facts(**known), NOW)
+
+    expected = (Action.DECLINE, "asked") if holds else (Action.TENTATIVE, "rest")
+    assert (decision.action, decision.rule) == expected
+    assert (decision.reason, decision.needs) == (Reason.RULE, frozenset())
+
+
+def test_every_condition_is_in_the_table_both_ways() -> None:
+    asked = {name: set() for name in CONDITIONS}  # type: dict[str, set[bool]]
+    for conditions, _, _, holds in CONDITIONS_TABLE:
+        for name in conditions:
+            asked[name].add(holds)
+
+    assert {name for name, answers in asked.items() if answers != {True, False}} == {"own_meeting"}  # of responses
+
+
+@pytest.mark.parametrize(
+    ("organizer", "action"), [("adele@example.com", Action.SKIP), ("brian@example.com", Action.OPEN)]
+)
+def test_a_rule_for_responses_can_ask_whose_meeting_it_is(organizer: str, action: Action) -> None:
+    rules = (rule(Action.SKIP, Kind.RESPONSE, own_meeting=True), rule(Action.OPEN, Kind.RESPONSE, "rest"))
+
+    assert decide(policy(*rules), message(**RESPONSE, organizer=organizer), facts(), NOW).action is action
+
+
+def test_a_rule_is_only_for_its_kind() -> None:
+    rules = (rule(Action.PROCESS, Kind.CANCELLATION), rule(Action.SKIP, Kind.RESPONSE, "second"))
+
+    decisions = [decide(policy(*rules), message(**kind), facts(), NOW) for kind in (CANCELLATION, RESPONSE, {})]
+
+    assert [(one.action, one.label) for one in decisions] == [
+        (Action.PROCESS, "rule:first"),
+        (Action.SKIP, "rule:second"),
+        (Action.ACCEPT, "every-request"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "decision"), [({}, Action.ACCEPT), (CANCELLATION, Action.PROCESS), (RESPONSE, Action.OPEN)]
+)
+def test_what_no_rule_of_its_kind_matches_is_left_alone(changed: Changes, decision: Action) -> None:
+    one = rule(decision, message(**changed).kind, group=("pilot",))
+
+    found = decide(policy(one), message(**changed), facts(), NOW)
+
+    assert (found.action, found.reason, found.rule) == (Action.SKIP, Reason.NO_RULE, "")
+
+
+#: What is missing for good -> the rule that asks for it holds the message.
+_MISSING: list[tuple[dict[str, object], Changes, Changes]] = [
+    ({"starts_within": DAY}, {"start": ""}, {}),
+    ({"longer_than": DAY}, {"end": ""}, {}),
+    ({"organizer": ("*",)}, {"organizer": "CN=BRIAN"}, {}),
+    ({"external": True}, {"organizer": ""}, {}),
+    ({"attendees_more_than": 3}, {}, {"attendees": None, "last_look": True}),
+    ({"conflict": True}, {}, {"calendar": CalendarView(None, UNKNOWN)}),
+    ({"conflict": True}, {}, {"calendar": CalendarView(None, None), "last_look": True}),
+    ({"conflict": True}, {}, {"calendar": None, "last_look": True}),
+    ({"conflict": True}, {"recurring": True}, {"calendar": calendar(complete=False)}),
+    ({"conflict": ("none",)}, {"start": START + 999 * DAY, "end": END + 999 * DAY}, {}),
+    ({"update": ("first",)}, {}, {"calendar": CalendarView(UNKNOWN)}),
+]
+
+
+@pytest.mark.parametrize(("conditions", "changed", "known"), _MISSING)
+def test_a_rule_that_cannot_be_decided_holds_the_message(
+    conditions: dict[str, object], changed: Changes, known: Changes
+) -> None:
+    rules = (Rule("asked", Action.SKIP, conditions=conditions), rule(Action.ACCEPT, name="rest"))  # type: ignore[arg-type]
+
+    decision = decide(policy(*rules, **_OPEN), message(**changed), facts(**known), NOW)
+
+    assert (decision.action, decision.label) == (Action.HOLD, "facts-unknown:asked")
+    assert decision.final
+    assert not decision.acts
+
+
+def test_one_condition_that_does_not_hold_is_enough_whatever_is_missing() -> None:
+    rules = (rule(Action.SKIP, starts_within=DAY, recurring=True), rule(Action.ACCEPT, name="rest"))
+
+    assert decide(policy(*rules, past="rules"), message(start=""), facts(), NOW).rule == "rest"
+
+
+#: What a scan knows -> the preliminary decision and what it needs.
+_EARLY: list[tuple[tuple[Rule, ...], Facts, Action, str, set[Need]]] = [
+    ((), facts(calendar=None), Action.ACCEPT, "every-request", {Need.APPOINTMENT}),
+    ((rule(Action.SKIP),), facts(calendar=None), Action.SKIP, "rule:first", set()),
+    ((rule(Action.HOLD, recurring=False),), facts(calendar=None), Action.HOLD, "rule:first", set()),
+    ((rule(Action.ACCEPT),), facts(calendar=None), Action.ACCEPT, "rule:first", {Need.APPOINTMENT}),
+    ((rule(Action.ACCEPT, recurring=True),), facts(calendar=None), Action.SKIP, "no-rule", set()),
+    (
+        (rule(Action.SKIP, conflict=True),),
+        facts(calendar=None),
+        Action.UNDECIDED,
+        "more-facts-needed",
+        {Need.APPOINTMENT, Need.BUSY_TIMES},
+    ),
+    (
+        (rule(Action.SKIP, conflict=True),),
+        facts(calendar=CalendarView()),
+        Action.UNDECIDED,
+        "more-facts-needed",
+        {Need.BUSY_TIMES},
+    ),
+    (
+        (rule(Action.SKIP, update=("first",)),),
+        facts(calendar=None),
+        Action.UNDECIDED,
+        "more-facts-needed",
+        {Need.APPOINTMENT},
+    ),
+    (
+        (rule(Action.SKIP, attendees_more_than=3),),
+        facts(attendees=None),
+        Action.UNDECIDED,
+        "more-facts-needed",
+        {Need.ATTENDEES},
+    ),
+    # the skipping rule comes behind one that may match
+    (
+        (rule(Action.ACCEPT, conflict=False), rule(Action.SKIP, name="rest")),
+        facts(calendar=None),
+        Action.UNDECIDED,
+        "more-facts-needed",
+        {Need.APPOINTMENT, Need.BUSY_TIMES},
+    ),
+    # ... and before one
+    (
+        (rule(Action.SKIP), rule(Action.ACCEPT, name="rest", conflict=False)),
+        facts(calendar=None),
+        Action.SKIP,
+        "rule:first",
+        set(),
+    ),
+    # an answer that stands is repeated, if there are not too many attendees
+    (
+        (rule(Action.SKIP, attendees_more_than=3),),
+        facts(attendees=None, calendar=calendar(meeting=appointment())),
+        Action.ACCEPT,
+        "details-only",
+        {Need.ATTENDEES},
+    ),
+]
+
+
+@pytest.mark.parametrize(("rules", "known", "action", "label", "needs"), _EARLY)
+def test_what_is_not_known_yet_is_named(
+    rules: tuple[Rule, ...], known: Facts, action: Action, label: str, needs: set[Need]
+) -> None:
+    decision = decide(policy(*rules), message(), known, NOW)
+
+    assert (decision.action, decision.label, set(decision.needs)) == (action, label, needs)
+    assert decision.final is not bool(needs)
+    assert decision.acts is (bool(needs) or not action.leaves_alone)
+
+
+def test_a_rule_that_skips_leaves_alone_even_what_only_tells_details() -> None:
+    known = facts(calendar=calendar(meeting=appointment()))
+
+    assert decide(policy(rule(Action.SKIP)), message(), known, NOW).label == "rule:first"
+    assert decide(policy(rule(Action.DECLINE)), message(), known, NOW).label == "details-only"
+    assert decide(policy(rule(Action.HOLD, conflict=False)), message(), known, NOW).label == "details-only"
+
+
+@pytest.mark.parametrize(("changed", "known", "laid_down", "action", "reason"), GUARDS)
+def test_observing_decides_the_same_and_acts_on_nothing(
+    changed: Changes, known: Changes, laid_down: Changes, action: Action, reason: Reason
+) -> None:
+    observing = replace(policy(**laid_down), mode="observe")
+
+    decision = decide(observing, message(**changed), facts(**known), NOW)
+
+    assert (decision.action, decision.reason, decision.observed, decision.acts) == (action, reason, True, False)
+
+
+def test_a_decision_says_what_would_be_done_and_what_it_depends_on() -> None:
+    observing = policy(rule(Action.ACCEPT, name="rest"), mode="observe")
+
+    decision = decide(observing, message(), facts(calendar=None), NOW)
+
+    assert str(decision) == "would accept (rule:rest); still unknown: appointment"
+
+
+def test_the_time_may_be_in_any_zone() -> None:
+    berlin = NOW.astimezone(BERLIN)
+
+    for ends in (NOW, NOW + SECOND):
+        past = message(start=NOW - HOUR, end=ends)
+        assert decide(policy(), past, facts(), berlin) == decide(policy(), past, facts(), NOW)
+
+
+def test_a_time_without_a_zone_is_in_utc() -> None:
+    over = message(start="2026-03-02T11:00:00", end="2026-03-02T12:00:00")
+
+    assert decide(policy(), over, facts(), NOW).reason == Reason.PAST
+    assert decide(policy(), over, facts(), NOW - SECOND).reason == Reason.EVERY_REQUEST
+
+
+def test_the_default_policy_observes() -> None:
+    assert not decide(Policy(), message(), facts(), NOW).acts
+
+
+def test_every_reason_is_explained_and_every_one_explained_can_arise() -> None:
+    page = (ROOT / "docs/policy.md").read_text().split("## Reasons")[1].split("\n## ")[0]
+    explained = re.findall(r"^\| `([\w-]+)` \| ([\w, ]+) \|", page, re.MULTILINE)
+    met = {row[4]: {row[3]} for row in GUARDS}
+    for *_, action, reason in GUARDS:
+        met[reason].add(action)
+    elsewhere = {Reason.RULE, Reason.FACTS_UNKNOWN, Reason.MORE_FACTS, Reason.NO_RULE}  # in the tables of rules
+
+    assert sorted(code for code, _ in explained) == sorted(Reason)
+    assert set(Reason) - set(met) == elsewhere
+    documented = {code: set(actions.split(", ")) for code, actions in explained}
+    assert {code: set(map(str, actions)) for code, actions in met.items()} == {
+        code: actions for code, actions in documented.items() if code not in elsewhere
+    }

@@ -1,0 +1,74 @@
+"""The trace: every guard and rule that was tried, and why each let the message pass."""
+
+from rsvpq.agenda import BusyStatus
+from rsvpq.policy import Action
+from rsvpq.policy.engine import explain
+from tests.unit.policy_cases import DAY, HOUR, NOW, calendar, facts, message, period, policy, rule
+
+
+def test_a_trace_tells_each_step_in_order_with_what_was_found() -> None:
+    rules = (
+        rule(Action.HOLD, name="too-long", longer_than=2 * HOUR),
+        rule(Action.DECLINE, name="far", starts_after=90 * DAY),
+        rule(Action.TENTATIVE, name="clash", conflict=True),
+    )
+    known = facts(calendar=calendar(period(BusyStatus.OOF)))
+
+    trace = explain(policy(*rules), message(), known, NOW)
+
+    assert str(trace.decision) == "tentative (rule:clash)"
+    assert list(map(str, trace.steps)) == [
+        "passed   guard already-processed: not processed yet",
+        "passed   guard out-of-date: no newer message about this meeting is known",
+        "passed   guard own-meeting: the organiser is brian@example.com",
+        "passed   guard past: it ends at 2026-03-09 10:00 UTC",
+        "passed   guard max-age: received 1d ago",
+        "passed   guard external: example.com is internal",
+        "passed   guard private: the sensitivity is normal",
+        "passed   guard delegate-copy: for this mailbox to answer",
+        'passed   guard no-response-requested: policy.no_response_requested = "rules"',
+        "passed   guard calendar-unknown: the calendar was looked at",
+        "passed   guard own-meeting in the calendar: the calendar does not have it as a meeting of the mailbox itself",
+        "passed   guard out-of-date in the calendar: the calendar has no newer version of this meeting",
+        "passed   guard already-answered: this version of the meeting is not known to be answered",
+        "passed   guard details-only: the update is first",
+        "passed   rule too-long: longer_than = 2h, but is 1h",
+        "passed   rule far: starts_after = 90d, but is 6d 21h",
+        "matched  rule clash: all conditions hold",
+    ]
+
+
+def test_without_the_calendar_the_trace_says_what_is_missing() -> None:
+    rules = (rule(Action.DECLINE, recurring=True), rule(Action.TENTATIVE, name="clash", conflict=True))
+
+    trace = explain(policy(*rules), message(), facts(calendar=None), NOW)
+
+    assert str(trace.decision) == "undecided (more-facts-needed); still unknown: appointment, busy-times"
+    assert list(map(str, trace.steps[-3:])) == [
+        "unknown  guards of the calendar: the calendar was not looked at yet",
+        "passed   rule first: recurring = true, but is false",
+        "unknown  rule clash: conflict is not known",
+    ]
+
+
+def test_a_guard_says_what_it_found() -> None:
+    trace = explain(policy(), message(organizer='"Boss" <x@evil.example>'), facts(), NOW)
+
+    assert str(trace.steps[-1]) == "matched  guard external: evil.example is not in policy.internal_domains"
+
+
+def test_times_before_now_and_clashes_are_told_as_such() -> None:
+    rules = (
+        rule(Action.HOLD, starts_after=HOUR),
+        rule(Action.HOLD, name="second", conflict=("none", "tentative")),
+        rule(Action.HOLD, name="third", attendees_more_than=10),
+    )
+    known = facts(calendar=calendar(period(start=NOW, end=NOW + DAY)))
+
+    trace = explain(policy(*rules), message(start=NOW - 90 * HOUR / 60, end=NOW + HOUR), known, NOW)
+
+    assert [step.why for step in trace.steps[-4:-1]] == [
+        "starts_after = 1h, but is minus 1h 30m",
+        'conflict = "none" or "tentative", but is "busy", which counts as busy',
+        "attendees_more_than = 10, but is 3",
+    ]
