@@ -38,6 +38,9 @@ def message_of(row: Row, root: str) -> MeetingMessage | None:
         sensitivity=_number(row.text(wire.SENSITIVITY)) or 0,
         received_for=row.text(wire.RECEIVED_FOR),
         counter_proposal=row.flag(wire.COUNTER_PROPOSAL) or row.flag(wire.COUNTER_PROPOSAL_ID),
+        intent=row.text(wire.INTENT),
+        answers=row.text(wire.ANSWERS),
+        created=row.text(wire.CREATED),
     )
 
 

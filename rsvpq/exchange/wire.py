@@ -5,6 +5,7 @@ Answers are read in :mod:`rsvpq.exchange.multistatus`.
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from urllib.parse import unquote, urlsplit
 
 from lxml import etree
@@ -20,6 +21,8 @@ REPL = "http://schemas.microsoft.com/repl/"
 PROPTAG = "http://schemas.microsoft.com/mapi/proptag/"
 #: PSETID_Appointment: the named properties of meetings (MS-OXPROPS).
 APPOINTMENT = "http://schemas.microsoft.com/mapi/id/{00062002-0000-0000-C000-000000000046}/"
+#: Our own, for markers: the store keeps properties of any namespace.
+RSVPQ = "urn:rsvpq:"
 
 CONTENT_CLASS: Property = (DAV, "contentclass")
 MESSAGE_CLASS: Property = (EXCHANGE, "outlookmessageclass")
@@ -49,6 +52,10 @@ RECEIVED_FOR: Property = (PROPTAG, "x0078001f")
 #: PidLidAppointmentCounterProposal, by alias and by number: the response proposes another time.
 COUNTER_PROPOSAL: Property = ("http://schemas.microsoft.com/mapi/", "apptcounterproposal")
 COUNTER_PROPOSAL_ID: Property = (APPOINTMENT, "0x8257")
+CREATED: Property = (DAV, "creationdate")
+#: On a request: an answer was begun. On a draft: the request that it answers.
+INTENT: Property = (RSVPQ, "intent")
+ANSWERS: Property = (RSVPQ, "answers")
 
 MEETING_PROPERTIES = (
     CONTENT_CLASS,
@@ -71,12 +78,15 @@ MEETING_PROPERTIES = (
     RECEIVED_FOR,
     COUNTER_PROPOSAL,
     COUNTER_PROPOSAL_ID,
+    INTENT,
 )
+_DRAFT_PROPERTIES = (*MEETING_PROPERTIES, ANSWERS, CREATED)
 _MEETING_MESSAGES = (
     '"DAV:ishidden" = False AND "DAV:isfolder" = False AND "DAV:contentclass" = \'urn:content-classes:calendarmessage\''
 )
 
 
+@cache
 def meeting_search(*, newest_first: bool = False) -> bytes:
     """The body of the search for meeting messages in the folder it is sent to, oldest first unless told otherwise.
 
@@ -87,11 +97,26 @@ def meeting_search(*, newest_first: bool = False) -> bytes:
     return _search(MEETING_PROPERTIES, _MEETING_MESSAGES, "DESC" if newest_first else "ASC")
 
 
+@cache
+def draft_search() -> bytes:
+    """The body of the search for the answers that lie unsent in Drafts."""
+    return _search(_DRAFT_PROPERTIES, _MEETING_MESSAGES, "ASC")
+
+
+def uid_search(uid: str) -> bytes:
+    """The body of the search for the meeting messages of one meeting in the folder it is sent to."""
+    return _search(MEETING_PROPERTIES, f"{_MEETING_MESSAGES} AND {_is_of(uid)}", "DESC")
+
+
 def appointment_search(uid: str) -> bytes:
     """The body of the search for the appointments of one meeting in the calendar it is sent to."""
+    where = '"DAV:isfolder" = False AND "DAV:contentclass" = \'urn:content-classes:appointment\''
+    return _search((UID, START), f"{where} AND {_is_of(uid)}", "ASC")
+
+
+def _is_of(uid: str) -> str:
     quoted = uid.replace("'", "''")
-    where = f'"DAV:isfolder" = False AND "DAV:contentclass" = \'urn:content-classes:appointment\' AND "{"".join(UID)}"'
-    return _search((UID, START), f"{where} = '{quoted}'", "ASC")
+    return f"\"{''.join(UID)}\" = '{quoted}'"
 
 
 def _search(names: Sequence[Property], condition: str, order: str) -> bytes:
@@ -105,6 +130,12 @@ def _search(names: Sequence[Property], condition: str, order: str) -> bytes:
 
 def propfind(names: Sequence[Property]) -> bytes:
     """The body of a PROPFIND for these properties."""
+    return _propfind(tuple(names))
+
+
+# There are as many of them as callers.
+@cache
+def _propfind(names: tuple[Property, ...]) -> bytes:
     root = etree.Element(f"{{{DAV}}}propfind", nsmap={"D": DAV})
     _add_properties(root, dict.fromkeys(names, ""))
     return _serialise(root)

@@ -22,7 +22,7 @@ SEARCH = (
     b'"urn:schemas:calendar:instancetype", "urn:schemas:calendar:alldayevent", '
     b'"http://schemas.microsoft.com/exchange/sensitivity", "http://schemas.microsoft.com/mapi/proptag/x0078001f", '
     b'"http://schemas.microsoft.com/mapi/apptcounterproposal", '
-    b'"http://schemas.microsoft.com/mapi/id/{00062002-0000-0000-C000-000000000046}/0x8257" FROM "" '
+    b'"http://schemas.microsoft.com/mapi/id/{00062002-0000-0000-C000-000000000046}/0x8257", "urn:rsvpq:intent" FROM "" '
     b'WHERE "DAV:ishidden" = False '
     b'AND "DAV:isfolder" = False AND "DAV:contentclass" = \'urn:content-classes:calendarmessage\' '
     b'ORDER BY "urn:schemas:httpmail:datereceived" ASC</D:sql></D:searchrequest>'
