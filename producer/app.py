@@ -5,13 +5,16 @@ from typing import Any
 from celery.signals import worker_init
 
 from rsvpq import wiring
+from rsvpq.health.worker import watch_worker
 from rsvpq.settings import load_settings
 
 settings = load_settings()
 app = wiring.make_app(settings, "producer", include=["producer.tasks"])
 lanes = wiring.make_lanes(settings)
 carrier = wiring.make_carrier(settings, app, lanes)
+audit = wiring.make_audit(settings, lanes)
 exchange = wiring.Exchange(settings.servers)
+watch_worker(settings)
 
 
 @worker_init.connect

@@ -7,18 +7,20 @@ end, leases that ran out, schedules that come round.
 """
 
 import logging
-import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import Event
 
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from producer.schedule import ScheduledScan, due_scans
+from rsvpq.health.register import register_of
+from rsvpq.health.systemd import notify
+from rsvpq.health.watchdog import Watchdog
 from rsvpq.lanes import Lanes, Release
 from rsvpq.lanes.lanes import MOST_RELEASED_AT_ONCE
 
@@ -28,7 +30,7 @@ logger = logging.getLogger(__name__)
 TICK_S = 0.05
 #: Seconds between two sweeps of ended leases, and between two looks at the schedules.
 SWEEP_S = 2.0
-#: Seconds after which a dispatcher that reports no progress counts as dead.
+#: Seconds for which a dispatcher's report of a whole sweep is believed.
 ALIVE_S = 15
 
 
@@ -38,18 +40,26 @@ class Dispatcher:
 
     :param publish: hands released items to Celery.
     :param trigger: triggers a scan of one group, or of all mailboxes for None.
+    :param configure: brings the configured limits into force.
     """
 
     lanes: Lanes
     publish: Callable[[Iterable[Release]], None]
     trigger: Callable[[str | None], None]
     schedules: Sequence[ScheduledScan]
+    configure: Callable[[], None]
+    #: Rounds begun so far, for the watchdog: one that waits for Redis goes round too.
+    rounds: int = 0
 
     def run(self, stop: Event) -> None:
         """Tick until told to stop; a Redis that is away is waited for."""
-        next_sweep = 0.0
+        configured, next_sweep = False, 0.0
         while not stop.is_set():
+            self.rounds += 1
             try:
+                if not configured:
+                    self.configure()
+                    configured = True
                 full = self.release()
                 if time.monotonic() >= next_sweep:
                     self.sweep()
@@ -69,18 +79,29 @@ class Dispatcher:
 
     def sweep(self) -> None:
         """Take back ended leases, trigger scans that are due, and report progress."""
+        if not self.lanes.configured():  # Redis has lost everything, and limits are not found again by a scan
+            logger.warning("event=limits-lost")
+            self.configure()
         back, dead = self.lanes.sweep()
         if back or dead:
             logger.warning("event=lease-ended back=%d dead=%d", back, dead)
         for scan in due_scans(self.lanes, self.schedules):
             logger.info("event=scheduled-scan group=%s", scan.group or "(all)")
             self.trigger(scan.group)
-        self.lanes.redis.set(alive_key(self.lanes), os.getpid(), ex=ALIVE_S)
+        register_of(self.lanes, "dispatcher").report(ALIVE_S)
 
 
-def alive_key(lanes: Lanes) -> str:
-    """Where the dispatcher of this host reports progress."""
-    return f"{lanes.prefix}:alive:dispatcher:{socket.gethostname()}"
+class Standstill:
+    """Whether a dispatcher still goes round."""
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+        self._seen = 0
+
+    def suspicion(self) -> str:
+        """Why it seems to hang; empty if it has begun a round since it was asked before."""
+        seen, self._seen = self._seen, self._dispatcher.rounds
+        return "" if self._seen != seen else f"round {seen} has not ended"
 
 
 def main() -> None:
@@ -92,20 +113,18 @@ def main() -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    while not stop.is_set():
-        try:
-            wiring.configure(lanes, settings)
-            break
-        except (RedisError, OSError) as error:
-            logger.warning("event=redis-away error=%s", error)
-            stop.wait(1.0)
 
     def trigger(group: str | None) -> None:
         app.send_task(queue.SCAN, kwargs={"group": group} if group else {})
 
     schedules = [ScheduledScan(schedule.every.seconds, schedule.group) for schedule in settings.schedule]
+    dispatcher = Dispatcher(lanes, carrier.publish, trigger, schedules, partial(wiring.configure, lanes, settings))
+    watchdog = Watchdog(Standstill(dispatcher).suspicion, stalled_after_s=settings.health.stalled_after.seconds)
+    watchdog.start()
+    notify("READY=1")
     logger.info("event=started schedules=%d", len(schedules))
-    Dispatcher(lanes, carrier.publish, trigger, schedules).run(stop)
+    dispatcher.run(stop)
+    watchdog.stop()
 
 
 if __name__ == "__main__":

@@ -13,13 +13,14 @@ A retry is shown as such in Flower but publishes nothing: the lane releases the 
 
 import logging
 import random
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, Never
 from uuid import uuid4
 
 from celery.exceptions import Ignore, Retry
 
+from rsvpq.audit import LOOKS, Discretion, is_private
 from rsvpq.exchange.errors import Busy, ExchangeError, Refused
 from rsvpq.journal import Journal, LeaseLost, Paused
 from rsvpq.lanes import Lanes, Release, Start, Verdict
@@ -40,6 +41,7 @@ class Carrier:
     :param publish: hands released items to Celery.
     :param first_delay_s, longest_delay_s: bounds of the delay before another attempt.
     :param remember_s: how long a finished message stays known.
+    :param discretion: what the audit must not be told.
     """
 
     lanes: Lanes
@@ -47,6 +49,7 @@ class Carrier:
     first_delay_s: float
     longest_delay_s: float
     remember_s: float
+    discretion: Discretion = field(default_factory=Discretion)
 
     def carry(self, item_id: str, generation: int, work: Work) -> str:
         """Run one delivery; returns what Flower shows as the result.
@@ -92,7 +95,7 @@ class _Run:
             # Spread, so that what was held together does not come back together.
             self._later("throttled", error, error.delay_s * random.uniform(1, 1.2), hold=error.scope)  # noqa: S311
         except Refused as error:
-            self._finish("dead", label="dead:refused", reason=str(error))
+            self._finish("dead", label="dead:refused", reason=str(error), result="refused", told=self._told(error))
             raise
         except ExchangeError as error:
             self._later("later", error, self.carrier.delay_s(self.start.attempt))
@@ -104,12 +107,23 @@ class _Run:
             label=f"done:{outcome.result}",
             counts=outcome.counts,
             reason=outcome.note,
+            result=outcome.result,
+            told=self.carrier.discretion.reason(outcome.note, private=self._private),
             remember_s=self.carrier.remember_s,
         )
         return f"{outcome.result}: {outcome.note}" if outcome.note else outcome.result
 
-    def _record(self, steps: Any, intent: bool) -> Literal["ok", "held", "lost"]:
-        return self.carrier.lanes.record(self.item_id, self.generation, self.owner, steps, intent=intent)
+    @property
+    def _private(self) -> bool:
+        return is_private(self.start.payload.get("sensitivity", 0))
+
+    def _told(self, error: Exception) -> str:
+        return self.carrier.discretion.error(error, private=self._private)
+
+    def _record(self, steps: Mapping[str, Any], intent: bool) -> Literal["ok", "held", "lost"]:
+        *_, step = steps
+        audited = "" if step in LOOKS else step
+        return self.carrier.lanes.record(self.item_id, self.generation, self.owner, steps, intent=intent, step=audited)
 
     def _later(
         self,
@@ -119,7 +133,7 @@ class _Run:
         hold: Literal["", "mailbox", "server"] = "",
     ) -> Never:
         reason = f"{type(error).__name__}: {error}"
-        state = self._finish(how, label=how, reason=reason, delay_s=delay_s, hold=hold)
+        state = self._finish(how, label=how, reason=reason, delay_s=delay_s, hold=hold, told=self._told(error))
         if state == "dead":
             raise error
         logger.info("event=%s item=%s delay_s=%.1f reason=%s", how, self.item_id, delay_s, reason)

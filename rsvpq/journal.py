@@ -22,7 +22,8 @@ class Journal:
     """The journal of a running item.
 
     :param steps: what earlier attempts wrote.
-    :param record: writes the whole journal under the current generation; told whether the step is an intent.
+    :param record: writes the whole journal under the current generation, the step that is written now at its end; told
+        whether that is an intent.
     """
 
     def __init__(self, steps: Mapping[str, Any], record: Record) -> None:
@@ -50,7 +51,7 @@ class Journal:
         self._write(step, fact, intent=False)
 
     def _write(self, step: str, fact: Any, *, intent: bool) -> None:
-        steps = {**self._steps, step: fact}
+        steps = {**{name: old for name, old in self._steps.items() if name != step}, step: fact}
         answer = self._record(steps, intent)
         if answer == "held":
             raise Paused(f"paused before {step}")

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Self
 
@@ -83,11 +83,25 @@ class MeetingMessage:
     meeting_type: int | None = None
     #: What the organizer wants it to show as: 0 free, 1 tentative, 2 busy, 3 out of office.
     intended_busy: int | None = None
+    #: Our markers: on a request, that an answer was begun (:mod:`rsvpq.intent`); on a draft, the identity of the item
+    #: that it belongs to. Both are empty where there is none.
+    intent: str = ""
+    answers: str = ""
+    #: When a draft was created, by the server's clock; asked for in Drafts only.
+    created: str = ""
 
     def is_answer(self, verdict: Verdict) -> bool:
         """Whether this is a response that says so."""
         name = self.message_class.casefold()
         return self.kind is Kind.RESPONSE and (name + ".").startswith(verdict.message_class + ".")
+
+    @property
+    def verdict(self) -> Verdict:
+        """What a response says.
+
+        :raises StopIteration: it is no response.
+        """
+        return next(verdict for verdict in Verdict if self.is_answer(verdict))
 
     def identity(self, mailbox: Mailbox) -> str:
         """The item identity (32 hex digits): the same for every copy of this row, whoever finds it and however often.
@@ -99,8 +113,9 @@ class MeetingMessage:
         return digest.hexdigest()[:32]
 
     def to_payload(self) -> dict[str, Any]:
-        """A JSON-ready copy; the inverse of :meth:`from_payload`."""
-        return asdict(self)
+        """A JSON-ready copy of all that is not at its default; the inverse of :meth:`from_payload`."""
+        values = {column.name: (getattr(self, column.name), column.default) for column in fields(self)}
+        return {name: value for name, (value, default) in values.items() if value != default}
 
     @classmethod
     def from_payload(cls, payload: dict[str, Any]) -> Self:

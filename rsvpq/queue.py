@@ -7,13 +7,14 @@ because they are the labels of metrics and the types in Flower.
 import hashlib
 import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from celery import Celery
 from kombu import Queue
 from kombu.exceptions import KombuError
 
+from rsvpq.events import BatchedEvents
 from rsvpq.lanes import Item, Release
 from rsvpq.messages import Kind, Mailbox, MeetingMessage
 
@@ -34,15 +35,34 @@ _QUEUES = {
 }
 _TASKS = {Kind.REQUEST: ANSWER_REQUEST, Kind.RESPONSE: OPEN_RESPONSE}
 
+#: What a scan looks at: the Inbox and Drafts, or Drafts alone.
+ScanKind = Literal["scan", "reconcile"]
+
 #: Characters of a subject that go into a task: Celery cuts all arguments together at 1,024.
 SUBJECT_LENGTH = 120
 
 
 def make_celery(
-    name: str, redis_url: str, *, namespace: str, password: str = "", include: Iterable[str] = ()
+    name: str,
+    redis_url: str,
+    *,
+    namespace: str,
+    password: str = "",
+    include: Iterable[str] = (),
+    leases_only: bool = False,
 ) -> Celery:
-    """A Celery app on this Redis, with every setting that the lanes rely on; connects to nothing yet."""
-    app = Celery(name, broker=with_password(redis_url, password), include=list(include), set_as_current=False)
+    """A Celery app on this Redis, with every setting that the lanes rely on; connects to nothing yet.
+
+    :param leases_only: whether all that its workers take is in the ledger, so that Redis need not keep a second copy of
+        what they have taken; it costs a transaction before and one after each task.
+    """
+    app = Celery(
+        name,
+        broker=with_password(redis_url, password),
+        include=list(include),
+        events=BatchedEvents,
+        set_as_current=False,
+    )
     app.conf.update(
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,  # the default gives up after 100 tries and leaves a worker that is deaf
@@ -55,6 +75,7 @@ def make_celery(
             "socket_keepalive": True,
             "health_check_interval": 10,
             "visibility_timeout": 3600,
+            "ack_emulation": not leases_only,
         },
         task_queues=[Queue(queue) for queue in sorted(set(_QUEUES.values()))],
         task_routes={task: {"queue": queue} for task, queue in _QUEUES.items()},
@@ -85,10 +106,15 @@ def with_password(redis_url: str, password: str) -> str:
     return urlunsplit(parts._replace(netloc=f":{quote(password, safe='')}@{parts.netloc.rpartition('@')[2]}"))
 
 
-def scan_item(mailbox: Mailbox, run: str) -> Item:
+def scan_item(mailbox: Mailbox, run: str, kind: ScanKind = "scan") -> Item:
     """A scan of one mailbox; ``run`` makes it distinct from the scans before and after."""
     digest = hashlib.sha256(mailbox.name.casefold().encode()).hexdigest()
-    return Item(f"scan-{run}-{digest[:16]}", SCAN_MAILBOX, SCAN_QUEUE, {"kind": "scan", "group": mailbox.group})
+    return Item(f"scan-{run}-{digest[:16]}", SCAN_MAILBOX, SCAN_QUEUE, {"kind": kind, "group": mailbox.group})
+
+
+def run_of(scan_id: str) -> str:
+    """The run that a scan belongs to, read off its item's id."""
+    return scan_id.removeprefix("scan-").rpartition("-")[0]
 
 
 def message_item(mailbox: Mailbox, message: MeetingMessage) -> Item:
@@ -98,6 +124,11 @@ def message_item(mailbox: Mailbox, message: MeetingMessage) -> Item:
     """
     task = _TASKS[message.kind]
     return Item(message.identity(mailbox), task, _QUEUES[task], message.to_payload())
+
+
+def draft_item(identity: str, draft: MeetingMessage) -> Item:
+    """The task that sends an unsent answer of ours, under the identity of the request that it answers."""
+    return Item(identity, ANSWER_REQUEST, ANSWER_QUEUE, draft.to_payload())
 
 
 def publish(app: Celery, releases: Iterable[Release]) -> None:
@@ -112,13 +143,15 @@ def publish(app: Celery, releases: Iterable[Release]) -> None:
     try:
         with app.producer_pool.acquire(block=True) as producer, producer.batch(max_size=500):  # type: ignore[attr-defined]  # new in kombu 5.7, unknown to the stubs
             for release in releases:
-                app.send_task(
-                    release.work,
-                    kwargs=_arguments(release),
-                    task_id=release.id,
-                    producer=producer,
-                    retry=False,
-                    add_to_parent=False,  # a scan of thousands would otherwise keep a result object for each
+                # Celery's own message, sent without the detours of send_task (routing, retries, signals): its cost is a
+                # fifth. The queue is a list under its own name, and the workers declare it.
+                message = app.amqp.as_task_v2(release.id, release.work, kwargs=_arguments(release), ignore_result=True)
+                producer.publish(
+                    message.body,
+                    routing_key=_QUEUES.get(release.work, SCAN_QUEUE),
+                    serializer=app.conf.task_serializer,
+                    headers=message.headers,
+                    **message.properties,
                 )
     except (KombuError, OSError) as error:
         logger.warning("event=publish-uncertain items=%d error=%s", len(releases), error)

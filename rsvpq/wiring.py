@@ -11,9 +11,12 @@ from threading import Lock
 from cachetools import TTLCache
 from celery import Celery
 from redis import Redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.retry import Retry
 from requests.auth import AuthBase
 
 from rsvpq import queue
+from rsvpq.audit import Audit, Discretion
 from rsvpq.carrier import Carrier
 from rsvpq.exchange import auth
 from rsvpq.exchange.client import Folders, MailboxClient
@@ -24,28 +27,33 @@ from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings
 from rsvpq.settings.model import ServerSettings
 
+#: How often a command to Redis is repeated: over about four seconds where the connection is refused.
+REDIS_RETRIES = 6
 #: How long a mailbox's folder URLs are believed, in seconds: they change when a person changes the language.
 FOLDERS_TTL_S = 3600
 #: How many mailboxes' folder URLs one process keeps: about 1 kB each.
 FOLDERS_KEPT = 20_000
 
 
-def make_app(settings: Settings, name: str, include: Iterable[str] = ()) -> Celery:
-    """The Celery app of a root; connects to nothing yet."""
+def make_app(settings: Settings, name: str, include: Iterable[str] = (), *, leases_only: bool = False) -> Celery:
+    """The Celery app of a root, as :func:`queue.make_celery` says; connects to nothing yet."""
     return queue.make_celery(
         name,
         settings.redis.url,
         namespace=settings.redis.namespace,
         password=_redis_password(settings),
         include=include,
+        leases_only=leases_only,
     )
 
 
 def make_lanes(settings: Settings) -> Lanes:
     """The lanes of this installation; connects at the first call."""
     url = queue.with_password(settings.redis.url, _redis_password(settings))
-    # redis-py repeats a command whose reply was lost, which every script of the lanes allows for.
-    client = Redis.from_url(url, decode_responses=True, socket_timeout=10, socket_connect_timeout=5)
+    # A command whose reply was lost is repeated, which every script of the lanes allows for: a Redis that restarts for a
+    # few seconds costs no lease. Said here, because from_url() alone repeats nothing.
+    retry = Retry(ExponentialWithJitterBackoff(base=0.1, cap=2), REDIS_RETRIES)
+    client = Redis.from_url(url, decode_responses=True, socket_timeout=10, socket_connect_timeout=5, retry=retry)
     return Lanes(client, settings.redis.namespace)
 
 
@@ -61,6 +69,8 @@ def configure(lanes: Lanes, settings: Settings) -> None:
         release_lease_s=settings.lanes.release_lease.seconds,
         run_lease_s=settings.lanes.run_lease.seconds,
         attempts=settings.retry.attempts,
+        audit_retention_s=settings.audit.retention.seconds,
+        audit_most=settings.audit.most_records,
     )
 
 
@@ -72,7 +82,18 @@ def make_carrier(settings: Settings, app: Celery, lanes: Lanes) -> Carrier:
         first_delay_s=settings.retry.first_delay.seconds,
         longest_delay_s=settings.retry.longest_delay.seconds,
         remember_s=settings.lanes.remember.seconds,
+        discretion=make_discretion(settings),
     )
+
+
+def make_audit(settings: Settings, lanes: Lanes) -> Audit:
+    """The audit, for those who tell it something."""
+    return Audit(lanes, make_discretion(settings), settings.audit.retention.seconds)
+
+
+def make_discretion(settings: Settings) -> Discretion:
+    """What the audit must not be told."""
+    return Discretion(frozenset(settings.audit.hide), settings.audit.hash_key)
 
 
 class Exchange:

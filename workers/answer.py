@@ -1,39 +1,54 @@
 """Answer one meeting request: two remote effects, no transaction, and never a second answer.
 
-OWA's accept writes the answer into Drafts and removes the request; only the MOVE to the submission URI sends it. A
+OWA's command writes the answer into Drafts and removes the request; only the MOVE to the submission URI sends it. A
 worker may die between any two steps, so each attempt starts from the journal: an intent without its outcome means look
 first. What cannot be known is not guessed: it is looked at again later, and ends in ``dead`` with its journal as the
 evidence.
+
+Redis may be lost as well, journal and all. So the request is marked before the command, and the draft before it is
+sent: what was begun is found in the mailbox and finished (see :mod:`rsvpq.orphans` for the moment between the two).
 """
 
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Transient, Unknown
+from rsvpq.intent import Intent
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome, Verdict
-from workers.draft import find_draft, wait_for_draft, was_sent
+from rsvpq.orphans import answered_request
+from workers.draft import find_draft, may_be_mistaken, wait_for_draft, was_sent
 
 
-def answer(request: MeetingMessage, box: MailboxClient, journal: Journal, verdict: Verdict = Verdict.ACCEPT) -> Outcome:
-    """Accept the request (or what else the verdict is) and send the answer that OWA drafts.
+def answer(
+    request: MeetingMessage,
+    box: MailboxClient,
+    journal: Journal,
+    identity: str,
+    verdict: Verdict = Verdict.ACCEPT,
+) -> Outcome:
+    """Give OWA the command for the verdict and send the answer that it drafts.
 
+    :param identity: the item's, which the mailbox is marked with. :param verdict: only for what is not begun yet.
     :raises ExchangeError: as the client says; Unknown where it cannot be told what was done.
     """
-    if "accept" not in journal:
-        there = box.locate(request)
+    if _begun(journal) is None:
+        there = _recall(request, box, journal, identity)
         if there is None:
             return Outcome("gone", "somebody else dealt with it first")
         request = there
-        draft = _command(request, box, journal, verdict)
-    else:
-        draft = find_draft(request, box, journal["accept"], verdict)
-        if draft is None and _may_be_commanded_again(request, box, journal, verdict):
-            draft = _command(request, box, journal, verdict)
+    begun = _begun(journal)
+    verdict = begun or verdict
+    done = begun is not None and ("sent" in journal or was_sent(request, box, verdict))
+
+    draft = find_draft(request, box, identity, journal[begun], begun) if begun and not done else None
+    if not begun or (not done and draft is None and _may_be_commanded_again(request, box, journal)):
+        draft = _command(request, box, journal, identity, verdict)
 
     if draft is not None:
+        box.mark_draft(draft, identity)
         journal.intend("send", draft.rid)
         box.submit(draft.href, draft.permanent_url)
         journal.note("sent")
-    elif "sent" not in journal:
+    elif not done:
         _require_none_to_send(request, box, journal, verdict)
 
     if box.holds(request):
@@ -43,22 +58,49 @@ def answer(request: MeetingMessage, box: MailboxClient, journal: Journal, verdic
     return Outcome("answered")
 
 
-def _command(request: MeetingMessage, box: MailboxClient, journal: Journal, verdict: Verdict) -> MeetingMessage | None:
+def _begun(journal: Journal) -> Verdict | None:
+    """The verdict that was begun, if one was: whatever is decided by now, that one is finished."""
+    return next((verdict for verdict in Verdict if verdict in journal), None)
+
+
+def _recall(request: MeetingMessage, box: MailboxClient, journal: Journal, identity: str) -> MeetingMessage | None:
+    """The request as it is now; an attempt that the journal has lost is written into it as the mailbox tells it.
+
+    :returns: None where the request is gone, and no answer of ours lies unsent.
+    """
+    there = box.locate(request)
+    if there is not None:
+        earlier = Intent.parse(there.intent)
+        if earlier is not None:
+            journal.note(earlier.verdict, earlier.before)
+        return there
+    for draft in box.response_drafts():
+        same_meeting = draft.uid in {"", request.uid}
+        if same_meeting and answered_request(draft, box) == identity and not was_sent(request, box, draft.verdict):
+            box.mark_draft(draft, identity)
+            journal.note(draft.verdict, [])
+            return request
+    return None
+
+
+def _command(
+    request: MeetingMessage, box: MailboxClient, journal: Journal, identity: str, verdict: Verdict
+) -> MeetingMessage | None:
     """Give OWA the command, and find the draft of the answer; None where there is none."""
-    before = sorted(draft.rid for draft in box.response_drafts())
-    journal.intend("accept", before)
+    before = may_be_mistaken(request, box)
+    journal.intend(verdict, before)
+    box.mark_intent(request, Intent.now(identity, verdict, before).to_text())
     hint = box.accept(request, verdict)
-    draft = find_draft(request, box, before, verdict, hint)
+    draft = find_draft(request, box, identity, before, verdict, hint)
     if draft is not None or request.response_requested:
-        return draft or (None if box.holds(request) else wait_for_draft(request, box, before, verdict, hint))
+        return draft or (None if box.holds(request) else wait_for_draft(request, box, identity, before, verdict, hint))
     journal.note("commanded")
     return None
 
 
-def _may_be_commanded_again(request: MeetingMessage, box: MailboxClient, journal: Journal, verdict: Verdict) -> bool:
-    """Whether the command was certainly not carried out: the request is untouched, and nobody has sent an answer."""
-    started = "send" in journal or "commanded" in journal
-    return not started and box.holds(request) and not was_sent(request, box, verdict)
+def _may_be_commanded_again(request: MeetingMessage, box: MailboxClient, journal: Journal) -> bool:
+    """Whether the command was certainly not carried out: no draft, nothing sent, and the request is untouched."""
+    return "send" not in journal and "commanded" not in journal and box.holds(request)
 
 
 def _require_none_to_send(request: MeetingMessage, box: MailboxClient, journal: Journal, verdict: Verdict) -> None:

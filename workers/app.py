@@ -1,12 +1,14 @@
 """The workers' root: their settings, Celery app, lanes and mail servers; for ``celery -A workers.app worker``."""
 
 from rsvpq import wiring
+from rsvpq.health.worker import watch_worker
 from rsvpq.settings import load_settings
 from workers.ways import Ways
 
 settings = load_settings()
-app = wiring.make_app(settings, "workers", include=["workers.tasks"])
+app = wiring.make_app(settings, "workers", include=["workers.tasks"], leases_only=True)
 lanes = wiring.make_lanes(settings)
 carrier = wiring.make_carrier(settings, app, lanes)
 exchange = wiring.Exchange(settings.servers)
 ways = Ways({name: server.answers for name, server in settings.servers.items()})
+watch_worker(settings)

@@ -13,17 +13,24 @@ LOOKS_S = (0.2, 0.5, 1.0)
 
 
 def find_draft(
-    request: MeetingMessage, box: MailboxClient, before: Collection[str], verdict: Verdict, hint: str = ""
+    request: MeetingMessage,
+    box: MailboxClient,
+    identity: str,
+    before: Collection[str],
+    verdict: Verdict,
+    hint: str = "",
 ) -> MeetingMessage | None:
-    """The draft of this answer to this meeting, if one has appeared that was not in Drafts ``before`` (by rid).
+    """The draft of this answer to this meeting: marked as ours, or one that was not in Drafts ``before`` (by rid).
 
     By meeting, not by name: the name may be taken, localised or cut, and a person's own draft may have it. Where drafts
     show no uid, it is the one that the server redirected to (``hint``), or the only one with the request's subject.
 
     :raises Unknown: there are several; one of them may be a person's.
     """
-    new = [draft for draft in box.response_drafts() if draft.rid not in before and draft.is_answer(verdict)]
-    found = [draft for draft in new if draft.uid == request.uid]
+    drafts = [draft for draft in box.response_drafts() if draft.is_answer(verdict)]
+    new = [draft for draft in drafts if not draft.answers and draft.rid not in before]
+    found = [draft for draft in drafts if draft.answers == identity]
+    found = found or [draft for draft in new if draft.uid == request.uid]
     if not found:
         nameless = [draft for draft in new if not draft.uid]
         found = [draft for draft in nameless if hint and _same(draft.href, hint)]
@@ -34,15 +41,20 @@ def find_draft(
 
 
 def wait_for_draft(
-    request: MeetingMessage, box: MailboxClient, before: Collection[str], verdict: Verdict, hint: str
+    request: MeetingMessage, box: MailboxClient, identity: str, before: Collection[str], verdict: Verdict, hint: str
 ) -> MeetingMessage | None:
     """Look a few times more: the store may show a draft later than the command's answer."""
     for delay_s in LOOKS_S:
         time.sleep(delay_s)
-        draft = find_draft(request, box, before, verdict, hint)
+        draft = find_draft(request, box, identity, before, verdict, hint)
         if draft is not None:
             return draft
     return None
+
+
+def may_be_mistaken(request: MeetingMessage, box: MailboxClient) -> list[str]:
+    """The drafts (by rid) that are there already and look like the answer: a person's own, which must not be sent."""
+    return sorted(draft.rid for draft in box.response_drafts() if draft.uid in {"", request.uid} and not draft.answers)
 
 
 def was_sent(request: MeetingMessage, box: MailboxClient, verdict: Verdict) -> bool:

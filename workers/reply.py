@@ -23,11 +23,13 @@ def reply(
     request: MeetingMessage,
     box: MailboxClient,
     journal: Journal,
+    identity: str,
     address: str,
     verdict: Verdict = Verdict.ACCEPT,
 ) -> Outcome:
     """Send an iCalendar reply, then mark the request: it stays where it is.
 
+    :param identity: the item's, which the draft is marked with.
     :param address: the mailbox's SMTP address, or its alias.
     :raises ExchangeError: as the client says; Unknown where it cannot be told what was done.
     """
@@ -43,7 +45,7 @@ def reply(
                 return Outcome("processed", "no response was requested, so none was sent")
             mime = reply_to(box.source(here), address, verdict, datetime.now(UTC))
             journal.intend("draft", name)
-            box.create_draft(name, mime)
+            box.create_draft(name, mime, identity)
             _send(name, box, journal)
         elif box.has_draft(name):
             _send(name, box, journal)

@@ -11,8 +11,9 @@ from rsvpq import queue
 from rsvpq.exchange.errors import ExchangeError
 from rsvpq.journal import Journal
 from rsvpq.lanes import Start
-from rsvpq.messages import MeetingMessage, Outcome
+from rsvpq.messages import Kind, MeetingMessage, Outcome
 from workers.app import app, carrier, exchange, settings, ways
+from workers.orphan import send_orphan
 
 
 @app.task(name=queue.ANSWER_REQUEST, bind=True, throws=(ExchangeError,))
@@ -29,8 +30,10 @@ def open_response(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
 
 def _answer(start: Start, journal: Journal) -> Outcome:
     with exchange.mailbox(start.server, start.mailbox) as box:
-        request = MeetingMessage.from_payload(start.payload)
-        return ways.answer(start.server, start.mailbox, request, box, journal)
+        message = MeetingMessage.from_payload(start.payload)
+        if message.kind is Kind.RESPONSE:  # an answer of ours that a scan found unsent
+            return send_orphan(message, box, journal)
+        return ways.answer(start.server, start.mailbox, message, box, journal)
 
 
 def _open(start: Start, journal: Journal) -> Outcome:

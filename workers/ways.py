@@ -6,7 +6,7 @@ from typing import Literal
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Unsupported
 from rsvpq.journal import Journal
-from rsvpq.messages import MeetingMessage, Outcome, Verdict
+from rsvpq.messages import Mailbox, MeetingMessage, Outcome, Verdict
 from workers.answer import answer
 from workers.open import After, open_response
 from workers.reply import reply
@@ -38,13 +38,15 @@ class Ways:
         :param mailbox: its name in the list, an SMTP address or an alias.
         :raises ExchangeError: as the client says; Unsupported where only OWA is allowed, and there is none.
         """
-        if "draft" in journal or (server in self._without_owa and "accept" not in journal):
-            return reply(request, box, journal, mailbox, verdict)
+        identity = request.identity(Mailbox(mailbox, server))
+        commanded = any(one in journal for one in Verdict)
+        if "draft" in journal or (server in self._without_owa and not commanded):
+            return reply(request, box, journal, identity, mailbox, verdict)
         try:
-            return answer(request, box, journal, verdict)
+            return answer(request, box, journal, identity, verdict)
         except Unsupported as error:
             self._learn(server, error)
-            return reply(request, box, journal, mailbox, verdict)
+            return reply(request, box, journal, identity, mailbox, verdict)
 
     def open(
         self, server: str, response: MeetingMessage, box: MailboxClient, journal: Journal, after: After

@@ -11,9 +11,11 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from rsvpq import __version__
+from rsvpq.cli.audit import audit
 from rsvpq.cli.config import config
 from rsvpq.cli.dead import dead
 from rsvpq.cli.lanes import limit, pause, resume, status
+from rsvpq.cli.reconcile import drafts, reconcile
 from rsvpq.cli.scan import scan
 from rsvpq.settings import ConfigError
 
@@ -24,7 +26,7 @@ def commands() -> None:
     """Answer meeting requests in Exchange 2000/2003 mailboxes, from a Celery queue."""
 
 
-for command in (config, scan, status, pause, resume, limit, dead):
+for command in (config, scan, reconcile, drafts, status, pause, resume, limit, dead, audit):
     commands.add_command(command)
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rsvpq import wiring
+from rsvpq.audit import Audit
 from rsvpq.cli.options import config_option, json_option
 from rsvpq.lanes import Lanes, Scope
 from rsvpq.lanes.status import Status, read_status
@@ -18,10 +19,11 @@ from rsvpq.settings import load_settings
 
 _scope = click.argument("scope", type=click.Choice(["all", "server", "mailbox"]))
 _name = click.argument("name", required=False, default="")
+_why = click.option("--reason", default="", help="Kept in the audit.")
 
 
-def _open(config_file: Path | None, scope: Scope, name: str) -> tuple[Lanes, str]:
-    """The lanes, and the name as it is spelt in them."""
+def _open(config_file: Path | None, scope: Scope, name: str) -> tuple[Lanes, Audit, str]:
+    """The lanes, their audit, and the name as it is spelt in them."""
     settings = load_settings(config_file)
     if (scope == "all") == bool(name):
         raise click.UsageError("'all' takes no name" if name else f"which {scope}? give its name")
@@ -30,29 +32,30 @@ def _open(config_file: Path | None, scope: Scope, name: str) -> tuple[Lanes, str
     lanes = wiring.make_lanes(settings)
     if scope == "mailbox" and not lanes.knows(name):  # one that was scanned may have left the list since
         name = select(read_mailboxes(settings.mailboxes, settings), names=[name])[0].name
-    return lanes, name
+    return lanes, wiring.make_audit(settings, lanes), name
 
 
 @click.command()
 @_scope
 @_name
-@click.option("--reason", default="paused by an operator", help="Shown in the status.")
+@click.option("--reason", default="paused by an operator", help="Shown in the status, and kept in the audit.")
 @config_option
 def pause(scope: Scope, name: str, reason: str, config_file: Path | None) -> None:
     """Stop everything, a server or a mailbox: nothing more is started, and what runs stops before its next effect."""
-    lanes, name = _open(config_file, scope, name)
-    lanes.pause(scope, name, reason=reason)
+    lanes, audit, name = _open(config_file, scope, name)
+    lanes.pause(scope, name, reason=reason, deed=audit.deed("pause", scope, name, why=reason))
     click.echo(f"paused: {scope} {name}".rstrip())
 
 
 @click.command()
 @_scope
 @_name
+@_why
 @config_option
-def resume(scope: Scope, name: str, config_file: Path | None) -> None:
+def resume(scope: Scope, name: str, reason: str, config_file: Path | None) -> None:
     """Undo a pause of the same scope."""
-    lanes, name = _open(config_file, scope, name)
-    lanes.resume(scope, name)
+    lanes, audit, name = _open(config_file, scope, name)
+    lanes.resume(scope, name, deed=audit.deed("resume", scope, name, why=reason))
     click.echo(f"resumed: {scope} {name}".rstrip())
 
 
@@ -62,6 +65,7 @@ def resume(scope: Scope, name: str, config_file: Path | None) -> None:
 @click.option("--rate", help="Items per time, such as 4/s or 30/min.")
 @click.option("--burst", type=click.IntRange(min=1), help="Items that may come at once.")
 @click.option("--concurrency", type=click.IntRange(min=1), help="Items under way at once.")
+@_why
 @config_option
 def limit(
     scope: Literal["server", "mailbox"],
@@ -69,15 +73,18 @@ def limit(
     rate: str | None,
     burst: int | None,
     concurrency: int | None,
+    reason: str,
     config_file: Path | None,
 ) -> None:
     """Change limits while running; they stay in force until changed again. Without options: as configured."""
-    lanes, name = _open(config_file, scope, name)
+    lanes, audit, name = _open(config_file, scope, name)
     try:
         pace = Rate.parse(rate) if rate else None
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--rate") from None
-    lanes.limit(scope, name, rate=pace, burst=burst, concurrency=concurrency)
+    values = {"rate": rate, "burst": burst, "concurrency": concurrency}
+    deed = audit.deed("limit", scope, name, why=reason, values=values)
+    lanes.limit(scope, name, rate=pace, burst=burst, concurrency=concurrency, deed=deed)
     click.echo(f"limits changed: {scope} {name}" if rate or burst or concurrency else f"limits as configured: {name}")
 
 

@@ -1,8 +1,12 @@
 """Options and arguments that several commands share."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 config_option = click.option(
     "--config",
@@ -11,3 +15,10 @@ config_option = click.option(
     help="The settings file (else RSVPQ_CONFIG, else ./rsvpq.toml).",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+
+
+def mailboxes_option(command: _Command) -> _Command:
+    """Which mailboxes a command is for."""
+    everything = click.option("--all", "everything", is_flag=True, help="Every mailbox.")
+    group = click.option("--group", help="Every mailbox of this group.")
+    return click.argument("mailboxes", nargs=-1)(group(everything(command)))

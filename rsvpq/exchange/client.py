@@ -14,7 +14,7 @@ from rsvpq.exchange import calendar, wire
 from rsvpq.exchange.errors import ExchangeError, Filtered, Gone, Malformed, Refused, Unknown, Unsupported, error_from
 from rsvpq.exchange.folders import Folders, find_folders
 from rsvpq.exchange.http_answer import Answer
-from rsvpq.exchange.multistatus import Reader, Row
+from rsvpq.exchange.multistatus import Property, Reader, Row
 from rsvpq.exchange.rows import message_of
 from rsvpq.exchange.search import PAGE_ROWS, pages
 from rsvpq.exchange.transport import Server
@@ -54,8 +54,13 @@ class MailboxClient:
 
     def response_drafts(self) -> list[MeetingMessage]:
         """The answers that lie unsent in Drafts (ours, and those a person has not sent yet)."""
-        found = self._messages(self.folders.drafts, wire.meeting_search(), PAGE_ROWS)
+        found = self._messages(self.folders.drafts, wire.draft_search(), PAGE_ROWS)
         return [message for page in found for message in page if message.kind is Kind.RESPONSE]
+
+    def deleted_requests(self, uid: str) -> list[MeetingMessage]:
+        """The requests of one meeting that lie in Deleted Items."""
+        found = self._messages(self.folders.deleteditems, wire.uid_search(uid), PAGE_ROWS)
+        return [message for page in found for message in page if message.kind is Kind.REQUEST]
 
     def sent_responses(self) -> Iterator[MeetingMessage]:
         """The answers in Sent Items, the newest first; they are searched for as they are asked for."""
@@ -111,21 +116,21 @@ class MailboxClient:
         return self.folders != before
 
     def locate(self, message: MeetingMessage) -> MeetingMessage | None:
-        """The message under the URL by which it can be reached now, or None where it is not there any more.
+        """The message under the URL it can be reached by now, with the intent it is marked with; None if it is gone.
 
         By href first, since commands are known to work on it. Names are used again, so it has to be the same item. The
         permanent URL reaches an item whose name a filter before Exchange rejects, or whose folder is renamed.
 
         :raises Refused: the item is there, and none of its URLs is let through.
         """
-        here, filtered = False, False
+        here, filtered = None, False
         for url in filter(None, (message.href, message.permanent_url)):
             try:
-                here = self._is_at(url, message)
+                here = self._at(url, message)
             except Filtered:
                 filtered = True
-            if here:
-                return replace(message, href=url)
+            if here is not None:
+                return replace(message, href=url, intent=here.text(wire.INTENT))
         if filtered:
             self._require_absence(message)
         elif self._find_folders_again():
@@ -133,14 +138,16 @@ class MailboxClient:
             return next((found for found in again if message.rid and found.rid == message.rid), None)
         return None
 
-    def _is_at(self, url: str, message: MeetingMessage) -> bool:
-        body = wire.propfind([wire.REPL_UID, wire.MESSAGE_CLASS])
+    def _at(self, url: str, message: MeetingMessage) -> Row | None:
+        """What is at that URL, if it is the message."""
+        body = wire.propfind([wire.REPL_UID, wire.MESSAGE_CLASS, wire.INTENT])
         try:
             rows = self._server.send("PROPFIND", url, headers={**_XML, "Depth": "0"}, body=body).rows()
         except Gone:
-            return False
+            return None
         same_class = bool(rows) and kind_of(rows[0].text(wire.MESSAGE_CLASS)) is message.kind
-        return same_class and (not message.rid or rows[0].text(wire.REPL_UID) == message.rid)
+        same = same_class and (not message.rid or rows[0].text(wire.REPL_UID) == message.rid)
+        return rows[0] if same else None
 
     def _require_absence(self, message: MeetingMessage) -> None:
         """A search is let through where an item's URL is not: it tells whether there is such an item at all."""
@@ -150,7 +157,7 @@ class MailboxClient:
     def holds(self, message: MeetingMessage) -> bool:
         """Whether the message is still at its href: the same item, for names are used again."""
         try:
-            return self._is_at(message.href, message)
+            return self._at(message.href, message) is not None
         except Filtered:
             return self.locate(message) is not None
 
@@ -201,13 +208,15 @@ class MailboxClient:
         answer.check_done()
         return answer.body
 
-    def create_draft(self, name: str, mime: bytes) -> None:
+    def create_draft(self, name: str, mime: bytes, identity: str = "") -> None:
         """Store a message in Drafts under this name, which is the caller's own; one that is there is overwritten.
 
         In DavMail's two steps: unsent (8) and read (1) can only be said before there is a message.
+
+        :param identity: the request that it answers, which it is marked with.
         """
         href = self._draft(name)
-        flags = wire.proppatch({wire.MESSAGE_FLAGS: "9"})
+        flags = wire.proppatch({wire.MESSAGE_FLAGS: "9", **({wire.ANSWERS: identity} if identity else {})})
         answer = self._server.send(
             "PROPPATCH", href, headers=_XML, body=flags, effect=True, known={HTTPStatus.CONFLICT}
         )
@@ -272,12 +281,39 @@ class MailboxClient:
         """DELETE a message for good."""
         self._server.send("DELETE", message.href, headers={}, effect=True).check_done()
 
+    def mark_intent(self, request: MeetingMessage, intent: str) -> bool:
+        """Write on the request that its answer is begun.
+
+        :returns: whether the server keeps it. :raises Gone: the request is not there any more.
+        """
+        return self._mark_if_allowed(request, wire.INTENT, intent)
+
+    def mark_draft(self, draft: MeetingMessage, identity: str) -> bool:
+        """Write on the draft which request it answers.
+
+        :returns: whether the server keeps it. :raises Gone: the draft is not there any more.
+        """
+        return self._mark_if_allowed(draft, wire.ANSWERS, identity)
+
     def mark_processed(self, message: MeetingMessage) -> bool:
         """Set the processed marker and the read flag, so that no scan offers the message again.
 
         :returns: whether the server took the marker; it can refuse one property within a 207.
         """
-        body = wire.proppatch({wire.PROCESSED: "1", wire.READ: "1"})
+        return self._mark(message, wire.PROCESSED, {wire.PROCESSED: "1", wire.READ: "1"})
+
+    def _mark_if_allowed(self, message: MeetingMessage, name: Property, value: str) -> bool:
+        for url in filter(None, (message.href, message.permanent_url)):
+            try:
+                return self._mark(replace(message, href=url), name, {name: value})
+            except Filtered:
+                continue
+            except Refused:
+                break
+        return False
+
+    def _mark(self, message: MeetingMessage, needed: Property, values: dict[Property, str]) -> bool:
+        body = wire.proppatch(values)
         answer = self._server.send("PROPPATCH", message.href, headers=_XML, body=body, effect=True)
         if answer.status in {HTTPStatus.OK, HTTPStatus.NO_CONTENT} and not answer.body:
             return True  # as under "Brief: t"
@@ -286,7 +322,7 @@ class MailboxClient:
             # There was nothing to mark, and a PROPPATCH of a new URL makes an item: ours, and empty.
             self.delete(message)
             raise Gone(f"{answer.what} made a new item where the message was")
-        return not any(wire.PROCESSED in row.refused for row in rows)
+        return not any(needed in row.refused for row in rows)
 
     def retire(self, message: MeetingMessage) -> None:
         """Take a message that was dealt with out of the next scan's way: marked, else in Deleted Items.

@@ -4,10 +4,10 @@
      +-- Busy            not done; come back after `delay_s`, and leave the whole mailbox or server alone until then
      |    +-- LoginRefused   not done; the credential was refused: the server is left alone for minutes, not seconds
      +-- Transient       not done; another attempt may work
+     |    +-- Malformed      the answer is not what the protocol says: a proxy's page, or one that broke on its way
      +-- Unknown         it may have been done: look before doing anything again
      +-- Gone            the item is not there (any more)
      +-- Refused         not done, and it never will be
-          +-- Malformed      the answer is not what the protocol says
           +-- Unsupported    the server runs no OWA commands
           +-- Filtered       a 404 that is not Exchange's own: the item may well be there
 
@@ -60,6 +60,10 @@ class Transient(ExchangeError):
     """Not done; another attempt may work."""
 
 
+class Malformed(Transient):
+    """The answer is not what the protocol says; one that is never otherwise uses up the attempts."""
+
+
 class Unknown(ExchangeError):
     """It may have been done: look before doing anything again."""
 
@@ -70,10 +74,6 @@ class Gone(ExchangeError):
 
 class Refused(ExchangeError):
     """Not done, and it never will be."""
-
-
-class Malformed(Refused):
-    """The answer is not what the protocol says."""
 
 
 class Unsupported(Refused):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from rsvpq.exchange import wire
-from rsvpq.exchange.errors import Busy, ExchangeError, LoginRefused, Malformed, Refused
+from rsvpq.exchange.errors import Busy, ExchangeError, LoginRefused, Refused
 from rsvpq.exchange.transport import Server
 
 _NEEDED = ("inbox", "drafts", "sentitems", "deleteditems", "sendmsg")
@@ -39,7 +39,7 @@ def find_folders(server: Server, root: str) -> Folders:
         rows = server.send("PROPFIND", root, headers=_HEADERS, body=body).rows()
     except (Refused, Busy) as refusal:
         # Not for a credential that nothing was opened with yet: a wrong password must not be tried twice.
-        if isinstance(refusal, Malformed | LoginRefused) or (isinstance(refusal, Busy) and refusal.scope == "server"):
+        if isinstance(refusal, LoginRefused) or (isinstance(refusal, Busy) and refusal.scope == "server"):
             raise
         try:
             rows = server.send("PROPFIND", root + "NON_IPM_SUBTREE", headers=_HEADERS, body=body).rows()

@@ -4,7 +4,6 @@ The login form takes three shapes (Evolution's Exchange connector, docs/http; Da
 with 440, and a GET is redirected to the logon page or answered by it with 200. None of them was carried out.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -16,7 +15,10 @@ from rsvpq.exchange.errors import LOGIN_TIMEOUT, LoginRefused, Malformed, Refuse
 from rsvpq.exchange.multistatus import Reader, Row
 
 #: The forms of Exchange 2003 (owalogon.asp), of 2007 (auth/logon.aspx) and of ISA (CookieAuth.dll).
-_LOGIN_PAGE = re.compile(rb"owalogon|owaauth\.dll|auth/logon\.aspx|CookieAuth\.dll|name=[\"']?username", re.IGNORECASE)
+_LOGIN_PAGE = (
+    *(b"owalogon", b"owaauth.dll", b"auth/logon.aspx", b"cookieauth.dll"),
+    *(b"name=username", b"name='username", b'name="username'),
+)
 #: What `reason` in a logon page's address means: 0 a session that has ended; these, a credential that was refused.
 _REFUSED = {"2", "4"}
 
@@ -38,11 +40,11 @@ class Answer:
     def login(self) -> Literal["", "wanted", "refused"]:
         """Whether this stands for a login: one that is missing or has ended, or one that was refused."""
         location = self.headers.get("Location", "")
-        if _LOGIN_PAGE.search(location.encode()):
+        if location and _is_login_page(location.encode()):
             reason = parse_qs(urlsplit(location).query).get("reason", [""])[-1]
             return "refused" if reason in _REFUSED else "wanted"
         html = self.body if "html" in self.headers.get("Content-Type", "").lower() else b""
-        return "wanted" if self.status == LOGIN_TIMEOUT or _LOGIN_PAGE.search(html) else ""
+        return "wanted" if self.status == LOGIN_TIMEOUT or _is_login_page(html) else ""
 
     def rows(self) -> list[Row]:
         """The rows of a multistatus that succeeded.
@@ -83,3 +85,8 @@ class Answer:
         self.check_login()
         if self.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise Refused(f"{self.what} answered {self.status}: the server sends us elsewhere")
+
+
+def _is_login_page(page: bytes) -> bool:
+    page = page.lower()  # many times faster than an expression that ignores case; every page of OWA comes by here
+    return any(word in page for word in _LOGIN_PAGE)

@@ -9,6 +9,8 @@ import codecs
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from threading import local
 
 from lxml import etree
 
@@ -24,6 +26,8 @@ MOST_ROWS = 100_000
 
 _DAV = "{DAV:}"
 _OK = 200
+#: A parser for each thread: one that is shared is locked, and it takes as long to make one as to use it.
+_own = local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,8 @@ def read(body: bytes) -> list[Row]:
 _DIGIT_NAME = re.compile(rb"(</?(?:[A-Za-z_][\w.-]*:)?)0x(?=[0-9A-Fa-f]+[\s/>])")
 #: The namespaces of mapi/id and mapi/string hold a {GUID}, which libxml2 takes for an invalid URI.
 _GUID_NAMESPACE = re.compile(rb"""(\sxmlns(?::[\w.-]+)?=["'][^"'{}<]*)\{([^"'{}<]*)\}""")
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")  # C0, and U+FFFE and U+FFFF in UTF-8
+_CONTROLS = bytes({*range(0x20)} - {*b"\t\n\r"})
+_NO_CHARACTER = re.compile(rb"\xef\xbf[\xbe\xbf]")  # U+FFFE and U+FFFF in UTF-8
 #: The code points that XML 1.0 allows (its production 2).
 _XML_CHARACTERS = (
     range(0x9, 0xB),
@@ -86,11 +91,15 @@ def clean(body: bytes) -> bytes:
     Seen in captures: names of mapi/id properties start with a digit, and corrupt data comes as ``&#01;`` (both
     described in evolution-exchange's e2k-result.c and its bug notes). Bytes that are no UTF-8 are replaced too.
     """
-    body = body.decode("utf-8", "replace").encode()
-    body = _DIGIT_NAME.sub(rb"\1_0x", body)
-    body = _GUID_NAMESPACE.sub(rb"\1%7B\2%7D", body)
-    body = _CONTROL.sub(b"", body)
-    return _AMPERSAND.sub(b"&amp;", _REFERENCE.sub(_allowed_reference, body))
+    # Most of it is nothing to mend: what a search for a few bytes can tell is not left to an expression.
+    body = body.decode("utf-8", "replace").encode().translate(None, _CONTROLS)
+    if b"\xef\xbf" in body:
+        body = _NO_CHARACTER.sub(b"", body)
+    if b"0x" in body:
+        body = _DIGIT_NAME.sub(rb"\1_0x", body)
+    if b"{" in body:
+        body = _GUID_NAMESPACE.sub(rb"\1%7B\2%7D", body)
+    return _AMPERSAND.sub(b"&amp;", _REFERENCE.sub(_allowed_reference, body)) if b"&" in body else body
 
 
 def _allowed_reference(match: re.Match[bytes]) -> bytes:
@@ -181,12 +190,9 @@ class Reader:
             self._decode_from(declared)
         # A start tag that came apart in decoding is found again in the new text.
         head = _HEAD.match(self._buffer, 0, _LARGEST_HEAD) or head
-        self._head = clean(bytes(head["root"])) + b">"
         self._tail = b"</" + bytes(head["name"]) + b">"
+        self._head = _checked_head(bytes(head["root"]), self._tail)
         self._over = head["end"] == b"/>"
-        root = _parse(self._head + self._tail)
-        if root is None or root.tag != f"{_DAV}multistatus":
-            raise Malformed("a root that is no multistatus")
         self._buffer = self._buffer[head.end() :]
         return True
 
@@ -222,10 +228,32 @@ class Reader:
         self.broken += 1
 
 
+# A server says the same start tag over and over.
+@lru_cache(maxsize=64)
+def _checked_head(start_tag: bytes, tail: bytes) -> bytes:
+    """The root's start tag, mended.
+
+    :param start_tag: without its end.
+    :raises Malformed: it is not that of a multistatus.
+    """
+    head = clean(start_tag) + b">"
+    root = _parse(head + tail)
+    if root is None or root.tag != f"{_DAV}multistatus":
+        raise Malformed("a root that is no multistatus")
+    return head
+
+
 def _parse(text: bytes) -> etree._Element | None:
-    parser = etree.XMLParser(
-        resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False, remove_comments=True, remove_pis=True
-    )
+    parser: etree.XMLParser | None = getattr(_own, "parser", None)
+    if parser is None:
+        parser = _own.parser = etree.XMLParser(
+            resolve_entities=False,
+            load_dtd=False,
+            no_network=True,
+            huge_tree=False,
+            remove_comments=True,
+            remove_pis=True,
+        )
     try:
         return etree.fromstring(text, parser)
     except etree.XMLSyntaxError:
@@ -242,18 +270,22 @@ def _row(response: etree._Element) -> Row | None:
     for propstat in response.iterchildren(f"{_DAV}propstat"):
         # Under "Brief: t" the status of a good propstat may be left out.
         status = _code(propstat.findtext(f"{_DAV}status", "HTTP/1.1 200 OK"))
-        for element in propstat.iterfind(f"{_DAV}prop/*"):
-            key = _name(element)
-            if _is_success(status):
-                properties[key] = "".join(map(str, element.itertext()))
-            else:
-                refused[key] = status
+        good = _is_success(status)
+        for prop in propstat.iterchildren(f"{_DAV}prop"):
+            for element in prop.iterchildren("*"):
+                key = _name(element.tag)
+                if good:
+                    properties[key] = "".join(map(str, element.itertext())) if len(element) else element.text or ""
+                else:
+                    refused[key] = status
     return Row(href, properties, _code(response.findtext(f"{_DAV}status", "HTTP/1.1 200 OK")), refused)
 
 
-def _name(element: etree._Element) -> Property:
+# Few names come over and over, and few wordings of a status.
+@lru_cache(maxsize=1024)
+def _name(tag: str) -> Property:
     """The name as it was asked for, undoing what :func:`clean` does to namespaces and names."""
-    name = etree.QName(element)
+    name = etree.QName(tag)
     namespace = (name.namespace or "").replace("%7B", "{").replace("%7D", "}")
     if "/mapi/id/" in namespace:
         # 0x8257, which no XML name can be, comes as it is or without its zero (evolution-exchange, e2k-result.c).
@@ -261,6 +293,7 @@ def _name(element: etree._Element) -> Property:
     return namespace, name.localname
 
 
+@lru_cache(maxsize=64)
 def _code(status: str) -> int:
     """The code of a status line, whose wording varies; 0 where there is none."""
     match = re.match(r"\s*\S+\s+([1-5][0-9]{2})(?!\S)", status)

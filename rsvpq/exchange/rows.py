@@ -40,6 +40,9 @@ def message_of(row: Row, root: str) -> MeetingMessage | None:
         counter_proposal=row.flag(wire.COUNTER_PROPOSAL) or row.flag(wire.COUNTER_PROPOSAL_ID),
         meeting_type=_number(row.text(wire.MEETING_TYPE)),
         intended_busy=_number(row.text(wire.INTENDED_BUSY)),
+        intent=row.text(wire.INTENT),
+        answers=row.text(wire.ANSWERS),
+        created=row.text(wire.CREATED),
     )
 
 

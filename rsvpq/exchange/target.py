@@ -11,6 +11,7 @@ from urllib.parse import quote
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connectionpool import ConnectionPool
 
 from rsvpq.exchange import tls
 
@@ -25,7 +26,7 @@ class _AsGiven:
 
     def urlopen(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
         self._target = url
-        return super().urlopen(method, url, *args, **kwargs)  # type: ignore[misc]
+        return super().urlopen(method, "/", *args, **kwargs)  # type: ignore[misc]  # else it would take it apart
 
     def _make_request(self, conn: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002 - quoted
         return super()._make_request(conn, method, self._target, *args, **kwargs)  # type: ignore[misc]
@@ -46,12 +47,27 @@ class AsGiven(HTTPAdapter):
 
     def __init__(self, origin: str, **kwargs: Any) -> None:
         self._origin = origin
+        self._pools: dict[object, ConnectionPool] = {}
         super().__init__(**kwargs)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make pools of our own kind."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Http, "https": _Https}
+
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> ConnectionPool:
+        """The pool of the origin, looked up once: requests would take every URL apart for it."""
+        pool = self._pools.get(verify)
+        if pool is None:
+            pool = self._pools[verify] = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        return pool
+
+    def close(self) -> None:
+        """Close the connection; the next request opens another."""
+        self._pools.clear()
+        super().close()
 
     def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:  # noqa: ARG002 - there are none
         """The target of the request line."""

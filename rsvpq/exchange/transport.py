@@ -4,22 +4,19 @@ Every request goes to the configured origin, and redirects are never followed, b
 """
 
 import re
-import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.cookiejar import DefaultCookiePolicy
 from threading import local
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from rsvpq.exchange import body as bodies
 from rsvpq.exchange import tls, wire
-from rsvpq.exchange.auth import ConnectionAuth, Forms, is_connected
+from rsvpq.exchange.auth import ConnectionAuth, Forms
 from rsvpq.exchange.credential import Credential
 from rsvpq.exchange.errors import (
     LOGIN_DELAY_S,
@@ -34,7 +31,7 @@ from rsvpq.exchange.errors import (
 )
 from rsvpq.exchange.forms import FormsLogin
 from rsvpq.exchange.http_answer import Answer
-from rsvpq.exchange.target import AsGiven
+from rsvpq.exchange.line import Line
 
 #: Exchange names its store's build in every answer of its own, errors included; a filter before it does not.
 _STORE = "MS-WebStorage"
@@ -47,6 +44,8 @@ _HEADERS = {
     # (evolution-exchange, e2k-http-utils.c).
     "Accept-Language": "en",
     "Accept-Encoding": "gzip, deflate",
+    "Accept": "*/*",
+    "Connection": "keep-alive",
 }
 
 
@@ -172,7 +171,7 @@ class Server:
         and POLL answer 207 with the refusal inside (Evolution's Exchange connector, docs/http). To PROPFIND it answers
         401. The other schemes show who they are with every request.
         """
-        if isinstance(self._auth, ConnectionAuth) and method != "PROPFIND" and not self._is_connected():
+        if isinstance(self._auth, ConnectionAuth) and method != "PROPFIND" and not self._line().is_connected():
             answer = self._knock()
             if answer.status == HTTPStatus.UNAUTHORIZED:
                 raise LoginRefused(f"{answer.what} answered 401")
@@ -187,30 +186,13 @@ class Server:
         headers = {"Content-Type": "text/xml; charset=utf-8", "Depth": "0"}
         return self._ask("PROPFIND", self._open_door or self.root, headers, body)
 
-    def _is_connected(self) -> bool:
-        adapter = self._session().get_adapter(self.origin)
-        if not isinstance(adapter, HTTPAdapter):
-            return False
-        request = requests.Request("GET", self.origin).prepare()
-        return is_connected(adapter.get_connection_with_tls_context(request, self._verify))
-
     def _ask(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", *, effect: bool = False
     ) -> Answer:
         """Send one request and read its answer, whatever that is."""
         what = _named(method, path)
-        session = self._session()
-        request = requests.Request(method, self.origin, headers={**_HEADERS, **headers}, data=body, auth=self._auth)
-        prepared = session.prepare_request(request)
-        prepared.url = self.origin + path  # as the server spelt it: requests would quote it anew
         try:
-            with session.send(
-                prepared,
-                timeout=(self._timeouts.connect_s, self._timeouts.read_s),
-                verify=self._verify,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+            with self._line().send(method, path, {**_HEADERS, **headers}, body, self._auth) as response:
                 rows = response.status_code == HTTPStatus.MULTI_STATUS
                 content, more = bodies.read(response, self._timeouts.body_s, rows=rows)
         except bodies.TooLarge as error:
@@ -225,29 +207,16 @@ class Server:
         cookies = tuple(response.raw.headers.getlist("Set-Cookie"))
         return Answer(what, response.status_code, response.headers, content, cookies, more)
 
-    def _session(self) -> requests.Session:
-        """The thread's session: sessions are not made for several threads, and connections are worth keeping."""
-        session: requests.Session | None = getattr(self._threads, "session", None)
-        if session is None:
-            session = requests.Session()
-            session.trust_env = False  # no proxies or netrc from the environment: slower, and not what was configured
-            session.mount(self.origin, _Adapter(self.origin, self._context))
-            if self._forms is not None:
-                session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # the login keeps its own
-            self._threads.session = session
-        return session
-
-
-class _Adapter(AsGiven):
-    """One connection to one server, with our TLS context."""
-
-    def __init__(self, origin: str, context: ssl.SSLContext | None) -> None:
-        self._context = context
-        super().__init__(origin, pool_connections=1, pool_maxsize=1, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Called by the constructor."""
-        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+    def _line(self) -> Line:
+        """The thread's line: requests' adapters are not made for several threads, and connections are worth keeping."""
+        line: Line | None = getattr(self._threads, "line", None)
+        if line is None:
+            timeout = (self._timeouts.connect_s, self._timeouts.read_s)
+            # The login form keeps the cookies of its session itself.
+            forms = self._forms is not None
+            line = Line(self.origin, self._context, verify=self._verify, timeout=timeout, keep_cookies=not forms)
+            self._threads.line = line
+        return line
 
 
 def _named(method: str, path: str) -> str:

@@ -6,6 +6,7 @@ Answers are read in :mod:`rsvpq.exchange.multistatus`.
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from urllib.parse import unquote, urlsplit
 
 from lxml import etree
@@ -23,6 +24,8 @@ PROPTAG = "http://schemas.microsoft.com/mapi/proptag/"
 APPOINTMENT = "http://schemas.microsoft.com/mapi/id/{00062002-0000-0000-C000-000000000046}/"
 #: PSETID_Meeting: those of meeting messages.
 MEETING = "http://schemas.microsoft.com/mapi/id/{6ED8DA90-450B-101B-98DA-00AA003F1305}/"
+#: Our own, for markers: the store keeps properties of any namespace.
+RSVPQ = "urn:rsvpq:"
 
 CONTENT_CLASS: Property = (DAV, "contentclass")
 MESSAGE_CLASS: Property = (EXCHANGE, "outlookmessageclass")
@@ -68,6 +71,10 @@ CC: Property = (HTTPMAIL, "cc")
 #: PR_RECEIVED_BY_EMAIL_ADDRESS and PR_SENT_REPRESENTING_EMAIL_ADDRESS: the same if one invites oneself (MS-OXOMSG).
 RECEIVED_BY: Property = (PROPTAG, "x0076001f")
 SENT_REPRESENTING: Property = (PROPTAG, "x0065001f")
+CREATED: Property = (DAV, "creationdate")
+#: On a request: an answer was begun. On a draft: the request that it answers.
+INTENT: Property = (RSVPQ, "intent")
+ANSWERS: Property = (RSVPQ, "answers")
 
 MEETING_PROPERTIES = (
     CONTENT_CLASS,
@@ -92,7 +99,9 @@ MEETING_PROPERTIES = (
     COUNTER_PROPOSAL_ID,
     MEETING_TYPE,
     INTENDED_BUSY,
+    INTENT,
 )
+_DRAFT_PROPERTIES = (*MEETING_PROPERTIES, ANSWERS, CREATED)
 #: Asked of one request at a time: a list of attendees has no bounds, and a zone is half a kilobyte.
 PARTICULARS = (TO, CC, RULE, DELETED, ZONE, RECEIVED_BY, SENT_REPRESENTING)
 _AGENDA = (UID, REPL_UID, START, END, BUSY_STATUS, INSTANCE_TYPE, ALL_DAY)
@@ -102,6 +111,7 @@ _MEETING_MESSAGES = (
 )
 
 
+@cache
 def meeting_search(*, newest_first: bool = False) -> bytes:
     """The body of the search for meeting messages in the folder it is sent to, oldest first unless told otherwise.
 
@@ -110,6 +120,17 @@ def meeting_search(*, newest_first: bool = False) -> bytes:
     the store keeps an index for each distinct query.
     """
     return _search(MEETING_PROPERTIES, _MEETING_MESSAGES, "DESC" if newest_first else "ASC")
+
+
+@cache
+def draft_search() -> bytes:
+    """The body of the search for the answers that lie unsent in Drafts."""
+    return _search(_DRAFT_PROPERTIES, _MEETING_MESSAGES, "ASC")
+
+
+def uid_search(uid: str) -> bytes:
+    """The body of the search for the meeting messages of one meeting in the folder it is sent to."""
+    return _search(MEETING_PROPERTIES, f"{_MEETING_MESSAGES} AND {_is_of(uid)}", "DESC")
 
 
 def appointment_search(uid: str) -> bytes:
@@ -137,8 +158,12 @@ _APPOINTMENTS = '"DAV:isfolder" = False AND "DAV:contentclass" = \'urn:content-c
 
 
 def _appointments_of(uid: str) -> str:
+    return f"{_APPOINTMENTS} AND {_is_of(uid)}"
+
+
+def _is_of(uid: str) -> str:
     quoted = uid.replace("'", "''")
-    return f"{_APPOINTMENTS} AND \"{''.join(UID)}\" = '{quoted}'"
+    return f"\"{''.join(UID)}\" = '{quoted}'"
 
 
 def _search(names: Sequence[Property], condition: str, order: str) -> bytes:
@@ -152,6 +177,12 @@ def _search(names: Sequence[Property], condition: str, order: str) -> bytes:
 
 def propfind(names: Sequence[Property]) -> bytes:
     """The body of a PROPFIND for these properties."""
+    return _propfind(tuple(names))
+
+
+# There are as many of them as callers.
+@cache
+def _propfind(names: tuple[Property, ...]) -> bytes:
     root = etree.Element(f"{{{DAV}}}propfind", nsmap={"D": DAV})
     _add_properties(root, dict.fromkeys(names, ""))
     return _serialise(root)

@@ -8,23 +8,50 @@
 -- ARGV[8]  delay of a 'later' or 'throttled'                   ARGV[9] how long a done item is remembered, seconds
 -- ARGV[10] what the throttling concerns: 'mailbox' | 'server' | ''; it is held for the delay
 -- ARGV[11] most items to release
--- ARGV[12+] more to count: label, by
+-- ARGV[12] result for the audit: a word such as answered        ARGV[13] the reason as the audit may have it
+-- ARGV[14+] more to count: label, by
 -- returns  { 'done' | 'dead' | 'later' | 'pending' | 'replay' | 'lost', { released, ... } }
 -- replay   is recognised by its generation and changes nothing
 
 local id, generation, how, label, reason = ARGV[2], ARGV[3], ARGV[5], ARGV[6], ARGV[7]
 local delay, hold = number(ARGV[8]), ARGV[10]
 local item = item_key(id)
-local f = redis.call('HMGET', item, 'state', 'generation', 'owner', 'mailbox', 'server', 'pool', 'attempts', 'finished')
+local f = redis.call('HMGET', item, 'state', 'generation', 'owner', 'mailbox', 'server', 'pool', 'attempts', 'finished',
+  'facts', 'open', 'charged')
 local mailbox, server = f[4], f[5]
 if f[8] == generation then return { 'replay', release(number(ARGV[11])) } end
 if f[1] ~= 'running' or f[2] ~= generation or f[3] ~= ARGV[4] then return { 'lost', release(number(ARGV[11])) } end
+
+local scan = redis.call('HGET', P .. ':mailbox:' .. mailbox, 'scan') == id
+
+-- What the audit is told of it. A scan changes nothing, so only that it failed is worth a record; a pause has failed
+-- nothing; and what a busy server turned away is a failure only where a side effect had been intended.
+local function tell(state)
+  local item, step = { id, f[9], server, f[7] }, open_step(f[10])
+  local result, text = ARGV[12], ARGV[13]
+  if state == 'dead' then
+    audit('dead', item, { step = step, result = how == 'later' and 'exhausted' or result, reason = text })
+  elseif state == 'later' and (how == 'later' or (f[11] == '1' and step ~= '')) then
+    audit('failed', item, { step = step, result = how, reason = text })
+  elseif state == 'done' and not scan then
+    audit('done', item, { step = step, result = result, note = text })
+  end
+end
+
+-- The scan went through the whole mailbox: a message that it has not seen is gone, and so is what was decided on it.
+local function forget_unseen()
+  local key = P .. ':decided:' .. mailbox
+  local all, mark = redis.call('HGETALL', key), ':' .. id
+  for i = 1, #all, 2 do
+    if string.sub(all[i + 1], -#mark) ~= mark then redis.call('HDEL', key, all[i]) end
+  end
+end
 
 if how ~= 'held' then charge(id, mailbox, server) end
 give_back(id, mailbox, server, f[6])
 redis.call('HSET', item, 'finished', generation, 'reason', reason)
 count(label)
-for i = 12, #ARGV, 2 do count(ARGV[i], ARGV[i + 1]) end
+for i = 14, #ARGV, 2 do count(ARGV[i], ARGV[i + 1]) end
 if how == 'throttled' or how == 'held' then redis.call('HINCRBY', item, 'attempts', -1) end
 if hold ~= '' then
   local key = P .. ':' .. hold .. ':' .. (hold == 'server' and server or mailbox)
@@ -50,8 +77,8 @@ else
   redis.call('HSET', item, 'state', 'later')
   redis.call('ZADD', P .. ':later', NOW + delay, id)
 end
-if (state == 'done' or state == 'dead') and redis.call('HGET', P .. ':mailbox:' .. mailbox, 'scan') == id then
-  redis.call('HDEL', P .. ':mailbox:' .. mailbox, 'scan')
-end
+if scan and (state == 'done' or state == 'dead') then redis.call('HDEL', P .. ':mailbox:' .. mailbox, 'scan') end
+if scan and state == 'done' and f[9] and cjson.decode(f[9])[1] == 'scan' then forget_unseen() end
+tell(state)
 place(mailbox)
 return { state, release(number(ARGV[11])) }

@@ -5,12 +5,14 @@ run now. Nothing here knows Celery, HTTP or settings. All scripts are safe to re
 by itself when a reply is lost; each script's header says what its replay does.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
 
 from redis import Redis
 
@@ -41,12 +43,52 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Something to do in a mailbox: ``work`` is the task, ``pool`` the workers it is for, ``payload`` is JSON-ready."""
+    """Something to do in a mailbox: ``work`` is the task, ``pool`` the workers it is for, ``payload`` is JSON-ready.
+
+    ``facts`` go into every record that the audit keeps of it (see :mod:`rsvpq.audit`).
+    """
 
     id: str
     work: str
     pool: str
     payload: Mapping[str, Any]
+    facts: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What an operator did, for the audit: who, what (pause, resume, limit), why, with which values, and where.
+
+    ``facts`` tell the mailbox, and ``server`` the server; the token is what a replay is known by.
+    """
+
+    who: str
+    what: str
+    why: str = ""
+    values: str = ""
+    facts: str = ""
+    server: str = ""
+    token: str = field(default_factory=lambda: uuid4().hex)
+
+    def to_args(self) -> tuple[str, ...]:
+        """As set.lua takes it."""
+        return (self.token, self.who, self.what, self.why, self.values, self.facts or "[]", self.server)
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What was decided on one message: its item id, the audit's facts of it, what, by which rule, and why."""
+
+    id: str
+    facts: str
+    decision: str
+    rule: str
+    reason: str
+
+    def to_args(self) -> tuple[str, ...]:
+        """As decide.lua takes it."""
+        digest = hashlib.sha256("\0".join((self.decision, self.rule, self.reason)).encode()).hexdigest()[:16]
+        return (self.id, digest, self.facts, self.decision, self.rule, self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +122,7 @@ class Start:
     payload: dict[str, Any] = field(default_factory=dict)
     journal: dict[str, Any] = field(default_factory=dict)
     attempt: int = 0
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +166,7 @@ class Lanes:
         lib = _read("lib")
         self._scripts: dict[str, Script] = {
             name: redis.register_script(lib + _read(name))
-            for name in ("offer", "offer_scan", "release", "start", "record", "finish", "sweep", "set")
+            for name in ("offer", "offer_scan", "release", "start", "record", "finish", "sweep", "set", "decide")
         }
 
     def _call(self, script: str, *args: Any, client: Redis | None = None) -> Any:
@@ -139,16 +182,29 @@ class Lanes:
         release_lease_s: float,
         run_lease_s: float,
         attempts: int,
+        audit_retention_s: float | None = None,
+        audit_most: int | None = None,
     ) -> None:
-        """Write the configured limits; idempotent, and what an operator changed at run time stays in force."""
+        """Write the configured limits; idempotent, and what an operator changed at run time stays in force.
+
+        Without ``audit_retention_s`` and ``audit_most`` the audit is not trimmed.
+        """
         with self.redis.pipeline() as pipe:
             leases = {"release_lease": _us(release_lease_s), "run_lease": _us(run_lease_s)}
             pipe.hset(f"{self.prefix}:cfg", mapping={**_limit_fields(mailbox), **leases, "attempts": attempts})
+            if audit_retention_s is not None:
+                pipe.hset(f"{self.prefix}:cfg", "audit_retention", _us(audit_retention_s))
+            if audit_most is not None:
+                pipe.hset(f"{self.prefix}:cfg", "audit_most", audit_most)
             pipe.hset(f"{self.prefix}:pools", mapping={f"most:{pool}": most for pool, most in pools.items()})
             for name, limits in servers.items():
                 pipe.hset(f"{self.prefix}:server:{name}", mapping=_limit_fields(limits))
                 pipe.sadd(f"{self.prefix}:servers", name)
             pipe.execute()
+
+    def configured(self) -> bool:
+        """Whether there are limits; without them nothing is released. A pause alone is none."""
+        return bool(self.redis.hexists(f"{self.prefix}:cfg", "attempts"))
 
     def offer_scans(self, scans: Iterable[tuple[Mailbox, Item]]) -> dict[str, str]:
         """Offer each mailbox a scan; says for each ``offered``, ``scanning`` or ``full`` (see offer_scan.lua)."""
@@ -157,14 +213,25 @@ class Lanes:
             for mailbox, item in scans:
                 limits = _limit_fields(mailbox.limits) if mailbox.limits else dict.fromkeys(_LIMIT_FIELDS, "")
                 args = (mailbox.name, mailbox.server, item.id, item.work, item.pool, json.dumps(dict(item.payload)))
-                self._call("offer_scan", *args, *(limits[field] for field in _LIMIT_FIELDS), client=pipe)
+                self._call("offer_scan", *args, *(limits[field] for field in _LIMIT_FIELDS), item.facts, client=pipe)
             return {mailbox.name: answer for (mailbox, _), answer in zip(scans, pipe.execute(), strict=True)}
 
     def offer(self, mailbox: Mailbox, items: Sequence[Item], *, release: int = 0) -> Offered:
         """Append the items that the ledger does not know yet; release up to ``release`` of whatever may run."""
-        args = [part for item in items for part in (item.id, item.work, item.pool, json.dumps(dict(item.payload)))]
+        args: list[str] = []
+        for item in items:
+            args += (item.id, item.work, item.pool, json.dumps(dict(item.payload)), item.facts)
         new, released = self._call("offer", mailbox.name, mailbox.server, release, *args)
         return Offered(new, _releases(released))
+
+    def decide(self, mailbox: Mailbox, scan: str, rulings: Sequence[Ruling], *, remember_s: float) -> int:
+        """Tell the audit those of a page's decisions that are new or changed; how many these were.
+
+        :param scan: the item id of the scan. :param remember_s: how long decisions are known if no scan comes again.
+        """
+        args = [part for ruling in rulings for part in ruling.to_args()]
+        told: int = self._call("decide", mailbox.name, mailbox.server, scan, max(1, round(remember_s)), *args)
+        return told
 
     def release(self, most: int = MOST_RELEASED_AT_ONCE) -> tuple[Release, ...]:
         """Release what has become due; the caller publishes it."""
@@ -176,14 +243,19 @@ class Lanes:
         if verdict != Verdict.RUN:
             return Start(Verdict(verdict))
         work, mailbox, server, payload, journal, attempt = rest
-        return Start(Verdict.RUN, work, mailbox, server, json.loads(payload), json.loads(journal), int(attempt))
+        return Start(
+            Verdict.RUN, work, mailbox, server, json.loads(payload), json.loads(journal), int(attempt), item_id
+        )
 
     def record(
-        self, item_id: str, generation: int, owner: str, journal: Mapping[str, Any], *, intent: bool
+        self, item_id: str, generation: int, owner: str, journal: Mapping[str, Any], *, intent: bool, step: str = ""
     ) -> Literal["ok", "held", "lost"]:
-        """Journal a step and extend the lease; ``intent`` where the next thing done presses the server."""
+        """Journal a step and extend the lease; ``intent`` where the next thing done presses the server.
+
+        :param step: what the audit calls it; '' where it is no side effect.
+        """
         answer: Literal["ok", "held", "lost"] = self._call(
-            "record", item_id, generation, owner, json.dumps(journal), int(intent)
+            "record", item_id, generation, owner, json.dumps(journal), int(intent), step
         )
         return answer
 
@@ -201,14 +273,18 @@ class Lanes:
         remember_s: float = 60,
         hold: Literal["", "mailbox", "server"] = "",
         release: int = 0,
+        result: str = "",
+        told: str | None = None,
     ) -> Finish:
         """End a running item; see finish.lua for ``how``.
 
         ``label`` is what it is counted under, and ``counts`` what else is counted, once however often this is replayed.
+        ``result`` is a word for the audit, and ``told`` the reason as it may have it, if that is not ``reason``.
         """
         more = [part for pair in (counts or {}).items() for part in pair]
-        args = (how, label, reason, _us(delay_s), max(1, round(remember_s)), hold, release, *more)
-        state, released = self._call("finish", item_id, generation, owner, *args)
+        args = (how, label, reason, _us(delay_s), max(1, round(remember_s)), hold, release)
+        audit = (result, reason if told is None else told)
+        state, released = self._call("finish", item_id, generation, owner, *args, *audit, *more)
         return Finish(state, _releases(released))
 
     def sweep(self, most: int = 500) -> tuple[int, int]:
@@ -237,17 +313,17 @@ class Lanes:
                 found.append(Dead(item_id, work, mailbox, reason, int(attempts or 0), json.loads(payload), steps))
         return found
 
-    def pause(self, scope: Scope, name: str = "", *, reason: str) -> None:
+    def pause(self, scope: Scope, name: str = "", *, reason: str, deed: Deed | None = None) -> None:
         """Release and start nothing more there, and stop running items before their next effect, until resumed."""
-        self._call("set", scope, name, "paused", reason or "paused")
+        self._set(scope, name, deed, {"paused": reason or "paused"})
 
-    def resume(self, scope: Scope, name: str = "") -> None:
+    def resume(self, scope: Scope, name: str = "", *, deed: Deed | None = None) -> None:
         """Undo :meth:`pause` of the same scope."""
-        self._call("set", scope, name, "paused", "")
+        self._set(scope, name, deed, {"paused": ""})
 
     def hold(self, scope: Literal["mailbox", "server"], name: str, delay_s: float) -> None:
         """Release nothing there for so long; never shortens a hold."""
-        self._call("set", scope, name, "hold", _us(delay_s))
+        self._set(scope, name, None, {"hold": _us(delay_s)})
 
     def limit(
         self,
@@ -257,6 +333,7 @@ class Lanes:
         rate: Rate | None = None,
         burst: int | None = None,
         concurrency: int | None = None,
+        deed: Deed | None = None,
     ) -> None:
         """Put limits in force over the configured ones; None takes the configured one again."""
         fields = {
@@ -264,7 +341,11 @@ class Lanes:
             "live_burst": burst or "",
             "live_concurrency": concurrency or "",
         }
-        self._call("set", scope, name, *(part for pair in fields.items() for part in pair))
+        self._set(scope, name, deed, fields)
+
+    def _set(self, scope: Scope, name: str, deed: Deed | None, fields: Mapping[str, Any]) -> None:
+        told = deed.to_args() if deed else ("",) * 7
+        self._call("set", scope, name, *told, *(part for pair in fields.items() for part in pair))
 
 
 _LIMIT_FIELDS = ("interval", "burst", "concurrency", "weight")

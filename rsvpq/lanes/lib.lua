@@ -126,6 +126,27 @@ local function give_back(id, mailbox, server, pool)
   redis.call('HDEL', item_key(id), 'owner', 'charged')
 end
 
+-- One record of the audit; its time is its id, on Redis' clock. Every record has every field in this order, the empty
+-- ones too: so the stream keeps the names once per node, where records of different fields would each carry theirs.
+--   item    { id, facts, server, attempt }; the facts were made when the item was offered, so that nothing is looked up,
+--           and what is hidden was hidden before it came here
+--   record  what else is to be told, by field
+local function audit(event, item, record)
+  local facts = item[2] and cjson.decode(item[2]) or {}
+  redis.call('XADD', P .. ':audit', '*', 'event', event, 'item', item[1], 'kind', facts[1] or '',
+    'mailbox', facts[2] or '', 'server', item[3], 'run', facts[3] or '', 'uid', facts[4] or '',
+    'organizer', facts[5] or '', 'subject', facts[6] or '', 'start', facts[7] or '',
+    'decision', record.decision or '', 'rule', record.rule or '', 'reason', record.reason or '',
+    'step', record.step or '', 'attempt', item[4] or '', 'result', record.result or '', 'note', record.note or '',
+    'who', record.who or '')
+end
+
+-- The side effect that was intended and not closed yet, by the generation that intended it: '7:send'.
+local function open_step(open)
+  local generation, step = string.match(open or '', '^(%d+):(.*)$')
+  return step or '', generation
+end
+
 local function to_pending(id, mailbox)
   redis.call('HSET', item_key(id), 'state', 'pending')
   redis.call('LPUSH', lane_key(mailbox), id)
@@ -198,7 +219,8 @@ end
 -- Release up to `most` items, each time from the open gate that is used least for its size.
 local function release(most)
   local released = {}
-  if CFG.paused or most <= 0 then return released end
+  -- Without limits (Redis has lost everything) nothing is promised to anybody, so nothing goes until they are back.
+  if CFG.paused or not CFG.attempts or most <= 0 then return released end
   wake()
   local gates, seen = open_gates(), 0
   while #released < most do

@@ -4,6 +4,7 @@
 -- ARGV[2]  mailbox      ARGV[3] server
 -- ARGV[4]  item id      ARGV[5] work      ARGV[6] pool      ARGV[7] payload
 -- ARGV[8..11] interval, burst, concurrency, weight of the mailbox; '' for the default
+-- ARGV[12] facts (JSON, for the audit; '' for none)
 -- returns  'offered' | 'scanning' (a scan of it is under way) | 'full' (messages of the last scan still wait in the lane)
 -- replay   answers 'scanning' and adds nothing, also where this very scan has ended in the meantime
 
@@ -29,6 +30,7 @@ else
   redis.call('HSET', key, 'scan', id, 'last_scan', id)
   redis.call('HSET', item_key(id), 'state', 'pending', 'mailbox', mailbox, 'work', ARGV[5], 'pool', ARGV[6],
     'payload', ARGV[7], 'offered', NOW)
+  if ARGV[12] ~= '' then redis.call('HSET', item_key(id), 'facts', ARGV[12]) end
   redis.call('RPUSH', lane_key(mailbox), id)
 end
 place(mailbox)

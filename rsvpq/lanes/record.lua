@@ -5,16 +5,30 @@
 -- ARGV[5]  the whole journal, JSON
 -- ARGV[6]  '1' where the step is an intent: what follows presses the server, so the pace is charged (once per
 --          generation), and a pause or a hold set in the meantime stops it
+-- ARGV[7]  the step, for the audit: an intent opens it, and whatever is written next closes it; '' where it is no side
+--          effect, and then nothing is opened
 -- returns  'ok' | 'held' (paused or held; nothing was written) | 'lost' (the item is not this owner's any more)
--- replay   writes the same again
+-- replay   writes the same journal again, and no second record: the step is open already, or closed
 
 local id = ARGV[2]
 local item = item_key(id)
-local f = redis.call('HMGET', item, 'state', 'generation', 'owner', 'mailbox', 'server')
+local f = redis.call('HMGET', item, 'state', 'generation', 'owner', 'mailbox', 'server', 'attempts', 'facts',
+  'open')
 if f[1] ~= 'running' or f[2] ~= ARGV[3] or f[3] ~= ARGV[4] then return 'lost' end
 local intent = ARGV[6] == '1'
 if intent and stopped(f[4], f[5]) then return 'held' end
-redis.call('HSET', item, 'journal', ARGV[5])
+local step, opened = ARGV[7], f[8] or ''
+local before, since = open_step(opened)
+if not intent then
+  opened = ''
+elseif step ~= '' then
+  opened = ARGV[3] .. ':' .. step
+end
+local told = { id, f[7], f[5], f[6] }
+-- The same step again is another try of it, not the end of the first.
+if before ~= '' and (not intent or (step ~= '' and step ~= before)) then audit('done', told, { step = before }) end
+if intent and step ~= '' and (step ~= before or since ~= ARGV[3]) then audit('intent', told, { step = step }) end
+redis.call('HSET', item, 'journal', ARGV[5], 'open', opened)
 redis.call('ZADD', P .. ':inflight', NOW + number(CFG.run_lease), id)
 if intent then
   charge(id, f[4], f[5])

@@ -2,14 +2,17 @@
 --
 -- KEYS[1]  namespace
 -- ARGV[2]  scope: 'all' | 'mailbox' | 'server'      ARGV[3] name ('' for all)
--- ARGV[4+] field, value for each: paused, live_interval, live_burst, live_concurrency, or hold as a delay from now;
+-- ARGV[4]  a token unique to this action, for the audit; '' where it is not to be told
+-- ARGV[5]  who    ARGV[6] what: pause, resume or limit    ARGV[7] why    ARGV[8] with which values
+-- ARGV[9]  facts (JSON), of which the mailbox is told     ARGV[10] the server, or ''
+-- ARGV[11+] field, value for each: paused, live_interval, live_burst, live_concurrency, or hold as a delay from now;
 --          an empty value removes the field
 -- returns  1
--- replay   sets the same again
+-- replay   sets the same again, and the token, kept for an hour, says that it was told
 
 local scope, name = ARGV[2], ARGV[3]
 local key = scope == 'all' and P .. ':cfg' or P .. ':' .. scope .. ':' .. name
-for i = 4, #ARGV, 2 do
+for i = 11, #ARGV, 2 do
   local field, value = ARGV[i], ARGV[i + 1]
   if value == '' then
     redis.call('HDEL', key, field)
@@ -18,6 +21,9 @@ for i = 4, #ARGV, 2 do
   else
     redis.call('HSET', key, field, value)
   end
+end
+if ARGV[4] ~= '' and redis.call('SET', P .. ':told:' .. ARGV[4], '1', 'NX', 'EX', 3600) then
+  audit('operator', { '', ARGV[9], ARGV[10] }, { who = ARGV[5], step = ARGV[6], reason = ARGV[7], note = ARGV[8] })
 end
 if scope == 'mailbox' then place(name) end
 return 1

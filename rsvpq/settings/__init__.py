@@ -6,6 +6,7 @@ Only roots (processes) call :func:`load_settings`; below them plain values are p
 from rsvpq.settings.durations import Duration
 from rsvpq.settings.loading import LoadedSettings, Origins, load_settings, load_with_origins
 from rsvpq.settings.model import (
+    AuditSettings,
     LaneSettings,
     MailboxLimits,
     RedisSettings,
@@ -20,6 +21,7 @@ from rsvpq.settings.problems import ConfigError, Problem, did_you_mean, in_file_
 from rsvpq.settings.toml_lines import KeyPath
 
 __all__ = [
+    "AuditSettings",
     "ConfigError",
     "Duration",
     "KeyPath",

@@ -5,7 +5,7 @@ Every complaint is a ``ValueError`` of the form "what is wrong; remedy". Knows n
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -27,6 +27,9 @@ from rsvpq.settings.durations import Duration
 
 #: Where the mailboxes are on an Exchange server, unless somebody moved them.
 EXCHANGE_PATH = "/exchange/"
+
+#: Characters that a key must have at least.
+SHORTEST_KEY = 16
 
 _URL = TypeAdapter(AnyUrl)
 _URL_FORM = "write it as https://mail.example.com"
@@ -59,6 +62,30 @@ def read_secret(value: SecretStr | None, file: Path | None) -> SecretStr | None:
     if not text.strip():
         raise blame(f"{file} is empty; write the secret into it", "password_file")
     return SecretStr(text.removesuffix("\n"))
+
+
+def read_key(file: Path) -> bytes:
+    """The key in a file; white space around it does not count.
+
+    :raises ValueError: there is none, or one that could be tried out.
+    """
+    try:
+        key = file.read_bytes().strip()
+    except OSError as error:
+        raise ValueError(f"cannot read {file} ({error.strerror}); create it or correct the path") from None
+    if len(key) < SHORTEST_KEY:
+        raise ValueError(f"{file} holds {len(key)} characters; write {SHORTEST_KEY} or more: openssl rand -hex 32")
+    return key
+
+
+def _hidden(value: object) -> object:
+    words = [word.strip() for word in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(words, list | tuple):
+        raise ValueError('is not a list; write it as ["subjects", "addresses"], or one of the two')  # noqa: TRY004 - pydantic reports ValueErrors
+    for word in words:
+        if word not in ("subjects", "addresses"):
+            raise ValueError(f"{word!r} cannot be hidden; write subjects, addresses or both")
+    return tuple(words)
 
 
 def _no_bool(value: object) -> object:
@@ -152,6 +179,8 @@ def _redis_url(text: str) -> str:
 Count = Annotated[int, Field(ge=1), BeforeValidator(_no_bool)]
 RateField = Annotated[Rate, PlainValidator(_rate), PlainSerializer(str)]
 DurationField = Annotated[Duration, PlainValidator(_duration), PlainSerializer(str)]
+#: Also as one text with commas, for a variable of the environment.
+HiddenField = Annotated[tuple[Literal["subjects", "addresses"], ...], BeforeValidator(_hidden)]
 TlsVersion = Annotated[tls.Version, BeforeValidator(_version_text)]
 Text = Annotated[str, AfterValidator(_plain_text)]
 ServerName = Annotated[str, AfterValidator(_server_name)]

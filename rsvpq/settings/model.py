@@ -4,6 +4,7 @@ Knows nothing of where the values come from. ``docs/settings.md`` explains the k
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal
 
@@ -25,6 +26,7 @@ from rsvpq.settings.fields import (
     Count,
     DurationField,
     ExistingFile,
+    HiddenField,
     Namespace,
     PathField,
     RateField,
@@ -34,6 +36,7 @@ from rsvpq.settings.fields import (
     Text,
     TlsVersion,
     blame,
+    read_key,
     read_secret,
 )
 from rsvpq.settings.policy import PolicySettings
@@ -146,10 +149,42 @@ class RetrySettings(_Table):
         return delay
 
 
+class HealthSettings(_Table):
+    """When a process that gets nothing done ends, to be started again."""
+
+    stalled_after: DurationField = Duration(60)
+
+
 class ResponseSettings(_Table):
     """What becomes of an attendee's response once the calendar has absorbed it."""
 
     after: Literal["keep", "move", "delete"] = "move"
+
+
+class AuditSettings(_Table):
+    """How long the audit is kept, and what it must not be told."""
+
+    retention: DurationField = Duration(30 * 86_400)
+    most_records: Count = 1_000_000
+    # Before `hash_key_file`, whose validator looks at it.
+    hide: HiddenField = ()
+    hash_key_file: PathField | None = None
+
+    @property
+    def hash_key(self) -> bytes:
+        """The key of the digests; empty where nothing is hidden."""
+        return read_key(self.hash_key_file) if self.hide and self.hash_key_file else b""
+
+    @field_validator("hash_key_file")
+    @classmethod
+    def _require_a_key(cls, file: Path | None, info: ValidationInfo) -> Path | None:
+        if file is not None:
+            read_key(file)
+        elif info.data.get("hide"):
+            raise ValueError(
+                "is missing, and hide needs it; make one with: openssl rand -hex 32 > audit.key, and write its path"
+            )
+        return file
 
 
 class Schedule(_Table):
@@ -184,6 +219,8 @@ class Settings(_Table):
     retry: RetrySettings = RetrySettings()
     responses: ResponseSettings = ResponseSettings()
     policy: PolicySettings = PolicySettings()
+    health: HealthSettings = HealthSettings()
+    audit: AuditSettings = AuditSettings()
     schedule: tuple[Schedule, ...] = ()
 
     @property

@@ -60,9 +60,19 @@ class Installation:
 
     def rsvpq(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command line to its end."""
-        command = [str(Path(sys.executable).with_name("rsvpq")), *arguments]
-        environment = {**os.environ, "RSVPQ_CONFIG": str(self.config), "COLUMNS": "200"}
+        environment = {**os.environ, **self.environment}
+        command = self.command(*arguments)
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the command line finds this installation by."""
+        return {"RSVPQ_CONFIG": str(self.config), "COLUMNS": "200"}
+
+    @staticmethod
+    def command(*arguments: str) -> list[str]:
+        """How the command line is started."""
+        return [str(Path(sys.executable).with_name("rsvpq")), *arguments]
 
     def dispatcher(self) -> Part:
         """Start a dispatcher process."""

@@ -72,6 +72,8 @@ def _ask(pipe: Any, name: str, kind: str) -> None:
         pipe.lrange(name, 0, -1)
     elif kind in ("servers", "mailboxes", "gates"):
         pipe.smembers(name)
+    elif kind == "audit":
+        pipe.xlen(name)
     elif kind in ("inflight", "later", "dead", "wait", "ready"):
         pipe.zrange(name, 0, -1, withscores=True)
     else:

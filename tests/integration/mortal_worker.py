@@ -37,7 +37,7 @@ class Worker:
     def run(self, die_after: int = -1) -> Outcome:
         """One attempt; dies after so many events, if told to."""
         self.events, self._die_after = 0, die_after
-        return answer(self.request, self._box, Journal(self.steps, self._record))
+        return answer(self.request, self._box, Journal(self.steps, self._record), self.request.rid)
 
     def dies(self, after: int) -> None:
         """An attempt that ends in death."""

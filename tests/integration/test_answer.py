@@ -21,8 +21,10 @@ STRAIGHT_PATH = (
     "PROPFIND request",
     "SEARCH drafts",
     "intend accept",
+    "PROPPATCH request",
     "GET accept",
     "SEARCH drafts",
+    "PROPPATCH draft",
     "intend send",
     "MOVE draft",
     "note sent",
@@ -292,6 +294,7 @@ FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "S
 REQUEST = MeetingMessage(Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/exchange/adele/Inbox/1.EML", "rid:1")
 HELD = play(207, rows_page(1), **XML)
 EMPTY = play(207, NO_ROWS, **XML)
+MARKED = play(207, NO_ROWS, **XML)
 PAGE = play(200, b"<html>The item could not be processed.</html>", Content_Type="text/html")
 DRAFT = play(
     207, rows_page(2, href="/exchange/adele/Drafts/{}.EML", message_class="IPM.Schedule.Meeting.Resp.Pos"), **XML
@@ -306,11 +309,11 @@ def answer_at(server: ScriptedServer, steps: dict[str, Any]) -> Outcome:
         return "ok"
 
     box = MailboxClient(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
-    return answer(REQUEST, box, Journal(steps, record))
+    return answer(REQUEST, box, Journal(steps, record), "item")
 
 
 def test_a_page_that_says_nothing_was_accepted_is_transient(scripted: ScriptedServer) -> None:
-    scripted.script(HELD, EMPTY, PAGE, EMPTY, HELD)
+    scripted.script(HELD, EMPTY, MARKED, PAGE, EMPTY, HELD)
     steps: dict[str, Any] = {}
     with pytest.raises(Transient, match="accept changed nothing"):
         answer_at(scripted, steps)
@@ -332,19 +335,24 @@ def test_a_page_that_says_nothing_was_accepted_is_transient(scripted: ScriptedSe
 def test_a_draft_is_noted_as_sent_only_where_the_server_says_so(
     scripted: ScriptedServer, submission: Play, error: type[ExchangeError]
 ) -> None:
-    scripted.script(HELD, EMPTY, PAGE, DRAFT, submission)
+    scripted.script(HELD, EMPTY, MARKED, PAGE, DRAFT, MARKED, submission)
     steps: dict[str, Any] = {}
     with pytest.raises(error):
         answer_at(scripted, steps)
     assert steps == {"accept": [], "send": "rid:2"}
 
 
+def test_a_server_that_takes_no_markers_is_answered_all_the_same(scripted: ScriptedServer) -> None:
+    scripted.script(HELD, EMPTY, play(403), PAGE, DRAFT, play(403), play(200), play(404))
+    assert answer_at(scripted, {}) == Outcome("answered")
+
+
 @pytest.mark.parametrize("lost", [RESET, play(500)], ids=["reset", "500"])
 def test_after_a_lost_answer_to_accept_the_mailbox_is_looked_at_first(scripted: ScriptedServer, lost: Play) -> None:
     steps: dict[str, Any] = {}
-    scripted.script(HELD, EMPTY, lost)
+    scripted.script(HELD, EMPTY, MARKED, lost)
     with pytest.raises(Unknown):
         answer_at(scripted, steps)
-    scripted.script(DRAFT, play(200), play(404))
+    scripted.script(EMPTY, DRAFT, MARKED, play(200), play(404))
     assert answer_at(scripted, steps) == Outcome("answered")
-    assert [request.method for request in scripted.requests] == ["SEARCH", "MOVE", "PROPFIND"]
+    assert [request.method for request in scripted.requests] == ["SEARCH", "SEARCH", "PROPPATCH", "MOVE", "PROPFIND"]

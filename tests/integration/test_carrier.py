@@ -7,7 +7,7 @@ import pytest
 from celery.exceptions import Ignore, Retry
 
 from rsvpq.carrier import Carrier, Work
-from rsvpq.exchange.errors import Busy, ExchangeError, Gone, LoginRefused, Malformed, Refused, Transient, Unknown
+from rsvpq.exchange.errors import Busy, ExchangeError, Gone, LoginRefused, Refused, Transient, Unknown, Unsupported
 from rsvpq.journal import Journal
 from rsvpq.lanes import Lanes, Release, Start
 from rsvpq.messages import Mailbox, Outcome
@@ -246,7 +246,7 @@ def test_the_last_attempt_is_dead_and_its_error_is_raised(
     assert (dead.id, dead.attempts, dead.reason) == ("a", ATTEMPTS, f"{type(error).__name__}: {error}")
 
 
-@pytest.mark.parametrize("error", [Refused("403"), Malformed("no XML")])
+@pytest.mark.parametrize("error", [Refused("403"), Unsupported("no commands")])
 def test_what_is_refused_is_dead_at_once(lanes: Lanes, carrier: Carrier, error: ExchangeError) -> None:
     release = released(lanes, "a")
     with pytest.raises(type(error)):

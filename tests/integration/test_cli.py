@@ -8,8 +8,9 @@ import pytest
 from redis import Redis
 
 from rsvpq import queue
+from rsvpq.held_drafts import HeldDrafts
 from rsvpq.lanes import Item, Lanes
-from rsvpq.messages import Mailbox
+from rsvpq.messages import Kind, Mailbox, MeetingMessage
 from testbed.processes import free_port
 from tests.integration.installation import PASSWORD, Installation, queued
 
@@ -212,6 +213,54 @@ def test_dead_is_one_json_object_per_line_on_demand(installation: Installation, 
 def test_without_dead_items_dead_says_nothing(installation: Installation) -> None:
     ended = installation.rsvpq("dead")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+# -- reconcile and drafts ------------------------------------------------------------------------------------------
+
+DRAFT = MeetingMessage(
+    Kind.RESPONSE,
+    "IPM.Schedule.Meeting.Resp.Pos",
+    "/exchange/adele/Drafts/1.EML",
+    "rid:1",
+    subject="Accepted: Budget",
+    created="2026-11-22T10:00:00.000Z",
+)
+
+
+def test_reconcile_puts_one_task_into_the_queue_that_says_so(installation: Installation, redis: Redis) -> None:
+    ended = installation.rsvpq("reconcile", "adele")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("reconcile of 1 mailbox triggered: task ")
+    (message,) = queued(redis, "scan")
+    assert literal_eval(message["kwargsrepr"]) == {"mailboxes": ["adele"], "kind": "reconcile"}
+
+
+def test_drafts_lists_what_the_scans_saw(installation: Installation, known: Lanes) -> None:
+    assert installation.rsvpq("drafts", "list").stdout == "no unclear drafts\n"
+    held = HeldDrafts(known)
+    held.replace("adele", [DRAFT])
+    ended = installation.rsvpq("drafts", "list", "--json")
+    facts = {"draft": "rid:1", "answer": "accept", "subject": "Accepted: Budget", "created": DRAFT.created}
+    assert json.loads(ended.stdout) == [{"mailbox": "adele", **facts}]
+    assert "rid:1" in installation.rsvpq("drafts", "list").stdout
+    held.replace("adele", [])
+    assert json.loads(installation.rsvpq("drafts", "list", "--json").stdout) == []
+
+
+def test_a_draft_is_sent_once_on_demand(installation: Installation, known: Lanes) -> None:
+    HeldDrafts(known).replace("adele", [DRAFT])
+    assert installation.rsvpq("drafts", "send", "ADELE", "rid:1").stdout == "will be sent\n"
+    (release,) = known.release()
+    assert (release.work, release.mailbox, release.payload) == (queue.ANSWER_REQUEST, "adele", DRAFT.to_payload())
+    assert "was offered before" in installation.rsvpq("drafts", "send", "adele", "rid:1").stdout
+    assert known.release() == ()
+
+
+def test_a_draft_that_is_not_held_is_not_sent(installation: Installation, known: Lanes) -> None:
+    ended = installation.rsvpq("drafts", "send", "adele", "rid:1")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "no draft 'rid:1' is held in adele; see 'rsvpq drafts list'" in ended.stderr
+    assert known.release() == ()
 
 
 # -- trouble -------------------------------------------------------------------------------------------------------

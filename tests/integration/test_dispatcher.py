@@ -1,11 +1,13 @@
 """The dispatcher: what time has made due is released once, whoever asks, and also after Redis was away."""
 
 import logging
+import os
 import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,10 @@ from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
 
-from producer.dispatcher import Dispatcher, alive_key
+from producer.dispatcher import Dispatcher
 from producer.schedule import ScheduledScan
 from rsvpq import queue
+from rsvpq.health.register import register_of
 from rsvpq.lanes import Lanes, Release
 from rsvpq.limits import Limits, Rate
 from rsvpq.messages import Mailbox
@@ -55,7 +58,19 @@ def sink() -> Sink:
 
 
 def dispatcher_of(lanes: Lanes, sink: Sink, schedules: Sequence[ScheduledScan] = ()) -> Dispatcher:
-    return Dispatcher(lanes, sink.publish, sink.trigger, schedules)
+    return Dispatcher(lanes, sink.publish, sink.trigger, schedules, partial(give_limits, lanes))
+
+
+def give_limits(lanes: Lanes) -> None:
+    """What the settings would say: hardly a limit."""
+    lanes.configure(
+        servers={"mail1": Limits(Rate(100_000), 100_000, 100_000)},
+        mailbox=Limits(Rate(1000), 10, 10),
+        pools={"answer": 100_000},
+        release_lease_s=60,
+        run_lease_s=180,
+        attempts=3,
+    )
 
 
 @contextmanager
@@ -132,14 +147,7 @@ def test_a_full_release_says_that_there_may_be_more(redis: Redis, clock: Clock, 
 def wide_lanes(redis: Redis, now_us: Callable[[], int] | None = None) -> Lanes:
     """Lanes that let everything go at once."""
     lanes = Lanes(redis, "test", now_us=now_us)
-    lanes.configure(
-        servers={"mail1": Limits(Rate(100_000), 100_000, 100_000)},
-        mailbox=Limits(Rate(1000), 10, 10),
-        pools={"answer": 100_000},
-        release_lease_s=60,
-        run_lease_s=180,
-        attempts=3,
-    )
+    give_limits(lanes)
     return lanes
 
 
@@ -162,15 +170,17 @@ def test_two_dispatchers_release_nothing_twice(redis: Redis) -> None:
 
 def test_a_dispatcher_reports_that_it_is_alive(lanes: Lanes, sink: Sink) -> None:
     with running(dispatcher_of(lanes, sink)):
-        until(lambda: lanes.redis.get(alive_key(lanes)), "it reports")
-    assert 0 < lanes.redis.ttl(alive_key(lanes)) <= 15
+        register = register_of(lanes, "dispatcher")
+        until(register.alive, "it reports")
+    assert register.alive() == [os.getpid()]
+    assert 0 < lanes.redis.ttl(register.key) <= 15
 
 
 def test_a_scheduled_scan_is_triggered(lanes: Lanes, sink: Sink) -> None:
     schedules = [ScheduledScan(LONG_S, None), ScheduledScan(LONG_S, "sales")]
     with running(dispatcher_of(lanes, sink, schedules), dispatcher_of(lanes, sink, schedules)):
         until(lambda: len(sink.groups) >= 2, "both are triggered")
-        until(lambda: lanes.redis.get(alive_key(lanes)), "a sweep has ended")
+        until(register_of(lanes, "dispatcher").alive, "a sweep has ended")
     assert Counter(sink.groups) == {None: 1, "sales": 1}
 
 
@@ -181,7 +191,7 @@ def test_a_trigger_that_cannot_be_sent_does_not_end_the_dispatcher(lanes: Lanes,
         triggers.append(group)
         raise OperationalError("the broker is away")
 
-    dispatcher = Dispatcher(lanes, sink.publish, trigger, [ScheduledScan(LONG_S, "sales")])
+    dispatcher = Dispatcher(lanes, sink.publish, trigger, [ScheduledScan(LONG_S, "sales")], partial(give_limits, lanes))
     with running(dispatcher):
         until(lambda: triggers, "it tries to trigger")
         offer(lanes, "a")
@@ -242,6 +252,42 @@ def test_what_cannot_be_published_is_logged_and_left_to_the_lease(
     assert "event=publish-uncertain items=1" in caplog.text
 
 
+def test_limits_that_were_changed_come_into_force_at_the_start(lanes: Lanes, sink: Sink) -> None:
+    server = f"{lanes.prefix}:server:mail1"
+    assert lanes.redis.hget(server, "concurrency") == "4"
+    with running(dispatcher_of(lanes, sink)):
+        until(lambda: lanes.redis.hget(server, "concurrency") == "100000", "the new limits are in force")
+
+
+def test_without_limits_nothing_is_released(redis: Redis) -> None:
+    lanes = Lanes(redis, "test")
+    offer(lanes, "a")
+    assert not lanes.configured()
+    assert lanes.release() == ()
+    give_limits(lanes)
+    assert lanes.configured()
+    assert [release.id for release in lanes.release()] == ["a"]
+
+
+@pytest.mark.parametrize("paused_since", [False, True])
+def test_limits_that_redis_has_lost_come_back_by_themselves(lanes: Lanes, sink: Sink, paused_since: bool) -> None:
+    before = lanes.redis.hgetall(f"{lanes.prefix}:cfg")
+    give_limits(lanes)
+    wanted = lanes.redis.hgetall(f"{lanes.prefix}:cfg")
+    assert wanted != before
+    with running(dispatcher_of(lanes, sink)):
+        lanes.redis.flushall()  # ours: this very server was started by these tests
+        if paused_since:
+            lanes.pause("all", reason="x")
+            wanted["paused"] = "x"
+        offer(lanes, "a")
+        until(lanes.configured, "the limits are back")
+        assert lanes.redis.hgetall(f"{lanes.prefix}:cfg") == wanted
+        lanes.resume("all")
+        until(lambda: sink.ids, "it goes on with them")
+    assert sink.ids == ["a"]
+
+
 # -- as a process --------------------------------------------------------------------------------------------------
 
 
@@ -252,10 +298,21 @@ def process(installation: Installation) -> Iterator[Part]:
     part = installation.dispatcher()
     try:
         lanes = installation.lanes()
-        part.wait_for(lambda: lanes.redis.get(alive_key(lanes)), "the dispatcher reports")
+        part.wait_for(register_of(lanes, "dispatcher").alive, "the dispatcher reports")
         yield part
     finally:
         part.end()
+
+
+def test_a_process_brings_the_configured_limits_back_after_redis_lost_everything(
+    process: Part, installation: Installation, redis: Redis
+) -> None:
+    lanes = installation.lanes()
+    wanted = {key: redis.hgetall(key) for key in ("{rsvpq}:cfg", "{rsvpq}:pools", "{rsvpq}:server:mail1")}
+    redis.flushall()  # ours: this very server was started by these tests
+    process.wait_for(lanes.configured, "the limits are back")
+    assert {key: redis.hgetall(key) for key in wanted} == wanted
+    assert "event=limits-lost" in process.tail(100)
 
 
 def test_the_process_releases_triggers_and_ends_promptly_when_told_to(

@@ -12,7 +12,7 @@ from rsvpq.messages import Mailbox
 from testbed.processes import until
 from tests.integration.lane_hands import ClockedLanes
 
-SCRIPTS = ("finish", "offer", "offer_scan", "record", "release", "set", "start", "sweep")
+SCRIPTS = ("decide", "finish", "offer", "offer_scan", "record", "release", "set", "start", "sweep")
 ADELE = Mailbox("adele", "mail1")
 STOPS: list[tuple[Scope, str]] = [("all", ""), ("mailbox", "adele"), ("server", "mail1")]
 NAMES = (

@@ -197,7 +197,7 @@ def test_a_lost_connection_is_authenticated_again_before_anything_is_changed(ntl
         wanted = requests_in(box)
         if wanted:
             break
-    server._session().close()
+    server._line().close()
     box.accept(wanted[0])
     (told,) = [m for m in ntlm.exchange.messages() if m["uid"] == wanted[0].uid and m["accepted"]]
     assert told["accepted"] == 1

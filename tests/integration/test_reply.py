@@ -51,7 +51,7 @@ class Replier(Worker):
     def run(self, die_after: int = -1) -> Outcome:
         """One attempt; dies after so many events, if told to."""
         self.events, self._die_after = 0, die_after
-        return reply(self.request, self._box, Journal(self.steps, self._record), self._address, self.verdict)
+        return reply(self.request, self._box, Journal(self.steps, self._record), "item", self._address, self.verdict)
 
 
 def address_of(site: Site, box: MailboxClient) -> str:
@@ -346,7 +346,7 @@ MARKED = play(207, MARKED_BODY, **XML)
 def reply_at(server: ScriptedServer, steps: dict[str, Any]) -> Outcome:
     """Answer REQUEST at the scripted server; the journal is left in ``steps``."""
     box = MailboxClient(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
-    return reply(REQUEST, box, Journal(steps, recorder(steps)), "adele@example.com")
+    return reply(REQUEST, box, Journal(steps, recorder(steps)), "item", "adele@example.com")
 
 
 def test_what_is_sent_over_the_wire(scripted: ScriptedServer) -> None:
@@ -457,7 +457,7 @@ def test_a_request_whose_address_is_not_known_is_refused_before_anything_is_done
     box = MailboxClient(Server(scripted.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
     steps: dict[str, Any] = {}
     with pytest.raises(Refused, match="SMTP address in the mailbox column"):
-        reply(REQUEST, box, Journal(steps, recorder(steps)), "adele")
+        reply(REQUEST, box, Journal(steps, recorder(steps)), "item", "adele")
     assert (steps, len(scripted.requests)) == ({}, 3)
 
 

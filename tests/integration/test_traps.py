@@ -76,7 +76,7 @@ def test_t05_folders_are_found_by_asking(site: Site, language: str) -> None:
     box = site.take(fits=lambda box: box_name(box) in names and bool(requests_in(box)))
     request = requests_in(box)[0]
     assert "/Drafts" not in box.folders.drafts
-    assert answer(request, box, journal()).result == "answered"
+    assert answer(request, box, journal(), request.rid).result == "answered"
     assert site.sent(box, request) == (1, 1)
 
 
@@ -88,7 +88,7 @@ def test_t06_the_draft_is_found_by_meeting_and_not_by_name(site: Site) -> None:
     box.accept(other)
     (theirs,) = box.response_drafts()
     site.raw("MOVE", theirs.href, Destination=site.exchange.urls[0] + stale, Overwrite="f")
-    assert answer(request, box, journal()).result == "answered"
+    assert answer(request, box, journal(), request.rid).result == "answered"
     assert (site.sent(box, request), site.sent(box, other)) == ((1, 1), (1, 0))
 
 
@@ -104,10 +104,10 @@ def test_t07_subclasses_are_requests_and_reports_about_them_are_not() -> None:
 def test_t08_a_page_with_200_is_no_acceptance(scripted: ScriptedServer, page: bytes, error: type[Exception]) -> None:
     """The status of accept is never looked at, and 200 may be a login page or say that it failed."""
     held, none = play(207, rows_page(1), **XML), play(207, NO_ROWS, **XML)
-    scripted.script(held, none, play(200, page, Content_Type="text/html"), none, held, none, held)
+    scripted.script(held, none, none, play(200, page, Content_Type="text/html"), none, held, none, held)
     (request,) = [MeetingMessage(Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/exchange/adele/Inbox/1.EML", "rid:1")]
     with pytest.raises(error):
-        answer(request, adele(scripted), journal())
+        answer(request, adele(scripted), journal(), request.rid)
     assert "MOVE" not in {request.method for request in scripted.requests}
 
 
@@ -161,7 +161,7 @@ def test_t14_mailboxes_are_worked_side_by_side(site: Site) -> None:
     """One mailbox, one after the other; the order within one is kept by the lanes."""
     boxes = [site.take(fits=lambda box: bool(requests_in(box))) for _ in range(3)]
     work = [(box, requests_in(box)[0]) for box in boxes]
-    threads = [threading.Thread(target=answer, args=(request, box, journal())) for box, request in work]
+    threads = [threading.Thread(target=answer, args=(request, box, journal(), request.rid)) for box, request in work]
     for thread in threads:
         thread.start()
     for thread in threads:

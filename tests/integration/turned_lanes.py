@@ -47,7 +47,14 @@ def everything(lanes: Lanes) -> dict[str, Any]:
 
 
 def _value(lanes: Lanes, key: str) -> Any:
-    read = {"hash": "hgetall", "zset": "zrange", "list": "lrange", "set": "smembers", "string": "get"}
+    read = {
+        "hash": "hgetall",
+        "zset": "zrange",
+        "list": "lrange",
+        "set": "smembers",
+        "string": "get",
+        "stream": "xrange",
+    }
     name = read[lanes.redis.type(key)]
     arguments = (0, -1) if name in {"zrange", "lrange"} else ()
     return getattr(lanes.redis, name)(key, *arguments)

@@ -127,7 +127,7 @@ def test_a_refused_login_leaves_the_server_alone_for_minutes() -> None:
         (Unknown, ExchangeError),
         (Gone, ExchangeError),
         (Refused, ExchangeError),
-        (Malformed, Refused),
+        (Malformed, Transient),
     ],
 )
 def test_the_tree_is_as_drawn(error: type[ExchangeError], parent: type[ExchangeError]) -> None:

@@ -79,6 +79,13 @@ def test_a_step_that_was_held_back_can_be_written_later() -> None:
     assert ledger.written == [({"accept": 2}, True)]
 
 
+def test_the_step_that_was_written_last_is_the_last() -> None:
+    ledger = Ledger()
+    journal = Journal({"accept": 1, "noted": 2}, ledger.record)
+    journal.intend("accept", 3)
+    assert list(ledger.written[0][0].items()) == [("noted", 2), ("accept", 3)]
+
+
 def test_what_was_handed_in_is_not_changed() -> None:
     steps: dict[str, Any] = {"old": 1}
     Journal(steps, Ledger().record).note("new")

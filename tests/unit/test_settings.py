@@ -26,6 +26,7 @@ from rsvpq.settings.toml_lines import KeyPath, key_lines, line_of
 
 ROOT = Path(__file__).parents[2]
 SECRET = "correct horse"
+KEY = "0123456789abcdef"
 #: Whatever is appended to it belongs to the server and begins on line 6.
 GOOD = r"""mailboxes = "mailboxes.csv"
 [servers.hq1]
@@ -84,6 +85,13 @@ busy_when = "tentative, busy"
 cancellations = "process"
 most_answers_per_scan = 5
 most_answers_per_run = 50
+[health]
+stalled_after = "90s"
+[audit]
+retention = "7d"
+most_records = 5000
+hide = "subjects, addresses"
+hash_key_file = "secrets/key"
 [[schedule]]
 every = "1d"
 [[schedule]]
@@ -114,6 +122,7 @@ def _filled(folder: Path) -> Path:
     (folder / "secrets").mkdir()
     (folder / "secrets" / "hq1").write_text(f"{SECRET}\n")
     (folder / "secrets" / "empty").write_text("\n")
+    (folder / "secrets" / "key").write_text(f"{KEY}\n")
     (folder / "secrets" / "latin-1").write_bytes("Schlüssel".encode("latin-1"))
     (folder / "mailboxes.csv").write_text("mailbox\nadele@example.com\n")
     return folder
@@ -150,6 +159,36 @@ def test_a_scheme_whose_extra_is_not_installed_is_one_problem(
 @pytest.mark.parametrize("given", ["1.3", '"1.3"'])
 def test_a_version_of_tls_needs_no_quotes(given: str) -> None:
     assert _load(GOOD + f"tls_minimum = {given}").servers["hq1"].tls_minimum == "1.3"
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [
+        ('hide = ["subject"]', "5: audit.hide: 'subject' cannot be hidden; write subjects, addresses or both"),
+        ("hide = true", '5: audit.hide: is not a list; write it as ["subjects", "addresses"], or one of the two'),
+        ('hide = ["subjects"]', "4: audit.hash_key_file: is missing, and hide needs it; make one with: openssl rand"),
+        ('hash_key_file = "secrets/none"', "5: audit.hash_key_file: cannot read "),
+        ('hash_key_file = "secrets/empty"', "5: audit.hash_key_file: "),
+        ("most_records = 0", "5: audit.most_records: is not a whole number above zero; write one such as 4"),
+    ],
+)
+def test_an_audit_that_cannot_be_hidden_as_asked_is_one_problem(keys: str, complaint: str) -> None:
+    top, servers = GOOD.split("[servers.hq1]")
+    (problem,) = _problems(f"{top}\n[audit]\n{keys}\n[servers.hq1]{servers}")
+    assert problem.split(":", 1)[1].split(":", 1)[1].startswith(complaint.split(":", 1)[1])
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_key_that_can_be_tried_out_is_refused_and_not_shown(folder: Path) -> None:
+    (folder / "secrets" / "key").write_text("secret")
+    (problem,) = _problems(GOOD + '[audit]\nhide = ["subjects"]\nhash_key_file = "secrets/key"\n')
+    assert "holds 6 characters; write 16 or more" in problem
+
+
+@pytest.mark.usefixtures("folder")
+def test_nothing_is_hidden_where_nothing_is_asked_for() -> None:
+    assert (_load(GOOD).audit.hide, _load(GOOD).audit.hash_key) == ((), b"")
 
 
 @pytest.mark.usefixtures("folder")
@@ -205,6 +244,9 @@ def test_every_key_can_be_set_in_the_file(folder: Path) -> None:
         cancellations="process",
     )
     assert (settings.policy.most_answers_per_scan, settings.policy.most_answers_per_run) == (5, 50)
+    assert settings.health.stalled_after == Duration(90)
+    assert (settings.audit.retention, settings.audit.most_records) == (Duration(7 * 86_400), 5000)
+    assert (settings.audit.hide, settings.audit.hash_key) == (("subjects", "addresses"), KEY.encode())
     assert settings.schedule == (Schedule(every=Duration(86_400)), Schedule(every=Duration(900), group="pilot"))
 
 

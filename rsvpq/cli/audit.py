@@ -1,0 +1,188 @@
+"""``rsvpq audit``: what was decided and done, to whom, when, and what came of it."""
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import chain, islice
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rsvpq import wiring
+from rsvpq.audit_log import EVENTS, FIELDS, AuditLog, Filter, Record
+from rsvpq.cli.options import config_option
+from rsvpq.lanes import Lanes
+from rsvpq.settings import Duration, load_settings
+
+#: The most records of a table, where the operator does not say.
+_TABLE_LIMIT = 100
+#: Rows of a table that are laid out together.
+_ROWS = 200
+#: A spreadsheet would take a text for a formula that begins so, and subjects are written by strangers.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: The columns of the table: their share of the width beyond the fixed ones.
+_COLUMNS: dict[str, dict[str, int]] = {
+    "time (UTC)": {"width": 19},
+    "event": {"width": 8},
+    "mailbox": {"ratio": 3},
+    "what": {"width": 9},
+    "result": {"width": 9},
+    "subject": {"ratio": 4},
+    "why": {"ratio": 4},
+}
+
+
+@click.command()
+@click.option("--mailbox", help="Of this mailbox.")
+@click.option("--organizer", help="Of meetings of this organiser: an address.")
+@click.option("--uid", help="Of this meeting, by its iCalendar UID.")
+@click.option("--item", help="Of this task id, as in Flower and `rsvpq dead`.")
+@click.option("--event", "events", multiple=True, type=click.Choice(EVENTS), help="Of this kind; may be repeated.")
+@click.option("--result", help="With this result, such as answered, opened, later or lost.")
+@click.option(
+    "--since", metavar="WHEN", help="From then on: 2h (ago), or 2026-11-22T09:00 (local time, unless it says)."
+)
+@click.option("--until", metavar="WHEN", help="Up to then.")
+@click.option("--follow", is_flag=True, help="Go on with what is recorded from now on, until Ctrl-C.")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "jsonl"]), default="table", show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(min=0), help=f"The newest so many.  [default: {_TABLE_LIMIT} for a table, else all]"
+)
+@config_option
+def audit(
+    since: str | None,
+    until: str | None,
+    events: tuple[str, ...],
+    form: str,
+    limit: int | None,
+    follow: bool,
+    config_file: Path | None,
+    **values: str | None,
+) -> None:
+    """Show what was decided and done, the oldest first."""
+    if follow and until:
+        raise click.UsageError("--follow has no end, so it cannot go with --until")
+    settings = load_settings(config_file)
+    lanes = wiring.make_lanes(settings)
+    wanted = Filter.of(
+        wiring.make_discretion(settings),
+        values,
+        events=events,
+        since_ms=_milliseconds(lanes, since, "--since"),
+        until_ms=_milliseconds(lanes, until, "--until"),
+    )
+    log = AuditLog(lanes)
+    most = _TABLE_LIMIT if limit is None and form == "table" else limit
+    with suppress(KeyboardInterrupt):  # the way to end --follow
+        _FORMS[form](_records(log, wanted, most, follow=follow))
+
+
+def _records(log: AuditLog, wanted: Filter, most: int | None, *, follow: bool) -> Iterator[Record | None]:
+    """The records to show; None where there is a pause, and what was held back had better be shown."""
+    end = log.end()
+    before = replace(wanted, last=end) if follow else wanted
+    yield from log.read(before) if most is None else log.newest(before, most)
+    if follow:
+        yield None
+        yield from log.follow(wanted, end)
+
+
+def _milliseconds(lanes: Lanes, when: str | None, option: str) -> int | None:
+    """A moment in milliseconds since the epoch; a duration is so long ago on Redis' clock, as the records are."""
+    if when is None:
+        return None
+    with suppress(ValueError):
+        ago = Duration.parse(when).seconds
+        now_s, _ = lanes.redis.time()
+        return max(0, round((int(now_s) - ago) * 1000))
+    with suppress(ValueError, OverflowError, OSError):
+        return max(0, round(datetime.fromisoformat(when).timestamp() * 1000))
+    raise click.BadParameter(
+        f"{when!r} is no time; write how long ago, such as 90s, 2h or 7d, or a moment such as 2026-11-22T09:00 or "
+        "2026-11-22T09:00Z",
+        param_hint=option,
+    )
+
+
+def _write_jsonl(records: Iterable[Record | None]) -> None:
+    for record in records:
+        if record is None:
+            sys.stdout.flush()
+        else:
+            sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def _write_csv(records: Iterable[Record | None]) -> None:
+    writer = csv.DictWriter(sys.stdout, FIELDS, restval="", lineterminator="\n")
+    writer.writeheader()
+    for record in records:
+        if record is None:
+            sys.stdout.flush()
+        else:
+            writer.writerow({name: _no_formula(value) for name, value in record.items()})
+
+
+def _no_formula(value: str) -> str:
+    return f"'{value}" if value.startswith(_FORMULA) else value
+
+
+def _write_table(records: Iterable[Record | None]) -> None:
+    console = Console(soft_wrap=False)
+    rows = iter(records)
+    header = True
+    for first in rows:
+        if first is None:
+            continue
+        console.print(_table(chain([first], _up_to_a_pause(rows)), header=header))
+        header = False
+
+
+def _up_to_a_pause(records: Iterator[Record | None]) -> Iterator[Record]:
+    for record in islice(records, _ROWS - 1):
+        if record is None:
+            return
+        yield record
+
+
+def _table(records: Iterable[Record], *, header: bool) -> Table:
+    table = Table(box=None, expand=True, pad_edge=False, show_header=header)
+    for name, size in _COLUMNS.items():
+        table.add_column(name, no_wrap=True, overflow="ellipsis", **size)  # type: ignore[arg-type]  # int is what it takes
+    for record in records:
+        table.add_row(*(Text(_printable(cell)) for cell in _cells(record)))
+    return table
+
+
+def _cells(record: Record) -> tuple[str, ...]:
+    def of(*names: str) -> str:
+        return ", ".join(record[name] for name in names if name in record)
+
+    moment = datetime.fromisoformat(record["time"]).astimezone(UTC)
+    return (
+        f"{moment:%Y-%m-%d %H:%M:%S}",
+        of("event"),
+        of("mailbox") or of("server"),
+        of("decision") or of("step"),
+        of("result"),
+        of("subject"),
+        of("who", "rule", "reason", "note"),
+    )
+
+
+def _printable(text: str) -> str:
+    """What a stranger wrote must not reach the terminal as a command."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+_FORMS: dict[str, Callable[[Iterable[Record | None]], None]] = {
+    "table": _write_table,
+    "csv": _write_csv,
+    "jsonl": _write_jsonl,
+}

@@ -1,0 +1,74 @@
+"""Where processes report their progress in Redis, for ``python -m rsvpq.health`` to read.
+
+One sorted set for each role and host holds process ids, each with the time (of that host) until which it counts as
+alive; the whole key goes when nobody reports any more.
+"""
+
+import os
+import socket
+import time
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from rsvpq.lanes import Lanes
+from rsvpq.settings.model import RedisSettings
+
+Role = Literal["dispatcher", "worker"]
+
+#: Seconds that one call of :func:`impatient_lanes` may take.
+LONGEST_CALL_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """The processes of one role on this host.
+
+    :param redis: a client with ``decode_responses=True``.
+    """
+
+    redis: Any
+    key: str
+
+    def report(self, lasts_s: float) -> None:
+        """Say that this process makes progress, which is believed for so many seconds.
+
+        :raises RedisError: Redis cannot be reached, or writes nothing.
+        """
+        now = time.time()
+        with self.redis.pipeline() as pipe:
+            pipe.zremrangebyscore(self.key, "-inf", now)
+            pipe.zadd(self.key, {os.getpid(): now + lasts_s})
+            pipe.pexpire(self.key, round(lasts_s * 1000))
+            pipe.execute()
+
+    def alive(self) -> list[int]:
+        """The ids of the processes whose report is still believed.
+
+        :raises RedisError: Redis cannot be reached.
+        """
+        return [int(pid) for pid in self.redis.zrangebyscore(self.key, time.time(), "+inf")]
+
+
+def register_of(lanes: Lanes, role: Role) -> Register:
+    """The register of this host."""
+    return Register(lanes.redis, f"{lanes.prefix}:alive:{role}:{socket.gethostname()}")
+
+
+def impatient_lanes(settings: RedisSettings) -> Lanes:
+    """The lanes for whoever must not wait: no call is repeated, and none takes longer than :data:`LONGEST_CALL_S`.
+
+    Its connections are nobody else's, so a look never waits for the work, nor the work for a look.
+    """
+    client = Redis.from_url(
+        settings.url,
+        password=settings.password.get_secret_value() if settings.password else None,
+        decode_responses=True,
+        socket_timeout=LONGEST_CALL_S,
+        socket_connect_timeout=LONGEST_CALL_S,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return Lanes(client, settings.namespace)

@@ -1,0 +1,38 @@
+"""Whose a draft is that lies unsent in Drafts: ours, if the mailbox itself says so; else it may be a person's.
+
+Needed where the ledger cannot tell, because it was lost between the command and the sending of an answer.
+"""
+
+from datetime import datetime, timedelta
+
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.intent import Intent
+from rsvpq.messages import MeetingMessage
+
+#: The most between the beginning of an answer (our clock) and the creation of its draft (the server's).
+APART = timedelta(minutes=15)
+
+
+def answered_request(draft: MeetingMessage, box: MailboxClient) -> str:
+    """The identity of the request that we answer with this draft; '' where it may be a person's own answer.
+
+    Ours is a draft that is marked. So is one whose request lies in Deleted Items, marked with an answer like this one,
+    begun when the draft was created, before which the draft was not there.
+    """
+    if draft.answers or not draft.uid:
+        return draft.answers
+    for request in box.deleted_requests(draft.uid):
+        intent = Intent.parse(request.intent)
+        if intent is not None and _is_of(draft, intent):
+            return intent.identity
+    return ""
+
+
+def _is_of(draft: MeetingMessage, intent: Intent) -> bool:
+    if not draft.is_answer(intent.verdict) or draft.rid in intent.before:
+        return False
+    try:
+        created = datetime.fromisoformat(draft.created)
+    except ValueError:
+        return False
+    return created.tzinfo is not None and abs(created - intent.begun) <= APART

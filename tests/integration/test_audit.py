@@ -1,0 +1,512 @@
+"""The audit against a real Redis: each event, once, in the same step as what it tells of."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from celery.exceptions import Retry
+
+from rsvpq import queue
+from rsvpq.audit import Audit, Discretion, Told
+from rsvpq.audit_log import AuditLog, Filter, Record
+from rsvpq.carrier import Carrier, Work
+from rsvpq.exchange.errors import Busy, Refused, Transient
+from rsvpq.journal import Journal
+from rsvpq.lanes import Lanes, Release, Start
+from rsvpq.limits import Limits, Rate
+from rsvpq.messages import Kind, Mailbox, MeetingMessage, Outcome
+from tests.integration.turned_lanes import Clock
+
+ADELE = Mailbox("adele", "mail1")
+HIDING = Discretion(frozenset({"subjects", "addresses"}), b"0123456789abcdef")
+MESSAGE = MeetingMessage(
+    Kind.REQUEST,
+    "IPM.Schedule.Meeting.Request",
+    "/exchange/adele/Inbox/Budget.EML",
+    "rid:1",
+    uid="UID-1",
+    subject="Budget",
+    organizer='"Bruno" <bruno@example.com>',
+    start="2007-12-30T05:16:11.844Z",
+)
+ITEM = MESSAGE.identity(ADELE)
+#: What every record of the message says.
+FACTS = {
+    "item": ITEM,
+    "kind": "request",
+    "mailbox": "adele",
+    "server": "mail1",
+    "run": "r1",
+    "uid": "UID-1",
+    "organizer": '"Bruno" <bruno@example.com>',
+    "subject": "Budget",
+    "start": "2007-12-30T05:16:11.844Z",
+}
+ACCEPT = Told("accept", "", "every-request")
+
+
+def offered(lanes: Lanes, message: MeetingMessage = MESSAGE, discretion: Discretion | None = None) -> Release:
+    """Offer the message as a scan does, and release it."""
+    facts = Audit(lanes, discretion or Discretion(), 3600).facts(ADELE, message, "r1")
+    lanes.offer(ADELE, [replace(queue.message_item(ADELE, message), facts=facts)])
+    (release,) = lanes.release()
+    return release
+
+
+def carrier(lanes: Lanes, discretion: Discretion | None = None) -> Carrier:
+    """A carrier whose releases nobody takes."""
+    return Carrier(lanes, lambda _: None, 10, 25, 3600, discretion or Discretion())
+
+
+def told(lanes: Lanes) -> list[Record]:
+    """The whole audit."""
+    return list(AuditLog(lanes).read(Filter()))
+
+
+def events(lanes: Lanes) -> list[tuple[str, ...]]:
+    """Event and step of each record, with the result where there is one."""
+    return [
+        tuple(part for part in (one["event"], one.get("step"), one.get("result")) if part is not None)
+        for one in told(lanes)
+    ]
+
+
+def carry(lanes: Lanes, work: Work, discretion: Discretion | None = None) -> None:
+    """One delivery of what is released next."""
+    (release,) = lanes.release() or (offered(lanes, discretion=discretion),)
+    with suppress(Retry, Refused, Transient):  # how an attempt ends is what the audit tells
+        carrier(lanes, discretion).carry(release.id, release.generation, work)
+
+
+def answers(_start: Start, journal: Journal) -> Outcome:
+    """The steps of a request that is answered."""
+    journal.intend("accept", ["rid:9"])
+    journal.intend("send", "rid:2")
+    journal.note("sent")
+    return Outcome("answered")
+
+
+def fails_after(step: str, error: Exception) -> Work:
+    """Work that intends one step and fails."""
+
+    def work(_start: Start, journal: Journal) -> Outcome:
+        if step:
+            journal.intend(step)
+        raise error
+
+    return work
+
+
+def loses_its_worker(lanes: Lanes, clock: Clock, *steps: str) -> None:
+    """An attempt that writes its intents and is never heard of again."""
+    release = offered(lanes) if not lanes.redis.exists(f"{lanes.prefix}:item:{ITEM}") else lanes.release()[0]
+    lanes.start(ITEM, release.generation, "lost")
+    for step in steps:
+        assert lanes.record(ITEM, release.generation, "lost", {step: True}, intent=True, step=step) == "ok"
+    clock.turn(200)
+
+
+# -- side effects --------------------------------------------------------------------------------------------------
+
+
+def test_an_answered_request_is_told_step_by_step(lanes: Lanes) -> None:
+    carry(lanes, answers)
+    assert events(lanes) == [
+        ("intent", "accept"),
+        ("done", "accept"),
+        ("intent", "send"),
+        ("done", "send"),
+        ("done", "answered"),
+    ]
+
+
+def test_every_record_says_all_about_itself(lanes: Lanes) -> None:
+    carry(lanes, answers)
+    for one in told(lanes):
+        assert {name: one[name] for name in FACTS} == FACTS
+        assert one["attempt"] == "1"
+        assert one["time"].endswith("Z")
+        assert "" not in one.values()
+
+
+def test_the_redis_time_of_a_record_is_its_id(lanes: Lanes) -> None:
+    before = lanes.redis.time()[0]
+    carry(lanes, answers)
+    for one in told(lanes):
+        assert before * 1000 <= int(one["id"].split("-")[0]) <= (lanes.redis.time()[0] + 1) * 1000
+
+
+def test_the_intent_is_told_before_the_effect(lanes: Lanes) -> None:
+    def work(_start: Start, journal: Journal) -> Outcome:
+        journal.intend("accept")
+        assert events(lanes) == [("intent", "accept")]
+        raise Refused("403")
+
+    carry(lanes, work)
+    assert events(lanes) == [("intent", "accept"), ("dead", "accept", "refused")]
+
+
+def test_an_opened_response_is_two_records(lanes: Lanes) -> None:
+    def work(_start: Start, journal: Journal) -> Outcome:
+        journal.intend("open")
+        return Outcome("opened", "moved to Deleted Items")
+
+    carry(lanes, work)
+    assert events(lanes) == [("intent", "open"), ("done", "open", "opened")]
+    assert told(lanes)[-1]["note"] == "moved to Deleted Items"
+
+
+def test_a_failure_is_told_with_its_step_and_reason(lanes: Lanes) -> None:
+    carry(lanes, fails_after("accept", Transient("409")))
+    assert events(lanes) == [("intent", "accept"), ("failed", "accept", "later")]
+    assert told(lanes)[-1]["reason"] == "Transient: 409"
+
+
+def test_the_attempt_that_finds_the_effect_done_says_so(lanes: Lanes, clock: Clock) -> None:
+    def second(_start: Start, journal: Journal) -> Outcome:
+        journal.intend("send", "rid:2")
+        journal.note("sent")
+        return Outcome("answered")
+
+    carry(lanes, fails_after("accept", Transient("409")))
+    clock.turn(30)
+    carry(lanes, second)
+    assert events(lanes)[2:] == [("done", "accept"), ("intent", "send"), ("done", "send"), ("done", "answered")]
+    assert [one["attempt"] for one in told(lanes)[2:]] == ["2"] * 4
+
+
+def test_the_same_step_again_is_another_intent_and_no_success(lanes: Lanes, clock: Clock) -> None:
+    carry(lanes, fails_after("accept", Transient("409")))
+    clock.turn(30)
+    carry(lanes, fails_after("accept", Transient("409")))
+    assert events(lanes) == [("intent", "accept"), ("failed", "accept", "later")] * 2
+
+
+def test_the_last_attempt_is_dead_because_they_are_used_up(lanes: Lanes, clock: Clock) -> None:
+    for _ in range(3):
+        carry(lanes, fails_after("", Transient("409")))
+        clock.turn(30)
+    assert events(lanes) == [("failed", "later"), ("failed", "later"), ("dead", "exhausted")]
+
+
+def test_a_busy_server_is_told_only_where_something_was_intended(lanes: Lanes, clock: Clock) -> None:
+    carry(lanes, fails_after("", Busy("503", 1)))
+    assert told(lanes) == []
+    clock.turn(10)
+    carry(lanes, fails_after("accept", Busy("503", 1)))
+    assert events(lanes) == [("intent", "accept"), ("failed", "accept", "throttled")]
+
+
+def test_a_pause_between_two_steps_fails_neither(lanes: Lanes) -> None:
+    def work(_start: Start, journal: Journal) -> Outcome:
+        journal.intend("accept")
+        lanes.pause("all", reason="maintenance")
+        journal.intend("send")
+        raise AssertionError("nothing may be done")
+
+    carry(lanes, work)
+    assert events(lanes) == [("intent", "accept")]
+
+
+# -- replays and losses --------------------------------------------------------------------------------------------
+
+
+def test_a_replay_adds_no_record(lanes: Lanes) -> None:
+    release = offered(lanes)
+    lanes.start(ITEM, release.generation, "one")
+    steps: list[tuple[dict[str, Any], bool, str]] = [
+        ({"accept": 1}, True, "accept"),
+        ({"accept": 1, "send": 2}, True, "send"),
+        ({"accept": 1, "send": 2, "sent": 3}, False, "sent"),
+    ]
+    for journal, intent, step in steps:
+        for _ in range(3):
+            assert lanes.record(ITEM, release.generation, "one", journal, intent=intent, step=step) == "ok"
+    for _ in range(3):
+        lanes.finish(ITEM, release.generation, "one", "done", label="done:answered", result="answered")
+    assert len(told(lanes)) == 5
+
+
+def test_who_lost_the_lease_adds_no_record(lanes: Lanes, clock: Clock) -> None:
+    loses_its_worker(lanes, clock, "accept")
+    lanes.sweep()
+    before = told(lanes)
+    assert lanes.record(ITEM, 1, "lost", {"send": 1}, intent=True, step="send") == "lost"
+    assert lanes.finish(ITEM, 1, "lost", "done", label="done:answered", result="answered").state == "lost"
+    assert told(lanes) == before
+
+
+def test_an_intent_stays_visible_when_its_worker_is_lost(lanes: Lanes, clock: Clock) -> None:
+    loses_its_worker(lanes, clock, "accept")
+    assert events(lanes) == [("intent", "accept")]
+    for _ in range(2):
+        lanes.sweep()
+    assert events(lanes) == [("intent", "accept"), ("failed", "accept", "lost")]
+    assert {**told(lanes)[-1], **FACTS} == told(lanes)[-1]
+
+
+def test_a_release_that_nobody_took_has_failed_nothing(lanes: Lanes, clock: Clock) -> None:
+    offered(lanes)
+    clock.turn(70)
+    assert lanes.sweep() == (1, 0)
+    assert told(lanes) == []
+
+
+def test_the_last_lost_worker_is_dead(lanes: Lanes, clock: Clock) -> None:
+    for _ in range(3):
+        loses_its_worker(lanes, clock, "send")
+        lanes.sweep()
+    assert events(lanes)[-1] == ("dead", "send", "lost")
+    assert told(lanes)[-1]["attempt"] == "3"
+
+
+# -- scans ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [(None, []), (Busy("503", 1), []), (Transient("x"), ["failed"]), (Refused("x"), ["dead"])],
+)
+def test_a_scan_is_told_only_when_it_fails(lanes: Lanes, error: Exception | None, expected: list[str]) -> None:
+    def work(_start: Start, journal: Journal) -> Outcome:
+        journal.intend("search")
+        journal.note("pages", 1)
+        if error:
+            raise error
+        return Outcome("scanned")
+
+    facts = Audit(lanes, Discretion(), 3600).scan_facts(ADELE, "r1")
+    lanes.offer_scans([(ADELE, replace(queue.scan_item(ADELE, "r1"), facts=facts))])
+    carry(lanes, work)
+    assert [one["event"] for one in told(lanes)] == expected
+    assert all((one["kind"], one["run"], one["mailbox"]) == ("scan", "r1", "adele") for one in told(lanes))
+
+
+# -- decisions -----------------------------------------------------------------------------------------------------
+
+
+def decide(lanes: Lanes, run: str, *decided: tuple[MeetingMessage, Told]) -> int:
+    """One page of the scan of that run."""
+    return Audit(lanes, Discretion(), 3600).decide(ADELE, queue.scan_item(ADELE, run).id, run, decided)
+
+
+def scanned(
+    lanes: Lanes, run: str, *decided: tuple[MeetingMessage, Told], how: Any = "done", kind: Any = "scan"
+) -> None:
+    """A whole scan: offered, one page, and its end."""
+    audit = Audit(lanes, Discretion(), 3600)
+    scan = replace(queue.scan_item(ADELE, run, kind), facts=audit.scan_facts(ADELE, run, kind))
+    assert lanes.offer_scans([(ADELE, scan)]) == {"adele": "offered"}
+    (release,) = lanes.release()
+    lanes.start(scan.id, release.generation, "one")
+    decide(lanes, run, *decided)
+    lanes.finish(scan.id, release.generation, "one", how, label="scan", reason="x")
+
+
+def decisions(lanes: Lanes) -> list[tuple[str, str, str]]:
+    """Run, decision and reason of each decision that was told."""
+    return [(one["run"], one["decision"], one["reason"]) for one in told(lanes) if one["event"] == "decision"]
+
+
+def test_a_decision_is_told_with_all_facts_and_the_rule(lanes: Lanes) -> None:
+    assert decide(lanes, "r1", (MESSAGE, Told("decline", "rooms", "outside of hours"))) == 1
+    (one,) = told(lanes)
+    expected = {**FACTS, "event": "decision", "decision": "decline", "rule": "rooms", "reason": "outside of hours"}
+    assert {**one, **expected} == one
+
+
+def test_a_decision_is_told_when_it_is_new_or_changed(lanes: Lanes) -> None:
+    skip = Told("skip", "", "observe-mode")
+    for run, decision in (("r1", skip), ("r1", skip), ("r2", skip), ("r3", ACCEPT), ("r4", ACCEPT), ("r5", skip)):
+        decide(lanes, run, (MESSAGE, decision))
+    assert [run for run, _, _ in decisions(lanes)] == ["r1", "r3", "r5"]
+
+
+@pytest.mark.parametrize("changed", [Told("accept", "other", "every-request"), Told("accept", "", "other")])
+def test_another_rule_or_reason_is_another_decision(lanes: Lanes, changed: Told) -> None:
+    assert decide(lanes, "r1", (MESSAGE, ACCEPT)) == 1
+    assert decide(lanes, "r2", (MESSAGE, changed)) == 1
+
+
+def test_a_page_of_many_is_told_in_its_order(lanes: Lanes) -> None:
+    page = [(replace(MESSAGE, rid=f"rid:{number}", uid=f"UID-{number}"), ACCEPT) for number in range(1000)]
+    assert decide(lanes, "r1", *page) == 1000
+    assert decide(lanes, "r2", *page) == 0
+    assert [one["uid"] for one in told(lanes)] == [message.uid for message, _ in page]
+
+
+def test_a_message_that_a_whole_scan_has_not_seen_is_forgotten(lanes: Lanes) -> None:
+    other = replace(MESSAGE, rid="rid:2")
+    scanned(lanes, "r1", (MESSAGE, ACCEPT), (other, ACCEPT))
+    scanned(lanes, "r2", (other, ACCEPT))
+    assert list(lanes.redis.hgetall(f"{lanes.prefix}:decided:adele")) == [other.identity(ADELE)]
+
+
+@pytest.mark.parametrize(("how", "kind"), [("dead", "scan"), ("done", "reconcile")])
+def test_what_saw_only_a_part_forgets_nothing(lanes: Lanes, how: str, kind: str) -> None:
+    scanned(lanes, "r1", (MESSAGE, ACCEPT))
+    scanned(lanes, "r2", how=how, kind=kind)
+    scanned(lanes, "r3", (MESSAGE, ACCEPT))
+    assert [run for run, _, _ in decisions(lanes)] == ["r1"]
+
+
+def test_decisions_on_a_mailbox_that_is_not_scanned_any_more_are_forgotten(lanes: Lanes) -> None:
+    decide(lanes, "r1", (MESSAGE, ACCEPT))
+    assert 3500 < lanes.redis.ttl(f"{lanes.prefix}:decided:adele") <= 3600
+
+
+# -- hiding --------------------------------------------------------------------------------------------------------
+
+
+def raw(lanes: Lanes) -> str:
+    """All that the stream and the remembered decisions hold."""
+    client = lanes.redis
+    return str(client.xrange(f"{lanes.prefix}:audit")) + str(client.hgetall(f"{lanes.prefix}:decided:adele"))
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        answers,
+        fails_after("send", Transient("MOVE /exchange/adele/Inbox/Budget.EML answered 409")),
+        fails_after("send", Refused("several match: bruno@example.com")),
+        fails_after("send", ValueError("Budget")),
+    ],
+)
+def test_what_is_hidden_is_nowhere_in_the_audit(lanes: Lanes, work: Work) -> None:
+    audit = Audit(lanes, HIDING, 3600)
+    audit.decide(ADELE, "scan-r1-x", "r1", [(MESSAGE, ACCEPT)])
+    carry(lanes, work, HIDING)
+    lanes.pause("mailbox", "adele", reason="Budget", deed=audit.deed("pause", "mailbox", "adele", why="for adele@x"))
+    assert len(told(lanes)) > 3
+    for word in ("udget", "adele", "bruno"):
+        assert word not in raw(lanes)
+
+
+def test_what_is_hidden_stays_so_when_the_worker_is_lost(lanes: Lanes, clock: Clock) -> None:
+    release = offered(lanes, discretion=HIDING)
+    lanes.start(ITEM, release.generation, "lost")
+    clock.turn(200)
+    lanes.sweep()
+    (one,) = told(lanes)
+    assert (one["event"], one["mailbox"], one["subject"]) == (
+        "failed",
+        HIDING.address("adele"),
+        HIDING.subject("Budget"),
+    )
+    assert "adele" not in raw(lanes)
+
+
+@pytest.mark.parametrize("name", ["adele", "ADELE"])
+def test_filters_work_on_what_is_hidden(lanes: Lanes, name: str) -> None:
+    carry(lanes, answers, HIDING)
+    log = AuditLog(lanes)
+    assert len(list(log.read(Filter.of(HIDING, {"mailbox": name, "organizer": "Bruno@example.com"})))) == 5
+    assert list(log.read(Filter.of(HIDING, {"mailbox": "bruno"}))) == []
+
+
+def test_a_private_subject_is_nowhere_in_the_audit(lanes: Lanes) -> None:
+    private = replace(MESSAGE, sensitivity=2)
+    Audit(lanes, Discretion(), 3600).decide(ADELE, "scan-r1-x", "r1", [(private, ACCEPT)])
+    release = offered(lanes, private)
+    with pytest.raises(Refused):
+        carrier(lanes).carry(
+            release.id, release.generation, fails_after("send", Refused("MOVE /x/Budget.EML answered 403"))
+        )
+    assert [one["event"] for one in told(lanes)] == ["decision", "intent", "dead"]
+    assert told(lanes)[-1]["reason"] == "Refused: MOVE (hidden) answered 403"
+    assert "udget" not in raw(lanes)
+
+
+# -- reading -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many(lanes: Lanes) -> Lanes:
+    """2,500 decisions, more than two pages, one per millisecond from 1 on."""
+    with lanes.redis.pipeline() as pipe:
+        for number in range(2500):
+            fields = {"event": ("decision", "done")[number % 2], "mailbox": f"user{number % 10}", "note": ""}
+            pipe.xadd(f"{lanes.prefix}:audit", fields, id=f"{number + 1}-0")
+        pipe.execute()
+    return lanes
+
+
+Read = Callable[[AuditLog, Filter], list[Record]]
+READS: list[Read] = [lambda log, wanted: list(log.read(wanted)), lambda log, wanted: log.newest(wanted, 10_000)]
+
+
+@pytest.mark.parametrize("read", READS)
+def test_all_pages_are_read_each_record_once_and_in_order(many: Lanes, read: Read) -> None:
+    assert [one["id"] for one in read(AuditLog(many), Filter())] == [f"{number}-0" for number in range(1, 2501)]
+
+
+@pytest.mark.parametrize("read", READS)
+def test_filters_choose_by_event_value_and_time(many: Lanes, read: Read) -> None:
+    wanted = Filter.of(Discretion(), {"mailbox": "USER3", "uid": None}, events=("done",), since_ms=1000, until_ms=2000)
+    found = read(AuditLog(many), wanted)
+    assert [int(one["id"].split("-")[0]) for one in found] == list(range(1004, 2001, 10))
+    assert read(AuditLog(many), Filter.of(Discretion(), {"mailbox": "user3"}, events=("decision",))) == []
+
+
+@pytest.mark.parametrize("most", [0, 1, 1500])
+def test_the_newest_are_the_last_of_all(many: Lanes, most: int) -> None:
+    log = AuditLog(many)
+    assert log.newest(Filter(), most) == list(log.read(Filter()))[2500 - most :]
+
+
+def test_following_begins_where_reading_ended(many: Lanes) -> None:
+    log = AuditLog(many)
+    follow = log.follow(Filter.of(Discretion(), {"mailbox": "adele"}), log.end())
+    carry(many, answers)
+    assert [(one or {})["event"] for one in (next(follow) for _ in range(5))] == [
+        "intent",
+        "done",
+        "intent",
+        "done",
+        "done",
+    ]
+    assert next(follow) is None
+
+
+def test_an_empty_audit_ends_at_its_beginning(lanes: Lanes) -> None:
+    log = AuditLog(lanes)
+    assert (log.end(), list(log.read(Filter())), log.newest(Filter(), 5)) == ("0-0", [], [])
+
+
+# -- trimming ------------------------------------------------------------------------------------------------------
+
+
+def test_the_sweep_drops_the_oldest_beyond_the_most(many: Lanes) -> None:
+    many.redis.hset(f"{many.prefix}:cfg", "audit_most", 500)
+    many.sweep()
+    left = told(many)
+    assert 500 <= len(left) < 500 + 100  # whole nodes of 100 records at most
+    assert left[-1]["id"] == "2500-0"
+
+
+def test_the_sweep_drops_what_is_older_than_the_retention(many: Lanes, clock: Clock) -> None:
+    many.redis.hset(f"{many.prefix}:cfg", "audit_retention", 1_000_000)
+    clock.us = 3_000_000  # so 2000 ms is the oldest to be kept
+    many.sweep()
+    left = told(many)
+    assert 1900 < int(left[0]["id"].split("-")[0]) <= 2000
+    assert left[-1]["id"] == "2500-0"
+
+
+def test_without_limits_nothing_is_dropped(many: Lanes) -> None:
+    many.sweep()
+    assert len(told(many)) == 2500
+
+
+def test_configuring_brings_the_limits_into_force(lanes: Lanes) -> None:
+    before = lanes.redis.hgetall(f"{lanes.prefix}:cfg")
+    assert "audit_most" not in before
+    limits: dict[str, Any] = {"release_lease_s": 60, "run_lease_s": 180, "attempts": 3}
+    lanes.configure(
+        servers={}, mailbox=Limits(Rate(1), 1, 1), pools={"answer": 4}, audit_retention_s=3600, audit_most=7, **limits
+    )
+    after = lanes.redis.hgetall(f"{lanes.prefix}:cfg")
+    assert (after["audit_retention"], after["audit_most"]) == ("3600000000", "7")

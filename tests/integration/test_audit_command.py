@@ -1,0 +1,217 @@
+"""``rsvpq audit`` as an operator runs it: what it prints, in which form, and with which exit code."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rsvpq import wiring
+from rsvpq.audit import Audit, Told, operator
+from rsvpq.audit_log import EVENTS, FIELDS
+from rsvpq.messages import Kind, Mailbox, MeetingMessage
+from testbed.processes import Part, free_port, until
+from tests.integration.installation import Installation
+
+ADELE, BRUNO = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1")
+HIDE = '[audit]\nhide = ["subjects", "addresses"]\nhash_key_file = "key"\n'
+
+
+def message(uid: str, subject: str = "Budget", organizer: str = "carla@example.com") -> MeetingMessage:
+    """A request."""
+    kind = "IPM.Schedule.Meeting.Request"
+    return MeetingMessage(Kind.REQUEST, kind, f"/x/{uid}", f"rid:{uid}", uid=uid, subject=subject, organizer=organizer)
+
+
+def audit_of(installation: Installation) -> Audit:
+    """The audit as a process of the installation writes it."""
+    return wiring.make_audit(installation.settings, installation.lanes())
+
+
+def decide(audit: Audit, mailbox: Mailbox, *messages: MeetingMessage) -> None:
+    """Tell that these are accepted."""
+    audit.decide(mailbox, "scan-r1-x", "r1", [(one, Told("accept", "all", "every-request")) for one in messages])
+
+
+@pytest.fixture
+def told(installation: Installation) -> Installation:
+    """An installation with three records."""
+    audit = audit_of(installation)
+    decide(audit, ADELE, message("U1"), message("U2", '=cmd()\x1b[31m, "quoted"', "dora@example.com"))
+    decide(audit, BRUNO, message("U3", "Überblick 会議"))
+    return installation
+
+
+def records(installation: Installation, *arguments: str) -> list[dict[str, Any]]:
+    """What is printed as JSON."""
+    ended = installation.rsvpq("audit", "--format", "jsonl", *arguments)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+def test_jsonl_is_one_object_per_record_in_order(told: Installation) -> None:
+    found = records(told)
+    assert [one["uid"] for one in found] == ["U1", "U2", "U3"]
+    for one in found:
+        assert [name for name in FIELDS if name in one] == list(one)
+        assert (one["event"], one["decision"], one["rule"], one["run"]) == ("decision", "accept", "all", "r1")
+
+
+def test_csv_has_every_field_and_no_formula(told: Installation) -> None:
+    ended = told.rsvpq("audit", "--format", "csv")
+    assert ended.returncode == 0
+    rows = list(csv.DictReader(io.StringIO(ended.stdout, newline="")))
+    assert tuple(rows[0]) == FIELDS
+    assert [row["subject"] for row in rows] == ["Budget", '\'=cmd()\x1b[31m, "quoted"', "Überblick 会議"]
+    assert {row["step"] for row in rows} == {""}
+
+
+def test_the_table_fits_and_holds_no_command_for_the_terminal(told: Installation) -> None:
+    ended = told.rsvpq("audit")
+    header, *rows = ended.stdout.splitlines()
+    assert header.split() == ["time", "(UTC)", "event", "mailbox", "what", "result", "subject", "why"]
+    assert len(rows) == 3
+    assert max(map(len, rows)) <= 200
+    assert "\x1b" not in ended.stdout
+    assert "adele" in rows[0]
+    assert "every-request" in rows[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--mailbox", "ADELE"), ["U1", "U2"]),
+        (("--organizer", "Dora@example.com"), ["U2"]),
+        (("--uid", "u3"), ["U3"]),
+        (("--item", message("U1").identity(ADELE)), ["U1"]),
+        (("--event", "decision", "--mailbox", "bruno"), ["U3"]),
+        (("--event", "done", "--event", "dead"), []),
+        (("--result", "answered"), []),
+        (("--since", "1h"), ["U1", "U2", "U3"]),
+        (("--until", "1h"), []),
+        (("--since", "2001-01-01", "--until", "2001-01-02T03:04Z"), []),
+        (("--limit", "2"), ["U2", "U3"]),
+        (("--limit", "0"), []),
+    ],
+)
+def test_filters_choose_records(told: Installation, arguments: tuple[str, ...], expected: list[str]) -> None:
+    assert [one["uid"] for one in records(told, *arguments)] == expected
+
+
+def test_filters_work_where_values_are_hidden(installation: Installation) -> None:
+    (installation.directory / "key").write_text("0123456789abcdef")
+    installation.write(HIDE)
+    decide(audit_of(installation), ADELE, message("U1"), message("U2", organizer="dora@example.com"))
+    found = records(installation, "--mailbox", "adele", "--organizer", "dora@example.com")
+    assert [one["uid"] for one in found] == ["U2"]
+    assert all(word not in str(records(installation)) for word in ("adele", "dora", "Budget"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--since", "yesterday"), "'yesterday' is no time; write how long ago, such as 90s, 2h or 7d"),
+        (("--until", "2026-13-01"), "--until"),
+        (("--follow", "--until", "1h"), "--follow has no end"),
+        (("--event", "opened"), "is not one of"),
+        (("--format", "xml"), "is not one of"),
+        (("--limit", "-1"), "--limit"),
+    ],
+)
+def test_what_cannot_be_asked_is_wrong_usage(told: Installation, arguments: tuple[str, ...], complaint: str) -> None:
+    ended = told.rsvpq("audit", *arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert complaint in ended.stderr.replace("\n", " ")
+    assert "Traceback" not in ended.stderr
+
+
+def test_nothing_recorded_is_nothing_printed(installation: Installation) -> None:
+    ended = installation.rsvpq("audit")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+def test_without_redis_there_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
+    ended = Installation(tmp_path, f"redis://127.0.0.1:{free_port()}/0").rsvpq("audit")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("rsvpq: Redis cannot be asked: ")
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "table"])
+def test_follow_shows_what_was_and_what_comes_until_it_is_interrupted(told: Installation, form: str) -> None:
+    out = told.directory / f"follow.{form}"
+    command = [*told.command("audit"), "--follow", "--format", form, "--mailbox", "adele"]
+    part = Part("follow", command, log=told.directory / "follow.log", env=told.environment, out=out)
+    try:
+        part.wait_for(lambda: "Budget" in out.read_text(), "what was recorded before is shown")
+        for number, mailbox in enumerate((ADELE, BRUNO, ADELE)):
+            decide(audit_of(told), mailbox, message(f"N{number}", f"Fresh {number}"))
+        part.wait_for(lambda: "Fresh 2" in out.read_text(), "what comes is shown")
+        part.signal(signal.SIGINT)
+        assert until(lambda: part.process.poll() is not None, "it ends") is True
+        assert part.process.returncode == 0
+    finally:
+        part.end()
+    shown = out.read_text()
+    assert [shown.count(subject) for subject in ("Budget", "Fresh 0", "Fresh 1", "Fresh 2")] == [1, 1, 0, 1]
+    assert (told.directory / "follow.log").read_text() == ""
+
+
+def test_a_reader_that_goes_away_ends_it_without_a_trace(told: Installation) -> None:
+    command = f"{' '.join(told.command('audit'))} --format jsonl | head -n 1"
+    ended = subprocess.run(  # noqa: S602 - our own command
+        command,
+        shell=True,
+        env={**os.environ, **told.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert len(ended.stdout.splitlines()) == 1
+    assert ended.stderr == ""
+
+
+# -- operators -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "step", "where", "note"),
+    [
+        (("pause", "mailbox", "adele", "--reason", "holiday"), "pause", ("adele", ""), ""),
+        (("pause", "server", "mail1", "--reason", "holiday"), "pause", ("", "mail1"), ""),
+        (("pause", "all", "--reason", "holiday"), "pause", ("", ""), ""),
+        (("resume", "mailbox", "ADELE", "--reason", "holiday"), "resume", ("adele", ""), ""),
+        (
+            ("limit", "server", "mail1", "--rate", "4/s", "--burst", "2", "--reason", "holiday"),
+            "limit",
+            ("", "mail1"),
+            "rate 4/s, burst 2",
+        ),
+    ],
+)
+def test_what_an_operator_does_is_told_with_who_and_why(
+    installation: Installation, command: tuple[str, ...], step: str, where: tuple[str, str], note: str
+) -> None:
+    assert installation.rsvpq(*command).returncode == 0
+    (one,) = records(installation, "--event", "operator")
+    assert (one["step"], one["reason"], one["who"]) == (step, "holiday", operator())
+    assert (one.get("mailbox", ""), one.get("server", ""), one.get("note", "")) == (*where, note)
+
+
+def test_what_was_refused_was_not_done(installation: Installation) -> None:
+    assert installation.rsvpq("pause", "server", "mail9").returncode == 2
+    assert records(installation) == []
+
+
+def test_a_deed_whose_reply_was_lost_is_told_once(installation: Installation) -> None:
+    audit = audit_of(installation)
+    deed = audit.deed("pause", "all", "", why="holiday")
+    for _ in range(3):
+        audit.lanes.pause("all", reason="holiday", deed=deed)
+    assert len(records(installation)) == 1
+    assert set(EVENTS) >= {one["event"] for one in records(installation)}

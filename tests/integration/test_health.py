@@ -1,0 +1,298 @@
+"""A process that is alive and no longer works is noticed and started again; one that is only busy or waits is not."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery
+from redis import Redis
+
+from rsvpq import queue
+from rsvpq.health.register import register_of
+from rsvpq.health.watchdog import LOOKS, STALLED
+from rsvpq.lanes import Item
+from rsvpq.messages import Mailbox
+from testbed.processes import Part, free_port, until
+from testbed.queue_server import QueueServer
+from tests.integration.installation import Installation
+from tests.integration.redis_road import Road, road_to
+from tests.integration.supervision import Notices, supervised
+
+#: Short, so that a test need not wait; a look every 100 ms.
+STALLED_AFTER = '[health]\nstalled_after = "1200ms"\n'
+
+
+@pytest.fixture
+def road(shared_queue_server: QueueServer) -> Iterator[Road]:
+    with road_to(shared_queue_server.port) as opened:
+        yield opened
+
+
+@pytest.fixture
+def by_road(installation: Installation, road: Road) -> Installation:
+    """The installation, whose processes take the road to Redis."""
+    installation.redis_url = road.url
+    installation.write(STALLED_AFTER)
+    return installation
+
+
+@pytest.fixture
+def notices(tmp_path: Path) -> Iterator[Notices]:
+    listening = Notices(tmp_path)
+    yield listening
+    listening.close()
+
+
+@pytest.fixture
+def app(installation: Installation) -> Iterator[Celery]:
+    """Who sends tasks and commands to the workers."""
+    installation.write(STALLED_AFTER)
+    made = queue.make_celery("test", installation.redis_url, namespace="rsvpq")
+    yield made
+    made.close()
+
+
+def start(installation: Installation, arguments: list[str], notices: Notices, **environment: str) -> Part:
+    given = {"RSVPQ_CONFIG": str(installation.config), "PYTHONUNBUFFERED": "1", "NOTIFY_SOCKET": notices.address}
+    command = [sys.executable, "-m", *arguments]
+    return Part("part", command, log=installation.directory / "part.log", env={**given, **environment})
+
+
+def start_worker(installation: Installation, notices: Notices, threads: int = 2, **environment: str) -> Part:
+    """A worker of answers, ready."""
+    options = ["-Q", "answer", "-n", "answer@%h", "-P", "threads", "-c", str(threads), "-l", "info"]
+    command = ["celery", "-A", "workers.app", "worker", *options, "--without-gossip", "--without-mingle"]
+    part = start(installation, command, notices, **environment)
+    before = notices.heard().count("READY=1")
+    part.wait_for(lambda: notices.heard().count("READY=1") > before, "the worker is ready")
+    return part
+
+
+def send(app: Celery, number: int) -> None:
+    """So many deliveries of items that the ledger does not know: nothing is done for them."""
+    with app.connection_for_write() as connection:
+        for index in range(number):
+            app.send_task(
+                queue.ANSWER_REQUEST, kwargs={"generation": 1}, task_id=f"unknown-{index}", connection=connection
+            )
+
+
+def waiting(redis: Redis) -> int:
+    client: Any = redis
+    return int(client.llen("rsvpq:answer"))
+
+
+# -- workers -------------------------------------------------------------------------------------------------------
+
+
+def test_a_worker_that_is_deaf_ends_and_its_successor_does_the_work(
+    installation: Installation, app: Celery, redis: Redis, notices: Notices
+) -> None:
+    with supervised(lambda: start_worker(installation, notices)) as supervisor:
+        app.control.cancel_consumer("answer")
+        deaf = supervisor.part
+        deaf.wait_for(lambda: "Canceling queue" in deaf.tail(), "the worker is deaf")
+        notices.hear(2 * LOOKS, deaf)  # with nothing to do, that is no harm
+        send(app, 3)
+        assert supervisor.next_exit("the deaf worker ends") == STALLED
+        assert "event=stalled reason='3 messages wait, 2 of 2 threads are free, none was received" in deaf.tail(100)
+        assert "asynloop" in deaf.tail(100)  # the stack of its main thread
+        until(lambda: not waiting(redis), "its successor takes the messages")
+        notices.hear(2 * LOOKS, supervisor.part)
+
+
+def test_a_worker_that_is_deaf_is_not_healthy_and_systemd_hears_nothing(
+    installation: Installation, app: Celery, notices: Notices
+) -> None:
+    installation.write('[health]\nstalled_after = "600s"\n')  # so that it does not end meanwhile
+    part = start_worker(installation, notices)
+    try:
+        assert health(installation, "worker").stdout == f"worker: process {part.pid}\n"
+        assert notices.heard() == ["WATCHDOG=1", "READY=1"]
+    finally:
+        part.end()
+    installation.write('[health]\nstalled_after = "12s"\n')
+    part = start_worker(installation, notices)
+    try:
+        app.control.cancel_consumer("answer")
+        part.wait_for(lambda: "Canceling queue" in part.tail(), "the worker is deaf")
+        send(app, 1)
+        register = register_of(installation.lanes(), "worker")
+        part.wait_for(lambda: not register.alive(), "its last report is no longer believed")
+        heard = len(notices.heard())
+        assert health(installation, "worker").returncode == 1
+        assert len(notices.heard()) == heard
+    finally:
+        part.end()
+
+
+def test_a_worker_that_is_fed_faster_than_it_works_is_not_ended(
+    installation: Installation, app: Celery, redis: Redis, notices: Notices
+) -> None:
+    send(app, 2000)
+    part = start_worker(installation, notices)
+    try:
+        notices.hear(2 * LOOKS, part)
+        assert waiting(redis), "it was to have more than it can do in that time"
+        part.wait_for(lambda: not waiting(redis), "it has taken everything")
+    finally:
+        part.end()
+
+
+@pytest.fixture
+def silent_server() -> Iterator[socket.socket]:
+    """A mail server that lets everybody in and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+def start_busy_worker(installation: Installation, notices: Notices, silent_server: socket.socket, threads: int) -> Part:
+    """A worker with one request under way, which takes as long as the silent server likes."""
+    url = f"http://127.0.0.1:{silent_server.getsockname()[1]}/exchange/"
+    part = start_worker(installation, notices, threads, RSVPQ_SERVERS__MAIL1__URL=url)
+    lanes = installation.lanes()
+    payload = {"kind": "request", "subject": "x"}
+    offered = lanes.offer(Mailbox("adele", "mail1"), [Item("a", queue.ANSWER_REQUEST, "answer", payload)], release=1)
+    app = queue.make_celery("test", installation.redis_url, namespace="rsvpq")
+    queue.publish(app, offered.released)
+    app.close()
+    client = lanes.redis
+    part.wait_for(lambda: client.hget("{rsvpq}:item:a", "state") == "running", "the request is under way")
+    return part
+
+
+def test_a_worker_whose_threads_are_all_busy_is_not_ended(
+    installation: Installation, app: Celery, redis: Redis, notices: Notices, silent_server: socket.socket
+) -> None:
+    part = start_busy_worker(installation, notices, silent_server, threads=1)
+    try:
+        send(app, 5)
+        notices.hear(2 * LOOKS, part)
+        assert waiting(redis)
+    finally:
+        silent_server.close()
+        part.end()
+
+
+def test_a_worker_that_is_told_to_end_may_finish_what_it_does(
+    installation: Installation, app: Celery, redis: Redis, notices: Notices, silent_server: socket.socket
+) -> None:
+    part = start_busy_worker(installation, notices, silent_server, threads=2)
+    try:
+        os.kill(part.pid, signal.SIGTERM)
+        part.wait_for(lambda: "Warm shutdown" in part.tail(), "it is told to end")
+        send(app, 5)
+        notices.hear(2 * LOOKS, part)
+        assert waiting(redis)
+    finally:
+        silent_server.close()
+        assert part.process.wait(30) == 0
+
+
+@pytest.mark.parametrize("away", ["refuses", "is silent"])
+def test_a_worker_whose_redis_is_away_is_not_ended(
+    by_road: Installation, road: Road, notices: Notices, away: str
+) -> None:
+    part = start_worker(by_road, notices)
+    try:
+        road.close() if away == "refuses" else road.keep_silent()
+        if away == "refuses":
+            notices.hear(2 * LOOKS, part)
+            road.open()
+        else:
+            notices.hear(2, part)  # each look waits for its socket's timeout
+            road.speak()
+        by_hand = Redis.from_url(road.url)
+        until(by_hand.ping, "Redis is back")
+        by_hand.close()
+        notices.hear(2 * LOOKS, part)
+    finally:
+        part.end()
+
+
+def test_a_worker_that_celery_gives_up_ends_by_itself(
+    installation: Installation, app: Celery, redis: Redis, notices: Notices
+) -> None:
+    with supervised(lambda: start_worker(installation, notices)) as supervisor:
+        redis.lpush("rsvpq:answer", "not a message of Celery's")
+        given_up = supervisor.part
+        assert supervisor.next_exit("the worker ends") == 1
+        assert "CRITICAL/MainProcess] Unrecoverable error" in given_up.tail(100)
+        send(app, 3)
+        until(lambda: not waiting(redis), "its successor takes the messages")
+
+
+# -- dispatchers ---------------------------------------------------------------------------------------------------
+
+
+def test_a_dispatcher_that_hangs_ends_and_its_successor_does_the_work(
+    by_road: Installation, road: Road, redis: Redis, notices: Notices
+) -> None:
+    with supervised(lambda: start(by_road, ["producer.dispatcher"], notices)) as supervisor:
+        notices.hear(2 * LOOKS, supervisor.part)
+        assert notices.heard()[0] == "READY=1"
+        hanging = supervisor.part
+        road.keep_silent()
+        assert supervisor.next_exit("the dispatcher that hangs ends") == STALLED
+        assert "event=stalled reason='round " in hanging.tail(100)
+        assert "self.lanes.release()" in hanging.tail(100)  # where it hung
+        road.speak()
+        redis.delete(register_of(by_road.lanes(), "dispatcher").key)
+        supervisor.part.wait_for(lambda: register_of(by_road.lanes(), "dispatcher").alive(), "its successor reports")
+
+
+def test_a_dispatcher_whose_redis_refuses_is_not_ended(by_road: Installation, road: Road, notices: Notices) -> None:
+    by_road.write('[health]\nstalled_after = "3s"\n')  # a round lasts a second while Redis is away
+    part = start(by_road, ["producer.dispatcher"], notices)
+    try:
+        register = register_of(by_road.lanes(), "dispatcher")
+        part.wait_for(register.alive, "it reports")
+        road.close()
+        notices.hear(6, part)
+        road.open()
+        notices.hear(LOOKS, part)
+    finally:
+        part.end()
+
+
+# -- the health check ----------------------------------------------------------------------------------------------
+
+
+def health(installation: Installation, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "rsvpq.health", *arguments]
+    environment = {**os.environ, "RSVPQ_CONFIG": str(installation.config)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("role", ["worker", "dispatcher"])
+def test_the_health_check_believes_a_report_as_long_as_it_lasts(installation: Installation, role: str) -> None:
+    register = register_of(installation.lanes(), role)  # type: ignore[arg-type]
+    register.report(60)
+    other = "dispatcher" if role == "worker" else "worker"
+    assert (health(installation, role).returncode, health(installation, other).returncode) == (0, 1)
+    register.report(0.001)
+    until(lambda: not register.alive(), "the report is no longer believed")
+    checked = health(installation, role)
+    assert (checked.returncode, checked.stderr) == (1, f"no {role} of this host has reported progress lately\n")
+
+
+def test_the_health_check_says_when_redis_cannot_be_asked(installation: Installation) -> None:
+    installation.redis_url = f"redis://127.0.0.1:{free_port()}/0"
+    installation.write()
+    checked = health(installation, "worker")
+    assert checked.returncode == 1
+    assert checked.stderr.startswith("Redis cannot be asked: ")
+
+
+def test_the_health_check_says_what_is_wrong_with_the_settings(installation: Installation) -> None:
+    installation.write("[health]\nstalled_after = 60\n")
+    checked = health(installation, "worker")
+    assert checked.returncode == 2
+    assert "health.stalled_after: " in checked.stderr
+    assert health(installation, "flower").returncode == 2

@@ -1,0 +1,217 @@
+"""When Redis was lost, the mailbox alone tells what was begun: it is finished once, and a person's draft never is."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import pytest
+
+from producer.reconcile import reconcile
+from rsvpq.exchange import wire
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.exchange.errors import Unknown
+from rsvpq.intent import Intent
+from rsvpq.journal import Journal
+from rsvpq.messages import MeetingMessage, Verdict
+from tests.integration.exchange_site import Site, inbox, requests_in
+from tests.integration.mortal_worker import Worker
+from tests.integration.test_answer import DELETED_ITEMS, LEFT, STRAIGHT_PATH, after, draft_of_a_person, worker_at
+from workers.orphan import send_orphan
+
+LONG_AGO = "2004-09-14T08:00:00.000Z"
+#: After which of the events the request is gone, and nothing says yet whose the draft is.
+UNCLEAR = {after("GET accept"), after("PROPPATCH draft") - 1}
+
+
+@pytest.fixture
+def box(site: Site) -> MailboxClient:
+    """A mailbox of the test's own."""
+    return site.take(fits=lambda box: bool(requests_in(box)))
+
+
+@pytest.fixture
+def worker(site: Site, box: MailboxClient) -> Worker:
+    """A worker with a request that wants a response, in :func:`box`."""
+    return Worker(site, box, requests_in(box)[0])
+
+
+class Scan:
+    """What a scan after the loss of Redis finds and does, up to the end of its items; the ledger knows nothing."""
+
+    def __init__(self, box: MailboxClient) -> None:
+        self.held: list[MeetingMessage] = []
+        self.sent: list[str] = []
+        self._box = box
+        self.outcome = reconcile(box, self._offer, self._hold)
+
+    def _offer(self, drafts: dict[str, MeetingMessage]) -> int:
+        for draft in drafts.values():
+            steps: dict[str, Any] = {}
+            self.sent.append(send_orphan(draft, self._box, Journal(steps, keeping(steps))).result)
+        return len(drafts)
+
+    def _hold(self, drafts: list[MeetingMessage]) -> None:
+        self.held = drafts
+
+
+def keeping(steps: dict[str, Any]) -> Any:
+    """A ledger that keeps what is written into ``steps``."""
+
+    def record(written: Mapping[str, Any], _intent: bool) -> Literal["ok"]:
+        steps.update(written)
+        return "ok"
+
+    return record
+
+
+def lose_redis(site: Site, box: MailboxClient, worker: Worker, number: int = 0) -> Scan:
+    """The ledger is empty: a scan finds what is in the Inbox and in Drafts, and both are worked to the end."""
+    if any(message.rid == worker.request.rid and not message.processed for message in inbox(box)):
+        Worker(site, box, worker.request, number).run()
+    return Scan(box)
+
+
+def age(site: Site, draft: MeetingMessage, number: int = 0) -> None:
+    """Make a draft that lies there for long."""
+    body = wire.proppatch({wire.RECEIVED: LONG_AGO})
+    server = site.server(number)
+    server.send("PROPPATCH", draft.href, headers={"Content-Type": "text/xml"}, body=body, effect=True)
+
+
+@pytest.mark.parametrize("point", range(1, len(STRAIGHT_PATH) + 1))
+def test_whenever_redis_is_lost_with_the_worker_the_request_is_answered_once_or_held(
+    site: Site, box: MailboxClient, worker: Worker, point: int
+) -> None:
+    worker.dies(after=point)
+    lose_redis(site, box, worker)
+    if point in UNCLEAR:
+        (draft,) = box.response_drafts()
+        assert not draft.answers
+        age(site, draft)
+        assert [held.rid for held in Scan(box).held] == [draft.rid]
+        assert site.sent(box, worker.request) == (1, 0)
+    else:
+        assert site.sent(box, worker.request) == (1, 1)
+        assert box.response_drafts() == []
+
+
+@pytest.mark.parametrize("number", [LEFT, DELETED_ITEMS], ids=["left", "deleted-items"])
+def test_where_the_request_stays_in_the_mailbox_nothing_is_unclear(uncertain: Site, number: int) -> None:
+    box = uncertain.take(number, fits=lambda box: len(requests_in(box)) >= len(STRAIGHT_PATH))
+    for point, request in enumerate(requests_in(box)[: len(STRAIGHT_PATH)], start=1):
+        worker = Worker(uncertain, box, request, number)
+        worker.dies(after=point)
+        lose_redis(uncertain, box, worker, number)
+        assert uncertain.sent(box, request) == (1, 1), STRAIGHT_PATH[point - 1]
+    assert box.response_drafts() == []
+
+
+def test_the_markers_are_there_when_they_are_needed(site: Site, box: MailboxClient, worker: Worker) -> None:
+    worker.dies(after("PROPPATCH request"))
+    (marked,) = [message for message in inbox(box) if message.rid == worker.request.rid]
+    intent = Intent.parse(marked.intent)
+    assert intent is not None
+    assert (intent.identity, intent.verdict, intent.before) == (worker.request.rid, Verdict.ACCEPT, ())
+    worker.run()
+    assert site.sent(box, worker.request) == (1, 1)
+
+
+def test_a_draft_marked_as_ours_is_sent_and_says_so(site: Site, box: MailboxClient, worker: Worker) -> None:
+    worker.dies(after("PROPPATCH draft"))
+    scan = Scan(box)
+    assert (scan.sent, scan.outcome.counts) == (["answered"], {"reconcile:orphans": 1})
+    assert scan.outcome.note == "1 unsent answers to finish"
+    assert site.sent(box, worker.request) == (1, 1)
+
+
+def test_the_item_itself_finds_its_marked_draft_when_only_its_journal_is_lost(
+    site: Site, box: MailboxClient, worker: Worker
+) -> None:
+    worker.dies(after("PROPPATCH draft"))
+    worker.steps.clear()
+    assert worker.run().result == "answered"
+    assert site.sent(box, worker.request) == (1, 1)
+
+
+@pytest.mark.parametrize("point", range(1, 9))
+def test_a_second_death_after_the_loss_of_the_journal_leaves_one_answer(
+    site: Site, box: MailboxClient, worker: Worker, point: int
+) -> None:
+    worker.dies(after("PROPPATCH draft"))
+    worker.steps.clear()
+    worker.dies(after=point)
+    assert worker.run().result == "answered"
+    assert site.sent(box, worker.request) == (1, 1)
+
+
+@pytest.mark.parametrize("before_command", [True, False])
+def test_a_persons_draft_is_never_sent_but_shown_once_it_has_settled(
+    site: Site, box: MailboxClient, worker: Worker, before_command: bool
+) -> None:
+    theirs = draft_of_a_person(site, box, worker.request)
+    if not before_command:
+        site.raw("DELETE", worker.request.href)
+    scan = lose_redis(site, box, worker)
+    assert (scan.held, scan.sent) == ([], [])
+    (there,) = box.response_drafts()
+    assert there.rid == theirs.rid
+    age(site, theirs)
+    scan = Scan(box)
+    assert [held.rid for held in scan.held] == [theirs.rid]
+    assert scan.outcome.counts == {"reconcile:unclear": 1}
+
+
+@pytest.mark.parametrize("number", [LEFT, DELETED_ITEMS], ids=["left", "deleted-items"])
+def test_a_persons_draft_for_the_same_meeting_is_not_taken_for_ours(uncertain: Site, number: int) -> None:
+    box, worker = worker_at(uncertain, number)
+    theirs = draft_of_a_person(uncertain, box, worker.request) if number == LEFT else None
+    worker.dies(after("SEARCH drafts"))
+    lose_redis(uncertain, box, worker, number)
+    expected = {theirs.rid} if theirs else set()
+    assert {draft.rid for draft in box.response_drafts()} == expected
+    assert uncertain.told(box, worker.request)["submitted"] == 1
+
+
+def test_an_answer_that_was_sent_already_is_not_sent_from_a_copy_of_its_draft(
+    site: Site, box: MailboxClient, worker: Worker
+) -> None:
+    worker.dies(after("PROPPATCH draft"))
+    (draft,) = box.response_drafts()
+    site.copy(draft.href, draft.href.removesuffix(".EML") + "-9.EML")
+    assert Scan(box).sent == ["answered"]
+    assert Scan(box).sent == ["left"]
+    assert site.sent(box, worker.request) == (1, 1)
+
+
+def test_an_orphan_that_somebody_sent_meanwhile_is_gone_or_answered(
+    site: Site, box: MailboxClient, worker: Worker
+) -> None:
+    worker.dies(after("PROPPATCH draft"))
+    (draft,) = box.response_drafts()
+    site.raw("DELETE", draft.href)
+    assert send_orphan(draft, box, Journal({}, keeping({}))).result == "gone"
+    with pytest.raises(Unknown, match="neither in Drafts nor in Sent Items"):
+        send_orphan(draft, box, Journal({"send": draft.rid}, keeping({})))
+
+
+def test_an_orphan_whose_sending_was_not_answered_is_found_in_sent_items(
+    site: Site, box: MailboxClient, worker: Worker
+) -> None:
+    worker.dies(after("PROPPATCH draft"))
+    (draft,) = box.response_drafts()
+    steps: dict[str, Any] = {}
+    assert send_orphan(draft, box, Journal(steps, keeping(steps))).result == "answered"
+    del steps["sent"]
+    assert send_orphan(draft, box, Journal(steps, keeping(steps))).result == "answered"
+    assert site.sent(box, worker.request) == (1, 1)
+
+
+@pytest.mark.parametrize("text", ["", "accept", "a b c", "item accept yesterday", "item perhaps 2026-01-01T00:00:00Z"])
+def test_what_is_not_our_marker_is_no_intent(text: str) -> None:
+    assert Intent.parse(text) is None
+
+
+def test_an_intent_survives_its_text() -> None:
+    intent = Intent("item", Verdict.TENTATIVE, datetime(2026, 3, 29, 1, 30, tzinfo=UTC), ("rid:1", "rid:2"))
+    assert Intent.parse(intent.to_text()) == intent
+

@@ -1,0 +1,117 @@
+"""What may be written into the audit, and what may not."""
+
+import hmac
+
+import pytest
+
+from rsvpq.audit import LONGEST, LONGEST_SUBJECT, Discretion, Hidden, address_of, is_private, operator
+from rsvpq.audit_log import Filter
+from rsvpq.exchange.errors import Refused
+
+KEY = b"0123456789abcdef"
+OPEN = Discretion()
+CLOSED = Discretion(frozenset({"subjects", "addresses"}), KEY)
+#: Refusals in the words of the client, each naming the subject "Surgery" or the mailbox adele.
+TELLING = (
+    "MOVE /exchange/adele/Inbox/Surgery on Monday.EML answered 403",
+    "a filter before Exchange (URLScan, IIS request filtering) rejects /exchange/adele/Inbox/RE: Surgery.EML",
+    "several attendees match 'adele': adele@example.com, adele@example.org; write the address",
+    "the server named '/exchange/adele/Inbox/Surgery.EML', which is no URL",
+    'PROPFIND "Surgery"',
+    "no answer for adele@example.com",
+)
+
+
+def digest(text: str) -> str:
+    """The digest of the documentation, made another way."""
+    return hmac.new(KEY, text.casefold().encode(), "sha256").hexdigest()[:16]
+
+
+def test_what_is_not_hidden_is_written_as_it_is_and_bounded() -> None:
+    assert OPEN.address("Adele@Example.com") == "Adele@Example.com"
+    assert OPEN.subject("Budget") == "Budget"
+    assert len(OPEN.subject("x" * 9999)) == LONGEST_SUBJECT
+    assert len(OPEN.address("x" * 9999)) == LONGEST
+    assert OPEN.reason(TELLING[0]) == TELLING[0]
+    assert len(OPEN.reason("x" * 9999)) == LONGEST
+
+
+def test_what_is_hidden_is_a_keyed_digest_whatever_the_case() -> None:
+    assert CLOSED.address("Adele@Example.com") == digest("adele@example.com")
+    assert CLOSED.subject("Budget") == digest("BUDGET")
+    assert CLOSED.subject("x" * 9999) != CLOSED.subject("x" * 9998)
+    assert Discretion(CLOSED.hide, b"another key, as long").subject("Budget") != digest("budget")
+
+
+def test_what_is_empty_stays_empty() -> None:
+    assert (CLOSED.subject(""), CLOSED.address("")) == ("", "")
+
+
+@pytest.mark.parametrize(("hide", "subject", "address"), [("subjects", True, False), ("addresses", False, True)])
+def test_each_is_hidden_by_itself(hide: Hidden, subject: bool, address: bool) -> None:
+    discretion = Discretion(frozenset({hide}), KEY)
+    assert (discretion.subject("Budget") != "Budget") is subject
+    assert (discretion.address("adele") != "adele") is address
+
+
+@pytest.mark.parametrize("discretion", [OPEN, CLOSED])
+def test_a_private_subject_is_not_even_a_digest(discretion: Discretion) -> None:
+    assert discretion.subject("Surgery", private=True) == ""
+
+
+@pytest.mark.parametrize(("sensitivity", "private"), [(0, False), (1, True), (2, True), (3, True), (9, True)])
+def test_whatever_is_not_marked_as_normal_is_private(sensitivity: int, private: bool) -> None:
+    assert is_private(sensitivity) is private
+
+
+@pytest.mark.parametrize("text", TELLING)
+@pytest.mark.parametrize(("discretion", "private"), [(CLOSED, False), (OPEN, True), (CLOSED, True)])
+def test_a_reason_names_nothing_that_is_hidden(text: str, discretion: Discretion, private: bool) -> None:
+    told = discretion.reason(text, private=private)
+    assert "urgery" not in told
+    assert "adele" not in told
+    assert "(hidden)" in told
+
+
+def test_a_reason_keeps_the_status_and_what_tells_nothing() -> None:
+    assert CLOSED.reason(TELLING[0]) == "MOVE (hidden) answered 403"
+    assert CLOSED.reason("no response was requested, so none was sent") == "no response was requested, so none was sent"
+
+
+def test_the_text_of_an_unforeseen_error_is_not_trusted() -> None:
+    assert CLOSED.error(ValueError("Surgery")) == "ValueError"
+    assert OPEN.error(ValueError("Surgery"), private=True) == "ValueError"
+    assert OPEN.error(ValueError("Surgery")) == "ValueError: Surgery"
+    assert CLOSED.error(Refused("403")) == "Refused: 403"
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ('"Vance, Adele" <adele@example.com>', "adele@example.com"),
+        ("MAILTO:adele@example.com", "adele@example.com"),
+        ("adele", "adele"),
+        ("Vance, Adele", "Vance, Adele"),
+        ("", ""),
+    ],
+)
+def test_an_address_is_found_in_what_names_it(text: str, address: str) -> None:
+    assert address_of(text) == address
+
+
+@pytest.mark.parametrize("discretion", [OPEN, CLOSED])
+@pytest.mark.parametrize("asked", ["ADELE@example.com", '"Vance, Adele" <adele@example.com>'])
+def test_a_filter_finds_what_was_written_of_the_same_person(discretion: Discretion, asked: str) -> None:
+    wanted = Filter.of(discretion, {"organizer": asked})
+    written = {"event": "done", "organizer": discretion.address('"Adele" <adele@example.com>')}
+    assert wanted(written)
+    assert not wanted({**written, "organizer": discretion.address("bruno@example.com")})
+    assert not wanted({"event": "done"})
+
+
+def test_the_operator_is_the_user_and_who_became_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    user = operator()
+    assert user
+    monkeypatch.setenv("SUDO_USER", "adele")
+    assert operator() == f"adele as {user}"

@@ -1,0 +1,31 @@
+"""Finish an answer that was accepted and drafted, and whose journal was lost: send its draft, if nothing else did.
+
+A MOVE takes the draft away, so however many find it, it is sent once.
+"""
+
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.exchange.errors import Unknown
+from rsvpq.journal import Journal
+from rsvpq.messages import MeetingMessage, Outcome
+from workers.draft import was_sent
+
+_NOTE = "the draft of an earlier attempt, whose journal was lost"
+
+
+def send_orphan(orphan: MeetingMessage, box: MailboxClient, journal: Journal) -> Outcome:
+    """Send a draft that is known to be ours.
+
+    :raises ExchangeError: as the client says; Unknown where it cannot be told whether it was sent.
+    """
+    there = next((draft for draft in box.response_drafts() if draft.rid == orphan.rid), None)
+    sent = "sent" in journal or was_sent(orphan, box, orphan.verdict)
+    if there is None:
+        if "send" in journal and not sent:
+            raise Unknown("the draft was about to be sent, and is neither in Drafts nor in Sent Items")
+        return Outcome("answered" if sent else "gone", _NOTE if sent else "somebody else dealt with the draft first")
+    if sent:
+        return Outcome("left", "a draft whose answer is in Sent Items already")
+    journal.intend("send", there.rid)
+    box.submit(there.href, there.permanent_url)
+    journal.note("sent")
+    return Outcome("answered", _NOTE)
