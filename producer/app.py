@@ -13,6 +13,7 @@ app = wiring.make_app(settings, "producer", include=["producer.tasks"])
 lanes = wiring.make_lanes(settings)
 carrier = wiring.make_carrier(settings, app, lanes)
 audit = wiring.make_audit(settings, lanes)
+policy = wiring.PolicyInForce(settings, lanes)
 exchange = wiring.Exchange(settings.servers)
 watch_worker(settings)
 

@@ -1,9 +1,12 @@
-"""The decisions of a scan: kept until their page is complete, then told to the audit in one round trip."""
+"""The decisions of a scan: kept until all are made, then told to the audit."""
 
 from rsvpq import queue
 from rsvpq.audit import Audit, Told
 from rsvpq.messages import Mailbox, MeetingMessage
 from rsvpq.policy import Decision
+
+#: Decisions per round trip.
+BATCH = 200
 
 
 class Decisions:
@@ -20,13 +23,14 @@ class Decisions:
 
     def note(self, message: MeetingMessage, decision: Decision) -> Decision:
         """Keep a decision, and hand it on."""
-        rule = getattr(decision, "rule", "")
-        self._page.append((message, Told(str(decision.action), rule, decision.reason)))
+        self._page.append((message, Told(decision.word, decision.rule, decision.reason)))
         return decision
 
     def tell(self) -> None:
         """Tell the audit what was decided since it was last told."""
-        self._audit.decide(self._mailbox, self._scan, queue.run_of(self._scan), self._page)
+        for first in range(0, len(self._page), BATCH):
+            page = self._page[first : first + BATCH]
+            self._audit.decide(self._mailbox, self._scan, queue.run_of(self._scan), page)
         self._page.clear()
 
     def facts(self, message: MeetingMessage) -> str:

@@ -6,46 +6,47 @@ from collections.abc import Callable
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome
-from rsvpq.policy import Action, Decision
+from rsvpq.policy import Decision, Version, latest_versions
 
 
 def scan(
     box: MailboxClient,
     journal: Journal,
-    decide: Callable[[MeetingMessage], Decision],
-    offer: Callable[[list[MeetingMessage]], int],
+    decide: Callable[[MeetingMessage, Version | None], Decision],
+    offer: Callable[[list[MeetingMessage]], tuple[int, int]],
 ) -> Outcome:
-    """Search the Inbox page by page; what is skipped is counted with its reason and costs no task.
+    """Search the Inbox, decide on everything in it, and offer what is to be acted on; the rest costs no task.
 
-    :param offer: puts messages into the lane; says how many were new to it.
+    The whole Inbox is read before anything is decided: a request may be out of date because of a later message.
+
+    :param decide: on a message, beside the newest version of its meeting in this Inbox.
+    :param offer: puts messages into the lane; says how many were new to it, and how many the caps hold back.
     :raises ExchangeError: as the client says; what was offered until then stays offered, and is known to the next scan.
     """
-    tally: Counter[str] = Counter()
-    skipped: Counter[str] = Counter()
     journal.intend("search")
+    found: list[MeetingMessage] = []
     for number, messages in enumerate(box.meeting_messages(), start=1):
-        wanted = []
-        for message in messages:
-            decision = decide(message)
-            if decision.action is Action.SKIP:
-                skipped[decision.reason] += 1
-            else:
-                wanted.append(message)
-        tally.update(found=len(messages), offered=offer(wanted))
+        found += messages
         journal.note("pages", number)
-    if box.unreadable:
-        skipped["unreadable"] = box.unreadable
-    return Outcome("scanned", _sentence(tally, skipped), _labels(tally, skipped))
+    newest = latest_versions(found)
+    wanted, skipped = [], Counter[str]()
+    for message in found:
+        decision = decide(message, newest.get(message.uid))
+        if decision.acts:
+            wanted.append(message)
+        else:
+            skipped[f"would-{decision.action}" if decision.observed else decision.label] += 1
+    offered, held_back = offer(wanted)
+    skipped.update({"unreadable": box.unreadable, "over-the-cap": held_back})
+    return _outcome(Counter(found=len(found), offered=offered), +skipped)
 
 
-def _sentence(tally: Counter[str], skipped: Counter[str]) -> str:
+def _outcome(tally: Counter[str], skipped: Counter[str]) -> Outcome:
+    """With what the scan adds to the counts of the ledger."""
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
-    return f"found {tally['found']}, offered {tally['offered']}" + (f", skipped {reasons}" if reasons else "")
-
-
-def _labels(tally: Counter[str], skipped: Counter[str]) -> dict[str, int]:
-    """What the scan adds to the counts of the ledger."""
-    return {
+    sentence = f"found {tally['found']}, offered {tally['offered']}" + (f", skipped {reasons}" if reasons else "")
+    counts = {
         **{f"scan:{word}": count for word, count in tally.items() if count},
         **{f"skipped:{reason}": count for reason, count in skipped.items()},
     }
+    return Outcome("scanned", sentence, counts)

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from celery import Task
 
-from producer.app import app, audit, carrier, exchange, lanes, settings
+from producer.app import app, audit, carrier, exchange, lanes, policy, settings
 from producer.decisions import Decisions
+from producer.offering import RunBudget, offer_within_caps
 from producer.reconcile import reconcile
 from producer.scan import scan
 from producer.trigger import offer_scans
@@ -19,7 +21,7 @@ from rsvpq.journal import Journal
 from rsvpq.lanes import Item, Start
 from rsvpq.mailboxes import read_mailboxes, select
 from rsvpq.messages import Mailbox, MeetingMessage, Outcome
-from rsvpq.policy import Decision, decide
+from rsvpq.policy import Decision, Facts, Version, decide
 
 #: How many items the offer of one page may release in the same breath.
 RELEASED_PER_PAGE = 16
@@ -53,24 +55,29 @@ def scan_mailbox(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
 
 
 def _scan(start: Start, journal: Journal) -> Outcome:
-    mailbox = Mailbox(start.mailbox, start.server)
+    mailbox = Mailbox(start.mailbox, start.server, start.payload.get("group", ""))
     decisions = Decisions(audit, mailbox, start.id)
+    rules, run = policy(), queue.run_of(start.id)
 
-    def decide_and_note(message: MeetingMessage) -> Decision:
-        return decisions.note(message, decide(message, settings.mode))
+    def decide_and_note(message: MeetingMessage, newest: Version | None) -> Decision:
+        facts = Facts(mailbox.name, mailbox.group, newest=newest)
+        return decisions.note(message, decide(rules, message, facts, datetime.now(UTC)))
 
     def offer(items: list[Item]) -> int:
         offered = lanes.offer(mailbox, items, release=RELEASED_PER_PAGE)
         carrier.publish(offered.released)
         return offered.new
 
-    def offer_messages(messages: list[MeetingMessage]) -> int:
+    def offer_batch(messages: list[MeetingMessage]) -> int:
+        return offer([replace(queue.message_item(mailbox, one, run), facts=decisions.facts(one)) for one in messages])
+
+    def offer_messages(messages: list[MeetingMessage]) -> tuple[int, int]:
         decisions.tell()
-        items = [replace(queue.message_item(mailbox, one), facts=decisions.facts(one)) for one in messages]
-        return offer(items) if items else 0
+        budget = RunBudget(lanes, run, settings.policy.most_answers_per_run)
+        return offer_within_caps(messages, offer_batch, settings.policy.most_answers_per_scan, budget)
 
     def offer_drafts(drafts: dict[str, MeetingMessage]) -> int:
-        if settings.mode == "observe":
+        if rules.mode == "observe":
             return 0
         return offer([replace(queue.draft_item(key, one), facts=decisions.facts(one)) for key, one in drafts.items()])
 

@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 #: How many items one finish may release: the slot it freed, and a few that others left.
 REFILL = 4
+#: How long a message stays known that the policy left alone after all, in seconds: for so long no scan offers it again.
+LEFT_ALONE_S = 3600
 
 Work = Callable[[Start, Journal], Outcome]
 
@@ -109,7 +111,7 @@ class _Run:
             reason=outcome.note,
             result=outcome.result,
             told=self.carrier.discretion.reason(outcome.note, private=self._private),
-            remember_s=self.carrier.remember_s,
+            remember_s=LEFT_ALONE_S if outcome.left_alone else self.carrier.remember_s,
         )
         return f"{outcome.result}: {outcome.note}" if outcome.note else outcome.result
 

@@ -119,11 +119,12 @@ class MeetingMessage:
 
     @classmethod
     def from_payload(cls, payload: dict[str, Any]) -> Self:
-        """Rebuild from :meth:`to_payload`'s dict.
+        """Rebuild from :meth:`to_payload`'s dict; what else is in it is left out, for another version may write more.
 
         :raises KeyError, TypeError, ValueError: the dict is not such a copy.
         """
-        return cls(**{**payload, "kind": Kind(payload["kind"])})
+        known = {column.name: payload[column.name] for column in fields(cls) if column.name in payload}
+        return cls(**{**known, "kind": Kind(payload["kind"])})
 
 
 #: In the order of :class:`Verdict`.
@@ -160,3 +161,5 @@ class Outcome:
     result: str
     note: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
+    #: Whether the message was left alone, so that a later scan should offer it again: the policy may be another then.
+    left_alone: bool = False

@@ -24,6 +24,7 @@ SCAN = "producer.scan"
 SCAN_MAILBOX = "producer.scan_mailbox"
 ANSWER_REQUEST = "workers.answer_request"
 OPEN_RESPONSE = "workers.open_response"
+PROCESS_CANCELLATION = "workers.process_cancellation"
 
 SCAN_QUEUE = "scan"
 ANSWER_QUEUE = "answer"
@@ -32,8 +33,13 @@ _QUEUES = {
     SCAN_MAILBOX: SCAN_QUEUE,
     ANSWER_REQUEST: ANSWER_QUEUE,
     OPEN_RESPONSE: ANSWER_QUEUE,
+    PROCESS_CANCELLATION: ANSWER_QUEUE,
 }
-_TASKS = {Kind.REQUEST: ANSWER_REQUEST, Kind.RESPONSE: OPEN_RESPONSE}
+_TASKS = {
+    Kind.REQUEST: ANSWER_REQUEST,
+    Kind.RESPONSE: OPEN_RESPONSE,
+    Kind.CANCELLATION: PROCESS_CANCELLATION,
+}
 
 #: What a scan looks at: the Inbox and Drafts, or Drafts alone.
 ScanKind = Literal["scan", "reconcile"]
@@ -117,13 +123,15 @@ def run_of(scan_id: str) -> str:
     return scan_id.removeprefix("scan-").rpartition("-")[0]
 
 
-def message_item(mailbox: Mailbox, message: MeetingMessage) -> Item:
-    """The one task of a request or a response.
+def message_item(mailbox: Mailbox, message: MeetingMessage, run: str = "") -> Item:
+    """The one task of a request, a response or a cancellation.
 
+    :param run: of the scan that found it, for the audit.
     :raises KeyError: there is no task for that kind of message.
     """
     task = _TASKS[message.kind]
-    return Item(message.identity(mailbox), task, _QUEUES[task], message.to_payload())
+    more = {name: value for name, value in {"group": mailbox.group, "run": run}.items() if value}
+    return Item(message.identity(mailbox), task, _QUEUES[task], {**message.to_payload(), **more})
 
 
 def draft_item(identity: str, draft: MeetingMessage) -> Item:

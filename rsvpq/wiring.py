@@ -5,6 +5,7 @@ The only module below the roots that knows the settings; everything it hands out
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 
@@ -24,9 +25,12 @@ from rsvpq.exchange.credential import Credential
 from rsvpq.exchange.errors import Gone, Refused, Transient
 from rsvpq.exchange.transport import Server, Timeouts
 from rsvpq.lanes import Lanes
+from rsvpq.policy import Policy
 from rsvpq.settings import Settings
 from rsvpq.settings.model import ServerSettings
 
+#: How long an answer to "are live runs confirmed?" is believed, in seconds.
+CONFIRMATION_TTL_S = 5
 #: How often a command to Redis is repeated: over about four seconds where the connection is refused.
 REDIS_RETRIES = 6
 #: How long a mailbox's folder URLs are believed, in seconds: they change when a person changes the language.
@@ -50,8 +54,8 @@ def make_app(settings: Settings, name: str, include: Iterable[str] = (), *, leas
 def make_lanes(settings: Settings) -> Lanes:
     """The lanes of this installation; connects at the first call."""
     url = queue.with_password(settings.redis.url, _redis_password(settings))
-    # A command whose reply was lost is repeated, which every script of the lanes allows for: a Redis that restarts for a
-    # few seconds costs no lease. Said here, because from_url() alone repeats nothing.
+    # A command whose reply was lost is repeated, which every script of the lanes allows for: a Redis that restarts for
+    # a few seconds costs no lease. Said here, because from_url() alone repeats nothing.
     retry = Retry(ExponentialWithJitterBackoff(base=0.1, cap=2), REDIS_RETRIES)
     client = Redis.from_url(url, decode_responses=True, socket_timeout=10, socket_connect_timeout=5, retry=retry)
     return Lanes(client, settings.redis.namespace)
@@ -96,6 +100,26 @@ def make_discretion(settings: Settings) -> Discretion:
     return Discretion(frozenset(settings.audit.hide), settings.audit.hash_key)
 
 
+class PolicyInForce:
+    """The policy of the settings, observing only until somebody has confirmed live runs.
+
+    Thousands of inboxes may hold years of requests, and answers cannot be taken back.
+    """
+
+    def __init__(self, settings: Settings, lanes: Lanes) -> None:
+        self._policy = settings.decisions
+        self._observing = replace(settings.decisions, mode="observe")
+        self._confirmed = settings.policy.confirmed or settings.mode == "observe"
+        self._lanes = lanes
+        self._asked: TTLCache[str, bool] = TTLCache(1, CONFIRMATION_TTL_S)
+
+    def __call__(self) -> Policy:
+        """The policy now; Redis is asked every few seconds."""
+        if not self._confirmed and "" not in self._asked:
+            self._asked[""] = bool(self._lanes.confirmed())
+        return self._policy if self._confirmed or self._asked.get("") else self._observing
+
+
 class Exchange:
     """The mail servers by name, and where the folders of each mailbox are."""
 
@@ -103,7 +127,7 @@ class Exchange:
         # One for each user name, whatever the server: it is the same account in the directory that could be locked.
         credentials = {server.username.casefold(): Credential() for server in servers.values()}
         self._servers = {
-            name: _server(server, credentials[server.username.casefold()]) for name, server in servers.items()
+            name: make_server(server, credentials[server.username.casefold()]) for name, server in servers.items()
         }
         self._folders: TTLCache[tuple[str, str], Folders] = TTLCache(FOLDERS_KEPT, FOLDERS_TTL_S)
         self._lock = Lock()
@@ -131,12 +155,13 @@ class Exchange:
             self._folders[server, name] = box.folders  # which it may have asked for again
 
 
-def _server(settings: ServerSettings, credential: Credential) -> Server:
+def make_server(settings: ServerSettings, credential: Credential, timeouts: Timeouts | None = None) -> Server:
+    """A mail server and the account used on it; connects at the first request. ``timeouts`` go before the settings'."""
     return Server(
         settings.url,
         _auth(settings),
         credential=credential,
-        timeouts=Timeouts(settings.connect_timeout.seconds, settings.read_timeout.seconds),
+        timeouts=timeouts or Timeouts(settings.connect_timeout.seconds, settings.read_timeout.seconds),
         verify=str(settings.ca_bundle) if settings.ca_bundle else True,
         tls_minimum=settings.tls_minimum,
     )

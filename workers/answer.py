@@ -15,6 +15,7 @@ from rsvpq.intent import Intent
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome, Verdict
 from rsvpq.orphans import answered_request
+from rsvpq.policy import Decide, answer_to
 from workers.draft import find_draft, may_be_mistaken, wait_for_draft, was_sent
 
 
@@ -23,32 +24,30 @@ def answer(
     box: MailboxClient,
     journal: Journal,
     identity: str,
-    verdict: Verdict = Verdict.ACCEPT,
+    decide: Decide,
 ) -> Outcome:
-    """Give OWA the command for the verdict and send the answer that it drafts.
+    """Give OWA the command for what is decided, and send the answer that it drafts.
 
-    :param identity: the item's, which the mailbox is marked with. :param verdict: only for what is not begun yet.
+    :param identity: the item's, which the mailbox is marked with. :param decide: asked once, before anything is begun.
     :raises ExchangeError: as the client says; Unknown where it cannot be told what was done.
     """
-    if _begun(journal) is None:
-        there = _recall(request, box, journal, identity)
-        if there is None:
-            return Outcome("gone", "somebody else dealt with it first")
-        request = there
+    there = request if _begun(journal) else _recall(request, box, journal, identity)
+    if there is None:
+        return Outcome("gone", "somebody else dealt with it first")
     begun = _begun(journal)
-    verdict = begun or verdict
-    done = begun is not None and ("sent" in journal or was_sent(request, box, verdict))
+    verdict = begun or answer_to(decision := decide(there))
+    if verdict is None:
+        return Outcome("left", str(decision), left_alone=True)
+    request = there
 
-    draft = find_draft(request, box, identity, journal[begun], begun) if begun and not done else None
-    if not begun or (not done and draft is None and _may_be_commanded_again(request, box, journal)):
-        draft = _command(request, box, journal, identity, verdict)
-
+    step = _resume if begun else _command
+    draft = step(request, box, journal, identity, verdict)
     if draft is not None:
         box.mark_draft(draft, identity)
         journal.intend("send", draft.rid)
         box.submit(draft.href, draft.permanent_url)
         journal.note("sent")
-    elif not done:
+    elif "sent" not in journal:
         _require_none_to_send(request, box, journal, verdict)
 
     if box.holds(request):
@@ -98,9 +97,15 @@ def _command(
     return None
 
 
-def _may_be_commanded_again(request: MeetingMessage, box: MailboxClient, journal: Journal) -> bool:
-    """Whether the command was certainly not carried out: no draft, nothing sent, and the request is untouched."""
-    return "send" not in journal and "commanded" not in journal and box.holds(request)
+def _resume(
+    request: MeetingMessage, box: MailboxClient, journal: Journal, identity: str, verdict: Verdict
+) -> MeetingMessage | None:
+    """The draft that is still to be sent; the command is given again if it was certainly not carried out."""
+    if "sent" in journal or was_sent(request, box, verdict):
+        return None
+    draft = find_draft(request, box, identity, journal[verdict], verdict)
+    untouched = draft is None and "send" not in journal and "commanded" not in journal and box.holds(request)
+    return _command(request, box, journal, identity, verdict) if untouched else draft
 
 
 def _require_none_to_send(request: MeetingMessage, box: MailboxClient, journal: Journal, verdict: Verdict) -> None:

@@ -10,12 +10,15 @@ from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Gone
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome
+from rsvpq.policy import Action, Decide
 
 After = Literal["keep", "move", "delete"]
 _NOTES: dict[After, str] = {"keep": "", "move": "moved to Deleted Items", "delete": "deleted"}
 
 
-def open_response(response: MeetingMessage, box: MailboxClient, journal: Journal, after: After) -> Outcome:
+def open_response(
+    response: MeetingMessage, box: MailboxClient, journal: Journal, decide: Decide, after: After
+) -> Outcome:
     """Open the response, then keep it (marked as processed), move it to Deleted Items, or delete it.
 
     A counter-proposal is kept whatever is configured: the proposed time is nowhere else.
@@ -25,6 +28,9 @@ def open_response(response: MeetingMessage, box: MailboxClient, journal: Journal
     there = box.locate(response)
     if there is None:
         return Outcome("gone", "somebody else dealt with it first")
+    decision = decide(there)
+    if decision.observed or decision.action is not Action.OPEN:
+        return Outcome("left", str(decision), left_alone=True)
     journal.intend("open")
     box.open(there)
     try:
@@ -42,7 +48,7 @@ def open_response(response: MeetingMessage, box: MailboxClient, journal: Journal
 
 def _clean_up(response: MeetingMessage, box: MailboxClient, after: After) -> None:
     if after == "move":
-        box.move_to_deleted_items(response)
+        box.move_to_deleted_items(response.href)
     elif after == "delete":
         box.delete(response)
     else:

@@ -14,6 +14,7 @@ from rsvpq.exchange.errors import Gone, Unknown
 from rsvpq.exchange.reply import reply_to
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome, Verdict
+from rsvpq.policy import Decide, answer_to
 
 #: Ours alone, so that no other program makes the same names.
 _NAMES = UUID("6d3f5b0c-8f4e-4c0e-9a55-6a0f2f6a3b91")
@@ -25,7 +26,7 @@ def reply(
     journal: Journal,
     identity: str,
     address: str,
-    verdict: Verdict = Verdict.ACCEPT,
+    decide: Decide,
 ) -> Outcome:
     """Send an iCalendar reply, then mark the request: it stays where it is.
 
@@ -33,28 +34,47 @@ def reply(
     :param address: the mailbox's SMTP address, or its alias.
     :raises ExchangeError: as the client says; Unknown where it cannot be told what was done.
     """
-    name = journal["draft"] if "draft" in journal else draft_name(request, verdict)
+    there = request if "send" in journal else box.locate(request)
+    if there is None:
+        _discard_draft(box, journal)
+        return Outcome("gone", "somebody else dealt with it first")
+    verdict = _begun(request, journal) or answer_to(decision := decide(there))
+    if verdict is None:
+        return Outcome("left", str(decision), left_alone=True)
+
+    name = draft_name(request, verdict)
     if "sent" not in journal and not box.has_sent(name):
-        if "send" not in journal:
-            here = box.locate(request)
-            if here is None:
-                _discard_draft(name, box, journal)
-                return Outcome("gone", "somebody else dealt with it first")
-            if not request.response_requested:
-                box.retire(here)
-                return Outcome("processed", "no response was requested, so none was sent")
-            mime = reply_to(box.source(here), address, verdict, datetime.now(UTC))
-            journal.intend("draft", name)
-            box.create_draft(name, mime, identity)
-            _send(name, box, journal)
-        elif box.has_draft(name):
-            _send(name, box, journal)
-        elif not _was_sent(request, box, verdict):
-            raise Unknown("the answer was about to be sent, and is neither in Drafts nor in Sent Items")
+        if "send" not in journal and not request.response_requested:
+            box.retire(there)
+            return Outcome("processed", "no response was requested, so none was sent")
+        _write_and_send(there, box, journal, name, (identity, address, verdict))
+
     left = box.locate(request)
     if left is not None:
         box.retire(left)
     return Outcome("answered", "by an iCalendar reply")
+
+
+def _begun(request: MeetingMessage, journal: Journal) -> Verdict | None:
+    if "draft" not in journal:
+        return None
+    return next(verdict for verdict in Verdict if draft_name(request, verdict) == journal["draft"])
+
+
+def _write_and_send(
+    request: MeetingMessage, box: MailboxClient, journal: Journal, name: str, content: tuple[str, str, Verdict]
+) -> None:
+    """Write the draft and send it; once the sending was intended, it is only sent, if it is still there."""
+    identity, address, verdict = content
+    if "send" not in journal:
+        mime = reply_to(box.source(request), address, verdict, datetime.now(UTC))
+        journal.intend("draft", name)
+        box.create_draft(name, mime, identity)
+        _send(name, box, journal)
+    elif box.has_draft(name):
+        _send(name, box, journal)
+    elif not _was_sent(request, box, verdict):
+        raise Unknown("the answer was about to be sent, and is neither in Drafts nor in Sent Items")
 
 
 def draft_name(request: MeetingMessage, verdict: Verdict) -> str:
@@ -75,8 +95,8 @@ def _was_sent(request: MeetingMessage, box: MailboxClient, verdict: Verdict) -> 
     return any(answer.uid == request.uid and answer.is_answer(verdict) for answer in sent)
 
 
-def _discard_draft(name: str, box: MailboxClient, journal: Journal) -> None:
+def _discard_draft(box: MailboxClient, journal: Journal) -> None:
     """Leave no answer behind that a person could send by mistake."""
     if "draft" in journal:
         with suppress(Gone):
-            box.discard_draft(name)
+            box.discard_draft(journal["draft"])

@@ -3,22 +3,30 @@
 What a task is passed beside its generation is there to be read and searched in Flower; the ledger has the rest.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from celery import Task
 
 from rsvpq import queue
+from rsvpq.audit import Told
+from rsvpq.deciding import decide_knowing
+from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import ExchangeError
 from rsvpq.journal import Journal
 from rsvpq.lanes import Start
-from rsvpq.messages import Kind, MeetingMessage, Outcome
-from workers.app import app, carrier, exchange, settings, ways
+from rsvpq.messages import Kind, Mailbox, MeetingMessage, Outcome
+from rsvpq.policy import Decision, Facts
+from workers.app import app, audit, carrier, exchange, policy, settings, ways
+from workers.cancel import process_cancellation as process
 from workers.orphan import send_orphan
 
 
 @app.task(name=queue.ANSWER_REQUEST, bind=True, throws=(ExchangeError,))
 def answer_request(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
-    """Accept one meeting request and send the answer."""
+    """Answer one meeting request as the policy has it, and send the answer."""
     return carrier.carry(str(self.request.id), generation, _answer)
 
 
@@ -28,15 +36,48 @@ def open_response(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
     return carrier.carry(str(self.request.id), generation, _open)
 
 
+@app.task(name=queue.PROCESS_CANCELLATION, bind=True, throws=(ExchangeError,))
+def process_cancellation(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
+    """Take one cancelled meeting out of the calendar, and the message out of the Inbox."""
+    return carrier.carry(str(self.request.id), generation, _process)
+
+
 def _answer(start: Start, journal: Journal) -> Outcome:
-    with exchange.mailbox(start.server, start.mailbox) as box:
-        message = MeetingMessage.from_payload(start.payload)
-        if message.kind is Kind.RESPONSE:  # an answer of ours that a scan found unsent
-            return send_orphan(message, box, journal)
-        return ways.answer(start.server, start.mailbox, message, box, journal)
+    with _at_work(start) as work:
+        if work.message.kind is Kind.RESPONSE:  # an answer of ours that a scan found unsent
+            return send_orphan(work.message, work.box, journal)
+        return ways.answer(start.server, start.mailbox, work.message, work.box, journal, work.decide)
 
 
 def _open(start: Start, journal: Journal) -> Outcome:
+    with _at_work(start) as work:
+        return ways.open(start.server, work.message, work.box, journal, work.decide, settings.responses.after)
+
+
+def _process(start: Start, journal: Journal) -> Outcome:
+    with _at_work(start) as work:
+        return process(work.message, work.box, journal, work.decide)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A message and its mailbox, and how to decide on it."""
+
+    start: Start
+    box: MailboxClient
+    message: MeetingMessage
+
+    def decide(self, message: MeetingMessage) -> Decision:
+        """Decide on fresh facts, and tell the audit if it came to anything else than the scan thought."""
+        facts = Facts(self.start.mailbox, self.start.payload.get("group", ""))
+        trace, _ = decide_knowing(policy(), message, self.box, facts)
+        decision, mailbox = trace.decision, Mailbox(self.start.mailbox, self.start.server)
+        told = Told(decision.word, decision.rule, decision.reason)
+        audit.decide(mailbox, "", self.start.payload.get("run", ""), [(message, told)])
+        return decision
+
+
+@contextmanager
+def _at_work(start: Start) -> Iterator[_Work]:
     with exchange.mailbox(start.server, start.mailbox) as box:
-        response = MeetingMessage.from_payload(start.payload)
-        return ways.open(start.server, response, box, journal, settings.responses.after)
+        yield _Work(start, box, MeetingMessage.from_payload(start.payload))

@@ -7,6 +7,7 @@ from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Unsupported
 from rsvpq.journal import Journal
 from rsvpq.messages import Mailbox, MeetingMessage, Outcome, Verdict
+from rsvpq.policy import Decide
 from workers.answer import answer
 from workers.open import After, open_response
 from workers.reply import reply
@@ -31,7 +32,7 @@ class Ways:
         request: MeetingMessage,
         box: MailboxClient,
         journal: Journal,
-        verdict: Verdict = Verdict.ACCEPT,
+        decide: Decide,
     ) -> Outcome:
         """Answer the request; what an earlier attempt began one way is looked at that way first.
 
@@ -41,15 +42,21 @@ class Ways:
         identity = request.identity(Mailbox(mailbox, server))
         commanded = any(one in journal for one in Verdict)
         if "draft" in journal or (server in self._without_owa and not commanded):
-            return reply(request, box, journal, identity, mailbox, verdict)
+            return reply(request, box, journal, identity, mailbox, decide)
         try:
-            return answer(request, box, journal, identity, verdict)
+            return answer(request, box, journal, identity, decide)
         except Unsupported as error:
             self._learn(server, error)
-            return reply(request, box, journal, identity, mailbox, verdict)
+            return reply(request, box, journal, identity, mailbox, decide)
 
     def open(
-        self, server: str, response: MeetingMessage, box: MailboxClient, journal: Journal, after: After
+        self,
+        server: str,
+        response: MeetingMessage,
+        box: MailboxClient,
+        journal: Journal,
+        decide: Decide,
+        after: After,
     ) -> Outcome:
         """Open the response; without OWA it is left alone, for Exchange 2007 enters responses by itself (KB955480).
 
@@ -57,7 +64,7 @@ class Ways:
         """
         if server not in self._without_owa:
             try:
-                return open_response(response, box, journal, after)
+                return open_response(response, box, journal, decide, after)
             except Unsupported as error:
                 self._learn(server, error)
         return Outcome("left", "this server has no OWA commands and enters responses by itself")

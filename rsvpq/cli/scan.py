@@ -37,4 +37,6 @@ def trigger(
     # Only what differs from the task's default is sent, so that a scan reads in Flower as it always did.
     more = {"kind": kind} if kind != "scan" else {}
     result = app.send_task(queue.SCAN, kwargs={**arguments, **more})
+    if kind == "scan" and wiring.PolicyInForce(settings, wiring.make_lanes(settings))().mode != settings.mode:
+        click.echo("live runs are not confirmed here, so this one only observes: see 'rsvpq confirm --help'", err=True)
     click.echo(f"{kind} of {len(chosen)} mailbox{'es' if len(chosen) != 1 else ''} triggered: task {result.id}")

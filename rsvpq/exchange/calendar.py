@@ -87,6 +87,17 @@ def read_appointment(server: Server, folder: str, uid: str) -> Appointment | Cal
     return max(found, key=lambda one: (one.sequence or 0, one.stamp or oldest), default=None)
 
 
+def urls_of(server: Server, folder: str, uid: str, root: str) -> list[str]:
+    """The paths of a meeting's appointments; none for a meeting without uid, or where the account sees no calendar.
+
+    :raises ExchangeError: see :meth:`Server.send`.
+    """
+    if not folder or not uid:
+        return []
+    found = pages(server, folder, wire.appointment_search(uid), PAGE_ROWS)
+    return [wire.path_below(row.href, root) for page in found for row in page]
+
+
 def particulars_of(row: Row) -> Particulars:
     """What the PROPFIND for :data:`wire.PARTICULARS` said."""
     received_by, sent_for = (row.text(name).casefold() for name in (wire.RECEIVED_BY, wire.SENT_REPRESENTING))

@@ -3,7 +3,7 @@
 A mailbox is worked by one request after the other; what sends them is :class:`rsvpq.exchange.transport.Server`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
@@ -15,7 +15,7 @@ from rsvpq.exchange.errors import ExchangeError, Filtered, Gone, Malformed, Refu
 from rsvpq.exchange.folders import Folders, find_folders
 from rsvpq.exchange.http_answer import Answer
 from rsvpq.exchange.multistatus import Property, Reader, Row
-from rsvpq.exchange.rows import message_of
+from rsvpq.exchange.rows import message_of, refreshed
 from rsvpq.exchange.search import PAGE_ROWS, pages
 from rsvpq.exchange.transport import Server
 from rsvpq.messages import Kind, MeetingMessage, Verdict, kind_of
@@ -23,6 +23,9 @@ from rsvpq.messages import Kind, MeetingMessage, Verdict, kind_of
 __all__ = ["Folders", "MailboxClient"]
 
 _XML = {"Content-Type": "text/xml; charset=utf-8"}
+_IDENTITY = (wire.REPL_UID, wire.MESSAGE_CLASS)
+#: What is asked of a message before it is acted upon: all that XML has names for, and those start with no digit.
+_NOW = tuple(name for name in wire.MEETING_PROPERTIES if not name[1][0].isdigit())
 
 
 class MailboxClient:
@@ -86,6 +89,10 @@ class MailboxClient:
         """What the calendar has of a meeting: see :func:`calendar.read_appointment`."""
         return calendar.read_appointment(self._server, self.folders.calendar, uid)
 
+    def appointment_urls(self, uid: str) -> list[str]:
+        """The paths of the appointments of a meeting in the calendar."""
+        return calendar.urls_of(self._server, self.folders.calendar, uid, self._root)
+
     def particulars(self, message: MeetingMessage) -> Particulars:
         """What a request says of its attendees and of its series; costs one PROPFIND.
 
@@ -116,7 +123,7 @@ class MailboxClient:
         return self.folders != before
 
     def locate(self, message: MeetingMessage) -> MeetingMessage | None:
-        """The message under the URL it can be reached by now, with the intent it is marked with; None if it is gone.
+        """The message as it is now, under the URL it can be reached by; None if it is gone.
 
         By href first, since commands are known to work on it. Names are used again, so it has to be the same item. The
         permanent URL reaches an item whose name a filter before Exchange rejects, or whose folder is renamed.
@@ -126,11 +133,11 @@ class MailboxClient:
         here, filtered = None, False
         for url in filter(None, (message.href, message.permanent_url)):
             try:
-                here = self._at(url, message)
+                here = self._at(url, message, _NOW)
             except Filtered:
                 filtered = True
             if here is not None:
-                return replace(message, href=url, intent=here.text(wire.INTENT))
+                return refreshed(replace(message, href=url), here)
         if filtered:
             self._require_absence(message)
         elif self._find_folders_again():
@@ -138,9 +145,9 @@ class MailboxClient:
             return next((found for found in again if message.rid and found.rid == message.rid), None)
         return None
 
-    def _at(self, url: str, message: MeetingMessage) -> Row | None:
+    def _at(self, url: str, message: MeetingMessage, names: Sequence[Property]) -> Row | None:
         """What is at that URL, if it is the message."""
-        body = wire.propfind([wire.REPL_UID, wire.MESSAGE_CLASS, wire.INTENT])
+        body = wire.propfind(names)
         try:
             rows = self._server.send("PROPFIND", url, headers={**_XML, "Depth": "0"}, body=body).rows()
         except Gone:
@@ -157,7 +164,7 @@ class MailboxClient:
     def holds(self, message: MeetingMessage) -> bool:
         """Whether the message is still at its href: the same item, for names are used again."""
         try:
-            return self._at(message.href, message) is not None
+            return self._at(message.href, message, _IDENTITY) is not None
         except Filtered:
             return self.locate(message) is not None
 
@@ -265,9 +272,9 @@ class MailboxClient:
                 raise
             self._move(permanent_url, self.folders.sendmsg + "/", more)
 
-    def move_to_deleted_items(self, message: MeetingMessage) -> None:
-        """MOVE a message to Deleted Items, as a person's delete does."""
-        self._move(message.href, f"{self.folders.deleteditems}/{message.href.rsplit('/', 1)[-1]}", {})
+    def move_to_deleted_items(self, href: str) -> None:
+        """MOVE an item to Deleted Items, as a person's delete does."""
+        self._move(href, f"{self.folders.deleteditems}/{href.rsplit('/', 1)[-1]}", {})
 
     def _move(self, href: str, target: str, more: dict[str, str]) -> None:
         # A full URL, since Exchange 2003 refuses a path as the destination of a submission (DavMail's history).
@@ -334,7 +341,7 @@ class MailboxClient:
         except Refused:
             marked = False
         if not marked:
-            self.move_to_deleted_items(message)
+            self.move_to_deleted_items(message.href)
 
 
 def _judged(answer: Answer) -> list[Row]:

@@ -1,5 +1,6 @@
 """Rows of a search -> meeting messages."""
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from rsvpq.exchange import wire
@@ -9,6 +10,8 @@ from rsvpq.messages import MeetingMessage, kind_of
 
 #: The instance types of a series and of one meeting of it.
 _RECURRING = {"1", "2", "3"}
+#: How a message is found, which looking at it does not change.
+_STAYS = {"href", "permanent_url"}
 
 
 def message_of(row: Row, root: str) -> MeetingMessage | None:
@@ -17,6 +20,17 @@ def message_of(row: Row, root: str) -> MeetingMessage | None:
         href = wire.path_below(row.href, root)
     except Malformed:
         return None
+    return _message(row, href, root)
+
+
+def refreshed(message: MeetingMessage, row: Row) -> MeetingMessage:
+    """The message with what the row says of it now; what the row does not show stays as it was."""
+    now = _message(row, message.href, message.href)
+    shown = {name: value for name, value in now.to_payload().items() if name not in _STAYS}
+    return replace(message, **{**shown, "intent": now.intent, "processed": now.processed})
+
+
+def _message(row: Row, href: str, root: str) -> MeetingMessage:
     return MeetingMessage(
         kind=kind_of(row.text(wire.MESSAGE_CLASS)),
         message_class=row.text(wire.MESSAGE_CLASS),

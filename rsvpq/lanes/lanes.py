@@ -321,6 +321,15 @@ class Lanes:
         """Undo :meth:`pause` of the same scope."""
         self._set(scope, name, deed, {"paused": ""})
 
+    def confirm(self, words: str, *, deed: Deed | None = None) -> None:
+        """Note that an operator has confirmed live runs, in these words; '' takes it back."""
+        self._set("all", "", deed, {"confirmed": words})
+
+    def confirmed(self) -> str:
+        """The words of :meth:`confirm`; '' where nobody has confirmed here."""
+        words: str | None = self.redis.hget(f"{self.prefix}:cfg", "confirmed")
+        return words or ""
+
     def hold(self, scope: Literal["mailbox", "server"], name: str, delay_s: float) -> None:
         """Release nothing there for so long; never shortens a hold."""
         self._set(scope, name, None, {"hold": _us(delay_s)})

@@ -5,7 +5,7 @@
 -- ARGV[4]  a token unique to this action, for the audit; '' where it is not to be told
 -- ARGV[5]  who    ARGV[6] what: pause, resume or limit    ARGV[7] why    ARGV[8] with which values
 -- ARGV[9]  facts (JSON), of which the mailbox is told     ARGV[10] the server, or ''
--- ARGV[11+] field, value for each: paused, live_interval, live_burst, live_concurrency, or hold as a delay from now;
+-- ARGV[11+] field, value for each: paused, confirmed, live_interval, live_burst, live_concurrency, or hold as a delay from now;
 --          an empty value removes the field
 -- returns  1
 -- replay   sets the same again, and the token, kept for an hour, says that it was told

@@ -1,9 +1,10 @@
 """What a decision says: an action, the reason for it, and what is still to be found out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rsvpq.messages import Verdict
+from rsvpq.messages import MeetingMessage, Verdict
 
 
 class Action(StrEnum):
@@ -107,11 +108,24 @@ class Decision:
         return not self.observed and (not self.action.leaves_alone or not self.final)
 
     @property
+    def word(self) -> str:
+        """What is done, or would be."""
+        return f"would {self.action}" if self.observed else str(self.action)
+
+    @property
     def label(self) -> str:
         """The reason as it is counted: with the name of the rule, where one decided."""
         return f"{self.reason}:{self.rule}" if self.rule else str(self.reason)
 
     def __str__(self) -> str:
-        would = "would " if self.observed else ""
         unknown = f"; still unknown: {', '.join(sorted(self.needs))}" if self.needs else ""
-        return f"{would}{self.action} ({self.label}){unknown}"
+        return f"{self.word} ({self.label}){unknown}"
+
+
+#: Decides on a message as it is now; what else it needs to know, it finds out.
+Decide = Callable[[MeetingMessage], Decision]
+
+
+def answer_to(decision: Decision) -> Verdict | None:
+    """What a request is to be answered with now; None where it is to be left alone."""
+    return None if decision.observed else decision.action.verdict

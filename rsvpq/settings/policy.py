@@ -162,6 +162,7 @@ class PolicySettings(Table):
     unknown_calendar: Literal["hold", "rules"] = "hold"
     busy_when: _BusyWords = ("busy", "oof")
     cancellations: Literal["keep", "process"] = "keep"
+    confirmed: bool = False
     most_answers_per_scan: Count = 50
     most_answers_per_run: Count = 500
     rules: tuple[RuleSettings, ...] = ()

@@ -4,9 +4,10 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote
 
 import requests
@@ -16,6 +17,7 @@ from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.http_answer import Answer
 from rsvpq.exchange.transport import Server, Timeouts
 from rsvpq.messages import Kind, MeetingMessage
+from rsvpq.policy import Action, Decide, Decision, Policy
 from testbed.simulated_exchange import SimulatedExchange, World
 
 PASSWORD = "pass-word:ünïque"
@@ -112,6 +114,25 @@ class Site:
         """How many requests that change something the servers have seen."""
         count: int = self.exchange.ask("summary")["mutating"]
         return count
+
+
+def always(action: Action = Action.ACCEPT) -> Decide:
+    """A policy that does not look."""
+    return lambda _message: Decision(action, "always")
+
+
+def lenient(mode: Literal["observe", "respond"] = "respond") -> Policy:
+    """A policy that leaves everything to the rules, of which it has none: what the simulator made up is answered."""
+    return Policy(
+        mode=mode,
+        external="rules",
+        private="rules",
+        delegate_copies="rules",
+        past="rules",
+        max_age=timedelta(days=36_500),
+        details_only="rules",
+        unknown_calendar="rules",
+    )
 
 
 def box_name(box: MailboxClient) -> str:

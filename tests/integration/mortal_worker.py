@@ -9,7 +9,7 @@ import pytest
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome
-from tests.integration.exchange_site import Site, box_name, requests_in
+from tests.integration.exchange_site import Site, always, box_name, requests_in
 from workers.answer import answer
 
 
@@ -37,7 +37,7 @@ class Worker:
     def run(self, die_after: int = -1) -> Outcome:
         """One attempt; dies after so many events, if told to."""
         self.events, self._die_after = 0, die_after
-        return answer(self.request, self._box, Journal(self.steps, self._record), self.request.rid)
+        return answer(self.request, self._box, Journal(self.steps, self._record), self.request.rid, always())
 
     def dies(self, after: int) -> None:
         """An attempt that ends in death."""

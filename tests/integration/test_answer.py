@@ -11,7 +11,7 @@ from rsvpq.exchange.errors import ExchangeError, LoginRefused, Refused, Transien
 from rsvpq.exchange.transport import Server
 from rsvpq.journal import Journal, LeaseLost, Paused
 from rsvpq.messages import Kind, MeetingMessage, Outcome
-from tests.integration.exchange_site import Site, inbox, requests_in
+from tests.integration.exchange_site import Site, always, inbox, requests_in
 from tests.integration.mortal_worker import Worker, die_twice_everywhere
 from tests.integration.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play, rows_page
 from workers.answer import answer
@@ -309,7 +309,7 @@ def answer_at(server: ScriptedServer, steps: dict[str, Any]) -> Outcome:
         return "ok"
 
     box = MailboxClient(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
-    return answer(REQUEST, box, Journal(steps, record), "item")
+    return answer(REQUEST, box, Journal(steps, record), "item", always())
 
 
 def test_a_page_that_says_nothing_was_accepted_is_transient(scripted: ScriptedServer) -> None:

@@ -10,9 +10,10 @@ from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import ExchangeError, Refused, Unknown, Unsupported
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Verdict
+from rsvpq.policy import Action
 from simulator.switches import switches as all_switches
 from testbed.simulated_exchange import World
-from tests.integration.exchange_site import Site, box_name, inbox, requests_in, responses_in, simulated_site
+from tests.integration.exchange_site import Site, always, box_name, inbox, requests_in, responses_in, simulated_site
 from workers.answer import answer
 from workers.open import open_response
 
@@ -141,7 +142,7 @@ def test_a_request_is_answered_once(site: Site, switches: dict[str, object]) -> 
     request = requests_in(box)[0]
     switch(site, **switches)
     box = MailboxClient(site.server(), box_name(box))
-    assert answer(request, box, journal(), request.rid).result == "answered"
+    assert answer(request, box, journal(), request.rid, always()).result == "answered"
     assert site.sent(box, request) == (1, 1)
     stale = 1 if switches.get("draft") == "numbered" else 0
     assert len(box.response_drafts()) == stale
@@ -151,7 +152,7 @@ def test_a_request_is_answered_once(site: Site, switches: dict[str, object]) -> 
 def test_another_verdict_is_sent_as_such(site: Site, verdict: Verdict) -> None:
     box = site.take(fits=lambda box: bool(requests_in(box)))
     request = requests_in(box)[0]
-    assert answer(request, box, journal(), request.rid, verdict).result == "answered"
+    assert answer(request, box, journal(), request.rid, always(Action(verdict))).result == "answered"
     (sent,) = box.sent_responses()
     assert sent.is_answer(verdict)
 
@@ -162,7 +163,7 @@ def test_a_page_that_did_nothing_is_tried_again_later_and_nothing_is_sent(site: 
     request = requests_in(box)[0]
     switch(site, command_answer=page)
     with pytest.raises(ExchangeError):
-        answer(request, box, journal(), request.rid)
+        answer(request, box, journal(), request.rid, always())
     assert site.sent(box, request) == (0, 0)
     assert box.holds(request)
 
@@ -171,7 +172,7 @@ def test_a_draft_that_never_appears_is_unknown(site: Site) -> None:
     box = site.take(fits=lambda box: bool(requests_in(box)))
     switch(site, draft="none")
     with pytest.raises(Unknown, match="no draft"):
-        answer(requests_in(box)[0], box, journal(), "item")
+        answer(requests_in(box)[0], box, journal(), "item", always())
 
 
 def test_without_owa_the_command_is_unsupported_and_nothing_is_done(site: Site) -> None:
@@ -179,7 +180,7 @@ def test_without_owa_the_command_is_unsupported_and_nothing_is_done(site: Site) 
     request = requests_in(box)[0]
     switch(site, version="2007")
     with pytest.raises(Unsupported):
-        answer(request, box, journal(), request.rid)
+        answer(request, box, journal(), request.rid, always())
     assert site.sent(box, request) == (0, 0)
 
 
@@ -188,7 +189,7 @@ def test_a_request_that_wants_no_response_is_accepted_once(site: Site, fate: str
     box = site.take(fits=lambda box: bool(requests_in(box, wanted=False)))
     request = requests_in(box, wanted=False)[0]
     switch(site, request_fate=fate)
-    assert answer(request, box, journal(), request.rid).result == "accepted"
+    assert answer(request, box, journal(), request.rid, always()).result == "accepted"
     assert site.sent(box, request) == (1, 0)
     assert all(found.processed for found in inbox(box) if found.rid == request.rid)
 
@@ -208,7 +209,7 @@ def test_an_opened_response_is_seen_to_be_opened(site: Site, marks: str) -> None
     box = site.take()
     switch(site, open_marks=marks)
     response = next(found for found in responses_in(box) if not found.counter_proposal)
-    assert open_response(response, box, journal(), "delete").note == "deleted"
+    assert open_response(response, box, journal(), always(Action.OPEN), "delete").note == "deleted"
 
 
 def test_a_counter_proposal_is_kept_whatever_is_configured(site: Site) -> None:
@@ -217,7 +218,7 @@ def test_a_counter_proposal_is_kept_whatever_is_configured(site: Site) -> None:
 
     box = site.take(fits=lambda box: bool(proposals(box)))
     (proposal, *_) = proposals(box)
-    assert open_response(proposal, box, journal(), "delete").result == "opened"
+    assert open_response(proposal, box, journal(), always(Action.OPEN), "delete").result == "opened"
     assert box.holds(proposal)
 
 
@@ -236,26 +237,28 @@ def test_a_filters_404_is_never_gone(site: Site, filter_name: str) -> None:
 def test_an_old_answer_in_sent_items_is_not_the_one_to_this_update(site: Site) -> None:
     box = site.take(fits=lambda box: len(requests_in(box)) > 1)
     request = requests_in(box)[0]
-    assert answer(request, box, journal(), request.rid).result == "answered"
+    assert answer(request, box, journal(), request.rid, always()).result == "answered"
     (sent,) = box.sent_responses()
     update = replace(request, sequence=(sent.sequence or 0) + 1)
     steps = {"accept": [], "send": "rid:lost"}
     with pytest.raises(Unknown, match="neither in Drafts nor in Sent Items"):
-        answer(update, box, Journal(steps, lambda _steps, _intent: "ok"), update.rid)
+        answer(update, box, Journal(steps, lambda _steps, _intent: "ok"), update.rid, always())
     later = replace(request, sequence=None, received="2999-01-01T00:00:00.000Z")
     with pytest.raises(Unknown):
-        answer(later, box, Journal(steps, lambda _steps, _intent: "ok"), later.rid)
-    assert answer(request, box, Journal(steps, lambda _steps, _intent: "ok"), request.rid).result == "answered"
+        answer(later, box, Journal(steps, lambda _steps, _intent: "ok"), later.rid, always())
+    assert (
+        answer(request, box, Journal(steps, lambda _steps, _intent: "ok"), request.rid, always()).result == "answered"
+    )
 
 
 def test_a_request_left_behind_whose_answer_is_sent_is_not_accepted_again(site: Site) -> None:
     box = site.take(fits=lambda box: bool(requests_in(box)))
     request = requests_in(box)[0]
     switch(site, request_fate="left")
-    assert answer(request, box, journal(), request.rid).result == "answered"
+    assert answer(request, box, journal(), request.rid, always()).result == "answered"
     # The journal of a worker that died before it knew; a person has sent its draft meanwhile.
     died = Journal({"accept": []}, lambda _steps, _intent: "ok")
-    assert answer(request, box, died, request.rid).result == "answered"
+    assert answer(request, box, died, request.rid, always()).result == "answered"
     assert site.sent(box, request) == (1, 1)
 
 
@@ -263,7 +266,7 @@ def test_a_request_without_a_wanted_response_is_not_accepted_again_after_a_death
     box = site.take(fits=lambda box: bool(requests_in(box, wanted=False)))
     request = requests_in(box, wanted=False)[0]
     switch(site, request_fate="left")
-    assert answer(request, box, journal(), request.rid).result == "accepted"
+    assert answer(request, box, journal(), request.rid, always()).result == "accepted"
     died = Journal({"accept": [], "commanded": True}, lambda _steps, _intent: "ok")
-    assert answer(request, box, died, request.rid).result == "accepted"
+    assert answer(request, box, died, request.rid, always()).result == "accepted"
     assert site.sent(box, request) == (1, 0)

@@ -183,7 +183,7 @@ def test_opening_a_response_opens_it_and_leaves_it(site: Site) -> None:
 def test_moving_to_deleted_items_takes_a_message_out_of_the_inbox(site: Site) -> None:
     box = site.take()
     response = responses_in(box)[0]
-    box.move_to_deleted_items(response)
+    box.move_to_deleted_items(response.href)
     told = site.told(box, response)
     assert (told["moved"], told["deleted"]) == (1, 0)
     assert not box.holds(response)
@@ -193,11 +193,11 @@ def test_moving_onto_a_taken_name_overwrites_nothing(site: Site) -> None:
     box = site.take()
     first, second = inbox(box)[:2]
     name = first.href.rsplit("/", 1)[-1]
-    box.move_to_deleted_items(first)
+    box.move_to_deleted_items(first.href)
     site.raw("MOVE", second.href, Destination=site.exchange.urls[0] + first.href, Overwrite="f")
     (again,) = [message for message in inbox(box) if message.uid == second.uid]
     assert again.href.endswith(name)
-    box.move_to_deleted_items(again)
+    box.move_to_deleted_items(again.href)
     assert [message["deleted"] for message in site.of_mailbox(box)].count(1) == 0
 
 
@@ -242,7 +242,7 @@ EFFECTS: dict[str, Operation] = {
     "accept": lambda box: box.accept(MESSAGE),
     "open": lambda box: box.open(MESSAGE),
     "submit": lambda box: box.submit("/exchange/adele/Drafts/Budget.EML"),
-    "move": lambda box: box.move_to_deleted_items(MESSAGE),
+    "move": lambda box: box.move_to_deleted_items(MESSAGE.href),
     "delete": lambda box: box.delete(MESSAGE),
     "mark": lambda box: box.mark_processed(MESSAGE),
 }

@@ -9,7 +9,8 @@ from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import ExchangeError, Refused
 from rsvpq.journal import Journal, Paused
 from rsvpq.messages import MeetingMessage, Outcome
-from tests.integration.exchange_site import Site, WatchedServer, box_name, inbox, responses_in
+from rsvpq.policy import Action
+from tests.integration.exchange_site import Site, WatchedServer, always, box_name, inbox, responses_in
 from workers.open import After, open_response
 
 AFTER: tuple[After, ...] = ("keep", "move", "delete")
@@ -50,7 +51,7 @@ def deeds(site: Site, box: MailboxClient, response: MeetingMessage) -> tuple[int
 
 
 def test_a_kept_response_is_opened_marked_and_stays(site: Site, box: MailboxClient, response: MeetingMessage) -> None:
-    assert open_response(response, box, journal(), "keep") == Outcome("opened")
+    assert open_response(response, box, journal(), always(Action.OPEN), "keep") == Outcome("opened")
     assert deeds(site, box, response) == (1, 0, 0)
     (kept,) = [message for message in inbox(box) if message.rid == response.rid]
     assert kept.processed
@@ -59,19 +60,21 @@ def test_a_kept_response_is_opened_marked_and_stays(site: Site, box: MailboxClie
 def test_a_moved_response_is_opened_and_lies_in_deleted_items(
     site: Site, box: MailboxClient, response: MeetingMessage
 ) -> None:
-    assert open_response(response, box, journal(), "move") == Outcome("opened", "moved to Deleted Items")
+    assert open_response(response, box, journal(), always(Action.OPEN), "move") == Outcome(
+        "opened", "moved to Deleted Items"
+    )
     assert deeds(site, box, response) == (1, 1, 0)
     assert not box.holds(response)
 
 
 def test_a_deleted_response_is_opened_and_gone(site: Site, box: MailboxClient, response: MeetingMessage) -> None:
-    assert open_response(response, box, journal(), "delete") == Outcome("opened", "deleted")
+    assert open_response(response, box, journal(), always(Action.OPEN), "delete") == Outcome("opened", "deleted")
     assert deeds(site, box, response) == (1, 0, 1)
 
 
 def test_a_second_attempt_after_a_move_finds_it_gone(site: Site, box: MailboxClient, response: MeetingMessage) -> None:
-    open_response(response, box, journal(), "move")
-    assert open_response(response, box, journal(), "move").result == "gone"
+    open_response(response, box, journal(), always(Action.OPEN), "move")
+    assert open_response(response, box, journal(), always(Action.OPEN), "move").result == "gone"
     assert deeds(site, box, response) == (1, 1, 0)
 
 
@@ -80,7 +83,7 @@ def test_a_response_that_somebody_else_removed_is_gone(
     site: Site, box: MailboxClient, response: MeetingMessage, after: After
 ) -> None:
     site.raw("DELETE", response.href)
-    assert open_response(response, box, journal(), after).result == "gone"
+    assert open_response(response, box, journal(), always(Action.OPEN), after).result == "gone"
     assert deeds(site, box, response) == (0, 0, 1)
 
 
@@ -93,14 +96,14 @@ def test_a_response_that_goes_during_clean_up_was_opened_all_the_same(
             site.raw("DELETE", response.href)
 
     server.after = somebody_cleans_up
-    outcome = open_response(response, box, journal(), after)
+    outcome = open_response(response, box, journal(), always(Action.OPEN), after)
     assert outcome == Outcome("opened", "somebody else cleaned it away")
     assert deeds(site, box, response) == (1, 0, 1)
 
 
 def test_a_pause_leaves_the_response_alone(site: Site, box: MailboxClient, response: MeetingMessage) -> None:
     with pytest.raises(Paused):
-        open_response(response, box, journal("held"), "delete")
+        open_response(response, box, journal("held"), always(Action.OPEN), "delete")
     assert deeds(site, box, response) == (0, 0, 0)
 
 
@@ -113,5 +116,5 @@ def test_a_clean_up_that_is_refused_is_an_error(
 
     server.after = dies
     with pytest.raises(ExchangeError):
-        open_response(response, box, journal(), "move")
+        open_response(response, box, journal(), always(Action.OPEN), "move")
     assert deeds(site, box, response)[0] == 1

@@ -12,8 +12,9 @@ from rsvpq.exchange.errors import ExchangeError, Gone, LoginRefused, Refused, Tr
 from rsvpq.exchange.transport import Server
 from rsvpq.journal import Journal, LeaseLost, Paused, Record
 from rsvpq.messages import Kind, MeetingMessage, Outcome, Verdict
+from rsvpq.policy import Action
 from testbed.simulated_exchange import SimulatedExchange, World
-from tests.integration.exchange_site import PASSWORD, Site, box_name, inbox, requests_in
+from tests.integration.exchange_site import PASSWORD, Site, always, box_name, inbox, requests_in
 from tests.integration.mortal_worker import Worker, die_twice_everywhere
 from tests.integration.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play
 from tests.integration.test_answer import DRAFT, FOLDERS, HELD, REQUEST, draft_of_a_person
@@ -51,7 +52,14 @@ class Replier(Worker):
     def run(self, die_after: int = -1) -> Outcome:
         """One attempt; dies after so many events, if told to."""
         self.events, self._die_after = 0, die_after
-        return reply(self.request, self._box, Journal(self.steps, self._record), "item", self._address, self.verdict)
+        return reply(
+            self.request,
+            self._box,
+            Journal(self.steps, self._record),
+            "item",
+            self._address,
+            always(Action(self.verdict)),
+        )
 
 
 def address_of(site: Site, box: MailboxClient) -> str:
@@ -265,7 +273,7 @@ def exchange_2007(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def answer_by(answers: Answers, site: Site, box: MailboxClient, request: MeetingMessage) -> tuple[Ways, list[str]]:
     """Answer a request; the ways, and the steps that it took."""
     ways, steps = Ways({"hq1": answers}), dict[str, Any]()
-    ways.answer("hq1", address_of(site, box), request, box, Journal(steps, recorder(steps)))
+    ways.answer("hq1", address_of(site, box), request, box, Journal(steps, recorder(steps)), always())
     return ways, list(steps)
 
 
@@ -301,7 +309,7 @@ def test_where_no_commands_work_that_is_said_once_and_remembered(exchange_2007: 
     ways, steps = answer_by("detect", exchange_2007, box, first)
     assert steps == ["accept", "draft", "send", "sent"]
     again: dict[str, Any] = {}
-    ways.answer("hq1", address_of(exchange_2007, box), second, box, Journal(again, recorder(again)))
+    ways.answer("hq1", address_of(exchange_2007, box), second, box, Journal(again, recorder(again)), always())
     assert list(again) == ["draft", "send", "sent"]
     assert [exchange_2007.sent(box, request) for request in (first, second)] == [(1, 1), (1, 1)]
 
@@ -318,7 +326,9 @@ def test_what_was_begun_by_command_is_looked_at_before_it_is_answered_otherwise(
     worker = Worker(site, box, request)
     worker.dies(after=4)  # the accept was done, and its outcome never written
     steps = worker.steps
-    Ways({"hq1": "icalendar"}).answer("hq1", address_of(site, box), request, box, Journal(steps, recorder(steps)))
+    Ways({"hq1": "icalendar"}).answer(
+        "hq1", address_of(site, box), request, box, Journal(steps, recorder(steps)), always()
+    )
     assert "draft" not in steps
     assert site.sent(box, request) == (1, 1)
 
@@ -346,7 +356,7 @@ MARKED = play(207, MARKED_BODY, **XML)
 def reply_at(server: ScriptedServer, steps: dict[str, Any]) -> Outcome:
     """Answer REQUEST at the scripted server; the journal is left in ``steps``."""
     box = MailboxClient(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
-    return reply(REQUEST, box, Journal(steps, recorder(steps)), "item", "adele@example.com")
+    return reply(REQUEST, box, Journal(steps, recorder(steps)), "item", "adele@example.com", always())
 
 
 def test_what_is_sent_over_the_wire(scripted: ScriptedServer) -> None:
@@ -457,7 +467,7 @@ def test_a_request_whose_address_is_not_known_is_refused_before_anything_is_done
     box = MailboxClient(Server(scripted.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
     steps: dict[str, Any] = {}
     with pytest.raises(Refused, match="SMTP address in the mailbox column"):
-        reply(REQUEST, box, Journal(steps, recorder(steps)), "item", "adele")
+        reply(REQUEST, box, Journal(steps, recorder(steps)), "item", "adele", always())
     assert (steps, len(scripted.requests)) == ({}, 3)
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from functools import partial
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import pytest
@@ -14,8 +14,8 @@ from rsvpq.exchange.errors import Busy
 from rsvpq.exchange.transport import Server
 from rsvpq.journal import Journal, LeaseLost, Paused
 from rsvpq.messages import Kind, MeetingMessage, Outcome
-from rsvpq.policy import decide
-from tests.integration.exchange_site import Site, inbox
+from rsvpq.policy import Decision, Facts, Version, decide
+from tests.integration.exchange_site import Site, inbox, lenient
 from tests.integration.scripted_server import XML, ScriptedServer, play, rows_page
 
 FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "Sent", "Deleted", "sendmsg")))
@@ -29,7 +29,7 @@ class Scan:
         self.offers: list[list[MeetingMessage]] = []
         self.steps: dict[str, Any] = {}
         self.answer: Literal["ok", "held", "lost"] = "ok"
-        self._decide = partial(decide, mode=mode)
+        self._policy = lenient(mode)
         self._known = known
 
     @property
@@ -41,13 +41,16 @@ class Scan:
         """Scan the mailbox."""
         return scan(box, Journal({}, self._record), self._decide, self._offer)
 
+    def _decide(self, message: MeetingMessage, newest: Version | None) -> Decision:
+        return decide(self._policy, message, Facts("adele@example.com", newest=newest), datetime.now(UTC))
+
     def _record(self, steps: Mapping[str, Any], _intent: bool) -> Literal["ok", "held", "lost"]:
         self.steps = dict(steps)
         return self.answer
 
-    def _offer(self, messages: list[MeetingMessage]) -> int:
+    def _offer(self, messages: list[MeetingMessage]) -> tuple[int, int]:
         self.offers.append(messages)
-        return max(0, len(messages) - self._known)
+        return max(0, len(messages) - self._known), 0
 
 
 def of_kinds(site: Site, name: str) -> Counter[str]:

@@ -7,13 +7,14 @@ and time: when nothing may run, the clock of the lanes jumps to when something m
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
+from datetime import UTC, datetime
 
 from celery.exceptions import Ignore, Retry
 
 from producer.scan import scan
 from rsvpq import queue
 from rsvpq.carrier import Carrier
+from rsvpq.deciding import decide_knowing
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import ExchangeError
 from rsvpq.exchange.transport import Server
@@ -21,7 +22,8 @@ from rsvpq.journal import Journal
 from rsvpq.lanes import Lanes, Release, Start
 from rsvpq.lanes.status import read_status
 from rsvpq.messages import Mailbox, MeetingMessage, Outcome
-from rsvpq.policy import decide
+from rsvpq.policy import Decide, Decision, Facts, Version, decide
+from tests.integration.exchange_site import lenient
 from tests.integration.turned_lanes import Clock
 from workers.ways import Ways
 
@@ -90,16 +92,25 @@ class Operator:
         return _SmallPages(self.server, self.mailbox.name)
 
     def _scan(self, _: Start, journal: Journal) -> Outcome:
-        def offer(messages: list[MeetingMessage]) -> int:
+        def offer(messages: list[MeetingMessage]) -> tuple[int, int]:
             items = [queue.message_item(self.mailbox, message) for message in messages]
-            return self.lanes.offer(self.mailbox, items).new
+            return self.lanes.offer(self.mailbox, items).new, 0
 
-        return scan(self._box(), journal, partial(decide, mode="respond"), offer)
+        def decide_on(message: MeetingMessage, newest: Version | None) -> Decision:
+            return decide(lenient(), message, Facts(self.mailbox.name, newest=newest), datetime.now(UTC))
+
+        return scan(self._box(), journal, decide_on, offer)
 
     def _answer(self, start: Start, journal: Journal) -> Outcome:
         request = MeetingMessage.from_payload(start.payload)
-        return self.ways.answer(start.server, start.mailbox, request, self._box(), journal)
+        box = self._box()
+        return self.ways.answer(start.server, start.mailbox, request, box, journal, self._decide_in(box))
 
     def _open(self, start: Start, journal: Journal) -> Outcome:
         response = MeetingMessage.from_payload(start.payload)
-        return self.ways.open(start.server, response, self._box(), journal, "move")
+        box = self._box()
+        return self.ways.open(start.server, response, box, journal, self._decide_in(box), "move")
+
+    def _decide_in(self, box: MailboxClient) -> Decide:
+        facts = Facts(self.mailbox.name)
+        return lambda message: decide_knowing(lenient(), message, box, facts)[0].decision

@@ -83,6 +83,7 @@ details_only = "rules"
 unknown_calendar = "rules"
 busy_when = "tentative, busy"
 cancellations = "process"
+confirmed = true
 most_answers_per_scan = 5
 most_answers_per_run = 50
 [health]
@@ -244,6 +245,7 @@ def test_every_key_can_be_set_in_the_file(folder: Path) -> None:
         cancellations="process",
     )
     assert (settings.policy.most_answers_per_scan, settings.policy.most_answers_per_run) == (5, 50)
+    assert settings.policy.confirmed
     assert settings.health.stalled_after == Duration(90)
     assert (settings.audit.retention, settings.audit.most_records) == (Duration(7 * 86_400), 5000)
     assert (settings.audit.hide, settings.audit.hash_key) == (("subjects", "addresses"), KEY.encode())

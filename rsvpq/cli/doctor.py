@@ -1,0 +1,95 @@
+"""``rsvpq doctor``: look at an installation before it is trusted, or when it does not work. Changes nothing."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rsvpq.cli.options import config_option, json_option
+from rsvpq.doctor.examination import examine
+from rsvpq.doctor.findings import ExitCode, Finding, Level, Notes, exit_code
+from rsvpq.mailboxes import read_mailboxes, select
+from rsvpq.messages import Mailbox
+from rsvpq.settings import Settings, load_with_origins
+
+_STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red", Level.SKIP: "dim"}
+
+
+@click.command()
+@click.argument("servers", nargs=-1, metavar="[SERVER]...")
+@click.option("--mailbox", help="Look at this mailbox instead of the first of its server.")
+@json_option
+@config_option
+def doctor(servers: tuple[str, ...], mailbox: str | None, as_json: bool, config_file: Path | None) -> None:
+    """Look at the settings, Redis, the processes and each SERVER (all of them, unless named). Changes nothing.
+
+    Logs in once for each user name; a wrong password costs one failed logon.
+
+    Exits with 0 if nothing failed, 1 if Redis or every server did, 3 for any other failure.
+    """
+    loaded = load_with_origins(config_file, os.environ)
+    _refuse_unknown(servers, loaded.settings)
+    chosen = _chosen(mailbox, servers, loaded.settings) if mailbox is not None else None
+    groups = []
+    for notes in examine(loaded, servers, chosen):
+        groups.append(notes)
+        if not as_json:
+            _show(notes)
+    code = exit_code(groups)
+    if as_json:
+        click.echo(json.dumps(_to_dict(groups, code), indent=2))
+    else:
+        click.echo(_summary(groups))
+    sys.exit(code)
+
+
+def _refuse_unknown(names: Iterable[str], settings: Settings) -> None:
+    for name in names:
+        if name not in settings.servers:
+            raise click.UsageError(f"no server {name!r}; there are: {', '.join(sorted(settings.servers))}")
+
+
+def _chosen(name: str, servers: tuple[str, ...], settings: Settings) -> Mailbox:
+    (mailbox,) = select(read_mailboxes(settings.mailboxes, settings), names=[name])
+    if servers and mailbox.server not in servers:
+        raise click.UsageError(f"{mailbox.name} is on {mailbox.server}; name that server, or none")
+    return mailbox
+
+
+def _show(notes: Notes) -> None:
+    table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False, expand=True)
+    table.add_column(no_wrap=True, min_width=4)
+    table.add_column(no_wrap=True, min_width=11)
+    table.add_column(ratio=1)
+    table.add_column(justify="right", no_wrap=True)
+    for finding in notes.findings:
+        _add(table, finding)
+    console = Console(highlight=False)
+    console.print(Text(f"server {notes.group}" if notes.is_server else notes.group, style="bold"))
+    console.print(table)
+
+
+def _add(table: Table, finding: Finding) -> None:
+    ms = "" if finding.ms is None else f"{finding.ms:.0f} ms"
+    table.add_row(Text(finding.level, style=_STYLES[finding.level]), finding.check, Text(finding.text), ms)
+    if finding.remedy:
+        table.add_row("", "", Text(f"-> {finding.remedy}"), "")
+
+
+def _summary(groups: Iterable[Notes]) -> str:
+    levels = [finding.level for notes in groups for finding in notes.findings]
+    return ", ".join(f"{levels.count(level)} {level}" for level in Level if level in levels)
+
+
+def _to_dict(groups: Iterable[Notes], code: ExitCode) -> dict[str, object]:
+    told: dict[str, object] = {"exit_code": int(code)}
+    servers: dict[str, object] = {}
+    for notes in groups:
+        (servers if notes.is_server else told)[notes.group] = [finding.to_dict() for finding in notes.findings]
+    return {**told, "servers": servers}

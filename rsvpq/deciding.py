@@ -1,0 +1,59 @@
+"""Decide on a message knowing all that matters: asks the mailbox for what the policy turns out to need, and no more."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from rsvpq.agenda import Particulars
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.messages import MeetingMessage
+from rsvpq.policy import CalendarView, Facts, Need, Policy, Trace, explain
+from rsvpq.policy.facts import instant
+from rsvpq.recurrence import Instances, instances
+
+#: How far into a series conflicts are looked for: the booking window that Exchange's own attendant has by default.
+HORIZON = timedelta(days=180)
+
+
+def decide_knowing(policy: Policy, message: MeetingMessage, box: MailboxClient, facts: Facts) -> tuple[Trace, Facts]:
+    """The final decision, how it was come to, and the facts it stands on.
+
+    :param facts: what is known without asking.
+    :raises ExchangeError: as the client says; a calendar that may not be read is a fact, and no error.
+    """
+    for _ in Need:
+        trace = explain(policy, message, facts, datetime.now(UTC))
+        if trace.decision.final:
+            return trace, facts
+        facts = _look(trace.decision.needs, message, box, facts)
+    facts = replace(facts, last_look=True)
+    return explain(policy, message, facts, datetime.now(UTC)), facts
+
+
+def _look(needs: Collection[Need], message: MeetingMessage, box: MailboxClient, facts: Facts) -> Facts:
+    view = facts.calendar or CalendarView()
+    if facts.calendar is None:
+        view = replace(view, appointment=box.appointment(message.uid))
+    if Need.ATTENDEES in needs or (Need.BUSY_TIMES in needs and message.recurring):
+        particulars = box.particulars(message)
+        facts = replace(facts, attendees=particulars.attendees, own=particulars.own)
+    else:
+        particulars = Particulars()
+    if Need.BUSY_TIMES in needs:
+        view = _with_agenda(view, message, box, particulars)
+    return replace(facts, calendar=view)
+
+
+def _with_agenda(
+    view: CalendarView, message: MeetingMessage, box: MailboxClient, particulars: Particulars
+) -> CalendarView:
+    start, end = instant(message.start), instant(message.end)
+    if start is None or end is None or end < start:
+        return view
+    found = Instances(((start, end),), complete=True)
+    if message.recurring:
+        found = instances(start, end, particulars, start + HORIZON)
+    # At least a moment: a meeting without length is compared with nothing, but has to be within the agenda.
+    last = max(end for _, end in found.times) if found.times else end
+    agenda = box.busy_periods(start, max(last, start + timedelta(minutes=1)))
+    return replace(view, agenda=agenda, times=found.times if message.recurring else (), complete=found.complete)

@@ -1,0 +1,29 @@
+"""Clocks that differ: pace and leases go by Redis', certificates and the age of requests by this machine's."""
+
+from collections.abc import Mapping
+
+from rsvpq.doctor.findings import Notes
+
+#: Seconds; Kerberos commonly stops working at five minutes.
+_WARN_S, _FAIL_S = 60.0, 600.0
+#: Seconds; a Date header has no fractions, and took its time.
+_SAME_S = 2.0
+
+
+def judge_skew(notes: Notes, ahead_s: Mapping[str, float], whose: str) -> None:
+    """Say how far a clock is ahead of others, by name, in seconds."""
+    text = "; ".join(f"{_apart(seconds)} {other}" for other, seconds in ahead_s.items())
+    worst = max(map(abs, ahead_s.values()))
+    remedy = f"set the clocks of {whose} and of this machine by NTP"
+    if worst > _FAIL_S:
+        notes.fail("clock", text, remedy)
+    elif worst > _WARN_S:
+        notes.warn("clock", text, remedy)
+    else:
+        notes.ok("clock", text)
+
+
+def _apart(seconds: float) -> str:
+    if abs(seconds) < _SAME_S:
+        return "agrees with"
+    return f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'}"

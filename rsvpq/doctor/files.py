@@ -1,0 +1,63 @@
+"""The settings and the files that they name: who may read the secrets, and whether the list can be read."""
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from rsvpq.doctor.findings import Notes
+from rsvpq.mailboxes import read_mailboxes
+from rsvpq.messages import Mailbox
+from rsvpq.settings import ConfigError, KeyPath, LoadedSettings, RedisSettings, ServerSettings
+
+
+def examine(loaded: LoadedSettings, notes: Notes) -> tuple[Mailbox, ...]:
+    """Look at the files.
+
+    :returns: the mailboxes of the list; none if it cannot be read.
+    """
+    notes.ok("file", f"{loaded.origins.file} can be read; for what it says: rsvpq config check")
+    notes.ok("mode", loaded.settings.mode + (": nothing is answered" if loaded.settings.mode == "observe" else ""))
+    mailboxes = _list(loaded, notes)
+    _secrets(loaded, notes)
+    notes.skip("running", "whether the processes were started with these settings cannot be seen; restart them if not")
+    return mailboxes
+
+
+def _list(loaded: LoadedSettings, notes: Notes) -> tuple[Mailbox, ...]:
+    path = loaded.settings.mailboxes
+    try:
+        mailboxes = read_mailboxes(path, loaded.settings)
+    except ConfigError as error:
+        notes.fail("mailboxes", str(error).splitlines()[0], "rsvpq config check shows everything that is wrong")
+        return ()
+    if mailboxes:
+        notes.ok("mailboxes", f"{len(mailboxes)} in {path}")
+    else:
+        notes.warn("mailboxes", f"none in {path}", "write one in each row")
+    return mailboxes
+
+
+def _secrets(loaded: LoadedSettings, notes: Notes) -> None:
+    files = dict.fromkeys(_secret_files(loaded))
+    for file in files:
+        try:
+            mode = file.stat().st_mode
+        except OSError as error:
+            notes.fail("secrets", f"{file}: {error.strerror}", "it could be read a moment ago; look who changes it")
+            continue
+        if mode & (stat.S_IROTH | stat.S_IWOTH):
+            done = "read" if mode & stat.S_IROTH else "changed"
+            notes.fail("secrets", f"{file} can be {done} by everybody", f"chmod o-rw '{file}'")
+        else:
+            notes.ok("secrets", f"{file} is closed to others ({stat.filemode(mode)})")
+
+
+def _secret_files(loaded: LoadedSettings) -> Iterator[Path]:
+    """The files that hold passwords: those that are named so, and the settings where they hold one themselves."""
+    tables: dict[KeyPath, RedisSettings | ServerSettings] = {("redis",): loaded.settings.redis}
+    tables |= {("servers", name): server for name, server in loaded.settings.servers.items()}
+    for key, table in tables.items():
+        if table.password_file is not None:
+            yield table.password_file
+        elif table.password is not None and (*key, "password") not in loaded.origins.variables:
+            yield loaded.origins.file

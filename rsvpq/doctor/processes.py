@@ -1,0 +1,107 @@
+"""What runs, and what waits: processes that report, queues, pauses and holds, dead items."""
+
+import time
+
+from redis.exceptions import RedisError
+
+from rsvpq import queue
+from rsvpq.doctor.findings import Notes
+from rsvpq.health.register import Role
+from rsvpq.lanes import Lanes
+from rsvpq.lanes.status import Status, read_status
+
+#: Role -> how it is started.
+_ROLES: dict[Role, str] = {
+    "dispatcher": "python -m producer.dispatcher",
+    "worker": "celery -A workers.app worker -Q answer; celery -A producer.app worker -Q scan",
+}
+#: Seconds that an item may wait in its lane before that is worth a word.
+_LONG_WAIT_S = 3600.0
+_BATCH = 1000
+
+
+def alive(lanes: Lanes, role: Role) -> list[str]:
+    """The processes of a role that have reported progress lately, as ``HOST:PID``.
+
+    On any host; :mod:`rsvpq.health.register` says how they report, and knows those of its own host only.
+    """
+    prefix = f"{lanes.prefix}:alive:{role}:"
+    return sorted(
+        f"{key.removeprefix(prefix)}:{pid}"
+        for key in lanes.redis.scan_iter(match=f"{prefix}*", count=1000, _type="zset")
+        for pid in lanes.redis.zrangebyscore(key, time.time(), "+inf")
+    )
+
+
+def examine(lanes: Lanes, namespace: str, notes: Notes) -> None:
+    """Look at what runs and waits."""
+    try:
+        for role in _ROLES:
+            _running(lanes, role, notes)
+        status = read_status(lanes)
+        _queues(lanes, namespace, notes)
+        _waiting(lanes, status, notes)
+        _stopped(status, notes)
+        _dead(status, notes)
+    except RedisError as error:
+        notes.fail("lanes", f"Redis does not tell: {error}", "mend what is said about Redis above")
+
+
+def _running(lanes: Lanes, role: Role, notes: Notes) -> None:
+    found = alive(lanes, role)
+    if found:
+        notes.ok(role, ", ".join(found))
+    else:
+        notes.warn(role, f"no {role} has reported progress lately", f"unless that is meant: {_ROLES[role]}")
+
+
+def _queues(lanes: Lanes, namespace: str, notes: Notes) -> None:
+    lengths = {name: lanes.redis.llen(f"{namespace}:{name}") for name in (queue.SCAN_QUEUE, queue.ANSWER_QUEUE)}
+    notes.ok("queues", ", ".join(f"{name} {length}" for name, length in lengths.items()) + " with Celery")
+
+
+def _waiting(lanes: Lanes, status: Status, notes: Notes) -> None:
+    pending = sum(server.pending for server in status.servers.values())
+    in_flight = sum(server.in_flight for server in status.servers.values())
+    text = f"{pending} pending, {in_flight} in flight, {status.later} between attempts"
+    oldest_s = _oldest_s(lanes) if pending else 0.0
+    if oldest_s > _LONG_WAIT_S:
+        text += f"; the oldest has waited {oldest_s / 60:.0f} min"
+        notes.warn("lanes", text, "look for what is paused or held below, then at the pace: docs/run-book.md")
+    else:
+        notes.ok("lanes", text + (f"; the oldest has waited {oldest_s:.0f} s" if pending else ""))
+
+
+def _oldest_s(lanes: Lanes) -> float:
+    """How long the item has waited that was offered first, of the heads of all lanes."""
+    redis, prefix = lanes.redis, lanes.prefix
+    names = sorted(redis.smembers(f"{prefix}:mailboxes"))
+    oldest = float("inf")
+    for first in range(0, len(names), _BATCH):
+        with redis.pipeline(transaction=False) as pipe:
+            for name in names[first : first + _BATCH]:
+                pipe.lindex(f"{prefix}:lane:{name}", 0)
+            heads = [item for item in pipe.execute() if item]
+            for item in heads:
+                pipe.hget(f"{prefix}:item:{item}", "offered")
+            oldest = min([oldest, *(float(offered) for offered in pipe.execute() if offered)])
+    seconds, microseconds = redis.time()
+    return max(0.0, float(seconds) + float(microseconds) / 1e6 - oldest / 1e6)
+
+
+def _stopped(status: Status, notes: Notes) -> None:
+    if status.paused:
+        notes.warn("paused", f"everything: {status.paused}", "rsvpq resume all")
+    for name, server in sorted(status.servers.items()):
+        if server.paused:
+            notes.warn("paused", f"{name}: {server.paused}", f"rsvpq resume server {name}")
+        if server.held_s:
+            text = f"{name} is left alone for another {server.held_s:.0f} s, as it asked or as it refused the login"
+            notes.warn("held", text, "mend what is said about it below; the hold ends by itself")
+
+
+def _dead(status: Status, notes: Notes) -> None:
+    if status.dead:
+        notes.warn("dead", f"{status.dead} item{'s' if status.dead > 1 else ''} ended without an outcome", "rsvpq dead")
+    else:
+        notes.ok("dead", "none")

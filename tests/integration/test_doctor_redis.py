@@ -1,0 +1,280 @@
+"""``rsvpq doctor`` on what is ours: how Redis is set up, what runs and waits, who may read which file."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from rsvpq import queue
+from rsvpq.doctor import queue_server as redis_checks
+from rsvpq.doctor.findings import PROCESSES, REDIS, SETTINGS, ExitCode, Level, Notes
+from rsvpq.health.register import register_of
+from rsvpq.lanes import Item, Lanes
+from rsvpq.limits import Limits, Rate
+from rsvpq.messages import Mailbox
+from rsvpq.settings import RedisSettings
+from testbed.processes import free_port
+from testbed.queue_server import QueueServer, queue_server
+from tests.integration.doctor_practice import Practice, Told
+from tests.integration.login_sites import PASSWORD, login_site
+
+#: As deploy/redis.conf has it.
+WELL = {"maxmemory": "64mb", "client-output-buffer-limit": "pubsub 134217728 67108864 60"}
+ADELE = Mailbox("adele", "hq0")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[QueueServer]:
+    """A queue server as it should be, whose settings a test may change."""
+    with queue_server(tmp_path, persist=True) as started:
+        client = admin(started)
+        for name, value in WELL.items():
+            client.config_set(name, value)
+        yield started
+        client.close()
+
+
+@pytest.fixture
+def practice(tmp_path: Path, server: QueueServer) -> Practice:
+    """An installation with one server, which nobody can reach."""
+    practice = Practice(tmp_path, server.url)
+    practice.server("hq0", f"http://127.0.0.1:{free_port()}", "secret", mailbox="adele")
+    return practice
+
+
+@pytest.fixture
+def lanes(server: QueueServer) -> Iterator[Lanes]:
+    """The lanes of that installation."""
+    client = admin(server)
+    lanes = Lanes(client, "rsvpq")
+    lanes.configure(
+        servers={"hq0": Limits(Rate(1000), 1000, 4)},
+        mailbox=Limits(Rate(1000), 1000, 1),
+        pools={"scan": 4, "answer": 4},
+        release_lease_s=60,
+        run_lease_s=180,
+        attempts=3,
+    )
+    yield lanes
+    client.close()
+
+
+def admin(server: QueueServer) -> Any:
+    """A client that may do anything."""
+    return server.client()
+
+
+def finish(lanes: Lanes, state: Literal["done", "dead"], label: str) -> None:
+    """Let the next item end."""
+    (release,) = lanes.release()
+    lanes.start(release.id, release.generation, "worker")
+    lanes.finish(release.id, release.generation, "worker", state, label=label, reason=label)
+
+
+def troubles(told: Told, group: str) -> list[tuple[str, Level]]:
+    """What is neither well nor left out."""
+    return [(check, level) for check, level in told.checks(group).items() if level in {Level.WARN, Level.FAIL}]
+
+
+# -- Redis ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_redis_as_we_deploy_it_has_no_trouble_and_is_not_written_to(
+    practice: Practice, server: QueueServer, lanes: Lanes
+) -> None:
+    lanes.offer(ADELE, [Item("a1", "workers.answer_request", "answer", {})])
+    client = admin(server)
+    before = client.info("commandstats")
+    told = practice.examine()
+    after = client.info("commandstats")
+    client.close()
+    assert troubles(told, REDIS) == []
+    used = {name.removeprefix("cmdstat_") for name, stats in after.items() if stats != before.get(name)}
+    reading = {"info", "ping", "time", "scan", "hget", "hmget", "hgetall", "smembers", "zcard", "zrangebyscore"}
+    reading |= {"llen", "lindex", "config|get", "client|setinfo", "hello", "auth", "select", "command", "zrange"}
+    assert used <= reading, used - reading
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "check", "level"),
+    [
+        ("maxmemory-policy", "allkeys-lru", "eviction", Level.FAIL),
+        ("maxmemory-policy", "volatile-ttl", "eviction", Level.FAIL),
+        ("maxmemory", "0", "memory", Level.WARN),
+        ("maxmemory", "1mb", "memory", Level.WARN),
+        ("appendonly", "no", "durability", Level.WARN),
+        ("appendfsync", "no", "durability", Level.WARN),
+        ("client-output-buffer-limit", "pubsub 33554432 8388608 60", "flower", Level.WARN),
+        ("client-output-buffer-limit", "pubsub 0 0 0", "flower", Level.WARN),
+    ],
+)
+def test_each_setting_that_is_wrong_is_the_only_trouble(
+    practice: Practice, server: QueueServer, name: str, value: str, check: str, level: Level
+) -> None:
+    client = admin(server)
+    client.config_set(name, value)
+    client.close()
+    told = practice.examine("hq0")
+    assert troubles(told, REDIS) == [(check, level)]
+    assert told.one(REDIS, check).remedy
+
+
+def test_what_was_thrown_away_is_told_even_if_nothing_is_any_more(practice: Practice, server: QueueServer) -> None:
+    client = admin(server)
+    client.config_set("maxmemory-policy", "allkeys-lru")
+    client.config_set("maxmemory", "2mb")
+    for number in range(100):
+        client.set(f"other:{number}", "x" * 100_000)
+    client.config_set("maxmemory", "64mb")
+    client.config_set("maxmemory-policy", "noeviction")
+    told = practice.examine()
+    client.close()
+    assert troubles(told, REDIS) == [("evicted", Level.FAIL)]
+    assert told.code is ExitCode.BROKEN
+
+
+def test_a_replica_takes_no_writes(practice: Practice, server: QueueServer) -> None:
+    client = admin(server)
+    client.replicaof("127.0.0.1", free_port())
+    client.close()
+    assert ("role", Level.FAIL) in troubles(practice.examine(), REDIS)
+
+
+def test_what_may_not_be_asked_is_left_out(practice: Practice, server: QueueServer) -> None:
+    client = admin(server)
+    client.execute_command("ACL", "SETUSER", "default", "-config")
+    client.close()
+    told = practice.examine()
+    assert troubles(told, REDIS) == []
+    assert told.level(REDIS, "flower") is Level.SKIP
+
+
+def test_a_redis_that_cannot_be_reached_leaves_the_servers_to_be_looked_at(tmp_path: Path) -> None:
+    practice = Practice(tmp_path, f"redis://127.0.0.1:{free_port()}/0")
+    with login_site(tmp_path, "basic") as site:
+        practice.server("hq0", site.exchange.urls[0], PASSWORD, mailbox=site.mailboxes()[0]["mailbox"])
+        told = practice.examine()
+    assert told.checks(REDIS) == {"reachable": Level.FAIL}
+    assert told.checks(PROCESSES) == {"all": Level.SKIP}
+    assert told.level("hq0", "inbox") is Level.OK
+    assert "Redis" not in told.one("hq0", "clock").text
+    assert told.code is ExitCode.BROKEN
+
+
+@pytest.mark.parametrize(("password", "level"), [("right", Level.OK), ("not-this", Level.FAIL), ("", Level.FAIL)])
+def test_a_password_of_redis_is_tried_and_not_shown(tmp_path: Path, password: str, level: Level) -> None:
+    with queue_server(tmp_path, password="right") as server:
+        practice = Practice(tmp_path, server.url)
+        practice.server("hq0", "http://127.0.0.1:9", "secret")
+        if password:
+            practice.redis.append(f'password_file = "{practice.secret("redis", password)}"')
+        told = practice.examine()
+        assert told.level(REDIS, "reachable") is level
+        if level is Level.FAIL:
+            assert told.one(REDIS, "reachable").remedy == "correct [redis] password_file"
+        assert not password or all(password not in found.text for notes in told.groups for found in notes.findings)
+
+
+@pytest.mark.parametrize(
+    ("url", "password", "level", "text"),
+    [
+        ("redis://redis.example.com", None, Level.WARN, "over the network without a password and without TLS"),
+        ("rediss://redis.example.com", None, Level.WARN, "over the network without a password"),
+        ("redis://redis.example.com", "secret", Level.WARN, "over the network without TLS"),
+        ("rediss://redis.example.com", "secret", Level.OK, "over the network, with a password and TLS"),
+        ("redis://[::1]:6379/0", None, Level.OK, "on this machine, without a password"),
+        ("redis://localhost", "secret", Level.OK, "on this machine, with a password"),
+        ("unix:///run/redis.sock?db=0", None, Level.OK, "on this machine, without a password"),
+    ],
+)
+def test_who_can_get_at_redis_is_told(url: str, password: str | None, level: Level, text: str) -> None:
+    notes = Notes(REDIS)
+    given = {"url": url} | ({"password": password} if password else {})
+    redis_checks._access(RedisSettings.model_validate(given), notes)
+    (found,) = notes.findings
+    assert (found.level, found.text) == (level, text)
+
+
+@pytest.mark.parametrize(
+    ("number", "level"),
+    [("6.0.16", Level.FAIL), ("6.2.0", Level.WARN), ("7.0.0", Level.OK), ("10.1", Level.OK), ("", Level.FAIL)],
+)
+def test_a_redis_that_is_too_old_is_told(number: str, level: Level) -> None:
+    notes = Notes(REDIS)
+    redis_checks._version({"redis_version": number}, notes)
+    assert [found.level for found in notes.findings] == [level]
+
+
+def test_other_installations_are_told(practice: Practice, server: QueueServer, lanes: Lanes) -> None:
+    assert practice.examine().level(REDIS, "namespace") is Level.OK
+    client = admin(server)
+    Lanes(client, "second").pause("all", "", reason="to be there")
+    assert "{second}" in practice.examine().one(REDIS, "namespace").text
+    client.sadd(f"{lanes.prefix}:servers", "mail7")
+    found = practice.examine().one(REDIS, "namespace")
+    client.close()
+    assert (found.level, "knows mail7" in found.text) == (Level.WARN, True)
+
+
+# -- processes -----------------------------------------------------------------------------------------------------
+
+
+def test_processes_that_report_are_listed_on_whatever_host(practice: Practice, lanes: Lanes) -> None:
+    assert [practice.examine().level(PROCESSES, role) for role in ("dispatcher", "worker")] == [Level.WARN] * 2
+    register_of(lanes, "worker").report(60)
+    redis: Any = lanes.redis
+    redis.zadd(f"{lanes.prefix}:alive:dispatcher:other", {4711: time.time() + 60, 4712: time.time() - 1})
+    told = practice.examine()
+    assert (told.level(PROCESSES, "worker"), told.one(PROCESSES, "dispatcher").text) == (Level.OK, "other:4711")
+
+
+def test_what_waits_long_or_is_stopped_or_dead_is_told(practice: Practice, lanes: Lanes) -> None:
+    assert troubles(practice.examine(), PROCESSES) == [("dispatcher", Level.WARN), ("worker", Level.WARN)]
+    lanes.offer_scans([(ADELE, queue.scan_item(ADELE, "first"))])
+    finish(lanes, "done", "done:scanned")
+    lanes.offer(ADELE, [Item(name, "workers.answer_request", "answer", {}) for name in ("a1", "a2")])
+    finish(lanes, "dead", "dead:refused")
+    told = practice.examine()
+    assert told.level(PROCESSES, "lanes") is Level.OK
+    assert told.one(PROCESSES, "dead").text == "1 item ended without an outcome"
+    redis: Any = lanes.redis
+    redis.hset(f"{lanes.prefix}:item:a2", "offered", int((time.time() - 7300) * 1e6))
+    redis.rpush("rsvpq:answer", "a delivery")
+    lanes.pause("all", "", reason="holiday")
+    lanes.pause("server", "hq0", reason="backup")
+    redis.hset(f"{lanes.prefix}:server:hq0", "hold", int((time.time() + 300) * 1e6))
+    told = practice.examine()
+    found = {check for check, _ in troubles(told, PROCESSES)}
+    assert found == {"dispatcher", "worker", "lanes", "paused", "held", "dead"}
+    assert [one.text for one in told.all(PROCESSES, "paused")] == ["everything: holiday", "hq0: backup"]
+    assert told.one(PROCESSES, "queues").text == "scan 0, answer 1 with Celery"
+
+
+# -- files ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mode", "level"), [(0o600, Level.OK), (0o640, Level.OK), (0o644, Level.FAIL), (0o602, Level.FAIL)]
+)
+def test_a_secret_that_others_can_read_or_change_fails(practice: Practice, mode: int, level: Level) -> None:
+    practice.secret("hq0", "secret", mode)
+    found = practice.examine().one(SETTINGS, "secrets")
+    assert found.level is level
+    assert (found.remedy == f"chmod o-rw '{practice.directory / 'hq0'}'") is (level is Level.FAIL)
+
+
+def test_settings_that_hold_a_password_are_a_secret_too(practice: Practice) -> None:
+    practice.redis.append('password = "secret"')
+    practice.write()
+    practice.config.chmod(0o644)
+    found = [one.text for one in practice.examine().all(SETTINGS, "secrets") if one.level is Level.FAIL]
+    assert found == [f"{practice.config} can be read by everybody"]
+
+
+def test_a_list_that_cannot_be_read_does_not_end_it(practice: Practice) -> None:
+    practice.list("bruno,hq7")
+    told = practice.examine()
+    assert told.level(SETTINGS, "mailboxes") is Level.FAIL
+    assert told.level("hq0", "connection") is Level.FAIL

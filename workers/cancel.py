@@ -1,0 +1,40 @@
+"""Process one cancellation: take the cancelled meeting out of the calendar, and the message out of the Inbox.
+
+Outlook Web Access has a button for it whose command is not known, so it is done by moving: the appointment goes to
+Deleted Items, where a person can get it back, and then the message. Doing it twice is harmless.
+"""
+
+from contextlib import suppress
+
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.exchange.errors import Gone
+from rsvpq.journal import Journal
+from rsvpq.messages import MeetingMessage, Outcome
+from rsvpq.policy import Action, Decide
+
+
+def process_cancellation(message: MeetingMessage, box: MailboxClient, journal: Journal, decide: Decide) -> Outcome:
+    """Remove what was cancelled.
+
+    :raises ExchangeError: as the client says.
+    """
+    there = box.locate(message)
+    if there is None:
+        return Outcome("gone", "somebody else dealt with it first")
+    decision = decide(there)
+    if decision.observed or decision.action is not Action.PROCESS:
+        return Outcome("left", str(decision), left_alone=True)
+    if there.recurring:
+        return Outcome("left", "one meeting of a series may be meant, or all of it", left_alone=True)
+    appointments = box.appointment_urls(there.uid)
+    if len(appointments) > 1:
+        return Outcome("left", f"the calendar has {len(appointments)} appointments of this meeting", left_alone=True)
+    journal.intend("remove")
+    for href in appointments:
+        with suppress(Gone):  # a person was quicker
+            box.move_to_deleted_items(href)
+    try:
+        box.move_to_deleted_items(there.href)
+    except Gone:
+        return Outcome("processed", "somebody else cleaned it away")
+    return Outcome("processed", "" if appointments else "the calendar has no such meeting")
