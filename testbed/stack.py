@@ -44,6 +44,19 @@ class Pace:
         return {"rate_per_s": self.per_second, "burst": self.burst, "concurrency": self.concurrency}
 
 
+#: A policy that answers whatever the simulator made up, however old, private or external; the guards are tried elsewhere.
+EVERYTHING = """[policy]
+confirmed = true
+external = "rules"
+private = "rules"
+delegate_copies = "rules"
+past = "rules"
+max_age = "36500d"
+most_answers_per_scan = 100000
+most_answers_per_run = 1000000
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to start, and within which limits.
@@ -63,6 +76,7 @@ class Plan:
     dispatchers: int = 1
     flower: bool = False
     mode: str = "respond"
+    policy: str = EVERYTHING
     namespace: str = "rsvpq"
     jitter_ms: int = 100
     extra: str = ""
@@ -197,6 +211,7 @@ class Stack:
         sections = [
             f'mode = "{self.plan.mode}"\nmailboxes = "mailboxes.csv"\n',
             self.plan.extra,
+            self.plan.policy,
             f'[redis]\n{redis}namespace = "{self.plan.namespace}"\n',
             f"[limits]\n{self.plan.mailbox.as_toml()}",
         ]

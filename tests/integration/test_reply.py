@@ -343,7 +343,7 @@ SOURCE = play(
     b"ORGANIZER:MAILTO:ann@example.com\r\nDTSTART:20090210T090000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
     Content_Type="message/rfc822",
 )
-UNTIL_DRAFT = (NONE, HELD, SOURCE)
+UNTIL_DRAFT = (HELD, NONE, SOURCE)
 MARKED_BODY = (
     b'<D:multistatus xmlns:D="DAV:" xmlns:p="http://schemas.microsoft.com/mapi/proptag/"><D:response>'
     b"<D:href>/exchange/adele/Inbox/1.EML</D:href><D:propstat><D:status>HTTP/1.1 200 OK</D:status>"
