@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint types layers programs clean
+.PHONY: demo test chaos lint types layers programs clean
 
 ## demo: the main job end to end on this machine (KEEP=1 leaves it up, MAILBOXES=2000 makes it larger)
 demo: $(VENV)/run.stamp
@@ -14,6 +14,17 @@ demo: $(VENV)/run.stamp
 ## test: style, types, layers, and all tests
 test: lint types layers programs
 	$(BIN)/python -m pytest
+
+## chaos: every fault, on rsvpq and on plain Celery tasks (SEED=2, ONLY=Redis, KILLS=2000; WRITE=1 puts the table into docs)
+chaos: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)") \
+	  $(if $(KILLS),--kills $(KILLS)) $(if $(WRITE),--write)
+
+## bench: rsvpq measured beside other ways to do the same (WRITE=1 puts the tables into docs/performance.md, QUICK=1 is
+## small and proves nothing, ROUNDS=5, MESSAGES=500, PARTS="answering scale memory idle fairness")
+bench: $(VENV)/bench.stamp
+	@$(BIN)/python -m benchmarks $(PARTS) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MESSAGES),--messages $(MESSAGES)) \
+	  $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -31,7 +42,7 @@ programs:
 	@[ -z "$$CI" ] || { command -v chromium && command -v redis-cli; } >/dev/null || \
 	  { apt-get update -qq && apt-get install -y -qq chromium redis-tools >/dev/null; }
 
-# Both stamps share one environment; the development lock holds everything that the other one does.
+# The stamps share one environment: the development lock holds all of the first one, and the benchmarks' all of that.
 $(VENV)/run.stamp: locks/run.txt pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --require-hashes -r locks/run.txt
 	$(PIP) install --no-deps -e .
@@ -41,6 +52,11 @@ $(VENV)/dev.stamp: locks/dev.txt pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --require-hashes -r locks/dev.txt
 	$(PIP) install --no-deps -e .
 	@touch $@ $(VENV)/run.stamp
+
+$(VENV)/bench.stamp: locks/bench.txt pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes -r locks/bench.txt
+	$(PIP) install --no-deps -e .
+	@touch $@ $(VENV)/dev.stamp $(VENV)/run.stamp
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \

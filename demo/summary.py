@@ -90,6 +90,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
     return [
         ("requests", f"{requests['seeded']} seeded"),
         ("", f"{requests['answered_once']} answered once, {requests['answered_twice']} twice, {report.lost} lost"),
+        ("", f"{requests['outdated']} left alone, for a newer edition of the meeting had come"),
         ("responses", f"{responses['seeded']} seeded, {responses['opened']} opened, {responses['moved']} moved away"),
         ("", f"(kept: {responses['opened'] - responses['moved']} counter-proposals)"),
         ("full circle", f"{circle['answers_delivered']} answers reached organisers in these mailboxes;"),

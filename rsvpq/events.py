@@ -30,8 +30,8 @@ class BatchingDispatcher(EventDispatcher):
         super().__init__(*args, **{"buffer_limit": MOST_AT_ONCE, **kwargs})
 
     def send(self, type: str, *args: Any, **fields: Any) -> Any:  # noqa: A002 - its name in the base class
-        """Send or buffer an event; a worker's last one takes with it what is waiting."""
-        if type == "worker-offline":
+        """Send or buffer an event; a heartbeat, and the worker's last word, take with them what is waiting."""
+        if type.startswith("worker-"):
             super().flush()
         return super().send(type, *args, **fields)
 

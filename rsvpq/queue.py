@@ -167,7 +167,9 @@ def publish(app: Celery, releases: Iterable[Release]) -> None:
 
 def _arguments(release: Release) -> dict[str, Any]:
     """What a task is given, so what Flower shows and finds: flat, readable, no secret; the rest is in the ledger."""
-    subject = {"subject": release.payload["subject"][:SUBJECT_LENGTH]} if "subject" in release.payload else {}
+    # A message's payload leaves out what is empty; a scan has no subject.
+    is_scan = release.work == SCAN_MAILBOX
+    subject = {} if is_scan else {"subject": release.payload.get("subject", "")[:SUBJECT_LENGTH]}
     return {
         "mailbox": release.mailbox,
         **subject,

@@ -54,8 +54,8 @@ def make_app(settings: Settings, name: str, include: Iterable[str] = (), *, leas
 def make_lanes(settings: Settings) -> Lanes:
     """The lanes of this installation; connects at the first call."""
     url = queue.with_password(settings.redis.url, _redis_password(settings))
-    # A command whose reply was lost is repeated, which every script of the lanes allows for: a Redis that restarts for
-    # a few seconds costs no lease. Said here, because from_url() alone repeats nothing.
+    # A command whose reply was lost is repeated, which every script of the lanes allows for: a Redis that restarts
+    # within seconds costs no lease. Said here, because from_url() alone repeats nothing.
     retry = Retry(ExponentialWithJitterBackoff(base=0.1, cap=2), REDIS_RETRIES)
     client = Redis.from_url(url, decode_responses=True, socket_timeout=10, socket_connect_timeout=5, retry=retry)
     return Lanes(client, settings.redis.namespace)

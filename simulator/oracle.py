@@ -111,6 +111,7 @@ def _message(seeded: Seeded, seeded_at: float) -> dict[str, object]:
         **_meeting(message.meeting),
         "private": message.private,
         "received_for": message.received_for,
+        "outdated": seeded.outdated,
         "received_at": message.received.timestamp(),
         "seeded_at": seeded_at,
         **_deeds(seeded.tally),

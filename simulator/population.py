@@ -114,7 +114,7 @@ def _about(chance: Random, average: int) -> int:
 def _deliver(world: World, chance: Random, mailbox: Mailbox, letters: list[Letter]) -> None:
     """Put letters into the Inbox in the order they came in: no two at the same moment."""
     step = timedelta(days=_DAYS_OF_MAIL) / (len(letters) + 1)
-    inbox = mailbox.folders[Role.INBOX]
+    inbox, newest = mailbox.folders[Role.INBOX], _newest(letters)
     for position, letter in enumerate(letters, start=1):
         moment = world.created - timedelta(days=_DAYS_OF_MAIL) + step * position
         moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
@@ -122,4 +122,16 @@ def _deliver(world: World, chance: Random, mailbox: Mailbox, letters: list[Lette
         item = world.put(inbox, message, names.item_name(message.subject), moment)
         item.tally = Tally()
         # The oracle keeps the message as it was seeded: the store alters its own.
-        world.seeded.append(Seeded(mailbox, letter.kind, replace(message), item.tally))
+        meeting = message.meeting if letter.kind is Kind.REQUEST else None
+        outdated = meeting is not None and meeting.sequence < newest.get(meeting.uid, 0)
+        world.seeded.append(Seeded(mailbox, letter.kind, replace(message), item.tally, outdated))
+
+
+def _newest(letters: list[Letter]) -> dict[str, int]:
+    """The highest sequence of each single meeting, by its uid, among requests and cancellations."""
+    newest: dict[str, int] = {}
+    for letter in letters:
+        meeting = letter.message.meeting
+        if letter.kind in {Kind.REQUEST, Kind.CANCELLATION} and meeting is not None and meeting.rrule is None:
+            newest[meeting.uid] = max(meeting.sequence, newest.get(meeting.uid, 0))
+    return newest

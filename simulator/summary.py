@@ -38,14 +38,15 @@ def request_state(seeded: Seeded) -> str:
     if answers > 1 or submitted > 1:
         return "answered_twice"
     if not answers:
-        return "taken_away" if seeded.tally.count(Deed.TAKEN) else "waiting"
+        unanswered = "outdated" if seeded.outdated else "waiting"
+        return "taken_away" if seeded.tally.count(Deed.TAKEN) else unanswered
     wanted = seeded.message.meeting is not None and seeded.message.meeting.response_requested
     return "accepted_unsent" if wanted and not submitted else "answered_once"
 
 
 def _requests(requests: list[Seeded]) -> dict[str, int]:
     states = Counter(map(request_state, requests))
-    names = ("answered_once", "answered_twice", "accepted_unsent", "waiting", "taken_away")
+    names = ("answered_once", "answered_twice", "accepted_unsent", "waiting", "outdated", "taken_away")
     return {"seeded": len(requests), **{name: states[name] for name in names}}
 
 

@@ -252,6 +252,8 @@ class Seeded:
     kind: Kind
     message: Message
     tally: Tally
+    #: Whether a newer edition of the meeting came to this mailbox: nobody should answer this one any more.
+    outdated: bool = False
 
 
 @dataclass(slots=True)

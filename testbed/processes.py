@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -42,6 +42,27 @@ def free_port() -> int:
         return port
 
 
+class Process(Protocol):
+    """What a part needs of its process; :class:`subprocess.Popen` is one."""
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+
+    @property
+    def returncode(self) -> int | None:
+        """What it ended with, as far as that is known."""
+
+    def poll(self) -> int | None:
+        """What it ended with; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end.
+
+        :raises subprocess.TimeoutExpired: it did not end.
+        """
+
+
 class Part:
     """One child process in a process group of its own, its output in a log file (stdout in ``out``, where given)."""
 
@@ -51,7 +72,7 @@ class Part:
         self.name = name
         self.log = log
         with log.open("ab") as sink, (out or log).open("ab") as data:
-            self.process = subprocess.Popen(  # noqa: S603 - our own commands, no shell
+            self.process: Process = subprocess.Popen(  # noqa: S603 - our own commands, no shell
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=data,
@@ -101,11 +122,15 @@ class Part:
         if self.alive():
             os.killpg(self.pid, number)
 
+    def kill(self) -> None:
+        """SIGKILL for the whole group, and wait until it is gone."""
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+
     def end(self, grace_s: float = GRACE_S) -> None:
         """SIGTERM, and SIGKILL for what is still there after the grace."""
         self.signal(signal.SIGTERM)
         try:
             self.process.wait(grace_s)
         except subprocess.TimeoutExpired:
-            self.signal(signal.SIGKILL)
-            self.process.wait()
+            self.kill()

@@ -1,11 +1,12 @@
 """A Redis-compatible server of our own: the one on PATH, else the embedded Valkey wheel."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from redis import Redis
+from redis.exceptions import BusyLoadingError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from testbed.processes import Part, free_port
@@ -30,33 +31,70 @@ def server_binary() -> str:
 
 
 class QueueServer:
-    """A server child process on a free port of 127.0.0.1."""
+    """A server child process on a free port of 127.0.0.1, which may be ended and started again on the same files.
 
-    def __init__(self, directory: Path, *, password: str = "", persist: bool = False) -> None:
+    :param persist: whether what is written is kept in an append-only file, written through every second.
+    :param extra: more lines of its configuration.
+    """
+
+    def __init__(
+        self, directory: Path, *, password: str = "", persist: bool = False, extra: Sequence[str] = ()
+    ) -> None:
         self.port = free_port()
         self.password = password
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        config = directory / "queue-server.conf"
-        config.write_text(self._config(directory, persist))
-        self.part = Part("queue server", [server_binary(), str(config)], log=directory / "queue-server.log", env={})
+        self._directory = directory
+        self._config = directory / "queue-server.conf"
+        # The password goes by file, since everybody on the machine can read a command line.
+        lines = [
+            f"port {self.port}",
+            "bind 127.0.0.1",
+            f'dir "{directory}"',
+            'save ""',
+            "maxmemory-policy noeviction",
+            f"appendonly {'yes' if persist else 'no'}",
+            "appendfsync everysec",
+            *([f"requirepass {password}"] if password else []),
+            *extra,
+        ]
+        self._config.write_text("\n".join(lines) + "\n")
+        self.start()
+
+    def start(self) -> None:
+        """Start the server process, with what an earlier one left on disk.
+
+        :raises PartFailed: it ended. :raises TimeoutError: it does not answer.
+        """
+        log = self._directory / "queue-server.log"
+        self.part = Part("queue server", [server_binary(), str(self._config)], log=log, env={})
         try:
             self.part.wait_for(self._answers, "the queue server answers")
         except BaseException:
             self.part.end()
             raise
 
-    def _config(self, directory: Path, persist: bool) -> str:
-        # The password goes by file, since everybody on the machine can read a command line.
-        lines = [f"port {self.port}", "bind 127.0.0.1", f'dir "{directory}"', 'save ""', "maxmemory-policy noeviction"]
-        lines.append(f"appendonly {'yes' if persist else 'no'}")
-        if self.password:
-            lines.append(f"requirepass {self.password}")
-        return "\n".join(lines) + "\n"
+    def append_only_file(self) -> Path:
+        """The file that it writes to at the moment.
+
+        :raises FileNotFoundError: it keeps none.
+        """
+        newest = max(
+            self._directory.glob("appendonlydir/*.incr.aof"), key=lambda path: path.stat().st_mtime_ns, default=None
+        )
+        if newest is None:
+            raise FileNotFoundError(f"no append-only file below {self._directory}")
+        return newest
+
+    def cut_append_only_file(self, size: int) -> None:
+        """Let a dead server have lost what it had written beyond this size, in bytes, as in a loss of power."""
+        path = self.append_only_file()
+        with path.open("r+b") as file:
+            file.truncate(min(path.stat().st_size, size))
 
     def _answers(self) -> bool:
         try:
             return bool(self.client().ping())
-        except RedisConnectionError:
+        except (RedisConnectionError, BusyLoadingError):
             return False
 
     def client(self) -> Redis:

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.request import Request, urlopen
 
+from testbed.nursery import Nursery
 from testbed.processes import Part, free_port
 from testbed.queue_server import QueueServer
 from testbed.simulated_exchange import SimulatedExchange, World, account_file
@@ -44,7 +45,7 @@ class Pace:
         return {"rate_per_s": self.per_second, "burst": self.burst, "concurrency": self.concurrency}
 
 
-#: A policy that answers whatever the simulator made up, however old, private or external; the guards are tried elsewhere.
+#: A policy that answers whatever the simulator made up, however old, private or external: guards have tests of their own.
 EVERYTHING = """[policy]
 confirmed = true
 external = "rules"
@@ -64,6 +65,8 @@ class Plan:
     :param extra: more lines of the settings. :param server_extra: more lines for each server.
     :param jitter_ms: how much of a window's edge the oracle forgives: the time between the ledger's clock at the intent
         and the server's at the arrival.
+    :param persist: whether the queue server keeps what it has over its end. :param redis_extra: more lines for it.
+    :param forked_workers: start workers as forks of one that has imported everything; for tests that kill many.
     """
 
     world: World
@@ -82,6 +85,9 @@ class Plan:
     extra: str = ""
     server_extra: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    persist: bool = False
+    redis_extra: Sequence[str] = ()
+    forked_workers: bool = False
 
 
 class Stack:
@@ -95,6 +101,8 @@ class Stack:
         self.directory = directory
         self.plan = plan
         self.parts: dict[str, Part] = {}
+        self._starts: dict[str, Callable[[], Part]] = {}
+        self._nurseries: dict[str, Nursery] = {}
         self.config = directory / "rsvpq.toml"
         self.flower_url = ""
         self.flower_user = "operator"
@@ -122,6 +130,9 @@ class Stack:
         while self.parts:
             _, part = self.parts.popitem()
             part.end()
+        while self._nurseries:
+            _, nursery = self._nurseries.popitem()
+            nursery.end()
         if server is not None:
             server.end()
 
@@ -165,7 +176,9 @@ class Stack:
 
     def _start_queue_server(self) -> str:
         """A queue server of our own; the lines of the settings that lead to it."""
-        self.queue_server = QueueServer(self.directory, password=self.secrets["redis"])
+        self.queue_server = QueueServer(
+            self.directory, password=self.secrets["redis"], persist=self.plan.persist, extra=self.plan.redis_extra
+        )
         self.parts["queue server"] = self.queue_server.part
         account_file(self.directory, "redis-password", self.secrets["redis"])
         self._say(f"queue server: {self.queue_server.url}")
@@ -173,21 +186,49 @@ class Stack:
 
     def start(self, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Part:
         """Start one Python program of this installation."""
-        part = Part(
-            name,
-            [sys.executable, *arguments],
-            log=self.directory / f"{name}.log",
-            env={**self.environment, **(environment or {})},
-        )
-        self.parts[name] = part
-        return part
+        env = {**self.environment, **(environment or {})}
+        return self._begin(name, lambda: Part(name, [sys.executable, *arguments], log=self._log(name), env=env))
 
     def start_worker(self, name: str, app: str, threads: int) -> Part:
         """Start one Celery worker; its queue is the first word of its name."""
         queue = name.partition("-")[0]
         options = ["-Q", queue, "-n", f"{name}@%h", "-P", "threads", "-c", str(threads), "-l", "info"]
-        quiet = ["--without-gossip", "--without-mingle"]
-        return self.start(name, ["-m", "celery", "-A", app, "worker", *options, *quiet])
+        arguments = ["worker", *options, "--without-gossip", "--without-mingle"]
+        if not self.plan.forked_workers:
+            return self.start(name, ["-m", "celery", "-A", app, *arguments])
+        return self._begin(name, lambda: self._nursery(app).fork(name, arguments, log=self._log(name)))
+
+    def kill(self, name: str) -> None:
+        """End a part by SIGKILL, and wait until it is gone."""
+        self.parts.pop(name).kill()
+
+    def restart(self, name: str) -> None:
+        """Start a part as it was started before; end it by SIGTERM first, if it lives.
+
+        Returns when a queue server answers, and at once for all others.
+        """
+        living = self.parts.pop(name, None)
+        if living is not None:
+            living.end()
+        if name == "queue server":
+            self.queue_server.start()
+            self.parts[name] = self.queue_server.part
+        else:
+            self._begin(name, self._starts[name])
+
+    def _begin(self, name: str, start: Callable[[], Part]) -> Part:
+        self._starts[name] = start
+        self.parts[name] = start()
+        return self.parts[name]
+
+    def _nursery(self, app: str) -> Nursery:
+        if app not in self._nurseries:
+            log = self.directory / f"nursery-{app}.log"
+            self._nurseries[app] = Nursery(app, log=log, env=self.environment)
+        return self._nurseries[app]
+
+    def _log(self, name: str) -> Path:
+        return self.directory / f"{name}.log"
 
     def _start_flower(self) -> None:
         port = free_port()

@@ -28,7 +28,7 @@ def find_draft(
     :raises Unknown: there are several; one of them may be a person's.
     """
     drafts = [draft for draft in box.response_drafts() if draft.is_answer(verdict)]
-    new = [draft for draft in drafts if not draft.answers and draft.rid not in before]
+    new = [one for one in drafts if not one.answers and one.rid not in before and not _of_another_update(one, request)]
     found = [draft for draft in drafts if draft.answers == identity]
     found = found or [draft for draft in new if draft.uid == request.uid]
     if not found:
@@ -65,10 +65,14 @@ def was_sent(request: MeetingMessage, box: MailboxClient, verdict: Verdict) -> b
     for sent in box.sent_responses():
         if request.received and sent.received and sent.received < request.received:
             return False
-        other_update = None not in {sent.sequence, request.sequence} and sent.sequence != request.sequence
-        if sent.uid == request.uid and sent.is_answer(verdict) and not other_update:
+        if sent.uid == request.uid and sent.is_answer(verdict) and not _of_another_update(sent, request):
             return True
     return False
+
+
+def _of_another_update(answer: MeetingMessage, request: MeetingMessage) -> bool:
+    """Whether it certainly answers another edition of the meeting: two requests with one uid have a draft each."""
+    return None not in {answer.sequence, request.sequence} and answer.sequence != request.sequence
 
 
 def _same(path: str, other: str) -> bool:

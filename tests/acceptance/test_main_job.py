@@ -29,7 +29,7 @@ def worked(stack: Stack) -> dict[str, Any]:
 
 def test_every_request_is_answered_exactly_once(worked: dict[str, Any]) -> None:
     requests = worked["requests"]
-    assert requests["answered_once"] == requests["seeded"] > 100
+    assert requests["answered_once"] + requests["outdated"] == requests["seeded"] > 100
     assert (requests["answered_twice"], requests["accepted_unsent"], requests["waiting"]) == (0, 0, 0)
 
 
@@ -59,8 +59,14 @@ def test_no_mailbox_and_no_server_is_pressed_over_its_limits(stack: Stack, worke
 
 def test_there_is_one_task_for_each_message_with_readable_arguments(stack: Stack, worked: dict[str, Any]) -> None:
     messages = {message["subject"] for message in stack.exchange.messages() if message["kind"] == "request"}
-    tasks = stack.ask_flower("/api/tasks?taskname=workers.answer_request&limit=1000")
-    assert len(tasks) == worked["requests"]["seeded"]
+    seeded = worked["requests"]["seeded"]
+
+    def shown() -> dict[str, Any] | None:
+        found: dict[str, Any] = stack.ask_flower("/api/tasks?taskname=workers.answer_request&limit=1000")
+        return found if len(found) >= seeded else None
+
+    tasks = until(shown, "Flower has heard of every task")
+    assert len(tasks) == seeded
     for task in tasks.values():
         arguments = task["kwargs"]
         assert all(f"'{name}': " in arguments for name in ("mailbox", "server", "kind", "subject", "generation"))

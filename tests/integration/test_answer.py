@@ -1,5 +1,6 @@
 """The main path: each request is accepted once and answered once, whatever dies in between."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -114,6 +115,27 @@ def test_two_requests_with_the_same_subject_are_each_answered_to_their_own_organ
         Worker(site, box, request).run()
         assert site.sent(box, request) == (1, 1)
         assert request.uid in {sent.uid for sent in box.sent_responses()}
+
+
+def test_the_draft_of_an_update_is_not_taken_for_that_of_the_first_invitation(site: Site) -> None:
+    def editions(box: MailboxClient) -> list[MeetingMessage]:
+        found = [message for message in inbox(box) if message.kind is Kind.REQUEST and message.response_requested]
+        times = Counter(message.uid for message in found)
+        return sorted((m for m in found if times[m.uid] == 2), key=lambda message: (message.uid, message.sequence or 0))
+
+    box = site.take(fits=lambda box: len({m.sequence for m in editions(box)[:2]}) == 2)
+    first, update = (Worker(site, box, request) for request in editions(box)[:2])
+    first.dies(after("intend accept"))
+    update.dies(after("GET accept"))
+    assert first.run().result == "answered"
+    assert update.run().result == "answered"
+    for worker in (first, update):
+        told = [
+            m
+            for m in site.of_mailbox(box)
+            if (m["uid"], m["sequence"]) == (worker.request.uid, worker.request.sequence)
+        ]
+        assert [(message["accepted"], message["submitted"]) for message in told] == [(1, 1)]
 
 
 def draft_of_a_person(site: Site, box: MailboxClient, request: MeetingMessage) -> MeetingMessage:

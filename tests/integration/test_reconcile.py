@@ -214,4 +214,3 @@ def test_what_is_not_our_marker_is_no_intent(text: str) -> None:
 def test_an_intent_survives_its_text() -> None:
     intent = Intent("item", Verdict.TENTATIVE, datetime(2026, 3, 29, 1, 30, tzinfo=UTC), ("rid:1", "rid:2"))
     assert Intent.parse(intent.to_text()) == intent
-

@@ -39,7 +39,8 @@ def test_an_untouched_world_has_nothing_to_tell(simulator: Simulator) -> None:
     assert told["http_requests"] == told["mutating"] == told["pace"]["operations"] == 0
     assert told["first_operation"] is told["last_operation"] is told["small_mailbox_longest_wait_s"] is None
     assert told["seeded"] == told["untouched"]
-    assert told["requests"]["seeded"] == told["requests"]["waiting"] == told["seeded"]["request"]
+    requests = told["requests"]
+    assert requests["seeded"] == requests["waiting"] + requests["outdated"] == told["seeded"]["request"]
     assert told["responses"]["unopened"] == told["seeded"]["response"]
     assert told["in_flight"] == {"mailbox": {"max": 0, "name": None}, "servers": {}, "over_limit": 0}
     of_mailboxes = sum(mailbox["messages"]["request"] for mailbox in simulator.oracle("mailboxes"))

@@ -122,7 +122,7 @@ class Bench:
         injected = sum(fault["injected"] for fault in self.exchange.ask("faults"))
         tried = Tried(
             name=name,
-            requests=len(asked),
+            requests=len(asked) - states.count("outdated"),
             answered=states.count("answered"),
             twice=states.count("twice"),
             unsent=states.count("unsent"),
@@ -141,5 +141,5 @@ def _state(request: Mapping[str, Any]) -> str:
     if request["submitted"] > 1 or (verdicts > 1 and request["submitted"]):
         return "twice"
     if not verdicts:
-        return "waiting"
+        return "outdated" if request["outdated"] else "waiting"
     return "unsent" if request["response_requested"] and not request["submitted"] else "answered"

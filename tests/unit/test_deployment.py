@@ -272,7 +272,7 @@ def test_redis_accepts_its_configuration_and_keeps_everything(tmp_path: Path) ->
     finally:
         server.end()
 
-    assert found == {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction", "save": ""}
+    assert found == {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction", "save": ""}
     assert f"pubsub {128 << 20} {64 << 20} 60" in buffers
     assert "requirepass" not in text
 

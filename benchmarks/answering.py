@@ -1,0 +1,138 @@
+"""Answering: rsvpq beside other programs that make the same HTTP requests for each message."""
+
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import processes
+from benchmarks.arms.run import ARMS, Arm, Place
+from benchmarks.recording import Recording, record
+from benchmarks.stub_server import StubServer
+from benchmarks.tables import Table, compared, spread
+from benchmarks.window import STUCK_S, Meter, Used, used
+from testbed.processes import Part, until
+from testbed.queue_server import queue_server
+
+LATENCIES_MS = (0, 50)
+MAILBOXES = 100
+#: What the others are compared with: the obvious way to do it.
+BASE = ARMS["plain Celery"]
+_COLUMNS = (
+    "|messages/s|x|CPU s per 1,000|x|of it: worker|dispatcher|Redis|beside it: stub"
+    "|Redis commands|Redis kB|HTTP requests|peak MB"
+)
+#: Why rsvpq makes a request that a script without a thought for failure would not make.
+_REASONS = {
+    "PROPFIND Inbox item": "before the command: names are used again; after it: a request left behind must be marked",
+    "SEARCH Drafts": "before the command: a person's own unsent draft; after it: the draft has no name to guess",
+    "PROPPATCH Inbox item": "the mailbox itself says that an answer was begun, for when Redis is lost",
+    "PROPPATCH Drafts item": "the draft itself says which request it answers, for when Redis is lost",
+    "PROPFIND Drafts item": "the draft is looked at once more before it is sent",
+    "SEARCH Sent%20Items": "whether somebody has answered already",
+    "GET Inbox ?Cmd=accept": "accepts (the plain script's too)",
+    "MOVE Drafts item": "sends (the plain script's too)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much: ``messages`` are measured in each run, after ``warm`` others; each latency and arm in every round."""
+
+    rounds: int
+    messages: int
+    mailboxes: int = MAILBOXES
+    threads: int = 32
+    latencies_ms: Sequence[float] = LATENCIES_MS
+    arms: Sequence[Arm] = tuple(ARMS.values())
+
+    @property
+    def warm(self) -> int:
+        """Each mailbox once, since the first answer in a mailbox finds its folders, and the threads twice."""
+        return self.mailboxes + 2 * self.threads
+
+    @property
+    def depth(self) -> int:
+        """Messages in each mailbox: so many that the window ends while the queue is full."""
+        return -(-(self.warm + self.messages + 2 * self.threads) // self.mailboxes)
+
+
+def run(size: Size, say: Callable[[str], None]) -> list[Table]:
+    """All rounds; a table for each latency, and one of the HTTP requests.
+
+    :raises Failed: an arm lost messages, or answered some twice.
+    """
+    recording = record()
+    results: defaultdict[tuple[float, str], list[Used]] = defaultdict(list)
+    for number in range(size.rounds):
+        for latency_ms in size.latencies_ms:
+            for arm in size.arms:
+                result = measure(arm, size, latency_ms, recording)
+                results[latency_ms, arm.name].append(result)
+                say(f"round {number + 1}: {latency_ms:g} ms, {arm.name}: {result.per_second:.0f} messages/s")
+    by_latency = {ms: {arm.name: results[ms, arm.name] for arm in size.arms} for ms in size.latencies_ms}
+    return [*(_table(ms, arms) for ms, arms in by_latency.items()), _requests_table(recording)]
+
+
+def measure(arm: Arm, size: Size, latency_ms: float, recording: Recording) -> Used:
+    """One run of one arm, in services of its own."""
+    with tempfile.TemporaryDirectory(prefix="rsvpq-bench-") as name, queue_server(Path(name)) as redis:
+        stub = StubServer(Path(name), mailboxes=size.mailboxes, depth=size.depth, latency_ms=latency_ms)
+        parts: dict[str, Part] = {}
+        try:
+            place = Place(Path(name), redis, stub, recording, size.mailboxes, size.depth, size.threads)
+            parts = arm.start(place)
+            queue = {"redis": redis.part} if arm.queued else {}
+            meter = Meter(stub, {**parts, **queue}, redis.client() if arm.queued else None)
+            before = meter.sample_when(size.warm)
+            after = meter.sample_when(size.warm + size.messages)
+            peak_mb = processes.peak_mb(parts["worker"].pid)
+            _require_each_once(stub, size.mailboxes * size.depth)
+            return used(before, after, peak_mb=peak_mb)
+        finally:
+            for part in parts.values():
+                part.end()
+            stub.end()
+
+
+def _require_each_once(stub: StubServer, messages: int) -> None:
+    until(lambda: stub.count().answers >= messages, f"all {messages} messages are answered", within_s=STUCK_S)
+    stub.require(answered=messages)
+
+
+def _table(latency_ms: float, arms: Mapping[str, Sequence[Used]]) -> Table:
+    base = arms.get(BASE.name) or next(iter(arms.values()))
+    return Table(
+        f"Answering, {latency_ms:g} ms before each HTTP answer",
+        _COLUMNS.split("|"),
+        [_row(name, results, base) for name, results in arms.items()],
+    )
+
+
+def _row(name: str, results: Sequence[Used], base: Sequence[Used]) -> tuple[str, ...]:
+    def of(role: str) -> str:
+        return spread([result.cpu_s[role] for result in results], "{:.2f}") if role in results[0].cpu_s else "-"
+
+    queued = results[0].redis_commands > 0
+    return (
+        name,
+        spread([result.per_second for result in results], "{:.0f}"),
+        compared(results, base, lambda result: result.per_second),
+        spread([result.total_cpu_s for result in results], "{:.2f}"),
+        compared(results, base, lambda result: result.total_cpu_s),
+        of("worker"),
+        of("dispatcher"),
+        of("redis"),
+        of("stub"),
+        spread([result.redis_commands for result in results], "{:.1f}") if queued else "-",
+        spread([result.redis_bytes / 1000 for result in results], "{:.1f}") if queued else "-",
+        spread([result.http_requests for result in results], "{:.2f}"),
+        spread([result.peak_mb for result in results], "{:.0f}"),
+    )
+
+
+def _requests_table(recording: Recording) -> Table:
+    counts = Counter(step.name for step in recording.steps)
+    rows = [(name, str(count), _REASONS.get(name, "")) for name, count in counts.items()]
+    return Table("HTTP requests of one answer", ("request", "times", "why"), rows)

@@ -1,0 +1,106 @@
+"""One measurement: what each role used between two points of the stub's counter, so without anybody's start."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from benchmarks import processes
+from benchmarks.stub_server import Count, StubServer
+from testbed.processes import Part, until
+
+#: Longest time for one window, in seconds: a run that takes longer is stuck.
+STUCK_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One moment."""
+
+    count: Count
+    cpu_s: Mapping[str, float]
+    redis_commands: int
+    redis_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What one message took, on average over a window; ``cpu_s`` by role, for a thousand messages."""
+
+    per_second: float
+    cpu_s: Mapping[str, float]
+    http_requests: float
+    redis_commands: float
+    redis_bytes: float
+    peak_mb: float = 0.0
+
+    @property
+    def total_cpu_s(self) -> float:
+        """CPU seconds for a thousand messages, of all roles but the mail server."""
+        return sum(seconds for role, seconds in self.cpu_s.items() if role != "stub")
+
+
+class Meter:
+    """Takes samples of a running installation.
+
+    :param parts: the processes by role; ``stub`` and ``redis`` among them, where there is one.
+    """
+
+    def __init__(self, stub: StubServer, parts: Mapping[str, Part], redis: Redis | None) -> None:
+        self._stub = stub
+        self._parts = {**parts, "stub": stub.part}
+        self._redis: Any = redis
+
+    def sample(self) -> Sample:
+        """What was used until now."""
+        cpu = {role: processes.cpu_s(part.pid) for role, part in self._parts.items()}
+        return Sample(self._stub.count(), cpu, *self._redis_use())
+
+    def sample_when(self, answers: int) -> Sample:
+        """A sample at the moment when so many messages have been answered.
+
+        :raises PartFailed: a part ended first. :raises TimeoutError: it never came.
+        """
+        self.wait_for(answers)
+        return self.sample()
+
+    def wait_for(self, answers: int) -> None:
+        """Wait until so many messages have been answered; as :meth:`sample_when`."""
+        self.wait_until(lambda: self._stub.count().answers >= answers, f"{answers} messages are answered")
+
+    def wait_until(self, fact: Callable[[], bool], what: str) -> None:
+        """Wait for something while every part is alive.
+
+        :raises PartFailed: a part ended first. :raises TimeoutError: it never came.
+        """
+
+        def alive_and() -> bool:
+            for part in self._parts.values():
+                part.check()
+            return fact()
+
+        until(alive_and, what, within_s=STUCK_S)
+
+    def _redis_use(self) -> tuple[int, int]:
+        if self._redis is None:
+            return 0, 0
+        commands = sum(entry["calls"] for entry in self._redis.info("commandstats").values())
+        stats = self._redis.info("stats")
+        return commands, stats["total_net_input_bytes"] + stats["total_net_output_bytes"]
+
+
+def used(before: Sample, after: Sample, units: int = 0, peak_mb: float = 0.0) -> Used:
+    """What one message took between two samples.
+
+    :param units: what was done between them, where it is not messages answered.
+    """
+    done = units or after.count.answers - before.count.answers
+    return Used(
+        per_second=done / (after.count.at - before.count.at),
+        cpu_s={role: (after.cpu_s[role] - before.cpu_s[role]) / done * 1000 for role in after.cpu_s},
+        http_requests=(after.count.requests - before.count.requests) / done,
+        redis_commands=(after.redis_commands - before.redis_commands) / done,
+        redis_bytes=(after.redis_bytes - before.redis_bytes) / done,
+        peak_mb=peak_mb,
+    )

@@ -1,0 +1,77 @@
+"""A Redis that dies, stops, fills up, forgets, or drops its connections."""
+
+import signal
+from collections.abc import Generator
+from random import Random
+
+from tests.chaos.faults import pause
+from tests.chaos.installation import Installation
+
+
+def redis_is_killed(on: Installation, dice: Random) -> Generator[int]:
+    """SIGKILL, and a new process on the same files."""
+    while True:
+        pause(dice, 1, 3)
+        on.kill("queue server")
+        pause(dice, 0, 1.5)
+        on.restart("queue server")
+        yield 1
+
+
+def redis_stops_for_20_s(on: Installation, dice: Random) -> Generator[int]:
+    """SIGSTOP for longer than every timeout and lease, and SIGCONT."""
+    while True:
+        pause(dice, 1, 3)
+        part = on.parts["queue server"]
+        part.signal(signal.SIGSTOP)
+        try:
+            pause(dice, 20, 20)
+        finally:
+            part.signal(signal.SIGCONT)
+        yield 1
+
+
+def redis_is_full(on: Installation, dice: Random) -> Generator[int]:
+    """Below ``maxmemory`` no more: what would write is refused for a few seconds."""
+    with on.queue_server.client() as client:
+        try:
+            while True:
+                pause(dice, 0.5, 2)
+                client.config_set("maxmemory", client.info("memory")["used_memory"] // 2)
+                pause(dice, 1, 4)
+                client.config_set("maxmemory", 0)
+                yield 1
+        finally:
+            client.config_set("maxmemory", 0)
+
+
+def redis_loses_the_last_second(on: Installation, dice: Random) -> Generator[int]:
+    """SIGKILL, and its append-only file ends where it ended up to a second ago, in the middle of a command."""
+    while True:
+        pause(dice, 1, 3)
+        on_disk = on.queue_server.append_only_file().stat().st_size
+        pause(dice, 0.2, 1.0)
+        on.kill("queue server")
+        on.queue_server.cut_append_only_file(on_disk + dice.randint(0, 40))
+        on.restart("queue server")
+        yield 1
+
+
+def redis_forgets_everything(on: Installation, dice: Random) -> Generator[int]:
+    """FLUSHALL while everything runs."""
+    with on.queue_server.client() as client:
+        while True:
+            pause(dice, 1, 3)
+            client.flushall()
+            yield 1
+
+
+def redis_drops_its_connections(on: Installation, dice: Random) -> Generator[int]:
+    """Every connection at once, but the one that asks for it."""
+    with on.queue_server.client() as client:
+        while True:
+            pause(dice, 0.1, 0.8)
+            client.client_kill_filter(_type="normal", skipme=True)
+            if dice.random() < 0.3:
+                client.client_kill_filter(_type="pubsub", skipme=True)
+            yield 1

@@ -1,0 +1,49 @@
+"""Mail servers that break connections, lose replies, are busy, or are away."""
+
+from collections.abc import Generator
+from random import Random
+from typing import Any
+
+from tests.chaos.faults import Fault, pause
+from tests.chaos.installation import Installation
+
+
+def servers_break(rate: float, *kinds: str, steps: tuple[str, ...] = ("any",)) -> Fault:
+    """Each request meets one of these faults with this probability."""
+    each = rate / len(kinds)
+    return _in_force([{"step": step, "kind": kind, "rate": each} for step in steps for kind in kinds], 1, 1)
+
+
+def servers_are_busy(kind: str, rate: float) -> Fault:
+    """Storms of refusals, with calm between them."""
+    storm = _in_force([{"step": "any", "kind": kind, "rate": rate}], 1, 3)
+
+    def inject(on: Installation, dice: Random) -> Generator[int]:
+        for struck in storm(on, dice):
+            yield struck
+            pause(dice, 3, 6)
+
+    return inject
+
+
+def one_server_is_away(on: Installation, dice: Random) -> Generator[int]:
+    """The last server resets every connection; the others are well."""
+    last = len(on.exchange.urls) - 1
+    yield from _in_force([{"step": "any", "kind": "reset-before", "server": last}], 8, 12)(on, dice)
+
+
+def _in_force(faults: list[dict[str, Any]], shortest_s: float, longest_s: float) -> Fault:
+    """Have these faults in force for a while; yields how many struck, and nothing is in force until it goes on."""
+
+    def inject(on: Installation, dice: Random) -> Generator[int]:
+        try:
+            while True:
+                on.exchange.have_faults(faults)
+                pause(dice, shortest_s, longest_s)
+                struck = sum(fault["injected"] for fault in on.exchange.faults())
+                on.exchange.have_faults([])
+                yield struck
+        finally:
+            on.exchange.have_faults([])
+
+    return inject

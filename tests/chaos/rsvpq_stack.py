@@ -1,0 +1,66 @@
+"""rsvpq as an :class:`~tests.chaos.installation.Installation`."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from celery import Celery
+
+from rsvpq import queue, wiring
+from rsvpq.lanes import Lanes
+from rsvpq.lanes.status import read_status
+from rsvpq.settings import Settings, load_settings
+from testbed.stack import Stack
+
+#: Where a reason names the path of a message.
+_PATH = re.compile(r"(?<=\s)/.*?(?=: |$)")
+#: Counts of the ledger that tell of something turned away or put back.
+_ABSORBED = ("lease-expired", "later", "throttled", "held")
+
+
+class RsvpqStack(Stack):
+    """The stack of a plan, with what the faults and the report need."""
+
+    @property
+    def answerers(self) -> Sequence[str]:
+        """The names of all answer workers."""
+        return [f"answer-{number}" for number in range(self.plan.answer_workers)]
+
+    @property
+    def dispatchers(self) -> Sequence[str]:
+        """The names of all dispatchers."""
+        return [f"dispatcher-{number}" for number in range(self.plan.dispatchers)]
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings that its processes read."""
+        return load_settings(self.config)
+
+    @cached_property
+    def lanes(self) -> Lanes:
+        """Its lanes."""
+        return wiring.make_lanes(self.settings)
+
+    @cached_property
+    def _app(self) -> Celery:
+        return wiring.make_app(self.settings, "operator")
+
+    def trigger(self) -> None:
+        """Ask for a scan of all mailboxes, as ``rsvpq scan --all`` does."""
+        self._app.send_task(queue.SCAN, retry=False)
+
+    def unfinished(self) -> int:
+        """Scans and messages in the ledger that have not ended, and triggers that nobody has taken yet."""
+        waiting: int = self.lanes.redis.llen(f"{self.plan.namespace}:{queue.SCAN_QUEUE}")
+        return waiting + read_status(self.lanes).unfinished
+
+    def absorbed(self) -> Mapping[str, int]:
+        """Ended leases, and what was put back."""
+        counts = self.lanes.counts()
+        return {label: counts[label] for label in _ABSORBED if label in counts}
+
+    def given_up(self) -> Mapping[str, int]:
+        """Dead messages by reason, without the paths, which differ from one to the next."""
+        dead = (item for item in self.lanes.dead(10_000) if item.work != queue.SCAN_MAILBOX)
+        return Counter(_PATH.sub("...", item.reason) for item in dead)

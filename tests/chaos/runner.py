@@ -1,0 +1,211 @@
+"""Runs one scenario: lets the work begin, injects until told to stop, waits until nothing moves, asks the oracle."""
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from random import Random
+from threading import Event, Thread
+from typing import Any
+
+from testbed.processes import until
+from tests.chaos.installation import AWAY, Installation
+from tests.chaos.scenarios import Scenario
+
+#: The file in an installation's directory with what the oracle knows of each message that was lost or answered twice.
+EVIDENCE = "evidence.json"
+#: What becomes of answered requests on each server, where that is not the same on all.
+FATES = ("removed", "left", "deleted-items")
+#: Seconds between two scans of everything.
+SCAN_EVERY_S = 5.0
+#: Seconds without any progress, and with nothing left to do, after which what is not answered counts as lost.
+QUIET_S = 14.0
+#: Seconds after the last fault within which an installation must come to rest.
+REST_S = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one scenario did.
+
+    :param faults: how many were injected. :param kills: of these, processes killed.
+    :param messages: requests and responses that were there. :param done: requests answered once and responses opened.
+    :param lost: the rest, by the oracle. :param unsent: of these, answers that lie in Drafts.
+    :param twice: requests answered more than once.
+    :param reopened: responses opened more than once, which changes nothing.
+    :param arm: ``rsvpq`` or ``plain``.
+    :param given_up: messages left for an operator, by reason. :param absorbed: what was put back, by label.
+    :param died: processes that ended by themselves. :param recovery_s: from the last fault to the end of all work.
+    :param violations: items over a promised pace, and HTTP requests over a promised concurrency.
+    """
+
+    scenario: str
+    seed: int
+    faults: int
+    kills: int
+    messages: int
+    done: int
+    lost: int
+    unsent: int
+    twice: int
+    reopened: int
+    violations: int
+    recovery_s: float
+    arm: str = "rsvpq"
+    died: int = 0
+    at_rest: bool = True
+    given_up: Mapping[str, int] = field(default_factory=dict)
+    absorbed: Mapping[str, int] = field(default_factory=dict)
+
+
+def run(on: Installation, scenario: Scenario, seed: int) -> Row:
+    """Run the scenario on an installation that is up, and count.
+
+    :raises PartFailed: the simulator ended. :raises TimeoutError: the work never began.
+    """
+    if scenario.fates_differ:
+        for server, fate in enumerate(FATES):
+            on.exchange.set_switches({"request_fate": fate, "server": server})
+    watch = _Watch(on)
+    on.trigger()
+    until(lambda: watch.look()["mutating"] > 0, "the work has begun")
+    with _scans(on):
+        faults = _inject(on, scenario, Random(f"{seed}/{scenario.name}"), watch)  # noqa: S311 - must be repeatable
+        healed = time.monotonic()
+        rested = _wait_for_rest(watch, healed)
+    row = _row(on, scenario, seed, faults, watch, recovery_s=watch.ended - healed, at_rest=rested)
+    if row.lost or row.twice:
+        (on.directory / EVIDENCE).write_text(json.dumps(_wrong(on.exchange.messages()), indent=1), encoding="utf-8")
+    return row
+
+
+def _wrong(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The messages that were lost or answered twice, with all that the oracle knows about them."""
+    wrong = []
+    for message in messages:
+        answers = sum(message[verdict] for verdict in ("accepted", "declined", "tentative"))
+        sent = message["submitted"] if message["response_requested"] else answers
+        if (message["kind"] == "request" and (answers, sent) != (1, 1)) or (
+            message["kind"] == "response" and not message["opened"]
+        ):
+            wrong.append(message)
+    return wrong
+
+
+def _inject(on: Installation, scenario: Scenario, dice: Random, watch: "_Watch") -> int:
+    """Inject as many faults as the scenario wants, or for as long as there is work; how many those were."""
+    injected = 0
+    faults = scenario.fault(on, dice)
+    try:
+        until_s = time.monotonic() + scenario.longest_s
+        while injected < scenario.faults and watch.left and time.monotonic() < until_s:
+            injected += next(faults)
+            watch.look()
+    finally:
+        faults.close()
+    return injected
+
+
+def _wait_for_rest(watch: "_Watch", healed: float) -> bool:
+    """Wait until all is done and nothing waits, or nothing has moved for long; False where neither came."""
+    while time.monotonic() < healed + REST_S:
+        watch.look()
+        if watch.idle and (not watch.left or watch.quiet_s > QUIET_S):
+            return True
+        time.sleep(0.2)
+    return False
+
+
+class _Watch:
+    """Looks at the oracle, and keeps processes alive as a supervisor would.
+
+    Attributes: messages ``left`` to be dealt with, whether the installation is ``idle``, how many processes ``died``,
+    when the last message ``ended``.
+    """
+
+    def __init__(self, on: Installation) -> None:
+        self._on = on
+        self._seen: tuple[int, ...] = ()
+        self._moved = self.ended = time.monotonic()
+        self.left = -1
+        self.idle = False
+        self.died = 0
+
+    @property
+    def quiet_s(self) -> float:
+        """For how long nothing has moved."""
+        return time.monotonic() - self._moved
+
+    def look(self) -> dict[str, Any]:
+        """The oracle's summary of this moment."""
+        self._revive()
+        summary: dict[str, Any] = self._on.exchange.ask("summary")
+        requests, responses = summary["requests"], summary["responses"]
+        left = requests["waiting"] + requests["accepted_unsent"] + responses["unopened"]
+        if left != self.left:
+            self.left, self.ended = left, time.monotonic()
+        self.idle = self._is_idle()
+        seen = (summary["mutating"], left)
+        if seen != self._seen:
+            self._seen, self._moved = seen, time.monotonic()
+        return summary
+
+    def _is_idle(self) -> bool:
+        try:
+            return self._on.unfinished() == 0
+        except AWAY:
+            return False
+
+    def _revive(self) -> None:
+        for name, part in list(self._on.parts.items()):
+            if name == "simulator":
+                part.check()
+            elif not part.alive():
+                self.died += 1
+                self._on.restart(name)
+
+
+@contextmanager
+def _scans(on: Installation) -> Iterator[None]:
+    """Ask for a scan of everything every few seconds; one that cannot be asked for is made up for by the next."""
+    over = Event()
+
+    def ask() -> None:
+        while not over.wait(SCAN_EVERY_S):
+            with suppress(*AWAY):
+                on.trigger()
+
+    thread = Thread(target=ask, name="scans")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _row(
+    on: Installation, scenario: Scenario, seed: int, faults: int, watch: _Watch, *, recovery_s: float, at_rest: bool
+) -> Row:
+    summary = watch.look()
+    requests, responses = summary["requests"], summary["responses"]
+    pace = summary["pace"]
+    return Row(
+        scenario.name,
+        seed,
+        faults,
+        kills=faults if scenario.kills else 0,
+        messages=requests["seeded"] + responses["seeded"],
+        done=requests["answered_once"] + responses["opened"],
+        lost=requests["waiting"] + requests["accepted_unsent"] + responses["unopened"],
+        unsent=requests["accepted_unsent"],
+        twice=requests["answered_twice"],
+        reopened=responses["opened_more_than_once"],
+        violations=pace["mailbox_violations"] + pace["server_violations"] + summary["in_flight"]["over_limit"],
+        recovery_s=max(0.0, recovery_s),
+        died=watch.died,
+        at_rest=at_rest,
+        given_up=on.given_up(),
+        absorbed=on.absorbed(),
+    )
