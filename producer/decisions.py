@@ -19,11 +19,12 @@ class Decisions:
         self._audit = audit
         self._mailbox = mailbox
         self._scan = scan
-        self._page: list[tuple[MeetingMessage, Told]] = []
+        self._page: list[tuple[MeetingMessage, Told | None]] = []
 
     def note(self, message: MeetingMessage, decision: Decision) -> Decision:
-        """Keep a decision, and hand it on."""
-        self._page.append((message, Told(decision.word, decision.rule, decision.reason)))
+        """Keep a decision, and hand it on; one that is not final is the worker's to tell."""
+        told = Told(decision.word, decision.rule, decision.reason) if decision.final or decision.observed else None
+        self._page.append((message, told))
         return decision
 
     def tell(self) -> None:

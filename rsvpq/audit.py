@@ -121,20 +121,21 @@ class Audit:
         """What every record of a scan's item tells of it."""
         return _facts(kind, self.discretion.address(mailbox.name), run[:LONGEST])
 
-    def decide(self, mailbox: Mailbox, scan: str, run: str, decided: Iterable[tuple[MeetingMessage, Told]]) -> int:
+    def decide(
+        self, mailbox: Mailbox, scan: str, run: str, decided: Iterable[tuple[MeetingMessage, Told | None]]
+    ) -> int:
         """Tell the decisions of one page of a scan, those that are new or changed; how many these were.
 
+        :param decided: None for what is left to a worker to decide.
         :param scan: the item id of the scan. :param run: what the scans of one trigger have in common.
         """
         rulings = [
             Ruling(
                 message.identity(mailbox),
                 self.facts(mailbox, message, run),
-                decision.decision,
-                decision.rule,
-                decision.reason,
+                *((told.decision, told.rule, told.reason) if told else ()),
             )
-            for message, decision in decided
+            for message, told in decided
         ]
         return self.lanes.decide(mailbox, scan, rulings, remember_s=self.retention_s) if rulings else 0
 

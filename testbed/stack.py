@@ -45,7 +45,7 @@ class Pace:
         return {"rate_per_s": self.per_second, "burst": self.burst, "concurrency": self.concurrency}
 
 
-#: A policy that answers whatever the simulator made up, however old, private or external: guards have tests of their own.
+#: Answers whatever the simulator made up, however old, private or external: the guards have tests of their own.
 EVERYTHING = """[policy]
 confirmed = true
 external = "rules"

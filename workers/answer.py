@@ -9,6 +9,7 @@ Redis may be lost as well, journal and all. So the request is marked before the 
 sent: what was begun is found in the mailbox and finished (see :mod:`rsvpq.orphans` for the moment between the two).
 """
 
+from rsvpq.agenda import Appointment
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Transient, Unknown
 from rsvpq.intent import Intent
@@ -104,8 +105,25 @@ def _resume(
     if "sent" in journal or was_sent(request, box, verdict):
         return None
     draft = find_draft(request, box, identity, journal[verdict], verdict)
-    untouched = draft is None and "send" not in journal and "commanded" not in journal and box.holds(request)
-    return _command(request, box, journal, identity, verdict) if untouched else draft
+    started = draft is not None or "send" in journal or "commanded" in journal
+    if started or not box.holds(request) or _shows_without_answer(request, box):
+        return draft
+    return _command(request, box, journal, identity, verdict)
+
+
+def _shows_without_answer(request: MeetingMessage, box: MailboxClient) -> bool:
+    """Whether the calendar shows that a request was accepted whose organiser wants no response, so that no draft tells.
+
+    What the calendar does not show is commanded again: nobody hears of it.
+    """
+    if request.response_requested:
+        return False
+    found = box.appointment(request.uid)
+    return isinstance(found, Appointment) and not _is_older(found.sequence, request.sequence)
+
+
+def _is_older(sequence: int | None, other: int | None) -> bool:
+    return sequence is not None and other is not None and sequence < other
 
 
 def _require_none_to_send(request: MeetingMessage, box: MailboxClient, journal: Journal, verdict: Verdict) -> None:

@@ -73,7 +73,8 @@ class _Work:
         trace, _ = decide_knowing(policy(), message, self.box, facts)
         decision, mailbox = trace.decision, Mailbox(self.start.mailbox, self.start.server)
         told = Told(decision.word, decision.rule, decision.reason)
-        audit.decide(mailbox, "", self.start.payload.get("run", ""), [(message, told)])
+        run = self.start.payload.get("run", "")
+        audit.decide(mailbox, queue.scan_item(mailbox, run).id, run, [(message, told)])
         return decision
 
 

@@ -3,7 +3,8 @@
 -- KEYS[1]  namespace
 -- ARGV[2]  mailbox      ARGV[3] server      ARGV[4] the scan's item id
 -- ARGV[5]  seconds after which decisions on a mailbox that is not scanned any more are forgotten
--- ARGV[6+] item id, digest of the decision, facts (JSON), decision, rule, reason for each message
+-- ARGV[6+] item id, digest of the decision, facts (JSON), decision, rule, reason for each message; the digest is ''
+--          where it is left to a worker, and then the message is only noted as seen
 -- returns  how many were told
 -- replay   finds all of them known and tells none
 --
@@ -19,7 +20,10 @@ local told, seen = 0, {}
 for n, id in ipairs(ids) do
   local i = 6 * n
   local digest = ARGV[i + 1]
-  if not known[n] or string.match(known[n], '^[^:]*') ~= digest then
+  local before = known[n] and string.match(known[n], '^[^:]*') or ''
+  if digest == '' then
+    digest = before
+  elseif before ~= digest then
     audit('decision', { id, ARGV[i + 2], ARGV[3] }, { decision = ARGV[i + 3], rule = ARGV[i + 4], reason = ARGV[i + 5] })
     told = told + 1
   end

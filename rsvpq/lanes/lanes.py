@@ -77,16 +77,21 @@ class Deed:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What was decided on one message: its item id, the audit's facts of it, what, by which rule, and why."""
+    """What was decided on one message: its item id, the audit's facts of it, what, by which rule, and why.
+
+    Without a decision the message is only noted as seen: it is left to a worker.
+    """
 
     id: str
     facts: str
-    decision: str
-    rule: str
-    reason: str
+    decision: str = ""
+    rule: str = ""
+    reason: str = ""
 
     def to_args(self) -> tuple[str, ...]:
         """As decide.lua takes it."""
+        if not self.decision:
+            return (self.id, "", self.facts, "", "", "")
         digest = hashlib.sha256("\0".join((self.decision, self.rule, self.reason)).encode()).hexdigest()[:16]
         return (self.id, digest, self.facts, self.decision, self.rule, self.reason)
 

@@ -34,7 +34,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def uncertain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A simulator with a server for each of :data:`BEHAVIOURS`."""
-    world = World(mailboxes=12, requests=16, responses=3, servers=len(BEHAVIOURS), seed=6)
+    world = World(mailboxes=60, requests=16, responses=3, servers=len(BEHAVIOURS), seed=6)
     exchange = BehavingExchange(tmp_path_factory.mktemp("uncertain"), world, BEHAVIOURS)
     try:
         yield Site(exchange)

@@ -299,6 +299,25 @@ def test_a_request_that_is_left_behind_is_marked_and_not_deleted(uncertain: Site
     assert (uncertain.told(box, left)["deleted"], uncertain.told(box, left)["moved"]) == (0, 0)
 
 
+def test_whenever_the_worker_dies_a_request_that_is_left_behind_and_wants_no_response_is_accepted_once(
+    uncertain: Site,
+) -> None:
+    accepted = []
+    for point in range(1, 8):
+        box = uncertain.take(LEFT, fits=lambda box: bool(untouched(uncertain, box)))
+        request = untouched(uncertain, box)[0]
+        worker = Worker(uncertain, box, request, LEFT)
+        worker.dies(after=point)
+        assert worker.run().result == "accepted"
+        accepted.append(uncertain.sent(box, request))
+    assert accepted == [(1, 0)] * 7
+
+
+def untouched(site: Site, box: MailboxClient) -> list[MeetingMessage]:
+    """The requests that want no response, and that nobody has accepted yet."""
+    return [one for one in requests_in(box, wanted=False) if site.sent(box, one) == (0, 0)]
+
+
 def test_whenever_the_worker_dies_a_request_that_is_left_behind_is_answered_once(uncertain: Site) -> None:
     box = uncertain.take(LEFT)
     events = len(STRAIGHT_PATH) + 1  # and one to mark it
