@@ -1,0 +1,70 @@
+"""Right before anything is done the policy is asked again, on the message as it is and on the calendar."""
+
+from typing import Any
+
+import pytest
+
+from rsvpq.deciding import decide_knowing
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.journal import Journal
+from rsvpq.messages import MeetingMessage, Outcome
+from rsvpq.policy import Action, Facts, Policy, Rule
+from tests.integration.exchange_site import Site, box_name, inbox, lenient, requests_in
+from workers.answer import answer
+
+
+@pytest.fixture
+def box(site: Site) -> MailboxClient:
+    """A mailbox of the test's own."""
+    return site.take(fits=lambda box: bool(requests_in(box)))
+
+
+def worked(box: MailboxClient, request: MeetingMessage, policy: Policy | None = None) -> Outcome:
+    """Answer by the policy, as a worker does."""
+    steps: dict[str, Any] = {}
+    facts = Facts(box_name(box))
+
+    def record(written: Any, _intent: bool) -> Any:
+        steps.update(written)
+        return "ok"
+
+    def decide(message: MeetingMessage) -> Any:
+        return decide_knowing(policy or lenient(), message, box, facts)[0].decision
+
+    return answer(request, box, Journal(steps, record), request.rid, decide)
+
+
+def test_of_two_copies_of_a_request_one_is_answered(site: Site, box: MailboxClient) -> None:
+    request = requests_in(box)[0]
+    site.copy(request.href, request.href.removesuffix(".EML") + "-copy.EML")
+    (twin,) = [one for one in inbox(box) if one.uid == request.uid and one.rid != request.rid]
+    assert worked(box, request).result == "answered"
+    outcome = worked(box, twin)
+    assert (outcome.result, outcome.left_alone) == ("left", True)
+    assert "already-answered" in outcome.note
+    assert len([sent for sent in box.sent_responses() if sent.uid == request.uid]) == 1
+
+
+def test_a_request_that_a_person_marked_meanwhile_is_left_alone(site: Site, box: MailboxClient) -> None:
+    request = requests_in(box)[0]
+    box.mark_processed(request)
+    assert "already-processed" in worked(box, request).note
+    assert site.sent(box, request) == (0, 0)
+
+
+def test_in_observe_mode_a_worker_does_nothing_either(site: Site, box: MailboxClient) -> None:
+    request, before = requests_in(box)[0], site.mutating()
+    assert worked(box, request, lenient("observe")).note.startswith("would accept")
+    assert (site.sent(box, request), site.mutating()) == ((0, 0), before)
+
+
+@pytest.mark.parametrize(("action", "deed"), [(Action.DECLINE, "declined"), (Action.TENTATIVE, "tentative")])
+def test_a_rule_decides_what_is_answered(site: Site, box: MailboxClient, action: Action, deed: str) -> None:
+    request = requests_in(box)[0]
+    policy = Policy(
+        mode="respond", rules=(Rule("all", action),), external="rules", past="rules", private="rules",
+        delegate_copies="rules", max_age=lenient().max_age, unknown_calendar="rules",
+    )  # fmt: skip
+    assert worked(box, request, policy).result == "answered"
+    told = site.told(box, request)
+    assert (told[deed], told["accepted"], told["submitted"]) == (1, 0, 1)
