@@ -35,7 +35,9 @@ FOLDERS_TTL_S = 3600
 FOLDERS_KEPT = 20_000
 
 
-def make_app(settings: Settings, name: str, include: Iterable[str] = (), *, leases_only: bool = False) -> Celery:
+def make_app(
+    settings: Settings, name: str, include: Iterable[str] = (), *, leases_only: bool = False, results: bool = False
+) -> Celery:
     """The Celery app of a root, as :func:`queue.make_celery` says; connects to nothing yet."""
     return queue.make_celery(
         name,
@@ -44,16 +46,20 @@ def make_app(settings: Settings, name: str, include: Iterable[str] = (), *, leas
         password=_redis_password(settings),
         include=include,
         leases_only=leases_only,
+        results=results,
+        tls=settings.redis.tls,
     )
 
 
 def make_lanes(settings: Settings) -> Lanes:
     """The lanes of this installation; connects at the first call."""
     url = queue.with_password(settings.redis.url, _redis_password(settings))
-    # A command whose reply was lost is repeated, which every script of the lanes allows for: a Redis that restarts for a
-    # few seconds costs no lease. Said here, because from_url() alone repeats nothing.
+    # A command whose reply was lost is repeated, which every script of the lanes allows for: a Redis that restarts for
+    # a few seconds costs no lease. Said here, because from_url() alone repeats nothing.
     retry = Retry(ExponentialWithJitterBackoff(base=0.1, cap=2), REDIS_RETRIES)
-    client = Redis.from_url(url, decode_responses=True, socket_timeout=10, socket_connect_timeout=5, retry=retry)
+    client = Redis.from_url(
+        url, decode_responses=True, socket_timeout=10, socket_connect_timeout=5, retry=retry, **settings.redis.tls
+    )
     return Lanes(client, settings.redis.namespace)
 
 
@@ -97,13 +103,17 @@ def make_discretion(settings: Settings) -> Discretion:
 
 
 class Exchange:
-    """The mail servers by name, and where the folders of each mailbox are."""
+    """The mail servers by name, and where the folders of each mailbox are.
 
-    def __init__(self, servers: Mapping[str, ServerSettings]) -> None:
+    :param run_lease_s: no request outlasts it.
+    """
+
+    def __init__(self, servers: Mapping[str, ServerSettings], run_lease_s: float = 180) -> None:
         # One for each user name, whatever the server: it is the same account in the directory that could be locked.
         credentials = {server.username.casefold(): Credential() for server in servers.values()}
         self._servers = {
-            name: _server(server, credentials[server.username.casefold()]) for name, server in servers.items()
+            name: _server(server, credentials[server.username.casefold()], run_lease_s)
+            for name, server in servers.items()
         }
         self._folders: TTLCache[tuple[str, str], Folders] = TTLCache(FOLDERS_KEPT, FOLDERS_TTL_S)
         self._lock = Lock()
@@ -131,12 +141,14 @@ class Exchange:
             self._folders[server, name] = box.folders  # which it may have asked for again
 
 
-def _server(settings: ServerSettings, credential: Credential) -> Server:
+def _server(settings: ServerSettings, credential: Credential, run_lease_s: float) -> Server:
+    # The settings see to it that the two others take less than half of the lease.
+    body_s = run_lease_s / 2
     return Server(
         settings.url,
         _auth(settings),
         credential=credential,
-        timeouts=Timeouts(settings.connect_timeout.seconds, settings.read_timeout.seconds),
+        timeouts=Timeouts(settings.connect_timeout.seconds, settings.read_timeout.seconds, body_s),
         verify=str(settings.ca_bundle) if settings.ca_bundle else True,
         tls_minimum=settings.tls_minimum,
     )

@@ -37,6 +37,7 @@ class QueueServer:
         self.password = password
         self.url = f"redis://127.0.0.1:{self.port}/0"
         config = directory / "queue-server.conf"
+        config.touch(mode=0o600)  # it holds the password
         config.write_text(self._config(directory, persist))
         self.part = Part("queue server", [server_binary(), str(config)], log=directory / "queue-server.log", env={})
         try:

@@ -76,6 +76,19 @@ class SimulatedExchange:
         """Tell the oracle which limits were promised, so that it counts how often they were broken."""
         self._fetch("limits", json.dumps(limits).encode())
 
+    def have_faults(self, faults: Sequence[Mapping[str, Any]]) -> None:
+        """Let these faults be in force, and no others; see docs/simulator.md for their fields."""
+        self._fetch("faults", json.dumps(faults).encode())
+
+    def faults(self) -> list[dict[str, Any]]:
+        """The faults in force, each with how often it was injected."""
+        found: list[dict[str, Any]] = json.loads(self._fetch("faults"))
+        return found
+
+    def set_switches(self, switches: Mapping[str, Any]) -> None:
+        """Set switches on all servers, or on one with ``server``; see docs/simulator.md."""
+        self._fetch("switches", json.dumps(switches).encode())
+
     def _fetch(self, what: str, body: bytes | None = None) -> bytes:
         request = urllib.request.Request(f"{self._oracle}/_oracle/{what}", data=body)  # noqa: S310 - loopback http
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - loopback http

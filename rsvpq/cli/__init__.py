@@ -14,9 +14,11 @@ from rsvpq import __version__
 from rsvpq.cli.audit import audit
 from rsvpq.cli.config import config
 from rsvpq.cli.dead import dead
-from rsvpq.cli.lanes import limit, pause, resume, status
+from rsvpq.cli.lanes import limit, pause, resume
 from rsvpq.cli.reconcile import drafts, reconcile
+from rsvpq.cli.report import report
 from rsvpq.cli.scan import scan
+from rsvpq.cli.status import status
 from rsvpq.settings import ConfigError
 
 
@@ -26,7 +28,7 @@ def commands() -> None:
     """Answer meeting requests in Exchange 2000/2003 mailboxes, from a Celery queue."""
 
 
-for command in (config, scan, reconcile, drafts, status, pause, resume, limit, dead, audit):
+for command in (config, scan, reconcile, drafts, status, pause, resume, limit, dead, audit, report):
     commands.add_command(command)
 
 

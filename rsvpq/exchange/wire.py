@@ -158,7 +158,7 @@ def _serialise(root: etree._Element) -> bytes:
     return b'<?xml version="1.0"?>' + etree.tostring(root, encoding="utf-8")
 
 
-_TOTAL = re.compile(r"total\s*=\s*(\d+)", re.IGNORECASE)
+_TOTAL = re.compile(r"total\s*=\s*([0-9]{1,15})(?![0-9])", re.IGNORECASE)
 
 
 def total_rows(content_range: str) -> int | None:
