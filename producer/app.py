@@ -9,12 +9,13 @@ from rsvpq.health.worker import watch_worker
 from rsvpq.settings import load_settings
 
 settings = load_settings()
-app = wiring.make_app(settings, "producer", include=["producer.tasks"])
+app = wiring.make_app(settings, "producer", include=["producer.tasks", "producer.ops"], results=True)
+app.set_default()  # Flower asks the default app for results, whichever app it was started with
 lanes = wiring.make_lanes(settings)
 carrier = wiring.make_carrier(settings, app, lanes)
 audit = wiring.make_audit(settings, lanes)
 policy = wiring.PolicyInForce(settings, lanes)
-exchange = wiring.Exchange(settings.servers)
+exchange = wiring.Exchange(settings.servers, settings.lanes.run_lease.seconds)
 watch_worker(settings)
 
 

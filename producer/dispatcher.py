@@ -115,7 +115,8 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
 
     def trigger(group: str | None) -> None:
-        app.send_task(queue.SCAN, kwargs={"group": group} if group else {})
+        # Without a result, for which this process would listen ever after.
+        app.send_task(queue.SCAN, kwargs={"group": group} if group else {}, ignore_result=True)
 
     schedules = [ScheduledScan(schedule.every.seconds, schedule.group) for schedule in settings.schedule]
     dispatcher = Dispatcher(lanes, carrier.publish, trigger, schedules, partial(wiring.configure, lanes, settings))

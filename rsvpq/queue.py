@@ -6,7 +6,7 @@ because they are the labels of metrics and the types in Flower.
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -17,6 +17,7 @@ from kombu.exceptions import KombuError
 from rsvpq.events import BatchedEvents
 from rsvpq.lanes import Item, Release
 from rsvpq.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.printable import printable
 
 logger = logging.getLogger(__name__)
 
@@ -25,15 +26,31 @@ SCAN_MAILBOX = "producer.scan_mailbox"
 ANSWER_REQUEST = "workers.answer_request"
 OPEN_RESPONSE = "workers.open_response"
 PROCESS_CANCELLATION = "workers.process_cancellation"
+OPS_STATUS = "ops.status"
+OPS_PAUSE = "ops.pause"
+OPS_RESUME = "ops.resume"
+OPS_LIMIT = "ops.limit"
+OPS_DEAD_LIST = "ops.dead_list"
+OPS_DEAD_SHOW = "ops.dead_show"
+OPS_DEAD_RETRY = "ops.dead_retry"
+OPS_DEAD_DROP = "ops.dead_drop"
+OPS_MAILBOX = "ops.mailbox"
+OPS_TOP = "ops.top"
 
 SCAN_QUEUE = "scan"
 ANSWER_QUEUE = "answer"
+OPS_QUEUE = "ops"
+_OPS = (
+    *(OPS_STATUS, OPS_PAUSE, OPS_RESUME, OPS_LIMIT, OPS_MAILBOX, OPS_TOP),
+    *(OPS_DEAD_LIST, OPS_DEAD_SHOW, OPS_DEAD_RETRY, OPS_DEAD_DROP),
+)
 _QUEUES = {
     SCAN: SCAN_QUEUE,
     SCAN_MAILBOX: SCAN_QUEUE,
     ANSWER_REQUEST: ANSWER_QUEUE,
     OPEN_RESPONSE: ANSWER_QUEUE,
     PROCESS_CANCELLATION: ANSWER_QUEUE,
+    **dict.fromkeys(_OPS, OPS_QUEUE),
 }
 _TASKS = {
     Kind.REQUEST: ANSWER_REQUEST,
@@ -43,6 +60,9 @@ _TASKS = {
 
 #: What a scan looks at: the Inbox and Drafts, or Drafts alone.
 ScanKind = Literal["scan", "reconcile"]
+
+#: How long the result of an operator's task is kept, in seconds; other tasks have none.
+RESULT_EXPIRES_S = 3600
 
 #: Characters of a subject that go into a task: Celery cuts all arguments together at 1,024.
 SUBJECT_LENGTH = 120
@@ -56,15 +76,20 @@ def make_celery(
     password: str = "",
     include: Iterable[str] = (),
     leases_only: bool = False,
+    results: bool = False,
+    tls: Mapping[str, Any] | None = None,
 ) -> Celery:
     """A Celery app on this Redis, with every setting that the lanes rely on; connects to nothing yet.
 
     :param leases_only: whether all that its workers take is in the ledger, so that Redis need not keep a second copy of
         what they have taken; it costs a transaction before and one after each task.
+    :param results: whether results can be kept and asked for, in the same Redis.
+    :param tls: how TLS is spoken to Redis, in the words of redis-py; nothing for none.
     """
     app = Celery(
         name,
         broker=with_password(redis_url, password),
+        backend=with_password(redis_url, password) if results else None,
         include=list(include),
         events=BatchedEvents,
         set_as_current=False,
@@ -97,8 +122,15 @@ def make_celery(
         worker_soft_shutdown_timeout=30,
         worker_disable_rate_limits=True,
         task_ignore_result=True,
+        result_expires=RESULT_EXPIRES_S,
+        result_backend_transport_options={"global_keyprefix": f"{namespace}:"},
+        broker_use_ssl=dict(tls) if tls else None,
+        redis_backend_use_ssl=dict(tls) if tls else None,
+        redis_socket_timeout=10,
+        redis_socket_connect_timeout=5,
         task_serializer="json",
         accept_content=["json"],
+        # worker_consumer="rsvpq.consumer:Consumer",
         enable_utc=True,
     )
     return app
@@ -109,7 +141,8 @@ def with_password(redis_url: str, password: str) -> str:
     if not password:
         return redis_url
     parts = urlsplit(redis_url)
-    return urlunsplit(parts._replace(netloc=f":{quote(password, safe='')}@{parts.netloc.rpartition('@')[2]}"))
+    user, _, place = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{place}"))
 
 
 def scan_item(mailbox: Mailbox, run: str, kind: ScanKind = "scan") -> Item:
@@ -169,7 +202,7 @@ def _arguments(release: Release) -> dict[str, Any]:
     """What a task is given, so what Flower shows and finds: flat, readable, no secret; the rest is in the ledger."""
     # A message's payload leaves out what is empty; a scan has no subject.
     is_scan = release.work == SCAN_MAILBOX
-    subject = {} if is_scan else {"subject": release.payload.get("subject", "")[:SUBJECT_LENGTH]}
+    subject = {} if is_scan else {"subject": printable(release.payload.get("subject", "")[:SUBJECT_LENGTH])}
     return {
         "mailbox": release.mailbox,
         **subject,

@@ -39,7 +39,9 @@ FOLDERS_TTL_S = 3600
 FOLDERS_KEPT = 20_000
 
 
-def make_app(settings: Settings, name: str, include: Iterable[str] = (), *, leases_only: bool = False) -> Celery:
+def make_app(
+    settings: Settings, name: str, include: Iterable[str] = (), *, leases_only: bool = False, results: bool = False
+) -> Celery:
     """The Celery app of a root, as :func:`queue.make_celery` says; connects to nothing yet."""
     return queue.make_celery(
         name,
@@ -48,6 +50,8 @@ def make_app(settings: Settings, name: str, include: Iterable[str] = (), *, leas
         password=_redis_password(settings),
         include=include,
         leases_only=leases_only,
+        results=results,
+        tls=settings.redis.tls,
     )
 
 
@@ -57,7 +61,9 @@ def make_lanes(settings: Settings) -> Lanes:
     # A command whose reply was lost is repeated, which every script of the lanes allows for: a Redis that restarts
     # within seconds costs no lease. Said here, because from_url() alone repeats nothing.
     retry = Retry(ExponentialWithJitterBackoff(base=0.1, cap=2), REDIS_RETRIES)
-    client = Redis.from_url(url, decode_responses=True, socket_timeout=10, socket_connect_timeout=5, retry=retry)
+    client = Redis.from_url(
+        url, decode_responses=True, socket_timeout=10, socket_connect_timeout=5, retry=retry, **settings.redis.tls
+    )
     return Lanes(client, settings.redis.namespace)
 
 
@@ -121,13 +127,17 @@ class PolicyInForce:
 
 
 class Exchange:
-    """The mail servers by name, and where the folders of each mailbox are."""
+    """The mail servers by name, and where the folders of each mailbox are.
 
-    def __init__(self, servers: Mapping[str, ServerSettings]) -> None:
+    :param run_lease_s: no request outlasts it.
+    """
+
+    def __init__(self, servers: Mapping[str, ServerSettings], run_lease_s: float = 180) -> None:
         # One for each user name, whatever the server: it is the same account in the directory that could be locked.
         credentials = {server.username.casefold(): Credential() for server in servers.values()}
         self._servers = {
-            name: make_server(server, credentials[server.username.casefold()]) for name, server in servers.items()
+            name: make_server(server, credentials[server.username.casefold()], _timeouts(server, run_lease_s))
+            for name, server in servers.items()
         }
         self._folders: TTLCache[tuple[str, str], Folders] = TTLCache(FOLDERS_KEPT, FOLDERS_TTL_S)
         self._lock = Lock()
@@ -155,16 +165,21 @@ class Exchange:
             self._folders[server, name] = box.folders  # which it may have asked for again
 
 
-def make_server(settings: ServerSettings, credential: Credential, timeouts: Timeouts | None = None) -> Server:
-    """A mail server and the account used on it; connects at the first request. ``timeouts`` go before the settings'."""
+def make_server(settings: ServerSettings, credential: Credential, timeouts: Timeouts) -> Server:
+    """A mail server and the account used on it; connects at the first request."""
     return Server(
         settings.url,
         _auth(settings),
         credential=credential,
-        timeouts=timeouts or Timeouts(settings.connect_timeout.seconds, settings.read_timeout.seconds),
+        timeouts=timeouts,
         verify=str(settings.ca_bundle) if settings.ca_bundle else True,
         tls_minimum=settings.tls_minimum,
     )
+
+
+def _timeouts(server: ServerSettings, run_lease_s: float) -> Timeouts:
+    # The settings see to it that the first two take less than half of the lease.
+    return Timeouts(server.connect_timeout.seconds, server.read_timeout.seconds, run_lease_s / 2)
 
 
 def _auth(settings: ServerSettings) -> AuthBase | auth.Forms:

@@ -57,6 +57,7 @@ class QueueServer:
             *([f"requirepass {password}"] if password else []),
             *extra,
         ]
+        self._config.touch(mode=0o600)  # it holds the password
         self._config.write_text("\n".join(lines) + "\n")
         self.start()
 

@@ -62,6 +62,7 @@ most_answers_per_run = 1000000
 class Plan:
     """What to start, and within which limits.
 
+    :param flower: Flower, and the worker of the tasks that operators start from there.
     :param extra: more lines of the settings. :param server_extra: more lines for each server.
     :param jitter_ms: how much of a window's edge the oracle forgives: the time between the ledger's clock at the intent
         and the server's at the arrival.
@@ -169,10 +170,12 @@ class Stack:
             self.start_worker(f"answer-{number}", "workers.app", self.plan.answer_threads)
         if self.plan.flower:
             self._start_flower()
+            self.start_worker("ops", "producer.app", 2)
         for name, part in self.parts.items():
-            if name.startswith(("scan", "answer")):
+            if name.startswith(("scan", "answer", "ops")):
                 part.wait_for(partial(_is_ready, part), f"the worker {name} is ready")
-        self._say(f"workers: {1 + self.plan.answer_workers} processes; dispatchers: {self.plan.dispatchers}")
+        workers = 1 + self.plan.answer_workers + self.plan.flower
+        self._say(f"workers: {workers} processes; dispatchers: {self.plan.dispatchers}")
 
     def _start_queue_server(self) -> str:
         """A queue server of our own; the lines of the settings that lead to it."""

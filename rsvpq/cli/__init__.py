@@ -17,9 +17,11 @@ from rsvpq.cli.config import config
 from rsvpq.cli.confirm import confirm
 from rsvpq.cli.dead import dead
 from rsvpq.cli.doctor import doctor
-from rsvpq.cli.lanes import limit, pause, resume, status
+from rsvpq.cli.lanes import limit, pause, resume
 from rsvpq.cli.reconcile import drafts, reconcile
+from rsvpq.cli.report import report
 from rsvpq.cli.scan import scan
+from rsvpq.cli.status import status
 from rsvpq.settings import ConfigError
 
 
@@ -29,7 +31,22 @@ def commands() -> None:
     """Answer meeting requests in Exchange 2000/2003 mailboxes, from a Celery queue."""
 
 
-for command in (config, doctor, scan, confirm, reconcile, drafts, status, pause, resume, limit, dead, audit):
+_COMMANDS = (
+    config,
+    doctor,
+    scan,
+    confirm,
+    reconcile,
+    drafts,
+    status,
+    pause,
+    resume,
+    limit,
+    dead,
+    audit,
+    report,
+)
+for command in _COMMANDS:
     commands.add_command(command)
 
 

@@ -17,9 +17,9 @@ from rich.text import Text
 
 from rsvpq import wiring
 from rsvpq.audit_log import EVENTS, FIELDS, AuditLog, Filter, Record
+from rsvpq.cli.moments import milliseconds
 from rsvpq.cli.options import config_option
-from rsvpq.lanes import Lanes
-from rsvpq.settings import Duration, load_settings
+from rsvpq.settings import load_settings
 
 #: The most records of a table, where the operator does not say.
 _TABLE_LIMIT = 100
@@ -75,8 +75,8 @@ def audit(
         wiring.make_discretion(settings),
         values,
         events=events,
-        since_ms=_milliseconds(lanes, since, "--since"),
-        until_ms=_milliseconds(lanes, until, "--until"),
+        since_ms=milliseconds(lanes, since, "--since") if since is not None else None,
+        until_ms=milliseconds(lanes, until, "--until") if until is not None else None,
     )
     log = AuditLog(lanes)
     most = _TABLE_LIMIT if limit is None and form == "table" else limit
@@ -92,23 +92,6 @@ def _records(log: AuditLog, wanted: Filter, most: int | None, *, follow: bool) -
     if follow:
         yield None
         yield from log.follow(wanted, end)
-
-
-def _milliseconds(lanes: Lanes, when: str | None, option: str) -> int | None:
-    """A moment in milliseconds since the epoch; a duration is so long ago on Redis' clock, as the records are."""
-    if when is None:
-        return None
-    with suppress(ValueError):
-        ago = Duration.parse(when).seconds
-        now_s, _ = lanes.redis.time()
-        return max(0, round((int(now_s) - ago) * 1000))
-    with suppress(ValueError, OverflowError, OSError):
-        return max(0, round(datetime.fromisoformat(when).timestamp() * 1000))
-    raise click.BadParameter(
-        f"{when!r} is no time; write how long ago, such as 90s, 2h or 7d, or a moment such as 2026-11-22T09:00 or "
-        "2026-11-22T09:00Z",
-        param_hint=option,
-    )
 
 
 def _write_jsonl(records: Iterable[Record | None]) -> None:

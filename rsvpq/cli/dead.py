@@ -1,26 +1,171 @@
-"""``rsvpq dead``: items that ended without an outcome, with the reason and the journal as evidence."""
+"""``rsvpq dead``: items that ended without an outcome; look at them, try them again, or give them up."""
 
 import json
+from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
-from rsvpq import wiring
+from rsvpq.cli.lanes import usage
 from rsvpq.cli.options import config_option, json_option
+from rsvpq.cli.words import age, printable
+from rsvpq.ops import Desk, open_desk
+from rsvpq.ops import dead as graves
 from rsvpq.settings import load_settings
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
-@click.command()
-@click.option("--limit", "most", default=50, show_default=True, help="At most so many, the newest first.")
+
+def _which(command: _Command) -> Callable[..., Any]:
+    """The options that say which dead items are meant; the command is given them as one ``which``."""
+
+    @click.option("--server", default="", help="Of this server.")
+    @click.option("--mailbox", default="", help="Of this mailbox.")
+    @click.option("--reason", default="", metavar="TEXT", help="Whose reason has this text in it.")
+    @wraps(command)
+    def with_which(*, server: str, mailbox: str, reason: str, **rest: Any) -> Any:
+        return command(which=graves.Which(server, mailbox, reason), **rest)
+
+    return with_which
+
+
+#: What is shown of a record of the audit, beside its time and its event.
+_TOLD = ("step", "decision", "result", "who", "reason", "note")
+
+_most = click.option(
+    "--limit", "most", type=click.IntRange(min=1), default=50, show_default=True, help="The newest so many."
+)
+_ids = click.argument("ids", metavar="ID...", nargs=-1)
+_all = click.option("--all", "everything", is_flag=True, help="All, or all that the other options say.")
+_yes = click.option("--yes", is_flag=True, help="Do not ask before --all.")
+_why = click.option("--why", default="", help="Kept in the audit.")
+
+
+@click.group(invoke_without_command=True)
+@_most
+@_which
 @json_option
 @config_option
-def dead(most: int, as_json: bool, config_file: Path | None) -> None:
-    """List dead items: what it was, why it ended, and what its journal says was done."""
-    for item in wiring.make_lanes(load_settings(config_file)).dead(most):
-        if as_json:
+@click.pass_context
+def dead(context: click.Context, which: graves.Which, most: int, as_json: bool, config_file: Path | None) -> None:
+    """Items that ended without an outcome; without a command, list them."""
+    context.obj = config_file
+    if context.invoked_subcommand is None:
+        _list(_open(context, config_file), which, most, as_json=as_json)
+
+
+@dead.command("list")
+@_most
+@_which
+@json_option
+@config_option
+@click.pass_context
+def list_dead(context: click.Context, which: graves.Which, most: int, as_json: bool, config_file: Path | None) -> None:
+    """List dead items, the newest first: since when, where, what, after how many attempts, and why."""
+    _list(_open(context, config_file), which, most, as_json=as_json)
+
+
+@dead.command()
+@click.argument("item_id", metavar="ID")
+@json_option
+@config_option
+@click.pass_context
+def show(context: click.Context, item_id: str, as_json: bool, config_file: Path | None) -> None:
+    """Show everything about one dead item: what its journal proves, what to look at, and what the audit says."""
+    with usage():
+        found = graves.show(_open(context, config_file), item_id)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        click.echo("\n".join(map(printable, _page(found))))
+
+
+@dead.command()
+@_ids
+@_all
+@_which
+@_yes
+@_why
+@config_option
+@click.pass_context
+def retry(context: click.Context, /, config_file: Path | None, **options: Any) -> None:
+    """Put dead items back at the head of their lanes, with no attempt counted.
+
+    Their journals are kept, so each looks at what was done before it does anything.
+    """
+    _settle(_open(context, config_file), "retry", **options)
+
+
+@dead.command()
+@_ids
+@_all
+@_which
+@_yes
+@_why
+@config_option
+@click.pass_context
+def drop(context: click.Context, /, config_file: Path | None, **options: Any) -> None:
+    """Give dead items up for good: no scan offers these messages again."""
+    _settle(_open(context, config_file), "drop", **options)
+
+
+def _open(context: click.Context, config_file: Path | None) -> Desk:
+    """The settings are named before or after the command."""
+    return open_desk(load_settings(config_file or context.obj))
+
+
+def _settle(
+    desk: Desk, verb: str, *, ids: tuple[str, ...], everything: bool, which: graves.Which, yes: bool, why: str
+) -> None:
+    if bool(ids) == everything:
+        raise click.UsageError("name items, or give --all")
+    if ids and which != graves.Which():
+        raise click.UsageError("--server, --mailbox and --reason go with --all")
+    if everything and not yes:
+        number = graves.count(desk.lanes, which)
+        click.confirm(f"{verb} {number} dead item{'' if number == 1 else 's'}?", abort=True, err=True)
+    settle = {"retry": graves.retry, "drop": graves.drop}[verb]
+    done, left = settle(desk, ids, which if everything else None, why).items()
+    click.echo(f"{done[0]} {done[1]}")
+    for item_id, state in left[1].items():
+        click.echo(f"{printable(item_id)}: {_left(state)}", err=True)
+    if left[1]:
+        raise SystemExit(1)
+
+
+def _left(state: str) -> str:
+    return "there is no such item" if state == "unknown" else f"left as it is, for it is not dead but {state}"
+
+
+def _list(desk: Desk, which: graves.Which, most: int, *, as_json: bool) -> None:
+    if as_json:
+        for item in graves.find(desk.lanes, which, most):
             click.echo(json.dumps(item.to_dict()))
-        else:
-            subject = item.payload.get("subject", item.work)
-            click.echo(
-                f"{item.id}  {item.mailbox}  {subject!r}\n    {item.reason}\n    journal: {json.dumps(item.journal)}"
-            )
+        return
+    for row in graves.rows(desk.lanes, which, most):
+        click.echo("\n".join(map(printable, _lines(row))))
+
+
+def _lines(row: dict[str, Any]) -> Iterator[str]:
+    times = f"{row['attempts']} attempt{'' if row['attempts'] == 1 else 's'}"
+    what = f"{row['kind']} {row['subject']!r}" if row["subject"] else row["kind"]
+    yield f"{row['id']}  {row['mailbox']}  {what}"
+    yield f"    dead for {age(row['dead_s'])} after {times}: {row['reason']}"
+
+
+def _page(found: dict[str, Any]) -> Iterator[str]:
+    yield from _lines(found)
+    yield f"    server {found['server']}, {found['work']}, generation {found['generation']}"
+    yield f"    from its offer to its end: {age(found['waited_s'])}"
+    yield "what is proved:"
+    yield from (f"    {sentence}" for sentence in found["evidence"])
+    yield f"what to do: {found['advice']}"
+    yield "message:"
+    yield from (f"    {name}: {value}" for name, value in sorted(found["payload"].items()))
+    yield f"journal: {json.dumps(found['journal'])}"
+    yield "audit:"
+    for record in found["audit"]:
+        told = ", ".join(record[name] for name in _TOLD if name in record)
+        yield f"    {record['time']}  {record['event']}  {told}".rstrip()

@@ -159,7 +159,8 @@ class MailboxClient:
     def _require_absence(self, message: MeetingMessage) -> None:
         """A search is let through where an item's URL is not: it tells whether there is such an item at all."""
         if any(found.rid == message.rid for page in self.meeting_messages() for found in page):
-            raise Refused(f"a filter before Exchange (URLScan, IIS request filtering) rejects {unquote(message.href)}")
+            what = unquote(message.href)
+            raise Refused(f"a filter before Exchange (URLScan, IIS request filtering) rejects {what!r}")
 
     def holds(self, message: MeetingMessage) -> bool:
         """Whether the message is still at its href: the same item, for names are used again."""
@@ -195,8 +196,11 @@ class MailboxClient:
         answer.check_login()
         if answer.status < HTTPStatus.MULTIPLE_CHOICES:
             return ""
-        location = urljoin(href, answer.headers.get("Location", ""))
-        target = urlsplit(location).path
+        try:
+            location = urljoin(href, answer.headers.get("Location", ""))
+            target = urlsplit(location).path
+        except ValueError:
+            raise Unknown(f"{answer.what} was redirected to what is no URL") from None
         # Exchange 2007 sends a browser to /owa; a command that was carried out may lead to the draft, below our root.
         if not target.casefold().startswith(self._server.root.casefold()):
             raise Unsupported(

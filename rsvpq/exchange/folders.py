@@ -48,5 +48,5 @@ def find_folders(server: Server, root: str) -> Folders:
     found = {name: rows[0].text((wire.HTTPMAIL, name)) if rows else "" for name in (*_NEEDED, *_OTHERS)}
     missing = [name for name in _NEEDED if not found[name]]
     if missing:
-        raise Refused(f"PROPFIND {unquote(root)}: no URL for {', '.join(missing)}; may the account read it?")
+        raise Refused(f"PROPFIND {unquote(root)!r}: no URL for {', '.join(missing)}; may the account read it?")
     return Folders(**{name: wire.path_below(url, root).rstrip("/") if url else "" for name, url in found.items()})

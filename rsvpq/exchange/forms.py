@@ -164,7 +164,7 @@ class FormsLogin:
             _raise_failure(what, answer)
             if answer.status < HTTPStatus.MULTIPLE_CHOICES:
                 return answer.body, path, cookies
-            path = self._own_path(what, urljoin(self._origin + path, answer.headers.get("Location", "")))
+            path = self._own_path(what, path, answer.headers.get("Location", ""))
         raise Busy(f"{what}: redirected {_MOST_REDIRECTS} times, and to no login form", LOGIN_DELAY_S)
 
     def _form(self, page: bytes, path: str) -> _Form:
@@ -176,7 +176,7 @@ class FormsLogin:
         elif form is None:
             raise Busy(f"{what}: the server shows a page without a login form; correct auth or url", LOGIN_DELAY_S)
         else:
-            action = self._own_path(what, urljoin(self._origin + path, form.get("action") or ""))
+            action = self._own_path(what, path, form.get("action") or "")
             hidden = {part.get("name", ""): part.get("value", "") for part in _inputs(form, "hidden")}
         fields = {
             "destination": self._origin + self._root,
@@ -189,10 +189,14 @@ class FormsLogin:
         }
         return _Form(action, fields)
 
-    def _own_path(self, what: str, url: str) -> str:
-        """The path and query of a URL on the configured origin, which a front end may believe to be plain http."""
-        own, other = urlsplit(self._origin), urlsplit(url)
-        if other.scheme not in {"http", "https"} or not _is_same_host(own, other):
+    def _own_path(self, what: str, page: str, url: str) -> str:
+        """The path and query of a page's link on the configured origin, which a front end may believe to be http."""
+        try:
+            own, other = urlsplit(self._origin), urlsplit(urljoin(self._origin + page, url))
+            ours = other.scheme in {"http", "https"} and _is_same_host(own, other)
+        except ValueError:  # that is no URL, or no port
+            ours = False
+        if not ours:
             raise Busy(
                 f"{what}: the server sends us elsewhere to log in; use the address of that server", LOGIN_DELAY_S
             )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from rsvpq.exchange.body import Packed
 from rsvpq.exchange.errors import LOGIN_TIMEOUT, LoginRefused, Malformed, Refused
@@ -41,7 +41,7 @@ class Answer:
         """Whether this stands for a login: one that is missing or has ended, or one that was refused."""
         location = self.headers.get("Location", "")
         if location and _is_login_page(location.encode()):
-            reason = parse_qs(urlsplit(location).query).get("reason", [""])[-1]
+            reason = parse_qs(location.partition("?")[2]).get("reason", [""])[-1]
             return "refused" if reason in _REFUSED else "wanted"
         html = self.body if "html" in self.headers.get("Content-Type", "").lower() else b""
         return "wanted" if self.status == LOGIN_TIMEOUT or _is_login_page(html) else ""

@@ -19,6 +19,9 @@ from requests.hooks import default_hooks, dispatch_hook
 from rsvpq.exchange.auth import is_connected
 from rsvpq.exchange.target import AsGiven
 
+#: Cookies that are kept; a load balancer sets one or two, and each goes out with every request.
+_MOST_COOKIES = 20
+
 
 class Line:
     """A connection that is opened when it is needed, and again when it was lost; for one thread.
@@ -27,6 +30,7 @@ class Line:
     :param context: None for http.
     :param verify: a CA bundle's path, or True for the system's.
     :param timeout: seconds to wait for a connection, and for the next bytes of an answer.
+    :param answer_s: seconds for the whole body of an answer.
     :param keep_cookies: whether what a server sets is sent back to it.
     """
 
@@ -37,10 +41,11 @@ class Line:
         *,
         verify: str | bool,
         timeout: tuple[float, float],
+        answer_s: float,
         keep_cookies: bool,
     ) -> None:
         self._origin = origin
-        self._adapter = _Adapter(origin, context)
+        self._adapter = _Adapter(origin, context, answer_s)
         self._sending: dict[str, Any] = {
             "stream": True,
             "timeout": timeout,
@@ -65,6 +70,8 @@ class Line:
         )
         if self._cookies is not None and "Set-Cookie" in answer.headers:
             extract_cookies_to_jar(self._cookies, request, answer.raw)  # type: ignore[no-untyped-call]
+            if len(self._cookies) > _MOST_COOKIES:
+                self._cookies.clear()
         return answer
 
     def _prepared(
@@ -97,9 +104,9 @@ class Line:
 class _Adapter(AsGiven):
     """One connection to one server, with our TLS context."""
 
-    def __init__(self, origin: str, context: ssl.SSLContext | None) -> None:
+    def __init__(self, origin: str, context: ssl.SSLContext | None, answer_s: float) -> None:
         self._context = context
-        super().__init__(origin, pool_connections=1, pool_maxsize=1, max_retries=0)
+        super().__init__(origin, answer_s=answer_s, pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Called by the constructor."""

@@ -66,7 +66,7 @@ def pages(
         nothing_new = len(known) == before and reader.broken < reader.seen
         if not reader.seen or ended or nothing_new:
             return
-    raise Malformed(f"SEARCH {unquote(folder)}: more than {MOST_PAGES} pages")
+    raise Malformed(f"SEARCH {unquote(folder)!r}: more than {MOST_PAGES} pages")
 
 
 def _new_rows(

@@ -13,7 +13,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connectionpool import ConnectionPool
 
-from rsvpq.exchange import tls
+from rsvpq.exchange import patience, tls
 
 #: What cannot stand in a request line at all: blanks, controls and everything beyond ASCII (RFC 9112, section 3).
 _IMPOSSIBLE = re.compile(r"[^\x21-\x7e]+")
@@ -35,6 +35,8 @@ class _AsGiven:
 class _Http(_AsGiven, HTTPConnectionPool):
     """For http."""
 
+    ConnectionCls = patience.PlainConnection
+
 
 class _Https(_AsGiven, HTTPSConnectionPool):
     """For https."""
@@ -43,10 +45,14 @@ class _Https(_AsGiven, HTTPSConnectionPool):
 
 
 class AsGiven(HTTPAdapter):
-    """Sends the path of a request's URL as it is; for one thread, and for URLs that start with ``origin``."""
+    """Sends the path of a request's URL as it is; for one thread, and for URLs that start with ``origin``.
 
-    def __init__(self, origin: str, **kwargs: Any) -> None:
+    :param answer_s: seconds that the body of an answer may take, all in all.
+    """
+
+    def __init__(self, origin: str, *, answer_s: float, **kwargs: Any) -> None:
         self._origin = origin
+        self._answer_s = answer_s
         self._pools: dict[object, ConnectionPool] = {}
         super().__init__(**kwargs)
 
@@ -62,6 +68,7 @@ class AsGiven(HTTPAdapter):
         pool = self._pools.get(verify)
         if pool is None:
             pool = self._pools[verify] = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            pool.conn_kw["answer_s"] = self._answer_s  # type: ignore[attr-defined]  # both of our kinds have it
         return pool
 
     def close(self) -> None:

@@ -7,10 +7,10 @@ import ssl
 import warnings
 from typing import Literal
 
-from urllib3.connection import HTTPSConnection
 from urllib3.util import create_urllib3_context
 
 from rsvpq.exchange.errors import BUSY_DELAY_S
+from rsvpq.exchange.patience import TlsConnection, TlsSocket
 
 Version = Literal["1.0", "1.1", "1.2", "1.3"]
 
@@ -63,7 +63,7 @@ class HandshakeFailed(ssl.SSLError):
         self.cause = cause
 
 
-class Connection(HTTPSConnection):
+class Connection(TlsConnection):
     """Tells a failed handshake from a connection that broke later, when the request may have arrived.
 
     Old servers just close the connection if there is no version or cipher in common, which looks the same.
@@ -86,6 +86,7 @@ def client_context(minimum: Version) -> ssl.SSLContext:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # that is what the operator asked for
         context.minimum_version = _VERSIONS[minimum]
+    context.sslsocket_class = TlsSocket
     if legacy:
         context.options |= _LEGACY_SERVER_CONNECT
     return context

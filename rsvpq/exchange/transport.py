@@ -3,7 +3,6 @@
 Every request goes to the configured origin, and redirects are never followed, but for the way to a login form there.
 """
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -35,8 +34,6 @@ from rsvpq.exchange.line import Line
 
 #: Exchange names its store's build in every answer of its own, errors included; a filter before it does not.
 _STORE = "MS-WebStorage"
-#: A name may hold an escaped line break, and what was asked is written into logs.
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 _HEADERS = {
     "User-Agent": "rsvpq",
@@ -51,7 +48,7 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds to wait for a connection, for the next bytes of an answer, and for all of its body."""
+    """Seconds to wait for a connection, for the head of an answer or the next bytes of it, and for all of its body."""
 
     connect_s: float = 10.0
     read_s: float = 60.0
@@ -204,6 +201,10 @@ class Server:
         except (requests.RequestException, bodies.Lost) as error:
             lost = f"{what}: the answer was lost ({type(error).__name__})"
             raise (Unknown if effect else Transient)(lost) from None
+        if response.status_code < HTTPStatus.OK:
+            # The answer proper may still come, and must not be taken for that to the next request.
+            self._line().close()
+            raise (Unknown if effect else Transient)(f"{what}: no answer came after a {response.status_code}")
         cookies = tuple(response.raw.headers.getlist("Set-Cookie"))
         return Answer(what, response.status_code, response.headers, content, cookies, more)
 
@@ -214,13 +215,22 @@ class Server:
             timeout = (self._timeouts.connect_s, self._timeouts.read_s)
             # The login form keeps the cookies of its session itself.
             forms = self._forms is not None
-            line = Line(self.origin, self._context, verify=self._verify, timeout=timeout, keep_cookies=not forms)
+            line = Line(
+                self.origin,
+                self._context,
+                verify=self._verify,
+                timeout=timeout,
+                answer_s=self._timeouts.body_s,
+                keep_cookies=not forms,
+            )
             self._threads.line = line
         return line
 
 
 def _named(method: str, path: str) -> str:
-    return f"{method} {_CONTROLS.sub('?', unquote(path))}"
+    """For people: a name may hold escaped line breaks and commands to terminals, and this is written into logs."""
+    name = unquote(path)
+    return f"{method} {name if name.isprintable() else ''.join(c if c.isprintable() else '?' for c in name)}"
 
 
 def _no_rights(what: str) -> Busy:

@@ -217,7 +217,7 @@ def moment(text: str) -> datetime | None:
         return None
 
 
-_TOTAL = re.compile(r"total\s*=\s*(\d+)", re.IGNORECASE)
+_TOTAL = re.compile(r"total\s*=\s*([0-9]{1,15})(?![0-9])", re.IGNORECASE)
 
 
 def total_rows(content_range: str) -> int | None:

@@ -70,5 +70,6 @@ def impatient_lanes(settings: RedisSettings) -> Lanes:
         socket_timeout=LONGEST_CALL_S,
         socket_connect_timeout=LONGEST_CALL_S,
         retry=Retry(NoBackoff(), 0),
+        **settings.tls,
     )
     return Lanes(client, settings.namespace)

@@ -50,8 +50,8 @@ end
 if how ~= 'held' then charge(id, mailbox, server) end
 give_back(id, mailbox, server, f[6])
 redis.call('HSET', item, 'finished', generation, 'reason', reason)
-count(label)
-for i = 14, #ARGV, 2 do count(ARGV[i], ARGV[i + 1]) end
+count(label, 1, server)
+for i = 14, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
 if how == 'throttled' or how == 'held' then redis.call('HINCRBY', item, 'attempts', -1) end
 if hold ~= '' then
   local key = P .. ':' .. hold .. ':' .. (hold == 'server' and server or mailbox)
@@ -64,7 +64,7 @@ if how == 'held' then
   to_pending(id, mailbox)
 elseif how == 'dead' or (how == 'later' and number(f[7]) >= number(CFG.attempts)) then
   state = 'dead'
-  to_dead(id, reason)
+  to_dead(id, server, reason)
 elseif how == 'done' then
   -- Only that it was done is remembered; the rest would be most of what Redis holds. Made anew, because a hash that
   -- once held a long value keeps the roomy form.
@@ -72,9 +72,16 @@ elseif how == 'done' then
   redis.call('HSET', item, 'state', 'done', 'generation', generation, 'finished', generation, 'mailbox', mailbox,
     'attempts', f[7])
   redis.call('EXPIRE', item, ARGV[9])
+  if scan then
+    redis.call('HSET', P .. ':mailbox:' .. mailbox, 'scanned', NOW)
+  else
+    redis.call('ZREM', unfinished_key(server), id)
+    redis.call('HSET', P .. ':server:' .. server, 'last:' .. ARGV[12], NOW)
+  end
 else
   state = 'later'
   redis.call('HSET', item, 'state', 'later')
+  tally(server, 'later', 1)
   redis.call('ZADD', P .. ':later', NOW + delay, id)
 end
 if scan and (state == 'done' or state == 'dead') then redis.call('HDEL', P .. ':mailbox:' .. mailbox, 'scan') end

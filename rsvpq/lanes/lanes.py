@@ -7,10 +7,11 @@ by itself when a reply is lost; each script's header says what its replay does.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from importlib import resources
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
@@ -26,6 +27,13 @@ Scope = Literal["all", "mailbox", "server"]
 #: The pools of workers, by name, with the most items each may have in its hands.
 Pools = Mapping[str, int]
 
+_SCRIPTS = (
+    *("offer", "offer_scan", "release", "start", "record", "finish", "sweep", "set", "decide"),
+    *("retry", "drop", "status"),
+)
+
+#: Dead items per round trip.
+_DEAD_PAGE = 500
 #: Released by one call at most: bounds how long Redis is held (about 25 us each).
 MOST_RELEASED_AT_ONCE = 100
 
@@ -140,7 +148,10 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """A dead item: what it was, why it ended, and what its journal says was done."""
+    """A dead item: what it was, why it ended, and what its journal says was done.
+
+    ``offered_us`` and ``dead_us`` are Redis' time, in microseconds since the epoch.
+    """
 
     id: str
     work: str
@@ -149,6 +160,10 @@ class Dead:
     attempts: int
     payload: dict[str, Any]
     journal: dict[str, Any]
+    server: str = ""
+    generation: int = 0
+    offered_us: int = 0
+    dead_us: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready copy."""
@@ -169,10 +184,7 @@ class Lanes:
         self.prefix = "{" + namespace + "}"
         self._now_us = now_us
         lib = _read("lib")
-        self._scripts: dict[str, Script] = {
-            name: redis.register_script(lib + _read(name))
-            for name in ("offer", "offer_scan", "release", "start", "record", "finish", "sweep", "set", "decide")
-        }
+        self._scripts: dict[str, Script] = {name: redis.register_script(lib + _read(name)) for name in _SCRIPTS}
 
     def _call(self, script: str, *args: Any, client: Redis | None = None) -> Any:
         now = self._now_us() if self._now_us else 0
@@ -307,16 +319,52 @@ class Lanes:
 
     def dead(self, most: int) -> list[Dead]:
         """Dead items, the newest first."""
-        fields = ("work", "mailbox", "reason", "attempts", "payload", "journal")
-        found = []
-        for item_id in self.redis.zrange(f"{self.prefix}:dead", 0, most - 1, desc=True):
-            work, mailbox, reason, attempts, payload, journal = self.redis.hmget(
-                f"{self.prefix}:item:{item_id}", fields
-            )
-            if work is not None:
-                steps = json.loads(journal or "{}")
-                found.append(Dead(item_id, work, mailbox, reason, int(attempts or 0), json.loads(payload), steps))
-        return found
+        return list(islice(self.all_dead(), most))
+
+    def all_dead(self) -> Iterator[Dead]:
+        """Every item that is dead now, the newest first; those that are retried or dropped meanwhile may be missing."""
+        newest = self.redis.zrange(f"{self.prefix}:dead", 0, -1, desc=True)
+        for first in range(0, len(newest), _DEAD_PAGE):
+            yield from self.find_dead(newest[first : first + _DEAD_PAGE])
+
+    def find_dead(self, item_ids: Sequence[str]) -> list[Dead]:
+        """Those of the named items that are dead, in this order."""
+        with self.redis.pipeline(transaction=False) as pipe:
+            for item_id in item_ids:
+                pipe.hgetall(f"{self.prefix}:item:{item_id}")
+                pipe.zscore(f"{self.prefix}:dead", item_id)
+            answers = iter(pipe.execute())
+        found = zip(item_ids, answers, answers, strict=True)
+        return [_dead(item_id, fields, int(score)) for item_id, fields, score in found if fields and score is not None]
+
+    def retry(self, item_ids: Sequence[str], deed: Deed) -> dict[str, str]:
+        """Put dead items back at the head of their lanes, with no attempt counted and their journals kept.
+
+        :returns: ``retried`` for each, or the state that it is in and stays in; ``unknown`` where there is none.
+        """
+        return self._bury("retry", item_ids, deed)
+
+    def drop(self, item_ids: Sequence[str], deed: Deed) -> dict[str, str]:
+        """Give dead items up for good; no scan offers them again. Answers ``dropped`` as :meth:`retry` does."""
+        return self._bury("drop", item_ids, deed)
+
+    def _bury(self, script: str, item_ids: Sequence[str], deed: Deed) -> dict[str, str]:
+        with self.redis.pipeline(transaction=False) as pipe:
+            for item_id in item_ids:
+                self._call(script, item_id, f"{deed.token}:{item_id}", deed.who, deed.why, client=pipe)
+            return dict(zip(item_ids, pipe.execute(), strict=True))
+
+    def stand(self, batches: Iterable[Sequence[str]]) -> Iterator[str]:
+        """Where mailboxes stand, summed by server: for each batch what status.lua says (JSON)."""
+        for batch in batches:
+            yield str(self._call("status", *batch))
+
+    def time_us(self) -> int:
+        """The clock that all times of the ledger are of."""
+        if self._now_us:
+            return self._now_us()
+        seconds, microseconds = self.redis.time()
+        return int(seconds) * 1_000_000 + int(microseconds)
 
     def pause(self, scope: Scope, name: str = "", *, reason: str, deed: Deed | None = None) -> None:
         """Release and start nothing more there, and stop running items before their next effect, until resumed."""
@@ -368,6 +416,22 @@ _LIMIT_FIELDS = ("interval", "burst", "concurrency", "weight")
 def _limit_fields(limits: Limits) -> dict[str, Any]:
     values = (limits.rate.interval_us, limits.burst, limits.concurrency, limits.weight)
     return dict(zip(_LIMIT_FIELDS, values, strict=True))
+
+
+def _dead(item_id: str, fields: Mapping[str, str], dead_us: int) -> Dead:
+    return Dead(
+        id=item_id,
+        work=fields["work"],
+        mailbox=fields["mailbox"],
+        reason=fields.get("reason", ""),
+        attempts=int(fields.get("attempts", 0)),
+        payload=json.loads(fields["payload"]),
+        journal=json.loads(fields.get("journal", "{}")),
+        server=fields.get("server", ""),
+        generation=int(fields.get("generation", 0)),
+        offered_us=int(float(fields.get("offered", 0))),
+        dead_us=dead_us,
+    )
 
 
 def _us(seconds: float) -> int:

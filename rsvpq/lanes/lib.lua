@@ -67,9 +67,20 @@ local function stopped(mailbox, server)
   return false
 end
 
-local function count(label, by)
+-- Counted over all, and for the server.
+local function count(label, by, server)
   redis.call('HINCRBY', P .. ':counts', label, by or 1)
+  if server then redis.call('HINCRBY', P .. ':counts:' .. server, label, by or 1) end
 end
+
+-- How many of a server's items are in a state that no other key tells by server: 'later' or 'dead'.
+local function tally(server, state, by)
+  redis.call('HINCRBY', P .. ':server:' .. server, state, by)
+end
+
+-- The messages of a server that were offered and are not final, by the time of their offer: the lag is read from it.
+-- A dead one keeps that time itself.
+local function unfinished_key(server) return P .. ':unfinished:' .. server end
 
 -- Put the mailbox where its state says it belongs: at its server's gate, waiting for a time, or nowhere until an event.
 -- Called after everything that happens to a mailbox, so that nothing can be forgotten in the wrong place.
@@ -152,10 +163,19 @@ local function to_pending(id, mailbox)
   redis.call('LPUSH', lane_key(mailbox), id)
 end
 
-local function to_dead(id, reason)
+local function to_dead(id, server, reason)
   redis.call('HSET', item_key(id), 'state', 'dead', 'reason', reason)
   redis.call('ZADD', P .. ':dead', NOW, id)
-  count('dead')
+  local offered = redis.call('ZSCORE', unfinished_key(server), id)
+  if offered then redis.call('HSET', item_key(id), 'offered', offered) end
+  redis.call('ZREM', unfinished_key(server), id)
+  tally(server, 'dead', 1)
+  count('dead', 1, server)
+end
+
+-- Whether an operator's action is done for the first time; the token of one is kept for an hour, for its replay.
+local function is_first(token)
+  return redis.call('SET', P .. ':told:' .. token, '1', 'NX', 'EX', 3600) and true
 end
 
 -- How many more items a server may be given now, by its concurrency, its pace and its hold.
@@ -171,13 +191,18 @@ local function release_head(mailbox, gate, score)
   local id = redis.call('LPOP', lane_key(mailbox))
   local item = item_key(id)
   local generation = redis.call('HINCRBY', item, 'generation', 1)
+  local f = redis.call('HMGET', item, 'pool', 'work', 'payload', 'server')
+  if f[4] and f[4] ~= m.server then
+    local offered = redis.call('ZSCORE', unfinished_key(f[4]), id)
+    redis.call('ZREM', unfinished_key(f[4]), id)
+    if offered then redis.call('ZADD', unfinished_key(m.server), offered, id) end
+  end
   redis.call('HSET', item, 'state', 'released', 'server', m.server)
   redis.call('ZADD', P .. ':inflight', NOW + number(CFG.release_lease), id)
   for _, key in ipairs({ m.key, P .. ':server:' .. m.server }) do
     redis.call('HINCRBY', key, 'n', 1)
     redis.call('HINCRBY', key, 'reserved', 1)
   end
-  local f = redis.call('HMGET', item, 'pool', 'work', 'payload')
   redis.call('HINCRBY', P .. ':pools', f[1], 1)
   redis.call('HSET', m.key, 'vt:' .. gate, score + 1 / m.weight)
   redis.call('HSET', P .. ':clock', gate, score)
@@ -188,9 +213,10 @@ end
 local function wake()
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. ':later', '-inf', NOW, 'LIMIT', 0, 100)) do
     redis.call('ZREM', P .. ':later', id)
-    local mailbox = redis.call('HGET', item_key(id), 'mailbox')
-    to_pending(id, mailbox)
-    place(mailbox)
+    local f = redis.call('HMGET', item_key(id), 'mailbox', 'server')
+    tally(f[2], 'later', -1)
+    to_pending(id, f[1])
+    place(f[1])
   end
   for _, mailbox in ipairs(redis.call('ZRANGEBYSCORE', P .. ':wait', '-inf', NOW, 'LIMIT', 0, 200)) do
     place(mailbox)

@@ -10,11 +10,13 @@
 local mailbox, server = ARGV[2], ARGV[3]
 local new = 0
 redis.call('HSETNX', P .. ':mailbox:' .. mailbox, 'server', server)
+local home = redis.call('HGET', P .. ':mailbox:' .. mailbox, 'server')
 for i = 5, #ARGV, 5 do
   local id = ARGV[i]
   if redis.call('HSETNX', item_key(id), 'state', 'pending') == 1 then
     redis.call('HSET', item_key(id), 'mailbox', mailbox, 'work', ARGV[i + 1], 'pool', ARGV[i + 2],
-      'payload', ARGV[i + 3], 'offered', NOW)
+      'payload', ARGV[i + 3], 'server', home)
+    redis.call('ZADD', unfinished_key(home), NOW, id)
     if ARGV[i + 4] ~= '' then redis.call('HSET', item_key(id), 'facts', ARGV[i + 4]) end
     redis.call('RPUSH', lane_key(mailbox), id)
     new = new + 1

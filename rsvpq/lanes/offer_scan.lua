@@ -24,7 +24,7 @@ else
   -- A scan that died needs no tombstone once there is another: this one finds all that the other would have found.
   local last = redis.call('HGET', key, 'last_scan')
   if last then
-    redis.call('ZREM', P .. ':dead', last)
+    if redis.call('ZREM', P .. ':dead', last) == 1 then tally(redis.call('HGET', item_key(last), 'server'), 'dead', -1) end
     redis.call('DEL', item_key(last))
   end
   redis.call('HSET', key, 'scan', id, 'last_scan', id)

@@ -14,7 +14,10 @@ local scope, name = ARGV[2], ARGV[3]
 local key = scope == 'all' and P .. ':cfg' or P .. ':' .. scope .. ':' .. name
 for i = 11, #ARGV, 2 do
   local field, value = ARGV[i], ARGV[i + 1]
-  if value == '' then
+  if field == 'paused' then
+    redis.call('HDEL', key, 'paused', 'paused_by', 'paused_at')
+    if value ~= '' then redis.call('HSET', key, 'paused', value, 'paused_by', ARGV[5], 'paused_at', NOW) end
+  elseif value == '' then
     redis.call('HDEL', key, field)
   elseif field == 'hold' then
     redis.call('HSET', key, 'hold', math.max(number(redis.call('HGET', key, 'hold')), NOW + number(value)))
@@ -22,7 +25,7 @@ for i = 11, #ARGV, 2 do
     redis.call('HSET', key, field, value)
   end
 end
-if ARGV[4] ~= '' and redis.call('SET', P .. ':told:' .. ARGV[4], '1', 'NX', 'EX', 3600) then
+if ARGV[4] ~= '' and is_first(ARGV[4]) then
   audit('operator', { '', ARGV[9], ARGV[10] }, { who = ARGV[5], step = ARGV[6], reason = ARGV[7], note = ARGV[8] })
 end
 if scope == 'mailbox' then place(name) end

@@ -17,7 +17,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. ':inflight', '-inf', NOW, '
   end
   give_back(id, mailbox, f[2], f[3])
   if worn_out then
-    to_dead(id, 'the worker was lost on the last attempt')
+    to_dead(id, f[2], 'the worker was lost on the last attempt')
     if redis.call('HGET', P .. ':mailbox:' .. mailbox, 'scan') == id then
       redis.call('HDEL', P .. ':mailbox:' .. mailbox, 'scan')
     end

@@ -165,6 +165,11 @@ def _redis_url(text: str) -> str:
         raise ValueError(f"has the scheme {url.scheme}; {_REDIS_URL_FORM}")
     if url.password is not None or "password" in dict(url.query_params()):
         raise ValueError("holds a password, and URLs get printed; use redis.password_file for it")
+    # Among what the client would take from there is ssl_cert_reqs=none.
+    beyond = {name for name, _ in url.query_params()} - ({"db"} if url.scheme == "unix" else set())
+    if beyond:
+        names = ", ".join(sorted(beyond))
+        raise ValueError(f"sets {names} after the ?; leave it out, and use redis.ca_bundle for TLS")
     path = url.path or ""
     if url.scheme == "unix":
         complete = len(path) > 1

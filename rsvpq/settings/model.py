@@ -3,10 +3,11 @@
 Knows nothing of where the values come from. ``docs/settings.md`` explains the keys to operators.
 """
 
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -51,6 +52,41 @@ class RedisSettings(_Table):
     password_file: PathField | None = None
     password: SecretStr | None = None
     namespace: Namespace = "rsvpq"
+    # After `url`, which their validators look at.
+    ca_bundle: ExistingFile | None = None
+    certificate: ExistingFile | None = None
+    # After `certificate`.
+    certificate_key: ExistingFile | None = None
+
+    @property
+    def tls(self) -> dict[str, Any]:
+        """How TLS is spoken, in the words of redis-py and kombu; empty without. Certificates are always verified."""
+        if not self.url.startswith("rediss:"):
+            return {}
+        files = {
+            "ssl_ca_certs": self.ca_bundle,
+            "ssl_certfile": self.certificate,
+            "ssl_keyfile": self.certificate_key,
+        }
+        return {
+            "ssl_cert_reqs": ssl.CERT_REQUIRED,
+            "ssl_check_hostname": True,
+            **{name: str(file) for name, file in files.items() if file is not None},
+        }
+
+    @field_validator("ca_bundle", "certificate", "certificate_key")
+    @classmethod
+    def _require_tls(cls, file: Path | None, info: ValidationInfo) -> Path | None:
+        if file is not None and not info.data.get("url", "rediss:").startswith("rediss:"):
+            raise ValueError("is for TLS, and the url is not; write rediss:// there, or leave this out")
+        return file
+
+    @field_validator("certificate_key")
+    @classmethod
+    def _require_a_certificate(cls, file: Path | None, info: ValidationInfo) -> Path | None:
+        if file is not None and info.data.get("certificate", file) is None:
+            raise ValueError("is the key of a certificate that is not given; write its path as certificate")
+        return file
 
     @field_validator("password")
     @classmethod

@@ -121,6 +121,7 @@ class Host:
         path.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             (path / name).write_text(text + "\n", encoding="utf-8")
+            (path / name).chmod(0o640)  # as docs/deployment.md says of the secrets
 
     def _programs(self) -> None:
         """The programs of the Redis image, under the names that they have there."""

@@ -82,3 +82,16 @@ def test_no_page_shows_a_secret(stack: Stack, chromium: str, tmp_path: Path) -> 
         assert "Flower" in page
         for name, secret in stack.secrets.items():
             assert secret not in page, f"the {name} password is on {path}"
+
+
+def test_an_operators_task_shows_what_was_asked_and_its_result(stack: Stack, chromium: str, tmp_path: Path) -> None:
+    asked = {"scope": "server", "name": "mail0", "reason": "new disks", "who": "anna"}
+    task_id = stack.ask_flower("/api/task/async-apply/ops.pause", {"kwargs": asked})["task-id"]
+    until(lambda: stack.ask_flower(f"/api/task/result/{task_id}")["state"] == "SUCCESS", "the task has ended")
+    until(lambda: stack.ask_flower(f"/api/task/info/{task_id}")["state"] == "SUCCESS", "Flower has heard of it")
+    address = stack.flower_url.replace("//", f"//{stack.flower_user}:{stack.secrets['flower']}@")
+    page = look(chromium, f"{address}/task/{task_id}", tmp_path)
+    for shown in ("ops.pause", "SUCCESS", "paused: server mail0", "reason=new disks", "who=anna"):
+        assert shown in page, shown
+    for name, secret in stack.secrets.items():
+        assert secret not in page, f"the {name} password is shown"

@@ -1,7 +1,7 @@
 """What an operator is spared who has set nothing but mode = "respond": each guard, seen at the simulated servers."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, C
         yield stack, scan_everything(stack)
 
 
-REFUSED = {
+REFUSED: dict[str, Callable[[dict[str, Any]], bool]] = {
     "private": lambda request: request["private"],
     "delegate-copy": lambda request: request["received_for"] is not None,
     "past": lambda request: request["starts_at"] < request["seeded_at"] and not request["recurring"],

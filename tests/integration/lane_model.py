@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 How = Literal["done", "dead", "later", "throttled", "held"]
 
 IN_FLIGHT = ("released", "running")
-FINAL = ("done", "dead")
+FINAL = ("done", "dead", "dropped")
 
 
 class Pace(NamedTuple):
@@ -81,6 +81,7 @@ class Entry:
     epochs: tuple[int, int] = (0, 0)
     due: int = 0
     finished: int = -1
+    scan: bool = False
 
 
 class Load(NamedTuple):
@@ -92,6 +93,9 @@ class Load(NamedTuple):
     hold: int
     paused: bool
     scan: str
+    #: Of a server: its items that wait for another attempt, and its dead ones.
+    later: int = 0
+    dead: int = 0
 
 
 class View(NamedTuple):
@@ -106,6 +110,8 @@ class View(NamedTuple):
     servers: dict[str, Load]
     pools: dict[str, int]
     counts: dict[str, int]
+    #: Messages that have not ended, by server.
+    unfinished: dict[str, set[str]]
 
 
 class LaneModel:
@@ -207,7 +213,7 @@ class LaneModel:
             return "full"
         self.items.pop(party.last_scan, None)
         party.scan = party.last_scan = item
-        self._append(item, mailbox, pool)
+        self._append(item, mailbox, pool, scan=True)
         return "offered"
 
     def wake(self, now: int) -> None:
@@ -293,6 +299,27 @@ class LaneModel:
         self._count("lease-expired", back)
         return back, len(worn_out)
 
+    def retry(self, item_id: str) -> str:
+        """An operator wants a dead item to be tried again."""
+        item = self.items.get(item_id)
+        if item is None or item.state != "dead":
+            return item.state if item else "unknown"
+        item.state, item.attempts = "pending", 0
+        self.lanes[item.mailbox].insert(0, item.id)
+        if item.scan:
+            self.mailboxes[item.mailbox].scan = item.id
+        self._count("retried")
+        return "retried"
+
+    def drop(self, item_id: str) -> str:
+        """An operator gives a dead item up."""
+        item = self.items.get(item_id)
+        if item is None or item.state != "dead":
+            return item.state if item else "unknown"
+        item.state = "dropped"
+        self._count("dropped")
+        return "dropped"
+
     def view(self) -> View:
         """What Redis should say."""
         return View(
@@ -302,9 +329,10 @@ class LaneModel:
             later={item.id: item.due for item in self.items.values() if item.state == "later"},
             dead={item.id for item in self.items.values() if item.state == "dead"},
             mailboxes={name: self._load(party, self.in_flight(mailbox=name)) for name, party in self.mailboxes.items()},
-            servers={name: self._load(party, self.in_flight(server=name)) for name, party in self.servers.items()},
+            servers={name: self._server_load(name, party) for name, party in self.servers.items()},
             pools={pool: len(self.in_flight(pool=pool)) for pool in self.pools},
             counts=self.counts,
+            unfinished={server: ids for server in self.servers if (ids := self._unfinished(server))},
         )
 
     # How it is done
@@ -318,6 +346,15 @@ class LaneModel:
         reserved = sum(not item.charged for item in busy)
         return Load(len(busy), reserved, party.tat, party.hold, party.paused, party.scan)
 
+    def _server_load(self, name: str, party: Party) -> Load:
+        states = [item.state for item in self.items.values() if item.server == name]
+        load = self._load(party, self.in_flight(server=name))
+        return load._replace(later=states.count("later"), dead=states.count("dead"))
+
+    def _unfinished(self, server: str) -> set[str]:
+        messages = [item for item in self.items.values() if item.server == server and not item.scan]
+        return {item.id for item in messages if item.state not in FINAL}
+
     def parties(self) -> Iterator[Party]:
         """All mailboxes and servers."""
         yield from self.mailboxes.values()
@@ -327,8 +364,8 @@ class LaneModel:
         self.lanes.setdefault(mailbox, [])
         return self.mailboxes.setdefault(mailbox, Party(self.default, server=server))
 
-    def _append(self, item: str, mailbox: str, pool: str) -> None:
-        self.items[item] = Entry(item, mailbox, pool)
+    def _append(self, item: str, mailbox: str, pool: str, *, scan: bool = False) -> None:
+        self.items[item] = Entry(item, mailbox, pool, server=self.mailboxes[mailbox].server, scan=scan)
         self.lanes[mailbox].append(item)
 
     def _stopped(self, item: Entry, now: int) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.integration.lane_model import IN_FLIGHT, Load, View
+from tests.integration.lane_model import FINAL, IN_FLIGHT, Load, View
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Ledger:
             servers={name: _load(fields) for name, fields in self.named("server").items()},
             pools={pool: int(self.keys["pools"].get(pool, 0)) for pool in pools},
             counts={label: int(count) for label, count in self.keys.get("counts", {}).items()},
+            unfinished={server: set(ids) for server, ids in self.named("unfinished").items()},
         )
 
     def places(self, item: str) -> list[str]:
@@ -55,7 +56,7 @@ class Ledger:
         if item in self.keys.get("inflight", {}):
             found.append(state if state in IN_FLIGHT else "in flight")
         found += [place for place in ("later", "dead") if item in self.keys.get(place, {})]
-        return found or ["done"]
+        return found or [state if state in FINAL else "nowhere"]
 
     def stands(self, mailbox: str) -> list[tuple[str, int]]:
         """Where the mailbox stands: its ``where``, then what the waiting set and the gates say, which must agree."""
@@ -74,7 +75,9 @@ def _ask(pipe: Any, name: str, kind: str) -> None:
         pipe.smembers(name)
     elif kind == "audit":
         pipe.xlen(name)
-    elif kind in ("inflight", "later", "dead", "wait", "ready"):
+    elif kind == "told":
+        pipe.get(name)
+    elif kind in ("inflight", "later", "dead", "wait", "ready", "unfinished"):
         pipe.zrange(name, 0, -1, withscores=True)
     else:
         pipe.hgetall(name)
@@ -92,4 +95,5 @@ def _item(fields: Mapping[str, str]) -> tuple[str, int, int, str, bool]:
 
 def _load(fields: Mapping[str, str]) -> Load:
     n, reserved, tat, hold = (int(float(fields.get(field, 0))) for field in ("n", "reserved", "tat", "hold"))
-    return Load(n, reserved, tat, hold, "paused" in fields, fields.get("scan", ""))
+    later, dead = (int(fields.get(field, 0)) for field in ("later", "dead"))
+    return Load(n, reserved, tat, hold, "paused" in fields, fields.get("scan", ""), later, dead)

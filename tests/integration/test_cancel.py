@@ -1,7 +1,5 @@
 """A cancellation is carried out in the attendee's calendar, where the policy says so and nothing else may be meant."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from rsvpq.exchange import wire
@@ -21,7 +19,7 @@ def journal(answer: str = "ok") -> Journal:
 
 
 @pytest.fixture
-def cancelled(site: Site) -> Iterator[tuple[MailboxClient, MeetingMessage]]:
+def cancelled(site: Site) -> tuple[MailboxClient, MeetingMessage]:
     """A mailbox that has accepted a meeting, and the cancellation of that meeting."""
     box = site.take(fits=lambda box: bool(_single(box)) and bool(_cancellations(box)))
     request, cancellation = _single(box)[0], _cancellations(box)[0]
@@ -30,7 +28,7 @@ def cancelled(site: Site) -> Iterator[tuple[MailboxClient, MeetingMessage]]:
     site.server().send("PROPPATCH", cancellation.href, headers={"Content-Type": "text/xml"}, body=body, effect=True)
     (there,) = [message for message in inbox(box) if message.rid == cancellation.rid]
     assert box.appointment_urls(there.uid)
-    yield box, there
+    return box, there
 
 
 def _single(box: MailboxClient) -> list[MeetingMessage]:

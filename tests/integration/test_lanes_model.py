@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 )
 from redis import Redis
 
-from rsvpq.lanes import Item, Lanes, Release, Scope
+from rsvpq.lanes import Deed, Item, Lanes, Release, Scope
 from rsvpq.limits import Limits, Rate
 from rsvpq.messages import Mailbox
 from tests.integration.lane_model import FINAL, How, LaneModel, Pace, Party
@@ -30,11 +30,15 @@ S = 1_000_000
 RELEASE_LEASE, RUN_LEASE, ATTEMPTS = 60 * S, 20 * S, 2
 #: More than there ever is, so that an answer shorter than this says "nothing else may go".
 ALL = 50
-SCRIPTS = ("offer", "offer_scan", "release", "start", "record", "finish", "sweep", "pause", "hold", "limit")
+SCRIPTS = (
+    *("offer", "offer_scan", "release", "start", "record", "finish", "sweep"),
+    *("pause", "hold", "limit", "retry", "drop"),
+)
 
 Hand = tuple[str, int, str]  # item, generation, owner
 PartyScope = Literal["mailbox", "server"]
 Hold = Literal["", "mailbox", "server"]
+Verb = Literal["retry", "drop"]
 
 # Odd intervals catch rounding; one microsecond is the shortest there is.
 paces = st.builds(Pace, st.sampled_from((1, 7, S // 3, S, 5 * S)), st.integers(1, 4), st.integers(1, 3))
@@ -73,6 +77,7 @@ class LaneMachine(RuleBasedStateMachine):
         self.hands: list[Hand] = []  # of everybody who was ever told to run
         self.last: dict[str, Callable[[], None]] = {}
         self.serial = 0
+        self.retried: set[str] = set()  # the tokens of retries that were done
 
     @initialize(mailbox=paces, first=server_paces, second=server_paces, work=st.tuples(queues, queues, nothing))
     def configured(self, mailbox: Pace, first: Pace, second: Pace, work: tuple[list[str], ...]) -> None:
@@ -136,6 +141,18 @@ class LaneMachine(RuleBasedStateMachine):
     def limit(self, party: tuple[PartyScope, str], pace: Pace | None, burst: int | None) -> None:
         self.configure()
         self.say("limit", partial(self._limit, *party, pace, burst))
+
+    @precondition(lambda self: self.model.items)
+    @rule(pick=picks, verb=st.sampled_from(("retry", "drop")), any_state=st.booleans(), deed=st.booleans())
+    def settle_the_dead(self, pick: int, verb: Verb, any_state: bool, deed: bool) -> None:
+        """Retry or drop something dead, or something that is not; repeated as a new action where ``deed``."""
+        items = list(self.model.items.values())
+        chosen = [item.id for item in items if item.state == "dead"] or [item.id for item in items]
+        item = items[pick % len(items)].id if any_state else chosen[pick % len(chosen)]
+        self.say(verb, partial(self._settle, verb, item, Deed("a test", verb)))
+        if deed:
+            self._settle(verb, item, Deed("a test", verb))
+        self._settle(verb, "nobody", Deed("a test", verb))
 
     # Work comes in
 
@@ -324,6 +341,13 @@ class LaneMachine(RuleBasedStateMachine):
             self.lanes.pause(scope, name, reason="a test")
         else:
             self.lanes.resume(scope, name)
+
+    def _settle(self, verb: Verb, item: str, deed: Deed) -> None:
+        replayed = verb == "retry" and deed.token in self.retried
+        expected = "retried" if replayed else getattr(self.model, verb)(item)
+        assert getattr(self.lanes, verb)([item], deed) == {item: expected}
+        if expected == "retried":
+            self.retried.add(deed.token)
 
     def _party(self, scope: str, name: str) -> Party:
         return self.model.servers[name] if scope == "server" else self.model.mailboxes[name]

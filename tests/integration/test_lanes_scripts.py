@@ -12,7 +12,10 @@ from rsvpq.messages import Mailbox
 from testbed.processes import until
 from tests.integration.lane_hands import ClockedLanes
 
-SCRIPTS = ("decide", "finish", "offer", "offer_scan", "record", "release", "set", "start", "sweep")
+SCRIPTS = (
+    *("decide", "drop", "finish", "offer", "offer_scan", "record", "release", "retry"),
+    *("set", "start", "status", "sweep"),
+)
 ADELE = Mailbox("adele", "mail1")
 STOPS: list[tuple[Scope, str]] = [("all", ""), ("mailbox", "adele"), ("server", "mail1")]
 NAMES = (

@@ -1,16 +1,18 @@
 """What the status says about lanes in every state."""
 
 import json
+from typing import Any
+from unittest.mock import ANY  # equal to everything, and no mock
 
 import pytest
 from redis import Redis
 
-from rsvpq.lanes import Item, Lanes
-from rsvpq.lanes.status import ServerStatus, Status, read_status
+from rsvpq.lanes import Deed, Item, Lanes
+from rsvpq.lanes.status import Pause, ServerStatus, Status, Waiting, read_status
 from rsvpq.limits import Limits, Rate
 from rsvpq.messages import Mailbox
 from rsvpq.queue import scan_item
-from tests.integration.turned_lanes import offer
+from tests.integration.turned_lanes import Clock, offer, released
 
 
 @pytest.fixture
@@ -35,8 +37,9 @@ def now(redis: Redis) -> Lanes:
 
 def test_idle_lanes_know_their_servers_mailboxes_and_counts(now: Lanes) -> None:
     status = read_status(now)
-    assert status.servers == {"mail1": ServerStatus(mailboxes=2), "mail2": ServerStatus(mailboxes=1)}
-    assert (status.unfinished, status.later, status.dead, status.paused) == (0, 0, 0, "")
+    times = {"oldest_scan_s": ANY, "newest_scan_s": ANY}
+    assert status.servers == {"mail1": ServerStatus(mailboxes=2, **times), "mail2": ServerStatus(mailboxes=1, **times)}
+    assert (status.unfinished, status.later, status.dead, status.paused) == (0, 0, 0, None)
     assert status.counts == {"done:scanned": 3, "scan:found": 6}
 
 
@@ -46,6 +49,10 @@ def test_pending_and_released_items_are_counted_where_they_are(now: Lanes) -> No
     now.release()
     status = read_status(now)
     assert (status.servers["mail1"].pending, status.servers["mail1"].in_flight) == (2, 1)
+    assert (status.servers["mail1"].released, status.servers["mail1"].running) == (1, 0)
+    now.start("a1", 1, "worker")
+    running = read_status(now).servers["mail1"]
+    assert (running.released, running.running, running.waiting) == (0, 1, {"mailbox busy": Waiting(1, 2)})
     assert (status.servers["mail2"].pending, status.servers["mail2"].in_flight) == (0, 1)
     assert status.unfinished == 4
 
@@ -58,6 +65,8 @@ def test_items_that_wait_and_items_that_died_are_counted(now: Lanes, how: str, l
     now.finish("a1", release.generation, "worker", how, label=how, delay_s=60)  # type: ignore[arg-type]
     status = read_status(now)
     assert (status.later, status.dead, status.unfinished) == (later, dead, later)
+    assert (status.servers["mail1"].later, status.servers["mail1"].dead) == (later, dead)
+    assert (status.servers["mail2"].later, status.servers["mail2"].dead) == (0, 0)
 
 
 def test_pauses_are_shown_where_they_are(now: Lanes) -> None:
@@ -66,9 +75,15 @@ def test_pauses_are_shown_where_they_are(now: Lanes) -> None:
     now.pause("mailbox", "carla", reason="on leave")
     offer(now, "c1", mailbox="carla", server="mail2")
     status = read_status(now)
-    assert status.paused == "everything stops"
-    assert (status.servers["mail1"].paused, status.servers["mail2"].paused) == ("maintenance", "")
-    assert status.servers["mail2"].waiting == 1
+    assert status.paused == Pause("everything stops", "", ANY)
+    assert (status.servers["mail1"].paused, status.servers["mail2"].paused) == (Pause("maintenance", "", ANY), None)
+    assert status.servers["mail2"].paused_mailboxes == {"carla": Pause("on leave", "", ANY)}
+    assert status.servers["mail2"].waiting == {"everything paused": Waiting(1, 1)}
+    now.resume("all")
+    assert read_status(now).servers["mail2"].waiting == {"mailbox paused": Waiting(1, 1)}
+    now.resume("mailbox", "carla")
+    status = read_status(now)
+    assert (status.paused, status.servers["mail2"].paused_mailboxes) == (None, {})
 
 
 def test_a_held_server_says_for_how_long_yet(now: Lanes) -> None:
@@ -81,7 +96,7 @@ def test_a_held_server_says_for_how_long_yet(now: Lanes) -> None:
 def test_a_held_mailbox_waits(now: Lanes) -> None:
     now.hold("mailbox", "adele", 100)
     offer(now, "a1", mailbox="adele")
-    assert read_status(now).servers["mail1"].waiting == 1
+    assert read_status(now).servers["mail1"].waiting == {"mailbox held": Waiting(1, 1)}
 
 
 def test_the_status_of_many_mailboxes_adds_up(now: Lanes) -> None:
@@ -114,3 +129,114 @@ def test_dead_items_are_listed_with_their_reason_the_newest_first(now: Lanes) ->
         ("first", "no first", {"accept": []}),
     ]
     assert [dead.id for dead in now.dead(1)] == ["second"]
+
+
+# -- on a clock that stands still until it is turned
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def turned(redis: Redis, clock: Clock) -> Lanes:
+    """Lanes of two servers, three items at a time for each, one every second after a burst of two for a mailbox."""
+    lanes = Lanes(redis, "test", now_us=clock.now_us)
+    lanes.configure(
+        servers={"mail1": Limits(Rate(1000), 1000, 3), "mail2": Limits(Rate(1000), 1000, 3)},
+        mailbox=Limits(Rate(1), 2, 2),
+        pools={"scan": 10, "answer": 4},
+        release_lease_s=60,
+        run_lease_s=180,
+        attempts=1,
+    )
+    for name in ("adele", "bruno", "carla"):  # known, as after a scan
+        redis.sadd("{test}:mailboxes", name)
+        redis.hset(f"{{test}}:mailbox:{name}", "server", "mail1")
+    return lanes
+
+
+def finish(lanes: Lanes, item: str, how: str = "done", **details: Any) -> None:
+    """Start and finish a released item."""
+    generation = int(lanes.redis.hget(f"{lanes.prefix}:item:{item}", "generation"))
+    lanes.start(item, generation, "worker")
+    lanes.finish(item, generation, "worker", how, **{"label": f"{how}:answered", "result": "answered", **details})  # type: ignore[arg-type]
+
+
+def test_the_lag_is_the_age_of_the_oldest_message_that_has_not_ended(turned: Lanes, clock: Clock) -> None:
+    released(turned, "a1")
+    clock.turn(5)
+    offer(turned, "b1", mailbox="bruno")
+    clock.turn(10)
+    assert (read_status(turned).servers["mail1"].lag_s, read_status(turned).servers["mail1"].unfinished) == (15, 2)
+    finish(turned, "a1", "later", delay_s=60)  # dead, for there is one attempt only
+    assert (read_status(turned).servers["mail1"].lag_s, read_status(turned).servers["mail1"].unfinished) == (10, 1)
+    turned.retry(["a1"], Deed("a test", "retry"))
+    assert read_status(turned).servers["mail1"].lag_s == 15
+    turned.release()
+    finish(turned, "a1")
+    finish(turned, "b1")
+    assert read_status(turned).servers["mail1"].lag_s is None
+    assert read_status(turned).servers["mail2"].lag_s is None
+
+
+def test_the_lag_is_told_with_what_most_are_younger_than(turned: Lanes, clock: Clock) -> None:
+    offer(turned, "old")
+    clock.turn(100)
+    offer(turned, *map(str, range(30)))
+    clock.turn(1)
+    server = read_status(turned).servers["mail1"]
+    assert (server.lag_s, server.lag_p95_s) == (101, 1)
+
+
+def test_a_message_counts_for_the_server_that_its_mailbox_is_on_now(turned: Lanes) -> None:
+    offer(turned, "a1", "a2", "a3", mailbox="adele", server="mail1")
+    turned.redis.hset(f"{turned.prefix}:mailbox:adele", "server", "mail2")  # as the next scan has it
+    turned.release()
+    servers = read_status(turned).servers
+    assert (servers["mail1"].unfinished, servers["mail2"].unfinished) == (1, 2)
+    offer(turned, "a4", mailbox="adele")
+    assert read_status(turned).servers["mail2"].unfinished == 3
+
+
+def test_why_mailboxes_wait_is_told_for_each_reason(turned: Lanes) -> None:
+    for item, mailbox in (("a", "adele"), ("b", "bruno"), ("c", "carla")):
+        offer(turned, *(f"{item}{number}" for number in range(4)), mailbox=mailbox)
+    waiting = read_status(turned).servers["mail1"].waiting
+    assert waiting == {"ready": Waiting(3, 12)}
+    assert len(turned.release()) == 3
+    waiting = read_status(turned).servers["mail1"].waiting
+    assert waiting == {"server busy": Waiting(3, 9)}
+    turned.hold("server", "mail1", 5)
+    assert read_status(turned).servers["mail1"].waiting == {"server held": Waiting(3, 9)}
+    turned.pause("server", "mail1", reason="a test")
+    assert read_status(turned).servers["mail1"].waiting == {"server paused": Waiting(3, 9)}
+
+
+def test_a_mailbox_that_has_used_up_its_pace_waits_for_it(turned: Lanes) -> None:
+    offer(turned, "a1", "a2", "a3", "a4")
+    for release in turned.release():
+        finish(turned, release.id)
+    assert read_status(turned).servers["mail1"].waiting == {"mailbox pace": Waiting(1, 2)}
+
+
+def test_answers_openings_and_what_was_skipped_are_counted_by_server(turned: Lanes, clock: Clock) -> None:
+    released(turned, "a1")
+    finish(turned, "a1", counts={"skipped:old": 2, "skipped:private": 1})
+    clock.turn(7)
+    server = read_status(turned).servers["mail1"]
+    assert (server.answered, server.opened, server.skipped, server.last_answer_s) == (1, 0, 3, 7)
+    assert read_status(turned).servers["mail2"] == ServerStatus()
+
+
+def test_scans_are_told_by_the_oldest_and_the_newest(turned: Lanes, clock: Clock) -> None:
+    for name in ("adele", "bruno"):
+        turned.offer_scans([(Mailbox(name, "mail1"), scan_item(Mailbox(name, "mail1"), "first"))])
+        (release,) = turned.release()
+        finish(turned, release.id)
+        clock.turn(10)
+    turned.offer_scans([(Mailbox("carla", "mail1"), scan_item(Mailbox("carla", "mail1"), "first"))])
+    server = read_status(turned).servers["mail1"]
+    assert (server.oldest_scan_s, server.newest_scan_s, server.never_scanned) == (20, 10, 1)
+    assert server.lag_s is None  # a scan is not a message

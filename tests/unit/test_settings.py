@@ -41,6 +41,9 @@ mailboxes = "mailboxes.csv"
 url = "rediss://rsvpq@queue.example.com:6380/3"
 password_file = "secrets/hq1"
 namespace = "rsvpq-2"
+ca_bundle = "secrets/hq1"
+certificate = "secrets/hq1"
+certificate_key = "secrets/hq1"
 [servers.hq1]
 url = "http://mail1.example.com:8080/mail"
 username = "svc"
@@ -216,6 +219,7 @@ def test_every_key_can_be_set_in_the_file(folder: Path) -> None:
     assert settings.redis.password is not None
     assert settings.redis.password.get_secret_value() == SECRET
     assert settings.redis.namespace == "rsvpq-2"
+    assert settings.redis.tls["ssl_keyfile"] == str(folder / "secrets/hq1")
     assert (server.url, server.username) == ("http://mail1.example.com:8080/mail/", "svc")
     assert server.password.get_secret_value() == "plain"
     assert server.ca_bundle == folder / "secrets/hq1"
@@ -461,6 +465,18 @@ _RULES = [
     (
         GOOD + '[redis]\nurl = "redis://h?password=pw"',
         "7: redis.url: holds a password, and URLs get printed; use redis.password_file for it",
+    ),
+    (
+        GOOD + '[redis]\nurl = "rediss://h?ssl_cert_reqs=none"',
+        "7: redis.url: sets ssl_cert_reqs after the ?; leave it out, and use redis.ca_bundle for TLS",
+    ),
+    (
+        GOOD + '[redis]\nca_bundle = "secrets/hq1"',
+        "7: redis.ca_bundle: is for TLS, and the url is not; write rediss:// there, or leave this out",
+    ),
+    (
+        GOOD + '[redis]\nurl = "rediss://h"\ncertificate_key = "secrets/hq1"',
+        "8: redis.certificate_key: is the key of a certificate that is not given; write its path as certificate",
     ),
     (
         GOOD + '[redis]\npassword = ""',

@@ -22,9 +22,10 @@ UNIT_OF = {
     "dispatcher": "rsvpq-dispatcher.service",
     "scan": "rsvpq-scan@.service",
     "answer": "rsvpq-answer@.service",
+    "ops": "rsvpq-ops.service",
     "flower": "rsvpq-flower.service",
 }
-WATCHED = ("dispatcher", "scan", "answer")
+WATCHED = ("dispatcher", "scan", "answer", "ops")
 
 every_unit = pytest.mark.parametrize("name", UNIT_OF)
 
@@ -49,7 +50,13 @@ def test_there_is_a_unit_for_each_process_and_the_target_starts_them_as_often_as
     wanted = " ".join(directives("rsvpq.target")["Wants"]).split()
     counts = {name: len([unit for unit in wanted if unit.startswith(f"rsvpq-{name}")]) for name in UNIT_OF}
     # One dispatcher is enough, as it is restarted; a second one is for a host that fails.
-    assert counts == {"dispatcher": 1, "scan": 1, "answer": SERVICES["answer"]["deploy"]["replicas"], "flower": 1}
+    assert counts == {
+        "dispatcher": 1,
+        "scan": 1,
+        "answer": SERVICES["answer"]["deploy"]["replicas"],
+        "ops": 1,
+        "flower": 1,
+    }
 
 
 @every_unit
@@ -70,7 +77,7 @@ def test_a_unit_comes_back_and_has_time_to_finish(name: str) -> None:
     assert says["StartLimitIntervalSec"] == ["0"]
     assert (says["KillSignal"], says["KillMode"]) == (["SIGTERM"], ["mixed"])
     assert says["PartOf"] == says["WantedBy"] == ["rsvpq.target"]
-    if name in ("scan", "answer"):
+    if name in ("scan", "answer", "ops"):
         assert says["TimeoutStopSec"] == [SERVICES[name]["stop_grace_period"].removesuffix("s")]
 
 

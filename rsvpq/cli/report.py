@@ -1,0 +1,95 @@
+"""``rsvpq report``: what was decided and done in a period, counted from the audit."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+
+from rsvpq import wiring
+from rsvpq.audit_log import AuditLog, Record
+from rsvpq.cli.moments import milliseconds, now_ms
+from rsvpq.cli.options import config_option
+from rsvpq.report.calendar import Calendar, Unit
+from rsvpq.report.html import to_html
+from rsvpq.report.json_form import to_dict
+from rsvpq.report.model import Report
+from rsvpq.report.reading import read_report
+from rsvpq.report.text import to_text
+from rsvpq.settings import load_settings
+
+#: The width of the text where no terminal says it, and the widest that is easy to read.
+_WIDTH, _WIDEST = 100, 140
+
+
+@click.command()
+@click.option("--since", metavar="WHEN", default="7d", show_default=True, help="From then on: 7d (ago), or 2026-11-01.")
+@click.option("--until", metavar="WHEN", help="To before then.  [default: now]")
+@click.option("--format", "form", type=click.Choice(["text", "html", "json"]), default="text", show_default=True)
+@click.option("--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Instead of stdout.")
+@click.option(
+    "--group-by",
+    "unit",
+    type=click.Choice(["hour", "day"]),
+    help="One bar for each.  [default: hour, up to three days]",
+)
+@click.option("--timezone", metavar="ZONE", help="Such as Europe/Berlin.  [default: that of this machine]")
+@config_option
+def report(
+    since: str,
+    until: str | None,
+    form: str,
+    output: Path | None,
+    unit: Unit | None,
+    timezone: str | None,
+    config_file: Path | None,
+) -> None:
+    """Sum up a period: decisions, answers, failures, slow and failing mailboxes."""
+    zone = _zone(timezone)
+    lanes = wiring.make_lanes(load_settings(config_file))
+    now = now_ms(lanes)
+    since_ms = milliseconds(lanes, since, "--since", zone)
+    until_ms = min(now, milliseconds(lanes, until, "--until", zone)) if until else now
+    if since_ms >= until_ms:
+        raise click.UsageError("the period has no length: --since must be before --until, and before now")
+    calendar = Calendar(zone)
+    figures = read_report(AuditLog(lanes), since_ms, until_ms, calendar, unit, _tell_progress)
+    _write(_FORMS[form](figures, calendar), output)
+
+
+def _zone(name: str | None) -> ZoneInfo | None:
+    if name is None:
+        return None
+    with suppress(ZoneInfoNotFoundError, ValueError, OSError):  # the last two for what cannot be a file's name
+        return ZoneInfo(name)
+    raise click.BadParameter(f"no time zone {name!r}; write one such as Europe/Berlin or UTC", param_hint="--timezone")
+
+
+def _tell_progress(count: int, record: Record) -> None:
+    click.echo(f"{count:,} records read, up to {record['time'][:16]}Z", err=True)
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.FileError(str(output), error.strerror or str(error)) from None
+
+
+def _text(figures: Report, calendar: Calendar) -> str:
+    width = shutil.get_terminal_size((_WIDTH, 0)).columns
+    return to_text(figures, calendar, min(width, _WIDEST))
+
+
+def _json(figures: Report, calendar: Calendar) -> str:
+    return json.dumps(to_dict(figures, calendar), ensure_ascii=False, indent=2) + "\n"
+
+
+_FORMS: dict[str, Callable[[Report, Calendar], str]] = {"text": _text, "html": to_html, "json": _json}

@@ -1,0 +1,169 @@
+"""``rsvpq status``: what the lanes hold, how far behind they are, and why what waits is waiting."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import click
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from rsvpq import wiring
+from rsvpq.cli.options import config_option, json_option
+from rsvpq.cli.words import age, printable
+from rsvpq.lanes import Lanes
+from rsvpq.lanes.status import Pause, ServerStatus, Status, read_status
+from rsvpq.settings import load_settings
+
+#: Seconds between two looks of --watch, where nothing else is said.
+_EVERY_S = 2.0
+#: The columns that the table of all servers needs; below that, each server gets a paragraph.
+_WIDE = 130
+#: What is not a terminal gets lines of any length.
+_UNLIMITED = 250
+#: The most paused mailboxes that are named.
+_NAMED = 10
+
+
+@click.command()
+@click.option(
+    "--watch",
+    "every_s",
+    type=click.FloatRange(min=0.2),
+    is_flag=False,
+    flag_value=_EVERY_S,
+    metavar="[SECONDS]",
+    help=f"Look again every so often (without a number: {_EVERY_S:g} s), until Ctrl-C.",
+)
+@json_option
+@config_option
+def status(every_s: float | None, as_json: bool, config_file: Path | None) -> None:
+    """Show what the lanes hold, per server and over all: what runs, what waits and why, and the lag."""
+    lanes = wiring.make_lanes(load_settings(config_file))
+    with suppress(KeyboardInterrupt):  # the way to end --watch
+        if as_json:
+            for now in _looks(lanes, every_s):
+                click.echo(json.dumps(now.to_dict(), indent=None if every_s else 2))
+        else:
+            _show(lanes, every_s)
+
+
+def _looks(lanes: Lanes, every_s: float | None) -> Iterator[Status]:
+    yield read_status(lanes)
+    while every_s:
+        sys.stdout.flush()
+        time.sleep(every_s)
+        yield read_status(lanes)
+
+
+def _show(lanes: Lanes, every_s: float | None) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_UNLIMITED)
+    if every_s is None or not console.is_terminal:
+        for now in _looks(lanes, every_s):
+            console.print(picture(now, console.width))
+        return
+    with Live(console=console, auto_refresh=False) as live:
+        for now in _looks(lanes, every_s):
+            live.update(picture(now, console.width), refresh=True)
+
+
+def picture(now: Status, width: int) -> RenderableType:
+    """The status for a terminal of this width: a table of servers, or a paragraph for each."""
+    rows = {printable(name): _cells(server) for name, server in now.servers.items()}
+    servers: list[RenderableType] = [_table(rows)] if width >= _WIDE else [*_paragraphs(rows)]
+    return Group(*map(Text, _headline(now)), *servers, *map(Text, _footer(now)))
+
+
+def _table(rows: dict[str, dict[str, str]]) -> RenderableType:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("server", no_wrap=True)
+    for heading in next(iter(rows.values()), {}):
+        table.add_column(heading, justify="left" if heading == "waiting" else "right", no_wrap=heading != "waiting")
+    for name, cells in rows.items():
+        table.add_row(Text(name), *map(Text, cells.values()))
+    return table
+
+
+def _paragraphs(rows: dict[str, dict[str, str]]) -> Iterator[RenderableType]:
+    for name, cells in rows.items():
+        yield Text(name, style="bold")
+        for line in (("mailboxes", "pending", "running", "later", "dead"), ("answered", "opened", "skipped")):
+            yield Text("  " + "  ".join(f"{heading} {cells[heading]}" for heading in line))
+        for heading in ("lag", "last scan", "answer", "waiting"):
+            yield Text(f"  {heading} {cells[heading]}")
+
+
+def _cells(server: ServerStatus) -> dict[str, str]:
+    return {
+        "mailboxes": str(server.mailboxes),
+        "pending": str(server.pending),
+        "running": f"{server.released}/{server.running}",
+        "later": str(server.later),
+        "dead": str(server.dead),
+        "answered": str(server.answered),
+        "opened": str(server.opened),
+        "skipped": str(server.skipped),
+        "lag": _lag(server),
+        "last scan": _scans(server),
+        "answer": _ago(server.last_answer_s),
+        "waiting": "; ".join(_waiting(server)) or "-",
+    }
+
+
+def _lag(server: ServerStatus) -> str:
+    if server.lag_s is None:
+        return "-"
+    return f"{age(server.lag_s)} (95%: {age(server.lag_p95_s)})"
+
+
+def _scans(server: ServerStatus) -> str:
+    never = f"{server.never_scanned} never" if server.never_scanned else ""
+    if server.oldest_scan_s is None or server.newest_scan_s is None:
+        return never or "-"
+    newest, oldest = age(server.newest_scan_s), age(server.oldest_scan_s)
+    span = f"{newest} ago" if newest == oldest else f"{newest} to {oldest} ago"
+    return ", ".join(filter(None, (span, never)))
+
+
+def _waiting(server: ServerStatus) -> Iterator[str]:
+    """What hinders the whole server, then why mailboxes wait, those of the most items first."""
+    if server.paused:
+        yield f"paused{_pause(server.paused)}"
+    if server.held_s:
+        yield f"left alone for {age(server.held_s)} as it asked"
+    for reason, waiting in sorted(server.waiting.items(), key=lambda pair: -pair[1].items):
+        yield f"{reason} {waiting.items} in {waiting.mailboxes}"
+
+
+def _headline(now: Status) -> Iterator[str]:
+    if now.paused:
+        yield f"EVERYTHING IS PAUSED{_pause(now.paused)}"
+    elif not now.servers:
+        yield "no servers: neither a dispatcher nor a worker has started yet"
+
+
+def _footer(now: Status) -> Iterator[str]:
+    paused = {name: pause for server in now.servers.values() for name, pause in server.paused_mailboxes.items()}
+    for name, pause in list(paused.items())[:_NAMED]:
+        yield f"{printable(name)} is paused{_pause(pause)}"
+    if len(paused) > _NAMED:
+        yield f"and {len(paused) - _NAMED} or more mailboxes are paused too"
+    yield f"later {now.later}  dead {now.dead}"
+    yield "  ".join(f"{label} {count}" for label, count in sorted(now.counts.items())) or "nothing counted yet"
+
+
+def _pause(pause: Pause) -> str:
+    by = f" by {printable(pause.by)}" if pause.by else ""
+    since = f" {_ago(pause.age_s)}" if pause.age_s is not None else ""
+    return f"{by}{since}: {printable(pause.reason)}"
+
+
+def _ago(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{age(seconds)} ago"

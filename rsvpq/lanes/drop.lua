@@ -1,0 +1,21 @@
+-- An operator gives a dead item up for good. Its identity stays known, so that no scan offers the message again.
+--
+-- KEYS[1]  namespace
+-- ARGV[2]  item id
+-- ARGV[3]  a token unique to this action and item    ARGV[4] who    ARGV[5] why
+-- returns  'dropped' | 'unknown' (no such item) | the state that it is in, and stays in, where that is neither
+-- replay   finds it dropped, and changes nothing
+
+local id = ARGV[2]
+local f = redis.call('HMGET', item_key(id), 'state', 'mailbox', 'server', 'facts', 'generation', 'attempts')
+if f[1] ~= 'dead' then return f[1] or 'unknown' end
+redis.call('ZREM', P .. ':dead', id)
+tally(f[3], 'dead', -1)
+-- It does not expire as a done item does: one that was done is marked in the mailbox, and this one may lie there for ever.
+redis.call('DEL', item_key(id))
+redis.call('HSET', item_key(id), 'state', 'dropped', 'generation', f[5], 'finished', f[5], 'mailbox', f[2],
+  'server', f[3], 'attempts', f[6], 'reason', ARGV[5])
+is_first(ARGV[3])
+count('dropped', 1, f[3])
+audit('operator', { id, f[4], f[3] }, { who = ARGV[4], step = 'drop', reason = ARGV[5] })
+return 'dropped'

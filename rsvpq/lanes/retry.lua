@@ -1,0 +1,29 @@
+-- An operator has a dead item tried again: it goes to the head of its lane with no attempt counted, and keeps its journal.
+--
+-- KEYS[1]  namespace
+-- ARGV[2]  item id
+-- ARGV[3]  a token unique to this action and item    ARGV[4] who    ARGV[5] why
+-- returns  'retried' | 'unknown' (no such item) | the state that it is in, and stays in, where that is not dead
+-- replay   answers 'retried' by the token, kept for an hour, and changes nothing, even if the item has died again
+
+local id = ARGV[2]
+local f = redis.call('HMGET', item_key(id), 'state', 'mailbox', 'server', 'facts', 'offered')
+local mailbox, server = f[2], f[3]
+if redis.call('EXISTS', P .. ':told:' .. ARGV[3]) == 1 then return 'retried' end
+if f[1] ~= 'dead' then return f[1] or 'unknown' end
+is_first(ARGV[3])
+redis.call('ZREM', P .. ':dead', id)
+tally(server, 'dead', -1)
+redis.call('HSET', item_key(id), 'attempts', 0)
+-- A dead scan is in the ledger only until the next one is offered, so no other is under way.
+if redis.call('HGET', P .. ':mailbox:' .. mailbox, 'last_scan') == id then
+  redis.call('HSET', P .. ':mailbox:' .. mailbox, 'scan', id)
+else
+  redis.call('ZADD', unfinished_key(server), f[5] or NOW, id)
+  redis.call('HDEL', item_key(id), 'offered')
+end
+to_pending(id, mailbox)
+count('retried', 1, server)
+audit('operator', { id, f[4], server }, { who = ARGV[4], step = 'retry', reason = ARGV[5] })
+place(mailbox)
+return 'retried'

@@ -1,0 +1,72 @@
+-- Where some mailboxes stand and why what waits in their lanes waits, summed for each server. Changes nothing.
+--
+-- KEYS[1]  namespace
+-- ARGV[2+] mailboxes
+-- returns  JSON: { SERVER: { mailboxes, pending, never_scanned, scanned: [oldest, newest],
+--          waiting: { REASON: [mailboxes, items] }, paused: [[mailbox, reason, by, at], ...] } }
+-- replay   reads again
+
+local MOST_PAUSED = 100
+
+local function hindrance(l)
+  if l.paused then return 'paused' end
+  if l.hold > NOW then return 'held' end
+  if l.n >= l.concurrency then return 'busy' end
+  local at = earliest(l)
+  return (not at or at > NOW) and 'pace' or nil
+end
+
+local servers, pools = {}, {}
+
+local function server_hindrance(name)
+  if not servers[name] then servers[name] = { hindrance(look_up('server', name)) } end
+  return servers[name][1]
+end
+
+local function pool_is_full(pool)
+  if pools[pool] == nil then
+    local v = redis.call('HMGET', P .. ':pools', pool, 'most:' .. pool)
+    pools[pool] = number(v[1]) >= number(v[2], 1)
+  end
+  return pools[pool]
+end
+
+-- What an operator did goes before what a server asked for, and that before what passes by itself; the wider first.
+local function why(mailbox, name)
+  if not CFG.attempts then return 'no limits' end
+  if CFG.paused then return 'everything paused' end
+  local own, server = hindrance(look_up('mailbox', mailbox)), server_hindrance(name)
+  for _, reason in ipairs({ 'paused', 'held' }) do
+    if server == reason then return 'server ' .. reason end
+    if own == reason then return 'mailbox ' .. reason end
+  end
+  if own then return 'mailbox ' .. own end
+  if server then return 'server ' .. server end
+  local head = redis.call('LINDEX', lane_key(mailbox), 0)
+  return pool_is_full(redis.call('HGET', item_key(head), 'pool')) and 'workers busy' or 'ready'
+end
+
+local told = {}
+for i = 2, #ARGV do
+  local mailbox = ARGV[i]
+  local v = redis.call('HMGET', P .. ':mailbox:' .. mailbox, 'server', 'scanned', 'paused', 'paused_by', 'paused_at')
+  local name, at = v[1], number(v[2])
+  if not told[name] then
+    told[name] = { mailboxes = 0, pending = 0, never_scanned = 0, scanned = {}, waiting = {}, paused = {} }
+  end
+  local row, pending = told[name], redis.call('LLEN', lane_key(mailbox))
+  row.mailboxes = row.mailboxes + 1
+  row.pending = row.pending + pending
+  if at == 0 then
+    row.never_scanned = row.never_scanned + 1
+  else
+    row.scanned = { math.min(row.scanned[1] or at, at), math.max(row.scanned[2] or at, at) }
+  end
+  if v[3] and #row.paused < MOST_PAUSED then row.paused[#row.paused + 1] = { mailbox, v[3], v[4] or '', v[5] or '' } end
+  if pending > 0 then
+    local reason = why(mailbox, name)
+    local sum = row.waiting[reason] or { 0, 0 }
+    row.waiting[reason] = { sum[1] + 1, sum[2] + pending }
+  end
+end
+return cjson.encode(told)

@@ -1,0 +1,8 @@
+"""What an operator may do to a running installation, said once for the command line and for the tasks ``ops.*``.
+
+Everything takes and returns plain values that are ready for JSON; who did it goes into the audit with the doing.
+"""
+
+from rsvpq.ops.desk import Desk, WrongRequest, open_desk
+
+__all__ = ["Desk", "WrongRequest", "open_desk"]

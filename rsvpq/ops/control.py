@@ -1,0 +1,57 @@
+"""Pause, resume, limit: what an operator changes while everything runs."""
+
+from rsvpq.lanes import Scope
+from rsvpq.limits import Rate
+from rsvpq.ops.desk import Desk, WrongRequest, require_count
+
+#: What a pause says of itself where nobody said anything.
+PAUSED = "paused by an operator"
+
+
+def pause(desk: Desk, scope: Scope, name: str = "", reason: str = "") -> str:
+    """Start nothing more there; what runs stops before its next effect.
+
+    :returns: a sentence for the operator. :raises WrongRequest, ConfigError: as :meth:`Desk.spelt` says.
+    """
+    name = desk.spelt(scope, name)
+    why = reason or PAUSED
+    desk.lanes.pause(scope, name, reason=why, deed=desk.deed("pause", scope, name, why=why))
+    return f"paused: {scope} {name}".rstrip()
+
+
+def resume(desk: Desk, scope: Scope, name: str = "", reason: str = "") -> str:
+    """Undo a pause of the same scope; returns and raises as :func:`pause`."""
+    name = desk.spelt(scope, name)
+    desk.lanes.resume(scope, name, deed=desk.deed("resume", scope, name, why=reason))
+    return f"resumed: {scope} {name}".rstrip()
+
+
+def limit(
+    desk: Desk,
+    scope: Scope,
+    name: str,
+    *,
+    rate: str | None = None,
+    burst: int | None = None,
+    concurrency: int | None = None,
+    reason: str = "",
+) -> str:
+    """Put limits in force until they are changed again; without any, the configured ones.
+
+    :param rate: such as ``4/s`` or ``30/min``. :returns: a sentence for the operator.
+    :raises WrongRequest, ConfigError: a limit is wrong, or as :meth:`Desk.spelt` says.
+    """
+    if scope == "all":
+        raise WrongRequest("limits are of a server or a mailbox; name one")
+    name = desk.spelt(scope, name)
+    try:
+        pace = Rate.parse(rate) if rate else None
+    except ValueError as error:
+        raise WrongRequest(f"rate: {error}") from None
+    for field, value in (("burst", burst), ("concurrency", concurrency)):
+        if value is not None:
+            require_count(field, value)
+    values = {"rate": rate, "burst": burst, "concurrency": concurrency}
+    deed = desk.deed("limit", scope, name, why=reason, values=values)
+    desk.lanes.limit(scope, name, rate=pace, burst=burst, concurrency=concurrency, deed=deed)
+    return f"limits changed: {scope} {name}" if rate or burst or concurrency else f"limits as configured: {name}"

@@ -1,0 +1,6 @@
+"""What strangers wrote, as it may be shown: subjects reach terminals, logs and web pages."""
+
+
+def printable(text: str) -> str:
+    """The text with escapes in the place of controls, of line breaks and of signs that turn the writing round."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

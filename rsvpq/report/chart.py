@@ -1,0 +1,159 @@
+"""A chart of stacked bars as inline SVG, its labels in HTML, so that they stay legible at every width."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rsvpq.report.calendar import Unit
+from rsvpq.report.markup import NOTHING, Markup, join, tag
+from rsvpq.report.wording import number
+
+#: The height of the drawing in its own units; its width is the number of bars.
+_HEIGHT = 100
+#: The widest that a bar gets, as a share of its slot and of the whole chart.
+_OF_SLOT, _OF_CHART = 0.78, 0.045
+#: The least height of what is not zero, so that one in a thousand can be seen.
+_VISIBLE = 0.8
+#: The most labels of the time axis, and lines of the other one.
+_LABELS, _LINES = 8, 4
+#: From so many percent on, a label is aligned with the end: on the page's right there is little room.
+_END = 96.0
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A colour (a class of the style sheet) and what it stands for."""
+
+    colour: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Stacked counts over time.
+
+    :param moments: the beginnings of the bars, on the wall. :param values: for each bar the counts of each series.
+    """
+
+    name: str
+    title: str
+    about: str
+    unit: Unit
+    series: Sequence[Series]
+    moments: Sequence[datetime]
+    values: Sequence[Sequence[int]]
+
+    def to_markup(self) -> Markup:
+        """The figure: title, legend, drawing, and its table."""
+        return tag(
+            "figure",
+            tag("figcaption", tag("h2", self.title), self._legend()),
+            tag("div", self._lines(), self._drawing(), class_="plot"),
+            tag("div", self._labels(), class_="times", aria_hidden="true"),
+            self._table(),
+            class_="chart",
+        )
+
+    @property
+    def _top(self) -> int:
+        """The highest line: a round number that no bar exceeds."""
+        return self._step * -(-max(self._highest, 1) // self._step)
+
+    @property
+    def _step(self) -> int:
+        power = 1
+        while True:
+            for digit in (1, 2, 5):
+                if digit * power * _LINES >= self._highest:
+                    return digit * power
+            power *= 10
+
+    @property
+    def _highest(self) -> int:
+        return max(map(sum, self.values), default=0)
+
+    def _legend(self) -> Markup:
+        totals = [sum(column) for column in zip(*self.values, strict=True)]
+        entries = [
+            tag("li", tag("span", class_=f"key {one.colour}"), f"{one.name} ", tag("b", number(total)))
+            for one, total in zip(self.series, totals, strict=True)
+        ]
+        return tag("ul", *entries, class_="legend")
+
+    def _lines(self) -> Markup:
+        values = range(0, self._top + 1, self._step)
+        return tag("div", *map(self._line, values), class_="lines", aria_hidden="true")
+
+    def _line(self, value: int) -> Markup:
+        return tag("span", tag("i", number(value)), style=f"bottom:{100 * value / self._top:.2f}%")
+
+    def _drawing(self) -> Markup:
+        bars = [self._bar(position) for position in range(len(self.values))]
+        return tag(
+            "svg",
+            tag("title", self.title, id=f"{self.name}-title"),
+            tag("desc", self.about, id=f"{self.name}-about"),
+            *bars,
+            viewBox=f"0 0 {len(self.values)} {_HEIGHT}",
+            preserveAspectRatio="none",
+            role="img",
+            aria_labelledby=f"{self.name}-title {self.name}-about",
+        )
+
+    def _bar(self, position: int) -> Markup:
+        values = self.values[position]
+        if not any(values):
+            return NOTHING
+        width = min(_OF_SLOT, _OF_CHART * len(self.values))
+        left, bottom = position + (1 - width) / 2, float(_HEIGHT)
+        parts = []
+        for one, value in zip(self.series, values, strict=True):
+            if value:
+                height = max(_VISIBLE, _HEIGHT * value / self._top)
+                bottom -= height
+                box = {"x": f"{left:.3f}", "y": f"{bottom:.2f}", "width": f"{width:.3f}", "height": f"{height:.2f}"}
+                parts.append(tag("rect", **box, class_=one.colour))
+        counts = ", ".join(
+            f"{one.name} {number(value)}" for one, value in zip(self.series, values, strict=True) if value
+        )
+        return tag("g", tag("title", f"{self._moment(position)}: {counts}"), *parts)
+
+    def _moment(self, position: int) -> str:
+        moment = self.moments[position]
+        return f"{moment:%a %d %b %Y}" if self.unit == "day" else f"{moment:%a %d %b %H:%M %Z}"
+
+    def _labels(self) -> Markup:
+        return join([self._label(position) for position in self._labelled()])
+
+    def _labelled(self) -> Sequence[int]:
+        every = range(len(self.moments))
+        hours = (1, 2, 3, 6, 12) if self.unit == "hour" else ()
+        for hour in hours:
+            chosen = [position for position in every if self.moments[position].hour % hour == 0]
+            if len(chosen) <= _LABELS:
+                return chosen
+        days = [position for position in every if self.unit == "day" or self.moments[position].hour == 0]
+        return days[:: -(-len(days) // _LABELS) or 1]
+
+    def _label(self, position: int) -> Markup:
+        moment, percent = self.moments[position], 100 * (position + 0.5) / len(self.moments)
+        text = f"{moment:%H:%M}" if self.unit == "hour" and moment.hour else f"{moment.day} {moment:%b}"
+        return tag("span", text, style=f"left:{percent:.2f}%", class_="end" if percent > _END else "time")
+
+    def _table(self) -> Markup:
+        head = [
+            tag("th", self.unit, scope="col"),
+            *(tag("th", one.name, scope="col", class_="n") for one in self.series),
+        ]
+        rows = [
+            tag(
+                "tr",
+                tag("th", self._moment(position), scope="row"),
+                *(tag("td", number(one), class_="n") for one in row),
+            )
+            for position, row in enumerate(self.values)
+            if any(row)
+        ]
+        table = tag("table", tag("thead", tag("tr", *head)), tag("tbody", *rows))
+        quiet = tag("p", f"Each {self.unit} that is not in the table had none.", class_="quiet")
+        return tag("details", tag("summary", "The numbers"), tag("div", table, class_="scroll tall"), quiet)

@@ -1,0 +1,81 @@
+"""The report as one HTML file: no scripts, nothing loaded from anywhere, and a policy that forbids both."""
+
+from importlib.resources import files
+from string import Template
+
+from rsvpq.report import sections
+from rsvpq.report.calendar import Calendar
+from rsvpq.report.markup import NOTHING, Markup, join, tag
+from rsvpq.report.model import Report
+from rsvpq.report.wording import NAMES, brief, coverage, duration, number
+
+
+def to_html(report: Report, calendar: Calendar) -> str:
+    """The whole page."""
+    here = files("rsvpq.report")
+    page = Template(here.joinpath("page.html").read_text(encoding="utf-8"))
+    style = here.joinpath("report.css").read_text(encoding="utf-8").rstrip()
+    title = tag("title", f"rsvpq report, {_when(report, calendar)}")
+    return page.substitute(title=title, style=style, body=_body(report, calendar))
+
+
+def _body(report: Report, calendar: Calendar) -> Markup:
+    main = [_figures(report), *sections.all_sections(report, calendar)] if report.period.records else []
+    return join([_header(report, calendar), tag("main", *main), _footer(report, calendar)])
+
+
+def _when(report: Report, calendar: Calendar) -> str:
+    period = report.period
+    return f"{calendar.text(period.since_ms)} to {calendar.text(period.until_ms)}"
+
+
+def _header(report: Report, calendar: Calendar) -> Markup:
+    begins = report.period.audit_begins_ms
+    cut = coverage(report.period, calendar.text(begins) if begins is not None else "")
+    return tag(
+        "header",
+        tag("h1", "Meeting requests and responses"),
+        tag("p", f"{_when(report, calendar)}, {calendar.name(report.period.until_ms)}", class_="when"),
+        tag("p", brief(report), class_="brief"),
+        tag("p", cut, class_="note") if cut else NOTHING,
+    )
+
+
+def _figures(report: Report) -> Markup:
+    answers, waiting, troubles = report.answers, report.waiting, report.troubles
+    said = ", ".join(f"{number(count)} {NAMES[name]}" for name, count in answers.items() if count)
+    oldest = f"oldest {duration(report.oldest_intents[0].age_s)}" if report.oldest_intents else "all ends are recorded"
+    waited = f"p95 {duration(waiting.p95_s)}, from the decision" if waiting.measured else "not known of any answer"
+    figures = (
+        ("Decisions", number(report.decisions.total), f"in {number(report.mailboxes)} mailboxes"),
+        ("Answers sent", number(sum(answers.values())), said or "none"),
+        ("Responses opened", number(report.opened), "attendees entered"),
+        ("Cancellations seen", number(report.decisions.cancellations), "among the decisions"),
+        ("Time to answer", duration(waiting.p50_s) if waiting.measured else "none", waited),
+        ("Failed attempts", number(troubles.failed), "each was tried again"),
+        ("Given up", number(troubles.dead), _uncertain(troubles.uncertain)),
+        ("Begun, end unknown", number(report.open_intents), oldest),
+    )
+    cells = [tag("div", tag("dt", name), tag("dd", value), tag("dd", more)) for name, value, more in figures]
+    return tag("dl", *cells, class_="figures")
+
+
+def _uncertain(count: int) -> str:
+    return f"{number(count)} in the middle of a change" if count else "none in the middle of a change"
+
+
+def _footer(report: Report, calendar: Calendar) -> Markup:
+    period = report.period
+    if period.first_ms is None or period.last_ms is None:
+        return tag("footer", tag("p", "There are no records in this period.", class_="quiet"))
+    read = f"{number(period.records)} records of the audit, the first of {calendar.text(period.first_ms)}, the last of "
+    return tag(
+        "footer",
+        tag("p", f"{read}{calendar.text(period.last_ms)}. Times to answer are within 1 %.", class_="quiet"),
+        tag(
+            "p",
+            "Answers and opened responses are counted when they are done to the mailbox; a message that is decided on "
+            "again counts again among the decisions. What is hidden in the audit is shown as a digest.",
+            class_="quiet",
+        ),
+    )

@@ -1,0 +1,189 @@
+"""The figures of a report, as the three forms show them: plain, finished, in the order in which they are shown.
+
+Moments are milliseconds since the epoch, durations seconds. The names are those of the JSON form.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rsvpq.report.calendar import Unit
+
+#: The answers there are; ``unknown`` where neither decision nor command is in the period.
+ANSWERS = ("accept", "tentative", "decline", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What was looked at, and what there was to look at.
+
+    :param since_ms, until_ms: the period, its end excluded.
+    :param first_ms, last_ms: the first and the last record in it; None where there is none.
+    :param audit_begins_ms: the oldest record that the audit still has; None where it has none.
+    :param dropped: how many older records were dropped since the audit was begun; None where Redis does not say.
+    """
+
+    since_ms: int
+    until_ms: int
+    records: int
+    first_ms: int | None
+    last_ms: int | None
+    audit_begins_ms: int | None
+    dropped: int | None
+
+    @property
+    def cut(self) -> bool:
+        """Whether the audit does not reach back to the beginning of the period."""
+        return self.audit_begins_ms is None or self.audit_begins_ms > self.since_ms
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCount:
+    """How often something was decided for one reason."""
+
+    decision: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What was decided, by action, by rule, and by reason; the most frequent first."""
+
+    total: int
+    by_action: Mapping[str, int]
+    by_rule: Mapping[str, int]
+    by_reason: tuple[ReasonCount, ...]
+    cancellations: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIntent:
+    """A change to a mailbox that was begun, and of whose end nothing is recorded."""
+
+    mailbox: str
+    step: str
+    subject: str
+    item: str
+    since_ms: int
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TroubleCount:
+    """How often attempts failed and messages were given up for one reason; an example and when it was last so."""
+
+    reason: str
+    failed: int
+    dead: int
+    last_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Troubles:
+    """Attempts that failed, and messages that were given up.
+
+    :param uncertain: the dead whose last change to the mailbox was begun and may or may not have had its effect.
+    """
+
+    failed: int
+    dead: int
+    uncertain: int
+    by_result: Mapping[str, int]
+    by_reason: tuple[TroubleCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The time from the decision to the answer; the percentiles are within 1 %.
+
+    :param unmeasured: answers whose decision is not in the period, or that had been given up in between.
+    """
+
+    measured: int
+    unmeasured: int
+    p50_s: float
+    p95_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SlowMailbox:
+    """The time from the decision to the answer, in one mailbox."""
+
+    mailbox: str
+    answers: int
+    p50_s: float
+    p95_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FailingMailbox:
+    """The troubles of one mailbox, and the last of them."""
+
+    mailbox: str
+    failed: int
+    dead: int
+    last_ms: int
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Organizer:
+    """One who invites: requests that were decided on, and answers that were sent."""
+
+    organizer: str
+    requests: int
+    answers: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorDeed:
+    """What an operator changed."""
+
+    at_ms: int
+    who: str
+    deed: str
+    scope: str
+    reason: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One hour or day: answers by what they said, responses opened, attempts that failed, messages given up."""
+
+    start_ms: int
+    answers: Mapping[str, int]
+    opened: int
+    failed: int
+    dead: int
+
+    @property
+    def done(self) -> int:
+        """All that was brought to its end."""
+        return sum(self.answers.values()) + self.opened
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All figures of a period.
+
+    ``answers`` and ``opened`` count what was done to mailboxes; ``results`` what became of messages that are finished.
+    """
+
+    period: Period
+    decisions: Decisions
+    answers: Mapping[str, int]
+    opened: int
+    results: Mapping[str, int]
+    open_intents: int
+    oldest_intents: tuple[OpenIntent, ...]
+    troubles: Troubles
+    waiting: Waiting
+    mailboxes: int
+    slowest: tuple[SlowMailbox, ...]
+    failing: tuple[FailingMailbox, ...]
+    organizers: tuple[Organizer, ...]
+    deeds: int
+    last_deeds: tuple[OperatorDeed, ...]
+    unit: Unit
+    bars: tuple[Bar, ...]

@@ -1,0 +1,31 @@
+"""Reasons as they can be counted: without what is different each time, and not more of them than fit on a page."""
+
+import re
+
+#: The most reasons that are told apart; a report is for people.
+MOST = 200
+OTHERS = "(other reasons)"
+
+#: From the first path, quotation or address on, a reason speaks of one message; the status that follows is of many.
+_PARTICULAR = re.compile(r"""["'/]|https?:|\S*@""")
+_STATUS = re.compile(r" answered (\d{3})\b")
+_NUMBER = re.compile(r"\b\d+(?:\.\d+)?\b")
+
+
+def reason_class(text: str) -> str:
+    """What a reason has in common with others of its kind.
+
+    >>> reason_class("Transient: GET /exchange/adele/Inbox/Lunch.EML?Cmd=accept answered 500")
+    'Transient: GET … answered 500'
+    >>> reason_class("Busy: held for 31.5 s"), reason_class("")
+    ('Busy: held for … s', 'no reason given')
+    """
+    particular = _PARTICULAR.search(text)
+    common = text[: particular.start()] if particular else text
+    common = _NUMBER.sub("…", common).strip()
+    status = _STATUS.search(text)
+    if particular:
+        common = f"{common} …".strip()
+    if status and f"answered {status[1]}" not in common:
+        common = f"{common.removesuffix(' answered …')} answered {status[1]}"
+    return common or "no reason given"

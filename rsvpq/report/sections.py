@@ -1,0 +1,249 @@
+"""The sections of the HTML report, from the figures to markup."""
+
+from collections.abc import Mapping, Sequence
+
+from rsvpq.report.calendar import Calendar
+from rsvpq.report.chart import Chart, Series
+from rsvpq.report.markup import NOTHING, Content, Markup, stranger, tag
+from rsvpq.report.model import ANSWERS, Report
+from rsvpq.report.wording import NAMES, duration, number, share
+
+#: Actions with a colour of their own.
+_COLOURS = frozenset(NAMES)
+
+Row = Sequence[Content]
+
+
+def all_sections(report: Report, calendar: Calendar) -> list[Markup]:
+    """In their order; what there is nothing to say of is left out."""
+    return [
+        _done_chart(report, calendar),
+        _trouble_chart(report, calendar),
+        _decisions(report),
+        _waiting(report),
+        _troubles(report, calendar),
+        _failing(report, calendar),
+        _open_intents(report, calendar),
+        _people(report),
+        _deeds(report, calendar),
+    ]
+
+
+def _done_chart(report: Report, calendar: Calendar) -> Markup:
+    answers = [name for name in ANSWERS if report.answers[name] or name == "accept"]
+    series = [*(Series(name, NAMES[name]) for name in answers), Series("open", "responses opened")]
+    return Chart(
+        name="done",
+        title="Answers sent and responses opened",
+        about=f"Stacked bars, one for each {report.unit}; the same numbers are in the table below.",
+        unit=report.unit,
+        series=series,
+        moments=[calendar.at(bar.start_ms) for bar in report.bars],
+        values=[[*(bar.answers[name] for name in answers), bar.opened] for bar in report.bars],
+    ).to_markup()
+
+
+def _trouble_chart(report: Report, calendar: Calendar) -> Markup:
+    if not report.troubles.failed + report.troubles.dead:
+        return NOTHING
+    chart = Chart(
+        name="troubles",
+        title="Failed attempts and messages given up",
+        about=f"Stacked bars, one for each {report.unit}; the same numbers are in the table below.",
+        unit=report.unit,
+        series=[Series("failed", "failed, to be tried again"), Series("dead", "given up")],
+        moments=[calendar.at(bar.start_ms) for bar in report.bars],
+        values=[[bar.failed, bar.dead] for bar in report.bars],
+    )
+    return tag("div", chart.to_markup(), class_="small")
+
+
+def _decisions(report: Report) -> Markup:
+    decisions = report.decisions
+    if not decisions.total:
+        return NOTHING
+    reasons = [
+        (_named(one.decision), one.reason, number(one.count), share(one.count, decisions.total))
+        for one in decisions.by_reason
+    ]
+    return tag(
+        "section",
+        tag("h2", "Decisions"),
+        _shares(decisions.by_action),
+        tag(
+            "div",
+            _table("By action", ("action", "decisions#", "share#"), _counted(decisions.by_action, decisions.total)),
+            _table("By rule", ("rule", "decisions#", "share#"), _counted(decisions.by_rule, decisions.total)),
+            tag("div", _table("By reason", ("action", "reason", "decisions#", "share#"), reasons), class_="wide"),
+            class_="columns",
+        ),
+    )
+
+
+def _shares(counts: Mapping[str, int]) -> Markup:
+    """One bar of all actions; the table beside it has the numbers."""
+    parts = [tag("span", class_=_colour(name), style=f"flex:{count}", title=name) for name, count in counts.items()]
+    return tag("div", *parts, class_="shares", aria_hidden="true")
+
+
+def _counted(counts: Mapping[str, int], total: int) -> list[Row]:
+    return [(_named(name), number(count), share(count, total)) for name, count in counts.items()]
+
+
+def _named(name: str) -> Content:
+    """A name behind its colour, where it has one."""
+    return tag("span", tag("span", class_=f"key {name}"), name) if name in _COLOURS else name
+
+
+def _colour(name: str) -> str:
+    return name if name in _COLOURS else "unknown"
+
+
+def _waiting(report: Report) -> Markup:
+    if not report.slowest:
+        return NOTHING
+    most = max(one.p95_s for one in report.slowest)
+    rows = [
+        (
+            stranger(one.mailbox),
+            number(one.answers),
+            duration(one.p50_s),
+            duration(one.p95_s),
+            tag("span", class_="accept", style=f"width:{100 * one.p95_s / most:.1f}%" if most else "width:0"),
+        )
+        for one in report.slowest
+    ]
+    waiting = report.waiting
+    about = f"Half of {number(waiting.measured)} answers were sent within {duration(waiting.p50_s)} of the decision"
+    about += f", 95 % within {duration(waiting.p95_s)}."
+    if waiting.unmeasured:
+        about += f" {number(waiting.unmeasured)} more were decided before the period, or given up in between."
+    headings = ("mailbox", "answers#", "p50#", "p95#", "bar|compared")
+    return tag("section", tag("h2", "Slowest mailboxes"), tag("p", about, class_="quiet"), _table("", headings, rows))
+
+
+def _troubles(report: Report, calendar: Calendar) -> Markup:
+    troubles = report.troubles
+    if not troubles.by_reason:
+        return tag(
+            "section", tag("h2", "Reasons of failures"), tag("p", "No attempt failed, and nothing was given up.")
+        )
+    reasons = [
+        (stranger(one.reason), number(one.failed), number(one.dead), _moment(calendar, one.last_ms))
+        for one in troubles.by_reason
+    ]
+    results = ", ".join(f"{name} {number(count)}" for name, count in troubles.by_result.items())
+    return tag(
+        "section",
+        tag("h2", "Reasons of failures"),
+        _table("", ("reason", "failed#", "given up#", "last"), reasons),
+        tag("p", results, class_="quiet"),
+    )
+
+
+def _failing(report: Report, calendar: Calendar) -> Markup:
+    if not report.failing:
+        return NOTHING
+    rows = [
+        (
+            stranger(one.mailbox),
+            number(one.failed),
+            number(one.dead),
+            _moment(calendar, one.last_ms),
+            stranger(one.last_error),
+        )
+        for one in report.failing
+    ]
+    headings = ("mailbox", "failed#", "given up#", "last", "last error")
+    return tag("section", tag("h2", "Failing mailboxes"), _table("", headings, rows))
+
+
+def _open_intents(report: Report, calendar: Calendar) -> Markup:
+    if not report.oldest_intents:
+        return NOTHING
+    rows = [
+        (
+            stranger(one.mailbox),
+            one.step,
+            stranger(one.subject),
+            _moment(calendar, one.since_ms),
+            duration(one.age_s),
+            one.item,
+        )
+        for one in report.oldest_intents
+    ]
+    shown = f", the oldest {len(rows)}" if report.open_intents > len(rows) else ""
+    about = f"{number(report.open_intents)}{shown}. A worker is at it, or it is paused, or its worker was lost and the "
+    about += "lease has not ended yet. Ages are those at the end of the period."
+    headings = ("mailbox", "step", "subject", "begun", "age#", "item")
+    return tag(
+        "section",
+        tag("h2", "Begun, and no end recorded"),
+        tag("p", about, class_="quiet"),
+        _table("", headings, rows),
+    )
+
+
+def _people(report: Report) -> Markup:
+    organizers = [(stranger(one.organizer), number(one.requests), number(one.answers)) for one in report.organizers]
+    results = [(name, number(count)) for name, count in report.results.items()]
+    return tag(
+        "section",
+        tag(
+            "div",
+            tag("div", tag("h2", "Busiest organisers"), _table("", ("organiser", "requests#", "answers#"), organizers)),
+            tag("div", tag("h2", "Finished messages"), _table("", ("result", "messages#"), results)),
+            class_="columns",
+        ),
+    )
+
+
+def _deeds(report: Report, calendar: Calendar) -> Markup:
+    if not report.deeds:
+        return NOTHING
+    rows = [
+        (
+            _moment(calendar, one.at_ms),
+            stranger(one.who),
+            one.deed,
+            stranger(one.scope),
+            stranger(", ".join(text for text in (one.reason, one.note) if text)),
+        )
+        for one in report.last_deeds
+    ]
+    shown = tag("p", f"The last {len(rows)} of {number(report.deeds)}.", class_="quiet")
+    return tag(
+        "section",
+        tag("h2", "What operators changed"),
+        shown if report.deeds > len(rows) else NOTHING,
+        _table("", ("when", "who", "what", "where", "why"), rows),
+    )
+
+
+def _moment(calendar: Calendar, ms: int) -> Markup:
+    """A moment that breaks between date and time only, where the page is narrow."""
+    date, time = calendar.text(ms).split()
+    return tag("span", tag("span", date), " ", tag("span", time), class_="t")
+
+
+def _table(title: str, headings: Sequence[str], rows: Sequence[Row]) -> Markup:
+    """A table; a heading that ends in # is over numbers, and one that begins with ``bar|`` over bars.
+
+    The first cell of a row is its heading.
+    """
+    if not rows:
+        return tag("p", "None.", class_="quiet")
+    names = [heading.removeprefix("bar|").removesuffix("#") for heading in headings]
+    classes = [{"class_": _class_of(heading)} if _class_of(heading) else {} for heading in headings]
+    head = [tag("th", name, scope="col", **kind) for name, kind in zip(names, classes, strict=True)]
+    body = []
+    for row in rows:
+        first, *others = row
+        cells = [tag("td", cell, **kind) for cell, kind in zip(others, classes[1:], strict=True)]
+        body.append(tag("tr", tag("th", first, scope="row"), *cells))
+    table = tag("table", tag("thead", tag("tr", *head)), tag("tbody", *body))
+    return tag("div", tag("h3", title) if title else NOTHING, tag("div", table, class_="scroll"))
+
+
+def _class_of(heading: str) -> str:
+    return "n" if heading.endswith("#") else "bar" if heading.startswith("bar|") else ""

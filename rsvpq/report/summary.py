@@ -1,0 +1,306 @@
+"""Counting a period: one record after the other, and none of them kept.
+
+What is kept grows with the mailboxes, with the organisers, and with the messages that are decided on and not finished
+at that point of the audit; not with the records.
+"""
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from rsvpq.audit import address_of
+from rsvpq.audit_log import Record
+from rsvpq.messages import Kind, Verdict
+from rsvpq.report import model
+from rsvpq.report.calendar import Calendar, Unit
+from rsvpq.report.durations import Durations
+from rsvpq.report.reasons import MOST, OTHERS, reason_class
+
+#: How many of the slowest, the busiest and so on are shown.
+WORST = 10
+#: How many of the operators' deeds are shown, the newest.
+DEEDS = 50
+
+_VERDICTS = frozenset(Verdict)
+#: Results that say that somebody else did it, whatever step was open.
+_NOT_OURS = frozenset({"gone", "left"})
+
+
+class _Begun(NamedTuple):
+    """A message that is to be answered: when that was decided (None: not in the period, or it died since), and how."""
+
+    decided_ms: int | None
+    verdict: str
+
+
+class _Intent(NamedTuple):
+    mailbox: str
+    step: str
+    subject: str
+    since_ms: int
+
+
+@dataclass(slots=True)
+class _Trouble:
+    failed: int = 0
+    dead: int = 0
+    last_ms: int = 0
+    last_error: str = ""
+
+    def add(self, event: str, at_ms: int, error: str) -> None:
+        self.failed += event == "failed"
+        self.dead += event == "dead"
+        self.last_ms, self.last_error = at_ms, error
+
+
+@dataclass(slots=True)
+class _Bar:
+    answers: Counter[str] = field(default_factory=Counter)
+    opened: int = 0
+    failed: int = 0
+    dead: int = 0
+
+
+@dataclass(slots=True)
+class _Organizer:
+    name: str
+    requests: int = 0
+    answers: int = 0
+
+
+class Summary:
+    """Takes the records of a period in their order; :meth:`report` says what they come to."""
+
+    def __init__(self, calendar: Calendar, unit: Unit) -> None:
+        self.records = 0
+        self.first_ms: int | None = None
+        self.last_ms: int | None = None
+        self._calendar, self._unit = calendar, unit
+        self._decisions: Counter[tuple[str, str]] = Counter()
+        self._rules: Counter[str] = Counter()
+        self._kinds: Counter[str] = Counter()
+        self._answers: Counter[str] = Counter()
+        self._results: Counter[str] = Counter()
+        self._opened = 0
+        self._begun: dict[str, _Begun] = {}
+        self._intents: dict[str, _Intent] = {}
+        self._waits: defaultdict[str, Durations] = defaultdict(Durations)
+        self._all_waits = Durations()
+        self._unmeasured = 0
+        self._mailboxes: set[str] = set()
+        self._troubles: defaultdict[str, _Trouble] = defaultdict(_Trouble)
+        self._failing: defaultdict[str, _Trouble] = defaultdict(_Trouble)
+        self._trouble_results: Counter[str] = Counter()
+        self._uncertain = 0
+        self._organizers: dict[str, _Organizer] = {}
+        self._deeds = 0
+        self._last_deeds: deque[model.OperatorDeed] = deque(maxlen=DEEDS)
+        self._bars: defaultdict[int, _Bar] = defaultdict(_Bar)
+        self._bar_start, self._bar_known = 0, ""
+        self._count = {
+            "decision": self._decision,
+            "intent": self._intent,
+            "done": self._done,
+            "failed": self._trouble,
+            "dead": self._trouble,
+            "operator": self._deed,
+        }
+
+    def add(self, record: Record) -> None:
+        """Count one record; one of an event that is not known here is a record, and nothing else."""
+        at_ms = int(record["id"].partition("-")[0])
+        self.records += 1
+        self.first_ms = at_ms if self.first_ms is None else self.first_ms
+        self.last_ms = at_ms
+        if "item" in record and "mailbox" in record:
+            self._mailboxes.add(record["mailbox"])
+        count = self._count.get(record["event"])
+        if count:
+            count(record, at_ms)
+
+    # -- events --------------------------------------------------------------------------------------------------
+
+    def _decision(self, record: Record, at_ms: int) -> None:
+        decision = record.get("decision", "")
+        self._decisions[self._known_reason(decision, record.get("reason", ""))] += 1
+        self._rules[record.get("rule", "no rule")] += 1
+        self._kinds[record.get("kind", "")] += 1
+        if decision in _VERDICTS:
+            self._begun[record["item"]] = _Begun(at_ms, decision)
+        if record.get("kind") == Kind.REQUEST:
+            self._organizer(record).requests += 1
+
+    def _intent(self, record: Record, at_ms: int) -> None:
+        item, step = record["item"], record.get("step", "")
+        self._intents[item] = _Intent(record.get("mailbox", ""), step, record.get("subject", ""), at_ms)
+        if step in _VERDICTS:  # what was begun is finished so, whatever was decided meanwhile
+            begun = self._begun.get(item)
+            self._begun[item] = _Begun(begun.decided_ms if begun else None, step)
+
+    def _done(self, record: Record, at_ms: int) -> None:
+        item, step, result = record["item"], record.get("step"), record.get("result")
+        self._intents.pop(item, None)
+        if result:
+            self._results[result] += 1
+        if step == "send" and result not in _NOT_OURS:
+            self._answer(record, at_ms)
+        elif step == "open" and result not in _NOT_OURS:
+            self._opened += 1
+            self._bar(record, at_ms).opened += 1
+        if result:
+            self._begun.pop(item, None)
+
+    def _answer(self, record: Record, at_ms: int) -> None:
+        begun = self._begun.get(record["item"], _Begun(None, "unknown"))
+        self._answers[begun.verdict] += 1
+        self._bar(record, at_ms).answers[begun.verdict] += 1
+        self._organizer(record).answers += 1
+        if begun.decided_ms is None:
+            self._unmeasured += 1
+        else:
+            self._all_waits.add(at_ms - begun.decided_ms)
+            self._waits[record.get("mailbox", "")].add(at_ms - begun.decided_ms)
+
+    def _trouble(self, record: Record, at_ms: int) -> None:
+        event, error = record["event"], record.get("reason", "")
+        open_step = record.get("step", "")
+        self._intents.pop(record["item"], None)
+        name = reason_class(error)
+        if name not in self._troubles and len(self._troubles) >= MOST:
+            name = OTHERS
+        self._troubles[name].add(event, at_ms, error)
+        self._failing[record.get("mailbox", "")].add(event, at_ms, error)
+        self._trouble_results[f"{event}: {record.get('result', '')}"] += 1
+        bar = self._bar(record, at_ms)
+        if event == "dead":
+            self._forget_decision(record["item"])
+            self._uncertain += bool(open_step)
+            bar.dead += 1
+        else:
+            bar.failed += 1
+
+    def _forget_decision(self, item: str) -> None:
+        """A dead item that an operator lets try again keeps its answer; how long it took would say nothing."""
+        begun = self._begun.get(item)
+        if begun:
+            self._begun[item] = _Begun(None, begun.verdict)
+
+    def _deed(self, record: Record, at_ms: int) -> None:
+        self._deeds += 1
+        scope = next((f"{name} {record[name]}" for name in ("mailbox", "server") if name in record), "all")
+        who, step, reason, note = (record.get(name, "") for name in ("who", "step", "reason", "note"))
+        self._last_deeds.append(model.OperatorDeed(at_ms, who, step, scope, reason, note))
+
+    # -- keys ----------------------------------------------------------------------------------------------------
+
+    def _known_reason(self, decision: str, reason: str) -> tuple[str, str]:
+        key = (decision, reason_class(reason))
+        return key if key in self._decisions or len(self._decisions) < MOST else (decision, OTHERS)
+
+    def _organizer(self, record: Record) -> _Organizer:
+        name = address_of(record.get("organizer", ""))
+        return self._organizers.setdefault(name.casefold(), _Organizer(name))
+
+    def _bar(self, record: Record, at_ms: int) -> _Bar:
+        # Records come in order, and most of a minute belong to one bar: the calendar is asked once a minute.
+        minute = record["time"][:16]
+        if minute != self._bar_known:
+            self._bar_start, self._bar_known = self._calendar.start(at_ms, self._unit), minute
+        return self._bars[self._bar_start]
+
+    # -- the report ----------------------------------------------------------------------------------------------
+
+    def report(self, period: model.Period) -> model.Report:
+        """What was counted; the ages are those at the end of the period."""
+        return model.Report(
+            period=period,
+            decisions=self._decided(),
+            answers={name: self._answers[name] for name in model.ANSWERS},
+            opened=self._opened,
+            results=_most(self._results),
+            open_intents=len(self._intents),
+            oldest_intents=self._oldest(period.until_ms),
+            troubles=self._all_troubles(),
+            waiting=self._waiting(),
+            mailboxes=len(self._mailboxes),
+            slowest=self._slowest(),
+            failing=self._most_failing(),
+            organizers=self._busiest(),
+            deeds=self._deeds,
+            last_deeds=tuple(self._last_deeds),
+            unit=self._unit,
+            bars=self._all_bars(period),
+        )
+
+    def _decided(self) -> model.Decisions:
+        actions: Counter[str] = Counter()
+        for (decision, _), count in self._decisions.items():
+            actions[decision] += count
+        reasons = sorted(self._decisions.items(), key=lambda entry: (-entry[1], entry[0]))
+        return model.Decisions(
+            actions.total(),
+            _most(actions),
+            _most(self._rules),
+            tuple(model.ReasonCount(*key, count) for key, count in reasons),
+            self._kinds[Kind.CANCELLATION],
+        )
+
+    def _oldest(self, until_ms: int) -> tuple[model.OpenIntent, ...]:
+        oldest = sorted(self._intents.items(), key=lambda entry: entry[1].since_ms)[:WORST]
+        return tuple(
+            model.OpenIntent(one.mailbox, one.step, one.subject, item, one.since_ms, (until_ms - one.since_ms) / 1000)
+            for item, one in oldest
+        )
+
+    def _all_troubles(self) -> model.Troubles:
+        reasons = sorted(self._troubles.items(), key=lambda entry: (-entry[1].dead, -entry[1].failed, entry[0]))
+        return model.Troubles(
+            sum(one.failed for one in self._troubles.values()),
+            sum(one.dead for one in self._troubles.values()),
+            self._uncertain,
+            _most(self._trouble_results),
+            tuple(model.TroubleCount(name, one.failed, one.dead, one.last_ms) for name, one in reasons),
+        )
+
+    def _waiting(self) -> model.Waiting:
+        waits = self._all_waits
+        return model.Waiting(waits.count, self._unmeasured, waits.percentile(0.5), waits.percentile(0.95))
+
+    def _slowest(self) -> tuple[model.SlowMailbox, ...]:
+        rows = [
+            model.SlowMailbox(name, waits.count, waits.percentile(0.5), waits.percentile(0.95))
+            for name, waits in self._waits.items()
+        ]
+        return tuple(sorted(rows, key=lambda row: (-row.p95_s, -row.p50_s, row.mailbox))[:WORST])
+
+    def _most_failing(self) -> tuple[model.FailingMailbox, ...]:
+        rows = [
+            model.FailingMailbox(name, one.failed, one.dead, one.last_ms, one.last_error)
+            for name, one in self._failing.items()
+        ]
+        return tuple(sorted(rows, key=lambda row: (-row.dead, -row.failed, row.mailbox))[:WORST])
+
+    def _busiest(self) -> tuple[model.Organizer, ...]:
+        rows = [model.Organizer(one.name, one.requests, one.answers) for one in self._organizers.values()]
+        return tuple(sorted(rows, key=lambda row: (-row.requests, -row.answers, row.organizer))[:WORST])
+
+    def _all_bars(self, period: model.Period) -> tuple[model.Bar, ...]:
+        if self.first_ms is None:
+            return ()
+        # Before the audit begins nothing is known, and nothing must look like zero.
+        begins = max(period.since_ms, period.audit_begins_ms or 0)
+        nothing = _Bar()
+        bars = ((start, self._bars.get(start, nothing)) for start in self._starts(begins, period.until_ms))
+        return tuple(
+            model.Bar(start, {name: bar.answers[name] for name in model.ANSWERS}, bar.opened, bar.failed, bar.dead)
+            for start, bar in bars
+        )
+
+    def _starts(self, since_ms: int, until_ms: int) -> list[int]:
+        return sorted({*self._calendar.starts(since_ms, until_ms, self._unit), *self._bars})
+
+
+def _most(counts: Counter[str]) -> Mapping[str, int]:
+    """The most frequent first; by name where they are as many."""
+    return dict(sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])))

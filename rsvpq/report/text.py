@@ -1,0 +1,141 @@
+"""The report as plain text, for a terminal or a mail."""
+
+from collections.abc import Sequence
+from io import StringIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rsvpq.report.calendar import Calendar
+from rsvpq.report.model import ANSWERS, Bar, Report
+from rsvpq.report.wording import NAMES, brief, coverage, duration, number, printable, share
+
+_BAR_WIDTH = 30
+
+Rows = Sequence[Sequence[str]]
+
+
+def to_text(report: Report, calendar: Calendar, width: int) -> str:
+    """The whole report, in lines of at most ``width`` characters."""
+    out = _Page(width)
+    period = report.period
+    out.say(
+        f"{calendar.text(period.since_ms)} to {calendar.text(period.until_ms)}, {calendar.name(period.until_ms)}",
+        brief(report),
+        coverage(period, calendar.text(period.audit_begins_ms) if period.audit_begins_ms is not None else ""),
+    )
+    if period.records:
+        _counts(out, report)
+        _over_time(out, report, calendar)
+        _mailboxes(out, report, calendar)
+        _rest(out, report, calendar)
+    if period.first_ms is not None and period.last_ms is not None:
+        first, last = calendar.text(period.first_ms), calendar.text(period.last_ms)
+        out.say("", f"{number(period.records)} records, the first of {first}, the last of {last}.")
+    return out.text()
+
+
+def _counts(out: "_Page", report: Report) -> None:
+    decisions, troubles, waiting = report.decisions, report.troubles, report.waiting
+    figures = [
+        ("decisions", number(decisions.total)),
+        ("answers sent", number(sum(report.answers.values()))),
+        *((f"  {NAMES[name]}", number(count)) for name, count in report.answers.items() if count),
+        ("responses opened", number(report.opened)),
+        ("cancellations seen", number(decisions.cancellations)),
+        ("failed attempts", number(troubles.failed)),
+        ("given up", number(troubles.dead)),
+        ("  in the middle of a change", number(troubles.uncertain)),
+        ("begun, end unknown", number(report.open_intents)),
+    ]
+    if waiting.measured:
+        figures.append(("time to answer, p50", duration(waiting.p50_s)))
+        figures.append(("time to answer, p95", duration(waiting.p95_s)))
+    out.table("", ("", "#"), figures)
+    total = decisions.total
+    for title, counts in (("Decisions by action", decisions.by_action), ("Decisions by rule", decisions.by_rule)):
+        out.table(title, ("", "#", "#"), [(name, number(one), share(one, total)) for name, one in counts.items()])
+    reasons = [(one.decision, one.reason, number(one.count), share(one.count, total)) for one in decisions.by_reason]
+    out.table("Decisions by reason", ("", "", "#", "#"), reasons)
+    out.table("Finished messages", ("", "#"), [(name, number(count)) for name, count in report.results.items()])
+
+
+def _over_time(out: "_Page", report: Report, calendar: Calendar) -> None:
+    most = max((bar.done for bar in report.bars), default=0)
+    rows = [_bar(bar, most, calendar, hourly=report.unit == "hour") for bar in report.bars if bar.done or _bad(bar)]
+    headings = (report.unit, "answers#", "opened#", "failed#", "given up#", "")
+    out.table("Answers and opened responses over time", headings, rows)
+
+
+def _bar(bar: Bar, most: int, calendar: Calendar, *, hourly: bool) -> Sequence[str]:
+    moment = calendar.at(bar.start_ms)
+    counts = (sum(bar.answers[name] for name in ANSWERS), bar.opened, bar.failed, bar.dead)
+    length = -(-_BAR_WIDTH * bar.done // most) if most else 0
+    return (f"{moment:%a %d %b %H:%M %Z}" if hourly else f"{moment:%a %d %b %Y}", *map(number, counts), "█" * length)
+
+
+def _bad(bar: Bar) -> int:
+    return bar.failed + bar.dead
+
+
+def _mailboxes(out: "_Page", report: Report, calendar: Calendar) -> None:
+    slow = [(one.mailbox, number(one.answers), duration(one.p50_s), duration(one.p95_s)) for one in report.slowest]
+    out.table("Slowest mailboxes, from the decision to the answer", ("mailbox", "answers#", "p50#", "p95#"), slow)
+    reasons = [
+        (one.reason, number(one.failed), number(one.dead), calendar.text(one.last_ms))
+        for one in report.troubles.by_reason
+    ]
+    out.table("Failures by reason", ("reason", "failed#", "given up#", "last"), reasons)
+    failing = [
+        (one.mailbox, number(one.failed), number(one.dead), calendar.text(one.last_ms), one.last_error)
+        for one in report.failing
+    ]
+    out.table("Failing mailboxes", ("mailbox", "failed#", "given up#", "last", "last error"), failing)
+
+
+def _rest(out: "_Page", report: Report, calendar: Calendar) -> None:
+    intents = [
+        (one.mailbox, one.step, calendar.text(one.since_ms), duration(one.age_s), one.item)
+        for one in report.oldest_intents
+    ]
+    out.table("Begun, and no end recorded: the oldest", ("mailbox", "step", "begun", "age#", "item"), intents)
+    organizers = [(one.organizer, number(one.requests), number(one.answers)) for one in report.organizers]
+    out.table("Busiest organisers", ("organiser", "requests#", "answers#"), organizers)
+    deeds = [
+        (calendar.text(one.at_ms), one.who, one.deed, one.scope, ", ".join(filter(None, (one.reason, one.note))))
+        for one in report.last_deeds
+    ]
+    out.table("What operators changed", ("when", "who", "what", "where", "why"), deeds)
+
+
+class _Page:
+    """Lines and tables, laid out for a width."""
+
+    def __init__(self, width: int) -> None:
+        self._buffer = StringIO()
+        self._console = Console(file=self._buffer, width=width, color_system=None, highlight=False, markup=False)
+
+    def say(self, *lines: str) -> None:
+        """Sentences; empty ones at the beginning are blank lines, others are left out."""
+        for position, line in enumerate(lines):
+            if line or position == 0:
+                self._console.print(Text(line))
+
+    def table(self, title: str, headings: Sequence[str], rows: Rows) -> None:
+        """A table under a title, if it has rows; a heading that ends in # is over numbers."""
+        if not rows:
+            return
+        self._console.print(Text(f"\n{title}" if title else ""))
+        names = [heading.removesuffix("#") for heading in headings]
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(names))
+        for name, heading in zip(names, headings, strict=True):
+            right = heading.endswith("#")
+            table.add_column(name, justify="right" if right else "left", no_wrap=right, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(printable(cell)) for cell in row))
+        self._console.print(table)
+
+    def text(self) -> str:
+        """All of it, without spaces at the ends of lines."""
+        return "".join(f"{line.rstrip()}\n" for line in self._buffer.getvalue().splitlines())

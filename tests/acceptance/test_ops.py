@@ -1,0 +1,157 @@
+"""What an operator does through Celery: by Flower's HTTP API and by ``celery call``, against real processes."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from rsvpq import wiring
+from rsvpq.audit_log import AuditLog, Filter
+from rsvpq.lanes import Item, Lanes
+from rsvpq.messages import Mailbox
+from rsvpq.settings import load_settings
+from testbed.processes import until
+from testbed.simulated_exchange import World
+from testbed.stack import Plan, Stack
+from tests.acceptance.conftest import rsvpq
+
+ADELE = Mailbox("adele0", "mail0")
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """No answer workers: what is in the lanes stays there."""
+    plan = Plan(World(mailboxes=4, servers=1, seed=3), mode="observe", flower=True, answer_workers=0, scan_threads=1)
+    with Stack(tmp_path_factory.mktemp("ops"), plan) as started:
+        assert rsvpq(started, "scan", "--all").returncode == 0
+        lanes = wiring.make_lanes(load_settings(started.config))
+        until(lambda: lanes.counts().get("done:scanned") == 4, "all are scanned")
+        yield started
+
+
+@pytest.fixture
+def lanes(stack: Stack) -> Lanes:
+    return wiring.make_lanes(load_settings(stack.config))
+
+
+def ask(stack: Stack, task: str, **arguments: Any) -> dict[str, Any]:
+    """Start a task by Flower's API, and what Flower says once it has ended."""
+    task_id = stack.ask_flower(f"/api/task/async-apply/{task}", {"kwargs": arguments})["task-id"]
+
+    def ended() -> dict[str, Any] | None:
+        answer: dict[str, Any] = stack.ask_flower(f"/api/task/result/{task_id}")
+        return answer if answer["state"] in ("SUCCESS", "FAILURE") else None
+
+    return until(ended, f"{task} has ended")
+
+
+def result(stack: Stack, task: str, **arguments: Any) -> Any:
+    """The result of a task that must succeed."""
+    answer = ask(stack, task, **arguments)
+    assert answer["state"] == "SUCCESS", answer
+    return answer["result"]
+
+
+def kill(lanes: Lanes, item_id: str) -> None:
+    """Have an item end in ``dead``; its mailbox is paused then, so that what is retried stays in the lane."""
+    payload = {"kind": "request", "subject": f"About {item_id}"}
+    lanes.offer(ADELE, [Item(item_id, "workers.answer_request", "answer", payload)])
+    lanes.resume("mailbox", ADELE.name)
+    until(lambda: lanes.redis.hget(f"{lanes.prefix}:item:{item_id}", "state") == "released", "it is released")
+    generation = int(lanes.redis.hget(f"{lanes.prefix}:item:{item_id}", "generation"))
+    lanes.start(item_id, generation, "a test")
+    lanes.record(item_id, generation, "a test", {"accept": [], "send": "rid:7"}, intent=True)
+    lanes.finish(item_id, generation, "a test", "dead", label="dead:refused", reason="the server says no")
+    lanes.pause("mailbox", ADELE.name, reason="only the test works here")
+
+
+def operator_records(lanes: Lanes) -> list[tuple[str, str, str]]:
+    records = AuditLog(lanes).read(Filter(events=frozenset({"operator"})))
+    return [(record["step"], record["who"], record.get("reason", "")) for record in records]
+
+
+def test_the_status_is_the_command_lines(stack: Stack) -> None:
+    told = result(stack, "ops.status")
+    assert told["servers"]["mail0"]["mailboxes"] == 4
+    assert set(told) == set(json.loads(rsvpq(stack, "status", "--json").stdout))
+
+
+def test_a_pause_and_a_resume_are_told_to_the_audit_with_their_caller(stack: Stack, lanes: Lanes) -> None:
+    assert result(stack, "ops.pause", scope="server", name="mail0", reason="disks", who="brian") == (
+        "paused: server mail0"
+    )
+    paused = result(stack, "ops.status")["servers"]["mail0"]["paused"]
+    assert (paused["reason"], paused["by"]) == ("disks", "brian by Flower/Celery")
+    assert result(stack, "ops.resume", scope="server", name="mail0") == "resumed: server mail0"
+    assert operator_records(lanes)[-2:] == [
+        ("pause", "brian by Flower/Celery", "disks"),
+        ("resume", "by Flower/Celery", ""),
+    ]
+
+
+def test_a_limit_is_in_force_and_shown_with_its_lane(stack: Stack) -> None:
+    result(stack, "ops.limit", scope="mailbox", name="ADELE0", rate="3/min", burst=2)
+    told = result(stack, "ops.mailbox", name="adele0")
+    assert told["limits_set_by_command"] == {"live_interval": "20000000", "live_burst": "2"}
+    result(stack, "ops.limit", scope="mailbox", name="adele0")
+    assert result(stack, "ops.mailbox", name="adele0")["limits_set_by_command"] == {}
+
+
+def test_dead_items_are_listed_shown_retried_and_dropped(stack: Stack, lanes: Lanes) -> None:
+    for item in ("first", "second"):
+        kill(lanes, item)
+    assert {row["id"] for row in result(stack, "ops.dead_list", mailbox="adele0")} == {"first", "second"}
+    shown = result(stack, "ops.dead_show", item="first")
+    assert shown["journal"] == {"accept": [], "send": "rid:7"}
+    assert "Sent Items" in shown["advice"]
+    assert result(stack, "ops.dead_retry", items=["first"], who="carla") == {"retried": 1, "left": {}}
+    assert result(stack, "ops.top") == [{"mailbox": "adele0", "pending": 1}]
+    assert [row["id"] for row in result(stack, "ops.mailbox", name="adele0")["next"]] == ["first"]
+    assert result(stack, "ops.dead_drop", server="mail0", reason="SAYS NO") == {"dropped": 1, "left": {}}
+    assert result(stack, "ops.dead_list") == []
+    assert [who for step, who, _ in operator_records(lanes) if step == "retry"] == ["carla by Flower/Celery"]
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments", "complaint"),
+    [
+        ("ops.pause", {"scope": "everything"}, "'everything' is no scope; write all, server or mailbox"),
+        ("ops.pause", {"scope": "server", "name": "mail9"}, "no server 'mail9'; there are: mail0"),
+        ("ops.pause", {"scope": "mailbox", "name": "adelle0"}, "is not in the list; did you mean adele0?"),
+        ("ops.limit", {"scope": "server", "name": "mail0", "rate": "fast"}, "such as 2/s or 30/min"),
+        ("ops.limit", {"scope": "server", "name": "mail0", "speed": 1}, "no limit is called speed"),
+        ("ops.dead_show", {"item": "nobody"}, "no dead item 'nobody'"),
+        ("ops.dead_drop", {}, "name the items, or ask for all"),
+        ("ops.top", {"most": 0}, "most: 0 is not a whole number above zero"),
+    ],
+)
+def test_what_is_asked_wrongly_fails_with_the_remedy(
+    stack: Stack, task: str, arguments: dict[str, Any], complaint: str
+) -> None:
+    answer = ask(stack, task, **arguments)
+    assert answer["state"] == "FAILURE"
+    assert complaint in str(answer["result"])
+
+
+def test_celery_call_does_the_same(stack: Stack, lanes: Lanes) -> None:
+    command = [sys.executable, "-m", "celery", "-A", "producer.app", "call", "ops.pause"]
+    arguments = ["--kwargs", '{"scope": "all", "reason": "by celery call"}']
+    subprocess.run([*command, *arguments], env={**os.environ, **stack.environment}, check=True, timeout=60)
+    until(lambda: lanes.redis.hget(f"{lanes.prefix}:cfg", "paused") == "by celery call", "everything is paused")
+    result(stack, "ops.resume", scope="all")
+
+
+def test_only_the_operators_tasks_keep_results_and_for_an_hour(stack: Stack, lanes: Lanes) -> None:
+    result(stack, "ops.top")
+    keys = list(lanes.redis.scan_iter("*celery-task-meta*"))
+    stored = [json.loads(lanes.redis.get(key)) for key in keys]
+    assert stored
+    assert lanes.counts()["done:scanned"] >= 4  # which have left none
+    assert all(key.startswith("rsvpq:") for key in keys)
+    assert all(0 < lanes.redis.ttl(key) <= 3600 for key in keys)
+    scans = [entry for entry in stored if str(entry["result"]).startswith("scanned")]
+    assert scans == []

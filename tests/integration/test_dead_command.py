@@ -1,0 +1,173 @@
+"""``rsvpq dead``: what an operator sees of dead items, and what becomes of those that are retried or dropped."""
+
+import json
+
+import pytest
+
+from rsvpq import queue
+from rsvpq.audit_log import AuditLog, Filter
+from rsvpq.lanes import Deed, Item, Lanes
+from rsvpq.messages import Mailbox
+from tests.integration.installation import Installation
+
+ADELE, BRUNO, NEIL = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1"), Mailbox("o'neil", "mail2")
+
+
+def kill(lanes: Lanes, mailbox: Mailbox, item: str, reason: str = "no", **payload: object) -> None:
+    """Have an item end in ``dead``, its answer about to be sent."""
+    told = {"kind": "request", "subject": f"About {item}", **payload}
+    lanes.offer(mailbox, [Item(item, queue.ANSWER_REQUEST, queue.ANSWER_QUEUE, told)])
+    (release,) = lanes.release()
+    lanes.start(item, release.generation, "worker")
+    lanes.record(item, release.generation, "worker", {"accept": [], "send": "rid:7"}, intent=True, step="send")
+    lanes.finish(item, release.generation, "worker", "dead", label="dead:refused", reason=reason, told=reason)
+
+
+@pytest.fixture
+def graves(installation: Installation) -> Lanes:
+    """Three dead items in three mailboxes, the oldest first."""
+    lanes = installation.lanes()
+    kill(lanes, ADELE, "a1", "Refused: MOVE answered 403")
+    kill(lanes, BRUNO, "b1", "Unknown: neither in Drafts nor in Sent Items")
+    kill(lanes, NEIL, "n1", "Refused: MOVE answered 403", sensitivity=2)
+    return lanes
+
+
+def state(lanes: Lanes, item: str) -> str:
+    return str(lanes.redis.hget(f"{lanes.prefix}:item:{item}", "state"))
+
+
+@pytest.mark.parametrize(
+    ("options", "listed"),
+    [
+        ((), ["n1", "b1", "a1"]),
+        (("--limit", "2"), ["n1", "b1"]),
+        (("--server", "mail1"), ["b1", "a1"]),
+        (("--mailbox", "ADELE"), ["a1"]),
+        (("--reason", "move answered"), ["n1", "a1"]),
+        (("--server", "mail1", "--reason", "403"), ["a1"]),
+        (("--mailbox", "nobody"), []),
+    ],
+)
+def test_a_list_has_what_was_asked_for(
+    installation: Installation, graves: Lanes, options: tuple[str, ...], listed: list[str]
+) -> None:
+    assert len(graves.dead(10)) == 3
+    ended = installation.rsvpq("dead", "list", "--json", *options)
+    assert [json.loads(line)["id"] for line in ended.stdout.splitlines()] == listed
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_a_private_subject_is_shown_nowhere(installation: Installation, graves: Lanes) -> None:
+    assert graves.dead(1)[0].payload["subject"] == "About n1"
+    for arguments in (("list",), ("list", "--json"), ("show", "n1"), ("show", "n1", "--json")):
+        shown = installation.rsvpq("dead", *arguments).stdout
+        assert "(private)" in shown
+        assert "About n1" not in shown
+
+
+def test_show_tells_what_is_proved_what_to_do_and_what_the_audit_has(installation: Installation, graves: Lanes) -> None:
+    assert graves.dead(1)
+    ended = installation.rsvpq("dead", "show", "b1")
+    assert ended.returncode == 0
+    for fact in (
+        "request 'About b1'",
+        "after 1 attempt: Unknown: neither in Drafts nor in Sent Items",
+        "the command to accept was about to be given to the server, or was given",
+        "the answer was about to be sent (draft rid:7), and whether it was is not known",
+        "what to do: look into Sent Items, then into Drafts",
+        'journal: {"accept": [], "send": "rid:7"}',
+        "  dead  send, Unknown: neither in Drafts nor in Sent Items",
+    ):
+        assert fact in ended.stdout
+    assert json.loads(installation.rsvpq("dead", "show", "b1", "--json").stdout)["journal"]["send"] == "rid:7"
+
+
+def test_a_retried_item_is_first_in_its_lane_with_its_journal_and_no_attempt(
+    installation: Installation, graves: Lanes
+) -> None:
+    graves.offer(ADELE, [Item("a2", queue.ANSWER_REQUEST, queue.ANSWER_QUEUE, {"kind": "request"})])
+    ended = installation.rsvpq("dead", "retry", "a1", "--why", "mended")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "retried 1\n", "")
+    (release,) = graves.release(1)
+    start = graves.start(release.id, release.generation, "another")
+    assert (start.id, start.attempt, start.journal) == ("a1", 1, {"accept": [], "send": "rid:7"})
+    graves.finish("a1", release.generation, "another", "done", label="done:answered")
+    assert [dead.id for dead in graves.dead(10)] == ["n1", "b1"]
+
+
+def test_a_dropped_item_is_never_offered_again(installation: Installation, graves: Lanes) -> None:
+    ended = installation.rsvpq("dead", "drop", "a1", "n1", "--why", "left the company")
+    assert (ended.returncode, ended.stdout) == (0, "dropped 2\n")
+    assert [dead.id for dead in graves.dead(10)] == ["b1"]
+    again = Item("a1", queue.ANSWER_REQUEST, queue.ANSWER_QUEUE, {"kind": "request"})
+    assert graves.offer(ADELE, [again], release=5).new == 0
+    assert graves.release() == ()
+    assert graves.redis.hget(f"{graves.prefix}:item:a1", "reason") == "left the company"
+    assert graves.redis.ttl(f"{graves.prefix}:item:a1") == -1
+
+
+def test_both_are_in_the_audit_once_with_who_and_why(installation: Installation, graves: Lanes) -> None:
+    installation.rsvpq("dead", "retry", "a1", "--why", "mended")
+    installation.rsvpq("dead", "drop", "b1", "--why", "too late")
+    installation.rsvpq("dead", "drop", "b1", "--why", "too late")
+    records = list(AuditLog(graves).read(Filter(events=frozenset({"operator"}))))
+    told = [(record["step"], record["item"], record["server"], record["reason"]) for record in records]
+    assert told == [("retry", "a1", "mail1", "mended"), ("drop", "b1", "mail1", "too late")]
+    assert all(record["who"] for record in records)
+
+
+def test_all_asks_first_and_takes_only_what_was_asked_for(installation: Installation, graves: Lanes) -> None:
+    refused = installation.rsvpq("dead", "drop", "--all", "--server", "mail1")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "drop 2 dead items?" in refused.stderr
+    assert len(graves.dead(10)) == 3
+    done = installation.rsvpq("dead", "drop", "--all", "--server", "mail1", "--yes")
+    assert (done.returncode, done.stdout) == (0, "dropped 2\n")
+    assert [dead.id for dead in graves.dead(10)] == ["n1"]
+
+
+def test_what_is_not_dead_is_left_and_said(installation: Installation, graves: Lanes) -> None:
+    graves.offer(ADELE, [Item("a2", queue.ANSWER_REQUEST, queue.ANSWER_QUEUE, {"kind": "request"})])
+    ended = installation.rsvpq("dead", "retry", "a1", "a2", "nobody")
+    assert (ended.returncode, ended.stdout) == (1, "retried 1\n")
+    assert ended.stderr == "a2: left as it is, for it is not dead but pending\nnobody: there is no such item\n"
+    assert (state(graves, "a1"), state(graves, "a2")) == ("pending", "pending")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("retry",), ("retry", "a1", "--all"), ("drop", "a1", "--server", "mail1"), ("show", "nobody")]
+)
+def test_what_is_unclear_is_wrong_usage(installation: Installation, graves: Lanes, arguments: tuple[str, ...]) -> None:
+    ended = installation.rsvpq("dead", *arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert len(graves.dead(10)) == 3
+
+
+def test_a_repeated_retry_changes_nothing_even_after_another_death(graves: Lanes) -> None:
+    deed = Deed("a test", "retry")
+    assert graves.retry(["a1"], deed) == {"a1": "retried"}
+    (release,) = graves.release()
+    graves.start("a1", release.generation, "worker")
+    graves.finish("a1", release.generation, "worker", "dead", label="dead")
+    assert graves.retry(["a1"], deed) == {"a1": "retried"}
+    assert state(graves, "a1") == "dead"
+    assert graves.counts()["retried"] == 1
+
+
+def test_a_dead_scan_that_is_retried_is_the_only_scan_of_its_mailbox(installation: Installation) -> None:
+    lanes = installation.lanes()
+    scan = queue.scan_item(ADELE, "first")
+    lanes.offer_scans([(ADELE, scan)])
+    (release,) = lanes.release()
+    lanes.start(scan.id, release.generation, "worker")
+    lanes.finish(scan.id, release.generation, "worker", "dead", label="dead")
+    assert lanes.retry([scan.id], Deed("a test", "retry")) == {scan.id: "retried"}
+    assert lanes.offer_scans([(ADELE, queue.scan_item(ADELE, "second"))]) == {"adele": "scanning"}
+    assert [release.id for release in lanes.release()] == [scan.id]
+
+
+def test_the_settings_may_be_named_before_the_command(installation: Installation, graves: Lanes) -> None:
+    assert graves.dead(1)
+    command = ["dead", "--config", str(installation.config), "list", "--limit", "1"]
+    assert "n1" in installation.rsvpq(*command).stdout

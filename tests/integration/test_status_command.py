@@ -1,0 +1,136 @@
+"""``rsvpq status`` in a terminal, narrow and wide, watched and not: a real process on a pseudo-terminal."""
+
+import fcntl
+import json
+import os
+import pty
+import signal
+import struct
+import subprocess
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from rsvpq import queue
+from rsvpq.lanes import Item, Lanes
+from rsvpq.messages import Mailbox
+from testbed.processes import until
+from tests.integration.installation import Installation
+
+ADELE = Mailbox("adele", "mail1")
+
+
+@pytest.fixture
+def lanes(installation: Installation) -> Lanes:
+    """One mailbox with two messages in its lane, and a paused server."""
+    known = installation.lanes()
+    known.offer_scans([(ADELE, queue.scan_item(ADELE, "first"))])
+    (release,) = known.release()
+    known.start(release.id, release.generation, "worker")
+    known.finish(release.id, release.generation, "worker", "done", label="done:scanned")
+    offer(known, "a1", "a2")
+    known.pause("server", "mail2", reason="new disks")
+    return known
+
+
+def offer(lanes: Lanes, *items: str) -> None:
+    lanes.offer(ADELE, [Item(item, queue.ANSWER_REQUEST, queue.ANSWER_QUEUE, {"kind": "request"}) for item in items])
+
+
+class Terminal:
+    """A pseudo-terminal of so many columns, with a program on it."""
+
+    def __init__(self, installation: Installation, columns: int, *arguments: str) -> None:
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR")}
+        environment |= {"RSVPQ_CONFIG": str(installation.config), "TERM": "xterm"}
+        self.process = subprocess.Popen(
+            installation.command(*arguments), stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+        )
+        os.close(theirs)
+        os.set_blocking(self._ours, False)
+        self.text = ""
+
+    def shows(self, text: str) -> bool:
+        """Whether it has shown that by now."""
+        with suppress(OSError):  # nothing new; or EIO, which says that the program has ended
+            self.text += os.read(self._ours, 65536).decode()
+        return text in self.text
+
+    def end(self) -> None:
+        """End the program if it is still there."""
+        self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+
+
+@contextmanager
+def terminal(installation: Installation, columns: int, *arguments: str) -> Iterator[Terminal]:
+    shown = Terminal(installation, columns, *arguments)
+    try:
+        yield shown
+    finally:
+        shown.end()
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_every_line_fits_the_terminal(installation: Installation, lanes: Lanes, columns: int) -> None:
+    assert lanes.counts()
+    with terminal(installation, columns, "status") as shown:
+        until(lambda: shown.shows("done:scanned 1"), "the status is shown")
+        assert shown.process.wait(20) == 0
+        for fact in ("mail1", "mail2", "new disks", "ready 2 in 1"):
+            assert shown.shows(fact), fact
+        assert (
+            max(len(line) for line in shown.text.replace("\x1b[1m", "").replace("\x1b[0m", "").splitlines()) <= columns
+        )
+
+
+def test_a_watched_status_is_drawn_again_in_place_until_ctrl_c(installation: Installation, lanes: Lanes) -> None:
+    with terminal(installation, 80, "status", "--watch", "0.2") as shown:
+        until(lambda: shown.shows("pending 2"), "the status is shown")
+        offer(lanes, "a3")
+        until(lambda: shown.shows("pending 3"), "it is drawn again")
+        assert "\x1b[1A" in shown.text  # over the last one
+        shown.process.send_signal(signal.SIGINT)
+        assert shown.process.wait(20) == 0
+        assert not shown.shows("Traceback")
+        assert not shown.shows("Aborted")
+
+
+def test_a_watched_status_is_one_json_document_per_line_where_asked_for(
+    installation: Installation, lanes: Lanes
+) -> None:
+    command = installation.command("status", "--json", "--watch", "0.2")
+    with subprocess.Popen(
+        command, env={**os.environ, **installation.environment}, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        first = json.loads(process.stdout.readline())
+        offer(lanes, "a3", "a4")
+        until(lambda: json.loads(process.stdout.readline())["servers"]["mail1"]["pending"] == 4, "it looks again")  # type: ignore[union-attr]
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+        assert process.wait(20) == 0
+    assert first["servers"]["mail1"]["pending"] == 2
+    assert first["servers"]["mail2"]["paused"]["reason"] == "new disks"
+
+
+def test_a_bare_watch_takes_its_own_time(installation: Installation, lanes: Lanes) -> None:
+    assert lanes.counts()
+    assert "--watch" in installation.rsvpq("status", "--help").stdout
+    with terminal(installation, 80, "status", "--watch") as shown:
+        until(lambda: shown.shows("pending 2"), "the status is shown")
+        shown.process.send_signal(signal.SIGINT)
+        assert shown.process.wait(20) == 0
+
+
+def test_whole_pause_is_the_headline_with_who_and_since_when(installation: Installation, lanes: Lanes) -> None:
+    assert installation.rsvpq("pause", "all", "--reason", "fire drill").returncode == 0
+    first = installation.rsvpq("status").stdout.splitlines()[0]
+    assert first.startswith("EVERYTHING IS PAUSED by ")
+    assert first.endswith("ago: fire drill")
+    assert lanes.redis.hget(f"{lanes.prefix}:cfg", "paused_by") in first

@@ -1,0 +1,112 @@
+"""JSON and nothing else: what anybody puts into a queue is not run, and the workers go on."""
+
+import json
+import pickle
+import uuid
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from redis import Redis
+
+from rsvpq import queue
+from testbed.processes import Part
+from tests.integration.installation import Installation
+
+
+class Trap:
+    """Touches a file when it is unpickled."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self._file,)
+
+
+@pytest.fixture
+def worker(installation: Installation) -> Iterator[Part]:
+    options = ["-Q", "answer,scan,ops", "-P", "threads", "-c", "1", "-l", "info"]
+    command = [installation.command()[0].replace("/rsvpq", "/celery"), "-A", "producer.app", "worker", *options]
+    part = Part("worker", command, log=installation.directory / "worker.log", env=installation.environment)
+    part.wait_for(lambda: " ready." in part.tail(100), "the worker is ready")
+    yield part
+    part.end()
+
+
+def envelope(octets: bytes, content_type: str, queue_name: str) -> str:
+    """A message as kombu puts it into Redis."""
+    identity = str(uuid.uuid4())
+    return json.dumps(
+        {
+            "body": b64encode(octets).decode(),
+            "content-encoding": "binary",
+            "content-type": content_type,
+            "headers": {"task": queue.OPS_STATUS, "id": identity, "lang": "py", "root_id": identity},
+            "properties": {
+                "body_encoding": "base64",
+                "correlation_id": identity,
+                "delivery_info": {"exchange": "", "routing_key": queue_name},
+                "delivery_mode": 2,
+                "delivery_tag": identity,
+                "priority": 0,
+            },
+        }
+    )
+
+
+def pickled(trap: Trap) -> bytes:
+    return pickle.dumps([[trap], {}, {}])
+
+
+def yamled(trap: Trap) -> bytes:
+    return f"!!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path [{trap._file}]]".encode()
+
+
+def plainly(text: str) -> Callable[[Trap], bytes]:
+    return lambda _: text.encode()
+
+
+TRAPS = [
+    ("application/x-python-serialize", pickled),
+    ("application/x-yaml", yamled),
+    ("application/json", pickled),  # a lie
+    ("application/x-unheard-of", pickled),
+    ("application/data", pickled),
+    *(("application/json", plainly(text)) for text in ("5", "null", '"x"', "[]", "[1, 2, 3]", "{}", "[[], {}, 5]")),
+    ("application/json", plainly("[" * 100_000)),
+]
+
+
+@pytest.mark.parametrize("way", ["queue", "control"])
+def test_no_message_but_json_is_read_and_the_worker_goes_on(
+    way: str, tmp_path: Path, worker: Part, redis: Redis, installation: Installation
+) -> None:
+    file = tmp_path / "sprung"
+    for content_type, written in TRAPS:
+        octets = written(Trap(file))
+        if way == "queue":
+            redis.lpush("rsvpq:ops", envelope(octets, content_type, "ops"))
+        else:
+            redis.publish("rsvpq:/0.celery.pidbox", envelope(octets, content_type, "pidbox"))
+
+    app = queue.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
+    try:
+        assert app.send_task(queue.OPS_STATUS).get(timeout=30)["paused"] is not None
+    finally:
+        app.close()
+    assert not file.exists()
+    assert worker.alive()
+    told = worker.tail(1000)
+    if way == "queue":
+        assert told.count("ecode message body") == len(TRAPS) - 1
+
+
+def test_the_traps_spring_where_they_are_allowed(tmp_path: Path) -> None:
+    pickle.loads(pickled(Trap(tmp_path / "pickle")))  # noqa: S301 - our own
+    yaml.unsafe_load(yamled(Trap(tmp_path / "yaml")))
+    assert (tmp_path / "pickle").exists()
+    assert (tmp_path / "yaml").exists()

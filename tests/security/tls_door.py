@@ -1,0 +1,78 @@
+"""A door that speaks TLS, in front of a server that does not."""
+
+import selectors
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(slots=True)
+class TlsDoor:
+    """Terminates TLS on a port of 127.0.0.1 and passes everything on to another one there."""
+
+    port: int
+    #: The names in the certificates of those who came in; '' for one without.
+    guests: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def tls_door(behind: int, certificate: Path, guests_of: Path | None = None) -> Iterator[TlsDoor]:
+    """Such a door in front of the port ``behind``.
+
+    :param guests_of: the authority whose certificate everybody must have who wants to come in.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    if guests_of is not None:
+        context.load_verify_locations(guests_of)
+        context.verify_mode = ssl.CERT_REQUIRED
+    sockets: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        door = TlsDoor(listener.getsockname()[1])
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    near, _ = listener.accept()
+                    threading.Thread(target=serve, args=(near,), daemon=True).start()
+
+        def serve(raw: socket.socket) -> None:
+            with suppress(OSError), context.wrap_socket(raw, server_side=True) as near:
+                names = [
+                    value for ((key, value),) in (near.getpeercert() or {}).get("subject", ()) if key == "commonName"
+                ]
+                door.guests.append("".join(names))
+                with socket.create_connection(("127.0.0.1", behind)) as far:
+                    sockets.extend((near, far))
+                    _pass_on(near, far)
+
+        acceptor = threading.Thread(target=accept, daemon=True)
+        acceptor.start()
+        try:
+            yield door
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            acceptor.join()
+            for end in sockets:
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+
+def _pass_on(near: ssl.SSLSocket, far: socket.socket) -> None:
+    """Both ways, by one thread: OpenSSL allows no two in one connection."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(near, selectors.EVENT_READ, far)
+        selector.register(far, selectors.EVENT_READ, near)
+        while True:
+            for key, _ in selector.select():
+                source, target = key.fileobj, key.data
+                octets = source.recv(65536)  # type: ignore[union-attr]
+                while source is near and near.pending():
+                    octets += near.recv(65536)
+                if not octets:
+                    return
+                target.sendall(octets)
