@@ -22,7 +22,7 @@ SCAN_EVERY_S = 5.0
 #: Seconds without any progress, and with nothing left to do, after which what is not answered counts as lost.
 QUIET_S = 14.0
 #: Seconds after the last fault within which an installation must come to rest.
-REST_S = 90.0
+REST_S = 240.0
 
 
 @dataclass(frozen=True, slots=True)
