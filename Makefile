@@ -7,9 +7,10 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .PHONY: demo test chaos lint types layers programs clean
 
-## demo: the main job end to end on this machine (KEEP=1 leaves it up, MAILBOXES=2000 makes it larger)
+## demo: the main job end to end on this machine (KEEP=1 leaves it up, MAILBOXES=2000 makes it larger; TOUR=1 only starts
+##       everything, with the safe defaults, for docs/tour.md)
 demo: $(VENV)/run.stamp
-	@$(BIN)/python -m demo --mailboxes $(MAILBOXES) $(if $(KEEP),--keep)
+	@$(BIN)/python -m demo --mailboxes $(MAILBOXES) $(if $(KEEP),--keep) $(if $(TOUR),--tour)
 
 ## test: style, types, layers, and all tests
 test: lint types layers programs

@@ -13,6 +13,7 @@ from rsvpq.settings import load_settings
 from testbed.processes import Part, until
 from testbed.queue_server import QueueServer
 from testbed.simulated_exchange import account_file
+from testbed.stack import EVERYTHING
 
 SERVER = "stub"
 #: Items per offer: what two pages of a scan hold.
@@ -41,7 +42,7 @@ concurrency = 1
 scans_released = 256
 answers_released = {answers_released}
 release_lease = "1h"
-"""
+{policy}"""
 
 
 def mailbox(number: int) -> Mailbox:
@@ -59,6 +60,7 @@ class Installation:
         config = directory / "rsvpq.toml"
         account_file(directory, "password", "bench")
         values = {"redis": redis.url, "server": SERVER, "url": stub.url, "answers_released": answers_released}
+        values["policy"] = EVERYTHING
         config.write_text(_SETTINGS.format(**values), encoding="utf-8")
         rows = "".join(f"{mailbox_name(number)},{SERVER}\n" for number in range(mailboxes))
         (directory / "mailboxes.csv").write_text("mailbox,server\n" + rows, encoding="utf-8")

@@ -23,9 +23,11 @@ from rsvpq.lanes import Lanes
 from rsvpq.settings import load_settings
 from testbed.processes import PartFailed
 from testbed.simulated_exchange import World
-from testbed.stack import Plan, Stack
+from testbed.stack import EVERYTHING, Plan, Stack
 
 _SERVERS = 3
+#: What an operator begins with, who has said no more than who belongs to the house.
+_GUARDED = '[policy]\ninternal_domains = ["example.com"]\n'
 #: Whatever ends the demo ends what it started.
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -60,6 +62,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--deep", type=int, default=2000, metavar="D", help="requests in one of them (default 2000)")
     parser.add_argument("--seed", type=int, default=1, metavar="K", help="another seed makes other mailboxes")
     parser.add_argument("--keep", action="store_true", help="leave everything up until Ctrl-C")
+    parser.add_argument(
+        "--tour", action="store_true", help="the safe defaults, nothing confirmed and nothing scanned yet; left up"
+    )
     return parser.parse_args()
 
 
@@ -75,12 +80,16 @@ def _directory() -> Iterator[Path]:
 
 def _run(directory: Path, arguments: argparse.Namespace, console: Console) -> int:
     world = World(arguments.mailboxes, 8, 4, arguments.deep, _SERVERS, arguments.seed, latency_ms=1)
-    plan = Plan(world, answer_workers=2, dispatchers=2, flower=True, namespace=f"rsvpq-demo-{os.getpid()}")
+    policy = _GUARDED if arguments.tour else EVERYTHING
+    namespace = f"rsvpq-demo-{os.getpid()}"
+    plan = Plan(world, answer_workers=2, dispatchers=2, flower=True, namespace=namespace, policy=policy)
     stack = Stack(directory, plan, say=lambda line: console.print(line, highlight=False, soft_wrap=True))
     try:
         with stack:
             lanes = wiring.make_lanes(load_settings(stack.config))
             _login(stack, console)
+            if arguments.tour:
+                _keep(stack, console)
             console.print(f"$ rsvpq scan --all\n{_trigger(stack)}", highlight=False)
             report = Report.read(stack, lanes, watch(stack, lanes, console))
             print_report(report, console)
@@ -111,7 +120,8 @@ def _trigger(stack: Stack) -> str:
 
 def _keep(stack: Stack, console: Console) -> None:
     console.print("\neverything stays up; Ctrl-C ends it. In another terminal:", highlight=False)
-    console.print(f"  export RSVPQ_CONFIG={stack.config}; .venv/bin/rsvpq status", highlight=False)
+    console.print(f"  export RSVPQ_CONFIG={stack.config} PATH=$PWD/.venv/bin:$PATH", highlight=False, soft_wrap=True)
+    console.print("  rsvpq status      and what else docs/tour.md tries", highlight=False)
     _login(stack, console)
     while True:
         signal.pause()
