@@ -111,7 +111,9 @@ def _trigger(stack: Stack) -> str:
 
 def _keep(stack: Stack, console: Console) -> None:
     console.print("\neverything stays up; Ctrl-C ends it. In another terminal:", highlight=False)
-    console.print(f"  export RSVPQ_CONFIG={stack.config}; .venv/bin/rsvpq status", highlight=False)
+    console.print(f"  export RSVPQ_CONFIG={stack.config}; .venv/bin/rsvpq status", highlight=False, soft_wrap=True)
+    console.print("  .venv/bin/rsvpq scan --dry-run --group en    what another scan would do", highlight=False)
+    console.print("  .venv/bin/rsvpq explain inbox                why what lies there is left alone", highlight=False)
     _login(stack, console)
     while True:
         signal.pause()

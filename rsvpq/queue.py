@@ -6,7 +6,7 @@ because they are the labels of metrics and the types in Flower.
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -41,8 +41,8 @@ _TASKS = {
     Kind.CANCELLATION: PROCESS_CANCELLATION,
 }
 
-#: What a scan looks at: the Inbox and Drafts, or Drafts alone.
-ScanKind = Literal["scan", "reconcile"]
+#: What a scan is for: the Inbox and Drafts, or Drafts alone; or only to tell what a scan would do, or why it would.
+ScanKind = Literal["scan", "reconcile", "dry-run", "explain"]
 
 #: Characters of a subject that go into a task: Celery cuts all arguments together at 1,024.
 SUBJECT_LENGTH = 120
@@ -112,10 +112,19 @@ def with_password(redis_url: str, password: str) -> str:
     return urlunsplit(parts._replace(netloc=f":{quote(password, safe='')}@{parts.netloc.rpartition('@')[2]}"))
 
 
-def scan_item(mailbox: Mailbox, run: str, kind: ScanKind = "scan") -> Item:
-    """A scan of one mailbox; ``run`` makes it distinct from the scans before and after."""
+def run_named(task_id: str) -> str:
+    """The run that a trigger begins, by the id of its task."""
+    return task_id[:8]
+
+
+def scan_item(mailbox: Mailbox, run: str, kind: ScanKind = "scan", wanted: Mapping[str, str] | None = None) -> Item:
+    """A scan of one mailbox; ``run`` makes it distinct from the scans before and after.
+
+    :param wanted: which messages are to be explained: their ``uid``, ``subject`` or ``item``.
+    """
     digest = hashlib.sha256(mailbox.name.casefold().encode()).hexdigest()
-    return Item(f"scan-{run}-{digest[:16]}", SCAN_MAILBOX, SCAN_QUEUE, {"kind": kind, "group": mailbox.group})
+    more = {"wanted": dict(wanted)} if wanted else {}
+    return Item(f"scan-{run}-{digest[:16]}", SCAN_MAILBOX, SCAN_QUEUE, {"kind": kind, "group": mailbox.group, **more})
 
 
 def run_of(scan_id: str) -> str:

@@ -18,6 +18,7 @@ from rich.text import Text
 from rsvpq import wiring
 from rsvpq.audit_log import EVENTS, FIELDS, AuditLog, Filter, Record
 from rsvpq.cli.options import config_option
+from rsvpq.cli.output import no_formula, printable
 from rsvpq.lanes import Lanes
 from rsvpq.settings import Duration, load_settings
 
@@ -25,8 +26,6 @@ from rsvpq.settings import Duration, load_settings
 _TABLE_LIMIT = 100
 #: Rows of a table that are laid out together.
 _ROWS = 200
-#: A spreadsheet would take a text for a formula that begins so, and subjects are written by strangers.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 #: The columns of the table: their share of the width beyond the fixed ones.
 _COLUMNS: dict[str, dict[str, int]] = {
     "time (UTC)": {"width": 19},
@@ -126,11 +125,7 @@ def _write_csv(records: Iterable[Record | None]) -> None:
         if record is None:
             sys.stdout.flush()
         else:
-            writer.writerow({name: _no_formula(value) for name, value in record.items()})
-
-
-def _no_formula(value: str) -> str:
-    return f"'{value}" if value.startswith(_FORMULA) else value
+            writer.writerow({name: no_formula(value) for name, value in record.items()})
 
 
 def _write_table(records: Iterable[Record | None]) -> None:
@@ -156,7 +151,7 @@ def _table(records: Iterable[Record], *, header: bool) -> Table:
     for name, size in _COLUMNS.items():
         table.add_column(name, no_wrap=True, overflow="ellipsis", **size)  # type: ignore[arg-type]  # int is what it takes
     for record in records:
-        table.add_row(*(Text(_printable(cell)) for cell in _cells(record)))
+        table.add_row(*(Text(printable(cell)) for cell in _cells(record)))
     return table
 
 
@@ -174,11 +169,6 @@ def _cells(record: Record) -> tuple[str, ...]:
         of("subject"),
         of("who", "rule", "reason", "note"),
     )
-
-
-def _printable(text: str) -> str:
-    """What a stranger wrote must not reach the terminal as a command."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 _FORMS: dict[str, Callable[[Iterable[Record | None]], None]] = {
