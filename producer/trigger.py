@@ -1,26 +1,45 @@
 """A scan of many mailboxes: one scan item for each, offered to its lane."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rsvpq import queue
 from rsvpq.audit import Audit
 from rsvpq.lanes import Item
+from rsvpq.lanes.items import scans_under_way
 from rsvpq.messages import Mailbox
 
 #: Mailboxes per round trip to Redis: one pipeline of this many short scripts holds Redis for a few milliseconds.
 BATCH = 500
+#: The kinds that change nothing, and tell what they find.
+LOOKS: frozenset[queue.ScanKind] = frozenset({"dry-run", "explain"})
 
 
-def offer_scans(audit: Audit, mailboxes: Sequence[Mailbox], run: str, kind: queue.ScanKind = "scan") -> Counter[str]:
-    """Offer every mailbox a scan under the name of this run; how many were offered, are being scanned, or are full."""
-    answers: Counter[str] = Counter()
+def offer_scans(
+    audit: Audit,
+    mailboxes: Sequence[Mailbox],
+    run: str,
+    kind: queue.ScanKind = "scan",
+    wanted: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Offer every mailbox a scan under the name of this run; by name whether it was ``offered``, or why not.
+
+    Why not: it is being scanned (``scanning``), or messages of the last scan still wait in its lane (``full``).
+    """
+    answers: dict[str, str] = {}
     for first in range(0, len(mailboxes), BATCH):
-        batch = [(mailbox, _scan(audit, mailbox, run, kind)) for mailbox in mailboxes[first : first + BATCH]]
-        answers.update(audit.lanes.offer_scans(batch).values())
+        batch = [
+            (mailbox, replace(queue.scan_item(mailbox, run, kind, wanted), facts=audit.scan_facts(mailbox, run, kind)))
+            for mailbox in mailboxes[first : first + BATCH]
+        ]
+        answers |= audit.lanes.offer_scans(batch)
+        if kind in LOOKS:
+            answers |= _offered_before(audit, batch, answers)
     return answers
 
 
-def _scan(audit: Audit, mailbox: Mailbox, run: str, kind: queue.ScanKind) -> Item:
-    return replace(queue.scan_item(mailbox, run, kind), facts=audit.scan_facts(mailbox, run, kind))
+def _offered_before(audit: Audit, batch: Sequence[tuple[Mailbox, Item]], answers: Mapping[str, str]) -> dict[str, str]:
+    """Those that are being scanned under this very name: the trigger came twice, and somebody waits for them."""
+    ours = {mailbox.name: item.id for mailbox, item in batch if answers[mailbox.name] == "scanning"}
+    under_way = scans_under_way(audit.lanes, list(ours))
+    return {name: "offered" for name, item in ours.items() if under_way[name] == item}

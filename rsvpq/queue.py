@@ -58,8 +58,8 @@ _TASKS = {
     Kind.CANCELLATION: PROCESS_CANCELLATION,
 }
 
-#: What a scan looks at: the Inbox and Drafts, or Drafts alone.
-ScanKind = Literal["scan", "reconcile"]
+#: What a scan is for: the Inbox and Drafts, or Drafts alone; or only to tell what a scan would do, or why it would.
+ScanKind = Literal["scan", "reconcile", "dry-run", "explain"]
 
 #: How long the result of an operator's task is kept, in seconds; other tasks have none.
 RESULT_EXPIRES_S = 3600
@@ -145,10 +145,19 @@ def with_password(redis_url: str, password: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{place}"))
 
 
-def scan_item(mailbox: Mailbox, run: str, kind: ScanKind = "scan") -> Item:
-    """A scan of one mailbox; ``run`` makes it distinct from the scans before and after."""
+def run_named(task_id: str) -> str:
+    """The run that a trigger begins, by the id of its task."""
+    return task_id[:8]
+
+
+def scan_item(mailbox: Mailbox, run: str, kind: ScanKind = "scan", wanted: Mapping[str, str] | None = None) -> Item:
+    """A scan of one mailbox; ``run`` makes it distinct from the scans before and after.
+
+    :param wanted: which messages are to be explained: their ``uid``, ``subject`` or ``item``.
+    """
     digest = hashlib.sha256(mailbox.name.casefold().encode()).hexdigest()
-    return Item(f"scan-{run}-{digest[:16]}", SCAN_MAILBOX, SCAN_QUEUE, {"kind": kind, "group": mailbox.group})
+    more = {"wanted": dict(wanted)} if wanted else {}
+    return Item(f"scan-{run}-{digest[:16]}", SCAN_MAILBOX, SCAN_QUEUE, {"kind": kind, "group": mailbox.group, **more})
 
 
 def run_of(scan_id: str) -> str:

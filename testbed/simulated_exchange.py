@@ -23,6 +23,7 @@ class World:
     servers: int = 1
     seed: int = 1
     latency_ms: float = 0
+    calendar: int = 0
 
     def arguments(self) -> list[str]:
         """The command line that makes this world."""
@@ -33,6 +34,7 @@ class World:
             "servers": self.servers,
             "seed": self.seed,
             "latency-ms": self.latency_ms,
+            "calendar": self.calendar,
             **({"deep": self.deep} if self.deep else {}),
         }
         return [part for name, value in given.items() for part in (f"--{name}", str(value))]

@@ -1,7 +1,7 @@
 """The command ``rsvpq``: talks to the queue by task name and to the lanes; imports neither producer nor workers.
 
-Exit codes: 0 done, 1 it went wrong, 2 wrong usage or settings, 3 part of it went wrong (``doctor``). Data goes to
-stdout, complaints to stderr.
+Exit codes: 0 done, 1 it went wrong, 2 wrong usage or settings, 3 part of it went wrong (``doctor``,
+``scan --dry-run``). Data goes to stdout, complaints to stderr.
 """
 
 import sys
@@ -17,6 +17,7 @@ from rsvpq.cli.config import config
 from rsvpq.cli.confirm import confirm
 from rsvpq.cli.dead import dead
 from rsvpq.cli.doctor import doctor
+from rsvpq.cli.explain import explain
 from rsvpq.cli.lanes import limit, pause, resume
 from rsvpq.cli.reconcile import drafts, reconcile
 from rsvpq.cli.report import report
@@ -45,6 +46,7 @@ _COMMANDS = (
     dead,
     audit,
     report,
+    explain,
 )
 for command in _COMMANDS:
     commands.add_command(command)

@@ -19,14 +19,13 @@ from rsvpq import wiring
 from rsvpq.audit_log import EVENTS, FIELDS, AuditLog, Filter, Record
 from rsvpq.cli.moments import milliseconds
 from rsvpq.cli.options import config_option
+from rsvpq.cli.output import no_formula, printable
 from rsvpq.settings import load_settings
 
 #: The most records of a table, where the operator does not say.
 _TABLE_LIMIT = 100
 #: Rows of a table that are laid out together.
 _ROWS = 200
-#: A spreadsheet would take a text for a formula that begins so, and subjects are written by strangers.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 #: The columns of the table: their share of the width beyond the fixed ones.
 _COLUMNS: dict[str, dict[str, int]] = {
     "time (UTC)": {"width": 19},
@@ -109,11 +108,7 @@ def _write_csv(records: Iterable[Record | None]) -> None:
         if record is None:
             sys.stdout.flush()
         else:
-            writer.writerow({name: _no_formula(value) for name, value in record.items()})
-
-
-def _no_formula(value: str) -> str:
-    return f"'{value}" if value.startswith(_FORMULA) else value
+            writer.writerow({name: no_formula(value) for name, value in record.items()})
 
 
 def _write_table(records: Iterable[Record | None]) -> None:
@@ -139,7 +134,7 @@ def _table(records: Iterable[Record], *, header: bool) -> Table:
     for name, size in _COLUMNS.items():
         table.add_column(name, no_wrap=True, overflow="ellipsis", **size)  # type: ignore[arg-type]  # int is what it takes
     for record in records:
-        table.add_row(*(Text(_printable(cell)) for cell in _cells(record)))
+        table.add_row(*(Text(printable(cell)) for cell in _cells(record)))
     return table
 
 
@@ -157,11 +152,6 @@ def _cells(record: Record) -> tuple[str, ...]:
         of("subject"),
         of("who", "rule", "reason", "note"),
     )
-
-
-def _printable(text: str) -> str:
-    """What a stranger wrote must not reach the terminal as a command."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 _FORMS: dict[str, Callable[[Iterable[Record | None]], None]] = {

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
+from rsvpq.settings import Duration
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 config_option = click.option(
@@ -15,6 +17,24 @@ config_option = click.option(
     help="The settings file (else RSVPQ_CONFIG, else ./rsvpq.toml).",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+
+
+def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        return Duration.parse(value).seconds
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+timeout_option = click.option(
+    "--timeout",
+    "timeout_s",
+    metavar="DURATION",
+    callback=_seconds,
+    help="Wait no longer, such as 90s or 10m; what was triggered goes on.  [default: 1h]",
+)
 
 
 def mailboxes_option(command: _Command) -> _Command:

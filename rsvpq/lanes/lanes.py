@@ -383,6 +383,10 @@ class Lanes:
         words: str | None = self.redis.hget(f"{self.prefix}:cfg", "confirmed")
         return words or ""
 
+    def tell(self, deed: Deed) -> None:
+        """Tell the audit of something that changes nothing here."""
+        self._set("all", "", deed, {})
+
     def hold(self, scope: Literal["mailbox", "server"], name: str, delay_s: float) -> None:
         """Release nothing there for so long; never shortens a hold."""
         self._set(scope, name, None, {"hold": _us(delay_s)})

@@ -1,0 +1,136 @@
+"""Why a message is dealt with as it is: every guard and rule in turn, and what the calendar said. Changes nothing."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from producer.dry_run import search
+from rsvpq.agenda import Agenda, Appointment, CalendarUnknown
+from rsvpq.audit import Discretion, is_private
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.journal import Journal
+from rsvpq.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.policy import Facts, Policy, Trace, Version, latest_versions
+from rsvpq.policy.facts import instant
+
+#: The most messages of a mailbox that are explained at once, the newest first: each may cost some requests.
+MOST = 20
+#: The most appointments that are told of one meeting.
+_MOST_CONFLICTS = 20
+
+Explanation = dict[str, Any]
+Explain = Callable[[MeetingMessage, Version | None], tuple[Trace, Facts]]
+
+
+def explain_messages(
+    box: MailboxClient, journal: Journal, wanted: Callable[[MeetingMessage], bool], explain: Explain
+) -> tuple[list[tuple[MeetingMessage, Trace, Facts]], dict[str, int]]:
+    """The traces of those messages of the Inbox that are wanted, the newest first, and how many these are.
+
+    :raises ExchangeError: as the client says.
+    """
+    found = search(box, journal)
+    newest = latest_versions(found)
+    matching = [message for message in reversed(found) if wanted(message)]
+    explained = []
+    for message in matching[:MOST]:
+        journal.intend("search", message.href)  # each look is a chance to pause, and keeps the lease
+        explained.append((message, *explain(message, newest.get(message.uid))))
+    return explained, {"found": len(found), "matching": len(matching)}
+
+
+def is_wanted(wanted: Mapping[str, str], mailbox: Mailbox) -> Callable[[MeetingMessage], bool]:
+    """Whether a message is one of those that are asked for.
+
+    :param wanted: ``uid``, ``subject`` (a part of it), ``item``: all that are given must be so. A private message is
+        not found by its subject: that would tell it.
+    """
+
+    def matches(message: MeetingMessage) -> bool:
+        uid, subject, item = (wanted.get(name, "").casefold() for name in ("uid", "subject", "item"))
+        return (
+            (not uid or message.uid.casefold() == uid)
+            and (not subject or (not is_private(message.sensitivity) and subject in message.subject.casefold()))
+            and (not item or message.identity(mailbox) == item)
+        )
+
+    return matches
+
+
+def told(
+    mailbox: Mailbox, message: MeetingMessage, trace: Trace, facts: Facts, policy: Policy, discretion: Discretion
+) -> Explanation:
+    """An explanation as it may be shown: JSON-ready, times in UTC, without what is private or hidden."""
+    private = is_private(message.sensitivity)
+
+    def reason(text: str) -> str:
+        return discretion.reason(text, private=private)
+
+    decision = trace.decision
+    return {
+        "item": message.identity(mailbox),
+        "kind": str(message.kind),
+        "uid": message.uid,
+        "subject": discretion.subject(message.subject, private=private),
+        "private": private,
+        "organizer": discretion.address(message.organizer),
+        "start": message.start,
+        "end": message.end,
+        "received": message.received,
+        "sequence": message.sequence,
+        "recurring": message.recurring,
+        "response_requested": message.response_requested,
+        "decision": str(decision.action),
+        "rule": decision.rule,
+        "reason": str(decision.reason),
+        "steps": [{"name": step.name, "result": step.result, "why": reason(step.why)} for step in trace.steps],
+        "calendar": _calendar(message, facts, policy, reason),
+    }
+
+
+def _calendar(
+    message: MeetingMessage, facts: Facts, policy: Policy, reason: Callable[[str], str]
+) -> dict[str, Any] | None:
+    """What the calendar said; None where the decision did not need it."""
+    view = facts.calendar
+    if view is None or message.kind is Kind.RESPONSE:
+        return None
+    more: dict[str, Any] = {}
+    if isinstance(view.agenda, CalendarUnknown):
+        more = {"unknown_at_that_time": reason(view.agenda.reason)}
+    elif view.agenda is not None:
+        more = {"at_that_time": _conflicts(message, view.agenda, view.times), "complete": view.complete}
+    return {"appointment": _appointment(view.appointment, reason), "counts_as_busy": list(policy.busy_when), **more}
+
+
+def _appointment(found: Appointment | CalendarUnknown | None, reason: Callable[[str], str]) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    if isinstance(found, CalendarUnknown):
+        return {"unknown": reason(found.reason)}
+    return {
+        "start": _utc(found.start),
+        "end": _utc(found.end),
+        "status": str(found.status),
+        "response": str(found.response) if found.response is not None else "",
+        "sequence": found.sequence,
+        "stamp": _utc(found.stamp),
+        "recurring": found.recurring,
+    }
+
+
+def _conflicts(
+    message: MeetingMessage, agenda: Agenda, times: tuple[tuple[datetime, datetime], ...]
+) -> list[dict[str, Any]]:
+    start, end = instant(message.start), instant(message.end)
+    known = times or (((start, end),) if start and end else ())
+    within = [(start, end) for start, end in known if agenda.start <= start and end <= agenda.end]
+    periods = {period for when in within for period in agenda.conflicts(*when, uid=message.uid)}
+    return [
+        {"start": _utc(one.start), "end": _utc(one.end), "status": str(one.status), "recurring": one.recurring}
+        for one in sorted(periods, key=lambda one: one.start)[:_MOST_CONFLICTS]
+    ]
+
+
+def _utc(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else ""

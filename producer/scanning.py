@@ -1,0 +1,180 @@
+"""What one scan item does in its mailbox, by its kind: scan it, reconcile it, or only tell what a scan would do.
+
+The kinds that only look decide as if live runs were on (mode ``respond``, confirmed), tell their findings to whoever
+has asked, and leave the lanes, the audit's decisions, the list of held drafts and the mailbox as they are.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+
+from producer.app import audit, carrier, exchange, lanes, policy, settings
+from producer.decisions import Decisions
+from producer.dry_run import Ways, forecast
+from producer.explaining import explain_messages, is_wanted, told
+from producer.offering import RunBudget, offer_within_caps
+from producer.reconcile import reconcile
+from producer.scan import scan
+from rsvpq import queue
+from rsvpq.audit import is_private
+from rsvpq.deciding import decide_knowing
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.exchange.errors import Refused
+from rsvpq.findings import Findings, Forecast
+from rsvpq.held_drafts import HeldDrafts
+from rsvpq.journal import Journal
+from rsvpq.lanes import Item, Start
+from rsvpq.lanes.items import known_items
+from rsvpq.messages import Mailbox, MeetingMessage, Outcome
+from rsvpq.policy import Decision, Facts, Policy, Trace, Version, decide
+
+#: How many items the offer of one page may release in the same breath.
+RELEASED_PER_PAGE = 16
+
+held_drafts = HeldDrafts(lanes)
+
+
+def work(start: Start, journal: Journal) -> Outcome:
+    """Do what the item is for.
+
+    :raises ExchangeError: as the client says; Refused also for a kind that this version does not know.
+    """
+    kind = start.payload["kind"]
+    mailbox = Mailbox(start.mailbox, start.server, start.payload.get("group", ""))
+    with exchange.mailbox(start.server, start.mailbox) as box:
+        match kind:
+            case "scan":
+                return _Scan(start, mailbox, box, journal, policy()).run()
+            case "reconcile":
+                journal.intend("search")
+                return _Scan(start, mailbox, box, journal, policy()).reconcile()
+            case "dry-run":
+                return _Look(start, mailbox, box, journal, live_policy()).dry_run()
+            case "explain":
+                return _Look(start, mailbox, box, journal, live_policy()).explain()
+    raise Refused(f"a scan of the kind {kind!r} is not known here; restart this worker with the current version")
+
+
+def live_policy() -> Policy:
+    """The policy as it is carried out once live runs are on."""
+    return replace(settings.decisions, mode="respond")
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """One item at work in its mailbox."""
+
+    start: Start
+    mailbox: Mailbox
+    box: MailboxClient
+    journal: Journal
+    policy: Policy
+
+    @property
+    def run_name(self) -> str:
+        """The run that the item belongs to."""
+        return queue.run_of(self.start.id)
+
+    def facts(self, newest: Version | None) -> Facts:
+        """What a scan knows of a message without asking."""
+        return Facts(self.mailbox.name, self.mailbox.group, newest=newest)
+
+    def decide(self, message: MeetingMessage, newest: Version | None) -> Decision:
+        """Decide as a scan does."""
+        return decide(self.policy, message, self.facts(newest), datetime.now(UTC))
+
+
+class _Scan(_Visit):
+    """A scan that offers what it finds."""
+
+    def run(self) -> Outcome:
+        """Offer the messages to be acted upon, then look for unsent answers."""
+        decisions = Decisions(audit, self.mailbox, self.start.id)
+
+        def decide_and_note(message: MeetingMessage, newest: Version | None) -> Decision:
+            return decisions.note(message, self.decide(message, newest))
+
+        def offer_messages(messages: list[MeetingMessage]) -> tuple[int, int]:
+            decisions.tell()
+            budget = RunBudget(lanes, self.run_name, settings.policy.most_answers_per_run)
+            return offer_within_caps(messages, self._offer_batch, settings.policy.most_answers_per_scan, budget)
+
+        found = scan(self.box, self.journal, decide_and_note, offer_messages)
+        drafts = self.reconcile()
+        note = "; ".join(filter(None, (found.note, drafts.note)))
+        return Outcome(found.result, note, {**found.counts, **drafts.counts})
+
+    def reconcile(self) -> Outcome:
+        """Offer our unsent answers; show the others to the operator."""
+        return reconcile(self.box, self._offer_drafts, partial(held_drafts.replace, self.mailbox.name))
+
+    def _offer_drafts(self, drafts: dict[str, MeetingMessage]) -> int:
+        if self.policy.mode == "observe":
+            return 0
+        return self._offer([self._told(queue.draft_item(key, draft), draft) for key, draft in drafts.items()])
+
+    def _offer_batch(self, messages: list[MeetingMessage]) -> int:
+        run = self.run_name
+        return self._offer([self._told(queue.message_item(self.mailbox, one, run), one) for one in messages])
+
+    def _told(self, item: Item, message: MeetingMessage) -> Item:
+        return replace(item, facts=audit.facts(self.mailbox, message, self.run_name))
+
+    def _offer(self, items: list[Item]) -> int:
+        offered = lanes.offer(self.mailbox, items, release=RELEASED_PER_PAGE)
+        carrier.publish(offered.released)
+        return offered.new
+
+
+class _Look(_Visit):
+    """A visit that changes nothing, and tells what it finds."""
+
+    def dry_run(self) -> Outcome:
+        """Tell what a scan would come to."""
+        ways = Ways(self.decide, self._decide_knowing, self._known, self._forecast)
+        rows, counts = forecast(self.box, self.journal, ways, settings.policy.most_answers_per_scan)
+        drafts = reconcile(self.box, len, lambda _: None)
+        self._report([row.to_dict() for row in rows], {**counts, **drafts.counts})
+        return Outcome("dry-run", f"found {counts['found']}, would offer {counts['requests']} requests")
+
+    def explain(self) -> Outcome:
+        """Tell why the messages that are asked for are dealt with as they are."""
+        wanted = is_wanted(self.start.payload.get("wanted", {}), self.mailbox)
+        explained, counts = explain_messages(self.box, self.journal, wanted, self._trace)
+        rows = [told(self.mailbox, *each, self.policy, audit.discretion) for each in explained]
+        self._report(rows, counts)
+        return Outcome("explained", f"found {counts['found']}, explained {len(rows)} of {counts['matching']}")
+
+    def _trace(self, message: MeetingMessage, newest: Version | None) -> tuple[Trace, Facts]:
+        return decide_knowing(self.policy, message, self.box, self.facts(newest))
+
+    def _decide_knowing(self, message: MeetingMessage, newest: Version | None) -> Decision:
+        return self._trace(message, newest)[0].decision
+
+    def _known(self, messages: Collection[MeetingMessage]) -> dict[MeetingMessage, str]:
+        ids = {message: message.identity(self.mailbox) for message in messages}
+        states = known_items(lanes, ids.values())
+        return {message: states[item].state for message, item in ids.items() if item in states}
+
+    def _forecast(self, message: MeetingMessage, decision: Decision, held: str = "") -> Forecast:
+        discretion, verdict = audit.discretion, decision.action.verdict
+        return Forecast(
+            mailbox=self.mailbox.name,
+            kind=str(message.kind),
+            decision=str(decision.action),
+            rule=decision.rule,
+            reason=str(decision.reason),
+            answer=str(verdict) if verdict and message.response_requested and not held else "",
+            held=held,
+            needs=" ".join(sorted(decision.needs)),
+            organizer=discretion.address(message.organizer),
+            start=message.start,
+            received=message.received,
+            subject=discretion.subject(message.subject, private=is_private(message.sensitivity)),
+            uid=message.uid,
+            item=message.identity(self.mailbox),
+        )
+
+    def _report(self, rows: list[dict[str, str]], counts: dict[str, int]) -> None:
+        Findings(lanes, self.run_name).report(self.mailbox.name, rows, counts)

@@ -1,0 +1,142 @@
+"""How the findings of a dry run are shown: a table at the end, or rows as they come."""
+
+import csv
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from typing import Protocol
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rsvpq.audit import address_of
+from rsvpq.cli.dry_run_totals import Totals, why
+from rsvpq.cli.output import no_formula, printable
+from rsvpq.findings import Forecast
+
+#: The columns of CSV, and the keys of JSON.
+FIELDS = tuple(column.name for column in fields(Forecast))
+#: Messages that the table shows of each decision; the other forms show all.
+_ROWS = 20
+#: In the order in which they are shown: what would be done before what would not.
+_DECISIONS = ("accept", "tentative", "decline", "open", "process", "undecided", "hold", "skip", "keep")
+#: The columns of the table: their share of the width beyond the fixed ones.
+_COLUMNS: dict[str, dict[str, int]] = {
+    "mailbox": {"ratio": 3},
+    "kind": {"width": 8},
+    "start (UTC)": {"width": 16},
+    "organizer": {"ratio": 4},
+    "subject": {"ratio": 4},
+    "why": {"ratio": 5},
+}
+
+
+class Form(Protocol):
+    """One way to show findings."""
+
+    def add(self, rows: Iterable[Forecast]) -> None:
+        """Show those of one mailbox."""
+
+    def end(self) -> None:
+        """There are no more."""
+
+    def say_totals(self, totals: Totals) -> None:
+        """Show what they come to."""
+
+
+class _Rows:
+    """Data on stdout, and what it comes to on stderr."""
+
+    def end(self) -> None:
+        sys.stdout.flush()
+
+    def say_totals(self, totals: Totals) -> None:
+        for (decision, reason), count in sorted(totals.decided.items()):
+            click.echo(f"{count:6} {decision} ({reason})", err=True)
+        for sentence in totals.sentences():
+            click.echo(sentence, err=True)
+
+
+class Jsonl(_Rows):
+    """One JSON object for each message."""
+
+    def add(self, rows: Iterable[Forecast]) -> None:
+        """Write them."""
+        for row in rows:
+            sys.stdout.write(json.dumps(row.to_dict(), ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+
+class Csv(_Rows):
+    """One line for each message."""
+
+    def __init__(self) -> None:
+        self._writer = csv.DictWriter(sys.stdout, FIELDS, lineterminator="\n")
+        self._writer.writeheader()
+
+    def add(self, rows: Iterable[Forecast]) -> None:
+        """Write them."""
+        for row in rows:
+            self._writer.writerow({name: no_formula(value) for name, value in row.to_dict().items()})
+        sys.stdout.flush()
+
+
+class Tables:
+    """A table for each decision, and one of the totals, when all mailboxes have told."""
+
+    def __init__(self) -> None:
+        self._rows: defaultdict[str, list[Forecast]] = defaultdict(list)
+        self._console = Console(highlight=False)
+
+    def add(self, rows: Iterable[Forecast]) -> None:
+        """Keep them."""
+        for row in rows:
+            self._rows[row.decision].append(row)
+
+    def end(self) -> None:
+        """Print what was kept."""
+        known = [decision for decision in _DECISIONS if decision in self._rows]
+        for decision in [*known, *sorted(set(self._rows) - set(_DECISIONS))]:
+            rows = self._rows[decision]
+            self._console.print(Text(f"{decision}: {len(rows)}", style="bold"))
+            self._console.print(_table(rows[:_ROWS]))
+            if len(rows) > _ROWS:
+                self._console.print(f"... and {len(rows) - _ROWS} more; --format csv shows all")
+            self._console.print()
+
+    def say_totals(self, totals: Totals) -> None:
+        """Print them."""
+        table = Table("decision", "reason", box=None, pad_edge=False)
+        table.add_column("messages", justify="right")
+        order = {decision: number for number, decision in enumerate(_DECISIONS)}
+        counted = sorted(totals.decided.items(), key=lambda one: (order.get(one[0][0], len(order)), -one[1]))
+        for (decision, reason), count in counted:
+            table.add_row(decision, Text(printable(reason)), str(count))
+        self._console.print(table)
+        for sentence in totals.sentences():
+            self._console.print(Text(sentence))
+
+
+def _table(rows: Iterable[Forecast]) -> Table:
+    table = Table(box=None, expand=True, pad_edge=False, padding=(0, 1, 0, 0))
+    for name, size in _COLUMNS.items():
+        table.add_column(name, no_wrap=True, overflow="ellipsis", **size)  # type: ignore[arg-type]  # int is what it takes
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in _cells(row)))
+    return table
+
+
+def _cells(row: Forecast) -> tuple[str, ...]:
+    held = {"": "", "cap": "over the cap"}.get(row.held, f"{row.held} in the ledger")
+    needs = f"needs {row.needs.replace(' ', ', ')}" if row.needs else ""
+    reason = "" if row.decision == "undecided" else why(row)
+    start = row.start[:16].replace("T", " ")
+    told = "; ".join(filter(None, (reason, held, needs)))
+    return row.mailbox, row.kind, start, address_of(row.organizer), row.subject, told
+
+
+FORMS: Mapping[str, Callable[[], Form]] = {"table": Tables, "csv": Csv, "jsonl": Jsonl}

@@ -1,0 +1,86 @@
+"""What the findings of a dry run come to: counts by decision and reason, and the answers that would be sent."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from rsvpq.findings import Forecast
+from rsvpq.settings.policy import PolicySettings
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over all mailboxes that have told something.
+
+    :param policy: whose caps hold.
+    """
+
+    policy: PolicySettings
+    mailboxes: int = 0
+    #: By decision and reason, the name of the rule included.
+    decided: Counter[tuple[str, str]] = field(default_factory=Counter)
+    #: Answers that would be sent, by what they say, the cap of the run aside.
+    answers: Counter[str] = field(default_factory=Counter)
+    #: Accepted, declined and so on, where the organiser asks for no response.
+    silent: int = 0
+    #: What holds messages back: ``cap``, or a state of the ledger.
+    held: Counter[str] = field(default_factory=Counter)
+    #: Facts that preliminary decisions still need.
+    needs: Counter[str] = field(default_factory=Counter)
+    #: What each mailbox has counted: found, requests, unreadable, reconcile:orphans.
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, rows: Iterable[Forecast], counts: Mapping[str, int]) -> None:
+        """Add one mailbox."""
+        self.mailboxes += 1
+        self.counts.update(counts)
+        for row in rows:
+            self.decided[row.decision, why(row)] += 1
+            if row.held:
+                self.held[row.held] += 1
+            elif row.answer:
+                self.answers[row.answer] += 1
+            elif row.decision in ("accept", "tentative", "decline"):
+                self.silent += 1
+            if row.needs:
+                self.needs[row.needs] += 1
+
+    @property
+    def over_the_run(self) -> int:
+        """Requests beyond what one run offers."""
+        return max(0, self.counts["requests"] - self.policy.most_answers_per_run)
+
+    def sentences(self) -> Iterator[str]:
+        """The answers first, then what is held back, then all else that is not in the table."""
+        yield f"mailboxes: {self.mailboxes}; messages: {self.counts['found']}"
+        parts = ", ".join(f"{count} {answer}" for answer, count in sorted(self.answers.items()))
+        yield f"answers that would be sent: {self.answers.total()}" + (f" ({parts})" if parts else "")
+        yield from self._caps()
+        if self.silent:
+            yield f"requests dealt with silently, as the organiser asks for no response: {self.silent}"
+        for state, count in sorted(self.held.items()):
+            if state != "cap":
+                yield f"not offered, as the ledger has them as {state}: {count} ('rsvpq explain' tells more)"
+        if self.counts["reconcile:orphans"]:
+            yield f"unsent answers of an earlier run that would be sent as well: {self.counts['reconcile:orphans']}"
+        if self.counts["unreadable"]:
+            yield f"messages that could not be read: {self.counts['unreadable']}"
+
+    def _caps(self) -> Iterator[str]:
+        policy = self.policy
+        if self.over_the_run:
+            most = min(self.answers.total(), policy.most_answers_per_run)
+            yield f"  of these in one run: at most {most} (policy.most_answers_per_run = {policy.most_answers_per_run})"
+            yield f"  requests left for later runs: {self.over_the_run}"
+        elif self.answers:
+            yield f"  of these in one run: all (policy.most_answers_per_run = {policy.most_answers_per_run})"
+        if self.held["cap"]:
+            cap = f"policy.most_answers_per_scan = {policy.most_answers_per_scan}"
+            yield f"  requests left for later scans of their mailbox: {self.held['cap']} ({cap})"
+        for needs, count in sorted(self.needs.items()):
+            yield f"  preliminary decisions, which still depend on {needs.replace(' ', ' and ')}: {count}"
+
+
+def why(row: Forecast) -> str:
+    """The reason as it is counted: with the name of the rule, where one decided."""
+    return f"{row.reason}:{row.rule}" if row.rule else row.reason

@@ -1,0 +1,146 @@
+"""``rsvpq explain``: why a message was dealt with as it was, or will be, and what became of it."""
+
+import json
+import sys
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rsvpq import wiring
+from rsvpq.audit import LONGEST, Audit
+from rsvpq.audit_log import AuditLog, Filter, Record
+from rsvpq.cli.asking import ask, complain, interruptible, observing
+from rsvpq.cli.explain_text import print_story
+from rsvpq.cli.following import Following
+from rsvpq.cli.options import config_option, json_option, timeout_option
+from rsvpq.lanes import Lanes
+from rsvpq.lanes.items import Known, known_items
+from rsvpq.mailboxes import read_mailboxes, select
+from rsvpq.messages import Mailbox
+from rsvpq.settings import load_settings
+
+Story = dict[str, Any]
+
+#: The most messages that are told, those in the Inbox first, then the newest.
+_MOST = 20
+
+
+@click.command()
+@click.argument("mailbox")
+@click.option("--uid", default="", help="The message of this meeting, by its iCalendar UID.")
+@click.option("--subject", default="", help="Messages with this in their subject; never private ones.")
+@click.option("--item", default="", help="The message with this task id, as in Flower and in the audit.")
+@timeout_option
+@json_option
+@config_option
+def explain(
+    mailbox: str,
+    uid: str,
+    subject: str,
+    item: str,
+    timeout_s: float | None,
+    as_json: bool,
+    config_file: Path | None,
+) -> None:
+    """Explain what is done with the messages of a MAILBOX, and what was: guards, rules, calendar, history.
+
+    The mailbox is looked at through the queue, within its limits; nothing in it is changed. Of a message that has left
+    the Inbox, the history alone is shown. Exits with 0, with 1 where nothing was found, or with 3 where the mailbox
+    could not be looked at and the history is all there is.
+    """
+    settings = load_settings(config_file)
+    (chosen,) = select(read_mailboxes(settings.mailboxes, settings), names=[mailbox])
+    lanes = wiring.make_lanes(settings)
+    audit = wiring.make_audit(settings, lanes)
+    wanted = {name: value for name, value in (("uid", uid), ("subject", subject), ("item", item)) if value}
+    arguments = {"mailboxes": [chosen.name], "wanted": wanted}
+    deed = audit.deed("explain", "mailbox", chosen.name)
+    following = ask(settings, lanes, "explain", [chosen], arguments, deed, timeout_s)
+    with interruptible():
+        told, matching = _told(following)
+    looked = bool(following.ended)
+    stories, more = _stories(lanes, audit, chosen, told, matching, wanted)
+    note = observing(settings, lanes) if stories else ""
+    if as_json:
+        shown = {"mailbox": chosen.name, "looked": looked, "more": more, "note": note, "messages": stories}
+        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+    else:
+        _print(stories, more, note, looked)
+    code = complain(following)
+    if not stories:
+        raise click.ClickException(f"nothing in {chosen.name} or in its history matches")
+    sys.exit(3 if code else 0)
+
+
+def _print(stories: Iterable[Story], more: int, note: str, looked: bool) -> None:
+    for story in stories:
+        print_story(story, looked=looked)
+    if more:
+        click.echo(f"{more} more match; narrow it with --uid, --subject or --item")
+    if note:
+        click.echo(note)
+
+
+def _told(following: Following) -> tuple[list[Mapping[str, Any]], int]:
+    """The explanations of what lies in the Inbox, and how many messages match there."""
+    for told in following.results():
+        if told is not None:
+            return list(told.found), told.counts.get("matching", 0)
+    return [], 0
+
+
+def _stories(
+    lanes: Lanes,
+    audit: Audit,
+    mailbox: Mailbox,
+    told: Iterable[Mapping[str, Any]],
+    matching: int,
+    wanted: Mapping[str, str],
+) -> tuple[list[Story], int]:
+    """What is decided on each message now, its history and what the ledger has; and how many more messages match."""
+    now = {str(one["item"]): one for one in told}
+    records = list(AuditLog(lanes).read(Filter.of(audit.discretion, {"mailbox": mailbox.name})))
+    # Where not all that match in the Inbox were told, who is gone and who is there cannot be told apart.
+    gone = _gone(audit, records, wanted, set(now)) if wanted and matching == len(now) else []
+    items = [*now, *gone][:_MOST]
+    ledger = known_items(lanes, items)
+    stories = [_story(audit, item, now.get(item), records, ledger.get(item)) for item in items]
+    return stories, matching + len(gone) - len(items)
+
+
+def _gone(audit: Audit, records: Iterable[Record], wanted: Mapping[str, str], here: Collection[str]) -> list[str]:
+    """The items that are asked for and are not in the Inbox any more, the newest first."""
+    found = dict.fromkeys(one["item"] for one in records if one.get("item") and _matches(audit, one, wanted))
+    return [item for item in reversed(found) if item not in here]
+
+
+def _story(
+    audit: Audit, item: str, now: Mapping[str, Any] | None, records: Sequence[Record], known: Known | None
+) -> Story:
+    history = [one for one in records if one.get("item") == item]
+    uid = str(now["uid"]) if now else next((one["uid"] for one in history if "uid" in one), "")
+    same_meeting = Filter(values={"uid": uid[:LONGEST].casefold()})
+    others = [one for one in records if uid and one.get("item") != item and same_meeting(one)]
+    ledger = _ledger(audit, known, now)
+    return {"item": item, "uid": uid, "now": now, "history": history, "same_meeting": others, "ledger": ledger}
+
+
+def _matches(audit: Audit, record: Record, wanted: Mapping[str, str]) -> bool:
+    """Whether a record is of a message that is asked for; a hidden subject is found by the whole of it alone."""
+    subject, told = wanted.get("subject", ""), record.get("subject", "").casefold()
+    return (
+        Filter.of(audit.discretion, {name: wanted.get(name) for name in ("uid", "item")})(record)
+        and record.get("kind") in ("request", "response", "cancellation")
+        and (not subject or subject.casefold() in told or (told == audit.discretion.subject(subject) != ""))
+    )
+
+
+def _ledger(audit: Audit, known: Known | None, now: Mapping[str, Any] | None) -> Story | None:
+    """What the ledger has of an item, as it may be shown."""
+    if known is None:
+        return None
+    private = now is None or bool(now["private"])
+    reason = audit.discretion.reason(known.reason, private=private)
+    return {"state": known.state, "attempts": known.attempts, "reason": reason, "steps": list(known.steps)}

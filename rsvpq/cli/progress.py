@@ -1,0 +1,54 @@
+"""How far a run is, on stderr: one line that changes at a terminal, a line now and then in a log."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+#: Seconds between two lines where stderr is no terminal, and between two changes where it is one.
+_IN_A_LOG_S = 10.0
+_AT_A_TERMINAL_S = 0.2
+
+
+class Progress:
+    """Mailboxes done of all of them, their rate, and the time to go; used as a context."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._terminal = sys.stderr.isatty()
+        self._every_s = _AT_A_TERMINAL_S if self._terminal else _IN_A_LOG_S
+        self._began = time.monotonic()
+        self._next = self._began + (0 if self._terminal else self._every_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._terminal:
+            self._write("\r\x1b[K")
+
+    def show(self, done: int) -> None:
+        """So many are done by now."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + self._every_s
+        line = sentence(done, self._total, now - self._began)
+        self._write(f"\r\x1b[K{line}" if self._terminal else f"{line}\n")
+
+    @staticmethod
+    def _write(text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def sentence(done: int, total: int, seconds: float) -> str:
+    """Such as ``37/200 mailboxes, 12.3/s, 0:00:13 to go``."""
+    if not done or seconds <= 0:
+        return f"{done}/{total} mailboxes"
+    rate = done / seconds
+    minutes, rest = divmod(round((total - done) / rate), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{done}/{total} mailboxes, {rate:.1f}/s, {hours}:{minutes:02}:{rest:02} to go"

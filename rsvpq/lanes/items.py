@@ -1,0 +1,66 @@
+"""What the ledger knows of single items, for people; reads only."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rsvpq.lanes.lanes import Lanes
+from rsvpq.messages import Mailbox
+
+_FIELDS = ("state", "attempts", "reason", "journal")
+#: Items per round trip.
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An item in the ledger: its state, how often it was tried, why it last ended, and the steps in its journal."""
+
+    state: str
+    attempts: int = 0
+    reason: str = ""
+    steps: tuple[str, ...] = ()
+
+
+def known_items(lanes: Lanes, ids: Iterable[str]) -> dict[str, Known]:
+    """Those of the items that the ledger knows."""
+    found: dict[str, Known] = {}
+    wanted = list(ids)
+    for first in range(0, len(wanted), _BATCH):
+        batch = wanted[first : first + _BATCH]
+        with lanes.redis.pipeline(transaction=False) as pipe:
+            for item_id in batch:
+                pipe.hmget(f"{lanes.prefix}:item:{item_id}", _FIELDS)
+            for item_id, (state, attempts, reason, journal) in zip(batch, pipe.execute(), strict=True):
+                if state:
+                    found[item_id] = Known(state, int(attempts or 0), reason or "", tuple(json.loads(journal or "{}")))
+    return found
+
+
+def scans_under_way(lanes: Lanes, mailboxes: Sequence[str]) -> dict[str, str]:
+    """The scan that each mailbox has in its lane or in a worker's hands, by the item's id; '' for none."""
+    with lanes.redis.pipeline(transaction=False) as pipe:
+        for name in mailboxes:
+            pipe.hget(f"{lanes.prefix}:mailbox:{name}", "scan")
+        return {name: scan or "" for name, scan in zip(mailboxes, pipe.execute(), strict=True)}
+
+
+def pauses(lanes: Lanes, mailboxes: Iterable[Mailbox]) -> dict[str, str]:
+    """Of the mailboxes in which nothing starts, because somebody paused it: what was paused, and why."""
+    chosen = list(mailboxes)
+    servers = sorted({mailbox.server for mailbox in chosen})
+    with lanes.redis.pipeline(transaction=False) as pipe:
+        pipe.hget(f"{lanes.prefix}:cfg", "paused")
+        for server in servers:
+            pipe.hget(f"{lanes.prefix}:server:{server}", "paused")
+        for mailbox in chosen:
+            pipe.hget(f"{lanes.prefix}:mailbox:{mailbox.name}", "paused")
+        everything, *others = pipe.execute()
+    of_servers = dict(zip(servers, others, strict=False))
+    found = {}
+    for mailbox, own in zip(chosen, others[len(servers) :], strict=True):
+        reasons = (("all", everything), (f"server {mailbox.server}", of_servers[mailbox.server]), ("the mailbox", own))
+        told = next((f"{what} is paused: {why}" for what, why in reasons if why), "")
+        if told:
+            found[mailbox.name] = told.replace("all is", "everything is")
+    return found

@@ -1,0 +1,154 @@
+"""``rsvpq scan --dry-run`` and ``rsvpq explain`` as they are typed; the test is the other side of the queue."""
+
+import csv
+import io
+import json
+import signal
+import subprocess
+from dataclasses import replace
+
+import pytest
+from redis import Redis
+
+from rsvpq.findings import Findings, Forecast
+from testbed.processes import Part
+from tests.integration.installation import Installation, queued
+
+ACCEPT = Forecast(
+    "adele",
+    "request",
+    "accept",
+    "rest",
+    "rule",
+    answer="accept",
+    organizer='"Vance, Carla" <carla@example.com>',
+    start="2026-12-01T09:00:00.000Z",
+    subject='=cmd()\x1b[31m, "quoted" and so long that no column of a table would ever be wide enough for the whole',
+    uid="U1",
+    item="i1",
+)
+
+
+class Asked:
+    """A command that waits for findings, and those who find."""
+
+    def __init__(self, installation: Installation, redis: Redis, *arguments: str) -> None:
+        self.out = installation.directory / "out"
+        self.part = Part(
+            "rsvpq",
+            installation.command(*arguments),
+            log=installation.directory / "err",
+            out=self.out,
+            env={**installation.environment, "COLUMNS": "100"},
+        )
+        (task,) = self.part.wait_for(lambda: queued(redis, "scan"), "the trigger is in the queue")
+        self.findings = Findings(installation.lanes(), str(task["id"])[:8])
+
+    def end(self) -> tuple[int, str, str]:
+        """Its exit code, stdout and stderr."""
+        return self.part.process.wait(30), self.out.read_text(), self.part.log.read_text()
+
+
+def dry_run(installation: Installation, redis: Redis, form: str) -> tuple[int, str, str]:
+    """A dry run of a group that finds two messages."""
+    asked = Asked(installation, redis, "scan", "--dry-run", "--group", "sales", "--format", form)
+    asked.findings.offered({"adele": "offered", "bruno": "offered"})
+    held = replace(ACCEPT, answer="", held="cap", needs="appointment", decision="undecided", rule="")
+    asked.findings.report("adele", [ACCEPT.to_dict(), held.to_dict()], {"found": 2, "requests": 1})
+    asked.findings.report("bruno", [], {"found": 0, "requests": 0})
+    return asked.end()
+
+
+def test_the_table_is_readable_at_a_hundred_columns(installation: Installation, redis: Redis) -> None:
+    code, out, _ = dry_run(installation, redis, "table")
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= 100
+    assert "\x1b" not in out
+    for told in ("accept: 1", "undecided: 1", "2026-12-01 09:00", "carla@example.com", "over the cap", "rule:rest"):
+        assert told in out
+    assert "mailboxes: 2; messages: 2" in out
+    assert "answers that would be sent: 1 (1 accept)" in out
+
+
+def test_csv_and_jsonl_are_data_alone(installation: Installation, redis: Redis) -> None:
+    code, out, err = dry_run(installation, redis, "csv")
+    first, second = csv.DictReader(io.StringIO(out, newline=""))
+    assert code == 0
+    assert first["subject"].startswith("'=cmd()")
+    assert (first["answer"], second["held"], second["needs"]) == ("accept", "cap", "appointment")
+    assert "answers that would be sent: 1" in err
+    assert "live runs are not confirmed here" in err
+
+
+def test_jsonl_is_one_object_for_each_message(installation: Installation, redis: Redis) -> None:
+    code, out, _ = dry_run(installation, redis, "jsonl")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert rows[0] == ACCEPT.to_dict()
+    assert len(rows) == 2
+
+
+def test_an_interrupted_wait_says_that_the_scans_go_on(installation: Installation, redis: Redis) -> None:
+    asked = Asked(installation, redis, "scan", "--dry-run", "--all")
+    asked.part.signal(signal.SIGINT)
+    code, out, err = asked.end()
+    assert (code, out) == (130, "")
+    assert "what was triggered goes on" in err
+
+
+def test_no_worker_is_said_and_not_waited_for(installation: Installation) -> None:
+    ended = installation.rsvpq("scan", "--dry-run", "adele")
+    assert ended.returncode == 1
+    assert "nobody takes scans" in ended.stderr
+    assert "celery -A producer.app worker -Q scan" in ended.stderr
+
+
+def test_a_timeout_ends_the_wait(installation: Installation) -> None:
+    ended = installation.rsvpq("scan", "--dry-run", "adele", "--timeout", "200ms")
+    assert ended.returncode == 1
+    assert "adele: not ready after 0.2 s (not offered); the scan goes on" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("scan", "--dry-run"), "name mailboxes"),
+        (("scan", "adele", "--format", "csv"), "add --dry-run"),
+        (("scan", "adele", "--timeout", "5s"), "add --dry-run"),
+        (("scan", "--dry-run", "adele", "--timeout", "soon"), "is not a duration"),
+        (("scan", "--dry-run", "zoe"), "zoe"),
+        (("explain", "zoe"), "zoe"),
+        (("explain",), "Missing argument"),
+    ],
+)
+def test_wrong_usage_triggers_nothing(
+    installation: Installation, redis: Redis, arguments: tuple[str, ...], words: str
+) -> None:
+    ended: subprocess.CompletedProcess[str] = installation.rsvpq(*arguments)
+    assert ended.returncode == 2
+    assert words in ended.stderr
+    assert queued(redis, "scan") == []
+
+
+def test_an_explanation_of_a_mailbox_that_is_busy_tells_its_history(installation: Installation, redis: Redis) -> None:
+    asked = Asked(installation, redis, "explain", "adele", "--item", "i1")
+    lanes = installation.lanes()
+    lanes.redis.xadd(
+        f"{lanes.prefix}:audit",
+        {"event": "done", "item": "i1", "kind": "request", "mailbox": "adele", "uid": "U1", "result": "answered"},
+    )
+    asked.findings.offered({"adele": "full"})
+    code, out, err = asked.end()
+    assert code == 3
+    assert "not in the Inbox (any more)" not in out
+    assert "done     answered" in out
+    assert "still wait in its lane" in err
+
+
+def test_nothing_that_matches_is_an_error(installation: Installation, redis: Redis) -> None:
+    asked = Asked(installation, redis, "explain", "adele", "--uid", "U9")
+    asked.findings.offered({"adele": "offered"})
+    asked.findings.report("adele", [], {"found": 7, "matching": 0})
+    code, out, err = asked.end()
+    assert (code, out) == (1, "")
+    assert "nothing in adele or in its history matches" in err

@@ -1,0 +1,163 @@
+"""What a run that only looks has told is read once and whole; what it has not told is explained."""
+
+from collections.abc import Iterator
+from itertools import takewhile
+
+import click
+import pytest
+from redis import Redis
+
+from producer.trigger import offer_scans
+from rsvpq.audit import Audit, Discretion
+from rsvpq.cli import following
+from rsvpq.cli.following import Following
+from rsvpq.findings import KEPT_S, Ended, Findings, Forecast, Offered, Triggered
+from rsvpq.health.register import register_of
+from rsvpq.lanes import Item, Lanes
+from rsvpq.messages import Mailbox
+
+ADELE, BRUNO, CARLA = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1"), Mailbox("carla", "mail2")
+RUN = "run1"
+
+
+@pytest.fixture
+def findings(lanes: Lanes) -> Findings:
+    return Findings(lanes, RUN)
+
+
+def rows(number: int) -> list[dict[str, str]]:
+    """So many forecasts."""
+    return [Forecast("adele", "request", "accept", "", "every-request", uid=f"U{n}").to_dict() for n in range(number)]
+
+
+def read(findings: Findings) -> list[Offered | Triggered | Ended]:
+    """All that is told by now."""
+    return [told for told in takewhile(lambda told: told is not None, findings.follow()) if told is not None]
+
+
+def offer(lanes: Lanes, *mailboxes: Mailbox, run: str = RUN) -> dict[str, str]:
+    """Offer dry runs as the task does."""
+    return offer_scans(Audit(lanes, Discretion(), 3600), mailboxes, run, "dry-run")
+
+
+def follow(lanes: Lanes, *mailboxes: Mailbox, timeout_s: float = 30) -> tuple[Following, list[str]]:
+    """Follow the run to its end."""
+    said: list[str] = []
+    run = Following(lanes, RUN, "dry-run", mailboxes, said.append, timeout_s)
+    ended: Iterator[Ended | None] = run.results()
+    assert all(one is None or isinstance(one, Ended) for one in ended)
+    return run, said
+
+
+def end_scan(lanes: Lanes, how: str, reason: str) -> None:
+    """Start the one scan that is released, and end it."""
+    (released,) = lanes.release()
+    lanes.start(released.id, released.generation, "me")
+    lanes.finish(released.id, released.generation, "me", how, label=how, reason=reason)  # type: ignore[arg-type]
+
+
+def test_what_was_told_in_many_entries_is_read_as_one(findings: Findings, redis: Redis) -> None:
+    findings.offered({f"m{number}": "offered" for number in range(250)})
+    findings.report("adele", rows(230), {"found": 230})
+    told = read(findings)
+    answers = [one.answers for one in told if isinstance(one, Offered)]
+    assert sum(map(len, answers)) == 250
+    assert told[-2:] == [Triggered(""), Ended("adele", rows(230), {"found": 230})]
+    assert 0 < redis.ttl(findings.key) <= KEPT_S
+
+
+def test_a_mailbox_that_tells_twice_is_read_once(findings: Findings) -> None:
+    findings.report("adele", rows(3), {})
+    findings.report("adele", rows(3), {})
+    assert read(findings) == [Ended("adele", rows(3), {})]
+
+
+def test_what_an_attempt_told_that_did_not_end_is_not_mixed_in(findings: Findings, lanes: Lanes) -> None:
+    findings.report("adele", rows(3), {})
+    (its_end,) = lanes.redis.xrevrange(findings.key, count=1)
+    lanes.redis.xdel(findings.key, its_end[0])
+    findings.report("adele", rows(2), {})
+    assert read(findings) == [Ended("adele", rows(2), {})]
+
+
+def test_findings_that_were_dropped_are_missed(findings: Findings, lanes: Lanes) -> None:
+    findings.offered({"adele": "offered"})
+    findings.report("adele", rows(150), {})
+    third = lanes.redis.xrange(findings.key)[2]
+    lanes.redis.xdel(findings.key, third[0])
+    run, _ = follow(lanes, ADELE)
+    assert run.problems == {"adele": "100 of its findings were dropped before they could be read"}
+    assert run.ended == {"adele"}
+
+
+def test_a_forecast_of_another_version_is_read() -> None:
+    told = {**rows(1)[0], "mood": "good"}
+    assert Forecast.from_dict(told) == Forecast("adele", "request", "accept", "", "every-request", uid="U0")
+
+
+def test_mailboxes_that_cannot_be_offered_are_named_with_the_reason(lanes: Lanes, findings: Findings) -> None:
+    offer(lanes, ADELE, run="another")
+    lanes.offer(BRUNO, [Item("m", "answer", "answer", {})])
+    findings.offered(offer(lanes, ADELE, BRUNO))
+    run, _ = follow(lanes, ADELE, BRUNO, CARLA)
+    assert "being scanned already" in run.problems["adele"]
+    assert "still wait in its lane" in run.problems["bruno"]
+    assert "another list of mailboxes" in run.problems["carla"]
+    assert not run.ended
+
+
+def test_a_trigger_that_comes_twice_is_still_waited_for(lanes: Lanes) -> None:
+    assert offer(lanes, ADELE) == {"adele": "offered"}
+    assert offer(lanes, ADELE) == {"adele": "offered"}
+    assert offer(lanes, ADELE, run="another") == {"adele": "scanning"}
+
+
+@pytest.mark.parametrize(
+    ("how", "problem"),
+    [("dead", "the scan failed: Refused: 403"), ("done", "its findings are lost; ask again")],
+)
+def test_a_scan_that_ends_without_a_word_is_noticed(lanes: Lanes, findings: Findings, how: str, problem: str) -> None:
+    findings.offered(offer(lanes, ADELE))
+    end_scan(lanes, how, "Refused: 403")
+    run, _ = follow(lanes, ADELE)
+    assert run.problems == {"adele": problem}
+
+
+@pytest.mark.parametrize(("scope", "name"), [("all", ""), ("server", "mail1"), ("mailbox", "adele")])
+def test_a_pause_is_not_waited_out(lanes: Lanes, findings: Findings, scope: str, name: str) -> None:
+    lanes.pause(scope, name, reason="for a test")  # type: ignore[arg-type]
+    findings.offered(offer(lanes, ADELE))
+    run, _ = follow(lanes, ADELE)
+    assert "paused: for a test" in run.problems["adele"]
+
+
+def test_the_wait_ends_at_last_and_says_what_is_going_on(lanes: Lanes, findings: Findings) -> None:
+    findings.offered(offer(lanes, ADELE))
+    run, _ = follow(lanes, ADELE, timeout_s=0.1)
+    assert "not ready after 0.1 s (pending); the scan goes on" in run.problems["adele"]
+
+
+def test_nobody_who_takes_scans_is_an_error_and_no_silence(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "PATIENCE_S", 0.1)
+    with pytest.raises(click.ClickException, match="nobody takes scans"):
+        follow(lanes, ADELE)
+
+
+def test_workers_that_are_all_busy_are_waited_for(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "PATIENCE_S", 0.1)
+    register_of(lanes, "worker").report(60)
+    run, said = follow(lanes, ADELE, timeout_s=1.5)
+    assert said == ["no scan worker has taken the trigger yet; is one running, or are all busy? ('rsvpq doctor')"]
+    assert "not offered" in run.problems["adele"]
+
+
+def test_a_refused_trigger_is_an_error(lanes: Lanes, findings: Findings) -> None:
+    findings.refused("mailboxes.csv:3: no such server")
+    with pytest.raises(click.ClickException, match="no such server"):
+        follow(lanes, ADELE)
+
+
+def test_what_is_to_be_explained_travels_with_the_scan(lanes: Lanes) -> None:
+    offer_scans(Audit(lanes, Discretion(), 3600), [ADELE], RUN, "explain", {"uid": "U1"})
+    (released,) = lanes.release()
+    assert released.payload == {"kind": "explain", "group": "", "wanted": {"uid": "U1"}}
