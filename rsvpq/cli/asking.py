@@ -8,9 +8,9 @@ import click
 
 from rsvpq import queue, wiring
 from rsvpq.cli.following import Following
-from rsvpq.cli.output import printable
 from rsvpq.lanes import Deed, Lanes
 from rsvpq.messages import Mailbox
+from rsvpq.printable import printable
 from rsvpq.settings import Settings
 
 #: How long to wait, in seconds, where the operator does not say: for so long findings are kept.

@@ -19,7 +19,8 @@ from rsvpq import wiring
 from rsvpq.audit_log import EVENTS, FIELDS, AuditLog, Filter, Record
 from rsvpq.cli.moments import milliseconds
 from rsvpq.cli.options import config_option
-from rsvpq.cli.output import no_formula, printable
+from rsvpq.cli.output import no_formula
+from rsvpq.printable import printable
 from rsvpq.settings import load_settings
 
 #: The most records of a table, where the operator does not say.

@@ -10,9 +10,10 @@ import click
 
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.options import config_option, json_option
-from rsvpq.cli.words import age, printable
+from rsvpq.cli.words import age
 from rsvpq.ops import Desk, open_desk
 from rsvpq.ops import dead as graves
+from rsvpq.printable import printable
 from rsvpq.settings import load_settings
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])

@@ -15,8 +15,9 @@ from rich.text import Text
 
 from rsvpq.audit import address_of
 from rsvpq.cli.dry_run_totals import Totals, why
-from rsvpq.cli.output import no_formula, printable
+from rsvpq.cli.output import no_formula
 from rsvpq.findings import Forecast
+from rsvpq.printable import printable
 
 #: The columns of CSV, and the keys of JSON.
 FIELDS = tuple(column.name for column in fields(Forecast))

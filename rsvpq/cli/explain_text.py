@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from rsvpq.audit_log import Record
-from rsvpq.cli.output import printable
+from rsvpq.printable import printable
 
 Told = Mapping[str, Any]
 

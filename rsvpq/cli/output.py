@@ -7,8 +7,3 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def no_formula(value: str) -> str:
     """The text as a cell of CSV."""
     return f"'{value}" if value.startswith(_FORMULA) else value
-
-
-def printable(text: str) -> str:
-    """What a stranger wrote must not reach the terminal as a command."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -15,9 +15,10 @@ from rich.text import Text
 
 from rsvpq import wiring
 from rsvpq.cli.options import config_option, json_option
-from rsvpq.cli.words import age, printable
+from rsvpq.cli.words import age
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Pause, ServerStatus, Status, read_status
+from rsvpq.printable import printable
 from rsvpq.settings import load_settings
 
 #: Seconds between two looks of --watch, where nothing else is said.

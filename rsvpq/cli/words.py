@@ -17,8 +17,3 @@ def age(seconds: float | None) -> str:
         if seconds >= _ENOUGH * size or size == 1:
             return f"{int(seconds // size)} {unit}"
     raise AssertionError("unreachable: the last unit always returns")
-
-
-def printable(text: str) -> str:
-    """What a stranger wrote must not reach the terminal as a command."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -3,7 +3,7 @@
 from html import escape
 from typing import Final
 
-from rsvpq.report.wording import printable
+from rsvpq.printable import printable
 
 
 class Markup(str):

@@ -41,11 +41,6 @@ def duration(seconds: float) -> str:
     return f"{seconds // _MINUTE_S} min {seconds % _MINUTE_S} s"
 
 
-def printable(text: str) -> str:
-    """What a stranger wrote must reach neither a terminal nor a page as a command, nor turn its direction."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-
-
 def coverage(period: Period, begins: str) -> str:
     """Whether the audit reaches back to the beginning of the period; '' where it does.
 
