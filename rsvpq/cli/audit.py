@@ -19,6 +19,7 @@ from rsvpq import wiring
 from rsvpq.audit_log import EVENTS, FIELDS, AuditLog, Filter, Record
 from rsvpq.cli.moments import milliseconds
 from rsvpq.cli.options import config_option
+from rsvpq.printable import printable
 from rsvpq.settings import load_settings
 
 #: The most records of a table, where the operator does not say.
@@ -99,17 +100,19 @@ def _write_jsonl(records: Iterable[Record | None]) -> None:
         if record is None:
             sys.stdout.flush()
         else:
-            sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+            plain = all(map(str.isprintable, record.values()))
+            sys.stdout.write(json.dumps(record, ensure_ascii=not plain) + "\n")
 
 
 def _write_csv(records: Iterable[Record | None]) -> None:
     writer = csv.DictWriter(sys.stdout, FIELDS, restval="", lineterminator="\n")
     writer.writeheader()
+    shown = printable if sys.stdout.isatty() else str
     for record in records:
         if record is None:
             sys.stdout.flush()
         else:
-            writer.writerow({name: _no_formula(value) for name, value in record.items()})
+            writer.writerow({name: shown(_no_formula(value)) for name, value in record.items()})
 
 
 def _no_formula(value: str) -> str:
@@ -139,7 +142,7 @@ def _table(records: Iterable[Record], *, header: bool) -> Table:
     for name, size in _COLUMNS.items():
         table.add_column(name, no_wrap=True, overflow="ellipsis", **size)  # type: ignore[arg-type]  # int is what it takes
     for record in records:
-        table.add_row(*(Text(_printable(cell)) for cell in _cells(record)))
+        table.add_row(*(Text(printable(cell)) for cell in _cells(record)))
     return table
 
 
@@ -157,11 +160,6 @@ def _cells(record: Record) -> tuple[str, ...]:
         of("subject"),
         of("who", "rule", "reason", "note"),
     )
-
-
-def _printable(text: str) -> str:
-    """What a stranger wrote must not reach the terminal as a command."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 _FORMS: dict[str, Callable[[Iterable[Record | None]], None]] = {
