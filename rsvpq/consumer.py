@@ -11,7 +11,7 @@ from celery.worker import consumer
 from kombu.exceptions import ContentDisallowed
 
 
-class Consumer(consumer.Consumer):  # type: ignore[misc]  # unknown to the stubs
+class Consumer(consumer.Consumer):
     """Logs and drops what is no task; for Celery's setting ``worker_consumer``."""
 
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], None]:

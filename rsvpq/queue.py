@@ -130,7 +130,7 @@ def make_celery(
         redis_socket_connect_timeout=5,
         task_serializer="json",
         accept_content=["json"],
-        # worker_consumer="rsvpq.consumer:Consumer",
+        worker_consumer="rsvpq.consumer:Consumer",
         enable_utc=True,
     )
     return app

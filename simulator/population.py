@@ -128,7 +128,7 @@ def _deliver(world: World, chance: Random, mailbox: Mailbox, letters: list[Lette
 
 
 def _newest(letters: list[Letter]) -> dict[str, tuple[int, int]]:
-    """The newest edition of each single meeting, by its uid: the highest sequence, and of equal ones the last to come."""
+    """The newest edition of each single meeting, by its uid: the highest sequence, of equal ones the last to come."""
     newest: dict[str, tuple[int, int]] = {}
     for position, letter in enumerate(letters, start=1):
         meeting = letter.message.meeting

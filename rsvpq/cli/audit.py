@@ -99,17 +99,19 @@ def _write_jsonl(records: Iterable[Record | None]) -> None:
         if record is None:
             sys.stdout.flush()
         else:
-            sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+            plain = all(map(str.isprintable, record.values()))
+            sys.stdout.write(json.dumps(record, ensure_ascii=not plain) + "\n")
 
 
 def _write_csv(records: Iterable[Record | None]) -> None:
     writer = csv.DictWriter(sys.stdout, FIELDS, restval="", lineterminator="\n")
     writer.writeheader()
+    shown = printable if sys.stdout.isatty() else str
     for record in records:
         if record is None:
             sys.stdout.flush()
         else:
-            writer.writerow({name: no_formula(value) for name, value in record.items()})
+            writer.writerow({name: shown(no_formula(value)) for name, value in record.items()})
 
 
 def _write_table(records: Iterable[Record | None]) -> None:

@@ -156,5 +156,15 @@ def _open_secrets(loaded: LoadedSettings) -> Iterator[Problem]:
             key, file = (*table, "password"), loaded.origins.file
             if given.password is None or key in loaded.origins.variables:
                 continue
-        if file.stat().st_mode & stat.S_IROTH:
-            yield loaded.origins.problem(key, f"{file} can be read by everybody; chmod o-r it")
+        yield from _open_file(loaded, key, file)
+    redis, hash_key = loaded.settings.redis, loaded.settings.audit.hash_key_file
+    yield from _open_file(loaded, ("audit", "hash_key_file"), hash_key)
+    if redis.certificate_key is not None:
+        yield from _open_file(loaded, ("redis", "certificate_key"), redis.certificate_key)
+    else:  # the key is in the same file
+        yield from _open_file(loaded, ("redis", "certificate"), redis.certificate)
+
+
+def _open_file(loaded: LoadedSettings, key: KeyPath, file: Path | None) -> Iterator[Problem]:
+    if file is not None and file.stat().st_mode & stat.S_IROTH:
+        yield loaded.origins.problem(key, f"{file} can be read by everybody; chmod o-r it")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from rsvpq import queue, wiring
 from rsvpq.cli.options import config_option, json_option, mailboxes_option
@@ -14,6 +15,7 @@ from rsvpq.cli.scan import trigger
 from rsvpq.held_drafts import HeldDrafts
 from rsvpq.mailboxes import read_mailboxes, select
 from rsvpq.messages import MeetingMessage
+from rsvpq.printable import printable
 from rsvpq.settings import load_settings
 
 
@@ -48,7 +50,7 @@ def list_drafts(as_json: bool, config_file: Path | None) -> None:
     else:
         table = Table(*rows[0])
         for row in rows:
-            table.add_row(*row.values())
+            table.add_row(*(Text(printable(value)) for value in row.values()))  # a stranger's subject is no markup
         Console().print(table)
 
 

@@ -29,4 +29,4 @@ def _fail_now_and_then(self: Line, *args: Any) -> requests.PreparedRequest:
     return request
 
 
-Line._prepared = _fail_now_and_then  # type: ignore[method-assign]
+Line._prepared = _fail_now_and_then  # type: ignore[method-assign,assignment]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from http.cookies import SimpleCookie
 from itertools import repeat
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -16,8 +17,10 @@ from rsvpq.exchange.errors import ExchangeError, LoginRefused, Refused, Transien
 from rsvpq.messages import MeetingMessage
 from tests.integration import scripted_server as scripts
 from tests.integration.scripted_server import NO_ROWS, XML, Play, ScriptedServer, play, rows_page
+from tests.security.certificates import Authority
 from tests.security.dripping_server import DrippingServer, Pieces, endlessly
 from tests.security.hostile import ACCEPT, FOLDERS, OPERATIONS, SEARCH, client, failure, survives
+from tests.security.tls_door import tls_door
 
 pytestmark = pytest.mark.timeout(60)  # what has no bound ends here, and fails
 
@@ -266,6 +269,21 @@ def test_ten_thousand_elements_deep_costs_a_row_at_most(scripted: ScriptedServer
 
 
 # -- somewhere else ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("forms", [False, True], ids=["basic", "forms"])
+def test_nothing_goes_from_https_to_http(
+    scripted: ScriptedServer, elsewhere: ScriptedServer, tmp_path: Path, forms: bool
+) -> None:
+    ours = Authority(tmp_path)
+    plain = urlsplit(scripted.url).port or 0
+    with tls_door(plain, ours.certificate("mail.example.com")) as door:
+        for url in (elsewhere.url, scripted.url, f"http://127.0.0.1:{door.port}"):
+            scripted.script(play(302, Location=url + "/exchange/adele/"))
+            for operation in OPERATIONS.values():
+                survives(operation, client(f"https://127.0.0.1:{door.port}", forms=forms, verify=str(ours.file)))
+    assert scripted.requests
+    assert scripted.connections == len(door.guests)  # nobody came in by the back door
 
 
 def test_a_location_beside_a_success_is_not_asked(scripted: ScriptedServer, elsewhere: ScriptedServer) -> None:

@@ -63,7 +63,7 @@ def pickled(trap: Trap) -> bytes:
 
 
 def yamled(trap: Trap) -> bytes:
-    return f"!!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path [{trap._file}]]".encode()
+    return f"!!python/object/apply:os.mkdir [{trap._file}]".encode()
 
 
 def plainly(text: str) -> Callable[[Trap], bytes]:
@@ -95,14 +95,14 @@ def test_no_message_but_json_is_read_and_the_worker_goes_on(
 
     app = queue.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
     try:
-        assert app.send_task(queue.OPS_STATUS).get(timeout=30)["paused"] is not None
+        assert "servers" in app.send_task(queue.OPS_STATUS).get(timeout=30)
     finally:
         app.close()
     assert not file.exists()
     assert worker.alive()
     told = worker.tail(1000)
     if way == "queue":
-        assert told.count("ecode message body") == len(TRAPS) - 1
+        assert told.count("ecode message body") == len(TRAPS)
 
 
 def test_the_traps_spring_where_they_are_allowed(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(slots=True)
@@ -42,10 +43,7 @@ def tls_door(behind: int, certificate: Path, guests_of: Path | None = None) -> I
 
         def serve(raw: socket.socket) -> None:
             with suppress(OSError), context.wrap_socket(raw, server_side=True) as near:
-                names = [
-                    value for ((key, value),) in (near.getpeercert() or {}).get("subject", ()) if key == "commonName"
-                ]
-                door.guests.append("".join(names))
+                door.guests.append(_name(near.getpeercert() or {}))
                 with socket.create_connection(("127.0.0.1", behind)) as far:
                     sockets.extend((near, far))
                     _pass_on(near, far)
@@ -60,6 +58,12 @@ def tls_door(behind: int, certificate: Path, guests_of: Path | None = None) -> I
             for end in sockets:
                 with suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
+
+
+def _name(certificate: dict[str, Any]) -> str:
+    """The common name in it."""
+    names: dict[str, str] = dict(pair for part in certificate.get("subject", ()) for pair in part)
+    return names.get("commonName", "")
 
 
 def _pass_on(near: ssl.SSLSocket, far: socket.socket) -> None:

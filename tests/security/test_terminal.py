@@ -1,0 +1,89 @@
+"""What a stranger wrote into an invitation reaches no terminal and no page as a command."""
+
+import os
+import pty
+import subprocess
+import threading
+
+import pytest
+from redis import Redis
+
+from rsvpq import queue, wiring
+from rsvpq.audit import Told
+from rsvpq.held_drafts import HeldDrafts
+from rsvpq.messages import Kind, Mailbox, MeetingMessage
+from tests.integration.installation import Installation, queued
+
+ADELE = Mailbox("adele", "mail1")
+#: Clears the screen (7 and 8 bits), rings, turns the writing round, is markup of rich, breaks the line.
+SUBJECT = "a\x1b[2J\x9b2J\x07\u202egpj.exe\u2066[red]x[/red][link=http://x]y\u2028z"
+COMMANDS = (
+    ["audit", "--format", "table"],
+    ["audit", "--format", "csv"],
+    ["audit", "--format", "jsonl"],
+    ["dead", "list"],
+    ["dead", "list", "--json"],
+    ["drafts", "list"],
+    ["drafts", "list", "--json"],
+)
+
+
+@pytest.fixture
+def told(installation: Installation) -> Installation:
+    """An installation where that subject is wherever one can be: in the audit, in a dead item, in a draft."""
+    lanes = installation.lanes()
+    request = MeetingMessage(Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/x/1", "rid:1", uid="U1", subject=SUBJECT)
+    draft = MeetingMessage(Kind.RESPONSE, "IPM.Schedule.Meeting.Resp.Pos", "/x/2", "rid:2", uid="U1", subject=SUBJECT)
+    audit = wiring.make_audit(installation.settings, lanes)
+    audit.decide(ADELE, "scan-r1-x", "r1", [(request, Told("accept", "all", "every-request"))])
+    item = queue.message_item(ADELE, request)
+    lanes.offer(ADELE, [item])
+    (release,) = lanes.release()
+    app = queue.make_celery("test", installation.redis_url, namespace="rsvpq")
+    queue.publish(app, [release])
+    app.close()
+    assert lanes.start(item.id, release.generation, "owner").verdict == "run"
+    lanes.finish(item.id, release.generation, "owner", "dead", label="dead:refused", reason=f"Refused: {SUBJECT}")
+    HeldDrafts(lanes).replace("adele", [draft])
+    return installation
+
+
+def shown_on_a_terminal(installation: Installation, arguments: list[str]) -> str:
+    """What a command writes when its output is a terminal without colours."""
+    reader, writer = pty.openpty()
+    pieces: list[bytes] = []
+
+    def listen() -> None:
+        try:
+            while piece := os.read(reader, 65536):
+                pieces.append(piece)
+        except OSError:
+            pass  # the other end was closed
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    environment = {**os.environ, **installation.environment, "TERM": "dumb", "NO_COLOR": "1"}
+    command = installation.command(*arguments)
+    done = subprocess.run(command, env=environment, stdout=writer, stderr=writer, check=False, timeout=60)
+    os.close(writer)
+    listener.join()
+    os.close(reader)
+    text = b"".join(pieces).decode()
+    assert done.returncode == 0, text
+    return text
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_no_command_shows_it_as_it_is(told: Installation, arguments: list[str]) -> None:
+    text = shown_on_a_terminal(told, arguments)
+    assert "gpj" in text or "a\\x1b" in text  # it is there
+    for line in text.replace("\r\n", "\n").split("\n"):
+        assert line.isprintable(), ascii(line)
+
+
+@pytest.mark.usefixtures("told")
+def test_neither_does_what_flower_is_told(redis: Redis) -> None:
+    (headers,) = queued(redis, "answer")
+    assert "gpj" in headers["kwargsrepr"]
+    assert headers["kwargsrepr"].isprintable()
+    assert "\\x1b" in headers["kwargsrepr"]
