@@ -106,7 +106,7 @@ class Standstill:
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
-    from producer.app import app, carrier, lanes, settings  # noqa: PLC0415 - reading settings is for the process only
+    from producer.app import app, carrier, settings  # noqa: PLC0415 - reading settings is for the process only
     from rsvpq import queue, wiring  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -118,6 +118,8 @@ def main() -> None:
         # Without a result, for which this process would listen ever after.
         app.send_task(queue.SCAN, kwargs={"group": group} if group else {}, ignore_result=True)
 
+    # Its next round repeats what failed, and a round must not last.
+    lanes = wiring.make_lanes(settings, retries=0)
     schedules = [ScheduledScan(schedule.every.seconds, schedule.group) for schedule in settings.schedule]
     dispatcher = Dispatcher(lanes, carrier.publish, trigger, schedules, partial(wiring.configure, lanes, settings))
     watchdog = Watchdog(Standstill(dispatcher).suspicion, stalled_after_s=settings.health.stalled_after.seconds)

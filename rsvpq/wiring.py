@@ -55,12 +55,15 @@ def make_app(
     )
 
 
-def make_lanes(settings: Settings) -> Lanes:
-    """The lanes of this installation; connects at the first call."""
+def make_lanes(settings: Settings, retries: int = REDIS_RETRIES) -> Lanes:
+    """The lanes of this installation; connects at the first call.
+
+    :param retries: how often a command is repeated that Redis did not answer.
+    """
     url = queue.with_password(settings.redis.url, _redis_password(settings))
     # A command whose reply was lost is repeated, which every script of the lanes allows for: a Redis that restarts
     # within seconds costs no lease. Said here, because from_url() alone repeats nothing.
-    retry = Retry(ExponentialWithJitterBackoff(base=0.1, cap=2), REDIS_RETRIES)
+    retry = Retry(ExponentialWithJitterBackoff(base=0.1, cap=2), retries)
     client = Redis.from_url(
         url, decode_responses=True, socket_timeout=10, socket_connect_timeout=5, retry=retry, **settings.redis.tls
     )
