@@ -26,6 +26,7 @@ _COLUMNS = (
 #: Why rsvpq makes a request that a script without a thought for failure would not make.
 _REASONS = {
     "PROPFIND Inbox item": "before the command: names are used again; after it: a request left behind must be marked",
+    "SEARCH Calendar": "whether the request is out of date, or was answered already",
     "SEARCH Drafts": "before the command: a person's own unsent draft; after it: the draft has no name to guess",
     "PROPPATCH Inbox item": "the mailbox itself says that an answer was begun, for when Redis is lost",
     "PROPPATCH Drafts item": "the draft itself says which request it answers, for when Redis is lost",
