@@ -14,7 +14,7 @@ demo: $(VENV)/run.stamp
 
 ## test: style, types, layers, and all tests
 test: lint types layers programs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 ## chaos: every fault, on rsvpq and on plain Celery tasks (SEED=2, ONLY=Redis, KILLS=2000; WRITE=1 puts the table into docs)
 chaos: $(VENV)/dev.stamp
