@@ -222,4 +222,4 @@ def ask(url: str) -> Any:
 
 def all_answered(summary: dict[str, Any]) -> bool:
     seen = summary["requests"]
-    return seen["answered_once"] == seen["seeded"] and not summary["responses"]["unopened"]
+    return seen["answered_once"] + seen["outdated"] == seen["seeded"] and not summary["responses"]["unopened"]
