@@ -37,6 +37,8 @@ class Scenario:
     :param fates_differ: whether answered requests stay in the Inbox on the second server, and go to Deleted Items on
         the third; else they are removed.
     :param flush_always: whether Redis flushes every write to disk, and not once a second.
+    :param may_hold: whether the fault meets the one moment of which nobody can know what was done: then drafts are held
+        for the operator, and no request is lost but those (``docs/reliability.md``).
     :param moved_clock: whether the clock of the workers is to be moved.
     """
 
@@ -53,6 +55,7 @@ class Scenario:
     fates_differ: bool = False
     flush_always: bool = False
     moved_clock: bool = False
+    may_hold: bool = False
 
     def with_kills(self, kills: int | None) -> "Scenario":
         """The same with another number of kills, if it is the one whose number may be chosen."""
@@ -101,8 +104,8 @@ SCENARIOS = (
     _death_in("PROPPATCH", "proppatch", 18, fates_differ=True),
     _death_in("the accept command", "accept", 48, beside_plain=True),
     _death_in("the sending MOVE", "submit", 48, beside_plain=True),
-    _death_in("the accept command, other fates of requests", "accept", 36, fates_differ=True),
-    _death_in("the sending MOVE, other fates of requests", "submit", 36, fates_differ=True),
+    _death_in("the accept command, other fates of requests", "accept", 36, beside_plain=True, fates_differ=True),
+    _death_in("the sending MOVE, other fates of requests", "submit", 36, beside_plain=True, fates_differ=True),
     _death_in("the open command", "open", 36),
     _death_in("the MOVE that cleans up", "move", 36),
     Scenario(
@@ -125,7 +128,7 @@ SCENARIOS = (
     _beside_plain("Redis loses its last second", redis.redis_loses_the_last_second, 6, requests=8),
     _beside_plain("Redis forgets everything", redis.redis_forgets_everything, 6, requests=8),
     Scenario("Redis drops all connections", redis.redis_drops_its_connections, 25),
-    _beside_plain("the machine loses power", processes.the_machine_loses_power, 5, requests=8),
+    _beside_plain("the machine loses power", processes.the_machine_loses_power, 5, requests=8, may_hold=True),
     Scenario(
         "the machine loses power, appendfsync always",
         processes.the_machine_loses_power,
