@@ -91,10 +91,10 @@ def _oldest_s(lanes: Lanes) -> float:
 
 def _stopped(status: Status, notes: Notes) -> None:
     if status.paused:
-        notes.warn("paused", f"everything: {status.paused}", "rsvpq resume all")
+        notes.warn("paused", f"everything: {status.paused.reason}", "rsvpq resume all")
     for name, server in sorted(status.servers.items()):
         if server.paused:
-            notes.warn("paused", f"{name}: {server.paused}", f"rsvpq resume server {name}")
+            notes.warn("paused", f"{name}: {server.paused.reason}", f"rsvpq resume server {name}")
         if server.held_s:
             text = f"{name} is left alone for another {server.held_s:.0f} s, as it asked or as it refused the login"
             notes.warn("held", text, "mend what is said about it below; the hold ends by itself")

@@ -43,8 +43,9 @@ class Installation:
             'password_file = "password"\n'
             for name in ("mail1", "mail2")
         )
+        policy = "" if "[policy]" in extra else "[policy]\nconfirmed = true\n"
         redis = f'[redis]\nurl = "{self.redis_url}"\n'
-        self.config.write_text(f'mode = "respond"\nmailboxes = "mailboxes.csv"\n{redis}{servers}{extra}')
+        self.config.write_text(f'mode = "respond"\nmailboxes = "mailboxes.csv"\n{redis}{servers}{policy}{extra}')
 
     @property
     def settings(self) -> Settings:

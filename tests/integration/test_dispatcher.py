@@ -282,7 +282,7 @@ def test_limits_that_redis_has_lost_come_back_by_themselves(lanes: Lanes, sink: 
             wanted["paused"] = "x"
         offer(lanes, "a")
         until(lanes.configured, "the limits are back")
-        assert lanes.redis.hgetall(f"{lanes.prefix}:cfg") == wanted
+        assert lanes.redis.hgetall(f"{lanes.prefix}:cfg").items() >= wanted.items()
         lanes.resume("all")
         until(lambda: sink.ids, "it goes on with them")
     assert sink.ids == ["a"]

@@ -359,6 +359,7 @@ def test_no_name_reaches_a_log_as_a_command(scripted: ScriptedServer, escaped: s
     box = client(scripted.url)
     (message,) = messages(box)
     scripted.script(scripts.RESET)
-    for operation in (box.accept, box.delete, box.mark_processed, box.locate, box.move_to_deleted_items):
+    for operation in (box.accept, box.delete, box.mark_processed, box.locate):
         failure(lambda _, operation=operation: operation(message), box)  # type: ignore[misc]
+    failure(lambda _: box.move_to_deleted_items(message.href), box)
     assert FOLDERS.inbox in scripted.requests[0].target

@@ -115,8 +115,8 @@ def test_every_decision_can_be_written_for_its_kind(folder: Path) -> None:
 
 def test_the_settings_name_every_condition_and_nothing_else() -> None:
     assert set(RuleSettings.model_fields) == {"name", "kind", "decision", *CONDITIONS}
-    caps = {"most_answers_per_scan", "most_answers_per_run"}
-    assert set(PolicySettings.model_fields) - caps == set(Policy.__dataclass_fields__) - {"mode"}
+    beside = {"confirmed", "most_answers_per_scan", "most_answers_per_run"}
+    assert set(PolicySettings.model_fields) - beside == set(Policy.__dataclass_fields__) - {"mode"}
 
 
 _MISTAKES = [
