@@ -18,7 +18,7 @@ from producer.reconcile import reconcile
 from producer.scan import scan
 from rsvpq import queue
 from rsvpq.audit import is_private
-from rsvpq.deciding import decide_knowing
+from rsvpq.deciding import decide_knowing, explain_knowing
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Refused
 from rsvpq.findings import Findings, Forecast
@@ -147,10 +147,10 @@ class _Look(_Visit):
         return Outcome("explained", f"found {counts['found']}, explained {len(rows)} of {counts['matching']}")
 
     def _trace(self, message: MeetingMessage, newest: Version | None) -> tuple[Trace, Facts]:
-        return decide_knowing(self.policy, message, self.box, self.facts(newest))
+        return explain_knowing(self.policy, message, self.box, self.facts(newest))
 
     def _decide_knowing(self, message: MeetingMessage, newest: Version | None) -> Decision:
-        return self._trace(message, newest)[0].decision
+        return decide_knowing(self.policy, message, self.box, self.facts(newest))
 
     def _known(self, messages: Collection[MeetingMessage]) -> dict[MeetingMessage, str]:
         ids = {message: message.identity(self.mailbox) for message in messages}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from rsvpq.agenda import Particulars
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.messages import MeetingMessage
-from rsvpq.policy import CalendarView, Facts, Need, Policy, Trace, explain
+from rsvpq.policy import CalendarView, Decision, Facts, Need, Policy, Trace, decide, explain
 from rsvpq.policy.facts import instant
 from rsvpq.recurrence import Instances, instances
 
@@ -15,19 +15,29 @@ from rsvpq.recurrence import Instances, instances
 HORIZON = timedelta(days=180)
 
 
-def decide_knowing(policy: Policy, message: MeetingMessage, box: MailboxClient, facts: Facts) -> tuple[Trace, Facts]:
-    """The final decision, how it was come to, and the facts it stands on.
+def decide_knowing(policy: Policy, message: MeetingMessage, box: MailboxClient, facts: Facts) -> Decision:
+    """The final decision.
 
     :param facts: what is known without asking.
     :raises ExchangeError: as the client says; a calendar that may not be read is a fact, and no error.
     """
-    for _ in Need:
-        trace = explain(policy, message, facts, datetime.now(UTC))
-        if trace.decision.final:
-            return trace, facts
-        facts = _look(trace.decision.needs, message, box, facts)
-    facts = replace(facts, last_look=True)
+    return _settle(policy, message, box, facts)[0]
+
+
+def explain_knowing(policy: Policy, message: MeetingMessage, box: MailboxClient, facts: Facts) -> tuple[Trace, Facts]:
+    """The final decision with how it was come to, and the facts it stands on; else as :func:`decide_knowing`."""
+    _, facts = _settle(policy, message, box, facts)
     return explain(policy, message, facts, datetime.now(UTC)), facts
+
+
+def _settle(policy: Policy, message: MeetingMessage, box: MailboxClient, facts: Facts) -> tuple[Decision, Facts]:
+    for _ in Need:
+        decision = decide(policy, message, facts, datetime.now(UTC))
+        if decision.final:
+            return decision, facts
+        facts = _look(decision.needs, message, box, facts)
+    facts = replace(facts, last_look=True)
+    return decide(policy, message, facts, datetime.now(UTC)), facts
 
 
 def _look(needs: Collection[Need], message: MeetingMessage, box: MailboxClient, facts: Facts) -> Facts:

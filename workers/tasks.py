@@ -70,8 +70,8 @@ class _Work:
     def decide(self, message: MeetingMessage) -> Decision:
         """Decide on fresh facts, and tell the audit if it came to anything else than the scan thought."""
         facts = Facts(self.start.mailbox, self.start.payload.get("group", ""))
-        trace, _ = decide_knowing(policy(), message, self.box, facts)
-        decision, mailbox = trace.decision, Mailbox(self.start.mailbox, self.start.server)
+        decision = decide_knowing(policy(), message, self.box, facts)
+        mailbox = Mailbox(self.start.mailbox, self.start.server)
         told = Told(decision.word, decision.rule, decision.reason)
         run = self.start.payload.get("run", "")
         audit.decide(mailbox, queue.scan_item(mailbox, run).id, run, [(message, told)])

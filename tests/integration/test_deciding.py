@@ -29,7 +29,7 @@ def worked(box: MailboxClient, request: MeetingMessage, policy: Policy | None = 
         return "ok"
 
     def decide(message: MeetingMessage) -> Any:
-        return decide_knowing(policy or lenient(), message, box, facts)[0].decision
+        return decide_knowing(policy or lenient(), message, box, facts)
 
     return answer(request, box, Journal(steps, record), request.rid, decide)
 

@@ -113,4 +113,4 @@ class Operator:
 
     def _decide_in(self, box: MailboxClient) -> Decide:
         facts = Facts(self.mailbox.name)
-        return lambda message: decide_knowing(lenient(), message, box, facts)[0].decision
+        return lambda message: decide_knowing(lenient(), message, box, facts)
