@@ -50,10 +50,11 @@ def watch(stack: Stack, lanes: Lanes, console: Console) -> float:
 
 
 def _totals(stack: Stack) -> dict[str, int]:
-    seeded = stack.exchange.ask("summary")["seeded"]
+    summary = stack.exchange.ask("summary")
+    seeded, outdated = summary["seeded"], summary["requests"]["outdated"]
     return {
         "mailboxes scanned": len(stack.exchange.ask("mailboxes")),
-        "requests answered": seeded["request"],
+        "requests answered": seeded["request"] - outdated,
         "responses opened": seeded["response"],
     }
 

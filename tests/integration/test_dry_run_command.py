@@ -71,6 +71,7 @@ def test_the_table_is_readable_at_a_hundred_columns(installation: Installation, 
 
 
 def test_csv_and_jsonl_are_data_alone(installation: Installation, redis: Redis) -> None:
+    installation.write("[policy]\nconfirmed = false\n")
     code, out, err = dry_run(installation, redis, "csv")
     first, second = csv.DictReader(io.StringIO(out, newline=""))
     assert code == 0
