@@ -135,12 +135,12 @@ def test_a_worker_that_is_deaf_is_not_healthy_and_systemd_hears_nothing(
 def test_a_worker_that_is_fed_faster_than_it_works_is_not_ended(
     installation: Installation, app: Celery, redis: Redis, notices: Notices
 ) -> None:
-    send(app, 2000)
+    send(app, 8000)
     part = start_worker(installation, notices)
     try:
         notices.hear(2 * LOOKS, part)
         assert waiting(redis), "it was to have more than it can do in that time"
-        part.wait_for(lambda: not waiting(redis), "it has taken everything")
+        part.wait_for(lambda: not waiting(redis), "it has taken everything", within_s=120)
     finally:
         part.end()
 
