@@ -35,10 +35,10 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
-def client(url: str, *, forms: bool = False, verify: str | None = None) -> MailboxClient:
+def client(url: str, *, forms: bool = False, verify: str | None = None, timeouts: Timeouts = PATIENCE) -> MailboxClient:
     """A client of adele's mailbox at this origin, who knows her folders."""
     account = auth.Forms("svc", PASSWORD, allow_http=True) if forms else auth.basic("svc", PASSWORD)
-    server = Server(url + "/exchange/", account, timeouts=PATIENCE, verify=verify or True)
+    server = Server(url + "/exchange/", account, timeouts=timeouts, verify=verify or True)
     return MailboxClient(server, "adele", FOLDERS)
 
 

@@ -3,6 +3,7 @@ further. What is shown elsewhere already is listed in docs/security.md.
 """
 
 import gzip
+import socket
 import tracemalloc
 import zlib
 from collections.abc import Iterator
@@ -14,12 +15,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from rsvpq.exchange.errors import ExchangeError, LoginRefused, Refused, Transient, Unknown
+from rsvpq.exchange.transport import Timeouts
 from rsvpq.messages import MeetingMessage
 from tests.integration import scripted_server as scripts
 from tests.integration.scripted_server import NO_ROWS, XML, Play, ScriptedServer, play, rows_page
 from tests.security.certificates import Authority
 from tests.security.dripping_server import DrippingServer, Pieces, endlessly
-from tests.security.hostile import ACCEPT, FOLDERS, OPERATIONS, SEARCH, client, failure, survives
+from tests.security.hostile import ACCEPT, FOLDERS, MESSAGE, OPERATIONS, SEARCH, client, failure, survives
 from tests.security.tls_door import tls_door
 
 pytestmark = pytest.mark.timeout(60)  # what has no bound ends here, and fails
@@ -66,6 +68,12 @@ def test_a_login_page_without_an_end_is_lost(dripping: DrippingServer, pieces: P
     dripping.pieces = pieces
     failure(SEARCH, client(dripping.url, forms=True))
     assert all(head.startswith(b"GET ") for head in dripping.asked)
+
+
+def test_a_request_that_nobody_reads_is_lost() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:  # the kernel accepts, and takes what its buffers hold
+        box = client(f"http://127.0.0.1:{deaf.getsockname()[1]}", timeouts=Timeouts(0.5, 0.5))
+        assert type(failure(lambda box: box.mark_intent(MESSAGE, "x" * 16_000_000), box)) is Unknown
 
 
 # -- floods and bombs ----------------------------------------------------------------------------------------------
