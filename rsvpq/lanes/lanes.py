@@ -7,15 +7,18 @@ by itself when a reply is lost; each script's header says what its replay does.
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from importlib import resources
 from itertools import islice
+from threading import local
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from redis import Redis
+from redis.exceptions import NoScriptError
 
 from rsvpq.limits import Limits, Rate
 from rsvpq.messages import Mailbox
@@ -183,12 +186,28 @@ class Lanes:
         self.redis: Any = redis
         self.prefix = "{" + namespace + "}"
         self._now_us = now_us
+        self._threads = local()
         lib = _read("lib")
         self._scripts: dict[str, Script] = {name: redis.register_script(lib + _read(name)) for name in _SCRIPTS}
 
-    def _call(self, script: str, *args: Any, client: Redis | None = None) -> Any:
-        now = self._now_us() if self._now_us else 0
-        return self._scripts[script](keys=[self.prefix], args=[now, *args], client=client)
+    def _call(self, name: str, *args: Any, pipe: Any = None) -> Any:
+        """Run a script now, or put it into a pipeline."""
+        script, now = self._scripts[name], self._now_us() if self._now_us else 0
+        if pipe is not None:
+            return script(keys=[self.prefix], args=[now, *args], client=pipe)
+        try:
+            return self._own.execute_command("EVALSHA", script.sha, 1, self.prefix, now, *args)
+        except NoScriptError:
+            return script(keys=[self.prefix], args=[now, *args])
+
+    @property
+    def _own(self) -> Any:
+        """A client with a connection of this thread's own: a worker's threads would queue at the lock of a pool."""
+        pid, client = getattr(self._threads, "own", (0, None))
+        if pid != os.getpid():  # a connection is not inherited
+            client = self.redis.client()
+            self._threads.own = os.getpid(), client
+        return client
 
     def configure(
         self,
@@ -230,7 +249,7 @@ class Lanes:
             for mailbox, item in scans:
                 limits = _limit_fields(mailbox.limits) if mailbox.limits else dict.fromkeys(_LIMIT_FIELDS, "")
                 args = (mailbox.name, mailbox.server, item.id, item.work, item.pool, json.dumps(dict(item.payload)))
-                self._call("offer_scan", *args, *(limits[field] for field in _LIMIT_FIELDS), item.facts, client=pipe)
+                self._call("offer_scan", *args, *(limits[field] for field in _LIMIT_FIELDS), item.facts, pipe=pipe)
             return {mailbox.name: answer for (mailbox, _), answer in zip(scans, pipe.execute(), strict=True)}
 
     def offer(self, mailbox: Mailbox, items: Sequence[Item], *, release: int = 0) -> Offered:
@@ -351,7 +370,7 @@ class Lanes:
     def _bury(self, script: str, item_ids: Sequence[str], deed: Deed) -> dict[str, str]:
         with self.redis.pipeline(transaction=False) as pipe:
             for item_id in item_ids:
-                self._call(script, item_id, f"{deed.token}:{item_id}", deed.who, deed.why, client=pipe)
+                self._call(script, item_id, f"{deed.token}:{item_id}", deed.who, deed.why, pipe=pipe)
             return dict(zip(item_ids, pipe.execute(), strict=True))
 
     def stand(self, batches: Iterable[Sequence[str]]) -> Iterator[str]:
