@@ -45,13 +45,15 @@ def answer(
     draft = step(request, box, journal, identity, verdict)
     if draft is not None:
         box.mark_draft(draft, identity)
+    stays = box.holds(request)  # asked before it is sent, so that where it is gone nothing is left to do but finish
+    if draft is not None:
         journal.intend("send", draft.rid)
         box.submit(draft.href, draft.permanent_url)
-        journal.note("sent")
+        if stays:
+            journal.note("sent")
     elif "sent" not in journal:
         _require_none_to_send(request, box, journal, verdict)
-
-    if box.holds(request):
+    if stays and box.holds(request):
         box.retire(request)
     if "send" not in journal and not request.response_requested:
         return Outcome("accepted", "no response was requested, so none was sent")
