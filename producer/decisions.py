@@ -33,7 +33,3 @@ class Decisions:
             page = self._page[first : first + BATCH]
             self._audit.decide(self._mailbox, self._scan, queue.run_of(self._scan), page)
         self._page.clear()
-
-    def facts(self, message: MeetingMessage) -> str:
-        """What the audit is told of a message that this scan offers."""
-        return self._audit.facts(self._mailbox, message, queue.run_of(self._scan))

@@ -24,7 +24,7 @@ from email.utils import parseaddr
 from typing import Literal
 
 from rsvpq.exchange.errors import ExchangeError
-from rsvpq.lanes import Deed, Lanes, Ruling, Scope
+from rsvpq.lanes import Deed, Lanes, Ruling, Rulings, Scope
 from rsvpq.messages import Mailbox, MeetingMessage
 
 Hidden = Literal["subjects", "addresses"]
@@ -126,18 +126,28 @@ class Audit:
     ) -> int:
         """Tell the decisions of one page of a scan, those that are new or changed; how many these were.
 
+        The arguments are as for :meth:`rulings`.
+        """
+        rulings = self.rulings(mailbox, scan, run, decided)
+        return self.lanes.decide(mailbox, rulings) if rulings.rulings else 0
+
+    def rulings(
+        self, mailbox: Mailbox, scan: str, run: str, decided: Iterable[tuple[MeetingMessage, Told | None]]
+    ) -> Rulings:
+        """Decisions as the audit may have them.
+
         :param decided: None for what is left to a worker to decide.
         :param scan: the item id of the scan. :param run: what the scans of one trigger have in common.
         """
-        rulings = [
+        rulings = (
             Ruling(
                 message.identity(mailbox),
                 self.facts(mailbox, message, run),
                 *((told.decision, told.rule, told.reason) if told else ()),
             )
             for message, told in decided
-        ]
-        return self.lanes.decide(mailbox, scan, rulings, remember_s=self.retention_s) if rulings else 0
+        )
+        return Rulings(scan, tuple(rulings), self.retention_s)
 
     def deed(
         self, what: str, scope: Scope, name: str, *, why: str = "", values: Mapping[str, object] | None = None

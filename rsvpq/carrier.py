@@ -23,8 +23,8 @@ from celery.exceptions import Ignore, Retry
 from rsvpq.audit import LOOKS, Discretion, is_private
 from rsvpq.exchange.errors import Busy, ExchangeError, Refused
 from rsvpq.journal import Journal, LeaseLost, Paused
-from rsvpq.lanes import Lanes, Release, Start, Verdict
-from rsvpq.messages import Outcome
+from rsvpq.lanes import Lanes, Release, Rulings, Start, Verdict
+from rsvpq.messages import Mailbox, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,15 @@ REFILL = 4
 #: How long a message stays known that the policy left alone after all, in seconds: for so long no scan offers it again.
 LEFT_ALONE_S = 3600
 
-Work = Callable[[Start, Journal], Outcome]
+
+class ItemJournal(Journal):
+    """The journal of an item in the ledger."""
+
+    #: The decision that the next step is done for, which the audit is told in the same breath.
+    rulings: Rulings | None = None
+
+
+Work = Callable[[Start, ItemJournal], Outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,7 @@ class Carrier:
         return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, guards nothing
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Run:
     """One started item."""
 
@@ -84,10 +92,12 @@ class _Run:
     generation: int
     owner: str
     start: Start
+    journal: ItemJournal = field(init=False)
 
     def run(self, work: Work) -> str:
+        self.journal = ItemJournal(self.start.journal, self._record)
         try:
-            outcome = work(self.start, Journal(self.start.journal, self._record))
+            outcome = work(self.start, self.journal)
         except Paused as pause:
             self._finish("held", label="held", reason=str(pause))
             raise Retry(exc=pause) from None
@@ -125,7 +135,10 @@ class _Run:
     def _record(self, steps: Mapping[str, Any], intent: bool) -> Literal["ok", "held", "lost"]:
         *_, step = steps
         audited = "" if step in LOOKS else step
-        return self.carrier.lanes.record(self.item_id, self.generation, self.owner, steps, intent=intent, step=audited)
+        rulings, self.journal.rulings = self.journal.rulings, None
+        return self.carrier.lanes.record(
+            self.item_id, self.generation, self.owner, steps, intent=intent, step=audited, rulings=rulings
+        )
 
     def _later(
         self,
@@ -143,6 +156,8 @@ class _Run:
         raise Retry(exc=error, when=delay_s) from None  # type: ignore[arg-type]
 
     def _finish(self, how: Literal["done", "dead", "later", "throttled", "held"], **details: Any) -> str:
+        if self.journal.rulings:  # nothing was done for it
+            self.carrier.lanes.decide(Mailbox(self.start.mailbox, self.start.server), self.journal.rulings)
         finish = self.carrier.lanes.finish(self.item_id, self.generation, self.owner, how, release=REFILL, **details)
         self.carrier.publish(finish.released)
         return finish.state

@@ -47,10 +47,7 @@ def answer(
         box.mark_draft(draft, identity)
     stays = box.holds(request)  # asked before it is sent, so that where it is gone nothing is left to do but finish
     if draft is not None:
-        journal.intend("send", draft.rid)
-        box.submit(draft.href, draft.permanent_url)
-        if stays:
-            journal.note("sent")
+        _send(draft, box, journal, more_to_do=stays)
     elif "sent" not in journal:
         _require_none_to_send(request, box, journal, verdict)
     if stays and box.holds(request):
@@ -58,6 +55,13 @@ def answer(
     if "send" not in journal and not request.response_requested:
         return Outcome("accepted", "no response was requested, so none was sent")
     return Outcome("answered")
+
+
+def _send(draft: MeetingMessage, box: MailboxClient, journal: Journal, *, more_to_do: bool) -> None:
+    journal.intend("send", draft.rid)
+    box.submit(draft.href, draft.permanent_url)
+    if more_to_do:  # else the item's end says so
+        journal.note("sent")
 
 
 def _begun(journal: Journal) -> Verdict | None:

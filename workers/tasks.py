@@ -12,10 +12,10 @@ from celery import Task
 
 from rsvpq import queue
 from rsvpq.audit import Told
+from rsvpq.carrier import ItemJournal
 from rsvpq.deciding import decide_knowing
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import ExchangeError
-from rsvpq.journal import Journal
 from rsvpq.lanes import Start
 from rsvpq.messages import Kind, Mailbox, MeetingMessage, Outcome
 from rsvpq.policy import Decision, Facts
@@ -42,20 +42,20 @@ def process_cancellation(self: Task[Any, Any], /, *, generation: int, **_: Any) 
     return carrier.carry(str(self.request.id), generation, _process)
 
 
-def _answer(start: Start, journal: Journal) -> Outcome:
-    with _at_work(start) as work:
+def _answer(start: Start, journal: ItemJournal) -> Outcome:
+    with _at_work(start, journal) as work:
         if work.message.kind is Kind.RESPONSE:  # an answer of ours that a scan found unsent
             return send_orphan(work.message, work.box, journal)
         return ways.answer(start.server, start.mailbox, work.message, work.box, journal, work.decide)
 
 
-def _open(start: Start, journal: Journal) -> Outcome:
-    with _at_work(start) as work:
+def _open(start: Start, journal: ItemJournal) -> Outcome:
+    with _at_work(start, journal) as work:
         return ways.open(start.server, work.message, work.box, journal, work.decide, settings.responses.after)
 
 
-def _process(start: Start, journal: Journal) -> Outcome:
-    with _at_work(start) as work:
+def _process(start: Start, journal: ItemJournal) -> Outcome:
+    with _at_work(start, journal) as work:
         return process(work.message, work.box, journal, work.decide)
 
 
@@ -64,21 +64,22 @@ class _Work:
     """A message and its mailbox, and how to decide on it."""
 
     start: Start
+    journal: ItemJournal
     box: MailboxClient
     message: MeetingMessage
 
     def decide(self, message: MeetingMessage) -> Decision:
-        """Decide on fresh facts, and tell the audit if it came to anything else than the scan thought."""
+        """Decide on fresh facts; the audit is told if it came to anything else than the scan thought."""
         facts = Facts(self.start.mailbox, self.start.payload.get("group", ""))
         decision = decide_knowing(policy(), message, self.box, facts)
         mailbox = Mailbox(self.start.mailbox, self.start.server)
         told = Told(decision.word, decision.rule, decision.reason)
         run = self.start.payload.get("run", "")
-        audit.decide(mailbox, queue.scan_item(mailbox, run).id, run, [(message, told)])
+        self.journal.rulings = audit.rulings(mailbox, queue.scan_item(mailbox, run).id, run, [(message, told)])
         return decision
 
 
 @contextmanager
-def _at_work(start: Start) -> Iterator[_Work]:
+def _at_work(start: Start, journal: ItemJournal) -> Iterator[_Work]:
     with exchange.mailbox(start.server, start.mailbox) as box:
-        yield _Work(start, box, MeetingMessage.from_payload(start.payload))
+        yield _Work(start, journal, box, MeetingMessage.from_payload(start.payload))

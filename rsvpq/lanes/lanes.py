@@ -108,6 +108,22 @@ class Ruling:
 
 
 @dataclass(frozen=True, slots=True)
+class Rulings:
+    """What a scan ruled, or later a worker in its place; ``scan`` is its item id.
+
+    They are known for ``remember_s`` if no scan comes again.
+    """
+
+    scan: str
+    rulings: tuple[Ruling, ...]
+    remember_s: float
+
+    def to_args(self) -> list[Any]:
+        """As decide.lua and record.lua take them."""
+        return [self.scan, max(1, round(self.remember_s)), *(part for one in self.rulings for part in one.to_args())]
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """An item that may run now, under ``generation``; it must be published to Celery without delay."""
 
@@ -260,13 +276,9 @@ class Lanes:
         new, released = self._call("offer", mailbox.name, mailbox.server, release, *args)
         return Offered(new, _releases(released))
 
-    def decide(self, mailbox: Mailbox, scan: str, rulings: Sequence[Ruling], *, remember_s: float) -> int:
-        """Tell the audit those of a page's decisions that are new or changed; how many these were.
-
-        :param scan: the item id of the scan. :param remember_s: how long decisions are known if no scan comes again.
-        """
-        args = [part for ruling in rulings for part in ruling.to_args()]
-        told: int = self._call("decide", mailbox.name, mailbox.server, scan, max(1, round(remember_s)), *args)
+    def decide(self, mailbox: Mailbox, rulings: Rulings) -> int:
+        """Tell the audit those of a page's decisions that are new or changed; how many these were."""
+        told: int = self._call("decide", mailbox.name, mailbox.server, *rulings.to_args())
         return told
 
     def release(self, most: int = MOST_RELEASED_AT_ONCE) -> tuple[Release, ...]:
@@ -284,14 +296,24 @@ class Lanes:
         )
 
     def record(
-        self, item_id: str, generation: int, owner: str, journal: Mapping[str, Any], *, intent: bool, step: str = ""
+        self,
+        item_id: str,
+        generation: int,
+        owner: str,
+        journal: Mapping[str, Any],
+        *,
+        intent: bool,
+        step: str = "",
+        rulings: Rulings | None = None,
     ) -> Literal["ok", "held", "lost"]:
         """Journal a step and extend the lease; ``intent`` where the next thing done presses the server.
 
         :param step: what the audit calls it; '' where it is no side effect.
+        :param rulings: the decision it is done for, if that is still to be told.
         """
+        decided = rulings.to_args() if rulings else []
         answer: Literal["ok", "held", "lost"] = self._call(
-            "record", item_id, generation, owner, json.dumps(journal), int(intent), step
+            "record", item_id, generation, owner, json.dumps(journal), int(intent), step, *decided
         )
         return answer
 

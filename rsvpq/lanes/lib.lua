@@ -152,6 +152,38 @@ local function audit(event, item, record)
     'who', record.who or '')
 end
 
+-- Tell the audit decisions on messages of one mailbox: those that are new, or other than the last ones; says how many.
+--   first   where in ARGV the scan begins: its item id, the seconds after which the decisions on a mailbox that is not
+--           scanned any more are forgotten; then item id, digest of the decision, facts (JSON), decision, rule and reason
+--           for each message; the digest is '' where it is left to a worker, and then the message is only noted as seen
+-- The hash keeps for each message the digest and the scan that saw it last; finish.lua forgets what a whole scan has not
+-- seen.
+local function tell_decisions(mailbox, server, first)
+  local key, mark = P .. ':decided:' .. mailbox, ':' .. ARGV[first]
+  local ids = {}
+  for i = first + 2, #ARGV, 6 do ids[#ids + 1] = ARGV[i] end
+  if #ids == 0 then return 0 end
+  local known = redis.call('HMGET', key, unpack(ids))
+  local told, seen = 0, {}
+  for n, id in ipairs(ids) do
+    local i = first + 6 * n - 4
+    local digest = ARGV[i + 1]
+    local before = known[n] and string.match(known[n], '^[^:]*') or ''
+    if digest == '' then
+      digest = before
+    elseif before ~= digest then
+      audit('decision', { id, ARGV[i + 2], server },
+        { decision = ARGV[i + 3], rule = ARGV[i + 4], reason = ARGV[i + 5] })
+      told = told + 1
+    end
+    seen[#seen + 1] = id
+    seen[#seen + 1] = digest .. mark
+  end
+  redis.call('HSET', key, unpack(seen))
+  redis.call('EXPIRE', key, ARGV[first + 1])
+  return told
+end
+
 -- The side effect that was intended and not closed yet, by the generation that intended it: '7:send'.
 local function open_step(open)
   local generation, step = string.match(open or '', '^(%d+):(.*)$')

@@ -7,8 +7,10 @@
 --          generation), and a pause or a hold set in the meantime stops it
 -- ARGV[7]  the step, for the audit: an intent opens it, and whatever is written next closes it; '' where it is no side
 --          effect, and then nothing is opened
+-- ARGV[8+] the decision that it is done for, as tell_decisions() takes it, if that is still to be told
 -- returns  'ok' | 'held' (paused or held; nothing was written) | 'lost' (the item is not this owner's any more)
--- replay   writes the same journal again, and no second record: the step is open already, or closed
+-- replay   writes the same journal again, and no second record: the step is open already, or closed, and the decision is
+--          known
 
 local id = ARGV[2]
 local item = item_key(id)
@@ -24,6 +26,7 @@ if not intent then
 elseif step ~= '' then
   opened = ARGV[3] .. ':' .. step
 end
+if ARGV[8] then tell_decisions(f[4], f[5], 8) end
 local told = { id, f[7], f[5], f[6] }
 -- The same step again is another try of it, not the end of the first.
 if before ~= '' and (not intent or (step ~= '' and step ~= before)) then audit('done', told, { step = before }) end

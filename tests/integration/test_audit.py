@@ -11,7 +11,7 @@ from celery.exceptions import Retry
 from rsvpq import queue
 from rsvpq.audit import Audit, Discretion, Told
 from rsvpq.audit_log import AuditLog, Filter, Record
-from rsvpq.carrier import Carrier, Work
+from rsvpq.carrier import Carrier, ItemJournal, Work
 from rsvpq.exchange.errors import Busy, Refused, Transient
 from rsvpq.journal import Journal
 from rsvpq.lanes import Lanes, Release, Start
@@ -322,6 +322,53 @@ def test_a_decision_is_told_when_it_is_new_or_changed(lanes: Lanes) -> None:
     for run, decision in (("r1", skip), ("r1", skip), ("r2", skip), ("r3", ACCEPT), ("r4", ACCEPT), ("r5", skip)):
         decide(lanes, run, (MESSAGE, decision))
     assert [run for run, _, _ in decisions(lanes)] == ["r1", "r3", "r5"]
+
+
+def deciding(lanes: Lanes, decision: Told, then: Work) -> Work:
+    """A worker that decides before it does anything."""
+
+    def work(start: Start, journal: ItemJournal) -> Outcome:
+        journal.rulings = Audit(lanes, Discretion(), 3600).rulings(ADELE, "scan-r1-x", "r1", [(MESSAGE, decision)])
+        return then(start, journal)
+
+    return work
+
+
+def test_a_workers_decision_is_told_with_the_first_step_that_it_takes(lanes: Lanes) -> None:
+    carry(lanes, deciding(lanes, ACCEPT, answers))
+    assert events(lanes)[:2] == [("decision",), ("intent", "accept")]
+    assert decisions(lanes) == [("r1", "accept", "every-request")]
+    assert {**told(lanes)[0], **FACTS} == told(lanes)[0]
+
+
+def test_a_workers_decision_that_a_scan_has_told_is_not_told_again(lanes: Lanes) -> None:
+    decide(lanes, "r1", (MESSAGE, ACCEPT))
+    carry(lanes, deciding(lanes, ACCEPT, answers))
+    assert decisions(lanes) == [("r1", "accept", "every-request")]
+
+
+@pytest.mark.parametrize(
+    ("then", "event"),
+    [
+        (lambda _start, _journal: Outcome("left", left_alone=True), ("done", "left")),
+        (fails_after("", Transient("409")), ("failed", "later")),
+        (fails_after("", Refused("403")), ("dead", "refused")),
+    ],
+)
+def test_a_workers_decision_that_nothing_was_done_for_is_told_before_the_end(
+    lanes: Lanes, then: Work, event: tuple[str, str]
+) -> None:
+    carry(lanes, deciding(lanes, Told("skip", "", "observe-mode"), then))
+    assert events(lanes) == [("decision",), event]
+
+
+def test_a_workers_decision_is_not_told_if_it_may_not_begin(lanes: Lanes) -> None:
+    def paused(start: Start, journal: ItemJournal) -> Outcome:
+        lanes.pause("all", reason="maintenance")
+        return answers(start, journal)
+
+    carry(lanes, deciding(lanes, ACCEPT, paused))
+    assert told(lanes) == []
 
 
 @pytest.mark.parametrize("changed", [Told("accept", "other", "every-request"), Told("accept", "", "other")])
