@@ -65,7 +65,7 @@ ScanKind = Literal["scan", "reconcile", "dry-run", "explain"]
 #: How long the result of an operator's task is kept, in seconds; other tasks have none.
 RESULT_EXPIRES_S = 3600
 
-#: Characters of a subject that go into a task: Celery cuts all arguments together at 1,024.
+#: Characters of a subject that go into a task: enough to find it by.
 SUBJECT_LENGTH = 120
 
 
@@ -196,7 +196,10 @@ def publish(app: Celery, releases: Iterable[Release]) -> None:
             for release in releases:
                 # Celery's own message, sent without the detours of send_task (routing, retries, signals): its cost is a
                 # fifth. The queue is a list under its own name, and the workers declare it.
-                message = app.amqp.as_task_v2(release.id, release.work, kwargs=_arguments(release), ignore_result=True)
+                arguments = _arguments(release)
+                message = app.amqp.as_task_v2(
+                    release.id, release.work, kwargs=arguments, kwargsrepr=repr(arguments), ignore_result=True
+                )
                 producer.publish(
                     message.body,
                     routing_key=_QUEUES.get(release.work, SCAN_QUEUE),

@@ -116,13 +116,15 @@ local function place(mailbox)
   if where ~= m.where then redis.call('HSET', m.key, 'where', where) end
 end
 
--- The item has pressed the server, or is about to: its reservation becomes a charge to both paces. Once per generation.
+-- The item has pressed the server, or is about to: its reservation becomes a charge to both paces. Once per generation;
+-- says whether this was the time.
 local function charge(id, mailbox, server)
-  if redis.call('HGET', item_key(id), 'charged') == '1' then return end
+  if redis.call('HGET', item_key(id), 'charged') == '1' then return false end
   redis.call('HSET', item_key(id), 'charged', '1')
   for _, l in ipairs({ look_up('mailbox', mailbox), look_up('server', server) }) do
     redis.call('HSET', l.key, 'reserved', l.reserved - 1, 'tat', math.max(l.tat, NOW) + l.interval)
   end
+  return true
 end
 
 -- Take the item out of flight: slots back, and the reservation too where it was never charged.

@@ -33,8 +33,5 @@ if before ~= '' and (not intent or (step ~= '' and step ~= before)) then audit('
 if intent and step ~= '' and (step ~= before or since ~= ARGV[3]) then audit('intent', told, { step = step }) end
 redis.call('HSET', item, 'journal', ARGV[5], 'open', opened)
 redis.call('ZADD', P .. ':inflight', NOW + number(CFG.run_lease), id)
-if intent then
-  charge(id, f[4], f[5])
-  place(f[4])
-end
+if intent and charge(id, f[4], f[5]) then place(f[4]) end
 return 'ok'
