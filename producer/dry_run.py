@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from producer.inbox import read_inbox
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.findings import Forecast
 from rsvpq.journal import Journal
@@ -43,7 +44,7 @@ def forecast(box: MailboxClient, journal: Journal, ways: Ways, most: int) -> tup
     :param most: the requests that one scan offers, and the messages for which the mailbox is asked for more.
     :raises ExchangeError: as the client says.
     """
-    found = search(box, journal)
+    found = read_inbox(box, journal)
     newest = latest_versions(found)
     first = {message: ways.first(message, newest.get(message.uid)) for message in found}
     wanted = [message for message, decision in first.items() if decision.acts]
@@ -61,19 +62,6 @@ def forecast(box: MailboxClient, journal: Journal, ways: Ways, most: int) -> tup
             decision = ways.last(message, newest.get(message.uid))
         told.append(ways.tell(message, decision, held))
     return told, {"found": len(found), "requests": len(offered), "unreadable": box.unreadable}
-
-
-def search(box: MailboxClient, journal: Journal) -> list[MeetingMessage]:
-    """The whole Inbox, as a scan reads it.
-
-    :raises ExchangeError: as the client says.
-    """
-    journal.intend("search")
-    found: list[MeetingMessage] = []
-    for number, messages in enumerate(box.meeting_messages(), start=1):
-        found += messages
-        journal.note("pages", number)
-    return found
 
 
 def _worth_a_look(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from producer.dry_run import search
+from producer.inbox import read_inbox
 from rsvpq.agenda import Agenda, Appointment, CalendarUnknown
 from rsvpq.audit import Discretion, is_private
 from rsvpq.exchange.client import MailboxClient
@@ -29,7 +29,7 @@ def explain_messages(
 
     :raises ExchangeError: as the client says.
     """
-    found = search(box, journal)
+    found = read_inbox(box, journal)
     newest = latest_versions(found)
     matching = [message for message in reversed(found) if wanted(message)]
     explained = []

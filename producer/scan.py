@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 
+from producer.inbox import read_inbox
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome
@@ -23,11 +24,7 @@ def scan(
     :param offer: puts messages into the lane; says how many were new to it, and how many the caps hold back.
     :raises ExchangeError: as the client says; what was offered until then stays offered, and is known to the next scan.
     """
-    journal.intend("search")
-    found: list[MeetingMessage] = []
-    for number, messages in enumerate(box.meeting_messages(), start=1):
-        found += messages
-        journal.note("pages", number)
+    found = read_inbox(box, journal)
     newest = latest_versions(found)
     wanted, skipped = [], Counter[str]()
     for message in found:

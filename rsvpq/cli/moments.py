@@ -10,12 +10,6 @@ from rsvpq.lanes import Lanes
 from rsvpq.settings import Duration
 
 
-def now_ms(lanes: Lanes) -> int:
-    """The time in milliseconds since the epoch on Redis' clock, as the records have it."""
-    seconds, microseconds = lanes.redis.time()
-    return int(seconds) * 1000 + int(microseconds) // 1000
-
-
 def milliseconds(lanes: Lanes, when: str, option: str, zone: ZoneInfo | None = None) -> int:
     """A moment in milliseconds since the epoch; a duration is so long ago on Redis' clock.
 
@@ -24,7 +18,7 @@ def milliseconds(lanes: Lanes, when: str, option: str, zone: ZoneInfo | None = N
     """
     with suppress(ValueError):
         ago = Duration.parse(when).seconds
-        return max(0, round(now_ms(lanes) - ago * 1000))
+        return max(0, round(lanes.time_us() / 1000 - ago * 1000))
     with suppress(ValueError, OverflowError, OSError):
         moment = datetime.fromisoformat(when)
         moment = moment.replace(tzinfo=zone) if moment.tzinfo is None else moment

@@ -12,7 +12,7 @@ import click
 
 from rsvpq import wiring
 from rsvpq.audit_log import AuditLog, Record
-from rsvpq.cli.moments import milliseconds, now_ms
+from rsvpq.cli.moments import milliseconds
 from rsvpq.cli.options import config_option
 from rsvpq.report.calendar import Calendar, Unit
 from rsvpq.report.html import to_html
@@ -51,7 +51,7 @@ def report(
     """Sum up a period: decisions, answers, failures, slow and failing mailboxes."""
     zone = _zone(timezone)
     lanes = wiring.make_lanes(load_settings(config_file))
-    now = now_ms(lanes)
+    now = lanes.time_us() // 1000
     since_ms = milliseconds(lanes, since, "--since", zone)
     until_ms = min(now, milliseconds(lanes, until, "--until", zone)) if until else now
     if since_ms >= until_ms:
