@@ -108,15 +108,6 @@ class Appointment:
         """Whether the owner of the calendar arranged the meeting."""
         return self.response is ResponseStatus.ORGANIZER
 
-    def outdates(self, sequence: int | None, stamp: datetime | None) -> bool:
-        """Whether a request of this sequence and stamp is older than what the calendar has (RFC 5546, section 2.1.5).
-
-        What is missing proves nothing: then the answer is no.
-        """
-        if sequence is not None and self.sequence is not None and sequence != self.sequence:
-            return sequence < self.sequence
-        return stamp is not None and self.stamp is not None and stamp < self.stamp
-
 
 @dataclass(frozen=True, slots=True)
 class Particulars:

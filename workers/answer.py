@@ -16,7 +16,7 @@ from rsvpq.intent import Intent
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome, Verdict
 from rsvpq.orphans import answered_request
-from rsvpq.policy import Decide, answer_to
+from rsvpq.policy import Decide, Version, answer_to
 from workers.draft import find_draft, may_be_mistaken, wait_for_draft, was_sent
 
 
@@ -125,11 +125,7 @@ def _shows_without_answer(request: MeetingMessage, box: MailboxClient) -> bool:
     if request.response_requested:
         return False
     found = box.appointment(request.uid)
-    return isinstance(found, Appointment) and not _is_older(found.sequence, request.sequence)
-
-
-def _is_older(sequence: int | None, other: int | None) -> bool:
-    return sequence is not None and other is not None and sequence < other
+    return isinstance(found, Appointment) and not Version(found.sequence).is_older_than(Version(request.sequence))
 
 
 def _require_none_to_send(request: MeetingMessage, box: MailboxClient, journal: Journal, verdict: Verdict) -> None:

@@ -60,9 +60,10 @@ def may_be_mistaken(request: MeetingMessage, box: MailboxClient) -> list[str]:
 def was_sent(request: MeetingMessage, box: MailboxClient, verdict: Verdict) -> bool:
     """Whether Sent Items has an answer to this very request: of its sequence, and no older than the request itself.
 
-    Both times are the server's. The newest come first, so the search ends at the first that is older.
+    Both times are the server's. The newest come first, so the search ends at the first that is older. Of a request
+    without a uid nothing in Sent Items can be told to be the answer.
     """
-    for sent in box.sent_responses():
+    for sent in box.sent_responses() if request.uid else ():
         if request.received and sent.received and sent.received < request.received:
             return False
         if sent.uid == request.uid and sent.is_answer(verdict) and not _of_another_update(sent, request):

@@ -15,6 +15,7 @@ from rsvpq.exchange.reply import reply_to
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Decide, answer_to
+from workers.draft import was_sent
 
 #: Ours alone, so that no other program makes the same names.
 _NAMES = UUID("6d3f5b0c-8f4e-4c0e-9a55-6a0f2f6a3b91")
@@ -73,7 +74,7 @@ def _write_and_send(
         _send(name, box, journal)
     elif box.has_draft(name):
         _send(name, box, journal)
-    elif not _was_sent(request, box, verdict):
+    elif not was_sent(request, box, verdict):
         raise Unknown("the answer was about to be sent, and is neither in Drafts nor in Sent Items")
 
 
@@ -87,12 +88,6 @@ def _send(name: str, box: MailboxClient, journal: Journal) -> None:
     journal.intend("send", name)
     box.send_draft(name)
     journal.note("sent")
-
-
-def _was_sent(request: MeetingMessage, box: MailboxClient, verdict: Verdict) -> bool:
-    """Whether Sent Items has such an answer for this meeting, whatever the server named it."""
-    sent = box.sent_responses() if request.uid else []
-    return any(answer.uid == request.uid and answer.is_answer(verdict) for answer in sent)
 
 
 def _discard_draft(box: MailboxClient, journal: Journal) -> None:

@@ -139,8 +139,8 @@ def _own_appointment(case: Case) -> Finding | str:
 
 
 def _newer_appointment(case: Case) -> Finding | str:
-    version = Version.of(case.message)
-    if case.appointment is not None and case.appointment.outdates(version.sequence, version.stamp):
+    found = case.appointment
+    if found is not None and Version.of(case.message).is_older_than(Version(found.sequence, found.stamp)):
         return _skip(Reason.OUT_OF_DATE, "the calendar has a newer version of this meeting")
     return "the calendar has no newer version of this meeting"
 

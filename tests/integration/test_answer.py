@@ -405,6 +405,13 @@ def test_after_a_lost_answer_to_accept_the_mailbox_is_looked_at_first(scripted: 
     scripted.script(HELD, EMPTY, MARKED, lost)
     with pytest.raises(Unknown):
         answer_at(scripted, steps)
-    scripted.script(EMPTY, DRAFT, MARKED, play(404), play(200))
+    scripted.script(DRAFT, MARKED, play(404), play(200))
     assert answer_at(scripted, steps) == Outcome("answered")
-    assert [request.method for request in scripted.requests] == ["SEARCH", "SEARCH", "PROPPATCH", "PROPFIND", "MOVE"]
+    assert [request.method for request in scripted.requests] == ["SEARCH", "PROPPATCH", "PROPFIND", "MOVE"]
+
+
+def test_of_a_request_without_a_uid_no_sent_answer_is_taken_for_its_own(scripted: ScriptedServer) -> None:
+    scripted.script(EMPTY, play(404), DRAFT)
+    with pytest.raises(Unknown, match="neither in Drafts nor in Sent Items"):
+        answer_at(scripted, {"accept": [], "send": "rid:2"})
+    assert [request.method for request in scripted.requests] == ["SEARCH", "PROPFIND"]

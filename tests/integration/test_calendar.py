@@ -12,6 +12,7 @@ from rsvpq.exchange.calendar import read_agenda
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Busy, Transient
 from rsvpq.messages import Kind, MeetingMessage
+from rsvpq.policy import Version
 from rsvpq.recurrence import instances
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.integration.calendars import Diary, event, moment
@@ -280,8 +281,9 @@ def test_a_request_that_was_accepted_is_an_appointment_of_that_version(diary: Di
     assert appointment.response is ResponseStatus.ACCEPTED
     assert (appointment.sequence, f"{appointment.stamp:%Y-%m-%dT%H:%M:%S}") == (request.sequence, request.stamp[:19])
     assert not appointment.organized_here
-    assert not appointment.outdates(request.sequence, appointment.stamp)
-    assert appointment.outdates((request.sequence or 0) - 1, appointment.stamp)
+    version = Version(appointment.sequence, appointment.stamp)
+    assert not Version(request.sequence, appointment.stamp).is_older_than(version)
+    assert Version((request.sequence or 0) - 1, appointment.stamp).is_older_than(version)
 
 
 # -- what a request says of itself ---------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What collides with what, and which of two versions of a meeting is the older one."""
+"""What collides with what."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsvpq.agenda import Agenda, Appointment, BusyPeriod, BusyStatus, ResponseStatus, overlap, same_meeting_key
+from rsvpq.agenda import Agenda, BusyPeriod, BusyStatus, overlap, same_meeting_key
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 OUTLOOK = "040000008200E00074C5B7101A82E008"
@@ -88,30 +88,3 @@ MOMENTS = st.integers(0, 8)
 def test_periods_overlap_if_they_share_a_minute(start: int, end: int, other_start: int, other_end: int) -> None:
     shared = set(range(start, end)) & set(range(other_start, other_end))
     assert overlap(at(start), at(end), at(other_start), at(other_end)) is bool(shared)
-
-
-def appointment(sequence: int | None, stamp: datetime | None) -> Appointment:
-    return Appointment("u", at(9), at(10), sequence, stamp, ResponseStatus.ACCEPTED, BusyStatus.BUSY)
-
-
-@pytest.mark.parametrize(
-    ("sequence", "stamp", "older"),
-    [
-        (1, at(20), True),
-        (2, at(7), True),
-        (2, at(8), False),
-        (2, at(9), False),
-        (3, at(1), False),
-        (None, at(7), True),
-        (None, None, False),
-        (2, None, False),
-    ],
-)
-def test_a_request_of_a_lower_sequence_or_an_earlier_stamp_is_out_of_date(
-    sequence: int | None, stamp: datetime | None, older: bool
-) -> None:
-    assert appointment(2, at(8)).outdates(sequence, stamp) is older
-
-
-def test_what_the_calendar_does_not_show_outdates_nothing() -> None:
-    assert not appointment(None, None).outdates(0, at(1))

@@ -13,7 +13,7 @@ from rsvpq.policy import Action, Version, latest_versions
 from rsvpq.policy.facts import instant
 from rsvpq.policy.organizer import address_of, is_internal
 from rsvpq.policy.patterns import covers, fits
-from tests.unit.policy_cases import HOUR, NOW, STAMP, message
+from tests.unit.policy_cases import DAY, HOUR, NOW, STAMP, message
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,26 @@ def test_the_verdict_of_an_action_is_what_a_request_is_answered_with() -> None:
         Action.TENTATIVE: Verdict.TENTATIVE,
         Action.DECLINE: Verdict.DECLINE,
     }
+
+
+@pytest.mark.parametrize(
+    ("sequence", "stamp", "older"),
+    [
+        (1, STAMP + DAY, True),
+        (2, STAMP - HOUR, True),
+        (2, STAMP, False),
+        (2, STAMP + HOUR, False),
+        (3, STAMP - DAY, False),
+        (None, STAMP - HOUR, True),
+        (None, None, False),
+        (2, None, False),
+    ],
+)
+def test_a_version_of_a_lower_sequence_or_an_earlier_stamp_is_older(
+    sequence: int | None, stamp: datetime | None, older: bool
+) -> None:
+    assert Version(sequence, stamp).is_older_than(Version(2, STAMP)) is older
+
+
+def test_no_version_is_older_than_one_that_says_nothing() -> None:
+    assert not Version(0, STAMP - DAY).is_older_than(Version())
