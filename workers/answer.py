@@ -18,6 +18,7 @@ from rsvpq.messages import MeetingMessage, Outcome, Verdict
 from rsvpq.orphans import answered_request
 from rsvpq.policy import Decide, Version, answer_to
 from workers.draft import find_draft, may_be_mistaken, wait_for_draft, was_sent
+from workers.look import GONE, left_alone
 
 
 def answer(
@@ -34,11 +35,11 @@ def answer(
     """
     there = request if _begun(journal) else _recall(request, box, journal, identity)
     if there is None:
-        return Outcome("gone", "somebody else dealt with it first")
+        return GONE
     begun = _begun(journal)
     verdict = begun or answer_to(decision := decide(there))
     if verdict is None:
-        return Outcome("left", str(decision), left_alone=True)
+        return left_alone(decision)
     request = there
 
     step = _resume if begun else _command

@@ -11,6 +11,7 @@ from rsvpq.exchange.errors import Gone
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome
 from rsvpq.policy import Action, Decide
+from workers.look import left_alone, wanted
 
 
 def process_cancellation(message: MeetingMessage, box: MailboxClient, journal: Journal, decide: Decide) -> Outcome:
@@ -18,17 +19,14 @@ def process_cancellation(message: MeetingMessage, box: MailboxClient, journal: J
 
     :raises ExchangeError: as the client says.
     """
-    there = box.locate(message)
-    if there is None:
-        return Outcome("gone", "somebody else dealt with it first")
-    decision = decide(there)
-    if decision.observed or decision.action is not Action.PROCESS:
-        return Outcome("left", str(decision), left_alone=True)
+    there = wanted(message, box, decide, Action.PROCESS)
+    if isinstance(there, Outcome):
+        return there
     if there.recurring:
-        return Outcome("left", "one meeting of a series may be meant, or all of it", left_alone=True)
+        return left_alone("one meeting of a series may be meant, or all of it")
     appointments = box.appointment_urls(there.uid)
     if len(appointments) > 1:
-        return Outcome("left", f"the calendar has {len(appointments)} appointments of this meeting", left_alone=True)
+        return left_alone(f"the calendar has {len(appointments)} appointments of this meeting")
     journal.intend("remove")
     for href in appointments:
         with suppress(Gone):  # a person was quicker

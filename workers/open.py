@@ -11,6 +11,7 @@ from rsvpq.exchange.errors import Gone
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome
 from rsvpq.policy import Action, Decide
+from workers.look import wanted
 
 After = Literal["keep", "move", "delete"]
 _NOTES: dict[After, str] = {"keep": "", "move": "moved to Deleted Items", "delete": "deleted"}
@@ -25,12 +26,9 @@ def open_response(
 
     :raises ExchangeError: as the client says.
     """
-    there = box.locate(response)
-    if there is None:
-        return Outcome("gone", "somebody else dealt with it first")
-    decision = decide(there)
-    if decision.observed or decision.action is not Action.OPEN:
-        return Outcome("left", str(decision), left_alone=True)
+    there = wanted(response, box, decide, Action.OPEN)
+    if isinstance(there, Outcome):
+        return there
     journal.intend("open")
     box.open(there)
     try:

@@ -16,6 +16,7 @@ from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Decide, answer_to
 from workers.draft import was_sent
+from workers.look import GONE, left_alone
 
 #: Ours alone, so that no other program makes the same names.
 _NAMES = UUID("6d3f5b0c-8f4e-4c0e-9a55-6a0f2f6a3b91")
@@ -38,10 +39,10 @@ def reply(
     there = request if "send" in journal else box.locate(request)
     if there is None:
         _discard_draft(box, journal)
-        return Outcome("gone", "somebody else dealt with it first")
+        return GONE
     verdict = _begun(request, journal) or answer_to(decision := decide(there))
     if verdict is None:
-        return Outcome("left", str(decision), left_alone=True)
+        return left_alone(decision)
 
     name = draft_name(request, verdict)
     if "sent" not in journal and not box.has_sent(name):

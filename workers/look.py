@@ -1,0 +1,25 @@
+"""The look before anything is done to a message: whether it is there, and whether the policy still wants it."""
+
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.messages import MeetingMessage, Outcome
+from rsvpq.policy import Action, Decide, Decision
+
+#: Of a message that is not in the Inbox any more.
+GONE = Outcome("gone", "somebody else dealt with it first")
+
+
+def left_alone(reason: Decision | str) -> Outcome:
+    """Of a message with which nothing is done after all."""
+    return Outcome("left", str(reason), left_alone=True)
+
+
+def wanted(message: MeetingMessage, box: MailboxClient, decide: Decide, action: Action) -> MeetingMessage | Outcome:
+    """The message as it is now, if that action is what is decided on it; else the outcome.
+
+    :raises ExchangeError: as the client says.
+    """
+    there = box.locate(message)
+    if there is None:
+        return GONE
+    decision = decide(there)
+    return left_alone(decision) if decision.observed or decision.action is not action else there
