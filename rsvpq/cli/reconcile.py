@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -66,7 +67,10 @@ def send_draft(mailbox: str, draft: str, config_file: Path | None) -> None:
     found = next(_named(HeldDrafts(lanes).of(chosen.name), draft), None)
     if found is None:
         raise click.ClickException(f"no draft {draft!r} is held in {chosen.name}; see 'rsvpq drafts list'")
-    new = lanes.offer(chosen, [queue.draft_item(found.identity(chosen), found)]).new
+    audit = wiring.make_audit(settings, lanes)
+    item = queue.draft_item(found.identity(chosen), found)
+    lanes.tell(audit.deed("send-draft", "mailbox", chosen.name, values={"draft": found.rid, "item": item.id}))
+    new = lanes.offer(chosen, [replace(item, facts=audit.facts(chosen, found, run=""))]).new
     click.echo("will be sent" if new else "was offered before; see 'rsvpq audit' or 'rsvpq dead'")
 
 

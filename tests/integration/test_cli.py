@@ -8,6 +8,8 @@ import pytest
 from redis import Redis
 
 from rsvpq import queue
+from rsvpq.audit import operator
+from rsvpq.audit_log import AuditLog, Filter
 from rsvpq.held_drafts import HeldDrafts
 from rsvpq.lanes import Item, Lanes
 from rsvpq.messages import Kind, Mailbox, MeetingMessage
@@ -257,6 +259,23 @@ def test_a_draft_is_sent_once_on_demand(installation: Installation, known: Lanes
     assert (release.work, release.mailbox, release.payload) == (queue.ANSWER_REQUEST, "adele", DRAFT.to_payload())
     assert "was offered before" in installation.rsvpq("drafts", "send", "adele", "rid:1").stdout
     assert known.release() == ()
+
+
+def test_who_had_a_draft_sent_is_in_the_audit(installation: Installation, known: Lanes) -> None:
+    HeldDrafts(known).replace("adele", [DRAFT])
+    installation.rsvpq("drafts", "send", "adele", "rid:1")
+    (release,) = known.release()
+    known.start(release.id, release.generation, "worker")
+    known.finish(release.id, release.generation, "worker", "done", label="done:answered", result="answered")
+    deed, done = AuditLog(known).read(Filter())
+    assert (deed["event"], deed["step"], deed["mailbox"], deed["who"]) == (
+        "operator",
+        "send-draft",
+        "adele",
+        operator(),
+    )
+    assert deed["note"] == f"draft rid:1, item {release.id}"
+    assert (done["item"], done["mailbox"], done["subject"]) == (release.id, "adele", "Accepted: Budget")
 
 
 def test_a_draft_that_is_not_held_is_not_sent(installation: Installation, known: Lanes) -> None:
