@@ -62,16 +62,17 @@ def _interrupt(*_: object) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(_PARTS)} (default: all)")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each measurement (default %(default)s)")
+    parser.add_argument("--rounds", type=int, help="rounds of each measurement (default 5; 1 with --quick)")
     parser.add_argument("--messages", type=int, default=500, help="answers measured in a run (default %(default)s)")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=[*ARMS], help="what answers (default: all)")
-    parser.add_argument("--quick", action="store_true", help="small sizes: shows that it works, not how fast")
+    parser.add_argument("--quick", action="store_true", help="one round, small: shows that it works, not how fast")
     parser.add_argument("--write", action="store_true", help=f"write the tables into {PAGE.name}")
     options = parser.parse_args()
     unknown = [name for name in options.parts if name not in _PARTS]
     if unknown:
         parser.error(f"no part {', '.join(unknown)}; there are {', '.join(_PARTS)}")
     options.parts = options.parts or list(_PARTS)
+    options.rounds = options.rounds or (1 if options.quick else 5)
     return options
 
 

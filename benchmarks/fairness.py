@@ -33,7 +33,7 @@ class Size:
     mailboxes: int = 1000
     requests: int = 1
     deep: int = 10_000
-    per_second: float = 20
+    per_second: float = 10
     concurrency: int = 6
 
     @property
