@@ -33,6 +33,8 @@ from rsvpq.settings.model import ServerSettings
 CONFIRMATION_TTL_S = 5
 #: How often a command to Redis is repeated: over about four seconds where the connection is refused.
 REDIS_RETRIES = 6
+#: More than one process has threads: each keeps a connection (redis-py's default of 100 would end the others' calls).
+REDIS_CONNECTIONS = 5000
 #: How long a mailbox's folder URLs are believed, in seconds: they change when a person changes the language.
 FOLDERS_TTL_S = 3600
 #: How many mailboxes' folder URLs one process keeps: about 1 kB each.
@@ -65,7 +67,13 @@ def make_lanes(settings: Settings, retries: int = REDIS_RETRIES) -> Lanes:
     # within seconds costs no lease. Said here, because from_url() alone repeats nothing.
     retry = Retry(ExponentialWithJitterBackoff(base=0.1, cap=2), retries)
     client = Redis.from_url(
-        url, decode_responses=True, socket_timeout=10, socket_connect_timeout=5, retry=retry, **settings.redis.tls
+        url,
+        decode_responses=True,
+        socket_timeout=10,
+        socket_connect_timeout=5,
+        retry=retry,
+        max_connections=REDIS_CONNECTIONS,
+        **settings.redis.tls,
     )
     return Lanes(client, settings.redis.namespace)
 

@@ -1,9 +1,11 @@
 """Many workers at the same lanes in real time: threads, and processes of threads."""
 
+import os
 from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from itertools import combinations
 from multiprocessing import get_context
+from threading import Barrier
 
 import pytest
 from redis import Redis
@@ -12,6 +14,7 @@ from rsvpq.lanes import Item, Lanes
 from rsvpq.limits import Limits, Rate
 from rsvpq.messages import Mailbox
 from testbed.queue_server import QueueServer
+from tests.integration.installation import Installation
 from tests.integration.lane_crew import Stint, most_at_once, work_together
 
 MAILBOX = Limits(Rate(50), burst=10, concurrency=2)
@@ -79,3 +82,35 @@ def test_two_processes_finish_each_item_once_within_all_limits(redis: Redis, sha
         crews = [pool.submit(work_together, shared_queue_server.url, items, 4) for _ in range(2)]
         stints = [stint for crew in crews for stint in crew.result()]
     assert_right(redis, stints, items)
+
+
+def test_each_thread_of_a_process_may_call_at_once(installation: Installation) -> None:
+    """More than redis-py's pools hold by themselves."""
+    lanes, threads = installation.lanes(), 150
+    together = Barrier(threads)
+
+    def call(number: int) -> str:
+        together.wait(30)
+        verdict = lanes.start(f"item-{number}", 1, "worker").verdict
+        lanes.counts()
+        together.wait(30)  # so that none of them ends before the last has called
+        return verdict
+
+    with ThreadPoolExecutor(threads) as pool:
+        assert set(pool.map(call, range(threads))) == {"unknown"}
+
+
+def test_a_fork_does_not_share_its_parents_connection(installation: Installation) -> None:
+    """Two processes on one connection would get each other's answers."""
+    lanes = installation.lanes()
+    lanes.offer(MAILBOXES[0], [Item("waiting", "answer", "mail", {})])
+
+    def verdicts(item: str) -> set[str]:
+        return {lanes.start(item, 0, "worker").verdict for _ in range(300)}
+
+    verdicts("waiting")
+    child = get_context("fork").Process(target=lambda: os._exit(verdicts("nowhere") != {"unknown"}))
+    child.start()
+    assert verdicts("waiting") == {"stale"}
+    child.join(30)
+    assert child.exitcode == 0
