@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from celery import Celery
 from kombu import Queue
 from kombu.exceptions import KombuError
+from redis import RedisError
 
 from rsvpq.events import BatchedEvents
 from rsvpq.lanes import Item, Release
@@ -207,7 +208,7 @@ def publish(app: Celery, releases: Iterable[Release]) -> None:
                     headers=message.headers,
                     **message.properties,
                 )
-    except (KombuError, OSError) as error:
+    except (KombuError, RedisError, OSError) as error:
         logger.warning("event=publish-uncertain items=%d error=%s", len(releases), error)
 
 

@@ -1,6 +1,7 @@
 """What several kinds of tests share: a queue server of their own, and an environment that cannot leak in."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,11 @@ import pytest
 from redis import Redis
 
 from testbed.queue_server import QueueServer, queue_server
+
+
+def pytest_configure() -> None:
+    """Whoever ignores Ctrl-C, as a shell does for what runs in its background, hands that on to all that it starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -205,6 +205,6 @@ def test_what_has_left_the_inbox_is_explained_from_the_audit(
     ended = rsvpq(stack, "explain", row["mailbox"], "--item", row["item"])
     assert ended.returncode == 0, ended.stderr
     assert "not in the Inbox (any more)" in ended.stdout
-    for told in (row["uid"], "intent   accept", "done     answered"):
+    for told in (row["uid"], "intent   accept", "done     send, answered"):
         assert told in ended.stdout
     assert rsvpq(stack, "explain", row["mailbox"], "--uid", "no such meeting").returncode == 1

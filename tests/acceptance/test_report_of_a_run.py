@@ -29,7 +29,7 @@ Records = list[dict[str, Any]]
 def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """An installation of some hundred messages; one mailbox refuses every command, another one has hiccups."""
     plan = Plan(
-        World(mailboxes=16, requests=9, responses=5, servers=2, seed=23),
+        World(mailboxes=16, requests=12, responses=5, servers=2, seed=23),
         *(Pace(50, 20, 1), Pace(100, 20, 1), Pace(200, 20, 6)),
         extra=RETRY,
     )
