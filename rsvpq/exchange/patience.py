@@ -19,6 +19,10 @@ from typing import Any
 from urllib3 import HTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+if socket.socket.__module__ != "socket":
+    # Theirs never block, so the kernel would end no waiting of theirs, and nobody else would.
+    raise ImportError("rsvpq waits in threads: start workers with -P threads, not with gevent or eventlet")
+
 #: How far beyond the end of the whole a read may wait, in seconds: so the first one has no timeout to change.
 _SLACK_S = 0.05
 
