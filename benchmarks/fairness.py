@@ -134,6 +134,7 @@ def _pace_table(size: Size, runs: Sequence[Run]) -> Table:
         "the server",
         f"most at once: a mailbox (limit {_MAILBOX.concurrency})",
         f"the server (limit {size.concurrency})",
+        "worst",
     )
     return Table("Pace, in every window of 1 s and of 60 s", header, [_pace_row(size, one) for one in runs])
 
@@ -150,4 +151,7 @@ def _pace_row(size: Size, one: Run) -> tuple[str, ...]:
         str(pace["server_violations"]),
         str(in_flight["mailbox"]["max"]),
         str(max(in_flight["servers"].values())),
+        ", ".join(
+            f"{one['operations']} in {one['window_s']:g} s, {one['allowed']:.0f} allowed" for one in pace["worst"][:1]
+        ),
     )
