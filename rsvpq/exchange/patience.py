@@ -27,6 +27,39 @@ if socket.socket.__module__ != "socket":
 _SLACK_S = 0.05
 
 
+class _Timed(socket.socket):
+    """It blocks, and the kernel ends its waiting: Python would ask before each call whether it has to wait."""
+
+    _timeout_s: float | None = None
+
+    def gettimeout(self) -> float | None:
+        """As a socket's."""
+        return self._timeout_s
+
+    def settimeout(self, seconds: float | None) -> None:
+        """As a socket's."""
+        # To the kernel 0 is for ever.
+        microseconds = 0 if seconds is None else max(1, round(seconds * 1_000_000))
+        timeval = struct.pack("@ll", *divmod(microseconds, 1_000_000))
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+        self._timeout_s = seconds
+
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        """As a socket's."""
+        try:
+            return super().recv_into(*args, **kwargs)
+        except BlockingIOError:
+            raise TimeoutError("nothing came in time") from None
+
+    def sendall(self, *args: Any) -> None:
+        """As a socket's."""
+        try:
+            super().sendall(*args)
+        except BlockingIOError:
+            raise TimeoutError("nobody reads what is sent") from None
+
+
 class _Patient:
     """What the two kinds of sockets share."""
 
@@ -37,6 +70,11 @@ class _Patient:
         """From now on no read waits longer than ``pause_s``, and all of them together no longer than ``total_s``."""
         self._pause_s, self._end = pause_s, monotonic() + total_s
         self.settimeout(pause_s)
+
+    @property
+    def pause_s(self) -> float | None:
+        """The longest wait for one read or write, whatever was left of the last answer."""
+        return self.gettimeout() if self._pause_s == inf else self._pause_s  # type: ignore[attr-defined]
 
     def settimeout(self, seconds: float | None) -> None:
         """As a socket's, and nothing where it is so already."""
@@ -53,35 +91,12 @@ class _Patient:
             raise TimeoutError("the answer takes too long")
         if left < self._pause_s - _SLACK_S:
             self.settimeout(left)
-        try:
-            received: int = super().recv_into(*args, **kwargs)  # type: ignore[misc]
-        except BlockingIOError:
-            raise TimeoutError("nothing came in time") from None
+        received: int = super().recv_into(*args, **kwargs)  # type: ignore[misc]
         return received
 
 
-class PlainSocket(_Patient, socket.socket):
-    """For http. It blocks, and the kernel ends its waiting: Python would ask before each call whether it has to wait.
-
-    What was not ready in time is a BlockingIOError here.
-    """
-
-    _timeout_s: float | None = None
-
-    def gettimeout(self) -> float | None:
-        """As a socket's."""
-        return self._timeout_s
-
-    def settimeout(self, seconds: float | None) -> None:
-        """As a socket's."""
-        if seconds == self._timeout_s:
-            return
-        # To the kernel 0 is for ever.
-        microseconds = 0 if seconds is None else max(1, round(seconds * 1_000_000))
-        timeval = struct.pack("@ll", *divmod(microseconds, 1_000_000))
-        self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
-        self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
-        self._timeout_s = seconds
+class PlainSocket(_Patient, _Timed):
+    """For http."""
 
 
 class TlsSocket(_Patient, ssl.SSLSocket):
@@ -103,22 +118,16 @@ class _Bounded:
         self._held: list[bytes] | None = None
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        """As urllib3's, but head and body go out together.
-
-        :raises TimeoutError: the server does not take it in time.
-        """
+        """As urllib3's, but head and body go out together."""
         if self.sock is not None:
-            self.timeout = self.sock.gettimeout()  # that for connecting is over
+            self.timeout = self.sock.pause_s  # that for connecting is over
         self._held = []
         try:
             super().request(*args, **kwargs)  # type: ignore[misc]
             whole = b"".join(self._held)
         finally:
             self._held = None
-        try:
-            self.send(whole)
-        except BlockingIOError:
-            raise TimeoutError("the server does not read the request") from None
+        self.send(whole)
 
     def send(self, data: bytes) -> None:
         """As urllib3's."""
