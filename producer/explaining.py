@@ -7,11 +7,11 @@ from typing import Any
 from producer.inbox import read_inbox
 from rsvpq.agenda import Agenda, Appointment, CalendarUnknown
 from rsvpq.audit import Discretion, is_private
+from rsvpq.editions import MeetingKey, instant
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.journal import Journal
 from rsvpq.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.policy import Facts, Policy, Trace, Version, latest_versions
-from rsvpq.policy.facts import instant
 
 #: The most messages of a mailbox that are explained at once, the newest first: each may cost some requests.
 MOST = 20
@@ -35,7 +35,7 @@ def explain_messages(
     explained = []
     for message in matching[:MOST]:
         journal.intend("search", message.href)  # each look is a chance to pause, and keeps the lease
-        explained.append((message, *explain(message, newest.get(message.uid))))
+        explained.append((message, *explain(message, newest.get(MeetingKey.of(message)))))
     return explained, {"found": len(found), "matching": len(matching)}
 
 

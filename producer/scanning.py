@@ -7,7 +7,7 @@ has asked, and leave the lanes, the audit's decisions, the list of held drafts a
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 
 from producer.app import audit, carrier, exchange, lanes, policy, settings
 from producer.decisions import Decisions
@@ -19,6 +19,7 @@ from producer.scan import scan
 from rsvpq import queue
 from rsvpq.audit import is_private
 from rsvpq.deciding import decide_knowing, explain_knowing
+from rsvpq.editions import MeetingKey, Settled
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Refused
 from rsvpq.findings import Findings, Forecast
@@ -28,6 +29,7 @@ from rsvpq.lanes import Item, Start
 from rsvpq.lanes.items import known_items
 from rsvpq.messages import Mailbox, MeetingMessage, Outcome
 from rsvpq.policy import Decision, Facts, Policy, Trace, Version, decide
+from rsvpq.recollection import kept_for, recollect
 
 #: How many items the offer of one page may release in the same breath.
 RELEASED_PER_PAGE = 16
@@ -61,7 +63,7 @@ def live_policy() -> Policy:
     return replace(settings.decisions, mode="respond")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Visit:
     """One item at work in its mailbox."""
 
@@ -76,13 +78,13 @@ class _Visit:
         """The run that the item belongs to."""
         return queue.run_of(self.start.id)
 
-    def facts(self, newest: Version | None) -> Facts:
+    def facts(self, message: MeetingMessage, newest: Version | None) -> Facts:
         """What a scan knows of a message without asking."""
-        return Facts(self.mailbox.name, self.mailbox.group, newest=newest)
+        return Facts(self.mailbox.name, self.mailbox.group, message.identity(self.mailbox), newest=newest)
 
     def decide(self, message: MeetingMessage, newest: Version | None) -> Decision:
         """Decide as a scan does."""
-        return decide(self.policy, message, self.facts(newest), datetime.now(UTC))
+        return decide(self.policy, message, self.facts(message, newest), datetime.now(UTC))
 
 
 class _Scan(_Visit):
@@ -147,10 +149,22 @@ class _Look(_Visit):
         return Outcome("explained", f"found {counts['found']}, explained {len(rows)} of {counts['matching']}")
 
     def _trace(self, message: MeetingMessage, newest: Version | None) -> tuple[Trace, Facts]:
-        return explain_knowing(self.policy, message, self.box, self.facts(newest))
+        return explain_knowing(self.policy, message, self.box, self._facts_of_a_worker(message, newest))
 
     def _decide_knowing(self, message: MeetingMessage, newest: Version | None) -> Decision:
-        return decide_knowing(self.policy, message, self.box, self.facts(newest))
+        return decide_knowing(self.policy, message, self.box, self._facts_of_a_worker(message, newest))
+
+    def _facts_of_a_worker(self, message: MeetingMessage, newest: Version | None) -> Facts:
+        facts = self.facts(message, newest)
+        topic = MeetingKey.of(message).topic
+        text, vouched = lanes.remembered(self.mailbox.name, topic)
+        settled = Settled.parse(text) if text or vouched else self._recollected.get(topic)
+        return replace(facts, settled=None if settled and settled.item == facts.identity else settled)
+
+    @cached_property
+    def _recollected(self) -> dict[str, Settled]:
+        """What Sent Items tells where the ledger cannot vouch; nothing of it is written down, for this only looks."""
+        return recollect(self.box, self.journal, datetime.now(UTC) - kept_for(self.policy.max_age))
 
     def _known(self, messages: Collection[MeetingMessage]) -> dict[MeetingMessage, str]:
         ids = {message: message.identity(self.mailbox) for message in messages}

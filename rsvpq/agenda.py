@@ -102,6 +102,10 @@ class Appointment:
     response: ResponseStatus | None
     status: BusyStatus
     recurring: bool = False
+    #: Which occurrence of a series it is, as :attr:`MeetingMessage.occurrence`; '' for a series or a single meeting.
+    occurrence: str = ""
+    #: As the server shows it: mostly ``"Name" <address>``.
+    organizer: str = ""
 
     @property
     def organized_here(self) -> bool:
@@ -126,6 +130,18 @@ class Particulars:
 #: How the uid of an Outlook meeting starts, and where the date of one instance stands in it (MS-OXOCAL 2.2.1.27).
 _OUTLOOK_UID = "040000008200e00074c5b7101a82e008"
 _INSTANCE_DATE = slice(32, 40)
+
+
+def instance_date(uid: str) -> str:
+    """The day of the one instance that a uid of Outlook's names, as ``20260307``; '' where it names none."""
+    key = uid.strip().casefold()
+    if not key.startswith(_OUTLOOK_UID):
+        return ""
+    try:
+        year, month, day = (int(part, 16) for part in (key[32:36], key[36:38], key[38:40]))
+    except ValueError:
+        return ""
+    return f"{year:04}{month:02}{day:02}" if year else ""
 
 
 def same_meeting_key(uid: str) -> str:

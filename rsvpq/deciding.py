@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from rsvpq.agenda import Particulars
+from rsvpq.editions import instant
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.messages import MeetingMessage
 from rsvpq.policy import CalendarView, Decision, Facts, Need, Policy, Trace, decide, explain
-from rsvpq.policy.facts import instant
 from rsvpq.recurrence import Instances, instances
 
 #: How far into a series conflicts are looked for: the booking window that Exchange's own attendant has by default.
@@ -43,7 +43,7 @@ def _settle(policy: Policy, message: MeetingMessage, box: MailboxClient, facts: 
 def _look(needs: Collection[Need], message: MeetingMessage, box: MailboxClient, facts: Facts) -> Facts:
     view = facts.calendar or CalendarView()
     if facts.calendar is None:
-        view = replace(view, appointment=box.appointment(message.uid))
+        view = replace(view, appointment=box.appointment(message))
     if Need.ATTENDEES in needs or (Need.BUSY_TIMES in needs and message.recurring):
         particulars = box.particulars(message)
         facts = replace(facts, attendees=particulars.attendees, own=particulars.own)

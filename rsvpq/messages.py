@@ -70,7 +70,12 @@ class MeetingMessage:
     end: str = ""
     stamp: str = ""
     sequence: int | None = None
+    #: Whether it is about a series or about one of its occurrences.
     recurring: bool = False
+    #: Which occurrence of the series it is about, by its original start: ``20260307T090000Z``, or only the day by its
+    #: organizer's clock, or ``at`` and the start it has now; '' for a single meeting and for a series as a whole.
+    occurrence: str = ""
+    read: bool = False
     all_day: bool = False
     #: 0 normal, 1 personal, 2 private, 3 confidential.
     sensitivity: int = 0

@@ -19,9 +19,11 @@ from rsvpq.agenda import (
     ResponseStatus,
     same_meeting_key,
 )
+from rsvpq.editions import same_occurrence
 from rsvpq.exchange import wire
 from rsvpq.exchange.errors import Busy, ExchangeError, Gone, LoginRefused, Refused
 from rsvpq.exchange.multistatus import Row
+from rsvpq.exchange.rows import occurrence_of
 from rsvpq.exchange.search import identity, pages
 from rsvpq.exchange.transport import Server
 
@@ -72,9 +74,16 @@ def read_agenda(
     return Agenda(first, last, tuple(periods))
 
 
-def read_appointment(server: Server, folder: str, uid: str) -> Appointment | CalendarUnknown | None:
+def read_appointment(
+    server: Server, folder: str, uid: str, occurrence: str = ""
+) -> Appointment | CalendarUnknown | None:
     """What the calendar has of a meeting, the newest if it has several; None if it has nothing.
 
+    Who is invited to single occurrences of a series has an appointment for each, all with the uid of the series; who is
+    invited to the series has one for all of it.
+
+    :param occurrence: as :attr:`MeetingMessage.occurrence`. Where the calendar has no appointment of it, the series is
+        what there is, and says so by its own ``occurrence``.
     :raises ExchangeError: as :func:`read_agenda`.
     """
     if not uid:
@@ -82,9 +91,14 @@ def read_appointment(server: Server, folder: str, uid: str) -> Appointment | Cal
     rows = _settled_rows(server, folder, wire.appointment_facts_search(uid), PAGE_ROWS)
     if isinstance(rows, CalendarUnknown):
         return rows
-    found = [_appointment(row) for row in rows]
+    found = _of_occurrence([_appointment(row) for row in rows], occurrence)
     oldest = datetime.min.replace(tzinfo=UTC)
     return max(found, key=lambda one: (one.sequence or 0, one.stamp or oldest), default=None)
+
+
+def _of_occurrence(found: list[Appointment], wanted: str) -> list[Appointment]:
+    told = {same: [one for one in found if same_occurrence(one.occurrence, wanted) is same] for same in (True, None)}
+    return told[True] or [one for one in told[None] if one.occurrence] or [one for one in found if not one.occurrence]
 
 
 def urls_of(server: Server, folder: str, uid: str, root: str) -> list[str]:
@@ -188,6 +202,8 @@ def _appointment(row: Row) -> Appointment:
         response=known.get(row.text(wire.RESPONSE_STATUS)),
         status=_status(row),
         recurring=row.text(wire.INSTANCE_TYPE) in {_MASTER, *_INSTANCES},
+        occurrence=occurrence_of(row),
+        organizer=row.text(wire.ORGANIZER),
     )
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
+from itertools import chain
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from rsvpq.agenda import Agenda, Appointment, CalendarUnknown, Particulars
 from rsvpq.exchange import calendar, wire
-from rsvpq.exchange.errors import ExchangeError, Filtered, Gone, Malformed, Refused, Unknown, Unsupported, error_from
+from rsvpq.exchange.errors import Filtered, Gone, Malformed, Refused, Unknown, Unsupported, error_from
 from rsvpq.exchange.folders import Folders, find_folders
 from rsvpq.exchange.http_answer import Answer
 from rsvpq.exchange.multistatus import Property, Reader, Row
@@ -60,34 +61,27 @@ class MailboxClient:
         found = self._messages(self.folders.drafts, wire.draft_search(), PAGE_ROWS)
         return [message for page in found for message in page if message.kind is Kind.RESPONSE]
 
-    def deleted_requests(self, uid: str) -> list[MeetingMessage]:
-        """The requests of one meeting that lie in Deleted Items."""
-        found = self._messages(self.folders.deleteditems, wire.uid_search(uid), PAGE_ROWS)
+    def handled_requests(self, uid: str) -> list[MeetingMessage]:
+        """The requests of one meeting where a server leaves those that were answered: Deleted Items and the Inbox."""
+        found = chain.from_iterable(
+            self._messages(folder, wire.uid_search(uid), PAGE_ROWS)
+            for folder in (self.folders.deleteditems, self.folders.inbox)
+        )
         return [message for page in found for message in page if message.kind is Kind.REQUEST]
 
-    def sent_responses(self) -> Iterator[MeetingMessage]:
-        """The answers in Sent Items, the newest first; they are searched for as they are asked for."""
-        found = self._messages(self.folders.sentitems, wire.meeting_search(newest_first=True), PAGE_ROWS)
+    def sent_responses(self, uid: str = "") -> Iterator[MeetingMessage]:
+        """The answers in Sent Items, of one meeting or of all, the newest first; searched for as they are asked for."""
+        body = wire.uid_search(uid) if uid else wire.meeting_search(newest_first=True)
+        found = self._messages(self.folders.sentitems, body, PAGE_ROWS)
         return (message for page in found for message in page if message.kind is Kind.RESPONSE)
-
-    def has_appointment(self, uid: str) -> bool:
-        """Whether the calendar has an appointment of this meeting; True also where the calendar may not be read."""
-        if not self.folders.calendar or not uid:
-            return True
-        try:
-            return any(page for page in pages(self._server, self.folders.calendar, wire.appointment_search(uid)))
-        except ExchangeError as error:
-            if calendar.unreadable(error):
-                return True
-            raise
 
     def busy_periods(self, start: datetime, end: datetime) -> Agenda | CalendarUnknown:
         """What the calendar has between two moments, in UTC: see :func:`calendar.read_agenda`."""
         return calendar.read_agenda(self._server, self.folders.calendar, start, end)
 
-    def appointment(self, uid: str) -> Appointment | CalendarUnknown | None:
-        """What the calendar has of a meeting: see :func:`calendar.read_appointment`."""
-        return calendar.read_appointment(self._server, self.folders.calendar, uid)
+    def appointment(self, message: MeetingMessage) -> Appointment | CalendarUnknown | None:
+        """What the calendar has of what a message is about: see :func:`calendar.read_appointment`."""
+        return calendar.read_appointment(self._server, self.folders.calendar, message.uid, message.occurrence)
 
     def appointment_urls(self, uid: str) -> list[str]:
         """The paths of the appointments of a meeting in the calendar."""
@@ -306,12 +300,14 @@ class MailboxClient:
         """
         return self._mark_if_allowed(draft, wire.ANSWERS, identity)
 
-    def mark_processed(self, message: MeetingMessage) -> bool:
+    def mark_processed(self, message: MeetingMessage, intent: str = "") -> bool:
         """Set the processed marker and the read flag, so that no scan offers the message again.
 
+        :param intent: what our own marker says in the end; '' where there is none.
         :returns: whether the server took the marker; it can refuse one property within a 207.
         """
-        return self._mark(message, wire.PROCESSED, {wire.PROCESSED: "1", wire.READ: "1"})
+        more = {wire.INTENT: intent} if intent else {}
+        return self._mark(message, wire.PROCESSED, {wire.PROCESSED: "1", wire.READ: "1", **more})
 
     def _mark_if_allowed(self, message: MeetingMessage, name: Property, value: str) -> bool:
         for url in filter(None, (message.href, message.permanent_url)):
@@ -335,13 +331,13 @@ class MailboxClient:
             raise Gone(f"{answer.what} made a new item where the message was")
         return not any(needed in row.refused for row in rows)
 
-    def retire(self, message: MeetingMessage) -> None:
+    def retire(self, message: MeetingMessage, intent: str = "") -> None:
         """Take a message that was dealt with out of the next scan's way: marked, else in Deleted Items.
 
         Never deleted: Outlook drops the appointment with an accepted request that is not marked (KB883672, KB886688).
         """
         try:
-            marked = self.mark_processed(message)
+            marked = self.mark_processed(message, intent)
         except Refused:
             marked = False
         if not marked:

@@ -6,6 +6,7 @@
      +-- Transient       not done; another attempt may work
      |    +-- Malformed      the answer is not what the protocol says: a proxy's page, or one that broke on its way
      +-- Unknown         it may have been done: look before doing anything again
+     |    +-- Unsettled       what was done may not show yet: look again after `delay_s`, which costs no attempt
      +-- Gone            the item is not there (any more)
      +-- Refused         not done, and it never will be
           +-- Unsupported    the server runs no OWA commands
@@ -66,6 +67,14 @@ class Malformed(Transient):
 
 class Unknown(ExchangeError):
     """It may have been done: look before doing anything again."""
+
+
+class Unsettled(Unknown):
+    """What was done may not show yet: nothing is done again before it has had the time to."""
+
+    def __init__(self, message: str, delay_s: float):
+        super().__init__(message)
+        self.delay_s = delay_s
 
 
 class Gone(ExchangeError):

@@ -47,6 +47,8 @@ STAMP: Property = (CALENDAR, "dtstamp")
 SEQUENCE: Property = (CALENDAR, "sequence")
 #: 0 a single meeting, 1 a series, 2 and 3 one of a series.
 INSTANCE_TYPE: Property = (CALENDAR, "instancetype")
+#: The original start of one occurrence of a series (MS-XWDCAL; RECURRENCE-ID of RFC 5545, 3.8.4.4).
+RECURRENCE_ID: Property = (CALENDAR, "recurrenceid")
 ALL_DAY: Property = (CALENDAR, "alldayevent")
 #: 0 normal, 1 personal, 2 private, 3 confidential.
 SENSITIVITY: Property = (EXCHANGE, "sensitivity")
@@ -87,11 +89,13 @@ MEETING_PROPERTIES = (
     ORGANIZER,
     RESPONSE_REQUESTED,
     PROCESSED,
+    READ,
     START,
     END,
     STAMP,
     SEQUENCE,
     INSTANCE_TYPE,
+    RECURRENCE_ID,
     ALL_DAY,
     SENSITIVITY,
     RECEIVED_FOR,
@@ -105,7 +109,10 @@ _DRAFT_PROPERTIES = (*MEETING_PROPERTIES, ANSWERS, CREATED)
 #: Asked of one request at a time: a list of attendees has no bounds, and a zone is half a kilobyte.
 PARTICULARS = (TO, CC, RULE, DELETED, ZONE, RECEIVED_BY, SENT_REPRESENTING)
 _AGENDA = (UID, REPL_UID, START, END, BUSY_STATUS, INSTANCE_TYPE, ALL_DAY)
-_APPOINTMENT_FACTS = (UID, REPL_UID, START, END, SEQUENCE, STAMP, RESPONSE_STATUS, BUSY_STATUS, INSTANCE_TYPE)
+_APPOINTMENT_FACTS = (
+    *(UID, REPL_UID, START, END, SEQUENCE, STAMP, RESPONSE_STATUS, BUSY_STATUS, INSTANCE_TYPE, RECURRENCE_ID),
+    ORGANIZER,
+)
 _MEETING_MESSAGES = (
     '"DAV:ishidden" = False AND "DAV:isfolder" = False AND "DAV:contentclass" = \'urn:content-classes:calendarmessage\''
 )

@@ -32,6 +32,7 @@ end
 
 local function item_key(id) return P .. ':item:' .. id end
 local function lane_key(mailbox) return P .. ':lane:' .. mailbox end
+local function topic_key(mailbox, topic) return P .. ':topic:' .. mailbox .. ':' .. topic end
 local function gate_key(gate) return P .. ':ready:' .. gate end
 
 -- The limits and the present load of a mailbox or a server ('mailbox', name | 'server', name). A limit that an operator
@@ -65,6 +66,13 @@ local function stopped(mailbox, server)
     if v[1] or number(v[2]) > NOW then return true end
   end
   return false
+end
+
+-- Whether all that was settled in the mailbox lately is remembered here. A Redis that was started anew may have lost the
+-- last of it, or everything: then somebody has to look into the mailbox, and says so by remember.lua.
+local function vouched(mailbox)
+  local start = redis.call('HGET', P .. ':cfg', 'start')
+  return start and redis.call('HGET', P .. ':mailbox:' .. mailbox, 'remembers') == start
 end
 
 -- Counted over all, and for the server.

@@ -10,10 +10,12 @@ from functools import cached_property
 from typing import Self
 
 from rsvpq.agenda import NOT_FREE, Agenda, Appointment, CalendarUnknown, ResponseStatus
+from rsvpq.editions import instant
+from rsvpq.intent import Intent
 from rsvpq.messages import MeetingMessage
 from rsvpq.policy import organizer
 from rsvpq.policy.decision import Need
-from rsvpq.policy.facts import CalendarView, Facts, instant
+from rsvpq.policy.facts import CalendarView, Facts
 from rsvpq.policy.rules import Policy
 
 SENSITIVITIES = ("normal", "personal", "private", "confidential")
@@ -58,6 +60,18 @@ class Case:
         return not self.facts.last_look or (self.blindfold and need in _IN_CALENDAR)
 
     @cached_property
+    def answers_again(self) -> bool:
+        """Whether the same sequence was answered before, as where a new text of the meeting changed the stamp alone."""
+        settled = self.facts.settled
+        return settled is not None and settled.version.sequence == self.message.sequence
+
+    @cached_property
+    def intent(self) -> Intent | None:
+        """The answer that the mailbox says was begun and that it does not say was finished."""
+        intent = Intent.parse(self.message.intent)
+        return None if intent is None or intent.finished else intent
+
+    @cached_property
     def calendar(self) -> CalendarView | None:
         """What was found in the calendar, if it was looked at."""
         return None if self.blindfold else self.facts.calendar
@@ -75,6 +89,12 @@ class Case:
         """The appointment of this meeting; None also where the calendar is not known."""
         found = self.calendar.appointment if self.calendar else None
         return found if isinstance(found, Appointment) else None
+
+    @cached_property
+    def counterpart(self) -> Appointment | None:
+        """The appointment of just what the message is about, not of the series around it, whose editions are others."""
+        found = self.appointment
+        return found if found is not None and bool(found.occurrence) is bool(self.message.occurrence) else None
 
     @cached_property
     def earlier_answer(self) -> str:

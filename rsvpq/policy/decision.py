@@ -56,6 +56,8 @@ class Reason(StrEnum):
 
     UNKNOWN_CLASS = "unknown-class"
     TASK_REQUEST = "task-request"
+    BEGUN = "begun"
+    BEGUN_ELSEWHERE = "begun-elsewhere"
     ALREADY_PROCESSED = "already-processed"
     OUT_OF_DATE = "out-of-date"
     OWN_MEETING = "own-meeting"
@@ -96,6 +98,8 @@ class Decision:
     needs: frozenset[Need] = frozenset()
     #: In observe mode: decided in full, but only to be reported.
     observed: bool = False
+    #: Whether an answer to the same sequence of the meeting was given before, to an edition with an older stamp.
+    again: bool = False
 
     @property
     def final(self) -> bool:

@@ -83,7 +83,8 @@ class _Walk:
             self._first_of(FIRST_GUARDS) or self._left_alone_anyhow() or self._in_the_calendar() or self._first_rule()
         )
         observed = self._case.policy.mode == "observe"
-        return Decision(found.action, found.reason, found.rule, frozenset(self._needs), observed)
+        again = self._case.answers_again
+        return Decision(found.action, found.reason, found.rule, frozenset(self._needs), observed, again)
 
     def _first_of(self, guards: Iterable[Guard]) -> Finding | None:
         for guard in guards:

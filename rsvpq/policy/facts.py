@@ -2,30 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Self
+from datetime import datetime
 
 from rsvpq.agenda import Agenda, Appointment, CalendarUnknown
+from rsvpq.editions import MeetingKey, Settled, Version
 from rsvpq.messages import Kind, MeetingMessage
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """Which edition of a meeting something speaks of (RFC 5546, 2.1.5): by its sequence, then by its stamp."""
-
-    sequence: int | None = None
-    stamp: datetime | None = None
-
-    @classmethod
-    def of(cls, message: MeetingMessage) -> Self:
-        """The version that a message carries."""
-        return cls(message.sequence, instant(message.stamp))
-
-    def is_older_than(self, other: "Version") -> bool:
-        """Whether this is certainly the older one; what is not known on both sides proves nothing."""
-        if self.sequence is not None and other.sequence is not None and self.sequence != other.sequence:
-            return self.sequence < other.sequence
-        return self.stamp is not None and other.stamp is not None and self.stamp < other.stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +35,8 @@ class Facts:
 
     mailbox: str
     group: str = ""
+    #: The message's item in this mailbox, as its markers name it.
+    identity: str = ""
     #: The mailbox's own SMTP addresses, beside its name where that is one.
     addresses: frozenset[str] = frozenset()
     #: How many are invited, the organiser not counted.
@@ -63,6 +46,8 @@ class Facts:
     own: bool | None = None
     #: The newest version of this meeting among all messages at hand; see :func:`latest_versions`.
     newest: Version | None = None
+    #: What this occurrence of the meeting was answered with before, through another message than this one.
+    settled: Settled | None = None
     #: When the last meeting of a recurring series ends; None where it is not known, or never.
     series_end: datetime | None = None
     last_look: bool = False
@@ -73,24 +58,15 @@ class Facts:
         return frozenset(address.casefold() for address in {self.mailbox, *self.addresses} if "@" in address)
 
 
-def instant(text: str) -> datetime | None:
-    """The time that a server wrote, such as ``2007-12-30T05:16:11.844Z``, in UTC; None where it is none."""
-    try:
-        time = datetime.fromisoformat(text)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+def latest_versions(messages: Iterable[MeetingMessage]) -> dict[MeetingKey, Version]:
+    """The newest version of each meeting that requests and cancellations in an Inbox speak of.
 
-
-def latest_versions(messages: Iterable[MeetingMessage]) -> dict[str, Version]:
-    """The newest version of each meeting (by uid) that requests and cancellations in an Inbox speak of.
-
-    Messages about a series are left out: a changed single meeting has the uid of its series, and a version of its own.
+    Like with like: a series as a whole has versions of its own, and so has each occurrence that a message is about.
     """
-    newest: dict[str, Version] = {}
+    newest: dict[MeetingKey, Version] = {}
     for message in messages:
-        if message.kind in (Kind.REQUEST, Kind.CANCELLATION) and message.uid and not message.recurring:
-            version = Version.of(message)
-            if message.uid not in newest or newest[message.uid].is_older_than(version):
-                newest[message.uid] = version
+        if message.kind in (Kind.REQUEST, Kind.CANCELLATION) and message.uid:
+            key, version = MeetingKey.of(message), Version.of(message)
+            if key not in newest or newest[key].is_older_than(version):
+                newest[key] = version
     return newest

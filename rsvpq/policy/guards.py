@@ -7,11 +7,11 @@ In the order of precedence. First what never can be acted upon, then what must n
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rsvpq.editions import Version
 from rsvpq.messages import Kind
 from rsvpq.policy.case import Case
 from rsvpq.policy.conditions import shown
 from rsvpq.policy.decision import Action, Reason
-from rsvpq.policy.facts import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,16 @@ def _kept_cancellation(case: Case) -> Finding | str:
     return "cancellations are processed, or there are rules for them"
 
 
+def _begun(case: Case) -> Finding | str:
+    intent = case.intent
+    if intent is None:
+        return "no answer to it was left unfinished"
+    if intent.identity != case.facts.identity:
+        why = "its marker tells of an answer that another installation, or another name of this mailbox, has begun"
+        return Finding(Action.HOLD, Reason.BEGUN_ELSEWHERE, why=why)
+    return Finding(Action(intent.verdict), Reason.BEGUN, why="an answer was begun, and it is finished as it was begun")
+
+
 def _already_processed(case: Case) -> Finding | str:
     if case.message.processed:
         return _skip(Reason.ALREADY_PROCESSED, "somebody or something has processed it")
@@ -61,6 +71,16 @@ def _newer_message(case: Case) -> Finding | str:
     if newest is not None and Version.of(case.message).is_older_than(newest):
         return _skip(Reason.OUT_OF_DATE, "another message about this meeting is newer")
     return "no newer message about this meeting is known"
+
+
+def _settled(case: Case) -> Finding | str:
+    settled = case.facts.settled
+    if settled is None or not settled.covers(case.message):
+        return "no message about it is known to be answered"
+    how = f"another message about it was answered ({settled.how}), or is being answered"
+    if settled.is_newer_than(case.message):
+        return _skip(Reason.OUT_OF_DATE, f"{how}, and that one is newer")
+    return _skip(Reason.ALREADY_ANSWERED, f"{how}, in this very edition")
 
 
 def _own_meeting(case: Case) -> Finding | str:
@@ -139,14 +159,14 @@ def _own_appointment(case: Case) -> Finding | str:
 
 
 def _newer_appointment(case: Case) -> Finding | str:
-    found = case.appointment
+    found = case.counterpart
     if found is not None and Version.of(case.message).is_older_than(Version(found.sequence, found.stamp)):
         return _skip(Reason.OUT_OF_DATE, "the calendar has a newer version of this meeting")
     return "the calendar has no newer version of this meeting"
 
 
 def _already_answered(case: Case) -> Finding | str:
-    found, version = case.appointment, Version.of(case.message)
+    found, version = case.counterpart, Version.of(case.message)
     known = found is not None and None not in (version.sequence, version.stamp)
     if known and case.earlier_answer and found and version == Version(found.sequence, found.stamp):
         return _skip(Reason.ALREADY_ANSWERED, f"this very version of the meeting is {case.earlier_answer}")
@@ -173,8 +193,10 @@ _KNOWN = _FROM_ORGANIZER | {Kind.RESPONSE}
 FIRST_GUARDS = (
     Guard("unknown-class", frozenset(Kind) - _KNOWN, _unknown_class),
     Guard("cancellations", _CANCELLATION, _kept_cancellation),
+    Guard("begun", _REQUEST, _begun),
     Guard("already-processed", _KNOWN, _already_processed),
     Guard("out-of-date", _FROM_ORGANIZER, _newer_message),
+    Guard("answered-before", _REQUEST, _settled),
     Guard("own-meeting", _FROM_ORGANIZER, _own_meeting),
     Guard("past", _FROM_ORGANIZER, _past),
     Guard("max-age", _FROM_ORGANIZER, _too_old),

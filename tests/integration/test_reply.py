@@ -324,9 +324,9 @@ def test_where_no_commands_work_and_only_they_are_allowed_the_remedy_is_told(exc
 def test_what_was_begun_by_command_is_looked_at_before_it_is_answered_otherwise(site: Site, box: MailboxClient) -> None:
     request = requests_in(box)[0]
     worker = Worker(site, box, request)
-    worker.dies(after=4)  # the accept was done, and its outcome never written
+    worker.dies(after=5)  # the accept was done, and its outcome never written
     steps = worker.steps
-    Ways({"hq1": "icalendar"}).answer(
+    Ways({"hq1": "icalendar"}, settle_s=0).answer(
         "hq1", address_of(site, box), request, box, Journal(steps, recorder(steps)), always()
     )
     assert "draft" not in steps

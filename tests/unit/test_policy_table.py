@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from rsvpq.agenda import BusyStatus, CalendarUnknown, ResponseStatus
-from rsvpq.messages import Kind
+from rsvpq.intent import Intent
+from rsvpq.messages import Kind, Verdict
 from rsvpq.policy import Action, CalendarView, Facts, Need, Policy, Reason, Rule, Version
 from rsvpq.policy.conditions import CONDITIONS
 from rsvpq.policy.engine import decide
@@ -29,6 +30,7 @@ from tests.unit.policy_cases import (
     period,
     policy,
     rule,
+    settled,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +38,8 @@ BERLIN = ZoneInfo("Europe/Berlin")
 CANCELLATION = {"kind": Kind.CANCELLATION, "message_class": "IPM.Schedule.Meeting.Canceled"}
 RESPONSE = {"kind": Kind.RESPONSE, "message_class": "IPM.Schedule.Meeting.Resp.Pos"}
 UNKNOWN = CalendarUnknown("403 Forbidden")
+BEGUN = Intent("item-1", Verdict.DECLINE, NOW - DAY, ("rid:7",)).to_text()
+FINISHED = Intent("item-1", Verdict.DECLINE, NOW - DAY).finish().to_text()
 Changes = Mapping[str, object]
 
 #: The message, the facts, the policy (all as changes) -> the action and the reason.
@@ -64,6 +68,39 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
         Reason.OUT_OF_DATE,
     ),
     (CANCELLATION, {"newest": Version(2)}, {"cancellations": "process"}, Action.SKIP, Reason.OUT_OF_DATE),
+    # what was begun is finished as it was begun, before anything else is asked; what others have begun is theirs
+    ({"intent": BEGUN}, {"identity": "item-1"}, {}, Action.DECLINE, Reason.BEGUN),
+    ({"intent": BEGUN.replace("decline", "accept")}, {"identity": "item-1"}, {}, Action.ACCEPT, Reason.BEGUN),
+    ({"intent": BEGUN.replace("decline", "tentative")}, {"identity": "item-1"}, {}, Action.TENTATIVE, Reason.BEGUN),
+    ({"intent": BEGUN, "processed": True}, {"identity": "item-1"}, {}, Action.DECLINE, Reason.BEGUN),
+    ({"intent": BEGUN}, {"identity": "item-2"}, {}, Action.HOLD, Reason.BEGUN_ELSEWHERE),
+    ({"intent": FINISHED, "processed": True}, {"identity": "item-1"}, {}, Action.SKIP, Reason.ALREADY_PROCESSED),
+    ({"intent": "somebody else's"}, {"identity": "item-1"}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    # answered before, through another message: in this edition, in a newer one, in an older one
+    ({}, {"settled": settled()}, {}, Action.SKIP, Reason.ALREADY_ANSWERED),
+    ({}, {"settled": settled(sequence=2)}, {}, Action.SKIP, Reason.OUT_OF_DATE),
+    ({}, {"settled": settled(stamp=STAMP + SECOND)}, {}, Action.SKIP, Reason.OUT_OF_DATE),
+    ({}, {"settled": settled(sequence=0)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({}, {"settled": settled(stamp=STAMP - SECOND)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"sequence": None, "stamp": ""}, {"settled": settled()}, {}, Action.SKIP, Reason.ALREADY_ANSWERED),
+    (
+        {"sequence": None, "stamp": "", "start": START + HOUR},
+        {"settled": settled()},
+        {},
+        Action.ACCEPT,
+        Reason.EVERY_REQUEST,
+    ),
+    # where only Sent Items tells, the time of the meeting has to be the same
+    ({}, {"settled": settled(item="", stamp=None)}, {}, Action.SKIP, Reason.ALREADY_ANSWERED),
+    ({"start": START + HOUR}, {"settled": settled(item="", stamp=None)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    # one occurrence is not compared with the series around it
+    (
+        {"occurrence": "20260309T090000Z", "recurring": True},
+        {"calendar": calendar(meeting=appointment(sequence=7, recurring=True))},
+        {},
+        Action.ACCEPT,
+        Reason.EVERY_REQUEST,
+    ),
     # own meetings
     ({"organizer": "adele@example.com"}, {}, {}, Action.SKIP, Reason.OWN_MEETING),
     ({"organizer": "MAILTO:Adele@EXAMPLE.com"}, {}, {}, Action.SKIP, Reason.OWN_MEETING),

@@ -18,8 +18,10 @@ def test_a_trace_tells_each_step_in_order_with_what_was_found() -> None:
 
     assert str(trace.decision) == "tentative (rule:clash)"
     assert list(map(str, trace.steps)) == [
+        "passed   guard begun: no answer to it was left unfinished",
         "passed   guard already-processed: not processed yet",
         "passed   guard out-of-date: no newer message about this meeting is known",
+        "passed   guard answered-before: no message about it is known to be answered",
         "passed   guard own-meeting: the organiser is brian@example.com",
         "passed   guard past: it ends at 2026-03-09 10:00 UTC",
         "passed   guard max-age: received 1d ago",
