@@ -76,13 +76,13 @@ class _Visit:
         """The run that the item belongs to."""
         return queue.run_of(self.start.id)
 
-    def facts(self, newest: Version | None) -> Facts:
+    def facts(self, message: MeetingMessage, newest: Version | None) -> Facts:
         """What a scan knows of a message without asking."""
-        return Facts(self.mailbox.name, self.mailbox.group, newest=newest)
+        return Facts.about(message, self.mailbox.name, self.mailbox.group, newest)
 
     def decide(self, message: MeetingMessage, newest: Version | None) -> Decision:
         """Decide as a scan does."""
-        return decide(self.policy, message, self.facts(newest), datetime.now(UTC))
+        return decide(self.policy, message, self.facts(message, newest), datetime.now(UTC))
 
 
 class _Scan(_Visit):
@@ -147,10 +147,10 @@ class _Look(_Visit):
         return Outcome("explained", f"found {counts['found']}, explained {len(rows)} of {counts['matching']}")
 
     def _trace(self, message: MeetingMessage, newest: Version | None) -> tuple[Trace, Facts]:
-        return explain_knowing(self.policy, message, self.box, self.facts(newest))
+        return explain_knowing(self.policy, message, self.box, self.facts(message, newest))
 
     def _decide_knowing(self, message: MeetingMessage, newest: Version | None) -> Decision:
-        return decide_knowing(self.policy, message, self.box, self.facts(newest))
+        return decide_knowing(self.policy, message, self.box, self.facts(message, newest))
 
     def _known(self, messages: Collection[MeetingMessage]) -> dict[MeetingMessage, str]:
         ids = {message: message.identity(self.mailbox) for message in messages}

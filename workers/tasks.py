@@ -70,7 +70,7 @@ class _Work:
 
     def decide(self, message: MeetingMessage) -> Decision:
         """Decide on fresh facts; the audit is told if it came to anything else than the scan thought."""
-        facts = Facts(self.start.mailbox, self.start.payload.get("group", ""))
+        facts = Facts.about(message, self.start.mailbox, self.start.payload.get("group", ""))
         decision = decide_knowing(policy(), message, self.box, facts)
         mailbox = Mailbox(self.start.mailbox, self.start.server)
         told = Told(decision.word, decision.rule, decision.reason)
