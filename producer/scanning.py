@@ -80,7 +80,8 @@ class _Visit:
 
     def facts(self, message: MeetingMessage, newest: Version | None) -> Facts:
         """What a scan knows of a message without asking."""
-        return Facts(self.mailbox.name, self.mailbox.group, message.identity(self.mailbox), newest=newest)
+        facts = Facts.about(message, self.mailbox.name, self.mailbox.group, newest)
+        return replace(facts, identity=message.identity(self.mailbox))
 
     def decide(self, message: MeetingMessage, newest: Version | None) -> Decision:
         """Decide as a scan does."""

@@ -119,8 +119,6 @@ class Particulars:
 
     #: Addresses in To and Cc, a distribution list counting as one; None where they cannot be read.
     attendees: int | None = None
-    #: Whether the request comes from the owner of the mailbox; None where the server does not show it.
-    own: bool | None = None
     #: What tells the instances of a series: RRULE, VTIMEZONE, and the original starts of those that were deleted.
     rule: str = ""
     zone: str = ""

@@ -46,7 +46,7 @@ def _look(needs: Collection[Need], message: MeetingMessage, box: MailboxClient, 
         view = replace(view, appointment=box.appointment(message))
     if Need.ATTENDEES in needs or (Need.BUSY_TIMES in needs and message.recurring):
         particulars = box.particulars(message)
-        facts = replace(facts, attendees=particulars.attendees, own=particulars.own)
+        facts = replace(facts, attendees=particulars.attendees)
     else:
         particulars = Particulars()
     if Need.BUSY_TIMES in needs:

@@ -81,6 +81,10 @@ class MeetingMessage:
     sensitivity: int = 0
     #: Whose copy this is, where the mailbox got it as a delegate; '' where it is its own.
     received_for: str = ""
+    #: The SMTP address of who got it, the owner of the mailbox, in lower case; '' where the server shows none.
+    received_by: str = ""
+    #: Whether it is from the owner of the mailbox himself; None where the server does not show it.
+    own: bool | None = None
     #: A response that proposes another time: lost for good if it is cleaned away.
     counter_proposal: bool = False
     #: PidLidMeetingType (MS-OXOCAL 2.2.6.5): 0x1 a first request, 0x10000 a full update, 0x20000 one that only informs,

@@ -143,6 +143,11 @@ class Behaviour:
         "what a series shows: rrule and exdate, and timezone",
         ("rule-and-zone", "rule", "none"),
     )
+    recipients: Literal["smtp", "x500", "mixed", "none"] = _switch(
+        "smtp",
+        "documented",
+        "PR_RECEIVED_BY_* and PR_RCVD_REPRESENTING_*, equal but for a delegate's copy: their addresses, or neither",
+    )
     calendar_access: Literal["full", "401", "403", "404"] = _switch(
         "full", "documented", "a SEARCH of the calendar, whose rights are its own"
     )

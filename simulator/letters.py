@@ -107,7 +107,7 @@ class Writer:
         )
         message.private = chance.random() < _PRIVATE_SHARE
         if method == "REQUEST" and chance.random() < _DELEGATE_SHARE:
-            message.received_for = somebody(self._chance).address
+            message.received_for = somebody(self._chance)
         return message
 
     def _message(self, message_class: str, content_class: str, sender: Person) -> Message:

@@ -13,6 +13,7 @@ from simulator.gate import INTERNAL_ORIGIN
 from simulator.http import REASONS, Response
 from simulator.namespaces import CALENDAR, DAV, EXCHANGE, MAPI_ID, MULTI_VALUES, TYPES, split_name
 from simulator.properties import Reader, Resource, reader
+from simulator.recipients import recipient_reader
 from simulator.sql import Column
 from simulator.style import finished, lowered, spoilt, style_of
 from simulator.values import Value, render
@@ -93,7 +94,9 @@ class ValueRows:
             element = element.replace(":0x", ":x")
         if column.name == _PERMANENT_URL and self._behaviour.permanent_host == "internal-host":
             origin = INTERNAL_ORIGIN
-        return element, _absent if column.name in _HIDDEN[self._behaviour.series_shown] else reader(column.name), origin
+        if column.name in _HIDDEN[self._behaviour.series_shown]:
+            return element, _absent, origin
+        return element, recipient_reader(column.name, self._behaviour.recipients) or reader(column.name), origin
 
     def _row(self, resource: Resource) -> str:
         found, missing = [], []

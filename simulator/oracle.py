@@ -110,7 +110,7 @@ def _message(seeded: Seeded, seeded_at: float) -> dict[str, object]:
         "subject": message.subject,
         **_meeting(message.meeting),
         "private": message.private,
-        "received_for": message.received_for,
+        "received_for": message.received_for and message.received_for.address,
         "outdated": seeded.outdated,
         "received_at": message.received.timestamp(),
         "seeded_at": seeded_at,

@@ -29,10 +29,10 @@ from simulator.namespaces import (
     canonical,
     split_name,
 )
+from simulator.recipients import RECIPIENTS
 from simulator.values import Value
-from simulator.vocabulary import INTERNAL_DOMAIN
 from simulator.vtimezone import vtimezone
-from simulator.world import Folder, Item, Meeting, Person
+from simulator.world import Folder, Item, Meeting
 
 Resource = Item | Folder
 #: Reads one property of a resource; the origin goes before every URL in the value.
@@ -112,12 +112,6 @@ def _display_to(item: Item) -> str:
     if item.message.source is None:
         return "; ".join(person.name for person in (item.message.recipient, *item.message.others))
     return "; ".join(name or address for name, address in getaddresses([item.message.source.to]))
-
-
-def _directory_name(person: Person) -> str:
-    """The address that MAPI knows: of somebody in the directory it is no SMTP address."""
-    local, _, domain = person.address.partition("@")
-    return f"/O=EXAMPLE/OU=FIRST/CN=RECIPIENTS/CN={local.upper()}" if domain == INTERNAL_DOMAIN else person.address
 
 
 def _message_id(item: Item) -> str:
@@ -234,9 +228,6 @@ _STORED: dict[str, Callable[[Item], Value | None]] = {
     PROPTAG + "x00360003": lambda item: _PRIVATE if item.message.private else 0,
     PROPTAG + "x0037001f": lambda item: item.message.subject,
     PROPTAG + "x007d001f": _transport_headers,
-    PROPTAG + "x0065001f": lambda item: _directory_name(item.message.sender),
-    PROPTAG + "x0076001f": lambda item: _directory_name(item.mailbox.owner),
-    PROPTAG + "x0078001f": lambda item: item.message.received_for,
     PROPTAG + "x0c1a001f": lambda item: item.message.sender.name,
     PROPTAG + "x0e060040": lambda item: item.message.received,
     PROPTAG + "x0e070003": _message_flags,
@@ -284,6 +275,7 @@ ITEM_PROPERTIES: dict[str, Callable[[Item, str], Value | None]] = {
     **{name: _of_message(read) for name, read in _STORED.items()},
     **{name: _of_meeting(read) for name, read in _MEETING.items()},
     **dict.fromkeys(GLOBAL_OBJECT_IDS, _GLOBAL_OBJECT_ID),
+    **{name: _of_message(read) for name, read in RECIPIENTS.items()},
 }
 
 #: What `SELECT *` and a PROPFIND without names show; not the names that no XML parser takes.

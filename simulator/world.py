@@ -97,7 +97,7 @@ class Message:
     read: bool = False
     private: bool = False
     #: Whom the message was meant for, when a rule forwarded it to this mailbox as the delegate.
-    received_for: str | None = None
+    received_for: Person | None = None
     #: Who else is invited, beside the recipient: in To, and in Cc.
     others: tuple[Person, ...] = ()
     optional: tuple[Person, ...] = ()

@@ -5,7 +5,7 @@ What a task is passed beside its generation is there to be read and searched in 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -77,7 +77,8 @@ class _Work:
     def decide(self, message: MeetingMessage) -> Decision:
         """Decide on fresh facts; the audit is told if it came to anything else than the scan thought."""
         settled, text = self._settled(message)
-        facts = Facts(self.start.mailbox, self.start.payload.get("group", ""), self.start.id, settled=settled)
+        known = Facts.about(message, self.start.mailbox, self.start.payload.get("group", ""))
+        facts = replace(known, identity=self.start.id, settled=settled)
         decision = decide_knowing(policy(), message, self.box, facts)
         mailbox = Mailbox(self.start.mailbox, self.start.server)
         if message.kind is not Kind.RESPONSE:

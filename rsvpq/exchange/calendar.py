@@ -114,11 +114,9 @@ def urls_of(server: Server, folder: str, uid: str, root: str) -> list[str]:
 
 def particulars_of(row: Row) -> Particulars:
     """What the PROPFIND for :data:`wire.PARTICULARS` said."""
-    received_by, sent_for = (row.text(name).casefold() for name in (wire.RECEIVED_BY, wire.SENT_REPRESENTING))
     rule = row.text(wire.RULE)
     return Particulars(
         attendees=_count(row.text(wire.TO), row.text(wire.CC)),
-        own=received_by == sent_for if received_by and sent_for else None,
         # Values of a list come without anything between them: of two rules, neither could be told.
         rule=rule if rule.upper().count("FREQ=") == 1 else "",
         zone=row.text(wire.ZONE),

@@ -52,8 +52,14 @@ RECURRENCE_ID: Property = (CALENDAR, "recurrenceid")
 ALL_DAY: Property = (CALENDAR, "alldayevent")
 #: 0 normal, 1 personal, 2 private, 3 confidential.
 SENSITIVITY: Property = (EXCHANGE, "sensitivity")
-#: PR_RCVD_REPRESENTING_EMAIL_ADDRESS: there on the copy that a delegate gets.
+#: PR_RECEIVED_BY_* and PR_RCVD_REPRESENTING_*, address and name: filled on every delivery, and with two persons only on
+#: the copy that a delegate gets (MS-OXOMSG, and the MAPI reference).
+RECEIVED_BY: Property = (PROPTAG, "x0076001f")
+RECEIVED_BY_NAME: Property = (PROPTAG, "x0040001f")
 RECEIVED_FOR: Property = (PROPTAG, "x0078001f")
+RECEIVED_FOR_NAME: Property = (PROPTAG, "x0044001f")
+#: PR_SENT_REPRESENTING_EMAIL_ADDRESS: the same as PR_RECEIVED_BY_EMAIL_ADDRESS if one invites oneself.
+SENT_REPRESENTING: Property = (PROPTAG, "x0065001f")
 #: PidLidAppointmentCounterProposal, by alias and by number: the response proposes another time.
 COUNTER_PROPOSAL: Property = ("http://schemas.microsoft.com/mapi/", "apptcounterproposal")
 COUNTER_PROPOSAL_ID: Property = (APPOINTMENT, "0x8257")
@@ -70,9 +76,6 @@ DELETED: Property = (CALENDAR, "exdate")
 ZONE: Property = (CALENDAR, "timezone")
 TO: Property = (HTTPMAIL, "to")
 CC: Property = (HTTPMAIL, "cc")
-#: PR_RECEIVED_BY_EMAIL_ADDRESS and PR_SENT_REPRESENTING_EMAIL_ADDRESS: the same if one invites oneself (MS-OXOMSG).
-RECEIVED_BY: Property = (PROPTAG, "x0076001f")
-SENT_REPRESENTING: Property = (PROPTAG, "x0065001f")
 CREATED: Property = (DAV, "creationdate")
 #: On a request: an answer was begun. On a draft: the request that it answers.
 INTENT: Property = (RSVPQ, "intent")
@@ -98,7 +101,11 @@ MEETING_PROPERTIES = (
     RECURRENCE_ID,
     ALL_DAY,
     SENSITIVITY,
+    RECEIVED_BY,
+    RECEIVED_BY_NAME,
     RECEIVED_FOR,
+    RECEIVED_FOR_NAME,
+    SENT_REPRESENTING,
     COUNTER_PROPOSAL,
     COUNTER_PROPOSAL_ID,
     MEETING_TYPE,
@@ -107,7 +114,7 @@ MEETING_PROPERTIES = (
 )
 _DRAFT_PROPERTIES = (*MEETING_PROPERTIES, ANSWERS, CREATED)
 #: Asked of one request at a time: a list of attendees has no bounds, and a zone is half a kilobyte.
-PARTICULARS = (TO, CC, RULE, DELETED, ZONE, RECEIVED_BY, SENT_REPRESENTING)
+PARTICULARS = (TO, CC, RULE, DELETED, ZONE)
 _AGENDA = (UID, REPL_UID, START, END, BUSY_STATUS, INSTANCE_TYPE, ALL_DAY)
 _APPOINTMENT_FACTS = (
     *(UID, REPL_UID, START, END, SEQUENCE, STAMP, RESPONSE_STATUS, BUSY_STATUS, INSTANCE_TYPE, RECURRENCE_ID),

@@ -12,10 +12,11 @@ from typing import Self
 from rsvpq.agenda import NOT_FREE, Agenda, Appointment, CalendarUnknown, ResponseStatus
 from rsvpq.editions import instant
 from rsvpq.intent import Intent
-from rsvpq.messages import MeetingMessage
+from rsvpq.messages import Kind, MeetingMessage
 from rsvpq.policy import organizer
 from rsvpq.policy.decision import Need
 from rsvpq.policy.facts import CalendarView, Facts
+from rsvpq.policy.patterns import is_literal
 from rsvpq.policy.rules import Policy
 
 SENSITIVITIES = ("normal", "personal", "private", "confidential")
@@ -147,16 +148,28 @@ class Case:
         """Whether the organiser is from outside."""
         if self.organizer is None:
             return None
-        return not organizer.is_internal(self.organizer, self.facts.own_addresses, self.policy.internal_domains)
+        return not organizer.is_internal(self.organizer, self.facts.mailbox, self.policy.internal_domains)
 
     @cached_property
     def own_meeting(self) -> bool | None:
-        """Whether the message names the mailbox as the organiser. An alias mostly is the first part of its address."""
-        if self.facts.own is not None or self.organizer is None:
-            return self.facts.own
-        local = self.organizer.rpartition("@")[0]
-        own_alias = not self.external and local == self.facts.mailbox.casefold()
-        return own_alias or self.organizer in self.facts.own_addresses
+        """Whether the mailbox's owner is the organiser: by what the server shows, never by half an address."""
+        if self.message.own is not None and self.message.kind is not Kind.RESPONSE:
+            return self.message.own
+        if self.organizer is None:
+            return None
+        if self.facts.own_addresses:
+            return self.organizer in self.facts.own_addresses
+        return self._has_the_alias_of_the_mailbox()
+
+    def _has_the_alias_of_the_mailbox(self) -> bool | None:
+        """Where all that is known of the mailbox is its alias: what mostly is the first part of its address.
+
+        Several internal domains may each have somebody of that name; which of them it is, is not known then.
+        """
+        if self.external or not self.organizer or self.organizer.rpartition("@")[0] != self.facts.mailbox.casefold():
+            return False
+        domains = self.policy.internal_domains
+        return True if len(domains) == 1 and is_literal(domains[0]) else None
 
     @cached_property
     def out_of_date(self) -> bool:
@@ -166,7 +179,8 @@ class Case:
     @cached_property
     def delegate_copy(self) -> bool:
         """Whether somebody else is to answer: the mailbox's owner is a delegate, or has one who does."""
-        return bool(self.message.received_for or (self.message.meeting_type or 0) & _DELEGATE_ANSWERS)
+        for_another = self.message.received_for and self.message.received_for.casefold() not in self.facts.own_addresses
+        return bool(for_another or (self.message.meeting_type or 0) & _DELEGATE_ANSWERS)
 
     @cached_property
     def sensitivity(self) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from rsvpq.agenda import Agenda, Appointment, CalendarUnknown
 from rsvpq.editions import MeetingKey, Settled, Version
@@ -37,13 +38,11 @@ class Facts:
     group: str = ""
     #: The message's item in this mailbox, as its markers name it.
     identity: str = ""
-    #: The mailbox's own SMTP addresses, beside its name where that is one.
+    #: The mailbox's own SMTP addresses as its server shows them, beside its name where that is one.
     addresses: frozenset[str] = frozenset()
     #: How many are invited, the organiser not counted.
     attendees: int | None = None
     calendar: CalendarView | None = None
-    #: Whether the mailbox is the organiser, where the message shows it otherwise than by his address.
-    own: bool | None = None
     #: The newest version of this meeting among all messages at hand; see :func:`latest_versions`.
     newest: Version | None = None
     #: What this occurrence of the meeting was answered with before, through another message than this one.
@@ -51,6 +50,12 @@ class Facts:
     #: When the last meeting of a recurring series ends; None where it is not known, or never.
     series_end: datetime | None = None
     last_look: bool = False
+
+    @classmethod
+    def about(cls, message: MeetingMessage, mailbox: str, group: str, newest: Version | None = None) -> Self:
+        """What is known about a message without asking for anything."""
+        shown = frozenset({message.received_by} if message.received_by else ())
+        return cls(mailbox, group, addresses=shown, newest=newest)
 
     @property
     def own_addresses(self) -> frozenset[str]:

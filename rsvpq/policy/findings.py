@@ -103,7 +103,7 @@ def _torn_organizer(rule: Rule, internal: tuple[str, ...]) -> Iterator[tuple[str
 
 
 def _any_internal(domains: tuple[str, ...], internal: tuple[str, ...]) -> bool:
-    return any(is_internal(f"@{domain}", (), internal) for domain in domains)
+    return any(is_internal(f"@{domain}", "", internal) for domain in domains)
 
 
 def _groups_of_nobody(rule: Rule, groups: Collection[str]) -> Iterator[tuple[str, str]]:

@@ -86,7 +86,8 @@ def _settled(case: Case) -> Finding | str:
 def _own_meeting(case: Case) -> Finding | str:
     if case.own_meeting:
         return _skip(Reason.OWN_MEETING, "the mailbox is the organiser")
-    return f"the organiser is {case.organizer or 'not known'}"
+    unsure = ", and whether that is this mailbox the server does not show" if case.own_meeting is None else ""
+    return f"the organiser is {case.organizer}{unsure}" if case.organizer else "the organiser is not known"
 
 
 def _past(case: Case) -> Finding | str:

@@ -296,15 +296,16 @@ def test_a_request_that_was_accepted_is_an_appointment_of_that_version(diary: Di
 def test_how_many_are_invited_and_by_whom(diary: Diary) -> None:
     to = 'To: "Vance, Adele" <adele@example.com>, b@example.com\r\nCc: c@example.com, Nora <nora@example.org>'
     diary.put(event("q", "2026-05-04T09:00", "2026-05-04T10:00", BERLIN), method="REQUEST", to=to)
-    particulars = diary.box.particulars(found(diary, "q"))
-    assert (particulars.attendees, particulars.own, particulars.rule) == (4, False, "")
+    request = found(diary, "q")
+    particulars = diary.box.particulars(request)
+    assert (particulars.attendees, request.own, particulars.rule) == (4, False, "")
 
 
 def test_an_invitation_to_oneself_is_recognised(site: Site) -> None:
     diary = Diary(site, site.take(fits=lambda box: "@" in box_name(box)))
     own = event("q", "2026-05-04T09:00", "2026-05-04T10:00", BERLIN)
     diary.put(own, method="REQUEST", sender=box_name(diary.box))
-    assert diary.box.particulars(found(diary, "q")).own is True
+    assert found(diary, "q").own is True
 
 
 def test_the_type_of_a_request_and_what_it_wants_to_show_as(diary: Diary) -> None:

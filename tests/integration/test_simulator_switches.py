@@ -32,6 +32,7 @@ from tests.integration.switched_box import SHOWN, Box, Boxes, boxes, shows
 PERMANENT = '"http://schemas.microsoft.com/exchange/permanenturl"'
 NUMBERED = '"http://schemas.microsoft.com/mapi/id/{00062002-0000-0000-c000-000000000046}/0x8218"'
 RECEIVED = 'ORDER BY "urn:schemas:httpmail:datereceived" ASC'
+PROPTAG = "http://schemas.microsoft.com/mapi/proptag/"
 INTERNAL = "http://exbe01.corp.internal"
 
 
@@ -530,6 +531,20 @@ def test_what_a_series_shows(box: Box, value: str) -> None:
         "rule": (True, False),
         "none": (False, False),
     }[value]
+
+
+@shows("recipients", "smtp", "x500", "mixed", "none")
+def test_whom_a_message_was_received_by_and_for(box: Box, value: str) -> None:
+    box.turn(recipients=value)
+    tags = {f"{{{PROPTAG}}}x{number}001f" for number in ("0076", "0078", "0040", "0044")}
+    columns = ",".join(f'"{PROPTAG}{tag.rpartition("}")[2]}"' for tag in sorted(tags))
+    (first, *_) = rows(box.search(columns, RECEIVED))
+    by_name, for_name, by, meant = (first.get(name) for name in sorted(tags))
+    assert by_name == for_name
+    spelled_as = {"smtp": ("@", "@"), "x500": ("/CN=", "/CN="), "mixed": ("/CN=", "@"), "none": (None, None)}[value]
+    for address, mark in zip((by, meant), spelled_as, strict=True):
+        assert (address is None) if mark is None else (mark in (address or ""))
+    assert value == "mixed" or by == meant
 
 
 @shows("calendar_access", "full", "401", "403", "404")

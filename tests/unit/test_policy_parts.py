@@ -39,13 +39,14 @@ def test_the_address_of_an_organizer_is_the_one_mail_would_go_to(shown: str, add
 
 
 def test_an_internal_domain_is_one_of_the_settings_or_the_mailbox_s_own() -> None:
-    own = {"adele@branch.example"}
+    own = "Adele@Branch.example"
 
     assert is_internal("x@branch.example", own, ())
+    assert not is_internal("x@branch.example", "adele", ())
     assert is_internal("x@example.com", own, ("example.com",))
     assert not is_internal("x@example.org", own, ("example.com",))
     assert not is_internal("x@example.com.evil.example", own, ("example.com",))
-    assert not is_internal("", (), ("*",))
+    assert not is_internal("", "", ("*",))
 
 
 _texts = st.text(st.sampled_from("ab."), max_size=5)

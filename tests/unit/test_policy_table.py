@@ -125,8 +125,38 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
         Action.ACCEPT,
         Reason.EVERY_REQUEST,
     ),
-    ({}, {"own": True}, {}, Action.SKIP, Reason.OWN_MEETING),
-    ({"organizer": "adele@example.com"}, {"own": False}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"own": True}, {}, {}, Action.SKIP, Reason.OWN_MEETING),
+    ({"own": False, "organizer": "adele@example.com"}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    # an alias is half an address: what the server shows prevails, and of several domains none is guessed
+    (
+        {"organizer": "adele@sub.example.com"},
+        {"mailbox": "adele", "addresses": frozenset({"adele@example.com"})},
+        {"internal_domains": ("example.com", "sub.example.com")},
+        Action.ACCEPT,
+        Reason.EVERY_REQUEST,
+    ),
+    (
+        {"organizer": "adele@sub.example.com"},
+        {"mailbox": "adele"},
+        {"internal_domains": ("example.com", "sub.example.com")},
+        Action.ACCEPT,
+        Reason.EVERY_REQUEST,
+    ),
+    (
+        {"organizer": "adele@sub.example.com"},
+        {"mailbox": "adele"},
+        {"internal_domains": ("*.example.com",)},
+        Action.ACCEPT,
+        Reason.EVERY_REQUEST,
+    ),
+    # the server's address of a mailbox that is listed by its alias makes no domain internal: only the list does
+    (
+        {"organizer": "brian@example.com"},
+        {"mailbox": "adele", "addresses": frozenset({"adele@example.com"})},
+        {"internal_domains": ()},
+        Action.SKIP,
+        Reason.EXTERNAL,
+    ),
     (
         {},
         {"calendar": calendar(meeting=appointment(ResponseStatus.ORGANIZER))},
@@ -183,6 +213,7 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     ({"received_for": "Boss"}, {}, {}, Action.SKIP, Reason.DELEGATE_COPY),
     ({"meeting_type": 0x100000}, {}, {}, Action.SKIP, Reason.DELEGATE_COPY),
     ({"received_for": "Boss"}, {}, {"delegate_copies": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"received_for": "Adele@Example.com"}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     ({"response_requested": False}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     (
         {"response_requested": False},
@@ -320,7 +351,7 @@ def test_the_table_of_guards(
 _PRECEDENCE: list[tuple[Changes, Changes, Reason]] = [
     ({"processed": True}, {}, Reason.ALREADY_PROCESSED),
     ({"meeting_type": 0x80000}, {}, Reason.OUT_OF_DATE),
-    ({}, {"own": True}, Reason.OWN_MEETING),
+    ({"own": True}, {}, Reason.OWN_MEETING),
     ({"start": NOW - HOUR, "end": NOW}, {}, Reason.PAST),
     ({"received": NOW - 15 * DAY}, {}, Reason.TOO_OLD),
     ({"organizer": "x@evil.example"}, {}, Reason.EXTERNAL),
