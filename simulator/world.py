@@ -293,8 +293,8 @@ class World:
     def mailbox(self, server: int, name: str) -> Mailbox | None:
         """The mailbox of this name or address, if this server is its home.
 
-        An alias is what stands before the @ of an SMTP address of the mailbox (KB324306); the whole address leads there as
-        well (MSDN aa493863).
+        An alias is what stands before the @ of an SMTP address of the mailbox (KB324306); the whole address leads there
+        as well (MSDN aa493863).
         """
         key = server, name.casefold()
         return self._by_name.get(key) or self._by_address.get(key)
