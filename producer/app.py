@@ -15,7 +15,8 @@ lanes = wiring.make_lanes(settings)
 carrier = wiring.make_carrier(settings, app, lanes)
 audit = wiring.make_audit(settings, lanes)
 policy = wiring.PolicyInForce(settings, lanes)
-exchange = wiring.Exchange(settings.servers, settings.lanes.run_lease.seconds)
+claims = wiring.make_claims(settings, lanes, has_list=True)
+exchange = wiring.Exchange(settings.servers, claims, settings.lanes.run_lease.seconds)
 watch_worker(settings)
 
 

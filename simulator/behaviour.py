@@ -156,6 +156,20 @@ class Behaviour:
     hrefs: Literal["as-addressed", "internal-host", "other-scheme", "relative"] = _switch(
         "as-addressed", "captured", "scheme and host of every URL in an answer"
     )
+    mailbox_names: Literal["alias-and-address", "listed"] = _switch(
+        "alias-and-address",
+        "documented",
+        "what leads to a mailbox: its name, its owner's address and what stands before the @ (KB324306), or its name",
+    )
+    mailbox_hrefs: Literal["as-asked", "own-name"] = _switch(
+        "as-asked",
+        "open",
+        "the mailbox in every URL of an answer, if it was asked for by another of its names",
+        ("as-asked", "own-name"),
+    )
+    root_identity: Literal["all", "permanent-url", "id", "none"] = _switch(
+        "all", "inferred", "what a mailbox root shows of repl-uid, permanenturl and DAV:id"
+    )
     permanent_host: Literal["as-addressed", "internal-host"] = _switch(
         "as-addressed", "captured", "the host of permanent URLs"
     )

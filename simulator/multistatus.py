@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from zlib import crc32
 
 from simulator.behaviour import Behaviour
+from simulator.folder_properties import tells_folders
 from simulator.gate import INTERNAL_ORIGIN
 from simulator.http import REASONS, Response
-from simulator.namespaces import CALENDAR, DAV, EXCHANGE, MAPI_ID, MULTI_VALUES, TYPES, split_name
+from simulator.namespaces import CALENDAR, DAV, EXCHANGE, MAPI_ID, MULTI_VALUES, REPL, TYPES, split_name
 from simulator.properties import Reader, Resource, reader
 from simulator.recipients import recipient_reader
 from simulator.sql import Column
@@ -24,6 +25,14 @@ _PERMANENT_URL = EXCHANGE + "permanenturl"
 _ZONE, _RULE = CALENDAR + "timezone", (CALENDAR + "rrule", CALENDAR + "exdate")
 #: What the switch series_shown leaves out.
 _HIDDEN = {"rule-and-zone": (), "rule": (_ZONE,), "none": (_ZONE, *_RULE)}
+_REPL_UID, _ID = REPL + "repl-uid", DAV + "id"
+#: What the switch root_identity leaves out, and of those roots alone.
+_HIDDEN_OF_ROOTS = {
+    "all": (),
+    "permanent-url": (_REPL_UID, _ID),
+    "id": (_REPL_UID, _PERMANENT_URL),
+    "none": (_REPL_UID, _PERMANENT_URL, _ID),
+}
 _PLAIN = Behaviour()
 
 #: In answers with values `b` and `c` are taken; in those of PROPPATCH and SUBSCRIBE they are ordinary letters.
@@ -94,9 +103,13 @@ class ValueRows:
             element = element.replace(":0x", ":x")
         if column.name == _PERMANENT_URL and self._behaviour.permanent_host == "internal-host":
             origin = INTERNAL_ORIGIN
-        if column.name in _HIDDEN[self._behaviour.series_shown]:
-            return element, _absent, origin
-        return element, recipient_reader(column.name, self._behaviour.recipients) or reader(column.name), origin
+        return element, self._reader(column.name), origin
+
+    def _reader(self, name: str) -> Reader:
+        if name in _HIDDEN[self._behaviour.series_shown]:
+            return _absent
+        read = recipient_reader(name, self._behaviour.recipients) or reader(name)
+        return _not_of_roots(read) if name in _HIDDEN_OF_ROOTS[self._behaviour.root_identity] else read
 
     def _row(self, resource: Resource) -> str:
         found, missing = [], []
@@ -146,6 +159,10 @@ def status_answer(href: str, status: int, behaviour: Behaviour) -> Response:
     """A 207 that says one status of one resource."""
     row = f"<a:response><a:href>{_text(href)}</a:href>{_status(status)}</a:response>"
     return _multistatus(_Prefixes(_FOR_NAMES), iter((row,)), (), behaviour)
+
+
+def _not_of_roots(read: Reader) -> Reader:
+    return lambda resource, origin: None if tells_folders(resource) else read(resource, origin)
 
 
 def _absent(_resource: Resource, _origin: str) -> None:

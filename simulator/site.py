@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 from simulator.address import Address, locate
+from simulator.aliases import as_asked
 from simulator.auth.door import Door
 from simulator.controls import Controls
 from simulator.dav.call import Call
@@ -47,11 +48,13 @@ class Site:
         if self._oracle is not None and request.path.startswith(PREFIX):
             return _guarded(request, self._oracle.answer), _nothing_in_flight
         address = locate(self._world, self._index, request.path)
+        behaviour = self._controls.behaviours[self._index]
+        if address is not None and address.by_another_name and behaviour.mailbox_names == "listed":
+            address = None
         mailbox = address.mailbox if address else None
         if mailbox is not None and mailbox.plans:
             settle(mailbox)
         self._meters.arrived(request, self._index, mailbox)
-        behaviour = self._controls.behaviours[self._index]
         request.written_origin = written_origin(behaviour, request)
         response = filtered(behaviour, request) or self._afflicted(address, request)
         if behaviour.error_body == "empty" and response.status >= _FIRST_ERROR:
@@ -90,7 +93,8 @@ class Site:
         if user and address.mailbox is not home_of(self._world, self._index, user):
             raise HttpError(403)
         operation = self._meters.operation
-        return verb(Call(request, address, self._world, self._index, behaviour, operation))
+        response = verb(Call(request, address, self._world, self._index, behaviour, operation))
+        return as_asked(response, address) if behaviour.mailbox_hrefs == "as-asked" else response
 
 
 def _nothing_in_flight() -> None:

@@ -274,6 +274,8 @@ class World:
     #: The meetings whose organizers are here, and the responses that reached them.
     circle: Circle = field(default_factory=Circle)
     _by_name: dict[tuple[int, str], Mailbox] = field(default_factory=dict)
+    #: By what else leads to it: the address of its owner, and what stands before its @.
+    _by_address: dict[tuple[int, str], Mailbox] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(0x1000))
 
     def next_number(self) -> int:
@@ -284,10 +286,18 @@ class World:
         """Let its home server, and no other, answer for a mailbox."""
         self.mailboxes.append(mailbox)
         self._by_name[mailbox.server, mailbox.name.casefold()] = mailbox
+        address = mailbox.owner.address.casefold()
+        for name in (address, address.partition("@")[0]):
+            self._by_address.setdefault((mailbox.server, name), mailbox)
 
     def mailbox(self, server: int, name: str) -> Mailbox | None:
-        """The mailbox of this name, if this server is its home."""
-        return self._by_name.get((server, name.casefold()))
+        """The mailbox of this name or address, if this server is its home.
+
+        An alias is what stands before the @ of an SMTP address of the mailbox (KB324306); the whole address leads there
+        as well (MSDN aa493863).
+        """
+        key = server, name.casefold()
+        return self._by_name.get(key) or self._by_address.get(key)
 
     def put(self, folder: Folder, message: Message, wanted_name: str, moment: datetime | None = None) -> Item:
         """Store a message under the wanted name, or with `-2`, `-3`... where that is taken."""

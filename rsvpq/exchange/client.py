@@ -12,7 +12,16 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from rsvpq.agenda import Agenda, Appointment, CalendarUnknown, Particulars
 from rsvpq.exchange import calendar, wire
-from rsvpq.exchange.errors import Filtered, Gone, Malformed, Refused, Unknown, Unsupported, error_from
+from rsvpq.exchange.errors import (
+    Filtered,
+    Gone,
+    Malformed,
+    Refused,
+    Transient,
+    Unknown,
+    Unsupported,
+    error_from,
+)
 from rsvpq.exchange.folders import Folders, find_folders
 from rsvpq.exchange.http_answer import Answer
 from rsvpq.exchange.multistatus import Property, Reader, Row
@@ -37,11 +46,16 @@ class MailboxClient:
 
     def __init__(self, server: Server, mailbox: str, folders: Folders | None = None) -> None:
         self._server = server
-        self._root = server.root + quote(mailbox, safe="@.-_~") + "/"
-        self.folders = folders or find_folders(server, self._root)
+        self._asked = server.root + quote(mailbox, safe="@.-_~") + "/"
+        self.folders = folders or find_folders(server, self._asked)
         self._folders_are_fresh = folders is None
         #: Rows of the last search that could not be used: failed by the server, broken, or with an href elsewhere.
         self.unreadable = 0
+
+    @property
+    def _root(self) -> str:
+        """What every href of the mailbox lies below."""
+        return self.folders.root or self._asked
 
     def meeting_messages(self, page_rows: int = PAGE_ROWS) -> Iterator[list[MeetingMessage]]:
         """The Inbox's meeting messages, oldest first, a page at a time; a row without a usable href is left out.
@@ -109,11 +123,13 @@ class MailboxClient:
     def _find_folders_again(self) -> bool:
         """Ask for the folders where they were only remembered: their names change with the mailbox's language.
 
-        :returns: whether they are elsewhere now.
+        :returns: whether they are elsewhere now. :raises Transient: the name leads to another mailbox now.
         """
         before = self.folders
         if not self._folders_are_fresh:
-            self.folders, self._folders_are_fresh = find_folders(self._server, self._root), True
+            self.folders, self._folders_are_fresh = find_folders(self._server, self._asked), True
+        if before.identity and self.folders.identity != before.identity:
+            raise Transient(f"{unquote(self._asked)!r} leads to another mailbox than before; it is looked at anew")
         return self.folders != before
 
     def locate(self, message: MeetingMessage) -> MeetingMessage | None:

@@ -34,7 +34,7 @@ Pools = Mapping[str, int]
 
 _SCRIPTS = (
     *("offer", "offer_scan", "release", "start", "record", "finish", "sweep", "set", "decide"),
-    *("retry", "drop", "status", "remember"),
+    *("retry", "drop", "status", "remember", "claim"),
 )
 
 #: Dead items per round trip.
@@ -308,6 +308,15 @@ class Lanes:
         """Tell the audit those of a page's decisions that are new or changed; how many these were."""
         told: int = self._call("decide", mailbox.name, mailbox.server, *rulings.to_args())
         return told
+
+    def claim(self, name: str, identity: str, instead_of: str = "") -> tuple[str, int]:
+        """Work a mailbox under this name, unless another has it; see claim.lua.
+
+        :param instead_of: a name that is not in the list any more. :returns: the name that has it, and how many of that
+            name's items are in flight if it is another.
+        """
+        holder, in_flight = self._call("claim", name, identity, instead_of)
+        return holder, in_flight
 
     def release(self, most: int = MOST_RELEASED_AT_ONCE) -> tuple[Release, ...]:
         """Release what has become due; the caller publishes it."""

@@ -457,7 +457,12 @@ def test_folders_on_another_host_are_asked_for_at_the_configured_one(
     assert elsewhere.requests == []
 
 
-@pytest.mark.parametrize("root", ["/exchange/bruno", "http://[x", "/exchange/adele/../bruno"])
+def test_folders_in_another_mailbox_are_refused(scripted: ScriptedServer) -> None:
+    scripted.script(play(207, folders_page("/exchange/bruno"), **XML))
+    assert type(failure(READING["find folders"], client(scripted.url))) is Refused
+
+
+@pytest.mark.parametrize("root", ["/public/bruno", "http://[x", "/exchange/adele/../bruno"])
 def test_folders_outside_the_mailbox_are_malformed(scripted: ScriptedServer, root: str) -> None:
     scripted.script(play(207, folders_page(root), **XML))
     assert type(failure(READING["find folders"], client(scripted.url))) is Malformed

@@ -31,6 +31,7 @@ from tests.integration.switched_box import SHOWN, Box, Boxes, boxes, shows
 
 PERMANENT = '"http://schemas.microsoft.com/exchange/permanenturl"'
 NUMBERED = '"http://schemas.microsoft.com/mapi/id/{00062002-0000-0000-c000-000000000046}/0x8218"'
+REPL = "http://schemas.microsoft.com/repl/"
 RECEIVED = 'ORDER BY "urn:schemas:httpmail:datereceived" ASC'
 PROPTAG = "http://schemas.microsoft.com/mapi/proptag/"
 INTERNAL = "http://exbe01.corp.internal"
@@ -565,6 +566,44 @@ def test_hrefs(box: Box, value: str) -> None:
     answer = propfind(box, box.home, "<m:inbox/>")
     assert b"<a:href>" + (origin + box.home).encode()[: len(origin) + 10] in answer.body
     assert (">" + origin + box.inbox + "</").encode() in answer.body
+
+
+def names_of(box: Box) -> tuple[str, str]:
+    """An alias and the address that lead to a mailbox beside its own name."""
+    address = next(one["address"] for one in box.simulator.oracle("mailboxes") if one["mailbox"] == box.name)
+    return address.partition("@")[0], address
+
+
+@shows("mailbox_names", "alias-and-address", "listed")
+def test_what_leads_to_a_mailbox(box: Box, value: str) -> None:
+    box.turn(mailbox_names=value)
+    alias, address = names_of(box)
+    status = 207 if value == "alias-and-address" else 404
+    assert {propfind(box, f"/exchange/{name}/").status for name in {alias, address} - {box.name}} == {status}
+    assert propfind(box, box.home).status == 207
+
+
+@shows("mailbox_hrefs", "as-asked", "own-name")
+def test_whose_name_stands_in_hrefs(box: Box, value: str) -> None:
+    box.turn(mailbox_hrefs=value)
+    alias, _ = names_of(box)
+    home = f"/exchange/{alias}/" if value == "as-asked" else box.home
+    inbox = box.simulator.folders(f"/exchange/{alias}/")["inbox"]
+    assert path_of(inbox) == f"{home}{last(box.inbox)}"
+    (row, *_) = box.simulator.find(f"/exchange/{alias}/{last(box.inbox)}")
+    assert path_of(row["href"]).startswith(home)
+    assert box.ask("GET", path_of(row["href"]), Translate="f").status == 200
+
+
+@shows("root_identity", "all", "permanent-url", "id", "none")
+def test_what_a_mailbox_root_shows_of_its_identity(box: Box, value: str) -> None:
+    box.turn(root_identity=value)
+    names = f'<r:repl-uid xmlns:r="{REPL}"/><e:permanenturl xmlns:e="{EXCHANGE[1:-1]}"/><D:id/>'
+    (root,), (inbox,) = (rows(propfind(box, path, names)) for path in (box.home, box.inbox))
+    all_three = {f"{{{REPL}}}repl-uid", f"{EXCHANGE}permanenturl", f"{DAV}id"}
+    shown = {"all": all_three, "permanent-url": {f"{EXCHANGE}permanenturl"}, "id": {f"{DAV}id"}, "none": set()}
+    assert root.keys() - {"href"} == shown[value]
+    assert inbox.keys() - {"href"} == all_three
 
 
 @shows("permanent_host", "as-addressed", "internal-host")
