@@ -6,6 +6,7 @@ from celery.signals import worker_init
 
 from rsvpq import wiring
 from rsvpq.health.worker import watch_worker
+from rsvpq.refusals import Refusals
 from rsvpq.settings import load_settings
 
 settings = load_settings()
@@ -17,6 +18,7 @@ audit = wiring.make_audit(settings, lanes)
 policy = wiring.PolicyInForce(settings, lanes)
 exchange = wiring.Exchange(settings.servers, settings.lanes.run_lease.seconds)
 watch_worker(settings)
+Refusals(lanes).watch()
 
 
 @worker_init.connect

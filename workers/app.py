@@ -2,6 +2,7 @@
 
 from rsvpq import wiring
 from rsvpq.health.worker import watch_worker
+from rsvpq.refusals import Refusals
 from rsvpq.settings import load_settings
 from workers.ways import Ways
 
@@ -14,3 +15,4 @@ policy = wiring.PolicyInForce(settings, lanes)
 exchange = wiring.Exchange(settings.servers, settings.lanes.run_lease.seconds)
 ways = Ways({name: server.answers for name, server in settings.servers.items()})
 watch_worker(settings)
+Refusals(lanes).watch()

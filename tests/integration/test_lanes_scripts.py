@@ -14,7 +14,7 @@ from tests.integration.lane_hands import ClockedLanes
 
 SCRIPTS = (
     *("decide", "drop", "finish", "offer", "offer_scan", "record", "release", "retry"),
-    *("set", "start", "status", "sweep"),
+    *("refuse", "set", "start", "status", "sweep"),
 )
 ADELE = Mailbox("adele", "mail1")
 STOPS: list[tuple[Scope, str]] = [("all", ""), ("mailbox", "adele"), ("server", "mail1")]
