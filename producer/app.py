@@ -6,6 +6,7 @@ from celery.signals import worker_init
 
 from rsvpq import wiring
 from rsvpq.health.worker import watch_worker
+from rsvpq.refusals import Refusals
 from rsvpq.settings import load_settings
 
 settings = load_settings()
@@ -18,6 +19,7 @@ policy = wiring.PolicyInForce(settings, lanes)
 claims = wiring.make_claims(settings, lanes, has_list=True)
 exchange = wiring.Exchange(settings.servers, claims, settings.lanes.run_lease.seconds)
 watch_worker(settings)
+Refusals(lanes).watch()
 
 
 @worker_init.connect

@@ -2,6 +2,7 @@
 
 from rsvpq import wiring
 from rsvpq.health.worker import watch_worker
+from rsvpq.refusals import Refusals
 from rsvpq.settings import load_settings
 from workers.ways import Ways
 
@@ -15,3 +16,4 @@ claims = wiring.make_claims(settings, lanes, has_list=False)
 exchange = wiring.Exchange(settings.servers, claims, settings.lanes.run_lease.seconds)
 ways = Ways({name: server.answers for name, server in settings.servers.items()}, settle_s=settings.retry.settle.seconds)
 watch_worker(settings)
+Refusals(lanes).watch()

@@ -34,7 +34,7 @@ Pools = Mapping[str, int]
 
 _SCRIPTS = (
     *("offer", "offer_scan", "release", "start", "record", "finish", "sweep", "set", "decide"),
-    *("retry", "drop", "status", "remember", "claim"),
+    *("refuse", "retry", "drop", "status", "remember", "claim"),
 )
 
 #: Dead items per round trip.
@@ -400,6 +400,13 @@ class Lanes:
         audit = (result, reason if told is None else told)
         state, released = self._call("finish", item_id, generation, owner, *args, *audit, *more)
         return Finish(state, _releases(released))
+
+    def refuse(self, item_id: str, why: str, *, at_once: bool) -> bool:
+        """Note that a worker threw a delivery away; whether the item was released and had not started.
+
+        :param at_once: take the item back with the next sweep, not when its release lease ends.
+        """
+        return bool(self._call("refuse", item_id, why, int(at_once)))
 
     def sweep(self, most: int = 500) -> tuple[int, int]:
         """Take back items whose lease has ended: how many wait again, how many are dead."""
