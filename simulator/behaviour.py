@@ -58,6 +58,9 @@ class Behaviour:
     draft_delay_ms: int = _number(0, (0, 600_000), "inferred", "milliseconds until the draft appears")
     draft_delay_requests: int = _number(0, (0, 1000), "inferred", "later requests to the mailbox until it appears")
     draft_uid: bool = _switch(True, "open", "the draft has the request's urn:schemas:calendar:uid", _EITHER)
+    draft_recurrence_id: Literal["shown", "missing"] = _switch(
+        "shown", "open", "the draft of an answer about one occurrence has calendar:recurrenceid", ("shown", "missing")
+    )
     drafts_unrequested: bool = _switch(False, "open", "a draft appears though no response was asked for", _EITHER)
     request_fate: Literal["removed", "deleted-items", "left"] = _switch(
         "removed", "reported", "what becomes of an answered request", ("removed", "deleted-items", "left")
@@ -67,6 +70,9 @@ class Behaviour:
     )
     calendar_twin: Literal["replaced", "kept"] = _switch(
         "replaced", "open", "an older calendar item of the same meeting", ("replaced", "kept")
+    )
+    occurrence_uid: Literal["clean", "dated"] = _switch(
+        "clean", "documented", "the uid of one occurrence of a series: the series' own, or with the date in it"
     )
     open_marks: Literal["processed", "read-only"] = _switch(
         "processed", "open", "what opening a response sets besides read", ("processed", "read-only")

@@ -70,11 +70,12 @@ class Controls:
 
 
 def _in_store(behaviour: Behaviour) -> tuple[object, ...]:
-    return behaviour.language, behaviour.clock_skew_s, behaviour.english_aliases
+    return behaviour.language, behaviour.clock_skew_s, behaviour.english_aliases, behaviour.occurrence_uid
 
 
 def _settle(mailbox: Mailbox, behaviour: Behaviour) -> None:
     mailbox.skew = timedelta(seconds=behaviour.clock_skew_s)
+    mailbox.dated_uids = behaviour.occurrence_uid == "dated"
     mailbox.speak(mailbox.language if behaviour.language == "seeded" else behaviour.language)
     english = FOLDER_NAMES["en"].items() if behaviour.english_aliases else ()
     mailbox.aliases = {name.casefold(): mailbox.folders[role] for role, name in english}

@@ -48,8 +48,8 @@ class Draft:
         if behaviour.draft == "numbered" and name.casefold() not in drafts.items:
             world.put(drafts, _stale(response), name)
         draft = world.put(drafts, response, name)
-        if not behaviour.draft_uid:
-            draft.patches = dict.fromkeys((CALENDAR + "uid", *GLOBAL_OBJECT_IDS))
+        if hidden := _hidden(behaviour):
+            draft.patches = dict.fromkeys(hidden)
         draft.answers = self.request.tally
         if draft.answers:
             draft.answers.record(Deed.DRAFTED)
@@ -59,6 +59,13 @@ class Draft:
         words = _LOCALISED.get(self.request.mailbox.language, {})
         plain = self.response.subject.removeprefix(self.subject_prefix)
         return replace(self.response, subject=words.get(self.subject_prefix, self.subject_prefix) + plain)
+
+
+def _hidden(behaviour: Behaviour) -> tuple[str, ...]:
+    """The properties that drafts do not have on such a server."""
+    uid = () if behaviour.draft_uid else (CALENDAR + "uid", *GLOBAL_OBJECT_IDS)
+    recurrence_id = () if behaviour.draft_recurrence_id == "shown" else (CALENDAR + "recurrenceid",)
+    return *uid, *recurrence_id
 
 
 def _stale(response: Message) -> Message:

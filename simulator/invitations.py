@@ -67,7 +67,7 @@ def _appoint(world: World, chance: Random, host: Mailbox, request: Item) -> None
     for _ in range(chance.randint(0, _MOST_OTHERS)):
         person = somebody(chance)
         attendance.invite(person.name, person.address)
-    world.circle.meetings[meeting.uid] = attendance
+    world.circle.add(attendance)
     appointment = replace(
         message,
         message_class="IPM.Appointment",

@@ -29,6 +29,7 @@ from simulator.namespaces import (
     canonical,
     split_name,
 )
+from simulator.object_ids import clean_global_object_id, global_object_id, shown_uid
 from simulator.values import Value
 from simulator.vocabulary import INTERNAL_DOMAIN
 from simulator.vtimezone import vtimezone
@@ -48,8 +49,6 @@ _TENTATIVE = 2
 _ORGANIZER = 1
 #: PidLidMeetingType (MS-OXOCAL 2.2.6.5): a first request, and an update of time or place.
 _FIRST_REQUEST, _FULL_UPDATE = 0x1, 0x10000
-#: The class of a global object id (MS-OXOCAL 2.2.1.27), and no instance date, creation time or reserved bytes.
-_FOREIGN_UID = bytes.fromhex("040000008200E00074C5B7101A82E008") + bytes(20)
 MESSAGE_READ, MESSAGE_UNSENT = 1, 8
 _PRIVATE = 2
 
@@ -88,6 +87,12 @@ def is_unsent(item: Item) -> bool:
 
 def _message_flags(item: Item) -> int:
     return MESSAGE_READ * item.message.read + MESSAGE_UNSENT * is_unsent(item)
+
+
+def stamp(item: Item) -> datetime | None:
+    """When this edition of the meeting was written."""
+    meeting = item.message.meeting
+    return (meeting.stamp or item.message.received) if meeting else None
 
 
 def _size(item: Item) -> int:
@@ -136,15 +141,6 @@ def _transport_headers(item: Item) -> str | None:
     return source.octets.partition(b"\r\n\r\n")[0].decode("utf-8", "replace") if source else None
 
 
-def _global_object_id(meeting: Meeting) -> bytes:
-    try:
-        return bytes.fromhex(meeting.uid)
-    except ValueError:
-        # The uid of another calendar program travels inside one of Outlook's shape (MS-OXCICAL, UID).
-        text = b"vCal-Uid\1\0\0\0" + meeting.uid.encode() + b"\0"
-        return _FOREIGN_UID + len(text).to_bytes(4, "little") + text
-
-
 def _entry_id(item: Item) -> str:
     return base64.b64encode(bytes.fromhex(_CHANGES.format(replica(item), item.serial))).decode("ascii")
 
@@ -184,7 +180,7 @@ def _zone(meeting: Meeting) -> str | None:
     return vtimezone(meeting.zone, meeting.start.year) if recurs else None
 
 
-_GLOBAL_OBJECT_ID = _of_meeting(_global_object_id)
+_GLOBAL_OBJECT_ID, _CLEAN_ID = _of_meeting(global_object_id), _of_meeting(clean_global_object_id)
 
 #: Properties whose value is a URL, and therefore depends on how the client addressed us.
 _LOCATIONS: dict[str, Callable[[Item, str], Value | None]] = {
@@ -246,11 +242,11 @@ _STORED: dict[str, Callable[[Item], Value | None]] = {
     PROPTAG + "x1000001f": _body,
     HTTPMAIL + "textdescription": _body,
     PROPTAG + "x10f3001f": lambda item: item.name,
-    CALENDAR + "dtstamp": lambda item: item.message.received if item.message.meeting else None,
+    CALENDAR + "uid": shown_uid,
+    CALENDAR + "dtstamp": stamp,
 }
 
 _MEETING: dict[str, Callable[[Meeting], Value | None]] = {
-    CALENDAR + "uid": lambda meeting: meeting.uid,
     CALENDAR + "dtstart": lambda meeting: meeting.start,
     CALENDAR + "dtend": lambda meeting: meeting.end,
     CALENDAR + "duration": lambda meeting: int((meeting.end - meeting.start).total_seconds()),
@@ -283,7 +279,7 @@ ITEM_PROPERTIES: dict[str, Callable[[Item, str], Value | None]] = {
     **_LOCATIONS,
     **{name: _of_message(read) for name, read in _STORED.items()},
     **{name: _of_meeting(read) for name, read in _MEETING.items()},
-    **dict.fromkeys(GLOBAL_OBJECT_IDS, _GLOBAL_OBJECT_ID),
+    **dict(zip(GLOBAL_OBJECT_IDS, (_GLOBAL_OBJECT_ID, _CLEAN_ID), strict=True)),
 }
 
 #: What `SELECT *` and a PROPFIND without names show; not the names that no XML parser takes.

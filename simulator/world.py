@@ -41,6 +41,8 @@ class SeriesException:
     #: None where it was deleted.
     start: datetime | None = None
     end: datetime | None = None
+    #: What was agreed for it alone; None where all but its times is as in the series.
+    own: "Meeting | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,12 @@ class Meeting:
     all_day: bool = False
     #: What the organizer wants it to show as: 0 free, 1 tentative, 2 busy, 3 out of office (PidLidIntendedBusyStatus).
     busy: int = 2
-    #: 2 an instance of a series, 3 one that is an exception; None for what is stored.
+    #: Of an occurrence of a series: 2 where it is as the rule has it, 3 where it is an exception.
     instance_type: int | None = None
-    #: When an instance would start by the rule.
+    #: When an occurrence would start by the rule.
     recurrence_id: datetime | None = None
+    #: When this edition was written; None for when the message came.
+    stamp: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +222,8 @@ class Mailbox:
         self.aliases: dict[str, Folder] = {}
         #: How far the clock of its server is ahead.
         self.skew = timedelta()
+        #: Whether the uid of an occurrence carries its date.
+        self.dated_uids = False
         #: By number, for addresses in `-FlatUrlSpace-`.
         self.by_serial: dict[int, Item] = {}
         self.root = Folder(self, None, name, None)

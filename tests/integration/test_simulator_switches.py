@@ -13,6 +13,7 @@ import pytest
 from lxml import etree
 
 from simulator.switches import spelled, switches, table, uncertain
+from tests.integration import occurrences
 from tests.integration.raw_simulator import (
     CALENDAR,
     DAV,
@@ -134,6 +135,29 @@ def test_the_uid_of_the_draft(box: Box, value: bool) -> None:
     box.turn(draft_uid=value)
     box.accept(box.request())
     assert (f"{CALENDAR}uid" in box.find(box.drafts)[0]) is value
+
+
+@shows("draft_recurrence_id", "shown", "missing")
+def test_whether_the_draft_says_which_occurrence_it_answers(box: Box, value: str) -> None:
+    box.turn(draft_recurrence_id=value)
+    occurrences.command(box, occurrences.invited(box, occurrences.SECOND, "20260609T140000Z"), "accept")
+    (draft,) = occurrences.seen(box, box.drafts)
+    assert draft.get("recurrenceid") == ("2026-06-08T09:00:00.000Z" if value == "shown" else None)
+    assert (draft["uid"], draft["instancetype"]) == (occurrences.UID, "3")
+
+
+@shows("occurrence_uid", "clean", "dated")
+def test_the_uid_of_an_occurrence(box: Box, value: str) -> None:
+    box.turn(occurrence_uid=value)
+    row = occurrences.invited(box, occurrences.SECOND, "20260609T140000Z")
+    whole = occurrences.invited(box, "")
+    with_date = occurrences.UID[:32] + "07EA0608" + occurrences.UID[40:]
+    uid = with_date if value == "dated" else occurrences.UID
+    assert (row["uid"], whole["uid"]) == (uid, occurrences.UID)
+    occurrences.command(box, row, "accept")
+    (draft,) = occurrences.seen(box, box.drafts)
+    assert draft["uid"] == uid
+    assert f"UID:{uid}".encode() in box.ask("GET", path_of(draft["href"]), Translate="f").body
 
 
 @shows("drafts_unrequested", True, False)
