@@ -18,6 +18,8 @@ class Kind(StrEnum):
     TASK_REQUEST = "task-request"
     OTHER = "other"
     MAIL = "mail"
+    #: An answer that a person wrote and has not sent.
+    DRAFT = "draft"
 
 
 class Deed(StrEnum):

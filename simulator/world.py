@@ -260,6 +260,18 @@ class Seeded:
     tally: Tally
     #: Whether a newer edition of the meeting came to this mailbox: nobody should answer this one any more.
     outdated: bool = False
+    #: Why nobody may answer it, or send or discard it where it is a draft; '' where one may.
+    why: str = ""
+
+    @property
+    def edition(self) -> str:
+        """The meeting or occurrence, and which edition of it: the same for all copies of a message."""
+        meeting = self.message.meeting
+        if meeting is None:
+            return ""
+        moments = (meeting.recurrence_id, meeting.stamp or self.message.received)
+        occurrence, stamp = (f"{moment:%Y%m%dT%H%M%S.%fZ}" if moment else "" for moment in moments)
+        return f"{meeting.uid}/{occurrence}/{meeting.sequence}/{stamp}"
 
 
 @dataclass(slots=True)

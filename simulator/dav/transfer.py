@@ -107,8 +107,10 @@ def _submit(call: Call, item: Item, *, keep: bool) -> Response:
     deliver(call.world, item)
     if not keep:
         call.world.remove(item)
-    if item.answers:
-        item.answers.record(Deed.SUBMITTED)
+    # One that a person wrote has a tally of its own.
+    for tally in (item.answers, item.tally):
+        if tally:
+            tally.record(Deed.SUBMITTED)
     sent_answer(call.world, call.behaviour, item)
     return _sent(call, href)
 
