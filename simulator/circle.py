@@ -8,7 +8,7 @@ nothing.
 from simulator import names
 from simulator.attendance import Attendance
 from simulator.booking import is_about, is_same
-from simulator.clock import now, now_utc
+from simulator.clock import now
 from simulator.languages import Role
 from simulator.meetings import CALENDAR_MESSAGE, REQUEST_CLASS, Verdict, is_response, wording_of
 from simulator.tally import Deed, Tally
@@ -58,7 +58,7 @@ def respond(world: World, mailbox: Mailbox, uid: str, attendee_address: str, ver
     attendance = world.circle.meetings.get((uid, None))
     known = attendance.attendees.get(attendee_address.casefold()) if attendance else None
     sender = Person(known.name if known else attendee_address, attendee_address)
-    wording, moment = wording_of(verdict), now_utc()
+    wording, moment = wording_of(verdict), mailbox.moment()
     about = appointment.message.meeting if appointment else None
     subject = wording.subject_prefix + (appointment.message.subject if appointment else "")
     response = Message(
@@ -68,6 +68,7 @@ def respond(world: World, mailbox: Mailbox, uid: str, attendee_address: str, ver
         sender=sender,
         recipient=mailbox.owner,
         received=moment,
+        delivered=True,
         meeting=Meeting(
             uid=uid,
             organizer=mailbox.owner,

@@ -74,6 +74,7 @@ def _appoint(world: World, chance: Random, host: Mailbox, request: Item) -> None
         content_class="urn:content-classes:appointment",
         meeting=replace(meeting, method=None, response_status=_ORGANIZER),
         read=True,
+        delivered=False,
     )
     world.put(host.folders[Role.CALENDAR], appointment, names.item_name(message.subject), message.received)
 

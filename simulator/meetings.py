@@ -129,12 +129,25 @@ def _book(world: World, behaviour: Behaviour, item: Item, meeting: Meeting, word
         subject=subject,
         meeting=replace(meeting, method=None, response_status=wording.response_status),
         read=True,
+        delivered=False,
     )
     book(world, calendar, appointment, item.name, twin_stays=behaviour.calendar_twin == "kept")
 
 
+def _mark(world: World, behaviour: Behaviour, item: Item) -> None:
+    """Let an answered request that stays show it, or not."""
+    if behaviour.request_marks == "nothing":
+        return
+    item.message.read = True
+    if behaviour.request_marks == "processed":
+        item.patches = {**(item.patches or {}), PROCESSED: True}
+    world.changed(item)
+
+
 def _retire(world: World, behaviour: Behaviour, item: Item) -> None:
     folder = item.folder
+    if behaviour.request_fate == "left":
+        _mark(world, behaviour, item)
     if behaviour.request_fate == "removed":
         world.remove(item)
     elif behaviour.request_fate == "deleted-items":

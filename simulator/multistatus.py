@@ -11,7 +11,18 @@ from zlib import crc32
 from simulator.behaviour import Behaviour
 from simulator.gate import INTERNAL_ORIGIN
 from simulator.http import REASONS, Response
-from simulator.namespaces import CALENDAR, DAV, EXCHANGE, MAPI_ID, MULTI_VALUES, TYPES, split_name
+from simulator.namespaces import (
+    CALENDAR,
+    COUNTER_PROPOSAL,
+    COUNTER_PROPOSAL_ID,
+    DAV,
+    EXCHANGE,
+    MAPI_ID,
+    MULTI_VALUES,
+    TYPES,
+    canonical,
+    split_name,
+)
 from simulator.properties import Reader, Resource, reader
 from simulator.sql import Column
 from simulator.style import finished, lowered, spoilt, style_of
@@ -23,6 +34,10 @@ _PERMANENT_URL = EXCHANGE + "permanenturl"
 _ZONE, _RULE = CALENDAR + "timezone", (CALENDAR + "rrule", CALENDAR + "exdate")
 #: What the switch series_shown leaves out.
 _HIDDEN = {"rule-and-zone": (), "rule": (_ZONE,), "none": (_ZONE, *_RULE)}
+#: And the switch counter_proposal.
+_UNNAMED = {"alias-and-number": (), "alias": (COUNTER_PROPOSAL_ID,), "number": (COUNTER_PROPOSAL,)}
+#: How the name of a number begins; XML takes the third, which XmlConvert.EncodeName writes.
+_DIGITS = {"without-zero": ":x", "encoded": ":_x0030_x"}
 _PLAIN = Behaviour()
 
 #: In answers with values `b` and `c` are taken; in those of PROPPATCH and SUBSCRIBE they are ordinary letters.
@@ -65,6 +80,7 @@ class ValueRows:
         self._behaviour = behaviour
         self._style = style_of(behaviour, brief=brief)
         self._href_origin = _text(origin)
+        self._hidden = (*_HIDDEN[behaviour.series_shown], *_UNNAMED[behaviour.counter_proposal])
         if behaviour.href_in_prop == "always":
             columns = (*columns, Column(DAV + "href"))
         self._columns = [self._column(column, origin) for column in columns]
@@ -89,11 +105,10 @@ class ValueRows:
     def _column(self, column: Column, origin: str) -> tuple[str, Reader, str]:
         """How a column is called, how it is read, and the host that goes into its URLs."""
         element = column.alias or self._prefixes.element(column.name)
-        if self._behaviour.digit_names == "without-zero":
-            element = element.replace(":0x", ":x")
+        element = element.replace(":0x", _DIGITS.get(self._behaviour.digit_names, ":0x"))
         if column.name == _PERMANENT_URL and self._behaviour.permanent_host == "internal-host":
             origin = INTERNAL_ORIGIN
-        return element, _absent if column.name in _HIDDEN[self._behaviour.series_shown] else reader(column.name), origin
+        return element, _absent if canonical(column.name) in self._hidden else reader(column.name), origin
 
     def _row(self, resource: Resource) -> str:
         found, missing = [], []

@@ -118,7 +118,7 @@ def _deliver(world: World, chance: Random, mailbox: Mailbox, letters: list[Lette
     for position, letter in enumerate(letters, start=1):
         moment = world.created - timedelta(days=_DAYS_OF_MAIL) + step * position
         moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-        message = replace(letter.message, received=moment, read=chance.random() < _READ_SHARE)
+        message = replace(letter.message, received=moment, read=chance.random() < _READ_SHARE, delivered=True)
         item = world.put(inbox, message, names.item_name(message.subject), moment)
         item.tally = Tally()
         # The oracle keeps the message as it was seeded: the store alters its own.

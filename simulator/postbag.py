@@ -75,7 +75,7 @@ class Postbag:
     ) -> Item:
         """Put it into the Inbox, and tell the oracle why nobody may answer it, if so."""
         received = received or self.moment()
-        return self._seed(Role.INBOX, replace(message, received=received), kind, why, outdated=outdated)
+        return self._seed(Role.INBOX, replace(message, received=received, delivered=True), kind, why, outdated=outdated)
 
     def leave_draft(self, message: Message, name: str) -> Item:
         """Put what the owner has begun to answer, and not sent, into Drafts."""
@@ -92,6 +92,7 @@ class Postbag:
             meeting=meeting and replace(meeting, method=None, response_status=status),
             received=self._next - _HOUR,
             read=True,
+            delivered=False,
         )
         calendar = (mailbox or self.mailbox).folders[Role.CALENDAR]
         return self.world.put(calendar, appointment, names.item_name(message.subject), appointment.received)

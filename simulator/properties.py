@@ -16,6 +16,8 @@ from simulator.languages import Role
 from simulator.mime_text import read_body, read_header
 from simulator.namespaces import (
     CALENDAR,
+    COUNTER_PROPOSAL,
+    COUNTER_PROPOSAL_ID,
     DAV,
     EXCHANGE,
     GLOBAL_OBJECT_IDS,
@@ -87,6 +89,12 @@ def is_unsent(item: Item) -> bool:
 
 def _message_flags(item: Item) -> int:
     return MESSAGE_READ * item.message.read + MESSAGE_UNSENT * is_unsent(item)
+
+
+def _delivered_at(item: Item) -> datetime:
+    """By the clock of who delivered it; all other times are those of the store and of the sender."""
+    message = item.message
+    return message.received + item.mailbox.transport_skew if message.delivered else message.received
 
 
 def stamp(item: Item) -> datetime | None:
@@ -217,7 +225,7 @@ _STORED: dict[str, Callable[[Item], Value | None]] = {
     HTTPMAIL + "to": _to,
     HTTPMAIL + "cc": _cc,
     HTTPMAIL + "displayto": _display_to,
-    HTTPMAIL + "datereceived": lambda item: item.message.received,
+    HTTPMAIL + "datereceived": _delivered_at,
     HTTPMAIL + "date": lambda item: item.message.received,
     HTTPMAIL + "hasattachment": lambda item: bool(item.message.source and item.message.source.has_attachment),
     HTTPMAIL + "importance": lambda _: 1,
@@ -234,7 +242,7 @@ _STORED: dict[str, Callable[[Item], Value | None]] = {
     PROPTAG + "x0076001f": lambda item: _directory_name(item.mailbox.owner),
     PROPTAG + "x0078001f": lambda item: item.message.received_for,
     PROPTAG + "x0c1a001f": lambda item: item.message.sender.name,
-    PROPTAG + "x0e060040": lambda item: item.message.received,
+    PROPTAG + "x0e060040": _delivered_at,
     PROPTAG + "x0e070003": _message_flags,
     PROPTAG + "x0e080003": _size,
     PROPTAG + "x0e1d001f": lambda item: item.message.subject,
@@ -271,7 +279,8 @@ _MEETING: dict[str, Callable[[Meeting], Value | None]] = {
     EXCHANGE + "intendedbusystatus": lambda meeting: meeting.busy,
     MEETING_TYPE: _meeting_type,
     MAPI + "finvited": lambda _: True,
-    MAPI + "apptcounterproposal": lambda meeting: meeting.counter_proposal or None,
+    COUNTER_PROPOSAL: lambda meeting: meeting.counter_proposal or None,
+    COUNTER_PROPOSAL_ID: lambda meeting: meeting.counter_proposal or None,
     PROPTAG + "x0063000b": lambda meeting: meeting.response_requested,
 }
 
@@ -286,7 +295,7 @@ ITEM_PROPERTIES: dict[str, Callable[[Item, str], Value | None]] = {
 ALL_NAMES = tuple(
     name
     for name in dict.fromkeys((*FOLDER_PROPERTIES, *ITEM_PROPERTIES))
-    if name not in (*GLOBAL_OBJECT_IDS, MEETING_TYPE)
+    if name not in (*GLOBAL_OBJECT_IDS, MEETING_TYPE, COUNTER_PROPOSAL_ID)
 )
 
 

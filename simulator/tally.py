@@ -35,6 +35,8 @@ class Deed(StrEnum):
     DELETED = "deleted"
     #: Somebody else removed it.
     TAKEN = "taken"
+    #: The owner of the mailbox gave the answer, or sent it, himself.
+    BY_HAND = "by_hand"
 
 
 @dataclass(slots=True)

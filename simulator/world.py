@@ -107,6 +107,8 @@ class Message:
     optional: tuple[Person, ...] = ()
     #: Written by a client and not sent yet (MSGFLAG_UNSENT); what lies in Drafts is so without this.
     unsent: bool = False
+    #: Whether it came by mail: then the machine that delivered it has stamped it, by a clock of its own.
+    delivered: bool = False
     #: What a client stored; None for messages made up here.
     source: Source | None = None
 
@@ -222,6 +224,8 @@ class Mailbox:
         self.aliases: dict[str, Folder] = {}
         #: How far the clock of its server is ahead.
         self.skew = timedelta()
+        #: How far the clock that stamps what is delivered here is ahead of that one.
+        self.transport_skew = timedelta()
         #: Whether the uid of an occurrence carries its date.
         self.dated_uids = False
         #: By number, for addresses in `-FlatUrlSpace-`.
