@@ -77,7 +77,7 @@ class Writer:
                 return self._message("IPM.TaskRequest", CALENDAR_MESSAGE, somebody(self._chance))
             case Kind.OTHER:
                 return self._message(self._chance.choice(_OTHER_CLASSES), CALENDAR_MESSAGE, somebody(self._chance))
-            case Kind.MAIL:
+            case _:
                 return self._message("IPM.Note", _PLAIN_CONTENT, somebody(self._chance))
 
     def _request(self) -> Message:

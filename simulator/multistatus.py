@@ -12,7 +12,19 @@ from simulator.behaviour import Behaviour
 from simulator.folder_properties import tells_folders
 from simulator.gate import INTERNAL_ORIGIN
 from simulator.http import REASONS, Response
-from simulator.namespaces import CALENDAR, DAV, EXCHANGE, MAPI_ID, MULTI_VALUES, REPL, TYPES, split_name
+from simulator.namespaces import (
+    CALENDAR,
+    COUNTER_PROPOSAL,
+    COUNTER_PROPOSAL_ID,
+    DAV,
+    EXCHANGE,
+    MAPI_ID,
+    MULTI_VALUES,
+    REPL,
+    TYPES,
+    canonical,
+    split_name,
+)
 from simulator.properties import Reader, Resource, reader
 from simulator.recipients import recipient_reader
 from simulator.sql import Column
@@ -33,6 +45,10 @@ _HIDDEN_OF_ROOTS = {
     "id": (_REPL_UID, _PERMANENT_URL),
     "none": (_REPL_UID, _PERMANENT_URL, _ID),
 }
+#: And the switch counter_proposal.
+_UNNAMED = {"alias-and-number": (), "alias": (COUNTER_PROPOSAL_ID,), "number": (COUNTER_PROPOSAL,)}
+#: How the name of a number begins; XML takes the third, which XmlConvert.EncodeName writes.
+_DIGITS = {"without-zero": ":x", "encoded": ":_x0030_x"}
 _PLAIN = Behaviour()
 
 #: In answers with values `b` and `c` are taken; in those of PROPPATCH and SUBSCRIBE they are ordinary letters.
@@ -75,6 +91,7 @@ class ValueRows:
         self._behaviour = behaviour
         self._style = style_of(behaviour, brief=brief)
         self._href_origin = _text(origin)
+        self._hidden = (*_HIDDEN[behaviour.series_shown], *_UNNAMED[behaviour.counter_proposal])
         if behaviour.href_in_prop == "always":
             columns = (*columns, Column(DAV + "href"))
         self._columns = [self._column(column, origin) for column in columns]
@@ -99,14 +116,13 @@ class ValueRows:
     def _column(self, column: Column, origin: str) -> tuple[str, Reader, str]:
         """How a column is called, how it is read, and the host that goes into its URLs."""
         element = column.alias or self._prefixes.element(column.name)
-        if self._behaviour.digit_names == "without-zero":
-            element = element.replace(":0x", ":x")
+        element = element.replace(":0x", _DIGITS.get(self._behaviour.digit_names, ":0x"))
         if column.name == _PERMANENT_URL and self._behaviour.permanent_host == "internal-host":
             origin = INTERNAL_ORIGIN
         return element, self._reader(column.name), origin
 
     def _reader(self, name: str) -> Reader:
-        if name in _HIDDEN[self._behaviour.series_shown]:
+        if canonical(name) in self._hidden:
             return _absent
         read = recipient_reader(name, self._behaviour.recipients) or reader(name)
         return _not_of_roots(read) if name in _HIDDEN_OF_ROOTS[self._behaviour.root_identity] else read

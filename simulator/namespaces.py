@@ -28,6 +28,9 @@ _ENCODED_DIGIT = re.compile("_x003([0-9])_")
 _MEETING_SET = MAPI_ID + "{6ed8da90-450b-101b-98da-00aa003f1305}/"
 #: PidLidGlobalObjectId and PidLidCleanGlobalObjectId, which tie request, appointment and response together.
 GLOBAL_OBJECT_IDS = (_MEETING_SET + "0x3", _MEETING_SET + "0x23")
+_APPOINTMENT_SET = MAPI_ID + "{00062002-0000-0000-c000-000000000046}/"
+#: PidLidAppointmentCounterProposal, by its alias and by its number.
+COUNTER_PROPOSAL, COUNTER_PROPOSAL_ID = MAPI + "apptcounterproposal", _APPOINTMENT_SET + "0x8257"
 #: PidLidMeetingType, which has no alias.
 MEETING_TYPE = _MEETING_SET + "0x26"
 

@@ -16,6 +16,8 @@ from simulator.languages import Role
 from simulator.mime_text import read_body, read_header
 from simulator.namespaces import (
     CALENDAR,
+    COUNTER_PROPOSAL,
+    COUNTER_PROPOSAL_ID,
     DAV,
     EXCHANGE,
     GLOBAL_OBJECT_IDS,
@@ -29,6 +31,7 @@ from simulator.namespaces import (
     canonical,
     split_name,
 )
+from simulator.object_ids import clean_global_object_id, global_object_id, shown_uid
 from simulator.recipients import RECIPIENTS
 from simulator.values import Value
 from simulator.vtimezone import vtimezone
@@ -48,8 +51,6 @@ _TENTATIVE = 2
 _ORGANIZER = 1
 #: PidLidMeetingType (MS-OXOCAL 2.2.6.5): a first request, and an update of time or place.
 _FIRST_REQUEST, _FULL_UPDATE = 0x1, 0x10000
-#: The class of a global object id (MS-OXOCAL 2.2.1.27), and no instance date, creation time or reserved bytes.
-_FOREIGN_UID = bytes.fromhex("040000008200E00074C5B7101A82E008") + bytes(20)
 MESSAGE_READ, MESSAGE_UNSENT = 1, 8
 _PRIVATE = 2
 
@@ -88,6 +89,18 @@ def is_unsent(item: Item) -> bool:
 
 def _message_flags(item: Item) -> int:
     return MESSAGE_READ * item.message.read + MESSAGE_UNSENT * is_unsent(item)
+
+
+def _delivered_at(item: Item) -> datetime:
+    """By the clock of who delivered it; all other times are those of the store and of the sender."""
+    message = item.message
+    return message.received + item.mailbox.transport_skew if message.delivered else message.received
+
+
+def stamp(item: Item) -> datetime | None:
+    """When this edition of the meeting was written."""
+    meeting = item.message.meeting
+    return (meeting.stamp or item.message.received) if meeting else None
 
 
 def _size(item: Item) -> int:
@@ -130,15 +143,6 @@ def _transport_headers(item: Item) -> str | None:
     return source.octets.partition(b"\r\n\r\n")[0].decode("utf-8", "replace") if source else None
 
 
-def _global_object_id(meeting: Meeting) -> bytes:
-    try:
-        return bytes.fromhex(meeting.uid)
-    except ValueError:
-        # The uid of another calendar program travels inside one of Outlook's shape (MS-OXCICAL, UID).
-        text = b"vCal-Uid\1\0\0\0" + meeting.uid.encode() + b"\0"
-        return _FOREIGN_UID + len(text).to_bytes(4, "little") + text
-
-
 def _entry_id(item: Item) -> str:
     return base64.b64encode(bytes.fromhex(_CHANGES.format(replica(item), item.serial))).decode("ascii")
 
@@ -178,7 +182,7 @@ def _zone(meeting: Meeting) -> str | None:
     return vtimezone(meeting.zone, meeting.start.year) if recurs else None
 
 
-_GLOBAL_OBJECT_ID = _of_meeting(_global_object_id)
+_GLOBAL_OBJECT_ID, _CLEAN_ID = _of_meeting(global_object_id), _of_meeting(clean_global_object_id)
 
 #: Properties whose value is a URL, and therefore depends on how the client addressed us.
 _LOCATIONS: dict[str, Callable[[Item, str], Value | None]] = {
@@ -215,7 +219,7 @@ _STORED: dict[str, Callable[[Item], Value | None]] = {
     HTTPMAIL + "to": _to,
     HTTPMAIL + "cc": _cc,
     HTTPMAIL + "displayto": _display_to,
-    HTTPMAIL + "datereceived": lambda item: item.message.received,
+    HTTPMAIL + "datereceived": _delivered_at,
     HTTPMAIL + "date": lambda item: item.message.received,
     HTTPMAIL + "hasattachment": lambda item: bool(item.message.source and item.message.source.has_attachment),
     HTTPMAIL + "importance": lambda _: 1,
@@ -229,7 +233,7 @@ _STORED: dict[str, Callable[[Item], Value | None]] = {
     PROPTAG + "x0037001f": lambda item: item.message.subject,
     PROPTAG + "x007d001f": _transport_headers,
     PROPTAG + "x0c1a001f": lambda item: item.message.sender.name,
-    PROPTAG + "x0e060040": lambda item: item.message.received,
+    PROPTAG + "x0e060040": _delivered_at,
     PROPTAG + "x0e070003": _message_flags,
     PROPTAG + "x0e080003": _size,
     PROPTAG + "x0e1d001f": lambda item: item.message.subject,
@@ -237,11 +241,11 @@ _STORED: dict[str, Callable[[Item], Value | None]] = {
     PROPTAG + "x1000001f": _body,
     HTTPMAIL + "textdescription": _body,
     PROPTAG + "x10f3001f": lambda item: item.name,
-    CALENDAR + "dtstamp": lambda item: item.message.received if item.message.meeting else None,
+    CALENDAR + "uid": shown_uid,
+    CALENDAR + "dtstamp": stamp,
 }
 
 _MEETING: dict[str, Callable[[Meeting], Value | None]] = {
-    CALENDAR + "uid": lambda meeting: meeting.uid,
     CALENDAR + "dtstart": lambda meeting: meeting.start,
     CALENDAR + "dtend": lambda meeting: meeting.end,
     CALENDAR + "duration": lambda meeting: int((meeting.end - meeting.start).total_seconds()),
@@ -266,7 +270,8 @@ _MEETING: dict[str, Callable[[Meeting], Value | None]] = {
     EXCHANGE + "intendedbusystatus": lambda meeting: meeting.busy,
     MEETING_TYPE: _meeting_type,
     MAPI + "finvited": lambda _: True,
-    MAPI + "apptcounterproposal": lambda meeting: meeting.counter_proposal or None,
+    COUNTER_PROPOSAL: lambda meeting: meeting.counter_proposal or None,
+    COUNTER_PROPOSAL_ID: lambda meeting: meeting.counter_proposal or None,
     PROPTAG + "x0063000b": lambda meeting: meeting.response_requested,
 }
 
@@ -274,7 +279,7 @@ ITEM_PROPERTIES: dict[str, Callable[[Item, str], Value | None]] = {
     **_LOCATIONS,
     **{name: _of_message(read) for name, read in _STORED.items()},
     **{name: _of_meeting(read) for name, read in _MEETING.items()},
-    **dict.fromkeys(GLOBAL_OBJECT_IDS, _GLOBAL_OBJECT_ID),
+    **dict(zip(GLOBAL_OBJECT_IDS, (_GLOBAL_OBJECT_ID, _CLEAN_ID), strict=True)),
     **{name: _of_message(read) for name, read in RECIPIENTS.items()},
 }
 
@@ -282,7 +287,7 @@ ITEM_PROPERTIES: dict[str, Callable[[Item, str], Value | None]] = {
 ALL_NAMES = tuple(
     name
     for name in dict.fromkeys((*FOLDER_PROPERTIES, *ITEM_PROPERTIES))
-    if name not in (*GLOBAL_OBJECT_IDS, MEETING_TYPE)
+    if name not in (*GLOBAL_OBJECT_IDS, MEETING_TYPE, COUNTER_PROPOSAL_ID)
 )
 
 

@@ -10,9 +10,10 @@ from simulator.auth.door import Door
 from simulator.controls import Controls
 from simulator.dav.call import Call
 from simulator.dav.verbs import VERBS
+from simulator.faults import BY_OTHERS
 from simulator.gate import checked, filtered, written_origin
 from simulator.http import HttpError, Request, Response, error_page
-from simulator.injury import afflicted, step_of, takeable
+from simulator.injury import afflicted, others_act, others_can, step_of
 from simulator.later import settle
 from simulator.meters import Meters
 from simulator.oracle import PREFIX, Oracle
@@ -67,10 +68,14 @@ class Site:
         faults = self._controls.faults
         if not faults.rules:
             return answer()
-        item = takeable(address)
         mailbox = address.mailbox.name if address else None
-        fault = faults.strike(step_of(request), mailbox, self._index, takeable=item is not None)
-        return answer() if fault is None else afflicted(fault, request, item, self._world, answer)
+        fault = faults.strike(step_of(request), mailbox, self._index, others_can(address))
+        if fault is None:
+            return answer()
+        if fault.kind in BY_OTHERS and address is not None:
+            others_act(fault.kind, address, self._world, self._controls.behaviours[self._index])
+            return answer()
+        return afflicted(fault, request, answer)
 
     def _admit(self, address: Address | None, request: Request) -> Response:
         entry = self._door.knock(request)

@@ -41,6 +41,8 @@ class SeriesException:
     #: None where it was deleted.
     start: datetime | None = None
     end: datetime | None = None
+    #: What was agreed for it alone; None where all but its times is as in the series.
+    own: "Meeting | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,12 @@ class Meeting:
     all_day: bool = False
     #: What the organizer wants it to show as: 0 free, 1 tentative, 2 busy, 3 out of office (PidLidIntendedBusyStatus).
     busy: int = 2
-    #: 2 an instance of a series, 3 one that is an exception; None for what is stored.
+    #: Of an occurrence of a series: 2 where it is as the rule has it, 3 where it is an exception.
     instance_type: int | None = None
-    #: When an instance would start by the rule.
+    #: When an occurrence would start by the rule.
     recurrence_id: datetime | None = None
+    #: When this edition was written; None for when the message came.
+    stamp: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,8 @@ class Message:
     optional: tuple[Person, ...] = ()
     #: Written by a client and not sent yet (MSGFLAG_UNSENT); what lies in Drafts is so without this.
     unsent: bool = False
+    #: Whether it came by mail: then the machine that delivered it has stamped it, by a clock of its own.
+    delivered: bool = False
     #: What a client stored; None for messages made up here.
     source: Source | None = None
 
@@ -218,6 +224,10 @@ class Mailbox:
         self.aliases: dict[str, Folder] = {}
         #: How far the clock of its server is ahead.
         self.skew = timedelta()
+        #: How far the clock that stamps what is delivered here is ahead of that one.
+        self.transport_skew = timedelta()
+        #: Whether the uid of an occurrence carries its date.
+        self.dated_uids = False
         #: By number, for addresses in `-FlatUrlSpace-`.
         self.by_serial: dict[int, Item] = {}
         self.root = Folder(self, None, name, None)
@@ -254,6 +264,18 @@ class Seeded:
     tally: Tally
     #: Whether a newer edition of the meeting came to this mailbox: nobody should answer this one any more.
     outdated: bool = False
+    #: Why nobody may answer it, or send or discard it where it is a draft; '' where one may.
+    why: str = ""
+
+    @property
+    def edition(self) -> str:
+        """The meeting or occurrence, and which edition of it: the same for all copies of a message."""
+        meeting = self.message.meeting
+        if meeting is None:
+            return ""
+        moments = (meeting.recurrence_id, meeting.stamp or self.message.received)
+        occurrence, stamp = (f"{moment:%Y%m%dT%H%M%S.%fZ}" if moment else "" for moment in moments)
+        return f"{meeting.uid}/{occurrence}/{meeting.sequence}/{stamp}"
 
 
 @dataclass(slots=True)
