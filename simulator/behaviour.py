@@ -89,6 +89,11 @@ class Behaviour:
         "listed", "captured", "BMOVE, BCOPY and BDELETE of several: what went well is named, or 200 if all did"
     )
 
+    # What items are.
+    task_requests: Literal["mail", "calendarmessage"] = _switch(
+        "mail", "inferred", "the content class of task requests, by which a client looks for meeting messages"
+    )
+
     # The multistatus.
     prefixes: Literal["in-order", "shuffled"] = _switch("in-order", "captured", "the letters of namespaces")
     status_after_prop: bool = _switch(False, "captured", "status behind prop, as RFC 2518 has it")

@@ -8,8 +8,9 @@ nothing.
 from simulator import names
 from simulator.attendance import Attendance
 from simulator.clock import now, now_utc
+from simulator.content_classes import CALENDAR_MESSAGE
 from simulator.languages import Role
-from simulator.meetings import CALENDAR_MESSAGE, REQUEST_CLASS, Verdict, is_about, is_response, wording_of
+from simulator.meetings import REQUEST_CLASS, Verdict, is_about, is_response, wording_of
 from simulator.tally import Deed, Tally
 from simulator.world import Item, Mailbox, Meeting, Message, Person, World
 

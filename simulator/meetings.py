@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from simulator.behaviour import Behaviour
+from simulator.content_classes import CALENDAR_MESSAGE
 from simulator.drafts import Draft
 from simulator.languages import Role
 from simulator.other_hands import succeed
@@ -15,7 +16,6 @@ from simulator.properties import PROCESSED
 from simulator.tally import Deed
 from simulator.world import Item, Meeting, Message, World
 
-CALENDAR_MESSAGE = "urn:content-classes:calendarmessage"
 REQUEST_CLASS = "IPM.Schedule.Meeting.Request"
 RESPONSE_CLASS = "IPM.Schedule.Meeting.Resp."
 

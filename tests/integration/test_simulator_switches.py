@@ -623,6 +623,17 @@ def test_the_body_of_an_error(box: Box, value: str) -> None:
     assert (answer.status, answer.body == b"") == (400, value == "empty")
 
 
+@shows("task_requests", "mail", "calendarmessage")
+def test_task_requests(box: Box, value: str) -> None:
+    classed = '<m:outlookmessageclass xmlns:m="http://schemas.microsoft.com/exchange/">IPM.TaskRequest'
+    body = f'<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop>{classed}</m:outlookmessageclass></D:prop></D:set>'
+    box.ask("PROPPATCH", f"{box.drafts}/t.EML", f"{body}</D:propertyupdate>")
+    box.turn(task_requests=value)
+    (row,) = rows(propfind(box, f"{box.drafts}/t.EML", "<D:contentclass/>"))
+    wanted = {"mail": "message", "calendarmessage": "calendarmessage"}[value]
+    assert row[f"{DAV}contentclass"] == f"urn:content-classes:{wanted}"
+
+
 @shows("clock_skew_s", 0, -3600, 7200)
 def test_the_clock(box: Box, value: int) -> None:
     box.turn(clock_skew_s=value)
