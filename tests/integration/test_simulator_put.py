@@ -119,6 +119,18 @@ def test_names_that_begin_with_a_digit_are_read_as_exchange_reads_them(simulator
     assert only(simulator, DRAFTS)["deleted"] == "1"
 
 
+@pytest.mark.parametrize("written", ["0x8570", "0x00008570", "_x0030_x8570", "_x0030_x00008570", "_x0033_4160"])
+@pytest.mark.parametrize("asked", ["0x8570", "0x00008570", "34160"])
+def test_a_named_property_is_one_however_its_number_is_written(simulator: Simulator, written: str, asked: str) -> None:
+    """DavMail asks for contacts' properties in decimal and writes tasks' ones with zeros before them."""
+    named = "http://schemas.microsoft.com/mapi/id/{00062003-0000-0000-C000-000000000046}/"
+    properties = f'<D:set xmlns:f="{named}"><D:prop><f:{written}>seven</f:{written}></D:prop></D:set>'
+    body = f'<D:propertyupdate xmlns:D="DAV:">{properties}</D:propertyupdate>'
+    assert simulator.ask("PROPPATCH", f"{DRAFTS}/n.EML", body).status == 207
+    (row,) = rows(simulator.search(DRAFTS, f'"{named}{asked}" as x', f"AND \"{named}{asked}\" = 'seven'"))
+    assert row["x"] == "seven"
+
+
 def classes(*said: tuple[str, str]) -> str:
     """A PROPPATCH of classes, in this order."""
     names = {"message": "E:outlookmessageclass", "content": "D:contentclass"}
