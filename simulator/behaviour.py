@@ -90,6 +90,12 @@ class Behaviour:
     )
 
     # What items are.
+    new_items: Literal["unread", "read"] = _switch(
+        "unread",
+        "captured",
+        "an item that a client made without saying so; MAPI makes new ones read (MS-OXCMSG 3.2.5.2)",
+        ("unread", "read"),
+    )
     task_requests: Literal["mail", "calendarmessage"] = _switch(
         "mail", "inferred", "the content class of task requests, by which a client looks for meeting messages"
     )

@@ -23,9 +23,9 @@ _RESPONSES = {"ACCEPTED": "Pos", "DECLINED": "Neg", "TENTATIVE": "Tent"}
 _ORGANIZER = 1
 
 
-def blank(owner: Person, moment: datetime) -> Message:
+def blank(owner: Person, moment: datetime, *, read: bool) -> Message:
     """A message nobody has written anything into yet; its owner is its author."""
-    return Message(PLAIN_CLASS, MESSAGE, "", owner, owner, moment, read=True)
+    return Message(PLAIN_CLASS, MESSAGE, "", owner, owner, moment, read=read)
 
 
 def read_message(octets: bytes, before: Message) -> Message:

@@ -119,6 +119,23 @@ def test_names_that_begin_with_a_digit_are_read_as_exchange_reads_them(simulator
     assert only(simulator, DRAFTS)["deleted"] == "1"
 
 
+@pytest.mark.parametrize(
+    ("flags", "shown"), [(None, ("0", "0")), ("1", ("1", "1")), ("8", ("0", "8")), ("9", ("1", "9"))]
+)
+def test_a_new_item_is_unread_unless_it_says_so(
+    simulator: Simulator, flags: str | None, shown: tuple[str, str]
+) -> None:
+    """DavMail's APPEND with a list of flags that has no \\Seen sets only what is in the list."""
+    said = f'<x0e070003 xmlns="http://schemas.microsoft.com/mapi/proptag/">{flags}</x0e070003>' if flags else ""
+    said += '<x10900003 xmlns="http://schemas.microsoft.com/mapi/proptag/">2</x10900003>'
+    body = f'<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop>{said}</D:prop></D:set></D:propertyupdate>'
+    folder = "/exchange/adele0/Sent%20Items"
+    simulator.ask("PROPPATCH", f"{folder}/new.EML", body)
+    put(simulator, f"{folder}/new.EML", MAIL)
+    row = only(simulator, folder)
+    assert (row[f"{HTTPMAIL}read"], row[f"{TAG}x0e070003"]) == shown
+
+
 @pytest.mark.parametrize("written", ["0x8570", "0x00008570", "_x0030_x8570", "_x0030_x00008570", "_x0033_4160"])
 @pytest.mark.parametrize("asked", ["0x8570", "0x00008570", "34160"])
 def test_a_named_property_is_one_however_its_number_is_written(simulator: Simulator, written: str, asked: str) -> None:

@@ -623,6 +623,16 @@ def test_the_body_of_an_error(box: Box, value: str) -> None:
     assert (answer.status, answer.body == b"") == (400, value == "empty")
 
 
+@shows("new_items", "unread", "read")
+def test_new_items(box: Box, value: str) -> None:
+    box.turn(new_items=value)
+    box.ask("PUT", f"{box.drafts}/put.EML", "Subject: a\r\n\r\n")
+    body = '<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><mine xmlns="urn:x:">1</mine></D:prop></D:set>'
+    box.ask("PROPPATCH", f"{box.drafts}/patched.EML", f"{body}</D:propertyupdate>")
+    wanted = {"unread": "0", "read": "1"}[value]
+    assert [row[f"{HTTPMAIL}read"] for row in box.find(box.drafts)] == [wanted, wanted]
+
+
 @shows("task_requests", "mail", "calendarmessage")
 def test_task_requests(box: Box, value: str) -> None:
     classed = '<m:outlookmessageclass xmlns:m="http://schemas.microsoft.com/exchange/">IPM.TaskRequest'
