@@ -190,4 +190,7 @@ class Behaviour:
     subscription_unknown: Literal["412", "409"] = _switch(
         "412", "open", "POLL and its kin with an id that is not known", ("412", "409")
     )
+    expect_continue: Literal["400", "100"] = _switch(
+        "400", "reported", "a request that waits with its body for 100 Continue: refused, or invited"
+    )
     keep_alive: bool = _switch(True, "documented", "connections stay open")

@@ -21,6 +21,7 @@ from tests.integration.raw_simulator import (
     Answer,
     Row,
     path_of,
+    read_all,
     request,
     rows,
     running,
@@ -31,6 +32,7 @@ from tests.integration.switched_box import SHOWN, Box, Boxes, boxes, shows
 
 PERMANENT = '"http://schemas.microsoft.com/exchange/permanenturl"'
 NUMBERED = '"http://schemas.microsoft.com/mapi/id/{00062002-0000-0000-c000-000000000046}/0x8218"'
+NAMES = '<D:propfind xmlns:D="DAV:"><D:prop><D:displayname/></D:prop></D:propfind>'
 RECEIVED = 'ORDER BY "urn:schemas:httpmail:datereceived" ASC'
 INTERNAL = "http://exbe01.corp.internal"
 
@@ -693,6 +695,20 @@ def test_english_names_of_folders(many: Boxes, box: Box, value: bool) -> None:
 def test_subscriptions_that_are_not_known(box: Box, value: str) -> None:
     box.turn(subscription_unknown=value)
     assert box.ask("POLL", box.inbox, Subscription_Id="4711").status == int(value)
+
+
+@shows("expect_continue", "400", "100")
+def test_expect_continue(box: Box, value: str) -> None:
+    box.turn(expect_continue=value)
+    octets = request("PROPFIND", box.home, NAMES, Connection="close", Depth="0", Expect="100-continue")
+    head, _, body = octets.partition(b"\r\n\r\n")
+    with box.simulator.connect() as connection:
+        connection.sendall(head + b"\r\n\r\n")
+        first = connection.recv(1000)
+        assert first.startswith({"400": b"HTTP/1.1 400 ", "100": b"HTTP/1.1 100 Continue\r\n\r\n"}[value])
+        if value == "100":
+            connection.sendall(body)
+            assert read_all(connection).startswith(b"HTTP/1.1 207 ")
 
 
 @shows("keep_alive", True, False)
