@@ -103,8 +103,10 @@ class Behaviour:
     # The multistatus.
     prefixes: Literal["in-order", "shuffled"] = _switch("in-order", "captured", "the letters of namespaces")
     status_after_prop: bool = _switch(False, "captured", "status behind prop, as RFC 2518 has it")
-    digit_names: Literal["as-asked", "without-zero", "every-row"] = _switch(
-        "as-asked", "captured", "mapi/id names that no XML parser takes: as asked, x... for 0x..., or added to each row"
+    digit_names: Literal["as-asked", "without-zero", "encoded", "every-row"] = _switch(
+        "as-asked",
+        "captured",
+        "mapi/id names that no XML parser takes: as asked, x... for 0x..., _x0030_x..., or added to each row",
     )
     bad_characters: Literal["none", "reference", "raw"] = _switch(
         "none", "captured", "&#01; or raw control bytes in the subjects of every Nth row"

@@ -19,6 +19,8 @@ from simulator.values import Value, render
 
 #: A property that no XML parser takes: dispidResponseStatus, under its number.
 _DIGIT_NAME = MAPI_ID + "{00062002-0000-0000-c000-000000000046}/0x8218"
+#: What becomes of `:0x` in an element (evolution-exchange, e2k-result.c; DavMail).
+_DIGIT_SPELLINGS = {"without-zero": ":x", "encoded": ":_x0030_x"}
 _PERMANENT_URL = EXCHANGE + "permanenturl"
 _ZONE, _RULE = CALENDAR + "timezone", (CALENDAR + "rrule", CALENDAR + "exdate")
 #: What the switch series_shown leaves out.
@@ -89,8 +91,7 @@ class ValueRows:
     def _column(self, column: Column, origin: str) -> tuple[str, Reader, str]:
         """How a column is called, how it is read, and the host that goes into its URLs."""
         element = column.alias or self._prefixes.element(column.name)
-        if self._behaviour.digit_names == "without-zero":
-            element = element.replace(":0x", ":x")
+        element = element.replace(":0x", _DIGIT_SPELLINGS.get(self._behaviour.digit_names, ":0x"))
         if column.name == _PERMANENT_URL and self._behaviour.permanent_host == "internal-host":
             origin = INTERNAL_ORIGIN
         return element, _absent if column.name in _HIDDEN[self._behaviour.series_shown] else reader(column.name), origin

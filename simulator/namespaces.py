@@ -32,6 +32,8 @@ _MEETING_SET = MAPI_ID + "{6ed8da90-450b-101b-98da-00aa003f1305}/"
 GLOBAL_OBJECT_IDS = (_MEETING_SET + "0x3", _MEETING_SET + "0x23")
 #: PidLidMeetingType, which has no alias.
 MEETING_TYPE = _MEETING_SET + "0x26"
+#: PidLidAppointmentCounterProposal, which has an alias too.
+COUNTER_PROPOSAL = MAPI_ID + "{00062002-0000-0000-c000-000000000046}/0x8257"
 
 #: Outside its own namespaces a name is taken as it is; in these, case never matters to MAPI.
 _CASELESS = (PROPTAG, MAPI_ID)

@@ -16,6 +16,7 @@ from simulator.languages import Role
 from simulator.mime_text import read_body, read_header
 from simulator.namespaces import (
     CALENDAR,
+    COUNTER_PROPOSAL,
     DAV,
     EXCHANGE,
     GLOBAL_OBJECT_IDS,
@@ -275,7 +276,7 @@ _MEETING: dict[str, Callable[[Meeting], Value | None]] = {
     EXCHANGE + "intendedbusystatus": lambda meeting: meeting.busy,
     MEETING_TYPE: _meeting_type,
     MAPI + "finvited": lambda _: True,
-    MAPI + "apptcounterproposal": lambda meeting: meeting.counter_proposal or None,
+    **dict.fromkeys((MAPI + "apptcounterproposal", COUNTER_PROPOSAL), lambda meeting: meeting.counter_proposal or None),
     PROPTAG + "x0063000b": lambda meeting: meeting.response_requested,
 }
 
@@ -290,7 +291,7 @@ ITEM_PROPERTIES: dict[str, Callable[[Item, str], Value | None]] = {
 ALL_NAMES = tuple(
     name
     for name in dict.fromkeys((*FOLDER_PROPERTIES, *ITEM_PROPERTIES))
-    if name not in (*GLOBAL_OBJECT_IDS, MEETING_TYPE)
+    if name not in (*GLOBAL_OBJECT_IDS, MEETING_TYPE, COUNTER_PROPOSAL)
 )
 
 
