@@ -10,7 +10,9 @@ from rsvpq.lanes import Lanes
 from testbed.stack import Plan, Stack
 
 #: Kinds of messages that must be left alone, and the reason rsvpq counts them under.
-_SKIPPED = {"cancellation": "cancellation", "task-request": "task-request", "other": "unknown-class"}
+_SKIPPED = {"cancellation": "cancellation", "other": "unknown-class"}
+#: Kinds that are no meeting messages, so that no scan finds them, and what they are called.
+_NOT_FOUND = {"mail": "ordinary mails", "task-request": "task requests"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ class Report:
             seeded = self.oracle["seeded"][kind]
             counted[f"{reason} touched"] = seeded - self.oracle["untouched"][kind]
             counted[f"{reason} not counted as skipped"] = abs(seeded - self.skipped[reason])
-        counted["ordinary mail touched"] = self.oracle["seeded"]["mail"] - self.oracle["untouched"]["mail"]
+        for kind, name in _NOT_FOUND.items():
+            counted[f"{name} touched"] = self.oracle["seeded"][kind] - self.oracle["untouched"][kind]
         return [f"{what}: {count}" for what, count in counted.items() if count]
 
     @property
@@ -87,6 +90,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
     in_flight, circle = oracle["in_flight"], oracle["circle"]
     servers = ", ".join(f"{most}" for _, most in sorted(in_flight["servers"].items()))
     skipped = ", ".join(f"{count} {reason}" for reason, count in report.skipped.items())
+    alone = " and ".join(f"{oracle['untouched'][kind]} {name}" for kind, name in _NOT_FOUND.items())
     return [
         ("requests", f"{requests['seeded']} seeded"),
         ("", f"{requests['answered_once']} answered once, {requests['answered_twice']} twice, {report.lost} lost"),
@@ -95,7 +99,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("", f"(kept: {responses['opened'] - responses['moved']} counter-proposals)"),
         ("full circle", f"{circle['answers_delivered']} answers reached organisers in these mailboxes;"),
         ("", f"{circle['delivered_opened']} found by the same scan, {circle['attendees_updated']} attendees updated"),
-        ("skipped", f"{skipped}; {oracle['untouched']['mail']} ordinary mails left alone"),
+        ("skipped", f"{skipped}; {alone} left alone"),
         ("most at once", f"{in_flight['mailbox']['max']} in a mailbox (limit {plan.mailbox.concurrency})"),
         ("", f"{servers} on the servers (limit {plan.server.concurrency})"),
         ("pace", f"{pace['operations']} operations in windows of 1 s and 60 s, {plan.jitter_ms} ms forgiven:"),

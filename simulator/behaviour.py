@@ -102,6 +102,17 @@ class Behaviour:
         "listed", "captured", "BMOVE, BCOPY and BDELETE of several: what went well is named, or 200 if all did"
     )
 
+    # What items are.
+    new_items: Literal["unread", "read"] = _switch(
+        "unread",
+        "captured",
+        "an item that a client made without saying so; MAPI makes new ones read (MS-OXCMSG 3.2.5.2)",
+        ("unread", "read"),
+    )
+    task_requests: Literal["mail", "calendarmessage"] = _switch(
+        "mail", "inferred", "the content class of task requests, by which a client looks for meeting messages"
+    )
+
     # The multistatus.
     prefixes: Literal["in-order", "shuffled"] = _switch("in-order", "captured", "the letters of namespaces")
     status_after_prop: bool = _switch(False, "captured", "status behind prop, as RFC 2518 has it")
@@ -224,5 +235,8 @@ class Behaviour:
     english_aliases: bool = _switch(False, "captured", "/Inbox and so on lead to the folders of any language")
     subscription_unknown: Literal["412", "409"] = _switch(
         "412", "open", "POLL and its kin with an id that is not known", ("412", "409")
+    )
+    expect_continue: Literal["400", "100"] = _switch(
+        "400", "reported", "a request that waits with its body for 100 Continue: refused, or invited"
     )
     keep_alive: bool = _switch(True, "documented", "connections stay open")

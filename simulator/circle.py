@@ -9,8 +9,9 @@ from simulator import names
 from simulator.attendance import Attendance
 from simulator.booking import is_about, is_same
 from simulator.clock import now
+from simulator.content_classes import CALENDAR_MESSAGE
 from simulator.languages import Role
-from simulator.meetings import CALENDAR_MESSAGE, REQUEST_CLASS, Verdict, is_response, wording_of
+from simulator.meetings import REQUEST_CLASS, Verdict, is_response, wording_of
 from simulator.tally import Deed, Tally
 from simulator.world import Item, Mailbox, Meeting, Message, Person, World
 

@@ -27,6 +27,9 @@ _MAX_CHUNK_LINE_BYTES = 256
 class Handler(Protocol):
     """Whoever answers: it is told when the answer has been written, to count what is in flight."""
 
+    def invites(self) -> bool:
+        """Whether a client that waits with its body is asked for it."""
+
     def answer(self, request: Request) -> tuple[Response, Callable[[], None]]:
         """The answer, and what to call once it has been written."""
 
@@ -34,7 +37,8 @@ class Handler(Protocol):
 class RequestReader:
     """Cuts requests out of a stream of bytes that arrives in any pieces."""
 
-    def __init__(self, *, from_loopback: bool, secure: bool = False) -> None:
+    def __init__(self, invites: Callable[[], bool], *, from_loopback: bool, secure: bool = False) -> None:
+        self._invites = invites
         self._from_loopback = from_loopback
         self._secure = secure
         self._connection: dict[str, object] = {}
@@ -60,6 +64,8 @@ class RequestReader:
             head = yield from self._until(b"\r\n\r\n", MAX_HEAD_BYTES)
             method, target, version, headers = _parse_head(head)
             self.awaits_continue = headers.get("expect", "").casefold() == "100-continue"
+            if self.awaits_continue and not self._invites():
+                raise HttpError(400)
             body = yield from self._body(headers)
             path, _, query = split_origin(target)[1].partition("?")
             came = now(), self._from_loopback, self._secure, self._connection
@@ -123,7 +129,7 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         secure = transport.get_extra_info("sslcontext") is not None
         near = bool(peer) and ip_address(peer[0]).is_loopback
-        self._reader = RequestReader(from_loopback=near, secure=secure)
+        self._reader = RequestReader(self._handler.invites, from_loopback=near, secure=secure)
 
     def connection_lost(self, _error: Exception | None) -> None:
         """The client is gone: what it waited for in vain is over."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from simulator.behaviour import Behaviour
+from simulator.content_classes import CALENDAR_MESSAGE, TASK_REQUEST_CLASS, content_class_of
 from simulator.faults import Faults
 from simulator.languages import FOLDER_NAMES
 from simulator.switches import Setting, SwitchError, changed, switches, value_of
@@ -71,7 +72,8 @@ class Controls:
 
 def _in_store(behaviour: Behaviour) -> tuple[object, ...]:
     clocks = behaviour.clock_skew_s, behaviour.transport_skew_s
-    return behaviour.language, behaviour.english_aliases, behaviour.occurrence_uid, clocks
+    names = behaviour.language, behaviour.english_aliases, behaviour.occurrence_uid
+    return *names, clocks, behaviour.task_requests
 
 
 def _settle(mailbox: Mailbox, behaviour: Behaviour) -> None:
@@ -81,3 +83,7 @@ def _settle(mailbox: Mailbox, behaviour: Behaviour) -> None:
     mailbox.speak(mailbox.language if behaviour.language == "seeded" else behaviour.language)
     english = FOLDER_NAMES["en"].items() if behaviour.english_aliases else ()
     mailbox.aliases = {name.casefold(): mailbox.folders[role] for role, name in english}
+    for item in mailbox.by_serial.values():
+        if item.message.message_class == TASK_REQUEST_CLASS:
+            as_mail = behaviour.task_requests == "mail"
+            item.message.content_class = content_class_of(TASK_REQUEST_CLASS) if as_mail else CALENDAR_MESSAGE

@@ -66,7 +66,7 @@ def deliver(world: World, message_item: Item) -> list[Item]:
 
 def submit_text(world: World, author: Mailbox, octets: bytes) -> None:
     """Send MIME that never was an item (PUT to the submission URI); a copy stays in Sent Items."""
-    message = signed(read_message(octets, blank(author.owner, now_utc())), author.owner)
+    message = signed(read_message(octets, blank(author.owner, now_utc(), read=True)), author.owner)
     world.put(author.folders[Role.SENT_ITEMS], message, names.item_name(message.subject))
     replied_by_mail(author, message)
     _deliver(world, message, _named_in(message))

@@ -1,11 +1,14 @@
 """Which rows a series of a calendar makes in a SEARCH: its instances, where the condition says from when to when.
 
 The Exchange 2000 SDK ("Using Calendar Folder Query") says that the store expands recurring appointments within the
-range of the query, in calendar folders only.  Whether the instances share the numbers of their master is told nowhere.
+range of the query, in calendar folders only.  A query has a range where every row that it can find lies in it: DavMail
+lists the calendars of real servers by `instancetype = 1 OR (instancetype = 0 AND dtend > ... AND dtstart < ...)` and
+gets the masters, for the dates bind one of two branches only.  Whether the instances share the numbers of their master
+is told nowhere.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from simulator.behaviour import Behaviour
@@ -22,47 +25,63 @@ Expander = Callable[[Iterable[Resource]], Iterator[Resource]]
 
 #: A wider range is answered 422 (null-pointer.co.uk: "2 years and 2 days").
 WIDEST = timedelta(days=2 * 366 + 2)
+_TIMES = {CALENDAR + "dtstart", CALENDAR + "dtend"}
 #: The serial of an instance is its master's and the minute it starts at, in 48 bits.
 _MINUTE_BITS = 26
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Bounds:
-    """The moments that a condition compares the times of appointments with."""
+    """Between which moments every row lies that a condition holds for; None where it does not say."""
 
-    lower: list[datetime] = field(default_factory=list)
-    upper: list[datetime] = field(default_factory=list)
+    lower: datetime | None = None
+    upper: datetime | None = None
 
-    def read(self, condition: Condition, *, negated: bool = False) -> None:
-        """Take the bounds of a condition; NOT turns them round."""
-        match condition:
-            case Comparison():
-                self._compare(condition, negated)
-            case Not(inner):
-                self.read(inner, negated=not negated)
-            case All(parts) | AnyOf(parts):
-                for part in parts:
-                    self.read(part, negated=negated)
 
-    def _compare(self, comparison: Comparison, negated: bool) -> None:
-        if comparison.name not in {CALENDAR + "dtstart", CALENDAR + "dtend"}:
-            return
-        moment = parse_date(str(comparison.literal))
-        if moment is not None and comparison.operator in {"<", "<=", ">", ">="}:
-            below = comparison.operator.startswith("<") is not negated
-            (self.upper if below else self.lower).append(moment)
+def _bounds(condition: Condition, *, negated: bool = False) -> _Bounds:
+    match condition:
+        case Comparison():
+            return _compared(condition, negated)
+        case Not(inner):
+            return _bounds(inner, negated=not negated)
+        case All(parts) | AnyOf(parts):
+            found = [_bounds(part, negated=negated) for part in parts]
+            # NOT makes "all of them" of "any of them", and the other way round.
+            return _narrowed(found) if isinstance(condition, All) is not negated else _widened(found)
+    return _Bounds()
+
+
+def _compared(comparison: Comparison, negated: bool) -> _Bounds:
+    moment = parse_date(str(comparison.literal))
+    if comparison.name not in _TIMES or comparison.operator not in {"<", "<=", ">", ">="} or moment is None:
+        return _Bounds()
+    below = comparison.operator.startswith("<") is not negated
+    return _Bounds(upper=moment) if below else _Bounds(lower=moment)
+
+
+def _narrowed(found: list[_Bounds]) -> _Bounds:
+    """What holds where all of them hold."""
+    lower = [bounds.lower for bounds in found if bounds.lower is not None]
+    upper = [bounds.upper for bounds in found if bounds.upper is not None]
+    return _Bounds(max(lower, default=None), min(upper, default=None))
+
+
+def _widened(found: list[_Bounds]) -> _Bounds:
+    """What holds where any of them holds: one that is open leaves the whole open."""
+    lower = [bounds.lower for bounds in found if bounds.lower is not None]
+    upper = [bounds.upper for bounds in found if bounds.upper is not None]
+    return _Bounds(
+        min(lower) if len(lower) == len(found) else None,
+        max(upper) if len(upper) == len(found) else None,
+    )
 
 
 def window_of(query: Query) -> tuple[datetime, datetime] | None:
     """From when to when a query wants appointments; None where it does not say. An open side is as far as can be."""
-    bounds = _Bounds()
-    if query.condition is not None:
-        bounds.read(query.condition)
-    if not bounds.lower and not bounds.upper:
-        return None
-    lower = min(bounds.lower) if bounds.lower else max(bounds.upper) - WIDEST
-    upper = max(bounds.upper) if bounds.upper else lower + WIDEST
-    return lower, upper
+    bounds = _bounds(query.condition) if query.condition is not None else _Bounds()
+    if bounds.lower is not None:
+        return bounds.lower, bounds.upper or bounds.lower + WIDEST
+    return None if bounds.upper is None else (bounds.upper - WIDEST, bounds.upper)
 
 
 def expander(query: Query, behaviour: Behaviour) -> Expander:

@@ -5,10 +5,13 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 from simulator import names
+from simulator.content_classes import content_class_of_folder
 from simulator.languages import Role
 from simulator.namespaces import DAV, EXCHANGE, HTTPMAIL, PROPTAG, REPL
 from simulator.values import Markup, Value
 from simulator.world import NON_IPM_SUBTREE, Folder
+
+_FOLDER_CLASS = EXCHANGE + "outlookfolderclass"
 
 
 def submission_path(root: Folder) -> str:
@@ -54,10 +57,15 @@ def _unread(folder: Folder) -> int:
     return sum(not item.message.read for item in folder.items.values())
 
 
+def _folder_class(folder: Folder) -> str:
+    written = (folder.patches or {}).get(_FOLDER_CLASS, folder.folder_class)
+    return written if isinstance(written, str) else ""
+
+
 _STORED: dict[str, Callable[[Folder], Value | None]] = {
     DAV + "displayname": lambda folder: folder.name,
     DAV + "parentname": lambda folder: folder.parent.name if folder.parent else None,
-    DAV + "contentclass": lambda _: "urn:content-classes:folder",
+    DAV + "contentclass": lambda folder: content_class_of_folder(_folder_class(folder)),
     DAV + "resourcetype": lambda _: Markup("<a:collection/>"),
     DAV + "iscollection": lambda _: True,
     DAV + "isfolder": lambda _: True,
@@ -71,7 +79,7 @@ _STORED: dict[str, Callable[[Folder], Value | None]] = {
     DAV + "creationdate": lambda folder: folder.mailbox.world.created,
     DAV + "uid": _entry_id,
     DAV + "id": _entry_id,
-    EXCHANGE + "outlookfolderclass": lambda folder: folder.folder_class,
+    _FOLDER_CLASS: lambda folder: folder.folder_class,
     HTTPMAIL + "unreadcount": _unread,
     REPL + "repl-uid": lambda folder: "rid:" + _numbered(folder),
     REPL + "contenttag": lambda folder: f"ct:{_numbered(folder)}{folder.change:012x}",

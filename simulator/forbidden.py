@@ -98,7 +98,7 @@ def _external(bag: Postbag) -> None:
 
 
 def _delegates_copy(bag: Postbag) -> None:
-    bag.deliver(replace(bag.message(bag.meeting(bag.free_hour())), received_for=bag.colleague().address))
+    bag.deliver(replace(bag.message(bag.meeting(bag.free_hour())), received_for=bag.colleague()))
 
 
 def _too_old(bag: Postbag) -> None:

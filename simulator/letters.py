@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
-from simulator.meetings import CALENDAR_MESSAGE, REQUEST_CLASS, RESPONSE_CLASS
+from simulator.content_classes import TASK_REQUEST_CLASS, content_class_of
+from simulator.meetings import REQUEST_CLASS, RESPONSE_CLASS
 from simulator.tally import Kind
 from simulator.vocabulary import (
     EXTERNAL_DOMAINS,
@@ -20,7 +21,6 @@ from simulator.vocabulary import (
 )
 from simulator.world import Meeting, Message, Person
 
-_PLAIN_CONTENT = "urn:content-classes:message"
 #: Classes a client may not know; the search for calendar messages returns them all the same.
 _OTHER_CLASSES = ("IPM.Schedule.Meeting.Notification.Forward", "IPM.Schedule.Meeting.Request.NDR")
 _RESPONSE_SUFFIXES = ("Pos", "Pos", "Neg", "Tent")
@@ -73,12 +73,11 @@ class Writer:
                 organizer = somebody(self._chance)
                 return self._about_meeting("IPM.Schedule.Meeting.Canceled", "CANCEL", organizer, organizer)
             case Kind.TASK_REQUEST:
-                # Calendar messages to a search, yet nothing that Outlook Web Access can answer.
-                return self._message("IPM.TaskRequest", CALENDAR_MESSAGE, somebody(self._chance))
+                return self._message(TASK_REQUEST_CLASS, somebody(self._chance))
             case Kind.OTHER:
-                return self._message(self._chance.choice(_OTHER_CLASSES), CALENDAR_MESSAGE, somebody(self._chance))
+                return self._message(self._chance.choice(_OTHER_CLASSES), somebody(self._chance))
             case _:
-                return self._message("IPM.Note", _PLAIN_CONTENT, somebody(self._chance))
+                return self._message("IPM.Note", somebody(self._chance))
 
     def _request(self) -> Message:
         if self._requests and self._chance.random() < _UPDATE_SHARE:
@@ -91,7 +90,7 @@ class Writer:
 
     def _about_meeting(self, message_class: str, method: str, sender: Person, organizer: Person) -> Message:
         chance = self._chance
-        message = self._message(message_class, CALENDAR_MESSAGE, sender)
+        message = self._message(message_class, sender)
         start = self._today + timedelta(
             days=chance.randint(_FIRST_DAY, _LAST_DAY), minutes=30 * chance.randrange(14, 36)
         )
@@ -110,8 +109,9 @@ class Writer:
             message.received_for = somebody(self._chance)
         return message
 
-    def _message(self, message_class: str, content_class: str, sender: Person) -> Message:
-        return Message(message_class, content_class, self._subject(), sender, self._owner, self._today)
+    def _message(self, message_class: str, sender: Person) -> Message:
+        content_class, subject = content_class_of(message_class), self._subject()
+        return Message(message_class, content_class, subject, sender, self._owner, self._today)
 
     def _subject(self) -> str:
         subject = self._chance.choice(SUBJECTS)

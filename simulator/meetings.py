@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from simulator.behaviour import Behaviour
 from simulator.booking import book, unbook
+from simulator.content_classes import CALENDAR_MESSAGE
 from simulator.drafts import Draft
 from simulator.languages import Role
 from simulator.other_hands import succeed
@@ -16,7 +17,6 @@ from simulator.properties import PROCESSED
 from simulator.tally import Deed
 from simulator.world import Item, Meeting, Message, World
 
-CALENDAR_MESSAGE = "urn:content-classes:calendarmessage"
 REQUEST_CLASS = "IPM.Schedule.Meeting.Request"
 RESPONSE_CLASS = "IPM.Schedule.Meeting.Resp."
 

@@ -11,21 +11,21 @@ from email.message import EmailMessage
 from email.policy import default
 from email.utils import getaddresses
 
+from simulator.content_classes import APPOINTMENT, CALENDAR_MESSAGE, MESSAGE
 from simulator.icalendar import Event, read_event
-from simulator.meetings import CALENDAR_MESSAGE, REQUEST_CLASS, RESPONSE_CLASS
+from simulator.meetings import REQUEST_CLASS, RESPONSE_CLASS
 from simulator.world import Message, Person, Source
 
-PLAIN_CLASS, PLAIN_CONTENT = "IPM.Note", "urn:content-classes:message"
-APPOINTMENT_CLASS, APPOINTMENT_CONTENT = "IPM.Appointment", "urn:content-classes:appointment"
+PLAIN_CLASS, APPOINTMENT_CLASS = "IPM.Note", "IPM.Appointment"
 
 _MESSAGE_CLASSES = {"REQUEST": REQUEST_CLASS, "CANCEL": "IPM.Schedule.Meeting.Canceled"}
 _RESPONSES = {"ACCEPTED": "Pos", "DECLINED": "Neg", "TENTATIVE": "Tent"}
 _ORGANIZER = 1
 
 
-def blank(owner: Person, moment: datetime) -> Message:
+def blank(owner: Person, moment: datetime, *, read: bool) -> Message:
     """A message nobody has written anything into yet; its owner is its author."""
-    return Message(PLAIN_CLASS, PLAIN_CONTENT, "", owner, owner, moment, read=True)
+    return Message(PLAIN_CLASS, MESSAGE, "", owner, owner, moment, read=read)
 
 
 def read_message(octets: bytes, before: Message) -> Message:
@@ -33,7 +33,7 @@ def read_message(octets: bytes, before: Message) -> Message:
     mail = message_from_bytes(octets, policy=default)
     event = _event(mail)
     message_class, content_class = _classes(mail, event)
-    if content_class == PLAIN_CONTENT:
+    if content_class == MESSAGE:
         message_class, content_class = before.message_class, before.content_class
     if event and message_class.startswith(APPOINTMENT_CLASS):
         # In a calendar it is the organizer's own, whatever method it travelled with.
@@ -87,9 +87,9 @@ def _classes(mail: EmailMessage, event: Event | None) -> tuple[str, str]:
     method = (event.meeting.method or "") if event else ""
     if said == CALENDAR_MESSAGE or (not said and method in {"REQUEST", "REPLY", "CANCEL"}):
         return _meeting_class(event), CALENDAR_MESSAGE
-    if said == APPOINTMENT_CONTENT or (not said and event):
-        return APPOINTMENT_CLASS, APPOINTMENT_CONTENT
-    return PLAIN_CLASS, PLAIN_CONTENT
+    if said == APPOINTMENT or (not said and event):
+        return APPOINTMENT_CLASS, APPOINTMENT
+    return PLAIN_CLASS, MESSAGE
 
 
 def _meeting_class(event: Event | None) -> str:

@@ -33,6 +33,8 @@ from simulator.values import Value, render
 
 #: A property that no XML parser takes: dispidResponseStatus, under its number.
 _DIGIT_NAME = MAPI_ID + "{00062002-0000-0000-c000-000000000046}/0x8218"
+#: What becomes of `:0x` in an element (evolution-exchange, e2k-result.c; DavMail).
+_DIGIT_SPELLINGS = {"without-zero": ":x", "encoded": ":_x0030_x"}
 _PERMANENT_URL = EXCHANGE + "permanenturl"
 _ZONE, _RULE = CALENDAR + "timezone", (CALENDAR + "rrule", CALENDAR + "exdate")
 #: What the switch series_shown leaves out.
@@ -47,8 +49,6 @@ _HIDDEN_OF_ROOTS = {
 }
 #: And the switch counter_proposal.
 _UNNAMED = {"alias-and-number": (), "alias": (COUNTER_PROPOSAL_ID,), "number": (COUNTER_PROPOSAL,)}
-#: How the name of a number begins; XML takes the third, which XmlConvert.EncodeName writes.
-_DIGITS = {"without-zero": ":x", "encoded": ":_x0030_x"}
 _PLAIN = Behaviour()
 
 #: In answers with values `b` and `c` are taken; in those of PROPPATCH and SUBSCRIBE they are ordinary letters.
@@ -116,7 +116,7 @@ class ValueRows:
     def _column(self, column: Column, origin: str) -> tuple[str, Reader, str]:
         """How a column is called, how it is read, and the host that goes into its URLs."""
         element = column.alias or self._prefixes.element(column.name)
-        element = element.replace(":0x", _DIGITS.get(self._behaviour.digit_names, ":0x"))
+        element = element.replace(":0x", _DIGIT_SPELLINGS.get(self._behaviour.digit_names, ":0x"))
         if column.name == _PERMANENT_URL and self._behaviour.permanent_host == "internal-host":
             origin = INTERNAL_ORIGIN
         return element, self._reader(column.name), origin

@@ -24,6 +24,8 @@ TYPES = "urn:uuid:c2f41010-65b3-11d1-a29f-00aa00c14882/"
 MULTI_VALUES = "xml:"
 
 _ENCODED_DIGIT = re.compile("_x003([0-9])_")
+#: The number of a named property: hexadecimal with any zeros before it, or decimal.
+_NUMBER = re.compile("0x0*([0-9a-f]{1,8})|([0-9]{1,10})")
 
 _MEETING_SET = MAPI_ID + "{6ed8da90-450b-101b-98da-00aa003f1305}/"
 #: PidLidGlobalObjectId and PidLidCleanGlobalObjectId, which tie request, appointment and response together.
@@ -55,7 +57,11 @@ def canonical(name: str) -> str:
     if not namespace.casefold().startswith(_CASELESS):
         return namespace + local
     local = local.casefold()
-    if namespace == PROPTAG:
+    if namespace.casefold().startswith(MAPI_ID):
+        # DavMail asks for 32900 and writes `_x0030_x8084`, or asks for 0x8105 and writes 0x00008105: one property each.
+        number = _NUMBER.fullmatch(local)
+        local = f"0x{int(number[1], 16) if number[1] else int(number[2]):x}" if number else local
+    elif namespace.casefold() == PROPTAG:
         # 001e is the same string in 8-bit letters as 001f in Unicode.
         local = local.removeprefix("0") if local.startswith("0x") else local
         local = local[:-4] + "001f" if local.endswith("001e") else local

@@ -73,6 +73,6 @@ def _saved_appointment(call: Call, fields: dict[str, str]) -> Response:
     subject = " ".join(fields.get("urn:schemas:httpmail:subject", "").split())
     start, end = (f"{time:%Y%m%dT%H%M%S}" for time in (moment, moment + _HALF_AN_HOUR))
     octets = _APPOINTMENT.format(subject=subject, uid=uid, start=start, end=end).replace("\n", "\r\n").encode()
-    message = read_message(octets, blank(call.address.mailbox.owner, moment))
+    message = read_message(octets, blank(call.address.mailbox.owner, moment, read=True))
     item = call.world.put(folder, message, f"{{{uid}}}.EML")
     return pages.saved(call.request.origin + item.href_path)

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from random import Random
 
 from simulator import names
+from simulator.content_classes import CALENDAR_MESSAGE
 from simulator.languages import Role
-from simulator.meetings import CALENDAR_MESSAGE, REQUEST_CLASS
+from simulator.meetings import REQUEST_CLASS
 from simulator.series import instances
 from simulator.tally import Kind, Tally
 from simulator.vocabulary import FAMILY_NAMES, GIVEN_NAMES, INTERNAL_DOMAIN, SUBJECTS

@@ -44,6 +44,10 @@ class Site:
         self._controls = controls
         self._oracle = oracle
 
+    def invites(self) -> bool:
+        """Whether a client that waits with its body is asked for it."""
+        return self._controls.behaviours[self._index].expect_continue == "100"
+
     def answer(self, request: Request) -> tuple[Response, Callable[[], None]]:
         """The answer, and what to call when it has been written."""
         if self._oracle is not None and request.path.startswith(PREFIX):

@@ -7,6 +7,7 @@ the store has no schema, so any other property is kept beside the message and co
 from collections.abc import Callable
 from datetime import datetime
 
+from simulator.content_classes import content_class_of
 from simulator.namespaces import DAV, EXCHANGE, HTTPMAIL, MAILHEADER, PROPTAG, canonical
 from simulator.properties import MESSAGE_READ, MESSAGE_UNSENT, READ, Resource
 from simulator.values import Value, parse_bool, parse_date, parse_int
@@ -45,11 +46,14 @@ def _received(message: Message, value: Value | None) -> None:
 
 
 def _content_class(message: Message, value: Value | None) -> None:
-    message.content_class = _text(value) or message.content_class
+    message.content_class = _text(value) or content_class_of(message.message_class)
 
 
 def _message_class(message: Message, value: Value | None) -> None:
+    said = message.content_class != content_class_of(message.message_class)
     message.message_class = _text(value) or message.message_class
+    # What somebody has set stays; what the store calculates follows.
+    message.content_class = message.content_class if said else content_class_of(message.message_class)
 
 
 def _text(value: Value | None) -> str:

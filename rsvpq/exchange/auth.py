@@ -51,7 +51,7 @@ def missing_extra(scheme: Scheme) -> str:
         try:
             import_module(module)
         except ImportError:
-            return f"{scheme} cannot be used without {module}; pip install 'rsvpq[{scheme}]'"
+            return f"{scheme} cannot be used without {module}; in a checkout of rsvpq: pip install '.[{scheme}]'"
     return ""
 
 

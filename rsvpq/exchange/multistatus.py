@@ -67,7 +67,8 @@ def read(body: bytes) -> list[Row]:
     return rows
 
 
-_DIGIT_NAME = re.compile(rb"(</?(?:[A-Za-z_][\w.-]*:)?)0x(?=[0-9A-Fa-f]+[\s/>])")
+#: A name that starts with a digit, as those of mapi/id do.
+_DIGIT_NAME = re.compile(rb"(</?(?:[A-Za-z_][\w.-]*:)?)([0-9])(?=[\w.-]*[\s/>])")
 #: The namespaces of mapi/id and mapi/string hold a {GUID}, which libxml2 takes for an invalid URI.
 _GUID_NAMESPACE = re.compile(rb"""(\sxmlns(?::[\w.-]+)?=["'][^"'{}<]*)\{([^"'{}<]*)\}""")
 _CONTROLS = bytes({*range(0x20)} - {*b"\t\n\r"})
@@ -88,15 +89,15 @@ _AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,10}|#x[0-9A-Fa-f]
 def clean(body: bytes) -> bytes:
     """Mend what Exchange sends that is not XML: names such as ``0x8218``, control characters, references to them.
 
-    Seen in captures: names of mapi/id properties start with a digit, and corrupt data comes as ``&#01;`` (both
-    described in evolution-exchange's e2k-result.c and its bug notes). Bytes that are no UTF-8 are replaced too.
+    Seen in captures: names of mapi/id properties start with a digit, which becomes what XmlConvert makes of it, and
+    corrupt data comes as ``&#01;`` (both described in evolution-exchange's e2k-result.c and its bug notes). Bytes that
+    are no UTF-8 are replaced too.
     """
     # Most of it is nothing to mend: what a search for a few bytes can tell is not left to an expression.
     body = body.decode("utf-8", "replace").encode().translate(None, _CONTROLS)
     if b"\xef\xbf" in body:
         body = _NO_CHARACTER.sub(b"", body)
-    if b"0x" in body:
-        body = _DIGIT_NAME.sub(rb"\1_0x", body)
+    body = _DIGIT_NAME.sub(rb"\1_x003\2_", body)
     if b"{" in body:
         body = _GUID_NAMESPACE.sub(rb"\1%7B\2%7D", body)
     return _AMPERSAND.sub(b"&amp;", _REFERENCE.sub(_allowed_reference, body)) if b"&" in body else body
@@ -281,16 +282,40 @@ def _row(response: etree._Element) -> Row | None:
     return Row(href, properties, _code(response.findtext(f"{_DAV}status", "HTTP/1.1 200 OK")), refused)
 
 
+_MAPI = "http://schemas.microsoft.com/mapi/"
+_MAPI_ID, _PROPTAG = _MAPI + "id/", _MAPI + "proptag/"
+#: What no XML name can hold, as XmlConvert of .NET writes it.
+_ENCODED = re.compile("_x([0-9A-Fa-f]{4})_")
+#: A number of mapi/id: hexadecimal with any zeros before it, or decimal (DavMail asks for 32900 and writes 0x8084).
+_NUMBER = re.compile("_?0?x0*([0-9a-f]{1,8})|([0-9]{1,10})", re.IGNORECASE)
+
+
+def canonical(name: Property) -> Property:
+    """The one spelling of a property, for all that the wire has: ours and MS-OXPROPS', ``{GUID}/0x8257``.
+
+    The name ``0x8257``, which no XML name can be, comes as it was asked for (captures), without its zero
+    (evolution-exchange, e2k-result.c), as ``_x0030_x8257`` (DavMail), as ``0x00008257`` or in decimal; a property tag
+    comes with ``0x`` or ``x``, and that of a string as one of 8-bit letters (001e) or of Unicode (001f). Case counts in
+    none of them, nor in a GUID.
+    """
+    namespace, local = name
+    folded = namespace.casefold()
+    if folded.startswith(_MAPI_ID) and (number := _NUMBER.fullmatch(local)):
+        value = int(number[1], 16) if number[1] else int(number[2])
+        return _MAPI_ID + namespace[len(_MAPI_ID) :].upper(), f"0x{value:x}"
+    if folded == _PROPTAG:
+        tag = local.casefold().removeprefix("0")
+        return _PROPTAG, tag[:-4] + "001f" if tag.endswith("001e") else tag
+    return name
+
+
 # Few names come over and over, and few wordings of a status.
 @lru_cache(maxsize=1024)
 def _name(tag: str) -> Property:
-    """The name as it was asked for, undoing what :func:`clean` does to namespaces and names."""
+    """The name as we spell it, undoing what :func:`clean` does to namespaces and names."""
     name = etree.QName(tag)
     namespace = (name.namespace or "").replace("%7B", "{").replace("%7D", "}")
-    if "/mapi/id/" in namespace:
-        # 0x8257, which no XML name can be, comes as it is or without its zero (evolution-exchange, e2k-result.c).
-        return namespace, re.sub(r"^(?:_0|(?=x))", "0", name.localname)
-    return namespace, name.localname
+    return canonical((namespace, _ENCODED.sub(lambda code: chr(int(code[1], 16)), name.localname)))
 
 
 @lru_cache(maxsize=64)

@@ -47,9 +47,7 @@ def read_secret(value: SecretStr | None, file: Path | None) -> SecretStr | None:
     :raises ValueError: both were given, or there is no secret in what was given.
     """
     if file is None:
-        if value is not None and not value.get_secret_value().strip():
-            raise ValueError("is empty; write the secret, or use password_file instead")
-        return value
+        return None if value is None else _checked(value)
     if value is not None:
         raise blame("is given as well as password; keep one of the two", "password_file")
     try:
@@ -61,7 +59,20 @@ def read_secret(value: SecretStr | None, file: Path | None) -> SecretStr | None:
         raise blame(reason, "password_file") from None
     if not text.strip():
         raise blame(f"{file} is empty; write the secret into it", "password_file")
-    return SecretStr(text.removesuffix("\n"))
+    secret = text.rstrip("\n")
+    if lines := secret.count("\n"):
+        # A user name above it, or another account below: no server would let in both lines together.
+        raise blame(f"{file} has {lines + 1} lines; leave the secret alone in it, on one line", "password_file")
+    return SecretStr(secret)
+
+
+def _checked(value: SecretStr) -> SecretStr:
+    secret = value.get_secret_value()
+    if not secret.strip():
+        raise ValueError("is empty; write the secret, or use password_file instead")
+    if "\n" in secret or "\r" in secret:
+        raise ValueError("has more than one line; write the secret without line breaks")
+    return value
 
 
 def read_key(file: Path) -> bytes:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from simulator.address import Address
 from simulator.behaviour import Behaviour
+from simulator.clock import now_utc
 from simulator.http import HttpError, Request, Response
+from simulator.mime_reader import blank
 from simulator.properties import Resource
-from simulator.world import Item, Mailbox, World
+from simulator.world import Item, Mailbox, Message, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,10 @@ class Call:
         if not isinstance(resource, Item):
             raise HttpError(403)
         return resource
+
+    def blank(self) -> Message:
+        """A new item of this mailbox before a client has said anything about it."""
+        return blank(self.address.mailbox.owner, now_utc(), read=self.behaviour.new_items == "read")
 
 
 Verb = Callable[[Call], Response]

@@ -1,10 +1,8 @@
 """PROPPATCH: set and remove properties; what does not exist yet is created by it."""
 
-from simulator.clock import now_utc
 from simulator.dav.call import Call
 from simulator.dav.stored import stored_headers
 from simulator.http import HttpError, Response
-from simulator.mime_reader import blank
 from simulator.multistatus import names_answer
 from simulator.properties import Resource
 from simulator.request_xml import PropertyChange, property_changes
@@ -38,4 +36,4 @@ def _created(call: Call) -> Item:
     place = call.address.place()
     if place is None:
         raise HttpError(404 if call.address.permanent else 409)
-    return call.world.put(place.folder, blank(call.address.mailbox.owner, now_utc()), place.name)
+    return call.world.put(place.folder, call.blank(), place.name)

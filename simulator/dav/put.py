@@ -1,11 +1,10 @@
 """PUT: MIME becomes an item, or the new content of one."""
 
-from simulator.clock import now_utc
 from simulator.dav.call import Call
 from simulator.dav.stored import stored_headers
 from simulator.delivery import submit_text
 from simulator.http import HttpError, Request, Response
-from simulator.mime_reader import blank, read_message
+from simulator.mime_reader import read_message
 from simulator.properties import etag
 from simulator.world import Item
 
@@ -32,7 +31,7 @@ def _stored(call: Call, existing: Item | None) -> Item:
     place = call.address.place()
     if place is None:
         raise HttpError(409)
-    message = read_message(call.request.body, blank(call.address.mailbox.owner, now_utc()))
+    message = read_message(call.request.body, call.blank())
     return call.world.put(place.folder, message, place.name)
 
 

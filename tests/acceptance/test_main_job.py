@@ -43,11 +43,12 @@ def test_what_is_not_for_us_is_left_alone_and_counted_with_its_reason(stack: Sta
     counts = wiring.make_lanes(load_settings(stack.config)).counts()
     for kind, reason in {
         "cancellation": "cancellation",
-        "task-request": "task-request",
         "other": "unknown-class",
     }.items():
         assert worked["untouched"][kind] == worked["seeded"][kind] == counts[f"skipped:{reason}"] > 0
-    assert worked["untouched"]["mail"] == worked["seeded"]["mail"]
+    # No meeting messages, so no scan finds them.
+    for kind in ("mail", "task-request"):
+        assert worked["untouched"][kind] == worked["seeded"][kind] > 0
 
 
 def test_no_mailbox_and_no_server_is_pressed_over_its_limits(stack: Stack, worked: dict[str, Any]) -> None:

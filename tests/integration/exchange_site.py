@@ -66,12 +66,15 @@ class Site:
         url = f"{self.exchange.urls[number]}/exchange/"
         return WatchedServer(url, auth.basic(self.exchange.username, PASSWORD), timeouts=TIMEOUTS)
 
-    def raw(self, method: str, path: str, number: int = 0, **headers: str) -> requests.Response:
+    def raw(self, method: str, path: str, number: int = 0, body: str = "", **headers: str) -> requests.Response:
         """What somebody else does at the same server: one request, without our client."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         account = auth.basic(self.exchange.username, PASSWORD)
         url = self.exchange.urls[number] + path
-        return requests.request(method, url, headers=given, auth=account, timeout=20, allow_redirects=False)
+        octets = body.encode()
+        return requests.request(
+            method, url, headers=given, data=octets, auth=account, timeout=20, allow_redirects=False
+        )
 
     def copy(self, source: str, target: str, number: int = 0) -> None:
         """Somebody else copies an item."""

@@ -80,6 +80,7 @@ READING = [
     case(status_after_prop=True),
     case(digit_names="without-zero"),
     case(digit_names="every-row"),
+    case(digit_names="encoded"),
     case(bad_characters="reference"),
     case(bad_characters="raw"),
     case(duplicated_properties=True),
@@ -235,6 +236,22 @@ def test_a_counter_proposal_is_kept_whatever_is_configured(site: Site) -> None:
     (proposal, *_) = proposals(box)
     assert open_response(proposal, box, journal(), always(Action.OPEN), "delete").result == "opened"
     assert box.holds(proposal)
+
+
+@pytest.mark.parametrize("spelling", ["as-asked", "without-zero", "encoded"])
+def test_a_counter_proposal_is_known_by_its_number_alone(site: Site, spelling: str) -> None:
+    """DavMail writes the property as ``_x0030_x8257``; a server need not show the alias."""
+
+    def proposals(box: MailboxClient) -> list[MeetingMessage]:
+        return [found for found in responses_in(box) if found.counter_proposal]
+
+    box = site.take(fits=lambda box: bool(proposals(box)))
+    (proposal, *_) = proposals(box)
+    alias = '<C:apptcounterproposal xmlns:C="http://schemas.microsoft.com/mapi/"/>'
+    update = f'<D:propertyupdate xmlns:D="DAV:"><D:remove><D:prop>{alias}</D:prop></D:remove></D:propertyupdate>'
+    assert site.raw("PROPPATCH", proposal.href, body=update).status_code == 207
+    switch(site, digit_names=spelling)
+    assert proposal.rid in {found.rid for found in proposals(box)}
 
 
 @pytest.mark.parametrize("filter_name", ["urlscan", "iis7"])

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -15,7 +16,8 @@ from rsvpq.exchange.transport import Server
 from rsvpq.journal import Journal, LeaseLost, Paused
 from rsvpq.messages import Kind, MeetingMessage, Outcome
 from rsvpq.policy import Decision, Facts, Version, decide
-from tests.integration.exchange_site import Site, inbox, lenient
+from testbed.simulated_exchange import World
+from tests.integration.exchange_site import BehavingExchange, Site, inbox, lenient
 from tests.integration.scripted_server import XML, ScriptedServer, play, rows_page
 
 FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "Sent", "Deleted", "sendmsg")))
@@ -69,7 +71,7 @@ def test_requests_and_responses_are_offered_and_the_rest_is_counted_with_its_rea
     name = next(
         facts["mailbox"]
         for facts in site.mailboxes()
-        if facts["messages"]["cancellation"] > 1 and facts["messages"]["task-request"] and facts["messages"]["other"]
+        if facts["messages"]["cancellation"] > 1 and facts["messages"]["other"]
     )
     seeded = of_kinds(site, name)
     run = Scan()
@@ -77,16 +79,31 @@ def test_requests_and_responses_are_offered_and_the_rest_is_counted_with_its_rea
     wanted = seeded["request"] + seeded["response"]
     assert outcome.result == "scanned"
     assert outcome.counts == {
-        "scan:found": wanted + seeded["cancellation"] + seeded["task-request"] + seeded["other"],
+        "scan:found": wanted + seeded["cancellation"] + seeded["other"],
         "scan:offered": wanted,
         "skipped:cancellation": seeded["cancellation"],
-        "skipped:task-request": seeded["task-request"],
         "skipped:unknown-class": seeded["other"],
     }
     assert Counter(message.kind for message in run.offered) == {
         Kind.REQUEST: seeded["request"],
         Kind.RESPONSE: seeded["response"],
     }
+
+
+def test_a_task_request_is_left_alone_with_its_reason_by_servers_that_show_it_as_a_meeting_message(
+    tmp_path: Path,
+) -> None:
+    world = World(mailboxes=6, requests=2, responses=0, deep=0, seed=5)
+    exchange = BehavingExchange(tmp_path, world, [{"task_requests": "calendarmessage"}])
+    try:
+        site = Site(exchange)
+        name = next(facts["mailbox"] for facts in site.mailboxes() if facts["messages"]["task-request"])
+        run = Scan()
+        outcome = run.run(MailboxClient(site.server(), name))
+        assert outcome.counts["skipped:task-request"] == of_kinds(site, name)["task-request"]
+        assert {message.kind for message in run.offered} == {Kind.REQUEST}
+    finally:
+        exchange.part.end()
 
 
 def test_a_mailbox_with_nothing_in_it_is_scanned(site: Site) -> None:

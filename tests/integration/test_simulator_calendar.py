@@ -8,6 +8,8 @@ from tests.integration.raw_simulator import CALENDAR, EXCHANGE, HTTPMAIL, Answer
 
 FOLDER, INBOX = "/exchange/adele0/Calendar", "/exchange/adele0/Inbox"
 START, END = '"urn:schemas:calendar:dtstart"', '"urn:schemas:calendar:dtend"'
+TYPE = "urn:schemas:calendar:instancetype"
+FIRST, LAST = "'2026/03/01 00:00:00'", "'2026/05/01 00:00:00'"
 FACTS = ",".join(
     f'"urn:schemas:calendar:{name}"'
     for name in (
@@ -88,6 +90,27 @@ def test_without_a_range_and_outside_a_calendar_a_series_is_its_master(simulator
     assert shown(search(simulator, "")) == [("1", "03-16T08")]
     later = f"AND {END} > {cast('2026-03-01')}"
     assert shown(search(simulator, later, INBOX)) == [("1", "03-16T08")]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        # DavMail's list of a calendar, with and without the tasks that it once kept there.
+        f'("{TYPE}" = 1 OR ("{TYPE}" = 0 AND {END} > {FIRST} AND {START} < {LAST}))',
+        f'("{TYPE}" is null OR "{TYPE}" = 1 OR ("{TYPE}" = 0 AND {END} > {FIRST} AND {START} < {LAST}))',
+        f'NOT (NOT "{TYPE}" = 1 AND ({END} <= {FIRST} OR {START} >= {LAST}))',
+    ],
+)
+def test_dates_that_bind_one_branch_only_are_no_range(simulator: Simulator, condition: str) -> None:
+    put(simulator, FOLDER)
+    assert shown(search(simulator, f"AND {condition}")) == [("1", "03-16T08")]
+
+
+def test_dates_in_every_branch_are_a_range_from_the_first_to_the_last(simulator: Simulator) -> None:
+    put(simulator, FOLDER)
+    early = f"({END} > '2026/03/16' AND {START} < '2026/03/17')"
+    late = f"({END} > '2026/03/23' AND {START} < '2026/03/24')"
+    assert shown(search(simulator, f"AND ({early} OR {late})")) == [("2", "03-16T08"), ("2", "03-23T08")]
 
 
 def test_what_a_series_and_its_instances_show(simulator: Simulator) -> None:

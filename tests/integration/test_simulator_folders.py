@@ -8,7 +8,7 @@ ROOT = "/exchange/adele0"
 COLUMNS = (
     '"DAV:displayname","DAV:hassubs","DAV:objectcount","urn:schemas:httpmail:unreadcount",'
     '"http://schemas.microsoft.com/repl/contenttag","http://schemas.microsoft.com/exchange/outlookfolderclass",'
-    '"http://schemas.microsoft.com/mapi/proptag/x67510003"'
+    '"http://schemas.microsoft.com/mapi/proptag/x67510003","DAV:contentclass"'
 )
 NEXT = "{http://schemas.microsoft.com/mapi/proptag/}x67510003"
 
@@ -38,6 +38,15 @@ def test_a_new_folder_is_201_and_found_by_a_deep_search_only_where_it_is_deep(si
     assert deep[child][f"{EXCHANGE}outlookfolderclass"] == "IPF.Appointment"
     assert parent in shallow
     assert child not in shallow
+
+
+def test_the_content_class_of_a_folder_follows_what_it_holds(simulator: Simulator) -> None:
+    mkcol(simulator, f"{ROOT}/People", "IPF.Contact")
+    mkcol(simulator, f"{ROOT}/Odds", "IPF.Example")
+    found = folders(simulator)
+    kinds = {name: found[f"{ROOT}/{name}/"][f"{DAV}contentclass"].rpartition(":")[2] for name in ("People", "Odds")}
+    assert kinds == {"People": "contactfolder", "Odds": "folder"}
+    assert found[f"{ROOT}/Calendar/"][f"{DAV}contentclass"] == "urn:content-classes:calendarfolder"
 
 
 def test_mkcol_wants_a_free_name_and_a_parent(simulator: Simulator) -> None:

@@ -119,6 +119,83 @@ def test_names_that_begin_with_a_digit_are_read_as_exchange_reads_them(simulator
     assert only(simulator, DRAFTS)["deleted"] == "1"
 
 
+@pytest.mark.parametrize(
+    ("flags", "shown"), [(None, ("0", "0")), ("1", ("1", "1")), ("8", ("0", "8")), ("9", ("1", "9"))]
+)
+def test_a_new_item_is_unread_unless_it_says_so(
+    simulator: Simulator, flags: str | None, shown: tuple[str, str]
+) -> None:
+    """DavMail's APPEND with a list of flags that has no \\Seen sets only what is in the list."""
+    said = f'<x0e070003 xmlns="http://schemas.microsoft.com/mapi/proptag/">{flags}</x0e070003>' if flags else ""
+    said += '<x10900003 xmlns="http://schemas.microsoft.com/mapi/proptag/">2</x10900003>'
+    body = f'<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop>{said}</D:prop></D:set></D:propertyupdate>'
+    folder = "/exchange/adele0/Sent%20Items"
+    simulator.ask("PROPPATCH", f"{folder}/new.EML", body)
+    put(simulator, f"{folder}/new.EML", MAIL)
+    row = only(simulator, folder)
+    assert (row[f"{HTTPMAIL}read"], row[f"{TAG}x0e070003"]) == shown
+
+
+@pytest.mark.parametrize("written", ["0x8570", "0x00008570", "_x0030_x8570", "_x0030_x00008570", "_x0033_4160"])
+@pytest.mark.parametrize("asked", ["0x8570", "0x00008570", "34160"])
+def test_a_named_property_is_one_however_its_number_is_written(simulator: Simulator, written: str, asked: str) -> None:
+    """DavMail asks for contacts' properties in decimal and writes tasks' ones with zeros before them."""
+    named = "http://schemas.microsoft.com/mapi/id/{00062003-0000-0000-C000-000000000046}/"
+    properties = f'<D:set xmlns:f="{named}"><D:prop><f:{written}>seven</f:{written}></D:prop></D:set>'
+    body = f'<D:propertyupdate xmlns:D="DAV:">{properties}</D:propertyupdate>'
+    assert simulator.ask("PROPPATCH", f"{DRAFTS}/n.EML", body).status == 207
+    (row,) = rows(simulator.search(DRAFTS, f'"{named}{asked}" as x', f"AND \"{named}{asked}\" = 'seven'"))
+    assert row["x"] == "seven"
+
+
+def classes(*said: tuple[str, str]) -> str:
+    """A PROPPATCH of classes, in this order."""
+    names = {"message": "E:outlookmessageclass", "content": "D:contentclass"}
+    written = "".join(f"<{names[kind]}>{value}</{names[kind]}>" for kind, value in said)
+    return (
+        f'<D:propertyupdate xmlns:D="DAV:" xmlns:E="http://schemas.microsoft.com/exchange/">'
+        f"<D:set><D:prop>{written}</D:prop></D:set></D:propertyupdate>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("message_class", "content_class"),
+    [
+        ("IPM.Contact", "person"),
+        ("ipm.contact.example", "person"),
+        ("IPM.DistList", "group"),
+        ("IPM.Task", "task"),
+        ("IPM.TaskRequest", "message"),
+        ("IPM.Appointment", "appointment"),
+        ("IPM.Schedule.Meeting.Request", "calendarmessage"),
+        ("IPM.StickyNote", "note"),
+        ("IPM.Activity", "activity"),
+        ("IPM.Note.SMIME", "message"),
+        ("IPM.Contacts", "document"),
+    ],
+)
+def test_a_content_class_that_nobody_set_follows_the_message_class(
+    simulator: Simulator, message_class: str, content_class: str
+) -> None:
+    assert simulator.ask("PROPPATCH", f"{DRAFTS}/c.EML", classes(("message", message_class))).status == 207
+    assert only(simulator, DRAFTS)[f"{DAV}contentclass"] == f"urn:content-classes:{content_class}"
+    # The MIME that a client stores afterwards says nothing of either.
+    put(simulator, f"{DRAFTS}/c.EML", MAIL)
+    row = only(simulator, DRAFTS)
+    assert row[f"{EXCHANGE}outlookmessageclass"] == message_class
+    assert row[f"{DAV}contentclass"] == f"urn:content-classes:{content_class}"
+
+
+def test_a_content_class_that_was_set_stays_whatever_the_message_class(simulator: Simulator) -> None:
+    person, contact = ("content", "urn:content-classes:x"), ("message", "IPM.Contact")
+    for said in ((person, contact), (contact, person)):
+        simulator.ask("PROPPATCH", f"{DRAFTS}/c.EML", classes(*said))
+        assert only(simulator, DRAFTS)[f"{DAV}contentclass"] == "urn:content-classes:x"
+    body = '<D:propertyupdate xmlns:D="DAV:"><D:remove><D:prop><D:contentclass/></D:prop></D:remove></D:propertyupdate>'
+    simulator.ask("PROPPATCH", f"{DRAFTS}/c.EML", body)
+    assert only(simulator, DRAFTS)[f"{DAV}contentclass"] == "urn:content-classes:person"
+
+
 def test_an_appointment_has_its_times_in_utc_under_the_clients_name(simulator: Simulator) -> None:
     appointment = "urn:content-classes:appointment"
     assert put(simulator, f"{CALENDAR_FOLDER}/lunch.ics", calendar_mail("REQUEST", appointment)).status == 201

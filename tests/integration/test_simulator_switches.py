@@ -36,6 +36,7 @@ from tests.integration.switched_box import SHOWN, Box, Boxes, boxes, shows
 PERMANENT = '"http://schemas.microsoft.com/exchange/permanenturl"'
 NUMBERED = '"http://schemas.microsoft.com/mapi/id/{00062002-0000-0000-c000-000000000046}/0x8218"'
 REPL = "http://schemas.microsoft.com/repl/"
+NAMES = '<D:propfind xmlns:D="DAV:"><D:prop><D:displayname/></D:prop></D:propfind>'
 RECEIVED = 'ORDER BY "urn:schemas:httpmail:datereceived" ASC'
 PROPTAG = "http://schemas.microsoft.com/mapi/proptag/"
 INTERNAL = "http://exbe01.corp.internal"
@@ -780,6 +781,27 @@ def test_the_body_of_an_error(box: Box, value: str) -> None:
     assert (answer.status, answer.body == b"") == (400, value == "empty")
 
 
+@shows("new_items", "unread", "read")
+def test_new_items(box: Box, value: str) -> None:
+    box.turn(new_items=value)
+    box.ask("PUT", f"{box.drafts}/put.EML", "Subject: a\r\n\r\n")
+    body = '<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><mine xmlns="urn:x:">1</mine></D:prop></D:set>'
+    box.ask("PROPPATCH", f"{box.drafts}/patched.EML", f"{body}</D:propertyupdate>")
+    wanted = {"unread": "0", "read": "1"}[value]
+    assert [row[f"{HTTPMAIL}read"] for row in box.find(box.drafts)] == [wanted, wanted]
+
+
+@shows("task_requests", "mail", "calendarmessage")
+def test_task_requests(box: Box, value: str) -> None:
+    classed = '<m:outlookmessageclass xmlns:m="http://schemas.microsoft.com/exchange/">IPM.TaskRequest'
+    body = f'<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop>{classed}</m:outlookmessageclass></D:prop></D:set>'
+    box.ask("PROPPATCH", f"{box.drafts}/t.EML", f"{body}</D:propertyupdate>")
+    box.turn(task_requests=value)
+    (row,) = rows(propfind(box, f"{box.drafts}/t.EML", "<D:contentclass/>"))
+    wanted = {"mail": "message", "calendarmessage": "calendarmessage"}[value]
+    assert row[f"{DAV}contentclass"] == f"urn:content-classes:{wanted}"
+
+
 @shows("clock_skew_s", 0, -3600, 7200)
 def test_the_clock(box: Box, value: int) -> None:
     box.turn(clock_skew_s=value)
@@ -860,6 +882,20 @@ def test_english_names_of_folders(many: Boxes, box: Box, value: bool) -> None:
 def test_subscriptions_that_are_not_known(box: Box, value: str) -> None:
     box.turn(subscription_unknown=value)
     assert box.ask("POLL", box.inbox, Subscription_Id="4711").status == int(value)
+
+
+@shows("expect_continue", "400", "100")
+def test_expect_continue(box: Box, value: str) -> None:
+    box.turn(expect_continue=value)
+    octets = request("PROPFIND", box.home, NAMES, Connection="close", Depth="0", Expect="100-continue")
+    head, _, body = octets.partition(b"\r\n\r\n")
+    with box.simulator.connect() as connection:
+        connection.sendall(head + b"\r\n\r\n")
+        first = connection.recv(1000)
+        assert first.startswith({"400": b"HTTP/1.1 400 ", "100": b"HTTP/1.1 100 Continue\r\n\r\n"}[value])
+        if value == "100":
+            connection.sendall(body)
+            assert read_all(connection).startswith(b"HTTP/1.1 207 ")
 
 
 @shows("keep_alive", True, False)

@@ -10,6 +10,12 @@ from rsvpq.cli import commands
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+#: Where texts and commands are, and what they are in.
+PARTS = ("rsvpq", "producer", "workers", "simulator", "testbed", "demo", "benchmarks", "deploy", "docs", "locks")
+_TEXTS = {".py", ".md", ".toml", ".txt", ".service", ".yml", ".lua", ""}
+_BY_NAME = re.compile(
+    r"(?:pipx?|uvx?|pip3|uv tool|poetry|conda) +(?:install|add|run)? *[^\n]*(?<![\w./-])rsvpq(?:\[|==|\b(?![./-]))"
+)
 _COMMAND = re.compile(r"(?:^|[;&|$] ?|bin/|scan )rsvpq ([a-z]+)\b")
 
 
@@ -23,6 +29,15 @@ def test_every_command_that_is_shown_exists() -> None:
     shown = {name for page in PAGES for line in _code(page.read_text()) for name in _COMMAND.findall(line)}
     assert shown
     assert shown <= set(commands.commands)
+
+
+def test_nothing_says_to_install_rsvpq_from_an_index() -> None:
+    """It is in none: whoever takes the name there would be installed with the credentials at hand."""
+    tree = [file for folder in PARTS for file in (ROOT / folder).rglob("*") if file.suffix in _TEXTS and file.is_file()]
+    files = [*(file for file in ROOT.iterdir() if file.is_file()), *tree]
+    said = {str(file.relative_to(ROOT)) for file in files if _BY_NAME.search(file.read_text("utf-8", "ignore"))}
+    # Where it says what not to do.
+    assert said == {"docs/authentication.md"}
 
 
 def _code(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rsvpq.exchange import wire
 from rsvpq.exchange.errors import Malformed
-from rsvpq.exchange.multistatus import LARGEST_RESPONSE, Reader, Row, read
+from rsvpq.exchange.multistatus import LARGEST_RESPONSE, Reader, Row, canonical, read
 from tests.unit.test_wire import PIECES, SHAPES, page, response, row_of
 
 RUINS = {
@@ -84,10 +84,43 @@ def test_too_many_responses_are_malformed(monkeypatch: pytest.MonkeyPatch) -> No
         read(page(*[response(number) for number in range(6)]))
 
 
-@pytest.mark.parametrize("name", [b"0x8257", b"x8257", b"_0x8257"])
-def test_a_property_with_a_number_has_the_name_it_was_asked_for(name: bytes) -> None:
+#: 0x8257 by every road it is known to come: as asked, without its zero, by XmlConvert, with zeros, in decimal.
+SPELLINGS = (
+    *(b"0x8257", b"0X8257", b"x8257", b"_0x8257", b"0x00008257", b"x00008257", b"33367"),
+    *(b"_x0030_x8257", b"_x0030_x00008257", b"_x0030_X8257", b"_x0033_3367", b"_x0078_8257"),
+)
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+@pytest.mark.parametrize("guid", [b"00062002-0000-0000-C000-000000000046", b"00062002-0000-0000-c000-000000000046"])
+def test_a_property_with_a_number_is_one_however_it_is_written(name: bytes, guid: bytes) -> None:
+    body = page(response(1, b"<g:%s>1</g:%s>" % (name, name))).replace(b"00062002-0000-0000-C000-000000000046", guid)
+    for rows in (read(body), in_pieces(body, 3)):
+        assert [row.flag(wire.COUNTER_PROPOSAL_ID) for row in rows] == [True]
+
+
+@pytest.mark.parametrize("name", [b"0x8258", b"8257", b"_x0030_x82570", b"0x82-57", b"_x0031_x8257"])
+def test_another_number_is_another_property(name: bytes) -> None:
     (row,) = read(page(response(1, b"<g:%s>1</g:%s>" % (name, name))))
-    assert row.flag(wire.COUNTER_PROPOSAL_ID)
+    assert not row.flag(wire.COUNTER_PROPOSAL_ID)
+
+
+@pytest.mark.parametrize("name", [b"x65e8000b", b"X65E8000B", b"_x0078_65e8000b", b"_x0030_x65e8000b", b"0x65e8000b"])
+def test_a_property_tag_is_one_however_it_is_written(name: bytes) -> None:
+    tag = b'<p:%s xmlns:p="http://schemas.microsoft.com/mapi/proptag/">1</p:%s>' % (name, name)
+    (row,) = read(page(response(1, tag)))
+    assert row.flag(wire.PROCESSED)
+
+
+def test_a_string_of_8_bit_letters_is_the_same_property_as_in_unicode() -> None:
+    tag = b'<p:x0078001e xmlns:p="http://schemas.microsoft.com/mapi/proptag/">a@example.com</p:x0078001e>'
+    (row,) = read(page(response(1, tag)))
+    assert row.text(wire.RECEIVED_FOR) == "a@example.com"
+
+
+def test_what_we_ask_for_is_spelled_as_we_read_it() -> None:
+    asked = {*wire.MEETING_PROPERTIES, *wire.PARTICULARS, wire.READ, wire.MESSAGE_FLAGS, wire.CREATED}
+    assert {name: canonical(name) for name in asked} == {name: name for name in asked}
 
 
 def test_each_part_has_its_status_and_what_was_refused_in_it() -> None:

@@ -128,6 +128,7 @@ def _filled(folder: Path) -> Path:
     (folder / "secrets" / "hq1").write_text(f"{SECRET}\n")
     (folder / "secrets" / "empty").write_text("\n")
     (folder / "secrets" / "key").write_text(f"{KEY}\n")
+    (folder / "secrets" / "two-lines").write_bytes(b"user\r\nsecret\r\n")
     (folder / "secrets" / "latin-1").write_bytes("Schlüssel".encode("latin-1"))
     (folder / "mailboxes.csv").write_text("mailbox\nadele@example.com\n")
     return folder
@@ -156,7 +157,8 @@ def test_a_scheme_whose_extra_is_not_installed_is_one_problem(
 
     monkeypatch.setattr(auth, "import_module", without)
     assert _problems(GOOD + f'auth = "{scheme}"') == [
-        f"rsvpq.toml:6: servers.hq1.auth: {scheme} cannot be used without {module}; pip install 'rsvpq[{scheme}]'"
+        f"rsvpq.toml:6: servers.hq1.auth: {scheme} cannot be used without {module}; "
+        f"in a checkout of rsvpq: pip install '.[{scheme}]'"
     ]
 
 
@@ -429,6 +431,14 @@ _RULES = [
     (
         GOOD.replace("secrets/hq1", "secrets/empty"),
         "5: servers.hq1.password_file: FOLDER/secrets/empty is empty; write the secret into it",
+    ),
+    (
+        GOOD.replace("secrets/hq1", "secrets/two-lines"),
+        "5: servers.hq1.password_file: FOLDER/secrets/two-lines has 2 lines; leave the secret alone in it, on one line",
+    ),
+    (
+        re.sub("password.*\n", r'password = "user\\nsecret"' + "\n", GOOD),
+        "5: servers.hq1.password: has more than one line; write the secret without line breaks",
     ),
     (
         GOOD.replace("secrets/hq1", "secrets/latin-1"),

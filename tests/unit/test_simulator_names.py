@@ -97,6 +97,11 @@ def test_written_values_have_the_type_they_were_given(
         ("http://schemas.microsoft.com/mapi/proptag/X001A001E", "http://schemas.microsoft.com/mapi/proptag/x001a001f"),
         ("http://schemas.microsoft.com/mapi/proptag/0x65E8000b", "http://schemas.microsoft.com/mapi/proptag/x65e8000b"),
         ("http://schemas.microsoft.com/mapi/id/{AB}/_x0030_x8570", "http://schemas.microsoft.com/mapi/id/{ab}/0x8570"),
+        ("http://schemas.microsoft.com/mapi/id/{AB}/0x00008570", "http://schemas.microsoft.com/mapi/id/{ab}/0x8570"),
+        ("http://schemas.microsoft.com/mapi/id/{AB}/34160", "http://schemas.microsoft.com/mapi/id/{ab}/0x8570"),
+        ("http://schemas.microsoft.com/mapi/id/{AB}/_x0033_4160", "http://schemas.microsoft.com/mapi/id/{ab}/0x8570"),
+        ("http://schemas.microsoft.com/mapi/id/{AB}/0X826A", "http://schemas.microsoft.com/mapi/id/{ab}/0x826a"),
+        ("http://schemas.microsoft.com/mapi/id/{AB}/Keywords", "http://schemas.microsoft.com/mapi/id/{ab}/keywords"),
         ("urn:schemas:httpmail:Subject", "urn:schemas:httpmail:Subject"),
     ],
 )
