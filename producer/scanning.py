@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 
-from producer.app import audit, carrier, exchange, lanes, policy, settings
+from producer.app import audit, carrier, exchange, lanes, policy, recollection, settings
 from producer.decisions import Decisions
 from producer.dry_run import Ways, forecast
 from producer.explaining import explain_messages, is_wanted, told
@@ -29,7 +29,7 @@ from rsvpq.lanes import Item, Start
 from rsvpq.lanes.items import known_items
 from rsvpq.messages import Mailbox, MeetingMessage, Outcome
 from rsvpq.policy import Decision, Facts, Policy, Trace, Version, decide
-from rsvpq.recollection import kept_for, recollect
+from rsvpq.recollection import by_another
 
 #: How many items the offer of one page may release in the same breath.
 RELEASED_PER_PAGE = 16
@@ -159,13 +159,13 @@ class _Look(_Visit):
         facts = self.facts(message, newest)
         topic = MeetingKey.of(message).topic
         text, vouched = lanes.remembered(self.mailbox.name, topic)
-        settled = Settled.parse(text) if text or vouched else self._recollected.get(topic)
-        return replace(facts, settled=None if settled and settled.item == facts.identity else settled)
+        settled = by_another(text, facts.identity) if text or vouched else self._sent.get(topic)
+        return replace(facts, settled=settled)
 
     @cached_property
-    def _recollected(self) -> dict[str, Settled]:
+    def _sent(self) -> dict[str, Settled]:
         """What Sent Items tells where the ledger cannot vouch; nothing of it is written down, for this only looks."""
-        return recollect(self.box, self.journal, datetime.now(UTC) - kept_for(self.policy.max_age))
+        return recollection.in_mailbox(self.box, self.journal)
 
     def _known(self, messages: Collection[MeetingMessage]) -> dict[MeetingMessage, str]:
         ids = {message: message.identity(self.mailbox) for message in messages}

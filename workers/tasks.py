@@ -6,7 +6,6 @@ What a task is passed beside its generation is there to be read and searched in 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from celery import Task
@@ -15,19 +14,15 @@ from rsvpq import queue
 from rsvpq.audit import Told
 from rsvpq.carrier import ItemJournal
 from rsvpq.deciding import decide_knowing
-from rsvpq.editions import MeetingKey, Settled
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import ExchangeError
-from rsvpq.lanes import Memory, Start
+from rsvpq.lanes import Start
 from rsvpq.messages import Kind, Mailbox, MeetingMessage, Outcome
-from rsvpq.policy import Action, Decision, Facts
-from rsvpq.recollection import kept_for, recollect
-from workers.app import app, audit, carrier, exchange, lanes, policy, settings, ways
+from rsvpq.policy import Decision, Facts
+from rsvpq.recollection import by_another
+from workers.app import app, audit, carrier, exchange, policy, recollection, settings, ways
 from workers.cancel import process_cancellation as process
 from workers.orphan import send_orphan
-
-#: How long it is remembered what a meeting was answered with.
-_KEPT = kept_for(settings.decisions.max_age)
 
 
 @app.task(name=queue.ANSWER_REQUEST, bind=True, throws=(ExchangeError,))
@@ -76,32 +71,16 @@ class _Work:
 
     def decide(self, message: MeetingMessage) -> Decision:
         """Decide on fresh facts; the audit is told if it came to anything else than the scan thought."""
-        settled, text = self._settled(message)
+        memory = recollection.at_start(self.start, message, self.box, self.journal)
         known = Facts.about(message, self.start.mailbox, self.start.payload.get("group", ""))
-        facts = replace(known, identity=self.start.id, settled=settled)
+        facts = replace(known, identity=self.start.id, settled=by_another(memory, self.start.id))
         decision = decide_knowing(policy(), message, self.box, facts)
+        self.journal.memory = recollection.of_decision(self.start.id, message, decision, memory)
         mailbox = Mailbox(self.start.mailbox, self.start.server)
-        if message.kind is not Kind.RESPONSE:
-            how = "cancelled" if decision.action is Action.PROCESS else str(decision.action)
-            self.journal.memory = Memory(Settled.by(self.start.id, how, message).to_text(), text, _KEPT.total_seconds())
         told = Told(decision.word, decision.rule, decision.reason)
         run = self.start.payload.get("run", "")
         self.journal.rulings = audit.rulings(mailbox, queue.scan_item(mailbox, run).id, run, [(message, told)])
         return decision
-
-    def _settled(self, message: MeetingMessage) -> tuple[Settled | None, str]:
-        """What another message about the same meeting was answered with, and how the ledger has it.
-
-        What the ledger may have forgotten is looked up in the mailbox, once for all of its items.
-        """
-        text = self.start.memory
-        if not text and not self.start.vouched:
-            found = recollect(self.box, self.journal, datetime.now(UTC) - _KEPT)
-            settled = {topic: one.to_text() for topic, one in found.items()}
-            lanes.remember(self.start.mailbox, settled, _KEPT.total_seconds())
-            text = settled.get(MeetingKey.of(message).topic, "")
-        settled_by = Settled.parse(text)
-        return (None if settled_by and settled_by.item == self.start.id else settled_by), text
 
 
 @contextmanager
