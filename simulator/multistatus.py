@@ -12,7 +12,7 @@ from simulator.behaviour import Behaviour
 from simulator.gate import INTERNAL_ORIGIN
 from simulator.http import REASONS, Response
 from simulator.namespaces import CALENDAR, DAV, EXCHANGE, MAPI_ID, MULTI_VALUES, TYPES, split_name
-from simulator.properties import Reader, Resource, reader
+from simulator.properties import Reader, Resource, reader, zone_reader
 from simulator.recipients import recipient_reader
 from simulator.sql import Column
 from simulator.style import finished, lowered, spoilt, style_of
@@ -96,6 +96,8 @@ class ValueRows:
             origin = INTERNAL_ORIGIN
         if column.name in _HIDDEN[self._behaviour.series_shown]:
             return element, _absent, origin
+        if column.name == _ZONE:
+            return element, zone_reader(self._behaviour.zone_text), origin
         return element, recipient_reader(column.name, self._behaviour.recipients) or reader(column.name), origin
 
     def _row(self, resource: Resource) -> str:

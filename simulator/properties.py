@@ -31,7 +31,7 @@ from simulator.namespaces import (
 )
 from simulator.recipients import RECIPIENTS
 from simulator.values import Value
-from simulator.vtimezone import vtimezone
+from simulator.vtimezone import ZoneText, written
 from simulator.world import Folder, Item, Meeting
 
 Resource = Item | Folder
@@ -173,9 +173,15 @@ def _deleted_instances(meeting: Meeting) -> tuple[datetime, ...] | None:
     return tuple(sorted(one.original for one in meeting.exceptions if one.start is None)) or None
 
 
-def _zone(meeting: Meeting) -> str | None:
+def _zone(meeting: Meeting, style: ZoneText = "cdo") -> str | None:
     recurs = meeting.rrule or meeting.instance_type
-    return vtimezone(meeting.zone, meeting.start.year) if recurs else None
+    return written(meeting.zone, meeting.start.year, style) if recurs else None
+
+
+def zone_reader(style: ZoneText) -> Callable[[Resource, str], Value | None]:
+    """How the zone of a series is read where it is written in another style."""
+    read = _of_meeting(lambda meeting: _zone(meeting, style))
+    return lambda resource, origin: read(resource, origin) if isinstance(resource, Item) else None
 
 
 _GLOBAL_OBJECT_ID = _of_meeting(_global_object_id)
