@@ -38,9 +38,10 @@ class CalendarView:
 
     appointment: Appointment | CalendarUnknown | None = None
     agenda: Agenda | CalendarUnknown | None = None
-    #: When a series takes place, each (start, end); empty for the time that the message shows.
-    times: tuple[tuple[datetime, datetime], ...] = ()
-    #: Whether ``times`` are all there are in the period that was asked for.
+    #: When it takes place, each (start, end), of a series in the period that was asked for; None for the time that the
+    #: message shows.
+    times: tuple[tuple[datetime, datetime], ...] | None = None
+    #: Whether ``times`` are all there are in that period.
     complete: bool = True
 
 
@@ -61,8 +62,10 @@ class Facts:
     calendar: CalendarView | None = None
     #: The newest version of this meeting among all messages at hand; see :func:`latest_versions`.
     newest: Version | None = None
-    #: When the last meeting of a recurring series ends; None where it is not known, or never.
+    #: When the last meeting of a recurring series ends, NEVER if it does not; None where it is not known.
     series_end: datetime | None = None
+    #: What of the series could not be read, for people.
+    unread: str = ""
     last_look: bool = False
 
     @classmethod
