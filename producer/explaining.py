@@ -6,10 +6,10 @@ from typing import Any
 
 from producer.inbox import read_inbox
 from rsvpq.agenda import Agenda, Appointment, CalendarUnknown
-from rsvpq.audit import Discretion, is_private
+from rsvpq.audit import Discretion
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.journal import Journal
-from rsvpq.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.messages import Kind, Mailbox, MeetingMessage, is_private
 from rsvpq.policy import CalendarView, Facts, Policy, Trace, Version, latest_versions
 from rsvpq.policy.facts import instant
 

@@ -17,7 +17,6 @@ from producer.reconcile import reconcile
 from producer.scan import scan
 from producer.tolerance import Tolerance
 from rsvpq import queue
-from rsvpq.audit import is_private
 from rsvpq.deciding import decide_at_once, decide_knowing, explain_knowing
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Refused
@@ -26,7 +25,7 @@ from rsvpq.held_drafts import HeldDrafts
 from rsvpq.journal import Journal
 from rsvpq.lanes import Item, Start
 from rsvpq.lanes.items import known_items
-from rsvpq.messages import Mailbox, MeetingMessage, Outcome
+from rsvpq.messages import Mailbox, MeetingMessage, Outcome, is_private
 from rsvpq.policy import Decision, Facts, Policy, Trace, Version, held_for
 
 #: How many items the offer of one page may release in the same breath.

@@ -10,18 +10,16 @@ from functools import cached_property
 from typing import Self
 
 from rsvpq.agenda import NOT_FREE, Agenda, Appointment, CalendarUnknown, ResponseStatus
-from rsvpq.messages import Kind, MeetingMessage
+from rsvpq.messages import SENSITIVITIES, Kind, MeetingMessage, is_private
 from rsvpq.policy import organizer
 from rsvpq.policy.decision import Need
 from rsvpq.policy.facts import CalendarView, Facts, instant
 from rsvpq.policy.patterns import is_literal
 from rsvpq.policy.rules import Policy
 
-SENSITIVITIES = ("normal", "personal", "private", "confidential")
 #: In the order in which Outlook lets one prevail over the others.
 CONFLICTS = ("none", "tentative", "busy", "oof")
 UPDATES = ("first", "time-moved", "details-only")
-_PRIVATE = ("private", "confidential")
 _ANSWERED = {ResponseStatus.ACCEPTED: "accepted", ResponseStatus.TENTATIVE: "tentative"}
 #: PidLidMeetingType (MS-OXOCAL 2.2.6.5), which the sender sets, and Outlook on its way.
 _INFORMS, _OUT_OF_DATE, _DELEGATE_ANSWERS = 0x20000, 0x80000, 0x100000
@@ -170,7 +168,7 @@ class Case:
     @cached_property
     def private(self) -> bool:
         """Whether it is private or confidential."""
-        return self.sensitivity in _PRIVATE
+        return is_private(self.message.sensitivity)
 
     @cached_property
     def attendees(self) -> int | Need:
