@@ -175,6 +175,11 @@ class Behaviour:
         "what a series shows: rrule and exdate, and timezone",
         ("rule-and-zone", "rule", "none"),
     )
+    zone_text: Literal["cdo", "bare", "x-lines", "windows-name"] = _switch(
+        "cdo",
+        "reported",
+        "a series' VTIMEZONE: with X-MICROSOFT-CDO-TZID, its rules alone, more between them, or a Windows name alone",
+    )
     recipients: Literal["smtp", "x500", "mixed", "none"] = _switch(
         "smtp",
         "documented",

@@ -104,10 +104,17 @@ class MailboxClient:
     def particulars(self, message: MeetingMessage) -> Particulars:
         """What a request says of its attendees and of its series; costs one PROPFIND.
 
+        By permanent URL where a filter before Exchange rejects the href.
+
         :raises Gone: it is not there any more.
         """
-        body = wire.propfind(wire.PARTICULARS)
-        rows = self._server.send("PROPFIND", message.href, headers={**_XML, "Depth": "0"}, body=body).rows()
+        body, headers = wire.propfind(wire.PARTICULARS), {**_XML, "Depth": "0"}
+        try:
+            rows = self._server.send("PROPFIND", message.href, headers=headers, body=body).rows()
+        except Filtered:
+            if not message.permanent_url:
+                raise
+            rows = self._server.send("PROPFIND", message.permanent_url, headers=headers, body=body).rows()
         return calendar.particulars_of(rows[0]) if rows else Particulars()
 
     def _messages(self, folder: str, body: bytes, page_rows: int) -> Iterator[list[MeetingMessage]]:

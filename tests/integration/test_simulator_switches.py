@@ -638,6 +638,18 @@ def test_what_a_series_shows(box: Box, value: str) -> None:
     }[value]
 
 
+@shows("zone_text", "cdo", "bare", "x-lines", "windows-name")
+def test_how_a_zone_is_written(box: Box, value: str) -> None:
+    box.turn(zone_text=value, expansion="none")
+    body = series(box).body
+    assert (b"X-MICROSOFT-CDO-TZID:" in body, b"X-LIC-LOCATION:" in body, b"TZOFFSETTO" in body) == {
+        "cdo": (True, False, True),
+        "bare": (False, False, True),
+        "x-lines": (False, True, True),
+        "windows-name": (False, False, False),
+    }[value]
+
+
 @shows("recipients", "smtp", "x500", "mixed", "none")
 def test_whom_a_message_was_received_by_and_for(box: Box, value: str) -> None:
     box.turn(recipients=value)
