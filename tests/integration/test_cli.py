@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from rsvpq import queue
+from rsvpq import queue, wiring
 from rsvpq.audit import operator
 from rsvpq.audit_log import AuditLog, Filter
 from rsvpq.held_drafts import HeldDrafts
@@ -316,3 +316,13 @@ def test_help_and_version_need_nothing(tmp_path: Path) -> None:
     nothing = Installation(tmp_path, "redis://127.0.0.1:1/0")
     assert "Usage: rsvpq" in nothing.rsvpq("--help").stdout
     assert nothing.rsvpq("--version").stdout.startswith("rsvpq, version ")
+
+
+def test_a_process_that_has_asked_in_vain_hears_of_the_confirmation_at_once(installation: Installation) -> None:
+    """Who confirms scans next: a remembered no would make that scan only look."""
+    installation.write("[policy]\nconfirmed = false\n")
+    lanes = installation.lanes()
+    policy = wiring.PolicyInForce(installation.settings, lanes)
+    assert policy().mode == "observe"
+    lanes.confirm("somebody")
+    assert policy().mode == "respond"
