@@ -99,6 +99,8 @@ class CalendarUnknown:
     """The calendar could not be read, or not all of it: nobody knows if its owner is free. ``reason`` is for people."""
 
     reason: str
+    #: Whether there is no such folder (any more), under the name that was known.
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,7 @@ def _pages(server: Server, folder: str, body: bytes, page_rows: int) -> list[lis
         found = list(pages(server, folder, body, page_rows, count, _key))
     except ExchangeError as error:
         if unreadable(error):
-            return CalendarUnknown(str(error))
+            return CalendarUnknown(str(error), gone=isinstance(error, Gone))
         raise
     return CalendarUnknown(f"{lost} appointments could not be read") if lost else found
 

@@ -214,7 +214,7 @@ def test_a_message_marked_as_processed_is_found_as_such(site: Site) -> None:
     request = requests_in(box)[0]
     box.mark_processed(request)
     (marked,) = [message for message in inbox(box) if message.rid == request.rid]
-    assert marked == replace(request, processed=True)
+    assert marked == replace(request, processed=True, read=True)
 
 
 # -- servers that do something else --------------------------------------------------------------------------------
