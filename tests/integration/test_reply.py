@@ -14,6 +14,7 @@ from rsvpq.journal import Journal, LeaseLost, Paused, Record
 from rsvpq.messages import Kind, MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Action
 from testbed.simulated_exchange import SimulatedExchange, World
+from tests.integration.calendars import Diary
 from tests.integration.exchange_site import PASSWORD, Site, always, box_name, inbox, requests_in
 from tests.integration.mortal_worker import Worker, die_twice_everywhere
 from tests.integration.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play
@@ -107,6 +108,18 @@ def test_a_request_is_answered_once_and_marked(site: Site, box: MailboxClient, w
     assert sent.subject == f"Accepted: {worker.request.subject}"
     assert marked(box, worker.request)
     assert site.told(box, worker.request)["deleted"] == 0
+
+
+@pytest.mark.parametrize("written", ["bom", "bare-organizer", "urn-organizer", "no-method", "torn"])
+def test_a_request_is_answered_whatever_program_has_written_it(
+    site: Site, box: MailboxClient, worker: Replier, written: str
+) -> None:
+    diary = Diary(site, box)
+    diary.turn(request_text=written)
+    outcome = worker.run()
+    diary.turn(request_text="cdo")
+    assert outcome == ANSWERED
+    assert site.sent(box, worker.request) == (1, 1)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.DECLINE, Verdict.TENTATIVE])

@@ -638,6 +638,20 @@ def test_what_a_series_shows(box: Box, value: str) -> None:
     }[value]
 
 
+@shows("request_text", "cdo", "bom", "bare-organizer", "urn-organizer", "no-method", "torn")
+def test_how_the_icalendar_of_a_request_is_written(box: Box, value: str) -> None:
+    box.turn(request_text=value)
+    body = box.ask("GET", path_of(box.request()["href"]), Translate="f").body
+    marks = {
+        "bom": "\ufeffBEGIN".encode() in body,
+        "bare-organizer": re.search(rb"ORGANIZER:[^:]+@", body) is not None,
+        "urn-organizer": b":urn:uuid:" in body,
+        "no-method": b"\nMETHOD:" not in body,
+        "torn": b"\nsee you" in body,
+    }
+    assert {mark for mark, shown in marks.items() if shown} == ({value} if value != "cdo" else set())
+
+
 @shows("zone_text", "cdo", "bare", "x-lines", "windows-name")
 def test_how_a_zone_is_written(box: Box, value: str) -> None:
     box.turn(zone_text=value, expansion="none")
