@@ -3,10 +3,11 @@
 -- KEYS[1]  namespace
 -- ARGV[2+] mailboxes
 -- returns  JSON: { SERVER: { mailboxes, pending, never_scanned, scanned: [oldest, newest],
---          waiting: { REASON: [mailboxes, items] }, paused: [[mailbox, reason, by, at], ...] } }
+--          waiting: { REASON: [mailboxes, items] }, paused: [[mailbox, reason, by, at], ...],
+--          held: [[mailbox, until, why], ...] } }
 -- replay   reads again
 
-local MOST_PAUSED = 100
+local MOST_NAMED = 100
 
 local function hindrance(l)
   if l.paused then return 'paused' end
@@ -49,10 +50,12 @@ end
 local told = {}
 for i = 2, #ARGV do
   local mailbox = ARGV[i]
-  local v = redis.call('HMGET', P .. ':mailbox:' .. mailbox, 'server', 'scanned', 'paused', 'paused_by', 'paused_at')
+  local v = redis.call('HMGET', P .. ':mailbox:' .. mailbox, 'server', 'scanned', 'paused', 'paused_by', 'paused_at',
+    'hold', 'hold_why')
   local name, at = v[1], number(v[2])
   if not told[name] then
-    told[name] = { mailboxes = 0, pending = 0, never_scanned = 0, scanned = {}, waiting = {}, paused = {} }
+    told[name] = { mailboxes = 0, pending = 0, never_scanned = 0, scanned = {}, waiting = {}, paused = {},
+      held = {} }
   end
   local row, pending = told[name], redis.call('LLEN', lane_key(mailbox))
   row.mailboxes = row.mailboxes + 1
@@ -62,7 +65,8 @@ for i = 2, #ARGV do
   else
     row.scanned = { math.min(row.scanned[1] or at, at), math.max(row.scanned[2] or at, at) }
   end
-  if v[3] and #row.paused < MOST_PAUSED then row.paused[#row.paused + 1] = { mailbox, v[3], v[4] or '', v[5] or '' } end
+  if number(v[6]) > NOW and #row.held < MOST_NAMED then row.held[#row.held + 1] = { mailbox, v[6], v[7] or '' } end
+  if v[3] and #row.paused < MOST_NAMED then row.paused[#row.paused + 1] = { mailbox, v[3], v[4] or '', v[5] or '' } end
   if pending > 0 then
     local reason = why(mailbox, name)
     local sum = row.waiting[reason] or { 0, 0 }
