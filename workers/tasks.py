@@ -70,8 +70,9 @@ class _Work:
 
     def decide(self, message: MeetingMessage) -> Decision:
         """Decide on fresh facts; the audit is told if it came to anything else than the scan thought."""
-        facts = Facts(self.start.mailbox, self.start.payload.get("group", ""))
-        decision = decide_knowing(policy(), message, self.box, facts)
+        group, rules = self.start.payload.get("group", ""), policy()
+        self.journal.policy = rules.fingerprint(group)
+        decision = decide_knowing(rules, message, self.box, Facts(self.start.mailbox, group))
         mailbox = Mailbox(self.start.mailbox, self.start.server)
         told = Told(decision.word, decision.rule, decision.reason)
         run = self.start.payload.get("run", "")
@@ -81,5 +82,6 @@ class _Work:
 
 @contextmanager
 def _at_work(start: Start, journal: ItemJournal) -> Iterator[_Work]:
+    journal.policy = policy().fingerprint(start.payload.get("group", ""))
     with exchange.mailbox(start.server, start.mailbox) as box:
         yield _Work(start, journal, box, MeetingMessage.from_payload(start.payload))

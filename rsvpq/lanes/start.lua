@@ -3,7 +3,7 @@
 -- KEYS[1]  namespace
 -- ARGV[2]  item id      ARGV[3] generation      ARGV[4] owner: unique to this delivery
 -- returns  { 'run', work, mailbox, server, payload, journal, attempt }
---          { 'stale' } another generation | { 'running' } a delivery of this generation runs | { 'final' } done, dead or dropped
+--          { 'stale' } another generation | { 'running' } a delivery of this generation runs | { 'final' } done, left, dead or dropped
 --          { 'unknown' } no such item     | { 'held' } paused or held: back at the head of its lane
 -- replay   by the same owner answers 'run' again and counts nothing
 
@@ -13,7 +13,7 @@ local f = redis.call('HMGET', item, 'state', 'generation', 'owner', 'mailbox', '
   'journal', 'attempts')
 local state, mailbox, server = f[1], f[4], f[5]
 if not state then return { 'unknown' } end
-if state == 'done' or state == 'dead' or state == 'dropped' then return { 'final' } end
+if state == 'done' or state == 'left' or state == 'dead' or state == 'dropped' then return { 'final' } end
 if f[2] ~= generation then return { 'stale' } end
 if state == 'running' then
   if f[3] ~= owner then return { 'running' } end
