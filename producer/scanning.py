@@ -77,6 +77,11 @@ class _Visit:
         """The run that the item belongs to."""
         return queue.run_of(self.start.id)
 
+    @property
+    def fingerprint(self) -> str:
+        """That of the policy, for this mailbox."""
+        return self.policy.fingerprint(self.mailbox.group)
+
     def facts(self, message: MeetingMessage, newest: Version | None) -> Facts:
         """What a scan knows of a message without asking."""
         facts = Facts.about(message, self.mailbox.name, self.mailbox.group, newest)
@@ -124,7 +129,7 @@ class _Scan(_Visit):
         return replace(item, facts=audit.facts(self.mailbox, message, self.run_name))
 
     def _offer(self, items: list[Item]) -> int:
-        offered = lanes.offer(self.mailbox, items, release=RELEASED_PER_PAGE)
+        offered = lanes.offer(self.mailbox, items, release=RELEASED_PER_PAGE, policy=self.fingerprint)
         carrier.publish(offered.released)
         return offered.new
 
@@ -176,9 +181,11 @@ class _Look(_Visit):
         return recollection.in_mailbox(self.box, self.journal)
 
     def _known(self, messages: Collection[MeetingMessage]) -> dict[MeetingMessage, str]:
+        """In which state the ledger has them already, those left out that a scan would offer again."""
         ids = {message: message.identity(self.mailbox) for message in messages}
-        states = known_items(lanes, ids.values())
-        return {message: states[item].state for message, item in ids.items() if item in states}
+        items, now_us = known_items(lanes, ids.values()), lanes.time_us()
+        again = {item for item, known in items.items() if known.is_offered_again(self.fingerprint, now_us)}
+        return {message: items[item].state for message, item in ids.items() if item in items and item not in again}
 
     def _forecast(self, message: MeetingMessage, decision: Decision, held: str = "") -> Forecast:
         discretion, verdict = audit.discretion, decision.action.verdict

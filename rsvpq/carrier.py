@@ -4,9 +4,9 @@ The life of a delivery:
 
 1. It asks the ledger to start. Stale, duplicated and finished ones end here; nothing has been touched.
 2. The work runs, journalling each step; it returns an outcome or raises.
-3. A success finishes the item. Busy puts it back for later and holds the mailbox or the server for as long; that costs
-   no attempt, and neither does Unsettled, which holds nothing. Transient and Unknown put it back with a growing delay,
-   until the attempts are used up; Refused ends it.
+3. A success finishes the item; what was left alone is looked at again some time. Busy puts it back for later and holds
+   the mailbox or the server for as long; that costs no attempt, and neither does Unsettled, which holds nothing.
+   Transient and Unknown put it back with a growing delay, until the attempts are used up; Refused ends it.
 4. Whatever the end, the slots it held are refilled in the same breath and published.
 
 A retry is shown as such in Flower but publishes nothing: the lane releases the item again when it is due.
@@ -26,14 +26,17 @@ from rsvpq.audit import LOOKS, Discretion
 from rsvpq.exchange.errors import Busy, ExchangeError, Refused, Unsettled
 from rsvpq.journal import Journal, LeaseLost, Paused, Taken
 from rsvpq.lanes import Lanes, Memory, Recorded, Release, Rulings, Start, Verdict
-from rsvpq.messages import Mailbox, Outcome, is_private
+from rsvpq.messages import Left, Mailbox, Outcome, is_private
 
 logger = logging.getLogger(__name__)
 
 #: How many items one finish may release: the slot it freed, and a few that others left.
 REFILL = 4
-#: How long a message stays known that the policy left alone after all, in seconds: for so long no scan offers it again.
-LEFT_ALONE_S = 3600
+#: When a message is looked at again that was left alone, in seconds: first after this, then after twice as long each
+#: time, up to the longest. Many are held for years, and each look costs the server a few requests.
+LOOK_AGAIN_S, LOOK_AGAIN_LONGEST_S = 3600.0, 86_400.0
+#: The first of these where the reason may pass by itself, such as a calendar that could not be read.
+LOOK_AGAIN_SOON_S = 300.0
 
 
 class ItemJournal(Journal):
@@ -43,6 +46,8 @@ class ItemJournal(Journal):
     rulings: Rulings | None = None
     #: What the ledger is to remember of the item's topic from the next side effect on.
     memory: Memory | None = None
+    #: The fingerprint of the policy that the message is decided by.
+    policy: str = ""
 
 
 Work = Callable[[Start, ItemJournal], Outcome]
@@ -124,15 +129,26 @@ class _Run:
             logger.exception("event=unexpected item=%s mailbox=%s", self.item_id, self.start.mailbox)
             self._later("later", error, self.carrier.delay_s(self.start.attempt))
         self._finish(
-            "done",
+            "left" if outcome.left else "done",
             label=f"done:{outcome.result}",
             counts=outcome.counts,
             reason=outcome.note,
             result=outcome.result,
             told=self.carrier.discretion.reason(outcome.note, private=self._private),
-            remember_s=LEFT_ALONE_S if outcome.left_alone else self.carrier.remember_s,
+            remember_s=self.carrier.remember_s,
+            **self._look_again(outcome.left),
         )
         return f"{outcome.result}: {outcome.note}" if outcome.note else outcome.result
+
+    def _look_again(self, left: Left | None) -> dict[str, Any]:
+        if left is None:
+            return {}
+        return {
+            "delay_s": LOOK_AGAIN_SOON_S if left.passing else LOOK_AGAIN_S,
+            "longest_s": LOOK_AGAIN_LONGEST_S,
+            "policy": self.journal.policy,
+            "on_hold": left.reason if left.on_hold else "",
+        }
 
     @property
     def _private(self) -> bool:
@@ -171,7 +187,7 @@ class _Run:
         # Flower shows the `exc` of a retry, not its text. The stubs ask for numbers.Real.
         raise Retry(exc=error, when=delay_s) from None  # type: ignore[arg-type]
 
-    def _finish(self, how: Literal["done", "dead", "later", "throttled", "held"], **details: Any) -> str:
+    def _finish(self, how: Literal["done", "left", "dead", "later", "throttled", "held"], **details: Any) -> str:
         if self.journal.rulings:  # nothing was done for it
             self.carrier.lanes.decide(Mailbox(self.start.mailbox, self.start.server), self.journal.rulings)
         finish = self.carrier.lanes.finish(self.item_id, self.generation, self.owner, how, release=REFILL, **details)

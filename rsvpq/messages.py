@@ -176,11 +176,29 @@ def kind_of(message_class: str) -> Kind:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """That a message was left alone, and why: the code of the reason as it is counted.
+
+    It is looked at again when the reason may have gone; a ``passing`` one may go by itself within minutes. What is
+    ``on_hold`` waits for a person.
+    """
+
+    reason: str
+    passing: bool = False
+    on_hold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of an item: ``result`` is one of a few words that are counted, ``note`` a sentence for people."""
 
     result: str
     note: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
-    #: Whether the message was left alone, so that a later scan should offer it again: the policy may be another then.
-    left_alone: bool = False
+    #: Where the message was left alone: why. A later scan offers it again.
+    left: Left | None = None
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether nothing was done with the message, although it is there."""
+        return self.left is not None

@@ -2,15 +2,21 @@
 
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.messages import MeetingMessage, Outcome
-from rsvpq.policy import Action, Decide, Decision
+from rsvpq.policy import Action, Decide, Decision, Reason
 
 #: Of a message that is not in the Inbox any more.
 GONE = Outcome("gone", "somebody else dealt with it first")
+#: What a person has to look at, for reasons that no rule knows of.
+_BY_HAND = Decision(Action.HOLD, Reason.BY_HAND)
 
 
-def left_alone(reason: Decision | str) -> Outcome:
-    """Of a message with which nothing is done after all."""
-    return Outcome("left", str(reason), left_alone=True)
+def left_alone(reason: Decision | str, decision: Decision = _BY_HAND) -> Outcome:
+    """Of a message with which nothing is done after all.
+
+    :param reason: the decision, or why it cannot be carried out. :param decision: what is decided then.
+    """
+    decision = reason if isinstance(reason, Decision) else decision
+    return Outcome("left", str(reason), left=decision.left)
 
 
 def wanted(message: MeetingMessage, box: MailboxClient, decide: Decide, action: Action) -> MeetingMessage | Outcome:

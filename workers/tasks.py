@@ -71,10 +71,12 @@ class _Work:
 
     def decide(self, message: MeetingMessage) -> Decision:
         """Decide on fresh facts; the audit is told if it came to anything else than the scan thought."""
+        group, rules = self.start.payload.get("group", ""), policy()
+        self.journal.policy = rules.fingerprint(group)
         memory = recollection.at_start(self.start, message, self.box, self.journal)
-        known = Facts.about(message, self.start.mailbox, self.start.payload.get("group", ""))
+        known = Facts.about(message, self.start.mailbox, group)
         facts = replace(known, identity=self.start.id, settled=by_another(memory, self.start.id))
-        decision = decide_knowing(policy(), message, self.box, facts)
+        decision = decide_knowing(rules, message, self.box, facts)
         self.journal.memory = recollection.of_decision(self.start.id, message, decision, memory)
         mailbox = Mailbox(self.start.mailbox, self.start.server)
         told = Told(decision.word, decision.rule, decision.reason)
@@ -85,5 +87,6 @@ class _Work:
 
 @contextmanager
 def _at_work(start: Start, journal: ItemJournal) -> Iterator[_Work]:
+    journal.policy = policy().fingerprint(start.payload.get("group", ""))
     with exchange.mailbox(start.server, start.mailbox) as box:
         yield _Work(start, journal, box, MeetingMessage.from_payload(start.payload))

@@ -7,12 +7,14 @@ from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Unsupported
 from rsvpq.journal import Journal
 from rsvpq.messages import Mailbox, MeetingMessage, Outcome, Verdict
-from rsvpq.policy import Decide
+from rsvpq.policy import Action, Decide, Decision, Reason
 from workers.answer import SETTLE_S, answer
+from workers.look import left_alone
 from workers.open import After, open_response
 from workers.reply import reply
 
 Answers = Literal["owa", "icalendar", "detect"]
+_NO_OWA = Decision(Action.SKIP, Reason.NO_OWA)
 
 
 class Ways:
@@ -68,7 +70,7 @@ class Ways:
                 return open_response(response, box, journal, decide, after)
             except Unsupported as error:
                 self._learn(server, error)
-        return Outcome("left", "this server has no OWA commands and enters responses by itself")
+        return left_alone("this server has no OWA commands and enters responses by itself", _NO_OWA)
 
     def _learn(self, server: str, error: Unsupported) -> None:
         """Remember that the server has no OWA commands.

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,8 @@ def explain(
     with interruptible():
         told, matching = _told(following)
     looked = bool(following.ended)
-    stories, more = _stories(lanes, audit, chosen, told, matching, wanted)
+    policy = wiring.PolicyInForce(settings, lanes)().fingerprint(chosen.group)
+    stories, more = _stories(lanes, audit, chosen, told, matching, wanted, policy)
     note = observing(settings, lanes) if stories else ""
     if as_json:
         shown = {"mailbox": chosen.name, "looked": looked, "more": more, "note": note, "messages": stories}
@@ -98,6 +100,7 @@ def _stories(
     told: Iterable[Mapping[str, Any]],
     matching: int,
     wanted: Mapping[str, str],
+    policy: str,
 ) -> tuple[list[Story], int]:
     """What is decided on each message now, its history and what the ledger has; and how many more messages match."""
     now = {str(one["item"]): one for one in told}
@@ -106,7 +109,12 @@ def _stories(
     gone = _gone(audit, records, wanted, set(now)) if wanted and matching == len(now) else []
     items = [*now, *gone][:_MOST]
     ledger = known_items(lanes, items)
-    stories = [_story(audit, item, now.get(item), records, ledger.get(item)) for item in items]
+    now_us = lanes.time_us()
+    stories = []
+    for item in items:
+        known, here = ledger.get(item), now.get(item)
+        told_of_it = _ledger(audit, known, here, again=known is not None and known.is_offered_again(policy, now_us))
+        stories.append(_story(item, here, records, told_of_it))
     return stories, matching + len(gone) - len(items)
 
 
@@ -116,14 +124,11 @@ def _gone(audit: Audit, records: Iterable[Record], wanted: Mapping[str, str], he
     return [item for item in reversed(found) if item not in here]
 
 
-def _story(
-    audit: Audit, item: str, now: Mapping[str, Any] | None, records: Sequence[Record], known: Known | None
-) -> Story:
+def _story(item: str, now: Mapping[str, Any] | None, records: Sequence[Record], ledger: Story | None) -> Story:
     history = [one for one in records if one.get("item") == item]
     uid = str(now["uid"]) if now else next((one["uid"] for one in history if "uid" in one), "")
     same_meeting = Filter(values={"uid": uid[:LONGEST].casefold()})
     others = [one for one in records if uid and one.get("item") != item and same_meeting(one)]
-    ledger = _ledger(audit, known, now)
     return {"item": item, "uid": uid, "now": now, "history": history, "same_meeting": others, "ledger": ledger}
 
 
@@ -137,10 +142,17 @@ def _matches(audit: Audit, record: Record, wanted: Mapping[str, str]) -> bool:
     )
 
 
-def _ledger(audit: Audit, known: Known | None, now: Mapping[str, Any] | None) -> Story | None:
-    """What the ledger has of an item, as it may be shown."""
+def _ledger(audit: Audit, known: Known | None, now: Mapping[str, Any] | None, *, again: bool) -> Story | None:
+    """What the ledger has of an item, as it may be shown.
+
+    :param again: whether the next scan offers it again.
+    """
     if known is None:
         return None
     private = now is None or bool(now["private"])
     reason = audit.discretion.reason(known.reason, private=private)
-    return {"state": known.state, "attempts": known.attempts, "reason": reason, "steps": list(known.steps)}
+    told = {"state": known.state, "attempts": known.attempts, "reason": reason, "steps": list(known.steps)}
+    if known.state != "left":
+        return told
+    at = datetime.fromtimestamp(known.again_us / 1e6, UTC)
+    return {**told, "looked_at_again": f"{at:%Y-%m-%dT%H:%M:%SZ}", "by_the_next_scan": again}

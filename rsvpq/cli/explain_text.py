@@ -105,6 +105,12 @@ def _ledger(known: Told | None) -> Iterator[str]:
     if known is None:
         yield "  ledger: has no such item (not offered, or finished and forgotten)"
         return
+    if known["state"] == "left":
+        when = "by the next scan"
+        if not known["by_the_next_scan"]:
+            when = f"after {_time(known['looked_at_again'])} UTC, or when the policy changes"
+        yield f"  ledger: left alone: {known['reason']}; looked at again {when}"
+        return
     yield f"  ledger: {known['state']}, attempts {known['attempts']}" + (
         f", {known['reason']}" if known["reason"] else ""
     )

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -95,7 +96,10 @@ def _table(rows: dict[str, dict[str, str]]) -> RenderableType:
 def _paragraphs(rows: dict[str, dict[str, str]]) -> Iterator[RenderableType]:
     for name, cells in rows.items():
         yield Text(name, style="bold")
-        for line in (("mailboxes", "pending", "running", "later", "dead"), ("answered", "opened", "skipped")):
+        for line in (
+            ("mailboxes", "pending", "running", "later", "dead"),
+            ("answered", "opened", "skipped", "on hold"),
+        ):
             yield Text("  " + "  ".join(f"{heading} {cells[heading]}" for heading in line))
         for heading in ("lag", "last scan", "answer", "waiting"):
             yield Text(f"  {heading} {cells[heading]}")
@@ -111,6 +115,7 @@ def _cells(server: ServerStatus) -> dict[str, str]:
         "answered": str(server.answered),
         "opened": str(server.opened),
         "skipped": str(server.skipped),
+        "on hold": str(sum(server.on_hold.values())),
         "lag": _lag(server),
         "last scan": _scans(server),
         "answer": _ago(server.last_answer_s),
@@ -161,6 +166,10 @@ def _footer(now: Status) -> Iterator[str]:
         yield f"{printable(name)} is left alone for {age(hold.left_s)}{_why(hold.why)}"
     if len(held) > _NAMED:
         yield f"and {len(held) - _NAMED} or more mailboxes are left alone too"
+    on_hold = sum((Counter(server.on_hold) for server in now.servers.values()), Counter[str]())
+    if on_hold:
+        reasons = ", ".join(f"{printable(reason)} {count}" for reason, count in on_hold.most_common())
+        yield f"on hold, for a person to look at: {reasons}"
     yield f"later {now.later}  dead {now.dead}"
     yield "  ".join(f"{label} {count}" for label, count in sorted(now.counts.items())) or "nothing counted yet"
 

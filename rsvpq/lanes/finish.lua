@@ -2,23 +2,27 @@
 --
 -- KEYS[1]  namespace
 -- ARGV[2]  item id      ARGV[3] generation      ARGV[4] owner
--- ARGV[5]  how: 'done' | 'dead' | 'later' (again after a delay; dead when the attempts are used up)
+-- ARGV[5]  how: 'done' | 'left' (alone, to be looked at again) | 'dead'
+--          | 'later' (again after a delay; dead when the attempts are used up)
 --          | 'throttled' (as later, but the attempt is not counted; where something is held, it waits in its lane for the
 --          end of that) | 'held' (back to the head of the lane, not counted)
 -- ARGV[6]  label to count it under, such as done:answered      ARGV[7] reason: one line for the operator
--- ARGV[8]  delay of a 'later' or 'throttled'                   ARGV[9] how long a done item is remembered, seconds
+-- ARGV[8]  delay of a 'later' or 'throttled'; of a 'left' the first, twice as long each time it is left again
+-- ARGV[9]  how long a done item is remembered, seconds
 -- ARGV[10] what the throttling concerns: 'mailbox' | 'server' | ''; it is held for the delay, for the reason in ARGV[13]
 -- ARGV[11] most items to release
 -- ARGV[12] result for the audit: a word such as answered        ARGV[13] the reason as the audit may have it
--- ARGV[14+] more to count: label, by
--- returns  { 'done' | 'dead' | 'later' | 'pending' | 'replay' | 'lost', { released, ... } }
+-- ARGV[14] longest delay of a 'left'   ARGV[15] fingerprint of the policy by which it was left
+-- ARGV[16] why it waits for a person, in a word; '' where it does not
+-- ARGV[17+] more to count: label, by
+-- returns  { 'done' | 'left' | 'dead' | 'later' | 'pending' | 'replay' | 'lost', { released, ... } }
 -- replay   is recognised by its generation and changes nothing
 
 local id, generation, how, label, reason = ARGV[2], ARGV[3], ARGV[5], ARGV[6], ARGV[7]
 local delay, hold = number(ARGV[8]), ARGV[10]
 local item = item_key(id)
 local f = redis.call('HMGET', item, 'state', 'generation', 'owner', 'mailbox', 'server', 'pool', 'attempts', 'finished',
-  'facts', 'open', 'charged')
+  'facts', 'open', 'charged', 'looks')
 local mailbox, server = f[4], f[5]
 if f[8] == generation then return { 'replay', release(number(ARGV[11])) } end
 if f[1] ~= 'running' or f[2] ~= generation or f[3] ~= ARGV[4] then return { 'lost', release(number(ARGV[11])) } end
@@ -34,7 +38,7 @@ local function tell(state)
     audit('dead', item, { step = step, result = how == 'later' and 'exhausted' or result, reason = text })
   elseif how == 'later' or (how == 'throttled' and f[11] == '1' and step ~= '') then
     audit('failed', item, { step = step, result = how, reason = text })
-  elseif state == 'done' and not scan then
+  elseif (state == 'done' or state == 'left') and not scan then
     audit('done', item, { step = step, result = result, note = text })
   end
 end
@@ -44,7 +48,38 @@ local function forget_unseen()
   local key = P .. ':decided:' .. mailbox
   local all, mark = redis.call('HGETALL', key), ':' .. id
   for i = 1, #all, 2 do
-    if string.sub(all[i + 1], -#mark) ~= mark then redis.call('HDEL', key, all[i]) end
+    if string.sub(all[i + 1], -#mark) ~= mark then
+      redis.call('HDEL', key, all[i])
+      redis.call('HDEL', onhold_key(mailbox), all[i])
+      if redis.call('HGET', item_key(all[i]), 'state') == 'left' then redis.call('DEL', item_key(all[i])) end
+    end
+  end
+end
+
+-- Only that it was done is remembered; the rest would be most of what Redis holds. Made anew, because a hash that once
+-- held a long value keeps the roomy form.
+local function remember(state, seconds, ...)
+  redis.call('DEL', item)
+  redis.call('HSET', item, 'state', state, 'generation', generation, 'finished', generation, 'mailbox', mailbox,
+    'attempts', f[7], ...)
+  redis.call('EXPIRE', item, seconds)
+  if not scan then
+    redis.call('ZREM', unfinished_key(server), id)
+    redis.call('HSET', P .. ':server:' .. server, 'last:' .. ARGV[12], NOW)
+  end
+end
+
+local function leave_alone()
+  local looks = number(f[12])
+  local again = math.min(number(ARGV[14], delay), delay * 2 ^ math.min(looks, 40))
+  -- Longer than until then: a scan comes only after that, and the next delay follows from this one.
+  remember('left', math.max(number(ARGV[9]), math.ceil(2 * again / 1000000)), 'server', server, 'reason', reason,
+    'policy', ARGV[15], 'again', NOW + again, 'looks', looks + 1)
+  if ARGV[16] ~= '' then
+    redis.call('HSET', onhold_key(mailbox), id, ARGV[16])
+    if redis.call('TTL', onhold_key(mailbox)) < number(ARGV[9]) then
+      redis.call('EXPIRE', onhold_key(mailbox), ARGV[9])
+    end
   end
 end
 
@@ -52,7 +87,7 @@ if how ~= 'held' then charge(id, mailbox, server) end
 give_back(id, mailbox, server, f[6])
 redis.call('HSET', item, 'finished', generation, 'reason', reason)
 count(label, 1, server)
-for i = 14, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
+for i = 17, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
 if how == 'throttled' or how == 'held' then redis.call('HINCRBY', item, 'attempts', -1) end
 if hold ~= '' then leave_alone(hold, hold == 'server' and server or mailbox, delay, ARGV[13]) end
 
@@ -64,25 +99,17 @@ elseif how == 'dead' or (how == 'later' and number(f[7]) >= number(CFG.attempts)
   state = 'dead'
   to_dead(id, server, reason)
 elseif how == 'done' then
-  -- Only that it was done is remembered; the rest would be most of what Redis holds. Made anew, because a hash that
-  -- once held a long value keeps the roomy form.
-  redis.call('DEL', item)
-  redis.call('HSET', item, 'state', 'done', 'generation', generation, 'finished', generation, 'mailbox', mailbox,
-    'attempts', f[7])
-  redis.call('EXPIRE', item, ARGV[9])
-  if scan then
-    redis.call('HSET', P .. ':mailbox:' .. mailbox, 'scanned', NOW)
-  else
-    redis.call('ZREM', unfinished_key(server), id)
-    redis.call('HSET', P .. ':server:' .. server, 'last:' .. ARGV[12], NOW)
-  end
+  remember('done', ARGV[9])
+  if scan then redis.call('HSET', P .. ':mailbox:' .. mailbox, 'scanned', NOW) end
+elseif how == 'left' then
+  leave_alone()
 else
   state = 'later'
   redis.call('HSET', item, 'state', 'later')
   tally(server, 'later', 1)
   redis.call('ZADD', P .. ':later', NOW + delay, id)
 end
-if scan and (state == 'done' or state == 'dead') then redis.call('HDEL', P .. ':mailbox:' .. mailbox, 'scan') end
+if scan and state ~= 'later' and state ~= 'pending' then redis.call('HDEL', P .. ':mailbox:' .. mailbox, 'scan') end
 if scan and state == 'done' and f[9] and cjson.decode(f[9])[1] == 'scan' then forget_unseen() end
 tell(state)
 place(mailbox)

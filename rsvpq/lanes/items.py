@@ -7,19 +7,29 @@ from dataclasses import dataclass
 from rsvpq.lanes.lanes import Lanes
 from rsvpq.messages import Mailbox
 
-_FIELDS = ("state", "attempts", "reason", "journal")
+_FIELDS = ("state", "attempts", "reason", "journal", "policy", "again")
 #: Items per round trip.
 _BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An item in the ledger: its state, how often it was tried, why it last ended, and the steps in its journal."""
+    """An item in the ledger: its state, how often it was tried, why it last ended, and the steps in its journal.
+
+    Of one that was left alone also the fingerprint of the policy by which it was, and when it is looked at again, in
+    microseconds on the ledger's clock.
+    """
 
     state: str
     attempts: int = 0
     reason: str = ""
     steps: tuple[str, ...] = ()
+    policy: str = ""
+    again_us: int = 0
+
+    def is_offered_again(self, policy: str, now_us: int) -> bool:
+        """Whether a scan under that policy would put it into its lane again, as lib.lua has it."""
+        return self.state == "left" and (self.policy != policy or self.again_us <= now_us)
 
 
 def known_items(lanes: Lanes, ids: Iterable[str]) -> dict[str, Known]:
@@ -31,9 +41,11 @@ def known_items(lanes: Lanes, ids: Iterable[str]) -> dict[str, Known]:
         with lanes.redis.pipeline(transaction=False) as pipe:
             for item_id in batch:
                 pipe.hmget(f"{lanes.prefix}:item:{item_id}", _FIELDS)
-            for item_id, (state, attempts, reason, journal) in zip(batch, pipe.execute(), strict=True):
+            for item_id, (state, attempts, reason, journal, policy, again) in zip(batch, pipe.execute(), strict=True):
                 if state:
-                    found[item_id] = Known(state, int(attempts or 0), reason or "", tuple(json.loads(journal or "{}")))
+                    steps = tuple(json.loads(journal or "{}"))
+                    known = Known(state, int(attempts or 0), reason or "", steps, policy or "", int(float(again or 0)))
+                    found[item_id] = known
     return found
 
 

@@ -296,12 +296,15 @@ class Lanes:
                 self._call("offer_scan", *args, *(limits[field] for field in _LIMIT_FIELDS), item.facts, pipe=pipe)
             return {mailbox.name: answer for (mailbox, _), answer in zip(scans, pipe.execute(), strict=True)}
 
-    def offer(self, mailbox: Mailbox, items: Sequence[Item], *, release: int = 0) -> Offered:
-        """Append the items that the ledger does not know yet; release up to ``release`` of whatever may run."""
+    def offer(self, mailbox: Mailbox, items: Sequence[Item], *, release: int = 0, policy: str = "") -> Offered:
+        """Append the items that are new or are to be looked at again; release up to ``release`` of whatever may run.
+
+        :param policy: the fingerprint of the one in force; what was left alone under another is looked at again.
+        """
         args: list[str] = []
         for item in items:
             args += (item.id, item.work, item.pool, json.dumps(dict(item.payload)), item.facts, item.topic)
-        new, released = self._call("offer", mailbox.name, mailbox.server, release, *args)
+        new, released = self._call("offer", mailbox.name, mailbox.server, release, policy, *args)
         return Offered(new, _releases(released))
 
     def decide(self, mailbox: Mailbox, rulings: Rulings) -> int:
@@ -378,7 +381,7 @@ class Lanes:
         item_id: str,
         generation: int,
         owner: str,
-        how: Literal["done", "dead", "later", "throttled", "held"],
+        how: Literal["done", "left", "dead", "later", "throttled", "held"],
         *,
         label: str,
         counts: Mapping[str, int] | None = None,
@@ -389,16 +392,22 @@ class Lanes:
         release: int = 0,
         result: str = "",
         told: str | None = None,
+        longest_s: float = 0,
+        policy: str = "",
+        on_hold: str = "",
     ) -> Finish:
         """End a running item; see finish.lua for ``how``.
 
         ``label`` is what it is counted under, and ``counts`` what else is counted, once however often this is replayed.
         ``result`` is a word for the audit, and ``told`` the reason as it may have it, if that is not ``reason``.
+        What is left alone is looked at again after ``delay_s``, twice as long each time up to ``longest_s``, or under
+        another ``policy`` than the one whose fingerprint this is; ``on_hold`` says why it waits for a person.
         """
         more = [part for pair in (counts or {}).items() for part in pair]
         args = (how, label, reason, _us(delay_s), max(1, round(remember_s)), hold, release)
         audit = (result, reason if told is None else told)
-        state, released = self._call("finish", item_id, generation, owner, *args, *audit, *more)
+        left = (_us(longest_s), policy, on_hold)
+        state, released = self._call("finish", item_id, generation, owner, *args, *audit, *left, *more)
         return Finish(state, _releases(released))
 
     def refuse(self, item_id: str, why: str, *, at_once: bool) -> bool:

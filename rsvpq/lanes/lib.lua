@@ -4,7 +4,8 @@
 -- ARGV[1]  microseconds to take for the time, or 0 for Redis' own clock (anything else is for tests)
 --
 -- Times and intervals are microseconds. An item is in exactly one state:
---   pending -> released -> running -> done | later | dead,   later -> pending,   an expired lease -> pending | dead
+--   pending -> released -> running -> done | left | later | dead,   later | left -> pending,
+--   an expired lease -> pending | dead
 --
 -- A slot (mailbox, server and pool) is taken at release and given back once per generation. The pace is GCRA, charged
 -- when the item is about to press the server; from release until then the item holds a reservation:
@@ -33,6 +34,8 @@ end
 local function item_key(id) return P .. ':item:' .. id end
 local function lane_key(mailbox) return P .. ':lane:' .. mailbox end
 local function topic_key(mailbox, topic) return P .. ':topic:' .. mailbox .. ':' .. topic end
+-- Of each message that waits for a person: why.
+local function onhold_key(mailbox) return P .. ':onhold:' .. mailbox end
 local function gate_key(gate) return P .. ':ready:' .. gate end
 
 -- The limits and the present load of a mailbox or a server ('mailbox', name | 'server', name). A limit that an operator
@@ -180,14 +183,14 @@ end
 --           scanned any more are forgotten; then item id, digest of the decision, facts (JSON), decision, rule and reason
 --           for each message; the digest is '' where it is left to a worker, and then the message is only noted as seen
 -- The hash keeps for each message the digest and the scan that saw it last; finish.lua forgets what a whole scan has not
--- seen.
+-- seen. Beside it, those messages that wait for a person are kept with the reason.
 local function tell_decisions(mailbox, server, first)
   local key, mark = P .. ':decided:' .. mailbox, ':' .. ARGV[first]
   local ids = {}
   for i = first + 2, #ARGV, 6 do ids[#ids + 1] = ARGV[i] end
   if #ids == 0 then return 0 end
   local known = redis.call('HMGET', key, unpack(ids))
-  local told, seen = 0, {}
+  local told, seen, held, free = 0, {}, {}, {}
   for n, id in ipairs(ids) do
     local i = first + 6 * n - 4
     local digest = ARGV[i + 1]
@@ -199,11 +202,21 @@ local function tell_decisions(mailbox, server, first)
         { decision = ARGV[i + 3], rule = ARGV[i + 4], reason = ARGV[i + 5] })
       told = told + 1
     end
+    if ARGV[i + 1] == '' then
+      -- The worker says it.
+    elseif ARGV[i + 3] == 'hold' then
+      held[#held + 1] = id
+      held[#held + 1] = ARGV[i + 4] == '' and ARGV[i + 5] or ARGV[i + 5] .. ':' .. ARGV[i + 4]
+    else
+      free[#free + 1] = id
+    end
     seen[#seen + 1] = id
     seen[#seen + 1] = digest .. mark
   end
   redis.call('HSET', key, unpack(seen))
-  redis.call('EXPIRE', key, ARGV[first + 1])
+  if #free > 0 then redis.call('HDEL', onhold_key(mailbox), unpack(free)) end
+  if #held > 0 then redis.call('HSET', onhold_key(mailbox), unpack(held)) end
+  for _, one in ipairs({ key, onhold_key(mailbox) }) do redis.call('EXPIRE', one, ARGV[first + 1]) end
   return told
 end
 
@@ -216,6 +229,21 @@ end
 local function to_pending(id, mailbox)
   redis.call('HSET', item_key(id), 'state', 'pending')
   redis.call('LPUSH', lane_key(mailbox), id)
+end
+
+-- An item that was left alone is pending again, if it is time to look at it, or if the policy is not the one by which it
+-- was; says whether it is. How often it was looked at counts on under the same policy only.
+local function look_again(id, policy)
+  local item = item_key(id)
+  local f = redis.call('HMGET', item, 'state', 'again', 'policy')
+  if f[1] ~= 'left' then return false end
+  local changed = policy ~= '' and f[3] ~= policy
+  if not changed and number(f[2]) > NOW then return false end
+  redis.call('HDEL', item, 'again', 'policy', 'reason', 'attempts')
+  if changed then redis.call('HDEL', item, 'looks') end
+  redis.call('HSET', item, 'state', 'pending')
+  redis.call('PERSIST', item)
+  return true
 end
 
 local function to_dead(id, server, reason)

@@ -1,19 +1,22 @@
--- Offer messages to a mailbox's lane; what the ledger knows already stays as it is.
+-- Offer messages to a mailbox's lane; what the ledger knows already stays as it is, unless it was left alone and the time
+-- has come to look at it again, or the policy is another one.
 --
 -- KEYS[1]  namespace
 -- ARGV[2]  mailbox      ARGV[3] server
 -- ARGV[4]  most items to release in the same breath
--- ARGV[5+] id, work, pool, payload, facts (JSON, for the audit; '' for none), topic ('' for none) for each item
--- returns  { how many were new, { released, ... } }; a released item is { id, generation, work, mailbox, server, payload }
+-- ARGV[5]  fingerprint of the policy in force; '' where it is not known, and then only the time counts
+-- ARGV[6+] id, work, pool, payload, facts (JSON, for the audit; '' for none), topic ('' for none) for each item
+-- returns  { how many were new or are looked at again, { released, ... } }; a released item is
+--          { id, generation, work, mailbox, server, payload }
 -- replay   finds the items known and adds nothing
 
-local mailbox, server = ARGV[2], ARGV[3]
+local mailbox, server, policy = ARGV[2], ARGV[3], ARGV[5]
 local new = 0
 redis.call('HSETNX', P .. ':mailbox:' .. mailbox, 'server', server)
 local home = redis.call('HGET', P .. ':mailbox:' .. mailbox, 'server')
-for i = 5, #ARGV, 6 do
+for i = 6, #ARGV, 6 do
   local id = ARGV[i]
-  if redis.call('HSETNX', item_key(id), 'state', 'pending') == 1 then
+  if redis.call('HSETNX', item_key(id), 'state', 'pending') == 1 or look_again(id, policy) then
     redis.call('HSET', item_key(id), 'mailbox', mailbox, 'work', ARGV[i + 1], 'pool', ARGV[i + 2],
       'payload', ARGV[i + 3], 'server', home)
     redis.call('ZADD', unfinished_key(home), NOW, id)

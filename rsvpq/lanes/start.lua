@@ -4,7 +4,7 @@
 -- ARGV[2]  item id      ARGV[3] generation      ARGV[4] owner: unique to this delivery
 -- returns  { 'run', work, mailbox, server, payload, journal, attempt, now, memory, vouched }: the last two are what is
 --          remembered of its topic, or '', and '1' where nothing can have been forgotten since Redis was started
---          { 'stale' } another generation | { 'running' } a delivery of this generation runs | { 'final' } done, dead or dropped
+--          { 'stale' } another generation | { 'running' } a delivery of this generation runs | { 'final' } done, left, dead or dropped
 --          { 'unknown' } no such item     | { 'held' } paused or held: back at the head of its lane
 -- replay   by the same owner answers 'run' again and counts nothing
 
@@ -14,7 +14,7 @@ local f = redis.call('HMGET', item, 'state', 'generation', 'owner', 'mailbox', '
   'journal', 'attempts', 'topic')
 local state, mailbox, server = f[1], f[4], f[5]
 if not state then return { 'unknown' } end
-if state == 'done' or state == 'dead' or state == 'dropped' then return { 'final' } end
+if state == 'done' or state == 'left' or state == 'dead' or state == 'dropped' then return { 'final' } end
 if f[2] ~= generation then return { 'stale' } end
 local function run(attempt)
   local memory = f[11] and redis.call('GET', topic_key(mailbox, f[11])) or ''

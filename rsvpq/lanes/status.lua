@@ -4,6 +4,7 @@
 -- ARGV[2+] mailboxes
 -- returns  JSON: { SERVER: { mailboxes, pending, never_scanned, scanned: [oldest, newest],
 --          scanning: when the oldest scan that has not ended was offered, 0 for none,
+--          on_hold: { REASON: messages that wait for a person },
 --          waiting: { REASON: [mailboxes, items] }, paused: [[mailbox, reason, by, at], ...],
 --          held: [[mailbox, until, why], ...] } }
 -- replay   reads again
@@ -55,8 +56,8 @@ for i = 2, #ARGV do
   local v = redis.call('HMGET', P .. ':mailbox:' .. mailbox, unpack(fields))
   local name, at = v[1], number(v[2])
   if not told[name] then
-    told[name] = { mailboxes = 0, pending = 0, never_scanned = 0, scanned = {}, scanning = 0, waiting = {}, paused = {},
-      held = {} }
+    told[name] = { mailboxes = 0, pending = 0, never_scanned = 0, scanned = {}, scanning = 0, on_hold = {}, waiting = {},
+      paused = {}, held = {} }
   end
   local row, pending = told[name], redis.call('LLEN', lane_key(mailbox))
   row.mailboxes = row.mailboxes + 1
@@ -68,6 +69,9 @@ for i = 2, #ARGV do
   end
   local offered = v[6] and number(redis.call('HGET', item_key(v[6]), 'offered')) or 0
   if offered > 0 then row.scanning = row.scanning > 0 and math.min(row.scanning, offered) or offered end
+  for _, reason in ipairs(redis.call('HVALS', onhold_key(mailbox))) do
+    row.on_hold[reason] = (row.on_hold[reason] or 0) + 1
+  end
   if number(v[7]) > NOW and #row.held < MOST_NAMED then row.held[#row.held + 1] = { mailbox, v[7], v[8] or '' } end
   if v[3] and #row.paused < MOST_NAMED then row.paused[#row.paused + 1] = { mailbox, v[3], v[4] or '', v[5] or '' } end
   if pending > 0 then

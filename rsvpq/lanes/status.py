@@ -51,7 +51,8 @@ class ServerStatus:
     between two attempts. ``unfinished`` are the messages of all these; ``lag_s`` is the age of the oldest since it was
     offered, ``lag_p95_s`` what 95 of 100 are younger than; ``scan_lag_s`` is the age of the oldest scan that has not
     ended. ``held_s`` is how long the server is left alone yet, for the reason ``held_why``; ``held_mailboxes`` and
-    ``paused_mailboxes`` are some of those that are so themselves.
+    ``paused_mailboxes`` are some of those that are so themselves. ``on_hold`` are the messages that now wait for a
+    person, by reason.
     """
 
     mailboxes: int = 0
@@ -73,6 +74,7 @@ class ServerStatus:
     last_answer_s: float | None = None
     held_s: float = 0.0
     held_why: str = ""
+    on_hold: dict[str, int] = field(default_factory=dict)
     paused: Pause | None = None
     waiting: dict[str, Waiting] = field(default_factory=dict)
     paused_mailboxes: dict[str, Pause] = field(default_factory=dict)
@@ -152,6 +154,8 @@ class _Reader:
             server.newest_scan_s = newest if server.newest_scan_s is None else min(server.newest_scan_s, newest)
         if sums["scanning"]:
             server.scan_lag_s = max(self._age(sums["scanning"]) or 0.0, server.scan_lag_s or 0.0)
+        for reason, messages in (sums["on_hold"] or {}).items():
+            server.on_hold[reason] = server.on_hold.get(reason, 0) + messages
         for reason, (mailboxes, items) in (sums["waiting"] or {}).items():
             waiting = server.waiting.setdefault(reason, Waiting())
             waiting.mailboxes += mailboxes

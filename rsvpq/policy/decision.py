@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rsvpq.messages import MeetingMessage, Verdict
+from rsvpq.messages import Left, MeetingMessage, Verdict
 
 
 class Action(StrEnum):
@@ -84,6 +84,12 @@ class Reason(StrEnum):
     EVERY_RESPONSE = "every-response"
     EVERY_CANCELLATION = "every-cancellation"
     CANCELLATION = "cancellation"
+    BY_HAND = "by-hand"
+    NO_OWA = "no-owa"
+
+
+#: What was not known may be known in a minute.
+_PASSING = frozenset({Reason.CALENDAR_UNKNOWN, Reason.FACTS_UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,12 @@ class Decision:
     def label(self) -> str:
         """The reason as it is counted: with the name of the rule, where one decided."""
         return f"{self.reason}:{self.rule}" if self.rule else str(self.reason)
+
+    @property
+    def left(self) -> Left:
+        """The same of a message that is left alone for it."""
+        on_hold = self.action is Action.HOLD and not self.observed
+        return Left(self.label, passing=self.reason in _PASSING, on_hold=on_hold)
 
     def __str__(self) -> str:
         unknown = f"; still unknown: {', '.join(sorted(self.needs))}" if self.needs else ""

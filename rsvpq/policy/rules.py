@@ -1,10 +1,13 @@
 """Rules and the policy around them, as the settings give them: values only."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import Literal
 
+from rsvpq import __version__
 from rsvpq.messages import Kind
 from rsvpq.policy.decision import Action
 
@@ -33,7 +36,7 @@ class Rule:
     conditions: Mapping[str, Value] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Policy:
     """What an installation has laid down; the defaults are those of the settings."""
 
@@ -50,6 +53,15 @@ class Policy:
     unknown_calendar: Literal["hold", "rules"] = "hold"
     busy_when: tuple[str, ...] = ("busy", "oof")
     cancellations: Literal["keep", "process"] = "keep"
+
+    def fingerprint(self, group: str) -> str:
+        """A text that is another as soon as a message in a mailbox of this group may be decided on otherwise."""
+        return f"{self._digest} {group}"
+
+    @cached_property
+    def _digest(self) -> str:
+        # Another version may decide otherwise by the same rules. What is compared was written by this repr, too.
+        return hashlib.sha256(f"{__version__} {self!r}".encode()).hexdigest()[:16]
 
     def rules_for(self, kind: Kind) -> tuple[Rule, ...]:
         """The rules that speak of this kind, in their order."""

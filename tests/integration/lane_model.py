@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-How = Literal["done", "dead", "later", "throttled", "held"]
+How = Literal["done", "left", "dead", "later", "throttled", "held"]
 
 IN_FLIGHT = ("released", "running")
-FINAL = ("done", "dead", "dropped")
+FINAL = ("done", "left", "dead", "dropped")
 
 
 class Pace(NamedTuple):
@@ -20,6 +20,14 @@ class Pace(NamedTuple):
     interval: int
     burst: int
     concurrency: int
+
+
+class Leaving(NamedTuple):
+    """How an item is left alone: the longest until the next look, by which policy, and whether for a person."""
+
+    longest: int
+    policy: str
+    on_hold: bool
 
 
 @dataclass
@@ -86,6 +94,9 @@ class Entry:
     since: int = 0
     refused: str = ""
     unstarted: int = 0
+    #: Of one that was left alone: by which policy, and how often in a row under that one. ``due`` is the next look.
+    policy: str = ""
+    looks: int = 0
 
 
 class Load(NamedTuple):
@@ -105,7 +116,7 @@ class Load(NamedTuple):
 class View(NamedTuple):
     """Everything that must be the same here and in Redis; also what a test reads when they differ."""
 
-    items: dict[str, tuple[str, int, int, str, bool, int]]
+    items: dict[str, tuple[str, int, int, str, bool, int, int]]
     lanes: dict[str, list[str]]
     inflight: dict[str, int]
     later: dict[str, int]
@@ -116,6 +127,10 @@ class View(NamedTuple):
     counts: dict[str, int]
     #: Messages that have not ended, by server.
     unfinished: dict[str, set[str]]
+    #: When each message that was left alone is looked at again, and under which policy it was left.
+    left: dict[str, tuple[int, str]]
+    #: Messages that wait for a person, by mailbox.
+    on_hold: dict[str, set[str]]
 
 
 class LaneModel:
@@ -136,6 +151,7 @@ class LaneModel:
         self.items: dict[str, Entry] = {}
         self.lanes: dict[str, list[str]] = {}
         self.counts: dict[str, int] = {}
+        self.on_hold: dict[str, set[str]] = {}
 
     # What may go
 
@@ -192,7 +208,7 @@ class LaneModel:
 
     def dues(self, now: int) -> list[int]:
         """When something may change by itself: a delay, a wait or a hold ends, or a server's pace allows one more."""
-        dues = [item.due for item in self.items.values() if item.state == "later"]
+        dues = [item.due for item in self.items.values() if item.state in ("later", "left")]
         dues += [self.where(mailbox, now)[1] for mailbox in self.mailboxes]
         for server in self.servers.values():
             dues += [server.hold, server.tat, server.tat - (server.pace.burst - 1) * server.pace.interval]
@@ -200,13 +216,17 @@ class LaneModel:
 
     # What the scripts do
 
-    def offer(self, mailbox: str, server: str, items: Sequence[tuple[str, str]]) -> int:
-        """Append the (id, pool) that are new; how many those were."""
+    def offer(self, mailbox: str, server: str, items: Sequence[tuple[str, str]], policy: str, now: int) -> int:
+        """Append the (id, pool) that are new or are to be looked at again; how many those were."""
         self._know(mailbox, server)
-        new = [(item, pool) for item, pool in dict(items).items() if item not in self.items]
-        for item, pool in new:
+        wanted = [one for one in dict(items).items() if one[0] not in self.items or self._again(one[0], policy, now)]
+        for item, pool in wanted:
+            before = self.items.get(item)
             self._append(item, mailbox, pool)
-        return len(new)
+            if before:
+                self.items[item].generation, self.items[item].finished = before.generation, before.finished
+                self.items[item].looks = before.looks if policy in ("", before.policy) else 0
+        return len(wanted)
 
     def offer_scan(self, mailbox: str, server: str, item: str, pool: str, pace: Pace | None) -> str:
         """Take over server and limits, and append the scan unless there is something to do already."""
@@ -268,7 +288,18 @@ class LaneModel:
             self._charge(item, now)
         return "ok"
 
-    def finish(self, item_id: str, generation: int, owner: str, how: How, now: int, *, delay: int, hold: str) -> str:
+    def finish(
+        self,
+        item_id: str,
+        generation: int,
+        owner: str,
+        how: How,
+        now: int,
+        *,
+        delay: int,
+        hold: str,
+        leaving: Leaving,
+    ) -> str:
         """A running item ends."""
         if item_id in self.items and self.items[item_id].finished == generation:
             return "replay"
@@ -280,11 +311,11 @@ class LaneModel:
         item.finished = generation
         item.attempts -= how in ("throttled", "held")
         self._count(how)
-        if hold:
-            party = self.servers[item.server] if hold == "server" else self.mailboxes[item.mailbox]
-            party.hold = max(party.hold, now + delay)
+        self._hold(item, hold, now + delay)
         if how == "held" or (how == "throttled" and hold):
             self._to_head(item)
+        elif how == "left":
+            self._leave_alone(item, now, delay, leaving)
         elif how in FINAL or (how == "later" and item.attempts >= self.attempts):
             self._end(item, "done" if how == "done" else "dead")
         else:
@@ -337,7 +368,7 @@ class LaneModel:
         item = self.items.get(item_id)
         if item is None or item.state != "dead":
             return item.state if item else "unknown"
-        item.state, item.finished = "dropped", item.generation
+        item.state, item.finished, item.looks = "dropped", item.generation, 0
         self._count("dropped")
         return "dropped"
 
@@ -354,13 +385,17 @@ class LaneModel:
             pools={pool: len(self.in_flight(pool=pool)) for pool in self.pools},
             counts=self.counts,
             unfinished={server: ids for server in self.servers if (ids := self._unfinished(server))},
+            left={item.id: (item.due, item.policy) for item in self.items.values() if item.state == "left"},
+            on_hold={mailbox: ids for mailbox, ids in self.on_hold.items() if ids},
         )
 
     # How it is done
 
     @staticmethod
-    def _told(item: Entry) -> tuple[str, int, int, str, bool, int]:
-        return item.state, item.generation, item.attempts, item.owner, item.charged, item.unstarted
+    def _told(item: Entry) -> tuple[str, int, int, str, bool, int, int]:
+        return (
+            item.state, item.generation, item.attempts, item.owner, item.charged, item.unstarted, item.looks,
+        )  # fmt: skip
 
     @staticmethod
     def _load(party: Party, busy: Sequence[Entry]) -> Load:
@@ -388,6 +423,23 @@ class LaneModel:
     def _append(self, item: str, mailbox: str, pool: str, *, scan: bool = False) -> None:
         self.items[item] = Entry(item, mailbox, pool, server=self.mailboxes[mailbox].server, scan=scan)
         self.lanes[mailbox].append(item)
+
+    def _hold(self, item: Entry, what: str, until: int) -> None:
+        if what:
+            party = self.servers[item.server] if what == "server" else self.mailboxes[item.mailbox]
+            party.hold = max(party.hold, until)
+
+    def _leave_alone(self, item: Entry, now: int, delay: int, leaving: Leaving) -> None:
+        self._end(item, "left")
+        item.due = now + min(leaving.longest, delay * 2**item.looks)
+        item.policy, item.looks = leaving.policy, item.looks + 1
+        if leaving.on_hold:
+            self.on_hold.setdefault(item.mailbox, set()).add(item.id)
+
+    def _again(self, item_id: str, policy: str, now: int) -> bool:
+        """Whether it was left alone, and the reason may have gone."""
+        item = self.items[item_id]
+        return item.state == "left" and (item.due <= now or policy not in ("", item.policy))
 
     def _stopped(self, item: Entry, now: int) -> bool:
         parties = (self.mailboxes[item.mailbox], self.servers[item.server])
@@ -419,6 +471,8 @@ class LaneModel:
         self._leave(item, state)
         if state == "dead":
             self._count("dead")
+        if state == "done":
+            item.looks = 0
         if self.mailboxes[item.mailbox].scan == item.id:
             self.mailboxes[item.mailbox].scan = ""
 

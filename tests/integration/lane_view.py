@@ -47,6 +47,8 @@ class Ledger:
             pools={pool: int(self.keys["pools"].get(pool, 0)) for pool in pools},
             counts={label: int(count) for label, count in self.keys.get("counts", {}).items()},
             unfinished={server: set(ids) for server, ids in self.named("unfinished").items()},
+            left={name: (int(float(one["again"])), one["policy"]) for name, one in items.items() if "again" in one},
+            on_hold={mailbox: set(ids) for mailbox, ids in self.named("onhold").items()},
         )
 
     def places(self, item: str) -> list[str]:
@@ -88,10 +90,11 @@ def _plain(value: Any) -> Any:
     return {member: float(score) for member, score in value} if scored else value
 
 
-def _item(fields: Mapping[str, str]) -> tuple[str, int, int, str, bool, int]:
-    state, charged = fields["state"], fields.get("charged") == "1"
-    generation, attempts, unstarted = (int(fields.get(field, 0)) for field in ("generation", "attempts", "unstarted"))
-    return state, generation, attempts, fields.get("owner", ""), charged, unstarted
+def _item(fields: Mapping[str, str]) -> tuple[str, int, int, str, bool, int, int]:
+    state, charged, owner = fields["state"], fields.get("charged") == "1", fields.get("owner", "")
+    numbers = ("generation", "attempts", "unstarted", "looks")
+    generation, attempts, unstarted, looks = (int(float(fields.get(field, 0))) for field in numbers)
+    return state, generation, attempts, owner, charged, unstarted, looks
 
 
 def _load(fields: Mapping[str, str]) -> Load:

@@ -16,7 +16,7 @@ from rsvpq.exchange.errors import Busy, Refused, Transient
 from rsvpq.journal import Journal
 from rsvpq.lanes import Lanes, Release, Start
 from rsvpq.limits import Limits, Rate
-from rsvpq.messages import Kind, Mailbox, MeetingMessage, Outcome
+from rsvpq.messages import Kind, Left, Mailbox, MeetingMessage, Outcome
 from tests.integration.turned_lanes import Clock
 
 ADELE = Mailbox("adele", "mail1")
@@ -350,7 +350,7 @@ def test_a_workers_decision_that_a_scan_has_told_is_not_told_again(lanes: Lanes)
 @pytest.mark.parametrize(
     ("then", "event"),
     [
-        (lambda _start, _journal: Outcome("left", left_alone=True), ("done", "left")),
+        (lambda _start, _journal: Outcome("left", left=Left("no-rule")), ("done", "left")),
         (fails_after("", Transient("409")), ("failed", "later")),
         (fails_after("", Refused("403")), ("dead", "refused")),
     ],

@@ -20,7 +20,7 @@ from redis import Redis
 from rsvpq.lanes import Deed, Item, Lanes, Release, Scope
 from rsvpq.limits import Limits, Rate
 from rsvpq.messages import Mailbox
-from tests.integration.lane_model import FINAL, How, LaneModel, Pace, Party
+from tests.integration.lane_model import FINAL, How, LaneModel, Leaving, Pace, Party
 from tests.integration.lane_view import Ledger
 
 SERVERS = ("mail1", "mail2")
@@ -28,6 +28,8 @@ MAILBOXES = ("adele", "bruno", "carla")
 POOLS = {"mail": 3, "scan": 1}
 S = 1_000_000
 RELEASE_LEASE, RUN_LEASE, ATTEMPTS = 60 * S, 20 * S, 2
+#: The longest that what is left alone is not looked at.
+LONGEST = 10 * S
 #: More than there ever is, so that an answer shorter than this says "nothing else may go".
 ALL = 50
 SCRIPTS = (
@@ -51,7 +53,8 @@ lost = st.booleans()
 queues = st.lists(st.sampled_from(("mail", "mail", "scan")), min_size=1, max_size=4)
 nothing: st.SearchStrategy[list[str]] = st.just([])
 delays = st.sampled_from((0, 1, S // 2, 3 * S))
-hows = st.sampled_from(("done", "done", "later", "later", "throttled", "held", "dead"))
+hows = st.sampled_from(("done", "done", "left", "later", "later", "throttled", "held", "dead"))
+policies = st.sampled_from(("strict", "strict", "lax", ""))
 holds: st.SearchStrategy[Hold] = st.sampled_from(("", "mailbox", "server"))
 parties: st.SearchStrategy[tuple[PartyScope, str]] = st.one_of(
     st.tuples(st.just("mailbox"), mailboxes), st.tuples(st.just("server"), servers)
@@ -156,15 +159,25 @@ class LaneMachine(RuleBasedStateMachine):
 
     # Work comes in
 
-    @rule(mailbox=mailboxes, pools=queues, again=st.none() | picks, most=mosts, lost=lost)
-    def offer(self, mailbox: str, pools: list[str], again: int | None, most: int, lost: bool) -> None:
+    @rule(mailbox=mailboxes, pools=queues, again=st.none() | picks, most=mosts, policy=policies, lost=lost)
+    def offer(self, mailbox: str, pools: list[str], again: int | None, most: int, policy: str, lost: bool) -> None:
         """Offer new messages, and perhaps one that the ledger knows, whatever became of it."""
         items = self.new_items(mailbox, pools)
         known = [item for item in self.model.items.values() if item.mailbox == mailbox]
         if known and again is not None:
             item = known[-1 - again % len(known)]
             items.insert(0, Item(item.id, "answer", item.pool, {}))
-        self.say("offer", partial(self._offer, mailbox, items, most), lost=lost)
+        self.say("offer", partial(self._offer, mailbox, items, most, policy), lost=lost)
+
+    @precondition(lambda self: any(item.state == "left" for item in self.model.items.values()))
+    @rule(pick=picks, policy=policies, due=st.booleans(), lost=lost)
+    def offer_what_was_left_alone(self, pick: int, policy: str, due: bool, lost: bool) -> None:
+        """A scan finds it once more, before or after it is due."""
+        left = [item for item in self.model.items.values() if item.state == "left"]
+        item = left[pick % len(left)]
+        self.now = max(self.now, item.due) if due else self.now
+        items = [Item(item.id, "answer", item.pool, {})]
+        self.say("offer", partial(self._offer, item.mailbox, items, ALL, policy), lost=lost)
 
     @rule(mailbox=mailboxes, server=servers, pace=st.none() | paces)
     def offer_scan(self, mailbox: str, server: str, pace: Pace | None) -> None:
@@ -390,9 +403,9 @@ class LaneMachine(RuleBasedStateMachine):
         rate = Rate(S / interval) if interval else None
         self.lanes.limit(scope, name, rate=rate, burst=burst, concurrency=concurrency)
 
-    def _offer(self, mailbox: str, items: list[Item], most: int) -> None:
-        new = self.model.offer(mailbox, SERVERS[0], [(item.id, item.pool) for item in items])
-        answer = self.lanes.offer(Mailbox(mailbox, SERVERS[0]), items, release=most)
+    def _offer(self, mailbox: str, items: list[Item], most: int, policy: str = "") -> None:
+        new = self.model.offer(mailbox, SERVERS[0], [(item.id, item.pool) for item in items], policy, self.now)
+        answer = self.lanes.offer(Mailbox(mailbox, SERVERS[0]), items, release=most, policy=policy)
         assert answer.new == new
         self._publish(answer.released, most)
 
@@ -426,10 +439,13 @@ class LaneMachine(RuleBasedStateMachine):
         assert answer == self.model.record(item, generation, owner, self.now, intent=intent)
 
     def _finish(self, item: str, generation: int, owner: str, how: How, delay: int, hold: Hold, most: int) -> None:
-        state = self.model.finish(item, generation, owner, how, self.now, delay=delay, hold=hold)
+        # What is left alone is so by a policy, and for a person or not, which follow from the item.
+        leaving = Leaving(LONGEST, ("strict", "lax")[generation % 2], on_hold=len(item) % 2 == 0)
+        state = self.model.finish(item, generation, owner, how, self.now, delay=delay, hold=hold, leaving=leaving)
         answer = self.lanes.finish(
-            item, generation, owner, how, label=how, delay_s=delay / S, remember_s=600, hold=hold, release=most
-        )
+            item, generation, owner, how, label=how, delay_s=delay / S, remember_s=600, hold=hold, release=most,
+            longest_s=LONGEST / S, policy=leaving.policy, on_hold="a reason" if leaving.on_hold else "",
+        )  # fmt: skip
         assert answer.state == state
         self._publish(answer.released, most)
 

@@ -1,0 +1,211 @@
+"""What was left alone: how long it stays so, what ends that, and what waits for a person."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from rsvpq import queue
+from rsvpq.carrier import LOOK_AGAIN_LONGEST_S, LOOK_AGAIN_S, LOOK_AGAIN_SOON_S, Carrier, ItemJournal
+from rsvpq.exchange.errors import Unsupported
+from rsvpq.lanes import Item, Lanes, Ruling, Rulings, Start
+from rsvpq.lanes.items import known_items
+from rsvpq.lanes.status import read_status
+from rsvpq.messages import Kind, Left, Mailbox, MeetingMessage, Outcome
+from rsvpq.policy import Action, Decision, Policy, Reason, Rule
+from tests.integration.turned_lanes import Clock, ledger
+from workers.look import left_alone
+from workers.ways import Ways
+
+ADELE = Mailbox("adele", "mail1")
+CLASH = Decision(Action.HOLD, Reason.RULE, "clash")
+UNKNOWN = Decision(Action.HOLD, Reason.CALENDAR_UNKNOWN)
+
+
+@pytest.fixture
+def leave(lanes: Lanes) -> Callable[..., None]:
+    """Have a worker leave what was released alone."""
+    carrier = Carrier(lanes, lambda _: None, 1, 2, remember_s=7 * 86_400)
+
+    def leave_it(decision: Decision = CLASH, policy: str = "strict") -> None:
+        def work(_start: Start, journal: ItemJournal) -> Outcome:
+            journal.policy = policy
+            return left_alone(decision)
+
+        (release,) = lanes.release()
+        assert carrier.carry(release.id, release.generation, work) == f"left: {decision}"
+
+    return leave_it
+
+
+def scan_offers(lanes: Lanes, policy: str = "strict") -> bool:
+    """Whether a scan that finds the message once more puts it into its lane."""
+    item = Item("a", "workers.answer_request", "answer", {"kind": "request"})
+    foreseen = (known := known_items(lanes, ["a"]).get("a")) is None or known.is_offered_again(policy, lanes.time_us())
+    offered = bool(lanes.offer(ADELE, [item], policy=policy).new)
+    assert offered is foreseen  # a dry run and an explanation go by the second
+    return offered
+
+
+def test_it_is_known_as_left_with_the_reason_and_not_as_done(lanes: Lanes, leave: Callable[..., None]) -> None:
+    assert scan_offers(lanes)
+    leave()
+    known = known_items(lanes, ["a"])["a"]
+    assert (known.state, known.reason, known.policy) == ("left", "hold (rule:clash)", "strict")
+    assert read_status(lanes).unfinished == read_status(lanes).servers["mail1"].unfinished == 0
+
+
+@pytest.mark.parametrize(("decision", "first_s"), [(CLASH, LOOK_AGAIN_S), (UNKNOWN, LOOK_AGAIN_SOON_S)])
+def test_the_looks_become_rarer_down_to_one_a_day(
+    lanes: Lanes, clock: Clock, leave: Callable[..., None], decision: Decision, first_s: float
+) -> None:
+    assert scan_offers(lanes)
+    delays_s = []
+    for _ in range(11):
+        leave(decision)
+        delay_s = (known_items(lanes, ["a"])["a"].again_us - clock.us) / 1e6
+        clock.turn(delay_s - 1)
+        assert not scan_offers(lanes)
+        clock.turn(1)
+        assert scan_offers(lanes)
+        delays_s.append(delay_s)
+    assert delays_s == [min(first_s * 2**number, LOOK_AGAIN_LONGEST_S) for number in range(11)]
+    assert delays_s[-1] == LOOK_AGAIN_LONGEST_S
+
+
+def test_another_policy_has_it_looked_at_at_once_and_the_looks_begin_anew(
+    lanes: Lanes, clock: Clock, leave: Callable[..., None]
+) -> None:
+    scan_offers(lanes)
+    leave()
+    clock.turn(LOOK_AGAIN_S)
+    scan_offers(lanes)
+    leave()
+    assert not scan_offers(lanes)
+    assert scan_offers(lanes, policy="lax")
+    leave(policy="lax")
+    clock.turn(LOOK_AGAIN_S)
+    assert scan_offers(lanes, policy="lax")
+
+
+def test_it_begins_anew_with_all_its_attempts_and_the_same_row_in_flower(
+    lanes: Lanes, leave: Callable[..., None]
+) -> None:
+    scan_offers(lanes)
+    leave()
+    scan_offers(lanes, policy="lax")
+    (release,) = lanes.release()
+    start = lanes.start("a", release.generation, "worker")
+    assert (release.id, release.generation, start.attempt, start.journal) == ("a", 2, 1, {})
+    lanes.finish("a", release.generation, "worker", "done", label="done:answered")
+    assert not scan_offers(lanes, policy="another one")
+
+
+def test_a_delivery_that_comes_late_finds_it_ended(lanes: Lanes, leave: Callable[..., None]) -> None:
+    scan_offers(lanes)
+    leave()
+    assert lanes.start("a", 1, "late").verdict == "final"
+
+
+def test_two_scans_at_once_give_it_to_one_worker(lanes: Lanes, leave: Callable[..., None]) -> None:
+    scan_offers(lanes)
+    leave()
+    assert [scan_offers(lanes, "lax"), scan_offers(lanes, "lax")] == [True, False]
+
+
+# -- what the fingerprint tells ------------------------------------------------------------------------------------
+
+_POLICY = Policy("respond", rules=(Rule("clash", Action.HOLD, conditions={"conflict": True}),))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(_POLICY, mode="observe"),
+        replace(_POLICY, max_age=timedelta(days=15)),
+        replace(_POLICY, internal_domains=("example.com",)),
+        replace(_POLICY, rules=(Rule("clash", Action.HOLD, conditions={"conflict": ("oof",)}),)),
+        replace(_POLICY, rules=()),
+    ],
+)
+def test_whatever_is_changed_in_a_policy_changes_its_fingerprint(changed: Policy) -> None:
+    assert changed.fingerprint("sales") != _POLICY.fingerprint("sales")
+
+
+def test_the_same_policy_has_one_fingerprint_for_each_group() -> None:
+    assert replace(_POLICY).fingerprint("sales") == _POLICY.fingerprint("sales") != _POLICY.fingerprint("board")
+
+
+# -- what waits for a person ---------------------------------------------------------------------------------------
+
+
+def ruled(lanes: Lanes, scan: str, *rulings: Ruling) -> None:
+    """What a scan, or a worker in its place, tells of its decisions."""
+    lanes.decide(ADELE, Rulings(scan, rulings, remember_s=3600))
+
+
+def on_hold(lanes: Lanes) -> dict[str, int]:
+    return read_status(lanes).servers["mail1"].on_hold
+
+
+def test_messages_on_hold_are_counted_by_reason_whoever_decided(lanes: Lanes, leave: Callable[..., None]) -> None:
+    lanes.offer_scans([(ADELE, queue.scan_item(ADELE, "r"))])
+    finish_scan(lanes)
+    scan_offers(lanes)
+    leave(UNKNOWN)
+    ruled(lanes, "scan-r-x", Ruling("b", "[]", "hold", "clash", "rule"), Ruling("c", "[]", "hold", "clash", "rule"))
+    assert on_hold(lanes) == {"calendar-unknown": 1, "rule:clash": 2}
+    ruled(lanes, "scan-r-x", Ruling("a", "[]"), Ruling("b", "[]", "skip", "", "already-processed"))
+    assert on_hold(lanes) == {"calendar-unknown": 1, "rule:clash": 1}
+    ruled(lanes, "scan-r-x", Ruling("a", "[]", "accept", "", "every-request"), Ruling("c", "[]", "would hold", "", "x"))
+    assert on_hold(lanes) == {}
+
+
+def finish_scan(lanes: Lanes) -> str:
+    """A scan from its release to its end; its id."""
+    (release,) = lanes.release()
+    lanes.start(release.id, release.generation, "worker")
+    lanes.finish(release.id, release.generation, "worker", "done", label="done:scanned", result="scanned")
+    return release.id
+
+
+def test_what_a_whole_scan_does_not_find_any_more_is_forgotten(lanes: Lanes, leave: Callable[..., None]) -> None:
+    def scan(run: str, *seen: str) -> None:
+        item = replace(queue.scan_item(ADELE, run), facts='["scan"]')
+        lanes.offer_scans([(ADELE, item)])
+        ruled(lanes, item.id, *(Ruling(name, "[]") for name in seen))
+        finish_scan(lanes)
+
+    scan("first", "a")
+    scan_offers(lanes)
+    leave(UNKNOWN)
+    scan("second", "a")
+    assert on_hold(lanes) == {"calendar-unknown": 1}
+    scan("third", "another")
+    assert on_hold(lanes) == {}
+    assert ledger(lanes, "a") == {}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "left"),
+    [
+        (left_alone(UNKNOWN), Left("calendar-unknown", passing=True, on_hold=True)),
+        (left_alone(Decision(Action.HOLD, Reason.FACTS_UNKNOWN, "r")), Left("facts-unknown:r", True, True)),
+        (left_alone(Decision(Action.SKIP, Reason.OWN_MEETING)), Left("own-meeting")),
+        (left_alone(Decision(Action.HOLD, Reason.RULE, "clash", observed=True)), Left("rule:clash")),
+        (left_alone("only a person can tell"), Left("by-hand", on_hold=True)),
+    ],
+)
+def test_a_decision_says_whether_it_may_pass_and_waits_for_a_person(outcome: Outcome, left: Left) -> None:
+    assert (outcome.result, outcome.left) == ("left", left)
+
+
+def test_a_response_on_a_server_without_owa_is_left_alone_and_not_done() -> None:
+    response = MeetingMessage(Kind.RESPONSE, "IPM.Schedule.Meeting.Resp.Pos", "/exchange/adele/Inbox/a.EML", "rid")
+
+    def nobody(*_: object) -> Decision:
+        raise Unsupported("nobody is asked")
+
+    outcome = Ways({"mail1": "icalendar"}).open("mail1", response, None, None, nobody, "move")  # type: ignore[arg-type]
+    assert outcome.left == Left("no-owa")
