@@ -174,6 +174,7 @@ _ELSE = Rule("else", Action.ACCEPT)
     "refusing",
     [
         Rule("all", Action.DECLINE),
+        Rule("clashes", Action.DECLINE, conditions={"conflict": ("busy", "oof")}),
         Rule("series", Action.TENTATIVE, conditions={"recurring": True}),
     ],
     ids=lambda rule: rule.name,
