@@ -6,7 +6,7 @@ with what starts at ten, and a period without length collides with nothing.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 
@@ -29,6 +29,9 @@ class ResponseStatus(StrEnum):
     DECLINED = "declined"
     NOT_RESPONDED = "not-responded"
 
+
+#: When a series is over that ends by no rule.
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 #: What collides with a meeting, unless told otherwise.
 NOT_FREE = frozenset({BusyStatus.TENTATIVE, BusyStatus.BUSY, BusyStatus.OOF})
@@ -59,6 +62,15 @@ class Agenda:
     end: datetime
     periods: tuple[BusyPeriod, ...]
 
+    def within(self, when: tuple[datetime, datetime]) -> tuple[datetime, datetime] | None:
+        """The part of a time that the agenda is of; None if it is of no part."""
+        start, end = max(when[0], self.start), min(when[1], self.end)
+        return (start, end) if start <= end else None
+
+    def covers(self, when: tuple[datetime, datetime]) -> bool:
+        """Whether the agenda is of all of a time."""
+        return self.within(when) == when
+
     def conflicts(
         self, start: datetime, end: datetime, *, uid: str = "", statuses: Collection[BusyStatus] = NOT_FREE
     ) -> list[BusyPeriod]:
@@ -87,6 +99,8 @@ class CalendarUnknown:
     """The calendar could not be read, or not all of it: nobody knows if its owner is free. ``reason`` is for people."""
 
     reason: str
+    #: Whether there is no such folder (any more), under the name that was known.
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +137,8 @@ class Particulars:
     rule: str = ""
     zone: str = ""
     deleted: tuple[datetime, ...] = ()
+    #: Whether it is about one meeting of a series, and not about the series.
+    single: bool = False
 
 
 #: How the uid of an Outlook meeting starts, and where the date of one instance stands in it (MS-OXOCAL 2.2.1.27).

@@ -22,11 +22,11 @@ from uuid import uuid4
 
 from celery.exceptions import Ignore, Retry
 
-from rsvpq.audit import LOOKS, Discretion, is_private
+from rsvpq.audit import LOOKS, Discretion
 from rsvpq.exchange.errors import Busy, ExchangeError, Refused, Unsettled
 from rsvpq.journal import Journal, LeaseLost, Paused, Taken
 from rsvpq.lanes import Lanes, Memory, Recorded, Release, Rulings, Start, Verdict
-from rsvpq.messages import Mailbox, Outcome
+from rsvpq.messages import Mailbox, Outcome, is_private
 
 logger = logging.getLogger(__name__)
 

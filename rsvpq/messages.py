@@ -19,6 +19,18 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
+#: By their number, as the store has them.
+SENSITIVITIES = ("normal", "personal", "private", "confidential")
+
+
+def is_private(sensitivity: int) -> bool:
+    """Whether a message is private or confidential, or what a server may show beyond.
+
+    Not what is marked as personal: Exchange and Outlook show that to whoever may see the rest.
+    """
+    return sensitivity >= SENSITIVITIES.index("private")
+
+
 class Verdict(StrEnum):
     """What a request is answered with; the value is the command of Outlook Web Access."""
 

@@ -31,7 +31,7 @@ from rsvpq.policy import Policy
 from rsvpq.settings import Settings
 from rsvpq.settings.model import ServerSettings
 
-#: How long an answer to "are live runs confirmed?" is believed, in seconds.
+#: How long a yes to "are live runs confirmed?" is believed, in seconds.
 CONFIRMATION_TTL_S = 5
 #: How often a command to Redis is repeated: over about four seconds where the connection is refused.
 REDIS_RETRIES = 6
@@ -145,10 +145,13 @@ class PolicyInForce:
         self._asked: TTLCache[str, bool] = TTLCache(1, CONFIRMATION_TTL_S)
 
     def __call__(self) -> Policy:
-        """The policy now; Redis is asked every few seconds."""
-        if not self._confirmed and "" not in self._asked:
-            self._asked[""] = bool(self._lanes.confirmed())
-        return self._policy if self._confirmed or self._asked.get("") else self._observing
+        """The policy now; Redis is asked every few seconds, or each time while it says no.
+
+        Whoever confirms and scans at once expects this scan to answer.
+        """
+        if not self._confirmed and "" not in self._asked and self._lanes.confirmed():
+            self._asked[""] = True
+        return self._policy if self._confirmed or "" in self._asked else self._observing
 
 
 class Exchange:

@@ -175,6 +175,17 @@ class Behaviour:
         "what a series shows: rrule and exdate, and timezone",
         ("rule-and-zone", "rule", "none"),
     )
+    request_text: Literal["cdo", "bom", "bare-organizer", "urn-organizer", "no-method", "torn"] = _switch(
+        "cdo",
+        "reported",
+        "iCalendar in a request: Exchange's; after a byte order mark; ORGANIZER without mailto:, or as urn:uuid; "
+        "METHOD in Content-Type alone; lines unfolded and badly quoted",
+    )
+    zone_text: Literal["cdo", "bare", "x-lines", "windows-name"] = _switch(
+        "cdo",
+        "reported",
+        "a series' VTIMEZONE: with X-MICROSOFT-CDO-TZID, its rules alone, more between them, or a Windows name alone",
+    )
     recipients: Literal["smtp", "x500", "mixed", "none"] = _switch(
         "smtp",
         "documented",

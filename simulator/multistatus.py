@@ -25,7 +25,7 @@ from simulator.namespaces import (
     canonical,
     split_name,
 )
-from simulator.properties import Reader, Resource, reader
+from simulator.properties import Reader, Resource, reader, zone_reader
 from simulator.recipients import recipient_reader
 from simulator.sql import Column
 from simulator.style import finished, lowered, spoilt, style_of
@@ -124,6 +124,8 @@ class ValueRows:
     def _reader(self, name: str) -> Reader:
         if canonical(name) in self._hidden:
             return _absent
+        if name == _ZONE:
+            return zone_reader(self._behaviour.zone_text)
         read = recipient_reader(name, self._behaviour.recipients) or reader(name)
         return _not_of_roots(read) if name in _HIDDEN_OF_ROOTS[self._behaviour.root_identity] else read
 

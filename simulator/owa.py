@@ -54,7 +54,9 @@ def _got(call: Call, name: str | None) -> Response:
         if isinstance(resource, Folder):
             raise HttpError(403)
         source = resource.message.source
-        return Response(200, source.octets if source else rfc822(resource), "message/rfc822")
+        return Response(
+            200, source.octets if source else rfc822(resource, call.behaviour.request_text), "message/rfc822"
+        )
     if is_operation(name) and call.address.permanent and not call.behaviour.commands_on_permanent_urls:
         return pages.failed()
     if name in _VERDICTS:

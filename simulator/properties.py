@@ -34,7 +34,7 @@ from simulator.namespaces import (
 from simulator.object_ids import clean_global_object_id, global_object_id, shown_uid
 from simulator.recipients import RECIPIENTS
 from simulator.values import Value
-from simulator.vtimezone import vtimezone
+from simulator.vtimezone import ZoneText, written
 from simulator.world import Folder, Item, Meeting
 
 Resource = Item | Folder
@@ -177,9 +177,15 @@ def _deleted_instances(meeting: Meeting) -> tuple[datetime, ...] | None:
     return tuple(sorted(one.original for one in meeting.exceptions if one.start is None)) or None
 
 
-def _zone(meeting: Meeting) -> str | None:
+def _zone(meeting: Meeting, style: ZoneText = "cdo") -> str | None:
     recurs = meeting.rrule or meeting.instance_type
-    return vtimezone(meeting.zone, meeting.start.year) if recurs else None
+    return written(meeting.zone, meeting.start.year, style) if recurs else None
+
+
+def zone_reader(style: ZoneText) -> Callable[[Resource, str], Value | None]:
+    """How the zone of a series is read where it is written in another style."""
+    read = _of_meeting(lambda meeting: _zone(meeting, style))
+    return lambda resource, origin: read(resource, origin) if isinstance(resource, Item) else None
 
 
 _GLOBAL_OBJECT_ID, _CLEAN_ID = _of_meeting(global_object_id), _of_meeting(clean_global_object_id)

@@ -46,7 +46,7 @@ def pause(scope: Scope, name: str, reason: str, config_file: Path | None) -> Non
 @_why
 @config_option
 def resume(scope: Scope, name: str, reason: str, config_file: Path | None) -> None:
-    """Undo a pause of the same scope."""
+    """Undo a pause of the same scope; a server or a mailbox that is left alone for a while is asked again at once."""
     with usage():
         click.echo(control.resume(open_desk(load_settings(config_file)), scope, name, reason))
 

@@ -27,7 +27,7 @@ _EVERY_S = 2.0
 _WIDE = 130
 #: What is not a terminal gets lines of any length.
 _UNLIMITED = 250
-#: The most paused mailboxes that are named.
+#: The most mailboxes that are named, of those that are paused and of those that are left alone.
 _NAMED = 10
 
 
@@ -138,7 +138,7 @@ def _waiting(server: ServerStatus) -> Iterator[str]:
     if server.paused:
         yield f"paused{_pause(server.paused)}"
     if server.held_s:
-        yield f"left alone for {age(server.held_s)} as it asked"
+        yield f"left alone for {age(server.held_s)}{_why(server.held_why)}"
     for reason, waiting in sorted(server.waiting.items(), key=lambda pair: -pair[1].items):
         yield f"{reason} {waiting.items} in {waiting.mailboxes}"
 
@@ -156,8 +156,17 @@ def _footer(now: Status) -> Iterator[str]:
         yield f"{printable(name)} is paused{_pause(pause)}"
     if len(paused) > _NAMED:
         yield f"and {len(paused) - _NAMED} or more mailboxes are paused too"
+    held = {name: hold for server in now.servers.values() for name, hold in server.held_mailboxes.items()}
+    for name, hold in list(held.items())[:_NAMED]:
+        yield f"{printable(name)} is left alone for {age(hold.left_s)}{_why(hold.why)}"
+    if len(held) > _NAMED:
+        yield f"and {len(held) - _NAMED} or more mailboxes are left alone too"
     yield f"later {now.later}  dead {now.dead}"
     yield "  ".join(f"{label} {count}" for label, count in sorted(now.counts.items())) or "nothing counted yet"
+
+
+def _why(reason: str) -> str:
+    return f": {printable(reason)}" if reason else ""
 
 
 def _pause(pause: Pause) -> str:

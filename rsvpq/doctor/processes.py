@@ -80,8 +80,10 @@ def _stopped(status: Status, notes: Notes) -> None:
         if server.paused:
             notes.warn("paused", f"{name}: {server.paused.reason}", f"rsvpq resume server {name}")
         if server.held_s:
-            text = f"{name} is left alone for another {server.held_s:.0f} s, as it asked or as it refused the login"
-            notes.warn("held", text, "mend what is said about it below; the hold ends by itself")
+            why = f": {server.held_why}" if server.held_why else ""
+            text = f"{name} is left alone for another {server.held_s:.0f} s{why}"
+            remedy = f"mend what it says, then rsvpq resume server {name}; the hold ends by itself too"
+            notes.warn("held", text, remedy)
 
 
 def _dead(status: Status, notes: Notes) -> None:

@@ -48,15 +48,17 @@ def read_agenda(
 ) -> Agenda | CalendarUnknown:
     """Everything in the calendar between two moments, in UTC, widened to whole days.
 
-    Whole days, because the store keeps an index for each distinct query.
+    Whole days, because the store keeps an index for each distinct query. What lies more than :data:`WIDEST` behind the
+    start cannot be asked for with it, so the agenda ends there: it says until when it is good.
 
     :param folder: the path of the calendar; '' where the account may not see it.
     :raises ExchangeError: the server wants to be asked again later, or refuses the login.
-    :raises ValueError: the range is wider than :data:`WIDEST`, or has no length.
+    :raises ValueError: the range has no length.
     """
-    first, last = _midnight(start), _midnight(end + timedelta(days=1) - timedelta.resolution)
-    if not timedelta() < last - first <= WIDEST:
-        raise ValueError(f"from {start} to {end} is more than {WIDEST.days} days, or none")
+    first, last = _midnight(start), _next_midnight(end)
+    if last <= first:
+        raise ValueError(f"from {start} to {end} is no time")
+    last = min(last, first + WIDEST) if last - first > WIDEST else last
     rows = _settled_rows(server, folder, wire.agenda_search(first, last), page_rows)
     if isinstance(rows, CalendarUnknown):
         return rows
@@ -120,6 +122,7 @@ def particulars_of(row: Row) -> Particulars:
         # Values of a list come without anything between them: of two rules, neither could be told.
         rule=rule if rule.upper().count("FREQ=") == 1 else "",
         zone=row.text(wire.ZONE),
+        single=row.text(wire.INSTANCE_TYPE) in _INSTANCES,
         deleted=tuple(moment for text in wire.DATE.findall(row.text(wire.DELETED)) if (moment := wire.moment(text))),
     )
 
@@ -159,7 +162,7 @@ def _pages(server: Server, folder: str, body: bytes, page_rows: int) -> list[lis
         found = list(pages(server, folder, body, page_rows, count, _key))
     except ExchangeError as error:
         if unreadable(error):
-            return CalendarUnknown(str(error))
+            return CalendarUnknown(str(error), gone=isinstance(error, Gone))
         raise
     return CalendarUnknown(f"{lost} appointments could not be read") if lost else found
 
@@ -215,3 +218,12 @@ def _count(*headers: str) -> int | None:
 
 def _midnight(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _next_midnight(moment: datetime) -> datetime:
+    """The first midnight that is not before it; the last moment of all on the last day of all."""
+    midnight = _midnight(moment)
+    if midnight == moment:
+        return midnight
+    last_day = datetime.max.replace(tzinfo=UTC)
+    return midnight + timedelta(days=1) if midnight < last_day - timedelta(days=1) else last_day

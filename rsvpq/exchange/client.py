@@ -3,11 +3,12 @@
 A mailbox is worked by one request after the other; what sends them is :class:`rsvpq.exchange.transport.Server`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
 from itertools import chain
+from typing import TypeVar
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from rsvpq.agenda import Agenda, Appointment, CalendarUnknown, Particulars
@@ -31,6 +32,8 @@ from rsvpq.exchange.transport import Server
 from rsvpq.messages import Kind, MeetingMessage, Verdict, kind_of
 
 __all__ = ["Folders", "MailboxClient"]
+
+T = TypeVar("T")
 
 _XML = {"Content-Type": "text/xml; charset=utf-8"}
 _IDENTITY = (wire.REPL_UID, wire.MESSAGE_CLASS)
@@ -63,39 +66,34 @@ class MailboxClient:
         Each comes once, though rows shift while paging if somebody else works in the mailbox; one that is missed so is
         found by the next scan.
         """
-        try:
-            yield from self._messages(self.folders.inbox, wire.meeting_search(), page_rows)
-        except Gone:
-            if not self._find_folders_again():
-                raise
-            yield from self._messages(self.folders.inbox, wire.meeting_search(), page_rows)
+        yield from self._messages("inbox", wire.meeting_search(), page_rows)
 
     def response_drafts(self) -> list[MeetingMessage]:
         """The answers that lie unsent in Drafts (ours, and those a person has not sent yet)."""
-        found = self._messages(self.folders.drafts, wire.draft_search(), PAGE_ROWS)
+        found = self._messages("drafts", wire.draft_search())
         return [message for page in found for message in page if message.kind is Kind.RESPONSE]
 
     def handled_requests(self, uid: str) -> list[MeetingMessage]:
         """The requests of one meeting where a server leaves those that were answered: Deleted Items and the Inbox."""
         found = chain.from_iterable(
-            self._messages(folder, wire.uid_search(uid), PAGE_ROWS)
-            for folder in (self.folders.deleteditems, self.folders.inbox)
+            self._messages(folder, wire.uid_search(uid)) for folder in ("deleteditems", "inbox")
         )
         return [message for page in found for message in page if message.kind is Kind.REQUEST]
 
     def sent_responses(self, uid: str = "") -> Iterator[MeetingMessage]:
         """The answers in Sent Items, of one meeting or of all, the newest first; searched for as they are asked for."""
         body = wire.uid_search(uid) if uid else wire.meeting_search(newest_first=True)
-        found = self._messages(self.folders.sentitems, body, PAGE_ROWS)
+        found = self._messages("sentitems", body)
         return (message for page in found for message in page if message.kind is Kind.RESPONSE)
 
     def busy_periods(self, start: datetime, end: datetime) -> Agenda | CalendarUnknown:
         """What the calendar has between two moments, in UTC: see :func:`calendar.read_agenda`."""
-        return calendar.read_agenda(self._server, self.folders.calendar, start, end)
+        return self._of_calendar(lambda folder: calendar.read_agenda(self._server, folder, start, end))
 
     def appointment(self, message: MeetingMessage) -> Appointment | CalendarUnknown | None:
         """What the calendar has of what a message is about: see :func:`calendar.read_appointment`."""
-        return calendar.read_appointment(self._server, self.folders.calendar, message.uid, message.occurrence)
+        uid, occurrence = message.uid, message.occurrence
+        return self._of_calendar(lambda folder: calendar.read_appointment(self._server, folder, uid, occurrence))
 
     def appointment_urls(self, uid: str) -> list[str]:
         """The paths of the appointments of a meeting in the calendar."""
@@ -104,29 +102,52 @@ class MailboxClient:
     def particulars(self, message: MeetingMessage) -> Particulars:
         """What a request says of its attendees and of its series; costs one PROPFIND.
 
+        By permanent URL where a filter before Exchange rejects the href.
+
         :raises Gone: it is not there any more.
         """
-        body = wire.propfind(wire.PARTICULARS)
-        rows = self._server.send("PROPFIND", message.href, headers={**_XML, "Depth": "0"}, body=body).rows()
+        body, headers = wire.propfind(wire.PARTICULARS), {**_XML, "Depth": "0"}
+        try:
+            rows = self._server.send("PROPFIND", message.href, headers=headers, body=body).rows()
+        except Filtered:
+            if not message.permanent_url:
+                raise
+            rows = self._server.send("PROPFIND", message.permanent_url, headers=headers, body=body).rows()
         return calendar.particulars_of(rows[0]) if rows else Particulars()
 
-    def _messages(self, folder: str, body: bytes, page_rows: int) -> Iterator[list[MeetingMessage]]:
+    def _messages(self, role: str, body: bytes, page_rows: int = PAGE_ROWS) -> Iterator[list[MeetingMessage]]:
+        """The messages of one of our folders, which is asked for again where it is not under its name any more."""
         self.unreadable = 0
+        try:
+            yield from self._pages(getattr(self.folders, role), body, page_rows)
+        except Gone:
+            if not self._find_folders_again(certainly=True):
+                raise
+            yield from self._pages(getattr(self.folders, role), body, page_rows)
+
+    def _pages(self, folder: str, body: bytes, page_rows: int) -> Iterator[list[MeetingMessage]]:
         for rows in pages(self._server, folder, body, page_rows, self._count_unreadable):
             found = [message for row in rows if (message := message_of(row, self._root)) is not None]
             self._count_unreadable(len(rows) - len(found))
             yield found
 
+    def _of_calendar(self, read: Callable[[str], T]) -> T:
+        found = read(self.folders.calendar)
+        if isinstance(found, CalendarUnknown) and found.gone and self._find_folders_again(certainly=True):
+            return read(self.folders.calendar)
+        return found
+
     def _count_unreadable(self, rows: int) -> None:
         self.unreadable += rows
 
-    def _find_folders_again(self) -> bool:
+    def _find_folders_again(self, *, certainly: bool = False) -> bool:
         """Ask for the folders where they were only remembered: their names change with the mailbox's language.
 
+        :param certainly: also where they were asked for just now, for one of them is not there.
         :returns: whether they are elsewhere now. :raises Transient: the name leads to another mailbox now.
         """
         before = self.folders
-        if not self._folders_are_fresh:
+        if certainly or not self._folders_are_fresh:
             self.folders, self._folders_are_fresh = find_folders(self._server, self._asked), True
         if before.identity and self.folders.identity != before.identity:
             raise Transient(f"{unquote(self._asked)!r} leads to another mailbox than before; it is looked at anew")
@@ -203,7 +224,6 @@ class MailboxClient:
     def _command(self, href: str, command: str) -> str:
         # No Translate header: with "Translate: f" IIS hands out the raw message and the command does nothing.
         answer = self._server.send("GET", f"{href}?Cmd={command}", headers={}, effect=True)
-        answer.check_login()
         if answer.status < HTTPStatus.MULTIPLE_CHOICES:
             return ""
         try:

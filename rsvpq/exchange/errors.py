@@ -31,8 +31,9 @@ LONGEST_RETRY_AFTER_S = 3600.0
 #: "Login Timeout", Exchange's own status for a missing or ended forms session.
 LOGIN_TIMEOUT = 440
 
-_BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
-_LOGIN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED, LOGIN_TIMEOUT}
+#: An ended session is no refused password: whoever logs in again may go on.
+_BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, LOGIN_TIMEOUT}
+_LOGIN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}
 _GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED, HTTPStatus.LOCKED}
 
@@ -53,8 +54,8 @@ class Busy(ExchangeError):
 class LoginRefused(Busy):
     """Not done: the credential was refused."""
 
-    def __init__(self, message: str):
-        super().__init__(message, LOGIN_DELAY_S)
+    def __init__(self, message: str, delay_s: float = LOGIN_DELAY_S):
+        super().__init__(message, delay_s)
 
 
 class Transient(ExchangeError):

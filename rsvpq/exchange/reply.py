@@ -2,6 +2,10 @@
 
 For servers that run no OWA commands, DavMail's way: what OWA would have drafted is written here. Pure; sends nothing,
 and reads no clock.
+
+A reply needs little of a request: whom to answer (ORGANIZER), and what (UID, RECURRENCE-ID, SEQUENCE). That has to be
+there and to be one thing. Everything else is a stranger's text, which a mail program or a relay may have broken: what
+of it cannot be read is left out.
 """
 
 import re
@@ -17,7 +21,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from icalendar import Calendar, Component, Event, vCalAddress, vDatetime, vText
-from icalendar.parser import Contentline
+from icalendar.parser import Contentline, Parameters
 from icalendar.prop import vInline
 
 from rsvpq.exchange.errors import Refused
@@ -30,22 +34,28 @@ _WORDS: Mapping[Verdict, tuple[str, str]] = {
     Verdict.TENTATIVE: ("TENTATIVE", "Tentative: "),
 }
 _MOMENT = re.compile(r"\d{8}(T\d{6}Z?)?", re.ASCII)
-#: What a reply repeats, as it was, and of which form it must be; the rest of the request is the organizer's to know.
-_REPEATED = {
-    "UID": None,
-    "RECURRENCE-ID": _MOMENT,
-    "SEQUENCE": re.compile(r"\d{1,10}", re.ASCII),
-    "SUMMARY": None,
+_ANY = re.compile(r".*", re.DOTALL)
+#: What a reply repeats to say what it answers, and of which form it must be.
+_IDENTITY = {"UID": _ANY, "RECURRENCE-ID": _MOMENT, "SEQUENCE": re.compile(r"\d{1,10}", re.ASCII)}
+#: What it repeats where it can be read; the rest of the request is the organizer's to know.
+_COURTESY = {
+    "SUMMARY": _ANY,
     "DTSTART": _MOMENT,
     "DTEND": _MOMENT,
     "DURATION": re.compile(r"[+-]?P[0-9WDTHMS]+", re.ASCII),
-    "ORGANIZER": None,
 }
+_PEOPLE = {"ORGANIZER", "ATTENDEE"}
+_FRAMES = {"BEGIN", "END"}
+_READ = {*_IDENTITY, *_COURTESY, *_PEOPLE, *_FRAMES, "METHOD"}
+_TOKEN = re.compile(r"[A-Z0-9-]+", re.ASCII | re.IGNORECASE)
 #: What could be taken for the end of a line further on; a line feed is one, and a tabulator may fold.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 #: RFC 5545, 3.3.11.
 _ESCAPED = re.compile(r"\\(.)")
 _FOLD = re.compile(r"\n[ \t]")
+#: A line's name, and the one address of a line whose parameters are broken.
+_LINE_NAME = re.compile(r"\s*([A-Z0-9-]+)\s*[;:]", re.ASCII | re.IGNORECASE)
+_LAST_ADDRESS = re.compile(r".*[:;]\s*(mailto:\S+)\s*", re.ASCII | re.IGNORECASE)
 #: Every relay on the way to the organizer can carry it.
 _SEVEN_BITS = SMTP.clone(cte_type="7bit")
 #: An SMTP address that needs no quoting; Exchange gives no others.
@@ -80,12 +90,13 @@ class _Request:
     @classmethod
     def read(cls, source: bytes) -> "_Request":
         header = message_from_bytes(source)
-        calendar = _parsed(_calendar_text(header))
-        method = str(_single(calendar, "METHOD") or "").strip().upper()
+        part = _calendar_part(header)
+        calendar = _parsed(_text_of(part))
+        method = str(_single(calendar, "METHOD") or part.get_param("method") or "").strip().upper()
         if method != "REQUEST":
             raise Refused(f"the request's iCalendar has METHOD {method[:20]!r}, not REQUEST")
         events = [part for part in calendar.subcomponents if part.name == "VEVENT"]
-        uids = {str(_single(event, "UID") or "") for event in events}
+        uids = {str(_single(event, "UID") or "").casefold() for event in events}
         if len(uids) != 1 or "" in uids:
             raise Refused("the request's iCalendar is not about one meeting with one UID")
         return cls(header, calendar, events)
@@ -93,11 +104,11 @@ class _Request:
     def reply(self, mailbox: str, verdict: Verdict, now: datetime) -> EmailMessage:
         organizers = [_address(_single(event, "ORGANIZER")) for event in self.events]
         organizer = organizers[0]
-        if organizer is None or any(other is None or other.addr_spec != organizer.addr_spec for other in organizers):
+        if organizer is None or len({other and other.addr_spec.casefold() for other in organizers}) > 1:
             raise Refused("the request names no organizer with an SMTP address, or several")
         attendee = self._attendee(mailbox)
         partstat, prefix = _WORDS[verdict]
-        subject = prefix + _line(_ESCAPED.sub(_unescaped, _single(self.events[0], "SUMMARY") or ""))
+        subject = prefix + _line(_ESCAPED.sub(_unescaped, _readable(self.events[0], "SUMMARY") or ""))
         email = EmailMessage(policy=_SEVEN_BITS)
         email["From"] = attendee
         email["To"] = organizer
@@ -144,48 +155,95 @@ class _Request:
         return str(calendar.to_ical(), "utf-8")
 
 
-def _calendar_text(message: Message) -> str:
+def _calendar_part(message: Message) -> Message:
     for part in message.walk():
-        if part.get_content_type() == "text/calendar":
-            content = part.get_payload(decode=True)
-            if isinstance(content, bytes):
-                text = content.decode(part.get_content_charset() or "utf-8", "replace")
-                return _CONTROL.sub("", text.replace("\r\n", "\n"))
+        if part.get_content_type() == "text/calendar" and isinstance(part.get_payload(decode=True), bytes):
+            return part
     raise Refused("the request has no text/calendar part")
 
 
+def _text_of(part: Message) -> str:
+    """The text, with a line feed at the end of each line and no other control character in it."""
+    content = part.get_payload(decode=True)
+    octets = content if isinstance(content, bytes) else b""
+    return _CONTROL.sub("", _decoded(octets, part.get_content_charset() or "").replace("\r\n", "\n"))
+
+
+def _decoded(octets: bytes, charset: str) -> str:
+    """As the charset says; in one that nobody knows, names and addresses at least are ASCII."""
+    try:
+        text = octets.decode(charset or "utf-8", "replace")
+    except (LookupError, ValueError):
+        text = octets.decode("utf-8", "replace")
+    return text.removeprefix("\ufeff")
+
+
 def _parsed(text: str) -> Component:
-    """The calendar with every value as it stands there.
+    """The calendar with every value as it stands there, without the lines that a reply does not need.
 
     Never interpreted: a library that knows the zones would change what comes out again, as it gives times in a zone
     named GMT a Z, and a stranger's definitions would be remembered.
     """
     open_components: list[Component] = []
     for line in filter(None, _FOLD.sub("", text).split("\n")):
-        name, params, value = Contentline(line).raw_parts()  # type: ignore[no-untyped-call]
-        if name.upper() == "BEGIN":
+        read = _line_parts(line, of_a_zone=any(part.name == "VTIMEZONE" for part in open_components))
+        if read is None or not (open_components or read[0] == "BEGIN"):
+            continue
+        name, params, value = read
+        if name == "BEGIN":
             component = Component()
-            component.name = value.upper()  # type: ignore[misc]  # as the library does
+            component.name = value.strip().upper()  # type: ignore[misc]  # as the library does
             open_components.append(component)
-        elif name.upper() != "END":
+        elif name != "END":
             open_components[-1].add(name, vInline(value, params=params), encode=False)
-        elif open_components[-1].name != value.upper():
+        elif open_components[-1].name == value.strip().upper():
+            ended = open_components.pop()
+            if not open_components:
+                return ended
+            open_components[-1].add_component(ended)
+        elif value.strip().upper() in {part.name for part in open_components}:
             break
-        elif len(open_components) == 1:
-            return open_components[0]
-        else:
-            open_components[-2].add_component(open_components.pop())
     raise Refused("the request's iCalendar has no end where one is due")
+
+
+def _line_parts(line: str, *, of_a_zone: bool) -> tuple[str, Parameters, str] | None:
+    """Name, parameters and value of a line; None where it is not needed, or cannot be read and is no part of the reply.
+
+    :raises Refused: it says what is to be answered, and cannot be read.
+    """
+    named = _LINE_NAME.match(line)
+    name = named[1].upper() if named else ""
+    if not name or not (of_a_zone or name in _READ):
+        return None
+    try:
+        _, params, value = Contentline(line).raw_parts()  # type: ignore[no-untyped-call]
+    except ValueError:
+        if name in _IDENTITY and not of_a_zone:
+            raise Refused(f"the request's {name} cannot be read") from None
+        return _person_of(name, line) if name in _PEOPLE else None
+    # What is no name of a component is a line of a text that was not folded.
+    return None if name in _FRAMES and not _TOKEN.fullmatch(value.strip()) else (name, params, value)
+
+
+def _person_of(name: str, line: str) -> tuple[str, Parameters, str] | None:
+    """The address alone, where the parameters are broken and there is but one."""
+    found = _LAST_ADDRESS.fullmatch(line)
+    return (name, Parameters(), found[1]) if found and line.casefold().count("mailto:") == 1 else None
 
 
 def _answer(event: Component, attendee: Address, partstat: str, now: datetime) -> Event:
     answer = Event()
-    for name, form in _REPEATED.items():
+    for name, form in _IDENTITY.items():
         value = _single(event, name)
-        if value is not None:
-            if form is not None and not form.fullmatch(value):
-                raise Refused(f"the request's {name} is malformed")
-            answer[name] = _in_utc(value) if value.params.get("TZID") == "UTC" else value
+        if value is not None and not form.fullmatch(value):
+            raise Refused(f"the request's {name} is malformed")
+        _repeat(answer, name, value)
+    for name, form in _COURTESY.items():
+        value = _readable(event, name)
+        # An end says nothing without its start.
+        if value is not None and form.fullmatch(value) and (name not in {"DTEND", "DURATION"} or "DTSTART" in answer):
+            _repeat(answer, name, value)
+    _repeat(answer, "ORGANIZER", _as_uri(_single(event, "ORGANIZER")))
     answer["DTSTAMP"] = vDatetime(now.astimezone(UTC))
     who = vCalAddress(f"mailto:{attendee.addr_spec}")
     who.params["PARTSTAT"] = vText(partstat)
@@ -193,6 +251,16 @@ def _answer(event: Component, attendee: Address, partstat: str, now: datetime) -
         who.params["CN"] = vText(attendee.display_name)
     answer["ATTENDEE"] = who
     return answer
+
+
+def _repeat(answer: Event, name: str, value: vInline | None) -> None:
+    if value is not None:
+        answer[name] = _in_utc(value) if value.params.get("TZID") == "UTC" else value
+
+
+def _as_uri(value: vInline) -> vInline:
+    """An address that stands there alone becomes the URI that it has to be."""
+    return vInline(f"mailto:{value.strip()}", params=value.params) if _ADDRESS.fullmatch(value.strip()) else value
 
 
 def _in_utc(value: vInline) -> vInline:
@@ -211,11 +279,22 @@ def _zones(event: Component) -> Iterable[str]:
 
 
 def _single(component: Component, name: str) -> Any:
-    """The value of a property that may be there once; None where it is not there."""
-    value = component.get(name)
-    if isinstance(value, list):
-        raise Refused(f"the request's iCalendar has {name} {len(value)} times")
-    return value
+    """The value of a property that may be there once, or several times the same; None where it is not there.
+
+    :raises Refused: there are several: which of them is meant, nobody can say.
+    """
+    values = _several(component, name)
+    if len({str(value).strip().casefold() for value in values}) > 1:
+        raise Refused(f"the request's iCalendar has {name} {len(values)} times, each time another")
+    return values[0] if values else None
+
+
+def _readable(component: Component, name: str) -> Any:
+    """The same of a property that the reply can do without: None also where there are several."""
+    try:
+        return _single(component, name)
+    except Refused:
+        return None
 
 
 def _several(component: Component, name: str) -> list[Any]:
@@ -224,13 +303,16 @@ def _several(component: Component, name: str) -> list[Any]:
 
 
 def _address(value: Any) -> Address | None:
-    """The name and SMTP address of an ORGANIZER or ATTENDEE; None where it has none, such as X.500."""
-    scheme, _, rest = str(value or "").strip().partition(":")
-    address = unquote(rest).strip()
-    if scheme.casefold() != "mailto" or not _ADDRESS.fullmatch(address):
-        return None
-    name = _line(str(getattr(value, "params", {}).get("CN", "")))
-    return Address(name, addr_spec=address)
+    """The name and SMTP address of an ORGANIZER or ATTENDEE; None where it has none, such as X.500.
+
+    With ``mailto:`` as RFC 5545 has it, without it as some programs write it, or in the parameter EMAIL of RFC 7986.
+    """
+    params = getattr(value, "params", {})
+    for text in (str(value or ""), str(params.get("EMAIL", ""))):
+        address = unquote(re.sub(r"^\s*mailto:", "", text, flags=re.IGNORECASE)).strip()
+        if _ADDRESS.fullmatch(address):
+            return Address(_line(str(params.get("CN", ""))), addr_spec=address)
+    return None
 
 
 def _of_alias(alias: str, addresses: Iterable[Address]) -> Address | None:

@@ -115,7 +115,7 @@ MEETING_PROPERTIES = (
 )
 _DRAFT_PROPERTIES = (*MEETING_PROPERTIES, ANSWERS, CREATED)
 #: Asked of one request at a time: a list of attendees has no bounds, and a zone is half a kilobyte.
-PARTICULARS = (TO, CC, RULE, DELETED, ZONE)
+PARTICULARS = (TO, CC, RULE, DELETED, ZONE, INSTANCE_TYPE)
 _AGENDA = (UID, REPL_UID, START, END, BUSY_STATUS, INSTANCE_TYPE, ALL_DAY)
 _APPOINTMENT_FACTS = (
     *(UID, REPL_UID, START, END, SEQUENCE, STAMP, RESPONSE_STATUS, BUSY_STATUS, INSTANCE_TYPE, RECURRENCE_ID),
@@ -164,9 +164,14 @@ def agenda_search(start: datetime, end: datetime) -> bytes:
     Both bounds have to be there: within them the store expands series. The literals are written as evolution-exchange
     and the Exchange SDK write them.
     """
-    after = f'"{"".join(END)}" > CAST("{start:%Y-%m-%dT%H:%M:%SZ}" AS \'dateTime.tz\')'
-    before = f'"{"".join(START)}" < CAST("{end:%Y-%m-%dT%H:%M:%SZ}" AS \'dateTime.tz\')'
+    after = f'"{"".join(END)}" > CAST("{_literal(start)}" AS \'dateTime.tz\')'
+    before = f'"{"".join(START)}" < CAST("{_literal(end)}" AS \'dateTime.tz\')'
     return _search(_AGENDA, f"{_APPOINTMENTS} AND {after} AND {before}", "ASC")
+
+
+def _literal(moment: datetime) -> str:
+    """A moment in UTC; four digits of any year."""
+    return moment.replace(tzinfo=None, microsecond=0).isoformat() + "Z"
 
 
 _APPOINTMENTS = '"DAV:isfolder" = False AND "DAV:contentclass" = \'urn:content-classes:appointment\''
@@ -228,7 +233,7 @@ def moment(text: str) -> datetime | None:
     """The moment, in UTC, that a property holds; None where it holds none."""
     try:
         return datetime.fromisoformat(text).astimezone(UTC) if DATE.fullmatch(text) else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -3,10 +3,11 @@
 -- KEYS[1]  namespace
 -- ARGV[2]  item id      ARGV[3] generation      ARGV[4] owner
 -- ARGV[5]  how: 'done' | 'dead' | 'later' (again after a delay; dead when the attempts are used up)
---          | 'throttled' (as later, but the attempt is not counted) | 'held' (back to the head of the lane, not counted)
+--          | 'throttled' (as later, but the attempt is not counted; where something is held, it waits in its lane for the
+--          end of that) | 'held' (back to the head of the lane, not counted)
 -- ARGV[6]  label to count it under, such as done:answered      ARGV[7] reason: one line for the operator
 -- ARGV[8]  delay of a 'later' or 'throttled'                   ARGV[9] how long a done item is remembered, seconds
--- ARGV[10] what the throttling concerns: 'mailbox' | 'server' | ''; it is held for the delay
+-- ARGV[10] what the throttling concerns: 'mailbox' | 'server' | ''; it is held for the delay, for the reason in ARGV[13]
 -- ARGV[11] most items to release
 -- ARGV[12] result for the audit: a word such as answered        ARGV[13] the reason as the audit may have it
 -- ARGV[14+] more to count: label, by
@@ -31,7 +32,7 @@ local function tell(state)
   local result, text = ARGV[12], ARGV[13]
   if state == 'dead' then
     audit('dead', item, { step = step, result = how == 'later' and 'exhausted' or result, reason = text })
-  elseif state == 'later' and (how == 'later' or (f[11] == '1' and step ~= '')) then
+  elseif how == 'later' or (how == 'throttled' and f[11] == '1' and step ~= '') then
     audit('failed', item, { step = step, result = how, reason = text })
   elseif state == 'done' and not scan then
     audit('done', item, { step = step, result = result, note = text })
@@ -53,13 +54,10 @@ redis.call('HSET', item, 'finished', generation, 'reason', reason)
 count(label, 1, server)
 for i = 14, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
 if how == 'throttled' or how == 'held' then redis.call('HINCRBY', item, 'attempts', -1) end
-if hold ~= '' then
-  local key = P .. ':' .. hold .. ':' .. (hold == 'server' and server or mailbox)
-  redis.call('HSET', key, 'hold', math.max(number(redis.call('HGET', key, 'hold')), NOW + delay))
-end
+if hold ~= '' then leave_alone(hold, hold == 'server' and server or mailbox, delay, ARGV[13]) end
 
 local state = how
-if how == 'held' then
+if how == 'held' or (how == 'throttled' and hold ~= '') then
   state = 'pending'
   to_pending(id, mailbox)
 elseif how == 'dead' or (how == 'later' and number(f[7]) >= number(CFG.attempts)) then

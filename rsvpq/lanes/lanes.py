@@ -475,8 +475,8 @@ class Lanes:
         self._set(scope, name, deed, {"paused": reason or "paused"})
 
     def resume(self, scope: Scope, name: str = "", *, deed: Deed | None = None) -> None:
-        """Undo :meth:`pause` of the same scope."""
-        self._set(scope, name, deed, {"paused": ""})
+        """Undo :meth:`pause` of the same scope, and lift the hold of that server or mailbox."""
+        self._set(scope, name, deed, {"paused": ""} if scope == "all" else {"paused": "", "hold": ""})
 
     def confirm(self, words: str, *, deed: Deed | None = None) -> None:
         """Note that an operator has confirmed live runs, in these words; '' takes it back."""
@@ -491,9 +491,14 @@ class Lanes:
         """Tell the audit of something that changes nothing here."""
         self._set("all", "", deed, {})
 
-    def hold(self, scope: Literal["mailbox", "server"], name: str, delay_s: float) -> None:
+    def hold(self, scope: Literal["mailbox", "server"], name: str, delay_s: float, reason: str = "") -> None:
         """Release nothing there for so long; never shortens a hold."""
-        self._set(scope, name, None, {"hold": _us(delay_s)})
+        self._set(scope, name, Deed("", "hold", reason, token=""), {"hold": _us(delay_s)})
+
+    def held(self, scope: Literal["mailbox", "server"], name: str) -> tuple[float, str]:
+        """For how many seconds yet it is left alone, and why."""
+        hold, why = self.redis.hmget(f"{self.prefix}:{scope}:{name}", "hold", "hold_why")
+        return max(0.0, (float(hold or 0) - self.time_us()) / 1e6), why or ""
 
     def limit(
         self,

@@ -75,6 +75,13 @@ local function vouched(mailbox)
   return start and redis.call('HGET', P .. ':mailbox:' .. mailbox, 'remembers') == start
 end
 
+-- Leave a mailbox or a server alone for so long, and say why; a longer hold with its reason stays.
+local function leave_alone(scope, name, delay, why)
+  local key, till = P .. ':' .. scope .. ':' .. name, NOW + delay
+  if till < number(redis.call('HGET', key, 'hold')) then return end
+  redis.call('HSET', key, 'hold', till, 'hold_why', string.sub(why, 1, 300))
+end
+
 -- Counted over all, and for the server.
 local function count(label, by, server)
   redis.call('HINCRBY', P .. ':counts', label, by or 1)

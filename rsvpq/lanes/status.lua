@@ -4,10 +4,11 @@
 -- ARGV[2+] mailboxes
 -- returns  JSON: { SERVER: { mailboxes, pending, never_scanned, scanned: [oldest, newest],
 --          scanning: when the oldest scan that has not ended was offered, 0 for none,
---          waiting: { REASON: [mailboxes, items] }, paused: [[mailbox, reason, by, at], ...] } }
+--          waiting: { REASON: [mailboxes, items] }, paused: [[mailbox, reason, by, at], ...],
+--          held: [[mailbox, until, why], ...] } }
 -- replay   reads again
 
-local MOST_PAUSED = 100
+local MOST_NAMED = 100
 
 local function hindrance(l)
   if l.paused then return 'paused' end
@@ -50,11 +51,12 @@ end
 local told = {}
 for i = 2, #ARGV do
   local mailbox = ARGV[i]
-  local fields = { 'server', 'scanned', 'paused', 'paused_by', 'paused_at', 'scan' }
+  local fields = { 'server', 'scanned', 'paused', 'paused_by', 'paused_at', 'scan', 'hold', 'hold_why' }
   local v = redis.call('HMGET', P .. ':mailbox:' .. mailbox, unpack(fields))
   local name, at = v[1], number(v[2])
   if not told[name] then
-    told[name] = { mailboxes = 0, pending = 0, never_scanned = 0, scanned = {}, scanning = 0, waiting = {}, paused = {} }
+    told[name] = { mailboxes = 0, pending = 0, never_scanned = 0, scanned = {}, scanning = 0, waiting = {}, paused = {},
+      held = {} }
   end
   local row, pending = told[name], redis.call('LLEN', lane_key(mailbox))
   row.mailboxes = row.mailboxes + 1
@@ -66,7 +68,8 @@ for i = 2, #ARGV do
   end
   local offered = v[6] and number(redis.call('HGET', item_key(v[6]), 'offered')) or 0
   if offered > 0 then row.scanning = row.scanning > 0 and math.min(row.scanning, offered) or offered end
-  if v[3] and #row.paused < MOST_PAUSED then row.paused[#row.paused + 1] = { mailbox, v[3], v[4] or '', v[5] or '' } end
+  if number(v[7]) > NOW and #row.held < MOST_NAMED then row.held[#row.held + 1] = { mailbox, v[7], v[8] or '' } end
+  if v[3] and #row.paused < MOST_NAMED then row.paused[#row.paused + 1] = { mailbox, v[3], v[4] or '', v[5] or '' } end
   if pending > 0 then
     local reason = why(mailbox, name)
     local sum = row.waiting[reason] or { 0, 0 }

@@ -36,13 +36,22 @@ class Pause:
 
 
 @dataclass(slots=True)
+class Hold:
+    """A mailbox that is left alone: for how long yet, and why."""
+
+    left_s: float
+    why: str = ""
+
+
+@dataclass(slots=True)
 class ServerStatus:
     """One server.
 
     ``pending`` wait in lanes (``waiting`` says why), ``released`` are with Celery, ``running`` with a worker, ``later``
     between two attempts. ``unfinished`` are the messages of all these; ``lag_s`` is the age of the oldest since it was
     offered, ``lag_p95_s`` what 95 of 100 are younger than; ``scan_lag_s`` is the age of the oldest scan that has not
-    ended. ``held_s`` is how long the server is left alone yet.
+    ended. ``held_s`` is how long the server is left alone yet, for the reason ``held_why``; ``held_mailboxes`` and
+    ``paused_mailboxes`` are some of those that are so themselves.
     """
 
     mailboxes: int = 0
@@ -63,9 +72,11 @@ class ServerStatus:
     newest_scan_s: float | None = None
     last_answer_s: float | None = None
     held_s: float = 0.0
+    held_why: str = ""
     paused: Pause | None = None
     waiting: dict[str, Waiting] = field(default_factory=dict)
     paused_mailboxes: dict[str, Pause] = field(default_factory=dict)
+    held_mailboxes: dict[str, Hold] = field(default_factory=dict)
 
     @property
     def in_flight(self) -> int:
@@ -145,6 +156,8 @@ class _Reader:
             waiting = server.waiting.setdefault(reason, Waiting())
             waiting.mailboxes += mailboxes
             waiting.items += items
+        for mailbox, until_us, why in sums["held"]:
+            server.held_mailboxes[mailbox] = Hold(self._left_s(until_us), why)
         for mailbox, *pause in sums["paused"]:
             found = self._pause(*pause)
             if found:
@@ -153,14 +166,15 @@ class _Reader:
     def _add_servers(self, status: Status) -> None:
         with self._redis.pipeline(transaction=False) as pipe:
             for name in status.servers:
-                pipe.hmget(f"{self._prefix}:server:{name}", "later", "dead", "hold", "last:answered", *_PAUSE)
+                pipe.hmget(f"{self._prefix}:server:{name}", *_OF_SERVER, *_PAUSE)
                 pipe.hgetall(f"{self._prefix}:counts:{name}")
                 pipe.zcard(f"{self._prefix}:unfinished:{name}")
             answers = iter(pipe.execute())
         for server, fields, counts, unfinished in zip(status.servers.values(), answers, answers, answers, strict=True):
-            later, dead, hold, last, *pause = fields
+            later, dead, hold, why, last, *pause = fields
             server.later, server.dead, server.unfinished = int(later or 0), int(dead or 0), unfinished
-            server.held_s = max(0.0, (float(hold or 0) - self._now_us) / 1e6)
+            server.held_s = self._left_s(hold)
+            server.held_why = why or "" if server.held_s else ""
             server.last_answer_s = self._age(last)
             server.paused = self._pause(*pause)
             server.answered = sum(int(counts.get(label, 0)) for label in _ANSWERED)
@@ -192,8 +206,12 @@ class _Reader:
     def _pause(self, reason: str | None, by: str | None, at_us: str | None) -> Pause | None:
         return Pause(reason, by or "", self._age(at_us)) if reason else None
 
+    def _left_s(self, until_us: str | None) -> float:
+        return max(0.0, (float(until_us or 0) - self._now_us) / 1e6)
+
     def _age(self, at_us: str | float | None) -> float | None:
         return max(0.0, round((self._now_us - float(at_us)) / 1e6, 3)) if at_us else None
 
 
+_OF_SERVER = ("later", "dead", "hold", "hold_why", "last:answered")
 _PAUSE = ("paused", "paused_by", "paused_at")

@@ -1,5 +1,6 @@
 """Pause, resume, limit: what an operator changes while everything runs."""
 
+from rsvpq.exchange.errors import LoginRefused
 from rsvpq.lanes import Scope
 from rsvpq.limits import Rate
 from rsvpq.ops.desk import Desk, WrongRequest, require_count
@@ -20,10 +21,18 @@ def pause(desk: Desk, scope: Scope, name: str = "", reason: str = "") -> str:
 
 
 def resume(desk: Desk, scope: Scope, name: str = "", reason: str = "") -> str:
-    """Undo a pause of the same scope; returns and raises as :func:`pause`."""
+    """Undo a pause of the same scope, and lift the hold of that server or mailbox.
+
+    Returns and raises as :func:`pause`.
+    """
     name = desk.spelt(scope, name)
+    held_s, why = (0.0, "") if scope == "all" else desk.lanes.held(scope, name)
     desk.lanes.resume(scope, name, deed=desk.deed("resume", scope, name, why=reason))
-    return f"resumed: {scope} {name}".rstrip()
+    lifted = f"; it was to be left alone for another {held_s:.0f} s: {why or 'nobody said why'}" if held_s else ""
+    # What a process holds back itself, the ledger cannot give back: a second logon would be the process's.
+    refused = why.startswith(LoginRefused.__name__) and bool(lifted)
+    more = "; a worker that was refused keeps this password back for ten minutes: restart it" if refused else ""
+    return f"resumed: {scope} {name}".rstrip() + lifted + more
 
 
 def limit(

@@ -27,6 +27,7 @@ def mailbox(desk: Desk, name: str) -> dict[str, Any]:
         pipe.lrange(f"{lanes.prefix}:lane:{name}", 0, _SHOWN - 1)
         pending, first = pipe.execute()
     now_us = lanes.time_us()
+    held_s = max(0.0, (float(fields.get("hold", 0)) - now_us) / 1e6)
     scanned = fields.get("scanned")
     return {
         "mailbox": name,
@@ -34,7 +35,8 @@ def mailbox(desk: Desk, name: str) -> dict[str, Any]:
         "pending": pending,
         "in_flight": int(fields.get("n", 0)),
         "stands": fields.get("where", ""),
-        "held_s": max(0.0, (float(fields.get("hold", 0)) - now_us) / 1e6),
+        "held_s": held_s,
+        "held_why": fields.get("hold_why", "") if held_s else "",
         "paused": fields.get("paused", ""),
         "paused_by": fields.get("paused_by", ""),
         "scan_under_way": fields.get("scan", ""),

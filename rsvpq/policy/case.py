@@ -12,18 +12,16 @@ from typing import Self
 from rsvpq.agenda import NOT_FREE, Agenda, Appointment, CalendarUnknown, ResponseStatus
 from rsvpq.editions import instant
 from rsvpq.intent import Intent
-from rsvpq.messages import Kind, MeetingMessage
+from rsvpq.messages import SENSITIVITIES, Kind, MeetingMessage, is_private
 from rsvpq.policy import organizer
 from rsvpq.policy.decision import Need
 from rsvpq.policy.facts import CalendarView, Facts
 from rsvpq.policy.patterns import is_literal
 from rsvpq.policy.rules import Policy
 
-SENSITIVITIES = ("normal", "personal", "private", "confidential")
 #: In the order in which Outlook lets one prevail over the others.
 CONFLICTS = ("none", "tentative", "busy", "oof")
 UPDATES = ("first", "time-moved", "details-only")
-_PRIVATE = ("private", "confidential")
 _ANSWERED = {ResponseStatus.ACCEPTED: "accepted", ResponseStatus.TENTATIVE: "tentative"}
 #: PidLidMeetingType (MS-OXOCAL 2.2.6.5), which the sender sets, and Outlook on its way.
 _INFORMS, _OUT_OF_DATE, _DELEGATE_ANSWERS = 0x20000, 0x80000, 0x100000
@@ -190,7 +188,7 @@ class Case:
     @cached_property
     def private(self) -> bool:
         """Whether it is private or confidential."""
-        return self.sensitivity in _PRIVATE
+        return is_private(self.message.sensitivity)
 
     @cached_property
     def attendees(self) -> int | Need:
@@ -202,20 +200,32 @@ class Case:
         """What else the calendar holds at that time; an appointment of the same meeting is no obstacle to it."""
         if self.calendar is None or self.calendar.agenda is None:
             return Need.BUSY_TIMES
-        if isinstance(self.calendar.agenda, CalendarUnknown) or self.start is None or self.end is None:
+        agenda = self.calendar.agenda
+        if isinstance(agenda, CalendarUnknown) or self.start is None or self.end is None:
             return None
-        try:
-            statuses = self._statuses(self.calendar.agenda, self.calendar.times or ((self.start, self.end),))
-        except ValueError:  # it does not reach far enough
-            return None
+        times = ((self.start, self.end),) if self.calendar.times is None else self.calendar.times
+        statuses = self._statuses(agenda, times)
         counts = bool(statuses & set(self.policy.busy_when))
-        if not counts and not self.calendar.complete:
+        # What was found counts, and that nothing was says something only if all was compared.
+        if not counts and not (self.calendar.complete and all(map(agenda.covers, times))):
             return None
         return Clash(max(statuses, key=CONFLICTS.index, default="none"), counts)
 
     def _statuses(self, agenda: Agenda, times: Iterable[tuple[datetime, datetime]]) -> set[str]:
-        clashes = (agenda.conflicts(*when, uid=self.message.uid, statuses=NOT_FREE) for when in times)
+        """Of what is there at those times, as far as the agenda reaches."""
+        known = (agenda.within(when) for when in times)
+        clashes = (agenda.conflicts(*when, uid=self.message.uid, statuses=NOT_FREE) for when in known if when)
         return {period.status.value for periods in clashes for period in periods}
+
+    @cached_property
+    def series_has_begun(self) -> bool:
+        """Whether it is a series whose first meeting is over, so that all of it may be."""
+        return self.message.recurring and self.end is not None and self.end <= self.now
+
+    def wants_the_end_of_the_series(self) -> bool:
+        """Whether it depends on that if the meeting is over, and it can be found out."""
+        unknown = self.facts.series_end is None and self.can_learn(Need.SERIES_END)
+        return unknown and self.series_has_begun and self.policy.past != "rules"
 
     @cached_property
     def update(self) -> str | Need | None:

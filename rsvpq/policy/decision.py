@@ -49,6 +49,8 @@ class Need(StrEnum):
     BUSY_TIMES = "busy-times"
     #: How many are invited: ``Facts.attendees``.
     ATTENDEES = "attendees"
+    #: When a series that has begun is over: ``Facts.series_end``.
+    SERIES_END = "series-end"
 
 
 class Reason(StrEnum):
@@ -76,6 +78,7 @@ class Reason(StrEnum):
     RULE = "rule"
     NO_RULE = "no-rule"
     FACTS_UNKNOWN = "facts-unknown"
+    NOT_DECIDED = "not-decided"
     MORE_FACTS = "more-facts-needed"
     EVERY_REQUEST = "every-request"
     EVERY_RESPONSE = "every-response"

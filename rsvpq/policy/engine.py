@@ -62,6 +62,11 @@ def decide(policy: Policy, message: MeetingMessage, facts: Facts, now: datetime)
     return _Walk(Case(policy, message, facts, now), telling=False).decision()
 
 
+def held_for(why: str) -> Trace:
+    """The decision on a message on which none could be made."""
+    return Trace(Decision(Action.HOLD, Reason.NOT_DECIDED), (Step("deciding", "matched", why),))
+
+
 def explain(policy: Policy, message: MeetingMessage, facts: Facts, now: datetime) -> Trace:
     """The same as :func:`decide`, and how it came to that."""
     walk = _Walk(Case(policy, message, facts, now), telling=True)
@@ -109,6 +114,8 @@ class _Walk:
     def _in_the_calendar(self) -> Finding | None:
         if self._case.message.kind is Kind.RESPONSE:
             return None
+        if self._case.wants_the_end_of_the_series():
+            self._needs.add(Need.SERIES_END)
         if self._case.calendar is None and self._case.can_learn(Need.APPOINTMENT):
             self._note("guards of the calendar", "unknown", "the calendar was not looked at yet")
             self._needs.add(Need.APPOINTMENT)

@@ -20,9 +20,10 @@ class CalendarView:
 
     appointment: Appointment | CalendarUnknown | None = None
     agenda: Agenda | CalendarUnknown | None = None
-    #: When a series takes place, each (start, end); empty for the time that the message shows.
-    times: tuple[tuple[datetime, datetime], ...] = ()
-    #: Whether ``times`` are all there are in the period that was asked for.
+    #: When it takes place, each (start, end), of a series in the period that was asked for; None for the time that the
+    #: message shows.
+    times: tuple[tuple[datetime, datetime], ...] | None = None
+    #: Whether ``times`` are all there are in that period.
     complete: bool = True
 
 
@@ -47,8 +48,10 @@ class Facts:
     newest: Version | None = None
     #: What this occurrence of the meeting was answered with before, through another message than this one.
     settled: Settled | None = None
-    #: When the last meeting of a recurring series ends; None where it is not known, or never.
+    #: When the last meeting of a recurring series ends, NEVER if it does not; None where it is not known.
     series_end: datetime | None = None
+    #: What of the series could not be read, for people.
+    unread: str = ""
     last_look: bool = False
 
     @classmethod

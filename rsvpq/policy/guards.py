@@ -6,7 +6,9 @@ In the order of precedence. First what never can be acted upon, then what must n
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
+from rsvpq.agenda import NEVER
 from rsvpq.editions import Version
 from rsvpq.messages import Kind
 from rsvpq.policy.case import Case
@@ -95,12 +97,26 @@ def _past(case: Case) -> Finding | str:
         return 'policy.past = "rules"'
     if case.start is None or case.end is None:
         return Finding(Action.HOLD, Reason.NO_START_TIME, why="the message shows no start that can be read")
-    end = case.facts.series_end if case.message.recurring else case.end
-    if end is None:
-        return "a series, and when it ends is not known"
+    if case.message.recurring:
+        return "a series is over at the end of its last meeting"
+    return _over(case.end, case)
+
+
+def _over(end: datetime, case: Case) -> Finding | str:
     if end <= case.now:
         return _skip(Reason.PAST, f"it was over at {end:%Y-%m-%d %H:%M} UTC")
     return f"it ends at {end:%Y-%m-%d %H:%M} UTC"
+
+
+def _past_series(case: Case) -> Finding | str:
+    if case.policy.past == "rules":
+        return 'policy.past = "rules"'
+    if not case.series_has_begun:
+        return "no series that has begun"
+    end = case.facts.series_end
+    if end is None:
+        return f"a series that has begun, and when it ends is not known ({case.facts.unread or 'it was not looked at'})"
+    return "a series without end" if end == NEVER else _over(end, case)
 
 
 def _too_old(case: Case) -> Finding | str:
@@ -207,8 +223,9 @@ FIRST_GUARDS = (
     Guard("no-response-requested", _REQUEST, _no_response_requested),
 )
 
-#: These come after the rules that leave a message alone whatever the calendar says.
+#: These come after the rules that leave a message alone whatever the calendar says, or the rule of a series.
 CALENDAR_GUARDS = (
+    Guard("past, by the rule of the series", _FROM_ORGANIZER, _past_series),
     Guard("calendar-unknown", _FROM_ORGANIZER, _unknown_calendar),
     Guard("own-meeting in the calendar", _FROM_ORGANIZER, _own_appointment),
     Guard("out-of-date in the calendar", _FROM_ORGANIZER, _newer_appointment),

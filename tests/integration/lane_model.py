@@ -283,7 +283,7 @@ class LaneModel:
         if hold:
             party = self.servers[item.server] if hold == "server" else self.mailboxes[item.mailbox]
             party.hold = max(party.hold, now + delay)
-        if how == "held":
+        if how == "held" or (how == "throttled" and hold):
             self._to_head(item)
         elif how in FINAL or (how == "later" and item.attempts >= self.attempts):
             self._end(item, "done" if how == "done" else "dead")

@@ -32,6 +32,8 @@ class Worker:
         self.events = 0
         self.paused_at = ""
         self.lost_at = ""
+        #: What others do, by the event after which they do it.
+        self.meanwhile: dict[int, Callable[[], object]] = {}
         self._die_after = -1
         server = site.server(number)
         server.after = lambda _method, _path: self._lived()
@@ -58,6 +60,7 @@ class Worker:
 
     def _lived(self) -> None:
         self.events += 1
+        self.meanwhile.get(self.events, lambda: None)()
         if self.events == self._die_after:
             raise Died
 

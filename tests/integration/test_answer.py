@@ -8,7 +8,7 @@ import pytest
 
 from rsvpq.exchange import auth
 from rsvpq.exchange.client import Folders, MailboxClient
-from rsvpq.exchange.errors import ExchangeError, LoginRefused, Refused, Transient, Unknown
+from rsvpq.exchange.errors import Busy, ExchangeError, Refused, Transient, Unknown
 from rsvpq.exchange.transport import Server
 from rsvpq.journal import Journal, LeaseLost, Paused
 from rsvpq.messages import Kind, MeetingMessage, Outcome
@@ -380,7 +380,7 @@ def test_a_page_that_says_nothing_was_accepted_is_transient(scripted: ScriptedSe
         (play(403), Refused),
         (play(500), Unknown),
         (RESET, Unknown),
-        (play(440), LoginRefused),
+        (play(440), Busy),
     ],
     ids=["redirect", "nothing done", "403", "500", "reset", "login"],
 )

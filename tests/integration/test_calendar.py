@@ -247,11 +247,30 @@ def test_a_calendar_that_changes_between_pages_again_and_again_is_unknown(diary:
     assert unknown == CalendarUnknown("the calendar changed while it was read")
 
 
-@pytest.mark.parametrize("days", [0, -1, 731])
-def test_a_range_that_no_server_takes_is_not_asked_for(diary: Diary, days: int) -> None:
+@pytest.mark.parametrize("days", [0, -1])
+def test_a_range_that_is_no_time_is_not_asked_for(diary: Diary, days: int) -> None:
     start = moment("2026-05-04T00:00")
-    with pytest.raises(ValueError, match="730 days"):
+    with pytest.raises(ValueError, match="no time"):
         diary.box.busy_periods(start, start + timedelta(days=days))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "first", "last"),
+    [
+        ("2026-05-04T09:00", "2028-05-03T00:00", "2026-05-04T00:00", "2028-05-03T00:00"),
+        ("2026-05-04T09:00", "2028-05-03T00:01", "2026-05-04T00:00", "2028-05-03T00:00"),
+        ("2026-05-04T09:00", "9999-12-31T23:59", "2026-05-04T00:00", "2028-05-03T00:00"),
+        ("9999-12-31T09:00", "9999-12-31T10:00", "9999-12-31T00:00", "9999-12-31T23:59:59.999999"),
+        ("0001-01-01T09:00", "0001-01-01T10:00", "0001-01-01T00:00", "0001-01-02T00:00"),
+    ],
+)
+def test_of_a_range_that_no_server_takes_what_it_takes_is_asked_for(
+    diary: Diary, start: str, end: str, first: str, last: str
+) -> None:
+    """Exchange answers 422 to more than two years and two days."""
+    agenda = diary.box.busy_periods(moment(start), moment(end))
+    assert isinstance(agenda, Agenda)
+    assert (agenda.start, agenda.end) == (moment(first), moment(last))
 
 
 @pytest.mark.parametrize(("status", "error"), [(500, Transient), (503, Busy)])
@@ -349,6 +368,21 @@ def test_the_instances_of_a_request_are_those_that_the_server_makes_of_the_serie
     assert ours.complete
     assert ours.times == tuple(sorted((period.start, period.end) for period in agenda.periods))
     assert len(ours.times) > 4
+
+
+@pytest.mark.parametrize("style", ["bare", "x-lines", "windows-name"])
+@pytest.mark.parametrize("zone", [BERLIN, NEW_YORK, "Asia/Tokyo"])
+def test_a_zone_is_read_whatever_a_program_has_written_beside_its_rules(diary: Diary, style: str, zone: str) -> None:
+    """Exchange's own style, with X-MICROSOFT-CDO-TZID, is what the simulator writes everywhere else."""
+    diary.turn(zone_text=style)
+    diary.book("q", "2026-03-02T09:00", "2026-03-02T09:45", zone, "RRULE:FREQ=DAILY")
+    diary.put(event("q", "2026-03-02T09:00", "2026-03-02T09:45", zone, "RRULE:FREQ=DAILY"), method="REQUEST")
+    start, until = moment("2026-03-02T09:00", zone), moment("2027-03-01T00:00")
+    ours = instances(start, start + timedelta(minutes=45), diary.box.particulars(found(diary, "q")), until)
+    agenda = diary.box.busy_periods(start, until)
+    assert isinstance(agenda, Agenda)
+    assert ours.complete
+    assert ours.times == tuple(sorted((period.start, period.end) for period in agenda.periods))
 
 
 @pytest.mark.parametrize("shown", ["rule", "none"])

@@ -6,10 +6,20 @@ from typing import Any
 import pytest
 from celery.exceptions import Ignore, Retry
 
-from rsvpq.carrier import Carrier, Work
-from rsvpq.exchange.errors import Busy, ExchangeError, Gone, LoginRefused, Refused, Transient, Unknown, Unsupported
+from rsvpq.carrier import Carrier, ItemJournal, Work
+from rsvpq.exchange.errors import (
+    Busy,
+    ExchangeError,
+    Gone,
+    LoginRefused,
+    Refused,
+    Transient,
+    Unknown,
+    Unsettled,
+    Unsupported,
+)
 from rsvpq.journal import Journal
-from rsvpq.lanes import Lanes, Release, Start
+from rsvpq.lanes import Item, Lanes, Memory, Release, Start
 from rsvpq.messages import Mailbox, Outcome
 from tests.integration.turned_lanes import Clock, everything, ledger, offer, released
 
@@ -160,12 +170,13 @@ def test_the_freed_slot_is_refilled_after_an_error_too(
 # -- busy ----------------------------------------------------------------------------------------------------------
 
 
-def test_busy_costs_no_attempt_and_waits_as_long_as_it_was_told(lanes: Lanes, carrier: Carrier, clock: Clock) -> None:
+def test_busy_costs_no_attempt_and_waits_as_long_as_it_was_told(lanes: Lanes, carrier: Carrier) -> None:
     release = released(lanes, "a")
     with pytest.raises(Retry, match="Busy"):
         carrier.carry("a", release.generation, fails(Busy("503", 40)))
-    assert (state(lanes), attempts(lanes)) == ("later", 0)
-    assert 40 <= due_in_s(lanes, clock) <= 48
+    assert (state(lanes), attempts(lanes)) == ("pending", 0)
+    assert 40 <= lanes.held("server", "mail1")[0] <= 48
+    assert lanes.held("server", "mail1")[1] == "Busy: 503"
 
 
 def test_busy_never_uses_the_attempts_up(lanes: Lanes, carrier: Carrier, clock: Clock) -> None:
@@ -175,7 +186,7 @@ def test_busy_never_uses_the_attempts_up(lanes: Lanes, carrier: Carrier, clock: 
         with pytest.raises(Retry):
             carrier.carry("a", release.generation, fails(Busy("503", 40)))
         clock.turn(50)
-    assert (state(lanes), attempts(lanes)) == ("later", 0)
+    assert (state(lanes), attempts(lanes)) == ("pending", 0)
 
 
 @pytest.mark.parametrize("error", [Busy("503", 40), LoginRefused("401")])
@@ -198,6 +209,32 @@ def test_a_busy_mailbox_leaves_the_others_of_its_server_alone(lanes: Lanes, carr
     assert [release.id for release in lanes.release()] == ["b"]
     clock.turn(48)
     assert {release.mailbox for release in lanes.release()} == {"adele"}
+
+
+def test_what_has_not_settled_costs_no_attempt_and_holds_nobody_else(
+    lanes: Lanes, carrier: Carrier, clock: Clock
+) -> None:
+    release = released(lanes, "a", "a2")
+    with pytest.raises(Retry, match="Unsettled"):
+        carrier.carry("a", release.generation, fails(Unsettled("no draft yet", 8)))
+    assert (state(lanes), attempts(lanes), due_in_s(lanes, clock)) == ("later", 0, 8)
+    assert state(lanes, "a2") == "released"
+
+
+def test_another_message_about_the_same_meeting_that_was_quicker_is_waited_for(lanes: Lanes, carrier: Carrier) -> None:
+    lanes.offer(Mailbox("adele", "mail1"), [Item("a", "answer", "answer", {}, topic="budget")])
+    (release,) = lanes.release()
+
+    def work(_start: Start, journal: ItemJournal) -> Outcome:
+        lanes.remember("adele", {"budget": "declined"}, 60)
+        journal.memory = Memory("accepted", "", 60)
+        journal.intend("accept")
+        raise AssertionError("the intent of the other one was there first")
+
+    with pytest.raises(Retry, match="another message about the same meeting"):
+        carrier.carry("a", release.generation, work)
+    assert (state(lanes), attempts(lanes)) == ("later", 1)
+    assert lanes.remembered("adele", "budget")[0] == "declined"
 
 
 # -- errors that cost an attempt -----------------------------------------------------------------------------------

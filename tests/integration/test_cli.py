@@ -3,11 +3,12 @@
 import json
 from ast import literal_eval
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from redis import Redis
 
-from rsvpq import queue
+from rsvpq import queue, wiring
 from rsvpq.audit import operator
 from rsvpq.audit_log import AuditLog, Filter
 from rsvpq.held_drafts import HeldDrafts
@@ -132,6 +133,22 @@ def test_a_pause_stops_the_lane_and_resuming_starts_it(
     assert known.release() == ()
     resumed = installation.rsvpq("resume", *scope)
     assert (resumed.returncode, resumed.stdout) == (0, f"resumed: {' '.join(scope)}\n")
+    assert [release.id for release in known.release()] == ["a1"]
+
+
+@pytest.mark.parametrize("scope", ["server", "mailbox"])
+def test_resuming_lifts_a_hold_and_says_what_it_was(
+    installation: Installation, known: Lanes, scope: Literal["server", "mailbox"]
+) -> None:
+    name = "mail1" if scope == "server" else "adele"
+    known.hold(scope, name, 600, "LoginRefused: PROPFIND /exchange/adele/ answered 401")
+    offer(known, ADELE, "a1")
+    shown = installation.rsvpq("status").stdout
+    assert "for 9 min: LoginRefused: PROPFIND /exchange/adele/ answered 401" in shown
+    assert "as it asked" not in shown
+    resumed = installation.rsvpq("resume", scope, name).stdout
+    assert resumed.startswith(f"resumed: {scope} {name}; it was to be left alone for another ")
+    assert "LoginRefused: PROPFIND /exchange/adele/ answered 401; a worker that was refused keeps" in resumed
     assert [release.id for release in known.release()] == ["a1"]
 
 
@@ -316,3 +333,13 @@ def test_help_and_version_need_nothing(tmp_path: Path) -> None:
     nothing = Installation(tmp_path, "redis://127.0.0.1:1/0")
     assert "Usage: rsvpq" in nothing.rsvpq("--help").stdout
     assert nothing.rsvpq("--version").stdout.startswith("rsvpq, version ")
+
+
+def test_a_process_that_has_asked_in_vain_hears_of_the_confirmation_at_once(installation: Installation) -> None:
+    """Who confirms scans next: a remembered no would make that scan only look."""
+    installation.write("[policy]\nconfirmed = false\n")
+    lanes = installation.lanes()
+    policy = wiring.PolicyInForce(installation.settings, lanes)
+    assert policy().mode == "observe"
+    lanes.confirm("somebody")
+    assert policy().mode == "respond"

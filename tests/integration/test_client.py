@@ -214,7 +214,7 @@ def test_a_message_marked_as_processed_is_found_as_such(site: Site) -> None:
     request = requests_in(box)[0]
     box.mark_processed(request)
     (marked,) = [message for message in inbox(box) if message.rid == request.rid]
-    assert marked == replace(request, processed=True)
+    assert marked == replace(request, processed=True, read=True)
 
 
 # -- servers that do something else --------------------------------------------------------------------------------
@@ -268,10 +268,10 @@ SAME_FOR_BOTH = {
     "503 with a time": (play(503, Retry_After="7"), Busy),
     "429": (play(429), Busy),
     "401": (play(401, WWW_Authenticate='Basic realm="x"'), LoginRefused),
-    "440": (play(440, Connection="close"), LoginRefused),
-    "a login form with 200": (play(200, LOGIN_FORM, **HTML), LoginRefused),
-    "a login form with 207": (play(207, LOGIN_FORM, **HTML), LoginRefused),
-    "a redirect to the login": (play(302, Location="/exchweb/bin/auth/owalogon.asp?url=x&reason=0"), LoginRefused),
+    "440": (play(440, Connection="close"), Busy),
+    "a login form with 200": (play(200, LOGIN_FORM, **HTML), Busy),
+    "a login form with 207": (play(207, LOGIN_FORM, **HTML), Busy),
+    "a redirect to the login": (play(302, Location="/exchweb/bin/auth/owalogon.asp?url=x&reason=0"), Busy),
     "403": (play(403), Refused),
     "409": (play(409), Transient),
     "501": (play(501), Refused),

@@ -361,7 +361,9 @@ class LaneMachine(RuleBasedStateMachine):
         if scope == "all":
             self.model.paused = paused
         else:
-            self._party(scope, name).paused = paused
+            party = self._party(scope, name)
+            party.paused = paused
+            party.hold = party.hold if paused else 0
         if paused:
             self.lanes.pause(scope, name, reason="a test")
         else:

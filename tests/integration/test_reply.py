@@ -8,12 +8,13 @@ import pytest
 
 from rsvpq.exchange import auth
 from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import ExchangeError, Gone, LoginRefused, Refused, Transient, Unknown, Unsupported
+from rsvpq.exchange.errors import Busy, ExchangeError, Gone, Refused, Transient, Unknown, Unsupported
 from rsvpq.exchange.transport import Server
 from rsvpq.journal import Journal, LeaseLost, Paused, Record
 from rsvpq.messages import Kind, MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Action
 from testbed.simulated_exchange import SimulatedExchange, World
+from tests.integration.calendars import Diary
 from tests.integration.exchange_site import PASSWORD, Site, always, box_name, inbox, requests_in
 from tests.integration.mortal_worker import Worker, die_twice_everywhere
 from tests.integration.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play
@@ -107,6 +108,18 @@ def test_a_request_is_answered_once_and_marked(site: Site, box: MailboxClient, w
     assert sent.subject == f"Accepted: {worker.request.subject}"
     assert marked(box, worker.request)
     assert site.told(box, worker.request)["deleted"] == 0
+
+
+@pytest.mark.parametrize("written", ["bom", "bare-organizer", "urn-organizer", "no-method", "torn"])
+def test_a_request_is_answered_whatever_program_has_written_it(
+    site: Site, box: MailboxClient, worker: Replier, written: str
+) -> None:
+    diary = Diary(site, box)
+    diary.turn(request_text=written)
+    outcome = worker.run()
+    diary.turn(request_text="cdo")
+    assert outcome == ANSWERED
+    assert site.sent(box, worker.request) == (1, 1)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.DECLINE, Verdict.TENTATIVE])
@@ -383,7 +396,7 @@ def test_what_is_sent_over_the_wire(scripted: ScriptedServer) -> None:
         (play(412), Transient),
         (play(500), Unknown),
         (RESET, Unknown),
-        (play(440), LoginRefused),
+        (play(440), Busy),
         (play(302, Location="http://mail2.example.com/"), Refused),
     ],
     ids=["403", "406", "412", "500", "reset", "login", "redirect"],
@@ -405,7 +418,7 @@ def test_nothing_is_sent_where_the_draft_was_not_taken(
         (play(403), Refused),
         (play(500), Unknown),
         (RESET, Unknown),
-        (play(440), LoginRefused),
+        (play(440), Busy),
     ],
     ids=["nothing done", "403", "500", "reset", "login"],
 )

@@ -638,6 +638,32 @@ def test_what_a_series_shows(box: Box, value: str) -> None:
     }[value]
 
 
+@shows("request_text", "cdo", "bom", "bare-organizer", "urn-organizer", "no-method", "torn")
+def test_how_the_icalendar_of_a_request_is_written(box: Box, value: str) -> None:
+    box.turn(request_text=value)
+    body = box.ask("GET", path_of(box.request()["href"]), Translate="f").body
+    marks = {
+        "bom": "\ufeffBEGIN".encode() in body,
+        "bare-organizer": re.search(rb"ORGANIZER:[^:]+@", body) is not None,
+        "urn-organizer": b":urn:uuid:" in body,
+        "no-method": b"\nMETHOD:" not in body,
+        "torn": b"\nsee you" in body,
+    }
+    assert {mark for mark, shown in marks.items() if shown} == ({value} if value != "cdo" else set())
+
+
+@shows("zone_text", "cdo", "bare", "x-lines", "windows-name")
+def test_how_a_zone_is_written(box: Box, value: str) -> None:
+    box.turn(zone_text=value, expansion="none")
+    body = series(box).body
+    assert (b"X-MICROSOFT-CDO-TZID:" in body, b"X-LIC-LOCATION:" in body, b"TZOFFSETTO" in body) == {
+        "cdo": (True, False, True),
+        "bare": (False, False, True),
+        "x-lines": (False, True, True),
+        "windows-name": (False, False, False),
+    }[value]
+
+
 @shows("recipients", "smtp", "x500", "mixed", "none")
 def test_whom_a_message_was_received_by_and_for(box: Box, value: str) -> None:
     box.turn(recipients=value)

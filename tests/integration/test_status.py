@@ -1,7 +1,7 @@
 """What the status says about lanes in every state."""
 
 import json
-from typing import Any
+from typing import Any, Literal
 from unittest.mock import ANY  # equal to everything, and no mock
 
 import pytest
@@ -86,11 +86,40 @@ def test_pauses_are_shown_where_they_are(now: Lanes) -> None:
     assert (status.paused, status.servers["mail2"].paused_mailboxes) == (None, {})
 
 
-def test_a_held_server_says_for_how_long_yet(now: Lanes) -> None:
-    now.hold("server", "mail1", 100)
+def test_a_held_server_says_for_how_long_yet_and_why(now: Lanes) -> None:
+    now.hold("server", "mail1", 100, "Busy: it answered 503")
     servers = read_status(now).servers
     assert 90 < servers["mail1"].held_s <= 100
+    assert (servers["mail1"].held_why, servers["mail2"].held_why) == ("Busy: it answered 503", "")
     assert servers["mail2"].held_s == 0
+
+
+def test_the_reason_of_a_hold_is_that_of_the_longer_one(turned: Lanes, clock: Clock) -> None:
+    turned.hold("server", "mail1", 100, "the longer")
+    turned.hold("server", "mail1", 50, "the shorter")
+    assert read_status(turned).servers["mail1"].held_why == "the longer"
+    clock.turn(101)
+    assert read_status(turned).servers["mail1"].held_why == ""
+    turned.hold("server", "mail1", 10, "the next")
+    assert read_status(turned).servers["mail1"].held_why == "the next"
+
+
+@pytest.mark.parametrize("scope", ["server", "mailbox"])
+def test_what_is_held_says_why_it_was_and_a_resume_lifts_it(turned: Lanes, scope: Literal["server", "mailbox"]) -> None:
+    released(turned, "a1")
+    offer(turned, "a2")
+    name = "mail1" if scope == "server" else "adele"
+    finish(turned, "a1", how="throttled", hold=scope, delay_s=600, told="Busy: it asked for it")
+    server = read_status(turned).servers["mail1"]
+    told = server.held_why if scope == "server" else server.held_mailboxes["adele"].why
+    assert told == "Busy: it asked for it"
+    assert turned.held(scope, name) == (600, told)
+    assert turned.release() == ()
+    turned.resume(scope, name)
+    server = read_status(turned).servers["mail1"]
+    assert (server.held_s, server.held_why, server.held_mailboxes) == (0, "", {})
+    # What met the hold goes first: it did not wait beside the lane for a time of its own.
+    assert [release.id for release in turned.release()] == ["a1"]
 
 
 def test_a_held_mailbox_waits(now: Lanes) -> None:

@@ -26,7 +26,7 @@ auth = "{site.scheme}"\npassword_file = "secret"\nallow_http = true\n"""
     return Exchange(load_settings(folder / "rsvpq.toml", {}).servers, Claims(Lanes(redis)))
 
 
-@pytest.mark.parametrize("kind", ["basic", "ntlm", "forms2003", "forms2007", "isa"])
+@pytest.mark.parametrize("kind", ["basic", "ntlm", "forms2003", "forms2007", "isa", "portal"])
 def test_the_chosen_scheme_opens_a_mailbox(tmp_path: Path, redis: Redis, kind: str) -> None:
     with login_site(tmp_path, kind) as site:
         servers = exchange(tmp_path, redis, site)

@@ -65,7 +65,7 @@ def appointment(
 def calendar(
     *periods: BusyPeriod,
     meeting: Appointment | None = None,
-    times: tuple[tuple[datetime, datetime], ...] = (),
+    times: tuple[tuple[datetime, datetime], ...] | None = None,
     complete: bool = True,
 ) -> CalendarView:
     """A calendar that was looked at, for a year either way."""

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rsvpq.agenda import BusyStatus, CalendarUnknown, ResponseStatus
+from rsvpq.agenda import NEVER, BusyStatus, CalendarUnknown, ResponseStatus
 from rsvpq.intent import Intent
 from rsvpq.messages import Kind, Verdict
 from rsvpq.policy import Action, CalendarView, Facts, Need, Policy, Reason, Rule, Version
@@ -41,6 +41,9 @@ UNKNOWN = CalendarUnknown("403 Forbidden")
 BEGUN = Intent("item-1", Verdict.DECLINE, NOW - DAY, ("rid:7",)).to_text()
 FINISHED = Intent("item-1", Verdict.DECLINE, NOW - DAY).finish().to_text()
 Changes = Mapping[str, object]
+
+#: A series whose first meeting is over.
+_BEGUN = {"start": NOW - DAY, "end": NOW - DAY, "recurring": True}
 
 #: The message, the facts, the policy (all as changes) -> the action and the reason.
 GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
@@ -177,9 +180,12 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     ({"start": "soon", "end": "later"}, {}, {}, Action.HOLD, Reason.NO_START_TIME),
     ({"start": "", "end": ""}, {}, {"past": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
     # a series began long ago, and may go on
-    ({"start": NOW - DAY, "end": NOW - DAY, "recurring": True}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
-    ({"start": NOW - DAY, "recurring": True}, {"series_end": NOW}, {}, Action.SKIP, Reason.PAST),
-    ({"start": NOW - DAY, "recurring": True}, {"series_end": NOW + SECOND}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    (_BEGUN, {"last_look": True}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    (_BEGUN, {"series_end": NOW}, {}, Action.SKIP, Reason.PAST),
+    (_BEGUN, {"series_end": NOW}, {"past": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    (_BEGUN, {"series_end": NOW + SECOND}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    (_BEGUN, {"series_end": NEVER}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    (_BEGUN, {"series_end": NOW, "calendar": CalendarView(UNKNOWN)}, {}, Action.SKIP, Reason.PAST),
     # age
     ({"received": NOW - 14 * DAY}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     ({"received": NOW - 14 * DAY - SECOND}, {}, {}, Action.SKIP, Reason.TOO_OLD),
@@ -708,7 +714,8 @@ def test_every_reason_is_explained_and_every_one_explained_can_arise() -> None:
     met = {row[4]: {row[3]} for row in GUARDS}
     for *_, action, reason in GUARDS:
         met[reason].add(action)
-    elsewhere = {Reason.RULE, Reason.FACTS_UNKNOWN, Reason.MORE_FACTS, Reason.NO_RULE}  # in the tables of rules
+    in_the_tables_of_rules = {Reason.RULE, Reason.FACTS_UNKNOWN, Reason.MORE_FACTS, Reason.NO_RULE}
+    elsewhere = in_the_tables_of_rules | {Reason.NOT_DECIDED}
 
     assert sorted(code for code, _ in explained) == sorted(Reason)
     assert set(Reason) - set(met) == elsewhere

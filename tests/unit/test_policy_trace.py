@@ -29,6 +29,7 @@ def test_a_trace_tells_each_step_in_order_with_what_was_found() -> None:
         "passed   guard private: the sensitivity is normal",
         "passed   guard delegate-copy: for this mailbox to answer",
         'passed   guard no-response-requested: policy.no_response_requested = "rules"',
+        "passed   guard past, by the rule of the series: no series that has begun",
         "passed   guard calendar-unknown: the calendar was looked at",
         "passed   guard own-meeting in the calendar: the calendar does not have it as a meeting of the mailbox itself",
         "passed   guard out-of-date in the calendar: the calendar has no newer version of this meeting",

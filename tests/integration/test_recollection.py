@@ -1,0 +1,168 @@
+"""What a meeting was answered with is in the ledger, and where that has forgotten, in Sent Items."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any, Literal
+
+import pytest
+from redis import Redis
+
+from rsvpq.editions import MeetingKey, Settled, Version
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.journal import Journal
+from rsvpq.lanes import Item, Lanes, Memory, Release, Start, Verdict
+from rsvpq.messages import Mailbox, MeetingMessage
+from rsvpq.recollection import Recollection, by_another
+from testbed.simulated_exchange import World
+from tests.integration.exchange_site import Site, box_name, requests_in, simulated_site
+from tests.integration.lane_hands import ClockedLanes
+from tests.integration.mortal_worker import Worker
+
+ADELE = Mailbox("adele", "mail1")
+YEARS = timedelta(days=36_500)
+
+
+@pytest.fixture
+def lanes(redis: Redis) -> ClockedLanes:
+    """Lanes without limits that matter, on a clock that stands still."""
+    return ClockedLanes(redis)
+
+
+def offered(lanes: Lanes, *topics: str) -> tuple[Release, ...]:
+    """One item for each of the topics, released."""
+    items = [Item(f"item-{number}", "answer", "mail", {}, topic=topic) for number, topic in enumerate(topics)]
+    return lanes.offer(ADELE, items, release=len(items)).released
+
+
+def started(lanes: Lanes, release: Release) -> Start:
+    """The item, running."""
+    return lanes.start(release.id, release.generation, release.id)
+
+
+def settles(lanes: Lanes, release: Release, text: str, before: str = "") -> str:
+    """What comes of intending the command that settles the topic."""
+    memory = Memory(text, before, 60)
+    return lanes.record(release.id, release.generation, release.id, {"accept": {}}, intent=True, memory=memory)
+
+
+def test_what_settles_a_topic_is_known_to_whoever_comes_next(lanes: ClockedLanes) -> None:
+    first, second, other = offered(lanes, "budget", "budget", "lunch")
+    assert started(lanes, first).memory == ""
+    assert settles(lanes, first, "declined") == "ok"
+    assert started(lanes, second).memory == "declined"
+    assert started(lanes, other).memory == ""
+
+
+def test_of_two_that_were_started_together_one_settles_the_topic(lanes: ClockedLanes) -> None:
+    first, second = offered(lanes, "budget", "budget")
+    started(lanes, first)
+    started(lanes, second)
+    assert settles(lanes, first, "declined") == "ok"
+    assert settles(lanes, second, "declined, too") == "taken"
+    assert lanes.remembered("adele", "budget")[0] == "declined"
+    assert started(lanes, second).verdict is Verdict.RUN
+
+
+def test_the_same_intent_may_be_written_twice(lanes: ClockedLanes) -> None:
+    (first,) = offered(lanes, "budget")
+    started(lanes, first)
+    assert [settles(lanes, first, "declined") for _ in range(2)] == ["ok", "ok"]
+
+
+def test_a_topic_is_remembered_for_a_time(lanes: ClockedLanes) -> None:
+    (first,) = offered(lanes, "budget")
+    started(lanes, first)
+    settles(lanes, first, "declined")
+    assert 0 < lanes.redis.ttl(f"{lanes.prefix}:topic:adele:budget") <= 60
+
+
+def test_an_empty_ledger_vouches_for_nothing(lanes: ClockedLanes) -> None:
+    (first,) = offered(lanes, "budget")
+    assert not started(lanes, first).vouched
+
+
+def test_it_vouches_once_the_mailbox_was_asked_and_until_redis_is_started_anew(lanes: ClockedLanes) -> None:
+    first, second, third = offered(lanes, "budget", "budget", "lunch")
+    lanes.remember("adele", {"budget": "accepted"}, 60)
+    found = started(lanes, first)
+    assert (found.memory, found.vouched) == ("accepted", True)
+    assert started(lanes, second).vouched
+    lanes.redis.script_flush()  # as a Redis that was started anew knows no script
+    assert not started(lanes, third).vouched
+
+
+def test_what_is_known_already_is_not_overwritten_by_what_a_mailbox_tells(lanes: ClockedLanes) -> None:
+    (first,) = offered(lanes, "budget")
+    started(lanes, first)
+    settles(lanes, first, "declined")
+    lanes.remember("adele", {"budget": "accepted"}, 60)
+    assert lanes.remembered("adele", "budget") == ("declined", True)
+
+
+def test_many_topics_are_remembered_before_the_ledger_vouches(lanes: ClockedLanes) -> None:
+    lanes.remember("adele", {f"topic-{number}": str(number) for number in range(1201)}, 60)
+    assert lanes.remembered("adele", "topic-1200") == ("1200", True)
+
+
+# -- Sent Items ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Many small mailboxes."""
+    sizes = World(mailboxes=40, requests=6, responses=3, seed=14)
+    yield from simulated_site(tmp_path_factory.mktemp("recollection"), sizes)
+
+
+def journal(steps: dict[str, Any] | None = None) -> Journal:
+    kept: dict[str, Any] = {} if steps is None else steps
+
+    def record(written: Mapping[str, Any], _intent: bool) -> Literal["ok"]:
+        kept.update(written)
+        return "ok"
+
+    return Journal(kept, record)
+
+
+def answered(site: Site) -> tuple[MailboxClient, MeetingMessage]:
+    """A mailbox in which one request was answered, and that request."""
+    box = site.take(fits=lambda box: bool(requests_in(box)))
+    request = requests_in(box)[0]
+    assert Worker(site, box, request).run().result == "answered"
+    return box, request
+
+
+def test_sent_items_tell_what_was_answered_with_what(site: Site, lanes: ClockedLanes) -> None:
+    box, request = answered(site)
+    found = Recollection(lanes, YEARS).in_mailbox(box, journal())
+    assert found == {
+        MeetingKey.of(request).topic: Settled("", "accept", Version(request.sequence), request.start, request.end)
+    }
+    assert next(iter(found.values())).covers(request)
+
+
+def test_the_mailbox_is_asked_once_for_all_of_its_items(site: Site, lanes: ClockedLanes) -> None:
+    box, request = answered(site)
+    topic = MeetingKey.of(request).topic
+    recollection, mailbox = Recollection(lanes, YEARS), Mailbox(box_name(box), "mail1")
+    items = [Item(f"item-{number}", "answer", "mail", {}, topic=topic) for number in range(2)]
+    first, second = lanes.offer(mailbox, items, release=2).released
+    asked: list[dict[str, Any]] = [{}, {}]
+    texts = [
+        recollection.at_start(started(lanes, release), request, box, journal(steps))
+        for release, steps in zip((first, second), asked, strict=True)
+    ]
+    assert texts[0] == texts[1] != ""
+    assert [list(steps) for steps in asked] == [["search"], []]
+
+
+def test_an_answer_of_long_ago_is_not_looked_for(site: Site, lanes: ClockedLanes) -> None:
+    box, _ = answered(site)
+    assert Recollection(lanes, timedelta(days=-3)).in_mailbox(box, journal()) == {}
+
+
+def test_an_item_is_not_hindered_by_what_it_settled_itself() -> None:
+    text = Settled("item-1", "decline", Version(1)).to_text()
+    assert by_another(text, "item-1") is None
+    assert by_another(text, "item-2") is not None
+    assert by_another("", "item-2") is None
