@@ -1,7 +1,7 @@
 """One case of the matrix: a mailbox worked under one switch or fault, and what the oracle says came of it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,22 @@ from rsvpq.exchange.transport import Server, Timeouts
 from rsvpq.lanes import Lanes
 from rsvpq.limits import Limits, Rate
 from rsvpq.messages import Mailbox
+from rsvpq.policy import Policy
 from testbed.simulated_exchange import SimulatedExchange, World
+from tests.integration.exchange_site import lenient
 from tests.integration.turned_lanes import Clock
 from tests.matrix.operator import Operator
 from workers.ways import Answers, Ways
 
 PASSWORD = "matrix"
+_DEEDS = ("accepted", "declined", "tentative", "submitted")
 #: Short, so that a server that hangs costs little; a fault that hangs must outlast it.
 TIMEOUTS = Timeouts(connect_s=5, read_s=0.4)
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A row of the table."""
+    """A row of the table; requests are counted by edition, so that the copies of one are one."""
 
     name: str
     requests: int
@@ -39,6 +42,10 @@ class Tried:
     injected: int
     deliveries: int
     dead: tuple[str, ...]
+    #: What was answered, or a person's draft that was touched, though nobody may.
+    forbidden: int = 0
+    #: Responses that propose another time, and were cleaned away.
+    proposals_lost: int = 0
 
     def line(self) -> str:
         """The row as text."""
@@ -47,7 +54,8 @@ class Tried:
         )
         reason = f"  dead: {self.dead[0][:90]}" if self.dead else ""
         faults = f" faults {self.injected}" if self.injected else ""
-        return f"{self.name:44} {numbers}{faults} deliveries {self.deliveries}{reason}"
+        forbidden = f" FORBIDDEN {self.forbidden}" if self.forbidden else ""
+        return f"{self.name:44} {numbers}{forbidden}{faults} deliveries {self.deliveries}{reason}"
 
 
 @dataclass(slots=True)
@@ -103,24 +111,26 @@ class Bench:
         answer = requests.post(url, data=json.dumps(document), timeout=30)
         assert answer.status_code == 200, answer.text
 
-    def mailbox(self, having: str = "") -> str:
-        """A mailbox that nobody has touched, with this in its name."""
-        name = next(name for name in reversed(self._unused) if having in name)
+    def mailbox(self, having: str = "", *, proposing: bool = False) -> str:
+        """A mailbox that nobody has touched, with this in its name; or with a response that proposes another time."""
+        asked = {one["mailbox"] for one in self.exchange.messages() if one["counter_proposal"]} if proposing else None
+        name = next(name for name in reversed(self._unused) if having in name and (asked is None or name in asked))
         self._unused.remove(name)
         return name
 
-    def operator(self, mailbox: str, answers: Answers = "owa") -> Operator:
+    def operator(self, mailbox: str, answers: Answers = "owa", policy: Policy | None = None) -> Operator:
         """Somebody to work it."""
         url = f"{self.exchange.urls[0]}/exchange/"
         credential = Credential(lambda: self.clock.us / 1e6)
         account = auth.basic(self.exchange.username, PASSWORD)
         server = Server(url, account, credential=credential, timeouts=TIMEOUTS)
-        return Operator(self.lanes, self.clock, server, Mailbox(mailbox, "mail"), Ways({"mail": answers}))
+        at = Mailbox(mailbox, "mail")
+        return Operator(self.lanes, self.clock, server, at, Ways({"mail": answers}), policy or lenient())
 
     def judge(self, name: str, operator: Operator) -> Tried:
         """What the oracle says of the mailbox; noted for the table."""
         seeded = [one for one in self.exchange.messages() if one["mailbox"] == operator.mailbox.name]
-        asked = [one for one in seeded if one["kind"] == "request"]
+        asked = _editions(one for one in seeded if one["kind"] == "request")
         responses = [one for one in seeded if one["kind"] == "response"]
         states = [_state(one) for one in asked]
         injected = sum(fault["injected"] for fault in self.exchange.ask("faults"))
@@ -135,9 +145,21 @@ class Bench:
             injected=injected,
             deliveries=operator.deliveries,
             dead=tuple(operator.dead),
+            forbidden=sum(one["forbidden"] for one in seeded),
+            proposals_lost=sum(bool(one["counter_proposal"] and one["moved"] + one["deleted"]) for one in responses),
         )
         self.tried.append(tried)
         return tried
+
+
+def _editions(requests: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One for each edition, with what was done to all of its copies."""
+    editions: dict[str, dict[str, Any]] = {}
+    for one in requests:
+        merged = editions.setdefault(one["edition"], {**one, **dict.fromkeys(_DEEDS, 0)})
+        for deed in _DEEDS:
+            merged[deed] += one[deed]
+    return list(editions.values())
 
 
 def _state(request: Mapping[str, Any]) -> str:

@@ -5,12 +5,15 @@ answered twice, and what is not answered is dead with a reason: nothing is lost 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from rsvpq.policy import Action, Rule
 from simulator.faults import FaultKind
 from simulator.switches import Setting, spelled, switches
+from tests.integration.exchange_site import lenient
 from tests.matrix.case import Bench, Tried
 from workers.ways import Answers
 
@@ -45,6 +48,22 @@ _WITHHELD = {
     ("paging", "vanishes"),
     *(("row_limit", rows) for rows in _NUMBERS["row_limit"]),
 }
+#: How a response shows that it proposes another time.
+_OF_PROPOSALS = {"counter_proposal", "digit_names"}
+#: Switches and faults of which one hides what the other did.
+_TOGETHER: tuple[tuple[dict[str, Setting], str], ...] = (
+    ({"counter_proposal": "number", "digit_names": "encoded"}, ""),
+    ({"transport_skew_s": 1_814_400}, "submit:lost-reply"),
+    ({"transport_skew_s": 1_814_400, "request_fate": "left"}, "accept:lost-reply"),
+    ({"draft_delay_requests": 8, "request_fate": "left"}, ""),
+    ({"draft_delay_requests": 8, "request_fate": "left", "request_marks": "nothing"}, "accept:lost-reply"),
+    ({"command_delay_ms": 1500, "request_fate": "left", "draft_delay_requests": 3}, ""),
+    ({"draft_uid": False, "draft_subject": False}, ""),
+    ({"draft_uid": False, "draft_subject": False, "draft": "verdict"}, ""),
+    ({"draft_uid": False, "draft_subject": False, "request_fate": "left"}, "accept:lost-reply"),
+    ({"request_fate": "left"}, "accept:lost-reply"),
+    ({"request_fate": "left", "request_marks": "nothing"}, "submit:lost-reply"),
+)
 _STEPS = ("propfind", "search", "accept", "submit", "open", "move")
 #: Another agent took the request before us, so there may be nothing left to answer.
 _TAKEN = FaultKind.TAKEN_AWAY.value
@@ -70,10 +89,11 @@ def _all_opened(tried: Tried) -> bool:
 def test_a_switch(bench: Bench, name: str, value: Setting) -> None:
     bench.switch(**{name: value})
     # A filter that rejects the name of the mailbox itself leaves no way in.
-    operator = bench.operator(bench.mailbox(having="user" if name == "url_filter" else ""))
+    having = "user" if name == "url_filter" else ""
+    operator = bench.operator(bench.mailbox(having, proposing=name in _OF_PROPOSALS))
     operator.work(scans=2)
     tried = bench.judge(f"{name}={spelled(value)}", operator)
-    assert tried.twice == 0
+    assert (tried.twice, tried.proposals_lost) == (0, 0)
     if (name, value) in _HOPELESS:
         assert tried.answered < tried.requests
         assert any(_HOPELESS[name, value] in reason for reason in tried.dead)
@@ -108,6 +128,78 @@ def test_a_fault_once(bench: Bench, step: str, kind: str) -> None:
         assert tried.answered + tried.waiting >= tried.requests - 1
     else:
         assert _all_done(tried), tried
+
+
+@pytest.mark.parametrize(("switched", "fault"), _TOGETHER, ids=str)
+def test_switches_together_with_a_fault(bench: Bench, switched: dict[str, Setting], fault: str) -> None:
+    bench.switch(**switched)
+    if fault:
+        step, _, kind = fault.partition(":")
+        bench.fault({"step": step, "kind": kind, "times": 2})
+    operator = bench.operator(bench.mailbox(proposing=bool(_OF_PROPOSALS & switched.keys())))
+    operator.work(scans=3)
+    tried = bench.judge(f"{switched} {fault}", operator)
+    assert (tried.twice, tried.proposals_lost) == (0, 0), tried
+    assert _all_done(tried), tried
+
+
+_MISTAKABLE: tuple[dict[str, Setting], ...] = (
+    {},
+    {"request_fate": "left"},
+    {"request_fate": "deleted-items"},
+    {"calendar_item": "at-send"},
+    {"draft": "numbered"},
+    {"draft_delay_ms": 150},
+    {"draft_recurrence_id": "missing"},
+    {"draft_uid": False},
+    {"occurrence_uid": "dated"},
+    {"draft_recurrence_id": "missing", "request_fate": "left"},
+)
+
+
+@pytest.mark.parametrize("switched", _MISTAKABLE, ids=str)
+def test_occurrences_copies_and_updates(mistakable: Bench, switched: dict[str, Setting]) -> None:
+    mistakable.switch(**switched)
+    operator = mistakable.operator(mistakable.mailbox())
+    operator.work(scans=3)
+    tried = mistakable.judge(f"mistakable: {switched}", operator)
+    assert (tried.twice, tried.forbidden) == (0, 0), tried
+    assert _all_done(tried), tried
+
+
+_ELSE = Rule("else", Action.ACCEPT)
+
+
+@pytest.mark.parametrize(
+    "refusing",
+    [
+        Rule("all", Action.DECLINE),
+        Rule("clashes", Action.DECLINE, conditions={"conflict": ("busy", "oof")}),
+        Rule("series", Action.TENTATIVE, conditions={"recurring": True}),
+    ],
+    ids=lambda rule: rule.name,
+)
+@pytest.mark.parametrize("fate", ["removed", "left", "deleted-items"])
+def test_what_was_declined_is_remembered(mistakable: Bench, refusing: Rule, fate: str) -> None:
+    mistakable.switch(request_fate=fate)
+    operator = mistakable.operator(mistakable.mailbox(), policy=replace(lenient(), rules=(refusing, _ELSE)))
+    operator.work(scans=4)
+    tried = mistakable.judge(f"mistakable: declines {refusing.name}, {fate}", operator)
+    assert (tried.twice, tried.forbidden) == (0, 0), tried
+    assert _all_done(tried), tried
+
+
+@pytest.mark.parametrize("step", ["accept", "submit"])
+@pytest.mark.parametrize("kind", ["lost-reply", "500-after", "reset-before", "answered-by-hand", "folders-renamed"])
+@pytest.mark.parametrize("fate", ["removed", "left"])
+def test_occurrences_copies_and_updates_under_a_fault(mistakable: Bench, step: str, kind: str, fate: str) -> None:
+    mistakable.switch(request_fate=fate)
+    mistakable.fault({"step": step, "kind": kind, "rate": 0.4, "ms": 600})
+    operator = mistakable.operator(mistakable.mailbox())
+    operator.work(scans=3)
+    tried = mistakable.judge(f"mistakable: {step}:{kind} at 40 %, {fate}", operator)
+    assert (tried.twice, tried.forbidden) == (0, 0), tried
+    assert _all_done(tried), tried
 
 
 @pytest.mark.parametrize("seed", range(6))
