@@ -25,6 +25,7 @@ REASONS = {
     413: "Request Entity Too Large",
     416: "Requested Range Not Satisfiable",
     422: "Unprocessable Entity",
+    423: "Locked",
     425: "Unordered Collection",
     429: "Too Many Requests",
     440: "Login Timeout",

@@ -85,6 +85,25 @@ def search_sql(body: bytes) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class LockWish:
+    """What a LOCK asks for, and who says that it is theirs."""
+
+    shared: bool
+    owner: str
+
+
+def lock_wish(body: bytes) -> LockWish:
+    """The wish of a LOCK; there are no locks but those on writing."""
+    root = _root(body, "lockinfo")
+    scopes = [element.tag for scope in root.iterchildren(f"{{{DAV}}}lockscope") for element in _elements(scope)]
+    if scopes not in ([f"{{{DAV}}}shared"], [f"{{{DAV}}}exclusive"]):
+        raise HttpError(400)
+    owner = root.find(f"{{{DAV}}}owner")
+    text = "" if owner is None else "".join(map(str, owner.itertext())).strip()
+    return LockWish(scopes[0].endswith("shared"), text)
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One target of a batch verb, with the destination that is its own."""
 

@@ -13,6 +13,7 @@ from simulator import names
 from simulator.attendance import Circle
 from simulator.clock import now, now_utc
 from simulator.languages import FOLDER_CLASSES, FOLDER_NAMES, ZONES, Role
+from simulator.locks import Locks
 from simulator.subscriptions import Subscriptions
 from simulator.tally import Kind, Tally
 from simulator.values import Value
@@ -291,6 +292,7 @@ class World:
     mailboxes: list[Mailbox] = field(default_factory=list)
     seeded: list[Seeded] = field(default_factory=list)
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
+    locks: Locks = field(default_factory=Locks)
     #: The uids of requests that took the name of another.
     newcomers: set[str] = field(default_factory=set)
     #: The meetings whose organizers are here, and the responses that reached them.

@@ -10,6 +10,7 @@ from dataclasses import replace
 from simulator import names
 from simulator.address import locate
 from simulator.dav.call import Call, Verb
+from simulator.dav.lock import unlocked
 from simulator.dav.proppatch import apply_changes
 from simulator.dav.transfer import copy, delete, move
 from simulator.http import HttpError, Response, split_origin
@@ -17,7 +18,7 @@ from simulator.multistatus import ValueRows, names_answer
 from simulator.outcomes import Outcome, outcomes_answer, with_outcomes
 from simulator.properties import ALL_NAMES, Resource
 from simulator.query import columns_of
-from simulator.request_xml import Target, batch_targets, property_changes, requested_names
+from simulator.request_xml import PropertyChange, Target, batch_targets, property_changes, requested_names
 
 #: MSDN ms877286: more than this in one request is refused.
 _MOST_TARGETS = 100
@@ -26,7 +27,7 @@ _FIRST_ERROR = 400
 
 def bmove(call: Call) -> Response:
     """As MOVE, of each target into the folder of the Destination header, or to a destination of its own."""
-    return _each(call, "move", move)
+    return _each(call, "move", unlocked(move))
 
 
 def bcopy(call: Call) -> Response:
@@ -36,7 +37,7 @@ def bcopy(call: Call) -> Response:
 
 def bdelete(call: Call) -> Response:
     """As DELETE."""
-    return _each(call, "delete", delete)
+    return _each(call, "delete", unlocked(delete))
 
 
 def bpropfind(call: Call) -> Response:
@@ -57,9 +58,7 @@ def bproppatch(call: Call) -> Response:
     outcomes = []
     for target, url in _with_urls(call, targets):
         resource = _resource(call, target)
-        if resource is not None:
-            apply_changes(call, resource, changes)
-        outcomes.append(Outcome(url, 200 if resource else 404))
+        outcomes.append(Outcome(url, _patched(call, resource, changes)))
     failed = any(outcome.status >= _FIRST_ERROR for outcome in outcomes)
     if call.request.says("brief", "t") and not failed:
         return Response(200)
@@ -67,6 +66,15 @@ def bproppatch(call: Call) -> Response:
         names = [change.name for change in changes]
         return names_answer(outcomes[0].url, names, behaviour=call.behaviour)
     return outcomes_answer(outcomes)
+
+
+def _patched(call: Call, resource: Resource | None, changes: list[PropertyChange]) -> int:
+    if resource is None:
+        return 404
+    if call.world.locks.bars(resource.serial, call.request.headers.get("if", "")):
+        return 423
+    apply_changes(call, resource, changes)
+    return 200
 
 
 def _each(call: Call, root: str, verb: Verb) -> Response:

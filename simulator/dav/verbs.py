@@ -2,6 +2,7 @@
 
 from simulator.dav.batch import bcopy, bdelete, bmove, bpropfind, bproppatch
 from simulator.dav.call import Call, Verb
+from simulator.dav.lock import lock, unlock, unlocked
 from simulator.dav.mkcol import mkcol
 from simulator.dav.propfind import propfind
 from simulator.dav.proppatch import proppatch
@@ -25,10 +26,10 @@ VERBS: dict[str, Verb] = {
     "GET": get,
     "HEAD": get,
     "POST": post,
-    "PUT": put,
+    "PUT": unlocked(put),
     "MKCOL": mkcol,
     "PROPFIND": propfind,
-    "PROPPATCH": proppatch,
+    "PROPPATCH": unlocked(proppatch),
     "SEARCH": search,
     "BMOVE": bmove,
     "BCOPY": bcopy,
@@ -38,7 +39,9 @@ VERBS: dict[str, Verb] = {
     "SUBSCRIBE": subscribe,
     "POLL": poll,
     "UNSUBSCRIBE": unsubscribe,
-    "MOVE": move,
+    "MOVE": unlocked(move),
     "COPY": copy,
-    "DELETE": delete,
+    "DELETE": unlocked(delete),
+    "LOCK": lock,
+    "UNLOCK": unlock,
 }

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import ExchangeError, Refused, Unknown, Unsettled, Unsupported
+from rsvpq.exchange.errors import ExchangeError, Refused, Transient, Unknown, Unsettled, Unsupported
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Action
@@ -252,6 +252,22 @@ def test_a_counter_proposal_is_known_by_its_number_alone(site: Site, spelling: s
     assert site.raw("PROPPATCH", proposal.href, body=update).status_code == 207
     switch(site, digit_names=spelling)
     assert proposal.rid in {found.rid for found in proposals(box)}
+
+
+def test_a_request_that_somebody_has_locked_waits_and_is_answered_once_it_is_free(site: Site) -> None:
+    box = site.take(fits=lambda box: bool(requests_in(box)))
+    request = requests_in(box)[0]
+    wish = (
+        '<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype>'
+        "</D:lockinfo>"
+    )
+    token = site.raw("LOCK", request.href, body=wish).headers["Lock-Token"]
+    with pytest.raises(Transient, match="423"):
+        answer(request, box, journal(), request.rid, always())
+    assert site.sent(box, request) == (0, 0)
+    assert site.raw("UNLOCK", request.href, Lock_Token=token).status_code == 204
+    assert answer(request, box, journal(), request.rid, always()).result == "answered"
+    assert site.sent(box, request) == (1, 1)
 
 
 @pytest.mark.parametrize("filter_name", ["urlscan", "iis7"])
