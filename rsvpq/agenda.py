@@ -137,8 +137,6 @@ class Particulars:
     rule: str = ""
     zone: str = ""
     deleted: tuple[datetime, ...] = ()
-    #: Whether it is about one meeting of a series, and not about the series.
-    single: bool = False
 
 
 #: How the uid of an Outlook meeting starts, and where the date of one instance stands in it (MS-OXOCAL 2.2.1.27).

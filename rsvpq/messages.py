@@ -111,6 +111,11 @@ class MeetingMessage:
     #: When a draft was created, by the server's clock; asked for in Drafts only.
     created: str = ""
 
+    @property
+    def of_series(self) -> bool:
+        """Whether it is about a series as a whole; what is about one occurrence shows its own times."""
+        return self.recurring and not self.occurrence
+
     def is_answer(self, verdict: Verdict) -> bool:
         """Whether this is a response that says so."""
         name = self.message_class.casefold()

@@ -122,7 +122,6 @@ def particulars_of(row: Row) -> Particulars:
         # Values of a list come without anything between them: of two rules, neither could be told.
         rule=rule if rule.upper().count("FREQ=") == 1 else "",
         zone=row.text(wire.ZONE),
-        single=row.text(wire.INSTANCE_TYPE) in _INSTANCES,
         deleted=tuple(moment for text in wire.DATE.findall(row.text(wire.DELETED)) if (moment := wire.moment(text))),
     )
 

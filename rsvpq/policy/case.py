@@ -220,7 +220,7 @@ class Case:
     @cached_property
     def series_has_begun(self) -> bool:
         """Whether it is a series whose first meeting is over, so that all of it may be."""
-        return self.message.recurring and self.end is not None and self.end <= self.now
+        return self.message.of_series and self.end is not None and self.end <= self.now
 
     def wants_the_end_of_the_series(self) -> bool:
         """Whether it depends on that if the meeting is over, and it can be found out."""
@@ -242,7 +242,7 @@ class Case:
         found, message = self.appointment, self.message
         if found is None or (self.start, self.end) != (found.start, found.end):
             return False
-        if not (message.recurring or found.recurring):
+        if not (message.of_series or (found.recurring and not found.occurrence)):
             return True
         # Only the first meeting of a series is shown. A new pattern makes a new sequence (RFC 5546, section 2.1.4).
         informs = bool((message.meeting_type or 0) & _INFORMS)

@@ -97,7 +97,7 @@ def _past(case: Case) -> Finding | str:
         return 'policy.past = "rules"'
     if case.start is None or case.end is None:
         return Finding(Action.HOLD, Reason.NO_START_TIME, why="the message shows no start that can be read")
-    if case.message.recurring:
+    if case.message.of_series:
         return "a series is over at the end of its last meeting"
     return _over(case.end, case)
 
