@@ -22,6 +22,7 @@ from rsvpq.exchange.errors import (
     Unknown,
     Unsupported,
     error_from,
+    no_rights,
 )
 from rsvpq.exchange.folders import Folders, find_folders
 from rsvpq.exchange.http_answer import Answer
@@ -392,5 +393,7 @@ def _judged(answer: Answer) -> list[Row]:
     for row in rows:
         if not row.ok:
             what = f"{answer.what}: the part {unquote(row.href)!r}"
+            if row.status == HTTPStatus.UNAUTHORIZED:
+                raise no_rights(what)  # whoever was let in as far as to a 207 has shown the right password
             raise error_from(what, row.status, {}, effect=True) or Unknown(f"{what} answered {row.status}")
     return rows

@@ -515,6 +515,7 @@ def parts(status: str) -> bytes:
 @pytest.mark.parametrize(
     ("status", "error"),
     [
+        ("401 Unauthorized", Busy),
         ("403 Forbidden", Refused),
         ("404 Not Found", Gone),
         ("423 Locked", Transient),
