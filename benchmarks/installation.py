@@ -69,7 +69,8 @@ class Installation:
         self.settings = load_settings(config, self.environment)
         self.lanes = wiring.make_lanes(self.settings)
         wiring.configure(self.lanes, self.settings)
-        self._exchange = wiring.Exchange(self.settings.servers)
+        claims = wiring.make_claims(self.settings, self.lanes, has_list=True)
+        self._exchange = wiring.Exchange(self.settings.servers, claims)
         self.parts: dict[str, Part] = {}
 
     def find(self, number: int) -> list[MeetingMessage]:

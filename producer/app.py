@@ -6,6 +6,8 @@ from celery.signals import worker_init
 
 from rsvpq import wiring
 from rsvpq.health.worker import watch_worker
+from rsvpq.recollection import Recollection
+from rsvpq.refusals import Refusals
 from rsvpq.settings import load_settings
 
 settings = load_settings()
@@ -15,8 +17,11 @@ lanes = wiring.make_lanes(settings)
 carrier = wiring.make_carrier(settings, app, lanes)
 audit = wiring.make_audit(settings, lanes)
 policy = wiring.PolicyInForce(settings, lanes)
-exchange = wiring.Exchange(settings.servers, settings.lanes.run_lease.seconds)
+recollection = Recollection(lanes, settings.decisions.max_age)
+claims = wiring.make_claims(settings, lanes, has_list=True)
+exchange = wiring.Exchange(settings.servers, claims, settings.lanes.run_lease.seconds)
 watch_worker(settings)
+Refusals(lanes).watch()
 
 
 @worker_init.connect

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from producer.inbox import read_inbox
+from rsvpq.editions import MeetingKey
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.findings import Forecast
 from rsvpq.journal import Journal
@@ -46,7 +47,7 @@ def forecast(box: MailboxClient, journal: Journal, ways: Ways, most: int) -> tup
     """
     found = read_inbox(box, journal)
     newest = latest_versions(found)
-    first = {message: ways.first(message, newest.get(message.uid)) for message in found}
+    first = {message: ways.first(message, newest.get(MeetingKey.of(message))) for message in found}
     wanted = [message for message, decision in first.items() if decision.acts]
     known = ways.known(wanted)
     new = [message for message in wanted if message not in known]
@@ -59,7 +60,7 @@ def forecast(box: MailboxClient, journal: Journal, ways: Ways, most: int) -> tup
         held = known.get(message, "cap" if message in over_the_cap else "")
         if message in looked_at:
             journal.intend("search", message.href)  # each look is a chance to pause, and keeps the lease
-            decision = ways.last(message, newest.get(message.uid))
+            decision = ways.last(message, newest.get(MeetingKey.of(message)))
         told.append(ways.tell(message, decision, held))
     return told, {"found": len(found), "requests": len(offered), "unreadable": box.unreadable}
 

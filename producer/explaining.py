@@ -6,12 +6,12 @@ from typing import Any
 
 from producer.inbox import read_inbox
 from rsvpq.agenda import Agenda, Appointment, CalendarUnknown
-from rsvpq.audit import Discretion, is_private
+from rsvpq.audit import Discretion
+from rsvpq.editions import MeetingKey, instant
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.journal import Journal
-from rsvpq.messages import Kind, Mailbox, MeetingMessage
-from rsvpq.policy import Facts, Policy, Trace, Version, latest_versions
-from rsvpq.policy.facts import instant
+from rsvpq.messages import Kind, Mailbox, MeetingMessage, is_private
+from rsvpq.policy import CalendarView, Facts, Policy, Trace, Version, latest_versions
 
 #: The most messages of a mailbox that are explained at once, the newest first: each may cost some requests.
 MOST = 20
@@ -35,7 +35,7 @@ def explain_messages(
     explained = []
     for message in matching[:MOST]:
         journal.intend("search", message.href)  # each look is a chance to pause, and keeps the lease
-        explained.append((message, *explain(message, newest.get(message.uid))))
+        explained.append((message, *explain(message, newest.get(MeetingKey.of(message)))))
     return explained, {"found": len(found), "matching": len(matching)}
 
 
@@ -79,6 +79,7 @@ def told(
         "received": message.received,
         "sequence": message.sequence,
         "recurring": message.recurring,
+        "unread": reason(facts.unread),
         "response_requested": message.response_requested,
         "decision": str(decision.action),
         "rule": decision.rule,
@@ -99,7 +100,12 @@ def _calendar(
     if isinstance(view.agenda, CalendarUnknown):
         more = {"unknown_at_that_time": reason(view.agenda.reason)}
     elif view.agenda is not None:
-        more = {"at_that_time": _conflicts(message, view.agenda, view.times), "complete": view.complete}
+        times = _times(message, view)
+        more = {
+            "at_that_time": _conflicts(message, view.agenda, times),
+            "complete": view.complete,
+            "compared": all(map(view.agenda.covers, times)),
+        }
     return {"appointment": _appointment(view.appointment, reason), "counts_as_busy": list(policy.busy_when), **more}
 
 
@@ -119,13 +125,17 @@ def _appointment(found: Appointment | CalendarUnknown | None, reason: Callable[[
     }
 
 
+def _times(message: MeetingMessage, view: CalendarView) -> tuple[tuple[datetime, datetime], ...]:
+    start, end = instant(message.start), instant(message.end)
+    shown = ((start, end),) if start and end else ()
+    return shown if view.times is None else view.times
+
+
 def _conflicts(
     message: MeetingMessage, agenda: Agenda, times: tuple[tuple[datetime, datetime], ...]
 ) -> list[dict[str, Any]]:
-    start, end = instant(message.start), instant(message.end)
-    known = times or (((start, end),) if start and end else ())
-    within = [(start, end) for start, end in known if agenda.start <= start and end <= agenda.end]
-    periods = {period for when in within for period in agenda.conflicts(*when, uid=message.uid)}
+    within = (agenda.within(when) for when in times)
+    periods = {period for when in within if when for period in agenda.conflicts(*when, uid=message.uid)}
     return [
         {"start": _utc(one.start), "end": _utc(one.end), "status": str(one.status), "recurring": one.recurring}
         for one in sorted(periods, key=lambda one: one.start)[:_MOST_CONFLICTS]

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from producer.inbox import read_inbox
+from rsvpq.editions import MeetingKey
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome
@@ -28,7 +29,7 @@ def scan(
     newest = latest_versions(found)
     wanted, skipped = [], Counter[str]()
     for message in found:
-        decision = decide(message, newest.get(message.uid))
+        decision = decide(message, newest.get(MeetingKey.of(message)))
         if decision.acts:
             wanted.append(message)
         else:

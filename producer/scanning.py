@@ -5,20 +5,20 @@ has asked, and leave the lanes, the audit's decisions, the list of held drafts a
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 
-from producer.app import audit, carrier, exchange, lanes, policy, settings
+from producer.app import audit, carrier, exchange, lanes, policy, recollection, settings
 from producer.decisions import Decisions
 from producer.dry_run import Ways, forecast
 from producer.explaining import explain_messages, is_wanted, told
 from producer.offering import RunBudget, offer_within_caps
 from producer.reconcile import reconcile
 from producer.scan import scan
+from producer.tolerance import Tolerance
 from rsvpq import queue
-from rsvpq.audit import is_private
-from rsvpq.deciding import decide_knowing, explain_knowing
+from rsvpq.deciding import decide_at_once, decide_knowing, explain_knowing
+from rsvpq.editions import MeetingKey, Settled
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Refused
 from rsvpq.findings import Findings, Forecast
@@ -26,8 +26,9 @@ from rsvpq.held_drafts import HeldDrafts
 from rsvpq.journal import Journal
 from rsvpq.lanes import Item, Start
 from rsvpq.lanes.items import known_items
-from rsvpq.messages import Mailbox, MeetingMessage, Outcome
-from rsvpq.policy import Decision, Facts, Policy, Trace, Version, decide
+from rsvpq.messages import Mailbox, MeetingMessage, Outcome, is_private
+from rsvpq.policy import Decision, Facts, Policy, Trace, Version, held_for
+from rsvpq.recollection import by_another
 
 #: How many items the offer of one page may release in the same breath.
 RELEASED_PER_PAGE = 16
@@ -61,7 +62,7 @@ def live_policy() -> Policy:
     return replace(settings.decisions, mode="respond")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Visit:
     """One item at work in its mailbox."""
 
@@ -76,13 +77,14 @@ class _Visit:
         """The run that the item belongs to."""
         return queue.run_of(self.start.id)
 
-    def facts(self, newest: Version | None) -> Facts:
+    def facts(self, message: MeetingMessage, newest: Version | None) -> Facts:
         """What a scan knows of a message without asking."""
-        return Facts(self.mailbox.name, self.mailbox.group, newest=newest)
+        facts = Facts.about(message, self.mailbox.name, self.mailbox.group, newest)
+        return replace(facts, identity=message.identity(self.mailbox))
 
     def decide(self, message: MeetingMessage, newest: Version | None) -> Decision:
         """Decide as a scan does."""
-        return decide(self.policy, message, self.facts(newest), datetime.now(UTC))
+        return decide_at_once(self.policy, message, self.facts(message, newest))
 
 
 class _Scan(_Visit):
@@ -127,8 +129,11 @@ class _Scan(_Visit):
         return offered.new
 
 
+@dataclass(frozen=True, slots=True)
 class _Look(_Visit):
     """A visit that changes nothing, and tells what it finds."""
+
+    tolerance: Tolerance = field(default_factory=Tolerance)
 
     def dry_run(self) -> Outcome:
         """Tell what a scan would come to."""
@@ -147,10 +152,28 @@ class _Look(_Visit):
         return Outcome("explained", f"found {counts['found']}, explained {len(rows)} of {counts['matching']}")
 
     def _trace(self, message: MeetingMessage, newest: Version | None) -> tuple[Trace, Facts]:
-        return explain_knowing(self.policy, message, self.box, self.facts(newest))
+        facts = self._facts_of_a_worker(message, newest)
+        return self.tolerance.look(
+            partial(explain_knowing, self.policy, message, self.box, facts), lambda why: (held_for(why), facts)
+        )
 
     def _decide_knowing(self, message: MeetingMessage, newest: Version | None) -> Decision:
-        return decide_knowing(self.policy, message, self.box, self.facts(newest))
+        facts = self._facts_of_a_worker(message, newest)
+        return self.tolerance.look(
+            partial(decide_knowing, self.policy, message, self.box, facts), lambda why: held_for(why).decision
+        )
+
+    def _facts_of_a_worker(self, message: MeetingMessage, newest: Version | None) -> Facts:
+        facts = self.facts(message, newest)
+        topic = MeetingKey.of(message).topic
+        text, vouched = lanes.remembered(self.mailbox.name, topic)
+        settled = by_another(text, facts.identity) if text or vouched else self._sent.get(topic)
+        return replace(facts, settled=settled)
+
+    @cached_property
+    def _sent(self) -> dict[str, Settled]:
+        """What Sent Items tells where the ledger cannot vouch; nothing of it is written down, for this only looks."""
+        return recollection.in_mailbox(self.box, self.journal)
 
     def _known(self, messages: Collection[MeetingMessage]) -> dict[MeetingMessage, str]:
         ids = {message: message.identity(self.mailbox) for message in messages}

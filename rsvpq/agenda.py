@@ -6,7 +6,7 @@ with what starts at ten, and a period without length collides with nothing.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 
@@ -29,6 +29,9 @@ class ResponseStatus(StrEnum):
     DECLINED = "declined"
     NOT_RESPONDED = "not-responded"
 
+
+#: When a series is over that ends by no rule.
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 #: What collides with a meeting, unless told otherwise.
 NOT_FREE = frozenset({BusyStatus.TENTATIVE, BusyStatus.BUSY, BusyStatus.OOF})
@@ -58,6 +61,15 @@ class Agenda:
     start: datetime
     end: datetime
     periods: tuple[BusyPeriod, ...]
+
+    def within(self, when: tuple[datetime, datetime]) -> tuple[datetime, datetime] | None:
+        """The part of a time that the agenda is of; None if it is of no part."""
+        start, end = max(when[0], self.start), min(when[1], self.end)
+        return (start, end) if start <= end else None
+
+    def covers(self, when: tuple[datetime, datetime]) -> bool:
+        """Whether the agenda is of all of a time."""
+        return self.within(when) == when
 
     def conflicts(
         self, start: datetime, end: datetime, *, uid: str = "", statuses: Collection[BusyStatus] = NOT_FREE
@@ -102,6 +114,10 @@ class Appointment:
     response: ResponseStatus | None
     status: BusyStatus
     recurring: bool = False
+    #: Which occurrence of a series it is, as :attr:`MeetingMessage.occurrence`; '' for a series or a single meeting.
+    occurrence: str = ""
+    #: As the server shows it: mostly ``"Name" <address>``.
+    organizer: str = ""
 
     @property
     def organized_here(self) -> bool:
@@ -115,17 +131,29 @@ class Particulars:
 
     #: Addresses in To and Cc, a distribution list counting as one; None where they cannot be read.
     attendees: int | None = None
-    #: Whether the request comes from the owner of the mailbox; None where the server does not show it.
-    own: bool | None = None
     #: What tells the instances of a series: RRULE, VTIMEZONE, and the original starts of those that were deleted.
     rule: str = ""
     zone: str = ""
     deleted: tuple[datetime, ...] = ()
+    #: Whether it is about one meeting of a series, and not about the series.
+    single: bool = False
 
 
 #: How the uid of an Outlook meeting starts, and where the date of one instance stands in it (MS-OXOCAL 2.2.1.27).
 _OUTLOOK_UID = "040000008200e00074c5b7101a82e008"
 _INSTANCE_DATE = slice(32, 40)
+
+
+def instance_date(uid: str) -> str:
+    """The day of the one instance that a uid of Outlook's names, as ``20260307``; '' where it names none."""
+    key = uid.strip().casefold()
+    if not key.startswith(_OUTLOOK_UID):
+        return ""
+    try:
+        year, month, day = (int(part, 16) for part in (key[32:36], key[36:38], key[38:40]))
+    except ValueError:
+        return ""
+    return f"{year:04}{month:02}{day:02}" if year else ""
 
 
 def same_meeting_key(uid: str) -> str:

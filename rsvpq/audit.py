@@ -25,7 +25,7 @@ from typing import Literal
 
 from rsvpq.exchange.errors import ExchangeError
 from rsvpq.lanes import Deed, Lanes, Ruling, Rulings, Scope
-from rsvpq.messages import Mailbox, MeetingMessage
+from rsvpq.messages import Mailbox, MeetingMessage, is_private
 
 Hidden = Literal["subjects", "addresses"]
 
@@ -162,11 +162,6 @@ class Audit:
             facts=_facts("", mailbox),
             server=name if scope == "server" else "",
         )
-
-
-def is_private(sensitivity: int) -> bool:
-    """Whether it is marked as personal, private or confidential; 0 is normal."""
-    return sensitivity != 0
 
 
 def address_of(text: str) -> str:

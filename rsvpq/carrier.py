@@ -5,7 +5,8 @@ The life of a delivery:
 1. It asks the ledger to start. Stale, duplicated and finished ones end here; nothing has been touched.
 2. The work runs, journalling each step; it returns an outcome or raises.
 3. A success finishes the item. Busy puts it back for later and holds the mailbox or the server for as long; that costs
-   no attempt. Transient and Unknown put it back with a growing delay, until the attempts are used up; Refused ends it.
+   no attempt, and neither does Unsettled, which holds nothing. Transient and Unknown put it back with a growing delay,
+   until the attempts are used up; Refused ends it.
 4. Whatever the end, the slots it held are refilled in the same breath and published.
 
 A retry is shown as such in Flower but publishes nothing: the lane releases the item again when it is due.
@@ -13,6 +14,7 @@ A retry is shown as such in Flower but publishes nothing: the lane releases the 
 
 import logging
 import random
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Never
@@ -20,11 +22,11 @@ from uuid import uuid4
 
 from celery.exceptions import Ignore, Retry
 
-from rsvpq.audit import LOOKS, Discretion, is_private
-from rsvpq.exchange.errors import Busy, ExchangeError, Refused
-from rsvpq.journal import Journal, LeaseLost, Paused
-from rsvpq.lanes import Lanes, Release, Rulings, Start, Verdict
-from rsvpq.messages import Mailbox, Outcome
+from rsvpq.audit import LOOKS, Discretion
+from rsvpq.exchange.errors import Busy, ExchangeError, Refused, Unsettled
+from rsvpq.journal import Journal, LeaseLost, Paused, Taken
+from rsvpq.lanes import Lanes, Memory, Recorded, Release, Rulings, Start, Verdict
+from rsvpq.messages import Mailbox, Outcome, is_private
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ class ItemJournal(Journal):
 
     #: The decision that the next step is done for, which the audit is told in the same breath.
     rulings: Rulings | None = None
+    #: What the ledger is to remember of the item's topic from the next side effect on.
+    memory: Memory | None = None
 
 
 Work = Callable[[Start, ItemJournal], Outcome]
@@ -95,7 +99,10 @@ class _Run:
     journal: ItemJournal = field(init=False)
 
     def run(self, work: Work) -> str:
-        self.journal = ItemJournal(self.start.journal, self._record)
+        began = time.monotonic()
+        self.journal = ItemJournal(
+            self.start.journal, self._record, lambda: self.start.now_us / 1e6 + time.monotonic() - began
+        )
         try:
             outcome = work(self.start, self.journal)
         except Paused as pause:
@@ -106,10 +113,12 @@ class _Run:
         except Busy as error:
             # Spread, so that what was held together does not come back together.
             self._later("throttled", error, error.delay_s * random.uniform(1, 1.2), hold=error.scope)  # noqa: S311
+        except Unsettled as error:
+            self._later("throttled", error, error.delay_s)
         except Refused as error:
             self._finish("dead", label="dead:refused", reason=str(error), result="refused", told=self._told(error))
             raise
-        except ExchangeError as error:
+        except (ExchangeError, Taken) as error:
             self._later("later", error, self.carrier.delay_s(self.start.attempt))
         except Exception as error:
             logger.exception("event=unexpected item=%s mailbox=%s", self.item_id, self.start.mailbox)
@@ -132,12 +141,19 @@ class _Run:
     def _told(self, error: Exception) -> str:
         return self.carrier.discretion.error(error, private=self._private)
 
-    def _record(self, steps: Mapping[str, Any], intent: bool) -> Literal["ok", "held", "lost"]:
+    def _record(self, steps: Mapping[str, Any], intent: bool) -> Recorded:
         *_, step = steps
         audited = "" if step in LOOKS else step
         rulings, self.journal.rulings = self.journal.rulings, None
+        memory = None
+        if intent and audited:
+            memory, self.journal.memory = self.journal.memory, None
         return self.carrier.lanes.record(
-            self.item_id, self.generation, self.owner, steps, intent=intent, step=audited, rulings=rulings
+            *(self.item_id, self.generation, self.owner, steps),
+            intent=intent,
+            step=audited,
+            rulings=rulings,
+            memory=memory,
         )
 
     def _later(

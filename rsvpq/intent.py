@@ -1,15 +1,18 @@
 """What is written on a request before it is answered: the journal's copy in the mailbox, for when Redis is lost.
 
 The store takes any property of any namespace (MSDN, "Defining Custom Properties"), so the request itself says that an
-answer was begun, and the draft of the answer says which request it answers. Both markers stay in the mailbox.
+answer was begun, and the draft of the answer says which request it answers. Both markers stay in the mailbox; that of a
+request which is left in its folder says in the end that all was done.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Self
 
 from rsvpq.messages import Verdict
+
+_FINISHED = "finished:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,23 +20,28 @@ class Intent:
     """An answer that was begun.
 
     :param identity: the item it is. :param begun: when, by the worker's clock. :param before: the repl-uids of drafts
-        that were there before and could be mistaken for the answer: a person's.
+        that were there before and could be mistaken for the answer: a person's. :param finished: whether all was done.
     """
 
     identity: str
     verdict: Verdict
     begun: datetime
     before: tuple[str, ...] = ()
+    finished: bool = False
 
     @classmethod
     def now(cls, identity: str, verdict: Verdict, before: Collection[str]) -> Self:
         """An answer that begins now."""
         return cls(identity, verdict, datetime.now(UTC), tuple(before))
 
+    def finish(self) -> Self:
+        """The same answer, once all was done."""
+        return replace(self, before=(), finished=True)
+
     def to_text(self) -> str:
         """The value of the marker."""
         moment = self.begun.strftime("%Y-%m-%dT%H:%M:%SZ")
-        return " ".join((self.identity, self.verdict, moment, *self.before))
+        return " ".join((self.identity, f"{_FINISHED * self.finished}{self.verdict}", moment, *self.before))
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
@@ -42,6 +50,7 @@ class Intent:
         try:
             identity, verdict, moment, *before = words
             begun = datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-            return cls(identity, Verdict(verdict), begun, tuple(before))
+            finished = verdict.startswith(_FINISHED)
+            return cls(identity, Verdict(verdict.removeprefix(_FINISHED)), begun, tuple(before), finished)
         except ValueError:
             return None

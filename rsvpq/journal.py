@@ -4,14 +4,19 @@ Each step is intent -> effect -> outcome. An intent without its outcome means th
 in between: whoever comes next looks at the mailbox before doing anything again.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-Record = Callable[[Mapping[str, Any], bool], Literal["ok", "held", "lost"]]
+Record = Callable[[Mapping[str, Any], bool], Literal["ok", "held", "lost", "taken"]]
 
 
 class Paused(Exception):
     """An operator paused this mailbox, its server or everything; nothing was done."""
+
+
+class Taken(Exception):
+    """Another message about the same thing is being dealt with since this one was looked at; nothing was done."""
 
 
 class LeaseLost(Exception):
@@ -24,11 +29,13 @@ class Journal:
     :param steps: what earlier attempts wrote.
     :param record: writes the whole journal under the current generation, the step that is written now at its end; told
         whether that is an intent.
+    :param now_s: the clock of whatever keeps the journal, in seconds since the epoch: the same for all who write it.
     """
 
-    def __init__(self, steps: Mapping[str, Any], record: Record) -> None:
+    def __init__(self, steps: Mapping[str, Any], record: Record, now_s: Callable[[], float] = time.time) -> None:
         self._steps = dict(steps)
         self._record = record
+        self.now_s = now_s
 
     def __contains__(self, step: str) -> bool:
         return step in self._steps
@@ -39,7 +46,7 @@ class Journal:
     def intend(self, step: str, fact: Any = True) -> None:
         """Write down what is about to be done; only then may it be done.
 
-        :raises Paused, LeaseLost: it may not be done.
+        :raises Paused, Taken, LeaseLost: it may not be done.
         """
         self._write(step, fact, intent=True)
 
@@ -55,6 +62,8 @@ class Journal:
         answer = self._record(steps, intent)
         if answer == "held":
             raise Paused(f"paused before {step}")
+        if answer == "taken":
+            raise Taken(f"another message about the same meeting is being dealt with, so {step} has to wait")
         if answer == "lost":
             raise LeaseLost(f"the lease was lost before {step}")
         self._steps = steps

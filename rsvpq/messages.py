@@ -19,6 +19,18 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
+#: By their number, as the store has them.
+SENSITIVITIES = ("normal", "personal", "private", "confidential")
+
+
+def is_private(sensitivity: int) -> bool:
+    """Whether a message is private or confidential, or what a server may show beyond.
+
+    Not what is marked as personal: Exchange and Outlook show that to whoever may see the rest.
+    """
+    return sensitivity >= SENSITIVITIES.index("private")
+
+
 class Verdict(StrEnum):
     """What a request is answered with; the value is the command of Outlook Web Access."""
 
@@ -70,12 +82,21 @@ class MeetingMessage:
     end: str = ""
     stamp: str = ""
     sequence: int | None = None
+    #: Whether it is about a series or about one of its occurrences.
     recurring: bool = False
+    #: Which occurrence of the series it is about, by its original start: ``20260307T090000Z``, or only the day by its
+    #: organizer's clock, or ``at`` and the start it has now; '' for a single meeting and for a series as a whole.
+    occurrence: str = ""
+    read: bool = False
     all_day: bool = False
     #: 0 normal, 1 personal, 2 private, 3 confidential.
     sensitivity: int = 0
     #: Whose copy this is, where the mailbox got it as a delegate; '' where it is its own.
     received_for: str = ""
+    #: The SMTP address of who got it, the owner of the mailbox, in lower case; '' where the server shows none.
+    received_by: str = ""
+    #: Whether it is from the owner of the mailbox himself; None where the server does not show it.
+    own: bool | None = None
     #: A response that proposes another time: lost for good if it is cleaned away.
     counter_proposal: bool = False
     #: PidLidMeetingType (MS-OXOCAL 2.2.6.5): 0x1 a first request, 0x10000 a full update, 0x20000 one that only informs,

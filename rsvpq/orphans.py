@@ -5,6 +5,7 @@ Needed where the ledger cannot tell, because it was lost between the command and
 
 from datetime import datetime, timedelta
 
+from rsvpq.editions import answers_another
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.intent import Intent
 from rsvpq.messages import MeetingMessage
@@ -16,20 +17,20 @@ APART = timedelta(minutes=15)
 def answered_request(draft: MeetingMessage, box: MailboxClient) -> str:
     """The identity of the request that we answer with this draft; '' where it may be a person's own answer.
 
-    Ours is a draft that is marked. So is one whose request lies in Deleted Items, marked with an answer like this one,
-    begun when the draft was created, before which the draft was not there.
+    Ours is a draft that is marked. So is one whose request the server has left in Deleted Items or in the Inbox, marked
+    with an answer like this one, which is not finished, and before which the draft was not there.
     """
     if draft.answers or not draft.uid:
         return draft.answers
-    for request in box.deleted_requests(draft.uid):
+    for request in box.handled_requests(draft.uid):
         intent = Intent.parse(request.intent)
-        if intent is not None and _is_of(draft, intent):
+        if intent is not None and not answers_another(draft, request) and _is_of(draft, intent):
             return intent.identity
     return ""
 
 
 def _is_of(draft: MeetingMessage, intent: Intent) -> bool:
-    if not draft.is_answer(intent.verdict) or draft.rid in intent.before:
+    if intent.finished or not draft.is_answer(intent.verdict) or draft.rid in intent.before:
         return False
     try:
         created = datetime.fromisoformat(draft.created)

@@ -16,6 +16,7 @@ from kombu import Queue
 from kombu.exceptions import KombuError
 from redis import RedisError
 
+from rsvpq.editions import MeetingKey
 from rsvpq.events import BatchedEvents
 from rsvpq.lanes import Item, Release
 from rsvpq.messages import Kind, Mailbox, MeetingMessage
@@ -175,12 +176,13 @@ def message_item(mailbox: Mailbox, message: MeetingMessage, run: str = "") -> It
     """
     task = _TASKS[message.kind]
     more = {name: value for name, value in {"group": mailbox.group, "run": run}.items() if value}
-    return Item(message.identity(mailbox), task, _QUEUES[task], {**message.to_payload(), **more})
+    topic = MeetingKey.of(message).topic if message.kind is not Kind.RESPONSE else ""
+    return Item(message.identity(mailbox), task, _QUEUES[task], {**message.to_payload(), **more}, topic=topic)
 
 
 def draft_item(identity: str, draft: MeetingMessage) -> Item:
     """The task that sends an unsent answer of ours, under the identity of the request that it answers."""
-    return Item(identity, ANSWER_REQUEST, ANSWER_QUEUE, draft.to_payload())
+    return Item(identity, ANSWER_REQUEST, ANSWER_QUEUE, draft.to_payload(), topic=MeetingKey.of(draft).topic)
 
 
 def publish(app: Celery, releases: Iterable[Release]) -> None:

@@ -4,29 +4,25 @@ What the request shows of its rule and its zone is all there is. Without either 
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
-from io import StringIO
-from itertools import islice
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import chain, islice
 
 from dateutil.rrule import rrulestr
-from dateutil.tz import tzical
 
-from rsvpq.agenda import Particulars
+from rsvpq.agenda import NEVER, Particulars
+from rsvpq.ordinary_rules import parts_of, require_ordinary
+from rsvpq.zones import read_zone
 
 #: More than any policy looks at: a daily meeting of two years.
 MOST_INSTANCES = 750
+#: How far a rule is followed, in instances: a daily meeting of half a century.
+_MOST_STEPS = 20_000
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
 _UNTIL = re.compile(r"UNTIL=(?P<day>\d{8})(?:T(?P<time>\d{6}))?(?P<utc>Z?)", re.IGNORECASE)
-#: The rules that Outlook makes, and no others: dateutil would search some that strangers can write for hours.
-_ALWAYS = frozenset({"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY"})
-_ALLOWED = {
-    "DAILY": _ALWAYS,
-    "WEEKLY": _ALWAYS,
-    "MONTHLY": _ALWAYS | {"BYMONTHDAY", "BYSETPOS"},
-    "YEARLY": _ALWAYS | {"BYMONTHDAY", "BYSETPOS", "BYMONTH"},
-}
-_ZONE_RULE = re.compile(r"^RRULE[:;](.*)$", re.IGNORECASE | re.MULTILINE)
-_LARGEST_ZONE = 8192
+#: More than any zone is away from UTC.
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,75 +30,140 @@ class Instances:
     """When a meeting takes place, each (start, end) in UTC, the first one first."""
 
     times: tuple[tuple[datetime, datetime], ...]
-    #: Whether these are all until the moment that was asked for; False: only the first, or the first few, are known.
+    #: Whether these are all in the period that was asked for; False: only the first, or the first few, are known.
     complete: bool
+    #: Why not all are known, for people.
+    unread: str = ""
 
 
-def instances(start: datetime, end: datetime, series: Particulars | None, until: datetime) -> Instances:
+@dataclass(frozen=True, slots=True)
+class SeriesEnd:
+    """When the last instance of a series ends, or :data:`NEVER`; None where it is not known."""
+
+    moment: datetime | None
+    #: What could not be read, for people.
+    unread: str = ""
+
+
+def instances(
+    start: datetime, end: datetime, series: Particulars | None, until: datetime, after: datetime | None = None
+) -> Instances:
     """The instances that start before ``until``, by the clock on the wall in the zone of the series.
 
     :param start, end: of the first instance, in UTC.
     :param series: None for a meeting that does not recur.
+    :param after: those that are over by then are left out.
     """
     only = ((start, end),)
     if series is None:
         return Instances(only, complete=True)
     try:
-        found = _expand(start, end, series, until)
+        require_ordinary(series.rule)
+        found, complete = _Clock.of(start, end, series, read_zone(series.zone)).between(after or _BEGINNING, until)
     # dateutil has no list of what a text can make it raise, and the text is a stranger's.
-    except Exception:
-        return Instances(only, complete=False)
-    left = [times for times in found if times[0] not in series.deleted]
-    return Instances(tuple(left[:MOST_INSTANCES]), complete=len(found) <= MOST_INSTANCES)
+    except Exception as error:
+        return Instances(only, complete=False, unread=_sentence(error))
+    left = tuple(times for times in found if times[0] not in series.deleted)
+    return Instances(left, complete, unread="" if complete else "its rule gives more meetings than are looked at")
 
 
-def _expand(start: datetime, end: datetime, series: Particulars, until: datetime) -> list[tuple[datetime, datetime]]:
-    _require_ordinary(series.rule)
-    zone = _zone(series.zone)
-    first, first_end = start.astimezone(zone), end.astimezone(zone)
-    # Wall clocks: Outlook keeps start and end as minutes of the day.
-    length = first_end.replace(tzinfo=None) - first.replace(tzinfo=None)
-    rule = rrulestr(_UNTIL.sub(lambda match: _until_utc(match, zone), series.rule), dtstart=first)
-    found: list[tuple[datetime, datetime]] = []
-    for moment in islice(rule, MOST_INSTANCES + 1):
-        if moment.astimezone(UTC) >= until:
-            break
-        found.append((moment.astimezone(UTC), (moment + length).astimezone(UTC)))
-    if not found or found[0][0] != start:
-        raise ValueError("the rule does not lead to the first instance")
-    return found
+def series_end(start: datetime, end: datetime, series: Particulars) -> SeriesEnd:
+    """When the series is over; never too early, so where its zone cannot be read, some hours late.
 
-
-def _zone(text: str) -> tzinfo:
-    """The zone of a VTIMEZONE.
-
-    :raises ValueError: there is none: an hour could be wrong after the next change of clocks.
+    :param start, end: of the first instance, in UTC.
     """
-    if len(text) > _LARGEST_ZONE:
-        raise ValueError("a zone that is too large")
-    for rule in _ZONE_RULE.findall(text):
-        if _require_ordinary(rule) != "YEARLY":
-            raise ValueError("a zone whose clocks change more than yearly")
-    zone: tzinfo | None = tzical(StringIO(text)).get() if text else None
-    if zone is None:
-        raise ValueError("no zone")
-    return zone
+    try:
+        require_ordinary(series.rule)
+        zone, margin, unread = _zone_or_utc(series.zone)
+        last = _Clock.of(start, end, series, zone).last(series.deleted)
+        return SeriesEnd(last + margin if last and last != NEVER else last, unread)
+    except Exception as error:  # as above
+        return SeriesEnd(None, _sentence(error))
 
 
-def _require_ordinary(rule: str) -> str:
-    """The frequency of a rule.
-
-    :raises ValueError: the rule is none of those that Outlook makes.
-    """
-    parts = dict(part.upper().split("=", 1) for part in rule.strip().split(";"))
-    frequency = parts.get("FREQ", "")
-    if not parts.keys() <= _ALLOWED.get(frequency, frozenset()):
-        raise ValueError(f"not a rule of Outlook's: {rule}")
-    return frequency
+def _zone_or_utc(text: str) -> tuple[tzinfo, timedelta, str]:
+    """The zone; or else UTC, how far it can be from there, and why."""
+    try:
+        return read_zone(text), timedelta(), ""
+    except ValueError as error:
+        return UTC, _DAY, _sentence(error)
 
 
-def _until_utc(match: re.Match[str], zone: tzinfo) -> str:
-    """UNTIL in UTC, as dateutil wants it; a date takes its whole day."""
+def _sentence(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """A rule and the local times of its first instance. Wall clocks: Outlook keeps both as minutes of the day."""
+
+    rule: str
+    zone: tzinfo
+    first: datetime
+    length: timedelta
+    #: In UTC.
+    start: datetime
+
+    @classmethod
+    def of(cls, start: datetime, end: datetime, series: Particulars, zone: tzinfo) -> "_Clock":
+        """:raises Exception: the times are none in that zone."""
+        first, first_end = (moment.astimezone(zone).replace(tzinfo=None) for moment in (start, end))
+        rule = _UNTIL.sub(lambda match: _until_here(match, zone), series.rule)
+        return cls(rule, zone, first, first_end - first, start)
+
+    def between(self, after: datetime, until: datetime) -> tuple[list[tuple[datetime, datetime]], bool]:
+        """The instances that end after the one moment and start before the other, and whether these are all.
+
+        :raises ValueError: the rule does not lead to the first instance.
+        """
+        rest = self._locals()
+        if next(rest, None) != self.first:
+            raise ValueError("its rule does not lead to its first meeting")
+        # Local times are compared first: a zone takes its time to tell an offset.
+        early, late = _shifted(after, -_DAY), _shifted(until, _DAY)
+        found: list[tuple[datetime, datetime]] = []
+        for step, local in enumerate(chain([self.first], rest)):
+            if step == _MOST_STEPS or len(found) > MOST_INSTANCES:
+                return found[:MOST_INSTANCES], False
+            if local >= late:
+                break
+            if local + self.length >= early:
+                times = self._utc(local)
+                found += [times] if times[0] < until and times[1] > after else []
+        return found[:MOST_INSTANCES], len(found) <= MOST_INSTANCES
+
+    def last(self, deleted: tuple[datetime, ...]) -> datetime | None:
+        """When the last instance ends that was not deleted; :data:`NEVER` without end; None where it is too far."""
+        parts = parts_of(self.rule)
+        if not parts.keys() & {"COUNT", "UNTIL"}:
+            return NEVER
+        known = list(self._locals())
+        if len(known) > _MOST_STEPS:
+            return None
+        for local in reversed(known):
+            times = self._utc(local)
+            if times[0] not in deleted:
+                return times[1]
+        return self._utc(self.first)[1]
+
+    def _locals(self) -> Iterator[datetime]:
+        return islice(rrulestr(self.rule, dtstart=self.first), _MOST_STEPS + 1)
+
+    def _utc(self, local: datetime) -> tuple[datetime, datetime]:
+        start, end = (one.replace(tzinfo=self.zone).astimezone(UTC) for one in (local, local + self.length))
+        return start, end
+
+
+def _shifted(moment: datetime, by: timedelta) -> datetime:
+    """The moment, without a zone, a day later or earlier; within the calendar."""
+    try:
+        return moment.replace(tzinfo=None) + by
+    except OverflowError:
+        return datetime.max if by > timedelta() else datetime.min
+
+
+def _until_here(match: re.Match[str], zone: tzinfo) -> str:
+    """UNTIL by the clock of the series; a date takes its whole day."""
     moment = datetime.strptime(match["day"] + (match["time"] or "235959"), "%Y%m%d%H%M%S")
-    aware = moment.replace(tzinfo=UTC if match["utc"] else zone).astimezone(UTC)
-    return f"UNTIL={aware:%Y%m%dT%H%M%SZ}"
+    local = moment.replace(tzinfo=UTC).astimezone(zone) if match["utc"] else moment
+    return f"UNTIL={local:%Y%m%dT%H%M%S}"

@@ -19,12 +19,14 @@ from requests.auth import AuthBase
 from rsvpq import queue
 from rsvpq.audit import Audit, Discretion
 from rsvpq.carrier import Carrier
+from rsvpq.claims import Claims
 from rsvpq.exchange import auth
 from rsvpq.exchange.client import Folders, MailboxClient
 from rsvpq.exchange.credential import Credential
 from rsvpq.exchange.errors import Gone, Refused, Transient
 from rsvpq.exchange.transport import Server, Timeouts
 from rsvpq.lanes import Lanes
+from rsvpq.mailboxes import read_mailboxes
 from rsvpq.policy import Policy
 from rsvpq.settings import Settings
 from rsvpq.settings.model import ServerSettings
@@ -117,6 +119,18 @@ def make_discretion(settings: Settings) -> Discretion:
     return Discretion(frozenset(settings.audit.hide), settings.audit.hash_key)
 
 
+def make_claims(settings: Settings, lanes: Lanes, *, has_list: bool) -> Claims:
+    """The claims on mailboxes.
+
+    :param has_list: whether this process reads the list of mailboxes.
+    """
+
+    def listed() -> set[str]:
+        return {mailbox.name for mailbox in read_mailboxes(settings.mailboxes, settings)}
+
+    return Claims(lanes, listed if has_list else None)
+
+
 class PolicyInForce:
     """The policy of the settings, observing only until somebody has confirmed live runs.
 
@@ -143,10 +157,12 @@ class PolicyInForce:
 class Exchange:
     """The mail servers by name, and where the folders of each mailbox are.
 
+    :param claims: what sees to it that a mailbox is worked under one name.
     :param run_lease_s: no request outlasts it.
     """
 
-    def __init__(self, servers: Mapping[str, ServerSettings], run_lease_s: float = 180) -> None:
+    def __init__(self, servers: Mapping[str, ServerSettings], claims: Claims, run_lease_s: float = 180) -> None:
+        self._claims = claims
         # One for each user name, whatever the server: it is the same account in the directory that could be locked.
         credentials = {server.username.casefold(): Credential() for server in servers.values()}
         self._servers = {
@@ -160,7 +176,8 @@ class Exchange:
     def mailbox(self, server: str, name: str) -> Iterator[MailboxClient]:
         """A client of the mailbox; its folders are asked for once an hour, and again after something was not there.
 
-        :raises Refused: no server of that name is configured here. :raises ExchangeError: as the client says.
+        :raises Refused: no server of that name is configured here, or the mailbox is worked under another name.
+        :raises ExchangeError: as the client says.
         """
         if server not in self._servers:
             raise Refused(f"no server {server!r} in the settings of this process; restart it with the current ones")
@@ -169,6 +186,7 @@ class Exchange:
         box = MailboxClient(self._servers[server], name, folders)
         with self._lock:
             self._folders[server, name] = box.folders
+        self._claims.require(name, box.folders.identity)
         try:
             yield box
         except (Gone, Transient):

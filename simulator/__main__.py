@@ -16,11 +16,14 @@ from simulator.appointments import fill_calendars, invite_others
 from simulator.auth.options import add_login_options, build_logins
 from simulator.connection import Connection
 from simulator.control_options import add_control_options, build_controls
+from simulator.forbidden import add_forbidden
 from simulator.meters import Meters
 from simulator.oracle import Oracle
 from simulator.population import Size, populate
+from simulator.postbag import Diaries
 from simulator.roots import is_mailbox_user
 from simulator.site import Site
+from simulator.situations import add_situations
 from simulator.tls import add_tls_options, build_tls
 
 _DESCRIPTION = """\
@@ -32,6 +35,13 @@ Mailboxes are at /exchange/NAME/ on their home server, for the service account o
 What really happened to every message is at ORACLE/_oracle/summary, /messages, /meetings and /mailboxes.
 """
 _BACKLOG = 1024
+#: What can be added to the mail of every mailbox.
+_SITUATIONS = {
+    "occurrences": "occurrences of series that are moved, single or cancelled",
+    "copies": "requests that come twice",
+    "updates": "requests with an update in the same Inbox",
+    "forbidden": "messages that nobody may answer, or a person's drafts",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -83,6 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     world.add_argument(
         "--attendees", type=_count, default=0, metavar="G", help="most other guests of a request (default %(default)s)"
     )
+    for name, what in _SITUATIONS.items():
+        text = f"{what} in each mailbox (default %(default)s)"
+        world.add_argument(f"--{name}", type=_count, default=0, metavar="N", help=text)
     world.add_argument("--seed", type=int, default=1, metavar="K", help="which world (default %(default)s)")
     world.add_argument(
         "--today",
@@ -132,6 +145,10 @@ def _sites(options: argparse.Namespace) -> list[Site]:
     world = populate(options.seed, size, options.today)
     fill_calendars(world, options.seed, options.calendar)
     invite_others(world, options.seed, options.attendees)
+    diaries = Diaries(world)
+    counts = {name: getattr(options, name) for name in ("occurrences", "copies", "updates")}
+    add_situations(world, options.seed, diaries, **counts)
+    add_forbidden(world, options.seed, diaries, options.forbidden)
     # The world stays: collecting garbage must not walk through a million of its objects while requests wait.
     gc.freeze()
     meters = Meters()

@@ -22,6 +22,13 @@ class Address:
 
     mailbox: Mailbox
     below: tuple[str, ...]
+    #: The name that the mailbox was asked for by, which may be another than its own.
+    asked: str = ""
+
+    @property
+    def by_another_name(self) -> bool:
+        """Whether it was asked for by an alias or an address that is not its own name."""
+        return self.asked.casefold() not in {"", self.mailbox.name.casefold()}
 
     @property
     def permanent(self) -> bool:
@@ -81,7 +88,7 @@ def locate(world: World, server: int, path: str) -> Address | None:
     if len(segments) <= 1 or segments[0].casefold() != _EXCHANGE:
         return None
     mailbox = world.mailbox(server, segments[1])
-    return None if mailbox is None else Address(mailbox, segments[2:])
+    return None if mailbox is None else Address(mailbox, segments[2:], segments[1])
 
 
 def scope_folder(world: World, server: int, url: str) -> Folder:

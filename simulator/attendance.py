@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from simulator.tally import Deed, Tally
+from simulator.values import date_text
 
 if TYPE_CHECKING:
     from simulator.world import Mailbox
@@ -38,6 +39,8 @@ class Attendance:
     uid: str
     organizer: "Mailbox"
     sequence: int
+    #: Which occurrence of a series, by its start according to the rule; None for a single meeting, or all of a series.
+    recurrence_id: datetime | None = None
     #: By casefolded address.
     attendees: dict[str, Attendee] = field(default_factory=dict)
     #: What happened to each response that arrived.
@@ -50,12 +53,17 @@ class Attendance:
 
 @dataclass(slots=True)
 class Circle:
-    """All these meetings by uid, and every response that was delivered, to them or to nothing known."""
+    """All these meetings and occurrences, and every response that was delivered, to them or to nothing known."""
 
-    meetings: dict[str, Attendance] = field(default_factory=dict)
+    #: By uid and original start.
+    meetings: dict[tuple[str, datetime | None], Attendance] = field(default_factory=dict)
     delivered: list[Tally] = field(default_factory=list)
     #: How often opening a response changed what an appointment says.
     updates: int = 0
+
+    def add(self, attendance: Attendance) -> None:
+        """Note a meeting."""
+        self.meetings[attendance.uid, attendance.recurrence_id] = attendance
 
     def report(self) -> dict[str, int]:
         """The oracle's `circle`."""
@@ -82,6 +90,7 @@ def _line(attendance: Attendance) -> dict[str, object]:
         "organizer_address": attendance.organizer.owner.address,
         "server": attendance.organizer.server,
         "sequence": attendance.sequence,
+        "recurrence_id": attendance.recurrence_id and date_text(attendance.recurrence_id),
         "attendees": [
             {
                 "name": attendee.name,

@@ -46,6 +46,9 @@ class Behaviour:
         "what accept says: composer page, XML, 302 to the draft, window that closes, refusal with 200, or 200 and done",
         ("page", "xml", "redirect", "closing"),
     )
+    command_delay_ms: int = _number(
+        0, (0, 60_000), "inferred", "milliseconds that a command's answer takes after its effect"
+    )
     open_answer: Literal["page", "xml", "closing"] = _switch(
         "page", "open", "what opening a message says", ("page", "xml", "closing")
     )
@@ -58,15 +61,25 @@ class Behaviour:
     draft_delay_ms: int = _number(0, (0, 600_000), "inferred", "milliseconds until the draft appears")
     draft_delay_requests: int = _number(0, (0, 1000), "inferred", "later requests to the mailbox until it appears")
     draft_uid: bool = _switch(True, "open", "the draft has the request's urn:schemas:calendar:uid", _EITHER)
+    draft_subject: bool = _switch(True, "open", "the draft shows its subject, and a name made of it has it", _EITHER)
+    draft_recurrence_id: Literal["shown", "missing"] = _switch(
+        "shown", "open", "the draft of an answer about one occurrence has calendar:recurrenceid", ("shown", "missing")
+    )
     drafts_unrequested: bool = _switch(False, "open", "a draft appears though no response was asked for", _EITHER)
     request_fate: Literal["removed", "deleted-items", "left"] = _switch(
         "removed", "reported", "what becomes of an answered request", ("removed", "deleted-items", "left")
+    )
+    request_marks: Literal["nothing", "read", "processed"] = _switch(
+        "processed", "inferred", "what accepting sets on a request that is left: nothing, read, or read and processed"
     )
     calendar_item: Literal["at-once", "at-send", "never"] = _switch(
         "at-once", "open", "when accepting writes the calendar item", ("at-once", "at-send")
     )
     calendar_twin: Literal["replaced", "kept"] = _switch(
         "replaced", "open", "an older calendar item of the same meeting", ("replaced", "kept")
+    )
+    occurrence_uid: Literal["clean", "dated"] = _switch(
+        "clean", "documented", "the uid of one occurrence of a series: the series' own, or with the date in it"
     )
     open_marks: Literal["processed", "read-only"] = _switch(
         "processed", "open", "what opening a response sets besides read", ("processed", "read-only")
@@ -106,7 +119,13 @@ class Behaviour:
     digit_names: Literal["as-asked", "without-zero", "encoded", "every-row"] = _switch(
         "as-asked",
         "captured",
-        "mapi/id names that no XML parser takes: as asked, x... for 0x..., _x0030_x..., or added to each row",
+        "mapi/id names that no XML parser takes: as asked, x... for 0x..., _x0030_x... for it, or added to each row",
+    )
+    counter_proposal: Literal["alias-and-number", "alias", "number"] = _switch(
+        "alias-and-number",
+        "documented",
+        "names of PidLidAppointmentCounterProposal: mapi/apptcounterproposal, mapi/id/{...}/0x8257",
+        ("alias-and-number", "alias", "number"),
     )
     bad_characters: Literal["none", "reference", "raw"] = _switch(
         "none", "captured", "&#01; or raw control bytes in the subjects of every Nth row"
@@ -156,6 +175,16 @@ class Behaviour:
         "what a series shows: rrule and exdate, and timezone",
         ("rule-and-zone", "rule", "none"),
     )
+    zone_text: Literal["cdo", "bare", "x-lines", "windows-name"] = _switch(
+        "cdo",
+        "reported",
+        "a series' VTIMEZONE: with X-MICROSOFT-CDO-TZID, its rules alone, more between them, or a Windows name alone",
+    )
+    recipients: Literal["smtp", "x500", "mixed", "none"] = _switch(
+        "smtp",
+        "documented",
+        "PR_RECEIVED_BY_* and PR_RCVD_REPRESENTING_*, equal but for a delegate's copy: their addresses, or neither",
+    )
     calendar_access: Literal["full", "401", "403", "404"] = _switch(
         "full", "documented", "a SEARCH of the calendar, whose rights are its own"
     )
@@ -163,6 +192,20 @@ class Behaviour:
     # URLs.
     hrefs: Literal["as-addressed", "internal-host", "other-scheme", "relative"] = _switch(
         "as-addressed", "captured", "scheme and host of every URL in an answer"
+    )
+    mailbox_names: Literal["alias-and-address", "listed"] = _switch(
+        "alias-and-address",
+        "documented",
+        "what leads to a mailbox: its name, its owner's address and what stands before the @ (KB324306), or its name",
+    )
+    mailbox_hrefs: Literal["as-asked", "own-name"] = _switch(
+        "as-asked",
+        "open",
+        "the mailbox in every URL of an answer, if it was asked for by another of its names",
+        ("as-asked", "own-name"),
+    )
+    root_identity: Literal["all", "permanent-url", "id", "none"] = _switch(
+        "all", "inferred", "what a mailbox root shows of repl-uid, permanenturl and DAV:id"
     )
     permanent_host: Literal["as-addressed", "internal-host"] = _switch(
         "as-addressed", "captured", "the host of permanent URLs"
@@ -182,6 +225,12 @@ class Behaviour:
     )
     error_body: Literal["page", "empty"] = _switch("page", "open", "what comes with an error status", ("page", "empty"))
     clock_skew_s: int = _number(0, (-86_400, 86_400), "inferred", "seconds its clock is ahead: Date and stored times")
+    transport_skew_s: int = _number(
+        0,
+        (-2_592_000, 2_592_000),
+        "inferred",
+        "seconds that the clock of who stamps received mail is ahead",
+    )
     root_access: Literal["full", "non-ipm-only"] = _switch(
         "full", "captured", "rights on the mailbox root, or on its folders and NON_IPM_SUBTREE only"
     )

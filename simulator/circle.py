@@ -7,10 +7,11 @@ nothing.
 
 from simulator import names
 from simulator.attendance import Attendance
-from simulator.clock import now, now_utc
+from simulator.booking import is_about, is_same
+from simulator.clock import now
 from simulator.content_classes import CALENDAR_MESSAGE
 from simulator.languages import Role
-from simulator.meetings import REQUEST_CLASS, Verdict, is_about, is_response, wording_of
+from simulator.meetings import REQUEST_CLASS, Verdict, is_response, wording_of
 from simulator.tally import Deed, Tally
 from simulator.world import Item, Mailbox, Meeting, Message, Person, World
 
@@ -26,7 +27,7 @@ def arrived(world: World, item: Item) -> None:
     # It is counted as a seeded message is, without being one.
     item.tally = Tally()
     world.circle.delivered.append(item.tally)
-    attendance = world.circle.meetings.get(meeting.uid)
+    attendance = world.circle.meetings.get((meeting.uid, meeting.recurrence_id))
     if attendance is not None and attendance.organizer is item.mailbox:
         attendance.responses.append(item.tally)
 
@@ -36,21 +37,29 @@ def replied_by_mail(author: Mailbox, message: Message) -> None:
     if message.meeting is None or message.source is None or not is_response(message):
         return
     wording = wording_of(_VERDICTS[_status(message)])
-    for folder in (author.root, *author.root.below()):
-        for item in folder.items.values():
-            if item.tally and item.message.message_class == REQUEST_CLASS and is_about(item, message.meeting.uid):
-                item.tally.record(wording.deed)
-                item.tally.record(Deed.SUBMITTED)
-                return
+    answered = _answered(author, message.meeting)
+    if answered is not None:
+        answered.record(wording.deed)
+        answered.record(Deed.SUBMITTED)
+
+
+def _answered(author: Mailbox, meeting: Meeting) -> Tally | None:
+    """What is counted of the request that an answer is about: of its own edition, where there are several."""
+    items = (item for folder in (author.root, *author.root.below()) for item in folder.items.values())
+    found = [
+        item for item in items if item.tally and item.message.message_class == REQUEST_CLASS and is_same(item, meeting)
+    ]
+    found.sort(key=lambda item: item.message.meeting is None or item.message.meeting.sequence != meeting.sequence)
+    return found[0].tally if found else None
 
 
 def respond(world: World, mailbox: Mailbox, uid: str, attendee_address: str, verdict: Verdict) -> Item:
     """Deliver a response of an attendee to the organizer's mailbox, whether it knows of the meeting or not."""
     appointment = _appointment(mailbox, uid)
-    attendance = world.circle.meetings.get(uid)
+    attendance = world.circle.meetings.get((uid, None))
     known = attendance.attendees.get(attendee_address.casefold()) if attendance else None
     sender = Person(known.name if known else attendee_address, attendee_address)
-    wording, moment = wording_of(verdict), now_utc()
+    wording, moment = wording_of(verdict), mailbox.moment()
     about = appointment.message.meeting if appointment else None
     subject = wording.subject_prefix + (appointment.message.subject if appointment else "")
     response = Message(
@@ -60,6 +69,7 @@ def respond(world: World, mailbox: Mailbox, uid: str, attendee_address: str, ver
         sender=sender,
         recipient=mailbox.owner,
         received=moment,
+        delivered=True,
         meeting=Meeting(
             uid=uid,
             organizer=mailbox.owner,
@@ -79,7 +89,7 @@ def respond(world: World, mailbox: Mailbox, uid: str, attendee_address: str, ver
 def enter(world: World, item: Item) -> None:
     """Enter what an opened response says with the organizer's appointment."""
     message, meeting = item.message, item.message.meeting
-    attendance = world.circle.meetings.get(meeting.uid) if meeting else None
+    attendance = world.circle.meetings.get((meeting.uid, meeting.recurrence_id)) if meeting else None
     if meeting is None or attendance is None or attendance.organizer is not item.mailbox:
         return
     appointment = _appointment(item.mailbox, meeting.uid)
@@ -101,7 +111,7 @@ def attendance_of(item: Item) -> Attendance | None:
     meeting, mailbox = item.message.meeting, item.mailbox
     if meeting is None or meeting.method is not None:
         return None
-    attendance = mailbox.world.circle.meetings.get(meeting.uid)
+    attendance = mailbox.world.circle.meetings.get((meeting.uid, meeting.recurrence_id))
     return attendance if attendance is not None and attendance.organizer is mailbox else None
 
 

@@ -71,11 +71,15 @@ class Controls:
 
 
 def _in_store(behaviour: Behaviour) -> tuple[object, ...]:
-    return behaviour.language, behaviour.clock_skew_s, behaviour.english_aliases, behaviour.task_requests
+    clocks = behaviour.clock_skew_s, behaviour.transport_skew_s
+    names = behaviour.language, behaviour.english_aliases, behaviour.occurrence_uid
+    return *names, clocks, behaviour.task_requests
 
 
 def _settle(mailbox: Mailbox, behaviour: Behaviour) -> None:
     mailbox.skew = timedelta(seconds=behaviour.clock_skew_s)
+    mailbox.transport_skew = timedelta(seconds=behaviour.transport_skew_s)
+    mailbox.dated_uids = behaviour.occurrence_uid == "dated"
     mailbox.speak(mailbox.language if behaviour.language == "seeded" else behaviour.language)
     english = FOLDER_NAMES["en"].items() if behaviour.english_aliases else ()
     mailbox.aliases = {name.casefold(): mailbox.folders[role] for role, name in english}

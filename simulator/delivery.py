@@ -14,6 +14,7 @@ from simulator.directory import mailboxes_of
 from simulator.languages import Role
 from simulator.mime_reader import blank, people, read_message
 from simulator.namespaces import MAILHEADER
+from simulator.tally import Deed
 from simulator.world import Item, Mailbox, Message, Person, Source, World
 
 #: Where a client can have named the recipients; what PROPPATCH wrote comes beside what MIME says.
@@ -41,6 +42,22 @@ def signed(message: Message, owner: Person) -> Message:
     return replace(message, sender=owner, source=replace(message.source, octets=head + body), unsent=False)
 
 
+def send(world: World, item: Item, *, keeps_copy: bool = True, keep: bool = False) -> None:
+    """Send an unsent item: a copy goes to Sent Items, and the item goes unless it is to be kept."""
+    item.message = signed(item.message, item.mailbox.owner)
+    if keeps_copy:
+        copy = world.copy(item, item.mailbox.folders[Role.SENT_ITEMS], item.name)
+        copy.message.read = True
+        copy.message.unsent = False
+    deliver(world, item)
+    if not keep:
+        world.remove(item)
+    # One that a person wrote has a tally of its own.
+    for tally in (item.answers, item.tally):
+        if tally:
+            tally.record(Deed.SUBMITTED)
+
+
 def deliver(world: World, message_item: Item) -> list[Item]:
     """Put a message that was sent into the Inbox of each recipient who lives here: unread, without its Bcc line."""
     replied_by_mail(message_item.mailbox, message_item.message)
@@ -62,9 +79,10 @@ def _deliver(world: World, message: Message, recipients: Iterable[Person]) -> li
         received = replace(
             message,
             recipient=mailbox.owner if message.source is None else message.recipient,
-            received=now_utc(),
+            received=mailbox.moment(),
             read=False,
             unsent=False,
+            delivered=True,
             source=_without_bcc(message.source) if message.source else None,
         )
         inbox = mailbox.folders[Role.INBOX]

@@ -6,7 +6,7 @@ from simulator import names
 from simulator.behaviour import Behaviour
 from simulator.languages import Role
 from simulator.later import plan
-from simulator.namespaces import CALENDAR, GLOBAL_OBJECT_IDS
+from simulator.namespaces import CALENDAR, GLOBAL_OBJECT_IDS, HTTPMAIL, MAILHEADER, PROPTAG
 from simulator.tally import Deed
 from simulator.world import Item, Message, World
 
@@ -18,6 +18,14 @@ _LOCALISED = {
     "hu": {"Accepted: ": "Elfogadva: ", "Declined: ": "Visszautasítva: ", "Tentative: ": "Feltételes: "},
     "ja": {"Accepted: ": "承諾: ", "Declined: ": "辞退: ", "Tentative: ": "仮の予定: "},
 }
+#: The names of a subject.
+_SUBJECTS = (
+    HTTPMAIL + "subject",
+    HTTPMAIL + "normalizedsubject",
+    MAILHEADER + "subject",
+    PROPTAG + "x0037001f",
+    PROPTAG + "x0e1d001f",
+)
 #: The stale draft answers a meeting that nobody else knows.
 _STALE_UID_END = "57A1E"
 
@@ -43,13 +51,15 @@ class Draft:
     def _put(self, world: World, behaviour: Behaviour) -> Item:
         drafts = self.request.mailbox.folders[Role.DRAFTS]
         response = self._localised() if behaviour.draft == "localised" else self.response
+        response = replace(response, received=self.request.mailbox.moment())
         by_verdict = behaviour.draft in {"verdict", "localised"}
-        name = names.item_name(response.subject) if by_verdict else self.request.name
+        subject = response.subject if behaviour.draft_subject else ""
+        name = names.item_name(subject) if by_verdict else self.request.name
         if behaviour.draft == "numbered" and name.casefold() not in drafts.items:
             world.put(drafts, _stale(response), name)
         draft = world.put(drafts, response, name)
-        if not behaviour.draft_uid:
-            draft.patches = dict.fromkeys((CALENDAR + "uid", *GLOBAL_OBJECT_IDS))
+        if hidden := _hidden(behaviour):
+            draft.patches = dict.fromkeys(hidden)
         draft.answers = self.request.tally
         if draft.answers:
             draft.answers.record(Deed.DRAFTED)
@@ -59,6 +69,14 @@ class Draft:
         words = _LOCALISED.get(self.request.mailbox.language, {})
         plain = self.response.subject.removeprefix(self.subject_prefix)
         return replace(self.response, subject=words.get(self.subject_prefix, self.subject_prefix) + plain)
+
+
+def _hidden(behaviour: Behaviour) -> tuple[str, ...]:
+    """The properties that drafts do not have on such a server."""
+    uid = () if behaviour.draft_uid else (CALENDAR + "uid", *GLOBAL_OBJECT_IDS)
+    subject = () if behaviour.draft_subject else _SUBJECTS
+    recurrence_id = () if behaviour.draft_recurrence_id == "shown" else (CALENDAR + "recurrenceid",)
+    return *uid, *subject, *recurrence_id
 
 
 def _stale(response: Message) -> Message:

@@ -5,7 +5,7 @@ meet the same faults.  What a fault does to an answer is `simulator.injury`.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -33,7 +33,7 @@ class Step(StrEnum):
 
 
 class FaultKind(StrEnum):
-    """What goes wrong.  Those up to TAKEN_AWAY happen before any effect; the others after it, or to the answer."""
+    """What goes wrong.  Those up to FOLDERS_RENAMED happen before any effect; the others after it, or to the answer."""
 
     BUSY = "503"
     BUSY_FOR_A_WHILE = "503-retry-after"
@@ -46,6 +46,9 @@ class FaultKind(StrEnum):
     LOGIN_PAGE = "login-page"
     LOGIN_REDIRECT = "login-redirect"
     TAKEN_AWAY = "taken-away"
+    ANSWERED_BY_HAND = "answered-by-hand"
+    READ_BY_HAND = "read-by-hand"
+    FOLDERS_RENAMED = "folders-renamed"
     ERROR_AFTER = "500-after"
     RESET_AFTER = "reset-after"
     LOST_REPLY = "lost-reply"
@@ -58,6 +61,10 @@ class FaultKind(StrEnum):
     WRONG_TYPE = "wrong-type"
 
 
+#: What somebody else does right before the request is looked at: it strikes only where there is something to do it to.
+BY_OTHERS = frozenset(
+    {FaultKind.TAKEN_AWAY, FaultKind.ANSWERED_BY_HAND, FaultKind.READ_BY_HAND, FaultKind.FOLDERS_RENAMED}
+)
 #: Milliseconds of `slow`, `hang` and `hang-after` where the fault does not say; a hang ends when the client gives up.
 _DEFAULT_MS = {FaultKind.SLOW: 1000, FaultKind.HANG: 120_000, FaultKind.HANG_AFTER: 120_000}
 #: The longest that any may last, in milliseconds.
@@ -128,10 +135,10 @@ class Faults:
         self.rules = list(rules)
         self._dice = Random(f"{self._seed}/faults")  # noqa: S311 - the faults must be the same every time
 
-    def strike(self, step: Step | None, mailbox: str | None, server: int, *, takeable: bool) -> Fault | None:
-        """The first rule that hits this request; what is no item cannot be taken away."""
+    def strike(self, step: Step | None, mailbox: str | None, server: int, possible: Set[FaultKind]) -> Fault | None:
+        """The first rule that hits this request; of what others do, only that which is possible here."""
         for rule in self.rules:
-            if rule.kind is FaultKind.TAKEN_AWAY and not takeable:
+            if rule.kind in BY_OTHERS and rule.kind not in possible:
                 continue
             if rule.concerns(step, mailbox, server) and rule.strikes(self._dice):
                 self.injected[rule.kind.value] += 1

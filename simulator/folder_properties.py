@@ -19,6 +19,11 @@ def submission_path(root: Folder) -> str:
     return f"{root.path}/{quote(names.SUBMISSION, safe='')}/"
 
 
+def tells_folders(resource: object) -> bool:
+    """Whether a resource says where the well-known folders are: the mailbox root, and what stands in for it."""
+    return isinstance(resource, Folder) and _knows_the_others(resource)
+
+
 def _knows_the_others(folder: Folder) -> bool:
     # A delegate without rights on the root reads the same answers there (evolution-exchange, docs/other-users).
     return folder.parent is None or folder.name == NON_IPM_SUBTREE

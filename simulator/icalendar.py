@@ -1,6 +1,7 @@
 """An iCalendar text read as a Meeting: the first event of it, as far as the store has properties for it.
 
-Further events with a RECURRENCE-ID are instances of it that were moved; EXDATE names those that were deleted.
+Further events with a RECURRENCE-ID are instances of it that were moved; EXDATE names those that were deleted.  A text
+with nothing but such an event is about that one occurrence.
 
 RFC 5545 in, UTC out.  A zone is looked up by name, or else its standard offset is taken from the text; no rule of a
 VTIMEZONE is computed.  Text that says nothing readable gives None, never an error.
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
+from simulator.object_ids import clean_uid
 from simulator.world import Meeting, Person, SeriesException
 
 _FOLD = re.compile(r"\r?\n[ \t]")
@@ -22,6 +24,8 @@ _ESCAPED = re.compile(r"\\(.)")
 _OFFSET = re.compile(r"([+-])(\d\d)(\d\d)")
 #: Parameter names and values of one line.
 _Parameters = dict[str, str]
+#: urn:schemas:calendar:instancetype.
+_INSTANCE, _EXCEPTION = 2, 3
 _BUSY = {"FREE": 0, "TENTATIVE": 1, "BUSY": 2, "OOF": 3}
 
 
@@ -68,13 +72,14 @@ def _event(text: str) -> Event | None:
     events, calendar = components.get("VEVENT", []), components.get("VCALENDAR", [_Lines()])[0]
     if not events:
         return None
-    event = events[0]
+    event = next((one for one in events if not one.get("RECURRENCE-ID")[1]), events[0])
     offset = components.get("STANDARD", components.get("DAYLIGHT", [_Lines()]))[0].get("TZOFFSETTO")[1]
     start = _moment(*event.get("DTSTART"), offset)
     if start is None:
         return None
+    original = _moment(*event.get("RECURRENCE-ID"), offset)
     meeting = Meeting(
-        uid=event.get("UID")[1],
+        uid=clean_uid(event.get("UID")[1]),
         organizer=_person(*event.get("ORGANIZER")),
         start=start,
         end=_end(event, start, offset),
@@ -84,9 +89,11 @@ def _event(text: str) -> Event | None:
         response_requested=event.get("ATTENDEE")[0].get("RSVP", "TRUE").upper() != "FALSE",
         rrule=event.get("RRULE")[1] or None,
         zone=_zone_name(event.get("DTSTART")[0].get("TZID")),
-        exceptions=(*_deleted(event, offset), *_moved(events[1:], offset)),
+        exceptions=(*_deleted(event, offset), *_moved([one for one in events if one is not event], offset)),
         all_day=_is_all_day(event),
         busy=_BUSY.get(event.get("X-MICROSOFT-CDO-BUSYSTATUS")[1].strip().upper(), _BUSY["BUSY"]),
+        recurrence_id=original,
+        instance_type=None if original is None else _INSTANCE if original == start else _EXCEPTION,
     )
     return Event(meeting, event.text("SUMMARY"), event.get("ATTENDEE")[0].get("PARTSTAT", "").upper())
 

@@ -4,16 +4,18 @@ Knows which kinds come before the effect and which after it; the rules and their
 cutting of connections is `simulator.connection`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from urllib.parse import unquote
 
 from simulator.address import Address
 from simulator.auth.dialects import LOGIN_PATHS, OWA_2003
-from simulator.faults import Fault, FaultKind, Step
+from simulator.behaviour import Behaviour
+from simulator.faults import BY_OTHERS, Fault, FaultKind, Step
 from simulator.http import Ending, Injury, Request, Response, error_page
 from simulator.names import SUBMISSION
 from simulator.other_hands import take_away
 from simulator.owa import command
+from simulator.persons import answer_by_hand, can_answer, read_by_hand, rename_folders
 from simulator.world import Item, World
 
 _STEPS = {
@@ -48,19 +50,34 @@ def step_of(request: Request) -> Step | None:
     return _COMMANDS.get(command(request) or "") or _STEPS.get(request.method)
 
 
-def takeable(address: Address | None) -> Item | None:
-    """The item that somebody could take away."""
-    resource = address.resource() if address else None
-    return resource if isinstance(resource, Item) else None
+def others_can(address: Address | None) -> Set[FaultKind]:
+    """What others can do with what a request addresses."""
+    if address is None:
+        return set()
+    item = address.resource()
+    if not isinstance(item, Item):
+        return {FaultKind.FOLDERS_RENAMED}
+    return BY_OTHERS - (set() if can_answer(item) else {FaultKind.ANSWERED_BY_HAND})
 
 
-def afflicted(
-    fault: Fault, request: Request, item: Item | None, world: World, answer: Callable[[], Response]
-) -> Response:
+def others_act(kind: FaultKind, address: Address, world: World, behaviour: Behaviour) -> None:
+    """Let somebody else do that with it."""
+    item = address.resource()
+    if kind is FaultKind.FOLDERS_RENAMED:
+        rename_folders(address.mailbox)
+    elif isinstance(item, Item):
+        _ACTS[kind](world, behaviour, item)
+
+
+_ACTS: dict[FaultKind, Callable[[World, Behaviour, Item], None]] = {
+    FaultKind.TAKEN_AWAY: lambda world, _, item: take_away(world, item),
+    FaultKind.READ_BY_HAND: lambda world, _, item: read_by_hand(world, item),
+    FaultKind.ANSWERED_BY_HAND: answer_by_hand,
+}
+
+
+def afflicted(fault: Fault, request: Request, answer: Callable[[], Response]) -> Response:
     """The answer to a request that a fault hit; `answer` has the effect, and is called or not."""
-    if fault.kind is FaultKind.TAKEN_AWAY and item is not None:
-        take_away(world, item)
-        return answer()
     refusal = _refusal(fault, request)
     if refusal is not None:
         return refusal

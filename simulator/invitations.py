@@ -67,13 +67,14 @@ def _appoint(world: World, chance: Random, host: Mailbox, request: Item) -> None
     for _ in range(chance.randint(0, _MOST_OTHERS)):
         person = somebody(chance)
         attendance.invite(person.name, person.address)
-    world.circle.meetings[meeting.uid] = attendance
+    world.circle.add(attendance)
     appointment = replace(
         message,
         message_class="IPM.Appointment",
         content_class="urn:content-classes:appointment",
         meeting=replace(meeting, method=None, response_status=_ORGANIZER),
         read=True,
+        delivered=False,
     )
     world.put(host.folders[Role.CALENDAR], appointment, names.item_name(message.subject), message.received)
 

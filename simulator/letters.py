@@ -76,7 +76,7 @@ class Writer:
                 return self._message(TASK_REQUEST_CLASS, somebody(self._chance))
             case Kind.OTHER:
                 return self._message(self._chance.choice(_OTHER_CLASSES), somebody(self._chance))
-            case Kind.MAIL:
+            case _:
                 return self._message("IPM.Note", somebody(self._chance))
 
     def _request(self) -> Message:
@@ -106,7 +106,7 @@ class Writer:
         )
         message.private = chance.random() < _PRIVATE_SHARE
         if method == "REQUEST" and chance.random() < _DELEGATE_SHARE:
-            message.received_for = somebody(self._chance).address
+            message.received_for = somebody(self._chance)
         return message
 
     def _message(self, message_class: str, sender: Person) -> Message:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from simulator.behaviour import Behaviour
+from simulator.booking import book, unbook
 from simulator.content_classes import CALENDAR_MESSAGE
 from simulator.drafts import Draft
 from simulator.languages import Role
@@ -73,7 +74,9 @@ def answer(world: World, behaviour: Behaviour, item: Item, verdict: Verdict) -> 
         draft = to_be.appear(world, behaviour)
     # What is never sent is booked at once.
     if behaviour.calendar_item == "at-once" or (behaviour.calendar_item == "at-send" and not wants_draft):
-        _book(world, behaviour, item, meeting, wording)
+        # A draft is an answer of its own time; what is booked is the edition that was answered.
+        edition = replace(meeting, stamp=meeting.stamp or item.message.received)
+        _book(world, behaviour, item, edition, wording, item.message.subject)
     _retire(world, behaviour, item)
     if item.tally:
         item.tally.record(wording.deed)
@@ -85,7 +88,7 @@ def sent(world: World, behaviour: Behaviour, item: Item) -> None:
     meeting = item.message.meeting
     wording = next((w for w in _WORDINGS.values() if w.response_class == item.message.message_class), None)
     if behaviour.calendar_item == "at-send" and meeting is not None and wording is not None:
-        _book(world, behaviour, item, meeting, wording)
+        _book(world, behaviour, item, meeting, wording, item.message.subject.removeprefix(wording.subject_prefix))
 
 
 def open_item(world: World, behaviour: Behaviour, item: Item) -> None:
@@ -108,37 +111,43 @@ def _response(item: Item, meeting: Meeting, wording: Wording) -> Message:
         sender=item.mailbox.owner,
         recipient=meeting.organizer,
         received=item.mailbox.moment(),
-        meeting=replace(meeting, method="REPLY", response_status=wording.response_status),
+        meeting=replace(meeting, method="REPLY", response_status=wording.response_status, stamp=None),
         read=True,
         private=request.private,
     )
 
 
-def _book(world: World, behaviour: Behaviour, item: Item, meeting: Meeting, wording: Wording) -> None:
+def _book(world: World, behaviour: Behaviour, item: Item, meeting: Meeting, wording: Wording, subject: str) -> None:
     calendar = item.mailbox.folders[Role.CALENDAR]
-    if behaviour.calendar_twin == "replaced" or wording.deed is Deed.DECLINED:
-        for booked in [other for other in calendar.items.values() if is_about(other, meeting.uid)]:
-            world.remove(booked)
     if wording.deed is Deed.DECLINED:
+        unbook(world, calendar, meeting)
         return
     appointment = replace(
         item.message,
         message_class="IPM.Appointment",
         content_class="urn:content-classes:appointment",
-        subject=item.message.subject.removeprefix(wording.subject_prefix),
+        subject=subject,
         meeting=replace(meeting, method=None, response_status=wording.response_status),
         read=True,
+        delivered=False,
     )
-    world.put(calendar, appointment, item.name)
+    book(world, calendar, appointment, item.name, twin_stays=behaviour.calendar_twin == "kept")
 
 
-def is_about(item: Item, uid: str) -> bool:
-    """Whether an item belongs to this meeting."""
-    return item.message.meeting is not None and item.message.meeting.uid == uid
+def _mark(world: World, behaviour: Behaviour, item: Item) -> None:
+    """Let an answered request that stays show it, or not."""
+    if behaviour.request_marks == "nothing":
+        return
+    item.message.read = True
+    if behaviour.request_marks == "processed":
+        item.patches = {**(item.patches or {}), PROCESSED: True}
+    world.changed(item)
 
 
 def _retire(world: World, behaviour: Behaviour, item: Item) -> None:
     folder = item.folder
+    if behaviour.request_fate == "left":
+        _mark(world, behaviour, item)
     if behaviour.request_fate == "removed":
         world.remove(item)
     elif behaviour.request_fate == "deleted-items":

@@ -6,7 +6,8 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from simulator.circle import attendance_of
-from simulator.world import Item, Meeting, Message
+from simulator.object_ids import shown_uid
+from simulator.world import Item, Meeting
 
 #: PARTSTAT by dispidResponseStatus.
 _PARTICIPATION = {1: "ACCEPTED", 2: "TENTATIVE", 3: "ACCEPTED", 4: "DECLINED", 5: "NEEDS-ACTION"}
@@ -25,7 +26,7 @@ def rfc822(item: Item) -> bytes:
     email.set_content(message.subject + "\r\n")
     if message.meeting is not None:
         method = message.meeting.method or "PUBLISH"
-        text = _icalendar(message, message.meeting, method, _attendees(item))
+        text = _icalendar(item, message.meeting, method, _attendees(item))
         # 8bit keeps the lines as they are: quoted-printable would tear the UID apart for whoever looks with plain eyes.
         email.add_alternative(text, subtype="calendar", cte="8bit", params={"method": method})
         email.set_boundary(f"----_=_NextPart_{item.serial:08X}")
@@ -46,25 +47,28 @@ def _attendees(item: Item) -> list[str]:
     return [f"ATTENDEE;CN={_quoted(attendee.name)};RSVP={wanted}:MAILTO:{attendee.address}"]
 
 
-def _icalendar(message: Message, meeting: Meeting, method: str, attendees: list[str]) -> str:
+def _icalendar(item: Item, meeting: Meeting, method: str, attendees: list[str]) -> str:
+    message = item.message
     lines = [
         "BEGIN:VCALENDAR",
         f"METHOD:{method}",
         "PRODID:Microsoft CDO for Microsoft Exchange",
         "VERSION:2.0",
         "BEGIN:VEVENT",
-        f"UID:{meeting.uid}",
+        f"UID:{shown_uid(item)}",
         f"SEQUENCE:{meeting.sequence}",
         f"ORGANIZER;CN={_quoted(meeting.organizer.name)}:MAILTO:{meeting.organizer.address}",
         *attendees,
         f"SUMMARY:{_escaped(message.subject)}",
         f"LOCATION:{_escaped(meeting.location)}",
-        f"DTSTAMP:{_utc(message.received)}",
+        f"DTSTAMP:{_utc(meeting.stamp or message.received)}",
         f"DTSTART:{_utc(meeting.start)}",
         f"DTEND:{_utc(meeting.end)}",
     ]
     if meeting.rrule:
         lines.append(f"RRULE:{meeting.rrule}")
+    if meeting.recurrence_id:
+        lines.append(f"RECURRENCE-ID:{_utc(meeting.recurrence_id)}")
     return "\r\n".join([*lines, "END:VEVENT", "END:VCALENDAR", ""])
 
 

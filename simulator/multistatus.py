@@ -9,10 +9,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from zlib import crc32
 
 from simulator.behaviour import Behaviour
+from simulator.folder_properties import tells_folders
 from simulator.gate import INTERNAL_ORIGIN
 from simulator.http import REASONS, Response
-from simulator.namespaces import CALENDAR, DAV, EXCHANGE, MAPI_ID, MULTI_VALUES, TYPES, split_name
-from simulator.properties import Reader, Resource, reader
+from simulator.namespaces import (
+    CALENDAR,
+    COUNTER_PROPOSAL,
+    COUNTER_PROPOSAL_ID,
+    DAV,
+    EXCHANGE,
+    MAPI_ID,
+    MULTI_VALUES,
+    REPL,
+    TYPES,
+    canonical,
+    split_name,
+)
+from simulator.properties import Reader, Resource, reader, zone_reader
+from simulator.recipients import recipient_reader
 from simulator.sql import Column
 from simulator.style import finished, lowered, spoilt, style_of
 from simulator.values import Value, render
@@ -25,6 +39,16 @@ _PERMANENT_URL = EXCHANGE + "permanenturl"
 _ZONE, _RULE = CALENDAR + "timezone", (CALENDAR + "rrule", CALENDAR + "exdate")
 #: What the switch series_shown leaves out.
 _HIDDEN = {"rule-and-zone": (), "rule": (_ZONE,), "none": (_ZONE, *_RULE)}
+_REPL_UID, _ID = REPL + "repl-uid", DAV + "id"
+#: What the switch root_identity leaves out, and of those roots alone.
+_HIDDEN_OF_ROOTS = {
+    "all": (),
+    "permanent-url": (_REPL_UID, _ID),
+    "id": (_REPL_UID, _PERMANENT_URL),
+    "none": (_REPL_UID, _PERMANENT_URL, _ID),
+}
+#: And the switch counter_proposal.
+_UNNAMED = {"alias-and-number": (), "alias": (COUNTER_PROPOSAL_ID,), "number": (COUNTER_PROPOSAL,)}
 _PLAIN = Behaviour()
 
 #: In answers with values `b` and `c` are taken; in those of PROPPATCH and SUBSCRIBE they are ordinary letters.
@@ -67,6 +91,7 @@ class ValueRows:
         self._behaviour = behaviour
         self._style = style_of(behaviour, brief=brief)
         self._href_origin = _text(origin)
+        self._hidden = (*_HIDDEN[behaviour.series_shown], *_UNNAMED[behaviour.counter_proposal])
         if behaviour.href_in_prop == "always":
             columns = (*columns, Column(DAV + "href"))
         self._columns = [self._column(column, origin) for column in columns]
@@ -94,7 +119,15 @@ class ValueRows:
         element = element.replace(":0x", _DIGIT_SPELLINGS.get(self._behaviour.digit_names, ":0x"))
         if column.name == _PERMANENT_URL and self._behaviour.permanent_host == "internal-host":
             origin = INTERNAL_ORIGIN
-        return element, _absent if column.name in _HIDDEN[self._behaviour.series_shown] else reader(column.name), origin
+        return element, self._reader(column.name), origin
+
+    def _reader(self, name: str) -> Reader:
+        if canonical(name) in self._hidden:
+            return _absent
+        if name == _ZONE:
+            return zone_reader(self._behaviour.zone_text)
+        read = recipient_reader(name, self._behaviour.recipients) or reader(name)
+        return _not_of_roots(read) if name in _HIDDEN_OF_ROOTS[self._behaviour.root_identity] else read
 
     def _row(self, resource: Resource) -> str:
         found, missing = [], []
@@ -144,6 +177,10 @@ def status_answer(href: str, status: int, behaviour: Behaviour) -> Response:
     """A 207 that says one status of one resource."""
     row = f"<a:response><a:href>{_text(href)}</a:href>{_status(status)}</a:response>"
     return _multistatus(_Prefixes(_FOR_NAMES), iter((row,)), (), behaviour)
+
+
+def _not_of_roots(read: Reader) -> Reader:
+    return lambda resource, origin: None if tells_folders(resource) else read(resource, origin)
 
 
 def _absent(_resource: Resource, _origin: str) -> None:

@@ -30,10 +30,11 @@ _NUMBER = re.compile("0x0*([0-9a-f]{1,8})|([0-9]{1,10})")
 _MEETING_SET = MAPI_ID + "{6ed8da90-450b-101b-98da-00aa003f1305}/"
 #: PidLidGlobalObjectId and PidLidCleanGlobalObjectId, which tie request, appointment and response together.
 GLOBAL_OBJECT_IDS = (_MEETING_SET + "0x3", _MEETING_SET + "0x23")
+_APPOINTMENT_SET = MAPI_ID + "{00062002-0000-0000-c000-000000000046}/"
+#: PidLidAppointmentCounterProposal, by its alias and by its number.
+COUNTER_PROPOSAL, COUNTER_PROPOSAL_ID = MAPI + "apptcounterproposal", _APPOINTMENT_SET + "0x8257"
 #: PidLidMeetingType, which has no alias.
 MEETING_TYPE = _MEETING_SET + "0x26"
-#: PidLidAppointmentCounterProposal, which has an alias too.
-COUNTER_PROPOSAL = MAPI_ID + "{00062002-0000-0000-c000-000000000046}/0x8257"
 
 #: Outside its own namespaces a name is taken as it is; in these, case never matters to MAPI.
 _CASELESS = (PROPTAG, MAPI_ID)

@@ -13,8 +13,9 @@ from simulator.controls import Controls
 from simulator.http import HttpError, Request, Response
 from simulator.limits import LimitsError, parse_limits
 from simulator.meters import Meters
-from simulator.summary import summary
+from simulator.summary import is_forbidden, request_states, summary
 from simulator.tally import Deed, Kind, Tally
+from simulator.values import date_text
 from simulator.world import Mailbox, Meeting, Seeded, World
 
 PREFIX = "/_oracle/"
@@ -49,7 +50,10 @@ class Oracle:
 
     def _messages(self, _request: Request) -> Response:
         seeded_at = self._world.seeded_at
-        return _ndjson(_message(seeded, seeded_at) for seeded in self._world.seeded)
+        states = request_states(self._world.seeded)
+        return _ndjson(
+            _message(seeded, states.get((seeded.mailbox, seeded.edition)), seeded_at) for seeded in self._world.seeded
+        )
 
     def _meetings(self, _request: Request) -> Response:
         return _ndjson(self._world.circle.lines())
@@ -100,7 +104,7 @@ def _mailbox(mailbox: Mailbox, counts: Counter[Kind]) -> dict[str, object]:
     }
 
 
-def _message(seeded: Seeded, seeded_at: float) -> dict[str, object]:
+def _message(seeded: Seeded, state: str | None, seeded_at: float) -> dict[str, object]:
     message = seeded.message
     return {
         "mailbox": seeded.mailbox.name,
@@ -110,8 +114,12 @@ def _message(seeded: Seeded, seeded_at: float) -> dict[str, object]:
         "subject": message.subject,
         **_meeting(message.meeting),
         "private": message.private,
-        "received_for": message.received_for,
+        "received_for": message.received_for and message.received_for.address,
         "outdated": seeded.outdated,
+        "edition": seeded.edition,
+        "state": state if seeded.kind is Kind.REQUEST else None,
+        "why": seeded.why,
+        "forbidden": is_forbidden(seeded),
         "received_at": message.received.timestamp(),
         "seeded_at": seeded_at,
         **_deeds(seeded.tally),
@@ -122,6 +130,8 @@ def _meeting(meeting: Meeting | None) -> dict[str, object]:
     return {
         "uid": meeting and meeting.uid,
         "sequence": meeting and meeting.sequence,
+        "recurrence_id": meeting and meeting.recurrence_id and date_text(meeting.recurrence_id),
+        "counter_proposal": meeting and meeting.counter_proposal,
         "organizer": meeting and meeting.organizer.address,
         "starts_at": meeting and meeting.start.timestamp(),
         "recurring": meeting and meeting.rrule is not None,

@@ -21,7 +21,7 @@ def succeed(world: World, item: Item, folder: Folder) -> None:
     meeting = message.meeting
     if meeting is None or message.message_class.casefold() != _REQUEST or meeting.uid in world.newcomers:
         return
-    arrived = replace(message, meeting=_another(meeting), received=folder.mailbox.moment(), read=False)
+    arrived = replace(message, meeting=_another(meeting), received=folder.mailbox.moment(), read=False, delivered=True)
     newcomer = world.put(folder, arrived, item.name)
     newcomer.tally = Tally()
     world.newcomers.add(_another(meeting).uid)
@@ -56,7 +56,12 @@ def take_away(world: World, item: Item) -> None:
 def _cancellation(message: Message, meeting: Meeting, folder: Folder) -> Message:
     cancelled = replace(_another(meeting), method="CANCEL", response_requested=False)
     return replace(
-        message, message_class=_CANCELLATION, meeting=cancelled, received=folder.mailbox.moment(), read=False
+        message,
+        message_class=_CANCELLATION,
+        meeting=cancelled,
+        received=folder.mailbox.moment(),
+        read=False,
+        delivered=True,
     )
 
 

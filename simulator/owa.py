@@ -11,7 +11,7 @@ from simulator import pages
 from simulator.circle import enter
 from simulator.dav.call import Call
 from simulator.directory import find_people
-from simulator.http import HttpError, Request, Response
+from simulator.http import Ending, HttpError, Injury, Request, Response
 from simulator.meetings import NotARequestError, Verdict, answer, open_item
 from simulator.mime import rfc822
 from simulator.properties import Resource
@@ -37,10 +37,18 @@ def is_operation(name: str | None) -> bool:
 
 
 def get(call: Call) -> Response:
-    """Answer a page or a message, after what the command, if any, did."""
+    """Answer a page or a message, after what the command, if any, did; by a switch a command's answer is late."""
     name = command(call.request)
-    if is_operation(name):
-        call.operation(call.address.mailbox, call.request.arrived)
+    if not is_operation(name):
+        return _got(call, name)
+    call.operation(call.address.mailbox, call.request.arrived)
+    response = _got(call, name)
+    if call.behaviour.command_delay_ms:
+        response.injury = Injury(Ending.WHOLE, call.behaviour.command_delay_ms / 1000)
+    return response
+
+
+def _got(call: Call, name: str | None) -> Response:
     resource = call.resource()
     if call.request.says("translate", "f"):
         if isinstance(resource, Folder):

@@ -118,20 +118,21 @@ def _deliver(world: World, chance: Random, mailbox: Mailbox, letters: list[Lette
     for position, letter in enumerate(letters, start=1):
         moment = world.created - timedelta(days=_DAYS_OF_MAIL) + step * position
         moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-        message = replace(letter.message, received=moment, read=chance.random() < _READ_SHARE)
+        message = replace(letter.message, received=moment, read=chance.random() < _READ_SHARE, delivered=True)
         item = world.put(inbox, message, names.item_name(message.subject), moment)
         item.tally = Tally()
         # The oracle keeps the message as it was seeded: the store alters its own.
         meeting = message.meeting if letter.kind is Kind.REQUEST else None
         outdated = meeting is not None and (meeting.sequence, position) < newest.get(meeting.uid, (0, 0))
-        world.seeded.append(Seeded(mailbox, letter.kind, replace(message), item.tally, outdated))
+        why = "outdated" if outdated else ""
+        world.seeded.append(Seeded(mailbox, letter.kind, replace(message), item.tally, outdated, why))
 
 
 def _newest(letters: list[Letter]) -> dict[str, tuple[int, int]]:
-    """The newest edition of each single meeting, by its uid: the highest sequence, of equal ones the last to come."""
+    """The newest edition of each meeting, by its uid: the highest sequence, of equal ones the last to come."""
     newest: dict[str, tuple[int, int]] = {}
     for position, letter in enumerate(letters, start=1):
         meeting = letter.message.meeting
-        if letter.kind in {Kind.REQUEST, Kind.CANCELLATION} and meeting is not None and meeting.rrule is None:
+        if letter.kind in {Kind.REQUEST, Kind.CANCELLATION} and meeting is not None:
             newest[meeting.uid] = max((meeting.sequence, position), newest.get(meeting.uid, (0, 0)))
     return newest

@@ -17,6 +17,7 @@ from simulator.mime_text import read_body, read_header
 from simulator.namespaces import (
     CALENDAR,
     COUNTER_PROPOSAL,
+    COUNTER_PROPOSAL_ID,
     DAV,
     EXCHANGE,
     GLOBAL_OBJECT_IDS,
@@ -30,10 +31,11 @@ from simulator.namespaces import (
     canonical,
     split_name,
 )
+from simulator.object_ids import clean_global_object_id, global_object_id, shown_uid
+from simulator.recipients import RECIPIENTS
 from simulator.values import Value
-from simulator.vocabulary import INTERNAL_DOMAIN
-from simulator.vtimezone import vtimezone
-from simulator.world import Folder, Item, Meeting, Person
+from simulator.vtimezone import ZoneText, written
+from simulator.world import Folder, Item, Meeting
 
 Resource = Item | Folder
 #: Reads one property of a resource; the origin goes before every URL in the value.
@@ -49,8 +51,6 @@ _TENTATIVE = 2
 _ORGANIZER = 1
 #: PidLidMeetingType (MS-OXOCAL 2.2.6.5): a first request, and an update of time or place.
 _FIRST_REQUEST, _FULL_UPDATE = 0x1, 0x10000
-#: The class of a global object id (MS-OXOCAL 2.2.1.27), and no instance date, creation time or reserved bytes.
-_FOREIGN_UID = bytes.fromhex("040000008200E00074C5B7101A82E008") + bytes(20)
 MESSAGE_READ, MESSAGE_UNSENT = 1, 8
 _PRIVATE = 2
 
@@ -91,6 +91,18 @@ def _message_flags(item: Item) -> int:
     return MESSAGE_READ * item.message.read + MESSAGE_UNSENT * is_unsent(item)
 
 
+def _delivered_at(item: Item) -> datetime:
+    """By the clock of who delivered it; all other times are those of the store and of the sender."""
+    message = item.message
+    return message.received + item.mailbox.transport_skew if message.delivered else message.received
+
+
+def stamp(item: Item) -> datetime | None:
+    """When this edition of the meeting was written."""
+    meeting = item.message.meeting
+    return (meeting.stamp or item.message.received) if meeting else None
+
+
 def _size(item: Item) -> int:
     if item.message.source:
         return len(item.message.source.octets)
@@ -115,12 +127,6 @@ def _display_to(item: Item) -> str:
     return "; ".join(name or address for name, address in getaddresses([item.message.source.to]))
 
 
-def _directory_name(person: Person) -> str:
-    """The address that MAPI knows: of somebody in the directory it is no SMTP address."""
-    local, _, domain = person.address.partition("@")
-    return f"/O=EXAMPLE/OU=FIRST/CN=RECIPIENTS/CN={local.upper()}" if domain == INTERNAL_DOMAIN else person.address
-
-
 def _message_id(item: Item) -> str:
     if item.message.source and item.message.source.message_id:
         return item.message.source.message_id
@@ -135,15 +141,6 @@ def _body(item: Item) -> str:
 def _transport_headers(item: Item) -> str | None:
     source = item.message.source
     return source.octets.partition(b"\r\n\r\n")[0].decode("utf-8", "replace") if source else None
-
-
-def _global_object_id(meeting: Meeting) -> bytes:
-    try:
-        return bytes.fromhex(meeting.uid)
-    except ValueError:
-        # The uid of another calendar program travels inside one of Outlook's shape (MS-OXCICAL, UID).
-        text = b"vCal-Uid\1\0\0\0" + meeting.uid.encode() + b"\0"
-        return _FOREIGN_UID + len(text).to_bytes(4, "little") + text
 
 
 def _entry_id(item: Item) -> str:
@@ -180,12 +177,18 @@ def _deleted_instances(meeting: Meeting) -> tuple[datetime, ...] | None:
     return tuple(sorted(one.original for one in meeting.exceptions if one.start is None)) or None
 
 
-def _zone(meeting: Meeting) -> str | None:
+def _zone(meeting: Meeting, style: ZoneText = "cdo") -> str | None:
     recurs = meeting.rrule or meeting.instance_type
-    return vtimezone(meeting.zone, meeting.start.year) if recurs else None
+    return written(meeting.zone, meeting.start.year, style) if recurs else None
 
 
-_GLOBAL_OBJECT_ID = _of_meeting(_global_object_id)
+def zone_reader(style: ZoneText) -> Callable[[Resource, str], Value | None]:
+    """How the zone of a series is read where it is written in another style."""
+    read = _of_meeting(lambda meeting: _zone(meeting, style))
+    return lambda resource, origin: read(resource, origin) if isinstance(resource, Item) else None
+
+
+_GLOBAL_OBJECT_ID, _CLEAN_ID = _of_meeting(global_object_id), _of_meeting(clean_global_object_id)
 
 #: Properties whose value is a URL, and therefore depends on how the client addressed us.
 _LOCATIONS: dict[str, Callable[[Item, str], Value | None]] = {
@@ -222,7 +225,7 @@ _STORED: dict[str, Callable[[Item], Value | None]] = {
     HTTPMAIL + "to": _to,
     HTTPMAIL + "cc": _cc,
     HTTPMAIL + "displayto": _display_to,
-    HTTPMAIL + "datereceived": lambda item: item.message.received,
+    HTTPMAIL + "datereceived": _delivered_at,
     HTTPMAIL + "date": lambda item: item.message.received,
     HTTPMAIL + "hasattachment": lambda item: bool(item.message.source and item.message.source.has_attachment),
     HTTPMAIL + "importance": lambda _: 1,
@@ -235,11 +238,8 @@ _STORED: dict[str, Callable[[Item], Value | None]] = {
     PROPTAG + "x00360003": lambda item: _PRIVATE if item.message.private else 0,
     PROPTAG + "x0037001f": lambda item: item.message.subject,
     PROPTAG + "x007d001f": _transport_headers,
-    PROPTAG + "x0065001f": lambda item: _directory_name(item.message.sender),
-    PROPTAG + "x0076001f": lambda item: _directory_name(item.mailbox.owner),
-    PROPTAG + "x0078001f": lambda item: item.message.received_for,
     PROPTAG + "x0c1a001f": lambda item: item.message.sender.name,
-    PROPTAG + "x0e060040": lambda item: item.message.received,
+    PROPTAG + "x0e060040": _delivered_at,
     PROPTAG + "x0e070003": _message_flags,
     PROPTAG + "x0e080003": _size,
     PROPTAG + "x0e1d001f": lambda item: item.message.subject,
@@ -247,11 +247,11 @@ _STORED: dict[str, Callable[[Item], Value | None]] = {
     PROPTAG + "x1000001f": _body,
     HTTPMAIL + "textdescription": _body,
     PROPTAG + "x10f3001f": lambda item: item.name,
-    CALENDAR + "dtstamp": lambda item: item.message.received if item.message.meeting else None,
+    CALENDAR + "uid": shown_uid,
+    CALENDAR + "dtstamp": stamp,
 }
 
 _MEETING: dict[str, Callable[[Meeting], Value | None]] = {
-    CALENDAR + "uid": lambda meeting: meeting.uid,
     CALENDAR + "dtstart": lambda meeting: meeting.start,
     CALENDAR + "dtend": lambda meeting: meeting.end,
     CALENDAR + "duration": lambda meeting: int((meeting.end - meeting.start).total_seconds()),
@@ -276,7 +276,8 @@ _MEETING: dict[str, Callable[[Meeting], Value | None]] = {
     EXCHANGE + "intendedbusystatus": lambda meeting: meeting.busy,
     MEETING_TYPE: _meeting_type,
     MAPI + "finvited": lambda _: True,
-    **dict.fromkeys((MAPI + "apptcounterproposal", COUNTER_PROPOSAL), lambda meeting: meeting.counter_proposal or None),
+    COUNTER_PROPOSAL: lambda meeting: meeting.counter_proposal or None,
+    COUNTER_PROPOSAL_ID: lambda meeting: meeting.counter_proposal or None,
     PROPTAG + "x0063000b": lambda meeting: meeting.response_requested,
 }
 
@@ -284,14 +285,15 @@ ITEM_PROPERTIES: dict[str, Callable[[Item, str], Value | None]] = {
     **_LOCATIONS,
     **{name: _of_message(read) for name, read in _STORED.items()},
     **{name: _of_meeting(read) for name, read in _MEETING.items()},
-    **dict.fromkeys(GLOBAL_OBJECT_IDS, _GLOBAL_OBJECT_ID),
+    **dict(zip(GLOBAL_OBJECT_IDS, (_GLOBAL_OBJECT_ID, _CLEAN_ID), strict=True)),
+    **{name: _of_message(read) for name, read in RECIPIENTS.items()},
 }
 
 #: What `SELECT *` and a PROPFIND without names show; not the names that no XML parser takes.
 ALL_NAMES = tuple(
     name
     for name in dict.fromkeys((*FOLDER_PROPERTIES, *ITEM_PROPERTIES))
-    if name not in (*GLOBAL_OBJECT_IDS, MEETING_TYPE, COUNTER_PROPOSAL)
+    if name not in (*GLOBAL_OBJECT_IDS, MEETING_TYPE, COUNTER_PROPOSAL_ID)
 )
 
 

@@ -21,7 +21,8 @@ def instances(meeting: Meeting, begin: datetime, end: datetime) -> Iterator[Meet
     """What takes place between two moments, each with its own times; a rule past reading gives the first instance."""
     for exception in meeting.exceptions:
         if exception.start is not None and exception.end is not None:
-            moved = _instance(meeting, exception.original, exception.start, exception.end, EXCEPTION)
+            about = exception.own or meeting
+            moved = _instance(about, exception.original, exception.start, exception.end, EXCEPTION)
             if moved.start <= end and moved.end >= begin:
                 yield moved
     altered = {exception.original for exception in meeting.exceptions}

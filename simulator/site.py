@@ -5,13 +5,15 @@ from collections.abc import Callable
 from functools import partial
 
 from simulator.address import Address, locate
+from simulator.aliases import as_asked
 from simulator.auth.door import Door
 from simulator.controls import Controls
 from simulator.dav.call import Call
 from simulator.dav.verbs import VERBS
+from simulator.faults import BY_OTHERS
 from simulator.gate import checked, filtered, written_origin
 from simulator.http import HttpError, Request, Response, error_page
-from simulator.injury import afflicted, step_of, takeable
+from simulator.injury import afflicted, others_act, others_can, step_of
 from simulator.later import settle
 from simulator.meters import Meters
 from simulator.oracle import PREFIX, Oracle
@@ -51,11 +53,13 @@ class Site:
         if self._oracle is not None and request.path.startswith(PREFIX):
             return _guarded(request, self._oracle.answer), _nothing_in_flight
         address = locate(self._world, self._index, request.path)
+        behaviour = self._controls.behaviours[self._index]
+        if address is not None and address.by_another_name and behaviour.mailbox_names == "listed":
+            address = None
         mailbox = address.mailbox if address else None
         if mailbox is not None and mailbox.plans:
             settle(mailbox)
         self._meters.arrived(request, self._index, mailbox)
-        behaviour = self._controls.behaviours[self._index]
         request.written_origin = written_origin(behaviour, request)
         response = filtered(behaviour, request) or self._afflicted(address, request)
         if behaviour.error_body == "empty" and response.status >= _FIRST_ERROR:
@@ -68,10 +72,14 @@ class Site:
         faults = self._controls.faults
         if not faults.rules:
             return answer()
-        item = takeable(address)
         mailbox = address.mailbox.name if address else None
-        fault = faults.strike(step_of(request), mailbox, self._index, takeable=item is not None)
-        return answer() if fault is None else afflicted(fault, request, item, self._world, answer)
+        fault = faults.strike(step_of(request), mailbox, self._index, others_can(address))
+        if fault is None:
+            return answer()
+        if fault.kind in BY_OTHERS and address is not None:
+            others_act(fault.kind, address, self._world, self._controls.behaviours[self._index])
+            return answer()
+        return afflicted(fault, request, answer)
 
     def _admit(self, address: Address | None, request: Request) -> Response:
         entry = self._door.knock(request)
@@ -94,7 +102,8 @@ class Site:
         if user and address.mailbox is not home_of(self._world, self._index, user):
             raise HttpError(403)
         operation = self._meters.operation
-        return verb(Call(request, address, self._world, self._index, behaviour, operation))
+        response = verb(Call(request, address, self._world, self._index, behaviour, operation))
+        return as_asked(response, address) if behaviour.mailbox_hrefs == "as-asked" else response
 
 
 def _nothing_in_flight() -> None:

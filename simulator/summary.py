@@ -1,14 +1,24 @@
 """The oracle's verdict on a whole run, computed from tallies and meters when somebody asks."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from simulator.meters import Meters
 from simulator.pace import longest_small_wait, pace_report
 from simulator.tally import Deed, Kind
-from simulator.world import Seeded, World
+from simulator.world import Mailbox, Seeded, World
 
 _VERDICTS = (Deed.ACCEPTED, Deed.DECLINED, Deed.TENTATIVE)
+#: What can have become of an edition: the last three are those that nobody answered, rightly or because others did.
+REQUEST_STATES = (
+    "answered_once",
+    "answered_twice",
+    "accepted_unsent",
+    "waiting",
+    "outdated",
+    "left_alone",
+    "taken_away",
+)
 
 
 def summary(world: World, meters: Meters) -> dict[str, object]:
@@ -16,7 +26,8 @@ def summary(world: World, meters: Meters) -> dict[str, object]:
     operations = [times for times in meters.server_operations.values() if times]
     return {
         "seeded": _by_kind(world.seeded),
-        "requests": _requests([seeded for seeded in world.seeded if seeded.kind is Kind.REQUEST]),
+        "requests": _requests(world.seeded),
+        "forbidden": sum(map(is_forbidden, world.seeded)),
         "responses": _responses([seeded for seeded in world.seeded if seeded.kind is Kind.RESPONSE]),
         "untouched": _by_kind(seeded for seeded in world.seeded if seeded.tally.untouched),
         "circle": world.circle.report(),
@@ -31,23 +42,41 @@ def summary(world: World, meters: Meters) -> dict[str, object]:
     }
 
 
-def request_state(seeded: Seeded) -> str:
-    """Which of the fates of a request this one met."""
-    answers = seeded.tally.count(*_VERDICTS)
-    submitted = seeded.tally.count(Deed.SUBMITTED)
+def request_states(seeded: Iterable[Seeded]) -> dict[tuple[Mailbox, str], str]:
+    """Which of the fates of a request each edition of a meeting met, over all copies of it in a mailbox."""
+    copies: defaultdict[tuple[Mailbox, str], list[Seeded]] = defaultdict(list)
+    for one in seeded:
+        if one.kind is Kind.REQUEST:
+            copies[one.mailbox, one.edition].append(one)
+    return {key: _state(group) for key, group in copies.items()}
+
+
+def is_forbidden(seeded: Seeded) -> bool:
+    """Whether it was answered though nobody may; or, a person's own draft, sent or put away."""
+    if seeded.kind is Kind.DRAFT:
+        return seeded.tally.count(Deed.SUBMITTED, Deed.MOVED, Deed.DELETED) > 0
+    return bool(seeded.why) and seeded.tally.count(*_VERDICTS, Deed.SUBMITTED) > 0
+
+
+def _state(copies: list[Seeded]) -> str:
+    answers, submitted, taken = (
+        sum(one.tally.count(*deeds) for one in copies) for deeds in (_VERDICTS, (Deed.SUBMITTED,), (Deed.TAKEN,))
+    )
     if answers > 1 or submitted > 1:
         return "answered_twice"
-    if not answers:
-        unanswered = "outdated" if seeded.outdated else "waiting"
-        return "taken_away" if seeded.tally.count(Deed.TAKEN) else unanswered
-    wanted = seeded.message.meeting is not None and seeded.message.meeting.response_requested
-    return "accepted_unsent" if wanted and not submitted else "answered_once"
+    if answers:
+        wanted = any(one.message.meeting is not None and one.message.meeting.response_requested for one in copies)
+        return "accepted_unsent" if wanted and not submitted else "answered_once"
+    if taken:
+        return "taken_away"
+    if any(one.outdated for one in copies):
+        return "outdated"
+    return "left_alone" if any(one.why for one in copies) else "waiting"
 
 
-def _requests(requests: list[Seeded]) -> dict[str, int]:
-    states = Counter(map(request_state, requests))
-    names = ("answered_once", "answered_twice", "accepted_unsent", "waiting", "outdated", "taken_away")
-    return {"seeded": len(requests), **{name: states[name] for name in names}}
+def _requests(seeded: Iterable[Seeded]) -> dict[str, int]:
+    states = Counter(request_states(seeded).values())
+    return {"seeded": states.total(), **{name: states[name] for name in REQUEST_STATES}}
 
 
 def _responses(responses: list[Seeded]) -> dict[str, int]:

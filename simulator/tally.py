@@ -18,6 +18,8 @@ class Kind(StrEnum):
     TASK_REQUEST = "task-request"
     OTHER = "other"
     MAIL = "mail"
+    #: An answer that a person wrote and has not sent.
+    DRAFT = "draft"
 
 
 class Deed(StrEnum):
@@ -33,6 +35,8 @@ class Deed(StrEnum):
     DELETED = "deleted"
     #: Somebody else removed it.
     TAKEN = "taken"
+    #: The owner of the mailbox gave the answer, or sent it, himself.
+    BY_HAND = "by_hand"
 
 
 @dataclass(slots=True)

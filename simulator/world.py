@@ -42,6 +42,8 @@ class SeriesException:
     #: None where it was deleted.
     start: datetime | None = None
     end: datetime | None = None
+    #: What was agreed for it alone; None where all but its times is as in the series.
+    own: "Meeting | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,12 @@ class Meeting:
     all_day: bool = False
     #: What the organizer wants it to show as: 0 free, 1 tentative, 2 busy, 3 out of office (PidLidIntendedBusyStatus).
     busy: int = 2
-    #: 2 an instance of a series, 3 one that is an exception; None for what is stored.
+    #: Of an occurrence of a series: 2 where it is as the rule has it, 3 where it is an exception.
     instance_type: int | None = None
-    #: When an instance would start by the rule.
+    #: When an occurrence would start by the rule.
     recurrence_id: datetime | None = None
+    #: When this edition was written; None for when the message came.
+    stamp: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +102,14 @@ class Message:
     read: bool = False
     private: bool = False
     #: Whom the message was meant for, when a rule forwarded it to this mailbox as the delegate.
-    received_for: str | None = None
+    received_for: Person | None = None
     #: Who else is invited, beside the recipient: in To, and in Cc.
     others: tuple[Person, ...] = ()
     optional: tuple[Person, ...] = ()
     #: Written by a client and not sent yet (MSGFLAG_UNSENT); what lies in Drafts is so without this.
     unsent: bool = False
+    #: Whether it came by mail: then the machine that delivered it has stamped it, by a clock of its own.
+    delivered: bool = False
     #: What a client stored; None for messages made up here.
     source: Source | None = None
 
@@ -219,6 +225,10 @@ class Mailbox:
         self.aliases: dict[str, Folder] = {}
         #: How far the clock of its server is ahead.
         self.skew = timedelta()
+        #: How far the clock that stamps what is delivered here is ahead of that one.
+        self.transport_skew = timedelta()
+        #: Whether the uid of an occurrence carries its date.
+        self.dated_uids = False
         #: By number, for addresses in `-FlatUrlSpace-`.
         self.by_serial: dict[int, Item] = {}
         self.root = Folder(self, None, name, None)
@@ -255,6 +265,18 @@ class Seeded:
     tally: Tally
     #: Whether a newer edition of the meeting came to this mailbox: nobody should answer this one any more.
     outdated: bool = False
+    #: Why nobody may answer it, or send or discard it where it is a draft; '' where one may.
+    why: str = ""
+
+    @property
+    def edition(self) -> str:
+        """The meeting or occurrence, and which edition of it: the same for all copies of a message."""
+        meeting = self.message.meeting
+        if meeting is None:
+            return ""
+        moments = (meeting.recurrence_id, meeting.stamp or self.message.received)
+        occurrence, stamp = (f"{moment:%Y%m%dT%H%M%S.%fZ}" if moment else "" for moment in moments)
+        return f"{meeting.uid}/{occurrence}/{meeting.sequence}/{stamp}"
 
 
 @dataclass(slots=True)
@@ -276,6 +298,8 @@ class World:
     #: The meetings whose organizers are here, and the responses that reached them.
     circle: Circle = field(default_factory=Circle)
     _by_name: dict[tuple[int, str], Mailbox] = field(default_factory=dict)
+    #: By what else leads to it: the address of its owner, and what stands before its @.
+    _by_address: dict[tuple[int, str], Mailbox] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(0x1000))
 
     def next_number(self) -> int:
@@ -286,10 +310,18 @@ class World:
         """Let its home server, and no other, answer for a mailbox."""
         self.mailboxes.append(mailbox)
         self._by_name[mailbox.server, mailbox.name.casefold()] = mailbox
+        address = mailbox.owner.address.casefold()
+        for name in (address, address.partition("@")[0]):
+            self._by_address.setdefault((mailbox.server, name), mailbox)
 
     def mailbox(self, server: int, name: str) -> Mailbox | None:
-        """The mailbox of this name, if this server is its home."""
-        return self._by_name.get((server, name.casefold()))
+        """The mailbox of this name or address, if this server is its home.
+
+        An alias is what stands before the @ of an SMTP address of the mailbox (KB324306); the whole address leads there
+        as well (MSDN aa493863).
+        """
+        key = server, name.casefold()
+        return self._by_name.get(key) or self._by_address.get(key)
 
     def put(self, folder: Folder, message: Message, wanted_name: str, moment: datetime | None = None) -> Item:
         """Store a message under the wanted name, or with `-2`, `-3`... where that is taken."""

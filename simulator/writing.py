@@ -42,7 +42,7 @@ def _subject(message: Message, value: Value | None) -> None:
 
 def _received(message: Message, value: Value | None) -> None:
     moment = value if isinstance(value, datetime) else parse_date(_text(value))
-    message.received = moment or message.received
+    message.received, message.delivered = moment or message.received, message.delivered and moment is None
 
 
 def _content_class(message: Message, value: Value | None) -> None:

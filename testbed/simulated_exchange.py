@@ -11,6 +11,8 @@ from typing import Any
 
 from testbed.processes import Part
 
+_SITUATIONS = ("occurrences", "copies", "updates", "forbidden")
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -24,6 +26,11 @@ class World:
     seed: int = 1
     latency_ms: float = 0
     calendar: int = 0
+    #: In each mailbox: see docs/simulator.md.
+    occurrences: int = 0
+    copies: int = 0
+    updates: int = 0
+    forbidden: int = 0
 
     def arguments(self) -> list[str]:
         """The command line that makes this world."""
@@ -35,6 +42,7 @@ class World:
             "seed": self.seed,
             "latency-ms": self.latency_ms,
             "calendar": self.calendar,
+            **{name: number for name in _SITUATIONS if (number := getattr(self, name))},
             **({"deep": self.deep} if self.deep else {}),
         }
         return [part for name, value in given.items() for part in (f"--{name}", str(value))]

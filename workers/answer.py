@@ -1,24 +1,35 @@
 """Answer one meeting request: two remote effects, no transaction, and never a second answer.
 
 OWA's command writes the answer into Drafts and removes the request; only the MOVE to the submission URI sends it. A
-worker may die between any two steps, so each attempt starts from the journal: an intent without its outcome means look
-first. What cannot be known is not guessed: it is looked at again later, and ends in ``dead`` with its journal as the
-evidence.
+worker may die between any two steps, and a server may show what it did only later, so every attempt looks at the
+journal and at the mailbox, and :func:`workers.steps.next_step` says what is to be done. What cannot be known is not
+guessed: it is looked at again later, and ends in ``dead`` with its journal as the evidence.
 
 Redis may be lost as well, journal and all. So the request is marked before the command, and the draft before it is
 sent: what was begun is found in the mailbox and finished (see :mod:`rsvpq.orphans` for the moment between the two).
 """
 
-from rsvpq.agenda import Appointment
+from contextlib import suppress
+
+from rsvpq.agenda import Appointment, ResponseStatus
+from rsvpq.editions import Version
 from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Transient, Unknown
+from rsvpq.exchange.errors import Gone, Transient, Unknown, Unsettled
 from rsvpq.intent import Intent
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome, Verdict
 from rsvpq.orphans import answered_request
-from rsvpq.policy import Decide, Version, answer_to
-from workers.draft import find_draft, may_be_mistaken, wait_for_draft, was_sent
+from rsvpq.policy import Decide, answer_to
+from workers.draft import Ours, find_drafts, may_be_mistaken, sent_answers, was_sent
 from workers.look import GONE, left_alone
+from workers.steps import Command, Evidence, Shown, Step, next_step
+
+#: How long a command is not repeated, for what it did may not show yet; a front end may sit on a request for a minute.
+SETTLE_S = 120.0
+#: The first look after a command whose draft is not there yet; the following ones come at growing distances.
+_FIRST_LOOK_S = 1.0
+#: A net below the loop: the longest way is a look, a command, a look, a send and a look.
+_MOST_LOOKS = 8
 
 
 def answer(
@@ -27,42 +38,225 @@ def answer(
     journal: Journal,
     identity: str,
     decide: Decide,
+    settle_s: float = SETTLE_S,
 ) -> Outcome:
     """Give OWA the command for what is decided, and send the answer that it drafts.
 
     :param identity: the item's, which the mailbox is marked with. :param decide: asked once, before anything is begun.
-    :raises ExchangeError: as the client says; Unknown where it cannot be told what was done.
+    :param settle_s: for how long a command whose effect does not show is waited for before it is given again.
+    :raises ExchangeError: as the client says; Unsettled where what was done may not show yet; Unknown where it cannot
+        be told what was done.
     """
     there = request if _begun(journal) else _recall(request, box, journal, identity)
     if there is None:
-        return GONE
+        return _gone(request, box)
     begun = _begun(journal)
     verdict = begun or answer_to(decision := decide(there))
     if verdict is None:
         return left_alone(decision)
-    request = there
-
-    step = _resume if begun else _command
-    draft = step(request, box, journal, identity, verdict)
-    if draft is not None:
-        box.mark_draft(draft, identity)
-    stays = box.holds(request)  # asked before it is sent, so that where it is gone nothing is left to do but finish
-    if draft is not None:
-        _send(draft, box, journal, more_to_do=stays)
-    elif "sent" not in journal:
-        _require_none_to_send(request, box, journal, verdict)
-    if stays and box.holds(request):
-        box.retire(request)
-    if "send" not in journal and not request.response_requested:
-        return Outcome("accepted", "no response was requested, so none was sent")
-    return Outcome("answered")
+    attempt = _Attempt(there, verdict, box, journal, identity, settle_s)
+    if not begun and not attempt.begin(again=decision.again):
+        return _gone(request, box)
+    return _complete(attempt)
 
 
-def _send(draft: MeetingMessage, box: MailboxClient, journal: Journal, *, more_to_do: bool) -> None:
-    journal.intend("send", draft.rid)
-    box.submit(draft.href, draft.permanent_url)
-    if more_to_do:  # else the item's end says so
-        journal.note("sent")
+def _complete(attempt: "_Attempt") -> Outcome:
+    """Look and act, until all is done or nothing more can be done now."""
+    for _ in range(_MOST_LOOKS):
+        match attempt.look():
+            case Step.COMMAND:
+                attempt.command()
+            case Step.SEND:
+                attempt.send()
+            case Step.WAIT:
+                attempt.wait()
+            case Step.UNKNOWN:
+                attempt.give_up()
+            case Step.FINISH:
+                return attempt.finish()
+    raise Transient(f"the mailbox looked otherwise each of {_MOST_LOOKS} times")
+
+
+class _Attempt:
+    """One attempt at an answer, from its first command on."""
+
+    def __init__(
+        self,
+        request: MeetingMessage,
+        verdict: Verdict,
+        box: MailboxClient,
+        journal: Journal,
+        identity: str,
+        settle_s: float,
+    ) -> None:
+        self._request, self._verdict = request, verdict
+        self._box, self._journal, self._identity, self._settle_s = box, journal, identity, settle_s
+        self._ours: Ours | None = None
+        self._shown = Shown.UNTOUCHED
+        #: Whether the command was given in this attempt, and where its answer said that the draft is.
+        self._commanded, self._hint = False, ""
+        #: Whether nobody has looked since the command.
+        self._fresh = False
+        self._sent = "sent" in journal
+        #: Whether the request is still there; asked before the answer is sent, so that nothing is left to do after it.
+        self._stays: bool | None = None
+
+    @property
+    def _last(self) -> Command:
+        return Command.parse(self._journal[self._verdict])
+
+    def begin(self, *, again: bool) -> bool:
+        """Give the first command; False where the request was gone before anything was done to it.
+
+        :param again: whether Sent Items may have an answer already that looks like this one.
+        """
+        drafts = may_be_mistaken(self._request, self._box)
+        sent = tuple(one.rid for one in sent_answers(self._request, self._box)) if again else ()
+        for _ in range(2):
+            try:
+                self._give(Command((*drafts, *sent), self._journal.now_s(), 1, self._request.read))
+            except Gone:  # of this URL: folders are renamed, and filters before Exchange reject names
+                there = self._box.locate(self._request)
+                if there is None:
+                    self._withdraw()
+                    return False
+                self._request = there
+            else:
+                return True
+        raise Transient(f"{self._verdict}: the request is there when it is looked at, and not when it is commanded")
+
+    def look(self) -> Step:
+        """What journal and mailbox lead to; no more is asked of the mailbox than that takes."""
+        last = self._last
+        first_look, self._fresh = self._fresh, False
+        if not self._sent and not first_look:
+            self._sent = was_sent(self._request, self._box, self._verdict, last.before)
+        if self._sent:
+            return next_step(Evidence(sent=True))
+        self._ours = find_drafts(
+            self._request,
+            self._box,
+            identity=self._identity,
+            verdict=self._verdict,
+            before=last.before,
+            commands=last.times,
+            hint=self._hint,
+        )
+        if self._ours is not None or "send" in self._journal:
+            return next_step(Evidence(draft=self._ours is not None, sending="send" in self._journal))
+        self._shown = self._look_at_request(last)
+        wanted = self._request.response_requested
+        return next_step(
+            Evidence(
+                request=self._shown,
+                wanted=wanted,
+                booked=not wanted and self._shown is not Shown.GONE and self._is_booked(),
+                settled=self._age_s >= self._settle_s,
+            )
+        )
+
+    def command(self) -> None:
+        """Give the command once more, for it was certainly not carried out.
+
+        :raises Transient: it was given in this attempt already, and did nothing.
+        """
+        self._require_first()
+        last = self._last
+        with suppress(Gone):  # the next look finds that it is
+            self._give(Command(last.before, self._journal.now_s(), last.times + 1, last.read))
+
+    def send(self) -> None:
+        """Send the draft. What else the command left, where it was given twice, goes: a person could send that."""
+        if self._ours is None:
+            return
+        with suppress(Gone):  # somebody was quicker; the next look tells with what
+            self._box.mark_draft(self._ours.draft, self._identity)
+            for surplus in self._ours.surplus:
+                with suppress(Gone):
+                    self._box.move_to_deleted_items(surplus.href)
+            self._stays = self._box.holds(self._request)
+            self._journal.intend("send", self._ours.draft.rid)
+            self._box.submit(self._ours.draft.href, self._ours.draft.permanent_url)
+            if self._stays:  # else the item's end says so
+                self._journal.note("sent")
+            self._sent = True
+
+    def wait(self) -> None:
+        """Leave it to a later attempt, in its lane and not in this thread.
+
+        :raises Unsettled, Transient: always; the latter where a command was repeated in this attempt, which counts.
+        """
+        if self._shown is Shown.UNTOUCHED and self._last.times > 1:
+            self._require_first()
+        left_s = self._settle_s - self._age_s
+        delay_s = max(_FIRST_LOOK_S, min(self._age_s, left_s))
+        raise Unsettled(f"{self._verdict} was commanded, and what it did does not show yet", delay_s)
+
+    def give_up(self) -> None:
+        """Say what is known, for whoever has to find out the rest.
+
+        :raises Unknown: always.
+        """
+        if "send" in self._journal:
+            raise Unknown("the draft was about to be sent, and is neither in Drafts nor in Sent Items")
+        raise Unknown(f"{self._verdict} was commanded, the request is {self._shown}, and there is no draft")
+
+    def finish(self) -> Outcome:
+        """Leave the request, where it stays, so that no scan minds it."""
+        if self._stays is not False and self._box.holds(self._request):
+            with suppress(Gone):
+                self._box.retire(self._request, self._intent().finish().to_text())
+        if "send" not in self._journal and not self._request.response_requested:
+            return Outcome("accepted", "no response was requested, so none was sent")
+        return Outcome("answered")
+
+    @property
+    def _age_s(self) -> float:
+        return self._journal.now_s() - self._last.at_s
+
+    def _give(self, command: Command) -> None:
+        self._journal.intend(self._verdict, command.to_fact())
+        self._box.mark_intent(self._request, self._intent(command.before).to_text())
+        self._commanded = True
+        self._hint = self._box.accept(self._request, self._verdict)
+        self._fresh = True
+        if not self._request.response_requested:
+            self._journal.note("commanded")
+
+    def _intent(self, before: tuple[str, ...] = ()) -> Intent:
+        return Intent.now(self._identity, self._verdict, before)
+
+    def _require_first(self) -> None:
+        if self._commanded:
+            raise Transient(f"{self._verdict} changed nothing: the request is still there, and there is no draft")
+
+    def _withdraw(self) -> None:
+        """Take the marker back: nothing was done, and what a person did to the request must not be taken for ours."""
+        for request in self._box.handled_requests(self._request.uid) if self._request.uid else ():
+            intent = Intent.parse(request.intent)
+            if intent is not None and intent.identity == self._identity:
+                with suppress(Gone):
+                    self._box.mark_intent(request, intent.finish().to_text())
+
+    def _look_at_request(self, last: Command) -> Shown:
+        there = self._box.locate(self._request)
+        if there is None:
+            return Shown.GONE
+        self._request = there
+        if there.processed:
+            return Shown.PROCESSED
+        return Shown.READ if there.read and not last.read else Shown.UNTOUCHED
+
+    def _is_booked(self) -> bool:
+        """Whether the calendar shows that a request was answered whose organizer wants no response, so no draft tells.
+
+        A decline leaves nothing in the calendar. What cannot be told is commanded again: nobody hears of it.
+        """
+        found = None if self._verdict is Verdict.DECLINE else self._box.appointment(self._request)
+        if not isinstance(found, Appointment):
+            return "commanded" in self._journal and (found is not None or self._verdict is Verdict.DECLINE)
+        is_this = not Version(found.sequence).is_older_than(Version(self._request.sequence))
+        return is_this and found.response is not ResponseStatus.NOT_RESPONDED
 
 
 def _begun(journal: Journal) -> Verdict | None:
@@ -70,76 +264,29 @@ def _begun(journal: Journal) -> Verdict | None:
     return next((verdict for verdict in Verdict if verdict in journal), None)
 
 
+def _gone(request: MeetingMessage, box: MailboxClient) -> Outcome:
+    """Of a request that was gone before anything was done: with whose answer, if one shows."""
+    theirs = sent_answers(request, box)
+    return Outcome(GONE.result, f"somebody else answered it first ({theirs[0].verdict})") if theirs else GONE
+
+
 def _recall(request: MeetingMessage, box: MailboxClient, journal: Journal, identity: str) -> MeetingMessage | None:
     """The request as it is now; an attempt that the journal has lost is written into it as the mailbox tells it.
+
+    Only our own marker counts: one of another identity is for the policy to hold.
 
     :returns: None where the request is gone, and no answer of ours lies unsent.
     """
     there = box.locate(request)
     if there is not None:
         earlier = Intent.parse(there.intent)
-        if earlier is not None:
-            journal.note(earlier.verdict, earlier.before)
+        if earlier is not None and earlier.identity == identity and not earlier.finished:
+            lost = Command(earlier.before, journal.now_s(), 1, there.read)
+            journal.note(earlier.verdict, lost.to_fact())
         return there
     for draft in box.response_drafts():
-        same_meeting = draft.uid in {"", request.uid}
-        if same_meeting and answered_request(draft, box) == identity and not was_sent(request, box, draft.verdict):
+        if answered_request(draft, box) == identity and not was_sent(request, box, draft.verdict):
             box.mark_draft(draft, identity)
-            journal.note(draft.verdict, [])
+            journal.note(draft.verdict, Command(at_s=journal.now_s()).to_fact())
             return request
     return None
-
-
-def _command(
-    request: MeetingMessage, box: MailboxClient, journal: Journal, identity: str, verdict: Verdict
-) -> MeetingMessage | None:
-    """Give OWA the command, and find the draft of the answer; None where there is none."""
-    before = may_be_mistaken(request, box)
-    journal.intend(verdict, before)
-    box.mark_intent(request, Intent.now(identity, verdict, before).to_text())
-    hint = box.accept(request, verdict)
-    draft = find_draft(request, box, identity, before, verdict, hint)
-    if draft is not None or request.response_requested:
-        return draft or (None if box.holds(request) else wait_for_draft(request, box, identity, before, verdict, hint))
-    journal.note("commanded")
-    return None
-
-
-def _resume(
-    request: MeetingMessage, box: MailboxClient, journal: Journal, identity: str, verdict: Verdict
-) -> MeetingMessage | None:
-    """The draft that is still to be sent; the command is given again if it was certainly not carried out."""
-    if "sent" in journal or was_sent(request, box, verdict):
-        return None
-    draft = find_draft(request, box, identity, journal[verdict], verdict)
-    started = draft is not None or "send" in journal or "commanded" in journal
-    if started or not box.holds(request) or _shows_without_answer(request, box):
-        return draft
-    return _command(request, box, journal, identity, verdict)
-
-
-def _shows_without_answer(request: MeetingMessage, box: MailboxClient) -> bool:
-    """Whether the calendar shows that a request was accepted whose organiser wants no response, so that no draft tells.
-
-    What the calendar does not show is commanded again: nobody hears of it.
-    """
-    if request.response_requested:
-        return False
-    found = box.appointment(request.uid)
-    return isinstance(found, Appointment) and not Version(found.sequence).is_older_than(Version(request.sequence))
-
-
-def _require_none_to_send(request: MeetingMessage, box: MailboxClient, journal: Journal, verdict: Verdict) -> None:
-    """Let pass only what is known to need no sending (any more).
-
-    :raises Transient: the command did nothing. :raises Unknown: the answer may or may not have been sent.
-    """
-    if was_sent(request, box, verdict):
-        return
-    if "send" in journal:
-        raise Unknown("the draft was about to be sent, and is neither in Drafts nor in Sent Items")
-    booked = not request.response_requested and (verdict is Verdict.DECLINE or box.has_appointment(request.uid))
-    if not booked and box.holds(request):
-        raise Transient(f"{verdict} changed nothing: the request is still there, and there is no draft")
-    if request.response_requested:
-        raise Unknown("the request was accepted, but there is no draft of the answer")

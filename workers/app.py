@@ -2,6 +2,8 @@
 
 from rsvpq import wiring
 from rsvpq.health.worker import watch_worker
+from rsvpq.recollection import Recollection
+from rsvpq.refusals import Refusals
 from rsvpq.settings import load_settings
 from workers.ways import Ways
 
@@ -11,6 +13,9 @@ lanes = wiring.make_lanes(settings)
 carrier = wiring.make_carrier(settings, app, lanes)
 audit = wiring.make_audit(settings, lanes)
 policy = wiring.PolicyInForce(settings, lanes)
-exchange = wiring.Exchange(settings.servers, settings.lanes.run_lease.seconds)
-ways = Ways({name: server.answers for name, server in settings.servers.items()})
+recollection = Recollection(lanes, settings.decisions.max_age)
+claims = wiring.make_claims(settings, lanes, has_list=False)
+exchange = wiring.Exchange(settings.servers, claims, settings.lanes.run_lease.seconds)
+ways = Ways({name: server.answers for name, server in settings.servers.items()}, settle_s=settings.retry.settle.seconds)
 watch_worker(settings)
+Refusals(lanes).watch()

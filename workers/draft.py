@@ -1,79 +1,89 @@
 """The draft that a command of OWA leaves in Drafts: found by what it is, never by a guessed name; and what was sent."""
 
-import time
 from collections.abc import Collection
+from dataclasses import dataclass
 from urllib.parse import unquote
 
+from rsvpq.agenda import same_meeting_key
+from rsvpq.editions import answers_another
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Unknown
 from rsvpq.messages import MeetingMessage, Verdict
 
-#: How long to wait between looks for a draft that is late, in seconds; a worker's thread waits, so not for long.
-LOOKS_S = (0.2, 0.5, 1.0)
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """The answer that is to be sent, and others of the same command, which must not be."""
+
+    draft: MeetingMessage
+    surplus: tuple[MeetingMessage, ...] = ()
 
 
-def find_draft(
+def find_drafts(
     request: MeetingMessage,
     box: MailboxClient,
+    *,
     identity: str,
-    before: Collection[str],
     verdict: Verdict,
+    before: Collection[str],
+    commands: int = 1,
     hint: str = "",
-) -> MeetingMessage | None:
+) -> Ours | None:
     """The draft of this answer to this meeting: marked as ours, or one that was not in Drafts ``before`` (by rid).
 
     By meeting, not by name: the name may be taken, localised or cut, and a person's own draft may have it. Where drafts
-    show no uid, it is the one that the server redirected to (``hint``), or the only one with the request's subject.
+    show no uid, it is the one that the server redirected to (``hint``), else one with the request's subject, else the
+    only one there is.
 
-    :raises Unknown: there are several; one of them may be a person's.
+    :param commands: how often the command was given; so many drafts may be ours, for a server may have carried out one
+        whose reply was lost, and shown its draft late.
+    :raises Unknown: there are more; one of them may be a person's.
     """
     drafts = [draft for draft in box.response_drafts() if draft.is_answer(verdict)]
-    new = [one for one in drafts if not one.answers and one.rid not in before and not _of_another_update(one, request)]
-    found = [draft for draft in drafts if draft.answers == identity]
-    found = found or [draft for draft in new if draft.uid == request.uid]
-    if not found:
-        nameless = [draft for draft in new if not draft.uid]
-        found = [draft for draft in nameless if hint and _same(draft.href, hint)]
-        found = found or [draft for draft in nameless if request.subject and request.subject in draft.subject]
-    if len(found) > 1:
+    new = [one for one in drafts if not one.answers and one.rid not in before and not answers_another(one, request)]
+    marked = [draft for draft in drafts if draft.answers == identity]
+    known = [draft for draft in new if draft.uid and same_meeting_key(draft.uid) == same_meeting_key(request.uid)]
+    found = known or _nameless(request, new, hint)
+    if marked:
+        return Ours(marked[0], (*marked[1:], *(known if len(known) < commands else ())))
+    if len(found) > commands:
         raise Unknown(f"{len(found)} new drafts answer this meeting; one of them may be a person's")
-    return found[0] if found else None
+    return Ours(found[0], tuple(found[1:])) if found else None
 
 
-def wait_for_draft(
-    request: MeetingMessage, box: MailboxClient, identity: str, before: Collection[str], verdict: Verdict, hint: str
-) -> MeetingMessage | None:
-    """Look a few times more: the store may show a draft later than the command's answer."""
-    for delay_s in LOOKS_S:
-        time.sleep(delay_s)
-        draft = find_draft(request, box, identity, before, verdict, hint)
-        if draft is not None:
-            return draft
-    return None
+def _nameless(request: MeetingMessage, new: list[MeetingMessage], hint: str) -> list[MeetingMessage]:
+    """Those that may be the answer among drafts that do not say which meeting they answer."""
+    nameless = [draft for draft in new if not draft.uid]
+    return (
+        [draft for draft in nameless if hint and _same(draft.href, hint)]
+        or [draft for draft in nameless if request.subject and request.subject in draft.subject]
+        or [draft for draft in nameless if not draft.subject]
+    )
 
 
-def may_be_mistaken(request: MeetingMessage, box: MailboxClient) -> list[str]:
+def may_be_mistaken(request: MeetingMessage, box: MailboxClient) -> tuple[str, ...]:
     """The drafts (by rid) that are there already and look like the answer: a person's own, which must not be sent."""
-    return sorted(draft.rid for draft in box.response_drafts() if draft.uid in {"", request.uid} and not draft.answers)
+    own = {"", same_meeting_key(request.uid)}
+    drafts = box.response_drafts()
+    return tuple(sorted(one.rid for one in drafts if same_meeting_key(one.uid) in own and not one.answers))
 
 
-def was_sent(request: MeetingMessage, box: MailboxClient, verdict: Verdict) -> bool:
-    """Whether Sent Items has an answer to this very request: of its sequence, and no older than the request itself.
+def sent_answers(request: MeetingMessage, box: MailboxClient) -> list[MeetingMessage]:
+    """The answers in Sent Items to this very edition of this occurrence of the meeting, the newest first.
 
-    Both times are the server's. The newest come first, so the search ends at the first that is older. Of a request
-    without a uid nothing in Sent Items can be told to be the answer.
+    No times are compared: the machines that stamp what is received and what is sent have clocks of their own. Of a
+    request without a uid nothing in Sent Items can be told to be the answer.
     """
-    for sent in box.sent_responses() if request.uid else ():
-        if request.received and sent.received and sent.received < request.received:
-            return False
-        if sent.uid == request.uid and sent.is_answer(verdict) and not _of_another_update(sent, request):
-            return True
-    return False
+    sent = box.sent_responses(request.uid) if request.uid else ()
+    return [one for one in sent if not answers_another(one, request)]
 
 
-def _of_another_update(answer: MeetingMessage, request: MeetingMessage) -> bool:
-    """Whether it certainly answers another edition of the meeting: two requests with one uid have a draft each."""
-    return None not in {answer.sequence, request.sequence} and answer.sequence != request.sequence
+def was_sent(request: MeetingMessage, box: MailboxClient, verdict: Verdict, before: Collection[str] = ()) -> bool:
+    """Whether Sent Items has this answer.
+
+    :param before: answers (by rid) that were there before this one was begun.
+    """
+    return any(one.is_answer(verdict) and one.rid not in before for one in sent_answers(request, box))
 
 
 def _same(path: str, other: str) -> bool:

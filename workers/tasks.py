@@ -5,7 +5,7 @@ What a task is passed beside its generation is there to be read and searched in 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from celery import Task
@@ -19,7 +19,8 @@ from rsvpq.exchange.errors import ExchangeError
 from rsvpq.lanes import Start
 from rsvpq.messages import Kind, Mailbox, MeetingMessage, Outcome
 from rsvpq.policy import Decision, Facts
-from workers.app import app, audit, carrier, exchange, policy, settings, ways
+from rsvpq.recollection import by_another
+from workers.app import app, audit, carrier, exchange, policy, recollection, settings, ways
 from workers.cancel import process_cancellation as process
 from workers.orphan import send_orphan
 
@@ -70,8 +71,11 @@ class _Work:
 
     def decide(self, message: MeetingMessage) -> Decision:
         """Decide on fresh facts; the audit is told if it came to anything else than the scan thought."""
-        facts = Facts(self.start.mailbox, self.start.payload.get("group", ""))
+        memory = recollection.at_start(self.start, message, self.box, self.journal)
+        known = Facts.about(message, self.start.mailbox, self.start.payload.get("group", ""))
+        facts = replace(known, identity=self.start.id, settled=by_another(memory, self.start.id))
         decision = decide_knowing(policy(), message, self.box, facts)
+        self.journal.memory = recollection.of_decision(self.start.id, message, decision, memory)
         mailbox = Mailbox(self.start.mailbox, self.start.server)
         told = Told(decision.word, decision.rule, decision.reason)
         run = self.start.payload.get("run", "")

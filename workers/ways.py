@@ -8,7 +8,7 @@ from rsvpq.exchange.errors import Unsupported
 from rsvpq.journal import Journal
 from rsvpq.messages import Mailbox, MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Decide
-from workers.answer import answer
+from workers.answer import SETTLE_S, answer
 from workers.open import After, open_response
 from workers.reply import reply
 
@@ -18,11 +18,12 @@ Answers = Literal["owa", "icalendar", "detect"]
 class Ways:
     """What is configured for each server, and what this process has learnt of it.
 
-    :param answers: by the server's name.
+    :param answers: by the server's name. :param settle_s: as :func:`workers.answer.answer` takes it.
     """
 
-    def __init__(self, answers: Mapping[str, Answers]) -> None:
+    def __init__(self, answers: Mapping[str, Answers], settle_s: float = SETTLE_S) -> None:
         self._answers = answers
+        self._settle_s = settle_s
         self._without_owa = {name for name, way in answers.items() if way == "icalendar"}
 
     def answer(
@@ -44,7 +45,7 @@ class Ways:
         if "draft" in journal or (server in self._without_owa and not commanded):
             return reply(request, box, journal, identity, mailbox, decide)
         try:
-            return answer(request, box, journal, identity, decide)
+            return answer(request, box, journal, identity, decide, self._settle_s)
         except Unsupported as error:
             self._learn(server, error)
             return reply(request, box, journal, identity, mailbox, decide)

@@ -117,6 +117,7 @@ def _warnings(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> Iterator[
     if not mailboxes:
         yield Problem(str(settings.mailboxes), 0, "mailbox", "none is listed; write one in each row")
     yield from _paces_that_cannot_be_reached(settings, mailboxes)
+    yield from _two_names(settings, mailboxes)
     yield from policy_check.warnings(loaded, mailboxes)
     yield from _old_tls(loaded)
     yield from _open_secrets(loaded)
@@ -138,6 +139,27 @@ def _paces_that_cannot_be_reached(settings: Settings, mailboxes: Sequence[Mailbo
                 "which holds for all its mailboxes together; lower the one or raise the other"
             )
             yield Problem(str(settings.mailboxes), 0, "pace", text)
+
+
+def _two_names(settings: Settings, mailboxes: Sequence[Mailbox]) -> Iterator[Problem]:
+    """At most one for each server: an alias, and an address whose part before the @ it is (KB324306).
+
+    A warning and no more, because the alias belongs to one domain, and the list does not say to which. What is one
+    mailbox for certain is refused at its visit (:mod:`rsvpq.claims`).
+    """
+    aliases = {(one.server, one.name.casefold()): one.name for one in mailboxes if "@" not in one.name}
+    pairs: dict[str, list[tuple[str, str]]] = {}
+    for one in mailboxes:
+        local, at, _ = one.name.casefold().rpartition("@")
+        if at and (one.server, local) in aliases:
+            pairs.setdefault(one.server, []).append((aliases[one.server, local], one.name))
+    for (alias, address), *others in pairs.values():
+        more = f", and so may be {len(others)} more pairs" if others else ""
+        text = (
+            f"{alias} and {address} may be two names of one mailbox{more}; list it once: "
+            "where they are, the name that is scanned second is refused"
+        )
+        yield Problem(str(settings.mailboxes), 0, "mailbox", text)
 
 
 def _old_tls(loaded: LoadedSettings) -> Iterator[Problem]:

@@ -63,6 +63,8 @@ class Totals:
                 yield f"not offered, as the ledger has them as {state}: {count} ('rsvpq explain' tells more)"
         if self.counts["reconcile:orphans"]:
             yield f"unsent answers of an earlier run that would be sent as well: {self.counts['reconcile:orphans']}"
+        if not_decided := sum(count for (_, reason), count in self.decided.items() if reason == "not-decided"):
+            yield f"messages that could not be looked at or decided on: {not_decided} ('rsvpq explain' tells why)"
         if self.counts["unreadable"]:
             yield f"messages that could not be read: {self.counts['unreadable']}"
 

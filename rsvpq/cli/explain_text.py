@@ -48,6 +48,8 @@ def _head(now: Told | None, story: Told) -> Iterator[str]:
     if now:
         asked = "" if now["kind"] != "request" else "; wants " + ("an answer" if now["response_requested"] else "none")
         yield f"  received: {_time(now['received'])} UTC; sequence {_or_none(now['sequence'])}{asked}"
+    if now and now["unread"]:
+        yield f"  of the series could not be read: {now['unread']}"
     yield f"  uid: {story['uid'] or '(none)'}"
     yield f"  item: {story['item']}"
 
@@ -93,6 +95,8 @@ def _at_that_time(found: Told) -> Iterator[str]:
         series = ", of a series" if one["recurring"] else ""
         counts = "" if one["status"] in found["counts_as_busy"] else "; does not count as busy"
         yield f"    at that time: {one['status']} {_time(one['start'])} to {_time(one['end'])}{series}{counts}"
+    if not found["compared"]:
+        yield "    at that time: what is further ahead than a calendar shows at once is not known"
     if not found["complete"]:
         yield "    not all meetings of the series could be worked out"
 

@@ -15,9 +15,8 @@ _ROLES: dict[Role, str] = {
     "dispatcher": "python -m producer.dispatcher",
     "worker": "celery -A workers.app worker -Q answer; celery -A producer.app worker -Q scan",
 }
-#: Seconds that an item may wait in its lane before that is worth a word.
+#: Seconds that an item may take from its offer to its end before that is worth a word.
 _LONG_WAIT_S = 3600.0
-_BATCH = 1000
 
 
 def alive(lanes: Lanes, role: Role) -> list[str]:
@@ -40,7 +39,7 @@ def examine(lanes: Lanes, namespace: str, notes: Notes) -> None:
             _running(lanes, role, notes)
         status = read_status(lanes)
         _queues(lanes, namespace, notes)
-        _waiting(lanes, status, notes)
+        _waiting(status, notes)
         _stopped(status, notes)
         _dead(status, notes)
     except RedisError as error:
@@ -60,33 +59,18 @@ def _queues(lanes: Lanes, namespace: str, notes: Notes) -> None:
     notes.ok("queues", ", ".join(f"{name} {length}" for name, length in lengths.items()) + " with Celery")
 
 
-def _waiting(lanes: Lanes, status: Status, notes: Notes) -> None:
+def _waiting(status: Status, notes: Notes) -> None:
     pending = sum(server.pending for server in status.servers.values())
     in_flight = sum(server.in_flight for server in status.servers.values())
     text = f"{pending} pending, {in_flight} in flight, {status.later} between attempts"
-    oldest_s = _oldest_s(lanes) if pending else 0.0
-    if oldest_s > _LONG_WAIT_S:
-        text += f"; the oldest has waited {oldest_s / 60:.0f} min"
+    oldest_s = status.oldest_s
+    if oldest_s is not None:
+        waited = f"{oldest_s / 60:.0f} min" if oldest_s > _LONG_WAIT_S else f"{oldest_s:.0f} s"
+        text += f"; the oldest has waited {waited}"
+    if oldest_s is not None and oldest_s > _LONG_WAIT_S:
         notes.warn("lanes", text, "look for what is paused or held below, then at the pace: docs/run-book.md")
     else:
-        notes.ok("lanes", text + (f"; the oldest has waited {oldest_s:.0f} s" if pending else ""))
-
-
-def _oldest_s(lanes: Lanes) -> float:
-    """How long the item has waited that was offered first, of the heads of all lanes."""
-    redis, prefix = lanes.redis, lanes.prefix
-    names = sorted(redis.smembers(f"{prefix}:mailboxes"))
-    oldest = float("inf")
-    for first in range(0, len(names), _BATCH):
-        with redis.pipeline(transaction=False) as pipe:
-            for name in names[first : first + _BATCH]:
-                pipe.lindex(f"{prefix}:lane:{name}", 0)
-            heads = [item for item in pipe.execute() if item]
-            for item in heads:
-                pipe.hget(f"{prefix}:item:{item}", "offered")
-            oldest = min([oldest, *(float(offered) for offered in pipe.execute() if offered)])
-    seconds, microseconds = redis.time()
-    return max(0.0, float(seconds) + float(microseconds) / 1e6 - oldest / 1e6)
+        notes.ok("lanes", text)
 
 
 def _stopped(status: Status, notes: Notes) -> None:

@@ -17,7 +17,7 @@ from urllib3 import HTTPConnectionPool
 from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import HTTPError
 
-from rsvpq.exchange.errors import LOGIN_DELAY_S, Busy, LoginRefused, Transient
+from rsvpq.exchange.errors import Busy, LoginRefused, Transient
 
 Scheme = Literal["basic", "ntlm", "negotiate", "forms"]
 
@@ -83,7 +83,7 @@ class ConnectionAuth(AuthBase):
         what = f"{response.request.method} {urlsplit(response.request.url or '').path!s}"
         if _challenge(response, self._word) is None:
             response.close()
-            raise Busy(f"{what}: the server does not offer {self._word}; correct auth in the settings", LOGIN_DELAY_S)
+            raise Busy(f"{what}: the server does not offer {self._word}; correct auth in the settings")
         try:
             return self._log_in(what, response, sending)
         except self._errors as error:

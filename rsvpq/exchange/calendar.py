@@ -19,9 +19,11 @@ from rsvpq.agenda import (
     ResponseStatus,
     same_meeting_key,
 )
+from rsvpq.editions import same_occurrence
 from rsvpq.exchange import wire
 from rsvpq.exchange.errors import Busy, ExchangeError, Gone, LoginRefused, Refused
 from rsvpq.exchange.multistatus import Row
+from rsvpq.exchange.rows import occurrence_of
 from rsvpq.exchange.search import identity, pages
 from rsvpq.exchange.transport import Server
 
@@ -46,15 +48,17 @@ def read_agenda(
 ) -> Agenda | CalendarUnknown:
     """Everything in the calendar between two moments, in UTC, widened to whole days.
 
-    Whole days, because the store keeps an index for each distinct query.
+    Whole days, because the store keeps an index for each distinct query. What lies more than :data:`WIDEST` behind the
+    start cannot be asked for with it, so the agenda ends there: it says until when it is good.
 
     :param folder: the path of the calendar; '' where the account may not see it.
     :raises ExchangeError: the server wants to be asked again later, or refuses the login.
-    :raises ValueError: the range is wider than :data:`WIDEST`, or has no length.
+    :raises ValueError: the range has no length.
     """
-    first, last = _midnight(start), _midnight(end + timedelta(days=1) - timedelta.resolution)
-    if not timedelta() < last - first <= WIDEST:
-        raise ValueError(f"from {start} to {end} is more than {WIDEST.days} days, or none")
+    first, last = _midnight(start), _next_midnight(end)
+    if last <= first:
+        raise ValueError(f"from {start} to {end} is no time")
+    last = min(last, first + WIDEST) if last - first > WIDEST else last
     rows = _settled_rows(server, folder, wire.agenda_search(first, last), page_rows)
     if isinstance(rows, CalendarUnknown):
         return rows
@@ -72,9 +76,16 @@ def read_agenda(
     return Agenda(first, last, tuple(periods))
 
 
-def read_appointment(server: Server, folder: str, uid: str) -> Appointment | CalendarUnknown | None:
+def read_appointment(
+    server: Server, folder: str, uid: str, occurrence: str = ""
+) -> Appointment | CalendarUnknown | None:
     """What the calendar has of a meeting, the newest if it has several; None if it has nothing.
 
+    Who is invited to single occurrences of a series has an appointment for each, all with the uid of the series; who is
+    invited to the series has one for all of it.
+
+    :param occurrence: as :attr:`MeetingMessage.occurrence`. Where the calendar has no appointment of it, the series is
+        what there is, and says so by its own ``occurrence``.
     :raises ExchangeError: as :func:`read_agenda`.
     """
     if not uid:
@@ -82,9 +93,14 @@ def read_appointment(server: Server, folder: str, uid: str) -> Appointment | Cal
     rows = _settled_rows(server, folder, wire.appointment_facts_search(uid), PAGE_ROWS)
     if isinstance(rows, CalendarUnknown):
         return rows
-    found = [_appointment(row) for row in rows]
+    found = _of_occurrence([_appointment(row) for row in rows], occurrence)
     oldest = datetime.min.replace(tzinfo=UTC)
     return max(found, key=lambda one: (one.sequence or 0, one.stamp or oldest), default=None)
+
+
+def _of_occurrence(found: list[Appointment], wanted: str) -> list[Appointment]:
+    told = {same: [one for one in found if same_occurrence(one.occurrence, wanted) is same] for same in (True, None)}
+    return told[True] or [one for one in told[None] if one.occurrence] or [one for one in found if not one.occurrence]
 
 
 def urls_of(server: Server, folder: str, uid: str, root: str) -> list[str]:
@@ -100,14 +116,13 @@ def urls_of(server: Server, folder: str, uid: str, root: str) -> list[str]:
 
 def particulars_of(row: Row) -> Particulars:
     """What the PROPFIND for :data:`wire.PARTICULARS` said."""
-    received_by, sent_for = (row.text(name).casefold() for name in (wire.RECEIVED_BY, wire.SENT_REPRESENTING))
     rule = row.text(wire.RULE)
     return Particulars(
         attendees=_count(row.text(wire.TO), row.text(wire.CC)),
-        own=received_by == sent_for if received_by and sent_for else None,
         # Values of a list come without anything between them: of two rules, neither could be told.
         rule=rule if rule.upper().count("FREQ=") == 1 else "",
         zone=row.text(wire.ZONE),
+        single=row.text(wire.INSTANCE_TYPE) in _INSTANCES,
         deleted=tuple(moment for text in wire.DATE.findall(row.text(wire.DELETED)) if (moment := wire.moment(text))),
     )
 
@@ -188,6 +203,8 @@ def _appointment(row: Row) -> Appointment:
         response=known.get(row.text(wire.RESPONSE_STATUS)),
         status=_status(row),
         recurring=row.text(wire.INSTANCE_TYPE) in {_MASTER, *_INSTANCES},
+        occurrence=occurrence_of(row),
+        organizer=row.text(wire.ORGANIZER),
     )
 
 
@@ -201,3 +218,12 @@ def _count(*headers: str) -> int | None:
 
 def _midnight(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _next_midnight(moment: datetime) -> datetime:
+    """The first midnight that is not before it; the last moment of all on the last day of all."""
+    midnight = _midnight(moment)
+    if midnight == moment:
+        return midnight
+    last_day = datetime.max.replace(tzinfo=UTC)
+    return midnight + timedelta(days=1) if midnight < last_day - timedelta(days=1) else last_day

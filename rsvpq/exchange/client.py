@@ -7,11 +7,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
+from itertools import chain
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from rsvpq.agenda import Agenda, Appointment, CalendarUnknown, Particulars
 from rsvpq.exchange import calendar, wire
-from rsvpq.exchange.errors import ExchangeError, Filtered, Gone, Malformed, Refused, Unknown, Unsupported, error_from
+from rsvpq.exchange.errors import (
+    Filtered,
+    Gone,
+    Malformed,
+    Refused,
+    Transient,
+    Unknown,
+    Unsupported,
+    error_from,
+)
 from rsvpq.exchange.folders import Folders, find_folders
 from rsvpq.exchange.http_answer import Answer
 from rsvpq.exchange.multistatus import Property, Reader, Row
@@ -36,11 +46,16 @@ class MailboxClient:
 
     def __init__(self, server: Server, mailbox: str, folders: Folders | None = None) -> None:
         self._server = server
-        self._root = server.root + quote(mailbox, safe="@.-_~") + "/"
-        self.folders = folders or find_folders(server, self._root)
+        self._asked = server.root + quote(mailbox, safe="@.-_~") + "/"
+        self.folders = folders or find_folders(server, self._asked)
         self._folders_are_fresh = folders is None
         #: Rows of the last search that could not be used: failed by the server, broken, or with an href elsewhere.
         self.unreadable = 0
+
+    @property
+    def _root(self) -> str:
+        """What every href of the mailbox lies below."""
+        return self.folders.root or self._asked
 
     def meeting_messages(self, page_rows: int = PAGE_ROWS) -> Iterator[list[MeetingMessage]]:
         """The Inbox's meeting messages, oldest first, a page at a time; a row without a usable href is left out.
@@ -60,34 +75,27 @@ class MailboxClient:
         found = self._messages(self.folders.drafts, wire.draft_search(), PAGE_ROWS)
         return [message for page in found for message in page if message.kind is Kind.RESPONSE]
 
-    def deleted_requests(self, uid: str) -> list[MeetingMessage]:
-        """The requests of one meeting that lie in Deleted Items."""
-        found = self._messages(self.folders.deleteditems, wire.uid_search(uid), PAGE_ROWS)
+    def handled_requests(self, uid: str) -> list[MeetingMessage]:
+        """The requests of one meeting where a server leaves those that were answered: Deleted Items and the Inbox."""
+        found = chain.from_iterable(
+            self._messages(folder, wire.uid_search(uid), PAGE_ROWS)
+            for folder in (self.folders.deleteditems, self.folders.inbox)
+        )
         return [message for page in found for message in page if message.kind is Kind.REQUEST]
 
-    def sent_responses(self) -> Iterator[MeetingMessage]:
-        """The answers in Sent Items, the newest first; they are searched for as they are asked for."""
-        found = self._messages(self.folders.sentitems, wire.meeting_search(newest_first=True), PAGE_ROWS)
+    def sent_responses(self, uid: str = "") -> Iterator[MeetingMessage]:
+        """The answers in Sent Items, of one meeting or of all, the newest first; searched for as they are asked for."""
+        body = wire.uid_search(uid) if uid else wire.meeting_search(newest_first=True)
+        found = self._messages(self.folders.sentitems, body, PAGE_ROWS)
         return (message for page in found for message in page if message.kind is Kind.RESPONSE)
-
-    def has_appointment(self, uid: str) -> bool:
-        """Whether the calendar has an appointment of this meeting; True also where the calendar may not be read."""
-        if not self.folders.calendar or not uid:
-            return True
-        try:
-            return any(page for page in pages(self._server, self.folders.calendar, wire.appointment_search(uid)))
-        except ExchangeError as error:
-            if calendar.unreadable(error):
-                return True
-            raise
 
     def busy_periods(self, start: datetime, end: datetime) -> Agenda | CalendarUnknown:
         """What the calendar has between two moments, in UTC: see :func:`calendar.read_agenda`."""
         return calendar.read_agenda(self._server, self.folders.calendar, start, end)
 
-    def appointment(self, uid: str) -> Appointment | CalendarUnknown | None:
-        """What the calendar has of a meeting: see :func:`calendar.read_appointment`."""
-        return calendar.read_appointment(self._server, self.folders.calendar, uid)
+    def appointment(self, message: MeetingMessage) -> Appointment | CalendarUnknown | None:
+        """What the calendar has of what a message is about: see :func:`calendar.read_appointment`."""
+        return calendar.read_appointment(self._server, self.folders.calendar, message.uid, message.occurrence)
 
     def appointment_urls(self, uid: str) -> list[str]:
         """The paths of the appointments of a meeting in the calendar."""
@@ -96,10 +104,17 @@ class MailboxClient:
     def particulars(self, message: MeetingMessage) -> Particulars:
         """What a request says of its attendees and of its series; costs one PROPFIND.
 
+        By permanent URL where a filter before Exchange rejects the href.
+
         :raises Gone: it is not there any more.
         """
-        body = wire.propfind(wire.PARTICULARS)
-        rows = self._server.send("PROPFIND", message.href, headers={**_XML, "Depth": "0"}, body=body).rows()
+        body, headers = wire.propfind(wire.PARTICULARS), {**_XML, "Depth": "0"}
+        try:
+            rows = self._server.send("PROPFIND", message.href, headers=headers, body=body).rows()
+        except Filtered:
+            if not message.permanent_url:
+                raise
+            rows = self._server.send("PROPFIND", message.permanent_url, headers=headers, body=body).rows()
         return calendar.particulars_of(rows[0]) if rows else Particulars()
 
     def _messages(self, folder: str, body: bytes, page_rows: int) -> Iterator[list[MeetingMessage]]:
@@ -115,11 +130,13 @@ class MailboxClient:
     def _find_folders_again(self) -> bool:
         """Ask for the folders where they were only remembered: their names change with the mailbox's language.
 
-        :returns: whether they are elsewhere now.
+        :returns: whether they are elsewhere now. :raises Transient: the name leads to another mailbox now.
         """
         before = self.folders
         if not self._folders_are_fresh:
-            self.folders, self._folders_are_fresh = find_folders(self._server, self._root), True
+            self.folders, self._folders_are_fresh = find_folders(self._server, self._asked), True
+        if before.identity and self.folders.identity != before.identity:
+            raise Transient(f"{unquote(self._asked)!r} leads to another mailbox than before; it is looked at anew")
         return self.folders != before
 
     def locate(self, message: MeetingMessage) -> MeetingMessage | None:
@@ -193,7 +210,6 @@ class MailboxClient:
     def _command(self, href: str, command: str) -> str:
         # No Translate header: with "Translate: f" IIS hands out the raw message and the command does nothing.
         answer = self._server.send("GET", f"{href}?Cmd={command}", headers={}, effect=True)
-        answer.check_login()
         if answer.status < HTTPStatus.MULTIPLE_CHOICES:
             return ""
         try:
@@ -306,12 +322,14 @@ class MailboxClient:
         """
         return self._mark_if_allowed(draft, wire.ANSWERS, identity)
 
-    def mark_processed(self, message: MeetingMessage) -> bool:
+    def mark_processed(self, message: MeetingMessage, intent: str = "") -> bool:
         """Set the processed marker and the read flag, so that no scan offers the message again.
 
+        :param intent: what our own marker says in the end; '' where there is none.
         :returns: whether the server took the marker; it can refuse one property within a 207.
         """
-        return self._mark(message, wire.PROCESSED, {wire.PROCESSED: "1", wire.READ: "1"})
+        more = {wire.INTENT: intent} if intent else {}
+        return self._mark(message, wire.PROCESSED, {wire.PROCESSED: "1", wire.READ: "1", **more})
 
     def _mark_if_allowed(self, message: MeetingMessage, name: Property, value: str) -> bool:
         for url in filter(None, (message.href, message.permanent_url)):
@@ -335,13 +353,13 @@ class MailboxClient:
             raise Gone(f"{answer.what} made a new item where the message was")
         return not any(needed in row.refused for row in rows)
 
-    def retire(self, message: MeetingMessage) -> None:
+    def retire(self, message: MeetingMessage, intent: str = "") -> None:
         """Take a message that was dealt with out of the next scan's way: marked, else in Deleted Items.
 
         Never deleted: Outlook drops the appointment with an accepted request that is not marked (KB883672, KB886688).
         """
         try:
-            marked = self.mark_processed(message)
+            marked = self.mark_processed(message, intent)
         except Refused:
             marked = False
         if not marked:

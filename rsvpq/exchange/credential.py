@@ -61,7 +61,8 @@ class Credential:
             )
         wait_s = self._not_before - self._clock()
         if wait_s > 0:
-            raise LoginRefused(f"{what}: not sent, as the login was refused; it is tried again in {wait_s:.0f} s")
+            text = f"{what}: not sent, as the login was refused; it is tried again in {wait_s:.0f} s"
+            raise LoginRefused(text, wait_s)
 
     def _enter(self, what: str) -> bool:
         if not self._alone.acquire(timeout=LONGEST_WAIT_S):

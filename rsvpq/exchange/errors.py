@@ -6,6 +6,7 @@
      +-- Transient       not done; another attempt may work
      |    +-- Malformed      the answer is not what the protocol says: a proxy's page, or one that broke on its way
      +-- Unknown         it may have been done: look before doing anything again
+     |    +-- Unsettled       what was done may not show yet: look again after `delay_s`, which costs no attempt
      +-- Gone            the item is not there (any more)
      +-- Refused         not done, and it never will be
           +-- Unsupported    the server runs no OWA commands
@@ -30,8 +31,9 @@ LONGEST_RETRY_AFTER_S = 3600.0
 #: "Login Timeout", Exchange's own status for a missing or ended forms session.
 LOGIN_TIMEOUT = 440
 
-_BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
-_LOGIN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED, LOGIN_TIMEOUT}
+#: An ended session is no refused password: whoever logs in again may go on.
+_BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, LOGIN_TIMEOUT}
+_LOGIN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}
 _GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED, HTTPStatus.LOCKED}
 
@@ -52,8 +54,8 @@ class Busy(ExchangeError):
 class LoginRefused(Busy):
     """Not done: the credential was refused."""
 
-    def __init__(self, message: str):
-        super().__init__(message, LOGIN_DELAY_S)
+    def __init__(self, message: str, delay_s: float = LOGIN_DELAY_S):
+        super().__init__(message, delay_s)
 
 
 class Transient(ExchangeError):
@@ -66,6 +68,14 @@ class Malformed(Transient):
 
 class Unknown(ExchangeError):
     """It may have been done: look before doing anything again."""
+
+
+class Unsettled(Unknown):
+    """What was done may not show yet: nothing is done again before it has had the time to."""
+
+    def __init__(self, message: str, delay_s: float):
+        super().__init__(message)
+        self.delay_s = delay_s
 
 
 class Gone(ExchangeError):

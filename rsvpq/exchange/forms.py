@@ -17,13 +17,12 @@ from threading import Lock
 from typing import Protocol
 from urllib.parse import SplitResult, urlencode, urljoin, urlsplit, urlunsplit
 
-from lxml import etree, html
-
 from rsvpq.exchange import wire
 from rsvpq.exchange.auth import Forms
 from rsvpq.exchange.credential import Credential
-from rsvpq.exchange.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, error_from
+from rsvpq.exchange.errors import Busy, ExchangeError, LoginRefused, error_from
 from rsvpq.exchange.http_answer import Answer
+from rsvpq.exchange.login_form import NotUnderstoodError, find_login_form
 
 #: The most redirects on the way to the logon page; Exchange takes one or two.
 _MOST_REDIRECTS = 5
@@ -32,6 +31,7 @@ _SESSION_COOKIES = ("cadata", "sessionid", "usercontext")
 #: Where the form of each logon page is sent, if the page shows none (DavMail does so for 2007).
 _ACTIONS = {"owalogon.asp": "/exchweb/bin/auth/owaauth.dll", "cookieauth.dll": "/CookieAuth.dll?Logon"}
 _OTHER_ACTION = "/owa/auth/owaauth.dll"
+_EXCHANGE_FIELDS = ("username", "password")
 _PRIVATE_COMPUTER = "4"  # a session of 24 hours of inactivity instead of 15 minutes
 
 
@@ -53,7 +53,9 @@ class Session:
 @dataclass(frozen=True, slots=True)
 class _Form:
     path: str
-    fields: Mapping[str, str]
+    fields: Mapping[str, str] = field(repr=False)
+    #: Which fields were filled in, for people, where they are not those of Exchange.
+    told: str = ""
 
 
 class FormsLogin:
@@ -75,6 +77,8 @@ class FormsLogin:
         self._lock = Lock()
         self._session: Session | None = None
         self._cookies: dict[str, str] = {}
+        #: The path of the logon page, in lower case.
+        self._page = ""
         self._logins = 0
         self._failure: ExchangeError | None = None
 
@@ -103,11 +107,13 @@ class FormsLogin:
 
     def absorb(self, session: Session, set_cookies: Iterable[str]) -> None:
         """Take over what an answer within a session set anew: Exchange renews cadata during use."""
-        renewed = _session_cookies(_given(set_cookies))
-        if not renewed:
+        given = _given(set_cookies)
+        if not given:
             return
         with self._lock:
-            if self._session is not None and self._session.number == session.number:
+            own = {name: value for name, value in given.items() if value and name in self._cookies}
+            renewed = {**_session_cookies(given), **own}
+            if renewed and self._session is not None and self._session.number == session.number:
                 self._cookies = _merged(self._cookies, renewed)
                 self._session = Session(session.number, _cookie(self._cookies))
 
@@ -123,30 +129,64 @@ class FormsLogin:
         with self._credential.attempt(f"login at {self._origin}") as attempt:
             attempt.refused()
 
+    def is_login(self, answer: Answer) -> bool:
+        """Whether an answer within a session stands for a login: by what it is, or as it leads to our logon page."""
+        location = answer.headers.get("Location", "")
+        if answer.login or not location or not self._page:
+            return bool(answer.login)
+        try:
+            return urlsplit(location).path.lower() == self._page
+        except ValueError:
+            return False
+
     def _log_in(self) -> dict[str, str]:
         what = f"login at {self._origin}"
         with self._credential.attempt(what) as attempt:
-            page, path, cookies = self._logon_page(what)
-            form = self._form(page, path)
-            headers = {
-                "Content-Type": "application/x-www-form-urlencoded",
-                "Cookie": _cookie({"PBack": "0", **cookies}),
-            }
-            answer = self._ask("POST", form.path, headers, urlencode(form.fields).encode())
-            _raise_failure(what, answer)
-            given = _given(answer.cookies)
-            cookies = _session_cookies(_merged(cookies, given))
-            if answer.login == "refused" or not _session_cookies(given) or not self._is_known(what, cookies):
+            for _ in range(2):
+                posted, cookies, form = self._fill_in(what)
+                # Not the password, but the form's own session: it has waited too long, or its server was restarted.
+                if posted.login != "ended":
+                    break
+            else:
+                raise Busy(f"{what}: the server says twice that the session has ended, before there was one")
+            refusal = self._refusal(what, posted, cookies)
+            if refusal:
                 attempt.refused()
-                raise LoginRefused(f"{what}: the login form refused the user name or the password")
+                raise LoginRefused(
+                    f"{what}: the login form refused the user name or the password: {refusal}{form.told}"
+                )
             attempt.accepted()
         return cookies
+
+    def _fill_in(self, what: str) -> tuple[Answer, dict[str, str], _Form]:
+        """Send the form; what was answered, and which cookies would be the session."""
+        page, path, cookies = self._logon_page(what)
+        form = self._form(page, path)
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": _cookie({"PBack": "0", **cookies})}
+        answer = self._ask("POST", form.path, headers, urlencode(form.fields).encode())
+        _raise_failure(what, answer)
+        page_path = urlsplit(path).path.lower()
+        self._page = "" if page_path.startswith(self._root.lower()) else page_path
+        # A company's own page may call its cookies as it likes; of those of Exchange and ISA the session's are enough.
+        merged = _merged(cookies, _given(answer.cookies))
+        return answer, _session_cookies(merged) or merged, form
+
+    def _refusal(self, what: str, posted: Answer, cookies: Mapping[str, str]) -> str:
+        """Why the form was filled in in vain; '' if it was not."""
+        if posted.login == "refused":
+            return "it says so"
+        if not cookies or self.is_login(posted):
+            return "it is shown again"
+        # Asked twice: one that is lost on its way between two servers is no refusal, and asking costs no logon.
+        if not any(self._is_known(what, cookies) for _ in range(2)):
+            return "its cookies open nothing"
+        return ""
 
     def _is_known(self, what: str, cookies: Mapping[str, str]) -> bool:
         """Whether the server takes the cookies: whatever it says to a PROPFIND, but for asking to log in."""
         headers = {"Content-Type": "text/xml; charset=utf-8", "Depth": "0", "Cookie": _cookie(cookies)}
         answer = self._ask("PROPFIND", self._root, headers, wire.propfind([(wire.DAV, "displayname")]))
-        if answer.login or answer.status == HTTPStatus.UNAUTHORIZED:
+        if self.is_login(answer) or answer.status == HTTPStatus.UNAUTHORIZED:
             return False
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             _raise_failure(what, answer)
@@ -160,34 +200,46 @@ class FormsLogin:
             answer = self._ask("GET", path, {"Cookie": _cookie(cookies)} if cookies else {})
             cookies = _merged(cookies, _given(answer.cookies))
             if answer.status == HTTPStatus.UNAUTHORIZED:
-                raise Busy(f"{what}: the server has no login form; correct auth in the settings", LOGIN_DELAY_S)
+                raise Busy(f"{what}: the server has no login form; correct auth in the settings")
             _raise_failure(what, answer)
             if answer.status < HTTPStatus.MULTIPLE_CHOICES:
                 return answer.body, path, cookies
             path = self._own_path(what, path, answer.headers.get("Location", ""))
-        raise Busy(f"{what}: redirected {_MOST_REDIRECTS} times, and to no login form", LOGIN_DELAY_S)
+        raise Busy(f"{what}: redirected {_MOST_REDIRECTS} times, and to no login form")
 
     def _form(self, page: bytes, path: str) -> _Form:
+        """The form of the logon page, filled in; of a page that hides it, what its address is known for.
+
+        :raises Busy: there is none, or none that is understood; nothing has been shown to anybody.
+        """
         what = f"login at {self._origin}"
-        form = _password_form(page)
-        if form is None and not path.lower().startswith(self._root.lower()):
+        try:
+            found = find_login_form(page)
+        except NotUnderstoodError as problem:
+            raise Busy(
+                f"{what}: the login form at {urlsplit(path).path} is not understood and was not filled in: {problem}; "
+                "use an address without it"
+            ) from None
+        if found is None and path.lower().startswith(self._root.lower()):
+            raise Busy(f"{what}: the server shows a page without a login form; correct auth or url")
+        if found is None:
             name = urlsplit(path).path.rsplit("/", 1)[-1].lower()
-            action, hidden = _ACTIONS.get(name, _OTHER_ACTION), dict[str, str]()
-        elif form is None:
-            raise Busy(f"{what}: the server shows a page without a login form; correct auth or url", LOGIN_DELAY_S)
-        else:
-            action = self._own_path(what, path, form.get("action") or "")
-            hidden = {part.get("name", ""): part.get("value", "") for part in _inputs(form, "hidden")}
-        fields = {
+            return _Form(_ACTIONS.get(name, _OTHER_ACTION), self._filled({}, "username", "password"))
+        fields = self._filled(found.others, found.user_field, found.password_field)
+        own = (found.user_field, found.password_field)
+        told = "" if own == _EXCHANGE_FIELDS else f" (its fields were taken to be {own[0]} and {own[1]})"
+        return _Form(self._own_path(what, path, found.action), fields, told)
+
+    def _filled(self, others: Mapping[str, str], user_field: str, password_field: str) -> dict[str, str]:
+        return {
             "destination": self._origin + self._root,
-            **{name: value for name, value in hidden.items() if name and value},
-            "username": self._account.username,
-            "password": self._account.password,
+            "SubmitCreds": "Log On",
+            **{name: value for name, value in others.items() if value},
+            user_field: self._account.username,
+            password_field: self._account.password,
             "trusted": _PRIVATE_COMPUTER,
             "flags": _PRIVATE_COMPUTER,
-            "SubmitCreds": "Log On",
         }
-        return _Form(action, fields)
 
     def _own_path(self, what: str, page: str, url: str) -> str:
         """The path and query of a page's link on the configured origin, which a front end may believe to be http."""
@@ -197,23 +249,8 @@ class FormsLogin:
         except ValueError:  # that is no URL, or no port
             ours = False
         if not ours:
-            raise Busy(
-                f"{what}: the server sends us elsewhere to log in; use the address of that server", LOGIN_DELAY_S
-            )
+            raise Busy(f"{what}: the server sends us elsewhere to log in; use the address of that server")
         return urlunsplit(("", "", other.path or "/", other.query, ""))
-
-
-def _password_form(page: bytes) -> etree._Element | None:
-    """The form that asks for a password, if the page has one."""
-    try:
-        document = html.document_fromstring(page, parser=html.HTMLParser(no_network=True, encoding="utf-8"))
-    except (etree.ParserError, etree.XMLSyntaxError, ValueError):
-        return None
-    return next((form for form in document.iter("form") if _inputs(form, "password")), None)
-
-
-def _inputs(form: etree._Element, kind: str) -> list[etree._Element]:
-    return [part for part in form.iter("input") if part.get("type", "").lower() == kind]
 
 
 def _is_same_host(own: SplitResult, other: SplitResult) -> bool:

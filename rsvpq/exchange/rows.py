@@ -3,13 +3,15 @@
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from rsvpq.agenda import instance_date
 from rsvpq.exchange import wire
 from rsvpq.exchange.errors import Malformed
 from rsvpq.exchange.multistatus import Row
+from rsvpq.exchange.persons import Shown, is_smtp, same_spelling
 from rsvpq.messages import MeetingMessage, kind_of
 
-#: The instance types of a series and of one meeting of it.
-_RECURRING = {"1", "2", "3"}
+#: The instance types of a series as a whole, and of one occurrence of it.
+_SERIES, _OCCURRENCE = "1", {"2", "3"}
 #: How a message is found, which looking at it does not change.
 _STAYS = {"href", "permanent_url"}
 
@@ -27,7 +29,9 @@ def refreshed(message: MeetingMessage, row: Row) -> MeetingMessage:
     """The message with what the row says of it now; what the row does not show stays as it was."""
     now = _message(row, message.href, message.href)
     shown = {name: value for name, value in now.to_payload().items() if name not in _STAYS}
-    return replace(message, **{**shown, "intent": now.intent, "processed": now.processed})
+    received_for = now.received_for if row.text(wire.RECEIVED_FOR) else message.received_for
+    seen = {"intent": now.intent, "processed": now.processed, "read": now.read, "received_for": received_for}
+    return replace(message, **{**shown, **seen})
 
 
 def _message(row: Row, href: str, root: str) -> MeetingMessage:
@@ -47,10 +51,14 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
         end=row.text(wire.END),
         stamp=row.text(wire.STAMP),
         sequence=_number(row.text(wire.SEQUENCE)),
-        recurring=row.text(wire.INSTANCE_TYPE) in _RECURRING,
+        recurring=row.text(wire.INSTANCE_TYPE) in {_SERIES, *_OCCURRENCE},
+        occurrence=occurrence_of(row),
+        read=row.flag(wire.READ),
         all_day=row.flag(wire.ALL_DAY),
         sensitivity=_number(row.text(wire.SENSITIVITY)) or 0,
-        received_for=row.text(wire.RECEIVED_FOR),
+        received_for=_received_for(row),
+        received_by=received_by if is_smtp(received_by := row.text(wire.RECEIVED_BY).casefold()) else "",
+        own=_sent_to_oneself(row),
         counter_proposal=row.flag(wire.COUNTER_PROPOSAL) or row.flag(wire.COUNTER_PROPOSAL_ID),
         meeting_type=_number(row.text(wire.MEETING_TYPE)),
         intended_busy=_number(row.text(wire.INTENDED_BUSY)),
@@ -58,6 +66,34 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
         answers=row.text(wire.ANSWERS),
         created=row.text(wire.CREATED),
     )
+
+
+def occurrence_of(row: Row) -> str:
+    """Which occurrence of a series a row is about, as :attr:`MeetingMessage.occurrence`; '' where it is about none.
+
+    By the original start; else by the day that Outlook writes into the uid; else by the start that it has now.
+    """
+    kind = row.text(wire.INSTANCE_TYPE)
+    original = wire.moment(row.text(wire.RECURRENCE_ID))
+    if kind == _SERIES:
+        return ""
+    if original is not None:
+        return f"{original:%Y%m%dT%H%M%SZ}"
+    known = instance_date(row.text(wire.UID))
+    return known or (f"at {row.text(wire.START)}" if kind in _OCCURRENCE else "")
+
+
+def _received_for(row: Row) -> str:
+    """Whom it is for, if that is certainly another than who got it; '' on ordinary delivery, which shows one twice."""
+    got_it = Shown(row.text(wire.RECEIVED_BY), row.text(wire.RECEIVED_BY_NAME))
+    meant = Shown(row.text(wire.RECEIVED_FOR), row.text(wire.RECEIVED_FOR_NAME))
+    return meant.address if got_it.address and meant.address and not got_it.may_be(meant) else ""
+
+
+def _sent_to_oneself(row: Row) -> bool | None:
+    """Whether who got it is who it is from; None where the server does not show both in one spelling."""
+    got_it, sender = row.text(wire.RECEIVED_BY), row.text(wire.SENT_REPRESENTING)
+    return got_it.casefold() == sender.casefold() if same_spelling(got_it, sender) else None
 
 
 def _permanent_url(url: str, root: str) -> str:

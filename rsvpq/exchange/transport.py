@@ -131,35 +131,56 @@ class Server:
             answer = self._ask(method, path, {**headers, "Cookie": session.cookie}, body, effect=effect)
             if answer.status == HTTPStatus.UNAUTHORIZED:
                 raise _no_rights(answer.what)  # the session has been accepted, so it is not the password
-            if not answer.login:
+            if not forms.is_login(answer):
                 forms.absorb(session, answer.cookies)
                 return answer
             if answer.login == "refused":
                 forms.refuse(session)
                 raise LoginRefused(f"{answer.what}: the server refused the user name or the password")
             forms.end(session)
-        raise Busy(f"{answer.what}: the session ended right after a login")
+        # The login itself went well, so it is something about this mailbox.
+        raise Busy(f"{answer.what}: the session ended right after a login", scope="mailbox")
 
     def _with_credential(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, effect: bool
     ) -> Answer:
         with self._credential.attempt(_named(method, path)) as attempt:
             try:
-                self._introduce_us(method)
-                answer = self._ask(method, path, headers, body, effect=effect)
+                answer = self._ask_past_a_form(method, path, headers, body, effect=effect)
             except LoginRefused:
                 attempt.refused()
                 raise
             if answer.status == HTTPStatus.UNAUTHORIZED:
                 if not attempt.refused(self._lets_us_in if self._open_door else None):
                     raise _no_rights(answer.what)
+            elif answer.login == "refused":
+                attempt.refused()
+                raise LoginRefused(f"{answer.what}: the server refused the user name or the password")
             elif answer.login:
-                raise LoginRefused(f'{answer.what} was answered with a login form; it takes auth = "forms"')
+                raise self._form_instead(answer)
             elif answer.status < HTTPStatus.MULTIPLE_CHOICES:
                 attempt.accepted()
                 if method == "PROPFIND" and not self._open_door:
                     self._open_door = path
             return answer
+
+    def _ask_past_a_form(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, effect: bool
+    ) -> Answer:
+        """Once more if a login form came back: what was answered so was not carried out, and nobody was refused."""
+        self._introduce_us(method)
+        answer = self._ask(method, path, headers, body, effect=effect)
+        if answer.login not in {"ended", "wanted"}:
+            return answer
+        self._introduce_us(method)
+        return self._ask(method, path, headers, body, effect=effect)
+
+    def _form_instead(self, answer: Answer) -> Busy:
+        """For a while only: it may be a server that restarts, or one mailbox on another server."""
+        text = f"{answer.what} was answered with a login form, twice"
+        if self._open_door:
+            return Busy(f"{text}, though this account was let in elsewhere", scope="mailbox")
+        return Busy(f'{text}; if the server has one, it takes auth = "forms"')
 
     def _introduce_us(self, method: str) -> None:
         """Log in before anything else is sent over a new connection, if it is the connection that is authenticated.

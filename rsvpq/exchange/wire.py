@@ -31,6 +31,7 @@ CONTENT_CLASS: Property = (DAV, "contentclass")
 MESSAGE_CLASS: Property = (EXCHANGE, "outlookmessageclass")
 PERMANENT_URL: Property = (EXCHANGE, "permanenturl")
 REPL_UID: Property = (REPL, "repl-uid")
+ID: Property = (DAV, "id")
 SUBJECT: Property = (HTTPMAIL, "subject")
 RECEIVED: Property = (HTTPMAIL, "datereceived")
 READ: Property = (HTTPMAIL, "read")
@@ -47,11 +48,19 @@ STAMP: Property = (CALENDAR, "dtstamp")
 SEQUENCE: Property = (CALENDAR, "sequence")
 #: 0 a single meeting, 1 a series, 2 and 3 one of a series.
 INSTANCE_TYPE: Property = (CALENDAR, "instancetype")
+#: The original start of one occurrence of a series (MS-XWDCAL; RECURRENCE-ID of RFC 5545, 3.8.4.4).
+RECURRENCE_ID: Property = (CALENDAR, "recurrenceid")
 ALL_DAY: Property = (CALENDAR, "alldayevent")
 #: 0 normal, 1 personal, 2 private, 3 confidential.
 SENSITIVITY: Property = (EXCHANGE, "sensitivity")
-#: PR_RCVD_REPRESENTING_EMAIL_ADDRESS: there on the copy that a delegate gets.
+#: PR_RECEIVED_BY_* and PR_RCVD_REPRESENTING_*, address and name: filled on every delivery, and with two persons only on
+#: the copy that a delegate gets (MS-OXOMSG, and the MAPI reference).
+RECEIVED_BY: Property = (PROPTAG, "x0076001f")
+RECEIVED_BY_NAME: Property = (PROPTAG, "x0040001f")
 RECEIVED_FOR: Property = (PROPTAG, "x0078001f")
+RECEIVED_FOR_NAME: Property = (PROPTAG, "x0044001f")
+#: PR_SENT_REPRESENTING_EMAIL_ADDRESS: the same as PR_RECEIVED_BY_EMAIL_ADDRESS if one invites oneself.
+SENT_REPRESENTING: Property = (PROPTAG, "x0065001f")
 #: PidLidAppointmentCounterProposal, by alias and by number: the response proposes another time.
 COUNTER_PROPOSAL: Property = ("http://schemas.microsoft.com/mapi/", "apptcounterproposal")
 COUNTER_PROPOSAL_ID: Property = (APPOINTMENT, "0x8257")
@@ -68,9 +77,6 @@ DELETED: Property = (CALENDAR, "exdate")
 ZONE: Property = (CALENDAR, "timezone")
 TO: Property = (HTTPMAIL, "to")
 CC: Property = (HTTPMAIL, "cc")
-#: PR_RECEIVED_BY_EMAIL_ADDRESS and PR_SENT_REPRESENTING_EMAIL_ADDRESS: the same if one invites oneself (MS-OXOMSG).
-RECEIVED_BY: Property = (PROPTAG, "x0076001f")
-SENT_REPRESENTING: Property = (PROPTAG, "x0065001f")
 CREATED: Property = (DAV, "creationdate")
 #: On a request: an answer was begun. On a draft: the request that it answers.
 INTENT: Property = (RSVPQ, "intent")
@@ -87,14 +93,20 @@ MEETING_PROPERTIES = (
     ORGANIZER,
     RESPONSE_REQUESTED,
     PROCESSED,
+    READ,
     START,
     END,
     STAMP,
     SEQUENCE,
     INSTANCE_TYPE,
+    RECURRENCE_ID,
     ALL_DAY,
     SENSITIVITY,
+    RECEIVED_BY,
+    RECEIVED_BY_NAME,
     RECEIVED_FOR,
+    RECEIVED_FOR_NAME,
+    SENT_REPRESENTING,
     COUNTER_PROPOSAL,
     COUNTER_PROPOSAL_ID,
     MEETING_TYPE,
@@ -103,9 +115,12 @@ MEETING_PROPERTIES = (
 )
 _DRAFT_PROPERTIES = (*MEETING_PROPERTIES, ANSWERS, CREATED)
 #: Asked of one request at a time: a list of attendees has no bounds, and a zone is half a kilobyte.
-PARTICULARS = (TO, CC, RULE, DELETED, ZONE, RECEIVED_BY, SENT_REPRESENTING)
+PARTICULARS = (TO, CC, RULE, DELETED, ZONE, INSTANCE_TYPE)
 _AGENDA = (UID, REPL_UID, START, END, BUSY_STATUS, INSTANCE_TYPE, ALL_DAY)
-_APPOINTMENT_FACTS = (UID, REPL_UID, START, END, SEQUENCE, STAMP, RESPONSE_STATUS, BUSY_STATUS, INSTANCE_TYPE)
+_APPOINTMENT_FACTS = (
+    *(UID, REPL_UID, START, END, SEQUENCE, STAMP, RESPONSE_STATUS, BUSY_STATUS, INSTANCE_TYPE, RECURRENCE_ID),
+    ORGANIZER,
+)
 _MEETING_MESSAGES = (
     '"DAV:ishidden" = False AND "DAV:isfolder" = False AND "DAV:contentclass" = \'urn:content-classes:calendarmessage\''
 )
@@ -149,9 +164,14 @@ def agenda_search(start: datetime, end: datetime) -> bytes:
     Both bounds have to be there: within them the store expands series. The literals are written as evolution-exchange
     and the Exchange SDK write them.
     """
-    after = f'"{"".join(END)}" > CAST("{start:%Y-%m-%dT%H:%M:%SZ}" AS \'dateTime.tz\')'
-    before = f'"{"".join(START)}" < CAST("{end:%Y-%m-%dT%H:%M:%SZ}" AS \'dateTime.tz\')'
+    after = f'"{"".join(END)}" > CAST("{_literal(start)}" AS \'dateTime.tz\')'
+    before = f'"{"".join(START)}" < CAST("{_literal(end)}" AS \'dateTime.tz\')'
     return _search(_AGENDA, f"{_APPOINTMENTS} AND {after} AND {before}", "ASC")
+
+
+def _literal(moment: datetime) -> str:
+    """A moment in UTC; four digits of any year."""
+    return moment.replace(tzinfo=None, microsecond=0).isoformat() + "Z"
 
 
 _APPOINTMENTS = '"DAV:isfolder" = False AND "DAV:contentclass" = \'urn:content-classes:appointment\''
@@ -213,7 +233,7 @@ def moment(text: str) -> datetime | None:
     """The moment, in UTC, that a property holds; None where it holds none."""
     try:
         return datetime.fromisoformat(text).astimezone(UTC) if DATE.fullmatch(text) else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

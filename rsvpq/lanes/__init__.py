@@ -1,14 +1,31 @@
 """The lane of a mailbox: what may run now, decided in Redis by one atomic script at a time."""
 
-from rsvpq.lanes.lanes import Deed, Finish, Item, Lanes, Offered, Pools, Release, Ruling, Rulings, Scope, Start, Verdict
+from rsvpq.lanes.lanes import (
+    Deed,
+    Finish,
+    Item,
+    Lanes,
+    Memory,
+    Offered,
+    Pools,
+    Recorded,
+    Release,
+    Ruling,
+    Rulings,
+    Scope,
+    Start,
+    Verdict,
+)
 
 __all__ = [
     "Deed",
     "Finish",
     "Item",
     "Lanes",
+    "Memory",
     "Offered",
     "Pools",
+    "Recorded",
     "Release",
     "Ruling",
     "Rulings",

@@ -27,18 +27,22 @@ if TYPE_CHECKING:
     from redis.commands.core import Script
 
 Scope = Literal["all", "mailbox", "server"]
+#: What came of writing a step down; see record.lua.
+Recorded = Literal["ok", "held", "lost", "taken"]
 #: The pools of workers, by name, with the most items each may have in its hands.
 Pools = Mapping[str, int]
 
 _SCRIPTS = (
     *("offer", "offer_scan", "release", "start", "record", "finish", "sweep", "set", "decide"),
-    *("retry", "drop", "status"),
+    *("refuse", "retry", "drop", "status", "remember", "claim"),
 )
 
 #: Dead items per round trip.
 _DEAD_PAGE = 500
 #: Released by one call at most: bounds how long Redis is held (about 25 us each).
 MOST_RELEASED_AT_ONCE = 100
+#: Topics per call that remembers them.
+_REMEMBERED_AT_ONCE = 500
 
 
 class Verdict(StrEnum):
@@ -56,7 +60,8 @@ class Verdict(StrEnum):
 class Item:
     """Something to do in a mailbox: ``work`` is the task, ``pool`` the workers it is for, ``payload`` is JSON-ready.
 
-    ``facts`` go into every record that the audit keeps of it (see :mod:`rsvpq.audit`).
+    ``facts`` go into every record that the audit keeps of it (see :mod:`rsvpq.audit`). ``topic`` is what all items of
+    the mailbox have in common that are about the same thing; what it was settled with outlives them.
     """
 
     id: str
@@ -64,6 +69,20 @@ class Item:
     pool: str
     payload: Mapping[str, Any]
     facts: str = ""
+    topic: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What an item's topic is settled with from now on, instead of what was remembered when the item was started."""
+
+    text: str
+    before: str
+    keep_s: float
+
+    def to_args(self) -> tuple[Any, ...]:
+        """As record.lua takes it."""
+        return (self.text, self.before, max(1, round(self.keep_s)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +164,11 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A delivery's answer; the fields after ``verdict`` are filled only for RUN. ``attempt`` counts from 1."""
+    """A delivery's answer; the fields after ``verdict`` are filled only for RUN. ``attempt`` counts from 1.
+
+    ``now_us`` is the ledger's clock, ``memory`` what the item's topic was settled with, '' for nothing; without
+    ``vouched`` the ledger may have forgotten it, as after a loss of Redis.
+    """
 
     verdict: Verdict
     work: str = ""
@@ -155,6 +178,9 @@ class Start:
     journal: dict[str, Any] = field(default_factory=dict)
     attempt: int = 0
     id: str = ""
+    now_us: int = 0
+    memory: str = ""
+    vouched: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +240,8 @@ class Lanes:
         try:
             return self._own.execute_command("EVALSHA", script.sha, 1, self.prefix, now, *args)
         except NoScriptError:
+            if name == "start":  # Redis has been started since: it may have lost the last of what it was told, or all
+                self.redis.hincrby(f"{self.prefix}:cfg", "start", 1)
             return script(keys=[self.prefix], args=[now, *args])
 
     @property
@@ -272,7 +300,7 @@ class Lanes:
         """Append the items that the ledger does not know yet; release up to ``release`` of whatever may run."""
         args: list[str] = []
         for item in items:
-            args += (item.id, item.work, item.pool, json.dumps(dict(item.payload)), item.facts)
+            args += (item.id, item.work, item.pool, json.dumps(dict(item.payload)), item.facts, item.topic)
         new, released = self._call("offer", mailbox.name, mailbox.server, release, *args)
         return Offered(new, _releases(released))
 
@@ -280,6 +308,15 @@ class Lanes:
         """Tell the audit those of a page's decisions that are new or changed; how many these were."""
         told: int = self._call("decide", mailbox.name, mailbox.server, *rulings.to_args())
         return told
+
+    def claim(self, name: str, identity: str, instead_of: str = "") -> tuple[str, int]:
+        """Work a mailbox under this name, unless another has it; see claim.lua.
+
+        :param instead_of: a name that is not in the list any more. :returns: the name that has it, and how many of that
+            name's items are in flight if it is another.
+        """
+        holder, in_flight = self._call("claim", name, identity, instead_of)
+        return holder, in_flight
 
     def release(self, most: int = MOST_RELEASED_AT_ONCE) -> tuple[Release, ...]:
         """Release what has become due; the caller publishes it."""
@@ -290,10 +327,9 @@ class Lanes:
         verdict, *rest = self._call("start", item_id, generation, owner)
         if verdict != Verdict.RUN:
             return Start(Verdict(verdict))
-        work, mailbox, server, payload, journal, attempt = rest
-        return Start(
-            Verdict.RUN, work, mailbox, server, json.loads(payload), json.loads(journal), int(attempt), item_id
-        )
+        work, mailbox, server, payload, journal, attempt, now_us, memory, vouched = rest
+        known = (work, mailbox, server, json.loads(payload), json.loads(journal), int(attempt), item_id)
+        return Start(Verdict.RUN, *known, int(now_us), memory, bool(vouched))
 
     def record(
         self,
@@ -305,17 +341,37 @@ class Lanes:
         intent: bool,
         step: str = "",
         rulings: Rulings | None = None,
-    ) -> Literal["ok", "held", "lost"]:
+        memory: Memory | None = None,
+    ) -> Recorded:
         """Journal a step and extend the lease; ``intent`` where the next thing done presses the server.
 
         :param step: what the audit calls it; '' where it is no side effect.
         :param rulings: the decision it is done for, if that is still to be told.
+        :param memory: what is remembered of the item's topic from here on, if that is another than before.
         """
-        decided = rulings.to_args() if rulings else []
-        answer: Literal["ok", "held", "lost"] = self._call(
-            "record", item_id, generation, owner, json.dumps(journal), int(intent), step, *decided
+        more = [*(memory.to_args() if memory else ("", "", 1)), *(rulings.to_args() if rulings else [])]
+        answer: Recorded = self._call(
+            "record", item_id, generation, owner, json.dumps(journal), int(intent), step, *more
         )
         return answer
+
+    def remember(self, mailbox: str, settled: Mapping[str, str], keep_s: float) -> None:
+        """Remember what the mailbox itself says that topics were settled with; the ledger vouches for it then."""
+        told = list(settled.items())
+        for first in range(0, max(1, len(told)), _REMEMBERED_AT_ONCE):
+            page = told[first : first + _REMEMBERED_AT_ONCE]
+            last = first + _REMEMBERED_AT_ONCE >= len(told)
+            args = (mailbox, max(1, round(keep_s)), int(last))
+            self._call("remember", *args, *(part for pair in page for part in pair))
+
+    def remembered(self, mailbox: str, topic: str) -> tuple[str, bool]:
+        """What a topic was settled with, '' for nothing; and whether nothing can have been forgotten."""
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.get(f"{self.prefix}:topic:{mailbox}:{topic}")
+            pipe.hget(f"{self.prefix}:cfg", "start")
+            pipe.hget(f"{self.prefix}:mailbox:{mailbox}", "remembers")
+            text, start, remembers = pipe.execute()
+        return text or "", start is not None and start == remembers
 
     def finish(  # noqa: PLR0913 - one keyword for each argument of the script
         self,
@@ -344,6 +400,13 @@ class Lanes:
         audit = (result, reason if told is None else told)
         state, released = self._call("finish", item_id, generation, owner, *args, *audit, *more)
         return Finish(state, _releases(released))
+
+    def refuse(self, item_id: str, why: str, *, at_once: bool) -> bool:
+        """Note that a worker threw a delivery away; whether the item was released and had not started.
+
+        :param at_once: take the item back with the next sweep, not when its release lease ends.
+        """
+        return bool(self._call("refuse", item_id, why, int(at_once)))
 
     def sweep(self, most: int = 500) -> tuple[int, int]:
         """Take back items whose lease has ended: how many wait again, how many are dead."""

@@ -4,7 +4,7 @@
 -- ARGV[1]  microseconds to take for the time, or 0 for Redis' own clock (anything else is for tests)
 --
 -- Times and intervals are microseconds. An item is in exactly one state:
---   pending -> released -> running -> done | later | dead,   later -> pending,   an expired lease -> pending
+--   pending -> released -> running -> done | later | dead,   later -> pending,   an expired lease -> pending | dead
 --
 -- A slot (mailbox, server and pool) is taken at release and given back once per generation. The pace is GCRA, charged
 -- when the item is about to press the server; from release until then the item holds a reservation:
@@ -32,6 +32,7 @@ end
 
 local function item_key(id) return P .. ':item:' .. id end
 local function lane_key(mailbox) return P .. ':lane:' .. mailbox end
+local function topic_key(mailbox, topic) return P .. ':topic:' .. mailbox .. ':' .. topic end
 local function gate_key(gate) return P .. ':ready:' .. gate end
 
 -- The limits and the present load of a mailbox or a server ('mailbox', name | 'server', name). A limit that an operator
@@ -65,6 +66,13 @@ local function stopped(mailbox, server)
     if v[1] or number(v[2]) > NOW then return true end
   end
   return false
+end
+
+-- Whether all that was settled in the mailbox lately is remembered here. A Redis that was started anew may have lost the
+-- last of it, or everything: then somebody has to look into the mailbox, and says so by remember.lua.
+local function vouched(mailbox)
+  local start = redis.call('HGET', P .. ':cfg', 'start')
+  return start and redis.call('HGET', P .. ':mailbox:' .. mailbox, 'remembers') == start
 end
 
 -- Counted over all, and for the server.
@@ -127,16 +135,22 @@ local function charge(id, mailbox, server)
   return true
 end
 
+-- When the newest release of a pool was made of which a worker is known to have taken the item.
+local function taken(pool) return number(redis.call('HGET', P .. ':pools', 'taken:' .. pool)) end
+
 -- Take the item out of flight: slots back, and the reservation too where it was never charged.
 local function give_back(id, mailbox, server, pool)
   redis.call('ZREM', P .. ':inflight', id)
-  local unused = redis.call('HGET', item_key(id), 'charged') ~= '1'
+  local f = redis.call('HMGET', item_key(id), 'charged', 'state', 'since')
   for _, key in ipairs({ P .. ':mailbox:' .. mailbox, P .. ':server:' .. server }) do
     redis.call('HINCRBY', key, 'n', -1)
-    if unused then redis.call('HINCRBY', key, 'reserved', -1) end
+    if f[1] ~= '1' then redis.call('HINCRBY', key, 'reserved', -1) end
   end
   redis.call('HINCRBY', P .. ':pools', pool, -1)
-  redis.call('HDEL', item_key(id), 'owner', 'charged')
+  if f[2] == 'running' and number(f[3]) > taken(pool) then
+    redis.call('HSET', P .. ':pools', 'taken:' .. pool, f[3])
+  end
+  redis.call('HDEL', item_key(id), 'owner', 'charged', 'since', 'unstarted', 'refused')
 end
 
 -- One record of the audit; its time is its id, on Redis' clock. Every record has every field in this order, the empty
@@ -231,7 +245,7 @@ local function release_head(mailbox, gate, score)
     redis.call('ZREM', unfinished_key(f[4]), id)
     if offered then redis.call('ZADD', unfinished_key(m.server), offered, id) end
   end
-  redis.call('HSET', item, 'state', 'released', 'server', m.server)
+  redis.call('HSET', item, 'state', 'released', 'server', m.server, 'since', NOW)
   redis.call('ZADD', P .. ':inflight', NOW + number(CFG.release_lease), id)
   for _, key in ipairs({ m.key, P .. ':server:' .. m.server }) do
     redis.call('HINCRBY', key, 'n', 1)

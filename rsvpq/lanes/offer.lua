@@ -3,7 +3,7 @@
 -- KEYS[1]  namespace
 -- ARGV[2]  mailbox      ARGV[3] server
 -- ARGV[4]  most items to release in the same breath
--- ARGV[5+] id, work, pool, payload, facts (JSON, for the audit; '' for none) for each item
+-- ARGV[5+] id, work, pool, payload, facts (JSON, for the audit; '' for none), topic ('' for none) for each item
 -- returns  { how many were new, { released, ... } }; a released item is { id, generation, work, mailbox, server, payload }
 -- replay   finds the items known and adds nothing
 
@@ -11,13 +11,14 @@ local mailbox, server = ARGV[2], ARGV[3]
 local new = 0
 redis.call('HSETNX', P .. ':mailbox:' .. mailbox, 'server', server)
 local home = redis.call('HGET', P .. ':mailbox:' .. mailbox, 'server')
-for i = 5, #ARGV, 5 do
+for i = 5, #ARGV, 6 do
   local id = ARGV[i]
   if redis.call('HSETNX', item_key(id), 'state', 'pending') == 1 then
     redis.call('HSET', item_key(id), 'mailbox', mailbox, 'work', ARGV[i + 1], 'pool', ARGV[i + 2],
       'payload', ARGV[i + 3], 'server', home)
     redis.call('ZADD', unfinished_key(home), NOW, id)
     if ARGV[i + 4] ~= '' then redis.call('HSET', item_key(id), 'facts', ARGV[i + 4]) end
+    if ARGV[i + 5] ~= '' then redis.call('HSET', item_key(id), 'topic', ARGV[i + 5]) end
     redis.call('RPUSH', lane_key(mailbox), id)
     new = new + 1
   end

@@ -7,15 +7,18 @@
 --          generation), and a pause or a hold set in the meantime stops it
 -- ARGV[7]  the step, for the audit: an intent opens it, and whatever is written next closes it; '' where it is no side
 --          effect, and then nothing is opened
--- ARGV[8+] the decision that it is done for, as tell_decisions() takes it, if that is still to be told
+-- ARGV[8]  what is to be remembered of the item's topic from here on, or ''    ARGV[9] what was remembered at its start
+-- ARGV[10] for how many seconds
+-- ARGV[11+] the decision that it is done for, as tell_decisions() takes it, if that is still to be told
 -- returns  'ok' | 'held' (paused or held; nothing was written) | 'lost' (the item is not this owner's any more)
+--          | 'taken' (another item has begun to settle the topic meanwhile; nothing was written)
 -- replay   writes the same journal again, and no second record: the step is open already, or closed, and the decision is
 --          known
 
 local id = ARGV[2]
 local item = item_key(id)
 local f = redis.call('HMGET', item, 'state', 'generation', 'owner', 'mailbox', 'server', 'attempts', 'facts',
-  'open')
+  'open', 'topic')
 if f[1] ~= 'running' or f[2] ~= ARGV[3] or f[3] ~= ARGV[4] then return 'lost' end
 local intent = ARGV[6] == '1'
 if intent and stopped(f[4], f[5]) then return 'held' end
@@ -26,7 +29,13 @@ if not intent then
 elseif step ~= '' then
   opened = ARGV[3] .. ':' .. step
 end
-if ARGV[8] then tell_decisions(f[4], f[5], 8) end
+if ARGV[8] ~= '' and f[9] then
+  local key = topic_key(f[4], f[9])
+  local known = redis.call('GET', key) or ''
+  if known ~= ARGV[9] and known ~= ARGV[8] then return 'taken' end
+  redis.call('SET', key, ARGV[8], 'EX', ARGV[10])
+end
+if ARGV[11] then tell_decisions(f[4], f[5], 11) end
 local told = { id, f[7], f[5], f[6] }
 -- The same step again is another try of it, not the end of the first.
 if before ~= '' and (not intent or (step ~= '' and step ~= before)) then audit('done', told, { step = before }) end

@@ -2,7 +2,8 @@
 --
 -- KEYS[1]  namespace
 -- ARGV[2]  item id      ARGV[3] generation      ARGV[4] owner: unique to this delivery
--- returns  { 'run', work, mailbox, server, payload, journal, attempt }
+-- returns  { 'run', work, mailbox, server, payload, journal, attempt, now, memory, vouched }: the last two are what is
+--          remembered of its topic, or '', and '1' where nothing can have been forgotten since Redis was started
 --          { 'stale' } another generation | { 'running' } a delivery of this generation runs | { 'final' } done, dead or dropped
 --          { 'unknown' } no such item     | { 'held' } paused or held: back at the head of its lane
 -- replay   by the same owner answers 'run' again and counts nothing
@@ -10,14 +11,20 @@
 local id, generation, owner = ARGV[2], ARGV[3], ARGV[4]
 local item = item_key(id)
 local f = redis.call('HMGET', item, 'state', 'generation', 'owner', 'mailbox', 'server', 'pool', 'work', 'payload',
-  'journal', 'attempts')
+  'journal', 'attempts', 'topic')
 local state, mailbox, server = f[1], f[4], f[5]
 if not state then return { 'unknown' } end
 if state == 'done' or state == 'dead' or state == 'dropped' then return { 'final' } end
 if f[2] ~= generation then return { 'stale' } end
+local function run(attempt)
+  local memory = f[11] and redis.call('GET', topic_key(mailbox, f[11])) or ''
+  return { 'run', f[7], mailbox, server, f[8], f[9] or '{}', tostring(attempt), string.format('%.0f', NOW), memory,
+    vouched(mailbox) and '1' or '' }
+end
+
 if state == 'running' then
   if f[3] ~= owner then return { 'running' } end
-  return { 'run', f[7], mailbox, server, f[8], f[9] or '{}', f[10] }
+  return run(f[10])
 end
 if state ~= 'released' then return { 'stale' } end
 if stopped(mailbox, server) then
@@ -29,4 +36,4 @@ end
 local attempt = redis.call('HINCRBY', item, 'attempts', 1)
 redis.call('HSET', item, 'state', 'running', 'owner', owner)
 redis.call('ZADD', P .. ':inflight', NOW + number(CFG.run_lease), id)
-return { 'run', f[7], mailbox, server, f[8], f[9] or '{}', tostring(attempt) }
+return run(attempt)

@@ -3,6 +3,7 @@
 -- KEYS[1]  namespace
 -- ARGV[2+] mailboxes
 -- returns  JSON: { SERVER: { mailboxes, pending, never_scanned, scanned: [oldest, newest],
+--          scanning: when the oldest scan that has not ended was offered, 0 for none,
 --          waiting: { REASON: [mailboxes, items] }, paused: [[mailbox, reason, by, at], ...] } }
 -- replay   reads again
 
@@ -49,10 +50,11 @@ end
 local told = {}
 for i = 2, #ARGV do
   local mailbox = ARGV[i]
-  local v = redis.call('HMGET', P .. ':mailbox:' .. mailbox, 'server', 'scanned', 'paused', 'paused_by', 'paused_at')
+  local fields = { 'server', 'scanned', 'paused', 'paused_by', 'paused_at', 'scan' }
+  local v = redis.call('HMGET', P .. ':mailbox:' .. mailbox, unpack(fields))
   local name, at = v[1], number(v[2])
   if not told[name] then
-    told[name] = { mailboxes = 0, pending = 0, never_scanned = 0, scanned = {}, waiting = {}, paused = {} }
+    told[name] = { mailboxes = 0, pending = 0, never_scanned = 0, scanned = {}, scanning = 0, waiting = {}, paused = {} }
   end
   local row, pending = told[name], redis.call('LLEN', lane_key(mailbox))
   row.mailboxes = row.mailboxes + 1
@@ -62,6 +64,8 @@ for i = 2, #ARGV do
   else
     row.scanned = { math.min(row.scanned[1] or at, at), math.max(row.scanned[2] or at, at) }
   end
+  local offered = v[6] and number(redis.call('HGET', item_key(v[6]), 'offered')) or 0
+  if offered > 0 then row.scanning = row.scanning > 0 and math.min(row.scanning, offered) or offered end
   if v[3] and #row.paused < MOST_PAUSED then row.paused[#row.paused + 1] = { mailbox, v[3], v[4] or '', v[5] or '' } end
   if pending > 0 then
     local reason = why(mailbox, name)

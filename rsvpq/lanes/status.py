@@ -41,7 +41,8 @@ class ServerStatus:
 
     ``pending`` wait in lanes (``waiting`` says why), ``released`` are with Celery, ``running`` with a worker, ``later``
     between two attempts. ``unfinished`` are the messages of all these; ``lag_s`` is the age of the oldest since it was
-    offered, ``lag_p95_s`` what 95 of 100 are younger than. ``held_s`` is how long the server is left alone yet.
+    offered, ``lag_p95_s`` what 95 of 100 are younger than; ``scan_lag_s`` is the age of the oldest scan that has not
+    ended. ``held_s`` is how long the server is left alone yet.
     """
 
     mailboxes: int = 0
@@ -56,6 +57,7 @@ class ServerStatus:
     unfinished: int = 0
     lag_s: float | None = None
     lag_p95_s: float | None = None
+    scan_lag_s: float | None = None
     never_scanned: int = 0
     oldest_scan_s: float | None = None
     newest_scan_s: float | None = None
@@ -80,6 +82,12 @@ class Status:
     dead: int = 0
     paused: Pause | None = None
     counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def oldest_s(self) -> float | None:
+        """The age of the oldest item that has not ended, message or scan; None where all have."""
+        lags = (lag for server in self.servers.values() for lag in (server.lag_s, server.scan_lag_s))
+        return max((lag for lag in lags if lag is not None), default=None)
 
     @property
     def unfinished(self) -> int:
@@ -129,8 +137,10 @@ class _Reader:
         server.never_scanned += sums["never_scanned"]
         if sums["scanned"]:
             oldest, newest = (self._age(at_us) or 0.0 for at_us in sums["scanned"])
-            server.oldest_scan_s = oldest if server.oldest_scan_s is None else max(server.oldest_scan_s, oldest)
+            server.oldest_scan_s = max(oldest, server.oldest_scan_s or 0.0)
             server.newest_scan_s = newest if server.newest_scan_s is None else min(server.newest_scan_s, newest)
+        if sums["scanning"]:
+            server.scan_lag_s = max(self._age(sums["scanning"]) or 0.0, server.scan_lag_s or 0.0)
         for reason, (mailboxes, items) in (sums["waiting"] or {}).items():
             waiting = server.waiting.setdefault(reason, Waiting())
             waiting.mailboxes += mailboxes

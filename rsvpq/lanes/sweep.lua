@@ -2,31 +2,60 @@
 --
 -- KEYS[1]  namespace
 -- ARGV[2]  most items to look at
--- returns  { back in their lanes, dead because their attempts are used up }
+-- returns  { back in their lanes, dead because their attempts are used up, or because they never start }
 -- replay   finds the rest
+--
+-- What never started goes to the tail of its lane, so that it cannot block what is behind it. It costs something where
+-- a delivery was certainly not just waiting: where a worker said that it threw it away, or where its pool took what was
+-- released after it, for deliveries are handed out in their order. Where no worker of the pool runs, none of that is so,
+-- and it costs nothing however long that lasts.
 
 local back, dead = 0, 0
+
+-- How often in a row it was released in vain, this time included.
+local function vain(id, pool)
+  local f = redis.call('HMGET', item_key(id), 'unstarted', 'since', 'refused')
+  local passed_over = f[3] or taken(pool) > number(f[2], NOW)
+  return number(f[1]) + (passed_over and 1 or 0), f[3] or 'revoked in Flower, or no worker knows the task'
+end
+
+local function end_it(id, mailbox, server, reason)
+  to_dead(id, server, reason)
+  if redis.call('HGET', P .. ':mailbox:' .. mailbox, 'scan') == id then
+    redis.call('HDEL', P .. ':mailbox:' .. mailbox, 'scan')
+  end
+  dead = dead + 1
+end
+
+local function take_back_running(id, mailbox, f)
+  local worn_out = number(f[5]) >= number(CFG.attempts)
+  audit(worn_out and 'dead' or 'failed', { id, f[6], f[2], f[5] },
+    { step = open_step(f[7]), result = 'lost', reason = 'the worker was lost' })
+  give_back(id, mailbox, f[2], f[3])
+  if worn_out then return end_it(id, mailbox, f[2], 'the worker was lost on the last attempt') end
+  to_pending(id, mailbox)
+  back = back + 1
+end
+
+local function take_back_released(id, mailbox, f)
+  local times, why = vain(id, f[3])
+  give_back(id, mailbox, f[2], f[3])
+  if times >= number(CFG.attempts) then
+    local reason = 'was released ' .. times .. ' times and never started: ' .. why
+    audit('dead', { id, f[6], f[2], f[5] }, { step = open_step(f[7]), result = 'unstarted', reason = reason })
+    return end_it(id, mailbox, f[2], reason)
+  end
+  if times > 0 then redis.call('HSET', item_key(id), 'unstarted', times) end
+  redis.call('HSET', item_key(id), 'state', 'pending')
+  redis.call('RPUSH', lane_key(mailbox), id)
+  back = back + 1
+end
+
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. ':inflight', '-inf', NOW, 'LIMIT', 0, ARGV[2])) do
   local f = redis.call('HMGET', item_key(id), 'mailbox', 'server', 'pool', 'state', 'attempts', 'facts', 'open')
-  local mailbox = f[1]
-  local ran = f[4] == 'running'
-  local worn_out = ran and number(f[5]) >= number(CFG.attempts)
-  if ran then
-    audit(worn_out and 'dead' or 'failed', { id, f[6], f[2], f[5] },
-      { step = open_step(f[7]), result = 'lost', reason = 'the worker was lost' })
-  end
-  give_back(id, mailbox, f[2], f[3])
-  if worn_out then
-    to_dead(id, f[2], 'the worker was lost on the last attempt')
-    if redis.call('HGET', P .. ':mailbox:' .. mailbox, 'scan') == id then
-      redis.call('HDEL', P .. ':mailbox:' .. mailbox, 'scan')
-    end
-    dead = dead + 1
-  else
-    to_pending(id, mailbox)
-    back = back + 1
-  end
-  place(mailbox)
+  local take_back = f[4] == 'running' and take_back_running or take_back_released
+  take_back(id, f[1], f)
+  place(f[1])
 end
 -- Whole nodes only, and a bounded number of them; nothing is trimmed where no limit was configured.
 local kept = redis.call('HMGET', P .. ':cfg', 'audit_retention', 'audit_most')

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from rsvpq.audit import is_private
 from rsvpq.audit_log import AuditLog, Filter
 from rsvpq.lanes.lanes import Dead, Lanes
+from rsvpq.messages import is_private
 from rsvpq.ops.desk import Desk, WrongRequest, require_count
 from rsvpq.ops.evidence import advice, proved
 

@@ -3,9 +3,10 @@
 Read :mod:`rsvpq.policy.engine` first, whose ``decide`` that function is; ``docs/policy.md`` tells operators the same.
 """
 
+from rsvpq.editions import Version
 from rsvpq.policy.decision import Action, Decide, Decision, Need, Reason, answer_to
-from rsvpq.policy.engine import Step, Trace, decide, explain
-from rsvpq.policy.facts import CalendarView, Facts, Version, latest_versions
+from rsvpq.policy.engine import Step, Trace, decide, explain, held_for
+from rsvpq.policy.facts import CalendarView, Facts, latest_versions
 from rsvpq.policy.rules import DECISIONS, Policy, Rule
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "answer_to",
     "decide",
     "explain",
+    "held_for",
     "latest_versions",
 ]

@@ -10,17 +10,18 @@ from functools import cached_property
 from typing import Self
 
 from rsvpq.agenda import NOT_FREE, Agenda, Appointment, CalendarUnknown, ResponseStatus
-from rsvpq.messages import MeetingMessage
+from rsvpq.editions import instant
+from rsvpq.intent import Intent
+from rsvpq.messages import SENSITIVITIES, Kind, MeetingMessage, is_private
 from rsvpq.policy import organizer
 from rsvpq.policy.decision import Need
-from rsvpq.policy.facts import CalendarView, Facts, instant
+from rsvpq.policy.facts import CalendarView, Facts
+from rsvpq.policy.patterns import is_literal
 from rsvpq.policy.rules import Policy
 
-SENSITIVITIES = ("normal", "personal", "private", "confidential")
 #: In the order in which Outlook lets one prevail over the others.
 CONFLICTS = ("none", "tentative", "busy", "oof")
 UPDATES = ("first", "time-moved", "details-only")
-_PRIVATE = ("private", "confidential")
 _ANSWERED = {ResponseStatus.ACCEPTED: "accepted", ResponseStatus.TENTATIVE: "tentative"}
 #: PidLidMeetingType (MS-OXOCAL 2.2.6.5), which the sender sets, and Outlook on its way.
 _INFORMS, _OUT_OF_DATE, _DELEGATE_ANSWERS = 0x20000, 0x80000, 0x100000
@@ -58,6 +59,18 @@ class Case:
         return not self.facts.last_look or (self.blindfold and need in _IN_CALENDAR)
 
     @cached_property
+    def answers_again(self) -> bool:
+        """Whether the same sequence was answered before, as where a new text of the meeting changed the stamp alone."""
+        settled = self.facts.settled
+        return settled is not None and settled.version.sequence == self.message.sequence
+
+    @cached_property
+    def intent(self) -> Intent | None:
+        """The answer that the mailbox says was begun and that it does not say was finished."""
+        intent = Intent.parse(self.message.intent)
+        return None if intent is None or intent.finished else intent
+
+    @cached_property
     def calendar(self) -> CalendarView | None:
         """What was found in the calendar, if it was looked at."""
         return None if self.blindfold else self.facts.calendar
@@ -75,6 +88,12 @@ class Case:
         """The appointment of this meeting; None also where the calendar is not known."""
         found = self.calendar.appointment if self.calendar else None
         return found if isinstance(found, Appointment) else None
+
+    @cached_property
+    def counterpart(self) -> Appointment | None:
+        """The appointment of just what the message is about, not of the series around it, whose editions are others."""
+        found = self.appointment
+        return found if found is not None and bool(found.occurrence) is bool(self.message.occurrence) else None
 
     @cached_property
     def earlier_answer(self) -> str:
@@ -127,16 +146,28 @@ class Case:
         """Whether the organiser is from outside."""
         if self.organizer is None:
             return None
-        return not organizer.is_internal(self.organizer, self.facts.own_addresses, self.policy.internal_domains)
+        return not organizer.is_internal(self.organizer, self.facts.mailbox, self.policy.internal_domains)
 
     @cached_property
     def own_meeting(self) -> bool | None:
-        """Whether the message names the mailbox as the organiser. An alias mostly is the first part of its address."""
-        if self.facts.own is not None or self.organizer is None:
-            return self.facts.own
-        local = self.organizer.rpartition("@")[0]
-        own_alias = not self.external and local == self.facts.mailbox.casefold()
-        return own_alias or self.organizer in self.facts.own_addresses
+        """Whether the mailbox's owner is the organiser: by what the server shows, never by half an address."""
+        if self.message.own is not None and self.message.kind is not Kind.RESPONSE:
+            return self.message.own
+        if self.organizer is None:
+            return None
+        if self.facts.own_addresses:
+            return self.organizer in self.facts.own_addresses
+        return self._has_the_alias_of_the_mailbox()
+
+    def _has_the_alias_of_the_mailbox(self) -> bool | None:
+        """Where all that is known of the mailbox is its alias: what mostly is the first part of its address.
+
+        Several internal domains may each have somebody of that name; which of them it is, is not known then.
+        """
+        if self.external or not self.organizer or self.organizer.rpartition("@")[0] != self.facts.mailbox.casefold():
+            return False
+        domains = self.policy.internal_domains
+        return True if len(domains) == 1 and is_literal(domains[0]) else None
 
     @cached_property
     def out_of_date(self) -> bool:
@@ -146,7 +177,8 @@ class Case:
     @cached_property
     def delegate_copy(self) -> bool:
         """Whether somebody else is to answer: the mailbox's owner is a delegate, or has one who does."""
-        return bool(self.message.received_for or (self.message.meeting_type or 0) & _DELEGATE_ANSWERS)
+        for_another = self.message.received_for and self.message.received_for.casefold() not in self.facts.own_addresses
+        return bool(for_another or (self.message.meeting_type or 0) & _DELEGATE_ANSWERS)
 
     @cached_property
     def sensitivity(self) -> str:
@@ -156,7 +188,7 @@ class Case:
     @cached_property
     def private(self) -> bool:
         """Whether it is private or confidential."""
-        return self.sensitivity in _PRIVATE
+        return is_private(self.message.sensitivity)
 
     @cached_property
     def attendees(self) -> int | Need:
@@ -168,20 +200,32 @@ class Case:
         """What else the calendar holds at that time; an appointment of the same meeting is no obstacle to it."""
         if self.calendar is None or self.calendar.agenda is None:
             return Need.BUSY_TIMES
-        if isinstance(self.calendar.agenda, CalendarUnknown) or self.start is None or self.end is None:
+        agenda = self.calendar.agenda
+        if isinstance(agenda, CalendarUnknown) or self.start is None or self.end is None:
             return None
-        try:
-            statuses = self._statuses(self.calendar.agenda, self.calendar.times or ((self.start, self.end),))
-        except ValueError:  # it does not reach far enough
-            return None
+        times = ((self.start, self.end),) if self.calendar.times is None else self.calendar.times
+        statuses = self._statuses(agenda, times)
         counts = bool(statuses & set(self.policy.busy_when))
-        if not counts and not self.calendar.complete:
+        # What was found counts, and that nothing was says something only if all was compared.
+        if not counts and not (self.calendar.complete and all(map(agenda.covers, times))):
             return None
         return Clash(max(statuses, key=CONFLICTS.index, default="none"), counts)
 
     def _statuses(self, agenda: Agenda, times: Iterable[tuple[datetime, datetime]]) -> set[str]:
-        clashes = (agenda.conflicts(*when, uid=self.message.uid, statuses=NOT_FREE) for when in times)
+        """Of what is there at those times, as far as the agenda reaches."""
+        known = (agenda.within(when) for when in times)
+        clashes = (agenda.conflicts(*when, uid=self.message.uid, statuses=NOT_FREE) for when in known if when)
         return {period.status.value for periods in clashes for period in periods}
+
+    @cached_property
+    def series_has_begun(self) -> bool:
+        """Whether it is a series whose first meeting is over, so that all of it may be."""
+        return self.message.recurring and self.end is not None and self.end <= self.now
+
+    def wants_the_end_of_the_series(self) -> bool:
+        """Whether it depends on that if the meeting is over, and it can be found out."""
+        unknown = self.facts.series_end is None and self.can_learn(Need.SERIES_END)
+        return unknown and self.series_has_begun and self.policy.past != "rules"
 
     @cached_property
     def update(self) -> str | Need | None:

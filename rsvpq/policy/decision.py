@@ -49,6 +49,8 @@ class Need(StrEnum):
     BUSY_TIMES = "busy-times"
     #: How many are invited: ``Facts.attendees``.
     ATTENDEES = "attendees"
+    #: When a series that has begun is over: ``Facts.series_end``.
+    SERIES_END = "series-end"
 
 
 class Reason(StrEnum):
@@ -56,6 +58,8 @@ class Reason(StrEnum):
 
     UNKNOWN_CLASS = "unknown-class"
     TASK_REQUEST = "task-request"
+    BEGUN = "begun"
+    BEGUN_ELSEWHERE = "begun-elsewhere"
     ALREADY_PROCESSED = "already-processed"
     OUT_OF_DATE = "out-of-date"
     OWN_MEETING = "own-meeting"
@@ -74,6 +78,7 @@ class Reason(StrEnum):
     RULE = "rule"
     NO_RULE = "no-rule"
     FACTS_UNKNOWN = "facts-unknown"
+    NOT_DECIDED = "not-decided"
     MORE_FACTS = "more-facts-needed"
     EVERY_REQUEST = "every-request"
     EVERY_RESPONSE = "every-response"
@@ -96,6 +101,8 @@ class Decision:
     needs: frozenset[Need] = frozenset()
     #: In observe mode: decided in full, but only to be reported.
     observed: bool = False
+    #: Whether an answer to the same sequence of the meeting was given before, to an edition with an older stamp.
+    again: bool = False
 
     @property
     def final(self) -> bool:

@@ -62,6 +62,11 @@ def decide(policy: Policy, message: MeetingMessage, facts: Facts, now: datetime)
     return _Walk(Case(policy, message, facts, now), telling=False).decision()
 
 
+def held_for(why: str) -> Trace:
+    """The decision on a message on which none could be made."""
+    return Trace(Decision(Action.HOLD, Reason.NOT_DECIDED), (Step("deciding", "matched", why),))
+
+
 def explain(policy: Policy, message: MeetingMessage, facts: Facts, now: datetime) -> Trace:
     """The same as :func:`decide`, and how it came to that."""
     walk = _Walk(Case(policy, message, facts, now), telling=True)
@@ -83,7 +88,8 @@ class _Walk:
             self._first_of(FIRST_GUARDS) or self._left_alone_anyhow() or self._in_the_calendar() or self._first_rule()
         )
         observed = self._case.policy.mode == "observe"
-        return Decision(found.action, found.reason, found.rule, frozenset(self._needs), observed)
+        again = self._case.answers_again
+        return Decision(found.action, found.reason, found.rule, frozenset(self._needs), observed, again)
 
     def _first_of(self, guards: Iterable[Guard]) -> Finding | None:
         for guard in guards:
@@ -108,6 +114,8 @@ class _Walk:
     def _in_the_calendar(self) -> Finding | None:
         if self._case.message.kind is Kind.RESPONSE:
             return None
+        if self._case.wants_the_end_of_the_series():
+            self._needs.add(Need.SERIES_END)
         if self._case.calendar is None and self._case.can_learn(Need.APPOINTMENT):
             self._note("guards of the calendar", "unknown", "the calendar was not looked at yet")
             self._needs.add(Need.APPOINTMENT)

@@ -2,30 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Self
 
 from rsvpq.agenda import Agenda, Appointment, CalendarUnknown
+from rsvpq.editions import MeetingKey, Settled, Version
 from rsvpq.messages import Kind, MeetingMessage
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """Which edition of a meeting something speaks of (RFC 5546, 2.1.5): by its sequence, then by its stamp."""
-
-    sequence: int | None = None
-    stamp: datetime | None = None
-
-    @classmethod
-    def of(cls, message: MeetingMessage) -> Self:
-        """The version that a message carries."""
-        return cls(message.sequence, instant(message.stamp))
-
-    def is_older_than(self, other: "Version") -> bool:
-        """Whether this is certainly the older one; what is not known on both sides proves nothing."""
-        if self.sequence is not None and other.sequence is not None and self.sequence != other.sequence:
-            return self.sequence < other.sequence
-        return self.stamp is not None and other.stamp is not None and self.stamp < other.stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +20,10 @@ class CalendarView:
 
     appointment: Appointment | CalendarUnknown | None = None
     agenda: Agenda | CalendarUnknown | None = None
-    #: When a series takes place, each (start, end); empty for the time that the message shows.
-    times: tuple[tuple[datetime, datetime], ...] = ()
-    #: Whether ``times`` are all there are in the period that was asked for.
+    #: When it takes place, each (start, end), of a series in the period that was asked for; None for the time that the
+    #: message shows.
+    times: tuple[tuple[datetime, datetime], ...] | None = None
+    #: Whether ``times`` are all there are in that period.
     complete: bool = True
 
 
@@ -54,18 +37,28 @@ class Facts:
 
     mailbox: str
     group: str = ""
-    #: The mailbox's own SMTP addresses, beside its name where that is one.
+    #: The message's item in this mailbox, as its markers name it.
+    identity: str = ""
+    #: The mailbox's own SMTP addresses as its server shows them, beside its name where that is one.
     addresses: frozenset[str] = frozenset()
     #: How many are invited, the organiser not counted.
     attendees: int | None = None
     calendar: CalendarView | None = None
-    #: Whether the mailbox is the organiser, where the message shows it otherwise than by his address.
-    own: bool | None = None
     #: The newest version of this meeting among all messages at hand; see :func:`latest_versions`.
     newest: Version | None = None
-    #: When the last meeting of a recurring series ends; None where it is not known, or never.
+    #: What this occurrence of the meeting was answered with before, through another message than this one.
+    settled: Settled | None = None
+    #: When the last meeting of a recurring series ends, NEVER if it does not; None where it is not known.
     series_end: datetime | None = None
+    #: What of the series could not be read, for people.
+    unread: str = ""
     last_look: bool = False
+
+    @classmethod
+    def about(cls, message: MeetingMessage, mailbox: str, group: str, newest: Version | None = None) -> Self:
+        """What is known about a message without asking for anything."""
+        shown = frozenset({message.received_by} if message.received_by else ())
+        return cls(mailbox, group, addresses=shown, newest=newest)
 
     @property
     def own_addresses(self) -> frozenset[str]:
@@ -73,24 +66,15 @@ class Facts:
         return frozenset(address.casefold() for address in {self.mailbox, *self.addresses} if "@" in address)
 
 
-def instant(text: str) -> datetime | None:
-    """The time that a server wrote, such as ``2007-12-30T05:16:11.844Z``, in UTC; None where it is none."""
-    try:
-        time = datetime.fromisoformat(text)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+def latest_versions(messages: Iterable[MeetingMessage]) -> dict[MeetingKey, Version]:
+    """The newest version of each meeting that requests and cancellations in an Inbox speak of.
 
-
-def latest_versions(messages: Iterable[MeetingMessage]) -> dict[str, Version]:
-    """The newest version of each meeting (by uid) that requests and cancellations in an Inbox speak of.
-
-    Messages about a series are left out: a changed single meeting has the uid of its series, and a version of its own.
+    Like with like: a series as a whole has versions of its own, and so has each occurrence that a message is about.
     """
-    newest: dict[str, Version] = {}
+    newest: dict[MeetingKey, Version] = {}
     for message in messages:
-        if message.kind in (Kind.REQUEST, Kind.CANCELLATION) and message.uid and not message.recurring:
-            version = Version.of(message)
-            if message.uid not in newest or newest[message.uid].is_older_than(version):
-                newest[message.uid] = version
+        if message.kind in (Kind.REQUEST, Kind.CANCELLATION) and message.uid:
+            key, version = MeetingKey.of(message), Version.of(message)
+            if key not in newest or newest[key].is_older_than(version):
+                newest[key] = version
     return newest

@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rsvpq.messages import Kind
+from rsvpq.messages import SENSITIVITIES, Kind, is_private
 from rsvpq.policy.conditions import CONDITIONS, shown
 from rsvpq.policy.organizer import domain_of, is_internal
 from rsvpq.policy.patterns import covers, fits, is_literal
 from rsvpq.policy.rules import Policy, Rule
 
-_PRIVATE = {"private", "confidential"}
+_PRIVATE = {word for number, word in enumerate(SENSITIVITIES) if is_private(number)}
 #: A pair of conditions, and how far the second must lie above the first to leave room between them.
 _RANGES = (
     ("starts_after", "starts_within", 0),
@@ -103,7 +103,7 @@ def _torn_organizer(rule: Rule, internal: tuple[str, ...]) -> Iterator[tuple[str
 
 
 def _any_internal(domains: tuple[str, ...], internal: tuple[str, ...]) -> bool:
-    return any(is_internal(f"@{domain}", (), internal) for domain in domains)
+    return any(is_internal(f"@{domain}", "", internal) for domain in domains)
 
 
 def _groups_of_nobody(rule: Rule, groups: Collection[str]) -> Iterator[tuple[str, str]]:

@@ -6,12 +6,14 @@ In the order of precedence. First what never can be acted upon, then what must n
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
+from rsvpq.agenda import NEVER
+from rsvpq.editions import Version
 from rsvpq.messages import Kind
 from rsvpq.policy.case import Case
 from rsvpq.policy.conditions import shown
 from rsvpq.policy.decision import Action, Reason
-from rsvpq.policy.facts import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,16 @@ def _kept_cancellation(case: Case) -> Finding | str:
     return "cancellations are processed, or there are rules for them"
 
 
+def _begun(case: Case) -> Finding | str:
+    intent = case.intent
+    if intent is None:
+        return "no answer to it was left unfinished"
+    if intent.identity != case.facts.identity:
+        why = "its marker tells of an answer that another installation, or another name of this mailbox, has begun"
+        return Finding(Action.HOLD, Reason.BEGUN_ELSEWHERE, why=why)
+    return Finding(Action(intent.verdict), Reason.BEGUN, why="an answer was begun, and it is finished as it was begun")
+
+
 def _already_processed(case: Case) -> Finding | str:
     if case.message.processed:
         return _skip(Reason.ALREADY_PROCESSED, "somebody or something has processed it")
@@ -63,10 +75,21 @@ def _newer_message(case: Case) -> Finding | str:
     return "no newer message about this meeting is known"
 
 
+def _settled(case: Case) -> Finding | str:
+    settled = case.facts.settled
+    if settled is None or not settled.covers(case.message):
+        return "no message about it is known to be answered"
+    how = f"another message about it was answered ({settled.how}), or is being answered"
+    if settled.is_newer_than(case.message):
+        return _skip(Reason.OUT_OF_DATE, f"{how}, and that one is newer")
+    return _skip(Reason.ALREADY_ANSWERED, f"{how}, in this very edition")
+
+
 def _own_meeting(case: Case) -> Finding | str:
     if case.own_meeting:
         return _skip(Reason.OWN_MEETING, "the mailbox is the organiser")
-    return f"the organiser is {case.organizer or 'not known'}"
+    unsure = ", and whether that is this mailbox the server does not show" if case.own_meeting is None else ""
+    return f"the organiser is {case.organizer}{unsure}" if case.organizer else "the organiser is not known"
 
 
 def _past(case: Case) -> Finding | str:
@@ -74,12 +97,26 @@ def _past(case: Case) -> Finding | str:
         return 'policy.past = "rules"'
     if case.start is None or case.end is None:
         return Finding(Action.HOLD, Reason.NO_START_TIME, why="the message shows no start that can be read")
-    end = case.facts.series_end if case.message.recurring else case.end
-    if end is None:
-        return "a series, and when it ends is not known"
+    if case.message.recurring:
+        return "a series is over at the end of its last meeting"
+    return _over(case.end, case)
+
+
+def _over(end: datetime, case: Case) -> Finding | str:
     if end <= case.now:
         return _skip(Reason.PAST, f"it was over at {end:%Y-%m-%d %H:%M} UTC")
     return f"it ends at {end:%Y-%m-%d %H:%M} UTC"
+
+
+def _past_series(case: Case) -> Finding | str:
+    if case.policy.past == "rules":
+        return 'policy.past = "rules"'
+    if not case.series_has_begun:
+        return "no series that has begun"
+    end = case.facts.series_end
+    if end is None:
+        return f"a series that has begun, and when it ends is not known ({case.facts.unread or 'it was not looked at'})"
+    return "a series without end" if end == NEVER else _over(end, case)
 
 
 def _too_old(case: Case) -> Finding | str:
@@ -139,14 +176,14 @@ def _own_appointment(case: Case) -> Finding | str:
 
 
 def _newer_appointment(case: Case) -> Finding | str:
-    found = case.appointment
+    found = case.counterpart
     if found is not None and Version.of(case.message).is_older_than(Version(found.sequence, found.stamp)):
         return _skip(Reason.OUT_OF_DATE, "the calendar has a newer version of this meeting")
     return "the calendar has no newer version of this meeting"
 
 
 def _already_answered(case: Case) -> Finding | str:
-    found, version = case.appointment, Version.of(case.message)
+    found, version = case.counterpart, Version.of(case.message)
     known = found is not None and None not in (version.sequence, version.stamp)
     if known and case.earlier_answer and found and version == Version(found.sequence, found.stamp):
         return _skip(Reason.ALREADY_ANSWERED, f"this very version of the meeting is {case.earlier_answer}")
@@ -173,8 +210,10 @@ _KNOWN = _FROM_ORGANIZER | {Kind.RESPONSE}
 FIRST_GUARDS = (
     Guard("unknown-class", frozenset(Kind) - _KNOWN, _unknown_class),
     Guard("cancellations", _CANCELLATION, _kept_cancellation),
+    Guard("begun", _REQUEST, _begun),
     Guard("already-processed", _KNOWN, _already_processed),
     Guard("out-of-date", _FROM_ORGANIZER, _newer_message),
+    Guard("answered-before", _REQUEST, _settled),
     Guard("own-meeting", _FROM_ORGANIZER, _own_meeting),
     Guard("past", _FROM_ORGANIZER, _past),
     Guard("max-age", _FROM_ORGANIZER, _too_old),
@@ -184,8 +223,9 @@ FIRST_GUARDS = (
     Guard("no-response-requested", _REQUEST, _no_response_requested),
 )
 
-#: These come after the rules that leave a message alone whatever the calendar says.
+#: These come after the rules that leave a message alone whatever the calendar says, or the rule of a series.
 CALENDAR_GUARDS = (
+    Guard("past, by the rule of the series", _FROM_ORGANIZER, _past_series),
     Guard("calendar-unknown", _FROM_ORGANIZER, _unknown_calendar),
     Guard("own-meeting in the calendar", _FROM_ORGANIZER, _own_appointment),
     Guard("out-of-date in the calendar", _FROM_ORGANIZER, _newer_appointment),

@@ -26,8 +26,7 @@ def domain_of(address: str) -> str:
     return address.rpartition("@")[2] if "@" in address else ""
 
 
-def is_internal(address: str, own_addresses: Iterable[str], internal_domains: Iterable[str]) -> bool:
-    """Whether the domain is an internal one, which the mailbox's own always is."""
+def is_internal(address: str, mailbox: str, internal_domains: Iterable[str]) -> bool:
+    """Whether the domain is an internal one, which that of the mailbox's name always is."""
     domain = domain_of(address)
-    own = {domain_of(one) for one in own_addresses}
-    return bool(domain) and (domain in own or fits(domain, internal_domains))
+    return bool(domain) and (domain == domain_of(mailbox.casefold()) or fits(domain, internal_domains))

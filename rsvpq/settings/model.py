@@ -175,6 +175,7 @@ class RetrySettings(_Table):
     attempts: Count = 8
     first_delay: DurationField = Duration(5)
     longest_delay: DurationField = Duration(15 * 60)
+    settle: DurationField = Duration(120)
 
     @field_validator("longest_delay")
     @classmethod

@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_validator
 
-from rsvpq.messages import Kind
+from rsvpq.messages import SENSITIVITIES, Kind
 from rsvpq.policy import DECISIONS, Action, Policy, Rule
-from rsvpq.policy.case import CONFLICTS, SENSITIVITIES, UPDATES
+from rsvpq.policy.case import CONFLICTS, UPDATES
 from rsvpq.policy.conditions import CONDITIONS
 from rsvpq.policy.rules import Guard, Value
 from rsvpq.settings.durations import Duration

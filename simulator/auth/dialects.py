@@ -1,10 +1,12 @@
-"""The three kinds of forms login: where each has its page, what its form holds, which cookies it gives.
+"""The kinds of forms login: where each has its page, what its form holds, which cookies it gives.
 
 Exchange 2003 as evolution-exchange recorded it; Exchange 2007 as DavMail and K-9 Mail found it.  No public capture
-shows ISA Server's, so its query and its answer to other verbs than GET are guesses.
+shows ISA Server's, so its query and its answer to other verbs than GET are guesses. Companies put pages of their own
+before Exchange, with fields and cookies of other names, and some ask for a code besides (the lists of names that
+DavMail keeps, and its pull requests 26 and 93).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from urllib.parse import quote
 
@@ -31,6 +33,10 @@ class Dialect:
     url_field: str
     #: The query that makes the page's path the page.
     page_mark: str = ""
+    user_field: str = "username"
+    password_field: str = "password"  # noqa: S105 - the name of a field
+    #: The field of a code that nobody but the user's device knows; '' where none is asked for.
+    code_field: str = ""
     session_cookie: str = "sessionid"
     token_cookie: str = "cadata"  # noqa: S105 - the name of a cookie
     user_context: bool = False
@@ -55,12 +61,14 @@ class Dialect:
         hidden = "\r\n".join(
             f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in fields.items()
         )
+        code = f'<input type="password" name="{self.code_field}">' if self.code_field else ""
         text = (
             "<html><head><title>Microsoft Outlook Web Access</title></head>\r\n"
             f'<body class="owaLgnBdy">\r\n<form action="{escape(self.action)}" method="POST" name="logonForm">\r\n'
             f"{hidden}\r\n{escape(_REASONS.get(reason, ''))}\r\n"
             '<input type="radio" name="trusted" value="0" checked><input type="radio" name="trusted" value="4">\r\n'
-            '<input type="text" name="username"><input type="password" name="password">\r\n'
+            f'<input type="text" name="{self.user_field}">'
+            f'<input type="password" name="{self.password_field}">{code}\r\n'
             '<input type="submit" name="SubmitCreds" value="Log On">\r\n</form></body></html>'
         )
         return Response(200, text.encode(), "text/html; charset=utf-8")
@@ -95,5 +103,20 @@ ISA = Dialect(
     redirects_all=True,
 )
 
+#: A company's own page; verbs other than GET get it as well, as from most portals.
+PORTAL = Dialect(
+    "/portal/signin.asp",
+    "/portal/check.asp",
+    "target",
+    "target",
+    user_field="txtUserName",
+    password_field="txtUserPass",  # noqa: S106 - the name of a field
+    session_cookie="",
+    token_cookie="SMSESSION",  # noqa: S106 - the name of a cookie
+    redirects_all=True,
+)
+#: The same with a code from the user's device (RSA SecurID), which no program has.
+TOKEN_PORTAL = replace(PORTAL, code_field="SafeWordPassword")
+
 #: Tells the meters that a POST logs in and alters nothing.
-LOGIN_PATHS = frozenset(dialect.action.partition("?")[0].casefold() for dialect in (OWA_2003, OWA_2007, ISA))
+LOGIN_PATHS = frozenset(dialect.action.partition("?")[0].casefold() for dialect in (OWA_2003, OWA_2007, ISA, PORTAL))

@@ -73,8 +73,11 @@ class FormsDoor:
     def _login(self, request: Request) -> Response:
         form = parse_qs(request.body.decode("latin-1"), keep_blank_values=True)
         user, password, destination = (
-            form.get(name, [""])[0] for name in ("username", "password", self._dialect.destination_field)
+            form.get(name, [""])[0]
+            for name in (self._dialect.user_field, self._dialect.password_field, self._dialect.destination_field)
         )
+        if self._dialect.code_field and not form.get(self._dialect.code_field, [""])[0]:
+            password = ""  # wrong, whatever it was
         if self._accounts.allow(user, password):
             session, token = self._sessions.begin("" if self._accounts.opens_all(user) else user)
             return self._sent_on(destination, session.id, token)

@@ -5,13 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from simulator.auth.accounts import Accounts
-from simulator.auth.dialects import ISA, OWA_2003, OWA_2007, Dialect
+from simulator.auth.dialects import ISA, OWA_2003, OWA_2007, PORTAL, TOKEN_PORTAL, Dialect
 from simulator.auth.door import BasicDoor, Door, OfferDoor
 from simulator.auth.forms import FormsDoor, FormsStyle
 from simulator.auth.ntlm import NtlmDoor
 from simulator.auth.sessions import Sessions
 
-_DIALECTS: dict[str, Dialect] = {"forms2003": OWA_2003, "forms2007": OWA_2007, "isa": ISA}
+_DIALECTS: dict[str, Dialect] = {
+    "forms2003": OWA_2003,
+    "forms2007": OWA_2007,
+    "isa": ISA,
+    "portal": PORTAL,
+    "token-portal": TOKEN_PORTAL,
+}
 _DIGEST = 'Digest qop="auth",algorithm=MD5-sess,nonce="+Upgraded+v1b4f6c2d",charset=utf-8,realm="Digest"'
 _PLAIN: dict[str, Callable[[Accounts], Door]] = {
     "basic": BasicDoor,
@@ -45,7 +51,8 @@ class Logins:
 
 def add_login_options(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    group = parser.add_argument_group("logins", "forms logins are those of OWA 2003, OWA 2007 and ISA Server")
+    about = "forms logins are those of OWA 2003, OWA 2007, ISA Server and of companies' own pages (portal)"
+    group = parser.add_argument_group("logins", about)
     group.add_argument(
         "--auth",
         action="append",

@@ -2,10 +2,9 @@
 
 from simulator.address import Place, Submission, destination
 from simulator.dav.call import Call
-from simulator.delivery import NotAllowedError, deliver, signed
+from simulator.delivery import NotAllowedError, send
 from simulator.folders import add_folder, move_folder, remove_folder
 from simulator.http import HttpError, Response
-from simulator.languages import Role
 from simulator.meetings import sent as sent_answer
 from simulator.multistatus import status_answer
 from simulator.other_hands import succeed
@@ -97,18 +96,9 @@ def _submit(call: Call, item: Item, *, keep: bool) -> Response:
     if refusal != "none" or not is_unsent(item):
         raise HttpError(403 if refusal == "none" else int(refusal))
     try:
-        item.message = signed(item.message, item.mailbox.owner)
+        send(call.world, item, keeps_copy=not call.request.says("saveinsent", "f"), keep=keep)
     except NotAllowedError:
         raise HttpError(403) from None
-    if not call.request.says("saveinsent", "f"):
-        sent = call.world.copy(item, item.mailbox.folders[Role.SENT_ITEMS], item.name)
-        sent.message.read = True
-        sent.message.unsent = False
-    deliver(call.world, item)
-    if not keep:
-        call.world.remove(item)
-    if item.answers:
-        item.answers.record(Deed.SUBMITTED)
     sent_answer(call.world, call.behaviour, item)
     return _sent(call, href)
 

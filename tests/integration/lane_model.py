@@ -82,6 +82,10 @@ class Entry:
     due: int = 0
     finished: int = -1
     scan: bool = False
+    #: When it was released; why a worker threw it away since; how often in a row it was released in vain.
+    since: int = 0
+    refused: str = ""
+    unstarted: int = 0
 
 
 class Load(NamedTuple):
@@ -101,7 +105,7 @@ class Load(NamedTuple):
 class View(NamedTuple):
     """Everything that must be the same here and in Redis; also what a test reads when they differ."""
 
-    items: dict[str, tuple[str, int, int, str, bool]]
+    items: dict[str, tuple[str, int, int, str, bool, int]]
     lanes: dict[str, list[str]]
     inflight: dict[str, int]
     later: dict[str, int]
@@ -126,6 +130,8 @@ class LaneModel:
         self.release_lease, self.run_lease = leases
         self.attempts = attempts
         self.paused = False
+        #: The newest release of each pool of which a worker certainly has taken the item.
+        self.taken: dict[str, int] = {}
         self.mailboxes: dict[str, Party] = {}
         self.items: dict[str, Entry] = {}
         self.lanes: dict[str, list[str]] = {}
@@ -229,7 +235,7 @@ class LaneModel:
         item = self.items[self.lanes[mailbox].pop(0)]
         assert (item.generation + 1, self.mailboxes[mailbox].server) == (generation, server)
         item.state, item.generation, item.server = "released", generation, server
-        item.due = now + self.release_lease
+        item.due, item.since = now + self.release_lease, now
         item.epochs = (self.mailboxes[mailbox].epoch, self.servers[server].epoch)
 
     def start(self, item_id: str, generation: int, owner: str, now: int) -> str:
@@ -286,18 +292,33 @@ class LaneModel:
             item.due = now + delay
         return item.state
 
+    def refuse(self, item_id: str, why: str, now: int, *, at_once: bool) -> bool:
+        """A worker throws a delivery away."""
+        item = self.items.get(item_id)
+        if item is None or item.state != "released":
+            return False
+        item.refused = why
+        item.due = now if at_once else item.due
+        return True
+
     def sweep(self, now: int) -> tuple[int, int]:
         """Take back what nobody can be working on any more: (back in their lanes, dead)."""
-        ended = [item for item in self.in_flight() if item.due <= now]
-        worn_out = [item for item in ended if item.state == "running" and item.attempts >= self.attempts]
-        for item in sorted(ended, key=lambda item: (item.due, item.id)):
-            if item in worn_out:
+        ended = sorted((item for item in self.in_flight() if item.due <= now), key=lambda item: (item.due, item.id))
+        dead = 0
+        for item in ended:
+            ran = item.state == "running"
+            vain = item.unstarted + (item.refused != "" or self.taken.get(item.pool, 0) > item.since)
+            if (item.attempts if ran else vain) >= self.attempts:
                 self._end(item, "dead")
-            else:
+                dead += 1
+            elif ran:
                 self._to_head(item)
-        back = len(ended) - len(worn_out)
-        self._count("lease-expired", back)
-        return back, len(worn_out)
+            else:
+                self._leave(item, "pending")
+                item.unstarted = vain
+                self.lanes[item.mailbox].append(item.id)
+        self._count("lease-expired", len(ended) - dead)
+        return len(ended) - dead, dead
 
     def retry(self, item_id: str) -> str:
         """An operator wants a dead item to be tried again."""
@@ -316,7 +337,7 @@ class LaneModel:
         item = self.items.get(item_id)
         if item is None or item.state != "dead":
             return item.state if item else "unknown"
-        item.state = "dropped"
+        item.state, item.finished = "dropped", item.generation
         self._count("dropped")
         return "dropped"
 
@@ -338,8 +359,8 @@ class LaneModel:
     # How it is done
 
     @staticmethod
-    def _told(item: Entry) -> tuple[str, int, int, str, bool]:
-        return item.state, item.generation, item.attempts, item.owner, item.charged
+    def _told(item: Entry) -> tuple[str, int, int, str, bool, int]:
+        return item.state, item.generation, item.attempts, item.owner, item.charged, item.unstarted
 
     @staticmethod
     def _load(party: Party, busy: Sequence[Entry]) -> Load:
@@ -385,7 +406,10 @@ class LaneModel:
 
     def _leave(self, item: Entry, state: str) -> None:
         assert item.state not in FINAL, "a finished item is finished once"
+        if item.state == "running":
+            self.taken[item.pool] = max(self.taken.get(item.pool, 0), item.since)
         item.state, item.owner, item.charged = state, "", False
+        item.unstarted, item.refused = 0, ""
 
     def _to_head(self, item: Entry) -> None:
         self._leave(item, "pending")

@@ -88,9 +88,10 @@ def _plain(value: Any) -> Any:
     return {member: float(score) for member, score in value} if scored else value
 
 
-def _item(fields: Mapping[str, str]) -> tuple[str, int, int, str, bool]:
-    state, generation = fields["state"], int(fields.get("generation", 0))
-    return state, generation, int(fields.get("attempts", 0)), fields.get("owner", ""), fields.get("charged") == "1"
+def _item(fields: Mapping[str, str]) -> tuple[str, int, int, str, bool, int]:
+    state, charged = fields["state"], fields.get("charged") == "1"
+    generation, attempts, unstarted = (int(fields.get(field, 0)) for field in ("generation", "attempts", "unstarted"))
+    return state, generation, attempts, fields.get("owner", ""), charged, unstarted
 
 
 def _load(fields: Mapping[str, str]) -> Load:

@@ -20,11 +20,14 @@ class Died(BaseException):
 class Worker:
     """Answers one request as often as it is told to; what it writes survives it, and it can be made to die.
 
-    :param number: the server of the mailbox.
+    :param number: the server of the mailbox. :param settle_s: how long what a command does may take to show.
     """
 
-    def __init__(self, site: Site, box: MailboxClient, request: MeetingMessage, number: int = 0) -> None:
+    def __init__(
+        self, site: Site, box: MailboxClient, request: MeetingMessage, number: int = 0, settle_s: float = 0
+    ) -> None:
         self.request = request
+        self._settle_s = settle_s
         self.steps: dict[str, Any] = {}
         self.events = 0
         self.paused_at = ""
@@ -37,7 +40,8 @@ class Worker:
     def run(self, die_after: int = -1) -> Outcome:
         """One attempt; dies after so many events, if told to."""
         self.events, self._die_after = 0, die_after
-        return answer(self.request, self._box, Journal(self.steps, self._record), self.request.rid, always())
+        journal = Journal(self.steps, self._record)
+        return answer(self.request, self._box, journal, self.request.rid, always(), self._settle_s)
 
     def dies(self, after: int) -> None:
         """An attempt that ends in death."""

@@ -80,15 +80,17 @@ class Boxes:
 
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
+        self._proposing = {one["mailbox"] for one in simulator.oracle("messages") if one["counter_proposal"]}
         self._left: list[tuple[str, str]] = [
             (one["mailbox"], one["language"])
             for one in simulator.oracle("mailboxes")
             if one["messages"]["request"] > 3 and one["messages"]["response"] > 1
         ]
 
-    def take(self, language: str | None = None) -> Box:
-        """The next mailbox, of a language."""
-        chosen = next(entry for entry in self._left if language in {None, entry[1]})
+    def take(self, language: str | None = None, *, having_counter_proposal: bool = False) -> Box:
+        """The next mailbox, of a language, or with a response that proposes another time."""
+        wanted = self._proposing if having_counter_proposal else {name for name, _ in self._left}
+        chosen = next(entry for entry in self._left if language in {None, entry[1]} and entry[0] in wanted)
         self._left.remove(chosen)
         return Box(self.simulator, *chosen)
 

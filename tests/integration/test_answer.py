@@ -8,7 +8,7 @@ import pytest
 
 from rsvpq.exchange import auth
 from rsvpq.exchange.client import Folders, MailboxClient
-from rsvpq.exchange.errors import ExchangeError, LoginRefused, Refused, Transient, Unknown
+from rsvpq.exchange.errors import Busy, ExchangeError, Refused, Transient, Unknown
 from rsvpq.exchange.transport import Server
 from rsvpq.journal import Journal, LeaseLost, Paused
 from rsvpq.messages import Kind, MeetingMessage, Outcome
@@ -361,7 +361,7 @@ def answer_at(server: ScriptedServer, steps: dict[str, Any]) -> Outcome:
         return "ok"
 
     box = MailboxClient(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
-    return answer(REQUEST, box, Journal(steps, record), "item", always())
+    return answer(REQUEST, box, Journal(steps, record), "item", always(), settle_s=0)
 
 
 def test_a_page_that_says_nothing_was_accepted_is_transient(scripted: ScriptedServer) -> None:
@@ -369,7 +369,7 @@ def test_a_page_that_says_nothing_was_accepted_is_transient(scripted: ScriptedSe
     steps: dict[str, Any] = {}
     with pytest.raises(Transient, match="accept changed nothing"):
         answer_at(scripted, steps)
-    assert steps == {"accept": []}
+    assert list(steps) == ["accept"]
 
 
 @pytest.mark.parametrize(
@@ -380,7 +380,7 @@ def test_a_page_that_says_nothing_was_accepted_is_transient(scripted: ScriptedSe
         (play(403), Refused),
         (play(500), Unknown),
         (RESET, Unknown),
-        (play(440), LoginRefused),
+        (play(440), Busy),
     ],
     ids=["redirect", "nothing done", "403", "500", "reset", "login"],
 )
@@ -391,7 +391,8 @@ def test_a_draft_is_noted_as_sent_only_where_the_server_says_so(
     steps: dict[str, Any] = {}
     with pytest.raises(error):
         answer_at(scripted, steps)
-    assert steps == {"accept": [], "send": "rid:2"}
+    assert list(steps) == ["accept", "send"]
+    assert steps["send"] == "rid:2"
 
 
 def test_a_server_that_takes_no_markers_is_answered_all_the_same(scripted: ScriptedServer) -> None:
@@ -411,7 +412,7 @@ def test_after_a_lost_answer_to_accept_the_mailbox_is_looked_at_first(scripted: 
 
 
 def test_of_a_request_without_a_uid_no_sent_answer_is_taken_for_its_own(scripted: ScriptedServer) -> None:
-    scripted.script(EMPTY, play(404), DRAFT)
+    scripted.script(EMPTY, play(404))
     with pytest.raises(Unknown, match="neither in Drafts nor in Sent Items"):
         answer_at(scripted, {"accept": [], "send": "rid:2"})
-    assert [request.method for request in scripted.requests] == ["SEARCH", "PROPFIND"]
+    assert [request.method for request in scripted.requests] == ["SEARCH"]

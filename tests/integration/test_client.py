@@ -268,10 +268,10 @@ SAME_FOR_BOTH = {
     "503 with a time": (play(503, Retry_After="7"), Busy),
     "429": (play(429), Busy),
     "401": (play(401, WWW_Authenticate='Basic realm="x"'), LoginRefused),
-    "440": (play(440, Connection="close"), LoginRefused),
-    "a login form with 200": (play(200, LOGIN_FORM, **HTML), LoginRefused),
-    "a login form with 207": (play(207, LOGIN_FORM, **HTML), LoginRefused),
-    "a redirect to the login": (play(302, Location="/exchweb/bin/auth/owalogon.asp?url=x&reason=0"), LoginRefused),
+    "440": (play(440, Connection="close"), Busy),
+    "a login form with 200": (play(200, LOGIN_FORM, **HTML), Busy),
+    "a login form with 207": (play(207, LOGIN_FORM, **HTML), Busy),
+    "a redirect to the login": (play(302, Location="/exchweb/bin/auth/owalogon.asp?url=x&reason=0"), Busy),
     "403": (play(403), Refused),
     "409": (play(409), Transient),
     "501": (play(501), Refused),
@@ -457,7 +457,12 @@ def test_folders_on_another_host_are_asked_for_at_the_configured_one(
     assert elsewhere.requests == []
 
 
-@pytest.mark.parametrize("root", ["/exchange/bruno", "http://[x", "/exchange/adele/../bruno"])
+def test_folders_in_another_mailbox_are_refused(scripted: ScriptedServer) -> None:
+    scripted.script(play(207, folders_page("/exchange/bruno"), **XML))
+    assert type(failure(READING["find folders"], client(scripted.url))) is Refused
+
+
+@pytest.mark.parametrize("root", ["/public/bruno", "http://[x", "/exchange/adele/../bruno"])
 def test_folders_outside_the_mailbox_are_malformed(scripted: ScriptedServer, root: str) -> None:
     scripted.script(play(207, folders_page(root), **XML))
     assert type(failure(READING["find folders"], client(scripted.url))) is Malformed

@@ -6,7 +6,8 @@ import pytest
 from spnego import exceptions
 
 from rsvpq.exchange import auth
-from rsvpq.exchange.errors import Busy, LoginRefused, Transient
+from rsvpq.exchange.credential import Credential
+from rsvpq.exchange.errors import BUSY_DELAY_S, Busy, LoginRefused, Transient
 from rsvpq.exchange.transport import Server
 from tests.integration.scripted_server import NO_ROWS, Play, ScriptedServer, play
 
@@ -127,8 +128,49 @@ def test_a_401_that_breaks_off_costs_its_connection_only(scripted: ScriptedServe
     assert scripted.connections == 2
 
 
-@pytest.mark.parametrize("form", [play(440), play(302, Location="/owa/auth/logon.aspx?url=x&reason=0")])
+FORMS = {
+    "440": play(440),
+    "a redirect": play(302, Location="/owa/auth/logon.aspx?url=x&reason=0"),
+    "a page": play(200, b'<form action="/in"><input type="password" name="pw"></form>', Content_Type="text/html"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_a_login_form_is_named_where_none_was_expected(scripted: ScriptedServer, form: Play) -> None:
     scripted.script(form)
-    with pytest.raises(LoginRefused, match='login form; it takes auth = "forms"'):
+    with pytest.raises(Busy, match='login form, twice; if the server has one, it takes auth = "forms"') as caught:
         propfind(Server(scripted.url + "/exchange/", auth.basic(USERNAME, PASSWORD)))
+    assert (type(caught.value), caught.value.scope, caught.value.delay_s) == (Busy, "server", BUSY_DELAY_S)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_one_login_form_costs_one_more_request_and_holds_nobody(scripted: ScriptedServer, form: Play) -> None:
+    scripted.script(form, ROWS, ROWS)
+    server = Server(scripted.url + "/exchange/", auth.basic(USERNAME, PASSWORD))
+    propfind(server)
+    propfind(server)
+    assert len(scripted.requests) == 3
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_a_login_form_that_stays_holds_its_mailbox_where_others_were_opened(
+    scripted: ScriptedServer, form: Play
+) -> None:
+    credential = Credential()
+    server = Server(scripted.url + "/exchange/", auth.basic(USERNAME, PASSWORD), credential=credential)
+    scripted.script(ROWS)
+    propfind(server)
+    scripted.script(form)
+    with pytest.raises(Busy, match="though this account was let in elsewhere") as caught:
+        propfind(server)
+    assert (type(caught.value), caught.value.scope, caught.value.delay_s) == (Busy, "mailbox", BUSY_DELAY_S)
+    credential.check("anything")  # nothing is held against the account
+
+
+def test_a_logon_page_that_says_refused_stops_the_credential(scripted: ScriptedServer) -> None:
+    scripted.script(play(302, Location="/exchweb/bin/auth/owalogon.asp?url=x&reason=2"))
+    server = Server(scripted.url + "/exchange/", auth.basic(USERNAME, PASSWORD))
+    for text in ("refused the user name or the password", "not sent"):
+        with pytest.raises(LoginRefused, match=text):
+            propfind(server)
+    assert len(scripted.requests) == 1

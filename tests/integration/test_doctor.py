@@ -39,7 +39,7 @@ def add(practice: Practice, site: LoginSite, *lines: str, name: str = "hq0", pas
 # -- a server in good health ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["basic", "ntlm", "forms2003", "forms2007", "isa"])
+@pytest.mark.parametrize("kind", ["basic", "ntlm", "forms2003", "forms2007", "isa", "portal"])
 def test_a_healthy_server_is_seen_through_with_one_login_and_no_change(
     tmp_path: Path, practice: Practice, kind: str
 ) -> None:
@@ -81,7 +81,7 @@ def test_a_chosen_mailbox_goes_before_the_first(tmp_path: Path, practice: Practi
 # -- logins --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["basic", "ntlm", "forms2003", "forms2007", "isa"])
+@pytest.mark.parametrize("kind", ["basic", "ntlm", "forms2003", "forms2007", "isa", "portal"])
 def test_a_wrong_password_costs_one_failed_logon_whatever_the_number_of_servers(
     tmp_path: Path, practice: Practice, kind: str
 ) -> None:

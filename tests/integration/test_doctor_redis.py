@@ -12,6 +12,7 @@ from rsvpq.doctor import queue_server as redis_checks
 from rsvpq.doctor.findings import PROCESSES, REDIS, SETTINGS, ExitCode, Level, Notes
 from rsvpq.health.register import register_of
 from rsvpq.lanes import Item, Lanes
+from rsvpq.lanes.status import read_status
 from rsvpq.limits import Limits, Rate
 from rsvpq.messages import Mailbox
 from rsvpq.settings import RedisSettings
@@ -66,11 +67,11 @@ def admin(server: QueueServer) -> Any:
     return server.client()
 
 
-def finish(lanes: Lanes, state: Literal["done", "dead"], label: str) -> None:
-    """Let the next item end."""
+def finish(lanes: Lanes, state: Literal["done", "dead", "throttled"], label: str, delay_s: float = 0) -> None:
+    """Let the next item end, or wait."""
     (release,) = lanes.release()
     lanes.start(release.id, release.generation, "worker")
-    lanes.finish(release.id, release.generation, "worker", state, label=label, reason=label)
+    lanes.finish(release.id, release.generation, "worker", state, label=label, reason=label, delay_s=delay_s)
 
 
 def troubles(told: Told, group: str) -> list[tuple[str, Level]]:
@@ -240,16 +241,36 @@ def test_what_waits_long_or_is_stopped_or_dead_is_told(practice: Practice, lanes
     assert told.level(PROCESSES, "lanes") is Level.OK
     assert told.one(PROCESSES, "dead").text == "1 item ended without an outcome"
     redis: Any = lanes.redis
-    redis.hset(f"{lanes.prefix}:item:a2", "offered", int((time.time() - 7300) * 1e6))
     redis.rpush("rsvpq:answer", "a delivery")
     lanes.pause("all", "", reason="holiday")
     lanes.pause("server", "hq0", reason="backup")
     redis.hset(f"{lanes.prefix}:server:hq0", "hold", int((time.time() + 300) * 1e6))
     told = practice.examine()
     found = {check for check, _ in troubles(told, PROCESSES)}
-    assert found == {"dispatcher", "worker", "lanes", "paused", "held", "dead"}
+    assert found == {"dispatcher", "worker", "paused", "held", "dead"}
     assert [one.text for one in told.all(PROCESSES, "paused")] == ["everything: holiday", "hq0: backup"]
     assert told.one(PROCESSES, "queues").text == "scan 0, answer 1 with Celery"
+
+
+@pytest.mark.parametrize("waits", ["a message in its lane", "a message between two attempts", "a scan"])
+def test_how_long_the_oldest_has_waited_is_the_lag_of_the_status(practice: Practice, lanes: Lanes, waits: str) -> None:
+    two_hours_ago = Lanes(lanes.redis, "rsvpq", now_us=lambda: int((time.time() - 7210) * 1e6))
+    two_hours_ago.offer_scans([(ADELE, queue.scan_item(ADELE, "first"))])
+    if waits != "a scan":
+        finish(lanes, "done", "done:scanned")
+        two_hours_ago.offer(ADELE, [Item("a1", "workers.answer_request", "answer", {})])
+    if waits == "a message between two attempts":
+        finish(lanes, "throttled", "throttled", delay_s=600)
+    told = practice.examine().one(PROCESSES, "lanes")
+    assert (told.level, told.text.partition("; ")[2]) == (Level.WARN, "the oldest has waited 120 min")
+    server = read_status(lanes).servers["hq0"]
+    assert 7200 <= (server.lag_s or server.scan_lag_s or 0) < 7300
+
+
+def test_where_nothing_waits_there_is_no_oldest(practice: Practice, lanes: Lanes) -> None:
+    lanes.offer_scans([(ADELE, queue.scan_item(ADELE, "first"))])
+    finish(lanes, "done", "done:scanned")
+    assert practice.examine().one(PROCESSES, "lanes").text == "0 pending, 0 in flight, 0 between attempts"
 
 
 # -- files ---------------------------------------------------------------------------------------------------------

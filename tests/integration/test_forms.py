@@ -75,6 +75,17 @@ def _next(plays: list[Play]) -> Play:
     return plays.pop(0) if len(plays) > 1 else plays[0]
 
 
+GONE = (
+    "sessionid=; path=/; expires=Thu, 01-Jan-1970 00:00:00 GMT",
+    "cadata=; path=/; expires=Thu, 01-Jan-1970 00:00:00 GMT",
+)
+ENDED: Mapping[str, Play] = {
+    "440": answer(440, b"", *GONE, Connection="close"),
+    "redirect": play(302, Location=PAGE),
+    "page": play(200, FORM.format(ACTION).encode(), Content_Type="text/html"),
+}
+
+
 def search(client: Server, *, effect: bool = False) -> None:
     client.send("SEARCH", "/exchange/adele/Inbox", headers={}, effect=effect)
 
@@ -128,6 +139,140 @@ def test_an_action_is_relative_to_its_page(logon: Logon) -> None:
     assert [post.target for post in logon.seen("POST")] == [f"{ACTION}?x=1"]
 
 
+def own_form(*inputs: str, head: str = 'action="/portal/check.asp" method="post"') -> Play:
+    """A company's own logon page."""
+    return play(200, f"<html><form {head}>{''.join(inputs)}</form>".encode(), Content_Type="text/html")
+
+
+NAME, SECRET = '<input type="text" name="txtUserName">', '<input type="password" name="txtUserPass">'
+#: As in the lists of names that DavMail keeps, and in its pull requests 26 and 93.
+OWN_FORMS = {
+    "other names": ([NAME, SECRET], {"txtUserName": USERNAME, "txtUserPass": PASSWORD}),
+    "no type": (['<input name="userid">', SECRET], {"userid": USERNAME}),
+    "a field of mail": (['<input type=email name="login">', SECRET], {"login": USERNAME}),
+    "a domain": (['<input name="txtDomain">', NAME, SECRET], {"txtUserName": USERNAME}),
+    "a domain that stands": (['<input name="realm" value="CORP">', NAME, SECRET], {"realm": "CORP"}),
+    "hidden and ticked": (
+        ['<input type=hidden name="t" value="7"><input type=radio name=pub value=1 checked>', NAME, SECRET],
+        {"t": "7", "pub": "1"},
+    ),
+    "a choice": (
+        ['<select name="lang"><option value=a><option value=b selected></select>', NAME, SECRET],
+        {"lang": "b"},
+    ),
+    "two buttons": (
+        [NAME, SECRET, '<input type=submit name="in" value="In"><input type=submit name="out" value="Out">'],
+        {"in": "In"},
+    ),
+    "what is not shown": ([NAME, SECRET, '<input type=password name=pin style="display: none">'], {}),
+}
+
+
+@pytest.mark.parametrize(("inputs", "expected"), OWN_FORMS.values(), ids=OWN_FORMS)
+def test_a_companys_own_form_is_filled_in_by_its_own_names(
+    logon: Logon, inputs: list[str], expected: dict[str, str]
+) -> None:
+    logon.page = own_form(*inputs)
+    search(logon.client())
+    (post,) = logon.seen("POST")
+    sent = {name: values[0] for name, values in parse_qs(post.body.decode()).items()}
+    assert post.target == "/portal/check.asp"
+    assert sent.items() >= expected.items()
+    assert sent["txtUserPass"] == PASSWORD
+    assert not {"username", "password", "out", "pin"} & sent.keys()
+
+
+NOT_UNDERSTOOD = {
+    "two passwords": (own_form(NAME, SECRET, '<input type=password name="passcode">'), "2 passwords"),
+    "a text that nobody knows": (own_form(NAME, '<input name="captcha">', SECRET), "2 texts"),
+    "no name": (own_form(SECRET), "0 texts"),
+    "nameless": (own_form(NAME, '<input type=password id="pw">'), "without a name"),
+    "in a URL": (own_form(NAME, SECRET, head='action="/in" method="GET"'), "method GET"),
+}
+
+
+@pytest.mark.parametrize(("page", "reason"), NOT_UNDERSTOOD.values(), ids=NOT_UNDERSTOOD)
+def test_a_form_that_is_not_understood_is_not_filled_in_and_says_why(logon: Logon, page: Play, reason: str) -> None:
+    known, logon.page = logon.page, page
+    client = logon.client()
+    with pytest.raises(Busy, match=reason) as caught:
+        search(client)
+    assert "is not understood and was not filled in" in str(caught.value)
+    assert (type(caught.value), logon.seen("POST")) == (Busy, [])
+    logon.page = known  # nothing was held against the account
+    search(client)
+
+
+def test_a_companys_own_cookies_make_a_session_and_are_renewed(logon: Logon) -> None:
+    def reply(request: Received) -> Play:
+        cookie = request.headers.get("Cookie", "")
+        if request.method == "POST":
+            return answer(302, b"", "SMSESSION=one; path=/", Location="/exchange/")
+        if "SMSESSION" in cookie:
+            again = ("SMSESSION=two; path=/", "advert=1") if "one" in cookie else ()
+            return answer(207, NO_ROWS, *again, Content_Type="text/xml")
+        return own_form(NAME, SECRET) if "signin" in request.target else play(302, Location="/signin.asp")
+
+    logon.server.reply = reply
+    client = logon.client()
+    for _ in range(2):
+        search(client)
+    assert [one.headers["Cookie"] for one in logon.seen("SEARCH")] == ["SMSESSION=one", "SMSESSION=two"]
+    assert len(logon.seen("POST")) == 1
+
+
+def test_a_redirect_to_the_logon_page_of_the_login_ends_the_session_whatever_its_name(logon: Logon) -> None:
+    page = "/Portal/Auth.do?lang=en"
+    logon.asked, logon.page = play(302, Location=page), own_form(NAME, SECRET)
+    logon.inside = [ROWS, play(302, Location="/portal/auth.do"), ROWS]
+    search(logon.client(), effect=True)
+    assert (len(logon.seen("POST")), len(logon.seen("SEARCH"))) == (2, 2)
+
+
+@pytest.mark.parametrize("how", ["440", "redirect"])
+def test_a_form_whose_own_session_ended_is_filled_in_once_more(logon: Logon, how: str) -> None:
+    logon.posted = [ENDED[how], *logon.posted]
+    search(logon.client())
+    assert len(logon.seen("POST")) == 2
+
+
+@pytest.mark.parametrize("how", ["440", "redirect"])
+def test_a_form_that_only_says_that_a_session_ended_refuses_nobody(logon: Logon, how: str) -> None:
+    logon.posted, good = [ENDED[how]], logon.posted
+    client = logon.client()
+    with pytest.raises(Busy, match="before there was one") as caught:
+        search(client)
+    assert (type(caught.value), len(logon.seen("POST"))) == (Busy, 2)
+    logon.posted = good
+    search(client)
+
+
+@pytest.mark.parametrize("how", ["440", "redirect", "page"])
+def test_one_lost_session_right_behind_a_login_is_no_wrong_password(logon: Logon, how: str) -> None:
+    logon.inside = [ENDED[how], ROWS]
+    search(logon.client())
+    assert len(logon.seen("POST")) == 1
+
+
+SHOWN_BY_OWA = {
+    "a subject": b"<html><form><input type=hidden name=s value='owalogon.asp'></form>Re: owaauth.dll password",
+    "words": b"<html><a href='/exchange/adele/Inbox/name=username.EML'>name=username, password</a>",
+}
+
+
+@pytest.mark.parametrize("page", SHOWN_BY_OWA.values(), ids=SHOWN_BY_OWA)
+def test_a_page_is_no_login_page_for_the_words_that_somebody_wrote(logon: Logon, page: bytes) -> None:
+    logon.inside = [ROWS, play(200, page, Content_Type="text/html")]
+    logon.client().send("GET", "/exchange/adele/Inbox/x.EML?Cmd=accept", headers={}, effect=True)
+    assert len(logon.seen("POST")) == 1
+
+
+def test_a_redirect_to_a_draft_is_no_logon_page_whatever_its_subject(logon: Logon) -> None:
+    logon.inside = [ROWS, play(302, Location="/exchange/adele/Drafts/owalogon.asp%20reason=2.EML?Cmd=edit")]
+    logon.client().send("GET", "/exchange/adele/Inbox/x.EML?Cmd=accept", headers={}, effect=True)
+    assert len(logon.seen("POST")) == 1
+
+
 def test_cookies_come_back_to_the_letter_and_no_others_do(logon: Logon) -> None:
     search(logon.client())
     assert [request.headers["Cookie"] for request in logon.seen("SEARCH")] == [SENT]
@@ -142,17 +287,6 @@ def test_the_newest_cookie_wins(logon: Logon) -> None:
     search(client)
     cookies = [request.headers["Cookie"] for request in logon.seen("SEARCH")]
     assert cookies == [SENT, SENT.replace("2,8JOrhv==+/x", "3,new==")]
-
-
-GONE = (
-    "sessionid=; path=/; expires=Thu, 01-Jan-1970 00:00:00 GMT",
-    "cadata=; path=/; expires=Thu, 01-Jan-1970 00:00:00 GMT",
-)
-ENDED: Mapping[str, Play] = {
-    "440": answer(440, b"", *GONE, Connection="close"),
-    "redirect": play(302, Location=PAGE),
-    "page": play(200, FORM.format(ACTION).encode(), Content_Type="text/html"),
-}
 
 
 @pytest.mark.parametrize("how", ENDED)

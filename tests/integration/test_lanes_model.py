@@ -32,7 +32,7 @@ RELEASE_LEASE, RUN_LEASE, ATTEMPTS = 60 * S, 20 * S, 2
 ALL = 50
 SCRIPTS = (
     *("offer", "offer_scan", "release", "start", "record", "finish", "sweep"),
-    *("pause", "hold", "limit", "retry", "drop"),
+    *("pause", "hold", "limit", "retry", "drop", "refuse"),
 )
 
 Hand = tuple[str, int, str]  # item, generation, owner
@@ -193,6 +193,31 @@ class LaneMachine(RuleBasedStateMachine):
     @rule(most=mosts, lost=lost)
     def release(self, most: int, lost: bool) -> None:
         self.say("release", partial(self._release, most), lost=lost)
+
+    @precondition(lambda self: self.deliveries())
+    @rule(pick=picks, at_once=st.booleans(), lost=lost)
+    def throw_away(self, pick: int, at_once: bool, lost: bool) -> None:
+        """A worker is handed a delivery and does not call its task, as when it was revoked; or one that is none."""
+        item, _ = self.deliveries()[pick % len(self.deliveries())]
+        self.say("refuse", partial(self._refuse, item, at_once), lost=lost)
+        for other in list(self.model.items.values()):
+            if other.state != "released":
+                self._refuse(other.id, at_once)
+
+    @precondition(lambda self: self.deliveries())
+    @rule(others=st.booleans())
+    def never_starts(self, others: bool) -> None:
+        """One delivery is lost each time; the others of its pool may be worked on meanwhile, or no worker runs."""
+        item, _ = self.deliveries()[0]
+        for _ in range(ATTEMPTS):
+            self._release(ALL)
+            while others and [one for one in self.deliveries() if one[0] != item]:
+                delivery = next(one for one in self.deliveries() if one[0] != item)
+                hand = (*delivery, self.new_owner())
+                self._start(*hand)
+                self._finish(*hand, "done", 0, "", ALL)
+            self.now += RELEASE_LEASE
+            self._sweep()
 
     # Work is done
 
@@ -405,6 +430,10 @@ class LaneMachine(RuleBasedStateMachine):
         )
         assert answer.state == state
         self._publish(answer.released, most)
+
+    def _refuse(self, item: str, at_once: bool) -> None:
+        expected = self.model.refuse(item, "revoked", self.now, at_once=at_once)
+        assert self.lanes.refuse(item, "revoked", at_once=at_once) == expected
 
     def _sweep(self) -> None:
         assert self.lanes.sweep() == self.model.sweep(self.now)

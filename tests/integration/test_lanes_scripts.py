@@ -13,7 +13,7 @@ from testbed.processes import until
 from tests.integration.lane_hands import ClockedLanes
 
 SCRIPTS = (
-    *("decide", "drop", "finish", "offer", "offer_scan", "record", "release", "retry"),
+    *("claim", "decide", "drop", "finish", "offer", "offer_scan", "record", "refuse", "release", "remember", "retry"),
     *("set", "start", "status", "sweep"),
 )
 ADELE = Mailbox("adele", "mail1")

@@ -14,7 +14,7 @@ from rsvpq.exchange.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefus
 from tests.integration.exchange_site import inbox, requests_in
 from tests.integration.login_sites import PASSWORD, LoginSite, login_site
 
-FORMS = ("forms2003", "forms2007", "isa")
+FORMS = ("forms2003", "forms2007", "isa", "portal")
 WRONG = "no-password-of-ours"
 THREADS = 16
 
@@ -153,6 +153,16 @@ def test_a_session_is_not_shared_between_servers(tmp_path: Path) -> None:
         for server in (first, second):
             server.send("PROPFIND", f"/exchange/{site.mailboxes()[0]['mailbox']}/", headers={"Depth": "0"}, known={404})
         assert site.logins() == (2, 0)
+
+
+def test_a_form_that_asks_for_more_than_a_password_is_not_filled_in(tmp_path: Path) -> None:
+    with login_site(tmp_path, "token-portal") as site:
+        server = site.server()
+        for _ in range(2):
+            with pytest.raises(Busy, match=r"not understood .*2 passwords \(txtUserPass, SafeWordPassword\)") as caught:
+                site.box(server)
+            assert not isinstance(caught.value, LoginRefused)
+        assert site.logins() == (0, 0)
 
 
 def test_a_server_without_a_form_is_named_as_such_and_told_nothing(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from rsvpq.exchange import auth
 from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import ExchangeError, Gone, LoginRefused, Refused, Transient, Unknown, Unsupported
+from rsvpq.exchange.errors import Busy, ExchangeError, Gone, Refused, Transient, Unknown, Unsupported
 from rsvpq.exchange.transport import Server
 from rsvpq.journal import Journal, LeaseLost, Paused, Record
 from rsvpq.messages import Kind, MeetingMessage, Outcome, Verdict
@@ -324,9 +324,9 @@ def test_where_no_commands_work_and_only_they_are_allowed_the_remedy_is_told(exc
 def test_what_was_begun_by_command_is_looked_at_before_it_is_answered_otherwise(site: Site, box: MailboxClient) -> None:
     request = requests_in(box)[0]
     worker = Worker(site, box, request)
-    worker.dies(after=4)  # the accept was done, and its outcome never written
+    worker.dies(after=5)  # the accept was done, and its outcome never written
     steps = worker.steps
-    Ways({"hq1": "icalendar"}).answer(
+    Ways({"hq1": "icalendar"}, settle_s=0).answer(
         "hq1", address_of(site, box), request, box, Journal(steps, recorder(steps)), always()
     )
     assert "draft" not in steps
@@ -383,7 +383,7 @@ def test_what_is_sent_over_the_wire(scripted: ScriptedServer) -> None:
         (play(412), Transient),
         (play(500), Unknown),
         (RESET, Unknown),
-        (play(440), LoginRefused),
+        (play(440), Busy),
         (play(302, Location="http://mail2.example.com/"), Refused),
     ],
     ids=["403", "406", "412", "500", "reset", "login", "redirect"],
@@ -405,7 +405,7 @@ def test_nothing_is_sent_where_the_draft_was_not_taken(
         (play(403), Refused),
         (play(500), Unknown),
         (RESET, Unknown),
-        (play(440), LoginRefused),
+        (play(440), Busy),
     ],
     ids=["nothing done", "403", "500", "reset", "login"],
 )

@@ -184,5 +184,5 @@ def test_a_request_shows_its_type_its_stamp_and_whose_it_is(simulator: Simulator
     for row in found:
         assert row[f"{CALENDAR}dtstamp"] == row[f"{HTTPMAIL}datereceived"]
         assert (row["kind"], row[f"{EXCHANGE}intendedbusystatus"]) == ("1", "2")
-        assert row[f"{tag}x0076001f"] == "/O=EXAMPLE/OU=FIRST/CN=RECIPIENTS/CN=MAILBOX0"
+        assert row[f"{tag}x0076001f"] == "mailbox0@example.com"
         assert row[f"{tag}x0065001f"] != row[f"{tag}x0076001f"]

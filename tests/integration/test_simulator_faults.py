@@ -8,7 +8,17 @@ import pytest
 from lxml import etree
 
 from simulator.faults import FaultKind, Step
-from tests.integration.raw_simulator import Answer, Row, path_of, read_answer, request, running
+from tests.integration.raw_simulator import (
+    CALENDAR,
+    EXCHANGE,
+    HTTPMAIL,
+    Answer,
+    Row,
+    path_of,
+    read_answer,
+    request,
+    running,
+)
 from tests.integration.switched_box import Box, Boxes, boxes
 
 #: Which kinds a test here shows.
@@ -207,6 +217,54 @@ def test_somebody_else_is_faster(box: Box, kind: str) -> None:
     fault(box, "any", kind)
     box.search()
     assert injected(box) == [0], "a folder cannot be taken away"
+
+
+@kinds("answered-by-hand")
+def test_a_person_answers_first(box: Box, kind: str) -> None:
+    row = box.request()
+    fault(box, "accept", kind)
+    assert box.accept(row).status == 404
+    told = box.told(row)
+    assert (told["accepted"], told["submitted"], told["by_hand"], told["state"]) == (1, 1, 1, "answered_once")
+    assert box.find(box.drafts) == []
+    (sent,) = box.find(box.sent)
+    assert (sent[f"{CALENDAR}uid"], sent[f"{HTTPMAIL}read"]) == (row[f"{CALENDAR}uid"], "1")
+    assert row[f"{CALENDAR}uid"] in {one.get(f"{CALENDAR}uid") for one in box.find(box.calendar)}
+
+
+@kinds("answered-by-hand")
+def test_a_person_sends_the_draft_first(box: Box, kind: str) -> None:
+    row = box.request()
+    box.accept(row)
+    fault(box, "submit", kind)
+    assert box.submit(box.find(box.drafts)[0]).status == 404
+    told = box.told(row)
+    assert (told["accepted"], told["submitted"], told["by_hand"], told["state"]) == (1, 1, 1, "answered_once")
+    assert len(box.find(box.sent)) == 1
+    fault(box, "open", kind)
+    (response, *_) = [one for one in box.find(box.inbox) if "Meeting.Resp" in one[f"{EXCHANGE}outlookmessageclass"]]
+    box.ask("GET", path_of(response["href"]) + "?Cmd=open")
+    assert injected(box) == [0], "a response cannot be answered"
+
+
+@kinds("read-by-hand")
+def test_a_person_reads_first(box: Box, kind: str) -> None:
+    box.turn(request_fate="left", request_marks="nothing")
+    row = next(row for row in box.simulator.requests(box.inbox) if row[f"{HTTPMAIL}read"] == "0")
+    fault(box, "accept", kind)
+    assert (box.accept(row).status, accepted(box, row)) == (200, 1)
+    assert next(one for one in box.find(box.inbox) if one["href"] == row["href"])[f"{HTTPMAIL}read"] == "1"
+
+
+@kinds("folders-renamed")
+def test_the_folders_are_renamed_between_two_requests(box: Box, kind: str) -> None:
+    row = box.request()
+    fault(box, "accept", kind)
+    assert box.accept(row).status == 404
+    assert box.told(row)["accepted"] == 0
+    inbox = path_of(box.simulator.folders(box.home)["inbox"])
+    assert inbox != box.inbox
+    assert row[f"{CALENDAR}uid"] in {one.get(f"{CALENDAR}uid") for one in box.find(inbox)}
 
 
 @kinds("endless")

@@ -5,14 +5,17 @@
 import gzip
 import json
 import re
+import select
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 import pytest
 from lxml import etree
 
 from simulator.switches import spelled, switches, table, uncertain
+from tests.integration import occurrences
 from tests.integration.raw_simulator import (
     CALENDAR,
     DAV,
@@ -32,8 +35,10 @@ from tests.integration.switched_box import SHOWN, Box, Boxes, boxes, shows
 
 PERMANENT = '"http://schemas.microsoft.com/exchange/permanenturl"'
 NUMBERED = '"http://schemas.microsoft.com/mapi/id/{00062002-0000-0000-c000-000000000046}/0x8218"'
+REPL = "http://schemas.microsoft.com/repl/"
 NAMES = '<D:propfind xmlns:D="DAV:"><D:prop><D:displayname/></D:prop></D:propfind>'
 RECEIVED = 'ORDER BY "urn:schemas:httpmail:datereceived" ASC'
+PROPTAG = "http://schemas.microsoft.com/mapi/proptag/"
 INTERNAL = "http://exbe01.corp.internal"
 
 
@@ -55,6 +60,10 @@ def last(href: str) -> str:
 def propfind(box: Box, path: str, names: str = "<D:displayname/>", **headers: str) -> Answer:
     body = f'<D:propfind xmlns:D="DAV:" xmlns:m="urn:schemas:httpmail:"><D:prop>{names}</D:prop></D:propfind>'
     return box.ask("PROPFIND", path, body, **{"Depth": "0", **headers})
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def booked_for(box: Box, row: Row) -> list[Row]:
@@ -131,11 +140,94 @@ def test_the_draft_waits_for_a_time(box: Box, value: int) -> None:
     assert time.monotonic() - began > 0.1
 
 
+def test_a_draft_that_is_late_comes_beside_a_request_that_is_left(box: Box) -> None:
+    box.turn(draft_delay_ms=600_000, draft_delay_requests=2, request_fate="left")
+    row = box.request()
+    box.accept(row)
+    assert [len(box.find(box.drafts)) for _ in range(4)] == [0, 0, 0, 0]
+    box.turn(draft_delay_ms=0)
+    box.accept(row)
+    assert [len(box.find(box.drafts)) for _ in range(4)] == [0, 0, 1, 1]
+    assert (box.told(row)["accepted"], box.told(row)["drafted"]) == (2, 1)
+    assert row["href"] in {found["href"] for found in box.find(box.inbox)}
+
+
+def test_a_late_draft_was_created_when_it_appeared(box: Box) -> None:
+    box.turn(draft_delay_requests=1)
+    box.accept(box.request())
+    box.turn(clock_skew_s=7200)
+    box.find(box.drafts)
+    (draft,) = rows(propfind(box, box.drafts, "<D:creationdate/>", Depth="1,noroot"))
+    assert moment(draft[f"{DAV}creationdate"]).timestamp() > time.time() + 3600
+
+
+@shows("command_delay_ms", 700)
+def test_the_answer_of_a_command_is_late_and_its_effect_is_not(box: Box, value: int) -> None:
+    row = box.request()
+    box.turn(command_delay_ms=value)
+    with box.simulator.connect() as connection:
+        connection.sendall(request("GET", path_of(row["href"]) + "?Cmd=accept", Connection="close"))
+        while not box.find(box.drafts):
+            assert select.select([connection], [], [], 0)[0] == [], "it answered before there was an effect"
+        assert read_all(connection).startswith(b"HTTP/1.1 200 OK")
+    box.turn(command_delay_ms=60_000)
+    assert len(box.find(box.inbox)) > 0, "no other request is late"
+
+
+@shows("draft_subject", True, False)
+def test_the_subject_of_the_draft(box: Box, value: bool) -> None:
+    box.turn(draft_subject=value, draft_uid=False, draft="verdict")
+    row = box.request()
+    box.accept(row)
+    (draft,) = box.find(box.drafts)
+    assert (f"{HTTPMAIL}subject" in draft) is value
+    assert f"{CALENDAR}uid" not in draft
+    assert (last(draft["href"]) == "No%20Subject.EML") is not value
+    assert last(draft["href"]).startswith("Accepted:") is value
+    assert box.submit(draft).status == 200
+    assert box.told(row)["submitted"] == 1
+
+
+@shows("request_marks", "nothing", "read", "processed")
+def test_what_accepting_marks(box: Box, value: str) -> None:
+    box.turn(request_marks=value, request_fate="left")
+    unread = next(row for row in box.simulator.requests(box.inbox) if row[f"{HTTPMAIL}read"] == "0")
+    box.accept(unread)
+    marker = '"http://schemas.microsoft.com/mapi/proptag/x65e8000b"'
+    found = rows(box.search(f'{marker},"urn:schemas:httpmail:read"'))
+    (left,) = [one for one in found if one["href"] == unread["href"]]
+    assert left[f"{HTTPMAIL}read"] == ("0" if value == "nothing" else "1")
+    assert any(name.endswith("x65e8000b") for name in left) is (value == "processed")
+
+
 @shows("draft_uid", True, False)
 def test_the_uid_of_the_draft(box: Box, value: bool) -> None:
     box.turn(draft_uid=value)
     box.accept(box.request())
     assert (f"{CALENDAR}uid" in box.find(box.drafts)[0]) is value
+
+
+@shows("draft_recurrence_id", "shown", "missing")
+def test_whether_the_draft_says_which_occurrence_it_answers(box: Box, value: str) -> None:
+    box.turn(draft_recurrence_id=value)
+    occurrences.command(box, occurrences.invited(box, occurrences.SECOND, "20260609T140000Z"), "accept")
+    (draft,) = occurrences.seen(box, box.drafts)
+    assert draft.get("recurrenceid") == ("2026-06-08T09:00:00.000Z" if value == "shown" else None)
+    assert (draft["uid"], draft["instancetype"]) == (occurrences.UID, "3")
+
+
+@shows("occurrence_uid", "clean", "dated")
+def test_the_uid_of_an_occurrence(box: Box, value: str) -> None:
+    box.turn(occurrence_uid=value)
+    row = occurrences.invited(box, occurrences.SECOND, "20260609T140000Z")
+    whole = occurrences.invited(box, "")
+    with_date = occurrences.UID[:32] + "07EA0608" + occurrences.UID[40:]
+    uid = with_date if value == "dated" else occurrences.UID
+    assert (row["uid"], whole["uid"]) == (uid, occurrences.UID)
+    occurrences.command(box, row, "accept")
+    (draft,) = occurrences.seen(box, box.drafts)
+    assert draft["uid"] == uid
+    assert f"UID:{uid}".encode() in box.ask("GET", path_of(draft["href"]), Translate="f").body
 
 
 @shows("drafts_unrequested", True, False)
@@ -304,10 +396,22 @@ def test_the_place_of_the_status(box: Box, value: bool) -> None:
 @shows("digit_names", "as-asked", "without-zero", "encoded", "every-row")
 def test_names_that_begin_with_a_digit(box: Box, value: str) -> None:
     box.turn(digit_names=value)
-    asked = re.search(r"<[a-z]+:(\w*)x8218", box.search(NUMBERED).body.decode())
+    asked = re.search(r"<[a-z]+:([^>]*)x8218", box.search(NUMBERED).body.decode())
     assert asked is not None
     assert asked[1] == {"without-zero": "", "encoded": "_x0030_"}.get(value, "0")
     assert (b"0x8218" in box.search().body) is (value == "every-row")
+
+
+@shows("counter_proposal", "alias-and-number", "alias", "number")
+def test_the_names_of_a_counter_proposal(many: Boxes, box: Box, value: str) -> None:
+    box = many.take(having_counter_proposal=True)
+    box.turn(counter_proposal=value, digit_names="encoded")
+    number = "http://schemas.microsoft.com/mapi/id/{00062002-0000-0000-C000-000000000046}/0x8257"
+    body = box.search(f'"http://schemas.microsoft.com/mapi/apptcounterproposal","{number}"').body.decode()
+    # The namespace of the number has braces, so no XML parser will do.
+    names = set(re.findall(r'<[a-z]+:([^ <>]+) b:dt="boolean">1<', body))
+    by = {"alias": {"apptcounterproposal"}, "number": {"_x0030_x8257"}}
+    assert names == by.get(value, {"apptcounterproposal", "_x0030_x8257"})
 
 
 @shows("bad_characters", "none", "reference", "raw")
@@ -534,6 +638,32 @@ def test_what_a_series_shows(box: Box, value: str) -> None:
     }[value]
 
 
+@shows("zone_text", "cdo", "bare", "x-lines", "windows-name")
+def test_how_a_zone_is_written(box: Box, value: str) -> None:
+    box.turn(zone_text=value, expansion="none")
+    body = series(box).body
+    assert (b"X-MICROSOFT-CDO-TZID:" in body, b"X-LIC-LOCATION:" in body, b"TZOFFSETTO" in body) == {
+        "cdo": (True, False, True),
+        "bare": (False, False, True),
+        "x-lines": (False, True, True),
+        "windows-name": (False, False, False),
+    }[value]
+
+
+@shows("recipients", "smtp", "x500", "mixed", "none")
+def test_whom_a_message_was_received_by_and_for(box: Box, value: str) -> None:
+    box.turn(recipients=value)
+    tags = {f"{{{PROPTAG}}}x{number}001f" for number in ("0076", "0078", "0040", "0044")}
+    columns = ",".join(f'"{PROPTAG}{tag.rpartition("}")[2]}"' for tag in sorted(tags))
+    (first, *_) = rows(box.search(columns, RECEIVED))
+    by_name, for_name, by, meant = (first.get(name) for name in sorted(tags))
+    assert by_name == for_name
+    spelled_as = {"smtp": ("@", "@"), "x500": ("/CN=", "/CN="), "mixed": ("/CN=", "@"), "none": (None, None)}[value]
+    for address, mark in zip((by, meant), spelled_as, strict=True):
+        assert (address is None) if mark is None else (mark in (address or ""))
+    assert value == "mixed" or by == meant
+
+
 @shows("calendar_access", "full", "401", "403", "404")
 def test_who_may_search_the_calendar(box: Box, value: str) -> None:
     box.turn(calendar_access=value)
@@ -552,6 +682,44 @@ def test_hrefs(box: Box, value: str) -> None:
     answer = propfind(box, box.home, "<m:inbox/>")
     assert b"<a:href>" + (origin + box.home).encode()[: len(origin) + 10] in answer.body
     assert (">" + origin + box.inbox + "</").encode() in answer.body
+
+
+def names_of(box: Box) -> tuple[str, str]:
+    """An alias and the address that lead to a mailbox beside its own name."""
+    address = next(one["address"] for one in box.simulator.oracle("mailboxes") if one["mailbox"] == box.name)
+    return address.partition("@")[0], address
+
+
+@shows("mailbox_names", "alias-and-address", "listed")
+def test_what_leads_to_a_mailbox(box: Box, value: str) -> None:
+    box.turn(mailbox_names=value)
+    alias, address = names_of(box)
+    status = 207 if value == "alias-and-address" else 404
+    assert {propfind(box, f"/exchange/{name}/").status for name in {alias, address} - {box.name}} == {status}
+    assert propfind(box, box.home).status == 207
+
+
+@shows("mailbox_hrefs", "as-asked", "own-name")
+def test_whose_name_stands_in_hrefs(box: Box, value: str) -> None:
+    box.turn(mailbox_hrefs=value)
+    alias, _ = names_of(box)
+    home = f"/exchange/{alias}/" if value == "as-asked" else box.home
+    inbox = box.simulator.folders(f"/exchange/{alias}/")["inbox"]
+    assert path_of(inbox) == f"{home}{last(box.inbox)}"
+    (row, *_) = box.simulator.find(f"/exchange/{alias}/{last(box.inbox)}")
+    assert path_of(row["href"]).startswith(home)
+    assert box.ask("GET", path_of(row["href"]), Translate="f").status == 200
+
+
+@shows("root_identity", "all", "permanent-url", "id", "none")
+def test_what_a_mailbox_root_shows_of_its_identity(box: Box, value: str) -> None:
+    box.turn(root_identity=value)
+    names = f'<r:repl-uid xmlns:r="{REPL}"/><e:permanenturl xmlns:e="{EXCHANGE[1:-1]}"/><D:id/>'
+    (root,), (inbox,) = (rows(propfind(box, path, names)) for path in (box.home, box.inbox))
+    all_three = {f"{{{REPL}}}repl-uid", f"{EXCHANGE}permanenturl", f"{DAV}id"}
+    shown = {"all": all_three, "permanent-url": {f"{EXCHANGE}permanenturl"}, "id": {f"{DAV}id"}, "none": set()}
+    assert root.keys() - {"href"} == shown[value]
+    assert inbox.keys() - {"href"} == all_three
 
 
 @shows("permanent_host", "as-addressed", "internal-host")
@@ -655,6 +823,37 @@ def test_the_clock(box: Box, value: int) -> None:
     stored = rows(propfind(box, box.drafts, "<m:datereceived/>", Depth="1,noroot"))[0][f"{HTTPMAIL}datereceived"]
     said = time.strftime("%Y-%m-%dT%H", time.gmtime(time.time() + value))
     assert stored[:13] == said or abs(value) < 5
+
+
+@shows("transport_skew_s", 0, 3600, -1_814_400)
+def test_the_clock_that_stamps_received_mail(box: Box, value: int) -> None:
+    columns = '"urn:schemas:httpmail:datereceived","DAV:creationdate","urn:schemas:httpmail:date"'
+    before = rows(box.search(columns, RECEIVED))
+    box.turn(transport_skew_s=value)
+    after = rows(box.search(columns, RECEIVED))
+    pairs = list(zip(before, after, strict=True))
+    shifts = {
+        name: {(moment(late[name]) - moment(early[name])).total_seconds() for early, late in pairs}
+        for name in (f"{HTTPMAIL}datereceived", f"{HTTPMAIL}date", f"{DAV}creationdate")
+    }
+    assert shifts == {f"{HTTPMAIL}datereceived": {value}, f"{HTTPMAIL}date": {0}, f"{DAV}creationdate": {0}}
+
+
+@shows("transport_skew_s", 3600)
+def test_what_is_sent_has_the_time_of_the_store_and_what_arrives_that_of_transport(
+    many: Boxes, box: Box, value: int
+) -> None:
+    host = many.take()
+    address = next(one["address"] for one in box.simulator.oracle("mailboxes") if one["mailbox"] == host.name)
+    lines = [line.replace("nora@example.com", address) for line in occurrences.event(occurrences.SECOND)]
+    box.turn(transport_skew_s=value)
+    occurrences.command(box, occurrences.put(box, box.inbox, "hosted", lines, "REQUEST"), "accept")
+    assert box.submit(box.find(box.drafts)[0]).status == 200
+    (sent,) = rows(propfind(box, box.sent, "<m:datereceived/>", Depth="1,noroot"))
+    (arrived,) = [row for row in box.find(host.inbox) if row.get(f"{CALENDAR}uid") == occurrences.UID]
+    (stamped,) = rows(propfind(host, path_of(arrived["href"]), "<m:datereceived/>"))
+    name = f"{HTTPMAIL}datereceived"
+    assert value <= (moment(stamped[name]) - moment(sent[name])).total_seconds() < value + 60
 
 
 @shows("root_access", "full", "non-ipm-only")

@@ -240,3 +240,16 @@ def test_scans_are_told_by_the_oldest_and_the_newest(turned: Lanes, clock: Clock
     server = read_status(turned).servers["mail1"]
     assert (server.oldest_scan_s, server.newest_scan_s, server.never_scanned) == (20, 10, 1)
     assert server.lag_s is None  # a scan is not a message
+
+
+def test_a_scan_that_has_not_ended_has_a_lag_of_its_own(turned: Lanes, clock: Clock) -> None:
+    for name in ("adele", "bruno"):
+        turned.offer_scans([(Mailbox(name, "mail1"), scan_item(Mailbox(name, "mail1"), "first"))])
+        clock.turn(10)
+    status = read_status(turned)
+    assert (status.servers["mail1"].scan_lag_s, status.servers["mail2"].scan_lag_s, status.oldest_s) == (20, None, 20)
+    offer(turned, "c1", mailbox="carla")
+    clock.turn(5)
+    for release in turned.release():
+        finish(turned, release.id)
+    assert (read_status(turned).servers["mail1"].scan_lag_s, read_status(turned).oldest_s) == (None, None)

@@ -3,14 +3,17 @@
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
+from rsvpq.claims import Claims
 from rsvpq.exchange.errors import Busy, LoginRefused
+from rsvpq.lanes import Lanes
 from rsvpq.settings import load_settings
 from rsvpq.wiring import Exchange
 from tests.integration.login_sites import PASSWORD, LoginSite, login_site
 
 
-def exchange(folder: Path, site: LoginSite, password: str = PASSWORD) -> Exchange:
+def exchange(folder: Path, redis: Redis, site: LoginSite, password: str = PASSWORD) -> Exchange:
     """The servers as a worker has them."""
     (folder / "mailboxes.csv").write_text("mailbox,server\n")
     (folder / "secret").write_text(password)
@@ -20,13 +23,13 @@ auth = "{site.scheme}"\npassword_file = "secret"\nallow_http = true\n"""
         for number, url in enumerate(site.exchange.urls)
     ]
     (folder / "rsvpq.toml").write_text('mailboxes = "mailboxes.csv"\n' + "".join(tables))
-    return Exchange(load_settings(folder / "rsvpq.toml", {}).servers)
+    return Exchange(load_settings(folder / "rsvpq.toml", {}).servers, Claims(Lanes(redis)))
 
 
-@pytest.mark.parametrize("kind", ["basic", "ntlm", "forms2003", "forms2007", "isa"])
-def test_the_chosen_scheme_opens_a_mailbox(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["basic", "ntlm", "forms2003", "forms2007", "isa", "portal"])
+def test_the_chosen_scheme_opens_a_mailbox(tmp_path: Path, redis: Redis, kind: str) -> None:
     with login_site(tmp_path, kind) as site:
-        servers = exchange(tmp_path, site)
+        servers = exchange(tmp_path, redis, site)
         for _ in range(2):
             with servers.mailbox("hq0", site.mailboxes()[0]["mailbox"]) as box:
                 assert box.folders.inbox
@@ -34,17 +37,17 @@ def test_the_chosen_scheme_opens_a_mailbox(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["basic", "ntlm", "forms2007"])
-def test_a_user_name_that_one_server_refused_is_shown_to_no_other(tmp_path: Path, kind: str) -> None:
+def test_a_user_name_that_one_server_refused_is_shown_to_no_other(tmp_path: Path, redis: Redis, kind: str) -> None:
     with login_site(tmp_path, kind, servers=2) as site:
-        servers = exchange(tmp_path, site, "wrong")
+        servers = exchange(tmp_path, redis, site, "wrong")
         for name in ("hq0", "hq1", "hq0"):
             with pytest.raises(LoginRefused), servers.mailbox(name, site.mailboxes()[0]["mailbox"]):
                 pass
         assert site.logins() == (0, 1)
 
 
-def test_another_scheme_than_the_server_has_is_named(tmp_path: Path) -> None:
+def test_another_scheme_than_the_server_has_is_named(tmp_path: Path, redis: Redis) -> None:
     with login_site(tmp_path, "negotiate-only") as site:
-        servers = exchange(tmp_path, LoginSite(site.exchange, "ntlm"))
+        servers = exchange(tmp_path, redis, LoginSite(site.exchange, "ntlm"))
         with pytest.raises(Busy, match="does not offer NTLM"), servers.mailbox("hq0", "adele"):
             pass

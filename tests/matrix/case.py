@@ -78,6 +78,10 @@ class Bench:
         self.post("switches", self._defaults)
         self.post("faults", [])
         self.clock = Clock()
+        self.configure(redis)
+
+    def configure(self, redis: Redis) -> None:
+        """An empty ledger with its limits."""
         self.lanes = Lanes(redis, "matrix", now_us=self.clock.now_us)
         limits = Limits(Rate(1000), 1000, 1)
         pools = {"scan": 4, "answer": 4}

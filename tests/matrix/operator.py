@@ -6,14 +6,14 @@ and time: when nothing may run, the clock of the lanes jumps to when something m
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from celery.exceptions import Ignore, Retry
 
 from producer.scan import scan
 from rsvpq import queue
-from rsvpq.carrier import Carrier
+from rsvpq.carrier import Carrier, ItemJournal
 from rsvpq.deciding import decide_knowing
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import ExchangeError
@@ -22,7 +22,8 @@ from rsvpq.journal import Journal
 from rsvpq.lanes import Lanes, Release, Start
 from rsvpq.lanes.status import read_status
 from rsvpq.messages import Mailbox, MeetingMessage, Outcome
-from rsvpq.policy import Decide, Decision, Facts, Version, decide
+from rsvpq.policy import Decide, Decision, Facts, Policy, Version, decide
+from rsvpq.recollection import Recollection, by_another
 from tests.integration.exchange_site import lenient
 from tests.integration.turned_lanes import Clock
 from workers.ways import Ways
@@ -50,6 +51,7 @@ class Operator:
     server: Server
     mailbox: Mailbox
     ways: Ways
+    policy: Policy = field(default_factory=lenient)
     deliveries: int = 0
     _carried: list[Release] = field(default_factory=list)
 
@@ -97,20 +99,33 @@ class Operator:
             return self.lanes.offer(self.mailbox, items).new, 0
 
         def decide_on(message: MeetingMessage, newest: Version | None) -> Decision:
-            return decide(lenient(), message, Facts(self.mailbox.name, newest=newest), datetime.now(UTC))
+            return decide(self.policy, message, self._facts(message, newest), datetime.now(UTC))
 
         return scan(self._box(), journal, decide_on, offer)
 
-    def _answer(self, start: Start, journal: Journal) -> Outcome:
+    def _answer(self, start: Start, journal: ItemJournal) -> Outcome:
         request = MeetingMessage.from_payload(start.payload)
         box = self._box()
-        return self.ways.answer(start.server, start.mailbox, request, box, journal, self._decide_in(box))
+        decide = self._decide_in(box, start, journal)
+        return self.ways.answer(start.server, start.mailbox, request, box, journal, decide)
 
-    def _open(self, start: Start, journal: Journal) -> Outcome:
+    def _open(self, start: Start, journal: ItemJournal) -> Outcome:
         response = MeetingMessage.from_payload(start.payload)
         box = self._box()
-        return self.ways.open(start.server, response, box, journal, self._decide_in(box), "move")
+        return self.ways.open(start.server, response, box, journal, self._decide_in(box, start, journal), "move")
 
-    def _decide_in(self, box: MailboxClient) -> Decide:
-        facts = Facts(self.mailbox.name)
-        return lambda message: decide_knowing(lenient(), message, box, facts)
+    def _decide_in(self, box: MailboxClient, start: Start, journal: ItemJournal) -> Decide:
+        recollection = Recollection(self.lanes, self.policy.max_age)
+
+        def decide_on(message: MeetingMessage) -> Decision:
+            memory = recollection.at_start(start, message, box, journal)
+            facts = replace(self._facts(message), settled=by_another(memory, start.id))
+            decision = decide_knowing(self.policy, message, box, facts)
+            journal.memory = recollection.of_decision(start.id, message, decision, memory)
+            return decision
+
+        return decide_on
+
+    def _facts(self, message: MeetingMessage, newest: Version | None = None) -> Facts:
+        facts = Facts.about(message, self.mailbox.name, "", newest)
+        return replace(facts, identity=message.identity(self.mailbox))

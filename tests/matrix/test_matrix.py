@@ -22,6 +22,10 @@ _NUMBERS: dict[str, tuple[int, ...]] = {
     "large_range_rows": (10,),
     "row_limit": (1, 2),
     "clock_skew_s": (-7200, 7200),
+    # All mail seems to have come in the future.
+    "transport_skew_s": (-7200, 1_814_400),
+    # Within the patience of the client, and beyond it.
+    "command_delay_ms": (150, 1500),
 }
 #: With these the server sends nothing, or cannot be asked: the reason is what the operator sees.
 _HOPELESS: dict[tuple[str, Setting], str] = {

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from rsvpq.agenda import Agenda, Appointment, BusyPeriod, BusyStatus, ResponseStatus
+from rsvpq.editions import Settled, Version
 from rsvpq.messages import Kind, MeetingMessage
 from rsvpq.policy import Action, CalendarView, Facts, Policy, Rule
 from rsvpq.policy.rules import Value
@@ -64,7 +65,7 @@ def appointment(
 def calendar(
     *periods: BusyPeriod,
     meeting: Appointment | None = None,
-    times: tuple[tuple[datetime, datetime], ...] = (),
+    times: tuple[tuple[datetime, datetime], ...] | None = None,
     complete: bool = True,
 ) -> CalendarView:
     """A calendar that was looked at, for a year either way."""
@@ -75,6 +76,11 @@ def facts(**changes: object) -> Facts:
     """All is known, and the calendar is empty, but for the changes."""
     known = {"mailbox": "adele@example.com", "attendees": 3, "calendar": calendar()}
     return Facts(**(known | changes))  # type: ignore[arg-type]
+
+
+def settled(item: str = "other", sequence: int | None = 1, stamp: datetime | None = STAMP) -> Settled:
+    """The meeting was declined before, through another message."""
+    return Settled(item, "decline", Version(sequence, stamp), text(START), text(END))
 
 
 def rule(decision: Action, kind: Kind = Kind.REQUEST, name: str = "first", **conditions: Value) -> Rule:

@@ -1,12 +1,16 @@
 """What may be written into the audit, and what may not."""
 
 import hmac
+from datetime import UTC, datetime
 
 import pytest
 
-from rsvpq.audit import LONGEST, LONGEST_SUBJECT, Discretion, Hidden, address_of, is_private, operator
+from rsvpq.audit import LONGEST, LONGEST_SUBJECT, Discretion, Hidden, address_of, operator
 from rsvpq.audit_log import Filter
 from rsvpq.exchange.errors import Refused
+from rsvpq.messages import Kind, MeetingMessage, is_private
+from rsvpq.policy import Facts, Policy
+from rsvpq.policy.case import Case
 
 KEY = b"0123456789abcdef"
 OPEN = Discretion()
@@ -59,9 +63,11 @@ def test_a_private_subject_is_not_even_a_digest(discretion: Discretion) -> None:
     assert discretion.subject("Surgery", private=True) == ""
 
 
-@pytest.mark.parametrize(("sensitivity", "private"), [(0, False), (1, True), (2, True), (3, True), (9, True)])
-def test_whatever_is_not_marked_as_normal_is_private(sensitivity: int, private: bool) -> None:
+@pytest.mark.parametrize(("sensitivity", "private"), [(0, False), (1, False), (2, True), (3, True), (9, True)])
+def test_the_audit_and_the_policy_mean_the_same_by_private(sensitivity: int, private: bool) -> None:
+    told = MeetingMessage(Kind.REQUEST, "", "", "", sensitivity=sensitivity)
     assert is_private(sensitivity) is private
+    assert Case(Policy(), told, Facts("adele"), datetime.now(UTC)).private is private
 
 
 @pytest.mark.parametrize("text", TELLING)

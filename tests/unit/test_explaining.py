@@ -124,6 +124,14 @@ def test_a_calendar_that_is_not_known_says_why_and_one_that_was_not_needed_is_no
     assert explained(REQUEST)["calendar"] is None
 
 
-def test_an_agenda_that_does_not_reach_so_far_tells_nothing() -> None:
+def test_an_agenda_that_does_not_reach_so_far_tells_what_it_has_and_that_it_is_not_all() -> None:
     agenda = Agenda(START - HOUR, START + HOUR / 2, (period(START, BusyStatus.BUSY),))
-    assert explained(REQUEST, CalendarView(agenda=agenda))["calendar"]["at_that_time"] == []
+    told = explained(REQUEST, CalendarView(agenda=agenda))["calendar"]
+    assert (len(told["at_that_time"]), told["compared"]) == (1, False)
+
+
+def test_what_of_a_series_could_not_be_read_is_told() -> None:
+    facts = Facts(ADELE.name, last_look=True, unread="no zone is shown")
+    series = replace(REQUEST, recurring=True)
+    story = told(ADELE, series, explain(POLICY, series, facts, NOW), facts, POLICY, Discretion())
+    assert story["unread"] == "no zone is shown"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rsvpq.editions import MeetingKey, instant
 from rsvpq.messages import Kind, Verdict
 from rsvpq.policy import Action, Version, latest_versions
-from rsvpq.policy.facts import instant
 from rsvpq.policy.organizer import address_of, is_internal
 from rsvpq.policy.patterns import covers, fits
 from tests.unit.policy_cases import DAY, HOUR, NOW, STAMP, message
@@ -39,13 +39,14 @@ def test_the_address_of_an_organizer_is_the_one_mail_would_go_to(shown: str, add
 
 
 def test_an_internal_domain_is_one_of_the_settings_or_the_mailbox_s_own() -> None:
-    own = {"adele@branch.example"}
+    own = "Adele@Branch.example"
 
     assert is_internal("x@branch.example", own, ())
+    assert not is_internal("x@branch.example", "adele", ())
     assert is_internal("x@example.com", own, ("example.com",))
     assert not is_internal("x@example.org", own, ("example.com",))
     assert not is_internal("x@example.com.evil.example", own, ("example.com",))
-    assert not is_internal("", (), ("*",))
+    assert not is_internal("", "", ("*",))
 
 
 _texts = st.text(st.sampled_from("ab."), max_size=5)
@@ -83,15 +84,23 @@ def test_the_newest_version_of_each_meeting_is_found_whatever_the_order() -> Non
     moved = message(uid="a", sequence=1, stamp=STAMP)
     edited = message(uid="a", sequence=1, stamp=STAMP + HOUR)
     other = message(uid="b", sequence=0, stamp=STAMP, kind=Kind.CANCELLATION)
-    left_out = [
-        message(uid="", sequence=9),
-        message(uid="a", sequence=9, recurring=True),
-        message(uid="a", sequence=9, kind=Kind.RESPONSE),
-    ]
-    newest = {"a": Version(1, STAMP + HOUR), "b": Version(0, STAMP)}
+    left_out = [message(uid="", sequence=9), message(uid="a", sequence=9, kind=Kind.RESPONSE)]
+    newest = {MeetingKey("a", ""): Version(1, STAMP + HOUR), MeetingKey("b", ""): Version(0, STAMP)}
 
     assert latest_versions([first, moved, edited, other, *left_out]) == newest
     assert latest_versions([*left_out, other, edited, moved, first]) == newest
+
+
+def test_a_series_and_each_of_its_occurrences_have_newest_versions_of_their_own() -> None:
+    series = [message(sequence=0, recurring=True), message(sequence=2, recurring=True)]
+    occurrence = message(sequence=1, recurring=True, occurrence="20260309T090000Z")
+    other = message(sequence=5, recurring=True, occurrence="20260316T090000Z", kind=Kind.CANCELLATION)
+
+    assert latest_versions([*series, occurrence, other]) == {
+        MeetingKey("uid-1", ""): Version(2, STAMP),
+        MeetingKey("uid-1", "20260309T090000Z"): Version(1, STAMP),
+        MeetingKey("uid-1", "20260316T090000Z"): Version(5, STAMP),
+    }
 
 
 def test_the_verdict_of_an_action_is_what_a_request_is_answered_with() -> None:

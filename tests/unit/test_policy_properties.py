@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rsvpq.agenda import Appointment, BusyPeriod, BusyStatus, CalendarUnknown, ResponseStatus
-from rsvpq.messages import Kind, MeetingMessage
+from rsvpq.messages import SENSITIVITIES, Kind, MeetingMessage
 from rsvpq.policy import DECISIONS, CalendarView, Facts, Policy, Reason, Rule
-from rsvpq.policy.case import CONFLICTS, SENSITIVITIES, UPDATES, Case
+from rsvpq.policy.case import CONFLICTS, UPDATES, Case
 from rsvpq.policy.conditions import CONDITIONS, match
 from rsvpq.policy.engine import decide, explain
 from rsvpq.policy.findings import flaws

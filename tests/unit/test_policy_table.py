@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rsvpq.agenda import BusyStatus, CalendarUnknown, ResponseStatus
-from rsvpq.messages import Kind
+from rsvpq.agenda import NEVER, BusyStatus, CalendarUnknown, ResponseStatus
+from rsvpq.intent import Intent
+from rsvpq.messages import Kind, Verdict
 from rsvpq.policy import Action, CalendarView, Facts, Need, Policy, Reason, Rule, Version
 from rsvpq.policy.conditions import CONDITIONS
 from rsvpq.policy.engine import decide
@@ -29,6 +30,7 @@ from tests.unit.policy_cases import (
     period,
     policy,
     rule,
+    settled,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +38,12 @@ BERLIN = ZoneInfo("Europe/Berlin")
 CANCELLATION = {"kind": Kind.CANCELLATION, "message_class": "IPM.Schedule.Meeting.Canceled"}
 RESPONSE = {"kind": Kind.RESPONSE, "message_class": "IPM.Schedule.Meeting.Resp.Pos"}
 UNKNOWN = CalendarUnknown("403 Forbidden")
+BEGUN = Intent("item-1", Verdict.DECLINE, NOW - DAY, ("rid:7",)).to_text()
+FINISHED = Intent("item-1", Verdict.DECLINE, NOW - DAY).finish().to_text()
 Changes = Mapping[str, object]
+
+#: A series whose first meeting is over.
+_BEGUN = {"start": NOW - DAY, "end": NOW - DAY, "recurring": True}
 
 #: The message, the facts, the policy (all as changes) -> the action and the reason.
 GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
@@ -64,6 +71,39 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
         Reason.OUT_OF_DATE,
     ),
     (CANCELLATION, {"newest": Version(2)}, {"cancellations": "process"}, Action.SKIP, Reason.OUT_OF_DATE),
+    # what was begun is finished as it was begun, before anything else is asked; what others have begun is theirs
+    ({"intent": BEGUN}, {"identity": "item-1"}, {}, Action.DECLINE, Reason.BEGUN),
+    ({"intent": BEGUN.replace("decline", "accept")}, {"identity": "item-1"}, {}, Action.ACCEPT, Reason.BEGUN),
+    ({"intent": BEGUN.replace("decline", "tentative")}, {"identity": "item-1"}, {}, Action.TENTATIVE, Reason.BEGUN),
+    ({"intent": BEGUN, "processed": True}, {"identity": "item-1"}, {}, Action.DECLINE, Reason.BEGUN),
+    ({"intent": BEGUN}, {"identity": "item-2"}, {}, Action.HOLD, Reason.BEGUN_ELSEWHERE),
+    ({"intent": FINISHED, "processed": True}, {"identity": "item-1"}, {}, Action.SKIP, Reason.ALREADY_PROCESSED),
+    ({"intent": "somebody else's"}, {"identity": "item-1"}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    # answered before, through another message: in this edition, in a newer one, in an older one
+    ({}, {"settled": settled()}, {}, Action.SKIP, Reason.ALREADY_ANSWERED),
+    ({}, {"settled": settled(sequence=2)}, {}, Action.SKIP, Reason.OUT_OF_DATE),
+    ({}, {"settled": settled(stamp=STAMP + SECOND)}, {}, Action.SKIP, Reason.OUT_OF_DATE),
+    ({}, {"settled": settled(sequence=0)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({}, {"settled": settled(stamp=STAMP - SECOND)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"sequence": None, "stamp": ""}, {"settled": settled()}, {}, Action.SKIP, Reason.ALREADY_ANSWERED),
+    (
+        {"sequence": None, "stamp": "", "start": START + HOUR},
+        {"settled": settled()},
+        {},
+        Action.ACCEPT,
+        Reason.EVERY_REQUEST,
+    ),
+    # where only Sent Items tells, the time of the meeting has to be the same
+    ({}, {"settled": settled(item="", stamp=None)}, {}, Action.SKIP, Reason.ALREADY_ANSWERED),
+    ({"start": START + HOUR}, {"settled": settled(item="", stamp=None)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    # one occurrence is not compared with the series around it
+    (
+        {"occurrence": "20260309T090000Z", "recurring": True},
+        {"calendar": calendar(meeting=appointment(sequence=7, recurring=True))},
+        {},
+        Action.ACCEPT,
+        Reason.EVERY_REQUEST,
+    ),
     # own meetings
     ({"organizer": "adele@example.com"}, {}, {}, Action.SKIP, Reason.OWN_MEETING),
     ({"organizer": "MAILTO:Adele@EXAMPLE.com"}, {}, {}, Action.SKIP, Reason.OWN_MEETING),
@@ -88,8 +128,38 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
         Action.ACCEPT,
         Reason.EVERY_REQUEST,
     ),
-    ({}, {"own": True}, {}, Action.SKIP, Reason.OWN_MEETING),
-    ({"organizer": "adele@example.com"}, {"own": False}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"own": True}, {}, {}, Action.SKIP, Reason.OWN_MEETING),
+    ({"own": False, "organizer": "adele@example.com"}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    # an alias is half an address: what the server shows prevails, and of several domains none is guessed
+    (
+        {"organizer": "adele@sub.example.com"},
+        {"mailbox": "adele", "addresses": frozenset({"adele@example.com"})},
+        {"internal_domains": ("example.com", "sub.example.com")},
+        Action.ACCEPT,
+        Reason.EVERY_REQUEST,
+    ),
+    (
+        {"organizer": "adele@sub.example.com"},
+        {"mailbox": "adele"},
+        {"internal_domains": ("example.com", "sub.example.com")},
+        Action.ACCEPT,
+        Reason.EVERY_REQUEST,
+    ),
+    (
+        {"organizer": "adele@sub.example.com"},
+        {"mailbox": "adele"},
+        {"internal_domains": ("*.example.com",)},
+        Action.ACCEPT,
+        Reason.EVERY_REQUEST,
+    ),
+    # the server's address of a mailbox that is listed by its alias makes no domain internal: only the list does
+    (
+        {"organizer": "brian@example.com"},
+        {"mailbox": "adele", "addresses": frozenset({"adele@example.com"})},
+        {"internal_domains": ()},
+        Action.SKIP,
+        Reason.EXTERNAL,
+    ),
     (
         {},
         {"calendar": calendar(meeting=appointment(ResponseStatus.ORGANIZER))},
@@ -110,9 +180,12 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     ({"start": "soon", "end": "later"}, {}, {}, Action.HOLD, Reason.NO_START_TIME),
     ({"start": "", "end": ""}, {}, {"past": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
     # a series began long ago, and may go on
-    ({"start": NOW - DAY, "end": NOW - DAY, "recurring": True}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
-    ({"start": NOW - DAY, "recurring": True}, {"series_end": NOW}, {}, Action.SKIP, Reason.PAST),
-    ({"start": NOW - DAY, "recurring": True}, {"series_end": NOW + SECOND}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    (_BEGUN, {"last_look": True}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    (_BEGUN, {"series_end": NOW}, {}, Action.SKIP, Reason.PAST),
+    (_BEGUN, {"series_end": NOW}, {"past": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    (_BEGUN, {"series_end": NOW + SECOND}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    (_BEGUN, {"series_end": NEVER}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    (_BEGUN, {"series_end": NOW, "calendar": CalendarView(UNKNOWN)}, {}, Action.SKIP, Reason.PAST),
     # age
     ({"received": NOW - 14 * DAY}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     ({"received": NOW - 14 * DAY - SECOND}, {}, {}, Action.SKIP, Reason.TOO_OLD),
@@ -146,6 +219,7 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     ({"received_for": "Boss"}, {}, {}, Action.SKIP, Reason.DELEGATE_COPY),
     ({"meeting_type": 0x100000}, {}, {}, Action.SKIP, Reason.DELEGATE_COPY),
     ({"received_for": "Boss"}, {}, {"delegate_copies": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"received_for": "Adele@Example.com"}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     ({"response_requested": False}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     (
         {"response_requested": False},
@@ -283,7 +357,7 @@ def test_the_table_of_guards(
 _PRECEDENCE: list[tuple[Changes, Changes, Reason]] = [
     ({"processed": True}, {}, Reason.ALREADY_PROCESSED),
     ({"meeting_type": 0x80000}, {}, Reason.OUT_OF_DATE),
-    ({}, {"own": True}, Reason.OWN_MEETING),
+    ({"own": True}, {}, Reason.OWN_MEETING),
     ({"start": NOW - HOUR, "end": NOW}, {}, Reason.PAST),
     ({"received": NOW - 15 * DAY}, {}, Reason.TOO_OLD),
     ({"organizer": "x@evil.example"}, {}, Reason.EXTERNAL),
@@ -640,7 +714,8 @@ def test_every_reason_is_explained_and_every_one_explained_can_arise() -> None:
     met = {row[4]: {row[3]} for row in GUARDS}
     for *_, action, reason in GUARDS:
         met[reason].add(action)
-    elsewhere = {Reason.RULE, Reason.FACTS_UNKNOWN, Reason.MORE_FACTS, Reason.NO_RULE}  # in the tables of rules
+    in_the_tables_of_rules = {Reason.RULE, Reason.FACTS_UNKNOWN, Reason.MORE_FACTS, Reason.NO_RULE}
+    elsewhere = in_the_tables_of_rules | {Reason.NOT_DECIDED}
 
     assert sorted(code for code, _ in explained) == sorted(Reason)
     assert set(Reason) - set(met) == elsewhere

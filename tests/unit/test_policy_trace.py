@@ -18,8 +18,10 @@ def test_a_trace_tells_each_step_in_order_with_what_was_found() -> None:
 
     assert str(trace.decision) == "tentative (rule:clash)"
     assert list(map(str, trace.steps)) == [
+        "passed   guard begun: no answer to it was left unfinished",
         "passed   guard already-processed: not processed yet",
         "passed   guard out-of-date: no newer message about this meeting is known",
+        "passed   guard answered-before: no message about it is known to be answered",
         "passed   guard own-meeting: the organiser is brian@example.com",
         "passed   guard past: it ends at 2026-03-09 10:00 UTC",
         "passed   guard max-age: received 1d ago",
@@ -27,6 +29,7 @@ def test_a_trace_tells_each_step_in_order_with_what_was_found() -> None:
         "passed   guard private: the sensitivity is normal",
         "passed   guard delegate-copy: for this mailbox to answer",
         'passed   guard no-response-requested: policy.no_response_requested = "rules"',
+        "passed   guard past, by the rule of the series: no series that has begun",
         "passed   guard calendar-unknown: the calendar was looked at",
         "passed   guard own-meeting in the calendar: the calendar does not have it as a meeting of the mailbox itself",
         "passed   guard out-of-date in the calendar: the calendar has no newer version of this meeting",

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rsvpq.agenda import Particulars
-from rsvpq.recurrence import MOST_INSTANCES, instances
+from rsvpq.agenda import NEVER, Particulars
+from rsvpq.recurrence import MOST_INSTANCES, instances, series_end
 
 #: As Exchange shows Berlin: rules since 1601, and a name that is none.
 BERLIN = """BEGIN:VTIMEZONE
@@ -91,6 +91,10 @@ def test_a_series_without_end_is_cut_and_said_to_be_cut() -> None:
         ("FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30", BERLIN),
         ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", BERLIN),
         ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", BERLIN),
+        # the same moment again and again, which no search in it comes to the end of
+        ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;INTERVAL=0", BERLIN),
+        ("FREQ=DAILY;INTERVAL=-1", BERLIN),
+        ("FREQ=DAILY", BERLIN.replace("INTERVAL=1", "INTERVAL=0")),
         ("FREQ=DAILY\nRRULE:FREQ=SECONDLY", BERLIN),
         ("FREQ=DAILY", BERLIN.replace("YEARLY", "SECONDLY")),
         ("FREQ=DAILY", BERLIN.replace("BYMONTH=3;", "BYMONTH=3;BYSECOND=1,2,3;")),
@@ -100,3 +104,49 @@ def test_a_series_without_end_is_cut_and_said_to_be_cut() -> None:
 def test_of_what_cannot_be_reckoned_only_the_first_instance_is_known(rule: str, zone: str) -> None:
     found = instances(START, END, series(rule, zone), START + timedelta(days=99))
     assert (found.times, found.complete) == (ONLY, False)
+    assert found.unread
+
+
+def test_of_a_series_that_began_long_ago_what_is_ahead_is_known() -> None:
+    now = START + timedelta(days=3000)
+    found = instances(START, END, series("FREQ=DAILY"), now + timedelta(days=2), now)
+    assert found.complete
+    assert [f"{start:%Y-%m-%dT%H}" for start, _ in found.times] == ["2034-06-15T07", "2034-06-16T07"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "end"),
+    [
+        ("FREQ=DAILY", NEVER),
+        ("FREQ=DAILY;COUNT=3", "2026-03-30T08:00"),
+        ("FREQ=DAILY;UNTIL=20260330", "2026-03-30T08:00"),
+        ("FREQ=DAILY;UNTIL=20260330T065959Z", "2026-03-29T08:00"),
+        ("FREQ=YEARLY;UNTIL=20280301", "2027-03-28T08:00"),
+        ("FREQ=DAILY;UNTIL=20200101", "2026-03-28T09:00"),
+        ("FREQ=DAILY;COUNT=99999999", None),
+        ("FREQ=SOMETIMES", None),
+        ("", None),
+    ],
+)
+def test_a_series_is_over_when_its_last_meeting_is(rule: str, end: datetime | str | None) -> None:
+    moment = series_end(START, END, series(rule)).moment
+    assert (f"{moment:%Y-%m-%dT%H:%M}" if moment and moment != NEVER else moment) == end
+
+
+def test_what_was_deleted_at_the_end_of_a_series_is_not_its_end() -> None:
+    deleted = datetime(2026, 3, 30, 7, tzinfo=UTC)
+    assert series_end(START, END, series("FREQ=DAILY;COUNT=3", BERLIN, deleted)).moment == deleted - timedelta(hours=23)
+
+
+def test_without_a_zone_a_series_is_over_rather_too_late_and_it_is_said_why() -> None:
+    found = series_end(START, END, series("FREQ=DAILY;COUNT=3", ""))
+    assert found.moment == END + timedelta(days=3)
+    assert found.unread == "no zone is shown"
+
+
+@pytest.mark.parametrize("change", [timedelta(days=730), timedelta(days=365 * 7900)])
+def test_a_series_at_the_end_of_time_is_none_the_less_one_meeting(change: timedelta) -> None:
+    start = datetime.max.replace(tzinfo=UTC) - timedelta(hours=2)
+    found = instances(start, datetime.max.replace(tzinfo=UTC), series("FREQ=DAILY"), NEVER, start - change)
+    assert found.times == ((start, datetime.max.replace(tzinfo=UTC)),)
+    assert not found.complete

@@ -72,6 +72,7 @@ remember = "1d"
 attempts = 1
 first_delay = "1s"
 longest_delay = "1s"
+settle = "3s"
 [responses]
 after = "keep"
 [policy]
@@ -234,6 +235,7 @@ def test_every_key_can_be_set_in_the_file(folder: Path) -> None:
     assert settings.lanes.remember == Duration(86_400)
     assert (settings.retry.attempts, settings.retry.first_delay) == (1, Duration(1))
     assert settings.retry.longest_delay == Duration(1)
+    assert settings.retry.settle == Duration(3)
     assert settings.responses.after == "keep"
     assert settings.decisions == Policy(
         mode="respond",

@@ -150,7 +150,7 @@ def test_faults_of_json_that_are_wrong_are_refused(entry: object) -> None:
 
 def test_the_first_fault_that_strikes_wins_and_the_next_has_its_turn() -> None:
     faults = Faults(1, [parse_option("search:503:1:1"), parse_option("any:429")])
-    struck = [faults.strike(Step.SEARCH, None, 0, takeable=False) for _ in range(2)]
+    struck = [faults.strike(Step.SEARCH, None, 0, set()) for _ in range(2)]
     assert [rule and rule.kind.value for rule in struck] == ["503", "429"]
     assert faults.injected == {"503": 1, "429": 1}
 

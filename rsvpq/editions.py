@@ -1,0 +1,158 @@
+"""Which meeting a message speaks of, which occurrence of it, and in which edition.
+
+Two messages with one uid may be about two occurrences of a series, each with a history of its own: an organizer who
+moves two of them sends two requests with the same uid and the same sequence (RFC 5545, 3.8.4.4; RFC 5546, 3.2.2). So
+what is compared is always one occurrence with the same occurrence, and the series as a whole with itself.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple, Self
+
+from rsvpq.agenda import same_meeting_key
+from rsvpq.messages import MeetingMessage
+
+#: How far the day of an occurrence in its organizer's zone may be from the one in UTC.
+_ZONES_APART = timedelta(days=1)
+_DAY_LENGTH = len("20260307")
+
+
+class MeetingKey(NamedTuple):
+    """A meeting, or one occurrence of a series: the same for all messages about it."""
+
+    meeting: str
+    #: As :attr:`MeetingMessage.occurrence`; '' for a single meeting and for a series as a whole.
+    occurrence: str
+
+    @classmethod
+    def of(cls, message: MeetingMessage) -> Self:
+        """What the message is about; of a message without uid nothing is known, and its meeting is ''."""
+        return cls(same_meeting_key(message.uid), message.occurrence)
+
+    @property
+    def topic(self) -> str:
+        """The key under which the ledger remembers it; '' where the meeting is not known."""
+        return hashlib.sha256("\0".join(self).encode()).hexdigest()[:20] if self.meeting else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Which edition of a meeting something speaks of (RFC 5546, 2.1.5): by its sequence, then by its stamp."""
+
+    sequence: int | None = None
+    stamp: datetime | None = None
+
+    @classmethod
+    def of(cls, message: MeetingMessage) -> Self:
+        """The version that a message carries."""
+        return cls(message.sequence, instant(message.stamp))
+
+    def is_older_than(self, other: "Version") -> bool:
+        """Whether this is certainly the older one; what is not known on both sides proves nothing."""
+        if self.sequence is not None and other.sequence is not None and self.sequence != other.sequence:
+            return self.sequence < other.sequence
+        return self.stamp is not None and other.stamp is not None and self.stamp < other.stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What an occurrence of a meeting has been answered with, or is being answered with.
+
+    ``how`` is the verdict, or ``cancelled``; ``item`` the identity of the message that was answered, '' where only
+    Sent Items tells of it. ``start`` and ``end`` are as the message showed them.
+    """
+
+    item: str
+    how: str
+    version: Version
+    start: str = ""
+    end: str = ""
+
+    @classmethod
+    def by(cls, item: str, how: str, message: MeetingMessage) -> Self:
+        """That the message is answered so."""
+        return cls(item, how, Version.of(message), message.start, message.end)
+
+    def to_text(self) -> str:
+        """The value that is kept in the ledger; the inverse of :meth:`parse`."""
+        stamp = self.version.stamp.isoformat() if self.version.stamp else ""
+        return json.dumps([self.item, self.how, self.version.sequence, stamp, self.start, self.end])
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """What :meth:`to_text` wrote; None for nothing, and for what another version may have written."""
+        try:
+            item, how, sequence, stamp, start, end = json.loads(text)
+            return cls(item, how, Version(sequence, instant(stamp)), start, end)
+        except (ValueError, TypeError):
+            return None
+
+    def covers(self, message: MeetingMessage) -> bool:
+        """Whether the message speaks of the same occurrence in this edition, or in an older one.
+
+        Without sequences, and of what only Sent Items tells, editions are told apart by the time of the meeting as
+        well: an answer may not show which occurrence it is to.
+        """
+        version = Version.of(message)
+        if self.version.is_older_than(version):
+            return False
+        if version.is_older_than(self.version):
+            return True
+        if self.item and None not in {version.sequence, self.version.sequence}:
+            return True
+        times = (instant(self.start), instant(message.start)), (instant(self.end), instant(message.end))
+        return all(None in pair or pair[0] == pair[1] for pair in times)
+
+    def is_newer_than(self, message: MeetingMessage) -> bool:
+        """Whether it is certainly a newer edition than that of the message."""
+        return Version.of(message).is_older_than(self.version)
+
+
+def answers_another(answer: MeetingMessage, request: MeetingMessage) -> bool:
+    """Whether an answer to a meeting is certainly to another occurrence or edition of it than the request's.
+
+    An answer may show less than its request does: where its occurrence or its sequence is missing, its start tells it.
+    """
+    numbered = None not in {answer.sequence, request.sequence}
+    same = same_occurrence(answer.occurrence, request.occurrence)
+    if same is False or (numbered and answer.sequence != request.sequence):
+        return True
+    if same and numbered:
+        return False
+    starts = instant(answer.start), instant(request.start)
+    return None not in starts and starts[0] != starts[1]
+
+
+def same_occurrence(shown: str, wanted: str) -> bool | None:
+    """Whether something is about the wanted occurrence; None where what it shows does not tell.
+
+    :param shown, wanted: as :attr:`MeetingMessage.occurrence`.
+    """
+    if shown == wanted:
+        return True
+    if not wanted:
+        return False
+    days = _day_of(shown), _day_of(wanted)
+    if None in days:
+        return None
+    whole = _DAY_LENGTH not in {len(shown), len(wanted)}
+    return False if whole or abs(days[0] - days[1]) > _ZONES_APART else None  # type: ignore[operator]  # no None left
+
+
+def _day_of(occurrence: str) -> date | None:
+    """The day of its original start; None where that is not known."""
+    try:
+        return datetime.strptime(occurrence[:_DAY_LENGTH], "%Y%m%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        return None
+
+
+def instant(text: str) -> datetime | None:
+    """The time that a server wrote, such as ``2007-12-30T05:16:11.844Z``, in UTC; None where it is none."""
+    try:
+        time = datetime.fromisoformat(text)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

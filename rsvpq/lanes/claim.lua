@@ -1,0 +1,22 @@
+-- A visit says which mailbox it has found under its name, before it offers or does anything. Of several names of one
+-- mailbox one is worked, and of a name one mailbox: it gives up the one that it led to before.
+--
+-- KEYS[1]  namespace
+-- ARGV[2]  name in the list      ARGV[3] identity of the mailbox
+-- ARGV[4]  a name whose claim is void, as it is not in the list any more; '' for none
+-- returns  { the name that the mailbox is worked under, how many items of that name are in flight }; the claim is this
+--          name's where it is the first; it takes the place of a void one that has nothing in flight
+-- replay   answers the same
+
+local name, identity = ARGV[2], ARGV[3]
+local claims, own = P .. ':claims', P .. ':mailbox:' .. name
+local holder = redis.call('HGET', claims, identity)
+if holder and holder ~= name then
+  local in_flight = number(redis.call('HGET', P .. ':mailbox:' .. holder, 'n'))
+  if holder ~= ARGV[4] or in_flight > 0 then return { holder, in_flight } end
+end
+local before = redis.call('HGET', own, 'identity')
+if before and before ~= identity and redis.call('HGET', claims, before) == name then redis.call('HDEL', claims, before) end
+if holder ~= name then redis.call('HSET', claims, identity, name) end
+if before ~= identity then redis.call('HSET', own, 'identity', identity) end
+return { name, 0 }

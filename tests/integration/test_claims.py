@@ -1,0 +1,206 @@
+"""One mailbox under several names of the list: one of them is worked, whatever the server shows, the others refused.
+
+An alias is what stands before the @ of an SMTP address (KB324306), and the address is a name too (MSDN aa493863).
+"""
+
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from redis import Redis
+
+from rsvpq.claims import Claims
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.exchange.errors import Busy, Refused, Transient
+from rsvpq.lanes import Lanes
+from rsvpq.messages import Mailbox
+from rsvpq.messages import Verdict as Answer
+from rsvpq.settings import load_settings
+from rsvpq.wiring import Exchange
+from testbed.simulated_exchange import World
+from tests.integration.exchange_site import PASSWORD, Site, box_name, inbox, requests_in, simulated_site
+from tests.integration.lane_hands import ClockedLanes
+from tests.integration.scripted_server import ScriptedServer, play
+from tests.integration.test_client import client
+
+HREFS = ("as-asked", "own-name")
+SERVER = "mail1"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    yield from simulated_site(tmp_path_factory.mktemp("names"), World(mailboxes=30, requests=3, responses=2, seed=4))
+
+
+@pytest.fixture
+def turned(site: Site) -> Iterator[Site]:
+    yield site
+    site.exchange.set_switches({"mailbox_hrefs": "as-asked", "root_identity": "all", "root_access": "full"})
+
+
+@pytest.fixture
+def lanes(redis: Redis) -> ClockedLanes:
+    return ClockedLanes(redis)
+
+
+def names_of(site: Site, number: int) -> tuple[str, str, str]:
+    """The name of a mailbox in the oracle's list, an alias of it and its address."""
+    facts = site.mailboxes()[number]
+    return facts["mailbox"], facts["address"].partition("@")[0], facts["address"]
+
+
+def servers(folder: Path, site: Site, claims: Claims) -> Exchange:
+    """The servers as one process has them."""
+    (folder / "mailboxes.csv").write_text("mailbox,server\n")
+    (folder / "secret").write_text(PASSWORD)
+    (folder / "rsvpq.toml").write_text(
+        f"""mailboxes = "mailboxes.csv"\n[servers.{SERVER}]\nurl = "{site.exchange.urls[0]}"
+username = '{site.exchange.username}'\npassword_file = "secret"\nallow_http = true\n"""
+    )
+    return Exchange(load_settings(folder / "rsvpq.toml", {}).servers, claims)
+
+
+def visit(exchange: Exchange, name: str) -> str:
+    """Open the mailbox under this name; which it was."""
+    with exchange.mailbox(SERVER, name) as box:
+        return box_name(box)
+
+
+@pytest.mark.parametrize("hrefs", HREFS)
+@pytest.mark.parametrize("shown", ["all", "permanent-url", "id"])
+def test_the_second_name_of_a_mailbox_is_refused_and_both_are_named(
+    tmp_path: Path, turned: Site, lanes: Lanes, hrefs: str, shown: str
+) -> None:
+    turned.exchange.set_switches({"mailbox_hrefs": hrefs, "root_identity": shown})
+    exchange = servers(tmp_path, turned, Claims(lanes))
+    name, alias, address = names_of(turned, 0)
+    changes = turned.mutating()
+    for _ in range(2):
+        visit(exchange, alias)
+        for second in (name, address):
+            with pytest.raises(Refused) as caught:
+                visit(exchange, second)
+            assert f"{second!r} and {alias!r} are one mailbox" in str(caught.value)
+            assert "take one of the two out of the list" in str(caught.value)
+    assert turned.mutating() == changes
+
+
+def test_other_mailboxes_are_nobodys_second_name(tmp_path: Path, site: Site, lanes: Lanes) -> None:
+    exchange = servers(tmp_path, site, Claims(lanes))
+    assert len({visit(exchange, facts["mailbox"]) for facts in site.mailboxes()}) == len(site.mailboxes())
+
+
+def test_a_mailbox_whose_root_may_not_be_read_is_known_too(tmp_path: Path, turned: Site, lanes: Lanes) -> None:
+    turned.exchange.set_switches({"root_access": "non-ipm-only"})
+    exchange = servers(tmp_path, turned, Claims(lanes))
+    name, alias, _ = names_of(turned, 0)
+    visit(exchange, name)
+    with pytest.raises(Refused, match="are one mailbox"):
+        visit(exchange, alias)
+
+
+def test_a_server_that_shows_no_identity_is_worked_as_before(tmp_path: Path, turned: Site, lanes: Lanes) -> None:
+    turned.exchange.set_switches({"root_identity": "none"})
+    exchange = servers(tmp_path, turned, Claims(lanes))
+    assert [visit(exchange, name) for name in names_of(turned, 0)]
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_of_names_that_come_at_the_same_moment_one_has_the_mailbox(
+    tmp_path: Path, site: Site, lanes: Lanes, number: int
+) -> None:
+    names = names_of(site, number)
+    processes = [servers(tmp_path, site, Claims(lanes)) for _ in names]
+    together = Barrier(len(names))
+
+    def come(exchange: Exchange, name: str) -> bool:
+        together.wait()
+        try:
+            visit(exchange, name)
+        except Refused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        won = dict(zip(names, pool.map(come, processes, names), strict=True))
+    # The name of a mailbox may be its address.
+    assert list(won.values()).count(True) == 1 or won == dict.fromkeys(set(names), True), won
+
+
+def claims(lanes: Lanes, *listed: str) -> Claims:
+    """Of a process that reads the list."""
+    names: Collection[str] = listed
+    return Claims(lanes, lambda: names)
+
+
+def test_a_name_that_left_the_list_has_a_successor(lanes: Lanes) -> None:
+    claims(lanes, "adele").require("adele", "rid:1")
+    with pytest.raises(Refused):
+        Claims(lanes).require("adele@example.com", "rid:1")  # a process that has no list to look at
+    claims(lanes, "adele@example.com").require("adele@example.com", "rid:1")
+    with pytest.raises(Refused, match=r"'adele' and 'adele@example\.com' are one mailbox"):
+        Claims(lanes).require("adele", "rid:1")
+
+
+def test_a_successor_waits_until_nothing_of_its_predecessor_is_under_way(lanes: ClockedLanes) -> None:
+    claims(lanes, "adele").require("adele", "rid:1")
+    (release,) = lanes.fill(Mailbox("adele", SERVER), 1, release=1)
+    with pytest.raises(Busy, match="1 of its items are under way") as caught:
+        claims(lanes, "adele@example.com").require("adele@example.com", "rid:1")
+    assert caught.value.scope == "mailbox"
+    lanes.answer(release)
+    claims(lanes, "adele@example.com").require("adele@example.com", "rid:1")
+
+
+def test_an_alias_that_leads_to_another_mailbox_gives_up_the_first(lanes: Lanes) -> None:
+    both = claims(lanes, "adele", "adele2")
+    both.require("adele", "rid:old")
+    both.require("adele", "rid:new")
+    both.require("adele2", "rid:old")
+    with pytest.raises(Refused):
+        both.require("adele2", "rid:new")
+
+
+@pytest.mark.parametrize("hrefs", HREFS)
+def test_a_mailbox_is_worked_under_whatever_name_its_hrefs_have(turned: Site, hrefs: str) -> None:
+    turned.exchange.set_switches({"mailbox_hrefs": hrefs})
+    _, alias, _ = names_of(turned, 8 if hrefs == "as-asked" else 10)
+    box = MailboxClient(turned.server(), alias)
+    request = requests_in(box)[0]
+    box.accept(request, Answer.ACCEPT)
+    (draft,) = box.response_drafts()
+    box.submit(draft.href)
+    assert request.rid not in {message.rid for message in inbox(box)}
+    assert [sent.uid for sent in box.sent_responses()] == [request.uid]
+
+
+FOLDERS = ("inbox", "drafts", "sentitems", "deleteditems", "sendmsg")
+
+
+def root_of(home: str, folders: str, rid: str = "rid:1") -> bytes:
+    """The row of a mailbox root at one path, whose folders are at another."""
+    urls = "".join(f"<m:{name}>http://mail{folders}{name}</m:{name}>" for name in FOLDERS)
+    return (
+        '<a:multistatus xmlns:a="DAV:" xmlns:m="urn:schemas:httpmail:" xmlns:r="http://schemas.microsoft.com/repl/">'
+        f"<a:response><a:href>http://mail{home}</a:href><a:propstat><a:status>HTTP/1.1 200 OK</a:status>"
+        f"<a:prop>{urls}<r:repl-uid>{rid}</r:repl-uid></a:prop></a:propstat></a:response></a:multistatus>"
+    ).encode()
+
+
+def test_folders_below_another_name_than_the_mailbox_say_which_to_list(scripted: ScriptedServer) -> None:
+    row = root_of("/exchange/adele/", "/exchange/Adele.Vance@example.com/")
+    scripted.script(play(207, row, Content_Type="text/xml"))
+    with pytest.raises(Refused, match=r"write 'Adele\.Vance@example\.com' into the list of mailboxes"):
+        MailboxClient(client(scripted.url)._server, "adele")
+
+
+def test_a_name_that_leads_to_another_mailbox_in_the_middle_of_a_visit_ends_it(scripted: ScriptedServer) -> None:
+    first, second = (root_of("/exchange/adele/", "/exchange/adele/", rid) for rid in ("rid:1", "rid:2"))
+    scripted.script(play(207, first, Content_Type="text/xml"))
+    known = MailboxClient(client(scripted.url)._server, "adele").folders
+    box = MailboxClient(client(scripted.url)._server, "adele", known)
+    scripted.script(play(404), play(207, second, Content_Type="text/xml"))
+    with pytest.raises(Transient, match="leads to another mailbox than before"):
+        list(box.meeting_messages())
