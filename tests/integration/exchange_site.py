@@ -18,10 +18,11 @@ from rsvpq.exchange.http_answer import Answer
 from rsvpq.exchange.transport import Server, Timeouts
 from rsvpq.messages import Kind, MeetingMessage
 from rsvpq.policy import Action, Decide, Decision, Policy
+from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange, World
 
 PASSWORD = "pass-word:ünïque"
-TIMEOUTS = Timeouts(connect_s=5, read_s=20)
+TIMEOUTS = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S)
 
 
 class BehavingExchange(SimulatedExchange):
@@ -71,7 +72,7 @@ class Site:
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         account = auth.basic(self.exchange.username, PASSWORD)
         url = self.exchange.urls[number] + path
-        return requests.request(method, url, headers=given, auth=account, timeout=20, allow_redirects=False)
+        return requests.request(method, url, headers=given, auth=account, timeout=PATIENCE_S, allow_redirects=False)
 
     def copy(self, source: str, target: str, number: int = 0) -> None:
         """Somebody else copies an item."""
