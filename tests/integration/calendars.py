@@ -9,6 +9,7 @@ import requests
 from rsvpq.agenda import Agenda
 from rsvpq.exchange import auth
 from rsvpq.exchange.client import MailboxClient
+from testbed.processes import PATIENCE_S
 from tests.integration.exchange_site import PASSWORD, Site
 
 _CONTENT = {
@@ -59,7 +60,7 @@ class Diary:
             data="\r\n".join([*head, *lines]).encode(),
             headers={"Content-Type": "message/rfc822", "Translate": "f"},
             auth=auth.basic(self.site.exchange.username, PASSWORD),
-            timeout=20,
+            timeout=PATIENCE_S,
         )
         assert answer.status_code in {200, 201}, answer.text
 
@@ -69,7 +70,9 @@ class Diary:
 
     def turn(self, **switches: object) -> None:
         """Set switches of the simulator."""
-        answer = requests.post(f"{self.site.exchange.urls[0]}/_oracle/switches", data=json.dumps(switches), timeout=20)
+        answer = requests.post(
+            f"{self.site.exchange.urls[0]}/_oracle/switches", data=json.dumps(switches), timeout=PATIENCE_S
+        )
         assert answer.status_code == 200, answer.text
 
     def times(self, start: str, days: float) -> list[tuple[str, str, str]]:

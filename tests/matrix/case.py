@@ -16,6 +16,8 @@ from rsvpq.lanes import Lanes
 from rsvpq.limits import Limits, Rate
 from rsvpq.messages import Mailbox
 from rsvpq.policy import Policy
+from simulator.faults import FaultKind
+from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.integration.exchange_site import lenient
 from tests.integration.turned_lanes import Clock
@@ -24,8 +26,12 @@ from workers.ways import Answers, Ways
 
 PASSWORD = "matrix"
 _DEEDS = ("accepted", "declined", "tentative", "submitted")
-#: Short, so that a server that hangs costs little; a fault that hangs must outlast it.
-TIMEOUTS = Timeouts(connect_s=5, read_s=0.4)
+#: Of a client that waits for whatever comes.
+PATIENT = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S)
+#: Short, so that an answer that does not come costs little.
+IMPATIENT = Timeouts(connect_s=PATIENCE_S, read_s=1)
+#: What keeps a client waiting for its answer.
+_DELAYS = {FaultKind.SLOW, FaultKind.HANG, FaultKind.HANG_AFTER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,7 @@ class Bench:
     exchange: SimulatedExchange = field(init=False)
     clock: Clock = field(init=False)
     lanes: Lanes = field(init=False)
+    _timeouts: Timeouts = PATIENT
     _unused: list[str] = field(init=False)
     _defaults: dict[str, Any] = field(init=False)
 
@@ -84,7 +91,7 @@ class Bench:
     def reset(self, redis: Redis) -> None:
         """Every switch at its default, no faults, an empty ledger."""
         self.post("switches", self._defaults)
-        self.post("faults", [])
+        self.fault()
         self.clock = Clock()
         self.configure(redis)
 
@@ -102,13 +109,15 @@ class Bench:
         self.post("switches", switches)
 
     def fault(self, *faults: Mapping[str, Any]) -> None:
-        """Put these faults into force."""
-        self.post("faults", list(faults))
+        """Put these faults into force; what comes late, comes when the client has given up long since."""
+        late = [fault["kind"] in _DELAYS for fault in faults]
+        self.post("faults", [{**fault, "ms": 600_000 * delayed} for fault, delayed in zip(faults, late, strict=True)])
+        self._timeouts = IMPATIENT if any(late) else PATIENT
 
     def post(self, what: str, document: Any) -> None:
         """Tell the oracle; what it refuses is an error of the matrix."""
         url = f"{self.exchange.urls[0]}/_oracle/{what}"
-        answer = requests.post(url, data=json.dumps(document), timeout=30)
+        answer = requests.post(url, data=json.dumps(document), timeout=PATIENCE_S)
         assert answer.status_code == 200, answer.text
 
     def mailbox(self, having: str = "", *, proposing: bool = False) -> str:
@@ -123,7 +132,7 @@ class Bench:
         url = f"{self.exchange.urls[0]}/exchange/"
         credential = Credential(lambda: self.clock.us / 1e6)
         account = auth.basic(self.exchange.username, PASSWORD)
-        server = Server(url, account, credential=credential, timeouts=TIMEOUTS)
+        server = Server(url, account, credential=credential, timeouts=self._timeouts)
         at = Mailbox(mailbox, "mail")
         return Operator(self.lanes, self.clock, server, at, Ways({"mail": answers}), policy or lenient())
 
