@@ -44,7 +44,7 @@ def _look(needs: Collection[Need], message: MeetingMessage, box: MailboxClient, 
     view = facts.calendar or CalendarView()
     if facts.calendar is None:
         view = replace(view, appointment=box.appointment(message))
-    if Need.ATTENDEES in needs or (Need.BUSY_TIMES in needs and message.recurring):
+    if Need.ATTENDEES in needs or (Need.BUSY_TIMES in needs and message.recurring is not False):
         particulars = box.particulars(message)
         facts = replace(facts, attendees=particulars.attendees)
     else:
@@ -61,9 +61,11 @@ def _with_agenda(
     if start is None or end is None or end < start:
         return view
     found = Instances(((start, end),), complete=True)
-    if message.recurring:
+    if message.recurring is not False:
         found = instances(start, end, particulars, start + HORIZON)
     # At least a moment: a meeting without length is compared with nothing, but has to be within the agenda.
     last = max(end for _, end in found.times) if found.times else end
     agenda = box.busy_periods(start, max(last, start + timedelta(minutes=1)))
-    return replace(view, agenda=agenda, times=found.times if message.recurring else (), complete=found.complete)
+    return replace(
+        view, agenda=agenda, times=found.times if message.recurring is not False else (), complete=found.complete
+    )
