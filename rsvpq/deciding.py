@@ -122,7 +122,7 @@ class _Look:
 
     def _instances(self, start: datetime, end: datetime, now: datetime) -> Instances:
         """When it takes place; of what goes on for years, what is ahead."""
-        if self.message.of_series:
+        if self.message.may_be_series:
             found = instances(start, end, self.particulars(), _later(max(start, now), HORIZON), now)
             self.facts = replace(self.facts, unread=found.unread or self.facts.unread)
             return found

@@ -93,12 +93,12 @@ class MailboxClient:
 
     def appointment(self, message: MeetingMessage) -> Appointment | CalendarUnknown | None:
         """What the calendar has of what a message is about: see :func:`calendar.read_appointment`."""
-        uid, occurrence = message.uid, message.occurrence
-        return self._of_calendar(lambda folder: calendar.read_appointment(self._server, folder, uid, occurrence))
+        uid, occurrence, root = message.uid, message.occurrence, self._root
+        return self._of_calendar(lambda folder: calendar.read_appointment(self._server, folder, uid, root, occurrence))
 
-    def appointment_urls(self, uid: str) -> list[str]:
-        """The paths of the appointments of a meeting in the calendar."""
-        return calendar.urls_of(self._server, self.folders.calendar, uid, self._root)
+    def appointments(self, uid: str) -> list[Appointment] | CalendarUnknown:
+        """All that the calendar has of a meeting: see :func:`calendar.read_appointments`."""
+        return self._of_calendar(lambda folder: calendar.read_appointments(self._server, folder, uid, self._root))
 
     def particulars(self, message: MeetingMessage) -> Particulars:
         """What a request says of its attendees and of its series; costs one PROPFIND.

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import requests
@@ -15,6 +16,7 @@ from tests.integration.exchange_site import PASSWORD, Site
 _CONTENT = {
     "PUBLISH": ("urn:content-classes:appointment", "calendar"),
     "REQUEST": ("urn:content-classes:calendarmessage", "inbox"),
+    "CANCEL": ("urn:content-classes:calendarmessage", "inbox"),
 }
 
 
@@ -54,7 +56,7 @@ class Diary:
             "",
         ]
         uid = events[0][1].removeprefix("UID:")
-        url = f"{self.site.exchange.urls[0]}{getattr(self.box.folders, folder)}/{uid}.EML"
+        url = f"{self.site.exchange.urls[0]}{getattr(self.box.folders, folder)}/{quote(uid)}.EML"
         answer = requests.put(
             url,
             data="\r\n".join([*head, *lines]).encode(),
