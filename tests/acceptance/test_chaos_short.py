@@ -10,7 +10,7 @@ import pytest
 from tests.chaos.faults import hands, in_turn, processes, redis, servers
 from tests.chaos.rsvpq_stack import RsvpqStack
 from tests.chaos.runner import EVIDENCE, run
-from tests.chaos.scenarios import Scenario
+from tests.chaos.scenarios import OTHER_FATES, Scenario
 
 DEATHS = Scenario(
     "deaths",
@@ -26,7 +26,7 @@ DEATHS = Scenario(
     requests=5,
     responses=2,
     longest_s=12,
-    fates_differ=True,
+    servers=OTHER_FATES,
 )
 LOSSES = Scenario(
     "losses of memory",

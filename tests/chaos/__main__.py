@@ -2,7 +2,8 @@
 
     python -m tests.chaos [--seed N] [--only TEXT] [--arm rsvpq|plain] [--kills N] [--write]
 
-Exits with 0 only if rsvpq lost nothing and answered nothing twice, but for drafts that are held for the operator.
+Exits with 0 only if rsvpq lost nothing, answered nothing twice and nothing that it must not, but for drafts that are
+held for the operator.
 """
 
 import argparse
@@ -53,7 +54,7 @@ def main() -> int:
 def _is_broken(row: Row) -> bool:
     """Whether rsvpq broke its promise: drafts that may be a person's are held, and not lost."""
     held = row.unsent if any(one.may_hold for one in SCENARIOS if one.name == row.scenario) else 0
-    return row.arm == "rsvpq" and bool(row.lost > held or row.twice)
+    return row.arm == "rsvpq" and bool(row.lost > held or row.twice or row.forbidden)
 
 
 def _arguments() -> argparse.Namespace:

@@ -13,9 +13,9 @@ from tests.chaos.scenarios import SCENARIOS
 BEGIN, END = "<!-- chaos -->", "<!-- /chaos -->"
 
 _HEAD = (
-    "| fault | injected | messages | lost | twice | given up | put back | limits broken | recovery, s "
+    "| fault | injected | messages | lost | twice | forbidden | given up | put back | limits broken | recovery, s "
     "| plain Celery: lost | twice |\n"
-    "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+    "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
 )
 
 
@@ -45,7 +45,7 @@ def _line(row: Row, plain: Row | None) -> str:
     beside = (str(plain.lost), str(plain.twice)) if plain else ("", "")
     put_back = sum(row.absorbed.values())
     lost = f"{row.lost} ({row.unsent} in Drafts)" if row.unsent else row.lost
-    facts = (row.messages, lost, row.twice, sum(row.given_up.values()), put_back, row.violations)
+    facts = (row.messages, lost, row.twice, row.forbidden, sum(row.given_up.values()), put_back, row.violations)
     recovery = f"{row.recovery_s:.0f}" if row.at_rest else f"over {row.recovery_s:.0f}"
     cells = (row.scenario, str(row.faults), *map(str, facts), recovery, *beside)
     return f"| {' | '.join(cells)} |"
@@ -62,12 +62,12 @@ def _total(rows: Iterable[Row]) -> str:
     rows = list(rows)
     if not rows:
         return ""
-    names = ("messages", "lost", "twice", "kills", "faults", "died")
+    names = ("messages", "lost", "twice", "forbidden", "kills", "faults", "died")
     sums = {name: sum(getattr(row, name) for row in rows) for name in names}
     seeds = ", ".join(map(str, sorted({row.seed for row in rows})))
     return (
-        f"{sums['messages']:,} messages, {sums['lost']} lost, {sums['twice']} answered twice; "
-        f"{sums['faults']:,} faults, {sums['kills']:,} of them processes killed; "
+        f"{sums['messages']:,} messages, {sums['lost']} lost, {sums['twice']} answered twice, "
+        f"{sums['forbidden']} forbidden; {sums['faults']:,} faults, {sums['kills']:,} of them processes killed; "
         f"{sums['died']} processes ended by themselves and were started again (seed {seeds})"
     )
 
@@ -101,6 +101,7 @@ def in_short(row: Row) -> str:
         "lost",
         "unsent",
         "twice",
+        "forbidden",
         "reopened",
         "violations",
         "died",

@@ -15,8 +15,8 @@ from tests.chaos.scenarios import Scenario
 
 #: The file in an installation's directory with what the oracle knows of each message that was lost or answered twice.
 EVIDENCE = "evidence.json"
-#: What becomes of answered requests on each server, where that is not the same on all.
-FATES = ("removed", "left", "deleted-items")
+#: What the oracle says of a request that was not answered, or more than once; of all copies of it as of one.
+_WRONG_STATES = {"waiting", "accepted_unsent", "answered_twice"}
 #: Seconds between two scans of everything.
 SCAN_EVERY_S = 5.0
 #: Seconds without any progress, and with nothing left to do, after which what is not answered counts as lost.
@@ -34,9 +34,11 @@ class Row:
     """What one scenario did.
 
     :param faults: how many were injected. :param kills: of these, processes killed.
-    :param messages: requests and responses that were there. :param done: requests answered once and responses opened.
+    :param messages: requests and responses that were there, all copies of a request as one, and without those that
+        nobody should answer. :param done: requests answered once and responses opened.
     :param lost: the rest, by the oracle. :param unsent: of these, answers that lie in Drafts.
     :param twice: requests answered more than once.
+    :param forbidden: what was answered though nobody may, and drafts of persons that were sent or put away.
     :param reopened: responses opened more than once, which changes nothing.
     :param arm: ``rsvpq`` or ``plain``.
     :param given_up: messages left for an operator, by reason. :param absorbed: what was put back, by label.
@@ -57,6 +59,7 @@ class Row:
     violations: int
     recovery_s: float
     arm: str = "rsvpq"
+    forbidden: int = 0
     died: int = 0
     at_rest: bool = True
     given_up: Mapping[str, int] = field(default_factory=dict)
@@ -68,9 +71,8 @@ def run(on: Installation, scenario: Scenario, seed: int) -> Row:
 
     :raises PartFailed: the simulator ended. :raises TimeoutError: the work never began.
     """
-    if scenario.fates_differ:
-        for server, fate in enumerate(FATES):
-            on.exchange.set_switches({"request_fate": fate, "server": server})
+    for server, switches in enumerate(scenario.servers):
+        on.exchange.set_switches({**switches, "server": server})
     watch = _Watch(on)
     on.trigger()
     until(lambda: watch.look()["mutating"] > 0, "the work has begun")
@@ -79,22 +81,20 @@ def run(on: Installation, scenario: Scenario, seed: int) -> Row:
         healed = time.monotonic()
         rested = _wait_for_rest(watch, healed)
     row = _row(on, scenario, seed, faults, watch, recovery_s=watch.ended - healed, at_rest=rested)
-    if row.lost or row.twice:
+    if row.lost or row.twice or row.forbidden:
         (on.directory / EVIDENCE).write_text(json.dumps(_wrong(on.exchange.messages()), indent=1), encoding="utf-8")
     return row
 
 
 def _wrong(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The messages that were lost or answered twice, with all that the oracle knows about them."""
-    wrong = []
-    for message in messages:
-        answers = sum(message[verdict] for verdict in ("accepted", "declined", "tentative"))
-        sent = message["submitted"] if message["response_requested"] else answers
-        if (message["kind"] == "request" and (answers, sent) != (1, 1)) or (
-            message["kind"] == "response" and not message["opened"]
-        ):
-            wrong.append(message)
-    return wrong
+    """The messages that were lost, answered twice or must not be touched, with all that the oracle knows about them."""
+    return [
+        message
+        for message in messages
+        if message["state"] in _WRONG_STATES
+        or message["forbidden"]
+        or (message["kind"] == "response" and not message["opened"])
+    ]
 
 
 def _inject(on: Installation, scenario: Scenario, dice: Random, watch: "_Watch") -> int:
@@ -213,11 +213,12 @@ def _row(
         seed,
         faults,
         kills=faults if scenario.kills else 0,
-        messages=requests["seeded"] + responses["seeded"],
+        messages=requests["seeded"] - requests["outdated"] - requests["left_alone"] + responses["seeded"],
         done=requests["answered_once"] + responses["opened"],
         lost=requests["waiting"] + requests["accepted_unsent"] + responses["unopened"],
         unsent=requests["accepted_unsent"],
         twice=requests["answered_twice"],
+        forbidden=summary["forbidden"],
         reopened=responses["opened_more_than_once"],
         violations=pace["mailbox_violations"] + pace["server_violations"] + summary["in_flight"]["over_limit"],
         recovery_s=max(0.0, recovery_s),

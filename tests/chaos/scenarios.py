@@ -1,15 +1,18 @@
 """The rows of the table: which faults, how many of them, in which world."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from testbed.simulated_exchange import World
-from testbed.stack import Pace, Plan
+from testbed.stack import EVERYTHING, Pace, Plan
 from tests.chaos.faults import Fault, clocks, hands, in_turn, nothing, processes, redis, servers
 
 #: Leases are as short as the timeouts of a request allow, so that what died with a worker comes back soon, and attempts
-#: are many, because an item of a kill storm may meet death more often than an item in a year of production.
+#: are many, because an item of a kill storm may meet death more often than an item in a year of production. No draft of
+#: any row comes later than after half of ``settle``.
 SETTINGS = """\
 [lanes]
 release_lease = "5s"
@@ -19,10 +22,44 @@ run_lease = "7s"
 attempts = 30
 first_delay = "1s"
 longest_delay = "5s"
+settle = "8s"
 """
 SERVER_SETTINGS = 'connect_timeout = "1s"\nread_timeout = "2s"\n'
+#: What the policy is by default, for a company that has said who belongs to it and that means it; but for the age of
+#: messages, for the simulator has three weeks of mail.
+ORDINARY_CARE = """\
+[policy]
+confirmed = true
+internal_domains = ["example.com"]
+max_age = "30d"
+"""
 MAILBOX = Pace(4, 6, 1)
 SERVER = Pace(10, 10, 24)
+
+Switches = Mapping[str, Any]
+#: What becomes of answered requests, and what shows there that they were answered, by server.
+OTHER_FATES: Sequence[Switches] = (
+    {"request_fate": "removed"},
+    {"request_fate": "left"},
+    {"request_fate": "deleted-items"},
+)
+#: Servers that keep what was answered; the first marks it as processed.
+NOTHING_REMOVED: Sequence[Switches] = (
+    {"request_fate": "left", "request_marks": "processed"},
+    {"request_fate": "left", "request_marks": "nothing"},
+    {"request_fate": "deleted-items"},
+)
+#: Servers that keep what was answered, show it more or less, and write the draft late.
+LATE_DRAFTS: Sequence[Switches] = (
+    {"request_fate": "left", "request_marks": "nothing", "draft_delay_ms": 4000},
+    {"request_fate": "left", "request_marks": "read", "draft_delay_ms": 2000},
+    {"request_fate": "left", "request_marks": "processed", "draft_delay_ms": 500},
+)
+#: The same, and they answer a command only when its client has given up.
+LATE_ANSWERS: Sequence[Switches] = [
+    {**switches, "draft_delay_ms": late_ms, "command_delay_ms": 3000}
+    for switches, late_ms in zip(LATE_DRAFTS, (500, 4000, 2000), strict=True)
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +68,13 @@ class Scenario:
 
     :param faults: how many are injected, if there is work for so long.
     :param mailboxes, requests, responses: the world; the last two on average for each mailbox.
+    :param situations: of mail in which one message is easily taken for another, and of mail that nobody may answer, so
+        many in each mailbox.
+    :param policy: what rsvpq answers.
     :param longest_s: no more are injected after so many seconds.
     :param beside_plain: whether plain Celery tasks meet it too; where they can, and it tells something.
     :param kills: whether each of its faults is a process killed.
-    :param fates_differ: whether answered requests stay in the Inbox on the second server, and go to Deleted Items on
-        the third; else they are removed.
+    :param servers: the switches of each server, where they are not all at their defaults.
     :param flush_always: whether Redis flushes every write to disk, and not once a second.
     :param may_hold: whether the fault meets the one moment of which nobody can know what was done: then drafts are held
         for the operator, and no request is lost but those (``docs/reliability.md``).
@@ -52,7 +91,9 @@ class Scenario:
     longest_s: float = 25
     beside_plain: bool = False
     kills: bool = False
-    fates_differ: bool = False
+    servers: Sequence[Switches] = ()
+    situations: Mapping[str, int] = field(default_factory=dict)
+    policy: str = EVERYTHING
     flush_always: bool = False
     moved_clock: bool = False
     may_hold: bool = False
@@ -63,7 +104,8 @@ class Scenario:
 
     def world(self, seed: int) -> World:
         """What the simulator makes up."""
-        return World(self.mailboxes, self.requests, self.responses, servers=3, seed=seed, latency_ms=15)
+        size = self.mailboxes, self.requests, self.responses
+        return World(*size, servers=3, seed=seed, latency_ms=15, **self.situations)
 
     def plan(self, seed: int, directory: Path) -> Plan:
         """How rsvpq is set up for it."""
@@ -79,6 +121,7 @@ class Scenario:
             answer_threads=3,
             scan_threads=4,
             dispatchers=self.dispatchers,
+            policy=self.policy,
             extra=SETTINGS,
             server_extra=SERVER_SETTINGS,
             environment=environment,
@@ -88,24 +131,35 @@ class Scenario:
         )
 
 
-def _death_in(name: str, step: str, kills: int, *, beside_plain: bool = False, fates_differ: bool = False) -> Scenario:
-    fault = processes.all_workers_are_killed_in(step)
-    name = f"workers die in {name}"
-    return Scenario(name, fault, kills, kills=True, beside_plain=beside_plain, fates_differ=fates_differ)
-
-
 _kills = partial(Scenario, kills=True)
 _beside_plain = partial(Scenario, beside_plain=True)
+
+
+def _death_in(name: str, step: str, kills: int, **more: Any) -> Scenario:
+    return _kills(f"workers die in {name}", processes.all_workers_are_killed_in(step), kills, **more)
+
+
+#: Workers die in the command and in the MOVE that sends, and of a third of both the reply is lost.
+_COMMAND_AND_MOVE = ("accept", "submit")
+_LOST = [{"step": step, "kind": "lost-reply", "rate": 1 / 3} for step in _COMMAND_AND_MOVE]
+_deaths_and_lost_replies = processes.all_workers_are_killed_in(*_COMMAND_AND_MOVE, besides=_LOST)
+_deaths_and_oblivion = processes.all_workers_are_killed_in(
+    *_COMMAND_AND_MOVE, "proppatch", besides=_LOST, then=redis.forget_everything
+)
+_answering_fails = partial(Scenario, fault=_deaths_and_lost_replies, faults=60)
+_all_is_forgotten = partial(Scenario, fault=_deaths_and_oblivion, faults=40)
+_ALIKE = {"occurrences": 2, "copies": 1, "updates": 2}
+_FORBIDDEN = {"forbidden": 5}
 
 SCENARIOS = (
     _beside_plain("none", nothing, 1),
     _death_in("PROPFIND", "propfind", 36),
     _death_in("SEARCH", "search", 36),
-    _death_in("PROPPATCH", "proppatch", 18, fates_differ=True),
+    _death_in("PROPPATCH", "proppatch", 18, servers=OTHER_FATES),
     _death_in("the accept command", "accept", 48, beside_plain=True),
     _death_in("the sending MOVE", "submit", 48, beside_plain=True),
-    _death_in("the accept command, other fates of requests", "accept", 36, beside_plain=True, fates_differ=True),
-    _death_in("the sending MOVE, other fates of requests", "submit", 36, beside_plain=True, fates_differ=True),
+    _death_in("the accept command, other fates of requests", "accept", 36, beside_plain=True, servers=OTHER_FATES),
+    _death_in("the sending MOVE, other fates of requests", "submit", 36, beside_plain=True, servers=OTHER_FATES),
     _death_in("the open command", "open", 36),
     _death_in("the MOVE that cleans up", "move", 36),
     Scenario(
@@ -155,5 +209,40 @@ SCENARIOS = (
         ),
         80,
         requests=10,
+    ),
+    _answering_fails("occurrences, copies, updates: workers die, replies are lost", requests=2, situations=_ALIKE),
+    _answering_fails(
+        "occurrences, copies, updates: workers die, replies are lost, other fates of requests",
+        requests=2,
+        situations=_ALIKE,
+        servers=OTHER_FATES,
+    ),
+    _answering_fails("late drafts: workers die, replies are lost", servers=LATE_DRAFTS),
+    _answering_fails("late drafts, late answers to commands: workers die", servers=LATE_ANSWERS),
+    Scenario(
+        "Redis forgets everything, requests are left",
+        redis.redis_forgets_everything,
+        6,
+        requests=8,
+        servers=NOTHING_REMOVED,
+    ),
+    _all_is_forgotten("Redis forgets everything, workers die, requests are left", servers=NOTHING_REMOVED),
+    _all_is_forgotten(
+        "Redis forgets everything, workers die, requests are left: occurrences, copies, updates",
+        requests=2,
+        situations=_ALIKE,
+        servers=NOTHING_REMOVED,
+    ),
+    _answering_fails(
+        "what must not be answered: workers die, replies are lost",
+        situations=_FORBIDDEN,
+        policy=ORDINARY_CARE,
+        servers=OTHER_FATES,
+    ),
+    _all_is_forgotten(
+        "what must not be answered: Redis forgets everything, workers die",
+        situations=_FORBIDDEN,
+        policy=ORDINARY_CARE,
+        servers=NOTHING_REMOVED,
     ),
 )

@@ -7,7 +7,21 @@ from tests.chaos.report import BEGIN, END, keep, read, table, write
 from tests.chaos.runner import Row
 
 ROW = Row(
-    "Redis dies", 3, 6, 0, 400, 399, 1, 0, 2, 0, 5, 8.6, absorbed={"later": 4, "held": 3}, given_up={"Unknown": 1}
+    "Redis dies",
+    3,
+    6,
+    0,
+    400,
+    399,
+    1,
+    0,
+    2,
+    0,
+    5,
+    8.6,
+    forbidden=3,
+    absorbed={"later": 4, "held": 3},
+    given_up={"Unknown": 1},
 )
 
 
@@ -21,8 +35,8 @@ def test_a_row_is_kept_in_the_place_of_the_earlier_one(tmp_path: Path) -> None:
 
 def test_the_table_has_both_arms_in_one_line_and_the_reasons_below() -> None:
     text = table([ROW, replace(ROW, arm="plain", lost=7, twice=9)])
-    assert "| Redis dies | 6 | 400 | 1 | 2 | 1 | 7 | 5 | 9 | 7 | 9 |" in text
-    assert "In all, rsvpq: 400 messages, 1 lost, 2 answered twice" in text
+    assert "| Redis dies | 6 | 400 | 1 | 2 | 3 | 1 | 7 | 5 | 9 | 7 | 9 |" in text
+    assert "In all, rsvpq: 400 messages, 1 lost, 2 answered twice, 3 forbidden" in text
     assert "- Redis dies: 1 x Unknown" in text
 
 

@@ -1,8 +1,9 @@
 """Processes that die, stop for a while, or are restarted."""
 
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from random import Random
+from typing import Any
 
 from testbed.processes import until
 from tests.chaos.faults import Fault, pause
@@ -22,11 +23,17 @@ def a_worker_is_killed(on: Installation, dice: Random) -> Generator[int]:
         yield 1
 
 
-def all_workers_are_killed_in(*steps: str) -> Fault:
+def all_workers_are_killed_in(
+    *steps: str,
+    besides: Sequence[Mapping[str, Any]] = (),
+    then: Callable[[Installation], None] = lambda _: None,
+) -> Fault:
     """Kill all that answer, while some of them hang in a step: half the time before its effect, else after it.
 
     The simulator tells that a request hangs, so the death is exactly there. Where scans take that step as well, the
     scanning worker is killed too.
+
+    :param besides: faults of servers that are in force all the while. :param then: what happens while all are dead.
     """
 
     def inject(on: Installation, dice: Random) -> Generator[int]:
@@ -34,21 +41,29 @@ def all_workers_are_killed_in(*steps: str) -> Fault:
             while True:
                 step, kind = dice.choice(steps), dice.choice(["hang", "hang-after"])
                 hanging = dice.randint(1, 3)
-                on.exchange.have_faults([{"step": step, "kind": kind, "times": hanging, "after": dice.randint(0, 4)}])
+                hang = {"step": step, "kind": kind, "times": hanging, "after": dice.randint(0, 4)}
+                on.exchange.have_faults([hang, *besides])
                 if not _hangs(on):
-                    yield 0  # no such request came by
+                    yield _struck(on)  # no such request came by
                     continue
                 victims = [*on.answerers, "scan"] if step in {"search", "propfind"} else on.answerers
                 for name in victims:
                     on.kill(name)
+                struck = _struck(on)
                 on.exchange.have_faults([])
+                then(on)
                 for name in victims:
                     on.restart(name)
-                yield len(victims)
+                yield len(victims) + struck
         finally:
             on.exchange.have_faults([])
 
     return inject
+
+
+def _struck(on: Installation) -> int:
+    """How often what is in force beside the hanging did something."""
+    return sum(fault["injected"] for fault in on.exchange.faults()[1:])
 
 
 def _hangs(on: Installation) -> bool:

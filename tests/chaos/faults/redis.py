@@ -59,11 +59,16 @@ def redis_loses_the_last_second(on: Installation, dice: Random) -> Generator[int
 
 def redis_forgets_everything(on: Installation, dice: Random) -> Generator[int]:
     """FLUSHALL while everything runs."""
+    while True:
+        pause(dice, 1, 3)
+        forget_everything(on)
+        yield 1
+
+
+def forget_everything(on: Installation) -> None:
+    """FLUSHALL, now."""
     with on.queue_server.client() as client:
-        while True:
-            pause(dice, 1, 3)
-            client.flushall()
-            yield 1
+        client.flushall()
 
 
 def redis_drops_its_connections(on: Installation, dice: Random) -> Generator[int]:
