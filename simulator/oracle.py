@@ -36,6 +36,7 @@ class Oracle:
             ("GET", "meetings"): self._meetings,
             ("POST", "limits"): self._limits,
             ("POST", "forget-sessions"): self._forget_sessions,
+            ("POST", "pass"): self._pass,
             **control_pages(controls),
         }
 
@@ -72,6 +73,17 @@ class Oracle:
         """What a restart of IIS forgets: everybody's session, and every subscription."""
         self._logins.sessions.forget_all()
         self._world.subscriptions.forget_all()
+        return _json({})
+
+    def _pass(self, request: Request) -> Response:
+        """Let so many seconds have passed, for what the servers do later."""
+        try:
+            seconds = json.loads(request.body)["seconds"]
+        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+            seconds = None
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
+            return _json({"error": 'expected {"seconds": a number}'}, 400)
+        self._world.passed_s += seconds
         return _json({})
 
     def _limits(self, request: Request) -> Response:

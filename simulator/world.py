@@ -297,6 +297,8 @@ class World:
     newcomers: set[str] = field(default_factory=set)
     #: The meetings whose organizers are here, and the responses that reached them.
     circle: Circle = field(default_factory=Circle)
+    #: Seconds that were told to have passed, for what is to happen later.
+    passed_s: float = 0
     _by_name: dict[tuple[int, str], Mailbox] = field(default_factory=dict)
     #: By what else leads to it: the address of its owner, and what stands before its @.
     _by_address: dict[tuple[int, str], Mailbox] = field(default_factory=dict)

@@ -99,6 +99,10 @@ class SimulatedExchange:
         """Set switches on all servers, or on one with ``server``; see docs/simulator.md."""
         self._fetch("switches", json.dumps(switches).encode())
 
+    def let_pass(self, seconds: float) -> None:
+        """Let what the servers do later be due so much sooner."""
+        self._fetch("pass", json.dumps({"seconds": seconds}).encode())
+
     def _fetch(self, what: str, body: bytes | None = None) -> bytes:
         request = urllib.request.Request(f"{self._oracle}/_oracle/{what}", data=body)  # noqa: S310 - loopback http
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - loopback http

@@ -152,6 +152,20 @@ def test_a_draft_that_is_late_comes_beside_a_request_that_is_left(box: Box) -> N
     assert row["href"] in {found["href"] for found in box.find(box.inbox)}
 
 
+def test_time_can_be_told_to_have_passed(box: Box) -> None:
+    box.turn(draft_delay_ms=600_000)
+    box.accept(box.request())
+    assert box.simulator.post("pass", {"seconds": 590}).status == 200
+    assert box.find(box.drafts) == []
+    assert box.simulator.post("pass", {"seconds": 11}).status == 200
+    assert len(box.find(box.drafts)) == 1
+
+
+@pytest.mark.parametrize("document", [{}, [], {"seconds": -1}, {"seconds": "1"}, {"seconds": True}])
+def test_no_other_time_can_pass(box: Box, document: object) -> None:
+    assert box.simulator.post("pass", document).status == 400
+
+
 def test_a_late_draft_was_created_when_it_appeared(box: Box) -> None:
     box.turn(draft_delay_requests=1)
     box.accept(box.request())

@@ -1,7 +1,7 @@
 """One case of the matrix: a mailbox worked under one switch or fault, and what the oracle says came of it."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,13 @@ from tests.matrix.operator import Operator
 from workers.ways import Answers, Ways
 
 PASSWORD = "matrix"
-_DEEDS = ("accepted", "declined", "tentative", "submitted")
 #: Short, so that a server that hangs costs little; a fault that hangs must outlast it.
 TIMEOUTS = Timeouts(connect_s=5, read_s=0.4)
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A row of the table; requests are counted by edition, so that the copies of one are one."""
+    """A row of the table."""
 
     name: str
     requests: int
@@ -56,6 +55,18 @@ class Tried:
         faults = f" faults {self.injected}" if self.injected else ""
         forbidden = f" FORBIDDEN {self.forbidden}" if self.forbidden else ""
         return f"{self.name:44} {numbers}{forbidden}{faults} deliveries {self.deliveries}{reason}"
+
+
+@dataclass(slots=True)
+class _Clocks(Clock):
+    """The clock of the lanes, and that by which the servers do things later: both are turned."""
+
+    exchange: SimulatedExchange | None = None
+
+    def turn(self, seconds: float) -> None:
+        Clock.turn(self, seconds)
+        if self.exchange is not None:
+            self.exchange.let_pass(seconds)
 
 
 @dataclass(slots=True)
@@ -85,7 +96,7 @@ class Bench:
         """Every switch at its default, no faults, an empty ledger."""
         self.post("switches", self._defaults)
         self.post("faults", [])
-        self.clock = Clock()
+        self.clock = _Clocks(exchange=self.exchange)
         self.configure(redis)
 
     def configure(self, redis: Redis) -> None:
@@ -130,7 +141,7 @@ class Bench:
     def judge(self, name: str, operator: Operator) -> Tried:
         """What the oracle says of the mailbox; noted for the table."""
         seeded = [one for one in self.exchange.messages() if one["mailbox"] == operator.mailbox.name]
-        asked = _editions(one for one in seeded if one["kind"] == "request")
+        asked = [one for one in seeded if one["kind"] == "request"]
         responses = [one for one in seeded if one["kind"] == "response"]
         states = [_state(one) for one in asked]
         injected = sum(fault["injected"] for fault in self.exchange.ask("faults"))
@@ -150,16 +161,6 @@ class Bench:
         )
         self.tried.append(tried)
         return tried
-
-
-def _editions(requests: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One for each edition, with what was done to all of its copies."""
-    editions: dict[str, dict[str, Any]] = {}
-    for one in requests:
-        merged = editions.setdefault(one["edition"], {**one, **dict.fromkeys(_DEEDS, 0)})
-        for deed in _DEEDS:
-            merged[deed] += one[deed]
-    return list(editions.values())
 
 
 def _state(request: Mapping[str, Any]) -> str:
