@@ -122,10 +122,18 @@ class Bench:
         answer = requests.post(url, data=json.dumps(document), timeout=30)
         assert answer.status_code == 200, answer.text
 
-    def mailbox(self, having: str = "", *, proposing: bool = False) -> str:
-        """A mailbox that nobody has touched, with this in its name; or with a response that proposes another time."""
-        asked = {one["mailbox"] for one in self.exchange.messages() if one["counter_proposal"]} if proposing else None
-        name = next(name for name in reversed(self._unused) if having in name and (asked is None or name in asked))
+    def mailbox(self, having: str = "", *, proposing: bool = False, untitled: bool = False) -> str:
+        """A mailbox that nobody has touched, with this in its name.
+
+        :param proposing: it has a response that proposes another time. :param untitled: it has a request of no subject.
+        """
+        fits = {name for name in self._unused if having in name}
+        if proposing:
+            fits &= {one["mailbox"] for one in self.exchange.messages() if one["counter_proposal"]}
+        if untitled:
+            requests = (one for one in self.exchange.messages() if one["kind"] == "request" and not one["outdated"])
+            fits &= {one["mailbox"] for one in requests if not one["subject"]}
+        name = next(name for name in reversed(self._unused) if name in fits)
         self._unused.remove(name)
         return name
 

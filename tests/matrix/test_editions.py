@@ -110,6 +110,7 @@ def test_answers_to_two_occurrences_are_not_taken_for_each_other_when_replies_ar
         {"draft": "verdict", "draft_uid": False, "draft_subject": False},
         {"draft_delay_ms": 60_000},
         {"draft_delay_ms": 60_000, "request_fate": "left"},
+        {"draft_uid": False},
         {"occurrence_uid": "dated"},
         {"occurrence_uid": "dated", "draft_recurrence_id": "missing", "request_fate": "left"},
     ],

@@ -142,6 +142,16 @@ def test_switches_together_with_a_fault(bench: Bench, switched: dict[str, Settin
     assert _all_done(tried), tried
 
 
+@pytest.mark.parametrize("draft", ["same-name", "verdict", "localised", "numbered"])
+def test_a_request_without_a_subject_where_drafts_show_no_uid(bench: Bench, draft: str) -> None:
+    bench.switch(draft_uid=False, draft=draft)
+    operator = bench.operator(bench.mailbox(untitled=True))
+    operator.work(scans=2)
+    tried = bench.judge(f"no subject, draft={draft}, draft_uid=false", operator)
+    assert tried.twice == 0
+    assert _all_done(tried), tried
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_faults_at_random_everywhere(bench: Bench, seed: int) -> None:
     kinds = [kind.value for kind in FaultKind if kind is not FaultKind.TAKEN_AWAY][seed::6]
