@@ -191,6 +191,12 @@ class Behaviour:
         "documented",
         "PR_RECEIVED_BY_* and PR_RCVD_REPRESENTING_*, equal but for a delegate's copy: their addresses, or neither",
     )
+    instance_types: Literal["all", "in-calendars", "none"] = _switch(
+        "all", "inferred", "what shows calendar:instancetype: all, items of calendars, or nothing"
+    )
+    organizers: Literal["smtp", "x500", "x500-in-calendars", "not-in-calendars", "none"] = _switch(
+        "smtp", "inferred", "calendar:organizer: its address, by the directory's name of colleagues, or not shown"
+    )
     calendar_access: Literal["full", "401", "403", "404"] = _switch(
         "full", "documented", "a SEARCH of the calendar, whose rights are its own"
     )

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from typing import Protocol, cast
 
 from simulator.breaking import Endless, broken
-from simulator.clock import now
+from simulator.clock import Alarm, after, now
 from simulator.http import Ending, HttpError, Request, Response, encode, error_page, split_origin
 
 #: Bytes of request line and headers; http.sys refuses at 16 KiB with 400.
@@ -179,14 +179,13 @@ class Connection(asyncio.Protocol):
     def _begin(self, request: Request) -> None:
         response, written = self._handler.answer(request)
         delay_s = self._latency_s + (response.injury.delay_s if response.injury else 0)
-        if not delay_s:
+        if response.at_once or not delay_s:
             self._write(request, response, written)
             return
         self._busy = True
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(delay_s, self._resume, request, response, written)
+        alarm = after(delay_s, partial(self._resume, request, response, written))
         if response.injury:
-            self._given_up = partial(_give_up, timer, written)
+            self._given_up = partial(_give_up, alarm, written)
 
     def _resume(self, request: Request, response: Response, written: Callable[[], None]) -> None:
         self._given_up = None
@@ -216,8 +215,8 @@ class Connection(asyncio.Protocol):
         written()
 
 
-def _give_up(timer: asyncio.TimerHandle, written: Callable[[], None]) -> None:
-    timer.cancel()
+def _give_up(alarm: Alarm, written: Callable[[], None]) -> None:
+    alarm.cancel()
     written()
 
 

@@ -1,12 +1,16 @@
-"""The oracle's pages that show and turn switches and faults: JSON in, JSON out, 400 and a reason for what is wrong."""
+"""The oracle's pages that turn switches, faults and the clock: JSON both ways, 400 and a reason for an error."""
 
 import json
 from collections.abc import Callable
 
+from simulator.clock import now, put_forward
 from simulator.controls import Controls
 from simulator.faults import FaultError, parse_faults
 from simulator.http import Request, Response
 from simulator.switches import SwitchError
+
+#: The farthest that the clock is put forward at once, in seconds.
+_FARTHEST_S = 86_400
 
 
 def control_pages(controls: Controls) -> dict[tuple[str, str], Callable[[Request], Response]]:
@@ -16,6 +20,7 @@ def control_pages(controls: Controls) -> dict[tuple[str, str], Callable[[Request
         ("POST", "switches"): lambda request: _checked(lambda: _switch(controls, request)),
         ("GET", "faults"): lambda _: _json(_faults(controls)),
         ("POST", "faults"): lambda request: _checked(lambda: _replace(controls, request)),
+        ("POST", "clock"): lambda request: _checked(lambda: _put_forward(request)),
     }
 
 
@@ -34,6 +39,19 @@ def _replace(controls: Controls, request: Request) -> object:
     return _faults(controls)
 
 
+class ClockError(ValueError):
+    """It does not say how far to put the clock forward."""
+
+
+def _put_forward(request: Request) -> object:
+    given = json.loads(request.body)
+    seconds = given.get("forward_s") if isinstance(given, dict) and len(given) == 1 else None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _FARTHEST_S:
+        raise ClockError(f"expected forward_s, a number from 0 to {_FARTHEST_S}, and nothing else")
+    put_forward(seconds)
+    return {"now": now()}
+
+
 def _faults(controls: Controls) -> list[dict[str, object]]:
     return [rule.as_json() for rule in controls.faults.rules]
 
@@ -41,7 +59,7 @@ def _faults(controls: Controls) -> list[dict[str, object]]:
 def _checked(act: Callable[[], object]) -> Response:
     try:
         return _json(act())
-    except (json.JSONDecodeError, UnicodeDecodeError, SwitchError, FaultError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, SwitchError, FaultError, ClockError) as error:
         return _json({"error": str(error)}, 400)
 
 

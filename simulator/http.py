@@ -125,6 +125,8 @@ class Response:
     seen_by_exchange: bool = True
     wire: Wire = _DEFAULT_WIRE
     injury: Injury | None = None
+    #: Whether no latency delays it.
+    at_once: bool = False
 
 
 def split_origin(url: str) -> tuple[str | None, str]:

@@ -5,7 +5,7 @@ table with `a` last; both were seen in captures, and a client must rely on neith
 even those that make invalid XML (`<g:0x8506/>`).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from zlib import crc32
 
 from simulator.behaviour import Behaviour
@@ -27,9 +27,11 @@ from simulator.namespaces import (
 )
 from simulator.properties import Reader, Resource, reader, zone_reader
 from simulator.recipients import recipient_reader
+from simulator.reticence import hides, organizer_reader
 from simulator.sql import Column
 from simulator.style import finished, lowered, spoilt, style_of
 from simulator.values import Value, render
+from simulator.world import Item
 
 #: A property that no XML parser takes: dispidResponseStatus, under its number.
 _DIGIT_NAME = MAPI_ID + "{00062002-0000-0000-c000-000000000046}/0x8218"
@@ -124,9 +126,11 @@ class ValueRows:
     def _reader(self, name: str) -> Reader:
         if canonical(name) in self._hidden:
             return _absent
+        switches = self._behaviour
         if name == _ZONE:
-            return zone_reader(self._behaviour.zone_text)
-        read = recipient_reader(name, self._behaviour.recipients) or reader(name)
+            return zone_reader(switches.zone_text)
+        special = recipient_reader(name, switches.recipients) or organizer_reader(name, switches.organizers)
+        read = _not_shown_of(hides(name, switches.instance_types, switches.organizers), special or reader(name))
         return _not_of_roots(read) if name in _HIDDEN_OF_ROOTS[self._behaviour.root_identity] else read
 
     def _row(self, resource: Resource) -> str:
@@ -177,6 +181,12 @@ def status_answer(href: str, status: int, behaviour: Behaviour) -> Response:
     """A 207 that says one status of one resource."""
     row = f"<a:response><a:href>{_text(href)}</a:href>{_status(status)}</a:response>"
     return _multistatus(_Prefixes(_FOR_NAMES), iter((row,)), (), behaviour)
+
+
+def _not_shown_of(hidden: Callable[[Item], bool] | None, read: Reader) -> Reader:
+    if hidden is None:
+        return read
+    return lambda resource, origin: None if isinstance(resource, Item) and hidden(resource) else read(resource, origin)
 
 
 def _not_of_roots(read: Reader) -> Reader:

@@ -38,18 +38,15 @@ def _name(who: Callable[[Item], Person | None]) -> _Read:
     return lambda item: person.name if (person := who(item)) else None
 
 
-def _directory_name(who: Callable[[Item], Person | None]) -> _Read:
+def directory_name(person: Person) -> str:
     """The address in the directory; of somebody who is not in it, the SMTP address."""
+    if not person.address.endswith(f"@{INTERNAL_DOMAIN}"):
+        return person.address
+    return f"/O=EXAMPLE/OU=FIRST/CN=RECIPIENTS/CN={person.address.partition('@')[0].upper()}"
 
-    def read(item: Item) -> str | None:
-        person = who(item)
-        if person is None:
-            return None
-        if not person.address.endswith(f"@{INTERNAL_DOMAIN}"):
-            return person.address
-        return f"/O=EXAMPLE/OU=FIRST/CN=RECIPIENTS/CN={person.address.partition('@')[0].upper()}"
 
-    return read
+def _directory_name(who: Callable[[Item], Person | None]) -> _Read:
+    return lambda item: directory_name(person) if (person := who(item)) else None
 
 
 def _sender(item: Item) -> Person:

@@ -51,7 +51,9 @@ class Site:
     def answer(self, request: Request) -> tuple[Response, Callable[[], None]]:
         """The answer, and what to call when it has been written."""
         if self._oracle is not None and request.path.startswith(PREFIX):
-            return _guarded(request, self._oracle.answer), _nothing_in_flight
+            told = _guarded(request, self._oracle.answer)
+            told.at_once = True
+            return told, _nothing_in_flight
         address = locate(self._world, self._index, request.path)
         behaviour = self._controls.behaviours[self._index]
         if address is not None and address.by_another_name and behaviour.mailbox_names == "listed":

@@ -102,4 +102,5 @@ def _in_flight(meters: Meters) -> dict[str, object]:
         "mailbox": {"max": busiest[1].highest, "name": busiest[0].name} if busiest else {"max": 0, "name": None},
         "servers": {str(server): gauge.highest for server, gauge in sorted(meters.servers.items())},
         "over_limit": meters.over_limit,
+        "now": sum(gauge.current for gauge in meters.servers.values()),
     }

@@ -2,12 +2,12 @@
 
 import gzip
 import re
-import time
 from dataclasses import dataclass
 from functools import lru_cache
 from wsgiref.handlers import format_date_time
 
 from simulator.behaviour import Behaviour, Framing
+from simulator.clock import now
 
 _ASP_NET = "X-Powered-By: ASP.NET\r\n"
 #: Server and MS-WebStorage by version (build map in evolution-exchange, docs/service-packs).
@@ -38,7 +38,7 @@ class Wire:
     def common_headers(self, *, seen_by_exchange: bool) -> str:
         """The headers that every answer ends with."""
         headers = self.headers if seen_by_exchange else self.headers_of_iis
-        return f"{headers}Date: {_date(int(time.time()) + self.skew_s)}\r\n"
+        return f"{headers}Date: {_date(int(now()) + self.skew_s)}\r\n"
 
     def chunks(self, body: bytes) -> bytes:
         """A body in chunks."""

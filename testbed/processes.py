@@ -11,15 +11,20 @@ from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
+#: Seconds to wait for what a quiet machine does in one: a machine with other work to do takes many times as long, and
+#: waiting ends as soon as the fact is there.
+PATIENCE_S = 120.0
+#: The same for what a quiet machine does in half a minute: a whole demonstration, or a whole run of something.
+RUN_S = 600.0
 #: How long a part may take to end after SIGTERM before it is killed, in seconds.
-GRACE_S = 10.0
+GRACE_S = 30.0
 
 
 class PartFailed(RuntimeError):
     """A part did not start, or ended by itself; the message quotes the end of its log."""
 
 
-def until(fact: Callable[[], T | None], what: str, *, within_s: float = 30.0, every_s: float = 0.02) -> T:
+def until(fact: Callable[[], T | None], what: str, *, within_s: float = PATIENCE_S, every_s: float = 0.02) -> T:
     """Wait until ``fact()`` is truthy and return it.
 
     :raises TimeoutError: it did not become so within ``within_s``.
@@ -102,7 +107,7 @@ class Part:
         """The last lines of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
-    def wait_for(self, fact: Callable[[], T | None], what: str, *, within_s: float = 30.0) -> T:
+    def wait_for(self, fact: Callable[[], T | None], what: str, *, within_s: float = PATIENCE_S) -> T:
         """As :func:`until`, but fail at once when the process ends.
 
         :raises PartFailed: it ended first. :raises TimeoutError: the fact did not come.

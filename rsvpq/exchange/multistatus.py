@@ -110,9 +110,10 @@ def _allowed_reference(match: re.Match[bytes]) -> bytes:
 
 #: The most bytes before the first response; a root declares a dozen namespaces.
 _LARGEST_HEAD = 64 * 1024
-#: The root's start tag and what may precede it. No two parts match the same text, so it takes no more than linear time.
+#: The root's start tag and what may precede it. No part that has matched gives anything back to one that could match
+#: the same text, so it takes no more than linear time.
 _HEAD = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml(?:[^>]*?\bencoding\s*=\s*[\"'](?P<encoding>[\w.-]+))?[^>]*>)?"
+    rb"(?:\xef\xbb\xbf)?\s*+(?><\?xml(?>[^>]*?\bencoding\s*=\s*[\"'](?P<encoding>[\w.-]++))?[^>]*>)?"
     rb"(?:\s|<!--(?:(?!-->).)*-->|<!DOCTYPE[^\[>]*(?:\[[^\]]*\]\s*)?>)*"
     rb"(?P<root><(?P<name>(?:[A-Za-z_][\w.-]*:)?multistatus)(?:\s(?:[^>\"'/]|/(?!>)|\"[^\"]*\"|'[^']*')*)?)(?P<end>/?>)",
     re.DOTALL,

@@ -7,7 +7,8 @@ from rsvpq.policy.patterns import fits
 
 _ADDRESS = re.compile(r"[^\s<>@\"]+@[^\s<>@\"]+")
 #: The last one in angle brackets: what stands before it is a name, which its owner chose.
-_IN_BRACKETS = re.compile(r".*<\s*(?:mailto:)?([^<>]*?)\s*>[^<>]*", re.DOTALL | re.IGNORECASE)
+_IN_BRACKETS = re.compile(r".*<([^<>]*)>[^<>]*", re.DOTALL)
+_SCHEME = re.compile(r"^\s*mailto:", re.IGNORECASE)
 
 
 def address_of(organizer: str) -> str:
@@ -17,7 +18,7 @@ def address_of(organizer: str) -> str:
     'mallory@evil.example'
     """
     bracketed = _IN_BRACKETS.fullmatch(organizer)
-    text = bracketed[1] if bracketed else re.sub(r"^\s*mailto:", "", organizer, flags=re.IGNORECASE).strip()
+    text = _SCHEME.sub("", bracketed[1] if bracketed else organizer).strip()
     return text.casefold() if _ADDRESS.fullmatch(text) else ""
 
 

@@ -7,7 +7,7 @@ MOST = 200
 OTHERS = "(other reasons)"
 
 #: From the first path, quotation or address on, a reason speaks of one message; the status that follows is of many.
-_PARTICULAR = re.compile(r"""["'/]|https?:|\S*@""")
+_PARTICULAR = re.compile(r"""["'/]|https?:|(?<!\S)\S*@""")
 _STATUS = re.compile(r" answered (\d{3})\b")
 _NUMBER = re.compile(r"\b\d+(?:\.\d+)?\b")
 

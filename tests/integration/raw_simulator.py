@@ -4,10 +4,11 @@
 
 import base64
 import json
+import select
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,12 @@ from typing import Any
 
 from lxml import etree
 
+from testbed.processes import PATIENCE_S, until
+
 ROOT = Path(__file__).parents[2]
-DEADLINE_S = 20.0
+#: Seconds and milliseconds of a delay that ends by itself within no test: its end comes when the clock is put forward.
+NEVER_S = 600
+NEVER_MS = NEVER_S * 1000
 AUTHORIZATION = "Basic " + base64.b64encode(b"CORP\\svc-rsvpq:simulator").decode()
 DAV, HTTPMAIL, CALENDAR = "{DAV:}", "{urn:schemas:httpmail:}", "{urn:schemas:calendar:}"
 EXCHANGE = "{http://schemas.microsoft.com/exchange/}"
@@ -64,7 +69,7 @@ class Simulator:
     def connect(self, server: int = 0) -> socket.socket:
         """A raw connection to one of the servers."""
         host, port = self.ready["servers"][server].split("//")[1].split(":")
-        return socket.create_connection((host, int(port)), timeout=DEADLINE_S)
+        return socket.create_connection((host, int(port)), timeout=PATIENCE_S)
 
     def send(self, octets: bytes, server: int = 0) -> Answer:
         """Send bytes as they are, and read until the server closes."""
@@ -85,6 +90,17 @@ class Simulator:
         answer = self.post("switches", switches)
         assert answer.status == 200, answer.body
         return json.loads(answer.body)
+
+    def put_clock_forward(self, seconds: float) -> float:
+        """Let time have passed for the simulator; its epoch seconds now."""
+        answer = self.post("clock", {"forward_s": seconds})
+        assert answer.status == 200, answer.body
+        now: float = json.loads(answer.body)["now"]
+        return now
+
+    def wait_for(self, page: str, fact: Callable[[Any], bool], what: str) -> None:
+        """Wait until what a page of the oracle says is so."""
+        until(lambda: fact(self.oracle(page)), what)
 
     def oracle(self, page: str) -> Any:
         """What the oracle says."""
@@ -178,6 +194,11 @@ def read_all(connection: socket.socket) -> bytes:
     return b"".join(parts)
 
 
+def is_silent(connection: socket.socket) -> bool:
+    """Whether nothing has come by it, and it has not ended."""
+    return not select.select([connection], [], [], 0)[0]
+
+
 def start(*arguments: str) -> subprocess.Popen[bytes]:
     """Start a simulator on free ports."""
     command = [sys.executable, "-m", "simulator", "--port", "0", *arguments]
@@ -193,7 +214,7 @@ def running(*arguments: str) -> Iterator[Simulator]:
         yield Simulator(process, json.loads(process.stdout.readline()))
     finally:
         process.terminate()
-        _, errors = process.communicate(timeout=DEADLINE_S)
+        _, errors = process.communicate(timeout=PATIENCE_S)
     assert b"event=failed" not in errors, errors.decode()
 
 

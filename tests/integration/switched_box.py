@@ -38,6 +38,10 @@ class Box:
         """Set switches."""
         return self.simulator.turn(**changes)
 
+    def now(self) -> float:
+        """Epoch seconds of the simulator's clock."""
+        return self.simulator.put_clock_forward(0)
+
     def ask(self, method: str, path: str, body: str = "", **headers: str) -> Answer:
         """Any request."""
         return self.simulator.ask(method, path, body, 0, **headers)

@@ -1,8 +1,9 @@
 """The simulator's faults: what each does to the answer, and by the oracle whether the effect happened."""
 
 import json
-import time
+import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from lxml import etree
@@ -12,9 +13,13 @@ from tests.integration.raw_simulator import (
     CALENDAR,
     EXCHANGE,
     HTTPMAIL,
+    NEVER_MS,
+    NEVER_S,
     Answer,
     Row,
+    is_silent,
     path_of,
+    read_all,
     read_answer,
     request,
     running,
@@ -48,6 +53,22 @@ def fault(box: Box, step: str, kind: str, **more: object) -> None:
 
 def injected(box: Box) -> list[int]:
     return [rule["injected"] for rule in box.simulator.oracle("faults")]
+
+
+@contextmanager
+def struck(box: Box, octets: bytes) -> Iterator[socket.socket]:
+    """The connection of a request that the fault in force has met, and that has no answer yet."""
+    with box.simulator.connect() as connection:
+        connection.sendall(octets)
+        box.simulator.wait_for("faults", lambda rules: rules[0]["injected"] > 0, "the fault has struck")
+        assert is_silent(connection)
+        yield connection
+
+
+def in_flight(box: Box) -> int:
+    """How many requests the server has at this moment."""
+    count: int = box.simulator.oracle("summary")["in_flight"]["now"]
+    return count
 
 
 def accepting(row: Row) -> bytes:
@@ -129,40 +150,29 @@ def test_a_lost_reply(box: Box, kind: str) -> None:
 
 
 @kinds("slow")
-def test_a_slow_answer(box: Box, kind: str) -> None:
+def test_a_slow_answer_comes_when_its_time_has_passed_and_keeps_nobody_else(box: Box, kind: str) -> None:
     row = box.request()
-    fault(box, "accept", kind, ms=300)
-    began = time.monotonic()
-    assert box.accept(row).status == 200
-    assert time.monotonic() - began >= 0.3
-    assert accepted(box, row) == 1
+    fault(box, "accept", kind, ms=NEVER_MS)
+    with struck(box, accepting(row)) as connection:
+        assert box.search().status == 207
+        assert is_silent(connection)
+        assert accepted(box, row) == 1
+        box.simulator.put_clock_forward(NEVER_S)
+        assert connection.recv(13) == b"HTTP/1.1 200 "
 
 
 @kinds("hang", "hang-after")
 def test_a_hang_ends_when_the_client_gives_up_and_at_its_bound(box: Box, kind: str) -> None:
-    row = box.request()
-    fault(box, "accept", kind, ms=60_000)
-    with box.simulator.connect() as connection:
-        connection.settimeout(0.2)
-        connection.sendall(accepting(row))
-        with pytest.raises(TimeoutError):
-            connection.recv(1)
+    row, before = box.request(), in_flight(box)
+    fault(box, "accept", kind, ms=NEVER_MS)
+    with struck(box, accepting(row)):
+        assert in_flight(box) == before + 1
+    box.simulator.wait_for("summary", lambda told: told["in_flight"]["now"] == before, "the client has given up")
     assert accepted(box, row) == int(kind == "hang-after")
-    fault(box, "search", kind, ms=200)
-    assert received(box, request("SEARCH", box.inbox)) == b""
-
-
-def test_who_gave_up_is_no_longer_in_flight(box: Box) -> None:
-    fault(box, "search", "hang", ms=60_000, times=None)
-    before = box.simulator.oracle("summary")["in_flight"]["servers"]["0"]
-    for _ in range(5):
-        with box.simulator.connect() as connection:
-            connection.settimeout(0.05)
-            connection.sendall(request("SEARCH", box.inbox))
-            with pytest.raises(TimeoutError):
-                connection.recv(1)
-        assert box.ask("OPTIONS", box.home).status == 200
-    assert box.simulator.oracle("summary")["in_flight"]["servers"]["0"] <= max(before, 2)
+    fault(box, "search", kind, ms=NEVER_MS)
+    with struck(box, request("SEARCH", box.inbox)) as connection:
+        box.simulator.put_clock_forward(NEVER_S)
+        assert read_all(connection) == b""
 
 
 @kinds("truncate")

@@ -1,13 +1,20 @@
 """The oracle's counting of requests: what is in flight, how fast, how fairly, and that broken promises show."""
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.integration.raw_simulator import DEADLINE_S, Simulator, read_all, request, running, searchrequest
+from tests.integration.raw_simulator import (
+    NEVER_MS,
+    NEVER_S,
+    Simulator,
+    read_all,
+    request,
+    running,
+    searchrequest,
+)
 
 DEEP = "/exchange/adele0"
 SMALL = "/exchange/Patrick%20O%27Brien%201"
@@ -42,7 +49,7 @@ def test_an_untouched_world_has_nothing_to_tell(simulator: Simulator) -> None:
     requests = told["requests"]
     assert requests["seeded"] == requests["waiting"] + requests["outdated"] == told["seeded"]["request"]
     assert told["responses"]["unopened"] == told["seeded"]["response"]
-    assert told["in_flight"] == {"mailbox": {"max": 0, "name": None}, "servers": {}, "over_limit": 0}
+    assert told["in_flight"] == {"mailbox": {"max": 0, "name": None}, "servers": {}, "over_limit": 0, "now": 0}
     of_mailboxes = sum(mailbox["messages"]["request"] for mailbox in simulator.oracle("mailboxes"))
     assert (
         of_mailboxes == told["seeded"]["request"] == sum(m["kind"] == "request" for m in simulator.oracle("messages"))
@@ -97,15 +104,19 @@ def test_a_pace_that_was_broken_is_reported_for_mailbox_and_server(simulator: Si
 
 
 def test_what_is_in_flight_at_once_is_counted_and_so_is_what_exceeds_the_limit() -> None:
-    with running("--mailboxes", "2", "--latency-ms", "300") as simulator:
+    with running("--mailboxes", "2", "--latency-ms", str(NEVER_MS)) as simulator:
         promise(simulator, mailbox={"concurrency": 1}, servers={"0": {"concurrency": 3}})
         connections = [simulator.connect() for _ in range(4)]
         for connection, home in zip(connections, (DEEP, DEEP, SMALL, SMALL), strict=True):
             connection.sendall(request("OPTIONS", home, Connection="close"))
+        simulator.wait_for("summary", lambda told: told["in_flight"]["now"] == 4, "all are in flight")
+        simulator.put_clock_forward(NEVER_S)
         for connection in connections:
             assert read_all(connection).startswith(b"HTTP/1.1 200 ")
             connection.close()
-        scan(simulator)
+        with simulator.connect() as connection:
+            connection.sendall(request("OPTIONS", DEEP, Connection="close"))
+            simulator.wait_for("summary", lambda told: told["in_flight"]["now"] == 1, "one more is in flight")
         in_flight = summary(simulator)["in_flight"]
     assert in_flight["mailbox"]["max"] == 2
     assert in_flight["servers"] == {"0": 4}
@@ -113,32 +124,28 @@ def test_what_is_in_flight_at_once_is_counted_and_so_is_what_exceeds_the_limit()
 
 
 def test_a_client_that_hangs_up_has_done_what_it_asked_for() -> None:
-    with running("--mailboxes", "1", "--latency-ms", "100") as simulator:
+    with running("--mailboxes", "1") as simulator:
         (row, *_) = simulator.requests(f"{DEEP}/Inbox")
         with simulator.connect() as connection:
             connection.sendall(request("GET", row["href"] + "?Cmd=accept"))
-        deadline = time.monotonic() + DEADLINE_S
-        while summary(simulator)["requests"]["accepted_unsent"] != 1:
-            assert time.monotonic() < deadline
+        simulator.wait_for("summary", lambda told: told["requests"]["accepted_unsent"] == 1, "it is done")
         assert summary(simulator)["in_flight"]["servers"] == {"0": 1}
 
 
 def test_the_wait_of_a_small_mailbox_is_measured_while_the_deep_one_is_worked(simulator: Simulator) -> None:
-    def wait_until(seconds: float) -> None:
-        while time.monotonic() < began + seconds:
-            scan(simulator, rows="rows=10-19")
+    def longest() -> float:
+        return float(summary(simulator)["small_mailbox_longest_wait_s"])
 
     scan(simulator, SMALL)
     scan(simulator)
-    began = time.monotonic()
-    wait_until(0.3)
+    simulator.put_clock_forward(NEVER_S)
+    scan(simulator, rows="rows=10-19")
     scan(simulator, SMALL)
     scan(simulator)
-    longest = summary(simulator)["small_mailbox_longest_wait_s"]
-    assert 0.3 <= longest < DEADLINE_S
-    wait_until(0.3 + 2 * longest)
+    assert NEVER_S <= longest() < 2 * NEVER_S
+    simulator.put_clock_forward(2 * NEVER_S)
     scan(simulator, SMALL)
-    assert summary(simulator)["small_mailbox_longest_wait_s"] > longest
+    assert 2 * NEVER_S <= longest() < 3 * NEVER_S
     scan(simulator, SMALL)
     assert summary(simulator)["pace"]["operations"] == 6
 

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from tests.integration.raw_simulator import ROOT, Simulator, request, running, start
+from testbed.processes import PATIENCE_S
+from tests.integration.raw_simulator import NEVER_MS, ROOT, Simulator, request, running, start
 
 
 def world_of(simulator: Simulator) -> list[object]:
@@ -36,13 +37,13 @@ def test_prints_one_line_that_says_where_everything_is() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_ends_at_once_and_cleanly_when_told_to(number: signal.Signals) -> None:
-    process = start("--mailboxes", "1", "--latency-ms", "60000")
+    process = start("--mailboxes", "1", "--latency-ms", str(NEVER_MS))
     assert process.stdout is not None
     simulator = Simulator(process, json.loads(process.stdout.readline()))
     with simulator.connect() as connection:
         connection.sendall(request("OPTIONS", "/exchange/adele0/"))
         os.kill(process.pid, number)
-        _, errors = process.communicate(timeout=5)
+        _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert errors == b""
 

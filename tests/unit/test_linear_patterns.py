@@ -1,0 +1,96 @@
+"""No text of a stranger's is walked more than a few times: twice as much of it takes twice as many steps."""
+
+import re
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from rsvpq import audit
+from rsvpq.exchange import multistatus, wire
+from rsvpq.policy import organizer
+from rsvpq.report import reasons
+from tests.unit.work import match_steps, search_steps
+
+#: The patterns that see what a server, or whoever writes to it, has sent.
+READERS = (multistatus, wire, organizer, audit, reasons)
+#: Those that are tried at the beginning only, and those for the whole of a text; all others are searched for.
+MATCHED = {multistatus._HEAD}
+OF_THE_WHOLE = {organizer._ADDRESS, organizer._IN_BRACKETS, multistatus._ENCODING}
+#: What keeps a pattern busy: a beginning, and something that comes again and again behind it.
+TEXTS = (
+    *(("", unit) for unit in (" ", "a", "0", "<", ">", "&#", "@", ":", "{", '"', "\n")),
+    *(("<", unit) for unit in (" ", "a", "< ", "<a>", "a:", "mailto:", "0")),
+    *(("<?xml ", unit) for unit in (" ", "encoding ", 'encoding="a ', "?>", "x")),
+    *(('<?xml encoding="', "a"), ('<?xml encoding="a"', " "), ("<?xml encoding", " "), ("<?xml encoding=", " ")),
+    *(("<!DOCTYPE", unit) for unit in (" ", "[", "[]", "<!DOCTYPE x [")),
+    *(("", unit) for unit in ("<!--", "<!--a-->", "<!-- -->  ", "<a:response ", "</a:response", "</a:response ")),
+    *(("<a:multistatus ", unit) for unit in ("a", '"a" ', "\"'", "/", "a='a' ", " ")),
+    *(
+        (before, unit)
+        for before in ("<a:", "</a:response", "&#x", "total", ' xmlns="', ' xmlns:a="')
+        for unit in (" ", "0", "a")
+    ),
+    *(
+        ("", unit)
+        for unit in (
+            ' xmlns="',
+            ' xmlns:a="',
+            ' xmlns="{',
+            "&#x0",
+            "total ",
+            "total=",
+            "1.",
+            "x@",
+            "@x ",
+            " answered 1",
+        )
+    ),
+)
+SMALL, LARGE = 50, 100
+
+
+def patterns() -> Iterator[tuple[str, re.Pattern[str] | re.Pattern[bytes]]]:
+    """Each pattern by its name."""
+    for module in READERS:
+        for name, value in vars(module).items():
+            if isinstance(value, re.Pattern):
+                yield f"{module.__name__}.{name}", value
+
+
+def steps(pattern: re.Pattern[str] | re.Pattern[bytes], text: str) -> int:
+    """What the pattern costs as it is used."""
+    given = text.encode() if isinstance(pattern.pattern, bytes) else text
+    if pattern in MATCHED:
+        return match_steps(pattern, given)
+    return match_steps(pattern, given, whole=True) if pattern in OF_THE_WHOLE else search_steps(pattern, given)
+
+
+@pytest.mark.parametrize("pattern", [pattern for _, pattern in patterns()], ids=[name for name, _ in patterns()])
+def test_twice_the_text_takes_twice_the_steps(pattern: re.Pattern[str] | re.Pattern[bytes]) -> None:
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
+    for before, unit in TEXTS:
+        small, large = (steps(pattern, before + unit * count) for count in (SMALL, LARGE))
+        assert large <= 2.2 * small + 50, (before, unit)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "quadratic"), [(r"a*a*b", True), (r"a*+a*b", False), (r"(?:a|b)*c", False), (r"\s*(?:a|b)*a*b", True)]
+)
+def test_the_counter_tells_the_one_kind_from_the_other(pattern: str, quadratic: bool) -> None:
+    small, large = (
+        match_steps(re.compile(pattern), "a" * count) for count in ((8, 16) if "*)*" in pattern else (60, 120))
+    )
+    assert (large > 2.2 * small + 10) is quadratic
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "found"),
+    [(r"\bb(?=c)[^d]+?e$", "a bcce", 2), (r"(?<!\S)x{2,3}+y|q", "axxy xxxy", 5), (r"(?i)A(?>B|BC)d", "abcabd", 3)],
+)
+def test_the_counter_finds_what_re_finds(pattern: str, text: str, found: int) -> None:
+    compiled = re.compile(pattern)
+    match = compiled.search(text)
+    assert match is not None
+    assert match.start() == found
+    assert search_steps(compiled, text[:found]) < search_steps(compiled, text)
