@@ -99,6 +99,10 @@ class SimulatedExchange:
         """Set switches on all servers, or on one with ``server``; see docs/simulator.md."""
         self._fetch("switches", json.dumps(switches).encode())
 
+    def put_clock_forward(self, seconds: float) -> None:
+        """Let so much time have passed there."""
+        self._fetch("clock", json.dumps({"forward_s": seconds}).encode())
+
     def _fetch(self, what: str, body: bytes | None = None) -> bytes:
         request = urllib.request.Request(f"{self._oracle}/_oracle/{what}", data=body)  # noqa: S310 - loopback http
         with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - loopback http

@@ -1,7 +1,7 @@
 """One case of the matrix: a mailbox worked under one switch or fault, and what the oracle says came of it."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ from tests.matrix.operator import Operator
 from workers.ways import Answers, Ways
 
 PASSWORD = "matrix"
-_DEEDS = ("accepted", "declined", "tentative", "submitted")
 #: Of a client that waits for whatever comes.
 PATIENT = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S)
 #: Short, so that an answer that does not come costs little.
@@ -36,7 +35,7 @@ _DELAYS = {FaultKind.SLOW, FaultKind.HANG, FaultKind.HANG_AFTER}
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A row of the table; requests are counted by edition, so that the copies of one are one."""
+    """A row of the table."""
 
     name: str
     requests: int
@@ -62,6 +61,18 @@ class Tried:
         faults = f" faults {self.injected}" if self.injected else ""
         forbidden = f" FORBIDDEN {self.forbidden}" if self.forbidden else ""
         return f"{self.name:44} {numbers}{forbidden}{faults} deliveries {self.deliveries}{reason}"
+
+
+@dataclass(slots=True)
+class _Clocks(Clock):
+    """The clock of the lanes, and that by which the servers do things later: both are turned."""
+
+    exchange: SimulatedExchange | None = None
+
+    def turn(self, seconds: float) -> None:
+        Clock.turn(self, seconds)
+        if self.exchange is not None:
+            self.exchange.put_clock_forward(seconds)
 
 
 @dataclass(slots=True)
@@ -92,7 +103,7 @@ class Bench:
         """Every switch at its default, no faults, an empty ledger."""
         self.post("switches", self._defaults)
         self.fault()
-        self.clock = Clock()
+        self.clock = _Clocks(exchange=self.exchange)
         self.configure(redis)
 
     def configure(self, redis: Redis) -> None:
@@ -120,10 +131,18 @@ class Bench:
         answer = requests.post(url, data=json.dumps(document), timeout=PATIENCE_S)
         assert answer.status_code == 200, answer.text
 
-    def mailbox(self, having: str = "", *, proposing: bool = False) -> str:
-        """A mailbox that nobody has touched, with this in its name; or with a response that proposes another time."""
-        asked = {one["mailbox"] for one in self.exchange.messages() if one["counter_proposal"]} if proposing else None
-        name = next(name for name in reversed(self._unused) if having in name and (asked is None or name in asked))
+    def mailbox(self, having: str = "", *, proposing: bool = False, untitled: bool = False) -> str:
+        """A mailbox that nobody has touched, with this in its name.
+
+        :param proposing: it has a response that proposes another time. :param untitled: it has a request of no subject.
+        """
+        fits = {name for name in self._unused if having in name}
+        if proposing:
+            fits &= {one["mailbox"] for one in self.exchange.messages() if one["counter_proposal"]}
+        if untitled:
+            requests = (one for one in self.exchange.messages() if one["kind"] == "request" and not one["outdated"])
+            fits &= {one["mailbox"] for one in requests if not one["subject"]}
+        name = next(name for name in reversed(self._unused) if name in fits)
         self._unused.remove(name)
         return name
 
@@ -139,7 +158,7 @@ class Bench:
     def judge(self, name: str, operator: Operator) -> Tried:
         """What the oracle says of the mailbox; noted for the table."""
         seeded = [one for one in self.exchange.messages() if one["mailbox"] == operator.mailbox.name]
-        asked = _editions(one for one in seeded if one["kind"] == "request")
+        asked = [one for one in seeded if one["kind"] == "request"]
         responses = [one for one in seeded if one["kind"] == "response"]
         states = [_state(one) for one in asked]
         injected = sum(fault["injected"] for fault in self.exchange.ask("faults"))
@@ -159,16 +178,6 @@ class Bench:
         )
         self.tried.append(tried)
         return tried
-
-
-def _editions(requests: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One for each edition, with what was done to all of its copies."""
-    editions: dict[str, dict[str, Any]] = {}
-    for one in requests:
-        merged = editions.setdefault(one["edition"], {**one, **dict.fromkeys(_DEEDS, 0)})
-        for deed in _DEEDS:
-            merged[deed] += one[deed]
-    return list(editions.values())
 
 
 def _state(request: Mapping[str, Any]) -> str:
