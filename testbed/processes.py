@@ -21,7 +21,7 @@ RUN_S = 600.0
 #: Below what Linux, macOS and the BSDs give to outgoing connections.
 _PORTS = range(12_000, 32_000)
 #: How long a part may take to end after SIGTERM before it is killed, in seconds.
-GRACE_S = 30.0
+GRACE_S = 10.0
 
 
 class PartFailed(RuntimeError):
