@@ -1,11 +1,13 @@
 """Child processes that are started, watched and ended by their own process id."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -16,8 +18,10 @@ T = TypeVar("T")
 PATIENCE_S = 240.0
 #: The same for what a quiet machine does in half a minute: a whole demonstration, or a whole run of something.
 RUN_S = 600.0
+#: Below what Linux, macOS and the BSDs give to outgoing connections.
+_PORTS = range(12_000, 32_000)
 #: How long a part may take to end after SIGTERM before it is killed, in seconds.
-GRACE_S = 30.0
+GRACE_S = 10.0
 
 
 class PartFailed(RuntimeError):
@@ -40,11 +44,18 @@ def until(fact: Callable[[], T | None], what: str, *, within_s: float = PATIENCE
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of 127.0.0.1 that nobody listened on a moment ago.
+
+    None of those that outgoing connections are given: such a port can be gone before it is listened on, or between two
+    runs of a server; and who connects to a closed one may be given that very port, and then talks to itself.
+    """
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: old connections are no harm
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
 
 
 class Process(Protocol):

@@ -14,6 +14,7 @@ from testbed.processes import until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
 from tests.acceptance.conftest import rsvpq, wait_until_answered
+from tests.ledger import unfinished
 
 
 @pytest.fixture(scope="module")
@@ -22,15 +23,16 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     world = World(mailboxes=8, requests=3, responses=2, deep=12, servers=2, seed=11)
     plan = Plan(world, Pace(50, 20, 1), Pace(100, 20, 1), Pace(100, 20, 4))
     with Stack(tmp_path_factory.mktemp("stack"), plan) as stack:
-        counts = wiring.make_lanes(load_settings(stack.config)).counts
+        lanes = wiring.make_lanes(load_settings(stack.config))
 
         def scanned(times: int) -> bool:
-            return counts().get("done:scanned") == times
+            return lanes.counts().get("done:scanned") == times
 
         for number in (1, 2):
             assert rsvpq(stack, "scan", "--all").returncode == 0
             until(partial(scanned, number * 8), "every mailbox was scanned")
             wait_until_answered(stack)
+            until(lambda: unfinished(lanes) == 0, "the ledger knows it, too")
         yield stack
 
 

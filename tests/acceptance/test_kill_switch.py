@@ -21,7 +21,7 @@ def test_a_pause_lets_only_the_step_end_that_was_begun_and_a_resume_finishes_all
     tmp_path: Path, record_property: Any
 ) -> None:
     ample = Pace(1000, 1000, 4)
-    plan = Plan(World(20, 10, 2, servers=2, seed=11, latency_ms=5), ample, ample, Pace(1000, 1000, 8), flower=True)
+    plan = Plan(World(20, 10, 2, servers=2, seed=11, latency_ms=40), ample, ample, Pace(1000, 1000, 8), flower=True)
     with Stack(tmp_path, plan) as stack:
         lanes = wiring.make_lanes(load_settings(stack.config))
         assert rsvpq(stack, "scan", "--all").returncode == 0
@@ -31,7 +31,9 @@ def test_a_pause_lets_only_the_step_end_that_was_begun_and_a_resume_finishes_all
             "/api/task/async-apply/ops.pause", {"kwargs": {"scope": "all", "reason": "stop", "who": "anna"}}
         )
         until(lambda: lanes.redis.hexists(f"{lanes.prefix}:cfg", "paused"), "everything is paused", every_s=0.001)
-        before, in_hand = mutating(stack), lanes.redis.zcard(f"{lanes.prefix}:inflight")
+        # In this order: nothing is taken any more, so these are all that could still change anything after the count.
+        in_hand = lanes.redis.zcard(f"{lanes.prefix}:inflight")
+        before = mutating(stack)
         until(lambda: not lanes.redis.zcard(f"{lanes.prefix}:inflight"), "everything is back in its lane")
         after = mutating(stack)
 

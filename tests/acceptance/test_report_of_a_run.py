@@ -18,6 +18,7 @@ from testbed.processes import RUN_S, until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
 from tests.acceptance.conftest import rsvpq
+from tests.ledger import unfinished
 
 ZONE = "Asia/Kolkata"
 RETRY = '[retry]\nattempts = 2\nfirst_delay = "100ms"\nlongest_delay = "200ms"\n'
@@ -44,17 +45,9 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         lanes = wiring.make_lanes(load_settings(stack.config))
         assert rsvpq(stack, "scan", "--all").returncode == 0
         until(lambda: lanes.counts().get("done:scanned") == 16, "every mailbox was scanned")
-        until(lambda: _is_quiet(stack), "nothing is left to do", within_s=RUN_S, every_s=0.2)
+        until(lambda: unfinished(lanes) == 0, "nothing is left to do", within_s=RUN_S, every_s=0.2)
         assert rsvpq(stack, "pause", "server", "mail0", "--reason", "<b>patch day</b>").returncode == 0
         yield stack
-
-
-def _is_quiet(stack: Stack) -> bool:
-    stack.check()
-    lanes = wiring.make_lanes(load_settings(stack.config))
-    state = [lanes.redis.zcard(f"{lanes.prefix}:{name}") for name in ("inflight", "later")]
-    lengths = [lanes.redis.llen(key) for key in lanes.redis.scan_iter(f"{lanes.prefix}:lane:*")]
-    return not sum(state) + sum(lengths)
 
 
 @pytest.fixture(scope="module")

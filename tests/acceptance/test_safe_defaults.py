@@ -14,6 +14,7 @@ from testbed.processes import until
 from testbed.simulated_exchange import World
 from testbed.stack import Plan, Stack
 from tests.acceptance.conftest import rsvpq
+from tests.ledger import unfinished
 
 FORTNIGHT_S = 14 * 86_400
 
@@ -29,18 +30,12 @@ def scan_everything(stack: Stack) -> Counter[str]:
     before = Counter(lanes.counts())
     assert rsvpq(stack, "scan", "--all").returncode == 0
     until(lambda: _scans(lanes) == before["done:scanned"] + stack.plan.world.mailboxes, "every mailbox was scanned")
-    until(lambda: _unfinished(stack) == 0, "all that was offered is finished")
+    until(lambda: unfinished(lanes) == 0, "all that was offered is finished")
     return Counter(lanes.counts()) - before
 
 
 def _scans(lanes: Lanes) -> int:
     return lanes.counts().get("done:scanned", 0)
-
-
-def _unfinished(stack: Stack) -> int:
-    from rsvpq.lanes.status import read_status  # noqa: PLC0415 - beside its one use
-
-    return read_status(lanes_of(stack)).unfinished
 
 
 def requests_of(stack: Stack) -> list[dict[str, Any]]:

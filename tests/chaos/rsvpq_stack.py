@@ -9,9 +9,9 @@ from celery import Celery
 
 from rsvpq import queue, wiring
 from rsvpq.lanes import Lanes
-from rsvpq.lanes.status import read_status
 from rsvpq.settings import Settings, load_settings
 from testbed.stack import Stack
+from tests.ledger import unfinished
 
 #: Where a reason names the path of a message.
 _PATH = re.compile(r"(?<=\s)/.*?(?=: |$)")
@@ -53,7 +53,7 @@ class RsvpqStack(Stack):
     def unfinished(self) -> int:
         """Scans and messages in the ledger that have not ended, and triggers that nobody has taken yet."""
         waiting: int = self.lanes.redis.llen(f"{self.plan.namespace}:{queue.SCAN_QUEUE}")
-        return waiting + read_status(self.lanes).unfinished
+        return waiting + unfinished(self.lanes)
 
     def absorbed(self) -> Mapping[str, int]:
         """Ended leases, and what was put back."""

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from testbed.processes import free_port
+
 _CHUNK = 65_536
 
 
@@ -15,8 +17,8 @@ class Road:
     def __init__(self, port: int) -> None:
         self._far = port
         self._selector = selectors.DefaultSelector()
-        self._listener = self._listen(0)
-        self.port: int = self._listener.getsockname()[1]
+        self._listener = self._listen(free_port())
+        self.port: int = self._listener.getsockname()[1]  # to which it comes back
         self._silent = threading.Event()
         self._lock = threading.Lock()
         self._ended = threading.Event()
