@@ -194,12 +194,14 @@ class MailboxClient:
         """GET href?Cmd=open on a response: OWA writes the attendee's status into the organiser's appointment."""
         self._command(message.href, "open")
 
-    def shows_as_opened(self, message: MeetingMessage) -> bool:
-        """Whether the server shows that a response was opened, by its marker or its read flag, or shows neither."""
+    def shows_as_opened(self, response: MeetingMessage) -> bool:
+        """Whether the server shows that a response was opened: by its marker, or by a read flag that it had not before.
+
+        :param response: as it was before.
+        """
         body = wire.propfind([wire.PROCESSED, wire.READ])
-        rows = self._server.send("PROPFIND", message.href, headers={**_XML, "Depth": "0"}, body=body).rows()
-        shown = [row.flag(name) for row in rows for name in (wire.PROCESSED, wire.READ) if row.text(name)]
-        return any(shown) or not shown
+        rows = self._server.send("PROPFIND", response.href, headers={**_XML, "Depth": "0"}, body=body).rows()
+        return any(row.flag(wire.PROCESSED) or (row.flag(wire.READ) and not response.read) for row in rows)
 
     def _command(self, href: str, command: str) -> str:
         # No Translate header: with "Translate: f" IIS hands out the raw message and the command does nothing.
@@ -342,11 +344,12 @@ class MailboxClient:
         if answer.status in {HTTPStatus.OK, HTTPStatus.NO_CONTENT} and not answer.body:
             return True  # as under "Brief: t"
         rows = _judged(answer)
-        if any(row.status == HTTPStatus.CREATED for row in rows):
+        created = any(row.status == HTTPStatus.CREATED for row in rows)
+        if created and self._at(message.href, message, _IDENTITY) is None:
             # There was nothing to mark, and a PROPPATCH of a new URL makes an item: ours, and empty.
             self.delete(message)
             raise Gone(f"{answer.what} made a new item where the message was")
-        return not any(needed in row.refused for row in rows)
+        return bool(rows) and not any(needed in row.refused for row in rows)
 
     def retire(self, message: MeetingMessage, intent: str = "") -> None:
         """Take a message that was dealt with out of the next scan's way: marked, else in Deleted Items.
