@@ -33,7 +33,7 @@ from rsvpq.messages import Kind, MeetingMessage, Verdict, kind_of
 __all__ = ["Folders", "MailboxClient"]
 
 _XML = {"Content-Type": "text/xml; charset=utf-8"}
-_IDENTITY = (wire.REPL_UID, wire.MESSAGE_CLASS)
+_IDENTITY = (wire.REPL_UID, wire.MESSAGE_CLASS, wire.UID)
 #: What is asked of a message before it is acted upon: all that XML has names for, and those start with no digit.
 _NOW = tuple(name for name in wire.MEETING_PROPERTIES if not name[1][0].isdigit())
 
@@ -163,9 +163,7 @@ class MailboxClient:
             rows = self._server.send("PROPFIND", url, headers={**_XML, "Depth": "0"}, body=body).rows()
         except Gone:
             return None
-        same_class = bool(rows) and kind_of(rows[0].text(wire.MESSAGE_CLASS)) is message.kind
-        same = same_class and (not message.rid or rows[0].text(wire.REPL_UID) == message.rid)
-        return rows[0] if same else None
+        return rows[0] if rows and _is_same(rows[0], message) else None
 
     def _require_absence(self, message: MeetingMessage) -> None:
         """A search is let through where an item's URL is not: it tells whether there is such an item at all."""
@@ -362,6 +360,13 @@ class MailboxClient:
             marked = False
         if not marked:
             self.move_to_deleted_items(message.href)
+
+
+def _is_same(row: Row, message: MeetingMessage) -> bool:
+    """Whether a row is of the message: where that shows no identity of its own, by its class and its meeting."""
+    if kind_of(row.text(wire.MESSAGE_CLASS)) is not message.kind:
+        return False
+    return row.text(wire.REPL_UID) == message.rid if message.rid else row.text(wire.UID) == message.uid
 
 
 def _judged(answer: Answer) -> list[Row]:

@@ -549,6 +549,18 @@ def test_a_response_that_shows_nothing_is_not_taken_for_opened(scripted: Scripte
     assert [box.shows_as_opened(MESSAGE), box.shows_as_opened(MESSAGE)] == [False, False]
 
 
+@pytest.mark.parametrize(("uid", "holds"), [("a", True), ("b", False)])
+def test_where_no_identity_is_shown_another_meeting_is_another_message(
+    scripted: ScriptedServer, uid: str, holds: bool
+) -> None:
+    """Names are used again, and the next request may have that of one that was answered."""
+    shown = f'<c:uid xmlns:c="urn:schemas:calendar:">{uid}</c:uid></D:prop>'.encode()
+    scripted.script(
+        play(207, rows_page(1).replace(b"<r:repl-uid>rid:1</r:repl-uid>", b"").replace(b"</D:prop>", shown), **XML)
+    )
+    assert client(scripted.url).holds(replace(MESSAGE, rid="", uid="a")) is holds
+
+
 def test_an_answer_that_names_nothing_says_not_that_the_marker_was_kept(scripted: ScriptedServer) -> None:
     scripted.script(play(207, NO_ROWS, **XML))
     assert not client(scripted.url).mark_processed(MESSAGE)
