@@ -32,7 +32,7 @@ def open_response(
     journal.intend("open")
     box.open(there)
     try:
-        if response.counter_proposal:
+        if there.counter_proposal:
             _clean_up(there, box, "keep")
             return Outcome("opened", "kept, for it proposes another time")
         if after == "delete" and not box.shows_as_opened(there):

@@ -37,7 +37,7 @@ __all__ = ["Folders", "MailboxClient"]
 T = TypeVar("T")
 
 _XML = {"Content-Type": "text/xml; charset=utf-8"}
-_IDENTITY = (wire.REPL_UID, wire.MESSAGE_CLASS)
+_IDENTITY = (wire.REPL_UID, wire.MESSAGE_CLASS, wire.UID)
 #: What is asked of a message before it is acted upon: all that XML has names for, and those start with no digit.
 _NOW = tuple(name for name in wire.MEETING_PROPERTIES if not name[1][0].isdigit())
 
@@ -184,9 +184,7 @@ class MailboxClient:
             rows = self._server.send("PROPFIND", url, headers={**_XML, "Depth": "0"}, body=body).rows()
         except Gone:
             return None
-        same_class = bool(rows) and kind_of(rows[0].text(wire.MESSAGE_CLASS)) is message.kind
-        same = same_class and (not message.rid or rows[0].text(wire.REPL_UID) == message.rid)
-        return rows[0] if same else None
+        return rows[0] if rows and _is_same(rows[0], message) else None
 
     def _require_absence(self, message: MeetingMessage) -> None:
         """A search is let through where an item's URL is not: it tells whether there is such an item at all."""
@@ -215,12 +213,14 @@ class MailboxClient:
         """GET href?Cmd=open on a response: OWA writes the attendee's status into the organiser's appointment."""
         self._command(message.href, "open")
 
-    def shows_as_opened(self, message: MeetingMessage) -> bool:
-        """Whether the server shows that a response was opened, by its marker or its read flag, or shows neither."""
+    def shows_as_opened(self, response: MeetingMessage) -> bool:
+        """Whether the server shows that a response was opened: by its marker, or by a read flag that it had not before.
+
+        :param response: as it was before.
+        """
         body = wire.propfind([wire.PROCESSED, wire.READ])
-        rows = self._server.send("PROPFIND", message.href, headers={**_XML, "Depth": "0"}, body=body).rows()
-        shown = [row.flag(name) for row in rows for name in (wire.PROCESSED, wire.READ) if row.text(name)]
-        return any(shown) or not shown
+        rows = self._server.send("PROPFIND", response.href, headers={**_XML, "Depth": "0"}, body=body).rows()
+        return any(row.flag(wire.PROCESSED) or (row.flag(wire.READ) and not response.read) for row in rows)
 
     def _command(self, href: str, command: str) -> str:
         # No Translate header: with "Translate: f" IIS hands out the raw message and the command does nothing.
@@ -362,11 +362,12 @@ class MailboxClient:
         if answer.status in {HTTPStatus.OK, HTTPStatus.NO_CONTENT} and not answer.body:
             return True  # as under "Brief: t"
         rows = _judged(answer)
-        if any(row.status == HTTPStatus.CREATED for row in rows):
+        created = any(row.status == HTTPStatus.CREATED for row in rows)
+        if created and self._at(message.href, message, _IDENTITY) is None:
             # There was nothing to mark, and a PROPPATCH of a new URL makes an item: ours, and empty.
             self.delete(message)
             raise Gone(f"{answer.what} made a new item where the message was")
-        return not any(needed in row.refused for row in rows)
+        return bool(rows) and not any(needed in row.refused for row in rows)
 
     def retire(self, message: MeetingMessage, intent: str = "") -> None:
         """Take a message that was dealt with out of the next scan's way: marked, else in Deleted Items.
@@ -379,6 +380,13 @@ class MailboxClient:
             marked = False
         if not marked:
             self.move_to_deleted_items(message.href)
+
+
+def _is_same(row: Row, message: MeetingMessage) -> bool:
+    """Whether a row is of the message: where that shows no identity of its own, by its class and its meeting."""
+    if kind_of(row.text(wire.MESSAGE_CLASS)) is not message.kind:
+        return False
+    return row.text(wire.REPL_UID) == message.rid if message.rid else row.text(wire.UID) == message.uid
 
 
 def _judged(answer: Answer) -> list[Row]:

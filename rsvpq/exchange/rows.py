@@ -12,6 +12,7 @@ from rsvpq.persons import Shown, is_same_person, is_smtp, person_in, same_spelli
 
 #: The instance types of a meeting of its own, of a series as a whole, and of one occurrence of it.
 _SINGLE, _SERIES, _OCCURRENCE = "0", "1", {"2", "3"}
+_CONFIDENTIAL = 3
 #: How a message is found, which looking at it does not change.
 _STAYS = {"href", "permanent_url"}
 
@@ -57,7 +58,7 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
         occurrence=occurrence_of(row),
         read=row.flag(wire.READ),
         all_day=row.flag(wire.ALL_DAY),
-        sensitivity=_number(row.text(wire.SENSITIVITY)) or 0,
+        sensitivity=_sensitivity(row.text(wire.SENSITIVITY)),
         received_for=_received_for(row),
         received_by=received_by if is_smtp(received_by := row.text(wire.RECEIVED_BY).casefold()) else "",
         own=_sent_to_oneself(row),
@@ -119,6 +120,12 @@ def _permanent_url(url: str, root: str) -> str:
         return wire.path_below(url, root) if urlsplit(url).path else ""
     except (Malformed, ValueError):
         return ""
+
+
+def _sensitivity(text: str) -> int:
+    """Only who wants it otherwise than normal has to set it; what cannot be read is taken for the highest."""
+    number = _number(text)
+    return (_CONFIDENTIAL if text else 0) if number is None else number
 
 
 def _number(text: str) -> int | None:

@@ -246,7 +246,7 @@ class Case:
         """One of :data:`UPDATES`."""
         if self.calendar is None:
             return Need.APPOINTMENT
-        if self.calendar_unknown:
+        if self.calendar_unknown or (self.appointment is not None and self.appointment.response is None):
             return None
         if not self.earlier_answer:
             return "first"

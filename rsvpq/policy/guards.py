@@ -210,7 +210,7 @@ def _details_only(case: Case) -> Finding | str:
     if case.policy.details_only == "rules":
         return 'policy.details_only = "rules"'
     if case.update != "details-only":
-        return case.calendar_unknown or f"the update is {case.update}"
+        return case.calendar_unknown or f"the update is {case.update or 'not known: the calendar shows no answer'}"
     if case.policy.details_only == "skip":
         return _skip(Reason.DETAILS_ONLY, "the time has not moved")
     action = Action.ACCEPT if case.earlier_answer == "accepted" else Action.TENTATIVE

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pytest
 import requests
 
+from rsvpq.exchange import wire
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import ExchangeError, Refused, Transient, Unknown, Unsettled, Unsupported
 from rsvpq.journal import Journal
@@ -221,12 +222,26 @@ def test_a_folder_that_was_renamed_while_remembered_is_found_again(site: Site) -
     assert again.locate(request) is not None
 
 
+def unread_responses(box: MailboxClient) -> list[MeetingMessage]:
+    return [found for found in responses_in(box) if not found.counter_proposal and not found.read]
+
+
 @pytest.mark.parametrize("marks", ["processed", "read-only"])
 def test_an_opened_response_is_seen_to_be_opened(site: Site, marks: str) -> None:
-    box = site.take()
+    box = site.take(fits=lambda box: bool(unread_responses(box)))
     switch(site, open_marks=marks)
-    response = next(found for found in responses_in(box) if not found.counter_proposal)
+    response = unread_responses(box)[0]
     assert open_response(response, box, journal(), always(Action.OPEN), "delete").note == "deleted"
+
+
+def test_a_read_flag_that_was_set_before_does_not_show_that_a_response_was_opened(site: Site) -> None:
+    box = site.take()
+    switch(site, open_marks="read-only")
+    response = next(found for found in responses_in(box) if not found.counter_proposal)
+    body = wire.proppatch({wire.READ: "1"}).decode()
+    assert site.raw("PROPPATCH", response.href, body=body, Content_Type="text/xml").status_code == 207
+    outcome = open_response(response, box, journal(), always(Action.OPEN), "delete")
+    assert outcome.note == "moved to Deleted Items, for the server does not show it as opened"
 
 
 def test_a_counter_proposal_is_kept_whatever_is_configured(site: Site) -> None:

@@ -544,6 +544,51 @@ def test_any_2xx_sends_moves_and_deletes(scripted: ScriptedServer, status: int) 
         EFFECTS[name](client(scripted.url))
 
 
+def test_a_response_that_shows_nothing_is_not_taken_for_opened(scripted: ScriptedServer) -> None:
+    scripted.script(play(207, rows_page(1), **XML), play(207, NO_ROWS, **XML))
+    box = client(scripted.url)
+    assert [box.shows_as_opened(MESSAGE), box.shows_as_opened(MESSAGE)] == [False, False]
+
+
+@pytest.mark.parametrize(("uid", "holds"), [("a", True), ("b", False)])
+def test_where_no_identity_is_shown_another_meeting_is_another_message(
+    scripted: ScriptedServer, uid: str, holds: bool
+) -> None:
+    """Names are used again, and the next request may have that of one that was answered."""
+    shown = f'<c:uid xmlns:c="urn:schemas:calendar:">{uid}</c:uid></D:prop>'.encode()
+    scripted.script(
+        play(207, rows_page(1).replace(b"<r:repl-uid>rid:1</r:repl-uid>", b"").replace(b"</D:prop>", shown), **XML)
+    )
+    assert client(scripted.url).holds(replace(MESSAGE, rid="", uid="a")) is holds
+
+
+def test_an_answer_that_names_nothing_says_not_that_the_marker_was_kept(scripted: ScriptedServer) -> None:
+    scripted.script(play(207, NO_ROWS, **XML))
+    assert not client(scripted.url).mark_processed(MESSAGE)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_what_a_proppatch_is_said_to_have_made_is_deleted_unless_it_is_the_message(
+    scripted: ScriptedServer, same: bool
+) -> None:
+    there = rows_page(1, message_class="IPM.Schedule.Meeting.Request" if same else "IPM.Note")
+    scripted.script(play(207, parts("201 Created"), **XML), play(207, there, **XML), play(200))
+    message = replace(MESSAGE, rid="rid:1")
+    if same:
+        assert client(scripted.url).mark_processed(message)
+    else:
+        with pytest.raises(Gone):
+            client(scripted.url).mark_processed(message)
+    assert ("DELETE" in {request.method for request in scripted.requests}) is not same
+
+
+@pytest.mark.parametrize(("shown", "taken_for"), [("", 0), ("2", 2), ("private", 3), ("-1", 3)])
+def test_a_sensitivity_that_cannot_be_read_is_the_highest(scripted: ScriptedServer, shown: str, taken_for: int) -> None:
+    body = rows_page(1).replace(b"</D:prop>", f"<e:sensitivity>{shown}</e:sensitivity></D:prop>".encode())
+    scripted.script(play(207, body, **XML))
+    assert [message.sensitivity for message in inbox(client(scripted.url))] == [taken_for]
+
+
 def test_every_request_goes_out_as_exchange_wants_it(scripted: ScriptedServer) -> None:
     scripted.script(play(207, parts("200 OK"), **XML))
     box = client(scripted.url)

@@ -684,6 +684,28 @@ def test_what_is_not_known_yet_is_named(
     assert decision.acts is (bool(needs) or not action.leaves_alone)
 
 
+@pytest.mark.parametrize(("response", "label"), [(ResponseStatus.DECLINED, "rule:new"), (None, "facts-unknown:new")])
+def test_what_was_said_to_an_appointment_that_shows_no_answer_is_not_known(
+    response: ResponseStatus | None, label: str
+) -> None:
+    known = facts(calendar=calendar(meeting=appointment(response)))
+    assert decide(policy(rule(Action.ACCEPT, name="new", update=("first",))), message(), known, NOW).label == label
+
+
+@pytest.mark.parametrize(("message_shows", "calendar_shows"), [(None, None), (False, None), (None, False)])
+def test_what_may_be_a_series_has_not_certainly_kept_its_times(
+    message_shows: bool | None, calendar_shows: bool | None
+) -> None:
+    known = facts(calendar=calendar(meeting=appointment(recurring=calendar_shows)))
+    decided = decide(policy(rule(Action.DECLINE)), message(recurring=message_shows), known, NOW)
+    assert decided.label == "rule:first"
+
+
+def test_a_rule_about_series_holds_what_does_not_show_whether_it_is_one() -> None:
+    laid_down = policy(rule(Action.DECLINE, recurring=True), rule(Action.ACCEPT, name="rest"))
+    assert decide(laid_down, message(recurring=None), facts(), NOW).label == "facts-unknown:first"
+
+
 def test_a_rule_that_skips_leaves_alone_even_what_only_tells_details() -> None:
     known = facts(calendar=calendar(meeting=appointment()))
 
