@@ -106,7 +106,7 @@ class Installation:
 
     def wait_for_count(self, label: str, count: int) -> None:
         """Wait until the ledger has counted so much under a label."""
-        until(lambda: self.lanes.counts().get(label, 0) >= count, f"{label} {count}", within_s=120)
+        until(lambda: self.lanes.counts().get(label, 0) >= count, f"{label} {count}")
 
     def end(self) -> None:
         """End every program."""

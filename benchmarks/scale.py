@@ -198,7 +198,7 @@ def _pause(site: Site) -> None:
     """Stop, and wait until nothing is under way."""
     lanes = site.rsvpq.lanes
     lanes.pause("all", reason="another size is measured")
-    until(lambda: not lanes.redis.zcard(f"{lanes.prefix}:inflight"), "nothing is in flight", within_s=60)
+    until(lambda: not lanes.redis.zcard(f"{lanes.prefix}:inflight"), "nothing is in flight")
 
 
 def _table(sites: Sequence[Site]) -> Table:

@@ -21,7 +21,7 @@ from demo.summary import Report, print_report
 from rsvpq import wiring
 from rsvpq.lanes import Lanes
 from rsvpq.settings import load_settings
-from testbed.processes import PartFailed
+from testbed.processes import PATIENCE_S, PartFailed
 from testbed.simulated_exchange import World
 from testbed.stack import EVERYTHING, Plan, Stack
 
@@ -111,7 +111,12 @@ def _trigger(stack: Stack) -> str:
     """Scan everything by the command an operator would use; it only puts one task into the queue."""
     command = [str(Path(sys.executable).with_name("rsvpq")), "scan", "--all"]
     run = subprocess.run(  # noqa: S603 - our own command
-        command, env={**os.environ, **stack.environment}, capture_output=True, text=True, check=False, timeout=60
+        command,
+        env={**os.environ, **stack.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
     )
     if run.returncode != 0:
         raise PartFailed(f"{' '.join(command)} failed:\n{run.stderr}")

@@ -102,7 +102,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("skipped", f"{skipped}; {alone} left alone"),
         ("most at once", f"{in_flight['mailbox']['max']} in a mailbox (limit {plan.mailbox.concurrency})"),
         ("", f"{servers} on the servers (limit {plan.server.concurrency})"),
-        ("pace", f"{pace['operations']} operations in windows of 1 s and 60 s, {plan.jitter_ms} ms forgiven:"),
+        ("pace", f"{pace['operations']} operations in windows of 1 s and 60 s, what is in flight forgiven:"),
         ("", f"{pace['mailbox_violations']} mailbox violations, {pace['server_violations']} server violations"),
         ("fairness", f"longest wait of a small mailbox {oracle['small_mailbox_longest_wait_s']:.2f} s"),
         ("", f"while one {plan.world.deep} deep was worked"),

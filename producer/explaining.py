@@ -79,6 +79,7 @@ def told(
         "received": message.received,
         "sequence": message.sequence,
         "recurring": message.recurring,
+        "occurrence": message.occurrence,
         "unread": reason(facts.unread),
         "response_requested": message.response_requested,
         "decision": str(decision.action),
@@ -122,6 +123,7 @@ def _appointment(found: Appointment | CalendarUnknown | None, reason: Callable[[
         "sequence": found.sequence,
         "stamp": _utc(found.stamp),
         "recurring": found.recurring,
+        "occurrence": found.occurrence,
     }
 
 

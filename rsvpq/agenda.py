@@ -115,11 +115,18 @@ class Appointment:
     stamp: datetime | None
     response: ResponseStatus | None
     status: BusyStatus
-    recurring: bool = False
+    recurring: bool | None = False
     #: Which occurrence of a series it is, as :attr:`MeetingMessage.occurrence`; '' for a series or a single meeting.
     occurrence: str = ""
     #: As the server shows it: mostly ``"Name" <address>``.
     organizer: str = ""
+    #: The path of the item; '' where the server names one outside the mailbox.
+    href: str = ""
+
+    @property
+    def may_be_series(self) -> bool:
+        """Whether it is a series as a whole, or the server does not show that it is none."""
+        return self.recurring is not False and not self.occurrence
 
     @property
     def organized_here(self) -> bool:
@@ -137,8 +144,6 @@ class Particulars:
     rule: str = ""
     zone: str = ""
     deleted: tuple[datetime, ...] = ()
-    #: Whether it is about one meeting of a series, and not about the series.
-    single: bool = False
 
 
 #: How the uid of an Outlook meeting starts, and where the date of one instance stands in it (MS-OXOCAL 2.2.1.27).
@@ -156,6 +161,13 @@ def instance_date(uid: str) -> str:
     except ValueError:
         return ""
     return f"{year:04}{month:02}{day:02}" if year else ""
+
+
+def uids_of_meeting(uid: str) -> tuple[str, ...]:
+    """A uid, and that of the series where it carries the date of one instance."""
+    series = uid.strip()
+    series = series[: _INSTANCE_DATE.start] + "0" * 8 + series[_INSTANCE_DATE.stop :]
+    return (uid, series) if instance_date(uid) else (uid,)
 
 
 def same_meeting_key(uid: str) -> str:

@@ -9,7 +9,7 @@ Every record is made of texts and says all about itself, so that nothing has to 
 
 - ``event``: decision, intent, done, failed, dead or operator
 - ``item`` (the task id), ``kind``, ``mailbox``, ``server``, ``run`` (the scan that found it)
-- ``uid``, ``organizer``, ``subject``, ``start`` of the meeting
+- ``uid``, ``organizer``, ``subject``, ``start`` of the meeting; ``occurrence``, where it is about one of a series
 - ``decision``, ``rule``, ``reason``; ``step`` (accept, draft, send, open), ``attempt``, ``result``, ``note``; ``who``
 """
 
@@ -115,6 +115,7 @@ class Audit:
             self.discretion.address(message.organizer),
             self.discretion.subject(message.subject, private=private),
             message.start[:LONGEST],
+            message.occurrence[:LONGEST],
         )
 
     def scan_facts(self, mailbox: Mailbox, run: str, kind: str = "scan") -> str:

@@ -12,7 +12,7 @@ from rsvpq.lanes import Lanes
 #: The fields of a record in the order in which they are shown; ``time`` and ``id`` are made of the stream's id.
 FIELDS = (
     *("time", "event", "mailbox", "server", "kind", "step", "attempt", "decision", "rule", "result", "reason", "note"),
-    *("subject", "organizer", "start", "uid", "run", "item", "who", "id"),
+    *("subject", "organizer", "start", "uid", "occurrence", "run", "item", "who", "id"),
 )
 EVENTS = ("decision", "intent", "done", "failed", "dead", "operator")
 

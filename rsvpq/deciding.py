@@ -106,11 +106,7 @@ class _Look:
         start, end = _times(self.message)
         if start is None or end is None:
             return
-        series = self.particulars()
-        if series.single:  # one meeting of a series, which shows its own times
-            self.facts = replace(self.facts, series_end=end)
-            return
-        found = series_end(start, end, series)
+        found = series_end(start, end, self.particulars())
         self.facts = replace(self.facts, series_end=found.moment, unread=found.unread)
 
     def _with_agenda(self, view: CalendarView) -> CalendarView:
@@ -126,7 +122,7 @@ class _Look:
 
     def _instances(self, start: datetime, end: datetime, now: datetime) -> Instances:
         """When it takes place; of what goes on for years, what is ahead."""
-        if self.message.recurring and not self.particulars().single:
+        if self.message.may_be_series:
             found = instances(start, end, self.particulars(), _later(max(start, now), HORIZON), now)
             self.facts = replace(self.facts, unread=found.unread or self.facts.unread)
             return found

@@ -49,6 +49,10 @@ class Version:
         """The version that a message carries."""
         return cls(message.sequence, instant(message.stamp))
 
+    def can_be_compared(self, other: "Version") -> bool:
+        """Whether both show enough to say which is the older one."""
+        return None not in {self.sequence, other.sequence} or None not in {self.stamp, other.stamp}
+
     def is_older_than(self, other: "Version") -> bool:
         """Whether this is certainly the older one; what is not known on both sides proves nothing."""
         if self.sequence is not None and other.sequence is not None and self.sequence != other.sequence:

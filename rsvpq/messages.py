@@ -82,8 +82,8 @@ class MeetingMessage:
     end: str = ""
     stamp: str = ""
     sequence: int | None = None
-    #: Whether it is about a series or about one of its occurrences.
-    recurring: bool = False
+    #: Whether it is about a series or about one of its occurrences; None where the server does not show it.
+    recurring: bool | None = False
     #: Which occurrence of the series it is about, by its original start: ``20260307T090000Z``, or only the day by its
     #: organizer's clock, or ``at`` and the start it has now; '' for a single meeting and for a series as a whole.
     occurrence: str = ""
@@ -97,6 +97,8 @@ class MeetingMessage:
     received_by: str = ""
     #: Whether it is from the owner of the mailbox himself; None where the server does not show it.
     own: bool | None = None
+    #: The address of whom it is from, where that is certainly another than the organizer that it names.
+    from_another: str = ""
     #: A response that proposes another time: lost for good if it is cleaned away.
     counter_proposal: bool = False
     #: PidLidMeetingType (MS-OXOCAL 2.2.6.5): 0x1 a first request, 0x10000 a full update, 0x20000 one that only informs,
@@ -110,6 +112,16 @@ class MeetingMessage:
     answers: str = ""
     #: When a draft was created, by the server's clock; asked for in Drafts only.
     created: str = ""
+
+    @property
+    def of_series(self) -> bool:
+        """Whether it is about a series as a whole; what is about one occurrence shows its own times."""
+        return bool(self.recurring) and not self.occurrence
+
+    @property
+    def may_be_series(self) -> bool:
+        """The same, or the server does not show it."""
+        return self.recurring is not False and not self.occurrence
 
     def is_answer(self, verdict: Verdict) -> bool:
         """Whether this is a response that says so."""

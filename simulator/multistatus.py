@@ -129,8 +129,9 @@ class ValueRows:
         switches = self._behaviour
         if name == _ZONE:
             return zone_reader(switches.zone_text)
-        read = recipient_reader(name, switches.recipients) or organizer_reader(name, switches.organizers)
-        read = _not_shown_of(hides(name, switches.instance_types, switches.organizers), read or reader(name))
+        spelled = recipient_reader(name, switches.recipients) or organizer_reader(name, switches.organizers)
+        hidden = hides(name, switches.instance_types, switches.organizers)
+        read = _not_shown_of(hidden, spelled or reader(name))
         return _not_of_roots(read) if name in _HIDDEN_OF_ROOTS[self._behaviour.root_identity] else read
 
     def _row(self, resource: Resource) -> str:

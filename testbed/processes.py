@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 #: Seconds to wait for what a quiet machine does in one: a machine with other work to do takes many times as long, and
 #: waiting ends as soon as the fact is there.
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0
 #: The same for what a quiet machine does in half a minute: a whole demonstration, or a whole run of something.
 RUN_S = 600.0
 #: How long a part may take to end after SIGTERM before it is killed, in seconds.

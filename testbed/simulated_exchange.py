@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from testbed.processes import Part
+from testbed.processes import PATIENCE_S, Part
 
 _SITUATIONS = ("occurrences", "copies", "updates", "forbidden")
 
@@ -66,7 +66,7 @@ class SimulatedExchange:
             env={"SIMULATOR_PASSWORD": password},
         )
         try:
-            line = self.part.wait_for(lambda: _first_line(ready), "the simulator is ready", within_s=60)
+            line = self.part.wait_for(lambda: _first_line(ready), "the simulator is ready")
         except BaseException:
             self.part.end()
             raise
@@ -99,9 +99,13 @@ class SimulatedExchange:
         """Set switches on all servers, or on one with ``server``; see docs/simulator.md."""
         self._fetch("switches", json.dumps(switches).encode())
 
+    def put_clock_forward(self, seconds: float) -> None:
+        """Let so much time have passed there."""
+        self._fetch("clock", json.dumps({"forward_s": seconds}).encode())
+
     def _fetch(self, what: str, body: bytes | None = None) -> bytes:
         request = urllib.request.Request(f"{self._oracle}/_oracle/{what}", data=body)  # noqa: S310 - loopback http
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - loopback http
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - loopback http
             content: bytes = answer.read()
             return content
 

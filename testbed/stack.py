@@ -21,7 +21,7 @@ from typing import Any, Self
 from urllib.request import Request, urlopen
 
 from testbed.nursery import Nursery
-from testbed.processes import Part, free_port
+from testbed.processes import PATIENCE_S, Part, free_port
 from testbed.queue_server import QueueServer
 from testbed.simulated_exchange import SimulatedExchange, World, account_file
 
@@ -41,8 +41,12 @@ class Pace:
         return f'rate = "{self.per_second:g}/s"\nburst = {self.burst}\nconcurrency = {self.concurrency}\n'
 
     def as_promise(self) -> dict[str, float]:
-        """What the oracle is told."""
-        return {"rate_per_s": self.per_second, "burst": self.burst, "concurrency": self.concurrency}
+        """What the oracle is told.
+
+        The pace is charged when an operation is begun, and the oracle sees when it arrives. However long a busy machine
+        takes between the two, what a window sees beyond what was begun in it had been begun before, and holds a slot.
+        """
+        return {"rate_per_s": self.per_second, "burst": self.burst + self.concurrency, "concurrency": self.concurrency}
 
 
 #: Answers whatever the simulator made up, however old, private or external: the guards have tests of their own.
@@ -64,8 +68,6 @@ class Plan:
 
     :param flower: Flower, and the worker of the tasks that operators start from there.
     :param extra: more lines of the settings. :param server_extra: more lines for each server.
-    :param jitter_ms: how much of a window's edge the oracle forgives: the time between the ledger's clock at the intent
-        and the server's at the arrival.
     :param persist: whether the queue server keeps what it has over its end. :param redis_extra: more lines for it.
     :param forked_workers: start workers as forks of one that has imported everything; for tests that kill many.
     """
@@ -82,7 +84,6 @@ class Plan:
     mode: str = "respond"
     policy: str = EVERYTHING
     namespace: str = "rsvpq"
-    jitter_ms: int = 100
     extra: str = ""
     server_extra: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -248,7 +249,7 @@ class Stack:
         request = Request(self.flower_url + path, data=data)  # noqa: S310 - loopback http
         login = b64encode(f"{self.flower_user}:{self.secrets['flower']}".encode()).decode()
         request.add_header("Authorization", f"Basic {login}")
-        with urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback http
+        with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - loopback http
             return json.loads(answer.read())
 
     def _write_settings(self, redis: str) -> None:
@@ -280,7 +281,6 @@ class Stack:
             "mailbox": self.plan.mailbox.as_promise(),
             "mailboxes": {name: self.plan.deep_mailbox.as_promise() for name in deep},
             "servers": {str(number): self.plan.server.as_promise() for number in range(len(self.exchange.urls))},
-            "jitter_ms": self.plan.jitter_ms,
         }
 
 
@@ -290,7 +290,7 @@ def _is_ready(worker: Part) -> bool:
 
 def _answers(url: str) -> bool:
     try:
-        with urlopen(url, timeout=5) as answer:  # noqa: S310 - loopback http
+        with urlopen(url, timeout=PATIENCE_S) as answer:  # noqa: S310 - loopback http
             return bool(answer.status == HTTPStatus.OK)
     except OSError:
         return False

@@ -1,17 +1,24 @@
 """Process one cancellation: take the cancelled meeting out of the calendar, and the message out of the Inbox.
 
 Outlook Web Access has a button for it whose command is not known, so it is done by moving: the appointment goes to
-Deleted Items, where a person can get it back, and then the message. Doing it twice is harmless.
+Deleted Items, where a person can get it back, and then the message. Doing it twice is harmless; moving what was not
+meant is not, so what message and calendar do not show counts as not meant.
 """
 
 from contextlib import suppress
 
+from rsvpq.agenda import Appointment, CalendarUnknown, instance_date
+from rsvpq.editions import Version, same_occurrence
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Gone
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome
-from rsvpq.policy import Action, Decide
+from rsvpq.policy import Action, Decide, arranged
 from workers.look import left_alone, wanted
+
+
+class _UncertainError(Exception):
+    """It cannot be told what a cancellation is to take out; why, for people."""
 
 
 def process_cancellation(message: MeetingMessage, box: MailboxClient, journal: Journal, decide: Decide) -> Outcome:
@@ -22,17 +29,74 @@ def process_cancellation(message: MeetingMessage, box: MailboxClient, journal: J
     there = wanted(message, box, decide, Action.PROCESS)
     if isinstance(there, Outcome):
         return there
-    if there.recurring:
-        return left_alone("one meeting of a series may be meant, or all of it")
-    appointments = box.appointment_urls(there.uid)
-    if len(appointments) > 1:
-        return left_alone(f"the calendar has {len(appointments)} appointments of this meeting")
+    found = box.appointments(there.uid)
+    if isinstance(found, CalendarUnknown):
+        return left_alone(found.reason)
+    try:
+        cancelled = _cancelled(there, found)
+    except _UncertainError as error:
+        return left_alone(str(error))
     journal.intend("remove")
-    for href in appointments:
+    if cancelled is not None:
         with suppress(Gone):  # a person was quicker
-            box.move_to_deleted_items(href)
+            box.move_to_deleted_items(cancelled.href)
     try:
         box.move_to_deleted_items(there.href)
     except Gone:
         return Outcome("processed", "somebody else cleaned it away")
-    return Outcome("processed", "" if appointments else "the calendar has no such meeting")
+    return Outcome("processed", "" if cancelled else "the calendar has no such meeting")
+
+
+def _cancelled(message: MeetingMessage, found: list[Appointment]) -> Appointment | None:
+    """The appointment that the message certainly cancels; None where the calendar has nothing of what it is about.
+
+    :raises _UncertainError: it may be another one, or several, or cannot be moved by itself.
+    """
+    if not all(one.uid for one in found):
+        raise _UncertainError("an appointment does not show which meeting it is of")
+    meant = _of_occurrence(message, found) if message.occurrence else _of_whole(message, found)
+    if len(meant) > 1:
+        raise _UncertainError(f"the calendar has {len(meant)} appointments of this meeting")
+    for one in meant:
+        _require_newer(message, one)
+        if not arranged(message, one):
+            raise _UncertainError("whether it is from the organizer of the meeting in the calendar is not shown")
+        if not one.href:
+            raise _UncertainError("the server names the appointment outside of its mailbox")
+    return meant[0] if meant else None
+
+
+def _of_occurrence(message: MeetingMessage, found: list[Appointment]) -> list[Appointment]:
+    """The items of this one occurrence: who was invited to single ones has an item for each.
+
+    An instance inside a series has none. It is in the item of the series, which a MOVE would take as a whole.
+    """
+    if any(not one.occurrence for one in found):
+        raise _UncertainError(
+            "it is about one occurrence, and the calendar has the series or does not show what it has"
+        )
+    told = [(one, same_occurrence(one.occurrence, message.occurrence)) for one in found]
+    meant = [one for one, same in told if same]
+    if not meant and any(same is None for _, same in told):
+        raise _UncertainError("it is about one occurrence, and the calendar does not show which ones it has")
+    return meant
+
+
+def _of_whole(message: MeetingMessage, found: list[Appointment]) -> list[Appointment]:
+    """The items that go with the meeting as a whole; a series only where the message shows that it is about one."""
+    if any(one.occurrence for one in found):
+        raise _UncertainError("the calendar has single occurrences of a series, and the message names none")
+    all_of_it = message.recurring and not instance_date(message.uid)
+    if not all_of_it and any(one.recurring is not False for one in found):
+        raise _UncertainError(
+            "the calendar has or may have a series, and the message does not show that all of it is off"
+        )
+    return found
+
+
+def _require_newer(message: MeetingMessage, one: Appointment) -> None:
+    version, booked = Version.of(message), Version(one.sequence, one.stamp)
+    if version.is_older_than(booked):
+        raise _UncertainError("the calendar has a newer version of this meeting")
+    if not version.can_be_compared(booked):
+        raise _UncertainError("whether it is newer than the appointment is not shown")

@@ -57,7 +57,7 @@ def _nameless(request: MeetingMessage, new: list[MeetingMessage], hint: str) -> 
     return (
         [draft for draft in nameless if hint and _same(draft.href, hint)]
         or [draft for draft in nameless if request.subject and request.subject in draft.subject]
-        or [draft for draft in nameless if not draft.subject]
+        or [draft for draft in nameless if not (draft.subject and request.subject)]
     )
 
 

@@ -44,7 +44,7 @@ def _head(now: Told | None, story: Told) -> Iterator[str]:
     subject = "(private)" if now and now["private"] else repr(told.get("subject", "")) if told.get("subject") else ""
     yield " ".join(filter(None, (told.get("kind", "message"), subject, "from", told.get("organizer", "somebody"))))
     times = f"{_time(told.get('start', ''))} to {_time(told.get('end', ''))}" if now else _time(told.get("start", ""))
-    yield f"  meeting: {times} UTC" + (", a series" if now and now["recurring"] else "")
+    yield f"  meeting: {times} UTC" + (_series(now) if now else "")
     if now:
         asked = "" if now["kind"] != "request" else "; wants " + ("an answer" if now["response_requested"] else "none")
         yield f"  received: {_time(now['received'])} UTC; sequence {_or_none(now['sequence'])}{asked}"
@@ -52,6 +52,13 @@ def _head(now: Told | None, story: Told) -> Iterator[str]:
         yield f"  of the series could not be read: {now['unread']}"
     yield f"  uid: {story['uid'] or '(none)'}"
     yield f"  item: {story['item']}"
+
+
+def _series(told: Told) -> str:
+    """What of a series it is, if it is of one."""
+    if told["occurrence"]:
+        return f", one meeting of a series ({told['occurrence']})"
+    return ", a series" if told["recurring"] else ""
 
 
 def _decision(now: Told) -> Iterator[str]:
@@ -79,7 +86,7 @@ def _appointment(found: Told | None) -> str:
         return "not in the calendar"
     if "unknown" in found:
         return f"not known, {found['unknown']}"
-    series = ", a series" if found["recurring"] else ""
+    series = _series(found)
     version = f"sequence {_or_none(found['sequence'])}, as of {_time(found['stamp']) or 'an unknown time'}"
     response = found["response"] or "not shown"
     return (

@@ -21,9 +21,9 @@ from rsvpq.agenda import (
 )
 from rsvpq.editions import same_occurrence
 from rsvpq.exchange import wire
-from rsvpq.exchange.errors import Busy, ExchangeError, Gone, LoginRefused, Refused
+from rsvpq.exchange.errors import Busy, ExchangeError, Gone, LoginRefused, Malformed, Refused
 from rsvpq.exchange.multistatus import Row
-from rsvpq.exchange.rows import occurrence_of
+from rsvpq.exchange.rows import occurrence_of, recurring_of
 from rsvpq.exchange.search import identity, pages
 from rsvpq.exchange.transport import Server
 
@@ -76,24 +76,37 @@ def read_agenda(
     return Agenda(first, last, tuple(periods))
 
 
-def read_appointment(
-    server: Server, folder: str, uid: str, occurrence: str = ""
-) -> Appointment | CalendarUnknown | None:
-    """What the calendar has of a meeting, the newest if it has several; None if it has nothing.
+def read_appointments(server: Server, folder: str, uid: str, root: str) -> list[Appointment] | CalendarUnknown:
+    """All that the calendar has of a meeting.
 
     Who is invited to single occurrences of a series has an appointment for each, all with the uid of the series; who is
     invited to the series has one for all of it.
+
+    :param root: the path of the mailbox. :raises ExchangeError: as :func:`read_agenda`.
+    """
+    if not uid:
+        return CalendarUnknown("the meeting has no uid")
+    rows = _settled_rows(server, folder, wire.appointment_search(uid), PAGE_ROWS)
+    if isinstance(rows, CalendarUnknown):
+        return rows
+    # The store may take a percent sign at the end of a uid, which is a stranger's text, for "whatever begins so".
+    own = {"", same_meeting_key(uid)}
+    return [_appointment(row, root) for row in rows if same_meeting_key(row.text(wire.UID)) in own]
+
+
+def read_appointment(
+    server: Server, folder: str, uid: str, root: str, occurrence: str = ""
+) -> Appointment | CalendarUnknown | None:
+    """What the calendar has of a meeting, the newest if it has several; None if it has nothing.
 
     :param occurrence: as :attr:`MeetingMessage.occurrence`. Where the calendar has no appointment of it, the series is
         what there is, and says so by its own ``occurrence``.
     :raises ExchangeError: as :func:`read_agenda`.
     """
-    if not uid:
-        return CalendarUnknown("the meeting has no uid")
-    rows = _settled_rows(server, folder, wire.appointment_facts_search(uid), PAGE_ROWS)
-    if isinstance(rows, CalendarUnknown):
-        return rows
-    found = _of_occurrence([_appointment(row) for row in rows], occurrence)
+    appointments = read_appointments(server, folder, uid, root)
+    if isinstance(appointments, CalendarUnknown):
+        return appointments
+    found = _of_occurrence(appointments, occurrence)
     oldest = datetime.min.replace(tzinfo=UTC)
     return max(found, key=lambda one: (one.sequence or 0, one.stamp or oldest), default=None)
 
@@ -101,17 +114,6 @@ def read_appointment(
 def _of_occurrence(found: list[Appointment], wanted: str) -> list[Appointment]:
     told = {same: [one for one in found if same_occurrence(one.occurrence, wanted) is same] for same in (True, None)}
     return told[True] or [one for one in told[None] if one.occurrence] or [one for one in found if not one.occurrence]
-
-
-def urls_of(server: Server, folder: str, uid: str, root: str) -> list[str]:
-    """The paths of a meeting's appointments; none for a meeting without uid, or where the account sees no calendar.
-
-    :raises ExchangeError: see :meth:`Server.send`.
-    """
-    if not folder or not uid:
-        return []
-    found = pages(server, folder, wire.appointment_search(uid), PAGE_ROWS)
-    return [wire.path_below(row.href, root) for page in found for row in page]
 
 
 def particulars_of(row: Row) -> Particulars:
@@ -122,7 +124,6 @@ def particulars_of(row: Row) -> Particulars:
         # Values of a list come without anything between them: of two rules, neither could be told.
         rule=rule if rule.upper().count("FREQ=") == 1 else "",
         zone=row.text(wire.ZONE),
-        single=row.text(wire.INSTANCE_TYPE) in _INSTANCES,
         deleted=tuple(moment for text in wire.DATE.findall(row.text(wire.DELETED)) if (moment := wire.moment(text))),
     )
 
@@ -191,7 +192,7 @@ def _status(row: Row) -> BusyStatus:
     return _STATUSES.get(row.text(wire.BUSY_STATUS).upper(), BusyStatus.BUSY)
 
 
-def _appointment(row: Row) -> Appointment:
+def _appointment(row: Row, root: str) -> Appointment:
     sequence = row.text(wire.SEQUENCE)
     known = {str(number): status for number, status in enumerate(ResponseStatus)}
     return Appointment(
@@ -202,10 +203,18 @@ def _appointment(row: Row) -> Appointment:
         stamp=wire.moment(row.text(wire.STAMP)),
         response=known.get(row.text(wire.RESPONSE_STATUS)),
         status=_status(row),
-        recurring=row.text(wire.INSTANCE_TYPE) in {_MASTER, *_INSTANCES},
+        recurring=recurring_of(row),
         occurrence=occurrence_of(row),
         organizer=row.text(wire.ORGANIZER),
+        href=_path(row.href, root),
     )
+
+
+def _path(href: str, root: str) -> str:
+    try:
+        return wire.path_below(href, root)
+    except Malformed:
+        return ""
 
 
 def _count(*headers: str) -> int | None:

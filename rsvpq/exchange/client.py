@@ -22,6 +22,7 @@ from rsvpq.exchange.errors import (
     Unknown,
     Unsupported,
     error_from,
+    no_rights,
 )
 from rsvpq.exchange.folders import Folders, find_folders
 from rsvpq.exchange.http_answer import Answer
@@ -92,12 +93,12 @@ class MailboxClient:
 
     def appointment(self, message: MeetingMessage) -> Appointment | CalendarUnknown | None:
         """What the calendar has of what a message is about: see :func:`calendar.read_appointment`."""
-        uid, occurrence = message.uid, message.occurrence
-        return self._of_calendar(lambda folder: calendar.read_appointment(self._server, folder, uid, occurrence))
+        uid, occurrence, root = message.uid, message.occurrence, self._root
+        return self._of_calendar(lambda folder: calendar.read_appointment(self._server, folder, uid, root, occurrence))
 
-    def appointment_urls(self, uid: str) -> list[str]:
-        """The paths of the appointments of a meeting in the calendar."""
-        return calendar.urls_of(self._server, self.folders.calendar, uid, self._root)
+    def appointments(self, uid: str) -> list[Appointment] | CalendarUnknown:
+        """All that the calendar has of a meeting: see :func:`calendar.read_appointments`."""
+        return self._of_calendar(lambda folder: calendar.read_appointments(self._server, folder, uid, self._root))
 
     def particulars(self, message: MeetingMessage) -> Particulars:
         """What a request says of its attendees and of its series; costs one PROPFIND.
@@ -392,5 +393,7 @@ def _judged(answer: Answer) -> list[Row]:
     for row in rows:
         if not row.ok:
             what = f"{answer.what}: the part {unquote(row.href)!r}"
+            if row.status == HTTPStatus.UNAUTHORIZED:
+                raise no_rights(what)  # whoever was let in as far as to a 207 has shown the right password
             raise error_from(what, row.status, {}, effect=True) or Unknown(f"{what} answered {row.status}")
     return rows

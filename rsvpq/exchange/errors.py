@@ -118,6 +118,12 @@ def error_from(  # noqa: PLR0911 - one line per row of the table that this is
     return Refused(message)
 
 
+def no_rights(what: str) -> Busy:
+    """What a 401 stands for where the account was let in: the server refuses it this mailbox, and nothing else."""
+    text = f"{what} answered 401, though the password is right; has the account rights on this mailbox?"
+    return Busy(text, LOGIN_DELAY_S, "mailbox")
+
+
 def retry_after_s(headers: Mapping[str, str]) -> float:
     """Seconds from a Retry-After header; the default for a missing one, or a date (which needs the server's clock)."""
     text = headers.get("Retry-After", "").strip()

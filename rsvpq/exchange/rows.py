@@ -7,11 +7,11 @@ from rsvpq.agenda import instance_date
 from rsvpq.exchange import wire
 from rsvpq.exchange.errors import Malformed
 from rsvpq.exchange.multistatus import Row
-from rsvpq.exchange.persons import Shown, is_smtp, same_spelling
 from rsvpq.messages import MeetingMessage, kind_of
+from rsvpq.persons import Shown, is_same_person, is_smtp, person_in, same_spelling
 
-#: The instance types of a series as a whole, and of one occurrence of it.
-_SERIES, _OCCURRENCE = "1", {"2", "3"}
+#: The instance types of a meeting of its own, of a series as a whole, and of one occurrence of it.
+_SINGLE, _SERIES, _OCCURRENCE = "0", "1", {"2", "3"}
 #: How a message is found, which looking at it does not change.
 _STAYS = {"href", "permanent_url"}
 
@@ -30,7 +30,9 @@ def refreshed(message: MeetingMessage, row: Row) -> MeetingMessage:
     now = _message(row, message.href, message.href)
     shown = {name: value for name, value in now.to_payload().items() if name not in _STAYS}
     received_for = now.received_for if row.text(wire.RECEIVED_FOR) else message.received_for
-    seen = {"intent": now.intent, "processed": now.processed, "read": now.read, "received_for": received_for}
+    recurring = message.recurring if now.recurring is None else now.recurring
+    seen = {"intent": now.intent, "processed": now.processed, "read": now.read}
+    seen |= {"received_for": received_for, "recurring": recurring}
     return replace(message, **{**shown, **seen})
 
 
@@ -51,7 +53,7 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
         end=row.text(wire.END),
         stamp=row.text(wire.STAMP),
         sequence=_number(row.text(wire.SEQUENCE)),
-        recurring=row.text(wire.INSTANCE_TYPE) in {_SERIES, *_OCCURRENCE},
+        recurring=recurring_of(row),
         occurrence=occurrence_of(row),
         read=row.flag(wire.READ),
         all_day=row.flag(wire.ALL_DAY),
@@ -59,6 +61,7 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
         received_for=_received_for(row),
         received_by=received_by if is_smtp(received_by := row.text(wire.RECEIVED_BY).casefold()) else "",
         own=_sent_to_oneself(row),
+        from_another=_from_another(row),
         counter_proposal=row.flag(wire.COUNTER_PROPOSAL) or row.flag(wire.COUNTER_PROPOSAL_ID),
         meeting_type=_number(row.text(wire.MEETING_TYPE)),
         intended_busy=_number(row.text(wire.INTENDED_BUSY)),
@@ -83,6 +86,14 @@ def occurrence_of(row: Row) -> str:
     return known or (f"at {row.text(wire.START)}" if kind in _OCCURRENCE else "")
 
 
+def recurring_of(row: Row) -> bool | None:
+    """Whether a row is about a series or one of its occurrences; None where it does not show that."""
+    kind = row.text(wire.INSTANCE_TYPE)
+    if kind in {_SERIES, *_OCCURRENCE} or occurrence_of(row):
+        return True
+    return False if kind == _SINGLE else None
+
+
 def _received_for(row: Row) -> str:
     """Whom it is for, if that is certainly another than who got it; '' on ordinary delivery, which shows one twice."""
     got_it = Shown(row.text(wire.RECEIVED_BY), row.text(wire.RECEIVED_BY_NAME))
@@ -94,6 +105,12 @@ def _sent_to_oneself(row: Row) -> bool | None:
     """Whether who got it is who it is from; None where the server does not show both in one spelling."""
     got_it, sender = row.text(wire.RECEIVED_BY), row.text(wire.SENT_REPRESENTING)
     return got_it.casefold() == sender.casefold() if same_spelling(got_it, sender) else None
+
+
+def _from_another(row: Row) -> str:
+    """Whom it is from, if that is certainly another than the organizer that it names."""
+    sender = row.text(wire.SENT_REPRESENTING)
+    return sender if is_same_person(Shown(sender), person_in(row.text(wire.ORGANIZER))) is False else ""
 
 
 def _permanent_url(url: str, root: str) -> str:

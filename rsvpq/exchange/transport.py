@@ -18,7 +18,6 @@ from rsvpq.exchange import tls, wire
 from rsvpq.exchange.auth import ConnectionAuth, Forms
 from rsvpq.exchange.credential import Credential
 from rsvpq.exchange.errors import (
-    LOGIN_DELAY_S,
     Busy,
     Filtered,
     Gone,
@@ -27,6 +26,7 @@ from rsvpq.exchange.errors import (
     Transient,
     Unknown,
     error_from,
+    no_rights,
 )
 from rsvpq.exchange.forms import FormsLogin
 from rsvpq.exchange.http_answer import Answer
@@ -130,7 +130,7 @@ class Server:
             session = forms.session()
             answer = self._ask(method, path, {**headers, "Cookie": session.cookie}, body, effect=effect)
             if answer.status == HTTPStatus.UNAUTHORIZED:
-                raise _no_rights(answer.what)  # the session has been accepted, so it is not the password
+                raise no_rights(answer.what)  # the session has been accepted, so it is not the password
             if not forms.is_login(answer):
                 forms.absorb(session, answer.cookies)
                 return answer
@@ -152,7 +152,7 @@ class Server:
                 raise
             if answer.status == HTTPStatus.UNAUTHORIZED:
                 if not attempt.refused(self._lets_us_in if self._open_door else None):
-                    raise _no_rights(answer.what)
+                    raise no_rights(answer.what)
             elif answer.login == "refused":
                 attempt.refused()
                 raise LoginRefused(f"{answer.what}: the server refused the user name or the password")
@@ -252,11 +252,6 @@ def _named(method: str, path: str) -> str:
     """For people: a name may hold escaped line breaks and commands to terminals, and this is written into logs."""
     name = unquote(path)
     return f"{method} {name if name.isprintable() else ''.join(c if c.isprintable() else '?' for c in name)}"
-
-
-def _no_rights(what: str) -> Busy:
-    text = f"{what} answered 401, though the password is right; has the account rights on this mailbox?"
-    return Busy(text, LOGIN_DELAY_S, "mailbox")
 
 
 def _connection_error(what: str, error: requests.ConnectionError, *, effect: bool) -> Exception:

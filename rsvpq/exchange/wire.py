@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from lxml import etree
 
+from rsvpq.agenda import uids_of_meeting
 from rsvpq.exchange.errors import Malformed
 from rsvpq.exchange.multistatus import Property
 
@@ -115,7 +116,7 @@ MEETING_PROPERTIES = (
 )
 _DRAFT_PROPERTIES = (*MEETING_PROPERTIES, ANSWERS, CREATED)
 #: Asked of one request at a time: a list of attendees has no bounds, and a zone is half a kilobyte.
-PARTICULARS = (TO, CC, RULE, DELETED, ZONE, INSTANCE_TYPE)
+PARTICULARS = (TO, CC, RULE, DELETED, ZONE)
 _AGENDA = (UID, REPL_UID, START, END, BUSY_STATUS, INSTANCE_TYPE, ALL_DAY)
 _APPOINTMENT_FACTS = (
     *(UID, REPL_UID, START, END, SEQUENCE, STAMP, RESPONSE_STATUS, BUSY_STATUS, INSTANCE_TYPE, RECURRENCE_ID),
@@ -149,13 +150,12 @@ def uid_search(uid: str) -> bytes:
 
 
 def appointment_search(uid: str) -> bytes:
-    """The body of the search for the appointments of one meeting in the calendar it is sent to."""
-    return _search((UID, START), _appointments_of(uid), "ASC")
+    """The body of the search for the appointments of one meeting in the calendar it is sent to.
 
-
-def appointment_facts_search(uid: str) -> bytes:
-    """The same search, for all that is known of them."""
-    return _search(_APPOINTMENT_FACTS, _appointments_of(uid), "ASC")
+    Of an occurrence whose uid carries its date, for those of the whole series as well.
+    """
+    of_it = " OR ".join(map(_is_of, uids_of_meeting(uid)))
+    return _search(_APPOINTMENT_FACTS, f"{_APPOINTMENTS} AND ({of_it})", "ASC")
 
 
 def agenda_search(start: datetime, end: datetime) -> bytes:
@@ -175,10 +175,6 @@ def _literal(moment: datetime) -> str:
 
 
 _APPOINTMENTS = '"DAV:isfolder" = False AND "DAV:contentclass" = \'urn:content-classes:appointment\''
-
-
-def _appointments_of(uid: str) -> str:
-    return f"{_APPOINTMENTS} AND {_is_of(uid)}"
 
 
 def _is_of(uid: str) -> str:

@@ -172,7 +172,7 @@ local function audit(event, item, record)
   local facts = item[2] and cjson.decode(item[2]) or {}
   redis.call('XADD', P .. ':audit', '*', 'event', event, 'item', item[1], 'kind', facts[1] or '',
     'mailbox', facts[2] or '', 'server', item[3], 'run', facts[3] or '', 'uid', facts[4] or '',
-    'organizer', facts[5] or '', 'subject', facts[6] or '', 'start', facts[7] or '',
+    'organizer', facts[5] or '', 'subject', facts[6] or '', 'start', facts[7] or '', 'occurrence', facts[8] or '',
     'decision', record.decision or '', 'rule', record.rule or '', 'reason', record.reason or '',
     'step', record.step or '', 'attempt', item[4] or '', 'result', record.result or '', 'note', record.note or '',
     'who', record.who or '')

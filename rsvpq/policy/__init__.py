@@ -7,6 +7,7 @@ from rsvpq.editions import Version
 from rsvpq.policy.decision import Action, Decide, Decision, Need, Reason, answer_to
 from rsvpq.policy.engine import Step, Trace, decide, explain, held_for
 from rsvpq.policy.facts import CalendarView, Facts, latest_versions
+from rsvpq.policy.organizer import arranged
 from rsvpq.policy.rules import DECISIONS, Policy, Rule
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Trace",
     "Version",
     "answer_to",
+    "arranged",
     "decide",
     "explain",
     "held_for",

@@ -96,6 +96,19 @@ class Case:
         return found if found is not None and bool(found.occurrence) is bool(self.message.occurrence) else None
 
     @cached_property
+    def from_its_organizer(self) -> bool | None:
+        """Whether it is from who arranged what the calendar has of the meeting; None where that cannot be told.
+
+        Who has an X.500 name is in the directory, so nobody from outside is taken for him by half an address.
+        """
+        if self.appointment is None:
+            return None
+        same = organizer.arranged(self.message, self.appointment)
+        ours, theirs = self.organizer or "", organizer.address_of(self.appointment.organizer)
+        by_alias = bool(ours) is not bool(theirs)
+        return None if same and by_alias and not self._is_internal(ours or theirs) else same
+
+    @cached_property
     def earlier_answer(self) -> str:
         """What this mailbox has answered to the meeting before: ``accepted``, ``tentative`` or ''."""
         response = self.appointment.response if self.appointment else None
@@ -144,9 +157,10 @@ class Case:
     @cached_property
     def external(self) -> bool | None:
         """Whether the organiser is from outside."""
-        if self.organizer is None:
-            return None
-        return not organizer.is_internal(self.organizer, self.facts.mailbox, self.policy.internal_domains)
+        return None if self.organizer is None else not self._is_internal(self.organizer)
+
+    def _is_internal(self, address: str) -> bool:
+        return organizer.is_internal(address, self.facts.mailbox, self.policy.internal_domains)
 
     @cached_property
     def own_meeting(self) -> bool | None:
@@ -220,7 +234,7 @@ class Case:
     @cached_property
     def series_has_begun(self) -> bool:
         """Whether it is a series whose first meeting is over, so that all of it may be."""
-        return self.message.recurring and self.end is not None and self.end <= self.now
+        return self.message.of_series and self.end is not None and self.end <= self.now
 
     def wants_the_end_of_the_series(self) -> bool:
         """Whether it depends on that if the meeting is over, and it can be found out."""
@@ -242,7 +256,7 @@ class Case:
         found, message = self.appointment, self.message
         if found is None or (self.start, self.end) != (found.start, found.end):
             return False
-        if not (message.recurring or found.recurring):
+        if not (message.may_be_series or found.may_be_series):
             return True
         # Only the first meeting of a series is shown. A new pattern makes a new sequence (RFC 5546, section 2.1.4).
         informs = bool((message.meeting_type or 0) & _INFORMS)

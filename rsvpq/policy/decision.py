@@ -73,6 +73,7 @@ class Reason(StrEnum):
     DELEGATE_COPY = "delegate-copy"
     NO_RESPONSE_REQUESTED = "no-response-requested"
     CALENDAR_UNKNOWN = "calendar-unknown"
+    OTHER_ORGANIZER = "other-organizer"
     ALREADY_ANSWERED = "already-answered"
     DETAILS_ONLY = "details-only"
     RULE = "rule"

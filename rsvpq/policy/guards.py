@@ -97,7 +97,7 @@ def _past(case: Case) -> Finding | str:
         return 'policy.past = "rules"'
     if case.start is None or case.end is None:
         return Finding(Action.HOLD, Reason.NO_START_TIME, why="the message shows no start that can be read")
-    if case.message.recurring:
+    if case.message.of_series:
         return "a series is over at the end of its last meeting"
     return _over(case.end, case)
 
@@ -182,6 +182,22 @@ def _newer_appointment(case: Case) -> Finding | str:
     return "the calendar has no newer version of this meeting"
 
 
+def _other_organizer(case: Case) -> Finding | str:
+    found, theirs = case.appointment, case.from_its_organizer
+    if found is None:
+        return case.calendar_unknown or "the calendar does not have this meeting"
+    if theirs is False:
+        why = (
+            f"it is from {case.message.from_another or case.message.organizer}, and the meeting from {found.organizer}"
+        )
+        return Finding(Action.HOLD, Reason.OTHER_ORGANIZER, why=why)
+    if theirs is None and case.message.kind is Kind.CANCELLATION:
+        why = "whether it is from the organizer of the meeting in the calendar is not shown"
+        return Finding(Action.HOLD, Reason.OTHER_ORGANIZER, why=why)
+    # An answer takes nothing away and goes to who asked: a server that shows no organizer must not stop all updates.
+    return "it is from the organizer of the meeting in the calendar" if theirs else "nobody else is known to arrange it"
+
+
 def _already_answered(case: Case) -> Finding | str:
     found, version = case.counterpart, Version.of(case.message)
     known = found is not None and None not in (version.sequence, version.stamp)
@@ -229,6 +245,7 @@ CALENDAR_GUARDS = (
     Guard("calendar-unknown", _FROM_ORGANIZER, _unknown_calendar),
     Guard("own-meeting in the calendar", _FROM_ORGANIZER, _own_appointment),
     Guard("out-of-date in the calendar", _FROM_ORGANIZER, _newer_appointment),
+    Guard("other-organizer", _FROM_ORGANIZER, _other_organizer),
     Guard("already-answered", _REQUEST, _already_answered),
     Guard("details-only", _REQUEST, _details_only),
 )

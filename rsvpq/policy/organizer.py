@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterable
 
+from rsvpq.agenda import Appointment
+from rsvpq.messages import MeetingMessage
+from rsvpq.persons import is_same_person, person_in
 from rsvpq.policy.patterns import fits
 
 _ADDRESS = re.compile(r"[^\s<>@\"]+@[^\s<>@\"]+")
-#: The last one in angle brackets: what stands before it is a name, which its owner chose.
-_IN_BRACKETS = re.compile(r".*<([^<>]*)>[^<>]*", re.DOTALL)
-_SCHEME = re.compile(r"^\s*mailto:", re.IGNORECASE)
 
 
 def address_of(organizer: str) -> str:
@@ -17,9 +17,8 @@ def address_of(organizer: str) -> str:
     >>> address_of('"ceo@example.com" <Mallory@evil.example>')
     'mallory@evil.example'
     """
-    bracketed = _IN_BRACKETS.fullmatch(organizer)
-    text = _SCHEME.sub("", bracketed[1] if bracketed else organizer).strip()
-    return text.casefold() if _ADDRESS.fullmatch(text) else ""
+    address = person_in(organizer).address
+    return address.casefold() if _ADDRESS.fullmatch(address) else ""
 
 
 def domain_of(address: str) -> str:
@@ -31,3 +30,14 @@ def is_internal(address: str, mailbox: str, internal_domains: Iterable[str]) -> 
     """Whether the domain is an internal one, which that of the mailbox's name always is."""
     domain = domain_of(address)
     return bool(domain) and (domain == domain_of(mailbox.casefold()) or fits(domain, internal_domains))
+
+
+def arranged(message: MeetingMessage, found: Appointment) -> bool | None:
+    """Whether a message is from who arranged what the calendar has; None where that cannot be told.
+
+    Whom a message names as the organizer is its sender's choice, so whoever it is from has to be that one as well.
+    """
+    host = person_in(found.organizer)
+    if message.from_another and not is_same_person(host, person_in(message.from_another)):
+        return False
+    return is_same_person(host, person_in(message.organizer))

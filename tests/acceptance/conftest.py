@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.processes import until
+from testbed.processes import PATIENCE_S, RUN_S, until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
 
@@ -21,7 +21,7 @@ def rsvpq(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command line against the stack."""
     command = [str(Path(sys.executable).with_name("rsvpq")), *arguments]
     environment = {**os.environ, **stack.environment}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
 
 
 def all_answered(stack: Stack) -> bool:
@@ -33,7 +33,7 @@ def all_answered(stack: Stack) -> bool:
     )
 
 
-def wait_until_answered(stack: Stack, within_s: float = 90) -> None:
+def wait_until_answered(stack: Stack, within_s: float = RUN_S) -> None:
     """Wait for :func:`all_answered`."""
     until(lambda: all_answered(stack), "everything is answered and opened", within_s=within_s, every_s=0.2)
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from testbed.processes import Part, until
+from testbed.processes import PATIENCE_S, RUN_S, Part, until
 from testbed.queue_server import queue_server
 
 COMMAND = [sys.executable, "-m", "demo", "--mailboxes", "12", "--deep", "40"]
@@ -26,7 +26,7 @@ def children_of(session: int) -> list[int]:
 
 def test_it_ends_by_itself_and_reports_what_the_servers_saw(tmp_path: Path) -> None:
     environment = {**os.environ, "DEMO_UNDER_TEST": "1", "TMPDIR": str(tmp_path)}
-    run = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, check=False, timeout=200)
+    run = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, check=False, timeout=RUN_S)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "as promised: nothing lost, nothing twice, no limit passed" in run.stdout
     assert "Flower: http://127.0.0.1:" in run.stdout
@@ -38,11 +38,11 @@ def test_it_ends_all_that_it_started_when_interrupted(tmp_path: Path) -> None:
     environment = {"DEMO_UNDER_TEST": "2", "TMPDIR": str(tmp_path)}
     demo = Part("demo", [*COMMAND, "--keep"], log=tmp_path / "demo.log", env=environment)
     try:
-        demo.wait_for(lambda: "everything stays up" in demo.tail(), "the demo stays up", within_s=150)
+        demo.wait_for(lambda: "everything stays up" in demo.tail(), "the demo stays up", within_s=RUN_S)
         assert len(children_of(2)) >= 8
         os.kill(demo.pid, signal.SIGINT)
         os.kill(demo.pid, signal.SIGHUP)  # impatience, or a terminal that closes
-        assert demo.process.wait(60) == 130
+        assert demo.process.wait(PATIENCE_S) == 130
         until(lambda: not children_of(2), "every process has ended")
         assert list(tmp_path.glob("rsvpq-demo-*")) == []
     finally:
@@ -54,7 +54,7 @@ def test_it_uses_a_redis_that_is_there_and_leaves_no_key_behind(tmp_path: Path) 
         client = server.client()
         client.set("somebody-elses", "untouched")
         environment = {**os.environ, "RSVPQ_REDIS_URL": server.url, "TMPDIR": str(tmp_path)}
-        run = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, check=False, timeout=200)
+        run = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, check=False, timeout=RUN_S)
         assert run.returncode == 0, run.stdout + run.stderr
         assert client.get("somebody-elses") == "untouched"
         assert [key for key in client.scan_iter() if "demo" in str(key)] == []

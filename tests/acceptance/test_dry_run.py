@@ -13,7 +13,7 @@ from rsvpq import wiring
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import read_status
 from rsvpq.settings import load_settings
-from testbed.processes import until
+from testbed.processes import RUN_S, until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
 from tests.acceptance.conftest import rsvpq
@@ -92,8 +92,8 @@ def lived(stack: Stack, lanes: Lanes, forecast: Rows) -> list[dict[str, Any]]:
     assert forecast
     assert rsvpq(stack, "confirm", "--yes").returncode == 0
     assert rsvpq(stack, "scan", "--all").returncode == 0
-    until(lambda: lanes.counts().get("done:scanned") == MAILBOXES, "every mailbox was scanned", within_s=120)
-    until(lambda: read_status(lanes).unfinished == 0, "everything is done", within_s=180, every_s=0.5)
+    until(lambda: lanes.counts().get("done:scanned") == MAILBOXES, "every mailbox was scanned")
+    until(lambda: read_status(lanes).unfinished == 0, "everything is done", within_s=RUN_S, every_s=0.5)
     return stack.exchange.messages()
 
 

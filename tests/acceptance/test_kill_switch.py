@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from rsvpq import wiring
 from rsvpq.audit_log import AuditLog, Filter
 from rsvpq.lanes.status import read_status
@@ -19,7 +17,6 @@ from tests.acceptance.conftest import rsvpq, wait_until_answered
 MOST_PER_MESSAGE = 4
 
 
-@pytest.mark.timeout(240)
 def test_a_pause_lets_only_the_step_end_that_was_begun_and_a_resume_finishes_all(
     tmp_path: Path, record_property: Any
 ) -> None:

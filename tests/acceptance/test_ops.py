@@ -14,7 +14,7 @@ from rsvpq.audit_log import AuditLog, Filter
 from rsvpq.lanes import Item, Lanes
 from rsvpq.messages import Mailbox
 from rsvpq.settings import load_settings
-from testbed.processes import until
+from testbed.processes import PATIENCE_S, until
 from testbed.simulated_exchange import World
 from testbed.stack import Plan, Stack
 from tests.acceptance.conftest import rsvpq
@@ -140,7 +140,7 @@ def test_what_is_asked_wrongly_fails_with_the_remedy(
 def test_celery_call_does_the_same(stack: Stack, lanes: Lanes) -> None:
     command = [sys.executable, "-m", "celery", "-A", "producer.app", "call", "ops.pause"]
     arguments = ["--kwargs", '{"scope": "all", "reason": "by celery call"}']
-    subprocess.run([*command, *arguments], env={**os.environ, **stack.environment}, check=True, timeout=60)
+    subprocess.run([*command, *arguments], env={**os.environ, **stack.environment}, check=True, timeout=PATIENCE_S)
     until(lambda: lanes.redis.hget(f"{lanes.prefix}:cfg", "paused") == "by celery call", "everything is paused")
     result(stack, "ops.resume", scope="all")
 

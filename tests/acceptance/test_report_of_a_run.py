@@ -14,7 +14,7 @@ import pytest
 
 from rsvpq import wiring
 from rsvpq.settings import load_settings
-from testbed.processes import until
+from testbed.processes import RUN_S, until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
 from tests.acceptance.conftest import rsvpq
@@ -43,8 +43,8 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         )
         lanes = wiring.make_lanes(load_settings(stack.config))
         assert rsvpq(stack, "scan", "--all").returncode == 0
-        until(lambda: lanes.counts().get("done:scanned") == 16, "every mailbox was scanned", within_s=120)
-        until(lambda: _is_quiet(stack), "nothing is left to do", within_s=240, every_s=0.2)
+        until(lambda: lanes.counts().get("done:scanned") == 16, "every mailbox was scanned")
+        until(lambda: _is_quiet(stack), "nothing is left to do", within_s=RUN_S, every_s=0.2)
         assert rsvpq(stack, "pause", "server", "mail0", "--reason", "<b>patch day</b>").returncode == 0
         yield stack
 

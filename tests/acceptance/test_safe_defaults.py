@@ -29,7 +29,7 @@ def scan_everything(stack: Stack) -> Counter[str]:
     before = Counter(lanes.counts())
     assert rsvpq(stack, "scan", "--all").returncode == 0
     until(lambda: _scans(lanes) == before["done:scanned"] + stack.plan.world.mailboxes, "every mailbox was scanned")
-    until(lambda: _unfinished(stack) == 0, "all that was offered is finished", within_s=90)
+    until(lambda: _unfinished(stack) == 0, "all that was offered is finished")
     return Counter(lanes.counts()) - before
 
 
@@ -114,7 +114,7 @@ def test_a_live_run_has_to_be_confirmed_once(tmp_path: Path) -> None:
         told = rsvpq(stack, "confirm", "--yes", "--reason", "looked at the dry run")
         assert (told.returncode, told.stderr) == (0, "")
         assert "answers cannot be taken back" in told.stdout
-        until(lambda: scan_everything(stack)["done:answered"] > 0, "requests are answered", within_s=60)
+        until(lambda: scan_everything(stack)["done:answered"] > 0, "requests are answered")
         (deed,) = rsvpq(stack, "audit", "--event", "operator", "--format", "jsonl").stdout.splitlines()
         assert '"confirm"' in deed
         assert "looked at the dry run" in deed

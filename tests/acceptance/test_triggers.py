@@ -13,7 +13,7 @@ from redis import Redis
 from rsvpq import wiring
 from rsvpq.lanes import Lanes
 from rsvpq.settings import load_settings
-from testbed.processes import until
+from testbed.processes import PATIENCE_S, until
 from testbed.simulated_exchange import World
 from testbed.stack import Plan, Stack
 from tests.acceptance.conftest import rsvpq
@@ -64,7 +64,7 @@ def test_celery_call_scans(stack: Stack, lanes: Lanes) -> None:
     before = scans(lanes)
     command = [sys.executable, "-m", "celery", "-A", "producer.app", "call", "producer.scan"]
     arguments = ["--kwargs", '{"mailboxes": ["adele0"]}']
-    subprocess.run([*command, *arguments], env={**os.environ, **stack.environment}, check=True, timeout=60)
+    subprocess.run([*command, *arguments], env={**os.environ, **stack.environment}, check=True, timeout=PATIENCE_S)
     wait_for_scans(lanes, before + 1)
 
 
@@ -77,7 +77,7 @@ def test_flowers_api_scans(stack: Stack, lanes: Lanes, verb: str) -> None:
 
 
 def test_flowers_api_refuses_who_has_no_password(stack: Stack) -> None:
-    answer = requests.post(f"{stack.flower_url}/api/task/send-task/producer.scan", json={}, timeout=30)
+    answer = requests.post(f"{stack.flower_url}/api/task/send-task/producer.scan", json={}, timeout=PATIENCE_S)
     assert answer.status_code == 401
 
 
@@ -85,7 +85,7 @@ def test_a_plain_celery_client_scans(stack: Stack, lanes: Lanes, tmp_path: Path)
     before = scans(lanes)
     broker = f"redis://:{stack.secrets['redis']}@127.0.0.1:{stack.queue_server.port}/0"
     # In an empty directory and without our settings: such a client knows a name, a queue and a prefix, nothing else.
-    subprocess.run([sys.executable, "-c", PLAIN_CLIENT, broker], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", PLAIN_CLIENT, broker], cwd=tmp_path, check=True, timeout=PATIENCE_S)
     wait_for_scans(lanes, before + 1)
 
 

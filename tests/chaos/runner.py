@@ -9,7 +9,7 @@ from random import Random
 from threading import Event, Thread
 from typing import Any
 
-from testbed.processes import until
+from testbed.processes import RUN_S, until
 from tests.chaos.installation import AWAY, Installation
 from tests.chaos.scenarios import Scenario
 
@@ -21,8 +21,12 @@ _WRONG_STATES = {"waiting", "accepted_unsent", "answered_twice"}
 SCAN_EVERY_S = 5.0
 #: Seconds without any progress, and with nothing left to do, after which what is not answered counts as lost.
 QUIET_S = 14.0
+#: Scans of everything that must find nothing more before that.
+_SCANS = 3
+#: Faults that tell something; fewer are not injected unless all is done before.
+_FEWEST_FAULTS = 5
 #: Seconds after the last fault within which an installation must come to rest.
-REST_S = 240.0
+REST_S = RUN_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,11 @@ def _inject(on: Installation, scenario: Scenario, dice: Random, watch: "_Watch")
     faults = scenario.fault(on, dice)
     try:
         until_s = time.monotonic() + scenario.longest_s
-        while injected < scenario.faults and watch.left and time.monotonic() < until_s:
+        while (
+            watch.left
+            and injected < scenario.faults
+            and (injected < _FEWEST_FAULTS or time.monotonic() < until_s)  # a busy machine takes long for each
+        ):
             injected += next(faults)
             watch.look()
     finally:
@@ -111,7 +119,7 @@ def _wait_for_rest(watch: "_Watch", healed: float) -> bool:
     """Wait until all is done and nothing waits, or nothing has moved for long; False where neither came."""
     while time.monotonic() < healed + REST_S:
         watch.look()
-        if watch.idle and (not watch.left or watch.quiet_s > QUIET_S):
+        if watch.idle and (not watch.left or (watch.quiet_s > QUIET_S and watch.looked_everywhere)):
             return True
         time.sleep(0.2)
     return False
@@ -128,6 +136,8 @@ class _Watch:
         self._on = on
         self._seen: tuple[int, ...] = ()
         self._moved = self.ended = time.monotonic()
+        self._mailboxes = len(on.exchange.ask("mailboxes"))
+        self._operations = self._operations_until_moved = 0
         self.left = -1
         self.idle = False
         self.died = 0
@@ -136,6 +146,11 @@ class _Watch:
     def quiet_s(self) -> float:
         """For how long nothing has moved."""
         return time.monotonic() - self._moved
+
+    @property
+    def looked_everywhere(self) -> bool:
+        """Whether every mailbox was scanned again, and again, since anything has moved: the next scan finds no more."""
+        return self._operations - self._operations_until_moved >= _SCANS * self._mailboxes
 
     def look(self) -> dict[str, Any]:
         """The oracle's summary of this moment."""
@@ -147,8 +162,10 @@ class _Watch:
             self.left, self.ended = left, time.monotonic()
         self.idle = self._is_idle()
         seen = (summary["mutating"], left)
+        self._operations = summary["pace"]["operations"]
         if seen != self._seen:
             self._seen, self._moved = seen, time.monotonic()
+            self._operations_until_moved = self._operations
         return summary
 
     def _is_idle(self) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import requests
@@ -9,11 +10,13 @@ import requests
 from rsvpq.agenda import Agenda
 from rsvpq.exchange import auth
 from rsvpq.exchange.client import MailboxClient
+from testbed.processes import PATIENCE_S
 from tests.integration.exchange_site import PASSWORD, Site
 
 _CONTENT = {
     "PUBLISH": ("urn:content-classes:appointment", "calendar"),
     "REQUEST": ("urn:content-classes:calendarmessage", "inbox"),
+    "CANCEL": ("urn:content-classes:calendarmessage", "inbox"),
 }
 
 
@@ -53,13 +56,13 @@ class Diary:
             "",
         ]
         uid = events[0][1].removeprefix("UID:")
-        url = f"{self.site.exchange.urls[0]}{getattr(self.box.folders, folder)}/{uid}.EML"
+        url = f"{self.site.exchange.urls[0]}{getattr(self.box.folders, folder)}/{quote(uid)}.EML"
         answer = requests.put(
             url,
             data="\r\n".join([*head, *lines]).encode(),
             headers={"Content-Type": "message/rfc822", "Translate": "f"},
             auth=auth.basic(self.site.exchange.username, PASSWORD),
-            timeout=20,
+            timeout=PATIENCE_S,
         )
         assert answer.status_code in {200, 201}, answer.text
 
@@ -69,7 +72,9 @@ class Diary:
 
     def turn(self, **switches: object) -> None:
         """Set switches of the simulator."""
-        answer = requests.post(f"{self.site.exchange.urls[0]}/_oracle/switches", data=json.dumps(switches), timeout=20)
+        answer = requests.post(
+            f"{self.site.exchange.urls[0]}/_oracle/switches", data=json.dumps(switches), timeout=PATIENCE_S
+        )
         assert answer.status_code == 200, answer.text
 
     def times(self, start: str, days: float) -> list[tuple[str, str, str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from rsvpq.doctor.examination import LONGEST_S, examine
 from rsvpq.doctor.findings import ExitCode, Finding, Level, Notes, exit_code
 from rsvpq.settings import load_with_origins
+from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange
 
 
@@ -89,4 +90,4 @@ class Practice:
         self.write()
         command = [str(Path(sys.executable).with_name("rsvpq")), "doctor", *arguments]
         environment = {**os.environ, "RSVPQ_CONFIG": str(self.config), "COLUMNS": str(columns)}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S)

@@ -18,10 +18,11 @@ from rsvpq.exchange.http_answer import Answer
 from rsvpq.exchange.transport import Server, Timeouts
 from rsvpq.messages import Kind, MeetingMessage
 from rsvpq.policy import Action, Decide, Decision, Policy
+from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange, World
 
 PASSWORD = "pass-word:ünïque"
-TIMEOUTS = Timeouts(connect_s=5, read_s=20)
+TIMEOUTS = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S)
 
 
 class BehavingExchange(SimulatedExchange):
@@ -73,7 +74,7 @@ class Site:
         url = self.exchange.urls[number] + path
         octets = body.encode()
         return requests.request(
-            method, url, headers=given, data=octets, auth=account, timeout=20, allow_redirects=False
+            method, url, headers=given, data=octets, auth=account, timeout=PATIENCE_S, allow_redirects=False
         )
 
     def copy(self, source: str, target: str, number: int = 0) -> None:

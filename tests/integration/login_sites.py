@@ -10,11 +10,12 @@ from rsvpq.exchange import auth
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.credential import Credential
 from rsvpq.exchange.transport import Server, Timeouts
+from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange, World
 
 #: Without a colon, which the simulator's NTLM cannot do with.
 PASSWORD = "pass-word ünïque"
-TIMEOUTS = Timeouts(connect_s=5, read_s=20)
+TIMEOUTS = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S)
 
 
 @dataclass(frozen=True, slots=True)

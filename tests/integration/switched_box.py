@@ -106,5 +106,5 @@ class Boxes:
 
 def boxes(*arguments: str) -> Iterator[Boxes]:
     """A simulator with many small mailboxes."""
-    with running("--mailboxes", "240", "--requests", "6", "--responses", "4", *arguments) as simulator:
+    with running("--mailboxes", "320", "--requests", "6", "--responses", "4", *arguments) as simulator:
         yield Boxes(simulator)

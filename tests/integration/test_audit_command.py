@@ -15,7 +15,7 @@ from rsvpq import wiring
 from rsvpq.audit import Audit, Told, operator
 from rsvpq.audit_log import EVENTS, FIELDS
 from rsvpq.messages import Kind, Mailbox, MeetingMessage
-from testbed.processes import Part, free_port, until
+from testbed.processes import PATIENCE_S, Part, free_port, until
 from tests.integration.installation import Installation
 
 ADELE, BRUNO = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1")
@@ -170,7 +170,7 @@ def test_a_reader_that_goes_away_ends_it_without_a_trace(told: Installation) -> 
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert len(ended.stdout.splitlines()) == 1
     assert ended.stderr == ""

@@ -14,6 +14,7 @@ from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Action
 from simulator.switches import switches as all_switches
+from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import World
 from tests.integration.exchange_site import Site, always, box_name, inbox, requests_in, responses_in, simulated_site
 from workers.answer import answer
@@ -43,7 +44,7 @@ def turn(site: Site, **switches: object) -> None:
     """Set switches of the server."""
     url = site.exchange.urls[0] + "/_oracle/switches"
     if switches:
-        found = requests.post(url, json=switches, timeout=20)
+        found = requests.post(url, json=switches, timeout=PATIENCE_S)
         assert found.status_code == 200, found.text
 
 

@@ -21,7 +21,7 @@ from rsvpq.exchange.errors import (
 )
 from rsvpq.exchange.transport import Server, Timeouts
 from rsvpq.messages import Kind, MeetingMessage
-from testbed.processes import free_port
+from testbed.processes import PATIENCE_S, free_port
 from testbed.simulated_exchange import World
 from tests.integration import scripted_server as scripts
 from tests.integration.exchange_site import (
@@ -250,9 +250,9 @@ reading = pytest.mark.parametrize("operation", READING.values(), ids=READING)
 effects = pytest.mark.parametrize("operation", EFFECTS.values(), ids=EFFECTS)
 
 
-def client(url: str, *, read_s: float = 5) -> MailboxClient:
+def client(url: str, *, read_s: float = PATIENCE_S) -> MailboxClient:
     """A client of adele's mailbox at this origin, who knows her folders."""
-    server = Server(url + "/exchange/", auth.basic("svc", PASSWORD), timeouts=Timeouts(2, read_s))
+    server = Server(url + "/exchange/", auth.basic("svc", PASSWORD), timeouts=Timeouts(PATIENCE_S, read_s))
     return MailboxClient(server, "adele", FOLDERS)
 
 
@@ -515,6 +515,7 @@ def parts(status: str) -> bytes:
 @pytest.mark.parametrize(
     ("status", "error"),
     [
+        ("401 Unauthorized", Busy),
         ("403 Forbidden", Refused),
         ("404 Not Found", Gone),
         ("423 Locked", Transient),

@@ -22,7 +22,7 @@ from rsvpq.health.register import register_of
 from rsvpq.lanes import Lanes, Release
 from rsvpq.limits import Limits, Rate
 from rsvpq.messages import Mailbox
-from testbed.processes import Part, until
+from testbed.processes import PATIENCE_S, Part, until
 from testbed.queue_server import QueueServer, queue_server, server_binary
 from tests.integration.installation import Installation, queued
 from tests.integration.turned_lanes import Clock, ledger, offer, released
@@ -75,7 +75,7 @@ def give_limits(lanes: Lanes) -> None:
 
 @contextmanager
 def running(*dispatchers: Dispatcher) -> Iterator[None]:
-    """Dispatchers at work in threads; each must end as soon as it is told to."""
+    """Dispatchers at work in threads; told to end, each begins no further round."""
     stop = threading.Event()
     threads = [threading.Thread(target=dispatcher.run, args=(stop,)) for dispatcher in dispatchers]
     for thread in threads:
@@ -85,9 +85,12 @@ def running(*dispatchers: Dispatcher) -> Iterator[None]:
         assert all(thread.is_alive() for thread in threads), "a dispatcher has died"
     finally:
         stop.set()
+        rounds = [dispatcher.rounds for dispatcher in dispatchers]
         for thread in threads:
-            thread.join(5)
+            thread.join(PATIENCE_S)
     assert not any(thread.is_alive() for thread in threads)
+    # One may have been about to begin when it was told to.
+    assert all(dispatcher.rounds <= begun + 1 for dispatcher, begun in zip(dispatchers, rounds, strict=True))
 
 
 def test_what_has_become_due_is_released_and_published(lanes: Lanes, clock: Clock, sink: Sink) -> None:
@@ -317,7 +320,7 @@ def test_a_process_brings_the_configured_limits_back_after_redis_lost_everything
     assert "event=limits-lost" in process.tail(100)
 
 
-def test_the_process_releases_triggers_and_ends_promptly_when_told_to(
+def test_the_process_releases_triggers_and_ends_when_told_to(
     process: Part, installation: Installation, redis: Redis
 ) -> None:
     lanes = installation.lanes()
@@ -325,5 +328,5 @@ def test_the_process_releases_triggers_and_ends_promptly_when_told_to(
     process.wait_for(lambda: queued(redis, "scan")[1:], "it publishes")
     assert sorted(message["task"] for message in queued(redis, "scan")) == [queue.SCAN, queue.SCAN_MAILBOX]
     process.signal(signal.SIGTERM)
-    assert process.process.wait(3) == 0
+    assert process.process.wait(PATIENCE_S) == 0
     assert "Traceback" not in process.tail(100)

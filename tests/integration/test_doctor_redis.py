@@ -224,9 +224,9 @@ def test_other_installations_are_told(practice: Practice, server: QueueServer, l
 
 def test_processes_that_report_are_listed_on_whatever_host(practice: Practice, lanes: Lanes) -> None:
     assert [practice.examine().level(PROCESSES, role) for role in ("dispatcher", "worker")] == [Level.WARN] * 2
-    register_of(lanes, "worker").report(60)
+    register_of(lanes, "worker").report(3600)
     redis: Any = lanes.redis
-    redis.zadd(f"{lanes.prefix}:alive:dispatcher:other", {4711: time.time() + 60, 4712: time.time() - 1})
+    redis.zadd(f"{lanes.prefix}:alive:dispatcher:other", {4711: time.time() + 3600, 4712: time.time() - 1})
     told = practice.examine()
     assert (told.level(PROCESSES, "worker"), told.one(PROCESSES, "dispatcher").text) == (Level.OK, "other:4711")
 
@@ -244,7 +244,7 @@ def test_what_waits_long_or_is_stopped_or_dead_is_told(practice: Practice, lanes
     redis.rpush("rsvpq:answer", "a delivery")
     lanes.pause("all", "", reason="holiday")
     lanes.pause("server", "hq0", reason="backup")
-    redis.hset(f"{lanes.prefix}:server:hq0", "hold", int((time.time() + 300) * 1e6))
+    redis.hset(f"{lanes.prefix}:server:hq0", "hold", int((time.time() + 3600) * 1e6))
     told = practice.examine()
     found = {check for check, _ in troubles(told, PROCESSES)}
     assert found == {"dispatcher", "worker", "paused", "held", "dead"}

@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from rsvpq.findings import Findings, Forecast
-from testbed.processes import Part
+from testbed.processes import PATIENCE_S, Part
 from tests.integration.installation import Installation, queued
 
 ACCEPT = Forecast(
@@ -46,7 +46,7 @@ class Asked:
 
     def end(self) -> tuple[int, str, str]:
         """Its exit code, stdout and stderr."""
-        return self.part.process.wait(30), self.out.read_text(), self.part.log.read_text()
+        return self.part.process.wait(PATIENCE_S), self.out.read_text(), self.part.log.read_text()
 
 
 def dry_run(installation: Installation, redis: Redis, form: str) -> tuple[int, str, str]:

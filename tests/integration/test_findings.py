@@ -15,6 +15,7 @@ from rsvpq.findings import KEPT_S, Ended, Findings, Forecast, Offered, Triggered
 from rsvpq.health.register import register_of
 from rsvpq.lanes import Item, Lanes
 from rsvpq.messages import Mailbox
+from testbed.processes import PATIENCE_S
 
 ADELE, BRUNO, CARLA = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1"), Mailbox("carla", "mail2")
 RUN = "run1"
@@ -40,7 +41,7 @@ def offer(lanes: Lanes, *mailboxes: Mailbox, run: str = RUN) -> dict[str, str]:
     return offer_scans(Audit(lanes, Discretion(), 3600), mailboxes, run, "dry-run")
 
 
-def follow(lanes: Lanes, *mailboxes: Mailbox, timeout_s: float = 30) -> tuple[Following, list[str]]:
+def follow(lanes: Lanes, *mailboxes: Mailbox, timeout_s: float = PATIENCE_S) -> tuple[Following, list[str]]:
     """Follow the run to its end."""
     said: list[str] = []
     run = Following(lanes, RUN, "dry-run", mailboxes, said.append, timeout_s)
@@ -145,7 +146,7 @@ def test_nobody_who_takes_scans_is_an_error_and_no_silence(lanes: Lanes, monkeyp
 
 def test_workers_that_are_all_busy_are_waited_for(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "PATIENCE_S", 0.1)
-    register_of(lanes, "worker").report(60)
+    register_of(lanes, "worker").report(3600)
     run, said = follow(lanes, ADELE, timeout_s=1.5)
     assert said == ["no scan worker has taken the trigger yet; is one running, or are all busy? ('rsvpq doctor')"]
     assert "not offered" in run.problems["adele"]

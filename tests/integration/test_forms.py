@@ -11,6 +11,7 @@ import pytest
 from rsvpq.exchange import auth
 from rsvpq.exchange.errors import Busy, ExchangeError, LoginRefused, Unknown
 from rsvpq.exchange.transport import Server, Timeouts
+from testbed.processes import PATIENCE_S
 from tests.integration.scripted_server import NO_ROWS, Play, Received, ScriptedServer, play
 
 USERNAME, PASSWORD = r"CORP\svc", "ünïque & secret"
@@ -65,7 +66,7 @@ class Logon:
 
     def client(self) -> Server:
         account = auth.Forms(USERNAME, PASSWORD, allow_http=True)
-        return Server(self.server.url + "/exchange/", account, timeouts=Timeouts(2, 2))
+        return Server(self.server.url + "/exchange/", account, timeouts=Timeouts(PATIENCE_S, PATIENCE_S))
 
     def seen(self, method: str) -> list[Received]:
         return [request for request in self.server.requests if request.method == method]

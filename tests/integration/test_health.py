@@ -18,7 +18,7 @@ from rsvpq.health.register import register_of
 from rsvpq.health.watchdog import LOOKS, STALLED
 from rsvpq.lanes import Item
 from rsvpq.messages import Mailbox
-from testbed.processes import Part, free_port, until
+from testbed.processes import PATIENCE_S, Part, free_port, until
 from testbed.queue_server import QueueServer
 from tests.integration.installation import Installation
 from tests.integration.redis_road import Road, road_to
@@ -110,7 +110,7 @@ def test_a_worker_that_is_deaf_ends_and_its_successor_does_the_work(
 def test_a_worker_that_is_deaf_is_not_healthy_and_systemd_hears_nothing(
     installation: Installation, app: Celery, notices: Notices
 ) -> None:
-    installation.write('[health]\nstalled_after = "600s"\n')  # so that it does not end meanwhile
+    installation.write('[health]\nstalled_after = "6000s"\n')  # so that it does not end meanwhile
     part = start_worker(installation, notices)
     try:
         assert health(installation, "worker").stdout == f"worker: process {part.pid}\n"
@@ -140,7 +140,7 @@ def test_a_worker_that_is_fed_faster_than_it_works_is_not_ended(
     try:
         notices.hear(2 * LOOKS, part)
         assert waiting(redis), "it was to have more than it can do in that time"
-        part.wait_for(lambda: not waiting(redis), "it has taken everything", within_s=120)
+        part.wait_for(lambda: not waiting(redis), "it has taken everything")
     finally:
         part.end()
 
@@ -192,7 +192,7 @@ def test_a_worker_that_is_told_to_end_may_finish_what_it_does(
         assert waiting(redis)
     finally:
         silent_server.close()
-        assert part.process.wait(30) == 0
+        assert part.process.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize("away", ["refuses", "is silent"])
@@ -248,7 +248,7 @@ def test_a_dispatcher_that_hangs_ends_and_its_successor_does_the_work(
 
 
 def test_a_dispatcher_whose_redis_refuses_is_not_ended(by_road: Installation, road: Road, notices: Notices) -> None:
-    by_road.write('[health]\nstalled_after = "3s"\n')  # a round lasts a second while Redis is away
+    by_road.write('[health]\nstalled_after = "6s"\n')  # a round lasts a second while Redis is away
     part = start(by_road, ["producer.dispatcher"], notices)
     try:
         register = register_of(by_road.lanes(), "dispatcher")
@@ -267,13 +267,13 @@ def test_a_dispatcher_whose_redis_refuses_is_not_ended(by_road: Installation, ro
 def health(installation: Installation, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "rsvpq.health", *arguments]
     environment = {**os.environ, "RSVPQ_CONFIG": str(installation.config)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize("role", ["worker", "dispatcher"])
 def test_the_health_check_believes_a_report_as_long_as_it_lasts(installation: Installation, role: str) -> None:
     register = register_of(installation.lanes(), role)  # type: ignore[arg-type]
-    register.report(60)
+    register.report(3600)
     other = "dispatcher" if role == "worker" else "worker"
     assert (health(installation, role).returncode, health(installation, other).returncode) == (0, 1)
     register.report(0.001)

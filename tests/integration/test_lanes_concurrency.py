@@ -7,12 +7,12 @@ from itertools import combinations
 from multiprocessing import get_context
 from threading import Barrier
 
-import pytest
 from redis import Redis
 
 from rsvpq.lanes import Item, Lanes
 from rsvpq.limits import Limits, Rate
 from rsvpq.messages import Mailbox
+from testbed.processes import PATIENCE_S
 from testbed.queue_server import QueueServer
 from tests.integration.installation import Installation
 from tests.integration.lane_crew import Stint, most_at_once, work_together
@@ -69,13 +69,11 @@ def assert_right(redis: Redis, stints: list[Stint], items: int) -> None:
         assert redis.hmget(f"{{rsvpq}}:{party}", ["n", "reserved"]) == ["0", "0"]
 
 
-@pytest.mark.timeout(60)
 def test_eight_threads_finish_each_item_once_within_all_limits(redis: Redis, shared_queue_server: QueueServer) -> None:
     items = offer_everything(redis)
     assert_right(redis, work_together(shared_queue_server.url, items, 8), items)
 
 
-@pytest.mark.timeout(60)
 def test_two_processes_finish_each_item_once_within_all_limits(redis: Redis, shared_queue_server: QueueServer) -> None:
     items = offer_everything(redis)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
@@ -90,10 +88,10 @@ def test_each_thread_of_a_process_may_call_at_once(installation: Installation) -
     together = Barrier(threads)
 
     def call(number: int) -> str:
-        together.wait(30)
+        together.wait(PATIENCE_S)
         verdict = lanes.start(f"item-{number}", 1, "worker").verdict
         lanes.counts()
-        together.wait(30)  # so that none of them ends before the last has called
+        together.wait(PATIENCE_S)  # so that none of them ends before the last has called
         return verdict
 
     with ThreadPoolExecutor(threads) as pool:
@@ -112,5 +110,5 @@ def test_a_fork_does_not_share_its_parents_connection(installation: Installation
     child = get_context("fork").Process(target=lambda: os._exit(verdicts("nowhere") != {"unknown"}))
     child.start()
     assert verdicts("waiting") == {"stale"}
-    child.join(30)
+    child.join(PATIENCE_S)
     assert child.exitcode == 0

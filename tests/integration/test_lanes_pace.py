@@ -48,7 +48,9 @@ def allowed_by_throttled(quota: rate_limiter.Quota, arrivals: Iterable[int]) -> 
 
 @pytest.mark.parametrize("scope", ["mailbox", "server"])
 @settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(
     period_s=st.integers(1, 30),

@@ -43,7 +43,7 @@ def finished_or_scan(installation: Installation) -> bool:
 
 
 def wait_until_finished(installation: Installation) -> None:
-    until(lambda: finished(installation), "every request is answered", within_s=60, every_s=0.1)
+    until(lambda: finished(installation), "every request is answered", every_s=0.1)
     told = requests(installation)
     assert told["answered_once"] == told["seeded"] > 20
     assert told["answered_twice"] == 0
@@ -91,7 +91,7 @@ def test_what_a_killed_worker_was_at_is_delivered_again_and_answered_once(tmp_pa
         stack.restart("answer-0")
         until(lambda: stack.absorbed().get("redelivered"), "something is delivered again")
         # The death may also have lost the message that was being taken from the queue; that one needs another scan.
-        until(lambda: finished_or_scan(stack), "every request is answered", within_s=60, every_s=2)
+        until(lambda: finished_or_scan(stack), "every request is answered", every_s=2)
         assert requests(stack)["answered_twice"] == 0
 
 

@@ -796,7 +796,9 @@ def test_the_digits_of_escapes(many: Boxes, box: Box, value: str) -> None:
 
 
 @shows("url_filter", "none", "urlscan", "iis7")
-def test_url_filters(box: Box, value: str) -> None:
+def test_url_filters(many: Boxes, box: Box, value: str) -> None:
+    while any(mark in box.inbox for mark in ("%25", "&", "+", "%2B")):
+        box = many.take()
     box.turn(url_filter=value)
     refused = {"none": set(), "urlscan": {"%25", "&", "%26"}, "iis7": {"%25", "+", "%2B"}}[value]
     for mark in ("%25", "&", "%26", "+", "%2B", "%20"):

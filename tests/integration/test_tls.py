@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 from rsvpq.exchange import auth, tls
 from rsvpq.exchange.errors import BUSY_DELAY_S, Busy, Gone, LoginRefused, Unknown
 from rsvpq.exchange.transport import Server, Timeouts
+from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.integration.scripted_server import HANG, ScriptedServer
 
@@ -56,7 +57,7 @@ def ask(url: str, verify: Path | None, minimum: tls.Version = "1.2", *, effect: 
     server = Server(
         f"{url}/exchange/",
         account,
-        timeouts=Timeouts(5, 5),
+        timeouts=Timeouts(PATIENCE_S, PATIENCE_S),
         verify=str(verify) if verify else True,
         tls_minimum=minimum,
     )

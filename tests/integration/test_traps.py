@@ -173,7 +173,7 @@ def test_t14_mailboxes_are_worked_side_by_side(site: Site) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join()
     assert [site.sent(box, request) for box, request in work] == [(1, 1)] * 3
 
 

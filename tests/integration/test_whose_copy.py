@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.persons import Shown
 from rsvpq.messages import Kind, MeetingMessage
+from rsvpq.persons import Shown
 from rsvpq.policy import Facts, Policy, decide
 from simulator.vocabulary import INTERNAL_DOMAIN
 from testbed.simulated_exchange import World

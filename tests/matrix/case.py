@@ -1,7 +1,7 @@
 """One case of the matrix: a mailbox worked under one switch or fault, and what the oracle says came of it."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from rsvpq.lanes import Lanes
 from rsvpq.limits import Limits, Rate
 from rsvpq.messages import Mailbox
 from rsvpq.policy import Policy
+from simulator.faults import FaultKind
+from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.integration.exchange_site import lenient
 from tests.integration.turned_lanes import Clock
@@ -23,14 +25,17 @@ from tests.matrix.operator import Operator
 from workers.ways import Answers, Ways
 
 PASSWORD = "matrix"
-_DEEDS = ("accepted", "declined", "tentative", "submitted")
-#: Short, so that a server that hangs costs little; a fault that hangs must outlast it.
-TIMEOUTS = Timeouts(connect_s=5, read_s=0.4)
+#: Of a client that waits for whatever comes.
+PATIENT = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S)
+#: Short, so that an answer that does not come costs little.
+IMPATIENT = Timeouts(connect_s=PATIENCE_S, read_s=1)
+#: What keeps a client waiting for its answer.
+_DELAYS = {FaultKind.SLOW, FaultKind.HANG, FaultKind.HANG_AFTER}
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A row of the table; requests are counted by edition, so that the copies of one are one."""
+    """A row of the table."""
 
     name: str
     requests: int
@@ -59,6 +64,18 @@ class Tried:
 
 
 @dataclass(slots=True)
+class _Clocks(Clock):
+    """The clock of the lanes, and that by which the servers do things later: both are turned."""
+
+    exchange: SimulatedExchange | None = None
+
+    def turn(self, seconds: float) -> None:
+        Clock.turn(self, seconds)
+        if self.exchange is not None:
+            self.exchange.put_clock_forward(seconds)
+
+
+@dataclass(slots=True)
 class Bench:
     """The simulator, its mailboxes that no case has had yet, and the lanes."""
 
@@ -68,6 +85,7 @@ class Bench:
     exchange: SimulatedExchange = field(init=False)
     clock: Clock = field(init=False)
     lanes: Lanes = field(init=False)
+    _timeouts: Timeouts = PATIENT
     _unused: list[str] = field(init=False)
     _defaults: dict[str, Any] = field(init=False)
 
@@ -84,8 +102,8 @@ class Bench:
     def reset(self, redis: Redis) -> None:
         """Every switch at its default, no faults, an empty ledger."""
         self.post("switches", self._defaults)
-        self.post("faults", [])
-        self.clock = Clock()
+        self.fault()
+        self.clock = _Clocks(exchange=self.exchange)
         self.configure(redis)
 
     def configure(self, redis: Redis) -> None:
@@ -102,19 +120,29 @@ class Bench:
         self.post("switches", switches)
 
     def fault(self, *faults: Mapping[str, Any]) -> None:
-        """Put these faults into force."""
-        self.post("faults", list(faults))
+        """Put these faults into force; what comes late, comes when the client has given up long since."""
+        late = [fault["kind"] in _DELAYS for fault in faults]
+        self.post("faults", [{**fault, "ms": 600_000 * delayed} for fault, delayed in zip(faults, late, strict=True)])
+        self._timeouts = IMPATIENT if any(late) else PATIENT
 
     def post(self, what: str, document: Any) -> None:
         """Tell the oracle; what it refuses is an error of the matrix."""
         url = f"{self.exchange.urls[0]}/_oracle/{what}"
-        answer = requests.post(url, data=json.dumps(document), timeout=30)
+        answer = requests.post(url, data=json.dumps(document), timeout=PATIENCE_S)
         assert answer.status_code == 200, answer.text
 
-    def mailbox(self, having: str = "", *, proposing: bool = False) -> str:
-        """A mailbox that nobody has touched, with this in its name; or with a response that proposes another time."""
-        asked = {one["mailbox"] for one in self.exchange.messages() if one["counter_proposal"]} if proposing else None
-        name = next(name for name in reversed(self._unused) if having in name and (asked is None or name in asked))
+    def mailbox(self, having: str = "", *, proposing: bool = False, untitled: bool = False) -> str:
+        """A mailbox that nobody has touched, with this in its name.
+
+        :param proposing: it has a response that proposes another time. :param untitled: it has a request of no subject.
+        """
+        fits = {name for name in self._unused if having in name}
+        if proposing:
+            fits &= {one["mailbox"] for one in self.exchange.messages() if one["counter_proposal"]}
+        if untitled:
+            requests = (one for one in self.exchange.messages() if one["kind"] == "request" and not one["outdated"])
+            fits &= {one["mailbox"] for one in requests if not one["subject"]}
+        name = next(name for name in reversed(self._unused) if name in fits)
         self._unused.remove(name)
         return name
 
@@ -123,14 +151,14 @@ class Bench:
         url = f"{self.exchange.urls[0]}/exchange/"
         credential = Credential(lambda: self.clock.us / 1e6)
         account = auth.basic(self.exchange.username, PASSWORD)
-        server = Server(url, account, credential=credential, timeouts=TIMEOUTS)
+        server = Server(url, account, credential=credential, timeouts=self._timeouts)
         at = Mailbox(mailbox, "mail")
         return Operator(self.lanes, self.clock, server, at, Ways({"mail": answers}), policy or lenient())
 
     def judge(self, name: str, operator: Operator) -> Tried:
         """What the oracle says of the mailbox; noted for the table."""
         seeded = [one for one in self.exchange.messages() if one["mailbox"] == operator.mailbox.name]
-        asked = _editions(one for one in seeded if one["kind"] == "request")
+        asked = [one for one in seeded if one["kind"] == "request"]
         responses = [one for one in seeded if one["kind"] == "response"]
         states = [_state(one) for one in asked]
         injected = sum(fault["injected"] for fault in self.exchange.ask("faults"))
@@ -150,16 +178,6 @@ class Bench:
         )
         self.tried.append(tried)
         return tried
-
-
-def _editions(requests: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One for each edition, with what was done to all of its copies."""
-    editions: dict[str, dict[str, Any]] = {}
-    for one in requests:
-        merged = editions.setdefault(one["edition"], {**one, **dict.fromkeys(_DEEDS, 0)})
-        for deed in _DEEDS:
-            merged[deed] += one[deed]
-    return list(editions.values())
 
 
 def _state(request: Mapping[str, Any]) -> str:

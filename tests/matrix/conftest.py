@@ -12,8 +12,6 @@ _TRIED = pytest.StashKey[list[Tried]]()
 
 #: Enough mailboxes for one to each case.
 WORLD = World(mailboxes=700, requests=3, responses=2, seed=21)
-#: And what is easily mistaken, in each of its mailboxes.
-MISTAKABLE = World(mailboxes=60, requests=2, responses=1, seed=22, occurrences=3, copies=1, updates=2)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,33 +29,13 @@ def exchange_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         bench.exchange.part.end()
 
 
-@pytest.fixture(scope="session")
-def mistakable_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """Another simulator, whose mailboxes hold what is easily mistaken."""
-    bench = Bench(tmp_path_factory.mktemp("mistakable"), MISTAKABLE)
-    try:
-        yield bench
-    finally:
-        bench.exchange.part.end()
-
-
 @pytest.fixture
 def bench(exchange_bench: Bench, redis: Redis, request: pytest.FixtureRequest) -> Iterator[Bench]:
     """The bench with an empty ledger, every switch at its default and no faults."""
-    yield from _prepared(exchange_bench, redis, request)
-
-
-@pytest.fixture
-def mistakable(mistakable_bench: Bench, redis: Redis, request: pytest.FixtureRequest) -> Iterator[Bench]:
-    """The same with occurrences, copies and updates in each mailbox."""
-    yield from _prepared(mistakable_bench, redis, request)
-
-
-def _prepared(bench: Bench, redis: Redis, request: pytest.FixtureRequest) -> Iterator[Bench]:
-    bench.reset(redis)
-    yield bench
-    request.config.stash[_TRIED] += bench.tried
-    bench.tried.clear()
+    exchange_bench.reset(redis)
+    yield exchange_bench
+    request.config.stash[_TRIED] += exchange_bench.tried
+    exchange_bench.tried.clear()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -102,6 +102,40 @@ def test_answers_to_two_occurrences_are_not_taken_for_each_other_when_replies_ar
     assert operator.dead == []
 
 
+@pytest.mark.parametrize(
+    "switched",
+    [
+        {"calendar_item": "at-send"},
+        {"draft": "numbered"},
+        {"draft": "verdict", "draft_uid": False, "draft_subject": False},
+        {"draft_delay_ms": 60_000},
+        {"draft_delay_ms": 60_000, "request_fate": "left"},
+        {"draft_uid": False},
+        {"occurrence_uid": "dated"},
+        {"occurrence_uid": "dated", "draft_recurrence_id": "missing", "request_fate": "left"},
+    ],
+    ids=str,
+)
+def test_editions_are_told_apart_whatever_the_server_shows(bench: Bench, switched: dict[str, object]) -> None:
+    bench.switch(**switched)
+    operator = worked_by(bench)
+    operator.work(scans=3)
+    assert states(bench, operator) == ANSWERED
+    assert operator.dead == []
+
+
+@pytest.mark.parametrize("step", ["accept", "submit"])
+@pytest.mark.parametrize("kind", ["answered-by-hand", "read-by-hand", "folders-renamed"])
+@pytest.mark.parametrize("fate", ["removed", "left"])
+def test_a_person_who_works_beside_us_answers_no_edition_again(bench: Bench, step: str, kind: str, fate: str) -> None:
+    bench.switch(request_fate=fate)
+    bench.fault({"step": step, "kind": kind, "rate": 0.4})
+    operator = worked_by(bench)
+    operator.work(scans=3)
+    assert states(bench, operator) == ANSWERED
+    assert operator.dead == []
+
+
 @pytest.mark.parametrize("skew", [-7200, 7200, 1_814_400])
 def test_no_answer_is_looked_for_by_a_clock(bench: Bench, skew: int) -> None:
     bench.switch(transport_skew_s=skew)

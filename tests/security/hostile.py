@@ -1,4 +1,4 @@
-"""A client in front of a hostile server, with short patience; and all that it can be asked to do."""
+"""A client in front of a hostile server, and all that it can be asked to do."""
 
 from collections.abc import Callable
 
@@ -9,10 +9,12 @@ from rsvpq.exchange.client import Folders, MailboxClient
 from rsvpq.exchange.errors import ExchangeError
 from rsvpq.exchange.transport import Server, Timeouts
 from rsvpq.messages import Kind, MeetingMessage
+from testbed.processes import PATIENCE_S
 
 PASSWORD = "S3cret-in-no-message"
-#: Seconds: short, so that what has no end shows it soon.
-PATIENCE = Timeouts(connect_s=5, read_s=0.5, body_s=0.7)
+#: Seconds: short, so that what has no end shows it soon; and so long that what has one is never cut off.
+IMPATIENT = Timeouts(connect_s=PATIENCE_S, read_s=0.5, body_s=0.7)
+PATIENT = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S, body_s=PATIENCE_S)
 FOLDERS = Folders(
     inbox="/exchange/adele/Inbox",
     drafts="/exchange/adele/Drafts",
@@ -35,7 +37,7 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
-def client(url: str, *, forms: bool = False, verify: str | None = None, timeouts: Timeouts = PATIENCE) -> MailboxClient:
+def client(url: str, *, forms: bool = False, verify: str | None = None, timeouts: Timeouts = PATIENT) -> MailboxClient:
     """A client of adele's mailbox at this origin, who knows her folders."""
     account = auth.Forms("svc", PASSWORD, allow_http=True) if forms else auth.basic("svc", PASSWORD)
     server = Server(url + "/exchange/", account, timeouts=timeouts, verify=verify or True)

@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 import pytest
 from flower.urls import handlers  # type: ignore[import-untyped]
 
-from testbed.processes import Part, free_port
+from testbed.processes import PATIENCE_S, Part, free_port
 from testbed.simulated_exchange import account_file
 from tests.integration.installation import Installation
 
@@ -38,7 +38,7 @@ def flower(installation: Installation) -> Iterator[str]:
     part = Part("flower", command(port), log=installation.directory / "flower.log", env=environment)
     url = f"http://127.0.0.1:{port}"
     try:
-        part.wait_for(lambda: answers(url), "Flower answers", within_s=60)
+        part.wait_for(lambda: answers(url), "Flower answers")
         yield url
     finally:
         part.end()
@@ -56,7 +56,7 @@ def status(url: str, login: str = "", method: str = "GET", scheme: str = "Basic"
     if login:
         request.add_header("Authorization", f"{scheme} {b64encode(login.encode()).decode()}")
     try:
-        with urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback http
+        with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - loopback http
             return int(answer.status)
     except HTTPError as error:
         return error.code
@@ -108,7 +108,7 @@ def test_flower_does_not_start_with_a_bad_file_of_logins(
         file.chmod(mode)
     environment = {**os.environ, **installation.environment, "FLOWER_LOGIN_FILE": str(file)}
     done = subprocess.run(
-        command(free_port()), env=environment, capture_output=True, text=True, check=False, timeout=60
+        command(free_port()), env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
     assert done.returncode != 0
     assert complaint in done.stderr

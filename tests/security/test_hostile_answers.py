@@ -7,6 +7,7 @@ import socket
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from functools import cache
 from http.cookies import SimpleCookie
 from itertools import repeat
 from pathlib import Path
@@ -21,10 +22,19 @@ from tests.integration import scripted_server as scripts
 from tests.integration.scripted_server import NO_ROWS, XML, Play, ScriptedServer, play, rows_page
 from tests.security.certificates import Authority
 from tests.security.dripping_server import DrippingServer, Pieces, endlessly
-from tests.security.hostile import ACCEPT, FOLDERS, MESSAGE, OPERATIONS, SEARCH, client, failure, survives
+from tests.security.hostile import (
+    ACCEPT,
+    FOLDERS,
+    IMPATIENT,
+    MESSAGE,
+    OPERATIONS,
+    PATIENT,
+    SEARCH,
+    client,
+    failure,
+    survives,
+)
 from tests.security.tls_door import tls_door
-
-pytestmark = pytest.mark.timeout(60)  # what has no bound ends here, and fails
 
 HEAD = b"HTTP/1.1 207 Multi-Status\r\nContent-Type: text/xml\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -59,14 +69,14 @@ DRIPS: dict[str, Pieces] = {
 @pytest.mark.parametrize("every_s", [0.05, 0.0], ids=["slowly", "fast"])
 def test_an_answer_without_an_end_is_lost(dripping: DrippingServer, pieces: Pieces, every_s: float) -> None:
     dripping.pieces, dripping.every_s = pieces, every_s
-    assert type(failure(SEARCH, client(dripping.url))) in {Transient, Refused}
-    assert type(failure(ACCEPT, client(dripping.url))) is Unknown
+    assert type(failure(SEARCH, client(dripping.url, timeouts=IMPATIENT))) in {Transient, Refused}
+    assert type(failure(ACCEPT, client(dripping.url, timeouts=IMPATIENT))) is Unknown
 
 
 @pytest.mark.parametrize("pieces", [DRIPS["a header"], DRIPS["a body"]], ids=["head", "body"])
 def test_a_login_page_without_an_end_is_lost(dripping: DrippingServer, pieces: Pieces) -> None:
     dripping.pieces = pieces
-    failure(SEARCH, client(dripping.url, forms=True))
+    failure(SEARCH, client(dripping.url, forms=True, timeouts=IMPATIENT))
     assert all(head.startswith(b"GET ") for head in dripping.asked)
 
 
@@ -79,16 +89,17 @@ def test_a_request_that_nobody_reads_is_lost() -> None:
 # -- floods and bombs ----------------------------------------------------------------------------------------------
 
 
+@cache
 def bomb(size: int) -> bytes:
     """Zeros of this size, packed a thousandfold."""
     packer, million = zlib.compressobj(9, wbits=31), bytes(1_000_000)
     return b"".join(packer.compress(million) for _ in range(size // len(million))) + packer.flush()
 
 
-def peak_of(answer: Play, scripted: ScriptedServer) -> int:
+def peak_of(answer: Play, scripted: ScriptedServer, timeouts: Timeouts = PATIENT) -> int:
     """The most bytes of Python's that a search took."""
     scripted.script(answer)
-    box = client(scripted.url)
+    box = client(scripted.url, timeouts=timeouts)
     tracemalloc.start()
     try:
         failure(SEARCH, box)
@@ -121,8 +132,8 @@ FLOODS = {
 
 @pytest.mark.parametrize("octets", FLOODS.values(), ids=FLOODS)
 def test_a_flood_of_headers_is_not_swallowed(scripted: ScriptedServer, octets: bytes) -> None:
-    assert peak_of(Play(octets, "close"), scripted) < 16_000_000
-    assert type(failure(ACCEPT, client(scripted.url))) is Unknown
+    assert peak_of(Play(octets, "close"), scripted, IMPATIENT) < 16_000_000
+    assert type(failure(ACCEPT, client(scripted.url, timeouts=IMPATIENT))) is Unknown
 
 
 # -- answers that are no HTTP --------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import yaml
 from redis import Redis
 
 from rsvpq import queue
-from testbed.processes import Part
+from testbed.processes import PATIENCE_S, Part
 from tests.integration.installation import Installation
 
 
@@ -95,7 +95,7 @@ def test_no_message_but_json_is_read_and_the_worker_goes_on(
 
     app = queue.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
     try:
-        assert "servers" in app.send_task(queue.OPS_STATUS).get(timeout=30)
+        assert "servers" in app.send_task(queue.OPS_STATUS).get(timeout=PATIENCE_S)
     finally:
         app.close()
     assert not file.exists()

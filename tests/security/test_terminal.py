@@ -12,6 +12,7 @@ from rsvpq import queue, wiring
 from rsvpq.audit import Told
 from rsvpq.held_drafts import HeldDrafts
 from rsvpq.messages import Kind, Mailbox, MeetingMessage
+from testbed.processes import PATIENCE_S
 from tests.integration.installation import Installation, queued
 
 ADELE = Mailbox("adele", "mail1")
@@ -64,7 +65,7 @@ def shown_on_a_terminal(installation: Installation, arguments: list[str]) -> str
     listener.start()
     environment = {**os.environ, **installation.environment, "TERM": "dumb", "NO_COLOR": "1"}
     command = installation.command(*arguments)
-    done = subprocess.run(command, env=environment, stdout=writer, stderr=writer, check=False, timeout=60)
+    done = subprocess.run(command, env=environment, stdout=writer, stderr=writer, check=False, timeout=PATIENCE_S)
     os.close(writer)
     listener.join()
     os.close(reader)

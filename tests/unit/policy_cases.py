@@ -56,10 +56,12 @@ def appointment(
     end: datetime | None = END,
     sequence: int | None = 0,
     stamp: datetime | None = STAMP - DAY,
-    recurring: bool = False,
+    recurring: bool | None = False,
+    organizer: str = '"Brian Lee" <Brian@Example.com>',
 ) -> Appointment:
     """The meeting, as the calendar has had it since yesterday."""
-    return Appointment("uid-1", start, end, sequence, stamp, response, BusyStatus.BUSY, recurring)
+    status = BusyStatus.BUSY
+    return Appointment("uid-1", start, end, sequence, stamp, response, status, recurring, organizer=organizer)
 
 
 def calendar(

@@ -128,7 +128,7 @@ def test_until_it_is_known_to_be_good_one_thread_shows_it_at_a_time() -> None:
 def test_once_it_is_known_to_be_good_nobody_waits() -> None:
     credential = Credential()
     _accept(credential)
-    barrier = threading.Barrier(16, timeout=10)
+    barrier = threading.Barrier(16)
 
     def use() -> None:
         with credential.attempt("x") as attempt:

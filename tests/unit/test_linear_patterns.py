@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from rsvpq import audit
+from rsvpq import audit, persons
 from rsvpq.exchange import multistatus, wire
 from rsvpq.policy import organizer
 from rsvpq.report import reasons
 from tests.unit.work import match_steps, search_steps
 
 #: The patterns that see what a server, or whoever writes to it, has sent.
-READERS = (multistatus, wire, organizer, audit, reasons)
+READERS = (multistatus, wire, organizer, persons, audit, reasons)
 #: Those that are tried at the beginning only, and those for the whole of a text; all others are searched for.
 MATCHED = {multistatus._HEAD}
-OF_THE_WHOLE = {organizer._ADDRESS, organizer._IN_BRACKETS, multistatus._ENCODING}
+OF_THE_WHOLE = {organizer._ADDRESS, persons._IN_BRACKETS, multistatus._ENCODING}
 #: What keeps a pattern busy: a beginning, and something that comes again and again behind it.
 TEXTS = (
     *(("", unit) for unit in (" ", "a", "0", "<", ">", "&#", "@", ":", "{", '"', "\n")),

@@ -83,7 +83,8 @@ def messages() -> st.SearchStrategy[MeetingMessage]:
         end=_shown_times,
         stamp=st.sampled_from([STAMP, STAMP + HOUR, ""]),
         sequence=st.sampled_from([None, 0, 1]),
-        recurring=st.booleans(),
+        recurring=st.none() | st.booleans(),
+        from_another=st.sampled_from(["", "dora@example.com"]),
         all_day=st.booleans(),
         sensitivity=st.integers(0, 3),
         received_for=st.sampled_from(["", "", "Boss"]),
@@ -102,7 +103,8 @@ def _appointments() -> st.SearchStrategy[Appointment]:
         stamp=st.sampled_from([STAMP, STAMP + HOUR, None]),
         response=st.sampled_from([None, *ResponseStatus]),
         status=st.just(BusyStatus.BUSY),
-        recurring=st.booleans(),
+        recurring=st.none() | st.booleans(),
+        organizer=_addresses | st.just(""),
     )
 
 

@@ -41,6 +41,10 @@ UNKNOWN = CalendarUnknown("403 Forbidden")
 BEGUN = Intent("item-1", Verdict.DECLINE, NOW - DAY, ("rid:7",)).to_text()
 FINISHED = Intent("item-1", Verdict.DECLINE, NOW - DAY).finish().to_text()
 Changes = Mapping[str, object]
+#: Whoever it is from, the message is decided on its own account; and what comes of it.
+CARRIED_OUT = {"cancellations": "process", "external": "rules"}
+PROCESSED, REPEATED = (Action.PROCESS, Reason.EVERY_CANCELLATION), (Action.ACCEPT, Reason.DETAILS_ONLY)
+HELD = (Action.HOLD, Reason.OTHER_ORGANIZER)
 
 #: A series whose first meeting is over.
 _BEGUN = {"start": NOW - DAY, "end": NOW - DAY, "recurring": True}
@@ -314,6 +318,24 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
         {"cancellations": "process"},
         Action.SKIP,
         Reason.OUT_OF_DATE,
+    ),
+    # ... of a meeting that somebody else arranged, or nobody knows who
+    *(
+        (changed | kind, {"calendar": calendar(meeting=appointment(organizer=theirs))}, CARRIED_OUT, action, reason)
+        for kind, passes in ((CANCELLATION, PROCESSED), ({}, REPEATED))
+        for changed, theirs, (action, reason) in (
+            ({}, '"Brian" <BRIAN@example.com>', passes),
+            ({}, "MAILTO:brian@example.com", passes),
+            ({}, '"Brian Lee" <dora@example.com>', HELD),
+            ({}, "</O=EXAMPLE/CN=BRIAN>", passes),
+            ({"organizer": "</o=example/cn=Brian>"}, "</O=EXAMPLE/CN=BRIAN>", passes),
+            ({"organizer": "</o=example/cn=Dora>"}, "</O=EXAMPLE/CN=BRIAN>", HELD),
+            ({"from_another": "dora@example.com"}, "brian@example.com", HELD),
+            ({"from_another": "brian@example.com", "organizer": "dora@example.com"}, "brian@example.com", HELD),
+            ({"organizer": "brian@branch.example"}, "</O=EXAMPLE/CN=BRIAN>", HELD if kind else passes),
+            *(({}, theirs, HELD if kind else passes) for theirs in ("", "Brian Lee", "</O=EXAMPLE/CN=B1>")),
+            ({"organizer": ""}, "brian@example.com", HELD if kind else passes),
+        )
     ),
     (
         CANCELLATION | {"organizer": "x@evil.example"},

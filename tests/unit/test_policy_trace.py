@@ -33,6 +33,7 @@ def test_a_trace_tells_each_step_in_order_with_what_was_found() -> None:
         "passed   guard calendar-unknown: the calendar was looked at",
         "passed   guard own-meeting in the calendar: the calendar does not have it as a meeting of the mailbox itself",
         "passed   guard out-of-date in the calendar: the calendar has no newer version of this meeting",
+        "passed   guard other-organizer: the calendar does not have this meeting",
         "passed   guard already-answered: this version of the meeting is not known to be answered",
         "passed   guard details-only: the update is first",
         "passed   rule too-long: longer_than = 2h, but is 1h",

@@ -447,7 +447,7 @@ MUTATION = st.tuples(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(
     source=st.sampled_from(SOURCES),
     mutations=st.lists(MUTATION, min_size=1, max_size=6),

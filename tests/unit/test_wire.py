@@ -436,7 +436,7 @@ PIECES = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(SHAPES), st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 60), PIECES), max_size=4))
 def test_whatever_comes_is_rows_or_malformed(shape: bytes, changes: list[tuple[int, int, bytes]]) -> None:
     for at, cut, piece in changes:
@@ -450,7 +450,7 @@ def test_whatever_comes_is_rows_or_malformed(shape: bytes, changes: list[tuple[i
         assert all(isinstance(text, str) for text in row.properties.values())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.one_of(st.text(), st.text("/.%[]@:#?\\eE25fx", max_size=30).map(lambda end: ROOT + end)))
 def test_any_href_is_a_path_below_or_malformed(href: str) -> None:
     try:
