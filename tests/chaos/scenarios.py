@@ -33,7 +33,7 @@ confirmed = true
 internal_domains = ["example.com"]
 max_age = "30d"
 """
-#: Answers everything, and declines what the calendar has no room for, which is remembered in no calendar. A series is not
+#: Answers everything, and declines what the calendar has no room for, which no calendar remembers. A series is not
 #: compared: some in the simulator do not begin where their rule does, and what cannot be compared is held.
 NO_CLASHES = f"""{EVERYTHING}
 [[policy.rules]]
