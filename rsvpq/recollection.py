@@ -1,13 +1,16 @@
-"""What meetings were answered with, whichever message asked: the ledger knows, and where it has forgotten, Sent Items.
+"""What meetings were answered with, whichever message asked: the ledger knows, and where it has forgotten, the mailbox.
 
 It is remembered for each meeting, and for each occurrence, for as long as an older edition or another copy may come.
+Sent Items tell what was sent, and our markers what was only begun: the worker may have died with the ledger.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from rsvpq.editions import MeetingKey, Settled, Version, instant
-from rsvpq.exchange.client import MailboxClient
+from rsvpq.exchange.client import HANDLED, MailboxClient
+from rsvpq.intent import Intent
 from rsvpq.journal import Journal
 from rsvpq.lanes import Lanes, Memory, Start
 from rsvpq.messages import Kind, MeetingMessage
@@ -17,7 +20,7 @@ from rsvpq.policy import Action, Decision
 _SLACK = timedelta(days=2)
 #: The longest memory, whatever age of messages is allowed.
 _LONGEST = timedelta(days=400)
-#: Sent answers per step that keeps the lease.
+#: Messages per step that keeps the lease.
 _STEP = 100
 
 
@@ -43,32 +46,49 @@ class Recollection:
 
         :raises ExchangeError: as the client says.
         """
-        if start.memory or start.vouched:
+        if start.vouched:
             return start.memory
         found = {topic: one.to_text() for topic, one in self.in_mailbox(box, journal).items()}
         self.lanes.remember(start.mailbox, found, self.kept_for.total_seconds())
-        return found.get(MeetingKey.of(message).topic, "")
+        return self.lanes.remembered(start.mailbox, MeetingKey.of(message).topic)[0]
 
     def in_mailbox(self, box: MailboxClient, journal: Journal) -> dict[str, Settled]:
-        """The newest answer to each meeting that Sent Items has, by topic.
+        """The newest edition of each meeting to which the mailbox shows an answer, be it one only begun, by topic.
 
         :raises ExchangeError: as the client says.
         """
         journal.intend("search")
-        oldest = datetime.now(UTC) - self.kept_for
         found: dict[str, Settled] = {}
-        for number, answer in enumerate(box.sent_responses(), start=1):
-            if number % _STEP == 0:
-                journal.note("recollected", number)
-            sent = instant(answer.received)
-            if sent is not None and sent < oldest:
-                break
-            # The stamp of an answer is not that of its request.
-            settled = Settled("", str(answer.verdict), Version(answer.sequence), answer.start, answer.end)
-            topic = MeetingKey.of(answer).topic
+        for message, settled in self._shown(box, journal):
+            topic = MeetingKey.of(message).topic
             if topic and (topic not in found or found[topic].version.is_older_than(settled.version)):
                 found[topic] = settled
         return found
+
+    def _shown(self, box: MailboxClient, journal: Journal) -> Iterator[tuple[MeetingMessage, Settled]]:
+        """Each answer that was sent or begun, with the message that shows it."""
+        for answer in self._recent(box.sent_responses(), journal):
+            yield answer, _answered_by("", answer)
+        for draft in box.response_drafts():
+            if draft.answers:
+                yield draft, _answered_by(draft.answers, draft)
+        for folder in HANDLED:
+            for request in self._recent(box.requests_in(folder), journal):
+                intent = Intent.parse(request.intent)
+                # Of what was finished Sent Items tell, if anything was sent.
+                if intent is not None and not (intent.finished and request.response_requested):
+                    yield request, Settled.by(intent.identity, str(intent.verdict), request)
+
+    def _recent(self, messages: Iterator[MeetingMessage], journal: Journal) -> Iterator[MeetingMessage]:
+        """Those of the time that is remembered, of messages of which the newest comes first."""
+        oldest = datetime.now(UTC) - self.kept_for
+        for number, message in enumerate(messages, start=1):
+            if number % _STEP == 0:
+                journal.note("recollected", number)
+            received = instant(message.received)
+            if received is not None and received < oldest:
+                return
+            yield message
 
     def of_decision(self, item: str, message: MeetingMessage, decision: Decision, before: str) -> Memory | None:
         """What is to be remembered once it is begun to do what was decided; None where it settles no meeting.
@@ -79,6 +99,11 @@ class Recollection:
             return None
         how = "cancelled" if decision.action is Action.PROCESS else str(decision.action)
         return Memory(Settled.by(item, how, message).to_text(), before, self.kept_for.total_seconds())
+
+
+def _answered_by(item: str, answer: MeetingMessage) -> Settled:
+    """What an answer tells; its stamp is not that of its request."""
+    return Settled(item, str(answer.verdict), Version(answer.sequence), answer.start, answer.end)
 
 
 def by_another(text: str, item: str) -> Settled | None:

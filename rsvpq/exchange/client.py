@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
 from itertools import chain
-from typing import TypeVar
+from typing import Literal, TypeVar
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from rsvpq.agenda import Agenda, Appointment, CalendarUnknown, Particulars
@@ -35,6 +35,9 @@ from rsvpq.messages import Kind, MeetingMessage, Verdict, kind_of
 __all__ = ["Folders", "MailboxClient"]
 
 T = TypeVar("T")
+Handled = Literal["deleteditems", "inbox"]
+#: Where servers leave the requests that were answered, if they do.
+HANDLED: tuple[Handled, ...] = ("deleteditems", "inbox")
 
 _XML = {"Content-Type": "text/xml; charset=utf-8"}
 _IDENTITY = (wire.REPL_UID, wire.MESSAGE_CLASS, wire.UID)
@@ -75,17 +78,20 @@ class MailboxClient:
         return [message for page in found for message in page if message.kind is Kind.RESPONSE]
 
     def handled_requests(self, uid: str) -> list[MeetingMessage]:
-        """The requests of one meeting where a server leaves those that were answered: Deleted Items and the Inbox."""
-        found = chain.from_iterable(
-            self._messages(folder, wire.uid_search(uid)) for folder in ("deleteditems", "inbox")
-        )
-        return [message for page in found for message in page if message.kind is Kind.REQUEST]
+        """The requests of one meeting where a server leaves those that were answered."""
+        return [*chain.from_iterable(self.requests_in(folder, uid) for folder in HANDLED)]
+
+    def requests_in(self, folder: Handled, uid: str = "") -> Iterator[MeetingMessage]:
+        """The requests in a folder, of one meeting or of all, as :meth:`sent_responses` has the answers."""
+        return self._newest_first(folder, Kind.REQUEST, uid)
 
     def sent_responses(self, uid: str = "") -> Iterator[MeetingMessage]:
         """The answers in Sent Items, of one meeting or of all, the newest first; searched for as they are asked for."""
+        return self._newest_first("sentitems", Kind.RESPONSE, uid)
+
+    def _newest_first(self, folder: str, kind: Kind, uid: str) -> Iterator[MeetingMessage]:
         body = wire.uid_search(uid) if uid else wire.meeting_search(newest_first=True)
-        found = self._messages("sentitems", body)
-        return (message for page in found for message in page if message.kind is Kind.RESPONSE)
+        return (message for page in self._messages(folder, body) for message in page if message.kind is kind)
 
     def busy_periods(self, start: datetime, end: datetime) -> Agenda | CalendarUnknown:
         """What the calendar has between two moments, in UTC: see :func:`calendar.read_agenda`."""

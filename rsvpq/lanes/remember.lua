@@ -2,12 +2,25 @@
 --
 -- KEYS[1]  namespace
 -- ARGV[2]  mailbox      ARGV[3] for how many seconds      ARGV[4] '1' where this is all: the ledger can vouch for it then
--- ARGV[5+] topic, what it was settled with; what is remembered already stays as it is
+-- ARGV[5+] topic, what it was settled with; what is remembered already stays, unless it is certainly an older edition:
+--          what Redis has lost is the last that it was told
 -- returns  1
 -- replay   finds all of it remembered
 
 local mailbox = ARGV[2]
-for i = 5, #ARGV, 2 do redis.call('SET', topic_key(mailbox, ARGV[i]), ARGV[i + 1], 'NX', 'EX', ARGV[3]) end
+-- Its sequence, as Settled.to_text() writes it.
+local function edition(text)
+  local ok, fields = pcall(cjson.decode, text)
+  return ok and type(fields) == 'table' and tonumber(fields[3])
+end
+
+for i = 5, #ARGV, 2 do
+  local key, told = topic_key(mailbox, ARGV[i]), ARGV[i + 1]
+  if not redis.call('SET', key, told, 'NX', 'EX', ARGV[3]) then
+    local known, new = edition(redis.call('GET', key)), edition(told)
+    if known and new and known < new then redis.call('SET', key, told, 'EX', ARGV[3]) end
+  end
+end
 if ARGV[4] == '1' then
   redis.call('HSETNX', P .. ':cfg', 'start', 1)
   redis.call('HSET', P .. ':mailbox:' .. mailbox, 'remembers', redis.call('HGET', P .. ':cfg', 'start'))

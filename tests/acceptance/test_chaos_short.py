@@ -1,6 +1,7 @@
 """Several faults in one run, in little: what `make chaos` does at length. The simulated servers count what comes of it.
 
-Deaths of workers and losses of memory are apart: of the two at once, one moment is left open, see docs/reliability.md.
+Deaths of workers and losses of memory meet only where servers keep what was answered: elsewhere one moment is left
+open, see docs/reliability.md.
 """
 
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from tests.chaos.faults import hands, in_turn, processes, redis, servers
 from tests.chaos.rsvpq_stack import RsvpqStack
 from tests.chaos.runner import EVIDENCE, run
-from tests.chaos.scenarios import OTHER_FATES, Scenario
+from tests.chaos.scenarios import NOTHING_REMOVED, ORDINARY_CARE, OTHER_FATES, Scenario
 
 DEATHS = Scenario(
     "deaths",
@@ -27,6 +28,7 @@ DEATHS = Scenario(
     responses=2,
     longest_s=12,
     servers=OTHER_FATES,
+    situations={"occurrences": 1, "copies": 1, "updates": 1},
 )
 LOSSES = Scenario(
     "losses of memory",
@@ -43,15 +45,27 @@ LOSSES = Scenario(
     responses=2,
     longest_s=12,
 )
+OBLIVION = Scenario(
+    "deaths and oblivion beside what must not be answered",
+    processes.all_workers_are_killed_in("accept", "submit", then=redis.forget_everything),
+    faults=12,
+    mailboxes=12,
+    requests=5,
+    responses=2,
+    longest_s=12,
+    servers=NOTHING_REMOVED,
+    situations={"forbidden": 4},
+    policy=ORDINARY_CARE,
+)
 
 
-@pytest.mark.parametrize("scenario", [DEATHS, LOSSES], ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", [DEATHS, LOSSES, OBLIVION], ids=lambda scenario: scenario.name)
 def test_nothing_is_lost_and_nothing_is_answered_twice(tmp_path: Path, scenario: Scenario) -> None:
     with RsvpqStack(tmp_path, scenario.plan(seed=5, directory=tmp_path)) as on:
         row = run(on, scenario, seed=5)
     evidence = tmp_path / EVIDENCE
     told = f"{row}\n{evidence.read_text() if evidence.exists() else ''}"
     assert row.faults >= 5, "too few faults to tell anything"
-    assert (row.lost, row.twice, dict(row.given_up)) == (0, 0, {}), told
+    assert (row.lost, row.twice, row.forbidden, dict(row.given_up)) == (0, 0, 0, {}), told
     assert row.done == row.messages > 50, told
     assert row.at_rest, told

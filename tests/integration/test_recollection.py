@@ -1,6 +1,7 @@
-"""What a meeting was answered with is in the ledger, and where that has forgotten, in Sent Items."""
+"""What a meeting was answered with is in the ledger, and where that has forgotten, in the mailbox."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -9,14 +10,15 @@ from redis import Redis
 
 from rsvpq.editions import MeetingKey, Settled, Version
 from rsvpq.exchange.client import MailboxClient
-from rsvpq.journal import Journal
+from rsvpq.exchange.errors import Unsettled
+from rsvpq.journal import Journal, LeaseLost
 from rsvpq.lanes import Item, Lanes, Memory, Release, Start, Verdict
 from rsvpq.messages import Mailbox, MeetingMessage
 from rsvpq.recollection import Recollection, by_another
 from testbed.simulated_exchange import World
-from tests.integration.exchange_site import Site, box_name, requests_in, simulated_site
+from tests.integration.exchange_site import BehavingExchange, Site, box_name, requests_in, simulated_site
 from tests.integration.lane_hands import ClockedLanes
-from tests.integration.mortal_worker import Worker
+from tests.integration.mortal_worker import Died, Worker
 
 ADELE = Mailbox("adele", "mail1")
 YEARS = timedelta(days=36_500)
@@ -99,6 +101,17 @@ def test_what_is_known_already_is_not_overwritten_by_what_a_mailbox_tells(lanes:
     assert lanes.remembered("adele", "budget") == ("declined", True)
 
 
+def test_an_older_edition_gives_way_to_what_a_mailbox_tells(lanes: ClockedLanes) -> None:
+    old, new = (Settled(f"item-{number}", "decline", Version(number)).to_text() for number in (1, 2))
+    (first,) = offered(lanes, "budget")
+    started(lanes, first)
+    settles(lanes, first, old)
+    lanes.remember("adele", {"budget": new}, 60)
+    assert lanes.remembered("adele", "budget") == (new, True)
+    lanes.remember("adele", {"budget": old}, 60)
+    assert lanes.remembered("adele", "budget") == (new, True)
+
+
 def test_many_topics_are_remembered_before_the_ledger_vouches(lanes: ClockedLanes) -> None:
     lanes.remember("adele", {f"topic-{number}": str(number) for number in range(1201)}, 60)
     assert lanes.remembered("adele", "topic-1200") == ("1200", True)
@@ -159,6 +172,74 @@ def test_the_mailbox_is_asked_once_for_all_of_its_items(site: Site, lanes: Clock
 def test_an_answer_of_long_ago_is_not_looked_for(site: Site, lanes: ClockedLanes) -> None:
     box, _ = answered(site)
     assert Recollection(lanes, timedelta(days=-3)).in_mailbox(box, journal()) == {}
+
+
+def test_what_redis_remembers_from_before_its_last_second_is_not_the_last_word(site: Site, lanes: ClockedLanes) -> None:
+    box, request = answered(site)
+    topic, before = MeetingKey.of(request).topic, (request.sequence or 0) - 1
+    first, second = offered(lanes, topic, topic)
+    started(lanes, first)
+    settles(lanes, first, Settled("item-0", "decline", Version(before)).to_text())
+    text = Recollection(lanes, YEARS).at_start(started(lanes, second), request, box, journal())
+    settled = by_another(text, second.id)
+    assert settled is not None
+    assert settled.covers(request)
+    assert lanes.remembered("adele", topic) == (text, True)
+
+
+# -- What was only begun -------------------------------------------------------------------------------------------
+
+
+#: More than happens to a worker until the answer is sent.
+MOST_EVENTS = 20
+KEEPERS: list[dict[str, object]] = [
+    {"request_fate": "deleted-items"},
+    {"request_fate": "left", "request_marks": "processed"},
+    {"request_fate": "left", "request_marks": "nothing"},
+    {"request_fate": "deleted-items", "draft_delay_requests": 1000},
+]
+
+
+@pytest.fixture(scope="module")
+def keepers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Servers that keep what was answered; the last one writes no draft for as long as anybody looks."""
+    sizes = World(mailboxes=16, requests=25, responses=2, servers=len(KEEPERS), seed=15)
+    exchange = BehavingExchange(tmp_path_factory.mktemp("keepers"), sizes, KEEPERS)
+    try:
+        yield Site(exchange)
+    finally:
+        exchange.part.end()
+
+
+@pytest.mark.parametrize("number", range(len(KEEPERS)), ids=lambda number: " ".join(map(str, KEEPERS[number].values())))
+def test_from_the_command_on_the_mailbox_itself_tells_that_it_was_given(
+    keepers: Site, lanes: ClockedLanes, number: int
+) -> None:
+    """Wherever the worker dies, and the ledger with it: an older edition, or a copy, must not be answered then."""
+    box = keepers.take(number, fits=lambda box: len(requests_in(box)) >= MOST_EVENTS)
+    given = 0
+    for death, request in enumerate(requests_in(box)[:MOST_EVENTS], start=1):
+        worker = Worker(keepers, box, request, number, settle_s=60)
+        with suppress(Died, Unsettled):
+            worker.run(die_after=death)
+        found = Recollection(lanes, YEARS).in_mailbox(box, journal()).get(MeetingKey.of(request).topic)
+        if keepers.sent(box, request)[0]:
+            given += 1
+            assert found is not None, f"forgotten after {death} events"
+            assert found.covers(request)
+    assert 3 <= given < MOST_EVENTS
+
+
+def test_a_marked_draft_tells_where_the_server_removes_what_was_answered(site: Site, lanes: ClockedLanes) -> None:
+    box = site.take(fits=lambda box: bool(requests_in(box)))
+    request = requests_in(box)[0]
+    worker = Worker(site, box, request)
+    worker.lost_at = "send"
+    with pytest.raises(LeaseLost):
+        worker.run()
+    found = Recollection(lanes, YEARS).in_mailbox(box, journal())[MeetingKey.of(request).topic]
+    assert (found.item, found.how) == (request.rid, "accept")
+    assert found.covers(request)
 
 
 def test_an_item_is_not_hindered_by_what_it_settled_itself() -> None:
