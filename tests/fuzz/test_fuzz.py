@@ -12,7 +12,7 @@ BODIES = 1000
 
 def test_only_rows_or_malformed_come_of_a_damaged_multistatus() -> None:
     counts = multistatus.run(BODIES, random.SystemRandom().randrange(1_000_000))
-    del counts["much work"]
+    assert counts.pop("much work") == 0
     assert counts.total() == BODIES
     # Damage that hurts nothing, or leaves nothing, would show nothing.
     assert {name for name, number in counts.items() if number > BODIES / 50} == {
