@@ -7,7 +7,7 @@ import pytest
 from tests.fuzz import multistatus
 
 #: A few seconds; `python -m tests.fuzz.multistatus 1000000` is the long run.
-BODIES = 1000
+BODIES = 400
 
 
 def test_only_rows_or_malformed_come_of_a_damaged_multistatus() -> None:
