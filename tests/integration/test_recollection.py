@@ -1,6 +1,6 @@
 """What a meeting was answered with is in the ledger, and where that has forgotten, in the mailbox."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Literal
@@ -15,8 +15,7 @@ from rsvpq.journal import Journal, LeaseLost
 from rsvpq.lanes import Item, Lanes, Memory, Release, Start, Verdict
 from rsvpq.messages import Mailbox, MeetingMessage
 from rsvpq.recollection import Recollection, by_another
-from testbed.simulated_exchange import World
-from tests.integration.exchange_site import BehavingExchange, Site, box_name, requests_in, simulated_site
+from tests.integration.exchange_site import BehavingExchange, Site, box_name, requests_in
 from tests.integration.lane_hands import ClockedLanes
 from tests.integration.mortal_worker import Died, Worker
 
@@ -118,13 +117,6 @@ def test_many_topics_are_remembered_before_the_ledger_vouches(lanes: ClockedLane
 
 
 # -- Sent Items ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Many small mailboxes."""
-    sizes = World(mailboxes=40, requests=6, responses=3, seed=14)
-    yield from simulated_site(tmp_path_factory.mktemp("recollection"), sizes)
 
 
 def journal(steps: dict[str, Any] | None = None) -> Journal:
