@@ -1,6 +1,6 @@
 """What a meeting was answered with is in the ledger, and where that has forgotten, in the mailbox."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from rsvpq.journal import Journal, LeaseLost
 from rsvpq.lanes import Item, Lanes, Memory, Release, Start, Verdict
 from rsvpq.messages import Mailbox, MeetingMessage
 from rsvpq.recollection import Recollection, by_another
+from testbed.simulated_exchange import World
 from tests.integration.exchange_site import BehavingExchange, Site, box_name, requests_in
 from tests.integration.lane_hands import ClockedLanes
 from tests.integration.mortal_worker import Died, Worker
