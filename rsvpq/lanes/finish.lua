@@ -89,7 +89,7 @@ redis.call('HSET', item, 'finished', generation, 'reason', reason)
 count(label, 1, server)
 for i = 17, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
 if how == 'throttled' or how == 'held' then redis.call('HINCRBY', item, 'attempts', -1) end
-if hold ~= '' then leave_alone(hold, hold == 'server' and server or mailbox, delay, ARGV[13]) end
+if hold ~= '' then hold_back(hold, hold == 'server' and server or mailbox, delay, ARGV[13]) end
 
 local state = how
 if how == 'held' or (how == 'throttled' and hold ~= '') then

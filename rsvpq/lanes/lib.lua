@@ -79,7 +79,7 @@ local function vouched(mailbox)
 end
 
 -- Leave a mailbox or a server alone for so long, and say why; a longer hold with its reason stays.
-local function leave_alone(scope, name, delay, why)
+local function hold_back(scope, name, delay, why)
   local key, till = P .. ':' .. scope .. ':' .. name, NOW + delay
   if till < number(redis.call('HGET', key, 'hold')) then return end
   redis.call('HSET', key, 'hold', till, 'hold_why', string.sub(why, 1, 300))

@@ -20,7 +20,7 @@ for i = 11, #ARGV, 2 do
   elseif value == '' then
     redis.call('HDEL', key, field, field == 'hold' and 'hold_why' or field)
   elseif field == 'hold' then
-    leave_alone(scope, name, number(value), ARGV[7])
+    hold_back(scope, name, number(value), ARGV[7])
   else
     redis.call('HSET', key, field, value)
   end

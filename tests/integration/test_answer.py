@@ -10,6 +10,7 @@ from rsvpq.exchange import auth
 from rsvpq.exchange.client import Folders, MailboxClient
 from rsvpq.exchange.errors import Busy, ExchangeError, Refused, Transient, Unknown
 from rsvpq.exchange.transport import Server
+from rsvpq.intent import Intent
 from rsvpq.journal import Journal, LeaseLost, Paused
 from rsvpq.messages import Kind, MeetingMessage, Outcome
 from tests.integration.exchange_site import Site, always, inbox, requests_in
@@ -280,7 +281,9 @@ def test_without_the_lease_a_request_that_is_left_behind_is_not_marked(uncertain
         worker.run()
     assert uncertain.sent(box, worker.request) == (1, 1)
     (left,) = [message for message in inbox(box) if message.rid == worker.request.rid]
-    assert not left.processed
+    intent = Intent.parse(left.intent)
+    assert intent is not None
+    assert not intent.finished
 
 
 # -- where the server behaves otherwise ----------------------------------------------------------------------------
