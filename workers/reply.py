@@ -12,6 +12,7 @@ from uuid import UUID, uuid5
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Gone, Unknown
 from rsvpq.exchange.reply import reply_to
+from rsvpq.intent import Intent
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Decide, answer_to
@@ -53,7 +54,8 @@ def reply(
 
     left = box.locate(request)
     if left is not None:
-        box.retire(left)
+        # A command that was tried first has left its marker, which would have this message taken for unfinished.
+        box.retire(left, Intent.now(identity, verdict, ()).finish().to_text() if left.intent else "")
     return Outcome("answered", "by an iCalendar reply")
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Unsupported
+from rsvpq.intent import Intent
 from rsvpq.journal import Journal
 from rsvpq.messages import Mailbox, MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Action, Decide, Decision, Reason
@@ -37,13 +38,13 @@ class Ways:
         journal: Journal,
         decide: Decide,
     ) -> Outcome:
-        """Answer the request; what an earlier attempt began one way is looked at that way first.
+        """Answer the request; what an earlier attempt began one way is looked at that way first, lost or not.
 
         :param mailbox: its name in the list, an SMTP address or an alias.
         :raises ExchangeError: as the client says; Unsupported where only OWA is allowed, and there is none.
         """
         identity = request.identity(Mailbox(mailbox, server))
-        commanded = any(one in journal for one in Verdict)
+        commanded = any(one in journal for one in Verdict) or _was_commanded(request, identity)
         if "draft" in journal or (server in self._without_owa and not commanded):
             return reply(request, box, journal, identity, mailbox, decide)
         try:
@@ -80,3 +81,9 @@ class Ways:
         if self._answers[server] == "owa":
             raise error
         self._without_owa.add(server)
+
+
+def _was_commanded(request: MeetingMessage, identity: str) -> bool:
+    """Whether the mailbox says that a command was begun and not finished; a reply marks no request."""
+    intent = Intent.parse(request.intent)
+    return intent is not None and intent.identity == identity and not intent.finished

@@ -10,15 +10,16 @@ from rsvpq.exchange import auth
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Busy, ExchangeError, Gone, Refused, Transient, Unknown, Unsupported
 from rsvpq.exchange.transport import Server
+from rsvpq.intent import Intent
 from rsvpq.journal import Journal, LeaseLost, Paused, Record
-from rsvpq.messages import Kind, MeetingMessage, Outcome, Verdict
+from rsvpq.messages import Kind, Mailbox, MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Action
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.integration.calendars import Diary
 from tests.integration.exchange_site import PASSWORD, Site, always, box_name, inbox, requests_in
 from tests.integration.mortal_worker import Worker, die_twice_everywhere
 from tests.integration.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play
-from tests.integration.test_answer import DRAFT, FOLDERS, HELD, REQUEST, draft_of_a_person
+from tests.integration.test_answer import DRAFT, FOLDERS, HELD, LEFT, REQUEST, draft_of_a_person, worker_at
 from workers.reply import draft_name, reply
 from workers.ways import Answers, Ways
 
@@ -325,6 +326,31 @@ def test_where_no_commands_work_that_is_said_once_and_remembered(exchange_2007: 
     ways.answer("hq1", address_of(exchange_2007, box), second, box, Journal(again, recorder(again)), always())
     assert list(again) == ["draft", "send", "sent"]
     assert [exchange_2007.sent(box, request) for request in (first, second)] == [(1, 1), (1, 1)]
+
+
+def test_the_marker_of_a_command_that_was_tried_in_vain_says_in_the_end_that_all_was_done(exchange_2007: Site) -> None:
+    box = exchange_2007.take(fits=lambda box: bool(requests_in(box)))
+    request = requests_in(box)[0]
+    answer_by("detect", exchange_2007, box, request)
+    (left,) = [one for one in inbox(box) if one.rid == request.rid]
+    intent = Intent.parse(left.intent)
+    assert intent is not None
+    assert intent.finished
+
+
+def test_what_was_begun_by_command_is_finished_so_where_its_journal_is_lost(uncertain: Site) -> None:
+    box, worker = worker_at(uncertain, LEFT)
+    name = address_of(uncertain, box)
+    identity = worker.request.identity(Mailbox(name, "hq1"))
+    box.mark_intent(worker.request, Intent.now(identity, Verdict.ACCEPT, ()).to_text())
+    box.accept(worker.request)
+    (found,) = [one for one in inbox(box) if one.rid == worker.request.rid]
+    steps: dict[str, Any] = {}
+    ways = Ways({"hq1": "icalendar"}, settle_s=0)
+    ways.answer("hq1", name, found, box, Journal(steps, recorder(steps)), always())
+    assert "draft" not in steps
+    assert uncertain.sent(box, worker.request) == (1, 1)
+    assert box.response_drafts() == []
 
 
 def test_where_no_commands_work_and_only_they_are_allowed_the_remedy_is_told(exchange_2007: Site) -> None:
