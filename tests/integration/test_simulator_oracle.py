@@ -167,3 +167,15 @@ def test_limits_that_say_nothing_clear_are_refused(simulator: Simulator, body: s
     answer = simulator.ask("POST", "/_oracle/limits", body)
     assert answer.status == 400
     assert json.loads(answer.body)["error"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "3600", "{}", '{"forward_s": -1}', '{"forward_s": true}', '{"forward_s": 1e9}', '{"forward_s": 1, "to": 2}'],
+)
+def test_a_clock_is_put_forward_and_never_back(simulator: Simulator, body: str) -> None:
+    before = simulator.put_clock_forward(NEVER_S)
+    answer = simulator.ask("POST", "/_oracle/clock", body)
+    assert answer.status == 400
+    assert json.loads(answer.body)["error"]
+    assert before <= simulator.put_clock_forward(0) < before + NEVER_S
