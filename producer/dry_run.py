@@ -45,7 +45,7 @@ def forecast(box: MailboxClient, journal: Journal, ways: Ways, most: int) -> tup
     :param most: the requests that one scan offers, and the messages for which the mailbox is asked for more.
     :raises ExchangeError: as the client says.
     """
-    found = read_inbox(box, journal)
+    found, unreadable = read_inbox(box, journal), box.unreadable
     newest = latest_versions(found)
     first = {message: ways.first(message, newest.get(MeetingKey.of(message))) for message in found}
     wanted = [message for message, decision in first.items() if decision.acts]
@@ -62,7 +62,7 @@ def forecast(box: MailboxClient, journal: Journal, ways: Ways, most: int) -> tup
             journal.intend("search", message.href)  # each look is a chance to pause, and keeps the lease
             decision = ways.last(message, newest.get(MeetingKey.of(message)))
         told.append(ways.tell(message, decision, held))
-    return told, {"found": len(found), "requests": len(offered), "unreadable": box.unreadable}
+    return told, {"found": len(found), "requests": len(offered), "unreadable": unreadable}
 
 
 def _worth_a_look(

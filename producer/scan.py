@@ -25,7 +25,7 @@ def scan(
     :param offer: puts messages into the lane; says how many were new to it, and how many the caps hold back.
     :raises ExchangeError: as the client says; what was offered until then stays offered, and is known to the next scan.
     """
-    found = read_inbox(box, journal)
+    found, unreadable = read_inbox(box, journal), box.unreadable
     newest = latest_versions(found)
     wanted, skipped = [], Counter[str]()
     for message in found:
@@ -35,7 +35,7 @@ def scan(
         else:
             skipped[f"would-{decision.action}" if decision.observed else decision.label] += 1
     offered, held_back = offer(wanted)
-    skipped.update({"unreadable": box.unreadable, "over-the-cap": held_back})
+    skipped.update({"unreadable": unreadable, "over-the-cap": held_back})
     return _outcome(Counter(found=len(found), offered=offered), +skipped)
 
 

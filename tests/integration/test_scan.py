@@ -8,14 +8,16 @@ from typing import Any, Literal
 
 import pytest
 
+from producer.dry_run import Ways, forecast
 from producer.scan import scan
 from rsvpq.exchange import auth
 from rsvpq.exchange.client import Folders, MailboxClient
 from rsvpq.exchange.errors import Busy
 from rsvpq.exchange.transport import Server
+from rsvpq.findings import Forecast
 from rsvpq.journal import Journal, LeaseLost, Paused
 from rsvpq.messages import Kind, MeetingMessage, Outcome
-from rsvpq.policy import Decision, Facts, Version, decide
+from rsvpq.policy import Action, Decision, Facts, Need, Version, decide
 from testbed.simulated_exchange import World
 from tests.integration.exchange_site import BehavingExchange, Site, inbox, lenient
 from tests.integration.scripted_server import XML, ScriptedServer, play, rows_page
@@ -196,3 +198,24 @@ def test_a_scan_that_begins_anew_finds_the_same_messages_again(deep: MailboxClie
 def scripted_box(server: ScriptedServer) -> MailboxClient:
     """The mailbox of the scripted server."""
     return MailboxClient(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+
+
+def test_what_is_read_after_the_inbox_does_not_hide_that_rows_of_it_were_unreadable(tmp_path: Path) -> None:
+    exchange = BehavingExchange(tmp_path, World(mailboxes=4, requests=6, seed=7), [{"row_error": "500"}])
+    try:
+        box = Site(exchange).take()
+        undecided = Decision(Action.ACCEPT, "later", needs=frozenset({Need.APPOINTMENT}))
+
+        def look(_message: MeetingMessage, _newest: Version | None) -> Decision:
+            assert list(box.sent_responses()) == []
+            return Decision(Action.ACCEPT, "now")
+
+        def tell(message: MeetingMessage, decision: Decision, held: str = "") -> Forecast:
+            return Forecast("adele", str(message.kind), str(decision.action), "", str(decision.reason), held=held)
+
+        ways = Ways(lambda _message, _newest: undecided, look, lambda _messages: {}, tell)
+        told, counts = forecast(box, Journal({}, lambda _steps, _intent: "ok"), ways, most=10)
+    finally:
+        exchange.part.end()
+    assert counts["unreadable"] == 1
+    assert {row.reason for row in told} == {"now"}
