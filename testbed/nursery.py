@@ -61,6 +61,7 @@ class Nursery:
         :param arguments: what follows ``celery -A APP``.
         :raises PartFailed: the nursery has ended.
         """
+        log.touch()  # whoever reads it may be quicker than the fork
         self._in.write(json.dumps({"arguments": list(arguments), "log": str(log)}) + "\n")
         self._in.flush()
         line = self._out.readline()
