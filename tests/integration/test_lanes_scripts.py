@@ -38,6 +38,15 @@ def header(script: str) -> str:
     return "\n".join(lines[: next(number for number, line in enumerate(lines) if not line.startswith("--"))])
 
 
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_calls_nothing_by_a_name_that_all_of_them_share(script: str) -> None:
+    """All lines below a local function of that name would call it, and Lua says nothing."""
+    function = re.compile(r"^local function (\w+)", re.MULTILINE)
+    shared = function.findall(source("lib"))
+    assert len(shared) > 20
+    assert not set(shared) & set(function.findall(source(script)))
+
+
 @pytest.fixture
 def lanes(redis: Redis) -> ClockedLanes:
     """Lanes without limits that matter, on a clock that stands still."""
