@@ -136,6 +136,7 @@ class _Run:
             result=outcome.result,
             told=self.carrier.discretion.reason(outcome.note, private=self._private),
             remember_s=self.carrier.remember_s,
+            undone=outcome.undone,
             **self._look_again(outcome.left),
         )
         return f"{outcome.result}: {outcome.note}" if outcome.note else outcome.result

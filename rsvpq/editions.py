@@ -60,12 +60,16 @@ class Version:
         return self.stamp is not None and other.stamp is not None and self.stamp < other.stamp
 
 
+#: The message was gone before anything was done: its edition is known, and nobody has answered it.
+TAKEN_AWAY = "gone"
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """What an occurrence of a meeting has been answered with, or is being answered with.
 
-    ``how`` is the verdict, or ``cancelled``; ``item`` the identity of the message that was answered, '' where only
-    Sent Items tells of it. ``start`` and ``end`` are as the message showed them.
+    ``how`` is the verdict, or ``cancelled``, or :data:`TAKEN_AWAY`; ``item`` the identity of the message that was
+    answered, '' where only Sent Items tells of it. ``start`` and ``end`` are as the message showed them.
     """
 
     item: str
@@ -104,6 +108,8 @@ class Settled:
             return False
         if version.is_older_than(self.version):
             return True
+        if self.how == TAKEN_AWAY:
+            return False
         if self.item and None not in {version.sequence, self.version.sequence}:
             return True
         times = (instant(self.start), instant(message.start)), (instant(self.end), instant(message.end))

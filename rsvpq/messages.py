@@ -209,6 +209,8 @@ class Outcome:
     counts: Mapping[str, int] = field(default_factory=dict)
     #: Where the message was left alone: why. A later scan offers it again.
     left: Left | None = None
+    #: Whether nothing came of what was begun, for the message was gone: its other copies are not dealt with by that.
+    undone: bool = False
 
     @property
     def left_alone(self) -> bool:

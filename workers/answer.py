@@ -21,7 +21,7 @@ from rsvpq.messages import MeetingMessage, Outcome, Verdict
 from rsvpq.orphans import answered_request
 from rsvpq.policy import Decide, answer_to
 from workers.draft import Ours, find_drafts, may_be_mistaken, sent_answers, was_sent
-from workers.look import GONE, left_alone
+from workers.look import gone, left_alone
 from workers.steps import Command, Evidence, Shown, Step, next_step
 
 #: How long a command is not repeated, for what it did may not show yet; a front end may sit on a request for a minute.
@@ -49,14 +49,14 @@ def answer(
     """
     there = request if _begun(journal) else _recall(request, box, journal, identity)
     if there is None:
-        return _gone(request, box)
+        return gone(request, box)
     begun = _begun(journal)
     verdict = begun or answer_to(decision := decide(there))
     if verdict is None:
         return left_alone(decision)
     attempt = _Attempt(there, verdict, box, journal, identity, settle_s)
     if not begun and not attempt.begin(again=decision.again):
-        return _gone(request, box)
+        return gone(request, box, undone=True)
     return _complete(attempt)
 
 
@@ -262,12 +262,6 @@ class _Attempt:
 def _begun(journal: Journal) -> Verdict | None:
     """The verdict that was begun, if one was: whatever is decided by now, that one is finished."""
     return next((verdict for verdict in Verdict if verdict in journal), None)
-
-
-def _gone(request: MeetingMessage, box: MailboxClient) -> Outcome:
-    """Of a request that was gone before anything was done: with whose answer, if one shows."""
-    theirs = sent_answers(request, box)
-    return Outcome(GONE.result, f"somebody else answered it first ({theirs[0].verdict})") if theirs else GONE
 
 
 def _recall(request: MeetingMessage, box: MailboxClient, journal: Journal, identity: str) -> MeetingMessage | None:

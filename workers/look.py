@@ -1,13 +1,28 @@
 """The look before anything is done to a message: whether it is there, and whether the policy still wants it."""
 
+from dataclasses import replace
+
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.messages import MeetingMessage, Outcome
 from rsvpq.policy import Action, Decide, Decision, Reason
+from workers.draft import sent_answers
 
 #: Of a message that is not in the Inbox any more.
 GONE = Outcome("gone", "somebody else dealt with it first")
 #: What a person has to look at, for reasons that no rule knows of.
 _BY_HAND = Decision(Action.HOLD, Reason.BY_HAND)
+
+
+def gone(request: MeetingMessage, box: MailboxClient, *, undone: bool = False) -> Outcome:
+    """Of a request that was gone before anything was done: with whose answer, if one shows.
+
+    :param undone: whether the ledger was told that its answer is begun: who took one copy away has not answered the
+        others.
+    """
+    theirs = sent_answers(request, box)
+    if theirs:
+        return Outcome(GONE.result, f"somebody else answered it first ({theirs[0].verdict})")
+    return replace(GONE, undone=undone)
 
 
 def left_alone(reason: Decision | str, decision: Decision = _BY_HAND) -> Outcome:

@@ -17,7 +17,7 @@ from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Decide, answer_to
 from workers.draft import was_sent
-from workers.look import GONE, left_alone
+from workers.look import gone, left_alone
 
 #: Ours alone, so that no other program makes the same names.
 _NAMES = UUID("6d3f5b0c-8f4e-4c0e-9a55-6a0f2f6a3b91")
@@ -40,7 +40,7 @@ def reply(
     there = request if "send" in journal else box.locate(request)
     if there is None:
         _discard_draft(box, journal)
-        return GONE
+        return gone(request, box, undone="draft" in journal)
     verdict = _begun(request, journal) or answer_to(decision := decide(there))
     if verdict is None:
         return left_alone(decision)

@@ -14,7 +14,8 @@
 -- ARGV[12] result for the audit: a word such as answered        ARGV[13] the reason as the audit may have it
 -- ARGV[14] longest delay of a 'left'   ARGV[15] fingerprint of the policy by which it was left
 -- ARGV[16] why it waits for a person, in a word; '' where it does not
--- ARGV[17+] more to count: label, by
+-- ARGV[17] '1' where nothing came of what it began, for its message was gone: what is remembered of its topic says so
+-- ARGV[18+] more to count: label, by
 -- returns  { 'done' | 'left' | 'dead' | 'later' | 'pending' | 'replay' | 'lost', { released, ... } }
 -- replay   is recognised by its generation and changes nothing
 
@@ -22,7 +23,7 @@ local id, generation, how, label, reason = ARGV[2], ARGV[3], ARGV[5], ARGV[6], A
 local delay, hold = number(ARGV[8]), ARGV[10]
 local item = item_key(id)
 local f = redis.call('HMGET', item, 'state', 'generation', 'owner', 'mailbox', 'server', 'pool', 'attempts', 'finished',
-  'facts', 'open', 'charged', 'looks')
+  'facts', 'open', 'charged', 'looks', 'topic')
 local mailbox, server = f[4], f[5]
 if f[8] == generation then return { 'replay', release(number(ARGV[11])) } end
 if f[1] ~= 'running' or f[2] ~= generation or f[3] ~= ARGV[4] then return { 'lost', release(number(ARGV[11])) } end
@@ -69,6 +70,15 @@ local function remember(state, seconds, ...)
   end
 end
 
+-- As Settled.to_text() writes it, and as long as nobody else has settled the topic since.
+local function take_back_memory()
+  local key = topic_key(mailbox, f[13])
+  local ok, known = pcall(cjson.decode, redis.call('GET', key) or '')
+  if not ok or type(known) ~= 'table' or known[1] ~= id then return end
+  known[2] = 'gone'
+  redis.call('SET', key, cjson.encode(known), 'EX', math.max(1, redis.call('TTL', key)))
+end
+
 local function leave_alone()
   local looks = number(f[12])
   local again = math.min(number(ARGV[14], delay), delay * 2 ^ math.min(looks, 40))
@@ -87,7 +97,8 @@ if how ~= 'held' then charge(id, mailbox, server) end
 give_back(id, mailbox, server, f[6])
 redis.call('HSET', item, 'finished', generation, 'reason', reason)
 count(label, 1, server)
-for i = 17, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
+if ARGV[17] == '1' and f[13] then take_back_memory() end
+for i = 18, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
 if how == 'throttled' or how == 'held' then redis.call('HINCRBY', item, 'attempts', -1) end
 if hold ~= '' then hold_back(hold, hold == 'server' and server or mailbox, delay, ARGV[13]) end
 

@@ -395,6 +395,7 @@ class Lanes:
         longest_s: float = 0,
         policy: str = "",
         on_hold: str = "",
+        undone: bool = False,
     ) -> Finish:
         """End a running item; see finish.lua for ``how``.
 
@@ -402,12 +403,13 @@ class Lanes:
         ``result`` is a word for the audit, and ``told`` the reason as it may have it, if that is not ``reason``.
         What is left alone is looked at again after ``delay_s``, twice as long each time up to ``longest_s``, or under
         another ``policy`` than the one whose fingerprint this is; ``on_hold`` says why it waits for a person.
+        Where nothing came of what was begun (``undone``), what is remembered of its topic says so.
         """
         more = [part for pair in (counts or {}).items() for part in pair]
         args = (how, label, reason, _us(delay_s), max(1, round(remember_s)), hold, release)
         audit = (result, reason if told is None else told)
         left = (_us(longest_s), policy, on_hold)
-        state, released = self._call("finish", item_id, generation, owner, *args, *audit, *left, *more)
+        state, released = self._call("finish", item_id, generation, owner, *args, *audit, *left, int(undone), *more)
         return Finish(state, _releases(released))
 
     def refuse(self, item_id: str, why: str, *, at_once: bool) -> bool:

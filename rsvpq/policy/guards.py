@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rsvpq.agenda import NEVER
-from rsvpq.editions import Version
+from rsvpq.editions import TAKEN_AWAY, Version
 from rsvpq.messages import Kind
 from rsvpq.policy.case import Case
 from rsvpq.policy.conditions import shown
@@ -80,6 +80,8 @@ def _settled(case: Case) -> Finding | str:
     if settled is None or not settled.covers(case.message):
         return "no message about it is known to be answered"
     how = f"another message about it was answered ({settled.how}), or is being answered"
+    if settled.how == TAKEN_AWAY:
+        how = "another message about it was there, until somebody took it away"
     if settled.is_newer_than(case.message):
         return _skip(Reason.OUT_OF_DATE, f"{how}, and that one is newer")
     return _skip(Reason.ALREADY_ANSWERED, f"{how}, in this very edition")

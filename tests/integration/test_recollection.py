@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal
 
 import pytest
 from redis import Redis
 
-from rsvpq.editions import MeetingKey, Settled, Version
+from rsvpq.editions import TAKEN_AWAY, MeetingKey, Settled, Version
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Unsettled
 from rsvpq.journal import Journal, LeaseLost
@@ -47,6 +48,11 @@ def settles(lanes: Lanes, release: Release, text: str, before: str = "") -> str:
     return lanes.record(release.id, release.generation, release.id, {"accept": {}}, intent=True, memory=memory)
 
 
+def finished(lanes: Lanes, release: Release) -> None:
+    """The end of an item of which nothing came."""
+    lanes.finish(release.id, release.generation, release.id, "done", label="done:gone", undone=True)
+
+
 def test_what_settles_a_topic_is_known_to_whoever_comes_next(lanes: ClockedLanes) -> None:
     first, second, other = offered(lanes, "budget", "budget", "lunch")
     assert started(lanes, first).memory == ""
@@ -69,6 +75,26 @@ def test_the_same_intent_may_be_written_twice(lanes: ClockedLanes) -> None:
     (first,) = offered(lanes, "budget")
     started(lanes, first)
     assert [settles(lanes, first, "declined") for _ in range(2)] == ["ok", "ok"]
+
+
+def test_of_what_nothing_came_only_the_edition_is_remembered(lanes: ClockedLanes) -> None:
+    (first,) = offered(lanes, "budget")
+    started(lanes, first)
+    begun = Settled("item-0", "accept", Version(1, None), "2026-03-02T09:00:00Z")
+    settles(lanes, first, begun.to_text())
+    finished(lanes, first)
+    assert Settled.parse(lanes.remembered("adele", "budget")[0]) == replace(begun, how=TAKEN_AWAY)
+    assert 0 < lanes.redis.ttl(f"{lanes.prefix}:topic:adele:budget") <= 60
+
+
+def test_what_another_has_settled_since_is_not_forgotten(lanes: ClockedLanes) -> None:
+    (first,) = offered(lanes, "budget")
+    started(lanes, first)
+    settles(lanes, first, Settled("item-0", "accept", Version(0)).to_text())
+    newer = Settled("item-1", "decline", Version(1)).to_text()
+    lanes.remember("adele", {"budget": newer}, 60)
+    finished(lanes, first)
+    assert lanes.remembered("adele", "budget")[0] == newer
 
 
 def test_a_topic_is_remembered_for_a_time(lanes: ClockedLanes) -> None:

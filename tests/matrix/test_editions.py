@@ -146,6 +146,20 @@ def test_no_answer_is_looked_for_by_a_clock(bench: Bench, skew: int) -> None:
     assert operator.dead == []
 
 
+def test_who_takes_one_copy_away_has_not_answered_the_other(bench: Bench) -> None:
+    left_of_two = []
+    for first in range(6):
+        bench.fault({"step": "accept", "kind": "taken-away", "after": first, "times": 1})
+        operator = worked_by(bench)
+        operator.work(scans=2)
+        assert operator.dead == []
+        found = judged(bench, operator)
+        taken = {one["edition"] for one in found if one["taken"]}
+        left_of_two += [one for one in found if one["edition"] in taken and not one["taken"] and not one["outdated"]]
+    assert left_of_two
+    assert [one for one in left_of_two if not one["accepted"]] == []
+
+
 def test_an_old_edition_that_arrives_after_its_update_was_declined_is_left_alone(bench: Bench) -> None:
     operator = worked_by(bench, lenient_with(CLASH))
     operator.work()
