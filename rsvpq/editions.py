@@ -37,6 +37,11 @@ class MeetingKey(NamedTuple):
         return hashlib.sha256("\0".join(self).encode()).hexdigest()[:20] if self.meeting else ""
 
 
+def answer_marker(item: str, request: MeetingMessage) -> str:
+    """What the draft of an answer is marked with, and keeps when it is sent: whose it is, and what it is about."""
+    return f"{item} {MeetingKey.of(request).topic}".strip()
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """Which edition of a meeting something speaks of (RFC 5546, 2.1.5): by its sequence, then by its stamp."""

@@ -110,6 +110,8 @@ class MeetingMessage:
     #: that it belongs to. Both are empty where there is none.
     intent: str = ""
     answers: str = ""
+    #: Beside it, what the ledger remembers that request's meeting by: an answer may not show which one it is to.
+    topic: str = ""
     #: When a draft was created, by the server's clock; asked for in Drafts only.
     created: str = ""
 

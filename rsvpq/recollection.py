@@ -60,7 +60,7 @@ class Recollection:
         journal.intend("search")
         found: dict[str, Settled] = {}
         for message, settled in self._shown(box, journal):
-            topic = MeetingKey.of(message).topic
+            topic = message.topic or MeetingKey.of(message).topic
             if topic and (topic not in found or found[topic].version.is_older_than(settled.version)):
                 found[topic] = settled
         return found

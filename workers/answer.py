@@ -12,7 +12,7 @@ sent: what was begun is found in the mailbox and finished (see :mod:`rsvpq.orpha
 from contextlib import suppress
 
 from rsvpq.agenda import Appointment, ResponseStatus
-from rsvpq.editions import Version
+from rsvpq.editions import Version, answer_marker
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Gone, Transient, Unknown, Unsettled
 from rsvpq.intent import Intent
@@ -170,7 +170,7 @@ class _Attempt:
         if self._ours is None:
             return
         with suppress(Gone):  # somebody was quicker; the next look tells with what
-            self._box.mark_draft(self._ours.draft, self._identity)
+            self._box.mark_draft(self._ours.draft, answer_marker(self._identity, self._request))
             for surplus in self._ours.surplus:
                 with suppress(Gone):
                     self._box.move_to_deleted_items(surplus.href)
@@ -280,7 +280,7 @@ def _recall(request: MeetingMessage, box: MailboxClient, journal: Journal, ident
         return there
     for draft in box.response_drafts():
         if answered_request(draft, box) == identity and not was_sent(request, box, draft.verdict):
-            box.mark_draft(draft, identity)
+            box.mark_draft(draft, answer_marker(identity, request))
             journal.note(draft.verdict, Command(at_s=journal.now_s()).to_fact())
             return request
     return None

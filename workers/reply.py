@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
+from rsvpq.editions import answer_marker
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Gone, Unknown
 from rsvpq.exchange.reply import reply_to
@@ -73,7 +74,7 @@ def _write_and_send(
     if "send" not in journal:
         mime = reply_to(box.source(request), address, verdict, datetime.now(UTC))
         journal.intend("draft", name)
-        box.create_draft(name, mime, identity)
+        box.create_draft(name, mime, answer_marker(identity, request))
         _send(name, box, journal)
     elif box.has_draft(name):
         _send(name, box, journal)

@@ -256,15 +256,15 @@ class MailboxClient:
         answer.check_done()
         return answer.body
 
-    def create_draft(self, name: str, mime: bytes, identity: str = "") -> None:
+    def create_draft(self, name: str, mime: bytes, marker: str = "") -> None:
         """Store a message in Drafts under this name, which is the caller's own; one that is there is overwritten.
 
         In DavMail's two steps: unsent (8) and read (1) can only be said before there is a message.
 
-        :param identity: the request that it answers, which it is marked with.
+        :param marker: as :meth:`mark_draft` has it.
         """
         href = self._draft(name)
-        flags = wire.proppatch({wire.MESSAGE_FLAGS: "9", **({wire.ANSWERS: identity} if identity else {})})
+        flags = wire.proppatch({wire.MESSAGE_FLAGS: "9", **({wire.ANSWERS: marker} if marker else {})})
         answer = self._server.send(
             "PROPPATCH", href, headers=_XML, body=flags, effect=True, known={HTTPStatus.CONFLICT}
         )
@@ -336,12 +336,12 @@ class MailboxClient:
         """
         return self._mark_if_allowed(request, wire.INTENT, intent)
 
-    def mark_draft(self, draft: MeetingMessage, identity: str) -> bool:
-        """Write on the draft which request it answers.
+    def mark_draft(self, draft: MeetingMessage, marker: str) -> bool:
+        """Write on the draft which request it answers; see :func:`rsvpq.editions.answer_marker`.
 
         :returns: whether the server keeps it. :raises Gone: the draft is not there any more.
         """
-        return self._mark_if_allowed(draft, wire.ANSWERS, identity)
+        return self._mark_if_allowed(draft, wire.ANSWERS, marker)
 
     def mark_processed(self, message: MeetingMessage, intent: str = "") -> bool:
         """Set the processed marker and the read flag, so that no scan offers the message again.

@@ -38,6 +38,7 @@ def refreshed(message: MeetingMessage, row: Row) -> MeetingMessage:
 
 
 def _message(row: Row, href: str, root: str) -> MeetingMessage:
+    answers, topic = (*row.text(wire.ANSWERS).split(), "", "")[:2]
     return MeetingMessage(
         kind=kind_of(row.text(wire.MESSAGE_CLASS)),
         message_class=row.text(wire.MESSAGE_CLASS),
@@ -67,7 +68,8 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
         meeting_type=_number(row.text(wire.MEETING_TYPE)),
         intended_busy=_number(row.text(wire.INTENDED_BUSY)),
         intent=row.text(wire.INTENT),
-        answers=row.text(wire.ANSWERS),
+        answers=answers,
+        topic=topic,
         created=row.text(wire.CREATED),
     )
 

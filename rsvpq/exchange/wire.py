@@ -114,7 +114,9 @@ MEETING_PROPERTIES = (
     INTENDED_BUSY,
     INTENT,
 )
-_DRAFT_PROPERTIES = (*MEETING_PROPERTIES, ANSWERS, CREATED)
+#: What is sent keeps the marker that it had as a draft.
+_ANSWER_PROPERTIES = (*MEETING_PROPERTIES, ANSWERS)
+_DRAFT_PROPERTIES = (*_ANSWER_PROPERTIES, CREATED)
 #: Asked of one request at a time: a list of attendees has no bounds, and a zone is half a kilobyte.
 PARTICULARS = (TO, CC, RULE, DELETED, ZONE)
 _AGENDA = (UID, REPL_UID, START, END, BUSY_STATUS, INSTANCE_TYPE, ALL_DAY)
@@ -135,7 +137,9 @@ def meeting_search(*, newest_first: bool = False) -> bytes:
     inside SQL inside XML. The order is explicit because the default is newest first, and the text never varies because
     the store keeps an index for each distinct query.
     """
-    return _search(MEETING_PROPERTIES, _MEETING_MESSAGES, "DESC" if newest_first else "ASC")
+    if newest_first:
+        return _search(_ANSWER_PROPERTIES, _MEETING_MESSAGES, "DESC")
+    return _search(MEETING_PROPERTIES, _MEETING_MESSAGES, "ASC")
 
 
 @cache
@@ -146,7 +150,7 @@ def draft_search() -> bytes:
 
 def uid_search(uid: str) -> bytes:
     """The body of the search for the meeting messages of one meeting in the folder it is sent to."""
-    return _search(MEETING_PROPERTIES, f"{_MEETING_MESSAGES} AND {_is_of(uid)}", "DESC")
+    return _search(_ANSWER_PROPERTIES, f"{_MEETING_MESSAGES} AND {_is_of(uid)}", "DESC")
 
 
 def appointment_search(uid: str) -> bytes:

@@ -12,10 +12,14 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from rsvpq.editions import MeetingKey
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.journal import Journal
 from rsvpq.messages import Kind
 from rsvpq.policy import Action, Policy, Rule
+from rsvpq.recollection import Recollection
 from testbed.simulated_exchange import World
-from tests.integration.exchange_site import lenient
+from tests.integration.exchange_site import inbox, lenient
 from tests.matrix.case import Bench
 from tests.matrix.operator import Operator
 
@@ -87,6 +91,26 @@ def test_what_is_declined_is_remembered_where_redis_has_forgotten_everything(
     operator.policy = lenient()
     operator.work(scans=2)
     assert states(bench, operator) == ANSWERED
+
+
+@pytest.mark.parametrize("uid", ["clean", "dated"])
+@pytest.mark.parametrize("hidden", [{"draft_recurrence_id": "missing"}, {"draft_uid": False}], ids=str)
+def test_what_was_sent_tells_what_it_was_about_where_an_answer_does_not_show_it(
+    bench: Bench, redis: Redis, hidden: dict[str, object], uid: str
+) -> None:
+    bench.switch(**hidden, occurrence_uid=uid)
+    operator = worked_by(bench, lenient_with(DECLINE))
+    box = MailboxClient(operator.server, operator.mailbox.name)
+    asked = [one for one in inbox(box) if one.kind is Kind.REQUEST and one.response_requested]
+    operator.work()
+    left = {one.rid for one in inbox(box)}
+    answered = [one for one in asked if one.rid not in left]
+    assert len([one for one in answered if one.occurrence]) > 1
+    redis.flushdb()
+    journal = Journal({}, lambda _steps, _intent: "ok")
+    found = Recollection(operator.lanes, operator.policy.max_age).in_mailbox(box, journal)
+    topics = [(one, found.get(MeetingKey.of(one).topic)) for one in answered]
+    assert [one.uid for one, known in topics if known is None or not known.covers(one)] == []
 
 
 @pytest.mark.parametrize("shown", ["shown", "missing"])
