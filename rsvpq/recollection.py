@@ -57,7 +57,7 @@ class Recollection:
 
         :raises ExchangeError: as the client says.
         """
-        journal.intend("search")
+        journal.note("recollected", 0)  # no intent: that would take the pace of the command which may follow
         found: dict[str, Settled] = {}
         for message, settled in self._shown(box, journal):
             topic = message.topic or MeetingKey.of(message).topic

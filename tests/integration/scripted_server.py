@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal
 
+from testbed.processes import PATIENCE_S
+
 _END_OF_HEAD = b"\r\n\r\n"
 
 
@@ -103,7 +105,7 @@ class ScriptedServer:
 
     def _end(self, connection: socket.socket, answer: Play) -> None:
         if answer.then == "hang":
-            self._over.wait(30)
+            self._over.wait(PATIENCE_S)
         elif answer.then == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         while answer.then == "repeat" and not self._over.is_set():

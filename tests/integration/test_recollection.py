@@ -185,7 +185,7 @@ def test_the_mailbox_is_asked_once_for_all_of_its_items(site: Site, lanes: Clock
         for release, steps in zip((first, second), asked, strict=True)
     ]
     assert texts[0] == texts[1] != ""
-    assert [list(steps) for steps in asked] == [["search"], []]
+    assert [list(steps) for steps in asked] == [["recollected"], []]
 
 
 def test_an_answer_of_long_ago_is_not_looked_for(site: Site, lanes: ClockedLanes) -> None:

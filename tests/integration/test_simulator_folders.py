@@ -101,11 +101,11 @@ def test_the_numbers_of_a_folder_follow_its_content(simulator: Simulator) -> Non
     empty = folders(simulator)[f"{ROOT}/A/"]
     simulator.ask("PUT", f"{ROOT}/A/x.EML", "Subject: x\r\n\r\n", Translate="f")
     one = folders(simulator)[f"{ROOT}/A/"]
-    read = '<D:set><D:prop><read xmlns="urn:schemas:httpmail:">0</read></D:prop></D:set>'
+    read = '<D:set><D:prop><read xmlns="urn:schemas:httpmail:">1</read></D:prop></D:set>'
     body = f'<D:propertyupdate xmlns:D="DAV:">{read}</D:propertyupdate>'
     simulator.ask("PROPPATCH", f"{ROOT}/A/x.EML", body)
-    unread = folders(simulator)[f"{ROOT}/A/"]
-    counts = [(row[f"{DAV}objectcount"], row[f"{HTTPMAIL}unreadcount"], row[NEXT]) for row in (empty, one, unread)]
-    assert counts == [("0", "0", "1"), ("1", "0", "2"), ("1", "1", "2")]
+    seen = folders(simulator)[f"{ROOT}/A/"]
+    counts = [(row[f"{DAV}objectcount"], row[f"{HTTPMAIL}unreadcount"], row[NEXT]) for row in (empty, one, seen)]
+    assert counts == [("0", "0", "1"), ("1", "1", "2"), ("1", "0", "2")]
     tag = "{http://schemas.microsoft.com/repl/}contenttag"
-    assert len({row[tag] for row in (empty, one, unread)}) == 3
+    assert len({row[tag] for row in (empty, one, seen)}) == 3
