@@ -13,6 +13,7 @@ from simulator.controls import Controls
 from simulator.http import HttpError, Request, Response
 from simulator.limits import LimitsError, parse_limits
 from simulator.meters import Meters
+from simulator.series import over_at
 from simulator.summary import summary
 from simulator.tally import Deed, Kind, Tally
 from simulator.world import Mailbox, Meeting, Seeded, World
@@ -124,6 +125,7 @@ def _meeting(meeting: Meeting | None) -> dict[str, object]:
         "sequence": meeting and meeting.sequence,
         "organizer": meeting and meeting.organizer.address,
         "starts_at": meeting and meeting.start.timestamp(),
+        "ends_at": over.timestamp() if meeting and (over := over_at(meeting)) else None,
         "recurring": meeting and meeting.rrule is not None,
         "response_requested": meeting and meeting.response_requested,
     }
