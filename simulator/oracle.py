@@ -13,6 +13,7 @@ from simulator.controls import Controls
 from simulator.http import HttpError, Request, Response
 from simulator.limits import LimitsError, parse_limits
 from simulator.meters import Meters
+from simulator.series import over_at
 from simulator.summary import is_forbidden, request_states, summary
 from simulator.tally import Deed, Kind, Tally
 from simulator.values import date_text
@@ -134,6 +135,7 @@ def _meeting(meeting: Meeting | None) -> dict[str, object]:
         "counter_proposal": meeting and meeting.counter_proposal,
         "organizer": meeting and meeting.organizer.address,
         "starts_at": meeting and meeting.start.timestamp(),
+        "ends_at": over.timestamp() if meeting and (over := over_at(meeting)) else None,
         "recurring": meeting and meeting.rrule is not None,
         "response_requested": meeting and meeting.response_requested,
     }

@@ -31,6 +31,19 @@ def instances(meeting: Meeting, begin: datetime, end: datetime) -> Iterator[Meet
             yield _instance(meeting, start, start, until, INSTANCE)
 
 
+def over_at(meeting: Meeting) -> datetime | None:
+    """When the meeting is over, a series with its last instance; None for a series without end."""
+    if not meeting.rrule:
+        return meeting.end
+    rule = parse_rule(meeting.rrule)
+    if rule.count is None and not rule.until:
+        return None
+    end = parse_date(rule.until) if rule.until else None
+    # Of a count, ten years: no rule made up here takes longer.
+    *_, last = instances(meeting, meeting.start, end or meeting.start + timedelta(days=3653))
+    return last.end
+
+
 def _by_rule(meeting: Meeting, latest: datetime) -> Iterator[tuple[datetime, datetime]]:
     try:
         rule = parse_rule(meeting.rrule or "")

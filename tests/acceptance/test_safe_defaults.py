@@ -64,7 +64,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, C
 REFUSED: dict[str, Callable[[dict[str, Any]], bool]] = {
     "private": lambda request: request["private"],
     "delegate-copy": lambda request: request["received_for"] is not None,
-    "past": lambda request: request["starts_at"] < request["seeded_at"] and not request["recurring"],
+    "past": lambda request: request["ends_at"] is not None and request["ends_at"] <= request["seeded_at"],
     "too-old": lambda request: request["received_at"] < request["seeded_at"] - FORTNIGHT_S,
     "external-organizer": lambda request: not request["organizer"].endswith("@example.com"),
     "out-of-date": lambda request: request["outdated"],

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rsvpq.agenda import Appointment, BusyPeriod, BusyStatus, CalendarUnknown, ResponseStatus
+from rsvpq.agenda import NEVER, Appointment, BusyPeriod, BusyStatus, CalendarUnknown, ResponseStatus
 from rsvpq.messages import SENSITIVITIES, Kind, MeetingMessage
 from rsvpq.policy import DECISIONS, CalendarView, Facts, Policy, Reason, Rule
 from rsvpq.policy.case import CONFLICTS, UPDATES, Case
@@ -19,6 +19,7 @@ from tests.unit.policy_cases import DAY, HOUR, NOW, STAMP, calendar, facts, mess
 _lengths = st.sampled_from([HOUR, 2 * HOUR, DAY, 7 * DAY])
 _times = st.sampled_from([NOW - DAY, NOW - HOUR, NOW, NOW + HOUR, NOW + 2 * HOUR, NOW + DAY, NOW + 8 * DAY])
 _shown_times = _times | st.just("")
+_ends = st.none() | _times | st.just(NEVER)
 _domains = st.sampled_from(["example.com", "sub.example.com", "evil.example"])
 _addresses = st.builds("{}@{}".format, st.sampled_from(["adele", "brian"]), _domains)
 _patterns = st.text(st.sampled_from("ab*?@."), min_size=1, max_size=5) | _addresses | st.just("*@example.com")
@@ -88,6 +89,7 @@ def messages() -> st.SearchStrategy[MeetingMessage]:
         all_day=st.booleans(),
         sensitivity=st.integers(0, 3),
         received_for=st.sampled_from(["", "", "Boss"]),
+        own=st.sampled_from([None, None, False, True]),
         response_requested=st.booleans(),
         meeting_type=st.sampled_from([None, 0x1, 0x20000]),
     )
@@ -133,6 +135,7 @@ def all_facts() -> st.SearchStrategy[Facts]:
         group=st.sampled_from(["", "pilot"]),
         attendees=st.none() | st.integers(0, 5),
         calendar=st.none() | calendars(),
+        series_end=_ends,
         last_look=st.booleans(),
     )
 
@@ -144,12 +147,12 @@ def test_the_same_is_decided_again(policy: Policy, found: MeetingMessage, known:
     assert decide(policy, found, known, NOW) == decide(policy, copy, replace(known), NOW)
 
 
-@given(policies(), messages(), all_facts(), calendars(), st.integers(0, 5))
+@given(policies(), messages(), all_facts(), calendars(), st.integers(0, 5), _ends)
 @settings(max_examples=200)
 def test_what_is_final_without_the_calendar_stays_whatever_is_in_it(
-    policy: Policy, found: MeetingMessage, known: Facts, looked_at: CalendarView, attendees: int
+    policy: Policy, found: MeetingMessage, known: Facts, looked_at: CalendarView, attendees: int, end: datetime | None
 ) -> None:
-    early = replace(known, calendar=None, last_look=False)
+    early = replace(known, calendar=None, series_end=None, last_look=False)
     at_the_scan = decide(policy, found, early, NOW)
     if not at_the_scan.final:
         return
@@ -157,6 +160,8 @@ def test_what_is_final_without_the_calendar_stays_whatever_is_in_it(
     later = [
         early,
         replace(early, calendar=looked_at),
+        replace(early, series_end=end),
+        replace(early, calendar=looked_at, series_end=end),
         replace(early, calendar=looked_at, attendees=early.attendees or attendees, last_look=True),
         replace(early, last_look=True),
     ]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.recurrence import occurrences, parse_rule
-from simulator.series import EXCEPTION, INSTANCE, instances
+from simulator.series import EXCEPTION, INSTANCE, instances, over_at
 from simulator.vtimezone import vtimezone
 from simulator.world import Meeting, Person, SeriesException
 
@@ -172,3 +172,17 @@ def test_a_zone_is_shown_by_its_rules(zone: str, parts: list[str]) -> None:
 def test_the_last_day_counts() -> None:
     first = datetime(2026, 5, 1, 9)
     assert list(occurrences(parse_rule("FREQ=DAILY"), first, date(2026, 5, 2))) == [first, first + timedelta(days=1)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "end"),
+    [
+        ("", "2026-03-02T10:00"),
+        ("FREQ=DAILY", None),
+        ("FREQ=DAILY;COUNT=5", "2026-03-06T10:00"),
+        ("FREQ=WEEKLY;UNTIL=20260317T000000Z", "2026-03-16T10:00"),
+    ],
+)
+def test_the_oracle_knows_when_a_meeting_is_over(rule: str, end: str | None) -> None:
+    found = over_at(meeting(rule, datetime(2026, 3, 2, 9), "UTC"))
+    assert (f"{found:%Y-%m-%dT%H:%M}" if found else None) == end
