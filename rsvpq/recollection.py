@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from rsvpq.editions import MeetingKey, Settled, Version, instant
 from rsvpq.exchange.client import HANDLED, MailboxClient
+from rsvpq.exchange.errors import Unsettled
 from rsvpq.intent import Intent
 from rsvpq.journal import Journal
 from rsvpq.lanes import Lanes, Memory, Start
@@ -39,25 +40,26 @@ class Recollection:
         """How long an answer is remembered."""
         return min(self.max_age + _SLACK, _LONGEST)
 
-    def at_start(self, start: Start, message: MeetingMessage, box: MailboxClient, journal: Journal) -> str:
+    def at_start(self, start: Start, box: MailboxClient, journal: Journal) -> str:
         """What a started item's meeting was settled with, as the ledger has it.
 
-        What the ledger may have forgotten is looked up in the mailbox first, once for all of its items.
+        What the ledger may have forgotten is looked up in the mailbox first, once for all of its items. That presses
+        the server as a scan does, and takes the pace of this delivery: so the item comes again for its own work.
 
-        :raises ExchangeError: as the client says.
+        :raises ExchangeError: as the client says; Unsettled where the mailbox was looked at.
         """
         if start.vouched:
             return start.memory
         found = {topic: one.to_text() for topic, one in self.in_mailbox(box, journal).items()}
         self.lanes.remember(start.mailbox, found, self.kept_for.total_seconds())
-        return self.lanes.remembered(start.mailbox, MeetingKey.of(message).topic)[0]
+        raise Unsettled("what was answered before was read from the mailbox, for Redis was started anew", 0)
 
     def in_mailbox(self, box: MailboxClient, journal: Journal) -> dict[str, Settled]:
         """The newest edition of each meeting to which the mailbox shows an answer, be it one only begun, by topic.
 
         :raises ExchangeError: as the client says.
         """
-        journal.note("recollected", 0)  # no intent: that would take the pace of the command which may follow
+        journal.intend("search")
         found: dict[str, Settled] = {}
         for message, settled in self._shown(box, journal):
             topic = message.topic or MeetingKey.of(message).topic

@@ -73,7 +73,7 @@ class _Work:
         """Decide on fresh facts; the audit is told if it came to anything else than the scan thought."""
         group, rules = self.start.payload.get("group", ""), policy()
         self.journal.policy = rules.fingerprint(group)
-        memory = recollection.at_start(self.start, message, self.box, self.journal)
+        memory = recollection.at_start(self.start, self.box, self.journal)
         known = Facts.about(message, self.start.mailbox, group)
         facts = replace(known, identity=self.start.id, settled=by_another(memory, self.start.id))
         decision = decide_knowing(rules, message, self.box, facts)

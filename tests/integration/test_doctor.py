@@ -231,7 +231,7 @@ def test_one_server_that_hangs_does_not_hold_the_others_up(
     with login_site(tmp_path, "basic") as site:
         practice.server("slow", scripted.url, PASSWORD)
         add(practice, site)
-        told = practice.examine(longest_s=45)
+        told = practice.examine(longest_s=25)
         assert told.level("slow", "time") is Level.FAIL
         assert told.level("hq0", "inbox") is Level.OK
         assert told.code is ExitCode.PARTLY

@@ -118,7 +118,7 @@ class Operator:
         recollection = Recollection(self.lanes, self.policy.max_age)
 
         def decide_on(message: MeetingMessage) -> Decision:
-            memory = recollection.at_start(start, message, box, journal)
+            memory = recollection.at_start(start, box, journal)
             facts = replace(self._facts(message), settled=by_another(memory, start.id))
             decision = decide_knowing(self.policy, message, box, facts)
             journal.memory = recollection.of_decision(start.id, message, decision, memory)
