@@ -71,6 +71,7 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
         answers=answers,
         topic=topic,
         created=row.text(wire.CREATED),
+        modified=row.text(wire.MODIFIED),
     )
 
 

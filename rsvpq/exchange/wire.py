@@ -79,6 +79,7 @@ ZONE: Property = (CALENDAR, "timezone")
 TO: Property = (HTTPMAIL, "to")
 CC: Property = (HTTPMAIL, "cc")
 CREATED: Property = (DAV, "creationdate")
+MODIFIED: Property = (DAV, "getlastmodified")
 #: On a request: an answer was begun. On a draft: the request that it answers.
 INTENT: Property = (RSVPQ, "intent")
 ANSWERS: Property = (RSVPQ, "answers")
@@ -150,7 +151,7 @@ def draft_search() -> bytes:
 
 def uid_search(uid: str) -> bytes:
     """The body of the search for the meeting messages of one meeting in the folder it is sent to."""
-    return _search(_ANSWER_PROPERTIES, f"{_MEETING_MESSAGES} AND {_is_of(uid)}", "DESC")
+    return _search((*_ANSWER_PROPERTIES, MODIFIED), f"{_MEETING_MESSAGES} AND {_is_of(uid)}", "DESC")
 
 
 def appointment_search(uid: str) -> bytes:

@@ -204,6 +204,17 @@ def test_whatever_the_server_marks_what_was_begun_is_finished_when_redis_is_lost
     assert box.response_drafts() == []
 
 
+@pytest.mark.parametrize("skew", [-7200, 7200])
+@pytest.mark.parametrize("fate", ["left", "deleted-items"])
+def test_an_unmarked_draft_is_known_as_ours_whatever_the_clock_of_the_server_says(
+    site: Site, fate: str, skew: int
+) -> None:
+    box, worker = worker_at(site, request_fate=fate, clock_skew_s=skew)
+    worker.dies(after("GET accept"))
+    (draft,) = box.response_drafts()
+    assert (draft.answers, answered_request(draft, box)) == ("", worker.request.rid)
+
+
 def test_a_request_that_was_finished_says_so(site: Site) -> None:
     box, worker = worker_at(site, request_fate="left")
     attempts(worker)
