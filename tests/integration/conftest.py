@@ -10,7 +10,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.limits import Limits, Rate
 from testbed.queue_server import QueueServer
 from testbed.simulated_exchange import World
-from tests.integration.exchange_site import BehavingExchange, Site, simulated_site
+from tests.integration.exchange_site import BehavingExchange, Site, simulated_site, site_of
 from tests.integration.installation import Installation
 from tests.integration.raw_simulator import Simulator, running
 from tests.integration.scripted_server import ScriptedServer, scripted_server
@@ -35,11 +35,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def uncertain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A simulator with a server for each of :data:`BEHAVIOURS`."""
     world = World(mailboxes=60, requests=16, responses=3, servers=len(BEHAVIOURS), seed=6)
-    exchange = BehavingExchange(tmp_path_factory.mktemp("uncertain"), world, BEHAVIOURS)
-    try:
-        yield Site(exchange)
-    finally:
-        exchange.part.end()
+    yield from site_of(BehavingExchange(tmp_path_factory.mktemp("uncertain"), world, BEHAVIOURS))
 
 
 @pytest.fixture

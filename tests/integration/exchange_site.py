@@ -161,9 +161,13 @@ def responses_in(box: MailboxClient) -> list[MeetingMessage]:
     return [message for message in inbox(box) if message.kind is Kind.RESPONSE]
 
 
-def simulated_site(directory: Path, world: World) -> Iterator[Site]:
-    """A site for as long as the generator lives."""
-    exchange = SimulatedExchange(directory, world, PASSWORD)
+def simulated_site(directory: Path, world: World, *arguments: str) -> Iterator[Site]:
+    """A site for as long as the generator lives; the arguments are the simulator's."""
+    yield from site_of(SimulatedExchange(directory, world, PASSWORD, list(arguments)))
+
+
+def site_of(exchange: SimulatedExchange) -> Iterator[Site]:
+    """The site of an exchange, which ends with the generator."""
     try:
         yield Site(exchange)
     finally:

@@ -16,7 +16,7 @@ from rsvpq.policy import Version
 from rsvpq.recurrence import instances
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.integration.calendars import Diary, event, moment
-from tests.integration.exchange_site import PASSWORD, Site, box_name, inbox
+from tests.integration.exchange_site import PASSWORD, Site, box_name, inbox, simulated_site
 from tests.integration.scripted_server import XML, ScriptedServer, play
 from tests.integration.test_search import adele
 
@@ -29,11 +29,7 @@ DEFAULTS |= {"series_shown": "rule-and-zone", "paging": "steady", "large_range":
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Mailboxes with empty calendars: nobody in this world has invited anybody."""
     world = World(mailboxes=120, requests=3, responses=2, seed=8)
-    exchange = SimulatedExchange(tmp_path_factory.mktemp("calendars"), world, PASSWORD, ["--inside", "0"])
-    try:
-        yield Site(exchange)
-    finally:
-        exchange.part.end()
+    yield from simulated_site(tmp_path_factory.mktemp("calendars"), world, "--inside", "0")
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from rsvpq.deciding import decide_knowing
 from rsvpq.journal import Journal, Paused
 from rsvpq.messages import MeetingMessage, Outcome
 from rsvpq.policy import Action, Decide, Facts, Policy
-from testbed.simulated_exchange import SimulatedExchange, World
+from testbed.simulated_exchange import World
 from tests.integration.calendars import Diary
 from tests.integration.cancellations import FIRST, MALLORY, NORA, SECOND, WEEKLY, Attendee
-from tests.integration.exchange_site import PASSWORD, Site, always, box_name, lenient
+from tests.integration.exchange_site import Site, always, box_name, lenient, simulated_site
 from workers.answer import answer
 from workers.cancel import process_cancellation
 
@@ -35,11 +35,7 @@ POLICY = replace(lenient(), cancellations="process", internal_domains=("example.
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Mailboxes with empty calendars."""
     world = World(mailboxes=110, requests=3, responses=2, seed=8)
-    exchange = SimulatedExchange(tmp_path_factory.mktemp("cancelled"), world, PASSWORD, ["--inside", "0"])
-    try:
-        yield Site(exchange)
-    finally:
-        exchange.part.end()
+    yield from simulated_site(tmp_path_factory.mktemp("cancelled"), world, "--inside", "0")
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Busy, ExchangeError, Gone, Transient
 from rsvpq.messages import MeetingMessage
 from rsvpq.policy import Action, Decision, Facts, Need, Policy, Rule, held_for
-from testbed.simulated_exchange import SimulatedExchange, World
+from testbed.simulated_exchange import World
 from tests.integration.calendars import Diary, event
-from tests.integration.exchange_site import PASSWORD, Site, box_name, inbox
+from tests.integration.exchange_site import Site, box_name, inbox, simulated_site
 
 CLASH = Policy(
     mode="respond",
@@ -28,11 +28,7 @@ NOW = datetime.now(UTC)
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Mailboxes whose owners invite nobody, so that their calendars are empty."""
     world = World(mailboxes=60, requests=4, responses=2, seed=5)
-    exchange = SimulatedExchange(tmp_path_factory.mktemp("odd"), world, PASSWORD, ["--inside", "0"])
-    try:
-        yield Site(exchange)
-    finally:
-        exchange.part.end()
+    yield from simulated_site(tmp_path_factory.mktemp("odd"), world, "--inside", "0")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from rsvpq.lanes import Item, Lanes, Memory, Release, Start, Verdict
 from rsvpq.messages import Mailbox, MeetingMessage
 from rsvpq.recollection import Recollection, by_another
 from testbed.simulated_exchange import World
-from tests.integration.exchange_site import BehavingExchange, Site, box_name, requests_in
+from tests.integration.exchange_site import BehavingExchange, Site, box_name, requests_in, site_of
 from tests.integration.lane_hands import ClockedLanes
 from tests.integration.mortal_worker import Died, Worker
 
@@ -225,11 +225,7 @@ KEEPERS: list[dict[str, object]] = [
 def keepers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Servers that keep what was answered; the last one writes no draft for as long as anybody looks."""
     sizes = World(mailboxes=16, requests=25, responses=2, servers=len(KEEPERS), seed=15)
-    exchange = BehavingExchange(tmp_path_factory.mktemp("keepers"), sizes, KEEPERS)
-    try:
-        yield Site(exchange)
-    finally:
-        exchange.part.end()
+    yield from site_of(BehavingExchange(tmp_path_factory.mktemp("keepers"), sizes, KEEPERS))
 
 
 @pytest.mark.parametrize("number", range(len(KEEPERS)), ids=lambda number: " ".join(map(str, KEEPERS[number].values())))
