@@ -18,7 +18,7 @@ class Play:
     """What is sent for one request, and what happens to the connection then."""
 
     octets: bytes = b""
-    then: Literal["keep", "close", "reset", "hang", "repeat"] = "keep"
+    then: Literal["keep", "close", "reset", "hang", "drip", "repeat"] = "keep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ def rows_page(
 
 RESET = Play(then="reset")
 HANG = Play(then="hang")
+#: Never ends, and never lets a client's timeout for one read run out either.
+DRIP = Play(b"HTTP/1.1 200 OK\r\nX-Slow: ", "drip")
 TRUNCATED = Play(b"HTTP/1.1 207 Multi-Status\r\nContent-Type: text/xml\r\nContent-Length: 500\r\n\r\n<?xml", "close")
 CUT_CHUNK = Play(b"HTTP/1.1 207 Multi-Status\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n<?xml", "close")
 HANGING_BODY = Play(b"HTTP/1.1 207 Multi-Status\r\nContent-Length: 500\r\n\r\n<?xml", "hang")
@@ -110,6 +112,8 @@ class ScriptedServer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         while answer.then == "repeat" and not self._over.is_set():
             connection.sendall(b"x" * 1_000_000)
+        while answer.then == "drip" and not self._over.wait(0.5):
+            connection.sendall(b"x")
 
     def stop(self) -> None:
         """Let whoever hangs go."""

@@ -15,7 +15,7 @@ from testbed.processes import free_port
 from testbed.queue_server import QueueServer
 from tests.integration.doctor_practice import Practice
 from tests.integration.login_sites import PASSWORD, LoginSite, login_site
-from tests.integration.scripted_server import HANG, NOT_HTTP, Play, Received, ScriptedServer, play
+from tests.integration.scripted_server import DRIP, HANG, NOT_HTTP, Play, Received, ScriptedServer, play
 
 READING = {"GET", "PROPFIND", "SEARCH", "POST"}  # the POST is that of a login form
 STORE = "6.5.7226"
@@ -224,15 +224,19 @@ def test_a_server_that_does_not_ask_for_a_login_is_told_and_not_shown_one(
     assert len(scripted.requests) == 1
 
 
-def test_one_server_that_hangs_does_not_hold_the_others_up(
+def test_one_server_that_never_ends_does_not_hold_the_others_up(
     tmp_path: Path, practice: Practice, scripted: ScriptedServer
 ) -> None:
-    scripted.script(HANG)
+    scripted.script(DRIP)
     with login_site(tmp_path, "basic") as site:
         practice.server("slow", scripted.url, PASSWORD)
         add(practice, site)
-        told = practice.examine(longest_s=25)
-        assert told.level("slow", "time") is Level.FAIL
+        # On a busy machine the healthy server takes longer too.
+        for longest_s in (5, 20, 80):
+            told = practice.examine(longest_s=longest_s)
+            assert told.level("slow", "time") is Level.FAIL
+            if not told.all("hq0", "time"):
+                break
         assert told.level("hq0", "inbox") is Level.OK
         assert told.code is ExitCode.PARTLY
 
