@@ -14,6 +14,7 @@ from tests.integration.exchange_site import BehavingExchange, Site, simulated_si
 from tests.integration.installation import Installation
 from tests.integration.raw_simulator import Simulator, running
 from tests.integration.scripted_server import ScriptedServer, scripted_server
+from tests.integration.switched_box import Box, Boxes, boxes
 from tests.integration.turned_lanes import Clock
 
 #: Where the uncertain server behaves otherwise than the simulator's default, one server for each.
@@ -92,3 +93,16 @@ def simulator() -> Iterator[Simulator]:
     """A simulated world of the test's own."""
     with running("--mailboxes", "3", "--requests", "6") as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def many() -> Iterator[Boxes]:
+    """Mailboxes of a simulator whose switches the tests of one module turn."""
+    yield from boxes()
+
+
+@pytest.fixture
+def box(many: Boxes) -> Iterator[Box]:
+    """One of them; the switches go back afterwards."""
+    yield many.take()
+    many.reset()

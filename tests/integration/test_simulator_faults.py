@@ -24,21 +24,10 @@ from tests.integration.raw_simulator import (
     request,
     running,
 )
-from tests.integration.switched_box import Box, Boxes, boxes
+from tests.integration.switched_box import Box, Boxes
 
 #: Which kinds a test here shows.
 SHOWN: set[str] = set()
-
-
-@pytest.fixture(scope="module")
-def many() -> Iterator[Boxes]:
-    yield from boxes()
-
-
-@pytest.fixture
-def box(many: Boxes) -> Iterator[Box]:
-    yield many.take()
-    many.reset()
 
 
 def kinds(*names: str) -> pytest.MarkDecorator:

@@ -3,7 +3,6 @@
 # ruff: noqa: S608 - the SQL of a SEARCH is what is tested
 
 import base64
-from collections.abc import Iterator
 
 import pytest
 
@@ -20,20 +19,9 @@ from tests.integration.occurrences import (
     seen,
 )
 from tests.integration.raw_simulator import EXCHANGE, Row, path_of, searchrequest
-from tests.integration.switched_box import Box, Boxes, boxes
+from tests.integration.switched_box import Box, Boxes
 
 MEETING_SET = "http://schemas.microsoft.com/mapi/id/{6ED8DA90-450B-101B-98DA-00AA003F1305}/"
-
-
-@pytest.fixture(scope="module")
-def many() -> Iterator[Boxes]:
-    yield from boxes()
-
-
-@pytest.fixture
-def box(many: Boxes) -> Iterator[Box]:
-    yield many.take()
-    many.reset()
 
 
 def object_ids(box: Box, folder: str, row: Row) -> list[bytes]:

@@ -6,7 +6,6 @@ import gzip
 import json
 import re
 import select
-from collections.abc import Iterator
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
@@ -32,7 +31,7 @@ from tests.integration.raw_simulator import (
     searchrequest,
     start,
 )
-from tests.integration.switched_box import SHOWN, Box, Boxes, boxes, shows
+from tests.integration.switched_box import SHOWN, Box, Boxes, shows
 
 PERMANENT = '"http://schemas.microsoft.com/exchange/permanenturl"'
 NUMBERED = '"http://schemas.microsoft.com/mapi/id/{00062002-0000-0000-c000-000000000046}/0x8218"'
@@ -41,17 +40,6 @@ NAMES = '<D:propfind xmlns:D="DAV:"><D:prop><D:displayname/></D:prop></D:propfin
 RECEIVED = 'ORDER BY "urn:schemas:httpmail:datereceived" ASC'
 PROPTAG = "http://schemas.microsoft.com/mapi/proptag/"
 INTERNAL = "http://exbe01.corp.internal"
-
-
-@pytest.fixture(scope="module")
-def many() -> Iterator[Boxes]:
-    yield from boxes()
-
-
-@pytest.fixture
-def box(many: Boxes) -> Iterator[Box]:
-    yield many.take()
-    many.reset()
 
 
 def last(href: str) -> str:
