@@ -10,6 +10,7 @@ sent: what was begun is found in the mailbox and finished (see :mod:`rsvpq.orpha
 """
 
 from contextlib import suppress
+from dataclasses import replace
 
 from rsvpq.agenda import Appointment, ResponseStatus
 from rsvpq.editions import Version, answer_marker
@@ -186,8 +187,11 @@ class _Attempt:
 
         :raises Unsettled, Transient: always; the latter where a command was repeated in this attempt, which counts.
         """
-        if self._shown is Shown.UNTOUCHED and self._last.times > 1:
+        repeatable = self._shown is Shown.UNTOUCHED or not self._request.response_requested
+        if repeatable and self._last.times > 1:
             self._require_first()
+        if self._age_s < 0:  # the clock was set back: it is waited from now on, and not until it is where it was
+            self._journal.note(self._verdict, replace(self._last, at_s=self._journal.now_s()).to_fact())
         left_s = self._settle_s - self._age_s
         delay_s = max(_FIRST_LOOK_S, min(self._age_s, left_s))
         raise Unsettled(f"{self._verdict} was commanded, and what it did does not show yet", delay_s)

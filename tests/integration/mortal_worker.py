@@ -1,6 +1,7 @@
 """A worker that answers one request and can be made to die after anything that happens to it."""
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -32,6 +33,8 @@ class Worker:
         self.events = 0
         self.paused_at = ""
         self.lost_at = ""
+        #: By how much the ledger's clock is ahead of ours.
+        self.ahead_s = 0.0
         #: What others do, by the event after which they do it.
         self.meanwhile: dict[int, Callable[[], object]] = {}
         self._die_after = -1
@@ -42,7 +45,7 @@ class Worker:
     def run(self, die_after: int = -1) -> Outcome:
         """One attempt; dies after so many events, if told to."""
         self.events, self._die_after = 0, die_after
-        journal = Journal(self.steps, self._record)
+        journal = Journal(self.steps, self._record, lambda: time.time() + self.ahead_s)
         return answer(self.request, self._box, journal, self.request.rid, always(), self._settle_s)
 
     def dies(self, after: int) -> None:

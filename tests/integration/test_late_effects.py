@@ -105,6 +105,35 @@ def test_a_command_that_does_nothing_however_often_it_is_given_costs_attempts(si
     assert site.sent(box, worker.request) == (0, 0)
 
 
+def test_a_command_of_which_nobody_hears_and_nothing_shows_costs_attempts_too(site: Site) -> None:
+    def unheard(box: MailboxClient) -> list[MeetingMessage]:
+        return [one for one in requests_in(box, wanted=False) if not one.read]
+
+    box = site.take(fits=lambda box: bool(unheard(box)))
+    site.exchange.set_switches({"request_fate": "left", "request_marks": "read", "calendar_item": "never"})
+    worker = Worker(site, box, unheard(box)[0], settle_s=LONG_S)
+    with pytest.raises(Unsettled):
+        worker.run()
+    for times in (2, 3):
+        worker.ahead_s += LONG_S
+        with pytest.raises(Transient, match="changed nothing"):
+            worker.run()
+        assert worker.steps["accept"]["times"] == times
+
+
+def test_a_clock_that_is_set_back_makes_nobody_wait_until_it_is_where_it_was(site: Site) -> None:
+    box, worker = worker_at(site)
+    worker.dies(after("intend accept"))
+    worker.ahead_s -= 100 * LONG_S
+    for _ in range(2):
+        with pytest.raises(Unsettled):
+            worker.run()
+    assert site.sent(box, worker.request) == (0, 0)
+    worker.ahead_s += LONG_S
+    assert worker.run().result == "answered"
+    assert site.sent(box, worker.request) == (1, 1)
+
+
 @pytest.mark.parametrize(("marks", "shown"), [("processed", "processed"), ("read", "read since")])
 def test_a_request_that_shows_the_command_is_never_commanded_again(site: Site, marks: str, shown: str) -> None:
     box, worker = worker_at(site, settle_s=0, request_fate="left", request_marks=marks, draft="none")
