@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, get_args
 
+from rsvpq import queue
 from rsvpq.audit_log import AuditLog, Filter
 from rsvpq.lanes.lanes import Dead, Lanes
 from rsvpq.messages import is_private
@@ -66,7 +67,7 @@ def show(desk: Desk, item_id: str) -> dict[str, Any]:
     if not found:
         raise WrongRequest(f"no dead item {item_id!r}; see 'rsvpq dead list'")
     item = _discreet(found[0])
-    journal = item.journal
+    journal, scan = item.journal, _kind(item) in get_args(queue.ScanKind)
     wanted = Filter.of(desk.audit.discretion, {"item": item_id})
     return {
         **_row(item, desk.lanes.time_us()),
@@ -74,8 +75,8 @@ def show(desk: Desk, item_id: str) -> dict[str, Any]:
         "generation": item.generation,
         "payload": item.payload,
         "journal": journal,
-        "evidence": proved(journal),
-        "advice": advice(journal, scan=_kind(item) in ("scan", "reconcile")),
+        "evidence": proved(journal, scan=scan),
+        "advice": advice(journal, scan=scan),
         "audit": [dict(record) for record in AuditLog(desk.lanes).newest(wanted, _HISTORY)],
     }
 

@@ -1,0 +1,66 @@
+"""What ``rsvpq dead show`` says of a journal is true, for every step that a journal can have."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rsvpq.messages import Verdict
+from rsvpq.ops.evidence import advice, proved
+from workers.steps import Command
+
+ROOT = Path(__file__).parents[2]
+_STEP = re.compile(r"journal\.(?:intend|note)\(\s*\"(\w+)\"")
+READING = "the mailbox was searched for what was answered before"
+NOTHING = "nothing was done to the mailbox"
+
+
+def steps() -> set[str]:
+    """Every step that the code writes down."""
+    sources = [path for folder in ("workers", "producer", "rsvpq") for path in (ROOT / folder).rglob("*.py")]
+    return {*Verdict, *(step for path in sources for step in _STEP.findall(path.read_text()))}
+
+
+@pytest.mark.parametrize("step", sorted(steps()))
+def test_every_step_that_changes_something_is_told(step: str) -> None:
+    fact: Any = Command().to_fact() if step in set(Verdict) else True
+    told = proved({step: fact}, scan=False)
+    assert (NOTHING in told) is (step in {"search", "recollected", "pages"})
+
+
+def test_the_steps_of_the_code_are_found() -> None:
+    assert {"search", "pages", "accept", "send", "sent", "open", "remove", "draft", "commanded"} <= steps()
+
+
+def test_a_command_is_told_with_what_is_known_of_it() -> None:
+    command = Command(("rid:1", "rid:2"), 1_780_000_000.5, 3)
+    (told,) = proved({"decline": command.to_fact()}, scan=False)
+    assert told == (
+        "the command to decline was about to be given to the server, or was given, 3 times, "
+        "last at 2026-05-28 20:26:40 UTC; 2 of other people's answers to it lay in Drafts or Sent Items before"
+    )
+
+
+@pytest.mark.parametrize("fact", [[], None, {"before": []}, Command().to_fact()])
+def test_nothing_is_said_to_have_lain_there_where_nothing_did(fact: Any) -> None:
+    (told,) = proved({"accept": fact}, scan=False)
+    assert told == "the command to accept was about to be given to the server, or was given"
+
+
+def test_a_message_whose_mailbox_was_only_read_was_not_touched() -> None:
+    journal = {"search": True, "recollected": 100}
+    assert proved(journal, scan=False) == [NOTHING, READING]
+    assert advice(journal, scan=False) == "retry or drop it as you like"
+
+
+def test_a_scan_tells_how_far_it_came() -> None:
+    assert proved({}, scan=True) == [NOTHING]
+    (told,) = proved({"search": True, "pages": 2}, scan=True)
+    assert told == "the mailbox was searched; 2 pages of what was found had been dealt with"
+
+
+def test_a_meeting_that_may_have_been_moved_is_not_dropped_lightly() -> None:
+    (told,) = proved({"remove": True}, scan=False)
+    assert told == "the meeting was about to be moved from the calendar to Deleted Items, or was"
+    assert "Deleted Items" in advice({"remove": True}, scan=False)
