@@ -172,8 +172,8 @@ class _Look(_Visit):
         facts = self.facts(message, newest)
         topic = MeetingKey.of(message).topic
         text, vouched = lanes.remembered(self.mailbox.name, topic)
-        settled = by_another(text, facts.identity) if text or vouched else self._sent.get(topic)
-        return replace(facts, settled=settled)
+        settled = Settled.parse(text) if text or vouched else self._sent.get(topic)
+        return replace(facts, settled=by_another(settled, facts.identity))
 
     @cached_property
     def _sent(self) -> dict[str, Settled]:

@@ -108,7 +108,6 @@ def _answered_by(item: str, answer: MeetingMessage) -> Settled:
     return Settled(item, str(answer.verdict), Version(answer.sequence), answer.start, answer.end)
 
 
-def by_another(text: str, item: str) -> Settled | None:
-    """What a meeting was settled with through another message than that of the item."""
-    settled = Settled.parse(text)
+def by_another(settled: Settled | None, item: str) -> Settled | None:
+    """What a meeting was settled with, if that was through another message than that of the item."""
     return None if settled is None or settled.item == item else settled

@@ -149,9 +149,13 @@ class PolicyInForce:
 
         Whoever confirms and scans at once expects this scan to answer.
         """
-        if not self._confirmed and "" not in self._asked and self._lanes.confirmed():
-            self._asked[""] = True
-        return self._policy if self._confirmed or "" in self._asked else self._observing
+        # Looked up once: what is remembered may be forgotten between two looks.
+        if self._confirmed or "" in self._asked:
+            return self._policy
+        if not self._lanes.confirmed():
+            return self._observing
+        self._asked[""] = True
+        return self._policy
 
 
 class Exchange:

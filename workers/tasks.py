@@ -14,6 +14,7 @@ from rsvpq import queue
 from rsvpq.audit import Told
 from rsvpq.carrier import ItemJournal
 from rsvpq.deciding import decide_knowing
+from rsvpq.editions import Settled
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import ExchangeError
 from rsvpq.lanes import Start
@@ -75,7 +76,7 @@ class _Work:
         self.journal.policy = rules.fingerprint(group)
         memory = recollection.at_start(self.start, self.box, self.journal)
         known = Facts.about(message, self.start.mailbox, group)
-        facts = replace(known, identity=self.start.id, settled=by_another(memory, self.start.id))
+        facts = replace(known, identity=self.start.id, settled=by_another(Settled.parse(memory), self.start.id))
         decision = decide_knowing(rules, message, self.box, facts)
         self.journal.memory = recollection.of_decision(self.start.id, message, decision, memory)
         mailbox = Mailbox(self.start.mailbox, self.start.server)

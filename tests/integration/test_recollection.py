@@ -202,7 +202,7 @@ def test_what_redis_remembers_from_before_its_last_second_is_not_the_last_word(s
     with pytest.raises(Unsettled):
         recollection.at_start(started(lanes, second), box, journal())
     text = recollection.at_start(started(lanes, second), box, journal())
-    settled = by_another(text, second.id)
+    settled = by_another(Settled.parse(text), second.id)
     assert settled is not None
     assert settled.covers(request)
     assert lanes.remembered("adele", topic) == (text, True)
@@ -260,7 +260,7 @@ def test_a_marked_draft_tells_where_the_server_removes_what_was_answered(site: S
 
 
 def test_an_item_is_not_hindered_by_what_it_settled_itself() -> None:
-    text = Settled("item-1", "decline", Version(1)).to_text()
-    assert by_another(text, "item-1") is None
-    assert by_another(text, "item-2") is not None
-    assert by_another("", "item-2") is None
+    settled = Settled("item-1", "decline", Version(1))
+    assert by_another(settled, "item-1") is None
+    assert by_another(settled, "item-2") is not None
+    assert by_another(None, "item-2") is None

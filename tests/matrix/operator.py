@@ -15,6 +15,7 @@ from producer.scan import scan
 from rsvpq import queue
 from rsvpq.carrier import Carrier, ItemJournal
 from rsvpq.deciding import decide_knowing
+from rsvpq.editions import Settled
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import ExchangeError
 from rsvpq.exchange.transport import Server
@@ -119,7 +120,7 @@ class Operator:
 
         def decide_on(message: MeetingMessage) -> Decision:
             memory = recollection.at_start(start, box, journal)
-            facts = replace(self._facts(message), settled=by_another(memory, start.id))
+            facts = replace(self._facts(message), settled=by_another(Settled.parse(memory), start.id))
             decision = decide_knowing(self.policy, message, box, facts)
             journal.memory = recollection.of_decision(start.id, message, decision, memory)
             return decision
