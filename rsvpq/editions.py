@@ -14,6 +14,8 @@ from typing import NamedTuple, Self
 from rsvpq.agenda import same_meeting_key
 from rsvpq.messages import MeetingMessage
 
+#: The occurrence of a message that is about one and shows neither its original start nor a start: it may be any.
+_UNTOLD = "at "
 #: How far the day of an occurrence in its organizer's zone may be from the one in UTC.
 _ZONES_APART = timedelta(days=1)
 _DAY_LENGTH = len("20260307")
@@ -28,8 +30,8 @@ class MeetingKey(NamedTuple):
 
     @classmethod
     def of(cls, message: MeetingMessage) -> Self:
-        """What the message is about; of a message without uid nothing is known, and its meeting is ''."""
-        return cls(same_meeting_key(message.uid), message.occurrence)
+        """What the message is about; where it does not show its uid or which occurrence it means, its meeting is ''."""
+        return cls("" if message.occurrence == _UNTOLD else same_meeting_key(message.uid), message.occurrence)
 
     @property
     def topic(self) -> str:
@@ -146,7 +148,7 @@ def same_occurrence(shown: str, wanted: str) -> bool | None:
     :param shown, wanted: as :attr:`MeetingMessage.occurrence`.
     """
     if shown == wanted:
-        return True
+        return None if wanted == _UNTOLD else True
     if not wanted:
         return False
     days = _day_of(shown), _day_of(wanted)

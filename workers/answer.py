@@ -257,7 +257,8 @@ class _Attempt:
         A decline leaves nothing in the calendar. What cannot be told is commanded again: nobody hears of it.
         """
         found = None if self._verdict is Verdict.DECLINE else self._box.appointment(self._request)
-        if not isinstance(found, Appointment):
+        of_another = isinstance(found, Appointment) and bool(found.occurrence) is not bool(self._request.occurrence)
+        if of_another or not isinstance(found, Appointment):  # of the series, or of nothing
             return "commanded" in self._journal and (found is not None or self._verdict is Verdict.DECLINE)
         is_this = not Version(found.sequence).is_older_than(Version(self._request.sequence))
         return is_this and found.response is not ResponseStatus.NOT_RESPONDED

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Self
 
 from rsvpq.agenda import NOT_FREE, Agenda, Appointment, CalendarUnknown, ResponseStatus
-from rsvpq.editions import instant
+from rsvpq.editions import instant, same_occurrence
 from rsvpq.intent import Intent
 from rsvpq.messages import SENSITIVITIES, Kind, MeetingMessage, is_private
 from rsvpq.policy import organizer
@@ -91,9 +91,16 @@ class Case:
 
     @cached_property
     def counterpart(self) -> Appointment | None:
-        """The appointment of just what the message is about, not of the series around it, whose editions are others."""
+        """The appointment of just what the message is about, not of the series around it, whose editions are others.
+
+        Where the calendar does not show which occurrence it has, it is this one only if it starts at the same time.
+        """
         found = self.appointment
-        return found if found is not None and bool(found.occurrence) is bool(self.message.occurrence) else None
+        if found is None or bool(found.occurrence) is not bool(self.message.occurrence):
+            return None
+        same = same_occurrence(found.occurrence, self.message.occurrence)
+        certain = found.start == self.start if same is None else same
+        return found if certain else None
 
     @cached_property
     def from_its_organizer(self) -> bool | None:

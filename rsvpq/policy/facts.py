@@ -73,8 +73,9 @@ def latest_versions(messages: Iterable[MeetingMessage]) -> dict[MeetingKey, Vers
     """
     newest: dict[MeetingKey, Version] = {}
     for message in messages:
-        if message.kind in (Kind.REQUEST, Kind.CANCELLATION) and message.uid:
-            key, version = MeetingKey.of(message), Version.of(message)
-            if key not in newest or newest[key].is_older_than(version):
-                newest[key] = version
+        key, version = MeetingKey.of(message), Version.of(message)
+        if message.kind not in (Kind.REQUEST, Kind.CANCELLATION) or not key.meeting:
+            continue
+        if key not in newest or newest[key].is_older_than(version):
+            newest[key] = version
     return newest

@@ -38,6 +38,8 @@ def arranged(message: MeetingMessage, found: Appointment) -> bool | None:
     Whom a message names as the organizer is its sender's choice, so whoever it is from has to be that one as well.
     """
     host = person_in(found.organizer)
+    if not host.address:
+        return None
     if message.from_another and not is_same_person(host, person_in(message.from_another)):
         return False
     return is_same_person(host, person_in(message.organizer))

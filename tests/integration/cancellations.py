@@ -28,10 +28,10 @@ class Attendee:
         self.box.accept(self.is_invited(original, rule=rule, sequence=sequence))
 
     def is_invited(
-        self, original: str = "", *, rule: str = "", sequence: int = 1, organizer: str = NORA
+        self, original: str = "", *, rule: str = "", sequence: int = 1, organizer: str = NORA, wanted: bool = True
     ) -> MeetingMessage:
-        """Get a request."""
-        return self._gets("REQUEST", original, rule, sequence, organizer)
+        """Get a request, which wants a response or none."""
+        return self._gets("REQUEST", original, rule, sequence, organizer, wanted=wanted)
 
     def is_told(
         self,
@@ -59,6 +59,8 @@ class Attendee:
         organizer: str,
         sender: str = "",
         uid: str = UID,
+        *,
+        wanted: bool = True,
     ) -> MeetingMessage:
         before = {one.rid for one in inbox(self.box)}
         start = original or FIRST
@@ -70,6 +72,7 @@ class Attendee:
             f"DTEND:{start.replace('T09', 'T10')}",
             *([f"RECURRENCE-ID:{original}"] if original else []),
             *([f"RRULE:{rule}"] if rule else []),
+            *([] if wanted else ["ATTENDEE;RSVP=FALSE:MAILTO:somebody@example.com"]),
             f"ORGANIZER;CN=Organizer:MAILTO:{organizer}",
             "END:VEVENT",
         ]

@@ -11,6 +11,8 @@ from rsvpq.intent import Intent
 from rsvpq.messages import MeetingMessage, Outcome
 from rsvpq.orphans import answered_request
 from testbed.simulated_exchange import World
+from tests.integration.calendars import Diary
+from tests.integration.cancellations import SECOND, WEEKLY, Attendee
 from tests.integration.exchange_site import Site, inbox, requests_in, simulated_site
 from tests.integration.mortal_worker import Worker
 from tests.integration.test_answer import after
@@ -119,6 +121,15 @@ def test_a_command_of_which_nobody_hears_and_nothing_shows_costs_attempts_too(si
         with pytest.raises(Transient, match="changed nothing"):
             worker.run()
         assert worker.steps["accept"]["times"] == times
+
+
+def test_the_series_in_the_calendar_does_not_show_that_an_occurrence_was_accepted(site: Site) -> None:
+    attendee = Attendee(Diary(site, site.take()))
+    attendee.accepts(rule=WEEKLY)
+    worker = Worker(site, attendee.box, attendee.is_invited(SECOND, wanted=False))
+    worker.dies(after("intend accept"))
+    assert worker.run().result == "accepted"
+    assert worker.steps["accept"]["times"] == 2
 
 
 def test_a_clock_that_is_set_back_makes_nobody_wait_until_it_is_where_it_was(site: Site) -> None:

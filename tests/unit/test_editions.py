@@ -6,6 +6,7 @@ import pytest
 
 from rsvpq.editions import MeetingKey, Settled, Version, answers_another, same_occurrence
 from rsvpq.messages import Kind
+from rsvpq.policy import latest_versions
 from tests.unit.policy_cases import END, HOUR, STAMP, START, message, settled, text
 
 OUTLOOK = "040000008200E00074C5B7101A82E008"
@@ -22,8 +23,10 @@ def test_a_copy_of_a_request_has_its_topic_whatever_the_case_of_the_uid() -> Non
     assert MeetingKey.of(copy).topic == MeetingKey.of(message(uid=f"{OUTLOOK}00000000{'1' * 40}".lower())).topic
 
 
-def test_of_a_message_without_a_uid_nothing_is_remembered() -> None:
-    assert MeetingKey.of(message(uid="")).topic == ""
+@pytest.mark.parametrize("less", [{"uid": ""}, {"occurrence": "at "}], ids=["uid", "occurrence"])
+def test_of_a_message_that_does_not_show_what_it_is_about_nothing_is_remembered(less: dict[str, str]) -> None:
+    assert MeetingKey.of(message(**less)).topic == ""
+    assert latest_versions([message(**less)]) == {}
 
 
 @pytest.mark.parametrize(
@@ -38,6 +41,8 @@ def test_of_a_message_without_a_uid_nothing_is_remembered() -> None:
         ("20260310", MONDAY, None),
         ("20260311", MONDAY, False),
         ("at 2026-03-09T11:00:00Z", MONDAY, None),
+        ("at 2026-03-09T11:00:00Z", "at 2026-03-09T11:00:00Z", True),
+        ("at ", "at ", None),
     ],
 )
 def test_an_occurrence_is_told_by_what_is_shown_of_it(shown: str, wanted: str, same: bool | None) -> None:

@@ -108,6 +108,20 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
         Action.ACCEPT,
         Reason.EVERY_REQUEST,
     ),
+    # ... nor with one that may be another, as its day is the next and its time another
+    *(
+        (
+            {"occurrence": "20260309T090000Z", "recurring": True},
+            {"calendar": calendar(meeting=replace(appointment(start=start, sequence=7), occurrence="20260310"))},
+            {},
+            action,
+            reason,
+        )
+        for start, action, reason in (
+            (START, Action.SKIP, Reason.OUT_OF_DATE),
+            (START + DAY, Action.ACCEPT, Reason.EVERY_REQUEST),
+        )
+    ),
     # own meetings
     ({"organizer": "adele@example.com"}, {}, {}, Action.SKIP, Reason.OWN_MEETING),
     ({"organizer": "MAILTO:Adele@EXAMPLE.com"}, {}, {}, Action.SKIP, Reason.OWN_MEETING),
@@ -335,6 +349,8 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
             ({"organizer": "brian@branch.example"}, "</O=EXAMPLE/CN=BRIAN>", HELD if kind else passes),
             *(({}, theirs, HELD if kind else passes) for theirs in ("", "Brian Lee", "</O=EXAMPLE/CN=B1>")),
             ({"organizer": ""}, "brian@example.com", HELD if kind else passes),
+            ({"from_another": "dora@example.com"}, "", HELD if kind else passes),
+            ({"from_another": "dora@example.com"}, "</O=EXAMPLE/CN=B1>", HELD),
         )
     ),
     (
