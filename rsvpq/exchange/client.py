@@ -389,10 +389,17 @@ class MailboxClient:
 
 
 def _is_same(row: Row, message: MeetingMessage) -> bool:
-    """Whether a row is of the message: where that shows no identity of its own, by its class and its meeting."""
+    """Whether a row is of the message: where that shows no identity of its own, by its class and its meeting.
+
+    :raises Malformed: the row does not show the identity that the message has, so it cannot be told.
+    """
     if kind_of(row.text(wire.MESSAGE_CLASS)) is not message.kind:
         return False
-    return row.text(wire.REPL_UID) == message.rid if message.rid else row.text(wire.UID) == message.uid
+    if not message.rid:
+        return row.text(wire.UID) == message.uid
+    if not row.text(wire.REPL_UID):
+        raise Malformed(f"PROPFIND {row.href}: the identity of the item is not shown")
+    return row.text(wire.REPL_UID) == message.rid
 
 
 def _judged(answer: Answer) -> list[Row]:

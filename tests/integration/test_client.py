@@ -562,6 +562,15 @@ def test_where_no_identity_is_shown_another_meeting_is_another_message(
     assert client(scripted.url).holds(replace(MESSAGE, rid="", uid="a")) is holds
 
 
+@pytest.mark.parametrize("ask", ["holds", "locate"])
+def test_a_message_whose_identity_is_not_shown_this_time_is_not_taken_for_another(
+    scripted: ScriptedServer, ask: str
+) -> None:
+    scripted.script(play(207, rows_page(1).replace(b"<r:repl-uid>rid:1</r:repl-uid>", b""), **XML))
+    with pytest.raises(Malformed, match="identity of the item is not shown"):
+        getattr(client(scripted.url), ask)(MESSAGE)
+
+
 def test_an_answer_that_names_nothing_says_not_that_the_marker_was_kept(scripted: ScriptedServer) -> None:
     scripted.script(play(207, NO_ROWS, **XML))
     assert not client(scripted.url).mark_processed(MESSAGE)
