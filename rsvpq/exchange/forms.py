@@ -20,7 +20,7 @@ from urllib.parse import SplitResult, urlencode, urljoin, urlsplit, urlunsplit
 from rsvpq.exchange import wire
 from rsvpq.exchange.auth import Forms
 from rsvpq.exchange.credential import Credential
-from rsvpq.exchange.errors import Busy, ExchangeError, LoginRefused, error_from
+from rsvpq.exchange.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, error_from
 from rsvpq.exchange.http_answer import Answer
 from rsvpq.exchange.login_form import NotUnderstoodError, find_login_form
 
@@ -148,7 +148,8 @@ class FormsLogin:
                 if posted.login != "ended":
                     break
             else:
-                raise Busy(f"{what}: the server says twice that the session has ended, before there was one")
+                text = f"{what}: the server says twice that the session has ended, before there was one"
+                raise Busy(text, LOGIN_DELAY_S)  # a directory may have counted two failed logons
             refusal = self._refusal(what, posted, cookies)
             if refusal:
                 attempt.refused()

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from rsvpq.exchange import auth
-from rsvpq.exchange.errors import Busy, ExchangeError, LoginRefused, Unknown
+from rsvpq.exchange.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, Unknown
 from rsvpq.exchange.transport import Server, Timeouts
 from testbed.processes import PATIENCE_S
 from tests.integration.scripted_server import NO_ROWS, Play, Received, ScriptedServer, play
@@ -244,6 +244,7 @@ def test_a_form_that_only_says_that_a_session_ended_refuses_nobody(logon: Logon,
     with pytest.raises(Busy, match="before there was one") as caught:
         search(client)
     assert (type(caught.value), len(logon.seen("POST"))) == (Busy, 2)
+    assert caught.value.delay_s == LOGIN_DELAY_S  # the password was shown twice, and nobody knows to whom
     logon.posted = good
     search(client)
 
