@@ -25,7 +25,7 @@ from rsvpq.exchange.client import Folders, MailboxClient
 from rsvpq.exchange.credential import Credential
 from rsvpq.exchange.errors import Gone, Refused, Transient
 from rsvpq.exchange.transport import Server, Timeouts
-from rsvpq.lanes import Lanes
+from rsvpq.lanes import LENIENT, Lanes
 from rsvpq.mailboxes import read_mailboxes
 from rsvpq.policy import Policy
 from rsvpq.settings import Settings
@@ -71,6 +71,7 @@ def make_lanes(settings: Settings, retries: int = REDIS_RETRIES) -> Lanes:
     client = Redis.from_url(
         url,
         decode_responses=True,
+        encoding_errors=LENIENT,
         socket_timeout=10,
         socket_connect_timeout=5,
         retry=retry,

@@ -14,7 +14,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from rsvpq.lanes import Lanes
+from rsvpq.lanes import LENIENT, Lanes
 from rsvpq.settings.model import RedisSettings
 
 Role = Literal["dispatcher", "worker"]
@@ -67,6 +67,7 @@ def impatient_lanes(settings: RedisSettings) -> Lanes:
         settings.url,
         password=settings.password.get_secret_value() if settings.password else None,
         decode_responses=True,
+        encoding_errors=LENIENT,
         socket_timeout=LONGEST_CALL_S,
         socket_connect_timeout=LONGEST_CALL_S,
         retry=Retry(NoBackoff(), 0),

@@ -1,6 +1,7 @@
 """The lane of a mailbox: what may run now, decided in Redis by one atomic script at a time."""
 
 from rsvpq.lanes.lanes import (
+    LENIENT,
     Deed,
     Finish,
     Item,
@@ -18,6 +19,7 @@ from rsvpq.lanes.lanes import (
 )
 
 __all__ = [
+    "LENIENT",
     "Deed",
     "Finish",
     "Item",

@@ -5,6 +5,7 @@ run now. Nothing here knows Celery, HTTP or settings. All scripts are safe to re
 by itself when a reply is lost; each script's header says what its replay does.
 """
 
+import codecs
 import hashlib
 import json
 import os
@@ -41,8 +42,23 @@ _SCRIPTS = (
 _DEAD_PAGE = 500
 #: Released by one call at most: bounds how long Redis is held (about 25 us each).
 MOST_RELEASED_AT_ONCE = 100
+#: Of the reason for a hold, in characters.
+_LONGEST_WHY = 300
+#: How a client of Redis is to take what is no text, as its ``encoding_errors``. Redis keeps bytes, whoever wrote
+#: them, and one field that is no UTF-8 must take along neither a whole status nor the command that would remove it.
+#: It is read with a sign in the place of each bad byte; what is written must be text.
+LENIENT = "rsvpq-lenient"
 #: Topics per call that remembers them.
 _REMEMBERED_AT_ONCE = 500
+
+
+def _replace_what_is_read(error: UnicodeError) -> tuple[str | bytes, int]:
+    if isinstance(error, UnicodeDecodeError):
+        return codecs.replace_errors(error)
+    raise error
+
+
+codecs.register_error(LENIENT, _replace_what_is_read)
 
 
 class Verdict(StrEnum):
@@ -218,7 +234,7 @@ class Dead:
 class Lanes:
     """The lanes of one namespace in one Redis.
 
-    :param redis: a client with ``decode_responses=True``.
+    :param redis: a client with ``decode_responses=True``, and ``encoding_errors`` as :data:`LENIENT` says.
     :param namespace: prefix of every key; wrapped in braces, so that all keys share one cluster slot.
     :param now_us: a clock for tests, in microseconds; in production Redis' own clock decides.
     """
@@ -407,7 +423,7 @@ class Lanes:
         """
         more = [part for pair in (counts or {}).items() for part in pair]
         args = (how, label, reason, _us(delay_s), max(1, round(remember_s)), hold, release)
-        audit = (result, reason if told is None else told)
+        audit = (result, (reason if told is None else told)[:_LONGEST_WHY])
         left = (_us(longest_s), policy, on_hold)
         state, released = self._call("finish", item_id, generation, owner, *args, *audit, *left, int(undone), *more)
         return Finish(state, _releases(released))
@@ -504,12 +520,13 @@ class Lanes:
 
     def hold(self, scope: Literal["mailbox", "server"], name: str, delay_s: float, reason: str = "") -> None:
         """Release nothing there for so long; never shortens a hold."""
-        self._set(scope, name, Deed("", "hold", reason, token=""), {"hold": _us(delay_s)})
+        self._set(scope, name, Deed("", "hold", reason[:_LONGEST_WHY], token=""), {"hold": _us(delay_s)})
 
     def held(self, scope: Literal["mailbox", "server"], name: str) -> tuple[float, str]:
-        """For how many seconds yet it is left alone, and why."""
+        """For how many seconds yet it is left alone, and why; (0, '') where it is not."""
         hold, why = self.redis.hmget(f"{self.prefix}:{scope}:{name}", "hold", "hold_why")
-        return max(0.0, (float(hold or 0) - self.time_us()) / 1e6), why or ""
+        left_s = max(0.0, (float(hold or 0) - self.time_us()) / 1e6)
+        return left_s, why or "" if left_s else ""
 
     def limit(
         self,

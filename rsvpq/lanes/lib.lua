@@ -42,7 +42,8 @@ local function gate_key(gate) return P .. ':ready:' .. gate end
 -- set at run time (live_*) goes before the configured one, and that before the default.
 local function look_up(scope, name)
   local v = redis.call('HMGET', P .. ':' .. scope .. ':' .. name, 'n', 'reserved', 'tat', 'hold', 'paused',
-    'live_interval', 'live_burst', 'live_concurrency', 'interval', 'burst', 'concurrency', 'weight', 'server', 'where')
+    'live_interval', 'live_burst', 'live_concurrency', 'interval', 'burst', 'concurrency', 'weight', 'server', 'where',
+    'hold_why')
   return {
     key = P .. ':' .. scope .. ':' .. name,
     n = number(v[1]), reserved = number(v[2]), tat = number(v[3]), hold = number(v[4]), paused = v[5],
@@ -50,7 +51,7 @@ local function look_up(scope, name)
     burst = number(v[7] or v[10] or CFG.burst, 1),
     concurrency = number(v[8] or v[11] or CFG.concurrency, 1),
     weight = number(v[12] or CFG.weight, 1),
-    server = v[13], where = v[14] or '',
+    server = v[13], where = v[14] or '', hold_why = v[15],
   }
 end
 
@@ -78,11 +79,17 @@ local function vouched(mailbox)
   return start and redis.call('HGET', P .. ':mailbox:' .. mailbox, 'remembers') == start
 end
 
--- Leave a mailbox or a server alone for so long, and say why; a longer hold with its reason stays.
+-- Leave a mailbox or a server alone for so long, and say why; a longer hold with its reason stays. The reason is cut by
+-- whoever gives it: here a cut would go through the middle of a character.
 local function hold_back(scope, name, delay, why)
   local key, till = P .. ':' .. scope .. ':' .. name, NOW + delay
   if till < number(redis.call('HGET', key, 'hold')) then return end
-  redis.call('HSET', key, 'hold', till, 'hold_why', string.sub(why, 1, 300))
+  redis.call('HSET', key, 'hold', till, 'hold_why', why)
+end
+
+-- The reason of a hold that has ended by itself tells nothing any more.
+local function forget_why(l)
+  if l.hold_why and l.hold <= NOW then redis.call('HDEL', l.key, 'hold_why') end
 end
 
 -- Counted over all, and for the server.
@@ -104,6 +111,7 @@ local function unfinished_key(server) return P .. ':unfinished:' .. server end
 -- Called after everything that happens to a mailbox, so that nothing can be forgotten in the wrong place.
 local function place(mailbox)
   local m = look_up('mailbox', mailbox)
+  forget_why(m)
   if m.where == 'wait' then
     redis.call('ZREM', P .. ':wait', mailbox)
   elseif string.sub(m.where, 1, 6) == 'ready:' then
@@ -313,6 +321,7 @@ local function open_gates()
     local server, pool = string.match(gate, '^(.*):(.-)$')
     if not servers[server] then
       local l = look_up('server', server)
+      forget_why(l)
       servers[server] = { room = room(l), n = l.n, most = l.concurrency }
     end
     if not pools[pool] then

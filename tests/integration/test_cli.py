@@ -152,6 +152,24 @@ def test_resuming_lifts_a_hold_and_says_what_it_was(
     assert [release.id for release in known.release()] == ["a1"]
 
 
+@pytest.mark.parametrize("scope", ["server", "mailbox"])
+def test_a_reason_that_is_no_text_hinders_neither_the_status_nor_its_own_end(
+    installation: Installation, known: Lanes, scope: Literal["server", "mailbox"]
+) -> None:
+    """As an earlier version left it, which cut the reason in the middle of a character."""
+    name = "mail1" if scope == "server" else "adele"
+    known.hold(scope, name, 600)
+    known.redis.hset(f"{known.prefix}:{scope}:{name}", "hold_why", b"Busy: /Inbox/\xc3\xa9\xc3")
+    assert "Busy: /Inbox/é\N{REPLACEMENT CHARACTER}" in installation.rsvpq("status").stdout
+    assert "Busy: /Inbox/é" in installation.rsvpq("resume", scope, name).stdout
+    assert known.held(scope, name) == (0, "")
+
+
+def test_what_is_written_must_be_text(known: Lanes) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        known.hold("server", "mail1", 600, "half a pair: \ud83d")
+
+
 def test_a_paused_mailbox_leaves_the_others_alone(installation: Installation, known: Lanes) -> None:
     offer(known, ADELE, "a1")
     offer(known, BRUNO, "b1")

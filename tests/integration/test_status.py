@@ -105,6 +105,34 @@ def test_the_reason_of_a_hold_is_that_of_the_longer_one(turned: Lanes, clock: Cl
 
 
 @pytest.mark.parametrize("scope", ["server", "mailbox"])
+@pytest.mark.parametrize("spaces", range(4))
+def test_a_long_reason_is_cut_between_characters(
+    turned: Lanes, scope: Literal["server", "mailbox"], spaces: int
+) -> None:
+    """A path names a message after its subject, in any writing."""
+    why = "Busy: " + " " * spaces + "部門別予算会議" * 60
+    name = "mail1" if scope == "server" else "adele"
+    released(turned, "a1")
+    finish(turned, "a1", how="throttled", hold=scope, delay_s=600, told=why)
+    server = read_status(turned).servers["mail1"]
+    assert (server.held_why if scope == "server" else server.held_mailboxes["adele"].why) == why[:300]
+    turned.resume(scope, name)
+    turned.hold(scope, name, 600, why)
+    assert turned.held(scope, name) == (600, why[:300])
+
+
+@pytest.mark.parametrize("scope", ["server", "mailbox"])
+def test_the_reason_of_a_hold_ends_with_it(turned: Lanes, clock: Clock, scope: Literal["server", "mailbox"]) -> None:
+    name = "mail1" if scope == "server" else "adele"
+    offer(turned, "a1")
+    turned.hold(scope, name, 100, "Busy: 503")
+    clock.turn(101)
+    assert turned.held(scope, name) == (0, "")
+    turned.release()
+    assert turned.redis.hget(f"{turned.prefix}:{scope}:{name}", "hold_why") is None
+
+
+@pytest.mark.parametrize("scope", ["server", "mailbox"])
 def test_what_is_held_says_why_it_was_and_a_resume_lifts_it(turned: Lanes, scope: Literal["server", "mailbox"]) -> None:
     released(turned, "a1")
     offer(turned, "a2")
