@@ -5,7 +5,8 @@
 -- ARGV[2]  name in the list      ARGV[3] identity of the mailbox
 -- ARGV[4]  a name whose claim is void, as it is not in the list any more; '' for none
 -- returns  { the name that the mailbox is worked under, how many items of that name are in flight }; the claim is this
---          name's where it is the first; it takes the place of a void one that has nothing in flight
+--          name's where it is the first; it takes the place of a void one that has nothing in flight. A name that has
+--          come to a mailbox newly, or back to it, does not vouch for what was settled there (see remember.lua)
 -- replay   answers the same
 
 local name, identity = ARGV[2], ARGV[3]
@@ -17,6 +18,7 @@ if holder and holder ~= name then
 end
 local before = redis.call('HGET', own, 'identity')
 if before and before ~= identity and redis.call('HGET', claims, before) == name then redis.call('HDEL', claims, before) end
+if holder ~= name or before ~= identity then redis.call('HDEL', own, 'remembers') end
 if holder ~= name then redis.call('HSET', claims, identity, name) end
 if before ~= identity then redis.call('HSET', own, 'identity', identity) end
 return { name, 0 }

@@ -385,11 +385,11 @@ class Lanes:
 
     def remembered(self, mailbox: str, topic: str) -> tuple[str, bool]:
         """What a topic was settled with, '' for nothing; and whether nothing can have been forgotten."""
+        identity, remembers = self.redis.hmget(f"{self.prefix}:mailbox:{mailbox}", "identity", "remembers")
         with self.redis.pipeline(transaction=False) as pipe:
-            pipe.get(f"{self.prefix}:topic:{mailbox}:{topic}")
+            pipe.get(f"{self.prefix}:topic:{identity or mailbox}:{topic}")
             pipe.hget(f"{self.prefix}:cfg", "start")
-            pipe.hget(f"{self.prefix}:mailbox:{mailbox}", "remembers")
-            text, start, remembers = pipe.execute()
+            text, start = pipe.execute()
         return text or "", start is not None and start == remembers
 
     def finish(  # noqa: PLR0913 - one keyword for each argument of the script

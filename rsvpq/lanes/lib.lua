@@ -33,7 +33,11 @@ end
 
 local function item_key(id) return P .. ':item:' .. id end
 local function lane_key(mailbox) return P .. ':lane:' .. mailbox end
-local function topic_key(mailbox, topic) return P .. ':topic:' .. mailbox .. ':' .. topic end
+-- What was settled belongs to the mailbox, whatever name led to it: it goes by the mailbox's identity (see claim.lua),
+-- and by the name only where its server shows none.
+local function topic_key(mailbox, topic)
+  return P .. ':topic:' .. (redis.call('HGET', P .. ':mailbox:' .. mailbox, 'identity') or mailbox) .. ':' .. topic
+end
 -- Of each message that waits for a person: why.
 local function onhold_key(mailbox) return P .. ':onhold:' .. mailbox end
 local function gate_key(gate) return P .. ':ready:' .. gate end

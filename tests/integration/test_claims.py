@@ -12,9 +12,10 @@ import pytest
 from redis import Redis
 
 from rsvpq.claims import Claims
+from rsvpq.editions import TAKEN_AWAY, Settled, Version
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Busy, Refused, Transient
-from rsvpq.lanes import Lanes
+from rsvpq.lanes import Item, Lanes, Memory
 from rsvpq.messages import Mailbox
 from rsvpq.messages import Verdict as Answer
 from rsvpq.settings import load_settings
@@ -161,6 +162,51 @@ def test_an_alias_that_leads_to_another_mailbox_gives_up_the_first(lanes: Lanes)
     both.require("adele2", "rid:old")
     with pytest.raises(Refused):
         both.require("adele2", "rid:new")
+
+
+def test_a_name_that_leads_to_another_mailbox_knows_nothing_of_it(lanes: Lanes) -> None:
+    both = claims(lanes, "sales", "sales-old")
+    both.require("sales", "rid:old")
+    lanes.remember("sales", {"budget": "declined"}, 60)
+    both.require("sales", "rid:old")
+    assert lanes.remembered("sales", "budget") == ("declined", True)
+    both.require("sales", "rid:new")
+    assert lanes.remembered("sales", "budget") == ("", False)
+    both.require("sales-old", "rid:old")  # what was answered in a mailbox was answered under whatever name
+    assert lanes.remembered("sales-old", "budget") == ("declined", False)
+
+
+def test_a_name_whose_mailbox_shows_now_which_it_is_has_to_look_into_it(lanes: Lanes) -> None:
+    lanes.remember("adele", {"budget": "declined"}, 60)
+    claims(lanes, "adele").require("adele", "rid:1")
+    assert lanes.remembered("adele", "budget") == ("", False)
+
+
+def test_a_name_that_comes_back_does_not_vouch_for_the_time_between(lanes: Lanes) -> None:
+    claims(lanes, "adele").require("adele", "rid:1")
+    lanes.remember("adele", {"budget": "declined"}, 60)
+    claims(lanes, "adele@example.com").require("adele@example.com", "rid:1")
+    lanes.remember("adele@example.com", {"lunch": "accepted"}, 60)
+    claims(lanes, "adele").require("adele", "rid:1")
+    assert lanes.remembered("adele", "lunch") == ("accepted", False)
+
+
+def test_what_is_settled_in_a_mailbox_is_kept_for_that_mailbox(lanes: ClockedLanes) -> None:
+    """By an item from its start to its end, not only by what is read from Sent Items."""
+    both = claims(lanes, "sales", "sales-old")
+    both.require("sales", "rid:old")
+    lanes.offer(Mailbox("sales", SERVER), [Item("a", "answer", "mail", {}, topic="budget")])
+    (release,) = lanes.release()
+    lanes.start("a", release.generation, "one")
+    begun = Settled("a", "accept", Version(0)).to_text()
+    lanes.record("a", release.generation, "one", {"accept": {}}, intent=True, memory=Memory(begun, "", 60))
+    assert lanes.start("a", release.generation, "one").memory == begun
+    lanes.finish("a", release.generation, "one", "done", label="done:gone", undone=True)
+    settled = Settled.parse(lanes.remembered("sales", "budget")[0])
+    assert settled is not None
+    assert settled.how == TAKEN_AWAY
+    both.require("sales", "rid:new")
+    assert lanes.remembered("sales", "budget")[0] == ""
 
 
 @pytest.mark.parametrize("hrefs", HREFS)
