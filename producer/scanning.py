@@ -171,8 +171,9 @@ class _Look(_Visit):
     def _facts_of_a_worker(self, message: MeetingMessage, newest: Version | None) -> Facts:
         facts = self.facts(message, newest)
         topic = MeetingKey.of(message).topic
-        text, vouched = lanes.remembered(self.mailbox.name, topic)
-        settled = Settled.parse(text) if text or vouched else self._sent.get(topic)
+        text, vouched_s = lanes.remembered(self.mailbox.name, topic)
+        known = text or recollection.vouched(vouched_s)
+        settled = Settled.parse(text) if known else self._sent.get(topic)
         return replace(facts, settled=by_another(settled, facts.identity))
 
     @cached_property

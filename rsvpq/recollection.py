@@ -7,6 +7,7 @@ Sent Items tell what was sent, and our markers what was only begun: the worker m
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import floor
 
 from rsvpq.editions import MeetingKey, Settled, Version, instant
 from rsvpq.exchange.client import HANDLED, MailboxClient
@@ -48,11 +49,15 @@ class Recollection:
 
         :raises ExchangeError: as the client says; Unsettled where the mailbox was looked at.
         """
-        if start.vouched:
+        if self.vouched(start.vouched_s):
             return start.memory
         found = {topic: one.to_text() for topic, one in self.in_mailbox(box, journal).items()}
         self.lanes.remember(start.mailbox, found, self.kept_for.total_seconds())
-        raise Unsettled("what was answered before was read from the mailbox, for Redis was started anew", 0)
+        raise Unsettled("what was answered before was read from the mailbox, for the ledger may not know all of it", 0)
+
+    def vouched(self, back_s: float) -> bool:
+        """Whether the ledger, which has forgotten nothing so far back, knows all answers that matter."""
+        return back_s >= floor(self.kept_for.total_seconds())
 
     def in_mailbox(self, box: MailboxClient, journal: Journal) -> dict[str, Settled]:
         """The newest edition of each meeting to which the mailbox shows an answer, be it one only begun, by topic.

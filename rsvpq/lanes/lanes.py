@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from importlib import resources
 from itertools import islice
+from math import inf
 from threading import local
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
@@ -182,8 +183,8 @@ class Offered:
 class Start:
     """A delivery's answer; the fields after ``verdict`` are filled only for RUN. ``attempt`` counts from 1.
 
-    ``now_us`` is the ledger's clock, ``memory`` what the item's topic was settled with, '' for nothing; without
-    ``vouched`` the ledger may have forgotten it, as after a loss of Redis.
+    ``now_us`` is the ledger's clock, ``memory`` what the item's topic was settled with, '' for nothing; what was
+    settled longer than ``vouched_s`` ago the ledger may have forgotten: everything after a loss of Redis.
     """
 
     verdict: Verdict
@@ -196,7 +197,7 @@ class Start:
     id: str = ""
     now_us: int = 0
     memory: str = ""
-    vouched: bool = True
+    vouched_s: float = inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +349,7 @@ class Lanes:
             return Start(Verdict(verdict))
         work, mailbox, server, payload, journal, attempt, now_us, memory, vouched = rest
         known = (work, mailbox, server, json.loads(payload), json.loads(journal), int(attempt), item_id)
-        return Start(Verdict.RUN, *known, int(now_us), memory, bool(vouched))
+        return Start(Verdict.RUN, *known, int(now_us), memory, float(vouched))
 
     def record(
         self,
@@ -375,7 +376,7 @@ class Lanes:
         return answer
 
     def remember(self, mailbox: str, settled: Mapping[str, str], keep_s: float) -> None:
-        """Remember what the mailbox itself says that topics were settled with; the ledger vouches for it then."""
+        """Remember what the mailbox says that topics were settled with, so far back; the ledger vouches for it then."""
         told = list(settled.items())
         for first in range(0, max(1, len(told)), _REMEMBERED_AT_ONCE):
             page = told[first : first + _REMEMBERED_AT_ONCE]
@@ -383,14 +384,15 @@ class Lanes:
             args = (mailbox, max(1, round(keep_s)), int(last))
             self._call("remember", *args, *(part for pair in page for part in pair))
 
-    def remembered(self, mailbox: str, topic: str) -> tuple[str, bool]:
-        """What a topic was settled with, '' for nothing; and whether nothing can have been forgotten."""
-        identity, remembers = self.redis.hmget(f"{self.prefix}:mailbox:{mailbox}", "identity", "remembers")
+    def remembered(self, mailbox: str, topic: str) -> tuple[str, float]:
+        """What a topic was settled with, '' for nothing; and for how many seconds back nothing can be forgotten."""
+        fields = ("identity", "remembers", "remembers_s")
+        identity, remembers, for_s = self.redis.hmget(f"{self.prefix}:mailbox:{mailbox}", fields)
         with self.redis.pipeline(transaction=False) as pipe:
             pipe.get(f"{self.prefix}:topic:{identity or mailbox}:{topic}")
             pipe.hget(f"{self.prefix}:cfg", "start")
             text, start = pipe.execute()
-        return text or "", start is not None and start == remembers
+        return text or "", float(for_s or 0) if start is not None and start == remembers else 0.0
 
     def finish(  # noqa: PLR0913 - one keyword for each argument of the script
         self,

@@ -76,11 +76,12 @@ local function stopped(mailbox, server)
   return false
 end
 
--- Whether all that was settled in the mailbox lately is remembered here. A Redis that was started anew may have lost the
--- last of it, or everything: then somebody has to look into the mailbox, and says so by remember.lua.
+-- For how many seconds back all that was settled in the mailbox is remembered here. A Redis that was started anew may
+-- have lost the last of it, or everything: then somebody has to look into the mailbox, and says so by remember.lua.
 local function vouched(mailbox)
   local start = redis.call('HGET', P .. ':cfg', 'start')
-  return start and redis.call('HGET', P .. ':mailbox:' .. mailbox, 'remembers') == start
+  local v = redis.call('HMGET', P .. ':mailbox:' .. mailbox, 'remembers', 'remembers_s')
+  return start and v[1] == start and number(v[2]) or 0
 end
 
 -- Leave a mailbox or a server alone for so long, and say why; a longer hold with its reason stays. The reason is cut by

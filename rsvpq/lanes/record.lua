@@ -8,7 +8,7 @@
 -- ARGV[7]  the step, for the audit: an intent opens it, and whatever is written next closes it; '' where it is no side
 --          effect, and then nothing is opened
 -- ARGV[8]  what is to be remembered of the item's topic from here on, or ''    ARGV[9] what was remembered at its start
--- ARGV[10] for how many seconds
+-- ARGV[10] for how many seconds, at the least
 -- ARGV[11+] the decision that it is done for, as tell_decisions() takes it, if that is still to be told
 -- returns  'ok' | 'held' (paused or held; nothing was written) | 'lost' (the item is not this owner's any more)
 --          | 'taken' (another item has begun to settle the topic meanwhile; nothing was written)
@@ -33,7 +33,8 @@ if ARGV[8] ~= '' and f[9] then
   local key = topic_key(f[4], f[9])
   local known = redis.call('GET', key) or ''
   if known ~= ARGV[9] and known ~= ARGV[8] then return 'taken' end
-  redis.call('SET', key, ARGV[8], 'EX', ARGV[10])
+  -- Not shorter than the ledger vouches for, be it by the word of a process with other settings.
+  redis.call('SET', key, ARGV[8], 'EX', math.max(number(ARGV[10], 1), vouched(f[4])))
 end
 if ARGV[11] then tell_decisions(f[4], f[5], 11) end
 local told = { id, f[7], f[5], f[6] }

@@ -3,7 +3,7 @@
 -- KEYS[1]  namespace
 -- ARGV[2]  mailbox      ARGV[3] for how many seconds      ARGV[4] '1' where this is all: the ledger can vouch for it then
 -- ARGV[5+] topic, what it was settled with; what is remembered already stays, unless it is certainly an older edition:
---          what Redis has lost is the last that it was told
+--          what Redis has lost is the last that it was told. It stays for as long as what is new
 -- returns  1
 -- replay   finds all of it remembered
 
@@ -19,10 +19,12 @@ for i = 5, #ARGV, 2 do
   if not redis.call('SET', key, told, 'NX', 'EX', ARGV[3]) then
     local known, new = edition(redis.call('GET', key)), edition(told)
     if known and new and known < new then redis.call('SET', key, told, 'EX', ARGV[3]) end
+    if redis.call('TTL', key) < number(ARGV[3]) then redis.call('EXPIRE', key, ARGV[3]) end
   end
 end
 if ARGV[4] == '1' then
   redis.call('HSETNX', P .. ':cfg', 'start', 1)
-  redis.call('HSET', P .. ':mailbox:' .. mailbox, 'remembers', redis.call('HGET', P .. ':cfg', 'start'))
+  redis.call('HSET', P .. ':mailbox:' .. mailbox, 'remembers', redis.call('HGET', P .. ':cfg', 'start'),
+    'remembers_s', ARGV[3])
 end
 return 1

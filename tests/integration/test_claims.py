@@ -169,17 +169,17 @@ def test_a_name_that_leads_to_another_mailbox_knows_nothing_of_it(lanes: Lanes) 
     both.require("sales", "rid:old")
     lanes.remember("sales", {"budget": "declined"}, 60)
     both.require("sales", "rid:old")
-    assert lanes.remembered("sales", "budget") == ("declined", True)
+    assert lanes.remembered("sales", "budget") == ("declined", 60)
     both.require("sales", "rid:new")
-    assert lanes.remembered("sales", "budget") == ("", False)
+    assert lanes.remembered("sales", "budget") == ("", 0)
     both.require("sales-old", "rid:old")  # what was answered in a mailbox was answered under whatever name
-    assert lanes.remembered("sales-old", "budget") == ("declined", False)
+    assert lanes.remembered("sales-old", "budget") == ("declined", 0)
 
 
 def test_a_name_whose_mailbox_shows_now_which_it_is_has_to_look_into_it(lanes: Lanes) -> None:
     lanes.remember("adele", {"budget": "declined"}, 60)
     claims(lanes, "adele").require("adele", "rid:1")
-    assert lanes.remembered("adele", "budget") == ("", False)
+    assert lanes.remembered("adele", "budget") == ("", 0)
 
 
 def test_a_name_that_comes_back_does_not_vouch_for_the_time_between(lanes: Lanes) -> None:
@@ -188,7 +188,7 @@ def test_a_name_that_comes_back_does_not_vouch_for_the_time_between(lanes: Lanes
     claims(lanes, "adele@example.com").require("adele@example.com", "rid:1")
     lanes.remember("adele@example.com", {"lunch": "accepted"}, 60)
     claims(lanes, "adele").require("adele", "rid:1")
-    assert lanes.remembered("adele", "lunch") == ("accepted", False)
+    assert lanes.remembered("adele", "lunch") == ("accepted", 0)
 
 
 def test_what_is_settled_in_a_mailbox_is_kept_for_that_mailbox(lanes: ClockedLanes) -> None:

@@ -106,17 +106,17 @@ def test_a_topic_is_remembered_for_a_time(lanes: ClockedLanes) -> None:
 
 def test_an_empty_ledger_vouches_for_nothing(lanes: ClockedLanes) -> None:
     (first,) = offered(lanes, "budget")
-    assert not started(lanes, first).vouched
+    assert not started(lanes, first).vouched_s
 
 
 def test_it_vouches_once_the_mailbox_was_asked_and_until_redis_is_started_anew(lanes: ClockedLanes) -> None:
     first, second, third = offered(lanes, "budget", "budget", "lunch")
     lanes.remember("adele", {"budget": "accepted"}, 60)
     found = started(lanes, first)
-    assert (found.memory, found.vouched) == ("accepted", True)
-    assert started(lanes, second).vouched
+    assert (found.memory, found.vouched_s) == ("accepted", 60)
+    assert started(lanes, second).vouched_s
     lanes.redis.script_flush()  # as a Redis that was started anew knows no script
-    assert not started(lanes, third).vouched
+    assert not started(lanes, third).vouched_s
 
 
 def test_what_is_known_already_is_not_overwritten_by_what_a_mailbox_tells(lanes: ClockedLanes) -> None:
@@ -124,7 +124,7 @@ def test_what_is_known_already_is_not_overwritten_by_what_a_mailbox_tells(lanes:
     started(lanes, first)
     settles(lanes, first, "declined")
     lanes.remember("adele", {"budget": "accepted"}, 60)
-    assert lanes.remembered("adele", "budget") == ("declined", True)
+    assert lanes.remembered("adele", "budget") == ("declined", 60)
 
 
 def test_an_older_edition_gives_way_to_what_a_mailbox_tells(lanes: ClockedLanes) -> None:
@@ -133,14 +133,14 @@ def test_an_older_edition_gives_way_to_what_a_mailbox_tells(lanes: ClockedLanes)
     started(lanes, first)
     settles(lanes, first, old)
     lanes.remember("adele", {"budget": new}, 60)
-    assert lanes.remembered("adele", "budget") == (new, True)
+    assert lanes.remembered("adele", "budget") == (new, 60)
     lanes.remember("adele", {"budget": old}, 60)
-    assert lanes.remembered("adele", "budget") == (new, True)
+    assert lanes.remembered("adele", "budget") == (new, 60)
 
 
 def test_many_topics_are_remembered_before_the_ledger_vouches(lanes: ClockedLanes) -> None:
     lanes.remember("adele", {f"topic-{number}": str(number) for number in range(1201)}, 60)
-    assert lanes.remembered("adele", "topic-1200") == ("1200", True)
+    assert lanes.remembered("adele", "topic-1200") == ("1200", 60)
 
 
 # -- Sent Items ----------------------------------------------------------------------------------------------------
@@ -192,6 +192,37 @@ def test_an_answer_of_long_ago_is_not_looked_for(site: Site, lanes: ClockedLanes
     assert Recollection(lanes, timedelta(days=-3)).in_mailbox(box, journal()) == {}
 
 
+def test_who_acts_on_older_messages_has_the_mailbox_read_as_far_back(site: Site, lanes: ClockedLanes) -> None:
+    box, request = answered(site)
+    topic = MeetingKey.of(request).topic
+    short, long = Recollection(lanes, timedelta(days=14)), Recollection(lanes, timedelta(days=365))
+    releases = offered(lanes, topic, topic, topic, topic)
+    with pytest.raises(Unsettled):
+        short.at_start(started(lanes, releases[0]), box, journal())
+    assert short.at_start(started(lanes, releases[1]), box, journal()) != ""
+    assert days_kept(lanes, topic) == 16
+    _, vouched_s = lanes.remembered("adele", topic)
+    assert (short.vouched(vouched_s), long.vouched(vouched_s)) == (True, False)
+    with pytest.raises(Unsettled):
+        long.at_start(started(lanes, releases[2]), box, journal())
+    assert days_kept(lanes, topic) == 367
+    for recollection in (long, short):
+        assert recollection.at_start(started(lanes, releases[3]), box, journal()) != ""
+
+
+def test_a_process_with_a_shorter_memory_forgets_nothing_for_the_others(lanes: ClockedLanes) -> None:
+    lanes.remember("adele", {}, timedelta(days=367).total_seconds())
+    (release,) = offered(lanes, "budget")
+    started(lanes, release)
+    settles(lanes, release, "declined")  # for a minute
+    assert days_kept(lanes, "budget") == 367
+
+
+def days_kept(lanes: Lanes, topic: str) -> int:
+    """For how long a topic of adele's is remembered yet."""
+    return round(int(lanes.redis.ttl(f"{lanes.prefix}:topic:adele:{topic}")) / 86_400)
+
+
 def test_what_redis_remembers_from_before_its_last_second_is_not_the_last_word(site: Site, lanes: ClockedLanes) -> None:
     box, request = answered(site)
     topic, before = MeetingKey.of(request).topic, (request.sequence or 0) - 1
@@ -205,7 +236,7 @@ def test_what_redis_remembers_from_before_its_last_second_is_not_the_last_word(s
     settled = by_another(Settled.parse(text), second.id)
     assert settled is not None
     assert settled.covers(request)
-    assert lanes.remembered("adele", topic) == (text, True)
+    assert lanes.remembered("adele", topic)[0] == text
 
 
 # -- What was only begun -------------------------------------------------------------------------------------------
