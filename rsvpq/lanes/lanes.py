@@ -247,7 +247,9 @@ class Lanes:
         self._now_us = now_us
         self._threads = local()
         lib = _read("lib")
-        self._scripts: dict[str, Script] = {name: redis.register_script(lib + _read(name)) for name in _SCRIPTS}
+        # Each namespace has scripts of its own: that Redis does not know them tells each that it was started anew.
+        texts = {name: f"{lib}{_read(name)}\n-- of {self.prefix}\n" for name in _SCRIPTS}
+        self._scripts: dict[str, Script] = {name: redis.register_script(text) for name, text in texts.items()}
 
     def _call(self, name: str, *args: Any, pipe: Any = None) -> Any:
         """Run a script now, or put it into a pipeline."""

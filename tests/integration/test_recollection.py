@@ -119,6 +119,18 @@ def test_it_vouches_once_the_mailbox_was_asked_and_until_redis_is_started_anew(l
     assert not started(lanes, third).vouched_s
 
 
+def test_each_installation_on_one_redis_learns_that_it_was_started_anew(redis: Redis) -> None:
+    both = [Lanes(redis, namespace) for namespace in ("one", "two")]
+    for lanes in both:
+        lanes.start("nothing", 1, "nobody")
+        lanes.remember("adele", {}, 60)
+    assert [lanes.remembered("adele", "budget") for lanes in both] == [("", 60)] * 2
+    redis.script_flush()
+    for lanes in both:
+        lanes.start("nothing", 1, "nobody")
+    assert [lanes.remembered("adele", "budget") for lanes in both] == [("", 0)] * 2
+
+
 def test_what_is_known_already_is_not_overwritten_by_what_a_mailbox_tells(lanes: ClockedLanes) -> None:
     (first,) = offered(lanes, "budget")
     started(lanes, first)
