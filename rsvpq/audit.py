@@ -138,7 +138,8 @@ class Audit:
         """Decisions as the audit may have them.
 
         :param decided: None for what is left to a worker to decide.
-        :param scan: the item id of the scan. :param run: what the scans of one trigger have in common.
+        :param scan: the item id of the scan; '' where it is a worker that decided.
+        :param run: what the scans of one trigger have in common.
         """
         rulings = (
             Ruling(

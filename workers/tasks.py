@@ -82,7 +82,7 @@ class _Work:
         mailbox = Mailbox(self.start.mailbox, self.start.server)
         told = Told(decision.word, decision.rule, decision.reason)
         run = self.start.payload.get("run", "")
-        self.journal.rulings = audit.rulings(mailbox, queue.scan_item(mailbox, run).id, run, [(message, told)])
+        self.journal.rulings = audit.rulings(mailbox, "", run, [(message, told)])
         return decision
 
 

@@ -145,7 +145,7 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Rulings:
-    """What a scan ruled, or later a worker in its place; ``scan`` is its item id.
+    """What a scan ruled, or later a worker; ``scan`` is the scan's item id, and '' where it was a worker.
 
     They are known for ``remember_s`` if no scan comes again.
     """

@@ -192,13 +192,14 @@ local function audit(event, item, record)
 end
 
 -- Tell the audit decisions on messages of one mailbox: those that are new, or other than the last ones; says how many.
---   first   where in ARGV the scan begins: its item id, the seconds after which the decisions on a mailbox that is not
---           scanned any more are forgotten; then item id, digest of the decision, facts (JSON), decision, rule and reason
---           for each message; the digest is '' where it is left to a worker, and then the message is only noted as seen
+--   first   where in ARGV the scan begins: its item id ('' where a worker rules), the seconds after which the decisions on
+--           a mailbox that is not scanned any more are forgotten; then item id, digest of the decision, facts (JSON),
+--           decision, rule and reason for each message; the digest is '' where it is left to a worker, and then the message is only noted as seen
 -- The hash keeps for each message the digest and the scan that saw it last; finish.lua forgets what a whole scan has not
--- seen. Beside it, those messages that wait for a person are kept with the reason.
+-- seen. A worker sees nothing for a scan: a later one than its item's may be under way, and has seen the message.
+-- Beside it, those messages that wait for a person are kept with the reason.
 local function tell_decisions(mailbox, server, first)
-  local key, mark = P .. ':decided:' .. mailbox, ':' .. ARGV[first]
+  local key, scan = P .. ':decided:' .. mailbox, ARGV[first]
   local ids = {}
   for i = first + 2, #ARGV, 6 do ids[#ids + 1] = ARGV[i] end
   if #ids == 0 then return 0 end
@@ -224,7 +225,7 @@ local function tell_decisions(mailbox, server, first)
       free[#free + 1] = id
     end
     seen[#seen + 1] = id
-    seen[#seen + 1] = digest .. mark
+    seen[#seen + 1] = digest .. (scan == '' and known[n] and string.match(known[n], ':.*$') or ':' .. scan)
   end
   redis.call('HSET', key, unpack(seen))
   if #free > 0 then redis.call('HDEL', onhold_key(mailbox), unpack(free)) end

@@ -328,7 +328,7 @@ def deciding(lanes: Lanes, decision: Told, then: Work) -> Work:
     """A worker that decides before it does anything."""
 
     def work(start: Start, journal: ItemJournal) -> Outcome:
-        journal.rulings = Audit(lanes, Discretion(), 3600).rulings(ADELE, "scan-r1-x", "r1", [(MESSAGE, decision)])
+        journal.rulings = Audit(lanes, Discretion(), 3600).rulings(ADELE, "", "r1", [(MESSAGE, decision)])
         return then(start, journal)
 
     return work

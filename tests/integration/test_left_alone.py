@@ -187,6 +187,27 @@ def test_what_a_whole_scan_does_not_find_any_more_is_forgotten(lanes: Lanes, lea
     assert ledger(lanes, "a") == {}
 
 
+def test_what_a_worker_leaves_alone_while_a_scan_goes_on_is_not_forgotten_at_its_end(lanes: Lanes) -> None:
+    """The worker has the item of an earlier scan; the later one has seen the message before the worker decides."""
+    lanes.limit("mailbox", "adele", concurrency=2)
+    scan_offers(lanes)
+    (release,) = lanes.release()
+    later = replace(queue.scan_item(ADELE, "later"), facts='["scan"]')
+
+    def work(_start: Start, journal: ItemJournal) -> Outcome:
+        lanes.offer_scans([(ADELE, later)])
+        ruled(lanes, later.id, Ruling("a", "[]"))
+        decision = Ruling("a", "[]", UNKNOWN.word, UNKNOWN.rule, UNKNOWN.reason)
+        journal.rulings = Rulings("", (decision,), remember_s=3600)
+        return left_alone(UNKNOWN)
+
+    Carrier(lanes, lambda _: None, 1, 2, remember_s=3600).carry("a", release.generation, work)
+    lanes.start(later.id, 1, "worker")
+    lanes.finish(later.id, 1, "worker", "done", label="done:scanned", result="scanned")
+    assert ledger(lanes, "a")["state"] == "left"
+    assert on_hold(lanes) == {"calendar-unknown": 1}
+
+
 @pytest.mark.parametrize(
     ("outcome", "left"),
     [
