@@ -35,7 +35,8 @@ REFILL = 4
 #: When a message is looked at again that was left alone, in seconds: first after this, then after twice as long each
 #: time, up to the longest. Many are held for years, and each look costs the server a few requests.
 LOOK_AGAIN_S, LOOK_AGAIN_LONGEST_S = 3600.0, 86_400.0
-#: The first of these where the reason may pass by itself, such as a calendar that could not be read.
+#: The first of these where the reason may pass by itself, such as a calendar that could not be read; and the shortest
+#: where scans and workers have two policies, which each scan would take for a change.
 LOOK_AGAIN_SOON_S = 300.0
 
 
@@ -147,6 +148,7 @@ class _Run:
         return {
             "delay_s": LOOK_AGAIN_SOON_S if left.passing else LOOK_AGAIN_S,
             "longest_s": LOOK_AGAIN_LONGEST_S,
+            "disputed_s": LOOK_AGAIN_SOON_S,
             "policy": self.journal.policy,
             "on_hold": left.reason if left.on_hold else "",
         }

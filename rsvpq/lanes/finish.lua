@@ -15,7 +15,8 @@
 -- ARGV[14] longest delay of a 'left'   ARGV[15] fingerprint of the policy by which it was left
 -- ARGV[16] why it waits for a person, in a word; '' where it does not
 -- ARGV[17] '1' where nothing came of what it began, for its message was gone: what is remembered of its topic says so
--- ARGV[18+] more to count: label, by
+-- ARGV[18] shortest delay of a 'left' where that is another policy than the one of the scan that offered it
+-- ARGV[19+] more to count: label, by
 -- returns  { 'done' | 'left' | 'dead' | 'later' | 'pending' | 'replay' | 'lost', { released, ... } }
 -- replay   is recognised by its generation and changes nothing
 
@@ -23,7 +24,7 @@ local id, generation, how, label, reason = ARGV[2], ARGV[3], ARGV[5], ARGV[6], A
 local delay, hold = number(ARGV[8]), ARGV[10]
 local item = item_key(id)
 local f = redis.call('HMGET', item, 'state', 'generation', 'owner', 'mailbox', 'server', 'pool', 'attempts', 'finished',
-  'facts', 'open', 'charged', 'looks', 'topic')
+  'facts', 'open', 'charged', 'looks', 'topic', 'asked')
 local mailbox, server = f[4], f[5]
 if f[8] == generation then return { 'replay', release(number(ARGV[11])) } end
 if f[1] ~= 'running' or f[2] ~= generation or f[3] ~= ARGV[4] then return { 'lost', release(number(ARGV[11])) } end
@@ -85,6 +86,7 @@ local function leave_alone()
   -- Longer than until then: a scan comes only after that, and the next delay follows from this one.
   remember('left', math.max(number(ARGV[9]), math.ceil(2 * again / 1000000)), 'server', server, 'reason', reason,
     'policy', ARGV[15], 'again', NOW + again, 'looks', looks + 1)
+  if f[14] and f[14] ~= ARGV[15] then redis.call('HSET', item, 'soonest', NOW + number(ARGV[18])) end
   if ARGV[16] ~= '' then
     redis.call('HSET', onhold_key(mailbox), id, ARGV[16])
     if redis.call('TTL', onhold_key(mailbox)) < number(ARGV[9]) then
@@ -98,7 +100,7 @@ give_back(id, mailbox, server, f[6])
 redis.call('HSET', item, 'finished', generation, 'reason', reason)
 count(label, 1, server)
 if ARGV[17] == '1' and f[13] then take_back_memory() end
-for i = 18, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
+for i = 19, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
 if how == 'throttled' or how == 'held' then redis.call('HINCRBY', item, 'attempts', -1) end
 if hold ~= '' then hold_back(hold, hold == 'server' and server or mailbox, delay, ARGV[13]) end
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rsvpq.lanes.lanes import Lanes
 from rsvpq.messages import Mailbox
 
-_FIELDS = ("state", "attempts", "reason", "journal", "policy", "again")
+_FIELDS = ("state", "attempts", "reason", "journal", "policy", "again", "soonest")
 #: Items per round trip.
 _BATCH = 500
 
@@ -16,8 +16,8 @@ _BATCH = 500
 class Known:
     """An item in the ledger: its state, how often it was tried, why it last ended, and the steps in its journal.
 
-    Of one that was left alone also the fingerprint of the policy by which it was, and when it is looked at again, in
-    microseconds on the ledger's clock.
+    Of one that was left alone also the fingerprint of the policy by which it was, and when it is looked at again, under
+    another policy at the soonest, in microseconds on the ledger's clock.
     """
 
     state: str
@@ -26,10 +26,12 @@ class Known:
     steps: tuple[str, ...] = ()
     policy: str = ""
     again_us: int = 0
+    soonest_us: int = 0
 
     def is_offered_again(self, policy: str, now_us: int) -> bool:
         """Whether a scan under that policy would put it into its lane again, as lib.lua has it."""
-        return self.state == "left" and (self.policy != policy or self.again_us <= now_us)
+        due_us = self.again_us if self.policy == policy else min(self.again_us, self.soonest_us)
+        return self.state == "left" and due_us <= now_us
 
 
 def known_items(lanes: Lanes, ids: Iterable[str]) -> dict[str, Known]:
@@ -41,11 +43,12 @@ def known_items(lanes: Lanes, ids: Iterable[str]) -> dict[str, Known]:
         with lanes.redis.pipeline(transaction=False) as pipe:
             for item_id in batch:
                 pipe.hmget(f"{lanes.prefix}:item:{item_id}", _FIELDS)
-            for item_id, (state, attempts, reason, journal, policy, again) in zip(batch, pipe.execute(), strict=True):
+            for item_id, fields in zip(batch, pipe.execute(), strict=True):
+                state, attempts, reason, journal, policy, *times = fields
                 if state:
                     steps = tuple(json.loads(journal or "{}"))
-                    known = Known(state, int(attempts or 0), reason or "", steps, policy or "", int(float(again or 0)))
-                    found[item_id] = known
+                    again, soonest = (int(float(time_us or 0)) for time_us in times)
+                    found[item_id] = Known(state, int(attempts or 0), reason or "", steps, policy or "", again, soonest)
     return found
 
 

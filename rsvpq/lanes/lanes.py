@@ -413,6 +413,7 @@ class Lanes:
         result: str = "",
         told: str | None = None,
         longest_s: float = 0,
+        disputed_s: float = 0,
         policy: str = "",
         on_hold: str = "",
         undone: bool = False,
@@ -422,14 +423,17 @@ class Lanes:
         ``label`` is what it is counted under, and ``counts`` what else is counted, once however often this is replayed.
         ``result`` is a word for the audit, and ``told`` the reason as it may have it, if that is not ``reason``.
         What is left alone is looked at again after ``delay_s``, twice as long each time up to ``longest_s``, or under
-        another ``policy`` than the one whose fingerprint this is; ``on_hold`` says why it waits for a person.
+        another ``policy`` than the one whose fingerprint this is, but not sooner than after ``disputed_s`` where the
+        scan that offered it had another one already; ``on_hold`` says why it waits for a person.
         Where nothing came of what was begun (``undone``), what is remembered of its topic says so.
         """
         more = [part for pair in (counts or {}).items() for part in pair]
         args = (how, label, reason, _us(delay_s), max(1, round(remember_s)), hold, release)
         audit = (result, (reason if told is None else told)[:_LONGEST_WHY])
         left = (_us(longest_s), policy, on_hold)
-        state, released = self._call("finish", item_id, generation, owner, *args, *audit, *left, int(undone), *more)
+        state, released = self._call(
+            "finish", item_id, generation, owner, *args, *audit, *left, int(undone), _us(disputed_s), *more
+        )
         return Finish(state, _releases(released))
 
     def refuse(self, item_id: str, why: str, *, at_once: bool) -> bool:

@@ -246,15 +246,16 @@ local function to_pending(id, mailbox)
 end
 
 -- An item that was left alone is pending again, if it is time to look at it, or if the policy is not the one by which it
--- was; says whether it is. How often it was looked at counts on under the same policy only.
+-- was; says whether it is. How often it was looked at counts on under the same policy only. Where the worker had another
+-- policy than the scan that offered it, the processes differ, which no look changes: it waits for the soonest time then.
 local function look_again(id, policy)
   local item = item_key(id)
-  local f = redis.call('HMGET', item, 'state', 'again', 'policy')
+  local f = redis.call('HMGET', item, 'state', 'again', 'policy', 'soonest')
   if f[1] ~= 'left' then return false end
   local changed = policy ~= '' and f[3] ~= policy
-  if not changed and number(f[2]) > NOW then return false end
-  redis.call('HDEL', item, 'again', 'policy', 'reason', 'attempts')
-  if changed then redis.call('HDEL', item, 'looks') end
+  if number(f[2]) > NOW and not (changed and number(f[4]) <= NOW) then return false end
+  redis.call('HDEL', item, 'again', 'policy', 'soonest', 'reason', 'attempts')
+  if changed and not f[4] then redis.call('HDEL', item, 'looks') end
   redis.call('HSET', item, 'state', 'pending')
   redis.call('PERSIST', item)
   return true

@@ -19,6 +19,7 @@ for i = 6, #ARGV, 6 do
   if redis.call('HSETNX', item_key(id), 'state', 'pending') == 1 or look_again(id, policy) then
     redis.call('HSET', item_key(id), 'mailbox', mailbox, 'work', ARGV[i + 1], 'pool', ARGV[i + 2],
       'payload', ARGV[i + 3], 'server', home)
+    if policy ~= '' then redis.call('HSET', item_key(id), 'asked', policy) end
     redis.call('ZADD', unfinished_key(home), NOW, id)
     if ARGV[i + 4] ~= '' then redis.call('HSET', item_key(id), 'facts', ARGV[i + 4]) end
     if ARGV[i + 5] ~= '' then redis.call('HSET', item_key(id), 'topic', ARGV[i + 5]) end

@@ -23,9 +23,12 @@ class Pace(NamedTuple):
 
 
 class Leaving(NamedTuple):
-    """How an item is left alone: the longest until the next look, by which policy, and whether for a person."""
+    """How an item is left alone: the longest until the next look, the shortest where scan and worker disagree on the
+    policy, by which policy, and whether for a person.
+    """
 
     longest: int
+    disputed: int
     policy: str
     on_hold: bool
 
@@ -94,8 +97,12 @@ class Entry:
     since: int = 0
     refused: str = ""
     unstarted: int = 0
-    #: Of one that was left alone: by which policy, and how often in a row under that one. ``due`` is the next look.
+    #: The policy of the scan that offered it.
+    asked: str = ""
+    #: Of one that was left alone: by which policy, and how often in a row under that one. ``due`` is the next look, and
+    #: ``soonest`` that under another policy, where the scan had another already.
     policy: str = ""
+    soonest: int = 0
     looks: int = 0
 
 
@@ -209,6 +216,7 @@ class LaneModel:
     def dues(self, now: int) -> list[int]:
         """When something may change by itself: a delay, a wait or a hold ends, or a server's pace allows one more."""
         dues = [item.due for item in self.items.values() if item.state in ("later", "left")]
+        dues += [item.soonest for item in self.items.values() if item.state == "left"]
         dues += [self.where(mailbox, now)[1] for mailbox in self.mailboxes]
         for server in self.servers.values():
             dues += [server.hold, server.tat, server.tat - (server.pace.burst - 1) * server.pace.interval]
@@ -225,7 +233,9 @@ class LaneModel:
             self._append(item, mailbox, pool)
             if before:
                 self.items[item].generation, self.items[item].finished = before.generation, before.finished
-                self.items[item].looks = before.looks if policy in ("", before.policy) else 0
+                same = policy in ("", before.policy) or before.soonest
+                self.items[item].looks = before.looks if same else 0
+            self.items[item].asked = policy
         return len(wanted)
 
     def offer_scan(self, mailbox: str, server: str, item: str, pool: str, pace: Pace | None) -> str:
@@ -433,13 +443,15 @@ class LaneModel:
         self._end(item, "left")
         item.due = now + min(leaving.longest, delay * 2**item.looks)
         item.policy, item.looks = leaving.policy, item.looks + 1
+        item.soonest = now + leaving.disputed if item.asked not in ("", leaving.policy) else 0
         if leaving.on_hold:
             self.on_hold.setdefault(item.mailbox, set()).add(item.id)
 
     def _again(self, item_id: str, policy: str, now: int) -> bool:
         """Whether it was left alone, and the reason may have gone."""
         item = self.items[item_id]
-        return item.state == "left" and (item.due <= now or policy not in ("", item.policy))
+        changed = policy not in ("", item.policy) and item.soonest <= now
+        return item.state == "left" and (item.due <= now or changed)
 
     def _stopped(self, item: Entry, now: int) -> bool:
         parties = (self.mailboxes[item.mailbox], self.servers[item.server])

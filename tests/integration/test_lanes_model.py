@@ -30,6 +30,8 @@ S = 1_000_000
 RELEASE_LEASE, RUN_LEASE, ATTEMPTS = 60 * S, 20 * S, 2
 #: The longest that what is left alone is not looked at.
 LONGEST = 10 * S
+#: The shortest where the scan that offered it had another policy.
+DISPUTED = 3 * S
 #: More than there ever is, so that an answer shorter than this says "nothing else may go".
 ALL = 50
 SCRIPTS = (
@@ -440,11 +442,12 @@ class LaneMachine(RuleBasedStateMachine):
 
     def _finish(self, item: str, generation: int, owner: str, how: How, delay: int, hold: Hold, most: int) -> None:
         # What is left alone is so by a policy, and for a person or not, which follow from the item.
-        leaving = Leaving(LONGEST, ("strict", "lax")[generation % 2], on_hold=len(item) % 2 == 0)
+        leaving = Leaving(LONGEST, DISPUTED, ("strict", "lax")[generation % 2], on_hold=len(item) % 2 == 0)
         state = self.model.finish(item, generation, owner, how, self.now, delay=delay, hold=hold, leaving=leaving)
         answer = self.lanes.finish(
             item, generation, owner, how, label=how, delay_s=delay / S, remember_s=600, hold=hold, release=most,
-            longest_s=LONGEST / S, policy=leaving.policy, on_hold="a reason" if leaving.on_hold else "",
+            longest_s=LONGEST / S, disputed_s=DISPUTED / S, policy=leaving.policy,
+            on_hold="a reason" if leaving.on_hold else "",
         )  # fmt: skip
         assert answer.state == state
         self._publish(answer.released, most)

@@ -89,6 +89,28 @@ def test_another_policy_has_it_looked_at_at_once_and_the_looks_begin_anew(
     assert scan_offers(lanes, policy="lax")
 
 
+def test_where_scans_and_workers_have_two_policies_the_looks_become_rarer_all_the_same(
+    lanes: Lanes, clock: Clock, leave: Callable[..., None]
+) -> None:
+    """As between two restarts: what a worker of the one leaves alone, each scan under the other would offer."""
+    scan_offers(lanes, policy="new")
+    delays_s = []
+    for _ in range(6):
+        leave(policy="old")
+        assert not scan_offers(lanes, policy="new")
+        known = known_items(lanes, ["a"])["a"]
+        delays_s.append((known.again_us - clock.us) / 1e6)
+        clock.turn(LOOK_AGAIN_SOON_S - 1)
+        assert not scan_offers(lanes, policy="new")
+        assert not scan_offers(lanes, policy="another one")
+        clock.turn(1)
+        assert scan_offers(lanes, policy="new")
+    assert delays_s == [LOOK_AGAIN_S * 2**number for number in range(5)] + [LOOK_AGAIN_LONGEST_S]
+    leave(policy="new")
+    assert not scan_offers(lanes, policy="new")
+    assert scan_offers(lanes, policy="another one")  # they agreed, so this is a change
+
+
 def test_it_begins_anew_with_all_its_attempts_and_the_same_row_in_flower(
     lanes: Lanes, leave: Callable[..., None]
 ) -> None:
