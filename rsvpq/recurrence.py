@@ -4,23 +4,32 @@ What the request shows of its rule and its zone is all there is. Without either 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from itertools import chain, islice
+from itertools import chain
 
 from dateutil.rrule import rrulestr
 
 from rsvpq.agenda import NEVER, Particulars
-from rsvpq.ordinary_rules import parts_of, require_ordinary
+from rsvpq.ordinary_rules import ordinary
 from rsvpq.zones import read_zone
 
 #: More than any policy looks at: a daily meeting of two years.
 MOST_INSTANCES = 750
 #: How far a rule is followed, in instances: a daily meeting of half a century.
 _MOST_STEPS = 20_000
+#: The last instances of a series that are looked at to find one that was not deleted.
+_MOST_DELETED = 1000
+#: Nobody arranges to meet later, and what a zone does then costs time to find out.
+_LAST_YEAR = 2200
+#: After these years the calendar is the same again, weekdays included.
+_CYCLE, _CYCLE_OF_DAYS = 400, timedelta(days=146_097)
+#: When the last cycle but one begins, into which the first meeting is moved to be reckoned with.
+_LATE = 9200
+_TOO_LATE = f"it has meetings after {_LAST_YEAR}, which are not looked at"
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
-_UNTIL = re.compile(r"UNTIL=(?P<day>\d{8})(?:T(?P<time>\d{6}))?(?P<utc>Z?)", re.IGNORECASE)
+_UNTIL = re.compile(r"(?P<day>\d{8})(?:T(?P<time>\d{6}))?(?P<utc>Z?)", re.ASCII)
 #: More than any zone is away from UTC.
 _DAY = timedelta(days=1)
 
@@ -58,12 +67,13 @@ def instances(
     if series is None:
         return Instances(only, complete=True)
     try:
-        require_ordinary(series.rule)
-        found, complete = _Clock.of(start, end, series, read_zone(series.zone)).between(after or _BEGINNING, until)
+        parts = ordinary(series.rule)
+        found, complete = _Clock.of(start, end, parts, read_zone(series.zone)).between(after or _BEGINNING, until)
     # dateutil has no list of what a text can make it raise, and the text is a stranger's.
     except Exception as error:
         return Instances(only, complete=False, unread=_sentence(error))
-    left = tuple(times for times in found if times[0] not in series.deleted)
+    deleted = frozenset(series.deleted)
+    left = tuple(times for times in found if times[0] not in deleted)
     return Instances(left, complete, unread="" if complete else "its rule gives more meetings than are looked at")
 
 
@@ -73,10 +83,10 @@ def series_end(start: datetime, end: datetime, series: Particulars) -> SeriesEnd
     :param start, end: of the first instance, in UTC.
     """
     try:
-        require_ordinary(series.rule)
+        parts = ordinary(series.rule)
         zone, margin, unread = _zone_or_utc(series.zone)
-        last = _Clock.of(start, end, series, zone).last(series.deleted)
-        return SeriesEnd(last + margin if last and last != NEVER else last, unread)
+        last = _Clock.of(start, end, parts, zone).last(frozenset(series.deleted), surely_first=not margin)
+        return SeriesEnd(last if last == NEVER else last + margin, unread)
     except Exception as error:  # as above
         return SeriesEnd(None, _sentence(error))
 
@@ -97,28 +107,37 @@ def _sentence(error: Exception) -> str:
 class _Clock:
     """A rule and the local times of its first instance. Wall clocks: Outlook keeps both as minutes of the day."""
 
+    #: As dateutil takes it, without COUNT and UNTIL.
     rule: str
+    count: int | None
+    #: The last local time of an instance.
+    until: datetime | None
     zone: tzinfo
     first: datetime
     length: timedelta
-    #: In UTC.
-    start: datetime
 
     @classmethod
-    def of(cls, start: datetime, end: datetime, series: Particulars, zone: tzinfo) -> "_Clock":
+    def of(cls, start: datetime, end: datetime, parts: Mapping[str, str], zone: tzinfo) -> "_Clock":
         """:raises Exception: the times are none in that zone."""
+        if max(start, end).year > _LAST_YEAR:
+            raise ValueError(_TOO_LATE)
+        count, until = parts.get("COUNT"), parts.get("UNTIL")
         first, first_end = (moment.astimezone(zone).replace(tzinfo=None) for moment in (start, end))
-        rule = _UNTIL.sub(lambda match: _until_here(match, zone), series.rule)
-        return cls(rule, zone, first, first_end - first, start)
+        return cls(
+            rule=";".join(f"{name}={value}" for name, value in parts.items() if name not in {"COUNT", "UNTIL"}),
+            count=None if count is None else int(count),
+            until=None if until is None else _until_here(until, zone),
+            zone=zone,
+            first=first,
+            length=first_end - first,
+        )
 
     def between(self, after: datetime, until: datetime) -> tuple[list[tuple[datetime, datetime]], bool]:
         """The instances that end after the one moment and start before the other, and whether these are all.
 
         :raises ValueError: the rule does not lead to the first instance.
         """
-        rest = self._locals()
-        if next(rest, None) != self.first:
-            raise ValueError("its rule does not lead to its first meeting")
+        rest = self._from_the_first()
         # Local times are compared first: a zone takes its time to tell an offset.
         early, late = _shifted(after, -_DAY), _shifted(until, _DAY)
         found: list[tuple[datetime, datetime]] = []
@@ -132,22 +151,52 @@ class _Clock:
                 found += [times] if times[0] < until and times[1] > after else []
         return found[:MOST_INSTANCES], len(found) <= MOST_INSTANCES
 
-    def last(self, deleted: tuple[datetime, ...]) -> datetime | None:
-        """When the last instance ends that was not deleted; :data:`NEVER` without end; None where it is too far."""
-        parts = parts_of(self.rule)
-        if not parts.keys() & {"COUNT", "UNTIL"}:
+    def last(self, deleted: frozenset[datetime], *, surely_first: bool) -> datetime:
+        """When the last instance ends that was not deleted, or later; :data:`NEVER` without end.
+
+        :param surely_first: whether the first instance has to be one of the rule's, as it may not be in another zone.
+        :raises ValueError: that is too far, or the rule does not lead to the first instance.
+        """
+        if self.count is None and self.until is None:
             return NEVER
-        known = list(self._locals())
-        if len(known) > _MOST_STEPS:
-            return None
-        for local in reversed(known):
-            times = self._utc(local)
-            if times[0] not in deleted:
-                return times[1]
-        return self._utc(self.first)[1]
+        known = [self.first, *(self._from_the_first() if surely_first else self._locals())]
+        for local in known[: -_MOST_DELETED - 1 : -1]:
+            start, end = self._utc(local)
+            if start not in deleted:
+                break
+        return end
+
+    def _from_the_first(self) -> Iterator[datetime]:
+        """The local times of all instances but the first.
+
+        :raises ValueError: the rule does not lead to the first, or it leads too far.
+        """
+        rest = self._locals()
+        if next(rest, None) != self.first:
+            raise ValueError("its rule does not lead to its first meeting")
+        return rest
 
     def _locals(self) -> Iterator[datetime]:
-        return islice(rrulestr(self.rule, dtstart=self.first), _MOST_STEPS + 1)
+        """The local times of the instances, up to a number of instances and of centuries.
+
+        dateutil searches up to the year 9999 where it finds nothing, so that is when all of it happens.
+
+        :raises ValueError: there are more.
+        """
+        moved = (_LATE + self.first.year % _CYCLE - self.first.year) // _CYCLE * _CYCLE_OF_DAYS
+        for step, moved_local in enumerate(rrulestr(self.rule, dtstart=self.first + moved), start=1):
+            local = moved_local - moved
+            if self.until is not None and local > self.until:
+                return
+            if step > _MOST_STEPS + 1:
+                raise ValueError("its rule gives more meetings than are looked at")
+            if local.year > _LAST_YEAR:
+                break
+            yield local
+            if step == self.count:
+                return
+        if self.until is None or self.until.year > _LAST_YEAR:
+            raise ValueError(_TOO_LATE)
 
     def _utc(self, local: datetime) -> tuple[datetime, datetime]:
         start, end = (one.replace(tzinfo=self.zone).astimezone(UTC) for one in (local, local + self.length))
@@ -162,8 +211,15 @@ def _shifted(moment: datetime, by: timedelta) -> datetime:
         return datetime.max if by > timedelta() else datetime.min
 
 
-def _until_here(match: re.Match[str], zone: tzinfo) -> str:
-    """UNTIL by the clock of the series; a date takes its whole day."""
+def _until_here(until: str, zone: tzinfo) -> datetime:
+    """UNTIL by the clock of the series; a date takes its whole day.
+
+    :raises ValueError: it is no time.
+    """
+    match = _UNTIL.fullmatch(until)
+    if match is None:
+        raise ValueError(f"{until[:40]!r} is no time")
     moment = datetime.strptime(match["day"] + (match["time"] or "235959"), "%Y%m%d%H%M%S")
-    local = moment.replace(tzinfo=UTC).astimezone(zone) if match["utc"] else moment
-    return f"UNTIL={local:%Y%m%dT%H%M%S}"
+    if not match["utc"] or moment.year > _LAST_YEAR:
+        return moment
+    return moment.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None)

@@ -6,7 +6,7 @@ where it does not, a name that IANA or Windows knows will do.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import tzinfo
 from io import StringIO
 from zoneinfo import ZoneInfo
@@ -14,14 +14,21 @@ from zoneinfo import ZoneInfo
 from dateutil.tz import tzical
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
-from rsvpq.ordinary_rules import require_ordinary
+from rsvpq.ordinary_rules import ordinary
 
 _LARGEST = 8192
+#: Two for each time that a country has changed its law; each is reckoned by itself.
+_MOST_PARTS = 20
+#: Rules are walked year by year from their beginning, which is mostly 1601. This is a leap year before all meetings.
+_EARLY, _FIRST_OF_OUTLOOK = 1904, 1601
 _FOLD = re.compile(r"\r?\n[ \t]")
 _PARTS = {"STANDARD", "DAYLIGHT"}
 _MOMENT = re.compile(r"(?P<day>\d{8})(?:T(?P<time>\d{6})Z?)?", re.ASCII)
 _OFFSET = re.compile(r"(?P<sign>[+-]?)(?P<digits>\d\d:?\d\d(?::?\d\d)?)", re.ASCII)
 _STEP = re.compile(r"[A-Za-z0-9_.+-]*[A-Za-z0-9_+-]", re.ASCII)
+#: What lies beside IANA's zones in their folder: the clock of this machine, and copies with leap seconds.
+_NO_ZONES = {"localtime", "posixrules", "factory"}
+_COPIES = {"right", "posix"}
 _WINDOWS = {name.casefold(): olson for name, olson in WINDOWS_TO_OLSON.items()}
 
 
@@ -34,7 +41,7 @@ def read_zone(text: str) -> tzinfo:
         raise ValueError("no zone is shown")
     if len(text) > _LARGEST:
         raise ValueError(f"the zone takes more than {_LARGEST} characters")
-    lines = list(_lines(text))
+    lines = list(_of_one_zone(_lines(text)))
     name = next((value for key, value in lines if key == "TZID"), "" if lines else text).strip()
     try:
         return _defined(lines)
@@ -56,6 +63,17 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
             yield head.partition(";")[0].strip().upper(), value.strip()
 
 
+def _of_one_zone(lines: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The lines up to the end of the first VTIMEZONE, or to the beginning of another."""
+    begun = False
+    for name, value in lines:
+        of_zone = value.upper() == "VTIMEZONE"
+        if begun and of_zone and name in {"BEGIN", "END"}:
+            return
+        begun = begun or (of_zone and name == "BEGIN")
+        yield name, value
+
+
 def _defined(lines: list[tuple[str, str]]) -> tzinfo:
     """The zone by its rules.
 
@@ -64,6 +82,8 @@ def _defined(lines: list[tuple[str, str]]) -> tzinfo:
     parts = list(_parts(lines))
     if not parts:
         raise ValueError("it has no rules")
+    if len(parts) > _MOST_PARTS:
+        raise ValueError(f"it has more than {_MOST_PARTS} rules")
     told = "\n".join(["BEGIN:VTIMEZONE", "TZID:zone", *(line for part in parts for line in part), "END:VTIMEZONE"])
     zone: tzinfo | None = tzical(StringIO(told)).get()
     if zone is None:
@@ -83,9 +103,26 @@ def _parts(lines: list[tuple[str, str]]) -> Iterator[list[str]]:
         elif name == "END" and open_components:
             ended = open_components.pop()
             if ended in _PARTS:
-                yield [f"BEGIN:{ended}", *part, f"END:{ended}"]
+                yield [f"BEGIN:{ended}", *_begun_late(part), f"END:{ended}"]
         elif open_components[1:] and open_components[-1] in _PARTS and name in _NEEDED:
             part.append(f"{name}:{_NEEDED[name](value)}")
+
+
+def _begun_late(part: list[str]) -> list[str]:
+    """The lines, with a rule that began long ago beginning later: so it is not walked through centuries.
+
+    :raises ValueError: it ends by a date, so that it has to begin where it does, and that is too long ago.
+    """
+    rule = next((line for line in part if line.startswith("RRULE:")), None)
+    begin = next((line for line in part if line.startswith("DTSTART:")), "")
+    year = begin[8:12]
+    if rule is None or not year or int(year) >= _EARLY:
+        return part
+    if "UNTIL=" not in rule:
+        return [f"DTSTART:{_EARLY}{line[12:]}" if line == begin else line for line in part]
+    if int(year) < _FIRST_OF_OUTLOOK:
+        raise ValueError(f"its rules begin before {_FIRST_OF_OUTLOOK}")
+    return part
 
 
 def _moment(value: str) -> str:
@@ -110,9 +147,13 @@ def _offset(value: str) -> str:
 
 def _yearly(value: str) -> str:
     """:raises ValueError: the rule is another."""
-    if require_ordinary(value) != "YEARLY":
+    parts = ordinary(value)
+    if parts["FREQ"] != "YEARLY":
         raise ValueError("its clocks change more than yearly")
-    return value
+    # A clock changes on one day of a month. Every other year may have no such day, and is searched for without end.
+    if int(parts.get("INTERVAL", "1")) != 1 or "COUNT" in parts or ("BYDAY" in parts and "BYMONTH" not in parts):
+        raise ValueError("its clocks do not change as Outlook has it")
+    return ";".join(f"{name}={part}" for name, part in parts.items())
 
 
 _NEEDED = {
@@ -138,6 +179,9 @@ def _named(name: str) -> tzinfo | None:
 
 
 def _of_iana(name: str) -> tzinfo | None:
+    first = name.partition("/")[0].casefold()
+    if first in _COPIES or name.casefold() in _NO_ZONES:
+        return None
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, LookupError):  # it looks for a file

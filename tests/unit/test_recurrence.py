@@ -3,9 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from dateutil.rrule import rrulestr
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rsvpq.agenda import NEVER, Particulars
+from rsvpq.ordinary_rules import ordinary
 from rsvpq.recurrence import MOST_INSTANCES, instances, series_end
+from tests.unit.work import calls_of
 
 #: As Exchange shows Berlin: rules since 1601, and a name that is none.
 BERLIN = """BEGIN:VTIMEZONE
@@ -122,7 +127,13 @@ def test_of_a_series_that_began_long_ago_what_is_ahead_is_known() -> None:
         ("FREQ=DAILY;UNTIL=20260330", "2026-03-30T08:00"),
         ("FREQ=DAILY;UNTIL=20260330T065959Z", "2026-03-29T08:00"),
         ("FREQ=YEARLY;UNTIL=20280301", "2027-03-28T08:00"),
-        ("FREQ=DAILY;UNTIL=20200101", "2026-03-28T09:00"),
+        ("FREQ=DAILY;UNTIL=20200101", None),
+        ("FREQ=WEEKLY;BYDAY=MO;COUNT=3", None),
+        ("FREQ=YEARLY;INTERVAL=100;COUNT=3", None),
+        ("FREQ=DAILY;UNTIL=99991231T000000Z", None),
+        ("FREQ=DAILY;COUNT=3;", "2026-03-30T08:00"),
+        ("FREQ=DAILY;COUNT=3;UNTIL=20260329", "2026-03-29T08:00"),
+        ("FREQ=DAILY;COUNT=3\nDTSTART:19000101T000000", None),
         ("FREQ=DAILY;COUNT=99999999", None),
         ("FREQ=SOMETIMES", None),
         ("", None),
@@ -150,3 +161,126 @@ def test_a_series_at_the_end_of_time_is_none_the_less_one_meeting(change: timede
     found = instances(start, datetime.max.replace(tzinfo=UTC), series("FREQ=DAILY"), NEVER, start - change)
     assert found.times == ((start, datetime.max.replace(tzinfo=UTC)),)
     assert not found.complete
+
+
+def test_a_series_of_too_many_meetings_says_so() -> None:
+    found = series_end(START, END, series("FREQ=DAILY;COUNT=99999999"))
+    assert (found.moment, found.unread) == (None, "its rule gives more meetings than are looked at")
+
+
+class Moment(datetime):
+    """A time that counts how often it is compared with another."""
+
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Moment.compared += 1
+        return super().__eq__(other)
+
+    __hash__ = datetime.__hash__
+
+
+def test_deleted_meetings_are_looked_up_and_not_searched_for() -> None:
+    first = Moment.fromtimestamp(START.timestamp(), UTC)
+    deleted = tuple(first + timedelta(days=number) for number in range(1, 400))
+    assert all(isinstance(one, Moment) for one in deleted)
+    daily = series("FREQ=DAILY;COUNT=400", "UTC", *deleted)
+    assert series_end(START, END, daily).moment == END
+    assert instances(START, END, daily, START + timedelta(days=999)).times == ONLY
+    assert Moment.compared < 4000
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=DAILY",
+        "FREQ=DAILY;BYDAY=MO,TU,WE,TH,FR",
+        "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,WE;WKST=SU;COUNT=9",
+        "FREQ=MONTHLY;BYMONTHDAY=31",
+        "FREQ=MONTHLY;BYMONTHDAY=-1",
+        "FREQ=MONTHLY;BYDAY=2MO",
+        "FREQ=MONTHLY;BYDAY=-1FR",
+        "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1",
+        "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29",
+        "FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU;UNTIL=20300101T000000Z",
+        "freq=yearly;bymonth=03;byday=su;bysetpos=4",
+    ],
+)
+def test_what_outlook_makes_is_ordinary(rule: str) -> None:
+    assert ordinary(rule)["FREQ"] in {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        f"FREQ=YEARLY;BYMONTHDAY={','.join(map(str, range(32, 232)))};COUNT=2",
+        "FREQ=DAILY;INTERVAL=7;BYDAY=WE;COUNT=2",
+        "FREQ=DAILY;BYDAY=1MO",
+        "FREQ=WEEKLY;BYDAY=1MO",
+        "FREQ=MONTHLY;BYDAY=6MO",
+        "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR,SA,SU,MO",
+        "FREQ=MONTHLY;BYDAY=2MO;BYSETPOS=4",
+        "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=5",
+        "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=1,2",
+        "FREQ=MONTHLY;BYSETPOS=1",
+        "FREQ=MONTHLY;BYMONTHDAY=1;BYSETPOS=1",
+        "FREQ=MONTHLY;BYMONTHDAY=31;BYDAY=MO",
+        "FREQ=MONTHLY;BYMONTHDAY=31;BYDAY=MO;BYSETPOS=2",
+        "FREQ=MONTHLY;BYMONTHDAY=1,2",
+        "FREQ=MONTHLY;BYMONTHDAY=0",
+        "FREQ=MONTHLY;BYMONTHDAY=-31",
+        "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=YEARLY;BYMONTH=4;BYMONTHDAY=31",
+        "FREQ=YEARLY;BYMONTH=1,2",
+        "FREQ=YEARLY;BYMONTH=13",
+        "FREQ=DAILY;COUNT=0",
+        "FREQ=DAILY;COUNT=99999999999",
+        "FREQ=DAILY;UNTIL= 20300101T000000Z",
+        "FREQ=DAILY;UNTIL=2026-03-01",
+        "FREQ=DAILY;UNTIL=20260101;UNTIL=20300101",
+        "FREQ=DAILY;WKST=XX",
+        "FREQ=DAILY\nDTSTART:19000101T000000",
+        "RRULE:FREQ=DAILY",
+        ";",
+    ],
+)
+def test_what_outlook_does_not_make_is_not_followed(rule: str) -> None:
+    with pytest.raises(ValueError, match="not a rule that Outlook makes"):
+        ordinary(rule)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=MONTHLY;INTERVAL=12;BYMONTHDAY=31;COUNT=3",
+        "FREQ=YEARLY;INTERVAL=2;BYMONTH=2;BYMONTHDAY=29;COUNT=3",
+        "FREQ=YEARLY;INTERVAL=2;BYMONTH=2;BYDAY=5SA;COUNT=3",
+    ],
+)
+@pytest.mark.parametrize("year", [1, 1601, 2001, 2025, 2199])
+def test_a_meeting_that_never_comes_is_not_looked_for_to_the_end_of_time(rule: str, year: int) -> None:
+    start = datetime(year, 4, 15, 9, tzinfo=UTC)
+    work = calls_of(lambda: series_end(start, start, series(rule, "UTC")))
+    assert work < 150_000
+
+
+@given(
+    st.sampled_from(
+        [
+            "FREQ=DAILY;INTERVAL=3",
+            "FREQ=DAILY;BYDAY=MO,TU,WE,TH,FR",
+            "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,FR;WKST=SU",
+            "FREQ=MONTHLY;BYMONTHDAY=31",
+            "FREQ=MONTHLY;BYDAY=-1FR",
+            "FREQ=MONTHLY;BYDAY=SA,SU;BYSETPOS=3",
+            "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29",
+            "FREQ=YEARLY",
+        ]
+    ),
+    st.datetimes(datetime(1601, 1, 1), datetime(2150, 1, 1)),
+)
+def test_a_series_is_reckoned_as_if_it_were_where_it_is(rule: str, first: datetime) -> None:
+    first = rrulestr(rule, dtstart=first.replace(microsecond=0))[0]
+    last = rrulestr(f"{rule};COUNT=7", dtstart=first)[-1]
+    found = series_end(first.replace(tzinfo=UTC), first.replace(tzinfo=UTC), series(f"{rule};COUNT=7", "UTC"))
+    assert found.moment == last.replace(tzinfo=UTC)

@@ -18,10 +18,24 @@ def offsets(text: str) -> tuple[int, int]:
     )
 
 
+def with_parts(count: int) -> str:
+    """Berlin, where the clocks were changed by so many laws."""
+    _, standard, daylight = BERLIN.partition("BEGIN:DAYLIGHT")[0].partition("BEGIN:STANDARD")
+    old = standard + daylight.replace("16010101", "17010101")
+    return BERLIN.replace("BEGIN:DAYLIGHT", old * (count - 2) + "BEGIN:DAYLIGHT")
+
+
 @pytest.mark.parametrize(
     "text",
     [
         BERLIN,
+        with_parts(20),
+        BERLIN.replace("16010101", "00010101"),
+        BERLIN.replace("16010101", "19700101"),
+        BERLIN.replace("-1SU\n", "-1SU;\n"),
+        BERLIN.replace("BYDAY=-1SU", "BYDAY=SU;BYSETPOS=-1"),
+        BERLIN + BERLIN.replace("+0100", "-0800").replace("+0200", "-0700"),
+        BERLIN.removesuffix("END:VTIMEZONE\n") + BERLIN.replace("+0100", "-0800").replace("+0200", "-0700"),
         BERLIN.replace("\n", "\r\n"),
         BERLIN.replace("BEGIN:STANDARD", "X-MICROSOFT-CDO-TZID:4\nBEGIN:STANDARD"),
         BERLIN.replace("DTSTART", "X-TICKS:1\nCOMMENT:a\nDTSTART"),
@@ -56,7 +70,18 @@ def test_berlin_is_read_in_every_writing(text: str) -> None:
         ("../../etc/passwd", "no known name"),
         ("Europe/", "no known name"),
         (BERLIN.replace("YEARLY", "SECONDLY"), "not a rule that Outlook makes"),
-        (BERLIN.replace("YEARLY", "DAILY").replace("BYMONTH=10;", "").replace("BYMONTH=3;", ""), "more than yearly"),
+        (BERLIN.replace("YEARLY", "MONTHLY").replace("BYMONTH=10;", "").replace("BYMONTH=3;", ""), "more than yearly"),
+        (BERLIN.replace("INTERVAL=1", "INTERVAL=2"), "do not change as Outlook has it"),
+        (BERLIN.replace("BYMONTH=3;", ""), "do not change as Outlook has it"),
+        (BERLIN.replace("INTERVAL=1", "COUNT=9999"), "do not change as Outlook has it"),
+        (BERLIN.replace("BYMONTH=3;BYDAY=-1SU", "BYMONTH=2;BYMONTHDAY=30"), "not a rule that Outlook makes"),
+        (BERLIN.replace("1601", "0001").replace("BYDAY=", "UNTIL=20300101;BYDAY="), "begin before 1601"),
+        (with_parts(21), "more than 20 rules"),
+        ("localtime", "no known name"),
+        ("posixrules", "no known name"),
+        ("Factory", "no known name"),
+        ("right/Europe/Berlin", "no known name"),
+        ("posix/Europe/Berlin", "no known name"),
         (BERLIN.replace("INTERVAL=1", "INTERVAL=0"), "not a rule that Outlook makes"),
         (BERLIN.replace("+0200", "two hours"), "'two hours' is no offset"),
         (BERLIN.replace("16010101T020000", "long ago"), "'long ago' is no time"),
