@@ -129,7 +129,8 @@ class _Clock:
             until=None if until is None else _until_here(until, zone),
             zone=zone,
             first=first,
-            length=first_end - first,
+            # What ends before it starts is over with its start.
+            length=max(first_end - first, timedelta()),
         )
 
     def between(self, after: datetime, until: datetime) -> tuple[list[tuple[datetime, datetime]], bool]:

@@ -168,6 +168,12 @@ def test_a_series_of_too_many_meetings_says_so() -> None:
     assert (found.moment, found.unread) == (None, "its rule gives more meetings than are looked at")
 
 
+def test_a_meeting_that_ends_before_it_starts_does_not_end_its_series_early() -> None:
+    assert series_end(START, START - timedelta(days=3650), series("FREQ=DAILY;COUNT=3")).moment == datetime(
+        2026, 3, 30, 7, tzinfo=UTC
+    )
+
+
 class Moment(datetime):
     """A time that counts how often it is compared with another."""
 
