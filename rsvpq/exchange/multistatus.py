@@ -122,9 +122,10 @@ _RESPONSE = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?response[\s>]")
 _RESPONSE_END = re.compile(rb"</(?:[A-Za-z_][\w.-]*:)?response\s*>")
 #: How much of an end tag can lie before the border of two pieces.
 _LONGEST_TAG = 256
-#: Encodings beside UTF-8 that a declaration may name; Python knows codecs that unpack.
-_ENCODING = re.compile(
+#: Encodings beside UTF-8 that a declaration may name; Python knows codecs that unpack, or take the square of the time.
+ENCODING = re.compile(
     r"us-ascii|iso-8859-\d+|windows-125\d|utf-16(?:le|be)?|shift_jis|euc-(?:jp|kr)|gbk?(?:2312)?|big5"
+    r"|gb18030|koi8-[ru]|iso-2022-(?:jp|kr)|windows-874"
 )
 
 
@@ -199,7 +200,7 @@ class Reader:
         return True
 
     def _decode_from(self, encoding: str) -> None:
-        if not _ENCODING.fullmatch(encoding):
+        if not ENCODING.fullmatch(encoding):
             raise Malformed(f"a multistatus in {encoding!r}")
         try:
             self._decoder = codecs.getincrementaldecoder(encoding)("replace")

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage, Message
 from email.policy import SMTP
@@ -25,6 +26,7 @@ from icalendar.parser import Contentline, Parameters
 from icalendar.prop import vInline
 
 from rsvpq.exchange.errors import Refused
+from rsvpq.exchange.multistatus import ENCODING
 from rsvpq.messages import Verdict
 
 #: PARTSTAT (RFC 5545, 3.2.12), and what the subject begins with in Exchange.
@@ -53,9 +55,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 #: RFC 5545, 3.3.11.
 _ESCAPED = re.compile(r"\\(.)")
 _FOLD = re.compile(r"\n[ \t]")
-#: A line's name, and the one address of a line whose parameters are broken.
+#: A line's name, and how an address begins.
 _LINE_NAME = re.compile(r"\s*([A-Z0-9-]+)\s*[;:]", re.ASCII | re.IGNORECASE)
-_LAST_ADDRESS = re.compile(r".*[:;]\s*(mailto:\S+)\s*", re.ASCII | re.IGNORECASE)
+_MAILTO = re.compile("mailto:", re.ASCII | re.IGNORECASE)
+#: Components in each other; iCalendar has three, an alarm in a meeting in a calendar.
+_DEEPEST = 10
 #: Every relay on the way to the organizer can carry it.
 _SEVEN_BITS = SMTP.clone(cte_type="7bit")
 #: An SMTP address that needs no quoting; Exchange gives no others.
@@ -129,16 +133,16 @@ class _Request:
             if found is not None
         }
         if "@" in mailbox:
-            own = _ADDRESS.fullmatch(mailbox)
+            own = _smtp(mailbox)
             if own is None:
                 raise Refused(f"{mailbox!r} is no SMTP address to answer from; correct the mailbox column")
             # Whoever was invited as a member of a list, or forwarded to, is not listed and may reply (RFC 5546, 3.2.3).
-            return listed.get(mailbox.casefold(), Address(addr_spec=mailbox))
+            return listed.get(mailbox.casefold(), own)
         return _of_alias(mailbox, listed.values()) or _of_alias(mailbox, self._recipients()) or _unknown(mailbox)
 
     def _recipients(self) -> list[Address]:
         lines = [str(line) for name in ("To", "Cc") for line in self.header.get_all(name, [])]
-        return [Address(addr_spec=address) for _, address in getaddresses(lines) if _ADDRESS.fullmatch(address)]
+        return [found for _, address in getaddresses(lines) if (found := _smtp(address)) is not None]
 
     def _icalendar(self, attendee: Address, partstat: str, now: datetime) -> str:
         calendar = Calendar()
@@ -170,9 +174,9 @@ def _text_of(part: Message) -> str:
 
 
 def _decoded(octets: bytes, charset: str) -> str:
-    """As the charset says; in one that nobody knows, names and addresses at least are ASCII."""
+    """As the charset says; in one that is none of mail's, names and addresses at least are ASCII."""
     try:
-        text = octets.decode(charset or "utf-8", "replace")
+        text = octets.decode(charset if ENCODING.fullmatch(charset) else "utf-8", "replace")
     except (LookupError, ValueError):
         text = octets.decode("utf-8", "replace")
     return text.removeprefix("\ufeff")
@@ -191,9 +195,7 @@ def _parsed(text: str) -> Component:
             continue
         name, params, value = read
         if name == "BEGIN":
-            component = Component()
-            component.name = value.strip().upper()  # type: ignore[misc]  # as the library does
-            open_components.append(component)
+            _open(value, open_components)
         elif name != "END":
             open_components[-1].add(name, vInline(value, params=params), encode=False)
         elif open_components[-1].name == value.strip().upper():
@@ -204,6 +206,15 @@ def _parsed(text: str) -> Component:
         elif value.strip().upper() in {part.name for part in open_components}:
             break
     raise Refused("the request's iCalendar has no end where one is due")
+
+
+def _open(name: str, open_components: list[Component]) -> None:
+    """:raises Refused: there are more than any program makes, and each line looks at all of them."""
+    if len(open_components) == _DEEPEST:
+        raise Refused(f"the request's iCalendar has more than {_DEEPEST} components in each other")
+    component = Component()
+    component.name = name.strip().upper()  # type: ignore[misc]  # as the library does
+    open_components.append(component)
 
 
 def _line_parts(line: str, *, of_a_zone: bool) -> tuple[str, Parameters, str] | None:
@@ -227,14 +238,19 @@ def _line_parts(line: str, *, of_a_zone: bool) -> tuple[str, Parameters, str] | 
 
 def _person_of(name: str, line: str) -> tuple[str, Parameters, str] | None:
     """The address alone, where the parameters are broken and there is but one."""
-    found = _LAST_ADDRESS.fullmatch(line)
-    return (name, Parameters(), found[1]) if found and line.casefold().count("mailto:") == 1 else None
+    before, *behind = _MAILTO.split(line)
+    address = behind[0].rstrip() if len(behind) == 1 else ""
+    if len(address.split()) != 1 or address[0].isspace() or before.rstrip()[-1:] not in {":", ";"}:
+        return None
+    return name, Parameters(), line[len(before) :].rstrip()
 
 
 def _answer(event: Component, attendee: Address, partstat: str, now: datetime) -> Event:
     answer = Event()
     for name, form in _IDENTITY.items():
         value = _single(event, name)
+        if value is not None and form is not _ANY:
+            value = vInline(value.strip(), params=value.params)
         if value is not None and not form.fullmatch(value):
             raise Refused(f"the request's {name} is malformed")
         _repeat(answer, name, value)
@@ -310,9 +326,18 @@ def _address(value: Any) -> Address | None:
     params = getattr(value, "params", {})
     for text in (str(value or ""), str(params.get("EMAIL", ""))):
         address = unquote(re.sub(r"^\s*mailto:", "", text, flags=re.IGNORECASE)).strip()
-        if _ADDRESS.fullmatch(address):
-            return Address(_line(str(params.get("CN", ""))), addr_spec=address)
+        found = _smtp(address, _line(str(params.get("CN", ""))))
+        if found is not None:
+            return found
     return None
+
+
+def _smtp(address: str, name: str = "") -> Address | None:
+    """The address as a header takes it; None where it is none, such as one with two dots in a row."""
+    try:
+        return Address(name, addr_spec=address) if address.isascii() and _ADDRESS.fullmatch(address) else None
+    except (ValueError, MessageError, LookupError):  # what the library raises for them changes with it
+        return None
 
 
 def _of_alias(alias: str, addresses: Iterable[Address]) -> Address | None:

@@ -6,23 +6,35 @@ from collections.abc import Iterator
 
 import pytest
 
-from rsvpq import audit, persons
-from rsvpq.exchange import multistatus, wire
+from rsvpq import audit, ordinary_rules, persons, recurrence, zones
+from rsvpq.exchange import multistatus, reply, wire
 from rsvpq.policy import organizer
 from rsvpq.report import reasons
 from tests.unit.work import match_steps, search_steps
 
 #: The patterns that see what a server, or whoever writes to it, has sent.
-READERS = (multistatus, wire, organizer, persons, audit, reasons)
+READERS = (multistatus, wire, organizer, persons, audit, reasons, reply, zones, recurrence, ordinary_rules)
 #: Those that are tried at the beginning only, and those for the whole of a text; all others are searched for.
-MATCHED = {multistatus._HEAD}
-OF_THE_WHOLE = {organizer._ADDRESS, persons._IN_BRACKETS, multistatus._ENCODING}
+MATCHED = {multistatus._HEAD, reply._LINE_NAME}
+OF_THE_WHOLE = {
+    organizer._ADDRESS,
+    persons._IN_BRACKETS,
+    multistatus.ENCODING,
+    *(reply._ADDRESS, reply._MOMENT, reply._ANY, reply._TOKEN, *reply._IDENTITY.values(), *reply._COURTESY.values()),
+    *(zones._MOMENT, zones._OFFSET, zones._STEP),
+    recurrence._UNTIL,
+    *(ordinary_rules._WEEKDAYS, *ordinary_rules._FORMS.values()),
+}
 #: What keeps a pattern busy: a beginning, and something that comes again and again behind it.
 TEXTS = (
     *(("", unit) for unit in (" ", "a", "0", "<", ">", "&#", "@", ":", "{", '"', "\n")),
     *(("<", unit) for unit in (" ", "a", "< ", "<a>", "a:", "mailto:", "0")),
     *(("<?xml ", unit) for unit in (" ", "encoding ", 'encoding="a ', "?>", "x")),
     *(('<?xml encoding="', "a"), ('<?xml encoding="a"', " "), ("<?xml encoding", " "), ("<?xml encoding=", " ")),
+    *(
+        ("", unit)
+        for unit in ("MO,", "1MO,", "a@", "a@b.", ";mailto:", ": ", "20260101T", "\\", "\n ", "A-", "+0", "00:")
+    ),
     *(("<!DOCTYPE", unit) for unit in (" ", "[", "[]", "<!DOCTYPE x [")),
     *(("", unit) for unit in ("<!--", "<!--a-->", "<!-- -->  ", "<a:response ", "</a:response", "</a:response ")),
     *(("<a:multistatus ", unit) for unit in ("a", '"a" ', "\"'", "/", "a='a' ", " ")),
@@ -54,8 +66,10 @@ def patterns() -> Iterator[tuple[str, re.Pattern[str] | re.Pattern[bytes]]]:
     """Each pattern by its name."""
     for module in READERS:
         for name, value in vars(module).items():
-            if isinstance(value, re.Pattern):
-                yield f"{module.__name__}.{name}", value
+            named = value if isinstance(value, dict) else {"": value}
+            for key, one in named.items():
+                if isinstance(one, re.Pattern):
+                    yield f"{module.__name__}.{name}{key and f'[{key}]'}", one
 
 
 def steps(pattern: re.Pattern[str] | re.Pattern[bytes], text: str) -> int:

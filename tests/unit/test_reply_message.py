@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from icalendar import Calendar
 
 from rsvpq.exchange.errors import Refused
-from rsvpq.exchange.reply import reply_to
+from rsvpq.exchange.reply import _person_of, reply_to
 from rsvpq.messages import Verdict
 
 NOW = datetime(2009, 2, 3, 10, 30, tzinfo=timezone(timedelta(hours=1)))
@@ -310,6 +310,45 @@ def test_a_request_in_another_charset_is_read() -> None:
     assert message["Subject"] == "Accepted: Bürgermeister"
 
 
+@pytest.mark.parametrize(("charset", "text"), [("koi8-r", "Встреча"), ("iso-2022-jp", "会議"), ("gb18030", "会议")])
+def test_a_request_in_a_charset_of_mail_is_read(charset: str, text: str) -> None:
+    source = request(event(SUMMARY=f"SUMMARY:{text}"), header=HEADER.replace("utf-8", charset))
+    assert answered(source.decode().encode(charset))["Subject"] == f"Accepted: {text}"
+
+
+def test_a_codec_that_unpacks_is_no_charset() -> None:
+    source = request(event(SUMMARY="SUMMARY:a-b"), header=HEADER.replace("utf-8", "unicode_escape"))
+    assert answered(source.replace(b"a-b", b"\\u0041"))["Subject"] == "Accepted: u0041"
+
+
+def test_a_blank_around_an_identity_is_no_part_of_it() -> None:
+    lines = lines_of(request(event(RECURRENCE_ID="RECURRENCE-ID: 20090217T090000Z ", SEQUENCE="SEQUENCE:\t3")))
+    assert {"RECURRENCE-ID:20090217T090000Z", "SEQUENCE:3"} <= set(lines)
+
+
+def test_an_odd_recipient_does_not_keep_an_alias_from_being_found() -> None:
+    source = request(event(ATTENDEE=None), header=HEADER.replace("To: ", "To: foo.@x.example, "))
+    assert answered(source, "adele")["From"] == "adele@example.com"
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ('ATTENDEE;X="a;mailto:ann@example.com', "mailto:ann@example.com"),
+        ('ATTENDEE;X="a: MAILTO:ann@example.com ', "MAILTO:ann@example.com"),
+        ('ATTENDEE;X="a;mailto:ann@example.com x', None),
+        ('ATTENDEE;X="a;mailto: ann@example.com', None),
+        ('ATTENDEE;X="a;mailto:', None),
+        ('ATTENDEE;X="a mailto:ann@example.com', None),
+        ('ATTENDEE;X="mailto:a@b.c;mailto:ann@example.com', None),
+        ('ATTENDEE;X="' + ";mailto:" * 100_000 + " x y", None),
+    ],
+)
+def test_of_broken_parameters_the_one_address_is_kept(line: str, found: str | None) -> None:
+    person = _person_of("ATTENDEE", line)
+    assert (person and person[2]) == found
+
+
 ALIASES = "ATTENDEE:MAILTO:adele@example.com\nATTENDEE:MAILTO:adele@example.org"
 
 
@@ -345,6 +384,9 @@ ALIASES = "ATTENDEE:MAILTO:adele@example.com\nATTENDEE:MAILTO:adele@example.org"
         (request(event(), event(ORGANIZER="ORGANIZER:MAILTO:eve@example.com")), ME, "no organizer .*, or several"),
         (request(event(ORGANIZER='ORGANIZER;SENT-BY="mailto:a@b.c"d":mailto:e@f.g')), ME, "no organizer"),
         (request("BEGIN:VEVENT\n"), ME, "no end"),
+        (request("BEGIN:A\n" * 11), ME, "more than 10 components in each other"),
+        (request(event(ORGANIZER="ORGANIZER:mailto:ann.@example.com")), ME, "no organizer"),
+        (request(), "adele.@example.com", "no SMTP address"),
         (request("nonsense\n"), ME, "one meeting with one UID"),
     ],
 )
@@ -383,6 +425,12 @@ URN = "ORGANIZER;CN=Ann;EMAIL=ann@example.com:urn:uuid:5c1b3a52-0d4e-4b40-9f0a-1
         request(event(ATTENDEE='ATTENDEE;CN="Adele "a" Vance":MAILTO:adele@example.com')),
         request(header=HEADER.replace("utf-8", "x-nobody-knows")),
         request(header=HEADER.replace("utf-8", "base64")),
+        request(header=HEADER.replace("utf-8", "punycode")),
+        *(
+            request(event(ATTENDEE=f"{EVENT['ATTENDEE']}\nATTENDEE;CN=Bob:mailto:{odd}"))
+            for odd in ("foo.@x.example", ".foo@x.example", "a..b@x.example", "ü@x.example", "a@x..example", "a@...")
+        ),
+        request(event(SEQUENCE="SEQUENCE: 3 ")),
         request(event(SUMMARY="SUMMARY:one\nSUMMARY:two")),
         request(event(DTSTART="DTSTART:tomorrow")),
         request(event(DTEND="DTEND:20090210T100000Z\nDTEND:20090210T110000Z")),
