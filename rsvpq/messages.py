@@ -118,13 +118,11 @@ class MeetingMessage:
     modified: str = ""
 
     @property
-    def of_series(self) -> bool:
-        """Whether it is about a series as a whole; what is about one occurrence shows its own times."""
-        return bool(self.recurring) and not self.occurrence
-
-    @property
     def may_be_series(self) -> bool:
-        """The same, or the server does not show it."""
+        """Whether it is about a series as a whole, or the server does not show that it is not.
+
+        What is about one occurrence shows its own times.
+        """
         return self.recurring is not False and not self.occurrence
 
     def is_answer(self, verdict: Verdict) -> bool:

@@ -240,8 +240,8 @@ class Case:
 
     @cached_property
     def series_has_begun(self) -> bool:
-        """Whether it is a series whose first meeting is over, so that all of it may be."""
-        return self.message.of_series and self.end is not None and self.end <= self.now
+        """Whether it is, or may be, a series whose first meeting is over, so that all of it may be."""
+        return self.message.may_be_series and self.end is not None and self.end <= self.now
 
     def wants_the_end_of_the_series(self) -> bool:
         """Whether it depends on that if the meeting is over, and it can be found out."""

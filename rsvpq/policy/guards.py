@@ -99,7 +99,7 @@ def _past(case: Case) -> Finding | str:
         return 'policy.past = "rules"'
     if case.start is None or case.end is None:
         return Finding(Action.HOLD, Reason.NO_START_TIME, why="the message shows no start that can be read")
-    if case.message.of_series:
+    if case.message.may_be_series:
         return "a series is over at the end of its last meeting"
     return _over(case.end, case)
 
@@ -117,7 +117,8 @@ def _past_series(case: Case) -> Finding | str:
         return "no series that has begun"
     end = case.facts.series_end
     if end is None:
-        return f"a series that has begun, and when it ends is not known ({case.facts.unread or 'it was not looked at'})"
+        what = "a series" if case.message.recurring else "what may be a series"
+        return f"{what} that has begun, and when it ends is not known ({case.facts.unread or 'it was not looked at'})"
     return "a series without end" if end == NEVER else _over(end, case)
 
 

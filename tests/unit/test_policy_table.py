@@ -200,6 +200,9 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     # a series began long ago, and may go on
     (_BEGUN, {"last_look": True}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     (_BEGUN, {"series_end": NOW}, {}, Action.SKIP, Reason.PAST),
+    (_BEGUN | {"recurring": None}, {"last_look": True}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    (_BEGUN | {"recurring": None}, {"series_end": NOW}, {}, Action.SKIP, Reason.PAST),
+    (_BEGUN | {"recurring": None, "occurrence": "20260301"}, {"last_look": True}, {}, Action.SKIP, Reason.PAST),
     (_BEGUN, {"series_end": NOW}, {"past": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
     (_BEGUN, {"series_end": NOW + SECOND}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     (_BEGUN, {"series_end": NEVER}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
