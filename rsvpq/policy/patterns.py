@@ -44,5 +44,18 @@ def covers(wider: str, narrower: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    parts = {"*": ".*", "?": "."}
-    return re.compile("".join(parts.get(char) or re.escape(char) for char in pattern.casefold()), re.DOTALL)
+    """The pattern as a regular expression that never goes back behind a piece it has found.
+
+    The first place of a piece leaves the most room for those behind it, and the last one has to be at the end; so there
+    is no other place to try, and a stranger's subject is walked once for each star.
+    """
+    first, *others = (_piece(piece) for piece in pattern.casefold().split("*"))
+    if not others:
+        return re.compile(first, re.DOTALL)
+    middle = "".join(f"(?>.*?{piece})" for piece in others[:-1] if piece)
+    length = len(pattern.casefold().rpartition("*")[2])
+    return re.compile(f"{first}{middle}.{{{length},}}+(?<={others[-1]})", re.DOTALL)
+
+
+def _piece(text: str) -> str:
+    return "".join("." if char == "?" else re.escape(char) for char in text)

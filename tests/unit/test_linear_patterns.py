@@ -9,6 +9,7 @@ import pytest
 from rsvpq import audit, ordinary_rules, persons, recurrence, zones
 from rsvpq.exchange import multistatus, reply, wire
 from rsvpq.policy import organizer
+from rsvpq.policy import patterns as globs
 from rsvpq.report import reasons
 from tests.unit.work import match_steps, search_steps
 
@@ -25,6 +26,8 @@ OF_THE_WHOLE = {
     recurrence._UNTIL,
     *(ordinary_rules._WEEKDAYS, *ordinary_rules._FORMS.values()),
 }
+#: Those of a policy, which see subjects.
+OF_A_POLICY = {text: globs._compiled(text) for text in ("*urgent*budget*review*", "*a*a*a*b", "a*?a*aa?*a0", "*@a.*")}
 #: What keeps a pattern busy: a beginning, and something that comes again and again behind it.
 TEXTS = (
     *(("", unit) for unit in (" ", "a", "0", "<", ">", "&#", "@", ":", "{", '"', "\n")),
@@ -33,7 +36,21 @@ TEXTS = (
     *(('<?xml encoding="', "a"), ('<?xml encoding="a"', " "), ("<?xml encoding", " "), ("<?xml encoding=", " ")),
     *(
         ("", unit)
-        for unit in ("MO,", "1MO,", "a@", "a@b.", ";mailto:", ": ", "20260101T", "\\", "\n ", "A-", "+0", "00:")
+        for unit in (
+            "MO,",
+            "1MO,",
+            "a@",
+            "urgent budget ",
+            "a@b.",
+            ";mailto:",
+            ": ",
+            "20260101T",
+            "\\",
+            "\n ",
+            "A-",
+            "+0",
+            "00:",
+        )
     ),
     *(("<!DOCTYPE", unit) for unit in (" ", "[", "[]", "<!DOCTYPE x [")),
     *(("", unit) for unit in ("<!--", "<!--a-->", "<!-- -->  ", "<a:response ", "</a:response", "</a:response ")),
@@ -64,6 +81,7 @@ SMALL, LARGE = 50, 100
 
 def patterns() -> Iterator[tuple[str, re.Pattern[str] | re.Pattern[bytes]]]:
     """Each pattern by its name."""
+    yield from OF_A_POLICY.items()
     for module in READERS:
         for name, value in vars(module).items():
             named = value if isinstance(value, dict) else {"": value}
@@ -77,7 +95,8 @@ def steps(pattern: re.Pattern[str] | re.Pattern[bytes], text: str) -> int:
     given = text.encode() if isinstance(pattern.pattern, bytes) else text
     if pattern in MATCHED:
         return match_steps(pattern, given)
-    return match_steps(pattern, given, whole=True) if pattern in OF_THE_WHOLE else search_steps(pattern, given)
+    whole = pattern in OF_THE_WHOLE or pattern in OF_A_POLICY.values()
+    return match_steps(pattern, given, whole=True) if whole else search_steps(pattern, given)
 
 
 @pytest.mark.parametrize("pattern", [pattern for _, pattern in patterns()], ids=[name for name, _ in patterns()])

@@ -58,6 +58,20 @@ def test_a_pattern_fits_what_the_shell_says(text: str, pattern: str) -> None:
     assert fits(text, [pattern]) == bool(re.match(translate(pattern), text))
 
 
+def _fits_naively(text: str, pattern: str) -> bool:
+    """Every place of every star is tried."""
+    if not pattern:
+        return not text
+    if pattern[0] == "*":
+        return any(_fits_naively(text[skipped:], pattern[1:]) for skipped in range(len(text) + 1))
+    return bool(text) and pattern[0] in {"?", text[0]} and _fits_naively(text[1:], pattern[1:])
+
+
+@given(st.text(st.sampled_from("ab\n"), max_size=10), st.text(st.sampled_from("ab?***"), max_size=8))
+def test_a_pattern_of_many_stars_fits_what_it_fits_with_every_place_tried(text: str, pattern: str) -> None:
+    assert fits(text, [pattern]) == _fits_naively(text, pattern)
+
+
 @given(_patterns, _patterns, _texts)
 def test_what_a_covered_pattern_fits_its_cover_fits(wider: str, narrower: str, text: str) -> None:
     if covers(wider, narrower) and fits(text, [narrower]):
