@@ -23,7 +23,7 @@ from rsvpq.editions import same_occurrence
 from rsvpq.exchange import wire
 from rsvpq.exchange.errors import Busy, ExchangeError, Gone, LoginRefused, Malformed, Refused
 from rsvpq.exchange.multistatus import Row
-from rsvpq.exchange.rows import occurrence_of, recurring_of
+from rsvpq.exchange.rows import number, occurrence_of, recurring_of
 from rsvpq.exchange.search import identity, pages
 from rsvpq.exchange.transport import Server
 
@@ -193,13 +193,12 @@ def _status(row: Row) -> BusyStatus:
 
 
 def _appointment(row: Row, root: str) -> Appointment:
-    sequence = row.text(wire.SEQUENCE)
     known = {str(number): status for number, status in enumerate(ResponseStatus)}
     return Appointment(
         uid=row.text(wire.UID),
         start=wire.moment(row.text(wire.START)),
         end=wire.moment(row.text(wire.END)),
-        sequence=int(sequence) if sequence.isascii() and sequence.isdecimal() else None,
+        sequence=number(row.text(wire.SEQUENCE)),
         stamp=wire.moment(row.text(wire.STAMP)),
         response=known.get(row.text(wire.RESPONSE_STATUS)),
         status=_status(row),
@@ -219,7 +218,10 @@ def _path(href: str, root: str) -> str:
 
 def _count(*headers: str) -> int | None:
     """How many addressees there are; None where a header cannot be read, or none is shown."""
-    found = [getaddresses([header]) for header in headers if header]
+    try:
+        found = [getaddresses([header]) for header in headers if header]
+    except RecursionError:  # the parser goes one deeper for each bracket
+        return None
     people: Iterable[tuple[str, str]] = (person for header in found for person in header)
     counted = [any(person) for person in people]
     return len(counted) if counted and all(counted) else None

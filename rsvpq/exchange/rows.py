@@ -54,7 +54,7 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
         start=row.text(wire.START),
         end=row.text(wire.END),
         stamp=row.text(wire.STAMP),
-        sequence=_number(row.text(wire.SEQUENCE)),
+        sequence=number(row.text(wire.SEQUENCE)),
         recurring=recurring_of(row),
         occurrence=occurrence_of(row),
         read=row.flag(wire.READ),
@@ -65,8 +65,8 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
         own=_sent_to_oneself(row),
         from_another=_from_another(row),
         counter_proposal=row.flag(wire.COUNTER_PROPOSAL) or row.flag(wire.COUNTER_PROPOSAL_ID),
-        meeting_type=_number(row.text(wire.MEETING_TYPE)),
-        intended_busy=_number(row.text(wire.INTENDED_BUSY)),
+        meeting_type=number(row.text(wire.MEETING_TYPE)),
+        intended_busy=number(row.text(wire.INTENDED_BUSY)),
         intent=row.text(wire.INTENT),
         answers=answers,
         topic=topic,
@@ -127,9 +127,10 @@ def _permanent_url(url: str, root: str) -> str:
 
 def _sensitivity(text: str) -> int:
     """Only who wants it otherwise than normal has to set it; what cannot be read is taken for the highest."""
-    number = _number(text)
-    return (_CONFIDENTIAL if text else 0) if number is None else number
+    shown = number(text)
+    return (_CONFIDENTIAL if text else 0) if shown is None else shown
 
 
-def _number(text: str) -> int | None:
+def number(text: str) -> int | None:
+    """A number of 32 bits; None for anything else."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 10 else None  # noqa: PLR2004 - 32 bits
