@@ -96,7 +96,13 @@ def _torn_organizer(rule: Rule, internal: tuple[str, ...]) -> Iterator[tuple[str
         yield "organizer_domain", "is not the domain of any address in organizer; keep one of the two"
     external = rule.conditions.get("external")
     for name, named in (("organizer_domain", domains), ("organizer", tuple(map(domain_of, addresses)))):
-        if external is False and named and all(map(is_literal, named)) and not _any_internal(named, internal):
+        if (
+            external is False
+            and named
+            and all(named)
+            and all(map(is_literal, named))
+            and not _any_internal(named, internal)
+        ):
             yield name, "names no internal domain, and external = false; add the domain to policy.internal_domains"
         if external is True and named and all(any(covers(ours, one) for ours in internal) for one in named):
             yield name, "names only internal domains, and external = true; remove one of the two"

@@ -102,6 +102,8 @@ _SINGLE: list[tuple[Policy, dict[str, Value], str | None]] = [
     (_LOOSE, {"update": ("details-only",)}, None),
     (_PARTNER, {"external": False, "organizer_domain": ("partner.example",)}, "organizer_domain"),
     (_PARTNER, {"external": False, "organizer": ("x@partner.example",)}, "organizer"),
+    (_PARTNER, {"external": False, "organizer": ("ceo*",)}, None),
+    (_PARTNER, {"external": False, "organizer": ("*",)}, None),
     (_PARTNER, {"external": False, "organizer_domain": ("partner.example", "example.com")}, None),
     (_PARTNER, {"external": False, "organizer_domain": ("*.example",)}, None),
     (_PARTNER, {"external": False, "organizer_domain": ("contoso.example",)}, None),
