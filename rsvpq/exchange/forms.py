@@ -22,7 +22,7 @@ from rsvpq.exchange.auth import Forms
 from rsvpq.exchange.credential import Credential
 from rsvpq.exchange.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, error_from
 from rsvpq.exchange.http_answer import Answer
-from rsvpq.exchange.login_form import NotUnderstoodError, find_login_form
+from rsvpq.exchange.login_form import NotUnderstoodError, find_login_form, listed
 
 #: The most redirects on the way to the logon page; Exchange takes one or two.
 _MOST_REDIRECTS = 5
@@ -228,7 +228,7 @@ class FormsLogin:
             return _Form(_ACTIONS.get(name, _OTHER_ACTION), self._filled({}, "username", "password"))
         fields = self._filled(found.others, found.user_field, found.password_field)
         own = (found.user_field, found.password_field)
-        told = "" if own == _EXCHANGE_FIELDS else f" (its fields were taken to be {own[0]} and {own[1]})"
+        told = "" if own == _EXCHANGE_FIELDS else f" (its fields were taken to be {listed(own)})"
         return _Form(self._own_path(what, path, found.action), fields, told)
 
     def _filled(self, others: Mapping[str, str], user_field: str, password_field: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ that asks for more than that is not understood, and not filled in: a guess would
 Pure; sends nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lxml import etree, html
@@ -103,7 +103,7 @@ def _read(form: etree._Element) -> LoginForm:
     shown = [part for part in form.iter("input") if _is_shown(part)]
     passwords = [part.get("name", "") for part in shown if _kind(part) == "password"]
     if len(passwords) != 1 or not passwords[0]:
-        raise NotUnderstoodError(_ASKED.format(f"{len(passwords)} passwords ({_listed(passwords)})"))
+        raise NotUnderstoodError(_ASKED.format(f"{len(passwords)} passwords ({listed(passwords)})"))
     typed = {part.get("name", ""): part.get("value", "") for part in shown if _kind(part) in _TYPED}
     user = _user_field(typed)
     others = {name: value for name, value in typed.items() if name not in {"", user}} | dict(_kept(form))
@@ -124,11 +124,11 @@ def _user_field(typed: Mapping[str, str]) -> str:
         user = user or (fits[0] if len(fits) == 1 else "")
     blank = [name for name in named if name != user and not typed[name] and _DOMAIN not in name.lower()]
     if not user or blank:
-        raise NotUnderstoodError(_ASKED.format(f"{len(named)} texts ({_listed(named)})"))
+        raise NotUnderstoodError(_ASKED.format(f"{len(named)} texts ({listed(named)})"))
     return user
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """For people: the names are the server's, and written into logs."""
     return ", ".join(name if name.isprintable() else "?" for name in names[:5]) or "without a name"
 
@@ -145,4 +145,4 @@ def _kept(form: etree._Element) -> Iterator[tuple[str, str]]:
         options = list(choice.iter("option"))
         chosen = next((one for one in options if one.get("selected") is not None), options[0] if options else None)
         if choice.get("name") and chosen is not None:
-            yield choice.get("name", ""), chosen.get("value") or (chosen.text or "").strip()
+            yield choice.get("name", ""), chosen.get("value", (chosen.text or "").strip())

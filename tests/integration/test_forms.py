@@ -161,6 +161,7 @@ OWN_FORMS = {
         ['<select name="lang"><option value=a><option value=b selected></select>', NAME, SECRET],
         {"lang": "b"},
     ),
+    "an empty choice": (['<select name="empty"><option value="">All</select>', NAME, SECRET], {}),
     "two buttons": (
         [NAME, SECRET, '<input type=submit name="in" value="In"><input type=submit name="out" value="Out">'],
         {"in": "In"},
@@ -180,7 +181,14 @@ def test_a_companys_own_form_is_filled_in_by_its_own_names(
     assert post.target == "/portal/check.asp"
     assert sent.items() >= expected.items()
     assert sent["txtUserPass"] == PASSWORD
-    assert not {"username", "password", "out", "pin"} & sent.keys()
+    assert not {"username", "password", "out", "pin", "empty"} & sent.keys()
+
+
+def test_a_name_of_a_field_does_not_reach_the_terminal_as_it_is(logon: Logon) -> None:
+    logon.page = own_form('<input type="text" name="user&#x202e;31m">', SECRET)
+    logon.posted = [logon.page]
+    with pytest.raises(LoginRefused, match=r"were taken to be \?, txtUserPass"):
+        search(logon.client())
 
 
 NOT_UNDERSTOOD = {
