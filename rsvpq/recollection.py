@@ -4,14 +4,15 @@ It is remembered for each meeting, and for each occurrence, for as long as an ol
 Sent Items tell what was sent, and our markers what was only begun: the worker may have died with the ledger.
 """
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import floor
 
 from rsvpq.editions import MeetingKey, Settled, Version, instant
 from rsvpq.exchange.client import HANDLED, MailboxClient
-from rsvpq.exchange.errors import Unsettled
+from rsvpq.exchange.errors import Transient, Unsettled
 from rsvpq.intent import Intent
 from rsvpq.journal import Journal
 from rsvpq.lanes import Lanes, Memory, Start
@@ -24,6 +25,10 @@ _SLACK = timedelta(days=2)
 _LONGEST = timedelta(days=400)
 #: Messages per step that keeps the lease.
 _STEP = 100
+#: How often a folder is read at most, until a reading shows nothing that the ones before it have not.
+_READINGS = 3
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +56,11 @@ class Recollection:
         """
         if self.vouched(start.vouched_s):
             return start.memory
-        found = {topic: one.to_text() for topic, one in self.in_mailbox(box, journal).items()}
-        self.lanes.remember(start.mailbox, found, self.kept_for.total_seconds())
+        found, unreadable = self._read(box, journal)
+        if unreadable:
+            logger.warning("event=recollected-unreadable mailbox=%s rows=%d", start.mailbox, unreadable)
+        told = {topic: one.to_text() for topic, one in found.items()}
+        self.lanes.remember(start.mailbox, told, self.kept_for.total_seconds(), unreadable=unreadable)
         raise Unsettled("what was answered before was read from the mailbox, for the ledger may not know all of it", 0)
 
     def vouched(self, back_s: float) -> bool:
@@ -62,40 +70,20 @@ class Recollection:
     def in_mailbox(self, box: MailboxClient, journal: Journal) -> dict[str, Settled]:
         """The newest edition of each meeting to which the mailbox shows an answer, be it one only begun, by topic.
 
-        :raises ExchangeError: as the client says.
+        :raises ExchangeError: as the client says; Transient where it changed each time it was read.
         """
+        return self._read(box, journal)[0]
+
+    def _read(self, box: MailboxClient, journal: Journal) -> tuple[dict[str, Settled], int]:
+        """What :meth:`in_mailbox` says, and how many rows could not be read."""
         journal.intend("search")
+        look = _Look(box, journal, datetime.now(UTC) - self.kept_for)
         found: dict[str, Settled] = {}
-        for message, settled in self._shown(box, journal):
+        for message, settled in look.shown():
             topic = message.topic or MeetingKey.of(message).topic
             if topic and (topic not in found or found[topic].version.is_older_than(settled.version)):
                 found[topic] = settled
-        return found
-
-    def _shown(self, box: MailboxClient, journal: Journal) -> Iterator[tuple[MeetingMessage, Settled]]:
-        """Each answer that was sent or begun, with the message that shows it."""
-        for answer in self._recent(box.sent_responses(), journal):
-            yield answer, _answered_by("", answer)
-        for draft in box.response_drafts():
-            if draft.answers:
-                yield draft, _answered_by(draft.answers, draft)
-        for folder in HANDLED:
-            for request in self._recent(box.requests_in(folder), journal):
-                intent = Intent.parse(request.intent)
-                # Of what was finished Sent Items tell, if anything was sent.
-                if intent is not None and not (intent.finished and request.response_requested):
-                    yield request, Settled.by(intent.identity, str(intent.verdict), request)
-
-    def _recent(self, messages: Iterator[MeetingMessage], journal: Journal) -> Iterator[MeetingMessage]:
-        """Those of the time that is remembered, of messages of which the newest comes first."""
-        oldest = datetime.now(UTC) - self.kept_for
-        for number, message in enumerate(messages, start=1):
-            if number % _STEP == 0:
-                journal.note("recollected", number)
-            received = instant(message.received)
-            if received is not None and received < oldest:
-                return
-            yield message
+        return found, look.unreadable
 
     def of_decision(self, item: str, message: MeetingMessage, decision: Decision, before: str) -> Memory | None:
         """What is to be remembered once it is begun to do what was decided; None where it settles no meeting.
@@ -106,6 +94,66 @@ class Recollection:
             return None
         how = "cancelled" if decision.action is Action.PROCESS else str(decision.action)
         return Memory(Settled.by(item, how, message).to_text(), before, self.kept_for.total_seconds())
+
+
+@dataclass(slots=True)
+class _Look:
+    """One look through a mailbox.
+
+    :param oldest: what was received before that is not remembered.
+    """
+
+    box: MailboxClient
+    journal: Journal
+    oldest: datetime
+    #: Rows that the server failed, or broke beyond reading.
+    unreadable: int = 0
+
+    def shown(self) -> Iterator[tuple[MeetingMessage, Settled]]:
+        """Each answer that was sent or begun, with the message that shows it.
+
+        In the order in which an answer goes its way: the marker of its request, Drafts, Sent Items. What somebody
+        sends meanwhile is found before or after it has moved.
+        """
+        for folder in HANDLED:
+            for request in self._all_of(lambda: self._recent(self.box.requests_in(folder))):  # noqa: B023 - called at once
+                intent = Intent.parse(request.intent)
+                # Of what was finished Sent Items tell, if anything was sent.
+                if intent is not None and not (intent.finished and request.response_requested):
+                    yield request, Settled.by(intent.identity, str(intent.verdict), request)
+        for draft in self._all_of(self.box.response_drafts):
+            if draft.answers:
+                yield draft, _answered_by(draft.answers, draft)
+        for answer in self._all_of(lambda: self._recent(self.box.sent_responses())):
+            yield answer, _answered_by("", answer)
+
+    def _all_of(self, read: Callable[[], Iterable[MeetingMessage]]) -> Iterable[MeetingMessage]:
+        """All that a folder shows.
+
+        One that takes several pages, or has rows that cannot be read, is read again: rows shift between pages, and a
+        server may fail a row once.
+
+        :raises Transient: each reading has shown something new.
+        """
+        found: dict[str, MeetingMessage] = {}
+        for reading in range(_READINGS):
+            before = len(found)
+            found |= {one.rid or one.permanent_url or one.href: one for one in read()}
+            whole = self.box.pages <= 1 and not self.box.unreadable
+            if whole or (reading and len(found) == before):
+                self.unreadable += self.box.unreadable
+                return found.values()
+        raise Transient("the mailbox changed each time it was read for what was answered before")
+
+    def _recent(self, messages: Iterable[MeetingMessage]) -> Iterator[MeetingMessage]:
+        """Those of the time that is remembered, of messages of which the newest comes first."""
+        for number, message in enumerate(messages, start=1):
+            if number % _STEP == 0:
+                self.journal.note("recollected", number)
+            received = instant(message.received)
+            if received is not None and received < self.oldest:
+                return
+            yield message
 
 
 def _answered_by(item: str, answer: MeetingMessage) -> Settled:

@@ -58,6 +58,8 @@ class MailboxClient:
         self._folders_are_fresh = folders is None
         #: Rows of the last search that could not be used: failed by the server, broken, or with an href elsewhere.
         self.unreadable = 0
+        #: Pages of the last search: between two of them rows may have shifted.
+        self.pages = 0
 
     @property
     def _root(self) -> str:
@@ -124,7 +126,7 @@ class MailboxClient:
 
     def _messages(self, role: str, body: bytes, page_rows: int = PAGE_ROWS) -> Iterator[list[MeetingMessage]]:
         """The messages of one of our folders, which is asked for again where it is not under its name any more."""
-        self.unreadable = 0
+        self.unreadable = self.pages = 0
         try:
             yield from self._pages(getattr(self.folders, role), body, page_rows)
         except Gone:
@@ -136,6 +138,7 @@ class MailboxClient:
         for rows in pages(self._server, folder, body, page_rows, self._count_unreadable):
             found = [message for row in rows if (message := message_of(row, self._root)) is not None]
             self._count_unreadable(len(rows) - len(found))
+            self.pages += 1
             yield found
 
     def _of_calendar(self, read: Callable[[str], T]) -> T:

@@ -377,13 +377,16 @@ class Lanes:
         )
         return answer
 
-    def remember(self, mailbox: str, settled: Mapping[str, str], keep_s: float) -> None:
-        """Remember what the mailbox says that topics were settled with, so far back; the ledger vouches for it then."""
+    def remember(self, mailbox: str, settled: Mapping[str, str], keep_s: float, unreadable: int = 0) -> None:
+        """Remember what the mailbox says that topics were settled with, so far back; the ledger vouches for it then.
+
+        :param unreadable: how many of its messages could not be read, which is counted.
+        """
         told = list(settled.items())
         for first in range(0, max(1, len(told)), _REMEMBERED_AT_ONCE):
             page = told[first : first + _REMEMBERED_AT_ONCE]
             last = first + _REMEMBERED_AT_ONCE >= len(told)
-            args = (mailbox, max(1, round(keep_s)), int(last))
+            args = (mailbox, max(1, round(keep_s)), int(last), unreadable)
             self._call("remember", *args, *(part for pair in page for part in pair))
 
     def remembered(self, mailbox: str, topic: str) -> tuple[str, float]:

@@ -2,10 +2,11 @@
 --
 -- KEYS[1]  namespace
 -- ARGV[2]  mailbox      ARGV[3] for how many seconds      ARGV[4] '1' where this is all: the ledger can vouch for it then
--- ARGV[5+] topic, what it was settled with; what is remembered already stays, unless it is certainly an older edition:
+-- ARGV[5]  how many messages of the mailbox could not be read
+-- ARGV[6+] topic, what it was settled with; what is remembered already stays, unless it is certainly an older edition:
 --          what Redis has lost is the last that it was told. It stays for as long as what is new
 -- returns  1
--- replay   finds all of it remembered
+-- replay   finds all of it remembered, and counts nothing
 
 local mailbox = ARGV[2]
 -- Its sequence, as Settled.to_text() writes it.
@@ -14,7 +15,7 @@ local function edition(text)
   return ok and type(fields) == 'table' and tonumber(fields[3])
 end
 
-for i = 5, #ARGV, 2 do
+for i = 6, #ARGV, 2 do
   local key, told = topic_key(mailbox, ARGV[i]), ARGV[i + 1]
   if not redis.call('SET', key, told, 'NX', 'EX', ARGV[3]) then
     local known, new = edition(redis.call('GET', key)), edition(told)
@@ -24,6 +25,9 @@ for i = 5, #ARGV, 2 do
 end
 if ARGV[4] == '1' then
   redis.call('HSETNX', P .. ':cfg', 'start', 1)
+  if number(ARGV[5]) > 0 and vouched(mailbox) < number(ARGV[3]) then
+    count('recollected:unreadable', ARGV[5], redis.call('HGET', P .. ':mailbox:' .. mailbox, 'server') or nil)
+  end
   redis.call('HSET', P .. ':mailbox:' .. mailbox, 'remembers', redis.call('HGET', P .. ':cfg', 'start'),
     'remembers_s', ARGV[3])
 end

@@ -1,9 +1,10 @@
 """What a meeting was answered with is in the ledger, and where that has forgotten, in the mailbox."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from typing import Any, Literal
 
 import pytest
@@ -267,7 +268,7 @@ KEEPERS: list[dict[str, object]] = [
 @pytest.fixture(scope="module")
 def keepers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Servers that keep what was answered; the last one writes no draft for as long as anybody looks."""
-    sizes = World(mailboxes=16, requests=25, responses=2, servers=len(KEEPERS), seed=15)
+    sizes = World(mailboxes=44, requests=25, responses=2, servers=len(KEEPERS), seed=15)
     yield from site_of(BehavingExchange(tmp_path_factory.mktemp("keepers"), sizes, KEEPERS))
 
 
@@ -307,3 +308,79 @@ def test_an_item_is_not_hindered_by_what_it_settled_itself() -> None:
     assert by_another(settled, "item-1") is None
     assert by_another(settled, "item-2") is not None
     assert by_another(None, "item-2") is None
+
+
+# -- What others do meanwhile --------------------------------------------------------------------------------------
+
+
+#: Requests in which a range of a hundred rows is cut down to two, and one page is read.
+ANSWERS_OF_ONE_PAGE = 7
+#: Requests to the server in which a mailbox of little is looked through, and some more.
+LOOKS = range(1, 9)
+
+
+@pytest.mark.parametrize("looks", LOOKS)
+def test_an_answer_that_is_sent_while_the_mailbox_is_read_does_not_slip_past(
+    keepers: Site, lanes: ClockedLanes, looks: int
+) -> None:
+    """It moves from Drafts to Sent Items, and its request shows as finished from then on."""
+    box = keepers.take(0, fits=lambda box: bool(requests_in(box)))
+    worker = Worker(keepers, box, requests_in(box)[0])
+    worker.lost_at = "send"
+    with pytest.raises(LeaseLost):
+        worker.run()
+    worker.lost_at = ""
+    seen = watched(keepers, box, {looks: worker.run})
+    assert MeetingKey.of(worker.request).topic in Recollection(lanes, YEARS).in_mailbox(seen, journal())
+
+
+def watched(
+    site: Site, box: MailboxClient, meanwhile: dict[int, Callable[[], object]], number: int = 0
+) -> MailboxClient:
+    """The mailbox, in which others do something after so many of our requests."""
+    server, asked = site.server(number), count(1)
+
+    def after(_method: str, _path: str) -> None:
+        meanwhile.get(next(asked), lambda: None)()
+
+    server.after = after
+    return MailboxClient(server, box_name(box), box.folders)
+
+
+@pytest.fixture(scope="module")
+def small_pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Servers that show two rows at a time; the second one fails the second row of every answer."""
+    sizes = World(mailboxes=8, requests=12, responses=2, servers=2, seed=16)
+    pages = {"large_range": "507", "large_range_rows": 2}
+    yield from site_of(BehavingExchange(tmp_path_factory.mktemp("small"), sizes, [pages, {"row_error": "500"}]))
+
+
+def test_no_answer_slips_past_where_rows_shift_between_two_pages(small_pages: Site, lanes: ClockedLanes) -> None:
+    box = small_pages.take(fits=lambda box: len(requests_in(box)) > 5)
+    wanted = requests_in(box)[:6]
+    for request in wanted:
+        assert Worker(small_pages, box, request).run().result == "answered"
+    newest = next(box.sent_responses())
+
+    asked = count(1)
+
+    def somebody_deletes(_method: str, path: str) -> None:
+        if path == box.folders.sentitems and next(asked) == ANSWERS_OF_ONE_PAGE:
+            box.delete(newest)
+
+    server = small_pages.server()
+    server.after = somebody_deletes
+    seen = MailboxClient(server, box_name(box), box.folders)
+    found = Recollection(lanes, YEARS).in_mailbox(seen, journal())
+    assert found.keys() == {MeetingKey.of(request).topic for request in wanted}
+
+
+def test_rows_that_cannot_be_read_stop_no_mailbox_and_are_counted(small_pages: Site, lanes: ClockedLanes) -> None:
+    box = small_pages.take(1, fits=lambda box: len(requests_in(box)) > 2)
+    mailbox = Mailbox(box_name(box), "mail1")
+    (release,) = lanes.offer(mailbox, [Item("item", "answer", "mail", {}, topic="any")], release=1).released
+    recollection = Recollection(lanes, YEARS)
+    with pytest.raises(Unsettled):
+        recollection.at_start(started(lanes, release), box, journal())
+    assert recollection.at_start(started(lanes, release), box, journal()) == ""
+    assert lanes.counts()["recollected:unreadable"] > 0
