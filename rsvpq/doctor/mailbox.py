@@ -22,6 +22,7 @@ def examine(server: Server, mailbox: str, folders: Folders, notes: Notes) -> Non
         "inbox": (folders.inbox, wire.meeting_search()),
         "drafts": (folders.drafts, wire.meeting_search()),
         "sent items": (folders.sentitems, wire.meeting_search(newest_first=True)),
+        "deleted items": (folders.deleteditems, wire.meeting_search(newest_first=True)),
     }
     for check, (folder, body) in searches.items():
         _search(server, check, folder, body, notes)
