@@ -110,6 +110,12 @@ def test_an_empty_ledger_vouches_for_nothing(lanes: ClockedLanes) -> None:
     assert not started(lanes, first).vouched_s
 
 
+def test_of_what_settles_nothing_nothing_can_be_forgotten(lanes: ClockedLanes) -> None:
+    """A response has no topic, so no mailbox is read for its sake."""
+    (response,) = offered(lanes, "")
+    assert started(lanes, response).vouched
+
+
 def test_it_vouches_once_the_mailbox_was_asked_and_until_redis_is_started_anew(lanes: ClockedLanes) -> None:
     first, second, third = offered(lanes, "budget", "budget", "lunch")
     lanes.remember("adele", {"budget": "accepted"}, 60)
