@@ -10,7 +10,7 @@ Every record is made of texts and says all about itself, so that nothing has to 
 - ``event``: decision, intent, done, failed, dead or operator
 - ``item`` (the task id), ``kind``, ``mailbox``, ``server``, ``run`` (the scan that found it)
 - ``uid``, ``organizer``, ``subject``, ``start`` of the meeting; ``occurrence``, where it is about one of a series
-- ``decision``, ``rule``, ``reason``; ``step`` (accept, draft, send, open), ``attempt``, ``result``, ``note``; ``who``
+- ``decision``, ``rule``, ``reason``; ``step`` (accept, draft, send, open, remove), ``attempt``, ``result``, ``note``; ``who``
 """
 
 import hmac
@@ -29,8 +29,8 @@ from rsvpq.messages import Mailbox, MeetingMessage, is_private
 
 Hidden = Literal["subjects", "addresses"]
 
-#: Journal steps that look and change nothing: not side effects, so not in the audit.
-LOOKS = frozenset({"search"})
+#: Journal steps that look and change nothing: not side effects, so not in the audit, and no end of one.
+LOOKS = frozenset({"search", "pages", "recollected"})
 #: The most characters of a value; what is longer was written by a stranger, and a million records have to fit.
 LONGEST = 200
 LONGEST_SUBJECT = 120

@@ -6,7 +6,7 @@
 -- ARGV[6]  '1' where the step is an intent: what follows presses the server, so the pace is charged (once per
 --          generation), and a pause or a hold set in the meantime stops it
 -- ARGV[7]  the step, for the audit: an intent opens it, and whatever is written next closes it; '' where it is no side
---          effect, and then nothing is opened
+--          effect, and then nothing is opened or closed
 -- ARGV[8]  what is to be remembered of the item's topic from here on, or ''    ARGV[9] what was remembered at its start
 -- ARGV[10] for how many seconds, at the least
 -- ARGV[11+] the decision that it is done for, as tell_decisions() takes it, if that is still to be told
@@ -24,11 +24,7 @@ local intent = ARGV[6] == '1'
 if intent and stopped(f[4], f[5]) then return 'held' end
 local step, opened = ARGV[7], f[8] or ''
 local before, since = open_step(opened)
-if not intent then
-  opened = ''
-elseif step ~= '' then
-  opened = ARGV[3] .. ':' .. step
-end
+if step ~= '' then opened = intent and ARGV[3] .. ':' .. step or '' end
 if ARGV[8] ~= '' and f[9] then
   local key = topic_key(f[4], f[9])
   local known = redis.call('GET', key) or ''
@@ -39,7 +35,7 @@ end
 if ARGV[11] then tell_decisions(f[4], f[5], 11) end
 local told = { id, f[7], f[5], f[6] }
 -- The same step again is another try of it, not the end of the first.
-if before ~= '' and (not intent or (step ~= '' and step ~= before)) then audit('done', told, { step = before }) end
+if before ~= '' and step ~= '' and (not intent or step ~= before) then audit('done', told, { step = before }) end
 if intent and step ~= '' and (step ~= before or since ~= ARGV[3]) then audit('intent', told, { step = step }) end
 redis.call('HSET', item, 'journal', ARGV[5], 'open', opened)
 redis.call('ZADD', P .. ':inflight', NOW + number(CFG.run_lease), id)

@@ -184,6 +184,19 @@ def test_the_same_step_again_is_another_intent_and_no_success(lanes: Lanes, cloc
     assert events(lanes) == [("intent", "accept"), ("failed", "accept", "later")] * 2
 
 
+def test_a_look_into_the_mailbox_says_nothing_of_what_was_intended_before(lanes: Lanes, clock: Clock) -> None:
+    def looks(_start: Start, journal: Journal) -> Outcome:
+        journal.intend("search")
+        for look in ("pages", "recollected"):
+            journal.note(look, 100)
+        raise Transient("409")
+
+    carry(lanes, fails_after("remove", Transient("409")))
+    clock.turn(30)
+    carry(lanes, looks)
+    assert events(lanes) == [("intent", "remove"), *[("failed", "remove", "later")] * 2]
+
+
 def test_the_last_attempt_is_dead_because_they_are_used_up(lanes: Lanes, clock: Clock) -> None:
     for _ in range(3):
         carry(lanes, fails_after("", Transient("409")))
