@@ -10,7 +10,8 @@ Every record is made of texts and says all about itself, so that nothing has to 
 - ``event``: decision, intent, done, failed, dead or operator
 - ``item`` (the task id), ``kind``, ``mailbox``, ``server``, ``run`` (the scan that found it)
 - ``uid``, ``organizer``, ``subject``, ``start`` of the meeting; ``occurrence``, where it is about one of a series
-- ``decision``, ``rule``, ``reason``; ``step`` (accept, draft, send, open, remove), ``attempt``, ``result``, ``note``; ``who``
+- ``decision``, ``rule``, ``reason``; ``step`` (accept, draft, send, open, remove), ``attempt``, ``result``, ``note``;
+  ``who``
 """
 
 import hmac

@@ -39,6 +39,11 @@ class MeetingKey(NamedTuple):
         return hashlib.sha256("\0".join(self).encode()).hexdigest()[:20] if self.meeting else ""
 
 
+def topic_of(message: MeetingMessage) -> str:
+    """The key under which the ledger remembers what it is about; of an answer our marker tells it, if it has one."""
+    return message.topic or MeetingKey.of(message).topic
+
+
 def answer_marker(item: str, request: MeetingMessage) -> str:
     """What the draft of an answer is marked with, and keeps when it is sent: whose it is, and what it is about."""
     return f"{item} {MeetingKey.of(request).topic}".strip()

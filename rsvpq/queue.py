@@ -16,7 +16,7 @@ from kombu import Queue
 from kombu.exceptions import KombuError
 from redis import RedisError
 
-from rsvpq.editions import MeetingKey
+from rsvpq.editions import MeetingKey, topic_of
 from rsvpq.events import BatchedEvents
 from rsvpq.lanes import Item, Release
 from rsvpq.messages import Kind, Mailbox, MeetingMessage
@@ -182,7 +182,7 @@ def message_item(mailbox: Mailbox, message: MeetingMessage, run: str = "") -> It
 
 def draft_item(identity: str, draft: MeetingMessage) -> Item:
     """The task that sends an unsent answer of ours, under the identity of the request that it answers."""
-    return Item(identity, ANSWER_REQUEST, ANSWER_QUEUE, draft.to_payload(), topic=MeetingKey.of(draft).topic)
+    return Item(identity, ANSWER_REQUEST, ANSWER_QUEUE, draft.to_payload(), topic=topic_of(draft))
 
 
 def publish(app: Celery, releases: Iterable[Release]) -> None:

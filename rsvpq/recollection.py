@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import floor
 
-from rsvpq.editions import MeetingKey, Settled, Version, instant
+from rsvpq.editions import TAKEN_AWAY, Settled, Version, instant, topic_of
 from rsvpq.exchange.client import HANDLED, MailboxClient
 from rsvpq.exchange.errors import Transient, Unsettled
 from rsvpq.intent import Intent
@@ -80,7 +80,7 @@ class Recollection:
         look = _Look(box, journal, datetime.now(UTC) - self.kept_for)
         found: dict[str, Settled] = {}
         for message, settled in look.shown():
-            topic = message.topic or MeetingKey.of(message).topic
+            topic = topic_of(message)
             if topic and (topic not in found or found[topic].version.is_older_than(settled.version)):
                 found[topic] = settled
         return found, look.unreadable
@@ -94,6 +94,19 @@ class Recollection:
             return None
         how = "cancelled" if decision.action is Action.PROCESS else str(decision.action)
         return Memory(Settled.by(item, how, message).to_text(), before, self.kept_for.total_seconds())
+
+    def of_draft(self, item: str, draft: MeetingMessage, before: str) -> Memory | None:
+        """What is to be remembered once an unsent answer is about to be sent; None where more than that is known.
+
+        :param item: what sends it. :param before: what :meth:`at_start` said.
+        """
+        # An answer without our marker may not show which occurrence it is to: then its times tell, not the item.
+        settled = _answered_by(item if draft.topic else "", draft)
+        known = Settled.parse(before)
+        answered = known is not None and known.how != TAKEN_AWAY
+        if known and answered and (known.item == item or settled.version.is_older_than(known.version)):
+            return None
+        return Memory(settled.to_text(), before, self.kept_for.total_seconds())
 
 
 @dataclass(slots=True)

@@ -3,13 +3,29 @@
 A MOVE takes the draft away, so however many find it, it is sent once.
 """
 
+from rsvpq.carrier import ItemJournal
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Unknown
 from rsvpq.journal import Journal
+from rsvpq.lanes import Start
 from rsvpq.messages import MeetingMessage, Outcome
+from rsvpq.recollection import Recollection
 from workers.draft import was_sent
 
 _NOTE = "the draft of an earlier attempt, whose journal was lost"
+
+
+def send_and_remember(
+    start: Start, orphan: MeetingMessage, box: MailboxClient, journal: ItemJournal, recollection: Recollection
+) -> Outcome:
+    """Send it as the item that was started; from then on its meeting is known to be answered.
+
+    :raises ExchangeError: as :func:`send_orphan`, and :meth:`Recollection.at_start`.
+    """
+    if "send" not in journal:
+        memory = recollection.at_start(start, box, journal)
+        journal.memory = recollection.of_draft(start.id, orphan, memory)
+    return send_orphan(orphan, box, journal)
 
 
 def send_orphan(orphan: MeetingMessage, box: MailboxClient, journal: Journal) -> Outcome:

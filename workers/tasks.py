@@ -23,7 +23,7 @@ from rsvpq.policy import Decision, Facts
 from rsvpq.recollection import by_another
 from workers.app import app, audit, carrier, exchange, policy, recollection, settings, ways
 from workers.cancel import process_cancellation as process
-from workers.orphan import send_orphan
+from workers.orphan import send_and_remember
 
 
 @app.task(name=queue.ANSWER_REQUEST, bind=True, throws=(ExchangeError,))
@@ -47,7 +47,7 @@ def process_cancellation(self: Task[Any, Any], /, *, generation: int, **_: Any) 
 def _answer(start: Start, journal: ItemJournal) -> Outcome:
     with _at_work(start, journal) as work:
         if work.message.kind is Kind.RESPONSE:  # an answer of ours that a scan found unsent
-            return send_orphan(work.message, work.box, journal)
+            return send_and_remember(start, work.message, work.box, journal, recollection)
         return ways.answer(start.server, start.mailbox, work.message, work.box, journal, work.decide)
 
 

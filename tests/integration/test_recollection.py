@@ -8,19 +8,24 @@ from itertools import count
 from typing import Any, Literal
 
 import pytest
+from celery.exceptions import Retry
 from redis import Redis
 
+from rsvpq import queue
+from rsvpq.carrier import Carrier, ItemJournal
 from rsvpq.editions import TAKEN_AWAY, MeetingKey, Settled, Version
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Unsettled
 from rsvpq.journal import Journal, LeaseLost
 from rsvpq.lanes import Item, Lanes, Memory, Release, Start, Verdict
-from rsvpq.messages import Mailbox, MeetingMessage
+from rsvpq.messages import Mailbox, MeetingMessage, Outcome
 from rsvpq.recollection import Recollection, by_another
 from testbed.simulated_exchange import World
 from tests.integration.exchange_site import BehavingExchange, Site, box_name, requests_in, site_of
 from tests.integration.lane_hands import ClockedLanes
 from tests.integration.mortal_worker import Died, Worker
+from tests.integration.test_answer import after
+from workers.orphan import send_and_remember
 
 ADELE = Mailbox("adele", "mail1")
 YEARS = timedelta(days=36_500)
@@ -316,6 +321,54 @@ def test_an_item_is_not_hindered_by_what_it_settled_itself() -> None:
     assert by_another(None, "item-2") is None
 
 
+def unsent(site: Site, *, marked: bool) -> tuple[MailboxClient, MeetingMessage, MeetingMessage]:
+    """A mailbox with a request and the draft of its answer, of which the ledger has lost all."""
+    box = site.take(fits=lambda box: bool(requests_in(box)))
+    worker = Worker(site, box, requests_in(box)[0])
+    worker.dies(after("PROPPATCH draft") - (not marked))
+    (draft,) = box.response_drafts()
+    assert bool(draft.topic) is marked
+    return box, worker.request, draft
+
+
+def sent_by_an_item(lanes: ClockedLanes, box: MailboxClient, draft: MeetingMessage) -> str:
+    """What comes of the item that sends the draft, and what is remembered of its meeting then."""
+    mailbox, item = Mailbox(box_name(box), "mail1"), queue.draft_item("the-draft", draft)
+    released: list[Release] = []
+    carrier, recollection = Carrier(lanes, released.extend, 1, 1, 60), Recollection(lanes, YEARS)
+
+    def work(start: Start, steps: ItemJournal) -> Outcome:
+        return send_and_remember(start, draft, box, steps, recollection)
+
+    (first,) = lanes.offer(mailbox, [item], release=1).released
+    with pytest.raises(Retry, match="was read from the mailbox"):
+        carrier.carry(first.id, first.generation, work)
+    (second,) = released
+    assert carrier.carry(second.id, second.generation, work).startswith("answered")
+    return lanes.remembered(mailbox.name, item.topic)[0]
+
+
+@pytest.mark.parametrize("marked", [True, False], ids=["marked", "chosen-by-an-operator"])
+def test_what_an_unsent_draft_answered_is_remembered(site: Site, lanes: ClockedLanes, marked: bool) -> None:
+    """Another copy of its request, or an older edition, is left alone from then on."""
+    box, request, draft = unsent(site, marked=marked)
+    settled = by_another(sent_by_an_item(lanes, box, draft), "a-copy")
+    assert settled is not None
+    assert queue.draft_item("the-draft", draft).topic == MeetingKey.of(request).topic
+    assert settled.covers(request)
+
+
+def test_a_draft_of_an_older_edition_does_not_hide_the_newer_one(site: Site, lanes: ClockedLanes) -> None:
+    _, _, draft = unsent(site, marked=True)
+    recollection = Recollection(lanes, YEARS)
+    newer = Settled("item-1", "decline", Version((draft.sequence or 0) + 1)).to_text()
+    assert recollection.of_draft("the-draft", draft, newer) is None
+    gone = Settled("the-draft", TAKEN_AWAY, Version(draft.sequence)).to_text()
+    assert recollection.of_draft("the-draft", draft, gone) is not None
+    own = Settled("the-draft", "accept", Version(draft.sequence)).to_text()
+    assert recollection.of_draft("the-draft", draft, own) is None
+
+
 # -- What others do meanwhile --------------------------------------------------------------------------------------
 
 
@@ -346,10 +399,10 @@ def watched(
     """The mailbox, in which others do something after so many of our requests."""
     server, asked = site.server(number), count(1)
 
-    def after(_method: str, _path: str) -> None:
+    def answered(_method: str, _path: str) -> None:
         meanwhile.get(next(asked), lambda: None)()
 
-    server.after = after
+    server.after = answered
     return MailboxClient(server, box_name(box), box.folders)
 
 
