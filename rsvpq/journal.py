@@ -16,7 +16,10 @@ class Paused(Exception):
 
 
 class Taken(Exception):
-    """Another message about the same thing is being dealt with since this one was looked at; nothing was done."""
+    """Since this message was looked at another about the same thing was begun, or it was forgotten whether one was.
+
+    Nothing was done.
+    """
 
 
 class LeaseLost(Exception):
@@ -63,7 +66,8 @@ class Journal:
         if answer == "held":
             raise Paused(f"paused before {step}")
         if answer == "taken":
-            raise Taken(f"another message about the same meeting is being dealt with, so {step} has to wait")
+            what = "another message about the same meeting is being dealt with, or Redis was started anew"
+            raise Taken(f"{what}, so {step} has to wait")
         if answer == "lost":
             raise LeaseLost(f"the lease was lost before {step}")
         self._steps = steps

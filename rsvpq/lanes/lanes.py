@@ -260,9 +260,16 @@ class Lanes:
         try:
             return self._own.execute_command("EVALSHA", script.sha, 1, self.prefix, now, *args)
         except NoScriptError:
-            if name == "start":  # Redis has been started since: it may have lost the last of what it was told, or all
-                self.redis.hincrby(f"{self.prefix}:cfg", "start", 1)
+            if name in {"start", "record"}:
+                self._count_start()
             return script(keys=[self.prefix], args=[now, *args])
+
+    def _count_start(self) -> None:
+        """Note, once, that Redis has been started: it may have lost the last of what it was told, or all."""
+        start = self._scripts["start"]
+        if not self.redis.script_exists(start.sha)[0]:
+            self.redis.hincrby(f"{self.prefix}:cfg", "start", 1)
+            self.redis.script_load(start.script)
 
     @property
     def _own(self) -> Any:

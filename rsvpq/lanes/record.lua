@@ -11,7 +11,8 @@
 -- ARGV[10] for how many seconds, at the least
 -- ARGV[11+] the decision that it is done for, as tell_decisions() takes it, if that is still to be told
 -- returns  'ok' | 'held' (paused or held; nothing was written) | 'lost' (the item is not this owner's any more)
---          | 'taken' (another item has begun to settle the topic meanwhile; nothing was written)
+--          | 'taken' (another item has begun to settle the topic meanwhile, or Redis was started anew and may have forgotten
+--          it; nothing was written)
 -- replay   writes the same journal again, and no second record: the step is open already, or closed, and the decision is
 --          known
 
@@ -28,7 +29,7 @@ if step ~= '' then opened = intent and ARGV[3] .. ':' .. step or '' end
 if ARGV[8] ~= '' and f[9] then
   local key = topic_key(f[4], f[9])
   local known = redis.call('GET', key) or ''
-  if known ~= ARGV[9] and known ~= ARGV[8] then return 'taken' end
+  if known ~= ARGV[8] and (known ~= ARGV[9] or vouched(f[4]) == 0) then return 'taken' end
   -- Not shorter than the ledger vouches for, be it by the word of a process with other settings.
   redis.call('SET', key, ARGV[8], 'EX', math.max(number(ARGV[10], 1), vouched(f[4])))
 end

@@ -237,6 +237,33 @@ def test_another_message_about_the_same_meeting_that_was_quicker_is_waited_for(l
     assert lanes.remembered("adele", "budget")[0] == "declined"
 
 
+def test_a_start_of_redis_meanwhile_costs_an_attempt_and_the_next_one_asks_the_mailbox(
+    lanes: Lanes, carrier: Carrier, published: Published, clock: Clock
+) -> None:
+    lanes.offer(Mailbox("adele", "mail1"), [Item("a", "answer", "answer", {}, topic="budget")])
+    vouched = []
+
+    def work(start: Start, journal: ItemJournal) -> Outcome:
+        vouched.append(start.vouched)
+        if not start.vouched:
+            lanes.remember("adele", {}, 60)
+            raise Unsettled("the mailbox was asked", 0)
+        if len(vouched) == 2:
+            lanes.redis.script_flush()  # as a Redis that was started anew knows no script
+        journal.memory = Memory("accepted", "", 60)
+        journal.intend("accept")
+        return Outcome("answered")
+
+    for end in ("Unsettled", "Taken", "Unsettled"):
+        published.releases += lanes.release()
+        with pytest.raises(Retry, match=end):
+            carrier.carry("a", published.releases[-1].generation, work)
+        clock.turn(LONGEST_DELAY_S)
+    assert carrier.carry("a", published.releases[-1].generation, work) == "answered"
+    assert vouched == [False, True, False, True]
+    assert int(ledger(lanes, "a")["attempts"]) == 2
+
+
 # -- errors that cost an attempt -----------------------------------------------------------------------------------
 
 

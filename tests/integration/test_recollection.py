@@ -49,7 +49,13 @@ def started(lanes: Lanes, release: Release) -> Start:
 
 
 def settles(lanes: Lanes, release: Release, text: str, before: str = "") -> str:
-    """What comes of intending the command that settles the topic."""
+    """What comes of intending the command that settles the topic, in a mailbox that was asked before."""
+    lanes.remember("adele", {}, 60)
+    return intends(lanes, release, text, before)
+
+
+def intends(lanes: Lanes, release: Release, text: str, before: str = "") -> str:
+    """The same in whatever mailbox."""
     memory = Memory(text, before, 60)
     return lanes.record(release.id, release.generation, release.id, {"accept": {}}, intent=True, memory=memory)
 
@@ -75,6 +81,27 @@ def test_of_two_that_were_started_together_one_settles_the_topic(lanes: ClockedL
     assert settles(lanes, second, "declined, too") == "taken"
     assert lanes.remembered("adele", "budget")[0] == "declined"
     assert started(lanes, second).verdict is Verdict.RUN
+
+
+def test_a_redis_that_was_started_meanwhile_may_have_forgotten_who_has_begun(lanes: ClockedLanes) -> None:
+    first, second = offered(lanes, "budget", "budget")
+    for release in (first, second):
+        started(lanes, release)
+    assert settles(lanes, first, "declined") == "ok"
+    lanes.redis.delete(f"{lanes.prefix}:topic:adele:budget")  # the last that it was told
+    lanes.redis.script_flush()
+    assert intends(lanes, second, "declined, too") == "taken"
+    lanes.remember("adele", {"budget": "declined"}, 60)
+    assert intends(lanes, second, "declined, too") == "taken"
+    assert started(lanes, second).memory == "declined"
+
+
+def test_its_own_intent_is_none_of_another(lanes: ClockedLanes) -> None:
+    (first,) = offered(lanes, "budget")
+    started(lanes, first)
+    assert settles(lanes, first, "declined") == "ok"
+    lanes.redis.script_flush()
+    assert intends(lanes, first, "declined") == "ok"
 
 
 def test_the_same_intent_may_be_written_twice(lanes: ClockedLanes) -> None:
@@ -253,6 +280,7 @@ def test_what_redis_remembers_from_before_its_last_second_is_not_the_last_word(s
     first, second = offered(lanes, topic, topic)
     started(lanes, first)
     settles(lanes, first, Settled("item-0", "decline", Version(before)).to_text())
+    lanes.redis.script_flush()  # as a Redis that was started anew knows no script
     recollection = Recollection(lanes, YEARS)
     with pytest.raises(Unsettled):
         recollection.at_start(started(lanes, second), box, journal())
