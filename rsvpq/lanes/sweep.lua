@@ -6,17 +6,20 @@
 -- replay   finds the rest
 --
 -- What never started goes to the tail of its lane, so that it cannot block what is behind it. It costs something where
--- a delivery was certainly not just waiting: where a worker said that it threw it away, or where its pool took what was
--- released after it, for deliveries are handed out in their order. Where no worker of the pool runs, none of that is so,
--- and it costs nothing however long that lasts.
+-- a delivery was hardly just waiting: where a worker said that it threw it away, or where its pool took what was released
+-- after it. That alone proves nothing, for a busy worker may have taken the delivery in advance, and others what came
+-- later: so it takes several in a row, however few attempts there are. Where no worker of the pool runs, none of that is
+-- so, and it costs nothing however long that lasts.
 
 local back, dead = 0, 0
+local FEWEST_VAIN = 3
 
 -- How often in a row it was released in vain, this time included.
 local function vain(id, pool)
   local f = redis.call('HMGET', item_key(id), 'unstarted', 'since', 'refused')
   local passed_over = f[3] or taken(pool) > number(f[2], NOW)
-  return number(f[1]) + (passed_over and 1 or 0), f[3] or 'revoked in Flower, or no worker knows the task'
+  local why = f[3] or 'revoked in Flower, or no worker knows the task, or it was lost on its way'
+  return number(f[1]) + (passed_over and 1 or 0), why
 end
 
 local function end_it(id, mailbox, server, reason)
@@ -40,7 +43,7 @@ end
 local function take_back_released(id, mailbox, f)
   local times, why = vain(id, f[3])
   give_back(id, mailbox, f[2], f[3])
-  if times >= number(CFG.attempts) then
+  if times >= math.max(FEWEST_VAIN, number(CFG.attempts)) then
     local reason = 'was released ' .. times .. ' times and never started: ' .. why
     audit('dead', { id, f[6], f[2], f[5] }, { step = open_step(f[7]), result = 'unstarted', reason = reason })
     return end_it(id, mailbox, f[2], reason)

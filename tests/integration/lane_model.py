@@ -349,7 +349,7 @@ class LaneModel:
         for item in ended:
             ran = item.state == "running"
             vain = item.unstarted + (item.refused != "" or self.taken.get(item.pool, 0) > item.since)
-            if (item.attempts if ran else vain) >= self.attempts:
+            if (item.attempts >= self.attempts) if ran else (vain >= max(3, self.attempts)):
                 self._end(item, "dead")
                 dead += 1
             elif ran:

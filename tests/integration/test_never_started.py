@@ -63,8 +63,26 @@ def test_what_the_others_of_its_pool_pass_by_is_dead_although_nobody_says_that_i
         lanes.sweep()
     (dead,) = lanes.dead(2)
     assert dead.reason == (
-        f"was released {ATTEMPTS} times and never started: revoked in Flower, or no worker knows the task"
+        f"was released {ATTEMPTS} times and never started: "
+        "revoked in Flower, or no worker knows the task, or it was lost on its way"
     )
+
+
+def test_one_release_in_vain_kills_nothing_however_few_attempts_there_are(lanes: Lanes, clock: Clock) -> None:
+    """A busy worker may have taken the delivery in advance, and another one what was released after it."""
+    lanes.redis.hset(f"{lanes.prefix}:cfg", "attempts", 1)
+    offer(lanes, "taken in advance")
+    for number in range(2):
+        assert names(lanes.release()) == ["taken in advance"]
+        clock.turn(1)
+        offer(lanes, f"other{number}", mailbox="bruno")
+        assert names(lanes.release()) == [f"other{number}"]
+        work_off(lanes, f"other{number}")
+        clock.turn(LEASE_S)
+        assert lanes.sweep() == (1, 0)
+    assert names(lanes.release()) == ["taken in advance"]
+    work_off(lanes, "taken in advance")
+    assert lanes.counts()["done:answered"] == 3
 
 
 def test_while_no_worker_runs_nothing_is_given_up(lanes: Lanes, clock: Clock) -> None:
