@@ -16,6 +16,8 @@ _TEXTS = {".py", ".md", ".toml", ".txt", ".service", ".yml", ".lua", ""}
 _BY_NAME = re.compile(
     r"(?:pipx?|uvx?|pip3|uv tool|poetry|conda) +(?:install|add|run)? *[^\n]*(?<![\w./-])rsvpq(?:\[|==|\b(?![./-]))"
 )
+#: A key of ours in Redis: after the namespace, in a script or in Python.
+_KEY = re.compile(r"(?:P \.\. ':|\bprefix\}:)([a-z-]+)")
 _COMMAND = re.compile(r"(?:^|[;&|$] ?|bin/|scan )rsvpq ([a-z]+)\b")
 
 
@@ -29,6 +31,17 @@ def test_every_command_that_is_shown_exists() -> None:
     shown = {name for page in PAGES for line in _code(page.read_text()) for name in _COMMAND.findall(line)}
     assert shown
     assert shown <= set(commands.commands)
+
+
+def test_the_table_of_keys_has_all_that_the_programs_use() -> None:
+    code = [file for folder in ("rsvpq", "producer", "workers") for file in (ROOT / folder).rglob("*.*")]
+    used = {name for file in code if file.suffix in {".lua", ".py"} for name in _KEY.findall(file.read_text())}
+    rows = re.findall(
+        r"^\| (`.*?) \| (?:hash|list|set|sorted set|stream|string) \|", (ROOT / "docs/lanes.md").read_text(), re.M
+    )
+    named = {name.split(":")[0] for row in rows for name in re.findall(r"`([^`]+)`", row)}
+    assert "item" in used
+    assert named == used
 
 
 def test_nothing_says_to_install_rsvpq_from_an_index() -> None:
