@@ -79,7 +79,10 @@ def _settled(case: Case) -> Finding | str:
     settled = case.facts.settled
     if settled is None or not settled.covers(case.message):
         return "no message about it is known to be answered"
-    how = f"another message about it was answered ({settled.how}), or is being answered"
+    how = (
+        f"another message about it was begun to be answered ({settled.how}): it is answered, is being answered, "
+        "or was given up ('rsvpq dead')"
+    )
     if settled.how == TAKEN_AWAY:
         how = "another message about it was there, until somebody took it away"
     if settled.is_newer_than(case.message):

@@ -3,7 +3,7 @@
 from rsvpq.agenda import BusyStatus
 from rsvpq.policy import Action
 from rsvpq.policy.engine import explain
-from tests.unit.policy_cases import DAY, HOUR, NOW, calendar, facts, message, period, policy, rule
+from tests.unit.policy_cases import DAY, HOUR, NOW, calendar, facts, message, period, policy, rule, settled
 
 
 def test_a_trace_tells_each_step_in_order_with_what_was_found() -> None:
@@ -76,3 +76,12 @@ def test_times_before_now_and_clashes_are_told_as_such() -> None:
         'conflict = "none" or "tentative", but is "busy", which counts as busy',
         "attendees_more_than = 10, but is 3",
     ]
+
+
+def test_it_says_no_more_of_another_copy_than_is_known() -> None:
+    """Its item may have died, or been dropped, with the command given or refused."""
+    trace = explain(policy(), message(), facts(settled=settled()), NOW)
+    assert trace.steps[-1].why == (
+        "another message about it was begun to be answered (decline): it is answered, is being answered, "
+        "or was given up ('rsvpq dead'), in this very edition"
+    )
