@@ -184,8 +184,8 @@ class Start:
     """A delivery's answer; the fields after ``verdict`` are filled only for RUN. ``attempt`` counts from 1.
 
     ``now_us`` is the ledger's clock, ``memory`` what the item's topic was settled with, '' for nothing; what was
-    settled longer than ``vouched_s`` ago the ledger may have forgotten: everything after a loss of Redis. Of what has no
-    topic nothing can be forgotten.
+    settled longer than ``vouched_s`` ago the ledger may have forgotten: after a loss of Redis everything. Of an item
+    without a topic nothing can be.
     """
 
     verdict: Verdict
