@@ -17,16 +17,16 @@ from tests.integration.installation import Installation
 ADELE = Mailbox("adele", "mail1")
 HIDE = '[audit]\nhide = ["subjects", "addresses"]\nhash_key_file = "key"\n'
 
-#: Writes ARGV[1] records of an attempt that failed, ARGV[3] ms apart, the last one ARGV[2] ms ago.
+#: Writes the records ARGV[1] to ARGV[2] of attempts that failed, ARGV[4] ms apart, of which number 0 was at ARGV[3] ms.
 _FILL = """
-local now = redis.call('TIME')
-local last = now[1] * 1000 + math.floor(now[2] / 1000) - ARGV[2]
-for n = 1, ARGV[1] do
-  redis.call('XADD', KEYS[1], string.format('%.0f-0', last - (ARGV[1] - n) * ARGV[3]),
+for n = ARGV[1], ARGV[2] do
+  redis.call('XADD', KEYS[1], string.format('%.0f-0', ARGV[3] + n * ARGV[4]),
     'event', 'failed', 'item', 'i' .. n, 'kind', 'request', 'mailbox', 'box' .. n % 9, 'server', 'mail1',
     'reason', 'Transient: no', 'result', 'later')
 end
 """
+#: Records per call: a script holds Redis, and all who wait for it.
+_PAGE = 5000
 
 
 def decide(installation: Installation, *uids: str) -> None:
@@ -45,8 +45,12 @@ def decide(installation: Installation, *uids: str) -> None:
 
 
 def fill(redis: Redis, count: int, ago_ms: int, apart_ms: int = 1) -> None:
-    """Records as a busy installation leaves them."""
-    redis.eval(_FILL, 1, "{rsvpq}:audit", count, ago_ms, apart_ms)
+    """Records as a busy installation leaves them, the last one so long ago."""
+    seconds, microseconds = redis.time()
+    before_ms = seconds * 1000 + microseconds // 1000 - ago_ms - count * apart_ms
+    for first in range(1, count + 1, _PAGE):
+        last = min(first + _PAGE - 1, count)
+        redis.eval(_FILL, 1, "{rsvpq}:audit", first, last, before_ms, apart_ms)
 
 
 def figures(installation: Installation, *arguments: str) -> dict[str, Any]:
