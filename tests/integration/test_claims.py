@@ -198,6 +198,7 @@ def test_what_is_settled_in_a_mailbox_is_kept_for_that_mailbox(lanes: ClockedLan
     lanes.offer(Mailbox("sales", SERVER), [Item("a", "answer", "mail", {}, topic="budget")])
     (release,) = lanes.release()
     lanes.start("a", release.generation, "one")
+    lanes.remember("sales", {}, 60)
     begun = Settled("a", "accept", Version(0)).to_text()
     lanes.record("a", release.generation, "one", {"accept": {}}, intent=True, memory=Memory(begun, "", 60))
     assert lanes.start("a", release.generation, "one").memory == begun
