@@ -49,17 +49,22 @@ def test_it_does_not_stand_before_what_is_behind_it(lanes: Lanes) -> None:
     assert names(lanes.release()) == ["revoked"]
 
 
+def passes_by(lanes: Lanes, clock: Clock, other: str, released: str) -> None:
+    """One item is released and its lease ends unstarted, while another one that was released later is worked off."""
+    assert names(lanes.release()) == [released]
+    clock.turn(1)
+    offer(lanes, other, mailbox="bruno")
+    assert names(lanes.release()) == [other]
+    work_off(lanes, other)
+    clock.turn(LEASE_S)
+
+
 def test_what_the_others_of_its_pool_pass_by_is_dead_although_nobody_says_that_it_was_refused(
     lanes: Lanes, clock: Clock
 ) -> None:
     offer(lanes, "lost")
     for number in range(ATTEMPTS):
-        assert names(lanes.release()) == ["lost"]
-        clock.turn(1)
-        offer(lanes, f"other{number}", mailbox="bruno")
-        assert names(lanes.release()) == [f"other{number}"]
-        work_off(lanes, f"other{number}")
-        clock.turn(LEASE_S)
+        passes_by(lanes, clock, f"other{number}", "lost")
         lanes.sweep()
     (dead,) = lanes.dead(2)
     assert dead.reason == (
@@ -73,12 +78,7 @@ def test_one_release_in_vain_kills_nothing_however_few_attempts_there_are(lanes:
     lanes.redis.hset(f"{lanes.prefix}:cfg", "attempts", 1)
     offer(lanes, "taken in advance")
     for number in range(2):
-        assert names(lanes.release()) == ["taken in advance"]
-        clock.turn(1)
-        offer(lanes, f"other{number}", mailbox="bruno")
-        assert names(lanes.release()) == [f"other{number}"]
-        work_off(lanes, f"other{number}")
-        clock.turn(LEASE_S)
+        passes_by(lanes, clock, f"other{number}", "taken in advance")
         assert lanes.sweep() == (1, 0)
     assert names(lanes.release()) == ["taken in advance"]
     work_off(lanes, "taken in advance")
