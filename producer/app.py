@@ -20,6 +20,7 @@ policy = wiring.PolicyInForce(settings, lanes)
 recollection = Recollection(lanes, settings.decisions.max_age)
 claims = wiring.make_claims(settings, lanes, has_list=True)
 exchange = wiring.Exchange(settings.servers, claims, settings.lanes.run_lease.seconds)
+wiring.refuse_cluster_at_start(lanes)
 watch_worker(settings)
 Refusals(lanes).watch()
 

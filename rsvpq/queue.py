@@ -55,6 +55,8 @@ _QUEUES = {
     PROCESS_CANCELLATION: ANSWER_QUEUE,
     **dict.fromkeys(_OPS, OPS_QUEUE),
 }
+#: The tasks that carry items.
+WORKS = frozenset((SCAN_MAILBOX, ANSWER_REQUEST, OPEN_RESPONSE, PROCESS_CANCELLATION))
 _TASKS = {
     Kind.REQUEST: ANSWER_REQUEST,
     Kind.RESPONSE: OPEN_RESPONSE,
@@ -223,11 +225,11 @@ def _arguments(release: Release) -> dict[str, Any]:
     """What a task is given, so what Flower shows and finds: flat, readable, no secret; the rest is in the ledger."""
     # A message's payload leaves out what is empty; a scan has no subject.
     is_scan = release.work == SCAN_MAILBOX
-    subject = {} if is_scan else {"subject": printable(release.payload.get("subject", "")[:SUBJECT_LENGTH])}
+    subject = {} if is_scan else {"subject": printable(str(release.payload.get("subject", ""))[:SUBJECT_LENGTH])}
     return {
         "mailbox": release.mailbox,
         **subject,
-        "kind": release.payload["kind"],
+        "kind": str(release.payload.get("kind", "")),
         "server": release.server,
         "generation": release.generation,
     }

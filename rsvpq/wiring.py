@@ -3,16 +3,20 @@
 The only module below the roots that knows the settings; everything it hands out has been given plain values.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from threading import Lock
+from typing import Any
 
 from cachetools import TTLCache
 from celery import Celery
+from celery.signals import worker_init
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import RedisError
 from redis.retry import Retry
 from requests.auth import AuthBase
 
@@ -28,8 +32,9 @@ from rsvpq.exchange.transport import Server, Timeouts
 from rsvpq.lanes import LENIENT, Lanes
 from rsvpq.mailboxes import read_mailboxes
 from rsvpq.policy import Policy
-from rsvpq.settings import Settings
+from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.model import ServerSettings
+from rsvpq.single_redis import refusing_cluster
 
 #: How long a yes to "are live runs confirmed?" is believed, in seconds.
 CONFIRMATION_TTL_S = 5
@@ -62,7 +67,8 @@ def make_app(
 def make_lanes(settings: Settings, retries: int = REDIS_RETRIES) -> Lanes:
     """The lanes of this installation; connects at the first call.
 
-    :param retries: how often a command is repeated that Redis did not answer.
+    :param retries: how often a command is repeated that Redis did not answer. A Redis Cluster is refused by
+        ClusterRefused, which is a ConfigError.
     """
     url = queue.with_password(settings.redis.url, _redis_password(settings))
     # A command whose reply was lost is repeated, which every script of the lanes allows for: a Redis that restarts
@@ -76,9 +82,25 @@ def make_lanes(settings: Settings, retries: int = REDIS_RETRIES) -> Lanes:
         socket_connect_timeout=5,
         retry=retry,
         max_connections=REDIS_CONNECTIONS,
+        redis_connect_func=refusing_cluster(settings.redis.url),
         **settings.redis.tls,
     )
-    return Lanes(client, settings.redis.namespace)
+    return Lanes(client, settings.redis.namespace, works=queue.WORKS)
+
+
+def refuse_cluster_at_start(lanes: Lanes) -> None:
+    """Let the worker that this process will be end with exit code 2 where Redis is a cluster."""
+
+    def look(**_: Any) -> None:
+        try:
+            lanes.redis.ping()
+        except ConfigError as error:
+            sys.stderr.write(f"{error}\n")
+            raise SystemExit(2) from None  # anything else, Celery would log and go on
+        except RedisError:
+            return  # it is away: Celery waits for it
+
+    worker_init.connect(look, weak=False)
 
 
 def configure(lanes: Lanes, settings: Settings) -> None:

@@ -69,6 +69,7 @@ class Plan:
     :param flower: Flower, and the worker of the tasks that operators start from there.
     :param extra: more lines of the settings. :param server_extra: more lines for each server.
     :param persist: whether the queue server keeps what it has over its end. :param redis_extra: more lines for it.
+    :param redis_environment: more variables for its process.
     :param forked_workers: start workers as forks of one that has imported everything; for tests that kill many.
     """
 
@@ -89,6 +90,7 @@ class Plan:
     environment: Mapping[str, str] = field(default_factory=dict)
     persist: bool = False
     redis_extra: Sequence[str] = ()
+    redis_environment: Mapping[str, str] = field(default_factory=dict)
     forked_workers: bool = False
 
 
@@ -181,7 +183,11 @@ class Stack:
     def _start_queue_server(self) -> str:
         """A queue server of our own; the lines of the settings that lead to it."""
         self.queue_server = QueueServer(
-            self.directory, password=self.secrets["redis"], persist=self.plan.persist, extra=self.plan.redis_extra
+            self.directory,
+            password=self.secrets["redis"],
+            persist=self.plan.persist,
+            extra=self.plan.redis_extra,
+            environment=self.plan.redis_environment,
         )
         self.parts["queue server"] = self.queue_server.part
         account_file(self.directory, "redis-password", self.secrets["redis"])

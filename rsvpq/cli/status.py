@@ -170,6 +170,11 @@ def _footer(now: Status) -> Iterator[str]:
     if on_hold:
         reasons = ", ".join(f"{printable(reason)} {count}" for reason, count in on_hold.most_common())
         yield f"on hold, for a person to look at: {reasons}"
+    if now.order.broken:
+        yield f"{now.order.broken} records were found broken, and mended or set aside: 'rsvpq repair --list'"
+    if now.order.checked_s is not None:
+        wrong = f", {now.order.wrong_slots} counters put right so far" if now.order.wrong_slots else ""
+        yield f"in flight {now.order.in_flight}  slots {now.order.slots}  checked {_ago(now.order.checked_s)}{wrong}"
     yield f"later {now.later}  dead {now.dead}"
     yield "  ".join(f"{label} {count}" for label, count in sorted(now.counts.items())) or "nothing counted yet"
 

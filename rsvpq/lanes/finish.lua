@@ -29,6 +29,11 @@ local mailbox, server = f[4], f[5]
 if f[8] == generation then return { 'replay', release(number(ARGV[11])) } end
 if f[1] ~= 'running' or f[2] ~= generation or f[3] ~= ARGV[4] then return { 'lost', release(number(ARGV[11])) } end
 
+if not (mailbox and server and f[6]) then
+  quarantine(id, 'item-incomplete', mailbox, server)
+  return { 'lost', release(number(ARGV[11])) }
+end
+
 local scan = redis.call('HGET', P .. ':mailbox:' .. mailbox, 'scan') == id
 
 -- What the audit is told of it. A scan changes nothing, so only that it failed is worth a record; a pause has failed
@@ -45,25 +50,12 @@ local function tell(state)
   end
 end
 
--- The scan went through the whole mailbox: a message that it has not seen is gone, and so is what was decided on it.
-local function forget_unseen()
-  local key = P .. ':decided:' .. mailbox
-  local all, mark = redis.call('HGETALL', key), ':' .. id
-  for i = 1, #all, 2 do
-    if string.sub(all[i + 1], -#mark) ~= mark then
-      redis.call('HDEL', key, all[i])
-      redis.call('HDEL', onhold_key(mailbox), all[i])
-      if redis.call('HGET', item_key(all[i]), 'state') == 'left' then redis.call('DEL', item_key(all[i])) end
-    end
-  end
-end
-
 -- Only that it was done is remembered; the rest would be most of what Redis holds. Made anew, because a hash that once
 -- held a long value keeps the roomy form.
 local function remember(state, seconds, ...)
   redis.call('DEL', item)
   redis.call('HSET', item, 'state', state, 'generation', generation, 'finished', generation, 'mailbox', mailbox,
-    'attempts', f[7], ...)
+    'attempts', f[7] or 0, ...)
   redis.call('EXPIRE', item, seconds)
   if not scan then
     redis.call('ZREM', unfinished_key(server), id)
@@ -74,8 +66,8 @@ end
 -- As Settled.to_text() writes it, and as long as nobody else has settled the topic since.
 local function take_back_memory()
   local key = topic_key(mailbox, f[13])
-  local ok, known = pcall(cjson.decode, redis.call('GET', key) or '')
-  if not ok or type(known) ~= 'table' or known[1] ~= id then return end
+  local known = decoded(redis.call('GET', key))
+  if not known or known[1] ~= id then return end
   known[2] = 'gone'
   redis.call('SET', key, cjson.encode(known), 'EX', math.max(1, redis.call('TTL', key)))
 end
@@ -85,7 +77,7 @@ local function leave_alone()
   local again = math.min(number(ARGV[14], delay), delay * 2 ^ math.min(looks, 40))
   -- Longer than until then: a scan comes only after that, and the next delay follows from this one.
   remember('left', math.max(number(ARGV[9]), math.ceil(2 * again / 1000000)), 'server', server, 'reason', reason,
-    'policy', ARGV[15], 'again', NOW + again, 'looks', looks + 1)
+    'policy', ARGV[15], 'again', NOW + again, 'again_in', again, 'looks', looks + 1)
   if f[14] and f[14] ~= ARGV[15] then redis.call('HSET', item, 'soonest', NOW + number(ARGV[18])) end
   if ARGV[16] ~= '' then
     redis.call('HSET', onhold_key(mailbox), id, ARGV[16])
@@ -108,7 +100,7 @@ local state = how
 if how == 'held' or (how == 'throttled' and hold ~= '') then
   state = 'pending'
   to_pending(id, mailbox)
-elseif how == 'dead' or (how == 'later' and number(f[7]) >= number(CFG.attempts)) then
+elseif how == 'dead' or (how == 'later' and number(f[7]) >= ATTEMPTS) then
   state = 'dead'
   to_dead(id, server, reason)
 elseif how == 'done' then
@@ -118,12 +110,18 @@ elseif how == 'left' then
   leave_alone()
 else
   state = 'later'
-  redis.call('HSET', item, 'state', 'later')
+  redis.call('HSET', item, 'state', 'later', 'later_in', delay)
   tally(server, 'later', 1)
   redis.call('ZADD', P .. ':later', NOW + delay, id)
 end
 if scan and state ~= 'later' and state ~= 'pending' then redis.call('HDEL', P .. ':mailbox:' .. mailbox, 'scan') end
-if scan and state == 'done' and f[9] and cjson.decode(f[9])[1] == 'scan' then forget_unseen() end
+if scan and state == 'done' and (decoded(f[9]) or {})[1] == 'scan' then
+  if redis.call('HLEN', P .. ':decided:' .. mailbox) <= FORGOTTEN_AT_ONCE then
+    forget_unseen(mailbox, id, '0')
+  else
+    redis.call('HSET', P .. ':forgetting', mailbox, '0 ' .. id)  -- by tidy.lua, in steps
+  end
+end
 tell(state)
 place(mailbox)
 return { state, release(number(ARGV[11])) }

@@ -63,4 +63,4 @@ class RsvpqStack(Stack):
     def given_up(self) -> Mapping[str, int]:
         """Dead messages by reason, without the paths, which differ from one to the next."""
         dead = (item for item in self.lanes.dead(10_000) if item.work != queue.SCAN_MAILBOX)
-        return Counter(_PATH.sub("...", item.reason) for item in dead)
+        return dict(Counter(_PATH.sub("...", item.reason) for item in dead))

@@ -91,7 +91,7 @@ class Scenario:
     :param flush_always: whether Redis flushes every write to disk, and not once a second.
     :param may_hold: whether the fault meets the one moment of which nobody can know what was done: then drafts are held
         for the operator, and no request is lost but those (``docs/reliability.md``).
-    :param moved_clock: whether the clock of the workers is to be moved.
+    :param moved_clock: whether the clock of the workers is to be moved. :param moved_redis: whether that of Redis is.
     """
 
     name: str
@@ -109,6 +109,7 @@ class Scenario:
     policy: str = EVERYTHING
     flush_always: bool = False
     moved_clock: bool = False
+    moved_redis: bool = False
     may_hold: bool = False
 
     def with_kills(self, kills: int | None) -> "Scenario":
@@ -140,6 +141,7 @@ class Scenario:
             environment=environment,
             persist=True,
             redis_extra=["appendfsync always"] if self.flush_always else [],
+            redis_environment=clocks.moved_server(directory) if self.moved_redis else {},
             forked_workers=True,
         )
 
@@ -213,6 +215,8 @@ SCENARIOS = (
     Scenario("storms of 503", servers.servers_are_busy("503", 0.5), 60),
     Scenario("one server of three is away", servers.one_server_is_away, 5),
     Scenario("clocks jump by up to an hour", clocks.clocks_jump, 30, moved_clock=True),
+    Scenario("Redis' clock jumps by up to an hour", clocks.redis_clock_jumps, 20, moved_redis=True, longest_s=60),
+    Scenario("records are broken", redis.records_are_broken, 60, requests=8, longest_s=60),
     Scenario("limits change, lanes are paused", hands.limits_change_and_lanes_are_paused, 150),
     Scenario("scans are triggered all the time", hands.everybody_triggers, 200),
     _beside_plain(

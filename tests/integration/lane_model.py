@@ -55,7 +55,7 @@ class Party:
         return Pace(*(live or configured for live, configured in zip(self.live, self.configured, strict=True)))
 
     def adopt(
-        self, *, configured: Pace | None = None, live: tuple[int | None, int | None, int | None] | None = None
+        self, now: int, *, configured: Pace | None = None, live: tuple[int | None, int | None, int | None] | None = None
     ) -> None:
         """Take new limits; charges of what was released before are promised nothing any more."""
         before = self.pace
@@ -64,11 +64,18 @@ class Party:
         if self.pace[:2] != before[:2]:
             self.epoch += 1
             self.charges.clear()
+        self.bound(now)
+
+    def bound(self, now: int) -> None:
+        """Nobody waits longer than the pace in force can make anybody wait."""
+        interval, burst, _ = self.pace
+        self.tat = min(self.tat, now + burst * interval)
 
     def charge(self, now: int, epoch: int) -> None:
         """Charge one item that was released in ``epoch``, and check every window that ends now."""
         interval, burst, _ = self.pace
         self.tat = max(self.tat, now) + interval
+        self.bound(now)
         if epoch != self.epoch:
             return
         self.charges.append(now)
@@ -238,11 +245,11 @@ class LaneModel:
             self.items[item].asked = policy
         return len(wanted)
 
-    def offer_scan(self, mailbox: str, server: str, item: str, pool: str, pace: Pace | None) -> str:
+    def offer_scan(self, mailbox: str, server: str, item: str, pool: str, pace: Pace | None, now: int) -> str:
         """Take over server and limits, and append the scan unless there is something to do already."""
         party = self._know(mailbox, server)
         party.server = server
-        party.adopt(configured=pace or self.default)
+        party.adopt(now, configured=pace or self.default)
         if party.scan or item in self.items:
             return "scanning"
         if self.lanes[mailbox]:
