@@ -92,9 +92,9 @@ def test_a_redis_that_was_started_meanwhile_may_have_forgotten_who_has_begun(lan
     lanes.redis.delete(f"{lanes.prefix}:topic:adele:budget")  # the last that it was told
     lanes.redis.script_flush()
     assert intends(lanes, second, "declined, too") == "taken"
-    lanes.remember("adele", {"budget": "declined"}, 60)
+    lanes.remember("adele", {"budget": '["declined"]'}, 60)
     assert intends(lanes, second, "declined, too") == "taken"
-    assert started(lanes, second).memory == "declined"
+    assert started(lanes, second).memory == '["declined"]'
 
 
 def test_its_own_intent_is_none_of_another(lanes: ClockedLanes) -> None:
