@@ -34,7 +34,7 @@ Pools = Mapping[str, int]
 
 _SCRIPTS = (
     *("offer", "offer_scan", "release", "start", "record", "finish", "sweep", "set", "decide"),
-    *("refuse", "retry", "drop", "status", "remember", "claim"),
+    *("refuse", "retry", "drop", "status", "remember", "claim", "renew"),
 )
 
 #: Dead items per round trip.
@@ -167,7 +167,8 @@ class Start:
     """A delivery's answer; the fields after ``verdict`` are filled only for RUN. ``attempt`` counts from 1.
 
     ``now_us`` is the ledger's clock, ``memory`` what the item's topic was settled with, '' for nothing; without
-    ``vouched`` the ledger may have forgotten it, as after a loss of Redis.
+    ``vouched`` the ledger may have forgotten it, as after a loss of Redis. ``lease_s`` is how long the item is
+    the owner's.
     """
 
     verdict: Verdict
@@ -181,6 +182,7 @@ class Start:
     now_us: int = 0
     memory: str = ""
     vouched: bool = True
+    lease_s: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,9 +332,14 @@ class Lanes:
         verdict, *rest = self._call("start", item_id, generation, owner)
         if verdict != Verdict.RUN:
             return Start(Verdict(verdict))
-        work, mailbox, server, payload, journal, attempt, now_us, memory, vouched = rest
+        work, mailbox, server, payload, journal, attempt, now_us, memory, vouched, lease_us = rest
         known = (work, mailbox, server, json.loads(payload), json.loads(journal), int(attempt), item_id)
-        return Start(Verdict.RUN, *known, int(now_us), memory, bool(vouched))
+        return Start(Verdict.RUN, *known, int(now_us), memory, bool(vouched), int(lease_us) / 1e6)
+
+    def renew(self, item_id: str, generation: int, owner: str) -> float:
+        """Extend the lease of a running item; for how many seconds it is the owner's from now, 0 if it is not."""
+        lease_us: int = self._call("renew", item_id, generation, owner)
+        return lease_us / 1e6
 
     def record(
         self,

@@ -2,8 +2,9 @@
 --
 -- KEYS[1]  namespace
 -- ARGV[2]  item id      ARGV[3] generation      ARGV[4] owner: unique to this delivery
--- returns  { 'run', work, mailbox, server, payload, journal, attempt, now, memory, vouched }: the last two are what is
---          remembered of its topic, or '', and '1' where nothing can have been forgotten since Redis was started
+-- returns  { 'run', work, mailbox, server, payload, journal, attempt, now, memory, vouched, lease }: memory is what is
+--          remembered of its topic, or ''; vouched '1' where nothing can have been forgotten since Redis was started; lease
+--          for how many microseconds from now the item is this owner's
 --          { 'stale' } another generation | { 'running' } a delivery of this generation runs | { 'final' } done, left, dead or dropped
 --          { 'unknown' } no such item     | { 'held' } paused or held: back at the head of its lane
 -- replay   by the same owner answers 'run' again and counts nothing
@@ -19,7 +20,7 @@ if f[2] ~= generation then return { 'stale' } end
 local function run(attempt)
   local memory = f[11] and redis.call('GET', topic_key(mailbox, f[11])) or ''
   return { 'run', f[7], mailbox, server, f[8], f[9] or '{}', tostring(attempt), string.format('%.0f', NOW), memory,
-    vouched(mailbox) and '1' or '' }
+    vouched(mailbox) and '1' or '', CFG.run_lease or '0' }
 end
 
 if state == 'running' then

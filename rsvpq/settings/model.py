@@ -166,6 +166,7 @@ class LaneSettings(_Table):
     answers_released: Count = 64
     release_lease: DurationField = Duration(60)
     run_lease: DurationField = Duration(180)
+    longest_run: DurationField = Duration(30 * 60)
     remember: DurationField = Duration(7 * 86_400)
 
 

@@ -14,6 +14,7 @@ from redis import Redis
 from rsvpq.claims import Claims
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Busy, Refused, Transient
+from rsvpq.exchange.lease import NoLease
 from rsvpq.lanes import Lanes
 from rsvpq.messages import Mailbox
 from rsvpq.messages import Verdict as Answer
@@ -64,7 +65,7 @@ username = '{site.exchange.username}'\npassword_file = "secret"\nallow_http = tr
 
 def visit(exchange: Exchange, name: str) -> str:
     """Open the mailbox under this name; which it was."""
-    with exchange.mailbox(SERVER, name) as box:
+    with exchange.mailbox(SERVER, name, NoLease()) as box:
         return box_name(box)
 
 
