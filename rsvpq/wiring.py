@@ -93,6 +93,7 @@ def configure(lanes: Lanes, settings: Settings) -> None:
         release_lease_s=settings.lanes.release_lease.seconds,
         run_lease_s=settings.lanes.run_lease.seconds,
         attempts=settings.retry.attempts,
+        server_share=settings.lanes.server_share,
         audit_retention_s=settings.audit.retention.seconds,
         audit_most=settings.audit.most_records,
     )

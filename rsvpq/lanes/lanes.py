@@ -34,7 +34,7 @@ Pools = Mapping[str, int]
 
 _SCRIPTS = (
     *("offer", "offer_scan", "release", "start", "record", "finish", "sweep", "set", "decide"),
-    *("refuse", "retry", "drop", "status", "remember", "claim", "renew"),
+    *("refuse", "retry", "drop", "status", "remember", "claim", "renew", "crew"),
 )
 
 #: Dead items per round trip.
@@ -255,7 +255,7 @@ class Lanes:
             self._threads.own = os.getpid(), client
         return client
 
-    def configure(
+    def configure(  # noqa: PLR0913 - one keyword for each value
         self,
         *,
         servers: Mapping[str, Limits],
@@ -264,16 +264,20 @@ class Lanes:
         release_lease_s: float,
         run_lease_s: float,
         attempts: int,
+        server_share: int = 100,
         audit_retention_s: float | None = None,
         audit_most: int | None = None,
     ) -> None:
         """Write the configured limits; idempotent, and what an operator changed at run time stays in force.
 
-        Without ``audit_retention_s`` and ``audit_most`` the audit is not trimmed.
+        ``server_share`` is the part of a pool's threads that one server may have, in percent; where there is only one
+        server, nobody needs the others. Without ``audit_retention_s`` and ``audit_most`` the audit is not trimmed.
         """
         with self.redis.pipeline() as pipe:
             leases = {"release_lease": _us(release_lease_s), "run_lease": _us(run_lease_s)}
-            pipe.hset(f"{self.prefix}:cfg", mapping={**_limit_fields(mailbox), **leases, "attempts": attempts})
+            share = {"server_share": server_share if len(servers) > 1 else 100}
+            values = {**_limit_fields(mailbox), **leases, **share, "attempts": attempts}
+            pipe.hset(f"{self.prefix}:cfg", mapping=values)
             if audit_retention_s is not None:
                 pipe.hset(f"{self.prefix}:cfg", "audit_retention", _us(audit_retention_s))
             if audit_most is not None:
@@ -326,6 +330,10 @@ class Lanes:
     def release(self, most: int = MOST_RELEASED_AT_ONCE) -> tuple[Release, ...]:
         """Release what has become due; the caller publishes it."""
         return _releases(self._call("release", most))
+
+    def crew(self, worker: str, threads: int, pools: Iterable[str], believed_s: float) -> None:
+        """Say how many threads a worker has for these pools, which is believed for so many seconds."""
+        self._call("crew", worker, threads, _us(believed_s), *pools)
 
     def start(self, item_id: str, generation: int, owner: str) -> Start:
         """Ask to run a delivered item; ``owner`` is unique to this delivery."""

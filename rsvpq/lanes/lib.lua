@@ -26,7 +26,8 @@ end
 
 local CFG = {}
 do
-  local fields = { 'interval', 'burst', 'concurrency', 'weight', 'release_lease', 'run_lease', 'attempts', 'paused' }
+  local fields = { 'interval', 'burst', 'concurrency', 'weight', 'release_lease', 'run_lease', 'attempts', 'paused',
+    'server_share' }
   local values = redis.call('HMGET', P .. ':cfg', unpack(fields))
   for i, field in ipairs(fields) do CFG[field] = values[i] or false end
 end
@@ -145,22 +146,35 @@ local function charge(id, mailbox, server)
   return true
 end
 
+-- How many items of one server may be in flight in a pool: a part of the threads of all its workers, and fewer than the
+-- smallest of them has, so that a server that keeps whoever asks it never has a whole worker; but one in any case.
+local function share(pool)
+  local part = number(CFG.server_share, 100)
+  if part >= 100 then return math.huge end
+  local v = redis.call('HMGET', P .. ':pools', 'threads:' .. pool, 'smallest:' .. pool)
+  return math.max(1, math.min(math.floor(number(v[1]) * part / 100), number(v[2]) - 1))
+end
+
+-- How many it has.
+local function shared(server, pool) return number(redis.call('HGET', P .. ':server:' .. server, 'n:' .. pool)) end
+
 -- When the newest release of a pool was made of which a worker is known to have taken the item.
 local function taken(pool) return number(redis.call('HGET', P .. ':pools', 'taken:' .. pool)) end
 
 -- Take the item out of flight: slots back, and the reservation too where it was never charged.
 local function give_back(id, mailbox, server, pool)
   redis.call('ZREM', P .. ':inflight', id)
-  local f = redis.call('HMGET', item_key(id), 'charged', 'state', 'since')
+  local f = redis.call('HMGET', item_key(id), 'charged', 'state', 'since', 'shared')
   for _, key in ipairs({ P .. ':mailbox:' .. mailbox, P .. ':server:' .. server }) do
     redis.call('HINCRBY', key, 'n', -1)
     if f[1] ~= '1' then redis.call('HINCRBY', key, 'reserved', -1) end
   end
   redis.call('HINCRBY', P .. ':pools', pool, -1)
+  if f[4] then redis.call('HINCRBY', P .. ':server:' .. server, 'n:' .. pool, -1) end
   if f[2] == 'running' and number(f[3]) > taken(pool) then
     redis.call('HSET', P .. ':pools', 'taken:' .. pool, f[3])
   end
-  redis.call('HDEL', item_key(id), 'owner', 'charged', 'since', 'unstarted', 'refused')
+  redis.call('HDEL', item_key(id), 'owner', 'charged', 'since', 'unstarted', 'refused', 'shared')
 end
 
 -- One record of the audit; its time is its id, on Redis' clock. Every record has every field in this order, the empty
@@ -280,13 +294,14 @@ local function release_head(mailbox, gate, score)
     redis.call('ZREM', unfinished_key(f[4]), id)
     if offered then redis.call('ZADD', unfinished_key(m.server), offered, id) end
   end
-  redis.call('HSET', item, 'state', 'released', 'server', m.server, 'since', NOW)
+  redis.call('HSET', item, 'state', 'released', 'server', m.server, 'since', NOW, 'shared', '1')
   redis.call('ZADD', P .. ':inflight', NOW + number(CFG.release_lease), id)
   for _, key in ipairs({ m.key, P .. ':server:' .. m.server }) do
     redis.call('HINCRBY', key, 'n', 1)
     redis.call('HINCRBY', key, 'reserved', 1)
   end
   redis.call('HINCRBY', P .. ':pools', f[1], 1)
+  redis.call('HINCRBY', P .. ':server:' .. m.server, 'n:' .. f[1], 1)
   redis.call('HSET', m.key, 'vt:' .. gate, score + 1 / m.weight)
   redis.call('HSET', P .. ':clock', gate, score)
   place(mailbox)
@@ -306,7 +321,7 @@ local function wake()
   end
 end
 
--- The gates where both the server and the pool have room: { gate, server, pool }.
+-- The gates, with the room that the server has, the pool, and the server in this pool: { name, server, pool, own }.
 local function open_gates()
   local servers, pools, gates = {}, {}, {}
   for _, gate in ipairs(redis.call('SMEMBERS', P .. ':gates')) do
@@ -319,8 +334,11 @@ local function open_gates()
       local v = redis.call('HMGET', P .. ':pools', pool, 'most:' .. pool)
       pools[pool] = { n = number(v[1]), most = number(v[2], 1) }
       pools[pool].room = pools[pool].most - pools[pool].n
+      pools[pool].share = share(pool)
     end
-    gates[#gates + 1] = { name = gate, server = servers[server], pool = pools[pool] }
+    local n = shared(server, pool)
+    local own = { n = n, room = pools[pool].share - n }
+    gates[#gates + 1] = { name = gate, server = servers[server], pool = pools[pool], own = own }
   end
   return gates
 end
@@ -336,9 +354,8 @@ local function release(most)
     local best, least
     for _, gate in ipairs(gates) do
       local used = gate.server.n / gate.server.most + gate.pool.n / gate.pool.most
-      if not gate.empty and gate.server.room > 0 and gate.pool.room > 0 and (not best or used < least) then
-        best, least = gate, used
-      end
+      local room = math.min(gate.server.room, gate.pool.room, gate.own.room)
+      if not gate.empty and room > 0 and (not best or used < least) then best, least = gate, used end
     end
     local first = best and redis.call('ZRANGE', gate_key(best.name), 0, 0, 'WITHSCORES')
     if not best then
@@ -350,7 +367,7 @@ local function release(most)
       redis.call('SREM', P .. ':gates', best.name)
     else
       released[#released + 1] = release_head(first[1], best.name, number(first[2]))
-      for _, side in ipairs({ best.server, best.pool }) do
+      for _, side in ipairs({ best.server, best.pool, best.own }) do
         side.n = side.n + 1
         side.room = side.room - 1
       end

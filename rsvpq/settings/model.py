@@ -30,6 +30,7 @@ from rsvpq.settings.fields import (
     HiddenField,
     Namespace,
     PathField,
+    Percent,
     RateField,
     RedisUrl,
     ServerName,
@@ -167,6 +168,7 @@ class LaneSettings(_Table):
     release_lease: DurationField = Duration(60)
     run_lease: DurationField = Duration(180)
     longest_run: DurationField = Duration(30 * 60)
+    server_share: Percent = 50
     remember: DurationField = Duration(7 * 86_400)
 
 

@@ -54,6 +54,7 @@ def test_the_example_files_pass_unchanged(folder: Path) -> None:
         r"server     hq1: https://mail1.example.com/exchange/ as EXAMPLE\svc-rsvpq; "
         "10/s, burst 20, concurrency 4; 4 mailboxes",
         f"mailboxes  {folder}/mailboxes.csv: 4 mailboxes; each 2/s, burst 5, concurrency 1",
+        "lanes      16 scans and 64 messages released at once, to one server",
         "group      (none): 1 mailbox",
         "group      pilot: 2 mailboxes",
         "group      shared: 1 mailbox",
