@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks.store import mailbox_name
 from benchmarks.stub_server import StubServer
 from rsvpq import queue, wiring
+from rsvpq.exchange.lease import NoLease
 from rsvpq.lanes import Item
 from rsvpq.messages import Mailbox, MeetingMessage
 from rsvpq.settings import load_settings
@@ -75,7 +76,7 @@ class Installation:
 
     def find(self, number: int) -> list[MeetingMessage]:
         """The messages in a mailbox's Inbox, by the search of a scan."""
-        with self._exchange.mailbox(SERVER, mailbox_name(number)) as box:
+        with self._exchange.mailbox(SERVER, mailbox_name(number), NoLease()) as box:
             return [message for page in box.meeting_messages() for message in page]
 
     def offer(self, number: int, messages: Iterable[MeetingMessage]) -> int:

@@ -17,6 +17,7 @@ from producer.reconcile import reconcile
 from producer.scan import scan
 from producer.tolerance import Tolerance
 from rsvpq import queue
+from rsvpq.carrier import ItemJournal
 from rsvpq.deciding import decide_at_once, decide_knowing, explain_knowing
 from rsvpq.editions import MeetingKey, Settled
 from rsvpq.exchange.client import MailboxClient
@@ -36,14 +37,14 @@ RELEASED_PER_PAGE = 16
 held_drafts = HeldDrafts(lanes)
 
 
-def work(start: Start, journal: Journal) -> Outcome:
+def work(start: Start, journal: ItemJournal) -> Outcome:
     """Do what the item is for.
 
     :raises ExchangeError: as the client says; Refused also for a kind that this version does not know.
     """
     kind = start.payload["kind"]
     mailbox = Mailbox(start.mailbox, start.server, start.payload.get("group", ""))
-    with exchange.mailbox(start.server, start.mailbox) as box:
+    with exchange.mailbox(start.server, start.mailbox, journal.lease) as box:
         match kind:
             case "scan":
                 return _Scan(start, mailbox, box, journal, policy()).run()

@@ -28,6 +28,7 @@ from rsvpq.exchange import auth
 from rsvpq.exchange.client import Folders, MailboxClient
 from rsvpq.exchange.credential import Credential
 from rsvpq.exchange.errors import Gone, Refused, Transient
+from rsvpq.exchange.lease import Lease
 from rsvpq.exchange.transport import Server, Timeouts
 from rsvpq.lanes import LENIENT, Lanes
 from rsvpq.mailboxes import read_mailboxes
@@ -115,6 +116,7 @@ def configure(lanes: Lanes, settings: Settings) -> None:
         release_lease_s=settings.lanes.release_lease.seconds,
         run_lease_s=settings.lanes.run_lease.seconds,
         attempts=settings.retry.attempts,
+        server_share=settings.lanes.server_share,
         audit_retention_s=settings.audit.retention.seconds,
         audit_most=settings.audit.most_records,
     )
@@ -129,6 +131,7 @@ def make_carrier(settings: Settings, app: Celery, lanes: Lanes) -> Carrier:
         longest_delay_s=settings.retry.longest_delay.seconds,
         remember_s=settings.lanes.remember.seconds,
         discretion=make_discretion(settings),
+        longest_run_s=settings.lanes.longest_run.seconds,
     )
 
 
@@ -200,14 +203,20 @@ class Exchange:
         self._lock = Lock()
 
     @contextmanager
-    def mailbox(self, server: str, name: str) -> Iterator[MailboxClient]:
+    def mailbox(self, server: str, name: str, lease: Lease) -> Iterator[MailboxClient]:
         """A client of the mailbox; its folders are asked for once an hour, and again after something was not there.
 
+        :param lease: that of the item for which this thread asks.
         :raises Refused: no server of that name is configured here, or the mailbox is worked under another name.
         :raises ExchangeError: as the client says.
         """
         if server not in self._servers:
             raise Refused(f"no server {server!r} in the settings of this process; restart it with the current ones")
+        with self._servers[server].for_item(lease), self._visit(server, name) as box:
+            yield box
+
+    @contextmanager
+    def _visit(self, server: str, name: str) -> Iterator[MailboxClient]:
         with self._lock:
             folders = self._folders.get((server, name))
         box = MailboxClient(self._servers[server], name, folders)

@@ -89,5 +89,5 @@ class _Work:
 @contextmanager
 def _at_work(start: Start, journal: ItemJournal) -> Iterator[_Work]:
     journal.policy = policy().fingerprint(start.payload.get("group", ""))
-    with exchange.mailbox(start.server, start.mailbox) as box:
+    with exchange.mailbox(start.server, start.mailbox, journal.lease) as box:
         yield _Work(start, journal, box, MeetingMessage.from_payload(start.payload))

@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, urlencode, urljoin, urlsplit, urlunsplit
 
 from rsvpq.exchange import wire
 from rsvpq.exchange.auth import Forms
-from rsvpq.exchange.credential import Credential
+from rsvpq.exchange.credential import LONGEST_WAIT_S, Credential
 from rsvpq.exchange.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, error_from
 from rsvpq.exchange.http_answer import Answer
 from rsvpq.exchange.login_form import NotUnderstoodError, find_login_form, listed
@@ -74,6 +74,8 @@ class FormsLogin:
         self._root = root
         self._ask = ask
         self._credential = credential
+        # Whoever holds the first logs in; the second is held for no longer than it takes to change what follows.
+        self._login = Lock()
         self._lock = Lock()
         self._session: Session | None = None
         self._cookies: dict[str, str] = {}
@@ -82,28 +84,35 @@ class FormsLogin:
         self._logins = 0
         self._failure: ExchangeError | None = None
 
-    def session(self) -> Session:
+    def session(self, wait_s: float = LONGEST_WAIT_S) -> Session:
         """The session of this process; the first to ask logs in, and the others wait for it.
 
+        :param wait_s: seconds to wait for another thread at the most.
         :raises ExchangeError: there is none to be had, and why; whoever waited for that login is told the same.
         """
         session, logins = self._session, self._logins
         if session is not None:
             return session
-        with self._lock:
+        if not self._login.acquire(timeout=wait_s):
+            raise Busy(f"login at {self._origin}: another thread has been logging in for {wait_s:.0f} s")
+        try:
             if self._session is not None:
                 return self._session
             if self._logins != logins and self._failure is not None:
                 raise copy(self._failure)
             self._logins += 1
             try:
-                self._cookies = self._log_in()
+                cookies = self._log_in(wait_s)
             except ExchangeError as error:
                 self._failure = error
                 raise
             self._failure = None
-            self._session = Session(self._logins, _cookie(self._cookies))
-            return self._session
+            with self._lock:
+                self._cookies = cookies
+                self._session = session = Session(self._logins, _cookie(cookies))
+            return session
+        finally:
+            self._login.release()
 
     def absorb(self, session: Session, set_cookies: Iterable[str]) -> None:
         """Take over what an answer within a session set anew: Exchange renews cadata during use."""
@@ -123,10 +132,10 @@ class FormsLogin:
             if self._session is not None and self._session.number == session.number:
                 self._session = None
 
-    def refuse(self, session: Session) -> None:
+    def refuse(self, session: Session, wait_s: float = LONGEST_WAIT_S) -> None:
         """The server says within a session that the credential is refused: end it, and stop the credential."""
         self.end(session)
-        with self._credential.attempt(f"login at {self._origin}") as attempt:
+        with self._credential.attempt(f"login at {self._origin}", wait_s) as attempt:
             attempt.refused()
 
     def is_login(self, answer: Answer) -> bool:
@@ -139,9 +148,9 @@ class FormsLogin:
         except ValueError:
             return False
 
-    def _log_in(self) -> dict[str, str]:
+    def _log_in(self, wait_s: float) -> dict[str, str]:
         what = f"login at {self._origin}"
-        with self._credential.attempt(what) as attempt:
+        with self._credential.attempt(what, wait_s) as attempt:
             for _ in range(2):
                 posted, cookies, form = self._fill_in(what)
                 # Not the password, but the form's own session: it has waited too long, or its server was restarted.

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
+from time import monotonic
 from urllib.parse import unquote
 
 from rsvpq.exchange import wire
 from rsvpq.exchange.errors import Malformed, Refused
+from rsvpq.exchange.lease import OutOfTime
 from rsvpq.exchange.multistatus import Reader, Row
 from rsvpq.exchange.transport import Server
 
@@ -13,6 +15,8 @@ from rsvpq.exchange.transport import Server
 PAGE_ROWS = 100
 #: A safety net against a server that never stops sending pages.
 MOST_PAGES = 1000
+#: The most seconds that one search may take, all its pages together; what it found until then is found by the next one.
+LONGEST_S = 900.0
 
 #: How a range is refused that is larger than the server allows (MSDN dd589239, of the same DAV core).
 _TOO_LARGE = {HTTPStatus.TOO_EARLY, HTTPStatus.INSUFFICIENT_STORAGE}
@@ -42,10 +46,13 @@ def pages(
     :param lost: told how many rows of a page the server failed, or broke beyond reading.
     :param key: what rows that are the same have in common.
     :raises ExchangeError: see :meth:`Server.send`. Malformed: also for more than :data:`MOST_PAGES` pages.
+        OutOfTime: it takes longer than :data:`LONGEST_S`.
     """
     known: set[str] = set()
-    first, total = 0, None
-    for _ in range(MOST_PAGES):
+    first, total, what, end = 0, None, f"SEARCH {unquote(folder)!r}", monotonic() + LONGEST_S
+    for number in range(MOST_PAGES):
+        if monotonic() > end:
+            raise OutOfTime(f"{what}: not at its end after {LONGEST_S:.0f} s and {number} pages")
         headers = {**_XML, "Range": f"rows={first}-{first + page_rows - 1}"}
         answer = server.send("SEARCH", folder, headers=headers, body=body, known={_NO_ROWS, *_TOO_LARGE})
         if answer.status in _TOO_LARGE:
@@ -56,7 +63,9 @@ def pages(
         if answer.status == _NO_ROWS:
             return
         reader, before = Reader(), len(known)
-        yield from _new_rows(answer.read(reader), known, page_rows, lost, key)
+        for rows in _new_rows(answer.read(reader), known, page_rows, lost, key):
+            server.keep_lease(what)  # one answer may be all that there is, and long
+            yield rows
         lost(reader.broken)
         first += reader.seen
         ranges = answer.headers.get("Content-Range")
@@ -66,7 +75,7 @@ def pages(
         nothing_new = len(known) == before and reader.broken < reader.seen
         if not reader.seen or ended or nothing_new:
             return
-    raise Malformed(f"SEARCH {unquote(folder)!r}: more than {MOST_PAGES} pages")
+    raise Malformed(f"{what}: more than {MOST_PAGES} pages")
 
 
 def _new_rows(

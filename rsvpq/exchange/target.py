@@ -48,11 +48,12 @@ class AsGiven(HTTPAdapter):
     """Sends the path of a request's URL as it is; for one thread, and for URLs that start with ``origin``.
 
     :param answer_s: seconds that the body of an answer may take, all in all.
+    :param deadline: by when all that goes over it has to be over.
     """
 
-    def __init__(self, origin: str, *, answer_s: float, **kwargs: Any) -> None:
+    def __init__(self, origin: str, *, answer_s: float, deadline: patience.Deadline, **kwargs: Any) -> None:
         self._origin = origin
-        self._answer_s = answer_s
+        self._patience = {"answer_s": answer_s, "deadline": deadline}
         self._pools: dict[object, ConnectionPool] = {}
         super().__init__(**kwargs)
 
@@ -68,7 +69,7 @@ class AsGiven(HTTPAdapter):
         pool = self._pools.get(verify)
         if pool is None:
             pool = self._pools[verify] = super().get_connection_with_tls_context(request, verify, proxies, cert)
-            pool.conn_kw["answer_s"] = self._answer_s  # type: ignore[attr-defined]  # both of our kinds have it
+            pool.conn_kw |= self._patience  # type: ignore[attr-defined]  # both of our kinds have it
         return pool
 
     def close(self) -> None:

@@ -3,7 +3,8 @@
 Every request goes to the configured origin, and redirects are never followed, but for the way to a login form there.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from threading import local
@@ -16,7 +17,7 @@ from requests.auth import AuthBase
 from rsvpq.exchange import body as bodies
 from rsvpq.exchange import tls, wire
 from rsvpq.exchange.auth import ConnectionAuth, Forms
-from rsvpq.exchange.credential import Credential
+from rsvpq.exchange.credential import LONGEST_WAIT_S, Credential
 from rsvpq.exchange.errors import (
     Busy,
     Filtered,
@@ -30,6 +31,7 @@ from rsvpq.exchange.errors import (
 )
 from rsvpq.exchange.forms import FormsLogin
 from rsvpq.exchange.http_answer import Answer
+from rsvpq.exchange.lease import Lease, NoLease
 from rsvpq.exchange.line import Line
 
 #: Exchange names its store's build in every answer of its own, errors included; a filter before it does not.
@@ -53,6 +55,14 @@ class Timeouts:
     connect_s: float = 10.0
     read_s: float = 60.0
     body_s: float = 300.0
+
+    @property
+    def whole_s(self) -> float:
+        """Seconds that one request may take."""
+        return self.connect_s + self.read_s + self.body_s
+
+
+_NO_LEASE = NoLease()
 
 
 class Server:
@@ -91,6 +101,33 @@ class Server:
         self._names_store = False
         self._threads = local()
 
+    @contextmanager
+    def for_item(self, lease: Lease) -> Iterator[None]:
+        """Within it, what this thread asks is bounded by that lease."""
+        before, self._threads.lease = self._lease, lease
+        try:
+            yield
+        finally:
+            self._threads.lease = before
+
+    @property
+    def _lease(self) -> Lease:
+        lease: Lease = getattr(self._threads, "lease", _NO_LEASE)
+        return lease
+
+    @property
+    def _wait_s(self) -> float:
+        """Seconds to wait for another thread at the most."""
+        self._lease.keep("a login")
+        return min(LONGEST_WAIT_S, self._lease.left_s)
+
+    def keep_lease(self, what: str) -> None:
+        """Keep the lease during long work on an answer, as before each request.
+
+        :raises OutOfTime: the item has taken too long. Whatever else the lease raises.
+        """
+        self._lease.keep(what)
+
     def send(
         self,
         method: str,
@@ -127,7 +164,7 @@ class Server:
         Any request may be repeated so: a request that was answered with the login form was not carried out.
         """
         for _ in range(2):
-            session = forms.session()
+            session = forms.session(self._wait_s)
             answer = self._ask(method, path, {**headers, "Cookie": session.cookie}, body, effect=effect)
             if answer.status == HTTPStatus.UNAUTHORIZED:
                 raise no_rights(answer.what)  # the session has been accepted, so it is not the password
@@ -135,7 +172,7 @@ class Server:
                 forms.absorb(session, answer.cookies)
                 return answer
             if answer.login == "refused":
-                forms.refuse(session)
+                forms.refuse(session, self._wait_s)
                 raise LoginRefused(f"{answer.what}: the server refused the user name or the password")
             forms.end(session)
         # The login itself went well, so it is something about this mailbox.
@@ -144,7 +181,7 @@ class Server:
     def _with_credential(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, effect: bool
     ) -> Answer:
-        with self._credential.attempt(_named(method, path)) as attempt:
+        with self._credential.attempt(_named(method, path), self._wait_s) as attempt:
             try:
                 answer = self._ask_past_a_form(method, path, headers, body, effect=effect)
             except LoginRefused:
@@ -209,8 +246,9 @@ class Server:
     ) -> Answer:
         """Send one request and read its answer, whatever that is."""
         what = _named(method, path)
+        until = self._lease.keep(what, self._timeouts.whole_s)
         try:
-            with self._line().send(method, path, {**_HEADERS, **headers}, body, self._auth) as response:
+            with self._line().send(method, path, {**_HEADERS, **headers}, body, self._auth, until) as response:
                 rows = response.status_code == HTTPStatus.MULTI_STATUS
                 content, more = bodies.read(response, self._timeouts.body_s, rows=rows)
         except bodies.TooLarge as error:

@@ -37,7 +37,7 @@ Pools = Mapping[str, int]
 
 _SCRIPTS = (
     *("offer", "offer_scan", "release", "start", "record", "finish", "sweep", "set", "decide"),
-    *("refuse", "retry", "drop", "status", "remember", "claim"),
+    *("refuse", "retry", "drop", "status", "remember", "claim", "renew", "crew"),
     *("configure", "discard", "mend", "check", "tidy"),
 )
 
@@ -191,7 +191,7 @@ class Start:
 
     ``now_us`` is the ledger's clock, ``memory`` what the item's topic was settled with, '' for nothing; what was
     settled longer than ``vouched_s`` ago the ledger may have forgotten: after a loss of Redis everything. Of an item
-    without a topic nothing can be.
+    without a topic nothing can be. ``lease_s`` is how long the item is the owner's.
     """
 
     verdict: Verdict
@@ -205,6 +205,7 @@ class Start:
     now_us: int = 0
     memory: str = ""
     vouched_s: float = inf
+    lease_s: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +301,7 @@ class Lanes:
             self._threads.own = os.getpid(), client
         return client
 
-    def configure(
+    def configure(  # noqa: PLR0913 - one keyword for each value
         self,
         *,
         servers: Mapping[str, Limits],
@@ -309,15 +310,18 @@ class Lanes:
         release_lease_s: float,
         run_lease_s: float,
         attempts: int,
+        server_share: int = 100,
         audit_retention_s: float | None = None,
         audit_most: int | None = None,
     ) -> None:
         """Write the configured limits; idempotent, and what an operator changed at run time stays in force.
 
-        Without ``audit_retention_s`` and ``audit_most`` the audit is not trimmed.
+        ``server_share`` is the part of a pool's threads that one server may have, in percent; where there is only one
+        server, nobody needs the others. Without ``audit_retention_s`` and ``audit_most`` the audit is not trimmed.
         """
         general: dict[str, Any] = {**_limit_fields(mailbox), "attempts": attempts}
         general |= {"release_lease": _us(release_lease_s), "run_lease": _us(run_lease_s)}
+        general["server_share"] = server_share if len(servers) > 1 else 100
         if audit_retention_s is not None:
             general["audit_retention"] = _us(audit_retention_s)
         if audit_most is not None:
@@ -390,19 +394,28 @@ class Lanes:
         """Release what has become due; the caller publishes it."""
         return self._releases(self._call("release", most))
 
+    def crew(self, worker: str, threads: int, pools: Iterable[str], believed_s: float) -> None:
+        """Say how many threads a worker has for these pools, which is believed for so many seconds."""
+        self._call("crew", worker, threads, _us(believed_s), *pools)
+
     def start(self, item_id: str, generation: int, owner: str) -> Start:
         """Ask to run a delivered item; ``owner`` is unique to this delivery."""
         verdict, *rest = self._call("start", item_id, generation, owner)
         if verdict != Verdict.RUN:
             return Start(Verdict(verdict))
-        work, mailbox, server, payload, journal, attempt, now_us, memory, vouched = rest
+        work, mailbox, server, payload, journal, attempt, now_us, memory, vouched, lease_us = rest
         content, steps = json_object(payload), json_object(journal)
         if content is None or steps is None:
             # What it did before is not known, so nothing may be done now; see lib.lua for how it comes back.
             self._call("discard", item_id, generation, "unreadable")
             return Start(Verdict.UNKNOWN)
         known = (work, mailbox, server, content, steps, int(attempt), item_id)
-        return Start(Verdict.RUN, *known, int(now_us), memory, float(vouched))
+        return Start(Verdict.RUN, *known, int(now_us), memory, float(vouched), int(lease_us) / 1e6)
+
+    def renew(self, item_id: str, generation: int, owner: str) -> float:
+        """Extend the lease of a running item; for how many seconds it is the owner's from now, 0 if it is not."""
+        lease_us: int = self._call("renew", item_id, generation, owner)
+        return lease_us / 1e6
 
     def record(
         self,

@@ -101,7 +101,8 @@ end
 
 local CFG = {}
 do
-  local fields = { 'interval', 'burst', 'concurrency', 'weight', 'release_lease', 'run_lease', 'attempts' }
+  local fields = { 'interval', 'burst', 'concurrency', 'weight', 'release_lease', 'run_lease', 'attempts',
+    'server_share' }
   local values = redis.call('HMGET', P .. ':cfg', 'paused', unpack(fields))
   CFG.paused = values[1] or false
   for i, field in ipairs(fields) do CFG[field] = positive(values[i + 1], false) end
@@ -389,6 +390,18 @@ local function charge(id, mailbox, server)
   return true
 end
 
+-- How many items of one server may be in flight in a pool: a part of the threads of all its workers, and fewer than the
+-- smallest of them has, so that a server that keeps whoever asks it never has a whole worker; but one in any case.
+local function share(pool)
+  local part = number(CFG.server_share, 100)
+  if part >= 100 then return math.huge end
+  local v = redis.call('HMGET', P .. ':pools', 'threads:' .. pool, 'smallest:' .. pool)
+  return math.max(1, math.min(math.floor(number(v[1]) * part / 100), number(v[2]) - 1))
+end
+
+-- How many it has.
+local function shared(server, pool) return number(redis.call('HGET', P .. ':server:' .. server, 'n:' .. pool)) end
+
 -- When the newest release of a pool was made of which a worker is known to have taken the item.
 local function taken(pool) return number(redis.call('HGET', P .. ':pools', 'taken:' .. pool)) end
 
@@ -398,17 +411,18 @@ local near = {}
 -- Take the item out of flight: slots back, and the reservation too where it was never charged.
 local function give_back(id, mailbox, server, pool)
   redis.call('ZREM', P .. ':inflight', id)
-  local f = redis.call('HMGET', item_key(id), 'charged', 'state', 'since')
+  local f = redis.call('HMGET', item_key(id), 'charged', 'state', 'since', 'shared')
   for _, key in ipairs({ P .. ':mailbox:' .. mailbox, P .. ':server:' .. server }) do
     lessen(key, 'n')
     if f[1] ~= '1' then lessen(key, 'reserved') end
   end
   lessen(P .. ':pools', pool)
+  if f[4] then lessen(P .. ':server:' .. server, 'n:' .. pool) end
   near[#near + 1] = server .. ':' .. pool
   if f[2] == 'running' and number(f[3]) > taken(pool) then
     redis.call('HSET', P .. ':pools', 'taken:' .. pool, f[3])
   end
-  redis.call('HDEL', item_key(id), 'owner', 'charged', 'since', 'unstarted', 'refused')
+  redis.call('HDEL', item_key(id), 'owner', 'charged', 'since', 'unstarted', 'refused', 'shared')
 end
 
 -- The table that a JSON text is; nil where it is none.
@@ -570,13 +584,15 @@ local function release_head(mailbox, gate, score)
     redis.call('ZREM', unfinished_key(f[4]), id)
     if offered then redis.call('ZADD', unfinished_key(m.server), offered, id) end
   end
-  redis.call('HSET', item, 'state', 'released', 'server', m.server, 'since', NOW, 'generation', generation)
+  redis.call('HSET', item, 'state', 'released', 'server', m.server, 'since', NOW, 'generation', generation,
+    'shared', '1')
   redis.call('ZADD', P .. ':inflight', NOW + RELEASE_LEASE, id)
   for _, key in ipairs({ m.key, P .. ':server:' .. m.server }) do
     redis.call('HINCRBY', key, 'n', 1)
     redis.call('HINCRBY', key, 'reserved', 1)
   end
   redis.call('HINCRBY', P .. ':pools', f[1], 1)
+  redis.call('HINCRBY', P .. ':server:' .. m.server, 'n:' .. f[1], 1)
   redis.call('HSET', m.key, 'vt:' .. gate, score + 1 / m.weight)
   redis.call('HSET', P .. ':clock', gate, score)
   place(mailbox)
@@ -636,7 +652,7 @@ local function some_gates()
   return names
 end
 
--- Of some gates, those where both the server and the pool have room: { gate, server, pool }.
+-- Of some gates, those where the server, the pool and the server in this pool have room: { name, server, pool, own }.
 local function open_gates()
   local servers, pools, gates = {}, {}, {}
   for _, gate in ipairs(some_gates()) do
@@ -650,8 +666,11 @@ local function open_gates()
       local v = redis.call('HMGET', P .. ':pools', pool, 'most:' .. pool)
       pools[pool] = { n = number(v[1]), most = positive(v[2], 1) }
       pools[pool].room = pools[pool].most - pools[pool].n
+      pools[pool].share = share(pool)
     end
-    gates[#gates + 1] = { name = gate, server = servers[server], pool = pools[pool] }
+    local n = shared(server, pool)
+    local own = { n = n, room = pools[pool].share - n }
+    gates[#gates + 1] = { name = gate, server = servers[server], pool = pools[pool], own = own }
   end
   return gates
 end
@@ -668,9 +687,8 @@ local function release(most)
     local best, least
     for _, gate in ipairs(gates) do
       local used = gate.server.n / gate.server.most + gate.pool.n / gate.pool.most
-      if not gate.empty and gate.server.room > 0 and gate.pool.room > 0 and (not best or used < least) then
-        best, least = gate, used
-      end
+      local room = math.min(gate.server.room, gate.pool.room, gate.own.room)
+      if not gate.empty and room > 0 and (not best or used < least) then best, least = gate, used end
     end
     local first = best and redis.call('ZRANGE', gate_key(best.name), 0, 0, 'WITHSCORES')
     if not best then
@@ -686,7 +704,7 @@ local function release(most)
       local one = release_head(first[1], best.name, virtual(first[2]))
       if one then
         released[#released + 1] = one
-        for _, side in ipairs({ best.server, best.pool }) do
+        for _, side in ipairs({ best.server, best.pool, best.own }) do
           side.n = side.n + 1
           side.room = side.room - 1
         end

@@ -2,9 +2,9 @@
 --
 -- KEYS[1]  namespace
 -- ARGV[2]  item id      ARGV[3] generation      ARGV[4] owner: unique to this delivery
--- returns  { 'run', work, mailbox, server, payload, journal, attempt, now, memory, vouched }: the last two are what is
---          remembered of its topic, or '', and for how many seconds back nothing can have been forgotten: 'inf' where it
---          has no topic, as a response has none
+-- returns  { 'run', work, mailbox, server, payload, journal, attempt, now, memory, vouched, lease }: memory is what is
+--          remembered of its topic, or ''; vouched for how many seconds back nothing can have been forgotten, 'inf' where
+--          it has no topic, as a response has none; lease for how many microseconds from now the item is this owner's
 --          { 'stale' } another generation | { 'running' } a delivery of this generation runs | { 'final' } done, left, dead or dropped
 --          { 'unknown' } no such item     | { 'held' } paused or held: back at the head of its lane
 -- replay   by the same owner answers 'run' again and counts nothing
@@ -24,7 +24,8 @@ local function run(attempt)
     memory = ''
   end
   return { 'run', f[7] or '', mailbox or '', server or '', f[8] or '', f[9] or '{}', tostring(attempt),
-    string.format('%.0f', NOW), memory, f[11] and tostring(vouched(mailbox)) or 'inf' }
+    string.format('%.0f', NOW), memory, f[11] and tostring(vouched(mailbox)) or 'inf',
+    string.format('%.0f', RUN_LEASE) }
 end
 
 if state == 'running' then

@@ -51,7 +51,9 @@ local function why(mailbox, name)
   if own then return 'mailbox ' .. own end
   if server then return 'server ' .. server end
   local head = redis.call('LINDEX', lane_key(mailbox), 0)
-  return pool_is_full(redis.call('HGET', item_key(head), 'pool') or '') and 'workers busy' or 'ready'
+  local pool = redis.call('HGET', item_key(head), 'pool') or ''
+  if shared(name, pool) >= share(pool) then return 'server share' end
+  return pool_is_full(pool) and 'workers busy' or 'ready'
 end
 
 -- Adds the reasons, and says how many were read.

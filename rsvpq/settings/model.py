@@ -30,6 +30,7 @@ from rsvpq.settings.fields import (
     HiddenField,
     Namespace,
     PathField,
+    Percent,
     RateField,
     RedisUrl,
     ServerName,
@@ -166,6 +167,8 @@ class LaneSettings(_Table):
     answers_released: Count = 64
     release_lease: DurationField = Duration(60)
     run_lease: DurationField = Duration(180)
+    longest_run: DurationField = Duration(30 * 60)
+    server_share: Percent = 50
     remember: DurationField = Duration(7 * 86_400)
 
 

@@ -62,6 +62,8 @@ NOTHING_REMOVED: Sequence[Switches] = (
     {"request_fate": "left", "request_marks": "nothing"},
     {"request_fate": "deleted-items"},
 )
+#: Servers that send a row at a time.
+SMALL_PAGES: Sequence[Switches] = [{"large_range": "507", "large_range_rows": 1}] * 2
 #: Servers that keep what was answered, show it more or less, and write the draft late.
 LATE_DRAFTS: Sequence[Switches] = (
     {"request_fate": "left", "request_marks": "nothing", "draft_delay_ms": 4000},
@@ -214,6 +216,7 @@ SCENARIOS = (
     Scenario("replies never come", servers.servers_break(0.03, "hang", "hang-after"), 40),
     Scenario("storms of 503", servers.servers_are_busy("503", 0.5), 60),
     Scenario("one server of three is away", servers.one_server_is_away, 5),
+    Scenario("slow pages", servers.pages_are_slow, 150, longest_s=60, servers=SMALL_PAGES),
     Scenario("clocks jump by up to an hour", clocks.clocks_jump, 30, moved_clock=True),
     Scenario("Redis' clock jumps by up to an hour", clocks.redis_clock_jumps, 20, moved_redis=True, longest_s=60),
     Scenario("records are broken", redis.records_are_broken, 60, requests=8, longest_s=60),

@@ -67,6 +67,8 @@ scans_released = 1
 answers_released = 2
 release_lease = "2m"
 run_lease = "1h"
+longest_run = "2h"
+server_share = 25
 remember = "1d"
 [retry]
 attempts = 1
@@ -232,6 +234,7 @@ def test_every_key_can_be_set_in_the_file(folder: Path) -> None:
     assert settings.mailbox_limits == Limits(Rate(1), burst=4, concurrency=2)
     assert (settings.lanes.scans_released, settings.lanes.answers_released) == (1, 2)
     assert (settings.lanes.release_lease, settings.lanes.run_lease) == (Duration(120), Duration(3600))
+    assert (settings.lanes.longest_run, settings.lanes.server_share) == (Duration(7200), 25)
     assert settings.lanes.remember == Duration(86_400)
     assert (settings.retry.attempts, settings.retry.first_delay) == (1, Duration(1))
     assert settings.retry.longest_delay == Duration(1)
@@ -502,6 +505,10 @@ _RULES = [
         GOOD + '[lanes]\nrun_lease = "140s"',
         "7: lanes.run_lease: 140s is too short for servers.hq1, where one request may take 70s "
         "(connect_timeout + read_timeout); write more than 140s, twice that",
+    ),
+    (
+        GOOD + "[lanes]\nserver_share = 101",
+        "7: lanes.server_share: 101 is more than all; write 1 to 100, such as 50 for half",
     ),
     (
         GOOD + 'read_timeout = "2m"',
