@@ -4,7 +4,7 @@ The kinds that only look decide as if live runs were on (mode ``respond``, confi
 has asked, and leave the lanes, the audit's decisions, the list of held drafts and the mailbox as they are.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -27,7 +27,7 @@ from rsvpq.journal import Journal
 from rsvpq.lanes import Item, Start
 from rsvpq.lanes.items import known_items
 from rsvpq.messages import Mailbox, MeetingMessage, Outcome, is_private
-from rsvpq.policy import Decision, Facts, Policy, Trace, Version, held_for
+from rsvpq.policy import Decision, Facts, Newest, Policy, Trace, Version, held_for, is_internal
 from rsvpq.recollection import by_another
 
 #: How many items the offer of one page may release in the same breath.
@@ -87,6 +87,11 @@ class _Visit:
         facts = Facts.about(message, self.mailbox.name, self.mailbox.group, newest)
         return replace(facts, identity=message.identity(self.mailbox))
 
+    def newest(self, messages: Iterable[MeetingMessage]) -> Newest:
+        """The newest version of each meeting among them."""
+        domains = self.policy.internal_domains
+        return Newest(messages, lambda address: is_internal(address, self.mailbox.name, domains))
+
     def decide(self, message: MeetingMessage, newest: Version | None) -> Decision:
         """Decide as a scan does."""
         return decide_at_once(self.policy, message, self.facts(message, newest))
@@ -107,7 +112,7 @@ class _Scan(_Visit):
             budget = RunBudget(lanes, self.run_name, settings.policy.most_answers_per_run)
             return offer_within_caps(messages, self._offer_batch, settings.policy.most_answers_per_scan, budget)
 
-        found = scan(self.box, self.journal, decide_and_note, offer_messages)
+        found = scan(self.box, self.journal, decide_and_note, offer_messages, self.newest)
         drafts = self.reconcile()
         note = "; ".join(filter(None, (found.note, drafts.note)))
         return Outcome(found.result, note, {**found.counts, **drafts.counts})
@@ -142,7 +147,7 @@ class _Look(_Visit):
 
     def dry_run(self) -> Outcome:
         """Tell what a scan would come to."""
-        ways = Ways(self.decide, self._decide_knowing, self._known, self._forecast)
+        ways = Ways(self.decide, self._decide_knowing, self._known, self._forecast, self.newest)
         rows, counts = forecast(self.box, self.journal, ways, settings.policy.most_answers_per_scan)
         drafts = reconcile(self.box, len, lambda _: None)
         self._report([row.to_dict() for row in rows], {**counts, **drafts.counts})
@@ -151,7 +156,7 @@ class _Look(_Visit):
     def explain(self) -> Outcome:
         """Tell why the messages that are asked for are dealt with as they are."""
         wanted = is_wanted(self.start.payload.get("wanted", {}), self.mailbox)
-        explained, counts = explain_messages(self.box, self.journal, wanted, self._trace)
+        explained, counts = explain_messages(self.box, self.journal, wanted, self._trace, self.newest)
         rows = [told(self.mailbox, *each, self.policy, audit.discretion) for each in explained]
         self._report(rows, counts)
         return Outcome("explained", f"found {counts['found']}, explained {len(rows)} of {counts['matching']}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from rsvpq.editions import MeetingKey, Settled, Version, instant
+from rsvpq.editions import MeetingKey, Settled, Version, instant, organizer_of
 from rsvpq.exchange.client import HANDLED, MailboxClient
 from rsvpq.exchange.errors import Unsettled
 from rsvpq.intent import Intent
@@ -105,7 +105,8 @@ class Recollection:
 
 def _answered_by(item: str, answer: MeetingMessage) -> Settled:
     """What an answer tells; its stamp is not that of its request."""
-    return Settled(item, str(answer.verdict), Version(answer.sequence), answer.start, answer.end)
+    version = Version(answer.sequence)
+    return Settled(item, str(answer.verdict), version, answer.start, answer.end, organizer_of(answer))
 
 
 def by_another(text: str, item: str) -> Settled | None:

@@ -24,6 +24,7 @@ from icalendar import Calendar, Component, Event, vCalAddress, vDatetime, vText
 from icalendar.parser import Contentline, Parameters
 from icalendar.prop import vInline
 
+from rsvpq.addresses import comparable
 from rsvpq.exchange.errors import Refused
 from rsvpq.messages import Verdict
 
@@ -104,7 +105,7 @@ class _Request:
     def reply(self, mailbox: str, verdict: Verdict, now: datetime) -> EmailMessage:
         organizers = [_address(_single(event, "ORGANIZER")) for event in self.events]
         organizer = organizers[0]
-        if organizer is None or len({other and other.addr_spec.casefold() for other in organizers}) > 1:
+        if organizer is None or len({other and comparable(other.addr_spec) for other in organizers}) > 1:
             raise Refused("the request names no organizer with an SMTP address, or several")
         attendee = self._attendee(mailbox)
         partstat, prefix = _WORDS[verdict]
@@ -123,7 +124,7 @@ class _Request:
 
     def _attendee(self, mailbox: str) -> Address:
         listed = {
-            found.addr_spec.casefold(): found
+            comparable(found.addr_spec): found
             for event in self.events
             for found in map(_address, _several(event, "ATTENDEE"))
             if found is not None
@@ -133,7 +134,7 @@ class _Request:
             if own is None:
                 raise Refused(f"{mailbox!r} is no SMTP address to answer from; correct the mailbox column")
             # Whoever was invited as a member of a list, or forwarded to, is not listed and may reply (RFC 5546, 3.2.3).
-            return listed.get(mailbox.casefold(), Address(addr_spec=mailbox))
+            return listed.get(comparable(mailbox), Address(addr_spec=mailbox))
         return _of_alias(mailbox, listed.values()) or _of_alias(mailbox, self._recipients()) or _unknown(mailbox)
 
     def _recipients(self) -> list[Address]:

@@ -62,6 +62,8 @@ RECEIVED_FOR: Property = (PROPTAG, "x0078001f")
 RECEIVED_FOR_NAME: Property = (PROPTAG, "x0044001f")
 #: PR_SENT_REPRESENTING_EMAIL_ADDRESS: the same as PR_RECEIVED_BY_EMAIL_ADDRESS if one invites oneself.
 SENT_REPRESENTING: Property = (PROPTAG, "x0065001f")
+#: PR_SENDER_EMAIL_ADDRESS: who has sent it, on that one's behalf or his own.
+SENDER: Property = (PROPTAG, "x0c1f001f")
 #: PidLidAppointmentCounterProposal, by alias and by number: the response proposes another time.
 COUNTER_PROPOSAL: Property = ("http://schemas.microsoft.com/mapi/", "apptcounterproposal")
 COUNTER_PROPOSAL_ID: Property = (APPOINTMENT, "0x8257")
@@ -109,6 +111,7 @@ MEETING_PROPERTIES = (
     RECEIVED_FOR,
     RECEIVED_FOR_NAME,
     SENT_REPRESENTING,
+    SENDER,
     COUNTER_PROPOSAL,
     COUNTER_PROPOSAL_ID,
     MEETING_TYPE,

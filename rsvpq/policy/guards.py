@@ -135,7 +135,9 @@ def _external(case: Case) -> Finding | str:
     if case.external is None:
         return _skip(Reason.ORGANIZER_UNKNOWN, "the message shows no SMTP address of the organiser")
     if case.external:
-        return _skip(Reason.EXTERNAL, f"{case.organizer_domain} is not in policy.internal_domains")
+        senders = " and ".join(filter(None, (case.message.from_another, *case.message.sent_by.split())))
+        sent = f"it names {case.organizer} as its organizer, and is from {senders}"
+        return _skip(Reason.EXTERNAL, sent if senders else f"{case.organizer_domain} is not in policy.internal_domains")
     return f"{case.organizer_domain} is internal"
 
 
@@ -212,7 +214,8 @@ def _details_only(case: Case) -> Finding | str:
     if case.policy.details_only == "rules":
         return 'policy.details_only = "rules"'
     if case.update != "details-only":
-        return case.calendar_unknown or f"the update is {case.update or 'not known: the calendar shows no answer'}"
+        unknown = "not known: the calendar does not show the answer, or not that it is from the organizer"
+        return case.calendar_unknown or f"the update is {case.update or unknown}"
     if case.policy.details_only == "skip":
         return _skip(Reason.DETAILS_ONLY, "the time has not moved")
     action = Action.ACCEPT if case.earlier_answer == "accepted" else Action.TENTATIVE

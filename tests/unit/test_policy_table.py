@@ -45,6 +45,8 @@ Changes = Mapping[str, object]
 CARRIED_OUT = {"cancellations": "process", "external": "rules"}
 PROCESSED, REPEATED = (Action.PROCESS, Reason.EVERY_CANCELLATION), (Action.ACCEPT, Reason.DETAILS_ONLY)
 HELD = (Action.HOLD, Reason.OTHER_ORGANIZER)
+#: ... as any other request: whether it repeats what the organizer has said before cannot be told.
+ACCEPTED = (Action.ACCEPT, Reason.EVERY_REQUEST)
 
 #: A series whose first meeting is over.
 _BEGUN = {"start": NOW - DAY, "end": NOW - DAY, "recurring": True}
@@ -96,6 +98,14 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
         {},
         Action.ACCEPT,
         Reason.EVERY_REQUEST,
+    ),
+    # what a stranger was answered who knew the uid says nothing about the meeting
+    *(
+        ({}, {"settled": replace(settled(sequence=99), organizer=organizer)}, {}, action, reason)
+        for organizer, action, reason in (
+            ("mallory@evil.example", Action.ACCEPT, Reason.EVERY_REQUEST),
+            ("brian@example.com", Action.SKIP, Reason.OUT_OF_DATE),
+        )
     ),
     # where only Sent Items tells, the time of the meeting has to be the same
     ({}, {"settled": settled(item="", stamp=None)}, {}, Action.SKIP, Reason.ALREADY_ANSWERED),
@@ -332,17 +342,32 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
             ({"organizer": "</o=example/cn=Dora>"}, "</O=EXAMPLE/CN=BRIAN>", HELD),
             ({"from_another": "dora@example.com"}, "brian@example.com", HELD),
             ({"from_another": "brian@example.com", "organizer": "dora@example.com"}, "brian@example.com", HELD),
-            ({"organizer": "brian@branch.example"}, "</O=EXAMPLE/CN=BRIAN>", HELD if kind else passes),
-            *(({}, theirs, HELD if kind else passes) for theirs in ("", "Brian Lee", "</O=EXAMPLE/CN=B1>")),
-            ({"organizer": ""}, "brian@example.com", HELD if kind else passes),
+            ({"organizer": "brian@branch.example"}, "</O=EXAMPLE/CN=BRIAN>", HELD if kind else ACCEPTED),
+            *(({}, theirs, HELD if kind else ACCEPTED) for theirs in ("", "Brian Lee", "</O=EXAMPLE/CN=B1>")),
+            ({"organizer": ""}, "brian@example.com", HELD if kind else ACCEPTED),
         )
     ),
+    *(
+        (kind | spoofed, {}, {"cancellations": "process"}, Action.SKIP, Reason.EXTERNAL)
+        for kind in (CANCELLATION, {})
+        for spoofed in (
+            {"organizer": "x@evil.example"},
+            {"from_another": "x@evil.example", "sent_by": "x@evil.example"},
+            {"from_another": "cara@example.com", "sent_by": "cara@example.com"},
+            {"sent_by": "x@evil.example"},
+            {"organizer": "</O=EXAMPLE/CN=BRIAN>", "sent_by": "x@evil.example"},
+        )
+    ),
+    ({"sent_by": "secretary@example.com"}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    # domains are compared as they are looked up
+    ({"organizer": "x@busineß.example"}, {}, {"internal_domains": ("business.example",)}, Action.SKIP, Reason.EXTERNAL),
+    ({"organizer": "x@business.example"}, {}, {"internal_domains": ("busineß.example",)}, Action.SKIP, Reason.EXTERNAL),
     (
-        CANCELLATION | {"organizer": "x@evil.example"},
+        {"organizer": "x@BÜCHER.example"},
         {},
-        {"cancellations": "process"},
-        Action.SKIP,
-        Reason.EXTERNAL,
+        {"internal_domains": ("xn--bcher-kva.example",)},
+        Action.ACCEPT,
+        Reason.EVERY_REQUEST,
     ),
     (
         CANCELLATION | {"start": NOW - DAY, "end": NOW - HOUR},
@@ -432,6 +457,15 @@ CONDITIONS_TABLE: list[tuple[dict[str, object], Changes, Changes, bool]] = [
     ({"external": False}, {}, {}, True),
     ({"external": True}, {}, {}, False),
     ({"external": True}, {"organizer": "x@evil.example"}, {}, True),
+    ({"external": True}, {"from_another": "cara@example.com", "sent_by": "cara@example.com"}, {}, True),
+    ({"external": True}, {"sent_by": "secretary@example.com"}, {}, False),
+    ({"external": True}, {"sent_by": "secretary@example.com x@evil.example"}, {}, True),
+    ({"external": True}, {"organizer": "/O=EXAMPLE/CN=BRIAN", "sent_by": "x@evil.example"}, {}, True),
+    ({"organizer_domain": ("busineß.example",)}, {"organizer": "x@busineß.example"}, {}, True),
+    ({"organizer_domain": ("busineß.example",)}, {"organizer": "x@business.example"}, {}, False),
+    ({"organizer_domain": ("*.BÜCHER.example",)}, {"organizer": "x@a.xn--bcher-kva.example"}, {}, True),
+    ({"organizer": ("x@business.example",)}, {"organizer": "x@busineß.example"}, {}, False),
+    ({"organizer": ("strasse@example.com",)}, {"organizer": "straße@example.com"}, {}, False),
     ({"group": ("pilot", "hq")}, {}, {"group": "HQ"}, True),
     ({"group": ("pilot",)}, {}, {"group": ""}, False),
     ({"subject": ("[bud]get", "*budget")}, {}, {}, True),
@@ -589,6 +623,7 @@ _MISSING: list[tuple[dict[str, object], Changes, Changes]] = [
     ({"conflict": True}, {"recurring": True}, {"calendar": calendar(complete=False)}),
     ({"conflict": ("none",)}, {"start": START + 999 * DAY, "end": END + 999 * DAY}, {}),
     ({"update": ("first",)}, {}, {"calendar": CalendarView(UNKNOWN)}),
+    ({"update": ("details-only",)}, {}, {"calendar": calendar(meeting=appointment(organizer=""))}),
 ]
 
 
