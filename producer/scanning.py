@@ -119,7 +119,7 @@ class _Scan(_Visit):
 
     def reconcile(self) -> Outcome:
         """Offer our unsent answers; show the others to the operator."""
-        return reconcile(self.box, self._offer_drafts, partial(held_drafts.replace, self.mailbox.name))
+        return reconcile(self.box, self._offer_drafts, partial(held_drafts.replace, self.mailbox.name), self.mailbox)
 
     def _offer_drafts(self, drafts: dict[str, MeetingMessage]) -> int:
         if self.policy.mode == "observe":
@@ -149,7 +149,7 @@ class _Look(_Visit):
         """Tell what a scan would come to."""
         ways = Ways(self.decide, self._decide_knowing, self._known, self._forecast, self.newest)
         rows, counts = forecast(self.box, self.journal, ways, settings.policy.most_answers_per_scan)
-        drafts = reconcile(self.box, len, lambda _: None)
+        drafts = reconcile(self.box, len, lambda _: None, self.mailbox)
         self._report([row.to_dict() for row in rows], {**counts, **drafts.counts})
         return Outcome("dry-run", f"found {counts['found']}, would offer {counts['requests']} requests")
 
@@ -183,7 +183,7 @@ class _Look(_Visit):
     @cached_property
     def _sent(self) -> dict[str, Settled]:
         """What Sent Items tells where the ledger cannot vouch; nothing of it is written down, for this only looks."""
-        return recollection.in_mailbox(self.box, self.journal)
+        return recollection.in_mailbox(self.box, self.journal, self.mailbox)
 
     def _known(self, messages: Collection[MeetingMessage]) -> dict[MeetingMessage, str]:
         """In which state the ledger has them already, those left out that a scan would offer again."""

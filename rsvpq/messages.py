@@ -116,7 +116,8 @@ class MeetingMessage:
     topic: str = ""
     #: When a draft was created, by the server's clock; asked for in Drafts only.
     created: str = ""
-    #: When a message was changed last, by the server's clock; asked for with those of one meeting only.
+    #: When a message was changed last, by the server's clock; asked for with those of one meeting, and before one is
+    #: acted upon.
     modified: str = ""
 
     @property

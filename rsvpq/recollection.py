@@ -14,7 +14,8 @@ from rsvpq.exchange.errors import Unsettled
 from rsvpq.intent import Intent
 from rsvpq.journal import Journal
 from rsvpq.lanes import Lanes, Memory, Start
-from rsvpq.messages import Kind, MeetingMessage
+from rsvpq.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.orphans import is_of_its_request
 from rsvpq.policy import Action, Decision
 
 #: Beyond the age at which a message is left alone: clocks differ, and an answer is younger than its request.
@@ -50,24 +51,28 @@ class Recollection:
         """
         if start.vouched:
             return start.memory
-        found = {topic: one.to_text() for topic, one in self.in_mailbox(box, journal).items()}
+        mailbox = Mailbox(start.mailbox, start.server)
+        found = {topic: one.to_text() for topic, one in self.in_mailbox(box, journal, mailbox).items()}
         self.lanes.remember(start.mailbox, found, self.kept_for.total_seconds())
         raise Unsettled("what was answered before was read from the mailbox, for Redis was started anew", 0)
 
-    def in_mailbox(self, box: MailboxClient, journal: Journal) -> dict[str, Settled]:
+    def in_mailbox(self, box: MailboxClient, journal: Journal, mailbox: Mailbox | None = None) -> dict[str, Settled]:
         """The newest edition of each meeting to which the mailbox shows an answer, be it one only begun, by topic.
 
+        :param mailbox: which it is: then a marker in the Inbox has to be that of the request that bears it.
         :raises ExchangeError: as the client says.
         """
         journal.intend("search")
         found: dict[str, Settled] = {}
-        for message, settled in self._shown(box, journal):
+        for message, settled in self._shown(box, journal, mailbox):
             topic = message.topic or MeetingKey.of(message).topic
             if topic and (topic not in found or found[topic].version.is_older_than(settled.version)):
                 found[topic] = settled
         return found
 
-    def _shown(self, box: MailboxClient, journal: Journal) -> Iterator[tuple[MeetingMessage, Settled]]:
+    def _shown(
+        self, box: MailboxClient, journal: Journal, mailbox: Mailbox | None
+    ) -> Iterator[tuple[MeetingMessage, Settled]]:
         """Each answer that was sent or begun, with the message that shows it."""
         for answer in self._recent(box.sent_responses(), journal):
             yield answer, _answered_by("", answer)
@@ -78,7 +83,9 @@ class Recollection:
             for request in self._recent(box.requests_in(folder), journal):
                 intent = Intent.parse(request.intent)
                 # Of what was finished Sent Items tell, if anything was sent.
-                if intent is not None and not (intent.finished and request.response_requested):
+                if intent is None or (intent.finished and request.response_requested):
+                    continue
+                if mailbox is None or is_of_its_request(intent, request, box, mailbox):
                     yield request, Settled.by(intent.identity, str(intent.verdict), request)
 
     def _recent(self, messages: Iterator[MeetingMessage], journal: Journal) -> Iterator[MeetingMessage]:

@@ -18,7 +18,7 @@ from rsvpq.exchange.errors import Gone, Transient, Unknown, Unsettled
 from rsvpq.intent import Intent
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome, Verdict
-from rsvpq.orphans import answered_request
+from rsvpq.orphans import Traces, answered_request, traces_of
 from rsvpq.policy import Decide, answer_to
 from workers.draft import Ours, find_drafts, may_be_mistaken, sent_answers, was_sent
 from workers.look import gone, left_alone
@@ -55,7 +55,7 @@ def answer(
     if verdict is None:
         return left_alone(decision)
     attempt = _Attempt(there, verdict, box, journal, identity, settle_s)
-    if not begun and not attempt.begin(again=decision.again):
+    if not begun and not attempt.takes_up() and not attempt.begin(again=decision.again):
         return gone(request, box, undone=True)
     return _complete(attempt)
 
@@ -104,6 +104,26 @@ class _Attempt:
     @property
     def _last(self) -> Command:
         return Command.parse(self._journal[self._verdict])
+
+    def takes_up(self) -> bool:
+        """Whether the policy says what the request's marker says was commanded: then that command is the first.
+
+        What it did may not show yet, nor what another one did that the marker tells of.
+
+        :raises Unsettled: another answer was commanded, it may be, and what it did would not show yet.
+        """
+        earlier = Intent.parse(self._request.intent)
+        if earlier is None or earlier.identity != self._identity or earlier.finished:
+            return False
+        if earlier.verdict is self._verdict:
+            _note_lost(self._request, earlier, traces_of(self._request, self._box), self._journal)
+            return True
+        if "marked" not in self._journal:
+            self._journal.note("marked", round(self._journal.now_s(), 3))
+        left_s = self._settle_s - (self._journal.now_s() - self._journal["marked"])
+        if left_s > 0:
+            raise Unsettled(f"its marker says that {earlier.verdict} was commanded, which may not show yet", left_s)
+        return False
 
     def begin(self, *, again: bool) -> bool:
         """Give the first command; False where the request was gone before anything was done to it.
@@ -267,7 +287,7 @@ def _begun(journal: Journal) -> Verdict | None:
 def _recall(request: MeetingMessage, box: MailboxClient, journal: Journal, identity: str) -> MeetingMessage | None:
     """The request as it is now; an attempt that the journal has lost is written into it as the mailbox tells it.
 
-    Only our own marker counts: one of another identity is for the policy to hold.
+    Only our own marker counts, and only where more than the marker tells of the attempt: else the policy is asked.
 
     :returns: None where the request is gone, and no answer of ours lies unsent.
     """
@@ -275,8 +295,9 @@ def _recall(request: MeetingMessage, box: MailboxClient, journal: Journal, ident
     if there is not None:
         earlier = Intent.parse(there.intent)
         if earlier is not None and earlier.identity == identity and not earlier.finished:
-            lost = Command(earlier.before, journal.now_s(), 1, there.read)
-            journal.note(earlier.verdict, lost.to_fact())
+            traces = traces_of(there, box)
+            if traces.begun:
+                _note_lost(there, earlier, traces, journal)
         return there
     for draft in box.response_drafts():
         if answered_request(draft, box) == identity and not was_sent(request, box, draft.verdict):
@@ -284,3 +305,9 @@ def _recall(request: MeetingMessage, box: MailboxClient, journal: Journal, ident
             journal.note(draft.verdict, Command(at_s=journal.now_s()).to_fact())
             return request
     return None
+
+
+def _note_lost(there: MeetingMessage, earlier: Intent, traces: Traces, journal: Journal) -> None:
+    """Write down a command that the journal has lost; when it was given, nobody knows."""
+    before = tuple(sorted({*earlier.before, *traces.strange}))
+    journal.note(earlier.verdict, Command(before, journal.now_s(), 1, there.read).to_fact())

@@ -42,7 +42,7 @@ HANDLED: tuple[Handled, ...] = ("deleteditems", "inbox")
 _XML = {"Content-Type": "text/xml; charset=utf-8"}
 _IDENTITY = (wire.REPL_UID, wire.MESSAGE_CLASS, wire.UID)
 #: What is asked of a message before it is acted upon: all that XML has names for, and those start with no digit.
-_NOW = tuple(name for name in wire.MEETING_PROPERTIES if not name[1][0].isdigit())
+_NOW = (*(name for name in wire.MEETING_PROPERTIES if not name[1][0].isdigit()), wire.MODIFIED)
 
 
 class MailboxClient:

@@ -71,6 +71,12 @@ class Case:
         intent = Intent.parse(self.message.intent)
         return None if intent is None or intent.finished else intent
 
+    def wants_evidence(self) -> bool:
+        """Whether the message has a marker of its own, and what bears it out was not looked for yet."""
+        intent = self.intent
+        ours = intent is not None and intent.identity == self.facts.identity
+        return ours and self.facts.begun is None and self.can_learn(Need.EVIDENCE)
+
     @cached_property
     def calendar(self) -> CalendarView | None:
         """What was found in the calendar, if it was looked at."""

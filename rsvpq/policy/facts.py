@@ -49,6 +49,9 @@ class Facts:
     newest: Version | None = None
     #: What this occurrence of the meeting was answered with before, through another message than this one.
     settled: Settled | None = None
+    #: Whether a draft, a sent answer or the request itself shows that the answer was begun of which its marker tells.
+    #: None where that was not looked for. Anybody who may write into the mailbox can write a marker.
+    begun: bool | None = None
     #: When the last meeting of a recurring series ends, NEVER if it does not; None where it is not known.
     series_end: datetime | None = None
     #: What of the series could not be read, for people.

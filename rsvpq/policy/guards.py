@@ -57,7 +57,10 @@ def _begun(case: Case) -> Finding | str:
     if intent.identity != case.facts.identity:
         why = "its marker tells of an answer that another installation, or another name of this mailbox, has begun"
         return Finding(Action.HOLD, Reason.BEGUN_ELSEWHERE, why=why)
-    return Finding(Action(intent.verdict), Reason.BEGUN, why="an answer was begun, and it is finished as it was begun")
+    if case.facts.begun or case.wants_evidence():
+        why = "an answer was begun, and it is finished as it was begun"
+        return Finding(Action(intent.verdict), Reason.BEGUN, why=why)
+    return "its marker says that an answer was begun, and nothing else in the mailbox does"
 
 
 def _already_processed(case: Case) -> Finding | str:

@@ -78,12 +78,34 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     ),
     (CANCELLATION, {"newest": Version(2)}, {"cancellations": "process"}, Action.SKIP, Reason.OUT_OF_DATE),
     # what was begun is finished as it was begun, before anything else is asked; what others have begun is theirs
-    ({"intent": BEGUN}, {"identity": "item-1"}, {}, Action.DECLINE, Reason.BEGUN),
-    ({"intent": BEGUN.replace("decline", "accept")}, {"identity": "item-1"}, {}, Action.ACCEPT, Reason.BEGUN),
-    ({"intent": BEGUN.replace("decline", "tentative")}, {"identity": "item-1"}, {}, Action.TENTATIVE, Reason.BEGUN),
-    ({"intent": BEGUN, "processed": True}, {"identity": "item-1"}, {}, Action.DECLINE, Reason.BEGUN),
+    ({"intent": BEGUN}, {"identity": "item-1", "begun": True}, {}, Action.DECLINE, Reason.BEGUN),
+    (
+        {"intent": BEGUN.replace("decline", "accept")},
+        {"identity": "item-1", "begun": True},
+        {},
+        Action.ACCEPT,
+        Reason.BEGUN,
+    ),
+    (
+        {"intent": BEGUN.replace("decline", "tentative")},
+        {"identity": "item-1", "begun": True},
+        {},
+        Action.TENTATIVE,
+        Reason.BEGUN,
+    ),
+    ({"intent": BEGUN, "processed": True}, {"identity": "item-1", "begun": True}, {}, Action.DECLINE, Reason.BEGUN),
     ({"intent": BEGUN}, {"identity": "item-2"}, {}, Action.HOLD, Reason.BEGUN_ELSEWHERE),
     ({"intent": FINISHED, "processed": True}, {"identity": "item-1"}, {}, Action.SKIP, Reason.ALREADY_PROCESSED),
+    # ... if the mailbox bears it out: anybody who may write into it can write a marker
+    ({"intent": BEGUN}, {"identity": "item-1", "begun": False}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"intent": BEGUN}, {"identity": "item-1", "last_look": True}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    (
+        {"intent": BEGUN, "organizer": "x@evil.example"},
+        {"identity": "item-1", "begun": False},
+        {},
+        Action.SKIP,
+        Reason.EXTERNAL,
+    ),
     ({"intent": "somebody else's"}, {"identity": "item-1"}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     # answered before, through another message: in this edition, in a newer one, in an older one
     ({}, {"settled": settled()}, {}, Action.SKIP, Reason.ALREADY_ANSWERED),
@@ -803,3 +825,11 @@ def test_every_reason_is_explained_and_every_one_explained_can_arise() -> None:
     assert {code: set(map(str, actions)) for code, actions in met.items()} == {
         code: actions for code, actions in documented.items() if code not in elsewhere
     }
+
+
+def test_a_marker_is_looked_into_by_the_worker_before_it_decides_anything() -> None:
+    found = decide(policy(rule(Action.SKIP)), message(intent=BEGUN), facts(identity="item-1"), NOW)
+
+    assert (found.action, found.reason) == (Action.DECLINE, "begun")
+    assert set(found.needs) == {Need.EVIDENCE}
+    assert found.acts
