@@ -5,7 +5,7 @@ before it does anything. What one message changes for another is not foreseen: t
 compared with the calendar as it is now.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,7 +30,7 @@ class Ways:
 
     ``first`` decides as a scan does, beside the newest version of the meeting in this Inbox; ``last`` as a worker does,
     on all that matters. ``known`` says in which state the ledger has messages already, by position; ``newest`` finds
-    the newest version of each meeting.
+    the newest version of each meeting, and ``order`` is that in which messages are offered.
     """
 
     first: Callable[[MeetingMessage, Version | None], Decision]
@@ -38,6 +38,7 @@ class Ways:
     known: Callable[[Collection[MeetingMessage]], Mapping[MeetingMessage, str]]
     tell: Tell
     newest: Callable[[Iterable[MeetingMessage]], Newest] = Newest
+    order: Callable[[Sequence[MeetingMessage]], list[MeetingMessage]] = list
 
 
 def forecast(box: MailboxClient, journal: Journal, ways: Ways, most: int) -> tuple[list[Forecast], dict[str, int]]:
@@ -52,7 +53,7 @@ def forecast(box: MailboxClient, journal: Journal, ways: Ways, most: int) -> tup
     wanted = [message for message, decision in first.items() if decision.acts]
     known = ways.known(wanted)
     new = [message for message in wanted if message not in known]
-    requests = [message for message in new if message.kind is Kind.REQUEST]
+    requests = ways.order([message for message in new if message.kind is Kind.REQUEST])
     offered, over_the_cap = set(requests[:most]), set(requests[most:])
     looked_at = _worth_a_look(new, offered, first, most)
     told = []

@@ -4,7 +4,7 @@ The kinds that only look decide as if live runs were on (mode ``respond``, confi
 has asked, and leave the lanes, the audit's decisions, the list of held drafts and the mailbox as they are.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -12,11 +12,12 @@ from producer.app import audit, carrier, exchange, lanes, policy, recollection, 
 from producer.decisions import Decisions
 from producer.dry_run import Ways, forecast
 from producer.explaining import explain_messages, is_wanted, told
-from producer.offering import RunBudget, offer_within_caps
+from producer.offering import in_fair_order, offer_within_caps
 from producer.reconcile import reconcile
 from producer.scan import scan
 from producer.tolerance import Tolerance
 from rsvpq import queue
+from rsvpq.budget import RunBudget
 from rsvpq.deciding import decide_at_once, decide_knowing, explain_knowing
 from rsvpq.editions import MeetingKey, Settled
 from rsvpq.exchange.client import MailboxClient
@@ -92,6 +93,13 @@ class _Visit:
         domains = self.policy.internal_domains
         return Newest(messages, lambda address: is_internal(address, self.mailbox.name, domains))
 
+    def in_fair_order(self, messages: Sequence[MeetingMessage]) -> list[MeetingMessage]:
+        """The messages in the order in which they are offered."""
+        ids = {message: message.identity(self.mailbox) for message in messages}
+        known = known_items(lanes, ids.values())
+        left = {message for message, item in ids.items() if item in known and known[item].state == "left"}
+        return in_fair_order(messages, left)
+
     def decide(self, message: MeetingMessage, newest: Version | None) -> Decision:
         """Decide as a scan does."""
         return decide_at_once(self.policy, message, self.facts(message, newest))
@@ -110,7 +118,9 @@ class _Scan(_Visit):
         def offer_messages(messages: list[MeetingMessage]) -> tuple[int, int]:
             decisions.tell()
             budget = RunBudget(lanes, self.run_name, settings.policy.most_answers_per_run)
-            return offer_within_caps(messages, self._offer_batch, settings.policy.most_answers_per_scan, budget)
+            return offer_within_caps(
+                self.in_fair_order(messages), self._offer_batch, settings.policy.most_answers_per_scan, budget
+            )
 
         found = scan(self.box, self.journal, decide_and_note, offer_messages, self.newest)
         drafts = self.reconcile()
@@ -147,7 +157,7 @@ class _Look(_Visit):
 
     def dry_run(self) -> Outcome:
         """Tell what a scan would come to."""
-        ways = Ways(self.decide, self._decide_knowing, self._known, self._forecast, self.newest)
+        ways = Ways(self.decide, self._decide_knowing, self._known, self._forecast, self.newest, self.in_fair_order)
         rows, counts = forecast(self.box, self.journal, ways, settings.policy.most_answers_per_scan)
         drafts = reconcile(self.box, len, lambda _: None, self.mailbox)
         self._report([row.to_dict() for row in rows], {**counts, **drafts.counts})
