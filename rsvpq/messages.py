@@ -119,6 +119,8 @@ class MeetingMessage:
     #: When a message was changed last, by the server's clock; asked for with those of one meeting, and before one is
     #: acted upon.
     modified: str = ""
+    #: The tag of this version of it (DAV:getetag), where it is asked for: in Drafts, and before one is acted upon.
+    tag: str = ""
 
     @property
     def of_series(self) -> bool:

@@ -18,6 +18,8 @@ from rsvpq.messages import Mailbox, MeetingMessage
 #: The most between the last change of a request (our marker, then what the command did to it) and the creation of the
 #: draft of its answer. Both by the server's clock: ours may be another.
 APART = timedelta(minutes=15)
+#: The most that a server takes to write a draft, from its creation to its last change.
+WRITTEN_WITHIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,14 @@ def is_of_its_request(intent: Intent, request: MeetingMessage, box: MailboxClien
     return moved or intent.identity == request.identity(mailbox)
 
 
+def was_edited(draft: MeetingMessage) -> bool:
+    """Whether a draft that is not marked was changed since it was written: then a person has opened it."""
+    created, changed = _moment(draft.created), _moment(draft.modified)
+    return created is not None and changed is not None and changed - created > WRITTEN_WITHIN
+
+
 def _is_of(draft: MeetingMessage, request: MeetingMessage, intent: Intent) -> bool:
-    if intent.finished or not draft.is_answer(intent.verdict) or draft.rid in intent.before:
+    if intent.finished or not draft.is_answer(intent.verdict) or draft.rid in intent.before or was_edited(draft):
         return False
     created, changed = _moment(draft.created), _moment(request.modified)
     return created is not None and changed is not None and abs(created - changed) <= APART

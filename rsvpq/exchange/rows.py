@@ -74,6 +74,7 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
         topic=topic,
         created=row.text(wire.CREATED),
         modified=row.text(wire.MODIFIED),
+        tag=row.text(wire.TAG),
     )
 
 

@@ -82,6 +82,8 @@ TO: Property = (HTTPMAIL, "to")
 CC: Property = (HTTPMAIL, "cc")
 CREATED: Property = (DAV, "creationdate")
 MODIFIED: Property = (DAV, "getlastmodified")
+#: Another with every change of an item; If-Match takes it.
+TAG: Property = (DAV, "getetag")
 #: On a request: an answer was begun. On a draft: the request that it answers.
 INTENT: Property = (RSVPQ, "intent")
 ANSWERS: Property = (RSVPQ, "answers")
@@ -120,7 +122,7 @@ MEETING_PROPERTIES = (
 )
 #: What is sent keeps the marker that it had as a draft.
 _ANSWER_PROPERTIES = (*MEETING_PROPERTIES, ANSWERS)
-_DRAFT_PROPERTIES = (*_ANSWER_PROPERTIES, CREATED)
+_DRAFT_PROPERTIES = (*_ANSWER_PROPERTIES, CREATED, MODIFIED, TAG)
 #: Asked of one request at a time: a list of attendees has no bounds, and a zone is half a kilobyte.
 PARTICULARS = (TO, CC, RULE, DELETED, ZONE)
 _AGENDA = (UID, REPL_UID, START, END, BUSY_STATUS, INSTANCE_TYPE, ALL_DAY)
