@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Self
 
-from rsvpq.messages import Verdict
+from rsvpq.messages import Mailbox, MeetingMessage, Verdict
 
 _FINISHED = "finished:"
 #: No repl-uid begins so.
@@ -41,6 +41,14 @@ class Intent:
     def finish(self) -> Self:
         """The same answer, once all was done."""
         return replace(self, before=(), finished=True)
+
+    def can_be_of(self, request: MeetingMessage, mailbox: Mailbox, inbox: str) -> bool:
+        """Whether the marker can be that of the request that bears it; one that was moved has another identity by now.
+
+        :param inbox: the path of the mailbox's Inbox.
+        """
+        moved = not request.href.casefold().startswith(inbox.casefold() + "/")
+        return moved or self.identity == request.identity(mailbox)
 
     def to_text(self) -> str:
         """The value of the marker."""

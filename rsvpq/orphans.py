@@ -72,15 +72,9 @@ def answered_request(draft: MeetingMessage, box: MailboxClient, mailbox: Mailbox
         intent = Intent.parse(request.intent)
         if intent is None or answers_another(draft, request) or not _is_of(draft, request, intent):
             continue
-        if mailbox is None or is_of_its_request(intent, request, box, mailbox):
+        if mailbox is None or intent.can_be_of(request, mailbox, box.folders.inbox):
             return intent.identity
     return ""
-
-
-def is_of_its_request(intent: Intent, request: MeetingMessage, box: MailboxClient, mailbox: Mailbox) -> bool:
-    """Whether a marker can be that of the request that bears it; one that was moved has another identity by now."""
-    moved = not request.href.casefold().startswith(box.folders.inbox.casefold() + "/")
-    return moved or intent.identity == request.identity(mailbox)
 
 
 def was_edited(draft: MeetingMessage) -> bool:

@@ -15,7 +15,6 @@ from rsvpq.intent import Intent
 from rsvpq.journal import Journal
 from rsvpq.lanes import Lanes, Memory, Start
 from rsvpq.messages import Kind, Mailbox, MeetingMessage
-from rsvpq.orphans import is_of_its_request
 from rsvpq.policy import Action, Decision
 
 #: Beyond the age at which a message is left alone: clocks differ, and an answer is younger than its request.
@@ -85,7 +84,7 @@ class Recollection:
                 # Of what was finished Sent Items tell, if anything was sent.
                 if intent is None or (intent.finished and request.response_requested):
                     continue
-                if mailbox is None or is_of_its_request(intent, request, box, mailbox):
+                if mailbox is None or intent.can_be_of(request, mailbox, box.folders.inbox):
                     yield request, Settled.by(intent.identity, str(intent.verdict), request)
 
     def _recent(self, messages: Iterator[MeetingMessage], journal: Journal) -> Iterator[MeetingMessage]:
