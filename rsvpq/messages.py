@@ -99,6 +99,8 @@ class MeetingMessage:
     own: bool | None = None
     #: The address of whom it is from, where that is certainly another than the organizer that it names.
     from_another: str = ""
+    #: The SMTP addresses of who sent it and on whose behalf, where they are not the organizer's; separated by blanks.
+    sent_by: str = ""
     #: A response that proposes another time: lost for good if it is cleaned away.
     counter_proposal: bool = False
     #: PidLidMeetingType (MS-OXOCAL 2.2.6.5): 0x1 a first request, 0x10000 a full update, 0x20000 one that only informs,
@@ -114,8 +116,11 @@ class MeetingMessage:
     topic: str = ""
     #: When a draft was created, by the server's clock; asked for in Drafts only.
     created: str = ""
-    #: When a message was changed last, by the server's clock; asked for with those of one meeting only.
+    #: When a message was changed last, by the server's clock; asked for with those of one meeting, and before one is
+    #: acted upon.
     modified: str = ""
+    #: The tag of this version of it (DAV:getetag), where it is asked for: in Drafts, and before one is acted upon.
+    tag: str = ""
 
     @property
     def may_be_series(self) -> bool:

@@ -256,4 +256,7 @@ class Behaviour:
     expect_continue: Literal["400", "100"] = _switch(
         "400", "reported", "a request that waits with its body for 100 Continue: refused, or invited"
     )
+    conditions: Literal["honoured", "ignored", "refused"] = _switch(
+        "honoured", "documented", "If-Match and If-None-Match of a PUT or PROPPATCH: obeyed, or all well, or all 412"
+    )
     keep_alive: bool = _switch(True, "documented", "connections stay open")

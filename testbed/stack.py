@@ -161,9 +161,7 @@ class Stack:
     def _start(self) -> None:
         redis = "" if self.borrowed_redis else self._start_queue_server()
         account_file(self.directory, "exchange-password", self.secrets["exchange"])
-        self.exchange = SimulatedExchange(self.directory, self.plan.world, self.secrets["exchange"])
-        self.parts["simulator"] = self.exchange.part
-        self._say(f"simulated Exchange: {len(self.exchange.urls)} servers")
+        self._start_exchange()
         self._write_settings(redis)
         self.exchange.promise(self._promise())
         for number in range(self.plan.dispatchers):
@@ -179,6 +177,11 @@ class Stack:
                 part.wait_for(partial(_is_ready, part), f"the worker {name} is ready")
         workers = 1 + self.plan.answer_workers + self.plan.flower
         self._say(f"workers: {workers} processes; dispatchers: {self.plan.dispatchers}")
+
+    def _start_exchange(self) -> None:
+        self.exchange = SimulatedExchange(self.directory, self.plan.world, self.secrets["exchange"])
+        self.parts["simulator"] = self.exchange.part
+        self._say(f"simulated Exchange: {len(self.exchange.urls)} servers")
 
     def _start_queue_server(self) -> str:
         """A queue server of our own; the lines of the settings that lead to it."""

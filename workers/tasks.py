@@ -12,17 +12,19 @@ from celery import Task
 
 from rsvpq import queue
 from rsvpq.audit import Told
+from rsvpq.budget import RunBudget
 from rsvpq.carrier import ItemJournal
 from rsvpq.deciding import decide_knowing
 from rsvpq.editions import Settled
 from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import ExchangeError
+from rsvpq.exchange.errors import ExchangeError, Refused
 from rsvpq.lanes import Start
 from rsvpq.messages import Kind, Mailbox, MeetingMessage, Outcome
 from rsvpq.policy import Decision, Facts
 from rsvpq.recollection import by_another
-from workers.app import app, audit, carrier, exchange, policy, recollection, settings, ways
+from workers.app import app, audit, carrier, exchange, lanes, policy, recollection, settings, ways
 from workers.cancel import process_cancellation as process
+from workers.look import GONE
 from workers.orphan import send_and_remember
 
 
@@ -48,7 +50,21 @@ def _answer(start: Start, journal: ItemJournal) -> Outcome:
     with _at_work(start, journal) as work:
         if work.message.kind is Kind.RESPONSE:  # an answer of ours that a scan found unsent
             return send_and_remember(start, work.message, work.box, journal, recollection)
-        return ways.answer(start.server, start.mailbox, work.message, work.box, journal, work.decide)
+        try:
+            outcome = ways.answer(start.server, start.mailbox, work.message, work.box, journal, work.decide)
+        except Refused:
+            _give_back(start)
+            raise
+        if outcome.left_alone or outcome.result == GONE.result:
+            _give_back(start)
+        return outcome
+
+
+def _give_back(start: Start) -> None:
+    """What is not answered does not count against the cap of its run."""
+    run = start.payload.get("run", "")
+    if run:
+        RunBudget(lanes, run, settings.policy.most_answers_per_run).give_back_of(start.id)
 
 
 def _open(start: Start, journal: ItemJournal) -> Outcome:

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from rsvpq.agenda import Agenda, Appointment, CalendarUnknown, Particulars
 from rsvpq.exchange import calendar, wire
 from rsvpq.exchange.errors import (
+    Changed,
     Filtered,
     Gone,
     Malformed,
@@ -42,7 +43,7 @@ HANDLED: tuple[Handled, ...] = ("deleteditems", "inbox")
 _XML = {"Content-Type": "text/xml; charset=utf-8"}
 _IDENTITY = (wire.REPL_UID, wire.MESSAGE_CLASS, wire.UID)
 #: What is asked of a message before it is acted upon: all that XML has names for, and those start with no digit.
-_NOW = tuple(name for name in wire.MEETING_PROPERTIES if not name[1][0].isdigit())
+_NOW = (*(name for name in wire.MEETING_PROPERTIES if not name[1][0].isdigit()), wire.MODIFIED, wire.TAG)
 
 
 class MailboxClient:
@@ -60,6 +61,8 @@ class MailboxClient:
         self.unreadable = 0
         #: Pages of the last search: between two of them rows may have shifted.
         self.pages = 0
+        #: Whether the server takes a tag as a condition, for all that was seen of it.
+        self.compares = True
 
     @property
     def _root(self) -> str:
@@ -333,16 +336,18 @@ class MailboxClient:
         self._server.send("DELETE", message.href, headers={}, effect=True).check_done()
 
     def mark_intent(self, request: MeetingMessage, intent: str) -> bool:
-        """Write on the request that its answer is begun.
+        """Write on the request that its answer is begun, if nobody has changed it since it was looked at.
 
-        :returns: whether the server keeps it. :raises Gone: the request is not there any more.
+        :param request: its tag is the condition; without one there is none.
+        :returns: whether the server keeps it. :raises Gone, Changed: the request is not there, or not so, any more.
         """
         return self._mark_if_allowed(request, wire.INTENT, intent)
 
     def mark_draft(self, draft: MeetingMessage, marker: str) -> bool:
         """Write on the draft which request it answers; see :func:`rsvpq.editions.answer_marker`.
 
-        :returns: whether the server keeps it. :raises Gone: the draft is not there any more.
+        :param draft: its tag is the condition; without one there is none.
+        :returns: whether the server keeps it. :raises Gone, Changed: the draft is not there, or not so, any more.
         """
         return self._mark_if_allowed(draft, wire.ANSWERS, marker)
 
@@ -358,16 +363,21 @@ class MailboxClient:
     def _mark_if_allowed(self, message: MeetingMessage, name: Property, value: str) -> bool:
         for url in filter(None, (message.href, message.permanent_url)):
             try:
-                return self._mark(replace(message, href=url), name, {name: value})
+                return self._mark(replace(message, href=url), name, {name: value}, message.tag)
             except Filtered:
                 continue
             except Refused:
                 break
         return False
 
-    def _mark(self, message: MeetingMessage, needed: Property, values: dict[Property, str]) -> bool:
-        body = wire.proppatch(values)
-        answer = self._server.send("PROPPATCH", message.href, headers=_XML, body=body, effect=True)
+    def _mark(self, message: MeetingMessage, needed: Property, values: dict[Property, str], tag: str = "") -> bool:
+        body, headers = wire.proppatch(values), {**_XML, **({"If-Match": tag} if tag else {})}
+        known = {HTTPStatus.PRECONDITION_FAILED} if tag else ()
+        answer = self._server.send("PROPPATCH", message.href, headers=headers, body=body, effect=True, known=known)
+        if answer.status == HTTPStatus.PRECONDITION_FAILED:
+            self._require_unchanged(message, tag)
+            self.compares = False
+            return self._mark(message, needed, values)
         if answer.status in {HTTPStatus.OK, HTTPStatus.NO_CONTENT} and not answer.body:
             return True  # as under "Brief: t"
         rows = _judged(answer)
@@ -377,6 +387,14 @@ class MailboxClient:
             self.delete(message)
             raise Gone(f"{answer.what} made a new item where the message was")
         return bool(rows) and not any(needed in row.refused for row in rows)
+
+    def _require_unchanged(self, message: MeetingMessage, tag: str) -> None:
+        """Tell a change of the item from a server that takes no condition."""
+        row = self._at(message.href, message, (*_IDENTITY, wire.TAG))
+        if row is None:
+            raise Gone(f"{unquote(message.href)!r} is not there any more")
+        if row.text(wire.TAG) != tag:
+            raise Changed(f"somebody has changed {unquote(message.href)!r} since it was looked at")
 
     def retire(self, message: MeetingMessage, intent: str = "") -> None:
         """Take a message that was dealt with out of the next scan's way: marked, else in Deleted Items.

@@ -25,6 +25,7 @@ from icalendar import Calendar, Component, Event, vCalAddress, vDatetime, vText
 from icalendar.parser import Contentline, Parameters
 from icalendar.prop import vInline
 
+from rsvpq.addresses import comparable
 from rsvpq.exchange.errors import Refused
 from rsvpq.exchange.multistatus import ENCODING
 from rsvpq.messages import Verdict
@@ -108,7 +109,7 @@ class _Request:
     def reply(self, mailbox: str, verdict: Verdict, now: datetime) -> EmailMessage:
         organizers = [_address(_single(event, "ORGANIZER")) for event in self.events]
         organizer = organizers[0]
-        if organizer is None or len({other and other.addr_spec.casefold() for other in organizers}) > 1:
+        if organizer is None or len({other and comparable(other.addr_spec) for other in organizers}) > 1:
             raise Refused("the request names no organizer with an SMTP address, or several")
         attendee = self._attendee(mailbox)
         partstat, prefix = _WORDS[verdict]
@@ -127,7 +128,7 @@ class _Request:
 
     def _attendee(self, mailbox: str) -> Address:
         listed = {
-            found.addr_spec.casefold(): found
+            comparable(found.addr_spec): found
             for event in self.events
             for found in map(_address, _several(event, "ATTENDEE"))
             if found is not None
@@ -137,7 +138,7 @@ class _Request:
             if own is None:
                 raise Refused(f"{mailbox!r} is no SMTP address to answer from; correct the mailbox column")
             # Whoever was invited as a member of a list, or forwarded to, is not listed and may reply (RFC 5546, 3.2.3).
-            return listed.get(mailbox.casefold(), own)
+            return listed.get(comparable(mailbox), own)
         return _of_alias(mailbox, listed.values()) or _of_alias(mailbox, self._recipients()) or _unknown(mailbox)
 
     def _recipients(self) -> list[Address]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from rsvpq.addresses import comparable, lowered
 from rsvpq.agenda import instance_date
 from rsvpq.exchange import wire
 from rsvpq.exchange.errors import Malformed
@@ -61,9 +62,10 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
         all_day=row.flag(wire.ALL_DAY),
         sensitivity=_sensitivity(row.text(wire.SENSITIVITY)),
         received_for=_received_for(row),
-        received_by=received_by if is_smtp(received_by := row.text(wire.RECEIVED_BY).casefold()) else "",
+        received_by=received_by if is_smtp(received_by := lowered(row.text(wire.RECEIVED_BY))) else "",
         own=_sent_to_oneself(row),
         from_another=_from_another(row),
+        sent_by=_sent_by(row),
         counter_proposal=row.flag(wire.COUNTER_PROPOSAL) or row.flag(wire.COUNTER_PROPOSAL_ID),
         meeting_type=number(row.text(wire.MEETING_TYPE)),
         intended_busy=number(row.text(wire.INTENDED_BUSY)),
@@ -72,6 +74,7 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
         topic=topic,
         created=row.text(wire.CREATED),
         modified=row.text(wire.MODIFIED),
+        tag=row.text(wire.TAG),
     )
 
 
@@ -108,13 +111,20 @@ def _received_for(row: Row) -> str:
 def _sent_to_oneself(row: Row) -> bool | None:
     """Whether who got it is who it is from; None where the server does not show both in one spelling."""
     got_it, sender = row.text(wire.RECEIVED_BY), row.text(wire.SENT_REPRESENTING)
-    return got_it.casefold() == sender.casefold() if same_spelling(got_it, sender) else None
+    return is_same_person(Shown(got_it), Shown(sender)) if same_spelling(got_it, sender) else None
 
 
 def _from_another(row: Row) -> str:
     """Whom it is from, if that is certainly another than the organizer that it names."""
     sender = row.text(wire.SENT_REPRESENTING)
     return sender if is_same_person(Shown(sender), person_in(row.text(wire.ORGANIZER))) is False else ""
+
+
+def _sent_by(row: Row) -> str:
+    """The SMTP addresses of whom it came from, beside the organizer's own."""
+    shown = (row.text(name) for name in (wire.SENDER, wire.SENT_REPRESENTING))
+    senders = {comparable(one) or lowered(one) for one in shown if is_smtp(one)}
+    return " ".join(sorted(senders - {comparable(person_in(row.text(wire.ORGANIZER)).address)}))
 
 
 def _permanent_url(url: str, root: str) -> str:

@@ -62,6 +62,8 @@ RECEIVED_FOR: Property = (PROPTAG, "x0078001f")
 RECEIVED_FOR_NAME: Property = (PROPTAG, "x0044001f")
 #: PR_SENT_REPRESENTING_EMAIL_ADDRESS: the same as PR_RECEIVED_BY_EMAIL_ADDRESS if one invites oneself.
 SENT_REPRESENTING: Property = (PROPTAG, "x0065001f")
+#: PR_SENDER_EMAIL_ADDRESS: who has sent it, on that one's behalf or his own.
+SENDER: Property = (PROPTAG, "x0c1f001f")
 #: PidLidAppointmentCounterProposal, by alias and by number: the response proposes another time.
 COUNTER_PROPOSAL: Property = ("http://schemas.microsoft.com/mapi/", "apptcounterproposal")
 COUNTER_PROPOSAL_ID: Property = (APPOINTMENT, "0x8257")
@@ -80,6 +82,8 @@ TO: Property = (HTTPMAIL, "to")
 CC: Property = (HTTPMAIL, "cc")
 CREATED: Property = (DAV, "creationdate")
 MODIFIED: Property = (DAV, "getlastmodified")
+#: Another with every change of an item; If-Match takes it.
+TAG: Property = (DAV, "getetag")
 #: On a request: an answer was begun. On a draft: the request that it answers.
 INTENT: Property = (RSVPQ, "intent")
 ANSWERS: Property = (RSVPQ, "answers")
@@ -109,6 +113,7 @@ MEETING_PROPERTIES = (
     RECEIVED_FOR,
     RECEIVED_FOR_NAME,
     SENT_REPRESENTING,
+    SENDER,
     COUNTER_PROPOSAL,
     COUNTER_PROPOSAL_ID,
     MEETING_TYPE,
@@ -117,7 +122,7 @@ MEETING_PROPERTIES = (
 )
 #: What is sent keeps the marker that it had as a draft.
 _ANSWER_PROPERTIES = (*MEETING_PROPERTIES, ANSWERS)
-_DRAFT_PROPERTIES = (*_ANSWER_PROPERTIES, CREATED)
+_DRAFT_PROPERTIES = (*_ANSWER_PROPERTIES, CREATED, MODIFIED, TAG)
 #: Asked of one request at a time: a list of attendees has no bounds, and a zone is half a kilobyte.
 PARTICULARS = (TO, CC, RULE, DELETED, ZONE)
 _AGENDA = (UID, REPL_UID, START, END, BUSY_STATUS, INSTANCE_TYPE, ALL_DAY)

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from rsvpq.exchange.auth import Scheme, missing_extra
-from rsvpq.limits import Limits, Rate
+from rsvpq.limits import Limits, Rate, require_one_at_a_time
 from rsvpq.policy import Policy
 from rsvpq.settings.durations import Duration
 from rsvpq.settings.fields import (
@@ -157,7 +157,7 @@ class MailboxLimits(_Table):
 
     rate: RateField = Rate(2)
     burst: Count = 5
-    concurrency: Count = 1
+    concurrency: Annotated[Count, AfterValidator(require_one_at_a_time)] = 1
 
 
 class LaneSettings(_Table):

@@ -8,7 +8,7 @@ from typing import Any
 
 from testbed.simulated_exchange import World
 from testbed.stack import EVERYTHING, Pace, Plan
-from tests.chaos.faults import Fault, clocks, hands, in_turn, nothing, processes, redis, servers
+from tests.chaos.faults import Fault, clocks, hands, in_turn, installations, nothing, processes, redis, servers
 
 #: Leases are as short as the timeouts of a request allow, so that what died with a worker comes back soon, and attempts
 #: are many, because an item of a kill storm may meet death more often than an item in a year of production. No draft of
@@ -253,6 +253,14 @@ SCENARIOS = (
     _all_is_forgotten(
         "Redis forgets everything, workers die, requests are left: occurrences, copies, updates",
         **_alike,
+        servers=NOTHING_REMOVED,
+    ),
+    Scenario("two installations", installations.two_installations, 30, requests=8),
+    Scenario(
+        "two installations, requests are left",
+        installations.two_installations,
+        30,
+        requests=8,
         servers=NOTHING_REMOVED,
     ),
     _answering_fails(

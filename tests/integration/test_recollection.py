@@ -14,7 +14,7 @@ from redis import Redis
 
 from rsvpq import queue
 from rsvpq.carrier import Carrier, ItemJournal
-from rsvpq.editions import TAKEN_AWAY, MeetingKey, Settled, Version
+from rsvpq.editions import TAKEN_AWAY, MeetingKey, Settled, Version, organizer_of
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Unsettled
 from rsvpq.journal import Journal, LeaseLost
@@ -220,7 +220,9 @@ def test_sent_items_tell_what_was_answered_with_what(site: Site, lanes: ClockedL
     box, request = answered(site)
     found = Recollection(lanes, YEARS).in_mailbox(box, journal())
     assert found == {
-        MeetingKey.of(request).topic: Settled("", "accept", Version(request.sequence), request.start, request.end)
+        MeetingKey.of(request).topic: Settled(
+            "", "accept", Version(request.sequence), request.start, request.end, organizer_of(request)
+        )
     }
     assert next(iter(found.values())).covers(request)
 

@@ -20,7 +20,7 @@ from workers.orphan import send_orphan
 
 LONG_AGO = "2004-09-14T08:00:00.000Z"
 #: After which of the events the request is gone, and nothing says yet whose the draft is.
-UNCLEAR = {after("GET accept"), after("PROPPATCH draft") - 1}
+UNCLEAR = set(range(after("GET accept"), after("PROPPATCH draft")))
 
 
 @pytest.fixture

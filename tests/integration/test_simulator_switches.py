@@ -947,6 +947,16 @@ def test_expect_continue(box: Box, value: str) -> None:
             assert read_all(connection).startswith(b"HTTP/1.1 207 ")
 
 
+@shows("conditions", "honoured", "ignored", "refused")
+def test_conditions(box: Box, value: str) -> None:
+    box.turn(conditions=value)
+    row = box.request()
+    (tag,) = [one["{DAV:}getetag"] for one in rows(propfind(box, path_of(row["href"]), "<D:getetag/>"))]
+    mark = '<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><a xmlns="urn:a">1</a></D:prop></D:set></D:propertyupdate>'
+    found = [box.ask("PROPPATCH", path_of(row["href"]), mark, If_Match=one).status for one in ('"old"', tag, tag)]
+    assert found == {"honoured": [412, 207, 412], "ignored": [207, 207, 207], "refused": [412, 412, 412]}[value]
+
+
 @shows("keep_alive", True, False)
 def test_connections_stay_open(box: Box, value: bool) -> None:
     box.turn(keep_alive=value)
