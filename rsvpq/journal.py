@@ -19,6 +19,10 @@ class Taken(Exception):
     """Another message about the same thing is being dealt with since this one was looked at; nothing was done."""
 
 
+class NotListed(Exception):
+    """The mailbox is not in the list of mailboxes (any more); nothing was done."""
+
+
 class LeaseLost(Exception):
     """The item is in other hands by now; nothing more may be done or recorded here."""
 

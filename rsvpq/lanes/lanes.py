@@ -181,6 +181,8 @@ class Start:
     now_us: int = 0
     memory: str = ""
     vouched: bool = True
+    #: Which of it was not in Redis as it is written there, '' where all was: then it is nothing to be worked.
+    broken: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,8 +333,24 @@ class Lanes:
         if verdict != Verdict.RUN:
             return Start(Verdict(verdict))
         work, mailbox, server, payload, journal, attempt, now_us, memory, vouched = rest
-        known = (work, mailbox, server, json.loads(payload), json.loads(journal), int(attempt), item_id)
-        return Start(Verdict.RUN, *known, int(now_us), memory, bool(vouched))
+        known = {"work": work, "mailbox": mailbox, "server": server}
+        objects = {"payload": _object(payload), "journal": _object(journal)}
+        broken = [name for name, value in known.items() if not isinstance(value, str)]
+        broken += [name for name, value in objects.items() if value is None]
+        return Start(
+            Verdict.RUN,
+            work=work or "",
+            mailbox=mailbox or "",
+            server=server or "",
+            payload=objects["payload"] or {},
+            journal=objects["journal"] or {},
+            attempt=int(attempt),
+            id=item_id,
+            now_us=int(now_us),
+            memory=memory,
+            vouched=bool(vouched),
+            broken=", ".join(broken),
+        )
 
     def record(
         self,
@@ -545,17 +563,26 @@ def _limit_fields(limits: Limits) -> dict[str, Any]:
 def _dead(item_id: str, fields: Mapping[str, str], dead_us: int) -> Dead:
     return Dead(
         id=item_id,
-        work=fields["work"],
-        mailbox=fields["mailbox"],
+        work=fields.get("work", ""),
+        mailbox=fields.get("mailbox", ""),
         reason=fields.get("reason", ""),
         attempts=int(fields.get("attempts", 0)),
-        payload=json.loads(fields["payload"]),
-        journal=json.loads(fields.get("journal", "{}")),
+        payload=_object(fields.get("payload")) or {},
+        journal=_object(fields.get("journal", "{}")) or {},
         server=fields.get("server", ""),
         generation=int(fields.get("generation", 0)),
         offered_us=int(float(fields.get("offered", 0))),
         dead_us=dead_us,
     )
+
+
+def _object(text: str | None) -> dict[str, Any] | None:
+    """The JSON object that a text is; None where it is none, as others may write to Redis."""
+    try:
+        value = json.loads(text or "")
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _us(seconds: float) -> int:
