@@ -70,10 +70,11 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path, redis: Redis, shared_queue_server: QueueServer) -> Desk:
-    assert redis.dbsize() == 0
     installation = Installation(tmp_path, shared_queue_server.url)
     settings = installation.settings
-    return Desk(installation, installation.lanes(), MailboxList(settings.mailboxes, settings))
+    lanes = Lanes(redis)
+    wiring.configure(lanes, settings)
+    return Desk(installation, lanes, MailboxList(settings.mailboxes, settings))
 
 
 def item_of(message: MeetingMessage = REQUEST, mailbox: Mailbox = ADELE) -> Item:

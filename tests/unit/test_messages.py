@@ -94,17 +94,17 @@ def test_a_server_that_is_renamed_or_another_makes_no_new_items() -> None:
     assert REQUEST.identity(replace(ADELE, server="mail2")) == REQUEST.identity(ADELE)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        *(("href", value) for value in (5, None, [], {}, True)),
-        *(("processed", value) for value in (1, 0, "no", None)),
-        *(("sequence", value) for value in (True, "1", 1.5)),
-        *(("sensitivity", value) for value in (None, "0", False)),
-        *(("recurring", value) for value in (1, "")),
-        *(("kind", value) for value in ("REQUEST", "", 5, None, [])),
-    ],
-)
+ODD: dict[str, tuple[object, ...]] = {
+    "href": (5, None, [], {}, True),
+    "processed": (1, 0, "no", None),
+    "sequence": (True, "1", 1.5),
+    "sensitivity": (None, "0", False),
+    "recurring": (1, ""),
+    "kind": ("REQUEST", "", 5, None, []),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in ODD.items() for value in values])
 def test_what_has_another_type_than_a_message_gives_it_is_no_message(name: str, value: object) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
         MeetingMessage.from_payload({**REQUEST.to_payload(), name: value})
