@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks.store import mailbox_name
 from benchmarks.stub_server import StubServer
 from rsvpq import queue, wiring
+from rsvpq.claims import Claims
 from rsvpq.exchange.lease import NoLease
 from rsvpq.lanes import Item
 from rsvpq.messages import Mailbox, MeetingMessage
@@ -70,7 +71,7 @@ class Installation:
         self.settings = load_settings(config, self.environment)
         self.lanes = wiring.make_lanes(self.settings)
         wiring.configure(self.lanes, self.settings)
-        claims = wiring.make_claims(self.settings, self.lanes, has_list=True)
+        claims = Claims(self.lanes, wiring.make_list(self.settings).names)
         self._exchange = wiring.Exchange(self.settings.servers, claims)
         self.parts: dict[str, Part] = {}
 

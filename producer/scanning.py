@@ -17,6 +17,7 @@ from producer.reconcile import reconcile
 from producer.scan import scan
 from producer.tolerance import Tolerance
 from rsvpq import queue
+from rsvpq.admission import require_task
 from rsvpq.budget import RunBudget
 from rsvpq.carrier import ItemJournal
 from rsvpq.deciding import decide_at_once, decide_knowing, explain_knowing
@@ -43,6 +44,7 @@ def work(start: Start, journal: ItemJournal) -> Outcome:
 
     :raises ExchangeError: as the client says; Refused also for a kind that this version does not know.
     """
+    require_task(start, queue.SCAN_MAILBOX)
     kind = start.payload["kind"]
     mailbox = Mailbox(start.mailbox, start.server, start.payload.get("group", ""))
     with exchange.mailbox(start.server, start.mailbox, journal.lease) as box:

@@ -27,7 +27,7 @@ from celery.exceptions import Ignore, Retry
 from rsvpq.audit import LOOKS, Discretion
 from rsvpq.exchange.errors import Busy, ExchangeError, Refused, Unsettled
 from rsvpq.exchange.lease import Lease
-from rsvpq.journal import Journal, LeaseLost, Paused, Taken
+from rsvpq.journal import Journal, LeaseLost, NotListed, Paused, Taken
 from rsvpq.lanes import Lanes, Memory, Recorded, Release, Rulings, Start, Verdict
 from rsvpq.messages import Left, Mailbox, Outcome, is_private
 
@@ -70,6 +70,7 @@ class Carrier:
     :param remember_s: how long a finished message stays known.
     :param discretion: what the audit must not be told.
     :param longest_run_s: how long one attempt may take, however often its lease was renewed.
+    :param admit: looks at a started item before anything is done with it; see :class:`rsvpq.admission.Admission`.
     """
 
     lanes: Lanes
@@ -79,6 +80,7 @@ class Carrier:
     remember_s: float
     discretion: Discretion = field(default_factory=Discretion)
     longest_run_s: float = inf
+    admit: Callable[[Start], Start] = field(default=lambda start: start)
 
     def carry(self, item_id: str, generation: int, work: Work) -> str:
         """Run one delivery; returns what Flower shows as the result.
@@ -124,7 +126,7 @@ class _Run:
             self._renew, longest_s=self.carrier.longest_run_s, since=self.began, given_s=self.start.lease_s
         )
         try:
-            outcome = work(self.start, self.journal)
+            outcome = self._outcome(work)
         except Paused as pause:
             self._finish("held", label="held", reason=str(pause))
             raise Retry(exc=pause) from None
@@ -156,6 +158,13 @@ class _Run:
         )
         return f"{outcome.result}: {outcome.note}" if outcome.note else outcome.result
 
+    def _outcome(self, work: Work) -> Outcome:
+        try:
+            self.start = self.carrier.admit(self.start)
+        except NotListed as error:  # a scan offers it again, once it is listed again
+            return Outcome("unlisted", str(error), left=Left("unlisted"))
+        return work(self.start, self.journal)
+
     def _look_again(self, left: Left | None) -> dict[str, Any]:
         if left is None:
             return {}
@@ -169,7 +178,8 @@ class _Run:
 
     @property
     def _private(self) -> bool:
-        return is_private(self.start.payload.get("sensitivity", 0))
+        sensitivity = self.start.payload.get("sensitivity", 0)  # of an item that was not admitted: whatever it is
+        return not isinstance(sensitivity, int) or is_private(sensitivity)
 
     def _told(self, error: Exception) -> str:
         return self.carrier.discretion.error(error, private=self._private)

@@ -16,6 +16,7 @@ from kombu import Queue
 from kombu.exceptions import KombuError
 from redis import RedisError
 
+from rsvpq import broker
 from rsvpq.editions import MeetingKey, topic_of
 from rsvpq.events import BatchedEvents
 from rsvpq.lanes import Item, Release
@@ -91,6 +92,7 @@ def make_celery(
     :param results: whether results can be kept and asked for, in the same Redis.
     :param tls: how TLS is spoken to Redis, in the words of redis-py; nothing for none.
     """
+    broker.install()
     app = Celery(
         name,
         broker=with_password(redis_url, password),

@@ -21,17 +21,18 @@ from redis.retry import Retry
 from requests.auth import AuthBase
 
 from rsvpq import queue
+from rsvpq.admission import Admission
 from rsvpq.audit import Audit, Discretion
 from rsvpq.carrier import Carrier
 from rsvpq.claims import Claims
 from rsvpq.exchange import auth
 from rsvpq.exchange.client import Folders, MailboxClient
 from rsvpq.exchange.credential import Credential
-from rsvpq.exchange.errors import Gone, Refused, Transient
+from rsvpq.exchange.errors import Busy, Gone, Transient
 from rsvpq.exchange.lease import Lease
 from rsvpq.exchange.transport import Server, Timeouts
 from rsvpq.lanes import LENIENT, Lanes
-from rsvpq.mailboxes import read_mailboxes
+from rsvpq.mailbox_list import MailboxList
 from rsvpq.policy import Policy
 from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.model import ServerSettings
@@ -122,8 +123,8 @@ def configure(lanes: Lanes, settings: Settings) -> None:
     )
 
 
-def make_carrier(settings: Settings, app: Celery, lanes: Lanes) -> Carrier:
-    """The carrier of a worker process."""
+def make_carrier(settings: Settings, app: Celery, lanes: Lanes, mailboxes: MailboxList) -> Carrier:
+    """The carrier of a worker process, which works nothing but what the list allows."""
     return Carrier(
         lanes=lanes,
         publish=partial(queue.publish, app),
@@ -132,6 +133,7 @@ def make_carrier(settings: Settings, app: Celery, lanes: Lanes) -> Carrier:
         remember_s=settings.lanes.remember.seconds,
         discretion=make_discretion(settings),
         longest_run_s=settings.lanes.longest_run.seconds,
+        admit=Admission(mailboxes).admit,
     )
 
 
@@ -145,16 +147,9 @@ def make_discretion(settings: Settings) -> Discretion:
     return Discretion(frozenset(settings.audit.hide), settings.audit.hash_key)
 
 
-def make_claims(settings: Settings, lanes: Lanes, *, has_list: bool) -> Claims:
-    """The claims on mailboxes.
-
-    :param has_list: whether this process reads the list of mailboxes.
-    """
-
-    def listed() -> set[str]:
-        return {mailbox.name for mailbox in read_mailboxes(settings.mailboxes, settings)}
-
-    return Claims(lanes, listed if has_list else None)
+def make_list(settings: Settings) -> MailboxList:
+    """The list of mailboxes; read when it is asked for something."""
+    return MailboxList(settings.mailboxes, settings)
 
 
 class PolicyInForce:
@@ -207,11 +202,13 @@ class Exchange:
         """A client of the mailbox; its folders are asked for once an hour, and again after something was not there.
 
         :param lease: that of the item for which this thread asks.
-        :raises Refused: no server of that name is configured here, or the mailbox is worked under another name.
+        :raises Busy: no server of that name is configured here: this process is older or newer than the ledger's item.
+        :raises Refused: the mailbox is worked under another name.
         :raises ExchangeError: as the client says.
         """
         if server not in self._servers:
-            raise Refused(f"no server {server!r} in the settings of this process; restart it with the current ones")
+            text = f"no server {server!r} in the settings of this process; restart it with the current ones"
+            raise Busy(text, scope="mailbox")
         with self._servers[server].for_item(lease), self._visit(server, name) as box:
             yield box
 

@@ -18,6 +18,7 @@ from requests.hooks import default_hooks, dispatch_hook
 
 from rsvpq.exchange.auth import is_connected
 from rsvpq.exchange.patience import Deadline
+from rsvpq.exchange.request_target import Target
 from rsvpq.exchange.target import AsGiven
 
 #: Cookies that are kept; a load balancer sets one or two, and each goes out with every request.
@@ -58,16 +59,16 @@ class Line:
         self._cookies: CookieJar | None = RequestsCookieJar() if keep_cookies else None
 
     def send(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, auth: AuthBase | None, until: float
+        self, method: str, target: Target, headers: Mapping[str, str], body: bytes, auth: AuthBase | None, until: float
     ) -> requests.Response:
         """Send one request; the body of the answer is still to be read, and redirects are not followed.
 
-        :param path: goes into the request line as it is: requests would quote it anew.
+        :param target: goes into the request line as it is: requests would quote it anew.
         :param until: by when all is over, by the monotonic clock: connecting, a login, and the answer's body too.
         :raises requests.RequestException: as a session's ``send``.
         """
         self._deadline.at = until
-        request = self._prepared(method, path, headers, body, auth)
+        request = self._prepared(method, target, headers, body, auth)
         response = self._adapter.send(request, **self._sending)
         answer: requests.Response = dispatch_hook(  # type: ignore[no-untyped-call]
             "response", request.hooks, response, **self._sending
@@ -79,7 +80,7 @@ class Line:
         return answer
 
     def _prepared(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, auth: AuthBase | None
+        self, method: str, target: Target, headers: Mapping[str, str], body: bytes, auth: AuthBase | None
     ) -> requests.PreparedRequest:
         """As ``PreparedRequest.prepare``, in its order, without parsing the URL."""
         request = requests.PreparedRequest()
@@ -88,7 +89,7 @@ class Line:
         request.prepare_headers(headers)
         if self._cookies:
             request.prepare_cookies(self._cookies)  # those of the whole site: a load balancer's, and not a mailbox's
-        request.url += path
+        request.url += target
         request.body = body or None
         request.prepare_content_length(request.body)
         request.hooks = default_hooks()

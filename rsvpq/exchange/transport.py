@@ -1,6 +1,7 @@
 """One mail server as seen by a program: sends a request and reads its whole answer; the only file that sends.
 
-Every request goes to the configured origin, and redirects are never followed, but for the way to a login form there.
+Every request goes to the configured origin (:mod:`rsvpq.exchange.request_target`), and redirects are never followed,
+but for the way to a login form there.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -33,6 +34,7 @@ from rsvpq.exchange.forms import FormsLogin
 from rsvpq.exchange.http_answer import Answer
 from rsvpq.exchange.lease import Lease, NoLease
 from rsvpq.exchange.line import Line
+from rsvpq.exchange.request_target import Target
 
 #: Exchange names its store's build in every answer of its own, errors included; a filter before it does not.
 _STORE = "MS-WebStorage"
@@ -96,7 +98,7 @@ class Server:
         self._verify = verify
         self._context = tls.client_context(tls_minimum) if parts.scheme == "https" else None
         # A mailbox that the account was let into, to tell a bad password from a mailbox it may not open.
-        self._open_door = ""
+        self._open_door: Target | None = None
         # Whether this server was seen to name its store; only then is a 404 that does not name it a filter's.
         self._names_store = False
         self._threads = local()
@@ -138,16 +140,19 @@ class Server:
         effect: bool = False,
         known: Collection[int] = (),
     ) -> Answer:
-        """Send one request to a %-encoded path and read its whole answer.
+        """Send one request to a %-encoded path below that of the mailboxes, and read its whole answer.
 
+        :param path: has no query, unless it is a :class:`Target` that was made with one.
         :param effect: whether it changes something, which decides what a lost answer means.
         :param known: statuses of 400 and above that the caller understands; they come back as answers.
-        :raises Busy, LoginRefused, Transient, Unknown, Gone, Refused: see ``errors``.
+        :raises Busy, LoginRefused, Transient, Unknown, Gone, Refused: see ``errors``. Malformed also where the path
+            leads out of that of the mailboxes, and then nothing was sent.
         """
+        target = path if isinstance(path, Target) else Target.below(path, self.root)
         if self._forms is not None:
-            answer = self._in_session(self._forms, method, path, headers, body, effect=effect)
+            answer = self._in_session(self._forms, method, target, headers, body, effect=effect)
         else:
-            answer = self._with_credential(method, path, headers, body, effect=effect)
+            answer = self._with_credential(method, target, headers, body, effect=effect)
         failure = error_from(answer.what, answer.status, answer.headers, effect=effect)
         self._names_store = self._names_store or _STORE in answer.headers
         if isinstance(failure, Gone) and self._names_store and _STORE not in answer.headers:
@@ -157,7 +162,7 @@ class Server:
         return answer
 
     def _in_session(
-        self, forms: FormsLogin, method: str, path: str, headers: Mapping[str, str], body: bytes, *, effect: bool
+        self, forms: FormsLogin, method: str, path: Target, headers: Mapping[str, str], body: bytes, *, effect: bool
     ) -> Answer:
         """Within the session of the login form; once more in a new one if that has ended.
 
@@ -179,7 +184,7 @@ class Server:
         raise Busy(f"{answer.what}: the session ended right after a login", scope="mailbox")
 
     def _with_credential(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, effect: bool
+        self, method: str, path: Target, headers: Mapping[str, str], body: bytes, *, effect: bool
     ) -> Answer:
         with self._credential.attempt(_named(method, path), self._wait_s) as attempt:
             try:
@@ -202,7 +207,7 @@ class Server:
             return answer
 
     def _ask_past_a_form(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, effect: bool
+        self, method: str, path: Target, headers: Mapping[str, str], body: bytes, *, effect: bool
     ) -> Answer:
         """Once more if a login form came back: what was answered so was not carried out, and nobody was refused."""
         self._introduce_us(method)
@@ -239,10 +244,10 @@ class Server:
     def _knock(self) -> Answer:
         body = wire.propfind([(wire.DAV, "displayname")])
         headers = {"Content-Type": "text/xml; charset=utf-8", "Depth": "0"}
-        return self._ask("PROPFIND", self._open_door or self.root, headers, body)
+        return self._ask("PROPFIND", self._open_door or Target(self.root), headers, body)
 
     def _ask(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", *, effect: bool = False
+        self, method: str, path: Target, headers: Mapping[str, str], body: bytes = b"", *, effect: bool = False
     ) -> Answer:
         """Send one request and read its answer, whatever that is."""
         what = _named(method, path)

@@ -7,13 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from lxml import etree
 
 from rsvpq.agenda import uids_of_meeting
 from rsvpq.exchange.errors import Malformed
 from rsvpq.exchange.multistatus import Property
+from rsvpq.exchange.request_target import Target
 
 DAV = "DAV:"
 HTTPMAIL = "urn:schemas:httpmail:"
@@ -265,8 +266,5 @@ def path_below(href: str, root: str) -> str:
         path = urlsplit(href.replace("#", "%23")).path
     except ValueError:
         raise Malformed(f"the server named {href!r}, which is no URL") from None
-    plain = unquote(path).casefold()
-    # IIS takes a backslash for a slash.
-    if not plain.startswith(unquote(root).casefold()) or {".", ".."} & set(plain.replace("\\", "/").split("/")):
-        raise Malformed(f"the server named {href!r}, which is not below {root!r}")
+    Target.below(path, root)
     return path

@@ -10,6 +10,7 @@ import pytest
 
 from rsvpq.exchange import auth
 from rsvpq.exchange.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, Unknown
+from rsvpq.exchange.request_target import Target
 from rsvpq.exchange.transport import Server, Timeouts
 from testbed.processes import PATIENCE_S
 from tests.integration.scripted_server import NO_ROWS, Play, Received, ScriptedServer, play
@@ -273,13 +274,13 @@ SHOWN_BY_OWA = {
 @pytest.mark.parametrize("page", SHOWN_BY_OWA.values(), ids=SHOWN_BY_OWA)
 def test_a_page_is_no_login_page_for_the_words_that_somebody_wrote(logon: Logon, page: bytes) -> None:
     logon.inside = [ROWS, play(200, page, Content_Type="text/html")]
-    logon.client().send("GET", "/exchange/adele/Inbox/x.EML?Cmd=accept", headers={}, effect=True)
+    logon.client().send("GET", Target("/exchange/adele/Inbox/x.EML?Cmd=accept"), headers={}, effect=True)
     assert len(logon.seen("POST")) == 1
 
 
 def test_a_redirect_to_a_draft_is_no_logon_page_whatever_its_subject(logon: Logon) -> None:
     logon.inside = [ROWS, play(302, Location="/exchange/adele/Drafts/owalogon.asp%20reason=2.EML?Cmd=edit")]
-    logon.client().send("GET", "/exchange/adele/Inbox/x.EML?Cmd=accept", headers={}, effect=True)
+    logon.client().send("GET", Target("/exchange/adele/Inbox/x.EML?Cmd=accept"), headers={}, effect=True)
     assert len(logon.seen("POST")) == 1
 
 
