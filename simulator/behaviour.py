@@ -52,6 +52,9 @@ class Behaviour:
     open_answer: Literal["page", "xml", "closing"] = _switch(
         "page", "open", "what opening a message says", ("page", "xml", "closing")
     )
+    message_form: bool = _switch(
+        False, "inferred", "a message's own HTML, shown by OWA's pages, has a form that asks for a password"
+    )
     draft: Literal["same-name", "verdict", "localised", "numbered", "none"] = _switch(
         "same-name",
         "reported",

@@ -6,10 +6,10 @@ but for the way to a login form there.
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from threading import local
-from typing import Literal
+from typing import Literal, Never
 from urllib.parse import unquote, urlsplit
 
 import requests
@@ -18,9 +18,11 @@ from requests.auth import AuthBase
 from rsvpq.exchange import body as bodies
 from rsvpq.exchange import tls, wire
 from rsvpq.exchange.auth import ConnectionAuth, Forms
-from rsvpq.exchange.credential import LONGEST_WAIT_S, Credential
+from rsvpq.exchange.credential import LONGEST_WAIT_S, Attempt, Credential
 from rsvpq.exchange.errors import (
+    LOGIN_DELAY_S,
     Busy,
+    ExchangeError,
     Filtered,
     Gone,
     LoginRefused,
@@ -30,7 +32,7 @@ from rsvpq.exchange.errors import (
     error_from,
     no_rights,
 )
-from rsvpq.exchange.forms import FormsLogin
+from rsvpq.exchange.forms import FormsLogin, Session
 from rsvpq.exchange.http_answer import Answer
 from rsvpq.exchange.lease import Lease, NoLease
 from rsvpq.exchange.line import Line
@@ -168,20 +170,32 @@ class Server:
 
         Any request may be repeated so: a request that was answered with the login form was not carried out.
         """
-        for _ in range(2):
+        for again in (False, True):
             session = forms.session(self._wait_s)
-            answer = self._ask(method, path, {**headers, "Cookie": session.cookie}, body, effect=effect)
+            own = {"Cookie": session.cookie}
+            answer = self._ask(method, path, {**headers, **own}, body, effect=effect)
             if answer.status == HTTPStatus.UNAUTHORIZED:
                 raise no_rights(answer.what)  # the session has been accepted, so it is not the password
             if not forms.is_login(answer):
                 forms.absorb(session, answer.cookies)
                 return answer
-            if answer.login == "refused":
-                forms.refuse(session, self._wait_s)
-                raise LoginRefused(f"{answer.what}: the server refused the user name or the password")
-            forms.end(session)
+            shown = _may_be_a_message(method, answer, effect=effect)
+            certain = not (again or shown or answer.login == "refused")
+            if certain or not self._knows_us(path, own):
+                self._log_off(forms, session, answer)
+            elif shown:
+                return replace(answer, cleared=True)
+            elif again:
+                raise _form_of_one(answer, effect=effect)
         # The login itself went well, so it is something about this mailbox.
         raise Busy(f"{answer.what}: the session ended right after a login", scope="mailbox")
+
+    def _log_off(self, forms: FormsLogin, session: Session, answer: Answer) -> None:
+        """The session is over. :raises LoginRefused: so is the credential, as the server says."""
+        if answer.login == "refused":
+            forms.refuse(session, self._wait_s)
+            raise LoginRefused(f"{answer.what}: the server refused the user name or the password")
+        forms.end(session)
 
     def _with_credential(
         self, method: str, path: Target, headers: Mapping[str, str], body: bytes, *, effect: bool
@@ -195,16 +209,31 @@ class Server:
             if answer.status == HTTPStatus.UNAUTHORIZED:
                 if not attempt.refused(self._lets_us_in if self._open_door else None):
                     raise no_rights(answer.what)
-            elif answer.login == "refused":
-                attempt.refused()
-                raise LoginRefused(f"{answer.what}: the server refused the user name or the password")
             elif answer.login:
-                raise self._form_instead(answer)
+                self._complain_of_login(attempt, path, answer, effect=effect)
             elif answer.status < HTTPStatus.MULTIPLE_CHOICES:
                 attempt.accepted()
                 if method == "PROPFIND" and not self._open_door:
                     self._open_door = path
             return answer
+
+    def _complain_of_login(self, attempt: Attempt, path: str, answer: Answer, *, effect: bool) -> Never:
+        """What a login that is asked for, or refused, instead of an answer stands for.
+
+        :raises ExchangeError: always.
+        """
+        refusal = LoginRefused(f"{answer.what}: the server refused the user name or the password")
+        if answer.login == "refused" and not self._open_door:
+            attempt.refused()  # and nothing is asked: a wrong password must not be shown twice
+            raise refusal
+        if self._knows_us(path):
+            raise _form_of_one(answer, effect=effect)
+        if answer.login != "refused":
+            raise self._form_instead(answer)
+        if not attempt.refused(self._lets_us_in):
+            text = f"{answer.what}: the server refuses this account here, and lets it in elsewhere"
+            raise Busy(text, LOGIN_DELAY_S, "mailbox")
+        raise refusal
 
     def _ask_past_a_form(
         self, method: str, path: Target, headers: Mapping[str, str], body: bytes, *, effect: bool
@@ -214,13 +243,15 @@ class Server:
         answer = self._ask(method, path, headers, body, effect=effect)
         if answer.login not in {"ended", "wanted"}:
             return answer
+        if _may_be_a_message(method, answer, effect=effect) and self._knows_us(path):
+            return replace(answer, cleared=True)
         self._introduce_us(method)
         return self._ask(method, path, headers, body, effect=effect)
 
     def _form_instead(self, answer: Answer) -> Busy:
         """For a while only: it may be a server that restarts, or one mailbox on another server."""
         text = f"{answer.what} was answered with a login form, twice"
-        if self._open_door:
+        if self._open_door and self._lets_us_in():
             return Busy(f"{text}, though this account was let in elsewhere", scope="mailbox")
         return Busy(f'{text}; if the server has one, it takes auth = "forms"')
 
@@ -241,10 +272,28 @@ class Server:
         unclear = answer.status == HTTPStatus.UNAUTHORIZED or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         return not (unclear or answer.login)
 
-    def _knock(self) -> Answer:
+    def _knows_us(self, path: str, headers: Mapping[str, str] | None = None) -> bool:
+        """Whether the server takes us at the root of the mailbox that a path lies in.
+
+        Nobody but the server writes what it answers there, so that tells what a suspicious answer to a request about
+        one message was: whoever writes to a mailbox has a say in its messages' pages and names.
+
+        :raises Busy: the server wants to be left alone.
+        """
+        mailbox = path[len(self.root) :].partition("/")[0] if path.casefold().startswith(self.root.casefold()) else ""
+        answer = self._knock(Target(f"{self.root}{mailbox}/" if mailbox else self.root), headers)
+        login = self._forms.is_login(answer) if self._forms is not None else bool(answer.login)
+        if login or answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}:
+            return False
+        failure = error_from(answer.what, answer.status, answer.headers, effect=False)
+        if isinstance(failure, Busy):
+            raise failure
+        return True
+
+    def _knock(self, path: Target | None = None, more: Mapping[str, str] | None = None) -> Answer:
         body = wire.propfind([(wire.DAV, "displayname")])
-        headers = {"Content-Type": "text/xml; charset=utf-8", "Depth": "0"}
-        return self._ask("PROPFIND", self._open_door or Target(self.root), headers, body)
+        headers = {"Content-Type": "text/xml; charset=utf-8", "Depth": "0", **(more or {})}
+        return self._ask("PROPFIND", path or self._open_door or Target(self.root), headers, body)
 
     def _ask(
         self, method: str, path: Target, headers: Mapping[str, str], body: bytes = b"", *, effect: bool = False
@@ -295,6 +344,17 @@ def _named(method: str, path: str) -> str:
     """For people: a name may hold escaped line breaks and commands to terminals, and this is written into logs."""
     name = unquote(path)
     return f"{method} {name if name.isprintable() else ''.join(c if c.isprintable() else '?' for c in name)}"
+
+
+def _may_be_a_message(method: str, answer: Answer, *, effect: bool) -> bool:
+    """Whether it may be the page of OWA that a command was to show, with a message in it: repeating that is no help."""
+    return method == "GET" and effect and answer.is_page
+
+
+def _form_of_one(answer: Answer, *, effect: bool) -> ExchangeError:
+    """For a login that is asked of one request and not of the one behind it: it costs an attempt, and holds nobody."""
+    text = f"{answer.what} was answered with a login form, though the server lets this account into the mailbox"
+    return (Unknown if effect else Transient)(text)
 
 
 def _connection_error(what: str, error: requests.ConnectionError, *, effect: bool) -> Exception:

@@ -309,7 +309,7 @@ def test_an_ended_session_costs_one_login_and_the_request_is_repeated(logon: Log
 
 @pytest.mark.parametrize("how", ENDED)
 def test_a_session_that_ends_at_once_is_given_up(logon: Logon, how: str) -> None:
-    logon.inside = [ROWS, ENDED[how], ROWS, ENDED[how], ROWS]
+    logon.inside = [ROWS, ENDED[how], ROWS, ENDED[how]]
     with pytest.raises(Busy, match="the session ended right after a login") as caught:
         search(logon.client(), effect=True)
     assert not isinstance(caught.value, LoginRefused)

@@ -84,6 +84,14 @@ def test_the_answer_of_accept(box: Box, value: str) -> None:
         assert marks[value] in answer.body
 
 
+@shows("message_form", False, True)
+@pytest.mark.parametrize("command", ["accept", "open"])
+def test_what_the_pages_show_of_a_message_may_be_a_form(box: Box, value: bool, command: str) -> None:
+    box.turn(message_form=value)
+    page = box.ask("GET", path_of(box.request()["href"]) + f"?Cmd={command}")
+    assert (page.status, b'type="password"' in page.body) == (200, value)
+
+
 @shows("open_answer", "page", "xml", "closing")
 def test_the_answer_of_open(box: Box, value: str) -> None:
     box.turn(open_answer=value)
