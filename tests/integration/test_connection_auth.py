@@ -8,6 +8,7 @@ from spnego import exceptions
 from rsvpq.exchange import auth
 from rsvpq.exchange.credential import Credential
 from rsvpq.exchange.errors import BUSY_DELAY_S, Busy, LoginRefused, Transient
+from rsvpq.exchange.request_target import Target
 from rsvpq.exchange.transport import Server
 from tests.integration.scripted_server import NO_ROWS, Play, ScriptedServer, play
 
@@ -163,7 +164,7 @@ def test_a_login_form_at_the_root_of_a_mailbox_holds_the_server_only_where_no_ot
     propfind(server, "/exchange/bruno/")
     scripted.reply = lambda request: ROWS if request.target == opened else form
     with pytest.raises(Busy, match="login form, twice") as caught:
-        server.send("GET", "/exchange/adele/Inbox/x.EML?Cmd=accept", headers={}, effect=True)
+        server.send("GET", Target("/exchange/adele/Inbox/x.EML?Cmd=accept"), headers={}, effect=True)
     assert (type(caught.value), caught.value.scope, caught.value.delay_s) == (Busy, scope, BUSY_DELAY_S)
     credential.check("anything")  # nothing is held against the account
 

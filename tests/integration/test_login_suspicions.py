@@ -11,6 +11,7 @@ import pytest
 from rsvpq.exchange import auth
 from rsvpq.exchange.credential import Credential
 from rsvpq.exchange.errors import Busy, ExchangeError, LoginRefused, Transient, Unknown
+from rsvpq.exchange.request_target import Target
 from rsvpq.exchange.transport import Server
 from rsvpq.journal import Journal
 from rsvpq.messages import Mailbox
@@ -60,7 +61,7 @@ def asked(scripted: ScriptedServer) -> list[tuple[str, str]]:
 def test_the_page_of_a_command_that_shows_a_form_is_a_page(scripted: ScriptedServer, command: str) -> None:
     server = client(scripted)
     suspicious_at(scripted, HREF, LURE)
-    found = server.send("GET", f"{HREF}?Cmd={command}", headers={}, effect=True)
+    found = server.send("GET", Target(f"{HREF}?Cmd={command}"), headers={}, effect=True)
     assert (found.status, found.login) == (200, "")
     assert asked(scripted) == [("GET", f"{HREF}?Cmd={command}"), ("PROPFIND", ROOT)]
 
@@ -69,7 +70,7 @@ def test_the_page_of_a_command_that_shows_a_form_ends_no_session(scripted: Scrip
     logon = Logon(scripted)
     logon.inside = [ROWS, LURE, ROWS]
     server = logon.client()
-    server.send("GET", f"{HREF}?Cmd=open", headers={}, effect=True)
+    server.send("GET", Target(f"{HREF}?Cmd=open"), headers={}, effect=True)
     server.send("PROPFIND", ROOT, headers={})
     assert (len(logon.seen("POST")), len([one for one in logon.seen("GET") if one.target.startswith(HREF)])) == (1, 1)
 
@@ -110,15 +111,15 @@ def test_a_refusal_that_only_one_message_is_answered_with_stops_no_credential(sc
     server = client(scripted, credential)
     suspicious_at(scripted, HREF, REFUSED)
     with pytest.raises(Unknown):
-        server.send("GET", f"{HREF}?Cmd=accept", headers={}, effect=True)
+        server.send("GET", Target(f"{HREF}?Cmd=accept"), headers={}, effect=True)
     credential.check("anything")
     scripted.reply = lambda request: ROWS if "bruno" in request.target else REFUSED
     with pytest.raises(Busy, match="lets it in elsewhere") as caught:
-        server.send("GET", f"{HREF}?Cmd=accept", headers={}, effect=True)
+        server.send("GET", Target(f"{HREF}?Cmd=accept"), headers={}, effect=True)
     assert (type(caught.value), caught.value.scope) == (Busy, "mailbox")
     scripted.reply = lambda _request: REFUSED
     with pytest.raises(LoginRefused):
-        server.send("GET", f"{HREF}?Cmd=accept", headers={}, effect=True)
+        server.send("GET", Target(f"{HREF}?Cmd=accept"), headers={}, effect=True)
 
 
 @pytest.mark.parametrize("form", [ENDED, REFUSED, play(440)], ids=["ended", "refused", "440"])
@@ -134,7 +135,7 @@ def test_a_form_within_a_session_that_only_one_message_is_answered_with_costs_an
 
     scripted.reply = reply
     with pytest.raises(Unknown, match="though the server lets this account into the mailbox"):
-        server.send("GET", f"{HREF}?Cmd=accept", headers={}, effect=True)
+        server.send("GET", Target(f"{HREF}?Cmd=accept"), headers={}, effect=True)
     server.send("PROPFIND", ROOT, headers={})
     assert len(logon.seen("POST")) <= 2
 
@@ -143,5 +144,5 @@ def test_a_server_that_is_busy_when_it_is_asked_whether_it_knows_us_is_left_alon
     server = client(scripted)
     scripted.reply = lambda request: LURE if request.target.startswith(HREF) else play(503, Retry_After="7")
     with pytest.raises(Busy) as caught:
-        server.send("GET", f"{HREF}?Cmd=open", headers={}, effect=True)
+        server.send("GET", Target(f"{HREF}?Cmd=open"), headers={}, effect=True)
     assert caught.value.delay_s == 7
