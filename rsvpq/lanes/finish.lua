@@ -4,8 +4,9 @@
 -- ARGV[2]  item id      ARGV[3] generation      ARGV[4] owner
 -- ARGV[5]  how: 'done' | 'left' (alone, to be looked at again) | 'dead'
 --          | 'later' (again after a delay; dead when the attempts are used up)
---          | 'throttled' (as later, but the attempt is not counted; where something is held, it waits in its lane for the
---          end of that) | 'held' (back to the head of the lane, not counted)
+--          | 'throttled' (as later, but the attempt is not counted, up to the bounds of spared(); where something is held, it
+--          waits in its lane for the end of that, and the next times twice as long)
+--          | 'held' (back to the head of the lane, not counted)
 -- ARGV[6]  label to count it under, such as done:answered      ARGV[7] reason: one line for the operator
 -- ARGV[8]  delay of a 'later' or 'throttled'; of a 'left' the first, twice as long each time it is left again
 -- ARGV[9]  how long a done item is remembered, seconds
@@ -24,7 +25,7 @@ local id, generation, how, label, reason = ARGV[2], ARGV[3], ARGV[5], ARGV[6], A
 local delay, hold = number(ARGV[8]), ARGV[10]
 local item = item_key(id)
 local f = redis.call('HMGET', item, 'state', 'generation', 'owner', 'mailbox', 'server', 'pool', 'attempts', 'finished',
-  'facts', 'open', 'charged', 'looks', 'topic', 'asked')
+  'facts', 'open', 'charged', 'looks', 'topic', 'asked', 'throttled')
 local mailbox, server = f[4], f[5]
 if f[8] == generation then return { 'replay', release(number(ARGV[11])) } end
 if f[1] ~= 'running' or f[2] ~= generation or f[3] ~= ARGV[4] then return { 'lost', release(number(ARGV[11])) } end
@@ -32,6 +33,25 @@ if f[1] ~= 'running' or f[2] ~= generation or f[3] ~= ARGV[4] then return { 'los
 if not (mailbox and server and f[6]) then
   quarantine(id, 'item-incomplete', mailbox, server)
   return { 'lost', release(number(ARGV[11])) }
+end
+
+-- How often in a row an item may wait without holding anything, and how often it may hold its mailbox or server although
+-- others got through there since it did so before: then it is the item that is the matter. A stranger has a say in it.
+local MOST_WAITS, MOST_PASSED = 100, 3
+
+-- Whether this turn costs no attempt. What keeps everybody waiting may do so for as long as it takes, for status shows it.
+local function spared()
+  if how ~= 'throttled' then return how == 'held' end
+  if hold == '' then return redis.call('HINCRBY', item, 'waits', 1) <= MOST_WAITS end
+  local went = number(redis.call('HGET', P .. ':' .. hold .. ':' .. (hold == 'server' and server or mailbox), 'went'))
+  local passed = f[15] and went > number(f[15]) and redis.call('HINCRBY', item, 'passed', 1) or 0
+  redis.call('HSET', item, 'throttled', NOW)
+  return passed <= MOST_PASSED
+end
+
+if not spared() then
+  redis.call('HDEL', item, 'waits', 'passed', 'throttled')
+  if how == 'throttled' then how, hold = 'later', '' end
 end
 
 local scan = redis.call('HGET', P .. ':mailbox:' .. mailbox, 'scan') == id
@@ -94,10 +114,15 @@ count(label, 1, server)
 if ARGV[17] == '1' and f[13] then take_back_memory() end
 for i = 19, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
 if how == 'throttled' or how == 'held' then redis.call('HINCRBY', item, 'attempts', -1) end
+if how == 'done' or how == 'left' then
+  for _, key in ipairs({ P .. ':mailbox:' .. mailbox, P .. ':server:' .. server }) do redis.call('HSET', key, 'went', NOW) end
+end
 if hold ~= '' then hold_back(hold, hold == 'server' and server or mailbox, delay, ARGV[13]) end
 
 local state = how
-if how == 'held' or (how == 'throttled' and hold ~= '') then
+-- One that holds everybody up a second time in a row comes again well after them, so that it shows whether it is alone.
+local hinders = how == 'throttled' and hold ~= '' and f[15]
+if how == 'held' or (how == 'throttled' and hold ~= '' and not hinders) then
   state = 'pending'
   to_pending(id, mailbox)
 elseif how == 'dead' or (how == 'later' and number(f[7]) >= ATTEMPTS) then
@@ -110,9 +135,10 @@ elseif how == 'left' then
   leave_alone()
 else
   state = 'later'
-  redis.call('HSET', item, 'state', 'later', 'later_in', delay)
+  local wait = hinders and 2 * delay or delay
+  redis.call('HSET', item, 'state', 'later', 'later_in', wait)
   tally(server, 'later', 1)
-  redis.call('ZADD', P .. ':later', NOW + delay, id)
+  redis.call('ZADD', P .. ':later', NOW + wait, id)
 end
 if scan and state ~= 'later' and state ~= 'pending' then redis.call('HDEL', P .. ':mailbox:' .. mailbox, 'scan') end
 if scan and state == 'done' and (decoded(f[9]) or {})[1] == 'scan' then
