@@ -6,8 +6,8 @@ The life of a delivery:
 2. The work runs, journalling each step; it returns an outcome or raises.
    Before each request to a mail server the lease is renewed, and the request ends before the lease does.
 3. A success finishes the item; what was left alone is looked at again some time. Busy puts it back for later and holds
-   the mailbox or the server for as long; that costs no attempt, and neither does Unsettled, which holds nothing. Neither
-   goes on for ever for one item alone: the ledger has bounds for it (``finish.lua``).
+   the mailbox or the server for as long; that costs no attempt, and neither does Unsettled, which holds nothing. None
+   of it goes on for ever for one item alone: the ledger has bounds for it (``finish.lua``).
    Transient and Unknown put it back with a growing delay, until the attempts are used up; Refused ends it.
 4. Whatever the end, the slots it held are refilled in the same breath and published.
 

@@ -121,6 +121,8 @@ class MeetingMessage:
     modified: str = ""
     #: The tag of this version of it (DAV:getetag), where it is asked for: in Drafts, and before one is acted upon.
     tag: str = ""
+    #: Which of its texts were too long to be kept, by the names of their properties: no decision can stand on them.
+    overlong: str = ""
 
     @property
     def may_be_series(self) -> bool:

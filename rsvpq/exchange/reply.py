@@ -53,6 +53,8 @@ _READ = {*_IDENTITY, *_COURTESY, *_PEOPLE, *_FRAMES, "METHOD"}
 _TOKEN = re.compile(r"[A-Z0-9-]+", re.ASCII | re.IGNORECASE)
 #: What could be taken for the end of a line further on; a line feed is one, and a tabulator may fold.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+#: More than any invitation takes: a zone has two components in it, and a description a few thousand characters.
+_LONGEST, _DEEPEST = 1024 * 1024, 10
 #: RFC 5545, 3.3.11.
 _ESCAPED = re.compile(r"\\(.)")
 _FOLD = re.compile(r"\n[ \t]")
@@ -171,6 +173,8 @@ def _text_of(part: Message) -> str:
     """The text, with a line feed at the end of each line and no other control character in it."""
     content = part.get_payload(decode=True)
     octets = content if isinstance(content, bytes) else b""
+    if len(octets) > _LONGEST:
+        raise Refused(f"the request's iCalendar has more than {_LONGEST} bytes")
     return _CONTROL.sub("", _decoded(octets, part.get_content_charset() or "").replace("\r\n", "\n"))
 
 

@@ -7,19 +7,28 @@ from rsvpq.addresses import comparable, lowered
 from rsvpq.agenda import instance_date
 from rsvpq.exchange import wire
 from rsvpq.exchange.errors import Malformed
-from rsvpq.exchange.multistatus import Row
+from rsvpq.exchange.multistatus import Property, Row
+from rsvpq.exchange.search import LONGEST_TEXT
 from rsvpq.messages import MeetingMessage, kind_of
 from rsvpq.persons import Shown, is_same_person, is_smtp, person_in, same_spelling
+from rsvpq.printable import shortened
 
 #: The instance types of a meeting of its own, of a series as a whole, and of one occurrence of it.
 _SINGLE, _SERIES, _OCCURRENCE = "0", "1", {"2", "3"}
 _CONFIDENTIAL = 3
+#: The most characters of a text of a message; one that is longer is none that any mail program writes. Exchange itself
+#: cuts subjects at 255, and the names of items before.
+_LONGEST_TEXT, _LONGEST_HREF = 1000, 4000
+_LONGEST = {wire.SUBJECT: 300, wire.PERMANENT_URL: _LONGEST_HREF, wire.INTENT: LONGEST_TEXT - 1}
+_SHOWN = {wire.SUBJECT}
 #: How a message is found, which looking at it does not change.
 _STAYS = {"href", "permanent_url"}
 
 
 def message_of(row: Row, root: str) -> MeetingMessage | None:
-    """The message of a row; None where its href leads out of the mailbox, whose path is ``root``."""
+    """The message of a row; None where its href leads out of the mailbox, whose path is ``root``, or has no end."""
+    if len(row.href) > _LONGEST_HREF:
+        return None
     try:
         href = wire.path_below(row.href, root)
     except Malformed:
@@ -39,6 +48,7 @@ def refreshed(message: MeetingMessage, row: Row) -> MeetingMessage:
 
 
 def _message(row: Row, href: str, root: str) -> MeetingMessage:
+    row, overlong = _bounded(row)
     answers, topic = (*row.text(wire.ANSWERS).split(), "", "")[:2]
     return MeetingMessage(
         kind=kind_of(row.text(wire.MESSAGE_CLASS)),
@@ -75,7 +85,22 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
         created=row.text(wire.CREATED),
         modified=row.text(wire.MODIFIED),
         tag=row.text(wire.TAG),
+        overlong=overlong,
     )
+
+
+def _bounded(row: Row) -> tuple[Row, str]:
+    """The row with no text longer than it may be, and which of them were, but for those that decide nothing."""
+    cut = {name: shortened(text, _most(name)) for name, text in row.properties.items() if len(text) > _most(name)}
+    if not cut:
+        return row, ""
+    return replace(row, properties={**row.properties, **cut}), ", ".join(
+        sorted(name[1] for name in cut.keys() - _SHOWN)
+    )
+
+
+def _most(name: Property) -> int:
+    return _LONGEST.get(name, _LONGEST_TEXT)
 
 
 def occurrence_of(row: Row) -> str:

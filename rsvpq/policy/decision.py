@@ -60,6 +60,7 @@ class Reason(StrEnum):
 
     UNKNOWN_CLASS = "unknown-class"
     TASK_REQUEST = "task-request"
+    OVERLONG = "overlong"
     BEGUN = "begun"
     BEGUN_ELSEWHERE = "begun-elsewhere"
     ALREADY_PROCESSED = "already-processed"

@@ -50,6 +50,14 @@ def _kept_cancellation(case: Case) -> Finding | str:
     return "cancellations are processed, or there are rules for them"
 
 
+def _overlong(case: Case) -> Finding | str:
+    if case.message.overlong:
+        return Finding(
+            Action.HOLD, Reason.OVERLONG, why=f"no mail program writes texts so long: {case.message.overlong}"
+        )
+    return "none of its texts is overlong"
+
+
 def _begun(case: Case) -> Finding | str:
     intent = case.intent
     if intent is None:
@@ -238,6 +246,7 @@ _KNOWN = _FROM_ORGANIZER | {Kind.RESPONSE}
 FIRST_GUARDS = (
     Guard("unknown-class", frozenset(Kind) - _KNOWN, _unknown_class),
     Guard("cancellations", _CANCELLATION, _kept_cancellation),
+    Guard("overlong", _KNOWN, _overlong),
     Guard("begun", _REQUEST, _begun),
     Guard("already-processed", _KNOWN, _already_processed),
     Guard("out-of-date", _FROM_ORGANIZER, _newer_message),

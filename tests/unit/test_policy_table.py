@@ -57,6 +57,7 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     ({"kind": Kind.OTHER}, {}, {}, Action.SKIP, Reason.UNKNOWN_CLASS),
     ({"kind": Kind.OTHER, "processed": True}, {}, {}, Action.SKIP, Reason.UNKNOWN_CLASS),
     ({"kind": Kind.TASK_REQUEST}, {}, {}, Action.SKIP, Reason.TASK_REQUEST),
+    ({"overlong": "uid"}, {}, {}, Action.HOLD, Reason.OVERLONG),
     ({"processed": True}, {}, {}, Action.SKIP, Reason.ALREADY_PROCESSED),
     # out of date: by the message itself, by another one, by the calendar; first by sequence, then by stamp
     ({"meeting_type": 0x80001}, {}, {}, Action.SKIP, Reason.OUT_OF_DATE),
