@@ -24,7 +24,11 @@ from rsvpq.health.systemd import notify
 from rsvpq.health.watchdog import Watchdog
 from rsvpq.lanes import Lanes, Release, keeping
 from rsvpq.lanes.lanes import MOST_RELEASED_AT_ONCE
+<<<<<<< HEAD
 from rsvpq.settings import ConfigError
+=======
+from rsvpq.log_lines import escape_lines
+>>>>>>> b5c0fad (Escape what is not printable in every output, and CSV cells by any separator)
 
 logger = logging.getLogger(__name__)
 
@@ -141,6 +145,7 @@ def main() -> None:
     from rsvpq import queue, wiring  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    escape_lines(logging.getLogger())
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

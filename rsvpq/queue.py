@@ -12,6 +12,7 @@ from typing import Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from celery import Celery
+from celery.signals import after_setup_logger, after_setup_task_logger
 from kombu import Queue
 from kombu.exceptions import KombuError
 from redis import RedisError
@@ -20,10 +21,19 @@ from rsvpq import broker
 from rsvpq.editions import MeetingKey, topic_of
 from rsvpq.events import BatchedEvents
 from rsvpq.lanes import Item, Release
+from rsvpq.log_lines import escape_lines
 from rsvpq.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.printable import printable
 
 logger = logging.getLogger(__name__)
+
+
+@after_setup_logger.connect(weak=False)
+@after_setup_task_logger.connect(weak=False)
+def _escape_lines(logger: logging.Logger, **_: Any) -> None:
+    """Whoever makes an app here, a worker or Flower, writes its log so."""
+    escape_lines(logger)
+
 
 SCAN = "producer.scan"
 SCAN_MAILBOX = "producer.scan_mailbox"

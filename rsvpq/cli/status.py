@@ -1,6 +1,5 @@
 """``rsvpq status``: what the lanes hold, how far behind they are, and why what waits is waiting."""
 
-import json
 import sys
 import time
 from collections import Counter
@@ -19,7 +18,7 @@ from rsvpq.cli.options import config_option, json_option
 from rsvpq.cli.words import age
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Pause, ServerStatus, Status, read_status
-from rsvpq.printable import printable
+from rsvpq.printable import json_text, printable
 from rsvpq.settings import load_settings
 
 #: Seconds between two looks of --watch, where nothing else is said.
@@ -50,7 +49,7 @@ def status(every_s: float | None, as_json: bool, config_file: Path | None) -> No
     with suppress(KeyboardInterrupt):  # the way to end --watch
         if as_json:
             for now in _looks(lanes, every_s):
-                click.echo(json.dumps(now.to_dict(), indent=None if every_s else 2))
+                click.echo(json_text(now.to_dict(), indent=None if every_s else 2))
         else:
             _show(lanes, every_s)
 

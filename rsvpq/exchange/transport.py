@@ -36,7 +36,11 @@ from rsvpq.exchange.forms import FormsLogin, Session
 from rsvpq.exchange.http_answer import Answer
 from rsvpq.exchange.lease import Lease, NoLease
 from rsvpq.exchange.line import Line
+<<<<<<< HEAD
 from rsvpq.exchange.request_target import Target
+=======
+from rsvpq.printable import printable
+>>>>>>> b5c0fad (Escape what is not printable in every output, and CSV cells by any separator)
 
 #: Exchange names its store's build in every answer of its own, errors included; a filter before it does not.
 _STORE = "MS-WebStorage"
@@ -342,8 +346,7 @@ class Server:
 
 def _named(method: str, path: str) -> str:
     """For people: a name may hold escaped line breaks and commands to terminals, and this is written into logs."""
-    name = unquote(path)
-    return f"{method} {name if name.isprintable() else ''.join(c if c.isprintable() else '?' for c in name)}"
+    return f"{method} {printable(unquote(path))}"
 
 
 def _may_be_a_message(method: str, answer: Answer, *, effect: bool) -> bool:
