@@ -24,11 +24,8 @@ from rsvpq.health.systemd import notify
 from rsvpq.health.watchdog import Watchdog
 from rsvpq.lanes import Lanes, Release, keeping
 from rsvpq.lanes.lanes import MOST_RELEASED_AT_ONCE
-<<<<<<< HEAD
-from rsvpq.settings import ConfigError
-=======
 from rsvpq.log_lines import escape_lines
->>>>>>> b5c0fad (Escape what is not printable in every output, and CSV cells by any separator)
+from rsvpq.settings import ConfigError
 
 logger = logging.getLogger(__name__)
 

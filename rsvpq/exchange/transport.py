@@ -36,11 +36,8 @@ from rsvpq.exchange.forms import FormsLogin, Session
 from rsvpq.exchange.http_answer import Answer
 from rsvpq.exchange.lease import Lease, NoLease
 from rsvpq.exchange.line import Line
-<<<<<<< HEAD
 from rsvpq.exchange.request_target import Target
-=======
 from rsvpq.printable import printable
->>>>>>> b5c0fad (Escape what is not printable in every output, and CSV cells by any separator)
 
 #: Exchange names its store's build in every answer of its own, errors included; a filter before it does not.
 _STORE = "MS-WebStorage"
