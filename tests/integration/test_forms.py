@@ -188,7 +188,7 @@ def test_a_companys_own_form_is_filled_in_by_its_own_names(
 def test_a_name_of_a_field_does_not_reach_the_terminal_as_it_is(logon: Logon) -> None:
     logon.page = own_form('<input type="text" name="user&#x202e;31m">', SECRET)
     logon.posted = [logon.page]
-    with pytest.raises(LoginRefused, match=r"were taken to be \?, txtUserPass"):
+    with pytest.raises(LoginRefused, match=r"were taken to be user\\u202e31m, txtUserPass"):
         search(logon.client())
 
 
