@@ -7,6 +7,8 @@ from pathlib import Path
 from benchmarks.store import mailbox_name
 from benchmarks.stub_server import StubServer
 from rsvpq import queue, wiring
+from rsvpq.claims import Claims
+from rsvpq.exchange.lease import NoLease
 from rsvpq.lanes import Item
 from rsvpq.messages import Mailbox, MeetingMessage
 from rsvpq.settings import load_settings
@@ -69,13 +71,13 @@ class Installation:
         self.settings = load_settings(config, self.environment)
         self.lanes = wiring.make_lanes(self.settings)
         wiring.configure(self.lanes, self.settings)
-        claims = wiring.make_claims(self.settings, self.lanes, has_list=True)
+        claims = Claims(self.lanes, wiring.make_list(self.settings).names)
         self._exchange = wiring.Exchange(self.settings.servers, claims)
         self.parts: dict[str, Part] = {}
 
     def find(self, number: int) -> list[MeetingMessage]:
         """The messages in a mailbox's Inbox, by the search of a scan."""
-        with self._exchange.mailbox(SERVER, mailbox_name(number)) as box:
+        with self._exchange.mailbox(SERVER, mailbox_name(number), NoLease()) as box:
             return [message for page in box.meeting_messages() for message in page]
 
     def offer(self, number: int, messages: Iterable[MeetingMessage]) -> int:

@@ -6,6 +6,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from tornado.web import RequestHandler
+
 # By file: variables and arguments of a container are shown to whoever may inspect it.
 _LOGINS = Path(os.environ.get("FLOWER_LOGIN_FILE", "/run/secrets/flower_login"))
 
@@ -25,6 +27,19 @@ max_tasks = 30_000
 purge_offline_workers = 3600
 # What tells messages apart comes first; a task id is a hash, and on the task's own page.
 tasks_columns = "name,kwargs,state,received,runtime,worker"
+
+_clear = RequestHandler.clear
+
+
+def _with_no_frames(handler: RequestHandler) -> None:
+    """Begin an answer: no page of ours is shown within another, where a click could be led to a button of ours."""
+    _clear(handler)
+    handler.set_header("X-Frame-Options", "DENY")
+    handler.set_header("Content-Security-Policy", "frame-ancestors 'none'; base-uri 'self'; object-src 'none'")
+
+
+# Flower has no setting for headers. Tornado begins each answer with this, errors and files included.
+RequestHandler.clear = _with_no_frames
 
 
 def format_task(task: Any) -> Any:

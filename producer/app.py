@@ -5,6 +5,7 @@ from typing import Any
 from celery.signals import worker_init
 
 from rsvpq import wiring
+from rsvpq.claims import Claims
 from rsvpq.health.worker import watch_worker
 from rsvpq.recollection import Recollection
 from rsvpq.refusals import Refusals
@@ -14,12 +15,14 @@ settings = load_settings()
 app = wiring.make_app(settings, "producer", include=["producer.tasks", "producer.ops"], results=True)
 app.set_default()  # Flower asks the default app for results, whichever app it was started with
 lanes = wiring.make_lanes(settings)
-carrier = wiring.make_carrier(settings, app, lanes)
+mailboxes = wiring.make_list(settings)
+carrier = wiring.make_carrier(settings, app, lanes, mailboxes)
 audit = wiring.make_audit(settings, lanes)
 policy = wiring.PolicyInForce(settings, lanes)
 recollection = Recollection(lanes, settings.decisions.max_age)
-claims = wiring.make_claims(settings, lanes, has_list=True)
+claims = Claims(lanes, mailboxes.names)
 exchange = wiring.Exchange(settings.servers, claims, settings.lanes.run_lease.seconds)
+wiring.refuse_cluster_at_start(lanes)
 watch_worker(settings)
 Refusals(lanes).watch()
 

@@ -8,9 +8,10 @@ end, leases that ran out, schedules that come round.
 
 import logging
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
 
@@ -21,8 +22,10 @@ from producer.schedule import ScheduledScan, due_scans
 from rsvpq.health.register import register_of
 from rsvpq.health.systemd import notify
 from rsvpq.health.watchdog import Watchdog
-from rsvpq.lanes import Lanes, Release
+from rsvpq.lanes import Lanes, Release, keeping
 from rsvpq.lanes.lanes import MOST_RELEASED_AT_ONCE
+from rsvpq.log_lines import escape_lines
+from rsvpq.settings import ConfigError
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +51,14 @@ class Dispatcher:
     trigger: Callable[[str | None], None]
     schedules: Sequence[ScheduledScan]
     configure: Callable[[], None]
+    #: Seconds by a clock that only measures, and that nobody can set.
+    steady: Callable[[], float] = time.monotonic
     #: Rounds begun so far, for the watchdog: one that waits for Redis goes round too.
     rounds: int = 0
+    #: How far the ledger's clock was ahead of the steady one at the last sweep, in microseconds.
+    _ahead_us: int | None = field(default=None, init=False)
+    #: Where the walk through the ledger goes on.
+    _cursor: int = field(default=0, init=False)
 
     def run(self, stop: Event) -> None:
         """Tick until told to stop; a Redis that is away is waited for."""
@@ -60,12 +69,19 @@ class Dispatcher:
                 if not configured:
                     self.configure()
                     configured = True
-                full = self.release()
+                # First what puts right what may be in the way of the others.
                 if time.monotonic() >= next_sweep:
-                    self.sweep()
                     next_sweep = time.monotonic() + SWEEP_S
+                    self.sweep()
+                full = self.release()
             except (RedisError, KombuError, OSError) as error:
                 logger.warning("event=redis-away error=%s", error)
+                full = False
+                stop.wait(1.0)
+            except ConfigError:
+                raise
+            except Exception:  # whatever one item holds, the others go on
+                logger.exception("event=unexpected")
                 full = False
                 stop.wait(1.0)
             if not full:
@@ -82,13 +98,29 @@ class Dispatcher:
         if not self.lanes.configured():  # Redis has lost everything, and limits are not found again by a scan
             logger.warning("event=limits-lost")
             self.configure()
-        back, dead = self.lanes.sweep()
-        if back or dead:
-            logger.warning("event=lease-ended back=%d dead=%d", back, dead)
+        self._take_back()
+        self._keep()
         for scan in due_scans(self.lanes, self.schedules):
             logger.info("event=scheduled-scan group=%s", scan.group or "(all)")
             self.trigger(scan.group)
         register_of(self.lanes, "dispatcher").report(ALIVE_S)
+
+    def _take_back(self) -> None:
+        ahead_us = self._ahead_us
+        expected_us = 0 if ahead_us is None else round(self.steady() * 1e6) + ahead_us
+        back, dead = self.lanes.sweep(expected_us=expected_us)
+        self._ahead_us = self.lanes.time_us() - round(self.steady() * 1e6)
+        if back or dead:
+            logger.warning("event=lease-ended back=%d dead=%d", back, dead)
+
+    def _keep(self) -> None:
+        """Put right what is found out of order, a step at a time."""
+        step = keeping.walk(self.lanes, self._cursor)
+        self._cursor = step.cursor
+        wrong = keeping.check_slots(self.lanes)
+        keeping.tidy(self.lanes)
+        if step.mended or wrong > 0:
+            logger.warning("event=ledger-mended records=%d slots=%d", step.mended, wrong)
 
 
 class Standstill:
@@ -105,11 +137,12 @@ class Standstill:
 
 
 def main() -> None:
-    """Run until SIGTERM or SIGINT."""
+    """Run until SIGTERM or SIGINT; exit code 2 where Redis is a cluster."""
     from producer.app import app, carrier, settings  # noqa: PLC0415 - reading settings is for the process only
     from rsvpq import queue, wiring  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    escape_lines(logging.getLogger())
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -126,8 +159,17 @@ def main() -> None:
     watchdog.start()
     notify("READY=1")
     logger.info("event=started schedules=%d", len(schedules))
-    dispatcher.run(stop)
-    watchdog.stop()
+    try:
+        dispatcher.run(stop)
+    except ConfigError as error:
+        sys.exit(_complain(error))
+    finally:
+        watchdog.stop()
+
+
+def _complain(error: ConfigError) -> int:
+    sys.stderr.write(f"{error}\n")
+    return 2
 
 
 if __name__ == "__main__":

@@ -5,17 +5,16 @@ before it does anything. What one message changes for another is not foreseen: t
 compared with the calendar as it is now.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from producer.inbox import read_inbox
-from rsvpq.editions import MeetingKey
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.findings import Forecast
 from rsvpq.journal import Journal
 from rsvpq.messages import Kind, MeetingMessage
-from rsvpq.policy import Decision, Version, latest_versions
+from rsvpq.policy import Decision, Newest, Version
 
 
 class Tell(Protocol):
@@ -30,13 +29,16 @@ class Ways:
     """How a dry run finds out what it has to know.
 
     ``first`` decides as a scan does, beside the newest version of the meeting in this Inbox; ``last`` as a worker does,
-    on all that matters. ``known`` says in which state the ledger has messages already, by position.
+    on all that matters. ``known`` says in which state the ledger has messages already, by position; ``newest`` finds
+    the newest version of each meeting, and ``order`` is that in which messages are offered.
     """
 
     first: Callable[[MeetingMessage, Version | None], Decision]
     last: Callable[[MeetingMessage, Version | None], Decision]
     known: Callable[[Collection[MeetingMessage]], Mapping[MeetingMessage, str]]
     tell: Tell
+    newest: Callable[[Iterable[MeetingMessage]], Newest] = Newest
+    order: Callable[[Sequence[MeetingMessage]], list[MeetingMessage]] = list
 
 
 def forecast(box: MailboxClient, journal: Journal, ways: Ways, most: int) -> tuple[list[Forecast], dict[str, int]]:
@@ -46,12 +48,12 @@ def forecast(box: MailboxClient, journal: Journal, ways: Ways, most: int) -> tup
     :raises ExchangeError: as the client says.
     """
     found, unreadable = read_inbox(box, journal), box.unreadable
-    newest = latest_versions(found)
-    first = {message: ways.first(message, newest.get(MeetingKey.of(message))) for message in found}
+    newest = ways.newest(found)
+    first = {message: ways.first(message, newest.of(message)) for message in found}
     wanted = [message for message, decision in first.items() if decision.acts]
     known = ways.known(wanted)
     new = [message for message in wanted if message not in known]
-    requests = [message for message in new if message.kind is Kind.REQUEST]
+    requests = ways.order([message for message in new if message.kind is Kind.REQUEST])
     offered, over_the_cap = set(requests[:most]), set(requests[most:])
     looked_at = _worth_a_look(new, offered, first, most)
     told = []
@@ -60,7 +62,7 @@ def forecast(box: MailboxClient, journal: Journal, ways: Ways, most: int) -> tup
         held = known.get(message, "cap" if message in over_the_cap else "")
         if message in looked_at:
             journal.intend("search", message.href)  # each look is a chance to pause, and keeps the lease
-            decision = ways.last(message, newest.get(MeetingKey.of(message)))
+            decision = ways.last(message, newest.of(message))
         told.append(ways.tell(message, decision, held))
     return told, {"found": len(found), "requests": len(offered), "unreadable": unreadable}
 

@@ -1,17 +1,17 @@
 """Why a message is dealt with as it is: every guard and rule in turn, and what the calendar said. Changes nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from producer.inbox import read_inbox
 from rsvpq.agenda import Agenda, Appointment, CalendarUnknown
 from rsvpq.audit import Discretion
-from rsvpq.editions import MeetingKey, instant
+from rsvpq.editions import instant
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.journal import Journal
 from rsvpq.messages import Kind, Mailbox, MeetingMessage, is_private
-from rsvpq.policy import CalendarView, Facts, Policy, Trace, Version, latest_versions
+from rsvpq.policy import CalendarView, Facts, Newest, Policy, Trace, Version
 
 #: The most messages of a mailbox that are explained at once, the newest first: each may cost some requests.
 MOST = 20
@@ -23,19 +23,23 @@ Explain = Callable[[MeetingMessage, Version | None], tuple[Trace, Facts]]
 
 
 def explain_messages(
-    box: MailboxClient, journal: Journal, wanted: Callable[[MeetingMessage], bool], explain: Explain
+    box: MailboxClient,
+    journal: Journal,
+    wanted: Callable[[MeetingMessage], bool],
+    explain: Explain,
+    newest_of: Callable[[Iterable[MeetingMessage]], Newest] = Newest,
 ) -> tuple[list[tuple[MeetingMessage, Trace, Facts]], dict[str, int]]:
     """The traces of those messages of the Inbox that are wanted, the newest first, and how many these are.
 
     :raises ExchangeError: as the client says.
     """
     found = read_inbox(box, journal)
-    newest = latest_versions(found)
+    newest = newest_of(found)
     matching = [message for message in reversed(found) if wanted(message)]
     explained = []
     for message in matching[:MOST]:
         journal.intend("search", message.href)  # each look is a chance to pause, and keeps the lease
-        explained.append((message, *explain(message, newest.get(MeetingKey.of(message)))))
+        explained.append((message, *explain(message, newest.of(message))))
     return explained, {"found": len(found), "matching": len(matching)}
 
 

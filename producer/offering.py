@@ -1,47 +1,36 @@
 """Offer what a scan found to the lane of its mailbox, within the caps on answers."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import islice
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from itertools import chain, islice, zip_longest
 
-from rsvpq.lanes import Lanes
+from rsvpq.budget import RunBudget
+from rsvpq.editions import organizer_of
 from rsvpq.messages import Kind, MeetingMessage
 
 #: Messages per round trip: one script holds Redis for a few milliseconds.
 BATCH = 100
-#: How long the answers of a run are counted, in seconds: longer than any run takes.
-COUNTED_S = 7 * 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class RunBudget:
-    """How many answers a run may still offer, over all of its mailboxes.
+def in_fair_order(
+    messages: Sequence[MeetingMessage], left_before: Collection[MeetingMessage] = ()
+) -> list[MeetingMessage]:
+    """The messages in the order in which they may use up a cap: each sender in turn, and of each the first one first.
 
-    Taken before the offer and given back where a message was not new: whatever dies in between, it is too few that are
-    offered and never too many.
+    Who sends hundreds keeps nobody else's waiting. What was left alone before, and mostly will be again, comes last.
+
+    :param left_before: those of which the ledger knows that.
     """
+    new = [message for message in messages if message not in left_before]
+    again = [message for message in messages if message in left_before]
+    return [*_in_turn(new), *_in_turn(again)]
 
-    lanes: Lanes
-    run: str
-    most: int
 
-    def take(self, wanted: int) -> int:
-        """Take up to so many; how many there were."""
-        taken: int = self.lanes.redis.incrby(self._key, wanted)
-        self.lanes.redis.expire(self._key, COUNTED_S)
-        over = min(wanted, max(0, taken - self.most))
-        self.give_back(over)
-        return wanted - over
-
-    def give_back(self, unused: int) -> None:
-        """Let other scans of the run have them."""
-        if unused:
-            self.lanes.redis.decrby(self._key, unused)
-
-    @property
-    def _key(self) -> Any:
-        return f"{self.lanes.prefix}:answers-of:{self.run}"
+def _in_turn(messages: Sequence[MeetingMessage]) -> list[MeetingMessage]:
+    senders: dict[tuple[str, ...], list[MeetingMessage]] = {}
+    for message in messages:
+        sender = organizer_of(message), message.from_another, message.sent_by
+        senders.setdefault(sender, []).append(message)
+    return [one for one in chain.from_iterable(zip_longest(*senders.values())) if one is not None]
 
 
 def offer_within_caps(
@@ -50,8 +39,9 @@ def offer_within_caps(
     most: int,
     budget: RunBudget,
 ) -> tuple[int, int]:
-    """Offer the messages; of requests no more new ones than the caps allow, the first ones first.
+    """Offer the messages; of requests no more new ones than the caps allow.
 
+    :param messages: the first ones are offered first.
     :param offer: puts messages into the lane; says how many were new to it.
     :param most: the cap of one scan. :param budget: that of the run.
     :returns: how many were new, and how many were held back.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from rsvpq.exchange.client import MailboxClient
-from rsvpq.messages import MeetingMessage, Outcome
+from rsvpq.messages import Mailbox, MeetingMessage, Outcome
 from rsvpq.orphans import answered_request
 
 #: How old a draft must be before it is somebody's business: an answer is under way for seconds, not minutes.
@@ -19,17 +19,19 @@ def reconcile(
     box: MailboxClient,
     offer: Callable[[dict[str, MeetingMessage]], int],
     hold: Callable[[list[MeetingMessage]], None],
+    mailbox: Mailbox | None = None,
 ) -> Outcome:
     """Offer our unsent answers; have those shown to the operator that may be a person's.
 
     :param offer: puts drafts into the lane, each under the identity of the request that it answers; says how many were
         new to it: what the ledger knows is being worked on, or was.
     :param hold: takes all the others that have lain there for a while.
+    :param mailbox: as :func:`rsvpq.orphans.answered_request` takes it.
     :raises ExchangeError: as the client says.
     """
     ours, unclear = {}, []
     for draft in box.response_drafts():
-        identity = answered_request(draft, box)
+        identity = answered_request(draft, box, mailbox)
         if identity:
             ours[identity] = draft
         elif _is_settled(draft):

@@ -1,14 +1,13 @@
 """Scan one mailbox: find its meeting messages, decide on each, and offer those to be acted on to the mailbox's lane."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from producer.inbox import read_inbox
-from rsvpq.editions import MeetingKey
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome
-from rsvpq.policy import Decision, Version, latest_versions
+from rsvpq.policy import Decision, Newest, Version
 
 
 def scan(
@@ -16,6 +15,7 @@ def scan(
     journal: Journal,
     decide: Callable[[MeetingMessage, Version | None], Decision],
     offer: Callable[[list[MeetingMessage]], tuple[int, int]],
+    newest_of: Callable[[Iterable[MeetingMessage]], Newest] = Newest,
 ) -> Outcome:
     """Search the Inbox, decide on everything in it, and offer what is to be acted on; the rest costs no task.
 
@@ -23,13 +23,14 @@ def scan(
 
     :param decide: on a message, beside the newest version of its meeting in this Inbox.
     :param offer: puts messages into the lane; says how many were new to it, and how many the caps hold back.
+    :param newest_of: what is the newest version of each meeting.
     :raises ExchangeError: as the client says; what was offered until then stays offered, and is known to the next scan.
     """
     found, unreadable = read_inbox(box, journal), box.unreadable
-    newest = latest_versions(found)
+    newest = newest_of(found)
     wanted, skipped = [], Counter[str]()
     for message in found:
-        decision = decide(message, newest.get(MeetingKey.of(message)))
+        decision = decide(message, newest.of(message))
         if decision.acts:
             wanted.append(message)
         else:

@@ -4,7 +4,7 @@ The kinds that only look decide as if live runs were on (mode ``respond``, confi
 has asked, and leave the lanes, the audit's decisions, the list of held drafts and the mailbox as they are.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -12,11 +12,14 @@ from producer.app import audit, carrier, exchange, lanes, policy, recollection, 
 from producer.decisions import Decisions
 from producer.dry_run import Ways, forecast
 from producer.explaining import explain_messages, is_wanted, told
-from producer.offering import RunBudget, offer_within_caps
+from producer.offering import in_fair_order, offer_within_caps
 from producer.reconcile import reconcile
 from producer.scan import scan
 from producer.tolerance import Tolerance
 from rsvpq import queue
+from rsvpq.admission import require_task
+from rsvpq.budget import RunBudget
+from rsvpq.carrier import ItemJournal
 from rsvpq.deciding import decide_at_once, decide_knowing, explain_knowing
 from rsvpq.editions import MeetingKey, Settled
 from rsvpq.exchange.client import MailboxClient
@@ -27,7 +30,7 @@ from rsvpq.journal import Journal
 from rsvpq.lanes import Item, Start
 from rsvpq.lanes.items import known_items
 from rsvpq.messages import Mailbox, MeetingMessage, Outcome, is_private
-from rsvpq.policy import Decision, Facts, Policy, Trace, Version, held_for
+from rsvpq.policy import Decision, Facts, Newest, Policy, Trace, Version, held_for, is_internal
 from rsvpq.recollection import by_another
 
 #: How many items the offer of one page may release in the same breath.
@@ -36,14 +39,15 @@ RELEASED_PER_PAGE = 16
 held_drafts = HeldDrafts(lanes)
 
 
-def work(start: Start, journal: Journal) -> Outcome:
+def work(start: Start, journal: ItemJournal) -> Outcome:
     """Do what the item is for.
 
     :raises ExchangeError: as the client says; Refused also for a kind that this version does not know.
     """
+    require_task(start, queue.SCAN_MAILBOX)
     kind = start.payload["kind"]
     mailbox = Mailbox(start.mailbox, start.server, start.payload.get("group", ""))
-    with exchange.mailbox(start.server, start.mailbox) as box:
+    with exchange.mailbox(start.server, start.mailbox, journal.lease) as box:
         match kind:
             case "scan":
                 return _Scan(start, mailbox, box, journal, policy()).run()
@@ -87,6 +91,18 @@ class _Visit:
         facts = Facts.about(message, self.mailbox.name, self.mailbox.group, newest)
         return replace(facts, identity=message.identity(self.mailbox))
 
+    def newest(self, messages: Iterable[MeetingMessage]) -> Newest:
+        """The newest version of each meeting among them."""
+        domains = self.policy.internal_domains
+        return Newest(messages, lambda address: is_internal(address, self.mailbox.name, domains))
+
+    def in_fair_order(self, messages: Sequence[MeetingMessage]) -> list[MeetingMessage]:
+        """The messages in the order in which they are offered."""
+        ids = {message: message.identity(self.mailbox) for message in messages}
+        known = known_items(lanes, ids.values())
+        left = {message for message, item in ids.items() if item in known and known[item].state == "left"}
+        return in_fair_order(messages, left)
+
     def decide(self, message: MeetingMessage, newest: Version | None) -> Decision:
         """Decide as a scan does."""
         return decide_at_once(self.policy, message, self.facts(message, newest))
@@ -105,16 +121,18 @@ class _Scan(_Visit):
         def offer_messages(messages: list[MeetingMessage]) -> tuple[int, int]:
             decisions.tell()
             budget = RunBudget(lanes, self.run_name, settings.policy.most_answers_per_run)
-            return offer_within_caps(messages, self._offer_batch, settings.policy.most_answers_per_scan, budget)
+            return offer_within_caps(
+                self.in_fair_order(messages), self._offer_batch, settings.policy.most_answers_per_scan, budget
+            )
 
-        found = scan(self.box, self.journal, decide_and_note, offer_messages)
+        found = scan(self.box, self.journal, decide_and_note, offer_messages, self.newest)
         drafts = self.reconcile()
         note = "; ".join(filter(None, (found.note, drafts.note)))
         return Outcome(found.result, note, {**found.counts, **drafts.counts})
 
     def reconcile(self) -> Outcome:
         """Offer our unsent answers; show the others to the operator."""
-        return reconcile(self.box, self._offer_drafts, partial(held_drafts.replace, self.mailbox.name))
+        return reconcile(self.box, self._offer_drafts, partial(held_drafts.replace, self.mailbox.name), self.mailbox)
 
     def _offer_drafts(self, drafts: dict[str, MeetingMessage]) -> int:
         if self.policy.mode == "observe":
@@ -142,16 +160,16 @@ class _Look(_Visit):
 
     def dry_run(self) -> Outcome:
         """Tell what a scan would come to."""
-        ways = Ways(self.decide, self._decide_knowing, self._known, self._forecast)
+        ways = Ways(self.decide, self._decide_knowing, self._known, self._forecast, self.newest, self.in_fair_order)
         rows, counts = forecast(self.box, self.journal, ways, settings.policy.most_answers_per_scan)
-        drafts = reconcile(self.box, len, lambda _: None)
+        drafts = reconcile(self.box, len, lambda _: None, self.mailbox)
         self._report([row.to_dict() for row in rows], {**counts, **drafts.counts})
         return Outcome("dry-run", f"found {counts['found']}, would offer {counts['requests']} requests")
 
     def explain(self) -> Outcome:
         """Tell why the messages that are asked for are dealt with as they are."""
         wanted = is_wanted(self.start.payload.get("wanted", {}), self.mailbox)
-        explained, counts = explain_messages(self.box, self.journal, wanted, self._trace)
+        explained, counts = explain_messages(self.box, self.journal, wanted, self._trace, self.newest)
         rows = [told(self.mailbox, *each, self.policy, audit.discretion) for each in explained]
         self._report(rows, counts)
         return Outcome("explained", f"found {counts['found']}, explained {len(rows)} of {counts['matching']}")
@@ -179,7 +197,7 @@ class _Look(_Visit):
     @cached_property
     def _sent(self) -> dict[str, Settled]:
         """What Sent Items tells where the ledger cannot vouch; nothing of it is written down, for this only looks."""
-        return recollection.in_mailbox(self.box, self.journal)
+        return recollection.in_mailbox(self.box, self.journal, self.mailbox)
 
     def _known(self, messages: Collection[MeetingMessage]) -> dict[MeetingMessage, str]:
         """In which state the ledger has them already, those left out that a scan would offer again."""

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from redis.exceptions import ResponseError
+
 from rsvpq.lanes import Lanes
 
 
@@ -25,6 +27,17 @@ def due_scans(lanes: Lanes, schedules: Sequence[ScheduledScan]) -> Iterator[Sche
         period = int(now_s // scan.every_s)
         claim = f"{lanes.prefix}:schedule:{scan.group or ''}:{scan.every_s:g}"
         # SET ... GET answers the period claimed before, atomically.
-        before = lanes.redis.set(claim, period, get=True)
-        if before is None or int(before) < period:
+        before = _claimed(lanes, claim, period)
+        # One that is ahead by more than another dispatcher can be is of a clock that has gone back since.
+        if before is None or before < period or before > period + 1:
             yield scan
+
+
+def _claimed(lanes: Lanes, claim: str, period: int) -> int | None:
+    """Claim the period; the one that was claimed before, None where what is there is none."""
+    try:
+        before = lanes.redis.set(claim, period, get=True)
+    except ResponseError:  # a key of another type
+        lanes.redis.set(claim, period)
+        return None
+    return int(before) if str(before).isdecimal() else None

@@ -21,12 +21,12 @@ import pwd
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from email.utils import parseaddr
 from typing import Literal
 
 from rsvpq.exchange.errors import ExchangeError
 from rsvpq.lanes import Deed, Lanes, Ruling, Rulings, Scope
 from rsvpq.messages import Mailbox, MeetingMessage, is_private
+from rsvpq.persons import person_in
 
 Hidden = Literal["subjects", "addresses"]
 
@@ -169,7 +169,7 @@ class Audit:
 
 def address_of(text: str) -> str:
     """The address in ``"Name" <address>`` or ``mailto:address``; the text itself where there is none."""
-    address = parseaddr(text)[1].removeprefix("mailto:").removeprefix("MAILTO:")
+    address = person_in(text).address
     return address if "@" in address else text
 
 

@@ -4,8 +4,10 @@ The life of a delivery:
 
 1. It asks the ledger to start. Stale, duplicated and finished ones end here; nothing has been touched.
 2. The work runs, journalling each step; it returns an outcome or raises.
+   Before each request to a mail server the lease is renewed, and the request ends before the lease does.
 3. A success finishes the item; what was left alone is looked at again some time. Busy puts it back for later and holds
-   the mailbox or the server for as long; that costs no attempt, and neither does Unsettled, which holds nothing.
+   the mailbox or the server for as long; that costs no attempt, and neither does Unsettled, which holds nothing. None
+   of it goes on for ever for one item alone: the ledger has bounds for it (``finish.lua``).
    Transient and Unknown put it back with a growing delay, until the attempts are used up; Refused ends it.
 4. Whatever the end, the slots it held are refilled in the same breath and published.
 
@@ -17,6 +19,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Literal, Never
 from uuid import uuid4
 
@@ -24,7 +27,8 @@ from celery.exceptions import Ignore, Retry
 
 from rsvpq.audit import LOOKS, Discretion
 from rsvpq.exchange.errors import Busy, ExchangeError, Refused, Unsettled
-from rsvpq.journal import Journal, LeaseLost, Paused, Taken
+from rsvpq.exchange.lease import Lease
+from rsvpq.journal import Journal, LeaseLost, NotListed, Paused, Taken
 from rsvpq.lanes import Lanes, Memory, Recorded, Release, Rulings, Start, Verdict
 from rsvpq.messages import Left, Mailbox, Outcome, is_private
 
@@ -41,8 +45,12 @@ LOOK_AGAIN_SOON_S = 300.0
 
 
 class ItemJournal(Journal):
-    """The journal of an item in the ledger."""
+    """The journal of an item in the ledger.
 
+    :ivar lease: that of the item; no mail server is asked beyond it.
+    """
+
+    lease: Lease
     #: The decision that the next step is done for, which the audit is told in the same breath.
     rulings: Rulings | None = None
     #: What the ledger is to remember of the item's topic from the next side effect on.
@@ -62,6 +70,8 @@ class Carrier:
     :param first_delay_s, longest_delay_s: bounds of the delay before another attempt.
     :param remember_s: how long a finished message stays known.
     :param discretion: what the audit must not be told.
+    :param longest_run_s: how long one attempt may take, however often its lease was renewed.
+    :param admit: looks at a started item before anything is done with it; see :class:`rsvpq.admission.Admission`.
     """
 
     lanes: Lanes
@@ -70,6 +80,8 @@ class Carrier:
     longest_delay_s: float
     remember_s: float
     discretion: Discretion = field(default_factory=Discretion)
+    longest_run_s: float = inf
+    admit: Callable[[Start], Start] = field(default=lambda start: start)
 
     def carry(self, item_id: str, generation: int, work: Work) -> str:
         """Run one delivery; returns what Flower shows as the result.
@@ -77,7 +89,7 @@ class Carrier:
         :raises Retry: the item waits in its lane for another attempt. :raises Ignore: another delivery has the item.
         :raises Exception: the item is dead; this is why.
         """
-        owner = uuid4().hex
+        owner, began = uuid4().hex, time.monotonic()
         start = self.lanes.start(item_id, generation, owner)
         if start.verdict is Verdict.HELD:
             raise Retry(exc=Paused("paused or held; the item waits in its lane"))
@@ -85,7 +97,7 @@ class Carrier:
             return f"nothing to do: the item is {start.verdict}"
         if start.verdict is not Verdict.RUN:
             raise Ignore(f"another delivery has it: {start.verdict}")
-        return _Run(self, item_id, generation, owner, start).run(work)
+        return _Run(self, item_id, generation, owner, start, began).run(work)
 
     def delay_s(self, attempt: int) -> float:
         """The delay before the next attempt: doubled each time, bounded, the upper half of it at random."""
@@ -102,6 +114,8 @@ class _Run:
     generation: int
     owner: str
     start: Start
+    #: A moment before the start, by the monotonic clock.
+    began: float
     journal: ItemJournal = field(init=False)
 
     def run(self, work: Work) -> str:
@@ -109,8 +123,11 @@ class _Run:
         self.journal = ItemJournal(
             self.start.journal, self._record, lambda: self.start.now_us / 1e6 + time.monotonic() - began
         )
+        self.journal.lease = Lease(
+            self._renew, longest_s=self.carrier.longest_run_s, since=self.began, given_s=self.start.lease_s
+        )
         try:
-            outcome = work(self.start, self.journal)
+            outcome = self._outcome(work)
         except Paused as pause:
             self._finish("held", label="held", reason=str(pause))
             raise Retry(exc=pause) from None
@@ -142,6 +159,13 @@ class _Run:
         )
         return f"{outcome.result}: {outcome.note}" if outcome.note else outcome.result
 
+    def _outcome(self, work: Work) -> Outcome:
+        try:
+            self.start = self.carrier.admit(self.start)
+        except NotListed as error:  # a scan offers it again, once it is listed again
+            return Outcome("unlisted", str(error), left=Left("unlisted"))
+        return work(self.start, self.journal)
+
     def _look_again(self, left: Left | None) -> dict[str, Any]:
         if left is None:
             return {}
@@ -155,10 +179,17 @@ class _Run:
 
     @property
     def _private(self) -> bool:
-        return is_private(self.start.payload.get("sensitivity", 0))
+        sensitivity = self.start.payload.get("sensitivity", 0)  # of an item that was not admitted: whatever it is
+        return not isinstance(sensitivity, int) or is_private(sensitivity)
 
     def _told(self, error: Exception) -> str:
         return self.carrier.discretion.error(error, private=self._private)
+
+    def _renew(self) -> float:
+        given_s = self.carrier.lanes.renew(self.item_id, self.generation, self.owner)
+        if not given_s:
+            raise LeaseLost("the lease was lost before the next request")
+        return given_s
 
     def _record(self, steps: Mapping[str, Any], intent: bool) -> Recorded:
         *_, step = steps

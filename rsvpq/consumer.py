@@ -4,11 +4,15 @@ Celery refuses pickle and YAML, but some other bodies (bytes under ``application
 errors that it does not expect: the worker ends, and on its way out it puts the message back for the next one.
 """
 
+import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from celery.worker import consumer
 from kombu.exceptions import ContentDisallowed
+
+logger = logging.getLogger(__name__)
 
 
 class Consumer(consumer.Consumer):
@@ -21,12 +25,23 @@ class Consumer(consumer.Consumer):
         def check_and_handle(message: Any) -> None:
             try:
                 _check(message)
-            except Exception as error:  # whatever it is, no other worker could read it either
-                self.on_decode_error(message, error)
-            else:
                 handle(message)
+            except (*self.connection_errors, *self.channel_errors):  # type: ignore[attr-defined]  # not in the stubs
+                raise
+            except Exception as error:  # whatever it is, no other worker could read it either
+                self._drop(message, error)
 
         return check_and_handle
+
+    def _drop(self, message: Any, error: Exception) -> None:
+        """Tell of it, and have done with it: what is not acknowledged holds one of the worker's threads for good."""
+        try:
+            self.on_decode_error(message, error)
+        except (*self.connection_errors, *self.channel_errors):  # type: ignore[attr-defined]  # not in the stubs
+            raise
+        except Exception as worse:  # it cannot even be shown
+            logger.error("event=no-message error=%s", type(worse).__name__)  # noqa: TRY400 - by its type alone
+            message.ack_log_error(logger, self.connection_errors)  # type: ignore[attr-defined]
 
 
 def _check(message: Any) -> None:
@@ -38,6 +53,40 @@ def _check(message: Any) -> None:
         raise ContentDisallowed(f"{message.content_type} is not JSON")
     if "task" not in (message.headers or {}):
         return  # no protocol 2: Celery looks itself
+    _check_headers(message.headers)
     args, kwargs, embedded = message.payload
     if not (isinstance(args, list) and isinstance(kwargs, dict) and (embedded is None or isinstance(embedded, dict))):
         raise TypeError("not the arguments of a task")
+
+
+_TEXT = (str, type(None))
+#: What Celery writes into a message and takes for granted when it reads it (its "Message Protocol", version 2).
+_HEADERS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("lang", "root_id", "parent_id", "group", "origin", "shadow", "compression", "eta"), _TEXT),
+    **dict.fromkeys(("argsrepr", "kwargsrepr", "replaced_task_nesting"), (str, int, type(None))),
+    "expires": (str, int, float, type(None)),
+    "retries": (int, type(None)),
+    "timelimit": (list, type(None)),
+    "stamps": (dict, type(None)),
+    "stamped_headers": (list, type(None)),
+    "headers": (dict, type(None)),
+    "ignore_result": (bool, type(None)),
+}
+
+
+def _check_headers(headers: dict[str, Any]) -> None:
+    """Complain of headers that Celery would stumble over, or that would keep a thread of the worker for good.
+
+    :raises TypeError, ValueError: there are such.
+    """
+    if not all(isinstance(headers.get(name), str) for name in ("task", "id")):
+        raise TypeError("no task, or no id")
+    odd = [name for name, types in _HEADERS.items() if not isinstance(headers.get(name), types)]
+    if odd:
+        raise TypeError(f"no {', '.join(odd)} of a task")
+    limits = headers.get("timelimit") or (None, None)
+    if [limit for limit in limits if not isinstance(limit, int | float | None)] or len(limits) != len(("hard", "soft")):
+        raise TypeError("no time limits of a task")
+    for name in ("eta", "expires"):
+        if isinstance(headers.get(name), str):
+            datetime.fromisoformat(headers[name])

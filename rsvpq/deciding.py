@@ -15,6 +15,7 @@ from rsvpq.exchange.calendar import WIDEST
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import ExchangeError
 from rsvpq.messages import MeetingMessage
+from rsvpq.orphans import traces_of
 from rsvpq.policy import CalendarView, Decision, Facts, Need, Policy, Trace, decide, explain, held_for
 from rsvpq.recurrence import Instances, instances, series_end
 
@@ -86,7 +87,11 @@ class _Look:
     _particulars: Particulars | None = field(default=None, init=False)
 
     def find_out(self, needs: Collection[Need]) -> None:
-        """Ask for what is needed; the appointment is looked at with the first of it."""
+        """Ask for what is needed; the appointment is looked at with the first of it that is of the meeting."""
+        if Need.EVIDENCE in needs:
+            self.facts = replace(self.facts, begun=traces_of(self.message, self.box).begun)
+            if len(needs) == 1:
+                return
         view = self.facts.calendar or CalendarView(self.box.appointment(self.message))
         if Need.ATTENDEES in needs:
             self.facts = replace(self.facts, attendees=self.particulars().attendees)

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple, Self
 
+from rsvpq.addresses import comparable, lowered
 from rsvpq.agenda import same_meeting_key
 from rsvpq.messages import MeetingMessage
+from rsvpq.persons import person_in
 
 #: The occurrence of a message that is about one and shows neither its original start nor a start: it may be any.
 _UNTOLD = "at "
@@ -42,6 +44,16 @@ class MeetingKey(NamedTuple):
 def topic_of(message: MeetingMessage) -> str:
     """The key under which the ledger remembers what it is about; of an answer our marker tells it, if it has one."""
     return message.topic or MeetingKey.of(message).topic
+
+
+def organizer_of(message: MeetingMessage) -> str:
+    """Whom a message names as the organizer, in the form in which that is compared; '' where it names nobody.
+
+    A uid is known to all who are invited: a message about the same uid that names another organizer is about another
+    meeting, and is no edition of this one.
+    """
+    address = person_in(message.organizer).address
+    return comparable(address) or lowered(address or message.organizer.strip())
 
 
 def answer_marker(item: str, request: MeetingMessage) -> str:
@@ -81,7 +93,8 @@ class Settled:
     """What an occurrence of a meeting has been answered with, or is being answered with.
 
     ``how`` is the verdict, or ``cancelled``, or :data:`TAKEN_AWAY`; ``item`` the identity of the message that was
-    answered, '' where only Sent Items tells of it. ``start`` and ``end`` are as the message showed them.
+    answered, '' where only Sent Items tells of it. ``start`` and ``end`` are as the message showed them, ``organizer``
+    is as :func:`organizer_of` has it.
     """
 
     item: str
@@ -89,23 +102,27 @@ class Settled:
     version: Version
     start: str = ""
     end: str = ""
+    organizer: str = ""
 
     @classmethod
     def by(cls, item: str, how: str, message: MeetingMessage) -> Self:
         """That the message is answered so."""
-        return cls(item, how, Version.of(message), message.start, message.end)
+        return cls(item, how, Version.of(message), message.start, message.end, organizer_of(message))
 
     def to_text(self) -> str:
         """The value that is kept in the ledger; the inverse of :meth:`parse`."""
         stamp = self.version.stamp.isoformat() if self.version.stamp else ""
-        return json.dumps([self.item, self.how, self.version.sequence, stamp, self.start, self.end])
+        return json.dumps([self.item, self.how, self.version.sequence, stamp, self.start, self.end, self.organizer])
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """What :meth:`to_text` wrote; None for nothing, and for what another version may have written."""
+        """What :meth:`to_text` wrote; None for nothing, and for what another version may have written.
+
+        Earlier versions did not keep the organizer.
+        """
         try:
-            item, how, sequence, stamp, start, end = json.loads(text)
-            return cls(item, how, Version(sequence, instant(stamp)), start, end)
+            item, how, sequence, stamp, start, end, *organizer = json.loads(text)
+            return cls(item, how, Version(sequence, instant(stamp)), start, end, "".join(organizer))
         except (ValueError, TypeError):
             return None
 
@@ -115,8 +132,8 @@ class Settled:
         Without sequences, and of what only Sent Items tells, editions are told apart by the time of the meeting as
         well: an answer may not show which occurrence it is to.
         """
-        version = Version.of(message)
-        if self.version.is_older_than(version):
+        version, organizer = Version.of(message), organizer_of(message)
+        if (self.organizer and organizer and self.organizer != organizer) or self.version.is_older_than(version):
             return False
         if version.is_older_than(self.version):
             return True

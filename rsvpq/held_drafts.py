@@ -5,9 +5,10 @@ Each scan writes down what it sees in its mailbox, in place of what the last one
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rsvpq.lanes import Lanes
-from rsvpq.messages import MeetingMessage
+from rsvpq.messages import Kind, MeetingMessage
 
 
 class HeldDrafts:
@@ -35,4 +36,17 @@ class HeldDrafts:
 
 
 def _drafts(text: str) -> list[MeetingMessage]:
-    return [MeetingMessage.from_payload(payload) for payload in json.loads(text)]
+    """What was written, without what others have put beside it."""
+    try:
+        payloads = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    return list(filter(None, map(_draft, payloads))) if isinstance(payloads, list) else []
+
+
+def _draft(payload: Any) -> MeetingMessage | None:
+    try:
+        draft = MeetingMessage.from_payload(payload)
+    except (KeyError, TypeError, ValueError):
+        return None
+    return draft if draft.kind is Kind.RESPONSE else None

@@ -22,6 +22,10 @@ class Taken(Exception):
     """
 
 
+class NotListed(Exception):
+    """The mailbox is not in the list of mailboxes (any more); nothing was done."""
+
+
 class LeaseLost(Exception):
     """The item is in other hands by now; nothing more may be done or recorded here."""
 

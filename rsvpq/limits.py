@@ -43,6 +43,22 @@ class Rate:
         raise AssertionError("unreachable: the last unit always returns")
 
 
+def require_one_at_a_time(concurrency: int) -> int:
+    """The concurrency of a mailbox, which is 1.
+
+    Two answers at once in one mailbox share its Drafts, and a draft need not show which meeting it answers: which of
+    two new ones belongs to which request, nobody could tell.
+
+    :raises ValueError: it is another.
+    """
+    if concurrency != 1:
+        raise ValueError(
+            f"{concurrency} would have a mailbox answer several requests at once, whose drafts cannot always be told "
+            "apart; write 1, and raise the rate and the burst, or the concurrency of the server, to go faster"
+        )
+    return concurrency
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a mailbox or a server is promised.

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rsvpq.limits import Limits, Rate
+from rsvpq.limits import Limits, Rate, require_one_at_a_time
 from rsvpq.messages import Mailbox
 from rsvpq.settings import ConfigError, Problem, Settings, did_you_mean
 from rsvpq.settings.text_files import read_text
@@ -144,7 +144,7 @@ def _readers(servers: Sequence[str]) -> Mapping[str, _Reader]:
         "group": _group,
         "pace": Rate.parse,
         "burst": _count,
-        "concurrency": _count,
+        "concurrency": _one_at_a_time,
         "weight": _weight,
     }
 
@@ -206,6 +206,10 @@ def _count(text: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
         raise ValueError(f"{text!r} is not a whole number above zero; write one such as 4")
     return int(text)
+
+
+def _one_at_a_time(text: str) -> int:
+    return require_one_at_a_time(_count(text))
 
 
 def _weight(text: str) -> float:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Self, get_args, get_type_hints
 
 from rsvpq.limits import Limits
 
@@ -99,6 +99,8 @@ class MeetingMessage:
     own: bool | None = None
     #: The address of whom it is from, where that is certainly another than the organizer that it names.
     from_another: str = ""
+    #: The SMTP addresses of who sent it and on whose behalf, where they are not the organizer's; separated by blanks.
+    sent_by: str = ""
     #: A response that proposes another time: lost for good if it is cleaned away.
     counter_proposal: bool = False
     #: PidLidMeetingType (MS-OXOCAL 2.2.6.5): 0x1 a first request, 0x10000 a full update, 0x20000 one that only informs,
@@ -114,8 +116,13 @@ class MeetingMessage:
     topic: str = ""
     #: When a draft was created, by the server's clock; asked for in Drafts only.
     created: str = ""
-    #: When a message was changed last, by the server's clock; asked for with those of one meeting only.
+    #: When a message was changed last, by the server's clock; asked for with those of one meeting, and before one is
+    #: acted upon.
     modified: str = ""
+    #: The tag of this version of it (DAV:getetag), where it is asked for: in Drafts, and before one is acted upon.
+    tag: str = ""
+    #: Which of its texts were too long to be kept, by the names of their properties: no decision can stand on them.
+    overlong: str = ""
 
     @property
     def may_be_series(self) -> bool:
@@ -141,10 +148,11 @@ class MeetingMessage:
     def identity(self, mailbox: Mailbox) -> str:
         """The item identity (32 hex digits): the same for every copy of this row, whoever finds it and however often.
 
-        It is the task id of every delivery, so Flower shows one row per message.
+        It is the task id of every delivery, so Flower shows one row per message. The server is no part of it: a name of
+        a mailbox is unique over all of them, and what was done or given up stays so when a server is renamed.
         """
         own = self.rid or self.permanent_url or self.href
-        digest = hashlib.sha256("\0".join((mailbox.server, mailbox.name.casefold(), own)).encode())
+        digest = hashlib.sha256("\0".join((mailbox.name.casefold(), own)).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:32]
 
     def to_payload(self) -> dict[str, Any]:
@@ -156,12 +164,22 @@ class MeetingMessage:
     def from_payload(cls, payload: dict[str, Any]) -> Self:
         """Rebuild from :meth:`to_payload`'s dict; what else is in it is left out, for another version may write more.
 
-        :raises KeyError, TypeError, ValueError: the dict is not such a copy.
+        :raises KeyError, TypeError, ValueError: the dict is not such a copy: others may write to Redis.
         """
         known = {column.name: payload[column.name] for column in fields(cls) if column.name in payload}
+        for name, types in _TYPES.items():
+            # By its very type: to Python a truth value is a number too.
+            if name in known and type(known[name]) not in types:
+                raise TypeError(f"{name} is a {type(known[name]).__name__}")
         return cls(**{**known, "kind": Kind(payload["kind"])})
 
 
+#: The types that each value of a payload may have; the kind is read by its name.
+_TYPES: dict[str, tuple[type, ...]] = {
+    name: tuple(arg for arg in (get_args(hint) or (hint,)))
+    for name, hint in get_type_hints(MeetingMessage).items()
+    if name != "kind"
+}
 #: In the order of :class:`Verdict`.
 _RESPONSE_CLASSES = ("ipm.schedule.meeting.resp.pos", "ipm.schedule.meeting.resp.neg", "ipm.schedule.meeting.resp.tent")
 _CLASS_KINDS = (

@@ -7,6 +7,8 @@ can be shown in both spellings on one message.
 import re
 from dataclasses import dataclass
 
+from rsvpq.addresses import comparable, lowered
+
 #: The last one in angle brackets: what stands before it is a name, which its owner chose.
 _IN_BRACKETS = re.compile(r"(?P<name>.*)<(?P<address>[^<>]*)>[^<>]*", re.DOTALL)
 _MAILTO = re.compile(r"^\s*mailto:", re.IGNORECASE)
@@ -56,12 +58,16 @@ def is_same_person(one: Shown, other: Shown) -> bool | None:
     tells nothing, for a sender chooses his.
     """
     if same_spelling(one.address, other.address):
-        return one.address.casefold() == other.address.casefold()
+        return _comparable(one.address) == _comparable(other.address)
     both = one.address and other.address
     return True if both and _alias(one.address) == _alias(other.address) else None
 
 
+def _comparable(address: str) -> str:
+    return (comparable(address) if is_smtp(address) else "") or lowered(address)
+
+
 def _alias(address: str) -> str:
     """What stands before the @, or the last common name."""
-    text = address.casefold()
+    text = lowered(address)
     return text.partition("@")[0] if is_smtp(text) else text.rpartition("cn=")[2]

@@ -12,17 +12,28 @@ from typing import Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from celery import Celery
+from celery.signals import after_setup_logger, after_setup_task_logger
 from kombu import Queue
 from kombu.exceptions import KombuError
 from redis import RedisError
 
+from rsvpq import broker
 from rsvpq.editions import MeetingKey, topic_of
 from rsvpq.events import BatchedEvents
 from rsvpq.lanes import Item, Release
+from rsvpq.log_lines import escape_lines
 from rsvpq.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.printable import printable
 
 logger = logging.getLogger(__name__)
+
+
+@after_setup_logger.connect(weak=False)
+@after_setup_task_logger.connect(weak=False)
+def _escape_lines(logger: logging.Logger, **_: Any) -> None:
+    """Whoever makes an app here, a worker or Flower, writes its log so."""
+    escape_lines(logger)
+
 
 SCAN = "producer.scan"
 SCAN_MAILBOX = "producer.scan_mailbox"
@@ -55,6 +66,8 @@ _QUEUES = {
     PROCESS_CANCELLATION: ANSWER_QUEUE,
     **dict.fromkeys(_OPS, OPS_QUEUE),
 }
+#: The tasks that carry items.
+WORKS = frozenset((SCAN_MAILBOX, ANSWER_REQUEST, OPEN_RESPONSE, PROCESS_CANCELLATION))
 _TASKS = {
     Kind.REQUEST: ANSWER_REQUEST,
     Kind.RESPONSE: OPEN_RESPONSE,
@@ -89,6 +102,7 @@ def make_celery(
     :param results: whether results can be kept and asked for, in the same Redis.
     :param tls: how TLS is spoken to Redis, in the words of redis-py; nothing for none.
     """
+    broker.install()
     app = Celery(
         name,
         broker=with_password(redis_url, password),
@@ -223,11 +237,11 @@ def _arguments(release: Release) -> dict[str, Any]:
     """What a task is given, so what Flower shows and finds: flat, readable, no secret; the rest is in the ledger."""
     # A message's payload leaves out what is empty; a scan has no subject.
     is_scan = release.work == SCAN_MAILBOX
-    subject = {} if is_scan else {"subject": printable(release.payload.get("subject", "")[:SUBJECT_LENGTH])}
+    subject = {} if is_scan else {"subject": printable(str(release.payload.get("subject", ""))[:SUBJECT_LENGTH])}
     return {
         "mailbox": release.mailbox,
         **subject,
-        "kind": release.payload["kind"],
+        "kind": str(release.payload.get("kind", "")),
         "server": release.server,
         "generation": release.generation,
     }

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import floor
 
-from rsvpq.editions import TAKEN_AWAY, Settled, Version, instant, topic_of
+from rsvpq.editions import TAKEN_AWAY, Settled, Version, instant, organizer_of, topic_of
 from rsvpq.exchange.client import HANDLED, MailboxClient
 from rsvpq.exchange.errors import Transient, Unsettled
 from rsvpq.intent import Intent
 from rsvpq.journal import Journal
 from rsvpq.lanes import Lanes, Memory, Start
-from rsvpq.messages import Kind, MeetingMessage
+from rsvpq.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.policy import Action, Decision
 
 #: Beyond the age at which a message is left alone: clocks differ, and an answer is younger than its request.
@@ -56,7 +56,7 @@ class Recollection:
         """
         if self.vouched(start.vouched_s):
             return start.memory
-        found, unreadable = self._read(box, journal)
+        found, unreadable = self._read(box, journal, Mailbox(start.mailbox, start.server))
         if unreadable:
             logger.warning("event=recollected-unreadable mailbox=%s rows=%d", start.mailbox, unreadable)
         told = {topic: one.to_text() for topic, one in found.items()}
@@ -67,17 +67,18 @@ class Recollection:
         """Whether the ledger, which has forgotten nothing so far back, knows all answers that matter."""
         return back_s >= floor(self.kept_for.total_seconds())
 
-    def in_mailbox(self, box: MailboxClient, journal: Journal) -> dict[str, Settled]:
+    def in_mailbox(self, box: MailboxClient, journal: Journal, mailbox: Mailbox | None = None) -> dict[str, Settled]:
         """The newest edition of each meeting to which the mailbox shows an answer, be it one only begun, by topic.
 
+        :param mailbox: which it is: then a marker in the Inbox has to be that of the request that bears it.
         :raises ExchangeError: as the client says; Transient where it changed each time it was read.
         """
-        return self._read(box, journal)[0]
+        return self._read(box, journal, mailbox)[0]
 
-    def _read(self, box: MailboxClient, journal: Journal) -> tuple[dict[str, Settled], int]:
+    def _read(self, box: MailboxClient, journal: Journal, mailbox: Mailbox | None) -> tuple[dict[str, Settled], int]:
         """What :meth:`in_mailbox` says, and how many rows could not be read."""
         journal.intend("search")
-        look = _Look(box, journal, datetime.now(UTC) - self.kept_for)
+        look = _Look(box, journal, mailbox, datetime.now(UTC) - self.kept_for)
         found: dict[str, Settled] = {}
         for message, settled in look.shown():
             topic = topic_of(message)
@@ -113,11 +114,12 @@ class Recollection:
 class _Look:
     """One look through a mailbox.
 
-    :param oldest: what was received before that is not remembered.
+    :param mailbox: which it is, if that is known. :param oldest: what was received before that is not remembered.
     """
 
     box: MailboxClient
     journal: Journal
+    mailbox: Mailbox | None
     oldest: datetime
     #: Rows that the server failed, or broke beyond reading.
     unreadable: int = 0
@@ -132,7 +134,9 @@ class _Look:
             for request in self._all_of(lambda: self._recent(self.box.requests_in(folder))):  # noqa: B023 - called at once
                 intent = Intent.parse(request.intent)
                 # Of what was finished Sent Items tell, if anything was sent.
-                if intent is not None and not (intent.finished and request.response_requested):
+                if intent is None or (intent.finished and request.response_requested):
+                    continue
+                if self.mailbox is None or intent.can_be_of(request, self.mailbox, self.box.folders.inbox):
                     yield request, Settled.by(intent.identity, str(intent.verdict), request)
         for draft in self._all_of(self.box.response_drafts):
             if draft.answers:
@@ -171,7 +175,8 @@ class _Look:
 
 def _answered_by(item: str, answer: MeetingMessage) -> Settled:
     """What an answer tells; its stamp is not that of its request."""
-    return Settled(item, str(answer.verdict), Version(answer.sequence), answer.start, answer.end)
+    version = Version(answer.sequence)
+    return Settled(item, str(answer.verdict), version, answer.start, answer.end, organizer_of(answer))
 
 
 def by_another(settled: Settled | None, item: str) -> Settled | None:

@@ -3,33 +3,40 @@
 The only module below the roots that knows the settings; everything it hands out has been given plain values.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from threading import Lock
+from typing import Any
 
 from cachetools import TTLCache
 from celery import Celery
+from celery.signals import worker_init
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import RedisError
 from redis.retry import Retry
 from requests.auth import AuthBase
 
 from rsvpq import queue
+from rsvpq.admission import Admission
 from rsvpq.audit import Audit, Discretion
 from rsvpq.carrier import Carrier
 from rsvpq.claims import Claims
 from rsvpq.exchange import auth
 from rsvpq.exchange.client import Folders, MailboxClient
 from rsvpq.exchange.credential import Credential
-from rsvpq.exchange.errors import Gone, Refused, Transient
+from rsvpq.exchange.errors import Busy, Gone, Transient
+from rsvpq.exchange.lease import Lease
 from rsvpq.exchange.transport import Server, Timeouts
 from rsvpq.lanes import LENIENT, Lanes
-from rsvpq.mailboxes import read_mailboxes
+from rsvpq.mailbox_list import MailboxList
 from rsvpq.policy import Policy
-from rsvpq.settings import Settings
+from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.model import ServerSettings
+from rsvpq.single_redis import refusing_cluster
 
 #: How long a yes to "are live runs confirmed?" is believed, in seconds.
 CONFIRMATION_TTL_S = 5
@@ -62,7 +69,8 @@ def make_app(
 def make_lanes(settings: Settings, retries: int = REDIS_RETRIES) -> Lanes:
     """The lanes of this installation; connects at the first call.
 
-    :param retries: how often a command is repeated that Redis did not answer.
+    :param retries: how often a command is repeated that Redis did not answer. A Redis Cluster is refused by
+        ClusterRefused, which is a ConfigError.
     """
     url = queue.with_password(settings.redis.url, _redis_password(settings))
     # A command whose reply was lost is repeated, which every script of the lanes allows for: a Redis that restarts
@@ -76,9 +84,25 @@ def make_lanes(settings: Settings, retries: int = REDIS_RETRIES) -> Lanes:
         socket_connect_timeout=5,
         retry=retry,
         max_connections=REDIS_CONNECTIONS,
+        redis_connect_func=refusing_cluster(settings.redis.url),
         **settings.redis.tls,
     )
-    return Lanes(client, settings.redis.namespace)
+    return Lanes(client, settings.redis.namespace, works=queue.WORKS)
+
+
+def refuse_cluster_at_start(lanes: Lanes) -> None:
+    """Let the worker that this process will be end with exit code 2 where Redis is a cluster."""
+
+    def look(**_: Any) -> None:
+        try:
+            lanes.redis.ping()
+        except ConfigError as error:
+            sys.stderr.write(f"{error}\n")
+            raise SystemExit(2) from None  # anything else, Celery would log and go on
+        except RedisError:
+            return  # it is away: Celery waits for it
+
+    worker_init.connect(look, weak=False)
 
 
 def configure(lanes: Lanes, settings: Settings) -> None:
@@ -93,13 +117,14 @@ def configure(lanes: Lanes, settings: Settings) -> None:
         release_lease_s=settings.lanes.release_lease.seconds,
         run_lease_s=settings.lanes.run_lease.seconds,
         attempts=settings.retry.attempts,
+        server_share=settings.lanes.server_share,
         audit_retention_s=settings.audit.retention.seconds,
         audit_most=settings.audit.most_records,
     )
 
 
-def make_carrier(settings: Settings, app: Celery, lanes: Lanes) -> Carrier:
-    """The carrier of a worker process."""
+def make_carrier(settings: Settings, app: Celery, lanes: Lanes, mailboxes: MailboxList) -> Carrier:
+    """The carrier of a worker process, which works nothing but what the list allows."""
     return Carrier(
         lanes=lanes,
         publish=partial(queue.publish, app),
@@ -107,6 +132,8 @@ def make_carrier(settings: Settings, app: Celery, lanes: Lanes) -> Carrier:
         longest_delay_s=settings.retry.longest_delay.seconds,
         remember_s=settings.lanes.remember.seconds,
         discretion=make_discretion(settings),
+        longest_run_s=settings.lanes.longest_run.seconds,
+        admit=Admission(mailboxes).admit,
     )
 
 
@@ -120,16 +147,9 @@ def make_discretion(settings: Settings) -> Discretion:
     return Discretion(frozenset(settings.audit.hide), settings.audit.hash_key)
 
 
-def make_claims(settings: Settings, lanes: Lanes, *, has_list: bool) -> Claims:
-    """The claims on mailboxes.
-
-    :param has_list: whether this process reads the list of mailboxes.
-    """
-
-    def listed() -> set[str]:
-        return {mailbox.name for mailbox in read_mailboxes(settings.mailboxes, settings)}
-
-    return Claims(lanes, listed if has_list else None)
+def make_list(settings: Settings) -> MailboxList:
+    """The list of mailboxes; read when it is asked for something."""
+    return MailboxList(settings.mailboxes, settings)
 
 
 class PolicyInForce:
@@ -178,14 +198,22 @@ class Exchange:
         self._lock = Lock()
 
     @contextmanager
-    def mailbox(self, server: str, name: str) -> Iterator[MailboxClient]:
+    def mailbox(self, server: str, name: str, lease: Lease) -> Iterator[MailboxClient]:
         """A client of the mailbox; its folders are asked for once an hour, and again after something was not there.
 
-        :raises Refused: no server of that name is configured here, or the mailbox is worked under another name.
+        :param lease: that of the item for which this thread asks.
+        :raises Busy: no server of that name is configured here: this process is older or newer than the ledger's item.
+        :raises Refused: the mailbox is worked under another name.
         :raises ExchangeError: as the client says.
         """
         if server not in self._servers:
-            raise Refused(f"no server {server!r} in the settings of this process; restart it with the current ones")
+            text = f"no server {server!r} in the settings of this process; restart it with the current ones"
+            raise Busy(text, scope="mailbox")
+        with self._servers[server].for_item(lease), self._visit(server, name) as box:
+            yield box
+
+    @contextmanager
+    def _visit(self, server: str, name: str) -> Iterator[MailboxClient]:
         with self._lock:
             folders = self._folders.get((server, name))
         box = MailboxClient(self._servers[server], name, folders)

@@ -52,6 +52,9 @@ class Behaviour:
     open_answer: Literal["page", "xml", "closing"] = _switch(
         "page", "open", "what opening a message says", ("page", "xml", "closing")
     )
+    message_form: bool = _switch(
+        False, "inferred", "a message's own HTML, shown by OWA's pages, has a form that asks for a password"
+    )
     draft: Literal["same-name", "verdict", "localised", "numbered", "none"] = _switch(
         "same-name",
         "reported",
@@ -255,5 +258,8 @@ class Behaviour:
     )
     expect_continue: Literal["400", "100"] = _switch(
         "400", "reported", "a request that waits with its body for 100 Continue: refused, or invited"
+    )
+    conditions: Literal["honoured", "ignored", "refused"] = _switch(
+        "honoured", "documented", "If-Match and If-None-Match of a PUT or PROPPATCH: obeyed, or all well, or all 412"
     )
     keep_alive: bool = _switch(True, "documented", "connections stay open")

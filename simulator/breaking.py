@@ -1,14 +1,17 @@
-"""How connections break: cut answers, resets, and bodies without an end.  Knows bytes only."""
+"""How connections break: cut answers, resets, bodies without an end, and bodies that drip.  Knows bytes only."""
 
 import asyncio
 import socket
 import struct
 from collections.abc import Callable
 
+from simulator.clock import after, now
 from simulator.http import Ending
 
 #: Where a body without an end ends after all.
 ENDLESS_BYTES = 64 * 1024 * 1024
+#: The shortest time between two drops of a body that drips, in seconds.
+DROP_S = 0.02
 _PIECE = b"<a:response/>    " * 4096
 _PIECE_CHUNK = b"%x\r\n%b\r\n" % (len(_PIECE), _PIECE)
 _START = b'<?xml version="1.0"?><a:multistatus xmlns:a="DAV:">'
@@ -68,8 +71,52 @@ class Endless:
             self._done()
 
 
+class Dripping:
+    """Writes an answer whose head comes at once, and whose body comes byte by byte.
+
+    :param over_s: how long the body takes; what would be more than one byte in :data:`DROP_S` comes together.
+    """
+
+    def __init__(self, transport: asyncio.Transport, octets: bytes, over_s: float, done: Callable[[], None]) -> None:
+        self._transport = transport
+        self._octets = octets
+        self._over_s = over_s
+        self._done = done
+        self._body = self._written = octets.find(b"\r\n\r\n") + 4
+        self._began = now()
+
+    def start(self) -> None:
+        """Write the head."""
+        self._transport.write(self._octets[: self._body])
+        self._wait()
+
+    def _wait(self) -> None:
+        if self._written == len(self._octets):
+            self._done()
+            return
+        size = len(self._octets) - self._body
+        due = self._began + self._over_s * (self._written + 1 - self._body) / size
+        self._alarm = after(max(DROP_S, due - now()), self._drop)
+
+    def _drop(self) -> None:
+        size = len(self._octets) - self._body
+        passed = (now() - self._began) / self._over_s
+        due = self._body + min(size, int(size * passed))
+        upto = max(due, self._written + 1)
+        self._transport.write(self._octets[self._written : upto])
+        self._written = upto
+        self._wait()
+
+    def given_up(self) -> None:
+        """The client is gone."""
+        if self._written < len(self._octets):
+            self._alarm.cancel()
+            self._written = len(self._octets)
+            self._done()
+
+
 def broken(transport: asyncio.Transport, octets: bytes, ending: Ending) -> None:
-    """End a connection in the way of an injury, Ending.ENDLESS excepted."""
+    """End a connection in the way of an injury, Ending.ENDLESS and Ending.DRIPPING excepted."""
     if ending is Ending.RESET:
         reset(transport)
         return

@@ -10,7 +10,7 @@ from functools import partial
 from ipaddress import ip_address
 from typing import Protocol, cast
 
-from simulator.breaking import Endless, broken
+from simulator.breaking import Dripping, Endless, broken
 from simulator.clock import Alarm, after, now
 from simulator.http import Ending, HttpError, Request, Response, encode, error_page, split_origin
 
@@ -206,6 +206,9 @@ class Connection(asyncio.Protocol):
                 self._endless.start()
                 return
             octets = encode(response, request, keep_alive=keep_alive)
+            if response.injury and ending is Ending.DRIPPING:
+                self._drip(octets, response.injury.over_s, written, keep_alive=keep_alive)
+                return
             if ending is not Ending.WHOLE:
                 broken(self._transport, octets, ending)
             else:
@@ -213,6 +216,22 @@ class Connection(asyncio.Protocol):
                 if not keep_alive:
                     self._transport.close()
         written()
+
+    def _drip(self, octets: bytes, over_s: float, written: Callable[[], None], *, keep_alive: bool) -> None:
+        def done() -> None:
+            self._given_up = None
+            self._busy = False
+            written()
+            if not keep_alive:
+                self._transport.close()
+            elif not self._transport.is_closing():
+                self._transport.resume_reading()
+                self._serve()
+
+        self._busy = True
+        dripping = Dripping(self._transport, octets, over_s, done)
+        self._given_up = dripping.given_up
+        dripping.start()
 
 
 def _give_up(alarm: Alarm, written: Callable[[], None]) -> None:

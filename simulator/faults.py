@@ -54,6 +54,7 @@ class FaultKind(StrEnum):
     LOST_REPLY = "lost-reply"
     HANG_AFTER = "hang-after"
     SLOW = "slow"
+    DRIP = "drip"
     TRUNCATE = "truncate"
     GARBAGE = "garbage"
     EMPTY = "empty"
@@ -65,8 +66,13 @@ class FaultKind(StrEnum):
 BY_OTHERS = frozenset(
     {FaultKind.TAKEN_AWAY, FaultKind.ANSWERED_BY_HAND, FaultKind.READ_BY_HAND, FaultKind.FOLDERS_RENAMED}
 )
-#: Milliseconds of `slow`, `hang` and `hang-after` where the fault does not say; a hang ends when the client gives up.
-_DEFAULT_MS = {FaultKind.SLOW: 1000, FaultKind.HANG: 120_000, FaultKind.HANG_AFTER: 120_000}
+#: Milliseconds of those that take time, where the fault does not say; a hang ends when the client gives up.
+_DEFAULT_MS = {
+    FaultKind.SLOW: 1000,
+    FaultKind.DRIP: 60_000,
+    FaultKind.HANG: 120_000,
+    FaultKind.HANG_AFTER: 120_000,
+}
 #: The longest that any may last, in milliseconds.
 _MOST_MS = 600_000
 

@@ -96,6 +96,8 @@ class Ending(Enum):
     WHOLE = auto()
     TRUNCATED = auto()
     ENDLESS = auto()
+    #: All of it, the body byte by byte.
+    DRIPPING = auto()
     #: Not a byte, and an orderly end.
     CLOSE = auto()
     #: Not a byte, and a RST.
@@ -108,6 +110,8 @@ class Injury:
 
     ending: Ending
     delay_s: float = 0
+    #: How long the body takes that drips.
+    over_s: float = 0
 
 
 @dataclass(slots=True)

@@ -136,6 +136,7 @@ _ENDINGS: dict[FaultKind, Callable[[float], Injury]] = {
     FaultKind.LOST_REPLY: lambda delay_s: Injury(Ending.CLOSE, delay_s),
     FaultKind.HANG_AFTER: lambda delay_s: Injury(Ending.CLOSE, delay_s),
     FaultKind.SLOW: lambda delay_s: Injury(Ending.WHOLE, delay_s),
+    FaultKind.DRIP: lambda over_s: Injury(Ending.DRIPPING, over_s=over_s),
     FaultKind.TRUNCATE: lambda delay_s: Injury(Ending.TRUNCATED, delay_s),
     FaultKind.ENDLESS: lambda delay_s: Injury(Ending.ENDLESS, delay_s),
 }

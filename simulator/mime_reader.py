@@ -51,6 +51,7 @@ def read_message(octets: bytes, before: Message) -> Message:
         content_class=content_class,
         subject=header(mail, "subject") or (event.summary if event else ""),
         sender=_first_person(header(mail, "from")) or before.sender,
+        sent_by=_first_person(header(mail, "sender")),
         recipient=_first_person(source.to) or before.recipient,
         meeting=event.meeting if event else None,
         source=source,

@@ -77,12 +77,16 @@ def _opened(call: Call, item: Item) -> Response:
         case "closing":
             return pages.closing()
         case _:
-            return pages.message(item)
+            return pages.message(item, _letter(call))
+
+
+def _letter(call: Call) -> str:
+    return pages.LURE if call.behaviour.message_form else ""
 
 
 def _shown(call: Call, resource: Resource) -> Response:
     if isinstance(resource, Item):
-        return pages.message(resource)
+        return pages.message(resource, _letter(call))
     number = dict(_fields(call.request)).get("page", "1")
     return pages.folder(resource, call.request.origin, int(number) if number.isdecimal() and int(number) else 1)
 
@@ -121,6 +125,6 @@ def _said(call: Call, request_item: Item, draft: Item | None) -> Response:
         case "redirect" if draft is not None:
             return Response(302, headers=(("Location", f"{call.request.origin}{draft.href_path}?Cmd=edit"),))
         case "page" if draft is not None:
-            return pages.composer(draft, call.request.origin)
+            return pages.composer(draft, call.request.origin, _letter(call))
         case _:
             return pages.closing()

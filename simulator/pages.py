@@ -70,21 +70,28 @@ def saved(url: str) -> Response:
     return _page("Saved", f'<span id="itemHREF">{escape(url)}</span>')
 
 
-def message(item: Item) -> Response:
-    """One message, read."""
+#: What a stranger may have written into a message.
+LURE = (
+    '<form method="POST" action="/exchweb/bin/auth/owaauth.dll"><input name="username">'
+    '<input type="password" name="password"></form>'
+)
+
+
+def message(item: Item, letter: str = "") -> Response:
+    """One message, read; ``letter`` is the HTML of its own."""
     sender, subject = escape(str(item.message.sender)), escape(item.message.subject)
     body = f'<table class="tblMsgBody" id="{escape(etag(item))}"><tr><td>{sender}</td></tr><tr><td>{subject}</td></tr>'
-    return _page(item.message.subject, body + "</table>")
+    return _page(item.message.subject, f"{body}<tr><td>{letter}</td></tr></table>")
 
 
-def composer(draft: Item, origin: str) -> Response:
-    """The form in which a person would edit and send the draft of an answer."""
+def composer(draft: Item, origin: str, letter: str = "") -> Response:
+    """The form in which a person would edit and send the draft of an answer, above the HTML that it answers."""
     action = escape(origin + draft.href_path)
     to, subject = escape(str(draft.message.recipient)), escape(draft.message.subject)
     body = (
         f'<form name="frmCompose" method="POST" action="{action}"><input type="hidden" name="Cmd" value="send">'
         f'<input name="to" value="{to}"><input name="subject" value="{subject}">'
-        '<textarea name="body"></textarea></form>'
+        f'<textarea name="body"></textarea></form>{letter}'
     )
     return _page(draft.message.subject, body)
 

@@ -1,4 +1,4 @@
-"""Whom a message was received by and for, and on whose behalf it was sent: three persons as MAPI has them.
+"""Whom a message was received by and for, and by whom and on whose behalf it was sent: persons as MAPI has them.
 
 The store fills PR_RECEIVED_BY_* and PR_RCVD_REPRESENTING_* of every message that it delivers, with the same person;
 they differ on a delegate's copy alone (MS-OXOMSG, the MAPI reference, and every received message that carries both).
@@ -17,6 +17,7 @@ Spelling = Literal["smtp", "x500", "mixed", "none"]
 _Read = Callable[[Item], str | None]
 
 _SENT_FOR, _RECEIVED_BY, _RECEIVED_FOR = PROPTAG + "x0065001f", PROPTAG + "x0076001f", PROPTAG + "x0078001f"
+_SENT_BY = PROPTAG + "x0c1f001f"
 _RECEIVED_BY_NAME, _RECEIVED_FOR_NAME = PROPTAG + "x0040001f", PROPTAG + "x0044001f"
 #: What lies there was written, and never received.
 _WRITTEN_HERE = (Role.DRAFTS, Role.SENT_ITEMS, Role.CALENDAR)
@@ -53,15 +54,24 @@ def _sender(item: Item) -> Person:
     return item.message.sender
 
 
+def _sent_by(item: Item) -> Person:
+    return item.message.sent_by or item.message.sender
+
+
 #: As they are shown by default.
 RECIPIENTS: dict[str, _Read] = {
     _SENT_FOR: _address(_sender),
+    _SENT_BY: _address(_sent_by),
     _RECEIVED_BY: _address(_received_by),
     _RECEIVED_FOR: _address(_received_for),
     _RECEIVED_BY_NAME: _name(_received_by),
     _RECEIVED_FOR_NAME: _name(_received_for),
 }
-_IN_DIRECTORY = {_SENT_FOR: _directory_name(_sender), _RECEIVED_BY: _directory_name(_received_by)}
+_IN_DIRECTORY = {
+    _SENT_FOR: _directory_name(_sender),
+    _SENT_BY: _directory_name(_sent_by),
+    _RECEIVED_BY: _directory_name(_received_by),
+}
 #: What each value of the switch `recipients` shows instead.
 _OTHERWISE: dict[Spelling, dict[str, _Read]] = {
     "smtp": {},

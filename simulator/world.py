@@ -103,6 +103,8 @@ class Message:
     private: bool = False
     #: Whom the message was meant for, when a rule forwarded it to this mailbox as the delegate.
     received_for: Person | None = None
+    #: Who has sent it on the sender's behalf: the Sender of a mail, beside its From.
+    sent_by: Person | None = None
     #: Who else is invited, beside the recipient: in To, and in Cc.
     others: tuple[Person, ...] = ()
     optional: tuple[Person, ...] = ()

@@ -1,7 +1,7 @@
 """A Redis-compatible server of our own: the one on PATH, else the embedded Valkey wheel."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,12 +34,19 @@ class QueueServer:
     """A server child process on a free port of 127.0.0.1, which may be ended and started again on the same files.
 
     :param persist: whether what is written is kept in an append-only file, written through every second.
-    :param extra: more lines of its configuration.
+    :param extra: more lines of its configuration. :param environment: more variables for its process.
     """
 
     def __init__(
-        self, directory: Path, *, password: str = "", persist: bool = False, extra: Sequence[str] = ()
+        self,
+        directory: Path,
+        *,
+        password: str = "",
+        persist: bool = False,
+        extra: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
+        self._environment = dict(environment or {})
         self.port = free_port()
         self.password = password
         self.url = f"redis://127.0.0.1:{self.port}/0"
@@ -67,7 +74,7 @@ class QueueServer:
         :raises PartFailed: it ended. :raises TimeoutError: it does not answer.
         """
         log = self._directory / "queue-server.log"
-        self.part = Part("queue server", [server_binary(), str(self._config)], log=log, env={})
+        self.part = Part("queue server", [server_binary(), str(self._config)], log=log, env=self._environment)
         try:
             self.part.wait_for(self._answers, "the queue server answers")
         except BaseException:

@@ -69,6 +69,7 @@ class Plan:
     :param flower: Flower, and the worker of the tasks that operators start from there.
     :param extra: more lines of the settings. :param server_extra: more lines for each server.
     :param persist: whether the queue server keeps what it has over its end. :param redis_extra: more lines for it.
+    :param redis_environment: more variables for its process.
     :param forked_workers: start workers as forks of one that has imported everything; for tests that kill many.
     """
 
@@ -89,6 +90,7 @@ class Plan:
     environment: Mapping[str, str] = field(default_factory=dict)
     persist: bool = False
     redis_extra: Sequence[str] = ()
+    redis_environment: Mapping[str, str] = field(default_factory=dict)
     forked_workers: bool = False
 
 
@@ -159,9 +161,7 @@ class Stack:
     def _start(self) -> None:
         redis = "" if self.borrowed_redis else self._start_queue_server()
         account_file(self.directory, "exchange-password", self.secrets["exchange"])
-        self.exchange = SimulatedExchange(self.directory, self.plan.world, self.secrets["exchange"])
-        self.parts["simulator"] = self.exchange.part
-        self._say(f"simulated Exchange: {len(self.exchange.urls)} servers")
+        self._start_exchange()
         self._write_settings(redis)
         self.exchange.promise(self._promise())
         for number in range(self.plan.dispatchers):
@@ -178,10 +178,19 @@ class Stack:
         workers = 1 + self.plan.answer_workers + self.plan.flower
         self._say(f"workers: {workers} processes; dispatchers: {self.plan.dispatchers}")
 
+    def _start_exchange(self) -> None:
+        self.exchange = SimulatedExchange(self.directory, self.plan.world, self.secrets["exchange"])
+        self.parts["simulator"] = self.exchange.part
+        self._say(f"simulated Exchange: {len(self.exchange.urls)} servers")
+
     def _start_queue_server(self) -> str:
         """A queue server of our own; the lines of the settings that lead to it."""
         self.queue_server = QueueServer(
-            self.directory, password=self.secrets["redis"], persist=self.plan.persist, extra=self.plan.redis_extra
+            self.directory,
+            password=self.secrets["redis"],
+            persist=self.plan.persist,
+            extra=self.plan.redis_extra,
+            environment=self.plan.redis_environment,
         )
         self.parts["queue server"] = self.queue_server.part
         account_file(self.directory, "redis-password", self.secrets["redis"])

@@ -11,15 +11,16 @@ sent: what was begun is found in the mailbox and finished (see :mod:`rsvpq.orpha
 
 from contextlib import suppress
 from dataclasses import replace
+from uuid import uuid4
 
 from rsvpq.agenda import Appointment, ResponseStatus
 from rsvpq.editions import Version, answer_marker
 from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Gone, Transient, Unknown, Unsettled
+from rsvpq.exchange.errors import Changed, Gone, Transient, Unknown, Unsettled
 from rsvpq.intent import Intent
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome, Verdict
-from rsvpq.orphans import answered_request
+from rsvpq.orphans import Traces, answered_request, traces_of, was_edited
 from rsvpq.policy import Decide, answer_to
 from workers.draft import Ours, find_drafts, may_be_mistaken, sent_answers, was_sent
 from workers.look import gone, left_alone
@@ -31,6 +32,10 @@ SETTLE_S = 120.0
 _FIRST_LOOK_S = 1.0
 #: A net below the loop: the longest way is a look, a command, a look, a send and a look.
 _MOST_LOOKS = 8
+#: How often a request may be changed by others between a look and its marker.
+_MOST_CHANGES = 3
+#: Between the token of a marker that we have seen, and not written, and when that was written.
+_SEEN = "@"
 
 
 def answer(
@@ -56,7 +61,7 @@ def answer(
     if verdict is None:
         return left_alone(decision)
     attempt = _Attempt(there, verdict, box, journal, identity, settle_s)
-    if not begun and not attempt.begin(again=decision.again):
+    if not begun and not attempt.takes_up() and not attempt.begin(again=decision.again):
         return gone(request, box, undone=True)
     return _complete(attempt)
 
@@ -106,6 +111,26 @@ class _Attempt:
     def _last(self) -> Command:
         return Command.parse(self._journal[self._verdict])
 
+    def takes_up(self) -> bool:
+        """Whether the policy says what the request's marker says was commanded: then that command is the first.
+
+        What it did may not show yet, nor what another one did that the marker tells of.
+
+        :raises Unsettled: another answer was commanded, it may be, and what it did would not show yet.
+        """
+        earlier = Intent.parse(self._request.intent)
+        if earlier is None or earlier.identity != self._identity or earlier.finished:
+            return False
+        if earlier.verdict is self._verdict:
+            _note_lost(self._request, earlier, traces_of(self._request, self._box), self._journal)
+            return True
+        if "marked" not in self._journal:
+            self._journal.note("marked", round(self._journal.now_s(), 3))
+        left_s = self._settle_s - (self._journal.now_s() - self._journal["marked"])
+        if left_s > 0:
+            raise Unsettled(f"its marker says that {earlier.verdict} was commanded, which may not show yet", left_s)
+        return False
+
     def begin(self, *, again: bool) -> bool:
         """Give the first command; False where the request was gone before anything was done to it.
 
@@ -115,7 +140,7 @@ class _Attempt:
         sent = tuple(one.rid for one in sent_answers(self._request, self._box)) if again else ()
         for _ in range(2):
             try:
-                self._give(Command((*drafts, *sent), self._journal.now_s(), 1, self._request.read))
+                self._give(Command((*drafts, *sent), self._journal.now_s(), 1, self._request.read, _token()))
             except Gone:  # of this URL: folders are renamed, and filters before Exchange reject names
                 there = self._box.locate(self._request)
                 if there is None:
@@ -143,6 +168,7 @@ class _Attempt:
             commands=last.times,
             hint=self._hint,
         )
+        self._require_ours()
         if self._ours is not None or "send" in self._journal:
             return next_step(Evidence(draft=self._ours is not None, sending="send" in self._journal))
         self._shown = self._look_at_request(last)
@@ -164,18 +190,18 @@ class _Attempt:
         self._require_first()
         last = self._last
         with suppress(Gone):  # the next look finds that it is
-            self._give(Command(last.before, self._journal.now_s(), last.times + 1, last.read))
+            self._give(Command(last.before, self._journal.now_s(), last.times + 1, last.read, _token(last)))
 
     def send(self) -> None:
         """Send the draft. What else the command left, where it was given twice, goes: a person could send that."""
         if self._ours is None:
             return
         with suppress(Gone):  # somebody was quicker; the next look tells with what
-            self._box.mark_draft(self._ours.draft, answer_marker(self._identity, self._request))
             for surplus in self._ours.surplus:
                 with suppress(Gone):
                     self._box.move_to_deleted_items(surplus.href)
             self._stays = self._box.holds(self._request)
+            self._mark_unchanged(self._ours.draft)
             self._journal.intend("send", self._ours.draft.rid)
             self._box.submit(self._ours.draft.href, self._ours.draft.permanent_url)
             if self._stays:  # else the item's end says so
@@ -220,15 +246,61 @@ class _Attempt:
 
     def _give(self, command: Command) -> None:
         self._journal.intend(self._verdict, command.to_fact())
-        self._box.mark_intent(self._request, self._intent(command.before).to_text())
+        self._mark_first(Intent.now(self._identity, self._verdict, command.before, command.token))
         self._commanded = True
         self._hint = self._box.accept(self._request, self._verdict)
         self._fresh = True
         if not self._request.response_requested:
             self._journal.note("commanded")
 
-    def _intent(self, before: tuple[str, ...] = ()) -> Intent:
-        return Intent.now(self._identity, self._verdict, before)
+    def _intent(self) -> Intent:
+        return Intent.now(self._identity, self._verdict, ())
+
+    def _mark_first(self, intent: Intent) -> None:
+        """Write the marker, unless somebody has begun to answer the request since it was looked at.
+
+        Of two installations in one mailbox, one writes it and the other waits for what becomes of that.
+
+        :raises Unsettled: another one has begun. :raises Gone: the request is not there any more.
+        """
+        for _ in range(_MOST_CHANGES):
+            try:
+                kept = self._box.mark_intent(self._request, intent.to_text())
+            except Changed:
+                self._look_for_another(intent)
+            else:
+                if kept and not (self._request.tag and self._box.compares):  # else written over anything
+                    self._look_for_another(intent)
+                return
+        raise Transient(f"{self._verdict}: the request was changed each of {_MOST_CHANGES} times it was to be marked")
+
+    def _look_for_another(self, intent: Intent) -> None:
+        """See whether somebody has begun, or done, what we are about to; a flag that changed is no reason to stop."""
+        there = self._box.locate(self._request)
+        if there is None:
+            raise Gone(f"{self._verdict}: the request went while it was to be marked")
+        known = {self._request.intent, intent.to_text()}
+        if there.intent not in known or (there.processed and not self._request.processed):
+            raise Unsettled("somebody else, maybe another installation, has begun to answer it", _FIRST_LOOK_S)
+        self._request = there
+
+    def _mark_unchanged(self, draft: MeetingMessage) -> None:
+        """Mark the draft right before it is sent, if nobody has changed it since it was found.
+
+        :raises Changed: somebody has: it may be open in Outlook, and is a person's by now.
+        """
+        try:
+            self._box.mark_draft(draft, answer_marker(self._identity, self._request))
+        except Changed:
+            self._journal.note("changed", draft.rid)
+            raise
+
+    def _require_ours(self) -> None:
+        """Complain of a draft that a person has changed; another installation of ours has marked it by then."""
+        draft = self._ours.draft if self._ours else None
+        changed = "changed" in self._journal and self._journal["changed"]
+        if draft is not None and not draft.answers and (draft.rid == changed or was_edited(draft)):
+            raise Unknown("somebody has changed the draft of the answer since it was written, so it is not sent")
 
     def _require_first(self) -> None:
         if self._commanded:
@@ -247,9 +319,22 @@ class _Attempt:
         if there is None:
             return Shown.GONE
         self._request = there
+        self._notice_another(last)
         if there.processed:
             return Shown.PROCESSED
         return Shown.READ if there.read and not last.read else Shown.UNTOUCHED
+
+    def _notice_another(self, last: Command) -> None:
+        """Wait for what another installation has commanded as if we had done it: its marker is not the one we wrote.
+
+        :raises Unknown: it has begun an answer of its own, under another name.
+        """
+        other = Intent.parse(self._request.intent)
+        if other is None or other.finished or last.token in {other.token, _theirs(other)}:
+            return
+        if (other.identity, other.verdict) != (self._identity, self._verdict):
+            raise Unknown(f"another installation, or another name of the mailbox, answers it: {other.verdict}")
+        self._journal.note(self._verdict, replace(last, at_s=self._journal.now_s(), token=_theirs(other)).to_fact())
 
     def _is_booked(self) -> bool:
         """Whether the calendar shows that a request was answered whose organizer wants no response, so no draft tells.
@@ -272,7 +357,7 @@ def _begun(journal: Journal) -> Verdict | None:
 def _recall(request: MeetingMessage, box: MailboxClient, journal: Journal, identity: str) -> MeetingMessage | None:
     """The request as it is now; an attempt that the journal has lost is written into it as the mailbox tells it.
 
-    Only our own marker counts: one of another identity is for the policy to hold.
+    Only our own marker counts, and only where more than the marker tells of the attempt: else the policy is asked.
 
     :returns: None where the request is gone, and no answer of ours lies unsent.
     """
@@ -280,8 +365,9 @@ def _recall(request: MeetingMessage, box: MailboxClient, journal: Journal, ident
     if there is not None:
         earlier = Intent.parse(there.intent)
         if earlier is not None and earlier.identity == identity and not earlier.finished:
-            lost = Command(earlier.before, journal.now_s(), 1, there.read)
-            journal.note(earlier.verdict, lost.to_fact())
+            traces = traces_of(there, box)
+            if traces.begun:
+                _note_lost(there, earlier, traces, journal)
         return there
     for draft in box.response_drafts():
         if answered_request(draft, box) == identity and not was_sent(request, box, draft.verdict):
@@ -289,3 +375,19 @@ def _recall(request: MeetingMessage, box: MailboxClient, journal: Journal, ident
             journal.note(draft.verdict, Command(at_s=journal.now_s()).to_fact())
             return request
     return None
+
+
+def _note_lost(there: MeetingMessage, earlier: Intent, traces: Traces, journal: Journal) -> None:
+    """Write down a command that the journal has lost; when it was given, nobody knows."""
+    before = tuple(sorted({*earlier.before, *traces.strange}))
+    journal.note(earlier.verdict, Command(before, journal.now_s(), 1, there.read, _theirs(earlier)).to_fact())
+
+
+def _token(last: Command | None = None) -> str:
+    """What our markers on a request say: the same for all commands of an item, if it was not another one's before."""
+    return last.token if last and last.token and _SEEN not in last.token else uuid4().hex[:12]
+
+
+def _theirs(other: Intent) -> str:
+    """By what a marker that we have not written is known again; each command writes it anew."""
+    return f"{other.token}{_SEEN}{other.begun:%Y%m%dT%H%M%S}" if other.token else ""

@@ -9,6 +9,7 @@ from rsvpq.editions import answers_another
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Unknown
 from rsvpq.messages import MeetingMessage, Verdict
+from rsvpq.orphans import may_answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def find_drafts(
     """
     drafts = [draft for draft in box.response_drafts() if draft.is_answer(verdict)]
     new = [one for one in drafts if not one.answers and one.rid not in before and not answers_another(one, request)]
-    marked = [draft for draft in drafts if draft.answers == identity]
+    marked = [draft for draft in drafts if draft.answers == identity and may_answer(draft, request)]
     known = [draft for draft in new if draft.uid and same_meeting_key(draft.uid) == same_meeting_key(request.uid)]
     found = known or _nameless(request, new, hint)
     if marked:

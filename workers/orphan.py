@@ -5,10 +5,11 @@ A MOVE takes the draft away, so however many find it, it is sent once.
 
 from rsvpq.carrier import ItemJournal
 from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Unknown
+from rsvpq.exchange.errors import Refused, Unknown
 from rsvpq.journal import Journal
 from rsvpq.lanes import Start
 from rsvpq.messages import MeetingMessage, Outcome
+from rsvpq.orphans import answered_request
 from rsvpq.recollection import Recollection
 from workers.draft import was_sent
 
@@ -16,22 +17,30 @@ _NOTE = "the draft of an earlier attempt, whose journal was lost"
 
 
 def send_and_remember(
-    start: Start, orphan: MeetingMessage, box: MailboxClient, journal: ItemJournal, recollection: Recollection
+    start: Start,
+    orphan: MeetingMessage,
+    box: MailboxClient,
+    journal: ItemJournal,
+    recollection: Recollection,
+    identity: str = "",
 ) -> Outcome:
     """Send it as the item that was started; from then on its meeting is known to be answered.
 
+    :param identity: as :func:`send_orphan` takes it.
     :raises ExchangeError: as :func:`send_orphan`, and :meth:`Recollection.at_start`.
     """
     if "send" not in journal:
         memory = recollection.at_start(start, box, journal)
         journal.memory = recollection.of_draft(start.id, orphan, memory)
-    return send_orphan(orphan, box, journal)
+    return send_orphan(orphan, box, journal, identity)
 
 
-def send_orphan(orphan: MeetingMessage, box: MailboxClient, journal: Journal) -> Outcome:
+def send_orphan(orphan: MeetingMessage, box: MailboxClient, journal: Journal, identity: str = "") -> Outcome:
     """Send a draft that is known to be ours.
 
-    :raises ExchangeError: as the client says; Unknown where it cannot be told whether it was sent.
+    :param identity: of the request that it answers, as the mailbox has to show; '' where an operator has chosen it.
+    :raises ExchangeError: as the client says; Unknown where it cannot be told whether it was sent; Refused where the
+        mailbox does not show that it is ours: what the ledger says may be anybody's word.
     """
     there = next((draft for draft in box.response_drafts() if draft.rid == orphan.rid), None)
     sent = "sent" in journal or was_sent(orphan, box, orphan.verdict)
@@ -41,6 +50,8 @@ def send_orphan(orphan: MeetingMessage, box: MailboxClient, journal: Journal) ->
         return Outcome("answered" if sent else "gone", _NOTE if sent else "somebody else dealt with the draft first")
     if sent:
         return Outcome("left", "a draft whose answer is in Sent Items already")
+    if identity and answered_request(there, box) != identity:
+        raise Refused("the mailbox does not show (any more) that this draft is ours; see 'rsvpq drafts list'")
     journal.intend("send", there.rid)
     box.submit(there.href, there.permanent_url)
     journal.note("sent")

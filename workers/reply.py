@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 
 from rsvpq.editions import answer_marker
 from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Gone, Unknown
+from rsvpq.exchange.errors import Gone, Refused, Unknown
 from rsvpq.exchange.reply import reply_to
 from rsvpq.intent import Intent
 from rsvpq.journal import Journal
@@ -39,10 +39,11 @@ def reply(
     :raises ExchangeError: as the client says; Unknown where it cannot be told what was done.
     """
     there = request if "send" in journal else box.locate(request)
+    begun = _begun(request, journal)
     if there is None:
         _discard_draft(box, journal)
         return gone(request, box, undone="draft" in journal)
-    verdict = _begun(request, journal) or answer_to(decision := decide(there))
+    verdict = begun or answer_to(decision := decide(there))
     if verdict is None:
         return left_alone(decision)
 
@@ -63,7 +64,11 @@ def reply(
 def _begun(request: MeetingMessage, journal: Journal) -> Verdict | None:
     if "draft" not in journal:
         return None
-    return next(verdict for verdict in Verdict if draft_name(request, verdict) == journal["draft"])
+    ours = (verdict for verdict in Verdict if draft_name(request, verdict) == journal["draft"])
+    verdict = next(ours, None)
+    if verdict is None:
+        raise Refused("the journal names a draft that is not of this request")
+    return verdict
 
 
 def _write_and_send(

@@ -77,21 +77,23 @@ class Command:
 
     :param before: the repl-uids of drafts, and of answers in Sent Items, that were there before. :param at_s: when it
         was given last, by the ledger's clock, in seconds since the epoch. :param times: how often it was given.
-    :param read: whether the request was read before.
+    :param read: whether the request was read before. :param token: of the marker that the request had from then on.
     """
 
     before: tuple[str, ...] = ()
     at_s: float = 0
     times: int = 1
     read: bool = False
+    token: str = ""
 
     def to_fact(self) -> dict[str, Any]:
         """As the journal keeps it."""
-        return {"before": list(self.before), "at": round(self.at_s, 3), "times": self.times, "read": self.read}
+        at_s = round(self.at_s, 3)
+        return {"before": list(self.before), "at": at_s, "times": self.times, "read": self.read, "token": self.token}
 
     @classmethod
     def parse(cls, fact: Mapping[str, Any] | list[str]) -> Self:
-        """What :meth:`to_fact` gave; earlier versions kept ``before`` alone, and their commands have long settled."""
+        """What :meth:`to_fact` gave; earlier versions kept ``before`` alone, or no token."""
         if isinstance(fact, list):
             return cls(tuple(fact))
-        return cls(tuple(fact["before"]), fact["at"], fact["times"], fact["read"])
+        return cls(tuple(fact["before"]), fact["at"], fact["times"], fact["read"], fact.get("token", ""))

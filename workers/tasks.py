@@ -11,18 +11,21 @@ from typing import Any
 from celery import Task
 
 from rsvpq import queue
+from rsvpq.admission import require_task
 from rsvpq.audit import Told
+from rsvpq.budget import RunBudget
 from rsvpq.carrier import ItemJournal
 from rsvpq.deciding import decide_knowing
 from rsvpq.editions import Settled
 from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import ExchangeError
+from rsvpq.exchange.errors import ExchangeError, Refused
 from rsvpq.lanes import Start
 from rsvpq.messages import Kind, Mailbox, MeetingMessage, Outcome
 from rsvpq.policy import Decision, Facts
 from rsvpq.recollection import by_another
-from workers.app import app, audit, carrier, exchange, policy, recollection, settings, ways
+from workers.app import app, audit, carrier, exchange, lanes, policy, recollection, settings, ways
 from workers.cancel import process_cancellation as process
+from workers.look import GONE
 from workers.orphan import send_and_remember
 
 
@@ -45,19 +48,35 @@ def process_cancellation(self: Task[Any, Any], /, *, generation: int, **_: Any) 
 
 
 def _answer(start: Start, journal: ItemJournal) -> Outcome:
-    with _at_work(start, journal) as work:
+    with _at_work(start, journal, queue.ANSWER_REQUEST) as work:
         if work.message.kind is Kind.RESPONSE:  # an answer of ours that a scan found unsent
-            return send_and_remember(start, work.message, work.box, journal, recollection)
-        return ways.answer(start.server, start.mailbox, work.message, work.box, journal, work.decide)
+            by_hand = work.message.identity(work.mailbox) == start.id
+            asked = "" if by_hand else start.id
+            return send_and_remember(start, work.message, work.box, journal, recollection, asked)
+        try:
+            outcome = ways.answer(start.server, start.mailbox, work.message, work.box, journal, work.decide)
+        except Refused:
+            _give_back(start)
+            raise
+        if outcome.left_alone or outcome.result == GONE.result:
+            _give_back(start)
+        return outcome
+
+
+def _give_back(start: Start) -> None:
+    """What is not answered does not count against the cap of its run."""
+    run = start.payload.get("run", "")
+    if run:
+        RunBudget(lanes, run, settings.policy.most_answers_per_run).give_back_of(start.id)
 
 
 def _open(start: Start, journal: ItemJournal) -> Outcome:
-    with _at_work(start, journal) as work:
+    with _at_work(start, journal, queue.OPEN_RESPONSE) as work:
         return ways.open(start.server, work.message, work.box, journal, work.decide, settings.responses.after)
 
 
 def _process(start: Start, journal: ItemJournal) -> Outcome:
-    with _at_work(start, journal) as work:
+    with _at_work(start, journal, queue.PROCESS_CANCELLATION) as work:
         return process(work.message, work.box, journal, work.decide)
 
 
@@ -70,6 +89,11 @@ class _Work:
     box: MailboxClient
     message: MeetingMessage
 
+    @property
+    def mailbox(self) -> Mailbox:
+        """Where the message is."""
+        return Mailbox(self.start.mailbox, self.start.server)
+
     def decide(self, message: MeetingMessage) -> Decision:
         """Decide on fresh facts; the audit is told if it came to anything else than the scan thought."""
         group, rules = self.start.payload.get("group", ""), policy()
@@ -79,15 +103,17 @@ class _Work:
         facts = replace(known, identity=self.start.id, settled=by_another(Settled.parse(memory), self.start.id))
         decision = decide_knowing(rules, message, self.box, facts)
         self.journal.memory = recollection.of_decision(self.start.id, message, decision, memory)
-        mailbox = Mailbox(self.start.mailbox, self.start.server)
         told = Told(decision.word, decision.rule, decision.reason)
         run = self.start.payload.get("run", "")
-        self.journal.rulings = audit.rulings(mailbox, "", run, [(message, told)])
+        self.journal.rulings = audit.rulings(self.mailbox, "", run, [(message, told)])
         return decision
 
 
 @contextmanager
-def _at_work(start: Start, journal: ItemJournal) -> Iterator[_Work]:
+def _at_work(start: Start, journal: ItemJournal, task: str) -> Iterator[_Work]:
+    require_task(start, task)
     journal.policy = policy().fingerprint(start.payload.get("group", ""))
-    with exchange.mailbox(start.server, start.mailbox) as box:
-        yield _Work(start, journal, box, MeetingMessage.from_payload(start.payload))
+    with exchange.mailbox(start.server, start.mailbox, journal.lease) as box:
+        message = MeetingMessage.from_payload(start.payload)
+        box.require_own(message)
+        yield _Work(start, journal, box, message)

@@ -20,6 +20,7 @@ from rsvpq.cli.doctor import doctor
 from rsvpq.cli.explain import explain
 from rsvpq.cli.lanes import limit, pause, resume
 from rsvpq.cli.reconcile import drafts, reconcile
+from rsvpq.cli.repair import repair
 from rsvpq.cli.report import report
 from rsvpq.cli.scan import scan
 from rsvpq.cli.status import status
@@ -44,6 +45,7 @@ _COMMANDS = (
     resume,
     limit,
     dead,
+    repair,
     audit,
     report,
     explain,

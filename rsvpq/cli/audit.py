@@ -1,7 +1,6 @@
 """``rsvpq audit``: what was decided and done, to whom, when, and what came of it."""
 
 import csv
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -19,8 +18,7 @@ from rsvpq import wiring
 from rsvpq.audit_log import EVENTS, FIELDS, AuditLog, Filter, Record
 from rsvpq.cli.moments import milliseconds
 from rsvpq.cli.options import config_option
-from rsvpq.cli.output import no_formula
-from rsvpq.printable import printable
+from rsvpq.printable import csv_cell, json_text, printable
 from rsvpq.settings import load_settings
 
 #: The most records of a table, where the operator does not say.
@@ -99,19 +97,17 @@ def _write_jsonl(records: Iterable[Record | None]) -> None:
         if record is None:
             sys.stdout.flush()
         else:
-            plain = all(map(str.isprintable, record.values()))
-            sys.stdout.write(json.dumps(record, ensure_ascii=not plain) + "\n")
+            sys.stdout.write(json_text(record) + "\n")
 
 
 def _write_csv(records: Iterable[Record | None]) -> None:
     writer = csv.DictWriter(sys.stdout, FIELDS, restval="", lineterminator="\n")
     writer.writeheader()
-    shown = printable if sys.stdout.isatty() else str
     for record in records:
         if record is None:
             sys.stdout.flush()
         else:
-            writer.writerow({name: shown(no_formula(value)) for name, value in record.items()})
+            writer.writerow({name: csv_cell(value) for name, value in record.items()})
 
 
 def _write_table(records: Iterable[Record | None]) -> None:

@@ -31,6 +31,9 @@ from rsvpq.settings import (
     load_with_origins,
 )
 
+#: A share that is no bound, in percent.
+_ALL = 100
+
 
 @click.group()
 def config() -> None:
@@ -89,11 +92,22 @@ def _summary(settings: Settings, mailboxes: Sequence[Mailbox]) -> Iterator[str]:
     for name, server in settings.servers.items():
         yield f"server     {name}: {server.url} as {server.username}; {_pace(server.limits)}; {_count(on_server[name])}"
     yield f"mailboxes  {settings.mailboxes}: {_count(len(mailboxes))}; each {_pace(settings.mailbox_limits)}"
+    yield f"lanes      {_lanes(settings)}"
     for name, count in sorted(in_group.items()):
         yield f"group      {name or '(none)'}: {_count(count)}"
     yield f"policy     {policy_check.summary(settings)}"
     for schedule in settings.schedule:
         yield f"schedule   every {schedule.every}: {_scope(schedule)}"
+
+
+def _lanes(settings: Settings) -> str:
+    lanes = settings.lanes
+    told = f"{lanes.scans_released} scans and {lanes.answers_released} messages released at once"
+    if len(settings.servers) == 1:
+        return f"{told}, to one server"
+    if lanes.server_share == _ALL:
+        return f"{told}; a slow server may have every thread (server_share = {_ALL})"
+    return f"{told}; one server has at most {lanes.server_share} % of the threads, and never a whole worker"
 
 
 def _pace(limits: Limits) -> str:

@@ -1,6 +1,5 @@
 """``rsvpq dead``: items that ended without an outcome; look at them, try them again, or give them up."""
 
-import json
 from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
@@ -13,7 +12,7 @@ from rsvpq.cli.options import config_option, json_option
 from rsvpq.cli.words import age
 from rsvpq.ops import Desk, open_desk
 from rsvpq.ops import dead as graves
-from rsvpq.printable import printable
+from rsvpq.printable import json_text, printable
 from rsvpq.settings import load_settings
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -78,7 +77,7 @@ def show(context: click.Context, item_id: str, as_json: bool, config_file: Path 
     with usage():
         found = graves.show(_open(context, config_file), item_id)
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json_text(found, indent=2))
     else:
         click.echo("\n".join(map(printable, _page(found))))
 
@@ -143,7 +142,7 @@ def _left(state: str) -> str:
 def _list(desk: Desk, which: graves.Which, most: int, *, as_json: bool) -> None:
     if as_json:
         for item in graves.find(desk.lanes, which, most):
-            click.echo(json.dumps(item.to_dict()))
+            click.echo(json_text(item.to_dict()))
         return
     for row in graves.rows(desk.lanes, which, most):
         click.echo("\n".join(map(printable, _lines(row))))
@@ -165,7 +164,7 @@ def _page(found: dict[str, Any]) -> Iterator[str]:
     yield f"what to do: {found['advice']}"
     yield "message:"
     yield from (f"    {name}: {value}" for name, value in sorted(found["payload"].items()))
-    yield f"journal: {json.dumps(found['journal'])}"
+    yield f"journal: {json_text(found['journal'])}"
     yield "audit:"
     for record in found["audit"]:
         told = ", ".join(record[name] for name in _TOLD if name in record)

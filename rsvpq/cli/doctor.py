@@ -1,6 +1,5 @@
 """``rsvpq doctor``: look at an installation before it is trusted, or when it does not work. Changes nothing."""
 
-import json
 import os
 import sys
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from rsvpq.doctor.examination import examine
 from rsvpq.doctor.findings import ExitCode, Finding, Level, Notes, exit_code
 from rsvpq.mailboxes import read_mailboxes, select
 from rsvpq.messages import Mailbox
+from rsvpq.printable import json_text
 from rsvpq.settings import Settings, load_with_origins
 
 _STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red", Level.SKIP: "dim"}
@@ -43,7 +43,7 @@ def doctor(servers: tuple[str, ...], mailbox: str | None, as_json: bool, config_
             _show(notes)
     code = exit_code(groups)
     if as_json:
-        click.echo(json.dumps(_to_dict(groups, code), indent=2))
+        click.echo(json_text(_to_dict(groups, code), indent=2))
     else:
         click.echo(_summary(groups))
     sys.exit(code)

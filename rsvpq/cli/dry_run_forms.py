@@ -1,7 +1,6 @@
 """How the findings of a dry run are shown: a table at the end, or rows as they come."""
 
 import csv
-import json
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -15,9 +14,8 @@ from rich.text import Text
 
 from rsvpq.audit import address_of
 from rsvpq.cli.dry_run_totals import Totals, why
-from rsvpq.cli.output import no_formula
 from rsvpq.findings import Forecast
-from rsvpq.printable import printable
+from rsvpq.printable import csv_cell, json_text, printable
 
 #: The columns of CSV, and the keys of JSON.
 FIELDS = tuple(column.name for column in fields(Forecast))
@@ -68,7 +66,7 @@ class Jsonl(_Rows):
     def add(self, rows: Iterable[Forecast]) -> None:
         """Write them."""
         for row in rows:
-            sys.stdout.write(json.dumps(row.to_dict(), ensure_ascii=False) + "\n")
+            sys.stdout.write(json_text(row.to_dict()) + "\n")
         sys.stdout.flush()
 
 
@@ -82,7 +80,7 @@ class Csv(_Rows):
     def add(self, rows: Iterable[Forecast]) -> None:
         """Write them."""
         for row in rows:
-            self._writer.writerow({name: no_formula(value) for name, value in row.to_dict().items()})
+            self._writer.writerow({name: csv_cell(value) for name, value in row.to_dict().items()})
         sys.stdout.flush()
 
 

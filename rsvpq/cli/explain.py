@@ -1,6 +1,5 @@
 """``rsvpq explain``: why a message was dealt with as it was, or will be, and what became of it."""
 
-import json
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.lanes.items import Known, known_items
 from rsvpq.mailboxes import read_mailboxes, select
 from rsvpq.messages import Mailbox
+from rsvpq.printable import json_text
 from rsvpq.settings import load_settings
 
 Story = dict[str, Any]
@@ -67,7 +67,7 @@ def explain(
     note = observing(settings, lanes) if stories else ""
     if as_json:
         shown = {"mailbox": chosen.name, "looked": looked, "more": more, "note": note, "messages": stories}
-        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+        click.echo(json_text(shown, indent=2))
     else:
         _print(stories, more, note, looked)
     code = complain(following)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from rsvpq.addresses import comparable_domain
 from rsvpq.messages import Kind, Mailbox
 from rsvpq.policy.findings import flaws
 from rsvpq.policy.organizer import domain_of
@@ -11,7 +12,7 @@ from rsvpq.settings import KeyPath, LoadedSettings, Problem, Settings
 def problems(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> Iterator[Problem]:
     """The rules that are certainly no use as they stand."""
     groups = {mailbox.group for mailbox in mailboxes if mailbox.group}
-    domains = {domain_of(mailbox.name.casefold()) for mailbox in mailboxes} - {""}
+    domains = {comparable_domain(domain_of(mailbox.name)) for mailbox in mailboxes} - {""}
     policy = loaded.settings.decisions
     for flaw in flaws(policy, groups, domains):
         key: KeyPath = ("policy", "rules", flaw.index)

@@ -1,6 +1,5 @@
 """``rsvpq reconcile | drafts``: answers that lie unsent in Drafts."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from rsvpq.cli.scan import trigger
 from rsvpq.held_drafts import HeldDrafts
 from rsvpq.mailboxes import read_mailboxes, select
 from rsvpq.messages import MeetingMessage
-from rsvpq.printable import printable
+from rsvpq.printable import json_text, printable
 from rsvpq.settings import load_settings
 
 
@@ -45,7 +44,7 @@ def list_drafts(as_json: bool, config_file: Path | None) -> None:
     held = HeldDrafts(wiring.make_lanes(load_settings(config_file)))
     rows = [{"mailbox": mailbox, **_facts(draft)} for mailbox, found in sorted(held.all()) for draft in found]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json_text(rows, indent=2))
     elif not rows:
         click.echo("no unclear drafts")
     else:

@@ -1,6 +1,5 @@
 """``rsvpq report``: what was decided and done in a period, counted from the audit."""
 
-import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from rsvpq import wiring
 from rsvpq.audit_log import AuditLog, Record
 from rsvpq.cli.moments import milliseconds
 from rsvpq.cli.options import config_option
+from rsvpq.printable import json_text
 from rsvpq.report.calendar import Calendar, Unit
 from rsvpq.report.html import to_html
 from rsvpq.report.json_form import to_dict
@@ -89,7 +89,7 @@ def _text(figures: Report, calendar: Calendar) -> str:
 
 
 def _json(figures: Report, calendar: Calendar) -> str:
-    return json.dumps(to_dict(figures, calendar), ensure_ascii=False, indent=2) + "\n"
+    return json_text(to_dict(figures, calendar), indent=2) + "\n"
 
 
 _FORMS: dict[str, Callable[[Report, Calendar], str]] = {"text": _text, "html": to_html, "json": _json}

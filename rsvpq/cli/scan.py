@@ -53,11 +53,13 @@ def trigger(
     :raises click.UsageError: none or several of the three ways to choose them. :raises ConfigError: see ``select``.
     """
     settings, chosen = choose(mailboxes, group, everything, config_file)
+    lanes = wiring.make_lanes(settings)
+    lanes.redis.ping()  # nothing is sent to a Redis that cannot be worked with
     app = wiring.make_app(settings, "cli")
     # Only what differs from the task's default is sent, so that a scan reads in Flower as it always did.
     more = {"kind": kind} if kind != "scan" else {}
     result = app.send_task(queue.SCAN, kwargs={**_arguments(chosen, mailboxes, group), **more})
-    if kind == "scan" and wiring.PolicyInForce(settings, wiring.make_lanes(settings))().mode != settings.mode:
+    if kind == "scan" and wiring.PolicyInForce(settings, lanes)().mode != settings.mode:
         click.echo("live runs are not confirmed here, so this one only observes: see 'rsvpq confirm --help'", err=True)
     click.echo(f"{kind} of {len(chosen)} mailbox{'es' if len(chosen) != 1 else ''} triggered: task {result.id}")
 

@@ -1,6 +1,5 @@
 """``rsvpq status``: what the lanes hold, how far behind they are, and why what waits is waiting."""
 
-import json
 import sys
 import time
 from collections import Counter
@@ -19,7 +18,7 @@ from rsvpq.cli.options import config_option, json_option
 from rsvpq.cli.words import age
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Pause, ServerStatus, Status, read_status
-from rsvpq.printable import printable
+from rsvpq.printable import json_text, printable
 from rsvpq.settings import load_settings
 
 #: Seconds between two looks of --watch, where nothing else is said.
@@ -50,7 +49,7 @@ def status(every_s: float | None, as_json: bool, config_file: Path | None) -> No
     with suppress(KeyboardInterrupt):  # the way to end --watch
         if as_json:
             for now in _looks(lanes, every_s):
-                click.echo(json.dumps(now.to_dict(), indent=None if every_s else 2))
+                click.echo(json_text(now.to_dict(), indent=None if every_s else 2))
         else:
             _show(lanes, every_s)
 
@@ -170,6 +169,11 @@ def _footer(now: Status) -> Iterator[str]:
     if on_hold:
         reasons = ", ".join(f"{printable(reason)} {count}" for reason, count in on_hold.most_common())
         yield f"on hold, for a person to look at: {reasons}"
+    if now.order.broken:
+        yield f"{now.order.broken} records were found broken, and mended or set aside: 'rsvpq repair --list'"
+    if now.order.checked_s is not None:
+        wrong = f", {now.order.wrong_slots} counters put right so far" if now.order.wrong_slots else ""
+        yield f"in flight {now.order.in_flight}  slots {now.order.slots}  checked {_ago(now.order.checked_s)}{wrong}"
     yield f"later {now.later}  dead {now.dead}"
     yield "  ".join(f"{label} {count}" for label, count in sorted(now.counts.items())) or "nothing counted yet"
 

@@ -1,16 +1,15 @@
 """What was found: one line for each check, with a remedy where something is to be done."""
 
-import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
+from rsvpq.printable import printable, shortened
+
 #: Characters of a text that are shown; headers and certificates can be of any length.
 _LONGEST = 400
-#: Servers choose what stands in headers and certificates, and a terminal obeys escape sequences.
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]|[\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 #: The groups that are no servers.
 SETTINGS, REDIS, PROCESSES = "settings", "redis", "processes"
@@ -81,7 +80,7 @@ class Notes:
         return any(finding.level is Level.FAIL for finding in self.findings)
 
     def _add(self, check: str, level: Level, text: str, remedy: str, ms: float | None) -> None:
-        self.findings.append(Finding(self.group, check, level, printable(text), printable(remedy), ms))
+        self.findings.append(Finding(self.group, check, level, _shown(text), _shown(remedy), ms))
 
 
 class Stopwatch:
@@ -96,10 +95,9 @@ class Stopwatch:
         return (time.perf_counter() - self._started) * 1000
 
 
-def printable(text: str) -> str:
+def _shown(text: str) -> str:
     """The text as a terminal may be given it."""
-    shown = _UNPRINTABLE.sub("?", text)
-    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 3]}..."
+    return shortened(printable(text), _LONGEST)
 
 
 def exit_code(groups: Iterable[Notes]) -> ExitCode:

@@ -16,7 +16,9 @@ from rsvpq.doctor import keeping
 from rsvpq.doctor.clocks import judge_skew
 from rsvpq.doctor.findings import Notes, Stopwatch
 from rsvpq.lanes import Lanes
+from rsvpq.lanes.keeping import order
 from rsvpq.settings import RedisSettings
+from rsvpq.single_redis import REMEDY, ClusterRefused
 
 _OLDEST, _RECOMMENDED = (6, 2), (7, 0)
 _SLOW_PING_MS = 20.0
@@ -38,6 +40,7 @@ def examine(lanes: Lanes, settings: RedisSettings, servers: Mapping[str, object]
         _version(info, notes)
         _duty(info, notes)
         keeping.examine(lanes.redis, info, notes)
+        _order(lanes, notes)
         _access(settings, notes)
         _neighbours(lanes, settings.namespace, servers, notes)
         return _clock(lanes.redis, notes)
@@ -55,6 +58,8 @@ def _reached(lanes: Lanes, settings: RedisSettings, notes: Notes) -> Mapping[str
             lanes.redis.ping()
             pings.append(watch.ms)
         info: Mapping[str, Any] = lanes.redis.info()
+    except ClusterRefused:
+        notes.fail("cluster", f"{settings.url} is a node of a Redis Cluster, which no process works with", REMEDY)
     except AuthenticationError as error:
         notes.fail("reachable", f"{settings.url}: {error}", "correct [redis] password_file")
     except NoPermissionError as error:
@@ -88,6 +93,18 @@ def _version(info: Mapping[str, Any], notes: Notes) -> None:
 def _duty(info: Mapping[str, Any], notes: Notes) -> None:
     if info.get("role", "master") != "master":
         notes.fail("role", "it is a replica, which takes no writes", "write the primary's address into [redis] url")
+
+
+def _order(lanes: Lanes, notes: Notes) -> None:
+    told = order(lanes)
+    if told.named:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(told.counts.items()))
+        remedy = "'rsvpq repair --list' names them: find out who writes to Redis, then 'rsvpq repair --forget'"
+        notes.warn("records", f"{told.named} were found broken, and mended or set aside; in all: {kinds}", remedy)
+    elif told.check.at_us:
+        notes.ok("records", f"in order: {told.check.in_flight} in flight, {told.check.slots} slots for them")
+    else:
+        notes.ok("records", "none were found broken; no dispatcher has looked yet")
 
 
 def _access(settings: RedisSettings, notes: Notes) -> None:

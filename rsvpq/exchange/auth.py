@@ -94,12 +94,12 @@ class ConnectionAuth(AuthBase):
     def _log_in(self, what: str, response: requests.Response, sending: dict[str, Any]) -> requests.Response:
         request = response.request
         # response.connection is the adapter; its pool holds one connection, which all messages must go over.
-        adapter = response.connection
+        adapter: Any = response.connection
         pool = adapter.get_connection_with_tls_context(request, sending.get("verify", True))
         context = self._spnego.client(
             self._username,
             self._password,
-            hostname=urlsplit(request.url or "").hostname or "",
+            hostname=adapter.host,  # the configured one: a ticket for another must never be asked for
             service="HTTP",
             protocol=self._scheme,
         )

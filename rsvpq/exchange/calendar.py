@@ -22,7 +22,7 @@ from rsvpq.agenda import (
 from rsvpq.editions import same_occurrence
 from rsvpq.exchange import wire
 from rsvpq.exchange.errors import Busy, ExchangeError, Gone, LoginRefused, Malformed, Refused
-from rsvpq.exchange.multistatus import Row
+from rsvpq.exchange.multistatus import LONGEST_TEXT, Row
 from rsvpq.exchange.rows import number, occurrence_of, recurring_of
 from rsvpq.exchange.search import identity, pages
 from rsvpq.exchange.transport import Server
@@ -34,6 +34,8 @@ PAGE_ROWS = 500
 #: How often a calendar that takes several pages is read, until two readings are the same.
 _READINGS = 3
 
+#: The most characters of a property of an appointment.
+_LONGEST_TEXT = 1000
 _MASTER, _INSTANCES = "1", {"2", "3"}
 _STATUSES = {
     "FREE": BusyStatus.FREE,
@@ -160,7 +162,7 @@ def _pages(server: Server, folder: str, body: bytes, page_rows: int) -> list[lis
         lost += rows
 
     try:
-        found = list(pages(server, folder, body, page_rows, count, _key))
+        found = list(pages(server, folder, body, page_rows, count, _key, _LONGEST_TEXT))
     except ExchangeError as error:
         if unreadable(error):
             return CalendarUnknown(str(error), gone=isinstance(error, Gone))
@@ -218,6 +220,8 @@ def _path(href: str, root: str) -> str:
 
 def _count(*headers: str) -> int | None:
     """How many addressees there are; None where a header cannot be read, or none is shown."""
+    if any(len(header) >= LONGEST_TEXT for header in headers):
+        return None
     try:
         found = [getaddresses([header]) for header in headers if header]
     except RecursionError:  # the parser goes one deeper for each bracket

@@ -8,12 +8,13 @@ from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
 from itertools import chain
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from rsvpq.agenda import Agenda, Appointment, CalendarUnknown, Particulars
 from rsvpq.exchange import calendar, wire
 from rsvpq.exchange.errors import (
+    Changed,
     Filtered,
     Gone,
     Malformed,
@@ -27,6 +28,7 @@ from rsvpq.exchange.errors import (
 from rsvpq.exchange.folders import Folders, find_folders
 from rsvpq.exchange.http_answer import Answer
 from rsvpq.exchange.multistatus import Property, Reader, Row
+from rsvpq.exchange.request_target import Target
 from rsvpq.exchange.rows import message_of, refreshed
 from rsvpq.exchange.search import PAGE_ROWS, pages
 from rsvpq.exchange.transport import Server
@@ -42,7 +44,7 @@ HANDLED: tuple[Handled, ...] = ("deleteditems", "inbox")
 _XML = {"Content-Type": "text/xml; charset=utf-8"}
 _IDENTITY = (wire.REPL_UID, wire.MESSAGE_CLASS, wire.UID)
 #: What is asked of a message before it is acted upon: all that XML has names for, and those start with no digit.
-_NOW = tuple(name for name in wire.MEETING_PROPERTIES if not name[1][0].isdigit())
+_NOW = (*(name for name in wire.MEETING_PROPERTIES if not name[1][0].isdigit()), wire.MODIFIED, wire.TAG)
 
 
 class MailboxClient:
@@ -60,11 +62,31 @@ class MailboxClient:
         self.unreadable = 0
         #: Pages of the last search: between two of them rows may have shifted.
         self.pages = 0
+        #: Whether the server takes a tag as a condition, for all that was seen of it.
+        self.compares = True
 
     @property
     def _root(self) -> str:
         """What every href of the mailbox lies below."""
         return self.folders.root or self._asked
+
+    def require_own(self, message: MeetingMessage) -> None:
+        """Complain of a message whose URLs are not of this mailbox; no scan of it finds such a one.
+
+        :raises Refused: it is one.
+        """
+        try:
+            for url in filter(None, (message.href, message.permanent_url)):
+                Target.below(url, self._root)
+        except Malformed as error:
+            raise Refused(str(error)) from None
+
+    def _send(self, method: str, path: str, *, query: str = "", **options: Any) -> Answer:
+        """As :meth:`Server.send`, and for a path of this mailbox only.
+
+        :raises Malformed: it is none, and nothing was sent: hrefs are a server's words, and have been in Redis.
+        """
+        return self._server.send(method, Target.below(path, self._root, query), **options)
 
     def meeting_messages(self, page_rows: int = PAGE_ROWS) -> Iterator[list[MeetingMessage]]:
         """The Inbox's meeting messages, oldest first, a page at a time; a row without a usable href is left out.
@@ -117,11 +139,11 @@ class MailboxClient:
         """
         body, headers = wire.propfind(wire.PARTICULARS), {**_XML, "Depth": "0"}
         try:
-            rows = self._server.send("PROPFIND", message.href, headers=headers, body=body).rows()
+            rows = self._send("PROPFIND", message.href, headers=headers, body=body).rows()
         except Filtered:
             if not message.permanent_url:
                 raise
-            rows = self._server.send("PROPFIND", message.permanent_url, headers=headers, body=body).rows()
+            rows = self._send("PROPFIND", message.permanent_url, headers=headers, body=body).rows()
         return calendar.particulars_of(rows[0]) if rows else Particulars()
 
     def _messages(self, role: str, body: bytes, page_rows: int = PAGE_ROWS) -> Iterator[list[MeetingMessage]]:
@@ -190,7 +212,7 @@ class MailboxClient:
         """What is at that URL, if it is the message."""
         body = wire.propfind(names)
         try:
-            rows = self._server.send("PROPFIND", url, headers={**_XML, "Depth": "0"}, body=body).rows()
+            rows = self._send("PROPFIND", url, headers={**_XML, "Depth": "0"}, body=body).rows()
         except Gone:
             return None
         return rows[0] if rows and _is_same(rows[0], message) else None
@@ -228,12 +250,12 @@ class MailboxClient:
         :param response: as it was before.
         """
         body = wire.propfind([wire.PROCESSED, wire.READ])
-        rows = self._server.send("PROPFIND", response.href, headers={**_XML, "Depth": "0"}, body=body).rows()
+        rows = self._send("PROPFIND", response.href, headers={**_XML, "Depth": "0"}, body=body).rows()
         return any(row.flag(wire.PROCESSED) or (row.flag(wire.READ) and not response.read) for row in rows)
 
     def _command(self, href: str, command: str) -> str:
         # No Translate header: with "Translate: f" IIS hands out the raw message and the command does nothing.
-        answer = self._server.send("GET", f"{href}?Cmd={command}", headers={}, effect=True)
+        answer = self._send("GET", href, headers={}, effect=True, query=f"Cmd={command}")
         if answer.status < HTTPStatus.MULTIPLE_CHOICES:
             return ""
         try:
@@ -255,7 +277,7 @@ class MailboxClient:
 
     def source(self, message: MeetingMessage) -> bytes:
         """The message in MIME: with ``Translate: f`` a GET hands it out, and has no effect."""
-        answer = self._server.send("GET", message.href, headers={"Translate": "f"})
+        answer = self._send("GET", message.href, headers={"Translate": "f"})
         answer.check_done()
         return answer.body
 
@@ -268,14 +290,12 @@ class MailboxClient:
         """
         href = self._draft(name)
         flags = wire.proppatch({wire.MESSAGE_FLAGS: "9", **({wire.ANSWERS: marker} if marker else {})})
-        answer = self._server.send(
-            "PROPPATCH", href, headers=_XML, body=flags, effect=True, known={HTTPStatus.CONFLICT}
-        )
+        answer = self._send("PROPPATCH", href, headers=_XML, body=flags, effect=True, known={HTTPStatus.CONFLICT})
         if answer.status == HTTPStatus.CONFLICT:
             raise Gone(f"{answer.what} answered 409: there is no such folder (any more)")
         _judged(answer)
         headers = {"Content-Type": "message/rfc822", "Translate": "f"}
-        self._server.send("PUT", href, headers=headers, body=mime, effect=True).check_done()
+        self._send("PUT", href, headers=headers, body=mime, effect=True).check_done()
 
     def has_draft(self, name: str) -> bool:
         """Whether Drafts has an item of this name."""
@@ -291,7 +311,7 @@ class MailboxClient:
 
     def discard_draft(self, name: str) -> None:
         """DELETE what :meth:`create_draft` stored, for good: nobody but us has written it."""
-        self._server.send("DELETE", self._draft(name), headers={}, effect=True).check_done()
+        self._send("DELETE", self._draft(name), headers={}, effect=True).check_done()
 
     def _draft(self, name: str) -> str:
         return f"{self.folders.drafts}/{name}"
@@ -299,7 +319,7 @@ class MailboxClient:
     def _exists(self, href: str) -> bool:
         body = wire.propfind([wire.REPL_UID])
         try:
-            return bool(self._server.send("PROPFIND", href, headers={**_XML, "Depth": "0"}, body=body).rows())
+            return bool(self._send("PROPFIND", href, headers={**_XML, "Depth": "0"}, body=body).rows())
         except Gone:
             return False
 
@@ -322,27 +342,30 @@ class MailboxClient:
 
     def _move(self, href: str, target: str, more: dict[str, str]) -> None:
         # A full URL, since Exchange 2003 refuses a path as the destination of a submission (DavMail's history).
-        headers = {"Destination": self._server.origin + target, "Overwrite": "f", "Allow-Rename": "t", **more}
-        answer = self._server.send("MOVE", href, headers=headers, effect=True)
+        destination = self._server.origin + Target.below(target, self._root)
+        headers = {"Destination": destination, "Overwrite": "f", "Allow-Rename": "t", **more}
+        answer = self._send("MOVE", href, headers=headers, effect=True)
         if answer.status == HTTPStatus.MULTI_STATUS and not _judged(answer):
             raise Refused(f"{answer.what} answered 207, and nothing in it")
         answer.check_done()
 
     def delete(self, message: MeetingMessage) -> None:
         """DELETE a message for good."""
-        self._server.send("DELETE", message.href, headers={}, effect=True).check_done()
+        self._send("DELETE", message.href, headers={}, effect=True).check_done()
 
     def mark_intent(self, request: MeetingMessage, intent: str) -> bool:
-        """Write on the request that its answer is begun.
+        """Write on the request that its answer is begun, if nobody has changed it since it was looked at.
 
-        :returns: whether the server keeps it. :raises Gone: the request is not there any more.
+        :param request: its tag is the condition; without one there is none.
+        :returns: whether the server keeps it. :raises Gone, Changed: the request is not there, or not so, any more.
         """
         return self._mark_if_allowed(request, wire.INTENT, intent)
 
     def mark_draft(self, draft: MeetingMessage, marker: str) -> bool:
         """Write on the draft which request it answers; see :func:`rsvpq.editions.answer_marker`.
 
-        :returns: whether the server keeps it. :raises Gone: the draft is not there any more.
+        :param draft: its tag is the condition; without one there is none.
+        :returns: whether the server keeps it. :raises Gone, Changed: the draft is not there, or not so, any more.
         """
         return self._mark_if_allowed(draft, wire.ANSWERS, marker)
 
@@ -358,16 +381,21 @@ class MailboxClient:
     def _mark_if_allowed(self, message: MeetingMessage, name: Property, value: str) -> bool:
         for url in filter(None, (message.href, message.permanent_url)):
             try:
-                return self._mark(replace(message, href=url), name, {name: value})
+                return self._mark(replace(message, href=url), name, {name: value}, message.tag)
             except Filtered:
                 continue
             except Refused:
                 break
         return False
 
-    def _mark(self, message: MeetingMessage, needed: Property, values: dict[Property, str]) -> bool:
-        body = wire.proppatch(values)
-        answer = self._server.send("PROPPATCH", message.href, headers=_XML, body=body, effect=True)
+    def _mark(self, message: MeetingMessage, needed: Property, values: dict[Property, str], tag: str = "") -> bool:
+        body, headers = wire.proppatch(values), {**_XML, **({"If-Match": tag} if tag else {})}
+        known = {HTTPStatus.PRECONDITION_FAILED} if tag else ()
+        answer = self._send("PROPPATCH", message.href, headers=headers, body=body, effect=True, known=known)
+        if answer.status == HTTPStatus.PRECONDITION_FAILED:
+            self._require_unchanged(message, tag)
+            self.compares = False
+            return self._mark(message, needed, values)
         if answer.status in {HTTPStatus.OK, HTTPStatus.NO_CONTENT} and not answer.body:
             return True  # as under "Brief: t"
         rows = _judged(answer)
@@ -377,6 +405,14 @@ class MailboxClient:
             self.delete(message)
             raise Gone(f"{answer.what} made a new item where the message was")
         return bool(rows) and not any(needed in row.refused for row in rows)
+
+    def _require_unchanged(self, message: MeetingMessage, tag: str) -> None:
+        """Tell a change of the item from a server that takes no condition."""
+        row = self._at(message.href, message, (*_IDENTITY, wire.TAG))
+        if row is None:
+            raise Gone(f"{unquote(message.href)!r} is not there any more")
+        if row.text(wire.TAG) != tag:
+            raise Changed(f"somebody has changed {unquote(message.href)!r} since it was looked at")
 
     def retire(self, message: MeetingMessage, intent: str = "") -> None:
         """Take a message that was dealt with out of the next scan's way: marked, else in Deleted Items.

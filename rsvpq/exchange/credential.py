@@ -15,7 +15,7 @@ from rsvpq.exchange.errors import LOGIN_DELAY_S, Busy, LoginRefused
 
 #: Refusals in a row after which the process gives up: directory accounts commonly lock after 5.
 MOST_REFUSALS = 3
-#: How long a thread waits for another one's attempt, in seconds; well below the lease of a running item.
+#: How long a thread waits for another one's attempt, in seconds, if its item's lease lasts for so long.
 LONGEST_WAIT_S = 60.0
 
 
@@ -33,18 +33,19 @@ class Credential:
         self._era = 0
 
     @contextmanager
-    def attempt(self, what: str) -> Iterator["Attempt"]:
+    def attempt(self, what: str, wait_s: float = LONGEST_WAIT_S) -> Iterator["Attempt"]:
         """Show the credential, alone unless it is known to be good.
 
+        :param wait_s: seconds to wait for another thread's attempt at the most.
         :raises LoginRefused: it was refused before; nothing is sent. :raises Busy: another thread's attempt is slow.
         """
-        alone = not self._proven and self._enter(what)
+        alone = not self._proven and self._enter(what, wait_s)
         try:
             if alone and self._proven:  # somebody else's attempt went well meanwhile
                 self._alone.release()
                 alone = False
             self.check(what)
-            yield Attempt(self, self._era)
+            yield Attempt(self, self._era, what, wait_s)
         finally:
             if alone:
                 self._alone.release()
@@ -64,25 +65,28 @@ class Credential:
             text = f"{what}: not sent, as the login was refused; it is tried again in {wait_s:.0f} s"
             raise LoginRefused(text, wait_s)
 
-    def _enter(self, what: str) -> bool:
-        if not self._alone.acquire(timeout=LONGEST_WAIT_S):
-            raise Busy(f"{what}: not sent, as another thread has been logging in for {LONGEST_WAIT_S:.0f} s")
+    def _enter(self, what: str, wait_s: float) -> bool:
+        if not self._alone.acquire(timeout=wait_s):
+            raise Busy(f"{what}: not sent, as another thread has been logging in for {wait_s:.0f} s")
         return True
 
     def _accepted(self, era: int) -> None:
         if not self._proven and era == self._era:
             self._refusals, self._proven = 0, True
 
-    def _refused(self, era: int, still_good: Callable[[], bool] | None) -> bool:
+    def _refused(self, attempt: "Attempt", still_good: Callable[[], bool] | None) -> bool:
         # An attempt on a credential that is not proven holds the lock already.
         if not self._proven:
-            return era != self._era or self._stop()
-        with self._alone:
-            if era != self._era:
+            return attempt.era != self._era or self._stop()
+        self._enter(f"{attempt.what}, which was refused", attempt.wait_s)
+        try:
+            if attempt.era != self._era:
                 return True
             if still_good is not None and still_good():
                 return False
             return self._stop()
+        finally:
+            self._alone.release()
 
     def _stop(self) -> bool:
         self._not_before = self._clock() + LOGIN_DELAY_S
@@ -97,16 +101,18 @@ class Attempt:
     """One use of a credential."""
 
     _credential: Credential
-    _era: int
+    era: int
+    what: str
+    wait_s: float
 
     def accepted(self) -> None:
         """The server knows us: earlier refusals are forgotten."""
-        self._credential._accepted(self._era)
+        self._credential._accepted(self.era)
 
     def refused(self, still_good: Callable[[], bool] | None = None) -> bool:
         """The server does not know us: stop the credential, unless it turns out to be good after all.
 
         :param still_good: asked once, if the credential was good before; what many threads were refused counts once.
-        :returns: whether it is the credential's fault.
+        :returns: whether it is the credential's fault. :raises Busy: another thread takes long to find that out.
         """
-        return self._credential._refused(self._era, still_good)
+        return self._credential._refused(self, still_good)

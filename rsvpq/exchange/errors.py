@@ -4,6 +4,7 @@
      +-- Busy            not done; come back after `delay_s`, and leave the whole mailbox or server alone until then
      |    +-- LoginRefused   not done; the credential was refused: the server is left alone for minutes, not seconds
      +-- Transient       not done; another attempt may work
+     |    +-- Changed        somebody else has changed the item since it was looked at
      |    +-- Malformed      the answer is not what the protocol says: a proxy's page, or one that broke on its way
      +-- Unknown         it may have been done: look before doing anything again
      |    +-- Unsettled       what was done may not show yet: look again after `delay_s`, which costs no attempt
@@ -60,6 +61,10 @@ class LoginRefused(Busy):
 
 class Transient(ExchangeError):
     """Not done; another attempt may work."""
+
+
+class Changed(Transient):
+    """Not done, for somebody else has changed the item since it was looked at."""
 
 
 class Malformed(Transient):

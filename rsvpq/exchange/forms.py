@@ -15,14 +15,15 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from threading import Lock
 from typing import Protocol
-from urllib.parse import SplitResult, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
 from rsvpq.exchange import wire
 from rsvpq.exchange.auth import Forms
-from rsvpq.exchange.credential import Credential
-from rsvpq.exchange.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, error_from
+from rsvpq.exchange.credential import LONGEST_WAIT_S, Credential
+from rsvpq.exchange.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, Malformed, error_from
 from rsvpq.exchange.http_answer import Answer
 from rsvpq.exchange.login_form import NotUnderstoodError, find_login_form, listed
+from rsvpq.exchange.request_target import Target
 
 #: The most redirects on the way to the logon page; Exchange takes one or two.
 _MOST_REDIRECTS = 5
@@ -38,7 +39,7 @@ _PRIVATE_COMPUTER = "4"  # a session of 24 hours of inactivity instead of 15 min
 class Ask(Protocol):
     """Sends one request to a path of the configured origin, follows nothing and judges nothing."""
 
-    def __call__(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+    def __call__(self, method: str, path: Target, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         """The answer."""
 
 
@@ -52,7 +53,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    path: str
+    path: Target
     fields: Mapping[str, str] = field(repr=False)
     #: Which fields were filled in, for people, where they are not those of Exchange.
     told: str = ""
@@ -71,9 +72,11 @@ class FormsLogin:
             raise ValueError("a login form over http sends the password unencrypted; use https, or allow http")
         self._account = account
         self._origin = origin
-        self._root = root
+        self._root = Target(root)
         self._ask = ask
         self._credential = credential
+        # Whoever holds the first logs in; the second is held for no longer than it takes to change what follows.
+        self._login = Lock()
         self._lock = Lock()
         self._session: Session | None = None
         self._cookies: dict[str, str] = {}
@@ -82,28 +85,35 @@ class FormsLogin:
         self._logins = 0
         self._failure: ExchangeError | None = None
 
-    def session(self) -> Session:
+    def session(self, wait_s: float = LONGEST_WAIT_S) -> Session:
         """The session of this process; the first to ask logs in, and the others wait for it.
 
+        :param wait_s: seconds to wait for another thread at the most.
         :raises ExchangeError: there is none to be had, and why; whoever waited for that login is told the same.
         """
         session, logins = self._session, self._logins
         if session is not None:
             return session
-        with self._lock:
+        if not self._login.acquire(timeout=wait_s):
+            raise Busy(f"login at {self._origin}: another thread has been logging in for {wait_s:.0f} s")
+        try:
             if self._session is not None:
                 return self._session
             if self._logins != logins and self._failure is not None:
                 raise copy(self._failure)
             self._logins += 1
             try:
-                self._cookies = self._log_in()
+                cookies = self._log_in(wait_s)
             except ExchangeError as error:
                 self._failure = error
                 raise
             self._failure = None
-            self._session = Session(self._logins, _cookie(self._cookies))
-            return self._session
+            with self._lock:
+                self._cookies = cookies
+                self._session = session = Session(self._logins, _cookie(cookies))
+            return session
+        finally:
+            self._login.release()
 
     def absorb(self, session: Session, set_cookies: Iterable[str]) -> None:
         """Take over what an answer within a session set anew: Exchange renews cadata during use."""
@@ -123,10 +133,10 @@ class FormsLogin:
             if self._session is not None and self._session.number == session.number:
                 self._session = None
 
-    def refuse(self, session: Session) -> None:
+    def refuse(self, session: Session, wait_s: float = LONGEST_WAIT_S) -> None:
         """The server says within a session that the credential is refused: end it, and stop the credential."""
         self.end(session)
-        with self._credential.attempt(f"login at {self._origin}") as attempt:
+        with self._credential.attempt(f"login at {self._origin}", wait_s) as attempt:
             attempt.refused()
 
     def is_login(self, answer: Answer) -> bool:
@@ -139,9 +149,9 @@ class FormsLogin:
         except ValueError:
             return False
 
-    def _log_in(self) -> dict[str, str]:
+    def _log_in(self, wait_s: float) -> dict[str, str]:
         what = f"login at {self._origin}"
-        with self._credential.attempt(what) as attempt:
+        with self._credential.attempt(what, wait_s) as attempt:
             for _ in range(2):
                 posted, cookies, form = self._fill_in(what)
                 # Not the password, but the form's own session: it has waited too long, or its server was restarted.
@@ -193,7 +203,7 @@ class FormsLogin:
             _raise_failure(what, answer)
         return True
 
-    def _logon_page(self, what: str) -> tuple[bytes, str, dict[str, str]]:
+    def _logon_page(self, what: str) -> tuple[bytes, Target, dict[str, str]]:
         """The logon page, its path, and the cookies that were set on the way to it."""
         path, cookies = self._root, dict[str, str]()
         for _ in range(_MOST_REDIRECTS):
@@ -225,7 +235,7 @@ class FormsLogin:
             raise Busy(f"{what}: the server shows a page without a login form; correct auth or url")
         if found is None:
             name = urlsplit(path).path.rsplit("/", 1)[-1].lower()
-            return _Form(_ACTIONS.get(name, _OTHER_ACTION), self._filled({}, "username", "password"))
+            return _Form(Target(_ACTIONS.get(name, _OTHER_ACTION)), self._filled({}, "username", "password"))
         fields = self._filled(found.others, found.user_field, found.password_field)
         own = (found.user_field, found.password_field)
         told = "" if own == _EXCHANGE_FIELDS else f" (its fields were taken to be {listed(own)})"
@@ -242,16 +252,15 @@ class FormsLogin:
             "flags": _PRIVATE_COMPUTER,
         }
 
-    def _own_path(self, what: str, page: str, url: str) -> str:
+    def _own_path(self, what: str, page: str, url: str) -> Target:
         """The path and query of a page's link on the configured origin, which a front end may believe to be http."""
         try:
             own, other = urlsplit(self._origin), urlsplit(urljoin(self._origin + page, url))
-            ours = other.scheme in {"http", "https"} and _is_same_host(own, other)
-        except ValueError:  # that is no URL, or no port
-            ours = False
-        if not ours:
-            raise Busy(f"{what}: the server sends us elsewhere to log in; use the address of that server")
-        return urlunsplit(("", "", other.path or "/", other.query, ""))
+            if other.scheme in {"http", "https"} and _is_same_host(own, other):
+                return Target((other.path or "/") + (other.query and f"?{other.query}"))
+        except (ValueError, Malformed):  # that is no URL, no port, or no path
+            pass
+        raise Busy(f"{what}: the server sends us elsewhere to log in; use the address of that server")
 
 
 def _is_same_host(own: SplitResult, other: SplitResult) -> bool:

@@ -33,10 +33,18 @@ class Answer:
     cookies: tuple[str, ...] = field(default=(), repr=False)
     #: What of a long multistatus follows on `body`.
     more: Packed | None = field(default=None, repr=False)
+    #: Whether another request has shown that this is no login, whatever it looks like.
+    cleared: bool = False
 
     @property
     def login(self) -> Login:
-        """Whether this stands for a login: a session that has ended, a form to be filled in, or a refusal."""
+        """Whether this stands for a login: a session that has ended, a form to be filled in, or a refusal.
+
+        A suspicion only, as far as it is the page that says so: OWA shows messages, and whoever writes one may put a
+        form into it.
+        """
+        if self.cleared:
+            return ""
         location = self.headers.get("Location", "")
         if location and leads_to_login(location):
             reason = parse_qs(location.partition("?")[2]).get("reason", [""])[-1]
@@ -45,6 +53,11 @@ class Answer:
             return "ended"
         html = "html" in self.headers.get("Content-Type", "").lower()
         return "wanted" if html and is_login_page(self.body) else ""
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a page that was asked for, and no refusal or redirect."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES and "Location" not in self.headers
 
     def rows(self) -> list[Row]:
         """The rows of a multistatus that succeeded.

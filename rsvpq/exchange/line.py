@@ -17,6 +17,8 @@ from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
 from requests.hooks import default_hooks, dispatch_hook
 
 from rsvpq.exchange.auth import is_connected
+from rsvpq.exchange.patience import Deadline
+from rsvpq.exchange.request_target import Target
 from rsvpq.exchange.target import AsGiven
 
 #: Cookies that are kept; a load balancer sets one or two, and each goes out with every request.
@@ -45,7 +47,8 @@ class Line:
         keep_cookies: bool,
     ) -> None:
         self._origin = origin
-        self._adapter = _Adapter(origin, context, answer_s)
+        self._deadline = Deadline()
+        self._adapter = _Adapter(origin, context, answer_s, self._deadline)
         self._sending: dict[str, Any] = {
             "stream": True,
             "timeout": timeout,
@@ -56,14 +59,16 @@ class Line:
         self._cookies: CookieJar | None = RequestsCookieJar() if keep_cookies else None
 
     def send(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, auth: AuthBase | None
+        self, method: str, target: Target, headers: Mapping[str, str], body: bytes, auth: AuthBase | None, until: float
     ) -> requests.Response:
         """Send one request; the body of the answer is still to be read, and redirects are not followed.
 
-        :param path: goes into the request line as it is: requests would quote it anew.
+        :param target: goes into the request line as it is: requests would quote it anew.
+        :param until: by when all is over, by the monotonic clock: connecting, a login, and the answer's body too.
         :raises requests.RequestException: as a session's ``send``.
         """
-        request = self._prepared(method, path, headers, body, auth)
+        self._deadline.at = until
+        request = self._prepared(method, target, headers, body, auth)
         response = self._adapter.send(request, **self._sending)
         answer: requests.Response = dispatch_hook(  # type: ignore[no-untyped-call]
             "response", request.hooks, response, **self._sending
@@ -75,7 +80,7 @@ class Line:
         return answer
 
     def _prepared(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, auth: AuthBase | None
+        self, method: str, target: Target, headers: Mapping[str, str], body: bytes, auth: AuthBase | None
     ) -> requests.PreparedRequest:
         """As ``PreparedRequest.prepare``, in its order, without parsing the URL."""
         request = requests.PreparedRequest()
@@ -84,7 +89,7 @@ class Line:
         request.prepare_headers(headers)
         if self._cookies:
             request.prepare_cookies(self._cookies)  # those of the whole site: a load balancer's, and not a mailbox's
-        request.url += path
+        request.url += target
         request.body = body or None
         request.prepare_content_length(request.body)
         request.hooks = default_hooks()
@@ -104,9 +109,11 @@ class Line:
 class _Adapter(AsGiven):
     """One connection to one server, with our TLS context."""
 
-    def __init__(self, origin: str, context: ssl.SSLContext | None, answer_s: float) -> None:
+    def __init__(self, origin: str, context: ssl.SSLContext | None, answer_s: float, deadline: Deadline) -> None:
         self._context = context
-        super().__init__(origin, answer_s=answer_s, pool_connections=1, pool_maxsize=1, max_retries=0)
+        super().__init__(
+            origin, answer_s=answer_s, deadline=deadline, pool_connections=1, pool_maxsize=1, max_retries=0
+        )
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Called by the constructor."""

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from lxml import etree, html
 
+from rsvpq.printable import printable
+
 #: Where the forms of Exchange 2003, of 2007 and of ISA go; theirs are known by that even if they show no password.
 _ACTIONS = ("owaauth.dll", "cookieauth.dll?logon", "auth/logon.aspx")
 #: The pages that lead to them.
@@ -130,7 +132,7 @@ def _user_field(typed: Mapping[str, str]) -> str:
 
 def listed(names: Sequence[str]) -> str:
     """For people: the names are the server's, and written into logs."""
-    return ", ".join(name if name.isprintable() else "?" for name in names[:5]) or "without a name"
+    return ", ".join(map(printable, names[:5])) or "without a name"
 
 
 def _kept(form: etree._Element) -> Iterator[tuple[str, str]]:

@@ -11,16 +11,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from threading import local
+from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
 from rsvpq.exchange.errors import Malformed
+from rsvpq.printable import shortened
 
 #: A property is (namespace, local name).
 Property = tuple[str, str]
 
 #: The most bytes one response may take: with the properties that are asked for it has about 2 kB.
 LARGEST_RESPONSE = 1024 * 1024
+#: The most characters of one property's text that are kept, unless told otherwise; of what is longer, the beginning.
+LONGEST_TEXT = 256 * 1024
 #: The most rows of one answer, readable or not.
 MOST_ROWS = 100_000
 
@@ -118,6 +122,11 @@ _HEAD = re.compile(
     rb"(?P<root><(?P<name>(?:[A-Za-z_][\w.-]*:)?multistatus)(?:\s(?:[^>\"'/]|/(?!>)|\"[^\"]*\"|'[^']*')*)?)(?P<end>/?>)",
     re.DOTALL,
 )
+#: A start tag up to this size is read again with every response: a dozen namespaces take half of it.
+_SMALL_HEAD = 2048
+_LONGEST_NAMESPACE = 256
+#: What may be a prefix; of what is none, nothing is declared.
+_PREFIX = re.compile(rb"[</\s]([A-Za-z_][\w.-]{0,63}+):")
 _RESPONSE = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?response[\s>]")
 _RESPONSE_END = re.compile(rb"</(?:[A-Za-z_][\w.-]*:)?response\s*>")
 #: How much of an end tag can lie before the border of two pieces.
@@ -135,9 +144,12 @@ class Reader:
     The text is cut after each ``</a:response>`` and cleaned and parsed a response at a time, below a copy of the root's
     start tag (it declares the namespaces). So nothing that is mended lies across a border, and a response that is
     broken beyond mending takes no other with it. Without entities, DTD or network: the bytes are a stranger's.
+
+    :param longest: the most characters of a property's text that are kept.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int = LONGEST_TEXT) -> None:
+        self._longest = longest
         #: The responses so far, and how many of them could not be read.
         self.seen = 0
         self.broken = 0
@@ -146,6 +158,8 @@ class Reader:
         self._decoder: codecs.IncrementalDecoder | None = None
         self._head = b""
         self._tail = b""
+        #: Of a start tag that is too large to be read again for each response: what it declares, by prefix.
+        self._spaces: Mapping[bytes, bytes] | None = None
         self._over = False
 
     def feed(self, piece: bytes) -> Iterator[Row]:
@@ -195,6 +209,7 @@ class Reader:
         head = _HEAD.match(self._buffer, 0, _LARGEST_HEAD) or head
         self._tail = b"</" + bytes(head["name"]) + b">"
         self._head = _checked_head(bytes(head["root"]), self._tail)
+        self._spaces = _declarations(self._head) if len(self._head) > _SMALL_HEAD else None
         self._over = head["end"] == b"/>"
         self._buffer = self._buffer[head.end() :]
         return True
@@ -224,11 +239,32 @@ class Reader:
         starts = [match.start() for match in _RESPONSE.finditer(text)]
         # From its own start tag on, where what precedes it is broken.
         for start in dict.fromkeys((0, *starts[-1:])):
-            root = _parse(self._head + clean(text[start:]) + self._tail)
+            response = clean(text[start:])
+            root = _parse(self._head_for(response) + response + self._tail)
             if root is not None:
-                yield from filter(None, map(_row, root.iterchildren(f"{_DAV}response")))
+                rows = (_row(one, self._longest) for one in root.iterchildren(f"{_DAV}response"))
+                yield from filter(None, rows)
                 return
         self.broken += 1
+
+    def _head_for(self, response: bytes) -> bytes:
+        """The start tag with what the response needs of it."""
+        if self._spaces is None:
+            return self._head
+        own = self._tail[2:-1]
+        prefixes = dict.fromkeys((b"", own.rpartition(b":")[0], *_PREFIX.findall(response)))
+        return b"<" + own + b"".join(self._spaces.get(prefix, b"") for prefix in prefixes) + b">"
+
+
+def _declarations(head: bytes) -> Mapping[bytes, bytes]:
+    """The namespaces that a start tag declares, as attributes; those of unlikely length are left out."""
+    root = _parse(head + b"</" + head[1:].split(None, 1)[0].rstrip(b">") + b">")
+    declared = {} if root is None else root.nsmap
+    return {
+        (prefix or "").encode(): f" xmlns{':' if prefix else ''}{prefix or ''}={quoteattr(uri)}".encode()
+        for prefix, uri in declared.items()
+        if len(uri) <= _LONGEST_NAMESPACE
+    }
 
 
 # A server says the same start tag over and over.
@@ -263,7 +299,7 @@ def _parse(text: bytes) -> etree._Element | None:
         return None
 
 
-def _row(response: etree._Element) -> Row | None:
+def _row(response: etree._Element, longest: int) -> Row | None:
     """The row of a response; None where it says of what by no href."""
     href = response.findtext(f"{_DAV}href", "").strip()
     if not href:
@@ -278,7 +314,8 @@ def _row(response: etree._Element) -> Row | None:
             for element in prop.iterchildren("*"):
                 key = _name(element.tag)
                 if good:
-                    properties[key] = "".join(map(str, element.itertext())) if len(element) else element.text or ""
+                    text = "".join(map(str, element.itertext())) if len(element) else element.text or ""
+                    properties[key] = shortened(text, longest)
                 else:
                     refused[key] = status
     return Row(href, properties, _code(response.findtext(f"{_DAV}status", "HTTP/1.1 200 OK")), refused)

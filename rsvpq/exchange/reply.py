@@ -25,6 +25,7 @@ from icalendar import Calendar, Component, Event, vCalAddress, vDatetime, vText
 from icalendar.parser import Contentline, Parameters
 from icalendar.prop import vInline
 
+from rsvpq.addresses import comparable
 from rsvpq.exchange.errors import Refused
 from rsvpq.exchange.multistatus import ENCODING
 from rsvpq.messages import Verdict
@@ -52,6 +53,8 @@ _READ = {*_IDENTITY, *_COURTESY, *_PEOPLE, *_FRAMES, "METHOD"}
 _TOKEN = re.compile(r"[A-Z0-9-]+", re.ASCII | re.IGNORECASE)
 #: What could be taken for the end of a line further on; a line feed is one, and a tabulator may fold.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+#: More than any invitation takes: a zone has two components in it, and a description a few thousand characters.
+_LONGEST, _DEEPEST = 1024 * 1024, 10
 #: RFC 5545, 3.3.11.
 _ESCAPED = re.compile(r"\\(.)")
 _FOLD = re.compile(r"\n[ \t]")
@@ -108,7 +111,7 @@ class _Request:
     def reply(self, mailbox: str, verdict: Verdict, now: datetime) -> EmailMessage:
         organizers = [_address(_single(event, "ORGANIZER")) for event in self.events]
         organizer = organizers[0]
-        if organizer is None or len({other and other.addr_spec.casefold() for other in organizers}) > 1:
+        if organizer is None or len({other and comparable(other.addr_spec) for other in organizers}) > 1:
             raise Refused("the request names no organizer with an SMTP address, or several")
         attendee = self._attendee(mailbox)
         partstat, prefix = _WORDS[verdict]
@@ -127,7 +130,7 @@ class _Request:
 
     def _attendee(self, mailbox: str) -> Address:
         listed = {
-            found.addr_spec.casefold(): found
+            comparable(found.addr_spec): found
             for event in self.events
             for found in map(_address, _several(event, "ATTENDEE"))
             if found is not None
@@ -137,7 +140,7 @@ class _Request:
             if own is None:
                 raise Refused(f"{mailbox!r} is no SMTP address to answer from; correct the mailbox column")
             # Whoever was invited as a member of a list, or forwarded to, is not listed and may reply (RFC 5546, 3.2.3).
-            return listed.get(mailbox.casefold(), own)
+            return listed.get(comparable(mailbox), own)
         return _of_alias(mailbox, listed.values()) or _of_alias(mailbox, self._recipients()) or _unknown(mailbox)
 
     def _recipients(self) -> list[Address]:
@@ -170,6 +173,8 @@ def _text_of(part: Message) -> str:
     """The text, with a line feed at the end of each line and no other control character in it."""
     content = part.get_payload(decode=True)
     octets = content if isinstance(content, bytes) else b""
+    if len(octets) > _LONGEST:
+        raise Refused(f"the request's iCalendar has more than {_LONGEST} bytes")
     return _CONTROL.sub("", _decoded(octets, part.get_content_charset() or "").replace("\r\n", "\n"))
 
 

@@ -3,22 +3,32 @@
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from rsvpq.addresses import comparable, lowered
 from rsvpq.agenda import instance_date
 from rsvpq.exchange import wire
 from rsvpq.exchange.errors import Malformed
-from rsvpq.exchange.multistatus import Row
+from rsvpq.exchange.multistatus import Property, Row
+from rsvpq.exchange.search import LONGEST_TEXT
 from rsvpq.messages import MeetingMessage, kind_of
 from rsvpq.persons import Shown, is_same_person, is_smtp, person_in, same_spelling
+from rsvpq.printable import shortened
 
 #: The instance types of a meeting of its own, of a series as a whole, and of one occurrence of it.
 _SINGLE, _SERIES, _OCCURRENCE = "0", "1", {"2", "3"}
 _CONFIDENTIAL = 3
+#: The most characters of a text of a message; one that is longer is none that any mail program writes. Exchange itself
+#: cuts subjects at 255, and the names of items before.
+_LONGEST_TEXT, _LONGEST_HREF = 1000, 4000
+_LONGEST = {wire.SUBJECT: 300, wire.PERMANENT_URL: _LONGEST_HREF, wire.INTENT: LONGEST_TEXT - 1}
+_SHOWN = {wire.SUBJECT}
 #: How a message is found, which looking at it does not change.
 _STAYS = {"href", "permanent_url"}
 
 
 def message_of(row: Row, root: str) -> MeetingMessage | None:
-    """The message of a row; None where its href leads out of the mailbox, whose path is ``root``."""
+    """The message of a row; None where its href leads out of the mailbox, whose path is ``root``, or has no end."""
+    if len(row.href) > _LONGEST_HREF:
+        return None
     try:
         href = wire.path_below(row.href, root)
     except Malformed:
@@ -38,6 +48,7 @@ def refreshed(message: MeetingMessage, row: Row) -> MeetingMessage:
 
 
 def _message(row: Row, href: str, root: str) -> MeetingMessage:
+    row, overlong = _bounded(row)
     answers, topic = (*row.text(wire.ANSWERS).split(), "", "")[:2]
     return MeetingMessage(
         kind=kind_of(row.text(wire.MESSAGE_CLASS)),
@@ -61,9 +72,10 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
         all_day=row.flag(wire.ALL_DAY),
         sensitivity=_sensitivity(row.text(wire.SENSITIVITY)),
         received_for=_received_for(row),
-        received_by=received_by if is_smtp(received_by := row.text(wire.RECEIVED_BY).casefold()) else "",
+        received_by=received_by if is_smtp(received_by := lowered(row.text(wire.RECEIVED_BY))) else "",
         own=_sent_to_oneself(row),
         from_another=_from_another(row),
+        sent_by=_sent_by(row),
         counter_proposal=row.flag(wire.COUNTER_PROPOSAL) or row.flag(wire.COUNTER_PROPOSAL_ID),
         meeting_type=number(row.text(wire.MEETING_TYPE)),
         intended_busy=number(row.text(wire.INTENDED_BUSY)),
@@ -72,7 +84,23 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
         topic=topic,
         created=row.text(wire.CREATED),
         modified=row.text(wire.MODIFIED),
+        tag=row.text(wire.TAG),
+        overlong=overlong,
     )
+
+
+def _bounded(row: Row) -> tuple[Row, str]:
+    """The row with no text longer than it may be, and which of them were, but for those that decide nothing."""
+    cut = {name: shortened(text, _most(name)) for name, text in row.properties.items() if len(text) > _most(name)}
+    if not cut:
+        return row, ""
+    return replace(row, properties={**row.properties, **cut}), ", ".join(
+        sorted(name[1] for name in cut.keys() - _SHOWN)
+    )
+
+
+def _most(name: Property) -> int:
+    return _LONGEST.get(name, _LONGEST_TEXT)
 
 
 def occurrence_of(row: Row) -> str:
@@ -108,13 +136,20 @@ def _received_for(row: Row) -> str:
 def _sent_to_oneself(row: Row) -> bool | None:
     """Whether who got it is who it is from; None where the server does not show both in one spelling."""
     got_it, sender = row.text(wire.RECEIVED_BY), row.text(wire.SENT_REPRESENTING)
-    return got_it.casefold() == sender.casefold() if same_spelling(got_it, sender) else None
+    return is_same_person(Shown(got_it), Shown(sender)) if same_spelling(got_it, sender) else None
 
 
 def _from_another(row: Row) -> str:
     """Whom it is from, if that is certainly another than the organizer that it names."""
     sender = row.text(wire.SENT_REPRESENTING)
     return sender if is_same_person(Shown(sender), person_in(row.text(wire.ORGANIZER))) is False else ""
+
+
+def _sent_by(row: Row) -> str:
+    """The SMTP addresses of whom it came from, beside the organizer's own."""
+    shown = (row.text(name) for name in (wire.SENDER, wire.SENT_REPRESENTING))
+    senders = {comparable(one) or lowered(one) for one in shown if is_smtp(one)}
+    return " ".join(sorted(senders - {comparable(person_in(row.text(wire.ORGANIZER)).address)}))
 
 
 def _permanent_url(url: str, root: str) -> str:

@@ -4,9 +4,8 @@ Both of them split a URL, drop what looks like a fragment, and percent-encode a 
 as ``%7BC0FFEE%7D.EML`` and ``%c3`` as ``%C3``. Names are opaque to a client of Exchange, so they are left alone.
 """
 
-import re
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -14,9 +13,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connectionpool import ConnectionPool
 
 from rsvpq.exchange import patience, tls
-
-#: What cannot stand in a request line at all: blanks, controls and everything beyond ASCII (RFC 9112, section 3).
-_IMPOSSIBLE = re.compile(r"[^\x21-\x7e]+")
+from rsvpq.exchange.request_target import Target
 
 
 class _AsGiven:
@@ -45,14 +42,18 @@ class _Https(_AsGiven, HTTPSConnectionPool):
 
 
 class AsGiven(HTTPAdapter):
-    """Sends the path of a request's URL as it is; for one thread, and for URLs that start with ``origin``.
+    """Sends the path of a request's URL as it is, to one origin whatever the URL says; for one thread.
 
+    :param origin: scheme, host and port, as they are configured: the only place that is ever connected to.
     :param answer_s: seconds that the body of an answer may take, all in all.
+    :param deadline: by when all that goes over it has to be over.
     """
 
-    def __init__(self, origin: str, *, answer_s: float, **kwargs: Any) -> None:
+    def __init__(self, origin: str, *, answer_s: float, deadline: patience.Deadline, **kwargs: Any) -> None:
         self._origin = origin
-        self._answer_s = answer_s
+        #: The configured host, for logins that are bound to it.
+        self.host = urlsplit(origin).hostname or ""
+        self._patience = {"answer_s": answer_s, "deadline": deadline}
         self._pools: dict[object, ConnectionPool] = {}
         super().__init__(**kwargs)
 
@@ -62,13 +63,19 @@ class AsGiven(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _Http, "https": _Https}
 
     def get_connection_with_tls_context(
-        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+        self,
+        request: requests.PreparedRequest,  # noqa: ARG002 - its URL says nothing about where to
+        verify: Any,
+        proxies: Any = None,
+        cert: Any = None,
     ) -> ConnectionPool:
-        """The pool of the origin, looked up once: requests would take every URL apart for it."""
+        """The pool of the configured origin, looked up once: requests would take every URL apart for it."""
         pool = self._pools.get(verify)
         if pool is None:
-            pool = self._pools[verify] = super().get_connection_with_tls_context(request, verify, proxies, cert)
-            pool.conn_kw["answer_s"] = self._answer_s  # type: ignore[attr-defined]  # both of our kinds have it
+            origin = requests.PreparedRequest()
+            origin.url = self._origin
+            pool = self._pools[verify] = super().get_connection_with_tls_context(origin, verify, proxies, cert)
+            pool.conn_kw |= self._patience  # type: ignore[attr-defined]  # both of our kinds have it
         return pool
 
     def close(self) -> None:
@@ -77,5 +84,8 @@ class AsGiven(HTTPAdapter):
         super().close()
 
     def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:  # noqa: ARG002 - there are none
-        """The target of the request line."""
-        return _IMPOSSIBLE.sub(lambda match: quote(match[0]), (request.url or "").removeprefix(self._origin))
+        """The target of the request line.
+
+        :raises Malformed: it is none; the last look before it goes out.
+        """
+        return Target((request.url or "").removeprefix(self._origin))

@@ -1,13 +1,15 @@
 """One mail server as seen by a program: sends a request and reads its whole answer; the only file that sends.
 
-Every request goes to the configured origin, and redirects are never followed, but for the way to a login form there.
+Every request goes to the configured origin (:mod:`rsvpq.exchange.request_target`), and redirects are never followed,
+but for the way to a login form there.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from threading import local
-from typing import Literal
+from typing import Literal, Never
 from urllib.parse import unquote, urlsplit
 
 import requests
@@ -16,9 +18,11 @@ from requests.auth import AuthBase
 from rsvpq.exchange import body as bodies
 from rsvpq.exchange import tls, wire
 from rsvpq.exchange.auth import ConnectionAuth, Forms
-from rsvpq.exchange.credential import Credential
+from rsvpq.exchange.credential import LONGEST_WAIT_S, Attempt, Credential
 from rsvpq.exchange.errors import (
+    LOGIN_DELAY_S,
     Busy,
+    ExchangeError,
     Filtered,
     Gone,
     LoginRefused,
@@ -28,9 +32,12 @@ from rsvpq.exchange.errors import (
     error_from,
     no_rights,
 )
-from rsvpq.exchange.forms import FormsLogin
+from rsvpq.exchange.forms import FormsLogin, Session
 from rsvpq.exchange.http_answer import Answer
+from rsvpq.exchange.lease import Lease, NoLease
 from rsvpq.exchange.line import Line
+from rsvpq.exchange.request_target import Target
+from rsvpq.printable import printable
 
 #: Exchange names its store's build in every answer of its own, errors included; a filter before it does not.
 _STORE = "MS-WebStorage"
@@ -53,6 +60,14 @@ class Timeouts:
     connect_s: float = 10.0
     read_s: float = 60.0
     body_s: float = 300.0
+
+    @property
+    def whole_s(self) -> float:
+        """Seconds that one request may take."""
+        return self.connect_s + self.read_s + self.body_s
+
+
+_NO_LEASE = NoLease()
 
 
 class Server:
@@ -86,10 +101,37 @@ class Server:
         self._verify = verify
         self._context = tls.client_context(tls_minimum) if parts.scheme == "https" else None
         # A mailbox that the account was let into, to tell a bad password from a mailbox it may not open.
-        self._open_door = ""
+        self._open_door: Target | None = None
         # Whether this server was seen to name its store; only then is a 404 that does not name it a filter's.
         self._names_store = False
         self._threads = local()
+
+    @contextmanager
+    def for_item(self, lease: Lease) -> Iterator[None]:
+        """Within it, what this thread asks is bounded by that lease."""
+        before, self._threads.lease = self._lease, lease
+        try:
+            yield
+        finally:
+            self._threads.lease = before
+
+    @property
+    def _lease(self) -> Lease:
+        lease: Lease = getattr(self._threads, "lease", _NO_LEASE)
+        return lease
+
+    @property
+    def _wait_s(self) -> float:
+        """Seconds to wait for another thread at the most."""
+        self._lease.keep("a login")
+        return min(LONGEST_WAIT_S, self._lease.left_s)
+
+    def keep_lease(self, what: str) -> None:
+        """Keep the lease during long work on an answer, as before each request.
+
+        :raises OutOfTime: the item has taken too long. Whatever else the lease raises.
+        """
+        self._lease.keep(what)
 
     def send(
         self,
@@ -101,16 +143,19 @@ class Server:
         effect: bool = False,
         known: Collection[int] = (),
     ) -> Answer:
-        """Send one request to a %-encoded path and read its whole answer.
+        """Send one request to a %-encoded path below that of the mailboxes, and read its whole answer.
 
+        :param path: has no query, unless it is a :class:`Target` that was made with one.
         :param effect: whether it changes something, which decides what a lost answer means.
         :param known: statuses of 400 and above that the caller understands; they come back as answers.
-        :raises Busy, LoginRefused, Transient, Unknown, Gone, Refused: see ``errors``.
+        :raises Busy, LoginRefused, Transient, Unknown, Gone, Refused: see ``errors``. Malformed also where the path
+            leads out of that of the mailboxes, and then nothing was sent.
         """
+        target = path if isinstance(path, Target) else Target.below(path, self.root)
         if self._forms is not None:
-            answer = self._in_session(self._forms, method, path, headers, body, effect=effect)
+            answer = self._in_session(self._forms, method, target, headers, body, effect=effect)
         else:
-            answer = self._with_credential(method, path, headers, body, effect=effect)
+            answer = self._with_credential(method, target, headers, body, effect=effect)
         failure = error_from(answer.what, answer.status, answer.headers, effect=effect)
         self._names_store = self._names_store or _STORE in answer.headers
         if isinstance(failure, Gone) and self._names_store and _STORE not in answer.headers:
@@ -120,31 +165,43 @@ class Server:
         return answer
 
     def _in_session(
-        self, forms: FormsLogin, method: str, path: str, headers: Mapping[str, str], body: bytes, *, effect: bool
+        self, forms: FormsLogin, method: str, path: Target, headers: Mapping[str, str], body: bytes, *, effect: bool
     ) -> Answer:
         """Within the session of the login form; once more in a new one if that has ended.
 
         Any request may be repeated so: a request that was answered with the login form was not carried out.
         """
-        for _ in range(2):
-            session = forms.session()
-            answer = self._ask(method, path, {**headers, "Cookie": session.cookie}, body, effect=effect)
+        for again in (False, True):
+            session = forms.session(self._wait_s)
+            own = {"Cookie": session.cookie}
+            answer = self._ask(method, path, {**headers, **own}, body, effect=effect)
             if answer.status == HTTPStatus.UNAUTHORIZED:
                 raise no_rights(answer.what)  # the session has been accepted, so it is not the password
             if not forms.is_login(answer):
                 forms.absorb(session, answer.cookies)
                 return answer
-            if answer.login == "refused":
-                forms.refuse(session)
-                raise LoginRefused(f"{answer.what}: the server refused the user name or the password")
-            forms.end(session)
+            shown = _may_be_a_message(method, answer, effect=effect)
+            certain = not (again or shown or answer.login == "refused")
+            if certain or not self._knows_us(path, own):
+                self._log_off(forms, session, answer)
+            elif shown:
+                return replace(answer, cleared=True)
+            elif again:
+                raise _form_of_one(answer, effect=effect)
         # The login itself went well, so it is something about this mailbox.
         raise Busy(f"{answer.what}: the session ended right after a login", scope="mailbox")
 
+    def _log_off(self, forms: FormsLogin, session: Session, answer: Answer) -> None:
+        """The session is over. :raises LoginRefused: so is the credential, as the server says."""
+        if answer.login == "refused":
+            forms.refuse(session, self._wait_s)
+            raise LoginRefused(f"{answer.what}: the server refused the user name or the password")
+        forms.end(session)
+
     def _with_credential(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, effect: bool
+        self, method: str, path: Target, headers: Mapping[str, str], body: bytes, *, effect: bool
     ) -> Answer:
-        with self._credential.attempt(_named(method, path)) as attempt:
+        with self._credential.attempt(_named(method, path), self._wait_s) as attempt:
             try:
                 answer = self._ask_past_a_form(method, path, headers, body, effect=effect)
             except LoginRefused:
@@ -153,32 +210,49 @@ class Server:
             if answer.status == HTTPStatus.UNAUTHORIZED:
                 if not attempt.refused(self._lets_us_in if self._open_door else None):
                     raise no_rights(answer.what)
-            elif answer.login == "refused":
-                attempt.refused()
-                raise LoginRefused(f"{answer.what}: the server refused the user name or the password")
             elif answer.login:
-                raise self._form_instead(answer)
+                self._complain_of_login(attempt, path, answer, effect=effect)
             elif answer.status < HTTPStatus.MULTIPLE_CHOICES:
                 attempt.accepted()
                 if method == "PROPFIND" and not self._open_door:
                     self._open_door = path
             return answer
 
+    def _complain_of_login(self, attempt: Attempt, path: str, answer: Answer, *, effect: bool) -> Never:
+        """What a login that is asked for, or refused, instead of an answer stands for.
+
+        :raises ExchangeError: always.
+        """
+        refusal = LoginRefused(f"{answer.what}: the server refused the user name or the password")
+        if answer.login == "refused" and not self._open_door:
+            attempt.refused()  # and nothing is asked: a wrong password must not be shown twice
+            raise refusal
+        if self._knows_us(path):
+            raise _form_of_one(answer, effect=effect)
+        if answer.login != "refused":
+            raise self._form_instead(answer)
+        if not attempt.refused(self._lets_us_in):
+            text = f"{answer.what}: the server refuses this account here, and lets it in elsewhere"
+            raise Busy(text, LOGIN_DELAY_S, "mailbox")
+        raise refusal
+
     def _ask_past_a_form(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, effect: bool
+        self, method: str, path: Target, headers: Mapping[str, str], body: bytes, *, effect: bool
     ) -> Answer:
         """Once more if a login form came back: what was answered so was not carried out, and nobody was refused."""
         self._introduce_us(method)
         answer = self._ask(method, path, headers, body, effect=effect)
         if answer.login not in {"ended", "wanted"}:
             return answer
+        if _may_be_a_message(method, answer, effect=effect) and self._knows_us(path):
+            return replace(answer, cleared=True)
         self._introduce_us(method)
         return self._ask(method, path, headers, body, effect=effect)
 
     def _form_instead(self, answer: Answer) -> Busy:
         """For a while only: it may be a server that restarts, or one mailbox on another server."""
         text = f"{answer.what} was answered with a login form, twice"
-        if self._open_door:
+        if self._open_door and self._lets_us_in():
             return Busy(f"{text}, though this account was let in elsewhere", scope="mailbox")
         return Busy(f'{text}; if the server has one, it takes auth = "forms"')
 
@@ -199,18 +273,37 @@ class Server:
         unclear = answer.status == HTTPStatus.UNAUTHORIZED or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         return not (unclear or answer.login)
 
-    def _knock(self) -> Answer:
+    def _knows_us(self, path: str, headers: Mapping[str, str] | None = None) -> bool:
+        """Whether the server takes us at the root of the mailbox that a path lies in.
+
+        Nobody but the server writes what it answers there, so that tells what a suspicious answer to a request about
+        one message was: whoever writes to a mailbox has a say in its messages' pages and names.
+
+        :raises Busy: the server wants to be left alone.
+        """
+        mailbox = path[len(self.root) :].partition("/")[0] if path.casefold().startswith(self.root.casefold()) else ""
+        answer = self._knock(Target(f"{self.root}{mailbox}/" if mailbox else self.root), headers)
+        login = self._forms.is_login(answer) if self._forms is not None else bool(answer.login)
+        if login or answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}:
+            return False
+        failure = error_from(answer.what, answer.status, answer.headers, effect=False)
+        if isinstance(failure, Busy):
+            raise failure
+        return True
+
+    def _knock(self, path: Target | None = None, more: Mapping[str, str] | None = None) -> Answer:
         body = wire.propfind([(wire.DAV, "displayname")])
-        headers = {"Content-Type": "text/xml; charset=utf-8", "Depth": "0"}
-        return self._ask("PROPFIND", self._open_door or self.root, headers, body)
+        headers = {"Content-Type": "text/xml; charset=utf-8", "Depth": "0", **(more or {})}
+        return self._ask("PROPFIND", path or self._open_door or Target(self.root), headers, body)
 
     def _ask(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", *, effect: bool = False
+        self, method: str, path: Target, headers: Mapping[str, str], body: bytes = b"", *, effect: bool = False
     ) -> Answer:
         """Send one request and read its answer, whatever that is."""
         what = _named(method, path)
+        until = self._lease.keep(what, self._timeouts.whole_s)
         try:
-            with self._line().send(method, path, {**_HEADERS, **headers}, body, self._auth) as response:
+            with self._line().send(method, path, {**_HEADERS, **headers}, body, self._auth, until) as response:
                 rows = response.status_code == HTTPStatus.MULTI_STATUS
                 content, more = bodies.read(response, self._timeouts.body_s, rows=rows)
         except bodies.TooLarge as error:
@@ -250,8 +343,18 @@ class Server:
 
 def _named(method: str, path: str) -> str:
     """For people: a name may hold escaped line breaks and commands to terminals, and this is written into logs."""
-    name = unquote(path)
-    return f"{method} {name if name.isprintable() else ''.join(c if c.isprintable() else '?' for c in name)}"
+    return f"{method} {printable(unquote(path))}"
+
+
+def _may_be_a_message(method: str, answer: Answer, *, effect: bool) -> bool:
+    """Whether it may be the page of OWA that a command was to show, with a message in it: repeating that is no help."""
+    return method == "GET" and effect and answer.is_page
+
+
+def _form_of_one(answer: Answer, *, effect: bool) -> ExchangeError:
+    """For a login that is asked of one request and not of the one behind it: it costs an attempt, and holds nobody."""
+    text = f"{answer.what} was answered with a login form, though the server lets this account into the mailbox"
+    return (Unknown if effect else Transient)(text)
 
 
 def _connection_error(what: str, error: requests.ConnectionError, *, effect: bool) -> Exception:

@@ -7,13 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from lxml import etree
 
 from rsvpq.agenda import uids_of_meeting
 from rsvpq.exchange.errors import Malformed
 from rsvpq.exchange.multistatus import Property
+from rsvpq.exchange.request_target import Target
 
 DAV = "DAV:"
 HTTPMAIL = "urn:schemas:httpmail:"
@@ -62,6 +63,8 @@ RECEIVED_FOR: Property = (PROPTAG, "x0078001f")
 RECEIVED_FOR_NAME: Property = (PROPTAG, "x0044001f")
 #: PR_SENT_REPRESENTING_EMAIL_ADDRESS: the same as PR_RECEIVED_BY_EMAIL_ADDRESS if one invites oneself.
 SENT_REPRESENTING: Property = (PROPTAG, "x0065001f")
+#: PR_SENDER_EMAIL_ADDRESS: who has sent it, on that one's behalf or his own.
+SENDER: Property = (PROPTAG, "x0c1f001f")
 #: PidLidAppointmentCounterProposal, by alias and by number: the response proposes another time.
 COUNTER_PROPOSAL: Property = ("http://schemas.microsoft.com/mapi/", "apptcounterproposal")
 COUNTER_PROPOSAL_ID: Property = (APPOINTMENT, "0x8257")
@@ -80,6 +83,8 @@ TO: Property = (HTTPMAIL, "to")
 CC: Property = (HTTPMAIL, "cc")
 CREATED: Property = (DAV, "creationdate")
 MODIFIED: Property = (DAV, "getlastmodified")
+#: Another with every change of an item; If-Match takes it.
+TAG: Property = (DAV, "getetag")
 #: On a request: an answer was begun. On a draft: the request that it answers.
 INTENT: Property = (RSVPQ, "intent")
 ANSWERS: Property = (RSVPQ, "answers")
@@ -109,6 +114,7 @@ MEETING_PROPERTIES = (
     RECEIVED_FOR,
     RECEIVED_FOR_NAME,
     SENT_REPRESENTING,
+    SENDER,
     COUNTER_PROPOSAL,
     COUNTER_PROPOSAL_ID,
     MEETING_TYPE,
@@ -117,7 +123,7 @@ MEETING_PROPERTIES = (
 )
 #: What is sent keeps the marker that it had as a draft.
 _ANSWER_PROPERTIES = (*MEETING_PROPERTIES, ANSWERS)
-_DRAFT_PROPERTIES = (*_ANSWER_PROPERTIES, CREATED)
+_DRAFT_PROPERTIES = (*_ANSWER_PROPERTIES, CREATED, MODIFIED, TAG)
 #: Asked of one request at a time: a list of attendees has no bounds, and a zone is half a kilobyte.
 PARTICULARS = (TO, CC, RULE, DELETED, ZONE)
 _AGENDA = (UID, REPL_UID, START, END, BUSY_STATUS, INSTANCE_TYPE, ALL_DAY)
@@ -260,8 +266,5 @@ def path_below(href: str, root: str) -> str:
         path = urlsplit(href.replace("#", "%23")).path
     except ValueError:
         raise Malformed(f"the server named {href!r}, which is no URL") from None
-    plain = unquote(path).casefold()
-    # IIS takes a backslash for a slash.
-    if not plain.startswith(unquote(root).casefold()) or {".", ".."} & set(plain.replace("\\", "/").split("/")):
-        raise Malformed(f"the server named {href!r}, which is not below {root!r}")
+    Target.below(path, root)
     return path

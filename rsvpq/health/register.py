@@ -12,10 +12,12 @@ from typing import Any, Literal
 
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
 from redis.retry import Retry
 
 from rsvpq.lanes import LENIENT, Lanes
 from rsvpq.settings.model import RedisSettings
+from rsvpq.single_redis import refusing_cluster
 
 Role = Literal["dispatcher", "worker"]
 
@@ -38,6 +40,15 @@ class Register:
 
         :raises RedisError: Redis cannot be reached, or writes nothing.
         """
+        try:
+            self._write(lasts_s)
+        except ResponseError as error:
+            if "WRONGTYPE" not in str(error):
+                raise
+            self.redis.delete(self.key)  # it is nothing that a process of ours wrote
+            self._write(lasts_s)
+
+    def _write(self, lasts_s: float) -> None:
         now = time.time()
         with self.redis.pipeline() as pipe:
             pipe.zremrangebyscore(self.key, "-inf", now)
@@ -71,6 +82,7 @@ def impatient_lanes(settings: RedisSettings) -> Lanes:
         socket_timeout=LONGEST_CALL_S,
         socket_connect_timeout=LONGEST_CALL_S,
         retry=Retry(NoBackoff(), 0),
+        redis_connect_func=refusing_cluster(settings.url),
         **settings.tls,
     )
     return Lanes(client, settings.namespace)

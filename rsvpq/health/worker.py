@@ -6,6 +6,8 @@ gives the next message to whoever has waited for one the longest (BRPOP), so a h
 go without while a message waits in its queue, however many other workers there are and however fast they are.
 """
 
+import os
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,10 +72,16 @@ def watch_worker(settings: Settings) -> None:
         consumption = Consumption(lanes.redis, queue_keys(settings.redis.namespace, queues), sender.pool)
         task_received.connect(consumption.note, weak=False)
         register = register_of(lanes, "worker")
+        name = f"{socket.gethostname()}:{os.getpid()}"
+
+        def report(lasts_s: float) -> None:
+            register.report(lasts_s)
+            lanes.crew(name, sender.pool.num_processes, queues, lasts_s)
+
         watchdog = Watchdog(
             consumption.suspicion,
             stalled_after_s=settings.health.stalled_after.seconds,
-            report=lambda: register.report(REPORT_LASTS * watchdog.every_s),
+            report=lambda: report(REPORT_LASTS * watchdog.every_s),
         )
         watchdog.look()
         watchdog.start()

@@ -13,9 +13,9 @@ redis.call('ZREM', P .. ':dead', id)
 tally(f[3], 'dead', -1)
 -- It does not expire as a done item does: one that was done is marked in the mailbox, and this one may lie there for ever.
 redis.call('DEL', item_key(id))
-redis.call('HSET', item_key(id), 'state', 'dropped', 'generation', f[5], 'finished', f[5], 'mailbox', f[2],
-  'server', f[3], 'attempts', f[6], 'reason', ARGV[5])
+redis.call('HSET', item_key(id), 'state', 'dropped', 'generation', f[5] or 0, 'finished', f[5] or 0,
+  'mailbox', f[2] or '', 'server', f[3] or '', 'attempts', f[6] or 0, 'reason', ARGV[5])
 is_first(ARGV[3])
-count('dropped', 1, f[3])
+count('dropped', 1, f[3] or nil)
 audit('operator', { id, f[4], f[3] }, { who = ARGV[4], step = 'drop', reason = ARGV[5] })
 return 'dropped'

@@ -1,10 +1,10 @@
 """What the ledger knows of single items, for people; reads only."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rsvpq.lanes.lanes import Lanes
+from rsvpq.lanes.reading import json_object, kept, whole
 from rsvpq.messages import Mailbox
 
 _FIELDS = ("state", "attempts", "reason", "journal", "policy", "again", "soonest")
@@ -43,12 +43,12 @@ def known_items(lanes: Lanes, ids: Iterable[str]) -> dict[str, Known]:
         with lanes.redis.pipeline(transaction=False) as pipe:
             for item_id in batch:
                 pipe.hmget(f"{lanes.prefix}:item:{item_id}", _FIELDS)
-            for item_id, fields in zip(batch, pipe.execute(), strict=True):
-                state, attempts, reason, journal, policy, *times = fields
+            for item_id, fields in zip(batch, pipe.execute(raise_on_error=False), strict=True):
+                state, attempts, reason, journal, policy, *times = kept(fields, (None,) * len(_FIELDS))
                 if state:
-                    steps = tuple(json.loads(journal or "{}"))
-                    again, soonest = (int(float(time_us or 0)) for time_us in times)
-                    found[item_id] = Known(state, int(attempts or 0), reason or "", steps, policy or "", again, soonest)
+                    steps = tuple(json_object(journal) or {})
+                    again, soonest = map(whole, times)
+                    found[item_id] = Known(state, whole(attempts), reason or "", steps, policy or "", again, soonest)
     return found
 
 
@@ -57,7 +57,8 @@ def scans_under_way(lanes: Lanes, mailboxes: Sequence[str]) -> dict[str, str]:
     with lanes.redis.pipeline(transaction=False) as pipe:
         for name in mailboxes:
             pipe.hget(f"{lanes.prefix}:mailbox:{name}", "scan")
-        return {name: scan or "" for name, scan in zip(mailboxes, pipe.execute(), strict=True)}
+        scans = (kept(answer, None) for answer in pipe.execute(raise_on_error=False))
+        return {name: scan or "" for name, scan in zip(mailboxes, scans, strict=True)}
 
 
 def pauses(lanes: Lanes, mailboxes: Iterable[Mailbox]) -> dict[str, str]:
@@ -70,7 +71,7 @@ def pauses(lanes: Lanes, mailboxes: Iterable[Mailbox]) -> dict[str, str]:
             pipe.hget(f"{lanes.prefix}:server:{server}", "paused")
         for mailbox in chosen:
             pipe.hget(f"{lanes.prefix}:mailbox:{mailbox.name}", "paused")
-        everything, *others = pipe.execute()
+        everything, *others = (kept(answer, None) for answer in pipe.execute(raise_on_error=False))
     of_servers = dict(zip(servers, others, strict=False))
     found = {}
     for mailbox, own in zip(chosen, others[len(servers) :], strict=True):

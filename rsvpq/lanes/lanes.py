@@ -9,7 +9,7 @@ import codecs
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from importlib import resources
@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from redis import Redis
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
+from rsvpq.lanes.reading import json_object, kept, left_s, number, whole
 from rsvpq.limits import Limits, Rate
 from rsvpq.messages import Mailbox
 
@@ -36,7 +37,8 @@ Pools = Mapping[str, int]
 
 _SCRIPTS = (
     *("offer", "offer_scan", "release", "start", "record", "finish", "sweep", "set", "decide"),
-    *("refuse", "retry", "drop", "status", "remember", "claim"),
+    *("refuse", "retry", "drop", "status", "remember", "claim", "renew", "crew"),
+    *("configure", "discard", "mend", "check", "tidy"),
 )
 
 #: Dead items per round trip.
@@ -49,6 +51,10 @@ _LONGEST_WHY = 300
 #: them, and one field that is no UTF-8 must take along neither a whole status nor the command that would remove it.
 #: It is read with a sign in the place of each bad byte; what is written must be text.
 LENIENT = "rsvpq-lenient"
+#: Ended leases that one call takes back at most.
+MOST_SWEPT_AT_ONCE = 100
+#: No limit is as large; see lib.lua.
+_ENDLESS = 2.0**53
 #: Topics per call that remembers them.
 _REMEMBERED_AT_ONCE = 500
 
@@ -185,7 +191,7 @@ class Start:
 
     ``now_us`` is the ledger's clock, ``memory`` what the item's topic was settled with, '' for nothing; what was
     settled longer than ``vouched_s`` ago the ledger may have forgotten: after a loss of Redis everything. Of an item
-    without a topic nothing can be.
+    without a topic nothing can be. ``lease_s`` is how long the item is the owner's.
     """
 
     verdict: Verdict
@@ -199,6 +205,7 @@ class Start:
     now_us: int = 0
     memory: str = ""
     vouched_s: float = inf
+    lease_s: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,18 +246,32 @@ class Lanes:
     :param redis: a client with ``decode_responses=True``, and ``encoding_errors`` as :data:`LENIENT` says.
     :param namespace: prefix of every key; wrapped in braces, so that all keys share one cluster slot.
     :param now_us: a clock for tests, in microseconds; in production Redis' own clock decides.
+    :param works: the tasks that there are, where an item of any other is to be set aside; every task will do for none.
     """
 
-    def __init__(self, redis: Redis, namespace: str = "rsvpq", *, now_us: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        namespace: str = "rsvpq",
+        *,
+        now_us: Callable[[], int] | None = None,
+        works: Collection[str] = (),
+    ) -> None:
+        self._works = works
         # redis-py types every answer as bytes | str, whatever decode_responses says.
         self.redis: Any = redis
         self.prefix = "{" + namespace + "}"
         self._now_us = now_us
         self._threads = local()
+        self._limits: list[_Limits] = []
         lib = _read("lib")
         # Each namespace has scripts of its own: that Redis does not know them tells each that it was started anew.
         texts = {name: f"{lib}{_read(name)}\n-- of {self.prefix}\n" for name in _SCRIPTS}
         self._scripts: dict[str, Script] = {name: redis.register_script(text) for name, text in texts.items()}
+
+    def call(self, name: str, *args: Any) -> Any:
+        """Run a script, for the other modules of this package."""
+        return self._call(name, *args)
 
     def _call(self, name: str, *args: Any, pipe: Any = None) -> Any:
         """Run a script now, or put it into a pipeline."""
@@ -280,7 +301,7 @@ class Lanes:
             self._threads.own = os.getpid(), client
         return client
 
-    def configure(
+    def configure(  # noqa: PLR0913 - one keyword for each value
         self,
         *,
         servers: Mapping[str, Limits],
@@ -289,29 +310,50 @@ class Lanes:
         release_lease_s: float,
         run_lease_s: float,
         attempts: int,
+        server_share: int = 100,
         audit_retention_s: float | None = None,
         audit_most: int | None = None,
     ) -> None:
         """Write the configured limits; idempotent, and what an operator changed at run time stays in force.
 
-        Without ``audit_retention_s`` and ``audit_most`` the audit is not trimmed.
+        ``server_share`` is the part of a pool's threads that one server may have, in percent; where there is only one
+        server, nobody needs the others. Without ``audit_retention_s`` and ``audit_most`` the audit is not trimmed.
         """
-        with self.redis.pipeline() as pipe:
-            leases = {"release_lease": _us(release_lease_s), "run_lease": _us(run_lease_s)}
-            pipe.hset(f"{self.prefix}:cfg", mapping={**_limit_fields(mailbox), **leases, "attempts": attempts})
-            if audit_retention_s is not None:
-                pipe.hset(f"{self.prefix}:cfg", "audit_retention", _us(audit_retention_s))
-            if audit_most is not None:
-                pipe.hset(f"{self.prefix}:cfg", "audit_most", audit_most)
-            pipe.hset(f"{self.prefix}:pools", mapping={f"most:{pool}": most for pool, most in pools.items()})
-            for name, limits in servers.items():
-                pipe.hset(f"{self.prefix}:server:{name}", mapping=_limit_fields(limits))
-                pipe.sadd(f"{self.prefix}:servers", name)
+        general: dict[str, Any] = {**_limit_fields(mailbox), "attempts": attempts}
+        general |= {"release_lease": _us(release_lease_s), "run_lease": _us(run_lease_s)}
+        general["server_share"] = server_share if len(servers) > 1 else 100
+        if audit_retention_s is not None:
+            general["audit_retention"] = _us(audit_retention_s)
+        if audit_most is not None:
+            general["audit_most"] = audit_most
+        self._limits = [
+            *(_Limits("server", name, _limit_fields(limits)) for name, limits in servers.items()),
+            _Limits("pools", "", {f"most:{pool}": most for pool, most in pools.items()}),
+            _Limits("cfg", "", general),
+        ]
+        with self.redis.pipeline(transaction=False) as pipe:
+            for limits in self._limits:
+                fields = (part for pair in limits.fields.items() for part in pair)
+                self._call("configure", limits.scope, limits.name, *fields, pipe=pipe)
             pipe.execute()
 
     def configured(self) -> bool:
-        """Whether there are limits; without them nothing is released. A pause alone is none."""
-        return bool(self.redis.hexists(f"{self.prefix}:cfg", "attempts"))
+        """Whether there are limits, all that this process has written; without them nothing is released.
+
+        A pause alone is none, and neither is what is no number above zero.
+        """
+        if not self._limits:
+            return _is_positive(_field(self.redis, f"{self.prefix}:cfg", "attempts"))
+        with self.redis.pipeline(transaction=False) as pipe:
+            for limits in self._limits:
+                pipe.hmget(f"{self.prefix}:{limits.key}", *limits.fields)
+            found = pipe.execute(raise_on_error=False)
+            for limits in self._limits:
+                if limits.scope == "server":
+                    pipe.sismember(f"{self.prefix}:servers", limits.name)
+            listed = pipe.execute(raise_on_error=False)
+        values = [value for row in found for value in (row if isinstance(row, list) else [None])]
+        return all(map(_is_positive, values)) and all(answer == 1 for answer in listed)
 
     def offer_scans(self, scans: Iterable[tuple[Mailbox, Item]]) -> dict[str, str]:
         """Offer each mailbox a scan; says for each ``offered``, ``scanning`` or ``full`` (see offer_scan.lua)."""
@@ -332,7 +374,7 @@ class Lanes:
         for item in items:
             args += (item.id, item.work, item.pool, json.dumps(dict(item.payload)), item.facts, item.topic)
         new, released = self._call("offer", mailbox.name, mailbox.server, release, policy, *args)
-        return Offered(new, _releases(released))
+        return Offered(new, self._releases(released))
 
     def decide(self, mailbox: Mailbox, rulings: Rulings) -> int:
         """Tell the audit those of a page's decisions that are new or changed; how many these were."""
@@ -350,16 +392,30 @@ class Lanes:
 
     def release(self, most: int = MOST_RELEASED_AT_ONCE) -> tuple[Release, ...]:
         """Release what has become due; the caller publishes it."""
-        return _releases(self._call("release", most))
+        return self._releases(self._call("release", most))
+
+    def crew(self, worker: str, threads: int, pools: Iterable[str], believed_s: float) -> None:
+        """Say how many threads a worker has for these pools, which is believed for so many seconds."""
+        self._call("crew", worker, threads, _us(believed_s), *pools)
 
     def start(self, item_id: str, generation: int, owner: str) -> Start:
         """Ask to run a delivered item; ``owner`` is unique to this delivery."""
         verdict, *rest = self._call("start", item_id, generation, owner)
         if verdict != Verdict.RUN:
             return Start(Verdict(verdict))
-        work, mailbox, server, payload, journal, attempt, now_us, memory, vouched = rest
-        known = (work, mailbox, server, json.loads(payload), json.loads(journal), int(attempt), item_id)
-        return Start(Verdict.RUN, *known, int(now_us), memory, float(vouched))
+        work, mailbox, server, payload, journal, attempt, now_us, memory, vouched, lease_us = rest
+        content, steps = json_object(payload), json_object(journal)
+        if content is None or steps is None:
+            # What it did before is not known, so nothing may be done now; see lib.lua for how it comes back.
+            self._call("discard", item_id, generation, "unreadable")
+            return Start(Verdict.UNKNOWN)
+        known = (work, mailbox, server, content, steps, int(attempt), item_id)
+        return Start(Verdict.RUN, *known, int(now_us), memory, float(vouched), int(lease_us) / 1e6)
+
+    def renew(self, item_id: str, generation: int, owner: str) -> float:
+        """Extend the lease of a running item; for how many seconds it is the owner's from now, 0 if it is not."""
+        lease_us: int = self._call("renew", item_id, generation, owner)
+        return lease_us / 1e6
 
     def record(
         self,
@@ -445,7 +501,7 @@ class Lanes:
         state, released = self._call(
             "finish", item_id, generation, owner, *args, *audit, *left, int(undone), _us(disputed_s), *more
         )
-        return Finish(state, _releases(released))
+        return Finish(state, self._releases(released))
 
     def refuse(self, item_id: str, why: str, *, at_once: bool) -> bool:
         """Note that a worker threw a delivery away; whether the item was released and had not started.
@@ -454,14 +510,36 @@ class Lanes:
         """
         return bool(self._call("refuse", item_id, why, int(at_once)))
 
-    def sweep(self, most: int = 500) -> tuple[int, int]:
-        """Take back items whose lease has ended: how many wait again, how many are dead."""
-        back, dead = self._call("sweep", most)
+    def sweep(self, most: int = MOST_SWEPT_AT_ONCE, *, expected_us: int = 0) -> tuple[int, int]:
+        """Take back items whose lease has ended: how many wait again, how many are dead.
+
+        :param expected_us: what the ledger's clock should say, by one that only measures; where it says much more, it
+            was put forward, and no lease ends by that. 0 where it is not known.
+        """
+        back, dead = self._call("sweep", most, expected_us)
         return back, dead
+
+    def _releases(self, rows: Sequence[list[str]]) -> tuple[Release, ...]:
+        """What a script released; an item that cannot be read is set aside, and the others go."""
+        released = []
+        for item_id, generation, work, mailbox, server, text in rows:
+            payload = json_object(text)
+            if payload is None or (self._works and work not in self._works):
+                self._call("discard", item_id, generation, "unreadable")
+            else:
+                released.append(Release(item_id, int(generation), work, mailbox, server, payload))
+        return tuple(released)
 
     def counts(self) -> dict[str, int]:
         """Everything counted so far, by label."""
-        return {label: int(value) for label, value in self.redis.hgetall(f"{self.prefix}:counts").items()}
+        return {label: whole(value) for label, value in self._hash(f"{self.prefix}:counts").items()}
+
+    def _hash(self, key: str) -> dict[str, str]:
+        """A whole hash; an empty one also where the key is of another type."""
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.hgetall(key)
+            found: dict[str, str] = kept(pipe.execute(raise_on_error=False)[0], {})
+        return found
 
     def knows(self, mailbox: str) -> bool:
         """Whether a scan was ever offered to that mailbox."""
@@ -473,7 +551,9 @@ class Lanes:
 
     def all_dead(self) -> Iterator[Dead]:
         """Every item that is dead now, the newest first; those that are retried or dropped meanwhile may be missing."""
-        newest = self.redis.zrange(f"{self.prefix}:dead", 0, -1, desc=True)
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.zrange(f"{self.prefix}:dead", 0, -1, desc=True)
+            newest = kept(pipe.execute(raise_on_error=False)[0], [])
         for first in range(0, len(newest), _DEAD_PAGE):
             yield from self.find_dead(newest[first : first + _DEAD_PAGE])
 
@@ -483,9 +563,13 @@ class Lanes:
             for item_id in item_ids:
                 pipe.hgetall(f"{self.prefix}:item:{item_id}")
                 pipe.zscore(f"{self.prefix}:dead", item_id)
-            answers = iter(pipe.execute())
+            missing: tuple[Any, ...] = ({}, None) * len(item_ids)
+            told = zip(pipe.execute(raise_on_error=False), missing, strict=True)
+            answers = iter([kept(*pair) for pair in told])
         found = zip(item_ids, answers, answers, strict=True)
-        return [_dead(item_id, fields, int(score)) for item_id, fields, score in found if fields and score is not None]
+        return [
+            _dead(item_id, fields, whole(score)) for item_id, fields, score in found if fields and score is not None
+        ]
 
     def retry(self, item_ids: Sequence[str], deed: Deed) -> dict[str, str]:
         """Put dead items back at the head of their lanes, with no attempt counted and their journals kept.
@@ -505,9 +589,13 @@ class Lanes:
             return dict(zip(item_ids, pipe.execute(), strict=True))
 
     def stand(self, batches: Iterable[Sequence[str]]) -> Iterator[str]:
-        """Where mailboxes stand, summed by server: for each batch what status.lua says (JSON)."""
+        """Where mailboxes stand, summed by server: of each batch, or of a part of it, what status.lua says (JSON)."""
         for batch in batches:
-            yield str(self._call("status", *batch))
+            rest = list(batch)
+            while rest:
+                looked, told = self._call("status", *rest)
+                rest = rest[looked:]
+                yield str(told)
 
     def time_us(self) -> int:
         """The clock that all times of the ledger are of."""
@@ -543,9 +631,9 @@ class Lanes:
 
     def held(self, scope: Literal["mailbox", "server"], name: str) -> tuple[float, str]:
         """For how many seconds yet it is left alone, and why; (0, '') where it is not."""
-        hold, why = self.redis.hmget(f"{self.prefix}:{scope}:{name}", "hold", "hold_why")
-        left_s = max(0.0, (float(hold or 0) - self.time_us()) / 1e6)
-        return left_s, why or "" if left_s else ""
+        hold, length, why = self.redis.hmget(f"{self.prefix}:{scope}:{name}", "hold", "hold_for", "hold_why")
+        for_s = left_s(hold, length, self.time_us())
+        return for_s, why or "" if for_s else ""
 
     def limit(
         self,
@@ -570,6 +658,19 @@ class Lanes:
         self._call("set", scope, name, *told, *(part for pair in fields.items() for part in pair))
 
 
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """What is configured of one hash, ``scope`` and ``name`` as configure.lua takes them."""
+
+    scope: str
+    name: str
+    fields: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        return f"{self.scope}:{self.name}" if self.name else self.scope
+
+
 _LIMIT_FIELDS = ("interval", "burst", "concurrency", "weight")
 
 
@@ -581,17 +682,30 @@ def _limit_fields(limits: Limits) -> dict[str, Any]:
 def _dead(item_id: str, fields: Mapping[str, str], dead_us: int) -> Dead:
     return Dead(
         id=item_id,
-        work=fields["work"],
-        mailbox=fields["mailbox"],
+        work=fields.get("work", ""),
+        mailbox=fields.get("mailbox", ""),
         reason=fields.get("reason", ""),
-        attempts=int(fields.get("attempts", 0)),
-        payload=json.loads(fields["payload"]),
-        journal=json.loads(fields.get("journal", "{}")),
+        attempts=whole(fields.get("attempts")),
+        payload=json_object(fields.get("payload")) or {},
+        journal=json_object(fields.get("journal")) or {},
         server=fields.get("server", ""),
-        generation=int(fields.get("generation", 0)),
-        offered_us=int(float(fields.get("offered", 0))),
+        generation=whole(fields.get("generation")),
+        offered_us=whole(fields.get("offered")),
         dead_us=dead_us,
     )
+
+
+def _is_positive(text: str | None) -> bool:
+    return 0 < number(text) < _ENDLESS
+
+
+def _field(redis: Any, key: str, field: str) -> str | None:
+    """A field of a hash; None also where the key is no hash."""
+    try:
+        value: str | None = redis.hget(key, field)
+    except ResponseError:
+        return None
+    return value
 
 
 def _us(seconds: float) -> int:
@@ -600,7 +714,3 @@ def _us(seconds: float) -> int:
 
 def _read(name: str) -> str:
     return resources.files(__package__).joinpath(f"{name}.lua").read_text(encoding="utf-8")
-
-
-def _releases(rows: list[list[str]]) -> tuple[Release, ...]:
-    return tuple(Release(row[0], int(row[1]), row[2], row[3], row[4], json.loads(row[5])) for row in rows)

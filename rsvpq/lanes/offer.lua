@@ -14,10 +14,21 @@ local mailbox, server, policy = ARGV[2], ARGV[3], ARGV[5]
 local new = 0
 redis.call('HSETNX', P .. ':mailbox:' .. mailbox, 'server', server)
 local home = redis.call('HGET', P .. ':mailbox:' .. mailbox, 'server')
+if redis.call('SISMEMBER', P .. ':servers', home) == 0 and redis.call('SISMEMBER', P .. ':servers', server) == 1 then
+  home = server
+  redis.call('HSET', P .. ':mailbox:' .. mailbox, 'server', home)
+end
+
+-- A delivery of an item whose record is gone may yet be at work; its message is offered when that can be no more.
+local function is_new(id)
+  if redis.call('HEXISTS', item_key(id), 'state') == 1 then return look_again(id, policy) end
+  return not redis.call('ZSCORE', P .. ':inflight', id)
+end
+
 for i = 6, #ARGV, 6 do
   local id = ARGV[i]
-  if redis.call('HSETNX', item_key(id), 'state', 'pending') == 1 or look_again(id, policy) then
-    redis.call('HSET', item_key(id), 'mailbox', mailbox, 'work', ARGV[i + 1], 'pool', ARGV[i + 2],
+  if is_new(id) then
+    redis.call('HSET', item_key(id), 'state', 'pending', 'mailbox', mailbox, 'work', ARGV[i + 1], 'pool', ARGV[i + 2],
       'payload', ARGV[i + 3], 'server', home)
     if policy ~= '' then redis.call('HSET', item_key(id), 'asked', policy) end
     redis.call('ZADD', unfinished_key(home), NOW, id)

@@ -16,7 +16,14 @@ for i, field in ipairs({ 'interval', 'burst', 'concurrency', 'weight' }) do
   if ARGV[7 + i] == '' then redis.call('HDEL', key, field) else redis.call('HSET', key, field, ARGV[7 + i]) end
 end
 local answer = 'offered'
-if redis.call('HEXISTS', key, 'scan') == 1 or redis.call('EXISTS', item_key(id)) == 1 then
+-- One whose record is gone will never end; while a delivery of it may be at work, it counts as under way.
+local under_way = redis.call('HGET', key, 'scan')
+if under_way and redis.call('HEXISTS', item_key(under_way), 'state') == 0
+  and not redis.call('ZSCORE', P .. ':inflight', under_way) then
+  quarantine(under_way, 'item-missing', mailbox, server)
+  under_way = false
+end
+if under_way or redis.call('EXISTS', item_key(id)) == 1 then
   answer = 'scanning'
 elseif redis.call('LLEN', lane_key(mailbox)) > 0 then
   answer = 'full'

@@ -21,6 +21,10 @@ local item = item_key(id)
 local f = redis.call('HMGET', item, 'state', 'generation', 'owner', 'mailbox', 'server', 'attempts', 'facts',
   'open', 'topic')
 if f[1] ~= 'running' or f[2] ~= ARGV[3] or f[3] ~= ARGV[4] then return 'lost' end
+if not (f[4] and f[5]) then
+  quarantine(id, 'item-incomplete', f[4], f[5])
+  return 'lost'
+end
 local intent = ARGV[6] == '1'
 if intent and stopped(f[4], f[5]) then return 'held' end
 local step, opened = ARGV[7], f[8] or ''
@@ -39,6 +43,6 @@ local told = { id, f[7], f[5], f[6] }
 if before ~= '' and step ~= '' and (not intent or step ~= before) then audit('done', told, { step = before }) end
 if intent and step ~= '' and (step ~= before or since ~= ARGV[3]) then audit('intent', told, { step = step }) end
 redis.call('HSET', item, 'journal', ARGV[5], 'open', opened)
-redis.call('ZADD', P .. ':inflight', NOW + number(CFG.run_lease), id)
+redis.call('ZADD', P .. ':inflight', NOW + RUN_LEASE, id)
 if intent and charge(id, f[4], f[5]) then place(f[4]) end
 return 'ok'

@@ -11,15 +11,16 @@
 local mailbox = ARGV[2]
 -- Its sequence, as Settled.to_text() writes it.
 local function edition(text)
-  local ok, fields = pcall(cjson.decode, text)
-  return ok and type(fields) == 'table' and tonumber(fields[3])
+  local fields = decoded(text)
+  return fields and tonumber(fields[3])
 end
 
 for i = 6, #ARGV, 2 do
   local key, told = topic_key(mailbox, ARGV[i]), ARGV[i + 1]
   if not redis.call('SET', key, told, 'NX', 'EX', ARGV[3]) then
-    local known, new = edition(redis.call('GET', key)), edition(told)
-    if known and new and known < new then redis.call('SET', key, told, 'EX', ARGV[3]) end
+    local text = redis.call('GET', key)
+    local known, new = edition(text), edition(told)
+    if not decoded(text) or (known and new and known < new) then redis.call('SET', key, told, 'EX', ARGV[3]) end
     if redis.call('TTL', key) < number(ARGV[3]) then redis.call('EXPIRE', key, ARGV[3]) end
   end
 end

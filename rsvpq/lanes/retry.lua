@@ -11,6 +11,10 @@ local f = redis.call('HMGET', item_key(id), 'state', 'mailbox', 'server', 'facts
 local mailbox, server = f[2], f[3]
 if redis.call('EXISTS', P .. ':told:' .. ARGV[3]) == 1 then return 'retried' end
 if f[1] ~= 'dead' then return f[1] or 'unknown' end
+if not (mailbox and server) then
+  quarantine(id, 'item-incomplete', mailbox, server)
+  return 'unknown'
+end
 is_first(ARGV[3])
 redis.call('ZREM', P .. ':dead', id)
 tally(server, 'dead', -1)
@@ -19,7 +23,7 @@ redis.call('HSET', item_key(id), 'attempts', 0)
 if redis.call('HGET', P .. ':mailbox:' .. mailbox, 'last_scan') == id then
   redis.call('HSET', P .. ':mailbox:' .. mailbox, 'scan', id)
 else
-  redis.call('ZADD', unfinished_key(server), f[5] or NOW, id)
+  redis.call('ZADD', unfinished_key(server), number(f[5], NOW), id)
   redis.call('HDEL', item_key(id), 'offered')
 end
 to_pending(id, mailbox)

@@ -28,5 +28,6 @@ end
 if ARGV[4] ~= '' and is_first(ARGV[4]) then
   audit('operator', { '', ARGV[9], ARGV[10] }, { who = ARGV[5], step = ARGV[6], reason = ARGV[7], note = ARGV[8] })
 end
-if scope == 'mailbox' then place(name) end
+-- What waits under the old limits is looked at under the new ones.
+if scope == 'mailbox' then place(name) elseif scope == 'server' then look_up('server', name) end
 return 1

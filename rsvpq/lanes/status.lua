@@ -2,14 +2,19 @@
 --
 -- KEYS[1]  namespace
 -- ARGV[2+] mailboxes
--- returns  JSON: { SERVER: { mailboxes, pending, never_scanned, scanned: [oldest, newest],
+-- returns  { of how many of them, JSON }: of the first ones only, where they are more than one call may look at. The JSON:
+--          { SERVER: { mailboxes, pending, never_scanned, scanned: [oldest, newest],
 --          scanning: when the oldest scan that has not ended was offered, 0 for none,
---          on_hold: { REASON: messages that wait for a person },
+--          on_hold: { REASON: messages that wait for a person; 'more' where of one mailbox there are too many },
 --          waiting: { REASON: [mailboxes, items] }, paused: [[mailbox, reason, by, at], ...],
 --          held: [[mailbox, until, why], ...] } }
 -- replay   reads again
 
 local MOST_NAMED = 100
+-- Messages on hold whose reasons are read, of one mailbox and in one call.
+local MOST_ON_HOLD = 1000
+-- A mailbox whose record is gone is of no server.
+local NOWHERE = '?'
 
 local function hindrance(l)
   if l.paused then return 'paused' end
@@ -22,14 +27,14 @@ end
 local servers, pools = {}, {}
 
 local function server_hindrance(name)
-  if not servers[name] then servers[name] = { hindrance(look_up('server', name)) } end
+  if not servers[name] then servers[name] = { hindrance(look_up('server', name, true)) } end
   return servers[name][1]
 end
 
 local function pool_is_full(pool)
   if pools[pool] == nil then
     local v = redis.call('HMGET', P .. ':pools', pool, 'most:' .. pool)
-    pools[pool] = number(v[1]) >= number(v[2], 1)
+    pools[pool] = number(v[1]) >= positive(v[2], 1)
   end
   return pools[pool]
 end
@@ -38,7 +43,7 @@ end
 local function why(mailbox, name)
   if not CFG.attempts then return 'no limits' end
   if CFG.paused then return 'everything paused' end
-  local own, server = hindrance(look_up('mailbox', mailbox)), server_hindrance(name)
+  local own, server = hindrance(look_up('mailbox', mailbox, true)), server_hindrance(name)
   for _, reason in ipairs({ 'paused', 'held' }) do
     if server == reason then return 'server ' .. reason end
     if own == reason then return 'mailbox ' .. reason end
@@ -46,15 +51,32 @@ local function why(mailbox, name)
   if own then return 'mailbox ' .. own end
   if server then return 'server ' .. server end
   local head = redis.call('LINDEX', lane_key(mailbox), 0)
-  return pool_is_full(redis.call('HGET', item_key(head), 'pool')) and 'workers busy' or 'ready'
+  local pool = redis.call('HGET', item_key(head), 'pool') or ''
+  if shared(name, pool) >= share(pool) then return 'server share' end
+  return pool_is_full(pool) and 'workers busy' or 'ready'
 end
 
-local told = {}
+-- Adds the reasons, and says how many were read.
+local function add_on_hold(sums, mailbox)
+  local key, read = onhold_key(mailbox), 0
+  local all = redis.call('HLEN', key)
+  local page = all > 0 and redis.call('HSCAN', key, '0', 'COUNT', MOST_ON_HOLD)[2] or {}
+  for i = 2, #page, 2 do
+    sums[page[i]] = (sums[page[i]] or 0) + 1
+    read = read + 1
+  end
+  if all > read then sums.more = (sums.more or 0) + all - read end
+  return read
+end
+
+local told, looked, read = {}, 0, 0
 for i = 2, #ARGV do
+  if read > MOST_ON_HOLD then break end
+  looked = looked + 1
   local mailbox = ARGV[i]
-  local fields = { 'server', 'scanned', 'paused', 'paused_by', 'paused_at', 'scan', 'hold', 'hold_why' }
+  local fields = { 'server', 'scanned', 'paused', 'paused_by', 'paused_at', 'scan', 'hold', 'hold_why', 'hold_for' }
   local v = redis.call('HMGET', P .. ':mailbox:' .. mailbox, unpack(fields))
-  local name, at = v[1], number(v[2])
+  local name, at = v[1] or NOWHERE, number(v[2])
   if not told[name] then
     told[name] = { mailboxes = 0, pending = 0, never_scanned = 0, scanned = {}, scanning = 0, on_hold = {}, waiting = {},
       paused = {}, held = {} }
@@ -69,10 +91,11 @@ for i = 2, #ARGV do
   end
   local offered = v[6] and number(redis.call('HGET', item_key(v[6]), 'offered')) or 0
   if offered > 0 then row.scanning = row.scanning > 0 and math.min(row.scanning, offered) or offered end
-  for _, reason in ipairs(redis.call('HVALS', onhold_key(mailbox))) do
-    row.on_hold[reason] = (row.on_hold[reason] or 0) + 1
+  read = read + add_on_hold(row.on_hold, mailbox)
+  local held = held_until(v[7], v[9])
+  if held > NOW and #row.held < MOST_NAMED then
+    row.held[#row.held + 1] = { mailbox, string.format('%.0f', held), v[8] or '' }
   end
-  if number(v[7]) > NOW and #row.held < MOST_NAMED then row.held[#row.held + 1] = { mailbox, v[7], v[8] or '' } end
   if v[3] and #row.paused < MOST_NAMED then row.paused[#row.paused + 1] = { mailbox, v[3], v[4] or '', v[5] or '' } end
   if pending > 0 then
     local reason = why(mailbox, name)
@@ -80,4 +103,4 @@ for i = 2, #ARGV do
     row.waiting[reason] = { sum[1] + 1, sum[2] + pending }
   end
 end
-return cjson.encode(told)
+return { looked, cjson.encode(told) }

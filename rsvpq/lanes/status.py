@@ -4,11 +4,13 @@ All times in it are ages or remaining times in seconds, on Redis' clock; None wh
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from rsvpq.lanes.keeping import order
 from rsvpq.lanes.lanes import Lanes
+from rsvpq.lanes.reading import kept, left_s, number, whole
 
 #: Mailboxes per call of status.lua, which holds Redis for about 12 us for each that has something waiting.
 _BATCH = 100
@@ -87,6 +89,21 @@ class ServerStatus:
 
 
 @dataclass(slots=True)
+class Orderliness:
+    """Whether the ledger is in order: its records that were found broken, and the last check of slots.
+
+    ``broken`` are named by ``rsvpq repair``; ``wrong_slots`` counters were ever put right. ``in_flight`` items had
+    ``slots`` slots ``checked_s`` ago, None where nobody has looked yet.
+    """
+
+    broken: int = 0
+    in_flight: int = 0
+    slots: int = 0
+    wrong_slots: int = 0
+    checked_s: float | None = None
+
+
+@dataclass(slots=True)
 class Status:
     """All servers; items that wait for another attempt; dead ones; everything counted so far."""
 
@@ -95,6 +112,7 @@ class Status:
     dead: int = 0
     paused: Pause | None = None
     counts: dict[str, int] = field(default_factory=dict)
+    order: Orderliness = field(default_factory=Orderliness)
 
     @property
     def oldest_s(self) -> float | None:
@@ -130,9 +148,12 @@ class _Reader:
             pipe.hmget(f"{self._prefix}:cfg", _PAUSE)
             pipe.smembers(f"{self._prefix}:servers")
             pipe.smembers(f"{self._prefix}:mailboxes")
-            later, dead, paused, servers, mailboxes = pipe.execute()
+            later, dead, paused, servers, mailboxes = _answers(pipe, (0, 0, (None,) * 3, (), ()))
         status = Status(later=later, dead=dead, paused=self._pause(*paused), counts=self._lanes.counts())
         status.servers = {name: ServerStatus() for name in sorted(servers)}
+        told = order(self._lanes)
+        check = told.check
+        status.order = Orderliness(told.named, check.in_flight, check.slots, check.wrong, self._age(check.at_us))
         self._add_mailboxes(status, sorted(mailboxes))
         self._add_servers(status)
         self._add_in_flight(status)
@@ -161,7 +182,7 @@ class _Reader:
             waiting.mailboxes += mailboxes
             waiting.items += items
         for mailbox, until_us, why in sums["held"]:
-            server.held_mailboxes[mailbox] = Hold(self._left_s(until_us), why)
+            server.held_mailboxes[mailbox] = Hold(left_s(until_us, None, self._now_us), why)
         for mailbox, *pause in sums["paused"]:
             found = self._pause(*pause)
             if found:
@@ -173,17 +194,18 @@ class _Reader:
                 pipe.hmget(f"{self._prefix}:server:{name}", *_OF_SERVER, *_PAUSE)
                 pipe.hgetall(f"{self._prefix}:counts:{name}")
                 pipe.zcard(f"{self._prefix}:unfinished:{name}")
-            answers = iter(pipe.execute())
+            missing: tuple[Any, ...] = ((None,) * (len(_OF_SERVER) + len(_PAUSE)), {}, 0)
+            answers = _answers(pipe, missing * len(status.servers))
         for server, fields, counts, unfinished in zip(status.servers.values(), answers, answers, answers, strict=True):
-            later, dead, hold, why, last, *pause = fields
-            server.later, server.dead, server.unfinished = int(later or 0), int(dead or 0), unfinished
-            server.held_s = self._left_s(hold)
+            later, dead, hold, length, why, last, *pause = fields
+            server.later, server.dead, server.unfinished = max(0, whole(later)), max(0, whole(dead)), unfinished
+            server.held_s = left_s(hold, length, self._now_us)
             server.held_why = why or "" if server.held_s else ""
             server.last_answer_s = self._age(last)
             server.paused = self._pause(*pause)
-            server.answered = sum(int(counts.get(label, 0)) for label in _ANSWERED)
-            server.opened = int(counts.get("done:opened", 0))
-            server.skipped = sum(int(count) for label, count in counts.items() if label.startswith("skipped:"))
+            server.answered = sum(whole(counts.get(label)) for label in _ANSWERED)
+            server.opened = whole(counts.get("done:opened"))
+            server.skipped = sum(whole(count) for label, count in counts.items() if label.startswith("skipped:"))
         self._add_lags(status)
 
     def _add_lags(self, status: Status) -> None:
@@ -192,30 +214,34 @@ class _Reader:
             for name, server in behind.items():
                 for place in (0, int(server.unfinished * _OLDEST_PART)):
                     pipe.zrange(f"{self._prefix}:unfinished:{name}", place, place, withscores=True)
-            answers = iter(pipe.execute())
+            answers = _answers(pipe, ((), ()) * len(behind))
         for server, oldest, p95 in zip(behind.values(), answers, answers, strict=True):
             # Either may have ended since it was counted.
             server.lag_s, server.lag_p95_s = (self._age(found[0][1]) if found else None for found in (oldest, p95))
 
     def _add_in_flight(self, status: Status) -> None:
-        ids = self._redis.zrange(f"{self._prefix}:inflight", 0, -1)
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.zrange(f"{self._prefix}:inflight", 0, -1)
+            [ids] = _answers(pipe, [()])
         with self._redis.pipeline(transaction=False) as pipe:
             for item_id in ids:
                 pipe.hmget(f"{self._prefix}:item:{item_id}", "state", "server")
-            for state, name in pipe.execute():
-                if state in ("released", "running"):
+            for state, name in _answers(pipe, [(None, None)] * len(ids)):
+                if name and state in ("released", "running"):
                     server = status.servers.setdefault(name, ServerStatus())
                     setattr(server, state, getattr(server, state) + 1)
 
     def _pause(self, reason: str | None, by: str | None, at_us: str | None) -> Pause | None:
         return Pause(reason, by or "", self._age(at_us)) if reason else None
 
-    def _left_s(self, until_us: str | None) -> float:
-        return max(0.0, (float(until_us or 0) - self._now_us) / 1e6)
-
     def _age(self, at_us: str | float | None) -> float | None:
-        return max(0.0, round((self._now_us - float(at_us)) / 1e6, 3)) if at_us else None
+        return max(0.0, round((self._now_us - number(at_us)) / 1e6, 3)) if at_us else None
 
 
-_OF_SERVER = ("later", "dead", "hold", "hold_why", "last:answered")
+def _answers(pipe: Any, missing: Sequence[Any]) -> Iterator[Any]:
+    """What the commands of a pipeline answered, or what stands for a key of another type."""
+    return iter([kept(*pair) for pair in zip(pipe.execute(raise_on_error=False), missing, strict=True)])
+
+
+_OF_SERVER = ("later", "dead", "hold", "hold_for", "hold_why", "last:answered")
 _PAUSE = ("paused", "paused_by", "paused_at")

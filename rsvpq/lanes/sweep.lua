@@ -2,6 +2,8 @@
 --
 -- KEYS[1]  namespace
 -- ARGV[2]  most items to look at
+-- ARGV[3]  what the caller expects the time to be, by a clock that only measures; 0 where it does not know. Where it is
+--          much later, Redis' clock was put forward, and no lease has ended by that: all begin anew
 -- returns  { back in their lanes, dead because their attempts are used up, or because they never start }
 -- replay   finds the rest
 --
@@ -10,6 +12,8 @@
 -- after it. That alone proves nothing, for a busy worker may have taken the delivery in advance, and others what came
 -- later: so it takes several in a row, however few attempts there are. Where no worker of the pool runs, none of that is
 -- so, and it costs nothing however long that lasts.
+--
+-- Where the clock was put back, leases, delays and waits would end too late: none may be farther away than it is long.
 
 local back, dead = 0, 0
 local FEWEST_VAIN = 3
@@ -31,7 +35,7 @@ local function end_it(id, mailbox, server, reason)
 end
 
 local function take_back_running(id, mailbox, f)
-  local worn_out = number(f[5]) >= number(CFG.attempts)
+  local worn_out = number(f[5]) >= ATTEMPTS
   audit(worn_out and 'dead' or 'failed', { id, f[6], f[2], f[5] },
     { step = open_step(f[7]), result = 'lost', reason = 'the worker was lost' })
   give_back(id, mailbox, f[2], f[3])
@@ -43,7 +47,7 @@ end
 local function take_back_released(id, mailbox, f)
   local times, why = vain(id, f[3])
   give_back(id, mailbox, f[2], f[3])
-  if times >= math.max(FEWEST_VAIN, number(CFG.attempts)) then
+  if times >= math.max(FEWEST_VAIN, ATTEMPTS) then
     local reason = 'was released ' .. times .. ' times and never started: ' .. why
     audit('dead', { id, f[6], f[2], f[5] }, { step = open_step(f[7]), result = 'unstarted', reason = reason })
     return end_it(id, mailbox, f[2], reason)
@@ -54,17 +58,54 @@ local function take_back_released(id, mailbox, f)
   back = back + 1
 end
 
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. ':inflight', '-inf', NOW, 'LIMIT', 0, ARGV[2])) do
+local NEVER_IN_FLIGHT = { pending = true, later = true, dead = true, done = true, left = true, dropped = true }
+
+local function take_back(id)
   local f = redis.call('HMGET', item_key(id), 'mailbox', 'server', 'pool', 'state', 'attempts', 'facts', 'open')
-  local take_back = f[4] == 'running' and take_back_running or take_back_released
-  take_back(id, f[1], f)
+  if not (f[1] and f[2] and f[3]) then
+    return quarantine(id, f[4] and 'item-incomplete' or 'item-missing', f[1] or nil, f[2], true)
+  end
+  if NEVER_IN_FLIGHT[f[4]] then
+    redis.call('ZREM', P .. ':inflight', id)
+    return note_broken('inflight[' .. id .. ']', 'foreign-member')
+  end
+  (f[4] == 'running' and take_back_running or take_back_released)(id, f[1], f)
   place(f[1])
+end
+
+local function lease_of(id)
+  return NOW + (redis.call('HGET', item_key(id), 'state') == 'running' and RUN_LEASE or RELEASE_LEASE)
+end
+
+-- Clocks of two machines drift apart a little.
+local JUMP = 2000000
+local was_put_forward = number(ARGV[3]) > 0 and NOW - number(ARGV[3]) > JUMP
+if was_put_forward then
+  for _, id in ipairs(redis.call('ZRANGE', P .. ':inflight', 0, MOST_COUNTED - 1)) do
+    redis.call('ZADD', P .. ':inflight', 'GT', lease_of(id), id)
+  end
+end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. ':inflight', '-inf', NOW, 'LIMIT', 0, ARGV[2])) do take_back(id) end
+
+-- Those that are farthest away, of each; mend.lua comes to the others in time.
+local FARTHEST = 100
+local longest = NOW + math.max(RUN_LEASE, RELEASE_LEASE)
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. ':inflight', longest + 1, '+inf', 'LIMIT', 0, MOST_COUNTED)) do
+  redis.call('ZADD', P .. ':inflight', lease_of(id), id)
+end
+for _, id in ipairs(redis.call('ZREVRANGE', P .. ':later', 0, FARTHEST - 1)) do bound_delay(id) end
+for _, mailbox in ipairs(redis.call('ZREVRANGE', P .. ':wait', 0, FARTHEST - 1)) do
+  if redis.call('EXISTS', lane_key(mailbox)) == 0 then redis.call('ZREM', P .. ':wait', mailbox) end
+  place(mailbox)
 end
 -- Whole nodes only, and a bounded number of them; nothing is trimmed where no limit was configured.
 local kept = redis.call('HMGET', P .. ':cfg', 'audit_retention', 'audit_most')
 if kept[1] then
-  redis.call('XTRIM', P .. ':audit', 'MINID', '~', string.format('%.0f', math.max(0, NOW - kept[1]) / 1000), 'LIMIT', 10000)
+  redis.call('XTRIM', P .. ':audit', 'MINID', '~', string.format('%.0f', math.max(0, NOW - number(kept[1], NOW)) / 1000), 'LIMIT', 10000)
 end
-if kept[2] then redis.call('XTRIM', P .. ':audit', 'MAXLEN', '~', kept[2], 'LIMIT', 10000) end
+local most_kept = positive(kept[2])
+if most_kept then
+  redis.call('XTRIM', P .. ':audit', 'MAXLEN', '~', string.format('%.0f', most_kept), 'LIMIT', 10000)
+end
 if back > 0 then count('lease-expired', back) end
 return { back, dead }

@@ -2,7 +2,7 @@
 
 from rsvpq.exchange.errors import LoginRefused
 from rsvpq.lanes import Scope
-from rsvpq.limits import Rate
+from rsvpq.limits import Rate, require_one_at_a_time
 from rsvpq.ops.desk import Desk, WrongRequest, require_count
 
 #: What a pause says of itself where nobody said anything.
@@ -60,7 +60,16 @@ def limit(
     for field, value in (("burst", burst), ("concurrency", concurrency)):
         if value is not None:
             require_count(field, value)
+    if scope == "mailbox" and concurrency is not None:
+        _require_one_at_a_time(concurrency)
     values = {"rate": rate, "burst": burst, "concurrency": concurrency}
     deed = desk.deed("limit", scope, name, why=reason, values=values)
     desk.lanes.limit(scope, name, rate=pace, burst=burst, concurrency=concurrency, deed=deed)
     return f"limits changed: {scope} {name}" if rate or burst or concurrency else f"limits as configured: {name}"
+
+
+def _require_one_at_a_time(concurrency: int) -> None:
+    try:
+        require_one_at_a_time(concurrency)
+    except ValueError as error:
+        raise WrongRequest(f"concurrency: {error}") from None

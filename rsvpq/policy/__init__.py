@@ -6,8 +6,8 @@ Read :mod:`rsvpq.policy.engine` first, whose ``decide`` that function is; ``docs
 from rsvpq.editions import Version
 from rsvpq.policy.decision import Action, Decide, Decision, Need, Reason, answer_to
 from rsvpq.policy.engine import Step, Trace, decide, explain, held_for
-from rsvpq.policy.facts import CalendarView, Facts, latest_versions
-from rsvpq.policy.organizer import arranged
+from rsvpq.policy.facts import CalendarView, Facts, Newest
+from rsvpq.policy.organizer import arranged, is_internal
 from rsvpq.policy.rules import DECISIONS, Policy, Rule
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Decision",
     "Facts",
     "Need",
+    "Newest",
     "Policy",
     "Reason",
     "Rule",
@@ -29,5 +30,5 @@ __all__ = [
     "decide",
     "explain",
     "held_for",
-    "latest_versions",
+    "is_internal",
 ]

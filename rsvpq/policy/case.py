@@ -3,12 +3,13 @@
 What is not known yet is answered with the :class:`Need`, and what the message does not show with None.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Self
 
+from rsvpq.addresses import comparable, lowered
 from rsvpq.agenda import NOT_FREE, Agenda, Appointment, CalendarUnknown, ResponseStatus
 from rsvpq.editions import instant, same_occurrence
 from rsvpq.intent import Intent
@@ -69,6 +70,12 @@ class Case:
         """The answer that the mailbox says was begun and that it does not say was finished."""
         intent = Intent.parse(self.message.intent)
         return None if intent is None or intent.finished else intent
+
+    def wants_evidence(self) -> bool:
+        """Whether the message has a marker of its own, and what bears it out was not looked for yet."""
+        intent = self.intent
+        ours = intent is not None and intent.identity == self.facts.identity
+        return ours and self.facts.begun is None and self.can_learn(Need.EVIDENCE)
 
     @cached_property
     def calendar(self) -> CalendarView | None:
@@ -163,8 +170,20 @@ class Case:
 
     @cached_property
     def external(self) -> bool | None:
-        """Whether the organiser is from outside."""
+        """Whether it is from outside: the organizer is, or somebody has sent it who is not him.
+
+        Who organizes it is the sender's word. So whom it is from has to be the organizer, and who has sent it for him
+        may be another, but nobody from outside. A response is never from the organizer.
+        """
+        message = self.message
+        from_him = message.kind is Kind.RESPONSE or not message.from_another
+        if not from_him or not all(map(self._is_internal, self._senders)):
+            return True
         return None if self.organizer is None else not self._is_internal(self.organizer)
+
+    @property
+    def _senders(self) -> Sequence[str]:
+        return () if self.message.kind is Kind.RESPONSE else self.message.sent_by.split()
 
     def _is_internal(self, address: str) -> bool:
         return organizer.is_internal(address, self.facts.mailbox, self.policy.internal_domains)
@@ -185,7 +204,7 @@ class Case:
 
         Several internal domains may each have somebody of that name; which of them it is, is not known then.
         """
-        if self.external or not self.organizer or self.organizer.rpartition("@")[0] != self.facts.mailbox.casefold():
+        if self.external or not self.organizer or self.organizer.rpartition("@")[0] != lowered(self.facts.mailbox):
             return False
         domains = self.policy.internal_domains
         return True if len(domains) == 1 and is_literal(domains[0]) else None
@@ -198,7 +217,8 @@ class Case:
     @cached_property
     def delegate_copy(self) -> bool:
         """Whether somebody else is to answer: the mailbox's owner is a delegate, or has one who does."""
-        for_another = self.message.received_for and self.message.received_for.casefold() not in self.facts.own_addresses
+        received_for = self.message.received_for
+        for_another = received_for and comparable(received_for) not in self.facts.own_addresses
         return bool(for_another or (self.message.meeting_type or 0) & _DELEGATE_ANSWERS)
 
     @cached_property
@@ -257,6 +277,8 @@ class Case:
             return None
         if not self.earlier_answer:
             return "first"
+        if self.from_its_organizer is not True:
+            return None
         return "details-only" if self._has_kept_its_time() else "time-moved"
 
     def _has_kept_its_time(self) -> bool:

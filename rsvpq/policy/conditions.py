@@ -6,10 +6,12 @@ from datetime import timedelta
 from operator import attrgetter, eq, ge, gt, le, lt
 from typing import Any
 
+from rsvpq.addresses import comparable_pattern
 from rsvpq.messages import Kind
 from rsvpq.policy import patterns
 from rsvpq.policy.case import Case, Clash
 from rsvpq.policy.decision import Need
+from rsvpq.policy.organizer import is_one_of
 from rsvpq.policy.rules import Rule, Value
 
 
@@ -38,6 +40,10 @@ def _covers_patterns(wider: tuple[str, ...], narrower: tuple[str, ...]) -> bool:
     return all(any(patterns.covers(one, other) for one in wider) for other in narrower)
 
 
+def _covers_addresses(wider: tuple[str, ...], narrower: tuple[str, ...]) -> bool:
+    return _covers_patterns(tuple(map(comparable_pattern, wider)), tuple(map(comparable_pattern, narrower)))
+
+
 def _clashes(clash: Clash, wanted: bool | tuple[str, ...]) -> bool:
     return clash.counts == wanted if isinstance(wanted, bool) else clash.worst in wanted
 
@@ -53,8 +59,8 @@ _RESPONSE = frozenset({Kind.RESPONSE})
 
 #: By the names that operators write.
 CONDITIONS: Mapping[str, Condition] = {
-    "organizer": Condition(attrgetter("organizer"), patterns.fits, _covers_patterns),
-    "organizer_domain": Condition(attrgetter("organizer_domain"), patterns.fits, _covers_patterns),
+    "organizer": Condition(attrgetter("organizer"), is_one_of, _covers_addresses),
+    "organizer_domain": Condition(attrgetter("organizer_domain"), is_one_of, _covers_addresses),
     "external": Condition(attrgetter("external"), eq),
     "own_meeting": Condition(attrgetter("own_meeting"), eq, kinds=_RESPONSE),
     "group": Condition(attrgetter("facts.group"), _is_one_of, _has_words_of),

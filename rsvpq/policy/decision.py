@@ -49,6 +49,8 @@ class Need(StrEnum):
     BUSY_TIMES = "busy-times"
     #: How many are invited: ``Facts.attendees``.
     ATTENDEES = "attendees"
+    #: Whether the mailbox bears out a marker that says that an answer was begun: ``Facts.begun``.
+    EVIDENCE = "evidence"
     #: When a series that has begun is over: ``Facts.series_end``.
     SERIES_END = "series-end"
 
@@ -58,6 +60,7 @@ class Reason(StrEnum):
 
     UNKNOWN_CLASS = "unknown-class"
     TASK_REQUEST = "task-request"
+    OVERLONG = "overlong"
     BEGUN = "begun"
     BEGUN_ELSEWHERE = "begun-elsewhere"
     ALREADY_PROCESSED = "already-processed"

@@ -84,6 +84,8 @@ class _Walk:
         self._telling = telling
 
     def decision(self) -> Decision:
+        if self._case.message.kind is Kind.REQUEST and self._case.wants_evidence():
+            self._needs.add(Need.EVIDENCE)
         found = (
             self._first_of(FIRST_GUARDS) or self._left_alone_anyhow() or self._in_the_calendar() or self._first_rule()
         )

@@ -1,12 +1,13 @@
 """What is known about a message beside the message itself; whoever asks for a decision has collected it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
+from rsvpq.addresses import comparable
 from rsvpq.agenda import Agenda, Appointment, CalendarUnknown
-from rsvpq.editions import MeetingKey, Settled, Version
+from rsvpq.editions import MeetingKey, Settled, Version, organizer_of
 from rsvpq.messages import Kind, MeetingMessage
 
 
@@ -44,10 +45,13 @@ class Facts:
     #: How many are invited, the organiser not counted.
     attendees: int | None = None
     calendar: CalendarView | None = None
-    #: The newest version of this meeting among all messages at hand; see :func:`latest_versions`.
+    #: The newest version of this meeting among all messages at hand; see :class:`Newest`.
     newest: Version | None = None
     #: What this occurrence of the meeting was answered with before, through another message than this one.
     settled: Settled | None = None
+    #: Whether a draft, a sent answer or the request itself shows that the answer was begun of which its marker tells.
+    #: None where that was not looked for. Anybody who may write into the mailbox can write a marker.
+    begun: bool | None = None
     #: When the last meeting of a recurring series ends, NEVER if it does not; None where it is not known.
     series_end: datetime | None = None
     #: What of the series could not be read, for people.
@@ -62,20 +66,35 @@ class Facts:
 
     @property
     def own_addresses(self) -> frozenset[str]:
-        """In lower case; an alias is none."""
-        return frozenset(address.casefold() for address in {self.mailbox, *self.addresses} if "@" in address)
+        """As they are compared; an alias is none."""
+        return frozenset(comparable(address) for address in {self.mailbox, *self.addresses} if "@" in address)
 
 
-def latest_versions(messages: Iterable[MeetingMessage]) -> dict[MeetingKey, Version]:
+class Newest:
     """The newest version of each meeting that requests and cancellations in an Inbox speak of.
 
-    Like with like: a series as a whole has versions of its own, and so has each occurrence that a message is about.
+    Like with like: a series as a whole has versions of its own, and so has each occurrence that a message is about. And
+    what one organizer says makes nothing out of date that another one has said: who knows a uid may send what he likes.
+
+    :param is_internal: whether somebody of that address may send for an organizer.
     """
-    newest: dict[MeetingKey, Version] = {}
-    for message in messages:
-        key, version = MeetingKey.of(message), Version.of(message)
-        if message.kind not in (Kind.REQUEST, Kind.CANCELLATION) or not key.meeting:
-            continue
-        if key not in newest or newest[key].is_older_than(version):
-            newest[key] = version
-    return newest
+
+    def __init__(
+        self, messages: Iterable[MeetingMessage], is_internal: Callable[[str], bool] = lambda _address: True
+    ) -> None:
+        self._is_internal = is_internal
+        self._versions: dict[tuple[MeetingKey, tuple[str, ...]], Version] = {}
+        for message in messages:
+            key, version = self._key(message), Version.of(message)
+            if message.kind not in (Kind.REQUEST, Kind.CANCELLATION) or not key[0].meeting:
+                continue
+            if key not in self._versions or self._versions[key].is_older_than(version):
+                self._versions[key] = version
+
+    def of(self, message: MeetingMessage) -> Version | None:
+        """The newest version of what a message is about, from whom it is from."""
+        return self._versions.get(self._key(message))
+
+    def _key(self, message: MeetingMessage) -> tuple[MeetingKey, tuple[str, ...]]:
+        strangers = (address for address in message.sent_by.split() if not self._is_internal(address))
+        return MeetingKey.of(message), (organizer_of(message), message.from_another, *strangers)

@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from rsvpq.addresses import comparable_domain
 from rsvpq.messages import SENSITIVITIES, Kind, is_private
 from rsvpq.policy.conditions import CONDITIONS, shown
-from rsvpq.policy.organizer import domain_of, is_internal
-from rsvpq.policy.patterns import covers, fits, is_literal
+from rsvpq.policy.organizer import domain_of, is_internal, is_one_of
+from rsvpq.policy.patterns import is_literal
 from rsvpq.policy.rules import Policy, Rule
 
 _PRIVATE = {word for number, word in enumerate(SENSITIVITIES) if is_private(number)}
@@ -92,7 +93,7 @@ def _torn_organizer(rule: Rule, internal: tuple[str, ...]) -> Iterator[tuple[str
     addresses, domains = _words(rule, "organizer"), _words(rule, "organizer_domain")
     literal = [address for address in addresses if is_literal(address)]
     exact = bool(domains) and len(literal) == len(addresses)
-    if addresses and exact and not any(fits(domain_of(address), domains) for address in literal):
+    if addresses and exact and not any(is_one_of(comparable_domain(domain_of(one)), domains) for one in literal):
         yield "organizer_domain", "is not the domain of any address in organizer; keep one of the two"
     external = rule.conditions.get("external")
     for name, named in (("organizer_domain", domains), ("organizer", tuple(map(domain_of, addresses)))):
@@ -104,8 +105,6 @@ def _torn_organizer(rule: Rule, internal: tuple[str, ...]) -> Iterator[tuple[str
             and not _any_internal(named, internal)
         ):
             yield name, "names no internal domain, and external = false; add the domain to policy.internal_domains"
-        if external is True and named and all(any(covers(ours, one) for ours in internal) for one in named):
-            yield name, "names only internal domains, and external = true; remove one of the two"
 
 
 def _any_internal(domains: tuple[str, ...], internal: tuple[str, ...]) -> bool:

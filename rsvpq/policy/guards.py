@@ -50,6 +50,14 @@ def _kept_cancellation(case: Case) -> Finding | str:
     return "cancellations are processed, or there are rules for them"
 
 
+def _overlong(case: Case) -> Finding | str:
+    if case.message.overlong:
+        return Finding(
+            Action.HOLD, Reason.OVERLONG, why=f"no mail program writes texts so long: {case.message.overlong}"
+        )
+    return "none of its texts is overlong"
+
+
 def _begun(case: Case) -> Finding | str:
     intent = case.intent
     if intent is None:
@@ -57,7 +65,10 @@ def _begun(case: Case) -> Finding | str:
     if intent.identity != case.facts.identity:
         why = "its marker tells of an answer that another installation, or another name of this mailbox, has begun"
         return Finding(Action.HOLD, Reason.BEGUN_ELSEWHERE, why=why)
-    return Finding(Action(intent.verdict), Reason.BEGUN, why="an answer was begun, and it is finished as it was begun")
+    if case.facts.begun or case.wants_evidence():
+        why = "an answer was begun, and it is finished as it was begun"
+        return Finding(Action(intent.verdict), Reason.BEGUN, why=why)
+    return "its marker says that an answer was begun, and nothing else in the mailbox does"
 
 
 def _already_processed(case: Case) -> Finding | str:
@@ -139,7 +150,9 @@ def _external(case: Case) -> Finding | str:
     if case.external is None:
         return _skip(Reason.ORGANIZER_UNKNOWN, "the message shows no SMTP address of the organiser")
     if case.external:
-        return _skip(Reason.EXTERNAL, f"{case.organizer_domain} is not in policy.internal_domains")
+        senders = " and ".join(filter(None, (case.message.from_another, *case.message.sent_by.split())))
+        sent = f"it names {case.organizer} as its organizer, and is from {senders}"
+        return _skip(Reason.EXTERNAL, sent if senders else f"{case.organizer_domain} is not in policy.internal_domains")
     return f"{case.organizer_domain} is internal"
 
 
@@ -216,7 +229,8 @@ def _details_only(case: Case) -> Finding | str:
     if case.policy.details_only == "rules":
         return 'policy.details_only = "rules"'
     if case.update != "details-only":
-        return case.calendar_unknown or f"the update is {case.update or 'not known: the calendar shows no answer'}"
+        unknown = "not known: the calendar does not show the answer, or not that it is from the organizer"
+        return case.calendar_unknown or f"the update is {case.update or unknown}"
     if case.policy.details_only == "skip":
         return _skip(Reason.DETAILS_ONLY, "the time has not moved")
     action = Action.ACCEPT if case.earlier_answer == "accepted" else Action.TENTATIVE
@@ -232,6 +246,7 @@ _KNOWN = _FROM_ORGANIZER | {Kind.RESPONSE}
 FIRST_GUARDS = (
     Guard("unknown-class", frozenset(Kind) - _KNOWN, _unknown_class),
     Guard("cancellations", _CANCELLATION, _kept_cancellation),
+    Guard("overlong", _KNOWN, _overlong),
     Guard("begun", _REQUEST, _begun),
     Guard("already-processed", _KNOWN, _already_processed),
     Guard("out-of-date", _FROM_ORGANIZER, _newer_message),

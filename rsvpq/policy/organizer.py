@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from rsvpq.addresses import ascii_only, comparable, comparable_domain, comparable_pattern
 from rsvpq.agenda import Appointment
 from rsvpq.messages import MeetingMessage
 from rsvpq.persons import is_same_person, person_in
@@ -12,13 +13,13 @@ _ADDRESS = re.compile(r"[^\s<>@\"]+@[^\s<>@\"]+")
 
 
 def address_of(organizer: str) -> str:
-    """The SMTP address in ``"Name" <address>``, ``MAILTO:address`` or ``address``, in lower case; '' without one.
+    """The SMTP address in ``"Name" <address>``, ``MAILTO:address`` or ``address``, as it is compared; '' without one.
 
     >>> address_of('"ceo@example.com" <Mallory@evil.example>')
     'mallory@evil.example'
     """
     address = person_in(organizer).address
-    return address.casefold() if _ADDRESS.fullmatch(address) else ""
+    return comparable(address) if _ADDRESS.fullmatch(address) else ""
 
 
 def domain_of(address: str) -> str:
@@ -28,8 +29,13 @@ def domain_of(address: str) -> str:
 
 def is_internal(address: str, mailbox: str, internal_domains: Iterable[str]) -> bool:
     """Whether the domain is an internal one, which that of the mailbox's name always is."""
-    domain = domain_of(address)
-    return bool(domain) and (domain == domain_of(mailbox.casefold()) or fits(domain, internal_domains))
+    domain = comparable_domain(domain_of(address))
+    return bool(domain) and (domain == comparable_domain(domain_of(mailbox)) or is_one_of(domain, internal_domains))
+
+
+def is_one_of(address: str, patterns: Iterable[str]) -> bool:
+    """Whether any of the patterns describes an address, or the domain of one, in the form in which it is compared."""
+    return fits(ascii_only(address), (ascii_only(comparable_pattern(pattern)) for pattern in patterns))
 
 
 def arranged(message: MeetingMessage, found: Appointment) -> bool | None:

@@ -31,6 +31,7 @@ EXCHANGE_PATH = "/exchange/"
 #: Characters that a key must have at least.
 SHORTEST_KEY = 16
 
+_WHOLE = 100
 _URL = TypeAdapter(AnyUrl)
 _URL_FORM = "write it as https://mail.example.com"
 _REDIS_URL_FORM = "write it as redis://HOST:6379/0, rediss://HOST:6379/0 or unix:///PATH?db=0"
@@ -102,6 +103,12 @@ def _hidden(value: object) -> object:
 def _no_bool(value: object) -> object:
     if isinstance(value, bool):  # Python takes true for 1, and so would pydantic
         raise PydanticKnownError("int_type")
+    return value
+
+
+def _percent(value: int) -> int:
+    if value > _WHOLE:
+        raise ValueError(f"{value} is more than all; write 1 to {_WHOLE}, such as 50 for half")
     return value
 
 
@@ -193,6 +200,7 @@ def _redis_url(text: str) -> str:
 
 
 Count = Annotated[int, Field(ge=1), BeforeValidator(_no_bool)]
+Percent = Annotated[Count, AfterValidator(_percent)]
 RateField = Annotated[Rate, PlainValidator(_rate), PlainSerializer(str)]
 DurationField = Annotated[Duration, PlainValidator(_duration), PlainSerializer(str)]
 #: Also as one text with commas, for a variable of the environment.

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from rsvpq.exchange.auth import Scheme, missing_extra
-from rsvpq.limits import Limits, Rate
+from rsvpq.limits import Limits, Rate, require_one_at_a_time
 from rsvpq.policy import Policy
 from rsvpq.settings.durations import Duration
 from rsvpq.settings.fields import (
@@ -30,6 +30,7 @@ from rsvpq.settings.fields import (
     HiddenField,
     Namespace,
     PathField,
+    Percent,
     RateField,
     RedisUrl,
     ServerName,
@@ -156,7 +157,7 @@ class MailboxLimits(_Table):
 
     rate: RateField = Rate(2)
     burst: Count = 5
-    concurrency: Count = 1
+    concurrency: Annotated[Count, AfterValidator(require_one_at_a_time)] = 1
 
 
 class LaneSettings(_Table):
@@ -166,6 +167,8 @@ class LaneSettings(_Table):
     answers_released: Count = 64
     release_lease: DurationField = Duration(60)
     run_lease: DurationField = Duration(180)
+    longest_run: DurationField = Duration(30 * 60)
+    server_share: Percent = 50
     remember: DurationField = Duration(7 * 86_400)
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
+from rsvpq.printable import printable
+
 #: The ``file`` of a problem that was caused by an environment variable.
 ENVIRONMENT: Literal["environment"] = "environment"
 
@@ -28,7 +30,7 @@ class Problem:
         where = f"{self.file}:{self.line}" if self.line else self.file
         line = f"{where}: {self.field}: {self.text}"
         # A name out of a file may hold anything; it must neither break the line nor reach the terminal as a command.
-        return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
+        return printable(line)
 
 
 class ConfigError(Exception):

@@ -1,6 +1,7 @@
 """PROPPATCH: set and remove properties; what does not exist yet is created by it."""
 
 from simulator.dav.call import Call
+from simulator.dav.conditions import check_conditions
 from simulator.dav.stored import stored_headers
 from simulator.http import HttpError, Response
 from simulator.multistatus import names_answer
@@ -14,6 +15,7 @@ def proppatch(call: Call) -> Response:
     """Answer 207 with every name in a 200 propstat: the store has no schema, so any property can be written."""
     changes = property_changes(call.request.body)
     resource = call.address.resource()
+    check_conditions(call, resource)
     created = resource is None
     if resource is None:
         resource = _created(call)

@@ -1,11 +1,11 @@
 """PUT: MIME becomes an item, or the new content of one."""
 
 from simulator.dav.call import Call
+from simulator.dav.conditions import check_conditions
 from simulator.dav.stored import stored_headers
 from simulator.delivery import submit_text
-from simulator.http import HttpError, Request, Response
+from simulator.http import HttpError, Response
 from simulator.mime_reader import read_message
-from simulator.properties import etag
 from simulator.world import Item
 
 
@@ -17,8 +17,7 @@ def put(call: Call) -> Response:
     existing = call.address.resource()
     if existing is not None and not isinstance(existing, Item):
         raise HttpError(405)
-    if not _condition_holds(call.request, existing):
-        raise HttpError(412)
+    check_conditions(call, existing)
     item = _stored(call, existing)
     return Response(200 if existing else 201, headers=stored_headers(item, call.request.origin))
 
@@ -33,15 +32,3 @@ def _stored(call: Call, existing: Item | None) -> Item:
         raise HttpError(409)
     message = read_message(call.request.body, call.blank())
     return call.world.put(place.folder, message, place.name)
-
-
-def _condition_holds(request: Request, existing: Item | None) -> bool:
-    unlike, like = request.headers.get("if-none-match"), request.headers.get("if-match")
-    if unlike is not None and existing is not None and _names(unlike, existing):
-        return False
-    return like is None or (existing is not None and _names(like, existing))
-
-
-def _names(condition: str, item: Item) -> bool:
-    tags = {tag.strip() for tag in condition.split(",")}
-    return "*" in tags or etag(item) in tags

@@ -20,7 +20,7 @@ MOST_PER_MESSAGE = 4
 def test_a_pause_lets_only_the_step_end_that_was_begun_and_a_resume_finishes_all(
     tmp_path: Path, record_property: Any
 ) -> None:
-    ample = Pace(1000, 1000, 4)
+    ample = Pace(1000, 1000, 1)
     plan = Plan(World(20, 10, 2, servers=2, seed=11, latency_ms=40), ample, ample, Pace(1000, 1000, 8), flower=True)
     with Stack(tmp_path, plan) as stack:
         lanes = wiring.make_lanes(load_settings(stack.config))

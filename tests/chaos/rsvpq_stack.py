@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 from celery import Celery
 
@@ -63,4 +64,25 @@ class RsvpqStack(Stack):
     def given_up(self) -> Mapping[str, int]:
         """Dead messages by reason, without the paths, which differ from one to the next."""
         dead = (item for item in self.lanes.dead(10_000) if item.work != queue.SCAN_MAILBOX)
-        return Counter(_PATH.sub("...", item.reason) for item in dead)
+        return dict(Counter(_PATH.sub("...", item.reason) for item in dead))
+
+
+class SecondStack(RsvpqStack):
+    """Another installation on the same mailboxes, with a Redis of its own; it ends before the first one does."""
+
+    def __init__(self, first: RsvpqStack) -> None:
+        directory = first.directory / "second"
+        directory.mkdir()
+        super().__init__(directory, first.plan)
+        self.exchange = first.exchange
+        self.secrets["exchange"] = first.secrets["exchange"]
+
+    def _start_exchange(self) -> None:
+        """It is the first one's."""
+
+    def _promise(self) -> dict[str, Any]:
+        """Neither knows of the other's pace."""
+        promise = super()._promise()
+        for limits in (promise["mailbox"], *promise["mailboxes"].values(), *promise["servers"].values()):
+            limits.update({name: 2 * value for name, value in limits.items()})
+        return promise

@@ -8,7 +8,7 @@ from typing import Any
 
 from testbed.simulated_exchange import World
 from testbed.stack import EVERYTHING, Pace, Plan
-from tests.chaos.faults import Fault, clocks, hands, in_turn, nothing, processes, redis, servers
+from tests.chaos.faults import Fault, clocks, hands, in_turn, installations, nothing, processes, redis, servers
 
 #: Leases are as short as the timeouts of a request allow, so that what died with a worker comes back soon, and attempts
 #: are many, because an item of a kill storm may meet death more often than an item in a year of production. No draft of
@@ -62,6 +62,8 @@ NOTHING_REMOVED: Sequence[Switches] = (
     {"request_fate": "left", "request_marks": "nothing"},
     {"request_fate": "deleted-items"},
 )
+#: Servers that send a row at a time.
+SMALL_PAGES: Sequence[Switches] = [{"large_range": "507", "large_range_rows": 1}] * 2
 #: Servers that keep what was answered, show it more or less, and write the draft late.
 LATE_DRAFTS: Sequence[Switches] = (
     {"request_fate": "left", "request_marks": "nothing", "draft_delay_ms": 4000},
@@ -91,7 +93,7 @@ class Scenario:
     :param flush_always: whether Redis flushes every write to disk, and not once a second.
     :param may_hold: whether the fault meets the one moment of which nobody can know what was done: then drafts are held
         for the operator, and no request is lost but those (``docs/reliability.md``).
-    :param moved_clock: whether the clock of the workers is to be moved.
+    :param moved_clock: whether the clock of the workers is to be moved. :param moved_redis: whether that of Redis is.
     """
 
     name: str
@@ -109,6 +111,7 @@ class Scenario:
     policy: str = EVERYTHING
     flush_always: bool = False
     moved_clock: bool = False
+    moved_redis: bool = False
     may_hold: bool = False
 
     def with_kills(self, kills: int | None) -> "Scenario":
@@ -140,6 +143,7 @@ class Scenario:
             environment=environment,
             persist=True,
             redis_extra=["appendfsync always"] if self.flush_always else [],
+            redis_environment=clocks.moved_server(directory) if self.moved_redis else {},
             forked_workers=True,
         )
 
@@ -212,7 +216,10 @@ SCENARIOS = (
     Scenario("replies never come", servers.servers_break(0.03, "hang", "hang-after"), 40),
     Scenario("storms of 503", servers.servers_are_busy("503", 0.5), 60),
     Scenario("one server of three is away", servers.one_server_is_away, 5),
+    Scenario("slow pages", servers.pages_are_slow, 150, longest_s=60, servers=SMALL_PAGES),
     Scenario("clocks jump by up to an hour", clocks.clocks_jump, 30, moved_clock=True),
+    Scenario("Redis' clock jumps by up to an hour", clocks.redis_clock_jumps, 20, moved_redis=True, longest_s=60),
+    Scenario("records are broken", redis.records_are_broken, 60, requests=8, longest_s=60),
     Scenario("limits change, lanes are paused", hands.limits_change_and_lanes_are_paused, 150),
     Scenario("scans are triggered all the time", hands.everybody_triggers, 200),
     _beside_plain(
@@ -246,6 +253,14 @@ SCENARIOS = (
     _all_is_forgotten(
         "Redis forgets everything, workers die, requests are left: occurrences, copies, updates",
         **_alike,
+        servers=NOTHING_REMOVED,
+    ),
+    Scenario("two installations", installations.two_installations, 30, requests=8),
+    Scenario(
+        "two installations, requests are left",
+        installations.two_installations,
+        30,
+        requests=8,
         servers=NOTHING_REMOVED,
     ),
     _answering_fails(

@@ -6,7 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-from tests.chaos.faults.clocks import MOVED_BY, clock_file, set_clock
+from testbed.processes import until
+from testbed.queue_server import QueueServer
+from tests.chaos.faults.clocks import MOVED_BY, SERVER_CLOCK, clock_file, moved_server, set_clock
 
 _TWO_LOOKS = """
 import time
@@ -33,3 +35,20 @@ def test_a_running_process_sees_its_clock_jump_and_measures_time_as_before(tmp_p
         wall_later, steady_later = map(float, process.stdout.readline().split())
     assert -3000 <= wall_later - wall < -2900
     assert 0 < steady_later - steady < 60
+
+
+def test_a_running_redis_sees_its_clock_jump(tmp_path: Path) -> None:
+    server = QueueServer(tmp_path, environment=moved_server(tmp_path))
+    try:
+        with server.client() as client:
+            before = client.time()[0]
+            assert abs(before - time.time()) < 60
+            set_clock(tmp_path / SERVER_CLOCK, 3000)
+            # It looks at its clock once for all that it is asked at the same moment.
+            until(lambda: 2900 < client.time()[0] - before < 3100, "its clock is ahead")
+            in_a_script = client.eval("return redis.call('TIME')[1]", 0)
+            assert 2900 < int(in_a_script) - before < 3100
+            set_clock(tmp_path / SERVER_CLOCK, -3000)
+            until(lambda: -3100 < client.time()[0] - before < -2900, "its clock is behind")
+    finally:
+        server.part.end()

@@ -43,12 +43,25 @@ class Diary:
         self.site = site
         self.box = box
 
-    def put(self, *events: list[str], method: str = "PUBLISH", to: str = "", sender: str = "nora@example.com") -> None:
-        """Store events that are one item: a meeting, or a series and the instances that were moved."""
+    def put(
+        self,
+        *events: list[str],
+        method: str = "PUBLISH",
+        to: str = "",
+        sender: str = "nora@example.com",
+        sent_by: str = "",
+        name: str = "",
+    ) -> None:
+        """Store events that are one item: a meeting, or a series and the instances that were moved.
+
+        :param sent_by: who has sent it on the sender's behalf. :param name: of the item; the uid of the first event if
+            it has none.
+        """
         content_class, folder = _CONTENT[method]
         lines = ["BEGIN:VCALENDAR", f"METHOD:{method}", *(line for one in events for line in one), "END:VCALENDAR", ""]
         head = [
             f"From: {sender}",
+            *([f"Sender: {sent_by}"] if sent_by else []),
             *([to] if to else []),
             "MIME-Version: 1.0",
             f"Content-class: {content_class}",
@@ -56,7 +69,7 @@ class Diary:
             "",
         ]
         uid = events[0][1].removeprefix("UID:")
-        url = f"{self.site.exchange.urls[0]}{getattr(self.box.folders, folder)}/{quote(uid)}.EML"
+        url = f"{self.site.exchange.urls[0]}{getattr(self.box.folders, folder)}/{quote(name or uid)}.EML"
         answer = requests.put(
             url,
             data="\r\n".join([*head, *lines]).encode(),

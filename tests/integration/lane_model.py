@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple
 How = Literal["done", "left", "dead", "later", "throttled", "held"]
 
 IN_FLIGHT = ("released", "running")
+#: How often in a row a turn of an item costs no attempt.
+MOST_WAITS, MOST_PASSED = 100, 3
 FINAL = ("done", "left", "dead", "dropped")
 
 
@@ -47,6 +49,8 @@ class Party:
     tat: int = 0
     #: Counts the changes of the pace; a charge is promised only the pace under which its item was released.
     epoch: int = 0
+    #: When an item of it last came to a good end.
+    went: int = 0
     charges: list[int] = field(default_factory=list)
 
     @property
@@ -55,7 +59,7 @@ class Party:
         return Pace(*(live or configured for live, configured in zip(self.live, self.configured, strict=True)))
 
     def adopt(
-        self, *, configured: Pace | None = None, live: tuple[int | None, int | None, int | None] | None = None
+        self, now: int, *, configured: Pace | None = None, live: tuple[int | None, int | None, int | None] | None = None
     ) -> None:
         """Take new limits; charges of what was released before are promised nothing any more."""
         before = self.pace
@@ -64,11 +68,18 @@ class Party:
         if self.pace[:2] != before[:2]:
             self.epoch += 1
             self.charges.clear()
+        self.bound(now)
+
+    def bound(self, now: int) -> None:
+        """Nobody waits longer than the pace in force can make anybody wait."""
+        interval, burst, _ = self.pace
+        self.tat = min(self.tat, now + burst * interval)
 
     def charge(self, now: int, epoch: int) -> None:
         """Charge one item that was released in ``epoch``, and check every window that ends now."""
         interval, burst, _ = self.pace
         self.tat = max(self.tat, now) + interval
+        self.bound(now)
         if epoch != self.epoch:
             return
         self.charges.append(now)
@@ -104,6 +115,10 @@ class Entry:
     policy: str = ""
     soonest: int = 0
     looks: int = 0
+    #: When it last held its mailbox or server; how often others got through meanwhile; how often it waited for itself.
+    throttled: int | None = None
+    passed: int = 0
+    waits: int = 0
 
 
 class Load(NamedTuple):
@@ -238,11 +253,11 @@ class LaneModel:
             self.items[item].asked = policy
         return len(wanted)
 
-    def offer_scan(self, mailbox: str, server: str, item: str, pool: str, pace: Pace | None) -> str:
+    def offer_scan(self, mailbox: str, server: str, item: str, pool: str, pace: Pace | None, now: int) -> str:
         """Take over server and limits, and append the scan unless there is something to do already."""
         party = self._know(mailbox, server)
         party.server = server
-        party.adopt(configured=pace or self.default)
+        party.adopt(now, configured=pace or self.default)
         if party.scan or item in self.items:
             return "scanning"
         if self.lanes[mailbox]:
@@ -316,13 +331,26 @@ class LaneModel:
         item = self._held_by(item_id, generation, owner)
         if item is None:
             return "lost"
+        counted, hinders = how, hold != "" and item.throttled is not None
+        if not self._spared(item, how, hold, now):
+            item.throttled, item.passed, item.waits = None, 0, 0
+            how, hold, hinders = ("later", "", False) if how == "throttled" else (how, hold, False)
         if how != "held":
             self._charge(item, now)
+        if how in ("done", "left"):
+            self.mailboxes[item.mailbox].went = self.servers[item.server].went = now
         item.finished = generation
         item.attempts -= how in ("throttled", "held")
-        self._count(how)
+        self._count(counted)
         self._hold(item, hold, now + delay)
-        if how == "held" or (how == "throttled" and hold):
+        if how == "throttled" and hold and not hinders:
+            how = "held"
+        self._put(item, how, now, delay, leaving, twice=hinders)
+        return item.state
+
+    def _put(self, item: Entry, how: How, now: int, delay: int, leaving: Leaving, *, twice: bool) -> None:
+        """Where an item goes that has run."""
+        if how == "held":
             self._to_head(item)
         elif how == "left":
             self._leave_alone(item, now, delay, leaving)
@@ -330,8 +358,20 @@ class LaneModel:
             self._end(item, "done" if how == "done" else "dead")
         else:
             self._leave(item, "later")
-            item.due = now + delay
-        return item.state
+            item.due = now + (2 * delay if twice else delay)
+
+    def _spared(self, item: Entry, how: How, hold: str, now: int) -> bool:
+        """Whether a turn costs no attempt."""
+        if how != "throttled":
+            return how == "held"
+        if not hold:
+            item.waits += 1
+            return item.waits <= MOST_WAITS
+        went = (self.mailboxes[item.mailbox] if hold == "mailbox" else self.servers[item.server]).went
+        passed = item.throttled is not None and went > item.throttled
+        item.passed += passed
+        item.throttled = now
+        return not passed or item.passed <= MOST_PASSED
 
     def refuse(self, item_id: str, why: str, now: int, *, at_once: bool) -> bool:
         """A worker throws a delivery away."""

@@ -26,8 +26,8 @@ STRAIGHT_PATH = (
     "PROPPATCH request",
     "GET accept",
     "SEARCH drafts",
-    "PROPPATCH draft",
     "PROPFIND request",
+    "PROPPATCH draft",
     "intend send",
     "MOVE draft",
 )
@@ -390,7 +390,7 @@ def test_a_page_that_says_nothing_was_accepted_is_transient(scripted: ScriptedSe
 def test_a_draft_is_noted_as_sent_only_where_the_server_says_so(
     scripted: ScriptedServer, submission: Play, error: type[ExchangeError]
 ) -> None:
-    scripted.script(HELD, EMPTY, MARKED, PAGE, DRAFT, MARKED, play(404), submission)
+    scripted.script(HELD, EMPTY, MARKED, PAGE, DRAFT, play(404), MARKED, submission)
     steps: dict[str, Any] = {}
     with pytest.raises(error):
         answer_at(scripted, steps)
@@ -399,7 +399,7 @@ def test_a_draft_is_noted_as_sent_only_where_the_server_says_so(
 
 
 def test_a_server_that_takes_no_markers_is_answered_all_the_same(scripted: ScriptedServer) -> None:
-    scripted.script(HELD, EMPTY, play(403), PAGE, DRAFT, play(403), play(404), play(200))
+    scripted.script(HELD, EMPTY, play(403), PAGE, DRAFT, play(404), play(403), play(200))
     assert answer_at(scripted, {}) == Outcome("answered")
 
 
@@ -409,9 +409,9 @@ def test_after_a_lost_answer_to_accept_the_mailbox_is_looked_at_first(scripted: 
     scripted.script(HELD, EMPTY, MARKED, lost)
     with pytest.raises(Unknown):
         answer_at(scripted, steps)
-    scripted.script(DRAFT, MARKED, play(404), play(200))
+    scripted.script(DRAFT, play(404), MARKED, play(200))
     assert answer_at(scripted, steps) == Outcome("answered")
-    assert [request.method for request in scripted.requests] == ["SEARCH", "PROPPATCH", "PROPFIND", "MOVE"]
+    assert [request.method for request in scripted.requests] == ["SEARCH", "PROPFIND", "PROPPATCH", "MOVE"]
 
 
 def test_of_a_request_without_a_uid_no_sent_answer_is_taken_for_its_own(scripted: ScriptedServer) -> None:

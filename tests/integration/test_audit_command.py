@@ -67,7 +67,7 @@ def test_csv_has_every_field_and_no_formula(told: Installation) -> None:
     assert ended.returncode == 0
     rows = list(csv.DictReader(io.StringIO(ended.stdout, newline="")))
     assert tuple(rows[0]) == FIELDS
-    assert [row["subject"] for row in rows] == ["Budget", '\'=cmd()\x1b[31m, "quoted"', "Überblick 会議"]
+    assert [row["subject"] for row in rows] == ["Budget", '\'=cmd()\\x1b[31m, "quoted"', "Überblick 会議"]
     assert {row["step"] for row in rows} == {""}
 
 

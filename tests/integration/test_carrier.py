@@ -1,6 +1,7 @@
 """One delivery between Celery and the ledger: what each end of the work does to the item, the lane and the server."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from rsvpq.exchange.errors import (
     Unsettled,
     Unsupported,
 )
+from rsvpq.exchange.lease import OutOfTime
 from rsvpq.journal import Journal
 from rsvpq.lanes import Item, Lanes, Memory, Release, Start
 from rsvpq.messages import Mailbox, Outcome
@@ -185,8 +187,8 @@ def test_busy_never_uses_the_attempts_up(lanes: Lanes, carrier: Carrier, clock: 
         (release,) = lanes.release()
         with pytest.raises(Retry):
             carrier.carry("a", release.generation, fails(Busy("503", 40)))
-        clock.turn(50)
-    assert (state(lanes), attempts(lanes)) == ("pending", 0)
+        clock.turn(100)
+    assert (state(lanes), attempts(lanes)) == ("later", 0)
 
 
 @pytest.mark.parametrize("error", [Busy("503", 40), LoginRefused("401")])
@@ -372,6 +374,55 @@ def test_a_lost_lease_is_ignored_and_changes_nothing(lanes: Lanes, carrier: Carr
         carrier.carry("a", release.generation, work)
     assert everything(lanes) == before
     assert state(lanes) == "pending"
+
+
+def test_the_lease_that_requests_are_made_under_is_the_one_in_the_ledger(
+    lanes: Lanes, carrier: Carrier, clock: Clock
+) -> None:
+    def work(_start: Start, journal: ItemJournal) -> Outcome:
+        assert 0 < journal.lease.left_s < 180
+        clock.turn(170)
+        journal.lease.keep("a long request", 180)
+        clock.turn(170)
+        assert lanes.sweep() == (0, 0)
+        return Outcome("answered")
+
+    release = released(lanes, "a")
+    assert carrier.carry("a", release.generation, work) == "answered"
+
+
+def test_no_request_is_made_once_the_lease_is_lost(lanes: Lanes, carrier: Carrier, clock: Clock) -> None:
+    release = released(lanes, "a")
+
+    def work(_start: Start, journal: ItemJournal) -> Outcome:
+        clock.turn(181)
+        assert lanes.sweep() == (1, 0)
+        journal.lease.keep("a request", 180)
+        raise AssertionError("and so a request was made")
+
+    with pytest.raises(Ignore, match="lost before the next request"):
+        carrier.carry("a", release.generation, work)
+    assert state(lanes) == "pending"
+
+
+def test_an_item_that_takes_too_long_costs_an_attempt_and_is_dead_in_the_end(
+    lanes: Lanes, carrier: Carrier, clock: Clock
+) -> None:
+    def work(_start: Start, journal: ItemJournal) -> Outcome:
+        journal.lease.keep("SEARCH Drafts")
+        raise AssertionError("and so a request was made")
+
+    impatient = replace(carrier, longest_run_s=0)
+    release = released(lanes, "a")
+    for attempt in (1, 2):
+        with pytest.raises(Retry):
+            impatient.carry("a", release.generation, work)
+        assert (state(lanes), attempts(lanes)) == ("later", attempt)
+        clock.turn(LONGEST_DELAY_S)
+        [release] = lanes.release()
+    with pytest.raises(OutOfTime):
+        impatient.carry("a", release.generation, work)
+    assert "SEARCH Drafts: not done any more" in lanes.dead(1)[0].reason
 
 
 def test_work_that_ends_after_its_lease_leaves_the_new_owner_alone(

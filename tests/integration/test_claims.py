@@ -15,6 +15,7 @@ from rsvpq.claims import Claims
 from rsvpq.editions import TAKEN_AWAY, Settled, Version
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Busy, Refused, Transient
+from rsvpq.exchange.lease import NoLease
 from rsvpq.lanes import Item, Lanes, Memory
 from rsvpq.messages import Mailbox
 from rsvpq.messages import Verdict as Answer
@@ -65,7 +66,7 @@ username = '{site.exchange.username}'\npassword_file = "secret"\nallow_http = tr
 
 def visit(exchange: Exchange, name: str) -> str:
     """Open the mailbox under this name; which it was."""
-    with exchange.mailbox(SERVER, name) as box:
+    with exchange.mailbox(SERVER, name, NoLease()) as box:
         return box_name(box)
 
 

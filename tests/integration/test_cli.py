@@ -194,6 +194,7 @@ def test_a_mailbox_is_paused_before_its_first_scan_and_in_any_spelling(installat
         (("pause", "mailbox", "adelle"), "adelle: is not in the list; did you mean adele?"),
         (("limit", "mailbox", "adele", "--rate", "fast"), "such as 2/s or 30/min"),
         (("limit", "server", "mail1", "--burst", "0"), "--burst"),
+        (("limit", "mailbox", "adele", "--concurrency", "2"), "several requests at once"),
         (("limit", "all", "--burst", "1"), "'all' is not one of"),
     ],
 )
@@ -208,12 +209,17 @@ def test_what_cannot_be_paused_or_limited_is_wrong_usage(
 
 
 def test_a_limit_is_in_force_at_once_until_it_is_taken_back(installation: Installation, known: Lanes) -> None:
-    offer(known, ADELE, "a1", "a2", "a3")
-    assert len(known.release()) == 1  # the default: one at a time
-    raised = installation.rsvpq("limit", "mailbox", "adele", "--concurrency", "2", "--rate", "100/s", "--burst", "50")
-    assert (raised.returncode, raised.stdout) == (0, "limits changed: mailbox adele\n")
+    lowered = installation.rsvpq("limit", "server", "mail1", "--concurrency", "1")
+    assert (lowered.returncode, lowered.stdout) == (0, "limits changed: server mail1\n")
+    offer(known, ADELE, "a1", "a2")
+    offer(known, BRUNO, "b1", "b2")
     assert len(known.release()) == 1
+    raised = installation.rsvpq("limit", "server", "mail1", "--concurrency", "4")
+    assert raised.returncode == 0
+    assert len(known.release()) == 1  # of the other mailbox: each is worked by one item at a time
     assert known.release() == ()
+    slowed = installation.rsvpq("limit", "mailbox", "adele", "--rate", "1/h", "--burst", "1")
+    assert (slowed.returncode, slowed.stdout) == (0, "limits changed: mailbox adele\n")
     back = installation.rsvpq("limit", "mailbox", "adele")
     assert (back.returncode, back.stdout) == (0, "limits as configured: adele\n")
     live = [field for field in known.redis.hgetall(f"{known.prefix}:mailbox:adele") if field.startswith("live_")]

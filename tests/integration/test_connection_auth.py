@@ -8,6 +8,7 @@ from spnego import exceptions
 from rsvpq.exchange import auth
 from rsvpq.exchange.credential import Credential
 from rsvpq.exchange.errors import BUSY_DELAY_S, Busy, LoginRefused, Transient
+from rsvpq.exchange.request_target import Target
 from rsvpq.exchange.transport import Server
 from tests.integration.scripted_server import NO_ROWS, Play, ScriptedServer, play
 
@@ -152,18 +153,19 @@ def test_one_login_form_costs_one_more_request_and_holds_nobody(scripted: Script
     assert len(scripted.requests) == 3
 
 
+@pytest.mark.parametrize(("opened", "scope"), [("/exchange/bruno/", "mailbox"), ("", "server")])
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_a_login_form_that_stays_holds_its_mailbox_where_others_were_opened(
-    scripted: ScriptedServer, form: Play
+def test_a_login_form_at_the_root_of_a_mailbox_holds_the_server_only_where_no_other_is_open(
+    scripted: ScriptedServer, form: Play, opened: str, scope: str
 ) -> None:
     credential = Credential()
     server = Server(scripted.url + "/exchange/", auth.basic(USERNAME, PASSWORD), credential=credential)
     scripted.script(ROWS)
-    propfind(server)
-    scripted.script(form)
-    with pytest.raises(Busy, match="though this account was let in elsewhere") as caught:
-        propfind(server)
-    assert (type(caught.value), caught.value.scope, caught.value.delay_s) == (Busy, "mailbox", BUSY_DELAY_S)
+    propfind(server, "/exchange/bruno/")
+    scripted.reply = lambda request: ROWS if request.target == opened else form
+    with pytest.raises(Busy, match="login form, twice") as caught:
+        server.send("GET", Target("/exchange/adele/Inbox/x.EML?Cmd=accept"), headers={}, effect=True)
+    assert (type(caught.value), caught.value.scope, caught.value.delay_s) == (Busy, scope, BUSY_DELAY_S)
     credential.check("anything")  # nothing is held against the account
 
 

@@ -58,7 +58,10 @@ def sink() -> Sink:
 
 
 def dispatcher_of(lanes: Lanes, sink: Sink, schedules: Sequence[ScheduledScan] = ()) -> Dispatcher:
-    return Dispatcher(lanes, sink.publish, sink.trigger, schedules, partial(give_limits, lanes))
+    # On lanes whose clock is turned, that much time has passed.
+    return Dispatcher(
+        lanes, sink.publish, sink.trigger, schedules, partial(give_limits, lanes), steady=lambda: lanes.time_us() / 1e6
+    )
 
 
 def give_limits(lanes: Lanes) -> None:

@@ -16,8 +16,7 @@ from redis import Redis
 from rsvpq import queue
 from rsvpq.health.register import register_of
 from rsvpq.health.watchdog import LOOKS, STALLED
-from rsvpq.lanes import Item
-from rsvpq.messages import Mailbox
+from rsvpq.messages import Kind, Mailbox, MeetingMessage
 from testbed.processes import PATIENCE_S, Part, free_port, until
 from testbed.queue_server import QueueServer
 from tests.integration.installation import Installation
@@ -64,10 +63,12 @@ def start(installation: Installation, arguments: list[str], notices: Notices, **
     return Part("part", command, log=installation.directory / "part.log", env={**given, **environment})
 
 
-def start_worker(installation: Installation, notices: Notices, threads: int = 2, **environment: str) -> Part:
+def start_worker(
+    installation: Installation, notices: Notices, threads: int = 2, app: str = "workers.app", **environment: str
+) -> Part:
     """A worker of answers, ready."""
     options = ["-Q", "answer", "-n", "answer@%h", "-P", "threads", "-c", str(threads), "-l", "info"]
-    command = ["celery", "-A", "workers.app", "worker", *options, "--without-gossip", "--without-mingle"]
+    command = ["celery", "-A", app, "worker", *options, "--without-gossip", "--without-mingle"]
     part = start(installation, command, notices, **environment)
     before = notices.heard().count("READY=1")
     part.wait_for(lambda: notices.heard().count("READY=1") > before, "the worker is ready")
@@ -158,13 +159,15 @@ def start_busy_worker(installation: Installation, notices: Notices, silent_serve
     url = f"http://127.0.0.1:{silent_server.getsockname()[1]}/exchange/"
     part = start_worker(installation, notices, threads, RSVPQ_SERVERS__MAIL1__URL=url)
     lanes = installation.lanes()
-    payload = {"kind": "request", "subject": "x"}
-    offered = lanes.offer(Mailbox("adele", "mail1"), [Item("a", queue.ANSWER_REQUEST, "answer", payload)], release=1)
+    request = MeetingMessage(Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/exchange/adele/Inbox/1.EML", "rid:1")
+    adele = Mailbox("adele", "mail1")
+    item = queue.message_item(adele, request)
+    offered = lanes.offer(adele, [item], release=1)
     app = queue.make_celery("test", installation.redis_url, namespace="rsvpq")
     queue.publish(app, offered.released)
     app.close()
     client = lanes.redis
-    part.wait_for(lambda: client.hget("{rsvpq}:item:a", "state") == "running", "the request is under way")
+    part.wait_for(lambda: client.hget(f"{{rsvpq}}:item:{item.id}", "state") == "running", "the request is under way")
     return part
 
 
@@ -220,8 +223,9 @@ def test_a_worker_whose_redis_is_away_is_not_ended(
 def test_a_worker_that_celery_gives_up_ends_by_itself(
     installation: Installation, app: Celery, redis: Redis, notices: Notices
 ) -> None:
-    with supervised(lambda: start_worker(installation, notices)) as supervisor:
-        redis.lpush("rsvpq:answer", "not a message of Celery's")
+    breaking = "tests.integration.giving_up_worker"
+    with supervised(lambda: start_worker(installation, notices, app=breaking)) as supervisor:
+        app.send_task(queue.ANSWER_REQUEST, kwargs={"generation": 1}, task_id="break")
         given_up = supervisor.part
         assert supervisor.next_exit("the worker ends") == 1
         assert "CRITICAL/MainProcess] Unrecoverable error" in given_up.tail(100)

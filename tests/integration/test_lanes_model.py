@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 )
 from redis import Redis
 
-from rsvpq.lanes import Deed, Item, Lanes, Release, Scope
+from rsvpq.lanes import Deed, Item, Lanes, Release, Scope, keeping
 from rsvpq.limits import Limits, Rate
 from rsvpq.messages import Mailbox
 from tests.integration.lane_model import FINAL, How, LaneModel, Leaving, Pace, Party
@@ -114,6 +114,14 @@ class LaneMachine(RuleBasedStateMachine):
         self.now += us
         self.say("sweep", self._sweep)
         self.say("release", partial(self._release, ALL))
+
+    @rule()
+    def keep(self) -> None:
+        """What is in order is left as it is, whatever the moment at which somebody looks for what is not."""
+        assert sum(step.mended for step in keeping.walk_through(self.lanes)) == 0
+        assert keeping.check_slots(self.lanes) == 0
+        keeping.tidy(self.lanes)
+        assert keeping.broken_records(self.lanes) == []
 
     # The operator
 
@@ -401,7 +409,7 @@ class LaneMachine(RuleBasedStateMachine):
 
     def _limit(self, scope: PartyScope, name: str, pace: Pace | None, burst: int | None) -> None:
         interval, concurrency = (pace.interval, pace.concurrency) if pace else (None, None)
-        self._party(scope, name).adopt(live=(interval, burst, concurrency))
+        self._party(scope, name).adopt(self.now, live=(interval, burst, concurrency))
         rate = Rate(S / interval) if interval else None
         self.lanes.limit(scope, name, rate=rate, burst=burst, concurrency=concurrency)
 
@@ -413,7 +421,8 @@ class LaneMachine(RuleBasedStateMachine):
 
     def _offer_scan(self, mailbox: str, server: str, item: str, pace: Pace | None) -> None:
         scan = (Mailbox(mailbox, server, limits=limits_of(pace) if pace else None), Item(item, "scan", "scan", {}))
-        assert self.lanes.offer_scans([scan]) == {mailbox: self.model.offer_scan(mailbox, server, item, "scan", pace)}
+        expected = self.model.offer_scan(mailbox, server, item, "scan", pace, self.now)
+        assert self.lanes.offer_scans([scan]) == {mailbox: expected}
 
     def _release(self, most: int) -> None:
         self._publish(self.lanes.release(most), most)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from producer.tolerance import MOST_IN_A_ROW, Tolerance
 from rsvpq.deciding import decide_at_once, decide_knowing, explain_knowing
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Busy, ExchangeError, Gone, Transient
-from rsvpq.messages import MeetingMessage
+from rsvpq.messages import Kind, MeetingMessage
 from rsvpq.policy import Action, Decision, Facts, Need, Policy, Rule, held_for
 from testbed.simulated_exchange import World
 from tests.integration.calendars import Diary, event
@@ -142,22 +143,19 @@ def test_a_name_that_a_filter_rejects_is_looked_at_by_number(diary: Diary) -> No
 
 
 def test_a_message_that_nobody_foresaw_is_held_and_said_to_be(site: Site) -> None:
-    """As a worker of another version might have put it into the ledger: a number that is a text."""
-    odd = MeetingMessage.from_payload(
-        {
-            "kind": "request",
-            "message_class": "IPM.Schedule.Meeting.Request",
-            "href": "/x",
-            "rid": "1",
-            "sensitivity": "2",
-        }
+    """Here, a number that is a text."""
+    wrong: Any = "2"
+    odd = MeetingMessage(
+        Kind.REQUEST,
+        "IPM.Schedule.Meeting.Request",
+        "/x",
+        "1",
+        received=f"{NOW:%Y-%m-%dT%H:%M:%SZ}",
+        sensitivity=wrong,
     )
     box = MailboxClient(site.server(), site.mailboxes()[0]["mailbox"])
     facts = Facts("adele@example.com")
     policy = Policy(mode="respond", past="rules", external="rules", max_age=timedelta(days=1))
-    odd = MeetingMessage(
-        **{**{name: getattr(odd, name) for name in odd.__slots__}, "received": f"{NOW:%Y-%m-%dT%H:%M:%SZ}"}
-    )
     assert decide_at_once(policy, odd, facts) == Decision(Action.HOLD, "not-decided")
     assert decide_knowing(policy, odd, box, facts) == Decision(Action.HOLD, "not-decided")
     trace, _ = explain_knowing(policy, odd, box, facts)

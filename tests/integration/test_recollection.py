@@ -14,7 +14,7 @@ from redis import Redis
 
 from rsvpq import queue
 from rsvpq.carrier import Carrier, ItemJournal
-from rsvpq.editions import TAKEN_AWAY, MeetingKey, Settled, Version
+from rsvpq.editions import TAKEN_AWAY, MeetingKey, Settled, Version, organizer_of
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Unsettled
 from rsvpq.journal import Journal, LeaseLost
@@ -69,8 +69,8 @@ def finished(lanes: Lanes, release: Release) -> None:
 def test_what_settles_a_topic_is_known_to_whoever_comes_next(lanes: ClockedLanes) -> None:
     first, second, other = offered(lanes, "budget", "budget", "lunch")
     assert started(lanes, first).memory == ""
-    assert settles(lanes, first, "declined") == "ok"
-    assert started(lanes, second).memory == "declined"
+    assert settles(lanes, first, '["declined"]') == "ok"
+    assert started(lanes, second).memory == '["declined"]'
     assert started(lanes, other).memory == ""
 
 
@@ -78,9 +78,9 @@ def test_of_two_that_were_started_together_one_settles_the_topic(lanes: ClockedL
     first, second = offered(lanes, "budget", "budget")
     started(lanes, first)
     started(lanes, second)
-    assert settles(lanes, first, "declined") == "ok"
-    assert settles(lanes, second, "declined, too") == "taken"
-    assert lanes.remembered("adele", "budget")[0] == "declined"
+    assert settles(lanes, first, '["declined"]') == "ok"
+    assert settles(lanes, second, '["declined, too"]') == "taken"
+    assert lanes.remembered("adele", "budget")[0] == '["declined"]'
     assert started(lanes, second).verdict is Verdict.RUN
 
 
@@ -92,9 +92,9 @@ def test_a_redis_that_was_started_meanwhile_may_have_forgotten_who_has_begun(lan
     lanes.redis.delete(f"{lanes.prefix}:topic:adele:budget")  # the last that it was told
     lanes.redis.script_flush()
     assert intends(lanes, second, "declined, too") == "taken"
-    lanes.remember("adele", {"budget": "declined"}, 60)
+    lanes.remember("adele", {"budget": '["declined"]'}, 60)
     assert intends(lanes, second, "declined, too") == "taken"
-    assert started(lanes, second).memory == "declined"
+    assert started(lanes, second).memory == '["declined"]'
 
 
 def test_its_own_intent_is_none_of_another(lanes: ClockedLanes) -> None:
@@ -108,7 +108,7 @@ def test_its_own_intent_is_none_of_another(lanes: ClockedLanes) -> None:
 def test_the_same_intent_may_be_written_twice(lanes: ClockedLanes) -> None:
     (first,) = offered(lanes, "budget")
     started(lanes, first)
-    assert [settles(lanes, first, "declined") for _ in range(2)] == ["ok", "ok"]
+    assert [settles(lanes, first, '["declined"]') for _ in range(2)] == ["ok", "ok"]
 
 
 def test_of_what_nothing_came_only_the_edition_is_remembered(lanes: ClockedLanes) -> None:
@@ -134,7 +134,7 @@ def test_what_another_has_settled_since_is_not_forgotten(lanes: ClockedLanes) ->
 def test_a_topic_is_remembered_for_a_time(lanes: ClockedLanes) -> None:
     (first,) = offered(lanes, "budget")
     started(lanes, first)
-    settles(lanes, first, "declined")
+    settles(lanes, first, '["declined"]')
     assert 0 < lanes.redis.ttl(f"{lanes.prefix}:topic:adele:budget") <= 60
 
 
@@ -151,9 +151,9 @@ def test_of_what_settles_nothing_nothing_can_be_forgotten(lanes: ClockedLanes) -
 
 def test_it_vouches_once_the_mailbox_was_asked_and_until_redis_is_started_anew(lanes: ClockedLanes) -> None:
     first, second, third = offered(lanes, "budget", "budget", "lunch")
-    lanes.remember("adele", {"budget": "accepted"}, 60)
+    lanes.remember("adele", {"budget": '["accepted"]'}, 60)
     found = started(lanes, first)
-    assert (found.memory, found.vouched_s) == ("accepted", 60)
+    assert (found.memory, found.vouched_s) == ('["accepted"]', 60)
     assert started(lanes, second).vouched_s
     lanes.redis.script_flush()  # as a Redis that was started anew knows no script
     assert not started(lanes, third).vouched_s
@@ -174,9 +174,9 @@ def test_each_installation_on_one_redis_learns_that_it_was_started_anew(redis: R
 def test_what_is_known_already_is_not_overwritten_by_what_a_mailbox_tells(lanes: ClockedLanes) -> None:
     (first,) = offered(lanes, "budget")
     started(lanes, first)
-    settles(lanes, first, "declined")
-    lanes.remember("adele", {"budget": "accepted"}, 60)
-    assert lanes.remembered("adele", "budget") == ("declined", 60)
+    settles(lanes, first, '["declined"]')
+    lanes.remember("adele", {"budget": '["accepted"]'}, 60)
+    assert lanes.remembered("adele", "budget") == ('["declined"]', 60)
 
 
 def test_an_older_edition_gives_way_to_what_a_mailbox_tells(lanes: ClockedLanes) -> None:
@@ -220,7 +220,9 @@ def test_sent_items_tell_what_was_answered_with_what(site: Site, lanes: ClockedL
     box, request = answered(site)
     found = Recollection(lanes, YEARS).in_mailbox(box, journal())
     assert found == {
-        MeetingKey.of(request).topic: Settled("", "accept", Version(request.sequence), request.start, request.end)
+        MeetingKey.of(request).topic: Settled(
+            "", "accept", Version(request.sequence), request.start, request.end, organizer_of(request)
+        )
     }
     assert next(iter(found.values())).covers(request)
 

@@ -150,6 +150,34 @@ def test_a_slow_answer_comes_when_its_time_has_passed_and_keeps_nobody_else(box:
         assert connection.recv(13) == b"HTTP/1.1 200 "
 
 
+@kinds("drip")
+def test_a_body_that_drips_comes_byte_by_byte_and_keeps_nobody_else(box: Box, kind: str) -> None:
+    before = in_flight(box)
+    fault(box, "propfind", kind, ms=NEVER_MS)
+    with box.simulator.connect() as connection:
+        connection.sendall(request("PROPFIND", box.home, Depth="0") + request("OPTIONS", box.home, Connection="close"))
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += connection.recv(1)
+        assert head.startswith(b"HTTP/1.1 207 ")
+        assert len(connection.recv(1 << 16)) == 1
+        assert (box.simulator.ask("PROPFIND", box.home, Depth="0").status, in_flight(box)) == (207, before + 1)
+        box.simulator.put_clock_forward(NEVER_S)
+        rest = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    assert rest.partition(b"HTTP/1.1 200 ")[1], "and the next request is answered after it"
+
+
+@kinds("drip")
+def test_a_client_that_gives_up_ends_the_dripping(box: Box, kind: str) -> None:
+    before = in_flight(box)
+    fault(box, "propfind", kind, ms=NEVER_MS)
+    with box.simulator.connect() as connection:
+        connection.sendall(request("PROPFIND", box.home, Depth="0"))
+        assert connection.recv(13) == b"HTTP/1.1 207 "
+        assert in_flight(box) == before + 1
+    box.simulator.wait_for("summary", lambda told: told["in_flight"]["now"] == before, "the client has given up")
+
+
 @kinds("hang", "hang-after")
 def test_a_hang_ends_when_the_client_gives_up_and_at_its_bound(box: Box, kind: str) -> None:
     row, before = box.request(), in_flight(box)

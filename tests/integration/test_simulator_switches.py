@@ -84,6 +84,14 @@ def test_the_answer_of_accept(box: Box, value: str) -> None:
         assert marks[value] in answer.body
 
 
+@shows("message_form", False, True)
+@pytest.mark.parametrize("command", ["accept", "open"])
+def test_what_the_pages_show_of_a_message_may_be_a_form(box: Box, value: bool, command: str) -> None:
+    box.turn(message_form=value)
+    page = box.ask("GET", path_of(box.request()["href"]) + f"?Cmd={command}")
+    assert (page.status, b'type="password"' in page.body) == (200, value)
+
+
 @shows("open_answer", "page", "xml", "closing")
 def test_the_answer_of_open(box: Box, value: str) -> None:
     box.turn(open_answer=value)
@@ -945,6 +953,16 @@ def test_expect_continue(box: Box, value: str) -> None:
         if value == "100":
             connection.sendall(body)
             assert read_all(connection).startswith(b"HTTP/1.1 207 ")
+
+
+@shows("conditions", "honoured", "ignored", "refused")
+def test_conditions(box: Box, value: str) -> None:
+    box.turn(conditions=value)
+    row = box.request()
+    (tag,) = [one["{DAV:}getetag"] for one in rows(propfind(box, path_of(row["href"]), "<D:getetag/>"))]
+    mark = '<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><a xmlns="urn:a">1</a></D:prop></D:set></D:propertyupdate>'
+    found = [box.ask("PROPPATCH", path_of(row["href"]), mark, If_Match=one).status for one in ('"old"', tag, tag)]
+    assert found == {"honoured": [412, 207, 412], "ignored": [207, 207, 207], "refused": [412, 412, 412]}[value]
 
 
 @shows("keep_alive", True, False)

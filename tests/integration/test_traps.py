@@ -100,14 +100,21 @@ def test_t07_subclasses_are_requests_and_reports_about_them_are_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "times", "error"), [(LOGIN_FORM, 2, Busy), (b"<html>Access is denied.</html>", 1, Unsettled)]
+    ("pages", "error"),
+    [
+        # Command, root of the mailbox, command, root of the mailbox, and that of the one that was opened before.
+        ([LOGIN_FORM] * 5, Busy),
+        # Command, root of the mailbox: it is a message with a form in it.
+        ([LOGIN_FORM, b""], Unsettled),
+        ([b"<html>Access is denied.</html>"], Unsettled),
+    ],
 )
 def test_t08_a_page_with_200_is_no_acceptance(
-    scripted: ScriptedServer, page: bytes, times: int, error: type[Exception]
+    scripted: ScriptedServer, pages: list[bytes], error: type[Exception]
 ) -> None:
     """The status of accept is never looked at, and 200 may be a login page (asked once more) or say that it failed."""
     held, none = play(207, rows_page(1), **XML), play(207, NO_ROWS, **XML)
-    answers = [play(200, page, Content_Type="text/html")] * times
+    answers = [play(200, page, Content_Type="text/html") if page else none for page in pages]
     scripted.script(held, none, none, *answers, none, held, none, held)
     (request,) = [MeetingMessage(Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/exchange/adele/Inbox/1.EML", "rid:1")]
     with pytest.raises(error):

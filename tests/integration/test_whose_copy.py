@@ -75,7 +75,8 @@ def test_the_owner_s_address_is_what_the_server_shows(world: Site, box: MailboxC
 def test_an_alias_makes_nobody_of_another_domain_the_owner(world: Site, spelling: str) -> None:
     diary = Diary(world, MailboxClient(world.server(), "inbox"))
     lines = ["BEGIN:VEVENT", f"UID:{spelling}", "DTSTART:20300506T090000Z", "DTEND:20300506T100000Z"]
-    diary.put([*lines, "ORGANIZER:mailto:inbox@branch.example", "END:VEVENT"], method="REQUEST")
+    invited = [*lines, "ORGANIZER:mailto:inbox@branch.example", "END:VEVENT"]
+    diary.put(invited, method="REQUEST", sender="inbox@branch.example")
     turn(world, spelling)
     message = next(one for one in inbox(diary.box) if one.uid == spelling)
     policy = Policy("respond", internal_domains=(INTERNAL_DOMAIN, "branch.example"))

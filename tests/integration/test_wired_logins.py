@@ -7,6 +7,7 @@ from redis import Redis
 
 from rsvpq.claims import Claims
 from rsvpq.exchange.errors import Busy, LoginRefused
+from rsvpq.exchange.lease import NoLease
 from rsvpq.lanes import Lanes
 from rsvpq.settings import load_settings
 from rsvpq.wiring import Exchange
@@ -31,7 +32,7 @@ def test_the_chosen_scheme_opens_a_mailbox(tmp_path: Path, redis: Redis, kind: s
     with login_site(tmp_path, kind) as site:
         servers = exchange(tmp_path, redis, site)
         for _ in range(2):
-            with servers.mailbox("hq0", site.mailboxes()[0]["mailbox"]) as box:
+            with servers.mailbox("hq0", site.mailboxes()[0]["mailbox"], NoLease()) as box:
                 assert box.folders.inbox
         assert site.logins()[1] == 0
 
@@ -41,7 +42,7 @@ def test_a_user_name_that_one_server_refused_is_shown_to_no_other(tmp_path: Path
     with login_site(tmp_path, kind, servers=2) as site:
         servers = exchange(tmp_path, redis, site, "wrong")
         for name in ("hq0", "hq1", "hq0"):
-            with pytest.raises(LoginRefused), servers.mailbox(name, site.mailboxes()[0]["mailbox"]):
+            with pytest.raises(LoginRefused), servers.mailbox(name, site.mailboxes()[0]["mailbox"], NoLease()):
                 pass
         assert site.logins() == (0, 1)
 
@@ -49,5 +50,5 @@ def test_a_user_name_that_one_server_refused_is_shown_to_no_other(tmp_path: Path
 def test_another_scheme_than_the_server_has_is_named(tmp_path: Path, redis: Redis) -> None:
     with login_site(tmp_path, "negotiate-only") as site:
         servers = exchange(tmp_path, redis, LoginSite(site.exchange, "ntlm"))
-        with pytest.raises(Busy, match="does not offer NTLM"), servers.mailbox("hq0", "adele"):
+        with pytest.raises(Busy, match="does not offer NTLM"), servers.mailbox("hq0", "adele", NoLease()):
             pass

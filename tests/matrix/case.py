@@ -28,9 +28,9 @@ PASSWORD = "matrix"
 #: Of a client that waits for whatever comes.
 PATIENT = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S)
 #: Short, so that an answer that does not come costs little.
-IMPATIENT = Timeouts(connect_s=PATIENCE_S, read_s=1)
+IMPATIENT = Timeouts(connect_s=PATIENCE_S, read_s=1, body_s=1)
 #: What keeps a client waiting for its answer.
-_DELAYS = {FaultKind.SLOW, FaultKind.HANG, FaultKind.HANG_AFTER}
+_DELAYS = {FaultKind.SLOW, FaultKind.DRIP, FaultKind.HANG, FaultKind.HANG_AFTER}
 
 
 @dataclass(frozen=True, slots=True)

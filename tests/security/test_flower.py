@@ -7,6 +7,7 @@ import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
+from email.message import Message
 from http import HTTPStatus
 from pathlib import Path
 from urllib.error import HTTPError
@@ -121,3 +122,23 @@ def test_a_file_for_a_group_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     file.chmod(0o640)
     monkeypatch.setenv("FLOWER_LOGIN_FILE", str(file))
     assert runpy.run_path(str(CONFIG))["basic_auth"] == ["anna:x"]
+
+
+def test_no_page_is_shown_within_another(flower: str) -> None:
+    for path in (*paths(), "/static/js/flower.js", "/nowhere"):
+        for login in ("", "anna:pass word"):
+            headers = headers_of(flower + path, login)
+            assert headers["X-Frame-Options"] == "DENY", path
+            assert "frame-ancestors 'none'" in headers["Content-Security-Policy"], path
+
+
+def headers_of(url: str, login: str) -> Message:
+    request = Request(url)  # noqa: S310 - loopback http
+    if login:
+        request.add_header("Authorization", f"Basic {b64encode(login.encode()).decode()}")
+    try:
+        with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - loopback http
+            headers: Message = answer.headers
+            return headers
+    except HTTPError as error:
+        return error.headers

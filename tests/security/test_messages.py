@@ -105,6 +105,63 @@ def test_no_message_but_json_is_read_and_the_worker_goes_on(
         assert told.count("ecode message body") == len(TRAPS)
 
 
+def whole(**changes: Any) -> str:
+    """A message as it should be, but for this; a name with a dot is of a part."""
+    message = json.loads(envelope(b"[[], {}, {}]", "application/json", "ops"))
+    for name, value in changes.items():
+        *way, last = name.split("__")
+        part = message
+        for step in way:
+            part = part[step]
+        if value is ...:
+            part.pop(last, None)
+        else:
+            part[last] = value
+    return json.dumps(message)
+
+
+#: Values where another type is expected.
+ODD: tuple[Any, ...] = (None, 5, True, "x", [], ["x"], {}, {"x": 1}, "\x00" * 3)
+BROKEN = [
+    *("", " ", "x", "{", "[" * 100_000, "\x00", "5", "null", '"x"', "[]", "{}", '{"properties": 5}', "\ud83d"),
+    *('{"properties": {}}', '{"__type__": "uuid", "__value__": 5}', '{"__type__": "datetime", "__value__": {}}'),
+    *(
+        whole(**{part: value})
+        for part in (
+            *("properties", "headers", "body", "content-type", "content-encoding", "properties__delivery_tag"),
+            *("properties__delivery_info", "properties__body_encoding", "properties__correlation_id"),
+            *("properties__delivery_info__routing_key", "properties__reply_to", "properties__priority"),
+            *("headers__task", "headers__id", "headers__eta", "headers__expires", "headers__timelimit"),
+            *("headers__group", "headers__retries", "headers__root_id", "headers__argsrepr", "headers__compression"),
+        )
+        for value in (*ODD, ...)
+    ),
+]
+
+
+@pytest.mark.parametrize("way", ["queue", "control"])
+def test_an_entry_that_is_no_message_ends_no_worker(
+    way: str, worker: Part, redis: Redis, installation: Installation
+) -> None:
+    """Whoever may write to Redis may write anything; what a worker is at when it ends would have lost an attempt."""
+    for entry in BROKEN:
+        octets = entry.encode("utf-8", "surrogatepass")
+        if way == "queue":
+            redis.lpush("rsvpq:ops", octets)
+        else:
+            redis.publish("rsvpq:/0.celery.pidbox", octets)
+
+    app = queue.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
+    try:
+        assert "servers" in app.send_task(queue.OPS_STATUS).get(timeout=PATIENCE_S)
+    finally:
+        app.close()
+    assert worker.alive()
+    told = worker.tail(100_000)
+    assert told.count(" ready.") == 1
+    assert "Unrecoverable" not in told
+
+
 def test_the_traps_spring_where_they_are_allowed(tmp_path: Path) -> None:
     pickle.loads(pickled(Trap(tmp_path / "pickle")))  # noqa: S301 - our own
     yaml.unsafe_load(yamled(Trap(tmp_path / "yaml")))

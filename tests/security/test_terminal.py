@@ -10,7 +10,10 @@ from redis import Redis
 
 from rsvpq import queue, wiring
 from rsvpq.audit import Told
+from rsvpq.cli.dry_run_forms import FORMS
+from rsvpq.findings import Forecast
 from rsvpq.held_drafts import HeldDrafts
+from rsvpq.lanes import Item
 from rsvpq.messages import Kind, Mailbox, MeetingMessage
 from testbed.processes import PATIENCE_S
 from tests.integration.installation import Installation, queued
@@ -26,7 +29,10 @@ COMMANDS = (
     ["dead", "list", "--json"],
     ["drafts", "list"],
     ["drafts", "list", "--json"],
+    ["status"],
+    ["status", "--json"],
 )
+ROW = Forecast("adele", "request", "accept", "", "every-request", subject=SUBJECT, uid=SUBJECT, organizer=SUBJECT)
 
 
 @pytest.fixture
@@ -46,6 +52,8 @@ def told(installation: Installation) -> Installation:
     assert lanes.start(item.id, release.generation, "owner").verdict == "run"
     lanes.finish(item.id, release.generation, "owner", "dead", label="dead:refused", reason=f"Refused: {SUBJECT}")
     HeldDrafts(lanes).replace("adele", [draft])
+    lanes.pause("mailbox", "adele", reason=SUBJECT)
+    lanes.offer_scans([(ADELE, Item("scan", "scan", "scan", {}))])
     return installation
 
 
@@ -80,6 +88,24 @@ def test_no_command_shows_it_as_it_is(told: Installation, arguments: list[str]) 
     assert "gpj" in text or "a\\x1b" in text  # it is there
     for line in text.replace("\r\n", "\n").split("\n"):
         assert line.isprintable(), ascii(line)
+
+
+def test_an_item_is_shown_without_its_commands(told: Installation) -> None:
+    (dead,) = told.lanes().dead(1)
+    for arguments in (["dead", "show", dead.id], ["dead", "show", dead.id, "--json"]):
+        text = shown_on_a_terminal(told, arguments)
+        assert "gpj" in text
+        assert text.replace("\r\n", "").isprintable(), ascii(text)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_dry_run_is_told_without_its_commands(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = FORMS[form]()
+    shown.add([ROW])
+    shown.end()
+    text = capsys.readouterr().out
+    assert "a\\x1b" in text or "a\\u001b" in text
+    assert text.replace("\n", "").isprintable(), ascii(text)
 
 
 @pytest.mark.usefixtures("told")

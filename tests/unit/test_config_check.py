@@ -54,6 +54,7 @@ def test_the_example_files_pass_unchanged(folder: Path) -> None:
         r"server     hq1: https://mail1.example.com/exchange/ as EXAMPLE\svc-rsvpq; "
         "10/s, burst 20, concurrency 4; 4 mailboxes",
         f"mailboxes  {folder}/mailboxes.csv: 4 mailboxes; each 2/s, burst 5, concurrency 1",
+        "lanes      16 scans and 64 messages released at once, to one server",
         "group      (none): 1 mailbox",
         "group      pilot: 2 mailboxes",
         "group      shared: 1 mailbox",
@@ -62,6 +63,19 @@ def test_the_example_files_pass_unchanged(folder: Path) -> None:
         "schedule   every 15m: group pilot",
         "warning: rsvpq.toml:6: mode: observe: nothing will be answered; write respond when you are ready",
     ]
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [
+        ("50", "one server has at most 50 % of the threads, and never a whole worker"),
+        ("100", "a slow server may have every thread (server_share = 100)"),
+    ],
+)
+def test_what_a_slow_server_may_have_is_told(folder: Path, share: str, told: str) -> None:
+    second = {"RSVPQ_SERVERS__HQ2__URL": "https://mail2.example.com", "RSVPQ_SERVERS__HQ2__USERNAME": "svc"}
+    second |= {"RSVPQ_SERVERS__HQ2__PASSWORD": "secret", "RSVPQ_LANES__SERVER_SHARE": share}
+    assert any(line.startswith("lanes ") and line.endswith(told) for line in report(folder / "rsvpq.toml", second))
 
 
 def test_the_file_can_be_given(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

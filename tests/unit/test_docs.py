@@ -37,7 +37,7 @@ def test_the_table_of_keys_has_all_that_the_programs_use() -> None:
     code = [file for folder in ("rsvpq", "producer", "workers") for file in (ROOT / folder).rglob("*.*")]
     used = {name for file in code if file.suffix in {".lua", ".py"} for name in _KEY.findall(file.read_text())}
     rows = re.findall(
-        r"^\| (`.*?) \| (?:hash|list|set|sorted set|stream|string) \|", (ROOT / "docs/lanes.md").read_text(), re.M
+        r"^\| (`.*?) \| (?:hash|list|set|sorted set|stream|string|any) \|", (ROOT / "docs/lanes.md").read_text(), re.M
     )
     named = {name.split(":")[0] for row in rows for name in re.findall(r"`([^`]+)`", row)}
     assert "item" in used

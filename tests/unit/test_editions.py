@@ -6,7 +6,7 @@ import pytest
 
 from rsvpq.editions import MeetingKey, Settled, Version, answers_another, same_occurrence
 from rsvpq.messages import Kind
-from rsvpq.policy import latest_versions
+from rsvpq.policy import Newest
 from tests.unit.policy_cases import END, HOUR, STAMP, START, message, settled, text
 
 OUTLOOK = "040000008200E00074C5B7101A82E008"
@@ -26,7 +26,7 @@ def test_a_copy_of_a_request_has_its_topic_whatever_the_case_of_the_uid() -> Non
 @pytest.mark.parametrize("less", [{"uid": ""}, {"occurrence": "at "}], ids=["uid", "occurrence"])
 def test_of_a_message_that_does_not_show_what_it_is_about_nothing_is_remembered(less: dict[str, str]) -> None:
     assert MeetingKey.of(message(**less)).topic == ""
-    assert latest_versions([message(**less)]) == {}
+    assert Newest([message(**less)]).of(message(**less)) is None
 
 
 @pytest.mark.parametrize(

@@ -43,9 +43,9 @@ def test_an_empty_server_means_the_only_one(file: Path) -> None:
 
 
 def test_every_column_is_read_in_whatever_order(file: Path) -> None:
-    text = "weight,concurrency,burst,pace,group,server,mailbox\n0.5,3,9,30/min,pilot,hq2,adele@example.com\n"
+    text = "weight,concurrency,burst,pace,group,server,mailbox\n0.5,1,9,30/min,pilot,hq2,adele@example.com\n"
 
-    limits = Limits(Rate(0.5), burst=9, concurrency=3, weight=0.5)
+    limits = Limits(Rate(0.5), burst=9, concurrency=1, weight=0.5)
     assert _read(file, text, ("hq1", "hq2")) == (Mailbox("adele@example.com", "hq2", "pilot", limits),)
 
 
@@ -124,6 +124,11 @@ _RULES = [
     ("mailbox,burst\nadele,0\n", "2: burst: '0' is not a whole number above zero; write one such as 4"),
     ("mailbox,burst\nadele,1_0\n", "2: burst: '1_0' is not a whole number above zero; write one such as 4"),
     ("mailbox,concurrency\nadele,1.5\n", "2: concurrency: '1.5' is not a whole number above zero; write one such as 4"),
+    (
+        "mailbox,concurrency\nadele,2\n",
+        "2: concurrency: 2 would have a mailbox answer several requests at once, whose drafts cannot always be told "
+        "apart; write 1, and raise the rate and the burst, or the concurrency of the server, to go faster",
+    ),
     ("mailbox,weight\nadele,0.0\n", "2: weight: '0.0' is not a number above zero; write one such as 2 or 0.5"),
     ("mailbox,weight\nadele,nan\n", "2: weight: 'nan' is not a number above zero; write one such as 2 or 0.5"),
 ]
@@ -183,7 +188,7 @@ def test_twenty_problems_are_shown_and_the_rest_counted(file: Path) -> None:
 def test_each_row_takes_the_same_work_however_many_there_are(file: Path) -> None:
     def calls(rows: int) -> int:
         text = "mailbox,server,group,pace,burst,concurrency,weight\n"
-        text += "".join(f"user{number:05}@example.com,hq1,pilot,4/s,10,2,2\n" for number in range(rows))
+        text += "".join(f"user{number:05}@example.com,hq1,pilot,4/s,10,1,2\n" for number in range(rows))
         return calls_of(lambda: _read(file, text))
 
     calls(1)  # what is done once in a process

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsvpq.editions import MeetingKey, instant
+from rsvpq.editions import instant
 from rsvpq.messages import Kind, Verdict
-from rsvpq.policy import Action, Version, latest_versions
+from rsvpq.policy import Action, Newest, Version
 from rsvpq.policy.organizer import address_of, is_internal
 from rsvpq.policy.patterns import covers, fits
 from tests.unit.policy_cases import DAY, HOUR, NOW, STAMP, message
@@ -29,6 +29,11 @@ from tests.unit.policy_cases import DAY, HOUR, NOW, STAMP, message
         ("boss@example.com <>", ""),
         ("boss@example.com x@evil.example", ""),
         ("a@b@example.com", ""),
+        ("x@[192.0.2.1]", ""),
+        ("x@BUSINEß.example", "x@xn--busine-gta.example"),
+        ("x@\N{KELVIN SIGN}elvin.example", "x@kelvin.example"),
+        ("\N{KELVIN SIGN}x@example.com", "\N{KELVIN SIGN}x@example.com"),
+        (f"x@{'a' * 300}.example", ""),
         ("Adele Vance", ""),
         ("/O=EXAMPLE/OU=HQ/CN=RECIPIENTS/CN=ADELE", ""),
         ("", ""),
@@ -99,22 +104,49 @@ def test_the_newest_version_of_each_meeting_is_found_whatever_the_order() -> Non
     edited = message(uid="a", sequence=1, stamp=STAMP + HOUR)
     other = message(uid="b", sequence=0, stamp=STAMP, kind=Kind.CANCELLATION)
     left_out = [message(uid="", sequence=9), message(uid="a", sequence=9, kind=Kind.RESPONSE)]
-    newest = {MeetingKey("a", ""): Version(1, STAMP + HOUR), MeetingKey("b", ""): Version(0, STAMP)}
 
-    assert latest_versions([first, moved, edited, other, *left_out]) == newest
-    assert latest_versions([*left_out, other, edited, moved, first]) == newest
+    for found in ([first, moved, edited, other, *left_out], [*left_out, other, edited, moved, first]):
+        newest = Newest(found)
+        assert [newest.of(one) for one in (first, moved, edited)] == [Version(1, STAMP + HOUR)] * 3
+        assert newest.of(other) == Version(0, STAMP)
+        assert newest.of(message(uid="c")) is None
 
 
 def test_a_series_and_each_of_its_occurrences_have_newest_versions_of_their_own() -> None:
     series = [message(sequence=0, recurring=True), message(sequence=2, recurring=True)]
     occurrence = message(sequence=1, recurring=True, occurrence="20260309T090000Z")
     other = message(sequence=5, recurring=True, occurrence="20260316T090000Z", kind=Kind.CANCELLATION)
+    newest = Newest([*series, occurrence, other])
 
-    assert latest_versions([*series, occurrence, other]) == {
-        MeetingKey("uid-1", ""): Version(2, STAMP),
-        MeetingKey("uid-1", "20260309T090000Z"): Version(1, STAMP),
-        MeetingKey("uid-1", "20260316T090000Z"): Version(5, STAMP),
-    }
+    assert [newest.of(one) for one in (series[0], occurrence, other)] == [
+        Version(2, STAMP),
+        Version(1, STAMP),
+        Version(5, STAMP),
+    ]
+
+
+@pytest.mark.parametrize("kind", [Kind.REQUEST, Kind.CANCELLATION])
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"organizer": "Mallory <mallory@evil.example>"},
+        {"from_another": "mallory@evil.example", "sent_by": "mallory@evil.example"},
+        {"sent_by": "mallory@evil.example"},
+        {"organizer": ""},
+    ],
+)
+def test_who_is_not_the_organizer_makes_nothing_out_of_date(kind: Kind, foreign: dict[str, object]) -> None:
+    real, update = message(), message(sequence=2, sent_by="secretary@example.com")
+    spoofed = message(kind=kind, sequence=99, **foreign)
+    newest = Newest([real, spoofed, update], lambda address: address.endswith("@example.com"))
+
+    assert newest.of(real) == Version(2, STAMP)
+    assert newest.of(spoofed) == Version(99, STAMP)
+
+
+@pytest.mark.parametrize("spelling", ["MAILTO:Brian@EXAMPLE.com", "brian@example.com", '"Lee, B." <BRIAN@example.com>'])
+def test_an_organizer_is_the_same_however_he_is_written(spelling: str) -> None:
+    assert Newest([message(organizer=spelling, sequence=2)]).of(message()) == Version(2, STAMP)
 
 
 def test_the_verdict_of_an_action_is_what_a_request_is_answered_with() -> None:

@@ -45,6 +45,8 @@ Changes = Mapping[str, object]
 CARRIED_OUT = {"cancellations": "process", "external": "rules"}
 PROCESSED, REPEATED = (Action.PROCESS, Reason.EVERY_CANCELLATION), (Action.ACCEPT, Reason.DETAILS_ONLY)
 HELD = (Action.HOLD, Reason.OTHER_ORGANIZER)
+#: ... as any other request: whether it repeats what the organizer has said before cannot be told.
+ACCEPTED = (Action.ACCEPT, Reason.EVERY_REQUEST)
 
 #: A series whose first meeting is over.
 _BEGUN = {"start": NOW - DAY, "end": NOW - DAY, "recurring": True}
@@ -55,6 +57,7 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     ({"kind": Kind.OTHER}, {}, {}, Action.SKIP, Reason.UNKNOWN_CLASS),
     ({"kind": Kind.OTHER, "processed": True}, {}, {}, Action.SKIP, Reason.UNKNOWN_CLASS),
     ({"kind": Kind.TASK_REQUEST}, {}, {}, Action.SKIP, Reason.TASK_REQUEST),
+    ({"overlong": "uid"}, {}, {}, Action.HOLD, Reason.OVERLONG),
     ({"processed": True}, {}, {}, Action.SKIP, Reason.ALREADY_PROCESSED),
     # out of date: by the message itself, by another one, by the calendar; first by sequence, then by stamp
     ({"meeting_type": 0x80001}, {}, {}, Action.SKIP, Reason.OUT_OF_DATE),
@@ -76,12 +79,34 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     ),
     (CANCELLATION, {"newest": Version(2)}, {"cancellations": "process"}, Action.SKIP, Reason.OUT_OF_DATE),
     # what was begun is finished as it was begun, before anything else is asked; what others have begun is theirs
-    ({"intent": BEGUN}, {"identity": "item-1"}, {}, Action.DECLINE, Reason.BEGUN),
-    ({"intent": BEGUN.replace("decline", "accept")}, {"identity": "item-1"}, {}, Action.ACCEPT, Reason.BEGUN),
-    ({"intent": BEGUN.replace("decline", "tentative")}, {"identity": "item-1"}, {}, Action.TENTATIVE, Reason.BEGUN),
-    ({"intent": BEGUN, "processed": True}, {"identity": "item-1"}, {}, Action.DECLINE, Reason.BEGUN),
+    ({"intent": BEGUN}, {"identity": "item-1", "begun": True}, {}, Action.DECLINE, Reason.BEGUN),
+    (
+        {"intent": BEGUN.replace("decline", "accept")},
+        {"identity": "item-1", "begun": True},
+        {},
+        Action.ACCEPT,
+        Reason.BEGUN,
+    ),
+    (
+        {"intent": BEGUN.replace("decline", "tentative")},
+        {"identity": "item-1", "begun": True},
+        {},
+        Action.TENTATIVE,
+        Reason.BEGUN,
+    ),
+    ({"intent": BEGUN, "processed": True}, {"identity": "item-1", "begun": True}, {}, Action.DECLINE, Reason.BEGUN),
     ({"intent": BEGUN}, {"identity": "item-2"}, {}, Action.HOLD, Reason.BEGUN_ELSEWHERE),
     ({"intent": FINISHED, "processed": True}, {"identity": "item-1"}, {}, Action.SKIP, Reason.ALREADY_PROCESSED),
+    # ... if the mailbox bears it out: anybody who may write into it can write a marker
+    ({"intent": BEGUN}, {"identity": "item-1", "begun": False}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"intent": BEGUN}, {"identity": "item-1", "last_look": True}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    (
+        {"intent": BEGUN, "organizer": "x@evil.example"},
+        {"identity": "item-1", "begun": False},
+        {},
+        Action.SKIP,
+        Reason.EXTERNAL,
+    ),
     ({"intent": "somebody else's"}, {"identity": "item-1"}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     # answered before, through another message: in this edition, in a newer one, in an older one
     ({}, {"settled": settled()}, {}, Action.SKIP, Reason.ALREADY_ANSWERED),
@@ -96,6 +121,14 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
         {},
         Action.ACCEPT,
         Reason.EVERY_REQUEST,
+    ),
+    # what a stranger was answered who knew the uid says nothing about the meeting
+    *(
+        ({}, {"settled": replace(settled(sequence=99), organizer=organizer)}, {}, action, reason)
+        for organizer, action, reason in (
+            ("mallory@evil.example", Action.ACCEPT, Reason.EVERY_REQUEST),
+            ("brian@example.com", Action.SKIP, Reason.OUT_OF_DATE),
+        )
     ),
     # where only Sent Items tells, the time of the meeting has to be the same
     ({}, {"settled": settled(item="", stamp=None)}, {}, Action.SKIP, Reason.ALREADY_ANSWERED),
@@ -349,19 +382,34 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
             ({"organizer": "</o=example/cn=Dora>"}, "</O=EXAMPLE/CN=BRIAN>", HELD),
             ({"from_another": "dora@example.com"}, "brian@example.com", HELD),
             ({"from_another": "brian@example.com", "organizer": "dora@example.com"}, "brian@example.com", HELD),
-            ({"organizer": "brian@branch.example"}, "</O=EXAMPLE/CN=BRIAN>", HELD if kind else passes),
-            *(({}, theirs, HELD if kind else passes) for theirs in ("", "Brian Lee", "</O=EXAMPLE/CN=B1>")),
-            ({"organizer": ""}, "brian@example.com", HELD if kind else passes),
-            ({"from_another": "dora@example.com"}, "", HELD if kind else passes),
+            ({"organizer": "brian@branch.example"}, "</O=EXAMPLE/CN=BRIAN>", HELD if kind else ACCEPTED),
+            *(({}, theirs, HELD if kind else ACCEPTED) for theirs in ("", "Brian Lee", "</O=EXAMPLE/CN=B1>")),
+            ({"organizer": ""}, "brian@example.com", HELD if kind else ACCEPTED),
+            ({"from_another": "dora@example.com"}, "", HELD if kind else ACCEPTED),
             ({"from_another": "dora@example.com"}, "</O=EXAMPLE/CN=B1>", HELD),
         )
     ),
+    *(
+        (kind | spoofed, {}, {"cancellations": "process"}, Action.SKIP, Reason.EXTERNAL)
+        for kind in (CANCELLATION, {})
+        for spoofed in (
+            {"organizer": "x@evil.example"},
+            {"from_another": "x@evil.example", "sent_by": "x@evil.example"},
+            {"from_another": "cara@example.com", "sent_by": "cara@example.com"},
+            {"sent_by": "x@evil.example"},
+            {"organizer": "</O=EXAMPLE/CN=BRIAN>", "sent_by": "x@evil.example"},
+        )
+    ),
+    ({"sent_by": "secretary@example.com"}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    # domains are compared as they are looked up
+    ({"organizer": "x@busineß.example"}, {}, {"internal_domains": ("business.example",)}, Action.SKIP, Reason.EXTERNAL),
+    ({"organizer": "x@business.example"}, {}, {"internal_domains": ("busineß.example",)}, Action.SKIP, Reason.EXTERNAL),
     (
-        CANCELLATION | {"organizer": "x@evil.example"},
+        {"organizer": "x@BÜCHER.example"},
         {},
-        {"cancellations": "process"},
-        Action.SKIP,
-        Reason.EXTERNAL,
+        {"internal_domains": ("xn--bcher-kva.example",)},
+        Action.ACCEPT,
+        Reason.EVERY_REQUEST,
     ),
     (
         CANCELLATION | {"start": NOW - DAY, "end": NOW - HOUR},
@@ -451,6 +499,15 @@ CONDITIONS_TABLE: list[tuple[dict[str, object], Changes, Changes, bool]] = [
     ({"external": False}, {}, {}, True),
     ({"external": True}, {}, {}, False),
     ({"external": True}, {"organizer": "x@evil.example"}, {}, True),
+    ({"external": True}, {"from_another": "cara@example.com", "sent_by": "cara@example.com"}, {}, True),
+    ({"external": True}, {"sent_by": "secretary@example.com"}, {}, False),
+    ({"external": True}, {"sent_by": "secretary@example.com x@evil.example"}, {}, True),
+    ({"external": True}, {"organizer": "/O=EXAMPLE/CN=BRIAN", "sent_by": "x@evil.example"}, {}, True),
+    ({"organizer_domain": ("busineß.example",)}, {"organizer": "x@busineß.example"}, {}, True),
+    ({"organizer_domain": ("busineß.example",)}, {"organizer": "x@business.example"}, {}, False),
+    ({"organizer_domain": ("*.BÜCHER.example",)}, {"organizer": "x@a.xn--bcher-kva.example"}, {}, True),
+    ({"organizer": ("x@business.example",)}, {"organizer": "x@busineß.example"}, {}, False),
+    ({"organizer": ("strasse@example.com",)}, {"organizer": "straße@example.com"}, {}, False),
     ({"group": ("pilot", "hq")}, {}, {"group": "HQ"}, True),
     ({"group": ("pilot",)}, {}, {"group": ""}, False),
     ({"subject": ("[bud]get", "*budget")}, {}, {}, True),
@@ -608,6 +665,7 @@ _MISSING: list[tuple[dict[str, object], Changes, Changes]] = [
     ({"conflict": True}, {"recurring": True}, {"calendar": calendar(complete=False)}),
     ({"conflict": ("none",)}, {"start": START + 999 * DAY, "end": END + 999 * DAY}, {}),
     ({"update": ("first",)}, {}, {"calendar": CalendarView(UNKNOWN)}),
+    ({"update": ("details-only",)}, {}, {"calendar": calendar(meeting=appointment(organizer=""))}),
 ]
 
 
@@ -787,3 +845,11 @@ def test_every_reason_is_explained_and_every_one_explained_can_arise() -> None:
     assert {code: set(map(str, actions)) for code, actions in met.items()} == {
         code: actions for code, actions in documented.items() if code not in elsewhere
     }
+
+
+def test_a_marker_is_looked_into_by_the_worker_before_it_decides_anything() -> None:
+    found = decide(policy(rule(Action.SKIP)), message(intent=BEGUN), facts(identity="item-1"), NOW)
+
+    assert (found.action, found.reason) == (Action.DECLINE, "begun")
+    assert set(found.needs) == {Need.EVIDENCE}
+    assert found.acts

@@ -18,6 +18,7 @@ def test_a_trace_tells_each_step_in_order_with_what_was_found() -> None:
 
     assert str(trace.decision) == "tentative (rule:clash)"
     assert list(map(str, trace.steps)) == [
+        "passed   guard overlong: none of its texts is overlong",
         "passed   guard begun: no answer to it was left unfinished",
         "passed   guard already-processed: not processed yet",
         "passed   guard out-of-date: no newer message about this meeting is known",

@@ -61,12 +61,14 @@ read_timeout = "1m"
 [limits]
 rate = "1/s"
 burst = 4
-concurrency = 2
+concurrency = 1
 [lanes]
 scans_released = 1
 answers_released = 2
 release_lease = "2m"
 run_lease = "1h"
+longest_run = "2h"
+server_share = 25
 remember = "1d"
 [retry]
 attempts = 1
@@ -229,9 +231,10 @@ def test_every_key_can_be_set_in_the_file(folder: Path) -> None:
     assert server.answers == "detect"
     assert server.limits == Limits(Rate(0.5), burst=2, concurrency=3)
     assert (server.connect_timeout, server.read_timeout) == (Duration(0.5), Duration(60))
-    assert settings.mailbox_limits == Limits(Rate(1), burst=4, concurrency=2)
+    assert settings.mailbox_limits == Limits(Rate(1), burst=4, concurrency=1)
     assert (settings.lanes.scans_released, settings.lanes.answers_released) == (1, 2)
     assert (settings.lanes.release_lease, settings.lanes.run_lease) == (Duration(120), Duration(3600))
+    assert (settings.lanes.longest_run, settings.lanes.server_share) == (Duration(7200), 25)
     assert settings.lanes.remember == Duration(86_400)
     assert (settings.retry.attempts, settings.retry.first_delay) == (1, Duration(1))
     assert settings.retry.longest_delay == Duration(1)
@@ -344,6 +347,10 @@ def test_settings_cannot_be_changed() -> None:
 
 _RATE = "write a number above zero per s, min or h, such as 2/s or 30/min"
 _DURATION = "write a number above zero in ms, s, m, h or d, such as 90s"
+_ONE = (
+    "would have a mailbox answer several requests at once, whose drafts cannot always be told apart; write 1, and "
+    "raise the rate and the burst, or the concurrency of the server, to go faster"
+)
 _COUNT = "is not a whole number above zero; write one such as 4"
 _REDIS = "write it as redis://HOST:6379/0, rediss://HOST:6379/0 or unix:///PATH?db=0"
 _TABLE = "is not a table; write its name as [table], and its keys below"
@@ -460,6 +467,7 @@ _RULES = [
     (GOOD + "burst = true", f"6: servers.hq1.burst: {_COUNT}"),
     (GOOD + "concurrency = 1.5", f"6: servers.hq1.concurrency: {_COUNT}"),
     (GOOD + 'concurrency = "many"', f"6: servers.hq1.concurrency: {_COUNT}"),
+    *((GOOD + f"[limits]\nconcurrency = {several}", f"7: limits.concurrency: {several} {_ONE}") for several in (2, 4)),
     (GOOD + "read_timeout = 60", f"6: servers.hq1.read_timeout: '60' is not a duration; {_DURATION}"),
     (GOOD + 'connect_timeout = "0s"', f"6: servers.hq1.connect_timeout: '0s' is not a duration; {_DURATION}"),
     (GOOD + '[redis]\nurl = "http://h"', f"7: redis.url: has the scheme http; {_REDIS}"),
@@ -502,6 +510,10 @@ _RULES = [
         GOOD + '[lanes]\nrun_lease = "140s"',
         "7: lanes.run_lease: 140s is too short for servers.hq1, where one request may take 70s "
         "(connect_timeout + read_timeout); write more than 140s, twice that",
+    ),
+    (
+        GOOD + "[lanes]\nserver_share = 101",
+        "7: lanes.server_share: 101 is more than all; write 1 to 100, such as 50 for half",
     ),
     (
         GOOD + 'read_timeout = "2m"',

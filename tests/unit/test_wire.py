@@ -24,6 +24,7 @@ SEARCH = (
     b'"http://schemas.microsoft.com/exchange/sensitivity", "http://schemas.microsoft.com/mapi/proptag/x0076001f", '
     b'"http://schemas.microsoft.com/mapi/proptag/x0040001f", "http://schemas.microsoft.com/mapi/proptag/x0078001f", '
     b'"http://schemas.microsoft.com/mapi/proptag/x0044001f", "http://schemas.microsoft.com/mapi/proptag/x0065001f", '
+    b'"http://schemas.microsoft.com/mapi/proptag/x0c1f001f", '
     b'"http://schemas.microsoft.com/mapi/apptcounterproposal", '
     b'"http://schemas.microsoft.com/mapi/id/{00062002-0000-0000-C000-000000000046}/0x8257", '
     b'"http://schemas.microsoft.com/mapi/id/{6ED8DA90-450B-101B-98DA-00AA003F1305}/0x26", '

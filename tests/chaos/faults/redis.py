@@ -1,8 +1,9 @@
-"""A Redis that dies, stops, fills up, forgets, or drops its connections."""
+"""A Redis that dies, stops, fills up, forgets, drops its connections, or in which single records are broken."""
 
 import signal
 from collections.abc import Generator
 from random import Random
+from typing import Any
 
 from tests.chaos.faults import pause
 from tests.chaos.installation import Installation
@@ -69,6 +70,32 @@ def forget_everything(on: Installation) -> None:
     """FLUSHALL, now."""
     with on.queue_server.client() as client:
         client.flushall()
+
+
+def records_are_broken(on: Installation, dice: Random) -> Generator[int]:
+    """Keys of the ledger vanish, or are of another type; fields and members are overwritten, taken out or put in."""
+    with on.queue_server.client() as client:
+        while True:
+            pause(dice, 0.1, 0.6)
+            keys = sorted(client.scan_iter("{rsvpq}:*", count=1000))
+            if keys:
+                _break(client, dice, dice.choice(keys))
+                yield 1
+
+
+def _break(client: Any, dice: Random, key: str) -> None:
+    match dice.choice(("delete", "retype", "field", "member")):
+        case "field" if client.type(key) == "hash" and (fields := sorted(client.hkeys(key))):
+            client.hset(key, dice.choice(fields), dice.choice(("", "x", "nan", "{", "-1")))
+        case "member" if client.type(key) == "zset":
+            client.zadd(key, {f"nobody-{dice.random()}": dice.choice((0, 1e15, 4e15))})
+        case "member" if client.type(key) == "list":
+            client.lpush(key, f"nobody-{dice.random()}")
+        case "retype":
+            client.delete(key)
+            client.set(key, "a stranger's") if dice.random() < 0.5 else client.sadd(key, "a stranger's")
+        case _:
+            client.delete(key)
 
 
 def redis_drops_its_connections(on: Installation, dice: Random) -> Generator[int]:

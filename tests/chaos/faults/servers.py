@@ -7,6 +7,9 @@ from typing import Any
 from tests.chaos.faults import Fault, pause
 from tests.chaos.installation import Installation
 
+#: Milliseconds that a page takes to drip, and of how many of them; those after the first are of what is left.
+_DRIPS = ((60_000, 0.2), (2500, 1.0))
+
 
 def servers_break(rate: float, *kinds: str, steps: tuple[str, ...] = ("any",)) -> Fault:
     """Each request meets one of these faults with this probability."""
@@ -30,6 +33,13 @@ def one_server_is_away(on: Installation, dice: Random) -> Generator[int]:
     """The last server resets every connection; the others are well."""
     last = len(on.exchange.urls) - 1
     yield from _in_force([{"step": "any", "kind": "reset-before", "server": last}], 8, 12)(on, dice)
+
+
+def pages_are_slow(on: Installation, dice: Random) -> Generator[int]:
+    """One server drips its pages, some for longer than a request may take; another takes long for everything."""
+    drips = [{"step": "search", "kind": "drip", "server": 0, "ms": ms, "rate": rate} for ms, rate in _DRIPS]
+    slow = {"step": "any", "kind": "slow", "server": 1, "ms": 1200}
+    yield from _in_force([*drips, slow], 6, 10)(on, dice)
 
 
 def _in_force(faults: list[dict[str, Any]], shortest_s: float, longest_s: float) -> Fault:

@@ -1,0 +1,44 @@
+"""How many answers a run may still begin: taken by the scans of its mailboxes, given back for what was not answered."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rsvpq.lanes import Lanes
+
+#: How long the answers of a run are counted, in seconds: longer than any run takes.
+COUNTED_S = 7 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class RunBudget:
+    """How many answers a run may still offer, over all of its mailboxes.
+
+    Taken before the offer and given back where a message was not new: whatever dies in between, it is too few that are
+    offered and never too many.
+    """
+
+    lanes: Lanes
+    run: str
+    most: int
+
+    def take(self, wanted: int) -> int:
+        """Take up to so many; how many there were."""
+        taken: int = self.lanes.redis.incrby(self._key, wanted)
+        self.lanes.redis.expire(self._key, COUNTED_S)
+        over = min(wanted, max(0, taken - self.most))
+        self.give_back(over)
+        return wanted - over
+
+    def give_back(self, unused: int) -> None:
+        """Let other scans of the run have them."""
+        if unused:
+            self.lanes.redis.decrby(self._key, unused)
+
+    def give_back_of(self, item: str) -> None:
+        """The same of one item that was offered and not answered; of each only once, however often it is told."""
+        if self.lanes.redis.set(f"{self._key}:not:{item}", "1", nx=True, ex=COUNTED_S):
+            self.give_back(1)
+
+    @property
+    def _key(self) -> Any:
+        return f"{self.lanes.prefix}:answers-of:{self.run}"

@@ -1,0 +1,19 @@
+-- A worker says with how many threads it works for some pools: a server is given a part of them (share() in lib.lua).
+--
+-- KEYS[1]  namespace
+-- ARGV[2]  the worker, by host and process      ARGV[3] its threads      ARGV[4] how long that is believed, microseconds
+-- ARGV[5+] the pools
+-- returns  1
+-- replay   says the same again
+
+for i = 5, #ARGV do
+  local key, all, smallest = P .. ':crew:' .. ARGV[i], 0, false
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', NOW)
+  redis.call('ZADD', key, NOW + number(ARGV[4]), ARGV[2] .. ' ' .. ARGV[3])
+  for _, worker in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+    local threads = number(string.match(worker, ' (%d+)$'))
+    all, smallest = all + threads, math.min(smallest or threads, threads)
+  end
+  redis.call('HSET', P .. ':pools', 'threads:' .. ARGV[i], all, 'smallest:' .. ARGV[i], smallest)
+end
+return 1

@@ -1,0 +1,14 @@
+-- Take an item out of flight that was released and cannot be read by whoever is to publish or work it.
+--
+-- KEYS[1]  namespace
+-- ARGV[2]  item id      ARGV[3] its generation      ARGV[4] why, as it is counted
+-- returns  1 where it was set aside; 0 where it is of another generation by now, or not in flight
+-- replay   finds nothing
+
+local id = ARGV[2]
+local f = redis.call('HMGET', item_key(id), 'state', 'generation', 'mailbox', 'server', 'pool')
+if (f[1] ~= 'released' and f[1] ~= 'running') or f[2] ~= ARGV[3] then return 0 end
+if f[3] and f[4] and f[5] then give_back(id, f[3], f[4], f[5]) end
+quarantine(id, ARGV[4], f[3], f[4], true)
+if f[3] then place(f[3]) end
+return 1

@@ -1,0 +1,86 @@
+"""The list of mailboxes and the settings change while work waits: nothing is done that was taken back, nothing dies."""
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+from rsvpq import wiring
+from rsvpq.lanes import Lanes
+from rsvpq.settings import load_settings
+from testbed.processes import until
+from testbed.simulated_exchange import World
+from testbed.stack import Pace, Plan, Stack
+from tests.acceptance.conftest import rsvpq, wait_until_answered
+
+AMPLE = Pace(1000, 1000, 2)
+WORLD = World(mailboxes=4, requests=5, responses=1, seed=7)
+
+
+def lanes_of(stack: Stack) -> Lanes:
+    """The lanes of the installation."""
+    return wiring.make_lanes(load_settings(stack.config))
+
+
+def accepted(stack: Stack) -> Counter[str]:
+    """How many requests of each mailbox were accepted, by the simulator's own count."""
+    found = Counter({message["mailbox"]: 0 for message in stack.exchange.messages()})
+    found.update(message["mailbox"] for message in stack.exchange.messages() if message["accepted"])
+    return found
+
+
+def rewrite_list(stack: Stack, *, without: str = "", server: str = "mail0") -> None:
+    """Leave a mailbox out of the list, or call its server otherwise."""
+    path = stack.directory / "mailboxes.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    kept = [[row[0], server, *row[2:]] for row in rows if row[0] != without]
+    new = path.with_suffix(".new")
+    with new.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *kept])
+    new.replace(path)
+
+
+def test_a_mailbox_that_is_taken_off_the_list_while_its_items_wait_is_left_alone(tmp_path: Path) -> None:
+    with Stack(tmp_path, Plan(WORLD, AMPLE, AMPLE, AMPLE, answer_workers=0)) as stack:
+        lanes = lanes_of(stack)
+        assert rsvpq(stack, "scan", "--all").returncode == 0
+        until(lambda: lanes.counts().get("done:scanned") == WORLD.mailboxes, "every mailbox was scanned")
+        gone = next(name for name, _ in accepted(stack).items())
+        rewrite_list(stack, without=gone)
+        stack.start_worker("answer-0", "workers.app", 4)
+        until(
+            lambda: not lanes.redis.llen(f"{lanes.prefix}:lane:{gone}") and not _in_flight(lanes, gone),
+            "its lane is empty",
+        )
+        until(lambda: all(count for name, count in accepted(stack).items() if name != gone), "the others are answered")
+        assert accepted(stack)[gone] == 0
+        assert lanes.counts()["done:unlisted"] > 1
+        assert lanes.counts().get("dead", 0) == 0
+
+
+def _in_flight(lanes: Lanes, mailbox: str) -> int:
+    return int(lanes.redis.hget(f"{lanes.prefix}:mailbox:{mailbox}", "n") or 0)
+
+
+def test_a_restart_in_the_documented_order_under_a_new_name_of_a_server_kills_no_message(tmp_path: Path) -> None:
+    """The dispatcher and the scans know the new settings before the answers do."""
+    with Stack(tmp_path, Plan(WORLD, AMPLE, AMPLE, AMPLE)) as stack:
+        stack.config.write_text(stack.config.read_text().replace("[servers.mail0]", "[servers.hq1]"))
+        rewrite_list(stack, server="hq1")
+        for name in ("dispatcher-0", "scan"):
+            stack.restart(name)
+        lanes = lanes_of(stack)
+        assert rsvpq(stack, "scan", "--all").returncode == 0
+        names = list(accepted(stack))
+        until(lambda: all(lanes.held("mailbox", name)[0] for name in names), "the old worker has sent all of them back")
+        assert all("this process has an old list" in lanes.held("mailbox", name)[1] for name in names)
+        assert lanes.counts().get("dead", 0) == 0
+        assert sum(accepted(stack).values()) == 0
+
+        stack.restart("answer-0")
+        stack.parts["answer-0"].wait_for(lambda: " ready." in stack.parts["answer-0"].tail(100), "it is ready")
+        for name in names:
+            lanes.resume("mailbox", name)
+        wait_until_answered(stack)
+        assert lanes.counts().get("dead", 0) == 0
+        assert stack.exchange.ask("summary")["requests"]["answered_twice"] == 0

@@ -1,0 +1,299 @@
+"""What is worked of what comes out of Redis: items of mailboxes in the list, as an offer of ours makes them."""
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery.exceptions import Ignore, Retry
+from redis import Redis
+
+from rsvpq import queue, wiring
+from rsvpq.admission import Admission
+from rsvpq.carrier import Carrier
+from rsvpq.exchange.errors import Busy, Refused
+from rsvpq.journal import Journal
+from rsvpq.lanes import Deed, Item, Lanes, Release, Start
+from rsvpq.lanes.status import read_status
+from rsvpq.mailbox_list import MailboxList
+from rsvpq.messages import Kind, Mailbox, MeetingMessage, Outcome
+from testbed.processes import Part
+from testbed.queue_server import QueueServer
+from tests.integration.installation import Installation
+
+ADELE = Mailbox("adele", "mail1", "sales")
+REQUEST = MeetingMessage(
+    Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/exchange/adele/Inbox/1.EML", "rid:1", uid="uid-1", subject="Budget"
+)
+DRAFT = replace(REQUEST, kind=Kind.RESPONSE, message_class="IPM.Schedule.Meeting.Resp.Pos", rid="rid:draft")
+
+
+@dataclass
+class Desk:
+    """One worker with its list, and what it was given to work."""
+
+    installation: Installation
+    lanes: Lanes
+    mailboxes: MailboxList
+    worked: list[Start] = field(default_factory=list)
+
+    def write_list(self, *lines: str) -> None:
+        """Put another list in the file's place, as people do."""
+        new = self.installation.directory / "mailboxes.new"
+        new.write_text("\n".join(("mailbox,server,group", *lines)) + "\n")
+        os.replace(new, self.installation.directory / "mailboxes.csv")  # noqa: PTH105 - says what it does
+
+    def offer(self, item: Item, mailbox: Mailbox = ADELE, **forged: Any) -> Release:
+        """Offer an item and release it; then put what else is forged in its place."""
+        self.lanes.offer(mailbox, [item])
+        if forged:
+            self.lanes.redis.hset(f"{self.lanes.prefix}:item:{item.id}", mapping=forged)
+        (release,) = self.lanes.release()
+        return release
+
+    def carry(self, release: Release) -> str:
+        """Carry the delivery to whatever end it has."""
+        carrier = Carrier(self.lanes, lambda _: None, 10, 20, remember_s=3600, admit=Admission(self.mailboxes).admit)
+        return carrier.carry(release.id, release.generation, self._work)
+
+    def _work(self, start: Start, _: Journal) -> Outcome:
+        self.worked.append(start)
+        return Outcome("answered")
+
+    def state(self, item: str) -> dict[str, str]:
+        """The item as the ledger has it."""
+        fields: dict[str, str] = self.lanes.redis.hgetall(f"{self.lanes.prefix}:item:{item}")
+        return fields
+
+
+@pytest.fixture
+def desk(tmp_path: Path, redis: Redis, shared_queue_server: QueueServer) -> Desk:
+    installation = Installation(tmp_path, shared_queue_server.url)
+    settings = installation.settings
+    lanes = Lanes(redis)
+    wiring.configure(lanes, settings)
+    return Desk(installation, lanes, MailboxList(settings.mailboxes, settings))
+
+
+def item_of(message: MeetingMessage = REQUEST, mailbox: Mailbox = ADELE) -> Item:
+    return queue.message_item(mailbox, message)
+
+
+# -- the list ------------------------------------------------------------------------------------------------------
+
+
+def test_an_item_of_a_listed_mailbox_is_worked_with_the_group_of_the_list(desk: Desk) -> None:
+    forged = json.dumps({**item_of().payload, "group": "whoever-accepts-everything"})
+    assert desk.carry(desk.offer(item_of(), payload=forged)) == "answered"
+    assert [start.payload["group"] for start in desk.worked] == ["sales"]
+
+
+@pytest.mark.parametrize("name", ["ceo", "ADELE", "../public", "adele/../ceo"])
+def test_nothing_is_done_in_a_mailbox_that_is_not_listed(desk: Desk, name: str) -> None:
+    other = Mailbox(name, "mail1")
+    told = desk.carry(desk.offer(item_of(mailbox=other), other))
+    assert told == f"unlisted: {name!r} is not in the list of mailboxes"
+    assert desk.worked == []
+    assert desk.lanes.counts()["done:unlisted"] == 1
+
+
+def test_a_mailbox_that_is_taken_off_the_list_is_left_at_the_next_item_and_taken_up_again(desk: Desk) -> None:
+    second = replace(REQUEST, rid="rid:2")
+    assert desk.carry(desk.offer(item_of())) == "answered"
+    desk.write_list("bruno,mail1,sales")
+    assert desk.carry(desk.offer(item_of(second))).startswith("unlisted")
+    desk.write_list("adele,mail1,sales")
+    assert desk.lanes.offer(ADELE, [item_of(second)], policy="any").new == 1  # at once, by the next scan
+    (release,) = desk.lanes.release()
+    assert desk.carry(release) == "answered"
+
+
+def test_a_scan_of_a_mailbox_that_is_taken_off_the_list_ends(desk: Desk) -> None:
+    desk.write_list("bruno,mail1,sales")
+    desk.lanes.offer_scans([(ADELE, queue.scan_item(ADELE, "run"))])
+    (release,) = desk.lanes.release()
+    assert desk.carry(release).startswith("unlisted")
+    assert desk.lanes.offer_scans([(ADELE, queue.scan_item(ADELE, "next"))]) == {"adele": "offered"}
+
+
+def test_an_answer_that_was_begun_is_kept_as_evidence_when_its_mailbox_goes(desk: Desk) -> None:
+    desk.write_list("bruno,mail1,sales")
+    begun = json.dumps({"accept": {"before": [], "at": 1.5, "times": 1, "read": False}})
+    release = desk.offer(item_of(), journal=begun)
+    with pytest.raises(Refused, match="an answer was begun in it"):
+        desk.carry(release)
+    assert (desk.state(release.id)["state"], desk.state(release.id)["journal"]) == ("dead", begun)
+
+
+def test_a_list_that_cannot_be_read_leaves_the_last_good_one_in_force_and_is_told(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert desk.mailboxes.problem == ""
+    desk.write_list("adele,mail1,sales", "carl,mail1,sales,surplus")
+    assert desk.carry(desk.offer(item_of())) == "answered"
+    assert "the last good one stays in force" in caplog.text
+    assert "has 4 fields" in desk.mailboxes.problem
+    carl = Mailbox("carl", "mail1")
+    release = desk.offer(item_of(mailbox=carl), carl)
+    with pytest.raises(Retry):  # perhaps it is in the new one
+        desk.carry(release)
+    assert desk.state(release.id)["state"] == "pending"
+    (desk.installation.directory / "mailboxes.csv").unlink()
+    assert desk.mailboxes.require("adele", "mail1") == ADELE
+
+
+def test_without_any_list_nothing_is_worked_and_nothing_is_lost(desk: Desk) -> None:
+    desk.write_list("nonsense")
+    release = desk.offer(item_of())
+    with pytest.raises(Retry):
+        desk.carry(release)
+    assert desk.worked == []
+    assert (desk.state(release.id)["state"], desk.state(release.id)["attempts"]) == ("pending", "0")
+    assert "the list cannot be read" in desk.lanes.held("mailbox", "adele")[1]
+
+
+# -- the server ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("server", ["mail2", "hq1"])
+def test_where_list_and_ledger_name_other_servers_the_item_waits_and_the_status_says_why(
+    desk: Desk, server: str
+) -> None:
+    """A mailbox that was moved, or a worker that was not restarted yet: of either nothing may die."""
+    desk.write_list("adele,mail1,sales")
+    there, scan = replace(ADELE, server=server), queue.scan_item(ADELE, "run")
+    settings = desk.installation.settings
+    wiring.configure(desk.lanes, settings.model_copy(update={"servers": {server: settings.servers["mail1"]}}))
+    desk.lanes.offer_scans([(there, scan)])
+    for _ in range(5):
+        desk.lanes.resume("mailbox", "adele")
+        (release,) = desk.lanes.release()
+        with pytest.raises(Retry) as retry:
+            desk.carry(release)
+        assert isinstance(retry.value.exc, Busy)
+    assert (desk.state(scan.id)["state"], desk.state(scan.id)["attempts"]) == ("pending", "0")
+    held = read_status(desk.lanes).servers[server].held_mailboxes["adele"]
+    assert f"the list has 'adele' on 'mail1', and the ledger on {server!r}" in held.why
+    assert desk.worked == []
+
+
+def test_what_was_dropped_stays_dropped_when_its_server_is_renamed(desk: Desk) -> None:
+    release = desk.offer(item_of(), payload="{}")
+    with pytest.raises(Refused):
+        desk.carry(release)
+    dropped = desk.lanes.drop([release.id], Deed("anna", "drop"))
+    assert dropped == {release.id: "dropped"}
+    renamed = replace(ADELE, server="hq1")
+    assert desk.lanes.offer(renamed, [item_of(mailbox=renamed)]).new == 0
+
+
+# -- what an offer makes -------------------------------------------------------------------------------------------
+
+
+def payload(**changes: Any) -> dict[str, Any]:
+    """Of a forged item: the payload of the request, but for this."""
+    return {"payload": json.dumps({**item_of().payload, **changes})}
+
+
+UNREADABLE: dict[str, dict[str, Any]] = {
+    "no JSON": {"payload": "{"},
+    "no object": {"payload": "[]"},
+    "nested without end": {"payload": "[" * 100_000},
+    "a journal that is none": {"journal": "5"},
+}
+FORGED: dict[str, dict[str, Any]] = {
+    "nothing of a message": {"payload": "{}"},
+    "another message": payload(rid="rid:2"),
+    "another mailbox's message": payload(rid="", permanent_url="", href="/exchange/ceo/Inbox/1.EML"),
+    "no text": payload(href=5),
+    "a number that is a truth": payload(sequence=True),
+    "a text that no XML can hold": payload(uid="a\x00b"),
+    "half a character": payload(subject="\ud800"),
+    "a text without end": payload(subject="x" * (1024 * 1024 + 1)),
+    "a run that is no name": payload(run=5),
+    "another class than it says": payload(message_class="IPM.Note"),
+    "a cancellation to be answered": payload(kind="cancellation", message_class="IPM.Schedule.Meeting.Canceled"),
+    "a task that there is not": {"work": "os.system"},
+    "a request to be opened": {"work": queue.OPEN_RESPONSE},
+    "a request to be scanned": {"work": queue.SCAN_MAILBOX},
+    "no task": {"work": ""},
+    "a command that is none": {"journal": '{"accept": true}'},
+    "a command with drafts that are none": {"journal": '{"accept": [5]}'},
+    "a command that was given never": {"journal": '{"decline": {"before": [], "at": "x", "times": 1, "read": false}}'},
+    "a person's draft as ours": {"journal": '{"draft": "My%20answer.EML"}'},
+    "a draft elsewhere": {"journal": '{"draft": "../Inbox/1.EML"}'},
+    "a draft that is no name": {"journal": '{"draft": {}}'},
+    "something sent that has no name": {"journal": '{"send": 5}'},
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_what_cannot_be_read_is_set_aside_and_nothing_is_done(desk: Desk, what: str) -> None:
+    item = item_of()
+    desk.lanes.offer(ADELE, [item])
+    (release,) = desk.lanes.release()
+    desk.lanes.redis.hset(f"{desk.lanes.prefix}:item:{item.id}", mapping=UNREADABLE[what])
+    with suppress(Ignore):
+        desk.carry(release)
+    assert desk.worked == []
+    assert desk.lanes.redis.exists(f"{desk.lanes.prefix}:aside:item:{item.id}")
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_what_no_offer_makes_is_dead_with_the_reason_and_nothing_is_done(desk: Desk, what: str) -> None:
+    self_made = item_of()
+    desk.lanes.offer(ADELE, [self_made])
+    (release,) = desk.lanes.release()
+    desk.lanes.redis.hset(f"{desk.lanes.prefix}:item:{self_made.id}", mapping=FORGED[what])
+    with pytest.raises(Refused, match="no offer can have produced"):
+        desk.carry(release)
+    (dead,) = desk.lanes.dead(10)
+    assert (dead.id, dead.attempts) == (release.id, 1)
+    assert "no offer can have produced" in dead.reason
+    assert desk.worked == []
+    assert desk.lanes.counts()["dead:refused"] == 1
+
+
+@pytest.mark.parametrize("wanted", [{"href": "x"}, {"uid": 5}, "x", []])
+def test_a_forged_question_is_dead(desk: Desk, wanted: Any) -> None:
+    scan = queue.scan_item(ADELE, "run", "explain", {"uid": "x"})
+    desk.lanes.offer_scans([(ADELE, scan)])
+    (release,) = desk.lanes.release()
+    forged = json.dumps({**scan.payload, "wanted": wanted})
+    desk.lanes.redis.hset(f"{desk.lanes.prefix}:item:{scan.id}", "payload", forged)
+    with pytest.raises(Refused):
+        desk.carry(release)
+
+
+def test_a_scan_under_another_mailboxs_name_is_dead(desk: Desk) -> None:
+    bruno = Mailbox("bruno", "mail1", "sales")
+    desk.lanes.offer_scans([(bruno, queue.scan_item(ADELE, "run"))])
+    (release,) = desk.lanes.release()
+    with pytest.raises(Refused, match="not named as a scan of this mailbox"):
+        desk.carry(release)
+
+
+def test_what_another_version_wrote_beside_it_is_no_reason_to_refuse(desk: Desk) -> None:
+    release = desk.offer(item_of(), **payload(of_the_next_version=[1]), journal='{"of-the-next-version": {}}')
+    assert desk.carry(release) == "answered"
+
+
+def test_an_answer_of_ours_is_let_in_and_its_mailbox_says_whose_it_is(desk: Desk) -> None:
+    assert desk.carry(desk.offer(queue.draft_item(item_of().id, DRAFT))) == "answered"
+
+
+# -- at the start --------------------------------------------------------------------------------------------------
+
+
+def test_a_worker_without_a_list_ends_and_says_why(desk: Desk) -> None:
+    desk.write_list("nonsense")
+    options = ["-Q", "answer", "-P", "threads", "-c", "1"]
+    command = [desk.installation.command()[0].replace("/rsvpq", "/celery"), "-A", "workers.app", "worker", *options]
+    log = desk.installation.directory / "worker.log"
+    part = Part("worker", command, log=log, env=desk.installation.environment)
+    assert part.process.wait() == 1
+    assert "this worker has no list of mailboxes" in part.tail(100)
+    assert "has 1 fields where the header has 3" in part.tail(100)

@@ -1,0 +1,45 @@
+"""A folder is read to a bound, and one message without end never takes its mailbox along."""
+
+import pytest
+
+from producer.scan import scan
+from rsvpq.exchange import auth, search
+from rsvpq.exchange.client import Folders, MailboxClient
+from rsvpq.exchange.transport import Server
+from rsvpq.journal import Journal
+from tests.integration.scripted_server import XML, ScriptedServer, play, rows_page
+from tests.integration.test_traps import decided
+
+FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "Sent", "Deleted", "send")))
+
+
+def adele(scripted: ScriptedServer) -> MailboxClient:
+    """A mailbox whose folders are known."""
+    return MailboxClient(Server(scripted.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+
+
+def test_a_message_with_a_text_without_end_is_held_and_the_others_are_decided_on(scripted: ScriptedServer) -> None:
+    page = rows_page(1, 2, 3).replace(b">rid:2<", b">" + b"r" * 100_000 + b"<")
+    scripted.script(play(207, page, **XML))
+    journal = Journal({}, lambda _steps, _intent: "ok")
+    outcome = scan(adele(scripted), journal, decided, lambda messages: (len(messages), 0))
+    assert outcome.note == "found 3, offered 0, skipped 2 age-unknown, 1 overlong"
+
+
+def test_a_folder_beyond_all_measure_is_read_in_part_and_the_rest_counts_as_unreadable(
+    scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "MOST_CHARACTERS", 6000)
+    scripted.script(
+        play(207, rows_page(*range(10)), Content_Range="rows 0-9; total=30", **XML),
+        play(207, rows_page(*range(10, 20)), Content_Range="rows 10-19; total=30", **XML),
+    )
+    box = adele(scripted)
+    found = [message for page in box.meeting_messages(10) for message in page]
+    assert (len(found), box.unreadable, len(scripted.requests)) == (12, 18, 2)
+
+
+def test_a_page_of_large_rows_is_handed_on_in_parts(scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "_FULL_PAGE", 100)
+    scripted.script(play(207, rows_page(*range(10)), **XML))
+    assert [len(page) for page in adele(scripted).meeting_messages()] == [4, 4, 2]

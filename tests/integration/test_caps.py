@@ -1,0 +1,95 @@
+"""The caps hold back answers, and not what is left alone: old mail that nobody answers keeps no other waiting."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from producer.offering import in_fair_order, offer_within_caps
+from rsvpq import queue
+from rsvpq.budget import RunBudget
+from rsvpq.carrier import LOOK_AGAIN_S, Carrier
+from rsvpq.lanes import Lanes
+from rsvpq.lanes.items import known_items
+from rsvpq.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.policy import Action, Decision
+from tests.integration.turned_lanes import Clock
+from workers.look import left_alone
+
+ADELE = Mailbox("adele", "mail1")
+
+
+def sent(name: str, count: int) -> list[MeetingMessage]:
+    """So many requests of one organizer."""
+    return [
+        MeetingMessage(
+            kind=Kind.REQUEST,
+            message_class="IPM.Schedule.Meeting.Request",
+            href=f"/exchange/adele/Inbox/{name}-{number}.EML",
+            rid=f"{name}-{number}",
+            organizer=f"{name}@example.com",
+        )
+        for number in range(count)
+    ]
+
+
+class Scans:
+    """Scans of one mailbox, each a run of its own, and a worker that leaves all alone that it gets."""
+
+    def __init__(self, lanes: Lanes, most: int) -> None:
+        self.lanes, self.most, self.runs = lanes, most, 0
+
+    def scan(self, found: Sequence[MeetingMessage]) -> list[MeetingMessage]:
+        """Offer what was found; what was new to the lane, or is looked at again."""
+        self.runs += 1
+        ids = {message: message.identity(ADELE) for message in found}
+        known = known_items(self.lanes, ids.values())
+        left = [message for message, item in ids.items() if item in known and known[item].state == "left"]
+        before = set(self._waiting())
+        budget = RunBudget(self.lanes, str(self.runs), 500)
+        offer_within_caps(in_fair_order(found, left), self._offer, self.most, budget)
+        new = set(self._waiting()) - before
+        return [message for message in found if ids[message] in new]
+
+    def leave_all(self) -> None:
+        """A worker finds a reason to leave alone whatever waits."""
+        carrier = Carrier(self.lanes, lambda _releases: None, 1, 2, remember_s=7 * 86_400)
+        held = left_alone(Decision(Action.HOLD, "rule"))
+        while releases := self.lanes.release():
+            for release in releases:
+                carrier.carry(release.id, release.generation, lambda _start, _journal: held)
+
+    def _waiting(self) -> list[str]:
+        client = self.lanes.redis
+        ids: list[str] = client.lrange(f"{self.lanes.prefix}:lane:adele", 0, -1)
+        return ids
+
+    def _offer(self, messages: list[MeetingMessage]) -> int:
+        return self.lanes.offer(ADELE, [queue.message_item(ADELE, one) for one in messages]).new
+
+
+def test_what_was_left_alone_keeps_nothing_new_waiting_however_often_it_is_looked_at_again(
+    lanes: Lanes, clock: Clock
+) -> None:
+    old, real = sent("mallory", 60), sent("nora", 10)
+    scans = Scans(lanes, most=12)
+    while scans.scan(old):
+        scans.leave_all()
+    clock.turn(LOOK_AGAIN_S)
+    assert [one for one in scans.scan([*old, *real]) if one in real] == real
+
+
+def test_of_what_was_never_looked_at_each_organizer_gets_a_share(lanes: Lanes) -> None:
+    old, real = sent("mallory", 300), [one for name in "abcdef" for one in sent(name, 10)]
+    first = Scans(lanes, most=50).scan([*old, *real])
+    assert len(first) == 50
+    assert len([one for one in first if one in real]) >= 42
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_what_was_not_answered_does_not_count_against_its_run_and_that_once(lanes: Lanes, times: int) -> None:
+    budget = RunBudget(lanes, "run", 5)
+    assert budget.take(5) == 5
+    for _ in range(times):
+        budget.give_back_of("one")
+    budget.give_back_of("other")
+    assert budget.take(5) == 2

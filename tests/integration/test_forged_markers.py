@@ -1,0 +1,181 @@
+"""A marker that somebody else has written decides nothing: the policy does, unless the mailbox shows that we began."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import pytest
+
+from producer.reconcile import reconcile
+from rsvpq.deciding import decide_knowing
+from rsvpq.editions import MeetingKey
+from rsvpq.exchange import wire
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.exchange.errors import Unsettled
+from rsvpq.intent import Intent
+from rsvpq.journal import Journal
+from rsvpq.lanes import Lanes
+from rsvpq.messages import Mailbox, MeetingMessage, Outcome, Verdict
+from rsvpq.policy import Action, Decide, Facts, Policy
+from rsvpq.recollection import Recollection
+from tests.integration.exchange_site import Site, always, box_name, inbox, requests_in
+from tests.integration.mortal_worker import Worker
+from tests.integration.test_answer import DELETED_ITEMS, LEFT, after, draft_of_a_person, worker_at
+from workers.answer import answer
+
+LONG_AGO = "2004-09-14T08:00:00.000Z"
+
+
+@pytest.fixture
+def box(site: Site) -> MailboxClient:
+    """A mailbox of the test's own."""
+    return site.take(fits=lambda box: bool(requests_in(box)))
+
+
+@pytest.fixture
+def request_(box: MailboxClient) -> MeetingMessage:
+    """A request in it that nobody has begun to answer."""
+    return requests_in(box)[0]
+
+
+class Hands:
+    """A worker whose ledger has lost everything, and then keeps what it is told."""
+
+    def __init__(self, box: MailboxClient, request: MeetingMessage, now_s: float = 1e9) -> None:
+        self.steps: dict[str, Any] = {}
+        self.now_s = now_s
+        self._box, self._request = box, request
+
+    def answers(self, decide: Decide, settle_s: float = 0) -> Outcome:
+        """One attempt."""
+        journal = Journal(self.steps, self._record, lambda: self.now_s)
+        return answer(self._request, self._box, journal, self._request.rid, decide, settle_s)
+
+    def _record(self, steps: Mapping[str, Any], _intent: bool) -> Literal["ok"]:
+        self.steps = dict(steps)
+        return "ok"
+
+
+def forge(box: MailboxClient, request: MeetingMessage, verdict: Verdict = Verdict.ACCEPT) -> None:
+    """Somebody who knows how we mark writes that we have begun."""
+    assert box.mark_intent(request, Intent.now(request.rid, verdict, ()).to_text())
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_it_has_nothing_answered_that_the_policy_leaves_alone(
+    site: Site, box: MailboxClient, request_: MeetingMessage, verdict: Verdict
+) -> None:
+    forge(box, request_, verdict)
+    assert Hands(box, request_).answers(always(Action.SKIP)).result == "left"
+    assert site.sent(box, request_) == (0, 0)
+    assert box.response_drafts() == []
+
+
+def test_it_is_no_reason_for_a_worker_nor_for_an_explanation(box: MailboxClient, request_: MeetingMessage) -> None:
+    forge(box, request_)
+    there = box.locate(request_)
+    assert there is not None
+    facts = Facts(box_name(box), identity=request_.rid)
+    strict = Policy("respond", max_age=timedelta(0), past="rules")
+    assert decide_knowing(strict, there, box, facts).reason == "too-old"
+
+
+def test_what_the_policy_says_is_done_once_what_the_marker_tells_of_would_show(
+    site: Site, box: MailboxClient, request_: MeetingMessage
+) -> None:
+    forge(box, request_, Verdict.DECLINE)
+    hands = Hands(box, request_)
+    with pytest.raises(Unsettled):
+        hands.answers(always(), settle_s=60)
+    hands.now_s += 59
+    with pytest.raises(Unsettled):
+        hands.answers(always(), settle_s=60)
+    assert site.sent(box, request_) == (0, 0)
+    hands.now_s += 1
+    assert hands.answers(always(), settle_s=60).result == "answered"
+    assert site.sent(box, request_) == (1, 1)
+    assert [sent.verdict for sent in box.sent_responses(request_.uid)] == [Verdict.ACCEPT]
+
+
+def test_the_marker_of_a_command_that_did_nothing_costs_one_more_and_no_second_answer(
+    site: Site, box: MailboxClient, request_: MeetingMessage
+) -> None:
+    forge(box, request_)
+    hands = Hands(box, request_)
+    with pytest.raises(Unsettled):
+        hands.answers(always(), settle_s=60)
+    hands.now_s += 60
+    assert hands.answers(always(), settle_s=60).result == "answered"
+    assert site.sent(box, request_) == (1, 1)
+
+
+@pytest.mark.parametrize("action", [Action.ACCEPT, Action.SKIP])
+def test_it_does_not_send_a_draft_that_a_person_has_written(
+    site: Site, box: MailboxClient, request_: MeetingMessage, action: Action
+) -> None:
+    theirs = draft_of_a_person(site, box, request_)
+    made_long_ago(site, theirs)
+    forge(box, request_)
+    Hands(box, request_).answers(always(action))
+    assert [draft.rid for draft in box.response_drafts()] == [theirs.rid]
+
+
+def made_long_ago(site: Site, draft: MeetingMessage) -> None:
+    body = wire.proppatch({wire.CREATED: LONG_AGO})
+    site.server().send("PROPPATCH", draft.href, headers={"Content-Type": "text/xml"}, body=body, effect=True)
+
+
+def test_the_marker_of_another_meeting_s_draft_does_not_send_it(
+    site: Site, box: MailboxClient, request_: MeetingMessage
+) -> None:
+    other = requests_in(box)[1]
+    theirs = draft_of_a_person(site, box, other)
+    assert box.mark_draft(theirs, f"{request_.rid} {MeetingKey.of(request_).topic}")
+    assert Hands(box, request_).answers(always()).result == "answered"
+    assert site.sent(box, request_) == (1, 1)
+    assert [draft.rid for draft in box.response_drafts()] == [theirs.rid]
+
+
+def test_a_marker_that_names_another_item_settles_no_meeting(
+    box: MailboxClient, request_: MeetingMessage, lanes: Lanes
+) -> None:
+    mailbox = Mailbox(box_name(box), "mail1")
+    strange = Intent("0" * 32, Verdict.ACCEPT, datetime.now(UTC))
+    ours = Intent(request_.identity(mailbox), Verdict.ACCEPT, datetime.now(UTC))
+    journal = Journal({}, lambda _steps, _intent: "ok")
+    recollection, topic = Recollection(lanes, timedelta(days=36_500)), MeetingKey.of(request_).topic
+    box.mark_intent(request_, strange.to_text())
+    assert topic not in recollection.in_mailbox(box, journal, mailbox)
+    box.mark_intent(request_, ours.to_text())
+    assert topic in recollection.in_mailbox(box, journal, mailbox)
+
+
+@pytest.mark.parametrize("number", [LEFT, DELETED_ITEMS], ids=["left", "deleted-items"])
+@pytest.mark.parametrize("event", ["GET accept", "PROPPATCH draft", "MOVE draft"])
+def test_what_was_really_begun_is_finished_whatever_the_policy_says_by_then(
+    uncertain: Site, number: int, event: str
+) -> None:
+    box, worker = worker_at(uncertain, number)
+    worker.dies(after(event))
+    Hands(box, worker.request).answers(always(Action.SKIP))
+    reconcile_all(box)
+    assert uncertain.sent(box, worker.request) == (1, 1)
+
+
+def reconcile_all(box: MailboxClient) -> None:
+    """What a scan does about Drafts."""
+
+    def send(drafts: dict[str, MeetingMessage]) -> int:
+        for draft in drafts.values():
+            box.submit(draft.href)
+        return len(drafts)
+
+    reconcile(box, send, lambda _drafts: None)
+
+
+def test_a_command_that_was_not_given_is_the_policy_s_again(site: Site, box: MailboxClient) -> None:
+    worker = Worker(site, box, requests_in(box)[0])
+    worker.dies(after("PROPPATCH request"))
+    assert Hands(box, worker.request).answers(always(Action.SKIP)).result == "left"
+    assert any(one.rid == worker.request.rid for one in inbox(box))
+    assert site.sent(box, worker.request) == (0, 0)

@@ -1,0 +1,129 @@
+"""Invitations that name one of ours as the organizer, sent by somebody else who knows whom to name and the uid."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+
+from producer.scan import scan
+from rsvpq.exchange.client import MailboxClient
+from rsvpq.journal import Journal
+from rsvpq.messages import MeetingMessage
+from rsvpq.policy import Decision, Facts, Newest, Policy, Version, decide, is_internal
+from testbed.simulated_exchange import World
+from tests.integration.calendars import Diary
+from tests.integration.exchange_site import Site, box_name, inbox, simulated_site
+
+CEO, SECRETARY, MALLORY = "ceo@example.com", "secretary@example.com", "mallory@evil.example"
+POLICY = Policy("respond", internal_domains=("example.com",), cancellations="process")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A simulator with mailboxes that have hardly any mail."""
+    yield from simulated_site(tmp_path_factory.mktemp("spoofed"), World(mailboxes=40, requests=2, deep=0, seed=11))
+
+
+@dataclass(frozen=True, slots=True)
+class Victim:
+    """The owner of a mailbox, who gets what strangers write."""
+
+    diary: Diary
+
+    @property
+    def box(self) -> MailboxClient:
+        """The mailbox."""
+        return self.diary.box
+
+    def gets(
+        self, *, organizer: str = CEO, sender: str = CEO, sent_by: str = "", sequence: int = 0, method: str = "REQUEST"
+    ) -> MeetingMessage:
+        """A request, or a cancellation, of one and the same meeting."""
+        before = {one.rid for one in inbox(self.box)}
+        lines = ["BEGIN:VEVENT", "UID:meeting", f"SEQUENCE:{sequence}", f"SUMMARY:{organizer} {sender}"]
+        times = ["DTSTART:20300506T090000Z", "DTEND:20300506T100000Z"]
+        event = [*lines, *times, f"ORGANIZER:mailto:{organizer}", "END:VEVENT"]
+        self.diary.put(event, method=method, sender=sender, sent_by=sent_by, name=f"{method} {sequence}")
+        (message,) = [one for one in inbox(self.box) if one.rid not in before]
+        return message
+
+    def decided(self, policy: Policy = POLICY) -> dict[str, str]:
+        """What a scan decides on the messages of the meeting, by their item."""
+        found: dict[str, str] = {}
+
+        def look(message: MeetingMessage, newest: Version | None) -> Decision:
+            facts = Facts.about(message, box_name(self.box), "", newest)
+            decision = decide(policy, message, facts, datetime.now(UTC))
+            found[message.rid] = str(decision.reason)
+            return decision
+
+        def internal(address: str) -> bool:
+            return is_internal(address, box_name(self.box), policy.internal_domains)
+
+        def newest(messages: Iterable[MeetingMessage]) -> Newest:
+            return Newest(messages, internal)
+
+        journal = Journal({}, lambda _steps, _intent: "ok")
+        scan(self.box, journal, look, lambda messages: (len(messages), 0), newest)
+        return found
+
+
+@pytest.fixture
+def victim(world: Site) -> Victim:
+    """A mailbox of the test's own."""
+    return Victim(Diary(world, world.take()))
+
+
+@pytest.mark.parametrize("recipients", ["smtp", "x500", "mixed"])
+@pytest.mark.parametrize(
+    ("sender", "sent_by", "reason"),
+    [
+        (CEO, "", "every-request"),
+        (CEO, SECRETARY, "every-request"),
+        (MALLORY, "", "external-organizer"),
+        (CEO, MALLORY, "external-organizer"),
+        (MALLORY, CEO, "external-organizer"),
+    ],
+)
+def test_whoever_names_one_of_ours_as_the_organizer_is_external_unless_he_sends_it(
+    victim: Victim, recipients: str, sender: str, sent_by: str, reason: str
+) -> None:
+    victim.diary.turn(recipients=recipients)
+    try:
+        message = victim.gets(sender=sender, sent_by=sent_by)
+        assert victim.decided()[message.rid] == reason
+        assert victim.box.locate(message) == message
+    finally:
+        victim.diary.turn(recipients="smtp")
+
+
+def test_a_colleague_who_names_the_boss_as_the_organizer_is_not_the_boss(victim: Victim) -> None:
+    message = victim.gets(sender="colleague@example.com")
+    assert victim.decided()[message.rid] == "external-organizer"
+
+
+@pytest.mark.parametrize("method", ["REQUEST", "CANCEL"])
+@pytest.mark.parametrize(
+    "spoofed",
+    [
+        {"organizer": MALLORY, "sender": MALLORY},
+        {"sender": MALLORY},
+        {"sent_by": MALLORY},
+    ],
+    ids=["by his own name", "by the name of the boss", "on behalf of the boss"],
+)
+def test_a_stranger_who_knows_the_uid_makes_no_invitation_out_of_date(
+    victim: Victim, method: str, spoofed: dict[str, str]
+) -> None:
+    real = victim.gets()
+    strange = victim.gets(sequence=99, method=method, **spoofed)
+    assert victim.decided()[real.rid] == "every-request"
+    assert victim.decided()[strange.rid] == "external-organizer"
+
+
+@pytest.mark.parametrize("method", ["REQUEST", "CANCEL"])
+def test_the_organizer_and_who_sends_for_him_do(victim: Victim, method: str) -> None:
+    real = victim.gets()
+    victim.gets(sequence=1, method=method, sent_by=SECRETARY)
+    assert victim.decided()[real.rid] == "out-of-date"

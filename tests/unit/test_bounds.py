@@ -1,0 +1,144 @@
+"""What strangers write is bounded where it comes in: in length, in depth, and in what is done with it."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rsvpq.audit import Discretion, address_of
+from rsvpq.exchange import wire
+from rsvpq.exchange.calendar import particulars_of
+from rsvpq.exchange.errors import Refused
+from rsvpq.exchange.login_form import is_login_page
+from rsvpq.exchange.multistatus import Property, Reader, Row
+from rsvpq.exchange.reply import reply_to
+from rsvpq.exchange.rows import message_of
+from rsvpq.exchange.search import LONGEST_TEXT
+from rsvpq.intent import Intent
+from rsvpq.messages import Kind, Verdict
+from rsvpq.policy import patterns
+from tests.unit.policy_cases import NOW
+from tests.unit.work import calls_of
+
+ROOT = "/exchange/adele/"
+PROPERTIES: dict[Property, str] = {wire.MESSAGE_CLASS: "IPM.Schedule.Meeting.Request", wire.REPL_UID: "rid:1"}
+#: All that a search asks for but for the subject, which decides nothing that its sender could not say otherwise.
+DECIDING = [name for name in (*wire.MEETING_PROPERTIES, wire.ANSWERS, wire.CREATED) if name != wire.SUBJECT]
+MEGABYTE = "x" * 1_000_000
+
+
+@pytest.mark.parametrize("name", [*DECIDING, wire.SUBJECT], ids=lambda name: name[1])
+def test_a_text_without_end_is_cut_and_said_to_be_cut(name: Property) -> None:
+    message = message_of(Row(f"{ROOT}Inbox/1.EML", {**PROPERTIES, name: MEGABYTE}), ROOT)
+    assert message is not None
+    kept = [value for value in message.to_payload().values() if isinstance(value, str)]
+    assert sum(map(len, kept)) < LONGEST_TEXT + 2000
+    assert message.overlong == ("" if name == wire.SUBJECT else name[1])
+    assert any(value.endswith("…") for value in kept) or MEGABYTE[:1000] not in "".join(kept)
+
+
+def test_a_subject_is_cut_with_a_mark() -> None:
+    message = message_of(Row(f"{ROOT}Inbox/1.EML", {**PROPERTIES, wire.SUBJECT: MEGABYTE}), ROOT)
+    assert message is not None
+    assert message.subject == "x" * 299 + "…"
+
+
+def test_a_marker_of_ours_is_kept_whole() -> None:
+    marker = Intent("a" * 32, Verdict.ACCEPT, NOW, tuple(f"rid:{number:040}" for number in range(300))).to_text()
+    message = message_of(Row(f"{ROOT}Inbox/1.EML", {**PROPERTIES, wire.INTENT: marker}), ROOT)
+    assert message is not None
+    assert (message.intent, message.overlong) == (marker, "")
+
+
+def test_an_href_without_end_is_no_message() -> None:
+    assert message_of(Row(f"{ROOT}Inbox/{MEGABYTE}.EML", PROPERTIES), ROOT) is None
+
+
+def test_a_reader_keeps_no_more_of_a_text_than_it_is_told() -> None:
+    body = (
+        '<a:multistatus xmlns:a="DAV:"><a:response><a:href>/x</a:href><a:propstat><a:status>HTTP/1.1 200 OK</a:status>'
+        f"<a:prop><a:displayname>{'y' * 100_000}</a:displayname></a:prop></a:propstat></a:response></a:multistatus>"
+    )
+    (row,) = Reader(longest=50).feed(body.encode())
+    assert row.text(("DAV:", "displayname")) == "y" * 49 + "…"
+
+
+def test_a_large_root_is_not_read_again_with_every_row() -> None:
+    spaces = "".join(f' xmlns:n{number}="urn:{number}"' for number in range(2500))
+    row = (
+        "<a:response><a:href>/{0}</a:href><a:propstat><a:status>HTTP/1.1 200 OK</a:status>"
+        '<a:prop><n7:p b:dt="x">{0}</n7:p></a:prop></a:propstat></a:response>'
+    )
+    head = f'<a:multistatus xmlns:a="DAV:" xmlns:b="urn:schemas"{spaces} xmlns:long="urn:{"x" * 300}">'
+    assert len(head) < 64 * 1024
+    reader = Reader()
+    found = list(reader.feed((head + "".join(map(row.format, range(50))) + "</a:multistatus>").encode()))
+    assert [(one.href, one.text(("urn:7", "p"))) for one in found] == [(f"/{n}", str(n)) for n in range(50)]
+    assert len(reader._head_for(row.format(1).encode())) < 200
+    assert len(reader._head_for(b"<long:x/>" + b"<n1:x/>" * 1000)) < 200
+
+
+@given(st.text("ab*?", max_size=8), st.text("abc", max_size=12))
+def test_a_pattern_describes_what_its_expression_does(pattern: str, text: str) -> None:
+    expression = "".join({"*": ".*", "?": "."}.get(char) or re.escape(char) for char in pattern)
+    assert patterns.fits(text, [pattern]) is (re.fullmatch(expression, text, re.DOTALL) is not None)
+
+
+@pytest.mark.parametrize("text", ["(" * 1500 + "a@b.example", "a:" * 1500 + "a@b.example", "<" * 5000 + "a@b.example>"])
+def test_an_address_in_any_depth_is_read_or_is_none(text: str) -> None:
+    assert len(address_of(text)) <= len(text)
+    assert Discretion(frozenset({"addresses"}), b"k").address(text)
+    assert particulars_of(Row("/x", {wire.TO: text})).attendees in {None, 1, 1500}
+
+
+def test_a_list_of_addressees_that_was_cut_is_not_counted() -> None:
+    addressees = ", ".join(f"p{number}@b.example" for number in range(20_000))
+    (row,) = Reader().feed(
+        f'<a:multistatus xmlns:a="DAV:" xmlns:h="{wire.HTTPMAIL}"><a:response><a:href>/x</a:href><a:propstat><a:prop>'
+        f"<h:to>{addressees}</h:to></a:prop></a:propstat></a:response></a:multistatus>".encode()
+    )
+    assert particulars_of(row).attendees is None
+
+
+ICALENDAR = """Content-Type: text/calendar; method=REQUEST
+
+BEGIN:VCALENDAR
+METHOD:REQUEST
+BEGIN:VEVENT
+UID:1
+ORGANIZER:mailto:a@b.example
+{}
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ("\n".join(["BEGIN:X"] * 20_000), "more than 10 components in each other"),
+        ("SUMMARY:" + "x" * 2_000_000, "more than 1048576 bytes"),
+    ],
+    ids=["deep", "long"],
+)
+def test_an_icalendar_without_end_is_refused(lines: str, why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        reply_to(ICALENDAR.format(lines).encode(), "me@b.example", Verdict.ACCEPT, NOW)
+
+
+@pytest.mark.parametrize("unit", ["<form>", "<form><input>", "<form action=x><div>", "<input type=password>"])
+def test_a_page_of_forms_is_looked_at_in_proportion(unit: str) -> None:
+    def calls(times: int) -> int:
+        page = (unit * times + "password").encode()
+        return calls_of(lambda: is_login_page(page))
+
+    small, middle, large = (calls(times) for times in (500, 1000, 2000))
+    assert large - middle <= 2.2 * (middle - small) + 500
+
+
+def test_the_kind_of_a_message_is_told_of_the_class_as_it_is() -> None:
+    long = "IPM.Schedule.Meeting.Request." + "x" * 5000
+    message = message_of(Row(f"{ROOT}Inbox/1.EML", {**PROPERTIES, wire.MESSAGE_CLASS: long}), ROOT)
+    assert message is not None
+    assert (message.kind, message.overlong) == (Kind.REQUEST, "outlookmessageclass")

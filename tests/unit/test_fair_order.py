@@ -1,0 +1,36 @@
+"""Who sends hundreds of requests does not keep those of others waiting."""
+
+from producer.offering import in_fair_order
+from rsvpq.messages import MeetingMessage
+from tests.unit.policy_cases import message
+
+
+def sent(organizer: str, count: int, **more: object) -> list[MeetingMessage]:
+    """So many requests of one organizer."""
+    return [message(organizer=organizer, rid=f"{organizer} {more} {number}", **more) for number in range(count)]
+
+
+def test_of_a_cap_each_organizer_gets_his_share() -> None:
+    flood = sent("mallory@evil.example", 300)
+    real = [one for number in range(6) for one in sent(f"person{number}@example.com", 10)]
+    first = in_fair_order([*flood, *real])[:50]
+    assert len([one for one in first if one in real]) >= 42
+    assert in_fair_order([*flood, *real])[70:] == flood[10:]
+
+
+def test_a_flood_by_the_name_of_an_organizer_is_not_his() -> None:
+    flood = sent("ceo@example.com", 300, from_another="mallory@evil.example", sent_by="mallory@evil.example")
+    real = sent("ceo@example.com", 20)
+    assert [one for one in in_fair_order([*flood, *real])[:40] if one in real] == real
+
+
+def test_what_was_left_alone_before_comes_last_and_in_turn_as_well() -> None:
+    left = [*sent("a@example.com", 2), *sent("b@example.com", 2)]
+    new = sent("c@example.com", 2)
+    assert in_fair_order([*left, *new], left) == [*new, left[0], left[2], left[1], left[3]]
+
+
+def test_of_one_organizer_the_first_comes_first() -> None:
+    requests = sent("a@example.com", 5)
+    assert in_fair_order(requests) == requests
+    assert in_fair_order([]) == []
