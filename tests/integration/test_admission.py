@@ -23,6 +23,7 @@ from rsvpq.messages import Kind, Mailbox, MeetingMessage, Outcome
 from testbed.processes import Part
 from testbed.queue_server import QueueServer
 from tests.integration.installation import Installation
+from tests.integration.turned_lanes import Clock
 
 ADELE = Mailbox("adele", "mail1", "sales")
 REQUEST = MeetingMessage(
@@ -70,10 +71,10 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, redis: Redis, shared_queue_server: QueueServer) -> Desk:
+def desk(tmp_path: Path, redis: Redis, shared_queue_server: QueueServer, clock: Clock) -> Desk:
     installation = Installation(tmp_path, shared_queue_server.url)
     settings = installation.settings
-    lanes = Lanes(redis)
+    lanes = Lanes(redis, now_us=clock.now_us)
     wiring.configure(lanes, settings)
     return Desk(installation, lanes, MailboxList(settings.mailboxes, settings))
 
@@ -160,7 +161,7 @@ def test_without_any_list_nothing_is_worked_and_nothing_is_lost(desk: Desk) -> N
 
 @pytest.mark.parametrize("server", ["mail2", "hq1"])
 def test_where_list_and_ledger_name_other_servers_the_item_waits_and_the_status_says_why(
-    desk: Desk, server: str
+    desk: Desk, clock: Clock, server: str
 ) -> None:
     """A mailbox that was moved, or a worker that was not restarted yet: of either nothing may die."""
     desk.write_list("adele,mail1,sales")
@@ -168,13 +169,13 @@ def test_where_list_and_ledger_name_other_servers_the_item_waits_and_the_status_
     settings = desk.installation.settings
     wiring.configure(desk.lanes, settings.model_copy(update={"servers": {server: settings.servers["mail1"]}}))
     desk.lanes.offer_scans([(there, scan)])
-    for _ in range(5):
-        desk.lanes.resume("mailbox", "adele")
+    for _ in range(2 * desk.installation.settings.retry.attempts):
+        clock.turn(3600)
         (release,) = desk.lanes.release()
         with pytest.raises(Retry) as retry:
             desk.carry(release)
         assert isinstance(retry.value.exc, Busy)
-    assert (desk.state(scan.id)["state"], desk.state(scan.id)["attempts"]) == ("pending", "0")
+    assert (desk.state(scan.id)["state"], desk.state(scan.id)["attempts"]) == ("later", "0")
     held = read_status(desk.lanes).servers[server].held_mailboxes["adele"]
     assert f"the list has 'adele' on 'mail1', and the ledger on {server!r}" in held.why
     assert desk.worked == []

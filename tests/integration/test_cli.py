@@ -22,8 +22,9 @@ ADELE, BRUNO = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1")
 
 @pytest.fixture
 def known(installation: Installation) -> Lanes:
-    """Lanes in which adele and bruno have been scanned once."""
+    """Lanes in which adele and bruno have been scanned once, for workers with threads enough for both."""
     lanes = installation.lanes()
+    lanes.crew("host:1", 8, [queue.SCAN_QUEUE, queue.ANSWER_QUEUE], believed_s=1e6)
     lanes.offer_scans((mailbox, queue.scan_item(mailbox, "first")) for mailbox in (ADELE, BRUNO))
     for release in lanes.release():
         lanes.start(release.id, release.generation, "worker")
