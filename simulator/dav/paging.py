@@ -20,8 +20,15 @@ Scopes = list[tuple[Folder, Traversal]]
 Headers = tuple[tuple[str, str], ...]
 
 
+class RangeTooLargeError(HttpError):
+    """More rows are asked for than this server reads for anybody; none was read."""
+
+
 def found_rows(call: Call, query: Query, scopes: Scopes, wanted: RowRange | None) -> tuple[list[Resource], Headers]:
-    """The rows to answer, and the header that says which they are."""
+    """The rows to answer, and the header that says which they are.
+
+    :raises RangeTooLargeError: see ``large_range``. :raises HttpError: the range is beyond the end.
+    """
     behaviour = call.behaviour
     if behaviour.order == "newest-first":
         query = replace(query, order=())
@@ -59,7 +66,7 @@ def _refuse_large(behaviour: Behaviour, wanted: RowRange, total: int) -> None:
         for part in wanted.parts
     ]
     if max(asked) > behaviour.large_range_rows:
-        raise HttpError(int(behaviour.large_range))
+        raise RangeTooLargeError(int(behaviour.large_range))
 
 
 def _slices(behaviour: Behaviour, wanted: RowRange, total: int) -> list[tuple[int, int]]:

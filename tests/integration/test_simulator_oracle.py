@@ -62,6 +62,14 @@ def test_the_oracle_needs_no_credentials_and_knows_its_pages(simulator: Simulato
         assert simulator.ask(method, f"/_oracle/{page}").status == 404
 
 
+def test_a_range_that_is_refused_is_no_operation(simulator: Simulator) -> None:
+    simulator.turn(large_range="507", large_range_rows=5)
+    assert simulator.ask("SEARCH", f"{DEEP}/Inbox", SEARCH, Range="rows=0-9").status == 507
+    assert summary(simulator)["pace"]["operations"] == 0
+    scan(simulator, rows="rows=0-4")
+    assert summary(simulator)["pace"]["operations"] == 1
+
+
 def test_only_scans_of_an_inbox_and_commands_are_operations(simulator: Simulator) -> None:
     scan(simulator)
     scan(simulator, rows="rows=0-9")
