@@ -238,11 +238,16 @@ class MailboxClient:
         :returns: the path of the draft, where a redirect tells it; else ''.
         :raises Unknown: the answer was lost, or a 5xx: it may have been done. :raises Unsupported: no such command.
         """
-        return self._command(message.href, verdict)
+        return self._command(message.href, verdict)[1]
 
     def open(self, message: MeetingMessage) -> None:
-        """GET href?Cmd=open on a response: OWA writes the attendee's status into the organiser's appointment."""
-        self._command(message.href, "open")
+        """GET href?Cmd=open on a response: OWA writes the attendee's status into the organiser's appointment.
+
+        :raises Unknown: a page came that may be a login form, and the response does not show that it was opened.
+        """
+        answer, _ = self._command(message.href, "open")
+        if answer.cleared and not self.shows_as_opened(message):
+            raise Unknown(f"{answer.what}: what came may be a login form, and nothing shows that it was opened")
 
     def shows_as_opened(self, response: MeetingMessage) -> bool:
         """Whether the server shows that a response was opened: by its marker, or by a read flag that it had not before.
@@ -253,11 +258,12 @@ class MailboxClient:
         rows = self._send("PROPFIND", response.href, headers={**_XML, "Depth": "0"}, body=body).rows()
         return any(row.flag(wire.PROCESSED) or (row.flag(wire.READ) and not response.read) for row in rows)
 
-    def _command(self, href: str, command: str) -> str:
+    def _command(self, href: str, command: str) -> tuple[Answer, str]:
+        """The answer, and the path of the draft where a redirect leads to it."""
         # No Translate header: with "Translate: f" IIS hands out the raw message and the command does nothing.
         answer = self._send("GET", href, headers={}, effect=True, query=f"Cmd={command}")
         if answer.status < HTTPStatus.MULTIPLE_CHOICES:
-            return ""
+            return answer, ""
         try:
             location = urljoin(href, answer.headers.get("Location", ""))
             target = urlsplit(location).path
@@ -272,8 +278,8 @@ class MailboxClient:
         try:
             path = wire.path_below(location, self.folders.drafts + "/")
         except Malformed:
-            return ""
-        return path
+            return answer, ""
+        return answer, path
 
     def source(self, message: MeetingMessage) -> bytes:
         """The message in MIME: with ``Translate: f`` a GET hands it out, and has no effect."""

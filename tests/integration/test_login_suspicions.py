@@ -91,6 +91,18 @@ def test_invitations_and_responses_with_a_form_in_them_are_dealt_with_once(tmp_p
             assert site.logins() == logins
 
 
+@pytest.mark.parametrize("kind", ["basic", "forms2003"])
+def test_a_login_form_instead_of_the_page_of_a_response_is_no_opened_response(tmp_path: Path, kind: str) -> None:
+    with login_site(tmp_path, kind) as site:
+        server = site.server()
+        box = next(one for number in range(6) if responses_in(one := site.box(server, number)))
+        response = responses_in(box)[0]
+        site.exchange.have_faults([{"step": "open", "kind": "login-page", "times": 1}])
+        with pytest.raises(Unknown, match="nothing shows that it was opened"):
+            open_response(response, box, journal(), always(Action.OPEN), "keep")
+        assert open_response(response, box, journal(), always(Action.OPEN), "keep").result == "opened"
+
+
 @pytest.mark.parametrize(("effect", "error"), [(False, Transient), (True, Unknown)])
 @pytest.mark.parametrize("form", [LURE, ENDED, play(440)], ids=["page", "redirect", "440"])
 @pytest.mark.parametrize("method", ["PROPPATCH", "PROPFIND", "MOVE"])
