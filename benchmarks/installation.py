@@ -53,10 +53,19 @@ def mailbox(number: int) -> Mailbox:
 
 
 class Installation:
-    """The programs of rsvpq by role, started by the commands an operator would use."""
+    """The programs of rsvpq by role, started by the commands an operator would use.
+
+    :param mailboxes: the numbers of those in the list: what is in no list, no worker works.
+    """
 
     def __init__(
-        self, directory: Path, redis: QueueServer, stub: StubServer, *, mailboxes: int = 1, answers_released: int = 256
+        self,
+        directory: Path,
+        redis: QueueServer,
+        stub: StubServer,
+        *,
+        mailboxes: Iterable[int] = (0,),
+        answers_released: int = 256,
     ) -> None:
         self._directory = directory
         config = directory / "rsvpq.toml"
@@ -64,7 +73,7 @@ class Installation:
         values = {"redis": redis.url, "server": SERVER, "url": stub.url, "answers_released": answers_released}
         values["policy"] = EVERYTHING
         config.write_text(_SETTINGS.format(**values), encoding="utf-8")
-        rows = "".join(f"{mailbox_name(number)},{SERVER}\n" for number in range(mailboxes))
+        rows = "".join(f"{mailbox_name(number)},{SERVER}\n" for number in mailboxes)
         (directory / "mailboxes.csv").write_text("mailbox,server\n" + rows, encoding="utf-8")
         # Said again, because a Redis that the environment names would go first.
         self.environment = {"RSVPQ_CONFIG": str(config), "RSVPQ_REDIS_URL": redis.url}

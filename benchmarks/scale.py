@@ -112,7 +112,8 @@ def _site(mailboxes: int, size: Size) -> Iterator[Site]:
     with TemporaryDirectory(prefix="rsvpq-bench-") as name, queue_server(Path(name)) as redis, ExitStack() as stack:
         stub = StubServer(Path(name), mailboxes=mailboxes, depth=size.depth)
         stack.callback(stub.end)
-        rsvpq = Installation(Path(name), redis, stub, answers_released=64)
+        worked = (*range(ACTIVE), *range(_EMPTY, _EMPTY + size.scans))
+        rsvpq = Installation(Path(name), redis, stub, mailboxes=worked, answers_released=64)
         stack.callback(rsvpq.end)
         yield Site(mailboxes, redis, stub, rsvpq, Pattern.of(rsvpq.find(0)[0]))
 

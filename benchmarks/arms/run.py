@@ -48,7 +48,7 @@ class Rsvpq(Arm):
 
     def start(self, place: Place) -> dict[str, Part]:
         """As in :class:`Arm`; what is offered was found by the search of a scan."""
-        installation = Installation(place.directory, place.redis, place.stub, mailboxes=place.mailboxes)
+        installation = Installation(place.directory, place.redis, place.stub, mailboxes=range(place.mailboxes))
         for number in range(place.mailboxes):
             installation.offer(number, installation.find(number))
         try:
