@@ -16,13 +16,15 @@ from tests.integration.calendars import Diary
 from tests.integration.exchange_site import Site, box_name, inbox, simulated_site
 
 CEO, SECRETARY, MALLORY = "ceo@example.com", "secretary@example.com", "mallory@evil.example"
+#: An address of SMTP that looks like a name of the directory: all of it may stand before an @ (RFC 5321, 4.1.2).
+DISGUISED = "/o=firm/ou=site/cn=recipients/cn=ceo@evil.example"
 POLICY = Policy("respond", internal_domains=("example.com",), cancellations="process")
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A simulator with mailboxes that have hardly any mail."""
-    yield from simulated_site(tmp_path_factory.mktemp("spoofed"), World(mailboxes=40, requests=2, deep=0, seed=11))
+    yield from simulated_site(tmp_path_factory.mktemp("spoofed"), World(mailboxes=80, requests=2, deep=0, seed=11))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ def victim(world: Site) -> Victim:
         (MALLORY, "", "external-organizer"),
         (CEO, MALLORY, "external-organizer"),
         (MALLORY, CEO, "external-organizer"),
+        (DISGUISED, "", "external-organizer"),
+        (CEO, DISGUISED, "external-organizer"),
     ],
 )
 def test_whoever_names_one_of_ours_as_the_organizer_is_external_unless_he_sends_it(
@@ -113,8 +117,9 @@ def test_a_colleague_who_names_the_boss_as_the_organizer_is_not_the_boss(victim:
         {"organizer": MALLORY, "sender": MALLORY},
         {"sender": MALLORY},
         {"sent_by": MALLORY},
+        {"sender": DISGUISED},
     ],
-    ids=["by his own name", "by the name of the boss", "on behalf of the boss"],
+    ids=["by his own name", "by the name of the boss", "on behalf of the boss", "as if from the directory"],
 )
 def test_a_stranger_who_knows_the_uid_makes_no_invitation_out_of_date(
     victim: Victim, method: str, spoofed: dict[str, str]
