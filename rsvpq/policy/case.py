@@ -113,12 +113,15 @@ class Case:
     def from_its_organizer(self) -> bool | None:
         """Whether it is from who arranged what the calendar has of the meeting; None where that cannot be told.
 
-        Who has an X.500 name is in the directory, so nobody from outside is taken for him by half an address.
+        Who has an X.500 name is in the directory, so nobody from outside is taken for him by half an address; and
+        nobody from outside sends anything on behalf of one of ours.
         """
         if self.appointment is None:
             return None
         same = organizer.arranged(self.message, self.appointment)
         ours, theirs = self.organizer or "", organizer.address_of(self.appointment.organizer)
+        if same and not all(map(self._is_internal, self._senders)):
+            return None if theirs and not self._is_internal(theirs) else False
         by_alias = bool(ours) is not bool(theirs)
         return None if same and by_alias and not self._is_internal(ours or theirs) else same
 

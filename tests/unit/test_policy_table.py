@@ -387,6 +387,17 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
             ({"organizer": ""}, "brian@example.com", HELD if kind else ACCEPTED),
             ({"from_another": "dora@example.com"}, "", HELD if kind else ACCEPTED),
             ({"from_another": "dora@example.com"}, "</O=EXAMPLE/CN=B1>", HELD),
+            # ... and in his name by somebody else: nobody from outside speaks for one of ours
+            ({"sent_by": "secretary@example.com"}, "brian@example.com", passes),
+            ({"sent_by": "x@evil.example"}, "brian@example.com", HELD),
+            ({"sent_by": "x@evil.example"}, "</O=EXAMPLE/CN=BRIAN>", HELD),
+            ({"organizer": "</o=example/cn=Brian>", "sent_by": "x@evil.example"}, "brian@example.com", HELD),
+            (
+                {"organizer": "b@partner.example", "sent_by": "x@other.example"},
+                "b@partner.example",
+                HELD if kind else ACCEPTED,
+            ),
+            ({"organizer": "b@partner.example"}, "b@partner.example", passes),
         )
     ),
     *(
