@@ -45,7 +45,7 @@ class Attendee:
         uid: str = UID,
     ) -> MeetingMessage:
         """Get a cancellation."""
-        return self._gets("CANCEL", original, rule, sequence, organizer, sender, uid, sent_by=sent_by)
+        return self._gets("CANCEL", original, rule, sequence, organizer, (sender, sent_by), uid)
 
     def days(self) -> list[str]:
         """The days on which the calendar has something."""
@@ -58,12 +58,12 @@ class Attendee:
         rule: str,
         sequence: int,
         organizer: str,
-        sender: str = "",
+        senders: tuple[str, str] = ("", ""),
         uid: str = UID,
         *,
         wanted: bool = True,
-        sent_by: str = "",
     ) -> MeetingMessage:
+        sender, sent_by = senders
         before = {one.rid for one in inbox(self.box)}
         start = original or FIRST
         lines = [
