@@ -1,7 +1,8 @@
 """Offer what a scan found to the lane of its mailbox, within the caps on answers."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from itertools import chain, islice, zip_longest
+from itertools import islice
 
 from rsvpq.budget import RunBudget
 from rsvpq.editions import organizer_of
@@ -26,11 +27,15 @@ def in_fair_order(
 
 
 def _in_turn(messages: Sequence[MeetingMessage]) -> list[MeetingMessage]:
-    senders: dict[tuple[str, ...], list[MeetingMessage]] = {}
-    for message in messages:
-        sender = organizer_of(message), message.from_another, message.sent_by
-        senders.setdefault(sender, []).append(message)
-    return [one for one in chain.from_iterable(zip_longest(*senders.values())) if one is not None]
+    ranks: dict[tuple[str, ...], int] = {}
+    turns = Counter[int]()
+    places = []
+    for place, message in enumerate(messages):
+        rank = ranks.setdefault((organizer_of(message), message.from_another, message.sent_by), len(ranks))
+        places.append((turns[rank], rank, place))
+        turns[rank] += 1
+    # Sorted, and not taken in turn from a list for each sender: of thousands, nearly all may be at their end.
+    return [messages[place] for _, _, place in sorted(places)]
 
 
 def offer_within_caps(
