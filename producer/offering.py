@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from itertools import islice
 
 from rsvpq.budget import RunBudget
 from rsvpq.editions import organizer_of
@@ -10,6 +9,9 @@ from rsvpq.messages import Kind, MeetingMessage
 
 #: Messages per round trip: one script holds Redis for a few milliseconds.
 BATCH = 100
+#: Responses and cancellations that one scan offers, behind the requests. A lane is not scanned anew before it is empty,
+#: and who sends thousands of them must not keep it from being so for hours.
+MOST_OTHERS = 1000
 
 
 def in_fair_order(
@@ -44,17 +46,13 @@ def offer_within_caps(
     most: int,
     budget: RunBudget,
 ) -> tuple[int, int]:
-    """Offer the messages; of requests no more new ones than the caps allow.
+    """Offer the messages: of requests no more new ones than the caps allow, then of others :data:`MOST_OTHERS`.
 
-    :param messages: the first ones are offered first.
+    :param messages: of each kind the first ones are offered first.
     :param offer: puts messages into the lane; says how many were new to it.
     :param most: the cap of one scan. :param budget: that of the run.
     :returns: how many were new, and how many were held back.
     """
-    others = iter([message for message in messages if message.kind is not Kind.REQUEST])
-    new = 0
-    while batch := list(islice(others, BATCH)):
-        new += offer(batch)
     requests = [message for message in messages if message.kind is Kind.REQUEST]
     answers = 0
     while requests:
@@ -64,4 +62,10 @@ def offer_within_caps(
         fresh = offer(requests[:granted])
         budget.give_back(granted - fresh)
         requests, answers = requests[granted:], answers + fresh
-    return new + answers, len(requests)
+    others = [message for message in messages if message.kind is not Kind.REQUEST]
+    new = 0
+    while others and new < MOST_OTHERS:
+        size = min(BATCH, MOST_OTHERS - new)
+        new += offer(others[:size])
+        others = others[size:]
+    return new + answers, len(requests) + len(others)
