@@ -29,6 +29,7 @@ from rsvpq.addresses import comparable
 from rsvpq.exchange.errors import Refused
 from rsvpq.exchange.multistatus import ENCODING
 from rsvpq.messages import Verdict
+from rsvpq.persons import is_smtp, person_in
 from rsvpq.printable import shortened
 
 #: PARTSTAT (RFC 5545, 3.2.12), and what the subject begins with in Exchange.
@@ -77,16 +78,18 @@ _SEVEN_BITS = SMTP.clone(cte_type="7bit")
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f]+@[A-Z0-9._-]+", re.ASCII | re.IGNORECASE)
 
 
-def reply_to(source: bytes, mailbox: str, verdict: Verdict, now: datetime) -> bytes:
+def reply_to(source: bytes, mailbox: str, verdict: Verdict, now: datetime, organizer: str = "") -> bytes:
     """The answer of a mailbox to a meeting request.
 
     :param source: the request as stored, MIME.
     :param mailbox: the attendee's SMTP address, or an alias that is looked for among the addressees.
     :param now: when the answer is given.
+    :param organizer: whom the server shows as the organizer, by whom was decided: the answer goes to no other domain.
+        A message may have a second calendar in it, or an address that the server passes over.
     :raises Refused: the request cannot be answered so, and why.
     """
     try:
-        return _Request.read(source).reply(mailbox, verdict, now).as_bytes()
+        return _Request.read(source).reply(mailbox, verdict, now, _domain(organizer)).as_bytes()
     except Refused:
         raise
     except Exception as error:  # what a stranger's bytes do to two parsers is not to be foreseen
@@ -119,11 +122,13 @@ class _Request:
             raise Refused("the request's iCalendar is not about one meeting with one UID")
         return cls(header, calendar, events)
 
-    def reply(self, mailbox: str, verdict: Verdict, now: datetime) -> EmailMessage:
+    def reply(self, mailbox: str, verdict: Verdict, now: datetime, domain: str) -> EmailMessage:
         organizers = [_address(_single(event, "ORGANIZER")) for event in self.events]
         organizer = organizers[0]
         if organizer is None or len({other and comparable(other.addr_spec) for other in organizers}) > 1:
             raise Refused("the request names no organizer with an SMTP address, or several")
+        if domain not in {"", _domain(organizer.addr_spec)}:
+            raise Refused("the request's iCalendar names another organizer than the server shows")
         attendee = self._attendee(mailbox)
         partstat, prefix = _WORDS[verdict]
         summary = (_readable(self.events[0], "SUMMARY") or "")[: 2 * _LONGEST_SUBJECT]
@@ -174,6 +179,12 @@ class _Request:
         for answer in answers:
             calendar.add_component(answer)
         return str(calendar.to_ical(), "utf-8")
+
+
+def _domain(organizer: str) -> str:
+    """The domain of whom a text names, as it is compared; '' without one."""
+    address = person_in(organizer).address
+    return comparable(address).rpartition("@")[2] if is_smtp(address) else ""
 
 
 def _calendar_part(message: Message) -> Message:
