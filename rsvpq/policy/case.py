@@ -63,7 +63,7 @@ class Case:
     def answers_again(self) -> bool:
         """Whether the same sequence was answered before, as where a new text of the meeting changed the stamp alone."""
         settled = self.facts.settled
-        return settled is not None and settled.version.sequence == self.message.sequence
+        return settled is not None and any(one.version.sequence == self.message.sequence for one in settled.each)
 
     @cached_property
     def intent(self) -> Intent | None:

@@ -87,8 +87,8 @@ def _newer_message(case: Case) -> Finding | str:
 
 
 def _settled(case: Case) -> Finding | str:
-    settled = case.facts.settled
-    if settled is None or not settled.covers(case.message):
+    settled = case.facts.settled.covering(case.message) if case.facts.settled else None
+    if settled is None:
         return "no message about it is known to be answered"
     how = (
         f"another message about it was begun to be answered ({settled.how}): it is answered, is being answered, "
