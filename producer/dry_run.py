@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from producer.inbox import read_inbox
+from producer.inbox import one_by_one, read_inbox
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.findings import Forecast
 from rsvpq.journal import Journal
@@ -49,7 +49,7 @@ def forecast(box: MailboxClient, journal: Journal, ways: Ways, most: int) -> tup
     """
     found, unreadable = read_inbox(box, journal), box.unreadable
     newest = ways.newest(found)
-    first = {message: ways.first(message, newest.of(message)) for message in found}
+    first = {message: ways.first(message, newest.of(message)) for message in one_by_one(found, journal)}
     wanted = [message for message, decision in first.items() if decision.acts]
     known = ways.known(wanted)
     new = [message for message in wanted if message not in known]

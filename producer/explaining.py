@@ -11,7 +11,7 @@ from rsvpq.editions import instant
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.journal import Journal
 from rsvpq.messages import Kind, Mailbox, MeetingMessage, is_private
-from rsvpq.policy import CalendarView, Facts, Newest, Policy, Trace, Version
+from rsvpq.policy import CalendarView, Facts, Newest, Policy, Trace, Version, is_from, is_internal
 
 #: The most messages of a mailbox that are explained at once, the newest first: each may cost some requests.
 MOST = 20
@@ -102,12 +102,16 @@ def _calendar(
     if view is None or message.kind is Kind.RESPONSE:
         return None
     more: dict[str, Any] = {}
+
+    def is_one_of_ours(address: str) -> bool:
+        return is_internal(address, facts.mailbox, policy.internal_domains)
+
     if isinstance(view.agenda, CalendarUnknown):
         more = {"unknown_at_that_time": reason(view.agenda.reason)}
     elif view.agenda is not None:
         times = _times(message, view)
         more = {
-            "at_that_time": _conflicts(message, view.agenda, times),
+            "at_that_time": _conflicts(message, view.agenda, times, is_one_of_ours),
             "complete": view.complete,
             "compared": all(map(view.agenda.covers, times)),
         }
@@ -138,10 +142,17 @@ def _times(message: MeetingMessage, view: CalendarView) -> tuple[tuple[datetime,
 
 
 def _conflicts(
-    message: MeetingMessage, agenda: Agenda, times: tuple[tuple[datetime, datetime], ...]
+    message: MeetingMessage,
+    agenda: Agenda,
+    times: tuple[tuple[datetime, datetime], ...],
+    is_one_of_ours: Callable[[str], bool],
 ) -> list[dict[str, Any]]:
+    def sent_by(organizer: str) -> bool | None:
+        return is_from(message, organizer, is_one_of_ours)
+
     within = (agenda.within(when) for when in times)
-    periods = {period for when in within if when for period in agenda.conflicts(*when, uid=message.uid)}
+    found = (agenda.conflicts(*when, uid=message.uid, is_from=sent_by) for when in within if when)
+    periods = {period for periods in found for period in periods}
     return [
         {"start": _utc(one.start), "end": _utc(one.end), "status": str(one.status), "recurring": one.recurring}
         for one in sorted(periods, key=lambda one: one.start)[:_MOST_CONFLICTS]

@@ -1,8 +1,13 @@
 """The whole Inbox, as everything that looks at a mailbox reads it."""
 
+from collections.abc import Iterator, Sequence
+
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage
+
+#: Messages that are decided on between two steps that keep the lease.
+DECIDED_AT_ONCE = 200
 
 
 def read_inbox(box: MailboxClient, journal: Journal) -> list[MeetingMessage]:
@@ -16,3 +21,14 @@ def read_inbox(box: MailboxClient, journal: Journal) -> list[MeetingMessage]:
         found += messages
         journal.note("pages", number)
     return found
+
+
+def one_by_one(messages: Sequence[MeetingMessage], journal: Journal) -> Iterator[MeetingMessage]:
+    """The messages, to be decided on: how many there are, and how long each takes, is up to those who write.
+
+    :raises LeaseLost: the item is in other hands.
+    """
+    for number, message in enumerate(messages, start=1):
+        yield message
+        if number % DECIDED_AT_ONCE == 0:
+            journal.note("decided", number)

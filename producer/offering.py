@@ -1,7 +1,7 @@
 """Offer what a scan found to the lane of its mailbox, within the caps on answers."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from itertools import chain, islice, zip_longest
 
 from rsvpq.budget import RunBudget
 from rsvpq.editions import organizer_of
@@ -9,6 +9,9 @@ from rsvpq.messages import Kind, MeetingMessage
 
 #: Messages per round trip: one script holds Redis for a few milliseconds.
 BATCH = 100
+#: Responses and cancellations that one scan offers, behind the requests. A lane is not scanned anew before it is empty,
+#: and who sends thousands of them must not keep it from being so for hours.
+MOST_OTHERS = 1000
 
 
 def in_fair_order(
@@ -26,11 +29,15 @@ def in_fair_order(
 
 
 def _in_turn(messages: Sequence[MeetingMessage]) -> list[MeetingMessage]:
-    senders: dict[tuple[str, ...], list[MeetingMessage]] = {}
-    for message in messages:
-        sender = organizer_of(message), message.from_another, message.sent_by
-        senders.setdefault(sender, []).append(message)
-    return [one for one in chain.from_iterable(zip_longest(*senders.values())) if one is not None]
+    ranks: dict[tuple[str, ...], int] = {}
+    turns = Counter[int]()
+    places = []
+    for place, message in enumerate(messages):
+        rank = ranks.setdefault((organizer_of(message), message.from_another, message.sent_by), len(ranks))
+        places.append((turns[rank], rank, place))
+        turns[rank] += 1
+    # Sorted, and not taken in turn from a list for each sender: of thousands, nearly all may be at their end.
+    return [messages[place] for _, _, place in sorted(places)]
 
 
 def offer_within_caps(
@@ -39,17 +46,13 @@ def offer_within_caps(
     most: int,
     budget: RunBudget,
 ) -> tuple[int, int]:
-    """Offer the messages; of requests no more new ones than the caps allow.
+    """Offer the messages: of requests no more new ones than the caps allow, then of others :data:`MOST_OTHERS`.
 
-    :param messages: the first ones are offered first.
+    :param messages: of each kind the first ones are offered first.
     :param offer: puts messages into the lane; says how many were new to it.
     :param most: the cap of one scan. :param budget: that of the run.
     :returns: how many were new, and how many were held back.
     """
-    others = iter([message for message in messages if message.kind is not Kind.REQUEST])
-    new = 0
-    while batch := list(islice(others, BATCH)):
-        new += offer(batch)
     requests = [message for message in messages if message.kind is Kind.REQUEST]
     answers = 0
     while requests:
@@ -59,4 +62,10 @@ def offer_within_caps(
         fresh = offer(requests[:granted])
         budget.give_back(granted - fresh)
         requests, answers = requests[granted:], answers + fresh
-    return new + answers, len(requests)
+    others = [message for message in messages if message.kind is not Kind.REQUEST]
+    new = 0
+    while others and new < MOST_OTHERS:
+        size = min(BATCH, MOST_OTHERS - new)
+        new += offer(others[:size])
+        others = others[size:]
+    return new + answers, len(requests) + len(others)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from producer.inbox import read_inbox
+from producer.inbox import one_by_one, read_inbox
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome
@@ -29,7 +29,7 @@ def scan(
     found, unreadable = read_inbox(box, journal), box.unreadable
     newest = newest_of(found)
     wanted, skipped = [], Counter[str]()
-    for message in found:
+    for message in one_by_one(found, journal):
         decision = decide(message, newest.of(message))
         if decision.acts:
             wanted.append(message)

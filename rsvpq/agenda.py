@@ -4,7 +4,8 @@ Times are in UTC. A period goes from its start up to but not including its end, 
 with what starts at ten, and a period without length collides with nothing.
 """
 
-from collections.abc import Collection
+import re
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -52,6 +53,8 @@ class BusyPeriod:
     uid: str = ""
     recurring: bool = False
     all_day: bool = False
+    #: As the server shows it; '' where it shows none.
+    organizer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +75,19 @@ class Agenda:
         return self.within(when) == when
 
     def conflicts(
-        self, start: datetime, end: datetime, *, uid: str = "", statuses: Collection[BusyStatus] = NOT_FREE
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        uid: str = "",
+        statuses: Collection[BusyStatus] = NOT_FREE,
+        is_from: Callable[[str], bool | None] = lambda _organizer: None,
     ) -> list[BusyPeriod]:
         """What collides with a meeting from ``start`` to ``end``, the first to start first.
 
         :param uid: of the meeting itself: its own appointment, or the placeholder of it, is no conflict.
+        :param is_from: whether the meeting is from this organizer: what is certainly another one's is not its own
+            appointment, for a uid can be anybody's choice.
         :raises ValueError: the agenda does not reach that far.
         """
         if start < self.start or end > self.end:
@@ -88,7 +99,7 @@ class Agenda:
                 for period in self.periods
                 if period.status in statuses
                 and overlap(period.start, period.end, start, end)
-                and not (own and same_meeting_key(period.uid) == own)
+                and not (own and same_meeting_key(period.uid) == own and is_from(period.organizer) is not False)
             ),
             key=lambda period: period.start,
         )
@@ -149,17 +160,15 @@ class Particulars:
 #: How the uid of an Outlook meeting starts, and where the date of one instance stands in it (MS-OXOCAL 2.2.1.27).
 _OUTLOOK_UID = "040000008200e00074c5b7101a82e008"
 _INSTANCE_DATE = slice(32, 40)
+_HEXADECIMAL = re.compile("[0-9a-f]{8}")
 
 
 def instance_date(uid: str) -> str:
     """The day of the one instance that a uid of Outlook's names, as ``20260307``; '' where it names none."""
     key = uid.strip().casefold()
-    if not key.startswith(_OUTLOOK_UID):
+    if not key.startswith(_OUTLOOK_UID) or not _HEXADECIMAL.fullmatch(key[_INSTANCE_DATE]):
         return ""
-    try:
-        year, month, day = (int(part, 16) for part in (key[32:36], key[36:38], key[38:40]))
-    except ValueError:
-        return ""
+    year, month, day = (int(part, 16) for part in (key[32:36], key[36:38], key[38:40]))
     return f"{year:04}{month:02}{day:02}" if year else ""
 
 
@@ -171,8 +180,11 @@ def uids_of_meeting(uid: str) -> tuple[str, ...]:
 
 
 def same_meeting_key(uid: str) -> str:
-    """The same text for all uids of a meeting: Outlook writes the date of a single instance into it."""
+    """The same text for all uids of a meeting: Outlook writes the date of a single instance into it.
+
+    What stands there and is no date makes it another meeting: a calendar is not searched for that of the series either.
+    """
     key = uid.strip().casefold()
-    if not key.startswith(_OUTLOOK_UID):
+    if not instance_date(uid):
         return key
     return key[: _INSTANCE_DATE.start] + "0" * 8 + key[_INSTANCE_DATE.stop :]

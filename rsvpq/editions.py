@@ -7,9 +7,10 @@ what is compared is always one occurrence with the same occurrence, and the seri
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from rsvpq.addresses import comparable, lowered
 from rsvpq.agenda import same_meeting_key
@@ -86,6 +87,8 @@ class Version:
 
 #: The message was gone before anything was done: its edition is known, and nobody has answered it.
 TAKEN_AWAY = "gone"
+#: How many values the ledger keeps of an answer; and of how many organizers of one uid, besides the last, it keeps any.
+_VALUES, _MOST_OTHERS = 7, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ class Settled:
 
     ``how`` is the verdict, or ``cancelled``, or :data:`TAKEN_AWAY`; ``item`` the identity of the message that was
     answered, '' where only Sent Items tells of it. ``start`` and ``end`` are as the message showed them, ``organizer``
-    is as :func:`organizer_of` has it.
+    is as :func:`organizer_of` has it. ``others`` are those of who else has named himself as the organizer of the
+    uid before: what one of them is answered makes nobody forget what another one was.
     """
 
     item: str
@@ -103,6 +107,7 @@ class Settled:
     start: str = ""
     end: str = ""
     organizer: str = ""
+    others: tuple[Self, ...] = ()
 
     @classmethod
     def by(cls, item: str, how: str, message: MeetingMessage) -> Self:
@@ -111,29 +116,68 @@ class Settled:
 
     def to_text(self) -> str:
         """The value that is kept in the ledger; the inverse of :meth:`parse`."""
+        # Left out where there are none: an empty list would come back from Lua as an object.
+        return json.dumps([*self._values(), *([[one._values() for one in self.others]] if self.others else [])])
+
+    def _values(self) -> list[str | int | None]:
         stamp = self.version.stamp.isoformat() if self.version.stamp else ""
-        return json.dumps([self.item, self.how, self.version.sequence, stamp, self.start, self.end, self.organizer])
+        return [self.item, self.how, self.version.sequence, stamp, self.start, self.end, self.organizer]
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
         """What :meth:`to_text` wrote; None for nothing, and for what another version may have written.
 
-        Earlier versions did not keep the organizer.
+        Earlier versions did not keep the organizer, nor what others were answered.
         """
         try:
-            item, how, sequence, stamp, start, end, *organizer = json.loads(text)
-            return cls(item, how, Version(sequence, instant(stamp)), start, end, "".join(organizer))
-        except (ValueError, TypeError):
+            values = json.loads(text)
+            others = tuple(map(cls._of_values, values[_VALUES:][0][:_MOST_OTHERS])) if values[_VALUES:] else ()
+            return replace(cls._of_values(values[:_VALUES]), others=others)
+        except (ValueError, TypeError, LookupError):
             return None
 
+    @classmethod
+    def _of_values(cls, values: list[Any]) -> Self:
+        item, how, sequence, stamp, start, end, *organizer = values
+        return cls(item, how, Version(sequence, instant(stamp)), start, end, "".join(organizer))
+
+    @property
+    def each(self) -> tuple[Self, ...]:
+        """The last answer and what others were answered, each by itself."""
+        return (replace(self, others=()), *self.others)
+
+    @classmethod
+    def of_each(cls, answers: Iterable[Self]) -> Self | None:
+        """The inverse of :attr:`each`; None for none."""
+        first, *others = (*answers, None)
+        return first and replace(first, others=tuple(filter(None, others[:_MOST_OTHERS])))
+
+    def of_organizer(self, organizer: str) -> Self | None:
+        """What whoever names this one as the organizer was answered, as far as that can be told; None for nothing."""
+        return next((one for one in self.each if not _certainly_differ(one.organizer, organizer)), None)
+
+    def beside(self, before: Self | None) -> Self:
+        """The same, with all that was known before and is certainly of other organizers."""
+        known = before.each if before else ()
+        kept = (one for one in known if _certainly_differ(one.organizer, self.organizer))
+        return replace(self, others=tuple(kept)[:_MOST_OTHERS])
+
     def covers(self, message: MeetingMessage) -> bool:
-        """Whether the message speaks of the same occurrence in this edition, or in an older one.
+        """Whether the message speaks of the same occurrence in an edition that was answered, or in an older one."""
+        return self.covering(message) is not None
+
+    def covering(self, message: MeetingMessage) -> Self | None:
+        """The answer that covers the message; None where there is none."""
+        return next((one for one in self.each if one._covers(message)), None)
+
+    def _covers(self, message: MeetingMessage) -> bool:
+        """The same of this one alone.
 
         Without sequences, and of what only Sent Items tells, editions are told apart by the time of the meeting as
         well: an answer may not show which occurrence it is to.
         """
-        version, organizer = Version.of(message), organizer_of(message)
-        if (self.organizer and organizer and self.organizer != organizer) or self.version.is_older_than(version):
+        version = Version.of(message)
+        if _certainly_differ(self.organizer, organizer_of(message)) or self.version.is_older_than(version):
             return False
         if version.is_older_than(self.version):
             return True
@@ -147,6 +191,10 @@ class Settled:
     def is_newer_than(self, message: MeetingMessage) -> bool:
         """Whether it is certainly a newer edition than that of the message."""
         return Version.of(message).is_older_than(self.version)
+
+
+def _certainly_differ(one: str, other: str) -> bool:
+    return bool(one and other) and one != other
 
 
 def answers_another(answer: MeetingMessage, request: MeetingMessage) -> bool:

@@ -99,7 +99,8 @@ class MeetingMessage:
     own: bool | None = None
     #: The address of whom it is from, where that is certainly another than the organizer that it names.
     from_another: str = ""
-    #: The SMTP addresses of who sent it and on whose behalf, where they are not the organizer's; separated by blanks.
+    #: The addresses of who sent it and on whose behalf, where they are neither the organizer's nor names of the
+    #: directory; separated by blanks.
     sent_by: str = ""
     #: A response that proposes another time: lost for good if it is cleaned away.
     counter_proposal: bool = False

@@ -1,7 +1,8 @@
 """What strangers wrote, as it may be shown: subjects reach terminals, logs, spreadsheets and web pages.
 
 One escaping for all outputs: what is not printable is shown as an escape. That is every control (C0, C1), every sign
-without a width of its own, those that turn the writing round, and every blank and line break but the plain one.
+without a width of its own, those that turn the writing round, and every blank and line break but the plain one: those
+that are letters by their category as well.
 """
 
 import json
@@ -12,10 +13,22 @@ from typing import Any
 #: be set to, whatever this file's own is.
 _FORMULA = re.compile(r"(^|[,;|\t\r\n\"])([^\S\t\r\n]*)([=+\-@\uff0b\uff0d\uff1d\uff20])")
 
+#: What Python takes for printable, and of which nothing is seen: fillers, selectors of a form, an empty Braille cell.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
+)
+
 
 def printable(text: str) -> str:
     """The text with escapes in the place of controls, of line breaks and of signs that turn the writing round."""
-    return text if text.isprintable() else "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    if _is_seen(text):
+        return text
+    return "".join(char if _is_seen(char) else char.encode("unicode_escape").decode() for char in text)
+
+
+def _is_seen(text: str) -> bool:
+    return text.isprintable() and not _UNSEEN.search(text)
 
 
 def printable_lines(text: str) -> str:
@@ -26,9 +39,9 @@ def printable_lines(text: str) -> str:
 def json_text(value: Any, indent: int | None = None) -> str:
     """The value as JSON that is printable as well, and reads as the same value."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
-    if text.replace("\n", "").isprintable():
+    if _is_seen(text.replace("\n", "")):
         return text
-    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
+    return "".join(char if _is_seen(char) or char == "\n" else json.dumps(char)[1:-1] for char in text)
 
 
 def csv_cell(text: str) -> str:

@@ -82,8 +82,10 @@ class Recollection:
         found: dict[str, Settled] = {}
         for message, settled in look.shown():
             topic = topic_of(message)
-            if topic and (topic not in found or found[topic].version.is_older_than(settled.version)):
-                found[topic] = settled
+            known = found.get(topic)
+            same = known and known.of_organizer(settled.organizer)
+            if topic and (same is None or same.version.is_older_than(settled.version)):
+                found[topic] = settled.beside(known)
         return found, look.unreadable
 
     def of_decision(self, item: str, message: MeetingMessage, decision: Decision, before: str) -> Memory | None:
@@ -94,7 +96,8 @@ class Recollection:
         if message.kind is Kind.RESPONSE:
             return None
         how = "cancelled" if decision.action is Action.PROCESS else str(decision.action)
-        return Memory(Settled.by(item, how, message).to_text(), before, self.kept_for.total_seconds())
+        settled = Settled.by(item, how, message).beside(Settled.parse(before))
+        return Memory(settled.to_text(), before, self.kept_for.total_seconds())
 
     def of_draft(self, item: str, draft: MeetingMessage, before: str) -> Memory | None:
         """What is to be remembered once an unsent answer is about to be sent; None where more than that is known.
@@ -103,11 +106,12 @@ class Recollection:
         """
         # An answer without our marker may not show which occurrence it is to: then its times tell, not the item.
         settled = _answered_by(item if draft.topic else "", draft)
-        known = Settled.parse(before)
+        all_known = Settled.parse(before)
+        known = all_known and all_known.of_organizer(settled.organizer)
         answered = known is not None and known.how != TAKEN_AWAY
         if known and answered and (known.item == item or settled.version.is_older_than(known.version)):
             return None
-        return Memory(settled.to_text(), before, self.kept_for.total_seconds())
+        return Memory(settled.beside(all_known).to_text(), before, self.kept_for.total_seconds())
 
 
 @dataclass(slots=True)
@@ -181,4 +185,4 @@ def _answered_by(item: str, answer: MeetingMessage) -> Settled:
 
 def by_another(settled: Settled | None, item: str) -> Settled | None:
     """What a meeting was settled with, if that was through another message than that of the item."""
-    return None if settled is None or settled.item == item else settled
+    return None if settled is None else Settled.of_each(one for one in settled.each if one.item != item)

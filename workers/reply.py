@@ -77,7 +77,7 @@ def _write_and_send(
     """Write the draft and send it; once the sending was intended, it is only sent, if it is still there."""
     identity, address, verdict = content
     if "send" not in journal:
-        mime = reply_to(box.source(request), address, verdict, datetime.now(UTC))
+        mime = reply_to(box.source(request), address, verdict, datetime.now(UTC), request.organizer)
         journal.intend("draft", name)
         box.create_draft(name, mime, answer_marker(identity, request))
         _send(name, box, journal)

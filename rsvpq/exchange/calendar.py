@@ -186,6 +186,7 @@ def _period(row: Row) -> BusyPeriod | None:
         uid=row.text(wire.UID),
         recurring=row.text(wire.INSTANCE_TYPE) in _INSTANCES,
         all_day=row.flag(wire.ALL_DAY),
+        organizer=row.text(wire.ORGANIZER),
     )
 
 

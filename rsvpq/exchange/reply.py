@@ -29,6 +29,8 @@ from rsvpq.addresses import comparable
 from rsvpq.exchange.errors import Refused
 from rsvpq.exchange.multistatus import ENCODING
 from rsvpq.messages import Verdict
+from rsvpq.persons import is_smtp, person_in
+from rsvpq.printable import shortened
 
 #: PARTSTAT (RFC 5545, 3.2.12), and what the subject begins with in Exchange.
 _WORDS: Mapping[Verdict, tuple[str, str]] = {
@@ -55,6 +57,13 @@ _TOKEN = re.compile(r"[A-Z0-9-]+", re.ASCII | re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 #: More than any invitation takes: a zone has two components in it, and a description a few thousand characters.
 _LONGEST, _DEEPEST = 1024 * 1024, 10
+#: How much of a message is read, which has its attachments at the end; and in how many parts, for each line of it is
+#: compared with the boundaries of all that it is in.
+_LONGEST_SOURCE, _MOST_BOUNDARIES = 2 * _LONGEST, 20
+_BOUNDARY = re.compile(rb"boundary[*0-9]*\s*=", re.IGNORECASE)
+#: How much of a subject and of a name is repeated: writing a header takes long for long ones. No mail program makes
+#: longer ones, nor addresses (RFC 5321, 4.5.3.1); a list of addressees may have some thousand people in it.
+_LONGEST_SUBJECT, _LONGEST_NAME, _LONGEST_ADDRESS, _LONGEST_LIST = 1000, 100, 320, 64 * 1024
 #: RFC 5545, 3.3.11.
 _ESCAPED = re.compile(r"\\(.)")
 _FOLD = re.compile(r"\n[ \t]")
@@ -69,16 +78,18 @@ _SEVEN_BITS = SMTP.clone(cte_type="7bit")
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f]+@[A-Z0-9._-]+", re.ASCII | re.IGNORECASE)
 
 
-def reply_to(source: bytes, mailbox: str, verdict: Verdict, now: datetime) -> bytes:
+def reply_to(source: bytes, mailbox: str, verdict: Verdict, now: datetime, organizer: str = "") -> bytes:
     """The answer of a mailbox to a meeting request.
 
     :param source: the request as stored, MIME.
     :param mailbox: the attendee's SMTP address, or an alias that is looked for among the addressees.
     :param now: when the answer is given.
+    :param organizer: whom the server shows as the organizer, by whom was decided: the answer goes to no other domain.
+        A message may have a second calendar in it, or an address that the server passes over.
     :raises Refused: the request cannot be answered so, and why.
     """
     try:
-        return _Request.read(source).reply(mailbox, verdict, now).as_bytes()
+        return _Request.read(source).reply(mailbox, verdict, now, _domain(organizer)).as_bytes()
     except Refused:
         raise
     except Exception as error:  # what a stranger's bytes do to two parsers is not to be foreseen
@@ -96,7 +107,10 @@ class _Request:
 
     @classmethod
     def read(cls, source: bytes) -> "_Request":
-        header = message_from_bytes(source)
+        beginning = source[:_LONGEST_SOURCE]
+        if len(_BOUNDARY.findall(beginning)) > _MOST_BOUNDARIES:
+            raise Refused(f"the request has more than {_MOST_BOUNDARIES} kinds of parts in each other")
+        header = message_from_bytes(beginning)
         part = _calendar_part(header)
         calendar = _parsed(_text_of(part))
         method = str(_single(calendar, "METHOD") or part.get_param("method") or "").strip().upper()
@@ -108,14 +122,17 @@ class _Request:
             raise Refused("the request's iCalendar is not about one meeting with one UID")
         return cls(header, calendar, events)
 
-    def reply(self, mailbox: str, verdict: Verdict, now: datetime) -> EmailMessage:
+    def reply(self, mailbox: str, verdict: Verdict, now: datetime, domain: str) -> EmailMessage:
         organizers = [_address(_single(event, "ORGANIZER")) for event in self.events]
         organizer = organizers[0]
         if organizer is None or len({other and comparable(other.addr_spec) for other in organizers}) > 1:
             raise Refused("the request names no organizer with an SMTP address, or several")
+        if domain not in {"", _domain(organizer.addr_spec)}:
+            raise Refused("the request's iCalendar names another organizer than the server shows")
         attendee = self._attendee(mailbox)
         partstat, prefix = _WORDS[verdict]
-        subject = prefix + _line(_ESCAPED.sub(_unescaped, _readable(self.events[0], "SUMMARY") or ""))
+        summary = (_readable(self.events[0], "SUMMARY") or "")[: 2 * _LONGEST_SUBJECT]
+        subject = prefix + shortened(_line(_ESCAPED.sub(_unescaped, summary)), _LONGEST_SUBJECT)
         email = EmailMessage(policy=_SEVEN_BITS)
         email["From"] = attendee
         email["To"] = organizer
@@ -145,6 +162,8 @@ class _Request:
 
     def _recipients(self) -> list[Address]:
         lines = [str(line) for name in ("To", "Cc") for line in self.header.get_all(name, [])]
+        if sum(map(len, lines)) > _LONGEST_LIST:
+            return []
         return [found for _, address in getaddresses(lines) if (found := _smtp(address)) is not None]
 
     def _icalendar(self, attendee: Address, partstat: str, now: datetime) -> str:
@@ -160,6 +179,12 @@ class _Request:
         for answer in answers:
             calendar.add_component(answer)
         return str(calendar.to_ical(), "utf-8")
+
+
+def _domain(organizer: str) -> str:
+    """The domain of whom a text names, as it is compared; '' without one."""
+    address = person_in(organizer).address
+    return comparable(address).rpartition("@")[2] if is_smtp(address) else ""
 
 
 def _calendar_part(message: Message) -> Message:
@@ -331,7 +356,7 @@ def _address(value: Any) -> Address | None:
     params = getattr(value, "params", {})
     for text in (str(value or ""), str(params.get("EMAIL", ""))):
         address = unquote(re.sub(r"^\s*mailto:", "", text, flags=re.IGNORECASE)).strip()
-        found = _smtp(address, _line(str(params.get("CN", ""))))
+        found = _smtp(address, shortened(_line(str(params.get("CN", ""))[: 2 * _LONGEST_NAME]), _LONGEST_NAME))
         if found is not None:
             return found
     return None
@@ -339,8 +364,10 @@ def _address(value: Any) -> Address | None:
 
 def _smtp(address: str, name: str = "") -> Address | None:
     """The address as a header takes it; None where it is none, such as one with two dots in a row."""
+    if len(address) > _LONGEST_ADDRESS or not address.isascii() or not _ADDRESS.fullmatch(address):
+        return None
     try:
-        return Address(name, addr_spec=address) if address.isascii() and _ADDRESS.fullmatch(address) else None
+        return Address(name, addr_spec=address)
     except (ValueError, MessageError, LookupError):  # what the library raises for them changes with it
         return None
 

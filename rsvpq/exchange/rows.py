@@ -146,9 +146,13 @@ def _from_another(row: Row) -> str:
 
 
 def _sent_by(row: Row) -> str:
-    """The SMTP addresses of whom it came from, beside the organizer's own."""
-    shown = (row.text(name) for name in (wire.SENDER, wire.SENT_REPRESENTING))
-    senders = {comparable(one) or lowered(one) for one in shown if is_smtp(one)}
+    """The addresses of whom it came from, beside the organizer's own: all that are no name of the directory.
+
+    A stranger's address may look like a name of the directory with an @ in it, and only its domain tells the two apart.
+    What is neither that nor of SMTP came through a gateway from elsewhere.
+    """
+    shown = ("_".join(row.text(name).split()) for name in (wire.SENDER, wire.SENT_REPRESENTING))
+    senders = {comparable(one) or lowered(one) for one in shown if one and ("@" in one or not one.startswith("/"))}
     return " ".join(sorted(senders - {comparable(person_in(row.text(wire.ORGANIZER)).address)}))
 
 

@@ -7,7 +7,7 @@ from rsvpq.editions import Version
 from rsvpq.policy.decision import Action, Decide, Decision, Need, Reason, answer_to
 from rsvpq.policy.engine import Step, Trace, decide, explain, held_for
 from rsvpq.policy.facts import CalendarView, Facts, Newest
-from rsvpq.policy.organizer import arranged, is_internal
+from rsvpq.policy.organizer import arranged, is_from, is_internal
 from rsvpq.policy.rules import DECISIONS, Policy, Rule
 
 __all__ = [
@@ -30,5 +30,6 @@ __all__ = [
     "decide",
     "explain",
     "held_for",
+    "is_from",
     "is_internal",
 ]

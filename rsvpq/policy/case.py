@@ -63,7 +63,7 @@ class Case:
     def answers_again(self) -> bool:
         """Whether the same sequence was answered before, as where a new text of the meeting changed the stamp alone."""
         settled = self.facts.settled
-        return settled is not None and settled.version.sequence == self.message.sequence
+        return settled is not None and any(one.version.sequence == self.message.sequence for one in settled.each)
 
     @cached_property
     def intent(self) -> Intent | None:
@@ -111,16 +111,11 @@ class Case:
 
     @cached_property
     def from_its_organizer(self) -> bool | None:
-        """Whether it is from who arranged what the calendar has of the meeting; None where that cannot be told.
+        """Whether it is from who arranged what the calendar has of the meeting; None where that cannot be told."""
+        return None if self.appointment is None else self._is_from(self.appointment.organizer)
 
-        Who has an X.500 name is in the directory, so nobody from outside is taken for him by half an address.
-        """
-        if self.appointment is None:
-            return None
-        same = organizer.arranged(self.message, self.appointment)
-        ours, theirs = self.organizer or "", organizer.address_of(self.appointment.organizer)
-        by_alias = bool(ours) is not bool(theirs)
-        return None if same and by_alias and not self._is_internal(ours or theirs) else same
+    def _is_from(self, host: str) -> bool | None:
+        return organizer.is_from(self.message, host, self._is_internal)
 
     @cached_property
     def earlier_answer(self) -> str:
@@ -255,7 +250,8 @@ class Case:
     def _statuses(self, agenda: Agenda, times: Iterable[tuple[datetime, datetime]]) -> set[str]:
         """Of what is there at those times, as far as the agenda reaches."""
         known = (agenda.within(when) for when in times)
-        clashes = (agenda.conflicts(*when, uid=self.message.uid, statuses=NOT_FREE) for when in known if when)
+        uid = self.message.uid
+        clashes = (agenda.conflicts(*when, uid=uid, statuses=NOT_FREE, is_from=self._is_from) for when in known if when)
         return {period.status.value for periods in clashes for period in periods}
 
     @cached_property

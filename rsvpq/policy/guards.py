@@ -87,8 +87,8 @@ def _newer_message(case: Case) -> Finding | str:
 
 
 def _settled(case: Case) -> Finding | str:
-    settled = case.facts.settled
-    if settled is None or not settled.covers(case.message):
+    settled = case.facts.settled.covering(case.message) if case.facts.settled else None
+    if settled is None:
         return "no message about it is known to be answered"
     how = (
         f"another message about it was begun to be answered ({settled.how}): it is answered, is being answered, "
@@ -206,9 +206,8 @@ def _other_organizer(case: Case) -> Finding | str:
     if found is None:
         return case.calendar_unknown or "the calendar does not have this meeting"
     if theirs is False:
-        why = (
-            f"it is from {case.message.from_another or case.message.organizer}, and the meeting from {found.organizer}"
-        )
+        sender = case.message.from_another or case.message.sent_by or case.message.organizer
+        why = f"it is from {sender}, and the meeting from {found.organizer}"
         return Finding(Action.HOLD, Reason.OTHER_ORGANIZER, why=why)
     if theirs is None and case.message.kind is Kind.CANCELLATION:
         why = "whether it is from the organizer of the meeting in the calendar is not shown"

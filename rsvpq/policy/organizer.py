@@ -1,7 +1,7 @@
 """Who sent an invitation: the address in what a server shows as the organiser, and whether it is one of ours."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from rsvpq.addresses import ascii_only, comparable, comparable_domain, comparable_pattern
 from rsvpq.agenda import Appointment
@@ -38,12 +38,30 @@ def is_one_of(address: str, patterns: Iterable[str]) -> bool:
     return fits(ascii_only(address), (ascii_only(comparable_pattern(pattern)) for pattern in patterns))
 
 
+def is_from(message: MeetingMessage, host: str, is_one_of_ours: Callable[[str], bool]) -> bool | None:
+    """Whether a message is from this organizer of something in the calendar; None where that cannot be told.
+
+    Who has an X.500 name is in the directory, so nobody from outside is taken for him by half an address; and nobody
+    from outside sends anything on behalf of one of ours.
+    """
+    same = _is_from(message, host)
+    ours, theirs = address_of(message.organizer), address_of(host)
+    if same and not all(map(is_one_of_ours, message.sent_by.split())):
+        return None if theirs and not is_one_of_ours(theirs) else False
+    by_alias = bool(ours) is not bool(theirs)
+    return None if same and by_alias and not is_one_of_ours(ours or theirs) else same
+
+
 def arranged(message: MeetingMessage, found: Appointment) -> bool | None:
     """Whether a message is from who arranged what the calendar has; None where that cannot be told.
 
     Whom a message names as the organizer is its sender's choice, so whoever it is from has to be that one as well.
     """
-    host = person_in(found.organizer)
+    return _is_from(message, found.organizer)
+
+
+def _is_from(message: MeetingMessage, organizer: str) -> bool | None:
+    host = person_in(organizer)
     if not host.address:
         return None
     if message.from_another and not is_same_person(host, person_in(message.from_another)):

@@ -41,10 +41,11 @@ class Attendee:
         sequence: int = 2,
         organizer: str = NORA,
         sender: str = "",
+        sent_by: str = "",
         uid: str = UID,
     ) -> MeetingMessage:
         """Get a cancellation."""
-        return self._gets("CANCEL", original, rule, sequence, organizer, sender, uid)
+        return self._gets("CANCEL", original, rule, sequence, organizer, (sender, sent_by), uid)
 
     def days(self) -> list[str]:
         """The days on which the calendar has something."""
@@ -57,11 +58,12 @@ class Attendee:
         rule: str,
         sequence: int,
         organizer: str,
-        sender: str = "",
+        senders: tuple[str, str] = ("", ""),
         uid: str = UID,
         *,
         wanted: bool = True,
     ) -> MeetingMessage:
+        sender, sent_by = senders
         before = {one.rid for one in inbox(self.box)}
         start = original or FIRST
         lines = [
@@ -76,7 +78,7 @@ class Attendee:
             f"ORGANIZER;CN=Organizer:MAILTO:{organizer}",
             "END:VEVENT",
         ]
-        self.diary.put(lines, method=method, sender=sender or organizer)
+        self.diary.put(lines, method=method, sender=sender or organizer, sent_by=sent_by)
         (message,) = [one for one in inbox(self.box) if one.rid not in before]
         assert message.kind is (Kind.REQUEST if method == "REQUEST" else Kind.CANCELLATION)
         return message

@@ -242,6 +242,19 @@ def test_what_another_one_cancels_in_the_name_of_the_organizer_stays(attendee: A
 
 
 @pytest.mark.parametrize("spelling", ["smtp", "x500", "x500-in-calendars"])
+def test_nobody_from_outside_cancels_on_behalf_of_the_organizer(attendee: Attendee, spelling: str) -> None:
+    attendee.diary.turn(organizers=spelling)
+    attendee.accepts()
+    message = attendee.is_told(organizer=NORA, sender=NORA, sent_by="mallory@evil.example")
+    assert "other-organizer" in is_left(attendee, message)
+
+
+def test_who_sends_for_the_organizer_cancels_for_him(attendee: Attendee) -> None:
+    attendee.accepts()
+    assert is_done(attendee, attendee.is_told(organizer=NORA, sender=NORA, sent_by="secretary@example.com")) == []
+
+
+@pytest.mark.parametrize("spelling", ["smtp", "x500", "x500-in-calendars"])
 def test_the_organizer_may_be_spelled_in_two_ways(attendee: Attendee, spelling: str) -> None:
     attendee.diary.turn(organizers=spelling)
     attendee.accepts()

@@ -1,10 +1,11 @@
 """The caps hold back answers, and not what is left alone: old mail that nobody answers keeps no other waiting."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from producer.offering import in_fair_order, offer_within_caps
+from producer.offering import MOST_OTHERS, in_fair_order, offer_within_caps
 from rsvpq import queue
 from rsvpq.budget import RunBudget
 from rsvpq.carrier import LOOK_AGAIN_S, Carrier
@@ -58,6 +59,10 @@ class Scans:
             for release in releases:
                 carrier.carry(release.id, release.generation, lambda _start, _journal: held)
 
+    def is_first(self, messages: Sequence[MeetingMessage]) -> bool:
+        """Whether the lane begins with these."""
+        return self._waiting()[: len(messages)] == [message.identity(ADELE) for message in messages]
+
     def _waiting(self) -> list[str]:
         client = self.lanes.redis
         ids: list[str] = client.lrange(f"{self.lanes.prefix}:lane:adele", 0, -1)
@@ -65,6 +70,19 @@ class Scans:
 
     def _offer(self, messages: list[MeetingMessage]) -> int:
         return self.lanes.offer(ADELE, [queue.message_item(ADELE, one) for one in messages]).new
+
+
+def test_a_flood_of_responses_is_behind_the_requests_and_its_rest_waits_for_the_next_scan(lanes: Lanes) -> None:
+    flood = [replace(one, kind=Kind.RESPONSE) for one in sent("mallory", MOST_OTHERS + 300)]
+    few = [replace(one, kind=Kind.RESPONSE) for one in sent("colleague", 5)]
+    real = sent("nora", 10)
+    scans = Scans(lanes, most=50)
+    first = scans.scan([*flood, *few, *real])
+    assert [one for one in first if one.kind is Kind.REQUEST] == real
+    assert [one for one in first if one in few] == few
+    assert len(first) == MOST_OTHERS + len(real)
+    assert scans.is_first(real)
+    assert len(scans.scan([*flood, *few, *real])) == 305
 
 
 def test_what_was_left_alone_keeps_nothing_new_waiting_however_often_it_is_looked_at_again(

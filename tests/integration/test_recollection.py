@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from math import inf
 from typing import Any, Literal
@@ -20,14 +20,18 @@ from rsvpq.exchange.errors import Unsettled
 from rsvpq.journal import Journal, LeaseLost
 from rsvpq.lanes import Item, Lanes, Memory, Release, Start, Verdict
 from rsvpq.messages import Mailbox, MeetingMessage, Outcome
+from rsvpq.policy import Action, Decision, Facts, Reason, decide
 from rsvpq.recollection import Recollection, by_another
 from testbed.simulated_exchange import World
-from tests.integration.exchange_site import BehavingExchange, Site, box_name, requests_in, site_of
+from tests.integration.calendars import Diary, event
+from tests.integration.exchange_site import BehavingExchange, Site, box_name, inbox, lenient, requests_in, site_of
 from tests.integration.lane_hands import ClockedLanes
 from tests.integration.mortal_worker import Died, Worker
 from tests.integration.test_answer import after
+from tests.unit.policy_cases import message
 from workers.orphan import send_and_remember
 
+DECLINED = Decision(Action.DECLINE, Reason.RULE)
 ADELE = Mailbox("adele", "mail1")
 YEARS = timedelta(days=36_500)
 
@@ -350,6 +354,54 @@ def test_an_item_is_not_hindered_by_what_it_settled_itself() -> None:
     assert by_another(settled, "item-1") is None
     assert by_another(settled, "item-2") is not None
     assert by_another(None, "item-2") is None
+
+
+def test_what_another_organizer_says_about_the_same_uid_has_nothing_forgotten(lanes: ClockedLanes) -> None:
+    """Else a copy of what was answered already would be answered once more."""
+    real, strange = message(), message(rid="rid:2", organizer="mallory@evil.example", sequence=9)
+    copy, older = message(rid="rid:3"), message(rid="rid:4", sequence=0)
+    recollection = Recollection(lanes, YEARS)
+    releases = offered(lanes, *(MeetingKey.of(one).topic for one in (real, strange, copy)))
+    for release, one in zip(releases, (real, strange), strict=False):
+        memory = recollection.of_decision(release.id, one, DECLINED, started(lanes, release).memory)
+        assert memory is not None
+        assert settles(lanes, release, memory.text, memory.before) == "ok"
+    known = Settled.parse(started(lanes, releases[2]).memory)
+    for item, covered in (("item-2", [copy, older, strange]), ("item-1", [copy, older]), ("item-0", [strange])):
+        found = by_another(known, item)
+        assert found is not None
+        assert [one for one in (copy, older, strange) if found.covers(one)] == covered
+    reason = decide(lenient(), copy, Facts("adele", settled=known), datetime.now(UTC)).reason
+    assert reason == "already-answered"
+
+
+def test_of_one_uid_so_many_organizers_are_remembered_and_no_more(lanes: ClockedLanes) -> None:
+    before = ""
+    for number in range(100):
+        memory = Recollection(lanes, YEARS).of_decision(
+            f"item-{number}", message(organizer=f"{number}@evil.example"), DECLINED, before
+        )
+        assert memory is not None
+        before = memory.text
+    assert len(before) < 2000
+
+
+def test_a_mailbox_tells_of_each_organizer_what_was_answered(site: Site, lanes: ClockedLanes) -> None:
+    box = site.take(fits=lambda box: bool(requests_in(box)))
+    before = {one.rid for one in inbox(box)}
+    for organizer in ("ceo@example.com", "mallory@example.com"):
+        Diary(site, box).put(
+            event("one-uid", "2030-05-06T09:00", "2030-05-06T10:00", "UTC", f"ORGANIZER:mailto:{organizer}"),
+            method="REQUEST",
+            sender=organizer,
+            name=organizer,
+        )
+    both = [one for one in inbox(box) if one.rid not in before]
+    assert len(both) == 2
+    for request in both:
+        Worker(site, box, request).run()
+    found = Recollection(lanes, YEARS).in_mailbox(box, journal())[MeetingKey.of(both[0]).topic]
+    assert [found.covers(one) for one in both] == [True, True]
 
 
 def unsent(site: Site, *, marked: bool) -> tuple[MailboxClient, MeetingMessage, MeetingMessage]:

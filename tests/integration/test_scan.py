@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pytest
 
 from producer.dry_run import Ways, forecast
+from producer.inbox import DECIDED_AT_ONCE
 from producer.scan import scan
 from rsvpq.exchange import auth
 from rsvpq.exchange.client import Folders, MailboxClient
@@ -133,6 +134,28 @@ def test_all_pages_are_read_before_anything_is_offered(deep: MailboxClient) -> N
     assert found > 250
     assert (len(run.offers), run.steps["pages"]) == (1, -(-found // 100))
     assert len(run.offered) == outcome.counts["scan:offered"]
+
+
+def test_the_lease_is_kept_while_it_is_decided_on_many_messages(deep: MailboxClient) -> None:
+    """By rules without number on an Inbox without end that takes longer than the lease."""
+    found = len(inbox(deep))
+    attempt = Scan()
+    attempt.run(deep)
+    assert attempt.steps["decided"] == found // DECIDED_AT_ONCE * DECIDED_AT_ONCE > 0
+    steps: dict[str, Any] = {}
+
+    def record(written: Mapping[str, Any], _intent: bool) -> Literal["ok"]:
+        steps.update(written)
+        return "ok"
+
+    def nothing(_message: MeetingMessage, _newest: Version | None) -> Decision:
+        return Decision(Action.SKIP, "no-rule")
+
+    def told(message: MeetingMessage, decision: Decision, held: str = "") -> Forecast:
+        return Forecast("adele", str(message.kind), str(decision.action), "", "", held=held)
+
+    forecast(deep, Journal({}, record), Ways(nothing, nothing, lambda _messages: {}, told), 50)
+    assert steps["decided"] == attempt.steps["decided"]
 
 
 def test_only_what_is_new_to_the_lane_counts_as_offered(deep: MailboxClient) -> None:

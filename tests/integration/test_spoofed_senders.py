@@ -7,22 +7,25 @@ from datetime import UTC, datetime
 import pytest
 
 from producer.scan import scan
+from rsvpq.deciding import decide_knowing
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage
-from rsvpq.policy import Decision, Facts, Newest, Policy, Version, decide, is_internal
+from rsvpq.policy import Action, Decision, Facts, Newest, Policy, Rule, Version, decide, is_internal
 from testbed.simulated_exchange import World
 from tests.integration.calendars import Diary
 from tests.integration.exchange_site import Site, box_name, inbox, simulated_site
 
 CEO, SECRETARY, MALLORY = "ceo@example.com", "secretary@example.com", "mallory@evil.example"
+#: An address of SMTP that looks like a name of the directory: all of it may stand before an @ (RFC 5321, 4.1.2).
+DISGUISED = "/o=firm/ou=site/cn=recipients/cn=ceo@evil.example"
 POLICY = Policy("respond", internal_domains=("example.com",), cancellations="process")
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A simulator with mailboxes that have hardly any mail."""
-    yield from simulated_site(tmp_path_factory.mktemp("spoofed"), World(mailboxes=40, requests=2, deep=0, seed=11))
+    yield from simulated_site(tmp_path_factory.mktemp("spoofed"), World(mailboxes=80, requests=2, deep=0, seed=11))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +40,21 @@ class Victim:
         return self.diary.box
 
     def gets(
-        self, *, organizer: str = CEO, sender: str = CEO, sent_by: str = "", sequence: int = 0, method: str = "REQUEST"
+        self,
+        *,
+        organizer: str = CEO,
+        sender: str = CEO,
+        sent_by: str = "",
+        sequence: int = 0,
+        method: str = "REQUEST",
+        uid: str = "meeting",
     ) -> MeetingMessage:
-        """A request, or a cancellation, of one and the same meeting."""
+        """A request, or a cancellation, of one and the same meeting unless it has another uid."""
         before = {one.rid for one in inbox(self.box)}
-        lines = ["BEGIN:VEVENT", "UID:meeting", f"SEQUENCE:{sequence}", f"SUMMARY:{organizer} {sender}"]
+        lines = ["BEGIN:VEVENT", f"UID:{uid}", f"SEQUENCE:{sequence}", f"SUMMARY:{organizer} {sender}"]
         times = ["DTSTART:20300506T090000Z", "DTEND:20300506T100000Z"]
         event = [*lines, *times, f"ORGANIZER:mailto:{organizer}", "END:VEVENT"]
-        self.diary.put(event, method=method, sender=sender, sent_by=sent_by, name=f"{method} {sequence}")
+        self.diary.put(event, method=method, sender=sender, sent_by=sent_by, name=f"{method} {sequence} {uid}")
         (message,) = [one for one in inbox(self.box) if one.rid not in before]
         return message
 
@@ -68,6 +78,10 @@ class Victim:
         scan(self.box, journal, look, lambda messages: (len(messages), 0), newest)
         return found
 
+    def decides(self, message: MeetingMessage, policy: Policy) -> str:
+        """What a worker decides, who looks into the calendar."""
+        return decide_knowing(policy, message, self.box, Facts(box_name(self.box))).label
+
 
 @pytest.fixture
 def victim(world: Site) -> Victim:
@@ -84,6 +98,8 @@ def victim(world: Site) -> Victim:
         (MALLORY, "", "external-organizer"),
         (CEO, MALLORY, "external-organizer"),
         (MALLORY, CEO, "external-organizer"),
+        (DISGUISED, "", "external-organizer"),
+        (CEO, DISGUISED, "external-organizer"),
     ],
 )
 def test_whoever_names_one_of_ours_as_the_organizer_is_external_unless_he_sends_it(
@@ -113,8 +129,9 @@ def test_a_colleague_who_names_the_boss_as_the_organizer_is_not_the_boss(victim:
         {"organizer": MALLORY, "sender": MALLORY},
         {"sender": MALLORY},
         {"sent_by": MALLORY},
+        {"sender": DISGUISED},
     ],
-    ids=["by his own name", "by the name of the boss", "on behalf of the boss"],
+    ids=["by his own name", "by the name of the boss", "on behalf of the boss", "as if from the directory"],
 )
 def test_a_stranger_who_knows_the_uid_makes_no_invitation_out_of_date(
     victim: Victim, method: str, spoofed: dict[str, str]
@@ -130,3 +147,18 @@ def test_the_organizer_and_who_sends_for_him_do(victim: Victim, method: str) -> 
     real = victim.gets()
     victim.gets(sequence=1, method=method, sent_by=SECRETARY)
     assert victim.decided()[real.rid] == "out-of-date"
+
+
+@pytest.mark.parametrize("day", ["07EE0506", "07EE0507", "00000000", "zzzzzzzz"])
+def test_a_uid_made_from_that_of_another_meeting_hides_no_conflict_with_it(victim: Victim, day: str) -> None:
+    outlook = "040000008200E00074C5B7101A82E008{}" + 40 * "A"
+    rules = Rule("clash", Action.DECLINE, conditions={"conflict": True}), Rule("rest", Action.ACCEPT)
+    policy = replace(POLICY, rules=rules)
+    real = victim.gets(uid=outlook.format("07EE0506"))
+    assert victim.decides(real, policy) == "rule:rest"
+    victim.box.accept(real)
+    colleague = "colleague@example.com"
+    made_up = victim.gets(uid=outlook.format(day), organizer=colleague, sender=colleague)
+    assert victim.decides(made_up, policy) == ("rule:clash" if day == "zzzzzzzz" else "other-organizer")
+    update = victim.gets(uid=outlook.format("07EE0506"), sequence=1)
+    assert victim.decides(update, replace(policy, details_only="rules")) == "rule:rest"

@@ -44,10 +44,14 @@ def message(**changes: object) -> MeetingMessage:
 
 
 def period(
-    status: BusyStatus = BusyStatus.BUSY, start: datetime = START, end: datetime = END, uid: str = ""
+    status: BusyStatus = BusyStatus.BUSY,
+    start: datetime = START,
+    end: datetime = END,
+    uid: str = "",
+    organizer: str = "",
 ) -> BusyPeriod:
     """Something else in the calendar, at the time of the meeting."""
-    return BusyPeriod(start, end, status, uid)
+    return BusyPeriod(start, end, status, uid, organizer=organizer)
 
 
 def appointment(

@@ -76,6 +76,11 @@ def test_one_instance_of_an_outlook_series_is_the_same_meeting() -> None:
     assert same_meeting_key("07EA0504" + master) != same_meeting_key("00000000" + master)
 
 
+@pytest.mark.parametrize("odd", ["zzzzzzzz", "00000504", "-7EA0504"])
+def test_what_is_no_date_in_a_uid_makes_it_another_meeting(odd: str) -> None:
+    assert same_meeting_key(f"{OUTLOOK}{odd}{'1' * 40}") != same_meeting_key(f"{OUTLOOK}00000000{'1' * 40}")
+
+
 def test_beyond_the_agenda_there_is_no_answer() -> None:
     with pytest.raises(ValueError, match="the agenda is of"):
         agenda().conflicts(at(47), at(49))

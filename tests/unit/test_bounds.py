@@ -1,6 +1,8 @@
 """What strangers write is bounded where it comes in: in length, in depth, and in what is done with it."""
 
 import re
+from email import message_from_bytes
+from email.policy import default
 
 import pytest
 from hypothesis import given
@@ -125,6 +127,52 @@ END:VCALENDAR
 def test_an_icalendar_without_end_is_refused(lines: str, why: str) -> None:
     with pytest.raises(Refused, match=why):
         reply_to(ICALENDAR.format(lines).encode(), "me@b.example", Verdict.ACCEPT, NOW)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "SUMMARY:" + "é " * 20_000,
+        'ORGANIZER;CN="' + "é " * 20_000 + '":mailto:a@b.example',
+        'ATTENDEE;CN="' + "é " * 20_000 + '":mailto:me@b.example',
+    ],
+    ids=["subject", "organizer", "attendee"],
+)
+def test_of_names_and_subjects_without_end_a_reply_repeats_the_beginning(line: str) -> None:
+    plain = "" if line.startswith("ORGANIZER") else "ORGANIZER:mailto:a@b.example\n"
+    source = ICALENDAR.replace("ORGANIZER:mailto:a@b.example\n", plain).format(line)
+    mail = message_from_bytes(reply_to(source.encode(), "me@b.example", Verdict.ACCEPT, NOW), policy=default)
+    assert all(len(mail[name]) < 1100 for name in ("From", "To", "Subject"))
+
+
+def test_no_address_is_longer_than_mail_has_it() -> None:
+    source = ICALENDAR.format("").replace("a@b.example", "a." * 500 + "a@b.example")
+    with pytest.raises(Refused, match="no organizer"):
+        reply_to(source.encode(), "me@b.example", Verdict.ACCEPT, NOW)
+
+
+def nested(levels: int, more: bytes = b"") -> bytes:
+    """A request in so many parts in each other, with something behind it."""
+    kind = "Content-Type: multipart/mixed; boundary=b{0}\n\n--b{0}\n"
+    head = "".join(kind.format(level) for level in range(levels))
+    return (head + ICALENDAR.format("") + "".join(f"--b{level}--\n" for level in range(levels))).encode() + more
+
+
+def test_a_message_of_parts_in_each_other_without_end_is_refused() -> None:
+    assert reply_to(nested(20), "me@b.example", Verdict.ACCEPT, NOW)
+    with pytest.raises(Refused, match="parts in each other"):
+        reply_to(nested(21), "me@b.example", Verdict.ACCEPT, NOW)
+
+
+def test_what_is_far_behind_in_a_message_is_not_read() -> None:
+    behind = b"Content-Type: multipart/mixed; boundary=x\n" * 100
+    assert reply_to(nested(1, b"\n" * 2_100_000 + behind), "me@b.example", Verdict.ACCEPT, NOW)
+
+
+def test_nobody_is_looked_for_among_addressees_without_end() -> None:
+    source = f"To: {'a@b.example, ' * 10_000}adele@b.example\n{ICALENDAR.format('')}".encode()
+    with pytest.raises(Refused, match="'adele' is not among"):
+        reply_to(source, "adele", Verdict.ACCEPT, NOW)
 
 
 @pytest.mark.parametrize("unit", ["<form>", "<form><input>", "<form action=x><div>", "<input type=password>"])

@@ -3,6 +3,7 @@
 from producer.offering import in_fair_order
 from rsvpq.messages import MeetingMessage
 from tests.unit.policy_cases import message
+from tests.unit.work import opcodes_of
 
 
 def sent(organizer: str, count: int, **more: object) -> list[MeetingMessage]:
@@ -34,3 +35,12 @@ def test_of_one_organizer_the_first_comes_first() -> None:
     requests = sent("a@example.com", 5)
     assert in_fair_order(requests) == requests
     assert in_fair_order([]) == []
+
+
+def test_a_crowd_beside_one_who_sends_as_much_takes_work_in_proportion() -> None:
+    def work(size: int) -> int:
+        crowd = [one for number in range(size) for one in sent(f"person{number}@example.com", 1)]
+        messages = [*crowd, *sent("mallory@evil.example", size)]
+        return opcodes_of(lambda: in_fair_order(messages))
+
+    assert work(400) < 3 * work(200)

@@ -9,6 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rsvpq.editions import instant
+from rsvpq.exchange import wire
+from rsvpq.exchange.multistatus import Property, Row
+from rsvpq.exchange.rows import message_of
 from rsvpq.messages import Kind, Verdict
 from rsvpq.policy import Action, Newest, Version
 from rsvpq.policy.organizer import address_of, is_internal
@@ -180,3 +183,26 @@ def test_a_version_of_a_lower_sequence_or_an_earlier_stamp_is_older(
 
 def test_no_version_is_older_than_one_that_says_nothing() -> None:
     assert not Version(0, STAMP - DAY).is_older_than(Version())
+
+
+@pytest.mark.parametrize("name", [wire.SENDER, wire.SENT_REPRESENTING], ids=["sender", "representing"])
+@pytest.mark.parametrize(
+    ("shown", "sent_by"),
+    [
+        ("", ""),
+        ("/O=EXAMPLE/OU=FIRST SITE/CN=RECIPIENTS/CN=CARA", ""),
+        ("Brian@Example.com", ""),
+        ("Cara@Example.com", "cara@example.com"),
+        ("/o=first firm/cn=brian@evil.example", "/o=first_firm/cn=brian@evil.example"),
+        ("c=US;a= ;p=Evil;s=Brian", "c=us;a=_;p=evil;s=brian"),
+        ("EVIL/OFFICE/BRIAN", "evil/office/brian"),
+        ("brian", "brian"),
+    ],
+)
+def test_a_sender_counts_unless_he_is_the_organizer_or_has_a_name_of_the_directory(
+    name: Property, shown: str, sent_by: str
+) -> None:
+    row = Row("/exchange/adele/Inbox/a.EML", {wire.ORGANIZER: "Brian <brian@example.com>", name: shown})
+    found = message_of(row, "/exchange/adele/")
+    assert found is not None
+    assert found.sent_by == sent_by

@@ -387,6 +387,17 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
             ({"organizer": ""}, "brian@example.com", HELD if kind else ACCEPTED),
             ({"from_another": "dora@example.com"}, "", HELD if kind else ACCEPTED),
             ({"from_another": "dora@example.com"}, "</O=EXAMPLE/CN=B1>", HELD),
+            # ... and in his name by somebody else: nobody from outside speaks for one of ours
+            ({"sent_by": "secretary@example.com"}, "brian@example.com", passes),
+            ({"sent_by": "x@evil.example"}, "brian@example.com", HELD),
+            ({"sent_by": "x@evil.example"}, "</O=EXAMPLE/CN=BRIAN>", HELD),
+            ({"organizer": "</o=example/cn=Brian>", "sent_by": "x@evil.example"}, "brian@example.com", HELD),
+            (
+                {"organizer": "b@partner.example", "sent_by": "x@other.example"},
+                "b@partner.example",
+                HELD if kind else ACCEPTED,
+            ),
+            ({"organizer": "b@partner.example"}, "b@partner.example", passes),
         )
     ),
     *(
@@ -486,6 +497,12 @@ _ALL_DAY_OF_23_HOURS = {
 }
 _LONG = {"start": START, "end": START + 2 * HOUR}
 
+
+def _arranged_by(organizer: str) -> Changes:
+    """In the calendar is an appointment of the meeting's uid, arranged by this one."""
+    return {"calendar": calendar(period(uid="uid-1", organizer=organizer))}
+
+
 #: A condition -> messages and facts for which it holds, and for which it does not.
 CONDITIONS_TABLE: list[tuple[dict[str, object], Changes, Changes, bool]] = [
     ({}, {}, {}, True),
@@ -571,6 +588,12 @@ CONDITIONS_TABLE: list[tuple[dict[str, object], Changes, Changes, bool]] = [
     ({"conflict": True}, {}, {"calendar": calendar(period(start=START - HOUR, end=START))}, False),
     ({"conflict": True}, {}, {"calendar": calendar(period(start=START - HOUR, end=START + SECOND))}, True),
     ({"conflict": True}, {}, {"calendar": calendar(period(uid="uid-1"))}, False),
+    ({"conflict": True}, {}, _arranged_by('"Brian Lee" <Brian@example.com>'), False),
+    ({"conflict": True}, {}, _arranged_by("</O=EXAMPLE/CN=BRIAN>"), False),
+    ({"conflict": True}, {}, _arranged_by("Brian Lee"), False),
+    ({"conflict": True}, {}, _arranged_by("dora@example.com"), True),
+    ({"conflict": True}, {"from_another": "dora@example.com"}, _arranged_by("brian@example.com"), True),
+    ({"conflict": True}, {"sent_by": "x@evil.example"}, _arranged_by("brian@example.com"), True),
     ({"conflict": True}, {}, {"calendar": calendar(period(uid="uid-2"))}, True),
     ({"conflict": True}, {"uid": ""}, {"calendar": calendar(period())}, True),
     # the fourth meeting of the series is what conflicts

@@ -15,6 +15,10 @@ from rsvpq.printable import csv_cell, json_text, printable
 
 #: Bidirectional marks, signs without width, C0 and C1 controls, blanks and line breaks of other kinds.
 SIGNS = "\u202e\u2066\u2069\u061c\u200b\u200d\u2060\ufeff\u00ad\x1b\x9b\x07\x85\r\t\u2028\u2029\u00a0\U000e0041"
+#: Letters, marks and symbols by their category, of which nothing is seen.
+BLANKS = (
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180f\u2800\u3164\ufe00\ufe0f\uffa0\U00016fe4\U0001d159\U000e0100\U000e01ef"
+)
 
 
 @pytest.mark.parametrize("sign", SIGNS, ids=lambda sign: f"U+{ord(sign):04X}")
@@ -22,6 +26,16 @@ def test_a_sign_that_is_not_seen_is_shown_as_an_escape(sign: str) -> None:
     assert printable(f"a{sign}b") == f"a{repr(sign)[1:-1]}b"
     assert json_text({"x": sign}).isprintable()
     assert csv_cell(sign).isprintable()
+
+
+@pytest.mark.parametrize("sign", BLANKS, ids=lambda sign: f"U+{ord(sign):04X}")
+def test_a_letter_that_is_not_seen_is_shown_as_an_escape(sign: str) -> None:
+    escaped = sign.encode("unicode_escape").decode()
+    assert printable(f"a{sign}b") == f"a{escaped}b"
+    assert csv_cell(sign) == escaped
+    told = json_text({"x": f"{sign}\n"})
+    assert sign not in told
+    assert json.loads(told) == {"x": f"{sign}\n"}
 
 
 @given(

@@ -349,6 +349,19 @@ def test_of_broken_parameters_the_one_address_is_kept(line: str, found: str | No
     assert (person and person[2]) == found
 
 
+@pytest.mark.parametrize("organizer", ["", "Ann", "/o=Org/cn=ann", '"Orr, Ann" <ANN@Example.com>', "orr@example.com"])
+def test_an_answer_goes_to_the_domain_of_whom_was_decided_on(organizer: str) -> None:
+    assert reply_to(request(), ME, Verdict.ACCEPT, NOW, organizer=organizer)
+
+
+@pytest.mark.parametrize(
+    "written", ["ORGANIZER:MAILTO:ann@elsewhere.example", "ORGANIZER;EMAIL=ann@elsewhere.example:urn:uuid:1"]
+)
+def test_an_answer_goes_nowhere_else_than_to_whom_was_decided_on(written: str) -> None:
+    with pytest.raises(Refused, match="another organizer"):
+        reply_to(request(event(ORGANIZER=written)), ME, Verdict.ACCEPT, NOW, organizer="Ann <ann@example.com>")
+
+
 ALIASES = "ATTENDEE:MAILTO:adele@example.com\nATTENDEE:MAILTO:adele@example.org"
 
 

@@ -36,6 +36,25 @@ def calls_of(act: Callable[[], object]) -> int:
     return count
 
 
+def opcodes_of(act: Callable[[], object]) -> int:
+    """How many instructions of Python are run by it: loops count whatever they call."""
+    count = 0
+
+    def note(frame: FrameType, event: str, _argument: object) -> Any:
+        nonlocal count
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return note
+
+    before = sys.gettrace()
+    sys.settrace(note)
+    try:
+        act()
+    finally:
+        sys.settrace(before)
+    return count
+
+
 def search_steps(pattern: re.Pattern[Any], text: str | bytes) -> int:
     """How many characters a backtracking search looks at, up to the first match or the end."""
     walk = _Walk(pattern, text)
