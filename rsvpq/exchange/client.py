@@ -26,7 +26,7 @@ from rsvpq.exchange.errors import (
     no_rights,
 )
 from rsvpq.exchange.folders import Folders, find_folders
-from rsvpq.exchange.http_answer import Answer
+from rsvpq.exchange.http_answer import MOST_KEPT, Answer
 from rsvpq.exchange.multistatus import Property, Reader, Row
 from rsvpq.exchange.request_target import Target
 from rsvpq.exchange.rows import message_of, refreshed
@@ -446,14 +446,18 @@ def _judged(answer: Answer) -> list[Row]:
 
     :raises Unknown: what came cannot be read, so it may have been done.
     """
+    rows, failed = list[Row](), list[Row]()
     try:
-        rows = list(answer.read(Reader()))
+        for row in answer.read(Reader()):
+            if len(rows) < MOST_KEPT:
+                rows.append(row)
+            if not (row.ok or failed):
+                failed.append(row)
     except Malformed as error:
         raise Unknown(str(error)) from None
-    for row in rows:
-        if not row.ok:
-            what = f"{answer.what}: the part {unquote(row.href)!r}"
-            if row.status == HTTPStatus.UNAUTHORIZED:
-                raise no_rights(what)  # whoever was let in as far as to a 207 has shown the right password
-            raise error_from(what, row.status, {}, effect=True) or Unknown(f"{what} answered {row.status}")
+    for row in failed:
+        what = f"{answer.what}: the part {unquote(row.href)!r}"
+        if row.status == HTTPStatus.UNAUTHORIZED:
+            raise no_rights(what)  # whoever was let in as far as to a 207 has shown the right password
+        raise error_from(what, row.status, {}, effect=True) or Unknown(f"{what} answered {row.status}")
     return rows

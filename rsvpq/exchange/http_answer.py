@@ -7,6 +7,7 @@ with 440, and a GET is redirected to the logon page or answered by it with 200. 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import islice
 from typing import Literal
 from urllib.parse import parse_qs
 
@@ -17,6 +18,9 @@ from rsvpq.exchange.multistatus import Reader, Row
 
 #: What `reason` in a logon page's address means: a session that has ended; these, a credential that was refused.
 _ENDED, _REFUSED = "0", {"2", "4"}
+
+#: The most rows that are kept of an answer about one item, which has one.
+MOST_KEPT = 10
 
 Login = Literal["", "ended", "wanted", "refused"]
 
@@ -60,11 +64,11 @@ class Answer:
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES and "Location" not in self.headers
 
     def rows(self) -> list[Row]:
-        """The rows of a multistatus that succeeded.
+        """The rows of a multistatus that succeeded; the first of them, for whoever asks about one item.
 
         :raises Malformed: it is none.
         """
-        return [row for row in self.read(Reader()) if row.ok]
+        return [*islice((row for row in self.read(Reader()) if row.ok), MOST_KEPT)]
 
     def read(self, reader: Reader) -> Iterator[Row]:
         """The rows of a multistatus, failed ones among them, one after the other; ``reader`` counts them.
