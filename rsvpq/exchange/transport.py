@@ -35,7 +35,7 @@ from rsvpq.exchange.errors import (
 from rsvpq.exchange.forms import FormsLogin, Session
 from rsvpq.exchange.http_answer import Answer
 from rsvpq.exchange.lease import Lease, NoLease
-from rsvpq.exchange.line import Line
+from rsvpq.exchange.line import Line, set_cookies
 from rsvpq.exchange.request_target import Target
 from rsvpq.printable import printable
 
@@ -319,8 +319,7 @@ class Server:
             # The answer proper may still come, and must not be taken for that to the next request.
             self._line().close()
             raise (Unknown if effect else Transient)(f"{what}: no answer came after a {response.status_code}")
-        cookies = tuple(response.raw.headers.getlist("Set-Cookie"))
-        return Answer(what, response.status_code, response.headers, content, cookies, more)
+        return Answer(what, response.status_code, response.headers, content, tuple(set_cookies(response.raw)), more)
 
     def _line(self) -> Line:
         """The thread's line: requests' adapters are not made for several threads, and connections are worth keeping."""
