@@ -278,7 +278,8 @@ class MailboxClient:
     def source(self, message: MeetingMessage) -> bytes:
         """The message in MIME: with ``Translate: f`` a GET hands it out, and has no effect."""
         answer = self._send("GET", message.href, headers={"Translate": "f"})
-        answer.check_done()
+        if not answer.is_page:
+            raise Refused(f"{answer.what} answered {answer.status}: the server sends us elsewhere")
         return answer.body
 
     def create_draft(self, name: str, mime: bytes, marker: str = "") -> None:

@@ -12,13 +12,15 @@ from typing import Literal
 from urllib.parse import parse_qs
 
 from rsvpq.exchange.body import Packed
-from rsvpq.exchange.errors import LOGIN_TIMEOUT, Malformed, Refused
+from rsvpq.exchange.errors import LOGIN_TIMEOUT, Malformed, Refused, Unknown
 from rsvpq.exchange.login_form import is_login_page, leads_to_login
 from rsvpq.exchange.multistatus import Reader, Row
 
 #: What `reason` in a logon page's address means: a session that has ended; these, a credential that was refused.
 _ENDED, _REFUSED = "0", {"2", "4"}
 
+#: Exchange names its store's build in every answer of its own, errors included; what is before it does not.
+STORE = "MS-WebStorage"
 #: The most rows that are kept of an answer about one item, which has one.
 MOST_KEPT = 10
 
@@ -86,9 +88,12 @@ class Answer:
             raise Malformed(f"{self.what}: {error}") from None
 
     def check_done(self) -> None:
-        """Complain about what is no success of a MOVE or DELETE, though no error either.
+        """Complain about what is no success of a MOVE, PUT or DELETE, though no error either.
 
-        :raises Refused: it is a redirect, which is never followed.
+        :raises Refused: it is a redirect, which is never followed. :raises Unknown: it has a page that is not
+            Exchange's, such as that of a proxy which says 200 and that there is no service at the moment.
         """
         if self.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise Refused(f"{self.what} answered {self.status}: the server sends us elsewhere")
+        if self.body.strip() and STORE not in self.headers and self.status != HTTPStatus.MULTI_STATUS:
+            raise Unknown(f"{self.what} answered {self.status} with a page, and it was not Exchange that did")
