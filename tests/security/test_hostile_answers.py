@@ -288,6 +288,22 @@ def test_ten_thousand_elements_deep_costs_a_row_at_most(scripted: ScriptedServer
         survives(SEARCH, client(scripted.url, forms=True))
 
 
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+def test_what_came_before_a_request_is_not_the_answer_to_it(
+    scripted: ScriptedServer, tmp_path: Path, tls: bool
+) -> None:
+    own = play(207, NO_ROWS, X_Pad="", **XML).octets
+    own = own.replace(b"X-Pad: ", b"X-Pad: " + b"x" * (8192 - len(own)))  # as much as is read at once
+    scripted.reply = lambda asked: Play(own + play(201).octets) if asked.method == "SEARCH" else play(403)
+    ours = Authority(tmp_path)
+    with tls_door(urlsplit(scripted.url).port or 0, ours.certificate("mail.example.com")) as door:
+        url = f"https://127.0.0.1:{door.port}" if tls else scripted.url
+        box = client(url, verify=str(ours.file))
+        SEARCH(box)
+        assert type(failure(OPERATIONS["submit"], box)) is Refused
+    assert [request.method for request in scripted.requests] == ["SEARCH", "MOVE"]
+
+
 # -- somewhere else ------------------------------------------------------------------------------------------------
 
 
