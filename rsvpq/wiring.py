@@ -28,7 +28,7 @@ from rsvpq.claims import Claims
 from rsvpq.exchange import auth
 from rsvpq.exchange.client import Folders, MailboxClient
 from rsvpq.exchange.credential import Credential
-from rsvpq.exchange.errors import Busy, Gone, Transient
+from rsvpq.exchange.errors import Busy, Gone, Refused, Transient
 from rsvpq.exchange.lease import Lease
 from rsvpq.exchange.transport import Server, Timeouts
 from rsvpq.lanes import LENIENT, Lanes
@@ -217,12 +217,12 @@ class Exchange:
         with self._lock:
             folders = self._folders.get((server, name))
         box = MailboxClient(self._servers[server], name, folders)
-        with self._lock:
-            self._folders[server, name] = box.folders
-        self._claims.require(name, box.folders.identity)
         try:
+            self._claims.require(name, box.folders.identity)
+            with self._lock:
+                self._folders[server, name] = box.folders
             yield box
-        except (Gone, Transient):
+        except (Gone, Transient, Refused):  # they may have been another mailbox's, by a server or proxy that errs
             with self._lock:
                 self._folders.pop((server, name), None)
             raise

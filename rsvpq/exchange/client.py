@@ -73,13 +73,22 @@ class MailboxClient:
     def require_own(self, message: MeetingMessage) -> None:
         """Complain of a message whose URLs are not of this mailbox; no scan of it finds such a one.
 
-        :raises Refused: it is one.
+        The folders are asked for again before: a message is not to blame where they were another mailbox's.
+
+        :raises Refused: it is one. :raises Transient: the name leads to another mailbox now.
         """
         try:
-            for url in filter(None, (message.href, message.permanent_url)):
-                Target.below(url, self._root)
+            self._require_below(message)
         except Malformed as error:
-            raise Refused(str(error)) from None
+            self._find_folders_again(certainly=True)
+            try:
+                self._require_below(message)
+            except Malformed:
+                raise Refused(str(error)) from None
+
+    def _require_below(self, message: MeetingMessage) -> None:
+        for url in filter(None, (message.href, message.permanent_url)):
+            Target.below(url, self._root)
 
     def _send(self, method: str, path: str, *, query: str = "", **options: Any) -> Answer:
         """As :meth:`Server.send`, and for a path of this mailbox only.
