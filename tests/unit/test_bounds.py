@@ -2,6 +2,7 @@
 
 import re
 import resource
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ from rsvpq.exchange.request_target import LONGEST
 from rsvpq.exchange.rows import message_of
 from rsvpq.exchange.search import LONGEST_TEXT
 from rsvpq.intent import Intent
-from rsvpq.messages import Kind, Verdict
+from rsvpq.messages import Kind, MeetingMessage, Verdict
+from rsvpq.orphans import was_edited
 from rsvpq.policy import patterns
 from tests.unit.policy_cases import NOW
 from tests.unit.work import calls_of
@@ -183,6 +185,18 @@ def test_a_page_of_forms_is_looked_at_in_proportion(unit: str) -> None:
 
     small, middle, large = (calls(times) for times in (500, 1000, 2000))
     assert large - middle <= 2.2 * (middle - small) + 500
+
+
+def test_of_a_page_without_end_the_beginning_is_looked_at_for_a_login() -> None:
+    form = b'<form><input type="password"></form>'
+    assert is_login_page(b"x" * 1_000_000 + form)
+    assert not is_login_page(b"x" * 2_000_000 + form)
+
+
+def test_a_draft_of_the_last_day_of_all_is_looked_at_as_any_other() -> None:
+    last = "Fri, 31 Dec 9999 23:59:59 -2300"
+    draft = MeetingMessage(Kind.RESPONSE, "IPM.Schedule.Meeting.Resp.Pos", f"{ROOT}Drafts/1.EML", "rid:1", created=last)
+    assert not was_edited(replace(draft, modified=last))
 
 
 def test_the_kind_of_a_message_is_told_of_the_class_as_it_is() -> None:
