@@ -139,7 +139,7 @@ class FormsLogin:
     def refuse(self, session: Session, wait_s: float = LONGEST_WAIT_S) -> None:
         """The server says within a session that the credential is refused: end it, and stop the credential."""
         self.end(session)
-        with self._credential.attempt(f"login at {self._origin}", wait_s) as attempt:
+        with self._credential.attempt(f"login at {self._origin}", wait_s, self._origin) as attempt:
             attempt.refused()
 
     def is_login(self, answer: Answer) -> bool:
@@ -154,7 +154,7 @@ class FormsLogin:
 
     def _log_in(self, wait_s: float) -> dict[str, str]:
         what = f"login at {self._origin}"
-        with self._credential.attempt(what, wait_s) as attempt:
+        with self._credential.attempt(what, wait_s, self._origin) as attempt:
             for _ in range(2):
                 posted, cookies, form = self._fill_in(what)
                 # Not the password, but the form's own session: it has waited too long, or its server was restarted.

@@ -198,7 +198,7 @@ class Server:
     def _with_credential(
         self, method: str, path: Target, headers: Mapping[str, str], body: bytes, *, effect: bool
     ) -> Answer:
-        with self._credential.attempt(_named(method, path), self._wait_s) as attempt:
+        with self._credential.attempt(_named(method, path), self._wait_s, self.origin) as attempt:
             try:
                 answer = self._ask_past_a_form(method, path, headers, body, effect=effect)
             except LoginRefused:
