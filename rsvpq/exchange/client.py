@@ -14,6 +14,8 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from rsvpq.agenda import Agenda, Appointment, CalendarUnknown, Particulars
 from rsvpq.exchange import calendar, wire
 from rsvpq.exchange.errors import (
+    LOGIN_DELAY_S,
+    Busy,
     Changed,
     Filtered,
     Gone,
@@ -85,6 +87,16 @@ class MailboxClient:
                 self._require_below(message)
             except Malformed:
                 raise Refused(str(error)) from None
+
+    def require_open(self, refusal: Refused) -> None:
+        """Ask the mailbox's root whether a refusal was of one item, or of all that is asked for in the mailbox now.
+
+        :raises Busy: of all, as by a proxy that is at maintenance; for the mailbox, and no item has failed.
+        """
+        try:
+            find_folders(self._server, self._asked)
+        except Refused as error:
+            raise Busy(f"{refusal}; and so is the mailbox: {error}", LOGIN_DELAY_S, "mailbox") from None
 
     def _require_below(self, message: MeetingMessage) -> None:
         for url in filter(None, (message.href, message.permanent_url)):

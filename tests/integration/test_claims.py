@@ -14,7 +14,7 @@ from redis import Redis
 from rsvpq.claims import Claims
 from rsvpq.editions import TAKEN_AWAY, Settled, Version
 from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Busy, Refused, Transient
+from rsvpq.exchange.errors import Busy, ExchangeError, Refused, Transient
 from rsvpq.exchange.lease import NoLease
 from rsvpq.lanes import Item, Lanes, Memory
 from rsvpq.messages import Kind, Mailbox, MeetingMessage
@@ -296,3 +296,17 @@ def test_a_message_is_not_to_blame_for_folders_that_were_another_mailboxs(script
     box.require_own(MeetingMessage(Kind.REQUEST, "", "/exchange/adele/Inbox/1.EML", "rid:1"))
     with pytest.raises(Refused, match="is not below '/exchange/adele/'"):
         box.require_own(MeetingMessage(Kind.REQUEST, "", "/exchange/bela/Inbox/1.EML", "rid:1"))
+
+
+def test_a_server_that_refuses_everything_for_a_while_ends_no_item(
+    tmp_path: Path, scripted: ScriptedServer, lanes: Lanes
+) -> None:
+    exchange = servers_at(tmp_path, scripted.url, "svc", Claims(lanes))
+    row = play(207, root_of("/exchange/adele/", "/exchange/adele/"), **XML)
+    message = MeetingMessage(Kind.REQUEST, "", "/exchange/adele/Inbox/1.EML", "rid:1")
+    for answers, error in (((row, play(403)), Busy), ((play(403),), Busy), ((row, play(403), row), Refused)):
+        scripted.script(*answers)
+        with pytest.raises(ExchangeError) as caught, exchange.mailbox(SERVER, "adele", NoLease()) as box:
+            box.locate(message)
+        assert type(caught.value) is error
+        assert getattr(caught.value, "scope", "mailbox") == "mailbox"
