@@ -341,9 +341,11 @@ class MailboxClient:
     def _exists(self, href: str) -> bool:
         body = wire.propfind([wire.REPL_UID])
         try:
-            return bool(self._send("PROPFIND", href, headers={**_XML, "Depth": "0"}, body=body).rows())
+            rows = self._send("PROPFIND", href, headers={**_XML, "Depth": "0"}, body=body).rows()
         except Gone:
             return False
+        # A proxy may give somebody else's answer; the name is ours, and nothing else is called so.
+        return any(_name_in(row.href) == _name_in(href) for row in rows)
 
     def submit(self, draft_href: str, permanent_url: str = "", *, save_in_sent: bool = True) -> None:
         """MOVE a draft to the submission URI, which sends it and keeps a copy in Sent Items unless told otherwise.
@@ -461,6 +463,10 @@ def _is_same(row: Row, message: MeetingMessage) -> bool:
     if not row.text(wire.REPL_UID):
         raise Malformed(f"PROPFIND {row.href}: the identity of the item is not shown")
     return row.text(wire.REPL_UID) == message.rid
+
+
+def _name_in(href: str) -> str:
+    return unquote(href.rstrip("/").rpartition("/")[2]).casefold()
 
 
 def _judged(answer: Answer) -> list[Row]:
