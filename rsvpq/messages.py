@@ -235,5 +235,5 @@ class Outcome:
 
     @property
     def left_alone(self) -> bool:
-        """Whether nothing was done with the message, although it is there."""
+        """Whether nothing was done with the message, although it is there, or may be again."""
         return self.left is not None

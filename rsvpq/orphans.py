@@ -94,5 +94,5 @@ def _moment(text: str) -> datetime | None:
     """The time that a server wrote; DAV:getlastmodified may come as an HTTP date (RFC 2518, 13.7)."""
     try:
         return instant(text) or parsedate_to_datetime(text).astimezone(UTC)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):  # the last day of all has no other zones
         return None

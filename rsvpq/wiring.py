@@ -28,7 +28,7 @@ from rsvpq.claims import Claims
 from rsvpq.exchange import auth
 from rsvpq.exchange.client import Folders, MailboxClient
 from rsvpq.exchange.credential import Credential
-from rsvpq.exchange.errors import Busy, Gone, Transient
+from rsvpq.exchange.errors import LOGIN_DELAY_S, Busy, Gone, Refused, Transient
 from rsvpq.exchange.lease import Lease
 from rsvpq.exchange.transport import Server, Timeouts
 from rsvpq.lanes import LENIENT, Lanes
@@ -216,15 +216,21 @@ class Exchange:
     def _visit(self, server: str, name: str) -> Iterator[MailboxClient]:
         with self._lock:
             folders = self._folders.get((server, name))
-        box = MailboxClient(self._servers[server], name, folders)
-        with self._lock:
-            self._folders[server, name] = box.folders
-        self._claims.require(name, box.folders.identity)
         try:
+            box = MailboxClient(self._servers[server], name, folders)
+        except Refused as refusal:  # the whole mailbox: no item of it is to blame
+            raise Busy(str(refusal), LOGIN_DELAY_S, "mailbox") from None
+        try:
+            self._claims.require(name, box.folders.identity)
+            with self._lock:
+                self._folders[server, name] = box.folders
             yield box
-        except (Gone, Transient):
+        except (Gone, Transient, Refused) as error:
+            # They may have been another mailbox's, by a server or proxy that errs.
             with self._lock:
                 self._folders.pop((server, name), None)
+            if isinstance(error, Refused):
+                box.require_open(error)
             raise
         with self._lock:
             self._folders[server, name] = box.folders  # which it may have asked for again

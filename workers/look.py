@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 from rsvpq.exchange.client import MailboxClient
-from rsvpq.messages import MeetingMessage, Outcome
+from rsvpq.messages import Left, MeetingMessage, Outcome
 from rsvpq.policy import Action, Decide, Decision, Reason
 from workers.draft import sent_answers
 
-#: Of a message that is not in the Inbox any more.
-GONE = Outcome("gone", "somebody else dealt with it first")
+#: Of a message that is not in the Inbox any more. A server may say so for a moment only, so it is not done with: a scan
+#: that finds it there again offers it again.
+GONE = Outcome("gone", "somebody else dealt with it first", left=Left("gone", passing=True))
 #: What a person has to look at, for reasons that no rule knows of.
 _BY_HAND = Decision(Action.HOLD, Reason.BY_HAND)
 

@@ -3,6 +3,8 @@
 A MOVE takes the draft away, so however many find it, it is sent once.
 """
 
+from dataclasses import replace
+
 from rsvpq.carrier import ItemJournal
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import Refused, Unknown
@@ -12,6 +14,7 @@ from rsvpq.messages import MeetingMessage, Outcome
 from rsvpq.orphans import answered_request
 from rsvpq.recollection import Recollection
 from workers.draft import was_sent
+from workers.look import GONE
 
 _NOTE = "the draft of an earlier attempt, whose journal was lost"
 
@@ -47,7 +50,7 @@ def send_orphan(orphan: MeetingMessage, box: MailboxClient, journal: Journal, id
     if there is None:
         if "send" in journal and not sent:
             raise Unknown("the draft was about to be sent, and is neither in Drafts nor in Sent Items")
-        return Outcome("answered" if sent else "gone", _NOTE if sent else "somebody else dealt with the draft first")
+        return Outcome("answered", _NOTE) if sent else replace(GONE, note="somebody else dealt with the draft first")
     if sent:
         return Outcome("left", "a draft whose answer is in Sent Items already")
     if identity and answered_request(there, box) != identity:

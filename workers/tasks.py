@@ -48,19 +48,19 @@ def process_cancellation(self: Task[Any, Any], /, *, generation: int, **_: Any) 
 
 
 def _answer(start: Start, journal: ItemJournal) -> Outcome:
-    with _at_work(start, journal, queue.ANSWER_REQUEST) as work:
-        if work.message.kind is Kind.RESPONSE:  # an answer of ours that a scan found unsent
-            by_hand = work.message.identity(work.mailbox) == start.id
-            asked = "" if by_hand else start.id
-            return send_and_remember(start, work.message, work.box, journal, recollection, asked)
-        try:
+    try:
+        with _at_work(start, journal, queue.ANSWER_REQUEST) as work:
+            if work.message.kind is Kind.RESPONSE:  # an answer of ours that a scan found unsent
+                by_hand = work.message.identity(work.mailbox) == start.id
+                asked = "" if by_hand else start.id
+                return send_and_remember(start, work.message, work.box, journal, recollection, asked)
             outcome = ways.answer(start.server, start.mailbox, work.message, work.box, journal, work.decide)
-        except Refused:
-            _give_back(start)
-            raise
-        if outcome.left_alone or outcome.result == GONE.result:
-            _give_back(start)
-        return outcome
+            if outcome.left_alone or outcome.result == GONE.result:
+                _give_back(start)
+            return outcome
+    except Refused:  # for good, and not because the whole mailbox is
+        _give_back(start)
+        raise
 
 
 def _give_back(start: Start) -> None:

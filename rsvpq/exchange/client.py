@@ -14,6 +14,8 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from rsvpq.agenda import Agenda, Appointment, CalendarUnknown, Particulars
 from rsvpq.exchange import calendar, wire
 from rsvpq.exchange.errors import (
+    LOGIN_DELAY_S,
+    Busy,
     Changed,
     Filtered,
     Gone,
@@ -26,7 +28,7 @@ from rsvpq.exchange.errors import (
     no_rights,
 )
 from rsvpq.exchange.folders import Folders, find_folders
-from rsvpq.exchange.http_answer import Answer
+from rsvpq.exchange.http_answer import MOST_KEPT, Answer
 from rsvpq.exchange.multistatus import Property, Reader, Row
 from rsvpq.exchange.request_target import Target
 from rsvpq.exchange.rows import message_of, refreshed
@@ -73,13 +75,32 @@ class MailboxClient:
     def require_own(self, message: MeetingMessage) -> None:
         """Complain of a message whose URLs are not of this mailbox; no scan of it finds such a one.
 
-        :raises Refused: it is one.
+        The folders are asked for again before: a message is not to blame where they were another mailbox's.
+
+        :raises Refused: it is one. :raises Transient: the name leads to another mailbox now.
         """
         try:
-            for url in filter(None, (message.href, message.permanent_url)):
-                Target.below(url, self._root)
+            self._require_below(message)
         except Malformed as error:
-            raise Refused(str(error)) from None
+            self._find_folders_again(certainly=True)
+            try:
+                self._require_below(message)
+            except Malformed:
+                raise Refused(str(error)) from None
+
+    def require_open(self, refusal: Refused) -> None:
+        """Ask the mailbox's root whether a refusal was of one item, or of all that is asked for in the mailbox now.
+
+        :raises Busy: of all, as by a proxy that is at maintenance; for the mailbox, and no item has failed.
+        """
+        try:
+            find_folders(self._server, self._asked)
+        except Refused as error:
+            raise Busy(f"{refusal}; and so is the mailbox: {error}", LOGIN_DELAY_S, "mailbox") from None
+
+    def _require_below(self, message: MeetingMessage) -> None:
+        for url in filter(None, (message.href, message.permanent_url)):
+            Target.below(url, self._root)
 
     def _send(self, method: str, path: str, *, query: str = "", **options: Any) -> Answer:
         """As :meth:`Server.send`, and for a path of this mailbox only.
@@ -284,7 +305,8 @@ class MailboxClient:
     def source(self, message: MeetingMessage) -> bytes:
         """The message in MIME: with ``Translate: f`` a GET hands it out, and has no effect."""
         answer = self._send("GET", message.href, headers={"Translate": "f"})
-        answer.check_done()
+        if not answer.is_page:
+            raise Refused(f"{answer.what} answered {answer.status}: the server sends us elsewhere")
         return answer.body
 
     def create_draft(self, name: str, mime: bytes, marker: str = "") -> None:
@@ -325,9 +347,11 @@ class MailboxClient:
     def _exists(self, href: str) -> bool:
         body = wire.propfind([wire.REPL_UID])
         try:
-            return bool(self._send("PROPFIND", href, headers={**_XML, "Depth": "0"}, body=body).rows())
+            rows = self._send("PROPFIND", href, headers={**_XML, "Depth": "0"}, body=body).rows()
         except Gone:
             return False
+        # A proxy may give somebody else's answer; the name is ours, and nothing else is called so.
+        return any(_name_in(row.href) == _name_in(href) for row in rows)
 
     def submit(self, draft_href: str, permanent_url: str = "", *, save_in_sent: bool = True) -> None:
         """MOVE a draft to the submission URI, which sends it and keeps a copy in Sent Items unless told otherwise.
@@ -447,19 +471,27 @@ def _is_same(row: Row, message: MeetingMessage) -> bool:
     return row.text(wire.REPL_UID) == message.rid
 
 
+def _name_in(href: str) -> str:
+    return unquote(href.rstrip("/").rpartition("/")[2]).casefold()
+
+
 def _judged(answer: Answer) -> list[Row]:
     """The parts of a 207 to something that changes; any of them that failed is an error, of the kind of its status.
 
     :raises Unknown: what came cannot be read, so it may have been done.
     """
+    rows, failed = list[Row](), list[Row]()
     try:
-        rows = list(answer.read(Reader()))
+        for row in answer.read(Reader()):
+            if len(rows) < MOST_KEPT:
+                rows.append(row)
+            if not (row.ok or failed):
+                failed.append(row)
     except Malformed as error:
         raise Unknown(str(error)) from None
-    for row in rows:
-        if not row.ok:
-            what = f"{answer.what}: the part {unquote(row.href)!r}"
-            if row.status == HTTPStatus.UNAUTHORIZED:
-                raise no_rights(what)  # whoever was let in as far as to a 207 has shown the right password
-            raise error_from(what, row.status, {}, effect=True) or Unknown(f"{what} answered {row.status}")
+    for row in failed:
+        what = f"{answer.what}: the part {unquote(row.href)!r}"
+        if row.status == HTTPStatus.UNAUTHORIZED:
+            raise no_rights(what)  # whoever was let in as far as to a 207 has shown the right password
+        raise error_from(what, row.status, {}, effect=True) or Unknown(f"{what} answered {row.status}")
     return rows

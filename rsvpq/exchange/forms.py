@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import islice
 from threading import Lock
 from typing import Protocol
 from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
@@ -27,6 +28,8 @@ from rsvpq.exchange.request_target import Target
 
 #: The most redirects on the way to the logon page; Exchange takes one or two.
 _MOST_REDIRECTS = 5
+#: Cookies that are kept; a session has three or so.
+_MOST_COOKIES = 20
 #: The cookies that make a session (DavMail keeps the same); the names of ISA's begin with "cadata" too.
 _SESSION_COOKIES = ("cadata", "sessionid", "usercontext")
 #: Where the form of each logon page is sent, if the page shows none (DavMail does so for 2007).
@@ -136,7 +139,7 @@ class FormsLogin:
     def refuse(self, session: Session, wait_s: float = LONGEST_WAIT_S) -> None:
         """The server says within a session that the credential is refused: end it, and stop the credential."""
         self.end(session)
-        with self._credential.attempt(f"login at {self._origin}", wait_s) as attempt:
+        with self._credential.attempt(f"login at {self._origin}", wait_s, self._origin) as attempt:
             attempt.refused()
 
     def is_login(self, answer: Answer) -> bool:
@@ -151,7 +154,7 @@ class FormsLogin:
 
     def _log_in(self, wait_s: float) -> dict[str, str]:
         what = f"login at {self._origin}"
-        with self._credential.attempt(what, wait_s) as attempt:
+        with self._credential.attempt(what, wait_s, self._origin) as attempt:
             for _ in range(2):
                 posted, cookies, form = self._fill_in(what)
                 # Not the password, but the form's own session: it has waited too long, or its server was restarted.
@@ -298,7 +301,8 @@ def _given(set_cookies: Iterable[str]) -> dict[str, str]:
 
 
 def _merged(cookies: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in {**cookies, **given}.items() if value}
+    merged = ((name, value) for name, value in {**cookies, **given}.items() if value)
+    return dict(islice(merged, _MOST_COOKIES))  # those that are there already first
 
 
 def _session_cookies(cookies: Mapping[str, str]) -> dict[str, str]:

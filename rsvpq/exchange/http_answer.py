@@ -7,16 +7,22 @@ with 440, and a GET is redirected to the logon page or answered by it with 200. 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import islice
 from typing import Literal
 from urllib.parse import parse_qs
 
 from rsvpq.exchange.body import Packed
-from rsvpq.exchange.errors import LOGIN_TIMEOUT, Malformed, Refused
+from rsvpq.exchange.errors import LOGIN_TIMEOUT, Malformed, Refused, Unknown
 from rsvpq.exchange.login_form import is_login_page, leads_to_login
 from rsvpq.exchange.multistatus import Reader, Row
 
 #: What `reason` in a logon page's address means: a session that has ended; these, a credential that was refused.
 _ENDED, _REFUSED = "0", {"2", "4"}
+
+#: Exchange names its store's build in every answer of its own, errors included; what is before it does not.
+STORE = "MS-WebStorage"
+#: The most rows that are kept of an answer about one item, which has one.
+MOST_KEPT = 10
 
 Login = Literal["", "ended", "wanted", "refused"]
 
@@ -60,11 +66,11 @@ class Answer:
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES and "Location" not in self.headers
 
     def rows(self) -> list[Row]:
-        """The rows of a multistatus that succeeded.
+        """The rows of a multistatus that succeeded; the first of them, for whoever asks about one item.
 
         :raises Malformed: it is none.
         """
-        return [row for row in self.read(Reader()) if row.ok]
+        return [*islice((row for row in self.read(Reader()) if row.ok), MOST_KEPT)]
 
     def read(self, reader: Reader) -> Iterator[Row]:
         """The rows of a multistatus, failed ones among them, one after the other; ``reader`` counts them.
@@ -82,9 +88,12 @@ class Answer:
             raise Malformed(f"{self.what}: {error}") from None
 
     def check_done(self) -> None:
-        """Complain about what is no success of a MOVE or DELETE, though no error either.
+        """Complain about what is no success of a MOVE, PUT or DELETE, though no error either.
 
-        :raises Refused: it is a redirect, which is never followed.
+        :raises Refused: it is a redirect, which is never followed. :raises Unknown: it has a page that is not
+            Exchange's, such as that of a proxy which says 200 and that there is no service at the moment.
         """
         if self.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise Refused(f"{self.what} answered {self.status}: the server sends us elsewhere")
+        if self.body.strip() and STORE not in self.headers and self.status != HTTPStatus.MULTI_STATUS:
+            raise Unknown(f"{self.what} answered {self.status} with a page, and it was not Exchange that did")

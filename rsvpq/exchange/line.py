@@ -23,6 +23,8 @@ from rsvpq.exchange.target import AsGiven
 
 #: Cookies that are kept; a load balancer sets one or two, and each goes out with every request.
 _MOST_COOKIES = 20
+#: The most characters of a Set-Cookie; browsers keep no more of one, and the standard library takes their square.
+_LONGEST_COOKIE = 4096
 
 
 class Line:
@@ -73,7 +75,7 @@ class Line:
         answer: requests.Response = dispatch_hook(  # type: ignore[no-untyped-call]
             "response", request.hooks, response, **self._sending
         )
-        if self._cookies is not None and "Set-Cookie" in answer.headers:
+        if self._cookies is not None and set_cookies(answer.raw):
             extract_cookies_to_jar(self._cookies, request, answer.raw)  # type: ignore[no-untyped-call]
             if len(self._cookies) > _MOST_COOKIES:
                 self._cookies.clear()
@@ -106,6 +108,11 @@ class Line:
         self._adapter.close()
 
 
+def set_cookies(answer: Any) -> list[str]:
+    """The Set-Cookie headers of an answer of urllib3's as they came, but for those that are longer than any cookie."""
+    return [line for line in answer.headers.getlist("Set-Cookie") if len(line) <= _LONGEST_COOKIE]
+
+
 class _Adapter(AsGiven):
     """One connection to one server, with our TLS context."""
 
@@ -118,3 +125,13 @@ class _Adapter(AsGiven):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Called by the constructor."""
         super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+
+    def build_response(self, request: requests.PreparedRequest, answer: Any) -> requests.Response:
+        """As requests', which has the standard library read all cookies; those of another kind for nothing."""
+        given = answer._original_response.msg
+        kept = set_cookies(answer)
+        for name in ("Set-Cookie", "Set-Cookie2"):
+            del given[name]
+        for line in kept:
+            given.add_header("Set-Cookie", line)
+        return super().build_response(request, answer)

@@ -25,6 +25,8 @@ _USER_WORDS = ("user", "login", "logon", "account", "mail", "name")
 _DOMAIN = "domain"
 _TYPED = frozenset({"text", "email", ""})
 _TICKED = frozenset({"radio", "checkbox"})
+#: How much of a page is looked at, in bytes: no logon page has so much, and what is parsed takes thirty times the room.
+_LARGEST_PAGE = 1024 * 1024
 #: What only somebody who looks at the page can answer.
 _ASKED = "it asks for {}, where one text and one password are understood"
 
@@ -56,7 +58,7 @@ def is_login_page(page: bytes) -> bool:
 
     Words alone prove nothing: every page of OWA shows subjects.
     """
-    lower = page.lower()  # many times faster than to parse it; every page of OWA comes by here
+    lower = page[:_LARGEST_PAGE].lower()  # many times faster than to parse it; every page of OWA comes by here
     if b"<form" not in lower or not (b"password" in lower or any(one.encode() in lower for one in _ACTIONS)):
         return False
     return any(_asks_for_password(form) or _goes_to_exchange(form) for form in _forms(page))
@@ -81,7 +83,9 @@ def find_login_form(page: bytes) -> LoginForm | None:
 
 def _forms(page: bytes) -> Iterator[etree._Element]:
     try:
-        document = html.document_fromstring(page, parser=html.HTMLParser(no_network=True, encoding="utf-8"))
+        document = html.document_fromstring(
+            page[:_LARGEST_PAGE], parser=html.HTMLParser(no_network=True, encoding="utf-8")
+        )
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):
         return iter(())
     return document.iter("form")

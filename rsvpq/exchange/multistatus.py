@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from threading import local
+from itertools import islice
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 from xml.sax.saxutils import quoteattr
-
-from lxml import etree
 
 from rsvpq.exchange.errors import Malformed
 from rsvpq.printable import shortened
@@ -27,11 +27,14 @@ LARGEST_RESPONSE = 1024 * 1024
 LONGEST_TEXT = 256 * 1024
 #: The most rows of one answer, readable or not.
 MOST_ROWS = 100_000
+#: The most properties of one response, and the most characters of a name: of none is asked for so much, and what comes
+#: unasked would take twenty times the room that it has on the wire.
+_MOST_PROPERTIES, _LONGEST_NAME = 200, 256
+#: The most characters of an href that are kept: one more than a request line may have, so it is none that is asked for.
+_LONGEST_HREF = 16 * 1024 + 1
 
 _DAV = "{DAV:}"
 _OK = 200
-#: A parser for each thread: one that is shared is locked, and it takes as long to make one as to use it.
-_own = local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +149,12 @@ class Reader:
     broken beyond mending takes no other with it. Without entities, DTD or network: the bytes are a stranger's.
 
     :param longest: the most characters of a property's text that are kept.
+    :param names: the properties that are kept, each by itself; all of them where none are given.
     """
 
-    def __init__(self, longest: int = LONGEST_TEXT) -> None:
+    def __init__(self, longest: int = LONGEST_TEXT, names: Mapping[Property, Property] | None = None) -> None:
         self._longest = longest
+        self._names = names
         #: The responses so far, and how many of them could not be read.
         self.seen = 0
         self.broken = 0
@@ -242,7 +247,7 @@ class Reader:
             response = clean(text[start:])
             root = _parse(self._head_for(response) + response + self._tail)
             if root is not None:
-                rows = (_row(one, self._longest) for one in root.iterchildren(f"{_DAV}response"))
+                rows = (_row(one, self._longest, self._names) for one in root.findall(f"{_DAV}response"))
                 yield from filter(None, rows)
                 return
         self.broken += 1
@@ -258,11 +263,12 @@ class Reader:
 
 def _declarations(head: bytes) -> Mapping[bytes, bytes]:
     """The namespaces that a start tag declares, as attributes; those of unlikely length are left out."""
-    root = _parse(head + b"</" + head[1:].split(None, 1)[0].rstrip(b">") + b">")
-    declared = {} if root is None else root.nsmap
+    parser: ElementTree.XMLPullParser[Element] = ElementTree.XMLPullParser(["start-ns"])
+    parser.feed(head)
+    declared: Iterator[tuple[str, str]] = (space for _, space in parser.read_events())  # type: ignore[misc]  # no stub
     return {
-        (prefix or "").encode(): f" xmlns{':' if prefix else ''}{prefix or ''}={quoteattr(uri)}".encode()
-        for prefix, uri in declared.items()
+        prefix.encode(): f" xmlns{':' if prefix else ''}{prefix}={quoteattr(uri)}".encode()
+        for prefix, uri in declared
         if len(uri) <= _LONGEST_NAMESPACE
     }
 
@@ -282,43 +288,52 @@ def _checked_head(start_tag: bytes, tail: bytes) -> bytes:
     return head
 
 
-def _parse(text: bytes) -> etree._Element | None:
-    parser: etree.XMLParser | None = getattr(_own, "parser", None)
-    if parser is None:
-        parser = _own.parser = etree.XMLParser(
-            resolve_entities=False,
-            load_dtd=False,
-            no_network=True,
-            huge_tree=False,
-            remove_comments=True,
-            remove_pis=True,
-        )
+def _parse(text: bytes) -> Element | None:
+    """What a text is; None where it is no XML.
+
+    Not by libxml2, which keeps each name that it meets for as long as the thread lives: names are a server's, without
+    end. Expat takes no more than a DTD could make of it, and there is none: within an element it is no XML.
+    """
     try:
-        return etree.fromstring(text, parser)
-    except etree.XMLSyntaxError:
+        return ElementTree.fromstring(text)  # noqa: S314 - see above
+    except ElementTree.ParseError:
         return None
 
 
-def _row(response: etree._Element, longest: int) -> Row | None:
+def _row(response: Element, longest: int, names: Mapping[Property, Property] | None) -> Row | None:
     """The row of a response; None where it says of what by no href."""
-    href = response.findtext(f"{_DAV}href", "").strip()
+    href = response.findtext(f"{_DAV}href", "").strip()[:_LONGEST_HREF]
     if not href:
         return None
     properties: dict[Property, str] = {}
     refused: dict[Property, int] = {}
-    for propstat in response.iterchildren(f"{_DAV}propstat"):
-        # Under "Brief: t" the status of a good propstat may be left out.
-        status = _code(propstat.findtext(f"{_DAV}status", "HTTP/1.1 200 OK"))
-        good = _is_success(status)
-        for prop in propstat.iterchildren(f"{_DAV}prop"):
-            for element in prop.iterchildren("*"):
-                key = _name(element.tag)
-                if good:
-                    text = "".join(map(str, element.itertext())) if len(element) else element.text or ""
-                    properties[key] = shortened(text, longest)
-                else:
-                    refused[key] = status
-    return Row(href, properties, _code(response.findtext(f"{_DAV}status", "HTTP/1.1 200 OK")), refused)
+    for status, element in islice(_elements(response), _MOST_PROPERTIES):
+        if len(element.tag) > _LONGEST_NAME:
+            continue
+        own = _name(element.tag)
+        key = own if names is None else names.get(own)
+        if key is None:
+            continue
+        if _is_success(status):
+            text = "".join(map(str, element.itertext())) if len(element) else element.text or ""
+            properties[key] = shortened(text, longest)
+        else:
+            refused[key] = status
+    return Row(href, properties, _status_of(response), refused)
+
+
+def _elements(response: Element) -> Iterator[tuple[int, Element]]:
+    """Each property of a response, with the status of its propstat."""
+    for propstat in response.findall(f"{_DAV}propstat"):
+        status = _status_of(propstat)
+        for prop in propstat.findall(f"{_DAV}prop"):
+            for element in prop:
+                yield status, element
+
+
+def _status_of(part: Element) -> int:
+    """The status that a part of an answer has of its own; "Brief: t" may leave out a good one."""
+    return _code(part.findtext(f"{_DAV}status", "HTTP/1.1 200 OK")[:_LONGEST_NAME])
 
 
 _MAPI = "http://schemas.microsoft.com/mapi/"
@@ -352,9 +367,9 @@ def canonical(name: Property) -> Property:
 @lru_cache(maxsize=1024)
 def _name(tag: str) -> Property:
     """The name as we spell it, undoing what :func:`clean` does to namespaces and names."""
-    name = etree.QName(tag)
-    namespace = (name.namespace or "").replace("%7B", "{").replace("%7D", "}")
-    return canonical((namespace, _ENCODED.sub(lambda code: chr(int(code[1], 16)), name.localname)))
+    namespace, _, local = tag.rpartition("}")
+    namespace = namespace[1:].replace("%7B", "{").replace("%7D", "}")
+    return canonical((namespace, _ENCODED.sub(lambda code: chr(int(code[1], 16)), local)))
 
 
 @lru_cache(maxsize=64)

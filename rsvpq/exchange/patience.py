@@ -238,3 +238,11 @@ class PlainConnection(_Bounded, HTTPConnection):  # type: ignore[misc]  # its ge
 
 class TlsConnection(_Bounded, HTTPSConnection):  # type: ignore[misc]  # its getresponse() is less narrow
     """For https, with a context that makes :class:`TlsSocket`."""
+
+    @property
+    def is_connected(self) -> bool:
+        """As urllib3's, and nothing is there already that would be taken for the next answer.
+
+        What came in the same record as the end of the last one is unpacked, and no look at the socket shows it.
+        """
+        return super().is_connected and not (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending())

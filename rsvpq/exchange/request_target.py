@@ -17,7 +17,7 @@ _IMPOSSIBLE = re.compile(r"[^\x21-\x7e]+")
 #: (MS00-078, MS01-026).
 _DECEPTIVE = re.compile(r"%00|%u[0-9a-f]{4}|%c[01]%[89ab][0-9a-f]|%e0%[89][0-9a-f]%|%f0%8[0-9a-f]%", re.IGNORECASE)
 #: Characters; IIS takes no request line of more than 16 kB.
-_LONGEST = 16 * 1024
+LONGEST = 16 * 1024
 #: How often a name may come out otherwise when it is unescaped: one of percent signs does a few times.
 _MOST_UNESCAPINGS = 5
 _SEPARATOR = re.compile(r"[/\\]")  # IIS takes a backslash for a slash
@@ -40,7 +40,7 @@ class Target(str):
         except UnicodeEncodeError:
             raise Malformed(_told(text, "is no text")) from None
         path = sent.partition("?")[0]
-        if len(sent) > _LONGEST:
+        if len(sent) > LONGEST:
             raise Malformed(_told(text, f"has {len(sent)} characters"))
         # With a second slash it would begin with a host.
         if not path.startswith("/") or path.startswith(("//", "/\\")):

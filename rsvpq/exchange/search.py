@@ -73,7 +73,7 @@ def pages(
             continue
         if answer.status == _NO_ROWS:
             return
-        reader, before = Reader(longest), known.rows
+        reader, before = Reader(longest, wire.SEARCHED), known.rows
         for rows in _new_rows(answer.read(reader), known, page_rows, lost):
             server.keep_lease(what)  # one answer may be all that there is, and long
             yield rows
@@ -126,7 +126,7 @@ class _Known:
         if key in self._keys:
             return False
         self._keys.add(key)
-        self.characters += _OVERHEAD + sum(min(len(text), _KEPT) for text in row.properties.values())
+        self.characters += _OVERHEAD + len(row.href) + sum(min(len(text), _KEPT) for text in row.properties.values())
         return True
 
 
@@ -138,7 +138,7 @@ def _new_rows(rows: Iterator[Row], known: _Known, most: int, failed: Callable[[i
             failed(1)
         elif known.add(row):
             page.append(row)
-            characters += sum(map(len, row.properties.values()))
+            characters += len(row.href) + sum(map(len, row.properties.values()))
         if len(page) == most or characters >= _FULL_PAGE:
             yield page
             page, characters = [], 0

@@ -33,14 +33,11 @@ from rsvpq.exchange.errors import (
     no_rights,
 )
 from rsvpq.exchange.forms import FormsLogin, Session
-from rsvpq.exchange.http_answer import Answer
+from rsvpq.exchange.http_answer import STORE, Answer
 from rsvpq.exchange.lease import Lease, NoLease
-from rsvpq.exchange.line import Line
+from rsvpq.exchange.line import Line, set_cookies
 from rsvpq.exchange.request_target import Target
 from rsvpq.printable import printable
-
-#: Exchange names its store's build in every answer of its own, errors included; a filter before it does not.
-_STORE = "MS-WebStorage"
 
 _HEADERS = {
     "User-Agent": "rsvpq",
@@ -157,8 +154,8 @@ class Server:
         else:
             answer = self._with_credential(method, target, headers, body, effect=effect)
         failure = error_from(answer.what, answer.status, answer.headers, effect=effect)
-        self._names_store = self._names_store or _STORE in answer.headers
-        if isinstance(failure, Gone) and self._names_store and _STORE not in answer.headers:
+        self._names_store = self._names_store or STORE in answer.headers
+        if isinstance(failure, Gone) and self._names_store and STORE not in answer.headers:
             failure = Filtered(f"{answer.what} answered {answer.status}, and it was not Exchange that did")
         if failure is not None and answer.status not in known:
             raise failure
@@ -201,7 +198,7 @@ class Server:
     def _with_credential(
         self, method: str, path: Target, headers: Mapping[str, str], body: bytes, *, effect: bool
     ) -> Answer:
-        with self._credential.attempt(_named(method, path), self._wait_s) as attempt:
+        with self._credential.attempt(_named(method, path), self._wait_s, self.origin) as attempt:
             try:
                 answer = self._ask_past_a_form(method, path, headers, body, effect=effect)
             except LoginRefused:
@@ -319,8 +316,7 @@ class Server:
             # The answer proper may still come, and must not be taken for that to the next request.
             self._line().close()
             raise (Unknown if effect else Transient)(f"{what}: no answer came after a {response.status_code}")
-        cookies = tuple(response.raw.headers.getlist("Set-Cookie"))
-        return Answer(what, response.status_code, response.headers, content, cookies, more)
+        return Answer(what, response.status_code, response.headers, content, tuple(set_cookies(response.raw)), more)
 
     def _line(self) -> Line:
         """The thread's line: requests' adapters are not made for several threads, and connections are worth keeping."""

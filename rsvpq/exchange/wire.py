@@ -14,7 +14,7 @@ from lxml import etree
 from rsvpq.agenda import uids_of_meeting
 from rsvpq.exchange.errors import Malformed
 from rsvpq.exchange.multistatus import Property
-from rsvpq.exchange.request_target import Target
+from rsvpq.exchange.request_target import LONGEST, Target
 
 DAV = "DAV:"
 HTTPMAIL = "urn:schemas:httpmail:"
@@ -131,6 +131,8 @@ _APPOINTMENT_FACTS = (
     *(UID, REPL_UID, START, END, SEQUENCE, STAMP, RESPONSE_STATUS, BUSY_STATUS, INSTANCE_TYPE, RECURRENCE_ID),
     ORGANIZER,
 )
+#: All that any search asks for.
+SEARCHED = {name: name for name in (*_DRAFT_PROPERTIES, *_AGENDA, *_APPOINTMENT_FACTS)}
 _MEETING_MESSAGES = (
     '"DAV:ishidden" = False AND "DAV:isfolder" = False AND "DAV:contentclass" = \'urn:content-classes:calendarmessage\''
 )
@@ -261,6 +263,8 @@ def path_below(href: str, root: str) -> str:
 
     :raises Malformed: the href leads elsewhere.
     """
+    if len(href) > LONGEST:  # what takes a URL apart remembers many of them
+        raise Malformed(f"the server named {href[:200]!r}, which has {len(href)} characters")
     try:
         # An unescaped "#" is part of a name (##DavMailSubmissionURI##): no href of a store leads to a fragment.
         path = urlsplit(href.replace("#", "%23")).path

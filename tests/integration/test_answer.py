@@ -384,8 +384,10 @@ def test_a_page_that_says_nothing_was_accepted_is_transient(scripted: ScriptedSe
         (play(500), Unknown),
         (RESET, Unknown),
         (play(440), Busy),
+        (PAGE, Unknown),
+        (play(201, b"Try again later"), Unknown),
     ],
-    ids=["redirect", "nothing done", "403", "500", "reset", "login"],
+    ids=["redirect", "nothing done", "403", "500", "reset", "login", "page", "words"],
 )
 def test_a_draft_is_noted_as_sent_only_where_the_server_says_so(
     scripted: ScriptedServer, submission: Play, error: type[ExchangeError]
@@ -396,6 +398,12 @@ def test_a_draft_is_noted_as_sent_only_where_the_server_says_so(
         answer_at(scripted, steps)
     assert list(steps) == ["accept", "send"]
     assert steps["send"] == "rid:2"
+
+
+def test_a_page_of_exchanges_own_is_believed(scripted: ScriptedServer) -> None:
+    own = play(200, b"<html></html>", Content_Type="text/html", MS_WebStorage="6.5.7638")
+    scripted.script(HELD, EMPTY, MARKED, PAGE, DRAFT, play(404), MARKED, own)
+    assert answer_at(scripted, {}) == Outcome("answered")
 
 
 def test_a_server_that_takes_no_markers_is_answered_all_the_same(scripted: ScriptedServer) -> None:

@@ -14,17 +14,17 @@ from redis import Redis
 from rsvpq.claims import Claims
 from rsvpq.editions import TAKEN_AWAY, Settled, Version
 from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Busy, Refused, Transient
+from rsvpq.exchange.errors import Busy, ExchangeError, Refused, Transient
 from rsvpq.exchange.lease import NoLease
 from rsvpq.lanes import Item, Lanes, Memory
-from rsvpq.messages import Mailbox
+from rsvpq.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.messages import Verdict as Answer
 from rsvpq.settings import load_settings
 from rsvpq.wiring import Exchange
 from testbed.simulated_exchange import World
 from tests.integration.exchange_site import PASSWORD, Site, box_name, inbox, requests_in, simulated_site
 from tests.integration.lane_hands import ClockedLanes
-from tests.integration.scripted_server import ScriptedServer, play
+from tests.integration.scripted_server import XML, Play, Received, ScriptedServer, play
 from tests.integration.test_client import client
 
 HREFS = ("as-asked", "own-name")
@@ -55,11 +55,16 @@ def names_of(site: Site, number: int) -> tuple[str, str, str]:
 
 def servers(folder: Path, site: Site, claims: Claims) -> Exchange:
     """The servers as one process has them."""
+    return servers_at(folder, site.exchange.urls[0], site.exchange.username, claims)
+
+
+def servers_at(folder: Path, url: str, username: str, claims: Claims) -> Exchange:
+    """The same at any address."""
     (folder / "mailboxes.csv").write_text("mailbox,server\n")
     (folder / "secret").write_text(PASSWORD)
     (folder / "rsvpq.toml").write_text(
-        f"""mailboxes = "mailboxes.csv"\n[servers.{SERVER}]\nurl = "{site.exchange.urls[0]}"
-username = '{site.exchange.username}'\npassword_file = "secret"\nallow_http = true\n"""
+        f"""mailboxes = "mailboxes.csv"\n[servers.{SERVER}]\nurl = "{url}"
+username = '{username}'\npassword_file = "secret"\nallow_http = true\n"""
     )
     return Exchange(load_settings(folder / "rsvpq.toml", {}).servers, claims)
 
@@ -252,3 +257,56 @@ def test_a_name_that_leads_to_another_mailbox_in_the_middle_of_a_visit_ends_it(s
     scripted.script(play(404), play(207, second, Content_Type="text/xml"))
     with pytest.raises(Transient, match="leads to another mailbox than before"):
         list(box.meeting_messages())
+
+
+@pytest.fixture
+def mixing(scripted: ScriptedServer) -> ScriptedServer:
+    """A server behind a proxy that gives the first who asks for adele the answer that was bela's."""
+    mixed = iter(["bela"])
+
+    def reply(asked: Received) -> Play:
+        name = asked.target.split("/")[2]
+        name = next(mixed, name) if name == "adele" else name
+        home = f"/exchange/{name}/"
+        return play(207, root_of(home, home, f"rid:{name}"), Content_Type="text/xml")
+
+    scripted.reply = reply
+    return scripted
+
+
+@pytest.mark.parametrize("claimed", [True, False], ids=["claimed", "not claimed yet"])
+def test_an_answer_that_was_another_mailboxs_is_not_believed_for_long(
+    tmp_path: Path, mixing: ScriptedServer, lanes: Lanes, claimed: bool
+) -> None:
+    exchange = servers_at(tmp_path, mixing.url, "svc", Claims(lanes))
+    if claimed:
+        visit(exchange, "bela")
+    with pytest.raises((Refused, Transient)), exchange.mailbox(SERVER, "adele", NoLease()) as box:
+        box.require_own(MeetingMessage(Kind.REQUEST, "", "/exchange/adele/Inbox/1.EML", "rid:1"))
+    for name in ("adele", "bela", "adele"):
+        assert visit(exchange, name) == name
+
+
+def test_a_message_is_not_to_blame_for_folders_that_were_another_mailboxs(scripted: ScriptedServer) -> None:
+    own, other = (
+        play(207, root_of(f"/exchange/{name}/", f"/exchange/{name}/", ""), **XML) for name in ("adele", "bela")
+    )
+    scripted.script(other, own)
+    box = MailboxClient(client(scripted.url)._server, "adele")
+    box.require_own(MeetingMessage(Kind.REQUEST, "", "/exchange/adele/Inbox/1.EML", "rid:1"))
+    with pytest.raises(Refused, match="is not below '/exchange/adele/'"):
+        box.require_own(MeetingMessage(Kind.REQUEST, "", "/exchange/bela/Inbox/1.EML", "rid:1"))
+
+
+def test_a_server_that_refuses_everything_for_a_while_ends_no_item(
+    tmp_path: Path, scripted: ScriptedServer, lanes: Lanes
+) -> None:
+    exchange = servers_at(tmp_path, scripted.url, "svc", Claims(lanes))
+    row = play(207, root_of("/exchange/adele/", "/exchange/adele/"), **XML)
+    message = MeetingMessage(Kind.REQUEST, "", "/exchange/adele/Inbox/1.EML", "rid:1")
+    for answers, error in (((row, play(403)), Busy), ((play(403),), Busy), ((row, play(403), row), Refused)):
+        scripted.script(*answers)
+        with pytest.raises(ExchangeError) as caught, exchange.mailbox(SERVER, "adele", NoLease()) as box:
+            box.locate(message)
+        assert type(caught.value) is error
+        assert getattr(caught.value, "scope", "mailbox") == "mailbox"

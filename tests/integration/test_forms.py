@@ -290,6 +290,16 @@ def test_cookies_come_back_to_the_letter_and_no_others_do(logon: Logon) -> None:
     assert [request.headers["Cookie"] for request in logon.seen("POST")] == ["PBack=0"]
 
 
+def test_a_session_takes_no_cookies_without_end(logon: Logon) -> None:
+    more = [answer(207, NO_ROWS, *(f"cadata{n}-{m}=x" for m in range(90)), Content_Type="text/xml") for n in range(5)]
+    logon.inside = [*more, answer(207, NO_ROWS, f'cadata="{"x" * 60_000}"', Content_Type="text/xml"), ROWS]
+    client = logon.client()
+    for _ in range(8):
+        search(client)
+    cookies = logon.seen("SEARCH")[-1].headers["Cookie"]
+    assert (len(cookies.split("; ")), SENT in cookies) == (20, True)
+
+
 def test_the_newest_cookie_wins(logon: Logon) -> None:
     renewed = answer(207, NO_ROWS, 'cadata="3,new=="; HttpOnly; path=/', "other=2; path=/", Content_Type="text/xml")
     logon.inside = [ROWS, renewed, ROWS]

@@ -15,7 +15,7 @@ from rsvpq.lanes.status import read_status
 from rsvpq.messages import Kind, Left, Mailbox, MeetingMessage, Outcome
 from rsvpq.policy import Action, Decision, Policy, Reason, Rule
 from tests.integration.turned_lanes import Clock, ledger
-from workers.look import left_alone
+from workers.look import GONE, left_alone
 from workers.ways import Ways
 
 ADELE = Mailbox("adele", "mail1")
@@ -72,6 +72,20 @@ def test_the_looks_become_rarer_down_to_one_a_day(
         delays_s.append(delay_s)
     assert delays_s == [min(first_s * 2**number, LOOK_AGAIN_LONGEST_S) for number in range(11)]
     assert delays_s[-1] == LOOK_AGAIN_LONGEST_S
+
+
+def test_what_a_server_did_not_show_is_offered_again_where_a_scan_finds_it_after_all(
+    lanes: Lanes, clock: Clock
+) -> None:
+    carrier = Carrier(lanes, lambda _: None, 1, 2, remember_s=7 * 86_400)
+    assert scan_offers(lanes)
+    (release,) = lanes.release()
+    assert carrier.carry(release.id, release.generation, lambda _start, _journal: GONE).startswith("gone: ")
+    assert read_status(lanes).unfinished == 0
+    clock.turn(LOOK_AGAIN_SOON_S - 1)
+    assert not scan_offers(lanes)
+    clock.turn(1)
+    assert scan_offers(lanes)
 
 
 def test_another_policy_has_it_looked_at_at_once_and_the_looks_begin_anew(

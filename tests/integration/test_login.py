@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from rsvpq.exchange import auth
 from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.credential import Credential
 from rsvpq.exchange.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused
+from rsvpq.exchange.transport import Server
 from tests.integration.exchange_site import inbox, requests_in
 from tests.integration.login_sites import PASSWORD, LoginSite, login_site
+from tests.integration.scripted_server import NO_ROWS, XML, ScriptedServer, play
 
 FORMS = ("forms2003", "forms2007", "isa", "portal")
 WRONG = "no-password-of-ours"
@@ -93,6 +96,23 @@ def test_a_credential_that_one_server_refused_is_not_shown_to_another(tmp_path: 
                 site.box(site.server(WRONG, credential, number))
         assert site.logins() == (0, 1)
         assert site.exchange.ask("summary")["logins"]["locked_out"] == []
+
+
+def test_a_server_that_refuses_a_good_password_starves_no_other(
+    scripted: ScriptedServer, elsewhere: ScriptedServer
+) -> None:
+    scripted.script(play(207, NO_ROWS, **XML))
+    elsewhere.script(play(401))
+    credential = Credential()
+    good, bad = (
+        Server(f"{one.url}/exchange/", auth.basic("svc", PASSWORD), credential=credential)
+        for one in (scripted, elsewhere)
+    )
+    for _ in range(4):
+        assert good.send("PROPFIND", "/exchange/adele/", headers={"Depth": "0"}).status == 207
+        with pytest.raises(LoginRefused):
+            bad.send("PROPFIND", "/exchange/bela/", headers={"Depth": "0"})
+    assert (len(scripted.requests), len(elsewhere.requests)) == (4, 1)
 
 
 # -- forms ---------------------------------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from testbed.simulated_exchange import SimulatedExchange, World
 from tests.integration.calendars import Diary
 from tests.integration.exchange_site import PASSWORD, Site, always, box_name, inbox, requests_in
 from tests.integration.mortal_worker import Worker, die_twice_everywhere
-from tests.integration.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play
-from tests.integration.test_answer import DRAFT, FOLDERS, HELD, LEFT, REQUEST, draft_of_a_person, worker_at
+from tests.integration.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play, rows_page
+from tests.integration.test_answer import FOLDERS, HELD, LEFT, REQUEST, draft_of_a_person, worker_at
 from workers.reply import draft_name, reply
 from workers.ways import Answers, Ways
 
@@ -414,6 +414,12 @@ def test_what_is_sent_over_the_wire(scripted: ScriptedServer) -> None:
     assert (mark.method, mark.target) == ("PROPPATCH", REQUEST.href)
 
 
+def test_what_is_shown_of_another_item_is_no_sent_answer(scripted: ScriptedServer) -> None:
+    scripted.script(HELD, HELD, SOURCE, HELD, DONE, DONE, HELD, MARKED)
+    assert reply_at(scripted, {}) == ANSWERED
+    assert "MOVE" in {request.method for request in scripted.requests}
+
+
 @pytest.mark.parametrize(
     ("put", "error"),
     [
@@ -463,7 +469,9 @@ def test_after_a_lost_answer_to_the_submission_the_mailbox_is_looked_at_first(sc
     scripted.script(*UNTIL_DRAFT, HELD, DONE, RESET)
     with pytest.raises(Unknown):
         reply_at(scripted, steps)
-    scripted.script(NONE, DRAFT, DONE, HELD, MARKED)
+    name = draft_name(REQUEST, Verdict.ACCEPT).removesuffix(".EML")
+    draft = play(207, rows_page(1).replace(b"Inbox/1.EML", f"Drafts/{name}.EML".encode()), **XML)
+    scripted.script(NONE, draft, DONE, HELD, MARKED)
     assert reply_at(scripted, steps) == ANSWERED
     methods = [request.method for request in scripted.requests]
     assert methods == ["PROPFIND", "PROPFIND", "MOVE", "PROPFIND", "PROPPATCH"]

@@ -1,8 +1,11 @@
 """What strangers write is bounded where it comes in: in length, in depth, and in what is done with it."""
 
 import re
+import resource
+from dataclasses import replace
 from email import message_from_bytes
 from email.policy import default
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,14 +14,17 @@ from hypothesis import strategies as st
 from rsvpq.audit import Discretion, address_of
 from rsvpq.exchange import wire
 from rsvpq.exchange.calendar import particulars_of
-from rsvpq.exchange.errors import Refused
+from rsvpq.exchange.errors import Malformed, Refused
+from rsvpq.exchange.http_answer import MOST_KEPT, Answer
 from rsvpq.exchange.login_form import is_login_page
-from rsvpq.exchange.multistatus import Property, Reader, Row
+from rsvpq.exchange.multistatus import Property, Reader, Row, read
 from rsvpq.exchange.reply import reply_to
+from rsvpq.exchange.request_target import LONGEST
 from rsvpq.exchange.rows import message_of
 from rsvpq.exchange.search import LONGEST_TEXT
 from rsvpq.intent import Intent
-from rsvpq.messages import Kind, Verdict
+from rsvpq.messages import Kind, MeetingMessage, Verdict
+from rsvpq.orphans import was_edited
 from rsvpq.policy import patterns
 from tests.unit.policy_cases import NOW
 from tests.unit.work import calls_of
@@ -64,6 +70,50 @@ def test_a_reader_keeps_no_more_of_a_text_than_it_is_told() -> None:
     )
     (row,) = Reader(longest=50).feed(body.encode())
     assert row.text(("DAV:", "displayname")) == "y" * 49 + "…"
+
+
+def made_up(count: int, name: str = "made-up{}") -> bytes:
+    """A row with so many properties that nobody has asked for."""
+    own = "<e:outlookmessageclass>IPM.Schedule.Meeting.Request</e:outlookmessageclass>"
+    more = "".join(f"<b:{name.format(number)}/>" for number in range(count))
+    spaces = 'xmlns:a="DAV:" xmlns:b="urn:b" xmlns:e="http://schemas.microsoft.com/exchange/"'
+    row = f"<a:response><a:href>/x</a:href><a:propstat><a:prop>{own}{more}</a:prop></a:propstat></a:response>"
+    return f"<a:multistatus {spaces}>{row}</a:multistatus>".encode()
+
+
+def test_of_a_row_of_a_search_no_property_is_kept_that_was_not_asked_for() -> None:
+    (row,) = Reader(names=wire.SEARCHED).feed(made_up(10_000))
+    assert list(row.properties) == [wire.MESSAGE_CLASS]
+
+
+def test_a_row_has_no_more_properties_than_anybody_asks_for_and_none_with_a_name_without_end() -> None:
+    (row,) = Reader().feed(made_up(10_000))
+    assert len(row.properties) == 200
+    (row,) = Reader().feed(made_up(1, "n" * 10_000))
+    assert list(row.properties) == [wire.MESSAGE_CLASS]
+
+
+def test_an_answer_about_one_item_has_no_more_rows_than_that_takes() -> None:
+    row = "<a:response><a:href>/{}</a:href></a:response>"
+    body = f'<a:multistatus xmlns:a="DAV:">{"".join(map(row.format, range(1000)))}</a:multistatus>'
+    rows = Answer("PROPFIND /x", 207, {}, body.encode()).rows()
+    assert [one.href for one in rows] == [f"/{number}" for number in range(MOST_KEPT)]
+
+
+def test_names_that_a_server_makes_up_are_not_kept_for_ever() -> None:
+    taken = []
+    for number in range(40):
+        assert len(read(made_up(20_000, f"{'n' * 50}-{number}-{{}}"))) == 1
+        taken.append(int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize())
+    assert taken[-1] - taken[9] < 20_000_000  # 30 answers with 36 MB of names
+
+
+def test_an_href_without_end_is_cut_and_then_is_none() -> None:
+    body = f'<a:multistatus xmlns:a="DAV:"><a:response><a:href>/{"x" * 100_000}</a:href></a:response></a:multistatus>'
+    (row,) = read(body.encode())
+    assert len(row.href) == LONGEST + 1
+    with pytest.raises(Malformed, match="has 16385 characters"):
+        wire.path_below(row.href, "/")
 
 
 def test_a_large_root_is_not_read_again_with_every_row() -> None:
@@ -183,6 +233,18 @@ def test_a_page_of_forms_is_looked_at_in_proportion(unit: str) -> None:
 
     small, middle, large = (calls(times) for times in (500, 1000, 2000))
     assert large - middle <= 2.2 * (middle - small) + 500
+
+
+def test_of_a_page_without_end_the_beginning_is_looked_at_for_a_login() -> None:
+    form = b'<form><input type="password"></form>'
+    assert is_login_page(b"x" * 1_000_000 + form)
+    assert not is_login_page(b"x" * 2_000_000 + form)
+
+
+def test_a_draft_of_the_last_day_of_all_is_looked_at_as_any_other() -> None:
+    last = "Fri, 31 Dec 9999 23:59:59 -2300"
+    draft = MeetingMessage(Kind.RESPONSE, "IPM.Schedule.Meeting.Resp.Pos", f"{ROOT}Drafts/1.EML", "rid:1", created=last)
+    assert not was_edited(replace(draft, modified=last))
 
 
 def test_the_kind_of_a_message_is_told_of_the_class_as_it_is() -> None:

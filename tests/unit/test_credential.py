@@ -22,13 +22,13 @@ def clock() -> _Clock:
     return _Clock()
 
 
-def _refuse(credential: Credential) -> None:
-    with credential.attempt("x") as attempt:
+def _refuse(credential: Credential, server: str = "") -> None:
+    with credential.attempt("x", server=server) as attempt:
         attempt.refused()
 
 
-def _accept(credential: Credential) -> None:
-    with credential.attempt("x") as attempt:
+def _accept(credential: Credential, server: str = "") -> None:
+    with credential.attempt("x", server=server) as attempt:
         attempt.accepted()
 
 
@@ -58,6 +58,37 @@ def test_a_good_login_forgets_the_refusals_before_it(clock: _Clock) -> None:
         _refuse(credential)
         clock.now += LOGIN_DELAY_S
         _accept(credential)
+
+
+def test_a_server_that_refuses_what_another_takes_stops_it_for_itself_alone(clock: _Clock) -> None:
+    credential = Credential(clock)
+    _accept(credential, "good")
+    for _ in range(3 * MOST_REFUSALS):
+        _refuse(credential, "broken")
+        with pytest.raises(LoginRefused, match="not sent"):
+            _refuse(credential, "broken")
+        _accept(credential, "good")
+        clock.now += LOGIN_DELAY_S
+
+
+def test_a_server_that_refuses_it_again_and_again_while_nobody_else_is_asked_stops_nobody_else(clock: _Clock) -> None:
+    credential = Credential(clock)
+    _accept(credential, "good")
+    for _ in range(3 * MOST_REFUSALS):
+        _refuse(credential, "broken")
+        clock.now += LOGIN_DELAY_S
+    _accept(credential, "good")
+
+
+def test_a_second_server_that_refuses_it_stops_it_everywhere(clock: _Clock) -> None:
+    credential = Credential(clock)
+    for server in ("one", "two", "three"):
+        _accept(credential, server)
+    _refuse(credential, "one")
+    _refuse(credential, "two")
+    for server in ("one", "two", "three"):
+        with pytest.raises(LoginRefused, match="not sent"):
+            _accept(credential, server)
 
 
 def test_requests_that_were_under_way_together_count_as_one_refusal(clock: _Clock) -> None:

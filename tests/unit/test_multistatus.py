@@ -154,7 +154,7 @@ def test_no_stranger_codec_is_run(encoding: str) -> None:
 
 @pytest.mark.parametrize("rows", [1_000, 5_000])
 def test_any_number_of_rows_takes_the_same_little_memory(rows: int) -> None:
-    """Measured: about 0.4 MB for either; the bound leaves room for other versions of Python and lxml."""
+    """Measured: about 0.4 MB for either; the bound leaves room for other versions of Python."""
     head, tail = page().split(b"</a:multistatus>")[0], b"</a:multistatus>"
     reader, found = Reader(), 0
     tracemalloc.start()
