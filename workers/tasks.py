@@ -54,7 +54,7 @@ def _answer(start: Start, journal: ItemJournal) -> Outcome:
             asked = "" if by_hand else start.id
             return send_and_remember(start, work.message, work.box, journal, recollection, asked)
         try:
-            outcome = ways.answer(start.server, start.mailbox, work.message, work.box, journal, work.decide)
+            outcome = ways.answer(start.server, start.mailbox, work.message, work.box, journal, work.decide, start.id)
         except Refused:
             _give_back(start)
             raise

@@ -277,6 +277,14 @@ def test_a_scan_under_another_mailboxs_name_is_dead(desk: Desk) -> None:
         desk.carry(release)
 
 
+def test_what_an_earlier_version_has_offered_is_worked_with_its_journal(desk: Desk) -> None:
+    """The server was part of its identity."""
+    earlier = replace(item_of(), id=REQUEST.earlier_identity(ADELE))
+    release = desk.offer(earlier, journal='{"accept": []}')
+    assert desk.carry(release) == "answered"
+    assert [(start.id, start.journal) for start in desk.worked] == [(earlier.id, {"accept": []})]
+
+
 def test_what_another_version_wrote_beside_it_is_no_reason_to_refuse(desk: Desk) -> None:
     release = desk.offer(item_of(), **payload(of_the_next_version=[1]), journal='{"of-the-next-version": {}}')
     assert desk.carry(release) == "answered"
