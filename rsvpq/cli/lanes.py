@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from rsvpq.cli.options import config_option
+from rsvpq.cli.options import config_option, not_empty
 from rsvpq.lanes import Scope
 from rsvpq.ops import WrongRequest, control, open_desk
 from rsvpq.settings import load_settings
@@ -54,7 +54,7 @@ def resume(scope: Scope, name: str, reason: str, config_file: Path | None) -> No
 @click.command()
 @click.argument("scope", type=click.Choice(["server", "mailbox"]))
 @click.argument("name")
-@click.option("--rate", help="Items per time, such as 4/s or 30/min.")
+@click.option("--rate", callback=not_empty, help="Items per time, such as 4/s or 30/min.")
 @click.option("--burst", type=click.IntRange(min=1), help="Items that may come at once.")
 @click.option("--concurrency", type=click.IntRange(min=1), help="Items under way at once.")
 @_why

@@ -189,6 +189,7 @@ def test_a_mailbox_is_paused_before_its_first_scan_and_in_any_spelling(installat
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
+        (("limit", "server", "mail1", "--rate", ""), "is empty; write one, or leave the option out"),
         (("pause", "all", "mail1"), "takes no name"),
         (("pause", "server"), "give its name"),
         (("resume", "server", "mail9"), "there are: mail1, mail2"),
