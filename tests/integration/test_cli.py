@@ -179,11 +179,24 @@ def test_a_paused_mailbox_leaves_the_others_alone(installation: Installation, kn
 
 
 def test_a_mailbox_is_paused_before_its_first_scan_and_in_any_spelling(installation: Installation) -> None:
+    installation.lanes()
     paused = installation.rsvpq("pause", "mailbox", "ADELE")
     assert (paused.returncode, paused.stdout) == (0, "paused: mailbox adele\n")
     lanes = installation.lanes()
     lanes.offer_scans((mailbox, queue.scan_item(mailbox, "first")) for mailbox in (ADELE, BRUNO))
     assert [release.mailbox for release in lanes.release()] == ["bruno"]
+
+
+def test_a_pause_where_nothing_runs_is_no_reassurance(installation: Installation) -> None:
+    """As where the settings of the command name another Redis or database than those of the processes."""
+    paused = installation.rsvpq("pause", "all", "--reason", "the wrong answers go out")
+    assert (paused.returncode, paused.stdout) == (1, "paused: all\n")
+    where = f"{installation.redis_url}, namespace rsvpq"
+    assert f"neither a dispatcher nor a worker has started yet with {where}" in paused.stderr
+    assert "neither a dispatcher nor a worker has started yet" in installation.rsvpq("status").stdout
+    for command in (("scan", "--all"), ("confirm", "--yes")):
+        told = installation.rsvpq(*command)
+        assert (told.returncode, where in told.stderr) == (0, True)
 
 
 @pytest.mark.parametrize(
