@@ -53,8 +53,8 @@ class Desk:
         os.replace(new, self.installation.directory / "mailboxes.csv")  # noqa: PTH105 - says what it does
 
     def offer(self, item: Item, mailbox: Mailbox = ADELE, **forged: Any) -> Release:
-        """Offer an item and release it; then put what else is forged in its place."""
-        self.lanes.offer(mailbox, [item])
+        """Offer an item as a scan does, and release it; then put what else is forged in its place."""
+        self.lanes.offer(mailbox, [item], policy="any")
         if forged:
             self.lanes.redis.hset(f"{self.lanes.prefix}:item:{item.id}", mapping=forged)
         (release,) = self.lanes.release()
