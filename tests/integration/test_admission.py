@@ -2,9 +2,7 @@
 
 import json
 import os
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from rsvpq.messages import Kind, Mailbox, MeetingMessage, Outcome
 from testbed.processes import Part
 from testbed.queue_server import QueueServer
 from tests.integration.installation import Installation
+from tests.integration.open_files import no_more_files
 from tests.integration.turned_lanes import Clock
 
 ADELE = Mailbox("adele", "mail1", "sales")
@@ -82,17 +81,6 @@ def desk(tmp_path: Path, redis: Redis, shared_queue_server: QueueServer, clock: 
     lanes = Lanes(redis, now_us=clock.now_us)
     wiring.configure(lanes, settings)
     return Desk(installation, lanes, MailboxList(settings.mailboxes, settings))
-
-
-@contextmanager
-def no_file_can_be_opened() -> Iterator[None]:
-    """As where a process has used up what it may open."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def item_of(message: MeetingMessage = REQUEST, mailbox: Mailbox = ADELE) -> Item:
@@ -187,7 +175,7 @@ def test_a_list_that_could_not_be_read_for_a_moment_is_read_again_though_it_look
     desk.mailboxes.steady = lambda: turned_s
     assert desk.mailboxes.problem == ""
     desk.write_list("carl,mail1,legal")
-    with no_file_can_be_opened():
+    with no_more_files():
         assert "Too many open files" in desk.mailboxes.problem
     turned_s += 5
     assert desk.mailboxes.problem == ""
