@@ -83,6 +83,7 @@ def test_an_unknown_mailbox_or_group_suggests_a_known_one(
 def test_a_scan_puts_exactly_one_task_into_the_queue(
     installation: Installation, redis: Redis, arguments: tuple[str, ...], number: str, kwargs: dict[str, object]
 ) -> None:
+    installation.lanes()
     ended = installation.rsvpq("scan", *arguments)
     assert (ended.returncode, ended.stderr) == (0, "")
     (message,) = queued(redis, "scan")
@@ -289,6 +290,7 @@ DRAFT = MeetingMessage(
 
 
 def test_reconcile_puts_one_task_into_the_queue_that_says_so(installation: Installation, redis: Redis) -> None:
+    installation.lanes()
     ended = installation.rsvpq("reconcile", "adele")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.startswith("reconcile of 1 mailbox triggered: task ")
