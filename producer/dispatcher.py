@@ -18,7 +18,7 @@ from threading import Event
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from producer.schedule import ScheduledScan, due_scans
+from producer.schedule import SCHEDULED, ScheduledScan, due_scans, still_waits
 from rsvpq.health.register import register_of
 from rsvpq.health.systemd import notify
 from rsvpq.health.watchdog import Watchdog
@@ -147,12 +147,18 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
 
-    def trigger(group: str | None) -> None:
-        # Without a result, for which this process would listen ever after.
-        app.send_task(queue.SCAN, kwargs={"group": group} if group else {}, ignore_result=True)
-
     # Its next round repeats what failed, and a round must not last.
     lanes = wiring.make_lanes(settings, retries=0)
+    scans = f"{settings.redis.namespace}:{queue.SCAN_QUEUE}"
+
+    def trigger(group: str | None) -> None:
+        if still_waits(lanes, scans, group):
+            logger.warning("event=scan-waits group=%s: no worker takes scans", group or "(all)")
+            return
+        # Without a result, for which this process would listen ever after.
+        arguments = {"group": group} if group else {}
+        app.send_task(queue.SCAN, kwargs=arguments, ignore_result=True, headers={SCHEDULED: group or ""})
+
     schedules = [ScheduledScan(schedule.every.seconds, schedule.group) for schedule in settings.schedule]
     dispatcher = Dispatcher(lanes, carrier.publish, trigger, schedules, partial(wiring.configure, lanes, settings))
     watchdog = Watchdog(Standstill(dispatcher).suspicion, stalled_after_s=settings.health.stalled_after.seconds)

@@ -11,7 +11,7 @@ from typing import Any
 from celery import Task
 
 from producer.app import app, lanes, settings
-from rsvpq import queue
+from rsvpq import queue, wiring
 from rsvpq.lanes import Scope
 from rsvpq.lanes.status import read_status
 from rsvpq.ops import Desk, WrongRequest, control, dead, look, open_desk
@@ -43,7 +43,7 @@ def _desk(task: Task[Any, Any], who: str) -> Desk:
 @_operation(queue.OPS_STATUS)
 def status(_: Task[Any, Any]) -> dict[str, Any]:
     """What the lanes hold, as ``rsvpq status --json``."""
-    return read_status(lanes).to_dict()
+    return {"nothing_answered": wiring.why_silent(settings, lanes), **read_status(lanes).to_dict()}
 
 
 @_operation(queue.OPS_PAUSE)

@@ -96,6 +96,15 @@ class _Visit:
         domains = self.policy.internal_domains
         return Newest(messages, lambda address: is_internal(address, self.mailbox.name, domains))
 
+    def known_earlier(self, messages: Collection[MeetingMessage]) -> dict[MeetingMessage, str]:
+        """In which state the ledger has them under the identity of earlier versions, those left alone left out.
+
+        Nobody is to offer them again under today's: they wait, or were done, or an operator gave them up.
+        """
+        ids = {message: message.earlier_identity(self.mailbox) for message in messages}
+        items = known_items(lanes, ids.values())
+        return {m: items[item].state for m, item in ids.items() if item in items and items[item].state != "left"}
+
     def in_fair_order(self, messages: Sequence[MeetingMessage]) -> list[MeetingMessage]:
         """The messages in the order in which they are offered."""
         ids = {message: message.identity(self.mailbox) for message in messages}
@@ -140,8 +149,9 @@ class _Scan(_Visit):
         return self._offer([self._told(queue.draft_item(key, draft), draft) for key, draft in drafts.items()])
 
     def _offer_batch(self, messages: list[MeetingMessage]) -> int:
-        run = self.run_name
-        return self._offer([self._told(queue.message_item(self.mailbox, one, run), one) for one in messages])
+        run, known = self.run_name, self.known_earlier(messages)
+        fresh = [one for one in messages if one not in known]
+        return self._offer([self._told(queue.message_item(self.mailbox, one, run), one) for one in fresh])
 
     def _told(self, item: Item, message: MeetingMessage) -> Item:
         return replace(item, facts=audit.facts(self.mailbox, message, self.run_name))
@@ -204,7 +214,8 @@ class _Look(_Visit):
         ids = {message: message.identity(self.mailbox) for message in messages}
         items, now_us = known_items(lanes, ids.values()), lanes.time_us()
         again = {item for item, known in items.items() if known.is_offered_again(self.fingerprint, now_us)}
-        return {message: items[item].state for message, item in ids.items() if item in items and item not in again}
+        now = {message: items[item].state for message, item in ids.items() if item in items and item not in again}
+        return {**self.known_earlier(messages), **now}
 
     def _forecast(self, message: MeetingMessage, decision: Decision, held: str = "") -> Forecast:
         discretion, verdict = audit.discretion, decision.action.verdict

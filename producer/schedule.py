@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from redis.exceptions import ResponseError
 
 from rsvpq.lanes import Lanes
+from rsvpq.lanes.reading import json_object
+
+#: The header of a scheduled trigger, with its group.
+SCHEDULED = "rsvpq-scheduled"
+#: Messages of the queue that are looked at; there are fewer, unless somebody else fills it.
+_LOOKED_AT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +47,15 @@ def _claimed(lanes: Lanes, claim: str, period: int) -> int | None:
         lanes.redis.set(claim, period)
         return None
     return int(before) if str(before).isdecimal() else None
+
+
+def still_waits(lanes: Lanes, queue_key: str, group: str | None) -> bool:
+    """Whether an earlier trigger of such a scan waits in the queue, because no worker takes scans.
+
+    One more would do the same again. They would be thousands after some days, and hold up each scan when it goes on.
+    """
+    for text in lanes.redis.lrange(queue_key, 0, _LOOKED_AT - 1):
+        headers = (json_object(text) or {}).get("headers")
+        if isinstance(headers, dict) and headers.get(SCHEDULED) == (group or ""):
+            return True
+    return False

@@ -102,7 +102,7 @@ def _require_message(start: Start, mailbox: Mailbox) -> None:
         raise _forged(f"{start.work!r} is not for a {message.kind} of the class {message.message_class[:100]!r}")
     # Whose an unsent answer is, its mailbox says: see send_orphan().
     unsent = start.work == queue.ANSWER_REQUEST and message.kind is Kind.RESPONSE
-    if not unsent and message.identity(mailbox) != start.id:
+    if not unsent and start.id not in {message.identity(mailbox), message.earlier_identity(mailbox)}:
         raise _forged("its identity is not that of the message")
 
 

@@ -42,6 +42,7 @@ LOOK_AGAIN_S, LOOK_AGAIN_LONGEST_S = 3600.0, 86_400.0
 #: The first of these where the reason may pass by itself, such as a calendar that could not be read; and the shortest
 #: where scans and workers have two policies, which each scan would take for a change.
 LOOK_AGAIN_SOON_S = 300.0
+_UNLISTED = "unlisted"
 
 
 class ItemJournal(Journal):
@@ -163,7 +164,7 @@ class _Run:
         try:
             self.start = self.carrier.admit(self.start)
         except NotListed as error:  # a scan offers it again, once it is listed again
-            return Outcome("unlisted", str(error), left=Left("unlisted"))
+            return Outcome("unlisted", str(error), left=Left(_UNLISTED))
         return work(self.start, self.journal)
 
     def _look_again(self, left: Left | None) -> dict[str, Any]:
@@ -172,7 +173,8 @@ class _Run:
         return {
             "delay_s": LOOK_AGAIN_SOON_S if left.passing else LOOK_AGAIN_S,
             "longest_s": LOOK_AGAIN_LONGEST_S,
-            "disputed_s": LOOK_AGAIN_SOON_S,
+            # By no policy at all, so the next scan's is another; and no server is asked for it.
+            "disputed_s": 0.0 if left.reason == _UNLISTED else LOOK_AGAIN_SOON_S,
             "policy": self.journal.policy,
             "on_hold": left.reason if left.on_hold else "",
         }

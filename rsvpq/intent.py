@@ -48,7 +48,7 @@ class Intent:
         :param inbox: the path of the mailbox's Inbox.
         """
         moved = not request.href.casefold().startswith(inbox.casefold() + "/")
-        return moved or self.identity == request.identity(mailbox)
+        return moved or self.identity in {request.identity(mailbox), request.earlier_identity(mailbox)}
 
     def to_text(self) -> str:
         """The value of the marker."""

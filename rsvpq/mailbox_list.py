@@ -1,12 +1,16 @@
 """The list of mailboxes as a process has it in force: nothing is done in a mailbox that is not in it.
 
 What the ledger names comes out of Redis, where others may write; the list is a file of the operator's. It is read again
-when the file has changed. One that cannot be read puts nothing into force: the last good one stays, and that is told.
+when the file has changed, and has rested since: half of a list is a list too, with fewer mailboxes, and the group in
+its last row may be the beginning of another. One that cannot be read puts nothing into force: the last good one stays,
+that is told, and it is tried again.
 """
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from threading import Lock
 
@@ -20,6 +24,10 @@ logger = logging.getLogger(__name__)
 
 #: How long a mailbox waits in its lane for the list, the settings and the ledger to agree on it, in seconds.
 _AGREE_S = 30.0
+#: How long a file must not have been written to before it is believed, in seconds.
+_REST_S = 2.0
+#: When a file is tried again that could not be read, in seconds: what was in the way need not have been in the file.
+_AGAIN_S = 5.0
 
 _State = tuple[int, int, int]
 
@@ -38,9 +46,17 @@ class MailboxList:
 
     path: Path
     settings: Settings
+    #: Seconds by the clock that stamps files, and by one that nobody can set.
+    clock: Callable[[], float] = time.time
+    steady: Callable[[], float] = time.monotonic
     _in_force: _InForce = field(default_factory=_InForce)
     #: What the file looked like when it was read last.
     _seen: _State | str | None = "never"
+    #: When it is read again though it looks the same.
+    _again_at: float = inf
+    #: What the file looks like that is not believed yet, and since when.
+    _resting: _State | str | None = "none"
+    _resting_since: float = 0.0
     _lock: Lock = field(default_factory=Lock)
 
     def names(self) -> frozenset[str]:
@@ -71,6 +87,8 @@ class MailboxList:
             raise Busy(f"no mailbox is worked here, for the list cannot be read: {now.problem}", _AGREE_S, "mailbox")
         listed = now.mailboxes.get(name)
         stale = f"; this process has an old list, for the new one cannot be read: {now.problem}" if now.problem else ""
+        if (listed is None or listed.server != server) and self._state() != self._seen:
+            raise Busy("the list of mailboxes was changed a moment ago, and is not read yet", _REST_S, "mailbox")
         if listed is None and stale:
             raise Busy(f"{name!r} is not in the list{stale}", _AGREE_S, "mailbox")
         if listed is None:
@@ -82,7 +100,7 @@ class MailboxList:
         return listed
 
     def _now(self) -> _InForce:
-        if self._state() != self._seen:
+        if self._state() != self._seen or self.steady() >= self._again_at:
             with self._lock:
                 self._read_again()
         return self._in_force
@@ -96,16 +114,31 @@ class MailboxList:
 
     def _read_again(self) -> None:
         state = self._state()  # before it is read: what is written meanwhile is read next time
-        if state == self._seen:
+        if (state == self._seen and self.steady() < self._again_at) or not self._has_rested(state):
             return
         try:
             listed = {mailbox.name: mailbox for mailbox in read_mailboxes(self.path, self.settings)}
         except ConfigError as error:
             problem = str(error).partition("\n")[0]
             kept = "the last good one stays in force" if self._in_force.mailboxes is not None else "there is no other"
-            logger.error("event=mailboxes-unreadable list=%s (%s): %s", self.path, kept, error)  # noqa: TRY400 - told
+            if problem != self._in_force.problem:
+                logger.error("event=mailboxes-unreadable list=%s (%s): %s", self.path, kept, error)  # noqa: TRY400 - told
             self._in_force = _InForce(self._in_force.mailboxes, problem)
+            self._again_at = self.steady() + _AGAIN_S
         else:
             logger.info("event=mailboxes-read list=%s mailboxes=%d", self.path, len(listed))
             self._in_force = _InForce(listed)
+            self._again_at = inf
         self._seen = state
+
+    def _has_rested(self, state: _State | None) -> bool:
+        """Whether nobody is still writing it; by the time of its last change, and where that says nothing, by waiting.
+
+        The first list of a process is read at once, for there is none that could stay in force.
+        """
+        if state is None or self._in_force.mailboxes is None:
+            return True
+        if state != self._resting:
+            self._resting, self._resting_since = state, self.steady()
+        age_s = self.clock() - state[0] / 1e9
+        return max(age_s, self.steady() - self._resting_since) >= _REST_S

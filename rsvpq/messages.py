@@ -152,9 +152,18 @@ class MeetingMessage:
         It is the task id of every delivery, so Flower shows one row per message. The server is no part of it: a name of
         a mailbox is unique over all of them, and what was done or given up stays so when a server is renamed.
         """
+        return self._digest(mailbox.name.casefold())
+
+    def earlier_identity(self, mailbox: Mailbox) -> str:
+        """The identity that earlier versions gave it: with the name of the server.
+
+        A ledger that they have filled knows it by that, and a marker that they wrote names it so.
+        """
+        return self._digest(mailbox.server, mailbox.name.casefold())
+
+    def _digest(self, *where: str) -> str:
         own = self.rid or self.permanent_url or self.href
-        digest = hashlib.sha256("\0".join((mailbox.name.casefold(), own)).encode("utf-8", "surrogatepass"))
-        return digest.hexdigest()[:32]
+        return hashlib.sha256("\0".join((*where, own)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     def to_payload(self) -> dict[str, Any]:
         """A JSON-ready copy of all that is not at its default; the inverse of :meth:`from_payload`."""

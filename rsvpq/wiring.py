@@ -179,6 +179,15 @@ class PolicyInForce:
         return self._policy
 
 
+def why_silent(settings: Settings, lanes: Lanes) -> str:
+    """Why nothing is answered, however much goes on; '' where answers are sent."""
+    if settings.mode == "observe":
+        return 'mode = "observe" in these settings'
+    if PolicyInForce(settings, lanes)().mode == "observe":
+        return "live runs are not confirmed here: look at 'rsvpq scan --dry-run', then 'rsvpq confirm'"
+    return ""
+
+
 class Exchange:
     """The mail servers by name, and where the folders of each mailbox are.
 

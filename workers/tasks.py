@@ -54,7 +54,7 @@ def _answer(start: Start, journal: ItemJournal) -> Outcome:
                 by_hand = work.message.identity(work.mailbox) == start.id
                 asked = "" if by_hand else start.id
                 return send_and_remember(start, work.message, work.box, journal, recollection, asked)
-            outcome = ways.answer(start.server, start.mailbox, work.message, work.box, journal, work.decide)
+            outcome = ways.answer(start.server, start.mailbox, work.message, work.box, journal, work.decide, start.id)
             if outcome.left_alone or outcome.result == GONE.result:
                 _give_back(start)
             return outcome

@@ -37,13 +37,15 @@ class Ways:
         box: MailboxClient,
         journal: Journal,
         decide: Decide,
+        identity: str = "",
     ) -> Outcome:
         """Answer the request; what an earlier attempt began one way is looked at that way first, lost or not.
 
-        :param mailbox: its name in the list, an SMTP address or an alias.
+        :param mailbox: its name in the list, an SMTP address or an alias. :param identity: of the item, if that may be
+            another than the request has today: an earlier version has offered it.
         :raises ExchangeError: as the client says; Unsupported where only OWA is allowed, and there is none.
         """
-        identity = request.identity(Mailbox(mailbox, server))
+        identity = identity or request.identity(Mailbox(mailbox, server))
         commanded = any(one in journal for one in Verdict) or _was_commanded(request, identity)
         if "draft" in journal or (server in self._without_owa and not commanded):
             return reply(request, box, journal, identity, mailbox, decide)

@@ -63,6 +63,14 @@ def complain(following: Following) -> int:
     return 3 if following.ended else 1
 
 
+def unused(settings: Settings, lanes: Lanes) -> str:
+    """Why nobody hears of what is done in this Redis; '' where a process has started that uses it."""
+    if lanes.configured():
+        return ""
+    where = f"{settings.redis.url}, namespace {settings.redis.namespace}"
+    return f"neither a dispatcher nor a worker has started yet with {where}: if yours run, they use another Redis"
+
+
 def observing(settings: Settings, lanes: Lanes) -> str:
     """Why nothing of it would be done as things are; '' where live runs are on."""
     if settings.mode == "observe":

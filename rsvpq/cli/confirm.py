@@ -7,6 +7,7 @@ import click
 
 from rsvpq import wiring
 from rsvpq.audit import operator
+from rsvpq.cli.asking import unused
 from rsvpq.cli.options import config_option
 from rsvpq.settings import load_settings
 
@@ -39,3 +40,5 @@ def confirm(withdraw: bool, yes: bool, reason: str, config_file: Path | None) ->
     words = f"{operator()} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     lanes.confirm(words, deed=audit.deed("confirm", "all", "", why=reason))
     click.echo(f"confirmed by {words}")
+    if doubt := unused(settings, lanes):
+        click.echo(doubt, err=True)

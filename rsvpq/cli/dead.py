@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from rsvpq.cli.lanes import usage
-from rsvpq.cli.options import config_option, json_option
+from rsvpq.cli.options import config_option, json_option, not_empty
 from rsvpq.cli.words import age
 from rsvpq.ops import Desk, open_desk
 from rsvpq.ops import dead as graves
@@ -21,9 +21,9 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 def _which(command: _Command) -> Callable[..., Any]:
     """The options that say which dead items are meant; the command is given them as one ``which``."""
 
-    @click.option("--server", default="", help="Of this server.")
-    @click.option("--mailbox", default="", help="Of this mailbox.")
-    @click.option("--reason", default="", metavar="TEXT", help="Whose reason has this text in it.")
+    @click.option("--server", default="", callback=not_empty, help="Of this server.")
+    @click.option("--mailbox", default="", callback=not_empty, help="Of this mailbox.")
+    @click.option("--reason", default="", callback=not_empty, metavar="TEXT", help="Whose reason has this text in it.")
     @wraps(command)
     def with_which(*, server: str, mailbox: str, reason: str, **rest: Any) -> Any:
         return command(which=graves.Which(server, mailbox, reason), **rest)

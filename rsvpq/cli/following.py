@@ -115,7 +115,7 @@ class Following:
         known = known_items(self.lanes, ids.values())
         for name, item_id in ids.items():
             item = known.get(item_id)
-            if item is not None and item.state == "dead":
+            if item is not None and item.state in ("dead", "left"):
                 self._drop(name, f"the scan failed: {item.reason}")
             elif item is None or item.state == "done":
                 self._suspect(name)

@@ -1,5 +1,6 @@
 """``rsvpq pause | resume | limit``: what an operator may change while everything runs."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Literal
 
 import click
 
-from rsvpq.cli.options import config_option
+from rsvpq.cli.asking import say, unused
+from rsvpq.cli.options import config_option, not_empty
 from rsvpq.lanes import Scope
 from rsvpq.ops import WrongRequest, control, open_desk
 from rsvpq.settings import load_settings
@@ -35,9 +37,16 @@ def usage() -> Iterator[None]:
 @click.option("--reason", default=control.PAUSED, help="Shown in the status, and kept in the audit.")
 @config_option
 def pause(scope: Scope, name: str, reason: str, config_file: Path | None) -> None:
-    """Stop everything, a server or a mailbox: nothing more is started, and what runs stops before its next effect."""
+    """Stop everything, a server or a mailbox: nothing more is started, and what runs stops before its next effect.
+
+    Exits with 1 where nothing runs in this Redis that could hear of it.
+    """
+    desk = open_desk(load_settings(config_file))
     with usage():
-        click.echo(control.pause(open_desk(load_settings(config_file)), scope, name, reason))
+        click.echo(control.pause(desk, scope, name, reason))
+    if doubt := unused(desk.settings, desk.lanes):
+        say(doubt)
+        sys.exit(1)  # whoever wants everything to stand still is not to believe that it does
 
 
 @click.command()
@@ -54,7 +63,7 @@ def resume(scope: Scope, name: str, reason: str, config_file: Path | None) -> No
 @click.command()
 @click.argument("scope", type=click.Choice(["server", "mailbox"]))
 @click.argument("name")
-@click.option("--rate", help="Items per time, such as 4/s or 30/min.")
+@click.option("--rate", callback=not_empty, help="Items per time, such as 4/s or 30/min.")
 @click.option("--burst", type=click.IntRange(min=1), help="Items that may come at once.")
 @click.option("--concurrency", type=click.IntRange(min=1), help="Items under way at once.")
 @_why

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from rsvpq.settings import Duration
 
@@ -26,6 +27,14 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | 
         return Duration.parse(value).seconds
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
+
+
+def not_empty(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """Refuse '' where it was given: the option would count for nothing, as where a script's variable is not set."""
+    given = parameter.name and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    if given and value == "":
+        raise click.BadParameter("is empty; write one, or leave the option out")
+    return value
 
 
 timeout_option = click.option(

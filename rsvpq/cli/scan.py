@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from rsvpq import queue, wiring
+from rsvpq.cli.asking import unused
 from rsvpq.cli.dry_run import FORMS, run
 from rsvpq.cli.options import config_option, mailboxes_option, timeout_option
 from rsvpq.mailboxes import read_mailboxes, select
@@ -61,6 +62,8 @@ def trigger(
     result = app.send_task(queue.SCAN, kwargs={**_arguments(chosen, mailboxes, group), **more})
     if kind == "scan" and wiring.PolicyInForce(settings, lanes)().mode != settings.mode:
         click.echo("live runs are not confirmed here, so this one only observes: see 'rsvpq confirm --help'", err=True)
+    if doubt := unused(settings, lanes):
+        click.echo(doubt, err=True)
     click.echo(f"{kind} of {len(chosen)} mailbox{'es' if len(chosen) != 1 else ''} triggered: task {result.id}")
 
 

@@ -3,8 +3,9 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import click
@@ -45,13 +46,16 @@ _NAMED = 10
 @config_option
 def status(every_s: float | None, as_json: bool, config_file: Path | None) -> None:
     """Show what the lanes hold, per server and over all: what runs, what waits and why, and the lag."""
-    lanes = wiring.make_lanes(load_settings(config_file))
+    settings = load_settings(config_file)
+    lanes = wiring.make_lanes(settings)
+    silent = partial(wiring.why_silent, settings, lanes)
     with suppress(KeyboardInterrupt):  # the way to end --watch
         if as_json:
             for now in _looks(lanes, every_s):
-                click.echo(json_text(now.to_dict(), indent=None if every_s else 2))
+                told = {"nothing_answered": silent(), **now.to_dict()}
+                click.echo(json_text(told, indent=None if every_s else 2))
         else:
-            _show(lanes, every_s)
+            _show(lanes, silent, every_s)
 
 
 def _looks(lanes: Lanes, every_s: float | None) -> Iterator[Status]:
@@ -62,24 +66,27 @@ def _looks(lanes: Lanes, every_s: float | None) -> Iterator[Status]:
         yield read_status(lanes)
 
 
-def _show(lanes: Lanes, every_s: float | None) -> None:
+def _show(lanes: Lanes, silent: Callable[[], str], every_s: float | None) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_UNLIMITED)
     if every_s is None or not console.is_terminal:
         for now in _looks(lanes, every_s):
-            console.print(picture(now, console.width))
+            console.print(picture(now, silent(), console.width))
         return
     with Live(console=console, auto_refresh=False) as live:
         for now in _looks(lanes, every_s):
-            live.update(picture(now, console.width), refresh=True)
+            live.update(picture(now, silent(), console.width), refresh=True)
 
 
-def picture(now: Status, width: int) -> RenderableType:
-    """The status for a terminal of this width: a table of servers, or a paragraph for each."""
+def picture(now: Status, silent: str, width: int) -> RenderableType:
+    """The status for a terminal of this width: a table of servers, or a paragraph for each.
+
+    :param silent: why nothing is answered; '' where answers are sent.
+    """
     rows = {printable(name): _cells(server) for name, server in now.servers.items()}
     servers: list[RenderableType] = [_table(rows)] if width >= _WIDE else [*_paragraphs(rows)]
-    return Group(*map(Text, _headline(now)), *servers, *map(Text, _footer(now)))
+    return Group(*map(Text, _headline(now, silent)), *servers, *map(Text, _footer(now)))
 
 
 def _table(rows: dict[str, dict[str, str]]) -> RenderableType:
@@ -147,10 +154,12 @@ def _waiting(server: ServerStatus) -> Iterator[str]:
         yield f"{reason} {waiting.items} in {waiting.mailboxes}"
 
 
-def _headline(now: Status) -> Iterator[str]:
+def _headline(now: Status, silent: str) -> Iterator[str]:
     if now.paused:
         yield f"EVERYTHING IS PAUSED{_pause(now.paused)}"
-    elif not now.servers:
+    if silent:
+        yield f"NOTHING IS ANSWERED: {silent}"
+    if not now.servers:
         yield "no servers: neither a dispatcher nor a worker has started yet"
 
 

@@ -36,7 +36,7 @@ def examine(
     if redis_ahead_s is None:
         notes.skip("all", "they are asked through Redis")
     else:
-        processes.examine(lanes, settings.redis.namespace, notes)
+        processes.examine(lanes, settings, notes)
     yield notes
     lanes.redis.close()
     patients = _patients(loaded, names or tuple(settings.servers), mailboxes, chosen)

@@ -9,6 +9,7 @@ from rsvpq.doctor.findings import Notes
 from rsvpq.health.register import Role
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Status, read_status
+from rsvpq.settings import Settings
 
 #: Role -> how it is started.
 _ROLES: dict[Role, str] = {
@@ -32,13 +33,14 @@ def alive(lanes: Lanes, role: Role) -> list[str]:
     )
 
 
-def examine(lanes: Lanes, namespace: str, notes: Notes) -> None:
+def examine(lanes: Lanes, settings: Settings, notes: Notes) -> None:
     """Look at what runs and waits."""
     try:
         for role in _ROLES:
             _running(lanes, role, notes)
         status = read_status(lanes)
-        _queues(lanes, namespace, notes)
+        _confirmed(lanes, settings, notes)
+        _queues(lanes, settings.redis.namespace, notes)
         _waiting(status, notes)
         _stopped(status, notes)
         _dead(status, notes)
@@ -52,6 +54,17 @@ def _running(lanes: Lanes, role: Role, notes: Notes) -> None:
         notes.ok(role, ", ".join(found))
     else:
         notes.warn(role, f"no {role} has reported progress lately", f"unless that is meant: {_ROLES[role]}")
+
+
+def _confirmed(lanes: Lanes, settings: Settings, notes: Notes) -> None:
+    """Whether what is found is answered; a Redis that has lost everything has lost the word that it may be."""
+    if settings.mode == "observe" or settings.policy.confirmed:
+        return
+    words = lanes.confirmed()
+    if words:
+        notes.ok("confirmed", f"by {words}")
+    else:
+        notes.warn("confirmed", "live runs are not, so nothing is answered", "rsvpq scan --dry-run, then rsvpq confirm")
 
 
 def _queues(lanes: Lanes, namespace: str, notes: Notes) -> None:

@@ -4,6 +4,7 @@ Every request goes to the configured origin (:mod:`rsvpq.exchange.request_target
 but for the way to a login form there.
 """
 
+import errno
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -355,6 +356,9 @@ def _form_of_one(answer: Answer, *, effect: bool) -> ExchangeError:
 
 def _connection_error(what: str, error: requests.ConnectionError, *, effect: bool) -> Exception:
     """Refused or unreachable means that nothing was sent; anything else may have reached the server."""
+    if _is_out_of_files(error):  # no fault of the server's: others are not to leave it alone
+        text = "this process may open no more connections; raise its limit (ulimit -n), or give it fewer threads"
+        return Busy(f"{what}: {text}", scope="mailbox")
     shown = str(error)
     if "NewConnectionError" in shown or "NameResolutionError" in shown:
         return Busy(f"{what}: no connection to the server")
@@ -365,3 +369,12 @@ def _connection_error(what: str, error: requests.ConnectionError, *, effect: boo
         return Busy(f"{what}: {text}", delay_s)
     lost = f"{what}: the connection broke"
     return Unknown(lost) if effect else Transient(lost)
+
+
+def _is_out_of_files(error: BaseException | None) -> bool:
+    """Whether no socket could be had for a connection."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -28,7 +28,8 @@ class Watchdog(threading.Thread):
 
     :param suspicion: why the work seems to have stalled; an empty text if it goes on, or cannot be judged.
     :param report: called after each look that found nothing wrong. Both may raise RedisError: that Redis is away is no
-        stall, as a new process could do no better.
+        stall, as a new process could do no better. Whatever else the look raises, such as that no more files may be
+        opened, is what a new process may do better, and counts as a suspicion.
     """
 
     def __init__(
@@ -56,6 +57,9 @@ class Watchdog(threading.Thread):
             reason = self._suspicion()
         except RedisError:
             reason = ""
+        except Exception as error:  # this thread is the last one that may die of it
+            reason = f"it cannot be looked at: {error!r}"
+            logger.warning("event=not-looked-at error=%r", error)
         self._suspected = self._suspected + 1 if reason else 0
         if self._suspected >= LOOKS:
             end(f"{reason}, for {LOOKS} looks in {self.every_s * LOOKS:g} s")
@@ -65,6 +69,8 @@ class Watchdog(threading.Thread):
                 self._report()
             except RedisError as error:
                 logger.debug("event=not-reported error=%s", error)
+            except Exception as error:
+                logger.warning("event=not-reported error=%r", error)
 
 
 def end(reason: str) -> None:

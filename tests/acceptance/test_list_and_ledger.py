@@ -1,11 +1,14 @@
 """The list of mailboxes and the settings change while work waits: nothing is done that was taken back, nothing dies."""
 
 import csv
+import json
 from collections import Counter
 from pathlib import Path
 
-from rsvpq import wiring
-from rsvpq.lanes import Lanes
+from rsvpq import queue, wiring
+from rsvpq.lanes import Item, Lanes
+from rsvpq.lanes.status import read_status
+from rsvpq.messages import Mailbox, MeetingMessage
 from rsvpq.settings import load_settings
 from testbed.processes import until
 from testbed.simulated_exchange import World
@@ -84,3 +87,52 @@ def test_a_restart_in_the_documented_order_under_a_new_name_of_a_server_kills_no
         wait_until_answered(stack)
         assert lanes.counts().get("dead", 0) == 0
         assert stack.exchange.ask("summary")["requests"]["answered_twice"] == 0
+
+
+def test_what_an_earlier_version_has_offered_is_answered_once_and_what_was_given_up_then_is_not(tmp_path: Path) -> None:
+    """Items had other identities; a ledger that is full of them is worked, and no scan offers the same again."""
+    with Stack(tmp_path, Plan(WORLD, AMPLE, AMPLE, AMPLE, answer_workers=0)) as stack:
+        lanes = lanes_of(stack)
+        assert rsvpq(stack, "scan", "--all").returncode == 0
+        until(lambda: lanes.counts().get("done:scanned") == WORLD.mailboxes, "every mailbox was scanned")
+        for name in ("dispatcher-0", "scan"):
+            stack.kill(name)
+        dropped = _as_an_earlier_version_had_it(lanes, stack)
+
+        for name in ("dispatcher-0", "scan"):
+            stack.restart(name)
+        stack.start_worker("answer-0", "workers.app", 4)
+        until(lambda: stack.exchange.ask("summary")["requests"]["waiting"] == 1, "all but one are answered")
+        until(lambda: _at_rest(lanes), "nothing is under way")
+        assert rsvpq(stack, "scan", "--all").returncode == 0
+        until(lambda: lanes.counts().get("done:scanned") == WORLD.mailboxes, "every mailbox was scanned again")
+        until(lambda: _at_rest(lanes), "nothing is under way")
+        assert stack.exchange.ask("summary")["requests"]["waiting"] == 1
+        assert lanes.redis.hget(f"{lanes.prefix}:item:{dropped}", "state") == "dropped"
+        assert stack.exchange.ask("summary")["requests"]["answered_twice"] == 0
+        assert lanes.counts().get("dead", 0) == 0
+
+
+def _at_rest(lanes: Lanes) -> bool:
+    servers = read_status(lanes).servers.values()
+    return not any(server.pending or server.in_flight for server in servers)
+
+
+def _as_an_earlier_version_had_it(lanes: Lanes, stack: Stack) -> str:
+    """Let the ledger have all messages under their earlier identities, and one request among them given up: which."""
+    client, offered = lanes.redis, list[tuple[Mailbox, Item]]()
+    for key in list(client.scan_iter(match=f"{lanes.prefix}:item:*", count=1000)):
+        item = client.hgetall(key)
+        if item["state"] != "done":
+            mailbox, payload = Mailbox(item["mailbox"], item["server"]), json.loads(item["payload"])
+            identity = MeetingMessage.from_payload(payload).earlier_identity(mailbox)
+            offered.append((mailbox, Item(identity, item["work"], item["pool"], payload)))
+    client.flushdb()
+    wiring.configure(lanes, load_settings(stack.config))
+    given_up = next(item.id for _, item in offered if item.work == queue.ANSWER_REQUEST)
+    for mailbox, item in offered:
+        if item.id == given_up:
+            client.hset(f"{lanes.prefix}:item:{given_up}", mapping={"state": "dropped", "mailbox": mailbox.name})
+        else:
+            lanes.offer(mailbox, [item])
+    return given_up

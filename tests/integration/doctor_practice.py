@@ -47,6 +47,7 @@ class Practice:
         self.directory = directory
         self.config = directory / "rsvpq.toml"
         self.redis = [f'url = "{redis_url}"']
+        self.mode = "observe"
         self._servers: list[str] = []
         self._mailboxes = ["mailbox,server"]
 
@@ -76,7 +77,7 @@ class Practice:
     def write(self) -> None:
         """Write the settings and the list."""
         (self.directory / "mailboxes.csv").write_text("\n".join([*self._mailboxes, ""]))
-        lines = ['mailboxes = "mailboxes.csv"', "[redis]", *self.redis, *self._servers]
+        lines = [f'mode = "{self.mode}"', 'mailboxes = "mailboxes.csv"', "[redis]", *self.redis, *self._servers]
         self.config.write_text("\n".join([*lines, ""]))
 
     def examine(self, *names: str, longest_s: float = LONGEST_S) -> Told:

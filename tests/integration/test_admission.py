@@ -15,7 +15,7 @@ from rsvpq import queue, wiring
 from rsvpq.admission import Admission
 from rsvpq.carrier import Carrier
 from rsvpq.exchange.errors import Busy, Refused
-from rsvpq.journal import Journal
+from rsvpq.journal import Journal, NotListed
 from rsvpq.lanes import Deed, Item, Lanes, Release, Start
 from rsvpq.lanes.status import read_status
 from rsvpq.mailbox_list import MailboxList
@@ -23,12 +23,15 @@ from rsvpq.messages import Kind, Mailbox, MeetingMessage, Outcome
 from testbed.processes import Part
 from testbed.queue_server import QueueServer
 from tests.integration.installation import Installation
+from tests.integration.open_files import no_more_files
 from tests.integration.turned_lanes import Clock
 
 ADELE = Mailbox("adele", "mail1", "sales")
 REQUEST = MeetingMessage(
     Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/exchange/adele/Inbox/1.EML", "rid:1", uid="uid-1", subject="Budget"
 )
+BRUNO = Mailbox("bruno", "mail1", "sales")
+BEGUN = json.dumps({"accept": {"before": [], "at": 1.5, "times": 1, "read": False}})
 DRAFT = replace(REQUEST, kind=Kind.RESPONSE, message_class="IPM.Schedule.Meeting.Resp.Pos", rid="rid:draft")
 
 
@@ -42,14 +45,15 @@ class Desk:
     worked: list[Start] = field(default_factory=list)
 
     def write_list(self, *lines: str) -> None:
-        """Put another list in the file's place, as people do."""
+        """Put another list in the file's place, as people do; it was written a while ago."""
         new = self.installation.directory / "mailboxes.new"
         new.write_text("\n".join(("mailbox,server,group", *lines)) + "\n")
+        os.utime(new, (1, 1))
         os.replace(new, self.installation.directory / "mailboxes.csv")  # noqa: PTH105 - says what it does
 
     def offer(self, item: Item, mailbox: Mailbox = ADELE, **forged: Any) -> Release:
-        """Offer an item and release it; then put what else is forged in its place."""
-        self.lanes.offer(mailbox, [item])
+        """Offer an item as a scan does, and release it; then put what else is forged in its place."""
+        self.lanes.offer(mailbox, [item], policy="any")
         if forged:
             self.lanes.redis.hset(f"{self.lanes.prefix}:item:{item.id}", mapping=forged)
         (release,) = self.lanes.release()
@@ -122,11 +126,10 @@ def test_a_scan_of_a_mailbox_that_is_taken_off_the_list_ends(desk: Desk) -> None
 
 def test_an_answer_that_was_begun_is_kept_as_evidence_when_its_mailbox_goes(desk: Desk) -> None:
     desk.write_list("bruno,mail1,sales")
-    begun = json.dumps({"accept": {"before": [], "at": 1.5, "times": 1, "read": False}})
-    release = desk.offer(item_of(), journal=begun)
+    release = desk.offer(item_of(), journal=BEGUN)
     with pytest.raises(Refused, match="an answer was begun in it"):
         desk.carry(release)
-    assert (desk.state(release.id)["state"], desk.state(release.id)["journal"]) == ("dead", begun)
+    assert (desk.state(release.id)["state"], desk.state(release.id)["journal"]) == ("dead", BEGUN)
 
 
 def test_a_list_that_cannot_be_read_leaves_the_last_good_one_in_force_and_is_told(
@@ -144,6 +147,39 @@ def test_a_list_that_cannot_be_read_leaves_the_last_good_one_in_force_and_is_tol
     assert desk.state(release.id)["state"] == "pending"
     (desk.installation.directory / "mailboxes.csv").unlink()
     assert desk.mailboxes.require("adele", "mail1") == ADELE
+
+
+def test_half_a_list_is_not_in_force_while_it_is_being_written(desk: Desk) -> None:
+    path, turned_s = desk.installation.directory / "mailboxes.csv", 0.0
+    desk.mailboxes.clock, desk.mailboxes.steady = lambda: path.stat().st_mtime, lambda: turned_s
+    assert desk.mailboxes.require("adele", "mail1") == ADELE
+    carl = Mailbox("carl", "mail1", "legal")
+    path.write_text("mailbox,server,group\nadele,mail1,sal")
+    begun = desk.offer(item_of(mailbox=BRUNO), BRUNO, journal=BEGUN)
+    assert desk.carry(begun) == "answered"  # its row is not written yet
+    assert desk.mailboxes.require("adele", "mail1").group == "sales"
+    with path.open("a") as file:
+        file.write("es\ncarl,mail1,legal\n")
+    turned_s += 1.9
+    release = desk.offer(item_of(mailbox=carl), carl)
+    with pytest.raises(Retry, match="changed a moment ago"):  # it may be in there
+        desk.carry(release)
+    turned_s += 2
+    assert desk.mailboxes.require("carl", "mail1") == carl
+    with pytest.raises(NotListed):
+        desk.mailboxes.require("bruno", "mail1")
+
+
+def test_a_list_that_could_not_be_read_for_a_moment_is_read_again_though_it_looks_the_same(desk: Desk) -> None:
+    turned_s = 0.0
+    desk.mailboxes.steady = lambda: turned_s
+    assert desk.mailboxes.problem == ""
+    desk.write_list("carl,mail1,legal")
+    with no_more_files():
+        assert "Too many open files" in desk.mailboxes.problem
+    turned_s += 5
+    assert desk.mailboxes.problem == ""
+    assert desk.mailboxes.require("carl", "mail1").group == "legal"
 
 
 def test_without_any_list_nothing_is_worked_and_nothing_is_lost(desk: Desk) -> None:
@@ -275,6 +311,14 @@ def test_a_scan_under_another_mailboxs_name_is_dead(desk: Desk) -> None:
     (release,) = desk.lanes.release()
     with pytest.raises(Refused, match="not named as a scan of this mailbox"):
         desk.carry(release)
+
+
+def test_what_an_earlier_version_has_offered_is_worked_with_its_journal(desk: Desk) -> None:
+    """The server was part of its identity."""
+    earlier = replace(item_of(), id=REQUEST.earlier_identity(ADELE))
+    release = desk.offer(earlier, journal='{"accept": []}')
+    assert desk.carry(release) == "answered"
+    assert [(start.id, start.journal) for start in desk.worked] == [(earlier.id, {"accept": []})]
 
 
 def test_what_another_version_wrote_beside_it_is_no_reason_to_refuse(desk: Desk) -> None:

@@ -83,6 +83,7 @@ def test_an_unknown_mailbox_or_group_suggests_a_known_one(
 def test_a_scan_puts_exactly_one_task_into_the_queue(
     installation: Installation, redis: Redis, arguments: tuple[str, ...], number: str, kwargs: dict[str, object]
 ) -> None:
+    installation.lanes()
     ended = installation.rsvpq("scan", *arguments)
     assert (ended.returncode, ended.stderr) == (0, "")
     (message,) = queued(redis, "scan")
@@ -179,6 +180,7 @@ def test_a_paused_mailbox_leaves_the_others_alone(installation: Installation, kn
 
 
 def test_a_mailbox_is_paused_before_its_first_scan_and_in_any_spelling(installation: Installation) -> None:
+    installation.lanes()
     paused = installation.rsvpq("pause", "mailbox", "ADELE")
     assert (paused.returncode, paused.stdout) == (0, "paused: mailbox adele\n")
     lanes = installation.lanes()
@@ -186,9 +188,22 @@ def test_a_mailbox_is_paused_before_its_first_scan_and_in_any_spelling(installat
     assert [release.mailbox for release in lanes.release()] == ["bruno"]
 
 
+def test_a_pause_where_nothing_runs_is_no_reassurance(installation: Installation) -> None:
+    """As where the settings of the command name another Redis or database than those of the processes."""
+    paused = installation.rsvpq("pause", "all", "--reason", "the wrong answers go out")
+    assert (paused.returncode, paused.stdout) == (1, "paused: all\n")
+    where = f"{installation.redis_url}, namespace rsvpq"
+    assert f"neither a dispatcher nor a worker has started yet with {where}" in paused.stderr
+    assert "neither a dispatcher nor a worker has started yet" in installation.rsvpq("status").stdout
+    for command in (("scan", "--all"), ("confirm", "--yes")):
+        told = installation.rsvpq(*command)
+        assert (told.returncode, where in told.stderr) == (0, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
+        (("limit", "server", "mail1", "--rate", ""), "is empty; write one, or leave the option out"),
         (("pause", "all", "mail1"), "takes no name"),
         (("pause", "server"), "give its name"),
         (("resume", "server", "mail9"), "there are: mail1, mail2"),
@@ -275,6 +290,7 @@ DRAFT = MeetingMessage(
 
 
 def test_reconcile_puts_one_task_into_the_queue_that_says_so(installation: Installation, redis: Redis) -> None:
+    installation.lanes()
     ended = installation.rsvpq("reconcile", "adele")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.startswith("reconcile of 1 mailbox triggered: task ")

@@ -32,6 +32,7 @@ from tests.integration.exchange_site import (
     responses_in,
     simulated_site,
 )
+from tests.integration.open_files import no_more_files
 from tests.integration.scripted_server import NO_ROWS, XML, Play, ScriptedServer, play, rows_page
 
 LANGUAGES = {"en", "de", "hu", "ja", "fr", "es"}
@@ -345,6 +346,17 @@ def test_a_refused_connection_is_busy_for_the_whole_server_before_an_effect(oper
     error = failure(operation, client(f"http://127.0.0.1:{free_port()}"))
     assert isinstance(error, Busy)
     assert error.scope == "server"
+
+
+def test_where_this_process_may_open_nothing_more_the_server_is_not_left_alone() -> None:
+    """It has done nothing, and others can ask it."""
+    box = client(f"http://127.0.0.1:{free_port()}")
+    failure(EFFECTS["accept"], box)  # whatever is imported by then
+    with no_more_files():
+        error = failure(EFFECTS["accept"], box)
+    assert isinstance(error, Busy)
+    assert error.scope == "mailbox"
+    assert "ulimit -n" in str(error)
 
 
 def test_a_server_that_speaks_no_tls_is_busy_and_is_told_nothing(scripted: ScriptedServer) -> None:

@@ -135,6 +135,15 @@ def test_what_is_not_dead_is_left_and_said(installation: Installation, graves: L
     assert (state(graves, "a1"), state(graves, "a2")) == ("pending", "pending")
 
 
+@pytest.mark.parametrize("option", ["--server", "--mailbox", "--reason"])
+def test_an_empty_choice_is_no_choice_of_everything(installation: Installation, graves: Lanes, option: str) -> None:
+    """As from a script in which a variable is not set; what was dropped does not come back."""
+    ended = installation.rsvpq("dead", "drop", "--all", option, "", "--yes")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"Invalid value for '{option}': is empty" in ended.stderr
+    assert len(graves.dead(10)) == 3
+
+
 @pytest.mark.parametrize(
     "arguments", [("retry",), ("retry", "a1", "--all"), ("drop", "a1", "--server", "mail1"), ("show", "nobody")]
 )

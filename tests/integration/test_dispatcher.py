@@ -333,3 +333,15 @@ def test_the_process_releases_triggers_and_ends_when_told_to(
     process.signal(signal.SIGTERM)
     assert process.process.wait(PATIENCE_S) == 0
     assert "Traceback" not in process.tail(100)
+
+
+def test_scheduled_scans_do_not_pile_up_while_no_worker_takes_any(installation: Installation, redis: Redis) -> None:
+    """After a weekend they would be thousands, and each scan would wait behind them."""
+    installation.write('[[schedule]]\nevery = "1s"\n\n[[schedule]]\nevery = "1s"\ngroup = "legal"\n')
+    part = installation.dispatcher()
+    try:
+        part.wait_for(lambda: "event=scan-waits group=legal" in part.tail(100), "a second one is due")
+        part.wait_for(lambda: "event=scan-waits group=(all)" in part.tail(100), "a second one is due")
+        assert [message["task"] for message in queued(redis, "scan")] == [queue.SCAN] * 2
+    finally:
+        part.end()

@@ -242,6 +242,15 @@ def test_processes_that_report_are_listed_on_whatever_host(practice: Practice, l
     assert (told.level(PROCESSES, "worker"), told.one(PROCESSES, "dispatcher").text) == (Level.OK, "other:4711")
 
 
+def test_whether_live_runs_are_confirmed_is_told(practice: Practice, lanes: Lanes) -> None:
+    practice.mode = "respond"
+    told = practice.examine().one(PROCESSES, "confirmed")
+    assert (told.level, told.remedy) == (Level.WARN, "rsvpq scan --dry-run, then rsvpq confirm")
+    lanes.confirm("anna at noon")
+    told = practice.examine().one(PROCESSES, "confirmed")
+    assert (told.level, told.text) == (Level.OK, "by anna at noon")
+
+
 def test_what_waits_long_or_is_stopped_or_dead_is_told(practice: Practice, lanes: Lanes) -> None:
     assert troubles(practice.examine(), PROCESSES) == [("dispatcher", Level.WARN), ("worker", Level.WARN)]
     lanes.offer_scans([(ADELE, queue.scan_item(ADELE, "first"))])

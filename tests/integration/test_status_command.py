@@ -134,3 +134,16 @@ def test_whole_pause_is_the_headline_with_who_and_since_when(installation: Insta
     assert first.startswith("EVERYTHING IS PAUSED by ")
     assert first.endswith("ago: fire drill")
     assert lanes.redis.hget(f"{lanes.prefix}:cfg", "paused_by") in first
+
+
+def test_that_nothing_is_answered_is_the_headline_with_the_reason(installation: Installation, lanes: Lanes) -> None:
+    """Scans go on and count, so nobody would see it; and a Redis that lost everything has lost the confirmation."""
+    assert "NOTHING IS ANSWERED" not in installation.rsvpq("status").stdout
+    installation.write("[policy]\n")
+    first = installation.rsvpq("status").stdout.splitlines()[0]
+    assert first.startswith("NOTHING IS ANSWERED: live runs are not confirmed here")
+    assert json.loads(installation.rsvpq("status", "--json").stdout)["nothing_answered"] in first
+    lanes.confirm("anna")
+    assert "NOTHING IS ANSWERED" not in installation.rsvpq("status").stdout
+    installation.config.write_text(installation.config.read_text().replace("respond", "observe"))
+    assert installation.rsvpq("status").stdout.startswith('NOTHING IS ANSWERED: mode = "observe"')
