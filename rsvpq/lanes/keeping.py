@@ -88,6 +88,14 @@ def check_slots(lanes: Lanes) -> int:
     return int(lanes.call("check"))
 
 
+def set_aside(lanes: Lanes, types: Mapping[str, str]) -> int:
+    """Take keys of the broker out of the way that are of another type than theirs; how many there were.
+
+    :param types: by the whole name of the key, as Redis calls them.
+    """
+    return int(lanes.call("aside", *(part for pair in types.items() for part in pair)))
+
+
 def tidy(lanes: Lanes) -> None:
     """Go on forgetting what scans have found gone."""
     for _ in range(_MOST_TIDIED):

@@ -38,7 +38,7 @@ Pools = Mapping[str, int]
 _SCRIPTS = (
     *("offer", "offer_scan", "release", "start", "record", "finish", "sweep", "set", "decide"),
     *("refuse", "retry", "drop", "status", "remember", "claim", "renew", "crew"),
-    *("configure", "discard", "mend", "check", "tidy"),
+    *("configure", "discard", "mend", "check", "tidy", "aside"),
 )
 
 #: Dead items per round trip.
