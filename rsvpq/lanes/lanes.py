@@ -287,9 +287,14 @@ class Lanes:
 
     def _count_start(self) -> None:
         """Note, once, that Redis has been started: it may have lost the last of what it was told, or all."""
-        start = self._scripts["start"]
+        start, key = self._scripts["start"], f"{self.prefix}:cfg"
         if not self.redis.script_exists(start.sha)[0]:
-            self.redis.hincrby(f"{self.prefix}:cfg", "start", 1)
+            # Where the number is lost, one that no mailbox can remember from before.
+            self.redis.hsetnx(key, "start", self.time_us())
+            try:
+                self.redis.hincrby(key, "start", 1)
+            except ResponseError:  # it is none, or the largest
+                self.redis.hset(key, "start", self.time_us())
             self.redis.script_load(start.script)
 
     @property

@@ -65,7 +65,11 @@ local function distrust(mailbox)
   if mailbox then
     api.pcall('HDEL', P .. ':mailbox:' .. mailbox, 'remembers')
   else
-    api.pcall('HINCRBY', P .. ':cfg', 'start', 1)
+    -- Where the number is lost, one that no mailbox can remember from before.
+    local first = string.format('%.0f', NOW)
+    api.pcall('HSETNX', P .. ':cfg', 'start', first)
+    local counted = api.pcall('HINCRBY', P .. ':cfg', 'start', 1)
+    if type(counted) == 'table' then api.pcall('HSET', P .. ':cfg', 'start', first) end
   end
 end
 

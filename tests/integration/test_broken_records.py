@@ -111,6 +111,38 @@ def test_a_key_of_another_type_is_set_aside_and_everything_goes_on(lanes: Lanes,
     assert lanes.redis.smembers(f"{{test}}:aside:{key}") == {"a stranger's"}
 
 
+@pytest.mark.parametrize("value", ["x", "", "9223372036854775807"])
+def test_a_redis_that_was_started_anew_is_worked_with_whatever_is_in_the_place_of_its_starts(
+    lanes: Lanes, clock: Clock, value: str
+) -> None:
+    lanes.remember("adele", {}, 600)
+    release = released(lanes, "a")
+    clock.turn(1)
+    lanes.redis.hset("{test}:cfg", "start", value)
+    lanes.redis.script_flush()
+    assert lanes.start("a", release.generation, "worker").verdict is Verdict.RUN
+    assert lanes.remembered("adele", "budget") == ("", 0)
+
+
+@pytest.mark.parametrize("who", ["a worker", "another mailbox", "a lost item"])
+def test_starts_that_are_counted_anew_are_none_of_those_before(lanes: Lanes, clock: Clock, who: str) -> None:
+    """A mailbox would be vouched for by a number that it remembers from before Redis lost something."""
+    lanes.remember("adele", {}, 600)
+    release = released(lanes, "a")
+    clock.turn(1)
+    lanes.redis.hdel("{test}:cfg", "start")
+    if who == "a worker":
+        lanes.redis.script_flush()
+        lanes.start("a", release.generation, "worker")
+    elif who == "another mailbox":
+        lanes.remember("bruno", {}, 600)
+    else:
+        lanes.redis.zadd("{test}:later", {"lost": 0})
+        lanes.release()
+    assert lanes.redis.hexists("{test}:cfg", "start")
+    assert lanes.remembered("adele", "budget") == ("", 0)
+
+
 def test_an_item_that_stands_in_no_lane_is_put_back(lanes: Lanes) -> None:
     offer(lanes, "a", "b", "c")
     lanes.redis.delete("{test}:lane:adele")
