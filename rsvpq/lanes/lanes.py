@@ -461,12 +461,13 @@ class Lanes:
     def remembered(self, mailbox: str, topic: str) -> tuple[str, float]:
         """What a topic was settled with, '' for nothing; and for how many seconds back nothing can be forgotten."""
         fields = ("identity", "remembers", "remembers_s")
-        identity, remembers, for_s = self.redis.hmget(f"{self.prefix}:mailbox:{mailbox}", fields)
         with self.redis.pipeline(transaction=False) as pipe:
+            pipe.hmget(f"{self.prefix}:mailbox:{mailbox}", fields)
+            identity, remembers, for_s = kept(pipe.execute(raise_on_error=False)[0], (None,) * len(fields))
             pipe.get(f"{self.prefix}:topic:{identity or mailbox}:{topic}")
             pipe.hget(f"{self.prefix}:cfg", "start")
-            text, start = pipe.execute()
-        return text or "", float(for_s or 0) if start is not None and start == remembers else 0.0
+            text, start = (kept(answer, None) for answer in pipe.execute(raise_on_error=False))
+        return text or "", number(for_s) if start is not None and start == remembers else 0.0
 
     def finish(  # noqa: PLR0913 - one keyword for each argument of the script
         self,
