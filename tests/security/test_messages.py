@@ -17,6 +17,9 @@ from rsvpq.lanes.status import read_status
 from testbed.processes import PATIENCE_S, Part, until
 from tests.integration.installation import Installation
 
+#: Where Celery's control commands are published.
+PIDBOX = "rsvpq:/0.celery.pidbox"
+
 
 class Trap:
     """Touches a file when it is unpickled."""
@@ -161,6 +164,29 @@ def test_an_entry_that_is_no_message_ends_no_worker(
     told = worker.tail(100_000)
     assert told.count(" ready.") == 1
     assert "Unrecoverable" not in told
+
+
+@pytest.mark.parametrize("method", ["add_consumer", "cancel_consumer"])
+def test_a_command_about_a_queue_that_there_is_not_ends_no_worker(
+    method: str, worker: Part, redis: Redis, installation: Installation
+) -> None:
+    """What it names is looked at by the worker's loop, where nobody expects an error."""
+    client: Any = redis
+    until(client.pubsub_numpat, "the worker listens for commands")
+    odd: tuple[Any, ...] = (5, None, ["ops"], {"x": 1}, "nowhere", "")
+    for command in (
+        *({"queue": queue_name} for queue_name in odd),
+        *({"queue": "nowhere", "exchange_type": kind} for kind in odd),
+    ):
+        text = json.dumps({"method": method, "arguments": command}).encode()
+        redis.publish(PIDBOX, envelope(text, "application/json", "pidbox"))
+    worker.wait_for(lambda: worker.tail(100_000).count("event=no-queue") == 2 * len(odd), "all were looked at")
+    app = queue.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
+    try:
+        assert "servers" in app.send_task(queue.OPS_STATUS).get(timeout=PATIENCE_S)
+    finally:
+        app.close()
+    assert worker.alive()
 
 
 def break_the_brokers_keys(redis: Redis) -> None:
