@@ -10,7 +10,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
@@ -51,6 +51,8 @@ class Dispatcher:
     trigger: Callable[[str | None], None]
     schedules: Sequence[ScheduledScan]
     configure: Callable[[], None]
+    #: The keys of the broker with the type that each must have.
+    broker_keys: Mapping[str, str] = field(default_factory=dict)
     #: Seconds by a clock that only measures, and that nobody can set.
     steady: Callable[[], float] = time.monotonic
     #: Rounds begun so far, for the watchdog: one that waits for Redis goes round too.
@@ -115,12 +117,13 @@ class Dispatcher:
 
     def _keep(self) -> None:
         """Put right what is found out of order, a step at a time."""
+        moved = keeping.set_aside(self.lanes, self.broker_keys)
         step = keeping.walk(self.lanes, self._cursor)
         self._cursor = step.cursor
         wrong = keeping.check_slots(self.lanes)
         keeping.tidy(self.lanes)
-        if step.mended or wrong > 0:
-            logger.warning("event=ledger-mended records=%d slots=%d", step.mended, wrong)
+        if step.mended or moved or wrong > 0:
+            logger.warning("event=ledger-mended records=%d slots=%d", step.mended + moved, wrong)
 
 
 class Standstill:
@@ -160,7 +163,14 @@ def main() -> None:
         app.send_task(queue.SCAN, kwargs=arguments, ignore_result=True, headers={SCHEDULED: group or ""})
 
     schedules = [ScheduledScan(schedule.every.seconds, schedule.group) for schedule in settings.schedule]
-    dispatcher = Dispatcher(lanes, carrier.publish, trigger, schedules, partial(wiring.configure, lanes, settings))
+    dispatcher = Dispatcher(
+        lanes,
+        carrier.publish,
+        trigger,
+        schedules,
+        partial(wiring.configure, lanes, settings),
+        queue.key_types(settings.redis.namespace),
+    )
     watchdog = Watchdog(Standstill(dispatcher).suspicion, stalled_after_s=settings.health.stalled_after.seconds)
     watchdog.start()
     notify("READY=1")

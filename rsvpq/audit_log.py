@@ -16,6 +16,8 @@ FIELDS = (
 )
 EVENTS = ("decision", "intent", "done", "failed", "dead", "operator")
 
+#: The last millisecond of the year 9999, as in lib.lua.
+_LAST_MS = 253_402_300_799_999
 #: Records per round trip.
 _PAGE = 1000
 #: How long one question for new records waits, in milliseconds: shorter than the client's patience with a reply.
@@ -54,7 +56,7 @@ class Filter:
 
     def __call__(self, record: Record) -> bool:
         """Whether this record is wanted, its time aside."""
-        if self.events and record["event"] not in self.events:
+        if self.events and record.get("event", "") not in self.events:
             return False
         return all(_comparable(name, record.get(name, "")) == value for name, value in self.values.items())
 
@@ -75,6 +77,8 @@ class AuditLog:
         first = wanted.first
         while page := self.lanes.redis.xrange(self.key, first, wanted.last, count=_PAGE):
             yield from filter(wanted, map(_record, page))
+            if len(page) < _PAGE:  # behind the largest id there is that nothing can be asked for
+                return
             first = f"({page[-1][0]}"
 
     def newest(self, wanted: Filter, most: int) -> list[Record]:
@@ -107,9 +111,10 @@ class AuditLog:
 def _record(entry: tuple[str, dict[str, Any]]) -> Record:
     """As it is told: with its time, without what is empty."""
     entry_id, fields = entry
-    moment = datetime.fromtimestamp(int(entry_id.partition("-")[0]) / 1000, UTC)
+    # An entry that somebody else wrote may be of any time, also of none that can be told.
+    moment = datetime.fromtimestamp(min(int(entry_id.partition("-")[0]), _LAST_MS) / 1000, UTC)
     time = moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
-    values = {"time": time, **fields, "id": entry_id}
+    values = {**fields, "time": time, "id": entry_id}
     return {name: values[name] for name in FIELDS if values.get(name)}
 
 

@@ -5,7 +5,7 @@ at its shape; an error on the way ends the worker, and with it what runs in its 
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis
@@ -85,6 +85,28 @@ def _decode_body(message: Any) -> None:
     encoding = message["properties"].get("body_encoding")
     if message.get("body") and encoding:
         redis.Channel.codecs[encoding].decode(message["body"])
+
+
+#: Kombu's keys beside the queues, with the type of each; and those that it has for each exchange.
+_BOOKS = {
+    "unacked": "hash",
+    "unacked_index": "zset",
+    "unacked_mutex": "string",
+    "_kombu.binding_deadlines": "zset",
+}
+_BINDINGS = ("_kombu.binding.", "_kombu.binding_permanent.")
+#: The exchanges that Celery has for itself.
+_OWN_EXCHANGES = ("celery.pidbox", "reply.celery.pidbox", "celeryev")
+
+
+def key_types(namespace: str, queues: Iterable[str]) -> dict[str, str]:
+    """The keys in Redis without which no worker starts or goes on, and the type that each must have, if it is there."""
+    names = tuple(queues)
+    steps = redis.PRIORITY_STEPS
+    lists = [f"{name}{redis.Channel.sep}{step}" if step else name for name in names for step in steps]
+    sets = [binding + exchange for exchange in (*names, *_OWN_EXCHANGES) for binding in _BINDINGS]
+    types = {**_BOOKS, **dict.fromkeys(lists, "list"), **dict.fromkeys(sets, "set")}
+    return {f"{namespace}:{name}": kind for name, kind in types.items()}
 
 
 def install() -> None:

@@ -33,6 +33,22 @@ class Consumer(consumer.Consumer):
 
         return check_and_handle
 
+    def add_task_queue(self, queue: Any, *_: Any, **__: Any) -> None:  # type: ignore[override]  # returns none
+        """Take a queue again, as a control command asks; what else it may name would end the worker's loop."""
+        if self._is_ours(queue):
+            super().add_task_queue(queue)
+
+    def cancel_task_queue(self, queue: Any) -> None:
+        """Take a queue no more, as a control command asks."""
+        if self._is_ours(queue):
+            super().cancel_task_queue(queue)
+
+    def _is_ours(self, queue: Any) -> bool:
+        known = isinstance(queue, str) and queue in self.app.amqp.queues
+        if not known:
+            logger.error("event=no-queue queue=%.100r", queue)
+        return known
+
     def _drop(self, message: Any, error: Exception) -> None:
         """Tell of it, and have done with it: what is not acknowledged holds one of the worker's threads for good."""
         try:

@@ -84,6 +84,11 @@ RESULT_EXPIRES_S = 3600
 SUBJECT_LENGTH = 120
 
 
+def key_types(namespace: str) -> dict[str, str]:
+    """Celery's own keys in Redis, as :func:`broker.key_types` says."""
+    return broker.key_types(namespace, sorted(set(_QUEUES.values())))
+
+
 def make_celery(
     name: str,
     redis_url: str,

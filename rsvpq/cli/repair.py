@@ -1,17 +1,17 @@
 """``rsvpq repair``: put right what is out of order in the ledger, and name what was found broken."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from rsvpq import wiring
+from rsvpq import queue, wiring
 from rsvpq.cli.options import config_option, json_option
 from rsvpq.cli.words import age
 from rsvpq.lanes import Lanes
-from rsvpq.lanes.keeping import Broken, broken_records, check_slots, forget_broken, tidy, walk_through
+from rsvpq.lanes.keeping import Broken, broken_records, check_slots, forget_broken, set_aside, tidy, walk_through
 from rsvpq.printable import printable
 from rsvpq.settings import load_settings
 
@@ -28,8 +28,9 @@ def repair(only_list: bool, forget: bool, as_json: bool, config_file: Path | Non
     """
     if only_list and forget:
         raise click.UsageError("--list changes nothing; give --forget alone")
-    lanes = wiring.make_lanes(load_settings(config_file))
-    done = {} if only_list or forget else _put_right(lanes)
+    settings = load_settings(config_file)
+    lanes = wiring.make_lanes(settings)
+    done = {} if only_list or forget else _put_right(lanes, queue.key_types(settings.redis.namespace))
     if forget:
         forget_broken(lanes)
     found = broken_records(lanes)
@@ -41,8 +42,8 @@ def repair(only_list: bool, forget: bool, as_json: bool, config_file: Path | Non
     _show(found, lanes.time_us())
 
 
-def _put_right(lanes: Lanes) -> dict[str, int]:
-    mended = sum(step.mended for step in walk_through(lanes))
+def _put_right(lanes: Lanes, broker_keys: Mapping[str, str]) -> dict[str, int]:
+    mended = set_aside(lanes, broker_keys) + sum(step.mended for step in walk_through(lanes))
     tidy(lanes)
     return {"mended": mended, "counters": max(0, check_slots(lanes))}
 

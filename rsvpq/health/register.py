@@ -23,6 +23,8 @@ Role = Literal["dispatcher", "worker"]
 
 #: Seconds that one call of :func:`impatient_lanes` may take.
 LONGEST_CALL_S = 5
+#: What is believed so many times longer than a report was said before the clock was put back, or by nobody of us.
+_MUCH = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Register:
         now = time.time()
         with self.redis.pipeline() as pipe:
             pipe.zremrangebyscore(self.key, "-inf", now)
+            pipe.zremrangebyscore(self.key, now + _MUCH * lasts_s, "+inf")
             pipe.zadd(self.key, {os.getpid(): now + lasts_s})
             pipe.pexpire(self.key, round(lasts_s * 1000))
             pipe.execute()
@@ -61,7 +64,8 @@ class Register:
 
         :raises RedisError: Redis cannot be reached.
         """
-        return [int(pid) for pid in self.redis.zrangebyscore(self.key, time.time(), "+inf")]
+        told = self.redis.zrangebyscore(self.key, time.time(), "+inf")
+        return [int(pid) for pid in told if pid.isdecimal()]  # anything else, no process of ours has written
 
 
 def register_of(lanes: Lanes, role: Role) -> Register:

@@ -6,9 +6,13 @@
 -- returns  1
 -- replay   says the same again
 
+-- What is believed for much longer than that was said before the clock was put back, or by no worker.
+local MUCH = 10
+
 for i = 5, #ARGV do
   local key, all, smallest = P .. ':crew:' .. ARGV[i], 0, false
   redis.call('ZREMRANGEBYSCORE', key, '-inf', NOW)
+  redis.call('ZREMRANGEBYSCORE', key, NOW + MUCH * number(ARGV[4]), '+inf')
   redis.call('ZADD', key, NOW + number(ARGV[4]), ARGV[2] .. ' ' .. ARGV[3])
   for _, worker in ipairs(redis.call('ZRANGE', key, 0, -1)) do
     local threads = number(string.match(worker, ' (%d+)$'))

@@ -17,6 +17,8 @@ from rsvpq.lanes.reading import kept, number, whole
 _STEP, _BATCH = 1000, 50
 #: Records that mend.lua looks at.
 _MENDED = re.compile(r"(item|lane|mailbox|ready|unfinished):.|dead$", re.DOTALL)
+#: Keys that are read or written without a script, and their types.
+_WITHOUT_SCRIPT = {"drafts": "hash", "audit": "stream"}
 #: Steps of forgetting in a row.
 _MOST_TIDIED = 20
 #: The most broken records that lib.lua names.
@@ -86,6 +88,16 @@ def walk_through(lanes: Lanes) -> Iterator[Step]:
 def check_slots(lanes: Lanes) -> int:
     """Compare the slots that are taken with what is in flight: how many were wrong; -1 where too many to count."""
     return int(lanes.call("check"))
+
+
+def set_aside(lanes: Lanes, types: Mapping[str, str]) -> int:
+    """Take keys out of the way that are of another type than theirs; how many there were.
+
+    :param types: those of the broker's keys by the whole name, as Redis calls them. Of our own, those that are read or
+        written without a script are looked at as well.
+    """
+    own = {f"{lanes.prefix}:{name}": kind for name, kind in _WITHOUT_SCRIPT.items()}
+    return int(lanes.call("aside", *(part for pair in {**own, **types}.items() for part in pair)))
 
 
 def tidy(lanes: Lanes) -> None:

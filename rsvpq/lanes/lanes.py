@@ -38,7 +38,7 @@ Pools = Mapping[str, int]
 _SCRIPTS = (
     *("offer", "offer_scan", "release", "start", "record", "finish", "sweep", "set", "decide"),
     *("refuse", "retry", "drop", "status", "remember", "claim", "renew", "crew"),
-    *("configure", "discard", "mend", "check", "tidy"),
+    *("configure", "discard", "mend", "check", "tidy", "aside"),
 )
 
 #: Dead items per round trip.
@@ -287,9 +287,14 @@ class Lanes:
 
     def _count_start(self) -> None:
         """Note, once, that Redis has been started: it may have lost the last of what it was told, or all."""
-        start = self._scripts["start"]
+        start, key = self._scripts["start"], f"{self.prefix}:cfg"
         if not self.redis.script_exists(start.sha)[0]:
-            self.redis.hincrby(f"{self.prefix}:cfg", "start", 1)
+            # Where the number is lost, one that no mailbox can remember from before.
+            self.redis.hsetnx(key, "start", self.time_us())
+            try:
+                self.redis.hincrby(key, "start", 1)
+            except ResponseError:  # it is none, or the largest
+                self.redis.hset(key, "start", self.time_us())
             self.redis.script_load(start.script)
 
     @property
@@ -456,12 +461,13 @@ class Lanes:
     def remembered(self, mailbox: str, topic: str) -> tuple[str, float]:
         """What a topic was settled with, '' for nothing; and for how many seconds back nothing can be forgotten."""
         fields = ("identity", "remembers", "remembers_s")
-        identity, remembers, for_s = self.redis.hmget(f"{self.prefix}:mailbox:{mailbox}", fields)
         with self.redis.pipeline(transaction=False) as pipe:
+            pipe.hmget(f"{self.prefix}:mailbox:{mailbox}", fields)
+            identity, remembers, for_s = kept(pipe.execute(raise_on_error=False)[0], (None,) * len(fields))
             pipe.get(f"{self.prefix}:topic:{identity or mailbox}:{topic}")
             pipe.hget(f"{self.prefix}:cfg", "start")
-            text, start = pipe.execute()
-        return text or "", float(for_s or 0) if start is not None and start == remembers else 0.0
+            text, start = (kept(answer, None) for answer in pipe.execute(raise_on_error=False))
+        return text or "", number(for_s) if start is not None and start == remembers else 0.0
 
     def finish(  # noqa: PLR0913 - one keyword for each argument of the script
         self,

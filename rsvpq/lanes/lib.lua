@@ -65,7 +65,11 @@ local function distrust(mailbox)
   if mailbox then
     api.pcall('HDEL', P .. ':mailbox:' .. mailbox, 'remembers')
   else
-    api.pcall('HINCRBY', P .. ':cfg', 'start', 1)
+    -- Where the number is lost, one that no mailbox can remember from before.
+    local first = string.format('%.0f', NOW)
+    api.pcall('HSETNX', P .. ':cfg', 'start', first)
+    local counted = api.pcall('HINCRBY', P .. ':cfg', 'start', 1)
+    if type(counted) == 'table' then api.pcall('HSET', P .. ':cfg', 'start', first) end
   end
 end
 
@@ -431,6 +435,9 @@ local function decoded(text)
   return ok and type(found) == 'table' and found or nil
 end
 
+-- The last millisecond of the year 9999.
+local LAST_MS = 253402300799999
+
 -- One record of the audit; its time is its id, on Redis' clock. Every record has every field in this order, the empty
 -- ones too: so the stream keeps the names once per node, where records of different fields would each carry theirs.
 --   item    { id, facts, server, attempt }; the facts were made when the item was offered, so that nothing is looked up,
@@ -439,12 +446,17 @@ end
 local function audit(event, item, record)
   local facts = decoded(item[2]) or {}
   for i = 1, 8 do facts[i] = type(facts[i]) == 'table' and '' or tostring(facts[i] or '') end
-  redis.call('XADD', P .. ':audit', '*', 'event', event, 'item', item[1], 'kind', facts[1] or '',
+  local fields = { 'event', event, 'item', item[1], 'kind', facts[1] or '',
     'mailbox', facts[2] or '', 'server', item[3] or '', 'run', facts[3] or '', 'uid', facts[4] or '',
     'organizer', facts[5] or '', 'subject', facts[6] or '', 'start', facts[7] or '', 'occurrence', facts[8] or '',
     'decision', record.decision or '', 'rule', record.rule or '', 'reason', record.reason or '',
     'step', record.step or '', 'attempt', item[4] or '', 'result', record.result or '', 'note', record.note or '',
-    'who', record.who or '')
+    'who', record.who or '' }
+  local id = redis.call('XADD', P .. ':audit', '*', unpack(fields))
+  -- Beyond all calendars there is an entry of somebody else's, and whatever came after it would have its time.
+  if number(string.match(id, '^%d+'), FAR) <= LAST_MS then return end
+  set_aside(P .. ':audit', 'stream-ended')
+  redis.call('XADD', P .. ':audit', '*', unpack(fields))
 end
 
 -- Tell the audit decisions on messages of one mailbox: those that are new, or other than the last ones; says how many.

@@ -25,7 +25,7 @@ for i = 6, #ARGV, 2 do
   end
 end
 if ARGV[4] == '1' then
-  redis.call('HSETNX', P .. ':cfg', 'start', 1)
+  redis.call('HSETNX', P .. ':cfg', 'start', string.format('%.0f', NOW))  -- as in distrust()
   if number(ARGV[5]) > 0 and vouched(mailbox) < number(ARGV[3]) then
     count('recollected:unreadable', ARGV[5], redis.call('HGET', P .. ':mailbox:' .. mailbox, 'server') or nil)
   end

@@ -108,15 +108,16 @@ class Summary:
         }
 
     def add(self, record: Record) -> None:
-        """Count one record; one of an event that is not known here is a record, and nothing else."""
+        """Count one record; one of an event that is not known here, or of no item, is a record, and nothing else."""
         at_ms = int(record["id"].partition("-")[0])
         self.records += 1
         self.first_ms = at_ms if self.first_ms is None else self.first_ms
         self.last_ms = at_ms
         if "item" in record and "mailbox" in record:
             self._mailboxes.add(record["mailbox"])
-        count = self._count.get(record["event"])
-        if count:
+        event = record.get("event", "")
+        count = self._count.get(event)
+        if count and ("item" in record or event == "operator"):
             count(record, at_ms)
 
     # -- events --------------------------------------------------------------------------------------------------

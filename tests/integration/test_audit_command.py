@@ -14,6 +14,7 @@ import pytest
 from rsvpq import wiring
 from rsvpq.audit import Audit, Told, operator
 from rsvpq.audit_log import EVENTS, FIELDS
+from rsvpq.lanes.keeping import broken_records
 from rsvpq.messages import Kind, Mailbox, MeetingMessage
 from testbed.processes import PATIENCE_S, Part, free_port, until
 from tests.integration.installation import Installation
@@ -52,6 +53,28 @@ def records(installation: Installation, *arguments: str) -> list[dict[str, Any]]
     ended = installation.rsvpq("audit", "--format", "jsonl", *arguments)
     assert (ended.returncode, ended.stderr) == (0, "")
     return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("entry", ["253402300800000-0", "18446744073709551615-18446744073709551615"])
+def test_an_entry_beyond_all_calendars_hides_no_other(told: Installation, entry: str) -> None:
+    """Whoever may write to Redis may add one; the time of each later record would be after it."""
+    lanes = told.lanes()
+    lanes.redis.xadd(f"{lanes.prefix}:audit", {"event": "done"}, id=entry)
+    *before, odd = records(told)
+    assert [one["uid"] for one in before] == ["U1", "U2", "U3"]
+    assert odd["time"].startswith("9999-12-31T23:59:59.")
+    decide(audit_of(told), ADELE, message("U4"))
+    (after,) = records(told, "--since", "1h")
+    assert after["uid"] == "U4"
+    assert [(one.name, one.why) for one in broken_records(lanes)] == [("audit", "stream-ended")]
+
+
+def test_an_entry_that_is_no_record_of_ours_hides_no_other(told: Installation) -> None:
+    lanes = told.lanes()
+    for fields in ({"x": "y"}, {"event": "intent"}, {"event": "dead", "time": "x"}):
+        lanes.redis.xadd(f"{lanes.prefix}:audit", fields)
+    assert [one["uid"] for one in records(told, "--event", "decision")] == ["U1", "U2", "U3"]
+    assert [told.rsvpq(command).returncode for command in ("audit", "report")] == [0, 0]
 
 
 def test_jsonl_is_one_object_per_record_in_order(told: Installation) -> None:

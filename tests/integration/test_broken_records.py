@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from producer.dispatcher import Dispatcher
+from rsvpq.held_drafts import HeldDrafts
 from rsvpq.lanes import Item, Lanes, Release, Verdict, keeping
 from rsvpq.lanes.status import read_status
 from rsvpq.messages import Mailbox
@@ -111,6 +112,38 @@ def test_a_key_of_another_type_is_set_aside_and_everything_goes_on(lanes: Lanes,
     assert lanes.redis.smembers(f"{{test}}:aside:{key}") == {"a stranger's"}
 
 
+@pytest.mark.parametrize("value", ["x", "", "9223372036854775807"])
+def test_a_redis_that_was_started_anew_is_worked_with_whatever_is_in_the_place_of_its_starts(
+    lanes: Lanes, clock: Clock, value: str
+) -> None:
+    lanes.remember("adele", {}, 600)
+    release = released(lanes, "a")
+    clock.turn(1)
+    lanes.redis.hset("{test}:cfg", "start", value)
+    lanes.redis.script_flush()
+    assert lanes.start("a", release.generation, "worker").verdict is Verdict.RUN
+    assert lanes.remembered("adele", "budget") == ("", 0)
+
+
+@pytest.mark.parametrize("who", ["a worker", "another mailbox", "a lost item"])
+def test_starts_that_are_counted_anew_are_none_of_those_before(lanes: Lanes, clock: Clock, who: str) -> None:
+    """A mailbox would be vouched for by a number that it remembers from before Redis lost something."""
+    lanes.remember("adele", {}, 600)
+    release = released(lanes, "a")
+    clock.turn(1)
+    lanes.redis.hdel("{test}:cfg", "start")
+    if who == "a worker":
+        lanes.redis.script_flush()
+        lanes.start("a", release.generation, "worker")
+    elif who == "another mailbox":
+        lanes.remember("bruno", {}, 600)
+    else:
+        lanes.redis.zadd("{test}:later", {"lost": 0})
+        lanes.release()
+    assert lanes.redis.hexists("{test}:cfg", "start")
+    assert lanes.remembered("adele", "budget") == ("", 0)
+
+
 def test_an_item_that_stands_in_no_lane_is_put_back(lanes: Lanes) -> None:
     offer(lanes, "a", "b", "c")
     lanes.redis.delete("{test}:lane:adele")
@@ -143,6 +176,30 @@ def test_slots_that_nothing_holds_are_given_back_by_the_check(lanes: Lanes) -> N
     assert ids(lanes.release()) == ["a"]
     order = read_status(lanes).order
     assert (order.in_flight, order.wrong_slots) == (0, 2)
+
+
+@pytest.mark.parametrize("key", ["mailbox:adele", "cfg", "topic:adele:budget"])
+def test_who_only_looks_finds_nothing_remembered_where_a_key_is_something_else(lanes: Lanes, key: str) -> None:
+    lanes.remember("adele", {"budget": "[]"}, 600)
+    lanes.redis.hset("{test}:mailbox:adele", "remembers_s", "x")
+    lanes.redis.delete(f"{{test}}:{key}")
+    lanes.redis.sadd(f"{{test}}:{key}", "a stranger's")
+    assert lanes.remembered("adele", "budget") == ("" if key.startswith("topic") else "[]", 0)
+
+
+def test_drafts_that_are_something_else_fail_no_scan_for_good(lanes: Lanes) -> None:
+    lanes.redis.set("{test}:drafts", "a stranger's")
+    dispatcher_of(lanes).sweep()
+    drafts = HeldDrafts(lanes)
+    drafts.replace("adele", [])
+    assert list(drafts.all()) == []
+    assert named(lanes) == {"drafts": "wrong-type"}
+    assert lanes.redis.get("{test}:aside:drafts") == "a stranger's"
+
+
+def dispatcher_of(lanes: Lanes) -> Dispatcher:
+    """One that publishes nowhere."""
+    return Dispatcher(lanes, lambda _: None, lambda _: None, (), lambda: None)
 
 
 def test_the_dispatcher_goes_on_with_the_others_whatever_one_item_is(lanes: Lanes, clock: Clock) -> None:

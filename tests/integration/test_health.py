@@ -301,3 +301,12 @@ def test_the_health_check_says_what_is_wrong_with_the_settings(installation: Ins
     assert checked.returncode == 2
     assert "health.stalled_after: " in checked.stderr
     assert health(installation, "flower").returncode == 2
+
+
+def test_what_no_process_has_reported_is_no_process_and_goes(installation: Installation) -> None:
+    register = register_of(installation.lanes(), "worker")
+    register.redis.zadd(register.key, {"nobody": "inf", "1": "inf"})
+    register.report(60)
+    assert register.alive() == [os.getpid()]
+    register.redis.zadd(register.key, {"nobody": "inf"})
+    assert register.alive() == [os.getpid()]

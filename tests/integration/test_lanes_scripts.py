@@ -14,6 +14,7 @@ from tests.integration.lane_hands import ClockedLanes
 SCRIPTS = (
     *("claim", "decide", "drop", "finish", "offer", "offer_scan", "record", "refuse", "release", "remember", "retry"),
     *("set", "start", "status", "sweep", "renew", "crew", "configure", "discard", "mend", "check", "tidy"),
+    "aside",
 )
 ADELE = Mailbox("adele", "mail1")
 STOPS: list[tuple[Scope, str]] = [("all", ""), ("mailbox", "adele"), ("server", "mail1")]

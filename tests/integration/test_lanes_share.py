@@ -99,6 +99,18 @@ def test_a_worker_that_is_not_heard_of_any_more_does_not_count(lanes: SharedLane
     assert lanes.released()["slow"] == 4
 
 
+def test_who_was_heard_of_before_the_clock_was_put_back_does_not_count_until_it_is_there_again(
+    lanes: SharedLanes,
+) -> None:
+    lanes.share()
+    lanes.crew("one", 4, ["answer"], 15)
+    lanes.crew("gone", 1, ["answer"], 15)
+    lanes.now -= 3600 * S
+    lanes.crew("one", 4, ["answer"], 15)
+    lanes.fill_all()
+    assert lanes.released() == {"slow": 2, "well": 2}
+
+
 def test_whatever_becomes_of_an_item_its_place_is_free_again(lanes: SharedLanes, redis: Redis) -> None:
     lanes.crew("host:1", 8, ["answer"], 1e6)
     lanes.fill_all()

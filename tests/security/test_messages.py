@@ -13,8 +13,12 @@ import yaml
 from redis import Redis
 
 from rsvpq import queue
-from testbed.processes import PATIENCE_S, Part
+from rsvpq.lanes.status import read_status
+from testbed.processes import PATIENCE_S, Part, until
 from tests.integration.installation import Installation
+
+#: Where Celery's control commands are published.
+PIDBOX = "rsvpq:/0.celery.pidbox"
 
 
 class Trap:
@@ -160,6 +164,66 @@ def test_an_entry_that_is_no_message_ends_no_worker(
     told = worker.tail(100_000)
     assert told.count(" ready.") == 1
     assert "Unrecoverable" not in told
+
+
+@pytest.mark.parametrize("method", ["add_consumer", "cancel_consumer"])
+def test_a_command_about_a_queue_that_there_is_not_ends_no_worker(
+    method: str, worker: Part, redis: Redis, installation: Installation
+) -> None:
+    """What it names is looked at by the worker's loop, where nobody expects an error."""
+    client: Any = redis
+    until(client.pubsub_numpat, "the worker listens for commands")
+    odd: tuple[Any, ...] = (5, None, ["ops"], {"x": 1}, "nowhere", "")
+    for command in (
+        *({"queue": queue_name} for queue_name in odd),
+        *({"queue": "nowhere", "exchange_type": kind} for kind in odd),
+    ):
+        text = json.dumps({"method": method, "arguments": command}).encode()
+        redis.publish(PIDBOX, envelope(text, "application/json", "pidbox"))
+    worker.wait_for(lambda: worker.tail(100_000).count("event=no-queue") == 2 * len(odd), "all were looked at")
+    app = queue.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
+    try:
+        assert "servers" in app.send_task(queue.OPS_STATUS).get(timeout=PATIENCE_S)
+    finally:
+        app.close()
+    assert worker.alive()
+
+
+def break_the_brokers_keys(redis: Redis) -> None:
+    """Put something else in the place of each."""
+    for key, kind in queue.key_types("rsvpq").items():
+        redis.delete(key)
+        redis.rpush(key, "a stranger's") if kind == "string" else redis.set(key, "a stranger's")
+
+
+@pytest.mark.parametrize("moment", ["before it starts", "while it works"])
+def test_keys_of_the_broker_that_are_something_else_stop_no_worker_for_good(
+    moment: str, redis: Redis, installation: Installation, request: pytest.FixtureRequest
+) -> None:
+    """Celery reconnects without end over one such key, or takes message after message and loses them."""
+    if moment == "before it starts":
+        break_the_brokers_keys(redis)
+    dispatcher = installation.dispatcher()
+    try:
+        worker: Part = request.getfixturevalue("worker")
+        if moment == "while it works":
+            break_the_brokers_keys(redis)
+        until(lambda: not ours_of_another_type(redis), "they are set aside")
+        app = queue.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
+        try:
+            assert "servers" in app.send_task(queue.OPS_STATUS).get(timeout=PATIENCE_S)
+        finally:
+            app.close()
+    finally:
+        dispatcher.end()
+    assert worker.alive()
+    assert redis.lrange("{rsvpq}:aside:rsvpq:unacked_mutex", 0, -1) == ["a stranger's"]
+    assert read_status(installation.lanes()).order.broken == len(queue.key_types("rsvpq"))
+
+
+def ours_of_another_type(redis: Redis) -> list[str]:
+    types = queue.key_types("rsvpq")
+    return [key for key, kind in types.items() if redis.type(key) not in ("none", kind)]
 
 
 def test_the_traps_spring_where_they_are_allowed(tmp_path: Path) -> None:
