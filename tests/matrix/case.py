@@ -131,10 +131,13 @@ class Bench:
         answer = requests.post(url, data=json.dumps(document), timeout=PATIENCE_S)
         assert answer.status_code == 200, answer.text
 
-    def mailbox(self, having: str = "", *, proposing: bool = False, untitled: bool = False) -> str:
+    def mailbox(
+        self, having: str = "", *, proposing: bool = False, untitled: bool = False, updated: bool = True
+    ) -> str:
         """A mailbox that nobody has touched, with this in its name.
 
         :param proposing: it has a response that proposes another time. :param untitled: it has a request of no subject.
+        :param updated: it may have a request and its update.
         """
         fits = {name for name in self._unused if having in name}
         if proposing:
@@ -142,6 +145,8 @@ class Bench:
         if untitled:
             requests = (one for one in self.exchange.messages() if one["kind"] == "request" and not one["outdated"])
             fits &= {one["mailbox"] for one in requests if not one["subject"]}
+        if not updated:
+            fits -= {one["mailbox"] for one in self.exchange.messages() if one["outdated"]}
         name = next(name for name in reversed(self._unused) if name in fits)
         self._unused.remove(name)
         return name
