@@ -198,10 +198,12 @@ class _Attempt:
             return
         with suppress(Gone):  # somebody was quicker; the next look tells with what
             for surplus in self._ours.surplus:
+                self._box.use_up_lease(on=False)  # this is for whoever has the item, and can wait
                 with suppress(Gone):
                     self._box.move_to_deleted_items(surplus.href)
             self._stays = self._box.holds(self._request)
             self._mark_unchanged(self._ours.draft)
+            self._box.use_up_lease(on=False)
             self._journal.intend("send", self._ours.draft.rid)
             self._box.submit(self._ours.draft.href, self._ours.draft.permanent_url)
             if self._stays:  # else the item's end says so
@@ -248,6 +250,8 @@ class _Attempt:
         self._journal.intend(self._verdict, command.to_fact())
         self._mark_first(Intent.now(self._identity, self._verdict, command.before, command.token))
         self._commanded = True
+        # A ledger that forgets the item now leaves a draft that only this attempt knows to be ours, until it is marked.
+        self._box.use_up_lease(on=True)
         self._hint = self._box.accept(self._request, self._verdict)
         self._fresh = True
         if not self._request.response_requested:

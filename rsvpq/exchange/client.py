@@ -72,6 +72,10 @@ class MailboxClient:
         """What every href of the mailbox lies below."""
         return self.folders.root or self._asked
 
+    def use_up_lease(self, on: bool) -> None:
+        """As :meth:`rsvpq.exchange.lease.Lease.use_up`."""
+        self._server.use_up_lease(on)
+
     def require_own(self, message: MeetingMessage) -> None:
         """Complain of a message whose URLs are not of this mailbox; no scan of it finds such a one.
 

@@ -42,6 +42,15 @@ class Lease:
         self._began = since if since > -inf else monotonic()
         self._renewed = since
         self._given_s = given_s
+        self._used_up = False
+
+    def use_up(self, on: bool) -> None:
+        """Whether to go on with what is left of it, for as long as that lasts, instead of asking for it anew.
+
+        A ledger that has forgotten the item would say that it is lost. What was done in a mailbox has to be marked
+        there first, or nobody will ever know whose it is.
+        """
+        self._used_up = on
 
     @property
     def until(self) -> float:
@@ -63,7 +72,8 @@ class Lease:
         if now - self._began > self._longest_s:
             took = f"this item has taken {now - self._began:.0f} s, and {self._longest_s:.0f} s are the most"
             raise OutOfTime(f"{what}: not done any more, as {took}")
-        if now - self._renewed < FRESH_S and self.until - now >= longest_s:
+        fresh = now - self._renewed < FRESH_S and self.until - now >= longest_s
+        if fresh or (self._used_up and self.until > now):
             return self.until
         for _ in range(_TRIES):
             # From before the call: the lease certainly began no earlier than that.

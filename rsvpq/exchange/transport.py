@@ -131,6 +131,10 @@ class Server:
         """
         self._lease.keep(what)
 
+    def use_up_lease(self, on: bool) -> None:
+        """As :meth:`Lease.use_up`, for the item of this thread."""
+        self._lease.use_up(on)
+
     def send(
         self,
         method: str,

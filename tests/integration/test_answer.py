@@ -6,14 +6,14 @@ from typing import Any, Literal
 
 import pytest
 
-from rsvpq.exchange import auth
+from rsvpq.exchange import auth, lease
 from rsvpq.exchange.client import Folders, MailboxClient
 from rsvpq.exchange.errors import Busy, ExchangeError, Refused, Transient, Unknown
 from rsvpq.exchange.transport import Server
 from rsvpq.intent import Intent
 from rsvpq.journal import Journal, LeaseLost, Paused
-from rsvpq.messages import Kind, MeetingMessage, Outcome
-from tests.integration.exchange_site import Site, always, inbox, requests_in
+from rsvpq.messages import Kind, Mailbox, MeetingMessage, Outcome
+from tests.integration.exchange_site import Site, always, box_name, inbox, requests_in
 from tests.integration.mortal_worker import Worker, die_twice_everywhere
 from tests.integration.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play, rows_page
 from workers.answer import answer
@@ -272,6 +272,27 @@ def test_without_the_lease_nothing_more_is_done(
     with pytest.raises(LeaseLost):
         worker.run()
     assert site.sent(box, worker.request) == sent
+
+
+def test_a_ledger_that_forgets_the_item_after_the_command_leaves_a_draft_that_is_known_to_be_ours(
+    site: Site, box: MailboxClient, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "FRESH_S", 0.0)
+    forgotten: list[str] = []
+
+    def renew() -> float:
+        if forgotten:
+            raise LeaseLost("the ledger knows nothing of it")
+        return 60.0
+
+    server = site.server()
+    server.after = lambda _method, path: forgotten.append(path) if "Cmd=accept" in path else None
+    journal = Journal({}, lambda _steps, _intent: "lost" if forgotten else "ok")
+    identity = worker.request.identity(Mailbox(box_name(box), "mail1"))
+    with server.for_item(lease.Lease(renew)), pytest.raises(LeaseLost):
+        answer(worker.request, MailboxClient(server, box_name(box)), journal, identity, always())
+    assert site.sent(box, worker.request) == (1, 0)
+    assert [draft.answers.split()[0] for draft in box.response_drafts()] == [identity]
 
 
 def test_without_the_lease_a_request_that_is_left_behind_is_not_marked(uncertain: Site) -> None:
