@@ -220,6 +220,7 @@ def test_a_reader_that_goes_away_ends_it_without_a_trace(told: Installation) -> 
 def test_what_an_operator_does_is_told_with_who_and_why(
     installation: Installation, command: tuple[str, ...], step: str, where: tuple[str, str], note: str
 ) -> None:
+    installation.lanes()  # as a process that was started has configured them
     assert installation.rsvpq(*command).returncode == 0
     (one,) = records(installation, "--event", "operator")
     assert (one["step"], one["reason"], one["who"]) == (step, "holiday", operator())
