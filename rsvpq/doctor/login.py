@@ -16,6 +16,7 @@ from rsvpq.exchange import wire
 from rsvpq.exchange.client import Folders, MailboxClient
 from rsvpq.exchange.credential import Credential
 from rsvpq.exchange.errors import LOGIN_TIMEOUT, ExchangeError, Gone, LoginRefused
+from rsvpq.exchange.http_answer import STORE
 from rsvpq.exchange.transport import Server
 
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "Depth": "0"}
@@ -87,7 +88,7 @@ def log_in(server: Server, name: str, account: Account, mailbox: str, notes: Not
             notes.fail("login", f"not known, as {answer.what} answered {answer.status}", "look at the server")
             return None
         # What stands before Exchange may answer a redirect or a 404 to anybody, but it does not name the store.
-        let_in = answer.status < HTTPStatus.MULTIPLE_CHOICES or "MS-WebStorage" in answer.headers
+        let_in = answer.status < HTTPStatus.MULTIPLE_CHOICES or STORE in answer.headers
         if let_in:
             account.accepted()
             notes.ok("login", "the credential is accepted", ms=watch.ms)

@@ -73,9 +73,11 @@ local function distrust(mailbox)
   end
 end
 
--- Take a key out of the way, so that what is in it can be looked at, and what should be there made anew.
+-- Take a key out of the way, so that what is in it can be looked at, and what should be there made anew. One of another
+-- namespace, such as Celery's, keeps its whole name.
 local function set_aside(key, why)
-  local name = string.sub(key, #P + 2)
+  local is_own = string.sub(key, 1, #P + 1) == P .. ':'
+  local name = is_own and string.sub(key, #P + 2) or key
   api.call('RENAME', key, P .. ':aside:' .. name)
   api.call('EXPIRE', P .. ':aside:' .. name, KEPT_ASIDE)
   note_broken(name, why)
@@ -244,6 +246,9 @@ local function quarantine(id, why, mailbox, server, idle)
   end
 end
 
+-- Whether it has ended, and only that is remembered of it: it stands in no lane and in no set.
+local function is_remembered(state) return state == 'done' or state == 'left' or state == 'dropped' end
+
 local PLACE_OF = { released = ':inflight', running = ':inflight', later = ':later', dead = ':dead' }
 
 -- The first entry of a lane was taken off, for it is no pending item of this mailbox. The item itself, if there is one,
@@ -252,7 +257,7 @@ local PLACE_OF = { released = ':inflight', running = ':inflight', later = ':late
 local function judge_entry(id, mailbox, f)
   local state = f[1]
   if not f[3] or not f[5] then
-    if state == 'done' or state == 'left' or state == 'dropped' then
+    if is_remembered(state) then
       return note_broken('lane:' .. mailbox .. '[' .. id .. ']', 'foreign-member')
     end
     return quarantine(id, redis.call('EXISTS', item_key(id)) == 1 and 'item-incomplete' or 'item-missing',
@@ -327,7 +332,7 @@ local function bound_delay(id)
   if not state and redis.call('EXISTS', item_key(id)) == 0 then return quarantine(id, 'item-missing') end
   local home = PLACE_OF[state]
   local is_elsewhere = home and home ~= ':later' and redis.call('ZSCORE', P .. home, id)
-  if is_elsewhere or state == 'done' or state == 'left' or state == 'dropped' then
+  if is_elsewhere or is_remembered(state) then
     redis.call('ZREM', P .. ':later', id)
     return note_broken('later[' .. id .. ']', 'foreign-member')
   end

@@ -71,7 +71,7 @@ end
 local function mend_item(id)
   local f = redis.call('HMGET', item_key(id), 'state', 'mailbox', 'server', 'pool', 'work')
   local state, mailbox = f[1], f[2]
-  if (state == 'done' or state == 'left' or state == 'dropped') and not f[5] then return end
+  if is_remembered(state) and not f[5] then return end
   if redis.call('EXISTS', item_key(id)) == 0 then  -- it was of another type, and is set aside by now
     mended = mended + 1
     return
@@ -128,7 +128,7 @@ end
 local function mend_unfinished(server)
   for _, id in ipairs(redis.call('ZRANGE', unfinished_key(server), 0, AT_ONCE - 1)) do
     local state = redis.call('HGET', item_key(id), 'state')
-    if not state or state == 'done' or state == 'left' or state == 'dead' or state == 'dropped' then
+    if not state or state == 'dead' or is_remembered(state) then
       redis.call('ZREM', unfinished_key(server), id)
       note('unfinished:' .. server .. '[' .. id .. ']', 'foreign-member')
     end

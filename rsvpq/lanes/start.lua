@@ -15,7 +15,7 @@ local f = redis.call('HMGET', item, 'state', 'generation', 'owner', 'mailbox', '
   'journal', 'attempts', 'topic')
 local state, mailbox, server = f[1], f[4], f[5]
 if not state then return { 'unknown' } end
-if state == 'done' or state == 'left' or state == 'dead' or state == 'dropped' then return { 'final' } end
+if state == 'dead' or is_remembered(state) then return { 'final' } end
 if f[2] ~= generation then return { 'stale' } end
 local function run(attempt)
   local memory = f[11] and redis.call('GET', topic_key(mailbox, f[11])) or ''

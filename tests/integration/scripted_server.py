@@ -8,7 +8,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal
 
+from rsvpq.exchange.client import Folders
+from rsvpq.messages import Kind, MeetingMessage
 from testbed.processes import PATIENCE_S
+
+#: Of the mailbox that such a server has, and a request in it.
+FOLDERS = Folders(
+    inbox="/exchange/adele/Inbox",
+    drafts="/exchange/adele/Drafts",
+    sentitems="/exchange/adele/Sent%20Items",
+    deleteditems="/exchange/adele/Deleted%20Items",
+    sendmsg="/exchange/adele/%23%23DavMailSubmissionURI%23%23",
+)
+MESSAGE = MeetingMessage(Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/exchange/adele/Inbox/Budget.EML", "rid:1")
 
 _END_OF_HEAD = b"\r\n\r\n"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rsvpq.exchange import auth
-from rsvpq.exchange.client import Folders, MailboxClient
+from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import (
     Busy,
     ExchangeError,
@@ -20,7 +20,7 @@ from rsvpq.exchange.errors import (
     Unknown,
 )
 from rsvpq.exchange.transport import Server, Timeouts
-from rsvpq.messages import Kind, MeetingMessage
+from rsvpq.messages import Kind
 from testbed.processes import PATIENCE_S, free_port
 from testbed.simulated_exchange import World
 from tests.integration import scripted_server as scripts
@@ -33,7 +33,7 @@ from tests.integration.exchange_site import (
     simulated_site,
 )
 from tests.integration.open_files import no_more_files
-from tests.integration.scripted_server import NO_ROWS, XML, Play, ScriptedServer, play, rows_page
+from tests.integration.scripted_server import FOLDERS, MESSAGE, NO_ROWS, XML, Play, ScriptedServer, play, rows_page
 
 LANGUAGES = {"en", "de", "hu", "ja", "fr", "es"}
 
@@ -221,14 +221,6 @@ def test_a_message_marked_as_processed_is_found_as_such(site: Site) -> None:
 # -- servers that do something else --------------------------------------------------------------------------------
 
 PASSWORD = "S3cret-in-no-message"
-FOLDERS = Folders(
-    inbox="/exchange/adele/Inbox",
-    drafts="/exchange/adele/Drafts",
-    sentitems="/exchange/adele/Sent%20Items",
-    deleteditems="/exchange/adele/Deleted%20Items",
-    sendmsg="/exchange/adele/%23%23DavMailSubmissionURI%23%23",
-)
-MESSAGE = MeetingMessage(Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/exchange/adele/Inbox/Budget.EML", "rid:1")
 LOGIN_FORM = b'<html><form action="/exchweb/bin/auth/owaauth.dll"><input name="username"></form></html>'
 HTML = {"Content_Type": "text/html; charset=utf-8"}
 

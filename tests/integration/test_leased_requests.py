@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
@@ -11,26 +12,17 @@ import pytest
 
 from rsvpq.exchange import auth, search
 from rsvpq.exchange.auth import Forms
-from rsvpq.exchange.client import Folders, MailboxClient
+from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.credential import Credential
 from rsvpq.exchange.errors import Busy, ExchangeError, Transient, Unknown
 from rsvpq.exchange.lease import FRESH_S, Lease, OutOfTime
 from rsvpq.exchange.transport import Server, Timeouts
 from rsvpq.journal import LeaseLost
-from rsvpq.messages import Kind, MeetingMessage
 from testbed.processes import PATIENCE_S, until
-from tests.integration.scripted_server import DRIP, Play, Received, ScriptedServer, play, rows_page
+from tests.integration.scripted_server import DRIP, MESSAGE, Play, Received, ScriptedServer, play, rows_page
+from tests.integration.scripted_server import FOLDERS as ALL
 
-FOLDERS = Folders(
-    inbox="/exchange/adele/Inbox",
-    drafts="/exchange/adele/Drafts",
-    sentitems="/exchange/adele/Sent%20Items",
-    deleteditems="/exchange/adele/Deleted%20Items",
-    sendmsg="/exchange/adele/%23%23DavMailSubmissionURI%23%23",
-    calendar="/exchange/adele/Calendar",
-    root="/exchange/adele/",
-)
-MESSAGE = MeetingMessage(Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/exchange/adele/Inbox/Budget.EML", "rid:1")
+FOLDERS = replace(ALL, calendar="/exchange/adele/Calendar", root="/exchange/adele/")
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 #: So long that only the lease can end a request of these tests.
 FOR_EVER = Timeouts(86_400, 86_400, 86_400)

@@ -5,24 +5,16 @@ from collections.abc import Callable
 import pytest
 
 from rsvpq.exchange import auth
-from rsvpq.exchange.client import Folders, MailboxClient
+from rsvpq.exchange.client import MailboxClient
 from rsvpq.exchange.errors import ExchangeError
 from rsvpq.exchange.transport import Server, Timeouts
-from rsvpq.messages import Kind, MeetingMessage
 from testbed.processes import PATIENCE_S
+from tests.integration.scripted_server import FOLDERS, MESSAGE
 
 PASSWORD = "S3cret-in-no-message"
 #: Seconds: short, so that what has no end shows it soon; and so long that what has one is never cut off.
 IMPATIENT = Timeouts(connect_s=PATIENCE_S, read_s=0.5, body_s=0.7)
 PATIENT = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S, body_s=PATIENCE_S)
-FOLDERS = Folders(
-    inbox="/exchange/adele/Inbox",
-    drafts="/exchange/adele/Drafts",
-    sentitems="/exchange/adele/Sent%20Items",
-    deleteditems="/exchange/adele/Deleted%20Items",
-    sendmsg="/exchange/adele/%23%23DavMailSubmissionURI%23%23",
-)
-MESSAGE = MeetingMessage(Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/exchange/adele/Inbox/Budget.EML", "rid:1")
 
 Operation = Callable[[MailboxClient], object]
 SEARCH: Operation = lambda box: [message for page in box.meeting_messages() for message in page]  # noqa: E731

@@ -19,14 +19,12 @@ from rsvpq.exchange.errors import ExchangeError, LoginRefused, Refused, Transien
 from rsvpq.exchange.transport import Timeouts
 from rsvpq.messages import MeetingMessage
 from tests.integration import scripted_server as scripts
-from tests.integration.scripted_server import NO_ROWS, XML, Play, ScriptedServer, play, rows_page
+from tests.integration.scripted_server import FOLDERS, MESSAGE, NO_ROWS, XML, Play, ScriptedServer, play, rows_page
 from tests.security.certificates import Authority
 from tests.security.dripping_server import DrippingServer, Pieces, endlessly
 from tests.security.hostile import (
     ACCEPT,
-    FOLDERS,
     IMPATIENT,
-    MESSAGE,
     OPERATIONS,
     PATIENT,
     SEARCH,

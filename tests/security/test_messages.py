@@ -85,6 +85,16 @@ TRAPS = [
 ]
 
 
+def require_service(worker: Part, installation: Installation) -> None:
+    """The worker still works what it is given."""
+    app = queue.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
+    try:
+        assert "servers" in app.send_task(queue.OPS_STATUS).get(timeout=PATIENCE_S)
+    finally:
+        app.close()
+    assert worker.alive()
+
+
 @pytest.mark.parametrize("way", ["queue", "control"])
 def test_no_message_but_json_is_read_and_the_worker_goes_on(
     way: str, tmp_path: Path, worker: Part, redis: Redis, installation: Installation
@@ -155,12 +165,7 @@ def test_an_entry_that_is_no_message_ends_no_worker(
         else:
             redis.publish("rsvpq:/0.celery.pidbox", octets)
 
-    app = queue.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
-    try:
-        assert "servers" in app.send_task(queue.OPS_STATUS).get(timeout=PATIENCE_S)
-    finally:
-        app.close()
-    assert worker.alive()
+    require_service(worker, installation)
     told = worker.tail(100_000)
     assert told.count(" ready.") == 1
     assert "Unrecoverable" not in told
@@ -181,12 +186,7 @@ def test_a_command_about_a_queue_that_there_is_not_ends_no_worker(
         text = json.dumps({"method": method, "arguments": command}).encode()
         redis.publish(PIDBOX, envelope(text, "application/json", "pidbox"))
     worker.wait_for(lambda: worker.tail(100_000).count("event=no-queue") == 2 * len(odd), "all were looked at")
-    app = queue.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
-    try:
-        assert "servers" in app.send_task(queue.OPS_STATUS).get(timeout=PATIENCE_S)
-    finally:
-        app.close()
-    assert worker.alive()
+    require_service(worker, installation)
 
 
 def break_the_brokers_keys(redis: Redis) -> None:

@@ -26,8 +26,17 @@ from rsvpq.exchange.request_target import Target
 from rsvpq.exchange.target import AsGiven
 from rsvpq.exchange.transport import Server
 from rsvpq.messages import MeetingMessage
-from tests.integration.scripted_server import XML, Play, Received, ScriptedServer, play, scripted_server
-from tests.security.hostile import FOLDERS, MESSAGE, PASSWORD, PATIENT, client
+from tests.integration.scripted_server import (
+    FOLDERS,
+    MESSAGE,
+    XML,
+    Play,
+    Received,
+    ScriptedServer,
+    play,
+    scripted_server,
+)
+from tests.security.hostile import PASSWORD, PATIENT, client
 
 #: Stands for the address of who must hear nothing, which is known only when it listens.
 ELSEWHERE = "ELSEWHERE"
