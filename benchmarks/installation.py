@@ -6,12 +6,13 @@ from pathlib import Path
 
 from benchmarks.store import mailbox_name
 from benchmarks.stub_server import StubServer
-from rsvpq import queue, wiring
-from rsvpq.claims import Claims
-from rsvpq.exchange.lease import NoLease
+from rsvpq import wiring
+from rsvpq.http.lease import NoLease
 from rsvpq.lanes import Item
-from rsvpq.messages import Mailbox, MeetingMessage
+from rsvpq.mail.messages import Mailbox, MeetingMessage
 from rsvpq.settings import load_settings
+from rsvpq.tasks import contract
+from rsvpq.tasks.claims import Claims
 from testbed.processes import Part, until
 from testbed.queue_server import QueueServer
 from testbed.simulated_exchange import account_file
@@ -91,7 +92,7 @@ class Installation:
 
     def offer(self, number: int, messages: Iterable[MeetingMessage]) -> int:
         """Offer messages to a mailbox's lane; how many were new."""
-        items: list[Item] = [queue.message_item(mailbox(number), message) for message in messages]
+        items: list[Item] = [contract.message_item(mailbox(number), message) for message in messages]
         return sum(
             self.lanes.offer(mailbox(number), items[first : first + OFFER_ITEMS]).new
             for first in range(0, len(items), OFFER_ITEMS)
@@ -101,7 +102,7 @@ class Installation:
         """Offer each of the mailboxes a scan."""
         for first in range(0, len(mailboxes), SCAN_OFFERS):
             batch = mailboxes[first : first + SCAN_OFFERS]
-            self.lanes.offer_scans([(mailbox, queue.scan_item(mailbox, run)) for mailbox in batch])
+            self.lanes.offer_scans([(mailbox, contract.scan_item(mailbox, run)) for mailbox in batch])
 
     def start_dispatcher(self) -> Part:
         """Start the dispatcher."""

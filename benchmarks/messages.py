@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 from benchmarks.store import mailbox_name, message_name
-from rsvpq.messages import MeetingMessage
+from rsvpq.mail.messages import MeetingMessage
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from benchmarks.messages import Pattern
 from benchmarks.stub_server import StubServer
 from benchmarks.tables import Table, compared, spread
 from benchmarks.window import Meter, Used, used
-from rsvpq import queue
 from rsvpq.lanes import Item
-from rsvpq.limits import Limits, Rate
+from rsvpq.lanes.limits import Limits, Rate
+from rsvpq.tasks import contract
 from testbed.processes import until
 from testbed.queue_server import QueueServer, queue_server
 
@@ -136,7 +136,7 @@ def _fill(site: Site) -> None:
 
 def _weighing(number: int) -> Item:
     """A scan that is only there to bring a mailbox's limits into force."""
-    return queue.scan_item(mailbox(number), run="weight")
+    return contract.scan_item(mailbox(number), run="weight")
 
 
 def _start_scanning(site: Site, size: Size) -> None:

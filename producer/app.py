@@ -5,14 +5,14 @@ from typing import Any
 from celery.signals import worker_init
 
 from rsvpq import wiring
-from rsvpq.claims import Claims
 from rsvpq.health.worker import watch_worker
-from rsvpq.recollection import Recollection
-from rsvpq.refusals import Refusals
+from rsvpq.lanes.refusals import Refusals
 from rsvpq.settings import load_settings
+from rsvpq.tasks.claims import Claims
+from rsvpq.tasks.recollection import Recollection
 
 settings = load_settings()
-app = wiring.make_app(settings, "producer", include=["producer.tasks", "producer.ops"], results=True)
+app = wiring.make_app(settings, "producer", include=["producer.tasks", "producer.operator_tasks"], results=True)
 app.set_default()  # Flower asks the default app for results, whichever app it was started with
 lanes = wiring.make_lanes(settings)
 mailboxes = wiring.make_list(settings)

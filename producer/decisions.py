@@ -1,9 +1,9 @@
 """The decisions of a scan: kept until all are made, then told to the audit."""
 
-from rsvpq import queue
-from rsvpq.audit import Audit, Told
-from rsvpq.messages import Mailbox, MeetingMessage
+from rsvpq.audit.record import Audit, Told
+from rsvpq.mail.messages import Mailbox, MeetingMessage
 from rsvpq.policy import Decision
+from rsvpq.tasks import contract
 
 #: Decisions per round trip.
 BATCH = 200
@@ -31,5 +31,5 @@ class Decisions:
         """Tell the audit what was decided since it was last told."""
         for first in range(0, len(self._page), BATCH):
             page = self._page[first : first + BATCH]
-            self._audit.decide(self._mailbox, self._scan, queue.run_of(self._scan), page)
+            self._audit.decide(self._mailbox, self._scan, contract.run_of(self._scan), page)
         self._page.clear()

@@ -24,8 +24,8 @@ from rsvpq.health.systemd import notify
 from rsvpq.health.watchdog import Watchdog
 from rsvpq.lanes import Lanes, Release, keeping
 from rsvpq.lanes.lanes import MOST_RELEASED_AT_ONCE
-from rsvpq.log_lines import escape_lines
 from rsvpq.settings import ConfigError
+from rsvpq.tasks.log_lines import escape_lines
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +142,8 @@ class Standstill:
 def main() -> None:
     """Run until SIGTERM or SIGINT; exit code 2 where Redis is a cluster."""
     from producer.app import app, carrier, settings  # noqa: PLC0415 - reading settings is for the process only
-    from rsvpq import queue, wiring  # noqa: PLC0415
+    from rsvpq import wiring  # noqa: PLC0415
+    from rsvpq.tasks import contract  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     escape_lines(logging.getLogger())
@@ -152,7 +153,7 @@ def main() -> None:
 
     # Its next round repeats what failed, and a round must not last.
     lanes = wiring.make_lanes(settings, retries=0)
-    scans = f"{settings.redis.namespace}:{queue.SCAN_QUEUE}"
+    scans = f"{settings.redis.namespace}:{contract.SCAN_QUEUE}"
 
     def trigger(group: str | None) -> None:
         if still_waits(lanes, scans, group):
@@ -160,7 +161,7 @@ def main() -> None:
             return
         # Without a result, for which this process would listen ever after.
         arguments = {"group": group} if group else {}
-        app.send_task(queue.SCAN, kwargs=arguments, ignore_result=True, headers={SCHEDULED: group or ""})
+        app.send_task(contract.SCAN, kwargs=arguments, ignore_result=True, headers={SCHEDULED: group or ""})
 
     schedules = [ScheduledScan(schedule.every.seconds, schedule.group) for schedule in settings.schedule]
     dispatcher = Dispatcher(
@@ -169,7 +170,7 @@ def main() -> None:
         trigger,
         schedules,
         partial(wiring.configure, lanes, settings),
-        queue.key_types(settings.redis.namespace),
+        contract.key_types(settings.redis.namespace),
     )
     watchdog = Watchdog(Standstill(dispatcher).suspicion, stalled_after_s=settings.health.stalled_after.seconds)
     watchdog.start()

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from producer.inbox import one_by_one, read_inbox
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.findings import Forecast
-from rsvpq.journal import Journal
-from rsvpq.messages import Kind, MeetingMessage
+from rsvpq.lanes.run_results import Forecast
+from rsvpq.mail.messages import Kind, MeetingMessage
 from rsvpq.policy import Decision, Newest, Version
+from rsvpq.tasks.journal import Journal
+from rsvpq.webdav.mailbox import MailboxClient
 
 
 class Tell(Protocol):

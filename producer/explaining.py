@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from producer.inbox import read_inbox
-from rsvpq.agenda import Agenda, Appointment, CalendarUnknown
-from rsvpq.audit import Discretion
-from rsvpq.editions import instant
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.journal import Journal
-from rsvpq.messages import Kind, Mailbox, MeetingMessage, is_private
+from rsvpq.audit.record import Discretion
+from rsvpq.mail.calendar import Agenda, Appointment, CalendarUnknown
+from rsvpq.mail.editions import instant
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, is_private
 from rsvpq.policy import CalendarView, Facts, Newest, Policy, Trace, Version, is_from, is_internal
+from rsvpq.tasks.journal import Journal
+from rsvpq.webdav.mailbox import MailboxClient
 
 #: The most messages of a mailbox that are explained at once, the newest first: each may cost some requests.
 MOST = 20

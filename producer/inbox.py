@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.journal import Journal
-from rsvpq.messages import MeetingMessage
+from rsvpq.mail.messages import MeetingMessage
+from rsvpq.tasks.journal import Journal
+from rsvpq.webdav.mailbox import MailboxClient
 
 #: Messages that are decided on between two steps that keep the lease.
 DECIDED_AT_ONCE = 200

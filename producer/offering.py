@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
-from rsvpq.budget import RunBudget
-from rsvpq.editions import organizer_of
-from rsvpq.messages import Kind, MeetingMessage
+from rsvpq.lanes.budget import RunBudget
+from rsvpq.mail.editions import organizer_of
+from rsvpq.mail.messages import Kind, MeetingMessage
 
 #: Messages per round trip: one script holds Redis for a few milliseconds.
 BATCH = 100

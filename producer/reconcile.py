@@ -7,9 +7,9 @@ only the mailbox knows of it: so every scan looks.
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.messages import Mailbox, MeetingMessage, Outcome
-from rsvpq.orphans import answered_request
+from rsvpq.mail.messages import Mailbox, MeetingMessage, Outcome
+from rsvpq.webdav.drafts import answered_request
+from rsvpq.webdav.mailbox import MailboxClient
 
 #: How old a draft must be before it is somebody's business: an answer is under way for seconds, not minutes.
 SETTLED = timedelta(minutes=10)
@@ -26,7 +26,7 @@ def reconcile(
     :param offer: puts drafts into the lane, each under the identity of the request that it answers; says how many were
         new to it: what the ledger knows is being worked on, or was.
     :param hold: takes all the others that have lain there for a while.
-    :param mailbox: as :func:`rsvpq.orphans.answered_request` takes it.
+    :param mailbox: as :func:`rsvpq.webdav.drafts.answered_request` takes it.
     :raises ExchangeError: as the client says.
     """
     ours, unclear = {}, []

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from producer.inbox import one_by_one, read_inbox
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.journal import Journal
-from rsvpq.messages import MeetingMessage, Outcome
+from rsvpq.mail.messages import MeetingMessage, Outcome
 from rsvpq.policy import Decision, Newest, Version
+from rsvpq.tasks.journal import Journal
+from rsvpq.webdav.mailbox import MailboxClient
 
 
 def scan(

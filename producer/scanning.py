@@ -16,22 +16,22 @@ from producer.offering import in_fair_order, offer_within_caps
 from producer.reconcile import reconcile
 from producer.scan import scan
 from producer.tolerance import Tolerance
-from rsvpq import queue
-from rsvpq.admission import require_task
-from rsvpq.budget import RunBudget
-from rsvpq.carrier import ItemJournal
-from rsvpq.deciding import decide_at_once, decide_knowing, explain_knowing
-from rsvpq.editions import MeetingKey, Settled
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Refused
-from rsvpq.findings import Findings, Forecast
-from rsvpq.held_drafts import HeldDrafts
-from rsvpq.journal import Journal
 from rsvpq.lanes import Item, Start
+from rsvpq.lanes.budget import RunBudget
+from rsvpq.lanes.held_drafts import HeldDrafts
 from rsvpq.lanes.items import known_items
-from rsvpq.messages import Mailbox, MeetingMessage, Outcome, is_private
+from rsvpq.lanes.run_results import Findings, Forecast
+from rsvpq.mail.editions import MeetingKey, Settled
+from rsvpq.mail.errors import Refused
+from rsvpq.mail.messages import Mailbox, MeetingMessage, Outcome, is_private
 from rsvpq.policy import Decision, Facts, Newest, Policy, Trace, Version, held_for, is_internal
-from rsvpq.recollection import by_another
+from rsvpq.policy.gather import decide_at_once, decide_knowing, explain_knowing
+from rsvpq.tasks import contract
+from rsvpq.tasks.admission import require_task
+from rsvpq.tasks.journal import Journal
+from rsvpq.tasks.recollection import by_another
+from rsvpq.tasks.runner import ItemJournal
+from rsvpq.webdav.mailbox import MailboxClient
 
 #: How many items the offer of one page may release in the same breath.
 RELEASED_PER_PAGE = 16
@@ -44,7 +44,7 @@ def work(start: Start, journal: ItemJournal) -> Outcome:
 
     :raises ExchangeError: as the client says; Refused also for a kind that this version does not know.
     """
-    require_task(start, queue.SCAN_MAILBOX)
+    require_task(start, contract.SCAN_MAILBOX)
     kind = start.payload["kind"]
     mailbox = Mailbox(start.mailbox, start.server, start.payload.get("group", ""))
     with exchange.mailbox(start.server, start.mailbox, journal.lease) as box:
@@ -79,7 +79,7 @@ class _Visit:
     @property
     def run_name(self) -> str:
         """The run that the item belongs to."""
-        return queue.run_of(self.start.id)
+        return contract.run_of(self.start.id)
 
     @property
     def fingerprint(self) -> str:
@@ -146,12 +146,12 @@ class _Scan(_Visit):
     def _offer_drafts(self, drafts: dict[str, MeetingMessage]) -> int:
         if self.policy.mode == "observe":
             return 0
-        return self._offer([self._told(queue.draft_item(key, draft), draft) for key, draft in drafts.items()])
+        return self._offer([self._told(contract.draft_item(key, draft), draft) for key, draft in drafts.items()])
 
     def _offer_batch(self, messages: list[MeetingMessage]) -> int:
         run, known = self.run_name, self.known_earlier(messages)
         fresh = [one for one in messages if one not in known]
-        return self._offer([self._told(queue.message_item(self.mailbox, one, run), one) for one in fresh])
+        return self._offer([self._told(contract.message_item(self.mailbox, one, run), one) for one in fresh])
 
     def _told(self, item: Item, message: MeetingMessage) -> Item:
         return replace(item, facts=audit.facts(self.mailbox, message, self.run_name))

@@ -9,20 +9,20 @@ from celery import Task
 from producer.app import app, audit, carrier, lanes, settings
 from producer.scanning import work
 from producer.trigger import LOOKS, offer_scans
-from rsvpq import queue
-from rsvpq.exchange.errors import ExchangeError
-from rsvpq.findings import Findings
-from rsvpq.mailboxes import read_mailboxes, select
-from rsvpq.messages import Mailbox
+from rsvpq.lanes.run_results import Findings
+from rsvpq.mail.errors import ExchangeError
+from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import ConfigError
+from rsvpq.settings.mailboxes import read_mailboxes, select
+from rsvpq.tasks import contract
 
 
-@app.task(name=queue.SCAN, bind=True, acks_late=True)
+@app.task(name=contract.SCAN, bind=True, acks_late=True)
 def scan_mailboxes(
     self: Task[Any, Any],
     mailboxes: Sequence[str] | str = (),
     group: str | None = None,
-    kind: queue.ScanKind = "scan",
+    kind: contract.ScanKind = "scan",
     wanted: Mapping[str, str] | None = None,
 ) -> str:
     """Offer a scan to the lane of each mailbox named, of each in the group, or of all.
@@ -32,9 +32,9 @@ def scan_mailboxes(
     :raises ConfigError: the list of mailboxes is wrong, or has no such mailbox or group.
     :raises ValueError: there is no such kind.
     """
-    if kind not in get_args(queue.ScanKind):
-        raise ValueError(f"kind {kind!r} is not known; it is one of: {', '.join(get_args(queue.ScanKind))}")
-    run = queue.run_named(str(self.request.id))
+    if kind not in get_args(contract.ScanKind):
+        raise ValueError(f"kind {kind!r} is not known; it is one of: {', '.join(get_args(contract.ScanKind))}")
+    run = contract.run_named(str(self.request.id))
     try:
         chosen = _chosen(mailboxes, group)
     except ConfigError as error:
@@ -54,7 +54,7 @@ def _chosen(mailboxes: Sequence[str] | str, group: str | None) -> Sequence[Mailb
     return select(read_mailboxes(settings.mailboxes, settings), names=names, group=group)
 
 
-@app.task(name=queue.SCAN_MAILBOX, bind=True, throws=(ExchangeError,))
+@app.task(name=contract.SCAN_MAILBOX, bind=True, throws=(ExchangeError,))
 def scan_mailbox(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
     """Do one scan item; what else is passed is there to be read in Flower."""
     return carrier.carry(str(self.request.id), generation, work)

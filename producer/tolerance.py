@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from rsvpq.exchange.errors import Busy, ExchangeError, Gone, Refused
+from rsvpq.mail.errors import Busy, ExchangeError, Gone, Refused
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

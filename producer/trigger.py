@@ -3,23 +3,23 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from rsvpq import queue
-from rsvpq.audit import Audit
+from rsvpq.audit.record import Audit
 from rsvpq.lanes import Item
 from rsvpq.lanes.items import scans_under_way
-from rsvpq.messages import Mailbox
+from rsvpq.mail.messages import Mailbox
+from rsvpq.tasks import contract
 
 #: Mailboxes per round trip to Redis: one pipeline of this many short scripts holds Redis for a few milliseconds.
 BATCH = 500
 #: The kinds that change nothing, and tell what they find.
-LOOKS: frozenset[queue.ScanKind] = frozenset({"dry-run", "explain"})
+LOOKS: frozenset[contract.ScanKind] = frozenset({"dry-run", "explain"})
 
 
 def offer_scans(
     audit: Audit,
     mailboxes: Sequence[Mailbox],
     run: str,
-    kind: queue.ScanKind = "scan",
+    kind: contract.ScanKind = "scan",
     wanted: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Offer every mailbox a scan under the name of this run; by name whether it was ``offered``, or why not.
@@ -29,7 +29,10 @@ def offer_scans(
     answers: dict[str, str] = {}
     for first in range(0, len(mailboxes), BATCH):
         batch = [
-            (mailbox, replace(queue.scan_item(mailbox, run, kind, wanted), facts=audit.scan_facts(mailbox, run, kind)))
+            (
+                mailbox,
+                replace(contract.scan_item(mailbox, run, kind, wanted), facts=audit.scan_facts(mailbox, run, kind)),
+            )
             for mailbox in mailboxes[first : first + BATCH]
         ]
         answers |= audit.lanes.offer_scans(batch)

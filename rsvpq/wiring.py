@@ -20,23 +20,23 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 from requests.auth import AuthBase
 
-from rsvpq import queue
-from rsvpq.admission import Admission
-from rsvpq.audit import Audit, Discretion
-from rsvpq.carrier import Carrier
-from rsvpq.claims import Claims
-from rsvpq.exchange import auth
-from rsvpq.exchange.client import Folders, MailboxClient
-from rsvpq.exchange.credential import Credential
-from rsvpq.exchange.errors import LOGIN_DELAY_S, Busy, Gone, Refused, Transient
-from rsvpq.exchange.lease import Lease
-from rsvpq.exchange.transport import Server, Timeouts
+from rsvpq.audit.record import Audit, Discretion
+from rsvpq.http import auth
+from rsvpq.http.credential import Credential
+from rsvpq.http.lease import Lease
+from rsvpq.http.server import Server, Timeouts
 from rsvpq.lanes import LENIENT, Lanes
-from rsvpq.mailbox_list import MailboxList
+from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, Gone, Refused, Transient
 from rsvpq.policy import Policy
 from rsvpq.settings import ConfigError, Settings
+from rsvpq.settings.mailbox_list import MailboxList
 from rsvpq.settings.model import ServerSettings
-from rsvpq.single_redis import refusing_cluster
+from rsvpq.settings.single_redis import refusing_cluster
+from rsvpq.tasks import contract
+from rsvpq.tasks.admission import Admission
+from rsvpq.tasks.claims import Claims
+from rsvpq.tasks.runner import Carrier
+from rsvpq.webdav.mailbox import Folders, MailboxClient
 
 #: How long a yes to "are live runs confirmed?" is believed, in seconds.
 CONFIRMATION_TTL_S = 5
@@ -53,8 +53,8 @@ FOLDERS_KEPT = 20_000
 def make_app(
     settings: Settings, name: str, include: Iterable[str] = (), *, leases_only: bool = False, results: bool = False
 ) -> Celery:
-    """The Celery app of a root, as :func:`queue.make_celery` says; connects to nothing yet."""
-    return queue.make_celery(
+    """The Celery app of a root, as :func:`contract.make_celery` says; connects to nothing yet."""
+    return contract.make_celery(
         name,
         settings.redis.url,
         namespace=settings.redis.namespace,
@@ -72,7 +72,7 @@ def make_lanes(settings: Settings, retries: int = REDIS_RETRIES) -> Lanes:
     :param retries: how often a command is repeated that Redis did not answer. A Redis Cluster is refused by
         ClusterRefused, which is a ConfigError.
     """
-    url = queue.with_password(settings.redis.url, _redis_password(settings))
+    url = contract.with_password(settings.redis.url, _redis_password(settings))
     # A command whose reply was lost is repeated, which every script of the lanes allows for: a Redis that restarts
     # within seconds costs no lease. Said here, because from_url() alone repeats nothing.
     retry = Retry(ExponentialWithJitterBackoff(base=0.1, cap=2), retries)
@@ -87,7 +87,7 @@ def make_lanes(settings: Settings, retries: int = REDIS_RETRIES) -> Lanes:
         redis_connect_func=refusing_cluster(settings.redis.url),
         **settings.redis.tls,
     )
-    return Lanes(client, settings.redis.namespace, works=queue.WORKS)
+    return Lanes(client, settings.redis.namespace, works=contract.WORKS)
 
 
 def refuse_cluster_at_start(lanes: Lanes) -> None:
@@ -111,8 +111,8 @@ def configure(lanes: Lanes, settings: Settings) -> None:
         servers={name: server.limits for name, server in settings.servers.items()},
         mailbox=settings.mailbox_limits,
         pools={
-            queue.SCAN_QUEUE: settings.lanes.scans_released,
-            queue.ANSWER_QUEUE: settings.lanes.answers_released,
+            contract.SCAN_QUEUE: settings.lanes.scans_released,
+            contract.ANSWER_QUEUE: settings.lanes.answers_released,
         },
         release_lease_s=settings.lanes.release_lease.seconds,
         run_lease_s=settings.lanes.run_lease.seconds,
@@ -127,13 +127,13 @@ def make_carrier(settings: Settings, app: Celery, lanes: Lanes, mailboxes: Mailb
     """The carrier of a worker process, which works nothing but what the list allows."""
     return Carrier(
         lanes=lanes,
-        publish=partial(queue.publish, app),
+        publish=partial(contract.publish, app),
         first_delay_s=settings.retry.first_delay.seconds,
         longest_delay_s=settings.retry.longest_delay.seconds,
         remember_s=settings.lanes.remember.seconds,
         discretion=make_discretion(settings),
         longest_run_s=settings.lanes.longest_run.seconds,
-        admit=Admission(mailboxes).admit,
+        admit=Admission(mailboxes.require).admit,
     )
 
 

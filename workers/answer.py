@@ -6,22 +6,22 @@ journal and at the mailbox, and :func:`workers.steps.next_step` says what is to 
 guessed: it is looked at again later, and ends in ``dead`` with its journal as the evidence.
 
 Redis may be lost as well, journal and all. So the request is marked before the command, and the draft before it is
-sent: what was begun is found in the mailbox and finished (see :mod:`rsvpq.orphans` for the moment between the two).
+sent: what was begun is found in the mailbox and finished (see :mod:`rsvpq.webdav.drafts` for the moment between them).
 """
 
 from contextlib import suppress
 from dataclasses import replace
 from uuid import uuid4
 
-from rsvpq.agenda import Appointment, ResponseStatus
-from rsvpq.editions import Version, answer_marker
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Changed, Gone, Transient, Unknown, Unsettled
-from rsvpq.intent import Intent
-from rsvpq.journal import Journal
-from rsvpq.messages import MeetingMessage, Outcome, Verdict
-from rsvpq.orphans import Traces, answered_request, traces_of, was_edited
+from rsvpq.mail.calendar import Appointment, ResponseStatus
+from rsvpq.mail.editions import Version, answer_marker
+from rsvpq.mail.errors import Changed, Gone, Transient, Unknown, Unsettled
+from rsvpq.mail.messages import MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Decide, answer_to
+from rsvpq.tasks.journal import Journal
+from rsvpq.webdav.drafts import Traces, answered_request, traces_of, was_edited
+from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.markers import Intent
 from workers.draft import Ours, find_drafts, may_be_mistaken, sent_answers, was_sent
 from workers.look import gone, left_alone
 from workers.steps import Command, Evidence, Shown, Step, next_step

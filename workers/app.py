@@ -5,11 +5,11 @@ from typing import Any
 from celery.signals import worker_init
 
 from rsvpq import wiring
-from rsvpq.claims import Claims
 from rsvpq.health.worker import watch_worker
-from rsvpq.recollection import Recollection
-from rsvpq.refusals import Refusals
+from rsvpq.lanes.refusals import Refusals
 from rsvpq.settings import ConfigError, load_settings
+from rsvpq.tasks.claims import Claims
+from rsvpq.tasks.recollection import Recollection
 from workers.ways import Ways
 
 settings = load_settings()

@@ -7,13 +7,13 @@ meant is not, so what message and calendar do not show counts as not meant.
 
 from contextlib import suppress
 
-from rsvpq.agenda import Appointment, CalendarUnknown, instance_date
-from rsvpq.editions import Version, same_occurrence
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Gone
-from rsvpq.journal import Journal
-from rsvpq.messages import MeetingMessage, Outcome
+from rsvpq.mail.calendar import Appointment, CalendarUnknown, instance_date
+from rsvpq.mail.editions import Version, same_occurrence
+from rsvpq.mail.errors import Gone
+from rsvpq.mail.messages import MeetingMessage, Outcome
 from rsvpq.policy import Action, Decide, arranged
+from rsvpq.tasks.journal import Journal
+from rsvpq.webdav.mailbox import MailboxClient
 from workers.look import left_alone, wanted
 
 

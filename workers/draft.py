@@ -4,12 +4,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from rsvpq.agenda import same_meeting_key
-from rsvpq.editions import answers_another
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Unknown
-from rsvpq.messages import MeetingMessage, Verdict
-from rsvpq.orphans import may_answer
+from rsvpq.mail.calendar import same_meeting_key
+from rsvpq.mail.editions import answers_another
+from rsvpq.mail.errors import Unknown
+from rsvpq.mail.messages import MeetingMessage, Verdict
+from rsvpq.webdav.drafts import may_answer
+from rsvpq.webdav.mailbox import MailboxClient
 
 
 @dataclass(frozen=True, slots=True)

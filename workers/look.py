@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.messages import Left, MeetingMessage, Outcome
+from rsvpq.mail.messages import Left, MeetingMessage, Outcome
 from rsvpq.policy import Action, Decide, Decision, Reason
+from rsvpq.webdav.mailbox import MailboxClient
 from workers.draft import sent_answers
 
 #: Of a message that is not in the Inbox any more. A server may say so for a moment only, so it is not done with: a scan

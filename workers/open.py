@@ -6,11 +6,11 @@ what becomes of it is configured.
 
 from typing import Literal
 
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Gone
-from rsvpq.journal import Journal
-from rsvpq.messages import MeetingMessage, Outcome
+from rsvpq.mail.errors import Gone
+from rsvpq.mail.messages import MeetingMessage, Outcome
 from rsvpq.policy import Action, Decide
+from rsvpq.tasks.journal import Journal
+from rsvpq.webdav.mailbox import MailboxClient
 from workers.look import wanted
 
 After = Literal["keep", "move", "delete"]

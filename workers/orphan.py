@@ -5,14 +5,14 @@ A MOVE takes the draft away, so however many find it, it is sent once.
 
 from dataclasses import replace
 
-from rsvpq.carrier import ItemJournal
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Refused, Unknown
-from rsvpq.journal import Journal
 from rsvpq.lanes import Start
-from rsvpq.messages import MeetingMessage, Outcome
-from rsvpq.orphans import answered_request
-from rsvpq.recollection import Recollection
+from rsvpq.mail.errors import Refused, Unknown
+from rsvpq.mail.messages import MeetingMessage, Outcome
+from rsvpq.tasks.journal import Journal
+from rsvpq.tasks.recollection import Recollection
+from rsvpq.tasks.runner import ItemJournal
+from rsvpq.webdav.drafts import answered_request
+from rsvpq.webdav.mailbox import MailboxClient
 from workers.draft import was_sent
 from workers.look import GONE
 

@@ -9,14 +9,14 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
-from rsvpq.editions import answer_marker
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Gone, Refused, Unknown
-from rsvpq.exchange.reply import reply_to
-from rsvpq.intent import Intent
-from rsvpq.journal import Journal
-from rsvpq.messages import MeetingMessage, Outcome, Verdict
+from rsvpq.mail.editions import answer_marker
+from rsvpq.mail.errors import Gone, Refused, Unknown
+from rsvpq.mail.messages import MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Decide, answer_to
+from rsvpq.tasks.journal import Journal
+from rsvpq.webdav.imip import reply_to
+from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.markers import Intent
 from workers.draft import was_sent
 from workers.look import gone, left_alone
 

@@ -10,38 +10,38 @@ from typing import Any
 
 from celery import Task
 
-from rsvpq import queue
-from rsvpq.admission import require_task
-from rsvpq.audit import Told
-from rsvpq.budget import RunBudget
-from rsvpq.carrier import ItemJournal
-from rsvpq.deciding import decide_knowing
-from rsvpq.editions import Settled
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import ExchangeError, Refused
+from rsvpq.audit.record import Told
 from rsvpq.lanes import Start
-from rsvpq.messages import Kind, Mailbox, MeetingMessage, Outcome
+from rsvpq.lanes.budget import RunBudget
+from rsvpq.mail.editions import Settled
+from rsvpq.mail.errors import ExchangeError, Refused
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, Outcome
 from rsvpq.policy import Decision, Facts
-from rsvpq.recollection import by_another
+from rsvpq.policy.gather import decide_knowing
+from rsvpq.tasks import contract
+from rsvpq.tasks.admission import require_task
+from rsvpq.tasks.recollection import by_another
+from rsvpq.tasks.runner import ItemJournal
+from rsvpq.webdav.mailbox import MailboxClient
 from workers.app import app, audit, carrier, exchange, lanes, policy, recollection, settings, ways
 from workers.cancel import process_cancellation as process
 from workers.look import GONE
 from workers.orphan import send_and_remember
 
 
-@app.task(name=queue.ANSWER_REQUEST, bind=True, throws=(ExchangeError,))
+@app.task(name=contract.ANSWER_REQUEST, bind=True, throws=(ExchangeError,))
 def answer_request(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
     """Answer one meeting request as the policy has it, and send the answer."""
     return carrier.carry(str(self.request.id), generation, _answer)
 
 
-@app.task(name=queue.OPEN_RESPONSE, bind=True, throws=(ExchangeError,))
+@app.task(name=contract.OPEN_RESPONSE, bind=True, throws=(ExchangeError,))
 def open_response(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
     """Open one meeting response and clean it up as configured."""
     return carrier.carry(str(self.request.id), generation, _open)
 
 
-@app.task(name=queue.PROCESS_CANCELLATION, bind=True, throws=(ExchangeError,))
+@app.task(name=contract.PROCESS_CANCELLATION, bind=True, throws=(ExchangeError,))
 def process_cancellation(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
     """Take one cancelled meeting out of the calendar, and the message out of the Inbox."""
     return carrier.carry(str(self.request.id), generation, _process)
@@ -49,7 +49,7 @@ def process_cancellation(self: Task[Any, Any], /, *, generation: int, **_: Any) 
 
 def _answer(start: Start, journal: ItemJournal) -> Outcome:
     try:
-        with _at_work(start, journal, queue.ANSWER_REQUEST) as work:
+        with _at_work(start, journal, contract.ANSWER_REQUEST) as work:
             if work.message.kind is Kind.RESPONSE:  # an answer of ours that a scan found unsent
                 by_hand = work.message.identity(work.mailbox) == start.id
                 asked = "" if by_hand else start.id
@@ -71,12 +71,12 @@ def _give_back(start: Start) -> None:
 
 
 def _open(start: Start, journal: ItemJournal) -> Outcome:
-    with _at_work(start, journal, queue.OPEN_RESPONSE) as work:
+    with _at_work(start, journal, contract.OPEN_RESPONSE) as work:
         return ways.open(start.server, work.message, work.box, journal, work.decide, settings.responses.after)
 
 
 def _process(start: Start, journal: ItemJournal) -> Outcome:
-    with _at_work(start, journal, queue.PROCESS_CANCELLATION) as work:
+    with _at_work(start, journal, contract.PROCESS_CANCELLATION) as work:
         return process(work.message, work.box, journal, work.decide)
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Unsupported
-from rsvpq.intent import Intent
-from rsvpq.journal import Journal
-from rsvpq.messages import Mailbox, MeetingMessage, Outcome, Verdict
+from rsvpq.mail.errors import Unsupported
+from rsvpq.mail.messages import Mailbox, MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Action, Decide, Decision, Reason
+from rsvpq.tasks.journal import Journal
+from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.markers import Intent
 from workers.answer import SETTLE_S, answer
 from workers.look import left_alone
 from workers.open import After, open_response

@@ -6,12 +6,13 @@ from contextlib import contextmanager
 
 import click
 
-from rsvpq import queue, wiring
+from rsvpq import wiring
 from rsvpq.cli.following import Following
 from rsvpq.lanes import Deed, Lanes
-from rsvpq.messages import Mailbox
-from rsvpq.printable import printable
+from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import Settings
+from rsvpq.tasks import contract
+from rsvpq.text import printable
 
 #: How long to wait, in seconds, where the operator does not say: for so long findings are kept.
 DEFAULT_TIMEOUT_S = 3600.0
@@ -22,7 +23,7 @@ _MOST_NAMED = 20
 def ask(
     settings: Settings,
     lanes: Lanes,
-    kind: queue.ScanKind,
+    kind: contract.ScanKind,
     chosen: Sequence[Mailbox],
     arguments: Mapping[str, object],
     deed: Deed,
@@ -30,8 +31,8 @@ def ask(
 ) -> Following:
     """Put the one task into the queue that has the mailboxes looked at; to be followed at once."""
     lanes.tell(deed)
-    result = wiring.make_app(settings, "cli").send_task(queue.SCAN, kwargs={**arguments, "kind": kind})
-    run = queue.run_named(result.id)
+    result = wiring.make_app(settings, "cli").send_task(contract.SCAN, kwargs={**arguments, "kind": kind})
+    run = contract.run_named(result.id)
     return Following(lanes, run, kind, chosen, say, timeout_s or DEFAULT_TIMEOUT_S)
 
 

@@ -15,11 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from rsvpq import wiring
-from rsvpq.audit_log import EVENTS, FIELDS, AuditLog, Filter, Record
+from rsvpq.audit.log import EVENTS, FIELDS, AuditLog, Filter, Record
 from rsvpq.cli.moments import milliseconds
 from rsvpq.cli.options import config_option
-from rsvpq.printable import csv_cell, json_text, printable
 from rsvpq.settings import load_settings
+from rsvpq.text import csv_cell, json_text, printable
 
 #: The most records of a table, where the operator does not say.
 _TABLE_LIMIT = 100

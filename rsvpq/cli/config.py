@@ -13,10 +13,9 @@ from pathlib import Path
 import click
 
 from rsvpq.cli import policy_check
-from rsvpq.exchange.tls import LEGACY
-from rsvpq.limits import Limits
-from rsvpq.mailboxes import read_mailboxes
-from rsvpq.messages import Mailbox
+from rsvpq.http.tls import LEGACY
+from rsvpq.lanes.limits import Limits
+from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import (
     ConfigError,
     KeyPath,
@@ -30,6 +29,7 @@ from rsvpq.settings import (
     in_file_order,
     load_with_origins,
 )
+from rsvpq.settings.mailboxes import read_mailboxes
 
 #: A share that is no bound, in percent.
 _ALL = 100
@@ -159,7 +159,7 @@ def _two_names(settings: Settings, mailboxes: Sequence[Mailbox]) -> Iterator[Pro
     """At most one for each server: an alias, and an address whose part before the @ it is (KB324306).
 
     A warning and no more, because the alias belongs to one domain, and the list does not say to which. What is one
-    mailbox for certain is refused at its visit (:mod:`rsvpq.claims`).
+    mailbox for certain is refused at its visit (:mod:`rsvpq.tasks.claims`).
     """
     aliases = {(one.server, one.name.casefold()): one.name for one in mailboxes if "@" not in one.name}
     pairs: dict[str, list[tuple[str, str]]] = {}

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from rsvpq import wiring
-from rsvpq.audit import operator
+from rsvpq.audit.record import operator
 from rsvpq.cli.asking import unused
 from rsvpq.cli.options import config_option
 from rsvpq.settings import load_settings

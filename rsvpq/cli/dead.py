@@ -12,8 +12,8 @@ from rsvpq.cli.options import config_option, json_option, not_empty
 from rsvpq.cli.words import age
 from rsvpq.ops import Desk, open_desk
 from rsvpq.ops import dead as graves
-from rsvpq.printable import json_text, printable
 from rsvpq.settings import load_settings
+from rsvpq.text import json_text, printable
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

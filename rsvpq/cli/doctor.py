@@ -11,12 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from rsvpq.cli.options import config_option, json_option
-from rsvpq.doctor.examination import examine
-from rsvpq.doctor.findings import ExitCode, Finding, Level, Notes, exit_code
-from rsvpq.mailboxes import read_mailboxes, select
-from rsvpq.messages import Mailbox
-from rsvpq.printable import json_text
+from rsvpq.doctor.checks import examine
+from rsvpq.doctor.results import ExitCode, Finding, Level, Notes, exit_code
+from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import Settings, load_with_origins
+from rsvpq.settings.mailboxes import read_mailboxes, select
+from rsvpq.text import json_text
 
 _STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red", Level.SKIP: "dim"}
 

@@ -8,8 +8,8 @@ from rsvpq.cli.asking import ask, complain, interruptible, observing, say
 from rsvpq.cli.dry_run_forms import FORMS, Form
 from rsvpq.cli.dry_run_totals import Totals
 from rsvpq.cli.progress import Progress
-from rsvpq.findings import Ended, Forecast
-from rsvpq.messages import Mailbox
+from rsvpq.lanes.run_results import Ended, Forecast
+from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import Settings
 
 __all__ = ["FORMS", "run"]

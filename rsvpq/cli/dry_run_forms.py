@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rsvpq.audit import address_of
+from rsvpq.audit.record import address_of
 from rsvpq.cli.dry_run_totals import Totals, why
-from rsvpq.findings import Forecast
-from rsvpq.printable import csv_cell, json_text, printable
+from rsvpq.lanes.run_results import Forecast
+from rsvpq.text import csv_cell, json_text, printable
 
 #: The columns of CSV, and the keys of JSON.
 FIELDS = tuple(column.name for column in fields(Forecast))

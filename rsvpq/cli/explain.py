@@ -9,18 +9,18 @@ from typing import Any
 import click
 
 from rsvpq import wiring
-from rsvpq.audit import LONGEST, Audit
-from rsvpq.audit_log import AuditLog, Filter, Record
+from rsvpq.audit.log import AuditLog, Filter, Record
+from rsvpq.audit.record import LONGEST, Audit
 from rsvpq.cli.asking import ask, complain, interruptible, observing
 from rsvpq.cli.explain_text import print_story
 from rsvpq.cli.following import Following
 from rsvpq.cli.options import config_option, json_option, timeout_option
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.items import Known, known_items
-from rsvpq.mailboxes import read_mailboxes, select
-from rsvpq.messages import Mailbox
-from rsvpq.printable import json_text
+from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import load_settings
+from rsvpq.settings.mailboxes import read_mailboxes, select
+from rsvpq.text import json_text
 
 Story = dict[str, Any]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from rsvpq.audit_log import Record
-from rsvpq.printable import printable
+from rsvpq.audit.log import Record
+from rsvpq.text import printable
 
 Told = Mapping[str, Any]
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import click
 
-from rsvpq import queue
 from rsvpq.doctor.processes import alive
-from rsvpq.findings import Ended, Findings, Offered, Triggered
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.items import known_items, pauses
-from rsvpq.messages import Mailbox
+from rsvpq.lanes.run_results import Ended, Findings, Offered, Triggered
+from rsvpq.mail.messages import Mailbox
+from rsvpq.tasks import contract
 
 #: How long it may take until a trigger is taken, or until a first mailbox has told something, before that is worth a
 #: word; in seconds.
@@ -34,7 +34,7 @@ class Following:
 
     lanes: Lanes
     run: str
-    kind: queue.ScanKind
+    kind: contract.ScanKind
     chosen: Sequence[Mailbox]
     say: Callable[[str], None]
     timeout_s: float
@@ -111,7 +111,7 @@ class Following:
             self._look_at_processes()
 
     def _look_at_items(self) -> None:
-        ids = {name: queue.scan_item(mailbox, self.run, self.kind).id for name, mailbox in self._waiting.items()}
+        ids = {name: contract.scan_item(mailbox, self.run, self.kind).id for name, mailbox in self._waiting.items()}
         known = known_items(self.lanes, ids.values())
         for name, item_id in ids.items():
             item = known.get(item_id)
@@ -143,7 +143,7 @@ class Following:
             self.say("no mailbox has told anything yet; 'rsvpq status' shows what is held")
 
     def _give_up(self) -> None:
-        ids = {name: queue.scan_item(mailbox, self.run, self.kind).id for name, mailbox in self._waiting.items()}
+        ids = {name: contract.scan_item(mailbox, self.run, self.kind).id for name, mailbox in self._waiting.items()}
         known = known_items(self.lanes, ids.values())
         for name, item_id in ids.items():
             item = known.get(item_id)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from rsvpq.addresses import comparable_domain
-from rsvpq.messages import Kind, Mailbox
-from rsvpq.policy.findings import flaws
+from rsvpq.mail.addresses import comparable_domain
+from rsvpq.mail.messages import Kind, Mailbox
+from rsvpq.policy.lint import flaws
 from rsvpq.policy.organizer import domain_of
 from rsvpq.settings import KeyPath, LoadedSettings, Problem, Settings
 

@@ -9,14 +9,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rsvpq import queue, wiring
+from rsvpq import wiring
 from rsvpq.cli.options import config_option, json_option, mailboxes_option
 from rsvpq.cli.scan import trigger
-from rsvpq.held_drafts import HeldDrafts
-from rsvpq.mailboxes import read_mailboxes, select
-from rsvpq.messages import MeetingMessage
-from rsvpq.printable import json_text, printable
+from rsvpq.lanes.held_drafts import HeldDrafts
+from rsvpq.mail.messages import MeetingMessage
 from rsvpq.settings import load_settings
+from rsvpq.settings.mailboxes import read_mailboxes, select
+from rsvpq.tasks import contract
+from rsvpq.text import json_text, printable
 
 
 @click.command()
@@ -67,7 +68,7 @@ def send_draft(mailbox: str, draft: str, config_file: Path | None) -> None:
     if found is None:
         raise click.ClickException(f"no draft {draft!r} is held in {chosen.name}; see 'rsvpq drafts list'")
     audit = wiring.make_audit(settings, lanes)
-    item = queue.draft_item(found.identity(chosen), found)
+    item = contract.draft_item(found.identity(chosen), found)
     lanes.tell(audit.deed("send-draft", "mailbox", chosen.name, values={"draft": found.rid, "item": item.id}))
     new = lanes.offer(chosen, [replace(item, facts=audit.facts(chosen, found, run=""))]).new
     click.echo("will be sent" if new else "was offered before; see 'rsvpq audit' or 'rsvpq dead'")

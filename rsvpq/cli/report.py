@@ -10,10 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from rsvpq import wiring
-from rsvpq.audit_log import AuditLog, Record
+from rsvpq.audit.log import AuditLog, Record
 from rsvpq.cli.moments import milliseconds
 from rsvpq.cli.options import config_option
-from rsvpq.printable import json_text
 from rsvpq.report.calendar import Calendar, Unit
 from rsvpq.report.html import to_html
 from rsvpq.report.json_form import to_dict
@@ -21,6 +20,7 @@ from rsvpq.report.model import Report
 from rsvpq.report.reading import read_report
 from rsvpq.report.text import to_text
 from rsvpq.settings import load_settings
+from rsvpq.text import json_text
 
 #: The width of the text where no terminal says it, and the widest that is easy to read.
 _WIDTH, _WIDEST = 100, 140

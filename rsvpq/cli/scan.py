@@ -5,13 +5,14 @@ from pathlib import Path
 
 import click
 
-from rsvpq import queue, wiring
+from rsvpq import wiring
 from rsvpq.cli.asking import unused
 from rsvpq.cli.dry_run import FORMS, run
 from rsvpq.cli.options import config_option, mailboxes_option, timeout_option
-from rsvpq.mailboxes import read_mailboxes, select
-from rsvpq.messages import Mailbox
+from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import Settings, load_settings
+from rsvpq.settings.mailboxes import read_mailboxes, select
+from rsvpq.tasks import contract
 
 
 @click.command()
@@ -47,7 +48,7 @@ def scan(
 
 
 def trigger(
-    kind: queue.ScanKind, mailboxes: tuple[str, ...], group: str | None, everything: bool, config_file: Path | None
+    kind: contract.ScanKind, mailboxes: tuple[str, ...], group: str | None, everything: bool, config_file: Path | None
 ) -> None:
     """Put the one task into the queue that offers a scan to each of the mailboxes.
 
@@ -59,7 +60,7 @@ def trigger(
     app = wiring.make_app(settings, "cli")
     # Only what differs from the task's default is sent, so that a scan reads in Flower as it always did.
     more = {"kind": kind} if kind != "scan" else {}
-    result = app.send_task(queue.SCAN, kwargs={**_arguments(chosen, mailboxes, group), **more})
+    result = app.send_task(contract.SCAN, kwargs={**_arguments(chosen, mailboxes, group), **more})
     if kind == "scan" and wiring.PolicyInForce(settings, lanes)().mode != settings.mode:
         click.echo("live runs are not confirmed here, so this one only observes: see 'rsvpq confirm --help'", err=True)
     if doubt := unused(settings, lanes):

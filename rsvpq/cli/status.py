@@ -19,8 +19,8 @@ from rsvpq.cli.options import config_option, json_option
 from rsvpq.cli.words import age
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Pause, ServerStatus, Status, read_status
-from rsvpq.printable import json_text, printable
 from rsvpq.settings import load_settings
+from rsvpq.text import json_text, printable
 
 #: Seconds between two looks of --watch, where nothing else is said.
 _EVERY_S = 2.0

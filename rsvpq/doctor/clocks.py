@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from rsvpq.doctor.findings import Notes
+from rsvpq.doctor.results import Notes
 
 #: Seconds; Kerberos commonly stops working at five minutes.
 _WARN_S, _FAIL_S = 60.0, 600.0

@@ -4,10 +4,10 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from rsvpq.doctor.findings import Notes
-from rsvpq.mailboxes import read_mailboxes
-from rsvpq.messages import Mailbox
+from rsvpq.doctor.results import Notes
+from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import ConfigError, KeyPath, LoadedSettings, RedisSettings, ServerSettings
+from rsvpq.settings.mailboxes import read_mailboxes
 
 
 def examine(loaded: LoadedSettings, notes: Notes) -> tuple[Mailbox, ...]:

@@ -1,6 +1,6 @@
 """One login with the configured credential, and never a second one: directories lock accounts after some failures.
 
-The rules are those of :mod:`rsvpq.exchange.credential`, and one is added: servers that share a user name take turns
+The rules are those of :mod:`rsvpq.http.credential`, and one is added: servers that share a user name take turns
 until one of them has let it in, and after a refusal none of the others is shown it. So a wrong password costs one
 failed logon for each user name and run, whatever the number of servers.
 """
@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from threading import Lock
 
-from rsvpq.doctor.findings import Notes, Stopwatch
-from rsvpq.exchange import wire
-from rsvpq.exchange.client import Folders, MailboxClient
-from rsvpq.exchange.credential import Credential
-from rsvpq.exchange.errors import LOGIN_TIMEOUT, ExchangeError, Gone, LoginRefused
-from rsvpq.exchange.http_answer import STORE
-from rsvpq.exchange.transport import Server
+from rsvpq.doctor.results import Notes, Stopwatch
+from rsvpq.http.credential import Credential
+from rsvpq.http.response import STORE
+from rsvpq.http.server import Server
+from rsvpq.mail.errors import LOGIN_TIMEOUT, ExchangeError, Gone, LoginRefused
+from rsvpq.webdav import wire
+from rsvpq.webdav.mailbox import Folders, MailboxClient
 
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "Depth": "0"}
 _NO_LOGIN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED, LOGIN_TIMEOUT}

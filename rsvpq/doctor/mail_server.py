@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from rsvpq import wiring
-from rsvpq.doctor import door, handshake, login, mailbox
-from rsvpq.doctor.findings import Notes
+from rsvpq.doctor import login, mailbox, probe, tls_handshake
 from rsvpq.doctor.login import Account
+from rsvpq.doctor.results import Notes
 from rsvpq.doctor.version import tell_version
-from rsvpq.exchange.transport import Timeouts
+from rsvpq.http.server import Timeouts
 from rsvpq.settings import ServerSettings
 
 #: Seconds; a doctor is less patient than a worker, whatever is configured.
@@ -32,15 +32,15 @@ def examine(patient: Patient, redis_ahead_s: float | None, notes: Notes) -> None
     timeouts = Timeouts(
         min(_CONNECT_S, settings.connect_timeout.seconds), min(_READ_S, settings.read_timeout.seconds), _READ_S
     )
-    connection = handshake.connect(settings, timeouts.connect_s, notes)
+    connection = tls_handshake.connect(settings, timeouts.connect_s, notes)
     if connection is None:
         return
     connection.settimeout(timeouts.read_s)
-    greeting = door.knock(connection, settings, notes)
+    greeting = probe.knock(connection, settings, notes)
     if greeting is None:
         return
-    door.compare_clocks(greeting, redis_ahead_s, notes)
-    if not door.may_log_in(greeting, settings, notes):
+    probe.compare_clocks(greeting, redis_ahead_s, notes)
+    if not probe.may_log_in(greeting, settings, notes):
         tell_version(greeting.answer.headers, settings, notes)
         return
     server = wiring.make_server(settings, patient.account.credential, timeouts)

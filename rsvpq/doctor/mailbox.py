@@ -2,11 +2,11 @@
 
 from urllib.parse import unquote
 
-from rsvpq.doctor.findings import Notes, Stopwatch
-from rsvpq.exchange import wire
-from rsvpq.exchange.client import Folders
-from rsvpq.exchange.errors import ExchangeError
-from rsvpq.exchange.transport import Server
+from rsvpq.doctor.results import Notes, Stopwatch
+from rsvpq.http.server import Server
+from rsvpq.mail.errors import ExchangeError
+from rsvpq.webdav import wire
+from rsvpq.webdav.mailbox import Folders
 
 #: One row: what is asked is whether the search is allowed.
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "Range": "rows=0-0"}

@@ -4,12 +4,12 @@ import time
 
 from redis.exceptions import RedisError
 
-from rsvpq import queue
-from rsvpq.doctor.findings import Notes
+from rsvpq.doctor.results import Notes
 from rsvpq.health.register import Role
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Status, read_status
 from rsvpq.settings import Settings
+from rsvpq.tasks import contract
 
 #: Role -> how it is started.
 _ROLES: dict[Role, str] = {
@@ -68,7 +68,7 @@ def _confirmed(lanes: Lanes, settings: Settings, notes: Notes) -> None:
 
 
 def _queues(lanes: Lanes, namespace: str, notes: Notes) -> None:
-    lengths = {name: lanes.redis.llen(f"{namespace}:{name}") for name in (queue.SCAN_QUEUE, queue.ANSWER_QUEUE)}
+    lengths = {name: lanes.redis.llen(f"{namespace}:{name}") for name in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE)}
     notes.ok("queues", ", ".join(f"{name} {length}" for name, length in lengths.items()) + " with Celery")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from rsvpq.doctor.findings import Notes
+from rsvpq.doctor.results import Notes
 from rsvpq.settings import ServerSettings
 
 #: Builds of the web store (build map in evolution-exchange, docs/service-packs).

@@ -17,7 +17,7 @@ from redis.retry import Retry
 
 from rsvpq.lanes import LENIENT, Lanes
 from rsvpq.settings.model import RedisSettings
-from rsvpq.single_redis import refusing_cluster
+from rsvpq.settings.single_redis import refusing_cluster
 
 Role = Literal["dispatcher", "worker"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rsvpq.lanes.lanes import Lanes
 from rsvpq.lanes.reading import json_object, kept, whole
-from rsvpq.messages import Mailbox
+from rsvpq.mail.messages import Mailbox
 
 _FIELDS = ("state", "attempts", "reason", "journal", "policy", "again", "soonest")
 #: Items per round trip.

@@ -22,9 +22,9 @@ from uuid import uuid4
 from redis import Redis
 from redis.exceptions import NoScriptError, ResponseError
 
+from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.reading import json_object, kept, left_s, number, whole
-from rsvpq.limits import Limits, Rate
-from rsvpq.messages import Mailbox
+from rsvpq.mail.messages import Mailbox
 
 if TYPE_CHECKING:
     from redis.commands.core import Script
@@ -83,8 +83,8 @@ class Verdict(StrEnum):
 class Item:
     """Something to do in a mailbox: ``work`` is the task, ``pool`` the workers it is for, ``payload`` is JSON-ready.
 
-    ``facts`` go into every record that the audit keeps of it (see :mod:`rsvpq.audit`). ``topic`` is what all items of
-    the mailbox have in common that are about the same thing; what it was settled with outlives them.
+    ``facts`` go into every record that the audit keeps of it (see :mod:`rsvpq.audit.record`). ``topic`` is what all
+    items of the mailbox have in common that are about the same thing; what it was settled with outlives them.
     """
 
     id: str

@@ -1,8 +1,8 @@
 """Pause, resume, limit: what an operator changes while everything runs."""
 
-from rsvpq.exchange.errors import LoginRefused
 from rsvpq.lanes import Scope
-from rsvpq.limits import Rate, require_one_at_a_time
+from rsvpq.lanes.limits import Rate, require_one_at_a_time
+from rsvpq.mail.errors import LoginRefused
 from rsvpq.ops.desk import Desk, WrongRequest, require_count
 
 #: What a pause says of itself where nobody said anything.

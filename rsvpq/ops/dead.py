@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, get_args
 
-from rsvpq import queue
-from rsvpq.audit_log import AuditLog, Filter
+from rsvpq.audit.log import AuditLog, Filter
 from rsvpq.lanes.lanes import Dead, Lanes
-from rsvpq.messages import is_private
+from rsvpq.mail.messages import is_private
 from rsvpq.ops.desk import Desk, WrongRequest, require_count
 from rsvpq.ops.evidence import advice, proved
+from rsvpq.tasks import contract
 
 #: How many are retried or dropped in one round trip.
 _BATCH = 500
@@ -67,7 +67,7 @@ def show(desk: Desk, item_id: str) -> dict[str, Any]:
     if not found:
         raise WrongRequest(f"no dead item {item_id!r}; see 'rsvpq dead list'")
     item = _discreet(found[0])
-    journal, scan = item.journal, _kind(item) in get_args(queue.ScanKind)
+    journal, scan = item.journal, _kind(item) in get_args(contract.ScanKind)
     wanted = Filter.of(desk.audit.discretion, {"item": item_id})
     return {
         **_row(item, desk.lanes.time_us()),

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rsvpq import wiring
-from rsvpq.audit import Audit
+from rsvpq.audit.record import Audit
 from rsvpq.lanes import Deed, Lanes, Scope
-from rsvpq.mailboxes import read_mailboxes, select
 from rsvpq.settings import Settings
+from rsvpq.settings.mailboxes import read_mailboxes, select
 
 
 class WrongRequest(ValueError):

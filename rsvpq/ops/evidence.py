@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from rsvpq.messages import Verdict
+from rsvpq.mail.messages import Verdict
 
 _NOTHING = "nothing was done to the mailbox"
 #: Steps that only read.

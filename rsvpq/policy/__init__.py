@@ -3,7 +3,7 @@
 Read :mod:`rsvpq.policy.engine` first, whose ``decide`` that function is; ``docs/policy.md`` tells operators the same.
 """
 
-from rsvpq.editions import Version
+from rsvpq.mail.editions import Version
 from rsvpq.policy.decision import Action, Decide, Decision, Need, Reason, answer_to
 from rsvpq.policy.engine import Step, Trace, decide, explain, held_for
 from rsvpq.policy.facts import CalendarView, Facts, Newest

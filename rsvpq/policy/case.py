@@ -9,16 +9,16 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Self
 
-from rsvpq.addresses import comparable, lowered
-from rsvpq.agenda import NOT_FREE, Agenda, Appointment, CalendarUnknown, ResponseStatus
-from rsvpq.editions import instant, same_occurrence
-from rsvpq.intent import Intent
-from rsvpq.messages import SENSITIVITIES, Kind, MeetingMessage, is_private
+from rsvpq.mail.addresses import comparable, lowered
+from rsvpq.mail.calendar import NOT_FREE, Agenda, Appointment, CalendarUnknown, ResponseStatus
+from rsvpq.mail.editions import instant, same_occurrence
+from rsvpq.mail.messages import SENSITIVITIES, Kind, MeetingMessage, is_private
 from rsvpq.policy import organizer
 from rsvpq.policy.decision import Need
 from rsvpq.policy.facts import CalendarView, Facts
 from rsvpq.policy.patterns import is_literal
 from rsvpq.policy.rules import Policy
+from rsvpq.webdav.markers import Intent
 
 #: In the order in which Outlook lets one prevail over the others.
 CONFLICTS = ("none", "tentative", "busy", "oof")

@@ -6,8 +6,8 @@ from datetime import timedelta
 from operator import attrgetter, eq, ge, gt, le, lt
 from typing import Any
 
-from rsvpq.addresses import comparable_pattern
-from rsvpq.messages import Kind
+from rsvpq.mail.addresses import comparable_pattern
+from rsvpq.mail.messages import Kind
 from rsvpq.policy import patterns
 from rsvpq.policy.case import Case, Clash
 from rsvpq.policy.decision import Need

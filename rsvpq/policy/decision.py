@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rsvpq.messages import Left, MeetingMessage, Verdict
+from rsvpq.mail.messages import Left, MeetingMessage, Verdict
 
 
 class Action(StrEnum):

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from rsvpq.messages import Kind, MeetingMessage
+from rsvpq.mail.messages import Kind, MeetingMessage
 from rsvpq.policy.case import Case
 from rsvpq.policy.conditions import match
 from rsvpq.policy.decision import Action, Decision, Need, Reason

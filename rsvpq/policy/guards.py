@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from rsvpq.agenda import NEVER
-from rsvpq.editions import TAKEN_AWAY, Version
-from rsvpq.messages import Kind
+from rsvpq.mail.calendar import NEVER
+from rsvpq.mail.editions import TAKEN_AWAY, Version
+from rsvpq.mail.messages import Kind
 from rsvpq.policy.case import Case
 from rsvpq.policy.conditions import shown
 from rsvpq.policy.decision import Action, Reason

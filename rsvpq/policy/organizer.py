@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable, Iterable
 
-from rsvpq.addresses import ascii_only, comparable, comparable_domain, comparable_pattern
-from rsvpq.agenda import Appointment
-from rsvpq.messages import MeetingMessage
-from rsvpq.persons import is_same_person, person_in
+from rsvpq.mail.addresses import ascii_only, comparable, comparable_domain, comparable_pattern
+from rsvpq.mail.calendar import Appointment
+from rsvpq.mail.messages import MeetingMessage
+from rsvpq.mail.persons import is_same_person, person_in
 from rsvpq.policy.patterns import fits
 
 _ADDRESS = re.compile(r"[^\s<>@\"]+@[^\s<>@\"]+")

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from rsvpq import __version__
-from rsvpq.messages import Kind
+from rsvpq.mail.messages import Kind
 from rsvpq.policy.decision import Action
 
 #: The value of a condition; which type each has is told by :data:`rsvpq.policy.conditions.CONDITIONS`.

@@ -3,7 +3,7 @@
 from html import escape
 from typing import Final
 
-from rsvpq.printable import printable
+from rsvpq.text import printable
 
 
 class Markup(str):

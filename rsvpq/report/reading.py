@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from rsvpq.audit_log import AuditLog, Filter, Record
+from rsvpq.audit.log import AuditLog, Filter, Record
 from rsvpq.report.calendar import Calendar, Unit
 from rsvpq.report.model import Period, Report
 from rsvpq.report.summary import Summary

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from rsvpq.audit import address_of
-from rsvpq.audit_log import Record
-from rsvpq.messages import Kind, Verdict
+from rsvpq.audit.log import Record
+from rsvpq.audit.record import address_of
+from rsvpq.mail.messages import Kind, Verdict
 from rsvpq.report import model
 from rsvpq.report.calendar import Calendar, Unit
 from rsvpq.report.durations import Durations

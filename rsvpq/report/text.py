@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rsvpq.printable import printable
 from rsvpq.report.calendar import Calendar
 from rsvpq.report.model import ANSWERS, Bar, Report
 from rsvpq.report.wording import NAMES, brief, coverage, duration, number, share
+from rsvpq.text import printable
 
 _BAR_WIDTH = 30
 

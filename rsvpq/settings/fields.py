@@ -21,8 +21,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-from rsvpq.exchange import tls
-from rsvpq.limits import Rate
+from rsvpq.http import tls
+from rsvpq.lanes.limits import Rate
 from rsvpq.settings.durations import Duration
 
 #: Where the mailboxes are on an Exchange server, unless somebody moved them.

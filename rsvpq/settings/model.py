@@ -19,8 +19,8 @@ from pydantic import (
     field_validator,
 )
 
-from rsvpq.exchange.auth import Scheme, missing_extra
-from rsvpq.limits import Limits, Rate, require_one_at_a_time
+from rsvpq.http.auth import Scheme, missing_extra
+from rsvpq.lanes.limits import Limits, Rate, require_one_at_a_time
 from rsvpq.policy import Policy
 from rsvpq.settings.durations import Duration
 from rsvpq.settings.fields import (

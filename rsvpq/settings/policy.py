@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_validator
 
-from rsvpq.messages import SENSITIVITIES, Kind
+from rsvpq.mail.messages import SENSITIVITIES, Kind
 from rsvpq.policy import DECISIONS, Action, Policy, Rule
 from rsvpq.policy.case import CONFLICTS, UPDATES
 from rsvpq.policy.conditions import CONDITIONS

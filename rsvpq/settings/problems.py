@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
-from rsvpq.printable import printable
+from rsvpq.text import printable
 
 #: The ``file`` of a problem that was caused by an environment variable.
 ENVIRONMENT: Literal["environment"] = "environment"

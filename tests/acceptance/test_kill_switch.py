@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from rsvpq import wiring
-from rsvpq.audit_log import AuditLog, Filter
+from rsvpq.audit.log import AuditLog, Filter
 from rsvpq.lanes.status import read_status
 from rsvpq.settings import load_settings
 from testbed.processes import until

@@ -5,11 +5,12 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from rsvpq import queue, wiring
+from rsvpq import wiring
 from rsvpq.lanes import Item, Lanes
 from rsvpq.lanes.status import read_status
-from rsvpq.messages import Mailbox, MeetingMessage
+from rsvpq.mail.messages import Mailbox, MeetingMessage
 from rsvpq.settings import load_settings
+from rsvpq.tasks import contract
 from testbed.processes import until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
@@ -129,7 +130,7 @@ def _as_an_earlier_version_had_it(lanes: Lanes, stack: Stack) -> str:
             offered.append((mailbox, Item(identity, item["work"], item["pool"], payload)))
     client.flushdb()
     wiring.configure(lanes, load_settings(stack.config))
-    given_up = next(item.id for _, item in offered if item.work == queue.ANSWER_REQUEST)
+    given_up = next(item.id for _, item in offered if item.work == contract.ANSWER_REQUEST)
     for mailbox, item in offered:
         if item.id == given_up:
             client.hset(f"{lanes.prefix}:item:{given_up}", mapping={"state": "dropped", "mailbox": mailbox.name})

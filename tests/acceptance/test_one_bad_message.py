@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from rsvpq import wiring
-from rsvpq.exchange import auth
+from rsvpq.http import auth
 from rsvpq.lanes.status import read_status
 from rsvpq.settings import load_settings
 from testbed.processes import until

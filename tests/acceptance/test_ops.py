@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from rsvpq import wiring
-from rsvpq.audit_log import AuditLog, Filter
+from rsvpq.audit.log import AuditLog, Filter
 from rsvpq.lanes import Item, Lanes
-from rsvpq.messages import Mailbox
+from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import load_settings
 from testbed.processes import PATIENCE_S, until
 from testbed.simulated_exchange import World

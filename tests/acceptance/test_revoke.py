@@ -5,7 +5,7 @@ from typing import Any
 
 from rsvpq import wiring
 from rsvpq.lanes import Lanes
-from rsvpq.refusals import REVOKED
+from rsvpq.lanes.refusals import REVOKED
 from rsvpq.settings import load_settings
 from testbed.processes import until
 from testbed.simulated_exchange import World

@@ -8,9 +8,10 @@ from typing import Any
 
 from celery import Celery
 
-from rsvpq import queue, wiring
+from rsvpq import wiring
 from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings, load_settings
+from rsvpq.tasks import contract
 from testbed.stack import Stack
 from tests.ledger import unfinished
 
@@ -49,11 +50,11 @@ class RsvpqStack(Stack):
 
     def trigger(self) -> None:
         """Ask for a scan of all mailboxes, as ``rsvpq scan --all`` does."""
-        self._app.send_task(queue.SCAN, retry=False)
+        self._app.send_task(contract.SCAN, retry=False)
 
     def unfinished(self) -> int:
         """Scans and messages in the ledger that have not ended, and triggers that nobody has taken yet."""
-        waiting: int = self.lanes.redis.llen(f"{self.plan.namespace}:{queue.SCAN_QUEUE}")
+        waiting: int = self.lanes.redis.llen(f"{self.plan.namespace}:{contract.SCAN_QUEUE}")
         return waiting + unfinished(self.lanes)
 
     def absorbed(self) -> Mapping[str, int]:
@@ -63,7 +64,7 @@ class RsvpqStack(Stack):
 
     def given_up(self) -> Mapping[str, int]:
         """Dead messages by reason, without the paths, which differ from one to the next."""
-        dead = (item for item in self.lanes.dead(10_000) if item.work != queue.SCAN_MAILBOX)
+        dead = (item for item in self.lanes.dead(10_000) if item.work != contract.SCAN_MAILBOX)
         return dict(Counter(_PATH.sub("...", item.reason) for item in dead))
 
 

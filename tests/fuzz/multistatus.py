@@ -9,8 +9,8 @@ import sys
 from collections import Counter
 from functools import partial
 
-from rsvpq.exchange.errors import Malformed
-from rsvpq.exchange.multistatus import Reader
+from rsvpq.mail.errors import Malformed
+from rsvpq.webdav.multistatus import Reader
 from tests.unit.test_wire import SHAPES, page, response
 from tests.unit.work import calls_of
 

@@ -8,8 +8,8 @@ from redis import Redis
 
 from producer.dispatcher import Dispatcher
 from rsvpq.lanes import Item, Lanes, Memory, Release, Ruling, Rulings, Verdict
-from rsvpq.limits import Limits, Rate
-from rsvpq.messages import Mailbox
+from rsvpq.lanes.limits import Limits, Rate
+from rsvpq.mail.messages import Mailbox
 from tests.integration.turned_lanes import Clock
 
 MAILBOXES = (Mailbox("adele", "mail1"), Mailbox("bruno", "mail1"), Mailbox("carla", "mail2"))

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import requests
 
-from rsvpq.agenda import Agenda
-from rsvpq.exchange import auth
-from rsvpq.exchange.client import MailboxClient
+from rsvpq.http import auth
+from rsvpq.mail.calendar import Agenda
+from rsvpq.webdav.mailbox import MailboxClient
 from testbed.processes import PATIENCE_S
 from tests.integration.exchange_site import PASSWORD, Site
 

@@ -1,7 +1,7 @@
 """An attendee who has accepted meetings, and hears that they are off: iCalendar text by PUT, as organizers send it."""
 
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.messages import Kind, MeetingMessage
+from rsvpq.mail.messages import Kind, MeetingMessage
+from rsvpq.webdav.mailbox import MailboxClient
 from tests.integration.calendars import Diary
 from tests.integration.exchange_site import inbox
 

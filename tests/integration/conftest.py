@@ -7,7 +7,7 @@ import pytest
 from redis import Redis
 
 from rsvpq.lanes import Lanes
-from rsvpq.limits import Limits, Rate
+from rsvpq.lanes.limits import Limits, Rate
 from testbed.queue_server import QueueServer
 from testbed.simulated_exchange import World
 from tests.integration.exchange_site import BehavingExchange, Site, simulated_site, site_of

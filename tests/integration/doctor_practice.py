@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from rsvpq.doctor.examination import LONGEST_S, examine
-from rsvpq.doctor.findings import ExitCode, Finding, Level, Notes, exit_code
+from rsvpq.doctor.checks import LONGEST_S, examine
+from rsvpq.doctor.results import ExitCode, Finding, Level, Notes, exit_code
 from rsvpq.settings import load_with_origins
 from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange

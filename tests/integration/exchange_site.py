@@ -12,12 +12,12 @@ from urllib.parse import unquote
 
 import requests
 
-from rsvpq.exchange import auth
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.http_answer import Answer
-from rsvpq.exchange.transport import Server, Timeouts
-from rsvpq.messages import Kind, MeetingMessage
+from rsvpq.http import auth
+from rsvpq.http.response import Answer
+from rsvpq.http.server import Server, Timeouts
+from rsvpq.mail.messages import Kind, MeetingMessage
 from rsvpq.policy import Action, Decide, Decision, Policy
+from rsvpq.webdav.mailbox import MailboxClient
 from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange, World
 

@@ -6,7 +6,7 @@ For ``celery -A tests.integration.giving_up_worker worker``; it breaks at the de
 from collections.abc import Callable
 from typing import Any
 
-from rsvpq import consumer
+from rsvpq.tasks import consumer
 from workers.app import app
 
 __all__ = ["app"]  # what Celery looks for

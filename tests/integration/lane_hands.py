@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from rsvpq.lanes import Item, Lanes, Release, Verdict
-from rsvpq.limits import Limits, Rate
-from rsvpq.messages import Mailbox
+from rsvpq.lanes.limits import Limits, Rate
+from rsvpq.mail.messages import Mailbox
 
 S = 1_000_000
 #: So much that it hinders nobody.

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rsvpq.exchange import auth
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.credential import Credential
-from rsvpq.exchange.transport import Server, Timeouts
+from rsvpq.http import auth
+from rsvpq.http.credential import Credential
+from rsvpq.http.server import Server, Timeouts
+from rsvpq.webdav.mailbox import MailboxClient
 from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange, World
 

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import pytest
 
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.journal import Journal
-from rsvpq.messages import MeetingMessage, Outcome
+from rsvpq.mail.messages import MeetingMessage, Outcome
+from rsvpq.tasks.journal import Journal
+from rsvpq.webdav.mailbox import MailboxClient
 from tests.integration.exchange_site import Site, always, box_name, requests_in
 from workers.answer import answer
 

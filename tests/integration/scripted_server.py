@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal
 
-from rsvpq.exchange.client import Folders
-from rsvpq.messages import Kind, MeetingMessage
+from rsvpq.mail.messages import Kind, MeetingMessage
+from rsvpq.webdav.mailbox import Folders
 from testbed.processes import PATIENCE_S
 
 #: Of the mailbox that such a server has, and a request in it.

@@ -11,15 +11,16 @@ import pytest
 from celery.exceptions import Ignore, Retry
 from redis import Redis
 
-from rsvpq import queue, wiring
-from rsvpq.admission import Admission
-from rsvpq.carrier import Carrier
-from rsvpq.exchange.errors import Busy, Refused
-from rsvpq.journal import Journal, NotListed
+from rsvpq import wiring
 from rsvpq.lanes import Deed, Item, Lanes, Release, Start
 from rsvpq.lanes.status import read_status
-from rsvpq.mailbox_list import MailboxList
-from rsvpq.messages import Kind, Mailbox, MeetingMessage, Outcome
+from rsvpq.mail.errors import Busy, NotListed, Refused
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, Outcome
+from rsvpq.settings.mailbox_list import MailboxList
+from rsvpq.tasks import contract
+from rsvpq.tasks.admission import Admission
+from rsvpq.tasks.journal import Journal
+from rsvpq.tasks.runner import Carrier
 from testbed.processes import Part
 from testbed.queue_server import QueueServer
 from tests.integration.installation import Installation
@@ -61,7 +62,9 @@ class Desk:
 
     def carry(self, release: Release) -> str:
         """Carry the delivery to whatever end it has."""
-        carrier = Carrier(self.lanes, lambda _: None, 10, 20, remember_s=3600, admit=Admission(self.mailboxes).admit)
+        carrier = Carrier(
+            self.lanes, lambda _: None, 10, 20, remember_s=3600, admit=Admission(self.mailboxes.require).admit
+        )
         return carrier.carry(release.id, release.generation, self._work)
 
     def _work(self, start: Start, _: Journal) -> Outcome:
@@ -84,7 +87,7 @@ def desk(tmp_path: Path, redis: Redis, shared_queue_server: QueueServer, clock: 
 
 
 def item_of(message: MeetingMessage = REQUEST, mailbox: Mailbox = ADELE) -> Item:
-    return queue.message_item(mailbox, message)
+    return contract.message_item(mailbox, message)
 
 
 # -- the list ------------------------------------------------------------------------------------------------------
@@ -118,10 +121,10 @@ def test_a_mailbox_that_is_taken_off_the_list_is_left_at_the_next_item_and_taken
 
 def test_a_scan_of_a_mailbox_that_is_taken_off_the_list_ends(desk: Desk) -> None:
     desk.write_list("bruno,mail1,sales")
-    desk.lanes.offer_scans([(ADELE, queue.scan_item(ADELE, "run"))])
+    desk.lanes.offer_scans([(ADELE, contract.scan_item(ADELE, "run"))])
     (release,) = desk.lanes.release()
     assert desk.carry(release).startswith("unlisted")
-    assert desk.lanes.offer_scans([(ADELE, queue.scan_item(ADELE, "next"))]) == {"adele": "offered"}
+    assert desk.lanes.offer_scans([(ADELE, contract.scan_item(ADELE, "next"))]) == {"adele": "offered"}
 
 
 def test_an_answer_that_was_begun_is_kept_as_evidence_when_its_mailbox_goes(desk: Desk) -> None:
@@ -201,7 +204,7 @@ def test_where_list_and_ledger_name_other_servers_the_item_waits_and_the_status_
 ) -> None:
     """A mailbox that was moved, or a worker that was not restarted yet: of either nothing may die."""
     desk.write_list("adele,mail1,sales")
-    there, scan = replace(ADELE, server=server), queue.scan_item(ADELE, "run")
+    there, scan = replace(ADELE, server=server), contract.scan_item(ADELE, "run")
     settings = desk.installation.settings
     wiring.configure(desk.lanes, settings.model_copy(update={"servers": {server: settings.servers["mail1"]}}))
     desk.lanes.offer_scans([(there, scan)])
@@ -254,8 +257,8 @@ FORGED: dict[str, dict[str, Any]] = {
     "another class than it says": payload(message_class="IPM.Note"),
     "a cancellation to be answered": payload(kind="cancellation", message_class="IPM.Schedule.Meeting.Canceled"),
     "a task that there is not": {"work": "os.system"},
-    "a request to be opened": {"work": queue.OPEN_RESPONSE},
-    "a request to be scanned": {"work": queue.SCAN_MAILBOX},
+    "a request to be opened": {"work": contract.OPEN_RESPONSE},
+    "a request to be scanned": {"work": contract.SCAN_MAILBOX},
     "no task": {"work": ""},
     "a command that is none": {"journal": '{"accept": true}'},
     "a command with drafts that are none": {"journal": '{"accept": [5]}'},
@@ -296,7 +299,7 @@ def test_what_no_offer_makes_is_dead_with_the_reason_and_nothing_is_done(desk: D
 
 @pytest.mark.parametrize("wanted", [{"href": "x"}, {"uid": 5}, "x", []])
 def test_a_forged_question_is_dead(desk: Desk, wanted: Any) -> None:
-    scan = queue.scan_item(ADELE, "run", "explain", {"uid": "x"})
+    scan = contract.scan_item(ADELE, "run", "explain", {"uid": "x"})
     desk.lanes.offer_scans([(ADELE, scan)])
     (release,) = desk.lanes.release()
     forged = json.dumps({**scan.payload, "wanted": wanted})
@@ -307,7 +310,7 @@ def test_a_forged_question_is_dead(desk: Desk, wanted: Any) -> None:
 
 def test_a_scan_under_another_mailboxs_name_is_dead(desk: Desk) -> None:
     bruno = Mailbox("bruno", "mail1", "sales")
-    desk.lanes.offer_scans([(bruno, queue.scan_item(ADELE, "run"))])
+    desk.lanes.offer_scans([(bruno, contract.scan_item(ADELE, "run"))])
     (release,) = desk.lanes.release()
     with pytest.raises(Refused, match="not named as a scan of this mailbox"):
         desk.carry(release)
@@ -327,7 +330,7 @@ def test_what_another_version_wrote_beside_it_is_no_reason_to_refuse(desk: Desk)
 
 
 def test_an_answer_of_ours_is_let_in_and_its_mailbox_says_whose_it_is(desk: Desk) -> None:
-    assert desk.carry(desk.offer(queue.draft_item(item_of().id, DRAFT))) == "answered"
+    assert desk.carry(desk.offer(contract.draft_item(item_of().id, DRAFT))) == "answered"
 
 
 # -- at the start --------------------------------------------------------------------------------------------------

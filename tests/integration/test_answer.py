@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 import pytest
 
-from rsvpq.exchange import auth, lease
-from rsvpq.exchange.client import Folders, MailboxClient
-from rsvpq.exchange.errors import Busy, ExchangeError, Refused, Transient, Unknown
-from rsvpq.exchange.transport import Server
-from rsvpq.intent import Intent
-from rsvpq.journal import Journal, LeaseLost, Paused
-from rsvpq.messages import Kind, Mailbox, MeetingMessage, Outcome
+from rsvpq.http import auth, lease
+from rsvpq.http.server import Server
+from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient, Unknown
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, Outcome
+from rsvpq.tasks.journal import Journal, LeaseLost, Paused
+from rsvpq.webdav.mailbox import Folders, MailboxClient
+from rsvpq.webdav.markers import Intent
 from tests.integration.exchange_site import Site, always, box_name, inbox, requests_in
 from tests.integration.mortal_worker import Worker, die_twice_everywhere
 from tests.integration.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play, rows_page

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from celery.exceptions import Retry
 
-from rsvpq import queue
-from rsvpq.audit import Audit, Discretion, Told
-from rsvpq.audit_log import AuditLog, Filter, Record
-from rsvpq.carrier import Carrier, ItemJournal, Work
-from rsvpq.exchange.errors import Busy, Refused, Transient
-from rsvpq.journal import Journal
+from rsvpq.audit.log import AuditLog, Filter, Record
+from rsvpq.audit.record import Audit, Discretion, Told
 from rsvpq.lanes import Lanes, Release, Start
-from rsvpq.limits import Limits, Rate
-from rsvpq.messages import Kind, Left, Mailbox, MeetingMessage, Outcome
+from rsvpq.lanes.limits import Limits, Rate
+from rsvpq.mail.errors import Busy, Refused, Transient
+from rsvpq.mail.messages import Kind, Left, Mailbox, MeetingMessage, Outcome
+from rsvpq.tasks import contract
+from rsvpq.tasks.journal import Journal
+from rsvpq.tasks.runner import Carrier, ItemJournal, Work
 from tests.integration.turned_lanes import Clock
 
 ADELE = Mailbox("adele", "mail1")
@@ -50,7 +50,7 @@ ACCEPT = Told("accept", "", "every-request")
 def offered(lanes: Lanes, message: MeetingMessage = MESSAGE, discretion: Discretion | None = None) -> Release:
     """Offer the message as a scan does, and release it."""
     facts = Audit(lanes, discretion or Discretion(), 3600).facts(ADELE, message, "r1")
-    lanes.offer(ADELE, [replace(queue.message_item(ADELE, message), facts=facts)])
+    lanes.offer(ADELE, [replace(contract.message_item(ADELE, message), facts=facts)])
     (release,) = lanes.release()
     return release
 
@@ -291,7 +291,7 @@ def test_a_scan_is_told_only_when_it_fails(lanes: Lanes, error: Exception | None
         return Outcome("scanned")
 
     facts = Audit(lanes, Discretion(), 3600).scan_facts(ADELE, "r1")
-    lanes.offer_scans([(ADELE, replace(queue.scan_item(ADELE, "r1"), facts=facts))])
+    lanes.offer_scans([(ADELE, replace(contract.scan_item(ADELE, "r1"), facts=facts))])
     carry(lanes, work)
     assert [one["event"] for one in told(lanes)] == expected
     assert all((one["kind"], one["run"], one["mailbox"]) == ("scan", "r1", "adele") for one in told(lanes))
@@ -302,7 +302,7 @@ def test_a_scan_is_told_only_when_it_fails(lanes: Lanes, error: Exception | None
 
 def decide(lanes: Lanes, run: str, *decided: tuple[MeetingMessage, Told]) -> int:
     """One page of the scan of that run."""
-    return Audit(lanes, Discretion(), 3600).decide(ADELE, queue.scan_item(ADELE, run).id, run, decided)
+    return Audit(lanes, Discretion(), 3600).decide(ADELE, contract.scan_item(ADELE, run).id, run, decided)
 
 
 def scanned(
@@ -310,7 +310,7 @@ def scanned(
 ) -> None:
     """A whole scan: offered, one page, and its end."""
     audit = Audit(lanes, Discretion(), 3600)
-    scan = replace(queue.scan_item(ADELE, run, kind), facts=audit.scan_facts(ADELE, run, kind))
+    scan = replace(contract.scan_item(ADELE, run, kind), facts=audit.scan_facts(ADELE, run, kind))
     assert lanes.offer_scans([(ADELE, scan)]) == {"adele": "offered"}
     (release,) = lanes.release()
     lanes.start(scan.id, release.generation, "one")

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from rsvpq import wiring
-from rsvpq.audit import Audit, Told, operator
-from rsvpq.audit_log import EVENTS, FIELDS
+from rsvpq.audit.log import EVENTS, FIELDS
+from rsvpq.audit.record import Audit, Told, operator
 from rsvpq.lanes.keeping import broken_records
-from rsvpq.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
 from testbed.processes import PATIENCE_S, Part, free_port, until
 from tests.integration.installation import Installation
 

@@ -8,12 +8,12 @@ from typing import Any, Literal
 import pytest
 import requests
 
-from rsvpq.exchange import wire
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import ExchangeError, Refused, Transient, Unknown, Unsettled, Unsupported
-from rsvpq.journal import Journal
-from rsvpq.messages import MeetingMessage, Outcome, Verdict
+from rsvpq.mail.errors import ExchangeError, Refused, Transient, Unknown, Unsettled, Unsupported
+from rsvpq.mail.messages import MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Action
+from rsvpq.tasks.journal import Journal
+from rsvpq.webdav import wire
+from rsvpq.webdav.mailbox import MailboxClient
 from simulator.switches import switches as all_switches
 from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import World

@@ -3,10 +3,11 @@
 import pytest
 
 from producer.scan import scan
-from rsvpq.exchange import auth, search
-from rsvpq.exchange.client import Folders, MailboxClient
-from rsvpq.exchange.transport import Server
-from rsvpq.journal import Journal
+from rsvpq.http import auth
+from rsvpq.http.server import Server
+from rsvpq.tasks.journal import Journal
+from rsvpq.webdav import search
+from rsvpq.webdav.mailbox import Folders, MailboxClient
 from tests.integration.scripted_server import XML, ScriptedServer, play, rows_page
 from tests.integration.test_traps import decided
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from rsvpq.lanes import Item, Lanes, Ruling, Rulings, keeping
+from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.status import read_status
-from rsvpq.limits import Limits, Rate
-from rsvpq.messages import Mailbox
+from rsvpq.mail.messages import Mailbox
 from tests.integration.turned_lanes import Clock, offer
 
 ADELE = Mailbox("adele", "mail1")

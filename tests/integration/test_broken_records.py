@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from producer.dispatcher import Dispatcher
-from rsvpq.held_drafts import HeldDrafts
 from rsvpq.lanes import Item, Lanes, Release, Verdict, keeping
+from rsvpq.lanes.held_drafts import HeldDrafts
 from rsvpq.lanes.status import read_status
-from rsvpq.messages import Mailbox
+from rsvpq.mail.messages import Mailbox
 from tests.integration.installation import Installation
 from tests.integration.turned_lanes import Clock, offer, released
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from rsvpq.agenda import Agenda, Appointment, BusyStatus, CalendarUnknown, ResponseStatus
-from rsvpq.exchange.calendar import read_agenda
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Busy, Transient
-from rsvpq.messages import Kind, MeetingMessage
+from rsvpq.mail.calendar import Agenda, Appointment, BusyStatus, CalendarUnknown, ResponseStatus
+from rsvpq.mail.errors import Busy, Transient
+from rsvpq.mail.messages import Kind, MeetingMessage
+from rsvpq.mail.recurrence import instances
 from rsvpq.policy import Version
-from rsvpq.recurrence import instances
+from rsvpq.webdav.calendar import read_agenda
+from rsvpq.webdav.mailbox import MailboxClient
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.integration.calendars import Diary, event, moment
 from tests.integration.exchange_site import PASSWORD, Site, box_name, inbox, simulated_site

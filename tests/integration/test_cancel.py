@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from rsvpq.deciding import decide_knowing
-from rsvpq.journal import Journal, Paused
-from rsvpq.messages import MeetingMessage, Outcome
+from rsvpq.mail.messages import MeetingMessage, Outcome
 from rsvpq.policy import Action, Decide, Facts, Policy
+from rsvpq.policy.gather import decide_knowing
+from rsvpq.tasks.journal import Journal, Paused
 from testbed.simulated_exchange import World
 from tests.integration.calendars import Diary
 from tests.integration.cancellations import FIRST, MALLORY, NORA, SECOND, WEEKLY, Attendee

@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from producer.offering import MOST_OTHERS, in_fair_order, offer_within_caps
-from rsvpq import queue
-from rsvpq.budget import RunBudget
-from rsvpq.carrier import LOOK_AGAIN_S, Carrier
 from rsvpq.lanes import Lanes
+from rsvpq.lanes.budget import RunBudget
 from rsvpq.lanes.items import known_items
-from rsvpq.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.policy import Action, Decision
+from rsvpq.tasks import contract
+from rsvpq.tasks.runner import LOOK_AGAIN_S, Carrier
 from tests.integration.turned_lanes import Clock
 from workers.look import left_alone
 
@@ -69,7 +69,7 @@ class Scans:
         return ids
 
     def _offer(self, messages: list[MeetingMessage]) -> int:
-        return self.lanes.offer(ADELE, [queue.message_item(ADELE, one) for one in messages]).new
+        return self.lanes.offer(ADELE, [contract.message_item(ADELE, one) for one in messages]).new
 
 
 def test_a_flood_of_responses_is_behind_the_requests_and_its_rest_waits_for_the_next_scan(lanes: Lanes) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from celery.exceptions import Ignore, Retry
 
-from rsvpq.carrier import Carrier, ItemJournal, Work
-from rsvpq.exchange.errors import (
+from rsvpq.http.lease import OutOfTime
+from rsvpq.lanes import Item, Lanes, Memory, Release, Start
+from rsvpq.mail.errors import (
     Busy,
     ExchangeError,
     Gone,
@@ -19,10 +20,9 @@ from rsvpq.exchange.errors import (
     Unsettled,
     Unsupported,
 )
-from rsvpq.exchange.lease import OutOfTime
-from rsvpq.journal import Journal
-from rsvpq.lanes import Item, Lanes, Memory, Release, Start
-from rsvpq.messages import Mailbox, Outcome
+from rsvpq.mail.messages import Mailbox, Outcome
+from rsvpq.tasks.journal import Journal
+from rsvpq.tasks.runner import Carrier, ItemJournal, Work
 from tests.integration.turned_lanes import Clock, everything, ledger, offer, released
 
 ATTEMPTS = 3

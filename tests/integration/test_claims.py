@@ -11,15 +11,15 @@ from threading import Barrier
 import pytest
 from redis import Redis
 
-from rsvpq.claims import Claims
-from rsvpq.editions import TAKEN_AWAY, Settled, Version
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Busy, ExchangeError, Refused, Transient
-from rsvpq.exchange.lease import NoLease
+from rsvpq.http.lease import NoLease
 from rsvpq.lanes import Item, Lanes, Memory
-from rsvpq.messages import Kind, Mailbox, MeetingMessage
-from rsvpq.messages import Verdict as Answer
+from rsvpq.mail.editions import TAKEN_AWAY, Settled, Version
+from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.mail.messages import Verdict as Answer
 from rsvpq.settings import load_settings
+from rsvpq.tasks.claims import Claims
+from rsvpq.webdav.mailbox import MailboxClient
 from rsvpq.wiring import Exchange
 from testbed.simulated_exchange import World
 from tests.integration.exchange_site import PASSWORD, Site, box_name, inbox, requests_in, simulated_site

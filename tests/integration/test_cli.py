@@ -8,12 +8,13 @@ from typing import Literal
 import pytest
 from redis import Redis
 
-from rsvpq import queue, wiring
-from rsvpq.audit import operator
-from rsvpq.audit_log import AuditLog, Filter
-from rsvpq.held_drafts import HeldDrafts
+from rsvpq import wiring
+from rsvpq.audit.log import AuditLog, Filter
+from rsvpq.audit.record import operator
 from rsvpq.lanes import Item, Lanes
-from rsvpq.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.lanes.held_drafts import HeldDrafts
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.tasks import contract
 from testbed.processes import free_port
 from tests.integration.installation import PASSWORD, Installation, queued
 
@@ -24,8 +25,8 @@ ADELE, BRUNO = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1")
 def known(installation: Installation) -> Lanes:
     """Lanes in which adele and bruno have been scanned once, for workers with threads enough for both."""
     lanes = installation.lanes()
-    lanes.crew("host:1", 8, [queue.SCAN_QUEUE, queue.ANSWER_QUEUE], believed_s=1e6)
-    lanes.offer_scans((mailbox, queue.scan_item(mailbox, "first")) for mailbox in (ADELE, BRUNO))
+    lanes.crew("host:1", 8, [contract.SCAN_QUEUE, contract.ANSWER_QUEUE], believed_s=1e6)
+    lanes.offer_scans((mailbox, contract.scan_item(mailbox, "first")) for mailbox in (ADELE, BRUNO))
     for release in lanes.release():
         lanes.start(release.id, release.generation, "worker")
         lanes.finish(release.id, release.generation, "worker", "done", label="done:scanned")
@@ -35,7 +36,9 @@ def known(installation: Installation) -> Lanes:
 def offer(lanes: Lanes, mailbox: Mailbox, *item_ids: str) -> None:
     """Offer requests to a mailbox's lane."""
     payload = {"kind": "request", "subject": "Budget"}
-    lanes.offer(mailbox, [Item(item_id, queue.ANSWER_REQUEST, queue.ANSWER_QUEUE, payload) for item_id in item_ids])
+    lanes.offer(
+        mailbox, [Item(item_id, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, payload) for item_id in item_ids]
+    )
 
 
 # -- scan ----------------------------------------------------------------------------------------------------------
@@ -88,7 +91,7 @@ def test_a_scan_puts_exactly_one_task_into_the_queue(
     assert (ended.returncode, ended.stderr) == (0, "")
     (message,) = queued(redis, "scan")
     assert ended.stdout == f"scan of {number} triggered: task {message['id']}\n"
-    assert message["task"] == queue.SCAN
+    assert message["task"] == contract.SCAN
     assert literal_eval(message["kwargsrepr"]) == kwargs
 
 
@@ -184,7 +187,7 @@ def test_a_mailbox_is_paused_before_its_first_scan_and_in_any_spelling(installat
     paused = installation.rsvpq("pause", "mailbox", "ADELE")
     assert (paused.returncode, paused.stdout) == (0, "paused: mailbox adele\n")
     lanes = installation.lanes()
-    lanes.offer_scans((mailbox, queue.scan_item(mailbox, "first")) for mailbox in (ADELE, BRUNO))
+    lanes.offer_scans((mailbox, contract.scan_item(mailbox, "first")) for mailbox in (ADELE, BRUNO))
     assert [release.mailbox for release in lanes.release()] == ["bruno"]
 
 
@@ -314,7 +317,7 @@ def test_a_draft_is_sent_once_on_demand(installation: Installation, known: Lanes
     HeldDrafts(known).replace("adele", [DRAFT])
     assert installation.rsvpq("drafts", "send", "ADELE", "rid:1").stdout == "will be sent\n"
     (release,) = known.release()
-    assert (release.work, release.mailbox, release.payload) == (queue.ANSWER_REQUEST, "adele", DRAFT.to_payload())
+    assert (release.work, release.mailbox, release.payload) == (contract.ANSWER_REQUEST, "adele", DRAFT.to_payload())
     assert "was offered before" in installation.rsvpq("drafts", "send", "adele", "rid:1").stdout
     assert known.release() == ()
 

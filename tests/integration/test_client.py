@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rsvpq.exchange import auth
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import (
+from rsvpq.http import auth
+from rsvpq.http.server import Server, Timeouts
+from rsvpq.mail.errors import (
     Busy,
     ExchangeError,
     Gone,
@@ -19,8 +19,8 @@ from rsvpq.exchange.errors import (
     Transient,
     Unknown,
 )
-from rsvpq.exchange.transport import Server, Timeouts
-from rsvpq.messages import Kind
+from rsvpq.mail.messages import Kind
+from rsvpq.webdav.mailbox import MailboxClient
 from testbed.processes import PATIENCE_S, free_port
 from testbed.simulated_exchange import World
 from tests.integration import scripted_server as scripts
@@ -321,7 +321,7 @@ def test_an_endless_answer_is_refused_but_may_have_been_an_effect(scripted: Scri
 
 
 def test_a_compressed_bomb_is_not_unpacked(scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rsvpq.exchange.body.LARGEST_MULTISTATUS", 32 * 1024 * 1024)
+    monkeypatch.setattr("rsvpq.http.body.LARGEST_MULTISTATUS", 32 * 1024 * 1024)
     scripted.script(play(207, gzip.compress(bytes(64 * 1024 * 1024), 1), Content_Encoding="gzip", **XML))
     assert "larger than" in str(failure(READING["search"], client(scripted.url)))
 
@@ -409,7 +409,7 @@ def test_a_row_range_beyond_the_end_is_an_empty_page(scripted: ScriptedServer) -
 def test_a_server_that_never_stops_sending_pages_is_stopped(
     scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rsvpq.exchange.search.MOST_PAGES", 5)
+    monkeypatch.setattr("rsvpq.webdav.search.MOST_PAGES", 5)
     pages = [play(207, rows_page(n), Content_Range=f"rows {n}-{n}; total=*", **XML) for n in range(7)]
     scripted.script(*pages)
     assert "more than 5 pages" in str(failure(READING["search"], client(scripted.url)))

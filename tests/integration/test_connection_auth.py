@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import pytest
 from spnego import exceptions
 
-from rsvpq.exchange import auth
-from rsvpq.exchange.credential import Credential
-from rsvpq.exchange.errors import BUSY_DELAY_S, Busy, LoginRefused, Transient
-from rsvpq.exchange.request_target import Target
-from rsvpq.exchange.transport import Server
+from rsvpq.http import auth
+from rsvpq.http.credential import Credential
+from rsvpq.http.request_target import Target
+from rsvpq.http.server import Server
+from rsvpq.mail.errors import BUSY_DELAY_S, Busy, LoginRefused, Transient
 from tests.integration.scripted_server import NO_ROWS, Play, ScriptedServer, play
 
 USERNAME, PASSWORD = r"CORP\svc", "secret"

@@ -8,8 +8,8 @@ from celery import Celery
 from celery.worker import state
 from redis import Redis
 
-from rsvpq import queue
 from rsvpq.health.worker import Consumption, queue_keys
+from rsvpq.tasks import contract
 from testbed.queue_server import QueueServer
 
 
@@ -19,7 +19,7 @@ class Busy:
 
 @pytest.fixture
 def app(shared_queue_server: QueueServer) -> Iterator[Celery]:
-    made = queue.make_celery("test", shared_queue_server.url, namespace="rsvpq")
+    made = contract.make_celery("test", shared_queue_server.url, namespace="rsvpq")
     yield made
     made.close()
 
@@ -35,18 +35,18 @@ def test_messages_that_wait_are_found_whatever_their_priority(
     app: Celery, consumption: Consumption, priority: int | None
 ) -> None:
     assert consumption.suspicion() == ""
-    app.send_task(queue.ANSWER_REQUEST, kwargs={"generation": 1}, priority=priority)
+    app.send_task(contract.ANSWER_REQUEST, kwargs={"generation": 1}, priority=priority)
     expected = "1 messages wait, 2 of 2 threads are free, none was received"
     assert [consumption.suspicion(), consumption.suspicion()] == [expected, expected]
 
 
 def test_the_messages_of_another_queue_are_not_its_own(app: Celery, consumption: Consumption) -> None:
-    app.send_task(queue.SCAN)
+    app.send_task(contract.SCAN)
     assert consumption.suspicion() == ""
 
 
 def test_a_message_received_since_the_last_look_is_progress(app: Celery, consumption: Consumption) -> None:
-    app.send_task(queue.ANSWER_REQUEST, kwargs={"generation": 1})
+    app.send_task(contract.ANSWER_REQUEST, kwargs={"generation": 1})
     consumption.note()
     assert consumption.suspicion() == ""
     assert consumption.suspicion() != ""
@@ -55,7 +55,7 @@ def test_a_message_received_since_the_last_look_is_progress(app: Celery, consump
 def test_without_a_free_thread_nothing_need_be_received(
     app: Celery, consumption: Consumption, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app.send_task(queue.ANSWER_REQUEST, kwargs={"generation": 1})
+    app.send_task(contract.ANSWER_REQUEST, kwargs={"generation": 1})
     active: set[Busy] = {Busy(), Busy()}
     monkeypatch.setattr(state, "active_requests", active)
     assert consumption.suspicion() == ""
@@ -67,6 +67,6 @@ def test_without_a_free_thread_nothing_need_be_received(
 def test_a_worker_that_was_told_to_end_need_receive_nothing(
     app: Celery, consumption: Consumption, monkeypatch: pytest.MonkeyPatch, told: str
 ) -> None:
-    app.send_task(queue.ANSWER_REQUEST, kwargs={"generation": 1})
+    app.send_task(contract.ANSWER_REQUEST, kwargs={"generation": 1})
     monkeypatch.setattr(state, told, 0)  # an exit code
     assert consumption.suspicion() == ""

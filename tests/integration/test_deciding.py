@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from rsvpq.deciding import decide_knowing
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.journal import Journal
-from rsvpq.messages import MeetingMessage, Outcome
+from rsvpq.mail.messages import MeetingMessage, Outcome
 from rsvpq.policy import Action, Facts, Policy, Rule
+from rsvpq.policy.gather import decide_knowing
+from rsvpq.tasks.journal import Journal
+from rsvpq.webdav.mailbox import MailboxClient
 from tests.integration.exchange_site import Site, box_name, inbox, lenient, requests_in
 from workers.answer import answer
 

@@ -17,11 +17,11 @@ from redis.exceptions import RedisError
 
 from producer.dispatcher import Dispatcher
 from producer.schedule import ScheduledScan
-from rsvpq import queue
 from rsvpq.health.register import register_of
 from rsvpq.lanes import Lanes, Release
-from rsvpq.limits import Limits, Rate
-from rsvpq.messages import Mailbox
+from rsvpq.lanes.limits import Limits, Rate
+from rsvpq.mail.messages import Mailbox
+from rsvpq.tasks import contract
 from testbed.processes import PATIENCE_S, Part, until
 from testbed.queue_server import QueueServer, queue_server, server_binary
 from tests.integration.installation import Installation, queued
@@ -248,15 +248,15 @@ def server_answers(server: QueueServer) -> bool:
 def test_what_cannot_be_published_is_logged_and_left_to_the_lease(
     own_server: QueueServer, caplog: pytest.LogCaptureFixture, names: str
 ) -> None:
-    app = queue.make_celery("test", own_server.url, namespace="rsvpq")
+    app = contract.make_celery("test", own_server.url, namespace="rsvpq")
     payload = {"kind": "request", "subject": "x"}
-    releases = [Release(name, 1, queue.ANSWER_REQUEST, "adele", "mail1", payload) for name in names]
-    queue.publish(app, releases)
+    releases = [Release(name, 1, contract.ANSWER_REQUEST, "adele", "mail1", payload) for name in names]
+    contract.publish(app, releases)
     with own_server.client() as client:
         assert {message["id"] for message in queued(client, "answer")} == set(names)
     own_server.part.end()
     with caplog.at_level(logging.WARNING):
-        queue.publish(app, releases)
+        contract.publish(app, releases)
     assert f"event=publish-uncertain items={len(names)}" in caplog.text
 
 
@@ -327,9 +327,9 @@ def test_the_process_releases_triggers_and_ends_when_told_to(
     process: Part, installation: Installation, redis: Redis
 ) -> None:
     lanes = installation.lanes()
-    lanes.offer(Mailbox("adele", "mail1"), [queue.scan_item(Mailbox("adele", "mail1"), "run")])
+    lanes.offer(Mailbox("adele", "mail1"), [contract.scan_item(Mailbox("adele", "mail1"), "run")])
     process.wait_for(lambda: queued(redis, "scan")[1:], "it publishes")
-    assert sorted(message["task"] for message in queued(redis, "scan")) == [queue.SCAN, queue.SCAN_MAILBOX]
+    assert sorted(message["task"] for message in queued(redis, "scan")) == [contract.SCAN, contract.SCAN_MAILBOX]
     process.signal(signal.SIGTERM)
     assert process.process.wait(PATIENCE_S) == 0
     assert "Traceback" not in process.tail(100)
@@ -342,6 +342,6 @@ def test_scheduled_scans_do_not_pile_up_while_no_worker_takes_any(installation: 
     try:
         part.wait_for(lambda: "event=scan-waits group=legal" in part.tail(100), "a second one is due")
         part.wait_for(lambda: "event=scan-waits group=(all)" in part.tail(100), "a second one is due")
-        assert [message["task"] for message in queued(redis, "scan")] == [queue.SCAN] * 2
+        assert [message["task"] for message in queued(redis, "scan")] == [contract.SCAN] * 2
     finally:
         part.end()

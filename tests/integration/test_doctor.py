@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from rsvpq.doctor.door import schemes_of
-from rsvpq.doctor.examination import _look
-from rsvpq.doctor.findings import ExitCode, Level, Notes, exit_code
+from rsvpq.doctor.checks import _look
 from rsvpq.doctor.login import Account
 from rsvpq.doctor.mail_server import Patient
+from rsvpq.doctor.probe import schemes_of
+from rsvpq.doctor.results import ExitCode, Level, Notes, exit_code
 from testbed.processes import free_port
 from testbed.queue_server import QueueServer
 from tests.integration.doctor_practice import Practice

@@ -7,15 +7,15 @@ from typing import Any, Literal
 
 import pytest
 
-from rsvpq import queue
-from rsvpq.doctor import queue_server as redis_checks
-from rsvpq.doctor.findings import PROCESSES, REDIS, SETTINGS, ExitCode, Level, Notes
+from rsvpq.doctor import redis_server as redis_checks
+from rsvpq.doctor.results import PROCESSES, REDIS, SETTINGS, ExitCode, Level, Notes
 from rsvpq.health.register import register_of
 from rsvpq.lanes import Item, Lanes
+from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.status import read_status
-from rsvpq.limits import Limits, Rate
-from rsvpq.messages import Mailbox
+from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import RedisSettings
+from rsvpq.tasks import contract
 from testbed.processes import free_port
 from testbed.queue_server import QueueServer, queue_server
 from tests.integration.doctor_practice import Practice, Told
@@ -253,7 +253,7 @@ def test_whether_live_runs_are_confirmed_is_told(practice: Practice, lanes: Lane
 
 def test_what_waits_long_or_is_stopped_or_dead_is_told(practice: Practice, lanes: Lanes) -> None:
     assert troubles(practice.examine(), PROCESSES) == [("dispatcher", Level.WARN), ("worker", Level.WARN)]
-    lanes.offer_scans([(ADELE, queue.scan_item(ADELE, "first"))])
+    lanes.offer_scans([(ADELE, contract.scan_item(ADELE, "first"))])
     finish(lanes, "done", "done:scanned")
     lanes.offer(ADELE, [Item(name, "workers.answer_request", "answer", {}) for name in ("a1", "a2")])
     finish(lanes, "dead", "dead:refused")
@@ -275,7 +275,7 @@ def test_what_waits_long_or_is_stopped_or_dead_is_told(practice: Practice, lanes
 @pytest.mark.parametrize("waits", ["a message in its lane", "a message between two attempts", "a scan"])
 def test_how_long_the_oldest_has_waited_is_the_lag_of_the_status(practice: Practice, lanes: Lanes, waits: str) -> None:
     two_hours_ago = Lanes(lanes.redis, "rsvpq", now_us=lambda: int((time.time() - 7210) * 1e6))
-    two_hours_ago.offer_scans([(ADELE, queue.scan_item(ADELE, "first"))])
+    two_hours_ago.offer_scans([(ADELE, contract.scan_item(ADELE, "first"))])
     if waits != "a scan":
         finish(lanes, "done", "done:scanned")
         two_hours_ago.offer(ADELE, [Item("a1", "workers.answer_request", "answer", {})])
@@ -288,7 +288,7 @@ def test_how_long_the_oldest_has_waited_is_the_lag_of_the_status(practice: Pract
 
 
 def test_where_nothing_waits_there_is_no_oldest(practice: Practice, lanes: Lanes) -> None:
-    lanes.offer_scans([(ADELE, queue.scan_item(ADELE, "first"))])
+    lanes.offer_scans([(ADELE, contract.scan_item(ADELE, "first"))])
     finish(lanes, "done", "done:scanned")
     assert practice.examine().one(PROCESSES, "lanes").text == "0 pending, 0 in flight, 0 between attempts"
 

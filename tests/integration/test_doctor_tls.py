@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rsvpq.doctor.findings import Level
+from rsvpq.doctor.results import Level
 from testbed.queue_server import QueueServer
 from tests.integration.doctor_practice import Practice, Told
 from tests.integration.scripted_server import HANG, ScriptedServer

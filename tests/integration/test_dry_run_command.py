@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from redis import Redis
 
-from rsvpq.findings import Findings, Forecast
+from rsvpq.lanes.run_results import Findings, Forecast
 from testbed.processes import PATIENCE_S, Part
 from tests.integration.installation import Installation, queued
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from rsvpq import queue, wiring
-from rsvpq.events import INTERVAL_S, MOST_AT_ONCE
+from rsvpq import wiring
 from rsvpq.lanes import Release
+from rsvpq.tasks import contract
+from rsvpq.tasks.events import INTERVAL_S, MOST_AT_ONCE
 from testbed.processes import Part, until
 from testbed.queue_server import QueueServer, queue_server
 from tests.integration.installation import Installation
@@ -54,7 +55,7 @@ def worker(installation: Installation) -> Iterator[Part]:
 def releases_of(ids: Sequence[str]) -> list[Release]:
     """Releases that the ledger does not know, so that each task ends at once."""
     payload = {"kind": "request", "subject": "x"}
-    return [Release(item, 1, queue.ANSWER_REQUEST, "adele", "mail1", payload) for item in ids]
+    return [Release(item, 1, contract.ANSWER_REQUEST, "adele", "mail1", payload) for item in ids]
 
 
 def test_every_event_of_every_task_is_heard_in_few_messages(
@@ -66,7 +67,7 @@ def test_every_event_of_every_task_is_heard_in_few_messages(
     with server.client() as client, client.pubsub() as channels:
         channels.psubscribe("*celeryev/task*")
         until(lambda: channels.get_message(timeout=0.1), "we listen")
-        queue.publish(wiring.make_app(installation.settings, "test"), releases_of(ids))
+        contract.publish(wiring.make_app(installation.settings, "test"), releases_of(ids))
 
         def all_heard() -> bool:
             nonlocal messages
@@ -89,7 +90,7 @@ def test_what_a_worker_takes_is_not_written_down_again(
 ) -> None:
     ids = [f"item-{number}" for number in range(50)]
     with server.client() as client:
-        queue.publish(wiring.make_app(installation.settings, "test"), releases_of(ids))
+        contract.publish(wiring.make_app(installation.settings, "test"), releases_of(ids))
         worker.wait_for(lambda: worker.tail(1000).count(" succeeded in ") == len(ids), "all tasks are done")
         # The transport's bookkeeping is one transaction when a message is taken, and one when it is acknowledged.
         transactions = client.info("commandstats").get("cmdstat_multi", {"calls": 0})["calls"]

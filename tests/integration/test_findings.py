@@ -8,13 +8,13 @@ import pytest
 from redis import Redis
 
 from producer.trigger import offer_scans
-from rsvpq.audit import Audit, Discretion
+from rsvpq.audit.record import Audit, Discretion
 from rsvpq.cli import following
 from rsvpq.cli.following import Following
-from rsvpq.findings import KEPT_S, Ended, Findings, Forecast, Offered, Triggered
 from rsvpq.health.register import register_of
 from rsvpq.lanes import Item, Lanes
-from rsvpq.messages import Mailbox
+from rsvpq.lanes.run_results import KEPT_S, Ended, Findings, Forecast, Offered, Triggered
+from rsvpq.mail.messages import Mailbox
 from testbed.processes import PATIENCE_S
 
 ADELE, BRUNO, CARLA = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1"), Mailbox("carla", "mail2")

@@ -7,17 +7,17 @@ from typing import Any, Literal
 import pytest
 
 from producer.reconcile import reconcile
-from rsvpq.deciding import decide_knowing
-from rsvpq.editions import MeetingKey
-from rsvpq.exchange import wire
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Unsettled
-from rsvpq.intent import Intent
-from rsvpq.journal import Journal
 from rsvpq.lanes import Lanes
-from rsvpq.messages import Mailbox, MeetingMessage, Outcome, Verdict
+from rsvpq.mail.editions import MeetingKey
+from rsvpq.mail.errors import Unsettled
+from rsvpq.mail.messages import Mailbox, MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Action, Decide, Facts, Policy
-from rsvpq.recollection import Recollection
+from rsvpq.policy.gather import decide_knowing
+from rsvpq.tasks.journal import Journal
+from rsvpq.tasks.recollection import Recollection
+from rsvpq.webdav import wire
+from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.markers import Intent
 from tests.integration.exchange_site import Site, always, box_name, inbox, requests_in
 from tests.integration.mortal_worker import Worker
 from tests.integration.test_answer import DELETED_ITEMS, LEFT, after, draft_of_a_person, worker_at

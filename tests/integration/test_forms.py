@@ -8,10 +8,10 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from rsvpq.exchange import auth
-from rsvpq.exchange.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, Unknown
-from rsvpq.exchange.request_target import Target
-from rsvpq.exchange.transport import Server, Timeouts
+from rsvpq.http import auth
+from rsvpq.http.request_target import Target
+from rsvpq.http.server import Server, Timeouts
+from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, Unknown
 from testbed.processes import PATIENCE_S
 from tests.integration.scripted_server import NO_ROWS, Play, Received, ScriptedServer, play
 

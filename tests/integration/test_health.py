@@ -13,10 +13,10 @@ import pytest
 from celery import Celery
 from redis import Redis
 
-from rsvpq import queue
 from rsvpq.health.register import register_of
 from rsvpq.health.watchdog import LOOKS, STALLED
-from rsvpq.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.tasks import contract
 from testbed.processes import PATIENCE_S, Part, free_port, until
 from testbed.queue_server import QueueServer
 from tests.integration.installation import Installation
@@ -52,7 +52,7 @@ def notices(tmp_path: Path) -> Iterator[Notices]:
 def app(installation: Installation) -> Iterator[Celery]:
     """Who sends tasks and commands to the workers."""
     installation.write(STALLED_AFTER)
-    made = queue.make_celery("test", installation.redis_url, namespace="rsvpq")
+    made = contract.make_celery("test", installation.redis_url, namespace="rsvpq")
     yield made
     made.close()
 
@@ -80,7 +80,7 @@ def send(app: Celery, number: int) -> None:
     with app.connection_for_write() as connection:
         for index in range(number):
             app.send_task(
-                queue.ANSWER_REQUEST, kwargs={"generation": 1}, task_id=f"unknown-{index}", connection=connection
+                contract.ANSWER_REQUEST, kwargs={"generation": 1}, task_id=f"unknown-{index}", connection=connection
             )
 
 
@@ -161,10 +161,10 @@ def start_busy_worker(installation: Installation, notices: Notices, silent_serve
     lanes = installation.lanes()
     request = MeetingMessage(Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/exchange/adele/Inbox/1.EML", "rid:1")
     adele = Mailbox("adele", "mail1")
-    item = queue.message_item(adele, request)
+    item = contract.message_item(adele, request)
     offered = lanes.offer(adele, [item], release=1)
-    app = queue.make_celery("test", installation.redis_url, namespace="rsvpq")
-    queue.publish(app, offered.released)
+    app = contract.make_celery("test", installation.redis_url, namespace="rsvpq")
+    contract.publish(app, offered.released)
     app.close()
     client = lanes.redis
     part.wait_for(lambda: client.hget(f"{{rsvpq}}:item:{item.id}", "state") == "running", "the request is under way")
@@ -225,7 +225,7 @@ def test_a_worker_that_celery_gives_up_ends_by_itself(
 ) -> None:
     breaking = "tests.integration.giving_up_worker"
     with supervised(lambda: start_worker(installation, notices, app=breaking)) as supervisor:
-        app.send_task(queue.ANSWER_REQUEST, kwargs={"generation": 1}, task_id="break")
+        app.send_task(contract.ANSWER_REQUEST, kwargs={"generation": 1}, task_id="break")
         given_up = supervisor.part
         assert supervisor.next_exit("the worker ends") == 1
         assert "CRITICAL/MainProcess] Unrecoverable error" in given_up.tail(100)

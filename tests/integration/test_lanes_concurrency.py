@@ -10,8 +10,8 @@ from threading import Barrier
 from redis import Redis
 
 from rsvpq.lanes import Item, Lanes
-from rsvpq.limits import Limits, Rate
-from rsvpq.messages import Mailbox
+from rsvpq.lanes.limits import Limits, Rate
+from rsvpq.mail.messages import Mailbox
 from testbed.processes import PATIENCE_S
 from testbed.queue_server import QueueServer
 from tests.integration.installation import Installation

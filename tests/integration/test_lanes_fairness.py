@@ -3,8 +3,8 @@
 from redis import Redis
 
 from rsvpq.lanes import Item
-from rsvpq.limits import Limits, Rate
-from rsvpq.messages import Mailbox
+from rsvpq.lanes.limits import Limits, Rate
+from rsvpq.mail.messages import Mailbox
 from tests.integration.lane_hands import AMPLE, ClockedLanes, S
 
 ADELE, BRUNO = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1")

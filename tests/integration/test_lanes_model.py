@@ -18,8 +18,8 @@ from hypothesis.stateful import (
 from redis import Redis
 
 from rsvpq.lanes import Deed, Item, Lanes, Release, Scope, keeping
-from rsvpq.limits import Limits, Rate
-from rsvpq.messages import Mailbox
+from rsvpq.lanes.limits import Limits, Rate
+from rsvpq.mail.messages import Mailbox
 from tests.integration.lane_model import FINAL, How, LaneModel, Leaving, Pace, Party
 from tests.integration.lane_view import Ledger
 

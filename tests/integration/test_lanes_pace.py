@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from redis import Redis
 from throttled import RateLimiterType, Throttled, rate_limiter, store
 
-from rsvpq.limits import Limits, Rate
-from rsvpq.messages import Mailbox
+from rsvpq.lanes.limits import Limits, Rate
+from rsvpq.mail.messages import Mailbox
 from tests.integration.lane_hands import AMPLE, ClockedLanes
 
 #: All times are whole 64ths of a second: exact in the other's floating seconds as well as in our microseconds, so that

@@ -7,8 +7,8 @@ import pytest
 from redis import Redis
 
 from rsvpq.lanes import Item, Lanes, Scope, Verdict
-from rsvpq.limits import Limits, Rate
-from rsvpq.messages import Mailbox
+from rsvpq.lanes.limits import Limits, Rate
+from rsvpq.mail.messages import Mailbox
 from tests.integration.lane_hands import ClockedLanes
 
 SCRIPTS = (

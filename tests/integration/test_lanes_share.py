@@ -5,7 +5,7 @@ from redis import Redis
 
 from rsvpq.lanes import Item, Verdict
 from rsvpq.lanes.status import read_status
-from rsvpq.messages import Mailbox
+from rsvpq.mail.messages import Mailbox
 from tests.integration.lane_hands import AMPLE, ClockedLanes, S
 
 SLOW = [Mailbox(f"slow-{number}", "slow") for number in range(40)]

@@ -5,11 +5,11 @@ from contextlib import suppress
 
 import pytest
 
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Transient, Unknown, Unsettled
-from rsvpq.intent import Intent
-from rsvpq.messages import MeetingMessage, Outcome
-from rsvpq.orphans import answered_request
+from rsvpq.mail.errors import Transient, Unknown, Unsettled
+from rsvpq.mail.messages import MeetingMessage, Outcome
+from rsvpq.webdav.drafts import answered_request
+from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.markers import Intent
 from testbed.simulated_exchange import World
 from tests.integration.calendars import Diary
 from tests.integration.cancellations import SECOND, WEEKLY, Attendee

@@ -10,14 +10,15 @@ from time import monotonic
 
 import pytest
 
-from rsvpq.exchange import auth, search
-from rsvpq.exchange.auth import Forms
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.credential import Credential
-from rsvpq.exchange.errors import Busy, ExchangeError, Transient, Unknown
-from rsvpq.exchange.lease import FRESH_S, Lease, OutOfTime
-from rsvpq.exchange.transport import Server, Timeouts
-from rsvpq.journal import LeaseLost
+from rsvpq.http import auth
+from rsvpq.http.auth import Forms
+from rsvpq.http.credential import Credential
+from rsvpq.http.lease import FRESH_S, Lease, OutOfTime
+from rsvpq.http.server import Server, Timeouts
+from rsvpq.mail.errors import Busy, ExchangeError, Transient, Unknown
+from rsvpq.tasks.journal import LeaseLost
+from rsvpq.webdav import search
+from rsvpq.webdav.mailbox import MailboxClient
 from testbed.processes import PATIENCE_S, until
 from tests.integration.scripted_server import DRIP, MESSAGE, Play, Received, ScriptedServer, play, rows_page
 from tests.integration.scripted_server import FOLDERS as ALL

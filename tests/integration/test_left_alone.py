@@ -6,14 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from rsvpq import queue
-from rsvpq.carrier import LOOK_AGAIN_LONGEST_S, LOOK_AGAIN_S, LOOK_AGAIN_SOON_S, Carrier, ItemJournal
-from rsvpq.exchange.errors import Unsupported
 from rsvpq.lanes import Item, Lanes, Ruling, Rulings, Start
 from rsvpq.lanes.items import known_items
 from rsvpq.lanes.status import read_status
-from rsvpq.messages import Kind, Left, Mailbox, MeetingMessage, Outcome
+from rsvpq.mail.errors import Unsupported
+from rsvpq.mail.messages import Kind, Left, Mailbox, MeetingMessage, Outcome
 from rsvpq.policy import Action, Decision, Policy, Reason, Rule
+from rsvpq.tasks import contract
+from rsvpq.tasks.runner import LOOK_AGAIN_LONGEST_S, LOOK_AGAIN_S, LOOK_AGAIN_SOON_S, Carrier, ItemJournal
 from tests.integration.turned_lanes import Clock, ledger
 from workers.look import GONE, left_alone
 from workers.ways import Ways
@@ -186,7 +186,7 @@ def on_hold(lanes: Lanes) -> dict[str, int]:
 
 
 def test_messages_on_hold_are_counted_by_reason_whoever_decided(lanes: Lanes, leave: Callable[..., None]) -> None:
-    lanes.offer_scans([(ADELE, queue.scan_item(ADELE, "r"))])
+    lanes.offer_scans([(ADELE, contract.scan_item(ADELE, "r"))])
     finish_scan(lanes)
     scan_offers(lanes)
     leave(UNKNOWN)
@@ -208,7 +208,7 @@ def finish_scan(lanes: Lanes) -> str:
 
 def test_what_a_whole_scan_does_not_find_any_more_is_forgotten(lanes: Lanes, leave: Callable[..., None]) -> None:
     def scan(run: str, *seen: str) -> None:
-        item = replace(queue.scan_item(ADELE, run), facts='["scan"]')
+        item = replace(contract.scan_item(ADELE, run), facts='["scan"]')
         lanes.offer_scans([(ADELE, item)])
         ruled(lanes, item.id, *(Ruling(name, "[]") for name in seen))
         finish_scan(lanes)
@@ -228,7 +228,7 @@ def test_what_a_worker_leaves_alone_while_a_scan_goes_on_is_not_forgotten_at_its
     lanes.limit("mailbox", "adele", concurrency=2)
     scan_offers(lanes)
     (release,) = lanes.release()
-    later = replace(queue.scan_item(ADELE, "later"), facts='["scan"]')
+    later = replace(contract.scan_item(ADELE, "later"), facts='["scan"]')
 
     def work(_start: Start, journal: ItemJournal) -> Outcome:
         lanes.offer_scans([(ADELE, later)])

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from rsvpq.exchange import auth
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.credential import Credential
-from rsvpq.exchange.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused
-from rsvpq.exchange.transport import Server
+from rsvpq.http import auth
+from rsvpq.http.credential import Credential
+from rsvpq.http.server import Server
+from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused
+from rsvpq.webdav.mailbox import MailboxClient
 from tests.integration.exchange_site import inbox, requests_in
 from tests.integration.login_sites import PASSWORD, LoginSite, login_site
 from tests.integration.scripted_server import NO_ROWS, XML, ScriptedServer, play

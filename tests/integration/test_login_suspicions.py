@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from rsvpq.exchange import auth
-from rsvpq.exchange.credential import Credential
-from rsvpq.exchange.errors import Busy, ExchangeError, LoginRefused, Transient, Unknown
-from rsvpq.exchange.request_target import Target
-from rsvpq.exchange.transport import Server
-from rsvpq.journal import Journal
-from rsvpq.messages import Mailbox
+from rsvpq.http import auth
+from rsvpq.http.credential import Credential
+from rsvpq.http.request_target import Target
+from rsvpq.http.server import Server
+from rsvpq.mail.errors import Busy, ExchangeError, LoginRefused, Transient, Unknown
+from rsvpq.mail.messages import Mailbox
 from rsvpq.policy import Action
+from rsvpq.tasks.journal import Journal
 from tests.integration.exchange_site import always, box_name, requests_in, responses_in
 from tests.integration.login_sites import login_site
 from tests.integration.scripted_server import NO_ROWS, Play, Received, ScriptedServer, play

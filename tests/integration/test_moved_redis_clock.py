@@ -5,9 +5,9 @@ import pytest
 from producer.dispatcher import Dispatcher
 from producer.schedule import ScheduledScan, due_scans
 from rsvpq.lanes import Item, Lanes, Release, keeping
+from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.status import read_status
-from rsvpq.limits import Limits, Rate
-from rsvpq.messages import Mailbox
+from rsvpq.mail.messages import Mailbox
 from tests.integration.turned_lanes import Clock, offer, released
 
 HOUR = 3600.0

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rsvpq.lanes import Deed, Item, Lanes, Release
-from rsvpq.messages import Mailbox
+from rsvpq.mail.messages import Mailbox
 from tests.integration.lane_hands import ClockedLanes, S
 from tests.integration.turned_lanes import Clock, ledger, offer
 

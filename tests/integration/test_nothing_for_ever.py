@@ -10,12 +10,12 @@ from contextlib import suppress
 import pytest
 from celery.exceptions import Ignore, Retry
 
-from rsvpq.carrier import Carrier
-from rsvpq.exchange.errors import Busy, ExchangeError, LoginRefused, Unsettled
-from rsvpq.journal import LeaseLost, Paused, Taken
 from rsvpq.lanes import Item, Lanes
 from rsvpq.lanes.status import ServerStatus, read_status
-from rsvpq.messages import Mailbox, Outcome
+from rsvpq.mail.errors import Busy, ExchangeError, LoginRefused, Unsettled
+from rsvpq.mail.messages import Mailbox, Outcome
+from rsvpq.tasks.journal import LeaseLost, Paused, Taken
+from rsvpq.tasks.runner import Carrier
 from tests.integration.test_carrier import ATTEMPTS, Published, fails, state, succeeds
 from tests.integration.turned_lanes import Clock, offer
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from producer.tolerance import MOST_IN_A_ROW, Tolerance
-from rsvpq.deciding import decide_at_once, decide_knowing, explain_knowing
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Busy, ExchangeError, Gone, Transient
-from rsvpq.messages import Kind, MeetingMessage
+from rsvpq.mail.errors import Busy, ExchangeError, Gone, Transient
+from rsvpq.mail.messages import Kind, MeetingMessage
 from rsvpq.policy import Action, Decision, Facts, Need, Policy, Rule, held_for
+from rsvpq.policy.gather import decide_at_once, decide_knowing, explain_knowing
+from rsvpq.webdav.mailbox import MailboxClient
 from testbed.simulated_exchange import World
 from tests.integration.calendars import Diary, event
 from tests.integration.exchange_site import Site, box_name, inbox, simulated_site

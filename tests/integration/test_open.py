@@ -5,11 +5,11 @@ from typing import Any, Literal
 
 import pytest
 
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import ExchangeError, Refused
-from rsvpq.journal import Journal, Paused
-from rsvpq.messages import MeetingMessage, Outcome
+from rsvpq.mail.errors import ExchangeError, Refused
+from rsvpq.mail.messages import MeetingMessage, Outcome
 from rsvpq.policy import Action
+from rsvpq.tasks.journal import Journal, Paused
+from rsvpq.webdav.mailbox import MailboxClient
 from tests.integration.exchange_site import Site, WatchedServer, always, box_name, inbox, responses_in
 from workers.open import After, open_response
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from rsvpq.exchange.patience import PlainSocket
+from rsvpq.http.deadlines import PlainSocket
 
 
 @pytest.mark.parametrize("module", ["gevent._socket3", "eventlet.greenio.base"])

@@ -12,16 +12,16 @@ import pytest
 from celery.exceptions import Retry
 from redis import Redis
 
-from rsvpq import queue
-from rsvpq.carrier import Carrier, ItemJournal
-from rsvpq.editions import TAKEN_AWAY, MeetingKey, Settled, Version, organizer_of
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Unsettled
-from rsvpq.journal import Journal, LeaseLost
 from rsvpq.lanes import Item, Lanes, Memory, Release, Start, Verdict
-from rsvpq.messages import Mailbox, MeetingMessage, Outcome
+from rsvpq.mail.editions import TAKEN_AWAY, MeetingKey, Settled, Version, organizer_of
+from rsvpq.mail.errors import Unsettled
+from rsvpq.mail.messages import Mailbox, MeetingMessage, Outcome
 from rsvpq.policy import Action, Decision, Facts, Reason, decide
-from rsvpq.recollection import Recollection, by_another
+from rsvpq.tasks import contract
+from rsvpq.tasks.journal import Journal, LeaseLost
+from rsvpq.tasks.recollection import Recollection, by_another
+from rsvpq.tasks.runner import Carrier, ItemJournal
+from rsvpq.webdav.mailbox import MailboxClient
 from testbed.simulated_exchange import World
 from tests.integration.calendars import Diary, event
 from tests.integration.exchange_site import BehavingExchange, Site, box_name, inbox, lenient, requests_in, site_of
@@ -416,7 +416,7 @@ def unsent(site: Site, *, marked: bool) -> tuple[MailboxClient, MeetingMessage, 
 
 def sent_by_an_item(lanes: ClockedLanes, box: MailboxClient, draft: MeetingMessage) -> str:
     """What comes of the item that sends the draft, and what is remembered of its meeting then."""
-    mailbox, item = Mailbox(box_name(box), "mail1"), queue.draft_item("the-draft", draft)
+    mailbox, item = Mailbox(box_name(box), "mail1"), contract.draft_item("the-draft", draft)
     released: list[Release] = []
     carrier, recollection = Carrier(lanes, released.extend, 1, 1, 60), Recollection(lanes, YEARS)
 
@@ -437,7 +437,7 @@ def test_what_an_unsent_draft_answered_is_remembered(site: Site, lanes: ClockedL
     box, request, draft = unsent(site, marked=marked)
     settled = by_another(Settled.parse(sent_by_an_item(lanes, box, draft)), "a-copy")
     assert settled is not None
-    assert queue.draft_item("the-draft", draft).topic == MeetingKey.of(request).topic
+    assert contract.draft_item("the-draft", draft).topic == MeetingKey.of(request).topic
     assert settled.covers(request)
 
 

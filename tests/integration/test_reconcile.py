@@ -7,12 +7,12 @@ from typing import Any, Literal
 import pytest
 
 from producer.reconcile import reconcile
-from rsvpq.exchange import wire
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Refused, Unknown
-from rsvpq.intent import Intent
-from rsvpq.journal import Journal
-from rsvpq.messages import MeetingMessage, Verdict
+from rsvpq.mail.errors import Refused, Unknown
+from rsvpq.mail.messages import MeetingMessage, Verdict
+from rsvpq.tasks.journal import Journal
+from rsvpq.webdav import wire
+from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.markers import Intent
 from tests.integration.exchange_site import Site, inbox, requests_in
 from tests.integration.mortal_worker import Worker
 from tests.integration.test_answer import DELETED_ITEMS, LEFT, STRAIGHT_PATH, after, draft_of_a_person, worker_at

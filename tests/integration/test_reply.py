@@ -6,14 +6,14 @@ from typing import Any, Literal
 
 import pytest
 
-from rsvpq.exchange import auth
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Busy, ExchangeError, Gone, Refused, Transient, Unknown, Unsupported
-from rsvpq.exchange.transport import Server
-from rsvpq.intent import Intent
-from rsvpq.journal import Journal, LeaseLost, Paused, Record
-from rsvpq.messages import Kind, Mailbox, MeetingMessage, Outcome, Verdict
+from rsvpq.http import auth
+from rsvpq.http.server import Server
+from rsvpq.mail.errors import Busy, ExchangeError, Gone, Refused, Transient, Unknown, Unsupported
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Action
+from rsvpq.tasks.journal import Journal, LeaseLost, Paused, Record
+from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.markers import Intent
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.integration.calendars import Diary
 from tests.integration.exchange_site import PASSWORD, Site, always, box_name, inbox, requests_in

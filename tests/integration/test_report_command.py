@@ -9,8 +9,8 @@ import pytest
 from redis import Redis
 
 from rsvpq import wiring
-from rsvpq.audit import Told
-from rsvpq.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.audit.record import Told
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
 from testbed.processes import free_port
 from tests.integration.installation import Installation
 

@@ -11,14 +11,14 @@ import pytest
 from producer.dry_run import Ways, forecast
 from producer.inbox import DECIDED_AT_ONCE
 from producer.scan import scan
-from rsvpq.exchange import auth
-from rsvpq.exchange.client import Folders, MailboxClient
-from rsvpq.exchange.errors import Busy
-from rsvpq.exchange.transport import Server
-from rsvpq.findings import Forecast
-from rsvpq.journal import Journal, LeaseLost, Paused
-from rsvpq.messages import Kind, MeetingMessage, Outcome
+from rsvpq.http import auth
+from rsvpq.http.server import Server
+from rsvpq.lanes.run_results import Forecast
+from rsvpq.mail.errors import Busy
+from rsvpq.mail.messages import Kind, MeetingMessage, Outcome
 from rsvpq.policy import Action, Decision, Facts, Need, Version, decide
+from rsvpq.tasks.journal import Journal, LeaseLost, Paused
+from rsvpq.webdav.mailbox import Folders, MailboxClient
 from testbed.simulated_exchange import World
 from tests.integration.exchange_site import BehavingExchange, Site, inbox, lenient
 from tests.integration.scripted_server import XML, ScriptedServer, play, rows_page

@@ -7,10 +7,10 @@ from contextlib import closing
 
 import pytest
 
-from rsvpq.exchange import auth
-from rsvpq.exchange.client import Folders, MailboxClient
-from rsvpq.exchange.errors import ExchangeError, Transient
-from rsvpq.exchange.transport import Server, Timeouts
+from rsvpq.http import auth
+from rsvpq.http.server import Server, Timeouts
+from rsvpq.mail.errors import ExchangeError, Transient
+from rsvpq.webdav.mailbox import Folders, MailboxClient
 from testbed.processes import PATIENCE_S
 from tests.integration.scripted_server import NO_ROWS, XML, ScriptedServer, play, rows_page
 

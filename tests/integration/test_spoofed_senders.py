@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from producer.scan import scan
-from rsvpq.deciding import decide_knowing
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.journal import Journal
-from rsvpq.messages import MeetingMessage
+from rsvpq.mail.messages import MeetingMessage
 from rsvpq.policy import Action, Decision, Facts, Newest, Policy, Rule, Version, decide, is_internal
+from rsvpq.policy.gather import decide_knowing
+from rsvpq.tasks.journal import Journal
+from rsvpq.webdav.mailbox import MailboxClient
 from testbed.simulated_exchange import World
 from tests.integration.calendars import Diary
 from tests.integration.exchange_site import Site, box_name, inbox, simulated_site

@@ -8,10 +8,10 @@ import pytest
 from redis import Redis
 
 from rsvpq.lanes import Deed, Item, Lanes
+from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.status import Pause, ServerStatus, Status, Waiting, read_status
-from rsvpq.limits import Limits, Rate
-from rsvpq.messages import Mailbox
-from rsvpq.queue import scan_item
+from rsvpq.mail.messages import Mailbox
+from rsvpq.tasks.contract import scan_item
 from tests.integration.turned_lanes import Clock, offer, released
 
 

@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from rsvpq import queue
 from rsvpq.lanes import Item, Lanes
-from rsvpq.messages import Mailbox
+from rsvpq.mail.messages import Mailbox
+from rsvpq.tasks import contract
 from testbed.processes import PATIENCE_S, until
 from tests.integration.installation import Installation
 
@@ -26,7 +26,7 @@ ADELE = Mailbox("adele", "mail1")
 def lanes(installation: Installation) -> Lanes:
     """One mailbox with two messages in its lane, and a paused server."""
     known = installation.lanes()
-    known.offer_scans([(ADELE, queue.scan_item(ADELE, "first"))])
+    known.offer_scans([(ADELE, contract.scan_item(ADELE, "first"))])
     (release,) = known.release()
     known.start(release.id, release.generation, "worker")
     known.finish(release.id, release.generation, "worker", "done", label="done:scanned")
@@ -36,7 +36,9 @@ def lanes(installation: Installation) -> Lanes:
 
 
 def offer(lanes: Lanes, *items: str) -> None:
-    lanes.offer(ADELE, [Item(item, queue.ANSWER_REQUEST, queue.ANSWER_QUEUE, {"kind": "request"}) for item in items])
+    lanes.offer(
+        ADELE, [Item(item, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"}) for item in items]
+    )
 
 
 class Terminal:

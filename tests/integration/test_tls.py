@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from rsvpq.exchange import auth, tls
-from rsvpq.exchange.errors import BUSY_DELAY_S, Busy, Gone, LoginRefused, Unknown
-from rsvpq.exchange.transport import Server, Timeouts
+from rsvpq.http import auth, tls
+from rsvpq.http.server import Server, Timeouts
+from rsvpq.mail.errors import BUSY_DELAY_S, Busy, Gone, LoginRefused, Unknown
 from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.integration.scripted_server import HANG, ScriptedServer

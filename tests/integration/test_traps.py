@@ -13,14 +13,15 @@ import pytest
 from lxml import etree
 
 from producer.scan import scan
-from rsvpq.exchange import auth, wire
-from rsvpq.exchange.client import Folders, MailboxClient
-from rsvpq.exchange.errors import Busy, Refused, Unsettled
-from rsvpq.exchange.multistatus import read
-from rsvpq.exchange.transport import Server
-from rsvpq.journal import Journal
-from rsvpq.messages import Kind, MeetingMessage, kind_of
+from rsvpq.http import auth
+from rsvpq.http.server import Server
+from rsvpq.mail.errors import Busy, Refused, Unsettled
+from rsvpq.mail.messages import Kind, MeetingMessage, kind_of
 from rsvpq.policy import Action, Decision, Facts, Version, decide
+from rsvpq.tasks.journal import Journal
+from rsvpq.webdav import wire
+from rsvpq.webdav.mailbox import Folders, MailboxClient
+from rsvpq.webdav.multistatus import read
 from tests.integration.exchange_site import Site, always, box_name, inbox, lenient, requests_in, responses_in
 from tests.integration.scripted_server import NO_ROWS, XML, ScriptedServer, play, rows_page
 from tests.unit.test_wire import page, response

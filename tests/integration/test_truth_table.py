@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import ExchangeError, Unknown
-from rsvpq.messages import MeetingMessage
+from rsvpq.mail.errors import ExchangeError, Unknown
+from rsvpq.mail.messages import MeetingMessage
+from rsvpq.webdav.mailbox import MailboxClient
 from tests.integration.exchange_site import Site, requests_in
 from tests.integration.mortal_worker import Worker
 from tests.integration.test_answer import LEFT

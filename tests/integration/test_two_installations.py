@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from rsvpq.exchange import wire
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import Changed, ExchangeError, Unknown, Unsettled
-from rsvpq.intent import Intent
-from rsvpq.messages import Outcome, Verdict
+from rsvpq.mail.errors import Changed, ExchangeError, Unknown, Unsettled
+from rsvpq.mail.messages import Outcome, Verdict
+from rsvpq.webdav import wire
+from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.markers import Intent
 from testbed.simulated_exchange import World
 from tests.integration.exchange_site import BehavingExchange, Site, requests_in, site_of
 from tests.integration.mortal_worker import Worker

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.messages import Kind, MeetingMessage
-from rsvpq.persons import Shown
+from rsvpq.mail.messages import Kind, MeetingMessage
+from rsvpq.mail.persons import Shown
 from rsvpq.policy import Facts, Policy, decide
+from rsvpq.webdav.mailbox import MailboxClient
 from simulator.vocabulary import INTERNAL_DOMAIN
 from testbed.simulated_exchange import World
 from tests.integration.calendars import Diary

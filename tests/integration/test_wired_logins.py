@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from rsvpq.claims import Claims
-from rsvpq.exchange.errors import Busy, LoginRefused
-from rsvpq.exchange.lease import NoLease
+from rsvpq.http.lease import NoLease
 from rsvpq.lanes import Lanes
+from rsvpq.mail.errors import Busy, LoginRefused
 from rsvpq.settings import load_settings
+from rsvpq.tasks.claims import Claims
 from rsvpq.wiring import Exchange
 from tests.integration.login_sites import PASSWORD, LoginSite, login_site
 

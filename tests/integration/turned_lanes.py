@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rsvpq.lanes import Item, Lanes, Release
-from rsvpq.messages import Mailbox
+from rsvpq.mail.messages import Mailbox
 
 
 @dataclass(slots=True)

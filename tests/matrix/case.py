@@ -9,12 +9,12 @@ from typing import Any
 import requests
 from redis import Redis
 
-from rsvpq.exchange import auth
-from rsvpq.exchange.credential import Credential
-from rsvpq.exchange.transport import Server, Timeouts
+from rsvpq.http import auth
+from rsvpq.http.credential import Credential
+from rsvpq.http.server import Server, Timeouts
 from rsvpq.lanes import Lanes
-from rsvpq.limits import Limits, Rate
-from rsvpq.messages import Mailbox
+from rsvpq.lanes.limits import Limits, Rate
+from rsvpq.mail.messages import Mailbox
 from rsvpq.policy import Policy
 from simulator.faults import FaultKind
 from testbed.processes import PATIENCE_S

@@ -12,19 +12,19 @@ from datetime import UTC, datetime
 from celery.exceptions import Ignore, Retry
 
 from producer.scan import scan
-from rsvpq import queue
-from rsvpq.carrier import Carrier, ItemJournal
-from rsvpq.deciding import decide_knowing
-from rsvpq.editions import Settled
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import ExchangeError
-from rsvpq.exchange.transport import Server
-from rsvpq.journal import Journal
+from rsvpq.http.server import Server
 from rsvpq.lanes import Lanes, Release, Start
 from rsvpq.lanes.status import read_status
-from rsvpq.messages import Mailbox, MeetingMessage, Outcome
+from rsvpq.mail.editions import Settled
+from rsvpq.mail.errors import ExchangeError
+from rsvpq.mail.messages import Mailbox, MeetingMessage, Outcome
 from rsvpq.policy import Decide, Decision, Facts, Policy, Version, decide
-from rsvpq.recollection import Recollection, by_another
+from rsvpq.policy.gather import decide_knowing
+from rsvpq.tasks import contract
+from rsvpq.tasks.journal import Journal
+from rsvpq.tasks.recollection import Recollection, by_another
+from rsvpq.tasks.runner import Carrier, ItemJournal
+from rsvpq.webdav.mailbox import MailboxClient
 from tests.integration.exchange_site import lenient
 from tests.integration.turned_lanes import Clock
 from workers.ways import Ways
@@ -59,7 +59,7 @@ class Operator:
     def work(self, scans: int = 1) -> None:
         """Scan so many times, and each time work until nothing is left to do."""
         for number in range(scans):
-            self.lanes.offer_scans([(self.mailbox, queue.scan_item(self.mailbox, f"run{number}"))])
+            self.lanes.offer_scans([(self.mailbox, contract.scan_item(self.mailbox, f"run{number}"))])
             self._drain()
 
     @property
@@ -80,9 +80,9 @@ class Operator:
     def _deliver(self, release: Release) -> None:
         self.deliveries += 1
         work = {
-            queue.SCAN_MAILBOX: self._scan,
-            queue.ANSWER_REQUEST: self._answer,
-            queue.OPEN_RESPONSE: self._open,
+            contract.SCAN_MAILBOX: self._scan,
+            contract.ANSWER_REQUEST: self._answer,
+            contract.OPEN_RESPONSE: self._open,
         }[release.work]
         carrier = Carrier(self.lanes, self._carry, first_delay_s=5, longest_delay_s=600, remember_s=86_400)
         with suppress(Retry, Ignore, ExchangeError):  # the ledger knows; what became of it is judged by the oracle
@@ -96,7 +96,7 @@ class Operator:
 
     def _scan(self, _: Start, journal: Journal) -> Outcome:
         def offer(messages: list[MeetingMessage]) -> tuple[int, int]:
-            items = [queue.message_item(self.mailbox, message) for message in messages]
+            items = [contract.message_item(self.mailbox, message) for message in messages]
             return self.lanes.offer(self.mailbox, items).new, 0
 
         def decide_on(message: MeetingMessage, newest: Version | None) -> Decision:

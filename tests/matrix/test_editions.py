@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from rsvpq.editions import MeetingKey
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.journal import Journal
-from rsvpq.messages import Kind
+from rsvpq.mail.editions import MeetingKey
+from rsvpq.mail.messages import Kind
 from rsvpq.policy import Action, Policy, Rule
-from rsvpq.recollection import Recollection
+from rsvpq.tasks.journal import Journal
+from rsvpq.tasks.recollection import Recollection
+from rsvpq.webdav.mailbox import MailboxClient
 from testbed.simulated_exchange import World
 from tests.integration.exchange_site import inbox, lenient
 from tests.matrix.case import Bench

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from rsvpq.exchange.line import Line
+from rsvpq.http.connection import Line
 from workers.app import app
 
 __all__ = ["app"]  # what Celery looks for

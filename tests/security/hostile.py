@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from rsvpq.exchange import auth
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import ExchangeError
-from rsvpq.exchange.transport import Server, Timeouts
+from rsvpq.http import auth
+from rsvpq.http.server import Server, Timeouts
+from rsvpq.mail.errors import ExchangeError
+from rsvpq.webdav.mailbox import MailboxClient
 from testbed.processes import PATIENCE_S
 from tests.integration.scripted_server import FOLDERS, MESSAGE
 

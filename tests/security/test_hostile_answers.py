@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from rsvpq.exchange.errors import ExchangeError, LoginRefused, Refused, Transient, Unknown
-from rsvpq.exchange.transport import Timeouts
-from rsvpq.messages import MeetingMessage
+from rsvpq.http.server import Timeouts
+from rsvpq.mail.errors import ExchangeError, LoginRefused, Refused, Transient, Unknown
+from rsvpq.mail.messages import MeetingMessage
 from tests.integration import scripted_server as scripts
 from tests.integration.scripted_server import FOLDERS, MESSAGE, NO_ROWS, XML, Play, ScriptedServer, play, rows_page
 from tests.security.certificates import Authority

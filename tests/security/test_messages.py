@@ -12,8 +12,8 @@ import pytest
 import yaml
 from redis import Redis
 
-from rsvpq import queue
 from rsvpq.lanes.status import read_status
+from rsvpq.tasks import contract
 from testbed.processes import PATIENCE_S, Part, until
 from tests.integration.installation import Installation
 
@@ -49,7 +49,7 @@ def envelope(octets: bytes, content_type: str, queue_name: str) -> str:
             "body": b64encode(octets).decode(),
             "content-encoding": "binary",
             "content-type": content_type,
-            "headers": {"task": queue.OPS_STATUS, "id": identity, "lang": "py", "root_id": identity},
+            "headers": {"task": contract.OPS_STATUS, "id": identity, "lang": "py", "root_id": identity},
             "properties": {
                 "body_encoding": "base64",
                 "correlation_id": identity,
@@ -87,9 +87,9 @@ TRAPS = [
 
 def require_service(worker: Part, installation: Installation) -> None:
     """The worker still works what it is given."""
-    app = queue.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
+    app = contract.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
     try:
-        assert "servers" in app.send_task(queue.OPS_STATUS).get(timeout=PATIENCE_S)
+        assert "servers" in app.send_task(contract.OPS_STATUS).get(timeout=PATIENCE_S)
     finally:
         app.close()
     assert worker.alive()
@@ -107,9 +107,9 @@ def test_no_message_but_json_is_read_and_the_worker_goes_on(
         else:
             redis.publish("rsvpq:/0.celery.pidbox", envelope(octets, content_type, "pidbox"))
 
-    app = queue.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
+    app = contract.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
     try:
-        assert "servers" in app.send_task(queue.OPS_STATUS).get(timeout=PATIENCE_S)
+        assert "servers" in app.send_task(contract.OPS_STATUS).get(timeout=PATIENCE_S)
     finally:
         app.close()
     assert not file.exists()
@@ -191,7 +191,7 @@ def test_a_command_about_a_queue_that_there_is_not_ends_no_worker(
 
 def break_the_brokers_keys(redis: Redis) -> None:
     """Put something else in the place of each."""
-    for key, kind in queue.key_types("rsvpq").items():
+    for key, kind in contract.key_types("rsvpq").items():
         redis.delete(key)
         redis.rpush(key, "a stranger's") if kind == "string" else redis.set(key, "a stranger's")
 
@@ -209,20 +209,20 @@ def test_keys_of_the_broker_that_are_something_else_stop_no_worker_for_good(
         if moment == "while it works":
             break_the_brokers_keys(redis)
         until(lambda: not ours_of_another_type(redis), "they are set aside")
-        app = queue.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
+        app = contract.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
         try:
-            assert "servers" in app.send_task(queue.OPS_STATUS).get(timeout=PATIENCE_S)
+            assert "servers" in app.send_task(contract.OPS_STATUS).get(timeout=PATIENCE_S)
         finally:
             app.close()
     finally:
         dispatcher.end()
     assert worker.alive()
     assert redis.lrange("{rsvpq}:aside:rsvpq:unacked_mutex", 0, -1) == ["a stranger's"]
-    assert read_status(installation.lanes()).order.broken == len(queue.key_types("rsvpq"))
+    assert read_status(installation.lanes()).order.broken == len(contract.key_types("rsvpq"))
 
 
 def ours_of_another_type(redis: Redis) -> list[str]:
-    types = queue.key_types("rsvpq")
+    types = contract.key_types("rsvpq")
     return [key for key, kind in types.items() if redis.type(key) not in ("none", kind)]
 
 

@@ -18,14 +18,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from rsvpq.exchange import auth
-from rsvpq.exchange.client import MailboxClient
-from rsvpq.exchange.errors import ExchangeError, Malformed
-from rsvpq.exchange.patience import Deadline
-from rsvpq.exchange.request_target import Target
-from rsvpq.exchange.target import AsGiven
-from rsvpq.exchange.transport import Server
-from rsvpq.messages import MeetingMessage
+from rsvpq.http import auth
+from rsvpq.http.deadlines import Deadline
+from rsvpq.http.request_target import Target
+from rsvpq.http.server import Server
+from rsvpq.http.sockets import AsGiven
+from rsvpq.mail.errors import ExchangeError, Malformed
+from rsvpq.mail.messages import MeetingMessage
+from rsvpq.webdav.mailbox import MailboxClient
 from tests.integration.scripted_server import (
     FOLDERS,
     MESSAGE,

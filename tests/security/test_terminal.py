@@ -8,13 +8,14 @@ import threading
 import pytest
 from redis import Redis
 
-from rsvpq import queue, wiring
-from rsvpq.audit import Told
+from rsvpq import wiring
+from rsvpq.audit.record import Told
 from rsvpq.cli.dry_run_forms import FORMS
-from rsvpq.findings import Forecast
-from rsvpq.held_drafts import HeldDrafts
 from rsvpq.lanes import Item
-from rsvpq.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.lanes.held_drafts import HeldDrafts
+from rsvpq.lanes.run_results import Forecast
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.tasks import contract
 from testbed.processes import PATIENCE_S
 from tests.integration.installation import Installation, queued
 
@@ -43,11 +44,11 @@ def told(installation: Installation) -> Installation:
     draft = MeetingMessage(Kind.RESPONSE, "IPM.Schedule.Meeting.Resp.Pos", "/x/2", "rid:2", uid="U1", subject=SUBJECT)
     audit = wiring.make_audit(installation.settings, lanes)
     audit.decide(ADELE, "scan-r1-x", "r1", [(request, Told("accept", "all", "every-request"))])
-    item = queue.message_item(ADELE, request)
+    item = contract.message_item(ADELE, request)
     lanes.offer(ADELE, [item])
     (release,) = lanes.release()
-    app = queue.make_celery("test", installation.redis_url, namespace="rsvpq")
-    queue.publish(app, [release])
+    app = contract.make_celery("test", installation.redis_url, namespace="rsvpq")
+    contract.publish(app, [release])
     app.close()
     assert lanes.start(item.id, release.generation, "owner").verdict == "run"
     lanes.finish(item.id, release.generation, "owner", "dead", label="dead:refused", reason=f"Refused: {SUBJECT}")

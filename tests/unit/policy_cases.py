@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from rsvpq.agenda import Agenda, Appointment, BusyPeriod, BusyStatus, ResponseStatus
-from rsvpq.editions import Settled, Version
-from rsvpq.messages import Kind, MeetingMessage
+from rsvpq.mail.calendar import Agenda, Appointment, BusyPeriod, BusyStatus, ResponseStatus
+from rsvpq.mail.editions import Settled, Version
+from rsvpq.mail.messages import Kind, MeetingMessage
 from rsvpq.policy import Action, CalendarView, Facts, Policy, Rule
 from rsvpq.policy.rules import Value
 

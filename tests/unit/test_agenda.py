@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsvpq.agenda import Agenda, BusyPeriod, BusyStatus, overlap, same_meeting_key
+from rsvpq.mail.calendar import Agenda, BusyPeriod, BusyStatus, overlap, same_meeting_key
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 OUTLOOK = "040000008200E00074C5B7101A82E008"

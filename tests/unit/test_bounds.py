@@ -11,21 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsvpq.audit import Discretion, address_of
-from rsvpq.exchange import wire
-from rsvpq.exchange.calendar import particulars_of
-from rsvpq.exchange.errors import Malformed, Refused
-from rsvpq.exchange.http_answer import MOST_KEPT, Answer
-from rsvpq.exchange.login_form import is_login_page
-from rsvpq.exchange.multistatus import Property, Reader, Row, read
-from rsvpq.exchange.reply import reply_to
-from rsvpq.exchange.request_target import LONGEST
-from rsvpq.exchange.rows import message_of
-from rsvpq.exchange.search import LONGEST_TEXT
-from rsvpq.intent import Intent
-from rsvpq.messages import Kind, MeetingMessage, Verdict
-from rsvpq.orphans import was_edited
+from rsvpq.audit.record import Discretion, address_of
+from rsvpq.http.login_form import is_login_page
+from rsvpq.http.request_target import LONGEST
+from rsvpq.http.response import MOST_KEPT, Answer
+from rsvpq.mail.errors import Malformed, Refused
+from rsvpq.mail.messages import Kind, MeetingMessage, Verdict
 from rsvpq.policy import patterns
+from rsvpq.webdav import wire
+from rsvpq.webdav.calendar import particulars_of
+from rsvpq.webdav.drafts import was_edited
+from rsvpq.webdav.imip import reply_to
+from rsvpq.webdav.markers import Intent
+from rsvpq.webdav.multistatus import Property, Reader, Row, read
+from rsvpq.webdav.rows import message_of
+from rsvpq.webdav.search import LONGEST_TEXT
 from tests.unit.policy_cases import NOW
 from tests.unit.work import calls_of
 

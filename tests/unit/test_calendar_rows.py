@@ -1,8 +1,8 @@
 """Rows and headers of a calendar as no server should write them: what cannot be read is not known."""
 
-from rsvpq.exchange import wire
-from rsvpq.exchange.calendar import _appointment, _count
-from rsvpq.exchange.multistatus import Row
+from rsvpq.webdav import wire
+from rsvpq.webdav.calendar import _appointment, _count
+from rsvpq.webdav.multistatus import Row
 
 
 def test_a_sequence_of_thousands_of_digits_is_not_known() -> None:

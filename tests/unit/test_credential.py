@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rsvpq.exchange.credential import MOST_REFUSALS, Credential
-from rsvpq.exchange.errors import LOGIN_DELAY_S, LoginRefused
+from rsvpq.http.credential import MOST_REFUSALS, Credential
+from rsvpq.mail.errors import LOGIN_DELAY_S, LoginRefused
 
 
 class _Clock:

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rsvpq.audit import LONGEST, LONGEST_SUBJECT, Discretion, Hidden, address_of, operator
-from rsvpq.audit_log import Filter
-from rsvpq.exchange.errors import Refused
-from rsvpq.messages import Kind, MeetingMessage, is_private
+from rsvpq.audit.log import Filter
+from rsvpq.audit.record import LONGEST, LONGEST_SUBJECT, Discretion, Hidden, address_of, operator
+from rsvpq.mail.errors import Refused
+from rsvpq.mail.messages import Kind, MeetingMessage, is_private
 from rsvpq.policy import Facts, Policy
 from rsvpq.policy.case import Case
 

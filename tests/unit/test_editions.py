@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from rsvpq.editions import MeetingKey, Settled, Version, answers_another, same_occurrence
-from rsvpq.messages import Kind
+from rsvpq.mail.editions import MeetingKey, Settled, Version, answers_another, same_occurrence
+from rsvpq.mail.messages import Kind
 from rsvpq.policy import Newest
 from tests.unit.policy_cases import END, HOUR, STAMP, START, message, settled, text
 

@@ -4,8 +4,8 @@ from http import HTTPStatus
 
 import pytest
 
-from rsvpq.exchange import errors
-from rsvpq.exchange.errors import (
+from rsvpq.mail import errors
+from rsvpq.mail.errors import (
     Busy,
     ExchangeError,
     Gone,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rsvpq.messages import Verdict
+from rsvpq.mail.messages import Verdict
 from rsvpq.ops.evidence import advice, proved
 from workers.steps import Command
 

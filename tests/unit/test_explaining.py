@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from producer.explaining import is_wanted, told
-from rsvpq.agenda import Agenda, Appointment, BusyPeriod, BusyStatus, CalendarUnknown, ResponseStatus
-from rsvpq.audit import Discretion
-from rsvpq.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.audit.record import Discretion
+from rsvpq.mail.calendar import Agenda, Appointment, BusyPeriod, BusyStatus, CalendarUnknown, ResponseStatus
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.policy import Action, CalendarView, Facts, Policy, Rule, explain
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)

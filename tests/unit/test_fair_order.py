@@ -1,7 +1,7 @@
 """Who sends hundreds of requests does not keep those of others waiting."""
 
 from producer.offering import in_fair_order
-from rsvpq.messages import MeetingMessage
+from rsvpq.mail.messages import MeetingMessage
 from tests.unit.policy_cases import message
 from tests.unit.work import opcodes_of
 

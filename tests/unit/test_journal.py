@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import pytest
 
-from rsvpq.journal import Journal, LeaseLost, Paused
+from rsvpq.tasks.journal import Journal, LeaseLost, Paused
 
 Answer = Literal["ok", "held", "lost"]
 

@@ -4,9 +4,9 @@ from time import monotonic
 
 import pytest
 
-from rsvpq.exchange.errors import Transient
-from rsvpq.exchange.lease import FRESH_S, USED_PART, Lease, NoLease, OutOfTime
-from rsvpq.journal import LeaseLost
+from rsvpq.http.lease import FRESH_S, USED_PART, Lease, NoLease, OutOfTime
+from rsvpq.mail.errors import Transient
+from rsvpq.tasks.journal import LeaseLost
 
 LONG_S = 10_000.0
 

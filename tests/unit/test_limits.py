@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsvpq.limits import Limits, Rate
+from rsvpq.lanes.limits import Limits, Rate
 
 
 @pytest.mark.parametrize(

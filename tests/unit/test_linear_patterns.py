@@ -6,22 +6,23 @@ from collections.abc import Iterator
 
 import pytest
 
-from rsvpq import audit, ordinary_rules, persons, recurrence, zones
-from rsvpq.exchange import multistatus, reply, wire
+from rsvpq.audit import record
+from rsvpq.mail import ordinary_rules, persons, recurrence, zones
 from rsvpq.policy import organizer
 from rsvpq.policy import patterns as globs
 from rsvpq.report import reasons
+from rsvpq.webdav import imip, multistatus, wire
 from tests.unit.work import match_steps, search_steps
 
 #: The patterns that see what a server, or whoever writes to it, has sent.
-READERS = (multistatus, wire, organizer, persons, audit, reasons, reply, zones, recurrence, ordinary_rules)
+READERS = (multistatus, wire, organizer, persons, record, reasons, imip, zones, recurrence, ordinary_rules)
 #: Those that are tried at the beginning only, and those for the whole of a text; all others are searched for.
-MATCHED = {multistatus._HEAD, reply._LINE_NAME}
+MATCHED = {multistatus._HEAD, imip._LINE_NAME}
 OF_THE_WHOLE = {
     organizer._ADDRESS,
     persons._IN_BRACKETS,
     multistatus.ENCODING,
-    *(reply._ADDRESS, reply._MOMENT, reply._ANY, reply._TOKEN, *reply._IDENTITY.values(), *reply._COURTESY.values()),
+    *(imip._ADDRESS, imip._MOMENT, imip._ANY, imip._TOKEN, *imip._IDENTITY.values(), *imip._COURTESY.values()),
     *(zones._MOMENT, zones._OFFSET, zones._STEP),
     recurrence._UNTIL,
     *(ordinary_rules._WEEKDAYS, *ordinary_rules._FORMS.values()),

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from rsvpq.limits import Limits, Rate
-from rsvpq.mailboxes import read_mailboxes, select
-from rsvpq.messages import Mailbox
+from rsvpq.lanes.limits import Limits, Rate
+from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import ConfigError, Settings
+from rsvpq.settings.mailboxes import read_mailboxes, select
 from tests.unit.work import calls_of
 
 _SERVER = {"url": "https://mail.example.com", "username": "svc", "password": "pw"}

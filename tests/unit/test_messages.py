@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsvpq.messages import Kind, Mailbox, MeetingMessage, kind_of
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, kind_of
 
 ADELE = Mailbox("adele@example.com", "mail1")
 REQUEST = MeetingMessage(

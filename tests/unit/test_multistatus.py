@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rsvpq.exchange import wire
-from rsvpq.exchange.errors import Malformed
-from rsvpq.exchange.multistatus import LARGEST_RESPONSE, Reader, Row, canonical, read
+from rsvpq.mail.errors import Malformed
+from rsvpq.webdav import wire
+from rsvpq.webdav.multistatus import LARGEST_RESPONSE, Reader, Row, canonical, read
 from tests.unit.test_wire import PIECES, SHAPES, page, response, row_of
 from tests.unit.work import calls_of
 
@@ -81,7 +81,7 @@ def test_what_follows_the_end_is_not_read() -> None:
 
 
 def test_too_many_responses_are_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rsvpq.exchange.multistatus.MOST_ROWS", 5)
+    monkeypatch.setattr("rsvpq.webdav.multistatus.MOST_ROWS", 5)
     with pytest.raises(Malformed, match="more than 5"):
         read(page(*[response(number) for number in range(6)]))
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from rsvpq.cli.config import report
-from rsvpq.messages import Kind
+from rsvpq.mail.messages import Kind
 from rsvpq.policy import Action, Policy, Rule
-from rsvpq.policy.findings import flaws
+from rsvpq.policy.lint import flaws
 from rsvpq.policy.patterns import covers
 from rsvpq.policy.rules import Value
 from rsvpq.settings import ConfigError

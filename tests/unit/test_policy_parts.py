@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsvpq.editions import instant
-from rsvpq.exchange import wire
-from rsvpq.exchange.multistatus import Property, Row
-from rsvpq.exchange.rows import message_of
-from rsvpq.messages import Kind, Verdict
+from rsvpq.mail.editions import instant
+from rsvpq.mail.messages import Kind, Verdict
 from rsvpq.policy import Action, Newest, Version
 from rsvpq.policy.organizer import address_of, is_internal
 from rsvpq.policy.patterns import covers, fits
+from rsvpq.webdav import wire
+from rsvpq.webdav.multistatus import Property, Row
+from rsvpq.webdav.rows import message_of
 from tests.unit.policy_cases import DAY, HOUR, NOW, STAMP, message
 
 

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rsvpq.agenda import NEVER, Appointment, BusyPeriod, BusyStatus, CalendarUnknown, ResponseStatus
-from rsvpq.messages import SENSITIVITIES, Kind, MeetingMessage
+from rsvpq.mail.calendar import NEVER, Appointment, BusyPeriod, BusyStatus, CalendarUnknown, ResponseStatus
+from rsvpq.mail.messages import SENSITIVITIES, Kind, MeetingMessage
 from rsvpq.policy import DECISIONS, CalendarView, Facts, Policy, Reason, Rule
 from rsvpq.policy.case import CONFLICTS, UPDATES, Case
 from rsvpq.policy.conditions import CONDITIONS, match
 from rsvpq.policy.engine import decide, explain
-from rsvpq.policy.findings import flaws
+from rsvpq.policy.lint import flaws
 from rsvpq.policy.rules import Guard
 from tests.unit.policy_cases import DAY, HOUR, NOW, STAMP, calendar, facts, message
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rsvpq.messages import Kind
+from rsvpq.mail.messages import Kind
 from rsvpq.policy import DECISIONS, Action, Policy, Rule
 from rsvpq.policy.conditions import CONDITIONS
 from rsvpq.policy.rules import Value

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rsvpq.agenda import NEVER, BusyStatus, CalendarUnknown, ResponseStatus
-from rsvpq.intent import Intent
-from rsvpq.messages import Kind, Verdict
+from rsvpq.mail.calendar import NEVER, BusyStatus, CalendarUnknown, ResponseStatus
+from rsvpq.mail.messages import Kind, Verdict
 from rsvpq.policy import Action, CalendarView, Facts, Need, Policy, Reason, Rule, Version
 from rsvpq.policy.conditions import CONDITIONS
 from rsvpq.policy.engine import decide
+from rsvpq.webdav.markers import Intent
 from tests.unit.policy_cases import (
     DAY,
     END,

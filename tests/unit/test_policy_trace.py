@@ -1,6 +1,6 @@
 """The trace: every guard and rule that was tried, and why each let the message pass."""
 
-from rsvpq.agenda import BusyStatus
+from rsvpq.mail.calendar import BusyStatus
 from rsvpq.policy import Action
 from rsvpq.policy.engine import explain
 from tests.unit.policy_cases import DAY, HOUR, NOW, calendar, facts, message, period, policy, rule, settled

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsvpq.log_lines import escape_lines
-from rsvpq.printable import csv_cell, json_text, printable
+from rsvpq.tasks.log_lines import escape_lines
+from rsvpq.text import csv_cell, json_text, printable
 
 #: Bidirectional marks, signs without width, C0 and C1 controls, blanks and line breaks of other kinds.
 SIGNS = "\u202e\u2066\u2069\u061c\u200b\u200d\u2060\ufeff\u00ad\x1b\x9b\x07\x85\r\t\u2028\u2029\u00a0\U000e0041"

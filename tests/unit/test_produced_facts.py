@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rsvpq.agenda import Appointment, Particulars
-from rsvpq.messages import MeetingMessage
+from rsvpq.mail.calendar import Appointment, Particulars
+from rsvpq.mail.messages import MeetingMessage
 from rsvpq.policy import CalendarView, Facts
 
 ROOT = Path(__file__).parents[2]

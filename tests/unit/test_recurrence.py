@@ -7,9 +7,9 @@ from dateutil.rrule import rrulestr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsvpq.agenda import NEVER, Particulars
-from rsvpq.ordinary_rules import ordinary
-from rsvpq.recurrence import MOST_INSTANCES, instances, series_end
+from rsvpq.mail.calendar import NEVER, Particulars
+from rsvpq.mail.ordinary_rules import ordinary
+from rsvpq.mail.recurrence import MOST_INSTANCES, instances, series_end
 from tests.unit.work import calls_of
 
 #: As Exchange shows Berlin: rules since 1601, and a name that is none.

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from icalendar import Calendar
 
-from rsvpq.exchange.errors import Refused
-from rsvpq.exchange.reply import _person_of, reply_to
-from rsvpq.messages import Verdict
+from rsvpq.mail.errors import Refused
+from rsvpq.mail.messages import Verdict
+from rsvpq.webdav.imip import _person_of, reply_to
 
 NOW = datetime(2009, 2, 3, 10, 30, tzinfo=timezone(timedelta(hours=1)))
 ME = "adele@example.com"

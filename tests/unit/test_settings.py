@@ -13,13 +13,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from rsvpq.exchange import auth
-from rsvpq.limits import Limits, Rate
-from rsvpq.mailboxes import COLUMNS
+from rsvpq.http import auth
+from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.policy import Action, Policy, Rule
 from rsvpq.settings import ConfigError, Duration, Schedule, Settings, load_settings
 from rsvpq.settings.environment import variable_name
 from rsvpq.settings.keys import settable_keys
+from rsvpq.settings.mailboxes import COLUMNS
 from rsvpq.settings.model import ServerSettings
 from rsvpq.settings.policy import RuleSettings
 from rsvpq.settings.toml_lines import KeyPath, key_lines, line_of

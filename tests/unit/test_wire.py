@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from rsvpq.exchange import wire
-from rsvpq.exchange.errors import Malformed
-from rsvpq.exchange.multistatus import Row, read
+from rsvpq.mail.errors import Malformed
+from rsvpq.webdav import wire
+from rsvpq.webdav.multistatus import Row, read
 
 SEARCH = (
     b'<?xml version="1.0"?><D:searchrequest xmlns:D="DAV:"><D:sql>SELECT "DAV:contentclass", '

@@ -6,7 +6,7 @@ from random import Random
 from typing import Literal
 
 from rsvpq.lanes import Lanes
-from rsvpq.limits import Rate
+from rsvpq.lanes.limits import Rate
 from tests.chaos.faults import pause
 from tests.chaos.installation import AWAY, Installation
 from tests.chaos.rsvpq_stack import RsvpqStack

@@ -1,0 +1,120 @@
+"""The tasks ``ops.*``: what the command line does, for Flower's HTTP API and any Celery client.
+
+Thin shells around :mod:`rsvpq.ops`. Their results are JSON and kept for an hour. They have a queue and a worker of
+their own, so that a pause never waits behind scans.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+from celery import Task
+
+from producer.app import app, lanes, settings
+from rsvpq import wiring
+from rsvpq.lanes import Scope
+from rsvpq.lanes.status import read_status
+from rsvpq.ops import Desk, WrongRequest, control, dead, look, open_desk
+from rsvpq.settings import ConfigError
+from rsvpq.tasks import contract
+
+
+def _operation(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
+    """A task of this name, which keeps its result; what the caller got wrong is an error of one line."""
+
+    def register(operation: Callable[..., Any]) -> Task[Any, Any]:
+        @wraps(operation)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return operation(*args, **kwargs)
+            except ConfigError as error:
+                raise WrongRequest(str(error)) from None
+
+        task: Task[Any, Any] = app.task(name=name, ignore_result=False, throws=(WrongRequest,), bind=True)(run)
+        return task
+
+    return register
+
+
+def _desk(task: Task[Any, Any], who: str) -> Desk:
+    """Who it was, as far as it is known: what the caller says, and that it came by the queue."""
+    return open_desk(settings, lanes, who=f"{who} by Flower/Celery".strip(), token=str(task.request.id))
+
+
+@_operation(contract.OPS_STATUS)
+def status(_: Task[Any, Any]) -> dict[str, Any]:
+    """What the lanes hold, as ``rsvpq status --json``."""
+    return {"nothing_answered": wiring.why_silent(settings, lanes), **read_status(lanes).to_dict()}
+
+
+@_operation(contract.OPS_PAUSE)
+def pause(self: Task[Any, Any], scope: Scope, name: str = "", reason: str = "", who: str = "") -> str:
+    """Pause all, a server or a mailbox."""
+    return control.pause(_desk(self, who), scope, name, reason)
+
+
+@_operation(contract.OPS_RESUME)
+def resume(self: Task[Any, Any], scope: Scope, name: str = "", reason: str = "", who: str = "") -> str:
+    """Undo a pause of the same scope."""
+    return control.resume(_desk(self, who), scope, name, reason)
+
+
+@_operation(contract.OPS_LIMIT)
+def limit(self: Task[Any, Any], scope: Scope, name: str, reason: str = "", who: str = "", **limits: Any) -> str:
+    """Set ``rate``, ``burst``, ``concurrency`` of a server or a mailbox; without any, the configured ones."""
+    unknown = sorted(set(limits) - {"rate", "burst", "concurrency"})
+    if unknown:
+        raise WrongRequest(f"no limit is called {', '.join(unknown)}; there are rate, burst and concurrency")
+    return control.limit(_desk(self, who), scope, name, reason=reason, **limits)
+
+
+@_operation(contract.OPS_DEAD_LIST)
+def dead_list(
+    _: Task[Any, Any], server: str = "", mailbox: str = "", reason: str = "", most: int = 50
+) -> list[dict[str, Any]]:
+    """Dead items, the newest first."""
+    return dead.rows(lanes, dead.Which(server, mailbox, reason), most)
+
+
+@_operation(contract.OPS_DEAD_SHOW)
+def dead_show(self: Task[Any, Any], item: str) -> dict[str, Any]:
+    """Everything about one dead item."""
+    return dead.show(_desk(self, ""), item)
+
+
+@_operation(contract.OPS_DEAD_RETRY)
+def dead_retry(
+    self: Task[Any, Any], items: Sequence[str] = (), why: str = "", who: str = "", **all_with: str
+) -> dict[str, Any]:
+    """Try dead ``items`` again, or all with this ``server``, ``mailbox``, ``reason``: '' for whichever."""
+    return dead.retry(_desk(self, who), *_which(items, all_with), why)
+
+
+@_operation(contract.OPS_DEAD_DROP)
+def dead_drop(
+    self: Task[Any, Any], items: Sequence[str] = (), why: str = "", who: str = "", **all_with: str
+) -> dict[str, Any]:
+    """Give dead ``items`` up, or all with this ``server``, ``mailbox``, ``reason``: '' for whichever."""
+    return dead.drop(_desk(self, who), *_which(items, all_with), why)
+
+
+@_operation(contract.OPS_MAILBOX)
+def mailbox(self: Task[Any, Any], name: str) -> dict[str, Any]:
+    """One mailbox's lane."""
+    return look.mailbox(_desk(self, ""), name)
+
+
+@_operation(contract.OPS_TOP)
+def top(_: Task[Any, Any], most: int = 20) -> list[dict[str, Any]]:
+    """The deepest lanes."""
+    return look.top(lanes, most)
+
+
+def _which(items: Sequence[str], all_with: dict[str, str]) -> tuple[list[str], dead.Which | None]:
+    """The items named, or what all of them have in common."""
+    if isinstance(items, str):
+        items = [items]
+    unknown = sorted(set(all_with) - {"server", "mailbox", "reason"})
+    if unknown:
+        raise WrongRequest(f"{', '.join(unknown)} cannot be asked for; there are server, mailbox and reason")
+    return list(items), dead.Which(**all_with) if all_with else None

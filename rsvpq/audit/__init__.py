@@ -1,0 +1,1 @@
+"""The audit stream: records of decisions, effects and operator actions."""

@@ -1,0 +1,86 @@
+"""All checks of an installation, in the order in which an operator would look: ours first, then all servers at once."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from threading import Thread
+
+from rsvpq.doctor import files, mail_server, processes, redis_server
+from rsvpq.doctor.login import Account
+from rsvpq.doctor.mail_server import Patient
+from rsvpq.doctor.results import PROCESSES, REDIS, SETTINGS, Notes
+from rsvpq.health.register import impatient_lanes
+from rsvpq.mail.messages import Mailbox
+from rsvpq.settings import LoadedSettings
+
+#: Seconds after which no server is waited for any more.
+LONGEST_S = 90.0
+
+
+def examine(
+    loaded: LoadedSettings, names: Sequence[str] = (), chosen: Mailbox | None = None, longest_s: float = LONGEST_S
+) -> Iterator[Notes]:
+    """Look at everything, and hand out each group when it is complete.
+
+    :param names: of servers; all for none.
+    :param chosen: the mailbox to look at, instead of the first of its server.
+    """
+    settings = loaded.settings
+    notes = Notes(SETTINGS)
+    mailboxes = files.examine(loaded, notes)
+    yield notes
+    lanes = impatient_lanes(settings.redis)
+    notes = Notes(REDIS)
+    redis_ahead_s = redis_server.examine(lanes, settings.redis, settings.servers, notes)
+    yield notes
+    notes = Notes(PROCESSES)
+    if redis_ahead_s is None:
+        notes.skip("all", "they are asked through Redis")
+    else:
+        processes.examine(lanes, settings, notes)
+    yield notes
+    lanes.redis.close()
+    patients = _patients(loaded, names or tuple(settings.servers), mailboxes, chosen)
+    yield from _side_by_side(patients, redis_ahead_s, longest_s)
+
+
+def _patients(
+    loaded: LoadedSettings, names: Sequence[str], mailboxes: Sequence[Mailbox], chosen: Mailbox | None
+) -> list[Patient]:
+    settings = loaded.settings.servers
+    # One for each user name: it is the same account in the directory that could be locked.
+    accounts = {settings[name].username.casefold(): Account() for name in names}
+    boxes: Mapping[str, str] = {mailbox.server: mailbox.name for mailbox in reversed(mailboxes)}
+    if chosen is not None:
+        boxes = {**boxes, chosen.server: chosen.name}
+    return [
+        Patient(name, settings[name], accounts[settings[name].username.casefold()], boxes.get(name, ""))
+        for name in dict.fromkeys(names)
+    ]
+
+
+def _side_by_side(patients: Sequence[Patient], redis_ahead_s: float | None, longest_s: float) -> Iterator[Notes]:
+    """Each server by a thread of its own; one that hangs is left behind, and the process does not wait for it."""
+    under_way = []
+    for patient in patients:
+        notes = Notes(patient.name, is_server=True)
+        thread = Thread(target=_look, args=(patient, redis_ahead_s, notes), daemon=True)
+        thread.start()
+        under_way.append((thread, notes))
+    deadline = time.monotonic() + longest_s
+    for thread, notes in under_way:
+        thread.join(max(0.0, deadline - time.monotonic()))
+        if not thread.is_alive():
+            yield notes
+            continue
+        told = Notes(notes.group, is_server=True, findings=list(notes.findings))
+        told.fail("time", f"not finished after {longest_s:.0f} s", "look at what is slow above, then again")
+        yield told
+
+
+def _look(patient: Patient, redis_ahead_s: float | None, notes: Notes) -> None:
+    """Look at one server; a check that breaks off must not pass for one that found nothing."""
+    try:
+        mail_server.examine(patient, redis_ahead_s, notes)
+    except Exception as error:
+        notes.fail("doctor", f"a check broke off with {type(error).__name__}", "report it with the traceback")
+        raise

@@ -1,0 +1,165 @@
+"""The way to a server without a word of HTTP: its name, a connection, TLS and the certificate.
+
+Certificates are verified as :mod:`rsvpq.http.server` does it, and nothing is sent over a connection that failed.
+Of a certificate that is refused for its dates or its names, these are then read from a second connection, which
+verifies everything else and is closed at once.
+"""
+
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+from rsvpq.doctor.results import Notes, Stopwatch
+from rsvpq.http import tls
+from rsvpq.settings import ServerSettings
+
+#: Days before its end at which a certificate is worth a word.
+_SOON_DAYS = 21
+_DAY_S = 86_400
+_OLD_TLS = {"SSLv3", "TLSv1", "TLSv1.1"}
+#: OpenSSL, include/openssl/x509_vfy.h.in: X509_V_FLAG_NO_CHECK_TIME, and the errors of dates and of names.
+_NO_CHECK_TIME = 0x200000
+_WRONG_DATES = {9, 10}
+_WRONG_NAMES = {62, 64}
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: str) -> "Address":
+        """The one in a URL."""
+        parts = urlsplit(url)
+        return cls(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme])
+
+
+def connect(settings: ServerSettings, timeout_s: float, notes: Notes) -> socket.socket | None:
+    """A connection over which HTTP may be spoken; None, and why, if there is none."""
+    address = Address.of(settings.url)
+    plain = _connected(address, timeout_s, notes)
+    if plain is None or address.scheme == "http":
+        if plain is not None:
+            text = "http: the password and all mail cross the network unencrypted"
+            notes.warn("tls", text, "use https, unless TLS ends right before Exchange")
+        return plain
+    return _secured(plain, address, settings, timeout_s, notes)
+
+
+def _connected(address: Address, timeout_s: float, notes: Notes) -> socket.socket | None:
+    watch = Stopwatch()
+    try:
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:  # a label that is too long is no OSError
+        reason = (error.strerror if isinstance(error, OSError) else "") or type(error).__name__
+        remedy = "correct url, or the name server's entry"
+        notes.fail("name", f"{address.host} has no address ({reason})", remedy, ms=watch.ms)
+        return None
+    notes.ok("name", f"{address.host} is {', '.join(dict.fromkeys(str(one[4][0]) for one in found))}", ms=watch.ms)
+    watch = Stopwatch()
+    try:
+        connection = socket.create_connection((address.host, address.port), timeout_s)
+    except OSError as error:
+        reason = "nobody answers" if isinstance(error, TimeoutError) else error.strerror or type(error).__name__
+        remedy = "look whether IIS runs there, at the port in url, and at firewalls on the way"
+        notes.fail("connection", f"none to port {address.port} ({reason})", remedy, ms=watch.ms)
+        return None
+    notes.ok("connection", f"to port {address.port}", ms=watch.ms)
+    return connection
+
+
+def _secured(
+    plain: socket.socket, address: Address, settings: ServerSettings, timeout_s: float, notes: Notes
+) -> socket.socket | None:
+    watch = Stopwatch()
+    try:
+        secure = _context(settings).wrap_socket(plain, server_hostname=address.host)
+    except ssl.SSLCertVerificationError as error:
+        plain.close()
+        _tell_failure(error, notes, _shown_certificate(error, address, settings, timeout_s))
+        return None
+    except OSError as error:
+        plain.close()
+        _tell_failure(tls.HandshakeFailed(error), notes, "")
+        return None
+    version, cipher = secure.version() or "", (secure.cipher() or ("",))[0]
+    if version in _OLD_TLS:
+        remedy = "update the server, or put a TLS proxy before it"
+        notes.warn("tls", f"{version}, {cipher}: can be broken", remedy, ms=watch.ms)
+    elif settings.tls_minimum in tls.LEGACY:
+        text = f"{version}, {cipher}, though tls_minimum allows {settings.tls_minimum}"
+        notes.warn("tls", text, 'tls_minimum = "1.2" will do', ms=watch.ms)
+    else:
+        notes.ok("tls", f"{version}, {cipher}", ms=watch.ms)
+    _dates(secure.getpeercert() or {}, notes)
+    return secure
+
+
+def _tell_failure(error: ssl.SSLError, notes: Notes, shown: str) -> None:
+    text, _ = tls.handshake_failure(error) or (str(error), 0)
+    what, _, remedy = text.partition("; ")
+    notes.fail("certificate" if isinstance(error, ssl.SSLCertVerificationError) else "tls", what + shown, remedy)
+
+
+def _shown_certificate(
+    error: ssl.SSLCertVerificationError, address: Address, settings: ServerSettings, timeout_s: float
+) -> str:
+    """What a certificate says that was refused for its dates or names; '' where that cannot be read."""
+    if error.verify_code not in _WRONG_DATES | _WRONG_NAMES:
+        return ""
+    context = _context(settings)
+    if error.verify_code in _WRONG_DATES:
+        context.verify_flags |= _NO_CHECK_TIME
+    else:
+        context.check_hostname = False
+    try:
+        with (
+            socket.create_connection((address.host, address.port), timeout_s) as plain,
+            context.wrap_socket(plain, server_hostname=address.host) as secure,
+        ):
+            return f": {_described(secure.getpeercert() or {})}"
+    except OSError:
+        return ""
+
+
+def _context(settings: ServerSettings) -> ssl.SSLContext:
+    context = tls.client_context(settings.tls_minimum)
+    context.load_verify_locations(str(settings.ca_bundle) if settings.ca_bundle else DEFAULT_CA_BUNDLE_PATH)
+    return context
+
+
+def _dates(certificate: Any, notes: Notes) -> None:
+    days = (ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) / _DAY_S
+    if days < _SOON_DAYS:
+        notes.warn("certificate", f"ends in {days:.0f} days: {_described(certificate)}", "renew it on the server")
+    else:
+        notes.ok("certificate", _described(certificate))
+
+
+def _described(certificate: Any) -> str:
+    """Names, issuer and dates, from what :meth:`ssl.SSLSocket.getpeercert` says."""
+    names = [value for _, value in certificate.get("subjectAltName", ())]
+    subject, issuer = (_common_name(certificate.get(who, ())) for who in ("subject", "issuer"))
+    of = f"{subject} ({', '.join(names)})" if names and names != [subject] else subject
+    return f"{of}, by {issuer}, {_date(certificate['notBefore'])} to {_date(certificate['notAfter'])}"
+
+
+def _date(text: str) -> str:
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(text), UTC).date().isoformat()
+
+
+def _common_name(name: Any) -> str:
+    """The common name, or else all parts: ``((('commonName', 'mail.example.com'),), ...)``."""
+    parts = dict(pair for relative in name for pair in relative)
+    return parts.get("commonName") or ", ".join(parts.values()) or "nobody"

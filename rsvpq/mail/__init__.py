@@ -1,0 +1,1 @@
+"""What a mailbox holds and offers, in no protocol's words."""

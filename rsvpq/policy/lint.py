@@ -1,0 +1,139 @@
+"""Rules that can never be what decides: impossible ones, and those whose place is behind a wider one.
+
+Says only what is certain, so a set of rules that it finds nothing wrong with may still hold a rule that never fires.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rsvpq.mail.addresses import comparable_domain
+from rsvpq.mail.messages import SENSITIVITIES, Kind, is_private
+from rsvpq.policy.conditions import CONDITIONS, shown
+from rsvpq.policy.organizer import domain_of, is_internal, is_one_of
+from rsvpq.policy.patterns import is_literal
+from rsvpq.policy.rules import Policy, Rule
+
+_PRIVATE = {word for number, word in enumerate(SENSITIVITIES) if is_private(number)}
+#: A pair of conditions, and how far the second must lie above the first to leave room between them.
+_RANGES = (
+    ("starts_after", "starts_within", 0),
+    ("longer_than", "shorter_than", 0),
+    ("attendees_more_than", "attendees_fewer_than", 1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong with one rule; ``condition`` is '' where it is the rule as a whole."""
+
+    index: int
+    condition: str
+    text: str
+
+
+def flaws(policy: Policy, known_groups: Collection[str], known_domains: Collection[str]) -> Iterator[Flaw]:
+    """All that is certainly wrong with the rules, in their order; of each rule the first flaw.
+
+    :param known_groups: of the mailboxes. :param known_domains: of the mailboxes' addresses, which are internal too.
+    """
+    internal = (*policy.internal_domains, *known_domains)
+    for index, rule in enumerate(policy.rules):
+        found = next(_flaws_of(rule, policy, known_groups, internal), None) or _covered(index, policy.rules)
+        if found:
+            yield Flaw(index, *found)
+
+
+def _flaws_of(
+    rule: Rule, policy: Policy, groups: Collection[str], internal: tuple[str, ...]
+) -> Iterator[tuple[str, str]]:
+    yield from _stopped_by_guards(rule, policy)
+    yield from _empty_ranges(rule)
+    yield from _torn_sensitivity(rule)
+    yield from _torn_organizer(rule, internal)
+    yield from _groups_of_nobody(rule, groups)
+
+
+def _stopped_by_guards(rule: Rule, policy: Policy) -> Iterator[tuple[str, str]]:
+    for key, name, setting, value in (
+        ("external", "external", policy.external, True),
+        ("private", "private", policy.private, True),
+        ("delegate_copies", "delegate_copy", policy.delegate_copies, True),
+        ("no_response_requested", "response_requested", policy.no_response_requested, False),
+    ):
+        from_attendee = rule.kind is Kind.RESPONSE and name != "delegate_copy"
+        if rule.conditions.get(name) is value and setting == "skip" and not from_attendee:
+            yield name, f'is never asked, because policy.{key} = "skip" comes first; write "rules" there, or remove it'
+    if set(_words(rule, "update")) == {"details-only"} and policy.details_only != "rules":
+        text = f'is never asked, because policy.details_only = "{policy.details_only}" comes first; write "rules" there'
+        yield "update", text
+    words = _words(rule, "sensitivity")
+    if words and set(words) <= _PRIVATE and policy.private == "skip" and rule.kind is not Kind.RESPONSE:
+        yield "sensitivity", 'is never asked, because policy.private = "skip" comes first; write "rules" there'
+
+
+def _empty_ranges(rule: Rule) -> Iterator[tuple[str, str]]:
+    for above, below, gap in _RANGES:
+        low: Any = rule.conditions.get(above)
+        high: Any = rule.conditions.get(below)
+        if low is not None and high is not None and (high - low <= gap if gap else high <= low):
+            yield (
+                below,
+                f"is {shown(high)}, which leaves nothing above {above} = {shown(low)}; raise it, or lower the other",
+            )
+
+
+def _torn_sensitivity(rule: Rule) -> Iterator[tuple[str, str]]:
+    words, private = set(_words(rule, "sensitivity")), rule.conditions.get("private")
+    if words and ((private is True and not words & _PRIVATE) or (private is False and words <= _PRIVATE)):
+        yield "sensitivity", f"contradicts private = {shown(private)}; keep one of the two"
+
+
+def _torn_organizer(rule: Rule, internal: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    addresses, domains = _words(rule, "organizer"), _words(rule, "organizer_domain")
+    literal = [address for address in addresses if is_literal(address)]
+    exact = bool(domains) and len(literal) == len(addresses)
+    if addresses and exact and not any(is_one_of(comparable_domain(domain_of(one)), domains) for one in literal):
+        yield "organizer_domain", "is not the domain of any address in organizer; keep one of the two"
+    external = rule.conditions.get("external")
+    for name, named in (("organizer_domain", domains), ("organizer", tuple(map(domain_of, addresses)))):
+        if (
+            external is False
+            and named
+            and all(named)
+            and all(map(is_literal, named))
+            and not _any_internal(named, internal)
+        ):
+            yield name, "names no internal domain, and external = false; add the domain to policy.internal_domains"
+
+
+def _any_internal(domains: tuple[str, ...], internal: tuple[str, ...]) -> bool:
+    return any(is_internal(f"@{domain}", "", internal) for domain in domains)
+
+
+def _groups_of_nobody(rule: Rule, groups: Collection[str]) -> Iterator[tuple[str, str]]:
+    words = _words(rule, "group")
+    if words and not {word.casefold() for word in words} & {group.casefold() for group in groups}:
+        yield "group", f"no mailbox is in the group {shown(words)}; correct it, or put mailboxes into the group"
+
+
+def _covered(index: int, rules: tuple[Rule, ...]) -> tuple[str, str] | None:
+    rule = rules[index]
+    for earlier in rules[:index]:
+        if earlier.kind is rule.kind and _lets_pass_all_of(rule, earlier):
+            text = f"is never reached: {earlier.name!r} comes first, and matches all that it matches"
+            return "", f"{text}; put it before that one, or remove it"
+    return None
+
+
+def _lets_pass_all_of(rule: Rule, earlier: Rule) -> bool:
+    """Whether each condition of the earlier one is implied by one of the rule's own."""
+    return all(
+        name in rule.conditions and CONDITIONS[name].covers(wanted, rule.conditions[name])
+        for name, wanted in earlier.conditions.items()
+    )
+
+
+def _words(rule: Rule, name: str) -> tuple[str, ...]:
+    value = rule.conditions.get(name, ())
+    return value if isinstance(value, tuple) else ()

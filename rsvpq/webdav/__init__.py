@@ -1,0 +1,1 @@
+"""Exchange 2000 to 2007 by WebDAV and Outlook Web Access."""

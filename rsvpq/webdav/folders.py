@@ -1,0 +1,100 @@
+"""Where a mailbox's well-known folders are: their names are localised, so they are asked for, never spelt."""
+
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from rsvpq.http.server import Server
+from rsvpq.mail.errors import Busy, ExchangeError, LoginRefused, Malformed, Refused
+from rsvpq.webdav import wire
+from rsvpq.webdav.multistatus import Row
+
+_NEEDED = ("inbox", "drafts", "sentitems", "deleteditems", "sendmsg")
+_OTHERS = ("calendar", "outbox")
+_IDENTITY = (wire.REPL_UID, wire.PERMANENT_URL, wire.ID)
+#: Below it items are addressed by the numbers that the store gave them.
+_BY_NUMBER = "/-FlatUrlSpace-/"
+_HEADERS = {"Content-Type": "text/xml; charset=utf-8", "Depth": "0"}
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The paths of a mailbox's well-known folders, %-encoded as the server wrote them, without a slash at the end."""
+
+    inbox: str
+    drafts: str
+    sentitems: str
+    deleteditems: str
+    sendmsg: str
+    #: '' where the account may not see them.
+    calendar: str = ""
+    outbox: str = ""
+    #: The path of the mailbox as the server spells it in hrefs, with a slash at the end; '' where that is not known.
+    root: str = ""
+    #: Which mailbox it is, whatever name it was asked for by; '' where the server does not show it.
+    identity: str = ""
+
+
+def find_folders(server: Server, root: str) -> Folders:
+    """PROPFIND of the mailbox for its folders' URLs, and for what tells it from every other mailbox.
+
+    Where the account has rights on folders but none on the mailbox itself, its NON_IPM_SUBTREE still tells them
+    (evolution-exchange, docs/http).
+
+    :raises ExchangeError: see :meth:`Server.send`. Gone: there is no such mailbox here. Refused: it shows no URLs, or
+        those of another name of the mailbox.
+    """
+    row = _ask(server, root)
+    found = {name: row.text((wire.HTTPMAIL, name)) if row else "" for name in (*_NEEDED, *_OTHERS)}
+    missing = [name for name in _NEEDED if not found[name]]
+    if row is None or missing:
+        raise Refused(f"PROPFIND {unquote(root)!r}: no URL for {', '.join(missing)}; may the account read it?")
+    home = _home(server.root, row.href) or root
+    paths = {name: _path(server.root, home, url) if url else "" for name, url in found.items()}
+    return Folders(**paths, root=home, identity=_identity(row))
+
+
+def _ask(server: Server, root: str) -> Row | None:
+    body = wire.propfind([*((wire.HTTPMAIL, name) for name in (*_NEEDED, *_OTHERS)), *_IDENTITY])
+    try:
+        rows = server.send("PROPFIND", root, headers=_HEADERS, body=body).rows()
+    except (Refused, Busy) as refusal:
+        # Not for a credential that nothing was opened with yet: a wrong password must not be tried twice.
+        if isinstance(refusal, LoginRefused) or (isinstance(refusal, Busy) and refusal.scope == "server"):
+            raise
+        try:
+            rows = server.send("PROPFIND", root + "NON_IPM_SUBTREE", headers=_HEADERS, body=body).rows()
+        except ExchangeError:
+            raise refusal from None
+    return rows[0] if rows else None
+
+
+def _home(top: str, href: str) -> str:
+    """The path of the mailbox that an href lies in, below the path of all mailboxes; '' where it lies in none.
+
+    A mailbox has several names: an alias for each SMTP address, and the addresses (KB324306, MSDN aa493863). Which of
+    them its hrefs are written with is the server's choice, and every later href is measured by it.
+    """
+    try:
+        parts = wire.path_below(href, top).split("/")
+    except Malformed:
+        return ""
+    depth = top.count("/")
+    return "/".join(parts[: depth + 1]) + "/" if len(parts) > depth and parts[depth] else ""
+
+
+def _path(top: str, home: str, url: str) -> str:
+    try:
+        return wire.path_below(url, home).rstrip("/")
+    except Malformed:
+        other = unquote(_home(top, url)).rstrip("/").rpartition("/")[2]
+        if not other:
+            raise
+        raise Refused(
+            f"the mailbox {unquote(home)!r} has its folders below {other!r}; write {other!r} into the list of mailboxes"
+        ) from None
+
+
+def _identity(row: Row) -> str:
+    """What of the mailbox's root is the same under each of its names: of a permanent URL, the part behind the name."""
+    permanent = row.text(wire.PERMANENT_URL).rstrip("/").partition(_BY_NUMBER)[2]
+    return row.text(wire.REPL_UID) or permanent or row.text(wire.ID)

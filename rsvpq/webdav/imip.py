@@ -1,0 +1,395 @@
+"""A meeting request in, the message that answers it out: iCalendar METHOD:REPLY (RFC 5546, 3.2.3) in MIME.
+
+For servers that run no OWA commands, DavMail's way: what OWA would have drafted is written here. Pure; sends nothing,
+and reads no clock.
+
+A reply needs little of a request: whom to answer (ORGANIZER), and what (UID, RECURRENCE-ID, SEQUENCE). That has to be
+there and to be one thing. Everything else is a stranger's text, which a mail program or a relay may have broken: what
+of it cannot be read is left out.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage, Message
+from email.policy import SMTP
+from email.utils import format_datetime, getaddresses
+from typing import Any
+from urllib.parse import unquote
+
+from icalendar import Calendar, Component, Event, vCalAddress, vDatetime, vText
+from icalendar.parser import Contentline, Parameters
+from icalendar.prop import vInline
+
+from rsvpq.mail.addresses import comparable
+from rsvpq.mail.errors import Refused
+from rsvpq.mail.messages import Verdict
+from rsvpq.mail.persons import is_smtp, person_in
+from rsvpq.text import shortened
+from rsvpq.webdav.multistatus import ENCODING
+
+#: PARTSTAT (RFC 5545, 3.2.12), and what the subject begins with in Exchange.
+_WORDS: Mapping[Verdict, tuple[str, str]] = {
+    Verdict.ACCEPT: ("ACCEPTED", "Accepted: "),
+    Verdict.DECLINE: ("DECLINED", "Declined: "),
+    Verdict.TENTATIVE: ("TENTATIVE", "Tentative: "),
+}
+_MOMENT = re.compile(r"\d{8}(T\d{6}Z?)?", re.ASCII)
+_ANY = re.compile(r".*", re.DOTALL)
+#: What a reply repeats to say what it answers, and of which form it must be.
+_IDENTITY = {"UID": _ANY, "RECURRENCE-ID": _MOMENT, "SEQUENCE": re.compile(r"\d{1,10}", re.ASCII)}
+#: What it repeats where it can be read; the rest of the request is the organizer's to know.
+_COURTESY = {
+    "SUMMARY": _ANY,
+    "DTSTART": _MOMENT,
+    "DTEND": _MOMENT,
+    "DURATION": re.compile(r"[+-]?P[0-9WDTHMS]+", re.ASCII),
+}
+_PEOPLE = {"ORGANIZER", "ATTENDEE"}
+_FRAMES = {"BEGIN", "END"}
+_READ = {*_IDENTITY, *_COURTESY, *_PEOPLE, *_FRAMES, "METHOD"}
+_TOKEN = re.compile(r"[A-Z0-9-]+", re.ASCII | re.IGNORECASE)
+#: What could be taken for the end of a line further on; a line feed is one, and a tabulator may fold.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+#: More than any invitation takes: a zone has two components in it, and a description a few thousand characters.
+_LONGEST, _DEEPEST = 1024 * 1024, 10
+#: How much of a message is read, which has its attachments at the end; and in how many parts, for each line of it is
+#: compared with the boundaries of all that it is in.
+_LONGEST_SOURCE, _MOST_BOUNDARIES = 2 * _LONGEST, 20
+_BOUNDARY = re.compile(rb"boundary[*0-9]*\s*=", re.IGNORECASE)
+#: How much of a subject and of a name is repeated: writing a header takes long for long ones. No mail program makes
+#: longer ones, nor addresses (RFC 5321, 4.5.3.1); a list of addressees may have some thousand people in it.
+_LONGEST_SUBJECT, _LONGEST_NAME, _LONGEST_ADDRESS, _LONGEST_LIST = 1000, 100, 320, 64 * 1024
+#: RFC 5545, 3.3.11.
+_ESCAPED = re.compile(r"\\(.)")
+_FOLD = re.compile(r"\n[ \t]")
+#: A line's name, and how an address begins.
+_LINE_NAME = re.compile(r"\s*([A-Z0-9-]+)\s*[;:]", re.ASCII | re.IGNORECASE)
+_MAILTO = re.compile("mailto:", re.ASCII | re.IGNORECASE)
+#: Components in each other; iCalendar has three, an alarm in a meeting in a calendar.
+_DEEPEST = 10
+#: Every relay on the way to the organizer can carry it.
+_SEVEN_BITS = SMTP.clone(cte_type="7bit")
+#: An SMTP address that needs no quoting; Exchange gives no others.
+_ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f]+@[A-Z0-9._-]+", re.ASCII | re.IGNORECASE)
+
+
+def reply_to(source: bytes, mailbox: str, verdict: Verdict, now: datetime, organizer: str = "") -> bytes:
+    """The answer of a mailbox to a meeting request.
+
+    :param source: the request as stored, MIME.
+    :param mailbox: the attendee's SMTP address, or an alias that is looked for among the addressees.
+    :param now: when the answer is given.
+    :param organizer: whom the server shows as the organizer, by whom was decided: the answer goes to no other domain.
+        A message may have a second calendar in it, or an address that the server passes over.
+    :raises Refused: the request cannot be answered so, and why.
+    """
+    try:
+        return _Request.read(source).reply(mailbox, verdict, now, _domain(organizer)).as_bytes()
+    except Refused:
+        raise
+    except Exception as error:  # what a stranger's bytes do to two parsers is not to be foreseen
+        reason = f"the request's MIME or iCalendar cannot be read ({type(error).__name__}: {str(error)[:100]!r})"
+        raise Refused(reason) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request, read: its header, its calendar, and the meeting (several events where occurrences differ)."""
+
+    header: Message
+    calendar: Component
+    events: list[Component]
+
+    @classmethod
+    def read(cls, source: bytes) -> "_Request":
+        beginning = source[:_LONGEST_SOURCE]
+        if len(_BOUNDARY.findall(beginning)) > _MOST_BOUNDARIES:
+            raise Refused(f"the request has more than {_MOST_BOUNDARIES} kinds of parts in each other")
+        header = message_from_bytes(beginning)
+        part = _calendar_part(header)
+        calendar = _parsed(_text_of(part))
+        method = str(_single(calendar, "METHOD") or part.get_param("method") or "").strip().upper()
+        if method != "REQUEST":
+            raise Refused(f"the request's iCalendar has METHOD {method[:20]!r}, not REQUEST")
+        events = [part for part in calendar.subcomponents if part.name == "VEVENT"]
+        uids = {str(_single(event, "UID") or "").casefold() for event in events}
+        if len(uids) != 1 or "" in uids:
+            raise Refused("the request's iCalendar is not about one meeting with one UID")
+        return cls(header, calendar, events)
+
+    def reply(self, mailbox: str, verdict: Verdict, now: datetime, domain: str) -> EmailMessage:
+        organizers = [_address(_single(event, "ORGANIZER")) for event in self.events]
+        organizer = organizers[0]
+        if organizer is None or len({other and comparable(other.addr_spec) for other in organizers}) > 1:
+            raise Refused("the request names no organizer with an SMTP address, or several")
+        if domain not in {"", _domain(organizer.addr_spec)}:
+            raise Refused("the request's iCalendar names another organizer than the server shows")
+        attendee = self._attendee(mailbox)
+        partstat, prefix = _WORDS[verdict]
+        summary = (_readable(self.events[0], "SUMMARY") or "")[: 2 * _LONGEST_SUBJECT]
+        subject = prefix + shortened(_line(_ESCAPED.sub(_unescaped, summary)), _LONGEST_SUBJECT)
+        email = EmailMessage(policy=_SEVEN_BITS)
+        email["From"] = attendee
+        email["To"] = organizer
+        email["Subject"] = subject.strip()
+        email["Date"] = format_datetime(now)
+        email.set_content(f"{subject.strip()}\n")
+        text = self._icalendar(attendee, partstat, now)
+        email.add_alternative(text, subtype="calendar", params={"method": "REPLY"})
+        # After the parts: making a multipart moves all Content- headers into its first part.
+        email["Content-class"] = "urn:content-classes:calendarmessage"
+        return email
+
+    def _attendee(self, mailbox: str) -> Address:
+        listed = {
+            comparable(found.addr_spec): found
+            for event in self.events
+            for found in map(_address, _several(event, "ATTENDEE"))
+            if found is not None
+        }
+        if "@" in mailbox:
+            own = _smtp(mailbox)
+            if own is None:
+                raise Refused(f"{mailbox!r} is no SMTP address to answer from; correct the mailbox column")
+            # Whoever was invited as a member of a list, or forwarded to, is not listed and may reply (RFC 5546, 3.2.3).
+            return listed.get(comparable(mailbox), own)
+        return _of_alias(mailbox, listed.values()) or _of_alias(mailbox, self._recipients()) or _unknown(mailbox)
+
+    def _recipients(self) -> list[Address]:
+        lines = [str(line) for name in ("To", "Cc") for line in self.header.get_all(name, [])]
+        if sum(map(len, lines)) > _LONGEST_LIST:
+            return []
+        return [found for _, address in getaddresses(lines) if (found := _smtp(address)) is not None]
+
+    def _icalendar(self, attendee: Address, partstat: str, now: datetime) -> str:
+        calendar = Calendar()
+        calendar.add("PRODID", "-//rsvpq//EN")
+        calendar.add("VERSION", "2.0")
+        calendar.add("METHOD", "REPLY")
+        answers = [_answer(event, attendee, partstat, now) for event in self.events]
+        zones = {name for answer in answers for name in _zones(answer)}
+        for part in self.calendar.subcomponents:
+            if _is_zone(part) and str(part.get("TZID")) in zones:
+                calendar.add_component(part)
+        for answer in answers:
+            calendar.add_component(answer)
+        return str(calendar.to_ical(), "utf-8")
+
+
+def _domain(organizer: str) -> str:
+    """The domain of whom a text names, as it is compared; '' without one."""
+    address = person_in(organizer).address
+    return comparable(address).rpartition("@")[2] if is_smtp(address) else ""
+
+
+def _calendar_part(message: Message) -> Message:
+    for part in message.walk():
+        if part.get_content_type() == "text/calendar" and isinstance(part.get_payload(decode=True), bytes):
+            return part
+    raise Refused("the request has no text/calendar part")
+
+
+def _text_of(part: Message) -> str:
+    """The text, with a line feed at the end of each line and no other control character in it."""
+    content = part.get_payload(decode=True)
+    octets = content if isinstance(content, bytes) else b""
+    if len(octets) > _LONGEST:
+        raise Refused(f"the request's iCalendar has more than {_LONGEST} bytes")
+    return _CONTROL.sub("", _decoded(octets, part.get_content_charset() or "").replace("\r\n", "\n"))
+
+
+def _decoded(octets: bytes, charset: str) -> str:
+    """As the charset says; in one that is none of mail's, names and addresses at least are ASCII."""
+    try:
+        text = octets.decode(charset if ENCODING.fullmatch(charset) else "utf-8", "replace")
+    except (LookupError, ValueError):
+        text = octets.decode("utf-8", "replace")
+    return text.removeprefix("\ufeff")
+
+
+def _parsed(text: str) -> Component:
+    """The calendar with every value as it stands there, without the lines that a reply does not need.
+
+    Never interpreted: a library that knows the zones would change what comes out again, as it gives times in a zone
+    named GMT a Z, and a stranger's definitions would be remembered.
+    """
+    open_components: list[Component] = []
+    for line in filter(None, _FOLD.sub("", text).split("\n")):
+        read = _line_parts(line, of_a_zone=any(part.name == "VTIMEZONE" for part in open_components))
+        if read is None or not (open_components or read[0] == "BEGIN"):
+            continue
+        name, params, value = read
+        if name == "BEGIN":
+            _open(value, open_components)
+        elif name != "END":
+            open_components[-1].add(name, vInline(value, params=params), encode=False)
+        elif open_components[-1].name == value.strip().upper():
+            ended = open_components.pop()
+            if not open_components:
+                return ended
+            open_components[-1].add_component(ended)
+        elif value.strip().upper() in {part.name for part in open_components}:
+            break
+    raise Refused("the request's iCalendar has no end where one is due")
+
+
+def _open(name: str, open_components: list[Component]) -> None:
+    """:raises Refused: there are more than any program makes, and each line looks at all of them."""
+    if len(open_components) == _DEEPEST:
+        raise Refused(f"the request's iCalendar has more than {_DEEPEST} components in each other")
+    component = Component()
+    component.name = name.strip().upper()  # type: ignore[misc]  # as the library does
+    open_components.append(component)
+
+
+def _line_parts(line: str, *, of_a_zone: bool) -> tuple[str, Parameters, str] | None:
+    """Name, parameters and value of a line; None where it is not needed, or cannot be read and is no part of the reply.
+
+    :raises Refused: it says what is to be answered, and cannot be read.
+    """
+    named = _LINE_NAME.match(line)
+    name = named[1].upper() if named else ""
+    if not name or not (of_a_zone or name in _READ):
+        return None
+    try:
+        _, params, value = Contentline(line).raw_parts()  # type: ignore[no-untyped-call]
+    except ValueError:
+        if name in _IDENTITY and not of_a_zone:
+            raise Refused(f"the request's {name} cannot be read") from None
+        return _person_of(name, line) if name in _PEOPLE else None
+    # What is no name of a component is a line of a text that was not folded.
+    return None if name in _FRAMES and not _TOKEN.fullmatch(value.strip()) else (name, params, value)
+
+
+def _person_of(name: str, line: str) -> tuple[str, Parameters, str] | None:
+    """The address alone, where the parameters are broken and there is but one."""
+    before, *behind = _MAILTO.split(line)
+    address = behind[0].rstrip() if len(behind) == 1 else ""
+    if len(address.split()) != 1 or address[0].isspace() or before.rstrip()[-1:] not in {":", ";"}:
+        return None
+    return name, Parameters(), line[len(before) :].rstrip()
+
+
+def _answer(event: Component, attendee: Address, partstat: str, now: datetime) -> Event:
+    answer = Event()
+    for name, form in _IDENTITY.items():
+        value = _single(event, name)
+        if value is not None and form is not _ANY:
+            value = vInline(value.strip(), params=value.params)
+        if value is not None and not form.fullmatch(value):
+            raise Refused(f"the request's {name} is malformed")
+        _repeat(answer, name, value)
+    for name, form in _COURTESY.items():
+        value = _readable(event, name)
+        # An end says nothing without its start.
+        if value is not None and form.fullmatch(value) and (name not in {"DTEND", "DURATION"} or "DTSTART" in answer):
+            _repeat(answer, name, value)
+    _repeat(answer, "ORGANIZER", _as_uri(_single(event, "ORGANIZER")))
+    answer["DTSTAMP"] = vDatetime(now.astimezone(UTC))
+    who = vCalAddress(f"mailto:{attendee.addr_spec}")
+    who.params["PARTSTAT"] = vText(partstat)
+    if attendee.display_name:
+        who.params["CN"] = vText(attendee.display_name)
+    answer["ATTENDEE"] = who
+    return answer
+
+
+def _repeat(answer: Event, name: str, value: vInline | None) -> None:
+    if value is not None:
+        answer[name] = _in_utc(value) if value.params.get("TZID") == "UTC" else value
+
+
+def _as_uri(value: vInline) -> vInline:
+    """An address that stands there alone becomes the URI that it has to be."""
+    return vInline(f"mailto:{value.strip()}", params=value.params) if _ADDRESS.fullmatch(value.strip()) else value
+
+
+def _in_utc(value: vInline) -> vInline:
+    """The same with a Z: what writes the lines leaves out a zone of that name."""
+    return vInline(f"{value}Z" if re.fullmatch(r"\d{8}T\d{6}", value) else value)
+
+
+def _is_zone(part: Component) -> bool:
+    inner = part.subcomponents
+    whole = all(rule.name in {"STANDARD", "DAYLIGHT"} and not rule.subcomponents for rule in inner)
+    return part.name == "VTIMEZONE" and whole
+
+
+def _zones(event: Component) -> Iterable[str]:
+    return [str(value.params["TZID"]) for _, value in event.items() if "TZID" in getattr(value, "params", ())]
+
+
+def _single(component: Component, name: str) -> Any:
+    """The value of a property that may be there once, or several times the same; None where it is not there.
+
+    :raises Refused: there are several: which of them is meant, nobody can say.
+    """
+    values = _several(component, name)
+    if len({str(value).strip().casefold() for value in values}) > 1:
+        raise Refused(f"the request's iCalendar has {name} {len(values)} times, each time another")
+    return values[0] if values else None
+
+
+def _readable(component: Component, name: str) -> Any:
+    """The same of a property that the reply can do without: None also where there are several."""
+    try:
+        return _single(component, name)
+    except Refused:
+        return None
+
+
+def _several(component: Component, name: str) -> list[Any]:
+    value = component.get(name)
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _address(value: Any) -> Address | None:
+    """The name and SMTP address of an ORGANIZER or ATTENDEE; None where it has none, such as X.500.
+
+    With ``mailto:`` as RFC 5545 has it, without it as some programs write it, or in the parameter EMAIL of RFC 7986.
+    """
+    params = getattr(value, "params", {})
+    for text in (str(value or ""), str(params.get("EMAIL", ""))):
+        address = unquote(re.sub(r"^\s*mailto:", "", text, flags=re.IGNORECASE)).strip()
+        found = _smtp(address, shortened(_line(str(params.get("CN", ""))[: 2 * _LONGEST_NAME]), _LONGEST_NAME))
+        if found is not None:
+            return found
+    return None
+
+
+def _smtp(address: str, name: str = "") -> Address | None:
+    """The address as a header takes it; None where it is none, such as one with two dots in a row."""
+    if len(address) > _LONGEST_ADDRESS or not address.isascii() or not _ADDRESS.fullmatch(address):
+        return None
+    try:
+        return Address(name, addr_spec=address)
+    except (ValueError, MessageError, LookupError):  # what the library raises for them changes with it
+        return None
+
+
+def _of_alias(alias: str, addresses: Iterable[Address]) -> Address | None:
+    found = {a.addr_spec.casefold(): a for a in addresses if a.username.casefold() == alias.casefold()}
+    if len(found) > 1:
+        raise Refused(f"several attendees match {alias!r}: {', '.join(sorted(found))}; {_REMEDY}")
+    return next(iter(found.values()), None)
+
+
+_REMEDY = "give the mailbox's SMTP address in the mailbox column of the list"
+
+
+def _unknown(alias: str) -> Address:
+    raise Refused(f"the address of {alias!r} is not among the request's addressees; {_REMEDY}")
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    return "\n" if escape[1] in "nN" else escape[1]
+
+
+def _line(text: str) -> str:
+    """The text on one line, without what cannot be seen: a header takes nothing else."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

@@ -1,0 +1,175 @@
+"""Rows of a search -> meeting messages."""
+
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from rsvpq.mail.addresses import comparable, lowered
+from rsvpq.mail.calendar import instance_date
+from rsvpq.mail.errors import Malformed
+from rsvpq.mail.messages import MeetingMessage, kind_of
+from rsvpq.mail.persons import Shown, is_same_person, is_smtp, person_in, same_spelling
+from rsvpq.text import shortened
+from rsvpq.webdav import wire
+from rsvpq.webdav.multistatus import Property, Row
+from rsvpq.webdav.search import LONGEST_TEXT
+
+#: The instance types of a meeting of its own, of a series as a whole, and of one occurrence of it.
+_SINGLE, _SERIES, _OCCURRENCE = "0", "1", {"2", "3"}
+_CONFIDENTIAL = 3
+#: The most characters of a text of a message; one that is longer is none that any mail program writes. Exchange itself
+#: cuts subjects at 255, and the names of items before.
+_LONGEST_TEXT, _LONGEST_HREF = 1000, 4000
+_LONGEST = {wire.SUBJECT: 300, wire.PERMANENT_URL: _LONGEST_HREF, wire.INTENT: LONGEST_TEXT - 1}
+_SHOWN = {wire.SUBJECT}
+#: How a message is found, which looking at it does not change.
+_STAYS = {"href", "permanent_url"}
+
+
+def message_of(row: Row, root: str) -> MeetingMessage | None:
+    """The message of a row; None where its href leads out of the mailbox, whose path is ``root``, or has no end."""
+    if len(row.href) > _LONGEST_HREF:
+        return None
+    try:
+        href = wire.path_below(row.href, root)
+    except Malformed:
+        return None
+    return _message(row, href, root)
+
+
+def refreshed(message: MeetingMessage, row: Row) -> MeetingMessage:
+    """The message with what the row says of it now; what the row does not show stays as it was."""
+    now = _message(row, message.href, message.href)
+    shown = {name: value for name, value in now.to_payload().items() if name not in _STAYS}
+    received_for = now.received_for if row.text(wire.RECEIVED_FOR) else message.received_for
+    recurring = message.recurring if now.recurring is None else now.recurring
+    seen = {"intent": now.intent, "processed": now.processed, "read": now.read}
+    seen |= {"received_for": received_for, "recurring": recurring}
+    return replace(message, **{**shown, **seen})
+
+
+def _message(row: Row, href: str, root: str) -> MeetingMessage:
+    row, overlong = _bounded(row)
+    answers, topic = (*row.text(wire.ANSWERS).split(), "", "")[:2]
+    return MeetingMessage(
+        kind=kind_of(row.text(wire.MESSAGE_CLASS)),
+        message_class=row.text(wire.MESSAGE_CLASS),
+        href=href,
+        rid=row.text(wire.REPL_UID),
+        uid=row.text(wire.UID),
+        subject=row.text(wire.SUBJECT),
+        organizer=row.text(wire.ORGANIZER),
+        permanent_url=_permanent_url(row.text(wire.PERMANENT_URL), root),
+        received=row.text(wire.RECEIVED),
+        response_requested=row.flag(wire.RESPONSE_REQUESTED, default=True),
+        processed=row.flag(wire.PROCESSED),
+        start=row.text(wire.START),
+        end=row.text(wire.END),
+        stamp=row.text(wire.STAMP),
+        sequence=number(row.text(wire.SEQUENCE)),
+        recurring=recurring_of(row),
+        occurrence=occurrence_of(row),
+        read=row.flag(wire.READ),
+        all_day=row.flag(wire.ALL_DAY),
+        sensitivity=_sensitivity(row.text(wire.SENSITIVITY)),
+        received_for=_received_for(row),
+        received_by=received_by if is_smtp(received_by := lowered(row.text(wire.RECEIVED_BY))) else "",
+        own=_sent_to_oneself(row),
+        from_another=_from_another(row),
+        sent_by=_sent_by(row),
+        counter_proposal=row.flag(wire.COUNTER_PROPOSAL) or row.flag(wire.COUNTER_PROPOSAL_ID),
+        meeting_type=number(row.text(wire.MEETING_TYPE)),
+        intended_busy=number(row.text(wire.INTENDED_BUSY)),
+        intent=row.text(wire.INTENT),
+        answers=answers,
+        topic=topic,
+        created=row.text(wire.CREATED),
+        modified=row.text(wire.MODIFIED),
+        tag=row.text(wire.TAG),
+        overlong=overlong,
+    )
+
+
+def _bounded(row: Row) -> tuple[Row, str]:
+    """The row with no text longer than it may be, and which of them were, but for those that decide nothing."""
+    cut = {name: shortened(text, _most(name)) for name, text in row.properties.items() if len(text) > _most(name)}
+    if not cut:
+        return row, ""
+    return replace(row, properties={**row.properties, **cut}), ", ".join(
+        sorted(name[1] for name in cut.keys() - _SHOWN)
+    )
+
+
+def _most(name: Property) -> int:
+    return _LONGEST.get(name, _LONGEST_TEXT)
+
+
+def occurrence_of(row: Row) -> str:
+    """Which occurrence of a series a row is about, as :attr:`MeetingMessage.occurrence`; '' where it is about none.
+
+    By the original start; else by the day that Outlook writes into the uid; else by the start that it has now.
+    """
+    kind = row.text(wire.INSTANCE_TYPE)
+    original = wire.moment(row.text(wire.RECURRENCE_ID))
+    if kind == _SERIES:
+        return ""
+    if original is not None:
+        return f"{original:%Y%m%dT%H%M%SZ}"
+    known = instance_date(row.text(wire.UID))
+    return known or (f"at {row.text(wire.START)}" if kind in _OCCURRENCE else "")
+
+
+def recurring_of(row: Row) -> bool | None:
+    """Whether a row is about a series or one of its occurrences; None where it does not show that."""
+    kind = row.text(wire.INSTANCE_TYPE)
+    if kind in {_SERIES, *_OCCURRENCE} or occurrence_of(row):
+        return True
+    return False if kind == _SINGLE else None
+
+
+def _received_for(row: Row) -> str:
+    """Whom it is for, if that is certainly another than who got it; '' on ordinary delivery, which shows one twice."""
+    got_it = Shown(row.text(wire.RECEIVED_BY), row.text(wire.RECEIVED_BY_NAME))
+    meant = Shown(row.text(wire.RECEIVED_FOR), row.text(wire.RECEIVED_FOR_NAME))
+    return meant.address if got_it.address and meant.address and not got_it.may_be(meant) else ""
+
+
+def _sent_to_oneself(row: Row) -> bool | None:
+    """Whether who got it is who it is from; None where the server does not show both in one spelling."""
+    got_it, sender = row.text(wire.RECEIVED_BY), row.text(wire.SENT_REPRESENTING)
+    return is_same_person(Shown(got_it), Shown(sender)) if same_spelling(got_it, sender) else None
+
+
+def _from_another(row: Row) -> str:
+    """Whom it is from, if that is certainly another than the organizer that it names."""
+    sender = row.text(wire.SENT_REPRESENTING)
+    return sender if is_same_person(Shown(sender), person_in(row.text(wire.ORGANIZER))) is False else ""
+
+
+def _sent_by(row: Row) -> str:
+    """The addresses of whom it came from, beside the organizer's own: all that are no name of the directory.
+
+    A stranger's address may look like a name of the directory with an @ in it, and only its domain tells the two apart.
+    What is neither that nor of SMTP came through a gateway from elsewhere.
+    """
+    shown = ("_".join(row.text(name).split()) for name in (wire.SENDER, wire.SENT_REPRESENTING))
+    senders = {comparable(one) or lowered(one) for one in shown if one and ("@" in one or not one.startswith("/"))}
+    return " ".join(sorted(senders - {comparable(person_in(row.text(wire.ORGANIZER)).address)}))
+
+
+def _permanent_url(url: str, root: str) -> str:
+    """Its path; it is asked for like an href, so it must not lead elsewhere either."""
+    try:
+        return wire.path_below(url, root) if urlsplit(url).path else ""
+    except (Malformed, ValueError):
+        return ""
+
+
+def _sensitivity(text: str) -> int:
+    """Only who wants it otherwise than normal has to set it; what cannot be read is taken for the highest."""
+    shown = number(text)
+    return (_CONFIDENTIAL if text else 0) if shown is None else shown
+
+
+def number(text: str) -> int | None:
+    """A number of 32 bits; None for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 10 else None  # noqa: PLR2004 - 32 bits
