@@ -61,7 +61,7 @@ def forecast(box: MailboxClient, journal: Journal, ways: Ways, most: int) -> tup
         decision = preliminary
         held = known.get(message, "cap" if message in over_the_cap else "")
         if message in looked_at:
-            journal.intend("search", message.href)  # each look is a chance to pause, and keeps the lease
+            journal.intend("search", message.ref.key)  # each look is a chance to pause, and keeps the lease
             decision = ways.last(message, newest.of(message))
         told.append(ways.tell(message, decision, held))
     return told, {"found": len(found), "requests": len(offered), "unreadable": unreadable}

@@ -7,8 +7,8 @@ from typing import Any
 from producer.inbox import read_inbox
 from rsvpq.audit.record import Discretion
 from rsvpq.mail.calendar import Agenda, Appointment, CalendarUnknown
-from rsvpq.mail.editions import instant
-from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, is_private
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.mail.times import written
 from rsvpq.policy import CalendarView, Facts, Newest, Policy, Trace, Version, is_from, is_internal
 from rsvpq.tasks.journal import Journal
 from rsvpq.webdav.mailbox import MailboxClient
@@ -38,7 +38,7 @@ def explain_messages(
     matching = [message for message in reversed(found) if wanted(message)]
     explained = []
     for message in matching[:MOST]:
-        journal.intend("search", message.href)  # each look is a chance to pause, and keeps the lease
+        journal.intend("search", message.ref.key)  # each look is a chance to pause, and keeps the lease
         explained.append((message, *explain(message, newest.of(message))))
     return explained, {"found": len(found), "matching": len(matching)}
 
@@ -54,7 +54,7 @@ def is_wanted(wanted: Mapping[str, str], mailbox: Mailbox) -> Callable[[MeetingM
         uid, subject, item = (wanted.get(name, "").casefold() for name in ("uid", "subject", "item"))
         return (
             (not uid or message.uid.casefold() == uid)
-            and (not subject or (not is_private(message.sensitivity) and subject in message.subject.casefold()))
+            and (not subject or (not message.sensitivity.is_private and subject in message.subject.casefold()))
             and (not item or message.identity(mailbox) == item)
         )
 
@@ -65,7 +65,7 @@ def told(
     mailbox: Mailbox, message: MeetingMessage, trace: Trace, facts: Facts, policy: Policy, discretion: Discretion
 ) -> Explanation:
     """An explanation as it may be shown: JSON-ready, times in UTC, without what is private or hidden."""
-    private = is_private(message.sensitivity)
+    private = message.sensitivity.is_private
 
     def reason(text: str) -> str:
         return discretion.reason(text, private=private)
@@ -78,9 +78,9 @@ def told(
         "subject": discretion.subject(message.subject, private=private),
         "private": private,
         "organizer": discretion.address(message.organizer),
-        "start": message.start,
-        "end": message.end,
-        "received": message.received,
+        "start": written(message.start),
+        "end": written(message.end),
+        "received": written(message.received),
         "sequence": message.sequence,
         "recurring": message.recurring,
         "occurrence": message.occurrence,
@@ -136,8 +136,7 @@ def _appointment(found: Appointment | CalendarUnknown | None, reason: Callable[[
 
 
 def _times(message: MeetingMessage, view: CalendarView) -> tuple[tuple[datetime, datetime], ...]:
-    start, end = instant(message.start), instant(message.end)
-    shown = ((start, end),) if start and end else ()
+    shown = ((message.start, message.end),) if message.start and message.end else ()
     return shown if view.times is None else view.times
 
 

@@ -33,7 +33,7 @@ def _in_turn(messages: Sequence[MeetingMessage]) -> list[MeetingMessage]:
     turns = Counter[int]()
     places = []
     for place, message in enumerate(messages):
-        rank = ranks.setdefault((organizer_of(message), message.from_another, message.sent_by), len(ranks))
+        rank = ranks.setdefault((organizer_of(message), message.from_another, *message.sent_by), len(ranks))
         places.append((turns[rank], rank, place))
         turns[rank] += 1
     # Sorted, and not taken in turn from a list for each sender: of thousands, nearly all may be at their end.

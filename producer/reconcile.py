@@ -43,11 +43,7 @@ def reconcile(
 
 
 def _is_settled(draft: MeetingMessage) -> bool:
-    try:
-        created = datetime.fromisoformat(draft.created)
-    except ValueError:
-        return True
-    return created.tzinfo is None or datetime.now(UTC) - created >= SETTLED
+    return draft.created is None or datetime.now(UTC) - draft.created >= SETTLED
 
 
 def _sentence(counts: dict[str, int]) -> str:

@@ -23,7 +23,8 @@ from rsvpq.lanes.items import known_items
 from rsvpq.lanes.run_results import Findings, Forecast
 from rsvpq.mail.editions import MeetingKey, Settled
 from rsvpq.mail.errors import Refused
-from rsvpq.mail.messages import Mailbox, MeetingMessage, Outcome, is_private
+from rsvpq.mail.messages import Mailbox, MeetingMessage, Outcome
+from rsvpq.mail.times import written
 from rsvpq.policy import Decision, Facts, Newest, Policy, Trace, Version, held_for, is_internal
 from rsvpq.policy.gather import decide_at_once, decide_knowing, explain_knowing
 from rsvpq.tasks import contract
@@ -229,9 +230,9 @@ class _Look(_Visit):
             held=held,
             needs=" ".join(sorted(decision.needs)),
             organizer=discretion.address(message.organizer),
-            start=message.start,
-            received=message.received,
-            subject=discretion.subject(message.subject, private=is_private(message.sensitivity)),
+            start=written(message.start),
+            received=written(message.received),
+            subject=discretion.subject(message.subject, private=message.sensitivity.is_private),
             uid=message.uid,
             item=message.identity(self.mailbox),
         )

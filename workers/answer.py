@@ -16,12 +16,11 @@ from uuid import uuid4
 from rsvpq.mail.calendar import Appointment, ResponseStatus
 from rsvpq.mail.editions import Version, answer_marker
 from rsvpq.mail.errors import Changed, Gone, Transient, Unknown, Unsettled
-from rsvpq.mail.messages import MeetingMessage, Outcome, Verdict
+from rsvpq.mail.messages import Intent, MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Decide, answer_to
 from rsvpq.tasks.journal import Journal
 from rsvpq.webdav.drafts import Traces, answered_request, traces_of, was_edited
 from rsvpq.webdav.mailbox import MailboxClient
-from rsvpq.webdav.markers import Intent
 from workers.draft import Ours, find_drafts, may_be_mistaken, sent_answers, was_sent
 from workers.look import gone, left_alone
 from workers.steps import Command, Evidence, Shown, Step, next_step
@@ -118,7 +117,7 @@ class _Attempt:
 
         :raises Unsettled: another answer was commanded, it may be, and what it did would not show yet.
         """
-        earlier = Intent.parse(self._request.intent)
+        earlier = self._request.intent
         if earlier is None or earlier.identity != self._identity or earlier.finished:
             return False
         if earlier.verdict is self._verdict:
@@ -137,7 +136,7 @@ class _Attempt:
         :param again: whether Sent Items may have an answer already that looks like this one.
         """
         drafts = may_be_mistaken(self._request, self._box)
-        sent = tuple(one.rid for one in sent_answers(self._request, self._box)) if again else ()
+        sent = tuple(one.ref.key for one in sent_answers(self._request, self._box)) if again else ()
         for _ in range(2):
             try:
                 self._give(Command((*drafts, *sent), self._journal.now_s(), 1, self._request.read, _token()))
@@ -200,12 +199,12 @@ class _Attempt:
             for surplus in self._ours.surplus:
                 self._box.use_up_lease(on=False)  # this is for whoever has the item, and can wait
                 with suppress(Gone):
-                    self._box.move_to_deleted_items(surplus.href)
+                    self._box.move_to_deleted_items(surplus)
             self._stays = self._box.holds(self._request)
             self._mark_unchanged(self._ours.draft)
             self._box.use_up_lease(on=False)
-            self._journal.intend("send", self._ours.draft.rid)
-            self._box.submit(self._ours.draft.href, self._ours.draft.permanent_url)
+            self._journal.intend("send", self._ours.draft.ref.key)
+            self._box.submit(self._ours.draft)
             if self._stays:  # else the item's end says so
                 self._journal.note("sent")
             self._sent = True
@@ -237,7 +236,7 @@ class _Attempt:
         """Leave the request, where it stays, so that no scan minds it."""
         if self._stays is not False and self._box.holds(self._request):
             with suppress(Gone):
-                self._box.retire(self._request, self._intent().finish().to_text())
+                self._box.retire(self._request, self._intent().finish())
         if "send" not in self._journal and not self._request.response_requested:
             return Outcome("accepted", "no response was requested, so none was sent")
         return Outcome("answered")
@@ -269,11 +268,11 @@ class _Attempt:
         """
         for _ in range(_MOST_CHANGES):
             try:
-                kept = self._box.mark_intent(self._request, intent.to_text())
+                kept = self._box.mark_intent(self._request, intent)
             except Changed:
                 self._look_for_another(intent)
             else:
-                if kept and not (self._request.tag and self._box.compares):  # else written over anything
+                if kept and not (self._request.etag and self._box.compares):  # else written over anything
                     self._look_for_another(intent)
                 return
         raise Transient(f"{self._verdict}: the request was changed each of {_MOST_CHANGES} times it was to be marked")
@@ -283,7 +282,7 @@ class _Attempt:
         there = self._box.locate(self._request)
         if there is None:
             raise Gone(f"{self._verdict}: the request went while it was to be marked")
-        known = {self._request.intent, intent.to_text()}
+        known = {self._request.intent, intent}
         if there.intent not in known or (there.processed and not self._request.processed):
             raise Unsettled("somebody else, maybe another installation, has begun to answer it", _FIRST_LOOK_S)
         self._request = there
@@ -296,14 +295,14 @@ class _Attempt:
         try:
             self._box.mark_draft(draft, answer_marker(self._identity, self._request))
         except Changed:
-            self._journal.note("changed", draft.rid)
+            self._journal.note("changed", draft.ref.key)
             raise
 
     def _require_ours(self) -> None:
         """Complain of a draft that a person has changed; another installation of ours has marked it by then."""
         draft = self._ours.draft if self._ours else None
         changed = "changed" in self._journal and self._journal["changed"]
-        if draft is not None and not draft.answers and (draft.rid == changed or was_edited(draft)):
+        if draft is not None and not draft.answers and (draft.ref.key == changed or was_edited(draft)):
             raise Unknown("somebody has changed the draft of the answer since it was written, so it is not sent")
 
     def _require_first(self) -> None:
@@ -313,10 +312,10 @@ class _Attempt:
     def _withdraw(self) -> None:
         """Take the marker back: nothing was done, and what a person did to the request must not be taken for ours."""
         for request in self._box.handled_requests(self._request.uid) if self._request.uid else ():
-            intent = Intent.parse(request.intent)
+            intent = request.intent
             if intent is not None and intent.identity == self._identity:
                 with suppress(Gone):
-                    self._box.mark_intent(request, intent.finish().to_text())
+                    self._box.mark_intent(request, intent.finish())
 
     def _look_at_request(self, last: Command) -> Shown:
         there = self._box.locate(self._request)
@@ -333,7 +332,7 @@ class _Attempt:
 
         :raises Unknown: it has begun an answer of its own, under another name.
         """
-        other = Intent.parse(self._request.intent)
+        other = self._request.intent
         if other is None or other.finished or last.token in {other.token, _theirs(other)}:
             return
         if (other.identity, other.verdict) != (self._identity, self._verdict):
@@ -367,16 +366,16 @@ def _recall(request: MeetingMessage, box: MailboxClient, journal: Journal, ident
     """
     there = box.locate(request)
     if there is not None:
-        earlier = Intent.parse(there.intent)
+        earlier = there.intent
         if earlier is not None and earlier.identity == identity and not earlier.finished:
             traces = traces_of(there, box)
             if traces.begun:
                 _note_lost(there, earlier, traces, journal)
         return there
     for draft in box.response_drafts():
-        if answered_request(draft, box) == identity and not was_sent(request, box, draft.verdict):
+        if answered_request(draft, box) == identity and draft.reply and not was_sent(request, box, draft.reply):
             box.mark_draft(draft, answer_marker(identity, request))
-            journal.note(draft.verdict, Command(at_s=journal.now_s()).to_fact())
+            journal.note(draft.reply, Command(at_s=journal.now_s()).to_fact())
             return request
     return None
 

@@ -39,9 +39,9 @@ def process_cancellation(message: MeetingMessage, box: MailboxClient, journal: J
     journal.intend("remove")
     if cancelled is not None:
         with suppress(Gone):  # a person was quicker
-            box.move_to_deleted_items(cancelled.href)
+            box.remove_appointment(cancelled)
     try:
-        box.move_to_deleted_items(there.href)
+        box.move_to_deleted_items(there)
     except Gone:
         return Outcome("processed", "somebody else cleaned it away")
     return Outcome("processed", "" if cancelled else "the calendar has no such meeting")
@@ -61,7 +61,7 @@ def _cancelled(message: MeetingMessage, found: list[Appointment]) -> Appointment
         _require_newer(message, one)
         if not arranged(message, one):
             raise _UncertainError("whether it is from the organizer of the meeting in the calendar is not shown")
-        if not one.href:
+        if one.ref is None:
             raise _UncertainError("the server names the appointment outside of its mailbox")
     return meant[0] if meant else None
 

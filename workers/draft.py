@@ -10,6 +10,7 @@ from rsvpq.mail.errors import Unknown
 from rsvpq.mail.messages import MeetingMessage, Verdict
 from rsvpq.webdav.drafts import may_answer
 from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.rows import href_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,8 @@ def find_drafts(
         whose reply was lost, and shown its draft late.
     :raises Unknown: there are more; one of them may be a person's.
     """
-    drafts = [draft for draft in box.response_drafts() if draft.is_answer(verdict)]
-    new = [one for one in drafts if not one.answers and one.rid not in before and not answers_another(one, request)]
+    drafts = [draft for draft in box.response_drafts() if draft.reply is verdict]
+    new = [one for one in drafts if not one.answers and one.ref.key not in before and not answers_another(one, request)]
     marked = [draft for draft in drafts if draft.answers == identity and may_answer(draft, request)]
     known = [draft for draft in new if draft.uid and same_meeting_key(draft.uid) == same_meeting_key(request.uid)]
     found = known or _nameless(request, new, hint)
@@ -56,7 +57,7 @@ def _nameless(request: MeetingMessage, new: list[MeetingMessage], hint: str) -> 
     """Those that may be the answer among drafts that do not say which meeting they answer."""
     nameless = [draft for draft in new if not draft.uid]
     return (
-        [draft for draft in nameless if hint and _same(draft.href, hint)]
+        [draft for draft in nameless if hint and _same(draft, hint)]
         or [draft for draft in nameless if request.subject and request.subject in draft.subject]
         or [draft for draft in nameless if not (draft.subject and request.subject)]
     )
@@ -66,7 +67,7 @@ def may_be_mistaken(request: MeetingMessage, box: MailboxClient) -> tuple[str, .
     """The drafts (by rid) that are there already and look like the answer: a person's own, which must not be sent."""
     own = {"", same_meeting_key(request.uid)}
     drafts = box.response_drafts()
-    return tuple(sorted(one.rid for one in drafts if same_meeting_key(one.uid) in own and not one.answers))
+    return tuple(sorted(one.ref.key for one in drafts if same_meeting_key(one.uid) in own and not one.answers))
 
 
 def sent_answers(request: MeetingMessage, box: MailboxClient) -> list[MeetingMessage]:
@@ -84,8 +85,8 @@ def was_sent(request: MeetingMessage, box: MailboxClient, verdict: Verdict, befo
 
     :param before: answers (by rid) that were there before this one was begun.
     """
-    return any(one.is_answer(verdict) and one.rid not in before for one in sent_answers(request, box))
+    return any(one.reply is verdict and one.ref.key not in before for one in sent_answers(request, box))
 
 
-def _same(path: str, other: str) -> bool:
-    return unquote(path).casefold() == unquote(other).casefold()
+def _same(draft: MeetingMessage, path: str) -> bool:
+    return unquote(href_of(draft)).casefold() == unquote(path).casefold()

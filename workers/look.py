@@ -22,7 +22,7 @@ def gone(request: MeetingMessage, box: MailboxClient, *, undone: bool = False) -
     """
     theirs = sent_answers(request, box)
     if theirs:
-        return Outcome(GONE.result, f"somebody else answered it first ({theirs[0].verdict})")
+        return Outcome(GONE.result, f"somebody else answered it first ({theirs[0].reply})")
     return replace(GONE, undone=undone)
 
 

@@ -46,7 +46,7 @@ def open_response(
 
 def _clean_up(response: MeetingMessage, box: MailboxClient, after: After) -> None:
     if after == "move":
-        box.move_to_deleted_items(response.href)
+        box.move_to_deleted_items(response)
     elif after == "delete":
         box.delete(response)
     else:

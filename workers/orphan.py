@@ -45,8 +45,8 @@ def send_orphan(orphan: MeetingMessage, box: MailboxClient, journal: Journal, id
     :raises ExchangeError: as the client says; Unknown where it cannot be told whether it was sent; Refused where the
         mailbox does not show that it is ours: what the ledger says may be anybody's word.
     """
-    there = next((draft for draft in box.response_drafts() if draft.rid == orphan.rid), None)
-    sent = "sent" in journal or was_sent(orphan, box, orphan.verdict)
+    there = next((draft for draft in box.response_drafts() if draft.ref.key == orphan.ref.key), None)
+    sent = "sent" in journal or (orphan.reply is not None and was_sent(orphan, box, orphan.reply))
     if there is None:
         if "send" in journal and not sent:
             raise Unknown("the draft was about to be sent, and is neither in Drafts nor in Sent Items")
@@ -55,7 +55,7 @@ def send_orphan(orphan: MeetingMessage, box: MailboxClient, journal: Journal, id
         return Outcome("left", "a draft whose answer is in Sent Items already")
     if identity and answered_request(there, box) != identity:
         raise Refused("the mailbox does not show (any more) that this draft is ours; see 'rsvpq drafts list'")
-    journal.intend("send", there.rid)
-    box.submit(there.href, there.permanent_url)
+    journal.intend("send", there.ref.key)
+    box.submit(there)
     journal.note("sent")
     return Outcome("answered", _NOTE)

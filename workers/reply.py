@@ -11,12 +11,11 @@ from uuid import UUID, uuid5
 
 from rsvpq.mail.editions import answer_marker
 from rsvpq.mail.errors import Gone, Refused, Unknown
-from rsvpq.mail.messages import MeetingMessage, Outcome, Verdict
+from rsvpq.mail.messages import Intent, MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Decide, answer_to
 from rsvpq.tasks.journal import Journal
 from rsvpq.webdav.imip import reply_to
 from rsvpq.webdav.mailbox import MailboxClient
-from rsvpq.webdav.markers import Intent
 from workers.draft import was_sent
 from workers.look import gone, left_alone
 
@@ -57,7 +56,7 @@ def reply(
     left = box.locate(request)
     if left is not None:
         # A command that was tried first has left its marker, which would have this message taken for unfinished.
-        box.retire(left, Intent.now(identity, verdict, ()).finish().to_text() if left.intent else "")
+        box.retire(left, Intent.now(identity, verdict).finish() if left.intent else None)
     return Outcome("answered", "by an iCalendar reply")
 
 
@@ -89,8 +88,7 @@ def _write_and_send(
 
 def draft_name(request: MeetingMessage, verdict: Verdict) -> str:
     """The name of the draft that answers this item so."""
-    own = request.rid or request.permanent_url or request.href
-    return f"{uuid5(_NAMES, f'{own}/{verdict}')}.EML"
+    return f"{uuid5(_NAMES, f'{request.ref.key}/{verdict}')}.EML"
 
 
 def _send(name: str, box: MailboxClient, journal: Journal) -> None:

@@ -50,7 +50,7 @@ def process_cancellation(self: Task[Any, Any], /, *, generation: int, **_: Any) 
 def _answer(start: Start, journal: ItemJournal) -> Outcome:
     try:
         with _at_work(start, journal, contract.ANSWER_REQUEST) as work:
-            if work.message.kind is Kind.RESPONSE:  # an answer of ours that a scan found unsent
+            if work.message.kind is Kind.ANSWER:  # an answer of ours that a scan found unsent
                 by_hand = work.message.identity(work.mailbox) == start.id
                 asked = "" if by_hand else start.id
                 return send_and_remember(start, work.message, work.box, journal, recollection, asked)

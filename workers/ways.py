@@ -8,7 +8,6 @@ from rsvpq.mail.messages import Mailbox, MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Action, Decide, Decision, Reason
 from rsvpq.tasks.journal import Journal
 from rsvpq.webdav.mailbox import MailboxClient
-from rsvpq.webdav.markers import Intent
 from workers.answer import SETTLE_S, answer
 from workers.look import left_alone
 from workers.open import After, open_response
@@ -87,5 +86,5 @@ class Ways:
 
 def _was_commanded(request: MeetingMessage, identity: str) -> bool:
     """Whether the mailbox says that a command was begun and not finished; a reply marks no request."""
-    intent = Intent.parse(request.intent)
+    intent = request.intent
     return intent is not None and intent.identity == identity and not intent.finished

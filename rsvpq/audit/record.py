@@ -25,8 +25,9 @@ from typing import Literal
 
 from rsvpq.lanes import Deed, Lanes, Ruling, Rulings, Scope
 from rsvpq.mail.errors import ExchangeError
-from rsvpq.mail.messages import Mailbox, MeetingMessage, is_private
+from rsvpq.mail.messages import Mailbox, MeetingMessage
 from rsvpq.mail.persons import person_in
+from rsvpq.mail.times import written
 
 Hidden = Literal["subjects", "addresses"]
 
@@ -107,15 +108,14 @@ class Audit:
 
     def facts(self, mailbox: Mailbox, message: MeetingMessage, run: str) -> str:
         """What every record of this message's item tells of it."""
-        private = is_private(message.sensitivity)
         return _facts(
             message.kind,
             self.discretion.address(mailbox.name),
             run[:LONGEST],
             message.uid[:LONGEST],
             self.discretion.address(message.organizer),
-            self.discretion.subject(message.subject, private=private),
-            message.start[:LONGEST],
+            self.discretion.subject(message.subject, private=message.sensitivity.is_private),
+            written(message.start),
             message.occurrence[:LONGEST],
         )
 

@@ -14,6 +14,7 @@ from rsvpq.cli.options import config_option, json_option, mailboxes_option
 from rsvpq.cli.scan import trigger
 from rsvpq.lanes.held_drafts import HeldDrafts
 from rsvpq.mail.messages import MeetingMessage
+from rsvpq.mail.times import written
 from rsvpq.settings import load_settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
 from rsvpq.tasks import contract
@@ -69,14 +70,15 @@ def send_draft(mailbox: str, draft: str, config_file: Path | None) -> None:
         raise click.ClickException(f"no draft {draft!r} is held in {chosen.name}; see 'rsvpq drafts list'")
     audit = wiring.make_audit(settings, lanes)
     item = contract.draft_item(found.identity(chosen), found)
-    lanes.tell(audit.deed("send-draft", "mailbox", chosen.name, values={"draft": found.rid, "item": item.id}))
+    lanes.tell(audit.deed("send-draft", "mailbox", chosen.name, values={"draft": found.ref.key, "item": item.id}))
     new = lanes.offer(chosen, [replace(item, facts=audit.facts(chosen, found, run=""))]).new
     click.echo("will be sent" if new else "was offered before; see 'rsvpq audit' or 'rsvpq dead'")
 
 
 def _facts(draft: MeetingMessage) -> dict[str, str]:
-    return {"draft": draft.rid, "answer": draft.verdict, "subject": draft.subject, "created": draft.created}
+    answer, created = str(draft.reply or ""), written(draft.created)
+    return {"draft": draft.ref.key, "answer": answer, "subject": draft.subject, "created": created}
 
 
 def _named(drafts: list[MeetingMessage], name: str) -> Iterator[MeetingMessage]:
-    return (draft for draft in drafts if draft.rid == name)
+    return (draft for draft in drafts if draft.ref.key == name)

@@ -49,4 +49,4 @@ def _draft(payload: Any) -> MeetingMessage | None:
         draft = MeetingMessage.from_payload(payload)
     except (KeyError, TypeError, ValueError):
         return None
-    return draft if draft.kind is Kind.RESPONSE else None
+    return draft if draft.kind is Kind.ANSWER else None

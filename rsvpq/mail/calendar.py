@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from rsvpq.mail.messages import ItemRef
+
 
 class BusyStatus(StrEnum):
     """What an appointment shows its owner as."""
@@ -52,7 +54,6 @@ class BusyPeriod:
     status: BusyStatus
     uid: str = ""
     recurring: bool = False
-    all_day: bool = False
     #: As the server shows it; '' where it shows none.
     organizer: str = ""
 
@@ -131,8 +132,8 @@ class Appointment:
     occurrence: str = ""
     #: As the server shows it: mostly ``"Name" <address>``.
     organizer: str = ""
-    #: The path of the item; '' where the server names one outside the mailbox.
-    href: str = ""
+    #: None where the server names an item outside of the mailbox.
+    ref: ItemRef | None = None
 
     @property
     def may_be_series(self) -> bool:

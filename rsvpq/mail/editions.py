@@ -16,6 +16,7 @@ from rsvpq.mail.addresses import comparable, lowered
 from rsvpq.mail.calendar import same_meeting_key
 from rsvpq.mail.messages import MeetingMessage
 from rsvpq.mail.persons import person_in
+from rsvpq.mail.times import instant, written
 
 #: The occurrence of a message that is about one and shows neither its original start nor a start: it may be any.
 _UNTOLD = "at "
@@ -72,7 +73,7 @@ class Version:
     @classmethod
     def of(cls, message: MeetingMessage) -> Self:
         """The version that a message carries."""
-        return cls(message.sequence, instant(message.stamp))
+        return cls(message.sequence, message.stamp)
 
     def can_be_compared(self, other: "Version") -> bool:
         """Whether both show enough to say which is the older one."""
@@ -104,8 +105,8 @@ class Settled:
     item: str
     how: str
     version: Version
-    start: str = ""
-    end: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
     organizer: str = ""
     others: tuple[Self, ...] = ()
 
@@ -121,7 +122,8 @@ class Settled:
 
     def _values(self) -> list[str | int | None]:
         stamp = self.version.stamp.isoformat() if self.version.stamp else ""
-        return [self.item, self.how, self.version.sequence, stamp, self.start, self.end, self.organizer]
+        times = written(self.start), written(self.end)
+        return [self.item, self.how, self.version.sequence, stamp, *times, self.organizer]
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
@@ -139,7 +141,7 @@ class Settled:
     @classmethod
     def _of_values(cls, values: list[Any]) -> Self:
         item, how, sequence, stamp, start, end, *organizer = values
-        return cls(item, how, Version(sequence, instant(stamp)), start, end, "".join(organizer))
+        return cls(item, how, Version(sequence, instant(stamp)), instant(start), instant(end), "".join(organizer))
 
     @property
     def each(self) -> tuple[Self, ...]:
@@ -185,7 +187,7 @@ class Settled:
             return False
         if self.item and None not in {version.sequence, self.version.sequence}:
             return True
-        times = (instant(self.start), instant(message.start)), (instant(self.end), instant(message.end))
+        times = (self.start, message.start), (self.end, message.end)
         return all(None in pair or pair[0] == pair[1] for pair in times)
 
     def is_newer_than(self, message: MeetingMessage) -> bool:
@@ -208,7 +210,7 @@ def answers_another(answer: MeetingMessage, request: MeetingMessage) -> bool:
         return True
     if same and numbered:
         return False
-    starts = instant(answer.start), instant(request.start)
+    starts = answer.start, request.start
     return None not in starts and starts[0] != starts[1]
 
 
@@ -233,13 +235,4 @@ def _day_of(occurrence: str) -> date | None:
     try:
         return datetime.strptime(occurrence[:_DAY_LENGTH], "%Y%m%d").replace(tzinfo=UTC).date()
     except ValueError:
-        return None
-
-
-def instant(text: str) -> datetime | None:
-    """The time that a server wrote, such as ``2007-12-30T05:16:11.844Z``, in UTC; None where it is none."""
-    try:
-        time = datetime.fromisoformat(text)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
         return None

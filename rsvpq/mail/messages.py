@@ -1,55 +1,62 @@
-"""The nouns both sides speak of: mailboxes, meeting messages, what was decided and what came of it."""
+"""The values that everything speaks of: mailboxes, meeting messages, what was decided and what came of it.
+
+They are in no protocol's words: a backend makes them from what its server shows.
+"""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self, get_args, get_type_hints
 
 from rsvpq.lanes.limits import Limits
+from rsvpq.mail.times import instant, written
 
 
 class Kind(StrEnum):
-    """What a message in an Inbox asks of us, by its message class."""
+    """What a message is."""
 
     REQUEST = "request"
     RESPONSE = "response"
     CANCELLATION = "cancellation"
+    #: An answer of this mailbox itself, in Drafts or in Sent Items.
+    ANSWER = "answer"
     TASK_REQUEST = "task-request"
     OTHER = "other"
 
 
-#: By their number, as the store has them.
-SENSITIVITIES = ("normal", "personal", "private", "confidential")
+class Sensitivity(StrEnum):
+    """How far the sender wants a message to be seen, the least first."""
 
+    NORMAL = "normal"
+    PERSONAL = "personal"
+    PRIVATE = "private"
+    CONFIDENTIAL = "confidential"
 
-def is_private(sensitivity: int) -> bool:
-    """Whether a message is private or confidential, or what a server may show beyond.
+    @property
+    def is_private(self) -> bool:
+        """Whether it is private or confidential.
 
-    Not what is marked as personal: Exchange and Outlook show that to whoever may see the rest.
-    """
-    return sensitivity >= SENSITIVITIES.index("private")
+        Not what is marked as personal: Exchange and Outlook show that to whoever may see the rest.
+        """
+        return self in (Sensitivity.PRIVATE, Sensitivity.CONFIDENTIAL)
 
 
 class Verdict(StrEnum):
-    """What a request is answered with; the value is the command of Outlook Web Access."""
+    """What a request is answered with."""
 
     ACCEPT = "accept"
     DECLINE = "decline"
     TENTATIVE = "tentative"
-
-    @property
-    def message_class(self) -> str:
-        """The class of the answer, in lower case."""
-        return _RESPONSE_CLASSES[list(Verdict).index(self)]
 
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
     """One mailbox to look after.
 
-    ``name`` is the path segment below ``/exchange/`` (an alias or an SMTP address) and unique over all servers,
-    whatever its case. ``limits`` is None where the mailbox has the defaults of the settings.
+    ``name`` is an alias or an SMTP address, and unique over all servers, whatever its case. ``limits`` is None where
+    the mailbox has the defaults of the settings.
     """
 
     name: str
@@ -59,28 +66,64 @@ class Mailbox:
 
 
 @dataclass(frozen=True, slots=True)
-class MeetingMessage:
-    """A meeting request, response or cancellation found in a mailbox: one row of the Inbox search.
+class ItemRef:
+    """One item of a mailbox.
 
-    ``href`` is the path part of the server's href, byte for byte and still %-encoded; it may change or be reused, so
-    the identity is ``rid`` (repl-uid), with the permanent URL as the fallback.
+    ``key`` is its identity for good. ``address`` is where its backend reaches it, for nobody else to read; it may
+    change, or be used again for another item.
+    """
+
+    key: str
+    address: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An answer that was begun, as our mark on its request has it.
+
+    :param identity: the item it is. :param begun: when, by the worker's clock. :param token: tells this beginning from
+        all others, of whatever installation; '' in marks of earlier versions. :param before: the keys of drafts that
+        were there before and could be mistaken for the answer: a person's. :param finished: whether all was done.
+    """
+
+    identity: str
+    verdict: Verdict
+    begun: datetime
+    before: tuple[str, ...] = ()
+    finished: bool = False
+    token: str = ""
+
+    @classmethod
+    def now(cls, identity: str, verdict: Verdict, before: Collection[str] = (), token: str = "") -> Self:
+        """Make that of an answer that begins now."""
+        return cls(identity, verdict, datetime.now(UTC).replace(microsecond=0), tuple(before), token=token)
+
+    def finish(self) -> Self:
+        """The same answer, once all was done."""
+        return replace(self, before=(), finished=True)
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingMessage:
+    """A meeting request, response, cancellation or answer, as it was when it was read.
+
+    Texts are '' and times are None where the server shows none; times are in UTC.
     """
 
     kind: Kind
-    message_class: str
-    href: str
-    rid: str
+    ref: ItemRef
     uid: str = ""
     subject: str = ""
+    #: Mostly ``"Name" <address>``.
     organizer: str = ""
-    permanent_url: str = ""
-    received: str = ""
+    received: datetime | None = None
     response_requested: bool = True
+    #: Whether the server, or somebody, has marked it as dealt with.
     processed: bool = False
-    #: Times as the server writes them, in UTC: ``2007-12-30T05:16:11.844Z``; '' where it shows none.
-    start: str = ""
-    end: str = ""
-    stamp: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+    #: When the organizer made this edition of the meeting.
+    stamp: datetime | None = None
     sequence: int | None = None
     #: Whether it is about a series or about one of its occurrences; None where the server does not show it.
     recurring: bool | None = False
@@ -89,41 +132,41 @@ class MeetingMessage:
     occurrence: str = ""
     read: bool = False
     all_day: bool = False
-    #: 0 normal, 1 personal, 2 private, 3 confidential.
-    sensitivity: int = 0
+    sensitivity: Sensitivity = Sensitivity.NORMAL
+    #: What a response or an answer says; None for what is neither.
+    reply: Verdict | None = None
     #: Whose copy this is, where the mailbox got it as a delegate; '' where it is its own.
     received_for: str = ""
-    #: The SMTP address of who got it, the owner of the mailbox, in lower case; '' where the server shows none.
+    #: The SMTP address of who got it, the owner of the mailbox, in lower case.
     received_by: str = ""
     #: Whether it is from the owner of the mailbox himself; None where the server does not show it.
     own: bool | None = None
     #: The address of whom it is from, where that is certainly another than the organizer that it names.
     from_another: str = ""
     #: The addresses of who sent it and on whose behalf, where they are neither the organizer's nor names of the
-    #: directory; separated by blanks.
-    sent_by: str = ""
+    #: directory.
+    sent_by: tuple[str, ...] = ()
     #: A response that proposes another time: lost for good if it is cleaned away.
     counter_proposal: bool = False
-    #: PidLidMeetingType (MS-OXOCAL 2.2.6.5): 0x1 a first request, 0x10000 a full update, 0x20000 one that only informs,
-    #: 0x80000 out of date, 0x100000 the copy of somebody whose delegate answers; None where the server shows none.
-    meeting_type: int | None = None
-    #: What the organizer wants it to show as: 0 free, 1 tentative, 2 busy, 3 out of office.
-    intended_busy: int | None = None
-    #: Our markers: on a request, that an answer was begun (:mod:`rsvpq.webdav.markers`); on a draft, the identity of
-    #: the item that it belongs to. Both are empty where there is none.
-    intent: str = ""
+    #: Whether it says itself that there is a newer one; that it only informs; that a delegate is to answer it.
+    outdated: bool = False
+    informational: bool = False
+    for_delegate: bool = False
+    #: Our mark on a request: the answer that was begun.
+    intent: Intent | None = None
+    #: Our mark on an answer: the identity of the item that it belongs to, and what the ledger remembers that request's
+    #: meeting by, for an answer may not show which one it is to.
     answers: str = ""
-    #: Beside it, what the ledger remembers that request's meeting by: an answer may not show which one it is to.
     topic: str = ""
-    #: When a draft was created, by the server's clock; asked for in Drafts only.
-    created: str = ""
-    #: When a message was changed last, by the server's clock; asked for with those of one meeting, and before one is
-    #: acted upon.
-    modified: str = ""
-    #: The tag of this version of it (DAV:getetag), where it is asked for: in Drafts, and before one is acted upon.
-    tag: str = ""
-    #: Which of its texts were too long to be kept, by the names of their properties: no decision can stand on them.
+    #: When it was created and changed last, by the server's clock; known of drafts, and of what was read again.
+    created: datetime | None = None
+    modified: datetime | None = None
+    #: Tells this state of the item from any other, for changing it only if nobody else has; '' where it is not known.
+    etag: str = ""
+    #: Which of its texts were too long to be kept: no decision can stand on them.
     overlong: str = ""
+    #: What its server calls this type of message, for people.
+    type_name: str = ""
 
     @property
     def may_be_series(self) -> bool:
@@ -133,21 +176,8 @@ class MeetingMessage:
         """
         return self.recurring is not False and not self.occurrence
 
-    def is_answer(self, verdict: Verdict) -> bool:
-        """Whether this is a response that says so."""
-        name = self.message_class.casefold()
-        return self.kind is Kind.RESPONSE and (name + ".").startswith(verdict.message_class + ".")
-
-    @property
-    def verdict(self) -> Verdict:
-        """What a response says.
-
-        :raises StopIteration: it is no response.
-        """
-        return next(verdict for verdict in Verdict if self.is_answer(verdict))
-
     def identity(self, mailbox: Mailbox) -> str:
-        """The item identity (32 hex digits): the same for every copy of this row, whoever finds it and however often.
+        """Name the item (32 hex digits): the same for every copy of this row, whoever finds it and however often.
 
         It is the task id of every delivery, so Flower shows one row per message. The server is no part of it: a name of
         a mailbox is unique over all of them, and what was done or given up stays so when a server is renamed.
@@ -155,66 +185,100 @@ class MeetingMessage:
         return self._digest(mailbox.name.casefold())
 
     def earlier_identity(self, mailbox: Mailbox) -> str:
-        """The identity that earlier versions gave it: with the name of the server.
+        """Name it as earlier versions did: with the name of the server.
 
-        A ledger that they have filled knows it by that, and a marker that they wrote names it so.
+        A ledger that they have filled knows it by that, and a mark that they wrote names it so.
         """
         return self._digest(mailbox.server, mailbox.name.casefold())
 
     def _digest(self, *where: str) -> str:
-        own = self.rid or self.permanent_url or self.href
-        return hashlib.sha256("\0".join((*where, own)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return hashlib.sha256("\0".join((*where, self.ref.key)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     def to_payload(self) -> dict[str, Any]:
-        """A JSON-ready copy of all that is not at its default; the inverse of :meth:`from_payload`."""
+        """Copy all that is not at its default, ready for JSON; the inverse of :meth:`from_payload`."""
         values = {column.name: (getattr(self, column.name), column.default) for column in fields(self)}
-        return {name: value for name, (value, default) in values.items() if value != default}
+        return {name: _plain(value) for name, (value, default) in values.items() if value != default}
 
     @classmethod
-    def from_payload(cls, payload: dict[str, Any]) -> Self:
+    def from_payload(cls, payload: Mapping[str, Any]) -> Self:
         """Rebuild from :meth:`to_payload`'s dict; what else is in it is left out, for another version may write more.
 
         :raises KeyError, TypeError, ValueError: the dict is not such a copy: others may write to Redis.
         """
-        known = {column.name: payload[column.name] for column in fields(cls) if column.name in payload}
-        for name, types in _TYPES.items():
+        known = {name: payload[name] for name in _TYPES if name in payload}
+        for name, value in known.items():
             # By its very type: to Python a truth value is a number too.
-            if name in known and type(known[name]) not in types:
-                raise TypeError(f"{name} is a {type(known[name]).__name__}")
-        return cls(**{**known, "kind": Kind(payload["kind"])})
+            if type(value) not in _TYPES[name]:
+                raise TypeError(f"{name} is a {type(value).__name__}")
+        return cls(**{name: _READERS[name](value) if name in _READERS else value for name, value in known.items()})
 
 
-#: The types that each value of a payload may have; the kind is read by its name.
-_TYPES: dict[str, tuple[type, ...]] = {
-    name: tuple(arg for arg in (get_args(hint) or (hint,)))
-    for name, hint in get_type_hints(MeetingMessage).items()
-    if name != "kind"
+def is_private_payload(payload: Mapping[str, Any]) -> bool:
+    """Whether a message that need not be one of ours is private; what shows anything but a sensitivity is."""
+    try:
+        return Sensitivity(payload.get("sensitivity", Sensitivity.NORMAL)).is_private
+    except ValueError:
+        return True
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case datetime():
+            return written(value)
+        case ItemRef():
+            return [value.key, *value.address]
+        case Intent():
+            begun = written(value.begun)
+            return [value.identity, str(value.verdict), begun, value.finished, value.token, *value.before]
+        case tuple():
+            return list(value)
+    return value
+
+
+def _moment(text: str) -> datetime:
+    moment = instant(text)
+    if moment is None:
+        raise ValueError(f"{text[:40]!r} is no time")
+    return moment
+
+
+def _texts(values: list[Any]) -> tuple[str, ...]:
+    if not all(isinstance(value, str) for value in values):
+        raise TypeError("a list holds what is no text")
+    return tuple(values)
+
+
+def _ref(values: list[Any]) -> ItemRef:
+    key, *address = _texts(values)
+    return ItemRef(key, tuple(address))
+
+
+def _intent(values: list[Any]) -> Intent:
+    identity, verdict, begun, finished, token, *before = values
+    if type(finished) is not bool:
+        raise TypeError("finished is no truth value")
+    identity, verdict, begun, token, *before = _texts([identity, verdict, begun, token, *before])
+    return Intent(identity, Verdict(verdict), _moment(begun), tuple(before), finished, token)
+
+
+#: How what is no text, number or truth value is read from a payload.
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "kind": Kind,
+    "ref": _ref,
+    **dict.fromkeys(("received", "start", "end", "stamp", "created", "modified"), _moment),
+    "sensitivity": Sensitivity,
+    "reply": Verdict,
+    "sent_by": _texts,
+    "intent": _intent,
 }
-#: In the order of :class:`Verdict`.
-_RESPONSE_CLASSES = ("ipm.schedule.meeting.resp.pos", "ipm.schedule.meeting.resp.neg", "ipm.schedule.meeting.resp.tent")
-_CLASS_KINDS = (
-    ("ipm.schedule.meeting.request", Kind.REQUEST),
-    *((name, Kind.RESPONSE) for name in _RESPONSE_CLASSES),
-    ("ipm.schedule.meeting.canceled", Kind.CANCELLATION),
-    ("ipm.taskrequest", Kind.TASK_REQUEST),
+_WRITTEN: dict[str, tuple[type, ...]] = dict.fromkeys(_READERS, (str,)) | dict.fromkeys(
+    ("ref", "sent_by", "intent"), (list,)
 )
-#: A report about a message carries its class with one of these endings; it is no request itself.
-_REPORT_ENDINGS = (".ndr", ".dr", ".ipnrn", ".ipnnrn")
-
-
-def kind_of(message_class: str) -> Kind:
-    """The kind a message class stands for: compared without case, subclasses included, delivery reports excluded.
-
-    >>> kind_of("IPM.Schedule.Meeting.Request.Contoso"), kind_of("IPM.Schedule.Meeting.Request.NDR")
-    (<Kind.REQUEST: 'request'>, <Kind.OTHER: 'other'>)
-    """
-    name = message_class.casefold()
-    if name.endswith(_REPORT_ENDINGS):
-        return Kind.OTHER
-    for prefix, kind in _CLASS_KINDS:
-        if name == prefix or name.startswith(prefix + "."):
-            return kind
-    return Kind.OTHER
+#: The types that each value of a payload may have.
+_TYPES: dict[str, tuple[type, ...]] = {
+    name: _WRITTEN.get(name) or tuple(get_args(hint) or (hint,))
+    for name, hint in get_type_hints(MeetingMessage).items()
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from rsvpq.audit.log import AuditLog, Filter
 from rsvpq.lanes.lanes import Dead, Lanes
-from rsvpq.mail.messages import is_private
+from rsvpq.mail.messages import is_private_payload
 from rsvpq.ops.desk import Desk, WrongRequest, require_count
 from rsvpq.ops.evidence import advice, proved
 from rsvpq.tasks import contract
@@ -130,6 +130,6 @@ def _kind(item: Dead) -> str:
 
 
 def _discreet(item: Dead) -> Dead:
-    if not is_private(int(item.payload.get("sensitivity", 0))):
+    if not is_private_payload(item.payload):
         return item
     return replace(item, payload={**item.payload, "subject": _PRIVATE})

@@ -11,21 +11,18 @@ from typing import Self
 
 from rsvpq.mail.addresses import comparable, lowered
 from rsvpq.mail.calendar import NOT_FREE, Agenda, Appointment, CalendarUnknown, ResponseStatus
-from rsvpq.mail.editions import instant, same_occurrence
-from rsvpq.mail.messages import SENSITIVITIES, Kind, MeetingMessage, is_private
+from rsvpq.mail.editions import same_occurrence
+from rsvpq.mail.messages import Intent, Kind, MeetingMessage, Sensitivity
 from rsvpq.policy import organizer
 from rsvpq.policy.decision import Need
 from rsvpq.policy.facts import CalendarView, Facts
 from rsvpq.policy.patterns import is_literal
 from rsvpq.policy.rules import Policy
-from rsvpq.webdav.markers import Intent
 
 #: In the order in which Outlook lets one prevail over the others.
 CONFLICTS = ("none", "tentative", "busy", "oof")
 UPDATES = ("first", "time-moved", "details-only")
 _ANSWERED = {ResponseStatus.ACCEPTED: "accepted", ResponseStatus.TENTATIVE: "tentative"}
-#: PidLidMeetingType (MS-OXOCAL 2.2.6.5), which the sender sets, and Outlook on its way.
-_INFORMS, _OUT_OF_DATE, _DELEGATE_ANSWERS = 0x20000, 0x80000, 0x100000
 _IN_CALENDAR = {Need.APPOINTMENT, Need.BUSY_TIMES}
 _DAY = timedelta(days=1)
 
@@ -68,7 +65,7 @@ class Case:
     @cached_property
     def intent(self) -> Intent | None:
         """The answer that the mailbox says was begun and that it does not say was finished."""
-        intent = Intent.parse(self.message.intent)
+        intent = self.message.intent
         return None if intent is None or intent.finished else intent
 
     def wants_evidence(self) -> bool:
@@ -126,12 +123,12 @@ class Case:
     @cached_property
     def start(self) -> datetime | None:
         """When the meeting, or the first one of a series, starts."""
-        return instant(self.message.start)
+        return self.message.start
 
     @cached_property
     def end(self) -> datetime | None:
         """When it ends; at its start, if the message shows no end or one before that."""
-        start, end = self.start, instant(self.message.end)
+        start, end = self.start, self.message.end
         return max(start, end) if start and end else (start or end)
 
     @cached_property
@@ -142,7 +139,7 @@ class Case:
     @cached_property
     def duration(self) -> timedelta | None:
         """How long it takes; all-day meetings in whole days, as the day of a clock change has 23 or 25 hours."""
-        if self.start is None or instant(self.message.end) is None or self.end is None:
+        if self.start is None or self.message.end is None or self.end is None:
             return None
         length = self.end - self.start
         return round(length / _DAY) * _DAY if self.message.all_day else length
@@ -150,7 +147,7 @@ class Case:
     @cached_property
     def age(self) -> timedelta | None:
         """The time since the message was received, or else since it was written."""
-        received = instant(self.message.received) or instant(self.message.stamp)
+        received = self.message.received or self.message.stamp
         return self.now - received if received else None
 
     @cached_property
@@ -178,7 +175,7 @@ class Case:
 
     @property
     def _senders(self) -> Sequence[str]:
-        return () if self.message.kind is Kind.RESPONSE else self.message.sent_by.split()
+        return () if self.message.kind is Kind.RESPONSE else self.message.sent_by
 
     def _is_internal(self, address: str) -> bool:
         return organizer.is_internal(address, self.facts.mailbox, self.policy.internal_domains)
@@ -205,26 +202,16 @@ class Case:
         return True if len(domains) == 1 and is_literal(domains[0]) else None
 
     @cached_property
-    def out_of_date(self) -> bool:
-        """Whether the message itself says that there is a newer one."""
-        return bool((self.message.meeting_type or 0) & _OUT_OF_DATE)
-
-    @cached_property
     def delegate_copy(self) -> bool:
         """Whether somebody else is to answer: the mailbox's owner is a delegate, or has one who does."""
         received_for = self.message.received_for
         for_another = received_for and comparable(received_for) not in self.facts.own_addresses
-        return bool(for_another or (self.message.meeting_type or 0) & _DELEGATE_ANSWERS)
+        return bool(for_another or self.message.for_delegate)
 
     @cached_property
-    def sensitivity(self) -> str:
-        """One of :data:`SENSITIVITIES`; what a server may show beyond is taken for confidential."""
-        return SENSITIVITIES[min(self.message.sensitivity, len(SENSITIVITIES) - 1)]
-
-    @cached_property
-    def private(self) -> bool:
-        """Whether it is private or confidential."""
-        return is_private(self.message.sensitivity)
+    def sensitivity(self) -> Sensitivity:
+        """How far the sender wants it to be seen."""
+        return self.message.sensitivity
 
     @cached_property
     def attendees(self) -> int | Need:
@@ -284,5 +271,4 @@ class Case:
         if not (message.may_be_series or found.may_be_series):
             return True
         # Only the first meeting of a series is shown. A new pattern makes a new sequence (RFC 5546, section 2.1.4).
-        informs = bool((message.meeting_type or 0) & _INFORMS)
-        return informs or (message.sequence is not None and found.sequence == message.sequence)
+        return message.informational or (message.sequence is not None and found.sequence == message.sequence)

@@ -71,7 +71,7 @@ CONDITIONS: Mapping[str, Condition] = {
     "shorter_than": Condition(attrgetter("duration"), lt, ge),
     "all_day": Condition(attrgetter("message.all_day"), eq),
     "recurring": Condition(attrgetter("message.recurring"), eq),
-    "private": Condition(attrgetter("private"), eq),
+    "private": Condition(attrgetter("sensitivity.is_private"), eq),
     "sensitivity": Condition(attrgetter("sensitivity"), _is_one_of, _has_words_of),
     "attendees_more_than": Condition(attrgetter("attendees"), gt, le),
     "attendees_fewer_than": Condition(attrgetter("attendees"), lt, ge),

@@ -96,5 +96,5 @@ class Newest:
         return self._versions.get(self._key(message))
 
     def _key(self, message: MeetingMessage) -> tuple[MeetingKey, tuple[str, ...]]:
-        strangers = (address for address in message.sent_by.split() if not self._is_internal(address))
+        strangers = (address for address in message.sent_by if not self._is_internal(address))
         return MeetingKey.of(message), (organizer_of(message), message.from_another, *strangers)

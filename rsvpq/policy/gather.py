@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from rsvpq.mail.calendar import NEVER, Particulars
-from rsvpq.mail.editions import instant
 from rsvpq.mail.errors import ExchangeError
 from rsvpq.mail.messages import MeetingMessage
 from rsvpq.mail.recurrence import Instances, instances, series_end
@@ -60,7 +59,7 @@ def explain_knowing(policy: Policy, message: MeetingMessage, box: MailboxClient,
 
 
 def _held(error: Exception, message: MeetingMessage) -> Trace:
-    logger.error("event=not-decided rid=%s error=%s", message.rid, type(error).__name__, exc_info=error)
+    logger.error("event=not-decided item=%s error=%s", message.ref.key, type(error).__name__, exc_info=error)
     return held_for(f"deciding failed ({type(error).__name__}); the log of this process tells where")
 
 
@@ -108,14 +107,14 @@ class _Look:
         return self._particulars
 
     def _find_the_end(self) -> None:
-        start, end = _times(self.message)
+        start, end = self.message.start, self.message.end
         if start is None or end is None:
             return
         found = series_end(start, end, self.particulars())
         self.facts = replace(self.facts, series_end=found.moment, unread=found.unread)
 
     def _with_agenda(self, view: CalendarView) -> CalendarView:
-        start, end = _times(self.message)
+        start, end = self.message.start, self.message.end
         if start is None or end is None or end < start:
             return view
         found = self._instances(start, end, datetime.now(UTC))
@@ -133,10 +132,6 @@ class _Look:
             return found
         too_long = end - start >= WIDEST
         return Instances(((max(start, now) if too_long and now < end else start, end),), complete=True)
-
-
-def _times(message: MeetingMessage) -> tuple[datetime | None, datetime | None]:
-    return instant(message.start), instant(message.end)
 
 
 def _later(moment: datetime, by: timedelta) -> datetime:

@@ -41,7 +41,7 @@ def _skip(reason: Reason, why: str) -> Finding:
 
 def _unknown_class(case: Case) -> Finding | str:
     reason = Reason.TASK_REQUEST if case.message.kind is Kind.TASK_REQUEST else Reason.UNKNOWN_CLASS
-    return _skip(reason, f"the class is {case.message.message_class or 'not shown'}")
+    return _skip(reason, f"the class is {case.message.type_name or 'not shown'}")
 
 
 def _kept_cancellation(case: Case) -> Finding | str:
@@ -78,7 +78,7 @@ def _already_processed(case: Case) -> Finding | str:
 
 
 def _newer_message(case: Case) -> Finding | str:
-    if case.out_of_date:
+    if case.message.outdated:
         return _skip(Reason.OUT_OF_DATE, "the message is marked as out of date")
     newest = case.facts.newest
     if newest is not None and Version.of(case.message).is_older_than(newest):
@@ -150,7 +150,7 @@ def _external(case: Case) -> Finding | str:
     if case.external is None:
         return _skip(Reason.ORGANIZER_UNKNOWN, "the message shows no SMTP address of the organiser")
     if case.external:
-        senders = " and ".join(filter(None, (case.message.from_another, *case.message.sent_by.split())))
+        senders = " and ".join(filter(None, (case.message.from_another, *case.message.sent_by)))
         sent = f"it names {case.organizer} as its organizer, and is from {senders}"
         return _skip(Reason.EXTERNAL, sent if senders else f"{case.organizer_domain} is not in policy.internal_domains")
     return f"{case.organizer_domain} is internal"
@@ -159,7 +159,7 @@ def _external(case: Case) -> Finding | str:
 def _private(case: Case) -> Finding | str:
     if case.policy.private == "rules":
         return 'policy.private = "rules"'
-    if case.private:
+    if case.sensitivity.is_private:
         return _skip(Reason.PRIVATE, f"the sensitivity is {case.sensitivity}")
     return f"the sensitivity is {case.sensitivity}"
 
@@ -206,7 +206,7 @@ def _other_organizer(case: Case) -> Finding | str:
     if found is None:
         return case.calendar_unknown or "the calendar does not have this meeting"
     if theirs is False:
-        sender = case.message.from_another or case.message.sent_by or case.message.organizer
+        sender = case.message.from_another or " ".join(case.message.sent_by) or case.message.organizer
         why = f"it is from {sender}, and the meeting from {found.organizer}"
         return Finding(Action.HOLD, Reason.OTHER_ORGANIZER, why=why)
     if theirs is None and case.message.kind is Kind.CANCELLATION:

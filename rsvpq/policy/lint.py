@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from rsvpq.mail.addresses import comparable_domain
-from rsvpq.mail.messages import SENSITIVITIES, Kind, is_private
+from rsvpq.mail.messages import Kind, Sensitivity
 from rsvpq.policy.conditions import CONDITIONS, shown
 from rsvpq.policy.organizer import domain_of, is_internal, is_one_of
 from rsvpq.policy.patterns import is_literal
 from rsvpq.policy.rules import Policy, Rule
 
-_PRIVATE = {word for number, word in enumerate(SENSITIVITIES) if is_private(number)}
+_PRIVATE = {str(one) for one in Sensitivity if one.is_private}
 #: A pair of conditions, and how far the second must lie above the first to leave room between them.
 _RANGES = (
     ("starts_after", "starts_within", 0),

@@ -46,7 +46,7 @@ def is_from(message: MeetingMessage, host: str, is_one_of_ours: Callable[[str], 
     """
     same = _is_from(message, host)
     ours, theirs = address_of(message.organizer), address_of(host)
-    if same and not all(map(is_one_of_ours, message.sent_by.split())):
+    if same and not all(map(is_one_of_ours, message.sent_by)):
         return None if theirs and not is_one_of_ours(theirs) else False
     by_alias = bool(ours) is not bool(theirs)
     return None if same and by_alias and not is_one_of_ours(ours or theirs) else same

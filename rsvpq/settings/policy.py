@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_validator
 
-from rsvpq.mail.messages import SENSITIVITIES, Kind
+from rsvpq.mail.messages import Kind, Sensitivity
 from rsvpq.policy import DECISIONS, Action, Policy, Rule
 from rsvpq.policy.case import CONFLICTS, UPDATES
 from rsvpq.policy.conditions import CONDITIONS
@@ -87,7 +87,7 @@ _Domains = Annotated[_Texts, AfterValidator(_domains)]
 _Addresses = Annotated[_Texts, AfterValidator(_addresses)]
 _InternalDomains = Annotated[tuple[str, ...], BeforeValidator(_internal_domains)]
 _BusyWords = Annotated[tuple[str, ...], BeforeValidator(_words_of(CONFLICTS[1:])), BeforeValidator(_comma_list)]
-_Sensitivities = Annotated[tuple[str, ...], BeforeValidator(_words_of(SENSITIVITIES))]
+_Sensitivities = Annotated[tuple[str, ...], BeforeValidator(_words_of(tuple(Sensitivity)))]
 _Updates = Annotated[tuple[str, ...], BeforeValidator(_words_of(UPDATES))]
 _Clash = Annotated[bool | tuple[str, ...], BeforeValidator(_clash)]
 

@@ -12,12 +12,14 @@ from typing import Any
 
 from rsvpq.lanes import Start
 from rsvpq.mail.errors import NotListed, Refused, Unsettled
-from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, Verdict, kind_of
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.tasks import contract
+from rsvpq.tasks.earlier_payloads import current
 
 #: What each task is for; an answer of ours that lies unsent is finished by the task of its request.
+_REPLIES = {Kind.RESPONSE, Kind.ANSWER}
 _KINDS = {
-    contract.ANSWER_REQUEST: {Kind.REQUEST, Kind.RESPONSE},
+    contract.ANSWER_REQUEST: {Kind.REQUEST, Kind.ANSWER},
     contract.OPEN_RESPONSE: {Kind.RESPONSE},
     contract.PROCESS_CANCELLATION: {Kind.CANCELLATION},
 }
@@ -47,6 +49,7 @@ class Admission:
         :raises Refused: no offer can have produced it; or an answer was begun in a mailbox that was taken off the list.
         """
         _require_journal(start.journal)
+        start = replace(start, payload=_current(start))
         try:
             mailbox = self.listed(start.mailbox, start.server)
         except NotListed as error:
@@ -79,6 +82,16 @@ def _require_offered(start: Start, mailbox: Mailbox) -> None:
         raise _forged(f"there is no task {start.work!r}")
 
 
+def _current(start: Start) -> dict[str, Any]:
+    """The payload in the present form; what is wrong with it is found by who reads it."""
+    if start.work not in _KINDS:
+        return dict(start.payload)
+    try:
+        return current(start.payload, unsent=start.work == contract.ANSWER_REQUEST)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise _forged(f"it is no message ({error})") from None
+
+
 def _require_scan(start: Start, mailbox: Mailbox) -> None:
     if contract.scan_item(mailbox, contract.run_of(start.id)).id != start.id:
         raise _forged("it is not named as a scan of this mailbox")
@@ -95,13 +108,14 @@ def _require_message(start: Start, mailbox: Mailbox) -> None:
     except (KeyError, TypeError, ValueError) as error:
         raise _forged(f"it is no message ({error})") from None
     texts = [value for value in start.payload.values() if isinstance(value, str)]
+    texts += [text for value in (message.ref.address, message.sent_by) for text in value]
     if not all(map(_is_text, texts)) or not isinstance(start.payload.get("run", ""), str):
         raise _forged("it holds what no server can have sent")
-    if message.kind not in _KINDS[start.work] or kind_of(message.message_class) is not message.kind:
-        raise _forged(f"{start.work!r} is not for a {message.kind} of the class {message.message_class[:100]!r}")
+    if message.kind not in _KINDS[start.work] or (message.kind in _REPLIES) is not (message.reply is not None):
+        raise _forged(f"{start.work!r} is not for a {message.kind} that says {message.reply}")
     # Whose an unsent answer is, its mailbox says: see send_orphan().
-    unsent = start.work == contract.ANSWER_REQUEST and message.kind is Kind.RESPONSE
-    if not unsent and start.id not in {message.identity(mailbox), message.earlier_identity(mailbox)}:
+    names = {message.identity(mailbox), message.earlier_identity(mailbox)}
+    if message.kind is not Kind.ANSWER and start.id not in names:
         raise _forged("its identity is not that of the message")
 
 

@@ -200,7 +200,7 @@ def message_item(mailbox: Mailbox, message: MeetingMessage, run: str = "") -> It
 
 
 def draft_item(identity: str, draft: MeetingMessage) -> Item:
-    """The task that sends an unsent answer of ours, under the identity of the request that it answers."""
+    """Make the item that sends an unsent answer of ours, under the identity of the request that it answers."""
     return Item(identity, ANSWER_REQUEST, ANSWER_QUEUE, draft.to_payload(), topic=topic_of(draft))
 
 

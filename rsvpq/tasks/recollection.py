@@ -11,13 +11,13 @@ from datetime import UTC, datetime, timedelta
 from math import floor
 
 from rsvpq.lanes import Lanes, Memory, Start
-from rsvpq.mail.editions import TAKEN_AWAY, Settled, Version, instant, organizer_of, topic_of
+from rsvpq.mail.editions import TAKEN_AWAY, Settled, Version, organizer_of, topic_of
 from rsvpq.mail.errors import Transient, Unsettled
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.policy import Action, Decision
 from rsvpq.tasks.journal import Journal
+from rsvpq.webdav.drafts import can_be_of
 from rsvpq.webdav.mailbox import HANDLED, MailboxClient
-from rsvpq.webdav.markers import Intent
 
 #: Beyond the age at which a message is left alone: clocks differ, and an answer is younger than its request.
 _SLACK = timedelta(days=2)
@@ -136,11 +136,11 @@ class _Look:
         """
         for folder in HANDLED:
             for request in self._all_of(lambda: self._recent(self.box.requests_in(folder))):  # noqa: B023 - called at once
-                intent = Intent.parse(request.intent)
+                intent = request.intent
                 # Of what was finished Sent Items tell, if anything was sent.
                 if intent is None or (intent.finished and request.response_requested):
                     continue
-                if self.mailbox is None or intent.can_be_of(request, self.mailbox, self.box.folders.inbox):
+                if self.mailbox is None or can_be_of(intent, request, self.mailbox, self.box.folders.inbox):
                     yield request, Settled.by(intent.identity, str(intent.verdict), request)
         for draft in self._all_of(self.box.response_drafts):
             if draft.answers:
@@ -159,7 +159,7 @@ class _Look:
         found: dict[str, MeetingMessage] = {}
         for reading in range(_READINGS):
             before = len(found)
-            found |= {one.rid or one.permanent_url or one.href: one for one in read()}
+            found |= {one.ref.key: one for one in read()}
             whole = self.box.pages <= 1 and not self.box.unreadable
             if whole or (reading and len(found) == before):
                 self.unreadable += self.box.unreadable
@@ -171,8 +171,7 @@ class _Look:
         for number, message in enumerate(messages, start=1):
             if number % _STEP == 0:
                 self.journal.note("recollected", number)
-            received = instant(message.received)
-            if received is not None and received < self.oldest:
+            if message.received is not None and message.received < self.oldest:
                 return
             yield message
 
@@ -180,7 +179,7 @@ class _Look:
 def _answered_by(item: str, answer: MeetingMessage) -> Settled:
     """What an answer tells; its stamp is not that of its request."""
     version = Version(answer.sequence)
-    return Settled(item, str(answer.verdict), version, answer.start, answer.end, organizer_of(answer))
+    return Settled(item, str(answer.reply), version, answer.start, answer.end, organizer_of(answer))
 
 
 def by_another(settled: Settled | None, item: str) -> Settled | None:

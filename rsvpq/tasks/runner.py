@@ -29,7 +29,7 @@ from rsvpq.audit.record import LOOKS, Discretion
 from rsvpq.http.lease import Lease
 from rsvpq.lanes import Lanes, Memory, Recorded, Release, Rulings, Start, Verdict
 from rsvpq.mail.errors import Busy, ExchangeError, NotListed, Refused, Unsettled
-from rsvpq.mail.messages import Left, Mailbox, Outcome, is_private
+from rsvpq.mail.messages import Left, Mailbox, Outcome, is_private_payload
 from rsvpq.tasks.journal import Journal, LeaseLost, Paused, Taken
 
 logger = logging.getLogger(__name__)
@@ -181,8 +181,7 @@ class _Run:
 
     @property
     def _private(self) -> bool:
-        sensitivity = self.start.payload.get("sensitivity", 0)  # of an item that was not admitted: whatever it is
-        return not isinstance(sensitivity, int) or is_private(sensitivity)
+        return is_private_payload(self.start.payload)
 
     def _told(self, error: Exception) -> str:
         return self.carrier.discretion.error(error, private=self._private)

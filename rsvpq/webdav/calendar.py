@@ -22,6 +22,7 @@ from rsvpq.mail.calendar import (
 )
 from rsvpq.mail.editions import same_occurrence
 from rsvpq.mail.errors import Busy, ExchangeError, Gone, LoginRefused, Malformed, Refused
+from rsvpq.mail.messages import ItemRef
 from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import LONGEST_TEXT, Row
 from rsvpq.webdav.rows import number, occurrence_of, recurring_of
@@ -185,7 +186,6 @@ def _period(row: Row) -> BusyPeriod | None:
         status=_status(row),
         uid=row.text(wire.UID),
         recurring=row.text(wire.INSTANCE_TYPE) in _INSTANCES,
-        all_day=row.flag(wire.ALL_DAY),
         organizer=row.text(wire.ORGANIZER),
     )
 
@@ -208,15 +208,16 @@ def _appointment(row: Row, root: str) -> Appointment:
         recurring=recurring_of(row),
         occurrence=occurrence_of(row),
         organizer=row.text(wire.ORGANIZER),
-        href=_path(row.href, root),
+        ref=_ref(row.href, root),
     )
 
 
-def _path(href: str, root: str) -> str:
+def _ref(href: str, root: str) -> ItemRef | None:
     try:
-        return wire.path_below(href, root)
+        path = wire.path_below(href, root)
     except Malformed:
-        return ""
+        return None
+    return ItemRef(path, (path, ""))
 
 
 def _count(*headers: str) -> int | None:

@@ -6,14 +6,13 @@ evidence is what the server has made of a command.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 
 from rsvpq.mail.calendar import same_meeting_key
-from rsvpq.mail.editions import answers_another, instant
-from rsvpq.mail.messages import Mailbox, MeetingMessage
+from rsvpq.mail.editions import answers_another
+from rsvpq.mail.messages import Intent, Mailbox, MeetingMessage
 from rsvpq.webdav.mailbox import MailboxClient
-from rsvpq.webdav.markers import Intent
+from rsvpq.webdav.rows import href_of
 
 #: The most between the last change of a request (our marker, then what the command did to it) and the creation of the
 #: draft of its answer. Both by the server's clock: ours may be another.
@@ -39,16 +38,16 @@ def traces_of(request: MeetingMessage, box: MailboxClient) -> Traces:
 
     :raises ExchangeError: as the client says.
     """
-    intent = Intent.parse(request.intent)
+    intent = request.intent
     if intent is None:
         return Traces()
     drafts = [one for one in box.response_drafts() if may_answer(one, request)]
     ours = [
         one for one in drafts if one.answers == intent.identity or (not one.answers and _is_of(one, request, intent))
     ]
-    strange = tuple(sorted(one.rid for one in drafts if one not in ours))
+    strange = tuple(sorted(one.ref.key for one in drafts if one not in ours))
     sent = box.sent_responses(request.uid) if request.uid else ()
-    answers = (one.is_answer(intent.verdict) and not answers_another(one, request) for one in sent)
+    answers = (one.reply is intent.verdict and not answers_another(one, request) for one in sent)
     return Traces(bool(ours) or request.processed or any(answers), strange)
 
 
@@ -69,30 +68,31 @@ def answered_request(draft: MeetingMessage, box: MailboxClient, mailbox: Mailbox
     if draft.answers or not draft.uid:
         return draft.answers
     for request in box.handled_requests(draft.uid):
-        intent = Intent.parse(request.intent)
+        intent = request.intent
         if intent is None or answers_another(draft, request) or not _is_of(draft, request, intent):
             continue
-        if mailbox is None or intent.can_be_of(request, mailbox, box.folders.inbox):
+        if mailbox is None or can_be_of(intent, request, mailbox, box.folders.inbox):
             return intent.identity
     return ""
 
 
 def was_edited(draft: MeetingMessage) -> bool:
     """Whether a draft that is not marked was changed since it was written: then a person has opened it."""
-    created, changed = _moment(draft.created), _moment(draft.modified)
+    created, changed = draft.created, draft.modified
     return created is not None and changed is not None and changed - created > WRITTEN_WITHIN
 
 
 def _is_of(draft: MeetingMessage, request: MeetingMessage, intent: Intent) -> bool:
-    if intent.finished or not draft.is_answer(intent.verdict) or draft.rid in intent.before or was_edited(draft):
+    if intent.finished or draft.reply is not intent.verdict or draft.ref.key in intent.before or was_edited(draft):
         return False
-    created, changed = _moment(draft.created), _moment(request.modified)
+    created, changed = draft.created, request.modified
     return created is not None and changed is not None and abs(created - changed) <= APART
 
 
-def _moment(text: str) -> datetime | None:
-    """The time that a server wrote; DAV:getlastmodified may come as an HTTP date (RFC 2518, 13.7)."""
-    try:
-        return instant(text) or parsedate_to_datetime(text).astimezone(UTC)
-    except (ValueError, TypeError, OverflowError):  # the last day of all has no other zones
-        return None
+def can_be_of(intent: Intent, request: MeetingMessage, mailbox: Mailbox, inbox: str) -> bool:
+    """Whether a marker can be that of the request that bears it; one that was moved has another identity by now.
+
+    :param inbox: the path of the mailbox's Inbox.
+    """
+    moved = not href_of(request).casefold().startswith(inbox.casefold() + "/")
+    return moved or intent.identity in {request.identity(mailbox), request.earlier_identity(mailbox)}

@@ -29,11 +29,13 @@ from rsvpq.mail.errors import (
     error_from,
     no_rights,
 )
-from rsvpq.mail.messages import Kind, MeetingMessage, Verdict, kind_of
+from rsvpq.mail.messages import Intent, Kind, MeetingMessage, Verdict
 from rsvpq.webdav import calendar, wire
+from rsvpq.webdav.classes import kind_of
 from rsvpq.webdav.folders import Folders, find_folders
+from rsvpq.webdav.markers import intent_to_text
 from rsvpq.webdav.multistatus import Property, Reader, Row
-from rsvpq.webdav.rows import message_of, refreshed
+from rsvpq.webdav.rows import at, href_of, message_of, permanent_url_of, refreshed, rid_of
 from rsvpq.webdav.search import PAGE_ROWS, pages
 
 __all__ = ["Folders", "MailboxClient"]
@@ -103,7 +105,9 @@ class MailboxClient:
             raise Busy(f"{refusal}; and so is the mailbox: {error}", LOGIN_DELAY_S, "mailbox") from None
 
     def _require_below(self, message: MeetingMessage) -> None:
-        for url in filter(None, (message.href, message.permanent_url)):
+        if len(message.ref.address) != len(("href", "permanent URL")):
+            raise Malformed("the address of the item is none of WebDAV")
+        for url in filter(None, message.ref.address):
             Target.below(url, self._root)
 
     def _send(self, method: str, path: str, *, query: str = "", **options: Any) -> Answer:
@@ -123,8 +127,7 @@ class MailboxClient:
 
     def response_drafts(self) -> list[MeetingMessage]:
         """The answers that lie unsent in Drafts (ours, and those a person has not sent yet)."""
-        found = self._messages("drafts", wire.draft_search())
-        return [message for page in found for message in page if message.kind is Kind.RESPONSE]
+        return list(self._answers("drafts", wire.draft_search()))
 
     def handled_requests(self, uid: str) -> list[MeetingMessage]:
         """The requests of one meeting where a server leaves those that were answered."""
@@ -132,15 +135,17 @@ class MailboxClient:
 
     def requests_in(self, folder: Handled, uid: str = "") -> Iterator[MeetingMessage]:
         """The requests in a folder, of one meeting or of all, as :meth:`sent_responses` has the answers."""
-        return self._newest_first(folder, Kind.REQUEST, uid)
+        found = (message for page in self._messages(folder, _newest_first(uid)) for message in page)
+        return (message for message in found if message.kind is Kind.REQUEST)
 
     def sent_responses(self, uid: str = "") -> Iterator[MeetingMessage]:
         """The answers in Sent Items, of one meeting or of all, the newest first; searched for as they are asked for."""
-        return self._newest_first("sentitems", Kind.RESPONSE, uid)
+        return self._answers("sentitems", _newest_first(uid))
 
-    def _newest_first(self, folder: str, kind: Kind, uid: str) -> Iterator[MeetingMessage]:
-        body = wire.uid_search(uid) if uid else wire.meeting_search(newest_first=True)
-        return (message for page in self._messages(folder, body) for message in page if message.kind is kind)
+    def _answers(self, folder: str, body: bytes) -> Iterator[MeetingMessage]:
+        """What a folder has that has the class of a response: there it is the mailbox's own."""
+        found = (message for page in self._messages(folder, body) for message in page)
+        return (replace(message, kind=Kind.ANSWER) for message in found if message.kind is Kind.RESPONSE)
 
     def busy_periods(self, start: datetime, end: datetime) -> Agenda | CalendarUnknown:
         """What the calendar has between two moments, in UTC: see :func:`calendar.read_agenda`."""
@@ -164,11 +169,11 @@ class MailboxClient:
         """
         body, headers = wire.propfind(wire.PARTICULARS), {**_XML, "Depth": "0"}
         try:
-            rows = self._send("PROPFIND", message.href, headers=headers, body=body).rows()
+            rows = self._send("PROPFIND", href_of(message), headers=headers, body=body).rows()
         except Filtered:
-            if not message.permanent_url:
+            if not permanent_url_of(message):
                 raise
-            rows = self._send("PROPFIND", message.permanent_url, headers=headers, body=body).rows()
+            rows = self._send("PROPFIND", permanent_url_of(message), headers=headers, body=body).rows()
         return calendar.particulars_of(rows[0]) if rows else Particulars()
 
     def _messages(self, role: str, body: bytes, page_rows: int = PAGE_ROWS) -> Iterator[list[MeetingMessage]]:
@@ -219,18 +224,18 @@ class MailboxClient:
         :raises Refused: the item is there, and none of its URLs is let through.
         """
         here, filtered = None, False
-        for url in filter(None, (message.href, message.permanent_url)):
+        for url in filter(None, message.ref.address):
             try:
                 here = self._at(url, message, _NOW)
             except Filtered:
                 filtered = True
             if here is not None:
-                return refreshed(replace(message, href=url), here)
+                return refreshed(at(message, url), here)
         if filtered:
             self._require_absence(message)
         elif self._find_folders_again():
             again = (found for page in self.meeting_messages() for found in page)
-            return next((found for found in again if message.rid and found.rid == message.rid), None)
+            return next((found for found in again if rid_of(message) and rid_of(found) == rid_of(message)), None)
         return None
 
     def _at(self, url: str, message: MeetingMessage, names: Sequence[Property]) -> Row | None:
@@ -244,14 +249,14 @@ class MailboxClient:
 
     def _require_absence(self, message: MeetingMessage) -> None:
         """A search is let through where an item's URL is not: it tells whether there is such an item at all."""
-        if any(found.rid == message.rid for page in self.meeting_messages() for found in page):
-            what = unquote(message.href)
+        if any(rid_of(found) == rid_of(message) for page in self.meeting_messages() for found in page):
+            what = unquote(href_of(message))
             raise Refused(f"a filter before Exchange (URLScan, IIS request filtering) rejects {what!r}")
 
     def holds(self, message: MeetingMessage) -> bool:
         """Whether the message is still at its href: the same item, for names are used again."""
         try:
-            return self._at(message.href, message, _IDENTITY) is not None
+            return self._at(href_of(message), message, _IDENTITY) is not None
         except Filtered:
             return self.locate(message) is not None
 
@@ -263,14 +268,14 @@ class MailboxClient:
         :returns: the path of the draft, where a redirect tells it; else ''.
         :raises Unknown: the answer was lost, or a 5xx: it may have been done. :raises Unsupported: no such command.
         """
-        return self._command(message.href, verdict)[1]
+        return self._command(href_of(message), verdict)[1]
 
     def open(self, message: MeetingMessage) -> None:
         """GET href?Cmd=open on a response: OWA writes the attendee's status into the organiser's appointment.
 
         :raises Unknown: a page came that may be a login form, and the response does not show that it was opened.
         """
-        answer, _ = self._command(message.href, "open")
+        answer, _ = self._command(href_of(message), "open")
         if answer.cleared and not self.shows_as_opened(message):
             raise Unknown(f"{answer.what}: what came may be a login form, and nothing shows that it was opened")
 
@@ -280,7 +285,7 @@ class MailboxClient:
         :param response: as it was before.
         """
         body = wire.propfind([wire.PROCESSED, wire.READ])
-        rows = self._send("PROPFIND", response.href, headers={**_XML, "Depth": "0"}, body=body).rows()
+        rows = self._send("PROPFIND", href_of(response), headers={**_XML, "Depth": "0"}, body=body).rows()
         return any(row.flag(wire.PROCESSED) or (row.flag(wire.READ) and not response.read) for row in rows)
 
     def _command(self, href: str, command: str) -> tuple[Answer, str]:
@@ -308,7 +313,7 @@ class MailboxClient:
 
     def source(self, message: MeetingMessage) -> bytes:
         """The message in MIME: with ``Translate: f`` a GET hands it out, and has no effect."""
-        answer = self._send("GET", message.href, headers={"Translate": "f"})
+        answer = self._send("GET", href_of(message), headers={"Translate": "f"})
         if not answer.is_page:
             raise Refused(f"{answer.what} answered {answer.status}: the server sends us elsewhere")
         return answer.body
@@ -339,7 +344,7 @@ class MailboxClient:
 
     def send_draft(self, name: str) -> None:
         """Send what :meth:`create_draft` stored."""
-        self.submit(self._draft(name))
+        self._submit(self._draft(name))
 
     def discard_draft(self, name: str) -> None:
         """DELETE what :meth:`create_draft` stored, for good: nobody but us has written it."""
@@ -357,27 +362,38 @@ class MailboxClient:
         # A proxy may give somebody else's answer; the name is ours, and nothing else is called so.
         return any(_name_in(row.href) == _name_in(href) for row in rows)
 
-    def submit(self, draft_href: str, permanent_url: str = "", *, save_in_sent: bool = True) -> None:
-        """MOVE a draft to the submission URI, which sends it and keeps a copy in Sent Items unless told otherwise.
-
-        :param permanent_url: tried where a filter before Exchange rejects the href.
-        """
-        more = {} if save_in_sent else {"Saveinsent": "f"}
+    def submit(self, draft: MeetingMessage) -> None:
+        """MOVE a draft to the submission URI, which sends it and keeps a copy in Sent Items."""
         try:
-            self._move(draft_href, self.folders.sendmsg + "/", more)
+            self._submit(href_of(draft))
         except Filtered:  # it did not reach Exchange, so nothing was done
-            if not permanent_url:
+            if not permanent_url_of(draft):
                 raise
-            self._move(permanent_url, self.folders.sendmsg + "/", more)
+            self._submit(permanent_url_of(draft))
 
-    def move_to_deleted_items(self, href: str) -> None:
-        """MOVE an item to Deleted Items, as a person's delete does."""
-        self._move(href, f"{self.folders.deleteditems}/{href.rsplit('/', 1)[-1]}", {})
+    def _submit(self, href: str) -> None:
+        self._move(href, self.folders.sendmsg + "/")
 
-    def _move(self, href: str, target: str, more: dict[str, str]) -> None:
+    def move_to_deleted_items(self, message: MeetingMessage) -> None:
+        """MOVE a message to Deleted Items, as a person's delete does."""
+        self._move_to_deleted_items(href_of(message))
+
+    def remove_appointment(self, appointment: Appointment) -> None:
+        """MOVE an appointment to Deleted Items, where a person can get it back.
+
+        :raises Refused: the server named it outside of its mailbox.
+        """
+        if appointment.ref is None:
+            raise Refused("the server names the appointment outside of its mailbox")
+        self._move_to_deleted_items(appointment.ref.address[0])
+
+    def _move_to_deleted_items(self, href: str) -> None:
+        self._move(href, f"{self.folders.deleteditems}/{href.rsplit('/', 1)[-1]}")
+
+    def _move(self, href: str, target: str) -> None:
         # A full URL, since Exchange 2003 refuses a path as the destination of a submission (DavMail's history).
         destination = self._server.origin + Target.below(target, self._root)
-        headers = {"Destination": destination, "Overwrite": "f", "Allow-Rename": "t", **more}
+        headers = {"Destination": destination, "Overwrite": "f", "Allow-Rename": "t"}
         answer = self._send("MOVE", href, headers=headers, effect=True)
         if answer.status == HTTPStatus.MULTI_STATUS and not _judged(answer):
             raise Refused(f"{answer.what} answered 207, and nothing in it")
@@ -385,15 +401,15 @@ class MailboxClient:
 
     def delete(self, message: MeetingMessage) -> None:
         """DELETE a message for good."""
-        self._send("DELETE", message.href, headers={}, effect=True).check_done()
+        self._send("DELETE", href_of(message), headers={}, effect=True).check_done()
 
-    def mark_intent(self, request: MeetingMessage, intent: str) -> bool:
+    def mark_intent(self, request: MeetingMessage, intent: Intent) -> bool:
         """Write on the request that its answer is begun, if nobody has changed it since it was looked at.
 
         :param request: its tag is the condition; without one there is none.
         :returns: whether the server keeps it. :raises Gone, Changed: the request is not there, or not so, any more.
         """
-        return self._mark_if_allowed(request, wire.INTENT, intent)
+        return self._mark_if_allowed(request, wire.INTENT, intent_to_text(intent))
 
     def mark_draft(self, draft: MeetingMessage, marker: str) -> bool:
         """Write on the draft which request it answers; see :func:`rsvpq.mail.editions.answer_marker`.
@@ -403,19 +419,19 @@ class MailboxClient:
         """
         return self._mark_if_allowed(draft, wire.ANSWERS, marker)
 
-    def mark_processed(self, message: MeetingMessage, intent: str = "") -> bool:
+    def mark_processed(self, message: MeetingMessage, intent: Intent | None = None) -> bool:
         """Set the processed marker and the read flag, so that no scan offers the message again.
 
-        :param intent: what our own marker says in the end; '' where there is none.
+        :param intent: what our own marker says in the end; None where there is none.
         :returns: whether the server took the marker; it can refuse one property within a 207.
         """
-        more = {wire.INTENT: intent} if intent else {}
+        more = {wire.INTENT: intent_to_text(intent)} if intent else {}
         return self._mark(message, wire.PROCESSED, {wire.PROCESSED: "1", wire.READ: "1", **more})
 
     def _mark_if_allowed(self, message: MeetingMessage, name: Property, value: str) -> bool:
-        for url in filter(None, (message.href, message.permanent_url)):
+        for url in filter(None, message.ref.address):
             try:
-                return self._mark(replace(message, href=url), name, {name: value}, message.tag)
+                return self._mark(at(message, url), name, {name: value}, message.etag)
             except Filtered:
                 continue
             except Refused:
@@ -425,7 +441,7 @@ class MailboxClient:
     def _mark(self, message: MeetingMessage, needed: Property, values: dict[Property, str], tag: str = "") -> bool:
         body, headers = wire.proppatch(values), {**_XML, **({"If-Match": tag} if tag else {})}
         known = {HTTPStatus.PRECONDITION_FAILED} if tag else ()
-        answer = self._send("PROPPATCH", message.href, headers=headers, body=body, effect=True, known=known)
+        answer = self._send("PROPPATCH", href_of(message), headers=headers, body=body, effect=True, known=known)
         if answer.status == HTTPStatus.PRECONDITION_FAILED:
             self._require_unchanged(message, tag)
             self.compares = False
@@ -434,7 +450,7 @@ class MailboxClient:
             return True  # as under "Brief: t"
         rows = _judged(answer)
         created = any(row.status == HTTPStatus.CREATED for row in rows)
-        if created and self._at(message.href, message, _IDENTITY) is None:
+        if created and self._at(href_of(message), message, _IDENTITY) is None:
             # There was nothing to mark, and a PROPPATCH of a new URL makes an item: ours, and empty.
             self.delete(message)
             raise Gone(f"{answer.what} made a new item where the message was")
@@ -442,13 +458,13 @@ class MailboxClient:
 
     def _require_unchanged(self, message: MeetingMessage, tag: str) -> None:
         """Tell a change of the item from a server that takes no condition."""
-        row = self._at(message.href, message, (*_IDENTITY, wire.TAG))
+        row = self._at(href_of(message), message, (*_IDENTITY, wire.TAG))
         if row is None:
-            raise Gone(f"{unquote(message.href)!r} is not there any more")
+            raise Gone(f"{unquote(href_of(message))!r} is not there any more")
         if row.text(wire.TAG) != tag:
-            raise Changed(f"somebody has changed {unquote(message.href)!r} since it was looked at")
+            raise Changed(f"somebody has changed {unquote(href_of(message))!r} since it was looked at")
 
-    def retire(self, message: MeetingMessage, intent: str = "") -> None:
+    def retire(self, message: MeetingMessage, intent: Intent | None = None) -> None:
         """Take a message that was dealt with out of the next scan's way: marked, else in Deleted Items.
 
         Never deleted: Outlook drops the appointment with an accepted request that is not marked (KB883672, KB886688).
@@ -458,7 +474,11 @@ class MailboxClient:
         except Refused:
             marked = False
         if not marked:
-            self.move_to_deleted_items(message.href)
+            self.move_to_deleted_items(message)
+
+
+def _newest_first(uid: str) -> bytes:
+    return wire.uid_search(uid) if uid else wire.meeting_search(newest_first=True)
 
 
 def _is_same(row: Row, message: MeetingMessage) -> bool:
@@ -466,13 +486,14 @@ def _is_same(row: Row, message: MeetingMessage) -> bool:
 
     :raises Malformed: the row does not show the identity that the message has, so it cannot be told.
     """
-    if kind_of(row.text(wire.MESSAGE_CLASS)) is not message.kind:
+    kind = Kind.RESPONSE if message.kind is Kind.ANSWER else message.kind
+    if kind_of(row.text(wire.MESSAGE_CLASS)) is not kind:
         return False
-    if not message.rid:
+    if not rid_of(message):
         return row.text(wire.UID) == message.uid
     if not row.text(wire.REPL_UID):
         raise Malformed(f"PROPFIND {row.href}: the identity of the item is not shown")
-    return row.text(wire.REPL_UID) == message.rid
+    return row.text(wire.REPL_UID) == rid_of(message)
 
 
 def _name_in(href: str) -> str:

@@ -1,28 +1,52 @@
 """Rows of a search -> meeting messages."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from rsvpq.mail.addresses import comparable, lowered
 from rsvpq.mail.calendar import instance_date
 from rsvpq.mail.errors import Malformed
-from rsvpq.mail.messages import MeetingMessage, kind_of
+from rsvpq.mail.messages import ItemRef, MeetingMessage, Sensitivity
 from rsvpq.mail.persons import Shown, is_same_person, is_smtp, person_in, same_spelling
+from rsvpq.mail.times import instant
 from rsvpq.text import shortened
 from rsvpq.webdav import wire
+from rsvpq.webdav.classes import kind_of, reply_of
+from rsvpq.webdav.markers import intent_of_text
 from rsvpq.webdav.multistatus import Property, Row
 from rsvpq.webdav.search import LONGEST_TEXT
 
 #: The instance types of a meeting of its own, of a series as a whole, and of one occurrence of it.
 _SINGLE, _SERIES, _OCCURRENCE = "0", "1", {"2", "3"}
-_CONFIDENTIAL = 3
+#: PidLidMeetingType (MS-OXOCAL 2.2.6.5), which the sender sets, and Outlook on its way.
+_INFORMS, _OUT_OF_DATE, _DELEGATE_ANSWERS = 0x20000, 0x80000, 0x100000
 #: The most characters of a text of a message; one that is longer is none that any mail program writes. Exchange itself
 #: cuts subjects at 255, and the names of items before.
 _LONGEST_TEXT, _LONGEST_HREF = 1000, 4000
 _LONGEST = {wire.SUBJECT: 300, wire.PERMANENT_URL: _LONGEST_HREF, wire.INTENT: LONGEST_TEXT - 1}
 _SHOWN = {wire.SUBJECT}
-#: How a message is found, which looking at it does not change.
-_STAYS = {"href", "permanent_url"}
+
+
+def href_of(message: MeetingMessage) -> str:
+    """The path part of the server's href, byte for byte and still %-encoded; names are used again."""
+    return message.ref.address[0]
+
+
+def permanent_url_of(message: MeetingMessage) -> str:
+    """The path of the permanent URL; '' where the server shows none."""
+    return message.ref.address[1]
+
+
+def rid_of(message: MeetingMessage) -> str:
+    """The repl-uid; '' where the server shows none, and one of the URLs has to stand for it."""
+    return "" if message.ref.key in message.ref.address else message.ref.key
+
+
+def at(message: MeetingMessage, href: str) -> MeetingMessage:
+    """The same message under another href."""
+    return replace(message, ref=ItemRef(message.ref.key, (href, permanent_url_of(message))))
 
 
 def message_of(row: Row, root: str) -> MeetingMessage | None:
@@ -38,33 +62,34 @@ def message_of(row: Row, root: str) -> MeetingMessage | None:
 
 def refreshed(message: MeetingMessage, row: Row) -> MeetingMessage:
     """The message with what the row says of it now; what the row does not show stays as it was."""
-    now = _message(row, message.href, message.href)
-    shown = {name: value for name, value in now.to_payload().items() if name not in _STAYS}
+    now = _message(row, href_of(message), href_of(message))
+    shown = {one.name: value for one in fields(now) if (value := getattr(now, one.name)) != one.default}
     received_for = now.received_for if row.text(wire.RECEIVED_FOR) else message.received_for
     recurring = message.recurring if now.recurring is None else now.recurring
+    stays = {"kind": message.kind, "ref": message.ref, "received_for": received_for, "recurring": recurring}
     seen = {"intent": now.intent, "processed": now.processed, "read": now.read}
-    seen |= {"received_for": received_for, "recurring": recurring}
-    return replace(message, **{**shown, **seen})
+    return replace(message, **{**shown, **seen, **stays})
 
 
 def _message(row: Row, href: str, root: str) -> MeetingMessage:
     row, overlong = _bounded(row)
     answers, topic = (*row.text(wire.ANSWERS).split(), "", "")[:2]
+    permanent_url, kind = _permanent_url(row.text(wire.PERMANENT_URL), root), row.text(wire.MESSAGE_CLASS)
+    meeting_type = number(row.text(wire.MEETING_TYPE)) or 0
     return MeetingMessage(
-        kind=kind_of(row.text(wire.MESSAGE_CLASS)),
-        message_class=row.text(wire.MESSAGE_CLASS),
-        href=href,
-        rid=row.text(wire.REPL_UID),
+        kind=kind_of(kind),
+        ref=ItemRef(row.text(wire.REPL_UID) or permanent_url or href, (href, permanent_url)),
+        type_name=kind,
+        reply=reply_of(kind),
         uid=row.text(wire.UID),
         subject=row.text(wire.SUBJECT),
         organizer=row.text(wire.ORGANIZER),
-        permanent_url=_permanent_url(row.text(wire.PERMANENT_URL), root),
-        received=row.text(wire.RECEIVED),
+        received=instant(row.text(wire.RECEIVED)),
         response_requested=row.flag(wire.RESPONSE_REQUESTED, default=True),
         processed=row.flag(wire.PROCESSED),
-        start=row.text(wire.START),
-        end=row.text(wire.END),
-        stamp=row.text(wire.STAMP),
+        start=instant(row.text(wire.START)),
+        end=instant(row.text(wire.END)),
+        stamp=instant(row.text(wire.STAMP)),
         sequence=number(row.text(wire.SEQUENCE)),
         recurring=recurring_of(row),
         occurrence=occurrence_of(row),
@@ -77,14 +102,15 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
         from_another=_from_another(row),
         sent_by=_sent_by(row),
         counter_proposal=row.flag(wire.COUNTER_PROPOSAL) or row.flag(wire.COUNTER_PROPOSAL_ID),
-        meeting_type=number(row.text(wire.MEETING_TYPE)),
-        intended_busy=number(row.text(wire.INTENDED_BUSY)),
-        intent=row.text(wire.INTENT),
+        outdated=bool(meeting_type & _OUT_OF_DATE),
+        informational=bool(meeting_type & _INFORMS),
+        for_delegate=bool(meeting_type & _DELEGATE_ANSWERS),
+        intent=intent_of_text(row.text(wire.INTENT)),
         answers=answers,
         topic=topic,
-        created=row.text(wire.CREATED),
-        modified=row.text(wire.MODIFIED),
-        tag=row.text(wire.TAG),
+        created=_changed(row.text(wire.CREATED)),
+        modified=_changed(row.text(wire.MODIFIED)),
+        etag=row.text(wire.TAG),
         overlong=overlong,
     )
 
@@ -145,7 +171,7 @@ def _from_another(row: Row) -> str:
     return sender if is_same_person(Shown(sender), person_in(row.text(wire.ORGANIZER))) is False else ""
 
 
-def _sent_by(row: Row) -> str:
+def _sent_by(row: Row) -> tuple[str, ...]:
     """The addresses of whom it came from, beside the organizer's own: all that are no name of the directory.
 
     A stranger's address may look like a name of the directory with an @ in it, and only its domain tells the two apart.
@@ -153,7 +179,7 @@ def _sent_by(row: Row) -> str:
     """
     shown = ("_".join(row.text(name).split()) for name in (wire.SENDER, wire.SENT_REPRESENTING))
     senders = {comparable(one) or lowered(one) for one in shown if one and ("@" in one or not one.startswith("/"))}
-    return " ".join(sorted(senders - {comparable(person_in(row.text(wire.ORGANIZER)).address)}))
+    return tuple(sorted(senders - {comparable(person_in(row.text(wire.ORGANIZER)).address)}))
 
 
 def _permanent_url(url: str, root: str) -> str:
@@ -164,10 +190,19 @@ def _permanent_url(url: str, root: str) -> str:
         return ""
 
 
-def _sensitivity(text: str) -> int:
+def _sensitivity(text: str) -> Sensitivity:
     """Only who wants it otherwise than normal has to set it; what cannot be read is taken for the highest."""
-    shown = number(text)
-    return (_CONFIDENTIAL if text else 0) if shown is None else shown
+    known = list(Sensitivity)
+    shown = number(text) if text else 0
+    return known[-1] if shown is None else known[min(shown, len(known) - 1)]
+
+
+def _changed(text: str) -> datetime | None:
+    """When something was made or changed; DAV:getlastmodified may come as an HTTP date (RFC 2518, 13.7)."""
+    try:
+        return instant(text) or parsedate_to_datetime(text).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):  # the last day of all has no other zones
+        return None
 
 
 def number(text: str) -> int | None:

@@ -68,9 +68,8 @@ SENDER: Property = (PROPTAG, "x0c1f001f")
 #: PidLidAppointmentCounterProposal, by alias and by number: the response proposes another time.
 COUNTER_PROPOSAL: Property = ("http://schemas.microsoft.com/mapi/", "apptcounterproposal")
 COUNTER_PROPOSAL_ID: Property = (APPOINTMENT, "0x8257")
-#: PidLidMeetingType, which has no alias; and what the organizer wants the meeting to show as, 0 free to 3 OOF.
+#: PidLidMeetingType, which has no alias.
 MEETING_TYPE: Property = (MEETING, "0x26")
-INTENDED_BUSY: Property = (EXCHANGE, "intendedbusystatus")
 #: FREE, TENTATIVE, BUSY or OOF.
 BUSY_STATUS: Property = (CALENDAR, "busystatus")
 #: PidLidResponseStatus: what the owner of a calendar has said, 1 for the organizer.
@@ -118,7 +117,6 @@ MEETING_PROPERTIES = (
     COUNTER_PROPOSAL,
     COUNTER_PROPOSAL_ID,
     MEETING_TYPE,
-    INTENDED_BUSY,
     INTENT,
 )
 #: What is sent keeps the marker that it had as a draft.
@@ -126,7 +124,7 @@ _ANSWER_PROPERTIES = (*MEETING_PROPERTIES, ANSWERS)
 _DRAFT_PROPERTIES = (*_ANSWER_PROPERTIES, CREATED, MODIFIED, TAG)
 #: Asked of one request at a time: a list of attendees has no bounds, and a zone is half a kilobyte.
 PARTICULARS = (TO, CC, RULE, DELETED, ZONE)
-_AGENDA = (UID, REPL_UID, START, END, BUSY_STATUS, INSTANCE_TYPE, ALL_DAY, ORGANIZER)
+_AGENDA = (UID, REPL_UID, START, END, BUSY_STATUS, INSTANCE_TYPE, ORGANIZER)
 _APPOINTMENT_FACTS = (
     *(UID, REPL_UID, START, END, SEQUENCE, STAMP, RESPONSE_STATUS, BUSY_STATUS, INSTANCE_TYPE, RECURRENCE_ID),
     ORGANIZER,
