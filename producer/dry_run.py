@@ -12,9 +12,9 @@ from typing import Protocol
 from producer.inbox import one_by_one, read_inbox
 from rsvpq.lanes.run_results import Forecast
 from rsvpq.mail.messages import Kind, MeetingMessage
+from rsvpq.mail.ports import OpenMailbox
 from rsvpq.policy import Decision, Newest, Version
 from rsvpq.tasks.journal import Journal
-from rsvpq.webdav.mailbox import MailboxClient
 
 
 class Tell(Protocol):
@@ -41,13 +41,13 @@ class Ways:
     order: Callable[[Sequence[MeetingMessage]], list[MeetingMessage]] = list
 
 
-def forecast(box: MailboxClient, journal: Journal, ways: Ways, most: int) -> tuple[list[Forecast], dict[str, int]]:
+def forecast(box: OpenMailbox, journal: Journal, ways: Ways, most: int) -> tuple[list[Forecast], dict[str, int]]:
     """What would be done with each message of the Inbox, in its order, and counts: what was found and offered.
 
     :param most: the requests that one scan offers, and the messages for which the mailbox is asked for more.
     :raises ExchangeError: as the client says.
     """
-    found, unreadable = read_inbox(box, journal), box.unreadable
+    found, unreadable = read_inbox(box, journal)
     newest = ways.newest(found)
     first = {message: ways.first(message, newest.of(message)) for message in one_by_one(found, journal)}
     wanted = [message for message, decision in first.items() if decision.acts]

@@ -8,10 +8,10 @@ from producer.inbox import read_inbox
 from rsvpq.audit.record import Discretion
 from rsvpq.mail.calendar import Agenda, Appointment, CalendarUnknown
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.mail.ports import OpenMailbox
 from rsvpq.mail.times import written
 from rsvpq.policy import CalendarView, Facts, Newest, Policy, Trace, Version, is_from, is_internal
 from rsvpq.tasks.journal import Journal
-from rsvpq.webdav.mailbox import MailboxClient
 
 #: The most messages of a mailbox that are explained at once, the newest first: each may cost some requests.
 MOST = 20
@@ -23,7 +23,7 @@ Explain = Callable[[MeetingMessage, Version | None], tuple[Trace, Facts]]
 
 
 def explain_messages(
-    box: MailboxClient,
+    box: OpenMailbox,
     journal: Journal,
     wanted: Callable[[MeetingMessage], bool],
     explain: Explain,
@@ -33,7 +33,7 @@ def explain_messages(
 
     :raises ExchangeError: as the client says.
     """
-    found = read_inbox(box, journal)
+    found, _ = read_inbox(box, journal)
     newest = newest_of(found)
     matching = [message for message in reversed(found) if wanted(message)]
     explained = []

@@ -3,24 +3,26 @@
 from collections.abc import Iterator, Sequence
 
 from rsvpq.mail.messages import MeetingMessage
+from rsvpq.mail.ports import OpenMailbox
 from rsvpq.tasks.journal import Journal
-from rsvpq.webdav.mailbox import MailboxClient
 
 #: Messages that are decided on between two steps that keep the lease.
 DECIDED_AT_ONCE = 200
 
 
-def read_inbox(box: MailboxClient, journal: Journal) -> list[MeetingMessage]:
-    """The meeting messages, in the server's order; each page is journalled, which keeps the lease.
+def read_inbox(box: OpenMailbox, journal: Journal) -> tuple[list[MeetingMessage], int]:
+    """The meeting messages, in the server's order, and how many could not be read; each page is journalled.
 
     :raises ExchangeError: as the client says. :raises Paused: the mailbox is not to be looked at now.
     """
     journal.intend("search")
     found: list[MeetingMessage] = []
-    for number, messages in enumerate(box.meeting_messages(), start=1):
-        found += messages
+    unreadable = 0
+    for number, page in enumerate(box.meeting_messages(), start=1):
+        found += page.messages
+        unreadable += page.unreadable
         journal.note("pages", number)
-    return found
+    return found, unreadable
 
 
 def one_by_one(messages: Sequence[MeetingMessage], journal: Journal) -> Iterator[MeetingMessage]:

@@ -7,16 +7,17 @@ only the mailbox knows of it: so every scan looks.
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from rsvpq.mail.messages import Mailbox, MeetingMessage, Outcome
-from rsvpq.webdav.drafts import answered_request
-from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.mail.drafts import answered_request, unsent_answers
+from rsvpq.mail.messages import Mailbox, MeetingMessage
+from rsvpq.mail.ports import OpenMailbox
+from rsvpq.tasks.outcome import Outcome
 
 #: How old a draft must be before it is somebody's business: an answer is under way for seconds, not minutes.
 SETTLED = timedelta(minutes=10)
 
 
 def reconcile(
-    box: MailboxClient,
+    box: OpenMailbox,
     offer: Callable[[dict[str, MeetingMessage]], int],
     hold: Callable[[list[MeetingMessage]], None],
     mailbox: Mailbox | None = None,
@@ -30,7 +31,7 @@ def reconcile(
     :raises ExchangeError: as the client says.
     """
     ours, unclear = {}, []
-    for draft in box.response_drafts():
+    for draft in unsent_answers(box):
         identity = answered_request(draft, box, mailbox)
         if identity:
             ours[identity] = draft

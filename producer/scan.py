@@ -4,14 +4,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from producer.inbox import one_by_one, read_inbox
-from rsvpq.mail.messages import MeetingMessage, Outcome
+from rsvpq.mail.messages import MeetingMessage
+from rsvpq.mail.ports import OpenMailbox
 from rsvpq.policy import Decision, Newest, Version
 from rsvpq.tasks.journal import Journal
-from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.tasks.outcome import Outcome
 
 
 def scan(
-    box: MailboxClient,
+    box: OpenMailbox,
     journal: Journal,
     decide: Callable[[MeetingMessage, Version | None], Decision],
     offer: Callable[[list[MeetingMessage]], tuple[int, int]],
@@ -26,7 +27,7 @@ def scan(
     :param newest_of: what is the newest version of each meeting.
     :raises ExchangeError: as the client says; what was offered until then stays offered, and is known to the next scan.
     """
-    found, unreadable = read_inbox(box, journal), box.unreadable
+    found, unreadable = read_inbox(box, journal)
     newest = newest_of(found)
     wanted, skipped = [], Counter[str]()
     for message in one_by_one(found, journal):

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
-from producer.app import audit, carrier, exchange, lanes, policy, recollection, settings
+from producer.app import audit, backends, carrier, lanes, policy, recollection, settings
 from producer.decisions import Decisions
 from producer.dry_run import Ways, forecast
 from producer.explaining import explain_messages, is_wanted, told
@@ -23,16 +23,17 @@ from rsvpq.lanes.items import known_items
 from rsvpq.lanes.run_results import Findings, Forecast
 from rsvpq.mail.editions import MeetingKey, Settled
 from rsvpq.mail.errors import Refused
-from rsvpq.mail.messages import Mailbox, MeetingMessage, Outcome
+from rsvpq.mail.messages import Mailbox, MeetingMessage
+from rsvpq.mail.ports import OpenMailbox
 from rsvpq.mail.times import written
 from rsvpq.policy import Decision, Facts, Newest, Policy, Trace, Version, held_for, is_internal
 from rsvpq.policy.gather import decide_at_once, decide_knowing, explain_knowing
 from rsvpq.tasks import contract
 from rsvpq.tasks.admission import require_task
 from rsvpq.tasks.journal import Journal
+from rsvpq.tasks.outcome import Outcome
 from rsvpq.tasks.recollection import by_another
-from rsvpq.tasks.runner import ItemJournal
-from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.tasks.runner import Attempt
 
 #: How many items the offer of one page may release in the same breath.
 RELEASED_PER_PAGE = 16
@@ -40,15 +41,16 @@ RELEASED_PER_PAGE = 16
 held_drafts = HeldDrafts(lanes)
 
 
-def work(start: Start, journal: ItemJournal) -> Outcome:
+def work(attempt: Attempt) -> Outcome:
     """Do what the item is for.
 
     :raises ExchangeError: as the client says; Refused also for a kind that this version does not know.
     """
+    start, journal = attempt.start, attempt.journal
     require_task(start, contract.SCAN_MAILBOX)
     kind = start.payload["kind"]
     mailbox = Mailbox(start.mailbox, start.server, start.payload.get("group", ""))
-    with exchange.mailbox(start.server, start.mailbox, journal.lease) as box:
+    with backends.mailbox(start.server, start.mailbox, attempt.lease) as box:
         match kind:
             case "scan":
                 return _Scan(start, mailbox, box, journal, policy()).run()
@@ -73,7 +75,7 @@ class _Visit:
 
     start: Start
     mailbox: Mailbox
-    box: MailboxClient
+    box: OpenMailbox
     journal: Journal
     policy: Policy
 

@@ -4,11 +4,10 @@ The only module below the roots that knows the settings; everything it hands out
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from threading import Lock
 from typing import Any
 
 from cachetools import TTLCache
@@ -26,7 +25,8 @@ from rsvpq.http.credential import Credential
 from rsvpq.http.lease import Lease
 from rsvpq.http.server import Server, Timeouts
 from rsvpq.lanes import LENIENT, Lanes
-from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, Gone, Refused, Transient
+from rsvpq.mail.errors import Busy
+from rsvpq.mail.ports import AnswersByDraft, Backend
 from rsvpq.policy import Policy
 from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.mailbox_list import MailboxList
@@ -36,7 +36,7 @@ from rsvpq.tasks import contract
 from rsvpq.tasks.admission import Admission
 from rsvpq.tasks.claims import Claims
 from rsvpq.tasks.runner import Carrier
-from rsvpq.webdav.mailbox import Folders, MailboxClient
+from rsvpq.webdav.backend import WebDavBackend
 
 #: How long a yes to "are live runs confirmed?" is believed, in seconds.
 CONFIRMATION_TTL_S = 5
@@ -44,10 +44,6 @@ CONFIRMATION_TTL_S = 5
 REDIS_RETRIES = 6
 #: More than one process has threads: each keeps a connection (redis-py's default of 100 would end the others' calls).
 REDIS_CONNECTIONS = 5000
-#: How long a mailbox's folder URLs are believed, in seconds: they change when a person changes the language.
-FOLDERS_TTL_S = 3600
-#: How many mailboxes' folder URLs one process keeps: about 1 kB each.
-FOLDERS_KEPT = 20_000
 
 
 def make_app(
@@ -123,7 +119,9 @@ def configure(lanes: Lanes, settings: Settings) -> None:
     )
 
 
-def make_carrier(settings: Settings, app: Celery, lanes: Lanes, mailboxes: MailboxList) -> Carrier:
+def make_carrier(
+    settings: Settings, app: Celery, lanes: Lanes, mailboxes: MailboxList, policy: Callable[[], Policy]
+) -> Carrier:
     """The carrier of a worker process, which works nothing but what the list allows."""
     return Carrier(
         lanes=lanes,
@@ -134,6 +132,7 @@ def make_carrier(settings: Settings, app: Celery, lanes: Lanes, mailboxes: Mailb
         discretion=make_discretion(settings),
         longest_run_s=settings.lanes.longest_run.seconds,
         admit=Admission(mailboxes.require).admit,
+        fingerprint=lambda group: policy().fingerprint(group),
     )
 
 
@@ -188,8 +187,8 @@ def why_silent(settings: Settings, lanes: Lanes) -> str:
     return ""
 
 
-class Exchange:
-    """The mail servers by name, and where the folders of each mailbox are.
+class Backends:
+    """The mail servers by name.
 
     :param claims: what sees to it that a mailbox is worked under one name.
     :param run_lease_s: no request outlasts it.
@@ -199,50 +198,31 @@ class Exchange:
         self._claims = claims
         # One for each user name, whatever the server: it is the same account in the directory that could be locked.
         credentials = {server.username.casefold(): Credential() for server in servers.values()}
-        self._servers = {
-            name: make_server(server, credentials[server.username.casefold()], _timeouts(server, run_lease_s))
+        self._backends: dict[str, Backend] = {
+            name: make_backend(server, credentials[server.username.casefold()], run_lease_s)
             for name, server in servers.items()
         }
-        self._folders: TTLCache[tuple[str, str], Folders] = TTLCache(FOLDERS_KEPT, FOLDERS_TTL_S)
-        self._lock = Lock()
 
     @contextmanager
-    def mailbox(self, server: str, name: str, lease: Lease) -> Iterator[MailboxClient]:
-        """A client of the mailbox; its folders are asked for once an hour, and again after something was not there.
+    def mailbox(self, server: str, name: str, lease: Lease) -> Iterator[AnswersByDraft]:
+        """Open a mailbox, if it is worked under this name.
 
         :param lease: that of the item for which this thread asks.
         :raises Busy: no server of that name is configured here: this process is older or newer than the ledger's item.
         :raises Refused: the mailbox is worked under another name.
-        :raises ExchangeError: as the client says.
+        :raises ExchangeError: as the backend does.
         """
-        if server not in self._servers:
+        if server not in self._backends:
             text = f"no server {server!r} in the settings of this process; restart it with the current ones"
             raise Busy(text, scope="mailbox")
-        with self._servers[server].for_item(lease), self._visit(server, name) as box:
+        with self._backends[server].open(name, lease) as box:
+            self._claims.require(name, box.identity)
             yield box
 
-    @contextmanager
-    def _visit(self, server: str, name: str) -> Iterator[MailboxClient]:
-        with self._lock:
-            folders = self._folders.get((server, name))
-        try:
-            box = MailboxClient(self._servers[server], name, folders)
-        except Refused as refusal:  # the whole mailbox: no item of it is to blame
-            raise Busy(str(refusal), LOGIN_DELAY_S, "mailbox") from None
-        try:
-            self._claims.require(name, box.folders.identity)
-            with self._lock:
-                self._folders[server, name] = box.folders
-            yield box
-        except (Gone, Transient, Refused) as error:
-            # They may have been another mailbox's, by a server or proxy that errs.
-            with self._lock:
-                self._folders.pop((server, name), None)
-            if isinstance(error, Refused):
-                box.require_open(error)
-            raise
-        with self._lock:
-            self._folders[server, name] = box.folders  # which it may have asked for again
+
+def make_backend(settings: ServerSettings, credential: Credential, run_lease_s: float) -> Backend:
+    """Make the backend of a server by its protocol."""
+    return WebDavBackend(make_server(settings, credential, _timeouts(settings, run_lease_s)), settings.answers)
 
 
 def make_server(settings: ServerSettings, credential: Credential, timeouts: Timeouts) -> Server:

@@ -10,19 +10,17 @@ from rsvpq.lanes.refusals import Refusals
 from rsvpq.settings import ConfigError, load_settings
 from rsvpq.tasks.claims import Claims
 from rsvpq.tasks.recollection import Recollection
-from workers.ways import Ways
 
 settings = load_settings()
 app = wiring.make_app(settings, "workers", include=["workers.tasks"], leases_only=True)
 lanes = wiring.make_lanes(settings)
 mailboxes = wiring.make_list(settings)
-carrier = wiring.make_carrier(settings, app, lanes, mailboxes)
-audit = wiring.make_audit(settings, lanes)
 policy = wiring.PolicyInForce(settings, lanes)
+carrier = wiring.make_carrier(settings, app, lanes, mailboxes, policy)
+audit = wiring.make_audit(settings, lanes)
 recollection = Recollection(lanes, settings.decisions.max_age)
 claims = Claims(lanes, mailboxes.names)
-exchange = wiring.Exchange(settings.servers, claims, settings.lanes.run_lease.seconds)
-ways = Ways({name: server.answers for name, server in settings.servers.items()}, settle_s=settings.retry.settle.seconds)
+backends = wiring.Backends(settings.servers, claims, settings.lanes.run_lease.seconds)
 wiring.refuse_cluster_at_start(lanes)
 watch_worker(settings)
 Refusals(lanes).watch()

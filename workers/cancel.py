@@ -10,38 +10,39 @@ from contextlib import suppress
 from rsvpq.mail.calendar import Appointment, CalendarUnknown, instance_date
 from rsvpq.mail.editions import Version, same_occurrence
 from rsvpq.mail.errors import Gone
-from rsvpq.mail.messages import MeetingMessage, Outcome
-from rsvpq.policy import Action, Decide, arranged
-from rsvpq.tasks.journal import Journal
-from rsvpq.webdav.mailbox import MailboxClient
-from workers.look import left_alone, wanted
+from rsvpq.mail.messages import MeetingMessage
+from rsvpq.mail.ports import Clear
+from rsvpq.policy import Action, arranged
+from rsvpq.tasks.outcome import Outcome
+from workers.outcomes import GONE, left_alone, left_to_a_person
+from workers.work import Work
 
 
 class _UncertainError(Exception):
     """It cannot be told what a cancellation is to take out; why, for people."""
 
 
-def process_cancellation(message: MeetingMessage, box: MailboxClient, journal: Journal, decide: Decide) -> Outcome:
-    """Remove what was cancelled.
-
-    :raises ExchangeError: as the client says.
-    """
-    there = wanted(message, box, decide, Action.PROCESS)
-    if isinstance(there, Outcome):
-        return there
-    found = box.appointments(there.uid)
+def process_cancellation(work: Work) -> Outcome:
+    """Remove what was cancelled."""
+    there = work.box.refresh(work.message)
+    if there is None:
+        return GONE
+    decided = work.decide(there)
+    if not decided.is_to(Action.PROCESS):
+        return left_alone(decided)
+    found = work.box.appointments(there.uid)
     if isinstance(found, CalendarUnknown):
-        return left_alone(found.reason)
+        return left_to_a_person(found.reason, decided)
     try:
         cancelled = _cancelled(there, found)
     except _UncertainError as error:
-        return left_alone(str(error))
-    journal.intend("remove")
+        return left_to_a_person(str(error), decided)
+    work.journal.intend("remove", attached=decided.attached)
     if cancelled is not None:
         with suppress(Gone):  # a person was quicker
-            box.remove_appointment(cancelled)
+            work.box.remove_appointment(cancelled)
     try:
-        box.move_to_deleted_items(there)
+        work.box.clear(there, Clear.TRASH)
     except Gone:
         return Outcome("processed", "somebody else cleaned it away")
     return Outcome("processed", "" if cancelled else "the calendar has no such meeting")

@@ -1,4 +1,4 @@
-"""Open one meeting response, so that Exchange writes the attendee's status into the organiser's appointment.
+"""Open one meeting response, so that the server writes the attendee's status into the organizer's appointment.
 
 Opening twice is harmless, so the journal only serves the pace and the pause. Exchange leaves the response in the Inbox;
 what becomes of it is configured.
@@ -6,48 +6,54 @@ what becomes of it is configured.
 
 from typing import Literal
 
-from rsvpq.mail.errors import Gone
-from rsvpq.mail.messages import MeetingMessage, Outcome
-from rsvpq.policy import Action, Decide
-from rsvpq.tasks.journal import Journal
-from rsvpq.webdav.mailbox import MailboxClient
-from workers.look import wanted
+from rsvpq.mail.errors import Gone, Unsupported
+from rsvpq.mail.ports import Clear
+from rsvpq.policy import Action
+from rsvpq.tasks.outcome import Outcome
+from workers.outcomes import GONE, left_alone, left_to_the_server
+from workers.work import Work
 
 After = Literal["keep", "move", "delete"]
+_HOW = {"keep": Clear.MARK, "move": Clear.TRASH, "delete": Clear.DELETE}
 _NOTES: dict[After, str] = {"keep": "", "move": "moved to Deleted Items", "delete": "deleted"}
 
 
-def open_response(
-    response: MeetingMessage, box: MailboxClient, journal: Journal, decide: Decide, after: After
-) -> Outcome:
+def open_response(work: Work, after: After) -> Outcome:
     """Open the response, then keep it (marked as processed), move it to Deleted Items, or delete it.
 
-    A counter-proposal is kept whatever is configured: the proposed time is nowhere else.
+    A counter-proposal is kept whatever is configured: the proposed time is nowhere else. A server without the command
+    enters responses by itself.
 
-    :raises ExchangeError: as the client says.
+    :raises Unsupported: only commands are allowed, and there are none.
     """
-    there = wanted(response, box, decide, Action.OPEN)
-    if isinstance(there, Outcome):
-        return there
-    journal.intend("open")
-    box.open(there)
+    if not work.box.commands:
+        return left_to_the_server()
+    there = work.box.refresh(work.message)
+    if there is None:
+        return GONE
+    decided = work.decide(there)
+    if not decided.is_to(Action.OPEN):
+        return left_alone(decided)
+    work.journal.intend("open", attached=decided.attached)
     try:
-        if there.counter_proposal:
-            _clean_up(there, box, "keep")
-            return Outcome("opened", "kept, for it proposes another time")
-        if after == "delete" and not box.shows_as_opened(there):
-            _clean_up(there, box, "move")
-            return Outcome("opened", "moved to Deleted Items, for the server does not show it as opened")
-        _clean_up(there, box, after)
+        work.box.absorb(there)
+    except Unsupported:
+        if work.box.commands:
+            raise
+        return left_to_the_server()
+    try:
+        return _clear(work.of(there), after)
     except Gone:
         return Outcome("opened", "somebody else cleaned it away")
+
+
+def _clear(work: Work, after: After) -> Outcome:
+    response, box = work.message, work.box
+    if response.counter_proposal:
+        box.clear(response, Clear.MARK)
+        return Outcome("opened", "kept, for it proposes another time")
+    if after == "delete" and not box.shows_as_absorbed(response):
+        box.clear(response, Clear.TRASH)
+        return Outcome("opened", "moved to Deleted Items, for the server does not show it as opened")
+    box.clear(response, _HOW[after])
     return Outcome("opened", _NOTES[after])
-
-
-def _clean_up(response: MeetingMessage, box: MailboxClient, after: After) -> None:
-    if after == "move":
-        box.move_to_deleted_items(response)
-    elif after == "delete":
-        box.delete(response)
-    else:
-        box.retire(response)

@@ -1,4 +1,4 @@
-"""Answer one meeting request without OWA's commands: write the answer, send it, and never a second one.
+"""Answer one meeting request without a command of its server: write the answer, send it, and never a second one.
 
 For Exchange 2007, and where commands are blocked. The draft has a name that follows from the request and the verdict:
 so whoever comes after a worker that died finds it in Drafts or in Sent Items, and overwrites what was half written.
@@ -6,99 +6,92 @@ The journal is as in :mod:`workers.answer`; where Redis was lost, the name in Se
 """
 
 from contextlib import suppress
-from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
 from rsvpq.mail.editions import answer_marker
 from rsvpq.mail.errors import Gone, Refused, Unknown
-from rsvpq.mail.messages import Intent, MeetingMessage, Outcome, Verdict
-from rsvpq.policy import Decide, answer_to
-from rsvpq.tasks.journal import Journal
-from rsvpq.webdav.imip import reply_to
-from rsvpq.webdav.mailbox import MailboxClient
-from workers.draft import was_sent
-from workers.look import gone, left_alone
+from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
+from rsvpq.mail.ports import Clear
+from rsvpq.tasks.journal import Attached
+from rsvpq.tasks.outcome import Outcome
+from workers.evidence import was_sent
+from workers.outcomes import gone, left_alone
+from workers.work import Work
 
 #: Ours alone, so that no other program makes the same names.
 _NAMES = UUID("6d3f5b0c-8f4e-4c0e-9a55-6a0f2f6a3b91")
 
 
-def reply(
-    request: MeetingMessage,
-    box: MailboxClient,
-    journal: Journal,
-    identity: str,
-    address: str,
-    decide: Decide,
-) -> Outcome:
+def reply(work: Work) -> Outcome:
     """Send an iCalendar reply, then mark the request: it stays where it is.
 
-    :param identity: the item's, which the draft is marked with.
-    :param address: the mailbox's SMTP address, or its alias.
-    :raises ExchangeError: as the client says; Unknown where it cannot be told what was done.
+    :raises Unknown: it cannot be told what was done.
     """
-    there = request if "send" in journal else box.locate(request)
-    begun = _begun(request, journal)
+    request, box, journal = work.message, work.box, work.journal
+    there = request if "send" in journal else box.refresh(request)
+    verdict, attached = _begun(work), None
     if there is None:
-        _discard_draft(box, journal)
-        return gone(request, box, undone="draft" in journal)
-    verdict = begun or answer_to(decision := decide(there))
+        _discard_draft(work)
+        return gone(work, undone="draft" in journal)
     if verdict is None:
-        return left_alone(decision)
+        decided = work.decide(there)
+        if decided.verdict is None:
+            return left_alone(decided)
+        verdict, attached = decided.verdict, decided.attached
 
     name = draft_name(request, verdict)
     if "sent" not in journal and not box.has_sent(name):
         if "send" not in journal and not request.response_requested:
-            box.retire(there)
-            return Outcome("processed", "no response was requested, so none was sent")
-        _write_and_send(there, box, journal, name, (identity, address, verdict))
+            box.clear(there, Clear.MARK)
+            return Outcome("processed", "no response was requested, so none was sent", attached=attached)
+        _write_and_send(work.of(there), name, verdict, attached)
 
-    left = box.locate(request)
+    left = box.refresh(request)
     if left is not None:
-        # A command that was tried first has left its marker, which would have this message taken for unfinished.
-        box.retire(left, Intent.now(identity, verdict).finish() if left.intent else None)
-    return Outcome("answered", "by an iCalendar reply")
+        # A command that was tried first has left its mark, which would have this message taken for unfinished.
+        box.clear(left, Clear.MARK, Intent.now(work.item, verdict).finish() if left.intent else None)
+    return Outcome("answered", "by an iCalendar reply", attached=attached)
 
 
-def _begun(request: MeetingMessage, journal: Journal) -> Verdict | None:
-    if "draft" not in journal:
+def _begun(work: Work) -> Verdict | None:
+    if "draft" not in work.journal:
         return None
-    ours = (verdict for verdict in Verdict if draft_name(request, verdict) == journal["draft"])
+    ours = (verdict for verdict in Verdict if draft_name(work.message, verdict) == work.journal["draft"])
     verdict = next(ours, None)
     if verdict is None:
         raise Refused("the journal names a draft that is not of this request")
     return verdict
 
 
-def _write_and_send(
-    request: MeetingMessage, box: MailboxClient, journal: Journal, name: str, content: tuple[str, str, Verdict]
-) -> None:
+def _write_and_send(work: Work, name: str, verdict: Verdict, attached: Attached | None) -> None:
     """Write the draft and send it; once the sending was intended, it is only sent, if it is still there."""
-    identity, address, verdict = content
+    request, box, journal = work.message, work.box, work.journal
     if "send" not in journal:
-        mime = reply_to(box.source(request), address, verdict, datetime.now(UTC), request.organizer)
-        journal.intend("draft", name)
-        box.create_draft(name, mime, answer_marker(identity, request))
-        _send(name, box, journal)
+        if attached:
+            journal.note("compose", attached=attached)
+        content = box.compose_reply(request, work.address, verdict)
+        journal.intend("draft", name, attached)
+        box.create_draft(name, content, answer_marker(work.item, request))
+        _send(work, name)
     elif box.has_draft(name):
-        _send(name, box, journal)
-    elif not was_sent(request, box, verdict):
+        _send(work, name)
+    elif not was_sent(work, verdict):
         raise Unknown("the answer was about to be sent, and is neither in Drafts nor in Sent Items")
 
 
 def draft_name(request: MeetingMessage, verdict: Verdict) -> str:
-    """The name of the draft that answers this item so."""
+    """Name the draft that answers this item so."""
     return f"{uuid5(_NAMES, f'{request.ref.key}/{verdict}')}.EML"
 
 
-def _send(name: str, box: MailboxClient, journal: Journal) -> None:
-    journal.intend("send", name)
-    box.send_draft(name)
-    journal.note("sent")
+def _send(work: Work, name: str) -> None:
+    work.journal.intend("send", name)
+    work.box.send_draft(name)
+    work.journal.note("sent")
 
 
-def _discard_draft(box: MailboxClient, journal: Journal) -> None:
+def _discard_draft(work: Work) -> None:
     """Leave no answer behind that a person could send by mistake."""
-    if "draft" in journal:
+    if "draft" in work.journal:
         with suppress(Gone):
-            box.discard_draft(journal["draft"])
+            work.box.discard_draft(work.journal["draft"])

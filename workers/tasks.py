@@ -1,4 +1,4 @@
-"""The workers' tasks, one per message: thin shells around :mod:`workers.ways`.
+"""The workers' tasks, one per message: each makes a :class:`workers.work.Work`, and hands it to what does it.
 
 What a task is passed beside its generation is there to be read and searched in Flower; the ledger has the rest.
 """
@@ -11,22 +11,26 @@ from typing import Any
 from celery import Task
 
 from rsvpq.audit.record import Told
-from rsvpq.lanes import Start
 from rsvpq.lanes.budget import RunBudget
 from rsvpq.mail.editions import Settled
 from rsvpq.mail.errors import ExchangeError, Refused
-from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, Outcome
-from rsvpq.policy import Decision, Facts
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.mail.ports import AnswersByDraft
+from rsvpq.policy import Facts
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks import contract
 from rsvpq.tasks.admission import require_task
+from rsvpq.tasks.journal import Attached, Decided
+from rsvpq.tasks.outcome import Outcome
 from rsvpq.tasks.recollection import by_another
-from rsvpq.tasks.runner import ItemJournal
-from rsvpq.webdav.mailbox import MailboxClient
-from workers.app import app, audit, carrier, exchange, lanes, policy, recollection, settings, ways
+from rsvpq.tasks.runner import Attempt
+from workers.answer import answer
+from workers.app import app, audit, backends, carrier, lanes, policy, recollection, settings
 from workers.cancel import process_cancellation as process
-from workers.look import GONE
-from workers.orphan import send_and_remember
+from workers.open import open_response as absorb
+from workers.outcomes import GONE
+from workers.unsent import send_unsent
+from workers.work import Work
 
 
 @app.task(name=contract.ANSWER_REQUEST, bind=True, throws=(ExchangeError,))
@@ -47,73 +51,80 @@ def process_cancellation(self: Task[Any, Any], /, *, generation: int, **_: Any) 
     return carrier.carry(str(self.request.id), generation, _process)
 
 
-def _answer(start: Start, journal: ItemJournal) -> Outcome:
+def _answer(attempt: Attempt) -> Outcome:
     try:
-        with _at_work(start, journal, contract.ANSWER_REQUEST) as work:
-            if work.message.kind is Kind.ANSWER:  # an answer of ours that a scan found unsent
-                by_hand = work.message.identity(work.mailbox) == start.id
-                asked = "" if by_hand else start.id
-                return send_and_remember(start, work.message, work.box, journal, recollection, asked)
-            outcome = ways.answer(start.server, start.mailbox, work.message, work.box, journal, work.decide, start.id)
+        with _work(attempt, contract.ANSWER_REQUEST) as work:
+            if work.message.kind is Kind.ANSWER:  # one of ours that a scan, or an operator, found unsent
+                return _send_unsent(attempt, work)
+            outcome = answer(work)
             if outcome.left_alone or outcome.result == GONE.result:
-                _give_back(start)
+                _give_back(attempt)
             return outcome
     except Refused:  # for good, and not because the whole mailbox is
-        _give_back(start)
+        _give_back(attempt)
         raise
 
 
-def _give_back(start: Start) -> None:
+def _send_unsent(attempt: Attempt, work: Work) -> Outcome:
+    settled = None
+    if "send" not in work.journal:
+        memory = recollection.at_start(attempt.start, work.box, work.journal)
+        settled = Attached(memory=recollection.of_draft(work.item, work.message, memory))
+    where = Mailbox(attempt.start.mailbox, attempt.start.server)
+    return send_unsent(work, settled, by_hand=work.message.identity(where) == work.item)
+
+
+def _give_back(attempt: Attempt) -> None:
     """What is not answered does not count against the cap of its run."""
-    run = start.payload.get("run", "")
+    run = attempt.start.payload.get("run", "")
     if run:
-        RunBudget(lanes, run, settings.policy.most_answers_per_run).give_back_of(start.id)
+        RunBudget(lanes, run, settings.policy.most_answers_per_run).give_back_of(attempt.start.id)
 
 
-def _open(start: Start, journal: ItemJournal) -> Outcome:
-    with _at_work(start, journal, contract.OPEN_RESPONSE) as work:
-        return ways.open(start.server, work.message, work.box, journal, work.decide, settings.responses.after)
+def _open(attempt: Attempt) -> Outcome:
+    with _work(attempt, contract.OPEN_RESPONSE) as work:
+        return absorb(work, settings.responses.after)
 
 
-def _process(start: Start, journal: ItemJournal) -> Outcome:
-    with _at_work(start, journal, contract.PROCESS_CANCELLATION) as work:
-        return process(work.message, work.box, journal, work.decide)
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """A message and its mailbox, and how to decide on it."""
-
-    start: Start
-    journal: ItemJournal
-    box: MailboxClient
-    message: MeetingMessage
-
-    @property
-    def mailbox(self) -> Mailbox:
-        """Where the message is."""
-        return Mailbox(self.start.mailbox, self.start.server)
-
-    def decide(self, message: MeetingMessage) -> Decision:
-        """Decide on fresh facts; the audit is told if it came to anything else than the scan thought."""
-        group, rules = self.start.payload.get("group", ""), policy()
-        self.journal.policy = rules.fingerprint(group)
-        memory = recollection.at_start(self.start, self.box, self.journal)
-        known = Facts.about(message, self.start.mailbox, group)
-        facts = replace(known, identity=self.start.id, settled=by_another(Settled.parse(memory), self.start.id))
-        decision = decide_knowing(rules, message, self.box, facts)
-        self.journal.memory = recollection.of_decision(self.start.id, message, decision, memory)
-        told = Told(decision.word, decision.rule, decision.reason)
-        run = self.start.payload.get("run", "")
-        self.journal.rulings = audit.rulings(self.mailbox, "", run, [(message, told)])
-        return decision
+def _process(attempt: Attempt) -> Outcome:
+    with _work(attempt, contract.PROCESS_CANCELLATION) as work:
+        return process(work)
 
 
 @contextmanager
-def _at_work(start: Start, journal: ItemJournal, task: str) -> Iterator[_Work]:
+def _work(attempt: Attempt, task: str) -> Iterator[Work]:
+    start = attempt.start
     require_task(start, task)
-    journal.policy = policy().fingerprint(start.payload.get("group", ""))
-    with exchange.mailbox(start.server, start.mailbox, journal.lease) as box:
+    with backends.mailbox(start.server, start.mailbox, attempt.lease) as box:
         message = MeetingMessage.from_payload(start.payload)
         box.require_own(message)
-        yield _Work(start, journal, box, message)
+        yield Work(
+            item=start.id,
+            message=message,
+            address=start.mailbox,
+            box=box,
+            journal=attempt.journal,
+            lease=attempt.lease,
+            decide=_Deciding(attempt, box).decide,
+            settle_s=settings.retry.settle.seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Deciding:
+    """Asks the policy about the message of one attempt."""
+
+    attempt: Attempt
+    box: AnswersByDraft
+
+    def decide(self, message: MeetingMessage) -> Decided:
+        """Decide on fresh facts; the audit records it if it is anything else than the scan thought."""
+        start, rules = self.attempt.start, policy()
+        memory = recollection.at_start(start, self.box, self.attempt.journal)
+        known = Facts.about(message, start.mailbox, start.payload.get("group", ""))
+        facts = replace(known, identity=start.id, settled=by_another(Settled.parse(memory), start.id))
+        decision = decide_knowing(rules, message, self.box, facts)
+        told = Told(decision.word, decision.rule, decision.reason)
+        where = Mailbox(start.mailbox, start.server)
+        rulings = audit.rulings(where, "", start.payload.get("run", ""), [(message, told)])
+        return Decided(decision, Attached(rulings, recollection.of_decision(start.id, message, decision, memory)))

@@ -32,7 +32,7 @@ from rsvpq.mail.times import written
 Hidden = Literal["subjects", "addresses"]
 
 #: Journal steps that look and change nothing: not side effects, so not in the audit, and no end of one.
-LOOKS = frozenset({"search", "pages", "recollected"})
+LOOKS = frozenset({"search", "pages", "recollected", "compose"})
 #: The most characters of a value; what is longer was written by a stranger, and a million records have to fit.
 LONGEST = 200
 LONGEST_SUBJECT = 120

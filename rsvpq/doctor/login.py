@@ -17,7 +17,8 @@ from rsvpq.http.response import STORE
 from rsvpq.http.server import Server
 from rsvpq.mail.errors import LOGIN_TIMEOUT, ExchangeError, Gone, LoginRefused
 from rsvpq.webdav import wire
-from rsvpq.webdav.mailbox import Folders, MailboxClient
+from rsvpq.webdav.folders import Folders
+from rsvpq.webdav.mailbox import WebDavMailbox
 
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "Depth": "0"}
 _NO_LOGIN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED, LOGIN_TIMEOUT}
@@ -101,7 +102,7 @@ def log_in(server: Server, name: str, account: Account, mailbox: str, notes: Not
 def _open(server: Server, name: str, account: Account, mailbox: str, notes: Notes, *, let_in: bool) -> Folders | None:
     watch = Stopwatch()
     try:
-        folders = MailboxClient(server, mailbox).folders
+        folders = WebDavMailbox(server, mailbox).folders
     except LoginRefused as refusal:
         if let_in:
             notes.fail("mailbox", f"{mailbox}: no rights, though the credential is accepted", _RIGHTS, ms=watch.ms)

@@ -6,7 +6,7 @@ from rsvpq.doctor.results import Notes, Stopwatch
 from rsvpq.http.server import Server
 from rsvpq.mail.errors import ExchangeError
 from rsvpq.webdav import wire
-from rsvpq.webdav.mailbox import Folders
+from rsvpq.webdav.folders import Folders
 
 #: One row: what is asked is whether the search is allowed.
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "Range": "rows=0-0"}

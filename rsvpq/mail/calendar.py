@@ -147,7 +147,7 @@ class Appointment:
 
 
 @dataclass(frozen=True, slots=True)
-class Particulars:
+class Details:
     """What a request says beyond its row in a search; it costs a request of its own."""
 
     #: Addresses in To and Cc, a distribution list counting as one; None where they cannot be read.

@@ -1,11 +1,11 @@
-"""The values that everything speaks of: mailboxes, meeting messages, what was decided and what came of it.
+"""The values that everything speaks of: mailboxes and meeting messages.
 
 They are in no protocol's words: a backend makes them from what its server shows.
 """
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self, get_args, get_type_hints
@@ -279,34 +279,3 @@ _TYPES: dict[str, tuple[type, ...]] = {
     name: _WRITTEN.get(name) or tuple(get_args(hint) or (hint,))
     for name, hint in get_type_hints(MeetingMessage).items()
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """That a message was left alone, and why: the code of the reason as it is counted.
-
-    It is looked at again when the reason may have gone; a ``passing`` one may go by itself within minutes. What is
-    ``on_hold`` waits for a person.
-    """
-
-    reason: str
-    passing: bool = False
-    on_hold: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of an item: ``result`` is one of a few words that are counted, ``note`` a sentence for people."""
-
-    result: str
-    note: str = ""
-    counts: Mapping[str, int] = field(default_factory=dict)
-    #: Where the message was left alone: why. A later scan offers it again.
-    left: Left | None = None
-    #: Whether nothing came of what was begun, for the message was gone: its other copies are not dealt with by that.
-    undone: bool = False
-
-    @property
-    def left_alone(self) -> bool:
-        """Whether nothing was done with the message, although it is there, or may be again."""
-        return self.left is not None

@@ -11,7 +11,7 @@ from itertools import chain
 
 from dateutil.rrule import rrulestr
 
-from rsvpq.mail.calendar import NEVER, Particulars
+from rsvpq.mail.calendar import NEVER, Details
 from rsvpq.mail.ordinary_rules import ordinary
 from rsvpq.mail.zones import read_zone
 
@@ -55,7 +55,7 @@ class SeriesEnd:
 
 
 def instances(
-    start: datetime, end: datetime, series: Particulars | None, until: datetime, after: datetime | None = None
+    start: datetime, end: datetime, series: Details | None, until: datetime, after: datetime | None = None
 ) -> Instances:
     """The instances that start before ``until``, by the clock on the wall in the zone of the series.
 
@@ -77,7 +77,7 @@ def instances(
     return Instances(left, complete, unread="" if complete else "its rule gives more meetings than are looked at")
 
 
-def series_end(start: datetime, end: datetime, series: Particulars) -> SeriesEnd:
+def series_end(start: datetime, end: datetime, series: Details) -> SeriesEnd:
     """When the series is over; never too early, so where its zone cannot be read, some hours late.
 
     :param start, end: of the first instance, in UTC.

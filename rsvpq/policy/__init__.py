@@ -4,7 +4,7 @@ Read :mod:`rsvpq.policy.engine` first, whose ``decide`` that function is; ``docs
 """
 
 from rsvpq.mail.editions import Version
-from rsvpq.policy.decision import Action, Decide, Decision, Need, Reason, answer_to
+from rsvpq.policy.decision import Action, Decision, Left, Need, Reason, answer_to
 from rsvpq.policy.engine import Step, Trace, decide, explain, held_for
 from rsvpq.policy.facts import CalendarView, Facts, Newest
 from rsvpq.policy.organizer import arranged, is_from, is_internal
@@ -14,9 +14,9 @@ __all__ = [
     "DECISIONS",
     "Action",
     "CalendarView",
-    "Decide",
     "Decision",
     "Facts",
+    "Left",
     "Need",
     "Newest",
     "Policy",

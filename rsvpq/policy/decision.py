@@ -1,10 +1,9 @@
 """What a decision says: an action, the reason for it, and what is still to be found out."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rsvpq.mail.messages import Left, MeetingMessage, Verdict
+from rsvpq.mail.messages import Verdict
 
 
 class Action(StrEnum):
@@ -97,6 +96,19 @@ _PASSING = frozenset({Reason.CALENDAR_UNKNOWN, Reason.FACTS_UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """That a message was left alone, and why: the code of the reason as it is counted.
+
+    It is looked at again when the reason may have gone; a ``passing`` one may go by itself within minutes. What is
+    ``on_hold`` waits for a person.
+    """
+
+    reason: str
+    passing: bool = False
+    on_hold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """An action and the code of the reason for it.
 
@@ -143,10 +155,6 @@ class Decision:
     def __str__(self) -> str:
         unknown = f"; still unknown: {', '.join(sorted(self.needs))}" if self.needs else ""
         return f"{self.word} ({self.label}){unknown}"
-
-
-#: Decides on a message as it is now; what else it needs to know, it finds out.
-Decide = Callable[[MeetingMessage], Decision]
 
 
 def answer_to(decision: Decision) -> Verdict | None:

@@ -9,14 +9,13 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from rsvpq.mail.calendar import NEVER, Particulars
+from rsvpq.mail.calendar import NEVER, Details
+from rsvpq.mail.drafts import traces_of
 from rsvpq.mail.errors import ExchangeError
 from rsvpq.mail.messages import MeetingMessage
+from rsvpq.mail.ports import WIDEST, OpenMailbox
 from rsvpq.mail.recurrence import Instances, instances, series_end
 from rsvpq.policy import CalendarView, Decision, Facts, Need, Policy, Trace, decide, explain, held_for
-from rsvpq.webdav.calendar import WIDEST
-from rsvpq.webdav.drafts import traces_of
-from rsvpq.webdav.mailbox import MailboxClient
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +32,7 @@ def decide_at_once(policy: Policy, message: MeetingMessage, facts: Facts) -> Dec
         return _held(error, message).decision
 
 
-def decide_knowing(policy: Policy, message: MeetingMessage, box: MailboxClient, facts: Facts) -> Decision:
+def decide_knowing(policy: Policy, message: MeetingMessage, box: OpenMailbox, facts: Facts) -> Decision:
     """The final decision.
 
     :param facts: what is known without asking.
@@ -47,7 +46,7 @@ def decide_knowing(policy: Policy, message: MeetingMessage, box: MailboxClient, 
         return _held(error, message).decision
 
 
-def explain_knowing(policy: Policy, message: MeetingMessage, box: MailboxClient, facts: Facts) -> tuple[Trace, Facts]:
+def explain_knowing(policy: Policy, message: MeetingMessage, box: OpenMailbox, facts: Facts) -> tuple[Trace, Facts]:
     """The final decision with how it was come to, and the facts it stands on; else as :func:`decide_knowing`."""
     try:
         _, facts = _settle(policy, message, box, facts)
@@ -63,7 +62,7 @@ def _held(error: Exception, message: MeetingMessage) -> Trace:
     return held_for(f"deciding failed ({type(error).__name__}); the log of this process tells where")
 
 
-def _settle(policy: Policy, message: MeetingMessage, box: MailboxClient, facts: Facts) -> tuple[Decision, Facts]:
+def _settle(policy: Policy, message: MeetingMessage, box: OpenMailbox, facts: Facts) -> tuple[Decision, Facts]:
     look, asked = _Look(message, box, facts), set[Need]()
     while True:
         decision = decide(policy, message, look.facts, datetime.now(UTC))
@@ -81,9 +80,9 @@ class _Look:
     """What has been found out about one message so far."""
 
     message: MeetingMessage
-    box: MailboxClient
+    box: OpenMailbox
     facts: Facts
-    _particulars: Particulars | None = field(default=None, init=False)
+    _particulars: Details | None = field(default=None, init=False)
 
     def find_out(self, needs: Collection[Need]) -> None:
         """Ask for what is needed; the appointment is looked at with the first of it that is of the meeting."""
@@ -93,24 +92,24 @@ class _Look:
                 return
         view = self.facts.calendar or CalendarView(self.box.appointment(self.message))
         if Need.ATTENDEES in needs:
-            self.facts = replace(self.facts, attendees=self.particulars().attendees)
+            self.facts = replace(self.facts, attendees=self.details().attendees)
         if Need.SERIES_END in needs:
             self._find_the_end()
         if Need.BUSY_TIMES in needs:
             view = self._with_agenda(view)
         self.facts = replace(self.facts, calendar=view)
 
-    def particulars(self) -> Particulars:
+    def details(self) -> Details:
         """Those of the message; asked for once."""
         if self._particulars is None:
-            self._particulars = self.box.particulars(self.message)
+            self._particulars = self.box.details(self.message)
         return self._particulars
 
     def _find_the_end(self) -> None:
         start, end = self.message.start, self.message.end
         if start is None or end is None:
             return
-        found = series_end(start, end, self.particulars())
+        found = series_end(start, end, self.details())
         self.facts = replace(self.facts, series_end=found.moment, unread=found.unread)
 
     def _with_agenda(self, view: CalendarView) -> CalendarView:
@@ -121,13 +120,13 @@ class _Look:
         first = min((start for start, _ in found.times), default=datetime.now(UTC))
         last = max((end for _, end in found.times), default=first)
         # At least a minute: a meeting without length is compared with nothing, but has to be within the agenda.
-        agenda = self.box.busy_periods(first, max(last, _later(first, _MINUTE)))
+        agenda = self.box.busy(first, max(last, _later(first, _MINUTE)))
         return replace(view, agenda=agenda, times=found.times, complete=found.complete)
 
     def _instances(self, start: datetime, end: datetime, now: datetime) -> Instances:
         """When it takes place; of what goes on for years, what is ahead."""
         if self.message.may_be_series:
-            found = instances(start, end, self.particulars(), _later(max(start, now), HORIZON), now)
+            found = instances(start, end, self.details(), _later(max(start, now), HORIZON), now)
             self.facts = replace(self.facts, unread=found.unread or self.facts.unread)
             return found
         too_long = end - start >= WIDEST

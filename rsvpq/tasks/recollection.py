@@ -5,26 +5,24 @@ Sent Items tell what was sent, and our markers what was only begun: the worker m
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import floor
 
 from rsvpq.lanes import Lanes, Memory, Start
+from rsvpq.mail.drafts import HANDLED, can_be_of
 from rsvpq.mail.editions import TAKEN_AWAY, Settled, Version, organizer_of, topic_of
 from rsvpq.mail.errors import Transient, Unsettled
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.mail.ports import OpenMailbox, Page, Place
 from rsvpq.policy import Action, Decision
 from rsvpq.tasks.journal import Journal
-from rsvpq.webdav.drafts import can_be_of
-from rsvpq.webdav.mailbox import HANDLED, MailboxClient
 
 #: Beyond the age at which a message is left alone: clocks differ, and an answer is younger than its request.
 _SLACK = timedelta(days=2)
 #: The longest memory, whatever age of messages is allowed.
 _LONGEST = timedelta(days=400)
-#: Messages per step that keeps the lease.
-_STEP = 100
 #: How often a folder is read at most, until a reading shows nothing that the ones before it have not.
 _READINGS = 3
 
@@ -46,7 +44,7 @@ class Recollection:
         """How long an answer is remembered."""
         return min(self.max_age + _SLACK, _LONGEST)
 
-    def at_start(self, start: Start, box: MailboxClient, journal: Journal) -> str:
+    def at_start(self, start: Start, box: OpenMailbox, journal: Journal) -> str:
         """What a started item's meeting was settled with, as the ledger has it.
 
         What the ledger may have forgotten is looked up in the mailbox first, once for all of its items. That presses
@@ -67,7 +65,7 @@ class Recollection:
         """Whether the ledger, which has forgotten nothing so far back, knows all answers that matter."""
         return back_s >= floor(self.kept_for.total_seconds())
 
-    def in_mailbox(self, box: MailboxClient, journal: Journal, mailbox: Mailbox | None = None) -> dict[str, Settled]:
+    def in_mailbox(self, box: OpenMailbox, journal: Journal, mailbox: Mailbox | None = None) -> dict[str, Settled]:
         """The newest edition of each meeting to which the mailbox shows an answer, be it one only begun, by topic.
 
         :param mailbox: which it is: then a marker in the Inbox has to be that of the request that bears it.
@@ -75,7 +73,7 @@ class Recollection:
         """
         return self._read(box, journal, mailbox)[0]
 
-    def _read(self, box: MailboxClient, journal: Journal, mailbox: Mailbox | None) -> tuple[dict[str, Settled], int]:
+    def _read(self, box: OpenMailbox, journal: Journal, mailbox: Mailbox | None) -> tuple[dict[str, Settled], int]:
         """What :meth:`in_mailbox` says, and how many rows could not be read."""
         journal.intend("search")
         look = _Look(box, journal, mailbox, datetime.now(UTC) - self.kept_for)
@@ -121,7 +119,7 @@ class _Look:
     :param mailbox: which it is, if that is known. :param oldest: what was received before that is not remembered.
     """
 
-    box: MailboxClient
+    box: OpenMailbox
     journal: Journal
     mailbox: Mailbox | None
     oldest: datetime
@@ -131,24 +129,24 @@ class _Look:
     def shown(self) -> Iterator[tuple[MeetingMessage, Settled]]:
         """Each answer that was sent or begun, with the message that shows it.
 
-        In the order in which an answer goes its way: the marker of its request, Drafts, Sent Items. What somebody
-        sends meanwhile is found before or after it has moved.
+        In the order in which an answer goes its way: the mark on its request, Drafts, Sent Items. What somebody sends
+        meanwhile is found before or after it has moved.
         """
-        for folder in HANDLED:
-            for request in self._all_of(lambda: self._recent(self.box.requests_in(folder))):  # noqa: B023 - called at once
+        for place in HANDLED:
+            for request in self._all_in(place, Kind.REQUEST):
                 intent = request.intent
                 # Of what was finished Sent Items tell, if anything was sent.
                 if intent is None or (intent.finished and request.response_requested):
                     continue
-                if self.mailbox is None or can_be_of(intent, request, self.mailbox, self.box.folders.inbox):
+                if self.mailbox is None or can_be_of(intent, request, self.mailbox, self.box):
                     yield request, Settled.by(intent.identity, str(intent.verdict), request)
-        for draft in self._all_of(self.box.response_drafts):
+        for draft in self._all_in(Place.DRAFTS, Kind.ANSWER):
             if draft.answers:
                 yield draft, _answered_by(draft.answers, draft)
-        for answer in self._all_of(lambda: self._recent(self.box.sent_responses())):
+        for answer in self._all_in(Place.SENT, Kind.ANSWER):
             yield answer, _answered_by("", answer)
 
-    def _all_of(self, read: Callable[[], Iterable[MeetingMessage]]) -> Iterable[MeetingMessage]:
+    def _all_in(self, place: Place, kind: Kind) -> Iterable[MeetingMessage]:
         """All that a folder shows.
 
         One that takes several pages, or has rows that cannot be read, is read again: rows shift between pages, and a
@@ -158,22 +156,26 @@ class _Look:
         """
         found: dict[str, MeetingMessage] = {}
         for reading in range(_READINGS):
-            before = len(found)
-            found |= {one.ref.key: one for one in read()}
-            whole = self.box.pages <= 1 and not self.box.unreadable
+            before, pages, unreadable = len(found), 0, 0
+            for page in self._recent(place):
+                pages, unreadable = pages + 1, unreadable + page.unreadable
+                found |= {one.ref.key: one for one in page.messages if one.kind is kind}
+            whole = pages <= 1 and not unreadable
             if whole or (reading and len(found) == before):
-                self.unreadable += self.box.unreadable
+                self.unreadable += unreadable
                 return found.values()
         raise Transient("the mailbox changed each time it was read for what was answered before")
 
-    def _recent(self, messages: Iterable[MeetingMessage]) -> Iterator[MeetingMessage]:
-        """Those of the time that is remembered, of messages of which the newest comes first."""
-        for number, message in enumerate(messages, start=1):
-            if number % _STEP == 0:
+    def _recent(self, place: Place) -> Iterator[Page]:
+        """The pages of a place up to the first message from before the time that is remembered; of Drafts all."""
+        for number, page in enumerate(self.box.messages_in(place)):
+            if number:
                 self.journal.note("recollected", number)
-            if message.received is not None and message.received < self.oldest:
+            old = (n for n, one in enumerate(page.messages) if one.received is not None and one.received < self.oldest)
+            first_old = None if place is Place.DRAFTS else next(old, None)
+            yield replace(page, messages=page.messages[:first_old])
+            if first_old is not None:
                 return
-            yield message
 
 
 def _answered_by(item: str, answer: MeetingMessage) -> Settled:

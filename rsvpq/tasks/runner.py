@@ -27,10 +27,12 @@ from celery.exceptions import Ignore, Retry
 
 from rsvpq.audit.record import LOOKS, Discretion
 from rsvpq.http.lease import Lease
-from rsvpq.lanes import Lanes, Memory, Recorded, Release, Rulings, Start, Verdict
+from rsvpq.lanes import Lanes, Recorded, Release, Start, Verdict
 from rsvpq.mail.errors import Busy, ExchangeError, NotListed, Refused, Unsettled
-from rsvpq.mail.messages import Left, Mailbox, Outcome, is_private_payload
-from rsvpq.tasks.journal import Journal, LeaseLost, Paused, Taken
+from rsvpq.mail.messages import Mailbox, is_private_payload
+from rsvpq.policy import Left
+from rsvpq.tasks.journal import Attached, Journal, LeaseLost, Paused, Taken
+from rsvpq.tasks.outcome import Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -45,22 +47,16 @@ LOOK_AGAIN_SOON_S = 300.0
 _UNLISTED = "unlisted"
 
 
-class ItemJournal(Journal):
-    """The journal of an item in the ledger.
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt at an item: what was started, its journal, and the lease beyond which no mail server is asked."""
 
-    :ivar lease: that of the item; no mail server is asked beyond it.
-    """
-
+    start: Start
+    journal: Journal
     lease: Lease
-    #: The decision that the next step is done for, which the audit is told in the same breath.
-    rulings: Rulings | None = None
-    #: What the ledger is to remember of the item's topic from the next side effect on.
-    memory: Memory | None = None
-    #: The fingerprint of the policy that the message is decided by.
-    policy: str = ""
 
 
-Work = Callable[[Start, ItemJournal], Outcome]
+Work = Callable[[Attempt], Outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +68,7 @@ class Carrier:
     :param remember_s: how long a finished message stays known.
     :param discretion: what the audit must not be told.
     :param longest_run_s: how long one attempt may take, however often its lease was renewed.
+    :param fingerprint: of the policy in force for a group of mailboxes.
     :param admit: looks at a started item before anything is done with it; see :class:`rsvpq.tasks.admission.Admission`.
     """
 
@@ -83,6 +80,7 @@ class Carrier:
     discretion: Discretion = field(default_factory=Discretion)
     longest_run_s: float = inf
     admit: Callable[[Start], Start] = field(default=lambda start: start)
+    fingerprint: Callable[[str], str] = field(default=lambda _group: "")
 
     def carry(self, item_id: str, generation: int, work: Work) -> str:
         """Run one delivery; returns what Flower shows as the result.
@@ -117,16 +115,8 @@ class _Run:
     start: Start
     #: A moment before the start, by the monotonic clock.
     began: float
-    journal: ItemJournal = field(init=False)
 
     def run(self, work: Work) -> str:
-        began = time.monotonic()
-        self.journal = ItemJournal(
-            self.start.journal, self._record, lambda: self.start.now_us / 1e6 + time.monotonic() - began
-        )
-        self.journal.lease = Lease(
-            self._renew, longest_s=self.carrier.longest_run_s, since=self.began, given_s=self.start.lease_s
-        )
         try:
             outcome = self._outcome(work)
         except Paused as pause:
@@ -147,6 +137,12 @@ class _Run:
         except Exception as error:
             logger.exception("event=unexpected item=%s mailbox=%s", self.item_id, self.start.mailbox)
             self._later("later", error, self.carrier.delay_s(self.start.attempt))
+        return self._done(outcome)
+
+    def _done(self, outcome: Outcome) -> str:
+        if outcome.attached and outcome.attached.rulings:
+            where = Mailbox(self.start.mailbox, self.start.server)
+            self.carrier.lanes.decide(where, outcome.attached.rulings)
         self._finish(
             "left" if outcome.left else "done",
             label=f"done:{outcome.result}",
@@ -165,7 +161,10 @@ class _Run:
             self.start = self.carrier.admit(self.start)
         except NotListed as error:  # a scan offers it again, once it is listed again
             return Outcome("unlisted", str(error), left=Left(_UNLISTED))
-        return work(self.start, self.journal)
+        began, now_s = time.monotonic(), self.start.now_us / 1e6
+        journal = Journal(self.start.journal, self._record, lambda: now_s + time.monotonic() - began)
+        lease = Lease(self._renew, longest_s=self.carrier.longest_run_s, since=self.began, given_s=self.start.lease_s)
+        return work(Attempt(self.start, journal, lease))
 
     def _look_again(self, left: Left | None) -> dict[str, Any]:
         if left is None:
@@ -175,7 +174,7 @@ class _Run:
             "longest_s": LOOK_AGAIN_LONGEST_S,
             # By no policy at all, so the next scan's is another; and no server is asked for it.
             "disputed_s": 0.0 if left.reason == _UNLISTED else LOOK_AGAIN_SOON_S,
-            "policy": self.journal.policy,
+            "policy": "" if left.reason == _UNLISTED else self.carrier.fingerprint(self.start.payload.get("group", "")),
             "on_hold": left.reason if left.on_hold else "",
         }
 
@@ -192,19 +191,16 @@ class _Run:
             raise LeaseLost("the lease was lost before the next request")
         return given_s
 
-    def _record(self, steps: Mapping[str, Any], intent: bool) -> Recorded:
+    def _record(self, steps: Mapping[str, Any], *, intent: bool, attached: Attached | None) -> Recorded:
         *_, step = steps
         audited = "" if step in LOOKS else step
-        rulings, self.journal.rulings = self.journal.rulings, None
-        memory = None
-        if intent and audited:
-            memory, self.journal.memory = self.journal.memory, None
+        attached = attached or Attached()
         return self.carrier.lanes.record(
             *(self.item_id, self.generation, self.owner, steps),
             intent=intent,
             step=audited,
-            rulings=rulings,
-            memory=memory,
+            rulings=attached.rulings,
+            memory=attached.memory if intent else None,
         )
 
     def _later(
@@ -223,8 +219,6 @@ class _Run:
         raise Retry(exc=error, when=delay_s) from None  # type: ignore[arg-type]
 
     def _finish(self, how: Literal["done", "left", "dead", "later", "throttled", "held"], **details: Any) -> str:
-        if self.journal.rulings:  # nothing was done for it
-            self.carrier.lanes.decide(Mailbox(self.start.mailbox, self.start.server), self.journal.rulings)
         finish = self.carrier.lanes.finish(self.item_id, self.generation, self.owner, how, release=REFILL, **details)
         self.carrier.publish(finish.released)
         return finish.state

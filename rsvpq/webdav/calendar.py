@@ -16,20 +16,19 @@ from rsvpq.mail.calendar import (
     BusyPeriod,
     BusyStatus,
     CalendarUnknown,
-    Particulars,
+    Details,
     ResponseStatus,
     same_meeting_key,
 )
 from rsvpq.mail.editions import same_occurrence
 from rsvpq.mail.errors import Busy, ExchangeError, Gone, LoginRefused, Malformed, Refused
 from rsvpq.mail.messages import ItemRef
+from rsvpq.mail.ports import WIDEST
 from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import LONGEST_TEXT, Row
 from rsvpq.webdav.rows import number, occurrence_of, recurring_of
 from rsvpq.webdav.search import identity, pages
 
-#: A wider range is answered 422: the limit is two years and two days.
-WIDEST = timedelta(days=730)
 #: Nobody has so many appointments in the days around a meeting, so one page mostly is the whole answer.
 PAGE_ROWS = 500
 #: How often a calendar that takes several pages is read, until two readings are the same.
@@ -51,7 +50,8 @@ def read_agenda(
 ) -> Agenda | CalendarUnknown:
     """Everything in the calendar between two moments, in UTC, widened to whole days.
 
-    Whole days, because the store keeps an index for each distinct query. What lies more than :data:`WIDEST` behind the
+    Whole days, because the store keeps an index for each distinct query. A range
+    wider than two years and two days is answered 422: what lies more than :data:`WIDEST` behind the
     start cannot be asked for with it, so the agenda ends there: it says until when it is good.
 
     :param folder: the path of the calendar; '' where the account may not see it.
@@ -119,10 +119,10 @@ def _of_occurrence(found: list[Appointment], wanted: str) -> list[Appointment]:
     return told[True] or [one for one in told[None] if one.occurrence] or [one for one in found if not one.occurrence]
 
 
-def particulars_of(row: Row) -> Particulars:
-    """What the PROPFIND for :data:`wire.PARTICULARS` said."""
+def details_of(row: Row) -> Details:
+    """What the PROPFIND for :data:`wire.DETAILS` said."""
     rule = row.text(wire.RULE)
-    return Particulars(
+    return Details(
         attendees=_count(row.text(wire.TO), row.text(wire.CC)),
         # Values of a list come without anything between them: of two rules, neither could be told.
         rule=rule if rule.upper().count("FREQ=") == 1 else "",

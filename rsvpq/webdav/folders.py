@@ -9,7 +9,7 @@ from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import Row
 
 _NEEDED = ("inbox", "drafts", "sentitems", "deleteditems", "sendmsg")
-_OTHERS = ("calendar", "outbox")
+_OTHERS = ("calendar",)
 _IDENTITY = (wire.REPL_UID, wire.PERMANENT_URL, wire.ID)
 #: Below it items are addressed by the numbers that the store gave them.
 _BY_NUMBER = "/-FlatUrlSpace-/"
@@ -25,9 +25,8 @@ class Folders:
     sentitems: str
     deleteditems: str
     sendmsg: str
-    #: '' where the account may not see them.
+    #: '' where the account may not see it.
     calendar: str = ""
-    outbox: str = ""
     #: The path of the mailbox as the server spells it in hrefs, with a slash at the end; '' where that is not known.
     root: str = ""
     #: Which mailbox it is, whatever name it was asked for by; '' where the server does not show it.

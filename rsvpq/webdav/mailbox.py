@@ -1,20 +1,19 @@
-"""The operations on one mailbox: one method each, saying what it asks of the server and what its failure means.
+"""One mailbox by WebDAV and Outlook Web Access: what each operation asks of the server, and what its failure means.
 
 A mailbox is worked by one request after the other; what sends them is :class:`rsvpq.http.server.Server`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
-from itertools import chain
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from rsvpq.http.request_target import Target
 from rsvpq.http.response import MOST_KEPT, Answer
 from rsvpq.http.server import Server
-from rsvpq.mail.calendar import Agenda, Appointment, CalendarUnknown, Particulars
+from rsvpq.mail.calendar import Agenda, Appointment, CalendarUnknown, Details
 from rsvpq.mail.errors import (
     LOGIN_DELAY_S,
     Busy,
@@ -30,7 +29,8 @@ from rsvpq.mail.errors import (
     no_rights,
 )
 from rsvpq.mail.messages import Intent, Kind, MeetingMessage, Verdict
-from rsvpq.webdav import calendar, wire
+from rsvpq.mail.ports import Clear, Page, Place
+from rsvpq.webdav import calendar, imip, wire
 from rsvpq.webdav.classes import kind_of
 from rsvpq.webdav.folders import Folders, find_folders
 from rsvpq.webdav.markers import intent_to_text
@@ -38,12 +38,16 @@ from rsvpq.webdav.multistatus import Property, Reader, Row
 from rsvpq.webdav.rows import at, href_of, message_of, permanent_url_of, refreshed, rid_of
 from rsvpq.webdav.search import PAGE_ROWS, pages
 
-__all__ = ["Folders", "MailboxClient"]
-
 T = TypeVar("T")
-Handled = Literal["deleteditems", "inbox"]
-#: Where servers leave the requests that were answered, if they do.
-HANDLED: tuple[Handled, ...] = ("deleteditems", "inbox")
+#: How a server is told to answer: by OWA's commands, by iCalendar replies, or whichever it turns out to know.
+Answers = Literal["owa", "icalendar", "detect"]
+_FOLDERS = {
+    Place.INBOX: "inbox",
+    Place.TRASH: "deleteditems",
+    Place.DRAFTS: "drafts",
+    Place.SENT: "sentitems",
+}
+_OF_THE_MAILBOX = {Place.DRAFTS, Place.SENT}
 
 _XML = {"Content-Type": "text/xml; charset=utf-8"}
 _IDENTITY = (wire.REPL_UID, wire.MESSAGE_CLASS, wire.UID)
@@ -51,32 +55,52 @@ _IDENTITY = (wire.REPL_UID, wire.MESSAGE_CLASS, wire.UID)
 _NOW = (*(name for name in wire.MEETING_PROPERTIES if not name[1][0].isdigit()), wire.MODIFIED, wire.TAG)
 
 
-class MailboxClient:
-    """One mailbox; finds its folders unless they are known from before.
+class Commands:
+    """Whether a server runs OWA's commands; shared by all threads of a process.
+
+    :param answers: what is configured.
+    """
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self.known = answers != "icalendar"
+
+    def miss(self) -> None:
+        """Remember that the server runs none, where that is to be found out."""
+        self.known = self._answers == "owa"
+
+
+class WebDavMailbox:
+    """One mailbox; finds its folders unless they are known from before. See :class:`rsvpq.mail.ports.AnswersByDraft`.
 
     :raises ExchangeError: see :meth:`Server.send`. Gone: there is no such mailbox here.
     """
 
-    def __init__(self, server: Server, mailbox: str, folders: Folders | None = None) -> None:
+    def __init__(
+        self, server: Server, mailbox: str, folders: Folders | None = None, commands: Commands | None = None
+    ) -> None:
         self._server = server
+        self._commands = commands or Commands("owa")
         self._asked = server.root + quote(mailbox, safe="@.-_~") + "/"
         self.folders = folders or find_folders(server, self._asked)
         self._folders_are_fresh = folders is None
-        #: Rows of the last search that could not be used: failed by the server, broken, or with an href elsewhere.
-        self.unreadable = 0
-        #: Pages of the last search: between two of them rows may have shifted.
-        self.pages = 0
         #: Whether the server takes a tag as a condition, for all that was seen of it.
-        self.compares = True
+        self.conditional = True
+
+    @property
+    def identity(self) -> str:
+        """What tells the mailbox from all others; '' where the server does not show it."""
+        return self.folders.identity
+
+    @property
+    def commands(self) -> bool:
+        """Whether the server runs OWA's commands, for all that is known by now."""
+        return self._commands.known
 
     @property
     def _root(self) -> str:
         """What every href of the mailbox lies below."""
         return self.folders.root or self._asked
-
-    def use_up_lease(self, on: bool) -> None:
-        """As :meth:`rsvpq.http.lease.Lease.use_up`."""
-        self._server.use_up_lease(on)
 
     def require_own(self, message: MeetingMessage) -> None:
         """Complain of a message whose URLs are not of this mailbox; no scan of it finds such a one.
@@ -117,37 +141,27 @@ class MailboxClient:
         """
         return self._server.send(method, Target.below(path, self._root, query), **options)
 
-    def meeting_messages(self, page_rows: int = PAGE_ROWS) -> Iterator[list[MeetingMessage]]:
-        """The Inbox's meeting messages, oldest first, a page at a time; a row without a usable href is left out.
+    def is_in_inbox(self, message: MeetingMessage) -> bool:
+        """Whether its href is one of the Inbox."""
+        return href_of(message).casefold().startswith(self.folders.inbox.casefold() + "/")
+
+    def meeting_messages(self, page_rows: int = PAGE_ROWS) -> Iterator[Page]:
+        """Read the Inbox's meeting messages, oldest first, a page at a time; a row without a usable href is left out.
 
         Each comes once, though rows shift while paging if somebody else works in the mailbox; one that is missed so is
         found by the next scan.
         """
         yield from self._messages("inbox", wire.meeting_search(), page_rows)
 
-    def response_drafts(self) -> list[MeetingMessage]:
-        """The answers that lie unsent in Drafts (ours, and those a person has not sent yet)."""
-        return list(self._answers("drafts", wire.draft_search()))
+    def messages_in(self, place: Place, uid: str = "") -> Iterator[Page]:
+        """Read the meeting messages of a place, the newest first; searched for as they are taken.
 
-    def handled_requests(self, uid: str) -> list[MeetingMessage]:
-        """The requests of one meeting where a server leaves those that were answered."""
-        return [*chain.from_iterable(self.requests_in(folder, uid) for folder in HANDLED)]
+        What has the class of a response in Drafts or Sent Items is an answer of the mailbox's own.
+        """
+        for page in self._messages(_FOLDERS[place], _search_of(place, uid)):
+            yield replace(page, messages=list(map(_as_answer, page.messages))) if place in _OF_THE_MAILBOX else page
 
-    def requests_in(self, folder: Handled, uid: str = "") -> Iterator[MeetingMessage]:
-        """The requests in a folder, of one meeting or of all, as :meth:`sent_responses` has the answers."""
-        found = (message for page in self._messages(folder, _newest_first(uid)) for message in page)
-        return (message for message in found if message.kind is Kind.REQUEST)
-
-    def sent_responses(self, uid: str = "") -> Iterator[MeetingMessage]:
-        """The answers in Sent Items, of one meeting or of all, the newest first; searched for as they are asked for."""
-        return self._answers("sentitems", _newest_first(uid))
-
-    def _answers(self, folder: str, body: bytes) -> Iterator[MeetingMessage]:
-        """What a folder has that has the class of a response: there it is the mailbox's own."""
-        found = (message for page in self._messages(folder, body) for message in page)
-        return (replace(message, kind=Kind.ANSWER) for message in found if message.kind is Kind.RESPONSE)
-
-    def busy_periods(self, start: datetime, end: datetime) -> Agenda | CalendarUnknown:
+    def busy(self, start: datetime, end: datetime) -> Agenda | CalendarUnknown:
         """What the calendar has between two moments, in UTC: see :func:`calendar.read_agenda`."""
         return self._of_calendar(lambda folder: calendar.read_agenda(self._server, folder, start, end))
 
@@ -160,25 +174,24 @@ class MailboxClient:
         """All that the calendar has of a meeting: see :func:`calendar.read_appointments`."""
         return self._of_calendar(lambda folder: calendar.read_appointments(self._server, folder, uid, self._root))
 
-    def particulars(self, message: MeetingMessage) -> Particulars:
+    def details(self, message: MeetingMessage) -> Details:
         """What a request says of its attendees and of its series; costs one PROPFIND.
 
         By permanent URL where a filter before Exchange rejects the href.
 
         :raises Gone: it is not there any more.
         """
-        body, headers = wire.propfind(wire.PARTICULARS), {**_XML, "Depth": "0"}
+        body, headers = wire.propfind(wire.DETAILS), {**_XML, "Depth": "0"}
         try:
             rows = self._send("PROPFIND", href_of(message), headers=headers, body=body).rows()
         except Filtered:
             if not permanent_url_of(message):
                 raise
             rows = self._send("PROPFIND", permanent_url_of(message), headers=headers, body=body).rows()
-        return calendar.particulars_of(rows[0]) if rows else Particulars()
+        return calendar.details_of(rows[0]) if rows else Details()
 
-    def _messages(self, role: str, body: bytes, page_rows: int = PAGE_ROWS) -> Iterator[list[MeetingMessage]]:
+    def _messages(self, role: str, body: bytes, page_rows: int = PAGE_ROWS) -> Iterator[Page]:
         """The messages of one of our folders, which is asked for again where it is not under its name any more."""
-        self.unreadable = self.pages = 0
         try:
             yield from self._pages(getattr(self.folders, role), body, page_rows)
         except Gone:
@@ -186,21 +199,20 @@ class MailboxClient:
                 raise
             yield from self._pages(getattr(self.folders, role), body, page_rows)
 
-    def _pages(self, folder: str, body: bytes, page_rows: int) -> Iterator[list[MeetingMessage]]:
-        for rows in pages(self._server, folder, body, page_rows, self._count_unreadable):
+    def _pages(self, folder: str, body: bytes, page_rows: int) -> Iterator[Page]:
+        lost: list[int] = []
+        for rows in pages(self._server, folder, body, page_rows, lost.append):
             found = [message for row in rows if (message := message_of(row, self._root)) is not None]
-            self._count_unreadable(len(rows) - len(found))
-            self.pages += 1
-            yield found
+            yield Page(found, len(rows) - len(found) + sum(lost))
+            lost.clear()
+        if lost:
+            yield Page([], sum(lost))
 
     def _of_calendar(self, read: Callable[[str], T]) -> T:
         found = read(self.folders.calendar)
         if isinstance(found, CalendarUnknown) and found.gone and self._find_folders_again(certainly=True):
             return read(self.folders.calendar)
         return found
-
-    def _count_unreadable(self, rows: int) -> None:
-        self.unreadable += rows
 
     def _find_folders_again(self, *, certainly: bool = False) -> bool:
         """Ask for the folders where they were only remembered: their names change with the mailbox's language.
@@ -215,7 +227,7 @@ class MailboxClient:
             raise Transient(f"{unquote(self._asked)!r} leads to another mailbox than before; it is looked at anew")
         return self.folders != before
 
-    def locate(self, message: MeetingMessage) -> MeetingMessage | None:
+    def refresh(self, message: MeetingMessage) -> MeetingMessage | None:
         """The message as it is now, under the URL it can be reached by; None if it is gone.
 
         By href first, since commands are known to work on it. Names are used again, so it has to be the same item. The
@@ -234,8 +246,8 @@ class MailboxClient:
         if filtered:
             self._require_absence(message)
         elif self._find_folders_again():
-            again = (found for page in self.meeting_messages() for found in page)
-            return next((found for found in again if rid_of(message) and rid_of(found) == rid_of(message)), None)
+            rid = rid_of(message)
+            return next((found for found in self._inbox() if rid and rid_of(found) == rid), None)
         return None
 
     def _at(self, url: str, message: MeetingMessage, names: Sequence[Property]) -> Row | None:
@@ -247,9 +259,12 @@ class MailboxClient:
             return None
         return rows[0] if rows and _is_same(rows[0], message) else None
 
+    def _inbox(self) -> Iterator[MeetingMessage]:
+        return (message for page in self.meeting_messages() for message in page.messages)
+
     def _require_absence(self, message: MeetingMessage) -> None:
         """A search is let through where an item's URL is not: it tells whether there is such an item at all."""
-        if any(rid_of(found) == rid_of(message) for page in self.meeting_messages() for found in page):
+        if any(rid_of(found) == rid_of(message) for found in self._inbox()):
             what = unquote(href_of(message))
             raise Refused(f"a filter before Exchange (URLScan, IIS request filtering) rejects {what!r}")
 
@@ -258,9 +273,9 @@ class MailboxClient:
         try:
             return self._at(href_of(message), message, _IDENTITY) is not None
         except Filtered:
-            return self.locate(message) is not None
+            return self.refresh(message) is not None
 
-    def accept(self, message: MeetingMessage, verdict: Verdict = Verdict.ACCEPT) -> str:
+    def command(self, request: MeetingMessage, verdict: Verdict) -> str:
         """GET href?Cmd=accept: OWA writes the answer into Drafts and removes the request. Not safe, though a GET.
 
         Whether it worked must be looked up afterwards: a page with 200 may say anything.
@@ -268,18 +283,23 @@ class MailboxClient:
         :returns: the path of the draft, where a redirect tells it; else ''.
         :raises Unknown: the answer was lost, or a 5xx: it may have been done. :raises Unsupported: no such command.
         """
-        return self._command(href_of(message), verdict)[1]
+        return self._command(href_of(request), verdict)[1]
 
-    def open(self, message: MeetingMessage) -> None:
-        """GET href?Cmd=open on a response: OWA writes the attendee's status into the organiser's appointment.
+    def is_at(self, draft: MeetingMessage, where: str) -> bool:
+        """Whether it is the draft to which a command has led."""
+        return unquote(href_of(draft)).casefold() == unquote(where).casefold()
 
+    def absorb(self, response: MeetingMessage) -> None:
+        """GET href?Cmd=open: OWA writes the attendee's status into the organizer's appointment.
+
+        :raises Unsupported: no such command: Exchange 2007 enters responses by itself (KB955480).
         :raises Unknown: a page came that may be a login form, and the response does not show that it was opened.
         """
-        answer, _ = self._command(href_of(message), "open")
-        if answer.cleared and not self.shows_as_opened(message):
+        answer, _ = self._command(href_of(response), "open")
+        if answer.cleared and not self.shows_as_absorbed(response):
             raise Unknown(f"{answer.what}: what came may be a login form, and nothing shows that it was opened")
 
-    def shows_as_opened(self, response: MeetingMessage) -> bool:
+    def shows_as_absorbed(self, response: MeetingMessage) -> bool:
         """Whether the server shows that a response was opened: by its marker, or by a read flag that it had not before.
 
         :param response: as it was before.
@@ -301,6 +321,7 @@ class MailboxClient:
             raise Unknown(f"{answer.what} was redirected to what is no URL") from None
         # Exchange 2007 sends a browser to /owa; a command that was carried out may lead to the draft, below our root.
         if not target.casefold().startswith(self._server.root.casefold()):
+            self._commands.miss()
             raise Unsupported(
                 f"{answer.what} was redirected to {target!r}: this server runs no OWA commands; "
                 'set answers = "icalendar" (or "detect") for it'
@@ -311,8 +332,12 @@ class MailboxClient:
             return answer, ""
         return answer, path
 
+    def compose_reply(self, request: MeetingMessage, address: str, verdict: Verdict) -> bytes:
+        """Write an iCalendar reply to the request as the server hands it out, without storing it: see :mod:`imip`."""
+        return imip.reply_to(self.source(request), address, verdict, datetime.now(UTC), request.organizer)
+
     def source(self, message: MeetingMessage) -> bytes:
-        """The message in MIME: with ``Translate: f`` a GET hands it out, and has no effect."""
+        """Read the message in MIME: with ``Translate: f`` a GET hands it out, and has no effect."""
         answer = self._send("GET", href_of(message), headers={"Translate": "f"})
         if not answer.is_page:
             raise Refused(f"{answer.what} answered {answer.status}: the server sends us elsewhere")
@@ -362,7 +387,7 @@ class MailboxClient:
         # A proxy may give somebody else's answer; the name is ours, and nothing else is called so.
         return any(_name_in(row.href) == _name_in(href) for row in rows)
 
-    def submit(self, draft: MeetingMessage) -> None:
+    def send(self, draft: MeetingMessage) -> None:
         """MOVE a draft to the submission URI, which sends it and keeps a copy in Sent Items."""
         try:
             self._submit(href_of(draft))
@@ -374,7 +399,7 @@ class MailboxClient:
     def _submit(self, href: str) -> None:
         self._move(href, self.folders.sendmsg + "/")
 
-    def move_to_deleted_items(self, message: MeetingMessage) -> None:
+    def _trash(self, message: MeetingMessage) -> None:
         """MOVE a message to Deleted Items, as a person's delete does."""
         self._move_to_deleted_items(href_of(message))
 
@@ -399,11 +424,10 @@ class MailboxClient:
             raise Refused(f"{answer.what} answered 207, and nothing in it")
         answer.check_done()
 
-    def delete(self, message: MeetingMessage) -> None:
-        """DELETE a message for good."""
+    def _delete(self, message: MeetingMessage) -> None:
         self._send("DELETE", href_of(message), headers={}, effect=True).check_done()
 
-    def mark_intent(self, request: MeetingMessage, intent: Intent) -> bool:
+    def mark(self, request: MeetingMessage, intent: Intent) -> bool:
         """Write on the request that its answer is begun, if nobody has changed it since it was looked at.
 
         :param request: its tag is the condition; without one there is none.
@@ -444,7 +468,7 @@ class MailboxClient:
         answer = self._send("PROPPATCH", href_of(message), headers=headers, body=body, effect=True, known=known)
         if answer.status == HTTPStatus.PRECONDITION_FAILED:
             self._require_unchanged(message, tag)
-            self.compares = False
+            self.conditional = False
             return self._mark(message, needed, values)
         if answer.status in {HTTPStatus.OK, HTTPStatus.NO_CONTENT} and not answer.body:
             return True  # as under "Brief: t"
@@ -452,7 +476,7 @@ class MailboxClient:
         created = any(row.status == HTTPStatus.CREATED for row in rows)
         if created and self._at(href_of(message), message, _IDENTITY) is None:
             # There was nothing to mark, and a PROPPATCH of a new URL makes an item: ours, and empty.
-            self.delete(message)
+            self._delete(message)
             raise Gone(f"{answer.what} made a new item where the message was")
         return bool(rows) and not any(needed in row.refused for row in rows)
 
@@ -464,21 +488,37 @@ class MailboxClient:
         if row.text(wire.TAG) != tag:
             raise Changed(f"somebody has changed {unquote(href_of(message))!r} since it was looked at")
 
-    def retire(self, message: MeetingMessage, intent: Intent | None = None) -> None:
-        """Take a message that was dealt with out of the next scan's way: marked, else in Deleted Items.
+    def clear(self, message: MeetingMessage, how: Clear, intent: Intent | None = None) -> None:
+        """Take a message that was dealt with out of the next scan's way.
 
-        Never deleted: Outlook drops the appointment with an accepted request that is not marked (KB883672, KB886688).
+        What is to be marked and cannot be goes to Deleted Items, and is never deleted: Outlook drops the appointment
+        with an accepted request that is not marked (KB883672, KB886688).
         """
+        match how:
+            case Clear.MARK:
+                self._retire(message, intent)
+            case Clear.TRASH:
+                self._trash(message)
+            case Clear.DELETE:
+                self._delete(message)
+
+    def _retire(self, message: MeetingMessage, intent: Intent | None) -> None:
         try:
             marked = self.mark_processed(message, intent)
         except Refused:
             marked = False
         if not marked:
-            self.move_to_deleted_items(message)
+            self._trash(message)
 
 
-def _newest_first(uid: str) -> bytes:
+def _search_of(place: Place, uid: str) -> bytes:
+    if place is Place.DRAFTS:
+        return wire.draft_search()
     return wire.uid_search(uid) if uid else wire.meeting_search(newest_first=True)
+
+
+def _as_answer(message: MeetingMessage) -> MeetingMessage:
+    return replace(message, kind=Kind.ANSWER) if message.kind is Kind.RESPONSE else message
 
 
 def _is_same(row: Row, message: MeetingMessage) -> bool:

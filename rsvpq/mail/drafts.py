@@ -1,19 +1,21 @@
 """Whose a draft is that lies unsent in Drafts: ours, if the mailbox itself says so; else it may be a person's.
 
-Needed where the ledger cannot tell, because it was lost between the command and the sending of an answer. A marker on a
+Needed where the ledger cannot tell, because it was lost between the command and the sending of an answer. A mark on a
 request is not enough for that: whoever may write into the mailbox may have written it. What counts as the mailbox's own
 evidence is what the server has made of a command.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
 from rsvpq.mail.calendar import same_meeting_key
 from rsvpq.mail.editions import answers_another
-from rsvpq.mail.messages import Intent, Mailbox, MeetingMessage
-from rsvpq.webdav.mailbox import MailboxClient
-from rsvpq.webdav.rows import href_of
+from rsvpq.mail.messages import Intent, Kind, Mailbox, MeetingMessage
+from rsvpq.mail.ports import OpenMailbox, Place
 
+#: Where servers leave the requests that were answered, if they do.
+HANDLED = (Place.TRASH, Place.INBOX)
 #: The most between the last change of a request (our marker, then what the command did to it) and the creation of the
 #: draft of its answer. Both by the server's clock: ours may be another.
 APART = timedelta(minutes=15)
@@ -21,11 +23,30 @@ APART = timedelta(minutes=15)
 WRITTEN_WITHIN = timedelta(minutes=1)
 
 
+def unsent_answers(box: OpenMailbox) -> list[MeetingMessage]:
+    """Read the answers that lie unsent in Drafts, ours and those a person has not sent yet."""
+    return list(_of_kind(Kind.ANSWER, box, Place.DRAFTS))
+
+
+def sent_answers(box: OpenMailbox, uid: str) -> Iterator[MeetingMessage]:
+    """Read the answers to one meeting in Sent Items, the newest first, as they are taken; none without a uid."""
+    return _of_kind(Kind.ANSWER, box, Place.SENT, uid) if uid else iter(())
+
+
+def handled_requests(box: OpenMailbox, uid: str) -> list[MeetingMessage]:
+    """Read the requests of one meeting where a server leaves those that were answered."""
+    return [request for place in HANDLED for request in _of_kind(Kind.REQUEST, box, place, uid)]
+
+
+def _of_kind(kind: Kind, box: OpenMailbox, place: Place, uid: str = "") -> Iterator[MeetingMessage]:
+    return (message for page in box.messages_in(place, uid) for message in page.messages if message.kind is kind)
+
+
 @dataclass(frozen=True, slots=True)
 class Traces:
     """What a mailbox shows of the answer of which the marker on a request tells.
 
-    :param begun: whether anything but the marker says that it was begun. :param strange: the drafts (by rid) that look
+    :param begun: whether anything but the marker says that it was begun. :param strange: the drafts (by key) that look
         like the answer and are not known to be ours: a person's, for all that anybody knows.
     """
 
@@ -33,20 +54,20 @@ class Traces:
     strange: tuple[str, ...] = ()
 
 
-def traces_of(request: MeetingMessage, box: MailboxClient) -> Traces:
+def traces_of(request: MeetingMessage, box: OpenMailbox) -> Traces:
     """Look for the draft of the answer, for the answer in Sent Items, and whether the server has marked the request.
 
-    :raises ExchangeError: as the client says.
+    :raises ExchangeError: as the mailbox does.
     """
     intent = request.intent
     if intent is None:
         return Traces()
-    drafts = [one for one in box.response_drafts() if may_answer(one, request)]
+    drafts = [one for one in unsent_answers(box) if may_answer(one, request)]
     ours = [
         one for one in drafts if one.answers == intent.identity or (not one.answers and _is_of(one, request, intent))
     ]
     strange = tuple(sorted(one.ref.key for one in drafts if one not in ours))
-    sent = box.sent_responses(request.uid) if request.uid else ()
+    sent = sent_answers(box, request.uid)
     answers = (one.reply is intent.verdict and not answers_another(one, request) for one in sent)
     return Traces(bool(ours) or request.processed or any(answers), strange)
 
@@ -57,7 +78,7 @@ def may_answer(draft: MeetingMessage, request: MeetingMessage) -> bool:
     return of_it and not answers_another(draft, request)
 
 
-def answered_request(draft: MeetingMessage, box: MailboxClient, mailbox: Mailbox | None = None) -> str:
+def answered_request(draft: MeetingMessage, box: OpenMailbox, mailbox: Mailbox | None = None) -> str:
     """The identity of the request that we answer with this draft; '' where it may be a person's own answer.
 
     Ours is a draft that is marked. So is one whose request the server has left in Deleted Items or in the Inbox, marked
@@ -67,11 +88,11 @@ def answered_request(draft: MeetingMessage, box: MailboxClient, mailbox: Mailbox
     """
     if draft.answers or not draft.uid:
         return draft.answers
-    for request in box.handled_requests(draft.uid):
+    for request in handled_requests(box, draft.uid):
         intent = request.intent
         if intent is None or answers_another(draft, request) or not _is_of(draft, request, intent):
             continue
-        if mailbox is None or can_be_of(intent, request, mailbox, box.folders.inbox):
+        if mailbox is None or can_be_of(intent, request, mailbox, box):
             return intent.identity
     return ""
 
@@ -89,10 +110,7 @@ def _is_of(draft: MeetingMessage, request: MeetingMessage, intent: Intent) -> bo
     return created is not None and changed is not None and abs(created - changed) <= APART
 
 
-def can_be_of(intent: Intent, request: MeetingMessage, mailbox: Mailbox, inbox: str) -> bool:
-    """Whether a marker can be that of the request that bears it; one that was moved has another identity by now.
-
-    :param inbox: the path of the mailbox's Inbox.
-    """
-    moved = not href_of(request).casefold().startswith(inbox.casefold() + "/")
-    return moved or intent.identity in {request.identity(mailbox), request.earlier_identity(mailbox)}
+def can_be_of(intent: Intent, request: MeetingMessage, mailbox: Mailbox, box: OpenMailbox) -> bool:
+    """Whether a mark can be that of the request that bears it; one that was moved has another identity by now."""
+    own = {request.identity(mailbox), request.earlier_identity(mailbox)}
+    return intent.identity in own or not box.is_in_inbox(request)

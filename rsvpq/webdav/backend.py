@@ -1,0 +1,53 @@
+"""One Exchange server by WebDAV: opens its mailboxes, and remembers where their folders are."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+from cachetools import TTLCache
+
+from rsvpq.http.lease import Lease
+from rsvpq.http.server import Server
+from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, Gone, Refused, Transient
+from rsvpq.webdav.folders import Folders
+from rsvpq.webdav.mailbox import Answers, Commands, WebDavMailbox
+
+#: How long a mailbox's folder URLs are believed, in seconds: they change when a person changes the language.
+FOLDERS_TTL_S = 3600
+#: How many mailboxes' folder URLs one process keeps: about 1 kB each.
+FOLDERS_KEPT = 20_000
+
+
+class WebDavBackend:
+    """One server, for all threads of a process; see :class:`rsvpq.mail.ports.Backend`."""
+
+    def __init__(self, server: Server, answers: Answers) -> None:
+        self._server = server
+        self._commands = Commands(answers)
+        self._folders: TTLCache[str, Folders] = TTLCache(FOLDERS_KEPT, FOLDERS_TTL_S)
+        self._lock = Lock()
+
+    @contextmanager
+    def open(self, name: str, lease: Lease) -> Iterator[WebDavMailbox]:
+        """Open a mailbox; its folders are asked for once an hour, and again after something was not there.
+
+        :raises Busy: the server refuses the mailbox as a whole. :raises ExchangeError: as :class:`WebDavMailbox`.
+        """
+        with self._server.for_item(lease):
+            with self._lock:
+                folders = self._folders.get(name)
+            try:
+                box = WebDavMailbox(self._server, name, folders, self._commands)
+            except Refused as refusal:  # the whole mailbox: no item of it is to blame
+                raise Busy(str(refusal), LOGIN_DELAY_S, "mailbox") from None
+            try:
+                yield box
+            except (Gone, Transient, Refused) as error:
+                # They may have been another mailbox's, by a server or proxy that errs.
+                with self._lock:
+                    self._folders.pop(name, None)
+                if isinstance(error, Refused):
+                    box.require_open(error)
+                raise
+            with self._lock:
+                self._folders[name] = box.folders  # which it may have asked for again

@@ -1,0 +1,41 @@
+"""Finish an answer that was accepted and drafted, and whose journal was lost: send its draft, if nothing else did.
+
+Sending takes the draft away, so however many find it, it is sent once.
+"""
+
+from dataclasses import replace
+
+from rsvpq.mail.drafts import answered_request, unsent_answers
+from rsvpq.mail.errors import Refused, Unknown
+from rsvpq.tasks.journal import Attached
+from rsvpq.tasks.outcome import Outcome
+from workers.evidence import was_sent
+from workers.outcomes import GONE
+from workers.work import Work
+
+_NOTE = "the draft of an earlier attempt, whose journal was lost"
+
+
+def send_unsent(work: Work, settled: Attached | None, *, by_hand: bool = False) -> Outcome:
+    """Send a draft that is known to be ours.
+
+    :param settled: what the ledger is to remember once it is about to be sent.
+    :param by_hand: whether an operator has chosen it, and the mailbox need not show which request it answers.
+    :raises Unknown: it cannot be told whether it was sent.
+    :raises Refused: the mailbox does not show that it is ours: what the ledger says may be anybody's word.
+    """
+    draft, box, journal = work.message, work.box, work.journal
+    there = next((found for found in unsent_answers(box) if found.ref.key == draft.ref.key), None)
+    sent = "sent" in journal or was_sent(work, draft.reply)
+    if there is None:
+        if "send" in journal and not sent:
+            raise Unknown("the draft was about to be sent, and is neither in Drafts nor in Sent Items")
+        return Outcome("answered", _NOTE) if sent else replace(GONE, note="somebody else dealt with the draft first")
+    if sent:
+        return Outcome("left", "a draft whose answer is in Sent Items already")
+    if not by_hand and answered_request(there, box) != work.item:
+        raise Refused("the mailbox does not show (any more) that this draft is ours; see 'rsvpq drafts list'")
+    journal.intend("send", there.ref.key, settled)
+    box.send(there)
+    journal.note("sent")
+    return Outcome("answered", _NOTE)
