@@ -64,7 +64,7 @@ class Attendee:
         wanted: bool = True,
     ) -> MeetingMessage:
         sender, sent_by = senders
-        before = {one.rid for one in inbox(self.box)}
+        before = {one.ref.key for one in inbox(self.box)}
         start = original or FIRST
         lines = [
             "BEGIN:VEVENT",
@@ -79,6 +79,6 @@ class Attendee:
             "END:VEVENT",
         ]
         self.diary.put(lines, method=method, sender=sender or organizer, sent_by=sent_by)
-        (message,) = [one for one in inbox(self.box) if one.rid not in before]
+        (message,) = [one for one in inbox(self.box) if one.ref.key not in before]
         assert message.kind is (Kind.REQUEST if method == "REQUEST" else Kind.CANCELLATION)
         return message

@@ -46,7 +46,7 @@ class Worker:
         """One attempt; dies after so many events, if told to."""
         self.events, self._die_after = 0, die_after
         journal = Journal(self.steps, self._record, lambda: time.time() + self.ahead_s)
-        return answer(self.request, self._box, journal, self.request.rid, always(), self._settle_s)
+        return answer(self.request, self._box, journal, self.request.ref.key, always(), self._settle_s)
 
     def dies(self, after: int) -> None:
         """An attempt that ends in death."""

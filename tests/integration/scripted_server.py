@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal
 
-from rsvpq.mail.messages import Kind, MeetingMessage
+from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Verdict
 from rsvpq.webdav.mailbox import Folders
 from testbed.processes import PATIENCE_S
 
@@ -20,7 +20,8 @@ FOLDERS = Folders(
     deleteditems="/exchange/adele/Deleted%20Items",
     sendmsg="/exchange/adele/%23%23DavMailSubmissionURI%23%23",
 )
-MESSAGE = MeetingMessage(Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/exchange/adele/Inbox/Budget.EML", "rid:1")
+MESSAGE = MeetingMessage(Kind.REQUEST, ItemRef("rid:1", ("/exchange/adele/Inbox/Budget.EML", "")))
+DRAFT = MeetingMessage(Kind.ANSWER, ItemRef("rid:2", ("/exchange/adele/Drafts/Budget.EML", "")), reply=Verdict.ACCEPT)
 
 _END_OF_HEAD = b"\r\n\r\n"
 

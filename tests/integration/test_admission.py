@@ -15,7 +15,7 @@ from rsvpq import wiring
 from rsvpq.lanes import Deed, Item, Lanes, Release, Start
 from rsvpq.lanes.status import read_status
 from rsvpq.mail.errors import Busy, NotListed, Refused
-from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, Outcome
+from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Outcome, Verdict
 from rsvpq.settings.mailbox_list import MailboxList
 from rsvpq.tasks import contract
 from rsvpq.tasks.admission import Admission
@@ -26,14 +26,14 @@ from testbed.queue_server import QueueServer
 from tests.integration.installation import Installation
 from tests.integration.open_files import no_more_files
 from tests.integration.turned_lanes import Clock
+from tests.unit.test_earlier_payloads import EARLIER, MESSAGE
 
 ADELE = Mailbox("adele", "mail1", "sales")
-REQUEST = MeetingMessage(
-    Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/exchange/adele/Inbox/1.EML", "rid:1", uid="uid-1", subject="Budget"
-)
+ADDRESS = ("/exchange/adele/Inbox/1.EML", "")
+REQUEST = MeetingMessage(Kind.REQUEST, ItemRef("rid:1", ADDRESS), uid="uid-1", subject="Budget")
 BRUNO = Mailbox("bruno", "mail1", "sales")
 BEGUN = json.dumps({"accept": {"before": [], "at": 1.5, "times": 1, "read": False}})
-DRAFT = replace(REQUEST, kind=Kind.RESPONSE, message_class="IPM.Schedule.Meeting.Resp.Pos", rid="rid:draft")
+DRAFT = replace(REQUEST, kind=Kind.ANSWER, ref=ItemRef("rid:draft", ADDRESS), reply=Verdict.ACCEPT)
 
 
 @dataclass
@@ -109,7 +109,7 @@ def test_nothing_is_done_in_a_mailbox_that_is_not_listed(desk: Desk, name: str) 
 
 
 def test_a_mailbox_that_is_taken_off_the_list_is_left_at_the_next_item_and_taken_up_again(desk: Desk) -> None:
-    second = replace(REQUEST, rid="rid:2")
+    second = replace(REQUEST, ref=ItemRef("rid:2", ADDRESS))
     assert desk.carry(desk.offer(item_of())) == "answered"
     desk.write_list("bruno,mail1,sales")
     assert desk.carry(desk.offer(item_of(second))).startswith("unlisted")
@@ -238,6 +238,11 @@ def payload(**changes: Any) -> dict[str, Any]:
     return {"payload": json.dumps({**item_of().payload, **changes})}
 
 
+def earlier(**changes: Any) -> dict[str, Any]:
+    """Of a forged item: the payload that the version before wrote of the request, but for this."""
+    return {"payload": json.dumps({**EARLIER, **changes})}
+
+
 UNREADABLE: dict[str, dict[str, Any]] = {
     "no JSON": {"payload": "{"},
     "no object": {"payload": "[]"},
@@ -246,16 +251,35 @@ UNREADABLE: dict[str, dict[str, Any]] = {
 }
 FORGED: dict[str, dict[str, Any]] = {
     "nothing of a message": {"payload": "{}"},
-    "another message": payload(rid="rid:2"),
-    "another mailbox's message": payload(rid="", permanent_url="", href="/exchange/ceo/Inbox/1.EML"),
-    "no text": payload(href=5),
+    "another message": payload(ref=["rid:2", *ADDRESS]),
+    "another mailbox's message": payload(ref=["/exchange/ceo/Inbox/1.EML", "/exchange/ceo/Inbox/1.EML", ""]),
+    "no text": payload(uid=5),
+    "no list": payload(ref="rid:1"),
+    "no identity": payload(ref=[]),
+    "an address that is no text": payload(ref=["rid:1", 5, ""]),
+    "an address that no XML can hold": payload(ref=["rid:1", "/exchange/adele/\x00", ""]),
+    "a sender that no XML can hold": payload(sent_by=["a\x00b"]),
+    "a time that is none": payload(start="soon"),
+    "a mark that is none": payload(intent=["rid:1", "accept"]),
     "a number that is a truth": payload(sequence=True),
     "a text that no XML can hold": payload(uid="a\x00b"),
     "half a character": payload(subject="\ud800"),
     "a text without end": payload(subject="x" * (1024 * 1024 + 1)),
     "a run that is no name": payload(run=5),
-    "another class than it says": payload(message_class="IPM.Note"),
-    "a cancellation to be answered": payload(kind="cancellation", message_class="IPM.Schedule.Meeting.Canceled"),
+    "a request that answers": payload(reply="accept"),
+    "an answer that says nothing": payload(kind="answer"),
+    "a response to be answered": payload(kind="response", reply="accept"),
+    "a cancellation to be answered": payload(kind="cancellation"),
+    "another message of the version before": earlier(rid="rid:2"),
+    "another mailbox's message of the version before": earlier(rid="", permanent_url="", href="/exchange/ceo/1.EML"),
+    "no text in a payload of the version before": earlier(href=5),
+    "no class in a payload of the version before": earlier(message_class=5),
+    "a number that is a truth in a payload of the version before": earlier(sequence=True),
+    "a number below all in a payload of the version before": earlier(sensitivity=-5),
+    "half a character in a payload of the version before": earlier(subject="\ud800"),
+    "an address that no XML can hold in a payload of the version before": earlier(href="/exchange/adele/\x00"),
+    "a cancellation to be answered of the version before": earlier(kind="cancellation"),
+    "a response without a class of the version before": earlier(kind="response"),
     "a task that there is not": {"work": "os.system"},
     "a request to be opened": {"work": contract.OPEN_RESPONSE},
     "a request to be scanned": {"work": contract.SCAN_MAILBOX},
@@ -322,6 +346,29 @@ def test_what_an_earlier_version_has_offered_is_worked_with_its_journal(desk: De
     release = desk.offer(earlier, journal='{"accept": []}')
     assert desk.carry(release) == "answered"
     assert [(start.id, start.journal) for start in desk.worked] == [(earlier.id, {"accept": []})]
+
+
+@pytest.mark.parametrize("journal", [{}, json.loads(BEGUN)], ids=["new", "begun"])
+def test_what_the_version_before_has_offered_goes_on_as_the_same_message(desk: Desk, journal: dict[str, Any]) -> None:
+    release = desk.offer(item_of(), journal=json.dumps(journal), **earlier())
+    assert desk.carry(release) == "answered"
+    (start,) = desk.worked
+    assert (start.id, start.journal) == (MESSAGE.identity(ADELE), journal)
+    assert MeetingMessage.from_payload(start.payload) == MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("work", "kind"), [(contract.OPEN_RESPONSE, Kind.RESPONSE), (contract.ANSWER_REQUEST, Kind.ANSWER)]
+)
+def test_a_response_of_the_version_before_is_an_answer_of_ours_where_it_was_to_be_sent(
+    desk: Desk, work: str, kind: Kind
+) -> None:
+    """That version gave both the same kind."""
+    forged = earlier(kind="response", message_class="IPM.Schedule.Meeting.Resp.Pos")
+    assert desk.carry(desk.offer(item_of(), work=work, **forged)) == "answered"
+    (start,) = desk.worked
+    found = MeetingMessage.from_payload(start.payload)
+    assert (found.kind, found.reply) == (kind, Verdict.ACCEPT)
 
 
 def test_what_another_version_wrote_beside_it_is_no_reason_to_refuse(desk: Desk) -> None:

@@ -9,10 +9,10 @@ import pytest
 from rsvpq.http import auth, lease
 from rsvpq.http.server import Server
 from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient, Unknown
-from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, Outcome
+from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Outcome
 from rsvpq.tasks.journal import Journal, LeaseLost, Paused
 from rsvpq.webdav.mailbox import Folders, MailboxClient
-from rsvpq.webdav.markers import Intent
+from rsvpq.webdav.rows import href_of
 from tests.integration.exchange_site import Site, always, box_name, inbox, requests_in
 from tests.integration.mortal_worker import Worker, die_twice_everywhere
 from tests.integration.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play, rows_page
@@ -76,7 +76,7 @@ def test_running_again_after_the_end_does_nothing_more(site: Site, box: MailboxC
 
 
 def test_a_request_that_somebody_else_removed_is_gone(site: Site, box: MailboxClient, worker: Worker) -> None:
-    site.raw("DELETE", worker.request.href)
+    site.raw("DELETE", href_of(worker.request))
     assert worker.run().result == "gone"
     assert worker.steps == {}
     assert site.sent(box, worker.request) == (0, 0)
@@ -90,8 +90,8 @@ def test_a_request_that_somebody_else_answered_is_gone(site: Site, box: MailboxC
 
 def test_a_name_that_another_request_has_by_now_is_not_accepted(site: Site, box: MailboxClient, worker: Worker) -> None:
     other = requests_in(box)[1]
-    site.raw("DELETE", worker.request.href)
-    site.raw("MOVE", other.href, Destination=site.exchange.urls[0] + worker.request.href, Overwrite="f")
+    site.raw("DELETE", href_of(worker.request))
+    site.raw("MOVE", href_of(other), Destination=site.exchange.urls[0] + href_of(worker.request), Overwrite="f")
     assert worker.run().result == "gone"
     assert site.sent(box, other) == (0, 0)
 
@@ -142,8 +142,8 @@ def test_the_draft_of_an_update_is_not_taken_for_that_of_the_first_invitation(si
 
 def draft_of_a_person(site: Site, box: MailboxClient, request: MeetingMessage) -> MeetingMessage:
     """Somebody accepts a copy of the request in Outlook Web Access and has not sent the answer yet."""
-    copy = request.href.removesuffix(".EML") + "-9.EML"
-    site.copy(request.href, copy)
+    copy = href_of(request).removesuffix(".EML") + "-9.EML"
+    site.copy(href_of(request), copy)
     assert site.raw("GET", copy + "?Cmd=accept").status_code == 200
     (draft,) = [draft for draft in box.response_drafts() if draft.uid == request.uid]
     return draft
@@ -154,9 +154,9 @@ def test_a_persons_draft_with_the_name_of_the_request_is_not_sent(
 ) -> None:
     other = requests_in(box)[1]
     theirs = draft_of_a_person(site, box, other)
-    name = worker.request.href.rsplit("/", 1)[-1]
+    name = href_of(worker.request).rsplit("/", 1)[-1]
     there = site.exchange.urls[0] + f"{box.folders.drafts}/{name}"
-    site.raw("MOVE", theirs.href, Destination=there, Overwrite="f")
+    site.raw("MOVE", href_of(theirs), Destination=there, Overwrite="f")
     worker.run()
     assert site.sent(box, worker.request) == (1, 1)
     assert [draft.uid for draft in box.response_drafts()] == [other.uid]
@@ -165,7 +165,7 @@ def test_a_persons_draft_with_the_name_of_the_request_is_not_sent(
 def test_a_persons_draft_for_the_same_meeting_is_not_sent(site: Site, box: MailboxClient, worker: Worker) -> None:
     theirs = draft_of_a_person(site, box, worker.request)
     worker.run()
-    assert [draft.rid for draft in box.response_drafts()] == [theirs.rid]
+    assert [draft.ref.key for draft in box.response_drafts()] == [theirs.ref.key]
     assert site.sent(box, worker.request)[1] == 1
 
 
@@ -218,7 +218,7 @@ def test_a_draft_that_is_gone_and_in_sent_items_was_sent(site: Site, box: Mailbo
 
 def test_a_draft_that_is_nowhere_is_unknown_and_nothing_is_sent(site: Site, box: MailboxClient, worker: Worker) -> None:
     worker.dies(after("intend send"))
-    site.raw("DELETE", box.response_drafts()[0].href)
+    site.raw("DELETE", href_of(box.response_drafts()[0]))
     for _ in range(2):
         with pytest.raises(Unknown, match="neither in Drafts nor in Sent Items"):
             worker.run()
@@ -227,7 +227,7 @@ def test_a_draft_that_is_nowhere_is_unknown_and_nothing_is_sent(site: Site, box:
 
 def test_an_accepted_request_without_its_draft_is_unknown(site: Site, box: MailboxClient, worker: Worker) -> None:
     worker.dies(after("GET accept"))
-    site.raw("DELETE", box.response_drafts()[0].href)
+    site.raw("DELETE", href_of(box.response_drafts()[0]))
     with pytest.raises(Unknown, match="no draft"):
         worker.run()
     assert site.sent(box, worker.request) == (1, 0)
@@ -236,7 +236,7 @@ def test_an_accepted_request_without_its_draft_is_unknown(site: Site, box: Mailb
 def test_two_new_drafts_are_unknown_and_neither_is_sent(site: Site, box: MailboxClient, worker: Worker) -> None:
     worker.dies(after("GET accept"))
     (draft,) = box.response_drafts()
-    site.copy(draft.href, draft.href.removesuffix(".EML") + "-9.EML")
+    site.copy(href_of(draft), href_of(draft).removesuffix(".EML") + "-9.EML")
     with pytest.raises(Unknown, match="2 new drafts"):
         worker.run()
     assert site.sent(box, worker.request) == (1, 0)
@@ -301,8 +301,8 @@ def test_without_the_lease_a_request_that_is_left_behind_is_not_marked(uncertain
     with pytest.raises(LeaseLost):
         worker.run()
     assert uncertain.sent(box, worker.request) == (1, 1)
-    (left,) = [message for message in inbox(box) if message.rid == worker.request.rid]
-    intent = Intent.parse(left.intent)
+    (left,) = [message for message in inbox(box) if message.ref.key == worker.request.ref.key]
+    intent = left.intent
     assert intent is not None
     assert not intent.finished
 
@@ -329,7 +329,7 @@ def test_a_request_is_answered_once_however_the_server_accepts(uncertain: Site, 
 def test_a_request_that_is_left_behind_is_marked_and_not_deleted(uncertain: Site) -> None:
     box, worker = worker_at(uncertain, LEFT)
     worker.run()
-    (left,) = [message for message in inbox(box) if message.rid == worker.request.rid]
+    (left,) = [message for message in inbox(box) if message.ref.key == worker.request.ref.key]
     assert left.processed
     assert (uncertain.told(box, left)["deleted"], uncertain.told(box, left)["moved"]) == (0, 0)
 
@@ -367,7 +367,7 @@ def test_whenever_the_worker_dies_a_request_that_is_left_behind_is_answered_once
 # -- where the server lies -----------------------------------------------------------------------------------------
 
 FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "Sent", "Deleted", "sendmsg")))
-REQUEST = MeetingMessage(Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/exchange/adele/Inbox/1.EML", "rid:1")
+REQUEST = MeetingMessage(Kind.REQUEST, ItemRef("rid:1", ("/exchange/adele/Inbox/1.EML", "")))
 HELD = play(207, rows_page(1), **XML)
 EMPTY = play(207, NO_ROWS, **XML)
 MARKED = play(207, NO_ROWS, **XML)

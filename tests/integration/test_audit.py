@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from rsvpq.audit.record import Audit, Discretion, Told
 from rsvpq.lanes import Lanes, Release, Start
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.errors import Busy, Refused, Transient
-from rsvpq.mail.messages import Kind, Left, Mailbox, MeetingMessage, Outcome
+from rsvpq.mail.messages import ItemRef, Kind, Left, Mailbox, MeetingMessage, Outcome, Sensitivity
 from rsvpq.tasks import contract
 from rsvpq.tasks.journal import Journal
 from rsvpq.tasks.runner import Carrier, ItemJournal, Work
@@ -23,13 +24,11 @@ ADELE = Mailbox("adele", "mail1")
 HIDING = Discretion(frozenset({"subjects", "addresses"}), b"0123456789abcdef")
 MESSAGE = MeetingMessage(
     Kind.REQUEST,
-    "IPM.Schedule.Meeting.Request",
-    "/exchange/adele/Inbox/Budget.EML",
-    "rid:1",
+    ItemRef("rid:1", ("/exchange/adele/Inbox/Budget.EML", "")),
     uid="UID-1",
     subject="Budget",
     organizer='"Bruno" <bruno@example.com>',
-    start="2007-12-30T05:16:11.844Z",
+    start=datetime(2007, 12, 30, 5, 16, 11, 844_000, UTC),
 )
 ITEM = MESSAGE.identity(ADELE)
 #: What every record of the message says.
@@ -391,14 +390,14 @@ def test_another_rule_or_reason_is_another_decision(lanes: Lanes, changed: Told)
 
 
 def test_a_page_of_many_is_told_in_its_order(lanes: Lanes) -> None:
-    page = [(replace(MESSAGE, rid=f"rid:{number}", uid=f"UID-{number}"), ACCEPT) for number in range(1000)]
+    page = [(replace(MESSAGE, ref=ItemRef(f"rid:{number}"), uid=f"UID-{number}"), ACCEPT) for number in range(1000)]
     assert decide(lanes, "r1", *page) == 1000
     assert decide(lanes, "r2", *page) == 0
     assert [one["uid"] for one in told(lanes)] == [message.uid for message, _ in page]
 
 
 def test_a_message_that_a_whole_scan_has_not_seen_is_forgotten(lanes: Lanes) -> None:
-    other = replace(MESSAGE, rid="rid:2")
+    other = replace(MESSAGE, ref=ItemRef("rid:2"))
     scanned(lanes, "r1", (MESSAGE, ACCEPT), (other, ACCEPT))
     scanned(lanes, "r2", (other, ACCEPT))
     assert list(lanes.redis.hgetall(f"{lanes.prefix}:decided:adele")) == [other.identity(ADELE)]
@@ -468,7 +467,7 @@ def test_filters_work_on_what_is_hidden(lanes: Lanes, name: str) -> None:
 
 
 def test_a_private_subject_is_nowhere_in_the_audit(lanes: Lanes) -> None:
-    private = replace(MESSAGE, sensitivity=2)
+    private = replace(MESSAGE, sensitivity=Sensitivity.PRIVATE)
     Audit(lanes, Discretion(), 3600).decide(ADELE, "scan-r1-x", "r1", [(private, ACCEPT)])
     release = offered(lanes, private)
     with pytest.raises(Refused):

@@ -15,7 +15,7 @@ from rsvpq import wiring
 from rsvpq.audit.log import EVENTS, FIELDS
 from rsvpq.audit.record import Audit, Told, operator
 from rsvpq.lanes.keeping import broken_records
-from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from testbed.processes import PATIENCE_S, Part, free_port, until
 from tests.integration.installation import Installation
 
@@ -25,8 +25,9 @@ HIDE = '[audit]\nhide = ["subjects", "addresses"]\nhash_key_file = "key"\n'
 
 def message(uid: str, subject: str = "Budget", organizer: str = "carla@example.com") -> MeetingMessage:
     """A request."""
-    kind = "IPM.Schedule.Meeting.Request"
-    return MeetingMessage(Kind.REQUEST, kind, f"/x/{uid}", f"rid:{uid}", uid=uid, subject=subject, organizer=organizer)
+    return MeetingMessage(
+        Kind.REQUEST, ItemRef(f"rid:{uid}", (f"/x/{uid}", "")), uid=uid, subject=subject, organizer=organizer
+    )
 
 
 def audit_of(installation: Installation) -> Audit:

@@ -12,6 +12,7 @@ from rsvpq.mail.messages import MeetingMessage, Outcome
 from rsvpq.policy import Action, Decide, Facts, Policy
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks.journal import Journal, Paused
+from rsvpq.webdav.rows import href_of
 from testbed.simulated_exchange import World
 from tests.integration.calendars import Diary
 from tests.integration.cancellations import FIRST, MALLORY, NORA, SECOND, WEEKLY, Attendee
@@ -102,7 +103,7 @@ def test_a_worker_that_died_in_between_is_followed_by_one_that_finishes(attendee
     assert isinstance(found, list)
     found = attendee.box.appointments(message.uid)
     assert isinstance(found, list)
-    attendee.box.move_to_deleted_items(found[0].href)
+    attendee.box.remove_appointment(found[0])
     outcome = carried_out(attendee, message)
     assert (outcome.result, outcome.note) == ("processed", "the calendar has no such meeting")
     assert not attendee.box.holds(message)
@@ -223,8 +224,8 @@ def test_a_cancellation_that_shows_no_edition_is_not_carried_out(site: Site, att
         '<D:propertyupdate xmlns:D="DAV:" xmlns:c="urn:schemas:calendar:"><D:remove><D:prop>'
         "<c:sequence/><c:dtstamp/></D:prop></D:remove></D:propertyupdate>"
     )
-    assert site.raw("PROPPATCH", message.href, body=body, Content_Type="text/xml").status_code == 207
-    assert "newer" in is_left(attendee, replace(message, sequence=None, stamp=""))
+    assert site.raw("PROPPATCH", href_of(message), body=body, Content_Type="text/xml").status_code == 207
+    assert "newer" in is_left(attendee, replace(message, sequence=None, stamp=None))
 
 
 # -- who sent it ---------------------------------------------------------------------------------------------------
@@ -299,7 +300,7 @@ def test_an_update_is_answered_unless_it_is_certainly_from_another_one(
     attendee.diary.turn(organizers=shown)
     attendee.accepts()
     update = attendee.is_invited(sequence=2, organizer=organizer)
-    outcome = answer(update, attendee.box, Journal({}, lambda _s, _i: "ok"), update.rid, by_policy(attendee))
+    outcome = answer(update, attendee.box, Journal({}, lambda _s, _i: "ok"), update.ref.key, by_policy(attendee))
     assert outcome.result == result, outcome
     assert ("other-organizer" in outcome.note) is (result == "left")
 

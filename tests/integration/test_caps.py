@@ -9,7 +9,7 @@ from producer.offering import MOST_OTHERS, in_fair_order, offer_within_caps
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.budget import RunBudget
 from rsvpq.lanes.items import known_items
-from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from rsvpq.policy import Action, Decision
 from rsvpq.tasks import contract
 from rsvpq.tasks.runner import LOOK_AGAIN_S, Carrier
@@ -24,9 +24,7 @@ def sent(name: str, count: int) -> list[MeetingMessage]:
     return [
         MeetingMessage(
             kind=Kind.REQUEST,
-            message_class="IPM.Schedule.Meeting.Request",
-            href=f"/exchange/adele/Inbox/{name}-{number}.EML",
-            rid=f"{name}-{number}",
+            ref=ItemRef(f"{name}-{number}", (f"/exchange/adele/Inbox/{name}-{number}.EML", "")),
             organizer=f"{name}@example.com",
         )
         for number in range(count)

@@ -15,7 +15,7 @@ from rsvpq.http.lease import NoLease
 from rsvpq.lanes import Item, Lanes, Memory
 from rsvpq.mail.editions import TAKEN_AWAY, Settled, Version
 from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient
-from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from rsvpq.mail.messages import Verdict as Answer
 from rsvpq.settings import load_settings
 from rsvpq.tasks.claims import Claims
@@ -224,8 +224,8 @@ def test_a_mailbox_is_worked_under_whatever_name_its_hrefs_have(turned: Site, hr
     request = requests_in(box)[0]
     box.accept(request, Answer.ACCEPT)
     (draft,) = box.response_drafts()
-    box.submit(draft.href)
-    assert request.rid not in {message.rid for message in inbox(box)}
+    box.submit(draft)
+    assert request.ref.key not in {message.ref.key for message in inbox(box)}
     assert [sent.uid for sent in box.sent_responses()] == [request.uid]
 
 
@@ -282,7 +282,7 @@ def test_an_answer_that_was_another_mailboxs_is_not_believed_for_long(
     if claimed:
         visit(exchange, "bela")
     with pytest.raises((Refused, Transient)), exchange.mailbox(SERVER, "adele", NoLease()) as box:
-        box.require_own(MeetingMessage(Kind.REQUEST, "", "/exchange/adele/Inbox/1.EML", "rid:1"))
+        box.require_own(MeetingMessage(Kind.REQUEST, ItemRef("rid:1", ("/exchange/adele/Inbox/1.EML", ""))))
     for name in ("adele", "bela", "adele"):
         assert visit(exchange, name) == name
 
@@ -293,9 +293,12 @@ def test_a_message_is_not_to_blame_for_folders_that_were_another_mailboxs(script
     )
     scripted.script(other, own)
     box = MailboxClient(client(scripted.url)._server, "adele")
-    box.require_own(MeetingMessage(Kind.REQUEST, "", "/exchange/adele/Inbox/1.EML", "rid:1"))
+    box.require_own(MeetingMessage(Kind.REQUEST, ItemRef("rid:1", ("/exchange/adele/Inbox/1.EML", ""))))
     with pytest.raises(Refused, match="is not below '/exchange/adele/'"):
-        box.require_own(MeetingMessage(Kind.REQUEST, "", "/exchange/bela/Inbox/1.EML", "rid:1"))
+        box.require_own(MeetingMessage(Kind.REQUEST, ItemRef("rid:1", ("/exchange/bela/Inbox/1.EML", ""))))
+    for address in ((), ("/exchange/adele/Inbox/1.EML",), ("/exchange/adele/Inbox/1.EML", "", "")):
+        with pytest.raises(Refused, match="none of WebDAV"):
+            box.require_own(MeetingMessage(Kind.REQUEST, ItemRef("rid:1", address)))
 
 
 def test_a_server_that_refuses_everything_for_a_while_ends_no_item(
@@ -303,7 +306,7 @@ def test_a_server_that_refuses_everything_for_a_while_ends_no_item(
 ) -> None:
     exchange = servers_at(tmp_path, scripted.url, "svc", Claims(lanes))
     row = play(207, root_of("/exchange/adele/", "/exchange/adele/"), **XML)
-    message = MeetingMessage(Kind.REQUEST, "", "/exchange/adele/Inbox/1.EML", "rid:1")
+    message = MeetingMessage(Kind.REQUEST, ItemRef("rid:1", ("/exchange/adele/Inbox/1.EML", "")))
     for answers, error in (((row, play(403)), Busy), ((play(403),), Busy), ((row, play(403), row), Refused)):
         scripted.script(*answers)
         with pytest.raises(ExchangeError) as caught, exchange.mailbox(SERVER, "adele", NoLease()) as box:

@@ -2,6 +2,7 @@
 
 import json
 from ast import literal_eval
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +14,7 @@ from rsvpq.audit.log import AuditLog, Filter
 from rsvpq.audit.record import operator
 from rsvpq.lanes import Item, Lanes
 from rsvpq.lanes.held_drafts import HeldDrafts
-from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.tasks import contract
 from testbed.processes import free_port
 from tests.integration.installation import PASSWORD, Installation, queued
@@ -283,12 +284,11 @@ def test_without_dead_items_dead_says_nothing(installation: Installation) -> Non
 # -- reconcile and drafts ------------------------------------------------------------------------------------------
 
 DRAFT = MeetingMessage(
-    Kind.RESPONSE,
-    "IPM.Schedule.Meeting.Resp.Pos",
-    "/exchange/adele/Drafts/1.EML",
-    "rid:1",
+    Kind.ANSWER,
+    ItemRef("rid:1", ("/exchange/adele/Drafts/1.EML", "")),
     subject="Accepted: Budget",
-    created="2026-11-22T10:00:00.000Z",
+    created=datetime(2026, 11, 22, 10, tzinfo=UTC),
+    reply=Verdict.ACCEPT,
 )
 
 
@@ -306,7 +306,8 @@ def test_drafts_lists_what_the_scans_saw(installation: Installation, known: Lane
     held = HeldDrafts(known)
     held.replace("adele", [DRAFT])
     ended = installation.rsvpq("drafts", "list", "--json")
-    facts = {"draft": "rid:1", "answer": "accept", "subject": "Accepted: Budget", "created": DRAFT.created}
+    created = "2026-11-22T10:00:00.000Z"
+    facts = {"draft": "rid:1", "answer": "accept", "subject": "Accepted: Budget", "created": created}
     assert json.loads(ended.stdout) == [{"mailbox": "adele", **facts}]
     assert "rid:1" in installation.rsvpq("drafts", "list").stdout
     held.replace("adele", [])

@@ -19,8 +19,9 @@ from rsvpq.mail.errors import (
     Transient,
     Unknown,
 )
-from rsvpq.mail.messages import Kind
+from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Sensitivity
 from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.rows import at, href_of, permanent_url_of
 from testbed.processes import PATIENCE_S, free_port
 from testbed.simulated_exchange import World
 from tests.integration import scripted_server as scripts
@@ -33,7 +34,17 @@ from tests.integration.exchange_site import (
     simulated_site,
 )
 from tests.integration.open_files import no_more_files
-from tests.integration.scripted_server import FOLDERS, MESSAGE, NO_ROWS, XML, Play, ScriptedServer, play, rows_page
+from tests.integration.scripted_server import (
+    DRAFT,
+    FOLDERS,
+    MESSAGE,
+    NO_ROWS,
+    XML,
+    Play,
+    ScriptedServer,
+    play,
+    rows_page,
+)
 
 LANGUAGES = {"en", "de", "hu", "ja", "fr", "es"}
 
@@ -85,7 +96,7 @@ def cut_down(site: Site, box: MailboxClient, rows: int) -> None:
     """Somebody deletes messages until so many meeting messages are left."""
     surplus = inbox(box)[rows:]
     for message in surplus:
-        assert site.raw("DELETE", message.href).status_code == 200
+        assert site.raw("DELETE", href_of(message)).status_code == 200
 
 
 @pytest.mark.parametrize(("index", "rows"), [(0, 250), (1, 101), (2, 100), (3, 99), (4, 1), (7, 0)])
@@ -94,8 +105,10 @@ def test_every_row_is_found_once_and_in_order_on_pages_of_any_size(full: Site, i
     cut_down(full, box, rows)
     pages = list(box.meeting_messages())
     found = [message for page in pages for message in page]
-    assert len({message.rid for message in found}) == len(found) == rows
-    assert [message.received for message in found] == sorted(message.received for message in found)
+    assert len({message.ref.key for message in found}) == len(found) == rows
+    received = [message.received for message in found if message.received is not None]
+    assert len(received) == rows
+    assert received == sorted(received)
     assert max(map(len, pages), default=0) == min(rows, 100)
     assert [message for page in box.meeting_messages(page_rows=1) for message in page] == found
     assert [message for page in box.meeting_messages(page_rows=rows or 1) for message in page] == found
@@ -106,11 +119,11 @@ def test_a_message_has_all_that_the_search_asked_for(site: Site) -> None:
     request = requests_in(box)[0]
     told = site.told(box, request)
     assert request.kind is Kind.REQUEST
-    assert request.message_class == told["message_class"]
+    assert request.type_name == told["message_class"]
     assert told["organizer"] in request.organizer
-    assert request.rid.startswith("rid:")
-    assert request.href.startswith(box.folders.inbox + "/")
-    assert "-FlatUrlSpace-" in request.permanent_url
+    assert request.ref.key.startswith("rid:")
+    assert href_of(request).startswith(box.folders.inbox + "/")
+    assert "-FlatUrlSpace-" in permanent_url_of(request)
     assert (request.response_requested, request.processed) == (True, False)
 
 
@@ -122,16 +135,16 @@ def test_a_message_is_held_where_it_is(site: Site) -> None:
 def test_a_message_that_was_deleted_is_not_held(site: Site) -> None:
     box = site.take()
     request = requests_in(box)[0]
-    site.raw("DELETE", request.href)
+    site.raw("DELETE", href_of(request))
     assert not box.holds(request)
 
 
 def test_another_item_under_the_same_name_is_not_held(site: Site) -> None:
     box = site.take()
     request, other = inbox(box)[:2]
-    site.raw("DELETE", request.href)
-    url = site.exchange.urls[0] + request.href
-    assert site.raw("MOVE", other.href, Destination=url, Overwrite="f").status_code == 201
+    site.raw("DELETE", href_of(request))
+    url = site.exchange.urls[0] + href_of(request)
+    assert site.raw("MOVE", href_of(other), Destination=url, Overwrite="f").status_code == 201
     assert not box.holds(request)
 
 
@@ -141,9 +154,14 @@ def test_an_item_of_another_kind_is_not_held(site: Site) -> None:
     assert not box.holds(replace(request, kind=Kind.RESPONSE))
 
 
+def without_rid(message: MeetingMessage) -> MeetingMessage:
+    """The message as a server has it that shows no repl-uid."""
+    return replace(message, ref=ItemRef(permanent_url_of(message) or href_of(message), message.ref.address))
+
+
 def test_a_message_without_a_rid_is_held_by_its_kind(site: Site) -> None:
     box = site.take()
-    assert box.holds(replace(requests_in(box)[0], rid=""))
+    assert box.holds(without_rid(requests_in(box)[0]))
 
 
 def test_accepting_makes_one_draft_and_removes_the_request(site: Site) -> None:
@@ -152,7 +170,7 @@ def test_accepting_makes_one_draft_and_removes_the_request(site: Site) -> None:
     assert box.response_drafts() == []
     box.accept(request)
     (draft,) = box.response_drafts()
-    assert (draft.kind, draft.uid) == (Kind.RESPONSE, request.uid)
+    assert (draft.kind, draft.uid) == (Kind.ANSWER, request.uid)
     assert not box.holds(request)
     assert site.sent(box, request) == (1, 0)
 
@@ -161,7 +179,7 @@ def test_submitting_a_draft_sends_it_and_keeps_a_copy(site: Site) -> None:
     box = site.take()
     request = requests_in(box)[0]
     box.accept(request)
-    box.submit(box.response_drafts()[0].href)
+    box.submit(box.response_drafts()[0])
     assert site.sent(box, request) == (1, 1)
     assert box.response_drafts() == []
     assert [sent.uid for sent in box.sent_responses()] == [request.uid]
@@ -170,7 +188,7 @@ def test_submitting_a_draft_sends_it_and_keeps_a_copy(site: Site) -> None:
 def test_submitting_what_is_not_there_is_gone(site: Site) -> None:
     box = site.take()
     with pytest.raises(Gone):
-        box.submit(box.folders.drafts + "/nothing.EML")
+        box.submit(at(DRAFT, box.folders.drafts + "/nothing.EML"))
 
 
 def test_opening_a_response_opens_it_and_leaves_it(site: Site) -> None:
@@ -184,7 +202,7 @@ def test_opening_a_response_opens_it_and_leaves_it(site: Site) -> None:
 def test_moving_to_deleted_items_takes_a_message_out_of_the_inbox(site: Site) -> None:
     box = site.take()
     response = responses_in(box)[0]
-    box.move_to_deleted_items(response.href)
+    box.move_to_deleted_items(response)
     told = site.told(box, response)
     assert (told["moved"], told["deleted"]) == (1, 0)
     assert not box.holds(response)
@@ -193,12 +211,12 @@ def test_moving_to_deleted_items_takes_a_message_out_of_the_inbox(site: Site) ->
 def test_moving_onto_a_taken_name_overwrites_nothing(site: Site) -> None:
     box = site.take()
     first, second = inbox(box)[:2]
-    name = first.href.rsplit("/", 1)[-1]
-    box.move_to_deleted_items(first.href)
-    site.raw("MOVE", second.href, Destination=site.exchange.urls[0] + first.href, Overwrite="f")
+    name = href_of(first).rsplit("/", 1)[-1]
+    box.move_to_deleted_items(first)
+    site.raw("MOVE", href_of(second), Destination=site.exchange.urls[0] + href_of(first), Overwrite="f")
     (again,) = [message for message in inbox(box) if message.uid == second.uid]
-    assert again.href.endswith(name)
-    box.move_to_deleted_items(again.href)
+    assert href_of(again).endswith(name)
+    box.move_to_deleted_items(again)
     assert [message["deleted"] for message in site.of_mailbox(box)].count(1) == 0
 
 
@@ -214,7 +232,7 @@ def test_a_message_marked_as_processed_is_found_as_such(site: Site) -> None:
     box = site.take()
     request = requests_in(box)[0]
     box.mark_processed(request)
-    (marked,) = [message for message in inbox(box) if message.rid == request.rid]
+    (marked,) = [message for message in inbox(box) if message.ref.key == request.ref.key]
     assert marked == replace(request, processed=True, read=True)
 
 
@@ -234,8 +252,8 @@ READING: dict[str, Operation] = {
 EFFECTS: dict[str, Operation] = {
     "accept": lambda box: box.accept(MESSAGE),
     "open": lambda box: box.open(MESSAGE),
-    "submit": lambda box: box.submit("/exchange/adele/Drafts/Budget.EML"),
-    "move": lambda box: box.move_to_deleted_items(MESSAGE.href),
+    "submit": lambda box: box.submit(DRAFT),
+    "move": lambda box: box.move_to_deleted_items(MESSAGE),
     "delete": lambda box: box.delete(MESSAGE),
     "mark": lambda box: box.mark_processed(MESSAGE),
 }
@@ -419,7 +437,7 @@ def test_a_server_that_never_stops_sending_pages_is_stopped(
 def test_pages_end_with_the_total_or_with_an_empty_page(scripted: ScriptedServer, total: str) -> None:
     headers = {"Content_Range": f"rows 0-1; {total}", **XML}
     scripted.script(play(207, rows_page(1, 2), **headers), play(207, rows_page(3), **headers), play(416))
-    assert [message.rid for message in inbox(client(scripted.url))] == ["rid:1", "rid:2", "rid:3"]
+    assert [message.ref.key for message in inbox(client(scripted.url))] == ["rid:1", "rid:2", "rid:3"]
 
 
 def test_without_a_content_range_everything_came_at_once(scripted: ScriptedServer) -> None:
@@ -563,7 +581,7 @@ def test_where_no_identity_is_shown_another_meeting_is_another_message(
     scripted.script(
         play(207, rows_page(1).replace(b"<r:repl-uid>rid:1</r:repl-uid>", b"").replace(b"</D:prop>", shown), **XML)
     )
-    assert client(scripted.url).holds(replace(MESSAGE, rid="", uid="a")) is holds
+    assert client(scripted.url).holds(without_rid(replace(MESSAGE, uid="a"))) is holds
 
 
 @pytest.mark.parametrize("ask", ["holds", "locate"])
@@ -586,17 +604,30 @@ def test_what_a_proppatch_is_said_to_have_made_is_deleted_unless_it_is_the_messa
 ) -> None:
     there = rows_page(1, message_class="IPM.Schedule.Meeting.Request" if same else "IPM.Note")
     scripted.script(play(207, parts("201 Created"), **XML), play(207, there, **XML), play(200))
-    message = replace(MESSAGE, rid="rid:1")
     if same:
-        assert client(scripted.url).mark_processed(message)
+        assert client(scripted.url).mark_processed(MESSAGE)
     else:
         with pytest.raises(Gone):
-            client(scripted.url).mark_processed(message)
+            client(scripted.url).mark_processed(MESSAGE)
     assert ("DELETE" in {request.method for request in scripted.requests}) is not same
 
 
-@pytest.mark.parametrize(("shown", "taken_for"), [("", 0), ("2", 2), ("private", 3), ("-1", 3)])
-def test_a_sensitivity_that_cannot_be_read_is_the_highest(scripted: ScriptedServer, shown: str, taken_for: int) -> None:
+@pytest.mark.parametrize(
+    ("shown", "taken_for"),
+    [
+        ("", Sensitivity.NORMAL),
+        ("0", Sensitivity.NORMAL),
+        ("1", Sensitivity.PERSONAL),
+        ("2", Sensitivity.PRIVATE),
+        ("3", Sensitivity.CONFIDENTIAL),
+        ("99", Sensitivity.CONFIDENTIAL),
+        ("private", Sensitivity.CONFIDENTIAL),
+        ("-1", Sensitivity.CONFIDENTIAL),
+    ],
+)
+def test_a_sensitivity_that_cannot_be_read_is_the_highest(
+    scripted: ScriptedServer, shown: str, taken_for: Sensitivity
+) -> None:
     body = rows_page(1).replace(b"</D:prop>", f"<e:sensitivity>{shown}</e:sensitivity></D:prop>".encode())
     scripted.script(play(207, body, **XML))
     assert [message.sensitivity for message in inbox(client(scripted.url))] == [taken_for]
@@ -643,7 +674,7 @@ def test_an_href_goes_back_as_it_came_and_what_no_url_may_hold_is_encoded(
     scripted: ScriptedServer, name: str, sent: str
 ) -> None:
     scripted.script(play(404))
-    client(scripted.url).holds(replace(MESSAGE, href=f"/exchange/adele/Inbox/{name}"))
+    client(scripted.url).holds(at(MESSAGE, f"/exchange/adele/Inbox/{name}"))
     assert scripted.requests[0].target == f"/exchange/adele/Inbox/{sent}"
 
 

@@ -9,6 +9,7 @@ from rsvpq.policy import Action, Facts, Policy, Rule
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks.journal import Journal
 from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.rows import href_of
 from tests.integration.exchange_site import Site, box_name, inbox, lenient, requests_in
 from workers.answer import answer
 
@@ -31,13 +32,13 @@ def worked(box: MailboxClient, request: MeetingMessage, policy: Policy | None = 
     def decide(message: MeetingMessage) -> Any:
         return decide_knowing(policy or lenient(), message, box, facts)
 
-    return answer(request, box, Journal(steps, record), request.rid, decide)
+    return answer(request, box, Journal(steps, record), request.ref.key, decide)
 
 
 def test_of_two_copies_of_a_request_one_is_answered(site: Site, box: MailboxClient) -> None:
     request = requests_in(box)[0]
-    site.copy(request.href, request.href.removesuffix(".EML") + "-copy.EML")
-    (twin,) = [one for one in inbox(box) if one.uid == request.uid and one.rid != request.rid]
+    site.copy(href_of(request), href_of(request).removesuffix(".EML") + "-copy.EML")
+    (twin,) = [one for one in inbox(box) if one.uid == request.uid and one.ref.key != request.ref.key]
     assert worked(box, request).result == "answered"
     outcome = worked(box, twin)
     assert (outcome.result, outcome.left_alone) == ("left", True)

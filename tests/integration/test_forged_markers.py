@@ -10,14 +10,14 @@ from producer.reconcile import reconcile
 from rsvpq.lanes import Lanes
 from rsvpq.mail.editions import MeetingKey
 from rsvpq.mail.errors import Unsettled
-from rsvpq.mail.messages import Mailbox, MeetingMessage, Outcome, Verdict
+from rsvpq.mail.messages import Intent, Mailbox, MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Action, Decide, Facts, Policy
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks.journal import Journal
 from rsvpq.tasks.recollection import Recollection
 from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import MailboxClient
-from rsvpq.webdav.markers import Intent
+from rsvpq.webdav.rows import href_of
 from tests.integration.exchange_site import Site, always, box_name, inbox, requests_in
 from tests.integration.mortal_worker import Worker
 from tests.integration.test_answer import DELETED_ITEMS, LEFT, after, draft_of_a_person, worker_at
@@ -49,7 +49,7 @@ class Hands:
     def answers(self, decide: Decide, settle_s: float = 0) -> Outcome:
         """One attempt."""
         journal = Journal(self.steps, self._record, lambda: self.now_s)
-        return answer(self._request, self._box, journal, self._request.rid, decide, settle_s)
+        return answer(self._request, self._box, journal, self._request.ref.key, decide, settle_s)
 
     def _record(self, steps: Mapping[str, Any], _intent: bool) -> Literal["ok"]:
         self.steps = dict(steps)
@@ -58,7 +58,7 @@ class Hands:
 
 def forge(box: MailboxClient, request: MeetingMessage, verdict: Verdict = Verdict.ACCEPT) -> None:
     """Somebody who knows how we mark writes that we have begun."""
-    assert box.mark_intent(request, Intent.now(request.rid, verdict, ()).to_text())
+    assert box.mark_intent(request, Intent.now(request.ref.key, verdict))
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
@@ -75,7 +75,7 @@ def test_it_is_no_reason_for_a_worker_nor_for_an_explanation(box: MailboxClient,
     forge(box, request_)
     there = box.locate(request_)
     assert there is not None
-    facts = Facts(box_name(box), identity=request_.rid)
+    facts = Facts(box_name(box), identity=request_.ref.key)
     strict = Policy("respond", max_age=timedelta(0), past="rules")
     assert decide_knowing(strict, there, box, facts).reason == "too-old"
 
@@ -94,7 +94,7 @@ def test_what_the_policy_says_is_done_once_what_the_marker_tells_of_would_show(
     hands.now_s += 1
     assert hands.answers(always(), settle_s=60).result == "answered"
     assert site.sent(box, request_) == (1, 1)
-    assert [sent.verdict for sent in box.sent_responses(request_.uid)] == [Verdict.ACCEPT]
+    assert [sent.reply for sent in box.sent_responses(request_.uid)] == [Verdict.ACCEPT]
 
 
 def test_the_marker_of_a_command_that_did_nothing_costs_one_more_and_no_second_answer(
@@ -117,12 +117,12 @@ def test_it_does_not_send_a_draft_that_a_person_has_written(
     made_long_ago(site, theirs)
     forge(box, request_)
     Hands(box, request_).answers(always(action))
-    assert [draft.rid for draft in box.response_drafts()] == [theirs.rid]
+    assert [draft.ref.key for draft in box.response_drafts()] == [theirs.ref.key]
 
 
 def made_long_ago(site: Site, draft: MeetingMessage) -> None:
     body = wire.proppatch({wire.CREATED: LONG_AGO})
-    site.server().send("PROPPATCH", draft.href, headers={"Content-Type": "text/xml"}, body=body, effect=True)
+    site.server().send("PROPPATCH", href_of(draft), headers={"Content-Type": "text/xml"}, body=body, effect=True)
 
 
 def test_the_marker_of_another_meeting_s_draft_does_not_send_it(
@@ -130,10 +130,10 @@ def test_the_marker_of_another_meeting_s_draft_does_not_send_it(
 ) -> None:
     other = requests_in(box)[1]
     theirs = draft_of_a_person(site, box, other)
-    assert box.mark_draft(theirs, f"{request_.rid} {MeetingKey.of(request_).topic}")
+    assert box.mark_draft(theirs, f"{request_.ref.key} {MeetingKey.of(request_).topic}")
     assert Hands(box, request_).answers(always()).result == "answered"
     assert site.sent(box, request_) == (1, 1)
-    assert [draft.rid for draft in box.response_drafts()] == [theirs.rid]
+    assert [draft.ref.key for draft in box.response_drafts()] == [theirs.ref.key]
 
 
 def test_a_marker_that_names_another_item_settles_no_meeting(
@@ -144,9 +144,9 @@ def test_a_marker_that_names_another_item_settles_no_meeting(
     ours = Intent(request_.identity(mailbox), Verdict.ACCEPT, datetime.now(UTC))
     journal = Journal({}, lambda _steps, _intent: "ok")
     recollection, topic = Recollection(lanes, timedelta(days=36_500)), MeetingKey.of(request_).topic
-    box.mark_intent(request_, strange.to_text())
+    box.mark_intent(request_, strange)
     assert topic not in recollection.in_mailbox(box, journal, mailbox)
-    box.mark_intent(request_, ours.to_text())
+    box.mark_intent(request_, ours)
     assert topic in recollection.in_mailbox(box, journal, mailbox)
 
 
@@ -167,7 +167,7 @@ def reconcile_all(box: MailboxClient) -> None:
 
     def send(drafts: dict[str, MeetingMessage]) -> int:
         for draft in drafts.values():
-            box.submit(draft.href)
+            box.submit(draft)
         return len(drafts)
 
     reconcile(box, send, lambda _drafts: None)
@@ -177,5 +177,5 @@ def test_a_command_that_was_not_given_is_the_policy_s_again(site: Site, box: Mai
     worker = Worker(site, box, requests_in(box)[0])
     worker.dies(after("PROPPATCH request"))
     assert Hands(box, worker.request).answers(always(Action.SKIP)).result == "left"
-    assert any(one.rid == worker.request.rid for one in inbox(box))
+    assert any(one.ref.key == worker.request.ref.key for one in inbox(box))
     assert site.sent(box, worker.request) == (0, 0)

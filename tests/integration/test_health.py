@@ -15,7 +15,7 @@ from redis import Redis
 
 from rsvpq.health.register import register_of
 from rsvpq.health.watchdog import LOOKS, STALLED
-from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from rsvpq.tasks import contract
 from testbed.processes import PATIENCE_S, Part, free_port, until
 from testbed.queue_server import QueueServer
@@ -159,7 +159,7 @@ def start_busy_worker(installation: Installation, notices: Notices, silent_serve
     url = f"http://127.0.0.1:{silent_server.getsockname()[1]}/exchange/"
     part = start_worker(installation, notices, threads, RSVPQ_SERVERS__MAIL1__URL=url)
     lanes = installation.lanes()
-    request = MeetingMessage(Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/exchange/adele/Inbox/1.EML", "rid:1")
+    request = MeetingMessage(Kind.REQUEST, ItemRef("rid:1", ("/exchange/adele/Inbox/1.EML", "")))
     adele = Mailbox("adele", "mail1")
     item = contract.message_item(adele, request)
     offered = lanes.offer(adele, [item], release=1)

@@ -9,7 +9,7 @@ from rsvpq.mail.errors import Transient, Unknown, Unsettled
 from rsvpq.mail.messages import MeetingMessage, Outcome
 from rsvpq.webdav.drafts import answered_request
 from rsvpq.webdav.mailbox import MailboxClient
-from rsvpq.webdav.markers import Intent
+from rsvpq.webdav.rows import href_of
 from testbed.simulated_exchange import World
 from tests.integration.calendars import Diary
 from tests.integration.cancellations import SECOND, WEEKLY, Attendee
@@ -158,7 +158,7 @@ def test_two_drafts_of_two_commands_are_both_ours_one_is_sent_and_one_thrown_awa
     box, worker = worker_at(site, settle_s=0, request_fate="left", request_marks="nothing")
     worker.dies(after("GET accept"))
     (draft,) = box.response_drafts()
-    site.copy(draft.href, draft.href.removesuffix(".EML") + "-9.EML")
+    site.copy(href_of(draft), href_of(draft).removesuffix(".EML") + "-9.EML")
     worker.steps["accept"]["times"] = 2
     assert worker.run().result == "answered"
     assert site.told(box, worker.request)["submitted"] == 1
@@ -178,11 +178,11 @@ def test_the_only_new_draft_without_a_name_is_ours(site: Site, name: str, answer
 
 def test_a_persons_draft_without_a_name_is_not_sent(site: Site) -> None:
     box, worker = worker_at(site, draft_uid=False, draft_subject=False, request_fate="left")
-    theirs = next(one for one in requests_in(box) if one.rid != worker.request.rid)
-    assert site.raw("GET", theirs.href + "?Cmd=accept").status_code == 200
+    theirs = next(one for one in requests_in(box) if one.ref.key != worker.request.ref.key)
+    assert site.raw("GET", href_of(theirs) + "?Cmd=accept").status_code == 200
     (draft,) = box.response_drafts()
     assert attempts(worker).result == "answered"
-    assert [one.rid for one in box.response_drafts()] == [draft.rid]
+    assert [one.ref.key for one in box.response_drafts()] == [draft.ref.key]
     assert site.sent(box, theirs) == (1, 0)
 
 
@@ -221,7 +221,7 @@ def test_a_request_that_a_person_reads_meanwhile_is_answered_all_the_same(site: 
 def test_what_a_person_did_to_a_request_that_we_came_too_late_for_is_not_taken_for_ours(site: Site) -> None:
     """They answer in Outlook Web Access between our marker and our command, and have not sent it yet."""
     box, worker = worker_at(site, request_fate="deleted-items")
-    worker.meanwhile[after("PROPPATCH request")] = lambda: site.raw("GET", worker.request.href + "?Cmd=accept")
+    worker.meanwhile[after("PROPPATCH request")] = lambda: site.raw("GET", href_of(worker.request) + "?Cmd=accept")
     assert worker.run().result == "gone"
     (theirs,) = box.response_drafts()
     assert answered_request(theirs, box) == ""
@@ -252,13 +252,13 @@ def test_an_unmarked_draft_is_known_as_ours_whatever_the_clock_of_the_server_say
     box, worker = worker_at(site, request_fate=fate, clock_skew_s=skew)
     worker.dies(after("GET accept"))
     (draft,) = box.response_drafts()
-    assert (draft.answers, answered_request(draft, box)) == ("", worker.request.rid)
+    assert (draft.answers, answered_request(draft, box)) == ("", worker.request.ref.key)
 
 
 def test_a_request_that_was_finished_says_so(site: Site) -> None:
     box, worker = worker_at(site, request_fate="left")
     attempts(worker)
-    (left,) = [one for one in inbox(box) if one.rid == worker.request.rid]
-    intent = Intent.parse(left.intent)
+    (left,) = [one for one in inbox(box) if one.ref.key == worker.request.ref.key]
+    intent = left.intent
     assert intent is not None
-    assert (intent.finished, intent.identity, left.processed) == (True, worker.request.rid, True)
+    assert (intent.finished, intent.identity, left.processed) == (True, worker.request.ref.key, True)

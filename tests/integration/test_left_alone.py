@@ -10,7 +10,7 @@ from rsvpq.lanes import Item, Lanes, Ruling, Rulings, Start
 from rsvpq.lanes.items import known_items
 from rsvpq.lanes.status import read_status
 from rsvpq.mail.errors import Unsupported
-from rsvpq.mail.messages import Kind, Left, Mailbox, MeetingMessage, Outcome
+from rsvpq.mail.messages import ItemRef, Kind, Left, Mailbox, MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Action, Decision, Policy, Reason, Rule
 from rsvpq.tasks import contract
 from rsvpq.tasks.runner import LOOK_AGAIN_LONGEST_S, LOOK_AGAIN_S, LOOK_AGAIN_SOON_S, Carrier, ItemJournal
@@ -259,7 +259,7 @@ def test_a_decision_says_whether_it_may_pass_and_waits_for_a_person(outcome: Out
 
 
 def test_a_response_on_a_server_without_owa_is_left_alone_and_not_done() -> None:
-    response = MeetingMessage(Kind.RESPONSE, "IPM.Schedule.Meeting.Resp.Pos", "/exchange/adele/Inbox/a.EML", "rid")
+    response = MeetingMessage(Kind.RESPONSE, ItemRef("rid", ("/exchange/adele/Inbox/a.EML", "")), reply=Verdict.ACCEPT)
 
     def nobody(*_: object) -> Decision:
         raise Unsupported("nobody is asked")

@@ -152,7 +152,7 @@ def test_what_the_end_of_a_session_refused_is_done_exactly_once(
         assert told["accepted"] == 1
         (draft,) = [draft for draft in box.response_drafts() if draft.uid == wanted[0].uid]
         site.forget_sessions()
-        box.submit(draft.href)
+        box.submit(draft)
         (told,) = [m for m in site.exchange.messages() if m["uid"] == wanted[0].uid and m["accepted"]]
         assert told["submitted"] == 1
         assert site.logins() == (3, 0)

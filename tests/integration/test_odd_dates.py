@@ -8,7 +8,7 @@ import pytest
 
 from producer.tolerance import MOST_IN_A_ROW, Tolerance
 from rsvpq.mail.errors import Busy, ExchangeError, Gone, Transient
-from rsvpq.mail.messages import Kind, MeetingMessage
+from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage
 from rsvpq.policy import Action, Decision, Facts, Need, Policy, Rule, held_for
 from rsvpq.policy.gather import decide_at_once, decide_knowing, explain_knowing
 from rsvpq.webdav.mailbox import MailboxClient
@@ -143,14 +143,12 @@ def test_a_name_that_a_filter_rejects_is_looked_at_by_number(diary: Diary) -> No
 
 
 def test_a_message_that_nobody_foresaw_is_held_and_said_to_be(site: Site) -> None:
-    """Here, a number that is a text."""
-    wrong: Any = "2"
+    """Here, a sensitivity that is a number."""
+    wrong: Any = 2
     odd = MeetingMessage(
         Kind.REQUEST,
-        "IPM.Schedule.Meeting.Request",
-        "/x",
-        "1",
-        received=f"{NOW:%Y-%m-%dT%H:%M:%SZ}",
+        ItemRef("1", ("/x", "")),
+        received=NOW,
         sensitivity=wrong,
     )
     box = MailboxClient(site.server(), site.mailboxes()[0]["mailbox"])
@@ -159,7 +157,7 @@ def test_a_message_that_nobody_foresaw_is_held_and_said_to_be(site: Site) -> Non
     assert decide_at_once(policy, odd, facts) == Decision(Action.HOLD, "not-decided")
     assert decide_knowing(policy, odd, box, facts) == Decision(Action.HOLD, "not-decided")
     trace, _ = explain_knowing(policy, odd, box, facts)
-    assert "TypeError" in trace.steps[-1].why
+    assert "AttributeError" in trace.steps[-1].why
 
 
 def fails(error: ExchangeError) -> Decision:

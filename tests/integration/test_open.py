@@ -10,6 +10,7 @@ from rsvpq.mail.messages import MeetingMessage, Outcome
 from rsvpq.policy import Action
 from rsvpq.tasks.journal import Journal, Paused
 from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.rows import href_of
 from tests.integration.exchange_site import Site, WatchedServer, always, box_name, inbox, responses_in
 from workers.open import After, open_response
 
@@ -53,7 +54,7 @@ def deeds(site: Site, box: MailboxClient, response: MeetingMessage) -> tuple[int
 def test_a_kept_response_is_opened_marked_and_stays(site: Site, box: MailboxClient, response: MeetingMessage) -> None:
     assert open_response(response, box, journal(), always(Action.OPEN), "keep") == Outcome("opened")
     assert deeds(site, box, response) == (1, 0, 0)
-    (kept,) = [message for message in inbox(box) if message.rid == response.rid]
+    (kept,) = [message for message in inbox(box) if message.ref.key == response.ref.key]
     assert kept.processed
 
 
@@ -82,7 +83,7 @@ def test_a_second_attempt_after_a_move_finds_it_gone(site: Site, box: MailboxCli
 def test_a_response_that_somebody_else_removed_is_gone(
     site: Site, box: MailboxClient, response: MeetingMessage, after: After
 ) -> None:
-    site.raw("DELETE", response.href)
+    site.raw("DELETE", href_of(response))
     assert open_response(response, box, journal(), always(Action.OPEN), after).result == "gone"
     assert deeds(site, box, response) == (0, 0, 1)
 
@@ -93,7 +94,7 @@ def test_a_response_that_goes_during_clean_up_was_opened_all_the_same(
 ) -> None:
     def somebody_cleans_up(method: str, _path: str) -> None:
         if method == "GET":
-            site.raw("DELETE", response.href)
+            site.raw("DELETE", href_of(response))
 
     server.after = somebody_cleans_up
     outcome = open_response(response, box, journal(), always(Action.OPEN), after)

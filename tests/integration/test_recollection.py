@@ -15,7 +15,7 @@ from redis import Redis
 from rsvpq.lanes import Item, Lanes, Memory, Release, Start, Verdict
 from rsvpq.mail.editions import TAKEN_AWAY, MeetingKey, Settled, Version, organizer_of
 from rsvpq.mail.errors import Unsettled
-from rsvpq.mail.messages import Mailbox, MeetingMessage, Outcome
+from rsvpq.mail.messages import ItemRef, Mailbox, MeetingMessage, Outcome
 from rsvpq.policy import Action, Decision, Facts, Reason, decide
 from rsvpq.tasks import contract
 from rsvpq.tasks.journal import Journal, LeaseLost
@@ -118,7 +118,7 @@ def test_the_same_intent_may_be_written_twice(lanes: ClockedLanes) -> None:
 def test_of_what_nothing_came_only_the_edition_is_remembered(lanes: ClockedLanes) -> None:
     (first,) = offered(lanes, "budget")
     started(lanes, first)
-    begun = Settled("item-0", "accept", Version(1, None), "2026-03-02T09:00:00Z")
+    begun = Settled("item-0", "accept", Version(1, None), datetime(2026, 3, 2, 9, tzinfo=UTC))
     settles(lanes, first, begun.to_text())
     finished(lanes, first)
     assert Settled.parse(lanes.remembered("adele", "budget")[0]) == replace(begun, how=TAKEN_AWAY)
@@ -345,7 +345,7 @@ def test_a_marked_draft_tells_where_the_server_removes_what_was_answered(site: S
     with pytest.raises(LeaseLost):
         worker.run()
     found = Recollection(lanes, YEARS).in_mailbox(box, journal())[MeetingKey.of(request).topic]
-    assert (found.item, found.how) == (request.rid, "accept")
+    assert (found.item, found.how) == (request.ref.key, "accept")
     assert found.covers(request)
 
 
@@ -358,8 +358,8 @@ def test_an_item_is_not_hindered_by_what_it_settled_itself() -> None:
 
 def test_what_another_organizer_says_about_the_same_uid_has_nothing_forgotten(lanes: ClockedLanes) -> None:
     """Else a copy of what was answered already would be answered once more."""
-    real, strange = message(), message(rid="rid:2", organizer="mallory@evil.example", sequence=9)
-    copy, older = message(rid="rid:3"), message(rid="rid:4", sequence=0)
+    real, strange = message(), message(ref=ItemRef("rid:2"), organizer="mallory@evil.example", sequence=9)
+    copy, older = message(ref=ItemRef("rid:3")), message(ref=ItemRef("rid:4"), sequence=0)
     recollection = Recollection(lanes, YEARS)
     releases = offered(lanes, *(MeetingKey.of(one).topic for one in (real, strange, copy)))
     for release, one in zip(releases, (real, strange), strict=False):
@@ -388,7 +388,7 @@ def test_of_one_uid_so_many_organizers_are_remembered_and_no_more(lanes: Clocked
 
 def test_a_mailbox_tells_of_each_organizer_what_was_answered(site: Site, lanes: ClockedLanes) -> None:
     box = site.take(fits=lambda box: bool(requests_in(box)))
-    before = {one.rid for one in inbox(box)}
+    before = {one.ref.key for one in inbox(box)}
     for organizer in ("ceo@example.com", "mallory@example.com"):
         Diary(site, box).put(
             event("one-uid", "2030-05-06T09:00", "2030-05-06T10:00", "UTC", f"ORGANIZER:mailto:{organizer}"),
@@ -396,7 +396,7 @@ def test_a_mailbox_tells_of_each_organizer_what_was_answered(site: Site, lanes: 
             sender=organizer,
             name=organizer,
         )
-    both = [one for one in inbox(box) if one.rid not in before]
+    both = [one for one in inbox(box) if one.ref.key not in before]
     assert len(both) == 2
     for request in both:
         Worker(site, box, request).run()

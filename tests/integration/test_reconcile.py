@@ -8,11 +8,12 @@ import pytest
 
 from producer.reconcile import reconcile
 from rsvpq.mail.errors import Refused, Unknown
-from rsvpq.mail.messages import MeetingMessage, Verdict
+from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
 from rsvpq.tasks.journal import Journal
 from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import MailboxClient
-from rsvpq.webdav.markers import Intent
+from rsvpq.webdav.markers import intent_of_text, intent_to_text
+from rsvpq.webdav.rows import href_of
 from tests.integration.exchange_site import Site, inbox, requests_in
 from tests.integration.mortal_worker import Worker
 from tests.integration.test_answer import DELETED_ITEMS, LEFT, STRAIGHT_PATH, after, draft_of_a_person, worker_at
@@ -66,7 +67,7 @@ def keeping(steps: dict[str, Any]) -> Any:
 
 def lose_redis(site: Site, box: MailboxClient, worker: Worker, number: int = 0) -> Scan:
     """The ledger is empty: a scan finds what is in the Inbox and in Drafts, and both are worked to the end."""
-    if any(message.rid == worker.request.rid and not message.processed for message in inbox(box)):
+    if any(message.ref.key == worker.request.ref.key and not message.processed for message in inbox(box)):
         Worker(site, box, worker.request, number).run()
     return Scan(box)
 
@@ -75,7 +76,7 @@ def age(site: Site, draft: MeetingMessage, number: int = 0) -> None:
     """Make a draft that lies there for long."""
     body = wire.proppatch({wire.RECEIVED: LONG_AGO})
     server = site.server(number)
-    server.send("PROPPATCH", draft.href, headers={"Content-Type": "text/xml"}, body=body, effect=True)
+    server.send("PROPPATCH", href_of(draft), headers={"Content-Type": "text/xml"}, body=body, effect=True)
 
 
 @pytest.mark.parametrize("point", range(1, len(STRAIGHT_PATH) + 1))
@@ -88,7 +89,7 @@ def test_whenever_redis_is_lost_with_the_worker_the_request_is_answered_once_or_
         (draft,) = box.response_drafts()
         assert not draft.answers
         age(site, draft)
-        assert [held.rid for held in Scan(box).held] == [draft.rid]
+        assert [held.ref.key for held in Scan(box).held] == [draft.ref.key]
         assert site.sent(box, worker.request) == (1, 0)
     else:
         assert site.sent(box, worker.request) == (1, 1)
@@ -108,10 +109,10 @@ def test_where_the_request_stays_in_the_mailbox_nothing_is_unclear(uncertain: Si
 
 def test_the_markers_are_there_when_they_are_needed(site: Site, box: MailboxClient, worker: Worker) -> None:
     worker.dies(after("PROPPATCH request"))
-    (marked,) = [message for message in inbox(box) if message.rid == worker.request.rid]
-    intent = Intent.parse(marked.intent)
+    (marked,) = [message for message in inbox(box) if message.ref.key == worker.request.ref.key]
+    intent = marked.intent
     assert intent is not None
-    assert (intent.identity, intent.verdict, intent.before) == (worker.request.rid, Verdict.ACCEPT, ())
+    assert (intent.identity, intent.verdict, intent.before) == (worker.request.ref.key, Verdict.ACCEPT, ())
     worker.run()
     assert site.sent(box, worker.request) == (1, 1)
 
@@ -150,14 +151,14 @@ def test_a_persons_draft_is_never_sent_but_shown_once_it_has_settled(
 ) -> None:
     theirs = draft_of_a_person(site, box, worker.request)
     if not before_command:
-        site.raw("DELETE", worker.request.href)
+        site.raw("DELETE", href_of(worker.request))
     scan = lose_redis(site, box, worker)
     assert (scan.held, scan.sent) == ([], [])
     (there,) = box.response_drafts()
-    assert there.rid == theirs.rid
+    assert there.ref.key == theirs.ref.key
     age(site, theirs)
     scan = Scan(box)
-    assert [held.rid for held in scan.held] == [theirs.rid]
+    assert [held.ref.key for held in scan.held] == [theirs.ref.key]
     assert scan.outcome.counts == {"reconcile:unclear": 1}
 
 
@@ -167,8 +168,8 @@ def test_a_persons_draft_for_the_same_meeting_is_not_taken_for_ours(uncertain: S
     theirs = draft_of_a_person(uncertain, box, worker.request) if number == LEFT else None
     worker.dies(after("SEARCH drafts"))
     lose_redis(uncertain, box, worker, number)
-    expected = {theirs.rid} if theirs else set()
-    assert {draft.rid for draft in box.response_drafts()} == expected
+    expected = {theirs.ref.key} if theirs else set()
+    assert {draft.ref.key for draft in box.response_drafts()} == expected
     assert uncertain.told(box, worker.request)["submitted"] == 1
 
 
@@ -177,7 +178,7 @@ def test_an_answer_that_was_sent_already_is_not_sent_from_a_copy_of_its_draft(
 ) -> None:
     worker.dies(after("PROPPATCH draft"))
     (draft,) = box.response_drafts()
-    site.copy(draft.href, draft.href.removesuffix(".EML") + "-9.EML")
+    site.copy(href_of(draft), href_of(draft).removesuffix(".EML") + "-9.EML")
     assert Scan(box).sent == ["answered"]
     assert Scan(box).sent == ["left"]
     assert site.sent(box, worker.request) == (1, 1)
@@ -188,20 +189,20 @@ def test_an_orphan_that_somebody_sent_meanwhile_is_gone_or_answered(
 ) -> None:
     worker.dies(after("PROPPATCH draft"))
     (draft,) = box.response_drafts()
-    site.raw("DELETE", draft.href)
+    site.raw("DELETE", href_of(draft))
     assert send_orphan(draft, box, Journal({}, keeping({}))).result == "gone"
     with pytest.raises(Unknown, match="neither in Drafts nor in Sent Items"):
-        send_orphan(draft, box, Journal({"send": draft.rid}, keeping({})))
+        send_orphan(draft, box, Journal({"send": draft.ref.key}, keeping({})))
 
 
 def test_a_persons_draft_that_somebody_says_is_ours_is_not_sent(site: Site, box: MailboxClient) -> None:
     """Who writes to Redis can name any draft; whose it is, its mailbox says."""
     request = requests_in(box)[0]
-    assert site.raw("GET", request.href + "?Cmd=accept").status_code == 200
+    assert site.raw("GET", href_of(request) + "?Cmd=accept").status_code == 200
     (draft,) = box.response_drafts()
     with pytest.raises(Refused, match="does not show"):
         send_orphan(draft, box, Journal({}, keeping({})), "0" * 32)
-    assert [one.rid for one in box.response_drafts()] == [draft.rid]
+    assert [one.ref.key for one in box.response_drafts()] == [draft.ref.key]
     assert site.told(box, request)["submitted"] == 0
 
 
@@ -219,9 +220,9 @@ def test_an_orphan_whose_sending_was_not_answered_is_found_in_sent_items(
 
 @pytest.mark.parametrize("text", ["", "accept", "a b c", "item accept yesterday", "item perhaps 2026-01-01T00:00:00Z"])
 def test_what_is_not_our_marker_is_no_intent(text: str) -> None:
-    assert Intent.parse(text) is None
+    assert intent_of_text(text) is None
 
 
 def test_an_intent_survives_its_text() -> None:
     intent = Intent("item", Verdict.TENTATIVE, datetime(2026, 3, 29, 1, 30, tzinfo=UTC), ("rid:1", "rid:2"))
-    assert Intent.parse(intent.to_text()) == intent
+    assert intent_of_text(intent_to_text(intent)) == intent

@@ -9,11 +9,11 @@ import pytest
 from rsvpq.http import auth
 from rsvpq.http.server import Server
 from rsvpq.mail.errors import Busy, ExchangeError, Gone, Refused, Transient, Unknown, Unsupported
-from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, Outcome, Verdict
+from rsvpq.mail.messages import Intent, Kind, Mailbox, MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Action
 from rsvpq.tasks.journal import Journal, LeaseLost, Paused, Record
 from rsvpq.webdav.mailbox import MailboxClient
-from rsvpq.webdav.markers import Intent
+from rsvpq.webdav.rows import href_of
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.integration.calendars import Diary
 from tests.integration.exchange_site import PASSWORD, Site, always, box_name, inbox, requests_in
@@ -83,7 +83,7 @@ def after(event: str) -> int:
 
 def marked(box: MailboxClient, request: MeetingMessage) -> bool:
     """Whether the request is where it was, and marked."""
-    return [message.processed for message in inbox(box) if message.rid == request.rid] == [True]
+    return [message.processed for message in inbox(box) if message.ref.key == request.ref.key] == [True]
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_request_is_answered_once_and_marked(site: Site, box: MailboxClient, w
     assert site.sent(box, worker.request) == (1, 1)
     assert box.response_drafts() == []
     (sent,) = box.sent_responses()
-    assert (sent.uid, sent.message_class) == (worker.request.uid, "IPM.Schedule.Meeting.Resp.Pos")
+    assert (sent.uid, sent.type_name) == (worker.request.uid, "IPM.Schedule.Meeting.Resp.Pos")
     assert sent.subject == f"Accepted: {worker.request.subject}"
     assert marked(box, worker.request)
     assert site.told(box, worker.request)["deleted"] == 0
@@ -140,7 +140,7 @@ def test_the_organizer_receives_the_answer(site: Site) -> None:
             if organizer is not None and not request.processed and box_name(organizer) != box_name(box):
                 Replier(site, box, request).run()
                 found = [m for m in inbox(organizer) if m.uid == request.uid and m.kind is Kind.RESPONSE]
-                assert [m.message_class for m in found] == ["IPM.Schedule.Meeting.Resp.Pos"]
+                assert [m.type_name for m in found] == ["IPM.Schedule.Meeting.Resp.Pos"]
                 return
     pytest.fail("no organizer of this world has a mailbox in it")
 
@@ -181,7 +181,7 @@ def test_whenever_the_worker_dies_and_redis_is_lost_too_there_is_one_answer(
 
 
 def test_a_request_that_somebody_else_removed_is_gone(site: Site, box: MailboxClient, worker: Replier) -> None:
-    site.raw("DELETE", worker.request.href)
+    site.raw("DELETE", href_of(worker.request))
     assert worker.run().result == "gone"
     assert worker.steps == {}
     assert site.sent(box, worker.request) == (0, 0)
@@ -192,7 +192,7 @@ def test_a_request_that_goes_before_its_answer_is_sent_leaves_no_draft(
 ) -> None:
     worker.dies(after("PUT draft"))
     assert len(box.response_drafts()) == 1
-    site.raw("DELETE", worker.request.href)
+    site.raw("DELETE", href_of(worker.request))
     assert worker.run().result == "gone"
     assert worker.run().result == "gone"
     assert box.response_drafts() == []
@@ -210,7 +210,7 @@ def test_where_no_response_is_wanted_none_is_sent(site: Site) -> None:
 def test_a_persons_draft_for_the_same_meeting_is_not_sent(site: Site, box: MailboxClient, worker: Replier) -> None:
     theirs = draft_of_a_person(site, box, worker.request)
     worker.run()
-    assert [draft.rid for draft in box.response_drafts()] == [theirs.rid]
+    assert [draft.ref.key for draft in box.response_drafts()] == [theirs.ref.key]
     assert site.sent(box, worker.request)[1] == 1
 
 
@@ -218,7 +218,7 @@ def test_a_draft_that_is_nowhere_is_unknown_and_nothing_is_sent(
     site: Site, box: MailboxClient, worker: Replier
 ) -> None:
     worker.dies(after("intend send"))
-    site.raw("DELETE", box.response_drafts()[0].href)
+    site.raw("DELETE", href_of(box.response_drafts()[0]))
     for _ in range(2):
         with pytest.raises(Unknown, match="neither in Drafts nor in Sent Items"):
             worker.run()
@@ -231,7 +231,7 @@ def test_an_answer_that_has_another_name_in_sent_items_was_sent(
     worker.dies(after("MOVE draft"))
     (sent,) = box.sent_responses()
     there = site.exchange.urls[0] + f"{box.folders.sentitems}/Accepted.EML"
-    assert site.raw("MOVE", sent.href, Destination=there, Overwrite="f").status_code == 201
+    assert site.raw("MOVE", href_of(sent), Destination=there, Overwrite="f").status_code == 201
     assert worker.run() == ANSWERED
     assert site.sent(box, worker.request) == (1, 1)
 
@@ -332,8 +332,8 @@ def test_the_marker_of_a_command_that_was_tried_in_vain_says_in_the_end_that_all
     box = exchange_2007.take(fits=lambda box: bool(requests_in(box)))
     request = requests_in(box)[0]
     answer_by("detect", exchange_2007, box, request)
-    (left,) = [one for one in inbox(box) if one.rid == request.rid]
-    intent = Intent.parse(left.intent)
+    (left,) = [one for one in inbox(box) if one.ref.key == request.ref.key]
+    intent = left.intent
     assert intent is not None
     assert intent.finished
 
@@ -342,9 +342,9 @@ def test_what_was_begun_by_command_is_finished_so_where_its_journal_is_lost(unce
     box, worker = worker_at(uncertain, LEFT)
     name = address_of(uncertain, box)
     identity = worker.request.identity(Mailbox(name, "hq1"))
-    box.mark_intent(worker.request, Intent.now(identity, Verdict.ACCEPT, ()).to_text())
+    box.mark_intent(worker.request, Intent.now(identity, Verdict.ACCEPT))
     box.accept(worker.request)
-    (found,) = [one for one in inbox(box) if one.rid == worker.request.rid]
+    (found,) = [one for one in inbox(box) if one.ref.key == worker.request.ref.key]
     steps: dict[str, Any] = {}
     ways = Ways({"hq1": "icalendar"}, settle_s=0)
     ways.answer("hq1", name, found, box, Journal(steps, recorder(steps)), always())
@@ -403,7 +403,7 @@ def test_what_is_sent_over_the_wire(scripted: ScriptedServer) -> None:
     reply_at(scripted, {})
     _, _, get, create, put, move, _, mark = scripted.requests
     draft = f"/exchange/adele/Drafts/{draft_name(REQUEST, Verdict.ACCEPT)}"
-    assert (get.method, get.target, get.headers["Translate"]) == ("GET", REQUEST.href, "f")
+    assert (get.method, get.target, get.headers["Translate"]) == ("GET", href_of(REQUEST), "f")
     assert (create.method, create.target) == ("PROPPATCH", draft)
     assert re.search(rb"x0e070003[^<]*>9<", create.body)
     assert (put.method, put.target) == ("PUT", draft)
@@ -411,7 +411,7 @@ def test_what_is_sent_over_the_wire(scripted: ScriptedServer) -> None:
     assert b"METHOD:REPLY" in put.body
     assert (move.method, move.target) == ("MOVE", draft)
     assert move.headers["Destination"] == f"{scripted.url}/exchange/adele/sendmsg/"
-    assert (mark.method, mark.target) == ("PROPPATCH", REQUEST.href)
+    assert (mark.method, mark.target) == ("PROPPATCH", href_of(REQUEST))
 
 
 def test_what_is_shown_of_another_item_is_no_sent_answer(scripted: ScriptedServer) -> None:
@@ -486,7 +486,7 @@ def test_a_request_that_cannot_be_marked_goes_to_deleted_items(scripted: Scripte
     scripted.script(*UNTIL_DRAFT, HELD, DONE, DONE, HELD, refusal, DONE)
     assert reply_at(scripted, {}) == ANSWERED
     last = scripted.requests[-1]
-    assert (last.method, last.target) == ("MOVE", REQUEST.href)
+    assert (last.method, last.target) == ("MOVE", href_of(REQUEST))
     assert last.headers["Destination"] == f"{scripted.url}/exchange/adele/Deleted/1.EML"
 
 

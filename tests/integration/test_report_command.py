@@ -10,7 +10,7 @@ from redis import Redis
 
 from rsvpq import wiring
 from rsvpq.audit.record import Told
-from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from testbed.processes import free_port
 from tests.integration.installation import Installation
 
@@ -34,7 +34,8 @@ def decide(installation: Installation, *uids: str) -> None:
     audit = wiring.make_audit(installation.settings, installation.lanes())
     messages = [
         MeetingMessage(
-            *(Kind.REQUEST, "IPM.Schedule.Meeting.Request", f"/x/{uid}", f"rid:{uid}"),
+            Kind.REQUEST,
+            ItemRef(f"rid:{uid}", (f"/x/{uid}", "")),
             uid=uid,
             subject="Budget",
             organizer="Carla <carla@example.com>",

@@ -124,7 +124,7 @@ def test_what_was_marked_as_processed_is_not_offered_again(site: Site) -> None:
     run = Scan()
     outcome = run.run(box)
     assert outcome.counts["skipped:already-processed"] == 2
-    assert not {message.rid for message in marked} & {message.rid for message in run.offered}
+    assert not {message.ref.key for message in marked} & {message.ref.key for message in run.offered}
 
 
 def test_all_pages_are_read_before_anything_is_offered(deep: MailboxClient) -> None:

@@ -60,7 +60,7 @@ def test_a_total_that_grows_is_not_run_after(scripted: ScriptedServer) -> None:
 def test_a_row_that_comes_on_two_pages_comes_once(scripted: ScriptedServer) -> None:
     first = play(207, rows_page(1, 2), Content_Range="rows 0-1; total=3", **XML)
     scripted.script(first, play(207, rows_page(2, 3), Content_Range="rows 2-3; total=4", **XML))
-    found = [message.rid for page in adele(scripted.url).meeting_messages(2) for message in page]
+    found = [message.ref.key for page in adele(scripted.url).meeting_messages(2) for message in page]
     assert found == ["rid:1", "rid:2", "rid:3"]
 
 

@@ -50,12 +50,12 @@ class Victim:
         uid: str = "meeting",
     ) -> MeetingMessage:
         """A request, or a cancellation, of one and the same meeting unless it has another uid."""
-        before = {one.rid for one in inbox(self.box)}
+        before = {one.ref.key for one in inbox(self.box)}
         lines = ["BEGIN:VEVENT", f"UID:{uid}", f"SEQUENCE:{sequence}", f"SUMMARY:{organizer} {sender}"]
         times = ["DTSTART:20300506T090000Z", "DTEND:20300506T100000Z"]
         event = [*lines, *times, f"ORGANIZER:mailto:{organizer}", "END:VEVENT"]
         self.diary.put(event, method=method, sender=sender, sent_by=sent_by, name=f"{method} {sequence} {uid}")
-        (message,) = [one for one in inbox(self.box) if one.rid not in before]
+        (message,) = [one for one in inbox(self.box) if one.ref.key not in before]
         return message
 
     def decided(self, policy: Policy = POLICY) -> dict[str, str]:
@@ -65,7 +65,7 @@ class Victim:
         def look(message: MeetingMessage, newest: Version | None) -> Decision:
             facts = Facts.about(message, box_name(self.box), "", newest)
             decision = decide(policy, message, facts, datetime.now(UTC))
-            found[message.rid] = str(decision.reason)
+            found[message.ref.key] = str(decision.reason)
             return decision
 
         def internal(address: str) -> bool:
@@ -108,18 +108,18 @@ def test_whoever_names_one_of_ours_as_the_organizer_is_external_unless_he_sends_
     victim.diary.turn(recipients=recipients)
     try:
         message = victim.gets(sender=sender, sent_by=sent_by)
-        assert victim.decided()[message.rid] == reason
+        assert victim.decided()[message.ref.key] == reason
         found = victim.box.locate(message)
         assert found is not None
         # A look at the message alone tells how it stands besides; who sent it and who is named, it tells alike.
-        assert replace(found, modified=message.modified, tag=message.tag) == message
+        assert replace(found, modified=message.modified, etag=message.etag) == message
     finally:
         victim.diary.turn(recipients="smtp")
 
 
 def test_a_colleague_who_names_the_boss_as_the_organizer_is_not_the_boss(victim: Victim) -> None:
     message = victim.gets(sender="colleague@example.com")
-    assert victim.decided()[message.rid] == "external-organizer"
+    assert victim.decided()[message.ref.key] == "external-organizer"
 
 
 @pytest.mark.parametrize("method", ["REQUEST", "CANCEL"])
@@ -138,15 +138,15 @@ def test_a_stranger_who_knows_the_uid_makes_no_invitation_out_of_date(
 ) -> None:
     real = victim.gets()
     strange = victim.gets(sequence=99, method=method, **spoofed)
-    assert victim.decided()[real.rid] == "every-request"
-    assert victim.decided()[strange.rid] == "external-organizer"
+    assert victim.decided()[real.ref.key] == "every-request"
+    assert victim.decided()[strange.ref.key] == "external-organizer"
 
 
 @pytest.mark.parametrize("method", ["REQUEST", "CANCEL"])
 def test_the_organizer_and_who_sends_for_him_do(victim: Victim, method: str) -> None:
     real = victim.gets()
     victim.gets(sequence=1, method=method, sent_by=SECRETARY)
-    assert victim.decided()[real.rid] == "out-of-date"
+    assert victim.decided()[real.ref.key] == "out-of-date"
 
 
 @pytest.mark.parametrize("day", ["07EE0506", "07EE0507", "00000000", "zzzzzzzz"])

@@ -10,6 +10,7 @@ import pytest
 from rsvpq.mail.errors import ExchangeError, Unknown
 from rsvpq.mail.messages import MeetingMessage
 from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.rows import href_of
 from tests.integration.exchange_site import Site, requests_in
 from tests.integration.mortal_worker import Worker
 from tests.integration.test_answer import LEFT
@@ -61,13 +62,13 @@ def force(site: Site, box: MailboxClient, request: MeetingMessage, row: Row) -> 
         box.accept(request)
         (draft,) = [draft for draft in box.response_drafts() if draft.uid == request.uid]
         if row.draft and row.sent:
-            site.copy(draft.href, draft.href.removesuffix(".EML") + "-9.EML", LEFT)
+            site.copy(href_of(draft), href_of(draft).removesuffix(".EML") + "-9.EML", LEFT)
         if row.sent:
-            box.submit(draft.href)
+            box.submit(draft)
         elif not row.draft:
-            site.raw("DELETE", draft.href, LEFT)
+            site.raw("DELETE", href_of(draft), LEFT)
     if not row.request:
-        site.raw("DELETE", request.href, LEFT)
+        site.raw("DELETE", href_of(request), LEFT)
 
 
 def test_the_table_has_every_state_of_both_intents() -> None:

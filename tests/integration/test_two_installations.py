@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from rsvpq.mail.errors import Changed, ExchangeError, Unknown, Unsettled
-from rsvpq.mail.messages import Outcome, Verdict
+from rsvpq.mail.messages import Intent, Outcome, Verdict
 from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import MailboxClient
-from rsvpq.webdav.markers import Intent
+from rsvpq.webdav.rows import href_of
 from testbed.simulated_exchange import World
 from tests.integration.exchange_site import BehavingExchange, Site, requests_in, site_of
 from tests.integration.mortal_worker import Worker
@@ -78,8 +78,8 @@ def test_whose_command_was_taken_over_waits_for_what_comes_of_that(shared: Site)
     box, (one, other) = two_at_work(shared)
     one.dies(after("PROPPATCH request"))
     other.dies(after("PROPPATCH request"))
-    (marked,) = [message for message in requests_in(box) if message.rid == one.request.rid]
-    first = Intent.parse(marked.intent)
+    (marked,) = [message for message in requests_in(box) if message.ref.key == one.request.ref.key]
+    first = marked.intent
     assert to_the_end(other) == Outcome("answered")
     assert to_the_end(one) == Outcome("answered")
     assert first is not None
@@ -92,7 +92,7 @@ def test_an_answer_that_goes_by_another_name_is_left_to_whoever_has_begun_it(sha
     one.dies(after("PROPPATCH request"))
     there = box.locate(one.request)
     assert there is not None
-    box.mark_intent(there, Intent.now("0" * 32, Verdict.DECLINE, (), "theirs").to_text())
+    box.mark_intent(there, Intent.now("0" * 32, Verdict.DECLINE, (), "theirs"))
     with pytest.raises(Unknown, match="another installation"):
         one.run()
     assert shared.sent(box, one.request) == (0, 0)
@@ -111,7 +111,7 @@ def edit_the_draft(site: Site, box: MailboxClient) -> None:
     """A person opens the draft in Outlook Web Access, writes a line, and saves it."""
     (draft,) = box.response_drafts()
     body = wire.proppatch({wire.SUBJECT: "Accepted, and I shall be late"})
-    site.server().send("PROPPATCH", draft.href, headers={"Content-Type": "text/xml"}, body=body, effect=True)
+    site.server().send("PROPPATCH", href_of(draft), headers={"Content-Type": "text/xml"}, body=body, effect=True)
 
 
 @pytest.mark.parametrize("event", ["SEARCH drafts", "PROPFIND request"])

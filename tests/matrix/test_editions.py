@@ -103,8 +103,8 @@ def test_what_was_sent_tells_what_it_was_about_where_an_answer_does_not_show_it(
     box = MailboxClient(operator.server, operator.mailbox.name)
     asked = [one for one in inbox(box) if one.kind is Kind.REQUEST and one.response_requested]
     operator.work()
-    left = {one.rid for one in inbox(box)}
-    answered = [one for one in asked if one.rid not in left]
+    left = {one.ref.key for one in inbox(box)}
+    answered = [one for one in asked if one.ref.key not in left]
     assert len([one for one in answered if one.occurrence]) > 1
     redis.flushdb()
     journal = Journal({}, lambda _steps, _intent: "ok")

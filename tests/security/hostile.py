@@ -9,7 +9,7 @@ from rsvpq.http.server import Server, Timeouts
 from rsvpq.mail.errors import ExchangeError
 from rsvpq.webdav.mailbox import MailboxClient
 from testbed.processes import PATIENCE_S
-from tests.integration.scripted_server import FOLDERS, MESSAGE
+from tests.integration.scripted_server import DRAFT, FOLDERS, MESSAGE
 
 PASSWORD = "S3cret-in-no-message"
 #: Seconds: short, so that what has no end shows it soon; and so long that what has one is never cut off.
@@ -24,7 +24,7 @@ OPERATIONS: dict[str, Operation] = {
     "search": SEARCH,
     "folders": lambda box: MailboxClient(box._server, "adele"),
     "accept": ACCEPT,
-    "submit": lambda box: box.submit("/exchange/adele/Drafts/Budget.EML"),
+    "submit": lambda box: box.submit(DRAFT),
     "mark": lambda box: box.mark_processed(MESSAGE),
 }
 

@@ -17,7 +17,7 @@ import pytest
 
 from rsvpq.http.server import Timeouts
 from rsvpq.mail.errors import ExchangeError, LoginRefused, Refused, Transient, Unknown
-from rsvpq.mail.messages import MeetingMessage
+from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
 from tests.integration import scripted_server as scripts
 from tests.integration.scripted_server import FOLDERS, MESSAGE, NO_ROWS, XML, Play, ScriptedServer, play, rows_page
 from tests.security.certificates import Authority
@@ -82,7 +82,10 @@ def test_a_login_page_without_an_end_is_lost(dripping: DrippingServer, pieces: P
 def test_a_request_that_nobody_reads_is_lost() -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:  # the kernel accepts, and takes what its buffers hold
         box = client(f"http://127.0.0.1:{deaf.getsockname()[1]}", timeouts=Timeouts(0.5, 0.5))
-        assert type(failure(lambda box: box.mark_intent(MESSAGE, "x" * 16_000_000), box)) is Unknown
+        assert (
+            type(failure(lambda box: box.mark_intent(MESSAGE, Intent.now("x" * 16_000_000, Verdict.ACCEPT)), box))
+            is Unknown
+        )
 
 
 # -- floods and bombs ----------------------------------------------------------------------------------------------
@@ -207,7 +210,7 @@ def test_a_second_answer_is_not_taken_for_that_to_the_next_request(scripted: Scr
     planted = play(207, rows_page(666), **XML).octets
     scripted.script(Play(play(207, rows_page(1), **XML).octets + planted), play(207, NO_ROWS, **XML))
     box = client(scripted.url)
-    assert [message.rid for message in messages(box)] == ["rid:1"]
+    assert [message.ref.key for message in messages(box)] == ["rid:1"]
     assert messages(box) == []
 
 
@@ -406,5 +409,5 @@ def test_no_name_reaches_a_log_as_a_command(scripted: ScriptedServer, escaped: s
     scripted.script(scripts.RESET)
     for operation in (box.accept, box.delete, box.mark_processed, box.locate):
         failure(lambda _, operation=operation: operation(message), box)  # type: ignore[misc]
-    failure(lambda _: box.move_to_deleted_items(message.href), box)
+    failure(lambda _: box.move_to_deleted_items(message), box)
     assert FOLDERS.inbox in scripted.requests[0].target

@@ -24,9 +24,11 @@ from rsvpq.http.request_target import Target
 from rsvpq.http.server import Server
 from rsvpq.http.sockets import AsGiven
 from rsvpq.mail.errors import ExchangeError, Malformed
-from rsvpq.mail.messages import MeetingMessage
+from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
 from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.rows import at, href_of
 from tests.integration.scripted_server import (
+    DRAFT,
     FOLDERS,
     MESSAGE,
     XML,
@@ -165,13 +167,13 @@ OPERATIONS: tuple[Callable[[MailboxClient, MeetingMessage], object], ...] = (
     lambda box, message: box.open(message),
     lambda box, message: box.source(message),
     lambda box, message: box.shows_as_opened(message),
-    lambda box, message: box.mark_intent(message, "x"),
+    lambda box, message: box.mark_intent(message, Intent.now("x", Verdict.ACCEPT)),
     lambda box, message: box.mark_processed(message),
-    lambda box, message: box.submit(message.href, message.permanent_url),
-    lambda box, message: box.move_to_deleted_items(message.href),
+    lambda box, message: box.submit(message),
+    lambda box, message: box.move_to_deleted_items(message),
     lambda box, message: box.delete(message),
-    lambda box, message: box.create_draft(message.href, b"x"),
-    lambda box, message: box.discard_draft(message.href),
+    lambda box, message: box.create_draft(href_of(message), b"x"),
+    lambda box, message: box.discard_draft(href_of(message)),
 )
 
 
@@ -195,11 +197,8 @@ def test_whatever_a_server_and_redis_say_the_origin_alone_is_asked(
     forged = MeetingMessage.from_payload(
         {
             "kind": "request",
-            "message_class": "IPM.Schedule.Meeting.Request",
-            "href": hostile.lead_away(href),
-            "rid": "",
+            "ref": ["rid:1", hostile.lead_away(href), hostile.lead_away(permanent_url)],
             "uid": "uid-1",
-            "permanent_url": hostile.lead_away(permanent_url),
         }
     )
     with SEEN.watching():
@@ -215,7 +214,7 @@ def test_whatever_folders_a_server_names_the_origin_alone_is_asked(hostile: Host
     hostile.say(words)
     with SEEN.watching(), suppress(ExchangeError):
         box = MailboxClient(Server(hostile.server.url + "/exchange/", auth.basic("svc", PASSWORD)), "adele")
-        box.submit(f"{box.folders.drafts}/1.EML")
+        box.submit(at(DRAFT, f"{box.folders.drafts}/1.EML"))
     assert SEEN.addresses <= {hostile.origin}
     assert hostile.trap.connections == 0
 

@@ -14,7 +14,7 @@ from rsvpq.cli.dry_run_forms import FORMS
 from rsvpq.lanes import Item
 from rsvpq.lanes.held_drafts import HeldDrafts
 from rsvpq.lanes.run_results import Forecast
-from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.tasks import contract
 from testbed.processes import PATIENCE_S
 from tests.integration.installation import Installation, queued
@@ -40,8 +40,8 @@ ROW = Forecast("adele", "request", "accept", "", "every-request", subject=SUBJEC
 def told(installation: Installation) -> Installation:
     """An installation where that subject is wherever one can be: in the audit, in a dead item, in a draft."""
     lanes = installation.lanes()
-    request = MeetingMessage(Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/x/1", "rid:1", uid="U1", subject=SUBJECT)
-    draft = MeetingMessage(Kind.RESPONSE, "IPM.Schedule.Meeting.Resp.Pos", "/x/2", "rid:2", uid="U1", subject=SUBJECT)
+    request = MeetingMessage(Kind.REQUEST, ItemRef("rid:1", ("/x/1", "")), uid="U1", subject=SUBJECT)
+    draft = MeetingMessage(Kind.ANSWER, ItemRef("rid:2", ("/x/2", "")), uid="U1", subject=SUBJECT, reply=Verdict.ACCEPT)
     audit = wiring.make_audit(installation.settings, lanes)
     audit.decide(ADELE, "scan-r1-x", "r1", [(request, Told("accept", "all", "every-request"))])
     item = contract.message_item(ADELE, request)

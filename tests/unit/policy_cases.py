@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from rsvpq.mail.calendar import Agenda, Appointment, BusyPeriod, BusyStatus, ResponseStatus
 from rsvpq.mail.editions import Settled, Version
-from rsvpq.mail.messages import Kind, MeetingMessage
+from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage
 from rsvpq.policy import Action, CalendarView, Facts, Policy, Rule
 from rsvpq.policy.rules import Value
 
@@ -15,31 +15,25 @@ STAMP = datetime(2026, 3, 1, 8, tzinfo=UTC)
 HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 
 
-def text(time: datetime) -> str:
-    """A time as the server writes it."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 _PLAIN = MeetingMessage(
     kind=Kind.REQUEST,
-    message_class="IPM.Schedule.Meeting.Request",
-    href="/exchange/adele/Inbox/a.EML",
-    rid="rid:1",
+    ref=ItemRef("rid:1", ("/exchange/adele/Inbox/a.EML", "")),
     uid="uid-1",
     subject="Budget",
     organizer='"Brian Lee" <brian@example.com>',
-    received=text(NOW - DAY),
-    start=text(START),
-    end=text(END),
-    stamp=text(STAMP),
+    received=NOW - DAY,
+    start=START,
+    end=END,
+    stamp=STAMP,
     sequence=1,
+    type_name="IPM.Schedule.Meeting.Request",
 )
 
 
 def message(**changes: object) -> MeetingMessage:
-    """A request that passes every guard, but for the changes; a time may be given as such."""
+    """A request that passes every guard, but for the changes; a time may be in any zone."""
     values = {name: getattr(_PLAIN, name) for name in MeetingMessage.__dataclass_fields__}
-    values |= {name: text(value) if isinstance(value, datetime) else value for name, value in changes.items()}
+    values |= {name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in changes.items()}
     return MeetingMessage(**values)
 
 
@@ -86,7 +80,7 @@ def facts(**changes: object) -> Facts:
 
 def settled(item: str = "other", sequence: int | None = 1, stamp: datetime | None = STAMP) -> Settled:
     """The meeting was declined before, through another message."""
-    return Settled(item, "decline", Version(sequence, stamp), text(START), text(END))
+    return Settled(item, "decline", Version(sequence, stamp), START, END)
 
 
 def rule(decision: Action, kind: Kind = Kind.REQUEST, name: str = "first", **conditions: Value) -> Rule:

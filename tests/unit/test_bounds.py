@@ -2,7 +2,6 @@
 
 import re
 import resource
-from dataclasses import replace
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
@@ -16,13 +15,13 @@ from rsvpq.http.login_form import is_login_page
 from rsvpq.http.request_target import LONGEST
 from rsvpq.http.response import MOST_KEPT, Answer
 from rsvpq.mail.errors import Malformed, Refused
-from rsvpq.mail.messages import Kind, MeetingMessage, Verdict
+from rsvpq.mail.messages import Intent, Kind, Verdict
 from rsvpq.policy import patterns
 from rsvpq.webdav import wire
 from rsvpq.webdav.calendar import particulars_of
 from rsvpq.webdav.drafts import was_edited
 from rsvpq.webdav.imip import reply_to
-from rsvpq.webdav.markers import Intent
+from rsvpq.webdav.markers import intent_to_text
 from rsvpq.webdav.multistatus import Property, Reader, Row, read
 from rsvpq.webdav.rows import message_of
 from rsvpq.webdav.search import LONGEST_TEXT
@@ -53,10 +52,10 @@ def test_a_subject_is_cut_with_a_mark() -> None:
 
 
 def test_a_marker_of_ours_is_kept_whole() -> None:
-    marker = Intent("a" * 32, Verdict.ACCEPT, NOW, tuple(f"rid:{number:040}" for number in range(300))).to_text()
-    message = message_of(Row(f"{ROOT}Inbox/1.EML", {**PROPERTIES, wire.INTENT: marker}), ROOT)
+    intent = Intent("a" * 32, Verdict.ACCEPT, NOW, tuple(f"rid:{number:040}" for number in range(300)))
+    message = message_of(Row(f"{ROOT}Inbox/1.EML", {**PROPERTIES, wire.INTENT: intent_to_text(intent)}), ROOT)
     assert message is not None
-    assert (message.intent, message.overlong) == (marker, "")
+    assert (message.intent, message.overlong) == (intent, "")
 
 
 def test_an_href_without_end_is_no_message() -> None:
@@ -243,8 +242,10 @@ def test_of_a_page_without_end_the_beginning_is_looked_at_for_a_login() -> None:
 
 def test_a_draft_of_the_last_day_of_all_is_looked_at_as_any_other() -> None:
     last = "Fri, 31 Dec 9999 23:59:59 -2300"
-    draft = MeetingMessage(Kind.RESPONSE, "IPM.Schedule.Meeting.Resp.Pos", f"{ROOT}Drafts/1.EML", "rid:1", created=last)
-    assert not was_edited(replace(draft, modified=last))
+    shown = {**PROPERTIES, wire.MESSAGE_CLASS: "IPM.Schedule.Meeting.Resp.Pos", wire.CREATED: last, wire.MODIFIED: last}
+    draft = message_of(Row(f"{ROOT}Drafts/1.EML", shown), ROOT)
+    assert draft is not None
+    assert not was_edited(draft)
 
 
 def test_the_kind_of_a_message_is_told_of_the_class_as_it_is() -> None:

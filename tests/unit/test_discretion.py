@@ -8,9 +8,10 @@ import pytest
 from rsvpq.audit.log import Filter
 from rsvpq.audit.record import LONGEST, LONGEST_SUBJECT, Discretion, Hidden, address_of, operator
 from rsvpq.mail.errors import Refused
-from rsvpq.mail.messages import Kind, MeetingMessage, is_private
-from rsvpq.policy import Facts, Policy
+from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Sensitivity, is_private_payload
+from rsvpq.policy import Action, Facts, Policy, Rule
 from rsvpq.policy.case import Case
+from rsvpq.policy.conditions import match
 
 KEY = b"0123456789abcdef"
 OPEN = Discretion()
@@ -63,11 +64,17 @@ def test_a_private_subject_is_not_even_a_digest(discretion: Discretion) -> None:
     assert discretion.subject("Surgery", private=True) == ""
 
 
-@pytest.mark.parametrize(("sensitivity", "private"), [(0, False), (1, False), (2, True), (3, True), (9, True)])
-def test_the_audit_and_the_policy_mean_the_same_by_private(sensitivity: int, private: bool) -> None:
-    told = MeetingMessage(Kind.REQUEST, "", "", "", sensitivity=sensitivity)
-    assert is_private(sensitivity) is private
-    assert Case(Policy(), told, Facts("adele"), datetime.now(UTC)).private is private
+@pytest.mark.parametrize(("sensitivity", "private"), list(zip(Sensitivity, (False, False, True, True), strict=True)))
+def test_the_audit_and_the_policy_mean_the_same_by_private(sensitivity: Sensitivity, private: bool) -> None:
+    message = MeetingMessage(Kind.REQUEST, ItemRef("rid:1"), sensitivity=sensitivity)
+    rule = Rule("private", Action.SKIP, conditions={"private": True})
+    assert match(rule, Case(Policy(), message, Facts("adele"), datetime.now(UTC))).holds is private
+    assert is_private_payload(message.to_payload()) is private
+
+
+@pytest.mark.parametrize("odd", [2, 9, None, [], "secret", "PRIVATE"])
+def test_a_payload_with_another_sensitivity_than_there_is_is_private(odd: object) -> None:
+    assert is_private_payload({"sensitivity": odd})
 
 
 @pytest.mark.parametrize("text", TELLING)

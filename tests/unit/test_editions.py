@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from rsvpq.mail.editions import MeetingKey, Settled, Version, answers_another, same_occurrence
-from rsvpq.mail.messages import Kind
+from rsvpq.mail.messages import ItemRef, Kind
 from rsvpq.policy import Newest
-from tests.unit.policy_cases import END, HOUR, STAMP, START, message, settled, text
+from tests.unit.policy_cases import END, HOUR, STAMP, START, message, settled
 
 OUTLOOK = "040000008200E00074C5B7101A82E008"
 MONDAY, TUESDAY = "20260309T090000Z", "20260310T090000Z"
@@ -19,7 +19,7 @@ def test_two_occurrences_of_one_series_are_two_topics() -> None:
 
 
 def test_a_copy_of_a_request_has_its_topic_whatever_the_case_of_the_uid() -> None:
-    copy = message(uid=f"{OUTLOOK}07EA0309{'1' * 40}", rid="rid:2")
+    copy = message(uid=f"{OUTLOOK}07EA0309{'1' * 40}", ref=ItemRef("rid:2"))
     assert MeetingKey.of(copy).topic == MeetingKey.of(message(uid=f"{OUTLOOK}00000000{'1' * 40}".lower())).topic
 
 
@@ -62,12 +62,12 @@ def test_an_answer_that_shows_no_occurrence_or_no_sequence_is_told_by_its_start(
     for less in ({"occurrence": ""}, {"sequence": None}, {"occurrence": "", "sequence": None}):
         answer = message(kind=Kind.RESPONSE, **{"occurrence": MONDAY, **less})
         assert not answers_another(answer, request)
-        assert answers_another(replace(answer, start=text(START + HOUR)), request)
-        assert not answers_another(replace(answer, start=""), request)
+        assert answers_another(replace(answer, start=START + HOUR), request)
+        assert not answers_another(replace(answer, start=None), request)
 
 
 def test_what_is_remembered_comes_back_as_it_was_written() -> None:
-    before = Settled("item-1", "decline", Version(3, STAMP), text(START), text(END))
+    before = Settled("item-1", "decline", Version(3, STAMP), START, END)
     assert Settled.parse(before.to_text()) == before
     assert Settled.parse(replace(before, version=Version()).to_text()) == replace(before, version=Version())
 

@@ -10,7 +10,7 @@ import pytest
 from producer.explaining import is_wanted, told
 from rsvpq.audit.record import Discretion
 from rsvpq.mail.calendar import Agenda, Appointment, BusyPeriod, BusyStatus, CalendarUnknown, ResponseStatus
-from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Sensitivity
 from rsvpq.policy import Action, CalendarView, Facts, Policy, Rule, explain
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -19,17 +19,15 @@ HOUR = timedelta(hours=1)
 ADELE = Mailbox("adele@example.com", "mail1")
 REQUEST = MeetingMessage(
     Kind.REQUEST,
-    "IPM.Schedule.Meeting.Request",
-    "/x",
-    "rid:1",
+    ItemRef("rid:1", ("/x", "")),
     uid="Uid-1",
     subject="Surgery on Monday",
     organizer='"Carla" <carla@example.com>',
-    received="2026-11-21T09:00:00Z",
-    start="2026-12-01T09:00:00Z",
-    end="2026-12-01T10:00:00Z",
+    received=NOW - timedelta(days=1),
+    start=START,
+    end=START + HOUR,
 )
-PRIVATE = replace(REQUEST, sensitivity=2)
+PRIVATE = replace(REQUEST, sensitivity=Sensitivity.PRIVATE)
 POLICY = Policy(
     mode="respond",
     private="rules",

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from rsvpq.mail.calendar import NEVER, BusyStatus, CalendarUnknown, ResponseStatus
-from rsvpq.mail.messages import Kind, Verdict
+from rsvpq.mail.messages import Intent, Kind, Sensitivity, Verdict
+from rsvpq.mail.times import instant
 from rsvpq.policy import Action, CalendarView, Facts, Need, Policy, Reason, Rule, Version
 from rsvpq.policy.conditions import CONDITIONS
 from rsvpq.policy.engine import decide
-from rsvpq.webdav.markers import Intent
 from tests.unit.policy_cases import (
     DAY,
     END,
@@ -35,12 +35,13 @@ from tests.unit.policy_cases import (
 
 ROOT = Path(__file__).parents[2]
 BERLIN = ZoneInfo("Europe/Berlin")
-CANCELLATION = {"kind": Kind.CANCELLATION, "message_class": "IPM.Schedule.Meeting.Canceled"}
-RESPONSE = {"kind": Kind.RESPONSE, "message_class": "IPM.Schedule.Meeting.Resp.Pos"}
+CANCELLATION = {"kind": Kind.CANCELLATION, "type_name": "IPM.Schedule.Meeting.Canceled"}
+RESPONSE = {"kind": Kind.RESPONSE, "reply": Verdict.ACCEPT, "type_name": "IPM.Schedule.Meeting.Resp.Pos"}
 UNKNOWN = CalendarUnknown("403 Forbidden")
-BEGUN = Intent("item-1", Verdict.DECLINE, NOW - DAY, ("rid:7",)).to_text()
-FINISHED = Intent("item-1", Verdict.DECLINE, NOW - DAY).finish().to_text()
+BEGUN = Intent("item-1", Verdict.DECLINE, NOW - DAY, ("rid:7",))
+FINISHED = Intent("item-1", Verdict.DECLINE, NOW - DAY).finish()
 Changes = Mapping[str, object]
+Comes = tuple[Action, Reason]
 #: Whoever it is from, the message is decided on its own account; and what comes of it.
 CARRIED_OUT = {"cancellations": "process", "external": "rules"}
 PROCESSED, REPEATED = (Action.PROCESS, Reason.EVERY_CANCELLATION), (Action.ACCEPT, Reason.DETAILS_ONLY)
@@ -51,6 +52,37 @@ ACCEPTED = (Action.ACCEPT, Reason.EVERY_REQUEST)
 #: A series whose first meeting is over.
 _BEGUN = {"start": NOW - DAY, "end": NOW - DAY, "recurring": True}
 
+
+def _arranged(passes: Comes, unknown: Comes) -> list[tuple[Changes, str, Comes]]:
+    """What a message and an appointment show of who arranged the meeting, and what comes of it."""
+    return [
+        ({}, '"Brian" <BRIAN@example.com>', passes),
+        ({}, "MAILTO:brian@example.com", passes),
+        ({}, '"Brian Lee" <dora@example.com>', HELD),
+        ({}, "</O=EXAMPLE/CN=BRIAN>", passes),
+        ({"organizer": "</o=example/cn=Brian>"}, "</O=EXAMPLE/CN=BRIAN>", passes),
+        ({"organizer": "</o=example/cn=Dora>"}, "</O=EXAMPLE/CN=BRIAN>", HELD),
+        ({"from_another": "dora@example.com"}, "brian@example.com", HELD),
+        ({"from_another": "brian@example.com", "organizer": "dora@example.com"}, "brian@example.com", HELD),
+        ({"organizer": "brian@branch.example"}, "</O=EXAMPLE/CN=BRIAN>", unknown),
+        *(({}, theirs, unknown) for theirs in ("", "Brian Lee", "</O=EXAMPLE/CN=B1>")),
+        ({"organizer": ""}, "brian@example.com", unknown),
+        ({"from_another": "dora@example.com"}, "", unknown),
+        ({"from_another": "dora@example.com"}, "</O=EXAMPLE/CN=B1>", HELD),
+        # ... and in his name by somebody else: nobody from outside speaks for one of ours
+        ({"sent_by": ("secretary@example.com",)}, "brian@example.com", passes),
+        ({"sent_by": ("x@evil.example",)}, "brian@example.com", HELD),
+        ({"sent_by": ("x@evil.example",)}, "</O=EXAMPLE/CN=BRIAN>", HELD),
+        ({"organizer": "</o=example/cn=Brian>", "sent_by": ("x@evil.example",)}, "brian@example.com", HELD),
+        (
+            {"organizer": "b@partner.example", "sent_by": ("x@other.example",)},
+            "b@partner.example",
+            unknown,
+        ),
+        ({"organizer": "b@partner.example"}, "b@partner.example", passes),
+    ]
+
+
 #: The message, the facts, the policy (all as changes) -> the action and the reason.
 GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     ({}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
@@ -60,15 +92,15 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     ({"overlong": "uid"}, {}, {}, Action.HOLD, Reason.OVERLONG),
     ({"processed": True}, {}, {}, Action.SKIP, Reason.ALREADY_PROCESSED),
     # out of date: by the message itself, by another one, by the calendar; first by sequence, then by stamp
-    ({"meeting_type": 0x80001}, {}, {}, Action.SKIP, Reason.OUT_OF_DATE),
-    ({"meeting_type": 0x10000}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"outdated": True}, {}, {}, Action.SKIP, Reason.OUT_OF_DATE),
+    ({"outdated": False}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     ({}, {"newest": Version(2, STAMP - DAY)}, {}, Action.SKIP, Reason.OUT_OF_DATE),
     ({}, {"newest": Version(1, STAMP + SECOND)}, {}, Action.SKIP, Reason.OUT_OF_DATE),
     ({}, {"newest": Version(1, STAMP)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     ({}, {"newest": Version(0, STAMP + DAY)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     ({"sequence": None}, {"newest": Version(9, STAMP)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     ({"sequence": None}, {"newest": Version(9, STAMP + SECOND)}, {}, Action.SKIP, Reason.OUT_OF_DATE),
-    ({"stamp": ""}, {"newest": Version(1, STAMP)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"stamp": None}, {"newest": Version(1, STAMP)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     ({}, {"calendar": calendar(meeting=appointment(sequence=2))}, {}, Action.SKIP, Reason.OUT_OF_DATE),
     (
         {},
@@ -81,14 +113,14 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     # what was begun is finished as it was begun, before anything else is asked; what others have begun is theirs
     ({"intent": BEGUN}, {"identity": "item-1", "begun": True}, {}, Action.DECLINE, Reason.BEGUN),
     (
-        {"intent": BEGUN.replace("decline", "accept")},
+        {"intent": replace(BEGUN, verdict=Verdict.ACCEPT)},
         {"identity": "item-1", "begun": True},
         {},
         Action.ACCEPT,
         Reason.BEGUN,
     ),
     (
-        {"intent": BEGUN.replace("decline", "tentative")},
+        {"intent": replace(BEGUN, verdict=Verdict.TENTATIVE)},
         {"identity": "item-1", "begun": True},
         {},
         Action.TENTATIVE,
@@ -107,16 +139,15 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
         Action.SKIP,
         Reason.EXTERNAL,
     ),
-    ({"intent": "somebody else's"}, {"identity": "item-1"}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     # answered before, through another message: in this edition, in a newer one, in an older one
     ({}, {"settled": settled()}, {}, Action.SKIP, Reason.ALREADY_ANSWERED),
     ({}, {"settled": settled(sequence=2)}, {}, Action.SKIP, Reason.OUT_OF_DATE),
     ({}, {"settled": settled(stamp=STAMP + SECOND)}, {}, Action.SKIP, Reason.OUT_OF_DATE),
     ({}, {"settled": settled(sequence=0)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     ({}, {"settled": settled(stamp=STAMP - SECOND)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
-    ({"sequence": None, "stamp": ""}, {"settled": settled()}, {}, Action.SKIP, Reason.ALREADY_ANSWERED),
+    ({"sequence": None, "stamp": None}, {"settled": settled()}, {}, Action.SKIP, Reason.ALREADY_ANSWERED),
     (
-        {"sequence": None, "stamp": "", "start": START + HOUR},
+        {"sequence": None, "stamp": None, "start": START + HOUR},
         {"settled": settled()},
         {},
         Action.ACCEPT,
@@ -222,14 +253,13 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     ({"start": NOW - HOUR, "end": NOW}, {}, {}, Action.SKIP, Reason.PAST),
     ({"start": NOW - HOUR, "end": NOW + SECOND}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     ({"start": NOW, "end": NOW}, {}, {}, Action.SKIP, Reason.PAST),
-    ({"start": NOW - HOUR, "end": ""}, {}, {}, Action.SKIP, Reason.PAST),
-    ({"start": NOW + HOUR, "end": ""}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"start": NOW - HOUR, "end": None}, {}, {}, Action.SKIP, Reason.PAST),
+    ({"start": NOW + HOUR, "end": None}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     ({"start": NOW + HOUR, "end": NOW - HOUR}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     ({"start": NOW - HOUR, "end": NOW}, {}, {"past": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
-    ({"start": "", "end": ""}, {}, {}, Action.HOLD, Reason.NO_START_TIME),
-    ({"start": "soon"}, {}, {}, Action.HOLD, Reason.NO_START_TIME),
-    ({"start": "soon", "end": "later"}, {}, {}, Action.HOLD, Reason.NO_START_TIME),
-    ({"start": "", "end": ""}, {}, {"past": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"start": None, "end": None}, {}, {}, Action.HOLD, Reason.NO_START_TIME),
+    ({"start": None}, {}, {}, Action.HOLD, Reason.NO_START_TIME),
+    ({"start": None, "end": None}, {}, {"past": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
     # a series began long ago, and may go on
     (_BEGUN, {"last_look": True}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     (_BEGUN, {"series_end": NOW}, {}, Action.SKIP, Reason.PAST),
@@ -245,8 +275,8 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     ({"received": NOW - 14 * DAY - SECOND}, {}, {}, Action.SKIP, Reason.TOO_OLD),
     ({"received": NOW - 2 * HOUR}, {}, {"max_age": HOUR}, Action.SKIP, Reason.TOO_OLD),
     ({"received": NOW + DAY}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
-    ({"received": "", "stamp": NOW - 15 * DAY}, {}, {}, Action.SKIP, Reason.TOO_OLD),
-    ({"received": "", "stamp": ""}, {}, {}, Action.HOLD, Reason.AGE_UNKNOWN),
+    ({"received": None, "stamp": NOW - 15 * DAY}, {}, {}, Action.SKIP, Reason.TOO_OLD),
+    ({"received": None, "stamp": None}, {}, {}, Action.HOLD, Reason.AGE_UNKNOWN),
     # strangers
     ({"organizer": "x@evil.example"}, {}, {}, Action.SKIP, Reason.EXTERNAL),
     ({"organizer": "x@sub.example.com"}, {}, {}, Action.SKIP, Reason.EXTERNAL),
@@ -265,13 +295,12 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     ({"organizer": "/O=EXAMPLE/OU=HQ/CN=BRIAN"}, {}, {}, Action.SKIP, Reason.ORGANIZER_UNKNOWN),
     ({"organizer": ""}, {}, {"external": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
     # what is not everybody's
-    ({"sensitivity": 2}, {}, {}, Action.SKIP, Reason.PRIVATE),
-    ({"sensitivity": 3}, {}, {}, Action.SKIP, Reason.PRIVATE),
-    ({"sensitivity": 99}, {}, {}, Action.SKIP, Reason.PRIVATE),
-    ({"sensitivity": 1}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
-    ({"sensitivity": 2}, {}, {"private": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"sensitivity": Sensitivity.PRIVATE}, {}, {}, Action.SKIP, Reason.PRIVATE),
+    ({"sensitivity": Sensitivity.CONFIDENTIAL}, {}, {}, Action.SKIP, Reason.PRIVATE),
+    ({"sensitivity": Sensitivity.PERSONAL}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"sensitivity": Sensitivity.PRIVATE}, {}, {"private": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
     ({"received_for": "Boss"}, {}, {}, Action.SKIP, Reason.DELEGATE_COPY),
-    ({"meeting_type": 0x100000}, {}, {}, Action.SKIP, Reason.DELEGATE_COPY),
+    ({"for_delegate": True}, {}, {}, Action.SKIP, Reason.DELEGATE_COPY),
     ({"received_for": "Boss"}, {}, {"delegate_copies": "rules"}, Action.ACCEPT, Reason.EVERY_REQUEST),
     ({"received_for": "Adele@Example.com"}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     ({"response_requested": False}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
@@ -345,7 +374,7 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
         Reason.DETAILS_ONLY,
     ),
     (
-        {"recurring": True, "meeting_type": 0x20000},
+        {"recurring": True, "informational": True},
         {"calendar": calendar(meeting=appointment())},
         {},
         Action.ACCEPT,
@@ -353,7 +382,7 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     ),
     # cancellations
     (CANCELLATION, {}, {}, Action.KEEP, Reason.CANCELLATION),
-    (CANCELLATION | {"processed": True, "sensitivity": 2}, {}, {}, Action.KEEP, Reason.CANCELLATION),
+    (CANCELLATION | {"processed": True, "sensitivity": Sensitivity.PRIVATE}, {}, {}, Action.KEEP, Reason.CANCELLATION),
     (CANCELLATION, {}, {"cancellations": "process"}, Action.PROCESS, Reason.EVERY_CANCELLATION),
     (
         CANCELLATION,
@@ -371,47 +400,28 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     ),
     # ... of a meeting that somebody else arranged, or nobody knows who
     *(
-        (changed | kind, {"calendar": calendar(meeting=appointment(organizer=theirs))}, CARRIED_OUT, action, reason)
-        for kind, passes in ((CANCELLATION, PROCESSED), ({}, REPEATED))
-        for changed, theirs, (action, reason) in (
-            ({}, '"Brian" <BRIAN@example.com>', passes),
-            ({}, "MAILTO:brian@example.com", passes),
-            ({}, '"Brian Lee" <dora@example.com>', HELD),
-            ({}, "</O=EXAMPLE/CN=BRIAN>", passes),
-            ({"organizer": "</o=example/cn=Brian>"}, "</O=EXAMPLE/CN=BRIAN>", passes),
-            ({"organizer": "</o=example/cn=Dora>"}, "</O=EXAMPLE/CN=BRIAN>", HELD),
-            ({"from_another": "dora@example.com"}, "brian@example.com", HELD),
-            ({"from_another": "brian@example.com", "organizer": "dora@example.com"}, "brian@example.com", HELD),
-            ({"organizer": "brian@branch.example"}, "</O=EXAMPLE/CN=BRIAN>", HELD if kind else ACCEPTED),
-            *(({}, theirs, HELD if kind else ACCEPTED) for theirs in ("", "Brian Lee", "</O=EXAMPLE/CN=B1>")),
-            ({"organizer": ""}, "brian@example.com", HELD if kind else ACCEPTED),
-            ({"from_another": "dora@example.com"}, "", HELD if kind else ACCEPTED),
-            ({"from_another": "dora@example.com"}, "</O=EXAMPLE/CN=B1>", HELD),
-            # ... and in his name by somebody else: nobody from outside speaks for one of ours
-            ({"sent_by": "secretary@example.com"}, "brian@example.com", passes),
-            ({"sent_by": "x@evil.example"}, "brian@example.com", HELD),
-            ({"sent_by": "x@evil.example"}, "</O=EXAMPLE/CN=BRIAN>", HELD),
-            ({"organizer": "</o=example/cn=Brian>", "sent_by": "x@evil.example"}, "brian@example.com", HELD),
-            (
-                {"organizer": "b@partner.example", "sent_by": "x@other.example"},
-                "b@partner.example",
-                HELD if kind else ACCEPTED,
-            ),
-            ({"organizer": "b@partner.example"}, "b@partner.example", passes),
+        (
+            {**changed, **kind},
+            {"calendar": calendar(meeting=appointment(organizer=theirs))},
+            CARRIED_OUT,
+            action,
+            reason,
         )
+        for kind, passes in ((CANCELLATION, PROCESSED), ({}, REPEATED))
+        for changed, theirs, (action, reason) in _arranged(passes, HELD if kind else ACCEPTED)
     ),
     *(
         (kind | spoofed, {}, {"cancellations": "process"}, Action.SKIP, Reason.EXTERNAL)
         for kind in (CANCELLATION, {})
         for spoofed in (
             {"organizer": "x@evil.example"},
-            {"from_another": "x@evil.example", "sent_by": "x@evil.example"},
-            {"from_another": "cara@example.com", "sent_by": "cara@example.com"},
-            {"sent_by": "x@evil.example"},
-            {"organizer": "</O=EXAMPLE/CN=BRIAN>", "sent_by": "x@evil.example"},
+            {"from_another": "x@evil.example", "sent_by": ("x@evil.example",)},
+            {"from_another": "cara@example.com", "sent_by": ("cara@example.com",)},
+            {"sent_by": ("x@evil.example",)},
+            {"organizer": "</O=EXAMPLE/CN=BRIAN>", "sent_by": ("x@evil.example",)},
         )
     ),
-    ({"sent_by": "secretary@example.com"}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"sent_by": ("secretary@example.com",)}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     # domains are compared as they are looked up
     ({"organizer": "x@busineß.example"}, {}, {"internal_domains": ("business.example",)}, Action.SKIP, Reason.EXTERNAL),
     ({"organizer": "x@business.example"}, {}, {"internal_domains": ("busineß.example",)}, Action.SKIP, Reason.EXTERNAL),
@@ -434,7 +444,14 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     (RESPONSE | {"processed": True}, {}, {}, Action.SKIP, Reason.ALREADY_PROCESSED),
     (RESPONSE | {"received_for": "Boss"}, {}, {}, Action.SKIP, Reason.DELEGATE_COPY),
     (
-        RESPONSE | {"organizer": "x@evil.example", "sensitivity": 2, "start": "", "end": "", "received": ""},
+        RESPONSE
+        | {
+            "organizer": "x@evil.example",
+            "sensitivity": Sensitivity.PRIVATE,
+            "start": None,
+            "end": None,
+            "received": None,
+        },
         {"calendar": None},
         {},
         Action.OPEN,
@@ -456,12 +473,12 @@ def test_the_table_of_guards(
 #: Each breaks one guard, in the order of precedence: of any two, the first one is the reason.
 _PRECEDENCE: list[tuple[Changes, Changes, Reason]] = [
     ({"processed": True}, {}, Reason.ALREADY_PROCESSED),
-    ({"meeting_type": 0x80000}, {}, Reason.OUT_OF_DATE),
+    ({"outdated": True}, {}, Reason.OUT_OF_DATE),
     ({"own": True}, {}, Reason.OWN_MEETING),
     ({"start": NOW - HOUR, "end": NOW}, {}, Reason.PAST),
     ({"received": NOW - 15 * DAY}, {}, Reason.TOO_OLD),
     ({"organizer": "x@evil.example"}, {}, Reason.EXTERNAL),
-    ({"sensitivity": 2}, {}, Reason.PRIVATE),
+    ({"sensitivity": Sensitivity.PRIVATE}, {}, Reason.PRIVATE),
     ({"received_for": "Boss"}, {}, Reason.DELEGATE_COPY),
     ({"response_requested": False}, {}, Reason.NO_RESPONSE_REQUESTED),
     ({}, {"calendar": CalendarView(UNKNOWN)}, Reason.CALENDAR_UNKNOWN),
@@ -516,10 +533,10 @@ CONDITIONS_TABLE: list[tuple[dict[str, object], Changes, Changes, bool]] = [
     ({"external": False}, {}, {}, True),
     ({"external": True}, {}, {}, False),
     ({"external": True}, {"organizer": "x@evil.example"}, {}, True),
-    ({"external": True}, {"from_another": "cara@example.com", "sent_by": "cara@example.com"}, {}, True),
-    ({"external": True}, {"sent_by": "secretary@example.com"}, {}, False),
-    ({"external": True}, {"sent_by": "secretary@example.com x@evil.example"}, {}, True),
-    ({"external": True}, {"organizer": "/O=EXAMPLE/CN=BRIAN", "sent_by": "x@evil.example"}, {}, True),
+    ({"external": True}, {"from_another": "cara@example.com", "sent_by": ("cara@example.com",)}, {}, True),
+    ({"external": True}, {"sent_by": ("secretary@example.com",)}, {}, False),
+    ({"external": True}, {"sent_by": ("secretary@example.com", "x@evil.example")}, {}, True),
+    ({"external": True}, {"organizer": "/O=EXAMPLE/CN=BRIAN", "sent_by": ("x@evil.example",)}, {}, True),
     ({"organizer_domain": ("busineß.example",)}, {"organizer": "x@busineß.example"}, {}, True),
     ({"organizer_domain": ("busineß.example",)}, {"organizer": "x@business.example"}, {}, False),
     ({"organizer_domain": ("*.BÜCHER.example",)}, {"organizer": "x@a.xn--bcher-kva.example"}, {}, True),
@@ -539,11 +556,11 @@ CONDITIONS_TABLE: list[tuple[dict[str, object], Changes, Changes, bool]] = [
     ({"starts_after": START - NOW}, {}, {}, False),
     ({"starts_after": START - NOW - SECOND}, {}, {}, True),
     # over the change of clocks on 29 March, a week later by the clock is an hour less
-    ({"starts_after": 35 * DAY}, {"start": datetime(2026, 4, 6, 13, tzinfo=BERLIN), "end": ""}, {}, False),
-    ({"starts_after": 35 * DAY - HOUR}, {"start": datetime(2026, 4, 6, 13, tzinfo=BERLIN), "end": ""}, {}, False),
+    ({"starts_after": 35 * DAY}, {"start": datetime(2026, 4, 6, 13, tzinfo=BERLIN), "end": None}, {}, False),
+    ({"starts_after": 35 * DAY - HOUR}, {"start": datetime(2026, 4, 6, 13, tzinfo=BERLIN), "end": None}, {}, False),
     (
         {"starts_after": 35 * DAY - HOUR - SECOND},
-        {"start": datetime(2026, 4, 6, 13, tzinfo=BERLIN), "end": ""},
+        {"start": datetime(2026, 4, 6, 13, tzinfo=BERLIN), "end": None},
         {},
         True,
     ),
@@ -560,17 +577,17 @@ CONDITIONS_TABLE: list[tuple[dict[str, object], Changes, Changes, bool]] = [
     ({"all_day": True}, {}, {}, False),
     ({"recurring": True}, {"recurring": True}, {}, True),
     ({"recurring": False}, {"recurring": True}, {}, False),
-    ({"private": True}, {"sensitivity": 3}, {}, True),
-    ({"private": True}, {"sensitivity": 1}, {}, False),
+    ({"private": True}, {"sensitivity": Sensitivity.CONFIDENTIAL}, {}, True),
+    ({"private": True}, {"sensitivity": Sensitivity.PERSONAL}, {}, False),
     ({"private": False}, {}, {}, True),
-    ({"sensitivity": ("personal", "confidential")}, {"sensitivity": 1}, {}, True),
-    ({"sensitivity": ("personal", "confidential")}, {"sensitivity": 2}, {}, False),
+    ({"sensitivity": ("personal", "confidential")}, {"sensitivity": Sensitivity.PERSONAL}, {}, True),
+    ({"sensitivity": ("personal", "confidential")}, {"sensitivity": Sensitivity.PRIVATE}, {}, False),
     ({"attendees_more_than": 3}, {}, {"attendees": 3}, False),
     ({"attendees_more_than": 3}, {}, {"attendees": 4}, True),
     ({"attendees_fewer_than": 3}, {}, {"attendees": 3}, False),
     ({"attendees_fewer_than": 3}, {}, {"attendees": 0}, True),
     ({"delegate_copy": True}, {"received_for": "Boss"}, {}, True),
-    ({"delegate_copy": True}, {"meeting_type": 0x100001}, {}, True),
+    ({"delegate_copy": True}, {"for_delegate": True}, {}, True),
     ({"delegate_copy": True}, {}, {}, False),
     ({"response_requested": False}, {"response_requested": False}, {}, True),
     ({"response_requested": False}, {}, {}, False),
@@ -593,7 +610,7 @@ CONDITIONS_TABLE: list[tuple[dict[str, object], Changes, Changes, bool]] = [
     ({"conflict": True}, {}, _arranged_by("Brian Lee"), False),
     ({"conflict": True}, {}, _arranged_by("dora@example.com"), True),
     ({"conflict": True}, {"from_another": "dora@example.com"}, _arranged_by("brian@example.com"), True),
-    ({"conflict": True}, {"sent_by": "x@evil.example"}, _arranged_by("brian@example.com"), True),
+    ({"conflict": True}, {"sent_by": ("x@evil.example",)}, _arranged_by("brian@example.com"), True),
     ({"conflict": True}, {}, {"calendar": calendar(period(uid="uid-2"))}, True),
     ({"conflict": True}, {"uid": ""}, {"calendar": calendar(period())}, True),
     # the fourth meeting of the series is what conflicts
@@ -677,8 +694,8 @@ def test_what_no_rule_of_its_kind_matches_is_left_alone(changed: Changes, decisi
 
 #: What is missing for good -> the rule that asks for it holds the message.
 _MISSING: list[tuple[dict[str, object], Changes, Changes]] = [
-    ({"starts_within": DAY}, {"start": ""}, {}),
-    ({"longer_than": DAY}, {"end": ""}, {}),
+    ({"starts_within": DAY}, {"start": None}, {}),
+    ({"longer_than": DAY}, {"end": None}, {}),
     ({"organizer": ("*",)}, {"organizer": "CN=BRIAN"}, {}),
     ({"external": True}, {"organizer": ""}, {}),
     ({"attendees_more_than": 3}, {}, {"attendees": None, "last_look": True}),
@@ -708,7 +725,7 @@ def test_a_rule_that_cannot_be_decided_holds_the_message(
 def test_one_condition_that_does_not_hold_is_enough_whatever_is_missing() -> None:
     rules = (rule(Action.SKIP, starts_within=DAY, recurring=True), rule(Action.ACCEPT, name="rest"))
 
-    assert decide(policy(*rules, past="rules"), message(start=""), facts(), NOW).rule == "rest"
+    assert decide(policy(*rules, past="rules"), message(start=None), facts(), NOW).rule == "rest"
 
 
 #: What a scan knows -> the preliminary decision and what it needs.
@@ -842,7 +859,7 @@ def test_the_time_may_be_in_any_zone() -> None:
 
 
 def test_a_time_without_a_zone_is_in_utc() -> None:
-    over = message(start="2026-03-02T11:00:00", end="2026-03-02T12:00:00")
+    over = message(start=instant("2026-03-02T11:00:00"), end=instant("2026-03-02T12:00:00"))
 
     assert decide(policy(), over, facts(), NOW).reason == Reason.PAST
     assert decide(policy(), over, facts(), NOW - SECOND).reason == Reason.EVERY_REQUEST

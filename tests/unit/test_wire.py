@@ -28,7 +28,7 @@ SEARCH = (
     b'"http://schemas.microsoft.com/mapi/apptcounterproposal", '
     b'"http://schemas.microsoft.com/mapi/id/{00062002-0000-0000-C000-000000000046}/0x8257", '
     b'"http://schemas.microsoft.com/mapi/id/{6ED8DA90-450B-101B-98DA-00AA003F1305}/0x26", '
-    b'"http://schemas.microsoft.com/exchange/intendedbusystatus", "urn:rsvpq:intent" FROM "" '
+    b'"urn:rsvpq:intent" FROM "" '
     b'WHERE "DAV:ishidden" = False '
     b'AND "DAV:isfolder" = False AND "DAV:contentclass" = \'urn:content-classes:calendarmessage\' '
     b'ORDER BY "urn:schemas:httpmail:datereceived" ASC</D:sql></D:searchrequest>'
