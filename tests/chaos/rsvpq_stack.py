@@ -12,7 +12,7 @@ from rsvpq import queue, wiring
 from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings, load_settings
 from testbed.stack import Stack
-from tests.ledger import unfinished
+from tests.support.unfinished_items import unfinished
 
 #: Where a reason names the path of a message.
 _PATH = re.compile(r"(?<=\s)/.*?(?=: |$)")

@@ -17,7 +17,7 @@ from rsvpq.journal import Journal
 from rsvpq.lanes import Lanes, Release, Start
 from rsvpq.limits import Limits, Rate
 from rsvpq.messages import Kind, Left, Mailbox, MeetingMessage, Outcome
-from tests.integration.turned_lanes import Clock
+from tests.support.lanes_with_clock import Clock
 
 ADELE = Mailbox("adele", "mail1")
 HIDING = Discretion(frozenset({"subjects", "addresses"}), b"0123456789abcdef")

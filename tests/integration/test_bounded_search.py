@@ -7,8 +7,8 @@ from rsvpq.exchange import auth, search
 from rsvpq.exchange.client import Folders, MailboxClient
 from rsvpq.exchange.transport import Server
 from rsvpq.journal import Journal
-from tests.integration.scripted_server import XML, ScriptedServer, play, rows_page
 from tests.integration.test_traps import decided
+from tests.support.scripted_server import XML, ScriptedServer, play, rows_page
 
 FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "Sent", "Deleted", "send")))
 

@@ -13,7 +13,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.lanes.items import known_items
 from rsvpq.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.policy import Action, Decision
-from tests.integration.turned_lanes import Clock
+from tests.support.lanes_with_clock import Clock
 from workers.look import left_alone
 
 ADELE = Mailbox("adele", "mail1")

@@ -23,7 +23,7 @@ from rsvpq.exchange.lease import OutOfTime
 from rsvpq.journal import Journal
 from rsvpq.lanes import Item, Lanes, Memory, Release, Start
 from rsvpq.messages import Mailbox, Outcome
-from tests.integration.turned_lanes import Clock, everything, ledger, offer, released
+from tests.support.lanes_with_clock import Clock, everything, ledger, offer, released
 
 ATTEMPTS = 3
 FIRST_DELAY_S, LONGEST_DELAY_S = 10.0, 25.0

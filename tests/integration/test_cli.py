@@ -15,7 +15,7 @@ from rsvpq.held_drafts import HeldDrafts
 from rsvpq.lanes import Item, Lanes
 from rsvpq.messages import Kind, Mailbox, MeetingMessage
 from testbed.processes import free_port
-from tests.integration.installation import PASSWORD, Installation, queued
+from tests.support.installation import PASSWORD, Installation, queued
 
 ADELE, BRUNO = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1")
 

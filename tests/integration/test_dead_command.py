@@ -8,7 +8,7 @@ from rsvpq import queue
 from rsvpq.audit_log import AuditLog, Filter
 from rsvpq.lanes import Deed, Item, Lanes
 from rsvpq.messages import Mailbox
-from tests.integration.installation import Installation
+from tests.support.installation import Installation
 
 ADELE, BRUNO, NEIL = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1"), Mailbox("o'neil", "mail2")
 

@@ -9,7 +9,7 @@ from rsvpq.exchange.client import MailboxClient
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome
 from rsvpq.policy import Action, Facts, Policy, Rule
-from tests.integration.exchange_site import Site, box_name, inbox, lenient, requests_in
+from tests.support.exchange_site import Site, box_name, inbox, lenient, requests_in
 from workers.answer import answer
 
 

@@ -13,7 +13,7 @@ from rsvpq.exchange.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefus
 from rsvpq.exchange.request_target import Target
 from rsvpq.exchange.transport import Server, Timeouts
 from testbed.processes import PATIENCE_S
-from tests.integration.scripted_server import NO_ROWS, Play, Received, ScriptedServer, play
+from tests.support.scripted_server import NO_ROWS, Play, Received, ScriptedServer, play
 
 USERNAME, PASSWORD = r"CORP\svc", "ünïque & secret"
 PAGE = "/exchweb/bin/auth/owalogon.asp?url=x&reason=0"

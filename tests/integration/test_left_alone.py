@@ -14,7 +14,7 @@ from rsvpq.lanes.items import known_items
 from rsvpq.lanes.status import read_status
 from rsvpq.messages import Kind, Left, Mailbox, MeetingMessage, Outcome
 from rsvpq.policy import Action, Decision, Policy, Reason, Rule
-from tests.integration.turned_lanes import Clock, ledger
+from tests.support.lanes_with_clock import Clock, ledger
 from workers.look import GONE, left_alone
 from workers.ways import Ways
 

@@ -17,7 +17,7 @@ from rsvpq.lanes import Item, Lanes
 from rsvpq.lanes.status import ServerStatus, read_status
 from rsvpq.messages import Mailbox, Outcome
 from tests.integration.test_carrier import ATTEMPTS, Published, fails, state, succeeds
-from tests.integration.turned_lanes import Clock, offer
+from tests.support.lanes_with_clock import Clock, offer
 
 #: Many more than any item may take.
 TURNS = 500

@@ -10,7 +10,7 @@ from rsvpq.exchange.errors import ExchangeError, Refused
 from rsvpq.journal import Journal, Paused
 from rsvpq.messages import MeetingMessage, Outcome
 from rsvpq.policy import Action
-from tests.integration.exchange_site import Site, WatchedServer, always, box_name, inbox, responses_in
+from tests.support.exchange_site import Site, WatchedServer, always, box_name, inbox, responses_in
 from workers.open import After, open_response
 
 AFTER: tuple[After, ...] = ("keep", "move", "delete")

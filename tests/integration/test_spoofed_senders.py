@@ -13,8 +13,8 @@ from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage
 from rsvpq.policy import Action, Decision, Facts, Newest, Policy, Rule, Version, decide, is_internal
 from testbed.simulated_exchange import World
-from tests.integration.calendars import Diary
-from tests.integration.exchange_site import Site, box_name, inbox, simulated_site
+from tests.support.calendar_writer import Diary
+from tests.support.exchange_site import Site, box_name, inbox, simulated_site
 
 CEO, SECRETARY, MALLORY = "ceo@example.com", "secretary@example.com", "mallory@evil.example"
 #: An address of SMTP that looks like a name of the directory: all of it may stand before an @ (RFC 5321, 4.1.2).

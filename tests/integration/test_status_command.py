@@ -17,7 +17,7 @@ from rsvpq import queue
 from rsvpq.lanes import Item, Lanes
 from rsvpq.messages import Mailbox
 from testbed.processes import PATIENCE_S, until
-from tests.integration.installation import Installation
+from tests.support.installation import Installation
 
 ADELE = Mailbox("adele", "mail1")
 

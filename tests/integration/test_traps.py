@@ -21,9 +21,9 @@ from rsvpq.exchange.transport import Server
 from rsvpq.journal import Journal
 from rsvpq.messages import Kind, MeetingMessage, kind_of
 from rsvpq.policy import Action, Decision, Facts, Version, decide
-from tests.integration.exchange_site import Site, always, box_name, inbox, lenient, requests_in, responses_in
-from tests.integration.scripted_server import NO_ROWS, XML, ScriptedServer, play, rows_page
-from tests.unit.test_wire import page, response
+from tests.support.exchange_site import Site, always, box_name, inbox, lenient, requests_in, responses_in
+from tests.support.multistatus_bodies import page, response
+from tests.support.scripted_server import NO_ROWS, XML, ScriptedServer, play, rows_page
 from workers.answer import answer
 from workers.open import open_response
 

@@ -26,7 +26,8 @@ from rsvpq.exchange.request_target import Target
 from rsvpq.exchange.target import AsGiven
 from rsvpq.exchange.transport import Server
 from rsvpq.messages import MeetingMessage
-from tests.integration.scripted_server import (
+from tests.support.client_operations import PASSWORD, PATIENT, client
+from tests.support.scripted_server import (
     FOLDERS,
     MESSAGE,
     XML,
@@ -36,7 +37,6 @@ from tests.integration.scripted_server import (
     play,
     scripted_server,
 )
-from tests.security.hostile import PASSWORD, PATIENT, client
 
 #: Stands for the address of who must hear nothing, which is known only when it listens.
 ELSEWHERE = "ELSEWHERE"

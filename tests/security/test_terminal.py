@@ -16,7 +16,7 @@ from rsvpq.held_drafts import HeldDrafts
 from rsvpq.lanes import Item
 from rsvpq.messages import Kind, Mailbox, MeetingMessage
 from testbed.processes import PATIENCE_S
-from tests.integration.installation import Installation, queued
+from tests.support.installation import Installation, queued
 
 ADELE = Mailbox("adele", "mail1")
 #: Clears the screen (7 and 8 bits), rings, turns the writing round, is markup of rich, breaks the line.

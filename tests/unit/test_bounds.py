@@ -26,8 +26,8 @@ from rsvpq.intent import Intent
 from rsvpq.messages import Kind, MeetingMessage, Verdict
 from rsvpq.orphans import was_edited
 from rsvpq.policy import patterns
-from tests.unit.policy_cases import NOW
-from tests.unit.work import calls_of
+from tests.support.policy_values import NOW
+from tests.support.work_counts import calls_of
 
 ROOT = "/exchange/adele/"
 PROPERTIES: dict[Property, str] = {wire.MESSAGE_CLASS: "IPM.Schedule.Meeting.Request", wire.REPL_UID: "rid:1"}

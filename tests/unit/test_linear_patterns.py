@@ -11,7 +11,7 @@ from rsvpq.exchange import multistatus, reply, wire
 from rsvpq.policy import organizer
 from rsvpq.policy import patterns as globs
 from rsvpq.report import reasons
-from tests.unit.work import match_steps, search_steps
+from tests.support.work_counts import match_steps, search_steps
 
 #: The patterns that see what a server, or whoever writes to it, has sent.
 READERS = (multistatus, wire, organizer, persons, audit, reasons, reply, zones, recurrence, ordinary_rules)

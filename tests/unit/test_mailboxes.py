@@ -8,7 +8,7 @@ from rsvpq.limits import Limits, Rate
 from rsvpq.mailboxes import read_mailboxes, select
 from rsvpq.messages import Mailbox
 from rsvpq.settings import ConfigError, Settings
-from tests.unit.work import calls_of
+from tests.support.work_counts import calls_of
 
 _SERVER = {"url": "https://mail.example.com", "username": "svc", "password": "pw"}
 

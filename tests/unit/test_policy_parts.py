@@ -16,7 +16,7 @@ from rsvpq.messages import Kind, Verdict
 from rsvpq.policy import Action, Newest, Version
 from rsvpq.policy.organizer import address_of, is_internal
 from rsvpq.policy.patterns import covers, fits
-from tests.unit.policy_cases import DAY, HOUR, NOW, STAMP, message
+from tests.support.policy_values import DAY, HOUR, NOW, STAMP, message
 
 
 @pytest.mark.parametrize(
