@@ -23,9 +23,9 @@ from rsvpq.tasks.journal import Journal
 from rsvpq.tasks.runner import Carrier
 from testbed.processes import Part
 from testbed.queue_server import QueueServer
-from tests.integration.installation import Installation
-from tests.integration.open_files import no_more_files
-from tests.integration.turned_lanes import Clock
+from tests.support.file_limit import no_more_files
+from tests.support.installation import Installation
+from tests.support.lanes_with_clock import Clock
 
 ADELE = Mailbox("adele", "mail1", "sales")
 REQUEST = MeetingMessage(

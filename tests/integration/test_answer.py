@@ -13,9 +13,9 @@ from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, Outcome
 from rsvpq.tasks.journal import Journal, LeaseLost, Paused
 from rsvpq.webdav.mailbox import Folders, MailboxClient
 from rsvpq.webdav.markers import Intent
-from tests.integration.exchange_site import Site, always, box_name, inbox, requests_in
-from tests.integration.mortal_worker import Worker, die_twice_everywhere
-from tests.integration.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play, rows_page
+from tests.support.crashing_worker import Worker, die_twice_everywhere
+from tests.support.exchange_site import Site, always, box_name, inbox, requests_in
+from tests.support.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play, rows_page
 from workers.answer import answer
 
 #: What happens while one request is answered without trouble: requests to the server, and steps written.

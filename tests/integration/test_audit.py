@@ -17,7 +17,7 @@ from rsvpq.mail.messages import Kind, Left, Mailbox, MeetingMessage, Outcome
 from rsvpq.tasks import contract
 from rsvpq.tasks.journal import Journal
 from rsvpq.tasks.runner import Carrier, ItemJournal, Work
-from tests.integration.turned_lanes import Clock
+from tests.support.lanes_with_clock import Clock
 
 ADELE = Mailbox("adele", "mail1")
 HIDING = Discretion(frozenset({"subjects", "addresses"}), b"0123456789abcdef")

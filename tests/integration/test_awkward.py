@@ -17,7 +17,7 @@ from rsvpq.webdav.mailbox import MailboxClient
 from simulator.switches import switches as all_switches
 from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import World
-from tests.integration.exchange_site import Site, always, box_name, inbox, requests_in, responses_in, simulated_site
+from tests.support.exchange_site import Site, always, box_name, inbox, requests_in, responses_in, simulated_site
 from workers.answer import answer
 from workers.open import open_response
 

@@ -8,8 +8,8 @@ from rsvpq.http.server import Server
 from rsvpq.tasks.journal import Journal
 from rsvpq.webdav import search
 from rsvpq.webdav.mailbox import Folders, MailboxClient
-from tests.integration.scripted_server import XML, ScriptedServer, play, rows_page
 from tests.integration.test_traps import decided
+from tests.support.scripted_server import XML, ScriptedServer, play, rows_page
 
 FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "Sent", "Deleted", "send")))
 

@@ -15,10 +15,10 @@ from rsvpq.policy import Version
 from rsvpq.webdav.calendar import read_agenda
 from rsvpq.webdav.mailbox import MailboxClient
 from testbed.simulated_exchange import SimulatedExchange, World
-from tests.integration.calendars import Diary, event, moment
-from tests.integration.exchange_site import PASSWORD, Site, box_name, inbox, simulated_site
-from tests.integration.scripted_server import XML, ScriptedServer, play
 from tests.integration.test_search import adele
+from tests.support.calendar_writer import Diary, event, moment
+from tests.support.exchange_site import PASSWORD, Site, box_name, inbox, simulated_site
+from tests.support.scripted_server import XML, ScriptedServer, play
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
 DEFAULTS = {"expansion": "instances", "instance_ids": "own", "calendar_access": "full", "row_error": "none"}
@@ -62,7 +62,7 @@ def found(diary: Diary, uid: str) -> MeetingMessage:
 
 
 @pytest.mark.parametrize("shown", ["FREE", "TENTATIVE", "BUSY", "OOF"])
-def test_what_an_appointment_shows_as(diary: Diary, shown: str) -> None:
+def test_an_appointment_shows_as_what_was_put(diary: Diary, shown: str) -> None:
     diary.book("a", "2026-05-04T09:00", "2026-05-04T10:00", BERLIN, f"X-MICROSOFT-CDO-BUSYSTATUS:{shown}")
     agenda = diary.box.busy_periods(moment("2026-05-04T00:00"), moment("2026-05-05T00:00"))
     assert isinstance(agenda, Agenda)
@@ -112,7 +112,7 @@ def test_a_series_stays_at_nine_when_the_clocks_change(diary: Diary, zone: str, 
     assert [start[:8] for _, start, _ in shown] == hours
 
 
-def test_instances_that_were_moved_or_deleted(diary: Diary) -> None:
+def test_instances_that_were_moved_or_deleted_show_as_such(diary: Diary) -> None:
     diary.put(
         event(
             "daily", "2026-03-28T09:00", "2026-03-28T10:00", BERLIN,
@@ -281,7 +281,7 @@ def test_a_server_in_trouble_is_asked_again_later(
 # -- the appointment of a meeting ----------------------------------------------------------------------------------
 
 
-def test_what_the_calendar_has_of_a_meeting(diary: Diary) -> None:
+def test_the_calendar_tells_what_it_has_of_a_meeting(diary: Diary) -> None:
     diary.book("own", "2026-05-04T09:00", "2026-05-04T10:00", BERLIN, "SEQUENCE:3", "X-MICROSOFT-CDO-BUSYSTATUS:OOF")
     appointment = diary.box.appointment(about("own"))
     assert isinstance(appointment, Appointment)
@@ -308,7 +308,7 @@ def test_a_request_that_was_accepted_is_an_appointment_of_that_version(diary: Di
 # -- what a request says of itself ---------------------------------------------------------------------------------
 
 
-def test_how_many_are_invited_and_by_whom(diary: Diary) -> None:
+def test_a_request_tells_how_many_are_invited_and_by_whom(diary: Diary) -> None:
     to = 'To: "Vance, Adele" <adele@example.com>, b@example.com\r\nCc: c@example.com, Nora <nora@example.org>'
     diary.put(event("q", "2026-05-04T09:00", "2026-05-04T10:00", BERLIN), method="REQUEST", to=to)
     request = found(diary, "q")

@@ -13,9 +13,9 @@ from rsvpq.policy import Action, Decide, Facts, Policy
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks.journal import Journal, Paused
 from testbed.simulated_exchange import World
-from tests.integration.calendars import Diary
-from tests.integration.cancellations import FIRST, MALLORY, NORA, SECOND, WEEKLY, Attendee
-from tests.integration.exchange_site import Site, always, box_name, lenient, simulated_site
+from tests.support.calendar_writer import Diary
+from tests.support.cancellations import FIRST, MALLORY, NORA, SECOND, WEEKLY, Attendee
+from tests.support.exchange_site import Site, always, box_name, lenient, simulated_site
 from workers.answer import answer
 from workers.cancel import process_cancellation
 

@@ -13,7 +13,7 @@ from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.policy import Action, Decision
 from rsvpq.tasks import contract
 from rsvpq.tasks.runner import LOOK_AGAIN_S, Carrier
-from tests.integration.turned_lanes import Clock
+from tests.support.lanes_with_clock import Clock
 from workers.look import left_alone
 
 ADELE = Mailbox("adele", "mail1")

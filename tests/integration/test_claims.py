@@ -22,10 +22,10 @@ from rsvpq.tasks.claims import Claims
 from rsvpq.webdav.mailbox import MailboxClient
 from rsvpq.wiring import Exchange
 from testbed.simulated_exchange import World
-from tests.integration.exchange_site import PASSWORD, Site, box_name, inbox, requests_in, simulated_site
-from tests.integration.lane_hands import ClockedLanes
-from tests.integration.scripted_server import XML, Play, Received, ScriptedServer, play
 from tests.integration.test_client import client
+from tests.support.exchange_site import PASSWORD, Site, box_name, inbox, requests_in, simulated_site
+from tests.support.lane_client import ClockedLanes
+from tests.support.scripted_server import XML, Play, Received, ScriptedServer, play
 
 HREFS = ("as-asked", "own-name")
 SERVER = "mail1"

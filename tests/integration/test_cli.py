@@ -16,7 +16,7 @@ from rsvpq.lanes.held_drafts import HeldDrafts
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.tasks import contract
 from testbed.processes import free_port
-from tests.integration.installation import PASSWORD, Installation, queued
+from tests.support.installation import PASSWORD, Installation, queued
 
 ADELE, BRUNO = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1")
 

@@ -23,8 +23,8 @@ from rsvpq.mail.messages import Kind
 from rsvpq.webdav.mailbox import MailboxClient
 from testbed.processes import PATIENCE_S, free_port
 from testbed.simulated_exchange import World
-from tests.integration import scripted_server as scripts
-from tests.integration.exchange_site import (
+from tests.support import scripted_server as scripts
+from tests.support.exchange_site import (
     Site,
     box_name,
     inbox,
@@ -32,8 +32,8 @@ from tests.integration.exchange_site import (
     responses_in,
     simulated_site,
 )
-from tests.integration.open_files import no_more_files
-from tests.integration.scripted_server import FOLDERS, MESSAGE, NO_ROWS, XML, Play, ScriptedServer, play, rows_page
+from tests.support.file_limit import no_more_files
+from tests.support.scripted_server import FOLDERS, MESSAGE, NO_ROWS, XML, Play, ScriptedServer, play, rows_page
 
 LANGUAGES = {"en", "de", "hu", "ja", "fr", "es"}
 

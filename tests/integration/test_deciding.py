@@ -9,7 +9,7 @@ from rsvpq.policy import Action, Facts, Policy, Rule
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks.journal import Journal
 from rsvpq.webdav.mailbox import MailboxClient
-from tests.integration.exchange_site import Site, box_name, inbox, lenient, requests_in
+from tests.support.exchange_site import Site, box_name, inbox, lenient, requests_in
 from workers.answer import answer
 
 

@@ -18,9 +18,9 @@ from rsvpq.tasks.recollection import Recollection
 from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import MailboxClient
 from rsvpq.webdav.markers import Intent
-from tests.integration.exchange_site import Site, always, box_name, inbox, requests_in
-from tests.integration.mortal_worker import Worker
 from tests.integration.test_answer import DELETED_ITEMS, LEFT, after, draft_of_a_person, worker_at
+from tests.support.crashing_worker import Worker
+from tests.support.exchange_site import Site, always, box_name, inbox, requests_in
 from workers.answer import answer
 
 LONG_AGO = "2004-09-14T08:00:00.000Z"

@@ -14,8 +14,8 @@ from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
 from testbed.processes import PATIENCE_S
 from testbed.queue_server import QueueServer
-from tests.integration.installation import Installation
-from tests.integration.lane_crew import Stint, most_at_once, work_together
+from tests.support.fake_workers import Stint, most_at_once, work_together
+from tests.support.installation import Installation
 
 MAILBOX = Limits(Rate(50), burst=10, concurrency=2)
 SERVER = Limits(Rate(400), burst=50, concurrency=3)

@@ -11,11 +11,11 @@ from rsvpq.webdav.drafts import answered_request
 from rsvpq.webdav.mailbox import MailboxClient
 from rsvpq.webdav.markers import Intent
 from testbed.simulated_exchange import World
-from tests.integration.calendars import Diary
-from tests.integration.cancellations import SECOND, WEEKLY, Attendee
-from tests.integration.exchange_site import Site, inbox, requests_in, simulated_site
-from tests.integration.mortal_worker import Worker
 from tests.integration.test_answer import after
+from tests.support.calendar_writer import Diary
+from tests.support.cancellations import SECOND, WEEKLY, Attendee
+from tests.support.crashing_worker import Worker
+from tests.support.exchange_site import Site, inbox, requests_in, simulated_site
 
 #: Longer than any test, so that nothing is repeated for want of patience.
 LONG_S = 3600.0

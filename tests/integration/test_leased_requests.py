@@ -20,8 +20,8 @@ from rsvpq.tasks.journal import LeaseLost
 from rsvpq.webdav import search
 from rsvpq.webdav.mailbox import MailboxClient
 from testbed.processes import PATIENCE_S, until
-from tests.integration.scripted_server import DRIP, MESSAGE, Play, Received, ScriptedServer, play, rows_page
-from tests.integration.scripted_server import FOLDERS as ALL
+from tests.support.scripted_server import DRIP, MESSAGE, Play, Received, ScriptedServer, play, rows_page
+from tests.support.scripted_server import FOLDERS as ALL
 
 FOLDERS = replace(ALL, calendar="/exchange/adele/Calendar", root="/exchange/adele/")
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -14,7 +14,7 @@ from rsvpq.mail.messages import Kind, Left, Mailbox, MeetingMessage, Outcome
 from rsvpq.policy import Action, Decision, Policy, Reason, Rule
 from rsvpq.tasks import contract
 from rsvpq.tasks.runner import LOOK_AGAIN_LONGEST_S, LOOK_AGAIN_S, LOOK_AGAIN_SOON_S, Carrier, ItemJournal
-from tests.integration.turned_lanes import Clock, ledger
+from tests.support.lanes_with_clock import Clock, ledger
 from workers.look import GONE, left_alone
 from workers.ways import Ways
 

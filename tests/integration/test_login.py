@@ -13,9 +13,9 @@ from rsvpq.http.credential import Credential
 from rsvpq.http.server import Server
 from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused
 from rsvpq.webdav.mailbox import MailboxClient
-from tests.integration.exchange_site import inbox, requests_in
-from tests.integration.login_sites import PASSWORD, LoginSite, login_site
-from tests.integration.scripted_server import NO_ROWS, XML, ScriptedServer, play
+from tests.support.exchange_site import inbox, requests_in
+from tests.support.login_sites import PASSWORD, LoginSite, login_site
+from tests.support.scripted_server import NO_ROWS, XML, ScriptedServer, play
 
 FORMS = ("forms2003", "forms2007", "isa", "portal")
 WRONG = "no-password-of-ours"
@@ -55,7 +55,7 @@ def _together(work: Callable[[], object]) -> list[object]:
         return [future.result() for future in [pool.submit(one) for _ in range(THREADS)]]
 
 
-def test_a_mailbox_is_read(site: LoginSite) -> None:
+def test_a_mailbox_is_read_with_each_kind_of_login(site: LoginSite) -> None:
     assert inbox(site.box(site.server()))
 
 

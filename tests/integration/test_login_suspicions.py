@@ -16,10 +16,10 @@ from rsvpq.mail.errors import Busy, ExchangeError, LoginRefused, Transient, Unkn
 from rsvpq.mail.messages import Mailbox
 from rsvpq.policy import Action
 from rsvpq.tasks.journal import Journal
-from tests.integration.exchange_site import always, box_name, requests_in, responses_in
-from tests.integration.login_sites import login_site
-from tests.integration.scripted_server import NO_ROWS, Play, Received, ScriptedServer, play
 from tests.integration.test_forms import Logon
+from tests.support.exchange_site import always, box_name, requests_in, responses_in
+from tests.support.login_sites import login_site
+from tests.support.scripted_server import NO_ROWS, Play, Received, ScriptedServer, play
 from workers.answer import answer
 from workers.open import open_response
 

@@ -17,7 +17,7 @@ from rsvpq.mail.messages import Mailbox, Outcome
 from rsvpq.tasks.journal import LeaseLost, Paused, Taken
 from rsvpq.tasks.runner import Carrier
 from tests.integration.test_carrier import ATTEMPTS, Published, fails, state, succeeds
-from tests.integration.turned_lanes import Clock, offer
+from tests.support.lanes_with_clock import Clock, offer
 
 #: Many more than any item may take.
 TURNS = 500

@@ -13,8 +13,8 @@ from rsvpq.policy import Action, Decision, Facts, Need, Policy, Rule, held_for
 from rsvpq.policy.gather import decide_at_once, decide_knowing, explain_knowing
 from rsvpq.webdav.mailbox import MailboxClient
 from testbed.simulated_exchange import World
-from tests.integration.calendars import Diary, event
-from tests.integration.exchange_site import Site, box_name, inbox, simulated_site
+from tests.support.calendar_writer import Diary, event
+from tests.support.exchange_site import Site, box_name, inbox, simulated_site
 
 CLASH = Policy(
     mode="respond",

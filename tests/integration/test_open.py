@@ -10,7 +10,7 @@ from rsvpq.mail.messages import MeetingMessage, Outcome
 from rsvpq.policy import Action
 from rsvpq.tasks.journal import Journal, Paused
 from rsvpq.webdav.mailbox import MailboxClient
-from tests.integration.exchange_site import Site, WatchedServer, always, box_name, inbox, responses_in
+from tests.support.exchange_site import Site, WatchedServer, always, box_name, inbox, responses_in
 from workers.open import After, open_response
 
 AFTER: tuple[After, ...] = ("keep", "move", "delete")

@@ -23,12 +23,12 @@ from rsvpq.tasks.recollection import Recollection, by_another
 from rsvpq.tasks.runner import Carrier, ItemJournal
 from rsvpq.webdav.mailbox import MailboxClient
 from testbed.simulated_exchange import World
-from tests.integration.calendars import Diary, event
-from tests.integration.exchange_site import BehavingExchange, Site, box_name, inbox, lenient, requests_in, site_of
-from tests.integration.lane_hands import ClockedLanes
-from tests.integration.mortal_worker import Died, Worker
 from tests.integration.test_answer import after
-from tests.unit.policy_cases import message
+from tests.support.calendar_writer import Diary, event
+from tests.support.crashing_worker import Died, Worker
+from tests.support.exchange_site import BehavingExchange, Site, box_name, inbox, lenient, requests_in, site_of
+from tests.support.lane_client import ClockedLanes
+from tests.support.policy_values import message
 from workers.orphan import send_and_remember
 
 DECLINED = Decision(Action.DECLINE, Reason.RULE)

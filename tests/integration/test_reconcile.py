@@ -13,9 +13,9 @@ from rsvpq.tasks.journal import Journal
 from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import MailboxClient
 from rsvpq.webdav.markers import Intent
-from tests.integration.exchange_site import Site, inbox, requests_in
-from tests.integration.mortal_worker import Worker
 from tests.integration.test_answer import DELETED_ITEMS, LEFT, STRAIGHT_PATH, after, draft_of_a_person, worker_at
+from tests.support.crashing_worker import Worker
+from tests.support.exchange_site import Site, inbox, requests_in
 from workers.orphan import send_orphan
 
 LONG_AGO = "2004-09-14T08:00:00.000Z"

@@ -15,11 +15,11 @@ from rsvpq.tasks.journal import Journal, LeaseLost, Paused, Record
 from rsvpq.webdav.mailbox import MailboxClient
 from rsvpq.webdav.markers import Intent
 from testbed.simulated_exchange import SimulatedExchange, World
-from tests.integration.calendars import Diary
-from tests.integration.exchange_site import PASSWORD, Site, always, box_name, inbox, requests_in
-from tests.integration.mortal_worker import Worker, die_twice_everywhere
-from tests.integration.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play, rows_page
 from tests.integration.test_answer import FOLDERS, HELD, LEFT, REQUEST, draft_of_a_person, worker_at
+from tests.support.calendar_writer import Diary
+from tests.support.crashing_worker import Worker, die_twice_everywhere
+from tests.support.exchange_site import PASSWORD, Site, always, box_name, inbox, requests_in
+from tests.support.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play, rows_page
 from workers.reply import draft_name, reply
 from workers.ways import Answers, Ways
 
@@ -398,7 +398,7 @@ def reply_at(server: ScriptedServer, steps: dict[str, Any]) -> Outcome:
     return reply(REQUEST, box, Journal(steps, recorder(steps)), "item", "adele@example.com", always())
 
 
-def test_what_is_sent_over_the_wire(scripted: ScriptedServer) -> None:
+def test_a_reply_is_sent_over_the_wire_as_specified(scripted: ScriptedServer) -> None:
     scripted.script(*UNTIL_DRAFT, HELD, DONE, DONE, HELD, MARKED)
     reply_at(scripted, {})
     _, _, get, create, put, move, _, mark = scripted.requests

@@ -20,8 +20,8 @@ from rsvpq.policy import Action, Decision, Facts, Need, Version, decide
 from rsvpq.tasks.journal import Journal, LeaseLost, Paused
 from rsvpq.webdav.mailbox import Folders, MailboxClient
 from testbed.simulated_exchange import World
-from tests.integration.exchange_site import BehavingExchange, Site, inbox, lenient
-from tests.integration.scripted_server import XML, ScriptedServer, play, rows_page
+from tests.support.exchange_site import BehavingExchange, Site, inbox, lenient
+from tests.support.scripted_server import XML, ScriptedServer, play, rows_page
 
 FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "Sent", "Deleted", "sendmsg")))
 ANSWERABLE = {Kind.REQUEST, Kind.RESPONSE}

@@ -12,7 +12,7 @@ from rsvpq.http.server import Server, Timeouts
 from rsvpq.mail.errors import ExchangeError, Transient
 from rsvpq.webdav.mailbox import Folders, MailboxClient
 from testbed.processes import PATIENCE_S
-from tests.integration.scripted_server import NO_ROWS, XML, ScriptedServer, play, rows_page
+from tests.support.scripted_server import NO_ROWS, XML, ScriptedServer, play, rows_page
 
 FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "Sent", "Deleted", "sendmsg")))
 

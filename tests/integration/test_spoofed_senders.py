@@ -13,8 +13,8 @@ from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks.journal import Journal
 from rsvpq.webdav.mailbox import MailboxClient
 from testbed.simulated_exchange import World
-from tests.integration.calendars import Diary
-from tests.integration.exchange_site import Site, box_name, inbox, simulated_site
+from tests.support.calendar_writer import Diary
+from tests.support.exchange_site import Site, box_name, inbox, simulated_site
 
 CEO, SECRETARY, MALLORY = "ceo@example.com", "secretary@example.com", "mallory@evil.example"
 #: An address of SMTP that looks like a name of the directory: all of it may stand before an @ (RFC 5321, 4.1.2).

@@ -22,9 +22,9 @@ from rsvpq.tasks.journal import Journal
 from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import Folders, MailboxClient
 from rsvpq.webdav.multistatus import read
-from tests.integration.exchange_site import Site, always, box_name, inbox, lenient, requests_in, responses_in
-from tests.integration.scripted_server import NO_ROWS, XML, ScriptedServer, play, rows_page
-from tests.unit.test_wire import page, response
+from tests.support.exchange_site import Site, always, box_name, inbox, lenient, requests_in, responses_in
+from tests.support.multistatus_bodies import page, response
+from tests.support.scripted_server import NO_ROWS, XML, ScriptedServer, play, rows_page
 from workers.answer import answer
 from workers.open import open_response
 

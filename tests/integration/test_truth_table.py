@@ -10,9 +10,9 @@ import pytest
 from rsvpq.mail.errors import ExchangeError, Unknown
 from rsvpq.mail.messages import MeetingMessage
 from rsvpq.webdav.mailbox import MailboxClient
-from tests.integration.exchange_site import Site, requests_in
-from tests.integration.mortal_worker import Worker
 from tests.integration.test_answer import LEFT
+from tests.support.crashing_worker import Worker
+from tests.support.exchange_site import Site, requests_in
 
 ACCEPTING: dict[str, object] = {"accept": []}
 SENDING: dict[str, object] = {"accept": [], "send": "rid:of-the-draft"}

@@ -10,9 +10,9 @@ from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import MailboxClient
 from rsvpq.webdav.markers import Intent
 from testbed.simulated_exchange import World
-from tests.integration.exchange_site import BehavingExchange, Site, requests_in, site_of
-from tests.integration.mortal_worker import Worker
 from tests.integration.test_answer import STRAIGHT_PATH, after
+from tests.support.crashing_worker import Worker
+from tests.support.exchange_site import BehavingExchange, Site, requests_in, site_of
 
 #: Where requests stay, and where conditions are taken otherwise.
 BEHAVIOURS: list[dict[str, object]] = [

@@ -14,8 +14,8 @@ from rsvpq.policy import Facts, Policy, decide
 from rsvpq.webdav.mailbox import MailboxClient
 from simulator.vocabulary import INTERNAL_DOMAIN
 from testbed.simulated_exchange import World
-from tests.integration.calendars import Diary
-from tests.integration.exchange_site import Site, box_name, inbox, simulated_site
+from tests.support.calendar_writer import Diary
+from tests.support.exchange_site import Site, box_name, inbox, simulated_site
 
 
 @pytest.fixture(scope="module")

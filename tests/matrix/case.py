@@ -19,9 +19,9 @@ from rsvpq.policy import Policy
 from simulator.faults import FaultKind
 from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange, World
-from tests.integration.exchange_site import lenient
-from tests.integration.turned_lanes import Clock
 from tests.matrix.operator import Operator
+from tests.support.exchange_site import lenient
+from tests.support.lanes_with_clock import Clock
 from workers.ways import Answers, Ways
 
 PASSWORD = "matrix"

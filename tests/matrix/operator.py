@@ -25,8 +25,8 @@ from rsvpq.tasks.journal import Journal
 from rsvpq.tasks.recollection import Recollection, by_another
 from rsvpq.tasks.runner import Carrier, ItemJournal
 from rsvpq.webdav.mailbox import MailboxClient
-from tests.integration.exchange_site import lenient
-from tests.integration.turned_lanes import Clock
+from tests.support.exchange_site import lenient
+from tests.support.lanes_with_clock import Clock
 from workers.ways import Ways
 
 #: How far the clock jumps when nothing may run, and how often at most: beyond every delay, hold and number of attempts.

@@ -19,9 +19,9 @@ from rsvpq.tasks.journal import Journal
 from rsvpq.tasks.recollection import Recollection
 from rsvpq.webdav.mailbox import MailboxClient
 from testbed.simulated_exchange import World
-from tests.integration.exchange_site import inbox, lenient
 from tests.matrix.case import Bench
 from tests.matrix.operator import Operator
+from tests.support.exchange_site import inbox, lenient
 
 WORLD = World(mailboxes=120, requests=1, responses=1, seed=33, occurrences=3, copies=2, updates=2)
 DECLINE = (Rule("no", Action.DECLINE),)

@@ -26,7 +26,8 @@ from rsvpq.http.sockets import AsGiven
 from rsvpq.mail.errors import ExchangeError, Malformed
 from rsvpq.mail.messages import MeetingMessage
 from rsvpq.webdav.mailbox import MailboxClient
-from tests.integration.scripted_server import (
+from tests.support.client_operations import PASSWORD, PATIENT, client
+from tests.support.scripted_server import (
     FOLDERS,
     MESSAGE,
     XML,
@@ -36,7 +37,6 @@ from tests.integration.scripted_server import (
     play,
     scripted_server,
 )
-from tests.security.hostile import PASSWORD, PATIENT, client
 
 #: Stands for the address of who must hear nothing, which is known only when it listens.
 ELSEWHERE = "ELSEWHERE"

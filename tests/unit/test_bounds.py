@@ -26,8 +26,8 @@ from rsvpq.webdav.markers import Intent
 from rsvpq.webdav.multistatus import Property, Reader, Row, read
 from rsvpq.webdav.rows import message_of
 from rsvpq.webdav.search import LONGEST_TEXT
-from tests.unit.policy_cases import NOW
-from tests.unit.work import calls_of
+from tests.support.policy_values import NOW
+from tests.support.work_counts import calls_of
 
 ROOT = "/exchange/adele/"
 PROPERTIES: dict[Property, str] = {wire.MESSAGE_CLASS: "IPM.Schedule.Meeting.Request", wire.REPL_UID: "rid:1"}
