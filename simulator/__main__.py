@@ -12,19 +12,19 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 
-from simulator.appointments import fill_calendars, invite_others
-from simulator.auth.options import add_login_options, build_logins
-from simulator.connection import Connection
-from simulator.control_options import add_control_options, build_controls
-from simulator.forbidden import add_forbidden
-from simulator.meters import Meters
-from simulator.oracle import Oracle
-from simulator.population import Size, populate
-from simulator.postbag import Diaries
-from simulator.roots import is_mailbox_user
-from simulator.site import Site
-from simulator.situations import add_situations
-from simulator.tls import add_tls_options, build_tls
+from simulator.oracle.options import add_control_options, build_controls
+from simulator.oracle.pages import Oracle
+from simulator.population.ambiguous_mail import add_situations
+from simulator.population.appointments import fill_calendars, invite_others
+from simulator.population.forbidden_mail import add_forbidden
+from simulator.population.mailbox_filler import Diaries
+from simulator.population.populate import Size, populate
+from simulator.serving.auth.options import add_login_options, build_logins
+from simulator.serving.connection import Connection
+from simulator.serving.meters import Meters
+from simulator.serving.tls import add_tls_options, build_tls
+from simulator.webdav.face import Site
+from simulator.webdav.owa.roots import is_mailbox_user
 
 _DESCRIPTION = """\
 A pretend Exchange 2003: WebDAV and Outlook Web Access over made-up mailboxes full of meeting requests.

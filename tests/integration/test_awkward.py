@@ -14,7 +14,7 @@ from rsvpq.exchange.errors import ExchangeError, Refused, Transient, Unknown, Un
 from rsvpq.journal import Journal
 from rsvpq.messages import MeetingMessage, Outcome, Verdict
 from rsvpq.policy import Action
-from simulator.switches import switches as all_switches
+from simulator.oracle.switches import switches as all_switches
 from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import World
 from tests.integration.exchange_site import Site, always, box_name, inbox, requests_in, responses_in, simulated_site

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 from lxml import etree
 
-from simulator.switches import spelled, switches, table, uncertain
+from simulator.oracle.switches import spelled, switches, table, uncertain
 from testbed.processes import PATIENCE_S
 from tests.integration import occurrences
 from tests.integration.raw_simulator import (

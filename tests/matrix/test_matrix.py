@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from simulator.faults import FaultKind
-from simulator.switches import Setting, spelled, switches
+from simulator.oracle.switches import Setting, spelled, switches
+from simulator.serving.faults import FaultKind
 from tests.matrix.case import Bench, Tried
 from workers.ways import Answers
 

@@ -5,14 +5,14 @@ from datetime import date, timedelta
 
 import pytest
 
-from simulator.attendance import Attendance, Attendee
-from simulator.behaviour import Behaviour
-from simulator.circle import enter, respond
-from simulator.languages import Role
-from simulator.meetings import Verdict, open_item
-from simulator.population import Size, populate
-from simulator.properties import reader
-from simulator.world import Item, World
+from simulator.behavior import Behavior
+from simulator.population.populate import Size, populate
+from simulator.webdav.properties.items import reader
+from simulator.world.answering import Verdict, open_item
+from simulator.world.attendance import Attendance, Attendee
+from simulator.world.languages import Role
+from simulator.world.mailboxes import Item, World
+from simulator.world.responses import enter, respond
 
 RESPONSE_STATUS = reader("http://schemas.microsoft.com/mapi/responsestatus")
 
@@ -36,7 +36,7 @@ def answered(world: World, meeting: Attendance, verdict: Verdict, address: str |
 
 
 def opened(world: World, item: Item) -> None:
-    open_item(world, Behaviour(), item)
+    open_item(world, Behavior(), item)
     enter(world, item)
 
 

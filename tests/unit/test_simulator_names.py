@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator import names
-from simulator.http import HttpError
-from simulator.namespaces import canonical, split_name
-from simulator.rows import content_range, parse_range
-from simulator.values import date_text, parse_date, parse_value, render
+from simulator.serving.http import HttpError
+from simulator.webdav.properties.names import canonical, split_name
+from simulator.webdav.search.rows import content_range, parse_range
+from simulator.webdav.values import date_text, parse_date, parse_value, render
+from simulator.world import names
 
 ANY_TEXT = st.text(st.characters(codec="utf-8"), min_size=1)
 MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))

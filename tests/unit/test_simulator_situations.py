@@ -6,18 +6,18 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from simulator.appointments import fill_calendars
-from simulator.booking import is_about
-from simulator.forbidden import add_forbidden
-from simulator.languages import Role
-from simulator.mime import rfc822
-from simulator.population import Size, populate
-from simulator.postbag import Diaries
-from simulator.series import instances
-from simulator.situations import add_situations
-from simulator.summary import is_forbidden, request_states
-from simulator.tally import Deed, Kind
-from simulator.world import Item, Mailbox, Meeting, Seeded, World
+from simulator.mime.writer import rfc822
+from simulator.oracle.summary import is_forbidden, request_states
+from simulator.population.ambiguous_mail import add_situations
+from simulator.population.appointments import fill_calendars
+from simulator.population.forbidden_mail import add_forbidden
+from simulator.population.mailbox_filler import Diaries
+from simulator.population.populate import Size, populate
+from simulator.world.booking import is_about
+from simulator.world.languages import Role
+from simulator.world.mailboxes import Item, Mailbox, Meeting, Seeded, World
+from simulator.world.series import instances
+from simulator.world.tally import Deed, Kind
 from testbed.simulated_exchange import World as Asked
 
 SIZE = Size(mailboxes=12, requests=6, responses=3, servers=2)
