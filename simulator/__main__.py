@@ -23,8 +23,10 @@ from simulator.serving.auth.options import add_login_options, build_logins
 from simulator.serving.connection import Connection
 from simulator.serving.meters import Meters
 from simulator.serving.tls import add_tls_options, build_tls
-from simulator.webdav.face import Site
-from simulator.webdav.owa.roots import is_mailbox_user
+from simulator.site import Site
+from simulator.webdav.face import WebdavFace
+from simulator.webdav.memory import Memory
+from simulator.world.directory import is_mailbox_user
 
 _DESCRIPTION = """\
 A pretend Exchange 2003: WebDAV and Outlook Web Access over made-up mailboxes full of meeting requests.
@@ -155,11 +157,12 @@ def _sites(options: argparse.Namespace) -> list[Site]:
     logins = build_logins(options, os.environ.get("SIMULATOR_PASSWORD", "simulator"))
     logins.accounts.has_mailbox = partial(is_mailbox_user, world)
     controls = build_controls(options, world, size.servers)
-    oracle = Oracle(world, meters, logins, controls)
-    return [
-        Site(index, world, meters, logins.door(index), controls, None if index else oracle)
-        for index in range(size.servers)
+    memory = Memory()
+    oracle = Oracle(world, meters, logins, controls, memory.subscriptions)
+    faces = [
+        WebdavFace(index, world, logins.door(index), meters, controls.faults, memory) for index in range(size.servers)
     ]
+    return [Site(index, face, controls, None if index else oracle) for index, face in enumerate(faces)]
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
-from simulator.world.mailboxes import Meeting, Person, SeriesException
+from simulator.world.messages import Meeting, Person, SeriesException
 from simulator.world.object_ids import clean_uid
 
 _FOLD = re.compile(r"\r?\n[ \t]")

@@ -5,27 +5,20 @@ itself is kept as it came.
 """
 
 from dataclasses import replace
-from datetime import datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from email.utils import getaddresses
 
 from simulator.mime.icalendar import Event, read_event
 from simulator.world.answering import REQUEST_CLASS, RESPONSE_CLASS
 from simulator.world.content_classes import APPOINTMENT, CALENDAR_MESSAGE, MESSAGE
-from simulator.world.mailboxes import Message, Person, Source
+from simulator.world.messages import PLAIN_CLASS, Message, Person, Source, people
 
-PLAIN_CLASS, APPOINTMENT_CLASS = "IPM.Note", "IPM.Appointment"
+APPOINTMENT_CLASS = "IPM.Appointment"
 
 _MESSAGE_CLASSES = {"REQUEST": REQUEST_CLASS, "CANCEL": "IPM.Schedule.Meeting.Canceled"}
 _RESPONSES = {"ACCEPTED": "Pos", "DECLINED": "Neg", "TENTATIVE": "Tent"}
 _ORGANIZER = 1
-
-
-def blank(owner: Person, moment: datetime, *, read: bool) -> Message:
-    """A message nobody has written anything into yet; its owner is its author."""
-    return Message(PLAIN_CLASS, MESSAGE, "", owner, owner, moment, read=read)
 
 
 def read_message(octets: bytes, before: Message) -> Message:
@@ -64,11 +57,6 @@ def header(mail: EmailMessage, name: str) -> str:
         return str(mail.get(name, "")).strip()
     except (ValueError, LookupError, AttributeError):
         return ""
-
-
-def people(text: str) -> list[Person]:
-    """The addressees of a header."""
-    return [Person(name or address, address) for name, address in getaddresses([text]) if "@" in address]
 
 
 def _first_person(text: str) -> Person | None:

@@ -7,9 +7,11 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Literal
 
-from simulator.world.mailboxes import Item, Meeting
+from simulator.world.mailboxes import Item
+from simulator.world.messages import Meeting
 from simulator.world.object_ids import shown_uid
 from simulator.world.responses import attendance_of
+from simulator.world.state import World
 
 RequestText = Literal["cdo", "bom", "bare-organizer", "urn-organizer", "no-method", "torn"]
 
@@ -23,7 +25,7 @@ _TORN = (
 _PARTICIPATION = {1: "ACCEPTED", 2: "TENTATIVE", 3: "ACCEPTED", 4: "DECLINED", 5: "NEEDS-ACTION"}
 
 
-def rfc822(item: Item, style: RequestText = "cdo") -> bytes:
+def rfc822(world: World, item: Item, style: RequestText = "cdo") -> bytes:
     """The message as RFC 822 text; a meeting message holds a text/calendar part, as one of several programs wrote."""
     message = item.message
     email = EmailMessage(policy=SMTP)
@@ -36,7 +38,7 @@ def rfc822(item: Item, style: RequestText = "cdo") -> bytes:
     email.set_content(message.subject + "\r\n")
     if message.meeting is not None:
         method = message.meeting.method or "PUBLISH"
-        text = _written(_icalendar(item, message.meeting, method, _attendees(item)), style)
+        text = _written(_icalendar(item, message.meeting, method, _attendees(world, item)), style)
         # 8bit keeps the lines as they are: quoted-printable would tear the UID apart for whoever looks with plain eyes.
         email.add_alternative(text, subtype="calendar", cte="8bit", params={"method": method})
         email.set_boundary(f"----_=_NextPart_{item.serial:08X}")
@@ -44,8 +46,8 @@ def rfc822(item: Item, style: RequestText = "cdo") -> bytes:
     return email.as_bytes()
 
 
-def _attendees(item: Item) -> list[str]:
-    message, attendance = item.message, attendance_of(item)
+def _attendees(world: World, item: Item) -> list[str]:
+    message, attendance = item.message, attendance_of(world, item)
     if attendance is not None:
         return [
             f"ATTENDEE;CN={_quoted(attendee.name)};PARTSTAT={_PARTICIPATION[attendee.status]}:MAILTO:{attendee.address}"

@@ -13,7 +13,8 @@ from simulator.serving.faults import Faults
 from simulator.serving.wire import Wire, wire_of
 from simulator.world.content_classes import CALENDAR_MESSAGE, TASK_REQUEST_CLASS, content_class_of
 from simulator.world.languages import FOLDER_NAMES
-from simulator.world.mailboxes import Mailbox, World
+from simulator.world.mailboxes import Mailbox
+from simulator.world.state import World
 
 
 class Controls:

@@ -8,7 +8,7 @@ from simulator.behavior import Behavior
 from simulator.oracle.controls import Controls
 from simulator.oracle.switches import SwitchError, changed, parse_assignment, table
 from simulator.serving.faults import Fault, FaultError, FaultKind, Faults, Step, parse_option
-from simulator.world.mailboxes import World
+from simulator.world.state import World
 
 
 class _ListSwitches(argparse.Action):

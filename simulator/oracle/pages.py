@@ -14,10 +14,14 @@ from simulator.serving.auth.options import Logins
 from simulator.serving.http import HttpError, Request, Response
 from simulator.serving.limits import LimitsError, parse_limits
 from simulator.serving.meters import Meters
-from simulator.webdav.values import date_text
-from simulator.world.mailboxes import Mailbox, Meeting, Seeded, World
+from simulator.webdav.subscriptions import Subscriptions
+from simulator.world.attendance import STATUS_NAMES, Attendance, opened
+from simulator.world.mailboxes import Mailbox
+from simulator.world.messages import Meeting
 from simulator.world.series import over_at
+from simulator.world.state import Seeded, World
 from simulator.world.tally import Deed, Kind, Tally
+from simulator.world.values import date_text
 
 PREFIX = "/_oracle/"
 
@@ -25,11 +29,14 @@ PREFIX = "/_oracle/"
 class Oracle:
     """Answers questions about a world and its meters."""
 
-    def __init__(self, world: World, meters: Meters, logins: Logins, controls: Controls) -> None:
+    def __init__(
+        self, world: World, meters: Meters, logins: Logins, controls: Controls, subscriptions: Subscriptions
+    ) -> None:
         self._world = world
         self._meters = meters
         self._logins = logins
         self._controls = controls
+        self._subscriptions = subscriptions
         self._pages: dict[tuple[str, str], Callable[[Request], Response]] = {
             ("GET", "messages"): self._messages,
             ("GET", "mailboxes"): self._mailboxes,
@@ -57,7 +64,7 @@ class Oracle:
         )
 
     def _meetings(self, _request: Request) -> Response:
-        return _ndjson(self._world.circle.lines())
+        return _ndjson(map(_arranged, self._world.arranged.meetings.values()))
 
     def _mailboxes(self, _request: Request) -> Response:
         counts: defaultdict[Mailbox, Counter[Kind]] = defaultdict(Counter)
@@ -72,7 +79,7 @@ class Oracle:
     def _forget_sessions(self, _request: Request) -> Response:
         """What a restart of IIS forgets: everybody's session, and every subscription."""
         self._logins.sessions.forget_all()
-        self._world.subscriptions.forget_all()
+        self._subscriptions.forget_all()
         return _json({})
 
     def _limits(self, request: Request) -> Response:
@@ -149,3 +156,25 @@ def _deeds(tally: Tally) -> dict[str, object]:
         facts[f"{deed.value}_first"] = occurrence.first if occurrence else None
         facts[f"{deed.value}_last"] = occurrence.last if occurrence else None
     return facts
+
+
+def _arranged(attendance: Attendance) -> dict[str, object]:
+    return {
+        "uid": attendance.uid,
+        "organizer": attendance.organizer.name,
+        "organizer_address": attendance.organizer.owner.address,
+        "server": attendance.organizer.server,
+        "sequence": attendance.sequence,
+        "recurrence_id": attendance.recurrence_id and date_text(attendance.recurrence_id),
+        "attendees": [
+            {
+                "name": attendee.name,
+                "address": attendee.address,
+                "status": STATUS_NAMES[attendee.status],
+                "changed_at": attendee.changed_at,
+            }
+            for attendee in attendance.attendees.values()
+        ],
+        "responses_arrived": len(attendance.responses),
+        "responses_opened": opened(attendance.responses),
+    }

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from simulator.oracle.pace import longest_small_wait, pace_report
 from simulator.serving.meters import Meters
-from simulator.world.mailboxes import Mailbox, Seeded, World
+from simulator.world.mailboxes import Mailbox
+from simulator.world.state import Seeded, World
 from simulator.world.tally import Deed, Kind
 
 _VERDICTS = (Deed.ACCEPTED, Deed.DECLINED, Deed.TENTATIVE)
@@ -30,7 +31,7 @@ def summary(world: World, meters: Meters) -> dict[str, object]:
         "forbidden": sum(map(is_forbidden, world.seeded)),
         "responses": _responses([seeded for seeded in world.seeded if seeded.kind is Kind.RESPONSE]),
         "untouched": _by_kind(seeded for seeded in world.seeded if seeded.tally.untouched),
-        "circle": world.circle.report(),
+        "circle": world.arranged.report(),
         "in_flight": _in_flight(meters),
         "pace": pace_report(meters),
         "requests_by_verb": dict(sorted(meters.requests_by_verb.items())),

@@ -12,8 +12,10 @@ from typing import Any
 from simulator.population.mailbox_filler import CANCELLATION_CLASS, Diaries, Postbag
 from simulator.world.attendance import Attendance
 from simulator.world.languages import Role
-from simulator.world.mailboxes import Mailbox, Meeting, Message, Person, SeriesException, World
+from simulator.world.mailboxes import Mailbox
+from simulator.world.messages import Meeting, Message, Person, SeriesException
 from simulator.world.series import EXCEPTION, INSTANCE
+from simulator.world.state import World
 from simulator.world.tally import Kind
 
 #: Why nobody may answer a request.
@@ -145,4 +147,4 @@ def _arrange(bag: Postbag, host: Mailbox, whole: Message, moved: list[Meeting]) 
     for one in (whole.meeting, *moved):
         attendance = Attendance(one.uid, host, one.sequence, one.recurrence_id)
         attendance.invite(bag.mailbox.owner.name, bag.mailbox.owner.address)
-        bag.world.circle.add(attendance)
+        bag.world.arranged.add(attendance)

@@ -13,8 +13,10 @@ from simulator.population.vocabulary import LOCATIONS, SUBJECTS
 from simulator.world import names
 from simulator.world.answering import REQUEST_CLASS
 from simulator.world.languages import Role
-from simulator.world.mailboxes import Mailbox, Meeting, Message, SeriesException, World
+from simulator.world.mailboxes import Mailbox
+from simulator.world.messages import Meeting, Message, SeriesException
 from simulator.world.series import instances
+from simulator.world.state import World
 from simulator.world.tally import Kind
 
 _FREE, _TENTATIVE, _BUSY, _OUT = range(4)

@@ -12,11 +12,13 @@ from random import Random
 
 from simulator.population.ambiguous_mail import OUTDATED
 from simulator.population.mailbox_filler import Diaries, Postbag
-from simulator.population.vocabulary import EXTERNAL_DOMAINS, INTERNAL_DOMAIN
+from simulator.population.vocabulary import EXTERNAL_DOMAINS
 from simulator.world.answering import REQUEST_CLASS, RESPONSE_CLASS
+from simulator.world.directory import INTERNAL_DOMAIN
 from simulator.world.languages import Role
-from simulator.world.mailboxes import Meeting, Message, Person, Seeded, World
+from simulator.world.messages import Meeting, Message, Person
 from simulator.world.series import instances
+from simulator.world.state import Seeded, World
 from simulator.world.tally import Kind
 
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)

@@ -15,7 +15,9 @@ from simulator.world import names
 from simulator.world.answering import REQUEST_CLASS, RESPONSE_CLASS
 from simulator.world.attendance import Attendance
 from simulator.world.languages import Role
-from simulator.world.mailboxes import Item, Mailbox, Meeting, Message, World
+from simulator.world.mailboxes import Item, Mailbox
+from simulator.world.messages import Meeting, Message
+from simulator.world.state import World
 
 #: The share of tentative responses that propose another time.
 _COUNTER_SHARE = 0.5
@@ -67,7 +69,7 @@ def _appoint(world: World, chance: Random, host: Mailbox, request: Item) -> None
     for _ in range(chance.randint(0, _MOST_OTHERS)):
         person = somebody(chance)
         attendance.invite(person.name, person.address)
-    world.circle.add(attendance)
+    world.arranged.add(attendance)
     appointment = replace(
         message,
         message_class="IPM.Appointment",

@@ -11,14 +11,14 @@ from simulator.population.vocabulary import (
     EXTERNAL_DOMAINS,
     FAMILY_NAMES,
     GIVEN_NAMES,
-    INTERNAL_DOMAIN,
     LOCATIONS,
     RECURRENCES,
     SUBJECTS,
 )
 from simulator.world.answering import REQUEST_CLASS, RESPONSE_CLASS
 from simulator.world.content_classes import TASK_REQUEST_CLASS, content_class_of
-from simulator.world.mailboxes import Meeting, Message, Person
+from simulator.world.directory import INTERNAL_DOMAIN
+from simulator.world.messages import Meeting, Message, Person
 from simulator.world.tally import Kind
 
 #: Classes a client may not know; the search for calendar messages returns them all the same.

@@ -8,13 +8,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
-from simulator.population.vocabulary import FAMILY_NAMES, GIVEN_NAMES, INTERNAL_DOMAIN, SUBJECTS
+from simulator.population.vocabulary import FAMILY_NAMES, GIVEN_NAMES, SUBJECTS
 from simulator.world import names
 from simulator.world.answering import REQUEST_CLASS
 from simulator.world.content_classes import CALENDAR_MESSAGE
+from simulator.world.directory import INTERNAL_DOMAIN
 from simulator.world.languages import Role
-from simulator.world.mailboxes import Item, Mailbox, Meeting, Message, Person, Seeded, World
+from simulator.world.mailboxes import Item, Mailbox
+from simulator.world.messages import Meeting, Message, Person
 from simulator.world.series import instances
+from simulator.world.state import Seeded, World
 from simulator.world.tally import Kind, Tally
 
 CANCELLATION_CLASS = "IPM.Schedule.Meeting.Canceled"

@@ -10,10 +10,13 @@ from random import Random
 
 from simulator.population.invitations import arrange
 from simulator.population.letters import Letter, Writer
-from simulator.population.vocabulary import FAMILY_NAMES, GIVEN_NAMES, INTERNAL_DOMAIN, JAPANESE_NAMES
+from simulator.population.vocabulary import FAMILY_NAMES, GIVEN_NAMES, JAPANESE_NAMES
 from simulator.world import names
+from simulator.world.directory import INTERNAL_DOMAIN
 from simulator.world.languages import FOLDER_NAMES, Role
-from simulator.world.mailboxes import Mailbox, Person, Seeded, World
+from simulator.world.mailboxes import Mailbox
+from simulator.world.messages import Person
+from simulator.world.state import Seeded, World
 from simulator.world.tally import Kind, Tally
 
 #: One mailbox in this many has never received anything.

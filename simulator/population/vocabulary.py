@@ -65,7 +65,6 @@ SUBJECTS = (
 
 LOCATIONS = ("Room 1", "Konferenzraum Süd", "会議室A", "", "Main Street 4, 2nd floor", "Skype; ask Nora")
 
-INTERNAL_DOMAIN = "example.com"
 EXTERNAL_DOMAINS = ("partner.example.net", "customer.example.org")
 
 RECURRENCES = ("FREQ=WEEKLY;BYDAY=MO", "FREQ=DAILY;COUNT=5", "FREQ=MONTHLY;BYMONTHDAY=1")

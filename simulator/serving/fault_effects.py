@@ -1,79 +1,17 @@
 """What a fault does to a request and to its answer.
 
-Knows which kinds come before the effect and which after it; the rules and their dice are
-`simulator.serving.faults`, the cutting of connections is `simulator.serving.connection`.
+Knows which kinds come before the effect and which after it; the rules and their dice are `simulator.serving.faults`,
+the cutting of connections is `simulator.serving.connection`.
 """
 
-from collections.abc import Callable, Set
-from urllib.parse import unquote
+from collections.abc import Callable
 
-from simulator.behavior import Behavior
-from simulator.serving.auth.dialects import LOGIN_PATHS, OWA_2003
-from simulator.serving.faults import BY_OTHERS, Fault, FaultKind, Step
+from simulator.serving.auth.dialects import OWA_2003
+from simulator.serving.faults import Fault, FaultKind
 from simulator.serving.http import Ending, Injury, Request, Response, error_page
-from simulator.webdav.address import Address
-from simulator.webdav.owa.commands import command
-from simulator.world.concurrent_changes import take_away
-from simulator.world.mailboxes import Item, World
-from simulator.world.names import SUBMISSION
-from simulator.world.owner_actions import answer_by_hand, can_answer, read_by_hand, rename_folders
 
-_STEPS = {
-    "PROPFIND": Step.PROPFIND,
-    "BPROPFIND": Step.PROPFIND,
-    "SEARCH": Step.SEARCH,
-    "PROPPATCH": Step.PROPPATCH,
-    "BPROPPATCH": Step.PROPPATCH,
-    "MOVE": Step.MOVE,
-    "BMOVE": Step.MOVE,
-    "COPY": Step.MOVE,
-    "BCOPY": Step.MOVE,
-    "DELETE": Step.DELETE,
-    "BDELETE": Step.DELETE,
-    "GET": Step.GET,
-    "HEAD": Step.GET,
-}
-_COMMANDS = {"accept": Step.ACCEPT, "decline": Step.ACCEPT, "tentative": Step.ACCEPT, "open": Step.OPEN}
-_SUBMISSION = SUBMISSION.casefold()
 _RETRY_AFTER = dict.fromkeys((FaultKind.BUSY_FOR_A_WHILE, FaultKind.TOO_MANY), (("Retry-After", "30"),))
 _GARBAGE = b"\x00\x01\xff\xfe<<a:multistatus \x80 this is no XML </a:response>&&&"
-
-
-def step_of(request: Request) -> Step | None:
-    """What the client is about; None for verbs that only `any` covers."""
-    path = request.path.casefold()
-    if path in LOGIN_PATHS:
-        return Step.LOGIN
-    target = request.headers.get("destination", path if request.method in ("PUT", "POST", "PROPPATCH") else "")
-    if target and _SUBMISSION in unquote(target).casefold():
-        return Step.SUBMIT
-    return _COMMANDS.get(command(request) or "") or _STEPS.get(request.method)
-
-
-def others_can(address: Address | None) -> Set[FaultKind]:
-    """What others can do with what a request addresses."""
-    if address is None:
-        return set()
-    item = address.resource()
-    if not isinstance(item, Item):
-        return {FaultKind.FOLDERS_RENAMED}
-    return BY_OTHERS - (set() if can_answer(item) else {FaultKind.ANSWERED_BY_HAND})
-
-
-def others_act(kind: FaultKind, address: Address, world: World, behavior: Behavior) -> None:
-    """Let somebody else do that with it."""
-    item = address.resource()
-    if kind is FaultKind.FOLDERS_RENAMED:
-        rename_folders(address.mailbox)
-    elif isinstance(item, Item):
-        _ACTS[kind](world, behavior, item)
-
-
-_ACTS: dict[FaultKind, Callable[[World, Behavior, Item], None]] = {
-    FaultKind.TAKEN_AWAY: lambda world, _, item: take_away(world, item),
-    FaultKind.READ_BY_HAND: lambda world, _, item: read_by_hand(world, item),
-    FaultKind.ANSWERED_BY_HAND: answer_by_hand,
-}
 
 
 def afflicted(fault: Fault, request: Request, answer: Callable[[], Response]) -> Response:

@@ -6,7 +6,7 @@ Knows the dialect of IIS 6 with Exchange 2003 SP1 behind it (headers, reason phr
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from simulator.behavior import Behavior
+from simulator.serving.behavior import ServerBehavior
 from simulator.serving.wire import Wire, compressed, wire_of
 
 REASONS = {
@@ -38,7 +38,7 @@ REASONS = {
 
 
 _NO_CONTENT = 204
-_DEFAULT_WIRE = wire_of(Behavior())
+_DEFAULT_WIRE = wire_of(ServerBehavior())
 
 
 class HttpError(Exception):

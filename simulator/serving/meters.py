@@ -6,13 +6,8 @@ Constant work per request; all thinking is left to `simulator.oracle.pace` and `
 from array import array
 from collections import Counter, defaultdict
 
-from simulator.serving.auth.dialects import LOGIN_PATHS
-from simulator.serving.http import Request
 from simulator.serving.limits import Limit, Limits
-from simulator.webdav.owa.commands import command
 from simulator.world.mailboxes import Mailbox
-
-_READING_VERBS = frozenset({"OPTIONS", "PROPFIND", "BPROPFIND", "SEARCH", "HEAD", "SUBSCRIBE", "POLL", "UNSUBSCRIBE"})
 
 
 class Gauge:
@@ -51,10 +46,10 @@ class Meters:
         self.mailbox_operations: defaultdict[Mailbox, array[float]] = defaultdict(lambda: array("d"))
         self.server_operations: defaultdict[int, array[float]] = defaultdict(lambda: array("d"))
 
-    def arrived(self, request: Request, server: int, mailbox: Mailbox | None) -> None:
+    def arrived(self, verb: str, server: int, mailbox: Mailbox | None, *, mutating: bool) -> None:
         """A complete request is here."""
-        self.requests_by_verb[request.method] += 1
-        self.mutating += _is_mutating(request)
+        self.requests_by_verb[verb] += 1
+        self.mutating += mutating
         full = self.servers[server].enter(self.limits.of_server(server))
         if mailbox is not None:
             full |= self.mailboxes[mailbox].enter(self.limits.of_mailbox(mailbox.name))
@@ -70,9 +65,3 @@ class Meters:
         """A mailbox was scanned or one of its messages worked on."""
         self.mailbox_operations[mailbox].append(moment)
         self.server_operations[mailbox.server].append(moment)
-
-
-def _is_mutating(request: Request) -> bool:
-    if request.method == "GET":
-        return command(request) is not None
-    return request.method not in _READING_VERBS and request.path.casefold() not in LOGIN_PATHS

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from wsgiref.handlers import format_date_time
 
-from simulator.behavior import Behavior, Framing
+from simulator.serving.behavior import Framing, ServerBehavior
 from simulator.world.clock import now
 
 _ASP_NET = "X-Powered-By: ASP.NET\r\n"
@@ -56,7 +56,7 @@ class Wire:
 
 
 @lru_cache(maxsize=64)
-def wire_of(behavior: Behavior) -> Wire:
+def wire_of(behavior: ServerBehavior) -> Wire:
     """The habits that these switches say."""
     server, storage = _VERSIONS[behavior.version]
     return Wire(

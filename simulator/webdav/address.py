@@ -8,9 +8,9 @@ import re
 from dataclasses import dataclass
 
 from simulator.serving.http import HttpError, Request, split_origin
-from simulator.webdav.properties.items import Resource
-from simulator.world import names
-from simulator.world.mailboxes import Folder, Mailbox, World
+from simulator.webdav import urls
+from simulator.world.mailboxes import Folder, Mailbox, Resource
+from simulator.world.state import World
 
 _EXCHANGE = "exchange"
 _BY_NUMBER = re.compile(r"[0-9a-f]{32}-([0-9a-f]+)", re.IGNORECASE)
@@ -33,7 +33,7 @@ class Address:
     @property
     def permanent(self) -> bool:
         """Whether it names by number."""
-        return bool(self.below) and self.below[0].casefold() == names.FLAT_URL_SPACE.casefold()
+        return bool(self.below) and self.below[0].casefold() == urls.FLAT_URL_SPACE.casefold()
 
     def resource(self) -> Resource | None:
         """The folder or item there now."""
@@ -49,7 +49,7 @@ class Address:
     @property
     def submits(self) -> bool:
         """Whether it is the submission URI."""
-        return bool(self.below) and self.below[0].casefold() == names.SUBMISSION.casefold()
+        return bool(self.below) and self.below[0].casefold() == urls.SUBMISSION.casefold()
 
     def place(self) -> "Place | None":
         """The folder and the name of something that does not exist; None without a parent folder."""
@@ -84,7 +84,7 @@ class Place:
 
 def locate(world: World, server: int, path: str) -> Address | None:
     """The address a path stands for, None when this server is not the home of its mailbox."""
-    segments = names.split_path(path)
+    segments = urls.split_path(path)
     if len(segments) <= 1 or segments[0].casefold() != _EXCHANGE:
         return None
     mailbox = world.mailbox(server, segments[1])

@@ -1,15 +1,16 @@
 """What a verb is given: the request, what it addresses, and whom to tell what happened."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from simulator.behavior import Behavior
-from simulator.mime.reader import blank
 from simulator.serving.http import HttpError, Request, Response
 from simulator.webdav.address import Address
-from simulator.webdav.properties.items import Resource
+from simulator.webdav.behavior import WebdavBehavior
+from simulator.webdav.memory import Memory
 from simulator.world.clock import now_utc
-from simulator.world.mailboxes import Item, Mailbox, Message, World
+from simulator.world.mailboxes import Item, Mailbox, Resource
+from simulator.world.messages import Message, blank
+from simulator.world.state import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +21,10 @@ class Call:
     address: Address
     world: World
     server: int
-    behavior: Behavior
+    behavior: WebdavBehavior
     #: Tells the oracle that work was done in a mailbox that the operator's pace applies to.
     operation: Callable[[Mailbox, float], None]
+    memory: Memory = field(default_factory=Memory)
 
     def resource(self) -> Resource:
         """What the URL names; 404 when there is nothing."""

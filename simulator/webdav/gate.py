@@ -6,15 +6,15 @@ headers.  Exchange 2007 has no OWA below /exchange (MSDN bb885041).
 
 from urllib.parse import quote, unquote
 
-from simulator.behavior import Behavior
 from simulator.serving.http import HttpError, Request, Response, error_page
 from simulator.webdav.address import Address
+from simulator.webdav.behavior import WebdavBehavior
 
 #: What a back-end server calls itself.
 INTERNAL_ORIGIN = "http://exbe01.corp.internal"
 
 
-def written_origin(behavior: Behavior, request: Request) -> str | None:
+def written_origin(behavior: WebdavBehavior, request: Request) -> str | None:
     """Scheme and host of the URLs in an answer, None where they are those of the request."""
     match behavior.hrefs:
         case "internal-host":
@@ -28,7 +28,7 @@ def written_origin(behavior: Behavior, request: Request) -> str | None:
     return None
 
 
-def filtered(behavior: Behavior, request: Request) -> Response | None:
+def filtered(behavior: WebdavBehavior, request: Request) -> Response | None:
     """The answer of a filter that never lets Exchange see the request."""
     path = request.path
     match behavior.url_filter:
@@ -45,7 +45,7 @@ def filtered(behavior: Behavior, request: Request) -> Response | None:
     return page
 
 
-def checked(behavior: Behavior, request: Request, address: Address | None) -> Response | None:
+def checked(behavior: WebdavBehavior, request: Request, address: Address | None) -> Response | None:
     """The answer that a request gets before its verb looks at it; HttpError 403 where the rights are missing."""
     browses = request.method in {"GET", "POST"} and not request.says("translate", "f")
     if behavior.version == "2007" and browses and address is not None:
@@ -55,7 +55,7 @@ def checked(behavior: Behavior, request: Request, address: Address | None) -> Re
     return None
 
 
-def _owa(behavior: Behavior, request: Request) -> str:
+def _owa(behavior: WebdavBehavior, request: Request) -> str:
     if behavior.owa_2007 == "owa":
         return f"{request.origin}/owa/"
     asked = request.origin + request.path + ("?" + request.query if request.query else "")

@@ -11,8 +11,10 @@ from functools import lru_cache
 from lxml import etree
 
 from simulator.serving.http import HttpError
-from simulator.webdav.properties.names import CALENDAR, DAV, HTTPMAIL, MULTI_VALUES, TYPES, canonical, split_name
-from simulator.webdav.values import Value, parse_value, type_of_tag
+from simulator.webdav.properties.names import DAV, MULTI_VALUES, TYPES, canonical, split_name
+from simulator.webdav.values import parse_value, type_of_tag
+from simulator.world.property_names import CALENDAR, HTTPMAIL
+from simulator.world.values import Value
 
 _MULTI_VALUE = f"{{{MULTI_VALUES}}}v"
 _WIRE_TYPE = f"{{{TYPES}}}dt"

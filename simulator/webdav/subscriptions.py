@@ -7,12 +7,9 @@ memory and are forgotten with the service, as with the real one.  Knows no heade
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
-from typing import TYPE_CHECKING
 
 from simulator.world.clock import now
-
-if TYPE_CHECKING:
-    from simulator.world.mailboxes import Folder
+from simulator.world.mailboxes import Folder
 
 #: Seconds, where a client names no lifetime; MSDN (aa143133) leaves the default open.
 DEFAULT_LIFETIME_S = 3600
@@ -35,7 +32,7 @@ class Subscription:
     """One of them, and the mark up to which it has been told."""
 
     id: int
-    folder: "Folder"
+    folder: Folder
     kind: Kind
     lifetime_s: int
     expires: float
@@ -48,13 +45,13 @@ class Subscription:
 
 
 class Subscriptions:
-    """All subscriptions of one world."""
+    """All subscriptions."""
 
     def __init__(self) -> None:
         self._by_id: dict[int, Subscription] = {}
         self._numbers = count(1)
 
-    def add(self, folder: "Folder", kind: Kind, lifetime_s: int) -> Subscription:
+    def add(self, folder: Folder, kind: Kind, lifetime_s: int) -> Subscription:
         """Subscribe from now on."""
         lifetime_s = min(lifetime_s, LONGEST_LIFETIME_S)
         number = next(self._numbers)
@@ -82,7 +79,7 @@ class Subscriptions:
         self._by_id.clear()
 
 
-def _mark(folder: "Folder", kind: Kind) -> int:
+def _mark(folder: Folder, kind: Kind) -> int:
     match kind:
         case Kind.UPDATE:
             return folder.change

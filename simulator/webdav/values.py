@@ -1,4 +1,4 @@
-"""The values a property can have, and their text on the wire.
+"""The values a property can have, as text on the wire.
 
 The type names are those of the `b:dt` attribute (urn:uuid:c2f41010-65b3-11d1-a29f-00aa00c14882/).  This module knows
 types, not properties.
@@ -9,14 +9,14 @@ import binascii
 from datetime import UTC, datetime
 from xml.sax.saxutils import escape
 
+from simulator.world.values import Value, date_text
+
 
 class Markup(str):
     """Text that is XML already, such as the `<a:collection/>` of DAV:resourcetype."""
 
     __slots__ = ()
 
-
-Value = str | bool | int | bytes | datetime | tuple[str, ...] | tuple[datetime, ...]
 
 _TRUE_WORDS = frozenset({"1", "true"})
 _FALSE_WORDS = frozenset({"0", "false"})
@@ -26,14 +26,6 @@ _TAG_TYPES = {"000b": "boolean", "0003": "int", "0040": "dateTime.tz", "0102": "
 
 #: Every spelling that a client was seen to use; all of them are UTC.
 _DATE_FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y-%m-%d", "%Y/%m/%d")
-
-_MICROSECONDS_PER_MILLISECOND = 1000
-
-
-def date_text(moment: datetime) -> str:
-    """`2007-12-30T05:16:11.844Z`: always three digits of milliseconds, or DavMail gives up on the whole folder."""
-    milliseconds = moment.microsecond // _MICROSECONDS_PER_MILLISECOND
-    return f"{moment.replace(microsecond=0, tzinfo=None).isoformat()}.{milliseconds:03d}Z"
 
 
 def parse_date(text: str) -> datetime | None:

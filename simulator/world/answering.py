@@ -7,14 +7,16 @@ is sent until somebody moves the draft to the submission URI.  Knows no URL and 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from simulator.behavior import Behavior
-from simulator.webdav.properties.items import PROCESSED
+from simulator.world.behavior import StoreBehavior
 from simulator.world.booking import book, unbook
 from simulator.world.concurrent_changes import succeed
 from simulator.world.content_classes import CALENDAR_MESSAGE
 from simulator.world.drafts import Draft
 from simulator.world.languages import Role
-from simulator.world.mailboxes import Item, Meeting, Message, World
+from simulator.world.mailboxes import Item
+from simulator.world.messages import Meeting, Message
+from simulator.world.property_names import PROCESSED
+from simulator.world.state import World
 from simulator.world.tally import Deed
 
 REQUEST_CLASS = "IPM.Schedule.Meeting.Request"
@@ -61,7 +63,7 @@ class NotARequestError(Exception):
     """The item cannot be answered; nothing was done."""
 
 
-def answer(world: World, behavior: Behavior, item: Item, verdict: Verdict) -> Item | None:
+def answer(world: World, behavior: StoreBehavior, item: Item, verdict: Verdict) -> Item | None:
     """Answer a meeting request; the draft, or None where the organizer wants no response."""
     meeting = item.message.meeting
     if meeting is None or item.message.message_class.casefold() != REQUEST_CLASS.casefold():
@@ -83,7 +85,7 @@ def answer(world: World, behavior: Behavior, item: Item, verdict: Verdict) -> It
     return draft
 
 
-def sent(world: World, behavior: Behavior, item: Item) -> None:
+def sent(world: World, behavior: StoreBehavior, item: Item) -> None:
     """Note that the draft of an answer was sent: the calendar item may have waited for that."""
     meeting = item.message.meeting
     wording = next((w for w in _WORDINGS.values() if w.response_class == item.message.message_class), None)
@@ -91,7 +93,7 @@ def sent(world: World, behavior: Behavior, item: Item) -> None:
         _book(world, behavior, item, meeting, wording, item.message.subject.removeprefix(wording.subject_prefix))
 
 
-def open_item(world: World, behavior: Behavior, item: Item) -> None:
+def open_item(world: World, behavior: StoreBehavior, item: Item) -> None:
     """Show an item: it becomes read, and a response is entered with the organizer's meeting."""
     item.message.read = True
     is_response = item.message.message_class.casefold().startswith(RESPONSE_CLASS.casefold())
@@ -117,7 +119,7 @@ def _response(item: Item, meeting: Meeting, wording: Wording) -> Message:
     )
 
 
-def _book(world: World, behavior: Behavior, item: Item, meeting: Meeting, wording: Wording, subject: str) -> None:
+def _book(world: World, behavior: StoreBehavior, item: Item, meeting: Meeting, wording: Wording, subject: str) -> None:
     calendar = item.mailbox.folders[Role.CALENDAR]
     if wording.deed is Deed.DECLINED:
         unbook(world, calendar, meeting)
@@ -134,7 +136,7 @@ def _book(world: World, behavior: Behavior, item: Item, meeting: Meeting, wordin
     book(world, calendar, appointment, item.name, twin_stays=behavior.calendar_twin == "kept")
 
 
-def _mark(world: World, behavior: Behavior, item: Item) -> None:
+def _mark(world: World, behavior: StoreBehavior, item: Item) -> None:
     """Let an answered request that stays show it, or not."""
     if behavior.request_marks == "nothing":
         return
@@ -144,7 +146,7 @@ def _mark(world: World, behavior: Behavior, item: Item) -> None:
     world.changed(item)
 
 
-def _retire(world: World, behavior: Behavior, item: Item) -> None:
+def _retire(world: World, behavior: StoreBehavior, item: Item) -> None:
     folder = item.folder
     if behavior.request_fate == "left":
         _mark(world, behavior, item)

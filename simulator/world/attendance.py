@@ -3,16 +3,11 @@
 The store keeps it while messages come and go; `simulator.world.responses` alters it, the oracle reads it.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from simulator.webdav.values import date_text
+from simulator.world.mailboxes import Mailbox
 from simulator.world.tally import Deed, Tally
-
-if TYPE_CHECKING:
-    from simulator.world.mailboxes import Mailbox
 
 #: dispidResponseStatus of somebody who has said nothing (MS-OXPROPS 2.231).
 NOT_RESPONDED = 5
@@ -37,7 +32,7 @@ class Attendance:
     """One meeting of an organizer who has a mailbox here."""
 
     uid: str
-    organizer: "Mailbox"
+    organizer: Mailbox
     sequence: int
     #: Which occurrence of a series, by its start according to the rule; None for a single meeting, or all of a series.
     recurrence_id: datetime | None = None
@@ -52,7 +47,7 @@ class Attendance:
 
 
 @dataclass(slots=True)
-class Circle:
+class ArrangedMeetings:
     """All these meetings and occurrences, and every response that was delivered, to them or to nothing known."""
 
     #: By uid and original start.
@@ -73,33 +68,7 @@ class Circle:
             "attendees_updated": self.updates,
         }
 
-    def lines(self) -> Iterator[dict[str, object]]:
-        """The oracle's `/meetings`."""
-        return map(_line, self.meetings.values())
-
 
 def opened(responses: list[Tally]) -> int:
     """How many of these have been opened."""
     return sum(tally.count(Deed.OPENED) > 0 for tally in responses)
-
-
-def _line(attendance: Attendance) -> dict[str, object]:
-    return {
-        "uid": attendance.uid,
-        "organizer": attendance.organizer.name,
-        "organizer_address": attendance.organizer.owner.address,
-        "server": attendance.organizer.server,
-        "sequence": attendance.sequence,
-        "recurrence_id": attendance.recurrence_id and date_text(attendance.recurrence_id),
-        "attendees": [
-            {
-                "name": attendee.name,
-                "address": attendee.address,
-                "status": STATUS_NAMES[attendee.status],
-                "changed_at": attendee.changed_at,
-            }
-            for attendee in attendance.attendees.values()
-        ],
-        "responses_arrived": len(attendance.responses),
-        "responses_opened": opened(attendance.responses),
-    }

@@ -6,7 +6,9 @@ occurrences were invited (MS-OXOCAL 3.1.5.1).
 
 from dataclasses import replace
 
-from simulator.world.mailboxes import Folder, Item, Meeting, Message, SeriesException, World
+from simulator.world.mailboxes import Folder, Item
+from simulator.world.messages import Meeting, Message, SeriesException
+from simulator.world.state import World
 
 
 def book(world: World, calendar: Folder, appointment: Message, name: str, *, twin_stays: bool) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from zlib import crc32
 
-from simulator.webdav.properties.items import Resource
-from simulator.world.mailboxes import Folder, Item, Meeting, Message, Seeded, World
+from simulator.world.mailboxes import Folder, Item, Resource
+from simulator.world.messages import Meeting, Message
+from simulator.world.state import Seeded, World
 from simulator.world.tally import Deed, Kind, Tally
 
 _REQUEST = "ipm.schedule.meeting.request"

@@ -1,4 +1,4 @@
-"""From the submission URI to the Inboxes of the same simulator.
+"""From the mailbox of an author to the Inboxes of the same simulator.
 
 What has nobody here among its recipients leaves the world.  Knows no URL and no verb.
 """
@@ -7,17 +7,17 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from simulator.mime.reader import blank, people, read_message
-from simulator.webdav.owa.directory import mailboxes_of
-from simulator.webdav.properties.names import MAILHEADER
 from simulator.world import names
-from simulator.world.clock import now_utc
+from simulator.world.directory import mailboxes_of
 from simulator.world.languages import Role
-from simulator.world.mailboxes import Item, Mailbox, Message, Person, Source, World
+from simulator.world.mailboxes import Item, Mailbox
+from simulator.world.messages import Message, Person, Source, people
+from simulator.world.property_names import MAILHEADER
 from simulator.world.responses import arrived, replied_by_mail
+from simulator.world.state import World
 from simulator.world.tally import Deed
 
-#: Where a client can have named the recipients; what PROPPATCH wrote comes beside what MIME says.
+#: Where a client can have named the recipients; what it wrote as properties comes beside what MIME says.
 _RECIPIENT_PROPERTIES = tuple(MAILHEADER + field for field in ("to", "cc", "bcc"))
 _BLIND = re.compile(rb"^bcc:.*\r?\n(?:[ \t].*\r?\n)*", re.IGNORECASE | re.MULTILINE)
 _FROM = re.compile(rb"^from:(?P<value>.*\r?\n(?:[ \t].*\r?\n)*)", re.IGNORECASE | re.MULTILINE)
@@ -64,9 +64,9 @@ def deliver(world: World, message_item: Item) -> list[Item]:
     return _deliver(world, message_item.message, _recipients(message_item))
 
 
-def submit_text(world: World, author: Mailbox, octets: bytes) -> None:
-    """Send MIME that never was an item (PUT to the submission URI); a copy stays in Sent Items."""
-    message = signed(read_message(octets, blank(author.owner, now_utc(), read=True)), author.owner)
+def submit(world: World, author: Mailbox, message: Message) -> None:
+    """Send a message that never was an item; a copy stays in Sent Items."""
+    message = signed(message, author.owner)
     world.put(author.folders[Role.SENT_ITEMS], message, names.item_name(message.subject))
     replied_by_mail(author, message)
     _deliver(world, message, _named_in(message))

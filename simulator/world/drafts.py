@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, replace
 
-from simulator.behavior import Behavior
-from simulator.webdav.properties.names import CALENDAR, GLOBAL_OBJECT_IDS, HTTPMAIL, MAILHEADER, PROPTAG
 from simulator.world import names
+from simulator.world.behavior import StoreBehavior
 from simulator.world.languages import Role
 from simulator.world.later import plan
-from simulator.world.mailboxes import Item, Message, World
+from simulator.world.mailboxes import Item
+from simulator.world.messages import Message
+from simulator.world.property_names import CALENDAR, GLOBAL_OBJECT_IDS, HTTPMAIL, MAILHEADER, PROPTAG
+from simulator.world.state import World
 from simulator.world.tally import Deed
 
 #: What goes before the subject, by the language of the mailbox and the English word.
@@ -38,7 +40,7 @@ class Draft:
     response: Message
     subject_prefix: str
 
-    def appear(self, world: World, behavior: Behavior) -> Item | None:
+    def appear(self, world: World, behavior: StoreBehavior) -> Item | None:
         """Put the draft into Drafts, now or later; None unless it is there now."""
         if behavior.draft == "none":
             return None
@@ -48,7 +50,7 @@ class Draft:
             return None
         return self._put(world, behavior)
 
-    def _put(self, world: World, behavior: Behavior) -> Item:
+    def _put(self, world: World, behavior: StoreBehavior) -> Item:
         drafts = self.request.mailbox.folders[Role.DRAFTS]
         response = self._localised() if behavior.draft == "localised" else self.response
         response = replace(response, received=self.request.mailbox.moment())
@@ -71,7 +73,7 @@ class Draft:
         return replace(self.response, subject=words.get(self.subject_prefix, self.subject_prefix) + plain)
 
 
-def _hidden(behavior: Behavior) -> tuple[str, ...]:
+def _hidden(behavior: StoreBehavior) -> tuple[str, ...]:
     """The properties that drafts do not have on such a server."""
     uid = () if behavior.draft_uid else (CALENDAR + "uid", *GLOBAL_OBJECT_IDS)
     subject = () if behavior.draft_subject else _SUBJECTS

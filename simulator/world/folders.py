@@ -4,7 +4,8 @@ Knows no verb; which folders may not go is a matter of who asks.
 """
 
 from simulator.world.clock import now_utc
-from simulator.world.mailboxes import Folder, World
+from simulator.world.mailboxes import Folder
+from simulator.world.state import World
 
 
 def add_folder(world: World, parent: Folder, name: str) -> Folder:

@@ -1,18 +1,10 @@
-"""Names in the store and names in a URL, and the two escapes between them.
+"""The names of items and folders: the store escapes what a path cannot hold (`/` becomes `_xF8FF_`).
 
-The store escapes what a path cannot hold (`/` becomes `_xF8FF_`); HTTP then percent-encodes what a URL cannot hold.
-This module knows text only: no folder, no item.
+They are how the store tells items of a folder apart, whichever protocol asks.  Knows text only: no folder, no item.
 """
 
 import re
 from collections.abc import Container
-from functools import lru_cache
-from urllib.parse import quote, unquote_to_bytes
-
-#: The virtual name that sends what is moved to it; it exists in no listing (evolution-exchange, docs/sending-mail).
-SUBMISSION = "##DavMailSubmissionURI##"
-#: The virtual folder below which items are addressed by number (evolution-exchange, docs/entryids).
-FLAT_URL_SPACE = "-FlatUrlSpace-"
 
 #: evolution-exchange e2k-uri.c and DavMail's encodeUrlcompname agree on these; `<` is ours, by analogy with `>`.
 _STORE_ESCAPES = {
@@ -26,10 +18,6 @@ _STORE_ESCAPES = {
     "\n": "_x000A_",
 }
 _STORE_ESCAPE = str.maketrans(_STORE_ESCAPES)
-
-#: Seen unencoded in real hrefs: `{ } @ : = . -`.  Seen encoded: blank, apostrophe, `&`, `+`, non-ASCII.  The rest of
-#: this set is unproven either way and left plain.
-_PLAIN_IN_HREF = "{}@:=.-_$!*(),;"
 
 _WITH_NUMBER = re.compile(r"(?P<stem>.*?)(?P<extension>\.[^.]{1,4})?", re.DOTALL)
 
@@ -54,26 +42,3 @@ def free_name(wanted: str, taken: Container[str]) -> str:
     while (name := f"{stem}-{number}{extension}").casefold() in taken:
         number += 1
     return name
-
-
-@lru_cache(maxsize=4096)
-def encode(segment: str) -> str:
-    """One path segment as Exchange writes it into an href."""
-    return quote(segment, safe=_PLAIN_IN_HREF)
-
-
-@lru_cache(maxsize=4096)
-def split_path(path: str) -> tuple[str, ...]:
-    """The segments of a URL path, decoded exactly once: `%2525` is a name that holds `%25`.
-
-    `path` is as it came off the wire: one letter for each octet.
-    """
-    return tuple(_decode(segment) for segment in path.split("/") if segment)
-
-
-def _decode(segment: str) -> str:
-    octets = unquote_to_bytes(segment.encode("latin-1"))
-    try:
-        return octets.decode()
-    except UnicodeDecodeError:
-        return octets.decode("latin-1")

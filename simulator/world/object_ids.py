@@ -7,7 +7,8 @@ is zero in the "clean" one (MS-OXOCAL 2.2.1.27 and 2.2.1.28).
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from simulator.world.mailboxes import Item, Meeting
+from simulator.world.mailboxes import Item
+from simulator.world.messages import Meeting
 
 #: What every global object id begins with; the four bytes behind it are the date: year (high byte first), month, day.
 _CLASS = bytes.fromhex("040000008200E00074C5B7101A82E008")

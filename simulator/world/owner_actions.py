@@ -1,15 +1,15 @@
 """What the owner of a mailbox does himself, right before a client's request is looked at."""
 
-from simulator.behavior import Behavior
-from simulator.webdav.properties.items import is_unsent
 from simulator.world.answering import REQUEST_CLASS, Verdict, answer, is_response, sent
+from simulator.world.behavior import StoreBehavior
 from simulator.world.delivery import send
 from simulator.world.languages import FOLDER_NAMES, Role
-from simulator.world.mailboxes import Item, Mailbox, World
+from simulator.world.mailboxes import Item, Mailbox, is_unsent
+from simulator.world.state import World
 from simulator.world.tally import Deed
 
 #: Outlook sends at once, and the request goes.
-_OUTLOOK = Behavior(draft="verdict")
+_OUTLOOK = StoreBehavior(draft="verdict")
 
 
 def can_answer(item: Item) -> bool:
@@ -18,7 +18,7 @@ def can_answer(item: Item) -> bool:
     return message.message_class == REQUEST_CLASS or (is_response(message) and is_unsent(item) and bool(item.answers))
 
 
-def answer_by_hand(world: World, behavior: Behavior, item: Item) -> None:
+def answer_by_hand(world: World, behavior: StoreBehavior, item: Item) -> None:
     """Answer a request in Outlook, or send the draft that a command has left: the answer lies in Sent Items."""
     tally = item.tally or item.answers
     draft: Item | None = item

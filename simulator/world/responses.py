@@ -12,7 +12,9 @@ from simulator.world.booking import is_about, is_same
 from simulator.world.clock import now
 from simulator.world.content_classes import CALENDAR_MESSAGE
 from simulator.world.languages import Role
-from simulator.world.mailboxes import Item, Mailbox, Meeting, Message, Person, World
+from simulator.world.mailboxes import Item, Mailbox
+from simulator.world.messages import Meeting, Message, Person
+from simulator.world.state import World
 from simulator.world.tally import Deed, Tally
 
 _STATUSES = {"pos": 3, "neg": 4, "tent": 2}
@@ -26,8 +28,8 @@ def arrived(world: World, item: Item) -> None:
         return
     # It is counted as a seeded message is, without being one.
     item.tally = Tally()
-    world.circle.delivered.append(item.tally)
-    attendance = world.circle.meetings.get((meeting.uid, meeting.recurrence_id))
+    world.arranged.delivered.append(item.tally)
+    attendance = world.arranged.meetings.get((meeting.uid, meeting.recurrence_id))
     if attendance is not None and attendance.organizer is item.mailbox:
         attendance.responses.append(item.tally)
 
@@ -56,7 +58,7 @@ def _answered(author: Mailbox, meeting: Meeting) -> Tally | None:
 def respond(world: World, mailbox: Mailbox, uid: str, attendee_address: str, verdict: Verdict) -> Item:
     """Deliver a response of an attendee to the organizer's mailbox, whether it knows of the meeting or not."""
     appointment = _appointment(mailbox, uid)
-    attendance = world.circle.meetings.get((uid, None))
+    attendance = world.arranged.meetings.get((uid, None))
     known = attendance.attendees.get(attendee_address.casefold()) if attendance else None
     sender = Person(known.name if known else attendee_address, attendee_address)
     wording, moment = wording_of(verdict), mailbox.moment()
@@ -89,7 +91,7 @@ def respond(world: World, mailbox: Mailbox, uid: str, attendee_address: str, ver
 def enter(world: World, item: Item) -> None:
     """Enter what an opened response says with the organizer's appointment."""
     message, meeting = item.message, item.message.meeting
-    attendance = world.circle.meetings.get((meeting.uid, meeting.recurrence_id)) if meeting else None
+    attendance = world.arranged.meetings.get((meeting.uid, meeting.recurrence_id)) if meeting else None
     if meeting is None or attendance is None or attendance.organizer is not item.mailbox:
         return
     appointment = _appointment(item.mailbox, meeting.uid)
@@ -102,16 +104,16 @@ def enter(world: World, item: Item) -> None:
     status = _status(message)
     if attendee.status != status:
         attendee.status, attendee.changed_at = status, now()
-        world.circle.updates += 1
+        world.arranged.updates += 1
         world.changed(appointment)
 
 
-def attendance_of(item: Item) -> Attendance | None:
+def attendance_of(world: World, item: Item) -> Attendance | None:
     """Who was invited, where an item is the organizer's own appointment."""
     meeting, mailbox = item.message.meeting, item.mailbox
     if meeting is None or meeting.method is not None:
         return None
-    attendance = mailbox.world.circle.meetings.get((meeting.uid, meeting.recurrence_id))
+    attendance = world.arranged.meetings.get((meeting.uid, meeting.recurrence_id))
     return attendance if attendance is not None and attendance.organizer is mailbox else None
 
 

@@ -9,8 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from simulator.webdav.values import parse_date
-from simulator.world.mailboxes import Meeting
+from simulator.world.messages import Meeting
 from simulator.world.recurrence import Rule, occurrences, parse_rule
 
 #: urn:schemas:calendar:instancetype.
@@ -38,7 +37,7 @@ def over_at(meeting: Meeting) -> datetime | None:
     rule = parse_rule(meeting.rrule)
     if rule.count is None and not rule.until:
         return None
-    end = parse_date(rule.until) if rule.until else None
+    end = _moment(rule.until) if rule.until else None
     # Of a count, ten years: no rule made up here takes longer.
     *_, last = instances(meeting, meeting.start, end or meeting.start + timedelta(days=3653))
     return last.end
@@ -52,13 +51,22 @@ def _by_rule(meeting: Meeting, latest: datetime) -> Iterator[tuple[datetime, dat
         return
     zone = ZoneInfo(meeting.zone)
     first, first_end = (moment.astimezone(zone).replace(tzinfo=None) for moment in (meeting.start, meeting.end))
-    limit = parse_date(rule.until) if rule.until else None
+    limit = _moment(rule.until) if rule.until else None
     # A day more: where the zone is behind UTC, the local day of `latest` is an earlier one, or a later one ahead of it.
     for local in occurrences(rule, first, latest.date() + timedelta(days=1)):
         start = local.replace(tzinfo=zone).astimezone(UTC)
         if start > latest or (limit is not None and _is_over(rule, limit, local, start)):
             return
         yield start, (local + (first_end - first)).replace(tzinfo=zone).astimezone(UTC)
+
+
+def _moment(until: str) -> datetime | None:
+    """The moment that UNTIL says, a time without a zone as one in UTC; None where it is past reading."""
+    try:
+        moment = datetime.fromisoformat(until)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _is_over(rule: Rule, limit: datetime, local: datetime, start: datetime) -> bool:

@@ -12,7 +12,7 @@ from rsvpq.exchange.client import MailboxClient
 from rsvpq.messages import Kind, MeetingMessage
 from rsvpq.persons import Shown
 from rsvpq.policy import Facts, Policy, decide
-from simulator.population.vocabulary import INTERNAL_DOMAIN
+from simulator.world.directory import INTERNAL_DOMAIN
 from testbed.simulated_exchange import World
 from tests.integration.calendars import Diary
 from tests.integration.exchange_site import Site, box_name, inbox, simulated_site

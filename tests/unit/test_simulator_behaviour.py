@@ -10,11 +10,14 @@ from simulator.serving.http import Request, Response
 from simulator.webdav.address import locate
 from simulator.webdav.call import Call
 from simulator.webdav.owa.commands import get
-from simulator.webdav.properties.items import PROCESSED, permanent_path, reader
+from simulator.webdav.properties.items import reader
+from simulator.webdav.urls import href_path, permanent_path
 from simulator.webdav.verbs.transfer import move
 from simulator.world.answering import REQUEST_CLASS, Verdict, answer, open_item
 from simulator.world.languages import Role
-from simulator.world.mailboxes import Item, World
+from simulator.world.mailboxes import Item
+from simulator.world.property_names import PROCESSED
+from simulator.world.state import World
 from simulator.world.tally import Deed, Kind
 
 
@@ -47,10 +50,10 @@ def accept(world: World, behaviour: Behavior, path: str) -> Response:
 
 def test_accept_can_redirect_to_the_draft(world: World) -> None:
     item = message(world, Kind.REQUEST)
-    redirected = accept(world, Behavior(command_answer="redirect"), item.href_path)
+    redirected = accept(world, Behavior(command_answer="redirect"), href_path(item))
     (draft,) = world.mailboxes[0].folders[Role.DRAFTS].items.values()
     assert redirected.status == 302
-    assert redirected.headers == (("Location", f"http://mail{draft.href_path}?Cmd=edit"),)
+    assert redirected.headers == (("Location", f"http://mail{href_path(draft)}?Cmd=edit"),)
 
 
 def test_the_draft_can_be_named_after_the_verdict(world: World) -> None:
@@ -105,5 +108,5 @@ def test_sending_can_answer_201(world: World) -> None:
     behaviour = Behavior(submission_status=201)
     draft = answer(world, behaviour, message(world, Kind.REQUEST), Verdict.ACCEPT)
     assert draft is not None
-    destination = world.mailboxes[0].root.href_path + "##DavMailSubmissionURI##"
-    assert move(call(world, behaviour, "MOVE", draft.href_path, destination=destination)).status == 201
+    destination = href_path(world.mailboxes[0].root) + "##DavMailSubmissionURI##"
+    assert move(call(world, behaviour, "MOVE", href_path(draft), destination=destination)).status == 201

@@ -11,9 +11,9 @@ from simulator.behavior import Behavior
 from simulator.oracle.controls import Controls
 from simulator.oracle.switches import SwitchError, changed, parse_assignment, switches, table, uncertain, value_of
 from simulator.population.populate import Size, populate
-from simulator.serving.fault_effects import step_of
 from simulator.serving.faults import Fault, FaultError, FaultKind, Faults, Step, parse_faults, parse_option
 from simulator.serving.http import Request
+from simulator.webdav.steps import step_of
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "simulator.md"
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.mime.vtimezone import vtimezone
-from simulator.world.mailboxes import Meeting, Person, SeriesException
+from simulator.world.messages import Meeting, Person, SeriesException
 from simulator.world.recurrence import occurrences, parse_rule
 from simulator.world.series import EXCEPTION, INSTANCE, instances, over_at
 

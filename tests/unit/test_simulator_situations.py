@@ -15,8 +15,10 @@ from simulator.population.mailbox_filler import Diaries
 from simulator.population.populate import Size, populate
 from simulator.world.booking import is_about
 from simulator.world.languages import Role
-from simulator.world.mailboxes import Item, Mailbox, Meeting, Seeded, World
+from simulator.world.mailboxes import Item, Mailbox
+from simulator.world.messages import Meeting
 from simulator.world.series import instances
+from simulator.world.state import Seeded, World
 from simulator.world.tally import Deed, Kind
 from testbed.simulated_exchange import World as Asked
 
@@ -81,7 +83,7 @@ def test_two_moved_occurrences_have_one_uid_and_one_sequence() -> None:
         assert meeting(one).recurrence_id != meeting(other).recurrence_id
         assert one.edition != other.edition
         assert meeting(one).instance_type == 3
-        assert all(b"RECURRENCE-ID:" in rfc822(item) for item in items_of(one, other))
+        assert all(b"RECURRENCE-ID:" in rfc822(world, item) for item in items_of(one, other))
 
 
 def items_of(*seeded: Seeded) -> list[Item]:
@@ -99,7 +101,7 @@ def test_some_who_are_asked_about_moved_occurrences_have_the_series_and_some_hav
 
 def test_the_organizer_of_moved_occurrences_can_live_here() -> None:
     world = made(occurrences=3)
-    here = [attendance for key, attendance in world.circle.meetings.items() if key[1] is not None]
+    here = [attendance for key, attendance in world.arranged.meetings.items() if key[1] is not None]
     assert here
     for attendance in here:
         (series,) = booked(attendance.organizer, attendance.uid)

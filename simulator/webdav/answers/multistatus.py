@@ -8,20 +8,18 @@ even those that make invalid XML (`<g:0x8506/>`).
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from zlib import crc32
 
-from simulator.behavior import Behavior
 from simulator.serving.http import REASONS, Response
 from simulator.webdav.answers.style import finished, lowered, spoilt, style_of
+from simulator.webdav.behavior import WebdavBehavior
 from simulator.webdav.gate import INTERNAL_ORIGIN
 from simulator.webdav.properties.folders import tells_folders
 from simulator.webdav.properties.hidden import hides, organizer_reader
-from simulator.webdav.properties.items import Reader, Resource, reader, zone_reader
+from simulator.webdav.properties.items import Reader, reader, zone_reader
 from simulator.webdav.properties.names import (
-    CALENDAR,
     COUNTER_PROPOSAL,
     COUNTER_PROPOSAL_ID,
     DAV,
     EXCHANGE,
-    MAPI_ID,
     MULTI_VALUES,
     REPL,
     TYPES,
@@ -30,8 +28,11 @@ from simulator.webdav.properties.names import (
 )
 from simulator.webdav.properties.recipients import recipient_reader
 from simulator.webdav.sql import Column
-from simulator.webdav.values import Value, render
-from simulator.world.mailboxes import Item
+from simulator.webdav.urls import href_path
+from simulator.webdav.values import render
+from simulator.world.mailboxes import Item, Resource
+from simulator.world.property_names import CALENDAR, MAPI_ID
+from simulator.world.values import Value
 
 #: A property that no XML parser takes: dispidResponseStatus, under its number.
 _DIGIT_NAME = MAPI_ID + "{00062002-0000-0000-c000-000000000046}/0x8218"
@@ -51,7 +52,7 @@ _HIDDEN_OF_ROOTS = {
 }
 #: And the switch counter_proposal.
 _UNNAMED = {"alias-and-number": (), "alias": (COUNTER_PROPOSAL_ID,), "number": (COUNTER_PROPOSAL,)}
-_PLAIN = Behavior()
+_PLAIN = WebdavBehavior()
 
 #: In answers with values `b` and `c` are taken; in those of PROPPATCH and SUBSCRIBE they are ordinary letters.
 _FOR_VALUES = {DAV: "a", TYPES: "b", MULTI_VALUES: "c"}
@@ -88,7 +89,9 @@ class _Prefixes:
 class ValueRows:
     """Renders resources with the values of chosen columns, as SEARCH and PROPFIND do."""
 
-    def __init__(self, columns: Sequence[Column], origin: str, *, brief: bool, behavior: Behavior = _PLAIN) -> None:
+    def __init__(
+        self, columns: Sequence[Column], origin: str, *, brief: bool, behavior: WebdavBehavior = _PLAIN
+    ) -> None:
         self._prefixes = _Prefixes(_FOR_VALUES)
         self._behavior = behavior
         self._style = style_of(behavior, brief=brief)
@@ -158,7 +161,7 @@ class ValueRows:
         return f"<a:response><a:href>{self._href(resource)}</a:href>{_status(status)}</a:response>"
 
     def _href(self, resource: Resource) -> str:
-        return self._href_origin + (lowered(resource.href_path) if self._lowers else resource.href_path)
+        return self._href_origin + (lowered(href_path(resource)) if self._lowers else href_path(resource))
 
 
 def names_answer(
@@ -167,7 +170,7 @@ def names_answer(
     *,
     created: bool = False,
     headers: tuple[tuple[str, str], ...] = (),
-    behavior: Behavior = _PLAIN,
+    behavior: WebdavBehavior = _PLAIN,
 ) -> Response:
     """The answer to a PROPPATCH that did what it was asked: each name, empty, in a 200 propstat."""
     prefixes = _Prefixes(_FOR_NAMES)
@@ -178,7 +181,7 @@ def names_answer(
     return _multistatus(prefixes, iter((row,)), headers, behavior)
 
 
-def status_answer(href: str, status: int, behavior: Behavior) -> Response:
+def status_answer(href: str, status: int, behavior: WebdavBehavior) -> Response:
     """A 207 that says one status of one resource."""
     row = f"<a:response><a:href>{_text(href)}</a:href>{_status(status)}</a:response>"
     return _multistatus(_Prefixes(_FOR_NAMES), iter((row,)), (), behavior)
@@ -203,7 +206,7 @@ def _status(code: int) -> str:
 
 
 def _multistatus(
-    prefixes: _Prefixes, rows: Iterator[str], headers: tuple[tuple[str, str], ...], behavior: Behavior
+    prefixes: _Prefixes, rows: Iterator[str], headers: tuple[tuple[str, str], ...], behavior: WebdavBehavior
 ) -> Response:
     body = finished(behavior, f"<a:multistatus{prefixes.declarations()}>{''.join(rows)}</a:multistatus>")
     # `text/xml` and nothing more by default: some clients do not read the body otherwise.

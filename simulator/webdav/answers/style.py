@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from simulator.behavior import Behavior
+from simulator.webdav.behavior import WebdavBehavior
 
 #: A lone byte 0xFF, carried through text as surrogateescape has it.
 _BAD_BYTE = "\udcff"
@@ -33,7 +33,7 @@ class Style:
 
 
 @lru_cache(maxsize=128)
-def style_of(behavior: Behavior, *, brief: bool) -> Style:
+def style_of(behavior: WebdavBehavior, *, brief: bool) -> Style:
     """The style of an answer; `brief` is whether the client asked for less."""
     brief = brief and behavior.brief != "ignored"
     ok = "" if brief and behavior.brief == "drops-status" else _status("200 OK")
@@ -47,7 +47,7 @@ def style_of(behavior: Behavior, *, brief: bool) -> Style:
     )
 
 
-def spoilt(behavior: Behavior, number: int, elements: Sequence[str]) -> list[str]:
+def spoilt(behavior: WebdavBehavior, number: int, elements: Sequence[str]) -> list[str]:
     """The properties of the row of this number, counted from 1, as a server with these switches writes them."""
     written = list(elements)
     if number % behavior.bad_every == 0:
@@ -57,7 +57,7 @@ def spoilt(behavior: Behavior, number: int, elements: Sequence[str]) -> list[str
     return written * 2 if behavior.duplicated_properties else written
 
 
-def finished(behavior: Behavior, multistatus: str) -> bytes:
+def finished(behavior: WebdavBehavior, multistatus: str) -> bytes:
     """The bytes of a body without its XML declaration."""
     if behavior.prefixes == "shuffled":
         multistatus = _TAG.sub(_shuffled_tag, multistatus)

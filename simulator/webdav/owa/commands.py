@@ -12,9 +12,9 @@ from simulator.serving.http import Ending, HttpError, Injury, Request, Response
 from simulator.webdav.call import Call
 from simulator.webdav.owa import pages
 from simulator.webdav.owa.directory import find_people
-from simulator.webdav.properties.items import Resource
+from simulator.webdav.urls import href_path
 from simulator.world.answering import NotARequestError, Verdict, answer, open_item
-from simulator.world.mailboxes import Folder, Item
+from simulator.world.mailboxes import Folder, Item, Resource
 from simulator.world.responses import enter
 
 _OPEN = "open"
@@ -55,7 +55,7 @@ def _got(call: Call, name: str | None) -> Response:
             raise HttpError(403)
         source = resource.message.source
         return Response(
-            200, source.octets if source else rfc822(resource, call.behavior.request_text), "message/rfc822"
+            200, source.octets if source else rfc822(call.world, resource, call.behavior.request_text), "message/rfc822"
         )
     if is_operation(name) and call.address.permanent and not call.behavior.commands_on_permanent_urls:
         return pages.failed()
@@ -123,7 +123,7 @@ def _said(call: Call, request_item: Item, draft: Item | None) -> Response:
         case "xml":
             return pages.as_xml(draft or request_item)
         case "redirect" if draft is not None:
-            return Response(302, headers=(("Location", f"{call.request.origin}{draft.href_path}?Cmd=edit"),))
+            return Response(302, headers=(("Location", f"{call.request.origin}{href_path(draft)}?Cmd=edit"),))
         case "page" if draft is not None:
             return pages.composer(draft, call.request.origin, _letter(call))
         case _:

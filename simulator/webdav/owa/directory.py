@@ -4,14 +4,16 @@ Both answers are XML in the namespace `WM` with the prefix `a` (captures in evol
 docs/freebusy).
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from xml.sax.saxutils import escape
 
 from simulator.serving.http import HttpError, Response
 from simulator.webdav.values import parse_date
+from simulator.world.directory import mailboxes_of
 from simulator.world.languages import Role
-from simulator.world.mailboxes import Mailbox, World
+from simulator.world.mailboxes import Mailbox
+from simulator.world.state import World
 
 _FREE, _TENTATIVE, _BUSY, _UNKNOWN = "0", "1", "2", "4"
 #: dispidResponseStatus of a meeting somebody may yet come to, and of one they do not.
@@ -19,11 +21,6 @@ _MAYBE, _NOT_COMING = 2, 4
 _DEFAULT_INTERVAL_MINUTES = 30
 #: Characters of one answer; a client that asks for more has made a mistake.
 _MAX_SLOTS = 20_000
-
-
-def mailboxes_of(world: World, addresses: Container[str]) -> list[Mailbox]:
-    """The mailboxes, on any server, whose owners have one of these casefolded SMTP addresses."""
-    return [mailbox for mailbox in world.mailboxes if mailbox.owner.address.casefold() in addresses]
 
 
 def find_people(world: World, asked: Mapping[str, str]) -> Response:

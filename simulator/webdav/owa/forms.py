@@ -7,12 +7,14 @@ import re
 from datetime import timedelta
 from urllib.parse import unquote_plus
 
-from simulator.mime.reader import blank, read_message
+from simulator.mime.reader import read_message
 from simulator.serving.http import HttpError, Request, Response
 from simulator.webdav.call import Call
 from simulator.webdav.owa import pages
+from simulator.webdav.urls import href_path
 from simulator.world.clock import now_utc
 from simulator.world.mailboxes import Folder
+from simulator.world.messages import blank
 
 _FIELD = re.compile(r"([^=&\r\n]+)=([^&\r\n]*)")
 _HALF_AN_HOUR = timedelta(minutes=30)
@@ -54,7 +56,7 @@ def post(call: Call) -> Response:
         case "saveappt":
             return _saved_appointment(call, fields)
         case "options":
-            location = f"{call.request.origin}{call.resource().href_path}?Cmd=options"
+            location = f"{call.request.origin}{href_path(call.resource())}?Cmd=options"
             return Response(302, headers=(("Location", location),))
     raise HttpError(400)
 
@@ -75,4 +77,4 @@ def _saved_appointment(call: Call, fields: dict[str, str]) -> Response:
     octets = _APPOINTMENT.format(subject=subject, uid=uid, start=start, end=end).replace("\n", "\r\n").encode()
     message = read_message(octets, blank(call.address.mailbox.owner, moment, read=True))
     item = call.world.put(folder, message, f"{{{uid}}}.EML")
-    return pages.saved(call.request.origin + item.href_path)
+    return pages.saved(call.request.origin + href_path(item))

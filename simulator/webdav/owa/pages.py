@@ -8,6 +8,7 @@ from html import escape
 
 from simulator.serving.http import Response
 from simulator.webdav.properties.items import etag
+from simulator.webdav.urls import href_path
 from simulator.world.mailboxes import Folder, Item, Mailbox
 
 _PAGE_ROWS = 25
@@ -28,14 +29,14 @@ def folder(resource: Folder, origin: str, number: int = 1) -> Response:
     newest = list(resource.items.values())[::-1]
     items = newest[(number - 1) * _PAGE_ROWS : number * _PAGE_ROWS]
     rows = "\r\n".join(map(_row, items))
-    base = f'<base href="{escape(origin)}{resource.mailbox.root.href_path}">\r\n'
+    base = f'<base href="{escape(origin)}{href_path(resource.mailbox.root)}">\r\n'
     body = f"<form><table><tr><td>\r\n{_CHROME}\r\n<table>\r\n{rows}\r\n</table>\r\n</td></tr></table></form>"
     return _page(resource.name, body, base)
 
 
 def _row(item: Item) -> str:
     # Eight cells; the third holds the icon, the sixth to the eighth who, what and when.
-    link = escape(item.href_path.removeprefix(item.mailbox.root.href_path)) + "?Cmd=open"
+    link = escape(href_path(item).removeprefix(href_path(item.mailbox.root))) + "?Cmd=open"
     received = item.message.received.strftime("%a %m/%d/%Y %I:%M %p")
     sender = _weighted(item, escape(item.message.sender.name))
     subject = _weighted(item, escape(item.message.subject) or "(no subject)")
@@ -86,7 +87,7 @@ def message(item: Item, letter: str = "") -> Response:
 
 def composer(draft: Item, origin: str, letter: str = "") -> Response:
     """The form in which a person would edit and send the draft of an answer, above the HTML that it answers."""
-    action = escape(origin + draft.href_path)
+    action = escape(origin + href_path(draft))
     to, subject = escape(str(draft.message.recipient)), escape(draft.message.subject)
     body = (
         f'<form name="frmCompose" method="POST" action="{action}"><input type="hidden" name="Cmd" value="send">'
@@ -114,5 +115,5 @@ def denied() -> Response:
 def as_xml(resource: Item) -> Response:
     """What the rich client gets: XML."""
     subject = escape(resource.message.subject)
-    text = f'<?xml version="1.0"?><item><href>{escape(resource.href_path)}</href><subject>{subject}</subject></item>'
+    text = f'<?xml version="1.0"?><item><href>{escape(href_path(resource))}</href><subject>{subject}</subject></item>'
     return Response(200, text.encode(), "text/xml")

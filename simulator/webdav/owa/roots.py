@@ -7,24 +7,11 @@ from urllib.parse import parse_qs
 
 from simulator.serving.http import HttpError, Request, Response
 from simulator.webdav.owa import pages
-from simulator.webdav.owa.directory import free_busy, mailboxes_of
-from simulator.world.mailboxes import Mailbox, World
+from simulator.webdav.owa.directory import free_busy
+from simulator.world.directory import home_of
+from simulator.world.state import World
 
 _HOME, _PUBLIC = "exchange", "public"
-
-
-def home_of(world: World, server: int, user: str) -> Mailbox | None:
-    """The mailbox of an account: its alias, with or without a domain before it, or the address of its owner."""
-    alias = user.rpartition("\\")[2].casefold()
-    return world.mailbox(server, alias) or next(
-        (mailbox for mailbox in mailboxes_of(world, {alias}) if mailbox.server == server), None
-    )
-
-
-def is_mailbox_user(world: World, user: str) -> bool:
-    """Whether an account is that of some mailbox, on any server."""
-    servers = {mailbox.server for mailbox in world.mailboxes}
-    return any(home_of(world, server, user) is not None for server in servers)
 
 
 def outside(world: World, server: int, user: str, request: Request) -> Response:

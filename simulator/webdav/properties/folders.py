@@ -4,19 +4,22 @@ import base64
 from collections.abc import Callable
 from urllib.parse import quote
 
-from simulator.webdav.properties.names import DAV, EXCHANGE, HTTPMAIL, PROPTAG, REPL
-from simulator.webdav.values import Markup, Value
-from simulator.world import names
+from simulator.webdav import urls
+from simulator.webdav.properties.names import DAV, EXCHANGE, REPL
+from simulator.webdav.urls import href_path, path_of
+from simulator.webdav.values import Markup
 from simulator.world.content_classes import content_class_of_folder
 from simulator.world.languages import Role
 from simulator.world.mailboxes import NON_IPM_SUBTREE, Folder
+from simulator.world.property_names import HTTPMAIL, PROPTAG
+from simulator.world.values import Value
 
 _FOLDER_CLASS = EXCHANGE + "outlookfolderclass"
 
 
 def submission_path(root: Folder) -> str:
     """Where mail is sent from, as Exchange spells it: `##` encoded, slash at the end."""
-    return f"{root.path}/{quote(names.SUBMISSION, safe='')}/"
+    return f"{path_of(root)}/{quote(urls.SUBMISSION, safe='')}/"
 
 
 def tells_folders(resource: object) -> bool:
@@ -31,7 +34,7 @@ def _knows_the_others(folder: Folder) -> bool:
 
 def _well_known(role: Role) -> Callable[[Folder, str], Value | None]:
     def read(folder: Folder, origin: str) -> Value | None:
-        return origin + folder.mailbox.folders[role].path if _knows_the_others(folder) else None
+        return origin + path_of(folder.mailbox.folders[role]) if _knows_the_others(folder) else None
 
     return read
 
@@ -41,7 +44,7 @@ def _sendmsg(folder: Folder, origin: str) -> Value | None:
 
 
 def _numbered(folder: Folder) -> str:
-    return f"{folder.mailbox.world.replicas[folder.mailbox.server]}{folder.serial:012x}"
+    return f"{folder.mailbox.store.replicas[folder.mailbox.server]}{folder.serial:012x}"
 
 
 def _entry_id(folder: Folder) -> str:
@@ -49,8 +52,8 @@ def _entry_id(folder: Folder) -> str:
 
 
 def _permanent_url(folder: Folder, origin: str) -> str:
-    replica = folder.mailbox.world.replicas[folder.mailbox.server]
-    return f"{origin}{folder.mailbox.root.path}/{names.FLAT_URL_SPACE}/{replica}-{folder.serial:x}/"
+    replica = folder.mailbox.store.replicas[folder.mailbox.server]
+    return f"{origin}{path_of(folder.mailbox.root)}/{urls.FLAT_URL_SPACE}/{replica}-{folder.serial:x}/"
 
 
 def _unread(folder: Folder) -> int:
@@ -76,7 +79,7 @@ _STORED: dict[str, Callable[[Folder], Value | None]] = {
     DAV + "visiblecount": lambda folder: len(folder.items),
     DAV + "childcount": lambda folder: len(folder.items) + len(folder.children),
     DAV + "getlastmodified": lambda folder: folder.modified,
-    DAV + "creationdate": lambda folder: folder.mailbox.world.created,
+    DAV + "creationdate": lambda folder: folder.mailbox.store.created,
     DAV + "uid": _entry_id,
     DAV + "id": _entry_id,
     _FOLDER_CLASS: lambda folder: folder.folder_class,
@@ -98,9 +101,9 @@ FOLDER_PROPERTIES: dict[str, Callable[[Folder, str], Value | None]] = {
     **{name: _stored(read) for name, read in _STORED.items()},
     **{HTTPMAIL + role: _well_known(role) for role in Role},
     HTTPMAIL + "msgfolderroot": lambda folder, origin: (
-        origin + folder.mailbox.root.href_path if _knows_the_others(folder) else None
+        origin + href_path(folder.mailbox.root) if _knows_the_others(folder) else None
     ),
     HTTPMAIL + "sendmsg": _sendmsg,
-    DAV + "href": lambda folder, origin: origin + folder.href_path,
+    DAV + "href": lambda folder, origin: origin + href_path(folder),
     EXCHANGE + "permanenturl": _permanent_url,
 }

@@ -8,10 +8,10 @@ whose `instancetype` is null.
 from collections.abc import Callable
 from typing import Literal
 
-from simulator.webdav.properties.names import CALENDAR
-from simulator.webdav.properties.recipients import directory_name
+from simulator.world.directory import directory_name
 from simulator.world.languages import Role
 from simulator.world.mailboxes import Folder, Item
+from simulator.world.property_names import CALENDAR
 
 InstanceTypes = Literal["all", "in-calendars", "none"]
 Organizers = Literal["smtp", "x500", "x500-in-calendars", "not-in-calendars", "none"]

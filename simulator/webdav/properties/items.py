@@ -14,36 +14,28 @@ from simulator.mime.fields import read_body, read_header
 from simulator.mime.vtimezone import ZoneText, written
 from simulator.webdav.properties.folders import FOLDER_PROPERTIES
 from simulator.webdav.properties.names import (
-    CALENDAR,
     COUNTER_PROPOSAL,
     COUNTER_PROPOSAL_ID,
     DAV,
     EXCHANGE,
-    GLOBAL_OBJECT_IDS,
-    HTTPMAIL,
     INTERNET_HEADERS,
-    MAILHEADER,
-    MAPI,
     MEETING_TYPE,
-    PROPTAG,
     REPL,
     canonical,
     split_name,
 )
 from simulator.webdav.properties.recipients import RECIPIENTS
-from simulator.webdav.values import Value
-from simulator.world import names
-from simulator.world.languages import Role
-from simulator.world.mailboxes import Folder, Item, Meeting
+from simulator.webdav.urls import href_path, permanent_path
+from simulator.world.mailboxes import Item, Resource, is_unsent, replica
+from simulator.world.messages import Meeting
 from simulator.world.object_ids import clean_global_object_id, global_object_id, shown_uid
+from simulator.world.property_names import CALENDAR, GLOBAL_OBJECT_IDS, HTTPMAIL, MAILHEADER, MAPI, PROPTAG
+from simulator.world.values import Value
 
-Resource = Item | Folder
 #: Reads one property of a resource; the origin goes before every URL in the value.
 Reader = Callable[[Resource, str], Value | None]
 
 READ = HTTPMAIL + "read"
-#: PR_MESSAGE_PROCESSED, DavMail's "already handled" marker.
-PROCESSED = PROPTAG + "x65e8000b"
 
 _CHANGES = "{}{:012x}"
 _BUSY_STATUS = {0: "FREE", 1: "TENTATIVE", 2: "BUSY", 3: "OOF"}
@@ -53,11 +45,6 @@ _ORGANIZER = 1
 _FIRST_REQUEST, _FULL_UPDATE = 0x1, 0x10000
 MESSAGE_READ, MESSAGE_UNSENT = 1, 8
 _PRIVATE = 2
-
-
-def replica(item: Item) -> str:
-    """The identifier of the database that numbered the item."""
-    return item.mailbox.world.replicas[item.mailbox.server]
 
 
 def etag(item: Item) -> str:
@@ -73,18 +60,6 @@ def repl_uid(item: Item) -> str:
 def resource_tag(item: Item) -> str:
     """The identifier of this version of it."""
     return "rt:" + _CHANGES.format(replica(item), item.serial) + _CHANGES.format(replica(item), item.change)
-
-
-def permanent_path(item: Item) -> str:
-    """The path by number, good until the item is moved (evolution-exchange, docs/entryids)."""
-    database = replica(item)
-    place = f"{database}-{item.folder.serial:x}/{database}-{item.serial:x}"
-    return f"{item.mailbox.root.path}/{names.FLAT_URL_SPACE}/{place}"
-
-
-def is_unsent(item: Item) -> bool:
-    """Whether the item can be sent: Exchange refuses what is not marked unsent, and here Drafts marks it too."""
-    return item.message.unsent or item.folder.role is Role.DRAFTS
 
 
 def _message_flags(item: Item) -> int:
@@ -192,7 +167,7 @@ _GLOBAL_OBJECT_ID, _CLEAN_ID = _of_meeting(global_object_id), _of_meeting(clean_
 
 #: Properties whose value is a URL, and therefore depends on how the client addressed us.
 _LOCATIONS: dict[str, Callable[[Item, str], Value | None]] = {
-    DAV + "href": lambda item, origin: origin + item.href_path,
+    DAV + "href": lambda item, origin: origin + href_path(item),
     EXCHANGE + "permanenturl": lambda item, origin: origin + permanent_path(item),
 }
 

@@ -6,17 +6,13 @@ A property name is a namespace URI and a local name written together, as in SQL:
 import re
 from functools import lru_cache
 
+from simulator.world.property_names import MAPI, MAPI_ID, MEETING_SET, PROPTAG
+
 DAV = "DAV:"
 EXCHANGE = "http://schemas.microsoft.com/exchange/"
 REPL = "http://schemas.microsoft.com/repl/"
-MAPI = "http://schemas.microsoft.com/mapi/"
-PROPTAG = MAPI + "proptag/"
-MAPI_ID = MAPI + "id/"
-HTTPMAIL = "urn:schemas:httpmail:"
-MAILHEADER = "urn:schemas:mailheader:"
 #: PS_INTERNET_HEADERS: the same headers by name (MS-OXPROPS 1.3.2).
 INTERNET_HEADERS = MAPI + "string/{00020386-0000-0000-c000-000000000046}/"
-CALENDAR = "urn:schemas:calendar:"
 
 #: The namespace of `b:dt`.
 TYPES = "urn:uuid:c2f41010-65b3-11d1-a29f-00aa00c14882/"
@@ -27,14 +23,11 @@ _ENCODED_DIGIT = re.compile("_x003([0-9])_")
 #: The number of a named property: hexadecimal with any zeros before it, or decimal.
 _NUMBER = re.compile("0x0*([0-9a-f]{1,8})|([0-9]{1,10})")
 
-_MEETING_SET = MAPI_ID + "{6ed8da90-450b-101b-98da-00aa003f1305}/"
-#: PidLidGlobalObjectId and PidLidCleanGlobalObjectId, which tie request, appointment and response together.
-GLOBAL_OBJECT_IDS = (_MEETING_SET + "0x3", _MEETING_SET + "0x23")
 _APPOINTMENT_SET = MAPI_ID + "{00062002-0000-0000-c000-000000000046}/"
 #: PidLidAppointmentCounterProposal, by its alias and by its number.
 COUNTER_PROPOSAL, COUNTER_PROPOSAL_ID = MAPI + "apptcounterproposal", _APPOINTMENT_SET + "0x8257"
 #: PidLidMeetingType, which has no alias.
-MEETING_TYPE = _MEETING_SET + "0x26"
+MEETING_TYPE = MEETING_SET + "0x26"
 
 #: Outside its own namespaces a name is taken as it is; in these, case never matters to MAPI.
 _CASELESS = (PROPTAG, MAPI_ID)

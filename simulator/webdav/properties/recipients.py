@@ -8,10 +8,11 @@ How their addresses are spelled depends on the server: of somebody in the direct
 from collections.abc import Callable
 from typing import Literal
 
-from simulator.population.vocabulary import INTERNAL_DOMAIN
-from simulator.webdav.properties.names import PROPTAG
+from simulator.world.directory import directory_name
 from simulator.world.languages import Role
-from simulator.world.mailboxes import Folder, Item, Person
+from simulator.world.mailboxes import Folder, Item
+from simulator.world.messages import Person
+from simulator.world.property_names import PROPTAG
 
 Spelling = Literal["smtp", "x500", "mixed", "none"]
 _Read = Callable[[Item], str | None]
@@ -37,13 +38,6 @@ def _address(who: Callable[[Item], Person | None]) -> _Read:
 
 def _name(who: Callable[[Item], Person | None]) -> _Read:
     return lambda item: person.name if (person := who(item)) else None
-
-
-def directory_name(person: Person) -> str:
-    """The address in the directory; of somebody who is not in it, the SMTP address."""
-    if not person.address.endswith(f"@{INTERNAL_DOMAIN}"):
-        return person.address
-    return f"/O=EXAMPLE/OU=FIRST/CN=RECIPIENTS/CN={person.address.partition('@')[0].upper()}"
 
 
 def _directory_name(who: Callable[[Item], Person | None]) -> _Read:

@@ -7,11 +7,14 @@ the store has no schema, so any other property is kept beside the message and co
 from collections.abc import Callable
 from datetime import datetime
 
-from simulator.webdav.properties.items import MESSAGE_READ, MESSAGE_UNSENT, READ, Resource
-from simulator.webdav.properties.names import DAV, EXCHANGE, HTTPMAIL, MAILHEADER, PROPTAG, canonical
-from simulator.webdav.values import Value, parse_bool, parse_date, parse_int
+from simulator.webdav.properties.items import MESSAGE_READ, MESSAGE_UNSENT, READ
+from simulator.webdav.properties.names import DAV, EXCHANGE, canonical
+from simulator.webdav.values import parse_bool, parse_date, parse_int
 from simulator.world.content_classes import content_class_of
-from simulator.world.mailboxes import Item, Message
+from simulator.world.mailboxes import Item, Resource
+from simulator.world.messages import Message
+from simulator.world.property_names import HTTPMAIL, MAILHEADER, PROPTAG
+from simulator.world.values import Value
 
 _Writer = Callable[[Message, Value | None], None]
 

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from simulator.behavior import Behavior
 from simulator.serving.http import HttpError
-from simulator.webdav.properties.items import Resource
-from simulator.webdav.properties.names import CALENDAR
+from simulator.webdav.behavior import WebdavBehavior
 from simulator.webdav.sql import All, AnyOf, Comparison, Condition, Not, Query
 from simulator.webdav.values import parse_date
 from simulator.world.languages import Role
-from simulator.world.mailboxes import Item, Meeting
+from simulator.world.mailboxes import Item, Resource
+from simulator.world.messages import Meeting
+from simulator.world.property_names import CALENDAR
 from simulator.world.series import instances
 
 Expander = Callable[[Iterable[Resource]], Iterator[Resource]]
@@ -84,7 +84,7 @@ def window_of(query: Query) -> tuple[datetime, datetime] | None:
     return None if bounds.upper is None else (bounds.upper - WIDEST, bounds.upper)
 
 
-def expander(query: Query, behavior: Behavior) -> Expander:
+def expander(query: Query, behavior: WebdavBehavior) -> Expander:
     """What puts instances in the place of series."""
     window = window_of(query)
     if window is None or behavior.expansion == "none":

@@ -5,16 +5,15 @@ There is no cursor: each page is a search of its own, so rows shift when message
 
 from dataclasses import replace
 
-from simulator.behavior import Behavior
 from simulator.serving.http import HttpError
+from simulator.webdav.behavior import WebdavBehavior
 from simulator.webdav.call import Call
-from simulator.webdav.properties.items import Resource
 from simulator.webdav.search.expansion import expander
 from simulator.webdav.search.query import find
 from simulator.webdav.search.rows import RowRange, content_range
 from simulator.webdav.sql import Query, Traversal
 from simulator.world.concurrent_changes import arrive, vanish
-from simulator.world.mailboxes import Folder
+from simulator.world.mailboxes import Folder, Resource
 
 Scopes = list[tuple[Folder, Traversal]]
 Headers = tuple[tuple[str, str], ...]
@@ -57,7 +56,7 @@ def _shift(call: Call, query: Query, scopes: Scopes, wanted: RowRange) -> None:
         vanish(call.world, find(query, scopes)[: wanted.parts[0].first])
 
 
-def _refuse_large(behavior: Behavior, wanted: RowRange, total: int) -> None:
+def _refuse_large(behavior: WebdavBehavior, wanted: RowRange, total: int) -> None:
     if behavior.large_range == "served":
         return
     # What is asked for counts, not what there is; an open end asks for all.
@@ -69,7 +68,7 @@ def _refuse_large(behavior: Behavior, wanted: RowRange, total: int) -> None:
         raise RangeTooLargeError(int(behavior.large_range))
 
 
-def _slices(behavior: Behavior, wanted: RowRange, total: int) -> list[tuple[int, int]]:
+def _slices(behavior: WebdavBehavior, wanted: RowRange, total: int) -> list[tuple[int, int]]:
     try:
         return wanted.of(total)
     except HttpError:

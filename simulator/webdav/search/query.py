@@ -9,10 +9,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
-from simulator.webdav.properties.items import Resource, reader
+from simulator.webdav.properties.items import reader
 from simulator.webdav.sql import All, AnyOf, Column, Comparison, Condition, IsNull, Like, Not, Order, Query, Traversal
-from simulator.webdav.values import Value, parse_bool, parse_date
-from simulator.world.mailboxes import Folder
+from simulator.webdav.values import parse_bool, parse_date
+from simulator.world.mailboxes import Folder, Resource
+from simulator.world.values import Value
 
 Predicate = Callable[[Resource], bool]
 _Sortable = str | int | float | datetime

@@ -18,7 +18,8 @@ from simulator.world.mailboxes import Folder
 
 def search(call: Call) -> Response:
     """Answer 207 with the rows found, 400 for what is not SQL and 422 for what this store cannot run."""
-    if not isinstance(call.resource(), Folder):
+    folder = call.resource()
+    if not isinstance(folder, Folder):
         raise HttpError(404)
     query = _parsed(search_sql(call.request.body))
     scopes = _scopes(call, query)
@@ -27,7 +28,7 @@ def search(call: Call) -> Response:
         raise HttpError(int(call.behavior.calendar_access))
     if query.groups:
         _count_operation(call, scopes, wanted)
-        return grouped(query, find(query, scopes), call.resource().href_path, call.request.origin)
+        return grouped(query, find(query, scopes), folder, call.request.origin)
     try:
         found, headers = found_rows(call, query, scopes, wanted)
     except RangeTooLargeError:  # whoever asks for less now reads the Inbox once, and not twice

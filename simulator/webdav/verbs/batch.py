@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from simulator.serving.http import HttpError, Response, split_origin
+from simulator.webdav import urls
 from simulator.webdav.address import locate
 from simulator.webdav.answers.multistatus import ValueRows, names_answer
 from simulator.webdav.answers.outcomes import Outcome, outcomes_answer, with_outcomes
 from simulator.webdav.call import Call, Verb
-from simulator.webdav.properties.items import ALL_NAMES, Resource
+from simulator.webdav.properties.items import ALL_NAMES
 from simulator.webdav.request_xml import PropertyChange, Target, batch_targets, property_changes, requested_names
 from simulator.webdav.search.query import columns_of
 from simulator.webdav.verbs.lock import unlocked
 from simulator.webdav.verbs.proppatch import apply_changes
 from simulator.webdav.verbs.transfer import copy, delete, move
-from simulator.world import names
+from simulator.world.mailboxes import Resource
 
 #: MSDN ms877286: more than this in one request is refused.
 _MOST_TARGETS = 100
@@ -71,7 +72,7 @@ def bproppatch(call: Call) -> Response:
 def _patched(call: Call, resource: Resource | None, changes: list[PropertyChange]) -> int:
     if resource is None:
         return 404
-    if call.world.locks.bars(resource.serial, call.request.headers.get("if", "")):
+    if call.memory.locks.bars(resource.serial, call.request.headers.get("if", "")):
         return 423
     apply_changes(call, resource, changes)
     return 200
@@ -129,7 +130,7 @@ def _done(call: Call, target: Target, verb: Verb) -> Response:
         return Response(404)
     wanted = target.destination or call.request.headers.get("destination", "")
     if wanted and not target.destination and not _submits(wanted):
-        wanted = f"{wanted.rstrip('/')}/{names.encode(resource.name)}"
+        wanted = f"{wanted.rstrip('/')}/{urls.encode(resource.name)}"
     headers = {**aimed.request.headers, "destination": wanted}
     try:
         return verb(replace(aimed, request=replace(aimed.request, headers=headers)))
@@ -139,7 +140,7 @@ def _done(call: Call, target: Target, verb: Verb) -> Response:
 
 def _submits(url: str) -> bool:
     path = split_origin(url)[1].encode().decode("latin-1", "replace")
-    return any(name.casefold() == names.SUBMISSION.casefold() for name in names.split_path(path))
+    return any(name.casefold() == urls.SUBMISSION.casefold() for name in urls.split_path(path))
 
 
 def _location(answer: Response) -> str | None:

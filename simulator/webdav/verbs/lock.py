@@ -18,7 +18,7 @@ _TIMEOUT = re.compile(r"second-([0-9]{1,10})", re.IGNORECASE)
 def lock(call: Call) -> Response:
     """200 with the token, 423 where another lock is in force; without a body the lock in the If header goes on."""
     resource, seconds = call.resource(), _seconds(call.request.headers.get("timeout", ""))
-    locks = call.world.locks
+    locks = call.memory.locks
     if not call.request.body.strip():
         renewed = locks.renew(resource.serial, call.request.headers.get("if", ""), seconds)
         if renewed is None:
@@ -35,7 +35,7 @@ def lock(call: Call) -> Response:
 def unlock(call: Call) -> Response:
     """204, and 409 for a token that is not one of this resource."""
     token = call.request.headers.get("lock-token", "").strip().removeprefix("<").removesuffix(">")
-    if not call.world.locks.release(call.resource().serial, token):
+    if not call.memory.locks.release(call.resource().serial, token):
         raise HttpError(409)
     return Response(204)
 
@@ -45,7 +45,7 @@ def unlocked(verb: Verb) -> Verb:
 
     def run(call: Call) -> Response:
         resource = call.address.resource()
-        if resource is not None and call.world.locks.bars(resource.serial, call.request.headers.get("if", "")):
+        if resource is not None and call.memory.locks.bars(resource.serial, call.request.headers.get("if", "")):
             raise HttpError(423)
         return verb(call)
 

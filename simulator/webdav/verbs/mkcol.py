@@ -4,6 +4,7 @@ from simulator.serving.http import HttpError, Response
 from simulator.webdav.call import Call
 from simulator.webdav.properties.writing import write
 from simulator.webdav.request_xml import property_changes
+from simulator.webdav.urls import href_path
 from simulator.world import names
 from simulator.world.folders import add_folder
 
@@ -19,4 +20,4 @@ def mkcol(call: Call) -> Response:
     folder = add_folder(call.world, place.folder, names.folder_name(place.name))
     for change in changes:
         write(folder, change.name, change.value)
-    return Response(201, headers=(("Location", call.request.origin + folder.href_path),))
+    return Response(201, headers=(("Location", call.request.origin + href_path(folder)),))

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from simulator.serving.http import Response
 from simulator.webdav.answers.multistatus import ValueRows
 from simulator.webdav.call import Call
-from simulator.webdav.properties.items import ALL_NAMES, Resource
+from simulator.webdav.properties.items import ALL_NAMES
 from simulator.webdav.request_xml import requested_names
 from simulator.webdav.search.query import columns_of
-from simulator.world.mailboxes import Folder
+from simulator.world.mailboxes import Folder, Resource
 
 
 def propfind(call: Call) -> Response:

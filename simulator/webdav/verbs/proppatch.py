@@ -3,12 +3,12 @@
 from simulator.serving.http import HttpError, Response
 from simulator.webdav.answers.multistatus import names_answer
 from simulator.webdav.call import Call
-from simulator.webdav.properties.items import Resource
 from simulator.webdav.properties.writing import write
 from simulator.webdav.request_xml import PropertyChange, property_changes
+from simulator.webdav.urls import href_path
 from simulator.webdav.verbs.conditions import check_conditions
 from simulator.webdav.verbs.stored import stored_headers
-from simulator.world.mailboxes import Item
+from simulator.world.mailboxes import Item, Resource
 
 
 def proppatch(call: Call) -> Response:
@@ -21,7 +21,7 @@ def proppatch(call: Call) -> Response:
         resource = _created(call)
     apply_changes(call, resource, changes)
     headers = stored_headers(resource, call.request.origin) if created and isinstance(resource, Item) else ()
-    href = call.request.origin + resource.href_path
+    href = call.request.origin + href_path(resource)
     names = [change.name for change in changes]
     return names_answer(href, names, created=created, headers=headers, behavior=call.behavior)
 

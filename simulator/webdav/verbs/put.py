@@ -5,14 +5,17 @@ from simulator.serving.http import HttpError, Response
 from simulator.webdav.call import Call
 from simulator.webdav.verbs.conditions import check_conditions
 from simulator.webdav.verbs.stored import stored_headers
-from simulator.world.delivery import submit_text
+from simulator.world.clock import now_utc
+from simulator.world.delivery import submit
 from simulator.world.mailboxes import Item
+from simulator.world.messages import blank
 
 
 def put(call: Call) -> Response:
     """201 for a new item, 200 for a changed one; `Overwrite: f` never stops it, a condition does with 412."""
     if call.address.submits:
-        submit_text(call.world, call.address.mailbox, call.request.body)
+        author = call.address.mailbox
+        submit(call.world, author, read_message(call.request.body, blank(author.owner, now_utc(), read=True)))
         return Response(call.behavior.submission_status)
     existing = call.address.resource()
     if existing is not None and not isinstance(existing, Item):

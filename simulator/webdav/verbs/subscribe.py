@@ -4,6 +4,7 @@ from simulator.serving.http import HttpError, Response
 from simulator.webdav.answers.outcomes import Outcome, outcomes_answer
 from simulator.webdav.call import Call
 from simulator.webdav.subscriptions import DEFAULT_LIFETIME_S, Kind, Subscription
+from simulator.webdav.urls import path_of
 from simulator.world.mailboxes import Folder
 
 
@@ -20,7 +21,7 @@ def subscribe(call: Call) -> Response:
         kind = Kind(call.request.headers.get("notification-type", "").casefold())
     except ValueError:
         raise HttpError(400) from None
-    return _granted(call, call.world.subscriptions.add(folder, kind, _lifetime(call)))
+    return _granted(call, call.memory.subscriptions.add(folder, kind, _lifetime(call)))
 
 
 def poll(call: Call) -> Response:
@@ -28,14 +29,15 @@ def poll(call: Call) -> Response:
     subscriptions = _named(call)
     origin = call.request.origin
     return outcomes_answer(
-        Outcome(origin + one.folder.path, 200 if one.happened() else 204, subscription=one.id) for one in subscriptions
+        Outcome(origin + path_of(one.folder), 200 if one.happened() else 204, subscription=one.id)
+        for one in subscriptions
     )
 
 
 def unsubscribe(call: Call) -> Response:
     """200 once they are gone; 412 for an unknown one."""
     for subscription in _named(call):
-        call.world.subscriptions.end(subscription.id)
+        call.memory.subscriptions.end(subscription.id)
     return Response(200)
 
 
@@ -50,7 +52,7 @@ def _granted(call: Call, subscription: Subscription) -> Response:
     headers = (
         ("Subscription-Id", str(subscription.id)),
         ("Subscription-Lifetime", str(subscription.lifetime_s)),
-        ("Content-Location", call.request.origin + subscription.folder.path),
+        ("Content-Location", call.request.origin + path_of(subscription.folder)),
     )
     return Response(200, headers=headers)
 
@@ -59,7 +61,7 @@ def _named(call: Call) -> list[Subscription]:
     named = [part.strip() for part in call.request.headers.get("subscription-id", "").split(",")]
     if not all(part.isascii() and part.isdigit() for part in named):
         raise HttpError(400)
-    found = [call.world.subscriptions.find(int(part)) for part in named]
+    found = [call.memory.subscriptions.find(int(part)) for part in named]
     known = [one for one in found if one is not None and one.folder.mailbox is call.address.mailbox]
     if len(known) != len(found):
         raise HttpError(int(call.behavior.subscription_unknown))

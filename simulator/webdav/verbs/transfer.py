@@ -4,12 +4,12 @@ from simulator.serving.http import HttpError, Response
 from simulator.webdav.address import Place, Submission, destination
 from simulator.webdav.answers.multistatus import status_answer
 from simulator.webdav.call import Call
-from simulator.webdav.properties.items import Resource, is_unsent
+from simulator.webdav.urls import href_path
 from simulator.world.answering import sent as sent_answer
 from simulator.world.concurrent_changes import succeed
 from simulator.world.delivery import NotAllowedError, send
 from simulator.world.folders import add_folder, move_folder, remove_folder
-from simulator.world.mailboxes import Folder, Item
+from simulator.world.mailboxes import Folder, Item, Resource, is_unsent
 from simulator.world.tally import Deed
 
 _MULTI_STATUS = 207
@@ -89,7 +89,7 @@ def _copied(call: Call, folder: Folder, target: Place) -> Folder:
 
 
 def _submit(call: Call, item: Item, *, keep: bool) -> Response:
-    href = call.request.origin + item.href_path
+    href = call.request.origin + href_path(item)
     refusal = call.behavior.submission_refusal
     if refusal == str(_MULTI_STATUS):
         return status_answer(href, 403, call.behavior)
@@ -128,5 +128,5 @@ def _store(call: Call, item: Item, place: Place, *, keep: bool) -> Response:
 
 
 def _created(call: Call, stored: Resource, status: int = 201) -> Response:
-    location = (("Location", call.request.origin + stored.href_path),) if call.behavior.move_location else ()
+    location = (("Location", call.request.origin + href_path(stored)),) if call.behavior.move_location else ()
     return Response(status, headers=location)
