@@ -14,10 +14,10 @@ from functools import partial
 
 from simulator.oracle.options import add_control_options, build_controls
 from simulator.oracle.pages import Oracle
-from simulator.population.ambiguous_mail import add_situations
+from simulator.population.ambiguous_mail import add_ambiguous_mail
 from simulator.population.appointments import fill_calendars, invite_others
 from simulator.population.forbidden_mail import add_forbidden
-from simulator.population.mailbox_filler import Diaries
+from simulator.population.mailbox_filler import Schedules
 from simulator.population.populate import Size, populate
 from simulator.serving.auth.options import add_login_options, build_logins
 from simulator.serving.connection import Connection
@@ -39,7 +39,7 @@ What really happened to every message is at ORACLE/_oracle/summary, /messages, /
 _BACKLOG = 1024
 #: What can be added to the mail of every mailbox.
 _SITUATIONS = {
-    "occurrences": "occurrences of series that are moved, single or cancelled",
+    "occurrences": "occurrences of series that are moved, single or canceled",
     "copies": "requests that come twice",
     "updates": "requests with an update in the same Inbox",
     "forbidden": "messages that nobody may answer, or a person's drafts",
@@ -147,10 +147,10 @@ def _sites(options: argparse.Namespace) -> list[Site]:
     world = populate(options.seed, size, options.today)
     fill_calendars(world, options.seed, options.calendar)
     invite_others(world, options.seed, options.attendees)
-    diaries = Diaries(world)
+    schedules = Schedules(world)
     counts = {name: getattr(options, name) for name in ("occurrences", "copies", "updates")}
-    add_situations(world, options.seed, diaries, **counts)
-    add_forbidden(world, options.seed, diaries, options.forbidden)
+    add_ambiguous_mail(world, options.seed, schedules, **counts)
+    add_forbidden(world, options.seed, schedules, options.forbidden)
     # The world stays: collecting garbage must not walk through a million of its objects while requests wait.
     gc.freeze()
     meters = Meters()
@@ -160,7 +160,8 @@ def _sites(options: argparse.Namespace) -> list[Site]:
     memory = Memory()
     oracle = Oracle(world, meters, logins, controls, memory.subscriptions)
     faces = [
-        WebdavFace(index, world, logins.door(index), meters, controls.faults, memory) for index in range(size.servers)
+        WebdavFace(index, world, logins.authenticator(index), meters, controls.faults, memory)
+        for index in range(size.servers)
     ]
     return [Site(index, face, controls, None if index else oracle) for index, face in enumerate(faces)]
 

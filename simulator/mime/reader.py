@@ -29,7 +29,7 @@ def read_message(octets: bytes, before: Message) -> Message:
     if content_class == MESSAGE:
         message_class, content_class = before.message_class, before.content_class
     if event and message_class.startswith(APPOINTMENT_CLASS):
-        # In a calendar it is the organizer's own, whatever method it travelled with.
+        # In a calendar it is the organizer's own, whatever method it traveled with.
         event = replace(event, meeting=replace(event.meeting, method=None, response_status=_ORGANIZER))
     source = Source(
         octets,

@@ -20,7 +20,7 @@ from simulator.world.mailboxes import Mailbox
 from simulator.world.messages import Meeting
 from simulator.world.series import over_at
 from simulator.world.state import Seeded, World
-from simulator.world.tally import Deed, Kind, Tally
+from simulator.world.tally import Action, Kind, Tally
 from simulator.world.values import date_text
 
 PREFIX = "/_oracle/"
@@ -130,7 +130,7 @@ def _message(seeded: Seeded, state: str | None, seeded_at: float) -> dict[str, o
         "forbidden": is_forbidden(seeded),
         "received_at": message.received.timestamp(),
         "seeded_at": seeded_at,
-        **_deeds(seeded.tally),
+        **_actions(seeded.tally),
     }
 
 
@@ -148,13 +148,13 @@ def _meeting(meeting: Meeting | None) -> dict[str, object]:
     }
 
 
-def _deeds(tally: Tally) -> dict[str, object]:
+def _actions(tally: Tally) -> dict[str, object]:
     facts: dict[str, object] = {}
-    for deed in Deed:
-        occurrence = tally.of(deed)
-        facts[deed.value] = occurrence.count if occurrence else 0
-        facts[f"{deed.value}_first"] = occurrence.first if occurrence else None
-        facts[f"{deed.value}_last"] = occurrence.last if occurrence else None
+    for action in Action:
+        occurrence = tally.of(action)
+        facts[action.value] = occurrence.count if occurrence else 0
+        facts[f"{action.value}_first"] = occurrence.first if occurrence else None
+        facts[f"{action.value}_last"] = occurrence.last if occurrence else None
     return facts
 
 

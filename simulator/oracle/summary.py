@@ -7,9 +7,9 @@ from simulator.oracle.pace import longest_small_wait, pace_report
 from simulator.serving.meters import Meters
 from simulator.world.mailboxes import Mailbox
 from simulator.world.state import Seeded, World
-from simulator.world.tally import Deed, Kind
+from simulator.world.tally import Action, Kind
 
-_VERDICTS = (Deed.ACCEPTED, Deed.DECLINED, Deed.TENTATIVE)
+_VERDICTS = (Action.ACCEPTED, Action.DECLINED, Action.TENTATIVE)
 #: What can have become of an edition: the last three are those that nobody answered, rightly or because others did.
 REQUEST_STATES = (
     "answered_once",
@@ -55,13 +55,14 @@ def request_states(seeded: Iterable[Seeded]) -> dict[tuple[Mailbox, str], str]:
 def is_forbidden(seeded: Seeded) -> bool:
     """Whether it was answered though nobody may; or, a person's own draft, sent or put away."""
     if seeded.kind is Kind.DRAFT:
-        return seeded.tally.count(Deed.SUBMITTED, Deed.MOVED, Deed.DELETED) > 0
-    return bool(seeded.why) and seeded.tally.count(*_VERDICTS, Deed.SUBMITTED) > 0
+        return seeded.tally.count(Action.SUBMITTED, Action.MOVED, Action.DELETED) > 0
+    return bool(seeded.why) and seeded.tally.count(*_VERDICTS, Action.SUBMITTED) > 0
 
 
 def _state(copies: list[Seeded]) -> str:
     answers, submitted, taken = (
-        sum(one.tally.count(*deeds) for one in copies) for deeds in (_VERDICTS, (Deed.SUBMITTED,), (Deed.TAKEN,))
+        sum(one.tally.count(*actions) for one in copies)
+        for actions in (_VERDICTS, (Action.SUBMITTED,), (Action.TAKEN,))
     )
     if answers > 1 or submitted > 1:
         return "answered_twice"
@@ -81,14 +82,14 @@ def _requests(seeded: Iterable[Seeded]) -> dict[str, int]:
 
 
 def _responses(responses: list[Seeded]) -> dict[str, int]:
-    opened = [seeded.tally.count(Deed.OPENED) for seeded in responses]
+    opened = [seeded.tally.count(Action.OPENED) for seeded in responses]
     return {
         "seeded": len(responses),
         "opened": sum(times > 0 for times in opened),
         "opened_more_than_once": sum(times > 1 for times in opened),
         "unopened": sum(times == 0 for times in opened),
-        "moved": sum(seeded.tally.count(Deed.MOVED) > 0 for seeded in responses),
-        "deleted": sum(seeded.tally.count(Deed.DELETED) > 0 for seeded in responses),
+        "moved": sum(seeded.tally.count(Action.MOVED) > 0 for seeded in responses),
+        "deleted": sum(seeded.tally.count(Action.DELETED) > 0 for seeded in responses),
     }
 
 

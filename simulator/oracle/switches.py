@@ -1,6 +1,6 @@
 """Switches by name: what there is, what each can be, and how text or JSON becomes a Behavior.
 
-A misspelt name or value is an error and never a default: a test that switched nothing would pass.
+A misspelled name or value is an error and never a default: a test that switched nothing would pass.
 """
 
 from collections.abc import Mapping

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from simulator.population.ambiguous_mail import OUTDATED
-from simulator.population.mailbox_filler import Diaries, Postbag
+from simulator.population.mailbox_filler import MailboxFiller, Schedules
 from simulator.population.vocabulary import EXTERNAL_DOMAINS
 from simulator.world.answering import REQUEST_CLASS, RESPONSE_CLASS
 from simulator.world.directory import INTERNAL_DOMAIN
@@ -28,7 +28,7 @@ _TOO_OLD, _AGES_AGO = timedelta(days=100), timedelta(days=400)
 _LONGEST_SERIES = timedelta(days=60)
 
 
-def add_forbidden(world: World, seed: int, diaries: Diaries, number: int) -> None:
+def add_forbidden(world: World, seed: int, schedules: Schedules, number: int) -> None:
     """Let so many such messages be in each mailbox that has mail at all; 0 forbids nothing."""
     if not number:
         return
@@ -36,9 +36,9 @@ def add_forbidden(world: World, seed: int, diaries: Diaries, number: int) -> Non
     for index, mailbox in enumerate(world.mailboxes):
         if mailbox.folders[Role.INBOX].items:
             chance = Random(f"{seed}/forbidden/{index}")  # noqa: S311 - the world must be the same every time
-            bag = Postbag(world, mailbox, chance, diaries)
+            filler = MailboxFiller(world, mailbox, chance, schedules)
             for turn in range(number):
-                _KINDS[(index + turn) % len(_KINDS)](bag)
+                _KINDS[(index + turn) % len(_KINDS)](filler)
     for seeded in world.seeded:
         if seeded.kind is Kind.REQUEST and not seeded.why:
             seeded.why = _reason(seeded.message, world.created)
@@ -90,49 +90,49 @@ def _reason(message: Message, today: datetime) -> str:
     return next((reason for reason, holds in reasons.items() if holds), "")
 
 
-def _private(bag: Postbag) -> None:
-    bag.deliver(replace(bag.message(bag.meeting(bag.free_hour())), private=True))
+def _private(filler: MailboxFiller) -> None:
+    filler.deliver(replace(filler.message(filler.meeting(filler.free_hour())), private=True))
 
 
-def _external(bag: Postbag) -> None:
-    stranger = Person("Mallory", f"mallory@{bag.chance.choice(EXTERNAL_DOMAINS)}")
-    bag.deliver(bag.message(bag.meeting(bag.free_hour(), stranger)))
+def _external(filler: MailboxFiller) -> None:
+    stranger = Person("Mallory", f"mallory@{filler.chance.choice(EXTERNAL_DOMAINS)}")
+    filler.deliver(filler.message(filler.meeting(filler.free_hour(), stranger)))
 
 
-def _delegates_copy(bag: Postbag) -> None:
-    bag.deliver(replace(bag.message(bag.meeting(bag.free_hour())), received_for=bag.colleague()))
+def _delegates_copy(filler: MailboxFiller) -> None:
+    filler.deliver(replace(filler.message(filler.meeting(filler.free_hour())), received_for=filler.colleague()))
 
 
-def _too_old(bag: Postbag) -> None:
-    bag.deliver(bag.message(bag.meeting(bag.free_hour())), bag.world.created - _AGES_AGO)
+def _too_old(filler: MailboxFiller) -> None:
+    filler.deliver(filler.message(filler.meeting(filler.free_hour())), filler.world.created - _AGES_AGO)
 
 
-def _past(bag: Postbag) -> None:
-    over = bag.world.created - bag.chance.randint(4, 9) * _DAY
-    bag.deliver(bag.message(bag.meeting(over + timedelta(hours=9))), over - _DAY)
+def _past(filler: MailboxFiller) -> None:
+    over = filler.world.created - filler.chance.randint(4, 9) * _DAY
+    filler.deliver(filler.message(filler.meeting(over + timedelta(hours=9))), over - _DAY)
 
 
-def _outdated(bag: Postbag) -> None:
+def _outdated(filler: MailboxFiller) -> None:
     """The calendar has a newer edition, which was accepted elsewhere."""
-    meeting = replace(bag.meeting(bag.free_hour()), sequence=1)
-    message = bag.message(meeting)
-    bag.book(replace(message, meeting=replace(meeting, sequence=3)))
-    bag.deliver(message, why=OUTDATED, outdated=True)
+    meeting = replace(filler.meeting(filler.free_hour()), sequence=1)
+    message = filler.message(meeting)
+    filler.book(replace(message, meeting=replace(meeting, sequence=3)))
+    filler.deliver(message, why=OUTDATED, outdated=True)
 
 
-def _draft_of_a_person(bag: Postbag) -> None:
+def _draft_of_a_person(filler: MailboxFiller) -> None:
     """It answers a meeting nobody else knows, under the name that the answer to a request in the Inbox would get."""
-    inbox = bag.mailbox.folders[Role.INBOX].items.values()
+    inbox = filler.mailbox.folders[Role.INBOX].items.values()
     beside = next((item for item in inbox if item.message.message_class == REQUEST_CLASS), None)
     subject = beside.message.subject if beside else ""
-    meeting = replace(bag.meeting(bag.free_hour()), method="REPLY", response_status=3)
-    message = bag.message(meeting, subject, RESPONSE_CLASS + "Pos")
+    meeting = replace(filler.meeting(filler.free_hour()), method="REPLY", response_status=3)
+    message = filler.message(meeting, subject, RESPONSE_CLASS + "Pos")
     name = beside.name if beside else f"{message.subject}.EML"
     answer = replace(message, subject="Accepted: " + message.subject)
-    bag.leave_draft(replace(answer, sender=bag.mailbox.owner, recipient=meeting.organizer), name)
+    filler.leave_draft(replace(answer, sender=filler.mailbox.owner, recipient=meeting.organizer), name)
 
 
-_KINDS: tuple[Callable[[Postbag], None], ...] = (
+_KINDS: tuple[Callable[[MailboxFiller], None], ...] = (
     _private,
     _external,
     _delegates_copy,

@@ -30,14 +30,14 @@ _HOURS = range(7, 18)
 _BEGINS = timedelta(hours=12)
 
 
-class Postbag:
+class MailboxFiller:
     """What goes to one mailbox; others may be asked for free hours with it."""
 
-    def __init__(self, world: World, mailbox: Mailbox, chance: Random, diaries: "Diaries") -> None:
+    def __init__(self, world: World, mailbox: Mailbox, chance: Random, schedules: "Schedules") -> None:
         self.world = world
         self.mailbox = mailbox
         self.chance = chance
-        self.diaries = diaries
+        self.schedules = schedules
         self._next = world.created - _BEGINS
 
     def moment(self) -> datetime:
@@ -47,7 +47,7 @@ class Postbag:
 
     def free_hour(self, *others: Mailbox) -> datetime:
         """An hour at which neither the owner nor the others have anything, and that is theirs from now on."""
-        return self.diaries.free_hour((self.mailbox, *others))
+        return self.schedules.free_hour((self.mailbox, *others))
 
     def uid(self) -> str:
         """A uid as Outlook makes it."""
@@ -111,7 +111,7 @@ class Postbag:
         return item
 
 
-class Diaries:
+class Schedules:
     """What mailboxes have in their calendars in the weeks that new meetings go to."""
 
     def __init__(self, world: World) -> None:

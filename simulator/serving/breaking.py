@@ -116,7 +116,7 @@ class Dripping:
 
 
 def broken(transport: asyncio.Transport, octets: bytes, ending: Ending) -> None:
-    """End a connection in the way of an injury, Ending.ENDLESS and Ending.DRIPPING excepted."""
+    """End a connection in the way of a damage, Ending.ENDLESS and Ending.DRIPPING excepted."""
     if ending is Ending.RESET:
         reset(transport)
         return

@@ -178,13 +178,13 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, request: Request) -> None:
         response, written = self._handler.answer(request)
-        delay_s = self._latency_s + (response.injury.delay_s if response.injury else 0)
+        delay_s = self._latency_s + (response.damage.delay_s if response.damage else 0)
         if response.at_once or not delay_s:
             self._write(request, response, written)
             return
         self._busy = True
         alarm = after(delay_s, partial(self._resume, request, response, written))
-        if response.injury:
+        if response.damage:
             self._given_up = partial(_give_up, alarm, written)
 
     def _resume(self, request: Request, response: Response, written: Callable[[], None]) -> None:
@@ -198,7 +198,7 @@ class Connection(asyncio.Protocol):
     def _write(self, request: Request, response: Response, written: Callable[[], None]) -> None:
         # The effect took place when the request arrived: a client that hung up meanwhile has caused it all the same.
         keep_alive = request.keep_alive and response.wire.keep_alive and not response.close
-        ending = response.injury.ending if response.injury else Ending.WHOLE
+        ending = response.damage.ending if response.damage else Ending.WHOLE
         if not self._transport.is_closing():
             if ending is Ending.ENDLESS:
                 self._busy = True
@@ -206,8 +206,8 @@ class Connection(asyncio.Protocol):
                 self._endless.start()
                 return
             octets = encode(response, request, keep_alive=keep_alive)
-            if response.injury and ending is Ending.DRIPPING:
-                self._drip(octets, response.injury.over_s, written, keep_alive=keep_alive)
+            if response.damage and ending is Ending.DRIPPING:
+                self._drip(octets, response.damage.over_s, written, keep_alive=keep_alive)
                 return
             if ending is not Ending.WHOLE:
                 broken(self._transport, octets, ending)

@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 from simulator.serving.auth.dialects import OWA_2003
 from simulator.serving.faults import Fault, FaultKind
-from simulator.serving.http import Ending, Injury, Request, Response, error_page
+from simulator.serving.http import Damage, Ending, Request, Response, error_page
 
 _RETRY_AFTER = dict.fromkeys((FaultKind.BUSY_FOR_A_WHILE, FaultKind.TOO_MANY), (("Retry-After", "30"),))
 _GARBAGE = b"\x00\x01\xff\xfe<<a:multistatus \x80 this is no XML </a:response>&&&"
 
 
-def afflicted(fault: Fault, request: Request, answer: Callable[[], Response]) -> Response:
+def faulty_answer(fault: Fault, request: Request, answer: Callable[[], Response]) -> Response:
     """The answer to a request that a fault hit; `answer` has the effect, and is called or not."""
     refusal = _refusal(fault, request)
     if refusal is not None:
@@ -26,9 +26,9 @@ def _refusal(fault: Fault, request: Request) -> Response | None:
     """The answer of a fault that lets nothing happen."""
     match fault.kind:
         case FaultKind.RESET_BEFORE:
-            return Response(500, injury=Injury(Ending.RESET))
+            return Response(500, damage=Damage(Ending.RESET))
         case FaultKind.HANG:
-            return Response(500, injury=Injury(Ending.CLOSE, fault.ms / 1000))
+            return Response(500, damage=Damage(Ending.CLOSE, fault.ms / 1000))
         case FaultKind.BUSY | FaultKind.BUSY_FOR_A_WHILE | FaultKind.TOO_MANY | FaultKind.ERROR_BEFORE:
             return _with(error_page(int(fault.kind.value[:3])), *_RETRY_AFTER.get(fault.kind, ()))
         case _:
@@ -65,18 +65,18 @@ def _spoilt(fault: Fault, request: Request, response: Response) -> Response:
         case FaultKind.WRONG_TYPE:
             response.content_type = "application/octet-stream"
         case _:
-            response.injury = _ENDINGS[fault.kind](fault.ms / 1000)
+            response.damage = _ENDINGS[fault.kind](fault.ms / 1000)
     return response
 
 
-_ENDINGS: dict[FaultKind, Callable[[float], Injury]] = {
-    FaultKind.RESET_AFTER: lambda delay_s: Injury(Ending.RESET, delay_s),
-    FaultKind.LOST_REPLY: lambda delay_s: Injury(Ending.CLOSE, delay_s),
-    FaultKind.HANG_AFTER: lambda delay_s: Injury(Ending.CLOSE, delay_s),
-    FaultKind.SLOW: lambda delay_s: Injury(Ending.WHOLE, delay_s),
-    FaultKind.DRIP: lambda over_s: Injury(Ending.DRIPPING, over_s=over_s),
-    FaultKind.TRUNCATE: lambda delay_s: Injury(Ending.TRUNCATED, delay_s),
-    FaultKind.ENDLESS: lambda delay_s: Injury(Ending.ENDLESS, delay_s),
+_ENDINGS: dict[FaultKind, Callable[[float], Damage]] = {
+    FaultKind.RESET_AFTER: lambda delay_s: Damage(Ending.RESET, delay_s),
+    FaultKind.LOST_REPLY: lambda delay_s: Damage(Ending.CLOSE, delay_s),
+    FaultKind.HANG_AFTER: lambda delay_s: Damage(Ending.CLOSE, delay_s),
+    FaultKind.SLOW: lambda delay_s: Damage(Ending.WHOLE, delay_s),
+    FaultKind.DRIP: lambda over_s: Damage(Ending.DRIPPING, over_s=over_s),
+    FaultKind.TRUNCATE: lambda delay_s: Damage(Ending.TRUNCATED, delay_s),
+    FaultKind.ENDLESS: lambda delay_s: Damage(Ending.ENDLESS, delay_s),
 }
 
 

@@ -169,7 +169,7 @@ def parse_option(text: str) -> Fault:
 
 
 def parse_faults(document: object, servers: int) -> list[Fault]:
-    """Faults from JSON; unknown fields are refused, because a misspelt fault would pass every test."""
+    """Faults from JSON; unknown fields are refused, because a misspelled fault would pass every test."""
     if not isinstance(document, list):
         raise FaultError("expected a list of faults")
     return [_fault(entry, servers) for entry in document]

@@ -105,7 +105,7 @@ class Ending(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Injury:
+class Damage:
     """What happens to an answer on its way."""
 
     ending: Ending
@@ -128,7 +128,7 @@ class Response:
     #: False for what IIS answers before Exchange sees the request.
     seen_by_exchange: bool = True
     wire: Wire = _DEFAULT_WIRE
-    injury: Injury | None = None
+    damage: Damage | None = None
     #: Whether no latency delays it.
     at_once: bool = False
 

@@ -49,7 +49,7 @@ _FIELDS = {"mailbox", "mailboxes", "servers", "jitter_ms"}
 
 
 def parse_limits(document: object) -> Limits:
-    """Limits from JSON; unknown fields are refused, because a misspelt limit would pass every test."""
+    """Limits from JSON; unknown fields are refused, because a misspelled limit would pass every test."""
     given = _mapping(document, _FIELDS)
     try:
         return Limits(

@@ -154,8 +154,8 @@ class WebdavBehavior(ServerBehavior):
     permanent_host: Literal["as-addressed", "internal-host"] = choice(
         "as-addressed", "captured", "the host of permanent URLs"
     )
-    front_end_https: Literal["honoured", "ignored"] = choice(
-        "honoured", "documented", "Front-End-Https: on makes https URLs (KB307347)"
+    front_end_https: Literal["honored", "ignored"] = choice(
+        "honored", "documented", "Front-End-Https: on makes https URLs (KB307347)"
     )
     hex_digits: Literal["upper", "lower"] = choice("upper", "captured", "the digits of %-escapes")
     url_filter: Literal["none", "urlscan", "iis7"] = choice(
@@ -172,6 +172,6 @@ class WebdavBehavior(ServerBehavior):
     subscription_unknown: Literal["412", "409"] = choice(
         "412", "open", "POLL and its kin with an id that is not known", ("412", "409")
     )
-    conditions: Literal["honoured", "ignored", "refused"] = choice(
-        "honoured", "documented", "If-Match and If-None-Match of a PUT or PROPPATCH: obeyed, or all well, or all 412"
+    conditions: Literal["honored", "ignored", "refused"] = choice(
+        "honored", "documented", "If-Match and If-None-Match of a PUT or PROPPATCH: obeyed, or all well, or all 412"
     )

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from functools import partial
 
-from simulator.serving.auth.door import Door
-from simulator.serving.fault_effects import afflicted
+from simulator.serving.auth.authenticator import Authenticator
+from simulator.serving.fault_effects import faulty_answer
 from simulator.serving.faults import BY_OTHERS, Faults
 from simulator.serving.guard import guarded
 from simulator.serving.http import HttpError, Request, Response
@@ -18,18 +18,20 @@ from simulator.webdav.gate import checked, filtered, written_origin
 from simulator.webdav.memory import Memory
 from simulator.webdav.owa.roots import outside
 from simulator.webdav.steps import is_mutating, others_act, others_can, step_of
+from simulator.world.delayed_effects import settle
 from simulator.world.directory import home_of
-from simulator.world.later import settle
 from simulator.world.state import World
 
 
 class WebdavFace:
     """What clients of WebDAV and browsers see of one server; its meters and faults are those of all servers."""
 
-    def __init__(self, index: int, world: World, door: Door, meters: Meters, faults: Faults, memory: Memory) -> None:
+    def __init__(
+        self, index: int, world: World, authenticator: Authenticator, meters: Meters, faults: Faults, memory: Memory
+    ) -> None:
         self._index = index
         self._world = world
-        self._door = door
+        self._authenticator = authenticator
         self._meters = meters
         self._faults = faults
         self._memory = memory
@@ -44,10 +46,10 @@ class WebdavFace:
             settle(mailbox)
         self._meters.arrived(request.method, self._index, mailbox, mutating=is_mutating(request))
         request.written_origin = written_origin(behavior, request)
-        response = filtered(behavior, request) or self._afflicted(address, request, behavior)
+        response = filtered(behavior, request) or self._answer_unless_faulty(address, request, behavior)
         return response, partial(self._meters.written, self._index, mailbox)
 
-    def _afflicted(self, address: Address | None, request: Request, behavior: WebdavBehavior) -> Response:
+    def _answer_unless_faulty(self, address: Address | None, request: Request, behavior: WebdavBehavior) -> Response:
         answer = partial(guarded, request, partial(self._admit, address, behavior))
         if not self._faults.rules:
             return answer()
@@ -58,10 +60,10 @@ class WebdavFace:
         if fault.kind in BY_OTHERS and address is not None:
             others_act(fault.kind, address, self._world, behavior)
             return answer()
-        return afflicted(fault, request, answer)
+        return faulty_answer(fault, request, answer)
 
     def _admit(self, address: Address | None, behavior: WebdavBehavior, request: Request) -> Response:
-        entry = self._door.knock(request)
+        entry = self._authenticator.check(request)
         if entry.refusal is not None:
             return entry.refusal
         response = guarded(request, partial(self._dispatch, address, behavior, entry.user))

@@ -23,7 +23,7 @@ def written_origin(behavior: WebdavBehavior, request: Request) -> str | None:
             return ("http://" if request.secure else "https://") + request.host
         case "relative":
             return ""
-    if behavior.front_end_https == "honoured" and request.headers.get("front-end-https", "").casefold() == "on":
+    if behavior.front_end_https == "honored" and request.headers.get("front-end-https", "").casefold() == "on":
         return "https://" + request.host
     return None
 

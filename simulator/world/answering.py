@@ -17,7 +17,7 @@ from simulator.world.mailboxes import Item
 from simulator.world.messages import Meeting, Message
 from simulator.world.property_names import PROCESSED
 from simulator.world.state import World
-from simulator.world.tally import Deed
+from simulator.world.tally import Action
 
 REQUEST_CLASS = "IPM.Schedule.Meeting.Request"
 RESPONSE_CLASS = "IPM.Schedule.Meeting.Resp."
@@ -37,15 +37,15 @@ class Wording:
 
     response_class: str
     subject_prefix: str
-    deed: Deed
+    action: Action
     #: dispidResponseStatus of the calendar item.
     response_status: int
 
 
 _WORDINGS = {
-    Verdict.ACCEPT: Wording(RESPONSE_CLASS + "Pos", "Accepted: ", Deed.ACCEPTED, 3),
-    Verdict.DECLINE: Wording(RESPONSE_CLASS + "Neg", "Declined: ", Deed.DECLINED, 4),
-    Verdict.TENTATIVE: Wording(RESPONSE_CLASS + "Tent", "Tentative: ", Deed.TENTATIVE, 2),
+    Verdict.ACCEPT: Wording(RESPONSE_CLASS + "Pos", "Accepted: ", Action.ACCEPTED, 3),
+    Verdict.DECLINE: Wording(RESPONSE_CLASS + "Neg", "Declined: ", Action.DECLINED, 4),
+    Verdict.TENTATIVE: Wording(RESPONSE_CLASS + "Tent", "Tentative: ", Action.TENTATIVE, 2),
 }
 
 
@@ -81,7 +81,7 @@ def answer(world: World, behavior: StoreBehavior, item: Item, verdict: Verdict) 
         _book(world, behavior, item, edition, wording, item.message.subject)
     _retire(world, behavior, item)
     if item.tally:
-        item.tally.record(wording.deed)
+        item.tally.record(wording.action)
     return draft
 
 
@@ -101,7 +101,7 @@ def open_item(world: World, behavior: StoreBehavior, item: Item) -> None:
         item.patches = {**(item.patches or {}), PROCESSED: True}
     world.changed(item)
     if item.tally:
-        item.tally.record(Deed.OPENED)
+        item.tally.record(Action.OPENED)
 
 
 def _response(item: Item, meeting: Meeting, wording: Wording) -> Message:
@@ -121,7 +121,7 @@ def _response(item: Item, meeting: Meeting, wording: Wording) -> Message:
 
 def _book(world: World, behavior: StoreBehavior, item: Item, meeting: Meeting, wording: Wording, subject: str) -> None:
     calendar = item.mailbox.folders[Role.CALENDAR]
-    if wording.deed is Deed.DECLINED:
+    if wording.action is Action.DECLINED:
         unbook(world, calendar, meeting)
         return
     appointment = replace(

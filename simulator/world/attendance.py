@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from simulator.world.mailboxes import Mailbox
-from simulator.world.tally import Deed, Tally
+from simulator.world.tally import Action, Tally
 
 #: dispidResponseStatus of somebody who has said nothing (MS-OXPROPS 2.231).
 NOT_RESPONDED = 5
@@ -71,4 +71,4 @@ class ArrangedMeetings:
 
 def opened(responses: list[Tally]) -> int:
     """How many of these have been opened."""
-    return sum(tally.count(Deed.OPENED) > 0 for tally in responses)
+    return sum(tally.count(Action.OPENED) > 0 for tally in responses)

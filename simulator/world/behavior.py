@@ -11,11 +11,11 @@ class StoreBehavior:
     """The switches of the store of one server."""
 
     # What accepting, declining and opening do.
-    draft: Literal["same-name", "verdict", "localised", "numbered", "none"] = choice(
+    draft: Literal["same-name", "verdict", "localized", "numbered", "none"] = choice(
         "same-name",
         "reported",
         "the draft's name: the request's, 'Accepted: ...', that in the mailbox's language, -2 behind a stale draft",
-        ("same-name", "verdict", "localised", "numbered"),
+        ("same-name", "verdict", "localized", "numbered"),
     )
     draft_delay_ms: int = number(0, (0, 600_000), "inferred", "milliseconds until the draft appears")
     draft_delay_requests: int = number(0, (0, 1000), "inferred", "later requests to the mailbox until it appears")

@@ -7,7 +7,7 @@ from zlib import crc32
 from simulator.world.mailboxes import Folder, Item, Resource
 from simulator.world.messages import Meeting, Message
 from simulator.world.state import Seeded, World
-from simulator.world.tally import Deed, Kind, Tally
+from simulator.world.tally import Action, Kind, Tally
 
 _REQUEST = "ipm.schedule.meeting.request"
 _CANCELLATION = "IPM.Schedule.Meeting.Canceled"
@@ -51,15 +51,15 @@ def take_away(world: World, item: Item) -> None:
     # A draft has no tally of its own: it counts for the request that it answers.
     for tally in (item.tally, item.answers):
         if tally:
-            tally.record(Deed.TAKEN)
+            tally.record(Action.TAKEN)
 
 
 def _cancellation(message: Message, meeting: Meeting, folder: Folder) -> Message:
-    cancelled = replace(_another(meeting), method="CANCEL", response_requested=False)
+    canceled = replace(_another(meeting), method="CANCEL", response_requested=False)
     return replace(
         message,
         message_class=_CANCELLATION,
-        meeting=cancelled,
+        meeting=canceled,
         received=folder.mailbox.moment(),
         read=False,
         delivered=True,

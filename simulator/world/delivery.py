@@ -15,7 +15,7 @@ from simulator.world.messages import Message, Person, Source, people
 from simulator.world.property_names import MAILHEADER
 from simulator.world.responses import arrived, replied_by_mail
 from simulator.world.state import World
-from simulator.world.tally import Deed
+from simulator.world.tally import Action
 
 #: Where a client can have named the recipients; what it wrote as properties comes beside what MIME says.
 _RECIPIENT_PROPERTIES = tuple(MAILHEADER + field for field in ("to", "cc", "bcc"))
@@ -55,7 +55,7 @@ def send(world: World, item: Item, *, keeps_copy: bool = True, keep: bool = Fals
     # One that a person wrote has a tally of its own.
     for tally in (item.answers, item.tally):
         if tally:
-            tally.record(Deed.SUBMITTED)
+            tally.record(Action.SUBMITTED)
 
 
 def deliver(world: World, message_item: Item) -> list[Item]:

@@ -4,16 +4,16 @@ from dataclasses import dataclass, replace
 
 from simulator.world import names
 from simulator.world.behavior import StoreBehavior
+from simulator.world.delayed_effects import plan
 from simulator.world.languages import Role
-from simulator.world.later import plan
 from simulator.world.mailboxes import Item
 from simulator.world.messages import Message
 from simulator.world.property_names import CALENDAR, GLOBAL_OBJECT_IDS, HTTPMAIL, MAILHEADER, PROPTAG
 from simulator.world.state import World
-from simulator.world.tally import Deed
+from simulator.world.tally import Action
 
 #: What goes before the subject, by the language of the mailbox and the English word.
-_LOCALISED = {
+_LOCALIZED = {
     "de": {"Accepted: ": "Zugesagt: ", "Declined: ": "Abgelehnt: ", "Tentative: ": "Mit Vorbehalt: "},
     "fr": {"Accepted: ": "Accepté : ", "Declined: ": "Refusé : ", "Tentative: ": "Provisoire : "},
     "es": {"Accepted: ": "Aceptada: ", "Declined: ": "Rechazada: ", "Tentative: ": "Provisional: "},
@@ -52,9 +52,9 @@ class Draft:
 
     def _put(self, world: World, behavior: StoreBehavior) -> Item:
         drafts = self.request.mailbox.folders[Role.DRAFTS]
-        response = self._localised() if behavior.draft == "localised" else self.response
+        response = self._localized() if behavior.draft == "localized" else self.response
         response = replace(response, received=self.request.mailbox.moment())
-        by_verdict = behavior.draft in {"verdict", "localised"}
+        by_verdict = behavior.draft in {"verdict", "localized"}
         subject = response.subject if behavior.draft_subject else ""
         name = names.item_name(subject) if by_verdict else self.request.name
         if behavior.draft == "numbered" and name.casefold() not in drafts.items:
@@ -64,11 +64,11 @@ class Draft:
             draft.patches = dict.fromkeys(hidden)
         draft.answers = self.request.tally
         if draft.answers:
-            draft.answers.record(Deed.DRAFTED)
+            draft.answers.record(Action.DRAFTED)
         return draft
 
-    def _localised(self) -> Message:
-        words = _LOCALISED.get(self.request.mailbox.language, {})
+    def _localized(self) -> Message:
+        words = _LOCALIZED.get(self.request.mailbox.language, {})
         plain = self.response.subject.removeprefix(self.subject_prefix)
         return replace(self.response, subject=words.get(self.subject_prefix, self.subject_prefix) + plain)
 

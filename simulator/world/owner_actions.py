@@ -6,7 +6,7 @@ from simulator.world.delivery import send
 from simulator.world.languages import FOLDER_NAMES, Role
 from simulator.world.mailboxes import Item, Mailbox, is_unsent
 from simulator.world.state import World
-from simulator.world.tally import Deed
+from simulator.world.tally import Action
 
 #: Outlook sends at once, and the request goes.
 _OUTLOOK = StoreBehavior(draft="verdict")
@@ -29,7 +29,7 @@ def answer_by_hand(world: World, behavior: StoreBehavior, item: Item) -> None:
     if draft is not None:
         send(world, draft)
     if tally:
-        tally.record(Deed.BY_HAND)
+        tally.record(Action.BY_HAND)
 
 
 def read_by_hand(world: World, item: Item) -> None:

@@ -15,7 +15,7 @@ from simulator.world.languages import Role
 from simulator.world.mailboxes import Item, Mailbox
 from simulator.world.messages import Meeting, Message, Person
 from simulator.world.state import World
-from simulator.world.tally import Deed, Tally
+from simulator.world.tally import Action, Tally
 
 _STATUSES = {"pos": 3, "neg": 4, "tent": 2}
 _VERDICTS = {3: Verdict.ACCEPT, 4: Verdict.DECLINE, 2: Verdict.TENTATIVE}
@@ -41,8 +41,8 @@ def replied_by_mail(author: Mailbox, message: Message) -> None:
     wording = wording_of(_VERDICTS[_status(message)])
     answered = _answered(author, message.meeting)
     if answered is not None:
-        answered.record(wording.deed)
-        answered.record(Deed.SUBMITTED)
+        answered.record(wording.action)
+        answered.record(Action.SUBMITTED)
 
 
 def _answered(author: Mailbox, meeting: Meeting) -> Tally | None:

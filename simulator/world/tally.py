@@ -1,4 +1,4 @@
-"""What really happened to one seeded message: which deed, how often, first and last when.
+"""What really happened to one seeded message: which action, how often, first and last when.
 
 The world keeps it while it changes; only the oracle reads it.  It knows nothing of HTTP or of what was answered.
 """
@@ -22,7 +22,7 @@ class Kind(StrEnum):
     DRAFT = "draft"
 
 
-class Deed(StrEnum):
+class Action(StrEnum):
     """Something that was done to a message, or to the draft that answers it."""
 
     ACCEPTED = "accepted"
@@ -41,7 +41,7 @@ class Deed(StrEnum):
 
 @dataclass(slots=True)
 class Occurrence:
-    """How often a deed was done, with the epoch seconds of the first and the last time."""
+    """How often a action was done, with the epoch seconds of the first and the last time."""
 
     count: int
     first: float
@@ -49,32 +49,32 @@ class Occurrence:
 
 
 class Tally:
-    """The deeds done to one seeded message."""
+    """The actions done to one seeded message."""
 
-    __slots__ = ("_deeds",)
+    __slots__ = ("_actions",)
 
     def __init__(self) -> None:
         # Empty for most of a hundred thousand messages, so no dictionary until something happens.
-        self._deeds: dict[Deed, Occurrence] | None = None
+        self._actions: dict[Action, Occurrence] | None = None
 
-    def record(self, deed: Deed) -> None:
-        """Count a deed that has just been done."""
-        if self._deeds is None:
-            self._deeds = {}
+    def record(self, action: Action) -> None:
+        """Count a action that has just been done."""
+        if self._actions is None:
+            self._actions = {}
         moment = now()
-        occurrence = self._deeds.setdefault(deed, Occurrence(0, moment, moment))
+        occurrence = self._actions.setdefault(action, Occurrence(0, moment, moment))
         occurrence.count += 1
         occurrence.last = moment
 
-    def of(self, deed: Deed) -> Occurrence | None:
-        """The occurrences of a deed, None if it was never done."""
-        return self._deeds.get(deed) if self._deeds else None
+    def of(self, action: Action) -> Occurrence | None:
+        """The occurrences of a action, None if it was never done."""
+        return self._actions.get(action) if self._actions else None
 
-    def count(self, *deeds: Deed) -> int:
+    def count(self, *actions: Action) -> int:
         """How often any of these was done."""
-        return sum(self._deeds[deed].count for deed in deeds if deed in self._deeds) if self._deeds else 0
+        return sum(self._actions[action].count for action in actions if action in self._actions) if self._actions else 0
 
     @property
     def untouched(self) -> bool:
         """Whether nothing was ever done."""
-        return self._deeds is None
+        return self._actions is None

@@ -144,7 +144,7 @@ def test_switches_together_with_a_fault(bench: Bench, switched: dict[str, Settin
     assert _all_done(tried), tried
 
 
-@pytest.mark.parametrize("draft", ["same-name", "verdict", "localised", "numbered"])
+@pytest.mark.parametrize("draft", ["same-name", "verdict", "localized", "numbered"])
 def test_a_request_without_a_subject_where_drafts_show_no_uid(bench: Bench, draft: str) -> None:
     bench.switch(draft_uid=False, draft=draft)
     operator = bench.operator(bench.mailbox(untitled=True))

@@ -18,7 +18,7 @@ from simulator.world.languages import Role
 from simulator.world.mailboxes import Item
 from simulator.world.property_names import PROCESSED
 from simulator.world.state import World
-from simulator.world.tally import Deed, Kind
+from simulator.world.tally import Action, Kind
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_the_request_can_be_kept_or_left(world: World) -> None:
     assert mailbox.folders[Role.INBOX].child(left.name) is left
     answer(world, Behavior(), left, Verdict.ACCEPT)
     assert left.tally is not None
-    assert left.tally.count(Deed.ACCEPTED) == 2
+    assert left.tally.count(Action.ACCEPTED) == 2
     assert [item.message.meeting for item in mailbox.folders[Role.CALENDAR].items.values()].count(None) == 0
     assert len(mailbox.folders[Role.CALENDAR].items) == 2
 

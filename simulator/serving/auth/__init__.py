@@ -1,1 +1,1 @@
-"""The ways into a server: who knocks, with which proof, and what is said to whom has none."""
+"""Logins: who asks, with which proof, and what is answered to whoever has none."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, quote
 
 from simulator.serving.auth.accounts import Accounts
+from simulator.serving.auth.authenticator import Entry
 from simulator.serving.auth.dialects import Dialect
-from simulator.serving.auth.door import Entry
 from simulator.serving.auth.sessions import Session, Sessions, new_token
 from simulator.serving.http import Request, Response, error_page
 
@@ -24,7 +24,7 @@ class FormsStyle:
     page_when_expired: bool = False
 
 
-class FormsDoor:
+class FormsAuthenticator:
     """One server that shows a form."""
 
     def __init__(self, accounts: Accounts, sessions: Sessions, dialect: Dialect, style: FormsStyle) -> None:
@@ -33,7 +33,7 @@ class FormsDoor:
         self._dialect = dialect
         self._style = style
 
-    def knock(self, request: Request) -> Entry:
+    def check(self, request: Request) -> Entry:
         """The page, the answer to the form, or what is said to whom has no session."""
         if self._is_login(request):
             return Entry(self._login(request))

@@ -11,7 +11,7 @@ import tempfile
 from typing import Any
 
 from simulator.serving.auth.accounts import Accounts
-from simulator.serving.auth.door import Entry, challenge, token
+from simulator.serving.auth.authenticator import Entry, challenge, token
 from simulator.serving.http import Request
 
 _SCHEME = "NTLM"
@@ -24,7 +24,7 @@ _UNICODE = 1
 _LET_IN, _HANDSHAKE = "ntlm.let_in", "ntlm.handshake"
 
 
-class NtlmDoor:
+class NtlmAuthenticator:
     """One server that authenticates connections."""
 
     def __init__(self, accounts: Accounts) -> None:
@@ -35,7 +35,7 @@ class NtlmDoor:
         self._accounts = accounts
         self._credentials = _credentials_file(accounts)
 
-    def knock(self, request: Request) -> Entry:
+    def check(self, request: Request) -> Entry:
         """Let in what comes over an authenticated connection; take the next step of the handshake otherwise."""
         message = token(request.headers.get("authorization"), _SCHEME.casefold())
         if message is None:

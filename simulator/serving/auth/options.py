@@ -1,14 +1,14 @@
-"""The options of logins, and the doors that are built from them."""
+"""The options of logins, and the authenticators that are built from them."""
 
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from simulator.serving.auth.accounts import Accounts
+from simulator.serving.auth.authenticator import Authenticator, BasicAuthenticator, OfferAuthenticator
 from simulator.serving.auth.dialects import ISA, OWA_2003, OWA_2007, PORTAL, TOKEN_PORTAL, Dialect
-from simulator.serving.auth.door import BasicDoor, Door, OfferDoor
-from simulator.serving.auth.forms import FormsDoor, FormsStyle
-from simulator.serving.auth.ntlm import NtlmDoor
+from simulator.serving.auth.forms import FormsAuthenticator, FormsStyle
+from simulator.serving.auth.ntlm import NtlmAuthenticator
 from simulator.serving.auth.sessions import Sessions
 
 _DIALECTS: dict[str, Dialect] = {
@@ -19,25 +19,25 @@ _DIALECTS: dict[str, Dialect] = {
     "token-portal": TOKEN_PORTAL,
 }
 _DIGEST = 'Digest qop="auth",algorithm=MD5-sess,nonce="+Upgraded+v1b4f6c2d",charset=utf-8,realm="Digest"'
-_PLAIN: dict[str, Callable[[Accounts], Door]] = {
-    "basic": BasicDoor,
-    "ntlm": NtlmDoor,
-    "negotiate-only": lambda _: OfferDoor("Negotiate"),
-    "digest-only": lambda _: OfferDoor(_DIGEST),
+_PLAIN: dict[str, Callable[[Accounts], Authenticator]] = {
+    "basic": BasicAuthenticator,
+    "ntlm": NtlmAuthenticator,
+    "negotiate-only": lambda _: OfferAuthenticator("Negotiate"),
+    "digest-only": lambda _: OfferAuthenticator(_DIGEST),
 }
 
 
 @dataclass(slots=True)
 class Logins:
-    """The doors of all servers, and what is shared behind them."""
+    """The authenticators of all servers, and what is shared behind them."""
 
     accounts: Accounts
     sessions: Sessions
-    doors: list[Door] = field(default_factory=list)
+    authenticators: list[Authenticator] = field(default_factory=list)
 
-    def door(self, server: int) -> Door:
-        """The door of a server; the last one serves all the rest."""
-        return self.doors[min(server, len(self.doors) - 1)]
+    def authenticator(self, server: int) -> Authenticator:
+        """The authenticator of a server; the last one serves all the rest."""
+        return self.authenticators[min(server, len(self.authenticators) - 1)]
 
     def report(self) -> dict[str, object]:
         """The oracle's `logins`."""
@@ -75,7 +75,7 @@ def build_logins(options: argparse.Namespace, password: str) -> Logins:
     style = FormsStyle(cookie_secure=options.cookie_secure, page_when_expired=options.expired_page)
     for kind in options.auth or ["basic"]:
         if kind in _DIALECTS:
-            logins.doors.append(FormsDoor(accounts, logins.sessions, _DIALECTS[kind], style))
+            logins.authenticators.append(FormsAuthenticator(accounts, logins.sessions, _DIALECTS[kind], style))
         else:
-            logins.doors.append(_PLAIN[kind](accounts))
+            logins.authenticators.append(_PLAIN[kind](accounts))
     return logins

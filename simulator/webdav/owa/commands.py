@@ -8,7 +8,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 from simulator.mime.writer import rfc822
-from simulator.serving.http import Ending, HttpError, Injury, Request, Response
+from simulator.serving.http import Damage, Ending, HttpError, Request, Response
 from simulator.webdav.call import Call
 from simulator.webdav.owa import pages
 from simulator.webdav.owa.directory import find_people
@@ -44,7 +44,7 @@ def get(call: Call) -> Response:
     call.operation(call.address.mailbox, call.request.arrived)
     response = _got(call, name)
     if call.behavior.command_delay_ms:
-        response.injury = Injury(Ending.WHOLE, call.behavior.command_delay_ms / 1000)
+        response.damage = Damage(Ending.WHOLE, call.behavior.command_delay_ms / 1000)
     return response
 
 

@@ -10,7 +10,7 @@ from simulator.world.concurrent_changes import succeed
 from simulator.world.delivery import NotAllowedError, send
 from simulator.world.folders import add_folder, move_folder, remove_folder
 from simulator.world.mailboxes import Folder, Item, Resource, is_unsent
-from simulator.world.tally import Deed
+from simulator.world.tally import Action
 
 _MULTI_STATUS = 207
 
@@ -37,7 +37,7 @@ def delete(call: Call) -> Response:
         call.world.remove(resource)
     for item in doomed:
         if item.tally:
-            item.tally.record(Deed.DELETED)
+            item.tally.record(Action.DELETED)
     if isinstance(resource, Item) and call.behavior.name_reuse:
         succeed(call.world, resource, resource.folder)
     return Response(call.behavior.delete_status)
@@ -119,11 +119,11 @@ def _store(call: Call, item: Item, place: Place, *, keep: bool) -> Response:
             raise HttpError(412)
         call.world.remove(occupant)
         if occupant.tally:
-            occupant.tally.record(Deed.DELETED)
+            occupant.tally.record(Action.DELETED)
     put = call.world.copy if keep else call.world.move
     stored = put(item, place.folder, place.name)
     if item.tally and not keep:
-        item.tally.record(Deed.MOVED)
+        item.tally.record(Action.MOVED)
     return _created(call, stored, 204 if replaced else 201)
 
 

@@ -13,7 +13,7 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a door says: the refusal, or None and the headers that go with whatever is answered inside."""
+    """What an authenticator says: the refusal, or None and the headers that go with whatever is answered inside."""
 
     refusal: Response | None = None
     headers: Headers = ()
@@ -21,20 +21,20 @@ class Entry:
     user: str = ""
 
 
-class Door(Protocol):
+class Authenticator(Protocol):
     """One way to log in."""
 
-    def knock(self, request: Request) -> Entry:
+    def check(self, request: Request) -> Entry:
         """Let a request in, or say what to answer instead."""
 
 
-class BasicDoor:
+class BasicAuthenticator:
     """Name and password with every request."""
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 
-    def knock(self, request: Request) -> Entry:
+    def check(self, request: Request) -> Entry:
         """401 unless the right name and password came along."""
         claim = _basic(request.headers.get("authorization"))
         if claim is not None and self._accounts.allow(*claim):
@@ -42,13 +42,13 @@ class BasicDoor:
         return Entry(challenge(f'Basic realm="{request.host.partition(":")[0]}"'))
 
 
-class OfferDoor:
+class OfferAuthenticator:
     """Offers one scheme and accepts nobody: for clients to name what they lack."""
 
     def __init__(self, offer: str) -> None:
         self._offer = offer
 
-    def knock(self, request: Request) -> Entry:  # noqa: ARG002 - there is nothing to look at
+    def check(self, request: Request) -> Entry:  # noqa: ARG002 - there is nothing to look at
         """401 with the offer."""
         return Entry(challenge(self._offer))
 
