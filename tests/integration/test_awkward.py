@@ -14,7 +14,7 @@ from rsvpq.policy import Action
 from rsvpq.tasks.journal import Journal
 from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import MailboxClient
-from simulator.switches import switches as all_switches
+from simulator.oracle.switches import switches as all_switches
 from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import World
 from tests.support.exchange_site import Site, always, box_name, inbox, requests_in, responses_in, simulated_site
@@ -138,7 +138,7 @@ ANSWERING = [
     case(command_answer="closing"),
     case(command_answer="error-after"),
     case(draft="verdict"),
-    case(draft="localised"),
+    case(draft="localized"),
     case(draft="numbered"),
     case(draft_delay_ms=300),
     case(draft_delay_requests=1),

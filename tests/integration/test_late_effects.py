@@ -168,7 +168,7 @@ def test_two_drafts_of_two_commands_are_both_ours_one_is_sent_and_one_thrown_awa
 # -- drafts that say nothing ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["same-name", "verdict", "localised"])
+@pytest.mark.parametrize("name", ["same-name", "verdict", "localized"])
 @pytest.mark.parametrize("answer", ["page", "redirect", "closing"])
 def test_the_only_new_draft_without_a_name_is_ours(site: Site, name: str, answer: str) -> None:
     box, worker = worker_at(site, draft=name, draft_uid=False, draft_subject=False, command_answer=answer)

@@ -12,7 +12,7 @@ from rsvpq.mail.messages import Kind, MeetingMessage
 from rsvpq.mail.persons import Shown
 from rsvpq.policy import Facts, Policy, decide
 from rsvpq.webdav.mailbox import MailboxClient
-from simulator.vocabulary import INTERNAL_DOMAIN
+from simulator.world.directory import INTERNAL_DOMAIN
 from testbed.simulated_exchange import World
 from tests.support.calendar_writer import Diary
 from tests.support.exchange_site import Site, box_name, inbox, simulated_site

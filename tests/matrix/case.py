@@ -16,7 +16,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
 from rsvpq.policy import Policy
-from simulator.faults import FaultKind
+from simulator.serving.faults import FaultKind
 from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.matrix.operator import Operator

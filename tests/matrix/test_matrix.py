@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from simulator.faults import FaultKind
-from simulator.switches import Setting, spelled, switches
+from simulator.oracle.switches import Setting, spelled, switches
+from simulator.serving.faults import FaultKind
 from tests.matrix.case import Bench, Tried
 from workers.ways import Answers
 
@@ -146,7 +146,7 @@ def test_switches_together_with_a_fault_answer_nothing_twice(
     assert _all_done(tried), tried
 
 
-@pytest.mark.parametrize("draft", ["same-name", "verdict", "localised", "numbered"])
+@pytest.mark.parametrize("draft", ["same-name", "verdict", "localized", "numbered"])
 def test_a_request_without_a_subject_where_drafts_show_no_uid(bench: Bench, draft: str) -> None:
     bench.switch(draft_uid=False, draft=draft)
     operator = bench.operator(bench.mailbox(untitled=True))

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from simulator.switches import Setting, spelled, switches
+from simulator.oracle.switches import Setting, spelled, switches
 from tests.simulator.raw_http import Answer, Row, Simulator, path_of, running, searchrequest
 
 #: Which values of which switches a test in the suite shows at work.

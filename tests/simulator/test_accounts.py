@@ -2,9 +2,9 @@
 
 import pytest
 
-from simulator.auth.accounts import Accounts
-from simulator.auth.dialects import ISA
-from simulator.auth.sessions import OVERLAP_S, Sessions
+from simulator.serving.auth.accounts import Accounts
+from simulator.serving.auth.dialects import ISA
+from simulator.serving.auth.sessions import OVERLAP_S, Sessions
 
 
 class Clock:

@@ -5,14 +5,15 @@ from datetime import date, timedelta
 
 import pytest
 
-from simulator.attendance import Attendance, Attendee
-from simulator.behaviour import Behaviour
-from simulator.circle import enter, respond
-from simulator.languages import Role
-from simulator.meetings import Verdict, open_item
-from simulator.population import Size, populate
-from simulator.properties import reader
-from simulator.world import Item, World
+from simulator.behavior import Behavior
+from simulator.population.populate import Size, populate
+from simulator.webdav.properties.items import reader
+from simulator.world.answering import Verdict, open_item
+from simulator.world.attendance import Attendance, Attendee
+from simulator.world.languages import Role
+from simulator.world.mailboxes import Item
+from simulator.world.responses import enter, respond
+from simulator.world.state import World
 
 RESPONSE_STATUS = reader("http://schemas.microsoft.com/mapi/responsestatus")
 
@@ -24,7 +25,7 @@ def world() -> World:
 
 @pytest.fixture
 def meeting(world: World) -> Attendance:
-    return next(meeting for meeting in world.circle.meetings.values() if not meeting.sequence)
+    return next(meeting for meeting in world.arranged.meetings.values() if not meeting.sequence)
 
 
 def invited(meeting: Attendance) -> Attendee:
@@ -36,7 +37,7 @@ def answered(world: World, meeting: Attendance, verdict: Verdict, address: str |
 
 
 def opened(world: World, item: Item) -> None:
-    open_item(world, Behaviour(), item)
+    open_item(world, Behavior(), item)
     enter(world, item)
 
 
@@ -56,7 +57,7 @@ def test_a_response_is_entered_when_it_is_opened(world: World, meeting: Attendan
     assert not item.message.read
     before = appointment(meeting).change
     opened(world, item)
-    assert (invited(meeting).status, world.circle.updates) == (4, 1)
+    assert (invited(meeting).status, world.arranged.updates) == (4, 1)
     assert invited(meeting).changed_at is not None
     assert appointment(meeting).change > before
     assert RESPONSE_STATUS(appointment(meeting), "") == 1
@@ -67,20 +68,20 @@ def test_the_response_that_came_last_counts_whichever_is_opened_last(world: Worl
     second.message.received = first.message.received + timedelta(seconds=1)
     opened(world, second)
     opened(world, first)
-    assert (invited(meeting).status, world.circle.updates) == (4, 1)
+    assert (invited(meeting).status, world.arranged.updates) == (4, 1)
 
 
 def test_a_response_to_an_older_version_changes_nothing(world: World, meeting: Attendance) -> None:
     item = answered(world, meeting, Verdict.ACCEPT)
     meeting.sequence += 1
     opened(world, item)
-    assert (invited(meeting).status, world.circle.updates) == (5, 0)
+    assert (invited(meeting).status, world.arranged.updates) == (5, 0)
 
 
 def test_whoever_was_not_invited_changes_nothing(world: World, meeting: Attendance) -> None:
     opened(world, answered(world, meeting, Verdict.ACCEPT, "stranger@example.net"))
-    assert world.circle.updates == 0
-    assert world.circle.report() == {"answers_delivered": 1, "delivered_opened": 1, "attendees_updated": 0}
+    assert world.arranged.updates == 0
+    assert world.arranged.report() == {"answers_delivered": 1, "delivered_opened": 1, "attendees_updated": 0}
 
 
 def test_a_response_about_nothing_known_arrives_and_changes_nothing(world: World, meeting: Attendance) -> None:
@@ -88,7 +89,7 @@ def test_a_response_about_nothing_known_arrives_and_changes_nothing(world: World
     opened(world, item)
     assert item.message.message_class == "IPM.Schedule.Meeting.Resp.Tent"
     assert meeting.responses == []
-    assert world.circle.report() == {"answers_delivered": 1, "delivered_opened": 1, "attendees_updated": 0}
+    assert world.arranged.report() == {"answers_delivered": 1, "delivered_opened": 1, "attendees_updated": 0}
 
 
 def test_a_response_in_the_wrong_mailbox_changes_nothing(world: World, meeting: Attendance) -> None:
@@ -107,5 +108,5 @@ def test_what_is_seeded_is_the_same_but_for_the_organizers() -> None:
         same_meeting = message.meeting and other.meeting and replace(other.meeting, organizer=message.meeting.organizer)
         assert replace(other, sender=message.sender, meeting=same_meeting) == message
     assert changed > 0
-    assert not worlds[0].circle.meetings
-    assert all(meeting.organizer.folders[Role.INBOX].items for meeting in worlds[1].circle.meetings.values())
+    assert not worlds[0].arranged.meetings
+    assert all(meeting.organizer.folders[Role.INBOX].items for meeting in worlds[1].arranged.meetings.values())

@@ -4,18 +4,21 @@ from datetime import date
 
 import pytest
 
-from simulator.address import locate
-from simulator.behaviour import Behaviour
-from simulator.dav.call import Call
-from simulator.dav.transfer import move
-from simulator.http import Request, Response
-from simulator.languages import Role
-from simulator.meetings import REQUEST_CLASS, Verdict, answer, open_item
-from simulator.owa import get
-from simulator.population import Size, populate
-from simulator.properties import PROCESSED, permanent_path, reader
-from simulator.tally import Deed, Kind
-from simulator.world import Item, World
+from simulator.behavior import Behavior
+from simulator.population.populate import Size, populate
+from simulator.serving.http import Request, Response
+from simulator.webdav.address import locate
+from simulator.webdav.call import Call
+from simulator.webdav.owa.commands import get
+from simulator.webdav.properties.items import reader
+from simulator.webdav.urls import href_path, permanent_path
+from simulator.webdav.verbs.transfer import move
+from simulator.world.answering import REQUEST_CLASS, Verdict, answer, open_item
+from simulator.world.languages import Role
+from simulator.world.mailboxes import Item
+from simulator.world.property_names import PROCESSED
+from simulator.world.state import World
+from simulator.world.tally import Action, Kind
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def message(world: World, kind: Kind, *, wanted: bool = True) -> Item:
     raise LookupError(kind)
 
 
-def call(world: World, behaviour: Behaviour, method: str, path: str, **headers: str) -> Call:
+def call(world: World, behaviour: Behavior, method: str, path: str, **headers: str) -> Call:
     path, _, query = path.partition("?")
     address = locate(world, 0, path)
     assert address is not None
@@ -41,69 +44,69 @@ def call(world: World, behaviour: Behaviour, method: str, path: str, **headers: 
     return Call(request, address, world, 0, behaviour, lambda _mailbox, _moment: None)
 
 
-def accept(world: World, behaviour: Behaviour, path: str) -> Response:
+def accept(world: World, behaviour: Behavior, path: str) -> Response:
     return get(call(world, behaviour, "GET", path + "?Cmd=accept"))
 
 
 def test_accept_can_redirect_to_the_draft(world: World) -> None:
     item = message(world, Kind.REQUEST)
-    redirected = accept(world, Behaviour(command_answer="redirect"), item.href_path)
+    redirected = accept(world, Behavior(command_answer="redirect"), href_path(item))
     (draft,) = world.mailboxes[0].folders[Role.DRAFTS].items.values()
     assert redirected.status == 302
-    assert redirected.headers == (("Location", f"http://mail{draft.href_path}?Cmd=edit"),)
+    assert redirected.headers == (("Location", f"http://mail{href_path(draft)}?Cmd=edit"),)
 
 
 def test_the_draft_can_be_named_after_the_verdict(world: World) -> None:
     item = message(world, Kind.REQUEST)
-    draft = answer(world, Behaviour(draft="verdict"), item, Verdict.DECLINE)
+    draft = answer(world, Behavior(draft="verdict"), item, Verdict.DECLINE)
     assert draft is not None
     assert draft.name.startswith("Declined: ")
 
 
 def test_a_draft_can_appear_unrequested(world: World) -> None:
     item = message(world, Kind.REQUEST, wanted=False)
-    assert answer(world, Behaviour(drafts_unrequested=True), item, Verdict.ACCEPT) is not None
+    assert answer(world, Behavior(drafts_unrequested=True), item, Verdict.ACCEPT) is not None
 
 
 def test_the_request_can_be_kept_or_left(world: World) -> None:
     mailbox = world.mailboxes[0]
     kept = message(world, Kind.REQUEST)
-    answer(world, Behaviour(request_fate="deleted-items"), kept, Verdict.ACCEPT)
+    answer(world, Behavior(request_fate="deleted-items"), kept, Verdict.ACCEPT)
     (found,) = mailbox.folders[Role.DELETED_ITEMS].items.values()
     assert found.message == kept.message
     left = message(world, Kind.REQUEST)
-    answer(world, Behaviour(request_fate="left"), left, Verdict.ACCEPT)
+    answer(world, Behavior(request_fate="left"), left, Verdict.ACCEPT)
     assert mailbox.folders[Role.INBOX].child(left.name) is left
-    answer(world, Behaviour(), left, Verdict.ACCEPT)
+    answer(world, Behavior(), left, Verdict.ACCEPT)
     assert left.tally is not None
-    assert left.tally.count(Deed.ACCEPTED) == 2
+    assert left.tally.count(Action.ACCEPTED) == 2
     assert [item.message.meeting for item in mailbox.folders[Role.CALENDAR].items.values()].count(None) == 0
     assert len(mailbox.folders[Role.CALENDAR].items) == 2
 
 
 def test_the_calendar_can_wait(world: World) -> None:
-    answer(world, Behaviour(calendar_item="never"), message(world, Kind.REQUEST), Verdict.ACCEPT)
+    answer(world, Behavior(calendar_item="never"), message(world, Kind.REQUEST), Verdict.ACCEPT)
     assert not world.mailboxes[0].folders[Role.CALENDAR].items
 
 
 def test_a_response_can_stay_unmarked_when_opened(world: World) -> None:
     item = message(world, Kind.RESPONSE)
-    open_item(world, Behaviour(open_marks="read-only"), item)
+    open_item(world, Behavior(open_marks="read-only"), item)
     assert (item.message.read, reader(PROCESSED)(item, "")) == (True, None)
-    open_item(world, Behaviour(), item)
+    open_item(world, Behavior(), item)
     assert reader(PROCESSED)(item, "") is True
 
 
 @pytest.mark.parametrize(("works", "drafts"), [(True, 1), (False, 0)])
 def test_commands_can_be_refused_on_permanent_urls(world: World, works: bool, drafts: int) -> None:
     path = permanent_path(message(world, Kind.REQUEST))
-    assert accept(world, Behaviour(commands_on_permanent_urls=works), path).status == 200
+    assert accept(world, Behavior(commands_on_permanent_urls=works), path).status == 200
     assert len(world.mailboxes[0].folders[Role.DRAFTS].items) == drafts
 
 
 def test_sending_can_answer_201(world: World) -> None:
-    behaviour = Behaviour(submission_status=201)
+    behaviour = Behavior(submission_status=201)
     draft = answer(world, behaviour, message(world, Kind.REQUEST), Verdict.ACCEPT)
     assert draft is not None
-    destination = world.mailboxes[0].root.href_path + "##DavMailSubmissionURI##"
-    assert move(call(world, behaviour, "MOVE", draft.href_path, destination=destination)).status == 201
+    destination = href_path(world.mailboxes[0].root) + "##DavMailSubmissionURI##"
+    assert move(call(world, behaviour, "MOVE", href_path(draft), destination=destination)).status == 201

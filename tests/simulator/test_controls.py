@@ -7,24 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from simulator.behaviour import Behaviour
-from simulator.controls import Controls
-from simulator.faults import Fault, FaultError, FaultKind, Faults, Step, parse_faults, parse_option
-from simulator.http import Request
-from simulator.injury import step_of
-from simulator.population import Size, populate
-from simulator.switches import SwitchError, changed, parse_assignment, switches, table, uncertain, value_of
+from simulator.behavior import Behavior
+from simulator.oracle.controls import Controls
+from simulator.oracle.switches import SwitchError, changed, parse_assignment, switches, table, uncertain, value_of
+from simulator.population.populate import Size, populate
+from simulator.serving.faults import Fault, FaultError, FaultKind, Faults, Step, parse_faults, parse_option
+from simulator.serving.http import Request
+from simulator.webdav.steps import step_of
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "simulator.md"
 
 
 @pytest.fixture
 def controls() -> Controls:
-    return Controls(populate(1, Size(4, 1, 1, servers=2), date(2026, 3, 2)), 2, Behaviour(), Faults(1))
+    return Controls(populate(1, Size(4, 1, 1, servers=2), date(2026, 3, 2)), 2, Behavior(), Faults(1))
 
 
 def test_every_field_is_a_switch_with_a_meaning_and_a_default_among_its_values() -> None:
-    assert list(switches()) == [field.name for field in fields(Behaviour)]
+    assert list(switches()) == [field.name for field in fields(Behavior)]
     for switch in switches().values():
         assert switch.meaning
         assert switch.certainty in {"captured", "documented", "reported", "inferred", "open"}
@@ -46,7 +46,7 @@ def test_every_field_is_a_switch_with_a_meaning_and_a_default_among_its_values()
     ],
 )
 def test_a_value_is_text_or_json(name: str, given: object, value: object) -> None:
-    assert value_of(changed(Behaviour(), {name: given}), name) == value
+    assert value_of(changed(Behavior(), {name: given}), name) == value
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_value_is_text_or_json(name: str, given: object, value: object) -> Non
 )
 def test_what_is_misspelt_is_refused(changes: dict[str, object], reason: str) -> None:
     with pytest.raises(SwitchError) as refused:
-        changed(Behaviour(), changes)
+        changed(Behavior(), changes)
     assert reason in str(refused.value)
 
 
@@ -93,13 +93,13 @@ def test_a_seed_sets_what_is_open_and_always_the_same() -> None:
 
 def test_a_named_switch_wins_over_the_seed() -> None:
     for seed in range(10):
-        assert changed(Behaviour(), {"draft": "none", "uncertain": seed}).draft == "none"
+        assert changed(Behavior(), {"draft": "none", "uncertain": seed}).draft == "none"
 
 
 def test_controls_turn_all_servers_or_one_and_tell_what_changed(controls: Controls) -> None:
     assert controls.switch({"draft": "verdict", "gzip": False}) == {"draft": "verdict"}
     assert controls.switch({"hrefs": "relative"}, [1]) == {"hrefs": "relative"}
-    assert [behaviour.hrefs for behaviour in controls.behaviours] == ["as-addressed", "relative"]
+    assert [behaviour.hrefs for behaviour in controls.behaviors] == ["as-addressed", "relative"]
     assert controls.as_json()["hrefs"] == {
         "value": "as-addressed",
         "values": ["as-addressed", "relative"],
@@ -116,7 +116,7 @@ def test_an_error_turns_nothing(controls: Controls) -> None:
     for changes, servers in (({"draft": "none", "order": "x"}, None), ({"draft": "none"}, [2])):
         with pytest.raises(SwitchError):
             controls.switch(changes, servers)
-    assert controls.behaviours == [Behaviour(), Behaviour()]
+    assert controls.behaviors == [Behavior(), Behavior()]
 
 
 def test_faults_of_the_command_line_are_understood() -> None:

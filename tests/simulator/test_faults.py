@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from lxml import etree
 
-from simulator.faults import FaultKind, Step
+from simulator.serving.faults import FaultKind, Step
 from tests.simulator.own_mailbox import Box, Boxes
 from tests.simulator.raw_http import (
     CALENDAR,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from simulator.icalendar import read_event
+from simulator.mime.icalendar import read_event
 
 
 def calendar(*lines: str) -> str:

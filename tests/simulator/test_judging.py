@@ -65,7 +65,7 @@ def test_both_moved_occurrences_of_a_series_are_answered(box: Box) -> None:
     assert box.simulator.oracle("summary")["requests"]["answered_twice"] == 0
 
 
-@pytest.mark.parametrize("why", ["private", "external", "delegate", "too-old", "past", "outdated", "cancelled"])
+@pytest.mark.parametrize("why", ["private", "external", "delegate", "too-old", "past", "outdated", "canceled"])
 def test_an_answer_that_nobody_may_give_is_counted(box: Box, why: str) -> None:
     message = told(box, kind="request", why=why)[-1]
     assert (message["forbidden"], message["state"]) == (False, "outdated" if message["outdated"] else "left_alone")

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator import names
-from simulator.http import HttpError
-from simulator.namespaces import canonical, split_name
-from simulator.rows import content_range, parse_range
-from simulator.values import date_text, parse_date, parse_value, render
+from simulator.serving.http import HttpError
+from simulator.webdav import urls
+from simulator.webdav.properties.names import canonical, split_name
+from simulator.webdav.search.rows import content_range, parse_range
+from simulator.webdav.values import parse_date, parse_value, render
+from simulator.world import names
+from simulator.world.values import date_text
 
 ANY_TEXT = st.text(st.characters(codec="utf-8"), min_size=1)
 MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
@@ -18,15 +20,15 @@ MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.
 
 @given(st.lists(ANY_TEXT, max_size=4))
 def test_a_path_of_encoded_segments_is_read_back(segments: list[str]) -> None:
-    path = "".join("/" + names.encode(segment) for segment in segments)
+    path = "".join("/" + urls.encode(segment) for segment in segments)
     assert path.isascii()
-    assert names.split_path(path) == tuple(segments)
+    assert urls.split_path(path) == tuple(segments)
 
 
 @given(ANY_TEXT.filter(lambda text: "/" not in text and "%" not in text))
 def test_a_path_that_was_never_encoded_is_read_as_well(name: str) -> None:
     off_the_wire = f"/{name}/".encode().decode("latin-1")
-    assert names.split_path(off_the_wire) == (name,)
+    assert urls.split_path(off_the_wire) == (name,)
 
 
 @given(st.text(st.characters(codec="utf-8")))
@@ -46,7 +48,7 @@ def test_a_name_holds_nothing_that_cuts_a_path(subject: str) -> None:
     ],
 )
 def test_subjects_become_hrefs_as_seen_in_captures(subject: str, href: str) -> None:
-    assert names.encode(names.item_name(subject)) == href
+    assert urls.encode(names.item_name(subject)) == href
 
 
 @pytest.mark.parametrize(

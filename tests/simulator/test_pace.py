@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.limits import Limit
-from simulator.pace import WINDOWS_S, violations
+from simulator.oracle.pace import WINDOWS_S, violations
+from simulator.serving.limits import Limit
 
 
 def by_hand(times: list[float], limit: Limit, jitter_s: float) -> list[float]:

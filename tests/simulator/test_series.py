@@ -9,10 +9,10 @@ from dateutil.rrule import rrulestr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.recurrence import occurrences, parse_rule
-from simulator.series import EXCEPTION, INSTANCE, instances, over_at
-from simulator.vtimezone import vtimezone
-from simulator.world import Meeting, Person, SeriesException
+from simulator.mime.vtimezone import vtimezone
+from simulator.world.messages import Meeting, Person, SeriesException
+from simulator.world.recurrence import occurrences, parse_rule
+from simulator.world.series import EXCEPTION, INSTANCE, instances, over_at
 
 SOMEBODY = Person("Nora", "nora@example.com")
 ZONES = st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Tokyo", "Australia/Sydney", "UTC"])

@@ -6,18 +6,20 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from simulator.appointments import fill_calendars
-from simulator.booking import is_about
-from simulator.forbidden import add_forbidden
-from simulator.languages import Role
-from simulator.mime import rfc822
-from simulator.population import Size, populate
-from simulator.postbag import Diaries
-from simulator.series import instances
-from simulator.situations import add_situations
-from simulator.summary import is_forbidden, request_states
-from simulator.tally import Deed, Kind
-from simulator.world import Item, Mailbox, Meeting, Seeded, World
+from simulator.mime.writer import rfc822
+from simulator.oracle.summary import is_forbidden, request_states
+from simulator.population.ambiguous_mail import add_ambiguous_mail
+from simulator.population.appointments import fill_calendars
+from simulator.population.forbidden_mail import add_forbidden
+from simulator.population.mailbox_filler import Schedules
+from simulator.population.populate import Size, populate
+from simulator.world.booking import is_about
+from simulator.world.languages import Role
+from simulator.world.mailboxes import Item, Mailbox
+from simulator.world.messages import Meeting
+from simulator.world.series import instances
+from simulator.world.state import Seeded, World
+from simulator.world.tally import Action, Kind
 from testbed.simulated_exchange import World as Asked
 
 SIZE = Size(mailboxes=12, requests=6, responses=3, servers=2)
@@ -28,8 +30,8 @@ MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
 def made(*, occurrences: int = 0, copies: int = 0, updates: int = 0, forbidden: int = 0, calendar: int = 0) -> World:
     world = populate(3, SIZE, TODAY)
     fill_calendars(world, 3, calendar)
-    diaries = Diaries(world)
-    add_situations(world, 3, diaries, occurrences=occurrences, copies=copies, updates=updates)
+    diaries = Schedules(world)
+    add_ambiguous_mail(world, 3, diaries, occurrences=occurrences, copies=copies, updates=updates)
     add_forbidden(world, 3, diaries, forbidden)
     return world
 
@@ -81,7 +83,7 @@ def test_two_moved_occurrences_have_one_uid_and_one_sequence() -> None:
         assert meeting(one).recurrence_id != meeting(other).recurrence_id
         assert one.edition != other.edition
         assert meeting(one).instance_type == 3
-        assert all(b"RECURRENCE-ID:" in rfc822(item) for item in items_of(one, other))
+        assert all(b"RECURRENCE-ID:" in rfc822(world, item) for item in items_of(one, other))
 
 
 def items_of(*seeded: Seeded) -> list[Item]:
@@ -99,7 +101,7 @@ def test_some_who_are_asked_about_moved_occurrences_have_the_series_and_some_hav
 
 def test_the_organizer_of_moved_occurrences_can_live_here() -> None:
     world = made(occurrences=3)
-    here = [attendance for key, attendance in world.circle.meetings.items() if key[1] is not None]
+    here = [attendance for key, attendance in world.arranged.meetings.items() if key[1] is not None]
     assert here
     for attendance in here:
         (series,) = booked(attendance.organizer, attendance.uid)
@@ -125,7 +127,7 @@ def test_a_cancelled_occurrence_must_not_be_answered_and_the_next_one_must() -> 
         about = [one for one in added(world) if one.mailbox is cancelled.mailbox and one.kind is Kind.REQUEST]
         about = [one for one in about if meeting(one).uid == meeting(cancelled).uid]
         update, new = about
-        assert (update.why, meeting(update).recurrence_id) == ("cancelled", meeting(cancelled).recurrence_id)
+        assert (update.why, meeting(update).recurrence_id) == ("canceled", meeting(cancelled).recurrence_id)
         assert (new.why, meeting(new).recurrence_id == meeting(cancelled).recurrence_id) == ("", False)
         assert len(booked(cancelled.mailbox, meeting(cancelled).uid)) == 2
 
@@ -216,8 +218,8 @@ def test_a_draft_of_a_person_has_the_name_of_a_request_and_answers_another_meeti
         assert not any(is_about(item, meeting(draft).uid) for item in inbox.values())
 
 
-@pytest.mark.parametrize("deed", [Deed.ACCEPTED, Deed.DECLINED, Deed.TENTATIVE])
-def test_an_answer_to_what_must_not_be_answered_is_forbidden(deed: Deed) -> None:
+@pytest.mark.parametrize("deed", [Action.ACCEPTED, Action.DECLINED, Action.TENTATIVE])
+def test_an_answer_to_what_must_not_be_answered_is_forbidden(deed: Action) -> None:
     world = made(forbidden=7)
     for one in world.seeded:
         if one.kind is Kind.REQUEST:
@@ -225,15 +227,15 @@ def test_an_answer_to_what_must_not_be_answered_is_forbidden(deed: Deed) -> None
             assert is_forbidden(one) is bool(one.why)
 
 
-@pytest.mark.parametrize("deed", [Deed.SUBMITTED, Deed.MOVED, Deed.DELETED])
-def test_a_draft_of_a_person_is_neither_sent_nor_put_away(deed: Deed) -> None:
+@pytest.mark.parametrize("deed", [Action.SUBMITTED, Action.MOVED, Action.DELETED])
+def test_a_draft_of_a_person_is_neither_sent_nor_put_away(deed: Action) -> None:
     (one, *_) = [one for one in made(forbidden=7).seeded if one.kind is Kind.DRAFT]
     assert not is_forbidden(one)
     one.tally.record(deed)
     assert is_forbidden(one)
 
 
-def states(*deeds: tuple[Deed, ...], why: str = "") -> str:
+def states(*deeds: tuple[Action, ...], why: str = "") -> str:
     """What became of the edition whose copies met these fates."""
     world = made(copies=1)
     copies = by_meeting(added(world))[0]
@@ -248,15 +250,15 @@ def states(*deeds: tuple[Deed, ...], why: str = "") -> str:
     ("first", "second", "state"),
     [
         ((), (), "waiting"),
-        ((Deed.ACCEPTED, Deed.SUBMITTED), (), "answered_once"),
-        ((), (Deed.DECLINED, Deed.SUBMITTED), "answered_once"),
-        ((Deed.ACCEPTED,), (), "accepted_unsent"),
-        ((Deed.DECLINED, Deed.SUBMITTED), (Deed.DECLINED, Deed.SUBMITTED), "answered_twice"),
-        ((Deed.ACCEPTED, Deed.SUBMITTED), (Deed.ACCEPTED,), "answered_twice"),
-        ((Deed.TAKEN,), (), "taken_away"),
+        ((Action.ACCEPTED, Action.SUBMITTED), (), "answered_once"),
+        ((), (Action.DECLINED, Action.SUBMITTED), "answered_once"),
+        ((Action.ACCEPTED,), (), "accepted_unsent"),
+        ((Action.DECLINED, Action.SUBMITTED), (Action.DECLINED, Action.SUBMITTED), "answered_twice"),
+        ((Action.ACCEPTED, Action.SUBMITTED), (Action.ACCEPTED,), "answered_twice"),
+        ((Action.TAKEN,), (), "taken_away"),
     ],
 )
-def test_copies_are_judged_together(first: tuple[Deed, ...], second: tuple[Deed, ...], state: str) -> None:
+def test_copies_are_judged_together(first: tuple[Action, ...], second: tuple[Action, ...], state: str) -> None:
     assert states(first, second) == state
 
 

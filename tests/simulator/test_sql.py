@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.sql import (
+from simulator.webdav.search.sql_parser import SqlError, SqlUnsupportedError, parse
+from simulator.webdav.sql import (
     All,
     AnyOf,
     Column,
@@ -22,7 +23,6 @@ from simulator.sql import (
     Scope,
     Traversal,
 )
-from simulator.sql_parser import SqlError, SqlUnsupportedError, parse
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters='"'), min_size=1, max_size=20)
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)

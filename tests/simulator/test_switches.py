@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 from lxml import etree
 
-from simulator.switches import spelled, switches, table, uncertain
+from simulator.oracle.switches import spelled, switches, table, uncertain
 from testbed.processes import PATIENCE_S
 from tests.simulator import occurrences
 from tests.simulator.own_mailbox import SHOWN, Box, Boxes, shows
@@ -99,7 +99,7 @@ def test_open_answers_as_switched(box: Box, value: str) -> None:
     assert {"page": b"tblMsgBody", "xml": b"<?xml", "closing": b"window.close"}[value] in answer.body
 
 
-@shows("draft", "same-name", "verdict", "localised", "numbered", "none")
+@shows("draft", "same-name", "verdict", "localized", "numbered", "none")
 def test_the_draft_is_named_as_switched(many: Boxes, box: Box, value: str) -> None:
     box = many.take("de")
     box.turn(draft=value)
@@ -111,7 +111,7 @@ def test_the_draft_is_named_as_switched(many: Boxes, box: Box, value: str) -> No
     if value == "none":
         assert found == {}
         return
-    starts = {"verdict": "Accepted:%20", "localised": "Zugesagt:%20", "same-name": same, "numbered": f"{stem}-2.EML"}
+    starts = {"verdict": "Accepted:%20", "localized": "Zugesagt:%20", "same-name": same, "numbered": f"{stem}-2.EML"}
     assert len(ours) == 1
     assert ours[0].startswith(starts[value])
     assert set(found) == {*ours, *([same] if value == "numbered" else [])}
@@ -773,10 +773,10 @@ def test_permanent_urls_name_the_host_they_are_switched_to(box: Box, value: str)
     assert row["href"].startswith("http://mail.example.com/exchange/")
 
 
-@shows("front_end_https", "honoured", "ignored")
+@shows("front_end_https", "honored", "ignored")
 def test_the_header_of_a_front_end_with_https_is_honoured_or_ignored(box: Box, value: str) -> None:
     box.turn(front_end_https=value)
-    scheme = "https" if value == "honoured" else "http"
+    scheme = "https" if value == "honored" else "http"
     assert rows(box.search(Front_End_Https="On"))[0]["href"].startswith(f"{scheme}://mail.example.com/")
     assert rows(box.search())[0]["href"].startswith("http://")
 
@@ -955,14 +955,14 @@ def test_expect_continue_is_refused_or_honoured(box: Box, value: str) -> None:
             assert read_all(connection).startswith(b"HTTP/1.1 207 ")
 
 
-@shows("conditions", "honoured", "ignored", "refused")
+@shows("conditions", "honored", "ignored", "refused")
 def test_conditions_are_honoured_ignored_or_refused(box: Box, value: str) -> None:
     box.turn(conditions=value)
     row = box.request()
     (tag,) = [one["{DAV:}getetag"] for one in rows(propfind(box, path_of(row["href"]), "<D:getetag/>"))]
     mark = '<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><a xmlns="urn:a">1</a></D:prop></D:set></D:propertyupdate>'
     found = [box.ask("PROPPATCH", path_of(row["href"]), mark, If_Match=one).status for one in ('"old"', tag, tag)]
-    assert found == {"honoured": [412, 207, 412], "ignored": [207, 207, 207], "refused": [412, 412, 412]}[value]
+    assert found == {"honored": [412, 207, 412], "ignored": [207, 207, 207], "refused": [412, 412, 412]}[value]
 
 
 @shows("keep_alive", True, False)
