@@ -4,12 +4,13 @@ MAILBOXES ?= 200
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
+LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-header --quiet $(if $(UPGRADE),--upgrade)
 
-.PHONY: demo test chaos lint types layers programs clean
+.PHONY: demo test chaos lint types layers programs locks clean
 
 ## demo: the main job end to end on this machine (KEEP=1 leaves it up, MAILBOXES=2000 makes it larger; TOUR=1 only starts
 ##       everything, with the safe defaults, for docs/tour.md)
-demo: $(VENV)/run.stamp
+demo: $(VENV)/demo.stamp
 	@$(BIN)/python -m demo --mailboxes $(MAILBOXES) $(if $(KEEP),--keep) $(if $(TOUR),--tour)
 
 ## test: style, types, layers, and all tests
@@ -43,26 +44,34 @@ programs:
 	@[ -z "$$CI" ] || { command -v chromium && command -v redis-cli; } >/dev/null || \
 	  { apt-get update -qq && apt-get install -y -qq chromium redis-tools >/dev/null; }
 
-# The stamps share one environment: the development lock holds all of the first one, and the benchmarks' all of that.
-$(VENV)/run.stamp: locks/run.txt pyproject.toml | $(VENV)/bin/python
-	$(PIP) install --require-hashes -r locks/run.txt
+# The stamps share one environment: the development lock holds all of the demo's, and the benchmarks' all of that.
+$(VENV)/demo.stamp: locks/demo.txt pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes -r locks/demo.txt
 	$(PIP) install --no-deps -e .
 	@touch $@
 
 $(VENV)/dev.stamp: locks/dev.txt pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --require-hashes -r locks/dev.txt
 	$(PIP) install --no-deps -e .
-	@touch $@ $(VENV)/run.stamp
+	@touch $@ $(VENV)/demo.stamp
 
 $(VENV)/bench.stamp: locks/bench.txt pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --require-hashes -r locks/bench.txt
 	$(PIP) install --no-deps -e .
-	@touch $@ $(VENV)/dev.stamp $(VENV)/run.stamp
+	@touch $@ $(VENV)/dev.stamp $(VENV)/demo.stamp
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "rsvpq needs Python 3.11 to 3.13; say which: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+
+## locks: write the locks again after a change of the dependencies in pyproject.toml. Needs uv; a version that still fits
+##        stays (UPGRADE=1 takes the newest ones). Each lock holds all of the one before it, at the same versions.
+locks:
+	$(LOCK) --extra ntlm -o locks/run.txt
+	$(LOCK) --extra ntlm --extra embedded -o locks/demo.txt
+	$(LOCK) --extra ntlm --extra embedded --group dev -o locks/dev.txt
+	$(LOCK) --extra ntlm --extra embedded --group dev --group bench -o locks/bench.txt
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

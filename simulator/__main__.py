@@ -12,19 +12,21 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 
-from simulator.appointments import fill_calendars, invite_others
-from simulator.auth.options import add_login_options, build_logins
-from simulator.connection import Connection
-from simulator.control_options import add_control_options, build_controls
-from simulator.forbidden import add_forbidden
-from simulator.meters import Meters
-from simulator.oracle import Oracle
-from simulator.population import Size, populate
-from simulator.postbag import Diaries
-from simulator.roots import is_mailbox_user
+from simulator.oracle.options import add_control_options, build_controls
+from simulator.oracle.pages import Oracle
+from simulator.population.ambiguous_mail import add_ambiguous_mail
+from simulator.population.appointments import fill_calendars, invite_others
+from simulator.population.forbidden_mail import add_forbidden
+from simulator.population.mailbox_filler import Schedules
+from simulator.population.populate import Size, populate
+from simulator.serving.auth.options import add_login_options, build_logins
+from simulator.serving.connection import Connection
+from simulator.serving.meters import Meters
+from simulator.serving.tls import add_tls_options, build_tls
 from simulator.site import Site
-from simulator.situations import add_situations
-from simulator.tls import add_tls_options, build_tls
+from simulator.webdav.face import WebdavFace
+from simulator.webdav.memory import Memory
+from simulator.world.directory import is_mailbox_user
 
 _DESCRIPTION = """\
 A pretend Exchange 2003: WebDAV and Outlook Web Access over made-up mailboxes full of meeting requests.
@@ -37,7 +39,7 @@ What really happened to every message is at ORACLE/_oracle/summary, /messages, /
 _BACKLOG = 1024
 #: What can be added to the mail of every mailbox.
 _SITUATIONS = {
-    "occurrences": "occurrences of series that are moved, single or cancelled",
+    "occurrences": "occurrences of series that are moved, single or canceled",
     "copies": "requests that come twice",
     "updates": "requests with an update in the same Inbox",
     "forbidden": "messages that nobody may answer, or a person's drafts",
@@ -145,21 +147,23 @@ def _sites(options: argparse.Namespace) -> list[Site]:
     world = populate(options.seed, size, options.today)
     fill_calendars(world, options.seed, options.calendar)
     invite_others(world, options.seed, options.attendees)
-    diaries = Diaries(world)
+    schedules = Schedules(world)
     counts = {name: getattr(options, name) for name in ("occurrences", "copies", "updates")}
-    add_situations(world, options.seed, diaries, **counts)
-    add_forbidden(world, options.seed, diaries, options.forbidden)
+    add_ambiguous_mail(world, options.seed, schedules, **counts)
+    add_forbidden(world, options.seed, schedules, options.forbidden)
     # The world stays: collecting garbage must not walk through a million of its objects while requests wait.
     gc.freeze()
     meters = Meters()
     logins = build_logins(options, os.environ.get("SIMULATOR_PASSWORD", "simulator"))
     logins.accounts.has_mailbox = partial(is_mailbox_user, world)
     controls = build_controls(options, world, size.servers)
-    oracle = Oracle(world, meters, logins, controls)
-    return [
-        Site(index, world, meters, logins.door(index), controls, None if index else oracle)
+    memory = Memory()
+    oracle = Oracle(world, meters, logins, controls, memory.subscriptions)
+    faces = [
+        WebdavFace(index, world, logins.authenticator(index), meters, controls.faults, memory)
         for index in range(size.servers)
     ]
+    return [Site(index, face, controls, None if index else oracle) for index, face in enumerate(faces)]
 
 
 if __name__ == "__main__":

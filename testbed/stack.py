@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.request import Request, urlopen
 
-from testbed.nursery import Nursery
+from testbed.fork_server import ForkServer
 from testbed.processes import PATIENCE_S, Part, free_port
 from testbed.queue_server import QueueServer
 from testbed.simulated_exchange import SimulatedExchange, World, account_file
@@ -106,7 +106,7 @@ class Stack:
         self.plan = plan
         self.parts: dict[str, Part] = {}
         self._starts: dict[str, Callable[[], Part]] = {}
-        self._nurseries: dict[str, Nursery] = {}
+        self._fork_servers: dict[str, ForkServer] = {}
         self.config = directory / "rsvpq.toml"
         self.flower_url = ""
         self.flower_user = "operator"
@@ -134,9 +134,9 @@ class Stack:
         while self.parts:
             _, part = self.parts.popitem()
             part.end()
-        while self._nurseries:
-            _, nursery = self._nurseries.popitem()
-            nursery.end()
+        while self._fork_servers:
+            _, fork_server = self._fork_servers.popitem()
+            fork_server.end()
         if server is not None:
             server.end()
 
@@ -209,7 +209,7 @@ class Stack:
         arguments = ["worker", *options, "--without-gossip", "--without-mingle"]
         if not self.plan.forked_workers:
             return self.start(name, ["-m", "celery", "-A", app, *arguments])
-        return self._begin(name, lambda: self._nursery(app).fork(name, arguments, log=self._log(name)))
+        return self._begin(name, lambda: self._fork_server(app).fork(name, arguments, log=self._log(name)))
 
     def kill(self, name: str) -> None:
         """End a part by SIGKILL, and wait until it is gone."""
@@ -234,11 +234,11 @@ class Stack:
         self.parts[name] = start()
         return self.parts[name]
 
-    def _nursery(self, app: str) -> Nursery:
-        if app not in self._nurseries:
-            log = self.directory / f"nursery-{app}.log"
-            self._nurseries[app] = Nursery(app, log=log, env=self.environment)
-        return self._nurseries[app]
+    def _fork_server(self, app: str) -> ForkServer:
+        if app not in self._fork_servers:
+            log = self.directory / f"fork-server-{app}.log"
+            self._fork_servers[app] = ForkServer(app, log=log, env=self.environment)
+        return self._fork_servers[app]
 
     def _log(self, name: str) -> Path:
         return self.directory / f"{name}.log"

@@ -1,4 +1,4 @@
-"""What several kinds of tests share: a queue server of their own, and an environment that cannot leak in."""
+"""What several kinds of tests share: servers of their own, and an environment that cannot leak in."""
 
 import os
 import signal
@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, settings
 from redis import Redis
 
 from testbed.queue_server import QueueServer, queue_server
+from tests.support.installation import Installation
+from tests.support.scripted_server import ScriptedServer, scripted_server
 
 #: Without limits of time: how long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -49,3 +51,17 @@ def log_directory(tmp_path: Path) -> Path:
     path = tmp_path / "logs"
     path.mkdir()
     return path
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedServer]:
+    """A server that plays what a test tells it to."""
+    with scripted_server() as server:
+        yield server
+
+
+@pytest.fixture
+def installation(tmp_path: Path, redis: Redis, shared_queue_server: QueueServer) -> Installation:
+    """Settings, a list of mailboxes and an empty queue, for processes of ours."""
+    assert redis.dbsize() == 0
+    return Installation(tmp_path, shared_queue_server.url)

@@ -7,7 +7,7 @@ in between: whoever comes next looks at the mailbox before doing anything again.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from rsvpq.lanes import Memory, Rulings
 from rsvpq.mail.messages import Verdict
@@ -41,13 +41,9 @@ class Decided:
         return self.decision.action is action and not self.decision.observed
 
 
-class Record(Protocol):
-    """Writes the journal to the ledger."""
-
-    def __call__(
-        self, steps: Mapping[str, Any], *, intent: bool, attached: Attached | None
-    ) -> Literal["ok", "held", "lost", "taken"]:
-        """Write the whole journal under the current generation, the step that is written now at its end."""
+#: Writes the whole journal under the current generation, the entry that is written now at its end: given whether that
+#: is an intent, and what is attached to it.
+Record = Callable[[Mapping[str, Any], bool, Attached | None], Literal["ok", "held", "lost", "taken"]]
 
 
 class Paused(Exception):
@@ -101,7 +97,7 @@ class Journal:
 
     def _write(self, step: str, fact: Any, *, intent: bool, attached: Attached | None) -> None:
         steps = {**{name: old for name, old in self._steps.items() if name != step}, step: fact}
-        reply = self._record(steps, intent=intent, attached=attached)
+        reply = self._record(steps, intent, attached)
         if reply == "held":
             raise Paused(f"paused before {step}")
         if reply == "taken":

@@ -191,7 +191,7 @@ class _Run:
             raise LeaseLost("the lease was lost before the next request")
         return given_s
 
-    def _record(self, steps: Mapping[str, Any], *, intent: bool, attached: Attached | None) -> Recorded:
+    def _record(self, steps: Mapping[str, Any], intent: bool, attached: Attached | None) -> Recorded:
         *_, step = steps
         audited = "" if step in LOOKS else step
         attached = attached or Attached()

@@ -13,8 +13,8 @@ from rsvpq.settings import load_settings
 from testbed.processes import until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
-from tests.acceptance.conftest import rsvpq, wait_until_answered
-from tests.ledger import unfinished
+from tests.support.running_stack import rsvpq, wait_until_answered
+from tests.support.unfinished_items import unfinished
 
 
 @pytest.fixture(scope="module")

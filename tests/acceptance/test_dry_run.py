@@ -15,8 +15,8 @@ from rsvpq.settings import load_settings
 from testbed.processes import RUN_S, until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
-from tests.acceptance.conftest import rsvpq
-from tests.ledger import unfinished
+from tests.support.running_stack import rsvpq
+from tests.support.unfinished_items import unfinished
 
 #: What a search for meeting messages finds.
 MEETING_MESSAGES = {"request", "response", "cancellation", "other"}
@@ -140,7 +140,7 @@ def test_it_is_no_decision_and_leaves_one_record_of_who_asked(stack: Stack, fore
     assert not [one for one in before if one["event"] == "decision"]
 
 
-def test_one_mailbox_and_a_group_as_csv(stack: Stack, forecast: Rows) -> None:
+def test_one_mailbox_and_a_group_can_be_had_as_csv(stack: Stack, forecast: Rows) -> None:
     name = deepest(forecast)
     mutating = stack.exchange.ask("summary")["mutating"]
     one = rsvpq(stack, "scan", "--dry-run", name.upper(), "--format", "csv")

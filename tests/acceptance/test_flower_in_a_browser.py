@@ -15,7 +15,7 @@ from rsvpq.settings import load_settings
 from testbed.processes import PATIENCE_S, until
 from testbed.simulated_exchange import World
 from testbed.stack import Plan, Stack
-from tests.acceptance.conftest import rsvpq, wait_until_answered
+from tests.support.running_stack import rsvpq, wait_until_answered
 
 _OFFLINE = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
 

@@ -10,7 +10,7 @@ from rsvpq.settings import load_settings
 from testbed.processes import until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
-from tests.acceptance.conftest import rsvpq, wait_until_answered
+from tests.support.running_stack import rsvpq, wait_until_answered
 
 #: What one message may still change after the pause: the step that it has written down (at most a marker on the
 #: request, the command and a marker on the draft, or the MOVE), and the clearing away of what was sent before.

@@ -14,7 +14,7 @@ from rsvpq.tasks import contract
 from testbed.processes import until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
-from tests.acceptance.conftest import rsvpq, wait_until_answered
+from tests.support.running_stack import rsvpq, wait_until_answered
 
 AMPLE = Pace(1000, 1000, 1)
 WORLD = World(mailboxes=4, requests=5, responses=1, seed=7)

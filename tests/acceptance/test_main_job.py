@@ -12,7 +12,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.settings import load_settings
 from testbed.processes import until
 from testbed.stack import Stack
-from tests.acceptance.conftest import rsvpq, wait_until_answered
+from tests.support.running_stack import rsvpq, wait_until_answered
 
 
 @pytest.fixture(scope="module")

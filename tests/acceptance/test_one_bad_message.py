@@ -15,7 +15,7 @@ from rsvpq.settings import load_settings
 from testbed.processes import until
 from testbed.simulated_exchange import World
 from testbed.stack import Plan, Stack
-from tests.acceptance.conftest import rsvpq
+from tests.support.running_stack import rsvpq
 
 #: Nobody here is ever out of office.
 POLICY = """[policy]

@@ -17,8 +17,8 @@ from rsvpq.settings import load_settings
 from testbed.processes import RUN_S, until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
-from tests.acceptance.conftest import rsvpq
-from tests.ledger import unfinished
+from tests.support.running_stack import rsvpq
+from tests.support.unfinished_items import unfinished
 
 ZONE = "Asia/Kolkata"
 RETRY = '[retry]\nattempts = 2\nfirst_delay = "100ms"\nlongest_delay = "200ms"\n'

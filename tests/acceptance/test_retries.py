@@ -8,7 +8,7 @@ from rsvpq.settings import load_settings
 from testbed.processes import until
 from testbed.simulated_exchange import World
 from testbed.stack import Plan, Stack
-from tests.acceptance.conftest import rsvpq
+from tests.support.running_stack import rsvpq
 
 
 def test_flower_shows_retry_while_a_server_is_away(tmp_path: Path) -> None:

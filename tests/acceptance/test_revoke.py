@@ -10,7 +10,7 @@ from rsvpq.settings import load_settings
 from testbed.processes import until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
-from tests.acceptance.conftest import QUICK, QUICK_LEASES, rsvpq
+from tests.support.running_stack import QUICK, QUICK_LEASES, rsvpq
 
 
 def lane_of(lanes: Lanes, mailbox: str) -> list[str]:

@@ -13,8 +13,8 @@ from rsvpq.settings import load_settings
 from testbed.processes import until
 from testbed.simulated_exchange import World
 from testbed.stack import Plan, Stack
-from tests.acceptance.conftest import rsvpq
-from tests.ledger import unfinished
+from tests.support.running_stack import rsvpq
+from tests.support.unfinished_items import unfinished
 
 FORTNIGHT_S = 14 * 86_400
 

@@ -8,7 +8,7 @@ import pytest
 from testbed.processes import until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
-from tests.acceptance.conftest import QUICK, QUICK_LEASES, rsvpq, wait_until_answered
+from tests.support.running_stack import QUICK, QUICK_LEASES, rsvpq, wait_until_answered
 
 #: Nothing that is waited for ends by itself while a test lasts.
 PATIENT_LEASES = '[lanes]\nrun_lease = "40m"\nlongest_run = "1h"\n'

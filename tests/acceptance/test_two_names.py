@@ -14,7 +14,7 @@ from rsvpq.settings import load_settings
 from testbed.processes import until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
-from tests.acceptance.conftest import rsvpq, wait_until_answered
+from tests.support.running_stack import rsvpq, wait_until_answered
 
 #: So that names of one mailbox would be worked side by side.
 QUICK = Pace(200, 50, 1)

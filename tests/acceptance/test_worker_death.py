@@ -8,7 +8,7 @@ import pytest
 from testbed.processes import until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
-from tests.acceptance.conftest import QUICK, QUICK_LEASES, rsvpq, wait_until_answered
+from tests.support.running_stack import QUICK, QUICK_LEASES, rsvpq, wait_until_answered
 
 
 @pytest.mark.parametrize("victim", ["answer-0", "scan", "dispatcher-0"])

@@ -13,7 +13,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings, load_settings
 from rsvpq.tasks import contract
 from testbed.stack import Stack
-from tests.ledger import unfinished
+from tests.support.unfinished_items import unfinished
 
 #: Where a reason names the path of a message.
 _PATH = re.compile(r"(?<=\s)/.*?(?=: |$)")

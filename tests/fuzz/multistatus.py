@@ -11,8 +11,8 @@ from functools import partial
 
 from rsvpq.mail.errors import Malformed
 from rsvpq.webdav.multistatus import Reader
-from tests.unit.test_wire import SHAPES, page, response
-from tests.unit.work import calls_of
+from tests.support.multistatus_bodies import SHAPES, page, response
+from tests.support.work_counts import calls_of
 
 _FRAGMENTS = (
     *(b"<", b">", b"&", b"&#1;", b"&#x110000;", b"]]>", b"<!--", b"-->", b"<![CDATA[", b"</a:prop>", b"<a:response>"),

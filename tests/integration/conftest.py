@@ -1,21 +1,16 @@
 """What the integration tests share: real servers of each kind, and lanes on a clock that a test can turn."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from redis import Redis
 
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.limits import Limits, Rate
-from testbed.queue_server import QueueServer
 from testbed.simulated_exchange import World
-from tests.integration.exchange_site import BehavingExchange, Site, simulated_site, site_of
-from tests.integration.installation import Installation
-from tests.integration.raw_simulator import Simulator, running
-from tests.integration.scripted_server import ScriptedServer, scripted_server
-from tests.integration.switched_box import Box, Boxes, boxes
-from tests.integration.turned_lanes import Clock
+from tests.support.exchange_site import BehavingExchange, Site, simulated_site, site_of
+from tests.support.lanes_with_clock import Clock
+from tests.support.scripted_server import ScriptedServer, scripted_server
 
 #: Where the uncertain server behaves otherwise than the simulator's default, one server for each.
 BEHAVIOURS: tuple[dict[str, object], ...] = (
@@ -37,13 +32,6 @@ def uncertain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A simulator with a server for each of :data:`BEHAVIOURS`."""
     world = World(mailboxes=60, requests=16, responses=3, servers=len(BEHAVIOURS), seed=6)
     yield from site_of(BehavingExchange(tmp_path_factory.mktemp("uncertain"), world, BEHAVIOURS))
-
-
-@pytest.fixture
-def scripted() -> Iterator[ScriptedServer]:
-    """A server that plays what a test tells it to."""
-    with scripted_server() as server:
-        yield server
 
 
 @pytest.fixture
@@ -72,37 +60,3 @@ def lanes(redis: Redis, clock: Clock) -> Lanes:
         attempts=3,
     )
     return lanes
-
-
-@pytest.fixture
-def installation(tmp_path: Path, redis: Redis, shared_queue_server: QueueServer) -> Installation:
-    """Settings, a list of mailboxes and an empty queue, for processes of ours."""
-    assert redis.dbsize() == 0
-    return Installation(tmp_path, shared_queue_server.url)
-
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[Simulator]:
-    """A simulated world that the tests of one module only read."""
-    with running("--mailboxes", "12", "--requests", "6", "--deep", "250", "--servers", "2") as started:
-        yield started
-
-
-@pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    """A simulated world of the test's own."""
-    with running("--mailboxes", "3", "--requests", "6") as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def many() -> Iterator[Boxes]:
-    """Mailboxes of a simulator whose switches the tests of one module turn."""
-    yield from boxes()
-
-
-@pytest.fixture
-def box(many: Boxes) -> Iterator[Box]:
-    """One of them; the switches go back afterwards."""
-    yield many.take()
-    many.reset()

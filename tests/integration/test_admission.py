@@ -15,17 +15,18 @@ from rsvpq import wiring
 from rsvpq.lanes import Deed, Item, Lanes, Release, Start
 from rsvpq.lanes.status import read_status
 from rsvpq.mail.errors import Busy, NotListed, Refused
-from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Outcome, Verdict
+from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.settings.mailbox_list import MailboxList
 from rsvpq.tasks import contract
 from rsvpq.tasks.admission import Admission
 from rsvpq.tasks.journal import Journal
+from rsvpq.tasks.outcome import Outcome
 from rsvpq.tasks.runner import Carrier
 from testbed.processes import Part
 from testbed.queue_server import QueueServer
-from tests.integration.installation import Installation
-from tests.integration.open_files import no_more_files
-from tests.integration.turned_lanes import Clock
+from tests.support.file_limit import no_more_files
+from tests.support.installation import Installation
+from tests.support.lanes_with_clock import Clock
 from tests.unit.test_earlier_payloads import EARLIER, MESSAGE
 
 ADELE = Mailbox("adele", "mail1", "sales")

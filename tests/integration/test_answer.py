@@ -8,14 +8,17 @@ import pytest
 
 from rsvpq.http import auth, lease
 from rsvpq.http.server import Server
+from rsvpq.mail.drafts import sent_answers, unsent_answers
 from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient, Unknown
-from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Outcome
+from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from rsvpq.tasks.journal import Journal, LeaseLost, Paused
-from rsvpq.webdav.mailbox import Folders, MailboxClient
+from rsvpq.tasks.outcome import Outcome
+from rsvpq.webdav.mailbox import Folders, WebDavMailbox
 from rsvpq.webdav.rows import href_of
-from tests.integration.exchange_site import Site, always, box_name, inbox, requests_in
-from tests.integration.mortal_worker import Worker, die_twice_everywhere
-from tests.integration.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play, rows_page
+from tests.support.crashing_worker import Worker, die_twice_everywhere
+from tests.support.exchange_site import Site, always, box_name, inbox, requests_in
+from tests.support.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play, rows_page
+from tests.support.work import work_on
 from workers.answer import answer
 
 #: What happens while one request is answered without trouble: requests to the server, and steps written.
@@ -36,13 +39,13 @@ LEFT_BEHIND = ("note sent", "PROPFIND request", "PROPPATCH request")
 
 
 @pytest.fixture
-def box(site: Site) -> MailboxClient:
+def box(site: Site) -> WebDavMailbox:
     """A mailbox of the test's own."""
     return site.take(fits=lambda box: bool(requests_in(box)))
 
 
 @pytest.fixture
-def worker(site: Site, box: MailboxClient) -> Worker:
+def worker(site: Site, box: WebDavMailbox) -> Worker:
     """A worker with a request that wants a response, in :func:`box`."""
     return Worker(site, box, requests_in(box)[0])
 
@@ -52,10 +55,10 @@ def after(event: str) -> int:
     return STRAIGHT_PATH.index(event) + 1
 
 
-def test_a_request_is_accepted_once_answered_once_and_gone(site: Site, box: MailboxClient, worker: Worker) -> None:
+def test_a_request_is_accepted_once_answered_once_and_gone(site: Site, box: WebDavMailbox, worker: Worker) -> None:
     assert worker.run() == Outcome("answered")
     assert site.sent(box, worker.request) == (1, 1)
-    assert box.response_drafts() == []
+    assert unsent_answers(box) == []
     assert not box.holds(worker.request)
 
 
@@ -69,26 +72,26 @@ def test_the_journal_tells_each_step(worker: Worker) -> None:
     assert list(worker.steps) == ["accept", "send"]
 
 
-def test_running_again_after_the_end_does_nothing_more(site: Site, box: MailboxClient, worker: Worker) -> None:
+def test_running_again_after_the_end_does_nothing_more(site: Site, box: WebDavMailbox, worker: Worker) -> None:
     worker.run()
     assert worker.run() == Outcome("answered")
     assert site.sent(box, worker.request) == (1, 1)
 
 
-def test_a_request_that_somebody_else_removed_is_gone(site: Site, box: MailboxClient, worker: Worker) -> None:
+def test_a_request_that_somebody_else_removed_is_gone(site: Site, box: WebDavMailbox, worker: Worker) -> None:
     site.raw("DELETE", href_of(worker.request))
     assert worker.run().result == "gone"
     assert worker.steps == {}
     assert site.sent(box, worker.request) == (0, 0)
 
 
-def test_a_request_that_somebody_else_answered_is_gone(site: Site, box: MailboxClient, worker: Worker) -> None:
+def test_a_request_that_somebody_else_answered_is_gone(site: Site, box: WebDavMailbox, worker: Worker) -> None:
     Worker(site, box, worker.request).run()
     assert worker.run().result == "gone"
     assert site.sent(box, worker.request) == (1, 1)
 
 
-def test_a_name_that_another_request_has_by_now_is_not_accepted(site: Site, box: MailboxClient, worker: Worker) -> None:
+def test_a_name_that_another_request_has_by_now_is_not_accepted(site: Site, box: WebDavMailbox, worker: Worker) -> None:
     other = requests_in(box)[1]
     site.raw("DELETE", href_of(worker.request))
     site.raw("MOVE", href_of(other), Destination=site.exchange.urls[0] + href_of(worker.request), Overwrite="f")
@@ -107,7 +110,7 @@ def test_where_no_response_is_wanted_none_is_sent(site: Site) -> None:
 
 
 def test_two_requests_with_the_same_subject_are_each_answered_to_their_own_organizer(site: Site) -> None:
-    def twins(box: MailboxClient) -> list[MeetingMessage]:
+    def twins(box: WebDavMailbox) -> list[MeetingMessage]:
         found = requests_in(box)
         subjects = [message.subject for message in found]
         return [message for message in found if subjects.count(message.subject) > 1]
@@ -116,11 +119,16 @@ def test_two_requests_with_the_same_subject_are_each_answered_to_their_own_organ
     for request in twins(box)[:2]:
         Worker(site, box, request).run()
         assert site.sent(box, request) == (1, 1)
-        assert request.uid in {sent.uid for sent in box.sent_responses()}
+        assert request.uid in {
+            sent.uid
+            for sent in sent_answers(
+                box,
+            )
+        }
 
 
 def test_the_draft_of_an_update_is_not_taken_for_that_of_the_first_invitation(site: Site) -> None:
-    def editions(box: MailboxClient) -> list[MeetingMessage]:
+    def editions(box: WebDavMailbox) -> list[MeetingMessage]:
         found = [message for message in inbox(box) if message.kind is Kind.REQUEST and message.response_requested]
         times = Counter(message.uid for message in found)
         return sorted((m for m in found if times[m.uid] == 2), key=lambda message: (message.uid, message.sequence or 0))
@@ -140,17 +148,17 @@ def test_the_draft_of_an_update_is_not_taken_for_that_of_the_first_invitation(si
         assert [(message["accepted"], message["submitted"]) for message in told] == [(1, 1)]
 
 
-def draft_of_a_person(site: Site, box: MailboxClient, request: MeetingMessage) -> MeetingMessage:
+def draft_of_a_person(site: Site, box: WebDavMailbox, request: MeetingMessage) -> MeetingMessage:
     """Somebody accepts a copy of the request in Outlook Web Access and has not sent the answer yet."""
     copy = href_of(request).removesuffix(".EML") + "-9.EML"
     site.copy(href_of(request), copy)
     assert site.raw("GET", copy + "?Cmd=accept").status_code == 200
-    (draft,) = [draft for draft in box.response_drafts() if draft.uid == request.uid]
+    (draft,) = [draft for draft in unsent_answers(box) if draft.uid == request.uid]
     return draft
 
 
 def test_a_persons_draft_with_the_name_of_the_request_is_not_sent(
-    site: Site, box: MailboxClient, worker: Worker
+    site: Site, box: WebDavMailbox, worker: Worker
 ) -> None:
     other = requests_in(box)[1]
     theirs = draft_of_a_person(site, box, other)
@@ -159,31 +167,31 @@ def test_a_persons_draft_with_the_name_of_the_request_is_not_sent(
     site.raw("MOVE", href_of(theirs), Destination=there, Overwrite="f")
     worker.run()
     assert site.sent(box, worker.request) == (1, 1)
-    assert [draft.uid for draft in box.response_drafts()] == [other.uid]
+    assert [draft.uid for draft in unsent_answers(box)] == [other.uid]
 
 
-def test_a_persons_draft_for_the_same_meeting_is_not_sent(site: Site, box: MailboxClient, worker: Worker) -> None:
+def test_a_persons_draft_for_the_same_meeting_is_not_sent(site: Site, box: WebDavMailbox, worker: Worker) -> None:
     theirs = draft_of_a_person(site, box, worker.request)
     worker.run()
-    assert [draft.ref.key for draft in box.response_drafts()] == [theirs.ref.key]
+    assert [draft.ref.key for draft in unsent_answers(box)] == [theirs.ref.key]
     assert site.sent(box, worker.request)[1] == 1
 
 
 @pytest.mark.parametrize("point", range(1, len(STRAIGHT_PATH) + 1))
 def test_whenever_the_worker_dies_the_next_one_completes_exactly_one_answer(
-    site: Site, box: MailboxClient, worker: Worker, point: int
+    site: Site, box: WebDavMailbox, worker: Worker, point: int
 ) -> None:
     worker.dies(after=point)
     assert worker.run().result == "answered"
     assert site.sent(box, worker.request) == (1, 1)
-    assert box.response_drafts() == []
+    assert unsent_answers(box) == []
 
 
 def test_two_deaths_in_a_row_still_leave_exactly_one_answer(site: Site) -> None:
     box, found = die_twice_everywhere(site, Worker, events=len(STRAIGHT_PATH))
     told = {message["uid"]: message for message in site.of_mailbox(box)}
     assert {(told[request.uid]["accepted"], told[request.uid]["submitted"]) for request in found} == {(1, 1)}
-    assert box.response_drafts() == []
+    assert unsent_answers(box) == []
 
 
 @pytest.mark.parametrize("point", range(1, 6))
@@ -195,55 +203,55 @@ def test_whenever_the_worker_dies_no_answer_is_sent_where_none_is_wanted(site: S
     assert site.sent(box, worker.request) == (1, 0)
 
 
-def test_an_accept_that_was_intended_but_never_happened_is_done(site: Site, box: MailboxClient, worker: Worker) -> None:
+def test_an_accept_that_was_intended_but_never_happened_is_done(site: Site, box: WebDavMailbox, worker: Worker) -> None:
     worker.dies(after("intend accept"))
     assert site.sent(box, worker.request) == (0, 0)
     assert worker.run().result == "answered"
     assert site.sent(box, worker.request) == (1, 1)
 
 
-def test_a_draft_that_an_accept_left_behind_is_sent(site: Site, box: MailboxClient, worker: Worker) -> None:
+def test_a_draft_that_an_accept_left_behind_is_sent(site: Site, box: WebDavMailbox, worker: Worker) -> None:
     worker.dies(after("GET accept"))
-    assert len(box.response_drafts()) == 1
+    assert len(unsent_answers(box)) == 1
     assert worker.run().result == "answered"
     assert site.sent(box, worker.request) == (1, 1)
 
 
-def test_a_draft_that_is_gone_and_in_sent_items_was_sent(site: Site, box: MailboxClient, worker: Worker) -> None:
+def test_a_draft_that_is_gone_and_in_sent_items_was_sent(site: Site, box: WebDavMailbox, worker: Worker) -> None:
     worker.dies(after("MOVE draft"))
     assert "sent" not in worker.steps
     assert worker.run().result == "answered"
     assert site.sent(box, worker.request) == (1, 1)
 
 
-def test_a_draft_that_is_nowhere_is_unknown_and_nothing_is_sent(site: Site, box: MailboxClient, worker: Worker) -> None:
+def test_a_draft_that_is_nowhere_is_unknown_and_nothing_is_sent(site: Site, box: WebDavMailbox, worker: Worker) -> None:
     worker.dies(after("intend send"))
-    site.raw("DELETE", href_of(box.response_drafts()[0]))
+    site.raw("DELETE", href_of(unsent_answers(box)[0]))
     for _ in range(2):
         with pytest.raises(Unknown, match="neither in Drafts nor in Sent Items"):
             worker.run()
     assert site.sent(box, worker.request) == (1, 0)
 
 
-def test_an_accepted_request_without_its_draft_is_unknown(site: Site, box: MailboxClient, worker: Worker) -> None:
+def test_an_accepted_request_without_its_draft_is_unknown(site: Site, box: WebDavMailbox, worker: Worker) -> None:
     worker.dies(after("GET accept"))
-    site.raw("DELETE", href_of(box.response_drafts()[0]))
+    site.raw("DELETE", href_of(unsent_answers(box)[0]))
     with pytest.raises(Unknown, match="no draft"):
         worker.run()
     assert site.sent(box, worker.request) == (1, 0)
 
 
-def test_two_new_drafts_are_unknown_and_neither_is_sent(site: Site, box: MailboxClient, worker: Worker) -> None:
+def test_two_new_drafts_are_unknown_and_neither_is_sent(site: Site, box: WebDavMailbox, worker: Worker) -> None:
     worker.dies(after("GET accept"))
-    (draft,) = box.response_drafts()
+    (draft,) = unsent_answers(box)
     site.copy(href_of(draft), href_of(draft).removesuffix(".EML") + "-9.EML")
     with pytest.raises(Unknown, match="2 new drafts"):
         worker.run()
     assert site.sent(box, worker.request) == (1, 0)
-    assert len(box.response_drafts()) == 2
+    assert len(unsent_answers(box)) == 2
 
 
-def test_a_pause_before_accept_leaves_the_request_alone(site: Site, box: MailboxClient, worker: Worker) -> None:
+def test_a_pause_before_accept_leaves_the_request_alone(site: Site, box: WebDavMailbox, worker: Worker) -> None:
     worker.paused_at = "accept"
     with pytest.raises(Paused):
         worker.run()
@@ -253,12 +261,12 @@ def test_a_pause_before_accept_leaves_the_request_alone(site: Site, box: Mailbox
     assert site.sent(box, worker.request) == (1, 1)
 
 
-def test_a_pause_before_send_leaves_the_draft_alone(site: Site, box: MailboxClient, worker: Worker) -> None:
+def test_a_pause_before_send_leaves_the_draft_alone(site: Site, box: WebDavMailbox, worker: Worker) -> None:
     worker.paused_at = "send"
     with pytest.raises(Paused):
         worker.run()
     assert site.sent(box, worker.request) == (1, 0)
-    assert len(box.response_drafts()) == 1
+    assert len(unsent_answers(box)) == 1
     worker.paused_at = ""
     assert worker.run().result == "answered"
     assert site.sent(box, worker.request) == (1, 1)
@@ -266,7 +274,7 @@ def test_a_pause_before_send_leaves_the_draft_alone(site: Site, box: MailboxClie
 
 @pytest.mark.parametrize(("step", "sent"), [("accept", (0, 0)), ("send", (1, 0))])
 def test_without_the_lease_nothing_more_is_done(
-    site: Site, box: MailboxClient, worker: Worker, step: str, sent: tuple[int, int]
+    site: Site, box: WebDavMailbox, worker: Worker, step: str, sent: tuple[int, int]
 ) -> None:
     worker.lost_at = step
     with pytest.raises(LeaseLost):
@@ -275,7 +283,7 @@ def test_without_the_lease_nothing_more_is_done(
 
 
 def test_a_ledger_that_forgets_the_item_after_the_command_leaves_a_draft_that_is_known_to_be_ours(
-    site: Site, box: MailboxClient, worker: Worker, monkeypatch: pytest.MonkeyPatch
+    site: Site, box: WebDavMailbox, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "FRESH_S", 0.0)
     forgotten: list[str] = []
@@ -287,12 +295,12 @@ def test_a_ledger_that_forgets_the_item_after_the_command_leaves_a_draft_that_is
 
     server = site.server()
     server.after = lambda _method, path: forgotten.append(path) if "Cmd=accept" in path else None
-    journal = Journal({}, lambda _steps, _intent: "lost" if forgotten else "ok")
+    journal = Journal({}, lambda *_: "lost" if forgotten else "ok")
     identity = worker.request.identity(Mailbox(box_name(box), "mail1"))
     with server.for_item(lease.Lease(renew)), pytest.raises(LeaseLost):
-        answer(worker.request, MailboxClient(server, box_name(box)), journal, identity, always())
+        answer(work_on(worker.request, WebDavMailbox(server, box_name(box)), always(), journal, identity))
     assert site.sent(box, worker.request) == (1, 0)
-    assert [draft.answers.split()[0] for draft in box.response_drafts()] == [identity]
+    assert [draft.answers.split()[0] for draft in unsent_answers(box)] == [identity]
 
 
 def test_without_the_lease_a_request_that_is_left_behind_is_not_marked(uncertain: Site) -> None:
@@ -312,7 +320,7 @@ def test_without_the_lease_a_request_that_is_left_behind_is_not_marked(uncertain
 LEFT, DELETED_ITEMS, REDIRECT = range(3)
 
 
-def worker_at(site: Site, number: int) -> tuple[MailboxClient, Worker]:
+def worker_at(site: Site, number: int) -> tuple[WebDavMailbox, Worker]:
     """A worker with a request in a mailbox of that server."""
     box = site.take(number, fits=lambda box: bool(requests_in(box)))
     return box, Worker(site, box, requests_in(box)[0], number)
@@ -323,7 +331,7 @@ def test_a_request_is_answered_once_however_the_server_accepts(uncertain: Site, 
     box, worker = worker_at(uncertain, number)
     assert worker.run().result == "answered"
     assert uncertain.sent(box, worker.request) == (1, 1)
-    assert box.response_drafts() == []
+    assert unsent_answers(box) == []
 
 
 def test_a_request_that_is_left_behind_is_marked_and_not_deleted(uncertain: Site) -> None:
@@ -348,7 +356,7 @@ def test_whenever_the_worker_dies_a_request_that_is_left_behind_and_wants_no_res
     assert accepted == [(1, 0)] * 7
 
 
-def untouched(site: Site, box: MailboxClient) -> list[MeetingMessage]:
+def untouched(site: Site, box: WebDavMailbox) -> list[MeetingMessage]:
     """The requests that want no response, and that nobody has accepted yet."""
     return [one for one in requests_in(box, wanted=False) if site.sent(box, one) == (0, 0)]
 
@@ -384,8 +392,8 @@ def answer_at(server: ScriptedServer, steps: dict[str, Any]) -> Outcome:
         steps.update(written)
         return "ok"
 
-    box = MailboxClient(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
-    return answer(REQUEST, box, Journal(steps, record), "item", always(), settle_s=0)
+    box = WebDavMailbox(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    return answer(work_on(REQUEST, box, always(), Journal(steps, record), "item", settle_s=0))
 
 
 def test_a_page_that_says_nothing_was_accepted_is_transient(scripted: ScriptedServer) -> None:

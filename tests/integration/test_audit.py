@@ -14,11 +14,12 @@ from rsvpq.audit.record import Audit, Discretion, Told
 from rsvpq.lanes import Lanes, Release, Start
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.errors import Busy, Refused, Transient
-from rsvpq.mail.messages import ItemRef, Kind, Left, Mailbox, MeetingMessage, Outcome, Sensitivity
+from rsvpq.mail.messages import ItemRef, Kind, Left, Mailbox, MeetingMessage, Sensitivity
 from rsvpq.tasks import contract
 from rsvpq.tasks.journal import Journal
+from rsvpq.tasks.outcome import Outcome
 from rsvpq.tasks.runner import Carrier, ItemJournal, Work
-from tests.integration.turned_lanes import Clock
+from tests.support.lanes_with_clock import Clock
 
 ADELE = Mailbox("adele", "mail1")
 HIDING = Discretion(frozenset({"subjects", "addresses"}), b"0123456789abcdef")

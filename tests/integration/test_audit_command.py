@@ -17,7 +17,7 @@ from rsvpq.audit.record import Audit, Told, operator
 from rsvpq.lanes.keeping import broken_records
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from testbed.processes import PATIENCE_S, Part, free_port, until
-from tests.integration.installation import Installation
+from tests.support.installation import Installation
 
 ADELE, BRUNO = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1")
 HIDE = '[audit]\nhide = ["subjects", "addresses"]\nhash_key_file = "key"\n'

@@ -9,17 +9,20 @@ from typing import Any, Literal
 import pytest
 import requests
 
+from rsvpq.mail.drafts import sent_answers, unsent_answers
 from rsvpq.mail.errors import ExchangeError, Refused, Transient, Unknown, Unsettled, Unsupported
-from rsvpq.mail.messages import ItemRef, MeetingMessage, Outcome, Verdict
+from rsvpq.mail.messages import ItemRef, MeetingMessage, Verdict
 from rsvpq.policy import Action
 from rsvpq.tasks.journal import Journal
+from rsvpq.tasks.outcome import Outcome
 from rsvpq.webdav import wire
-from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import href_of, permanent_url_of
-from simulator.switches import switches as all_switches
+from simulator.oracle.switches import switches as all_switches
 from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import World
-from tests.integration.exchange_site import Site, always, box_name, inbox, requests_in, responses_in, simulated_site
+from tests.support.exchange_site import Site, always, box_name, inbox, requests_in, responses_in, simulated_site
+from tests.support.work import work_on
 from workers.answer import answer
 from workers.open import open_response
 
@@ -59,10 +62,10 @@ def switch(site: Site, **switches: object) -> None:
 
 
 def journal() -> Journal:
-    return Journal({}, lambda _steps, _intent: "ok")
+    return Journal({}, lambda *_: "ok")
 
 
-def answer_in_the_end(request: MeetingMessage, box: MailboxClient) -> Outcome:
+def answer_in_the_end(request: MeetingMessage, box: WebDavMailbox) -> Outcome:
     """As many attempts as it takes until what was done shows; the ledger would leave time between them."""
     steps: dict[str, Any] = {}
 
@@ -72,7 +75,7 @@ def answer_in_the_end(request: MeetingMessage, box: MailboxClient) -> Outcome:
 
     while True:
         with suppress(Unsettled):
-            return answer(request, box, Journal(steps, record), request.ref.key, always())
+            return answer(work_on(request, box, always(), Journal(steps, record), request.ref.key))
 
 
 def case(**switches: object) -> object:
@@ -118,9 +121,9 @@ READING = [
 @pytest.mark.parametrize("switches", READING)
 def test_every_message_is_read_once(site: Site, switches: dict[str, object]) -> None:
     deep = next(facts["mailbox"] for facts in site.mailboxes() if facts["deep"])
-    expected = {message.ref.key for message in inbox(MailboxClient(site.server(), deep))}
+    expected = {message.ref.key for message in inbox(WebDavMailbox(site.server(), deep))}
     switch(site, **switches)
-    found = inbox(MailboxClient(site.server(), deep))
+    found = inbox(WebDavMailbox(site.server(), deep))
     assert len(found) == len(expected) > 200
     assert {message.ref.key for message in found} == expected
 
@@ -129,7 +132,7 @@ def test_every_message_is_read_once(site: Site, switches: dict[str, object]) -> 
 def test_rows_that_shift_while_paging_come_once_and_end(site: Site, paging: str) -> None:
     deep = next(facts["mailbox"] for facts in site.mailboxes() if facts["deep"])
     switch(site, paging=paging, order="newest-first")
-    found = [message.ref.key for message in inbox(MailboxClient(site.server(), deep))]
+    found = [message.ref.key for message in inbox(WebDavMailbox(site.server(), deep))]
     assert len(found) == len(set(found)) > 200
 
 
@@ -140,7 +143,7 @@ ANSWERING = [
     case(command_answer="closing"),
     case(command_answer="error-after"),
     case(draft="verdict"),
-    case(draft="localised"),
+    case(draft="localized"),
     case(draft="numbered"),
     case(draft_delay_ms=300),
     case(draft_delay_requests=1),
@@ -161,19 +164,21 @@ def test_a_request_is_answered_once(site: Site, switches: dict[str, object]) -> 
     box = site.take(fits=lambda box: bool(requests_in(box)))
     request = requests_in(box)[0]
     switch(site, **switches)
-    box = MailboxClient(site.server(), box_name(box))
+    box = WebDavMailbox(site.server(), box_name(box))
     assert answer_in_the_end(request, box).result == "answered"
     assert site.sent(box, request) == (1, 1)
     stale = 1 if switches.get("draft") == "numbered" else 0
-    assert len(box.response_drafts()) == stale
+    assert len(unsent_answers(box)) == stale
 
 
 @pytest.mark.parametrize("verdict", [Verdict.DECLINE, Verdict.TENTATIVE])
 def test_another_verdict_is_sent_as_such(site: Site, verdict: Verdict) -> None:
     box = site.take(fits=lambda box: bool(requests_in(box)))
     request = requests_in(box)[0]
-    assert answer(request, box, journal(), request.ref.key, always(Action(verdict))).result == "answered"
-    (sent,) = box.sent_responses()
+    assert answer(work_on(request, box, always(Action(verdict)), journal(), request.ref.key)).result == "answered"
+    (sent,) = sent_answers(
+        box,
+    )
     assert sent.reply is verdict
 
 
@@ -183,7 +188,7 @@ def test_a_page_that_did_nothing_is_tried_again_later_and_nothing_is_sent(site: 
     request = requests_in(box)[0]
     switch(site, command_answer=page)
     with pytest.raises(ExchangeError):
-        answer(request, box, journal(), request.ref.key, always())
+        answer(work_on(request, box, always(), journal(), request.ref.key))
     assert site.sent(box, request) == (0, 0)
     assert box.holds(request)
 
@@ -192,7 +197,7 @@ def test_a_draft_that_never_appears_is_unknown(site: Site) -> None:
     box = site.take(fits=lambda box: bool(requests_in(box)))
     switch(site, draft="none")
     with pytest.raises(Unknown, match="the request is gone, and there is no draft"):
-        answer(requests_in(box)[0], box, journal(), "item", always(), settle_s=0)
+        answer(work_on(requests_in(box)[0], box, always(), journal(), "item", settle_s=0))
 
 
 def test_without_owa_the_command_is_unsupported_and_nothing_is_done(site: Site) -> None:
@@ -200,7 +205,7 @@ def test_without_owa_the_command_is_unsupported_and_nothing_is_done(site: Site) 
     request = requests_in(box)[0]
     switch(site, version="2007")
     with pytest.raises(Unsupported):
-        answer(request, box, journal(), request.ref.key, always())
+        answer(work_on(request, box, always(), journal(), request.ref.key))
     assert site.sent(box, request) == (0, 0)
 
 
@@ -209,7 +214,7 @@ def test_a_request_that_wants_no_response_is_accepted_once(site: Site, fate: str
     box = site.take(fits=lambda box: bool(requests_in(box, wanted=False)))
     request = requests_in(box, wanted=False)[0]
     switch(site, request_fate=fate)
-    assert answer(request, box, journal(), request.ref.key, always()).result == "accepted"
+    assert answer(work_on(request, box, always(), journal(), request.ref.key)).result == "accepted"
     assert site.sent(box, request) == (1, 0)
     assert all(found.processed for found in inbox(box) if found.ref.key == request.ref.key)
 
@@ -218,13 +223,13 @@ def test_a_folder_that_was_renamed_while_remembered_is_found_again(site: Site) -
     box = site.take(fits=lambda box: bool(requests_in(box)))
     request = requests_in(box)[0]
     switch(site, language="fr" if "Brouillons" not in box.folders.drafts else "de")
-    remembered = MailboxClient(site.server(), box_name(box), box.folders)
+    remembered = WebDavMailbox(site.server(), box_name(box), box.folders)
     assert request.ref.key in {message.ref.key for message in inbox(remembered)}
-    again = MailboxClient(site.server(), box_name(box), box.folders)
-    assert again.locate(request) is not None
+    again = WebDavMailbox(site.server(), box_name(box), box.folders)
+    assert again.refresh(request) is not None
 
 
-def unread_responses(box: MailboxClient) -> list[MeetingMessage]:
+def unread_responses(box: WebDavMailbox) -> list[MeetingMessage]:
     return [found for found in responses_in(box) if not found.counter_proposal and not found.read]
 
 
@@ -233,7 +238,7 @@ def test_an_opened_response_is_seen_to_be_opened(site: Site, marks: str) -> None
     box = site.take(fits=lambda box: bool(unread_responses(box)))
     switch(site, open_marks=marks)
     response = unread_responses(box)[0]
-    assert open_response(response, box, journal(), always(Action.OPEN), "delete").note == "deleted"
+    assert open_response(work_on(response, box, always(Action.OPEN), journal()), "delete").note == "deleted"
 
 
 def test_a_read_flag_that_was_set_before_does_not_show_that_a_response_was_opened(site: Site) -> None:
@@ -242,17 +247,17 @@ def test_a_read_flag_that_was_set_before_does_not_show_that_a_response_was_opene
     response = next(found for found in responses_in(box) if not found.counter_proposal)
     body = wire.proppatch({wire.READ: "1"}).decode()
     assert site.raw("PROPPATCH", href_of(response), body=body, Content_Type="text/xml").status_code == 207
-    outcome = open_response(response, box, journal(), always(Action.OPEN), "delete")
+    outcome = open_response(work_on(response, box, always(Action.OPEN), journal()), "delete")
     assert outcome.note == "moved to Deleted Items, for the server does not show it as opened"
 
 
 def test_a_counter_proposal_is_kept_whatever_is_configured(site: Site) -> None:
-    def proposals(box: MailboxClient) -> list[MeetingMessage]:
+    def proposals(box: WebDavMailbox) -> list[MeetingMessage]:
         return [found for found in responses_in(box) if found.counter_proposal]
 
     box = site.take(fits=lambda box: bool(proposals(box)))
     (proposal, *_) = proposals(box)
-    assert open_response(proposal, box, journal(), always(Action.OPEN), "delete").result == "opened"
+    assert open_response(work_on(proposal, box, always(Action.OPEN), journal()), "delete").result == "opened"
     assert box.holds(proposal)
 
 
@@ -260,7 +265,7 @@ def test_a_counter_proposal_is_kept_whatever_is_configured(site: Site) -> None:
 def test_a_counter_proposal_is_known_by_its_number_alone(site: Site, spelling: str) -> None:
     """DavMail writes the property as ``_x0030_x8257``; a server need not show the alias."""
 
-    def proposals(box: MailboxClient) -> list[MeetingMessage]:
+    def proposals(box: WebDavMailbox) -> list[MeetingMessage]:
         return [found for found in responses_in(box) if found.counter_proposal]
 
     box = site.take(fits=lambda box: bool(proposals(box)))
@@ -281,10 +286,10 @@ def test_a_request_that_somebody_has_locked_waits_and_is_answered_once_it_is_fre
     )
     token = site.raw("LOCK", href_of(request), body=wish).headers["Lock-Token"]
     with pytest.raises(Transient, match="423"):
-        answer(request, box, journal(), request.ref.key, always())
+        answer(work_on(request, box, always(), journal(), request.ref.key))
     assert site.sent(box, request) == (0, 0)
     assert site.raw("UNLOCK", href_of(request), Lock_Token=token).status_code == 204
-    assert answer(request, box, journal(), request.ref.key, always()).result == "answered"
+    assert answer(work_on(request, box, always(), journal(), request.ref.key)).result == "answered"
     assert site.sent(box, request) == (1, 1)
 
 
@@ -293,28 +298,29 @@ def test_a_filters_404_is_never_gone(site: Site, filter_name: str) -> None:
     box = site.take(fits=lambda box: any("%25" in href_of(found) for found in inbox(box)))
     message = next(found for found in inbox(box) if "%25" in href_of(found))
     switch(site, url_filter=filter_name)
-    located = box.locate(message)
+    located = box.refresh(message)
     assert located is not None
     assert href_of(located) == permanent_url_of(message)
     with pytest.raises(Refused, match="filter before Exchange"):
-        box.locate(replace(message, ref=ItemRef(message.ref.key, (href_of(message), ""))))
+        box.refresh(replace(message, ref=ItemRef(message.ref.key, (href_of(message), ""))))
 
 
 def test_an_old_answer_in_sent_items_is_not_the_one_to_this_update(site: Site) -> None:
     box = site.take(fits=lambda box: len(requests_in(box)) > 1)
     request = requests_in(box)[0]
-    assert answer(request, box, journal(), request.ref.key, always()).result == "answered"
-    (sent,) = box.sent_responses()
+    assert answer(work_on(request, box, always(), journal(), request.ref.key)).result == "answered"
+    (sent,) = sent_answers(
+        box,
+    )
     update = replace(request, sequence=(sent.sequence or 0) + 1)
     steps = {"accept": [], "send": "rid:lost"}
     with pytest.raises(Unknown, match="neither in Drafts nor in Sent Items"):
-        answer(update, box, Journal(steps, lambda _steps, _intent: "ok"), update.ref.key, always())
+        answer(work_on(update, box, always(), Journal(steps, lambda *_: "ok"), update.ref.key))
     later = replace(request, sequence=None, start=datetime(2999, 1, 1, tzinfo=UTC))
     with pytest.raises(Unknown):
-        answer(later, box, Journal(steps, lambda _steps, _intent: "ok"), later.ref.key, always())
+        answer(work_on(later, box, always(), Journal(steps, lambda *_: "ok"), later.ref.key))
     assert (
-        answer(request, box, Journal(steps, lambda _steps, _intent: "ok"), request.ref.key, always()).result
-        == "answered"
+        answer(work_on(request, box, always(), Journal(steps, lambda *_: "ok"), request.ref.key)).result == "answered"
     )
 
 
@@ -322,10 +328,10 @@ def test_a_request_left_behind_whose_answer_is_sent_is_not_accepted_again(site: 
     box = site.take(fits=lambda box: bool(requests_in(box)))
     request = requests_in(box)[0]
     switch(site, request_fate="left")
-    assert answer(request, box, journal(), request.ref.key, always()).result == "answered"
+    assert answer(work_on(request, box, always(), journal(), request.ref.key)).result == "answered"
     # The journal of a worker that died before it knew; a person has sent its draft meanwhile.
-    died = Journal({"accept": []}, lambda _steps, _intent: "ok")
-    assert answer(request, box, died, request.ref.key, always()).result == "answered"
+    died = Journal({"accept": []}, lambda *_: "ok")
+    assert answer(work_on(request, box, always(), died, request.ref.key)).result == "answered"
     assert site.sent(box, request) == (1, 1)
 
 
@@ -333,7 +339,7 @@ def test_a_request_without_a_wanted_response_is_not_accepted_again_after_a_death
     box = site.take(fits=lambda box: bool(requests_in(box, wanted=False)))
     request = requests_in(box, wanted=False)[0]
     switch(site, request_fate="left")
-    assert answer(request, box, journal(), request.ref.key, always()).result == "accepted"
-    died = Journal({"accept": [], "commanded": True}, lambda _steps, _intent: "ok")
-    assert answer(request, box, died, request.ref.key, always()).result == "accepted"
+    assert answer(work_on(request, box, always(), journal(), request.ref.key)).result == "accepted"
+    died = Journal({"accept": [], "commanded": True}, lambda *_: "ok")
+    assert answer(work_on(request, box, always(), died, request.ref.key)).result == "accepted"
     assert site.sent(box, request) == (1, 0)

@@ -7,22 +7,22 @@ from rsvpq.http import auth
 from rsvpq.http.server import Server
 from rsvpq.tasks.journal import Journal
 from rsvpq.webdav import search
-from rsvpq.webdav.mailbox import Folders, MailboxClient
-from tests.integration.scripted_server import XML, ScriptedServer, play, rows_page
+from rsvpq.webdav.mailbox import Folders, WebDavMailbox
 from tests.integration.test_traps import decided
+from tests.support.scripted_server import XML, ScriptedServer, play, rows_page
 
 FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "Sent", "Deleted", "send")))
 
 
-def adele(scripted: ScriptedServer) -> MailboxClient:
+def adele(scripted: ScriptedServer) -> WebDavMailbox:
     """A mailbox whose folders are known."""
-    return MailboxClient(Server(scripted.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    return WebDavMailbox(Server(scripted.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
 
 
 def test_a_message_with_a_text_without_end_is_held_and_the_others_are_decided_on(scripted: ScriptedServer) -> None:
     page = rows_page(1, 2, 3).replace(b">rid:2<", b">" + b"r" * 100_000 + b"<")
     scripted.script(play(207, page, **XML))
-    journal = Journal({}, lambda _steps, _intent: "ok")
+    journal = Journal({}, lambda *_: "ok")
     outcome = scan(adele(scripted), journal, decided, lambda messages: (len(messages), 0))
     assert outcome.note == "found 3, offered 0, skipped 2 age-unknown, 1 overlong"
 

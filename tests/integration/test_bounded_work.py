@@ -10,7 +10,7 @@ from rsvpq.lanes import Item, Lanes, Ruling, Rulings, keeping
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.status import read_status
 from rsvpq.mail.messages import Mailbox
-from tests.integration.turned_lanes import Clock, offer
+from tests.support.lanes_with_clock import Clock, offer
 
 ADELE = Mailbox("adele", "mail1")
 #: What a call may take: each command is about a microsecond.
@@ -55,7 +55,7 @@ def test_what_a_later_scan_has_seen_is_not_forgotten_for_an_earlier_one(lanes: L
     end()
 
 
-def test_a_release_beside_a_thousand_servers(lanes: Lanes) -> None:
+def test_a_release_costs_the_same_beside_a_thousand_servers(lanes: Lanes) -> None:
     limits = Limits(Rate(1000), 1000, 1)
     lanes.configure(
         servers={f"server-{number}": limits for number in range(1000)},
@@ -88,7 +88,7 @@ def test_the_status_of_mailboxes_with_many_messages_on_hold(lanes: Lanes) -> Non
     assert looked < 8
 
 
-def test_a_sweep_of_very_many_ended_leases(lanes: Lanes, clock: Clock) -> None:
+def test_a_sweep_of_very_many_ended_leases_goes_in_bounded_steps(lanes: Lanes, clock: Clock) -> None:
     lanes.configure(
         servers={"mail1": Limits(Rate(100_000), 100_000, 100_000)},
         mailbox=Limits(Rate(100_000), 100_000, 100_000),

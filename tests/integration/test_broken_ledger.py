@@ -11,31 +11,31 @@ from rsvpq.lanes import Item, keeping
 from rsvpq.lanes.items import known_items
 from rsvpq.lanes.status import read_status
 from testbed.queue_server import QueueServer
-from tests.integration.broken_crew import MAILBOXES, Crew, fate, settled
+from tests.support.breakable_lanes import MAILBOXES, BreakableLanes, fate, settled
 
 GARBAGE = ("", "x", "nan", "-1", "1e999", "{", "9223372036854775807", "-inf", "zzz:zzz", '{"a": "b"}')
 
 
 def test_a_filled_ledger_has_something_of_everything(redis: Redis) -> None:
     """Else the faults below would meet nothing."""
-    crew = Crew(redis)
-    crew.fill(3)
-    kinds = {key.removeprefix(f"{crew.lanes.prefix}:").split(":")[0] for key in keys(redis)}
+    breakable = BreakableLanes(redis)
+    breakable.fill(3)
+    kinds = {key.removeprefix(f"{breakable.lanes.prefix}:").split(":")[0] for key in keys(redis)}
     assert kinds >= {
         *("item", "lane", "mailbox", "server", "ready", "inflight", "later", "dead", "wait", "unfinished", "audit"),
         *("decided", "onhold", "topic", "pools", "cfg", "counts", "clock", "gates", "mailboxes", "servers"),
     }
-    states = {fate(crew, item.id) for box in MAILBOXES for item in crew.messages(box)}
+    states = {fate(breakable, item.id) for box in MAILBOXES for item in breakable.messages(box)}
     assert states >= {"pending", "released", "running", "later", "dead", "left", "done"}
 
 
 def test_an_untouched_ledger_is_worked_off_and_nothing_is_found_broken(redis: Redis) -> None:
-    crew = Crew(redis)
-    crew.fill(3)
-    crew.run_on()
-    assert settled(crew) == {}
-    assert keeping.broken_records(crew.lanes) == []
-    assert keeping.order(crew.lanes).check.wrong == 0
+    breakable = BreakableLanes(redis)
+    breakable.fill(3)
+    breakable.run_on()
+    assert settled(breakable) == {}
+    assert keeping.broken_records(breakable.lanes) == []
+    assert keeping.order(breakable.lanes).check.wrong == 0
 
 
 #: Shrinking takes longer than reading the draws.
@@ -46,26 +46,26 @@ def test_any_one_record_may_be_broken_at_any_moment(
 ) -> None:
     redis = shared_queue_server.client()
     redis.flushdb()
-    crew = Crew(redis)
-    crew.fill(steps)
-    [died] = redis.zrange(f"{crew.lanes.prefix}:dead", 0, -1)
+    breakable = BreakableLanes(redis)
+    breakable.fill(steps)
+    [died] = redis.zrange(f"{breakable.lanes.prefix}:dead", 0, -1)
     key = data.draw(st.sampled_from(keys(redis)), label="key")
     fault = data.draw(st.sampled_from((_delete, _retype, _garble, _garble)), label="fault")
     fault(redis, key, data)
-    read_status(crew.lanes)
-    crew.run_on()
-    told = "\n".join(f"{one.name}: {one.why}" for one in keeping.broken_records(crew.lanes))
-    assert settled(crew) == {}, told
+    read_status(breakable.lanes)
+    breakable.run_on()
+    told = "\n".join(f"{one.name}: {one.why}" for one in keeping.broken_records(breakable.lanes))
+    assert settled(breakable) == {}, told
     hit = key.partition(":item:")[2]
     for box in MAILBOXES:
-        for item in crew.messages(box):
+        for item in breakable.messages(box):
             # What is done may be forgotten: its message is not in the Inbox any more.
-            state = "done" if item.id in crew.ended else fate(crew, item.id)
+            state = "done" if item.id in breakable.ended else fate(breakable, item.id)
             assert state in ({"done", "dead", "dropped"} if item.id in (hit, died) else {"done"}), f"{item.id}\n{told}"
-    assert all(answer == "offered" for answer in last_scans(crew).values()), told
-    read_status(crew.lanes)
-    list(crew.lanes.all_dead())
-    known_items(crew.lanes, [item.id for box in MAILBOXES for item in crew.messages(box)])
+    assert all(answer == "offered" for answer in last_scans(breakable).values()), told
+    read_status(breakable.lanes)
+    list(breakable.lanes.all_dead())
+    known_items(breakable.lanes, [item.id for box in MAILBOXES for item in breakable.messages(box)])
 
 
 def keys(redis: Any) -> list[str]:
@@ -73,9 +73,9 @@ def keys(redis: Any) -> list[str]:
     return sorted(redis.keys("*"))
 
 
-def last_scans(crew: Crew) -> dict[str, str]:
+def last_scans(breakable: BreakableLanes) -> dict[str, str]:
     """What a scan that is offered now is answered: nobody's mailbox is shut for ever."""
-    return crew.lanes.offer_scans((box, Item(f"scan-last-{box.name}", "scan", "scan", {})) for box in MAILBOXES)
+    return breakable.lanes.offer_scans((box, Item(f"scan-last-{box.name}", "scan", "scan", {})) for box in MAILBOXES)
 
 
 def _delete(redis: Any, key: str, _: st.DataObject) -> None:

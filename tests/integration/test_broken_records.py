@@ -10,8 +10,8 @@ from rsvpq.lanes import Item, Lanes, Release, Verdict, keeping
 from rsvpq.lanes.held_drafts import HeldDrafts
 from rsvpq.lanes.status import read_status
 from rsvpq.mail.messages import Mailbox
-from tests.integration.installation import Installation
-from tests.integration.turned_lanes import Clock, offer, released
+from tests.support.installation import Installation
+from tests.support.lanes_with_clock import Clock, offer, released
 
 BRUNO = {"mailbox": "bruno", "server": "mail1"}
 

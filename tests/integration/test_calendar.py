@@ -13,12 +13,12 @@ from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage
 from rsvpq.mail.recurrence import instances
 from rsvpq.policy import Version
 from rsvpq.webdav.calendar import read_agenda
-from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.mailbox import WebDavMailbox
 from testbed.simulated_exchange import SimulatedExchange, World
-from tests.integration.calendars import Diary, event, moment
-from tests.integration.exchange_site import PASSWORD, Site, box_name, inbox, simulated_site
-from tests.integration.scripted_server import XML, ScriptedServer, play
 from tests.integration.test_search import adele
+from tests.support.calendar_writer import Diary, event, moment
+from tests.support.exchange_site import PASSWORD, Site, box_name, inbox, simulated_site
+from tests.support.scripted_server import XML, ScriptedServer, play
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
 DEFAULTS = {"expansion": "instances", "instance_ids": "own", "calendar_access": "full", "row_error": "none"}
@@ -41,7 +41,7 @@ def diary(site: Site) -> Iterator[Diary]:
 
 
 @pytest.fixture
-def played(scripted: ScriptedServer) -> MailboxClient:
+def played(scripted: ScriptedServer) -> WebDavMailbox:
     """A mailbox with a calendar on a server that plays what it is told to."""
     box = adele(scripted.url)
     box.folders = replace(box.folders, calendar="/exchange/adele/Calendar")
@@ -62,9 +62,9 @@ def found(diary: Diary, uid: str) -> MeetingMessage:
 
 
 @pytest.mark.parametrize("shown", ["FREE", "TENTATIVE", "BUSY", "OOF"])
-def test_what_an_appointment_shows_as(diary: Diary, shown: str) -> None:
+def test_an_appointment_shows_as_what_was_put(diary: Diary, shown: str) -> None:
     diary.book("a", "2026-05-04T09:00", "2026-05-04T10:00", BERLIN, f"X-MICROSOFT-CDO-BUSYSTATUS:{shown}")
-    agenda = diary.box.busy_periods(moment("2026-05-04T00:00"), moment("2026-05-05T00:00"))
+    agenda = diary.box.busy(moment("2026-05-04T00:00"), moment("2026-05-05T00:00"))
     assert isinstance(agenda, Agenda)
     (period,) = agenda.periods
     assert (period.status, period.uid, period.recurring) == (shown.lower(), "a", False)
@@ -76,7 +76,7 @@ def test_an_agenda_is_of_whole_days_and_has_what_only_touches_them(diary: Diary)
     diary.book("before", "2026-05-03T22:00", "2026-05-04T00:00")
     diary.book("after", "2026-05-05T00:00", "2026-05-05T01:00")
     diary.book("instant", "2026-05-04T12:00", "2026-05-04T12:00")
-    agenda = diary.box.busy_periods(moment("2026-05-04T11:00"), moment("2026-05-04T12:30"))
+    agenda = diary.box.busy(moment("2026-05-04T11:00"), moment("2026-05-04T12:30"))
     assert isinstance(agenda, Agenda)
     assert (agenda.start, agenda.end) == (moment("2026-05-04T00:00"), moment("2026-05-05T00:00"))
     assert sorted(period.uid for period in agenda.periods) == ["instant", "night"]
@@ -109,7 +109,7 @@ def test_a_series_stays_at_nine_when_the_clocks_change(diary: Diary, zone: str, 
     assert [start[:8] for _, start, _ in shown] == hours
 
 
-def test_instances_that_were_moved_or_deleted(diary: Diary) -> None:
+def test_instances_that_were_moved_or_deleted_show_as_such(diary: Diary) -> None:
     diary.put(
         event(
             "daily", "2026-03-28T09:00", "2026-03-28T10:00", BERLIN,
@@ -147,7 +147,7 @@ def test_every_instance_comes_once_whatever_it_is_called(diary: Diary, ids: str,
 def test_the_whole_of_a_series_is_the_meeting_itself(diary: Diary) -> None:
     diary.book("daily", "2026-05-04T09:00", "2026-05-04T10:00", "UTC", "RRULE:FREQ=DAILY;COUNT=5")
     diary.book("single", "2026-05-06T09:30", "2026-05-06T10:00")
-    agenda = diary.box.busy_periods(moment("2026-05-04T00:00"), moment("2026-05-09T00:00"))
+    agenda = diary.box.busy(moment("2026-05-04T00:00"), moment("2026-05-09T00:00"))
     assert isinstance(agenda, Agenda)
     meeting = moment("2026-05-06T09:00"), moment("2026-05-06T10:00")
     assert [one.uid for one in agenda.conflicts(*meeting)] == ["daily", "single"]
@@ -161,7 +161,7 @@ def test_the_whole_of_a_series_is_the_meeting_itself(diary: Diary) -> None:
 def test_a_calendar_that_may_not_be_read_is_unknown(diary: Diary, status: str) -> None:
     diary.turn(calendar_access=status)
     for unknown in (
-        diary.box.busy_periods(moment("2026-05-04T00:00"), moment("2026-05-05T00:00")),
+        diary.box.busy(moment("2026-05-04T00:00"), moment("2026-05-05T00:00")),
         diary.box.appointment(about("any")),
     ):
         assert isinstance(unknown, CalendarUnknown)
@@ -170,7 +170,7 @@ def test_a_calendar_that_may_not_be_read_is_unknown(diary: Diary, status: str) -
 
 def test_a_calendar_that_may_not_even_be_seen_is_unknown(diary: Diary) -> None:
     diary.box.folders = replace(diary.box.folders, calendar="")
-    unknown = diary.box.busy_periods(moment("2026-05-04T00:00"), moment("2026-05-05T00:00"))
+    unknown = diary.box.busy(moment("2026-05-04T00:00"), moment("2026-05-05T00:00"))
     assert unknown == CalendarUnknown("the account may not see the calendar")
 
 
@@ -179,36 +179,36 @@ def test_a_calendar_with_a_row_that_cannot_be_read_is_unknown(diary: Diary, stat
     diary.book("a", "2026-05-04T09:00", "2026-05-04T10:00")
     diary.book("b", "2026-05-04T11:00", "2026-05-04T12:00")
     diary.turn(row_error=status)
-    unknown = diary.box.busy_periods(moment("2026-05-04T00:00"), moment("2026-05-05T00:00"))
+    unknown = diary.box.busy(moment("2026-05-04T00:00"), moment("2026-05-05T00:00"))
     assert unknown == CalendarUnknown("1 appointments could not be read")
 
 
 def test_a_server_that_expands_no_series_has_unknown_calendars(diary: Diary) -> None:
     diary.turn(expansion="none")
     diary.book("daily", "2026-05-04T09:00", "2026-05-04T10:00", BERLIN, "RRULE:FREQ=DAILY;COUNT=5")
-    unknown = diary.box.busy_periods(moment("2026-05-04T00:00"), moment("2026-05-05T00:00"))
+    unknown = diary.box.busy(moment("2026-05-04T00:00"), moment("2026-05-05T00:00"))
     assert isinstance(unknown, CalendarUnknown)
     assert "series" in unknown.reason
 
 
 @pytest.mark.parametrize("end", ["", "<c:dtend>soon</c:dtend>", "<c:dtend>2026-05-04T10:00:00</c:dtend>"])
 def test_an_appointment_without_readable_times_makes_the_calendar_unknown(
-    scripted: ScriptedServer, played: MailboxClient, end: str
+    scripted: ScriptedServer, played: WebDavMailbox, end: str
 ) -> None:
     times = f"<c:dtstart>2026-05-04T09:00:00.000Z</c:dtstart>{end}"
     row = f"<response><href>/exchange/adele/Calendar/a.EML</href><propstat><prop>{times}</prop></propstat></response>"
     page = f'<multistatus xmlns="DAV:" xmlns:c="urn:schemas:calendar:">{row}</multistatus>'
     scripted.script(play(207, page.encode(), **XML))
-    unknown = played.busy_periods(moment("2026-05-04T00:00"), moment("2026-05-05T00:00"))
+    unknown = played.busy(moment("2026-05-04T00:00"), moment("2026-05-05T00:00"))
     assert unknown == CalendarUnknown("an appointment without readable times")
 
 
-def test_what_is_not_known_to_be_free_is_busy(scripted: ScriptedServer, played: MailboxClient) -> None:
+def test_what_is_not_known_to_be_free_is_busy(scripted: ScriptedServer, played: WebDavMailbox) -> None:
     times = "<c:dtstart>2026-05-04T09:00:00.000Z</c:dtstart><c:dtend>2026-05-04T10:00:00.000Z</c:dtend>"
     row = f"<response><href>/exchange/adele/Calendar/a.EML</href><propstat><prop>{times}</prop></propstat></response>"
     page = f'<multistatus xmlns="DAV:" xmlns:c="urn:schemas:calendar:">{row}</multistatus>'
     scripted.script(play(207, page.encode(), **XML))
-    agenda = played.busy_periods(moment("2026-05-04T00:00"), moment("2026-05-05T00:00"))
+    agenda = played.busy(moment("2026-05-04T00:00"), moment("2026-05-05T00:00"))
     assert isinstance(agenda, Agenda)
     assert [period.status for period in agenda.periods] == [BusyStatus.BUSY]
 
@@ -227,7 +227,7 @@ def test_a_server_that_serves_small_pages_only_is_read_twice_as_well(diary: Diar
     diary.turn(large_range="507", large_range_rows=5)
     assert len(diary.times("2026-05-04T00:00", 1)) == 8
     diary.turn(paging="arrives")
-    unknown = diary.box.busy_periods(moment("2026-05-04T00:00"), moment("2026-05-05T00:00"))
+    unknown = diary.box.busy(moment("2026-05-04T00:00"), moment("2026-05-05T00:00"))
     assert unknown == CalendarUnknown("the calendar changed while it was read")
 
 
@@ -244,7 +244,7 @@ def test_a_calendar_that_changes_between_pages_again_and_again_is_unknown(diary:
 def test_a_range_that_is_no_time_is_not_asked_for(diary: Diary, days: int) -> None:
     start = moment("2026-05-04T00:00")
     with pytest.raises(ValueError, match="no time"):
-        diary.box.busy_periods(start, start + timedelta(days=days))
+        diary.box.busy(start, start + timedelta(days=days))
 
 
 @pytest.mark.parametrize(
@@ -261,24 +261,24 @@ def test_of_a_range_that_no_server_takes_what_it_takes_is_asked_for(
     diary: Diary, start: str, end: str, first: str, last: str
 ) -> None:
     """Exchange answers 422 to more than two years and two days."""
-    agenda = diary.box.busy_periods(moment(start), moment(end))
+    agenda = diary.box.busy(moment(start), moment(end))
     assert isinstance(agenda, Agenda)
     assert (agenda.start, agenda.end) == (moment(first), moment(last))
 
 
 @pytest.mark.parametrize(("status", "error"), [(500, Transient), (503, Busy)])
 def test_a_server_in_trouble_is_asked_again_later(
-    scripted: ScriptedServer, played: MailboxClient, status: int, error: type[Exception]
+    scripted: ScriptedServer, played: WebDavMailbox, status: int, error: type[Exception]
 ) -> None:
     scripted.script(play(status))
     with pytest.raises(error):
-        played.busy_periods(moment("2026-05-04T00:00"), moment("2026-05-05T00:00"))
+        played.busy(moment("2026-05-04T00:00"), moment("2026-05-05T00:00"))
 
 
 # -- the appointment of a meeting ----------------------------------------------------------------------------------
 
 
-def test_what_the_calendar_has_of_a_meeting(diary: Diary) -> None:
+def test_the_calendar_tells_what_it_has_of_a_meeting(diary: Diary) -> None:
     diary.book("own", "2026-05-04T09:00", "2026-05-04T10:00", BERLIN, "SEQUENCE:3", "X-MICROSOFT-CDO-BUSYSTATUS:OOF")
     appointment = diary.box.appointment(about("own"))
     assert isinstance(appointment, Appointment)
@@ -305,11 +305,11 @@ def test_a_request_that_was_accepted_is_an_appointment_of_that_version(diary: Di
 # -- what a request says of itself ---------------------------------------------------------------------------------
 
 
-def test_how_many_are_invited_and_by_whom(diary: Diary) -> None:
+def test_a_request_tells_how_many_are_invited_and_by_whom(diary: Diary) -> None:
     to = 'To: "Vance, Adele" <adele@example.com>, b@example.com\r\nCc: c@example.com, Nora <nora@example.org>'
     diary.put(event("q", "2026-05-04T09:00", "2026-05-04T10:00", BERLIN), method="REQUEST", to=to)
     request = found(diary, "q")
-    particulars = diary.box.particulars(request)
+    particulars = diary.box.details(request)
     assert (particulars.attendees, request.own, particulars.rule) == (4, False, "")
 
 
@@ -351,8 +351,8 @@ def test_the_instances_of_a_request_are_those_that_the_server_makes_of_the_serie
     request, until = found(diary, "q"), moment("2027-03-01T00:00")
     assert request.recurring
     start, end = moment(first[0], zone), moment(first[1], zone)
-    ours = instances(start, end, diary.box.particulars(request), until)
-    agenda = diary.box.busy_periods(start, until)
+    ours = instances(start, end, diary.box.details(request), until)
+    agenda = diary.box.busy(start, until)
     assert isinstance(agenda, Agenda)
     assert ours.complete
     assert ours.times == tuple(sorted((period.start, period.end) for period in agenda.periods))
@@ -367,8 +367,8 @@ def test_a_zone_is_read_whatever_a_program_has_written_beside_its_rules(diary: D
     diary.book("q", "2026-03-02T09:00", "2026-03-02T09:45", zone, "RRULE:FREQ=DAILY")
     diary.put(event("q", "2026-03-02T09:00", "2026-03-02T09:45", zone, "RRULE:FREQ=DAILY"), method="REQUEST")
     start, until = moment("2026-03-02T09:00", zone), moment("2027-03-01T00:00")
-    ours = instances(start, start + timedelta(minutes=45), diary.box.particulars(found(diary, "q")), until)
-    agenda = diary.box.busy_periods(start, until)
+    ours = instances(start, start + timedelta(minutes=45), diary.box.details(found(diary, "q")), until)
+    agenda = diary.box.busy(start, until)
     assert isinstance(agenda, Agenda)
     assert ours.complete
     assert ours.times == tuple(sorted((period.start, period.end) for period in agenda.periods))
@@ -379,7 +379,7 @@ def test_of_a_series_without_rule_or_zone_only_the_first_instance_is_known(diary
     diary.turn(series_shown=shown)
     diary.put(event("q", "2026-05-04T09:00", "2026-05-04T10:00", BERLIN, "RRULE:FREQ=DAILY"), method="REQUEST")
     start, end = moment("2026-05-04T07:00"), moment("2026-05-04T08:00")
-    found_now = instances(start, end, diary.box.particulars(found(diary, "q")), start + timedelta(days=60))
+    found_now = instances(start, end, diary.box.details(found(diary, "q")), start + timedelta(days=60))
     assert (found_now.times, found_now.complete) == (((start, end),), False)
 
 
@@ -393,13 +393,13 @@ def test_calendars_are_filled_if_asked_for_and_all_of_them_can_be_read(tmp_path:
         site, statuses, recurring, guests = Site(exchange), set(), 0, set()
         now = datetime.now(UTC)
         for facts in site.mailboxes():
-            box = MailboxClient(site.server(), facts["mailbox"])
-            agenda = box.busy_periods(now - timedelta(days=10), now + timedelta(days=60))
+            box = WebDavMailbox(site.server(), facts["mailbox"])
+            agenda = box.busy(now - timedelta(days=10), now + timedelta(days=60))
             assert isinstance(agenda, Agenda)
             assert len(agenda.periods) > 20
             statuses |= {period.status for period in agenda.periods}
             recurring += sum(period.recurring for period in agenda.periods)
-            guests |= {box.particulars(one).attendees for one in inbox(box) if one.kind is Kind.REQUEST}
+            guests |= {box.details(one).attendees for one in inbox(box) if one.kind is Kind.REQUEST}
         assert statuses == set(BusyStatus)
         assert recurring > 100
         assert len(guests) > 6

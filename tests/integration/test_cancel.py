@@ -8,15 +8,17 @@ from dataclasses import replace
 
 import pytest
 
-from rsvpq.mail.messages import MeetingMessage, Outcome
-from rsvpq.policy import Action, Decide, Facts, Policy
+from rsvpq.mail.messages import MeetingMessage
+from rsvpq.policy import Action, Facts, Policy
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks.journal import Journal, Paused
+from rsvpq.tasks.outcome import Outcome
 from rsvpq.webdav.rows import href_of
 from testbed.simulated_exchange import World
-from tests.integration.calendars import Diary
-from tests.integration.cancellations import FIRST, MALLORY, NORA, SECOND, WEEKLY, Attendee
-from tests.integration.exchange_site import Site, always, box_name, lenient, simulated_site
+from tests.support.calendar_writer import Diary
+from tests.support.cancellations import FIRST, MALLORY, NORA, SECOND, WEEKLY, Attendee
+from tests.support.exchange_site import Site, always, box_name, lenient, simulated_site
+from tests.support.work import Decide, work_on
 from workers.answer import answer
 from workers.cancel import process_cancellation
 
@@ -49,7 +51,7 @@ def attendee(site: Site) -> Iterator[Attendee]:
 
 def journal(answer: str = "ok") -> Journal:
     """A journal whose ledger gives this answer."""
-    return Journal({}, lambda _steps, _intent: answer)  # type: ignore[arg-type,return-value]
+    return Journal({}, lambda *_: answer)  # type: ignore[arg-type,return-value]
 
 
 def by_policy(attendee: Attendee, policy: Policy = POLICY) -> Decide:
@@ -59,7 +61,7 @@ def by_policy(attendee: Attendee, policy: Policy = POLICY) -> Decide:
 
 def carried_out(attendee: Attendee, message: MeetingMessage, policy: Policy = POLICY) -> Outcome:
     """Work on a cancellation."""
-    return process_cancellation(message, attendee.box, journal(), by_policy(attendee, policy))
+    return process_cancellation(work_on(message, attendee.box, by_policy(attendee, policy), journal()))
 
 
 def is_left(attendee: Attendee, message: MeetingMessage, policy: Policy = POLICY) -> str:
@@ -113,7 +115,7 @@ def test_a_worker_that_died_in_between_is_followed_by_one_that_finishes(attendee
 def test_what_is_decided_otherwise_stays(attendee: Attendee, action: Action) -> None:
     attendee.accepts()
     message = attendee.is_told()
-    outcome = process_cancellation(message, attendee.box, journal(), always(action))
+    outcome = process_cancellation(work_on(message, attendee.box, always(action), journal()))
     assert (outcome.result, outcome.left_alone) == ("left", True)
     assert attendee.box.holds(message)
     assert attendee.days() == ["06-03"]
@@ -123,7 +125,7 @@ def test_a_pause_stops_it_before_anything_is_done(attendee: Attendee) -> None:
     attendee.accepts()
     message = attendee.is_told()
     with pytest.raises(Paused):
-        process_cancellation(message, attendee.box, journal("held"), by_policy(attendee))
+        process_cancellation(work_on(message, attendee.box, by_policy(attendee), journal("held")))
     assert attendee.box.holds(message)
     assert attendee.days() == ["06-03"]
 
@@ -212,7 +214,7 @@ def test_a_cancellation_that_is_older_than_the_appointment_is_not_carried_out(
     attendee.accepts(original, sequence=3)
     message = attendee.is_told(original)
     assert "out-of-date" in is_left(attendee, message)
-    outcome = process_cancellation(message, attendee.box, journal(), always(Action.PROCESS))
+    outcome = process_cancellation(work_on(message, attendee.box, always(Action.PROCESS), journal()))
     assert (outcome.result, outcome.note) == ("left", "the calendar has a newer version of this meeting")
     assert len(attendee.days()) == 1
 
@@ -300,7 +302,7 @@ def test_an_update_is_answered_unless_it_is_certainly_from_another_one(
     attendee.diary.turn(organizers=shown)
     attendee.accepts()
     update = attendee.is_invited(sequence=2, organizer=organizer)
-    outcome = answer(update, attendee.box, Journal({}, lambda _s, _i: "ok"), update.ref.key, by_policy(attendee))
+    outcome = answer(work_on(update, attendee.box, by_policy(attendee), Journal({}, lambda *_: "ok"), update.ref.key))
     assert outcome.result == result, outcome
     assert ("other-organizer" in outcome.note) is (result == "left")
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from workers.look import left_alone
 
 from producer.offering import MOST_OTHERS, in_fair_order, offer_within_caps
 from rsvpq.lanes import Lanes
@@ -13,8 +14,7 @@ from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from rsvpq.policy import Action, Decision
 from rsvpq.tasks import contract
 from rsvpq.tasks.runner import LOOK_AGAIN_S, Carrier
-from tests.integration.turned_lanes import Clock
-from workers.look import left_alone
+from tests.support.lanes_with_clock import Clock
 
 ADELE = Mailbox("adele", "mail1")
 

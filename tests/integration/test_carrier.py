@@ -20,10 +20,11 @@ from rsvpq.mail.errors import (
     Unsettled,
     Unsupported,
 )
-from rsvpq.mail.messages import Mailbox, Outcome
+from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks.journal import Journal
+from rsvpq.tasks.outcome import Outcome
 from rsvpq.tasks.runner import Carrier, ItemJournal, Work
-from tests.integration.turned_lanes import Clock, everything, ledger, offer, released
+from tests.support.lanes_with_clock import Clock, everything, ledger, offer, released
 
 ATTEMPTS = 3
 FIRST_DELAY_S, LONGEST_DELAY_S = 10.0, 25.0

@@ -13,19 +13,20 @@ from redis import Redis
 
 from rsvpq.http.lease import NoLease
 from rsvpq.lanes import Item, Lanes, Memory
+from rsvpq.mail.drafts import sent_answers, unsent_answers
 from rsvpq.mail.editions import TAKEN_AWAY, Settled, Version
 from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from rsvpq.mail.messages import Verdict as Answer
 from rsvpq.settings import load_settings
 from rsvpq.tasks.claims import Claims
-from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.wiring import Exchange
 from testbed.simulated_exchange import World
-from tests.integration.exchange_site import PASSWORD, Site, box_name, inbox, requests_in, simulated_site
-from tests.integration.lane_hands import ClockedLanes
-from tests.integration.scripted_server import XML, Play, Received, ScriptedServer, play
 from tests.integration.test_client import client
+from tests.support.exchange_site import PASSWORD, Site, box_name, inbox, requests_in, simulated_site
+from tests.support.lane_client import ClockedLanes
+from tests.support.scripted_server import XML, Play, Received, ScriptedServer, play
 
 HREFS = ("as-asked", "own-name")
 SERVER = "mail1"
@@ -220,13 +221,18 @@ def test_what_is_settled_in_a_mailbox_is_kept_for_that_mailbox(lanes: ClockedLan
 def test_a_mailbox_is_worked_under_whatever_name_its_hrefs_have(turned: Site, hrefs: str) -> None:
     turned.exchange.set_switches({"mailbox_hrefs": hrefs})
     _, alias, _ = names_of(turned, 8 if hrefs == "as-asked" else 10)
-    box = MailboxClient(turned.server(), alias)
+    box = WebDavMailbox(turned.server(), alias)
     request = requests_in(box)[0]
     box.accept(request, Answer.ACCEPT)
-    (draft,) = box.response_drafts()
-    box.submit(draft)
+    (draft,) = unsent_answers(box)
+    box.send(draft)
     assert request.ref.key not in {message.ref.key for message in inbox(box)}
-    assert [sent.uid for sent in box.sent_responses()] == [request.uid]
+    assert [
+        sent.uid
+        for sent in sent_answers(
+            box,
+        )
+    ] == [request.uid]
 
 
 FOLDERS = ("inbox", "drafts", "sentitems", "deleteditems", "sendmsg")
@@ -246,14 +252,14 @@ def test_folders_below_another_name_than_the_mailbox_say_which_to_list(scripted:
     row = root_of("/exchange/adele/", "/exchange/Adele.Vance@example.com/")
     scripted.script(play(207, row, Content_Type="text/xml"))
     with pytest.raises(Refused, match=r"write 'Adele\.Vance@example\.com' into the list of mailboxes"):
-        MailboxClient(client(scripted.url)._server, "adele")
+        WebDavMailbox(client(scripted.url)._server, "adele")
 
 
 def test_a_name_that_leads_to_another_mailbox_in_the_middle_of_a_visit_ends_it(scripted: ScriptedServer) -> None:
     first, second = (root_of("/exchange/adele/", "/exchange/adele/", rid) for rid in ("rid:1", "rid:2"))
     scripted.script(play(207, first, Content_Type="text/xml"))
-    known = MailboxClient(client(scripted.url)._server, "adele").folders
-    box = MailboxClient(client(scripted.url)._server, "adele", known)
+    known = WebDavMailbox(client(scripted.url)._server, "adele").folders
+    box = WebDavMailbox(client(scripted.url)._server, "adele", known)
     scripted.script(play(404), play(207, second, Content_Type="text/xml"))
     with pytest.raises(Transient, match="leads to another mailbox than before"):
         list(box.meeting_messages())
@@ -292,7 +298,7 @@ def test_a_message_is_not_to_blame_for_folders_that_were_another_mailboxs(script
         play(207, root_of(f"/exchange/{name}/", f"/exchange/{name}/", ""), **XML) for name in ("adele", "bela")
     )
     scripted.script(other, own)
-    box = MailboxClient(client(scripted.url)._server, "adele")
+    box = WebDavMailbox(client(scripted.url)._server, "adele")
     box.require_own(MeetingMessage(Kind.REQUEST, ItemRef("rid:1", ("/exchange/adele/Inbox/1.EML", ""))))
     with pytest.raises(Refused, match="is not below '/exchange/adele/'"):
         box.require_own(MeetingMessage(Kind.REQUEST, ItemRef("rid:1", ("/exchange/bela/Inbox/1.EML", ""))))
@@ -310,6 +316,6 @@ def test_a_server_that_refuses_everything_for_a_while_ends_no_item(
     for answers, error in (((row, play(403)), Busy), ((play(403),), Busy), ((row, play(403), row), Refused)):
         scripted.script(*answers)
         with pytest.raises(ExchangeError) as caught, exchange.mailbox(SERVER, "adele", NoLease()) as box:
-            box.locate(message)
+            box.refresh(message)
         assert type(caught.value) is error
         assert getattr(caught.value, "scope", "mailbox") == "mailbox"

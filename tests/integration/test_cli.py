@@ -17,7 +17,7 @@ from rsvpq.lanes.held_drafts import HeldDrafts
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.tasks import contract
 from testbed.processes import free_port
-from tests.integration.installation import PASSWORD, Installation, queued
+from tests.support.installation import PASSWORD, Installation, queued
 
 ADELE, BRUNO = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1")
 

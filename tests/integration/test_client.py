@@ -9,6 +9,7 @@ import pytest
 
 from rsvpq.http import auth
 from rsvpq.http.server import Server, Timeouts
+from rsvpq.mail.drafts import sent_answers, unsent_answers
 from rsvpq.mail.errors import (
     Busy,
     ExchangeError,
@@ -20,12 +21,13 @@ from rsvpq.mail.errors import (
     Unknown,
 )
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Sensitivity
-from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.mail.ports import Clear
+from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import at, href_of, permanent_url_of
 from testbed.processes import PATIENCE_S, free_port
 from testbed.simulated_exchange import World
-from tests.integration import scripted_server as scripts
-from tests.integration.exchange_site import (
+from tests.support import scripted_server as scripts
+from tests.support.exchange_site import (
     Site,
     box_name,
     inbox,
@@ -33,18 +35,8 @@ from tests.integration.exchange_site import (
     responses_in,
     simulated_site,
 )
-from tests.integration.open_files import no_more_files
-from tests.integration.scripted_server import (
-    DRAFT,
-    FOLDERS,
-    MESSAGE,
-    NO_ROWS,
-    XML,
-    Play,
-    ScriptedServer,
-    play,
-    rows_page,
-)
+from tests.support.file_limit import no_more_files
+from tests.support.scripted_server import DRAFT, FOLDERS, MESSAGE, NO_ROWS, XML, Play, ScriptedServer, play, rows_page
 
 LANGUAGES = {"en", "de", "hu", "ja", "fr", "es"}
 
@@ -55,7 +47,7 @@ LANGUAGES = {"en", "de", "hu", "ja", "fr", "es"}
 def test_the_folders_are_found_in_every_language(site: Site) -> None:
     found = {}
     for facts in site.mailboxes()[: 2 * len(LANGUAGES)]:
-        folders = MailboxClient(site.server(), facts["mailbox"]).folders
+        folders = WebDavMailbox(site.server(), facts["mailbox"]).folders
         found[facts["language"]] = folders.drafts.rsplit("/", 1)[-1]
     assert found.keys() == LANGUAGES
     assert (found["en"], found["de"]) == ("Drafts", "Entw%C3%BCrfe")
@@ -64,25 +56,25 @@ def test_the_folders_are_found_in_every_language(site: Site) -> None:
 @pytest.mark.parametrize("trap", [" ", "'", "@", "&", "+", "inbox"])
 def test_a_mailbox_with_a_trap_in_its_name_is_opened(site: Site, trap: str) -> None:
     name = next(facts["mailbox"] for facts in site.mailboxes() if trap in facts["mailbox"])
-    box = MailboxClient(site.server(), name)
+    box = WebDavMailbox(site.server(), name)
     assert box_name(box) == name
     assert box.folders.sendmsg.endswith("/%23%23DavMailSubmissionURI%23%23")
 
 
 def test_a_mailbox_with_a_name_beyond_ascii_is_opened_and_read(site: Site) -> None:
     name = next(facts["mailbox"] for facts in site.mailboxes() if not facts["mailbox"].isascii())
-    assert inbox(MailboxClient(site.server(), name))
+    assert inbox(WebDavMailbox(site.server(), name))
 
 
 def test_a_mailbox_that_is_not_there_is_gone(site: Site) -> None:
     with pytest.raises(Gone):
-        MailboxClient(site.server(), "nobody")
+        WebDavMailbox(site.server(), "nobody")
 
 
 def test_a_wrong_password_is_a_refused_login(site: Site) -> None:
     server = Server(site.exchange.urls[0] + "/exchange/", auth.basic(site.exchange.username, "wrong"))
     with pytest.raises(LoginRefused):
-        MailboxClient(server, "adele0")
+        WebDavMailbox(server, "adele0")
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +84,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     yield from simulated_site(tmp_path_factory.mktemp("full"), world)
 
 
-def cut_down(site: Site, box: MailboxClient, rows: int) -> None:
+def cut_down(site: Site, box: WebDavMailbox, rows: int) -> None:
     """Somebody deletes messages until so many meeting messages are left."""
     surplus = inbox(box)[rows:]
     for message in surplus:
@@ -101,7 +93,7 @@ def cut_down(site: Site, box: MailboxClient, rows: int) -> None:
 
 @pytest.mark.parametrize(("index", "rows"), [(0, 250), (1, 101), (2, 100), (3, 99), (4, 1), (7, 0)])
 def test_every_row_is_found_once_and_in_order_on_pages_of_any_size(full: Site, index: int, rows: int) -> None:
-    box = MailboxClient(full.server(), full.mailboxes()[index]["mailbox"])
+    box = WebDavMailbox(full.server(), full.mailboxes()[index]["mailbox"])
     cut_down(full, box, rows)
     pages = list(box.meeting_messages())
     found = [message for page in pages for message in page]
@@ -167,9 +159,9 @@ def test_a_message_without_a_rid_is_held_by_its_kind(site: Site) -> None:
 def test_accepting_makes_one_draft_and_removes_the_request(site: Site) -> None:
     box = site.take()
     request = requests_in(box)[0]
-    assert box.response_drafts() == []
+    assert unsent_answers(box) == []
     box.accept(request)
-    (draft,) = box.response_drafts()
+    (draft,) = unsent_answers(box)
     assert (draft.kind, draft.uid) == (Kind.ANSWER, request.uid)
     assert not box.holds(request)
     assert site.sent(box, request) == (1, 0)
@@ -179,16 +171,21 @@ def test_submitting_a_draft_sends_it_and_keeps_a_copy(site: Site) -> None:
     box = site.take()
     request = requests_in(box)[0]
     box.accept(request)
-    box.submit(box.response_drafts()[0])
+    box.send(unsent_answers(box)[0])
     assert site.sent(box, request) == (1, 1)
-    assert box.response_drafts() == []
-    assert [sent.uid for sent in box.sent_responses()] == [request.uid]
+    assert unsent_answers(box) == []
+    assert [
+        sent.uid
+        for sent in sent_answers(
+            box,
+        )
+    ] == [request.uid]
 
 
 def test_submitting_what_is_not_there_is_gone(site: Site) -> None:
     box = site.take()
     with pytest.raises(Gone):
-        box.submit(at(DRAFT, box.folders.drafts + "/nothing.EML"))
+        box.send(at(DRAFT, box.folders.drafts + "/nothing.EML"))
 
 
 def test_opening_a_response_opens_it_and_leaves_it(site: Site) -> None:
@@ -202,7 +199,7 @@ def test_opening_a_response_opens_it_and_leaves_it(site: Site) -> None:
 def test_moving_to_deleted_items_takes_a_message_out_of_the_inbox(site: Site) -> None:
     box = site.take()
     response = responses_in(box)[0]
-    box.move_to_deleted_items(response)
+    box.clear(response, Clear.TRASH)
     told = site.told(box, response)
     assert (told["moved"], told["deleted"]) == (1, 0)
     assert not box.holds(response)
@@ -212,11 +209,11 @@ def test_moving_onto_a_taken_name_overwrites_nothing(site: Site) -> None:
     box = site.take()
     first, second = inbox(box)[:2]
     name = href_of(first).rsplit("/", 1)[-1]
-    box.move_to_deleted_items(first)
+    box.clear(first, Clear.TRASH)
     site.raw("MOVE", href_of(second), Destination=site.exchange.urls[0] + href_of(first), Overwrite="f")
     (again,) = [message for message in inbox(box) if message.uid == second.uid]
     assert href_of(again).endswith(name)
-    box.move_to_deleted_items(again)
+    box.clear(again, Clear.TRASH)
     assert [message["deleted"] for message in site.of_mailbox(box)].count(1) == 0
 
 
@@ -242,17 +239,17 @@ PASSWORD = "S3cret-in-no-message"
 LOGIN_FORM = b'<html><form action="/exchweb/bin/auth/owaauth.dll"><input name="username"></form></html>'
 HTML = {"Content_Type": "text/html; charset=utf-8"}
 
-Operation = Callable[[MailboxClient], object]
+Operation = Callable[[WebDavMailbox], object]
 READING: dict[str, Operation] = {
-    "find folders": lambda box: MailboxClient(box._server, "adele", None),
+    "find folders": lambda box: WebDavMailbox(box._server, "adele", None),
     "search": lambda box: list(box.meeting_messages()),
     "holds": lambda box: box.holds(MESSAGE),
-    "drafts": lambda box: box.response_drafts(),
+    "drafts": lambda box: unsent_answers(box),
 }
 EFFECTS: dict[str, Operation] = {
     "accept": lambda box: box.accept(MESSAGE),
     "open": lambda box: box.open(MESSAGE),
-    "submit": lambda box: box.submit(DRAFT),
+    "submit": lambda box: box.send(DRAFT),
     "move": lambda box: box.move_to_deleted_items(MESSAGE),
     "delete": lambda box: box.delete(MESSAGE),
     "mark": lambda box: box.mark_processed(MESSAGE),
@@ -261,13 +258,13 @@ reading = pytest.mark.parametrize("operation", READING.values(), ids=READING)
 effects = pytest.mark.parametrize("operation", EFFECTS.values(), ids=EFFECTS)
 
 
-def client(url: str, *, read_s: float = PATIENCE_S) -> MailboxClient:
+def client(url: str, *, read_s: float = PATIENCE_S) -> WebDavMailbox:
     """A client of adele's mailbox at this origin, who knows her folders."""
     server = Server(url + "/exchange/", auth.basic("svc", PASSWORD), timeouts=Timeouts(PATIENCE_S, read_s))
-    return MailboxClient(server, "adele", FOLDERS)
+    return WebDavMailbox(server, "adele", FOLDERS)
 
 
-def failure(operation: Operation, box: MailboxClient) -> ExchangeError:
+def failure(operation: Operation, box: WebDavMailbox) -> ExchangeError:
     """What the operation raised; that it never tells the password is checked here, for every failure there is."""
     with pytest.raises(ExchangeError) as caught:
         operation(box)
@@ -473,7 +470,7 @@ def test_folders_on_another_host_are_asked_for_at_the_configured_one(
 ) -> None:
     elsewhere.script(play(207, NO_ROWS, **XML))
     scripted.script(play(207, folders_page(elsewhere.url + "/exchange/adele"), **XML), play(207, NO_ROWS, **XML))
-    box = MailboxClient(Server(scripted.url + "/exchange/", auth.basic("svc", PASSWORD)), "adele")
+    box = WebDavMailbox(Server(scripted.url + "/exchange/", auth.basic("svc", PASSWORD)), "adele")
     assert inbox(box) == []
     assert [request.target for request in scripted.requests] == ["/exchange/adele/", "/exchange/adele/inbox"]
     assert elsewhere.requests == []
@@ -569,7 +566,7 @@ def test_any_2xx_sends_moves_and_deletes(scripted: ScriptedServer, status: int) 
 def test_a_response_that_shows_nothing_is_not_taken_for_opened(scripted: ScriptedServer) -> None:
     scripted.script(play(207, rows_page(1), **XML), play(207, NO_ROWS, **XML))
     box = client(scripted.url)
-    assert [box.shows_as_opened(MESSAGE), box.shows_as_opened(MESSAGE)] == [False, False]
+    assert [box.shows_as_absorbed(MESSAGE), box.shows_as_absorbed(MESSAGE)] == [False, False]
 
 
 @pytest.mark.parametrize(("uid", "holds"), [("a", True), ("b", False)])

@@ -10,7 +10,7 @@ import pytest
 
 from testbed.processes import PATIENCE_S
 from testbed.queue_server import QueueServer
-from tests.integration.installation import Installation
+from tests.support.installation import Installation
 
 REMEDY = "without cluster-enabled"
 CELERY = [sys.executable, "-m", "celery", "-A"]

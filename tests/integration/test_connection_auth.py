@@ -10,7 +10,7 @@ from rsvpq.http.credential import Credential
 from rsvpq.http.request_target import Target
 from rsvpq.http.server import Server
 from rsvpq.mail.errors import BUSY_DELAY_S, Busy, LoginRefused, Transient
-from tests.integration.scripted_server import NO_ROWS, Play, ScriptedServer, play
+from tests.support.scripted_server import NO_ROWS, Play, ScriptedServer, play
 
 USERNAME, PASSWORD = r"CORP\svc", "secret"
 ROWS = play(207, NO_ROWS, Content_Type="text/xml")

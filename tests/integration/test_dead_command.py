@@ -8,7 +8,7 @@ from rsvpq.audit.log import AuditLog, Filter
 from rsvpq.lanes import Deed, Item, Lanes
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import contract
-from tests.integration.installation import Installation
+from tests.support.installation import Installation
 
 ADELE, BRUNO, NEIL = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1"), Mailbox("o'neil", "mail2")
 

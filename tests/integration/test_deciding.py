@@ -4,23 +4,26 @@ from typing import Any
 
 import pytest
 
-from rsvpq.mail.messages import MeetingMessage, Outcome
+from rsvpq.mail.drafts import sent_answers
+from rsvpq.mail.messages import MeetingMessage
 from rsvpq.policy import Action, Facts, Policy, Rule
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks.journal import Journal
-from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.tasks.outcome import Outcome
+from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import href_of
-from tests.integration.exchange_site import Site, box_name, inbox, lenient, requests_in
+from tests.support.exchange_site import Site, box_name, inbox, lenient, requests_in
+from tests.support.work import work_on
 from workers.answer import answer
 
 
 @pytest.fixture
-def box(site: Site) -> MailboxClient:
+def box(site: Site) -> WebDavMailbox:
     """A mailbox of the test's own."""
     return site.take(fits=lambda box: bool(requests_in(box)))
 
 
-def worked(box: MailboxClient, request: MeetingMessage, policy: Policy | None = None) -> Outcome:
+def worked(box: WebDavMailbox, request: MeetingMessage, policy: Policy | None = None) -> Outcome:
     """Answer by the policy, as a worker does."""
     steps: dict[str, Any] = {}
     facts = Facts(box_name(box))
@@ -32,10 +35,10 @@ def worked(box: MailboxClient, request: MeetingMessage, policy: Policy | None = 
     def decide(message: MeetingMessage) -> Any:
         return decide_knowing(policy or lenient(), message, box, facts)
 
-    return answer(request, box, Journal(steps, record), request.ref.key, decide)
+    return answer(work_on(request, box, decide, Journal(steps, record), request.ref.key))
 
 
-def test_of_two_copies_of_a_request_one_is_answered(site: Site, box: MailboxClient) -> None:
+def test_of_two_copies_of_a_request_one_is_answered(site: Site, box: WebDavMailbox) -> None:
     request = requests_in(box)[0]
     site.copy(href_of(request), href_of(request).removesuffix(".EML") + "-copy.EML")
     (twin,) = [one for one in inbox(box) if one.uid == request.uid and one.ref.key != request.ref.key]
@@ -43,24 +46,35 @@ def test_of_two_copies_of_a_request_one_is_answered(site: Site, box: MailboxClie
     outcome = worked(box, twin)
     assert (outcome.result, outcome.left_alone) == ("left", True)
     assert "already-answered" in outcome.note
-    assert len([sent for sent in box.sent_responses() if sent.uid == request.uid]) == 1
+    assert (
+        len(
+            [
+                sent
+                for sent in sent_answers(
+                    box,
+                )
+                if sent.uid == request.uid
+            ]
+        )
+        == 1
+    )
 
 
-def test_a_request_that_a_person_marked_meanwhile_is_left_alone(site: Site, box: MailboxClient) -> None:
+def test_a_request_that_a_person_marked_meanwhile_is_left_alone(site: Site, box: WebDavMailbox) -> None:
     request = requests_in(box)[0]
     box.mark_processed(request)
     assert "already-processed" in worked(box, request).note
     assert site.sent(box, request) == (0, 0)
 
 
-def test_in_observe_mode_a_worker_does_nothing_either(site: Site, box: MailboxClient) -> None:
+def test_in_observe_mode_a_worker_does_nothing_either(site: Site, box: WebDavMailbox) -> None:
     request, before = requests_in(box)[0], site.mutating()
     assert worked(box, request, lenient("observe")).note.startswith("would accept")
     assert (site.sent(box, request), site.mutating()) == ((0, 0), before)
 
 
 @pytest.mark.parametrize(("action", "deed"), [(Action.DECLINE, "declined"), (Action.TENTATIVE, "tentative")])
-def test_a_rule_decides_what_is_answered(site: Site, box: MailboxClient, action: Action, deed: str) -> None:
+def test_a_rule_decides_what_is_answered(site: Site, box: WebDavMailbox, action: Action, deed: str) -> None:
     request = requests_in(box)[0]
     policy = Policy(
         mode="respond", rules=(Rule("all", action),), external="rules", past="rules", private="rules",

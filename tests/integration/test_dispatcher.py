@@ -24,8 +24,8 @@ from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import contract
 from testbed.processes import PATIENCE_S, Part, until
 from testbed.queue_server import QueueServer, queue_server, server_binary
-from tests.integration.installation import Installation, queued
-from tests.integration.turned_lanes import Clock, ledger, offer, released
+from tests.support.installation import Installation, queued
+from tests.support.lanes_with_clock import Clock, ledger, offer, released
 
 #: A period so long that none begins during a test.
 LONG_S = 1e9

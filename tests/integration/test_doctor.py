@@ -13,26 +13,26 @@ from rsvpq.doctor.probe import schemes_of
 from rsvpq.doctor.results import ExitCode, Level, Notes, exit_code
 from testbed.processes import free_port
 from testbed.queue_server import QueueServer
-from tests.integration.doctor_practice import Practice
-from tests.integration.login_sites import PASSWORD, LoginSite, login_site
-from tests.integration.scripted_server import DRIP, HANG, NOT_HTTP, Play, Received, ScriptedServer, play
+from tests.support.doctor_installation import DoctorInstallation
+from tests.support.login_sites import PASSWORD, LoginSite, login_site
+from tests.support.scripted_server import DRIP, HANG, NOT_HTTP, Play, Received, ScriptedServer, play
 
 READING = {"GET", "PROPFIND", "SEARCH", "POST"}  # the POST is that of a login form
 STORE = "6.5.7226"
 
 
 @pytest.fixture
-def practice(tmp_path: Path, shared_queue_server: QueueServer) -> Practice:
+def examined(tmp_path: Path, shared_queue_server: QueueServer) -> DoctorInstallation:
     """An installation without servers yet."""
-    return Practice(tmp_path, shared_queue_server.url)
+    return DoctorInstallation(tmp_path, shared_queue_server.url)
 
 
-def add(practice: Practice, site: LoginSite, *lines: str, name: str = "hq0", password: str = PASSWORD) -> str:
+def add(examined: DoctorInstallation, site: LoginSite, *lines: str, name: str = "hq0", password: str = PASSWORD) -> str:
     """Add the site's server to the installation; the mailbox on it."""
     number = int(name[-1])
     mailbox: str = next(one["mailbox"] for one in site.mailboxes() if one["server"] == number)
     auth = () if any(line.startswith("auth") for line in lines) else (f'auth = "{site.scheme}"',)
-    practice.server(name, site.exchange.urls[number], password, *auth, *lines, mailbox=mailbox)
+    examined.server(name, site.exchange.urls[number], password, *auth, *lines, mailbox=mailbox)
     return mailbox
 
 
@@ -41,12 +41,12 @@ def add(practice: Practice, site: LoginSite, *lines: str, name: str = "hq0", pas
 
 @pytest.mark.parametrize("kind", ["basic", "ntlm", "forms2003", "forms2007", "isa", "portal"])
 def test_a_healthy_server_is_seen_through_with_one_login_and_no_change(
-    tmp_path: Path, practice: Practice, kind: str
+    tmp_path: Path, examined: DoctorInstallation, kind: str
 ) -> None:
     with login_site(tmp_path, kind, "--switch", "language=de") as site:
-        mailbox = add(practice, site)
+        mailbox = add(examined, site)
         before = site.exchange.messages()
-        told = practice.examine()
+        told = examined.examine()
         assert told.code is ExitCode.HEALTHY
         checks = told.checks("hq0")
         opened = ("login", "mailbox", "inbox", "drafts", "sent items", "deleted items", "calendar", "submission")
@@ -61,19 +61,19 @@ def test_a_healthy_server_is_seen_through_with_one_login_and_no_change(
         assert site.logins()[1] == 0
 
 
-def test_a_password_without_encryption_is_worth_a_word(tmp_path: Path, practice: Practice) -> None:
+def test_a_password_without_encryption_is_worth_a_word(tmp_path: Path, examined: DoctorInstallation) -> None:
     with login_site(tmp_path, "basic") as site:
-        add(practice, site)
-        told = practice.examine()
+        add(examined, site)
+        told = examined.examine()
         assert (told.level("hq0", "tls"), told.level("hq0", "auth")) == (Level.WARN, Level.WARN)
 
 
-def test_a_chosen_mailbox_goes_before_the_first(tmp_path: Path, practice: Practice) -> None:
+def test_a_chosen_mailbox_goes_before_the_first(tmp_path: Path, examined: DoctorInstallation) -> None:
     with login_site(tmp_path, "basic") as site:
-        first = add(practice, site)
+        first = add(examined, site)
         other = next(one["mailbox"] for one in site.mailboxes() if one["mailbox"] != first)
-        practice.list(f"{other},hq0")
-        told = json.loads(practice.rsvpq("--mailbox", other.upper(), "--json").stdout)
+        examined.list(f"{other},hq0")
+        told = json.loads(examined.rsvpq("--mailbox", other.upper(), "--json").stdout)
         shown = {found["check"]: found["text"] for found in told["servers"]["hq0"]}
         assert shown["mailbox"].startswith(f"{other}:")
 
@@ -83,12 +83,12 @@ def test_a_chosen_mailbox_goes_before_the_first(tmp_path: Path, practice: Practi
 
 @pytest.mark.parametrize("kind", ["basic", "ntlm", "forms2003", "forms2007", "isa", "portal"])
 def test_a_wrong_password_costs_one_failed_logon_whatever_the_number_of_servers(
-    tmp_path: Path, practice: Practice, kind: str
+    tmp_path: Path, examined: DoctorInstallation, kind: str
 ) -> None:
     with login_site(tmp_path, kind, servers=3) as site:
         for number in range(3):
-            add(practice, site, name=f"hq{number}", password="wrong")
-        told = practice.examine()
+            add(examined, site, name=f"hq{number}", password="wrong")
+        told = examined.examine()
         assert site.logins() == (0, 1)
         texts = [told.one(f"hq{number}", "login").text for number in range(3)]
         assert sum("this was the one attempt" in text for text in texts) == 1
@@ -96,10 +96,12 @@ def test_a_wrong_password_costs_one_failed_logon_whatever_the_number_of_servers(
         assert told.code is ExitCode.BROKEN
 
 
-def test_a_password_is_not_shown_to_a_server_that_asks_otherwise(practice: Practice, scripted: ScriptedServer) -> None:
+def test_a_password_is_not_shown_to_a_server_that_asks_otherwise(
+    examined: DoctorInstallation, scripted: ScriptedServer
+) -> None:
     scripted.script(play(401, WWW_Authenticate='Digest realm="a, Basic b", NTLM'))
-    practice.server("hq0", scripted.url, "secret", mailbox="adele")
-    told = practice.examine()
+    examined.server("hq0", scripted.url, "secret", mailbox="adele")
+    told = examined.examine()
     found = told.one("hq0", "auth")
     assert (found.level, found.text) == (Level.FAIL, "basic is configured, and digest, ntlm is offered")
     assert found.remedy == 'auth = "ntlm"'
@@ -109,47 +111,47 @@ def test_a_password_is_not_shown_to_a_server_that_asks_otherwise(practice: Pract
 
 @pytest.mark.parametrize(("kind", "auth", "remedy"), [("forms2003", "basic", "forms"), ("basic", "forms", "basic")])
 def test_another_login_than_the_configured_one_is_named(
-    tmp_path: Path, practice: Practice, kind: str, auth: str, remedy: str
+    tmp_path: Path, examined: DoctorInstallation, kind: str, auth: str, remedy: str
 ) -> None:
     with login_site(tmp_path, kind) as site:
-        add(practice, site, f'auth = "{auth}"')
-        found = practice.examine().one("hq0", "auth")
+        add(examined, site, f'auth = "{auth}"')
+        found = examined.examine().one("hq0", "auth")
         assert (found.level, found.remedy) == (Level.FAIL, f'auth = "{remedy}"')
         assert site.logins() == (0, 0)
 
 
-def test_a_mailbox_without_rights_is_no_wrong_password(practice: Practice, scripted: ScriptedServer) -> None:
+def test_a_mailbox_without_rights_is_no_wrong_password(examined: DoctorInstallation, scripted: ScriptedServer) -> None:
     def reply(request: Received) -> Play:
         if "Authorization" in request.headers and request.target == "/exchange/":
             return play(404, MS_WebStorage=STORE)
         return play(401, WWW_Authenticate="Basic")
 
     scripted.reply = reply
-    practice.server("hq0", scripted.url, "secret", mailbox="adele")
-    told = practice.examine()
+    examined.server("hq0", scripted.url, "secret", mailbox="adele")
+    told = examined.examine()
     assert told.level("hq0", "login") is Level.OK
     assert told.one("hq0", "mailbox").text == "adele: no rights, though the credential is accepted"
     assert len(scripted.requests) == 3
 
 
 def test_what_a_filter_answers_is_no_login_and_the_mailbox_settles_it(
-    practice: Practice, scripted: ScriptedServer
+    examined: DoctorInstallation, scripted: ScriptedServer
 ) -> None:
     def reply(request: Received) -> Play:
         filtered = "Authorization" in request.headers and request.target == "/exchange/"
         return play(404) if filtered else play(401, WWW_Authenticate="Basic")
 
     scripted.reply = reply
-    practice.server("hq0", scripted.url, "secret", mailbox="adele")
-    told = practice.examine()
+    examined.server("hq0", scripted.url, "secret", mailbox="adele")
+    told = examined.examine()
     assert told.one("hq0", "login").text.startswith("refused (")
     assert sum("Authorization" in request.headers for request in scripted.requests) == 2
 
 
-def test_a_mailbox_that_is_elsewhere_is_named(tmp_path: Path, practice: Practice) -> None:
+def test_a_mailbox_that_is_elsewhere_is_named(tmp_path: Path, examined: DoctorInstallation) -> None:
     with login_site(tmp_path, "basic") as site:
-        practice.server("hq0", site.exchange.urls[0], PASSWORD, mailbox="nobody")
-        told = practice.examine()
+        examined.server("hq0", site.exchange.urls[0], PASSWORD, mailbox="nobody")
+        told = examined.examine()
         assert (told.level("hq0", "login"), told.level("hq0", "mailbox")) == (Level.OK, Level.FAIL)
         assert told.one("hq0", "mailbox").text == "nobody: there is none on this server"
 
@@ -165,7 +167,7 @@ def test_a_mailbox_that_is_elsewhere_is_named(tmp_path: Path, practice: Practice
         ("", set()),
     ],
 )
-def test_the_schemes_of_a_header(line: str, schemes: set[str]) -> None:
+def test_the_schemes_of_a_header_are_read(line: str, schemes: set[str]) -> None:
     assert schemes_of(line) == schemes
 
 
@@ -184,21 +186,23 @@ def test_the_schemes_of_a_header(line: str, schemes: set[str]) -> None:
     ],
 )
 def test_what_a_server_is_like_is_told(
-    tmp_path: Path, practice: Practice, switch: str, check: str, level: Level, text: str
+    tmp_path: Path, examined: DoctorInstallation, switch: str, check: str, level: Level, text: str
 ) -> None:
     with login_site(tmp_path, "basic", "--switch", switch) as site:
-        add(practice, site)
-        told = practice.examine()
+        add(examined, site)
+        told = examined.examine()
         found = told.one("hq0", check)
         assert (found.level, text in found.text) == (level, True), found
         assert told.code is (ExitCode.BROKEN if level is Level.FAIL else ExitCode.HEALTHY)
 
 
 @pytest.mark.parametrize("fault", ["search:500-before", "search:garbage", "search:reset-before"])
-def test_a_search_that_does_not_work_fails_each_folder(tmp_path: Path, practice: Practice, fault: str) -> None:
+def test_a_search_that_does_not_work_fails_each_folder(
+    tmp_path: Path, examined: DoctorInstallation, fault: str
+) -> None:
     with login_site(tmp_path, "basic", "--fault", fault) as site:
-        add(practice, site)
-        checks = practice.examine().checks("hq0")
+        add(examined, site)
+        checks = examined.examine().checks("hq0")
         assert {checks[check] for check in ("inbox", "drafts", "sent items", "deleted items")} == {Level.FAIL}
         assert checks["calendar"] is Level.WARN
 
@@ -215,25 +219,25 @@ def test_a_search_that_does_not_work_fails_each_folder(tmp_path: Path, practice:
     ],
 )
 def test_a_server_that_does_not_ask_for_a_login_is_told_and_not_shown_one(
-    practice: Practice, scripted: ScriptedServer, answer: Play, check: str, text: str
+    examined: DoctorInstallation, scripted: ScriptedServer, answer: Play, check: str, text: str
 ) -> None:
     scripted.script(answer)
-    practice.server("hq0", scripted.url, "secret", 'read_timeout = "1s"', mailbox="adele")
-    told = practice.examine()
+    examined.server("hq0", scripted.url, "secret", 'read_timeout = "1s"', mailbox="adele")
+    told = examined.examine()
     assert (told.level("hq0", check), text in told.one("hq0", check).text) == (Level.FAIL, True)
     assert len(scripted.requests) == 1
 
 
 def test_one_server_that_never_ends_does_not_hold_the_others_up(
-    tmp_path: Path, practice: Practice, scripted: ScriptedServer
+    tmp_path: Path, examined: DoctorInstallation, scripted: ScriptedServer
 ) -> None:
     scripted.script(DRIP)
     with login_site(tmp_path, "basic") as site:
-        practice.server("slow", scripted.url, PASSWORD)
-        add(practice, site)
+        examined.server("slow", scripted.url, PASSWORD)
+        add(examined, site)
         # On a busy machine the healthy server takes longer too.
         for longest_s in (5, 20, 80):
-            told = practice.examine(longest_s=longest_s)
+            told = examined.examine(longest_s=longest_s)
             assert told.level("slow", "time") is Level.FAIL
             if not told.all("hq0", "time"):
                 break
@@ -241,10 +245,12 @@ def test_one_server_that_never_ends_does_not_hold_the_others_up(
         assert told.code is ExitCode.PARTLY
 
 
-def test_what_a_server_writes_does_not_reach_the_terminal(practice: Practice, scripted: ScriptedServer) -> None:
+def test_what_a_server_writes_does_not_reach_the_terminal(
+    examined: DoctorInstallation, scripted: ScriptedServer
+) -> None:
     scripted.script(play(401, WWW_Authenticate="Basic", MS_WebStorage="6.5\x1b[2J", Server="\x9b31mIIS"))
-    practice.server("hq0", scripted.url, "secret", mailbox="adele")
-    shown = practice.rsvpq().stdout
+    examined.server("hq0", scripted.url, "secret", mailbox="adele")
+    shown = examined.rsvpq().stdout
     assert "6.5\\x1b[2J" in shown
     assert not {"\x1b", "\x9b"} & set(shown)
 
@@ -260,11 +266,13 @@ def test_a_check_that_breaks_off_does_not_pass_for_one_that_found_nothing() -> N
 # -- the command ---------------------------------------------------------------------------------------------------
 
 
-def test_the_command_shows_each_group_and_ends_with_3_for_some_servers(tmp_path: Path, practice: Practice) -> None:
+def test_the_command_shows_each_group_and_ends_with_3_for_some_servers(
+    tmp_path: Path, examined: DoctorInstallation
+) -> None:
     with login_site(tmp_path, "basic") as site:
-        add(practice, site)
-        practice.server("gone", f"http://127.0.0.1:{free_port()}", PASSWORD)
-        ended = practice.rsvpq()
+        add(examined, site)
+        examined.server("gone", f"http://127.0.0.1:{free_port()}", PASSWORD)
+        ended = examined.rsvpq()
         assert (ended.returncode, ended.stderr) == (3, "")
         lines = ended.stdout.splitlines()
         heads = [line for line in lines if line in {"settings", "redis", "processes", "server hq0", "server gone"}]
@@ -272,8 +280,8 @@ def test_the_command_shows_each_group_and_ends_with_3_for_some_servers(tmp_path:
         assert max(map(len, lines)) <= 100
         assert "(Connection refused)" in ended.stdout
         assert PASSWORD not in ended.stdout
-        assert practice.rsvpq("hq0").returncode == 0
-        gone = practice.rsvpq("gone", "--json")
+        assert examined.rsvpq("hq0").returncode == 0
+        gone = examined.rsvpq("gone", "--json")
         assert gone.returncode == 1
         told = json.loads(gone.stdout)
         assert (told["exit_code"], list(told["servers"])) == (1, ["gone"])
@@ -291,10 +299,10 @@ def test_the_command_shows_each_group_and_ends_with_3_for_some_servers(tmp_path:
     ],
 )
 def test_who_is_not_in_the_settings_is_wrong_usage(
-    practice: Practice, arguments: tuple[str, ...], complaint: str
+    examined: DoctorInstallation, arguments: tuple[str, ...], complaint: str
 ) -> None:
-    practice.server("hq0", "http://127.0.0.1:9", "secret", mailbox="adele")
-    practice.server("hq1", "http://127.0.0.1:9", "secret")
-    ended = practice.rsvpq(*arguments)
+    examined.server("hq0", "http://127.0.0.1:9", "secret", mailbox="adele")
+    examined.server("hq1", "http://127.0.0.1:9", "secret")
+    ended = examined.rsvpq(*arguments)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert complaint in ended.stderr

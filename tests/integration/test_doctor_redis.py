@@ -18,8 +18,8 @@ from rsvpq.settings import RedisSettings
 from rsvpq.tasks import contract
 from testbed.processes import free_port
 from testbed.queue_server import QueueServer, queue_server
-from tests.integration.doctor_practice import Practice, Told
-from tests.integration.login_sites import PASSWORD, login_site
+from tests.support.doctor_installation import Diagnosis, DoctorInstallation
+from tests.support.login_sites import PASSWORD, login_site
 
 #: As deploy/redis.conf has it.
 WELL = {"maxmemory": "64mb", "client-output-buffer-limit": "pubsub 134217728 67108864 60"}
@@ -38,11 +38,11 @@ def server(tmp_path: Path) -> Iterator[QueueServer]:
 
 
 @pytest.fixture
-def practice(tmp_path: Path, server: QueueServer) -> Practice:
+def examined(tmp_path: Path, server: QueueServer) -> DoctorInstallation:
     """An installation with one server, which nobody can reach."""
-    practice = Practice(tmp_path, server.url)
-    practice.server("hq0", f"http://127.0.0.1:{free_port()}", "secret", mailbox="adele")
-    return practice
+    examined = DoctorInstallation(tmp_path, server.url)
+    examined.server("hq0", f"http://127.0.0.1:{free_port()}", "secret", mailbox="adele")
+    return examined
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def finish(lanes: Lanes, state: Literal["done", "dead", "throttled"], label: str
     lanes.finish(release.id, release.generation, "worker", state, label=label, reason=label, delay_s=delay_s)
 
 
-def troubles(told: Told, group: str) -> list[tuple[str, Level]]:
+def troubles(told: Diagnosis, group: str) -> list[tuple[str, Level]]:
     """What is neither well nor left out."""
     return [(check, level) for check, level in told.checks(group).items() if level in {Level.WARN, Level.FAIL}]
 
@@ -83,12 +83,12 @@ def troubles(told: Told, group: str) -> list[tuple[str, Level]]:
 
 
 def test_a_redis_as_we_deploy_it_has_no_trouble_and_is_not_written_to(
-    practice: Practice, server: QueueServer, lanes: Lanes
+    examined: DoctorInstallation, server: QueueServer, lanes: Lanes
 ) -> None:
     lanes.offer(ADELE, [Item("a1", "workers.answer_request", "answer", {})])
     client = admin(server)
     before = client.info("commandstats")
-    told = practice.examine()
+    told = examined.examine()
     after = client.info("commandstats")
     client.close()
     assert troubles(told, REDIS) == []
@@ -123,17 +123,19 @@ def test_a_redis_as_we_deploy_it_has_no_trouble_and_is_not_written_to(
     ],
 )
 def test_each_setting_that_is_wrong_is_the_only_trouble(
-    practice: Practice, server: QueueServer, name: str, value: str, check: str, level: Level
+    examined: DoctorInstallation, server: QueueServer, name: str, value: str, check: str, level: Level
 ) -> None:
     client = admin(server)
     client.config_set(name, value)
     client.close()
-    told = practice.examine("hq0")
+    told = examined.examine("hq0")
     assert troubles(told, REDIS) == [(check, level)]
     assert told.one(REDIS, check).remedy
 
 
-def test_what_was_thrown_away_is_told_even_if_nothing_is_any_more(practice: Practice, server: QueueServer) -> None:
+def test_what_was_thrown_away_is_told_even_if_nothing_is_any_more(
+    examined: DoctorInstallation, server: QueueServer
+) -> None:
     client = admin(server)
     client.config_set("maxmemory-policy", "allkeys-lru")
     client.config_set("maxmemory", "2mb")
@@ -141,33 +143,33 @@ def test_what_was_thrown_away_is_told_even_if_nothing_is_any_more(practice: Prac
         client.set(f"other:{number}", "x" * 100_000)
     client.config_set("maxmemory", "64mb")
     client.config_set("maxmemory-policy", "noeviction")
-    told = practice.examine()
+    told = examined.examine()
     client.close()
     assert troubles(told, REDIS) == [("evicted", Level.FAIL)]
     assert told.code is ExitCode.BROKEN
 
 
-def test_a_replica_takes_no_writes(practice: Practice, server: QueueServer) -> None:
+def test_a_replica_takes_no_writes(examined: DoctorInstallation, server: QueueServer) -> None:
     client = admin(server)
     client.replicaof("127.0.0.1", free_port())
     client.close()
-    assert ("role", Level.FAIL) in troubles(practice.examine(), REDIS)
+    assert ("role", Level.FAIL) in troubles(examined.examine(), REDIS)
 
 
-def test_what_may_not_be_asked_is_left_out(practice: Practice, server: QueueServer) -> None:
+def test_what_may_not_be_asked_is_left_out(examined: DoctorInstallation, server: QueueServer) -> None:
     client = admin(server)
     client.execute_command("ACL", "SETUSER", "default", "-config")
     client.close()
-    told = practice.examine()
+    told = examined.examine()
     assert troubles(told, REDIS) == []
     assert told.level(REDIS, "flower") is Level.SKIP
 
 
 def test_a_redis_that_cannot_be_reached_leaves_the_servers_to_be_looked_at(tmp_path: Path) -> None:
-    practice = Practice(tmp_path, f"redis://127.0.0.1:{free_port()}/0")
+    examined = DoctorInstallation(tmp_path, f"redis://127.0.0.1:{free_port()}/0")
     with login_site(tmp_path, "basic") as site:
-        practice.server("hq0", site.exchange.urls[0], PASSWORD, mailbox=site.mailboxes()[0]["mailbox"])
-        told = practice.examine()
+        examined.server("hq0", site.exchange.urls[0], PASSWORD, mailbox=site.mailboxes()[0]["mailbox"])
+        told = examined.examine()
     assert told.checks(REDIS) == {"reachable": Level.FAIL}
     assert told.checks(PROCESSES) == {"all": Level.SKIP}
     assert told.level("hq0", "inbox") is Level.OK
@@ -178,11 +180,11 @@ def test_a_redis_that_cannot_be_reached_leaves_the_servers_to_be_looked_at(tmp_p
 @pytest.mark.parametrize(("password", "level"), [("right", Level.OK), ("not-this", Level.FAIL), ("", Level.FAIL)])
 def test_a_password_of_redis_is_tried_and_not_shown(tmp_path: Path, password: str, level: Level) -> None:
     with queue_server(tmp_path, password="right") as server:
-        practice = Practice(tmp_path, server.url)
-        practice.server("hq0", "http://127.0.0.1:9", "secret")
+        examined = DoctorInstallation(tmp_path, server.url)
+        examined.server("hq0", "http://127.0.0.1:9", "secret")
         if password:
-            practice.redis.append(f'password_file = "{practice.secret("redis", password)}"')
-        told = practice.examine()
+            examined.redis.append(f'password_file = "{examined.secret("redis", password)}"')
+        told = examined.examine()
         assert told.level(REDIS, "reachable") is level
         if level is Level.FAIL:
             assert told.one(REDIS, "reachable").remedy == "correct [redis] password_file"
@@ -219,13 +221,13 @@ def test_a_redis_that_is_too_old_is_told(number: str, level: Level) -> None:
     assert [found.level for found in notes.findings] == [level]
 
 
-def test_other_installations_are_told(practice: Practice, server: QueueServer, lanes: Lanes) -> None:
-    assert practice.examine().level(REDIS, "namespace") is Level.OK
+def test_other_installations_are_told(examined: DoctorInstallation, server: QueueServer, lanes: Lanes) -> None:
+    assert examined.examine().level(REDIS, "namespace") is Level.OK
     client = admin(server)
     Lanes(client, "second").pause("all", "", reason="to be there")
-    assert "{second}" in practice.examine().one(REDIS, "namespace").text
+    assert "{second}" in examined.examine().one(REDIS, "namespace").text
     client.sadd(f"{lanes.prefix}:servers", "mail7")
-    found = practice.examine().one(REDIS, "namespace")
+    found = examined.examine().one(REDIS, "namespace")
     client.close()
     assert (found.level, "knows mail7" in found.text) == (Level.WARN, True)
 
@@ -233,31 +235,31 @@ def test_other_installations_are_told(practice: Practice, server: QueueServer, l
 # -- processes -----------------------------------------------------------------------------------------------------
 
 
-def test_processes_that_report_are_listed_on_whatever_host(practice: Practice, lanes: Lanes) -> None:
-    assert [practice.examine().level(PROCESSES, role) for role in ("dispatcher", "worker")] == [Level.WARN] * 2
+def test_processes_that_report_are_listed_on_whatever_host(examined: DoctorInstallation, lanes: Lanes) -> None:
+    assert [examined.examine().level(PROCESSES, role) for role in ("dispatcher", "worker")] == [Level.WARN] * 2
     register_of(lanes, "worker").report(3600)
     redis: Any = lanes.redis
     redis.zadd(f"{lanes.prefix}:alive:dispatcher:other", {4711: time.time() + 3600, 4712: time.time() - 1})
-    told = practice.examine()
+    told = examined.examine()
     assert (told.level(PROCESSES, "worker"), told.one(PROCESSES, "dispatcher").text) == (Level.OK, "other:4711")
 
 
-def test_whether_live_runs_are_confirmed_is_told(practice: Practice, lanes: Lanes) -> None:
-    practice.mode = "respond"
-    told = practice.examine().one(PROCESSES, "confirmed")
+def test_whether_live_runs_are_confirmed_is_told(examined: DoctorInstallation, lanes: Lanes) -> None:
+    examined.mode = "respond"
+    told = examined.examine().one(PROCESSES, "confirmed")
     assert (told.level, told.remedy) == (Level.WARN, "rsvpq scan --dry-run, then rsvpq confirm")
     lanes.confirm("anna at noon")
-    told = practice.examine().one(PROCESSES, "confirmed")
+    told = examined.examine().one(PROCESSES, "confirmed")
     assert (told.level, told.text) == (Level.OK, "by anna at noon")
 
 
-def test_what_waits_long_or_is_stopped_or_dead_is_told(practice: Practice, lanes: Lanes) -> None:
-    assert troubles(practice.examine(), PROCESSES) == [("dispatcher", Level.WARN), ("worker", Level.WARN)]
+def test_what_waits_long_or_is_stopped_or_dead_is_told(examined: DoctorInstallation, lanes: Lanes) -> None:
+    assert troubles(examined.examine(), PROCESSES) == [("dispatcher", Level.WARN), ("worker", Level.WARN)]
     lanes.offer_scans([(ADELE, contract.scan_item(ADELE, "first"))])
     finish(lanes, "done", "done:scanned")
     lanes.offer(ADELE, [Item(name, "workers.answer_request", "answer", {}) for name in ("a1", "a2")])
     finish(lanes, "dead", "dead:refused")
-    told = practice.examine()
+    told = examined.examine()
     assert told.level(PROCESSES, "lanes") is Level.OK
     assert told.one(PROCESSES, "dead").text == "1 item ended without an outcome"
     redis: Any = lanes.redis
@@ -265,7 +267,7 @@ def test_what_waits_long_or_is_stopped_or_dead_is_told(practice: Practice, lanes
     lanes.pause("all", "", reason="holiday")
     lanes.pause("server", "hq0", reason="backup")
     redis.hset(f"{lanes.prefix}:server:hq0", "hold", int((time.time() + 3600) * 1e6))
-    told = practice.examine()
+    told = examined.examine()
     found = {check for check, _ in troubles(told, PROCESSES)}
     assert found == {"dispatcher", "worker", "paused", "held", "dead"}
     assert [one.text for one in told.all(PROCESSES, "paused")] == ["everything: holiday", "hq0: backup"]
@@ -273,7 +275,9 @@ def test_what_waits_long_or_is_stopped_or_dead_is_told(practice: Practice, lanes
 
 
 @pytest.mark.parametrize("waits", ["a message in its lane", "a message between two attempts", "a scan"])
-def test_how_long_the_oldest_has_waited_is_the_lag_of_the_status(practice: Practice, lanes: Lanes, waits: str) -> None:
+def test_how_long_the_oldest_has_waited_is_the_lag_of_the_status(
+    examined: DoctorInstallation, lanes: Lanes, waits: str
+) -> None:
     two_hours_ago = Lanes(lanes.redis, "rsvpq", now_us=lambda: int((time.time() - 7210) * 1e6))
     two_hours_ago.offer_scans([(ADELE, contract.scan_item(ADELE, "first"))])
     if waits != "a scan":
@@ -281,16 +285,16 @@ def test_how_long_the_oldest_has_waited_is_the_lag_of_the_status(practice: Pract
         two_hours_ago.offer(ADELE, [Item("a1", "workers.answer_request", "answer", {})])
     if waits == "a message between two attempts":
         finish(lanes, "throttled", "throttled", delay_s=600)
-    told = practice.examine().one(PROCESSES, "lanes")
+    told = examined.examine().one(PROCESSES, "lanes")
     assert (told.level, told.text.partition("; ")[2]) == (Level.WARN, "the oldest has waited 120 min")
     server = read_status(lanes).servers["hq0"]
     assert 7200 <= (server.lag_s or server.scan_lag_s or 0) < 7300
 
 
-def test_where_nothing_waits_there_is_no_oldest(practice: Practice, lanes: Lanes) -> None:
+def test_where_nothing_waits_there_is_no_oldest(examined: DoctorInstallation, lanes: Lanes) -> None:
     lanes.offer_scans([(ADELE, contract.scan_item(ADELE, "first"))])
     finish(lanes, "done", "done:scanned")
-    assert practice.examine().one(PROCESSES, "lanes").text == "0 pending, 0 in flight, 0 between attempts"
+    assert examined.examine().one(PROCESSES, "lanes").text == "0 pending, 0 in flight, 0 between attempts"
 
 
 # -- files ---------------------------------------------------------------------------------------------------------
@@ -299,23 +303,23 @@ def test_where_nothing_waits_there_is_no_oldest(practice: Practice, lanes: Lanes
 @pytest.mark.parametrize(
     ("mode", "level"), [(0o600, Level.OK), (0o640, Level.OK), (0o644, Level.FAIL), (0o602, Level.FAIL)]
 )
-def test_a_secret_that_others_can_read_or_change_fails(practice: Practice, mode: int, level: Level) -> None:
-    practice.secret("hq0", "secret", mode)
-    found = practice.examine().one(SETTINGS, "secrets")
+def test_a_secret_that_others_can_read_or_change_fails(examined: DoctorInstallation, mode: int, level: Level) -> None:
+    examined.secret("hq0", "secret", mode)
+    found = examined.examine().one(SETTINGS, "secrets")
     assert found.level is level
-    assert (found.remedy == f"chmod o-rw '{practice.directory / 'hq0'}'") is (level is Level.FAIL)
+    assert (found.remedy == f"chmod o-rw '{examined.directory / 'hq0'}'") is (level is Level.FAIL)
 
 
-def test_settings_that_hold_a_password_are_a_secret_too(practice: Practice) -> None:
-    practice.redis.append('password = "secret"')
-    practice.write()
-    practice.config.chmod(0o644)
-    found = [one.text for one in practice.examine().all(SETTINGS, "secrets") if one.level is Level.FAIL]
-    assert found == [f"{practice.config} can be read by everybody"]
+def test_settings_that_hold_a_password_are_a_secret_too(examined: DoctorInstallation) -> None:
+    examined.redis.append('password = "secret"')
+    examined.write()
+    examined.config.chmod(0o644)
+    found = [one.text for one in examined.examine().all(SETTINGS, "secrets") if one.level is Level.FAIL]
+    assert found == [f"{examined.config} can be read by everybody"]
 
 
-def test_a_list_that_cannot_be_read_does_not_end_it(practice: Practice) -> None:
-    practice.list("bruno,hq7")
-    told = practice.examine()
+def test_a_list_that_cannot_be_read_does_not_end_it(examined: DoctorInstallation) -> None:
+    examined.list("bruno,hq7")
+    told = examined.examine()
     assert told.level(SETTINGS, "mailboxes") is Level.FAIL
     assert told.level("hq0", "connection") is Level.FAIL

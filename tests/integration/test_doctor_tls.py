@@ -9,17 +9,17 @@ import pytest
 
 from rsvpq.doctor.results import Level
 from testbed.queue_server import QueueServer
-from tests.integration.doctor_practice import Practice, Told
-from tests.integration.scripted_server import HANG, ScriptedServer
 from tests.integration.test_tls import NOW, PASSWORD, certificate, serve
+from tests.support.doctor_installation import Diagnosis, DoctorInstallation
+from tests.support.scripted_server import HANG, ScriptedServer
 
 FROM = (NOW - timedelta(days=3)).date().isoformat()
 
 
 @pytest.fixture
-def practice(tmp_path: Path, shared_queue_server: QueueServer) -> Practice:
+def examined(tmp_path: Path, shared_queue_server: QueueServer) -> DoctorInstallation:
     """An installation without servers yet."""
-    return Practice(tmp_path, shared_queue_server.url)
+    return DoctorInstallation(tmp_path, shared_queue_server.url)
 
 
 @contextmanager
@@ -30,21 +30,21 @@ def serving(directory: Path, file: Path, *options: str) -> Iterator[str]:
     yield from serve(directory, file, *options)
 
 
-def look(practice: Practice, url: str, bundle: Path | None, *lines: str) -> Told:
+def look(examined: DoctorInstallation, url: str, bundle: Path | None, *lines: str) -> Diagnosis:
     """What is found."""
     trusted = [f'ca_bundle = "{bundle}"'] if bundle else []
-    practice.server("hq0", url, PASSWORD, *trusted, *lines)
-    return practice.examine()
+    examined.server("hq0", url, PASSWORD, *trusted, *lines)
+    return examined.examine()
 
 
 @pytest.mark.parametrize(("days", "level", "text"), [(100, Level.OK, ""), (22, Level.OK, ""), (20, Level.WARN, "ends")])
 def test_a_certificate_that_ends_soon_is_told_with_its_dates(
-    tmp_path: Path, practice: Practice, days: int, level: Level, text: str
+    tmp_path: Path, examined: DoctorInstallation, days: int, level: Level, text: str
 ) -> None:
     ends = timedelta(days=days)
     file = certificate(tmp_path, ends=ends)
     with serving(tmp_path, file) as url:
-        told = look(practice, url, file)
+        told = look(examined, url, file)
     found = told.one("hq0", "certificate")
     assert found.level is level
     dates = f"{FROM} to {(NOW + ends).date().isoformat()}"
@@ -62,12 +62,12 @@ def test_a_certificate_that_ends_soon_is_told_with_its_dates(
     ],
 )
 def test_a_refused_certificate_is_told_with_its_dates_and_names(
-    tmp_path: Path, practice: Practice, address: str, days: int, what: str, remedy: str
+    tmp_path: Path, examined: DoctorInstallation, address: str, days: int, what: str, remedy: str
 ) -> None:
     ends = timedelta(days=days)
     file = certificate(tmp_path, address=address, ends=ends)
     with serving(tmp_path, file) as url:
-        told = look(practice, url, file)
+        told = look(examined, url, file)
     found = told.one("hq0", "certificate")
     assert (found.level, what in found.text) == (Level.FAIL, True)
     assert found.text.endswith(f"{FROM} to {(NOW + ends).date().isoformat()}")
@@ -75,37 +75,39 @@ def test_a_refused_certificate_is_told_with_its_dates_and_names(
     assert set(told.checks("hq0")) == {"name", "connection", "certificate"}
 
 
-def test_nothing_is_read_from_a_certificate_of_nobody(tmp_path: Path, practice: Practice) -> None:
+def test_nothing_is_read_from_a_certificate_of_nobody(tmp_path: Path, examined: DoctorInstallation) -> None:
     file = certificate(tmp_path, ends=timedelta(days=-1))
     with serving(tmp_path, file) as url:
-        told = look(practice, url, None)
+        told = look(examined, url, None)
     found = told.one("hq0", "certificate")
     assert (found.level, found.text) == (Level.FAIL, "the server's certificate is self-signed")
     assert found.remedy == "add the certificate of its authority to ca_bundle"
     assert set(told.checks("hq0")) == {"name", "connection", "certificate"}
 
 
-def test_an_old_version_is_refused_and_where_it_is_allowed_worth_a_word(tmp_path: Path, practice: Practice) -> None:
+def test_an_old_version_is_refused_and_where_it_is_allowed_worth_a_word(
+    tmp_path: Path, examined: DoctorInstallation
+) -> None:
     file = certificate(tmp_path)
     with serving(tmp_path, file, "--tls-min", "1.0", "--tls-max", "1.0") as url:
-        refused = look(practice, url, file).one("hq0", "tls")
+        refused = look(examined, url, file).one("hq0", "tls")
         other = tmp_path / "other"
         other.mkdir()
-        allowed = look(Practice(other), url, file, 'tls_minimum = "1.0"').one("hq0", "tls")
+        allowed = look(DoctorInstallation(other), url, file, 'tls_minimum = "1.0"').one("hq0", "tls")
     assert (refused.level, "tls_minimum" in refused.remedy) == (Level.FAIL, True)
     assert (allowed.level, allowed.text[:6]) == (Level.WARN, "TLSv1,")
 
 
-def test_an_allowance_that_is_not_needed_is_worth_a_word(tmp_path: Path, practice: Practice) -> None:
+def test_an_allowance_that_is_not_needed_is_worth_a_word(tmp_path: Path, examined: DoctorInstallation) -> None:
     file = certificate(tmp_path)
     with serving(tmp_path, file) as url:
-        found = look(practice, url, file, 'tls_minimum = "1.0"').one("hq0", "tls")
+        found = look(examined, url, file, 'tls_minimum = "1.0"').one("hq0", "tls")
     assert (found.level, found.remedy) == (Level.WARN, 'tls_minimum = "1.2" will do')
 
 
-def test_a_port_without_tls_is_named(practice: Practice, scripted: ScriptedServer) -> None:
+def test_a_port_without_tls_is_named(examined: DoctorInstallation, scripted: ScriptedServer) -> None:
     scripted.greeting = b"HTTP/1.1 400 Bad Request\r\n\r\n"
     scripted.script(HANG)
-    found = look(practice, scripted.url.replace("http:", "https:"), None).one("hq0", "tls")
+    found = look(examined, scripted.url.replace("http:", "https:"), None).one("hq0", "tls")
     assert (found.level, found.text) == (Level.FAIL, "the server does not speak TLS on this port")
     assert scripted.requests == []

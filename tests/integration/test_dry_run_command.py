@@ -12,7 +12,7 @@ from redis import Redis
 
 from rsvpq.lanes.run_results import Findings, Forecast
 from testbed.processes import PATIENCE_S, Part
-from tests.integration.installation import Installation, queued
+from tests.support.installation import Installation, queued
 
 ACCEPT = Forecast(
     "adele",

@@ -16,7 +16,7 @@ from rsvpq.tasks import contract
 from rsvpq.tasks.events import INTERVAL_S, MOST_AT_ONCE
 from testbed.processes import Part, until
 from testbed.queue_server import QueueServer, queue_server
-from tests.integration.installation import Installation
+from tests.support.installation import Installation
 
 #: What Celery tells of a task that ran.
 TOLD = ("task-received", "task-started", "task-succeeded")

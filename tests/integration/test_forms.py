@@ -13,7 +13,7 @@ from rsvpq.http.request_target import Target
 from rsvpq.http.server import Server, Timeouts
 from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, Unknown
 from testbed.processes import PATIENCE_S
-from tests.integration.scripted_server import NO_ROWS, Play, Received, ScriptedServer, play
+from tests.support.scripted_server import NO_ROWS, Play, Received, ScriptedServer, play
 
 USERNAME, PASSWORD = r"CORP\svc", "ünïque & secret"
 PAGE = "/exchweb/bin/auth/owalogon.asp?url=x&reason=0"

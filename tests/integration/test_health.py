@@ -19,24 +19,24 @@ from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from rsvpq.tasks import contract
 from testbed.processes import PATIENCE_S, Part, free_port, until
 from testbed.queue_server import QueueServer
-from tests.integration.installation import Installation
-from tests.integration.redis_road import Road, road_to
-from tests.integration.supervision import Notices, supervised
+from tests.support.installation import Installation
+from tests.support.redis_proxy import RedisProxy, redis_proxy
+from tests.support.supervisor import Notices, supervised
 
 #: Short, so that a test need not wait; a look every 100 ms.
 STALLED_AFTER = '[health]\nstalled_after = "1200ms"\n'
 
 
 @pytest.fixture
-def road(shared_queue_server: QueueServer) -> Iterator[Road]:
-    with road_to(shared_queue_server.port) as opened:
+def proxy(shared_queue_server: QueueServer) -> Iterator[RedisProxy]:
+    with redis_proxy(shared_queue_server.port) as opened:
         yield opened
 
 
 @pytest.fixture
-def by_road(installation: Installation, road: Road) -> Installation:
-    """The installation, whose processes take the road to Redis."""
-    installation.redis_url = road.url
+def through_proxy(installation: Installation, proxy: RedisProxy) -> Installation:
+    """The installation, whose processes reach Redis through the proxy."""
+    installation.redis_url = proxy.url
     installation.write(STALLED_AFTER)
     return installation
 
@@ -201,20 +201,20 @@ def test_a_worker_that_is_told_to_end_may_finish_what_it_does(
 
 @pytest.mark.parametrize("away", ["refuses", "is silent"])
 def test_a_worker_whose_redis_is_away_is_not_ended(
-    by_road: Installation, road: Road, notices: Notices, away: str
+    through_proxy: Installation, proxy: RedisProxy, notices: Notices, away: str
 ) -> None:
-    part = start_worker(by_road, notices)
+    part = start_worker(through_proxy, notices)
     try:
-        road.close() if away == "refuses" else road.keep_silent()
+        proxy.close() if away == "refuses" else proxy.keep_silent()
         if away == "refuses":
             notices.hear(2 * LOOKS, part)
-            road.open()
+            proxy.open()
         else:
             notices.hear(2, part)  # each look waits for its socket's timeout
-            road.speak()
-        by_hand = Redis.from_url(road.url)
-        until(by_hand.ping, "Redis is back")
-        by_hand.close()
+            proxy.speak()
+        behind_proxy = Redis.from_url(proxy.url)
+        until(behind_proxy.ping, "Redis is back")
+        behind_proxy.close()
         notices.hear(2 * LOOKS, part)
     finally:
         part.end()
@@ -223,7 +223,7 @@ def test_a_worker_whose_redis_is_away_is_not_ended(
 def test_a_worker_that_celery_gives_up_ends_by_itself(
     installation: Installation, app: Celery, redis: Redis, notices: Notices
 ) -> None:
-    breaking = "tests.integration.giving_up_worker"
+    breaking = "tests.support.worker_with_failing_consumer"
     with supervised(lambda: start_worker(installation, notices, app=breaking)) as supervisor:
         app.send_task(contract.ANSWER_REQUEST, kwargs={"generation": 1}, task_id="break")
         given_up = supervisor.part
@@ -237,30 +237,34 @@ def test_a_worker_that_celery_gives_up_ends_by_itself(
 
 
 def test_a_dispatcher_that_hangs_ends_and_its_successor_does_the_work(
-    by_road: Installation, road: Road, redis: Redis, notices: Notices
+    through_proxy: Installation, proxy: RedisProxy, redis: Redis, notices: Notices
 ) -> None:
-    with supervised(lambda: start(by_road, ["producer.dispatcher"], notices)) as supervisor:
+    with supervised(lambda: start(through_proxy, ["producer.dispatcher"], notices)) as supervisor:
         notices.hear(2 * LOOKS, supervisor.part)
         assert notices.heard()[0] == "READY=1"
         hanging = supervisor.part
-        road.keep_silent()
+        proxy.keep_silent()
         assert supervisor.next_exit("the dispatcher that hangs ends") == STALLED
         assert "event=stalled reason='round " in hanging.tail(100)
         assert "self.lanes.release()" in hanging.tail(100)  # where it hung
-        road.speak()
-        redis.delete(register_of(by_road.lanes(), "dispatcher").key)
-        supervisor.part.wait_for(lambda: register_of(by_road.lanes(), "dispatcher").alive(), "its successor reports")
+        proxy.speak()
+        redis.delete(register_of(through_proxy.lanes(), "dispatcher").key)
+        supervisor.part.wait_for(
+            lambda: register_of(through_proxy.lanes(), "dispatcher").alive(), "its successor reports"
+        )
 
 
-def test_a_dispatcher_whose_redis_refuses_is_not_ended(by_road: Installation, road: Road, notices: Notices) -> None:
-    by_road.write('[health]\nstalled_after = "6s"\n')  # a round lasts a second while Redis is away
-    part = start(by_road, ["producer.dispatcher"], notices)
+def test_a_dispatcher_whose_redis_refuses_is_not_ended(
+    through_proxy: Installation, proxy: RedisProxy, notices: Notices
+) -> None:
+    through_proxy.write('[health]\nstalled_after = "6s"\n')  # a round lasts a second while Redis is away
+    part = start(through_proxy, ["producer.dispatcher"], notices)
     try:
-        register = register_of(by_road.lanes(), "dispatcher")
+        register = register_of(through_proxy.lanes(), "dispatcher")
         part.wait_for(register.alive, "it reports")
-        road.close()
+        proxy.close()
         notices.hear(6, part)
-        road.open()
+        proxy.open()
         notices.hear(LOOKS, part)
     finally:
         part.end()

@@ -14,8 +14,8 @@ from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
 from testbed.processes import PATIENCE_S
 from testbed.queue_server import QueueServer
-from tests.integration.installation import Installation
-from tests.integration.lane_crew import Stint, most_at_once, work_together
+from tests.support.fake_workers import Stint, most_at_once, work_together
+from tests.support.installation import Installation
 
 MAILBOX = Limits(Rate(50), burst=10, concurrency=2)
 SERVER = Limits(Rate(400), burst=50, concurrency=3)
@@ -77,7 +77,7 @@ def test_eight_threads_finish_each_item_once_within_all_limits(redis: Redis, sha
 def test_two_processes_finish_each_item_once_within_all_limits(redis: Redis, shared_queue_server: QueueServer) -> None:
     items = offer_everything(redis)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        crews = [pool.submit(work_together, shared_queue_server.url, items, 4) for _ in range(2)]
+        crews = [pool.send(work_together, shared_queue_server.url, items, 4) for _ in range(2)]
         stints = [stint for crew in crews for stint in crew.result()]
     assert_right(redis, stints, items)
 

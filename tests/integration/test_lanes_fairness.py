@@ -5,7 +5,7 @@ from redis import Redis
 from rsvpq.lanes import Item
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
-from tests.integration.lane_hands import AMPLE, ClockedLanes, S
+from tests.support.lane_client import AMPLE, ClockedLanes, S
 
 ADELE, BRUNO = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1")
 QUICK = Rate(1_000_000)

@@ -20,8 +20,8 @@ from redis import Redis
 from rsvpq.lanes import Deed, Item, Lanes, Release, Scope, keeping
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
-from tests.integration.lane_model import FINAL, How, LaneModel, Leaving, Pace, Party
-from tests.integration.lane_view import Ledger
+from tests.support.lane_model import FINAL, How, LaneModel, Leaving, Pace, Party
+from tests.support.lane_snapshot import Ledger
 
 SERVERS = ("mail1", "mail2")
 MAILBOXES = ("adele", "bruno", "carla")

@@ -12,7 +12,7 @@ from throttled import RateLimiterType, Throttled, rate_limiter, store
 
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
-from tests.integration.lane_hands import AMPLE, ClockedLanes
+from tests.support.lane_client import AMPLE, ClockedLanes
 
 #: All times are whole 64ths of a second: exact in the other's floating seconds as well as in our microseconds, so that
 #: an arrival at the very moment it becomes allowed is judged alike.

@@ -9,7 +9,7 @@ from redis import Redis
 from rsvpq.lanes import Item, Lanes, Scope, Verdict
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
-from tests.integration.lane_hands import ClockedLanes
+from tests.support.lane_client import ClockedLanes
 
 SCRIPTS = (
     *("claim", "decide", "drop", "finish", "offer", "offer_scan", "record", "refuse", "release", "remember", "retry"),

@@ -6,7 +6,7 @@ from redis import Redis
 from rsvpq.lanes import Item, Verdict
 from rsvpq.lanes.status import read_status
 from rsvpq.mail.messages import Mailbox
-from tests.integration.lane_hands import AMPLE, ClockedLanes, S
+from tests.support.lane_client import AMPLE, ClockedLanes, S
 
 SLOW = [Mailbox(f"slow-{number}", "slow") for number in range(40)]
 WELL = [Mailbox(f"well-{number}", "well") for number in range(3)]

@@ -5,17 +5,18 @@ from contextlib import suppress
 
 import pytest
 
+from rsvpq.mail.drafts import answered_request, unsent_answers
 from rsvpq.mail.errors import Transient, Unknown, Unsettled
-from rsvpq.mail.messages import MeetingMessage, Outcome
-from rsvpq.webdav.drafts import answered_request
-from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.mail.messages import MeetingMessage
+from rsvpq.tasks.outcome import Outcome
+from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import href_of
 from testbed.simulated_exchange import World
-from tests.integration.calendars import Diary
-from tests.integration.cancellations import SECOND, WEEKLY, Attendee
-from tests.integration.exchange_site import Site, inbox, requests_in, simulated_site
-from tests.integration.mortal_worker import Worker
 from tests.integration.test_answer import after
+from tests.support.calendar_writer import Diary
+from tests.support.cancellations import SECOND, WEEKLY, Attendee
+from tests.support.crashing_worker import Worker
+from tests.support.exchange_site import Site, inbox, requests_in, simulated_site
 
 #: Longer than any test, so that nothing is repeated for want of patience.
 LONG_S = 3600.0
@@ -36,14 +37,14 @@ def site(world: Site) -> Site:
     return world
 
 
-def worker_at(site: Site, settle_s: float = LONG_S, **switches: object) -> tuple[MailboxClient, Worker]:
+def worker_at(site: Site, settle_s: float = LONG_S, **switches: object) -> tuple[WebDavMailbox, Worker]:
     """A worker with a request that wants a response, where the server has these habits."""
     box = site.take(fits=lambda box: len(unread(box)) > 1)
     site.exchange.set_switches(switches)
     return box, Worker(site, box, unread(box)[0], settle_s=settle_s)
 
 
-def unread(box: MailboxClient) -> list[MeetingMessage]:
+def unread(box: WebDavMailbox) -> list[MeetingMessage]:
     """The requests that want a response, and that nobody has looked at."""
     return [one for one in requests_in(box) if not one.read]
 
@@ -61,7 +62,7 @@ def test_a_draft_that_is_late_is_waited_for_and_the_command_is_given_once(site: 
     box, worker = worker_at(site, request_fate=fate, request_marks=marks, draft_delay_requests=12)
     assert attempts(worker).result == "answered"
     assert site.sent(box, worker.request) == (1, 1)
-    assert box.response_drafts() == []
+    assert unsent_answers(box) == []
 
 
 @pytest.mark.parametrize("fate", ["removed", "left"])
@@ -108,7 +109,7 @@ def test_a_command_that_does_nothing_however_often_it_is_given_costs_attempts(si
 
 
 def test_a_command_of_which_nobody_hears_and_nothing_shows_costs_attempts_too(site: Site) -> None:
-    def unheard(box: MailboxClient) -> list[MeetingMessage]:
+    def unheard(box: WebDavMailbox) -> list[MeetingMessage]:
         return [one for one in requests_in(box, wanted=False) if not one.read]
 
     box = site.take(fits=lambda box: bool(unheard(box)))
@@ -157,18 +158,18 @@ def test_a_request_that_shows_the_command_is_never_commanded_again(site: Site, m
 def test_two_drafts_of_two_commands_are_both_ours_one_is_sent_and_one_thrown_away(site: Site) -> None:
     box, worker = worker_at(site, settle_s=0, request_fate="left", request_marks="nothing")
     worker.dies(after("GET accept"))
-    (draft,) = box.response_drafts()
+    (draft,) = unsent_answers(box)
     site.copy(href_of(draft), href_of(draft).removesuffix(".EML") + "-9.EML")
     worker.steps["accept"]["times"] = 2
     assert worker.run().result == "answered"
     assert site.told(box, worker.request)["submitted"] == 1
-    assert box.response_drafts() == []
+    assert unsent_answers(box) == []
 
 
 # -- drafts that say nothing ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["same-name", "verdict", "localised"])
+@pytest.mark.parametrize("name", ["same-name", "verdict", "localized"])
 @pytest.mark.parametrize("answer", ["page", "redirect", "closing"])
 def test_the_only_new_draft_without_a_name_is_ours(site: Site, name: str, answer: str) -> None:
     box, worker = worker_at(site, draft=name, draft_uid=False, draft_subject=False, command_answer=answer)
@@ -180,9 +181,9 @@ def test_a_persons_draft_without_a_name_is_not_sent(site: Site) -> None:
     box, worker = worker_at(site, draft_uid=False, draft_subject=False, request_fate="left")
     theirs = next(one for one in requests_in(box) if one.ref.key != worker.request.ref.key)
     assert site.raw("GET", href_of(theirs) + "?Cmd=accept").status_code == 200
-    (draft,) = box.response_drafts()
+    (draft,) = unsent_answers(box)
     assert attempts(worker).result == "answered"
-    assert [one.ref.key for one in box.response_drafts()] == [draft.ref.key]
+    assert [one.ref.key for one in unsent_answers(box)] == [draft.ref.key]
     assert site.sent(box, theirs) == (1, 0)
 
 
@@ -201,7 +202,7 @@ def test_a_request_that_a_person_answered_right_before_the_command_is_gone(site:
     assert outcome.result == "gone"
     assert outcome.note.startswith("somebody else answered it first (")
     assert site.sent(box, worker.request) == (1, 1)  # theirs
-    assert box.response_drafts() == []
+    assert unsent_answers(box) == []
 
 
 def test_folders_that_are_renamed_right_before_the_command_are_found_again(site: Site) -> None:
@@ -223,7 +224,7 @@ def test_what_a_person_did_to_a_request_that_we_came_too_late_for_is_not_taken_f
     box, worker = worker_at(site, request_fate="deleted-items")
     worker.meanwhile[after("PROPPATCH request")] = lambda: site.raw("GET", href_of(worker.request) + "?Cmd=accept")
     assert worker.run().result == "gone"
-    (theirs,) = box.response_drafts()
+    (theirs,) = unsent_answers(box)
     assert answered_request(theirs, box) == ""
     assert site.told(box, worker.request)["submitted"] == 0
 
@@ -241,7 +242,7 @@ def test_whatever_the_server_marks_what_was_begun_is_finished_when_redis_is_lost
     worker.steps.clear()
     assert attempts(worker).result == "answered"
     assert site.sent(box, worker.request) == (1, 1)
-    assert box.response_drafts() == []
+    assert unsent_answers(box) == []
 
 
 @pytest.mark.parametrize("skew", [-7200, 7200])
@@ -251,7 +252,7 @@ def test_an_unmarked_draft_is_known_as_ours_whatever_the_clock_of_the_server_say
 ) -> None:
     box, worker = worker_at(site, request_fate=fate, clock_skew_s=skew)
     worker.dies(after("GET accept"))
-    (draft,) = box.response_drafts()
+    (draft,) = unsent_answers(box)
     assert (draft.answers, answered_request(draft, box)) == ("", worker.request.ref.key)
 
 

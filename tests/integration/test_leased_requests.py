@@ -15,13 +15,14 @@ from rsvpq.http.auth import Forms
 from rsvpq.http.credential import Credential
 from rsvpq.http.lease import FRESH_S, Lease, OutOfTime
 from rsvpq.http.server import Server, Timeouts
+from rsvpq.mail.drafts import handled_requests, sent_answers, unsent_answers
 from rsvpq.mail.errors import Busy, ExchangeError, Transient, Unknown
 from rsvpq.tasks.journal import LeaseLost
 from rsvpq.webdav import search
-from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.mailbox import WebDavMailbox
 from testbed.processes import PATIENCE_S, until
-from tests.integration.scripted_server import DRIP, MESSAGE, Play, Received, ScriptedServer, play, rows_page
-from tests.integration.scripted_server import FOLDERS as ALL
+from tests.support.scripted_server import DRIP, MESSAGE, Play, Received, ScriptedServer, play, rows_page
+from tests.support.scripted_server import FOLDERS as ALL
 
 FOLDERS = replace(ALL, calendar="/exchange/adele/Calendar", root="/exchange/adele/")
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -31,15 +32,19 @@ FOR_EVER = Timeouts(86_400, 86_400, 86_400)
 SHORT_S = 1.0
 
 #: Everything that reads page after page.
-LOOPS: dict[str, Callable[[MailboxClient], object]] = {
+LOOPS: dict[str, Callable[[WebDavMailbox], object]] = {
     "Inbox": lambda box: [*box.meeting_messages()],
-    "Drafts": lambda box: box.response_drafts(),
-    "Sent Items": lambda box: [*box.sent_responses()],
-    "Sent Items, one meeting": lambda box: [*box.sent_responses("a uid")],
+    "Drafts": lambda box: unsent_answers(box),
+    "Sent Items": lambda box: [
+        *sent_answers(
+            box,
+        )
+    ],
+    "Sent Items, one meeting": lambda box: [*sent_answers(box, "a uid")],
     "Deleted Items": lambda box: [*box.requests_in("deleteditems")],
-    "Inbox, one meeting": lambda box: box.handled_requests("a uid"),
+    "Inbox, one meeting": lambda box: handled_requests(box, "a uid"),
     "appointments": lambda box: box.appointments("a uid"),
-    "agenda": lambda box: box.busy_periods(NOON, NOON + timedelta(hours=1)),
+    "agenda": lambda box: box.busy(NOON, NOON + timedelta(hours=1)),
 }
 
 
@@ -63,7 +68,7 @@ class AgeingLease(Lease):
         self._renewed -= FRESH_S
 
 
-def read_slowly(box: MailboxClient, lease: AgeingLease) -> None:
+def read_slowly(box: WebDavMailbox, lease: AgeingLease) -> None:
     """The Inbox, by somebody who takes his time over each page."""
     for _ in box.meeting_messages():
         lease.grow_old()
@@ -73,9 +78,9 @@ def server_at(url: str, account: Forms | None = None, credential: Credential | N
     return Server(url + "/exchange/", account or auth.basic("svc", "secret"), timeouts=FOR_EVER, credential=credential)
 
 
-def box_at(url: str) -> tuple[MailboxClient, Server]:
+def box_at(url: str) -> tuple[WebDavMailbox, Server]:
     server = server_at(url)
-    return MailboxClient(server, "adele", FOLDERS), server
+    return WebDavMailbox(server, "adele", FOLDERS), server
 
 
 def endless_pages(scripted: ScriptedServer) -> None:
@@ -139,7 +144,7 @@ DRIPS: dict[str, Play] = {"head": DRIP, "body": Play(HEAD, "drip"), "nothing": P
     ids=["search", "command"],
 )
 def test_a_request_ends_with_the_lease(
-    scripted: ScriptedServer, drips: str, ask: Callable[[MailboxClient], object], error: type[ExchangeError]
+    scripted: ScriptedServer, drips: str, ask: Callable[[WebDavMailbox], object], error: type[ExchangeError]
 ) -> None:
     scripted.script(DRIPS[drips])
     box, server = box_at(scripted.url)
@@ -186,11 +191,11 @@ def test_waiting_for_the_login_of_another_thread_ends_with_the_lease(scripted: S
     """As long as nobody was let in, one thread asks at a time; a slow one would keep the others beyond their leases."""
     scripted.script(Play(then="hang"))
     server = server_at(scripted.url, Forms("svc", "secret", allow_http=True) if kind == "forms" else None)
-    box = MailboxClient(server, "adele", FOLDERS)
+    box = WebDavMailbox(server, "adele", FOLDERS)
 
     def log_in() -> None:
         with server.for_item(Lease(Ledger(2, 20 * SHORT_S).renew)), pytest.raises(ExchangeError):
-            box.response_drafts()
+            unsent_answers(box)
 
     first = threading.Thread(target=log_in)
     first.start()
@@ -199,7 +204,7 @@ def test_waiting_for_the_login_of_another_thread_ends_with_the_lease(scripted: S
         server.for_item(Lease(Ledger(2, SHORT_S).renew)),
         pytest.raises(Busy, match="another thread has been logging in"),
     ):
-        box.response_drafts()
+        unsent_answers(box)
     assert len(scripted.requests) == 1
     scripted.stop()
     first.join(PATIENCE_S)

@@ -5,18 +5,19 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from workers.look import GONE, left_alone
+from workers.ways import Ways
 
 from rsvpq.lanes import Item, Lanes, Ruling, Rulings, Start
 from rsvpq.lanes.items import known_items
 from rsvpq.lanes.status import read_status
 from rsvpq.mail.errors import Unsupported
-from rsvpq.mail.messages import ItemRef, Kind, Left, Mailbox, MeetingMessage, Outcome, Verdict
+from rsvpq.mail.messages import ItemRef, Kind, Left, Mailbox, MeetingMessage, Verdict
 from rsvpq.policy import Action, Decision, Policy, Reason, Rule
 from rsvpq.tasks import contract
+from rsvpq.tasks.outcome import Outcome
 from rsvpq.tasks.runner import LOOK_AGAIN_LONGEST_S, LOOK_AGAIN_S, LOOK_AGAIN_SOON_S, Carrier, ItemJournal
-from tests.integration.turned_lanes import Clock, ledger
-from workers.look import GONE, left_alone
-from workers.ways import Ways
+from tests.support.lanes_with_clock import Clock, ledger
 
 ADELE = Mailbox("adele", "mail1")
 CLASH = Decision(Action.HOLD, Reason.RULE, "clash")

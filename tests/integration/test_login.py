@@ -11,11 +11,12 @@ import pytest
 from rsvpq.http import auth
 from rsvpq.http.credential import Credential
 from rsvpq.http.server import Server
+from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused
-from rsvpq.webdav.mailbox import MailboxClient
-from tests.integration.exchange_site import inbox, requests_in
-from tests.integration.login_sites import PASSWORD, LoginSite, login_site
-from tests.integration.scripted_server import NO_ROWS, XML, ScriptedServer, play
+from rsvpq.webdav.mailbox import WebDavMailbox
+from tests.support.exchange_site import inbox, requests_in
+from tests.support.login_sites import PASSWORD, LoginSite, login_site
+from tests.support.scripted_server import NO_ROWS, XML, ScriptedServer, play
 
 FORMS = ("forms2003", "forms2007", "isa", "portal")
 WRONG = "no-password-of-ours"
@@ -52,10 +53,10 @@ def _together(work: Callable[[], object]) -> list[object]:
             return error
 
     with ThreadPoolExecutor(THREADS) as pool:
-        return [future.result() for future in [pool.submit(one) for _ in range(THREADS)]]
+        return [future.result() for future in [pool.send(one) for _ in range(THREADS)]]
 
 
-def test_a_mailbox_is_read(site: LoginSite) -> None:
+def test_a_mailbox_is_read_with_each_kind_of_login(site: LoginSite) -> None:
     assert inbox(site.box(site.server()))
 
 
@@ -71,7 +72,7 @@ def test_a_wrong_password_is_shown_once_and_then_no_more(site: LoginSite) -> Non
 
 def test_many_threads_show_a_wrong_password_once(site: LoginSite) -> None:
     server, name = site.server(WRONG), site.mailboxes()[0]["mailbox"]
-    assert {type(one) for one in _together(lambda: MailboxClient(server, name))} == {LoginRefused}
+    assert {type(one) for one in _together(lambda: WebDavMailbox(server, name))} == {LoginRefused}
     assert site.logins() == (0, 1)
 
 
@@ -120,7 +121,7 @@ def test_a_server_that_refuses_a_good_password_starves_no_other(
 
 def test_many_threads_log_in_once(forms: LoginSite) -> None:
     server, names = forms.server(), [facts["mailbox"] for facts in forms.mailboxes()]
-    found = _together(lambda: [inbox(MailboxClient(server, name)) for name in names[:2]])
+    found = _together(lambda: [inbox(WebDavMailbox(server, name)) for name in names[:2]])
     assert all(isinstance(one, list) for one in found)
     assert forms.logins() == (1, 0)
 
@@ -150,9 +151,9 @@ def test_what_the_end_of_a_session_refused_is_done_exactly_once(
         box.accept(wanted[0])
         (told,) = [m for m in site.exchange.messages() if m["uid"] == wanted[0].uid and m["accepted"]]
         assert told["accepted"] == 1
-        (draft,) = [draft for draft in box.response_drafts() if draft.uid == wanted[0].uid]
+        (draft,) = [draft for draft in unsent_answers(box) if draft.uid == wanted[0].uid]
         site.forget_sessions()
-        box.submit(draft)
+        box.send(draft)
         (told,) = [m for m in site.exchange.messages() if m["uid"] == wanted[0].uid and m["accepted"]]
         assert told["submitted"] == 1
         assert site.logins() == (3, 0)
@@ -215,7 +216,7 @@ def test_each_thread_has_a_connection_of_its_own(ntlm: LoginSite) -> None:
             assert inbox(box)
 
     with ThreadPoolExecutor(3) as pool:
-        for future in [pool.submit(work) for _ in range(3)]:
+        for future in [pool.send(work) for _ in range(3)]:
             future.result()
     assert ntlm.logins() == (4, 0)
 

@@ -16,10 +16,11 @@ from rsvpq.mail.errors import Busy, ExchangeError, LoginRefused, Transient, Unkn
 from rsvpq.mail.messages import Mailbox
 from rsvpq.policy import Action
 from rsvpq.tasks.journal import Journal
-from tests.integration.exchange_site import always, box_name, requests_in, responses_in
-from tests.integration.login_sites import login_site
-from tests.integration.scripted_server import NO_ROWS, Play, Received, ScriptedServer, play
 from tests.integration.test_forms import Logon
+from tests.support.exchange_site import always, box_name, requests_in, responses_in
+from tests.support.login_sites import login_site
+from tests.support.scripted_server import NO_ROWS, Play, Received, ScriptedServer, play
+from tests.support.work import work_on
 from workers.answer import answer
 from workers.open import open_response
 
@@ -35,7 +36,7 @@ ROOT = "/exchange/adele/"
 
 def journal() -> Journal:
     """A journal of an item that nobody else has."""
-    return Journal({}, lambda _steps, _intent: "ok")
+    return Journal({}, lambda *_: "ok")
 
 
 def client(scripted: ScriptedServer, credential: Credential | None = None) -> Server:
@@ -83,8 +84,8 @@ def test_invitations_and_responses_with_a_form_in_them_are_dealt_with_once(tmp_p
         box = next(one for number in range(6) if requests_in(one := site.box(server, number)) and responses_in(one))
         request, response = requests_in(box)[0], responses_in(box)[0]
         logins, identity = site.logins(), request.identity(Mailbox(box_name(box), "mail1"))
-        assert answer(request, box, journal(), identity, always()).result == "answered"
-        assert open_response(response, box, journal(), always(Action.OPEN), "keep").result == "opened"
+        assert answer(work_on(request, box, always(), journal(), identity)).result == "answered"
+        assert open_response(work_on(response, box, always(Action.OPEN), journal()), "keep").result == "opened"
         told = {one["uid"]: one for one in site.exchange.messages() if one["mailbox"] == box_name(box)}
         assert (told[request.uid]["accepted"], told[request.uid]["submitted"]) == (1, 1)
         if site.scheme == "forms":  # the others log in with each request or connection
@@ -99,8 +100,8 @@ def test_a_login_form_instead_of_the_page_of_a_response_is_no_opened_response(tm
         response = responses_in(box)[0]
         site.exchange.have_faults([{"step": "open", "kind": "login-page", "times": 1}])
         with pytest.raises(Unknown, match="nothing shows that it was opened"):
-            open_response(response, box, journal(), always(Action.OPEN), "keep")
-        assert open_response(response, box, journal(), always(Action.OPEN), "keep").result == "opened"
+            open_response(work_on(response, box, always(Action.OPEN), journal()), "keep")
+        assert open_response(work_on(response, box, always(Action.OPEN), journal()), "keep").result == "opened"
 
 
 @pytest.mark.parametrize(("effect", "error"), [(False, Transient), (True, Unknown)])

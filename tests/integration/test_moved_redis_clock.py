@@ -8,7 +8,7 @@ from rsvpq.lanes import Item, Lanes, Release, keeping
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.status import read_status
 from rsvpq.mail.messages import Mailbox
-from tests.integration.turned_lanes import Clock, offer, released
+from tests.support.lanes_with_clock import Clock, offer, released
 
 HOUR = 3600.0
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from rsvpq.lanes import Deed, Item, Lanes, Release
 from rsvpq.mail.messages import Mailbox
-from tests.integration.lane_hands import ClockedLanes, S
-from tests.integration.turned_lanes import Clock, ledger, offer
+from tests.support.lane_client import ClockedLanes, S
+from tests.support.lanes_with_clock import Clock, ledger, offer
 
 LEASE_S, ATTEMPTS = 60, 3
 

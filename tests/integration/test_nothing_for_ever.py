@@ -13,11 +13,12 @@ from celery.exceptions import Ignore, Retry
 from rsvpq.lanes import Item, Lanes
 from rsvpq.lanes.status import ServerStatus, read_status
 from rsvpq.mail.errors import Busy, ExchangeError, LoginRefused, Unsettled
-from rsvpq.mail.messages import Mailbox, Outcome
+from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks.journal import LeaseLost, Paused, Taken
+from rsvpq.tasks.outcome import Outcome
 from rsvpq.tasks.runner import Carrier
 from tests.integration.test_carrier import ATTEMPTS, Published, fails, state, succeeds
-from tests.integration.turned_lanes import Clock, offer
+from tests.support.lanes_with_clock import Clock, offer
 
 #: Many more than any item may take.
 TURNS = 500

@@ -11,10 +11,10 @@ from rsvpq.mail.errors import Busy, ExchangeError, Gone, Transient
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage
 from rsvpq.policy import Action, Decision, Facts, Need, Policy, Rule, held_for
 from rsvpq.policy.gather import decide_at_once, decide_knowing, explain_knowing
-from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.mailbox import WebDavMailbox
 from testbed.simulated_exchange import World
-from tests.integration.calendars import Diary, event
-from tests.integration.exchange_site import Site, box_name, inbox, simulated_site
+from tests.support.calendar_writer import Diary, event
+from tests.support.exchange_site import Site, box_name, inbox, simulated_site
 
 CLASH = Policy(
     mode="respond",
@@ -139,7 +139,7 @@ def test_a_name_that_a_filter_rejects_is_looked_at_by_number(diary: Diary) -> No
     diary.put(event("R&D", "2030-03-04T09:00", "2030-03-04T10:00", BERLIN), method="REQUEST", to="To: a@example.com")
     request = next(one for one in inbox(diary.box) if one.uid == "R&D")
     diary.turn(url_filter="urlscan")
-    assert diary.box.particulars(request).attendees == 1
+    assert diary.box.details(request).attendees == 1
 
 
 def test_a_message_that_nobody_foresaw_is_held_and_said_to_be(site: Site) -> None:
@@ -151,7 +151,7 @@ def test_a_message_that_nobody_foresaw_is_held_and_said_to_be(site: Site) -> Non
         received=NOW,
         sensitivity=wrong,
     )
-    box = MailboxClient(site.server(), site.mailboxes()[0]["mailbox"])
+    box = WebDavMailbox(site.server(), site.mailboxes()[0]["mailbox"])
     facts = Facts("adele@example.com")
     policy = Policy(mode="respond", past="rules", external="rules", max_age=timedelta(days=1))
     assert decide_at_once(policy, odd, facts) == Decision(Action.HOLD, "not-decided")

@@ -11,25 +11,27 @@ from typing import Any, Literal
 import pytest
 from celery.exceptions import Retry
 from redis import Redis
+from workers.orphan import send_and_remember
 
 from rsvpq.lanes import Item, Lanes, Memory, Release, Start, Verdict
+from rsvpq.mail.drafts import sent_answers, unsent_answers
 from rsvpq.mail.editions import TAKEN_AWAY, MeetingKey, Settled, Version, organizer_of
 from rsvpq.mail.errors import Unsettled
-from rsvpq.mail.messages import ItemRef, Mailbox, MeetingMessage, Outcome
+from rsvpq.mail.messages import ItemRef, Mailbox, MeetingMessage
 from rsvpq.policy import Action, Decision, Facts, Reason, decide
 from rsvpq.tasks import contract
 from rsvpq.tasks.journal import Journal, LeaseLost
+from rsvpq.tasks.outcome import Outcome
 from rsvpq.tasks.recollection import Recollection, by_another
 from rsvpq.tasks.runner import Carrier, ItemJournal
-from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.mailbox import WebDavMailbox
 from testbed.simulated_exchange import World
-from tests.integration.calendars import Diary, event
-from tests.integration.exchange_site import BehavingExchange, Site, box_name, inbox, lenient, requests_in, site_of
-from tests.integration.lane_hands import ClockedLanes
-from tests.integration.mortal_worker import Died, Worker
 from tests.integration.test_answer import after
-from tests.unit.policy_cases import message
-from workers.orphan import send_and_remember
+from tests.support.calendar_writer import Diary, event
+from tests.support.crashing_worker import Died, Worker
+from tests.support.exchange_site import BehavingExchange, Site, box_name, inbox, lenient, requests_in, site_of
+from tests.support.lane_client import ClockedLanes
+from tests.support.policy_values import message
 
 DECLINED = Decision(Action.DECLINE, Reason.RULE)
 ADELE = Mailbox("adele", "mail1")
@@ -212,7 +214,7 @@ def journal(steps: dict[str, Any] | None = None) -> Journal:
     return Journal(kept, record)
 
 
-def answered(site: Site) -> tuple[MailboxClient, MeetingMessage]:
+def answered(site: Site) -> tuple[WebDavMailbox, MeetingMessage]:
     """A mailbox in which one request was answered, and that request."""
     box = site.take(fits=lambda box: bool(requests_in(box)))
     request = requests_in(box)[0]
@@ -404,17 +406,17 @@ def test_a_mailbox_tells_of_each_organizer_what_was_answered(site: Site, lanes: 
     assert [found.covers(one) for one in both] == [True, True]
 
 
-def unsent(site: Site, *, marked: bool) -> tuple[MailboxClient, MeetingMessage, MeetingMessage]:
+def unsent(site: Site, *, marked: bool) -> tuple[WebDavMailbox, MeetingMessage, MeetingMessage]:
     """A mailbox with a request and the draft of its answer, of which the ledger has lost all."""
     box = site.take(fits=lambda box: bool(requests_in(box)))
     worker = Worker(site, box, requests_in(box)[0])
     worker.dies(after("PROPPATCH draft") - (not marked))
-    (draft,) = box.response_drafts()
+    (draft,) = unsent_answers(box)
     assert bool(draft.topic) is marked
     return box, worker.request, draft
 
 
-def sent_by_an_item(lanes: ClockedLanes, box: MailboxClient, draft: MeetingMessage) -> str:
+def sent_by_an_item(lanes: ClockedLanes, box: WebDavMailbox, draft: MeetingMessage) -> str:
     """What comes of the item that sends the draft, and what is remembered of its meeting then."""
     mailbox, item = Mailbox(box_name(box), "mail1"), contract.draft_item("the-draft", draft)
     released: list[Release] = []
@@ -477,8 +479,8 @@ def test_an_answer_that_is_sent_while_the_mailbox_is_read_does_not_slip_past(
 
 
 def watched(
-    site: Site, box: MailboxClient, meanwhile: dict[int, Callable[[], object]], number: int = 0
-) -> MailboxClient:
+    site: Site, box: WebDavMailbox, meanwhile: dict[int, Callable[[], object]], number: int = 0
+) -> WebDavMailbox:
     """The mailbox, in which others do something after so many of our requests."""
     server, asked = site.server(number), count(1)
 
@@ -486,7 +488,7 @@ def watched(
         meanwhile.get(next(asked), lambda: None)()
 
     server.after = answered
-    return MailboxClient(server, box_name(box), box.folders)
+    return WebDavMailbox(server, box_name(box), box.folders)
 
 
 @pytest.fixture(scope="module")
@@ -502,7 +504,11 @@ def test_no_answer_slips_past_where_rows_shift_between_two_pages(small_pages: Si
     wanted = requests_in(box)[:6]
     for request in wanted:
         assert Worker(small_pages, box, request).run().result == "answered"
-    newest = next(box.sent_responses())
+    newest = next(
+        sent_answers(
+            box,
+        )
+    )
 
     asked = count(1)
 
@@ -512,7 +518,7 @@ def test_no_answer_slips_past_where_rows_shift_between_two_pages(small_pages: Si
 
     server = small_pages.server()
     server.after = somebody_deletes
-    seen = MailboxClient(server, box_name(box), box.folders)
+    seen = WebDavMailbox(server, box_name(box), box.folders)
     found = Recollection(lanes, YEARS).in_mailbox(seen, journal())
     assert found.keys() == {MeetingKey.of(request).topic for request in wanted}
 

@@ -7,17 +7,19 @@ from typing import Any, Literal
 import pytest
 
 from producer.reconcile import reconcile
+from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import Refused, Unknown
 from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
 from rsvpq.tasks.journal import Journal
 from rsvpq.webdav import wire
-from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.markers import intent_of_text, intent_to_text
 from rsvpq.webdav.rows import href_of
-from tests.integration.exchange_site import Site, inbox, requests_in
-from tests.integration.mortal_worker import Worker
 from tests.integration.test_answer import DELETED_ITEMS, LEFT, STRAIGHT_PATH, after, draft_of_a_person, worker_at
-from workers.orphan import send_orphan
+from tests.support.crashing_worker import Worker
+from tests.support.exchange_site import Site, inbox, requests_in
+from tests.support.work import work_on
+from workers.unsent import send_unsent
 
 LONG_AGO = "2004-09-14T08:00:00.000Z"
 #: After which of the events the request is gone, and nothing says yet whose the draft is.
@@ -25,13 +27,13 @@ UNCLEAR = set(range(after("GET accept"), after("PROPPATCH draft")))
 
 
 @pytest.fixture
-def box(site: Site) -> MailboxClient:
+def box(site: Site) -> WebDavMailbox:
     """A mailbox of the test's own."""
     return site.take(fits=lambda box: bool(requests_in(box)))
 
 
 @pytest.fixture
-def worker(site: Site, box: MailboxClient) -> Worker:
+def worker(site: Site, box: WebDavMailbox) -> Worker:
     """A worker with a request that wants a response, in :func:`box`."""
     return Worker(site, box, requests_in(box)[0])
 
@@ -39,7 +41,7 @@ def worker(site: Site, box: MailboxClient) -> Worker:
 class Scan:
     """What a scan after the loss of Redis finds and does, up to the end of its items; the ledger knows nothing."""
 
-    def __init__(self, box: MailboxClient) -> None:
+    def __init__(self, box: WebDavMailbox) -> None:
         self.held: list[MeetingMessage] = []
         self.sent: list[str] = []
         self._box = box
@@ -48,7 +50,13 @@ class Scan:
     def _offer(self, drafts: dict[str, MeetingMessage]) -> int:
         for identity, draft in drafts.items():
             steps: dict[str, Any] = {}
-            self.sent.append(send_orphan(draft, self._box, Journal(steps, keeping(steps)), identity).result)
+            self.sent.append(
+                send_unsent(
+                    work_on(draft, self._box, always(), Journal(steps, keeping(steps)), identity),
+                    None,
+                    by_hand=not identity,
+                ).result
+            )
         return len(drafts)
 
     def _hold(self, drafts: list[MeetingMessage]) -> None:
@@ -65,7 +73,7 @@ def keeping(steps: dict[str, Any]) -> Any:
     return record
 
 
-def lose_redis(site: Site, box: MailboxClient, worker: Worker, number: int = 0) -> Scan:
+def lose_redis(site: Site, box: WebDavMailbox, worker: Worker, number: int = 0) -> Scan:
     """The ledger is empty: a scan finds what is in the Inbox and in Drafts, and both are worked to the end."""
     if any(message.ref.key == worker.request.ref.key and not message.processed for message in inbox(box)):
         Worker(site, box, worker.request, number).run()
@@ -81,19 +89,19 @@ def age(site: Site, draft: MeetingMessage, number: int = 0) -> None:
 
 @pytest.mark.parametrize("point", range(1, len(STRAIGHT_PATH) + 1))
 def test_whenever_redis_is_lost_with_the_worker_the_request_is_answered_once_or_held(
-    site: Site, box: MailboxClient, worker: Worker, point: int
+    site: Site, box: WebDavMailbox, worker: Worker, point: int
 ) -> None:
     worker.dies(after=point)
     lose_redis(site, box, worker)
     if point in UNCLEAR:
-        (draft,) = box.response_drafts()
+        (draft,) = unsent_answers(box)
         assert not draft.answers
         age(site, draft)
         assert [held.ref.key for held in Scan(box).held] == [draft.ref.key]
         assert site.sent(box, worker.request) == (1, 0)
     else:
         assert site.sent(box, worker.request) == (1, 1)
-        assert box.response_drafts() == []
+        assert unsent_answers(box) == []
 
 
 @pytest.mark.parametrize("number", [LEFT, DELETED_ITEMS], ids=["left", "deleted-items"])
@@ -104,10 +112,10 @@ def test_where_the_request_stays_in_the_mailbox_nothing_is_unclear(uncertain: Si
         worker.dies(after=point)
         lose_redis(uncertain, box, worker, number)
         assert uncertain.sent(box, request) == (1, 1), STRAIGHT_PATH[point - 1]
-    assert box.response_drafts() == []
+    assert unsent_answers(box) == []
 
 
-def test_the_markers_are_there_when_they_are_needed(site: Site, box: MailboxClient, worker: Worker) -> None:
+def test_the_markers_are_there_when_they_are_needed(site: Site, box: WebDavMailbox, worker: Worker) -> None:
     worker.dies(after("PROPPATCH request"))
     (marked,) = [message for message in inbox(box) if message.ref.key == worker.request.ref.key]
     intent = marked.intent
@@ -117,7 +125,7 @@ def test_the_markers_are_there_when_they_are_needed(site: Site, box: MailboxClie
     assert site.sent(box, worker.request) == (1, 1)
 
 
-def test_a_draft_marked_as_ours_is_sent_and_says_so(site: Site, box: MailboxClient, worker: Worker) -> None:
+def test_a_draft_marked_as_ours_is_sent_and_says_so(site: Site, box: WebDavMailbox, worker: Worker) -> None:
     worker.dies(after("PROPPATCH draft"))
     scan = Scan(box)
     assert (scan.sent, scan.outcome.counts) == (["answered"], {"reconcile:orphans": 1})
@@ -126,7 +134,7 @@ def test_a_draft_marked_as_ours_is_sent_and_says_so(site: Site, box: MailboxClie
 
 
 def test_the_item_itself_finds_its_marked_draft_when_only_its_journal_is_lost(
-    site: Site, box: MailboxClient, worker: Worker
+    site: Site, box: WebDavMailbox, worker: Worker
 ) -> None:
     worker.dies(after("PROPPATCH draft"))
     worker.steps.clear()
@@ -136,7 +144,7 @@ def test_the_item_itself_finds_its_marked_draft_when_only_its_journal_is_lost(
 
 @pytest.mark.parametrize("point", range(1, 9))
 def test_a_second_death_after_the_loss_of_the_journal_leaves_one_answer(
-    site: Site, box: MailboxClient, worker: Worker, point: int
+    site: Site, box: WebDavMailbox, worker: Worker, point: int
 ) -> None:
     worker.dies(after("PROPPATCH draft"))
     worker.steps.clear()
@@ -147,14 +155,14 @@ def test_a_second_death_after_the_loss_of_the_journal_leaves_one_answer(
 
 @pytest.mark.parametrize("before_command", [True, False])
 def test_a_persons_draft_is_never_sent_but_shown_once_it_has_settled(
-    site: Site, box: MailboxClient, worker: Worker, before_command: bool
+    site: Site, box: WebDavMailbox, worker: Worker, before_command: bool
 ) -> None:
     theirs = draft_of_a_person(site, box, worker.request)
     if not before_command:
         site.raw("DELETE", href_of(worker.request))
     scan = lose_redis(site, box, worker)
     assert (scan.held, scan.sent) == ([], [])
-    (there,) = box.response_drafts()
+    (there,) = unsent_answers(box)
     assert there.ref.key == theirs.ref.key
     age(site, theirs)
     scan = Scan(box)
@@ -169,15 +177,15 @@ def test_a_persons_draft_for_the_same_meeting_is_not_taken_for_ours(uncertain: S
     worker.dies(after("SEARCH drafts"))
     lose_redis(uncertain, box, worker, number)
     expected = {theirs.ref.key} if theirs else set()
-    assert {draft.ref.key for draft in box.response_drafts()} == expected
+    assert {draft.ref.key for draft in unsent_answers(box)} == expected
     assert uncertain.told(box, worker.request)["submitted"] == 1
 
 
 def test_an_answer_that_was_sent_already_is_not_sent_from_a_copy_of_its_draft(
-    site: Site, box: MailboxClient, worker: Worker
+    site: Site, box: WebDavMailbox, worker: Worker
 ) -> None:
     worker.dies(after("PROPPATCH draft"))
-    (draft,) = box.response_drafts()
+    (draft,) = unsent_answers(box)
     site.copy(href_of(draft), href_of(draft).removesuffix(".EML") + "-9.EML")
     assert Scan(box).sent == ["answered"]
     assert Scan(box).sent == ["left"]
@@ -185,36 +193,44 @@ def test_an_answer_that_was_sent_already_is_not_sent_from_a_copy_of_its_draft(
 
 
 def test_an_orphan_that_somebody_sent_meanwhile_is_gone_or_answered(
-    site: Site, box: MailboxClient, worker: Worker
+    site: Site, box: WebDavMailbox, worker: Worker
 ) -> None:
     worker.dies(after("PROPPATCH draft"))
-    (draft,) = box.response_drafts()
+    (draft,) = unsent_answers(box)
     site.raw("DELETE", href_of(draft))
-    assert send_orphan(draft, box, Journal({}, keeping({}))).result == "gone"
+    assert send_unsent(work_on(draft, box, always(), Journal({}, keeping({})), ""), None, by_hand=True).result == "gone"
     with pytest.raises(Unknown, match="neither in Drafts nor in Sent Items"):
-        send_orphan(draft, box, Journal({"send": draft.ref.key}, keeping({})))
+        send_unsent(
+            work_on(draft, box, always(), Journal({"send": draft.ref.key}, keeping({})), ""), None, by_hand=True
+        )
 
 
-def test_a_persons_draft_that_somebody_says_is_ours_is_not_sent(site: Site, box: MailboxClient) -> None:
+def test_a_persons_draft_that_somebody_says_is_ours_is_not_sent(site: Site, box: WebDavMailbox) -> None:
     """Who writes to Redis can name any draft; whose it is, its mailbox says."""
     request = requests_in(box)[0]
     assert site.raw("GET", href_of(request) + "?Cmd=accept").status_code == 200
-    (draft,) = box.response_drafts()
+    (draft,) = unsent_answers(box)
     with pytest.raises(Refused, match="does not show"):
-        send_orphan(draft, box, Journal({}, keeping({})), "0" * 32)
-    assert [one.ref.key for one in box.response_drafts()] == [draft.ref.key]
+        send_unsent(work_on(draft, box, always(), Journal({}, keeping({})), "0" * 32), None, by_hand=not "0" * 32)
+    assert [one.ref.key for one in unsent_answers(box)] == [draft.ref.key]
     assert site.told(box, request)["submitted"] == 0
 
 
 def test_an_orphan_whose_sending_was_not_answered_is_found_in_sent_items(
-    site: Site, box: MailboxClient, worker: Worker
+    site: Site, box: WebDavMailbox, worker: Worker
 ) -> None:
     worker.dies(after("PROPPATCH draft"))
-    (draft,) = box.response_drafts()
+    (draft,) = unsent_answers(box)
     steps: dict[str, Any] = {}
-    assert send_orphan(draft, box, Journal(steps, keeping(steps))).result == "answered"
+    assert (
+        send_unsent(work_on(draft, box, always(), Journal(steps, keeping(steps)), ""), None, by_hand=True).result
+        == "answered"
+    )
     del steps["sent"]
-    assert send_orphan(draft, box, Journal(steps, keeping(steps))).result == "answered"
+    assert (
+        send_unsent(work_on(draft, box, always(), Journal(steps, keeping(steps)), ""), None, by_hand=True).result
+        == "answered"
+    )
     assert site.sent(box, worker.request) == (1, 1)
 
 

@@ -5,23 +5,26 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import pytest
+from workers.ways import Answers, Ways
 
 from rsvpq.http import auth
 from rsvpq.http.server import Server
+from rsvpq.mail.drafts import sent_answers, unsent_answers
 from rsvpq.mail.errors import Busy, ExchangeError, Gone, Refused, Transient, Unknown, Unsupported
-from rsvpq.mail.messages import Intent, Kind, Mailbox, MeetingMessage, Outcome, Verdict
+from rsvpq.mail.messages import Intent, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.policy import Action
 from rsvpq.tasks.journal import Journal, LeaseLost, Paused, Record
-from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.tasks.outcome import Outcome
+from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import href_of
 from testbed.simulated_exchange import SimulatedExchange, World
-from tests.integration.calendars import Diary
-from tests.integration.exchange_site import PASSWORD, Site, always, box_name, inbox, requests_in
-from tests.integration.mortal_worker import Worker, die_twice_everywhere
-from tests.integration.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play, rows_page
 from tests.integration.test_answer import FOLDERS, HELD, LEFT, REQUEST, draft_of_a_person, worker_at
+from tests.support.calendar_writer import Diary
+from tests.support.crashing_worker import Worker, die_twice_everywhere
+from tests.support.exchange_site import PASSWORD, Site, always, box_name, inbox, requests_in
+from tests.support.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play, rows_page
+from tests.support.work import work_on
 from workers.reply import draft_name, reply
-from workers.ways import Answers, Ways
 
 ANSWERED = Outcome("answered", "by an iCalendar reply")
 #: What happens while one request is answered without trouble: requests to the server, and steps written.
@@ -44,7 +47,7 @@ class Replier(Worker):
     """A worker that answers by iCalendar, in the name of an address."""
 
     def __init__(
-        self, site: Site, box: MailboxClient, request: MeetingMessage, verdict: Verdict = Verdict.ACCEPT
+        self, site: Site, box: WebDavMailbox, request: MeetingMessage, verdict: Verdict = Verdict.ACCEPT
     ) -> None:
         super().__init__(site, box, request)
         self.verdict = verdict
@@ -55,25 +58,27 @@ class Replier(Worker):
         """One attempt; dies after so many events, if told to."""
         self.events, self._die_after = 0, die_after
         return reply(
-            self.request,
-            self._box,
-            Journal(self.steps, self._record),
-            "item",
-            self._address,
-            always(Action(self.verdict)),
+            work_on(
+                self.request,
+                self._box,
+                always(Action(self.verdict)),
+                Journal(self.steps, self._record),
+                "item",
+                address=self._address,
+            )
         )
 
 
-def address_of(site: Site, box: MailboxClient) -> str:
+def address_of(site: Site, box: WebDavMailbox) -> str:
     """The SMTP address of a mailbox."""
     address: str = next(facts["address"] for facts in site.mailboxes() if facts["mailbox"] == box_name(box))
     return address
 
 
-def mailbox_of(site: Site, address: str) -> MailboxClient | None:
+def mailbox_of(site: Site, address: str) -> WebDavMailbox | None:
     """The mailbox with this address, if it is here."""
     names = [facts["mailbox"] for facts in site.mailboxes() if facts["address"] == address]
-    return MailboxClient(site.server(), names[0]) if names else None
+    return WebDavMailbox(site.server(), names[0]) if names else None
 
 
 def after(event: str) -> int:
@@ -81,30 +86,32 @@ def after(event: str) -> int:
     return STRAIGHT_PATH.index(event) + 1
 
 
-def marked(box: MailboxClient, request: MeetingMessage) -> bool:
+def marked(box: WebDavMailbox, request: MeetingMessage) -> bool:
     """Whether the request is where it was, and marked."""
     return [message.processed for message in inbox(box) if message.ref.key == request.ref.key] == [True]
 
 
 @pytest.fixture
-def box(site: Site) -> MailboxClient:
+def box(site: Site) -> WebDavMailbox:
     """A mailbox of the test's own."""
     return site.take(fits=lambda box: bool(requests_in(box)))
 
 
 @pytest.fixture
-def worker(site: Site, box: MailboxClient) -> Replier:
+def worker(site: Site, box: WebDavMailbox) -> Replier:
     """A worker with a request that wants a response, in :func:`box`."""
     return Replier(site, box, requests_in(box)[0])
 
 
-def test_a_request_is_answered_once_and_marked(site: Site, box: MailboxClient, worker: Replier) -> None:
+def test_a_request_is_answered_once_and_marked(site: Site, box: WebDavMailbox, worker: Replier) -> None:
     assert worker.run() == ANSWERED
     assert worker.events == len(STRAIGHT_PATH)
     assert list(worker.steps) == ["draft", "send", "sent"]
     assert site.sent(box, worker.request) == (1, 1)
-    assert box.response_drafts() == []
-    (sent,) = box.sent_responses()
+    assert unsent_answers(box) == []
+    (sent,) = sent_answers(
+        box,
+    )
     assert (sent.uid, sent.type_name) == (worker.request.uid, "IPM.Schedule.Meeting.Resp.Pos")
     assert sent.subject == f"Accepted: {worker.request.subject}"
     assert marked(box, worker.request)
@@ -113,7 +120,7 @@ def test_a_request_is_answered_once_and_marked(site: Site, box: MailboxClient, w
 
 @pytest.mark.parametrize("written", ["bom", "bare-organizer", "urn-organizer", "no-method", "torn"])
 def test_a_request_is_answered_whatever_program_has_written_it(
-    site: Site, box: MailboxClient, worker: Replier, written: str
+    site: Site, box: WebDavMailbox, worker: Replier, written: str
 ) -> None:
     diary = Diary(site, box)
     diary.turn(request_text=written)
@@ -124,7 +131,7 @@ def test_a_request_is_answered_whatever_program_has_written_it(
 
 
 @pytest.mark.parametrize("verdict", [Verdict.DECLINE, Verdict.TENTATIVE])
-def test_each_verdict_is_what_the_server_counts(site: Site, box: MailboxClient, verdict: Verdict) -> None:
+def test_each_verdict_is_what_the_server_counts(site: Site, box: WebDavMailbox, verdict: Verdict) -> None:
     request = requests_in(box)[0]
     Replier(site, box, request, verdict).run()
     told = site.told(box, request)
@@ -134,7 +141,7 @@ def test_each_verdict_is_what_the_server_counts(site: Site, box: MailboxClient, 
 
 def test_the_organizer_receives_the_answer(site: Site) -> None:
     for facts in site.mailboxes():
-        box = MailboxClient(site.server(), facts["mailbox"])
+        box = WebDavMailbox(site.server(), facts["mailbox"])
         for request in requests_in(box):
             organizer = mailbox_of(site, site.told(box, request)["organizer"])
             if organizer is not None and not request.processed and box_name(organizer) != box_name(box):
@@ -145,7 +152,7 @@ def test_the_organizer_receives_the_answer(site: Site) -> None:
     pytest.fail("no organizer of this world has a mailbox in it")
 
 
-def test_running_again_after_the_end_does_nothing_more(site: Site, box: MailboxClient, worker: Replier) -> None:
+def test_running_again_after_the_end_does_nothing_more(site: Site, box: WebDavMailbox, worker: Replier) -> None:
     worker.run()
     assert worker.run() == ANSWERED
     assert site.sent(box, worker.request) == (1, 1)
@@ -153,12 +160,21 @@ def test_running_again_after_the_end_does_nothing_more(site: Site, box: MailboxC
 
 @pytest.mark.parametrize("point", range(1, len(STRAIGHT_PATH) + 1))
 def test_whenever_the_worker_dies_the_next_one_completes_exactly_one_answer(
-    site: Site, box: MailboxClient, worker: Replier, point: int
+    site: Site, box: WebDavMailbox, worker: Replier, point: int
 ) -> None:
     worker.dies(after=point)
     assert worker.run() == ANSWERED
     assert site.sent(box, worker.request) == (1, 1)
-    assert (box.response_drafts(), len([*box.sent_responses()])) == ([], 1)
+    assert (
+        unsent_answers(box),
+        len(
+            [
+                *sent_answers(
+                    box,
+                )
+            ]
+        ),
+    ) == ([], 1)
     assert marked(box, worker.request)
 
 
@@ -166,21 +182,21 @@ def test_two_deaths_in_a_row_still_leave_exactly_one_answer(site: Site) -> None:
     box, found = die_twice_everywhere(site, Replier, events=len(STRAIGHT_PATH))
     told = {message["uid"]: message for message in site.of_mailbox(box)}
     assert {(told[request.uid]["accepted"], told[request.uid]["submitted"]) for request in found} == {(1, 1)}
-    assert box.response_drafts() == []
+    assert unsent_answers(box) == []
 
 
 @pytest.mark.parametrize("point", range(1, len(STRAIGHT_PATH) + 1))
 def test_whenever_the_worker_dies_and_redis_is_lost_too_there_is_one_answer(
-    site: Site, box: MailboxClient, worker: Replier, point: int
+    site: Site, box: WebDavMailbox, worker: Replier, point: int
 ) -> None:
     worker.dies(after=point)
     worker.steps = {}
     assert worker.run() == ANSWERED
     assert site.sent(box, worker.request) == (1, 1)
-    assert box.response_drafts() == []
+    assert unsent_answers(box) == []
 
 
-def test_a_request_that_somebody_else_removed_is_gone(site: Site, box: MailboxClient, worker: Replier) -> None:
+def test_a_request_that_somebody_else_removed_is_gone(site: Site, box: WebDavMailbox, worker: Replier) -> None:
     site.raw("DELETE", href_of(worker.request))
     assert worker.run().result == "gone"
     assert worker.steps == {}
@@ -188,14 +204,14 @@ def test_a_request_that_somebody_else_removed_is_gone(site: Site, box: MailboxCl
 
 
 def test_a_request_that_goes_before_its_answer_is_sent_leaves_no_draft(
-    site: Site, box: MailboxClient, worker: Replier
+    site: Site, box: WebDavMailbox, worker: Replier
 ) -> None:
     worker.dies(after("PUT draft"))
-    assert len(box.response_drafts()) == 1
+    assert len(unsent_answers(box)) == 1
     site.raw("DELETE", href_of(worker.request))
     assert worker.run().result == "gone"
     assert worker.run().result == "gone"
-    assert box.response_drafts() == []
+    assert unsent_answers(box) == []
     assert site.sent(box, worker.request) == (0, 0)
 
 
@@ -207,18 +223,18 @@ def test_where_no_response_is_wanted_none_is_sent(site: Site) -> None:
     assert marked(box, worker.request)
 
 
-def test_a_persons_draft_for_the_same_meeting_is_not_sent(site: Site, box: MailboxClient, worker: Replier) -> None:
+def test_a_persons_draft_for_the_same_meeting_is_not_sent(site: Site, box: WebDavMailbox, worker: Replier) -> None:
     theirs = draft_of_a_person(site, box, worker.request)
     worker.run()
-    assert [draft.ref.key for draft in box.response_drafts()] == [theirs.ref.key]
+    assert [draft.ref.key for draft in unsent_answers(box)] == [theirs.ref.key]
     assert site.sent(box, worker.request)[1] == 1
 
 
 def test_a_draft_that_is_nowhere_is_unknown_and_nothing_is_sent(
-    site: Site, box: MailboxClient, worker: Replier
+    site: Site, box: WebDavMailbox, worker: Replier
 ) -> None:
     worker.dies(after("intend send"))
-    site.raw("DELETE", href_of(box.response_drafts()[0]))
+    site.raw("DELETE", href_of(unsent_answers(box)[0]))
     for _ in range(2):
         with pytest.raises(Unknown, match="neither in Drafts nor in Sent Items"):
             worker.run()
@@ -226,10 +242,12 @@ def test_a_draft_that_is_nowhere_is_unknown_and_nothing_is_sent(
 
 
 def test_an_answer_that_has_another_name_in_sent_items_was_sent(
-    site: Site, box: MailboxClient, worker: Replier
+    site: Site, box: WebDavMailbox, worker: Replier
 ) -> None:
     worker.dies(after("MOVE draft"))
-    (sent,) = box.sent_responses()
+    (sent,) = sent_answers(
+        box,
+    )
     there = site.exchange.urls[0] + f"{box.folders.sentitems}/Accepted.EML"
     assert site.raw("MOVE", href_of(sent), Destination=there, Overwrite="f").status_code == 201
     assert worker.run() == ANSWERED
@@ -238,13 +256,13 @@ def test_an_answer_that_has_another_name_in_sent_items_was_sent(
 
 @pytest.mark.parametrize(("step", "drafts"), [("draft", 0), ("send", 1)])
 def test_a_pause_leaves_everything_as_it_is(
-    site: Site, box: MailboxClient, worker: Replier, step: str, drafts: int
+    site: Site, box: WebDavMailbox, worker: Replier, step: str, drafts: int
 ) -> None:
     worker.paused_at = step
     with pytest.raises(Paused):
         worker.run()
     assert site.sent(box, worker.request) == (0, 0)
-    assert len(box.response_drafts()) == drafts
+    assert len(unsent_answers(box)) == drafts
     worker.paused_at = ""
     assert worker.run() == ANSWERED
     assert site.sent(box, worker.request) == (1, 1)
@@ -252,7 +270,7 @@ def test_a_pause_leaves_everything_as_it_is(
 
 @pytest.mark.parametrize(("step", "sent"), [("draft", (0, 0)), ("send", (0, 0)), ("sent", (1, 1))])
 def test_without_the_lease_nothing_more_is_done(
-    site: Site, box: MailboxClient, worker: Replier, step: str, sent: tuple[int, int]
+    site: Site, box: WebDavMailbox, worker: Replier, step: str, sent: tuple[int, int]
 ) -> None:
     worker.lost_at = step
     with pytest.raises(LeaseLost):
@@ -260,13 +278,13 @@ def test_without_the_lease_nothing_more_is_done(
     assert site.sent(box, worker.request) == sent
 
 
-def test_an_answer_in_another_name_is_refused_by_the_server(site: Site, box: MailboxClient, worker: Replier) -> None:
+def test_an_answer_in_another_name_is_refused_by_the_server(site: Site, box: WebDavMailbox, worker: Replier) -> None:
     worker._address = "somebody.else@example.com"
     for _ in range(2):
         with pytest.raises(Refused, match=r"MOVE .* answered 403"):
             worker.run()
     assert site.sent(box, worker.request) == (0, 0)
-    assert len(box.response_drafts()) == 1
+    assert len(unsent_answers(box)) == 1
 
 
 # -- which way -----------------------------------------------------------------------------------------------------
@@ -284,7 +302,7 @@ def exchange_2007(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         exchange.part.end()
 
 
-def answer_by(answers: Answers, site: Site, box: MailboxClient, request: MeetingMessage) -> tuple[Ways, list[str]]:
+def answer_by(answers: Answers, site: Site, box: WebDavMailbox, request: MeetingMessage) -> tuple[Ways, list[str]]:
     """Answer a request; the ways, and the steps that it took."""
     ways, steps = Ways({"hq1": answers}), dict[str, Any]()
     ways.answer("hq1", address_of(site, box), request, box, Journal(steps, recorder(steps)), always())
@@ -310,7 +328,7 @@ def recorder(steps: dict[str, Any]) -> Record:
     ],
 )
 def test_where_commands_work_they_are_used_unless_told_otherwise(
-    site: Site, box: MailboxClient, answers: Answers, expected: list[str]
+    site: Site, box: WebDavMailbox, answers: Answers, expected: list[str]
 ) -> None:
     request = requests_in(box)[0]
     assert answer_by(answers, site, box, request)[1] == expected
@@ -342,7 +360,7 @@ def test_what_was_begun_by_command_is_finished_so_where_its_journal_is_lost(unce
     box, worker = worker_at(uncertain, LEFT)
     name = address_of(uncertain, box)
     identity = worker.request.identity(Mailbox(name, "hq1"))
-    box.mark_intent(worker.request, Intent.now(identity, Verdict.ACCEPT))
+    box.mark(worker.request, Intent.now(identity, Verdict.ACCEPT))
     box.accept(worker.request)
     (found,) = [one for one in inbox(box) if one.ref.key == worker.request.ref.key]
     steps: dict[str, Any] = {}
@@ -350,7 +368,7 @@ def test_what_was_begun_by_command_is_finished_so_where_its_journal_is_lost(unce
     ways.answer("hq1", name, found, box, Journal(steps, recorder(steps)), always())
     assert "draft" not in steps
     assert uncertain.sent(box, worker.request) == (1, 1)
-    assert box.response_drafts() == []
+    assert unsent_answers(box) == []
 
 
 def test_where_no_commands_work_and_only_they_are_allowed_the_remedy_is_told(exchange_2007: Site) -> None:
@@ -360,7 +378,7 @@ def test_where_no_commands_work_and_only_they_are_allowed_the_remedy_is_told(exc
     assert exchange_2007.sent(box, requests_in(box)[0]) == (0, 0)
 
 
-def test_what_was_begun_by_command_is_looked_at_before_it_is_answered_otherwise(site: Site, box: MailboxClient) -> None:
+def test_what_was_begun_by_command_is_looked_at_before_it_is_answered_otherwise(site: Site, box: WebDavMailbox) -> None:
     request = requests_in(box)[0]
     worker = Worker(site, box, request)
     worker.dies(after=5)  # the accept was done, and its outcome never written
@@ -394,11 +412,11 @@ MARKED = play(207, MARKED_BODY, **XML)
 
 def reply_at(server: ScriptedServer, steps: dict[str, Any]) -> Outcome:
     """Answer REQUEST at the scripted server; the journal is left in ``steps``."""
-    box = MailboxClient(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
-    return reply(REQUEST, box, Journal(steps, recorder(steps)), "item", "adele@example.com", always())
+    box = WebDavMailbox(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    return reply(work_on(REQUEST, box, always(), Journal(steps, recorder(steps)), "item", address="adele@example.com"))
 
 
-def test_what_is_sent_over_the_wire(scripted: ScriptedServer) -> None:
+def test_a_reply_is_sent_over_the_wire_as_specified(scripted: ScriptedServer) -> None:
     scripted.script(*UNTIL_DRAFT, HELD, DONE, DONE, HELD, MARKED)
     reply_at(scripted, {})
     _, _, get, create, put, move, _, mark = scripted.requests
@@ -511,15 +529,15 @@ def test_without_a_place_for_the_draft_no_message_is_put_there(
 
 def test_a_request_whose_address_is_not_known_is_refused_before_anything_is_done(scripted: ScriptedServer) -> None:
     scripted.script(*UNTIL_DRAFT)
-    box = MailboxClient(Server(scripted.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    box = WebDavMailbox(Server(scripted.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
     steps: dict[str, Any] = {}
     with pytest.raises(Refused, match="SMTP address in the mailbox column"):
-        reply(REQUEST, box, Journal(steps, recorder(steps)), "item", "adele", always())
+        reply(work_on(REQUEST, box, always(), Journal(steps, recorder(steps)), "item", address="adele"))
     assert (steps, len(scripted.requests)) == ({}, 3)
 
 
 def test_a_command_that_leads_to_the_draft_is_no_sign_of_missing_commands(scripted: ScriptedServer) -> None:
-    box = MailboxClient(Server(scripted.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    box = WebDavMailbox(Server(scripted.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
     for target in ("/exchange/ADELE/Drafts/1.EML?Cmd=edit", "../Drafts/1.EML", "http://mail/Exchange/adele/"):
         scripted.script(play(302, Location=target))
         box.accept(REQUEST)

@@ -12,7 +12,7 @@ from rsvpq import wiring
 from rsvpq.audit.record import Told
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from testbed.processes import free_port
-from tests.integration.installation import Installation
+from tests.support.installation import Installation
 
 ADELE = Mailbox("adele", "mail1")
 HIDE = '[audit]\nhide = ["subjects", "addresses"]\nhash_key_file = "key"\n'

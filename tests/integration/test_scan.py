@@ -14,14 +14,16 @@ from producer.scan import scan
 from rsvpq.http import auth
 from rsvpq.http.server import Server
 from rsvpq.lanes.run_results import Forecast
+from rsvpq.mail.drafts import sent_answers
 from rsvpq.mail.errors import Busy
-from rsvpq.mail.messages import Kind, MeetingMessage, Outcome
+from rsvpq.mail.messages import Kind, MeetingMessage
 from rsvpq.policy import Action, Decision, Facts, Need, Version, decide
 from rsvpq.tasks.journal import Journal, LeaseLost, Paused
-from rsvpq.webdav.mailbox import Folders, MailboxClient
+from rsvpq.tasks.outcome import Outcome
+from rsvpq.webdav.mailbox import Folders, WebDavMailbox
 from testbed.simulated_exchange import World
-from tests.integration.exchange_site import BehavingExchange, Site, inbox, lenient
-from tests.integration.scripted_server import XML, ScriptedServer, play, rows_page
+from tests.support.exchange_site import BehavingExchange, Site, inbox, lenient
+from tests.support.scripted_server import XML, ScriptedServer, play, rows_page
 
 FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "Sent", "Deleted", "sendmsg")))
 ANSWERABLE = {Kind.REQUEST, Kind.RESPONSE}
@@ -42,14 +44,14 @@ class Scan:
         """All that was offered."""
         return [message for page in self.offers for message in page]
 
-    def run(self, box: MailboxClient) -> Outcome:
+    def run(self, box: WebDavMailbox) -> Outcome:
         """Scan the mailbox."""
         return scan(box, Journal({}, self._record), self._decide, self._offer)
 
     def _decide(self, message: MeetingMessage, newest: Version | None) -> Decision:
         return decide(self._policy, message, Facts("adele@example.com", newest=newest), datetime.now(UTC))
 
-    def _record(self, steps: Mapping[str, Any], _intent: bool) -> Literal["ok", "held", "lost"]:
+    def _record(self, steps: Mapping[str, Any], _intent: bool, *_: object) -> Literal["ok", "held", "lost"]:
         self.steps = dict(steps)
         return self.answer
 
@@ -65,9 +67,9 @@ def of_kinds(site: Site, name: str) -> Counter[str]:
 
 
 @pytest.fixture
-def deep(site: Site) -> MailboxClient:
+def deep(site: Site) -> WebDavMailbox:
     """The mailbox with several pages; nobody changes it."""
-    return MailboxClient(site.server(), next(facts["mailbox"] for facts in site.mailboxes() if facts["deep"]))
+    return WebDavMailbox(site.server(), next(facts["mailbox"] for facts in site.mailboxes() if facts["deep"]))
 
 
 def test_requests_and_responses_are_offered_and_the_rest_is_counted_with_its_reason(site: Site) -> None:
@@ -78,7 +80,7 @@ def test_requests_and_responses_are_offered_and_the_rest_is_counted_with_its_rea
     )
     seeded = of_kinds(site, name)
     run = Scan()
-    outcome = run.run(MailboxClient(site.server(), name))
+    outcome = run.run(WebDavMailbox(site.server(), name))
     wanted = seeded["request"] + seeded["response"]
     assert outcome.result == "scanned"
     assert outcome.counts == {
@@ -102,7 +104,7 @@ def test_a_task_request_is_left_alone_with_its_reason_by_servers_that_show_it_as
         site = Site(exchange)
         name = next(facts["mailbox"] for facts in site.mailboxes() if facts["messages"]["task-request"])
         run = Scan()
-        outcome = run.run(MailboxClient(site.server(), name))
+        outcome = run.run(WebDavMailbox(site.server(), name))
         assert outcome.counts["skipped:task-request"] == of_kinds(site, name)["task-request"]
         assert {message.kind for message in run.offered} == {Kind.REQUEST}
     finally:
@@ -112,7 +114,7 @@ def test_a_task_request_is_left_alone_with_its_reason_by_servers_that_show_it_as
 def test_a_mailbox_with_nothing_in_it_is_scanned(site: Site) -> None:
     name = next(facts["mailbox"] for facts in site.mailboxes() if not any(facts["messages"].values()))
     run = Scan()
-    assert run.run(MailboxClient(site.server(), name)) == Outcome("scanned", "found 0, offered 0", {})
+    assert run.run(WebDavMailbox(site.server(), name)) == Outcome("scanned", "found 0, offered 0", {})
     assert run.offered == []
 
 
@@ -127,7 +129,7 @@ def test_what_was_marked_as_processed_is_not_offered_again(site: Site) -> None:
     assert not {message.ref.key for message in marked} & {message.ref.key for message in run.offered}
 
 
-def test_all_pages_are_read_before_anything_is_offered(deep: MailboxClient) -> None:
+def test_all_pages_are_read_before_anything_is_offered(deep: WebDavMailbox) -> None:
     run = Scan()
     outcome = run.run(deep)
     found = outcome.counts["scan:found"]
@@ -136,7 +138,7 @@ def test_all_pages_are_read_before_anything_is_offered(deep: MailboxClient) -> N
     assert len(run.offered) == outcome.counts["scan:offered"]
 
 
-def test_the_lease_is_kept_while_it_is_decided_on_many_messages(deep: MailboxClient) -> None:
+def test_the_lease_is_kept_while_it_is_decided_on_many_messages(deep: WebDavMailbox) -> None:
     """By rules without number on an Inbox without end that takes longer than the lease."""
     found = len(inbox(deep))
     attempt = Scan()
@@ -158,13 +160,13 @@ def test_the_lease_is_kept_while_it_is_decided_on_many_messages(deep: MailboxCli
     assert steps["decided"] == attempt.steps["decided"]
 
 
-def test_only_what_is_new_to_the_lane_counts_as_offered(deep: MailboxClient) -> None:
+def test_only_what_is_new_to_the_lane_counts_as_offered(deep: WebDavMailbox) -> None:
     run = Scan(known=10)
     outcome = run.run(deep)
     assert outcome.counts["scan:offered"] == len(run.offered) - 10 * len(run.offers)
 
 
-def test_observing_offers_nothing_and_says_why(deep: MailboxClient) -> None:
+def test_observing_offers_nothing_and_says_why(deep: WebDavMailbox) -> None:
     run = Scan("observe")
     outcome = run.run(deep)
     assert run.offered == []
@@ -175,7 +177,7 @@ def test_observing_offers_nothing_and_says_why(deep: MailboxClient) -> None:
 
 @pytest.mark.parametrize("mode", ["observe", "respond"])
 def test_a_scan_changes_nothing_in_the_mailbox(
-    site: Site, deep: MailboxClient, mode: Literal["observe", "respond"]
+    site: Site, deep: WebDavMailbox, mode: Literal["observe", "respond"]
 ) -> None:
     before = site.mutating(), inbox(deep)
     Scan(mode).run(deep)
@@ -211,16 +213,16 @@ def test_while_a_page_is_missing_nothing_is_offered_that_a_later_one_may_outdate
     assert (run.offers, run.steps["pages"]) == ([], 2)
 
 
-def test_a_scan_that_begins_anew_finds_the_same_messages_again(deep: MailboxClient) -> None:
+def test_a_scan_that_begins_anew_finds_the_same_messages_again(deep: WebDavMailbox) -> None:
     first, second = Scan(), Scan()
     first.run(deep)
     second.run(deep)
     assert first.offered == second.offered
 
 
-def scripted_box(server: ScriptedServer) -> MailboxClient:
+def scripted_box(server: ScriptedServer) -> WebDavMailbox:
     """The mailbox of the scripted server."""
-    return MailboxClient(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    return WebDavMailbox(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
 
 
 def test_what_is_read_after_the_inbox_does_not_hide_that_rows_of_it_were_unreadable(tmp_path: Path) -> None:
@@ -230,14 +232,21 @@ def test_what_is_read_after_the_inbox_does_not_hide_that_rows_of_it_were_unreada
         undecided = Decision(Action.ACCEPT, "later", needs=frozenset({Need.APPOINTMENT}))
 
         def look(_message: MeetingMessage, _newest: Version | None) -> Decision:
-            assert list(box.sent_responses()) == []
+            assert (
+                list(
+                    sent_answers(
+                        box,
+                    )
+                )
+                == []
+            )
             return Decision(Action.ACCEPT, "now")
 
         def tell(message: MeetingMessage, decision: Decision, held: str = "") -> Forecast:
             return Forecast("adele", str(message.kind), str(decision.action), "", str(decision.reason), held=held)
 
         ways = Ways(lambda _message, _newest: undecided, look, lambda _messages: {}, tell)
-        told, counts = forecast(box, Journal({}, lambda _steps, _intent: "ok"), ways, most=10)
+        told, counts = forecast(box, Journal({}, lambda *_: "ok"), ways, most=10)
     finally:
         exchange.part.end()
     assert counts["unreadable"] == 1

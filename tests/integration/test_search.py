@@ -10,16 +10,16 @@ import pytest
 from rsvpq.http import auth
 from rsvpq.http.server import Server, Timeouts
 from rsvpq.mail.errors import ExchangeError, Transient
-from rsvpq.webdav.mailbox import Folders, MailboxClient
+from rsvpq.webdav.mailbox import Folders, WebDavMailbox
 from testbed.processes import PATIENCE_S
-from tests.integration.scripted_server import NO_ROWS, XML, ScriptedServer, play, rows_page
+from tests.support.scripted_server import NO_ROWS, XML, ScriptedServer, play, rows_page
 
 FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "Sent", "Deleted", "sendmsg")))
 
 
-def adele(url: str, timeouts: Timeouts | None = None) -> MailboxClient:
+def adele(url: str, timeouts: Timeouts | None = None) -> WebDavMailbox:
     server = Server(url + "/exchange/", auth.basic("svc", "secret"), timeouts=timeouts)
-    return MailboxClient(server, "adele", FOLDERS)
+    return WebDavMailbox(server, "adele", FOLDERS)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 1_000, 20_000])

@@ -11,10 +11,10 @@ from rsvpq.mail.messages import MeetingMessage
 from rsvpq.policy import Action, Decision, Facts, Newest, Policy, Rule, Version, decide, is_internal
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks.journal import Journal
-from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.mailbox import WebDavMailbox
 from testbed.simulated_exchange import World
-from tests.integration.calendars import Diary
-from tests.integration.exchange_site import Site, box_name, inbox, simulated_site
+from tests.support.calendar_writer import Diary
+from tests.support.exchange_site import Site, box_name, inbox, simulated_site
 
 CEO, SECRETARY, MALLORY = "ceo@example.com", "secretary@example.com", "mallory@evil.example"
 #: An address of SMTP that looks like a name of the directory: all of it may stand before an @ (RFC 5321, 4.1.2).
@@ -35,7 +35,7 @@ class Victim:
     diary: Diary
 
     @property
-    def box(self) -> MailboxClient:
+    def box(self) -> WebDavMailbox:
         """The mailbox."""
         return self.diary.box
 
@@ -74,7 +74,7 @@ class Victim:
         def newest(messages: Iterable[MeetingMessage]) -> Newest:
             return Newest(messages, internal)
 
-        journal = Journal({}, lambda _steps, _intent: "ok")
+        journal = Journal({}, lambda *_: "ok")
         scan(self.box, journal, look, lambda messages: (len(messages), 0), newest)
         return found
 
@@ -109,7 +109,7 @@ def test_whoever_names_one_of_ours_as_the_organizer_is_external_unless_he_sends_
     try:
         message = victim.gets(sender=sender, sent_by=sent_by)
         assert victim.decided()[message.ref.key] == reason
-        found = victim.box.locate(message)
+        found = victim.box.refresh(message)
         assert found is not None
         # A look at the message alone tells how it stands besides; who sent it and who is named, it tells alike.
         assert replace(found, modified=message.modified, etag=message.etag) == message

@@ -12,7 +12,7 @@ from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.status import Pause, ServerStatus, Status, Waiting, read_status
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks.contract import scan_item
-from tests.integration.turned_lanes import Clock, offer, released
+from tests.support.lanes_with_clock import Clock, offer, released
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from rsvpq.lanes import Item, Lanes
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import contract
 from testbed.processes import PATIENCE_S, until
-from tests.integration.installation import Installation
+from tests.support.installation import Installation
 
 ADELE = Mailbox("adele", "mail1")
 

@@ -16,7 +16,7 @@ from rsvpq.http.server import Server, Timeouts
 from rsvpq.mail.errors import BUSY_DELAY_S, Busy, Gone, LoginRefused, Unknown
 from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange, World
-from tests.integration.scripted_server import HANG, ScriptedServer
+from tests.support.scripted_server import HANG, ScriptedServer
 
 PASSWORD = "secret"
 NOW = datetime.now(UTC)

@@ -15,18 +15,20 @@ from lxml import etree
 from producer.scan import scan
 from rsvpq.http import auth
 from rsvpq.http.server import Server
+from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import Busy, Refused, Unsettled
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage
 from rsvpq.policy import Action, Decision, Facts, Version, decide
 from rsvpq.tasks.journal import Journal
 from rsvpq.webdav import wire
 from rsvpq.webdav.classes import kind_of
-from rsvpq.webdav.mailbox import Folders, MailboxClient
+from rsvpq.webdav.mailbox import Folders, WebDavMailbox
 from rsvpq.webdav.multistatus import read
 from rsvpq.webdav.rows import href_of
-from tests.integration.exchange_site import Site, always, box_name, inbox, lenient, requests_in, responses_in
-from tests.integration.scripted_server import DRAFT, NO_ROWS, XML, ScriptedServer, play, rows_page
-from tests.unit.test_wire import page, response
+from tests.support.exchange_site import Site, always, box_name, inbox, lenient, requests_in, responses_in
+from tests.support.multistatus_bodies import page, response
+from tests.support.scripted_server import DRAFT, NO_ROWS, XML, ScriptedServer, play, rows_page
+from tests.support.work import work_on
 from workers.answer import answer
 from workers.open import open_response
 
@@ -34,12 +36,12 @@ FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "S
 LOGIN_FORM = b'<html><form action="/exchweb/bin/auth/owaauth.dll"><input name="username"></form></html>'
 
 
-def adele(server: ScriptedServer) -> MailboxClient:
-    return MailboxClient(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+def adele(server: ScriptedServer) -> WebDavMailbox:
+    return WebDavMailbox(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
 
 
 def journal() -> Journal:
-    return Journal({}, lambda _steps, _intent: "ok")
+    return Journal({}, lambda *_: "ok")
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 1000])
@@ -80,7 +82,7 @@ def test_t05_folders_are_found_by_asking(site: Site, language: str) -> None:
     box = site.take(fits=lambda box: box_name(box) in names and bool(requests_in(box)))
     request = requests_in(box)[0]
     assert "/Drafts" not in box.folders.drafts
-    assert answer(request, box, journal(), request.ref.key, always()).result == "answered"
+    assert answer(work_on(request, box, always(), journal(), request.ref.key)).result == "answered"
     assert site.sent(box, request) == (1, 1)
 
 
@@ -90,9 +92,9 @@ def test_t06_the_draft_is_found_by_meeting_and_not_by_name(site: Site) -> None:
     request, other = requests_in(box)[:2]
     stale = f"{box.folders.drafts}/{href_of(request).rsplit('/', 1)[-1]}"
     box.accept(other)
-    (theirs,) = box.response_drafts()
+    (theirs,) = unsent_answers(box)
     site.raw("MOVE", href_of(theirs), Destination=site.exchange.urls[0] + stale, Overwrite="f")
-    assert answer(request, box, journal(), request.ref.key, always()).result == "answered"
+    assert answer(work_on(request, box, always(), journal(), request.ref.key)).result == "answered"
     assert (site.sent(box, request), site.sent(box, other)) == ((1, 1), (1, 0))
 
 
@@ -121,7 +123,7 @@ def test_t08_a_page_with_200_is_no_acceptance(
     scripted.script(held, none, none, *answers, none, held, none, held)
     (request,) = [MeetingMessage(Kind.REQUEST, ItemRef("rid:1", ("/exchange/adele/Inbox/1.EML", "")))]
     with pytest.raises(error):
-        answer(request, adele(scripted), journal(), request.ref.key, always())
+        answer(work_on(request, adele(scripted), always(), journal(), request.ref.key))
     assert "MOVE" not in {request.method for request in scripted.requests}
 
 
@@ -143,14 +145,14 @@ def test_t10_the_number_signs_of_the_submission_uri_survive(scripted: ScriptedSe
     box = adele(scripted)
     raw = wire.path_below(scripted.url + "/exchange/adele/##DavMailSubmissionURI##/", "/exchange/adele/")
     box.folders = replace(FOLDERS, sendmsg=raw.rstrip("/"))
-    box.submit(DRAFT)
+    box.send(DRAFT)
     assert scripted.requests[0].headers["Destination"].endswith("/adele/%23%23DavMailSubmissionURI%23%23/")
 
 
 def test_t11_the_move_is_clean(scripted: ScriptedServer) -> None:
     """A header named `Content-Length:` with a colon, and a body that was never defined."""
     scripted.script(play(200))
-    adele(scripted).submit(DRAFT)
+    adele(scripted).send(DRAFT)
     (move,) = scripted.requests
     assert (move.body, move.headers["Content-Length"], move.headers["Overwrite"]) == (b"", "0", "f")
     assert move.headers["Allow-Rename"] == "t"
@@ -164,7 +166,7 @@ def test_t12_the_credential_is_configured_and_goes_nowhere_else(
     """http and whoever is logged on to the machine: the script says neither where to nor as whom."""
     scripted.script(play(302, Location=elsewhere.url + "/exchange/adele/"))
     with pytest.raises(Refused):
-        adele(scripted).submit(DRAFT)
+        adele(scripted).send(DRAFT)
     assert scripted.requests[0].headers["Authorization"].startswith("Basic ")
     assert elsewhere.requests == []
 
@@ -199,10 +201,10 @@ def test_t15_a_207_is_opened_before_it_is_judged(scripted: ScriptedServer, statu
     scripted.script(play(207, f'<multistatus xmlns="DAV:">{part}</multistatus>'.encode(), **XML))
     box = adele(scripted)
     if fine:
-        box.submit(DRAFT)
+        box.send(DRAFT)
     else:
         with pytest.raises(Refused):
-            box.submit(DRAFT)
+            box.send(DRAFT)
 
 
 def test_t16_all_responses_of_a_mailbox_are_opened(site: Site) -> None:
@@ -211,5 +213,5 @@ def test_t16_all_responses_of_a_mailbox_are_opened(site: Site) -> None:
     found = responses_in(box)
     for message in found:
         assert decided(message, None).action is Action.OPEN
-        assert open_response(message, box, journal(), always(Action.OPEN), "keep").result == "opened"
+        assert open_response(work_on(message, box, always(Action.OPEN), journal()), "keep").result == "opened"
     assert [site.told(box, message)["opened"] for message in found] == [1] * len(found)

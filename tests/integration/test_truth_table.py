@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import pytest
 
+from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import ExchangeError, Unknown
 from rsvpq.mail.messages import MeetingMessage
-from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import href_of
-from tests.integration.exchange_site import Site, requests_in
-from tests.integration.mortal_worker import Worker
 from tests.integration.test_answer import LEFT
+from tests.support.crashing_worker import Worker
+from tests.support.exchange_site import Site, requests_in
 
 ACCEPTING: dict[str, object] = {"accept": []}
 SENDING: dict[str, object] = {"accept": [], "send": "rid:of-the-draft"}
@@ -56,15 +57,15 @@ TABLE = (
 )
 
 
-def force(site: Site, box: MailboxClient, request: MeetingMessage, row: Row) -> None:
+def force(site: Site, box: WebDavMailbox, request: MeetingMessage, row: Row) -> None:
     """Bring the mailbox into the state of the row, by the hands of somebody else."""
     if row is not TABLE[0]:  # the only row in which the command was not carried out
         box.accept(request)
-        (draft,) = [draft for draft in box.response_drafts() if draft.uid == request.uid]
+        (draft,) = [draft for draft in unsent_answers(box) if draft.uid == request.uid]
         if row.draft and row.sent:
             site.copy(href_of(draft), href_of(draft).removesuffix(".EML") + "-9.EML", LEFT)
         if row.sent:
-            box.submit(draft)
+            box.send(draft)
         elif not row.draft:
             site.raw("DELETE", href_of(draft), LEFT)
     if not row.request:
@@ -92,10 +93,10 @@ def test_whatever_the_next_worker_finds_it_does_the_one_right_thing(uncertain: S
     assert uncertain.sent(box, request) == (row.accepted, row.submitted)
 
 
-def _boxes(site: Site) -> list[MailboxClient]:
+def _boxes(site: Site) -> list[WebDavMailbox]:
     names = [facts["mailbox"] for facts in site.mailboxes() if facts["server"] == LEFT]
-    return [MailboxClient(site.server(LEFT), name) for name in names]
+    return [WebDavMailbox(site.server(LEFT), name) for name in names]
 
 
-def _untouched(site: Site, box: MailboxClient) -> list[MeetingMessage]:
+def _untouched(site: Site, box: WebDavMailbox) -> list[MeetingMessage]:
     return [message for message in requests_in(box) if site.sent(box, message) == (0, 0) and not message.processed]

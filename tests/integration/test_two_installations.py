@@ -4,15 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import Changed, ExchangeError, Unknown, Unsettled
-from rsvpq.mail.messages import Intent, Outcome, Verdict
+from rsvpq.mail.messages import Intent, Verdict
+from rsvpq.tasks.outcome import Outcome
 from rsvpq.webdav import wire
-from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import href_of
 from testbed.simulated_exchange import World
-from tests.integration.exchange_site import BehavingExchange, Site, requests_in, site_of
-from tests.integration.mortal_worker import Worker
 from tests.integration.test_answer import STRAIGHT_PATH, after
+from tests.support.crashing_worker import Worker
+from tests.support.exchange_site import BehavingExchange, Site, requests_in, site_of
 
 #: Where requests stay, and where conditions are taken otherwise.
 BEHAVIOURS: list[dict[str, object]] = [
@@ -51,7 +53,7 @@ def test_whenever_the_other_one_answers_the_request_it_is_answered_once(shared: 
         to_the_end(one)
         to_the_end(other)
         assert shared.sent(box, request)[1] == 1, STRAIGHT_PATH[point - 1]
-    assert box.response_drafts() == []
+    assert unsent_answers(box) == []
 
 
 def test_two_that_have_looked_at_the_same_moment_give_one_command(shared: Site) -> None:
@@ -90,15 +92,15 @@ def test_whose_command_was_taken_over_waits_for_what_comes_of_that(shared: Site)
 def test_an_answer_that_goes_by_another_name_is_left_to_whoever_has_begun_it(shared: Site) -> None:
     box, (one, _) = two_at_work(shared)
     one.dies(after("PROPPATCH request"))
-    there = box.locate(one.request)
+    there = box.refresh(one.request)
     assert there is not None
-    box.mark_intent(there, Intent.now("0" * 32, Verdict.DECLINE, (), "theirs"))
+    box.mark(there, Intent.now("0" * 32, Verdict.DECLINE, (), "theirs"))
     with pytest.raises(Unknown, match="another installation"):
         one.run()
     assert shared.sent(box, one.request) == (0, 0)
 
 
-def two_at_work(site: Site, settle_s: float = 0) -> tuple[MailboxClient, tuple[Worker, Worker]]:
+def two_at_work(site: Site, settle_s: float = 0) -> tuple[WebDavMailbox, tuple[Worker, Worker]]:
     box = site.take(0, fits=lambda box: bool(requests_in(box)))
     request = requests_in(box)[0]
     return box, (Worker(site, box, request, 0, settle_s), Worker(site, box, request, 0, settle_s))
@@ -107,9 +109,9 @@ def two_at_work(site: Site, settle_s: float = 0) -> tuple[MailboxClient, tuple[W
 # -- a person at a draft -------------------------------------------------------------------------------------------
 
 
-def edit_the_draft(site: Site, box: MailboxClient) -> None:
+def edit_the_draft(site: Site, box: WebDavMailbox) -> None:
     """A person opens the draft in Outlook Web Access, writes a line, and saves it."""
-    (draft,) = box.response_drafts()
+    (draft,) = unsent_answers(box)
     body = wire.proppatch({wire.SUBJECT: "Accepted, and I shall be late"})
     site.server().send("PROPPATCH", href_of(draft), headers={"Content-Type": "text/xml"}, body=body, effect=True)
 
@@ -126,7 +128,7 @@ def test_a_draft_that_a_person_has_saved_since_it_was_found_is_not_sent(site: Si
     with pytest.raises(Unknown, match="somebody has changed the draft"):
         worker.run()
     assert site.sent(box, worker.request) == (1, 0)
-    assert [draft.subject for draft in box.response_drafts()] == ["Accepted, and I shall be late"]
+    assert [draft.subject for draft in unsent_answers(box)] == ["Accepted, and I shall be late"]
 
 
 def test_a_draft_that_a_person_has_saved_before_it_was_found_is_not_sent(site: Site) -> None:

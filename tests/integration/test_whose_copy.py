@@ -11,11 +11,11 @@ import pytest
 from rsvpq.mail.messages import Kind, MeetingMessage
 from rsvpq.mail.persons import Shown
 from rsvpq.policy import Facts, Policy, decide
-from rsvpq.webdav.mailbox import MailboxClient
-from simulator.vocabulary import INTERNAL_DOMAIN
+from rsvpq.webdav.mailbox import WebDavMailbox
+from simulator.world.directory import INTERNAL_DOMAIN
 from testbed.simulated_exchange import World
-from tests.integration.calendars import Diary
-from tests.integration.exchange_site import Site, box_name, inbox, simulated_site
+from tests.support.calendar_writer import Diary
+from tests.support.exchange_site import Site, box_name, inbox, simulated_site
 
 
 @pytest.fixture(scope="module")
@@ -25,18 +25,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture
-def box(world: Site) -> Iterator[MailboxClient]:
+def box(world: Site) -> Iterator[WebDavMailbox]:
     """The deep mailbox, which is listed by its alias."""
     name = next(facts["mailbox"] for facts in world.mailboxes() if facts["deep"])
-    yield MailboxClient(world.server(), name)
+    yield WebDavMailbox(world.server(), name)
     turn(world, "smtp")
 
 
 def turn(site: Site, spelling: str) -> None:
-    Diary(site, MailboxClient(site.server(), "inbox")).turn(recipients=spelling)
+    Diary(site, WebDavMailbox(site.server(), "inbox")).turn(recipients=spelling)
 
 
-def decided(box: MailboxClient, message: MeetingMessage) -> str:
+def decided(box: WebDavMailbox, message: MeetingMessage) -> str:
     """The reason of the default policy."""
     known = Facts.about(message, box_name(box), "")
     return str(decide(Policy("respond", internal_domains=(INTERNAL_DOMAIN,)), message, known, datetime.now(UTC)).reason)
@@ -44,7 +44,7 @@ def decided(box: MailboxClient, message: MeetingMessage) -> str:
 
 @pytest.mark.parametrize("spelling", ["smtp", "x500", "mixed"])
 def test_only_what_was_received_for_another_is_a_delegate_s_copy(
-    world: Site, box: MailboxClient, spelling: str
+    world: Site, box: WebDavMailbox, spelling: str
 ) -> None:
     turn(world, spelling)
     requests = [message for message in inbox(box) if message.kind is Kind.REQUEST]
@@ -57,12 +57,12 @@ def test_only_what_was_received_for_another_is_a_delegate_s_copy(
     assert "delegate-copy" in {decided(box, one) for one in requests if one.received_for}
 
 
-def test_where_the_server_shows_neither_nothing_is_a_delegate_s_copy(world: Site, box: MailboxClient) -> None:
+def test_where_the_server_shows_neither_nothing_is_a_delegate_s_copy(world: Site, box: WebDavMailbox) -> None:
     turn(world, "none")
     assert {(one.received_for, one.received_by, one.own) for one in inbox(box)} == {("", "", None)}
 
 
-def test_the_owner_s_address_is_what_the_server_shows(world: Site, box: MailboxClient) -> None:
+def test_the_owner_s_address_is_what_the_server_shows(world: Site, box: WebDavMailbox) -> None:
     address = next(facts["address"] for facts in world.mailboxes() if facts["mailbox"] == box_name(box))
     message = inbox(box)[0]
     assert message.received_by == address
@@ -73,7 +73,7 @@ def test_the_owner_s_address_is_what_the_server_shows(world: Site, box: MailboxC
 
 @pytest.mark.parametrize("spelling", ["smtp", "x500"])
 def test_an_alias_makes_nobody_of_another_domain_the_owner(world: Site, spelling: str) -> None:
-    diary = Diary(world, MailboxClient(world.server(), "inbox"))
+    diary = Diary(world, WebDavMailbox(world.server(), "inbox"))
     lines = ["BEGIN:VEVENT", f"UID:{spelling}", "DTSTART:20300506T090000Z", "DTEND:20300506T100000Z"]
     invited = [*lines, "ORGANIZER:mailto:inbox@branch.example", "END:VEVENT"]
     diary.put(invited, method="REQUEST", sender="inbox@branch.example")

@@ -11,7 +11,7 @@ from rsvpq.mail.errors import Busy, LoginRefused
 from rsvpq.settings import load_settings
 from rsvpq.tasks.claims import Claims
 from rsvpq.wiring import Exchange
-from tests.integration.login_sites import PASSWORD, LoginSite, login_site
+from tests.support.login_sites import PASSWORD, LoginSite, login_site
 
 
 def exchange(folder: Path, redis: Redis, site: LoginSite, password: str = PASSWORD) -> Exchange:

@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 from redis import Redis
+from workers.ways import Answers, Ways
 
 from rsvpq.http import auth
 from rsvpq.http.credential import Credential
@@ -16,13 +17,12 @@ from rsvpq.lanes import Lanes
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
 from rsvpq.policy import Policy
-from simulator.faults import FaultKind
+from simulator.serving.faults import FaultKind
 from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange, World
-from tests.integration.exchange_site import lenient
-from tests.integration.turned_lanes import Clock
 from tests.matrix.operator import Operator
-from workers.ways import Answers, Ways
+from tests.support.exchange_site import lenient
+from tests.support.lanes_with_clock import Clock
 
 PASSWORD = "matrix"
 #: Of a client that waits for whatever comes.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from celery.exceptions import Ignore, Retry
+from workers.ways import Ways
 
 from producer.scan import scan
 from rsvpq.http.server import Server
@@ -17,23 +18,24 @@ from rsvpq.lanes import Lanes, Release, Start
 from rsvpq.lanes.status import read_status
 from rsvpq.mail.editions import Settled
 from rsvpq.mail.errors import ExchangeError
-from rsvpq.mail.messages import Mailbox, MeetingMessage, Outcome
-from rsvpq.policy import Decide, Decision, Facts, Policy, Version, decide
+from rsvpq.mail.messages import Mailbox, MeetingMessage
+from rsvpq.policy import Decision, Facts, Policy, Version, decide
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks import contract
 from rsvpq.tasks.journal import Journal
+from rsvpq.tasks.outcome import Outcome
 from rsvpq.tasks.recollection import Recollection, by_another
 from rsvpq.tasks.runner import Carrier, ItemJournal
-from rsvpq.webdav.mailbox import MailboxClient
-from tests.integration.exchange_site import lenient
-from tests.integration.turned_lanes import Clock
-from workers.ways import Ways
+from rsvpq.webdav.mailbox import WebDavMailbox
+from tests.support.exchange_site import lenient
+from tests.support.lanes_with_clock import Clock
+from tests.support.work import Decide
 
 #: How far the clock jumps when nothing may run, and how often at most: beyond every delay, hold and number of attempts.
 _JUMP_S, _MOST_JUMPS = 900, 40
 
 
-class _SmallPages(MailboxClient):
+class _SmallPages(WebDavMailbox):
     """Asks for two rows at a time, so that every case pages."""
 
     def meeting_messages(self, page_rows: int = 2) -> Iterator[list[MeetingMessage]]:
@@ -91,7 +93,7 @@ class Operator:
     def _carry(self, releases: Iterable[Release]) -> None:
         self._carried += releases
 
-    def _box(self) -> MailboxClient:
+    def _box(self) -> WebDavMailbox:
         return _SmallPages(self.server, self.mailbox.name)
 
     def _scan(self, _: Start, journal: Journal) -> Outcome:
@@ -115,7 +117,7 @@ class Operator:
         box = self._box()
         return self.ways.open(start.server, response, box, journal, self._decide_in(box, start, journal), "move")
 
-    def _decide_in(self, box: MailboxClient, start: Start, journal: ItemJournal) -> Decide:
+    def _decide_in(self, box: WebDavMailbox, start: Start, journal: ItemJournal) -> Decide:
         recollection = Recollection(self.lanes, self.policy.max_age)
 
         def decide_on(message: MeetingMessage) -> Decision:

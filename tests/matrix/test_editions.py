@@ -17,11 +17,11 @@ from rsvpq.mail.messages import Kind
 from rsvpq.policy import Action, Policy, Rule
 from rsvpq.tasks.journal import Journal
 from rsvpq.tasks.recollection import Recollection
-from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.mailbox import WebDavMailbox
 from testbed.simulated_exchange import World
-from tests.integration.exchange_site import inbox, lenient
 from tests.matrix.case import Bench
 from tests.matrix.operator import Operator
+from tests.support.exchange_site import inbox, lenient
 
 WORLD = World(mailboxes=120, requests=1, responses=1, seed=33, occurrences=3, copies=2, updates=2)
 DECLINE = (Rule("no", Action.DECLINE),)
@@ -100,14 +100,14 @@ def test_what_was_sent_tells_what_it_was_about_where_an_answer_does_not_show_it(
 ) -> None:
     bench.switch(**hidden, occurrence_uid=uid)
     operator = worked_by(bench, lenient_with(DECLINE))
-    box = MailboxClient(operator.server, operator.mailbox.name)
+    box = WebDavMailbox(operator.server, operator.mailbox.name)
     asked = [one for one in inbox(box) if one.kind is Kind.REQUEST and one.response_requested]
     operator.work()
     left = {one.ref.key for one in inbox(box)}
     answered = [one for one in asked if one.ref.key not in left]
     assert len([one for one in answered if one.occurrence]) > 1
     redis.flushdb()
-    journal = Journal({}, lambda _steps, _intent: "ok")
+    journal = Journal({}, lambda *_: "ok")
     found = Recollection(operator.lanes, operator.policy.max_age).in_mailbox(box, journal)
     topics = [(one, found.get(MeetingKey.of(one).topic)) for one in answered]
     assert [one.uid for one, known in topics if known is None or not known.covers(one)] == []

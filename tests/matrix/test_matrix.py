@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
-from simulator.faults import FaultKind
-from simulator.switches import Setting, spelled, switches
-from tests.matrix.case import Bench, Tried
 from workers.ways import Answers
+
+from simulator.oracle.switches import Setting, spelled, switches
+from simulator.serving.faults import FaultKind
+from tests.matrix.case import Bench, Tried
 
 #: Switches that hold a number: values worth trying.
 _NUMBERS: dict[str, tuple[int, ...]] = {
@@ -85,7 +85,7 @@ def _all_opened(tried: Tried) -> bool:
 
 
 @pytest.mark.parametrize(("name", "value"), list(_switch_cases()), ids=spelled)
-def test_a_switch(bench: Bench, name: str, value: Setting) -> None:
+def test_every_value_of_a_switch_has_everything_answered_once(bench: Bench, name: str, value: Setting) -> None:
     bench.switch(**{name: value})
     # A filter that rejects the name of the mailbox itself leaves no way in.
     having = "user" if name == "url_filter" else ""
@@ -119,7 +119,7 @@ def test_a_server_without_owa_is_answered_by_icalendar(bench: Bench, answers: An
 
 @pytest.mark.parametrize("step", _STEPS)
 @pytest.mark.parametrize("kind", [kind.value for kind in FaultKind])
-def test_a_fault_once(bench: Bench, step: str, kind: str) -> None:
+def test_a_fault_that_strikes_once_answers_nothing_twice(bench: Bench, step: str, kind: str) -> None:
     bench.fault({"step": step, "kind": kind, "times": 1})
     operator = bench.operator(bench.mailbox())
     operator.work(scans=2)
@@ -132,7 +132,9 @@ def test_a_fault_once(bench: Bench, step: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize(("switched", "fault"), _TOGETHER, ids=str)
-def test_switches_together_with_a_fault(bench: Bench, switched: dict[str, Setting], fault: str) -> None:
+def test_switches_together_with_a_fault_answer_nothing_twice(
+    bench: Bench, switched: dict[str, Setting], fault: str
+) -> None:
     bench.switch(**switched)
     if fault:
         step, _, kind = fault.partition(":")
@@ -144,7 +146,7 @@ def test_switches_together_with_a_fault(bench: Bench, switched: dict[str, Settin
     assert _all_done(tried), tried
 
 
-@pytest.mark.parametrize("draft", ["same-name", "verdict", "localised", "numbered"])
+@pytest.mark.parametrize("draft", ["same-name", "verdict", "localized", "numbered"])
 def test_a_request_without_a_subject_where_drafts_show_no_uid(bench: Bench, draft: str) -> None:
     bench.switch(draft_uid=False, draft=draft)
     operator = bench.operator(bench.mailbox(untitled=True))
@@ -155,7 +157,7 @@ def test_a_request_without_a_subject_where_drafts_show_no_uid(bench: Bench, draf
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_faults_at_random_everywhere(bench: Bench, seed: int) -> None:
+def test_faults_at_random_everywhere_answer_nothing_twice(bench: Bench, seed: int) -> None:
     kinds = [kind.value for kind in FaultKind if kind is not FaultKind.TAKEN_AWAY][seed::6]
     rules: list[dict[str, Any]] = [{"step": "any", "kind": kind, "rate": 0.05, "times": 4} for kind in kinds]
     bench.fault(*rules)
@@ -167,7 +169,7 @@ def test_faults_at_random_everywhere(bench: Bench, seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_what_nobody_knows_of_the_real_server(bench: Bench, seed: int) -> None:
+def test_whatever_the_real_server_does_nothing_is_answered_twice(bench: Bench, seed: int) -> None:
     bench.switch(uncertain=seed)
     operator = bench.operator(bench.mailbox())
     operator.work(scans=2)

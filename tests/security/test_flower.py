@@ -18,7 +18,7 @@ from flower.urls import handlers  # type: ignore[import-untyped]
 
 from testbed.processes import PATIENCE_S, Part, free_port
 from testbed.simulated_exchange import account_file
-from tests.integration.installation import Installation
+from tests.support.installation import Installation
 
 CONFIG = Path(__file__).parents[2] / "deploy" / "flowerconfig.py"
 #: What Flower never asks a login for: health and numbers, files of its own, and the way out.

@@ -18,11 +18,10 @@ import pytest
 from rsvpq.http.server import Timeouts
 from rsvpq.mail.errors import ExchangeError, LoginRefused, Refused, Transient, Unknown
 from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
-from tests.integration import scripted_server as scripts
-from tests.integration.scripted_server import FOLDERS, MESSAGE, NO_ROWS, XML, Play, ScriptedServer, play, rows_page
-from tests.security.certificates import Authority
-from tests.security.dripping_server import DrippingServer, Pieces, endlessly
-from tests.security.hostile import (
+from rsvpq.mail.ports import Clear
+from tests.support import scripted_server as scripts
+from tests.support.certificates import Authority
+from tests.support.client_operations import (
     ACCEPT,
     IMPATIENT,
     OPERATIONS,
@@ -32,8 +31,10 @@ from tests.security.hostile import (
     failure,
     survives,
 )
-from tests.security.tls_door import tls_door
-from tests.unit.work import calls_of
+from tests.support.dripping_server import DrippingServer, Pieces, endlessly
+from tests.support.scripted_server import FOLDERS, MESSAGE, NO_ROWS, XML, Play, ScriptedServer, play, rows_page
+from tests.support.tls_proxy import tls_proxy
+from tests.support.work_counts import calls_of
 
 HEAD = b"HTTP/1.1 207 Multi-Status\r\nContent-Type: text/xml\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -83,8 +84,7 @@ def test_a_request_that_nobody_reads_is_lost() -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:  # the kernel accepts, and takes what its buffers hold
         box = client(f"http://127.0.0.1:{deaf.getsockname()[1]}", timeouts=Timeouts(0.5, 0.5))
         assert (
-            type(failure(lambda box: box.mark_intent(MESSAGE, Intent.now("x" * 16_000_000, Verdict.ACCEPT)), box))
-            is Unknown
+            type(failure(lambda box: box.mark(MESSAGE, Intent.now("x" * 16_000_000, Verdict.ACCEPT)), box)) is Unknown
         )
 
 
@@ -297,8 +297,8 @@ def test_what_came_before_a_request_is_not_the_answer_to_it(
     own = own.replace(b"X-Pad: ", b"X-Pad: " + b"x" * (8192 - len(own)))  # as much as is read at once
     scripted.reply = lambda asked: Play(own + play(201).octets) if asked.method == "SEARCH" else play(403)
     ours = Authority(tmp_path)
-    with tls_door(urlsplit(scripted.url).port or 0, ours.certificate("mail.example.com")) as door:
-        url = f"https://127.0.0.1:{door.port}" if tls else scripted.url
+    with tls_proxy(urlsplit(scripted.url).port or 0, ours.certificate("mail.example.com")) as proxy:
+        url = f"https://127.0.0.1:{proxy.port}" if tls else scripted.url
         box = client(url, verify=str(ours.file))
         SEARCH(box)
         assert type(failure(OPERATIONS["submit"], box)) is Refused
@@ -314,13 +314,13 @@ def test_nothing_goes_from_https_to_http(
 ) -> None:
     ours = Authority(tmp_path)
     plain = urlsplit(scripted.url).port or 0
-    with tls_door(plain, ours.certificate("mail.example.com")) as door:
-        for url in (elsewhere.url, scripted.url, f"http://127.0.0.1:{door.port}"):
+    with tls_proxy(plain, ours.certificate("mail.example.com")) as proxy:
+        for url in (elsewhere.url, scripted.url, f"http://127.0.0.1:{proxy.port}"):
             scripted.script(play(302, Location=url + "/exchange/adele/"))
             for operation in OPERATIONS.values():
-                survives(operation, client(f"https://127.0.0.1:{door.port}", forms=forms, verify=str(ours.file)))
+                survives(operation, client(f"https://127.0.0.1:{proxy.port}", forms=forms, verify=str(ours.file)))
     assert scripted.requests
-    assert scripted.connections == len(door.guests)  # nobody came in by the back door
+    assert scripted.connections == len(proxy.clients)  # nobody came in past the proxy
 
 
 def test_a_location_beside_a_success_is_not_asked(scripted: ScriptedServer, elsewhere: ScriptedServer) -> None:
@@ -335,7 +335,7 @@ def test_permanent_urls_elsewhere_are_asked_for_here(scripted: ScriptedServer, e
     box = client(scripted.url)
     (message,) = messages(box)
     scripted.script(play(404))
-    survives(lambda box: box.locate(message), box)
+    survives(lambda box: box.refresh(message), box)
     assert "/exchange/adele/-FlatUrlSpace-/1" in {request.target for request in scripted.requests}
 
 
@@ -409,5 +409,5 @@ def test_no_name_reaches_a_log_as_a_command(scripted: ScriptedServer, escaped: s
     scripted.script(scripts.RESET)
     for operation in (box.accept, box.delete, box.mark_processed, box.locate):
         failure(lambda _, operation=operation: operation(message), box)  # type: ignore[misc]
-    failure(lambda _: box.move_to_deleted_items(message), box)
+    failure(lambda _: box.clear(message), box, Clear.TRASH)
     assert FOLDERS.inbox in scripted.requests[0].target

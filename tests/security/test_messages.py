@@ -15,7 +15,7 @@ from redis import Redis
 from rsvpq.lanes.status import read_status
 from rsvpq.tasks import contract
 from testbed.processes import PATIENCE_S, Part, until
-from tests.integration.installation import Installation
+from tests.support.installation import Installation
 
 #: Where Celery's control commands are published.
 PIDBOX = "rsvpq:/0.celery.pidbox"

@@ -23,11 +23,13 @@ from rsvpq.http.deadlines import Deadline
 from rsvpq.http.request_target import Target
 from rsvpq.http.server import Server
 from rsvpq.http.sockets import AsGiven
+from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import ExchangeError, Malformed
 from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
-from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import at, href_of
-from tests.integration.scripted_server import (
+from tests.support.client_operations import PASSWORD, PATIENT, client
+from tests.support.scripted_server import (
     DRAFT,
     FOLDERS,
     MESSAGE,
@@ -38,7 +40,6 @@ from tests.integration.scripted_server import (
     play,
     scripted_server,
 )
-from tests.security.hostile import PASSWORD, PATIENT, client
 
 #: Stands for the address of who must hear nothing, which is known only when it listens.
 ELSEWHERE = "ELSEWHERE"
@@ -156,20 +157,20 @@ WORDS = st.one_of(
 #: The one that got through: its unescaped form was checked, and the other one sent.
 AT_ANOTHER_HOST = f"%2Fexchange%2Fadele%2F@{ELSEWHERE}/x"
 
-OPERATIONS: tuple[Callable[[MailboxClient, MeetingMessage], object], ...] = (
-    lambda box, _: [[box.holds(one), box.locate(one)] for page in box.meeting_messages() for one in page],
-    lambda box, _: box.response_drafts(),
+OPERATIONS: tuple[Callable[[WebDavMailbox, MeetingMessage], object], ...] = (
+    lambda box, _: [[box.holds(one), box.refresh(one)] for page in box.meeting_messages() for one in page],
+    lambda box, _: unsent_answers(box),
     lambda box, message: box.appointments(message.uid),
     lambda box, message: box.holds(message),
-    lambda box, message: box.locate(message),
-    lambda box, message: box.particulars(message),
+    lambda box, message: box.refresh(message),
+    lambda box, message: box.details(message),
     lambda box, message: box.accept(message),
     lambda box, message: box.open(message),
     lambda box, message: box.source(message),
-    lambda box, message: box.shows_as_opened(message),
-    lambda box, message: box.mark_intent(message, Intent.now("x", Verdict.ACCEPT)),
+    lambda box, message: box.shows_as_absorbed(message),
+    lambda box, message: box.mark(message, Intent.now("x", Verdict.ACCEPT)),
     lambda box, message: box.mark_processed(message),
-    lambda box, message: box.submit(message),
+    lambda box, message: box.send(message),
     lambda box, message: box.move_to_deleted_items(message),
     lambda box, message: box.delete(message),
     lambda box, message: box.create_draft(href_of(message), b"x"),
@@ -177,7 +178,7 @@ OPERATIONS: tuple[Callable[[MailboxClient, MeetingMessage], object], ...] = (
 )
 
 
-def all_done_with(box: MailboxClient, message: MeetingMessage) -> None:
+def all_done_with(box: WebDavMailbox, message: MeetingMessage) -> None:
     """Everything that can be asked of a mailbox, whatever comes of it."""
     for operation in OPERATIONS:
         with suppress(ExchangeError):
@@ -213,8 +214,8 @@ def test_whatever_a_server_and_redis_say_the_origin_alone_is_asked(
 def test_whatever_folders_a_server_names_the_origin_alone_is_asked(hostile: Hostile, words: list[str]) -> None:
     hostile.say(words)
     with SEEN.watching(), suppress(ExchangeError):
-        box = MailboxClient(Server(hostile.server.url + "/exchange/", auth.basic("svc", PASSWORD)), "adele")
-        box.submit(at(DRAFT, f"{box.folders.drafts}/1.EML"))
+        box = WebDavMailbox(Server(hostile.server.url + "/exchange/", auth.basic("svc", PASSWORD)), "adele")
+        box.send(at(DRAFT, f"{box.folders.drafts}/1.EML"))
     assert SEEN.addresses <= {hostile.origin}
     assert hostile.trap.connections == 0
 
@@ -227,7 +228,7 @@ def test_wherever_a_login_form_leads_the_password_goes_to_the_origin_alone(hosti
     hostile.say(words)
     account = auth.Forms("svc", PASSWORD, allow_http=True)
     with SEEN.watching(), suppress(ExchangeError):
-        box = MailboxClient(Server(hostile.server.url + "/exchange/", account, timeouts=PATIENT), "adele", FOLDERS)
+        box = WebDavMailbox(Server(hostile.server.url + "/exchange/", account, timeouts=PATIENT), "adele", FOLDERS)
         box.holds(MESSAGE)
     hostile.check_nobody_else_was_asked()
 
@@ -238,7 +239,7 @@ def test_wherever_a_login_form_leads_the_password_goes_to_the_origin_alone(hosti
 def test_a_mailbox_of_a_name_that_leads_elsewhere_is_asked_for_nothing(hostile: Hostile, mailbox: str) -> None:
     hostile.say(["/exchange/adele/Inbox/1.EML"])
     with SEEN.watching(), suppress(ExchangeError):
-        MailboxClient(Server(hostile.server.url + "/exchange/", auth.basic("svc", PASSWORD)), mailbox)
+        WebDavMailbox(Server(hostile.server.url + "/exchange/", auth.basic("svc", PASSWORD)), mailbox)
     hostile.check_nobody_else_was_asked()
 
 

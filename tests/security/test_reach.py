@@ -9,7 +9,7 @@ from rsvpq.cli.config import report
 from testbed.processes import Part
 from testbed.queue_server import QueueServer
 from testbed.simulated_exchange import account_file
-from tests.integration.installation import Installation
+from tests.support.installation import Installation
 
 _LISTENING = "0A"
 _LOOPBACK = {"0100007F", "00000000000000000000000001000000"}

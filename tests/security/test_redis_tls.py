@@ -17,10 +17,10 @@ from testbed.processes import PATIENCE_S, Part, until
 from testbed.queue_server import QueueServer, queue_server
 from testbed.simulated_exchange import World, account_file
 from testbed.stack import Plan, Stack
-from tests.acceptance.conftest import rsvpq, wait_until_answered
-from tests.integration.installation import Installation
-from tests.security.certificates import Authority
-from tests.security.tls_door import TlsDoor, tls_door
+from tests.support.certificates import Authority
+from tests.support.installation import Installation
+from tests.support.running_stack import rsvpq, wait_until_answered
+from tests.support.tls_proxy import TlsProxy, tls_proxy
 
 PASSWORD = "p@ss:word/%1"
 DEFAULT_USERS = "not-for-rsvpq"
@@ -29,9 +29,9 @@ DEFAULT_USERS = "not-for-rsvpq"
 class Secured(Stack):
     """A stack whose Redis is reached by TLS alone, with a certificate, as a user of its own."""
 
-    def __init__(self, directory: Path, plan: Plan, doors: ExitStack) -> None:
+    def __init__(self, directory: Path, plan: Plan, proxies: ExitStack) -> None:
         super().__init__(directory, plan)
-        self._doors = doors
+        self._proxies = proxies
 
     def _start_queue_server(self) -> str:
         self.queue_server = QueueServer(self.directory, password=DEFAULT_USERS)
@@ -40,8 +40,8 @@ class Secured(Stack):
         account_file(self.directory, "redis-password", PASSWORD)
         ours = Authority(self.directory)
         certificate = ours.certificate("queue.example.com")
-        self.door = self._doors.enter_context(tls_door(self.queue_server.port, certificate, ours.file))
-        self.config_lines = secured(self.door, ours.file, ours.certificate("rsvpq-host"))
+        self.proxy = self._proxies.enter_context(tls_proxy(self.queue_server.port, certificate, ours.file))
+        self.config_lines = secured(self.proxy, ours.file, ours.certificate("rsvpq-host"))
         return self.config_lines
 
 
@@ -52,9 +52,9 @@ def add_user(server: QueueServer) -> None:
     client.close()
 
 
-def secured(door: TlsDoor, authority: Path | None, certificate: Path | None = None) -> str:
-    """The lines of the settings that lead through the door."""
-    lines = [f'url = "rediss://rsvpq@127.0.0.1:{door.port}/0"', 'password_file = "redis-password"']
+def secured(proxy: TlsProxy, authority: Path | None, certificate: Path | None = None) -> str:
+    """The lines of the settings that lead through the proxy."""
+    lines = [f'url = "rediss://rsvpq@127.0.0.1:{proxy.port}/0"', 'password_file = "redis-password"']
     lines += [f'ca_bundle = "{authority}"'] if authority else []
     lines += [f'certificate = "{certificate}"'] if certificate else []
     return "\n".join(lines) + "\n"
@@ -62,7 +62,7 @@ def secured(door: TlsDoor, authority: Path | None, certificate: Path | None = No
 
 def test_every_process_goes_through_the_door_with_its_certificate_as_its_user(tmp_path: Path) -> None:
     plan = Plan(World(6, requests=3, responses=2, seed=3), flower=True, dispatchers=1)
-    with ExitStack() as doors, Secured(tmp_path, plan, doors) as stack:
+    with ExitStack() as proxies, Secured(tmp_path, plan, proxies) as stack:
         done = rsvpq(stack, "scan", "--all")
         assert done.returncode == 0, done.stderr
         wait_until_answered(stack)
@@ -78,7 +78,7 @@ def test_every_process_goes_through_the_door_with_its_certificate_as_its_user(tm
         }
         client.close()
         assert users == {"rsvpq"}
-        assert set(stack.door.guests) == {"rsvpq-host"}
+        assert set(stack.proxy.clients) == {"rsvpq-host"}
         logs = "".join(path.read_text(errors="replace") for path in tmp_path.glob("*.log"))
         assert PASSWORD not in logs
         assert "p%40ss" not in logs
@@ -91,7 +91,7 @@ def _healthy(stack: Stack, role: str) -> str:
     return done.stdout + done.stderr if done.returncode == 0 else ""
 
 
-# -- a door that cannot be trusted ---------------------------------------------------------------------------------
+# -- a proxy that cannot be trusted ---------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +121,8 @@ def test_a_certificate_that_is_wrong_is_refused_by_all_and_named(
 ) -> None:
     authorities = {name: Authority(tmp_path, name) for name in ("authority", "other")}
     certificate = authorities["authority"].certificate("queue.example.com", address)
-    with tls_door(server.port, certificate) as door:
-        made = installation(tmp_path, secured(door, authorities[trusted].file if trusted else None))
+    with tls_proxy(server.port, certificate) as proxy:
+        made = installation(tmp_path, secured(proxy, authorities[trusted].file if trusted else None))
         with pytest.raises(RedisConnectionError, match=reason):
             wiring.make_lanes(load_settings(made.config)).redis.ping()
 
@@ -136,7 +136,7 @@ def test_a_certificate_that_is_wrong_is_refused_by_all_and_named(
                 assert PASSWORD not in part.tail(1000)
             finally:
                 part.end()
-        assert door.guests == []
+        assert proxy.clients == []
 
 
 def worker(made: Installation) -> Part:
@@ -159,14 +159,14 @@ def worker(made: Installation) -> Part:
 
 def test_who_has_no_certificate_does_not_come_in_where_one_is_asked_for(tmp_path: Path, server: QueueServer) -> None:
     ours = Authority(tmp_path)
-    with tls_door(server.port, ours.certificate("queue.example.com"), ours.file) as door:
-        made = installation(tmp_path, secured(door, ours.file))
+    with tls_proxy(server.port, ours.certificate("queue.example.com"), ours.file) as proxy:
+        made = installation(tmp_path, secured(proxy, ours.file))
         done = made.rsvpq("status")
         assert done.returncode == 1
-        assert door.guests == []
-        made = installation(tmp_path, secured(door, ours.file, ours.certificate("rsvpq-host")))
+        assert proxy.clients == []
+        made = installation(tmp_path, secured(proxy, ours.file, ours.certificate("rsvpq-host")))
         assert made.rsvpq("status").returncode == 0
-        assert set(door.guests) == {"rsvpq-host"}
+        assert set(proxy.clients) == {"rsvpq-host"}
 
 
 def test_the_user_of_the_url_is_the_one_who_logs_in(tmp_path: Path, server: QueueServer) -> None:

@@ -16,8 +16,8 @@ from rsvpq.settings import load_settings
 from testbed.processes import Part, until
 from testbed.simulated_exchange import World, account_file
 from testbed.stack import Plan, Stack
-from tests.acceptance.conftest import rsvpq
-from tests.security.evidence import (
+from tests.support.running_stack import rsvpq
+from tests.support.secret_search import (
     everything_said_to,
     forms_of,
     leaks,
@@ -61,7 +61,10 @@ class Talkative(Stack):
             database = self.directory / "flower.db"
             arguments = [*arguments, "--logging=debug", "--persistent=True", f"--db={database}"]
         else:
-            arguments = [{"info": "debug", "workers.app": "tests.security.failing_worker"}.get(a, a) for a in arguments]
+            arguments = [
+                {"info": "debug", "workers.app": "tests.support.worker_with_failing_requests"}.get(a, a)
+                for a in arguments
+            ]
         return super().start(name, arguments, environment)
 
 

@@ -17,7 +17,7 @@ from rsvpq.lanes.run_results import Forecast
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.tasks import contract
 from testbed.processes import PATIENCE_S
-from tests.integration.installation import Installation, queued
+from tests.support.installation import Installation, queued
 
 ADELE = Mailbox("adele", "mail1")
 #: Clears the screen (7 and 8 bits), rings, turns the writing round, is markup of rich, breaks the line.

@@ -14,19 +14,19 @@ from rsvpq.audit.record import Discretion, address_of
 from rsvpq.http.login_form import is_login_page
 from rsvpq.http.request_target import LONGEST
 from rsvpq.http.response import MOST_KEPT, Answer
+from rsvpq.mail.drafts import was_edited
 from rsvpq.mail.errors import Malformed, Refused
 from rsvpq.mail.messages import Intent, Kind, Verdict
 from rsvpq.policy import patterns
 from rsvpq.webdav import wire
 from rsvpq.webdav.calendar import particulars_of
-from rsvpq.webdav.drafts import was_edited
 from rsvpq.webdav.imip import reply_to
 from rsvpq.webdav.markers import intent_to_text
 from rsvpq.webdav.multistatus import Property, Reader, Row, read
 from rsvpq.webdav.rows import message_of
 from rsvpq.webdav.search import LONGEST_TEXT
-from tests.unit.policy_cases import NOW
-from tests.unit.work import calls_of
+from tests.support.policy_values import NOW
+from tests.support.work_counts import calls_of
 
 ROOT = "/exchange/adele/"
 PROPERTIES: dict[Property, str] = {wire.MESSAGE_CLASS: "IPM.Schedule.Meeting.Request", wire.REPL_UID: "rid:1"}

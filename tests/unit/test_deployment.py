@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 from redis import Redis
 
 from rsvpq.settings import LaneSettings, ServerSettings, load_settings
@@ -28,6 +30,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 WORKERS = {name: service for name, service in SERVICES.items() if " worker " in service["command"]}
 DOCUMENTATION = (ROOT / "docs" / "deployment.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
 #: What the Compose Specification knows and we use; anything else is a typing error until it is added here.
 SERVICE_KEYS = {
@@ -155,9 +158,11 @@ def test_only_flower_is_published_and_on_loopback_only() -> None:
 
 
 def test_there_is_one_image_of_ours_and_its_group_reads_the_secrets() -> None:
-    assert {(service["image"], service["user"]) for service in OURS.values()} == {
-        ("rsvpq:${IMAGE_TAG:-local}", "10001:10001")
-    }
+    images = {name: (service["image"], service["build"]) for name, service in OURS.items()}
+    demo = images.pop("simulator")
+    assert demo == ("rsvpq-simulator:${IMAGE_TAG:-local}", {"context": ".", "target": "simulator"})
+    assert all(image == ("rsvpq:${IMAGE_TAG:-local}", ".") for image in images.values())
+    assert {service["user"] for service in OURS.values()} == {"10001:10001"}
     assert set(SERVICES) - set(OURS) == {"redis"}
     assert SERVICES["redis"]["group_add"] == ["10001"]
     assert re.fullmatch(r"valkey/valkey:\d+\.\d+", SERVICES["redis"]["image"])
@@ -313,13 +318,22 @@ def instructions(name: str) -> list[list[str]]:
     return [words for verb, *words in lines if verb == name]
 
 
+def stage(name: str) -> str:
+    """The instructions of a stage."""
+    found = re.search(rf"^FROM \S+ AS {name}\n(.*?)(?=^FROM |\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL)
+    assert found, name
+    return found[1]
+
+
 def test_all_stages_have_the_same_python_and_it_is_one_that_we_support() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     base = re.search(r"^ARG PYTHON=python:(\d+\.\d+)-slim-\w+$", DOCKERFILE, re.MULTILINE)
 
     assert base
     assert base[1] in SpecifierSet(project["requires-python"])
-    assert [words[0] for words in instructions("FROM")] == ["${PYTHON}", "${PYTHON}"]
+    bases = {name: base for base, _, name in instructions("FROM")}
+    assert {base for base in bases.values() if base not in bases} == {"${PYTHON}"}
+    assert list(bases)[-1] == "production"  # what is built where nobody says a target
 
 
 def test_what_is_copied_is_here_and_let_in_and_is_the_whole_wheel() -> None:
@@ -334,12 +348,56 @@ def test_what_is_copied_is_here_and_let_in_and_is_the_whole_wheel() -> None:
 
 
 def test_dependencies_are_those_of_the_lock_and_nothing_is_compiled() -> None:
-    first, last = DOCKERFILE.split("FROM ${PYTHON}")[1:]
+    assert "install --require-hashes --only-binary=:all: -r locks/run.txt" in stage("dependencies")
+    assert "install --no-deps --no-index /wheels/*.whl" in stage("build")
+    assert not any(re.search(r"\b(pip|apt-get|gcc)\b", stage(name)) for name in ("base", "simulator", "production"))
 
-    assert "install --require-hashes --only-binary=:all: -r locks/run.txt" in first
-    assert "install --no-deps --no-index /wheels/*.whl" in first
-    assert not re.search(r"\b(pip|apt-get|gcc)\b", last)
+
+def test_nothing_of_the_simulator_is_in_the_image_of_rsvpq_or_in_the_wheel() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    shipped = {"rsvpq", "producer", "workers"}
+
+    assert set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]) == shipped
+    assert [line.split()[1:] for line in stage("simulator").splitlines() if line.startswith("COPY")] == [
+        ["--from=dependencies", "/opt/rsvpq", "/opt/rsvpq"],
+        ["simulator", "simulator"],
+    ]
+    assert not any("simulator" in stage(name) for name in ("dependencies", "build", "base", "production"))
 
 
 def test_the_image_runs_as_the_user_of_the_compose_file() -> None:
     assert instructions("USER") == [[OURS["scan"]["user"]]]
+
+
+# --- locks/
+
+
+def locked(name: str) -> dict[str, str]:
+    """The versions in a lock, by the names of distributions."""
+    lines = re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "locks" / f"{name}.txt").read_text(), re.MULTILINE)
+    return {canonicalize_name(distribution): version for distribution, version in lines}
+
+
+def test_each_lock_holds_all_of_the_one_before_it() -> None:
+    run, demo, dev, bench = map(locked, ("run", "demo", "dev", "bench"))
+
+    assert run.items() < demo.items() < dev.items() < bench.items()
+
+
+def test_the_lock_of_the_image_holds_what_the_project_needs_and_no_queue_server() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    needed = [Requirement(text) for text in (*project["dependencies"], *extras["ntlm"])]
+    embedded = {Requirement(text).name for text in extras["embedded"]}
+
+    assert embedded == locked("demo").keys() - locked("run").keys() - {"valkey"}
+    assert all(locked("run")[canonicalize_name(one.name)] in one.specifier for one in needed)
+
+
+def test_the_programs_of_make_install_the_lock_that_is_theirs() -> None:
+    rules = dict(re.findall(r"^\$\(VENV\)/(\w+)\.stamp: locks/(\w+)\.txt ", MAKEFILE, re.MULTILINE))
+    written = re.findall(r"-o locks/(\w+)\.txt$", MAKEFILE, re.MULTILINE)
+
+    assert rules == {name: name for name in ("demo", "dev", "bench")}
+    assert {f"{name}.txt" for name in written} == {file.name for file in (ROOT / "locks").iterdir()}
+    assert "demo: $(VENV)/demo.stamp\n" in MAKEFILE

@@ -7,7 +7,7 @@ import pytest
 from rsvpq.mail.editions import MeetingKey, Settled, Version, answers_another, same_occurrence
 from rsvpq.mail.messages import ItemRef, Kind
 from rsvpq.policy import Newest
-from tests.unit.policy_cases import END, HOUR, STAMP, START, message, settled
+from tests.support.policy_values import END, HOUR, STAMP, START, message, settled
 
 OUTLOOK = "040000008200E00074C5B7101A82E008"
 MONDAY, TUESDAY = "20260309T090000Z", "20260310T090000Z"

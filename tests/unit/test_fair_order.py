@@ -2,8 +2,8 @@
 
 from producer.offering import in_fair_order
 from rsvpq.mail.messages import ItemRef, MeetingMessage
-from tests.unit.policy_cases import message
-from tests.unit.work import opcodes_of
+from tests.support.policy_values import message
+from tests.support.work_counts import opcodes_of
 
 
 def sent(organizer: str, count: int, **more: object) -> list[MeetingMessage]:

@@ -17,7 +17,7 @@ class Ledger:
         self.answers = list(answers)
         self.written: list[tuple[dict[str, Any], bool]] = []
 
-    def record(self, steps: Mapping[str, Any], intent: bool) -> Answer:
+    def record(self, steps: Mapping[str, Any], intent: bool, *_: object) -> Answer:
         answer = self.answers.pop(0) if self.answers else "ok"
         if answer == "ok":
             self.written.append((dict(steps), intent))

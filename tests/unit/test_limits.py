@@ -11,7 +11,7 @@ from rsvpq.lanes.limits import Limits, Rate
     ("text", "per_second"),
     [("2/s", 2.0), ("0.5/s", 0.5), ("30/min", 0.5), ("500/h", 500 / 3600), (" 4 / min ", 4 / 60), ("007/s", 7.0)],
 )
-def test_a_rate_is_read(text: str, per_second: float) -> None:
+def test_a_rate_is_read_in_every_spelling(text: str, per_second: float) -> None:
     assert Rate.parse(text).per_second == pytest.approx(per_second)
 
 

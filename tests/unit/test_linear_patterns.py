@@ -12,7 +12,7 @@ from rsvpq.policy import organizer
 from rsvpq.policy import patterns as globs
 from rsvpq.report import reasons
 from rsvpq.webdav import imip, multistatus, wire
-from tests.unit.work import match_steps, search_steps
+from tests.support.work_counts import match_steps, search_steps
 
 #: The patterns that see what a server, or whoever writes to it, has sent.
 READERS = (multistatus, wire, organizer, persons, record, reasons, imip, zones, recurrence, ordinary_rules)

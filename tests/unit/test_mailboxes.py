@@ -8,7 +8,7 @@ from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
-from tests.unit.work import calls_of
+from tests.support.work_counts import calls_of
 
 _SERVER = {"url": "https://mail.example.com", "username": "svc", "password": "pw"}
 

@@ -56,7 +56,7 @@ REQUEST = MeetingMessage(
         ("", Kind.OTHER),
     ],
 )
-def test_the_kind_of_a_message_class(message_class: str, kind: Kind) -> None:
+def test_a_message_class_tells_the_kind(message_class: str, kind: Kind) -> None:
     assert kind_of(message_class) is kind
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from rsvpq.mail.errors import Malformed
 from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import LARGEST_RESPONSE, Reader, Row, canonical, read
-from tests.unit.test_wire import PIECES, SHAPES, page, response, row_of
-from tests.unit.work import calls_of
+from tests.support.multistatus_bodies import PIECES, SHAPES, page, response, row_of
+from tests.support.work_counts import calls_of
 
 RUINS = {
     "unclosed element": b"Bud<b>get",

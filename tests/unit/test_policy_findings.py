@@ -11,7 +11,7 @@ from rsvpq.policy.lint import flaws
 from rsvpq.policy.patterns import covers
 from rsvpq.policy.rules import Value
 from rsvpq.settings import ConfigError
-from tests.unit.policy_cases import DAY, HOUR, policy, rule
+from tests.support.policy_values import DAY, HOUR, policy, rule
 
 SETTINGS = r"""mailboxes = "mailboxes.csv"
 [servers.hq1]

@@ -16,7 +16,7 @@ from rsvpq.policy.patterns import covers, fits
 from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import Property, Row
 from rsvpq.webdav.rows import message_of
-from tests.unit.policy_cases import DAY, HOUR, NOW, STAMP, message
+from tests.support.policy_values import DAY, HOUR, NOW, STAMP, message
 
 
 @pytest.mark.parametrize(

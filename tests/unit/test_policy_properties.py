@@ -14,7 +14,7 @@ from rsvpq.policy.conditions import CONDITIONS, match
 from rsvpq.policy.engine import decide, explain
 from rsvpq.policy.lint import flaws
 from rsvpq.policy.rules import Guard
-from tests.unit.policy_cases import DAY, HOUR, NOW, STAMP, calendar, facts, message
+from tests.support.policy_values import DAY, HOUR, NOW, STAMP, calendar, facts, message
 
 _lengths = st.sampled_from([HOUR, 2 * HOUR, DAY, 7 * DAY])
 _times = st.sampled_from([NOW - DAY, NOW - HOUR, NOW, NOW + HOUR, NOW + 2 * HOUR, NOW + DAY, NOW + 8 * DAY])

@@ -15,7 +15,7 @@ from rsvpq.mail.times import instant
 from rsvpq.policy import Action, CalendarView, Facts, Need, Policy, Reason, Rule, Version
 from rsvpq.policy.conditions import CONDITIONS
 from rsvpq.policy.engine import decide
-from tests.unit.policy_cases import (
+from tests.support.policy_values import (
     DAY,
     END,
     HOUR,
@@ -462,7 +462,7 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
 
 
 @pytest.mark.parametrize(("changed", "known", "laid_down", "action", "reason"), GUARDS)
-def test_the_table_of_guards(
+def test_each_guard_decides_as_the_table_says(
     changed: Changes, known: Changes, laid_down: Changes, action: Action, reason: Reason
 ) -> None:
     decision = decide(policy(**laid_down), message(**changed), facts(**known), NOW)
@@ -641,7 +641,9 @@ _OPEN = dict.fromkeys(("external", "private", "delegate_copies", "past", "detail
 
 
 @pytest.mark.parametrize(("conditions", "changed", "known", "holds"), CONDITIONS_TABLE)
-def test_the_table_of_conditions(conditions: dict[str, object], changed: Changes, known: Changes, holds: bool) -> None:
+def test_each_condition_holds_as_the_table_says(
+    conditions: dict[str, object], changed: Changes, known: Changes, holds: bool
+) -> None:
     rules = (Rule("asked", Action.DECLINE, conditions=conditions), rule(Action.TENTATIVE, name="rest"))  # type: ignore[arg-type]
 
     decision = decide(policy(*rules, **_OPEN), message(**changed), facts(**known), NOW)

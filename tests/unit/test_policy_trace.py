@@ -3,7 +3,7 @@
 from rsvpq.mail.calendar import BusyStatus
 from rsvpq.policy import Action
 from rsvpq.policy.engine import explain
-from tests.unit.policy_cases import DAY, HOUR, NOW, calendar, facts, message, period, policy, rule, settled
+from tests.support.policy_values import DAY, HOUR, NOW, calendar, facts, message, period, policy, rule, settled
 
 
 def test_a_trace_tells_each_step_in_order_with_what_was_found() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rsvpq.mail.calendar import Appointment, Particulars
+from rsvpq.mail.calendar import Appointment, Details
 from rsvpq.mail.messages import MeetingMessage
 from rsvpq.policy import CalendarView, Facts
 
@@ -45,7 +45,7 @@ def produced(root: Path, made: type) -> set[str]:
     return found & set(names)
 
 
-@pytest.mark.parametrize("made", [MeetingMessage, Facts, CalendarView, Particulars, Appointment])
+@pytest.mark.parametrize("made", [MeetingMessage, Facts, CalendarView, Details, Appointment])
 def test_every_field_is_produced_by_the_product(made: type) -> None:
     assert produced(ROOT, made) == {field.name for field in fields(made)}
 

@@ -7,37 +7,21 @@ from dateutil.rrule import rrulestr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsvpq.mail.calendar import NEVER, Particulars
+from rsvpq.mail.calendar import NEVER, Details
 from rsvpq.mail.ordinary_rules import ordinary
 from rsvpq.mail.recurrence import MOST_INSTANCES, instances, series_end
-from tests.unit.work import calls_of
+from tests.support.time_zones import BERLIN
+from tests.support.work_counts import calls_of
 
-#: As Exchange shows Berlin: rules since 1601, and a name that is none.
-BERLIN = """BEGIN:VTIMEZONE
-TZID:GMT +0100 (Standard) / GMT +0200 (Daylight)
-BEGIN:STANDARD
-DTSTART:16010101T030000
-TZOFFSETFROM:+0200
-TZOFFSETTO:+0100
-RRULE:FREQ=YEARLY;WKST=MO;INTERVAL=1;BYMONTH=10;BYDAY=-1SU
-END:STANDARD
-BEGIN:DAYLIGHT
-DTSTART:16010101T020000
-TZOFFSETFROM:+0100
-TZOFFSETTO:+0200
-RRULE:FREQ=YEARLY;WKST=MO;INTERVAL=1;BYMONTH=3;BYDAY=-1SU
-END:DAYLIGHT
-END:VTIMEZONE
-"""
 START, END = datetime(2026, 3, 28, 8, tzinfo=UTC), datetime(2026, 3, 28, 9, tzinfo=UTC)
 ONLY = ((START, END),)
 
 
-def series(rule: str, zone: str = BERLIN, *deleted: datetime) -> Particulars:
-    return Particulars(rule=rule, zone=zone, deleted=deleted)
+def series(rule: str, zone: str = BERLIN, *deleted: datetime) -> Details:
+    return Details(rule=rule, zone=zone, deleted=deleted)
 
 
-def starts(particulars: Particulars, days: float = 3650) -> list[str]:
+def starts(particulars: Details, days: float = 3650) -> list[str]:
     found = instances(START, END, particulars, START + timedelta(days=days))
     assert found.complete
     return [f"{start:%m-%dT%H}" for start, _ in found.times]

@@ -143,7 +143,7 @@ def lines_of(source: bytes, mailbox: str = ME) -> list[str]:
     return calendar_of(answered(source, mailbox)).replace("\r\n", "\n").replace("\n ", "").split("\n")
 
 
-def test_the_whole_answer() -> None:
+def test_the_answer_is_written_as_a_whole() -> None:
     octets = reply_to(request(), ME, Verdict.ACCEPT, NOW)
     boundary = re.search(rb'boundary="([^"]+)"', octets)
     assert boundary is not None

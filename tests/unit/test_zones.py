@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from rsvpq.mail.zones import read_zone
-from tests.unit.test_recurrence import BERLIN
+from tests.support.time_zones import BERLIN
 
 SUMMER, WINTER = datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
 

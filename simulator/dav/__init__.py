@@ -1,1 +1,0 @@
-"""The WebDAV verbs: one file for each, and the table that finds them."""

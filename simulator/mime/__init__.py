@@ -1,0 +1,1 @@
+"""Messages and meetings as MIME and iCalendar text."""

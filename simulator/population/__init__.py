@@ -1,0 +1,1 @@
+"""What a run begins with: mailboxes, mail and appointments, all made up."""

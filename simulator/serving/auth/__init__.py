@@ -1,0 +1,1 @@
+"""Logins: who asks, with which proof, and what is answered to whoever has none."""

@@ -1,0 +1,1 @@
+"""Outlook Web Access, for a browser and for programs that act as one."""

@@ -1,0 +1,1 @@
+"""SEARCH: the SQL, what it finds, and which of the rows are answered."""

@@ -1,0 +1,1 @@
+"""The WebDAV verbs but SEARCH: one file for each, and for those that belong together."""

@@ -1,0 +1,1 @@
+"""The mailboxes of this pretend Exchange, and what happens in them whichever protocol they are reached by."""

@@ -1,0 +1,74 @@
+"""Who was invited to the meetings that mailboxes of this world arranged, and what each has answered.
+
+The store keeps it while messages come and go; `simulator.world.responses` alters it, the oracle reads it.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from simulator.world.mailboxes import Mailbox
+from simulator.world.tally import Action, Tally
+
+#: dispidResponseStatus of somebody who has said nothing (MS-OXPROPS 2.231).
+NOT_RESPONDED = 5
+STATUS_NAMES = {1: "organizer", 2: "tentative", 3: "accepted", 4: "declined", NOT_RESPONDED: "not-responded"}
+
+
+@dataclass(slots=True)
+class Attendee:
+    """One who was invited, as the organizer's appointment shows it."""
+
+    name: str
+    address: str
+    status: int = NOT_RESPONDED
+    #: Epoch seconds of the last change of the status, None while there was none.
+    changed_at: float | None = None
+    #: When the response that was entered last had come: an older one changes nothing any more.
+    answered: datetime | None = None
+
+
+@dataclass(slots=True)
+class Attendance:
+    """One meeting of an organizer who has a mailbox here."""
+
+    uid: str
+    organizer: Mailbox
+    sequence: int
+    #: Which occurrence of a series, by its start according to the rule; None for a single meeting, or all of a series.
+    recurrence_id: datetime | None = None
+    #: By casefolded address.
+    attendees: dict[str, Attendee] = field(default_factory=dict)
+    #: What happened to each response that arrived.
+    responses: list[Tally] = field(default_factory=list)
+
+    def invite(self, name: str, address: str) -> None:
+        """Put somebody on the list."""
+        self.attendees.setdefault(address.casefold(), Attendee(name, address))
+
+
+@dataclass(slots=True)
+class ArrangedMeetings:
+    """All these meetings and occurrences, and every response that was delivered, to them or to nothing known."""
+
+    #: By uid and original start.
+    meetings: dict[tuple[str, datetime | None], Attendance] = field(default_factory=dict)
+    delivered: list[Tally] = field(default_factory=list)
+    #: How often opening a response changed what an appointment says.
+    updates: int = 0
+
+    def add(self, attendance: Attendance) -> None:
+        """Note a meeting."""
+        self.meetings[attendance.uid, attendance.recurrence_id] = attendance
+
+    def report(self) -> dict[str, int]:
+        """The oracle's `circle`."""
+        return {
+            "answers_delivered": len(self.delivered),
+            "delivered_opened": opened(self.delivered),
+            "attendees_updated": self.updates,
+        }
+
+
+def opened(responses: list[Tally]) -> int:
+    """How many of these have been opened."""
+    return sum(tally.count(Action.OPENED) > 0 for tally in responses)

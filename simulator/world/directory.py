@@ -1,0 +1,35 @@
+"""The directory: whose mailbox an address or an account leads to, and how it names people."""
+
+from collections.abc import Container
+
+from simulator.world.mailboxes import Mailbox
+from simulator.world.messages import Person
+from simulator.world.state import World
+
+INTERNAL_DOMAIN = "example.com"
+
+
+def mailboxes_of(world: World, addresses: Container[str]) -> list[Mailbox]:
+    """The mailboxes, on any server, whose owners have one of these casefolded SMTP addresses."""
+    return [mailbox for mailbox in world.mailboxes if mailbox.owner.address.casefold() in addresses]
+
+
+def home_of(world: World, server: int, user: str) -> Mailbox | None:
+    """The mailbox of an account: its alias, with or without a domain before it, or the address of its owner."""
+    alias = user.rpartition("\\")[2].casefold()
+    return world.mailbox(server, alias) or next(
+        (mailbox for mailbox in mailboxes_of(world, {alias}) if mailbox.server == server), None
+    )
+
+
+def is_mailbox_user(world: World, user: str) -> bool:
+    """Whether an account is that of some mailbox, on any server."""
+    servers = {mailbox.server for mailbox in world.mailboxes}
+    return any(home_of(world, server, user) is not None for server in servers)
+
+
+def directory_name(person: Person) -> str:
+    """The address in the directory; of somebody who is not in it, the SMTP address."""
+    if not person.address.endswith(f"@{INTERNAL_DOMAIN}"):
+        return person.address
+    return f"/O=EXAMPLE/OU=FIRST/CN=RECIPIENTS/CN={person.address.partition('@')[0].upper()}"

@@ -1,0 +1,180 @@
+"""The simulator as the client sees it, with other hands that work in the same mailboxes, and what its oracle saw."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import unquote
+
+import requests
+
+from rsvpq.http import auth
+from rsvpq.http.response import Answer
+from rsvpq.http.server import Server, Timeouts
+from rsvpq.mail.messages import Kind, MeetingMessage
+from rsvpq.mail.ports import Place
+from rsvpq.policy import Action, Decision, Policy
+from rsvpq.webdav.mailbox import WebDavMailbox
+from testbed.processes import PATIENCE_S
+from testbed.simulated_exchange import SimulatedExchange, World
+from tests.support.work import Decide
+
+PASSWORD = "pass-word:ünïque"
+TIMEOUTS = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S)
+
+
+class BehavingExchange(SimulatedExchange):
+    """A simulator with one server for each behaviour: switches by name."""
+
+    def __init__(self, directory: Path, world: World, behaviours: Sequence[Mapping[str, object]]) -> None:
+        super().__init__(directory, world, PASSWORD)
+        for number, switches in enumerate(behaviours):
+            self._fetch("switches", json.dumps({**switches, "server": number}).encode())
+
+
+class WatchedServer(Server):
+    """A server as the client talks to it; ``after`` is called once a request has been answered, or has failed."""
+
+    after: Callable[[str, str], None] = staticmethod(lambda _method, _path: None)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        effect: bool = False,
+        known: Collection[int] = (),
+    ) -> Answer:
+        try:
+            return super().send(method, path, headers=headers, body=body, effect=effect, known=known)
+        finally:
+            self.after(method, path)
+
+
+@dataclass(slots=True)
+class Site:
+    """One simulator."""
+
+    exchange: SimulatedExchange
+    _taken: set[str] = field(default_factory=set)
+
+    def server(self, number: int = 0) -> WatchedServer:
+        """A new client of one of the servers."""
+        url = f"{self.exchange.urls[number]}/exchange/"
+        return WatchedServer(url, auth.basic(self.exchange.username, PASSWORD), timeouts=TIMEOUTS)
+
+    def raw(self, method: str, path: str, number: int = 0, body: str = "", **headers: str) -> requests.Response:
+        """What somebody else does at the same server: one request, without our client."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        account = auth.basic(self.exchange.username, PASSWORD)
+        url = self.exchange.urls[number] + path
+        octets = body.encode()
+        return requests.request(
+            method, url, headers=given, data=octets, auth=account, timeout=PATIENCE_S, allow_redirects=False
+        )
+
+    def copy(self, source: str, target: str, number: int = 0) -> None:
+        """Somebody else copies an item."""
+        url = self.exchange.urls[number] + target
+        answer = self.raw("COPY", source, number, Destination=url, Overwrite="f", Allow_Rename="t")
+        assert answer.status_code == 201
+
+    def mailboxes(self) -> list[dict[str, Any]]:
+        """The mailboxes as the oracle lists them."""
+        found: list[dict[str, Any]] = self.exchange.ask("mailboxes")
+        return found
+
+    def take(self, number: int = 0, fits: Callable[[WebDavMailbox], bool] = lambda _: True) -> WebDavMailbox:
+        """A mailbox that no other test has: not the deep one, with something in it, that fits."""
+        for facts in self.mailboxes():
+            name, counts = facts["mailbox"], facts["messages"]
+            ours = name not in self._taken and facts["server"] == number and not facts["deep"]
+            if ours and counts["request"] > 1 and counts["response"] > 0:
+                box = WebDavMailbox(self.server(number), name)
+                if fits(box):
+                    self._taken.add(name)
+                    return box
+        raise LookupError("no such mailbox is left; make the world larger")
+
+    def told(self, box: WebDavMailbox, message: MeetingMessage) -> dict[str, Any]:
+        """What the oracle knows of one seeded message."""
+        (found,) = [m for m in self.of_mailbox(box) if m["uid"] == message.uid and m["subject"] == message.subject]
+        return found
+
+    def of_mailbox(self, box: WebDavMailbox) -> list[dict[str, Any]]:
+        """What the oracle knows of all messages of a mailbox."""
+        return [message for message in self.exchange.messages() if message["mailbox"] == box_name(box)]
+
+    def sent(self, box: WebDavMailbox, message: MeetingMessage) -> tuple[int, int]:
+        """How often a request was accepted, and how often an answer to it was sent."""
+        told = self.told(box, message)
+        return told["accepted"], told["submitted"]
+
+    def mutating(self) -> int:
+        """How many requests that change something the servers have seen."""
+        count: int = self.exchange.ask("summary")["mutating"]
+        return count
+
+
+def always(action: Action = Action.ACCEPT) -> Decide:
+    """A policy that does not look."""
+    return lambda _message: Decision(action, "always")
+
+
+def lenient(mode: Literal["observe", "respond"] = "respond") -> Policy:
+    """A policy that leaves everything to the rules, of which it has none: what the simulator made up is answered."""
+    return Policy(
+        mode=mode,
+        external="rules",
+        private="rules",
+        delegate_copies="rules",
+        past="rules",
+        max_age=timedelta(days=36_500),
+        details_only="rules",
+        unknown_calendar="rules",
+    )
+
+
+def box_name(box: WebDavMailbox) -> str:
+    """The mailbox of a client."""
+    return unquote(box.folders.inbox).split("/")[2]
+
+
+def inbox(box: WebDavMailbox) -> list[MeetingMessage]:
+    """All meeting messages of the Inbox, oldest first."""
+    return [message for page in box.meeting_messages() for message in page.messages]
+
+
+def sent_in(box: WebDavMailbox) -> Iterator[MeetingMessage]:
+    """All answers in Sent Items, the newest first."""
+    return (message for page in box.messages_in(Place.SENT) for message in page.messages if message.kind is Kind.ANSWER)
+
+
+def requests_in(box: WebDavMailbox, *, wanted: bool = True) -> list[MeetingMessage]:
+    """The requests that want a response (or want none), of meetings that no other message is about."""
+    found = [message for message in inbox(box) if message.kind is Kind.REQUEST]
+    times = Counter(message.uid for message in found)
+    return [m for m in found if m.response_requested is wanted and times[m.uid] == 1]
+
+
+def responses_in(box: WebDavMailbox) -> list[MeetingMessage]:
+    """The responses in the Inbox."""
+    return [message for message in inbox(box) if message.kind is Kind.RESPONSE]
+
+
+def simulated_site(directory: Path, world: World, *arguments: str) -> Iterator[Site]:
+    """A site for as long as the generator lives; the arguments are the simulator's."""
+    yield from site_of(SimulatedExchange(directory, world, PASSWORD, list(arguments)))
+
+
+def site_of(exchange: SimulatedExchange) -> Iterator[Site]:
+    """The site of an exchange, which ends with the generator."""
+    try:
+        yield Site(exchange)
+    finally:
+        exchange.part.end()

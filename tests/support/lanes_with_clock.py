@@ -1,0 +1,60 @@
+"""A clock for lanes that a test turns, and the few things that tests of lanes do again and again."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rsvpq.lanes import Item, Lanes, Release
+from rsvpq.mail.messages import Mailbox
+
+
+@dataclass(slots=True)
+class Clock:
+    """Microseconds that pass only when told to."""
+
+    us: int = 1_700_000_000_000_000
+
+    def now_us(self) -> int:
+        """The time."""
+        return self.us
+
+    def turn(self, seconds: float) -> None:
+        """Let time pass."""
+        self.us += round(seconds * 1_000_000)
+
+
+def offer(lanes: Lanes, *item_ids: str, mailbox: str = "adele", server: str = "mail1") -> None:
+    """Offer items, releasing none."""
+    items = [Item(item_id, "workers.answer_request", "answer", {"kind": "request"}) for item_id in item_ids]
+    lanes.offer(Mailbox(mailbox, server), items)
+
+
+def released(lanes: Lanes, *item_ids: str, mailbox: str = "adele", server: str = "mail1") -> Release:
+    """Offer items and release the first."""
+    offer(lanes, *item_ids, mailbox=mailbox, server=server)
+    (release,) = lanes.release()
+    return release
+
+
+def ledger(lanes: Lanes, item_id: str) -> dict[str, Any]:
+    """What the ledger holds about an item."""
+    facts: dict[str, Any] = lanes.redis.hgetall(f"{lanes.prefix}:item:{item_id}")
+    return facts
+
+
+def everything(lanes: Lanes) -> dict[str, Any]:
+    """All keys with what they hold: what must not change when nothing may be touched."""
+    return {key: _value(lanes, key) for key in lanes.redis.scan_iter()}
+
+
+def _value(lanes: Lanes, key: str) -> Any:
+    read = {
+        "hash": "hgetall",
+        "zset": "zrange",
+        "list": "lrange",
+        "set": "smembers",
+        "string": "get",
+        "stream": "xrange",
+    }
+    name = read[lanes.redis.type(key)]
+    arguments = (0, -1) if name in {"zrange", "lrange"} else ()
+    return getattr(lanes.redis, name)(key, *arguments)

@@ -1,0 +1,72 @@
+"""Simulators with each kind of login, and what the directory behind them counted."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rsvpq.http import auth
+from rsvpq.http.credential import Credential
+from rsvpq.http.server import Server, Timeouts
+from rsvpq.webdav.mailbox import WebDavMailbox
+from testbed.processes import PATIENCE_S
+from testbed.simulated_exchange import SimulatedExchange, World
+
+#: Without a colon, which the simulator's NTLM cannot do with.
+PASSWORD = "pass-word ünïque"
+TIMEOUTS = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S)
+
+
+@dataclass(frozen=True, slots=True)
+class LoginSite:
+    """One simulator with one kind of login."""
+
+    exchange: SimulatedExchange
+    scheme: auth.Scheme
+
+    def server(self, password: str = PASSWORD, credential: Credential | None = None, number: int = 0) -> Server:
+        """A new client of one of its servers."""
+        url = f"{self.exchange.urls[number]}/exchange/"
+        return Server(url, self.account(password), credential=credential, timeouts=TIMEOUTS)
+
+    def account(self, password: str = PASSWORD) -> Any:
+        """What the client is given to log in with."""
+        name = self.exchange.username
+        match self.scheme:
+            case "basic":
+                return auth.basic(name, password)
+            case "forms":
+                return auth.Forms(name, password, allow_http=True)
+            case scheme:
+                return auth.ConnectionAuth(scheme, name, password)
+
+    def box(self, server: Server, number: int = 0) -> WebDavMailbox:
+        """One of the mailboxes."""
+        return WebDavMailbox(server, self.mailboxes()[number]["mailbox"])
+
+    def mailboxes(self) -> list[dict[str, Any]]:
+        """As the oracle lists them."""
+        found: list[dict[str, Any]] = self.exchange.ask("mailboxes")
+        return found
+
+    def logins(self) -> tuple[int, int]:
+        """How many logons the directory saw: good, bad."""
+        counted = self.exchange.ask("summary")["logins"]
+        return counted["good"], counted["bad"]
+
+    def forget_sessions(self) -> None:
+        """Restart IIS, as far as its sessions are concerned."""
+        self.exchange._fetch("forget-sessions", b"")
+
+
+@contextmanager
+def login_site(directory: Path, kind: str, *options: str, servers: int = 1) -> Iterator[LoginSite]:
+    """A simulator for a while."""
+    world = World(mailboxes=6, requests=3, responses=2, servers=servers, seed=7)
+    exchange = SimulatedExchange(directory, world, PASSWORD, ["--auth", kind, *options])
+    schemes: dict[str, auth.Scheme] = {"basic": "basic", "ntlm": "ntlm", "negotiate-only": "negotiate"}
+    try:
+        yield LoginSite(exchange, schemes.get(kind, "forms"))
+    finally:
+        exchange.part.end()

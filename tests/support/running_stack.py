@@ -1,0 +1,34 @@
+"""An installation that runs: its command line, and when its work is done."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from testbed.processes import PATIENCE_S, RUN_S, until
+from testbed.stack import Stack
+
+#: Short timeouts, so that leases may be short and a killed worker's items come back soon.
+QUICK = 'connect_timeout = "1s"\nread_timeout = "2s"\n'
+QUICK_LEASES = '[lanes]\nrelease_lease = "5s"\nrun_lease = "7s"\n'
+
+
+def rsvpq(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line against the stack."""
+    command = [str(Path(sys.executable).with_name("rsvpq")), *arguments]
+    environment = {**os.environ, **stack.environment}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+
+
+def all_answered(stack: Stack) -> bool:
+    """Whether the oracle has seen every request answered and every response opened."""
+    stack.check()
+    summary = stack.exchange.ask("summary")
+    return (
+        not summary["requests"]["waiting"] + summary["requests"]["accepted_unsent"] + summary["responses"]["unopened"]
+    )
+
+
+def wait_until_answered(stack: Stack, within_s: float = RUN_S) -> None:
+    """Wait for :func:`all_answered`."""
+    until(lambda: all_answered(stack), "everything is answered and opened", within_s=within_s, every_s=0.2)

@@ -1,0 +1,41 @@
+"""A message at work, as a task would have it."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from rsvpq.http.lease import NoLease
+from rsvpq.mail.messages import MeetingMessage
+from rsvpq.mail.ports import AnswersByDraft
+from rsvpq.policy import Decision
+from rsvpq.tasks.journal import Decided, Journal
+from workers.work import Work
+
+Decide = Callable[[MeetingMessage], Decision]
+
+
+def journal(reply: Literal["ok", "held", "lost", "taken"] = "ok", **steps: Any) -> Journal:
+    """A journal that nobody keeps."""
+    return Journal(steps, lambda *_: reply)
+
+
+def work_on(
+    message: MeetingMessage,
+    box: AnswersByDraft,
+    decide: Decide,
+    kept: Journal | None = None,
+    item: str = "",
+    settle_s: float = 120.0,
+    *,
+    address: str = "adele@example.com",
+) -> Work:
+    """The work of a task on this message, with a lease that has no end."""
+    return Work(
+        item=item or message.ref.key,
+        message=message,
+        address=address,
+        box=box,
+        journal=kept or journal(),
+        lease=NoLease(),
+        decide=lambda now: Decided(decide(now)),
+        settle_s=settle_s,
+    )
