@@ -29,7 +29,7 @@ def graves(installation: Installation) -> Lanes:
     lanes = installation.lanes()
     kill(lanes, ADELE, "a1", "Refused: MOVE answered 403")
     kill(lanes, BRUNO, "b1", "Unknown: neither in Drafts nor in Sent Items")
-    kill(lanes, NEIL, "n1", "Refused: MOVE answered 403", sensitivity=2)
+    kill(lanes, NEIL, "n1", "Refused: MOVE answered 403", sensitivity="private")
     return lanes
 
 
