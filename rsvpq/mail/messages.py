@@ -8,10 +8,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Self, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Self, get_args, get_type_hints
 
-from rsvpq.lanes.limits import Limits
 from rsvpq.mail.times import instant, written
+
+if TYPE_CHECKING:  # lanes import this module
+    from rsvpq.lanes.limits import Limits
 
 
 class Kind(StrEnum):
@@ -62,7 +64,7 @@ class Mailbox:
     name: str
     server: str
     group: str = ""
-    limits: Limits | None = None
+    limits: "Limits | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +216,14 @@ class MeetingMessage:
 
 
 def is_private_payload(payload: Mapping[str, Any]) -> bool:
-    """Whether a message that need not be one of ours is private; what shows anything but a sensitivity is."""
+    """Whether a message that need not be one of ours is private; what shows anything but a sensitivity is.
+
+    Earlier versions wrote its number.
+    """
+    shown, known = payload.get("sensitivity", Sensitivity.NORMAL), dict(enumerate(Sensitivity))
     try:
-        return Sensitivity(payload.get("sensitivity", Sensitivity.NORMAL)).is_private
-    except ValueError:
+        return Sensitivity(known.get(shown, shown)).is_private
+    except (ValueError, TypeError):
         return True
 
 
@@ -232,6 +238,8 @@ def _plain(value: Any) -> Any:
             return [value.identity, str(value.verdict), begun, value.finished, value.token, *value.before]
         case tuple():
             return list(value)
+        case StrEnum():
+            return str(value)
     return value
 
 

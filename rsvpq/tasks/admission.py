@@ -108,7 +108,8 @@ def _require_message(start: Start, mailbox: Mailbox) -> None:
     except (KeyError, TypeError, ValueError) as error:
         raise _forged(f"it is no message ({error})") from None
     texts = [value for value in start.payload.values() if isinstance(value, str)]
-    texts += [text for value in (message.ref.address, message.sent_by) for text in value]
+    texts += [message.ref.key, *message.ref.address, *message.sent_by]
+    texts += [message.intent.identity, message.intent.token, *message.intent.before] if message.intent else []
     if not all(map(_is_text, texts)) or not isinstance(start.payload.get("run", ""), str):
         raise _forged("it holds what no server can have sent")
     if message.kind not in _KINDS[start.work] or (message.kind in _REPLIES) is not (message.reply is not None):

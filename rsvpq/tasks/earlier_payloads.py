@@ -58,6 +58,8 @@ def _of_class(payload: Mapping[str, Any]) -> dict[str, Any]:
 def _flags(payload: Mapping[str, Any]) -> dict[str, Any]:
     shown, sensitivity = payload.get("meeting_type") or 0, payload.get("sensitivity", 0)
     flags = {name: True for name, flag in _FLAGS.items() if shown & flag}
+    if sensitivity < 0:
+        raise ValueError(f"there is no sensitivity {sensitivity}")
     known = list(Sensitivity)
     return {**flags, "sensitivity": str(known[min(sensitivity, len(known) - 1)])}
 
