@@ -82,13 +82,13 @@ class Installation:
         self.lanes = wiring.make_lanes(self.settings)
         wiring.configure(self.lanes, self.settings)
         claims = Claims(self.lanes, wiring.make_list(self.settings).names)
-        self._exchange = wiring.Exchange(self.settings.servers, claims)
+        self._exchange = wiring.Backends(self.settings.servers, claims)
         self.parts: dict[str, Part] = {}
 
     def find(self, number: int) -> list[MeetingMessage]:
         """The messages in a mailbox's Inbox, by the search of a scan."""
         with self._exchange.mailbox(SERVER, mailbox_name(number), NoLease()) as box:
-            return [message for page in box.meeting_messages() for message in page]
+            return [message for page in box.meeting_messages() for message in page.messages]
 
     def offer(self, number: int, messages: Iterable[MeetingMessage]) -> int:
         """Offer messages to a mailbox's lane; how many were new."""

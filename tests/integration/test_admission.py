@@ -19,9 +19,8 @@ from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.settings.mailbox_list import MailboxList
 from rsvpq.tasks import contract
 from rsvpq.tasks.admission import Admission
-from rsvpq.tasks.journal import Journal
 from rsvpq.tasks.outcome import Outcome
-from rsvpq.tasks.runner import Carrier
+from rsvpq.tasks.runner import Attempt, Carrier
 from testbed.processes import Part
 from testbed.queue_server import QueueServer
 from tests.support.file_limit import no_more_files
@@ -68,8 +67,8 @@ class Desk:
         )
         return carrier.carry(release.id, release.generation, self._work)
 
-    def _work(self, start: Start, _: Journal) -> Outcome:
-        self.worked.append(start)
+    def _work(self, attempt: Attempt) -> Outcome:
+        self.worked.append(attempt.start)
         return Outcome("answered")
 
     def state(self, item: str) -> dict[str, str]:

@@ -8,15 +8,16 @@ import pytest
 
 from rsvpq.http import auth, lease
 from rsvpq.http.server import Server
-from rsvpq.mail.drafts import sent_answers, unsent_answers
+from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient, Unknown
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
-from rsvpq.tasks.journal import Journal, LeaseLost, Paused
+from rsvpq.tasks.journal import Attached, Journal, LeaseLost, Paused
 from rsvpq.tasks.outcome import Outcome
-from rsvpq.webdav.mailbox import Folders, WebDavMailbox
+from rsvpq.webdav.folders import Folders
+from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import href_of
 from tests.support.crashing_worker import Worker, die_twice_everywhere
-from tests.support.exchange_site import Site, always, box_name, inbox, requests_in
+from tests.support.exchange_site import Site, always, box_name, inbox, requests_in, sent_in
 from tests.support.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play, rows_page
 from tests.support.work import work_on
 from workers.answer import answer
@@ -119,12 +120,7 @@ def test_two_requests_with_the_same_subject_are_each_answered_to_their_own_organ
     for request in twins(box)[:2]:
         Worker(site, box, request).run()
         assert site.sent(box, request) == (1, 1)
-        assert request.uid in {
-            sent.uid
-            for sent in sent_answers(
-                box,
-            )
-        }
+        assert request.uid in {sent.uid for sent in sent_in(box)}
 
 
 def test_the_draft_of_an_update_is_not_taken_for_that_of_the_first_invitation(site: Site) -> None:
@@ -388,7 +384,7 @@ DRAFT = play(
 def answer_at(server: ScriptedServer, steps: dict[str, Any]) -> Outcome:
     """Answer REQUEST at the scripted server; the journal is left in ``steps``."""
 
-    def record(written: Mapping[str, Any], _intent: bool) -> Literal["ok"]:
+    def record(written: Mapping[str, Any], _intent: bool, _attached: Attached | None) -> Literal["ok"]:
         steps.update(written)
         return "ok"
 

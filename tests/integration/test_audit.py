@@ -11,14 +11,15 @@ from celery.exceptions import Retry
 
 from rsvpq.audit.log import AuditLog, Filter, Record
 from rsvpq.audit.record import Audit, Discretion, Told
-from rsvpq.lanes import Lanes, Release, Start
+from rsvpq.lanes import Lanes, Release
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.errors import Busy, Refused, Transient
-from rsvpq.mail.messages import ItemRef, Kind, Left, Mailbox, MeetingMessage, Sensitivity
+from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Sensitivity
+from rsvpq.policy import Left
 from rsvpq.tasks import contract
-from rsvpq.tasks.journal import Journal
+from rsvpq.tasks.journal import Attached
 from rsvpq.tasks.outcome import Outcome
-from rsvpq.tasks.runner import Carrier, ItemJournal, Work
+from rsvpq.tasks.runner import Attempt, Carrier, Work
 from tests.support.lanes_with_clock import Clock
 
 ADELE = Mailbox("adele", "mail1")
@@ -80,20 +81,20 @@ def carry(lanes: Lanes, work: Work, discretion: Discretion | None = None) -> Non
         carrier(lanes, discretion).carry(release.id, release.generation, work)
 
 
-def answers(_start: Start, journal: Journal) -> Outcome:
+def answers(attempt: Attempt, attached: Attached | None = None) -> Outcome:
     """The steps of a request that is answered."""
-    journal.intend("accept", ["rid:9"])
-    journal.intend("send", "rid:2")
-    journal.note("sent")
+    attempt.journal.intend("accept", ["rid:9"], attached)
+    attempt.journal.intend("send", "rid:2")
+    attempt.journal.note("sent")
     return Outcome("answered")
 
 
 def fails_after(step: str, error: Exception) -> Work:
     """Work that intends one step and fails."""
 
-    def work(_start: Start, journal: Journal) -> Outcome:
+    def work(attempt: Attempt) -> Outcome:
         if step:
-            journal.intend(step)
+            attempt.journal.intend(step)
         raise error
 
     return work
@@ -139,8 +140,8 @@ def test_the_redis_time_of_a_record_is_its_id(lanes: Lanes) -> None:
 
 
 def test_the_intent_is_told_before_the_effect(lanes: Lanes) -> None:
-    def work(_start: Start, journal: Journal) -> Outcome:
-        journal.intend("accept")
+    def work(attempt: Attempt) -> Outcome:
+        attempt.journal.intend("accept")
         assert events(lanes) == [("intent", "accept")]
         raise Refused("403")
 
@@ -149,8 +150,8 @@ def test_the_intent_is_told_before_the_effect(lanes: Lanes) -> None:
 
 
 def test_an_opened_response_is_two_records(lanes: Lanes) -> None:
-    def work(_start: Start, journal: Journal) -> Outcome:
-        journal.intend("open")
+    def work(attempt: Attempt) -> Outcome:
+        attempt.journal.intend("open")
         return Outcome("opened", "moved to Deleted Items")
 
     carry(lanes, work)
@@ -165,9 +166,9 @@ def test_a_failure_is_told_with_its_step_and_reason(lanes: Lanes) -> None:
 
 
 def test_the_attempt_that_finds_the_effect_done_says_so(lanes: Lanes, clock: Clock) -> None:
-    def second(_start: Start, journal: Journal) -> Outcome:
-        journal.intend("send", "rid:2")
-        journal.note("sent")
+    def second(attempt: Attempt) -> Outcome:
+        attempt.journal.intend("send", "rid:2")
+        attempt.journal.note("sent")
         return Outcome("answered")
 
     carry(lanes, fails_after("accept", Transient("409")))
@@ -185,10 +186,10 @@ def test_the_same_step_again_is_another_intent_and_no_success(lanes: Lanes, cloc
 
 
 def test_a_look_into_the_mailbox_says_nothing_of_what_was_intended_before(lanes: Lanes, clock: Clock) -> None:
-    def looks(_start: Start, journal: Journal) -> Outcome:
-        journal.intend("search")
+    def looks(attempt: Attempt) -> Outcome:
+        attempt.journal.intend("search")
         for look in ("pages", "recollected"):
-            journal.note(look, 100)
+            attempt.journal.note(look, 100)
         raise Transient("409")
 
     carry(lanes, fails_after("remove", Transient("409")))
@@ -213,10 +214,10 @@ def test_a_busy_server_is_told_only_where_something_was_intended(lanes: Lanes, c
 
 
 def test_a_pause_between_two_steps_fails_neither(lanes: Lanes) -> None:
-    def work(_start: Start, journal: Journal) -> Outcome:
-        journal.intend("accept")
+    def work(attempt: Attempt) -> Outcome:
+        attempt.journal.intend("accept")
         lanes.pause("all", reason="maintenance")
-        journal.intend("send")
+        attempt.journal.intend("send")
         raise AssertionError("nothing may be done")
 
     carry(lanes, work)
@@ -283,9 +284,9 @@ def test_the_last_lost_worker_is_dead(lanes: Lanes, clock: Clock) -> None:
     [(None, []), (Busy("503", 1), []), (Transient("x"), ["failed"]), (Refused("x"), ["dead"])],
 )
 def test_a_scan_is_told_only_when_it_fails(lanes: Lanes, error: Exception | None, expected: list[str]) -> None:
-    def work(_start: Start, journal: Journal) -> Outcome:
-        journal.intend("search")
-        journal.note("pages", 1)
+    def work(attempt: Attempt) -> Outcome:
+        attempt.journal.intend("search")
+        attempt.journal.note("pages", 1)
         if error:
             raise error
         return Outcome("scanned")
@@ -337,14 +338,24 @@ def test_a_decision_is_told_when_it_is_new_or_changed(lanes: Lanes) -> None:
     assert [run for run, _, _ in decisions(lanes)] == ["r1", "r3", "r5"]
 
 
-def deciding(lanes: Lanes, decision: Told, then: Work) -> Work:
+def deciding(lanes: Lanes, decision: Told, then: Callable[[Attempt, Attached], Outcome]) -> Work:
     """A worker that decides before it does anything."""
 
-    def work(start: Start, journal: ItemJournal) -> Outcome:
-        journal.rulings = Audit(lanes, Discretion(), 3600).rulings(ADELE, "", "r1", [(MESSAGE, decision)])
-        return then(start, journal)
+    def work(attempt: Attempt) -> Outcome:
+        rulings = Audit(lanes, Discretion(), 3600).rulings(ADELE, "", "r1", [(MESSAGE, decision)])
+        return then(attempt, Attached(rulings))
 
     return work
+
+
+def looks_and_fails(error: Exception) -> Callable[[Attempt, Attached], Outcome]:
+    """A worker that looks into the mailbox for what was decided, and fails."""
+
+    def then(attempt: Attempt, attached: Attached) -> Outcome:
+        attempt.journal.note("compose", attached=attached)
+        raise error
+
+    return then
 
 
 def test_a_workers_decision_is_told_with_the_first_step_that_it_takes(lanes: Lanes) -> None:
@@ -363,22 +374,22 @@ def test_a_workers_decision_that_a_scan_has_told_is_not_told_again(lanes: Lanes)
 @pytest.mark.parametrize(
     ("then", "event"),
     [
-        (lambda _start, _journal: Outcome("left", left=Left("no-rule")), ("done", "left")),
-        (fails_after("", Transient("409")), ("failed", "later")),
-        (fails_after("", Refused("403")), ("dead", "refused")),
+        (lambda _, attached: Outcome("left", left=Left("no-rule"), attached=attached), ("done", "left")),
+        (looks_and_fails(Transient("409")), ("failed", "later")),
+        (looks_and_fails(Refused("403")), ("dead", "refused")),
     ],
 )
 def test_a_workers_decision_that_nothing_was_done_for_is_told_before_the_end(
-    lanes: Lanes, then: Work, event: tuple[str, str]
+    lanes: Lanes, then: Callable[[Attempt, Attached], Outcome], event: tuple[str, str]
 ) -> None:
     carry(lanes, deciding(lanes, Told("skip", "", "observe-mode"), then))
     assert events(lanes) == [("decision",), event]
 
 
 def test_a_workers_decision_is_not_told_if_it_may_not_begin(lanes: Lanes) -> None:
-    def paused(start: Start, journal: ItemJournal) -> Outcome:
+    def paused(attempt: Attempt, attached: Attached) -> Outcome:
         lanes.pause("all", reason="maintenance")
-        return answers(start, journal)
+        return answers(attempt, attached)
 
     carry(lanes, deciding(lanes, ACCEPT, paused))
     assert told(lanes) == []

@@ -9,11 +9,11 @@ from typing import Any, Literal
 import pytest
 import requests
 
-from rsvpq.mail.drafts import sent_answers, unsent_answers
+from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import ExchangeError, Refused, Transient, Unknown, Unsettled, Unsupported
 from rsvpq.mail.messages import ItemRef, MeetingMessage, Verdict
 from rsvpq.policy import Action
-from rsvpq.tasks.journal import Journal
+from rsvpq.tasks.journal import Attached, Journal
 from rsvpq.tasks.outcome import Outcome
 from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import WebDavMailbox
@@ -21,7 +21,16 @@ from rsvpq.webdav.rows import href_of, permanent_url_of
 from simulator.oracle.switches import switches as all_switches
 from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import World
-from tests.support.exchange_site import Site, always, box_name, inbox, requests_in, responses_in, simulated_site
+from tests.support.exchange_site import (
+    Site,
+    always,
+    box_name,
+    inbox,
+    requests_in,
+    responses_in,
+    sent_in,
+    simulated_site,
+)
 from tests.support.work import work_on
 from workers.answer import answer
 from workers.open import open_response
@@ -69,7 +78,7 @@ def answer_in_the_end(request: MeetingMessage, box: WebDavMailbox) -> Outcome:
     """As many attempts as it takes until what was done shows; the ledger would leave time between them."""
     steps: dict[str, Any] = {}
 
-    def record(written: Mapping[str, Any], _intent: bool) -> Literal["ok"]:
+    def record(written: Mapping[str, Any], _intent: bool, _attached: Attached | None) -> Literal["ok"]:
         steps.update(written)
         return "ok"
 
@@ -176,9 +185,7 @@ def test_another_verdict_is_sent_as_such(site: Site, verdict: Verdict) -> None:
     box = site.take(fits=lambda box: bool(requests_in(box)))
     request = requests_in(box)[0]
     assert answer(work_on(request, box, always(Action(verdict)), journal(), request.ref.key)).result == "answered"
-    (sent,) = sent_answers(
-        box,
-    )
+    (sent,) = sent_in(box)
     assert sent.reply is verdict
 
 
@@ -309,9 +316,7 @@ def test_an_old_answer_in_sent_items_is_not_the_one_to_this_update(site: Site) -
     box = site.take(fits=lambda box: len(requests_in(box)) > 1)
     request = requests_in(box)[0]
     assert answer(work_on(request, box, always(), journal(), request.ref.key)).result == "answered"
-    (sent,) = sent_answers(
-        box,
-    )
+    (sent,) = sent_in(box)
     update = replace(request, sequence=(sent.sequence or 0) + 1)
     steps = {"accept": [], "send": "rid:lost"}
     with pytest.raises(Unknown, match="neither in Drafts nor in Sent Items"):

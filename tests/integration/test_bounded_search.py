@@ -7,7 +7,8 @@ from rsvpq.http import auth
 from rsvpq.http.server import Server
 from rsvpq.tasks.journal import Journal
 from rsvpq.webdav import search
-from rsvpq.webdav.mailbox import Folders, WebDavMailbox
+from rsvpq.webdav.folders import Folders
+from rsvpq.webdav.mailbox import WebDavMailbox
 from tests.integration.test_traps import decided
 from tests.support.scripted_server import XML, ScriptedServer, play, rows_page
 
@@ -35,12 +36,12 @@ def test_a_folder_beyond_all_measure_is_read_in_part_and_the_rest_counts_as_unre
         play(207, rows_page(*range(10)), Content_Range="rows 0-9; total=30", **XML),
         play(207, rows_page(*range(10, 20)), Content_Range="rows 10-19; total=30", **XML),
     )
-    box = adele(scripted)
-    found = [message for page in box.meeting_messages(10) for message in page]
-    assert (len(found), box.unreadable, len(scripted.requests)) == (11, 19, 2)
+    pages = list(adele(scripted).meeting_messages(10))
+    found = [message for page in pages for message in page.messages]
+    assert (len(found), sum(page.unreadable for page in pages), len(scripted.requests)) == (11, 19, 2)
 
 
 def test_a_page_of_large_rows_is_handed_on_in_parts(scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "_FULL_PAGE", 100)
     scripted.script(play(207, rows_page(*range(10)), **XML))
-    assert [len(page) for page in adele(scripted).meeting_messages()] == [2, 2, 2, 2, 2]
+    assert [len(page.messages) for page in adele(scripted).meeting_messages()] == [2, 2, 2, 2, 2]

@@ -9,7 +9,7 @@ import pytest
 
 from rsvpq.mail.calendar import Agenda, Appointment, BusyStatus, CalendarUnknown, ResponseStatus
 from rsvpq.mail.errors import Busy, Transient
-from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage
+from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Verdict
 from rsvpq.mail.recurrence import instances
 from rsvpq.policy import Version
 from rsvpq.webdav.calendar import read_agenda
@@ -291,7 +291,7 @@ def test_the_calendar_tells_what_it_has_of_a_meeting(diary: Diary) -> None:
 
 def test_a_request_that_was_accepted_is_an_appointment_of_that_version(diary: Diary) -> None:
     request = next(one for one in inbox(diary.box) if one.kind is Kind.REQUEST)
-    diary.box.accept(request)
+    diary.box.command(request, Verdict.ACCEPT)
     appointment = diary.box.appointment(request)
     assert isinstance(appointment, Appointment)
     assert appointment.response is ResponseStatus.ACCEPTED
@@ -309,8 +309,8 @@ def test_a_request_tells_how_many_are_invited_and_by_whom(diary: Diary) -> None:
     to = 'To: "Vance, Adele" <adele@example.com>, b@example.com\r\nCc: c@example.com, Nora <nora@example.org>'
     diary.put(event("q", "2026-05-04T09:00", "2026-05-04T10:00", BERLIN), method="REQUEST", to=to)
     request = found(diary, "q")
-    particulars = diary.box.details(request)
-    assert (particulars.attendees, request.own, particulars.rule) == (4, False, "")
+    details = diary.box.details(request)
+    assert (details.attendees, request.own, details.rule) == (4, False, "")
 
 
 def test_an_invitation_to_oneself_is_recognised(site: Site) -> None:

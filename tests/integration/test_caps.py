@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from workers.look import left_alone
 
 from producer.offering import MOST_OTHERS, in_fair_order, offer_within_caps
 from rsvpq.lanes import Lanes
@@ -13,8 +12,10 @@ from rsvpq.lanes.items import known_items
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from rsvpq.policy import Action, Decision
 from rsvpq.tasks import contract
+from rsvpq.tasks.journal import Decided
 from rsvpq.tasks.runner import LOOK_AGAIN_S, Carrier
 from tests.support.lanes_with_clock import Clock
+from workers.outcomes import left_alone
 
 ADELE = Mailbox("adele", "mail1")
 
@@ -52,10 +53,10 @@ class Scans:
     def leave_all(self) -> None:
         """A worker finds a reason to leave alone whatever waits."""
         carrier = Carrier(self.lanes, lambda _releases: None, 1, 2, remember_s=7 * 86_400)
-        held = left_alone(Decision(Action.HOLD, "rule"))
+        held = left_alone(Decided(Decision(Action.HOLD, "rule")))
         while releases := self.lanes.release():
             for release in releases:
-                carrier.carry(release.id, release.generation, lambda _start, _journal: held)
+                carrier.carry(release.id, release.generation, lambda _: held)
 
     def is_first(self, messages: Sequence[MeetingMessage]) -> bool:
         """Whether the lane begins with these."""

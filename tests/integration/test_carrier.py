@@ -21,9 +21,9 @@ from rsvpq.mail.errors import (
     Unsupported,
 )
 from rsvpq.mail.messages import Mailbox
-from rsvpq.tasks.journal import Journal
+from rsvpq.tasks.journal import Attached
 from rsvpq.tasks.outcome import Outcome
-from rsvpq.tasks.runner import Carrier, ItemJournal, Work
+from rsvpq.tasks.runner import Attempt, Carrier, Work
 from tests.support.lanes_with_clock import Clock, everything, ledger, offer, released
 
 ATTEMPTS = 3
@@ -58,18 +58,18 @@ def carrier(lanes: Lanes, published: Published) -> Carrier:
 def fails(error: Exception) -> Work:
     """Work that ends in this error."""
 
-    def work(_start: Start, _journal: Journal) -> Outcome:
+    def work(_: Attempt) -> Outcome:
         raise error
 
     return work
 
 
-def succeeds(_start: Start, _journal: Journal) -> Outcome:
+def succeeds(_: Attempt) -> Outcome:
     """Work that does nothing, well."""
     return Outcome("answered")
 
 
-def never(_start: Start, _journal: Journal) -> Outcome:
+def never(_: Attempt) -> Outcome:
     """Work that must not be done."""
     raise AssertionError("nothing may be done")
 
@@ -102,7 +102,7 @@ def test_a_success_is_done_counted_and_shown(lanes: Lanes, carrier: Carrier) -> 
 def test_a_note_is_shown_and_what_else_was_counted_is_counted(lanes: Lanes, carrier: Carrier) -> None:
     release = released(lanes, "a")
     outcome = Outcome("scanned", "found 2", {"scan:found": 2})
-    assert carrier.carry("a", release.generation, lambda _start, _journal: outcome) == "scanned: found 2"
+    assert carrier.carry("a", release.generation, lambda _: outcome) == "scanned: found 2"
     assert lanes.counts() == {"done:scanned": 1, "scan:found": 2}
 
 
@@ -117,9 +117,9 @@ def test_a_finished_message_stays_known_for_as_long_as_configured(lanes: Lanes, 
 def test_the_work_is_told_what_the_ledger_knows(lanes: Lanes, carrier: Carrier) -> None:
     seen: list[Start] = []
 
-    def work(start: Start, journal: Journal) -> Outcome:
-        seen.append(start)
-        journal.intend("accept", ["rid:1"])
+    def work(attempt: Attempt) -> Outcome:
+        seen.append(attempt.start)
+        attempt.journal.intend("accept", ["rid:1"])
         return Outcome("answered")
 
     carrier.carry("a", released(lanes, "a").generation, work)
@@ -128,8 +128,8 @@ def test_the_work_is_told_what_the_ledger_knows(lanes: Lanes, carrier: Carrier) 
 
 
 def test_each_step_is_in_the_ledger_before_the_next_thing_happens(lanes: Lanes, carrier: Carrier) -> None:
-    def work(_start: Start, journal: Journal) -> Outcome:
-        journal.intend("accept", ["rid:1"])
+    def work(attempt: Attempt) -> Outcome:
+        attempt.journal.intend("accept", ["rid:1"])
         assert ledger(lanes, "a")["journal"] == '{"accept": ["rid:1"]}'
         return Outcome("answered")
 
@@ -137,13 +137,13 @@ def test_each_step_is_in_the_ledger_before_the_next_thing_happens(lanes: Lanes, 
 
 
 def test_the_next_attempt_has_the_journal_of_the_one_before(lanes: Lanes, carrier: Carrier, clock: Clock) -> None:
-    def first(_start: Start, journal: Journal) -> Outcome:
-        journal.intend("accept", ["rid:1"])
+    def first(attempt: Attempt) -> Outcome:
+        attempt.journal.intend("accept", ["rid:1"])
         raise Unknown("the answer was lost")
 
-    def second(start: Start, journal: Journal) -> Outcome:
-        assert journal["accept"] == ["rid:1"]
-        return Outcome("answered", f"attempt {start.attempt}")
+    def second(attempt: Attempt) -> Outcome:
+        assert attempt.journal["accept"] == ["rid:1"]
+        return Outcome("answered", f"attempt {attempt.start.attempt}")
 
     with pytest.raises(Retry):
         carrier.carry("a", released(lanes, "a").generation, first)
@@ -228,10 +228,9 @@ def test_another_message_about_the_same_meeting_that_was_quicker_is_waited_for(l
     lanes.offer(Mailbox("adele", "mail1"), [Item("a", "answer", "answer", {}, topic="budget")])
     (release,) = lanes.release()
 
-    def work(_start: Start, journal: ItemJournal) -> Outcome:
+    def work(attempt: Attempt) -> Outcome:
         lanes.remember("adele", {"budget": "declined"}, 60)
-        journal.memory = Memory("accepted", "", 60)
-        journal.intend("accept")
+        attempt.journal.intend("accept", attached=Attached(memory=Memory("accepted", "", 60)))
         raise AssertionError("the intent of the other one was there first")
 
     with pytest.raises(Retry, match="another message about the same meeting"):
@@ -246,15 +245,14 @@ def test_a_start_of_redis_meanwhile_costs_an_attempt_and_the_next_one_asks_the_m
     lanes.offer(Mailbox("adele", "mail1"), [Item("a", "answer", "answer", {}, topic="budget")])
     vouched = []
 
-    def work(start: Start, journal: ItemJournal) -> Outcome:
-        vouched.append(start.vouched_s)
-        if not start.vouched_s:
+    def work(attempt: Attempt) -> Outcome:
+        vouched.append(attempt.start.vouched_s)
+        if not attempt.start.vouched_s:
             lanes.remember("adele", {}, 60)
             raise Unsettled("the mailbox was asked", 0)
         if len(vouched) == 2:
             lanes.redis.script_flush()  # as a Redis that was started anew knows no script
-        journal.memory = Memory("accepted", "", 60)
-        journal.intend("accept")
+        attempt.journal.intend("accept", attached=Attached(memory=Memory("accepted", "", 60)))
         return Outcome("answered")
 
     for end in ("Unsettled", "Taken", "Unsettled"):
@@ -346,9 +344,9 @@ def test_a_pause_before_the_start_puts_the_item_back_untouched(lanes: Lanes, car
 
 
 def test_a_pause_during_the_work_puts_the_item_back_at_no_cost(lanes: Lanes, carrier: Carrier) -> None:
-    def work(_start: Start, journal: Journal) -> Outcome:
+    def work(attempt: Attempt) -> Outcome:
         lanes.pause("server", "mail1", reason="maintenance")
-        journal.intend("accept")
+        attempt.journal.intend("accept")
         raise AssertionError("nothing may be done")
 
     release = released(lanes, "a", "b")
@@ -363,11 +361,11 @@ def test_a_pause_during_the_work_puts_the_item_back_at_no_cost(lanes: Lanes, car
 def test_a_lost_lease_is_ignored_and_changes_nothing(lanes: Lanes, carrier: Carrier, clock: Clock) -> None:
     before: dict[str, Any] = {}
 
-    def work(_start: Start, journal: Journal) -> Outcome:
+    def work(attempt: Attempt) -> Outcome:
         clock.turn(200)  # longer than the lease
         assert lanes.sweep() == (1, 0)
         before.update(everything(lanes))
-        journal.intend("accept")
+        attempt.journal.intend("accept")
         raise AssertionError("nothing may be done")
 
     release = released(lanes, "a")
@@ -380,10 +378,10 @@ def test_a_lost_lease_is_ignored_and_changes_nothing(lanes: Lanes, carrier: Carr
 def test_the_lease_that_requests_are_made_under_is_the_one_in_the_ledger(
     lanes: Lanes, carrier: Carrier, clock: Clock
 ) -> None:
-    def work(_start: Start, journal: ItemJournal) -> Outcome:
-        assert 0 < journal.lease.left_s < 180
+    def work(attempt: Attempt) -> Outcome:
+        assert 0 < attempt.lease.left_s < 180
         clock.turn(170)
-        journal.lease.keep("a long request", 180)
+        attempt.lease.keep("a long request", 180)
         clock.turn(170)
         assert lanes.sweep() == (0, 0)
         return Outcome("answered")
@@ -395,10 +393,10 @@ def test_the_lease_that_requests_are_made_under_is_the_one_in_the_ledger(
 def test_no_request_is_made_once_the_lease_is_lost(lanes: Lanes, carrier: Carrier, clock: Clock) -> None:
     release = released(lanes, "a")
 
-    def work(_start: Start, journal: ItemJournal) -> Outcome:
+    def work(attempt: Attempt) -> Outcome:
         clock.turn(181)
         assert lanes.sweep() == (1, 0)
-        journal.lease.keep("a request", 180)
+        attempt.lease.keep("a request", 180)
         raise AssertionError("and so a request was made")
 
     with pytest.raises(Ignore, match="lost before the next request"):
@@ -409,8 +407,8 @@ def test_no_request_is_made_once_the_lease_is_lost(lanes: Lanes, carrier: Carrie
 def test_an_item_that_takes_too_long_costs_an_attempt_and_is_dead_in_the_end(
     lanes: Lanes, carrier: Carrier, clock: Clock
 ) -> None:
-    def work(_start: Start, journal: ItemJournal) -> Outcome:
-        journal.lease.keep("SEARCH Drafts")
+    def work(attempt: Attempt) -> Outcome:
+        attempt.lease.keep("SEARCH Drafts")
         raise AssertionError("and so a request was made")
 
     impatient = replace(carrier, longest_run_s=0)
@@ -429,7 +427,7 @@ def test_an_item_that_takes_too_long_costs_an_attempt_and_is_dead_in_the_end(
 def test_work_that_ends_after_its_lease_leaves_the_new_owner_alone(
     lanes: Lanes, carrier: Carrier, clock: Clock
 ) -> None:
-    def work(_start: Start, _journal: Journal) -> Outcome:
+    def work(_: Attempt) -> Outcome:
         clock.turn(200)
         lanes.sweep()
         (again,) = lanes.release()

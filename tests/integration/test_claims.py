@@ -13,18 +13,17 @@ from redis import Redis
 
 from rsvpq.http.lease import NoLease
 from rsvpq.lanes import Item, Lanes, Memory
-from rsvpq.mail.drafts import sent_answers, unsent_answers
+from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.editions import TAKEN_AWAY, Settled, Version
 from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient
-from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
-from rsvpq.mail.messages import Verdict as Answer
+from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.settings import load_settings
 from rsvpq.tasks.claims import Claims
 from rsvpq.webdav.mailbox import WebDavMailbox
-from rsvpq.wiring import Exchange
+from rsvpq.wiring import Backends
 from testbed.simulated_exchange import World
 from tests.integration.test_client import client
-from tests.support.exchange_site import PASSWORD, Site, box_name, inbox, requests_in, simulated_site
+from tests.support.exchange_site import PASSWORD, Site, box_name, inbox, requests_in, sent_in, simulated_site
 from tests.support.lane_client import ClockedLanes
 from tests.support.scripted_server import XML, Play, Received, ScriptedServer, play
 
@@ -54,12 +53,12 @@ def names_of(site: Site, number: int) -> tuple[str, str, str]:
     return facts["mailbox"], facts["address"].partition("@")[0], facts["address"]
 
 
-def servers(folder: Path, site: Site, claims: Claims) -> Exchange:
+def servers(folder: Path, site: Site, claims: Claims) -> Backends:
     """The servers as one process has them."""
     return servers_at(folder, site.exchange.urls[0], site.exchange.username, claims)
 
 
-def servers_at(folder: Path, url: str, username: str, claims: Claims) -> Exchange:
+def servers_at(folder: Path, url: str, username: str, claims: Claims) -> Backends:
     """The same at any address."""
     (folder / "mailboxes.csv").write_text("mailbox,server\n")
     (folder / "secret").write_text(PASSWORD)
@@ -67,12 +66,13 @@ def servers_at(folder: Path, url: str, username: str, claims: Claims) -> Exchang
         f"""mailboxes = "mailboxes.csv"\n[servers.{SERVER}]\nurl = "{url}"
 username = '{username}'\npassword_file = "secret"\nallow_http = true\n"""
     )
-    return Exchange(load_settings(folder / "rsvpq.toml", {}).servers, claims)
+    return Backends(load_settings(folder / "rsvpq.toml", {}).servers, claims)
 
 
-def visit(exchange: Exchange, name: str) -> str:
+def visit(exchange: Backends, name: str) -> str:
     """Open the mailbox under this name; which it was."""
     with exchange.mailbox(SERVER, name, NoLease()) as box:
+        assert isinstance(box, WebDavMailbox)
         return box_name(box)
 
 
@@ -123,7 +123,7 @@ def test_of_names_that_come_at_the_same_moment_one_has_the_mailbox(
     processes = [servers(tmp_path, site, Claims(lanes)) for _ in names]
     together = Barrier(len(names))
 
-    def come(exchange: Exchange, name: str) -> bool:
+    def come(exchange: Backends, name: str) -> bool:
         together.wait()
         try:
             visit(exchange, name)
@@ -223,16 +223,11 @@ def test_a_mailbox_is_worked_under_whatever_name_its_hrefs_have(turned: Site, hr
     _, alias, _ = names_of(turned, 8 if hrefs == "as-asked" else 10)
     box = WebDavMailbox(turned.server(), alias)
     request = requests_in(box)[0]
-    box.accept(request, Answer.ACCEPT)
+    box.command(request, Verdict.ACCEPT)
     (draft,) = unsent_answers(box)
     box.send(draft)
     assert request.ref.key not in {message.ref.key for message in inbox(box)}
-    assert [
-        sent.uid
-        for sent in sent_answers(
-            box,
-        )
-    ] == [request.uid]
+    assert [sent.uid for sent in sent_in(box)] == [request.uid]
 
 
 FOLDERS = ("inbox", "drafts", "sentitems", "deleteditems", "sendmsg")

@@ -9,7 +9,7 @@ import pytest
 
 from rsvpq.http import auth
 from rsvpq.http.server import Server, Timeouts
-from rsvpq.mail.drafts import sent_answers, unsent_answers
+from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import (
     Busy,
     ExchangeError,
@@ -20,21 +20,14 @@ from rsvpq.mail.errors import (
     Transient,
     Unknown,
 )
-from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Sensitivity
+from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Sensitivity, Verdict
 from rsvpq.mail.ports import Clear
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import at, href_of, permanent_url_of
 from testbed.processes import PATIENCE_S, free_port
 from testbed.simulated_exchange import World
 from tests.support import scripted_server as scripts
-from tests.support.exchange_site import (
-    Site,
-    box_name,
-    inbox,
-    requests_in,
-    responses_in,
-    simulated_site,
-)
+from tests.support.exchange_site import Site, box_name, inbox, requests_in, responses_in, sent_in, simulated_site
 from tests.support.file_limit import no_more_files
 from tests.support.scripted_server import DRAFT, FOLDERS, MESSAGE, NO_ROWS, XML, Play, ScriptedServer, play, rows_page
 
@@ -96,14 +89,14 @@ def test_every_row_is_found_once_and_in_order_on_pages_of_any_size(full: Site, i
     box = WebDavMailbox(full.server(), full.mailboxes()[index]["mailbox"])
     cut_down(full, box, rows)
     pages = list(box.meeting_messages())
-    found = [message for page in pages for message in page]
+    found = [message for page in pages for message in page.messages]
     assert len({message.ref.key for message in found}) == len(found) == rows
     received = [message.received for message in found if message.received is not None]
     assert len(received) == rows
     assert received == sorted(received)
-    assert max(map(len, pages), default=0) == min(rows, 100)
-    assert [message for page in box.meeting_messages(page_rows=1) for message in page] == found
-    assert [message for page in box.meeting_messages(page_rows=rows or 1) for message in page] == found
+    assert max((len(page.messages) for page in pages), default=0) == min(rows, 100)
+    assert [message for page in box.meeting_messages(page_rows=1) for message in page.messages] == found
+    assert [message for page in box.meeting_messages(page_rows=rows or 1) for message in page.messages] == found
 
 
 def test_a_message_has_all_that_the_search_asked_for(site: Site) -> None:
@@ -160,7 +153,7 @@ def test_accepting_makes_one_draft_and_removes_the_request(site: Site) -> None:
     box = site.take()
     request = requests_in(box)[0]
     assert unsent_answers(box) == []
-    box.accept(request)
+    box.command(request, Verdict.ACCEPT)
     (draft,) = unsent_answers(box)
     assert (draft.kind, draft.uid) == (Kind.ANSWER, request.uid)
     assert not box.holds(request)
@@ -170,16 +163,11 @@ def test_accepting_makes_one_draft_and_removes_the_request(site: Site) -> None:
 def test_submitting_a_draft_sends_it_and_keeps_a_copy(site: Site) -> None:
     box = site.take()
     request = requests_in(box)[0]
-    box.accept(request)
+    box.command(request, Verdict.ACCEPT)
     box.send(unsent_answers(box)[0])
     assert site.sent(box, request) == (1, 1)
     assert unsent_answers(box) == []
-    assert [
-        sent.uid
-        for sent in sent_answers(
-            box,
-        )
-    ] == [request.uid]
+    assert [sent.uid for sent in sent_in(box)] == [request.uid]
 
 
 def test_submitting_what_is_not_there_is_gone(site: Site) -> None:
@@ -191,7 +179,7 @@ def test_submitting_what_is_not_there_is_gone(site: Site) -> None:
 def test_opening_a_response_opens_it_and_leaves_it(site: Site) -> None:
     box = site.take()
     response = responses_in(box)[0]
-    box.open(response)
+    box.absorb(response)
     assert site.told(box, response)["opened"] == 1
     assert box.holds(response)
 
@@ -220,7 +208,7 @@ def test_moving_onto_a_taken_name_overwrites_nothing(site: Site) -> None:
 def test_deleting_is_for_good(site: Site) -> None:
     box = site.take()
     response = responses_in(box)[0]
-    box.delete(response)
+    box.clear(response, Clear.DELETE)
     assert site.told(box, response)["deleted"] == 1
     assert not box.holds(response)
 
@@ -244,14 +232,14 @@ READING: dict[str, Operation] = {
     "find folders": lambda box: WebDavMailbox(box._server, "adele", None),
     "search": lambda box: list(box.meeting_messages()),
     "holds": lambda box: box.holds(MESSAGE),
-    "drafts": lambda box: unsent_answers(box),
+    "drafts": unsent_answers,
 }
 EFFECTS: dict[str, Operation] = {
-    "accept": lambda box: box.accept(MESSAGE),
-    "open": lambda box: box.open(MESSAGE),
+    "accept": lambda box: box.command(MESSAGE, Verdict.ACCEPT),
+    "open": lambda box: box.absorb(MESSAGE),
     "submit": lambda box: box.send(DRAFT),
-    "move": lambda box: box.move_to_deleted_items(MESSAGE),
-    "delete": lambda box: box.delete(MESSAGE),
+    "move": lambda box: box.clear(MESSAGE, Clear.TRASH),
+    "delete": lambda box: box.clear(MESSAGE, Clear.DELETE),
     "mark": lambda box: box.mark_processed(MESSAGE),
 }
 reading = pytest.mark.parametrize("operation", READING.values(), ids=READING)

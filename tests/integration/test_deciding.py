@@ -1,18 +1,18 @@
 """Right before anything is done the policy is asked again, on the message as it is and on the calendar."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import pytest
 
-from rsvpq.mail.drafts import sent_answers
 from rsvpq.mail.messages import MeetingMessage
 from rsvpq.policy import Action, Facts, Policy, Rule
 from rsvpq.policy.gather import decide_knowing
-from rsvpq.tasks.journal import Journal
+from rsvpq.tasks.journal import Attached, Journal
 from rsvpq.tasks.outcome import Outcome
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import href_of
-from tests.support.exchange_site import Site, box_name, inbox, lenient, requests_in
+from tests.support.exchange_site import Site, box_name, inbox, lenient, requests_in, sent_in
 from tests.support.work import work_on
 from workers.answer import answer
 
@@ -28,7 +28,7 @@ def worked(box: WebDavMailbox, request: MeetingMessage, policy: Policy | None = 
     steps: dict[str, Any] = {}
     facts = Facts(box_name(box))
 
-    def record(written: Any, _intent: bool) -> Any:
+    def record(written: Mapping[str, Any], _intent: bool, _attached: Attached | None) -> Literal["ok"]:
         steps.update(written)
         return "ok"
 
@@ -46,18 +46,7 @@ def test_of_two_copies_of_a_request_one_is_answered(site: Site, box: WebDavMailb
     outcome = worked(box, twin)
     assert (outcome.result, outcome.left_alone) == ("left", True)
     assert "already-answered" in outcome.note
-    assert (
-        len(
-            [
-                sent
-                for sent in sent_answers(
-                    box,
-                )
-                if sent.uid == request.uid
-            ]
-        )
-        == 1
-    )
+    assert len([sent for sent in sent_in(box) if sent.uid == request.uid]) == 1
 
 
 def test_a_request_that_a_person_marked_meanwhile_is_left_alone(site: Site, box: WebDavMailbox) -> None:

@@ -77,7 +77,7 @@ def test_eight_threads_finish_each_item_once_within_all_limits(redis: Redis, sha
 def test_two_processes_finish_each_item_once_within_all_limits(redis: Redis, shared_queue_server: QueueServer) -> None:
     items = offer_everything(redis)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        crews = [pool.send(work_together, shared_queue_server.url, items, 4) for _ in range(2)]
+        crews = [pool.submit(work_together, shared_queue_server.url, items, 4) for _ in range(2)]
         stints = [stint for crew in crews for stint in crew.result()]
     assert_right(redis, stints, items)
 

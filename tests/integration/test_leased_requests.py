@@ -17,10 +17,13 @@ from rsvpq.http.lease import FRESH_S, Lease, OutOfTime
 from rsvpq.http.server import Server, Timeouts
 from rsvpq.mail.drafts import handled_requests, sent_answers, unsent_answers
 from rsvpq.mail.errors import Busy, ExchangeError, Transient, Unknown
+from rsvpq.mail.messages import Verdict
+from rsvpq.mail.ports import Place
 from rsvpq.tasks.journal import LeaseLost
 from rsvpq.webdav import search
 from rsvpq.webdav.mailbox import WebDavMailbox
 from testbed.processes import PATIENCE_S, until
+from tests.support.exchange_site import sent_in
 from tests.support.scripted_server import DRIP, MESSAGE, Play, Received, ScriptedServer, play, rows_page
 from tests.support.scripted_server import FOLDERS as ALL
 
@@ -34,14 +37,10 @@ SHORT_S = 1.0
 #: Everything that reads page after page.
 LOOPS: dict[str, Callable[[WebDavMailbox], object]] = {
     "Inbox": lambda box: [*box.meeting_messages()],
-    "Drafts": lambda box: unsent_answers(box),
-    "Sent Items": lambda box: [
-        *sent_answers(
-            box,
-        )
-    ],
+    "Drafts": unsent_answers,
+    "Sent Items": lambda box: [*sent_in(box)],
     "Sent Items, one meeting": lambda box: [*sent_answers(box, "a uid")],
-    "Deleted Items": lambda box: [*box.requests_in("deleteditems")],
+    "Deleted Items": lambda box: [*box.messages_in(Place.TRASH)],
     "Inbox, one meeting": lambda box: handled_requests(box, "a uid"),
     "appointments": lambda box: box.appointments("a uid"),
     "agenda": lambda box: box.busy(NOON, NOON + timedelta(hours=1)),
@@ -140,7 +139,7 @@ DRIPS: dict[str, Play] = {"head": DRIP, "body": Play(HEAD, "drip"), "nothing": P
 @pytest.mark.parametrize("drips", DRIPS)
 @pytest.mark.parametrize(
     ("ask", "error"),
-    [(lambda box: [*box.meeting_messages()], Transient), (lambda box: box.accept(MESSAGE), Unknown)],
+    [(lambda box: [*box.meeting_messages()], Transient), (lambda box: box.command(MESSAGE, Verdict.ACCEPT), Unknown)],
     ids=["search", "command"],
 )
 def test_a_request_ends_with_the_lease(

@@ -5,19 +5,25 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from workers.look import GONE, left_alone
-from workers.ways import Ways
 
-from rsvpq.lanes import Item, Lanes, Ruling, Rulings, Start
+from rsvpq.http import auth
+from rsvpq.http.server import Server
+from rsvpq.lanes import Item, Lanes, Ruling, Rulings
 from rsvpq.lanes.items import known_items
 from rsvpq.lanes.status import read_status
 from rsvpq.mail.errors import Unsupported
-from rsvpq.mail.messages import ItemRef, Kind, Left, Mailbox, MeetingMessage, Verdict
-from rsvpq.policy import Action, Decision, Policy, Reason, Rule
+from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
+from rsvpq.policy import Action, Decision, Left, Policy, Reason, Rule
 from rsvpq.tasks import contract
+from rsvpq.tasks.journal import Attached, Decided
 from rsvpq.tasks.outcome import Outcome
-from rsvpq.tasks.runner import LOOK_AGAIN_LONGEST_S, LOOK_AGAIN_S, LOOK_AGAIN_SOON_S, Carrier, ItemJournal
+from rsvpq.tasks.runner import LOOK_AGAIN_LONGEST_S, LOOK_AGAIN_S, LOOK_AGAIN_SOON_S, Attempt, Carrier
+from rsvpq.webdav.mailbox import Commands, WebDavMailbox
 from tests.support.lanes_with_clock import Clock, ledger
+from tests.support.scripted_server import FOLDERS, ScriptedServer
+from tests.support.work import work_on
+from workers.open import open_response
+from workers.outcomes import GONE, left_alone, left_to_a_person
 
 ADELE = Mailbox("adele", "mail1")
 CLASH = Decision(Action.HOLD, Reason.RULE, "clash")
@@ -27,15 +33,12 @@ UNKNOWN = Decision(Action.HOLD, Reason.CALENDAR_UNKNOWN)
 @pytest.fixture
 def leave(lanes: Lanes) -> Callable[..., None]:
     """Have a worker leave what was released alone."""
-    carrier = Carrier(lanes, lambda _: None, 1, 2, remember_s=7 * 86_400)
 
     def leave_it(decision: Decision = CLASH, policy: str = "strict") -> None:
-        def work(_start: Start, journal: ItemJournal) -> Outcome:
-            journal.policy = policy
-            return left_alone(decision)
-
+        carrier = Carrier(lanes, lambda _: None, 1, 2, remember_s=7 * 86_400, fingerprint=lambda _: policy)
         (release,) = lanes.release()
-        assert carrier.carry(release.id, release.generation, work) == f"left: {decision}"
+        told = carrier.carry(release.id, release.generation, lambda _: left_alone(Decided(decision)))
+        assert told == f"left: {decision}"
 
     return leave_it
 
@@ -81,7 +84,7 @@ def test_what_a_server_did_not_show_is_offered_again_where_a_scan_finds_it_after
     carrier = Carrier(lanes, lambda _: None, 1, 2, remember_s=7 * 86_400)
     assert scan_offers(lanes)
     (release,) = lanes.release()
-    assert carrier.carry(release.id, release.generation, lambda _start, _journal: GONE).startswith("gone: ")
+    assert carrier.carry(release.id, release.generation, lambda _: GONE).startswith("gone: ")
     assert read_status(lanes).unfinished == 0
     clock.turn(LOOK_AGAIN_SOON_S - 1)
     assert not scan_offers(lanes)
@@ -231,12 +234,11 @@ def test_what_a_worker_leaves_alone_while_a_scan_goes_on_is_not_forgotten_at_its
     (release,) = lanes.release()
     later = replace(contract.scan_item(ADELE, "later"), facts='["scan"]')
 
-    def work(_start: Start, journal: ItemJournal) -> Outcome:
+    def work(_: Attempt) -> Outcome:
         lanes.offer_scans([(ADELE, later)])
         ruled(lanes, later.id, Ruling("a", "[]"))
         decision = Ruling("a", "[]", UNKNOWN.word, UNKNOWN.rule, UNKNOWN.reason)
-        journal.rulings = Rulings("", (decision,), remember_s=3600)
-        return left_alone(UNKNOWN)
+        return left_alone(Decided(UNKNOWN, Attached(Rulings("", (decision,), remember_s=3600))))
 
     Carrier(lanes, lambda _: None, 1, 2, remember_s=3600).carry("a", release.generation, work)
     lanes.start(later.id, 1, "worker")
@@ -248,22 +250,24 @@ def test_what_a_worker_leaves_alone_while_a_scan_goes_on_is_not_forgotten_at_its
 @pytest.mark.parametrize(
     ("outcome", "left"),
     [
-        (left_alone(UNKNOWN), Left("calendar-unknown", passing=True, on_hold=True)),
-        (left_alone(Decision(Action.HOLD, Reason.FACTS_UNKNOWN, "r")), Left("facts-unknown:r", True, True)),
-        (left_alone(Decision(Action.SKIP, Reason.OWN_MEETING)), Left("own-meeting")),
-        (left_alone(Decision(Action.HOLD, Reason.RULE, "clash", observed=True)), Left("rule:clash")),
-        (left_alone("only a person can tell"), Left("by-hand", on_hold=True)),
+        (left_alone(Decided(UNKNOWN)), Left("calendar-unknown", passing=True, on_hold=True)),
+        (left_alone(Decided(Decision(Action.HOLD, Reason.FACTS_UNKNOWN, "r"))), Left("facts-unknown:r", True, True)),
+        (left_alone(Decided(Decision(Action.SKIP, Reason.OWN_MEETING))), Left("own-meeting")),
+        (left_alone(Decided(Decision(Action.HOLD, Reason.RULE, "clash", observed=True))), Left("rule:clash")),
+        (left_to_a_person("only a person can tell", Decided(CLASH)), Left("by-hand", on_hold=True)),
     ],
 )
 def test_a_decision_says_whether_it_may_pass_and_waits_for_a_person(outcome: Outcome, left: Left) -> None:
     assert (outcome.result, outcome.left) == ("left", left)
 
 
-def test_a_response_on_a_server_without_owa_is_left_alone_and_not_done() -> None:
+def test_a_response_on_a_server_without_owa_is_left_alone_and_not_done(scripted: ScriptedServer) -> None:
     response = MeetingMessage(Kind.RESPONSE, ItemRef("rid", ("/exchange/adele/Inbox/a.EML", "")), reply=Verdict.ACCEPT)
 
     def nobody(*_: object) -> Decision:
         raise Unsupported("nobody is asked")
 
-    outcome = Ways({"mail1": "icalendar"}).open("mail1", response, None, None, nobody, "move")  # type: ignore[arg-type]
-    assert outcome.left == Left("no-owa")
+    server = Server(scripted.url + "/exchange/", auth.basic("svc", "secret"))
+    box = WebDavMailbox(server, "adele", FOLDERS, Commands("icalendar"))
+    assert open_response(work_on(response, box, nobody), "move").left == Left("no-owa")
+    assert scripted.requests == []

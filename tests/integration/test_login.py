@@ -13,6 +13,7 @@ from rsvpq.http.credential import Credential
 from rsvpq.http.server import Server
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused
+from rsvpq.mail.messages import Verdict
 from rsvpq.webdav.mailbox import WebDavMailbox
 from tests.support.exchange_site import inbox, requests_in
 from tests.support.login_sites import PASSWORD, LoginSite, login_site
@@ -53,7 +54,7 @@ def _together(work: Callable[[], object]) -> list[object]:
             return error
 
     with ThreadPoolExecutor(THREADS) as pool:
-        return [future.result() for future in [pool.send(one) for _ in range(THREADS)]]
+        return [future.result() for future in [pool.submit(one) for _ in range(THREADS)]]
 
 
 def test_a_mailbox_is_read_with_each_kind_of_login(site: LoginSite) -> None:
@@ -148,7 +149,7 @@ def test_what_the_end_of_a_session_refused_is_done_exactly_once(
             if wanted:
                 break
         site.forget_sessions()
-        box.accept(wanted[0])
+        box.command(wanted[0], Verdict.ACCEPT)
         (told,) = [m for m in site.exchange.messages() if m["uid"] == wanted[0].uid and m["accepted"]]
         assert told["accepted"] == 1
         (draft,) = [draft for draft in unsent_answers(box) if draft.uid == wanted[0].uid]
@@ -216,7 +217,7 @@ def test_each_thread_has_a_connection_of_its_own(ntlm: LoginSite) -> None:
             assert inbox(box)
 
     with ThreadPoolExecutor(3) as pool:
-        for future in [pool.send(work) for _ in range(3)]:
+        for future in [pool.submit(work) for _ in range(3)]:
             future.result()
     assert ntlm.logins() == (4, 0)
 
@@ -229,7 +230,7 @@ def test_a_lost_connection_is_authenticated_again_before_anything_is_changed(ntl
         if wanted:
             break
     server._line().close()
-    box.accept(wanted[0])
+    box.command(wanted[0], Verdict.ACCEPT)
     (told,) = [m for m in ntlm.exchange.messages() if m["uid"] == wanted[0].uid and m["accepted"]]
     assert told["accepted"] == 1
     assert ntlm.logins() == (2, 0)

@@ -153,4 +153,4 @@ def test_what_went_well_once_starts_afresh(lanes: Lanes, carrier: Carrier, clock
         turn(lanes, carrier, Unsettled("no draft yet", 5))
         clock.turn(A_WHILE_S)
     (one,) = lanes.release()
-    assert carrier.carry(one.id, one.generation, lambda _start, _journal: Outcome("answered")) == "answered"
+    assert carrier.carry(one.id, one.generation, lambda _: Outcome("answered")) == "answered"

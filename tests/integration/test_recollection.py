@@ -11,27 +11,39 @@ from typing import Any, Literal
 import pytest
 from celery.exceptions import Retry
 from redis import Redis
-from workers.orphan import send_and_remember
 
 from rsvpq.lanes import Item, Lanes, Memory, Release, Start, Verdict
-from rsvpq.mail.drafts import sent_answers, unsent_answers
+from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.editions import TAKEN_AWAY, MeetingKey, Settled, Version, organizer_of
 from rsvpq.mail.errors import Unsettled
 from rsvpq.mail.messages import ItemRef, Mailbox, MeetingMessage
+from rsvpq.mail.ports import Clear
 from rsvpq.policy import Action, Decision, Facts, Reason, decide
 from rsvpq.tasks import contract
-from rsvpq.tasks.journal import Journal, LeaseLost
+from rsvpq.tasks.journal import Attached, Journal, LeaseLost
 from rsvpq.tasks.outcome import Outcome
 from rsvpq.tasks.recollection import Recollection, by_another
-from rsvpq.tasks.runner import Carrier, ItemJournal
+from rsvpq.tasks.runner import Attempt, Carrier
 from rsvpq.webdav.mailbox import WebDavMailbox
 from testbed.simulated_exchange import World
 from tests.integration.test_answer import after
 from tests.support.calendar_writer import Diary, event
 from tests.support.crashing_worker import Died, Worker
-from tests.support.exchange_site import BehavingExchange, Site, box_name, inbox, lenient, requests_in, site_of
+from tests.support.exchange_site import (
+    BehavingExchange,
+    Site,
+    always,
+    box_name,
+    inbox,
+    lenient,
+    requests_in,
+    sent_in,
+    site_of,
+)
 from tests.support.lane_client import ClockedLanes
 from tests.support.policy_values import message
+from tests.support.work import work_on
+from workers.unsent import send_unsent
 
 DECLINED = Decision(Action.DECLINE, Reason.RULE)
 ADELE = Mailbox("adele", "mail1")
@@ -207,7 +219,7 @@ def test_many_topics_are_remembered_before_the_ledger_vouches(lanes: ClockedLane
 def journal(steps: dict[str, Any] | None = None) -> Journal:
     kept: dict[str, Any] = {} if steps is None else steps
 
-    def record(written: Mapping[str, Any], _intent: bool) -> Literal["ok"]:
+    def record(written: Mapping[str, Any], _intent: bool, _attached: Attached | None) -> Literal["ok"]:
         kept.update(written)
         return "ok"
 
@@ -422,8 +434,11 @@ def sent_by_an_item(lanes: ClockedLanes, box: WebDavMailbox, draft: MeetingMessa
     released: list[Release] = []
     carrier, recollection = Carrier(lanes, released.extend, 1, 1, 60), Recollection(lanes, YEARS)
 
-    def work(start: Start, steps: ItemJournal) -> Outcome:
-        return send_and_remember(start, draft, box, steps, recollection)
+    def work(attempt: Attempt) -> Outcome:
+        memory = recollection.at_start(attempt.start, box, attempt.journal)
+        settled = Attached(memory=recollection.of_draft(attempt.start.id, draft, memory))
+        unsent = work_on(draft, box, always(), attempt.journal, attempt.start.id)
+        return send_unsent(unsent, settled, by_hand=True)
 
     (first,) = lanes.offer(mailbox, [item], release=1).released
     with pytest.raises(Retry, match="was read from the mailbox"):
@@ -504,17 +519,13 @@ def test_no_answer_slips_past_where_rows_shift_between_two_pages(small_pages: Si
     wanted = requests_in(box)[:6]
     for request in wanted:
         assert Worker(small_pages, box, request).run().result == "answered"
-    newest = next(
-        sent_answers(
-            box,
-        )
-    )
+    newest = next(sent_in(box))
 
     asked = count(1)
 
     def somebody_deletes(_method: str, path: str) -> None:
         if path == box.folders.sentitems and next(asked) == ANSWERS_OF_ONE_PAGE:
-            box.delete(newest)
+            box.clear(newest, Clear.DELETE)
 
     server = small_pages.server()
     server.after = somebody_deletes

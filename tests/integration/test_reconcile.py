@@ -10,14 +10,14 @@ from producer.reconcile import reconcile
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import Refused, Unknown
 from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
-from rsvpq.tasks.journal import Journal
+from rsvpq.tasks.journal import Attached, Journal
 from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.markers import intent_of_text, intent_to_text
 from rsvpq.webdav.rows import href_of
 from tests.integration.test_answer import DELETED_ITEMS, LEFT, STRAIGHT_PATH, after, draft_of_a_person, worker_at
 from tests.support.crashing_worker import Worker
-from tests.support.exchange_site import Site, inbox, requests_in
+from tests.support.exchange_site import Site, always, inbox, requests_in
 from tests.support.work import work_on
 from workers.unsent import send_unsent
 
@@ -49,24 +49,23 @@ class Scan:
 
     def _offer(self, drafts: dict[str, MeetingMessage]) -> int:
         for identity, draft in drafts.items():
-            steps: dict[str, Any] = {}
-            self.sent.append(
-                send_unsent(
-                    work_on(draft, self._box, always(), Journal(steps, keeping(steps)), identity),
-                    None,
-                    by_hand=not identity,
-                ).result
-            )
+            self.sent.append(send(draft, self._box, {}, identity))
         return len(drafts)
 
     def _hold(self, drafts: list[MeetingMessage]) -> None:
         self.held = drafts
 
 
+def send(draft: MeetingMessage, box: WebDavMailbox, steps: dict[str, Any], identity: str = "") -> str:
+    """Send the draft as the item of this identity, or as an operator has chosen it; what came of it."""
+    work = work_on(draft, box, always(), Journal(steps, keeping(steps)), identity)
+    return send_unsent(work, None, by_hand=not identity).result
+
+
 def keeping(steps: dict[str, Any]) -> Any:
     """A ledger that keeps what is written into ``steps``."""
 
-    def record(written: Mapping[str, Any], _intent: bool) -> Literal["ok"]:
+    def record(written: Mapping[str, Any], _intent: bool, _attached: Attached | None) -> Literal["ok"]:
         steps.update(written)
         return "ok"
 
@@ -198,11 +197,9 @@ def test_an_orphan_that_somebody_sent_meanwhile_is_gone_or_answered(
     worker.dies(after("PROPPATCH draft"))
     (draft,) = unsent_answers(box)
     site.raw("DELETE", href_of(draft))
-    assert send_unsent(work_on(draft, box, always(), Journal({}, keeping({})), ""), None, by_hand=True).result == "gone"
+    assert send(draft, box, {}) == "gone"
     with pytest.raises(Unknown, match="neither in Drafts nor in Sent Items"):
-        send_unsent(
-            work_on(draft, box, always(), Journal({"send": draft.ref.key}, keeping({})), ""), None, by_hand=True
-        )
+        send(draft, box, {"send": draft.ref.key})
 
 
 def test_a_persons_draft_that_somebody_says_is_ours_is_not_sent(site: Site, box: WebDavMailbox) -> None:
@@ -211,7 +208,7 @@ def test_a_persons_draft_that_somebody_says_is_ours_is_not_sent(site: Site, box:
     assert site.raw("GET", href_of(request) + "?Cmd=accept").status_code == 200
     (draft,) = unsent_answers(box)
     with pytest.raises(Refused, match="does not show"):
-        send_unsent(work_on(draft, box, always(), Journal({}, keeping({})), "0" * 32), None, by_hand=not "0" * 32)
+        send(draft, box, {}, "0" * 32)
     assert [one.ref.key for one in unsent_answers(box)] == [draft.ref.key]
     assert site.told(box, request)["submitted"] == 0
 
@@ -222,15 +219,9 @@ def test_an_orphan_whose_sending_was_not_answered_is_found_in_sent_items(
     worker.dies(after("PROPPATCH draft"))
     (draft,) = unsent_answers(box)
     steps: dict[str, Any] = {}
-    assert (
-        send_unsent(work_on(draft, box, always(), Journal(steps, keeping(steps)), ""), None, by_hand=True).result
-        == "answered"
-    )
+    assert send(draft, box, steps) == "answered"
     del steps["sent"]
-    assert (
-        send_unsent(work_on(draft, box, always(), Journal(steps, keeping(steps)), ""), None, by_hand=True).result
-        == "answered"
-    )
+    assert send(draft, box, steps) == "answered"
     assert site.sent(box, worker.request) == (1, 1)
 
 

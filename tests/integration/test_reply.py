@@ -5,25 +5,25 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import pytest
-from workers.ways import Answers, Ways
 
 from rsvpq.http import auth
 from rsvpq.http.server import Server
-from rsvpq.mail.drafts import sent_answers, unsent_answers
+from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import Busy, ExchangeError, Gone, Refused, Transient, Unknown, Unsupported
 from rsvpq.mail.messages import Intent, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.policy import Action
-from rsvpq.tasks.journal import Journal, LeaseLost, Paused, Record
+from rsvpq.tasks.journal import Attached, Journal, LeaseLost, Paused, Record
 from rsvpq.tasks.outcome import Outcome
-from rsvpq.webdav.mailbox import WebDavMailbox
+from rsvpq.webdav.mailbox import Answers, Commands, WebDavMailbox
 from rsvpq.webdav.rows import href_of
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.integration.test_answer import FOLDERS, HELD, LEFT, REQUEST, draft_of_a_person, worker_at
 from tests.support.calendar_writer import Diary
 from tests.support.crashing_worker import Worker, die_twice_everywhere
-from tests.support.exchange_site import PASSWORD, Site, always, box_name, inbox, requests_in
+from tests.support.exchange_site import PASSWORD, Site, always, box_name, inbox, requests_in, sent_in
 from tests.support.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play, rows_page
 from tests.support.work import work_on
+from workers.answer import answer
 from workers.reply import draft_name, reply
 
 ANSWERED = Outcome("answered", "by an iCalendar reply")
@@ -31,6 +31,7 @@ ANSWERED = Outcome("answered", "by an iCalendar reply")
 STRAIGHT_PATH = (
     "PROPFIND sent",
     "PROPFIND request",
+    "note compose",
     "GET request",
     "intend draft",
     "PROPPATCH draft",
@@ -106,12 +107,10 @@ def worker(site: Site, box: WebDavMailbox) -> Replier:
 def test_a_request_is_answered_once_and_marked(site: Site, box: WebDavMailbox, worker: Replier) -> None:
     assert worker.run() == ANSWERED
     assert worker.events == len(STRAIGHT_PATH)
-    assert list(worker.steps) == ["draft", "send", "sent"]
+    assert list(worker.steps) == ["compose", "draft", "send", "sent"]
     assert site.sent(box, worker.request) == (1, 1)
     assert unsent_answers(box) == []
-    (sent,) = sent_answers(
-        box,
-    )
+    (sent,) = sent_in(box)
     assert (sent.uid, sent.type_name) == (worker.request.uid, "IPM.Schedule.Meeting.Resp.Pos")
     assert sent.subject == f"Accepted: {worker.request.subject}"
     assert marked(box, worker.request)
@@ -167,13 +166,7 @@ def test_whenever_the_worker_dies_the_next_one_completes_exactly_one_answer(
     assert site.sent(box, worker.request) == (1, 1)
     assert (
         unsent_answers(box),
-        len(
-            [
-                *sent_answers(
-                    box,
-                )
-            ]
-        ),
+        len([*sent_in(box)]),
     ) == ([], 1)
     assert marked(box, worker.request)
 
@@ -245,9 +238,7 @@ def test_an_answer_that_has_another_name_in_sent_items_was_sent(
     site: Site, box: WebDavMailbox, worker: Replier
 ) -> None:
     worker.dies(after("MOVE draft"))
-    (sent,) = sent_answers(
-        box,
-    )
+    (sent,) = sent_in(box)
     there = site.exchange.urls[0] + f"{box.folders.sentitems}/Accepted.EML"
     assert site.raw("MOVE", href_of(sent), Destination=there, Overwrite="f").status_code == 201
     assert worker.run() == ANSWERED
@@ -302,17 +293,26 @@ def exchange_2007(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         exchange.part.end()
 
 
-def answer_by(answers: Answers, site: Site, box: WebDavMailbox, request: MeetingMessage) -> tuple[Ways, list[str]]:
-    """Answer a request; the ways, and the steps that it took."""
-    ways, steps = Ways({"hq1": answers}), dict[str, Any]()
-    ways.answer("hq1", address_of(site, box), request, box, Journal(steps, recorder(steps)), always())
-    return ways, list(steps)
+def answer_by(
+    commands: Commands,
+    site: Site,
+    box: WebDavMailbox,
+    request: MeetingMessage,
+    steps: dict[str, Any] | None = None,
+    settle_s: float = 120.0,
+) -> list[str]:
+    """Answer a request where this is known of the server's commands; the steps that it took."""
+    steps, address = {} if steps is None else steps, address_of(site, box)
+    there = WebDavMailbox(box._server, box_name(box), box.folders, commands)
+    item, journal = request.identity(Mailbox(address, "hq1")), Journal(steps, recorder(steps))
+    answer(work_on(request, there, always(), journal, item, settle_s, address=address))
+    return list(steps)
 
 
 def recorder(steps: dict[str, Any]) -> Record:
     """What writes a journal into a dict."""
 
-    def record(written: Mapping[str, Any], _intent: bool) -> Literal["ok"]:
+    def record(written: Mapping[str, Any], _intent: bool, _attached: Attached | None) -> Literal["ok"]:
         steps.update(written)
         return "ok"
 
@@ -324,32 +324,30 @@ def recorder(steps: dict[str, Any]) -> Record:
     [
         ("owa", ["accept", "send"]),
         ("detect", ["accept", "send"]),
-        ("icalendar", ["draft", "send", "sent"]),
+        ("icalendar", ["compose", "draft", "send", "sent"]),
     ],
 )
 def test_where_commands_work_they_are_used_unless_told_otherwise(
     site: Site, box: WebDavMailbox, answers: Answers, expected: list[str]
 ) -> None:
     request = requests_in(box)[0]
-    assert answer_by(answers, site, box, request)[1] == expected
+    assert answer_by(Commands(answers), site, box, request) == expected
     assert site.sent(box, request) == (1, 1)
 
 
 def test_where_no_commands_work_that_is_said_once_and_remembered(exchange_2007: Site) -> None:
     box = exchange_2007.take(fits=lambda box: len(requests_in(box)) > 1)
     first, second = requests_in(box)[:2]
-    ways, steps = answer_by("detect", exchange_2007, box, first)
-    assert steps == ["accept", "draft", "send", "sent"]
-    again: dict[str, Any] = {}
-    ways.answer("hq1", address_of(exchange_2007, box), second, box, Journal(again, recorder(again)), always())
-    assert list(again) == ["draft", "send", "sent"]
+    commands = Commands("detect")
+    assert answer_by(commands, exchange_2007, box, first) == ["accept", "compose", "draft", "send", "sent"]
+    assert answer_by(commands, exchange_2007, box, second) == ["compose", "draft", "send", "sent"]
     assert [exchange_2007.sent(box, request) for request in (first, second)] == [(1, 1), (1, 1)]
 
 
 def test_the_marker_of_a_command_that_was_tried_in_vain_says_in_the_end_that_all_was_done(exchange_2007: Site) -> None:
     box = exchange_2007.take(fits=lambda box: bool(requests_in(box)))
     request = requests_in(box)[0]
-    answer_by("detect", exchange_2007, box, request)
+    answer_by(Commands("detect"), exchange_2007, box, request)
     (left,) = [one for one in inbox(box) if one.ref.key == request.ref.key]
     intent = left.intent
     assert intent is not None
@@ -358,15 +356,11 @@ def test_the_marker_of_a_command_that_was_tried_in_vain_says_in_the_end_that_all
 
 def test_what_was_begun_by_command_is_finished_so_where_its_journal_is_lost(uncertain: Site) -> None:
     box, worker = worker_at(uncertain, LEFT)
-    name = address_of(uncertain, box)
-    identity = worker.request.identity(Mailbox(name, "hq1"))
+    identity = worker.request.identity(Mailbox(address_of(uncertain, box), "hq1"))
     box.mark(worker.request, Intent.now(identity, Verdict.ACCEPT))
-    box.accept(worker.request)
+    box.command(worker.request, Verdict.ACCEPT)
     (found,) = [one for one in inbox(box) if one.ref.key == worker.request.ref.key]
-    steps: dict[str, Any] = {}
-    ways = Ways({"hq1": "icalendar"}, settle_s=0)
-    ways.answer("hq1", name, found, box, Journal(steps, recorder(steps)), always())
-    assert "draft" not in steps
+    assert "draft" not in answer_by(Commands("icalendar"), uncertain, box, found, settle_s=0)
     assert uncertain.sent(box, worker.request) == (1, 1)
     assert unsent_answers(box) == []
 
@@ -374,7 +368,7 @@ def test_what_was_begun_by_command_is_finished_so_where_its_journal_is_lost(unce
 def test_where_no_commands_work_and_only_they_are_allowed_the_remedy_is_told(exchange_2007: Site) -> None:
     box = exchange_2007.take(fits=lambda box: bool(requests_in(box)))
     with pytest.raises(Unsupported, match='set answers = "icalendar"'):
-        answer_by("owa", exchange_2007, box, requests_in(box)[0])
+        answer_by(Commands("owa"), exchange_2007, box, requests_in(box)[0])
     assert exchange_2007.sent(box, requests_in(box)[0]) == (0, 0)
 
 
@@ -382,11 +376,7 @@ def test_what_was_begun_by_command_is_looked_at_before_it_is_answered_otherwise(
     request = requests_in(box)[0]
     worker = Worker(site, box, request)
     worker.dies(after=5)  # the accept was done, and its outcome never written
-    steps = worker.steps
-    Ways({"hq1": "icalendar"}, settle_s=0).answer(
-        "hq1", address_of(site, box), request, box, Journal(steps, recorder(steps)), always()
-    )
-    assert "draft" not in steps
+    assert "draft" not in answer_by(Commands("icalendar"), site, box, request, worker.steps, settle_s=0)
     assert site.sent(box, request) == (1, 1)
 
 
@@ -458,7 +448,7 @@ def test_nothing_is_sent_where_the_draft_was_not_taken(
     steps: dict[str, Any] = {}
     with pytest.raises(error):
         reply_at(scripted, steps)
-    assert list(steps) == ["draft"]
+    assert list(steps) == ["compose", "draft"]
 
 
 @pytest.mark.parametrize(
@@ -479,7 +469,7 @@ def test_an_answer_is_noted_as_sent_only_where_the_server_says_so(
     steps: dict[str, Any] = {}
     with pytest.raises(error):
         reply_at(scripted, steps)
-    assert list(steps) == ["draft", "send"]
+    assert list(steps) == ["compose", "draft", "send"]
 
 
 def test_after_a_lost_answer_to_the_submission_the_mailbox_is_looked_at_first(scripted: ScriptedServer) -> None:
@@ -533,15 +523,15 @@ def test_a_request_whose_address_is_not_known_is_refused_before_anything_is_done
     steps: dict[str, Any] = {}
     with pytest.raises(Refused, match="SMTP address in the mailbox column"):
         reply(work_on(REQUEST, box, always(), Journal(steps, recorder(steps)), "item", address="adele"))
-    assert (steps, len(scripted.requests)) == ({}, 3)
+    assert (list(steps), len(scripted.requests)) == (["compose"], 3)
 
 
 def test_a_command_that_leads_to_the_draft_is_no_sign_of_missing_commands(scripted: ScriptedServer) -> None:
     box = WebDavMailbox(Server(scripted.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
     for target in ("/exchange/ADELE/Drafts/1.EML?Cmd=edit", "../Drafts/1.EML", "http://mail/Exchange/adele/"):
         scripted.script(play(302, Location=target))
-        box.accept(REQUEST)
+        box.command(REQUEST, Verdict.ACCEPT)
     for target in ("/owa/?ae=Item", "https://mail.example.com/owa", "/"):
         scripted.script(play(302, Location=target))
         with pytest.raises(Unsupported):
-            box.accept(REQUEST)
+            box.command(REQUEST, Verdict.ACCEPT)

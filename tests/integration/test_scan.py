@@ -14,15 +14,15 @@ from producer.scan import scan
 from rsvpq.http import auth
 from rsvpq.http.server import Server
 from rsvpq.lanes.run_results import Forecast
-from rsvpq.mail.drafts import sent_answers
 from rsvpq.mail.errors import Busy
 from rsvpq.mail.messages import Kind, MeetingMessage
 from rsvpq.policy import Action, Decision, Facts, Need, Version, decide
-from rsvpq.tasks.journal import Journal, LeaseLost, Paused
+from rsvpq.tasks.journal import Attached, Journal, LeaseLost, Paused
 from rsvpq.tasks.outcome import Outcome
-from rsvpq.webdav.mailbox import Folders, WebDavMailbox
+from rsvpq.webdav.folders import Folders
+from rsvpq.webdav.mailbox import WebDavMailbox
 from testbed.simulated_exchange import World
-from tests.support.exchange_site import BehavingExchange, Site, inbox, lenient
+from tests.support.exchange_site import BehavingExchange, Site, inbox, lenient, sent_in
 from tests.support.scripted_server import XML, ScriptedServer, play, rows_page
 
 FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "Sent", "Deleted", "sendmsg")))
@@ -146,7 +146,7 @@ def test_the_lease_is_kept_while_it_is_decided_on_many_messages(deep: WebDavMail
     assert attempt.steps["decided"] == found // DECIDED_AT_ONCE * DECIDED_AT_ONCE > 0
     steps: dict[str, Any] = {}
 
-    def record(written: Mapping[str, Any], _intent: bool) -> Literal["ok"]:
+    def record(written: Mapping[str, Any], _intent: bool, _attached: Attached | None) -> Literal["ok"]:
         steps.update(written)
         return "ok"
 
@@ -232,14 +232,7 @@ def test_what_is_read_after_the_inbox_does_not_hide_that_rows_of_it_were_unreada
         undecided = Decision(Action.ACCEPT, "later", needs=frozenset({Need.APPOINTMENT}))
 
         def look(_message: MeetingMessage, _newest: Version | None) -> Decision:
-            assert (
-                list(
-                    sent_answers(
-                        box,
-                    )
-                )
-                == []
-            )
+            assert list(sent_in(box)) == []
             return Decision(Action.ACCEPT, "now")
 
         def tell(message: MeetingMessage, decision: Decision, held: str = "") -> Forecast:

@@ -10,8 +10,10 @@ import pytest
 from rsvpq.http import auth
 from rsvpq.http.server import Server, Timeouts
 from rsvpq.mail.errors import ExchangeError, Transient
-from rsvpq.webdav.mailbox import Folders, WebDavMailbox
+from rsvpq.webdav.folders import Folders
+from rsvpq.webdav.mailbox import WebDavMailbox
 from testbed.processes import PATIENCE_S
+from tests.support.exchange_site import inbox
 from tests.support.scripted_server import NO_ROWS, XML, ScriptedServer, play, rows_page
 
 FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "Sent", "Deleted", "sendmsg")))
@@ -33,8 +35,8 @@ def test_a_server_that_ignores_ranges_costs_bounded_memory(scripted: ScriptedSer
     tracemalloc.start()
     try:
         for page in box.meeting_messages():
-            assert len(page) <= 100
-            found += len(page)
+            assert len(page.messages) <= 100
+            found += len(page.messages)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -44,7 +46,7 @@ def test_a_server_that_ignores_ranges_costs_bounded_memory(scripted: ScriptedSer
 
 def test_a_server_that_repeats_its_first_page_for_ever_is_asked_twice(scripted: ScriptedServer) -> None:
     scripted.script(play(207, rows_page(*range(100)), **XML))
-    assert sum(map(len, adele(scripted.url).meeting_messages())) == 100
+    assert len(inbox(adele(scripted.url))) == 100
     assert len(scripted.requests) == 2
 
 
@@ -54,13 +56,13 @@ def test_a_total_that_grows_is_not_run_after(scripted: ScriptedServer) -> None:
         for n in range(9)
     ]
     scripted.script(*pages)
-    assert sum(map(len, adele(scripted.url).meeting_messages(page_rows=2))) == 4
+    assert sum(len(page.messages) for page in adele(scripted.url).meeting_messages(page_rows=2)) == 4
 
 
 def test_a_row_that_comes_on_two_pages_comes_once(scripted: ScriptedServer) -> None:
     first = play(207, rows_page(1, 2), Content_Range="rows 0-1; total=3", **XML)
     scripted.script(first, play(207, rows_page(2, 3), Content_Range="rows 2-3; total=4", **XML))
-    found = [message.ref.key for page in adele(scripted.url).meeting_messages(2) for message in page]
+    found = [message.ref.key for page in adele(scripted.url).meeting_messages(2) for message in page.messages]
     assert found == ["rid:1", "rid:2", "rid:3"]
 
 
@@ -70,7 +72,7 @@ def test_a_row_that_comes_on_two_pages_comes_once(scripted: ScriptedServer) -> N
 def test_an_unknown_total_ends_with_416_or_an_empty_page(scripted: ScriptedServer, end: object) -> None:
     first = play(207, rows_page(1, 2), Content_Range="rows 0-1; total=*", **XML)
     scripted.script(first, end)  # type: ignore[arg-type]
-    assert sum(map(len, adele(scripted.url).meeting_messages(page_rows=2))) == 2
+    assert sum(len(page.messages) for page in adele(scripted.url).meeting_messages(page_rows=2)) == 2
 
 
 @pytest.mark.parametrize("head", [b"Content-Length: 100000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"])

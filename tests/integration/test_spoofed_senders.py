@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from producer.scan import scan
-from rsvpq.mail.messages import MeetingMessage
+from rsvpq.mail.messages import MeetingMessage, Verdict
 from rsvpq.policy import Action, Decision, Facts, Newest, Policy, Rule, Version, decide, is_internal
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks.journal import Journal
@@ -156,7 +156,7 @@ def test_a_uid_made_from_that_of_another_meeting_hides_no_conflict_with_it(victi
     policy = replace(POLICY, rules=rules)
     real = victim.gets(uid=outlook.format("07EE0506"))
     assert victim.decides(real, policy) == "rule:rest"
-    victim.box.accept(real)
+    victim.box.command(real, Verdict.ACCEPT)
     colleague = "colleague@example.com"
     made_up = victim.gets(uid=outlook.format(day), organizer=colleague, sender=colleague)
     assert victim.decides(made_up, policy) == ("rule:clash" if day == "zzzzzzzz" else "other-organizer")

@@ -17,12 +17,13 @@ from rsvpq.http import auth
 from rsvpq.http.server import Server
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import Busy, Refused, Unsettled
-from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage
+from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Verdict
 from rsvpq.policy import Action, Decision, Facts, Version, decide
 from rsvpq.tasks.journal import Journal
 from rsvpq.webdav import wire
 from rsvpq.webdav.classes import kind_of
-from rsvpq.webdav.mailbox import Folders, WebDavMailbox
+from rsvpq.webdav.folders import Folders
+from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.multistatus import read
 from rsvpq.webdav.rows import href_of
 from tests.support.exchange_site import Site, always, box_name, inbox, lenient, requests_in, responses_in
@@ -91,7 +92,7 @@ def test_t06_the_draft_is_found_by_meeting_and_not_by_name(site: Site) -> None:
     box = site.take(fits=lambda box: len(requests_in(box)) > 1)
     request, other = requests_in(box)[:2]
     stale = f"{box.folders.drafts}/{href_of(request).rsplit('/', 1)[-1]}"
-    box.accept(other)
+    box.command(other, Verdict.ACCEPT)
     (theirs,) = unsent_answers(box)
     site.raw("MOVE", href_of(theirs), Destination=site.exchange.urls[0] + stale, Overwrite="f")
     assert answer(work_on(request, box, always(), journal(), request.ref.key)).result == "answered"

@@ -9,7 +9,7 @@ import pytest
 
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import ExchangeError, Unknown
-from rsvpq.mail.messages import MeetingMessage
+from rsvpq.mail.messages import MeetingMessage, Verdict
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import href_of
 from tests.integration.test_answer import LEFT
@@ -60,7 +60,7 @@ TABLE = (
 def force(site: Site, box: WebDavMailbox, request: MeetingMessage, row: Row) -> None:
     """Bring the mailbox into the state of the row, by the hands of somebody else."""
     if row is not TABLE[0]:  # the only row in which the command was not carried out
-        box.accept(request)
+        box.command(request, Verdict.ACCEPT)
         (draft,) = [draft for draft in unsent_answers(box) if draft.uid == request.uid]
         if row.draft and row.sent:
             site.copy(href_of(draft), href_of(draft).removesuffix(".EML") + "-9.EML", LEFT)

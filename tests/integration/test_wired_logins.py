@@ -10,11 +10,12 @@ from rsvpq.lanes import Lanes
 from rsvpq.mail.errors import Busy, LoginRefused
 from rsvpq.settings import load_settings
 from rsvpq.tasks.claims import Claims
-from rsvpq.wiring import Exchange
+from rsvpq.webdav.mailbox import WebDavMailbox
+from rsvpq.wiring import Backends
 from tests.support.login_sites import PASSWORD, LoginSite, login_site
 
 
-def exchange(folder: Path, redis: Redis, site: LoginSite, password: str = PASSWORD) -> Exchange:
+def exchange(folder: Path, redis: Redis, site: LoginSite, password: str = PASSWORD) -> Backends:
     """The servers as a worker has them."""
     (folder / "mailboxes.csv").write_text("mailbox,server\n")
     (folder / "secret").write_text(password)
@@ -24,7 +25,7 @@ auth = "{site.scheme}"\npassword_file = "secret"\nallow_http = true\n"""
         for number, url in enumerate(site.exchange.urls)
     ]
     (folder / "rsvpq.toml").write_text('mailboxes = "mailboxes.csv"\n' + "".join(tables))
-    return Exchange(load_settings(folder / "rsvpq.toml", {}).servers, Claims(Lanes(redis)))
+    return Backends(load_settings(folder / "rsvpq.toml", {}).servers, Claims(Lanes(redis)))
 
 
 @pytest.mark.parametrize("kind", ["basic", "ntlm", "forms2003", "forms2007", "isa", "portal"])
@@ -33,6 +34,7 @@ def test_the_chosen_scheme_opens_a_mailbox(tmp_path: Path, redis: Redis, kind: s
         servers = exchange(tmp_path, redis, site)
         for _ in range(2):
             with servers.mailbox("hq0", site.mailboxes()[0]["mailbox"], NoLease()) as box:
+                assert isinstance(box, WebDavMailbox)
                 assert box.folders.inbox
         assert site.logins()[1] == 0
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import requests
 from redis import Redis
-from workers.ways import Answers, Ways
 
 from rsvpq.http import auth
 from rsvpq.http.credential import Credential
@@ -17,6 +16,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
 from rsvpq.policy import Policy
+from rsvpq.webdav.mailbox import Answers, Commands
 from simulator.serving.faults import FaultKind
 from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange, World
@@ -158,7 +158,7 @@ class Bench:
         account = auth.basic(self.exchange.username, PASSWORD)
         server = Server(url, account, credential=credential, timeouts=self._timeouts)
         at = Mailbox(mailbox, "mail")
-        return Operator(self.lanes, self.clock, server, at, Ways({"mail": answers}), policy or lenient())
+        return Operator(self.lanes, self.clock, server, at, Commands(answers), policy or lenient())
 
     def judge(self, name: str, operator: Operator) -> Tried:
         """What the oracle says of the mailbox; noted for the table."""

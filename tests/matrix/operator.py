@@ -4,32 +4,34 @@ The main paths, the carrier and the lanes are the real ones on a real Redis; wha
 and time: when nothing may run, the clock of the lanes jumps to when something may.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from celery.exceptions import Ignore, Retry
-from workers.ways import Ways
 
 from producer.scan import scan
 from rsvpq.http.server import Server
-from rsvpq.lanes import Lanes, Release, Start
+from rsvpq.lanes import Lanes, Release
 from rsvpq.lanes.status import read_status
 from rsvpq.mail.editions import Settled
 from rsvpq.mail.errors import ExchangeError
 from rsvpq.mail.messages import Mailbox, MeetingMessage
+from rsvpq.mail.ports import Page
 from rsvpq.policy import Decision, Facts, Policy, Version, decide
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks import contract
-from rsvpq.tasks.journal import Journal
+from rsvpq.tasks.journal import Attached, Decided
 from rsvpq.tasks.outcome import Outcome
 from rsvpq.tasks.recollection import Recollection, by_another
-from rsvpq.tasks.runner import Carrier, ItemJournal
-from rsvpq.webdav.mailbox import WebDavMailbox
+from rsvpq.tasks.runner import Attempt, Carrier
+from rsvpq.webdav.mailbox import Commands, WebDavMailbox
 from tests.support.exchange_site import lenient
 from tests.support.lanes_with_clock import Clock
-from tests.support.work import Decide
+from workers.answer import answer
+from workers.open import open_response
+from workers.work import Work
 
 #: How far the clock jumps when nothing may run, and how often at most: beyond every delay, hold and number of attempts.
 _JUMP_S, _MOST_JUMPS = 900, 40
@@ -38,7 +40,7 @@ _JUMP_S, _MOST_JUMPS = 900, 40
 class _SmallPages(WebDavMailbox):
     """Asks for two rows at a time, so that every case pages."""
 
-    def meeting_messages(self, page_rows: int = 2) -> Iterator[list[MeetingMessage]]:
+    def meeting_messages(self, page_rows: int = 2) -> Iterator[Page]:
         return super().meeting_messages(page_rows)
 
 
@@ -53,7 +55,7 @@ class Operator:
     clock: Clock
     server: Server
     mailbox: Mailbox
-    ways: Ways
+    commands: Commands
     policy: Policy = field(default_factory=lenient)
     deliveries: int = 0
     _carried: list[Release] = field(default_factory=list)
@@ -94,9 +96,9 @@ class Operator:
         self._carried += releases
 
     def _box(self) -> WebDavMailbox:
-        return _SmallPages(self.server, self.mailbox.name)
+        return _SmallPages(self.server, self.mailbox.name, commands=self.commands)
 
-    def _scan(self, _: Start, journal: Journal) -> Outcome:
+    def _scan(self, attempt: Attempt) -> Outcome:
         def offer(messages: list[MeetingMessage]) -> tuple[int, int]:
             items = [contract.message_item(self.mailbox, message) for message in messages]
             return self.lanes.offer(self.mailbox, items).new, 0
@@ -104,28 +106,36 @@ class Operator:
         def decide_on(message: MeetingMessage, newest: Version | None) -> Decision:
             return decide(self.policy, message, self._facts(message, newest), datetime.now(UTC))
 
-        return scan(self._box(), journal, decide_on, offer)
+        return scan(self._box(), attempt.journal, decide_on, offer)
 
-    def _answer(self, start: Start, journal: ItemJournal) -> Outcome:
-        request = MeetingMessage.from_payload(start.payload)
-        box = self._box()
-        decide = self._decide_in(box, start, journal)
-        return self.ways.answer(start.server, start.mailbox, request, box, journal, decide)
+    def _answer(self, attempt: Attempt) -> Outcome:
+        with self.server.for_item(attempt.lease):
+            return answer(self._work(attempt))
 
-    def _open(self, start: Start, journal: ItemJournal) -> Outcome:
-        response = MeetingMessage.from_payload(start.payload)
-        box = self._box()
-        return self.ways.open(start.server, response, box, journal, self._decide_in(box, start, journal), "move")
+    def _open(self, attempt: Attempt) -> Outcome:
+        with self.server.for_item(attempt.lease):
+            return open_response(self._work(attempt), "move")
 
-    def _decide_in(self, box: WebDavMailbox, start: Start, journal: ItemJournal) -> Decide:
-        recollection = Recollection(self.lanes, self.policy.max_age)
+    def _work(self, attempt: Attempt) -> Work:
+        start, box = attempt.start, self._box()
+        return Work(
+            item=start.id,
+            message=MeetingMessage.from_payload(start.payload),
+            address=start.mailbox,
+            box=box,
+            journal=attempt.journal,
+            lease=attempt.lease,
+            decide=self._decide_in(box, attempt),
+        )
 
-        def decide_on(message: MeetingMessage) -> Decision:
-            memory = recollection.at_start(start, box, journal)
+    def _decide_in(self, box: WebDavMailbox, attempt: Attempt) -> Callable[[MeetingMessage], Decided]:
+        start, recollection = attempt.start, Recollection(self.lanes, self.policy.max_age)
+
+        def decide_on(message: MeetingMessage) -> Decided:
+            memory = recollection.at_start(start, box, attempt.journal)
             facts = replace(self._facts(message), settled=by_another(Settled.parse(memory), start.id))
             decision = decide_knowing(self.policy, message, box, facts)
-            journal.memory = recollection.of_decision(start.id, message, decision, memory)
-            return decision
+            return Decided(decision, Attached(memory=recollection.of_decision(start.id, message, decision, memory)))
 
         return decide_on
 

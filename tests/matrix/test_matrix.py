@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from workers.ways import Answers
 
+from rsvpq.webdav.mailbox import Answers
 from simulator.oracle.switches import Setting, spelled, switches
 from simulator.serving.faults import FaultKind
 from tests.matrix.case import Bench, Tried

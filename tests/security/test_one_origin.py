@@ -26,6 +26,7 @@ from rsvpq.http.sockets import AsGiven
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import ExchangeError, Malformed
 from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
+from rsvpq.mail.ports import Clear
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import at, href_of
 from tests.support.client_operations import PASSWORD, PATIENT, client
@@ -158,21 +159,21 @@ WORDS = st.one_of(
 AT_ANOTHER_HOST = f"%2Fexchange%2Fadele%2F@{ELSEWHERE}/x"
 
 OPERATIONS: tuple[Callable[[WebDavMailbox, MeetingMessage], object], ...] = (
-    lambda box, _: [[box.holds(one), box.refresh(one)] for page in box.meeting_messages() for one in page],
+    lambda box, _: [[box.holds(one), box.refresh(one)] for page in box.meeting_messages() for one in page.messages],
     lambda box, _: unsent_answers(box),
     lambda box, message: box.appointments(message.uid),
     lambda box, message: box.holds(message),
     lambda box, message: box.refresh(message),
     lambda box, message: box.details(message),
-    lambda box, message: box.accept(message),
-    lambda box, message: box.open(message),
+    lambda box, message: box.command(message, Verdict.ACCEPT),
+    lambda box, message: box.absorb(message),
     lambda box, message: box.source(message),
     lambda box, message: box.shows_as_absorbed(message),
     lambda box, message: box.mark(message, Intent.now("x", Verdict.ACCEPT)),
     lambda box, message: box.mark_processed(message),
     lambda box, message: box.send(message),
-    lambda box, message: box.move_to_deleted_items(message),
-    lambda box, message: box.delete(message),
+    lambda box, message: box.clear(message, Clear.TRASH),
+    lambda box, message: box.clear(message, Clear.DELETE),
     lambda box, message: box.create_draft(href_of(message), b"x"),
     lambda box, message: box.discard_draft(href_of(message)),
 )

@@ -1,6 +1,6 @@
 """An attendee who has accepted meetings, and hears that they are off: iCalendar text by PUT, as organizers send it."""
 
-from rsvpq.mail.messages import Kind, MeetingMessage
+from rsvpq.mail.messages import Kind, MeetingMessage, Verdict
 from rsvpq.webdav.mailbox import WebDavMailbox
 from tests.support.calendar_writer import Diary
 from tests.support.exchange_site import inbox
@@ -25,7 +25,7 @@ class Attendee:
 
     def accepts(self, original: str = "", *, rule: str = "", sequence: int = 1) -> None:
         """Accept a single meeting, a series (with a rule), or one occurrence of it."""
-        self.box.accept(self.is_invited(original, rule=rule, sequence=sequence))
+        self.box.command(self.is_invited(original, rule=rule, sequence=sequence), Verdict.ACCEPT)
 
     def is_invited(
         self, original: str = "", *, rule: str = "", sequence: int = 1, organizer: str = NORA, wanted: bool = True

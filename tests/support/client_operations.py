@@ -7,6 +7,7 @@ import pytest
 from rsvpq.http import auth
 from rsvpq.http.server import Server, Timeouts
 from rsvpq.mail.errors import ExchangeError
+from rsvpq.mail.messages import Verdict
 from rsvpq.webdav.mailbox import WebDavMailbox
 from testbed.processes import PATIENCE_S
 from tests.support.scripted_server import DRAFT, FOLDERS, MESSAGE
@@ -17,8 +18,8 @@ IMPATIENT = Timeouts(connect_s=PATIENCE_S, read_s=0.5, body_s=0.7)
 PATIENT = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S, body_s=PATIENCE_S)
 
 Operation = Callable[[WebDavMailbox], object]
-SEARCH: Operation = lambda box: [message for page in box.meeting_messages() for message in page]  # noqa: E731
-ACCEPT: Operation = lambda box: box.accept(MESSAGE)  # noqa: E731
+SEARCH: Operation = lambda box: [message for page in box.meeting_messages() for message in page.messages]  # noqa: E731
+ACCEPT: Operation = lambda box: box.command(MESSAGE, Verdict.ACCEPT)  # noqa: E731
 #: One of each kind: a multistatus, a page, a judged 207, a status.
 OPERATIONS: dict[str, Operation] = {
     "search": SEARCH,

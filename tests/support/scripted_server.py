@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Literal
 
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Verdict
-from rsvpq.webdav.mailbox import Folders
+from rsvpq.webdav.folders import Folders
 from testbed.processes import PATIENCE_S
 
 #: Of the mailbox that such a server has, and a request in it.

@@ -19,7 +19,7 @@ from rsvpq.mail.errors import Malformed, Refused
 from rsvpq.mail.messages import Intent, Kind, Verdict
 from rsvpq.policy import patterns
 from rsvpq.webdav import wire
-from rsvpq.webdav.calendar import particulars_of
+from rsvpq.webdav.calendar import details_of
 from rsvpq.webdav.imip import reply_to
 from rsvpq.webdav.markers import intent_to_text
 from rsvpq.webdav.multistatus import Property, Reader, Row, read
@@ -140,7 +140,7 @@ def test_a_pattern_describes_what_its_expression_does(pattern: str, text: str) -
 def test_an_address_in_any_depth_is_read_or_is_none(text: str) -> None:
     assert len(address_of(text)) <= len(text)
     assert Discretion(frozenset({"addresses"}), b"k").address(text)
-    assert particulars_of(Row("/x", {wire.TO: text})).attendees in {None, 1, 1500}
+    assert details_of(Row("/x", {wire.TO: text})).attendees in {None, 1, 1500}
 
 
 def test_a_list_of_addressees_that_was_cut_is_not_counted() -> None:
@@ -149,7 +149,7 @@ def test_a_list_of_addressees_that_was_cut_is_not_counted() -> None:
         f'<a:multistatus xmlns:a="DAV:" xmlns:h="{wire.HTTPMAIL}"><a:response><a:href>/x</a:href><a:propstat><a:prop>'
         f"<h:to>{addressees}</h:to></a:prop></a:propstat></a:response></a:multistatus>".encode()
     )
-    assert particulars_of(row).attendees is None
+    assert details_of(row).attendees is None
 
 
 ICALENDAR = """Content-Type: text/calendar; method=REQUEST

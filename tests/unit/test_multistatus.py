@@ -121,7 +121,7 @@ def test_a_string_of_8_bit_letters_is_the_same_property_as_in_unicode() -> None:
 
 
 def test_what_we_ask_for_is_spelled_as_we_read_it() -> None:
-    asked = {*wire.MEETING_PROPERTIES, *wire.PARTICULARS, wire.READ, wire.MESSAGE_FLAGS, wire.CREATED}
+    asked = {*wire.MEETING_PROPERTIES, *wire.DETAILS, wire.READ, wire.MESSAGE_FLAGS, wire.CREATED}
     assert {name: canonical(name) for name in asked} == {name: name for name in asked}
 
 

@@ -21,8 +21,8 @@ def series(rule: str, zone: str = BERLIN, *deleted: datetime) -> Details:
     return Details(rule=rule, zone=zone, deleted=deleted)
 
 
-def starts(particulars: Details, days: float = 3650) -> list[str]:
-    found = instances(START, END, particulars, START + timedelta(days=days))
+def starts(details: Details, days: float = 3650) -> list[str]:
+    found = instances(START, END, details, START + timedelta(days=days))
     assert found.complete
     return [f"{start:%m-%dT%H}" for start, _ in found.times]
 
