@@ -143,7 +143,7 @@ def main() -> None:
     """Run until SIGTERM or SIGINT; exit code 2 where Redis is a cluster."""
     from producer.app import app, carrier, settings  # noqa: PLC0415 - reading settings is for the process only
     from rsvpq import wiring  # noqa: PLC0415
-    from rsvpq.tasks import contract  # noqa: PLC0415
+    from rsvpq.tasks import celery_app, contract  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     escape_lines(logging.getLogger())
@@ -170,7 +170,7 @@ def main() -> None:
         trigger,
         schedules,
         partial(wiring.configure, lanes, settings),
-        contract.key_types(settings.redis.namespace),
+        celery_app.key_types(settings.redis.namespace),
     )
     watchdog = Watchdog(Standstill(dispatcher).suspicion, stalled_after_s=settings.health.stalled_after.seconds)
     watchdog.start()
