@@ -1,4 +1,4 @@
-"""A dry run: find out what a scan would do with each message, and report it. Nothing is offered, nothing is written.
+"""Dry run: find out what a scan would do with each message, and report it. Nothing is offered, nothing is written.
 
 It takes the same steps as :mod:`producer.scan` and, for what that would offer, examines the message as a worker does
 before it acts. What one message changes for another is not foreseen: two requests for the same hour are both compared

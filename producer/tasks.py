@@ -1,4 +1,4 @@
-"""The producer's tasks: thin shells around :mod:`producer.offer` and what each kind of scan does in a mailbox."""
+"""The producer's tasks: offer scans to the lanes, and make the visit of each scan to its mailbox."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ def scan_mailboxes(
     :raises ValueError: the kind is unknown.
     """
     if kind not in get_args(contract.ScanKind):
-        raise ValueError(f"kind {kind!r} is not known; it is one of: {', '.join(get_args(contract.ScanKind))}")
+        raise ValueError(f"unknown kind {kind!r}: use one of {', '.join(get_args(contract.ScanKind))}")
     run = contract.run_named(str(self.request.id))
     try:
         chosen = _chosen(mailboxes, group)
@@ -67,7 +67,7 @@ def _chosen(mailboxes: Sequence[str] | str, group: str | None) -> Sequence[Mailb
 
 @app.task(name=contract.SCAN_MAILBOX, bind=True, throws=(ExchangeError,))
 def scan_mailbox(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
-    """Run one scan item; what else is passed is there to be read in Flower."""
+    """Run one scan item; the other arguments are there to be read in Flower."""
     return carrier.carry(str(self.request.id), generation, visit_mailbox)
 
 
@@ -90,7 +90,7 @@ def visit_mailbox(start: Start, journal: ItemJournal) -> Outcome:
                 return dry_run(visit)
             case "explain":
                 return explain(visit, start.payload.get("wanted", {}))
-    raise Refused(f"a scan of the kind {kind!r} is not known here; restart this worker with the current version")
+    raise Refused(f"unknown kind of scan {kind!r}: restart this worker with the current version")
 
 
 def _visit(start: Start, box: MailboxClient, journal: ItemJournal, kind: str) -> Visit:
