@@ -20,7 +20,7 @@ from rsvpq.tasks import contract
 
 
 def _operation(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
-    """A task of this name, which keeps its result; what the caller got wrong is an error of one line."""
+    """Register a task that keeps its result; an invalid request ends it with an error of one line."""
 
     def register(operation: Callable[..., Any]) -> Task[Any, Any]:
         @wraps(operation)
@@ -37,13 +37,13 @@ def _operation(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
 
 
 def _desk(task: Task[Any, Any], who: str) -> Desk:
-    """Who it was, as far as it is known: what the caller says, and that it came by the queue."""
+    """Open the desk for the caller, as far as it is known: what it says of itself, and that it used the queue."""
     return open_desk(settings, lanes, who=f"{who} by Flower/Celery".strip(), token=str(task.request.id))
 
 
 @_operation(contract.OPS_STATUS)
 def status(_: Task[Any, Any]) -> dict[str, Any]:
-    """What the lanes hold, as ``rsvpq status --json``."""
+    """Return what the lanes hold, as ``rsvpq status --json``."""
     return {"nothing_answered": wiring.why_silent(settings, lanes), **read_status(lanes).to_dict()}
 
 
@@ -64,7 +64,7 @@ def limit(self: Task[Any, Any], scope: Scope, name: str, reason: str = "", who: 
     """Set ``rate``, ``burst``, ``concurrency`` of a server or a mailbox; without any, the configured ones."""
     unknown = sorted(set(limits) - {"rate", "burst", "concurrency"})
     if unknown:
-        raise WrongRequest(f"no limit is called {', '.join(unknown)}; there are rate, burst and concurrency")
+        raise WrongRequest(f"unknown limit {', '.join(unknown)}: use rate, burst and concurrency")
     return control.limit(_desk(self, who), scope, name, reason=reason, **limits)
 
 
@@ -72,13 +72,13 @@ def limit(self: Task[Any, Any], scope: Scope, name: str, reason: str = "", who: 
 def dead_list(
     _: Task[Any, Any], server: str = "", mailbox: str = "", reason: str = "", most: int = 50
 ) -> list[dict[str, Any]]:
-    """Dead items, the newest first."""
+    """List dead items, the newest first."""
     return dead.rows(lanes, dead.Which(server, mailbox, reason), most)
 
 
 @_operation(contract.OPS_DEAD_SHOW)
 def dead_show(self: Task[Any, Any], item: str) -> dict[str, Any]:
-    """Everything about one dead item."""
+    """Return everything about one dead item."""
     return dead.show(_desk(self, ""), item)
 
 
@@ -100,21 +100,21 @@ def dead_drop(
 
 @_operation(contract.OPS_MAILBOX)
 def mailbox(self: Task[Any, Any], name: str) -> dict[str, Any]:
-    """One mailbox's lane."""
+    """Return the lane of one mailbox."""
     return look.mailbox(_desk(self, ""), name)
 
 
 @_operation(contract.OPS_TOP)
 def top(_: Task[Any, Any], most: int = 20) -> list[dict[str, Any]]:
-    """The deepest lanes."""
+    """Return the deepest lanes."""
     return look.top(lanes, most)
 
 
 def _which(items: Sequence[str], all_with: dict[str, str]) -> tuple[list[str], dead.Which | None]:
-    """The items named, or what all of them have in common."""
+    """Return the items named, or what all of them have in common."""
     if isinstance(items, str):
         items = [items]
     unknown = sorted(set(all_with) - {"server", "mailbox", "reason"})
     if unknown:
-        raise WrongRequest(f"{', '.join(unknown)} cannot be asked for; there are server, mailbox and reason")
+        raise WrongRequest(f"unknown filter {', '.join(unknown)}: use server, mailbox and reason")
     return list(items), dead.Which(**all_with) if all_with else None

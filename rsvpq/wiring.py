@@ -32,7 +32,7 @@ from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.mailbox_list import MailboxList
 from rsvpq.settings.model import ServerSettings
 from rsvpq.settings.single_redis import refusing_cluster
-from rsvpq.tasks import contract
+from rsvpq.tasks import celery_app, contract
 from rsvpq.tasks.admission import Admission
 from rsvpq.tasks.claims import Claims
 from rsvpq.tasks.runner import Carrier
@@ -53,8 +53,8 @@ FOLDERS_KEPT = 20_000
 def make_app(
     settings: Settings, name: str, include: Iterable[str] = (), *, leases_only: bool = False, results: bool = False
 ) -> Celery:
-    """The Celery app of a root, as :func:`contract.make_celery` says; connects to nothing yet."""
-    return contract.make_celery(
+    """The Celery app of a root, as :func:`celery_app.make_celery` says; connects to nothing yet."""
+    return celery_app.make_celery(
         name,
         settings.redis.url,
         namespace=settings.redis.namespace,
@@ -72,7 +72,7 @@ def make_lanes(settings: Settings, retries: int = REDIS_RETRIES) -> Lanes:
     :param retries: how often a command is repeated that Redis did not answer. A Redis Cluster is refused by
         ClusterRefused, which is a ConfigError.
     """
-    url = contract.with_password(settings.redis.url, _redis_password(settings))
+    url = celery_app.with_password(settings.redis.url, _redis_password(settings))
     # A command whose reply was lost is repeated, which every script of the lanes allows for: a Redis that restarts
     # within seconds costs no lease. Said here, because from_url() alone repeats nothing.
     retry = Retry(ExponentialWithJitterBackoff(base=0.1, cap=2), retries)
@@ -127,7 +127,7 @@ def make_carrier(settings: Settings, app: Celery, lanes: Lanes, mailboxes: Mailb
     """The carrier of a worker process, which works nothing but what the list allows."""
     return Carrier(
         lanes=lanes,
-        publish=partial(contract.publish, app),
+        publish=partial(celery_app.publish, app),
         first_delay_s=settings.retry.first_delay.seconds,
         longest_delay_s=settings.retry.longest_delay.seconds,
         remember_s=settings.lanes.remember.seconds,

@@ -7,7 +7,7 @@ import click
 import pytest
 from redis import Redis
 
-from producer.trigger import offer_scans
+from producer.offer import offer_scans
 from rsvpq.audit.record import Audit, Discretion
 from rsvpq.cli import following
 from rsvpq.cli.following import Following

@@ -6,16 +6,20 @@ from typing import Any, Literal
 
 import pytest
 
-from producer.reconcile import reconcile
+from producer.reconcile import find_unsent_answers, reconcile
+from producer.scan import scan
+from rsvpq.lanes import Lanes
+from rsvpq.lanes.held_drafts import HeldDrafts
 from rsvpq.mail.errors import Refused, Unknown
-from rsvpq.mail.messages import MeetingMessage, Verdict
+from rsvpq.mail.messages import Mailbox, MeetingMessage, Verdict
 from rsvpq.tasks.journal import Journal
 from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import MailboxClient
 from rsvpq.webdav.markers import Intent
 from tests.integration.test_answer import DELETED_ITEMS, LEFT, STRAIGHT_PATH, after, draft_of_a_person, worker_at
 from tests.support.crashing_worker import Worker
-from tests.support.exchange_site import Site, inbox, requests_in
+from tests.support.exchange_site import Site, box_name, inbox, lenient, requests_in
+from tests.support.visits import Visitor
 from workers.orphan import send_orphan
 
 LONG_AGO = "2004-09-14T08:00:00.000Z"
@@ -39,19 +43,12 @@ class Scan:
     """What a scan after the loss of Redis finds and does, up to the end of its items; the ledger knows nothing."""
 
     def __init__(self, box: MailboxClient) -> None:
-        self.held: list[MeetingMessage] = []
+        unsent = find_unsent_answers(box)
+        self.held = unsent.unclear
         self.sent: list[str] = []
-        self._box = box
-        self.outcome = reconcile(box, self._offer, self._hold)
-
-    def _offer(self, drafts: dict[str, MeetingMessage]) -> int:
-        for identity, draft in drafts.items():
+        for identity, draft in unsent.ours.items():
             steps: dict[str, Any] = {}
-            self.sent.append(send_orphan(draft, self._box, Journal(steps, keeping(steps)), identity).result)
-        return len(drafts)
-
-    def _hold(self, drafts: list[MeetingMessage]) -> None:
-        self.held = drafts
+            self.sent.append(send_orphan(draft, box, Journal(steps, keeping(steps)), identity).result)
 
 
 def keeping(steps: dict[str, Any]) -> Any:
@@ -118,10 +115,52 @@ def test_the_markers_are_there_when_they_are_needed(site: Site, box: MailboxClie
 
 def test_a_draft_marked_as_ours_is_sent_and_says_so(site: Site, box: MailboxClient, worker: Worker) -> None:
     worker.dies(after("PROPPATCH draft"))
-    scan = Scan(box)
-    assert (scan.sent, scan.outcome.counts) == (["answered"], {"reconcile:orphans": 1})
-    assert scan.outcome.note == "1 unsent answers to finish"
+    assert Scan(box).sent == ["answered"]
     assert site.sent(box, worker.request) == (1, 1)
+
+
+def visitor_of(lanes: Lanes, box: MailboxClient) -> Visitor:
+    """Who visits a mailbox in this process, as a task does."""
+    return Visitor(lanes, box, Mailbox(box_name(box), "mail1"))
+
+
+def test_a_draft_marked_as_ours_is_offered_once_under_the_identity_of_its_request(
+    box: MailboxClient, worker: Worker, lanes: Lanes
+) -> None:
+    worker.dies(after("PROPPATCH draft"))
+    visitor = visitor_of(lanes, box)
+    outcome = reconcile(visitor.visit())
+    assert (outcome.note, outcome.counts) == ("1 unsent answers to finish", {"reconcile:orphans": 1})
+    assert [release.id for release in visitor.published] == [worker.request.rid]
+    assert reconcile(visitor.visit()).counts == {}
+
+
+def test_a_scan_looks_for_unsent_answers_too(box: MailboxClient, worker: Worker, lanes: Lanes) -> None:
+    worker.dies(after("PROPPATCH draft"))
+    outcome = scan(visitor_of(lanes, box).visit())
+    assert outcome.counts["reconcile:orphans"] == 1
+    assert outcome.note.endswith("; 1 unsent answers to finish")
+
+
+def test_while_observing_an_unsent_answer_is_not_offered(box: MailboxClient, worker: Worker, lanes: Lanes) -> None:
+    worker.dies(after("PROPPATCH draft"))
+    visitor = visitor_of(lanes, box)
+    visitor.policy = lenient("observe")
+    assert reconcile(visitor.visit()).counts == {}
+    assert visitor.waiting() == []
+
+
+def test_a_persons_draft_is_in_the_list_of_the_operator_until_it_is_gone(
+    site: Site, box: MailboxClient, worker: Worker, lanes: Lanes
+) -> None:
+    theirs = draft_of_a_person(site, box, worker.request)
+    age(site, theirs)
+    visitor, held = visitor_of(lanes, box), HeldDrafts(lanes)
+    assert reconcile(visitor.visit()).counts == {"reconcile:unclear": 1}
+    assert [draft.rid for draft in held.of(box_name(box))] == [theirs.rid]
+    site.raw("DELETE", theirs.href)
+    assert reconcile(visitor.visit()).counts == {}
+    assert held.of(box_name(box)) == []
 
 
 def test_the_item_itself_finds_its_marked_draft_when_only_its_journal_is_lost(
@@ -151,14 +190,12 @@ def test_a_persons_draft_is_never_sent_but_shown_once_it_has_settled(
     theirs = draft_of_a_person(site, box, worker.request)
     if not before_command:
         site.raw("DELETE", worker.request.href)
-    scan = lose_redis(site, box, worker)
-    assert (scan.held, scan.sent) == ([], [])
+    found = lose_redis(site, box, worker)
+    assert (found.held, found.sent) == ([], [])
     (there,) = box.response_drafts()
     assert there.rid == theirs.rid
     age(site, theirs)
-    scan = Scan(box)
-    assert [held.rid for held in scan.held] == [theirs.rid]
-    assert scan.outcome.counts == {"reconcile:unclear": 1}
+    assert [held.rid for held in Scan(box).held] == [theirs.rid]
 
 
 @pytest.mark.parametrize("number", [LEFT, DELETED_ITEMS], ids=["left", "deleted-items"])

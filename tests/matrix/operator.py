@@ -7,18 +7,19 @@ and time: when nothing may run, the clock of the lanes jumps to when something m
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 from celery.exceptions import Ignore, Retry
 
 from producer.scan import scan
+from producer.visit import Visit
+from rsvpq.audit.record import Audit, Discretion
 from rsvpq.http.server import Server
 from rsvpq.lanes import Lanes, Release, Start
 from rsvpq.lanes.status import read_status
 from rsvpq.mail.editions import Settled
 from rsvpq.mail.errors import ExchangeError
-from rsvpq.mail.messages import Mailbox, MeetingMessage, Outcome
-from rsvpq.policy import Decide, Decision, Facts, Policy, Version, decide
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, Outcome
+from rsvpq.policy import Decide, Decision, Facts, Policy
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks import contract
 from rsvpq.tasks.journal import Journal
@@ -27,6 +28,8 @@ from rsvpq.tasks.runner import Carrier, ItemJournal
 from rsvpq.webdav.mailbox import MailboxClient
 from tests.support.exchange_site import lenient
 from tests.support.lanes_with_clock import Clock
+from tests.support.visits import NO_CAPS
+from workers.orphan import send_and_remember
 from workers.ways import Ways
 
 #: How far the clock jumps when nothing may run, and how often at most: beyond every delay, hold and number of attempts.
@@ -94,19 +97,25 @@ class Operator:
     def _box(self) -> MailboxClient:
         return _SmallPages(self.server, self.mailbox.name)
 
-    def _scan(self, _: Start, journal: Journal) -> Outcome:
-        def offer(messages: list[MeetingMessage]) -> tuple[int, int]:
-            items = [contract.message_item(self.mailbox, message) for message in messages]
-            return self.lanes.offer(self.mailbox, items).new, 0
-
-        def decide_on(message: MeetingMessage, newest: Version | None) -> Decision:
-            return decide(self.policy, message, self._facts(message, newest), datetime.now(UTC))
-
-        return scan(self._box(), journal, decide_on, offer)
+    def _scan(self, start: Start, journal: Journal) -> Outcome:
+        visit = Visit(
+            item=start.id,
+            mailbox=self.mailbox,
+            box=self._box(),
+            journal=journal,
+            policy=self.policy,
+            lanes=self.lanes,
+            audit=Audit(self.lanes, Discretion(), 3600),
+            publish=self._carry,
+            caps=NO_CAPS,
+        )
+        return scan(visit)
 
     def _answer(self, start: Start, journal: ItemJournal) -> Outcome:
         request = MeetingMessage.from_payload(start.payload)
         box = self._box()
+        if request.kind is Kind.RESPONSE:  # an answer of ours that a scan found unsent
+            return send_and_remember(start, request, box, journal, self._recollection, start.id)
         decide = self._decide_in(box, start, journal)
         return self.ways.answer(start.server, start.mailbox, request, box, journal, decide)
 
@@ -116,7 +125,7 @@ class Operator:
         return self.ways.open(start.server, response, box, journal, self._decide_in(box, start, journal), "move")
 
     def _decide_in(self, box: MailboxClient, start: Start, journal: ItemJournal) -> Decide:
-        recollection = Recollection(self.lanes, self.policy.max_age)
+        recollection = self._recollection
 
         def decide_on(message: MeetingMessage) -> Decision:
             memory = recollection.at_start(start, box, journal)
@@ -127,6 +136,10 @@ class Operator:
 
         return decide_on
 
-    def _facts(self, message: MeetingMessage, newest: Version | None = None) -> Facts:
-        facts = Facts.about(message, self.mailbox.name, "", newest)
+    @property
+    def _recollection(self) -> Recollection:
+        return Recollection(self.lanes, self.policy.max_age)
+
+    def _facts(self, message: MeetingMessage) -> Facts:
+        facts = Facts.about(message, self.mailbox.name, "")
         return replace(facts, identity=message.identity(self.mailbox))

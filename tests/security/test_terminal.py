@@ -15,7 +15,7 @@ from rsvpq.lanes import Item
 from rsvpq.lanes.held_drafts import HeldDrafts
 from rsvpq.lanes.run_results import Forecast
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
-from rsvpq.tasks import contract
+from rsvpq.tasks import celery_app, contract
 from testbed.processes import PATIENCE_S
 from tests.support.installation import Installation, queued
 
@@ -47,8 +47,8 @@ def told(installation: Installation) -> Installation:
     item = contract.message_item(ADELE, request)
     lanes.offer(ADELE, [item])
     (release,) = lanes.release()
-    app = contract.make_celery("test", installation.redis_url, namespace="rsvpq")
-    contract.publish(app, [release])
+    app = celery_app.make_celery("test", installation.redis_url, namespace="rsvpq")
+    celery_app.publish(app, [release])
     app.close()
     assert lanes.start(item.id, release.generation, "owner").verdict == "run"
     lanes.finish(item.id, release.generation, "owner", "dead", label="dead:refused", reason=f"Refused: {SUBJECT}")
