@@ -30,7 +30,7 @@ from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, Gone, Refused, Transient
 from rsvpq.policy import Policy
 from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.mailbox_list import MailboxList
-from rsvpq.settings.model import ServerSettings
+from rsvpq.settings.servers import ServerSettings, WebDavServer
 from rsvpq.settings.single_redis import refusing_cluster
 from rsvpq.tasks import contract
 from rsvpq.tasks.admission import Admission
@@ -195,7 +195,7 @@ class Exchange:
     :param run_lease_s: no request outlasts it.
     """
 
-    def __init__(self, servers: Mapping[str, ServerSettings], claims: Claims, run_lease_s: float = 180) -> None:
+    def __init__(self, servers: Mapping[str, WebDavServer], claims: Claims, run_lease_s: float = 180) -> None:
         self._claims = claims
         # One for each user name, whatever the server: it is the same account in the directory that could be locked.
         credentials = {server.username.casefold(): Credential() for server in servers.values()}
@@ -245,7 +245,7 @@ class Exchange:
             self._folders[server, name] = box.folders  # which it may have asked for again
 
 
-def make_server(settings: ServerSettings, credential: Credential, timeouts: Timeouts) -> Server:
+def make_server(settings: WebDavServer, credential: Credential, timeouts: Timeouts) -> Server:
     """A mail server and the account used on it; connects at the first request."""
     return Server(
         settings.url,
@@ -262,7 +262,7 @@ def _timeouts(server: ServerSettings, run_lease_s: float) -> Timeouts:
     return Timeouts(server.connect_timeout.seconds, server.read_timeout.seconds, run_lease_s / 2)
 
 
-def _auth(settings: ServerSettings) -> AuthBase | auth.Forms:
+def _auth(settings: WebDavServer) -> AuthBase | auth.Forms:
     username, password = settings.username, settings.password.get_secret_value()
     match settings.auth:
         case "basic":

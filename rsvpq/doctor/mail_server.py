@@ -8,7 +8,7 @@ from rsvpq.doctor.login import Account
 from rsvpq.doctor.results import Notes
 from rsvpq.doctor.version import tell_version
 from rsvpq.http.server import Timeouts
-from rsvpq.settings import ServerSettings
+from rsvpq.settings import WebDavServer
 
 #: Seconds; a doctor is less patient than a worker, whatever is configured.
 _CONNECT_S, _READ_S = 10.0, 20.0
@@ -21,7 +21,7 @@ class Patient:
     """A server to look at: its name in the settings, the account, and the mailbox ('' for none)."""
 
     name: str
-    settings: ServerSettings
+    settings: WebDavServer
     account: Account
     mailbox: str
 

@@ -19,7 +19,7 @@ from rsvpq.doctor.clocks import judge_skew
 from rsvpq.doctor.results import Notes, Stopwatch
 from rsvpq.doctor.tls_handshake import Address
 from rsvpq.http.response import Answer
-from rsvpq.settings import ServerSettings
+from rsvpq.settings import WebDavServer
 
 #: The most of a page that is read, in bytes: a logon page has a few kilobytes.
 _LARGEST_PAGE = 256 * 1024
@@ -38,7 +38,7 @@ class Greeting:
     ms: float
 
 
-def knock(connection: socket.socket, settings: ServerSettings, notes: Notes) -> Greeting | None:
+def knock(connection: socket.socket, settings: WebDavServer, notes: Notes) -> Greeting | None:
     """Ask once, and close the connection; None, and why, where there is no answer."""
     address, parts = Address.of(settings.url), urlsplit(settings.url)
     stranger = HTTPConnection(address.host, address.port)
@@ -70,7 +70,7 @@ def schemes_of(line: str) -> set[str]:
     return {match[1].lower() for offer in offers if (match := _SCHEME.match(offer))}
 
 
-def may_log_in(greeting: Greeting, settings: ServerSettings, notes: Notes) -> bool:
+def may_log_in(greeting: Greeting, settings: WebDavServer, notes: Notes) -> bool:
     """Whether the login that is configured is one that the server offers."""
     status, offered = greeting.answer.status, ", ".join(sorted(greeting.schemes))
     if greeting.schemes:
@@ -90,7 +90,7 @@ def may_log_in(greeting: Greeting, settings: ServerSettings, notes: Notes) -> bo
     return False
 
 
-def _is_offered(greeting: Greeting, settings: ServerSettings, offered: str, notes: Notes) -> bool:
+def _is_offered(greeting: Greeting, settings: WebDavServer, offered: str, notes: Notes) -> bool:
     if settings.auth not in greeting.schemes:
         usable = [scheme for scheme in _SUPPORTED if scheme in greeting.schemes]
         choice = " or ".join(f'auth = "{scheme}"' for scheme in usable)

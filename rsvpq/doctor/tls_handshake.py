@@ -17,7 +17,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from rsvpq.doctor.results import Notes, Stopwatch
 from rsvpq.http import tls
-from rsvpq.settings import ServerSettings
+from rsvpq.settings import WebDavServer
 
 #: Days before its end at which a certificate is worth a word.
 _SOON_DAYS = 21
@@ -45,7 +45,7 @@ class Address:
         return cls(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme])
 
 
-def connect(settings: ServerSettings, timeout_s: float, notes: Notes) -> socket.socket | None:
+def connect(settings: WebDavServer, timeout_s: float, notes: Notes) -> socket.socket | None:
     """A connection over which HTTP may be spoken; None, and why, if there is none."""
     address = Address.of(settings.url)
     plain = _connected(address, timeout_s, notes)
@@ -80,7 +80,7 @@ def _connected(address: Address, timeout_s: float, notes: Notes) -> socket.socke
 
 
 def _secured(
-    plain: socket.socket, address: Address, settings: ServerSettings, timeout_s: float, notes: Notes
+    plain: socket.socket, address: Address, settings: WebDavServer, timeout_s: float, notes: Notes
 ) -> socket.socket | None:
     watch = Stopwatch()
     try:
@@ -113,7 +113,7 @@ def _tell_failure(error: ssl.SSLError, notes: Notes, shown: str) -> None:
 
 
 def _shown_certificate(
-    error: ssl.SSLCertVerificationError, address: Address, settings: ServerSettings, timeout_s: float
+    error: ssl.SSLCertVerificationError, address: Address, settings: WebDavServer, timeout_s: float
 ) -> str:
     """What a certificate says that was refused for its dates or names; '' where that cannot be read."""
     if error.verify_code not in _WRONG_DATES | _WRONG_NAMES:
@@ -133,7 +133,7 @@ def _shown_certificate(
         return ""
 
 
-def _context(settings: ServerSettings) -> ssl.SSLContext:
+def _context(settings: WebDavServer) -> ssl.SSLContext:
     context = tls.client_context(settings.tls_minimum)
     context.load_verify_locations(str(settings.ca_bundle) if settings.ca_bundle else DEFAULT_CA_BUNDLE_PATH)
     return context

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from rsvpq.doctor.results import Notes
-from rsvpq.settings import ServerSettings
+from rsvpq.settings import WebDavServer
 
 #: Builds of the web store (build map in evolution-exchange, docs/service-packs).
 _BUILDS = (("6.0.", "Exchange 2000"), ("6.5.", "Exchange 2003"), ("8.", "Exchange 2007"))
 
 
-def tell_version(told: Mapping[str, str], settings: ServerSettings, notes: Notes) -> None:
+def tell_version(told: Mapping[str, str], settings: WebDavServer, notes: Notes) -> None:
     """Name the version, and complain where the way to answer does not suit it."""
     build, server = told.get("MS-WebStorage", ""), told.get("Server", "")
     if not build:

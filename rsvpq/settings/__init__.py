@@ -13,11 +13,11 @@ from rsvpq.settings.model import (
     ResponseSettings,
     RetrySettings,
     Schedule,
-    ServerSettings,
     Settings,
 )
 from rsvpq.settings.policy import PolicySettings, RuleSettings
 from rsvpq.settings.problems import ConfigError, Problem, did_you_mean, in_file_order
+from rsvpq.settings.servers import Server, ServerSettings, WebDavServer
 from rsvpq.settings.toml_lines import KeyPath
 
 __all__ = [
@@ -36,8 +36,10 @@ __all__ = [
     "RetrySettings",
     "RuleSettings",
     "Schedule",
+    "Server",
     "ServerSettings",
     "Settings",
+    "WebDavServer",
     "did_you_mean",
     "in_file_order",
     "load_settings",
