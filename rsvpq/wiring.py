@@ -4,7 +4,7 @@ The only module below the roots that knows the settings; everything it hands out
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -22,10 +22,13 @@ from requests.auth import AuthBase
 
 from rsvpq.audit.record import Audit, Discretion
 from rsvpq.http import auth
+from rsvpq.http.account import Account
 from rsvpq.http.credential import Credential
+from rsvpq.http.endpoint import Endpoint
 from rsvpq.http.lease import Lease
 from rsvpq.http.server import Server, Timeouts
 from rsvpq.lanes import LENIENT, Lanes
+from rsvpq.mail.checks import Checks
 from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, Gone, Refused, Transient
 from rsvpq.policy import Policy
 from rsvpq.settings import ConfigError, Settings
@@ -36,6 +39,7 @@ from rsvpq.tasks import contract
 from rsvpq.tasks.admission import Admission
 from rsvpq.tasks.claims import Claims
 from rsvpq.tasks.runner import Carrier
+from rsvpq.webdav import diagnosis
 from rsvpq.webdav.mailbox import Folders, MailboxClient
 
 #: How long a yes to "are live runs confirmed?" is believed, in seconds.
@@ -48,6 +52,11 @@ REDIS_CONNECTIONS = 5000
 FOLDERS_TTL_S = 3600
 #: How many mailboxes' folder URLs one process keeps: about 1 kB each.
 FOLDERS_KEPT = 20_000
+#: How long a diagnosis waits for a connection and for an answer at the most, in seconds, whatever is configured.
+DIAGNOSIS_CONNECT_S, DIAGNOSIS_READ_S = 10.0, 20.0
+
+#: Looks at one server and a mailbox on it ('' for none); whether everything could be looked at.
+Diagnose = Callable[[str, Checks], bool]
 
 
 def make_app(
@@ -243,6 +252,27 @@ class Exchange:
             raise
         with self._lock:
             self._folders[server, name] = box.folders  # which it may have asked for again
+
+
+def make_diagnoses(servers: Mapping[str, WebDavServer]) -> dict[str, Diagnose]:
+    """How each of these servers is diagnosed; those with one user name are the same account, which could be locked."""
+    accounts = {server.username.casefold(): Account() for server in servers.values()}
+    return {
+        name: partial(_diagnose_webdav, name, server, accounts[server.username.casefold()])
+        for name, server in servers.items()
+    }
+
+
+def _diagnose_webdav(name: str, settings: WebDavServer, account: Account, mailbox: str, checks: Checks) -> bool:
+    timeouts = Timeouts(
+        min(DIAGNOSIS_CONNECT_S, settings.connect_timeout.seconds),
+        min(DIAGNOSIS_READ_S, settings.read_timeout.seconds),
+        DIAGNOSIS_READ_S,
+    )
+    endpoint = Endpoint(settings.url, settings.auth, settings.tls_minimum, settings.ca_bundle)
+    server = make_server(settings, account.credential, timeouts)
+    subject = diagnosis.Subject(name, endpoint, settings.answers, timeouts, server, account)
+    return diagnosis.diagnose(subject, mailbox, checks)
 
 
 def make_server(settings: WebDavServer, credential: Credential, timeouts: Timeouts) -> Server:

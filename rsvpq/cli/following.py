@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import click
 
-from rsvpq.doctor.processes import alive
+from rsvpq.health.register import all_alive
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.items import known_items, pauses
 from rsvpq.lanes.run_results import Ended, Findings, Offered, Triggered
@@ -129,7 +129,7 @@ class Following:
         self._suspected.add(name)
 
     def _look_at_processes(self) -> None:
-        if not alive(self.lanes, "worker"):
+        if not all_alive(self.lanes, "worker"):
             waiting = "the trigger waits" if not self._triggered else "the scans wait in their lanes"
             raise click.ClickException(
                 f"no worker has reported progress lately, and {waiting}: nobody takes scans. Start one: "
@@ -137,7 +137,7 @@ class Following:
             )
         if not self._triggered:
             self.say("no scan worker has taken the trigger yet; is one running, or are all busy? ('rsvpq doctor')")
-        elif not alive(self.lanes, "dispatcher"):
+        elif not all_alive(self.lanes, "dispatcher"):
             self.say("no dispatcher has reported progress lately; start one: python -m producer.dispatcher")
         else:
             self.say("no mailbox has told anything yet; 'rsvpq status' shows what is held")

@@ -1,6 +1,5 @@
 """What was found: one line for each check, with a remedy where something is to be done."""
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
@@ -81,18 +80,6 @@ class Notes:
 
     def _add(self, check: str, level: Level, text: str, remedy: str, ms: float | None) -> None:
         self.findings.append(Finding(self.group, check, level, _shown(text), _shown(remedy), ms))
-
-
-class Stopwatch:
-    """Runs from when it is made."""
-
-    def __init__(self) -> None:
-        self._started = time.perf_counter()
-
-    @property
-    def ms(self) -> float:
-        """Milliseconds until now."""
-        return (time.perf_counter() - self._started) * 1000
 
 
 def _shown(text: str) -> str:
