@@ -1,6 +1,6 @@
 """The decisions of a scan: kept until all are made, then told to the audit."""
 
-from rsvpq.audit.record import Audit, Told
+from rsvpq.audit.record import Audit, DecisionRecord
 from rsvpq.mail.messages import Mailbox, MeetingMessage
 from rsvpq.policy import Decision
 from rsvpq.tasks import contract
@@ -19,12 +19,13 @@ class Decisions:
         self._audit = audit
         self._mailbox = mailbox
         self._scan = scan
-        self._page: list[tuple[MeetingMessage, Told | None]] = []
+        self._page: list[tuple[MeetingMessage, DecisionRecord | None]] = []
 
     def note(self, message: MeetingMessage, decision: Decision) -> Decision:
-        """Keep a decision, and hand it on; one that is not final is the worker's to tell."""
-        told = Told(decision.word, decision.rule, decision.reason) if decision.final or decision.observed else None
-        self._page.append((message, told))
+        """Buffer a decision and return it. Preliminary ones are recorded later, by the worker."""
+        settled = decision.final or decision.observed
+        record = DecisionRecord(decision.word, decision.rule, decision.reason) if settled else None
+        self._page.append((message, record))
         return decision
 
     def tell(self) -> None:

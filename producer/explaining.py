@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from producer.inbox import read_inbox
-from rsvpq.audit.record import Discretion
+from rsvpq.audit.redaction import Redaction
 from rsvpq.mail.calendar import Agenda, Appointment, CalendarUnknown
 from rsvpq.mail.editions import instant
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, is_private
@@ -62,22 +62,22 @@ def is_wanted(wanted: Mapping[str, str], mailbox: Mailbox) -> Callable[[MeetingM
 
 
 def told(
-    mailbox: Mailbox, message: MeetingMessage, trace: Trace, facts: Facts, policy: Policy, discretion: Discretion
+    mailbox: Mailbox, message: MeetingMessage, trace: Trace, facts: Facts, policy: Policy, redaction: Redaction
 ) -> Explanation:
     """An explanation as it may be shown: JSON-ready, times in UTC, without what is private or hidden."""
     private = is_private(message.sensitivity)
 
     def reason(text: str) -> str:
-        return discretion.reason(text, private=private)
+        return redaction.reason(text, private=private)
 
     decision = trace.decision
     return {
         "item": message.identity(mailbox),
         "kind": str(message.kind),
         "uid": message.uid,
-        "subject": discretion.subject(message.subject, private=private),
+        "subject": redaction.subject(message.subject, private=private),
         "private": private,
-        "organizer": discretion.address(message.organizer),
+        "organizer": redaction.address(message.organizer),
         "start": message.start,
         "end": message.end,
         "received": message.received,

@@ -180,7 +180,7 @@ class _Look(_Visit):
         """Tell why the messages that are asked for are dealt with as they are."""
         wanted = is_wanted(self.start.payload.get("wanted", {}), self.mailbox)
         explained, counts = explain_messages(self.box, self.journal, wanted, self._trace, self.newest)
-        rows = [told(self.mailbox, *each, self.policy, audit.discretion) for each in explained]
+        rows = [told(self.mailbox, *each, self.policy, audit.redaction) for each in explained]
         self._report(rows, counts)
         return Outcome("explained", f"found {counts['found']}, explained {len(rows)} of {counts['matching']}")
 
@@ -218,7 +218,7 @@ class _Look(_Visit):
         return {**self.known_earlier(messages), **now}
 
     def _forecast(self, message: MeetingMessage, decision: Decision, held: str = "") -> Forecast:
-        discretion, verdict = audit.discretion, decision.action.verdict
+        redaction, verdict = audit.redaction, decision.action.verdict
         return Forecast(
             mailbox=self.mailbox.name,
             kind=str(message.kind),
@@ -228,10 +228,10 @@ class _Look(_Visit):
             answer=str(verdict) if verdict and message.response_requested and not held else "",
             held=held,
             needs=" ".join(sorted(decision.needs)),
-            organizer=discretion.address(message.organizer),
+            organizer=redaction.address(message.organizer),
             start=message.start,
             received=message.received,
-            subject=discretion.subject(message.subject, private=is_private(message.sensitivity)),
+            subject=redaction.subject(message.subject, private=is_private(message.sensitivity)),
             uid=message.uid,
             item=message.identity(self.mailbox),
         )

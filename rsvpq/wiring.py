@@ -20,7 +20,8 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 from requests.auth import AuthBase
 
-from rsvpq.audit.record import Audit, Discretion
+from rsvpq.audit.record import Audit
+from rsvpq.audit.redaction import Redaction
 from rsvpq.http import auth
 from rsvpq.http.account import Account
 from rsvpq.http.credential import Credential
@@ -140,7 +141,7 @@ def make_carrier(settings: Settings, app: Celery, lanes: Lanes, mailboxes: Mailb
         first_delay_s=settings.retry.first_delay.seconds,
         longest_delay_s=settings.retry.longest_delay.seconds,
         remember_s=settings.lanes.remember.seconds,
-        discretion=make_discretion(settings),
+        redaction=make_redaction(settings),
         longest_run_s=settings.lanes.longest_run.seconds,
         admit=Admission(mailboxes.require).admit,
     )
@@ -148,12 +149,12 @@ def make_carrier(settings: Settings, app: Celery, lanes: Lanes, mailboxes: Mailb
 
 def make_audit(settings: Settings, lanes: Lanes) -> Audit:
     """The audit, for those who tell it something."""
-    return Audit(lanes, make_discretion(settings), settings.audit.retention.seconds)
+    return Audit(lanes, make_redaction(settings), settings.audit.retention.seconds)
 
 
-def make_discretion(settings: Settings) -> Discretion:
+def make_redaction(settings: Settings) -> Redaction:
     """What the audit must not be told."""
-    return Discretion(frozenset(settings.audit.hide), settings.audit.hash_key)
+    return Redaction(frozenset(settings.audit.hide), settings.audit.hash_key)
 
 
 def make_list(settings: Settings) -> MailboxList:

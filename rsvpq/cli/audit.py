@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rsvpq import wiring
-from rsvpq.audit.log import EVENTS, FIELDS, AuditLog, Filter, Record
+from rsvpq.audit.log import EVENTS, FIELDS, AuditLog, AuditRecord, Filter
 from rsvpq.cli.moments import milliseconds
 from rsvpq.cli.options import config_option
 from rsvpq.settings import load_settings
@@ -70,7 +70,7 @@ def audit(
     settings = load_settings(config_file)
     lanes = wiring.make_lanes(settings)
     wanted = Filter.of(
-        wiring.make_discretion(settings),
+        wiring.make_redaction(settings),
         values,
         events=events,
         since_ms=milliseconds(lanes, since, "--since") if since is not None else None,
@@ -82,7 +82,7 @@ def audit(
         _FORMS[form](_records(log, wanted, most, follow=follow))
 
 
-def _records(log: AuditLog, wanted: Filter, most: int | None, *, follow: bool) -> Iterator[Record | None]:
+def _records(log: AuditLog, wanted: Filter, most: int | None, *, follow: bool) -> Iterator[AuditRecord | None]:
     """The records to show; None where there is a pause, and what was held back had better be shown."""
     end = log.end()
     before = replace(wanted, last=end) if follow else wanted
@@ -92,7 +92,7 @@ def _records(log: AuditLog, wanted: Filter, most: int | None, *, follow: bool) -
         yield from log.follow(wanted, end)
 
 
-def _write_jsonl(records: Iterable[Record | None]) -> None:
+def _write_jsonl(records: Iterable[AuditRecord | None]) -> None:
     for record in records:
         if record is None:
             sys.stdout.flush()
@@ -100,7 +100,7 @@ def _write_jsonl(records: Iterable[Record | None]) -> None:
             sys.stdout.write(json_text(record) + "\n")
 
 
-def _write_csv(records: Iterable[Record | None]) -> None:
+def _write_csv(records: Iterable[AuditRecord | None]) -> None:
     writer = csv.DictWriter(sys.stdout, FIELDS, restval="", lineterminator="\n")
     writer.writeheader()
     for record in records:
@@ -110,7 +110,7 @@ def _write_csv(records: Iterable[Record | None]) -> None:
             writer.writerow({name: csv_cell(value) for name, value in record.items()})
 
 
-def _write_table(records: Iterable[Record | None]) -> None:
+def _write_table(records: Iterable[AuditRecord | None]) -> None:
     console = Console(soft_wrap=False)
     rows = iter(records)
     header = True
@@ -121,14 +121,14 @@ def _write_table(records: Iterable[Record | None]) -> None:
         header = False
 
 
-def _up_to_a_pause(records: Iterator[Record | None]) -> Iterator[Record]:
+def _up_to_a_pause(records: Iterator[AuditRecord | None]) -> Iterator[AuditRecord]:
     for record in islice(records, _ROWS - 1):
         if record is None:
             return
         yield record
 
 
-def _table(records: Iterable[Record], *, header: bool) -> Table:
+def _table(records: Iterable[AuditRecord], *, header: bool) -> Table:
     table = Table(box=None, expand=True, pad_edge=False, show_header=header)
     for name, size in _COLUMNS.items():
         table.add_column(name, no_wrap=True, overflow="ellipsis", **size)  # type: ignore[arg-type]  # int is what it takes
@@ -137,7 +137,7 @@ def _table(records: Iterable[Record], *, header: bool) -> Table:
     return table
 
 
-def _cells(record: Record) -> tuple[str, ...]:
+def _cells(record: AuditRecord) -> tuple[str, ...]:
     def of(*names: str) -> str:
         return ", ".join(record[name] for name in names if name in record)
 
@@ -153,7 +153,7 @@ def _cells(record: Record) -> tuple[str, ...]:
     )
 
 
-_FORMS: dict[str, Callable[[Iterable[Record | None]], None]] = {
+_FORMS: dict[str, Callable[[Iterable[AuditRecord | None]], None]] = {
     "table": _write_table,
     "csv": _write_csv,
     "jsonl": _write_jsonl,

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from rsvpq.audit.log import Record
+from rsvpq.audit.log import AuditRecord
 from rsvpq.text import printable
 
 Told = Mapping[str, Any]
@@ -125,7 +125,7 @@ def _ledger(known: Told | None) -> Iterator[str]:
         yield f"    journal: {', '.join(known['steps'])}"
 
 
-def _history(title: str, records: list[Record], *, items: bool = False) -> Iterator[str]:
+def _history(title: str, records: list[AuditRecord], *, items: bool = False) -> Iterator[str]:
     if not records:
         yield f"  {title}: nothing is recorded"
         return
@@ -136,7 +136,7 @@ def _history(title: str, records: list[Record], *, items: bool = False) -> Itera
         )
 
 
-def _event(record: Record) -> str:
+def _event(record: AuditRecord) -> str:
     what = ", ".join(record[name] for name in ("step", "decision", "result") if name in record)
     why = ", ".join(record[name] for name in ("rule", "reason", "note") if name in record)
     attempt = f" (attempt {record['attempt']})" if record.get("attempt", "1") != "1" else ""

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from rsvpq import wiring
-from rsvpq.audit.log import AuditLog, Record
+from rsvpq.audit.log import AuditLog, AuditRecord
 from rsvpq.cli.moments import milliseconds
 from rsvpq.cli.options import config_option
 from rsvpq.report.calendar import Calendar, Unit
@@ -69,7 +69,7 @@ def _zone(name: str | None) -> ZoneInfo | None:
     raise click.BadParameter(f"no time zone {name!r}; write one such as Europe/Berlin or UTC", param_hint="--timezone")
 
 
-def _tell_progress(count: int, record: Record) -> None:
+def _tell_progress(count: int, record: AuditRecord) -> None:
     click.echo(f"{count:,} records read, up to {record['time'][:16]}Z", err=True)
 
 

@@ -13,11 +13,11 @@ from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import LoadedSettings
 
 #: Seconds after which no server is waited for any more.
-LONGEST_S = 90.0
+DEADLINE_S = 90.0
 
 
 def examine(
-    loaded: LoadedSettings, names: Sequence[str] = (), chosen: Mailbox | None = None, longest_s: float = LONGEST_S
+    loaded: LoadedSettings, names: Sequence[str] = (), chosen: Mailbox | None = None, longest_s: float = DEADLINE_S
 ) -> Iterator[Notes]:
     """Look at everything, and hand out each group when it is complete.
 

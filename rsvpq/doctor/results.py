@@ -32,7 +32,7 @@ class ExitCode(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One line. ``group`` is :data:`SETTINGS`, :data:`REDIS`, :data:`PROCESSES` or the name of a server."""
 
     group: str
@@ -55,7 +55,7 @@ class Notes:
 
     group: str
     is_server: bool = False
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[CheckResult] = field(default_factory=list)
 
     def ok(self, check: str, text: str, *, ms: float | None = None) -> None:
         """As it should be."""
@@ -79,7 +79,7 @@ class Notes:
         return any(finding.level is Level.FAIL for finding in self.findings)
 
     def _add(self, check: str, level: Level, text: str, remedy: str, ms: float | None) -> None:
-        self.findings.append(Finding(self.group, check, level, _shown(text), _shown(remedy), ms))
+        self.findings.append(CheckResult(self.group, check, level, _shown(text), _shown(remedy), ms))
 
 
 def _shown(text: str) -> str:

@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from rsvpq.audit.record import READING_STEPS
 from rsvpq.mail.messages import Verdict
 
 _NOTHING = "nothing was done to the mailbox"
-#: Steps that only read.
-_READING = frozenset({"search", "recollected", "pages"})
 _ADVICE = {
     "nothing": "retry or drop it as you like",
     "command": "look into Drafts: an answer that lies there was not sent; a retry looks there first, and sends its own",
@@ -25,7 +24,7 @@ def proved(journal: Mapping[str, Any], *, scan: bool) -> list[str]:
     told = [sentence(journal) for step, sentence in _SENTENCES.items() if step in journal]
     if "search" in journal:
         told.insert(0, _searched(journal) if scan else "the mailbox was searched for what was answered before")
-    return told if (scan and told) or journal.keys() - _READING else [_NOTHING, *told]
+    return told if (scan and told) or journal.keys() - READING_STEPS else [_NOTHING, *told]
 
 
 def advice(journal: Mapping[str, Any], *, scan: bool) -> str:

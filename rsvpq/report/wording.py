@@ -15,7 +15,7 @@ NAMES = {
 }
 
 
-def number(count: int) -> str:
+def grouped(count: int) -> str:
     """With separators: ``12,345``."""
     return f"{count:,}"
 
@@ -53,7 +53,7 @@ def coverage(period: Period, begins: str) -> str:
     if period.dropped:
         records = "record was" if period.dropped == 1 else "records were"
         return (
-            f"The audit begins at {begins}: {number(period.dropped)} older {records} dropped (audit.retention, "
+            f"The audit begins at {begins}: {grouped(period.dropped)} older {records} dropped (audit.retention, "
             "audit.most_records), so the period is not complete."
         )
     unless = "" if period.dropped == 0 else ", unless they were dropped"
@@ -73,4 +73,4 @@ def brief(report: Report) -> str:
 
 
 def _several(count: int, one: str, many: str = "") -> str:
-    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+    return f"{grouped(count)} {one if count == 1 else many or one + 's'}"

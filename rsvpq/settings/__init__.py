@@ -17,10 +17,11 @@ from rsvpq.settings.model import (
 )
 from rsvpq.settings.policy import PolicySettings, RuleSettings
 from rsvpq.settings.problems import ConfigError, Problem, did_you_mean, in_file_order
-from rsvpq.settings.servers import Server, ServerSettings, WebDavServer
+from rsvpq.settings.servers import AnyServer, ServerSettings, WebDavServer
 from rsvpq.settings.toml_lines import KeyPath
 
 __all__ = [
+    "AnyServer",
     "AuditSettings",
     "ConfigError",
     "Duration",
@@ -36,7 +37,6 @@ __all__ = [
     "RetrySettings",
     "RuleSettings",
     "Schedule",
-    "Server",
     "ServerSettings",
     "Settings",
     "WebDavServer",

@@ -1,6 +1,6 @@
 """The servers: one class of settings for each protocol, chosen by the key ``protocol`` of the table.
 
-A new protocol is a class here, its line in :data:`PROTOCOLS` and its branch of :data:`Server`.
+A new protocol is a class here, its line in :data:`PROTOCOLS` and its branch of :data:`AnyServer`.
 """
 
 from collections.abc import Mapping
@@ -102,4 +102,4 @@ def _protocol_of(server: Any) -> Any:
 
 
 #: A callable discriminator, because the key may be left out.
-Server = Annotated[Annotated[WebDavServer, Tag("webdav")], Discriminator(_protocol_of)]
+AnyServer = Annotated[Annotated[WebDavServer, Tag("webdav")], Discriminator(_protocol_of)]
