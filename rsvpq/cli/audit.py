@@ -16,8 +16,7 @@ from rich.text import Text
 
 from rsvpq import wiring
 from rsvpq.audit.log import EVENTS, FIELDS, AuditLog, AuditRecord, Filter
-from rsvpq.cli.moments import milliseconds
-from rsvpq.cli.options import config_option
+from rsvpq.cli.options import config_option, milliseconds
 from rsvpq.settings import load_settings
 from rsvpq.text import csv_cell, json_text, printable
 
@@ -38,20 +37,27 @@ _COLUMNS: dict[str, dict[str, int]] = {
 
 
 @click.command()
-@click.option("--mailbox", help="Of this mailbox.")
-@click.option("--organizer", help="Of meetings of this organiser: an address.")
-@click.option("--uid", help="Of this meeting, by its iCalendar UID.")
-@click.option("--item", help="Of this task id, as in Flower and `rsvpq dead`.")
-@click.option("--event", "events", multiple=True, type=click.Choice(EVENTS), help="Of this kind; may be repeated.")
-@click.option("--result", help="With this result, such as answered, opened, later or lost.")
+@click.option("--mailbox", help="Only records of this mailbox.")
+@click.option("--organizer", help="Only meetings of this organizer: an address.")
+@click.option("--uid", help="Only this meeting, by its iCalendar UID.")
+@click.option("--item", help="Only this task id, as in Flower and `rsvpq dead`.")
 @click.option(
-    "--since", metavar="WHEN", help="From then on: 2h (ago), or 2026-11-22T09:00 (local time, unless it says)."
+    "--event", "events", multiple=True, type=click.Choice(EVENTS), help="Only records of this kind; may be repeated."
 )
-@click.option("--until", metavar="WHEN", help="Up to then.")
+@click.option("--result", help="Only records with this result, such as answered, opened, later or lost.")
+@click.option(
+    "--since",
+    metavar="WHEN",
+    help="Only records from WHEN on: 2h (ago), or 2026-11-22T09:00 (local time, unless it says).",
+)
+@click.option("--until", metavar="WHEN", help="Only records up to WHEN.")
 @click.option("--follow", is_flag=True, help="Go on with what is recorded from now on, until Ctrl-C.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "jsonl"]), default="table", show_default=True)
 @click.option(
-    "--limit", type=click.IntRange(min=0), help=f"The newest so many.  [default: {_TABLE_LIMIT} for a table, else all]"
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help=f"Only the newest N records.  [default: {_TABLE_LIMIT} for a table, else all]",
 )
 @config_option
 def audit(

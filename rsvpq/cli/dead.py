@@ -9,11 +9,10 @@ import click
 
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.options import config_option, json_option, not_empty
-from rsvpq.cli.words import age
 from rsvpq.ops import OperatorContext, open_context
 from rsvpq.ops import dead as graves
 from rsvpq.settings import load_settings
-from rsvpq.text import json_text, printable
+from rsvpq.text import age, json_text, printable
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -21,9 +20,11 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 def _which(command: _Command) -> Callable[..., Any]:
     """The options that say which dead items are meant; the command is given them as one ``which``."""
 
-    @click.option("--server", default="", callback=not_empty, help="Of this server.")
-    @click.option("--mailbox", default="", callback=not_empty, help="Of this mailbox.")
-    @click.option("--reason", default="", callback=not_empty, metavar="TEXT", help="Whose reason has this text in it.")
+    @click.option("--server", default="", callback=not_empty, help="Only items of this server.")
+    @click.option("--mailbox", default="", callback=not_empty, help="Only items of this mailbox.")
+    @click.option(
+        "--reason", default="", callback=not_empty, metavar="TEXT", help="Only items whose reason contains TEXT."
+    )
     @wraps(command)
     def with_which(*, server: str, mailbox: str, reason: str, **rest: Any) -> Any:
         return command(which=graves.Which(server, mailbox, reason), **rest)
@@ -35,7 +36,13 @@ def _which(command: _Command) -> Callable[..., Any]:
 _TOLD = ("step", "decision", "result", "who", "reason", "note")
 
 _most = click.option(
-    "--limit", "most", type=click.IntRange(min=1), default=50, show_default=True, help="The newest so many."
+    "--limit",
+    "most",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="At most N items, newest first.",
+    metavar="N",
 )
 _ids = click.argument("ids", metavar="ID...", nargs=-1)
 _all = click.option("--all", "everything", is_flag=True, help="All, or all that the other options say.")

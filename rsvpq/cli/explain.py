@@ -12,13 +12,14 @@ from rsvpq import wiring
 from rsvpq.audit.log import AuditLog, AuditRecord, Filter
 from rsvpq.audit.record import Audit
 from rsvpq.audit.redaction import LONGEST_VALUE
-from rsvpq.cli.asking import ask, complain, interruptible, observing
 from rsvpq.cli.explain_text import print_story
-from rsvpq.cli.following import Following
+from rsvpq.cli.follow import Following, complain, follow, interruptible
 from rsvpq.cli.options import config_option, json_option, timeout_option
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.items import Known, known_items
 from rsvpq.mail.messages import Mailbox
+from rsvpq.ops import open_context
+from rsvpq.ops.confirmation import observing
 from rsvpq.settings import load_settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
 from rsvpq.text import json_text
@@ -54,18 +55,18 @@ def explain(
     """
     settings = load_settings(config_file)
     (chosen,) = select(read_mailboxes(settings.mailboxes, settings), names=[mailbox])
-    lanes = wiring.make_lanes(settings)
-    audit = wiring.make_audit(settings, lanes)
+    context = open_context(settings)
+    lanes, audit = context.lanes, context.audit
     wanted = {name: value for name, value in (("uid", uid), ("subject", subject), ("item", item)) if value}
     arguments = {"mailboxes": [chosen.name], "wanted": wanted}
-    deed = audit.deed("explain", "mailbox", chosen.name)
-    following = ask(settings, lanes, "explain", [chosen], arguments, deed, timeout_s)
+    deed = context.deed("explain", "mailbox", chosen.name)
+    following = follow(context, "explain", [chosen], arguments, deed, timeout_s)
     with interruptible():
         told, matching = _told(following)
     looked = bool(following.ended)
     policy = wiring.PolicyInForce(settings, lanes)().fingerprint(chosen.group)
     stories, more = _stories(lanes, audit, chosen, told, matching, wanted, policy)
-    note = observing(settings, lanes) if stories else ""
+    note = observing(context) if stories else ""
     if as_json:
         shown = {"mailbox": chosen.name, "looked": looked, "more": more, "note": note, "messages": stories}
         click.echo(json_text(shown, indent=2))

@@ -8,10 +8,10 @@ from typing import Literal
 
 import click
 
-from rsvpq.cli.asking import say, unused
 from rsvpq.cli.options import config_option, not_empty
 from rsvpq.lanes import Scope
 from rsvpq.ops import InvalidRequest, control, open_context
+from rsvpq.ops.confirmation import unused
 from rsvpq.settings import load_settings
 
 _scope = click.argument("scope", type=click.Choice(["all", "server", "mailbox"]))
@@ -44,8 +44,8 @@ def pause(scope: Scope, name: str, reason: str, config_file: Path | None) -> Non
     context = open_context(load_settings(config_file))
     with usage():
         click.echo(control.pause(context, scope, name, reason))
-    if doubt := unused(context.settings, context.lanes):
-        say(doubt)
+    if doubt := unused(context):
+        click.echo(doubt, err=True)
         sys.exit(1)  # whoever wants everything to stand still is not to believe that it does
 
 

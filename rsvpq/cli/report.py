@@ -11,8 +11,7 @@ import click
 
 from rsvpq import wiring
 from rsvpq.audit.log import AuditLog, AuditRecord
-from rsvpq.cli.moments import milliseconds
-from rsvpq.cli.options import config_option
+from rsvpq.cli.options import config_option, milliseconds
 from rsvpq.report.calendar import Calendar, Unit
 from rsvpq.report.html import to_html
 from rsvpq.report.json_form import to_dict

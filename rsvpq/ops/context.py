@@ -6,6 +6,7 @@ from typing import Any
 from rsvpq import wiring
 from rsvpq.audit.record import Audit
 from rsvpq.lanes import Deed, Lanes, Scope
+from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import Settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
 
@@ -50,7 +51,11 @@ class OperatorContext:
             raise InvalidRequest(f"no server {name!r}; there are: {', '.join(sorted(self.settings.servers))}")
         if scope != "mailbox" or self.lanes.knows(name):  # one that was scanned may have left the list since
             return name
-        return select(read_mailboxes(self.settings.mailboxes, self.settings), names=[name])[0].name
+        return self.listed(name).name
+
+    def listed(self, name: str) -> Mailbox:
+        """The mailbox of this name in the list. :raises ConfigError: there is none."""
+        return select(read_mailboxes(self.settings.mailboxes, self.settings), names=[name])[0]
 
     def deed(self, what: str, scope: Scope, name: str, *, why: str = "", values: dict[str, Any] | None = None) -> Deed:
         """What is being done, for the audit."""

@@ -6,7 +6,8 @@ from rsvpq.report.calendar import Calendar
 from rsvpq.report.chart import Chart, Series
 from rsvpq.report.markup import NOTHING, Content, Markup, stranger, tag
 from rsvpq.report.model import ANSWER_KINDS, Report
-from rsvpq.report.wording import NAMES, duration, grouped, share
+from rsvpq.report.wording import NAMES, grouped, share
+from rsvpq.text import duration
 
 #: Actions with a colour of their own.
 _COLOURS = frozenset(NAMES)

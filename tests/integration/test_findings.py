@@ -10,8 +10,8 @@ from redis import Redis
 from producer.trigger import offer_scans
 from rsvpq.audit.record import Audit
 from rsvpq.audit.redaction import Redaction
-from rsvpq.cli import following
-from rsvpq.cli.following import Following
+from rsvpq.cli import follow as following
+from rsvpq.cli.follow import Following
 from rsvpq.health.register import register_of
 from rsvpq.lanes import Item, Lanes
 from rsvpq.lanes.run_results import KEPT_S, Ended, Findings, Forecast, Offered, Triggered

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 ONE_THING = frozenset(
     {
         *("audit", "confirm", "drop", "explain", "limit", "mailbox", "pause", "reconcile", "report", "resume", "retry"),
-        *("scan", "show", "status", "top", "open_response", "process_cancellation"),
+        *("rows", "scan", "show", "status", "top", "trigger", "open_response", "process_cancellation"),
         *("app", "carrier", "claims", "exchange", "lanes", "mailboxes", "policy", "recollection", "settings"),
         *("examine", "logger", "main"),
     }
