@@ -148,12 +148,12 @@ def make_carrier(settings: Settings, app: Celery, lanes: Lanes, mailboxes: Mailb
 
 
 def make_audit(settings: Settings, lanes: Lanes) -> Audit:
-    """The audit, for those who tell it something."""
+    """Build the audit records of this process."""
     return Audit(lanes, make_redaction(settings), settings.audit.retention.seconds)
 
 
 def make_redaction(settings: Settings) -> Redaction:
-    """What the audit must not be told."""
+    """Build what redacts the audit records."""
     return Redaction(frozenset(settings.audit.hide), settings.audit.hash_key)
 
 

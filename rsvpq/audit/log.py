@@ -109,9 +109,9 @@ class AuditLog:
 
 
 def _record(entry: tuple[str, dict[str, Any]]) -> AuditRecord:
-    """As it is told: with its time, without what is empty."""
+    """The record of an entry: with its time, without empty fields."""
     entry_id, fields = entry
-    # An entry that somebody else wrote may be of any time, also of none that can be told.
+    # An entry that somebody else wrote may be of any time, also of none that can be written.
     moment = datetime.fromtimestamp(min(int(entry_id.partition("-")[0]), _LAST_MS) / 1000, UTC)
     time = moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
     values = {**fields, "time": time, "id": entry_id}

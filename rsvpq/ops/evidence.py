@@ -21,10 +21,10 @@ _ADVICE = {
 
 def proved(journal: Mapping[str, Any], *, scan: bool) -> list[str]:
     """One sentence for each step that the journal knows of, in their order; of a message also that none changed it."""
-    told = [sentence(journal) for step, sentence in _SENTENCES.items() if step in journal]
+    proofs = [sentence(journal) for step, sentence in _SENTENCES.items() if step in journal]
     if "search" in journal:
-        told.insert(0, _searched(journal) if scan else "the mailbox was searched for what was answered before")
-    return told if (scan and told) or journal.keys() - READING_STEPS else [_NOTHING, *told]
+        proofs.insert(0, _searched(journal) if scan else "the mailbox was searched for what was answered before")
+    return proofs if (scan and proofs) or journal.keys() - READING_STEPS else [_NOTHING, *proofs]
 
 
 def advice(journal: Mapping[str, Any], *, scan: bool) -> str:
@@ -44,7 +44,7 @@ def _searched(journal: Mapping[str, Any]) -> str:
 
 
 def _command(verdict: Verdict) -> Callable[[Mapping[str, Any]], str]:
-    """What is told of a command; earlier versions kept only what was there before it."""
+    """The sentence about a command; earlier versions kept only what was there before it."""
 
     def sentence(journal: Mapping[str, Any]) -> str:
         fact = journal[verdict]

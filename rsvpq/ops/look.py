@@ -75,6 +75,6 @@ def _items(lanes: Lanes, server: str, item_ids: list[str], now_us: int) -> list[
 
 def _item(item_id: str, fields: list[str | None], offered: float | None, now_us: int) -> dict[str, Any]:
     state, attempts, reason, work = fields
-    told = {"id": item_id, "work": work or "", "state": state or "", "attempts": int(attempts or 0)}
+    known = {"id": item_id, "work": work or "", "state": state or "", "attempts": int(attempts or 0)}
     waited_s = None if offered is None else round((now_us - offered) / 1e6, 3)
-    return {**told, "waited_s": waited_s, "reason": reason or ""}
+    return {**known, "waited_s": waited_s, "reason": reason or ""}

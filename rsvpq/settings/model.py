@@ -143,7 +143,7 @@ class ResponseSettings(_Table):
 
 
 class AuditSettings(_Table):
-    """How long the audit is kept, and what it must not be told."""
+    """How long the audit is kept, and what is redacted in it."""
 
     retention: DurationField = Duration(30 * 86_400)
     most_records: Count = 1_000_000

@@ -53,7 +53,7 @@ class ItemJournal(Journal):
     """
 
     lease: Lease
-    #: The decision that the next step is done for, which the audit is told in the same breath.
+    #: The decision that the next step is done for, which is recorded with it in the audit.
     rulings: Rulings | None = None
     #: What the ledger is to remember of the item's topic from the next side effect on.
     memory: Memory | None = None
@@ -71,7 +71,7 @@ class Carrier:
     :param publish: hands released items to Celery.
     :param first_delay_s, longest_delay_s: bounds of the delay before another attempt.
     :param remember_s: how long a finished message stays known.
-    :param redaction: what the audit must not be told.
+    :param redaction: what takes out of audit records what must not be stored.
     :param longest_run_s: how long one attempt may take, however often its lease was renewed.
     :param admit: looks at a started item before anything is done with it; see :class:`rsvpq.tasks.admission.Admission`.
     """
