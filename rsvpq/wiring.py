@@ -34,7 +34,7 @@ from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, Gone, Refused, Transient
 from rsvpq.policy import Policy
 from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.mailbox_list import MailboxList
-from rsvpq.settings.servers import ServerSettings, WebDavServer
+from rsvpq.settings.servers import ServerSettings, WebDavSettings
 from rsvpq.settings.single_redis import refusing_cluster
 from rsvpq.tasks import contract
 from rsvpq.tasks.admission import Admission
@@ -205,7 +205,7 @@ class Exchange:
     :param run_lease_s: no request outlasts it.
     """
 
-    def __init__(self, servers: Mapping[str, WebDavServer], claims: Claims, run_lease_s: float = 180) -> None:
+    def __init__(self, servers: Mapping[str, WebDavSettings], claims: Claims, run_lease_s: float = 180) -> None:
         self._claims = claims
         # One for each user name, whatever the server: it is the same account in the directory that could be locked.
         credentials = {server.username.casefold(): Credential() for server in servers.values()}
@@ -255,7 +255,7 @@ class Exchange:
             self._folders[server, name] = box.folders  # which it may have asked for again
 
 
-def make_diagnoses(servers: Mapping[str, WebDavServer]) -> dict[str, Diagnose]:
+def make_diagnoses(servers: Mapping[str, WebDavSettings]) -> dict[str, Diagnose]:
     """How each of these servers is diagnosed; those with one user name are the same account, which could be locked."""
     accounts = {server.username.casefold(): Account() for server in servers.values()}
     return {
@@ -264,7 +264,7 @@ def make_diagnoses(servers: Mapping[str, WebDavServer]) -> dict[str, Diagnose]:
     }
 
 
-def _diagnose_webdav(name: str, settings: WebDavServer, account: Account, mailbox: str, checks: Checks) -> bool:
+def _diagnose_webdav(name: str, settings: WebDavSettings, account: Account, mailbox: str, checks: Checks) -> bool:
     timeouts = Timeouts(
         min(DIAGNOSIS_CONNECT_S, settings.connect_timeout.seconds),
         min(DIAGNOSIS_READ_S, settings.read_timeout.seconds),
@@ -276,7 +276,7 @@ def _diagnose_webdav(name: str, settings: WebDavServer, account: Account, mailbo
     return diagnosis.diagnose(subject, mailbox, checks)
 
 
-def make_server(settings: WebDavServer, credential: Credential, timeouts: Timeouts) -> Server:
+def make_server(settings: WebDavSettings, credential: Credential, timeouts: Timeouts) -> Server:
     """A mail server and the account used on it; connects at the first request."""
     return Server(
         settings.url,
@@ -293,7 +293,7 @@ def _timeouts(server: ServerSettings, run_lease_s: float) -> Timeouts:
     return Timeouts(server.connect_timeout.seconds, server.read_timeout.seconds, run_lease_s / 2)
 
 
-def _auth(settings: WebDavServer) -> AuthBase | auth.Forms:
+def _auth(settings: WebDavSettings) -> AuthBase | auth.Forms:
     username, password = settings.username, settings.password.get_secret_value()
     match settings.auth:
         case "basic":

@@ -17,11 +17,11 @@ from rsvpq.settings.model import (
 )
 from rsvpq.settings.policy import PolicySettings, RuleSettings
 from rsvpq.settings.problems import ConfigError, Problem, did_you_mean, in_file_order
-from rsvpq.settings.servers import AnyServer, ServerSettings, WebDavServer
+from rsvpq.settings.servers import AnyServerSettings, ServerSettings, WebDavSettings
 from rsvpq.settings.toml_lines import KeyPath
 
 __all__ = [
-    "AnyServer",
+    "AnyServerSettings",
     "AuditSettings",
     "ConfigError",
     "Duration",
@@ -39,7 +39,7 @@ __all__ = [
     "Schedule",
     "ServerSettings",
     "Settings",
-    "WebDavServer",
+    "WebDavSettings",
     "did_you_mean",
     "in_file_order",
     "load_settings",

@@ -39,7 +39,7 @@ from rsvpq.settings.fields import (
     read_secret,
 )
 from rsvpq.settings.policy import PolicySettings
-from rsvpq.settings.servers import AnyServer, ServerSettings
+from rsvpq.settings.servers import AnyServerSettings, ServerSettings
 from rsvpq.settings.table import Table as _Table
 
 
@@ -175,12 +175,12 @@ class Schedule(_Table):
     group: Text | None = None
 
 
-def _to_dict(servers: Mapping[str, AnyServer], handler: SerializerFunctionWrapHandler) -> object:
+def _to_dict(servers: Mapping[str, AnyServerSettings], handler: SerializerFunctionWrapHandler) -> object:
     return handler(dict(servers))
 
 
 Servers = Annotated[
-    Mapping[ServerName, AnyServer],
+    Mapping[ServerName, AnyServerSettings],
     Field(min_length=1),
     AfterValidator(MappingProxyType),
     WrapSerializer(_to_dict),

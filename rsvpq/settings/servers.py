@@ -1,6 +1,6 @@
 """The servers: one class of settings for each protocol, chosen by the key ``protocol`` of the table.
 
-A new protocol is a class here, its line in :data:`PROTOCOLS` and its branch of :data:`AnyServer`.
+A new protocol is a class here, its line in :data:`PROTOCOLS` and its branch of :data:`AnyServerSettings`.
 """
 
 from collections.abc import Mapping
@@ -65,7 +65,7 @@ class ServerSettings(Table):
         return secret
 
 
-class WebDavServer(ServerSettings):
+class WebDavSettings(ServerSettings):
     """Exchange 2000 to 2007, by WebDAV and Outlook Web Access."""
 
     protocol: Literal["webdav"] = "webdav"
@@ -92,7 +92,7 @@ class WebDavServer(ServerSettings):
 
 
 #: The class of each protocol.
-PROTOCOLS: Mapping[str, type[ServerSettings]] = {"webdav": WebDavServer}
+PROTOCOLS: Mapping[str, type[ServerSettings]] = {"webdav": WebDavSettings}
 
 
 def _protocol_of(server: Any) -> Any:
@@ -102,4 +102,4 @@ def _protocol_of(server: Any) -> Any:
 
 
 #: A callable discriminator, because the key may be left out.
-AnyServer = Annotated[Annotated[WebDavServer, Tag("webdav")], Discriminator(_protocol_of)]
+AnyServerSettings = Annotated[Annotated[WebDavSettings, Tag("webdav")], Discriminator(_protocol_of)]

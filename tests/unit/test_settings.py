@@ -21,7 +21,7 @@ from rsvpq.settings.environment import variable_name
 from rsvpq.settings.keys import settable_keys
 from rsvpq.settings.mailboxes import COLUMNS
 from rsvpq.settings.policy import RuleSettings
-from rsvpq.settings.servers import PROTOCOLS, ServerSettings, WebDavServer
+from rsvpq.settings.servers import PROTOCOLS, ServerSettings, WebDavSettings
 from rsvpq.settings.toml_lines import KeyPath, key_lines, line_of
 
 ROOT = Path(__file__).parents[2]
@@ -217,7 +217,7 @@ def test_a_minimal_file_gives_the_defaults() -> None:
 @pytest.mark.usefixtures("folder")
 def test_a_server_without_a_protocol_is_spoken_to_by_webdav() -> None:
     assert _load(GOOD) == _load(GOOD + 'protocol = "webdav"')
-    assert isinstance(_load(GOOD).servers["hq1"], WebDavServer)
+    assert isinstance(_load(GOOD).servers["hq1"], WebDavSettings)
 
 
 @pytest.mark.usefixtures("folder")
@@ -854,7 +854,7 @@ def test_the_documented_defaults_are_those_of_the_code() -> None:
 
 
 def _defaults() -> dict[str, object]:
-    tables: dict[str, type[BaseModel]] = {"": Settings, "servers.NAME.": WebDavServer, "schedule.": Schedule}
+    tables: dict[str, type[BaseModel]] = {"": Settings, "servers.NAME.": WebDavSettings, "schedule.": Schedule}
     tables |= {"policy.rules.": RuleSettings}
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
