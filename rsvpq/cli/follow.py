@@ -27,8 +27,6 @@ _NOT_OFFERED = {
     "scanning": "it is being scanned already; ask again when that is done",
     "full": "messages of an earlier scan still wait in its lane; ask again when they are done",
 }
-
-
 #: How long to wait, in seconds, where the operator does not say: for so long findings are kept.
 DEFAULT_TIMEOUT_S = 3600.0
 #: Mailboxes that are named one by one where nothing could be found out about them.
