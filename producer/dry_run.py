@@ -141,7 +141,7 @@ class Tolerance:
 
 def _forecast(visit: Visit, message: MeetingMessage, decision: Decision, held: str) -> Forecast:
     """Return the row that is shown of a message, without what is private or hidden."""
-    redaction, verdict = visit.audit.discretion, decision.action.verdict
+    redaction, verdict = visit.audit.redaction, decision.action.verdict
     return Forecast(
         mailbox=visit.mailbox.name,
         kind=str(message.kind),

@@ -6,7 +6,7 @@ from typing import Any
 
 from producer.dry_run import Examiner
 from producer.visit import Visit
-from rsvpq.audit.record import Discretion
+from rsvpq.audit.redaction import Redaction
 from rsvpq.lanes.run_results import Findings
 from rsvpq.mail.calendar import Agenda, Appointment, CalendarUnknown
 from rsvpq.mail.editions import instant
@@ -30,7 +30,7 @@ def explain(visit: Visit, wanted: Mapping[str, str]) -> Outcome:
     rows = []
     for message in matching[:MOST]:
         trace, facts = examiner.examine(message, inbox.newest.of(message))
-        rows.append(explanation(visit.mailbox, message, trace, facts, visit.policy, visit.audit.discretion))
+        rows.append(explanation(visit.mailbox, message, trace, facts, visit.policy, visit.audit.redaction))
     counts = {"found": len(inbox.messages), "matching": len(matching)}
     Findings(visit.lanes, visit.run).report(visit.mailbox.name, rows, counts)
     return Outcome("explained", f"found {counts['found']}, explained {len(rows)} of {counts['matching']}")
@@ -51,7 +51,7 @@ def is_wanted(message: MeetingMessage, wanted: Mapping[str, str], mailbox: Mailb
 
 
 def explanation(
-    mailbox: Mailbox, message: MeetingMessage, trace: Trace, facts: Facts, policy: Policy, redaction: Discretion
+    mailbox: Mailbox, message: MeetingMessage, trace: Trace, facts: Facts, policy: Policy, redaction: Redaction
 ) -> dict[str, Any]:
     """Return an explanation as it may be shown: JSON-ready, times in UTC, without what is private or hidden."""
     private = is_private(message.sensitivity)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from rsvpq.audit.record import Audit, Told
+from rsvpq.audit.record import Audit, DecisionRecord
 from rsvpq.lanes import Item, Lanes, Release
 from rsvpq.mail.messages import Mailbox, MeetingMessage
 from rsvpq.policy import Decision, Facts, Newest, Policy, Version, is_internal
@@ -124,8 +124,8 @@ class Visit:
         return offered.new
 
 
-def _recorded(decision: Decision) -> Told | None:
+def _recorded(decision: Decision) -> DecisionRecord | None:
     """Return the record of a decision; None for a preliminary one, which the worker records once it is final."""
     if decision.final or decision.observed:
-        return Told(decision.word, decision.rule, decision.reason)
+        return DecisionRecord(decision.word, decision.rule, decision.reason)
     return None

@@ -4,7 +4,7 @@ The only module below the roots that knows the settings; everything it hands out
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -20,22 +20,27 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 from requests.auth import AuthBase
 
-from rsvpq.audit.record import Audit, Discretion
+from rsvpq.audit.record import Audit
+from rsvpq.audit.redaction import Redaction
 from rsvpq.http import auth
+from rsvpq.http.account import Account
 from rsvpq.http.credential import Credential
+from rsvpq.http.endpoint import Endpoint
 from rsvpq.http.lease import Lease
 from rsvpq.http.server import Server, Timeouts
 from rsvpq.lanes import LENIENT, Lanes
+from rsvpq.mail.checks import Checks
 from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, Gone, Refused, Transient
 from rsvpq.policy import Policy
 from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.mailbox_list import MailboxList
-from rsvpq.settings.model import ServerSettings
+from rsvpq.settings.servers import ServerSettings, WebDavSettings
 from rsvpq.settings.single_redis import refusing_cluster
 from rsvpq.tasks import celery_app, contract
 from rsvpq.tasks.admission import Admission
 from rsvpq.tasks.claims import Claims
 from rsvpq.tasks.runner import Carrier
+from rsvpq.webdav import diagnosis
 from rsvpq.webdav.mailbox import Folders, MailboxClient
 
 #: How long a yes to "are live runs confirmed?" is believed, in seconds.
@@ -48,6 +53,11 @@ REDIS_CONNECTIONS = 5000
 FOLDERS_TTL_S = 3600
 #: How many mailboxes' folder URLs one process keeps: about 1 kB each.
 FOLDERS_KEPT = 20_000
+#: How long a diagnosis waits for a connection and for an answer at the most, in seconds, whatever is configured.
+DIAGNOSIS_CONNECT_S, DIAGNOSIS_READ_S = 10.0, 20.0
+
+#: Looks at one server and a mailbox on it ('' for none); whether everything could be looked at.
+Diagnose = Callable[[str, Checks], bool]
 
 
 def make_app(
@@ -131,20 +141,20 @@ def make_carrier(settings: Settings, app: Celery, lanes: Lanes, mailboxes: Mailb
         first_delay_s=settings.retry.first_delay.seconds,
         longest_delay_s=settings.retry.longest_delay.seconds,
         remember_s=settings.lanes.remember.seconds,
-        discretion=make_discretion(settings),
+        redaction=make_redaction(settings),
         longest_run_s=settings.lanes.longest_run.seconds,
         admit=Admission(mailboxes.require).admit,
     )
 
 
 def make_audit(settings: Settings, lanes: Lanes) -> Audit:
-    """The audit, for those who tell it something."""
-    return Audit(lanes, make_discretion(settings), settings.audit.retention.seconds)
+    """Build the audit records of this process."""
+    return Audit(lanes, make_redaction(settings), settings.audit.retention.seconds)
 
 
-def make_discretion(settings: Settings) -> Discretion:
-    """What the audit must not be told."""
-    return Discretion(frozenset(settings.audit.hide), settings.audit.hash_key)
+def make_redaction(settings: Settings) -> Redaction:
+    """Build what redacts the audit records."""
+    return Redaction(frozenset(settings.audit.hide), settings.audit.hash_key)
 
 
 def make_list(settings: Settings) -> MailboxList:
@@ -195,7 +205,7 @@ class Exchange:
     :param run_lease_s: no request outlasts it.
     """
 
-    def __init__(self, servers: Mapping[str, ServerSettings], claims: Claims, run_lease_s: float = 180) -> None:
+    def __init__(self, servers: Mapping[str, WebDavSettings], claims: Claims, run_lease_s: float = 180) -> None:
         self._claims = claims
         # One for each user name, whatever the server: it is the same account in the directory that could be locked.
         credentials = {server.username.casefold(): Credential() for server in servers.values()}
@@ -245,7 +255,28 @@ class Exchange:
             self._folders[server, name] = box.folders  # which it may have asked for again
 
 
-def make_server(settings: ServerSettings, credential: Credential, timeouts: Timeouts) -> Server:
+def make_diagnoses(servers: Mapping[str, WebDavSettings]) -> dict[str, Diagnose]:
+    """How each of these servers is diagnosed; those with one user name are the same account, which could be locked."""
+    accounts = {server.username.casefold(): Account() for server in servers.values()}
+    return {
+        name: partial(_diagnose_webdav, name, server, accounts[server.username.casefold()])
+        for name, server in servers.items()
+    }
+
+
+def _diagnose_webdav(name: str, settings: WebDavSettings, account: Account, mailbox: str, checks: Checks) -> bool:
+    timeouts = Timeouts(
+        min(DIAGNOSIS_CONNECT_S, settings.connect_timeout.seconds),
+        min(DIAGNOSIS_READ_S, settings.read_timeout.seconds),
+        DIAGNOSIS_READ_S,
+    )
+    endpoint = Endpoint(settings.url, settings.auth, settings.tls_minimum, settings.ca_bundle)
+    server = make_server(settings, account.credential, timeouts)
+    subject = diagnosis.Subject(name, endpoint, settings.answers, timeouts, server, account)
+    return diagnosis.diagnose(subject, mailbox, checks)
+
+
+def make_server(settings: WebDavSettings, credential: Credential, timeouts: Timeouts) -> Server:
     """A mail server and the account used on it; connects at the first request."""
     return Server(
         settings.url,
@@ -262,7 +293,7 @@ def _timeouts(server: ServerSettings, run_lease_s: float) -> Timeouts:
     return Timeouts(server.connect_timeout.seconds, server.read_timeout.seconds, run_lease_s / 2)
 
 
-def _auth(settings: ServerSettings) -> AuthBase | auth.Forms:
+def _auth(settings: WebDavSettings) -> AuthBase | auth.Forms:
     username, password = settings.username, settings.password.get_secret_value()
     match settings.auth:
         case "basic":

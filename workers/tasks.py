@@ -10,7 +10,7 @@ from typing import Any
 
 from celery import Task
 
-from rsvpq.audit.record import Told
+from rsvpq.audit.record import DecisionRecord
 from rsvpq.lanes import Start
 from rsvpq.lanes.budget import RunBudget
 from rsvpq.mail.editions import Settled
@@ -103,9 +103,9 @@ class _Work:
         facts = replace(known, identity=self.start.id, settled=by_another(Settled.parse(memory), self.start.id))
         decision = decide_knowing(rules, message, self.box, facts)
         self.journal.memory = recollection.of_decision(self.start.id, message, decision, memory)
-        told = Told(decision.word, decision.rule, decision.reason)
+        record = DecisionRecord(decision.word, decision.rule, decision.reason)
         run = self.start.payload.get("run", "")
-        self.journal.rulings = audit.rulings(self.mailbox, "", run, [(message, told)])
+        self.journal.rulings = audit.rulings(self.mailbox, "", run, [(message, record)])
         return decision
 
 

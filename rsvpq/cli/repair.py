@@ -9,12 +9,11 @@ import click
 
 from rsvpq import wiring
 from rsvpq.cli.options import config_option, json_option
-from rsvpq.cli.words import age
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.keeping import Broken, broken_records, check_slots, forget_broken, set_aside, tidy, walk_through
 from rsvpq.settings import load_settings
 from rsvpq.tasks import celery_app
-from rsvpq.text import printable
+from rsvpq.text import age, printable
 
 
 @click.command()

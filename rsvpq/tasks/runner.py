@@ -25,7 +25,8 @@ from uuid import uuid4
 
 from celery.exceptions import Ignore, Retry
 
-from rsvpq.audit.record import LOOKS, Discretion
+from rsvpq.audit.record import READING_STEPS
+from rsvpq.audit.redaction import Redaction
 from rsvpq.http.lease import Lease
 from rsvpq.lanes import Lanes, Memory, Recorded, Release, Rulings, Start, Verdict
 from rsvpq.mail.errors import Busy, ExchangeError, NotListed, Refused, Unsettled
@@ -52,7 +53,7 @@ class ItemJournal(Journal):
     """
 
     lease: Lease
-    #: The decision that the next step is done for, which the audit is told in the same breath.
+    #: The decision that the next step is done for, which is recorded with it in the audit.
     rulings: Rulings | None = None
     #: What the ledger is to remember of the item's topic from the next side effect on.
     memory: Memory | None = None
@@ -70,7 +71,7 @@ class Carrier:
     :param publish: hands released items to Celery.
     :param first_delay_s, longest_delay_s: bounds of the delay before another attempt.
     :param remember_s: how long a finished message stays known.
-    :param discretion: what the audit must not be told.
+    :param redaction: what takes out of audit records what must not be stored.
     :param longest_run_s: how long one attempt may take, however often its lease was renewed.
     :param admit: looks at a started item before anything is done with it; see :class:`rsvpq.tasks.admission.Admission`.
     """
@@ -80,7 +81,7 @@ class Carrier:
     first_delay_s: float
     longest_delay_s: float
     remember_s: float
-    discretion: Discretion = field(default_factory=Discretion)
+    redaction: Redaction = field(default_factory=Redaction)
     longest_run_s: float = inf
     admit: Callable[[Start], Start] = field(default=lambda start: start)
 
@@ -140,7 +141,7 @@ class _Run:
         except Unsettled as error:
             self._later("throttled", error, error.delay_s)
         except Refused as error:
-            self._finish("dead", label="dead:refused", reason=str(error), result="refused", told=self._told(error))
+            self._finish("dead", label="dead:refused", reason=str(error), result="refused", told=self._redacted(error))
             raise
         except (ExchangeError, Taken) as error:
             self._later("later", error, self.carrier.delay_s(self.start.attempt))
@@ -153,7 +154,7 @@ class _Run:
             counts=outcome.counts,
             reason=outcome.note,
             result=outcome.result,
-            told=self.carrier.discretion.reason(outcome.note, private=self._private),
+            told=self.carrier.redaction.reason(outcome.note, private=self._private),
             remember_s=self.carrier.remember_s,
             undone=outcome.undone,
             **self._look_again(outcome.left),
@@ -184,8 +185,8 @@ class _Run:
         sensitivity = self.start.payload.get("sensitivity", 0)  # of an item that was not admitted: whatever it is
         return not isinstance(sensitivity, int) or is_private(sensitivity)
 
-    def _told(self, error: Exception) -> str:
-        return self.carrier.discretion.error(error, private=self._private)
+    def _redacted(self, error: Exception) -> str:
+        return self.carrier.redaction.error(error, private=self._private)
 
     def _renew(self) -> float:
         given_s = self.carrier.lanes.renew(self.item_id, self.generation, self.owner)
@@ -195,7 +196,7 @@ class _Run:
 
     def _record(self, steps: Mapping[str, Any], intent: bool) -> Recorded:
         *_, step = steps
-        audited = "" if step in LOOKS else step
+        audited = "" if step in READING_STEPS else step
         rulings, self.journal.rulings = self.journal.rulings, None
         memory = None
         if intent and audited:
@@ -216,7 +217,7 @@ class _Run:
         hold: Literal["", "mailbox", "server"] = "",
     ) -> Never:
         reason = f"{type(error).__name__}: {error}"
-        state = self._finish(how, label=how, reason=reason, delay_s=delay_s, hold=hold, told=self._told(error))
+        state = self._finish(how, label=how, reason=reason, delay_s=delay_s, hold=hold, told=self._redacted(error))
         if state == "dead":
             raise error
         logger.info("event=%s item=%s delay_s=%.1f reason=%s", how, self.item_id, delay_s, reason)

@@ -12,7 +12,8 @@ from celery.exceptions import Ignore, Retry
 
 from producer.scan import scan
 from producer.visit import Visit
-from rsvpq.audit.record import Audit, Discretion
+from rsvpq.audit.record import Audit
+from rsvpq.audit.redaction import Redaction
 from rsvpq.http.server import Server
 from rsvpq.lanes import Lanes, Release, Start
 from rsvpq.lanes.status import read_status
@@ -105,7 +106,7 @@ class Operator:
             journal=journal,
             policy=self.policy,
             lanes=self.lanes,
-            audit=Audit(self.lanes, Discretion(), 3600),
+            audit=Audit(self.lanes, Redaction(), 3600),
             publish=self._carry,
             caps=NO_CAPS,
         )

@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from rsvpq import wiring
-from rsvpq.audit.record import Told
+from rsvpq.audit.record import DecisionRecord
 from rsvpq.cli.dry_run_forms import FORMS
 from rsvpq.lanes import Item
 from rsvpq.lanes.held_drafts import HeldDrafts
@@ -43,7 +43,7 @@ def told(installation: Installation) -> Installation:
     request = MeetingMessage(Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/x/1", "rid:1", uid="U1", subject=SUBJECT)
     draft = MeetingMessage(Kind.RESPONSE, "IPM.Schedule.Meeting.Resp.Pos", "/x/2", "rid:2", uid="U1", subject=SUBJECT)
     audit = wiring.make_audit(installation.settings, lanes)
-    audit.decide(ADELE, "scan-r1-x", "r1", [(request, Told("accept", "all", "every-request"))])
+    audit.decide(ADELE, "scan-r1-x", "r1", [(request, DecisionRecord("accept", "all", "every-request"))])
     item = contract.message_item(ADELE, request)
     lanes.offer(ADELE, [item])
     (release,) = lanes.release()

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from producer.visit import Caps, Visit
-from rsvpq.audit.record import Audit, Discretion
+from rsvpq.audit.record import Audit
+from rsvpq.audit.redaction import Redaction
 from rsvpq.lanes import Lanes, Release
 from rsvpq.lanes.items import known_items
 from rsvpq.lanes.run_results import Ended, Findings
@@ -46,7 +47,7 @@ class Visitor:
             journal=journal or keeps_nothing(),
             policy=self.policy,
             lanes=self.lanes,
-            audit=Audit(self.lanes, Discretion(), 3600),
+            audit=Audit(self.lanes, Redaction(), 3600),
             publish=self.publish,
             caps=self.caps,
         )

@@ -17,7 +17,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from redis import Redis
 
-from rsvpq.settings import LaneSettings, ServerSettings, load_settings
+from rsvpq.settings import LaneSettings, WebDavSettings, load_settings
 from rsvpq.settings.environment import read_variables
 from rsvpq.settings.mailboxes import read_mailboxes
 from rsvpq.tasks import celery_app
@@ -237,7 +237,7 @@ def test_the_lanes_hand_out_twice_what_the_workers_have_threads_for() -> None:
 @every_worker
 def test_a_worker_has_time_to_finish(name: str) -> None:
     app = celery_app.make_celery("test", "redis://127.0.0.1:6379/0", namespace="test")
-    slow = ServerSettings(url="https://mail.example.com", username="x", password="x").longest_wait
+    slow = WebDavSettings(url="https://mail.example.com", username="x", password="x").longest_wait
     grace = seconds(WORKERS[name]["stop_grace_period"])
 
     assert grace > slow.seconds

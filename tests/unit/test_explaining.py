@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from producer.explain import explanation, is_wanted
-from rsvpq.audit.record import Discretion
+from rsvpq.audit.redaction import Redaction
 from rsvpq.mail.calendar import Agenda, Appointment, BusyPeriod, BusyStatus, CalendarUnknown, ResponseStatus
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.policy import Action, CalendarView, Facts, Policy, Rule, explain
@@ -43,13 +43,13 @@ POLICY = Policy(
 
 
 def explained(
-    message: MeetingMessage, calendar: CalendarView | None = None, discretion: Discretion | None = None
+    message: MeetingMessage, calendar: CalendarView | None = None, redaction: Redaction | None = None
 ) -> dict[str, Any]:
     """The message's explanation, as JSON gives it."""
     facts = Facts(ADELE.name, calendar=calendar, last_look=True)
     trace = explain(POLICY, message, facts, NOW)
     story: dict[str, Any] = json.loads(
-        json.dumps(explanation(ADELE, message, trace, facts, POLICY, discretion or Discretion()))
+        json.dumps(explanation(ADELE, message, trace, facts, POLICY, redaction or Redaction()))
     )
     return story
 
@@ -89,8 +89,8 @@ def test_a_private_subject_is_told_nowhere() -> None:
 
 
 def test_what_the_audit_hides_is_hidden() -> None:
-    discretion = Discretion(frozenset({"subjects", "addresses"}), b"0123456789abcdef")
-    text = json.dumps(explained(REQUEST, discretion=discretion))
+    redaction = Redaction(frozenset({"subjects", "addresses"}), b"0123456789abcdef")
+    text = json.dumps(explained(REQUEST, redaction=redaction))
     assert "urgery" not in text
     assert "carla" not in text
 
@@ -133,5 +133,5 @@ def test_an_agenda_that_does_not_reach_so_far_tells_what_it_has_and_that_it_is_n
 def test_what_of_a_series_could_not_be_read_is_told() -> None:
     facts = Facts(ADELE.name, last_look=True, unread="no zone is shown")
     series = replace(REQUEST, recurring=True)
-    story = explanation(ADELE, series, explain(POLICY, series, facts, NOW), facts, POLICY, Discretion())
+    story = explanation(ADELE, series, explain(POLICY, series, facts, NOW), facts, POLICY, Redaction())
     assert story["unread"] == "no zone is shown"

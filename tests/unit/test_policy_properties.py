@@ -13,7 +13,7 @@ from rsvpq.policy.case import CONFLICTS, UPDATES, Case
 from rsvpq.policy.conditions import CONDITIONS, match
 from rsvpq.policy.engine import decide, explain
 from rsvpq.policy.lint import flaws
-from rsvpq.policy.rules import Guard
+from rsvpq.policy.rules import GuardSetting
 from tests.support.policy_values import DAY, HOUR, NOW, STAMP, calendar, facts, message
 
 _lengths = st.sampled_from([HOUR, 2 * HOUR, DAY, 7 * DAY])
@@ -56,7 +56,7 @@ def rules(draw: st.DrawFn, name: str = "only") -> Rule:
 def policies(draw: st.DrawFn, most_rules: int = 4) -> Policy:
     """Any policy."""
     names = [f"rule-{number}" for number in range(draw(st.integers(0, most_rules)))]
-    guard: st.SearchStrategy[Guard] = st.sampled_from(["skip", "rules", "rules"])
+    guard: st.SearchStrategy[GuardSetting] = st.sampled_from(["skip", "rules", "rules"])
     return Policy(
         mode=draw(st.sampled_from(["observe", "respond"])),
         rules=tuple(draw(rules(name)) for name in names),
