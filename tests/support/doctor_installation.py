@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from rsvpq.doctor.checks import examine
+from rsvpq.doctor.checks import DEADLINE_S, examine
 from rsvpq.doctor.results import CheckResult, ExitCode, Level, Notes, exit_code
 from rsvpq.settings import load_with_origins
 from testbed.processes import PATIENCE_S
