@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 from redis import Redis
 
 from testbed.queue_server import QueueServer, queue_server
+from tests.support.examples import register_profiles
 from tests.support.installation import Installation
 from tests.support.scripted_server import ScriptedServer, scripted_server
 
-#: Without limits of time: how long an example takes says how busy the machine is.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+register_profiles()
 
 
 def pytest_configure() -> None:
