@@ -3,8 +3,8 @@ PYTHON ?= python3
 MAILBOXES ?= 200
 VENV := .venv
 BIN := $(VENV)/bin
-# How all tests are run: most of their time is waiting, and what the tests of a file share is started once.
-TESTS := -n 2 --dist loadfile
+# How all tests are run: what the tests of a file share is started once, and the order of tests/conftest.py is kept.
+TESTS := -n 2 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .PHONY: demo test quick coverage chaos bench lint types layers programs clean

@@ -17,6 +17,8 @@ from rsvpq.messages import Kind, Mailbox, MeetingMessage
 from testbed.processes import free_port
 from tests.support.installation import PASSWORD, Installation, queued
 
+pytestmark = pytest.mark.slow
+
 ADELE, BRUNO = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1")
 
 

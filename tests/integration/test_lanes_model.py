@@ -23,6 +23,8 @@ from tests.support.examples import examples
 from tests.support.lane_model import FINAL, How, LaneModel, Leaving, Pace, Party
 from tests.support.lane_snapshot import Ledger
 
+pytestmark = pytest.mark.slow
+
 SERVERS = ("mail1", "mail2")
 MAILBOXES = ("adele", "bruno", "carla")
 POOLS = {"mail": 3, "scan": 1}
