@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import unicodedata
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -53,13 +54,12 @@ def test_whatever_is_printable_has_no_control_and_no_mark(text: str) -> None:
     assert not {unicodedata.category(char) for char in printable(text)} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
-@pytest.mark.parametrize("begin", "=+-@\uff1d\uff0b\uff0d\uff20")
 @pytest.mark.parametrize("before", ["", " ", "\u3000", "a;", "a; ", "a,", "a|", "a\t", "a\n", 'a"', "a;;"])
-@pytest.mark.parametrize("separator", ",;\t|")
-def test_no_cell_begins_as_a_formula_by_any_separator(begin: str, before: str, separator: str) -> None:
+def test_no_cell_begins_as_a_formula_by_any_separator(before: str) -> None:
     file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerow(["x", csv_cell(f"{before}{begin}cmd|calc"), "y"])
-    for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
+    cells = [csv_cell(f"{before}{begin}cmd|calc") for begin in "=+-@\uff1d\uff0b\uff0d\uff20"]
+    csv.writer(file, lineterminator="\n").writerows(["x", cell, "y"] for cell in cells)
+    for separator, quoting in product(",;\t|", (csv.QUOTE_MINIMAL, csv.QUOTE_NONE)):
         for row in csv.reader(file.getvalue().splitlines(), delimiter=separator, quoting=quoting):
             assert not [cell for cell in row if cell.strip(' \u3000"').startswith(("=", "+", "-", "@"))], row
 
