@@ -170,8 +170,10 @@ class Bench:
         return name
 
     def _fitting(self, having: str, proposing: bool, untitled: bool, updated: bool) -> set[str]:
-        messages = self.exchange.messages()
         fits = {name for name in self._unused if having in name}
+        if not proposing and not untitled and updated:
+            return fits
+        messages = self.exchange.messages()
         if proposing:
             fits &= {one["mailbox"] for one in messages if one["counter_proposal"]}
         if untitled:
@@ -192,7 +194,7 @@ class Bench:
 
     def judge(self, name: str, operator: Operator) -> Tried:
         """What the oracle says of the mailbox; noted for the table."""
-        seeded = [one for one in self.exchange.messages() if one["mailbox"] == operator.mailbox.name]
+        seeded = self.exchange.messages(operator.mailbox.name)
         asked = [one for one in seeded if one["kind"] == "request"]
         responses = [one for one in seeded if one["kind"] == "response"]
         states = [_state(one) for one in asked]
