@@ -3,8 +3,10 @@ PYTHON ?= python3
 MAILBOXES ?= 200
 VENV := .venv
 BIN := $(VENV)/bin
-# How all tests are run: what the tests of a file share is started once, and the order of tests/conftest.py is kept.
-TESTS := -n 2 --dist loadfile --no-loadscope-reorder
+# How all tests are run: more at once than there are cores in CI, for a part of the time is waiting (JOBS=8 where there are
+# more); what the tests of a file share is started once, and the order of tests/conftest.py is kept.
+JOBS ?= 3
+TESTS := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .PHONY: demo test quick coverage chaos bench lint types layers programs clean
@@ -14,13 +16,13 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 demo: $(VENV)/run.stamp
 	@$(BIN)/python -m demo --mailboxes $(MAILBOXES) $(if $(KEEP),--keep) $(if $(TOUR),--tour)
 
-## test: style, types, layers, and all tests
+## test: style, types, layers, and all tests (JOBS=8 runs eight at once; needs a gigabyte for each)
 test: lint types layers programs
 	$(BIN)/python -m pytest $(TESTS)
 
 ## quick: style, types and what the fast tests find, within two minutes: for while one works; `make test` has the last word
 quick: lint types
-	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow" --hypothesis-profile quick --durations 5 --durations-min 2
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m "not slow" --hypothesis-profile quick --durations 5 --durations-min 2
 
 ## coverage: all tests once more, slower, with the branches that they run in rsvpq, producer and workers, also in the
 ##           processes that they start; names what nothing runs, and fails below the share that pyproject.toml asks for
