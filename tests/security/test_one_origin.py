@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from xml.sax.saxutils import escape
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 from rsvpq.http import auth
@@ -27,6 +27,7 @@ from rsvpq.mail.errors import ExchangeError, Malformed
 from rsvpq.mail.messages import MeetingMessage
 from rsvpq.webdav.mailbox import MailboxClient
 from tests.support.client_operations import PASSWORD, PATIENT, client
+from tests.support.examples import examples
 from tests.support.scripted_server import (
     FOLDERS,
     MESSAGE,
@@ -40,7 +41,7 @@ from tests.support.scripted_server import (
 
 #: Stands for the address of who must hear nothing, which is known only when it listens.
 ELSEWHERE = "ELSEWHERE"
-EXAMPLES = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = examples(120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Seen:

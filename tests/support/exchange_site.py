@@ -107,7 +107,7 @@ class Site:
 
     def of_mailbox(self, box: MailboxClient) -> list[dict[str, Any]]:
         """What the oracle knows of all messages of a mailbox."""
-        return [message for message in self.exchange.messages() if message["mailbox"] == box_name(box)]
+        return self.exchange.messages(box_name(box))
 
     def sent(self, box: MailboxClient, message: MeetingMessage) -> tuple[int, int]:
         """How often a request was accepted, and how often an answer to it was sent."""
