@@ -3,19 +3,36 @@ PYTHON ?= python3
 MAILBOXES ?= 200
 VENV := .venv
 BIN := $(VENV)/bin
+# How all tests are run: more at once than there are cores in CI, for a part of the time is waiting (JOBS=8 where there are
+# more); what the tests of a file share is started once, and the order of tests/conftest.py is kept.
+JOBS ?= 3
+TESTS := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-header --quiet $(if $(UPGRADE),--upgrade)
 
-.PHONY: demo test chaos lint types layers programs locks clean
+.PHONY: demo test quick coverage chaos bench lint types layers programs locks clean
 
 ## demo: the main job end to end on this machine (KEEP=1 leaves it up, MAILBOXES=2000 makes it larger; TOUR=1 only starts
 ##       everything, with the safe defaults, for docs/tour.md)
 demo: $(VENV)/demo.stamp
 	@$(BIN)/python -m demo --mailboxes $(MAILBOXES) $(if $(KEEP),--keep) $(if $(TOUR),--tour)
 
-## test: style, types, layers, and all tests
+## test: style, types, layers, and all tests (JOBS=8 runs eight at once; needs a gigabyte for each)
 test: lint types layers programs
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest $(TESTS)
+
+## quick: style, types and what the fast tests find, within two minutes: for while one works; `make test` has the last word
+quick: lint types
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m "not slow" --hypothesis-profile quick --durations 5 --durations-min 2
+
+## coverage: all tests once more, slower, with the branches that they run in rsvpq, producer and workers, also in the
+##           processes that they start; names what nothing runs, and fails below the share that pyproject.toml asks for
+coverage: $(VENV)/dev.stamp programs
+	rm -rf build/coverage && mkdir -p build/coverage
+	$(BIN)/python -m coverage run -m pytest $(TESTS)
+	$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m tests.support.uncovered
+	@$(BIN)/python -m coverage report
 
 ## chaos: every fault, on rsvpq and on plain Celery tasks (SEED=2, ONLY=Redis, KILLS=2000; WRITE=1 puts the table into docs)
 chaos: $(VENV)/dev.stamp
@@ -74,4 +91,4 @@ locks:
 	$(LOCK) --extra ntlm --extra embedded --group dev --group bench -o locks/bench.txt
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist

@@ -9,7 +9,6 @@ from rsvpq.health.worker import watch_worker
 from rsvpq.lanes.refusals import Refusals
 from rsvpq.settings import load_settings
 from rsvpq.tasks.claims import Claims
-from rsvpq.tasks.recollection import Recollection
 
 settings = load_settings()
 app = wiring.make_app(settings, "producer", include=["producer.tasks", "producer.operator_tasks"], results=True)
@@ -19,7 +18,6 @@ mailboxes = wiring.make_list(settings)
 policy = wiring.PolicyInForce(settings, lanes)
 carrier = wiring.make_carrier(settings, app, lanes, mailboxes, policy)
 audit = wiring.make_audit(settings, lanes)
-recollection = Recollection(lanes, settings.decisions.max_age)
 claims = Claims(lanes, mailboxes.names)
 backends = wiring.Backends(settings.servers, claims, settings.lanes.run_lease.seconds)
 wiring.refuse_cluster_at_start(lanes)

@@ -15,22 +15,27 @@ from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
 
+from celery import Celery
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from producer.schedule import SCHEDULED, ScheduledScan, due_scans, still_waits
+from producer.schedule import ScanTrigger, ScheduledScan, due_scans
+from rsvpq import wiring
 from rsvpq.health.register import register_of
 from rsvpq.health.systemd import notify
 from rsvpq.health.watchdog import Watchdog
 from rsvpq.lanes import Lanes, Release, keeping
 from rsvpq.lanes.lanes import MOST_RELEASED_AT_ONCE
-from rsvpq.settings import ConfigError
+from rsvpq.settings import ConfigError, Settings
+from rsvpq.tasks import celery_app, contract
 from rsvpq.tasks.log_lines import escape_lines
 
 logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at the lanes: bounds how late a paced item is released.
 TICK_S = 0.05
+#: Seconds before the next round after one that failed.
+RETRY_S = 1.0
 #: Seconds between two sweeps of ended leases, and between two looks at the schedules.
 SWEEP_S = 2.0
 #: Seconds for which a dispatcher's report of a whole sweep is believed.
@@ -39,7 +44,7 @@ ALIVE_S = 15
 
 @dataclass(slots=True)
 class Dispatcher:
-    """One dispatcher.
+    """Goes round until it is stopped: releases what is due, and every few seconds sweeps.
 
     :param publish: hands released items to Celery.
     :param trigger: triggers a scan of one group, or of all mailboxes for None.
@@ -57,40 +62,44 @@ class Dispatcher:
     steady: Callable[[], float] = time.monotonic
     #: Rounds begun so far, for the watchdog: one that waits for Redis goes round too.
     rounds: int = 0
+    _configured: bool = field(default=False, init=False)
+    #: When to sweep next, by the monotonic clock.
+    _next_sweep: float = field(default=0.0, init=False)
     #: How far the ledger's clock was ahead of the steady one at the last sweep, in microseconds.
     _ahead_us: int | None = field(default=None, init=False)
     #: Where the walk through the ledger goes on.
     _cursor: int = field(default=0, init=False)
 
     def run(self, stop: Event) -> None:
-        """Tick until told to stop; a Redis that is away is waited for."""
-        configured, next_sweep = False, 0.0
+        """Go round until stopped; a Redis that is away is waited for.
+
+        :raises ConfigError: Redis is a cluster.
+        """
         while not stop.is_set():
-            self.rounds += 1
-            try:
-                if not configured:
-                    self.configure()
-                    configured = True
-                # First what puts right what may be in the way of the others.
-                if time.monotonic() >= next_sweep:
-                    next_sweep = time.monotonic() + SWEEP_S
-                    self.sweep()
-                full = self.release()
-            except (RedisError, KombuError, OSError) as error:
-                logger.warning("event=redis-away error=%s", error)
-                full = False
-                stop.wait(1.0)
-            except ConfigError:
-                raise
-            except Exception:  # whatever one item holds, the others go on
-                logger.exception("event=unexpected")
-                full = False
-                stop.wait(1.0)
-            if not full:
-                stop.wait(TICK_S)
+            stop.wait(self._go_round())
+
+    def _go_round(self) -> float:
+        """Do one round; return the seconds to wait before the next one."""
+        self.rounds += 1
+        try:
+            if not self._configured:
+                self.configure()
+                self._configured = True
+            # First what puts right what may be in the way of the others.
+            if time.monotonic() >= self._next_sweep:
+                self._next_sweep = time.monotonic() + SWEEP_S
+                self.sweep()
+            return 0 if self.release() else TICK_S
+        except (RedisError, KombuError, OSError) as error:
+            logger.warning("event=redis-away error=%s", error)
+        except ConfigError:
+            raise
+        except Exception:  # whatever one item holds, the others go on
+            logger.exception("event=unexpected")
+        return RETRY_S
 
     def release(self) -> bool:
-        """Release and publish once; whether there may be more at once."""
+        """Release and publish once; return whether more may be due already."""
         released = self.lanes.release()
         self.publish(released)
         return len(released) == MOST_RELEASED_AT_ONCE
@@ -108,6 +117,7 @@ class Dispatcher:
         register_of(self.lanes, "dispatcher").report(ALIVE_S)
 
     def _take_back(self) -> None:
+        """Put back items whose lease has ended, by the steady clock where the ledger's was moved."""
         ahead_us = self._ahead_us
         expected_us = 0 if ahead_us is None else round(self.steady() * 1e6) + ahead_us
         back, dead = self.lanes.sweep(expected_us=expected_us)
@@ -116,7 +126,7 @@ class Dispatcher:
             logger.warning("event=lease-ended back=%d dead=%d", back, dead)
 
     def _keep(self) -> None:
-        """Put right what is found out of order, a step at a time."""
+        """Repair what is out of order in the ledger, a step at a time."""
         moved = keeping.set_aside(self.lanes, self.broker_keys)
         step = keeping.walk(self.lanes, self._cursor)
         self._cursor = step.cursor
@@ -126,67 +136,60 @@ class Dispatcher:
             logger.warning("event=ledger-mended records=%d slots=%d", step.mended + moved, wrong)
 
 
-class Standstill:
-    """Whether a dispatcher still goes round."""
+class Liveness:
+    """Watches whether a dispatcher goes round."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
         self._seen = 0
 
-    def suspicion(self) -> str:
-        """Why it seems to hang; empty if it has begun a round since it was asked before."""
+    def stall_reason(self) -> str:
+        """Return why the dispatcher seems to hang; empty if it has begun a round since the last call."""
         seen, self._seen = self._seen, self._dispatcher.rounds
         return "" if self._seen != seen else f"round {seen} has not ended"
+
+
+def make_dispatcher(settings: Settings, app: Celery, publish: Callable[[Iterable[Release]], None]) -> Dispatcher:
+    """Build the dispatcher of an installation; connects to nothing yet."""
+    # Its next round repeats what failed, and a round must not last.
+    lanes, namespace = wiring.make_lanes(settings, retries=0), settings.redis.namespace
+    return Dispatcher(
+        lanes=lanes,
+        publish=publish,
+        trigger=ScanTrigger(app, lanes, f"{namespace}:{contract.SCAN_QUEUE}"),
+        schedules=[ScheduledScan(schedule.every.seconds, schedule.group) for schedule in settings.schedule],
+        configure=partial(wiring.configure, lanes, settings),
+        broker_keys=celery_app.key_types(namespace),
+    )
 
 
 def main() -> None:
     """Run until SIGTERM or SIGINT; exit code 2 where Redis is a cluster."""
     from producer.app import app, carrier, settings  # noqa: PLC0415 - reading settings is for the process only
-    from rsvpq import wiring  # noqa: PLC0415
-    from rsvpq.tasks import contract  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     escape_lines(logging.getLogger())
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-
-    # Its next round repeats what failed, and a round must not last.
-    lanes = wiring.make_lanes(settings, retries=0)
-    scans = f"{settings.redis.namespace}:{contract.SCAN_QUEUE}"
-
-    def trigger(group: str | None) -> None:
-        if still_waits(lanes, scans, group):
-            logger.warning("event=scan-waits group=%s: no worker takes scans", group or "(all)")
-            return
-        # Without a result, for which this process would listen ever after.
-        arguments = {"group": group} if group else {}
-        app.send_task(contract.SCAN, kwargs=arguments, ignore_result=True, headers={SCHEDULED: group or ""})
-
-    schedules = [ScheduledScan(schedule.every.seconds, schedule.group) for schedule in settings.schedule]
-    dispatcher = Dispatcher(
-        lanes,
-        carrier.publish,
-        trigger,
-        schedules,
-        partial(wiring.configure, lanes, settings),
-        contract.key_types(settings.redis.namespace),
-    )
-    watchdog = Watchdog(Standstill(dispatcher).suspicion, stalled_after_s=settings.health.stalled_after.seconds)
+    stop = _stopped_by_signals()
+    dispatcher = make_dispatcher(settings, app, carrier.publish)
+    watchdog = Watchdog(Liveness(dispatcher).stall_reason, stalled_after_s=settings.health.stalled_after.seconds)
     watchdog.start()
     notify("READY=1")
-    logger.info("event=started schedules=%d", len(schedules))
+    logger.info("event=started schedules=%d", len(dispatcher.schedules))
     try:
         dispatcher.run(stop)
     except ConfigError as error:
-        sys.exit(_complain(error))
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
     finally:
         watchdog.stop()
 
 
-def _complain(error: ConfigError) -> int:
-    sys.stderr.write(f"{error}\n")
-    return 2
+def _stopped_by_signals() -> Event:
+    """Return an event that SIGTERM and SIGINT set."""
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 if __name__ == "__main__":

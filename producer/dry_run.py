@@ -1,78 +1,162 @@
-"""What a scan of a mailbox would come to, found out without doing any of it: nothing is offered, nothing is written.
+"""Dry run: find out what a scan would do with each message, and report it. Nothing is offered, nothing is written.
 
-The same steps as :mod:`producer.scan` and, for what that would offer, the look into the calendar that a worker takes
-before it does anything. What one message changes for another is not foreseen: two requests for the same hour are both
-compared with the calendar as it is now.
+It takes the same steps as :mod:`producer.scan` and, for what that would offer, examines the message as a worker does
+before it acts. What one message changes for another is not foreseen: two requests for the same hour are both compared
+with the calendar as it is now.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
-from producer.inbox import one_by_one, read_inbox
-from rsvpq.lanes.run_results import Forecast
+from producer.offer import known_earlier, order_of_offer
+from producer.reconcile import count_unsent, find_unsent_answers
+from producer.visit import Visit
+from rsvpq.lanes.items import known_items
+from rsvpq.lanes.run_results import Findings, Forecast
+from rsvpq.mail.editions import MeetingKey, Settled
+from rsvpq.mail.errors import Busy, ExchangeError, Gone, Refused
 from rsvpq.mail.messages import Kind, MeetingMessage
-from rsvpq.mail.ports import OpenMailbox
-from rsvpq.policy import Decision, Newest, Version
-from rsvpq.tasks.journal import Journal
+from rsvpq.mail.times import written
+from rsvpq.policy import Decision, Facts, Trace, Version, held_for
+from rsvpq.policy.gather import explain_knowing
+from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.recollection import Recollection, by_another
+
+logger = logging.getLogger(__name__)
+
+#: How many examinations may fail in a row without saying anything about their messages: then the server is at fault.
+MOST_IN_A_ROW = 3
 
 
-class Tell(Protocol):
-    """Puts into words what would be done with a message."""
+def dry_run(visit: Visit) -> Outcome:
+    """Report what a scan would do with each message of the Inbox, and count what it would offer.
 
-    def __call__(self, message: MeetingMessage, decision: Decision, held: str = "") -> Forecast:
-        """The words; ``held`` is what holds the message back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ways:
-    """How a dry run finds out what it has to know.
-
-    ``first`` decides as a scan does, beside the newest version of the meeting in this Inbox; ``last`` as a worker does,
-    on all that matters. ``known`` says in which state the ledger has messages already, by position; ``newest`` finds
-    the newest version of each meeting, and ``order`` is that in which messages are offered.
+    :raises ExchangeError: the mailbox could not be read.
     """
-
-    first: Callable[[MeetingMessage, Version | None], Decision]
-    last: Callable[[MeetingMessage, Version | None], Decision]
-    known: Callable[[Collection[MeetingMessage]], Mapping[MeetingMessage, str]]
-    tell: Tell
-    newest: Callable[[Iterable[MeetingMessage]], Newest] = Newest
-    order: Callable[[Sequence[MeetingMessage]], list[MeetingMessage]] = list
-
-
-def forecast(box: OpenMailbox, journal: Journal, ways: Ways, most: int) -> tuple[list[Forecast], dict[str, int]]:
-    """What would be done with each message of the Inbox, in its order, and counts: what was found and offered.
-
-    :param most: the requests that one scan offers, and the messages for which the mailbox is asked for more.
-    :raises ExchangeError: as the client says.
-    """
-    found, unreadable = read_inbox(box, journal)
-    newest = ways.newest(found)
-    first = {message: ways.first(message, newest.of(message)) for message in one_by_one(found, journal)}
-    wanted = [message for message, decision in first.items() if decision.acts]
-    known = ways.known(wanted)
-    new = [message for message in wanted if message not in known]
-    requests = ways.order([message for message in new if message.kind is Kind.REQUEST])
-    offered, over_the_cap = set(requests[:most]), set(requests[most:])
-    looked_at = _worth_a_look(new, offered, first, most)
-    told = []
-    for message, preliminary in first.items():
-        decision = preliminary
-        held = known.get(message, "cap" if message in over_the_cap else "")
-        if message in looked_at:
-            journal.intend("search", message.ref.key)  # each look is a chance to pause, and keeps the lease
-            decision = ways.last(message, newest.of(message))
-        told.append(ways.tell(message, decision, held))
-    return told, {"found": len(found), "requests": len(offered), "unreadable": unreadable}
+    inbox = visit.read_inbox()
+    decisions = dict(visit.decide(inbox))
+    acting = [message for message, decision in decisions.items() if decision.acts]
+    held = _held_back(visit, acting)
+    would_be_offered = [message for message in acting if message not in held]
+    examiner = Examiner(visit)
+    for message in _worth_examining(visit, would_be_offered, decisions):
+        trace, _ = examiner.examine(message, inbox.newest.of(message))
+        decisions[message] = trace.decision
+    rows = [_forecast(visit, one, decision, held.get(one, "")).to_dict() for one, decision in decisions.items()]
+    requests = sum(message.kind is Kind.REQUEST for message in would_be_offered)
+    unsent = find_unsent_answers(visit.box, visit.mailbox)
+    counts = {"found": len(inbox.messages), "requests": requests, "unreadable": inbox.unreadable}
+    counts |= count_unsent(len(unsent.ours), len(unsent.unclear))
+    Findings(visit.lanes, visit.run).report(visit.mailbox.name, rows, counts)
+    return Outcome("dry-run", f"found {len(inbox.messages)}, would offer {requests} requests")
 
 
-def _worth_a_look(
-    new: list[MeetingMessage],
-    offered: Collection[MeetingMessage],
-    first: Mapping[MeetingMessage, Decision],
-    most: int,
-) -> set[MeetingMessage]:
-    """Those that are not decided for good and would be worked on, the requests first."""
-    open_ones = [one for one in new if not first[one].final and (one in offered or one.kind is not Kind.REQUEST)]
-    return set(sorted(open_ones, key=lambda one: one.kind is not Kind.REQUEST)[:most])
+def _held_back(visit: Visit, messages: Collection[MeetingMessage]) -> dict[MeetingMessage, str]:
+    """Return what holds messages back: the state in which the ledger already has them, or ``cap``."""
+    known = _known(visit, messages)
+    requests = [message for message in messages if message.kind is Kind.REQUEST and message not in known]
+    over_the_cap = order_of_offer(visit, requests)[visit.caps.per_scan :]
+    return {**known, **dict.fromkeys(over_the_cap, "cap")}
+
+
+def _known(visit: Visit, messages: Collection[MeetingMessage]) -> dict[MeetingMessage, str]:
+    """Return the state of those that the ledger has already and that a scan would not offer again."""
+    ids = {message: message.identity(visit.mailbox) for message in messages}
+    items, now_us = known_items(visit.lanes, ids.values()), visit.lanes.time_us()
+    again = {item for item, known in items.items() if known.is_offered_again(visit.fingerprint, now_us)}
+    now = {message: items[item].state for message, item in ids.items() if item in items and item not in again}
+    return {**known_earlier(visit, messages), **now}
+
+
+def _worth_examining(
+    visit: Visit, offered: Collection[MeetingMessage], decisions: Mapping[MeetingMessage, Decision]
+) -> list[MeetingMessage]:
+    """Return those whose decision is preliminary: the requests first, and no more than one scan offers requests."""
+    preliminary = [message for message in offered if not decisions[message].final]
+    return sorted(preliminary, key=lambda one: one.kind is not Kind.REQUEST)[: visit.caps.per_scan]
+
+
+class Examiner:
+    """Decides as a worker does, on all facts that matter, and writes nothing down."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+        self._recollection = Recollection(visit.lanes, visit.policy.max_age)
+        self._tolerance = Tolerance()
+        self._sent: dict[str, Settled] | None = None
+
+    def examine(self, message: MeetingMessage, newest: Version | None) -> tuple[Trace, Facts]:
+        """Decide on one message; return the decision with every step, and the facts.
+
+        :raises ExchangeError: the server is busy, or failed several times in a row.
+        :raises Paused, LeaseLost: the scan must not go on.
+        """
+        self._visit.journal.intend("search", message.ref.key)  # each one is a chance to pause, and keeps the lease
+        facts = self._facts(message, newest)
+        try:
+            examined = explain_knowing(self._visit.policy, message, self._visit.box, facts)
+        except ExchangeError as error:
+            return held_for(self._tolerance.excuse(error)), facts
+        self._tolerance.forget()
+        return examined
+
+    def _facts(self, message: MeetingMessage, newest: Version | None) -> Facts:
+        facts = self._visit.facts(message, newest)
+        topic = MeetingKey.of(message).topic
+        text, vouched_s = self._visit.lanes.remembered(self._visit.mailbox.name, topic)
+        known = text or self._recollection.vouched(vouched_s)
+        settled = Settled.parse(text) if known else self._in_mailbox().get(topic)
+        return replace(facts, settled=by_another(settled, facts.identity))
+
+    def _in_mailbox(self) -> dict[str, Settled]:
+        """Return what the mailbox shows of earlier answers, where the ledger may have forgotten them."""
+        if self._sent is None:
+            visit = self._visit
+            self._sent = self._recollection.in_mailbox(visit.box, visit.journal, visit.mailbox)
+        return self._sent
+
+
+class Tolerance:
+    """Keeps one message that cannot be examined from hiding the others of its mailbox."""
+
+    def __init__(self) -> None:
+        self._in_a_row = 0
+
+    def excuse(self, error: ExchangeError) -> str:
+        """Return the reason why a message could not be examined.
+
+        :raises ExchangeError: the message is not to blame: the server is busy, or failed several times in a row.
+        """
+        if isinstance(error, Busy):
+            raise error
+        self._in_a_row = 0 if isinstance(error, Gone | Refused) else self._in_a_row + 1
+        if self._in_a_row == MOST_IN_A_ROW:
+            raise error
+        logger.warning("event=not-looked-at error=%s", type(error).__name__)
+        return f"it could not be looked at ({type(error).__name__}: {error})"
+
+    def forget(self) -> None:
+        """Begin to count anew: an examination succeeded."""
+        self._in_a_row = 0
+
+
+def _forecast(visit: Visit, message: MeetingMessage, decision: Decision, held: str) -> Forecast:
+    """Return the row that is shown of a message, without what is private or hidden."""
+    redaction, verdict = visit.audit.redaction, decision.action.verdict
+    return Forecast(
+        mailbox=visit.mailbox.name,
+        kind=str(message.kind),
+        decision=str(decision.action),
+        rule=decision.rule,
+        reason=str(decision.reason),
+        answer=str(verdict) if verdict and message.response_requested and not held else "",
+        held=held,
+        needs=" ".join(sorted(decision.needs)),
+        organizer=redaction.address(message.organizer),
+        start=written(message.start),
+        received=written(message.received),
+        subject=redaction.subject(message.subject, private=message.sensitivity.is_private),
+        uid=message.uid,
+        item=message.identity(visit.mailbox),
+    )

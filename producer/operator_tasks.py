@@ -14,13 +14,13 @@ from producer.app import app, lanes, settings
 from rsvpq import wiring
 from rsvpq.lanes import Scope
 from rsvpq.lanes.status import read_status
-from rsvpq.ops import Desk, WrongRequest, control, dead, look, open_desk
+from rsvpq.ops import InvalidRequest, OperatorContext, control, dead, look, open_context
 from rsvpq.settings import ConfigError
 from rsvpq.tasks import contract
 
 
 def _operation(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
-    """A task of this name, which keeps its result; what the caller got wrong is an error of one line."""
+    """Register a task that keeps its result; an invalid request ends it with an error of one line."""
 
     def register(operation: Callable[..., Any]) -> Task[Any, Any]:
         @wraps(operation)
@@ -28,35 +28,35 @@ def _operation(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
             try:
                 return operation(*args, **kwargs)
             except ConfigError as error:
-                raise WrongRequest(str(error)) from None
+                raise InvalidRequest(str(error)) from None
 
-        task: Task[Any, Any] = app.task(name=name, ignore_result=False, throws=(WrongRequest,), bind=True)(run)
+        task: Task[Any, Any] = app.task(name=name, ignore_result=False, throws=(InvalidRequest,), bind=True)(run)
         return task
 
     return register
 
 
-def _desk(task: Task[Any, Any], who: str) -> Desk:
-    """Who it was, as far as it is known: what the caller says, and that it came by the queue."""
-    return open_desk(settings, lanes, who=f"{who} by Flower/Celery".strip(), token=str(task.request.id))
+def _context(task: Task[Any, Any], who: str) -> OperatorContext:
+    """Open the desk for the caller, as far as it is known: what it says of itself, and that it used the queue."""
+    return open_context(settings, lanes, who=f"{who} by Flower/Celery".strip(), token=str(task.request.id))
 
 
 @_operation(contract.OPS_STATUS)
 def status(_: Task[Any, Any]) -> dict[str, Any]:
-    """What the lanes hold, as ``rsvpq status --json``."""
+    """Return what the lanes hold, as ``rsvpq status --json``."""
     return {"nothing_answered": wiring.why_silent(settings, lanes), **read_status(lanes).to_dict()}
 
 
 @_operation(contract.OPS_PAUSE)
 def pause(self: Task[Any, Any], scope: Scope, name: str = "", reason: str = "", who: str = "") -> str:
     """Pause all, a server or a mailbox."""
-    return control.pause(_desk(self, who), scope, name, reason)
+    return control.pause(_context(self, who), scope, name, reason)
 
 
 @_operation(contract.OPS_RESUME)
 def resume(self: Task[Any, Any], scope: Scope, name: str = "", reason: str = "", who: str = "") -> str:
     """Undo a pause of the same scope."""
-    return control.resume(_desk(self, who), scope, name, reason)
+    return control.resume(_context(self, who), scope, name, reason)
 
 
 @_operation(contract.OPS_LIMIT)
@@ -64,22 +64,22 @@ def limit(self: Task[Any, Any], scope: Scope, name: str, reason: str = "", who: 
     """Set ``rate``, ``burst``, ``concurrency`` of a server or a mailbox; without any, the configured ones."""
     unknown = sorted(set(limits) - {"rate", "burst", "concurrency"})
     if unknown:
-        raise WrongRequest(f"no limit is called {', '.join(unknown)}; there are rate, burst and concurrency")
-    return control.limit(_desk(self, who), scope, name, reason=reason, **limits)
+        raise InvalidRequest(f"unknown limit {', '.join(unknown)}: use rate, burst and concurrency")
+    return control.limit(_context(self, who), scope, name, reason=reason, **limits)
 
 
 @_operation(contract.OPS_DEAD_LIST)
 def dead_list(
     _: Task[Any, Any], server: str = "", mailbox: str = "", reason: str = "", most: int = 50
 ) -> list[dict[str, Any]]:
-    """Dead items, the newest first."""
+    """List dead items, the newest first."""
     return dead.rows(lanes, dead.Which(server, mailbox, reason), most)
 
 
 @_operation(contract.OPS_DEAD_SHOW)
 def dead_show(self: Task[Any, Any], item: str) -> dict[str, Any]:
-    """Everything about one dead item."""
-    return dead.show(_desk(self, ""), item)
+    """Return everything about one dead item."""
+    return dead.show(_context(self, ""), item)
 
 
 @_operation(contract.OPS_DEAD_RETRY)
@@ -87,7 +87,7 @@ def dead_retry(
     self: Task[Any, Any], items: Sequence[str] = (), why: str = "", who: str = "", **all_with: str
 ) -> dict[str, Any]:
     """Try dead ``items`` again, or all with this ``server``, ``mailbox``, ``reason``: '' for whichever."""
-    return dead.retry(_desk(self, who), *_which(items, all_with), why)
+    return dead.retry(_context(self, who), *_which(items, all_with), why)
 
 
 @_operation(contract.OPS_DEAD_DROP)
@@ -95,26 +95,26 @@ def dead_drop(
     self: Task[Any, Any], items: Sequence[str] = (), why: str = "", who: str = "", **all_with: str
 ) -> dict[str, Any]:
     """Give dead ``items`` up, or all with this ``server``, ``mailbox``, ``reason``: '' for whichever."""
-    return dead.drop(_desk(self, who), *_which(items, all_with), why)
+    return dead.drop(_context(self, who), *_which(items, all_with), why)
 
 
 @_operation(contract.OPS_MAILBOX)
 def mailbox(self: Task[Any, Any], name: str) -> dict[str, Any]:
-    """One mailbox's lane."""
-    return look.mailbox(_desk(self, ""), name)
+    """Return the lane of one mailbox."""
+    return look.mailbox(_context(self, ""), name)
 
 
 @_operation(contract.OPS_TOP)
 def top(_: Task[Any, Any], most: int = 20) -> list[dict[str, Any]]:
-    """The deepest lanes."""
+    """Return the deepest lanes."""
     return look.top(lanes, most)
 
 
 def _which(items: Sequence[str], all_with: dict[str, str]) -> tuple[list[str], dead.Which | None]:
-    """The items named, or what all of them have in common."""
+    """Return the items named, or what all of them have in common."""
     if isinstance(items, str):
         items = [items]
     unknown = sorted(set(all_with) - {"server", "mailbox", "reason"})
     if unknown:
-        raise WrongRequest(f"{', '.join(unknown)} cannot be asked for; there are server, mailbox and reason")
+        raise InvalidRequest(f"unknown filter {', '.join(unknown)}: use server, mailbox and reason")
     return list(items), dead.Which(**all_with) if all_with else None

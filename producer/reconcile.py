@@ -1,34 +1,53 @@
-"""Reconcile one mailbox: find the answers that lie unsent in Drafts, and finish those that are ours.
+"""Reconcile one mailbox: find the answers that lie unsent in Drafts, and have those that are ours sent.
 
 An answer is interrupted by whatever kills a worker, and resumed from its journal. If Redis was lost with the journal,
 only the mailbox knows of it: so every scan looks.
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from producer.visit import Visit
+from rsvpq.lanes.held_drafts import HeldDrafts
 from rsvpq.mail.drafts import answered_request, unsent_answers
 from rsvpq.mail.messages import Mailbox, MeetingMessage
 from rsvpq.mail.ports import OpenMailbox
+from rsvpq.tasks import contract
 from rsvpq.tasks.outcome import Outcome
 
 #: How old a draft must be before it is somebody's business: an answer is under way for seconds, not minutes.
 SETTLED = timedelta(minutes=10)
 
 
-def reconcile(
-    box: OpenMailbox,
-    offer: Callable[[dict[str, MeetingMessage]], int],
-    hold: Callable[[list[MeetingMessage]], None],
-    mailbox: Mailbox | None = None,
-) -> Outcome:
-    """Offer our unsent answers; have those shown to the operator that may be a person's.
+@dataclass(frozen=True, slots=True)
+class UnsentAnswers:
+    """The answers in Drafts."""
 
-    :param offer: puts drafts into the lane, each under the identity of the request that it answers; says how many were
-        new to it: what the ledger knows is being worked on, or was.
-    :param hold: takes all the others that have lain there for a while.
-    :param mailbox: as :func:`rsvpq.webdav.drafts.answered_request` takes it.
-    :raises ExchangeError: as the client says.
+    #: Our own, each by the identity of the request that it answers.
+    ours: dict[str, MeetingMessage]
+    #: Those that may be a person's and have lain there for a while.
+    unclear: list[MeetingMessage]
+
+
+def reconcile(visit: Visit) -> Outcome:
+    """Offer our unsent answers, and show the operator the drafts that may be a person's.
+
+    A draft is offered under the identity of the request that it answers, so the ledger turns away what is being worked
+    on, or was.
+
+    :raises ExchangeError: the mailbox could not be read.
+    """
+    unsent = find_unsent_answers(visit.box, visit.mailbox)
+    offered = _offer(visit, unsent.ours) if unsent.ours and visit.policy.mode != "observe" else 0
+    HeldDrafts(visit.lanes).replace(visit.mailbox.name, unsent.unclear)
+    counts = count_unsent(offered, len(unsent.unclear))
+    return Outcome("reconciled", _sentence(counts), counts)
+
+
+def find_unsent_answers(box: OpenMailbox, mailbox: Mailbox | None = None) -> UnsentAnswers:
+    """Search Drafts for answers.
+
+    :param mailbox: as :func:`rsvpq.mail.drafts.answered_request` takes it.
     """
     ours, unclear = {}, []
     for draft in unsent_answers(box):
@@ -37,10 +56,17 @@ def reconcile(
             ours[identity] = draft
         elif _is_settled(draft):
             unclear.append(draft)
-    counts = {"reconcile:orphans": offer(ours) if ours else 0, "reconcile:unclear": len(unclear)}
-    hold(unclear)
-    counts = {label: count for label, count in counts.items() if count}
-    return Outcome("reconciled", _sentence(counts), counts)
+    return UnsentAnswers(ours, unclear)
+
+
+def count_unsent(offered: int, unclear: int) -> dict[str, int]:
+    """Return the counts for the ledger, without zeros."""
+    counts = {"reconcile:orphans": offered, "reconcile:unclear": unclear}
+    return {label: count for label, count in counts.items() if count}
+
+
+def _offer(visit: Visit, drafts: dict[str, MeetingMessage]) -> int:
+    return visit.offer([(contract.draft_item(identity, draft), draft) for identity, draft in drafts.items()])
 
 
 def _is_settled(draft: MeetingMessage) -> bool:

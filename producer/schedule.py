@@ -1,12 +1,17 @@
-"""Which scheduled scans are due: each is triggered once per period, however many dispatchers ask."""
+"""Scheduled scans: find those that are due, and trigger each once per period, however many dispatchers ask."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from celery import Celery
 from redis.exceptions import ResponseError
 
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.reading import json_object
+from rsvpq.tasks import contract
+
+logger = logging.getLogger(__name__)
 
 #: The header of a scheduled trigger, with its group.
 SCHEDULED = "rsvpq-scheduled"
@@ -23,7 +28,7 @@ class ScheduledScan:
 
 
 def due_scans(lanes: Lanes, schedules: Sequence[ScheduledScan]) -> Iterator[ScheduledScan]:
-    """The scans whose period has begun and that nobody has claimed yet; asking claims them.
+    """Claim and yield the scans whose period has begun and that nobody has claimed yet.
 
     Periods are counted from the epoch on Redis' clock, so all dispatchers agree on them. A claim that is lost with its
     dispatcher costs one period.
@@ -40,7 +45,7 @@ def due_scans(lanes: Lanes, schedules: Sequence[ScheduledScan]) -> Iterator[Sche
 
 
 def _claimed(lanes: Lanes, claim: str, period: int) -> int | None:
-    """Claim the period; the one that was claimed before, None where what is there is none."""
+    """Claim the period; return the one that was claimed before, None where there is none."""
     try:
         before = lanes.redis.set(claim, period, get=True)
     except ResponseError:  # a key of another type
@@ -49,13 +54,31 @@ def _claimed(lanes: Lanes, claim: str, period: int) -> int | None:
     return int(before) if str(before).isdecimal() else None
 
 
-def still_waits(lanes: Lanes, queue_key: str, group: str | None) -> bool:
-    """Whether an earlier trigger of such a scan waits in the queue, because no worker takes scans.
+@dataclass(frozen=True, slots=True)
+class ScanTrigger:
+    """Triggers scheduled scans, unless an earlier trigger of the same scan still waits because no worker takes scans.
 
     One more would do the same again. They would be thousands after some days, and hold up each scan when it goes on.
+
+    :param queue_key: the Redis key of the queue for scans.
     """
-    for text in lanes.redis.lrange(queue_key, 0, _LOOKED_AT - 1):
-        headers = (json_object(text) or {}).get("headers")
-        if isinstance(headers, dict) and headers.get(SCHEDULED) == (group or ""):
-            return True
-    return False
+
+    app: Celery
+    lanes: Lanes
+    queue_key: str
+
+    def __call__(self, group: str | None) -> None:
+        """Trigger a scan of one group, or of all mailboxes for None."""
+        if self._still_waits(group):
+            logger.warning("event=scan-waits group=%s: no worker takes scans", group or "(all)")
+            return
+        # Without a result, for which this process would listen ever after.
+        arguments = {"group": group} if group else {}
+        self.app.send_task(contract.SCAN, kwargs=arguments, ignore_result=True, headers={SCHEDULED: group or ""})
+
+    def _still_waits(self, group: str | None) -> bool:
+        for text in self.lanes.redis.lrange(self.queue_key, 0, _LOOKED_AT - 1):
+            headers = (json_object(text) or {}).get("headers")
+            if isinstance(headers, dict) and headers.get(SCHEDULED) == (group or ""):
+                return True
+        return False

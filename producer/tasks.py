@@ -1,20 +1,31 @@
-"""The producer's tasks: thin shells around :mod:`producer.trigger` and :mod:`producer.scanning`."""
+"""The producer's tasks: offer scans to the lanes, and make the visit of each scan to its mailbox."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 from celery import Task
 
-from producer.app import app, audit, carrier, lanes, settings
-from producer.scanning import work
-from producer.trigger import LOOKS, offer_scans
+from producer.app import app, audit, backends, carrier, lanes, policy, settings
+from producer.dry_run import dry_run
+from producer.explain import explain
+from producer.offer import LOOKS, offer_scans
+from producer.reconcile import reconcile
+from producer.scan import scan
+from producer.visit import Caps, Visit
 from rsvpq.lanes.run_results import Findings
-from rsvpq.mail.errors import ExchangeError
+from rsvpq.mail.errors import ExchangeError, Refused
 from rsvpq.mail.messages import Mailbox
+from rsvpq.mail.ports import OpenMailbox
 from rsvpq.settings import ConfigError
 from rsvpq.settings.mailboxes import read_mailboxes, select
 from rsvpq.tasks import contract
+from rsvpq.tasks.admission import require_task
+from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.runner import Attempt
+
+CAPS = Caps(settings.policy.most_answers_per_scan, settings.policy.most_answers_per_run)
 
 
 @app.task(name=contract.SCAN, bind=True, acks_late=True)
@@ -27,13 +38,13 @@ def scan_mailboxes(
 ) -> str:
     """Offer a scan to the lane of each mailbox named, of each in the group, or of all.
 
-    :param kind: ``reconcile`` looks for unsent answers only; ``dry-run`` and ``explain`` look and tell, for the command
-        that follows the findings of this run. :param wanted: which messages are to be explained.
+    :param kind: ``reconcile`` looks for unsent answers only; ``dry-run`` and ``explain`` only report, to the command
+        that follows the results of this run. :param wanted: which messages are to be explained.
     :raises ConfigError: the list of mailboxes is wrong, or has no such mailbox or group.
-    :raises ValueError: there is no such kind.
+    :raises ValueError: the kind is unknown.
     """
     if kind not in get_args(contract.ScanKind):
-        raise ValueError(f"kind {kind!r} is not known; it is one of: {', '.join(get_args(contract.ScanKind))}")
+        raise ValueError(f"unknown kind {kind!r}: use one of {', '.join(get_args(contract.ScanKind))}")
     run = contract.run_named(str(self.request.id))
     try:
         chosen = _chosen(mailboxes, group)
@@ -56,5 +67,44 @@ def _chosen(mailboxes: Sequence[str] | str, group: str | None) -> Sequence[Mailb
 
 @app.task(name=contract.SCAN_MAILBOX, bind=True, throws=(ExchangeError,))
 def scan_mailbox(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
-    """Do one scan item; what else is passed is there to be read in Flower."""
-    return carrier.carry(str(self.request.id), generation, work)
+    """Run one scan item; the other arguments are there to be read in Flower."""
+    return carrier.carry(str(self.request.id), generation, visit_mailbox)
+
+
+def visit_mailbox(attempt: Attempt) -> Outcome:
+    """Do in the mailbox what this kind of scan is for.
+
+    :raises ExchangeError: the mailbox could not be read; Refused also for a kind that this version does not know.
+    """
+    start, journal = attempt.start, attempt.journal
+    require_task(start, contract.SCAN_MAILBOX)
+    kind = start.payload["kind"]
+    with backends.mailbox(start.server, start.mailbox, attempt.lease) as box:
+        visit = _visit(attempt, box, kind)
+        match kind:
+            case "scan":
+                return scan(visit)
+            case "reconcile":
+                journal.intend("search")
+                return reconcile(visit)
+            case "dry-run":
+                return dry_run(visit)
+            case "explain":
+                return explain(visit, start.payload.get("wanted", {}))
+    raise Refused(f"unknown kind of scan {kind!r}: restart this worker with the current version")
+
+
+def _visit(attempt: Attempt, box: OpenMailbox, kind: str) -> Visit:
+    start = attempt.start
+    return Visit(
+        item=start.id,
+        mailbox=Mailbox(start.mailbox, start.server, start.payload.get("group", "")),
+        box=box,
+        journal=attempt.journal,
+        # What only looks shows what would be done once live runs are on.
+        policy=replace(settings.decisions, mode="respond") if kind in LOOKS else policy(),
+        lanes=lanes,
+        audit=audit,
+        publish=carrier.publish,
+        caps=CAPS,
+    )

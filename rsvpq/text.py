@@ -1,12 +1,14 @@
-"""What strangers wrote, as it may be shown: subjects reach terminals, logs, spreadsheets and web pages.
+"""How texts and durations are shown.
 
-One escaping for all outputs: what is not printable is shown as an escape. That is every control (C0, C1), every sign
-without a width of its own, those that turn the writing round, and every blank and line break but the plain one: those
-that are letters by their category as well.
+What strangers wrote reaches terminals, logs, spreadsheets and web pages, in subjects above all. One escaping for all
+outputs: what is not printable is shown as an escape. That is every control (C0, C1), every sign without a width of its
+own, those that turn the writing round, and every blank and line break but the plain one: those that are letters by
+their category as well.
 """
 
 import json
 import re
+from itertools import pairwise
 from typing import Any
 
 #: What a spreadsheet takes for the beginning of a formula, where it begins a cell: by any of the separators that it may
@@ -52,3 +54,34 @@ def csv_cell(text: str) -> str:
 def shortened(text: str, most: int) -> str:
     """The text, or its beginning with a mark where it is longer than so many characters."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+#: Seconds of each unit, the largest first.
+_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+#: From so many of a unit on, the next smaller one says nothing more.
+_ENOUGH = 2
+#: Seconds from which on fractions say nothing more.
+_WHOLE_S = 10
+
+
+def age(seconds: float | None) -> str:
+    """Rounded down to one unit: ``45 s``, ``12 min``, ``3 h``, ``9 d``; '-' for None.
+
+    >>> age(119.9), age(120), age(None)
+    ('119 s', '2 min', '-')
+    """
+    if seconds is None:
+        return "-"
+    size, unit = next((one for one in _UNITS if seconds >= _ENOUGH * one[0]), _UNITS[-1])
+    return f"{int(seconds // size)} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """In the two largest units: ``0.42 s``, ``3 min 20 s``, ``2 d 4 h``."""
+    if seconds < _WHOLE_S:
+        return f"{seconds:.2f} s"
+    seconds = round(seconds)
+    for (size, unit), (part_size, part) in pairwise(_UNITS):
+        if seconds >= size:
+            return f"{seconds // size} {unit} {seconds % size // part_size} {part}"
+    return f"{seconds} s"

@@ -19,23 +19,28 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 from requests.auth import AuthBase
 
-from rsvpq.audit.record import Audit, Discretion
+from rsvpq.audit.record import Audit
+from rsvpq.audit.redaction import Redaction
 from rsvpq.http import auth
+from rsvpq.http.account import Account
 from rsvpq.http.credential import Credential
+from rsvpq.http.endpoint import Endpoint
 from rsvpq.http.lease import Lease
 from rsvpq.http.server import Server, Timeouts
 from rsvpq.lanes import LENIENT, Lanes
+from rsvpq.mail.checks import Checks
 from rsvpq.mail.errors import Busy
 from rsvpq.mail.ports import AnswersByDraft, Backend
 from rsvpq.policy import Policy
 from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.mailbox_list import MailboxList
-from rsvpq.settings.model import ServerSettings
+from rsvpq.settings.servers import WebDavSettings
 from rsvpq.settings.single_redis import refusing_cluster
-from rsvpq.tasks import contract
+from rsvpq.tasks import celery_app, contract
 from rsvpq.tasks.admission import Admission
 from rsvpq.tasks.claims import Claims
 from rsvpq.tasks.runner import Carrier
+from rsvpq.webdav import diagnosis
 from rsvpq.webdav.backend import WebDavBackend
 
 #: How long a yes to "are live runs confirmed?" is believed, in seconds.
@@ -44,13 +49,18 @@ CONFIRMATION_TTL_S = 5
 REDIS_RETRIES = 6
 #: More than one process has threads: each keeps a connection (redis-py's default of 100 would end the others' calls).
 REDIS_CONNECTIONS = 5000
+#: How long a diagnosis waits for a connection and for an answer at the most, in seconds, whatever is configured.
+DIAGNOSIS_CONNECT_S, DIAGNOSIS_READ_S = 10.0, 20.0
+
+#: Looks at one server and a mailbox on it ('' for none); whether everything could be looked at.
+Diagnose = Callable[[str, Checks], bool]
 
 
 def make_app(
     settings: Settings, name: str, include: Iterable[str] = (), *, leases_only: bool = False, results: bool = False
 ) -> Celery:
-    """The Celery app of a root, as :func:`contract.make_celery` says; connects to nothing yet."""
-    return contract.make_celery(
+    """The Celery app of a root, as :func:`celery_app.make_celery` says; connects to nothing yet."""
+    return celery_app.make_celery(
         name,
         settings.redis.url,
         namespace=settings.redis.namespace,
@@ -68,7 +78,7 @@ def make_lanes(settings: Settings, retries: int = REDIS_RETRIES) -> Lanes:
     :param retries: how often a command is repeated that Redis did not answer. A Redis Cluster is refused by
         ClusterRefused, which is a ConfigError.
     """
-    url = contract.with_password(settings.redis.url, _redis_password(settings))
+    url = celery_app.with_password(settings.redis.url, _redis_password(settings))
     # A command whose reply was lost is repeated, which every script of the lanes allows for: a Redis that restarts
     # within seconds costs no lease. Said here, because from_url() alone repeats nothing.
     retry = Retry(ExponentialWithJitterBackoff(base=0.1, cap=2), retries)
@@ -125,11 +135,11 @@ def make_carrier(
     """The carrier of a worker process, which works nothing but what the list allows."""
     return Carrier(
         lanes=lanes,
-        publish=partial(contract.publish, app),
+        publish=partial(celery_app.publish, app),
         first_delay_s=settings.retry.first_delay.seconds,
         longest_delay_s=settings.retry.longest_delay.seconds,
         remember_s=settings.lanes.remember.seconds,
-        discretion=make_discretion(settings),
+        redaction=make_redaction(settings),
         longest_run_s=settings.lanes.longest_run.seconds,
         admit=Admission(mailboxes.require).admit,
         fingerprint=lambda group: policy().fingerprint(group),
@@ -137,13 +147,13 @@ def make_carrier(
 
 
 def make_audit(settings: Settings, lanes: Lanes) -> Audit:
-    """The audit, for those who tell it something."""
-    return Audit(lanes, make_discretion(settings), settings.audit.retention.seconds)
+    """Build the audit records of this process."""
+    return Audit(lanes, make_redaction(settings), settings.audit.retention.seconds)
 
 
-def make_discretion(settings: Settings) -> Discretion:
-    """What the audit must not be told."""
-    return Discretion(frozenset(settings.audit.hide), settings.audit.hash_key)
+def make_redaction(settings: Settings) -> Redaction:
+    """Build what redacts the audit records."""
+    return Redaction(frozenset(settings.audit.hide), settings.audit.hash_key)
 
 
 def make_list(settings: Settings) -> MailboxList:
@@ -194,7 +204,7 @@ class Backends:
     :param run_lease_s: no request outlasts it.
     """
 
-    def __init__(self, servers: Mapping[str, ServerSettings], claims: Claims, run_lease_s: float = 180) -> None:
+    def __init__(self, servers: Mapping[str, WebDavSettings], claims: Claims, run_lease_s: float = 180) -> None:
         self._claims = claims
         # One for each user name, whatever the server: it is the same account in the directory that could be locked.
         credentials = {server.username.casefold(): Credential() for server in servers.values()}
@@ -220,12 +230,33 @@ class Backends:
             yield box
 
 
-def make_backend(settings: ServerSettings, credential: Credential, run_lease_s: float) -> Backend:
+def make_backend(settings: WebDavSettings, credential: Credential, run_lease_s: float) -> Backend:
     """Make the backend of a server by its protocol."""
     return WebDavBackend(make_server(settings, credential, _timeouts(settings, run_lease_s)), settings.answers)
 
 
-def make_server(settings: ServerSettings, credential: Credential, timeouts: Timeouts) -> Server:
+def make_diagnoses(servers: Mapping[str, WebDavSettings]) -> dict[str, Diagnose]:
+    """How each of these servers is diagnosed; those with one user name are the same account, which could be locked."""
+    accounts = {server.username.casefold(): Account() for server in servers.values()}
+    return {
+        name: partial(_diagnose_webdav, name, server, accounts[server.username.casefold()])
+        for name, server in servers.items()
+    }
+
+
+def _diagnose_webdav(name: str, settings: WebDavSettings, account: Account, mailbox: str, checks: Checks) -> bool:
+    timeouts = Timeouts(
+        min(DIAGNOSIS_CONNECT_S, settings.connect_timeout.seconds),
+        min(DIAGNOSIS_READ_S, settings.read_timeout.seconds),
+        DIAGNOSIS_READ_S,
+    )
+    endpoint = Endpoint(settings.url, settings.auth, settings.tls_minimum, settings.ca_bundle)
+    server = make_server(settings, account.credential, timeouts)
+    subject = diagnosis.Subject(name, endpoint, settings.answers, timeouts, server, account)
+    return diagnosis.diagnose(subject, mailbox, checks)
+
+
+def make_server(settings: WebDavSettings, credential: Credential, timeouts: Timeouts) -> Server:
     """A mail server and the account used on it; connects at the first request."""
     return Server(
         settings.url,
@@ -237,12 +268,12 @@ def make_server(settings: ServerSettings, credential: Credential, timeouts: Time
     )
 
 
-def _timeouts(server: ServerSettings, run_lease_s: float) -> Timeouts:
+def _timeouts(server: WebDavSettings, run_lease_s: float) -> Timeouts:
     # The settings see to it that the first two take less than half of the lease.
     return Timeouts(server.connect_timeout.seconds, server.read_timeout.seconds, run_lease_s / 2)
 
 
-def _auth(settings: ServerSettings) -> AuthBase | auth.Forms:
+def _auth(settings: WebDavSettings) -> AuthBase | auth.Forms:
     username, password = settings.username, settings.password.get_secret_value()
     match settings.auth:
         case "basic":

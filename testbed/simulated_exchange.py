@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from testbed.processes import PATIENCE_S, Part
 
@@ -78,9 +79,10 @@ class SimulatedExchange:
         """The oracle's ``summary`` or ``mailboxes``."""
         return json.loads(self._fetch(what))
 
-    def messages(self) -> list[dict[str, Any]]:
-        """One dict for every seeded message: what was done to it, how often and when."""
-        return [json.loads(line) for line in self._fetch("messages").splitlines()]
+    def messages(self, mailbox: str = "") -> list[dict[str, Any]]:
+        """One dict for every seeded message (of a mailbox): what was done to it, how often and when."""
+        which = f"?{urlencode({'mailbox': mailbox})}" if mailbox else ""
+        return [json.loads(line) for line in self._fetch(f"messages{which}").splitlines()]
 
     def promise(self, limits: Mapping[str, Any]) -> None:
         """Tell the oracle which limits were promised, so that it counts how often they were broken."""

@@ -6,21 +6,37 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 from redis import Redis
 
 from testbed.queue_server import QueueServer, queue_server
+from tests.support.examples import register_profiles
 from tests.support.installation import Installation
 from tests.support.scripted_server import ScriptedServer, scripted_server
 
-#: Without limits of time: how long an example takes says how busy the machine is.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+register_profiles()
+
+#: What takes longest comes first: files are handed out in this order, and the last ones should be short.
+_ROOMS = ("matrix", "acceptance", "chaos", "security", "integration", "simulator", "fuzz", "unit")
+#: Rooms and fixtures of tests that start processes of rsvpq, each some of its own.
+_SLOW_ROOMS = {"matrix", "acceptance", "chaos", "security"}
+_SLOW_FIXTURES = {"installation", "examined", "stack"}
 
 
 def pytest_configure() -> None:
     """Whoever ignores Ctrl-C, as a shell does for what runs in its background, hands that on to all that it starts."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put what takes long first, and mark what `make quick` leaves out."""
+
+    def room(item: pytest.Item) -> str:
+        return item.path.relative_to(config.rootpath / "tests").parts[0]
+
+    for item in items:
+        if room(item) in _SLOW_ROOMS or _SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: _ROOMS.index(room(item)) if room(item) in _ROOMS else 0)
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from celery import Task
 
-from rsvpq.audit.record import Told
+from rsvpq.audit.record import DecisionRecord
 from rsvpq.lanes.budget import RunBudget
 from rsvpq.mail.editions import Settled
 from rsvpq.mail.errors import ExchangeError, Refused
@@ -124,7 +124,7 @@ class _Deciding:
         known = Facts.about(message, start.mailbox, start.payload.get("group", ""))
         facts = replace(known, identity=start.id, settled=by_another(Settled.parse(memory), start.id))
         decision = decide_knowing(rules, message, self.box, facts)
-        told = Told(decision.word, decision.rule, decision.reason)
+        record = DecisionRecord(decision.word, decision.rule, decision.reason)
         where = Mailbox(start.mailbox, start.server)
-        rulings = audit.rulings(where, "", start.payload.get("run", ""), [(message, told)])
+        rulings = audit.rulings(where, "", start.payload.get("run", ""), [(message, record)])
         return Decided(decision, Attached(rulings, recollection.of_decision(start.id, message, decision, memory)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from rsvpq.audit.record import LONGEST, Discretion, address_of
+from rsvpq.audit.redaction import LONGEST_VALUE, Redaction, address_of
 from rsvpq.lanes import Lanes
 
 #: The fields of a record in the order in which they are shown; ``time`` and ``id`` are made of the stream's id.
@@ -23,7 +23,7 @@ _PAGE = 1000
 #: How long one question for new records waits, in milliseconds: shorter than the client's patience with a reply.
 _BLOCK_MS = 4000
 
-Record = Mapping[str, str]
+AuditRecord = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Filter:
     @classmethod
     def of(
         cls,
-        discretion: Discretion,
+        redaction: Redaction,
         values: Mapping[str, str | None],
         *,
         events: tuple[str, ...] = (),
@@ -49,12 +49,12 @@ class Filter:
         until_ms: int | None = None,
     ) -> "Filter":
         """A filter by fields as a person knows them; what is hidden in the audit is digested here likewise."""
-        wanted = {name: _comparable(name, _hidden(discretion, name, value)) for name, value in values.items() if value}
+        wanted = {name: _comparable(name, _hidden(redaction, name, value)) for name, value in values.items() if value}
         first = "-" if since_ms is None else str(since_ms)
         last = "+" if until_ms is None else str(until_ms)
         return cls(frozenset(events), wanted, first, last)
 
-    def __call__(self, record: Record) -> bool:
+    def __call__(self, record: AuditRecord) -> bool:
         """Whether this record is wanted, its time aside."""
         if self.events and record.get("event", "") not in self.events:
             return False
@@ -72,7 +72,7 @@ class AuditLog:
         """The stream."""
         return f"{self.lanes.prefix}:audit"
 
-    def read(self, wanted: Filter) -> Iterator[Record]:
+    def read(self, wanted: Filter) -> Iterator[AuditRecord]:
         """The wanted records, the oldest first."""
         first = wanted.first
         while page := self.lanes.redis.xrange(self.key, first, wanted.last, count=_PAGE):
@@ -81,10 +81,10 @@ class AuditLog:
                 return
             first = f"({page[-1][0]}"
 
-    def newest(self, wanted: Filter, most: int) -> list[Record]:
+    def newest(self, wanted: Filter, most: int) -> list[AuditRecord]:
         """The newest of the wanted records, at most so many, the oldest of them first."""
         last = wanted.last
-        found: deque[Record] = deque()
+        found: deque[AuditRecord] = deque()
         while len(found) < most and (page := self.lanes.redis.xrevrange(self.key, last, wanted.first, count=_PAGE)):
             for record in filter(wanted, map(_record, page)):
                 found.appendleft(record)
@@ -98,7 +98,7 @@ class AuditLog:
         newest = self.lanes.redis.xrevrange(self.key, count=1)
         return str(newest[0][0]) if newest else "0-0"
 
-    def follow(self, wanted: Filter, after: str) -> Iterator[Record | None]:
+    def follow(self, wanted: Filter, after: str) -> Iterator[AuditRecord | None]:
         """The wanted records that come after this one; None where more may take a while."""
         while True:
             answer = self.lanes.redis.xread({self.key: after}, count=_PAGE, block=_BLOCK_MS)
@@ -108,18 +108,18 @@ class AuditLog:
             after = page[-1][0] if page else after
 
 
-def _record(entry: tuple[str, dict[str, Any]]) -> Record:
-    """As it is told: with its time, without what is empty."""
+def _record(entry: tuple[str, dict[str, Any]]) -> AuditRecord:
+    """The record of an entry: with its time, without empty fields."""
     entry_id, fields = entry
-    # An entry that somebody else wrote may be of any time, also of none that can be told.
+    # An entry that somebody else wrote may be of any time, also of none that can be written.
     moment = datetime.fromtimestamp(min(int(entry_id.partition("-")[0]), _LAST_MS) / 1000, UTC)
     time = moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
     values = {**fields, "time": time, "id": entry_id}
     return {name: values[name] for name in FIELDS if values.get(name)}
 
 
-def _hidden(discretion: Discretion, name: str, value: str) -> str:
-    return discretion.address(value) if name in ("mailbox", "organizer") else value[:LONGEST]
+def _hidden(redaction: Redaction, name: str, value: str) -> str:
+    return redaction.address(value) if name in ("mailbox", "organizer") else value[:LONGEST_VALUE]
 
 
 def _comparable(name: str, value: str) -> str:

@@ -1,9 +1,9 @@
-"""What the audit is told, and what it is not: facts of a message, decisions, operators' deeds, hidden values.
+"""Builds audit records: facts of a message, decisions, operator actions.
 
 The audit is one Redis stream per namespace, ``{NAMESPACE}:audit``, which is only ever added to and trimmed at its old
 end. The times are the stream's ids, on Redis' clock. Records of side effects are written by the scripts that write the
-journal, in the same atomic step (``rsvpq/lanes/*.lua``); here is what Python prepares for them. :mod:`rsvpq.audit.log`
-reads it.
+journal, in the same atomic step (``rsvpq/lanes/*.lua``); here is what Python prepares for them.
+:mod:`rsvpq.audit.redaction` takes out what must not be stored, and :mod:`rsvpq.audit.log` reads the stream.
 
 Every record is made of texts and says all about itself, so that nothing has to be joined:
 
@@ -14,81 +14,24 @@ Every record is made of texts and says all about itself, so that nothing has to 
   ``who``
 """
 
-import hmac
 import json
 import os
 import pwd
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
+from rsvpq.audit.redaction import LONGEST_VALUE, Redaction
 from rsvpq.lanes import Deed, Lanes, Ruling, Rulings, Scope
-from rsvpq.mail.errors import ExchangeError
 from rsvpq.mail.messages import Mailbox, MeetingMessage
-from rsvpq.mail.persons import person_in
 from rsvpq.mail.times import written
 
-Hidden = Literal["subjects", "addresses"]
-
-#: Journal steps that look and change nothing: not side effects, so not in the audit, and no end of one.
-LOOKS = frozenset({"search", "pages", "recollected", "compose"})
-#: The most characters of a value; what is longer was written by a stranger, and a million records have to fit.
-LONGEST = 200
-LONGEST_SUBJECT = 120
-
-#: From the first path, quotation or address on, a reason may name a message by its subject, or somebody.
-_TELLING = re.compile(r"""["'/]|(?<!\S)\S*@""")
-_STATUS = re.compile(r" answered \d{3}\b")
+#: Journal steps that only read: not side effects, so not in the audit, and no end of one.
+READING_STEPS = frozenset({"search", "pages", "recollected", "compose"})
 
 
 @dataclass(frozen=True, slots=True)
-class Discretion:
-    """What is hidden behind a keyed digest.
-
-    :param hide: ``subjects``, ``addresses`` (mailboxes, organisers), both or nothing. :param key: of the digests.
-    """
-
-    hide: frozenset[Hidden] = frozenset()
-    key: bytes = b""
-
-    def address(self, text: str) -> str:
-        """A mailbox or an organiser as the audit may have it; of ``"Name" <address>`` the digest is the address'."""
-        return self._digest(address_of(text)) if "addresses" in self.hide else text[:LONGEST]
-
-    def subject(self, text: str, *, private: bool = False) -> str:
-        """A subject as the audit may have it: a private one not even as a digest, which could be guessed."""
-        if private:
-            return ""
-        return self._digest(text) if "subjects" in self.hide else text[:LONGEST_SUBJECT]
-
-    def reason(self, text: str, *, private: bool = False) -> str:
-        """A reason as the audit may have it; where something is hidden, without what could name it.
-
-        Exchange names messages after their subjects, so a path tells the subject.
-        """
-        if not private and not self.hide:
-            return text[:LONGEST]
-        telling = _TELLING.search(text)
-        if telling is None:
-            return text[:LONGEST]
-        status = _STATUS.findall(text, telling.start())
-        return f"{text[: telling.start()].rstrip()[:LONGEST]} (hidden){status[-1] if status else ''}"
-
-    def error(self, error: Exception, *, private: bool = False) -> str:
-        """An error as a reason; the text of one that nobody foresaw may hold anything."""
-        name = type(error).__name__
-        if not isinstance(error, ExchangeError) and (private or self.hide):
-            return name
-        return self.reason(f"{name}: {error}", private=private)
-
-    def _digest(self, text: str) -> str:
-        return hmac.digest(self.key, text.casefold().encode(), "sha256").hex()[:16] if text else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What was decided on a message, as the audit is told: accept, open or skip; by which rule; why."""
+class DecisionRecord:
+    """A decision as stored in the audit: accept, open or skip; by which rule; why."""
 
     decision: str
     rule: str
@@ -97,36 +40,36 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What one process tells the audit.
+    """Builds the audit records of one process.
 
     :param retention_s: how long records are kept, and decisions known.
     """
 
     lanes: Lanes
-    discretion: Discretion
+    redaction: Redaction
     retention_s: float
 
     def facts(self, mailbox: Mailbox, message: MeetingMessage, run: str) -> str:
-        """What every record of this message's item tells of it."""
+        """The fields of this message that every record of its item has."""
         return _facts(
             message.kind,
-            self.discretion.address(mailbox.name),
-            run[:LONGEST],
-            message.uid[:LONGEST],
-            self.discretion.address(message.organizer),
-            self.discretion.subject(message.subject, private=message.sensitivity.is_private),
+            self.redaction.address(mailbox.name),
+            run[:LONGEST_VALUE],
+            message.uid[:LONGEST_VALUE],
+            self.redaction.address(message.organizer),
+            self.redaction.subject(message.subject, private=message.sensitivity.is_private),
             written(message.start),
-            message.occurrence[:LONGEST],
+            message.occurrence[:LONGEST_VALUE],
         )
 
     def scan_facts(self, mailbox: Mailbox, run: str, kind: str = "scan") -> str:
-        """What every record of a scan's item tells of it."""
-        return _facts(kind, self.discretion.address(mailbox.name), run[:LONGEST])
+        """The fields of a scan that every record of its item has."""
+        return _facts(kind, self.redaction.address(mailbox.name), run[:LONGEST_VALUE])
 
     def decide(
-        self, mailbox: Mailbox, scan: str, run: str, decided: Iterable[tuple[MeetingMessage, Told | None]]
+        self, mailbox: Mailbox, scan: str, run: str, decided: Iterable[tuple[MeetingMessage, DecisionRecord | None]]
     ) -> int:
-        """Tell the decisions of one page of a scan, those that are new or changed; how many these were.
+        """AuditRecord the decisions of one page of a scan, those that are new or changed; how many these were.
 
         The arguments are as for :meth:`rulings`.
         """
@@ -134,9 +77,9 @@ class Audit:
         return self.lanes.decide(mailbox, rulings) if rulings.rulings else 0
 
     def rulings(
-        self, mailbox: Mailbox, scan: str, run: str, decided: Iterable[tuple[MeetingMessage, Told | None]]
+        self, mailbox: Mailbox, scan: str, run: str, decided: Iterable[tuple[MeetingMessage, DecisionRecord | None]]
     ) -> Rulings:
-        """Decisions as the audit may have them.
+        """Decisions as the audit stores them, redacted.
 
         :param decided: None for what is left to a worker to decide.
         :param scan: the item id of the scan; '' where it is a worker that decided.
@@ -146,31 +89,25 @@ class Audit:
             Ruling(
                 message.identity(mailbox),
                 self.facts(mailbox, message, run),
-                *((told.decision, told.rule, told.reason) if told else ()),
+                *((record.decision, record.rule, record.reason) if record else ()),
             )
-            for message, told in decided
+            for message, record in decided
         )
         return Rulings(scan, tuple(rulings), self.retention_s)
 
     def deed(
         self, what: str, scope: Scope, name: str, *, why: str = "", values: Mapping[str, object] | None = None
     ) -> Deed:
-        """What the operator at this terminal does, to be told with the doing."""
-        mailbox = self.discretion.address(name) if scope == "mailbox" else ""
+        """An action of the operator at this terminal, to be recorded in the step that carries it out."""
+        mailbox = self.redaction.address(name) if scope == "mailbox" else ""
         return Deed(
             who=operator(),
             what=what,
-            why=self.discretion.reason(why),
+            why=self.redaction.reason(why),
             values=", ".join(f"{key} {value}" for key, value in (values or {}).items() if value is not None),
             facts=_facts("", mailbox),
             server=name if scope == "server" else "",
         )
-
-
-def address_of(text: str) -> str:
-    """The address in ``"Name" <address>`` or ``mailto:address``; the text itself where there is none."""
-    address = person_in(text).address
-    return address if "@" in address else text
 
 
 def operator() -> str:
@@ -180,7 +117,7 @@ def operator() -> str:
     except KeyError:  # as in a container that runs under a number
         name = f"uid {os.getuid()}"
     person = os.environ.get("SUDO_USER", "")
-    return f"{person} as {name}"[:LONGEST] if person else name
+    return f"{person} as {name}"[:LONGEST_VALUE] if person else name
 
 
 def _facts(*facts: str) -> str:

@@ -15,9 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from rsvpq import wiring
-from rsvpq.audit.log import EVENTS, FIELDS, AuditLog, Filter, Record
-from rsvpq.cli.moments import milliseconds
-from rsvpq.cli.options import config_option
+from rsvpq.audit.log import EVENTS, FIELDS, AuditLog, AuditRecord, Filter
+from rsvpq.cli.options import config_option, milliseconds
 from rsvpq.settings import load_settings
 from rsvpq.text import csv_cell, json_text, printable
 
@@ -38,20 +37,27 @@ _COLUMNS: dict[str, dict[str, int]] = {
 
 
 @click.command()
-@click.option("--mailbox", help="Of this mailbox.")
-@click.option("--organizer", help="Of meetings of this organiser: an address.")
-@click.option("--uid", help="Of this meeting, by its iCalendar UID.")
-@click.option("--item", help="Of this task id, as in Flower and `rsvpq dead`.")
-@click.option("--event", "events", multiple=True, type=click.Choice(EVENTS), help="Of this kind; may be repeated.")
-@click.option("--result", help="With this result, such as answered, opened, later or lost.")
+@click.option("--mailbox", help="Only records of this mailbox.")
+@click.option("--organizer", help="Only meetings of this organizer: an address.")
+@click.option("--uid", help="Only this meeting, by its iCalendar UID.")
+@click.option("--item", help="Only this task id, as in Flower and `rsvpq dead`.")
 @click.option(
-    "--since", metavar="WHEN", help="From then on: 2h (ago), or 2026-11-22T09:00 (local time, unless it says)."
+    "--event", "events", multiple=True, type=click.Choice(EVENTS), help="Only records of this kind; may be repeated."
 )
-@click.option("--until", metavar="WHEN", help="Up to then.")
+@click.option("--result", help="Only records with this result, such as answered, opened, later or lost.")
+@click.option(
+    "--since",
+    metavar="WHEN",
+    help="Only records from WHEN on: 2h (ago), or 2026-11-22T09:00 (local time, unless it says).",
+)
+@click.option("--until", metavar="WHEN", help="Only records up to WHEN.")
 @click.option("--follow", is_flag=True, help="Go on with what is recorded from now on, until Ctrl-C.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "jsonl"]), default="table", show_default=True)
 @click.option(
-    "--limit", type=click.IntRange(min=0), help=f"The newest so many.  [default: {_TABLE_LIMIT} for a table, else all]"
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help=f"Only the newest N records.  [default: {_TABLE_LIMIT} for a table, else all]",
 )
 @config_option
 def audit(
@@ -70,7 +76,7 @@ def audit(
     settings = load_settings(config_file)
     lanes = wiring.make_lanes(settings)
     wanted = Filter.of(
-        wiring.make_discretion(settings),
+        wiring.make_redaction(settings),
         values,
         events=events,
         since_ms=milliseconds(lanes, since, "--since") if since is not None else None,
@@ -82,7 +88,7 @@ def audit(
         _FORMS[form](_records(log, wanted, most, follow=follow))
 
 
-def _records(log: AuditLog, wanted: Filter, most: int | None, *, follow: bool) -> Iterator[Record | None]:
+def _records(log: AuditLog, wanted: Filter, most: int | None, *, follow: bool) -> Iterator[AuditRecord | None]:
     """The records to show; None where there is a pause, and what was held back had better be shown."""
     end = log.end()
     before = replace(wanted, last=end) if follow else wanted
@@ -92,7 +98,7 @@ def _records(log: AuditLog, wanted: Filter, most: int | None, *, follow: bool) -
         yield from log.follow(wanted, end)
 
 
-def _write_jsonl(records: Iterable[Record | None]) -> None:
+def _write_jsonl(records: Iterable[AuditRecord | None]) -> None:
     for record in records:
         if record is None:
             sys.stdout.flush()
@@ -100,7 +106,7 @@ def _write_jsonl(records: Iterable[Record | None]) -> None:
             sys.stdout.write(json_text(record) + "\n")
 
 
-def _write_csv(records: Iterable[Record | None]) -> None:
+def _write_csv(records: Iterable[AuditRecord | None]) -> None:
     writer = csv.DictWriter(sys.stdout, FIELDS, restval="", lineterminator="\n")
     writer.writeheader()
     for record in records:
@@ -110,7 +116,7 @@ def _write_csv(records: Iterable[Record | None]) -> None:
             writer.writerow({name: csv_cell(value) for name, value in record.items()})
 
 
-def _write_table(records: Iterable[Record | None]) -> None:
+def _write_table(records: Iterable[AuditRecord | None]) -> None:
     console = Console(soft_wrap=False)
     rows = iter(records)
     header = True
@@ -121,14 +127,14 @@ def _write_table(records: Iterable[Record | None]) -> None:
         header = False
 
 
-def _up_to_a_pause(records: Iterator[Record | None]) -> Iterator[Record]:
+def _up_to_a_pause(records: Iterator[AuditRecord | None]) -> Iterator[AuditRecord]:
     for record in islice(records, _ROWS - 1):
         if record is None:
             return
         yield record
 
 
-def _table(records: Iterable[Record], *, header: bool) -> Table:
+def _table(records: Iterable[AuditRecord], *, header: bool) -> Table:
     table = Table(box=None, expand=True, pad_edge=False, show_header=header)
     for name, size in _COLUMNS.items():
         table.add_column(name, no_wrap=True, overflow="ellipsis", **size)  # type: ignore[arg-type]  # int is what it takes
@@ -137,7 +143,7 @@ def _table(records: Iterable[Record], *, header: bool) -> Table:
     return table
 
 
-def _cells(record: Record) -> tuple[str, ...]:
+def _cells(record: AuditRecord) -> tuple[str, ...]:
     def of(*names: str) -> str:
         return ", ".join(record[name] for name in names if name in record)
 
@@ -153,7 +159,7 @@ def _cells(record: Record) -> tuple[str, ...]:
     )
 
 
-_FORMS: dict[str, Callable[[Iterable[Record | None]], None]] = {
+_FORMS: dict[str, Callable[[Iterable[AuditRecord | None]], None]] = {
     "table": _write_table,
     "csv": _write_csv,
     "jsonl": _write_jsonl,

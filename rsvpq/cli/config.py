@@ -48,14 +48,14 @@ def check(file: Path | None) -> None:
     Exits with 2 if anything is wrong. A warning is about something that is legal, but that you may not have meant.
     """
     try:
-        lines = report(file, os.environ)
+        lines = check_report(file, os.environ)
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
     click.echo("\n".join(lines))
 
 
-def report(file: Path | None, environ: Mapping[str, str]) -> list[str]:
+def check_report(file: Path | None, environ: Mapping[str, str]) -> list[str]:
     """What ``config check`` prints.
 
     :raises ConfigError: with everything that is wrong.

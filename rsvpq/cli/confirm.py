@@ -1,14 +1,11 @@
 """``rsvpq confirm``: let live runs begin."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from rsvpq import wiring
-from rsvpq.audit.record import operator
-from rsvpq.cli.asking import unused
 from rsvpq.cli.options import config_option
+from rsvpq.ops import InvalidRequest, confirmation, open_context
 from rsvpq.settings import load_settings
 
 
@@ -23,22 +20,16 @@ def confirm(withdraw: bool, yes: bool, reason: str, config_file: Path | None) ->
     Until then everything is only observed, even with mode = "respond". An answer that was sent cannot be taken back; a
     response that was cleaned away lies in Deleted Items.
     """
-    settings = load_settings(config_file)
-    lanes = wiring.make_lanes(settings)
-    audit = wiring.make_audit(settings, lanes)
+    context = open_context(load_settings(config_file))
     if withdraw:
-        lanes.confirm("", deed=audit.deed("withdraw", "all", "", why=reason))
-        click.echo("withdrawn: within seconds nothing new is begun; what was begun is finished")
+        click.echo(confirmation.withdraw(context, reason))
         return
-    if settings.mode == "observe":
-        raise click.ClickException('mode = "observe": nothing would be answered; set mode = "respond" first')
-    rules = settings.policy
-    caps = f"{rules.most_answers_per_scan} per mailbox and scan, {rules.most_answers_per_run} per run"
-    click.echo(f"at most {caps}; answers cannot be taken back")
+    try:
+        click.echo(confirmation.terms(context))
+    except InvalidRequest as error:
+        raise click.ClickException(str(error)) from None
     if not yes:
         click.confirm("May rsvpq answer?", abort=True)
-    words = f"{operator()} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    lanes.confirm(words, deed=audit.deed("confirm", "all", "", why=reason))
-    click.echo(f"confirmed by {words}")
-    if doubt := unused(settings, lanes):
+    click.echo(confirmation.confirm(context, reason))
+    if doubt := confirmation.unused(context):
         click.echo(doubt, err=True)

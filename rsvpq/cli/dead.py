@@ -9,11 +9,10 @@ import click
 
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.options import config_option, json_option, not_empty
-from rsvpq.cli.words import age
-from rsvpq.ops import Desk, open_desk
+from rsvpq.ops import OperatorContext, open_context
 from rsvpq.ops import dead as graves
 from rsvpq.settings import load_settings
-from rsvpq.text import json_text, printable
+from rsvpq.text import age, json_text, printable
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -21,9 +20,11 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 def _which(command: _Command) -> Callable[..., Any]:
     """The options that say which dead items are meant; the command is given them as one ``which``."""
 
-    @click.option("--server", default="", callback=not_empty, help="Of this server.")
-    @click.option("--mailbox", default="", callback=not_empty, help="Of this mailbox.")
-    @click.option("--reason", default="", callback=not_empty, metavar="TEXT", help="Whose reason has this text in it.")
+    @click.option("--server", default="", callback=not_empty, help="Only items of this server.")
+    @click.option("--mailbox", default="", callback=not_empty, help="Only items of this mailbox.")
+    @click.option(
+        "--reason", default="", callback=not_empty, metavar="TEXT", help="Only items whose reason contains TEXT."
+    )
     @wraps(command)
     def with_which(*, server: str, mailbox: str, reason: str, **rest: Any) -> Any:
         return command(which=graves.Which(server, mailbox, reason), **rest)
@@ -35,7 +36,13 @@ def _which(command: _Command) -> Callable[..., Any]:
 _TOLD = ("step", "decision", "result", "who", "reason", "note")
 
 _most = click.option(
-    "--limit", "most", type=click.IntRange(min=1), default=50, show_default=True, help="The newest so many."
+    "--limit",
+    "most",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="At most N items, newest first.",
+    metavar="N",
 )
 _ids = click.argument("ids", metavar="ID...", nargs=-1)
 _all = click.option("--all", "everything", is_flag=True, help="All, or all that the other options say.")
@@ -49,11 +56,11 @@ _why = click.option("--why", default="", help="Kept in the audit.")
 @json_option
 @config_option
 @click.pass_context
-def dead(context: click.Context, which: graves.Which, most: int, as_json: bool, config_file: Path | None) -> None:
+def dead(ctx: click.Context, which: graves.Which, most: int, as_json: bool, config_file: Path | None) -> None:
     """Items that ended without an outcome; without a command, list them."""
-    context.obj = config_file
-    if context.invoked_subcommand is None:
-        _list(_open(context, config_file), which, most, as_json=as_json)
+    ctx.obj = config_file
+    if ctx.invoked_subcommand is None:
+        _list(_open(ctx, config_file), which, most, as_json=as_json)
 
 
 @dead.command("list")
@@ -62,9 +69,9 @@ def dead(context: click.Context, which: graves.Which, most: int, as_json: bool, 
 @json_option
 @config_option
 @click.pass_context
-def list_dead(context: click.Context, which: graves.Which, most: int, as_json: bool, config_file: Path | None) -> None:
+def list_dead(ctx: click.Context, which: graves.Which, most: int, as_json: bool, config_file: Path | None) -> None:
     """List dead items, the newest first: since when, where, what, after how many attempts, and why."""
-    _list(_open(context, config_file), which, most, as_json=as_json)
+    _list(_open(ctx, config_file), which, most, as_json=as_json)
 
 
 @dead.command()
@@ -72,10 +79,10 @@ def list_dead(context: click.Context, which: graves.Which, most: int, as_json: b
 @json_option
 @config_option
 @click.pass_context
-def show(context: click.Context, item_id: str, as_json: bool, config_file: Path | None) -> None:
+def show(ctx: click.Context, item_id: str, as_json: bool, config_file: Path | None) -> None:
     """Show everything about one dead item: what its journal proves, what to look at, and what the audit says."""
     with usage():
-        found = graves.show(_open(context, config_file), item_id)
+        found = graves.show(_open(ctx, config_file), item_id)
     if as_json:
         click.echo(json_text(found, indent=2))
     else:
@@ -90,12 +97,12 @@ def show(context: click.Context, item_id: str, as_json: bool, config_file: Path 
 @_why
 @config_option
 @click.pass_context
-def retry(context: click.Context, /, config_file: Path | None, **options: Any) -> None:
+def retry(ctx: click.Context, /, config_file: Path | None, **options: Any) -> None:
     """Put dead items back at the head of their lanes, with no attempt counted.
 
     Their journals are kept, so each looks at what was done before it does anything.
     """
-    _settle(_open(context, config_file), "retry", **options)
+    _settle(_open(ctx, config_file), "retry", **options)
 
 
 @dead.command()
@@ -106,28 +113,35 @@ def retry(context: click.Context, /, config_file: Path | None, **options: Any) -
 @_why
 @config_option
 @click.pass_context
-def drop(context: click.Context, /, config_file: Path | None, **options: Any) -> None:
+def drop(ctx: click.Context, /, config_file: Path | None, **options: Any) -> None:
     """Give dead items up for good: no scan offers these messages again."""
-    _settle(_open(context, config_file), "drop", **options)
+    _settle(_open(ctx, config_file), "drop", **options)
 
 
-def _open(context: click.Context, config_file: Path | None) -> Desk:
+def _open(ctx: click.Context, config_file: Path | None) -> OperatorContext:
     """The settings are named before or after the command."""
-    return open_desk(load_settings(config_file or context.obj))
+    return open_context(load_settings(config_file or ctx.obj))
 
 
 def _settle(
-    desk: Desk, verb: str, *, ids: tuple[str, ...], everything: bool, which: graves.Which, yes: bool, why: str
+    context: OperatorContext,
+    verb: str,
+    *,
+    ids: tuple[str, ...],
+    everything: bool,
+    which: graves.Which,
+    yes: bool,
+    why: str,
 ) -> None:
     if bool(ids) == everything:
         raise click.UsageError("name items, or give --all")
     if ids and which != graves.Which():
         raise click.UsageError("--server, --mailbox and --reason go with --all")
     if everything and not yes:
-        number = graves.count(desk.lanes, which)
+        number = graves.count(context.lanes, which)
         click.confirm(f"{verb} {number} dead item{'' if number == 1 else 's'}?", abort=True, err=True)
     settle = {"retry": graves.retry, "drop": graves.drop}[verb]
-    done, left = settle(desk, ids, which if everything else None, why).items()
+    done, left = settle(context, ids, which if everything else None, why).items()
     click.echo(f"{done[0]} {done[1]}")
     for item_id, state in left[1].items():
         click.echo(f"{printable(item_id)}: {_left(state)}", err=True)
@@ -139,12 +153,12 @@ def _left(state: str) -> str:
     return "there is no such item" if state == "unknown" else f"left as it is, for it is not dead but {state}"
 
 
-def _list(desk: Desk, which: graves.Which, most: int, *, as_json: bool) -> None:
+def _list(context: OperatorContext, which: graves.Which, most: int, *, as_json: bool) -> None:
     if as_json:
-        for item in graves.find(desk.lanes, which, most):
+        for item in graves.find(context.lanes, which, most):
             click.echo(json_text(item.to_dict()))
         return
-    for row in graves.rows(desk.lanes, which, most):
+    for row in graves.rows(context.lanes, which, most):
         click.echo("\n".join(map(printable, _lines(row))))
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from rsvpq.cli.options import config_option, json_option
 from rsvpq.doctor.checks import examine
-from rsvpq.doctor.results import ExitCode, Finding, Level, Notes, exit_code
+from rsvpq.doctor.results import CheckResult, ExitCode, Level, Notes, exit_code
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import Settings, load_with_origins
 from rsvpq.settings.mailboxes import read_mailboxes, select
@@ -75,7 +75,7 @@ def _show(notes: Notes) -> None:
     console.print(table)
 
 
-def _add(table: Table, finding: Finding) -> None:
+def _add(table: Table, finding: CheckResult) -> None:
     ms = "" if finding.ms is None else f"{finding.ms:.0f} ms"
     table.add_row(Text(finding.level, style=_STYLES[finding.level]), finding.check, Text(finding.text), ms)
     if finding.remedy:

@@ -1,34 +1,28 @@
 """``rsvpq scan --dry-run``: what a scan would do, message by message, and in total."""
 
 import sys
-from collections.abc import Mapping, Sequence
 
-from rsvpq import wiring
-from rsvpq.cli.asking import ask, complain, interruptible, observing, say
 from rsvpq.cli.dry_run_forms import FORMS, Form
 from rsvpq.cli.dry_run_totals import Totals
+from rsvpq.cli.follow import complain, follow, interruptible, say
 from rsvpq.cli.progress import Progress
 from rsvpq.lanes.run_results import Ended, Forecast
-from rsvpq.mail.messages import Mailbox
-from rsvpq.settings import Settings
+from rsvpq.ops import OperatorContext
+from rsvpq.ops.confirmation import observing
+from rsvpq.ops.scans import Selection
 
 __all__ = ["FORMS", "run"]
 
 
-def run(
-    settings: Settings,
-    chosen: Sequence[Mailbox],
-    arguments: Mapping[str, object],
-    form: str,
-    timeout_s: float | None,
-) -> None:
+def run(context: OperatorContext, selection: Selection, form: str, timeout_s: float | None) -> None:
     """Have the mailboxes looked at, and show what is found; ends the process with the exit code.
 
-    :param arguments: of the task that scans. :param form: one of :data:`FORMS`.
+    :param form: one of :data:`FORMS`.
     """
-    lanes = wiring.make_lanes(settings)
-    deed = wiring.make_audit(settings, lanes).deed("dry-run", "all", "", values={"mailboxes": len(chosen)})
-    following = ask(settings, lanes, "dry-run", chosen, arguments, deed, timeout_s)
+    settings = context.settings
+    chosen = selection.mailboxes(settings)
+    deed = context.deed("dry-run", "all", "", values={"mailboxes": len(chosen)})
+    following = follow(context, "dry-run", chosen, selection.arguments(chosen), deed, timeout_s)
     totals, shown = Totals(settings.policy), FORMS[form]()
     with interruptible():
         with Progress(len(chosen)) as progress:
@@ -38,7 +32,7 @@ def run(
                     _take(told, totals, shown)
         shown.end()
         shown.say_totals(totals)
-    note = observing(settings, lanes)
+    note = observing(context)
     if note:
         say(note)
     sys.exit(complain(following))

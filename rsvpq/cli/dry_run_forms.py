@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rsvpq.audit.record import address_of
+from rsvpq.audit.redaction import address_of
 from rsvpq.cli.dry_run_totals import Totals, why
 from rsvpq.lanes.run_results import Forecast
 from rsvpq.text import csv_cell, json_text, printable
 
 #: The columns of CSV, and the keys of JSON.
-FIELDS = tuple(column.name for column in fields(Forecast))
+_FIELDS = tuple(column.name for column in fields(Forecast))
 #: Messages that the table shows of each decision; the other forms show all.
 _ROWS = 20
 #: In the order in which they are shown: what would be done before what would not.
@@ -74,7 +74,7 @@ class Csv(_Rows):
     """One line for each message."""
 
     def __init__(self) -> None:
-        self._writer = csv.DictWriter(sys.stdout, FIELDS, lineterminator="\n")
+        self._writer = csv.DictWriter(sys.stdout, _FIELDS, lineterminator="\n")
         self._writer.writeheader()
 
     def add(self, rows: Iterable[Forecast]) -> None:

@@ -9,15 +9,17 @@ from typing import Any
 import click
 
 from rsvpq import wiring
-from rsvpq.audit.log import AuditLog, Filter, Record
-from rsvpq.audit.record import LONGEST, Audit
-from rsvpq.cli.asking import ask, complain, interruptible, observing
+from rsvpq.audit.log import AuditLog, AuditRecord, Filter
+from rsvpq.audit.record import Audit
+from rsvpq.audit.redaction import LONGEST_VALUE
 from rsvpq.cli.explain_text import print_story
-from rsvpq.cli.following import Following
+from rsvpq.cli.follow import Following, complain, follow, interruptible
 from rsvpq.cli.options import config_option, json_option, timeout_option
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.items import Known, known_items
 from rsvpq.mail.messages import Mailbox
+from rsvpq.ops import open_context
+from rsvpq.ops.confirmation import observing
 from rsvpq.settings import load_settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
 from rsvpq.text import json_text
@@ -53,18 +55,18 @@ def explain(
     """
     settings = load_settings(config_file)
     (chosen,) = select(read_mailboxes(settings.mailboxes, settings), names=[mailbox])
-    lanes = wiring.make_lanes(settings)
-    audit = wiring.make_audit(settings, lanes)
+    context = open_context(settings)
+    lanes, audit = context.lanes, context.audit
     wanted = {name: value for name, value in (("uid", uid), ("subject", subject), ("item", item)) if value}
     arguments = {"mailboxes": [chosen.name], "wanted": wanted}
-    deed = audit.deed("explain", "mailbox", chosen.name)
-    following = ask(settings, lanes, "explain", [chosen], arguments, deed, timeout_s)
+    deed = context.deed("explain", "mailbox", chosen.name)
+    following = follow(context, "explain", [chosen], arguments, deed, timeout_s)
     with interruptible():
         told, matching = _told(following)
     looked = bool(following.ended)
     policy = wiring.PolicyInForce(settings, lanes)().fingerprint(chosen.group)
     stories, more = _stories(lanes, audit, chosen, told, matching, wanted, policy)
-    note = observing(settings, lanes) if stories else ""
+    note = observing(context) if stories else ""
     if as_json:
         shown = {"mailbox": chosen.name, "looked": looked, "more": more, "note": note, "messages": stories}
         click.echo(json_text(shown, indent=2))
@@ -104,7 +106,7 @@ def _stories(
 ) -> tuple[list[Story], int]:
     """What is decided on each message now, its history and what the ledger has; and how many more messages match."""
     now = {str(one["item"]): one for one in told}
-    records = list(AuditLog(lanes).read(Filter.of(audit.discretion, {"mailbox": mailbox.name})))
+    records = list(AuditLog(lanes).read(Filter.of(audit.redaction, {"mailbox": mailbox.name})))
     # Where not all that match in the Inbox were told, who is gone and who is there cannot be told apart.
     gone = _gone(audit, records, wanted, set(now)) if wanted and matching == len(now) else []
     items = [*now, *gone][:_MOST]
@@ -118,27 +120,27 @@ def _stories(
     return stories, matching + len(gone) - len(items)
 
 
-def _gone(audit: Audit, records: Iterable[Record], wanted: Mapping[str, str], here: Collection[str]) -> list[str]:
+def _gone(audit: Audit, records: Iterable[AuditRecord], wanted: Mapping[str, str], here: Collection[str]) -> list[str]:
     """The items that are asked for and are not in the Inbox any more, the newest first."""
     found = dict.fromkeys(one["item"] for one in records if one.get("item") and _matches(audit, one, wanted))
     return [item for item in reversed(found) if item not in here]
 
 
-def _story(item: str, now: Mapping[str, Any] | None, records: Sequence[Record], ledger: Story | None) -> Story:
+def _story(item: str, now: Mapping[str, Any] | None, records: Sequence[AuditRecord], ledger: Story | None) -> Story:
     history = [one for one in records if one.get("item") == item]
     uid = str(now["uid"]) if now else next((one["uid"] for one in history if "uid" in one), "")
-    same_meeting = Filter(values={"uid": uid[:LONGEST].casefold()})
+    same_meeting = Filter(values={"uid": uid[:LONGEST_VALUE].casefold()})
     others = [one for one in records if uid and one.get("item") != item and same_meeting(one)]
     return {"item": item, "uid": uid, "now": now, "history": history, "same_meeting": others, "ledger": ledger}
 
 
-def _matches(audit: Audit, record: Record, wanted: Mapping[str, str]) -> bool:
+def _matches(audit: Audit, record: AuditRecord, wanted: Mapping[str, str]) -> bool:
     """Whether a record is of a message that is asked for; a hidden subject is found by the whole of it alone."""
     subject, told = wanted.get("subject", ""), record.get("subject", "").casefold()
     return (
-        Filter.of(audit.discretion, {name: wanted.get(name) for name in ("uid", "item")})(record)
+        Filter.of(audit.redaction, {name: wanted.get(name) for name in ("uid", "item")})(record)
         and record.get("kind") in ("request", "response", "cancellation")
-        and (not subject or subject.casefold() in told or (told == audit.discretion.subject(subject) != ""))
+        and (not subject or subject.casefold() in told or (told == audit.redaction.subject(subject) != ""))
     )
 
 
@@ -150,7 +152,7 @@ def _ledger(audit: Audit, known: Known | None, now: Mapping[str, Any] | None, *,
     if known is None:
         return None
     private = now is None or bool(now["private"])
-    reason = audit.discretion.reason(known.reason, private=private)
+    reason = audit.redaction.reason(known.reason, private=private)
     told = {"state": known.state, "attempts": known.attempts, "reason": reason, "steps": list(known.steps)}
     if known.state != "left":
         return told

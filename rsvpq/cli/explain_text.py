@@ -5,17 +5,17 @@ from typing import Any
 
 import click
 
-from rsvpq.audit.log import Record
+from rsvpq.audit.log import AuditRecord
 from rsvpq.text import printable
 
-Told = Mapping[str, Any]
+Json = Mapping[str, Any]
 
 _RESULTS = {"matched": "->", "passed": "  ", "unknown": " ?"}
 #: Records of other messages of the same meeting that are shown, the newest.
 _MOST_OTHERS = 10
 
 
-def print_story(story: Told, *, looked: bool) -> None:
+def print_story(story: Json, *, looked: bool) -> None:
     """Print it.
 
     :param looked: whether the Inbox was looked at.
@@ -25,7 +25,7 @@ def print_story(story: Told, *, looked: bool) -> None:
     click.echo()
 
 
-def _lines(story: Told, looked: bool) -> Iterator[str]:
+def _lines(story: Json, looked: bool) -> Iterator[str]:
     now = story["now"]
     yield from _head(now, story)
     if now is None:
@@ -39,7 +39,7 @@ def _lines(story: Told, looked: bool) -> Iterator[str]:
         yield from _history("other messages of this meeting", story["same_meeting"][-_MOST_OTHERS:], items=True)
 
 
-def _head(now: Told | None, story: Told) -> Iterator[str]:
+def _head(now: Json | None, story: Json) -> Iterator[str]:
     told = now or next(iter(story["history"]), {})
     subject = "(private)" if now and now["private"] else repr(told.get("subject", "")) if told.get("subject") else ""
     yield " ".join(filter(None, (told.get("kind", "message"), subject, "from", told.get("organizer", "somebody"))))
@@ -54,14 +54,14 @@ def _head(now: Told | None, story: Told) -> Iterator[str]:
     yield f"  item: {story['item']}"
 
 
-def _series(told: Told) -> str:
+def _series(told: Json) -> str:
     """What of a series it is, if it is of one."""
     if told["occurrence"]:
         return f", one meeting of a series ({told['occurrence']})"
     return ", a series" if told["recurring"] else ""
 
 
-def _decision(now: Told) -> Iterator[str]:
+def _decision(now: Json) -> Iterator[str]:
     reason = f"{now['reason']}:{now['rule']}" if now["rule"] else now["reason"]
     yield f"  now: would {now['decision']} ({reason})"
     yield "  guards and rules, in the order in which they were tried:"
@@ -69,7 +69,7 @@ def _decision(now: Told) -> Iterator[str]:
         yield f"    {_RESULTS.get(step['result'], '  ')} {step['name']}: {step['why']}"
 
 
-def _calendar(found: Told | None) -> Iterator[str]:
+def _calendar(found: Json | None) -> Iterator[str]:
     if found is None:
         yield "  calendar: not looked at, as the decision does not depend on it"
         return
@@ -81,7 +81,7 @@ def _calendar(found: Told | None) -> Iterator[str]:
         yield from _at_that_time(found)
 
 
-def _appointment(found: Told | None) -> str:
+def _appointment(found: Json | None) -> str:
     if found is None:
         return "not in the calendar"
     if "unknown" in found:
@@ -94,7 +94,7 @@ def _appointment(found: Told | None) -> str:
     )
 
 
-def _at_that_time(found: Told) -> Iterator[str]:
+def _at_that_time(found: Json) -> Iterator[str]:
     conflicts = found["at_that_time"]
     if not conflicts:
         yield "    at that time: nothing else"
@@ -108,7 +108,7 @@ def _at_that_time(found: Told) -> Iterator[str]:
         yield "    not all meetings of the series could be worked out"
 
 
-def _ledger(known: Told | None) -> Iterator[str]:
+def _ledger(known: Json | None) -> Iterator[str]:
     if known is None:
         yield "  ledger: has no such item (not offered, or finished and forgotten)"
         return
@@ -125,7 +125,7 @@ def _ledger(known: Told | None) -> Iterator[str]:
         yield f"    journal: {', '.join(known['steps'])}"
 
 
-def _history(title: str, records: list[Record], *, items: bool = False) -> Iterator[str]:
+def _history(title: str, records: list[AuditRecord], *, items: bool = False) -> Iterator[str]:
     if not records:
         yield f"  {title}: nothing is recorded"
         return
@@ -136,7 +136,7 @@ def _history(title: str, records: list[Record], *, items: bool = False) -> Itera
         )
 
 
-def _event(record: Record) -> str:
+def _event(record: AuditRecord) -> str:
     what = ", ".join(record[name] for name in ("step", "decision", "result") if name in record)
     why = ", ".join(record[name] for name in ("rule", "reason", "note") if name in record)
     attempt = f" (attempt {record['attempt']})" if record.get("attempt", "1") != "1" else ""

@@ -8,10 +8,10 @@ from typing import Literal
 
 import click
 
-from rsvpq.cli.asking import say, unused
 from rsvpq.cli.options import config_option, not_empty
 from rsvpq.lanes import Scope
-from rsvpq.ops import WrongRequest, control, open_desk
+from rsvpq.ops import InvalidRequest, control, open_context
+from rsvpq.ops.confirmation import unused
 from rsvpq.settings import load_settings
 
 _scope = click.argument("scope", type=click.Choice(["all", "server", "mailbox"]))
@@ -23,11 +23,11 @@ _why = click.option("--reason", default="", help="Kept in the audit.")
 def usage() -> Iterator[None]:
     """Show what was asked wrongly as wrong usage: exit code 2.
 
-    :raises click.UsageError: in the place of WrongRequest.
+    :raises click.UsageError: in the place of InvalidRequest.
     """
     try:
         yield
-    except WrongRequest as error:
+    except InvalidRequest as error:
         raise click.UsageError(str(error)) from None
 
 
@@ -41,11 +41,11 @@ def pause(scope: Scope, name: str, reason: str, config_file: Path | None) -> Non
 
     Exits with 1 where nothing runs in this Redis that could hear of it.
     """
-    desk = open_desk(load_settings(config_file))
+    context = open_context(load_settings(config_file))
     with usage():
-        click.echo(control.pause(desk, scope, name, reason))
-    if doubt := unused(desk.settings, desk.lanes):
-        say(doubt)
+        click.echo(control.pause(context, scope, name, reason))
+    if doubt := unused(context):
+        click.echo(doubt, err=True)
         sys.exit(1)  # whoever wants everything to stand still is not to believe that it does
 
 
@@ -57,7 +57,7 @@ def pause(scope: Scope, name: str, reason: str, config_file: Path | None) -> Non
 def resume(scope: Scope, name: str, reason: str, config_file: Path | None) -> None:
     """Undo a pause of the same scope; a server or a mailbox that is left alone for a while is asked again at once."""
     with usage():
-        click.echo(control.resume(open_desk(load_settings(config_file)), scope, name, reason))
+        click.echo(control.resume(open_context(load_settings(config_file)), scope, name, reason))
 
 
 @click.command()
@@ -78,6 +78,6 @@ def limit(
     config_file: Path | None,
 ) -> None:
     """Change limits while running; they stay in force until changed again. Without options: as configured."""
-    desk = open_desk(load_settings(config_file))
+    context = open_context(load_settings(config_file))
     with usage():
-        click.echo(control.limit(desk, scope, name, rate=rate, burst=burst, concurrency=concurrency, reason=reason))
+        click.echo(control.limit(context, scope, name, rate=rate, burst=burst, concurrency=concurrency, reason=reason))

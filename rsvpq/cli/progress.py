@@ -2,6 +2,7 @@
 
 import sys
 import time
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
@@ -49,6 +50,5 @@ def sentence(done: int, total: int, seconds: float) -> str:
     if not done or seconds <= 0:
         return f"{done}/{total} mailboxes"
     rate = done / seconds
-    minutes, rest = divmod(round((total - done) / rate), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{done}/{total} mailboxes, {rate:.1f}/s, {hours}:{minutes:02}:{rest:02} to go"
+    left = timedelta(seconds=round((total - done) / rate))
+    return f"{done}/{total} mailboxes, {rate:.1f}/s, {left} to go"

@@ -1,7 +1,5 @@
 """``rsvpq reconcile | drafts``: answers that lie unsent in Drafts."""
 
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -9,15 +7,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rsvpq import wiring
+from rsvpq.cli.lanes import usage
 from rsvpq.cli.options import config_option, json_option, mailboxes_option
 from rsvpq.cli.scan import trigger
-from rsvpq.lanes.held_drafts import HeldDrafts
-from rsvpq.mail.messages import MeetingMessage
-from rsvpq.mail.times import written
+from rsvpq.ops import InvalidRequest, open_context
+from rsvpq.ops import drafts as held_drafts
+from rsvpq.ops.scans import Selection
 from rsvpq.settings import load_settings
-from rsvpq.settings.mailboxes import read_mailboxes, select
-from rsvpq.tasks import contract
 from rsvpq.text import json_text, printable
 
 
@@ -30,7 +26,9 @@ def reconcile(mailboxes: tuple[str, ...], group: str | None, everything: bool, c
     Every scan does the same; this is for the hour after Redis was lost. What may be a person's own answer is only
     listed: see 'rsvpq drafts list'.
     """
-    trigger("reconcile", mailboxes, group, everything, config_file)
+    with usage():
+        selection = Selection(mailboxes, group, everything)
+    trigger("reconcile", selection, config_file)
 
 
 @click.group()
@@ -43,8 +41,7 @@ def drafts() -> None:
 @config_option
 def list_drafts(as_json: bool, config_file: Path | None) -> None:
     """Show what the last scan of each mailbox saw."""
-    held = HeldDrafts(wiring.make_lanes(load_settings(config_file)))
-    rows = [{"mailbox": mailbox, **_facts(draft)} for mailbox, found in sorted(held.all()) for draft in found]
+    rows = held_drafts.rows(open_context(load_settings(config_file)))
     if as_json:
         click.echo(json_text(rows, indent=2))
     elif not rows:
@@ -62,23 +59,8 @@ def list_drafts(as_json: bool, config_file: Path | None) -> None:
 @config_option
 def send_draft(mailbox: str, draft: str, config_file: Path | None) -> None:
     """Send the DRAFT (as listed) of a MAILBOX: you have made sure that no person is still at work on it."""
-    settings = load_settings(config_file)
-    lanes = wiring.make_lanes(settings)
-    chosen = select(read_mailboxes(settings.mailboxes, settings), names=[mailbox])[0]
-    found = next(_named(HeldDrafts(lanes).of(chosen.name), draft), None)
-    if found is None:
-        raise click.ClickException(f"no draft {draft!r} is held in {chosen.name}; see 'rsvpq drafts list'")
-    audit = wiring.make_audit(settings, lanes)
-    item = contract.draft_item(found.identity(chosen), found)
-    lanes.tell(audit.deed("send-draft", "mailbox", chosen.name, values={"draft": found.ref.key, "item": item.id}))
-    new = lanes.offer(chosen, [replace(item, facts=audit.facts(chosen, found, run=""))]).new
-    click.echo("will be sent" if new else "was offered before; see 'rsvpq audit' or 'rsvpq dead'")
-
-
-def _facts(draft: MeetingMessage) -> dict[str, str]:
-    answer, created = str(draft.reply or ""), written(draft.created)
-    return {"draft": draft.ref.key, "answer": answer, "subject": draft.subject, "created": created}
-
-
-def _named(drafts: list[MeetingMessage], name: str) -> Iterator[MeetingMessage]:
-    return (draft for draft in drafts if draft.ref.key == name)
+    context = open_context(load_settings(config_file))
+    try:
+        click.echo(held_drafts.send(context, mailbox, draft))
+    except InvalidRequest as error:
+        raise click.ClickException(str(error)) from None

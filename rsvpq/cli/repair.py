@@ -9,12 +9,11 @@ import click
 
 from rsvpq import wiring
 from rsvpq.cli.options import config_option, json_option
-from rsvpq.cli.words import age
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.keeping import Broken, broken_records, check_slots, forget_broken, set_aside, tidy, walk_through
 from rsvpq.settings import load_settings
-from rsvpq.tasks import contract
-from rsvpq.text import printable
+from rsvpq.tasks import celery_app
+from rsvpq.text import age, printable
 
 
 @click.command()
@@ -31,7 +30,7 @@ def repair(only_list: bool, forget: bool, as_json: bool, config_file: Path | Non
         raise click.UsageError("--list changes nothing; give --forget alone")
     settings = load_settings(config_file)
     lanes = wiring.make_lanes(settings)
-    done = {} if only_list or forget else _put_right(lanes, contract.key_types(settings.redis.namespace))
+    done = {} if only_list or forget else _put_right(lanes, celery_app.key_types(settings.redis.namespace))
     if forget:
         forget_broken(lanes)
     found = broken_records(lanes)

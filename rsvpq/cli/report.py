@@ -10,9 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from rsvpq import wiring
-from rsvpq.audit.log import AuditLog, Record
-from rsvpq.cli.moments import milliseconds
-from rsvpq.cli.options import config_option
+from rsvpq.audit.log import AuditLog, AuditRecord
+from rsvpq.cli.options import config_option, milliseconds
 from rsvpq.report.calendar import Calendar, Unit
 from rsvpq.report.html import to_html
 from rsvpq.report.json_form import to_dict
@@ -69,7 +68,7 @@ def _zone(name: str | None) -> ZoneInfo | None:
     raise click.BadParameter(f"no time zone {name!r}; write one such as Europe/Berlin or UTC", param_hint="--timezone")
 
 
-def _tell_progress(count: int, record: Record) -> None:
+def _tell_progress(count: int, record: AuditRecord) -> None:
     click.echo(f"{count:,} records read, up to {record['time'][:16]}Z", err=True)
 
 

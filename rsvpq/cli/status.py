@@ -16,11 +16,10 @@ from rich.text import Text
 
 from rsvpq import wiring
 from rsvpq.cli.options import config_option, json_option
-from rsvpq.cli.words import age
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Pause, ServerStatus, Status, read_status
 from rsvpq.settings import load_settings
-from rsvpq.text import json_text, printable
+from rsvpq.text import age, json_text, printable
 
 #: Seconds between two looks of --watch, where nothing else is said.
 _EVERY_S = 2.0

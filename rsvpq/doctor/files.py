@@ -19,7 +19,7 @@ def examine(loaded: LoadedSettings, notes: Notes) -> tuple[Mailbox, ...]:
     notes.ok("mode", loaded.settings.mode + (": nothing is answered" if loaded.settings.mode == "observe" else ""))
     mailboxes = _list(loaded, notes)
     _secrets(loaded, notes)
-    notes.skip("running", "whether the processes were started with these settings cannot be seen; restart them if not")
+    notes.skip("running", "cannot tell whether running processes loaded these settings; restart them if in doubt")
     return mailboxes
 
 

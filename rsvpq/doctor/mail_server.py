@@ -1,58 +1,50 @@
-"""One mail server, from the outside in: the way there, what it says to strangers, the login, one mailbox."""
+"""One mail server: its backend diagnoses itself, and what it says is judged by the clocks and the time that it took."""
 
 from dataclasses import dataclass
 
-from rsvpq import wiring
-from rsvpq.doctor import login, mailbox, probe, tls_handshake
-from rsvpq.doctor.login import Account
+from rsvpq.doctor.clocks import judge_skew
 from rsvpq.doctor.results import Notes
-from rsvpq.doctor.version import tell_version
-from rsvpq.http.server import Timeouts
-from rsvpq.settings import ServerSettings
+from rsvpq.wiring import Diagnose
 
-#: Seconds; a doctor is less patient than a worker, whatever is configured.
-_CONNECT_S, _READ_S = 10.0, 20.0
 #: Milliseconds that one step may take.
 _SLOW_MS = 5000.0
 
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """A server to look at: its name in the settings, the account, and the mailbox ('' for none)."""
+    """A server to look at: its name in the settings, how it is diagnosed, and the mailbox ('' for none)."""
 
     name: str
-    settings: ServerSettings
-    account: Account
+    diagnose: Diagnose
     mailbox: str
 
 
-def examine(patient: Patient, redis_ahead_s: float | None, notes: Notes) -> None:
-    """Look at one server; each step is only taken if the one before it went well."""
-    settings = patient.settings
-    timeouts = Timeouts(
-        min(_CONNECT_S, settings.connect_timeout.seconds), min(_READ_S, settings.read_timeout.seconds), _READ_S
-    )
-    connection = tls_handshake.connect(settings, timeouts.connect_s, notes)
-    if connection is None:
-        return
-    connection.settimeout(timeouts.read_s)
-    greeting = probe.knock(connection, settings, notes)
-    if greeting is None:
-        return
-    probe.compare_clocks(greeting, redis_ahead_s, notes)
-    if not probe.may_log_in(greeting, settings, notes):
-        tell_version(greeting.answer.headers, settings, notes)
-        return
-    server = wiring.make_server(settings, patient.account.credential, timeouts)
-    entered = login.log_in(server, patient.name, patient.account, patient.mailbox, notes)
-    tell_version(entered.headers if entered else greeting.answer.headers, settings, notes)
-    if entered is None:
-        return
-    if entered.folders is None:
-        notes.skip("mailbox", "none is listed for this server")
-        return
-    mailbox.examine(server, patient.mailbox, entered.folders, notes)
-    _speed(notes)
+@dataclass(slots=True)
+class ServerNotes(Notes):
+    """The findings about one server. ``redis_ahead_s``: how far Redis' clock is ahead of ours, if that is known."""
+
+    is_server: bool = True
+    redis_ahead_s: float | None = None
+
+    def clock(self, ahead_s: float | None) -> None:
+        """Compare the server's clock with this machine's, and with Redis' where that is known."""
+        if ahead_s is None:
+            self.skip("clock", "the server does not tell its time")
+            return
+        against = {"this machine": ahead_s}
+        if self.redis_ahead_s is not None:
+            against["Redis"] = ahead_s - self.redis_ahead_s
+        judge_skew(self, against, "the server")
+
+
+def examine(patient: Patient, notes: ServerNotes) -> None:
+    """Look at one server; a check that breaks off must not pass for one that found nothing."""
+    try:
+        if patient.diagnose(patient.mailbox, notes):
+            _speed(notes)
+    except Exception as error:
+        notes.fail("doctor", f"a check broke off with {type(error).__name__}", "report it with the traceback")
+        raise
 
 
 def _speed(notes: Notes) -> None:

@@ -1,11 +1,9 @@
 """What runs, and what waits: processes that report, queues, pauses and holds, dead items."""
 
-import time
-
 from redis.exceptions import RedisError
 
 from rsvpq.doctor.results import Notes
-from rsvpq.health.register import Role
+from rsvpq.health.register import Role, all_alive
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Status, read_status
 from rsvpq.settings import Settings
@@ -18,19 +16,6 @@ _ROLES: dict[Role, str] = {
 }
 #: Seconds that an item may take from its offer to its end before that is worth a word.
 _LONG_WAIT_S = 3600.0
-
-
-def alive(lanes: Lanes, role: Role) -> list[str]:
-    """The processes of a role that have reported progress lately, as ``HOST:PID``.
-
-    On any host; :mod:`rsvpq.health.register` says how they report, and knows those of its own host only.
-    """
-    prefix = f"{lanes.prefix}:alive:{role}:"
-    return sorted(
-        f"{key.removeprefix(prefix)}:{pid}"
-        for key in lanes.redis.scan_iter(match=f"{prefix}*", count=1000, _type="zset")
-        for pid in lanes.redis.zrangebyscore(key, time.time(), "+inf")
-    )
 
 
 def examine(lanes: Lanes, settings: Settings, notes: Notes) -> None:
@@ -49,7 +34,7 @@ def examine(lanes: Lanes, settings: Settings, notes: Notes) -> None:
 
 
 def _running(lanes: Lanes, role: Role, notes: Notes) -> None:
-    found = alive(lanes, role)
+    found = all_alive(lanes, role)
     if found:
         notes.ok(role, ", ".join(found))
     else:

@@ -14,9 +14,10 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from rsvpq.doctor import persistence
 from rsvpq.doctor.clocks import judge_skew
-from rsvpq.doctor.results import Notes, Stopwatch
+from rsvpq.doctor.results import Notes
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.keeping import order
+from rsvpq.mail.checks import Stopwatch
 from rsvpq.settings import RedisSettings
 from rsvpq.settings.single_redis import REMEDY, ClusterRefused
 

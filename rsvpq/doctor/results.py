@@ -1,6 +1,5 @@
 """What was found: one line for each check, with a remedy where something is to be done."""
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
@@ -33,7 +32,7 @@ class ExitCode(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One line. ``group`` is :data:`SETTINGS`, :data:`REDIS`, :data:`PROCESSES` or the name of a server."""
 
     group: str
@@ -56,7 +55,7 @@ class Notes:
 
     group: str
     is_server: bool = False
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[CheckResult] = field(default_factory=list)
 
     def ok(self, check: str, text: str, *, ms: float | None = None) -> None:
         """As it should be."""
@@ -80,19 +79,7 @@ class Notes:
         return any(finding.level is Level.FAIL for finding in self.findings)
 
     def _add(self, check: str, level: Level, text: str, remedy: str, ms: float | None) -> None:
-        self.findings.append(Finding(self.group, check, level, _shown(text), _shown(remedy), ms))
-
-
-class Stopwatch:
-    """Runs from when it is made."""
-
-    def __init__(self) -> None:
-        self._started = time.perf_counter()
-
-    @property
-    def ms(self) -> float:
-        """Milliseconds until now."""
-        return (time.perf_counter() - self._started) * 1000
+        self.findings.append(CheckResult(self.group, check, level, _shown(text), _shown(remedy), ms))
 
 
 def _shown(text: str) -> str:

@@ -73,6 +73,16 @@ def register_of(lanes: Lanes, role: Role) -> Register:
     return Register(lanes.redis, f"{lanes.prefix}:alive:{role}:{socket.gethostname()}")
 
 
+def all_alive(lanes: Lanes, role: Role) -> list[str]:
+    """The processes of a role that have reported progress lately, on any host, as ``HOST:PID``."""
+    prefix = f"{lanes.prefix}:alive:{role}:"
+    return sorted(
+        f"{key.removeprefix(prefix)}:{pid}"
+        for key in lanes.redis.scan_iter(match=f"{prefix}*", count=1000, _type="zset")
+        for pid in lanes.redis.zrangebyscore(key, time.time(), "+inf")
+    )
+
+
 def impatient_lanes(settings: RedisSettings) -> Lanes:
     """The lanes for whoever must not wait: no call is repeated, and none takes longer than :data:`LONGEST_CALL_S`.
 

@@ -3,6 +3,6 @@
 Everything takes and returns plain values that are ready for JSON; who did it goes into the audit with the doing.
 """
 
-from rsvpq.ops.desk import Desk, WrongRequest, open_desk
+from rsvpq.ops.context import InvalidRequest, OperatorContext, open_context
 
-__all__ = ["Desk", "WrongRequest", "open_desk"]
+__all__ = ["InvalidRequest", "OperatorContext", "open_context"]

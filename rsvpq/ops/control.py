@@ -3,31 +3,31 @@
 from rsvpq.lanes import Scope
 from rsvpq.lanes.limits import Rate, require_one_at_a_time
 from rsvpq.mail.errors import LoginRefused
-from rsvpq.ops.desk import Desk, WrongRequest, require_count
+from rsvpq.ops.context import InvalidRequest, OperatorContext, require_count
 
 #: What a pause says of itself where nobody said anything.
 PAUSED = "paused by an operator"
 
 
-def pause(desk: Desk, scope: Scope, name: str = "", reason: str = "") -> str:
+def pause(context: OperatorContext, scope: Scope, name: str = "", reason: str = "") -> str:
     """Start nothing more there; what runs stops before its next effect.
 
-    :returns: a sentence for the operator. :raises WrongRequest, ConfigError: as :meth:`Desk.spelt` says.
+    :returns: a sentence for the operator. :raises InvalidRequest, ConfigError: as :meth:`OperatorContext.spelt` says.
     """
-    name = desk.spelt(scope, name)
+    name = context.spelt(scope, name)
     why = reason or PAUSED
-    desk.lanes.pause(scope, name, reason=why, deed=desk.deed("pause", scope, name, why=why))
+    context.lanes.pause(scope, name, reason=why, deed=context.deed("pause", scope, name, why=why))
     return f"paused: {scope} {name}".rstrip()
 
 
-def resume(desk: Desk, scope: Scope, name: str = "", reason: str = "") -> str:
+def resume(context: OperatorContext, scope: Scope, name: str = "", reason: str = "") -> str:
     """Undo a pause of the same scope, and lift the hold of that server or mailbox.
 
     Returns and raises as :func:`pause`.
     """
-    name = desk.spelt(scope, name)
-    held_s, why = (0.0, "") if scope == "all" else desk.lanes.held(scope, name)
-    desk.lanes.resume(scope, name, deed=desk.deed("resume", scope, name, why=reason))
+    name = context.spelt(scope, name)
+    held_s, why = (0.0, "") if scope == "all" else context.lanes.held(scope, name)
+    context.lanes.resume(scope, name, deed=context.deed("resume", scope, name, why=reason))
     lifted = f"; it was to be left alone for another {held_s:.0f} s: {why or 'nobody said why'}" if held_s else ""
     # What a process holds back itself, the ledger cannot give back: a second logon would be the process's.
     refused = why.startswith(LoginRefused.__name__) and bool(lifted)
@@ -36,7 +36,7 @@ def resume(desk: Desk, scope: Scope, name: str = "", reason: str = "") -> str:
 
 
 def limit(
-    desk: Desk,
+    context: OperatorContext,
     scope: Scope,
     name: str,
     *,
@@ -48,23 +48,23 @@ def limit(
     """Put limits in force until they are changed again; without any, the configured ones.
 
     :param rate: such as ``4/s`` or ``30/min``. :returns: a sentence for the operator.
-    :raises WrongRequest, ConfigError: a limit is wrong, or as :meth:`Desk.spelt` says.
+    :raises InvalidRequest, ConfigError: a limit is wrong, or as :meth:`OperatorContext.spelt` says.
     """
     if scope == "all":
-        raise WrongRequest("limits are of a server or a mailbox; name one")
-    name = desk.spelt(scope, name)
+        raise InvalidRequest("limits are of a server or a mailbox; name one")
+    name = context.spelt(scope, name)
     try:
         pace = Rate.parse(rate) if rate else None
     except ValueError as error:
-        raise WrongRequest(f"rate: {error}") from None
+        raise InvalidRequest(f"rate: {error}") from None
     for field, value in (("burst", burst), ("concurrency", concurrency)):
         if value is not None:
             require_count(field, value)
     if scope == "mailbox" and concurrency is not None:
         _require_one_at_a_time(concurrency)
     values = {"rate": rate, "burst": burst, "concurrency": concurrency}
-    deed = desk.deed("limit", scope, name, why=reason, values=values)
-    desk.lanes.limit(scope, name, rate=pace, burst=burst, concurrency=concurrency, deed=deed)
+    deed = context.deed("limit", scope, name, why=reason, values=values)
+    context.lanes.limit(scope, name, rate=pace, burst=burst, concurrency=concurrency, deed=deed)
     return f"limits changed: {scope} {name}" if rate or burst or concurrency else f"limits as configured: {name}"
 
 
@@ -72,4 +72,4 @@ def _require_one_at_a_time(concurrency: int) -> None:
     try:
         require_one_at_a_time(concurrency)
     except ValueError as error:
-        raise WrongRequest(f"concurrency: {error}") from None
+        raise InvalidRequest(f"concurrency: {error}") from None

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from rsvpq.audit.log import AuditLog, Filter
 from rsvpq.lanes.lanes import Dead, Lanes
 from rsvpq.mail.messages import is_private_payload
-from rsvpq.ops.desk import Desk, WrongRequest, require_count
+from rsvpq.ops.context import InvalidRequest, OperatorContext, require_count
 from rsvpq.ops.evidence import advice, proved
 from rsvpq.tasks import contract
 
@@ -40,7 +40,7 @@ class Which:
 def find(lanes: Lanes, which: Which, most: int | None = None) -> list[Dead]:
     """The dead items, the newest first, at most so many; private subjects are taken out.
 
-    :raises WrongRequest: ``most`` is no count.
+    :raises InvalidRequest: ``most`` is no count.
     """
     if most is not None:
         require_count("most", most)
@@ -58,53 +58,59 @@ def count(lanes: Lanes, which: Which) -> int:
     return sum(map(which, lanes.all_dead()))
 
 
-def show(desk: Desk, item_id: str) -> dict[str, Any]:
+def show(context: OperatorContext, item_id: str) -> dict[str, Any]:
     """Everything that is known of one dead item, with what the audit says of it, the oldest first.
 
-    :raises WrongRequest: it is not dead.
+    :raises InvalidRequest: it is not dead.
     """
-    found = desk.lanes.find_dead([item_id])
+    found = context.lanes.find_dead([item_id])
     if not found:
-        raise WrongRequest(f"no dead item {item_id!r}; see 'rsvpq dead list'")
+        raise InvalidRequest(f"no dead item {item_id!r}; see 'rsvpq dead list'")
     item = _discreet(found[0])
     journal, scan = item.journal, _kind(item) in get_args(contract.ScanKind)
-    wanted = Filter.of(desk.audit.discretion, {"item": item_id})
+    wanted = Filter.of(context.audit.redaction, {"item": item_id})
     return {
-        **_row(item, desk.lanes.time_us()),
+        **_row(item, context.lanes.time_us()),
         "waited_s": round((item.dead_us - item.offered_us) / 1e6, 3),
         "generation": item.generation,
         "payload": item.payload,
         "journal": journal,
         "evidence": proved(journal, scan=scan),
         "advice": advice(journal, scan=scan),
-        "audit": [dict(record) for record in AuditLog(desk.lanes).newest(wanted, _HISTORY)],
+        "audit": [dict(record) for record in AuditLog(context.lanes).newest(wanted, _HISTORY)],
     }
 
 
-def retry(desk: Desk, item_ids: Sequence[str] = (), which: Which | None = None, why: str = "") -> dict[str, Any]:
+def retry(
+    context: OperatorContext, item_ids: Sequence[str] = (), which: Which | None = None, why: str = ""
+) -> dict[str, Any]:
     """Put dead items back at the head of their lanes, with no attempt counted and their journals kept.
 
     :param item_ids: these; or all that ``which`` means.
     :returns: ``retried``, how many; ``left``, the state of each other one.
-    :raises WrongRequest: it is not clear which are meant.
+    :raises InvalidRequest: it is not clear which are meant.
     """
-    return _settle(desk, "retry", item_ids, which, why)
+    return _settle(context, "retry", item_ids, which, why)
 
 
-def drop(desk: Desk, item_ids: Sequence[str] = (), which: Which | None = None, why: str = "") -> dict[str, Any]:
+def drop(
+    context: OperatorContext, item_ids: Sequence[str] = (), which: Which | None = None, why: str = ""
+) -> dict[str, Any]:
     """Give dead items up for good; no scan offers them again. As :func:`retry`, with ``dropped``."""
-    return _settle(desk, "drop", item_ids, which, why)
+    return _settle(context, "drop", item_ids, which, why)
 
 
-def _settle(desk: Desk, verb: str, item_ids: Sequence[str], which: Which | None, why: str) -> dict[str, Any]:
+def _settle(
+    context: OperatorContext, verb: str, item_ids: Sequence[str], which: Which | None, why: str
+) -> dict[str, Any]:
     if bool(item_ids) == (which is not None):
-        raise WrongRequest("name the items, or ask for all (of a server, of a mailbox, with a reason)")
-    deed = desk.deed(verb, "all", "", why=why)
+        raise InvalidRequest("name the items, or ask for all (of a server, of a mailbox, with a reason)")
+    deed = context.deed(verb, "all", "", why=why)
     done = {"retry": "retried", "drop": "dropped"}[verb]
-    settle = {"retry": desk.lanes.retry, "drop": desk.lanes.drop}[verb]
+    settle = {"retry": context.lanes.retry, "drop": context.lanes.drop}[verb]
     answers: dict[str, str] = {}
     # All of them are looked up before the first is touched: what is retried may be dead again in a moment.
-    chosen = item_ids or [item.id for item in filter(which, desk.lanes.all_dead())]
+    chosen = item_ids or [item.id for item in filter(which, context.lanes.all_dead())]
     for first in range(0, len(chosen), _BATCH):
         answers |= settle(chosen[first : first + _BATCH], deed)
     left = {item_id: state for item_id, state in answers.items() if state != done}

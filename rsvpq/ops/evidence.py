@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from rsvpq.audit.record import READING_STEPS
 from rsvpq.mail.messages import Verdict
 
 _NOTHING = "nothing was done to the mailbox"
-#: Steps that only read.
-_READING = frozenset({"search", "recollected", "pages"})
 _ADVICE = {
     "nothing": "retry or drop it as you like",
     "command": "look into Drafts: an answer that lies there was not sent; a retry looks there first, and sends its own",
@@ -22,10 +21,10 @@ _ADVICE = {
 
 def proved(journal: Mapping[str, Any], *, scan: bool) -> list[str]:
     """One sentence for each step that the journal knows of, in their order; of a message also that none changed it."""
-    told = [sentence(journal) for step, sentence in _SENTENCES.items() if step in journal]
+    proofs = [sentence(journal) for step, sentence in _SENTENCES.items() if step in journal]
     if "search" in journal:
-        told.insert(0, _searched(journal) if scan else "the mailbox was searched for what was answered before")
-    return told if (scan and told) or journal.keys() - _READING else [_NOTHING, *told]
+        proofs.insert(0, _searched(journal) if scan else "the mailbox was searched for what was answered before")
+    return proofs if (scan and proofs) or journal.keys() - READING_STEPS else [_NOTHING, *proofs]
 
 
 def advice(journal: Mapping[str, Any], *, scan: bool) -> str:
@@ -45,7 +44,7 @@ def _searched(journal: Mapping[str, Any]) -> str:
 
 
 def _command(verdict: Verdict) -> Callable[[Mapping[str, Any]], str]:
-    """What is told of a command; earlier versions kept only what was there before it."""
+    """The sentence about a command; earlier versions kept only what was there before it."""
 
     def sentence(journal: Mapping[str, Any]) -> str:
         fact = journal[verdict]

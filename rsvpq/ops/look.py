@@ -3,7 +3,7 @@
 from typing import Any
 
 from rsvpq.lanes.lanes import Lanes
-from rsvpq.ops.desk import Desk, WrongRequest, require_count
+from rsvpq.ops.context import InvalidRequest, OperatorContext, require_count
 
 #: Items of a lane that are shown one by one.
 _SHOWN = 20
@@ -12,16 +12,16 @@ _BATCH = 2000
 _FIELDS = ("state", "attempts", "reason", "work")
 
 
-def mailbox(desk: Desk, name: str) -> dict[str, Any]:
+def mailbox(context: OperatorContext, name: str) -> dict[str, Any]:
     """One lane: what waits in it (the first of it one by one), what is in flight, its limits, its hold and pause.
 
-    :raises WrongRequest: it has no lane yet. :raises ConfigError: no such mailbox is in the list.
+    :raises InvalidRequest: it has no lane yet. :raises ConfigError: no such mailbox is in the list.
     """
-    name = desk.spelt("mailbox", name)
-    lanes = desk.lanes
+    name = context.spelt("mailbox", name)
+    lanes = context.lanes
     fields = lanes.redis.hgetall(f"{lanes.prefix}:mailbox:{name}")
     if "server" not in fields:
-        raise WrongRequest(f"{name} has no lane yet; it gets one with its first scan")
+        raise InvalidRequest(f"{name} has no lane yet; it gets one with its first scan")
     with lanes.redis.pipeline(transaction=False) as pipe:
         pipe.llen(f"{lanes.prefix}:lane:{name}")
         pipe.lrange(f"{lanes.prefix}:lane:{name}", 0, _SHOWN - 1)
@@ -49,7 +49,7 @@ def mailbox(desk: Desk, name: str) -> dict[str, Any]:
 def top(lanes: Lanes, most: int = 20) -> list[dict[str, Any]]:
     """The deepest lanes, the deepest first; those that are empty are left out.
 
-    :raises WrongRequest: ``most`` is no count.
+    :raises InvalidRequest: ``most`` is no count.
     """
     require_count("most", most)
     names = sorted(lanes.redis.smembers(f"{lanes.prefix}:mailboxes"))
@@ -75,6 +75,6 @@ def _items(lanes: Lanes, server: str, item_ids: list[str], now_us: int) -> list[
 
 def _item(item_id: str, fields: list[str | None], offered: float | None, now_us: int) -> dict[str, Any]:
     state, attempts, reason, work = fields
-    told = {"id": item_id, "work": work or "", "state": state or "", "attempts": int(attempts or 0)}
+    known = {"id": item_id, "work": work or "", "state": state or "", "attempts": int(attempts or 0)}
     waited_s = None if offered is None else round((now_us - offered) / 1e6, 3)
-    return {**told, "waited_s": waited_s, "reason": reason or ""}
+    return {**known, "waited_s": waited_s, "reason": reason or ""}

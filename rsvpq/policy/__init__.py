@@ -5,7 +5,7 @@ Read :mod:`rsvpq.policy.engine` first, whose ``decide`` that function is; ``docs
 
 from rsvpq.mail.editions import Version
 from rsvpq.policy.decision import Action, Decision, Left, Need, Reason, answer_to
-from rsvpq.policy.engine import Step, Trace, decide, explain, held_for
+from rsvpq.policy.engine import Trace, TraceStep, decide, explain, held_for
 from rsvpq.policy.facts import CalendarView, Facts, Newest
 from rsvpq.policy.organizer import arranged, is_from, is_internal
 from rsvpq.policy.rules import DECISIONS, Policy, Rule
@@ -22,8 +22,8 @@ __all__ = [
     "Policy",
     "Reason",
     "Rule",
-    "Step",
     "Trace",
+    "TraceStep",
     "Version",
     "answer_to",
     "arranged",

@@ -153,7 +153,7 @@ class Case:
     @cached_property
     def organizer(self) -> str | None:
         """The organiser's address."""
-        return organizer.address_of(self.message.organizer) or None
+        return organizer.comparable_address(self.message.organizer) or None
 
     @cached_property
     def organizer_domain(self) -> str | None:

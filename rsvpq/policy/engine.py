@@ -33,7 +33,7 @@ _WITHOUT_RULES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TraceStep:
     """One guard or rule that was tried: ``matched``, ``passed`` by, or ``unknown`` for want of a fact; and why."""
 
     name: str
@@ -49,7 +49,7 @@ class Trace:
     """A decision, and every guard and rule that was tried on the way to it."""
 
     decision: Decision
-    steps: tuple[Step, ...]
+    steps: tuple[TraceStep, ...]
 
 
 def decide(policy: Policy, message: MeetingMessage, facts: Facts, now: datetime) -> Decision:
@@ -64,7 +64,7 @@ def decide(policy: Policy, message: MeetingMessage, facts: Facts, now: datetime)
 
 def held_for(why: str) -> Trace:
     """The decision on a message on which none could be made."""
-    return Trace(Decision(Action.HOLD, Reason.NOT_DECIDED), (Step("deciding", "matched", why),))
+    return Trace(Decision(Action.HOLD, Reason.NOT_DECIDED), (TraceStep("deciding", "matched", why),))
 
 
 def explain(policy: Policy, message: MeetingMessage, facts: Facts, now: datetime) -> Trace:
@@ -78,7 +78,7 @@ class _Walk:
     """One way through the guards and rules; notes what it would need to know and, if it is to tell, each step."""
 
     def __init__(self, case: Case, *, telling: bool) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[TraceStep] = []
         self._needs: set[Need] = set()
         self._case = case
         self._telling = telling
@@ -146,4 +146,4 @@ class _Walk:
 
     def _note(self, name: str, result: str, why: str) -> None:
         if self._telling:
-            self.steps.append(Step(name, result, why))
+            self.steps.append(TraceStep(name, result, why))

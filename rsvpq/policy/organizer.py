@@ -12,10 +12,10 @@ from rsvpq.policy.patterns import fits
 _ADDRESS = re.compile(r"[^\s<>@\"]+@[^\s<>@\"]+")
 
 
-def address_of(organizer: str) -> str:
+def comparable_address(organizer: str) -> str:
     """The SMTP address in ``"Name" <address>``, ``MAILTO:address`` or ``address``, as it is compared; '' without one.
 
-    >>> address_of('"ceo@example.com" <Mallory@evil.example>')
+    >>> comparable_address('"ceo@example.com" <Mallory@evil.example>')
     'mallory@evil.example'
     """
     address = person_in(organizer).address
@@ -45,7 +45,7 @@ def is_from(message: MeetingMessage, host: str, is_one_of_ours: Callable[[str], 
     from outside sends anything on behalf of one of ours.
     """
     same = _is_from(message, host)
-    ours, theirs = address_of(message.organizer), address_of(host)
+    ours, theirs = comparable_address(message.organizer), comparable_address(host)
     if same and not all(map(is_one_of_ours, message.sent_by)):
         return None if theirs and not is_one_of_ours(theirs) else False
     by_alias = bool(ours) is not bool(theirs)

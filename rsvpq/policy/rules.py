@@ -22,7 +22,7 @@ DECISIONS: Mapping[Kind, tuple[Action, ...]] = {
 }
 
 #: What is done about messages of some sort before any rule is asked.
-Guard = Literal["skip", "rules"]
+GuardSetting = Literal["skip", "rules"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,12 @@ class Policy:
     mode: Literal["observe", "respond"] = "observe"
     rules: tuple[Rule, ...] = ()
     internal_domains: tuple[str, ...] = ()
-    external: Guard = "skip"
-    private: Guard = "skip"
-    delegate_copies: Guard = "skip"
-    past: Guard = "skip"
+    external: GuardSetting = "skip"
+    private: GuardSetting = "skip"
+    delegate_copies: GuardSetting = "skip"
+    past: GuardSetting = "skip"
     max_age: timedelta = timedelta(days=14)
-    no_response_requested: Guard = "rules"
+    no_response_requested: GuardSetting = "rules"
     details_only: Literal["repeat", "rules", "skip"] = "repeat"
     unknown_calendar: Literal["hold", "rules"] = "hold"
     busy_when: tuple[str, ...] = ("busy", "oof")

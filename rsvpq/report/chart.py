@@ -6,7 +6,7 @@ from datetime import datetime
 
 from rsvpq.report.calendar import Unit
 from rsvpq.report.markup import NOTHING, Markup, join, tag
-from rsvpq.report.wording import number
+from rsvpq.report.wording import grouped
 
 #: The height of the drawing in its own units; its width is the number of bars.
 _HEIGHT = 100
@@ -75,7 +75,7 @@ class Chart:
     def _legend(self) -> Markup:
         totals = [sum(column) for column in zip(*self.values, strict=True)]
         entries = [
-            tag("li", tag("span", class_=f"key {one.colour}"), f"{one.name} ", tag("b", number(total)))
+            tag("li", tag("span", class_=f"key {one.colour}"), f"{one.name} ", tag("b", grouped(total)))
             for one, total in zip(self.series, totals, strict=True)
         ]
         return tag("ul", *entries, class_="legend")
@@ -85,7 +85,7 @@ class Chart:
         return tag("div", *map(self._line, values), class_="lines", aria_hidden="true")
 
     def _line(self, value: int) -> Markup:
-        return tag("span", tag("i", number(value)), style=f"bottom:{100 * value / self._top:.2f}%")
+        return tag("span", tag("i", grouped(value)), style=f"bottom:{100 * value / self._top:.2f}%")
 
     def _drawing(self) -> Markup:
         bars = [self._bar(position) for position in range(len(self.values))]
@@ -114,7 +114,7 @@ class Chart:
                 box = {"x": f"{left:.3f}", "y": f"{bottom:.2f}", "width": f"{width:.3f}", "height": f"{height:.2f}"}
                 parts.append(tag("rect", **box, class_=one.colour))
         counts = ", ".join(
-            f"{one.name} {number(value)}" for one, value in zip(self.series, values, strict=True) if value
+            f"{one.name} {grouped(value)}" for one, value in zip(self.series, values, strict=True) if value
         )
         return tag("g", tag("title", f"{self._moment(position)}: {counts}"), *parts)
 
@@ -149,7 +149,7 @@ class Chart:
             tag(
                 "tr",
                 tag("th", self._moment(position), scope="row"),
-                *(tag("td", number(one), class_="n") for one in row),
+                *(tag("td", grouped(one), class_="n") for one in row),
             )
             for position, row in enumerate(self.values)
             if any(row)

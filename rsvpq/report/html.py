@@ -7,7 +7,8 @@ from rsvpq.report import sections
 from rsvpq.report.calendar import Calendar
 from rsvpq.report.markup import NOTHING, Markup, join, tag
 from rsvpq.report.model import Report
-from rsvpq.report.wording import NAMES, brief, coverage, duration, number
+from rsvpq.report.wording import NAMES, brief, coverage, grouped
+from rsvpq.text import duration
 
 
 def to_html(report: Report, calendar: Calendar) -> str:
@@ -43,32 +44,34 @@ def _header(report: Report, calendar: Calendar) -> Markup:
 
 def _figures(report: Report) -> Markup:
     answers, waiting, troubles = report.answers, report.waiting, report.troubles
-    said = ", ".join(f"{number(count)} {NAMES[name]}" for name, count in answers.items() if count)
+    said = ", ".join(f"{grouped(count)} {NAMES[name]}" for name, count in answers.items() if count)
     oldest = f"oldest {duration(report.oldest_intents[0].age_s)}" if report.oldest_intents else "all ends are recorded"
     waited = f"p95 {duration(waiting.p95_s)}, from the decision" if waiting.measured else "not known of any answer"
     figures = (
-        ("Decisions", number(report.decisions.total), f"in {number(report.mailboxes)} mailboxes"),
-        ("Answers sent", number(sum(answers.values())), said or "none"),
-        ("Responses opened", number(report.opened), "attendees entered"),
-        ("Cancellations seen", number(report.decisions.cancellations), "among the decisions"),
+        ("Decisions", grouped(report.decisions.total), f"in {grouped(report.mailboxes)} mailboxes"),
+        ("Answers sent", grouped(sum(answers.values())), said or "none"),
+        ("Responses opened", grouped(report.opened), "attendees entered"),
+        ("Cancellations seen", grouped(report.decisions.cancellations), "among the decisions"),
         ("Time to answer", duration(waiting.p50_s) if waiting.measured else "none", waited),
-        ("Failed attempts", number(troubles.failed), "each was tried again"),
-        ("Given up", number(troubles.dead), _uncertain(troubles.uncertain)),
-        ("Begun, end unknown", number(report.open_intents), oldest),
+        ("Failed attempts", grouped(troubles.failed), "each was tried again"),
+        ("Given up", grouped(troubles.dead), _uncertain(troubles.uncertain)),
+        ("Begun, end unknown", grouped(report.open_intents), oldest),
     )
     cells = [tag("div", tag("dt", name), tag("dd", value), tag("dd", more)) for name, value, more in figures]
     return tag("dl", *cells, class_="figures")
 
 
 def _uncertain(count: int) -> str:
-    return f"{number(count)} in the middle of a change" if count else "none in the middle of a change"
+    return f"{grouped(count)} in the middle of a change" if count else "none in the middle of a change"
 
 
 def _footer(report: Report, calendar: Calendar) -> Markup:
     period = report.period
     if period.first_ms is None or period.last_ms is None:
         return tag("footer", tag("p", "There are no records in this period.", class_="quiet"))
-    read = f"{number(period.records)} records of the audit, the first of {calendar.text(period.first_ms)}, the last of "
+    read = (
+        f"{grouped(period.records)} records of the audit, the first of {calendar.text(period.first_ms)}, the last of "
+    )
     return tag(
         "footer",
         tag("p", f"{read}{calendar.text(period.last_ms)}. Times to answer are within 1 %.", class_="quiet"),

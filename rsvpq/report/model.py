@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rsvpq.report.calendar import Unit
 
 #: The answers there are; ``unknown`` where neither decision nor command is in the period.
-ANSWERS = ("accept", "tentative", "decline", "unknown")
+ANSWER_KINDS = ("accept", "tentative", "decline", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class ReasonCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Decisions:
+class DecisionCounts:
     """What was decided, by action, by rule, and by reason; the most frequent first."""
 
     total: int
@@ -93,7 +93,7 @@ class Troubles:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingTimes:
     """The time from the decision to the answer; the percentiles are within 1 %.
 
     :param unmeasured: answers whose decision is not in the period, or that had been given up in between.
@@ -171,14 +171,14 @@ class Report:
     """
 
     period: Period
-    decisions: Decisions
+    decisions: DecisionCounts
     answers: Mapping[str, int]
     opened: int
     results: Mapping[str, int]
     open_intents: int
     oldest_intents: tuple[OpenIntent, ...]
     troubles: Troubles
-    waiting: Waiting
+    waiting: WaitingTimes
     mailboxes: int
     slowest: tuple[SlowMailbox, ...]
     failing: tuple[FailingMailbox, ...]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from rsvpq.audit.log import AuditLog, Filter, Record
+from rsvpq.audit.log import AuditLog, AuditRecord, Filter
 from rsvpq.report.calendar import Calendar, Unit
 from rsvpq.report.model import Period, Report
 from rsvpq.report.summary import Summary
@@ -13,11 +13,11 @@ STEP = 100_000
 _HOURLY_DAYS = 3
 _DAY_MS = 86_400_000
 
-Progress = Callable[[int, Record], None]
+OnProgress = Callable[[int, AuditRecord], None]
 
 
 def read_report(
-    log: AuditLog, since_ms: int, until_ms: int, calendar: Calendar, unit: Unit | None, progress: Progress
+    log: AuditLog, since_ms: int, until_ms: int, calendar: Calendar, unit: Unit | None, progress: OnProgress
 ) -> Report:
     """Count the records from ``since_ms`` to before ``until_ms``.
 

@@ -3,7 +3,7 @@
 import re
 
 #: The most reasons that are told apart; a report is for people.
-MOST = 200
+MOST_REASONS = 200
 OTHERS = "(other reasons)"
 
 #: From the first path, quotation or address on, a reason speaks of one message; the status that follows is of many.

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from rsvpq.report.calendar import Calendar
 from rsvpq.report.chart import Chart, Series
 from rsvpq.report.markup import NOTHING, Content, Markup, stranger, tag
-from rsvpq.report.model import ANSWERS, Report
-from rsvpq.report.wording import NAMES, duration, number, share
+from rsvpq.report.model import ANSWER_KINDS, Report
+from rsvpq.report.wording import NAMES, grouped, share
+from rsvpq.text import duration
 
 #: Actions with a colour of their own.
 _COLOURS = frozenset(NAMES)
 
-Row = Sequence[Content]
+TableRow = Sequence[Content]
 
 
 def all_sections(report: Report, calendar: Calendar) -> list[Markup]:
@@ -30,7 +31,7 @@ def all_sections(report: Report, calendar: Calendar) -> list[Markup]:
 
 
 def _done_chart(report: Report, calendar: Calendar) -> Markup:
-    answers = [name for name in ANSWERS if report.answers[name] or name == "accept"]
+    answers = [name for name in ANSWER_KINDS if report.answers[name] or name == "accept"]
     series = [*(Series(name, NAMES[name]) for name in answers), Series("open", "responses opened")]
     return Chart(
         name="done",
@@ -63,7 +64,7 @@ def _decisions(report: Report) -> Markup:
     if not decisions.total:
         return NOTHING
     reasons = [
-        (_named(one.decision), one.reason, number(one.count), share(one.count, decisions.total))
+        (_named(one.decision), one.reason, grouped(one.count), share(one.count, decisions.total))
         for one in decisions.by_reason
     ]
     return tag(
@@ -86,8 +87,8 @@ def _shares(counts: Mapping[str, int]) -> Markup:
     return tag("div", *parts, class_="shares", aria_hidden="true")
 
 
-def _counted(counts: Mapping[str, int], total: int) -> list[Row]:
-    return [(_named(name), number(count), share(count, total)) for name, count in counts.items()]
+def _counted(counts: Mapping[str, int], total: int) -> list[TableRow]:
+    return [(_named(name), grouped(count), share(count, total)) for name, count in counts.items()]
 
 
 def _named(name: str) -> Content:
@@ -106,7 +107,7 @@ def _waiting(report: Report) -> Markup:
     rows = [
         (
             stranger(one.mailbox),
-            number(one.answers),
+            grouped(one.answers),
             duration(one.p50_s),
             duration(one.p95_s),
             tag("span", class_="accept", style=f"width:{100 * one.p95_s / most:.1f}%" if most else "width:0"),
@@ -114,10 +115,10 @@ def _waiting(report: Report) -> Markup:
         for one in report.slowest
     ]
     waiting = report.waiting
-    about = f"Half of {number(waiting.measured)} answers were sent within {duration(waiting.p50_s)} of the decision"
+    about = f"Half of {grouped(waiting.measured)} answers were sent within {duration(waiting.p50_s)} of the decision"
     about += f", 95 % within {duration(waiting.p95_s)}."
     if waiting.unmeasured:
-        about += f" {number(waiting.unmeasured)} more were decided before the period, or given up in between."
+        about += f" {grouped(waiting.unmeasured)} more were decided before the period, or given up in between."
     headings = ("mailbox", "answers#", "p50#", "p95#", "bar|compared")
     return tag("section", tag("h2", "Slowest mailboxes"), tag("p", about, class_="quiet"), _table("", headings, rows))
 
@@ -129,10 +130,10 @@ def _troubles(report: Report, calendar: Calendar) -> Markup:
             "section", tag("h2", "Reasons of failures"), tag("p", "No attempt failed, and nothing was given up.")
         )
     reasons = [
-        (stranger(one.reason), number(one.failed), number(one.dead), _moment(calendar, one.last_ms))
+        (stranger(one.reason), grouped(one.failed), grouped(one.dead), _moment(calendar, one.last_ms))
         for one in troubles.by_reason
     ]
-    results = ", ".join(f"{name} {number(count)}" for name, count in troubles.by_result.items())
+    results = ", ".join(f"{name} {grouped(count)}" for name, count in troubles.by_result.items())
     return tag(
         "section",
         tag("h2", "Reasons of failures"),
@@ -147,8 +148,8 @@ def _failing(report: Report, calendar: Calendar) -> Markup:
     rows = [
         (
             stranger(one.mailbox),
-            number(one.failed),
-            number(one.dead),
+            grouped(one.failed),
+            grouped(one.dead),
             _moment(calendar, one.last_ms),
             stranger(one.last_error),
         )
@@ -173,7 +174,9 @@ def _open_intents(report: Report, calendar: Calendar) -> Markup:
         for one in report.oldest_intents
     ]
     shown = f", the oldest {len(rows)}" if report.open_intents > len(rows) else ""
-    about = f"{number(report.open_intents)}{shown}. A worker is at it, or it is paused, or its worker was lost and the "
+    about = (
+        f"{grouped(report.open_intents)}{shown}. A worker is at it, or it is paused, or its worker was lost and the "
+    )
     about += "lease has not ended yet. Ages are those at the end of the period."
     headings = ("mailbox", "step", "subject", "begun", "age#", "item")
     return tag(
@@ -185,8 +188,8 @@ def _open_intents(report: Report, calendar: Calendar) -> Markup:
 
 
 def _people(report: Report) -> Markup:
-    organizers = [(stranger(one.organizer), number(one.requests), number(one.answers)) for one in report.organizers]
-    results = [(name, number(count)) for name, count in report.results.items()]
+    organizers = [(stranger(one.organizer), grouped(one.requests), grouped(one.answers)) for one in report.organizers]
+    results = [(name, grouped(count)) for name, count in report.results.items()]
     return tag(
         "section",
         tag(
@@ -211,7 +214,7 @@ def _deeds(report: Report, calendar: Calendar) -> Markup:
         )
         for one in report.last_deeds
     ]
-    shown = tag("p", f"The last {len(rows)} of {number(report.deeds)}.", class_="quiet")
+    shown = tag("p", f"The last {len(rows)} of {grouped(report.deeds)}.", class_="quiet")
     return tag(
         "section",
         tag("h2", "What operators changed"),
@@ -226,7 +229,7 @@ def _moment(calendar: Calendar, ms: int) -> Markup:
     return tag("span", tag("span", date), " ", tag("span", time), class_="t")
 
 
-def _table(title: str, headings: Sequence[str], rows: Sequence[Row]) -> Markup:
+def _table(title: str, headings: Sequence[str], rows: Sequence[TableRow]) -> Markup:
     """A table; a heading that ends in # is over numbers, and one that begins with ``bar|`` over bars.
 
     The first cell of a row is its heading.

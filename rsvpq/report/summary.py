@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from rsvpq.audit.log import Record
-from rsvpq.audit.record import address_of
+from rsvpq.audit.log import AuditRecord
+from rsvpq.audit.redaction import address_of
 from rsvpq.mail.messages import Kind, Verdict
 from rsvpq.report import model
 from rsvpq.report.calendar import Calendar, Unit
 from rsvpq.report.durations import Durations
-from rsvpq.report.reasons import MOST, OTHERS, reason_class
+from rsvpq.report.reasons import MOST_REASONS, OTHERS, reason_class
 
 #: How many of the slowest, the busiest and so on are shown.
 WORST = 10
@@ -107,7 +107,7 @@ class Summary:
             "operator": self._deed,
         }
 
-    def add(self, record: Record) -> None:
+    def add(self, record: AuditRecord) -> None:
         """Count one record; one of an event that is not known here, or of no item, is a record, and nothing else."""
         at_ms = int(record["id"].partition("-")[0])
         self.records += 1
@@ -122,7 +122,7 @@ class Summary:
 
     # -- events --------------------------------------------------------------------------------------------------
 
-    def _decision(self, record: Record, at_ms: int) -> None:
+    def _decision(self, record: AuditRecord, at_ms: int) -> None:
         decision = record.get("decision", "")
         self._decisions[self._known_reason(decision, record.get("reason", ""))] += 1
         self._rules[record.get("rule", "no rule")] += 1
@@ -132,14 +132,14 @@ class Summary:
         if record.get("kind") == Kind.REQUEST:
             self._organizer(record).requests += 1
 
-    def _intent(self, record: Record, at_ms: int) -> None:
+    def _intent(self, record: AuditRecord, at_ms: int) -> None:
         item, step = record["item"], record.get("step", "")
         self._intents[item] = _Intent(record.get("mailbox", ""), step, record.get("subject", ""), at_ms)
         if step in _VERDICTS:  # what was begun is finished so, whatever was decided meanwhile
             begun = self._begun.get(item)
             self._begun[item] = _Begun(begun.decided_ms if begun else None, step)
 
-    def _done(self, record: Record, at_ms: int) -> None:
+    def _done(self, record: AuditRecord, at_ms: int) -> None:
         item, step, result = record["item"], record.get("step"), record.get("result")
         self._intents.pop(item, None)
         if result:
@@ -152,7 +152,7 @@ class Summary:
         if result:
             self._begun.pop(item, None)
 
-    def _answer(self, record: Record, at_ms: int) -> None:
+    def _answer(self, record: AuditRecord, at_ms: int) -> None:
         begun = self._begun.get(record["item"], _Begun(None, "unknown"))
         self._answers[begun.verdict] += 1
         self._bar(record, at_ms).answers[begun.verdict] += 1
@@ -163,12 +163,12 @@ class Summary:
             self._all_waits.add(at_ms - begun.decided_ms)
             self._waits[record.get("mailbox", "")].add(at_ms - begun.decided_ms)
 
-    def _trouble(self, record: Record, at_ms: int) -> None:
+    def _trouble(self, record: AuditRecord, at_ms: int) -> None:
         event, error = record["event"], record.get("reason", "")
         open_step = record.get("step", "")
         self._intents.pop(record["item"], None)
         name = reason_class(error)
-        if name not in self._troubles and len(self._troubles) >= MOST:
+        if name not in self._troubles and len(self._troubles) >= MOST_REASONS:
             name = OTHERS
         self._troubles[name].add(event, at_ms, error)
         self._failing[record.get("mailbox", "")].add(event, at_ms, error)
@@ -187,7 +187,7 @@ class Summary:
         if begun:
             self._begun[item] = _Begun(None, begun.verdict)
 
-    def _deed(self, record: Record, at_ms: int) -> None:
+    def _deed(self, record: AuditRecord, at_ms: int) -> None:
         self._deeds += 1
         scope = next((f"{name} {record[name]}" for name in ("mailbox", "server") if name in record), "all")
         who, step, reason, note = (record.get(name, "") for name in ("who", "step", "reason", "note"))
@@ -197,13 +197,13 @@ class Summary:
 
     def _known_reason(self, decision: str, reason: str) -> tuple[str, str]:
         key = (decision, reason_class(reason))
-        return key if key in self._decisions or len(self._decisions) < MOST else (decision, OTHERS)
+        return key if key in self._decisions or len(self._decisions) < MOST_REASONS else (decision, OTHERS)
 
-    def _organizer(self, record: Record) -> _Organizer:
+    def _organizer(self, record: AuditRecord) -> _Organizer:
         name = address_of(record.get("organizer", ""))
         return self._organizers.setdefault(name.casefold(), _Organizer(name))
 
-    def _bar(self, record: Record, at_ms: int) -> _Bar:
+    def _bar(self, record: AuditRecord, at_ms: int) -> _Bar:
         # Records come in order, and most of a minute belong to one bar: the calendar is asked once a minute.
         minute = record["time"][:16]
         if minute != self._bar_known:
@@ -217,7 +217,7 @@ class Summary:
         return model.Report(
             period=period,
             decisions=self._decided(),
-            answers={name: self._answers[name] for name in model.ANSWERS},
+            answers={name: self._answers[name] for name in model.ANSWER_KINDS},
             opened=self._opened,
             results=_most(self._results),
             open_intents=len(self._intents),
@@ -234,12 +234,12 @@ class Summary:
             bars=self._all_bars(period),
         )
 
-    def _decided(self) -> model.Decisions:
+    def _decided(self) -> model.DecisionCounts:
         actions: Counter[str] = Counter()
         for (decision, _), count in self._decisions.items():
             actions[decision] += count
         reasons = sorted(self._decisions.items(), key=lambda entry: (-entry[1], entry[0]))
-        return model.Decisions(
+        return model.DecisionCounts(
             actions.total(),
             _most(actions),
             _most(self._rules),
@@ -264,9 +264,9 @@ class Summary:
             tuple(model.TroubleCount(name, one.failed, one.dead, one.last_ms) for name, one in reasons),
         )
 
-    def _waiting(self) -> model.Waiting:
+    def _waiting(self) -> model.WaitingTimes:
         waits = self._all_waits
-        return model.Waiting(waits.count, self._unmeasured, waits.percentile(0.5), waits.percentile(0.95))
+        return model.WaitingTimes(waits.count, self._unmeasured, waits.percentile(0.5), waits.percentile(0.95))
 
     def _slowest(self) -> tuple[model.SlowMailbox, ...]:
         rows = [
@@ -294,7 +294,7 @@ class Summary:
         nothing = _Bar()
         bars = ((start, self._bars.get(start, nothing)) for start in self._starts(begins, period.until_ms))
         return tuple(
-            model.Bar(start, {name: bar.answers[name] for name in model.ANSWERS}, bar.opened, bar.failed, bar.dead)
+            model.Bar(start, {name: bar.answers[name] for name in model.ANSWER_KINDS}, bar.opened, bar.failed, bar.dead)
             for start, bar in bars
         )
 

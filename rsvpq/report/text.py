@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from rsvpq.report.calendar import Calendar
-from rsvpq.report.model import ANSWERS, Bar, Report
-from rsvpq.report.wording import NAMES, brief, coverage, duration, number, share
-from rsvpq.text import printable
+from rsvpq.report.model import ANSWER_KINDS, Bar, Report
+from rsvpq.report.wording import NAMES, brief, coverage, grouped, share
+from rsvpq.text import duration, printable
 
 _BAR_WIDTH = 30
 
@@ -33,22 +33,22 @@ def to_text(report: Report, calendar: Calendar, width: int) -> str:
         _rest(out, report, calendar)
     if period.first_ms is not None and period.last_ms is not None:
         first, last = calendar.text(period.first_ms), calendar.text(period.last_ms)
-        out.say("", f"{number(period.records)} records, the first of {first}, the last of {last}.")
+        out.say("", f"{grouped(period.records)} records, the first of {first}, the last of {last}.")
     return out.text()
 
 
 def _counts(out: "_Page", report: Report) -> None:
     decisions, troubles, waiting = report.decisions, report.troubles, report.waiting
     figures = [
-        ("decisions", number(decisions.total)),
-        ("answers sent", number(sum(report.answers.values()))),
-        *((f"  {NAMES[name]}", number(count)) for name, count in report.answers.items() if count),
-        ("responses opened", number(report.opened)),
-        ("cancellations seen", number(decisions.cancellations)),
-        ("failed attempts", number(troubles.failed)),
-        ("given up", number(troubles.dead)),
-        ("  in the middle of a change", number(troubles.uncertain)),
-        ("begun, end unknown", number(report.open_intents)),
+        ("decisions", grouped(decisions.total)),
+        ("answers sent", grouped(sum(report.answers.values()))),
+        *((f"  {NAMES[name]}", grouped(count)) for name, count in report.answers.items() if count),
+        ("responses opened", grouped(report.opened)),
+        ("cancellations seen", grouped(decisions.cancellations)),
+        ("failed attempts", grouped(troubles.failed)),
+        ("given up", grouped(troubles.dead)),
+        ("  in the middle of a change", grouped(troubles.uncertain)),
+        ("begun, end unknown", grouped(report.open_intents)),
     ]
     if waiting.measured:
         figures.append(("time to answer, p50", duration(waiting.p50_s)))
@@ -56,10 +56,10 @@ def _counts(out: "_Page", report: Report) -> None:
     out.table("", ("", "#"), figures)
     total = decisions.total
     for title, counts in (("Decisions by action", decisions.by_action), ("Decisions by rule", decisions.by_rule)):
-        out.table(title, ("", "#", "#"), [(name, number(one), share(one, total)) for name, one in counts.items()])
-    reasons = [(one.decision, one.reason, number(one.count), share(one.count, total)) for one in decisions.by_reason]
+        out.table(title, ("", "#", "#"), [(name, grouped(one), share(one, total)) for name, one in counts.items()])
+    reasons = [(one.decision, one.reason, grouped(one.count), share(one.count, total)) for one in decisions.by_reason]
     out.table("Decisions by reason", ("", "", "#", "#"), reasons)
-    out.table("Finished messages", ("", "#"), [(name, number(count)) for name, count in report.results.items()])
+    out.table("Finished messages", ("", "#"), [(name, grouped(count)) for name, count in report.results.items()])
 
 
 def _over_time(out: "_Page", report: Report, calendar: Calendar) -> None:
@@ -71,9 +71,9 @@ def _over_time(out: "_Page", report: Report, calendar: Calendar) -> None:
 
 def _bar(bar: Bar, most: int, calendar: Calendar, *, hourly: bool) -> Sequence[str]:
     moment = calendar.at(bar.start_ms)
-    counts = (sum(bar.answers[name] for name in ANSWERS), bar.opened, bar.failed, bar.dead)
+    counts = (sum(bar.answers[name] for name in ANSWER_KINDS), bar.opened, bar.failed, bar.dead)
     length = -(-_BAR_WIDTH * bar.done // most) if most else 0
-    return (f"{moment:%a %d %b %H:%M %Z}" if hourly else f"{moment:%a %d %b %Y}", *map(number, counts), "█" * length)
+    return (f"{moment:%a %d %b %H:%M %Z}" if hourly else f"{moment:%a %d %b %Y}", *map(grouped, counts), "█" * length)
 
 
 def _bad(bar: Bar) -> int:
@@ -81,15 +81,15 @@ def _bad(bar: Bar) -> int:
 
 
 def _mailboxes(out: "_Page", report: Report, calendar: Calendar) -> None:
-    slow = [(one.mailbox, number(one.answers), duration(one.p50_s), duration(one.p95_s)) for one in report.slowest]
+    slow = [(one.mailbox, grouped(one.answers), duration(one.p50_s), duration(one.p95_s)) for one in report.slowest]
     out.table("Slowest mailboxes, from the decision to the answer", ("mailbox", "answers#", "p50#", "p95#"), slow)
     reasons = [
-        (one.reason, number(one.failed), number(one.dead), calendar.text(one.last_ms))
+        (one.reason, grouped(one.failed), grouped(one.dead), calendar.text(one.last_ms))
         for one in report.troubles.by_reason
     ]
     out.table("Failures by reason", ("reason", "failed#", "given up#", "last"), reasons)
     failing = [
-        (one.mailbox, number(one.failed), number(one.dead), calendar.text(one.last_ms), one.last_error)
+        (one.mailbox, grouped(one.failed), grouped(one.dead), calendar.text(one.last_ms), one.last_error)
         for one in report.failing
     ]
     out.table("Failing mailboxes", ("mailbox", "failed#", "given up#", "last", "last error"), failing)
@@ -101,7 +101,7 @@ def _rest(out: "_Page", report: Report, calendar: Calendar) -> None:
         for one in report.oldest_intents
     ]
     out.table("Begun, and no end recorded: the oldest", ("mailbox", "step", "begun", "age#", "item"), intents)
-    organizers = [(one.organizer, number(one.requests), number(one.answers)) for one in report.organizers]
+    organizers = [(one.organizer, grouped(one.requests), grouped(one.answers)) for one in report.organizers]
     out.table("Busiest organisers", ("organiser", "requests#", "answers#"), organizers)
     deeds = [
         (calendar.text(one.at_ms), one.who, one.deed, one.scope, ", ".join(filter(None, (one.reason, one.note))))

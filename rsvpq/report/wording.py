@@ -1,8 +1,6 @@
-"""How numbers, durations and strangers' texts are written in a report, in the text as in HTML."""
+"""How numbers and sentences are written in a report, in the text as in HTML."""
 
 from rsvpq.report.model import Period, Report
-
-_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
 
 #: What the actions and answers are called.
 NAMES = {
@@ -15,7 +13,7 @@ NAMES = {
 }
 
 
-def number(count: int) -> str:
+def grouped(count: int) -> str:
     """With separators: ``12,345``."""
     return f"{count:,}"
 
@@ -26,19 +24,6 @@ def share(part: int, whole: int) -> str:
         return ""
     percent = 100 * part / whole
     return "< 1 %" if 0 < percent < 1 else "> 99 %" if 99 < percent < 100 else f"{percent:.0f} %"  # noqa: PLR2004 - of a hundred
-
-
-def duration(seconds: float) -> str:
-    """In the two largest units: ``0.42 s``, ``3 min 20 s``, ``2 d 4 h``."""
-    if seconds < 10:  # noqa: PLR2004 - below it, two places still say something
-        return f"{seconds:.2f} s"
-    seconds = round(seconds)
-    if seconds < _MINUTE_S:
-        return f"{seconds} s"
-    for unit_s, unit, part_s, part in ((_DAY_S, "d", _HOUR_S, "h"), (_HOUR_S, "h", _MINUTE_S, "min")):
-        if seconds >= unit_s:
-            return f"{seconds // unit_s} {unit} {seconds % unit_s // part_s} {part}"
-    return f"{seconds // _MINUTE_S} min {seconds % _MINUTE_S} s"
 
 
 def coverage(period: Period, begins: str) -> str:
@@ -53,7 +38,7 @@ def coverage(period: Period, begins: str) -> str:
     if period.dropped:
         records = "record was" if period.dropped == 1 else "records were"
         return (
-            f"The audit begins at {begins}: {number(period.dropped)} older {records} dropped (audit.retention, "
+            f"The audit begins at {begins}: {grouped(period.dropped)} older {records} dropped (audit.retention, "
             "audit.most_records), so the period is not complete."
         )
     unless = "" if period.dropped == 0 else ", unless they were dropped"
@@ -73,4 +58,4 @@ def brief(report: Report) -> str:
 
 
 def _several(count: int, one: str, many: str = "") -> str:
-    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+    return f"{grouped(count)} {one if count == 1 else many or one + 's'}"

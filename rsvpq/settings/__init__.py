@@ -13,14 +13,15 @@ from rsvpq.settings.model import (
     ResponseSettings,
     RetrySettings,
     Schedule,
-    ServerSettings,
     Settings,
 )
 from rsvpq.settings.policy import PolicySettings, RuleSettings
 from rsvpq.settings.problems import ConfigError, Problem, did_you_mean, in_file_order
+from rsvpq.settings.servers import AnyServerSettings, ServerSettings, WebDavSettings
 from rsvpq.settings.toml_lines import KeyPath
 
 __all__ = [
+    "AnyServerSettings",
     "AuditSettings",
     "ConfigError",
     "Duration",
@@ -38,6 +39,7 @@ __all__ = [
     "Schedule",
     "ServerSettings",
     "Settings",
+    "WebDavSettings",
     "did_you_mean",
     "in_file_order",
     "load_settings",

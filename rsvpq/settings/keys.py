@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel
 
-from rsvpq.settings.model import Schedule, ServerSettings, Settings
+from rsvpq.settings.model import Schedule, Settings
 from rsvpq.settings.policy import RuleSettings
+from rsvpq.settings.servers import PROTOCOLS
 from rsvpq.settings.toml_lines import KeyPath
 
-#: The model of each table; the star stands for the name of a server, or the index of a schedule or rule.
+#: The model of each table; the star stands for the index of a schedule or rule.
 _TABLES: dict[KeyPath, type[BaseModel]] = {
     (): Settings,
-    ("servers", "*"): ServerSettings,
     ("schedule", "*"): Schedule,
     ("policy", "rules", "*"): RuleSettings,
     **{
@@ -24,9 +24,16 @@ _NOT_ONE_TEXT = {*_TABLES, ("servers",), ("schedule",), ("policy", "rules")}
 
 
 def keys_of(table: KeyPath) -> tuple[str, ...]:
-    """The keys that the table at ``table`` may have; none where the path leads to no table."""
+    """The keys that the table at ``table`` may have, a server's by any protocol; none where there is no table."""
+    if table[:-1] == ("servers",):
+        return tuple(dict.fromkeys(name for model in PROTOCOLS.values() for name in model.model_fields))
     model = _TABLES.get(table) or _TABLES.get((*table[:-1], "*"))
     return tuple(model.model_fields) if model else ()
+
+
+def protocols_with(key: str) -> tuple[str, ...]:
+    """The protocols whose servers have this key."""
+    return tuple(protocol for protocol, model in PROTOCOLS.items() if key in model.model_fields)
 
 
 def settable_keys(servers: Iterable[str]) -> Iterator[KeyPath]:

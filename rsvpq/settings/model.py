@@ -19,7 +19,6 @@ from pydantic import (
     field_validator,
 )
 
-from rsvpq.http.auth import Scheme, missing_extra
 from rsvpq.lanes.limits import Limits, Rate, require_one_at_a_time
 from rsvpq.policy import Policy
 from rsvpq.settings.durations import Duration
@@ -34,14 +33,13 @@ from rsvpq.settings.fields import (
     RateField,
     RedisUrl,
     ServerName,
-    ServerUrl,
     Text,
-    TlsVersion,
     blame,
     read_key,
     read_secret,
 )
 from rsvpq.settings.policy import PolicySettings
+from rsvpq.settings.servers import AnyServerSettings, ServerSettings
 from rsvpq.settings.table import Table as _Table
 
 
@@ -95,63 +93,6 @@ class RedisSettings(_Table):
         return read_secret(value, info.data.get("password_file"))
 
 
-class ServerSettings(_Table):
-    """One Exchange server: where it is, who we are there, and how hard it may be pressed."""
-
-    # Before `url`, whose validator looks at it.
-    allow_http: bool = False
-    url: ServerUrl
-    username: Text
-    # Before `password`, whose validator looks at it.
-    password_file: PathField | None = None
-    # Always there once validated: the default stands for none, and is refused.
-    password: SecretStr = SecretStr("")
-    auth: Scheme = "basic"
-    ca_bundle: ExistingFile | None = None
-    tls_minimum: TlsVersion = "1.2"
-    answers: Literal["owa", "icalendar", "detect"] = "owa"
-    rate: RateField = Rate(10)
-    burst: Count = 20
-    concurrency: Count = 4
-    connect_timeout: DurationField = Duration(10)
-    read_timeout: DurationField = Duration(60)
-
-    @property
-    def limits(self) -> Limits:
-        """What this server is promised."""
-        return Limits(self.rate, self.burst, self.concurrency)
-
-    @property
-    def longest_wait(self) -> Duration:
-        """How long one HTTP request may keep a worker waiting."""
-        return Duration(self.connect_timeout.seconds + self.read_timeout.seconds)
-
-    @field_validator("url")
-    @classmethod
-    def _refuse_http(cls, url: str, info: ValidationInfo) -> str:
-        if url.startswith("http:") and info.data.get("allow_http") is False:
-            raise ValueError("sends the password unencrypted; use https, or set allow_http = true")
-        return url
-
-    @field_validator("password")
-    @classmethod
-    def _read_password(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
-        if "password_file" not in info.data:
-            return value  # what was given for it is wrong, and reported as such
-        secret = read_secret(value or None, info.data["password_file"])
-        if secret is None:
-            raise ValueError('is missing or empty; add password_file = "PATH" of a file that holds it')
-        return secret
-
-    @field_validator("auth")
-    @classmethod
-    def _refuse_missing_extra(cls, auth: Scheme) -> Scheme:
-        missing = missing_extra(auth)
-        if missing:
-            raise ValueError(missing)
-        return auth
-
-
 class MailboxLimits(_Table):
     """How hard each mailbox may be pressed, unless its row says otherwise."""
 
@@ -202,7 +143,7 @@ class ResponseSettings(_Table):
 
 
 class AuditSettings(_Table):
-    """How long the audit is kept, and what it must not be told."""
+    """How long the audit is kept, and what is redacted in it."""
 
     retention: DurationField = Duration(30 * 86_400)
     most_records: Count = 1_000_000
@@ -234,12 +175,12 @@ class Schedule(_Table):
     group: Text | None = None
 
 
-def _to_dict(servers: Mapping[str, ServerSettings], handler: SerializerFunctionWrapHandler) -> object:
+def _to_dict(servers: Mapping[str, AnyServerSettings], handler: SerializerFunctionWrapHandler) -> object:
     return handler(dict(servers))
 
 
 Servers = Annotated[
-    Mapping[ServerName, ServerSettings],
+    Mapping[ServerName, AnyServerSettings],
     Field(min_length=1),
     AfterValidator(MappingProxyType),
     WrapSerializer(_to_dict),

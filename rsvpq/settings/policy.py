@@ -14,7 +14,7 @@ from rsvpq.mail.messages import Kind, Sensitivity
 from rsvpq.policy import DECISIONS, Action, Policy, Rule
 from rsvpq.policy.case import CONFLICTS, UPDATES
 from rsvpq.policy.conditions import CONDITIONS
-from rsvpq.policy.rules import Guard, Value
+from rsvpq.policy.rules import GuardSetting, Value
 from rsvpq.settings.durations import Duration
 from rsvpq.settings.fields import Count, DurationField, blame
 from rsvpq.settings.problems import did_you_mean
@@ -152,12 +152,12 @@ class PolicySettings(Table):
     """What is answered, and how: guards, caps and rules."""
 
     internal_domains: _InternalDomains = ()
-    external: Guard = "skip"
-    private: Guard = "skip"
-    delegate_copies: Guard = "skip"
-    past: Guard = "skip"
+    external: GuardSetting = "skip"
+    private: GuardSetting = "skip"
+    delegate_copies: GuardSetting = "skip"
+    past: GuardSetting = "skip"
     max_age: DurationField = Duration(14 * 86_400)
-    no_response_requested: Guard = "rules"
+    no_response_requested: GuardSetting = "rules"
     details_only: Literal["repeat", "rules", "skip"] = "repeat"
     unknown_calendar: Literal["hold", "rules"] = "hold"
     busy_when: _BusyWords = ("busy", "oof")

@@ -7,8 +7,9 @@ import re
 
 from pydantic_core import ErrorDetails
 
-from rsvpq.settings.keys import keys_of
+from rsvpq.settings.keys import keys_of, protocols_with
 from rsvpq.settings.problems import did_you_mean
+from rsvpq.settings.servers import PROTOCOLS
 from rsvpq.settings.toml_lines import KeyPath
 
 #: What a missing key would look like.
@@ -39,8 +40,12 @@ _BY_TYPE = {
 def place_of(error: ErrorDetails) -> KeyPath:
     """The key to blame: mostly where the error arose, unless the validator pointed at a neighbour."""
     place = tuple(part for part in error["loc"] if part != "[key]")
+    if place[:1] == ("servers",):
+        place = (*place[:2], *place[3:])  # without the protocol, by which pydantic has chosen the model
     if error["type"] == "misplaced":
         return (*place[:-1], *error["ctx"]["at"])
+    if error["type"] == "union_tag_invalid":
+        return (*place, "protocol")
     return place
 
 
@@ -49,20 +54,28 @@ def remedy_for(error: ErrorDetails) -> str:
     place = place_of(error)
     name = str(place[-1])
     match error["type"]:
-        case "misplaced":
-            return str(error["ctx"]["text"])
-        case "value_error":
-            return str(error["ctx"]["error"])
+        case "misplaced" | "value_error":
+            return str(error["ctx"].get("text") or error["ctx"]["error"])
         case "missing" | "too_short":
             return f"is missing; add {_EXAMPLES.get(name, name)}"
         case "extra_forbidden":
-            return f"is not a known key; {_meant_key(place, name)}"
+            return _unknown_key(place, name)
         case "literal_error":
             words = re.findall(r"'([\w.]+)'", error["ctx"]["expected"])
             return f"{error['input']!r} is not a word known here; {did_you_mean(str(error['input']), words)}"
+        case "union_tag_invalid":
+            given = error["input"]["protocol"]
+            return f"{given!r} is not a word known here; {did_you_mean(str(given), PROTOCOLS)}"
         case kind:
             known = _BY_TYPE.get(kind, f"is not valid ({kind}); see its type in the reference of the settings")
             return known.format(table=".".join(map(str, place)))
+
+
+def _unknown_key(place: KeyPath, name: str) -> str:
+    if place[0] == "servers" and (protocols := protocols_with(name)):
+        named = " or ".join(f'"{protocol}"' for protocol in protocols)
+        return f"is only for protocol = {named}; leave it out, or correct the protocol"
+    return f"is not a known key; {_meant_key(place, name)}"
 
 
 def _meant_key(place: KeyPath, name: str) -> str:

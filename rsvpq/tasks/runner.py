@@ -25,7 +25,8 @@ from uuid import uuid4
 
 from celery.exceptions import Ignore, Retry
 
-from rsvpq.audit.record import LOOKS, Discretion
+from rsvpq.audit.record import READING_STEPS
+from rsvpq.audit.redaction import Redaction
 from rsvpq.http.lease import Lease
 from rsvpq.lanes import Lanes, Recorded, Release, Start, Verdict
 from rsvpq.mail.errors import Busy, ExchangeError, NotListed, Refused, Unsettled
@@ -66,7 +67,7 @@ class Carrier:
     :param publish: hands released items to Celery.
     :param first_delay_s, longest_delay_s: bounds of the delay before another attempt.
     :param remember_s: how long a finished message stays known.
-    :param discretion: what the audit must not be told.
+    :param redaction: what takes out of audit records what must not be stored.
     :param longest_run_s: how long one attempt may take, however often its lease was renewed.
     :param fingerprint: of the policy in force for a group of mailboxes.
     :param admit: looks at a started item before anything is done with it; see :class:`rsvpq.tasks.admission.Admission`.
@@ -77,7 +78,7 @@ class Carrier:
     first_delay_s: float
     longest_delay_s: float
     remember_s: float
-    discretion: Discretion = field(default_factory=Discretion)
+    redaction: Redaction = field(default_factory=Redaction)
     longest_run_s: float = inf
     admit: Callable[[Start], Start] = field(default=lambda start: start)
     fingerprint: Callable[[str], str] = field(default=lambda _group: "")
@@ -130,7 +131,7 @@ class _Run:
         except Unsettled as error:
             self._later("throttled", error, error.delay_s)
         except Refused as error:
-            self._finish("dead", label="dead:refused", reason=str(error), result="refused", told=self._told(error))
+            self._finish("dead", label="dead:refused", reason=str(error), result="refused", told=self._redacted(error))
             raise
         except (ExchangeError, Taken) as error:
             self._later("later", error, self.carrier.delay_s(self.start.attempt))
@@ -149,7 +150,7 @@ class _Run:
             counts=outcome.counts,
             reason=outcome.note,
             result=outcome.result,
-            told=self.carrier.discretion.reason(outcome.note, private=self._private),
+            told=self.carrier.redaction.reason(outcome.note, private=self._private),
             remember_s=self.carrier.remember_s,
             undone=outcome.undone,
             **self._look_again(outcome.left),
@@ -182,8 +183,8 @@ class _Run:
     def _private(self) -> bool:
         return is_private_payload(self.start.payload)
 
-    def _told(self, error: Exception) -> str:
-        return self.carrier.discretion.error(error, private=self._private)
+    def _redacted(self, error: Exception) -> str:
+        return self.carrier.redaction.error(error, private=self._private)
 
     def _renew(self) -> float:
         given_s = self.carrier.lanes.renew(self.item_id, self.generation, self.owner)
@@ -193,7 +194,7 @@ class _Run:
 
     def _record(self, steps: Mapping[str, Any], intent: bool, attached: Attached | None) -> Recorded:
         *_, step = steps
-        audited = "" if step in LOOKS else step
+        audited = "" if step in READING_STEPS else step
         attached = attached or Attached()
         return self.carrier.lanes.record(
             *(self.item_id, self.generation, self.owner, steps),
@@ -211,7 +212,7 @@ class _Run:
         hold: Literal["", "mailbox", "server"] = "",
     ) -> Never:
         reason = f"{type(error).__name__}: {error}"
-        state = self._finish(how, label=how, reason=reason, delay_s=delay_s, hold=hold, told=self._told(error))
+        state = self._finish(how, label=how, reason=reason, delay_s=delay_s, hold=hold, told=self._redacted(error))
         if state == "dead":
             raise error
         logger.info("event=%s item=%s delay_s=%.1f reason=%s", how, self.item_id, delay_s, reason)

@@ -6,6 +6,7 @@ A client must never use it.  It needs no credentials, so it answers on loopback 
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from urllib.parse import parse_qs
 
 from simulator.oracle.control_pages import control_pages
 from simulator.oracle.controls import Controls
@@ -56,12 +57,12 @@ class Oracle:
             raise HttpError(404)
         return page(request)
 
-    def _messages(self, _request: Request) -> Response:
-        seeded_at = self._world.seeded_at
-        states = request_states(self._world.seeded)
-        return _ndjson(
-            _message(seeded, states.get((seeded.mailbox, seeded.edition)), seeded_at) for seeded in self._world.seeded
-        )
+    def _messages(self, request: Request) -> Response:
+        """All messages, or those of one mailbox, which take a hundredth of the time in a world of a hundred."""
+        wanted = parse_qs(request.query).get("mailbox")
+        seeded = [one for one in self._world.seeded if wanted is None or one.mailbox.name in wanted]
+        states = request_states(seeded)
+        return _ndjson(_message(one, states.get((one.mailbox, one.edition)), self._world.seeded_at) for one in seeded)
 
     def _meetings(self, _request: Request) -> Response:
         return _ndjson(map(_arranged, self._world.arranged.meetings.values()))

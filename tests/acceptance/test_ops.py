@@ -119,11 +119,11 @@ def test_dead_items_are_listed_shown_retried_and_dropped(stack: Stack, lanes: La
 @pytest.mark.parametrize(
     ("task", "arguments", "complaint"),
     [
-        ("ops.pause", {"scope": "everything"}, "'everything' is no scope; write all, server or mailbox"),
+        ("ops.pause", {"scope": "everything"}, "unknown scope 'everything': use all, server or mailbox"),
         ("ops.pause", {"scope": "server", "name": "mail9"}, "no server 'mail9'; there are: mail0"),
         ("ops.pause", {"scope": "mailbox", "name": "adelle0"}, "is not in the list; did you mean adele0?"),
         ("ops.limit", {"scope": "server", "name": "mail0", "rate": "fast"}, "such as 2/s or 30/min"),
-        ("ops.limit", {"scope": "server", "name": "mail0", "speed": 1}, "no limit is called speed"),
+        ("ops.limit", {"scope": "server", "name": "mail0", "speed": 1}, "unknown limit speed"),
         ("ops.dead_show", {"item": "nobody"}, "no dead item 'nobody'"),
         ("ops.dead_drop", {}, "name the items, or ask for all"),
         ("ops.top", {"most": 0}, "most: 0 is not a whole number above zero"),

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from celery.exceptions import Retry
 
-from rsvpq.audit.log import AuditLog, Filter, Record
-from rsvpq.audit.record import Audit, Discretion, Told
+from rsvpq.audit.log import AuditLog, AuditRecord, Filter
+from rsvpq.audit.record import Audit, DecisionRecord
+from rsvpq.audit.redaction import Redaction
 from rsvpq.lanes import Lanes, Release
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.errors import Busy, Refused, Transient
@@ -23,7 +24,7 @@ from rsvpq.tasks.runner import Attempt, Carrier, Work
 from tests.support.lanes_with_clock import Clock
 
 ADELE = Mailbox("adele", "mail1")
-HIDING = Discretion(frozenset({"subjects", "addresses"}), b"0123456789abcdef")
+HIDING = Redaction(frozenset({"subjects", "addresses"}), b"0123456789abcdef")
 MESSAGE = MeetingMessage(
     Kind.REQUEST,
     ItemRef("rid:1", ("/exchange/adele/Inbox/Budget.EML", "")),
@@ -45,23 +46,23 @@ FACTS = {
     "subject": "Budget",
     "start": "2007-12-30T05:16:11.844Z",
 }
-ACCEPT = Told("accept", "", "every-request")
+ACCEPT = DecisionRecord("accept", "", "every-request")
 
 
-def offered(lanes: Lanes, message: MeetingMessage = MESSAGE, discretion: Discretion | None = None) -> Release:
+def offered(lanes: Lanes, message: MeetingMessage = MESSAGE, redaction: Redaction | None = None) -> Release:
     """Offer the message as a scan does, and release it."""
-    facts = Audit(lanes, discretion or Discretion(), 3600).facts(ADELE, message, "r1")
+    facts = Audit(lanes, redaction or Redaction(), 3600).facts(ADELE, message, "r1")
     lanes.offer(ADELE, [replace(contract.message_item(ADELE, message), facts=facts)])
     (release,) = lanes.release()
     return release
 
 
-def carrier(lanes: Lanes, discretion: Discretion | None = None) -> Carrier:
+def carrier(lanes: Lanes, redaction: Redaction | None = None) -> Carrier:
     """A carrier whose releases nobody takes."""
-    return Carrier(lanes, lambda _: None, 10, 25, 3600, discretion or Discretion())
+    return Carrier(lanes, lambda _: None, 10, 25, 3600, redaction or Redaction())
 
 
-def told(lanes: Lanes) -> list[Record]:
+def told(lanes: Lanes) -> list[AuditRecord]:
     """The whole audit."""
     return list(AuditLog(lanes).read(Filter()))
 
@@ -74,11 +75,11 @@ def events(lanes: Lanes) -> list[tuple[str, ...]]:
     ]
 
 
-def carry(lanes: Lanes, work: Work, discretion: Discretion | None = None) -> None:
+def carry(lanes: Lanes, work: Work, redaction: Redaction | None = None) -> None:
     """One delivery of what is released next."""
-    (release,) = lanes.release() or (offered(lanes, discretion=discretion),)
+    (release,) = lanes.release() or (offered(lanes, redaction=redaction),)
     with suppress(Retry, Refused, Transient):  # how an attempt ends is what the audit tells
-        carrier(lanes, discretion).carry(release.id, release.generation, work)
+        carrier(lanes, redaction).carry(release.id, release.generation, work)
 
 
 def answers(attempt: Attempt, attached: Attached | None = None) -> Outcome:
@@ -291,7 +292,7 @@ def test_a_scan_is_told_only_when_it_fails(lanes: Lanes, error: Exception | None
             raise error
         return Outcome("scanned")
 
-    facts = Audit(lanes, Discretion(), 3600).scan_facts(ADELE, "r1")
+    facts = Audit(lanes, Redaction(), 3600).scan_facts(ADELE, "r1")
     lanes.offer_scans([(ADELE, replace(contract.scan_item(ADELE, "r1"), facts=facts))])
     carry(lanes, work)
     assert [one["event"] for one in told(lanes)] == expected
@@ -301,16 +302,16 @@ def test_a_scan_is_told_only_when_it_fails(lanes: Lanes, error: Exception | None
 # -- decisions -----------------------------------------------------------------------------------------------------
 
 
-def decide(lanes: Lanes, run: str, *decided: tuple[MeetingMessage, Told]) -> int:
+def decide(lanes: Lanes, run: str, *decided: tuple[MeetingMessage, DecisionRecord]) -> int:
     """One page of the scan of that run."""
-    return Audit(lanes, Discretion(), 3600).decide(ADELE, contract.scan_item(ADELE, run).id, run, decided)
+    return Audit(lanes, Redaction(), 3600).decide(ADELE, contract.scan_item(ADELE, run).id, run, decided)
 
 
 def scanned(
-    lanes: Lanes, run: str, *decided: tuple[MeetingMessage, Told], how: Any = "done", kind: Any = "scan"
+    lanes: Lanes, run: str, *decided: tuple[MeetingMessage, DecisionRecord], how: Any = "done", kind: Any = "scan"
 ) -> None:
     """A whole scan: offered, one page, and its end."""
-    audit = Audit(lanes, Discretion(), 3600)
+    audit = Audit(lanes, Redaction(), 3600)
     scan = replace(contract.scan_item(ADELE, run, kind), facts=audit.scan_facts(ADELE, run, kind))
     assert lanes.offer_scans([(ADELE, scan)]) == {"adele": "offered"}
     (release,) = lanes.release()
@@ -325,24 +326,24 @@ def decisions(lanes: Lanes) -> list[tuple[str, str, str]]:
 
 
 def test_a_decision_is_told_with_all_facts_and_the_rule(lanes: Lanes) -> None:
-    assert decide(lanes, "r1", (MESSAGE, Told("decline", "rooms", "outside of hours"))) == 1
+    assert decide(lanes, "r1", (MESSAGE, DecisionRecord("decline", "rooms", "outside of hours"))) == 1
     (one,) = told(lanes)
     expected = {**FACTS, "event": "decision", "decision": "decline", "rule": "rooms", "reason": "outside of hours"}
     assert {**one, **expected} == one
 
 
 def test_a_decision_is_told_when_it_is_new_or_changed(lanes: Lanes) -> None:
-    skip = Told("skip", "", "observe-mode")
+    skip = DecisionRecord("skip", "", "observe-mode")
     for run, decision in (("r1", skip), ("r1", skip), ("r2", skip), ("r3", ACCEPT), ("r4", ACCEPT), ("r5", skip)):
         decide(lanes, run, (MESSAGE, decision))
     assert [run for run, _, _ in decisions(lanes)] == ["r1", "r3", "r5"]
 
 
-def deciding(lanes: Lanes, decision: Told, then: Callable[[Attempt, Attached], Outcome]) -> Work:
+def deciding(lanes: Lanes, decision: DecisionRecord, then: Callable[[Attempt, Attached], Outcome]) -> Work:
     """A worker that decides before it does anything."""
 
     def work(attempt: Attempt) -> Outcome:
-        rulings = Audit(lanes, Discretion(), 3600).rulings(ADELE, "", "r1", [(MESSAGE, decision)])
+        rulings = Audit(lanes, Redaction(), 3600).rulings(ADELE, "", "r1", [(MESSAGE, decision)])
         return then(attempt, Attached(rulings))
 
     return work
@@ -382,7 +383,7 @@ def test_a_workers_decision_that_a_scan_has_told_is_not_told_again(lanes: Lanes)
 def test_a_workers_decision_that_nothing_was_done_for_is_told_before_the_end(
     lanes: Lanes, then: Callable[[Attempt, Attached], Outcome], event: tuple[str, str]
 ) -> None:
-    carry(lanes, deciding(lanes, Told("skip", "", "observe-mode"), then))
+    carry(lanes, deciding(lanes, DecisionRecord("skip", "", "observe-mode"), then))
     assert events(lanes) == [("decision",), event]
 
 
@@ -395,8 +396,10 @@ def test_a_workers_decision_is_not_told_if_it_may_not_begin(lanes: Lanes) -> Non
     assert told(lanes) == []
 
 
-@pytest.mark.parametrize("changed", [Told("accept", "other", "every-request"), Told("accept", "", "other")])
-def test_another_rule_or_reason_is_another_decision(lanes: Lanes, changed: Told) -> None:
+@pytest.mark.parametrize(
+    "changed", [DecisionRecord("accept", "other", "every-request"), DecisionRecord("accept", "", "other")]
+)
+def test_another_rule_or_reason_is_another_decision(lanes: Lanes, changed: DecisionRecord) -> None:
     assert decide(lanes, "r1", (MESSAGE, ACCEPT)) == 1
     assert decide(lanes, "r2", (MESSAGE, changed)) == 1
 
@@ -457,7 +460,7 @@ def test_what_is_hidden_is_nowhere_in_the_audit(lanes: Lanes, work: Work) -> Non
 
 
 def test_what_is_hidden_stays_so_when_the_worker_is_lost(lanes: Lanes, clock: Clock) -> None:
-    release = offered(lanes, discretion=HIDING)
+    release = offered(lanes, redaction=HIDING)
     lanes.start(ITEM, release.generation, "lost")
     clock.turn(200)
     lanes.sweep()
@@ -480,7 +483,7 @@ def test_filters_work_on_what_is_hidden(lanes: Lanes, name: str) -> None:
 
 def test_a_private_subject_is_nowhere_in_the_audit(lanes: Lanes) -> None:
     private = replace(MESSAGE, sensitivity=Sensitivity.PRIVATE)
-    Audit(lanes, Discretion(), 3600).decide(ADELE, "scan-r1-x", "r1", [(private, ACCEPT)])
+    Audit(lanes, Redaction(), 3600).decide(ADELE, "scan-r1-x", "r1", [(private, ACCEPT)])
     release = offered(lanes, private)
     with pytest.raises(Refused):
         carrier(lanes).carry(
@@ -505,7 +508,7 @@ def many(lanes: Lanes) -> Lanes:
     return lanes
 
 
-Read = Callable[[AuditLog, Filter], list[Record]]
+Read = Callable[[AuditLog, Filter], list[AuditRecord]]
 READS: list[Read] = [lambda log, wanted: list(log.read(wanted)), lambda log, wanted: log.newest(wanted, 10_000)]
 
 
@@ -516,10 +519,10 @@ def test_all_pages_are_read_each_record_once_and_in_order(many: Lanes, read: Rea
 
 @pytest.mark.parametrize("read", READS)
 def test_filters_choose_by_event_value_and_time(many: Lanes, read: Read) -> None:
-    wanted = Filter.of(Discretion(), {"mailbox": "USER3", "uid": None}, events=("done",), since_ms=1000, until_ms=2000)
+    wanted = Filter.of(Redaction(), {"mailbox": "USER3", "uid": None}, events=("done",), since_ms=1000, until_ms=2000)
     found = read(AuditLog(many), wanted)
     assert [int(one["id"].split("-")[0]) for one in found] == list(range(1004, 2001, 10))
-    assert read(AuditLog(many), Filter.of(Discretion(), {"mailbox": "user3"}, events=("decision",))) == []
+    assert read(AuditLog(many), Filter.of(Redaction(), {"mailbox": "user3"}, events=("decision",))) == []
 
 
 @pytest.mark.parametrize("most", [0, 1, 1500])
@@ -530,7 +533,7 @@ def test_the_newest_are_the_last_of_all(many: Lanes, most: int) -> None:
 
 def test_following_begins_where_reading_ended(many: Lanes) -> None:
     log = AuditLog(many)
-    follow = log.follow(Filter.of(Discretion(), {"mailbox": "adele"}), log.end())
+    follow = log.follow(Filter.of(Redaction(), {"mailbox": "adele"}), log.end())
     carry(many, answers)
     assert [(one or {})["event"] for one in (next(follow) for _ in range(5))] == [
         "intent",

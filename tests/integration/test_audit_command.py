@@ -13,7 +13,7 @@ import pytest
 
 from rsvpq import wiring
 from rsvpq.audit.log import EVENTS, FIELDS
-from rsvpq.audit.record import Audit, Told, operator
+from rsvpq.audit.record import Audit, DecisionRecord, operator
 from rsvpq.lanes.keeping import broken_records
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from testbed.processes import PATIENCE_S, Part, free_port, until
@@ -37,7 +37,9 @@ def audit_of(installation: Installation) -> Audit:
 
 def decide(audit: Audit, mailbox: Mailbox, *messages: MeetingMessage) -> None:
     """Tell that these are accepted."""
-    audit.decide(mailbox, "scan-r1-x", "r1", [(one, Told("accept", "all", "every-request")) for one in messages])
+    audit.decide(
+        mailbox, "scan-r1-x", "r1", [(one, DecisionRecord("accept", "all", "every-request")) for one in messages]
+    )
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ import pytest
 from producer.scan import scan
 from rsvpq.http import auth
 from rsvpq.http.server import Server
-from rsvpq.tasks.journal import Journal
+from rsvpq.lanes import Lanes
 from rsvpq.webdav import search
 from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import WebDavMailbox
-from tests.integration.test_traps import decided
-from tests.support.scripted_server import XML, ScriptedServer, play, rows_page
+from tests.support.scripted_server import NO_ROWS, XML, ScriptedServer, play, rows_page
+from tests.support.visits import Visitor
 
 FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "Sent", "Deleted", "send")))
 
@@ -20,11 +20,12 @@ def adele(scripted: ScriptedServer) -> WebDavMailbox:
     return WebDavMailbox(Server(scripted.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
 
 
-def test_a_message_with_a_text_without_end_is_held_and_the_others_are_decided_on(scripted: ScriptedServer) -> None:
+def test_a_message_with_a_text_without_end_is_held_and_the_others_are_decided_on(
+    lanes: Lanes, scripted: ScriptedServer
+) -> None:
     page = rows_page(1, 2, 3).replace(b">rid:2<", b">" + b"r" * 100_000 + b"<")
-    scripted.script(play(207, page, **XML))
-    journal = Journal({}, lambda *_: "ok")
-    outcome = scan(adele(scripted), journal, decided, lambda messages: (len(messages), 0))
+    scripted.script(play(207, page, **XML), play(207, NO_ROWS, **XML))
+    outcome = scan(Visitor(lanes, adele(scripted)).visit())
     assert outcome.note == "found 3, offered 0, skipped 2 age-unknown, 1 overlong"
 
 

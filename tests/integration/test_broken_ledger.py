@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, given
 from hypothesis import strategies as st
 from redis import Redis
 
@@ -12,6 +12,7 @@ from rsvpq.lanes.items import known_items
 from rsvpq.lanes.status import read_status
 from testbed.queue_server import QueueServer
 from tests.support.breakable_lanes import MAILBOXES, BreakableLanes, fate, settled
+from tests.support.examples import examples
 
 GARBAGE = ("", "x", "nan", "-1", "1e999", "{", "9223372036854775807", "-inf", "zzz:zzz", '{"a": "b"}')
 
@@ -39,7 +40,7 @@ def test_an_untouched_ledger_is_worked_off_and_nothing_is_found_broken(redis: Re
 
 
 #: Shrinking takes longer than reading the draws.
-@settings(max_examples=150, derandomize=True, phases=[Phase.generate])
+@examples(150, derandomize=True, phases=[Phase.generate])
 @given(data=st.data(), steps=st.integers(0, 6))
 def test_any_one_record_may_be_broken_at_any_moment(
     shared_queue_server: QueueServer, data: st.DataObject, steps: int

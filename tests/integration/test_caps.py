@@ -5,19 +5,25 @@ from dataclasses import replace
 
 import pytest
 
-from producer.offering import MOST_OTHERS, in_fair_order, offer_within_caps
+from producer.offer import MOST_OTHERS, offer_within_caps
+from producer.visit import Caps
+from rsvpq.http import auth
+from rsvpq.http.server import Server
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.budget import RunBudget
-from rsvpq.lanes.items import known_items
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from rsvpq.policy import Action, Decision
-from rsvpq.tasks import contract
 from rsvpq.tasks.journal import Decided
 from rsvpq.tasks.runner import LOOK_AGAIN_S, Carrier
+from rsvpq.webdav.mailbox import WebDavMailbox
 from tests.support.lanes_with_clock import Clock
+from tests.support.scripted_server import FOLDERS
+from tests.support.visits import Visitor
 from workers.outcomes import left_alone
 
 ADELE = Mailbox("adele", "mail1")
+#: The mailbox; an offer asks it nothing.
+NOT_ASKED = WebDavMailbox(Server("http://127.0.0.1:9/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
 
 
 def sent(name: str, count: int) -> list[MeetingMessage]:
@@ -36,39 +42,29 @@ class Scans:
     """Scans of one mailbox, each a run of its own, and a worker that leaves all alone that it gets."""
 
     def __init__(self, lanes: Lanes, most: int) -> None:
-        self.lanes, self.most, self.runs = lanes, most, 0
+        self.lanes = lanes
+        self.visitor = Visitor(lanes, NOT_ASKED, ADELE, caps=Caps(most, 500))
 
     def scan(self, found: Sequence[MeetingMessage]) -> list[MeetingMessage]:
         """Offer what was found; what was new to the lane, or is looked at again."""
-        self.runs += 1
-        ids = {message: message.identity(ADELE) for message in found}
-        known = known_items(self.lanes, ids.values())
-        left = [message for message, item in ids.items() if item in known and known[item].state == "left"]
-        before = set(self._waiting())
-        budget = RunBudget(self.lanes, str(self.runs), 500)
-        offer_within_caps(in_fair_order(found, left), self._offer, self.most, budget)
-        new = set(self._waiting()) - before
-        return [message for message in found if ids[message] in new]
+        before = set(self.visitor.waiting())
+        offer_within_caps(self.visitor.visit(), found)
+        new = set(self.visitor.waiting()) - before
+        return [message for message in found if message.identity(ADELE) in new]
 
     def leave_all(self) -> None:
         """A worker finds a reason to leave alone whatever waits."""
-        carrier = Carrier(self.lanes, lambda _releases: None, 1, 2, remember_s=7 * 86_400)
-        held = left_alone(Decided(Decision(Action.HOLD, "rule")))
-        while releases := self.lanes.release():
-            for release in releases:
-                carrier.carry(release.id, release.generation, lambda _: held)
+        carrier = Carrier(self.lanes, self.visitor.publish, 1, 2, remember_s=7 * 86_400)
+        held, published = left_alone(Decided(Decision(Action.HOLD, "rule"))), self.visitor.published
+        self.visitor.publish(self.lanes.release())
+        while published:
+            release = published.pop(0)
+            carrier.carry(release.id, release.generation, lambda _: held)
+            self.visitor.publish(self.lanes.release())
 
     def is_first(self, messages: Sequence[MeetingMessage]) -> bool:
         """Whether the lane begins with these."""
-        return self._waiting()[: len(messages)] == [message.identity(ADELE) for message in messages]
-
-    def _waiting(self) -> list[str]:
-        client = self.lanes.redis
-        ids: list[str] = client.lrange(f"{self.lanes.prefix}:lane:adele", 0, -1)
-        return ids
-
-    def _offer(self, messages: list[MeetingMessage]) -> int:
-        return self.lanes.offer(ADELE, [contract.message_item(ADELE, one) for one in messages]).new
+        return self.visitor.waiting()[: len(messages)] == [message.identity(ADELE) for message in messages]
 
 
 def test_a_flood_of_responses_is_behind_the_requests_and_its_rest_waits_for_the_next_scan(lanes: Lanes) -> None:

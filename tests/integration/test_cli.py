@@ -19,6 +19,8 @@ from rsvpq.tasks import contract
 from testbed.processes import free_port
 from tests.support.installation import PASSWORD, Installation, queued
 
+pytestmark = pytest.mark.slow
+
 ADELE, BRUNO = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1")
 
 

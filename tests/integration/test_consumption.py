@@ -9,7 +9,7 @@ from celery.worker import state
 from redis import Redis
 
 from rsvpq.health.worker import Consumption, queue_keys
-from rsvpq.tasks import contract
+from rsvpq.tasks import celery_app, contract
 from testbed.queue_server import QueueServer
 
 
@@ -19,7 +19,7 @@ class Busy:
 
 @pytest.fixture
 def app(shared_queue_server: QueueServer) -> Iterator[Celery]:
-    made = contract.make_celery("test", shared_queue_server.url, namespace="rsvpq")
+    made = celery_app.make_celery("test", shared_queue_server.url, namespace="rsvpq")
     yield made
     made.close()
 

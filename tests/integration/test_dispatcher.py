@@ -21,7 +21,7 @@ from rsvpq.health.register import register_of
 from rsvpq.lanes import Lanes, Release
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
-from rsvpq.tasks import contract
+from rsvpq.tasks import celery_app, contract
 from testbed.processes import PATIENCE_S, Part, until
 from testbed.queue_server import QueueServer, queue_server, server_binary
 from tests.support.installation import Installation, queued
@@ -248,15 +248,15 @@ def server_answers(server: QueueServer) -> bool:
 def test_what_cannot_be_published_is_logged_and_left_to_the_lease(
     own_server: QueueServer, caplog: pytest.LogCaptureFixture, names: str
 ) -> None:
-    app = contract.make_celery("test", own_server.url, namespace="rsvpq")
+    app = celery_app.make_celery("test", own_server.url, namespace="rsvpq")
     payload = {"kind": "request", "subject": "x"}
     releases = [Release(name, 1, contract.ANSWER_REQUEST, "adele", "mail1", payload) for name in names]
-    contract.publish(app, releases)
+    celery_app.publish(app, releases)
     with own_server.client() as client:
         assert {message["id"] for message in queued(client, "answer")} == set(names)
     own_server.part.end()
     with caplog.at_level(logging.WARNING):
-        contract.publish(app, releases)
+        celery_app.publish(app, releases)
     assert f"event=publish-uncertain items={len(names)}" in caplog.text
 
 

@@ -2,15 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from rsvpq.doctor.checks import _look
-from rsvpq.doctor.login import Account
-from rsvpq.doctor.mail_server import Patient
-from rsvpq.doctor.probe import schemes_of
-from rsvpq.doctor.results import ExitCode, Level, Notes, exit_code
+from rsvpq.doctor.mail_server import Patient, ServerNotes, examine
+from rsvpq.doctor.results import ExitCode, Level, exit_code
+from rsvpq.http.probe import schemes_of
+from rsvpq.mail.checks import Checks
 from testbed.processes import free_port
 from testbed.queue_server import QueueServer
 from tests.support.doctor_installation import DoctorInstallation
@@ -256,10 +254,12 @@ def test_what_a_server_writes_does_not_reach_the_terminal(
 
 
 def test_a_check_that_breaks_off_does_not_pass_for_one_that_found_nothing() -> None:
-    notes = Notes("hq0", is_server=True)
-    nothing: Any = None
+    def break_off(_mailbox: str, _checks: Checks) -> bool:
+        raise AttributeError
+
+    notes = ServerNotes("hq0")
     with pytest.raises(AttributeError):
-        _look(Patient("hq0", nothing, Account(), "adele"), None, notes)
+        examine(Patient("hq0", break_off, "adele"), notes)
     assert exit_code([notes]) is ExitCode.BROKEN
 
 

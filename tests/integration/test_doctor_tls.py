@@ -13,6 +13,8 @@ from tests.integration.test_tls import NOW, PASSWORD, certificate, serve
 from tests.support.doctor_installation import Diagnosis, DoctorInstallation
 from tests.support.scripted_server import HANG, ScriptedServer
 
+pytestmark = pytest.mark.slow
+
 FROM = (NOW - timedelta(days=3)).date().isoformat()
 
 

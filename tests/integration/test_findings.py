@@ -7,10 +7,11 @@ import click
 import pytest
 from redis import Redis
 
-from producer.trigger import offer_scans
-from rsvpq.audit.record import Audit, Discretion
-from rsvpq.cli import following
-from rsvpq.cli.following import Following
+from producer.offer import offer_scans
+from rsvpq.audit.record import Audit
+from rsvpq.audit.redaction import Redaction
+from rsvpq.cli import follow as following
+from rsvpq.cli.follow import Following
 from rsvpq.health.register import register_of
 from rsvpq.lanes import Item, Lanes
 from rsvpq.lanes.run_results import KEPT_S, Ended, Findings, Forecast, Offered, Triggered
@@ -38,7 +39,7 @@ def read(findings: Findings) -> list[Offered | Triggered | Ended]:
 
 def offer(lanes: Lanes, *mailboxes: Mailbox, run: str = RUN) -> dict[str, str]:
     """Offer dry runs as the task does."""
-    return offer_scans(Audit(lanes, Discretion(), 3600), mailboxes, run, "dry-run")
+    return offer_scans(Audit(lanes, Redaction(), 3600), mailboxes, run, "dry-run")
 
 
 def follow(lanes: Lanes, *mailboxes: Mailbox, timeout_s: float = PATIENCE_S) -> tuple[Following, list[str]]:
@@ -163,6 +164,6 @@ def test_a_refused_trigger_is_an_error(lanes: Lanes, findings: Findings) -> None
 
 
 def test_what_is_to_be_explained_travels_with_the_scan(lanes: Lanes) -> None:
-    offer_scans(Audit(lanes, Discretion(), 3600), [ADELE], RUN, "explain", {"uid": "U1"})
+    offer_scans(Audit(lanes, Redaction(), 3600), [ADELE], RUN, "explain", {"uid": "U1"})
     (released,) = lanes.release()
     assert released.payload == {"kind": "explain", "group": "", "wanted": {"uid": "U1"}}

@@ -16,7 +16,7 @@ from redis import Redis
 from rsvpq.health.register import register_of
 from rsvpq.health.watchdog import LOOKS, STALLED
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
-from rsvpq.tasks import contract
+from rsvpq.tasks import celery_app, contract
 from testbed.processes import PATIENCE_S, Part, free_port, until
 from testbed.queue_server import QueueServer
 from tests.support.installation import Installation
@@ -52,7 +52,7 @@ def notices(tmp_path: Path) -> Iterator[Notices]:
 def app(installation: Installation) -> Iterator[Celery]:
     """Who sends tasks and commands to the workers."""
     installation.write(STALLED_AFTER)
-    made = contract.make_celery("test", installation.redis_url, namespace="rsvpq")
+    made = celery_app.make_celery("test", installation.redis_url, namespace="rsvpq")
     yield made
     made.close()
 
@@ -163,8 +163,8 @@ def start_busy_worker(installation: Installation, notices: Notices, silent_serve
     adele = Mailbox("adele", "mail1")
     item = contract.message_item(adele, request)
     offered = lanes.offer(adele, [item], release=1)
-    app = contract.make_celery("test", installation.redis_url, namespace="rsvpq")
-    contract.publish(app, offered.released)
+    app = celery_app.make_celery("test", installation.redis_url, namespace="rsvpq")
+    celery_app.publish(app, offered.released)
     app.close()
     client = lanes.redis
     part.wait_for(lambda: client.hget(f"{{rsvpq}}:item:{item.id}", "state") == "running", "the request is under way")

@@ -7,6 +7,7 @@ from itertools import combinations
 from multiprocessing import get_context
 from threading import Barrier
 
+import pytest
 from redis import Redis
 
 from rsvpq.lanes import Item, Lanes
@@ -16,6 +17,8 @@ from testbed.processes import PATIENCE_S
 from testbed.queue_server import QueueServer
 from tests.support.fake_workers import Stint, most_at_once, work_together
 from tests.support.installation import Installation
+
+pytestmark = pytest.mark.slow
 
 MAILBOX = Limits(Rate(50), burst=10, concurrency=2)
 SERVER = Limits(Rate(400), burst=50, concurrency=3)

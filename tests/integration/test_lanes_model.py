@@ -5,7 +5,6 @@ from functools import partial
 from typing import Literal, cast
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -20,8 +19,11 @@ from redis import Redis
 from rsvpq.lanes import Deed, Item, Lanes, Release, Scope, keeping
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
+from tests.support.examples import examples
 from tests.support.lane_model import FINAL, How, LaneModel, Leaving, Pace, Party
 from tests.support.lane_snapshot import Ledger
+
+pytestmark = pytest.mark.slow
 
 SERVERS = ("mail1", "mail2")
 MAILBOXES = ("adele", "bruno", "carla")
@@ -474,5 +476,5 @@ def test_the_lanes_do_what_their_model_does(redis: Redis) -> None:
     """Nothing lost or finished twice, no limit exceeded and nobody forgotten, whatever happens in whatever order."""
     run_state_machine_as_test(
         cast("type[RuleBasedStateMachine]", partial(LaneMachine, redis)),  # any factory will do
-        settings=settings(max_examples=350, stateful_step_count=50, derandomize=True, print_blob=False),
+        settings=examples(350, stateful_step_count=50, derandomize=True, print_blob=False),
     )

@@ -5,13 +5,14 @@ from datetime import timedelta
 from itertools import accumulate
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from redis import Redis
 from throttled import RateLimiterType, Throttled, rate_limiter, store
 
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
+from tests.support.examples import examples
 from tests.support.lane_client import AMPLE, ClockedLanes
 
 #: All times are whole 64ths of a second: exact in the other's floating seconds as well as in our microseconds, so that
@@ -47,8 +48,8 @@ def allowed_by_throttled(quota: rate_limiter.Quota, arrivals: Iterable[int]) -> 
 
 
 @pytest.mark.parametrize("scope", ["mailbox", "server"])
-@settings(
-    max_examples=150,
+@examples(
+    150,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

@@ -19,6 +19,8 @@ from tests.support.exchange_site import inbox, requests_in
 from tests.support.login_sites import PASSWORD, LoginSite, login_site
 from tests.support.scripted_server import NO_ROWS, XML, ScriptedServer, play
 
+pytestmark = pytest.mark.slow
+
 FORMS = ("forms2003", "forms2007", "isa", "portal")
 WRONG = "no-password-of-ours"
 THREADS = 16

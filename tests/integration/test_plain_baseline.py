@@ -5,11 +5,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from testbed.processes import until
 from testbed.simulated_exchange import World
 from testbed.stack import Plan
 from tests.chaos.installation import Installation
 from tests.chaos.plain import PlainStack
+
+pytestmark = pytest.mark.slow
 
 _PLAN = Plan(
     World(mailboxes=6, requests=5, responses=0, servers=2, seed=3, latency_ms=2), answer_threads=4, scan_threads=4

@@ -6,10 +6,13 @@ from typing import Any, Literal
 
 import pytest
 
-from producer.reconcile import reconcile
+from producer.reconcile import find_unsent_answers, reconcile
+from producer.scan import scan
+from rsvpq.lanes import Lanes
+from rsvpq.lanes.held_drafts import HeldDrafts
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import Refused, Unknown
-from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
+from rsvpq.mail.messages import Intent, Mailbox, MeetingMessage, Verdict
 from rsvpq.tasks.journal import Attached, Journal
 from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import WebDavMailbox
@@ -17,7 +20,8 @@ from rsvpq.webdav.markers import intent_of_text, intent_to_text
 from rsvpq.webdav.rows import href_of
 from tests.integration.test_answer import DELETED_ITEMS, LEFT, STRAIGHT_PATH, after, draft_of_a_person, worker_at
 from tests.support.crashing_worker import Worker
-from tests.support.exchange_site import Site, always, inbox, requests_in
+from tests.support.exchange_site import Site, always, box_name, inbox, lenient, requests_in
+from tests.support.visits import Visitor
 from tests.support.work import work_on
 from workers.unsent import send_unsent
 
@@ -42,18 +46,11 @@ class Scan:
     """What a scan after the loss of Redis finds and does, up to the end of its items; the ledger knows nothing."""
 
     def __init__(self, box: WebDavMailbox) -> None:
-        self.held: list[MeetingMessage] = []
+        unsent = find_unsent_answers(box)
+        self.held = unsent.unclear
         self.sent: list[str] = []
-        self._box = box
-        self.outcome = reconcile(box, self._offer, self._hold)
-
-    def _offer(self, drafts: dict[str, MeetingMessage]) -> int:
-        for identity, draft in drafts.items():
-            self.sent.append(send(draft, self._box, {}, identity))
-        return len(drafts)
-
-    def _hold(self, drafts: list[MeetingMessage]) -> None:
-        self.held = drafts
+        for identity, draft in unsent.ours.items():
+            self.sent.append(send(draft, box, {}, identity))
 
 
 def send(draft: MeetingMessage, box: WebDavMailbox, steps: dict[str, Any], identity: str = "") -> str:
@@ -126,10 +123,52 @@ def test_the_markers_are_there_when_they_are_needed(site: Site, box: WebDavMailb
 
 def test_a_draft_marked_as_ours_is_sent_and_says_so(site: Site, box: WebDavMailbox, worker: Worker) -> None:
     worker.dies(after("PROPPATCH draft"))
-    scan = Scan(box)
-    assert (scan.sent, scan.outcome.counts) == (["answered"], {"reconcile:orphans": 1})
-    assert scan.outcome.note == "1 unsent answers to finish"
+    assert Scan(box).sent == ["answered"]
     assert site.sent(box, worker.request) == (1, 1)
+
+
+def visitor_of(lanes: Lanes, box: WebDavMailbox) -> Visitor:
+    """Who visits a mailbox in this process, as a task does."""
+    return Visitor(lanes, box, Mailbox(box_name(box), "mail1"))
+
+
+def test_a_draft_marked_as_ours_is_offered_once_under_the_identity_of_its_request(
+    box: WebDavMailbox, worker: Worker, lanes: Lanes
+) -> None:
+    worker.dies(after("PROPPATCH draft"))
+    visitor = visitor_of(lanes, box)
+    outcome = reconcile(visitor.visit())
+    assert (outcome.note, outcome.counts) == ("1 unsent answers to finish", {"reconcile:orphans": 1})
+    assert [release.id for release in visitor.published] == [worker.request.ref.key]
+    assert reconcile(visitor.visit()).counts == {}
+
+
+def test_a_scan_looks_for_unsent_answers_too(box: WebDavMailbox, worker: Worker, lanes: Lanes) -> None:
+    worker.dies(after("PROPPATCH draft"))
+    outcome = scan(visitor_of(lanes, box).visit())
+    assert outcome.counts["reconcile:orphans"] == 1
+    assert outcome.note.endswith("; 1 unsent answers to finish")
+
+
+def test_while_observing_an_unsent_answer_is_not_offered(box: WebDavMailbox, worker: Worker, lanes: Lanes) -> None:
+    worker.dies(after("PROPPATCH draft"))
+    visitor = visitor_of(lanes, box)
+    visitor.policy = lenient("observe")
+    assert reconcile(visitor.visit()).counts == {}
+    assert visitor.waiting() == []
+
+
+def test_a_persons_draft_is_in_the_list_of_the_operator_until_it_is_gone(
+    site: Site, box: WebDavMailbox, worker: Worker, lanes: Lanes
+) -> None:
+    theirs = draft_of_a_person(site, box, worker.request)
+    age(site, theirs)
+    visitor, held = visitor_of(lanes, box), HeldDrafts(lanes)
+    assert reconcile(visitor.visit()).counts == {"reconcile:unclear": 1}
+    assert [draft.ref.key for draft in held.of(box_name(box))] == [theirs.ref.key]
+    site.raw("DELETE", href_of(theirs))
+    assert reconcile(visitor.visit()).counts == {}
+    assert held.of(box_name(box)) == []
 
 
 def test_the_item_itself_finds_its_marked_draft_when_only_its_journal_is_lost(
@@ -159,14 +198,12 @@ def test_a_persons_draft_is_never_sent_but_shown_once_it_has_settled(
     theirs = draft_of_a_person(site, box, worker.request)
     if not before_command:
         site.raw("DELETE", href_of(worker.request))
-    scan = lose_redis(site, box, worker)
-    assert (scan.held, scan.sent) == ([], [])
+    found = lose_redis(site, box, worker)
+    assert (found.held, found.sent) == ([], [])
     (there,) = unsent_answers(box)
     assert there.ref.key == theirs.ref.key
     age(site, theirs)
-    scan = Scan(box)
-    assert [held.ref.key for held in scan.held] == [theirs.ref.key]
-    assert scan.outcome.counts == {"reconcile:unclear": 1}
+    assert [held.ref.key for held in Scan(box).held] == [theirs.ref.key]
 
 
 @pytest.mark.parametrize("number", [LEFT, DELETED_ITEMS], ids=["left", "deleted-items"])
@@ -191,7 +228,7 @@ def test_an_answer_that_was_sent_already_is_not_sent_from_a_copy_of_its_draft(
     assert site.sent(box, worker.request) == (1, 1)
 
 
-def test_an_orphan_that_somebody_sent_meanwhile_is_gone_or_answered(
+def test_an_unsent_answer_that_somebody_sent_meanwhile_is_gone_or_answered(
     site: Site, box: WebDavMailbox, worker: Worker
 ) -> None:
     worker.dies(after("PROPPATCH draft"))
@@ -213,7 +250,7 @@ def test_a_persons_draft_that_somebody_says_is_ours_is_not_sent(site: Site, box:
     assert site.told(box, request)["submitted"] == 0
 
 
-def test_an_orphan_whose_sending_was_not_answered_is_found_in_sent_items(
+def test_an_unsent_answer_whose_sending_was_not_answered_is_found_in_sent_items(
     site: Site, box: WebDavMailbox, worker: Worker
 ) -> None:
     worker.dies(after("PROPPATCH draft"))

@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from rsvpq import wiring
-from rsvpq.audit.record import Told
+from rsvpq.audit.record import DecisionRecord
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from testbed.processes import free_port
 from tests.support.installation import Installation
@@ -42,7 +42,9 @@ def decide(installation: Installation, *uids: str) -> None:
         )
         for uid in uids
     ]
-    audit.decide(ADELE, "scan-r1-x", "r1", [(one, Told("accept", "all", "every-request")) for one in messages])
+    audit.decide(
+        ADELE, "scan-r1-x", "r1", [(one, DecisionRecord("accept", "all", "every-request")) for one in messages]
+    )
 
 
 def fill(redis: Redis, count: int, ago_ms: int, apart_ms: int = 1) -> None:
@@ -170,7 +172,7 @@ def test_hidden_values_stay_digests(installation: Installation) -> None:
     for form in ("text", "html", "json"):
         shown = installation.rsvpq("report", "--format", form).stdout
         assert not [word for word in ("adele", "carla", "Budget") if word in shown]
-    digest = wiring.make_discretion(installation.settings).address("carla@example.com")
+    digest = wiring.make_redaction(installation.settings).address("carla@example.com")
     assert figures(installation)["organizers"] == [{"organizer": digest, "requests": 2, "answers": 0}]
 
 

@@ -2,62 +2,55 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
-from producer.dry_run import Ways, forecast
-from producer.inbox import DECIDED_AT_ONCE
 from producer.scan import scan
+from producer.visit import DECIDED_PER_STEP
 from rsvpq.http import auth
 from rsvpq.http.server import Server
-from rsvpq.lanes.run_results import Forecast
+from rsvpq.lanes import Lanes
 from rsvpq.mail.errors import Busy
-from rsvpq.mail.messages import Kind, MeetingMessage
-from rsvpq.policy import Action, Decision, Facts, Need, Version, decide
-from rsvpq.tasks.journal import Attached, Journal, LeaseLost, Paused
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.tasks import contract
+from rsvpq.tasks.journal import Journal, LeaseLost, Paused
 from rsvpq.tasks.outcome import Outcome
 from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import WebDavMailbox
 from testbed.simulated_exchange import World
-from tests.support.exchange_site import BehavingExchange, Site, inbox, lenient, sent_in
+from tests.support.exchange_site import BehavingExchange, Site, box_name, inbox, lenient
 from tests.support.scripted_server import XML, ScriptedServer, play, rows_page
+from tests.support.visits import Visitor
 
 FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "Sent", "Deleted", "sendmsg")))
 ANSWERABLE = {Kind.REQUEST, Kind.RESPONSE}
 
 
 class Scan:
-    """One scan: where its offers go, and what its journal says."""
+    """One scan: what it offers, and what its journal says."""
 
-    def __init__(self, mode: Literal["observe", "respond"] = "respond", known: int = 0) -> None:
-        self.offers: list[list[MeetingMessage]] = []
+    def __init__(self, lanes: Lanes, box: WebDavMailbox, mode: Literal["observe", "respond"] = "respond") -> None:
+        mailbox = Mailbox(box_name(box), "mail1")
+        self.visitor = Visitor(lanes, box, mailbox, lenient(mode))
         self.steps: dict[str, Any] = {}
         self.answer: Literal["ok", "held", "lost"] = "ok"
-        self._policy = lenient(mode)
-        self._known = known
+        #: How many items waited at each step.
+        self.waiting: set[int] = set()
 
-    @property
-    def offered(self) -> list[MeetingMessage]:
-        """All that was offered."""
-        return [message for page in self.offers for message in page]
-
-    def run(self, box: WebDavMailbox) -> Outcome:
+    def run(self) -> Outcome:
         """Scan the mailbox."""
-        return scan(box, Journal({}, self._record), self._decide, self._offer)
+        return scan(self.visitor.visit(Journal({}, self._record)))
 
-    def _decide(self, message: MeetingMessage, newest: Version | None) -> Decision:
-        return decide(self._policy, message, Facts("adele@example.com", newest=newest), datetime.now(UTC))
+    def offered(self) -> list[MeetingMessage]:
+        """What of the Inbox is in the ledger."""
+        return self.visitor.known(inbox(self.visitor.box))
 
     def _record(self, steps: Mapping[str, Any], _intent: bool, *_: object) -> Literal["ok", "held", "lost"]:
         self.steps = dict(steps)
+        self.waiting.add(len(self.visitor.waiting()))
         return self.answer
-
-    def _offer(self, messages: list[MeetingMessage]) -> tuple[int, int]:
-        self.offers.append(messages)
-        return max(0, len(messages) - self._known), 0
 
 
 def of_kinds(site: Site, name: str) -> Counter[str]:
@@ -72,15 +65,15 @@ def deep(site: Site) -> WebDavMailbox:
     return WebDavMailbox(site.server(), next(facts["mailbox"] for facts in site.mailboxes() if facts["deep"]))
 
 
-def test_requests_and_responses_are_offered_and_the_rest_is_counted_with_its_reason(site: Site) -> None:
+def test_requests_and_responses_are_offered_and_the_rest_is_counted_with_its_reason(site: Site, lanes: Lanes) -> None:
     name = next(
         facts["mailbox"]
         for facts in site.mailboxes()
         if facts["messages"]["cancellation"] > 1 and facts["messages"]["other"]
     )
     seeded = of_kinds(site, name)
-    run = Scan()
-    outcome = run.run(WebDavMailbox(site.server(), name))
+    run = Scan(lanes, WebDavMailbox(site.server(), name))
+    outcome = run.run()
     wanted = seeded["request"] + seeded["response"]
     assert outcome.result == "scanned"
     assert outcome.counts == {
@@ -89,87 +82,76 @@ def test_requests_and_responses_are_offered_and_the_rest_is_counted_with_its_rea
         "skipped:cancellation": seeded["cancellation"],
         "skipped:unknown-class": seeded["other"],
     }
-    assert Counter(message.kind for message in run.offered) == {
+    assert Counter(message.kind for message in run.offered()) == {
         Kind.REQUEST: seeded["request"],
         Kind.RESPONSE: seeded["response"],
     }
+    assert [release.mailbox for release in run.visitor.published] == [name]
+    assert len(run.visitor.waiting()) == wanted
 
 
 def test_a_task_request_is_left_alone_with_its_reason_by_servers_that_show_it_as_a_meeting_message(
-    tmp_path: Path,
+    tmp_path: Path, lanes: Lanes
 ) -> None:
     world = World(mailboxes=6, requests=2, responses=0, deep=0, seed=5)
     exchange = BehavingExchange(tmp_path, world, [{"task_requests": "calendarmessage"}])
     try:
         site = Site(exchange)
         name = next(facts["mailbox"] for facts in site.mailboxes() if facts["messages"]["task-request"])
-        run = Scan()
-        outcome = run.run(WebDavMailbox(site.server(), name))
+        run = Scan(lanes, WebDavMailbox(site.server(), name))
+        outcome = run.run()
         assert outcome.counts["skipped:task-request"] == of_kinds(site, name)["task-request"]
-        assert {message.kind for message in run.offered} == {Kind.REQUEST}
+        assert {message.kind for message in run.offered()} == {Kind.REQUEST}
     finally:
         exchange.part.end()
 
 
-def test_a_mailbox_with_nothing_in_it_is_scanned(site: Site) -> None:
+def test_a_mailbox_with_nothing_in_it_is_scanned(site: Site, lanes: Lanes) -> None:
     name = next(facts["mailbox"] for facts in site.mailboxes() if not any(facts["messages"].values()))
-    run = Scan()
-    assert run.run(WebDavMailbox(site.server(), name)) == Outcome("scanned", "found 0, offered 0", {})
-    assert run.offered == []
+    run = Scan(lanes, WebDavMailbox(site.server(), name))
+    assert run.run() == Outcome("scanned", "found 0, offered 0", {})
+    assert run.visitor.waiting() == []
 
 
-def test_what_was_marked_as_processed_is_not_offered_again(site: Site) -> None:
+def test_what_was_marked_as_processed_is_not_offered_again(site: Site, lanes: Lanes) -> None:
     box = site.take()
     marked = [message for message in inbox(box) if message.kind in ANSWERABLE][:2]
     for message in marked:
         box.mark_processed(message)
-    run = Scan()
-    outcome = run.run(box)
+    run = Scan(lanes, box)
+    outcome = run.run()
     assert outcome.counts["skipped:already-processed"] == 2
-    assert not {message.ref.key for message in marked} & {message.ref.key for message in run.offered}
+    assert not {message.ref.key for message in marked} & {message.ref.key for message in run.offered()}
 
 
-def test_all_pages_are_read_before_anything_is_offered(deep: WebDavMailbox) -> None:
-    run = Scan()
-    outcome = run.run(deep)
+def test_all_pages_are_read_before_anything_is_offered(lanes: Lanes, deep: WebDavMailbox) -> None:
+    run = Scan(lanes, deep)
+    outcome = run.run()
     found = outcome.counts["scan:found"]
     assert found > 250
-    assert (len(run.offers), run.steps["pages"]) == (1, -(-found // 100))
-    assert len(run.offered) == outcome.counts["scan:offered"]
+    assert (run.waiting, run.steps["pages"]) == ({0}, -(-found // 100))
+    assert len(run.offered()) == outcome.counts["scan:offered"]
 
 
-def test_the_lease_is_kept_while_it_is_decided_on_many_messages(deep: WebDavMailbox) -> None:
+def test_the_lease_is_kept_while_it_is_decided_on_many_messages(lanes: Lanes, deep: WebDavMailbox) -> None:
     """By rules without number on an Inbox without end that takes longer than the lease."""
     found = len(inbox(deep))
-    attempt = Scan()
-    attempt.run(deep)
-    assert attempt.steps["decided"] == found // DECIDED_AT_ONCE * DECIDED_AT_ONCE > 0
-    steps: dict[str, Any] = {}
-
-    def record(written: Mapping[str, Any], _intent: bool, _attached: Attached | None) -> Literal["ok"]:
-        steps.update(written)
-        return "ok"
-
-    def nothing(_message: MeetingMessage, _newest: Version | None) -> Decision:
-        return Decision(Action.SKIP, "no-rule")
-
-    def told(message: MeetingMessage, decision: Decision, held: str = "") -> Forecast:
-        return Forecast("adele", str(message.kind), str(decision.action), "", "", held=held)
-
-    forecast(deep, Journal({}, record), Ways(nothing, nothing, lambda _messages: {}, told), 50)
-    assert steps["decided"] == attempt.steps["decided"]
+    attempt = Scan(lanes, deep)
+    attempt.run()
+    assert attempt.steps["decided"] == found // DECIDED_PER_STEP * DECIDED_PER_STEP > 0
 
 
-def test_only_what_is_new_to_the_lane_counts_as_offered(deep: WebDavMailbox) -> None:
-    run = Scan(known=10)
-    outcome = run.run(deep)
-    assert outcome.counts["scan:offered"] == len(run.offered) - 10 * len(run.offers)
+def test_only_what_is_new_to_the_lane_counts_as_offered(lanes: Lanes, deep: WebDavMailbox) -> None:
+    run, known = Scan(lanes, deep), [one for one in inbox(deep) if one.kind is Kind.REQUEST][:10]
+    lanes.offer(run.visitor.mailbox, [contract.message_item(run.visitor.mailbox, message) for message in known])
+    outcome = run.run()
+    assert outcome.counts["scan:offered"] == len(run.offered()) - 10
 
 
-def test_observing_offers_nothing_and_says_why(deep: WebDavMailbox) -> None:
-    run = Scan("observe")
-    outcome = run.run(deep)
-    assert run.offered == []
+def test_observing_offers_nothing_and_says_why(lanes: Lanes, deep: WebDavMailbox) -> None:
+    run = Scan(lanes, deep, "observe")
+    outcome = run.run()
+    assert run.offered() == []
     assert "scan:offered" not in outcome.counts
     assert outcome.counts["skipped:would-accept"] >= 200
     assert "skipped" in outcome.note
@@ -177,70 +159,53 @@ def test_observing_offers_nothing_and_says_why(deep: WebDavMailbox) -> None:
 
 @pytest.mark.parametrize("mode", ["observe", "respond"])
 def test_a_scan_changes_nothing_in_the_mailbox(
-    site: Site, deep: WebDavMailbox, mode: Literal["observe", "respond"]
+    site: Site, lanes: Lanes, deep: WebDavMailbox, mode: Literal["observe", "respond"]
 ) -> None:
     before = site.mutating(), inbox(deep)
-    Scan(mode).run(deep)
+    Scan(lanes, deep, mode).run()
     assert (site.mutating(), inbox(deep)) == before
 
 
-def test_a_paused_mailbox_is_not_asked_anything(scripted: ScriptedServer) -> None:
-    run = Scan()
+def test_a_paused_mailbox_is_not_asked_anything(lanes: Lanes, scripted: ScriptedServer) -> None:
+    run = Scan(lanes, scripted_box(scripted))
     run.answer = "held"
     with pytest.raises(Paused):
-        run.run(scripted_box(scripted))
+        run.run()
     assert scripted.requests == []
 
 
-def test_a_scan_without_its_lease_stops(scripted: ScriptedServer) -> None:
-    run = Scan()
+def test_a_scan_without_its_lease_stops(lanes: Lanes, scripted: ScriptedServer) -> None:
+    run = Scan(lanes, scripted_box(scripted))
     run.answer = "lost"
     with pytest.raises(LeaseLost):
-        run.run(scripted_box(scripted))
+        run.run()
     assert scripted.requests == []
 
 
-def test_while_a_page_is_missing_nothing_is_offered_that_a_later_one_may_outdate(scripted: ScriptedServer) -> None:
+def test_while_a_page_is_missing_nothing_is_offered_that_a_later_one_may_outdate(
+    lanes: Lanes, scripted: ScriptedServer
+) -> None:
     pages = [
         play(207, rows_page(*rows), Content_Range=f"rows {rows[0]}-{rows[-1]}; total=250", **XML)
         for rows in (range(100), range(100, 200))
     ]
     scripted.script(*pages, play(503, Retry_After="9"))
-    run = Scan()
+    run = Scan(lanes, scripted_box(scripted))
     with pytest.raises(Busy) as busy:
-        run.run(scripted_box(scripted))
+        run.run()
     assert busy.value.delay_s == 9
-    assert (run.offers, run.steps["pages"]) == ([], 2)
+    assert (run.visitor.waiting(), run.steps["pages"]) == ([], 2)
 
 
-def test_a_scan_that_begins_anew_finds_the_same_messages_again(deep: WebDavMailbox) -> None:
-    first, second = Scan(), Scan()
-    first.run(deep)
-    second.run(deep)
-    assert first.offered == second.offered
+def test_a_scan_that_begins_anew_finds_the_same_messages_again(lanes: Lanes, deep: WebDavMailbox) -> None:
+    first = Scan(lanes, deep)
+    first.run()
+    waiting, again = first.visitor.waiting(), Scan(lanes, deep)
+    assert "scan:offered" not in again.run().counts
+    assert first.visitor.waiting() == waiting
+    assert again.visitor.published == []
 
 
 def scripted_box(server: ScriptedServer) -> WebDavMailbox:
     """The mailbox of the scripted server."""
     return WebDavMailbox(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
-
-
-def test_what_is_read_after_the_inbox_does_not_hide_that_rows_of_it_were_unreadable(tmp_path: Path) -> None:
-    exchange = BehavingExchange(tmp_path, World(mailboxes=4, requests=6, seed=7), [{"row_error": "500"}])
-    try:
-        box = Site(exchange).take()
-        undecided = Decision(Action.ACCEPT, "later", needs=frozenset({Need.APPOINTMENT}))
-
-        def look(_message: MeetingMessage, _newest: Version | None) -> Decision:
-            assert list(sent_in(box)) == []
-            return Decision(Action.ACCEPT, "now")
-
-        def tell(message: MeetingMessage, decision: Decision, held: str = "") -> Forecast:
-            return Forecast("adele", str(message.kind), str(decision.action), "", str(decision.reason), held=held)
-
-        ways = Ways(lambda _message, _newest: undecided, look, lambda _messages: {}, tell)
-        told, counts = forecast(box, Journal({}, lambda *_: "ok"), ways, most=10)
-    finally:
-        exchange.part.end()
-    assert counts["unreadable"] == 1
-    assert {row.reason for row in told} == {"now"}

@@ -1,20 +1,19 @@
 """Invitations that name one of ours as the organizer, sent by somebody else who knows whom to name and the uid."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 import pytest
 
-from producer.scan import scan
-from rsvpq.mail.messages import MeetingMessage, Verdict
-from rsvpq.policy import Action, Decision, Facts, Newest, Policy, Rule, Version, decide, is_internal
+from rsvpq.lanes import Lanes
+from rsvpq.mail.messages import Mailbox, MeetingMessage, Verdict
+from rsvpq.policy import Action, Facts, Policy, Rule
 from rsvpq.policy.gather import decide_knowing
-from rsvpq.tasks.journal import Journal
 from rsvpq.webdav.mailbox import WebDavMailbox
 from testbed.simulated_exchange import World
 from tests.support.calendar_writer import Diary
 from tests.support.exchange_site import Site, box_name, inbox, simulated_site
+from tests.support.visits import Visitor
 
 CEO, SECRETARY, MALLORY = "ceo@example.com", "secretary@example.com", "mallory@evil.example"
 #: An address of SMTP that looks like a name of the directory: all of it may stand before an @ (RFC 5321, 4.1.2).
@@ -33,6 +32,7 @@ class Victim:
     """The owner of a mailbox, who gets what strangers write."""
 
     diary: Diary
+    lanes: Lanes
 
     @property
     def box(self) -> WebDavMailbox:
@@ -60,23 +60,8 @@ class Victim:
 
     def decided(self, policy: Policy = POLICY) -> dict[str, str]:
         """What a scan decides on the messages of the meeting, by their item."""
-        found: dict[str, str] = {}
-
-        def look(message: MeetingMessage, newest: Version | None) -> Decision:
-            facts = Facts.about(message, box_name(self.box), "", newest)
-            decision = decide(policy, message, facts, datetime.now(UTC))
-            found[message.ref.key] = str(decision.reason)
-            return decision
-
-        def internal(address: str) -> bool:
-            return is_internal(address, box_name(self.box), policy.internal_domains)
-
-        def newest(messages: Iterable[MeetingMessage]) -> Newest:
-            return Newest(messages, internal)
-
-        journal = Journal({}, lambda *_: "ok")
-        scan(self.box, journal, look, lambda messages: (len(messages), 0), newest)
-        return found
+        visit = Visitor(self.lanes, self.box, Mailbox(box_name(self.box), "mail1"), policy).visit()
+        return {message.ref.key: str(decision.reason) for message, decision in visit.decide(visit.read_inbox())}
 
     def decides(self, message: MeetingMessage, policy: Policy) -> str:
         """What a worker decides, who looks into the calendar."""
@@ -84,9 +69,9 @@ class Victim:
 
 
 @pytest.fixture
-def victim(world: Site) -> Victim:
+def victim(world: Site, lanes: Lanes) -> Victim:
     """A mailbox of the test's own."""
-    return Victim(Diary(world, world.take()))
+    return Victim(Diary(world, world.take()), lanes)
 
 
 @pytest.mark.parametrize("recipients", ["smtp", "x500", "mixed"])

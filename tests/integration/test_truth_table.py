@@ -16,6 +16,8 @@ from tests.integration.test_answer import LEFT
 from tests.support.crashing_worker import Worker
 from tests.support.exchange_site import Site, requests_in
 
+pytestmark = pytest.mark.slow
+
 ACCEPTING: dict[str, object] = {"accept": []}
 SENDING: dict[str, object] = {"accept": [], "send": "rid:of-the-draft"}
 

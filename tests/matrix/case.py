@@ -67,17 +67,20 @@ class Tried:
 class _Clocks(Clock):
     """The clock of the lanes, and that by which the servers do things later: both are turned."""
 
-    exchange: SimulatedExchange | None = None
+    bench: "Bench | None" = None
 
     def turn(self, seconds: float) -> None:
         Clock.turn(self, seconds)
-        if self.exchange is not None:
-            self.exchange.put_clock_forward(seconds)
+        if self.bench is not None:
+            self.bench.exchange.put_clock_forward(seconds)
 
 
 @dataclass(slots=True)
 class Bench:
-    """The simulator, its mailboxes that no case has had yet, and the lanes."""
+    """The simulator, its mailboxes that no case has had yet, and the lanes.
+
+    The world is small, since every case reads all of it; when none of its mailboxes will do, another one is made.
+    """
 
     directory: Path
     world: World
@@ -86,24 +89,42 @@ class Bench:
     clock: Clock = field(init=False)
     lanes: Lanes = field(init=False)
     _timeouts: Timeouts = PATIENT
+    _worlds: int = 0
     _unused: list[str] = field(init=False)
     _defaults: dict[str, Any] = field(init=False)
+    #: What the simulator was told since the last reset, in that order.
+    _said: list[tuple[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.exchange = SimulatedExchange(self.directory, self.world, PASSWORD)
+        self._make_world()
+        self._defaults = {name: one["value"] for name, one in self.exchange.ask("switches").items()}
+
+    def _make_world(self) -> None:
+        self._worlds += 1
+        directory = self.directory / f"world-{self._worlds}"
+        directory.mkdir()
+        self.exchange = SimulatedExchange(directory, self.world, PASSWORD)
         enough = [
             box["mailbox"]
             for box in self.exchange.ask("mailboxes")
             if box["messages"]["request"] >= 2 and box["messages"]["response"] >= 1
         ]
         self._unused = enough[::-1]
-        self._defaults = {name: one["value"] for name, one in self.exchange.ask("switches").items()}
+
+    def _make_another_world(self) -> None:
+        """The same world untouched, with the switches and faults that are in force."""
+        self.exchange.part.end()
+        self._make_world()
+        said, self._said = self._said, []
+        for what, document in said:
+            self.post(what, document)
 
     def reset(self, redis: Redis) -> None:
         """Every switch at its default, no faults, an empty ledger."""
-        self.post("switches", self._defaults)
+        self._said = []
+        self.switch(**self._defaults)
         self.fault()
-        self.clock = _Clocks(exchange=self.exchange)
+        self.clock = _Clocks(bench=self)
         self.configure(redis)
 
     def configure(self, redis: Redis) -> None:
@@ -130,6 +151,7 @@ class Bench:
         url = f"{self.exchange.urls[0]}/_oracle/{what}"
         answer = requests.post(url, data=json.dumps(document), timeout=PATIENCE_S)
         assert answer.status_code == 200, answer.text
+        self._said.append((what, document))
 
     def mailbox(
         self, having: str = "", *, proposing: bool = False, untitled: bool = False, updated: bool = True
@@ -139,17 +161,27 @@ class Bench:
         :param proposing: it has a response that proposes another time. :param untitled: it has a request of no subject.
         :param updated: it may have a request and its update.
         """
-        fits = {name for name in self._unused if having in name}
-        if proposing:
-            fits &= {one["mailbox"] for one in self.exchange.messages() if one["counter_proposal"]}
-        if untitled:
-            requests = (one for one in self.exchange.messages() if one["kind"] == "request" and not one["outdated"])
-            fits &= {one["mailbox"] for one in requests if not one["subject"]}
-        if not updated:
-            fits -= {one["mailbox"] for one in self.exchange.messages() if one["outdated"]}
+        wanted = (having, proposing, untitled, updated)
+        if not (fits := self._fitting(*wanted)):
+            self._make_another_world()
+            fits = self._fitting(*wanted)
         name = next(name for name in reversed(self._unused) if name in fits)
         self._unused.remove(name)
         return name
+
+    def _fitting(self, having: str, proposing: bool, untitled: bool, updated: bool) -> set[str]:
+        fits = {name for name in self._unused if having in name}
+        if not proposing and not untitled and updated:
+            return fits
+        messages = self.exchange.messages()
+        if proposing:
+            fits &= {one["mailbox"] for one in messages if one["counter_proposal"]}
+        if untitled:
+            requests = (one for one in messages if one["kind"] == "request" and not one["outdated"])
+            fits &= {one["mailbox"] for one in requests if not one["subject"]}
+        if not updated:
+            fits -= {one["mailbox"] for one in messages if one["outdated"]}
+        return fits
 
     def operator(self, mailbox: str, answers: Answers = "owa", policy: Policy | None = None) -> Operator:
         """Somebody to work it."""
@@ -162,7 +194,7 @@ class Bench:
 
     def judge(self, name: str, operator: Operator) -> Tried:
         """What the oracle says of the mailbox; noted for the table."""
-        seeded = [one for one in self.exchange.messages() if one["mailbox"] == operator.mailbox.name]
+        seeded = self.exchange.messages(operator.mailbox.name)
         asked = [one for one in seeded if one["kind"] == "request"]
         responses = [one for one in seeded if one["kind"] == "response"]
         states = [_state(one) for one in asked]

@@ -10,8 +10,8 @@ from tests.matrix.case import Bench, Tried
 
 _TRIED = pytest.StashKey[list[Tried]]()
 
-#: Enough mailboxes for one to each case.
-WORLD = World(mailboxes=700, requests=3, responses=2, seed=21)
+#: Mailboxes of every kind that a case may ask for.
+WORLD = World(mailboxes=80, requests=3, responses=2, seed=21)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -7,19 +7,21 @@ and time: when nothing may run, the clock of the lanes jumps to when something m
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 from celery.exceptions import Ignore, Retry
 
 from producer.scan import scan
+from producer.visit import Visit
+from rsvpq.audit.record import Audit
+from rsvpq.audit.redaction import Redaction
 from rsvpq.http.server import Server
 from rsvpq.lanes import Lanes, Release
 from rsvpq.lanes.status import read_status
 from rsvpq.mail.editions import Settled
 from rsvpq.mail.errors import ExchangeError
-from rsvpq.mail.messages import Mailbox, MeetingMessage
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.mail.ports import Page
-from rsvpq.policy import Decision, Facts, Policy, Version, decide
+from rsvpq.policy import Facts, Policy
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks import contract
 from rsvpq.tasks.journal import Attached, Decided
@@ -29,8 +31,10 @@ from rsvpq.tasks.runner import Attempt, Carrier
 from rsvpq.webdav.mailbox import Commands, WebDavMailbox
 from tests.support.exchange_site import lenient
 from tests.support.lanes_with_clock import Clock
+from tests.support.visits import NO_CAPS
 from workers.answer import answer
 from workers.open import open_response
+from workers.unsent import send_unsent
 from workers.work import Work
 
 #: How far the clock jumps when nothing may run, and how often at most: beyond every delay, hold and number of attempts.
@@ -99,18 +103,27 @@ class Operator:
         return _SmallPages(self.server, self.mailbox.name, commands=self.commands)
 
     def _scan(self, attempt: Attempt) -> Outcome:
-        def offer(messages: list[MeetingMessage]) -> tuple[int, int]:
-            items = [contract.message_item(self.mailbox, message) for message in messages]
-            return self.lanes.offer(self.mailbox, items).new, 0
-
-        def decide_on(message: MeetingMessage, newest: Version | None) -> Decision:
-            return decide(self.policy, message, self._facts(message, newest), datetime.now(UTC))
-
-        return scan(self._box(), attempt.journal, decide_on, offer)
+        visit = Visit(
+            item=attempt.start.id,
+            mailbox=self.mailbox,
+            box=self._box(),
+            journal=attempt.journal,
+            policy=self.policy,
+            lanes=self.lanes,
+            audit=Audit(self.lanes, Redaction(), 3600),
+            publish=self._carry,
+            caps=NO_CAPS,
+        )
+        return scan(visit)
 
     def _answer(self, attempt: Attempt) -> Outcome:
         with self.server.for_item(attempt.lease):
-            return answer(self._work(attempt))
+            work = self._work(attempt)
+            if work.message.kind is Kind.ANSWER:  # one of ours that a scan found unsent
+                memory = self._recollection.at_start(attempt.start, work.box, attempt.journal)
+                settled = Attached(memory=self._recollection.of_draft(work.item, work.message, memory))
+                return send_unsent(work, settled)
+            return answer(work)
 
     def _open(self, attempt: Attempt) -> Outcome:
         with self.server.for_item(attempt.lease):
@@ -129,7 +142,7 @@ class Operator:
         )
 
     def _decide_in(self, box: WebDavMailbox, attempt: Attempt) -> Callable[[MeetingMessage], Decided]:
-        start, recollection = attempt.start, Recollection(self.lanes, self.policy.max_age)
+        start, recollection = attempt.start, self._recollection
 
         def decide_on(message: MeetingMessage) -> Decided:
             memory = recollection.at_start(start, box, attempt.journal)
@@ -139,6 +152,10 @@ class Operator:
 
         return decide_on
 
-    def _facts(self, message: MeetingMessage, newest: Version | None = None) -> Facts:
-        facts = Facts.about(message, self.mailbox.name, "", newest)
+    @property
+    def _recollection(self) -> Recollection:
+        return Recollection(self.lanes, self.policy.max_age)
+
+    def _facts(self, message: MeetingMessage) -> Facts:
+        facts = Facts.about(message, self.mailbox.name, "")
         return replace(facts, identity=message.identity(self.mailbox))

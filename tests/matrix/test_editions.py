@@ -55,7 +55,7 @@ def worked_by(bench: Bench, policy: Policy | None = None) -> Operator:
 
 def judged(bench: Bench, operator: Operator) -> list[dict[str, Any]]:
     """What the oracle says of each request, after it has said that nothing was done which must not be."""
-    seeded = [one for one in bench.exchange.messages() if one["mailbox"] == operator.mailbox.name]
+    seeded = bench.exchange.messages(operator.mailbox.name)
     assert [one for one in seeded if one["forbidden"]] == []
     return [one for one in seeded if one["kind"] == "request"]
 

@@ -13,7 +13,7 @@ import yaml
 from redis import Redis
 
 from rsvpq.lanes.status import read_status
-from rsvpq.tasks import contract
+from rsvpq.tasks import celery_app, contract
 from testbed.processes import PATIENCE_S, Part, until
 from tests.support.installation import Installation
 
@@ -87,7 +87,7 @@ TRAPS = [
 
 def require_service(worker: Part, installation: Installation) -> None:
     """The worker still works what it is given."""
-    app = contract.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
+    app = celery_app.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
     try:
         assert "servers" in app.send_task(contract.OPS_STATUS).get(timeout=PATIENCE_S)
     finally:
@@ -107,7 +107,7 @@ def test_no_message_but_json_is_read_and_the_worker_goes_on(
         else:
             redis.publish("rsvpq:/0.celery.pidbox", envelope(octets, content_type, "pidbox"))
 
-    app = contract.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
+    app = celery_app.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
     try:
         assert "servers" in app.send_task(contract.OPS_STATUS).get(timeout=PATIENCE_S)
     finally:
@@ -191,7 +191,7 @@ def test_a_command_about_a_queue_that_there_is_not_ends_no_worker(
 
 def break_the_brokers_keys(redis: Redis) -> None:
     """Put something else in the place of each."""
-    for key, kind in contract.key_types("rsvpq").items():
+    for key, kind in celery_app.key_types("rsvpq").items():
         redis.delete(key)
         redis.rpush(key, "a stranger's") if kind == "string" else redis.set(key, "a stranger's")
 
@@ -209,7 +209,7 @@ def test_keys_of_the_broker_that_are_something_else_stop_no_worker_for_good(
         if moment == "while it works":
             break_the_brokers_keys(redis)
         until(lambda: not ours_of_another_type(redis), "they are set aside")
-        app = contract.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
+        app = celery_app.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
         try:
             assert "servers" in app.send_task(contract.OPS_STATUS).get(timeout=PATIENCE_S)
         finally:
@@ -218,11 +218,11 @@ def test_keys_of_the_broker_that_are_something_else_stop_no_worker_for_good(
         dispatcher.end()
     assert worker.alive()
     assert redis.lrange("{rsvpq}:aside:rsvpq:unacked_mutex", 0, -1) == ["a stranger's"]
-    assert read_status(installation.lanes()).order.broken == len(contract.key_types("rsvpq"))
+    assert read_status(installation.lanes()).order.broken == len(celery_app.key_types("rsvpq"))
 
 
 def ours_of_another_type(redis: Redis) -> list[str]:
-    types = contract.key_types("rsvpq")
+    types = celery_app.key_types("rsvpq")
     return [key for key, kind in types.items() if redis.type(key) not in ("none", kind)]
 
 

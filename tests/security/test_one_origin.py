@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from xml.sax.saxutils import escape
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 from rsvpq.http import auth
@@ -30,6 +30,7 @@ from rsvpq.mail.ports import Clear
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import at, href_of
 from tests.support.client_operations import PASSWORD, PATIENT, client
+from tests.support.examples import examples
 from tests.support.scripted_server import (
     DRAFT,
     FOLDERS,
@@ -44,7 +45,7 @@ from tests.support.scripted_server import (
 
 #: Stands for the address of who must hear nothing, which is known only when it listens.
 ELSEWHERE = "ELSEWHERE"
-EXAMPLES = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = examples(120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Seen:

@@ -9,13 +9,13 @@ import pytest
 from redis import Redis
 
 from rsvpq import wiring
-from rsvpq.audit.record import Told
+from rsvpq.audit.record import DecisionRecord
 from rsvpq.cli.dry_run_forms import FORMS
 from rsvpq.lanes import Item
 from rsvpq.lanes.held_drafts import HeldDrafts
 from rsvpq.lanes.run_results import Forecast
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
-from rsvpq.tasks import contract
+from rsvpq.tasks import celery_app, contract
 from testbed.processes import PATIENCE_S
 from tests.support.installation import Installation, queued
 
@@ -43,12 +43,12 @@ def told(installation: Installation) -> Installation:
     request = MeetingMessage(Kind.REQUEST, ItemRef("rid:1", ("/x/1", "")), uid="U1", subject=SUBJECT)
     draft = MeetingMessage(Kind.ANSWER, ItemRef("rid:2", ("/x/2", "")), uid="U1", subject=SUBJECT, reply=Verdict.ACCEPT)
     audit = wiring.make_audit(installation.settings, lanes)
-    audit.decide(ADELE, "scan-r1-x", "r1", [(request, Told("accept", "all", "every-request"))])
+    audit.decide(ADELE, "scan-r1-x", "r1", [(request, DecisionRecord("accept", "all", "every-request"))])
     item = contract.message_item(ADELE, request)
     lanes.offer(ADELE, [item])
     (release,) = lanes.release()
-    app = contract.make_celery("test", installation.redis_url, namespace="rsvpq")
-    contract.publish(app, [release])
+    app = celery_app.make_celery("test", installation.redis_url, namespace="rsvpq")
+    celery_app.publish(app, [release])
     app.close()
     assert lanes.start(item.id, release.generation, "owner").verdict == "run"
     lanes.finish(item.id, release.generation, "owner", "dead", label="dead:refused", reason=f"Refused: {SUBJECT}")

@@ -71,11 +71,8 @@ class Box:
     def told(self, row: Row) -> dict[str, Any]:
         """What the oracle knows of the message of a row."""
         uid, subject = row["{urn:schemas:calendar:}uid"], row["{urn:schemas:httpmail:}subject"]
-        found = [
-            m
-            for m in self.simulator.oracle("messages")
-            if (m["mailbox"], m["uid"], m["subject"]) == (self.name, uid, subject)
-        ]
+        mine = self.simulator.messages_of(self.name)
+        found = [one for one in mine if (one["uid"], one["subject"]) == (uid, subject)]
         return dict(found[0])
 
 

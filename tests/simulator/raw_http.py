@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from lxml import etree
 
@@ -106,9 +107,14 @@ class Simulator:
         """What the oracle says."""
         answer = self.ask("GET", f"/_oracle/{page}")
         assert answer.status == 200
-        if page in {"messages", "meetings"}:
+        if page.partition("?")[0] in {"messages", "meetings"}:
             return [json.loads(line) for line in answer.body.splitlines()]
         return json.loads(answer.body)
+
+    def messages_of(self, mailbox: str) -> list[dict[str, Any]]:
+        """What the oracle says of the seeded messages of one mailbox."""
+        found: list[dict[str, Any]] = self.oracle(f"messages?mailbox={quote(mailbox)}")
+        return found
 
     def message(self, **facts: object) -> dict[str, Any]:
         """The one seeded message with these facts."""

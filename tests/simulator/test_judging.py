@@ -20,7 +20,7 @@ def box() -> Iterator[Box]:
 
 def told(box: Box, **facts: object) -> list[dict[str, Any]]:
     """What the oracle knows of the messages of the mailbox with these facts."""
-    messages = [one for one in box.simulator.oracle("messages") if one["mailbox"] == box.name]
+    messages = box.simulator.messages_of(box.name)
     return [one for one in messages if facts.items() <= one.items()]
 
 

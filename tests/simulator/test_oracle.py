@@ -56,6 +56,13 @@ def test_an_untouched_world_has_nothing_to_tell(simulator: Simulator) -> None:
     )
 
 
+def test_the_messages_of_one_mailbox_are_those_that_are_told_of_it_among_all(simulator: Simulator) -> None:
+    everything = simulator.oracle("messages")
+    for name in {one["mailbox"] for one in everything}:
+        assert simulator.messages_of(name) == [one for one in everything if one["mailbox"] == name]
+    assert simulator.messages_of("nobody") == []
+
+
 def test_the_oracle_needs_no_credentials_and_knows_its_pages(simulator: Simulator) -> None:
     assert simulator.ask("GET", "/_oracle/summary", Authorization="").status == 200
     for method, page in [("GET", "nothing"), ("POST", "summary"), ("GET", "limits"), ("DELETE", "messages")]:

@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from rsvpq.doctor.checks import LONGEST_S, examine
-from rsvpq.doctor.results import ExitCode, Finding, Level, Notes, exit_code
+from rsvpq.doctor.checks import DEADLINE_S, examine
+from rsvpq.doctor.results import CheckResult, ExitCode, Level, Notes, exit_code
 from rsvpq.settings import load_with_origins
 from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange
@@ -20,13 +20,13 @@ class Diagnosis:
     groups: tuple[Notes, ...]
     code: ExitCode
 
-    def all(self, group: str, check: str) -> list[Finding]:
+    def all(self, group: str, check: str) -> list[CheckResult]:
         """Every finding of a check."""
         return [
             found for notes in self.groups if notes.group == group for found in notes.findings if found.check == check
         ]
 
-    def one(self, group: str, check: str) -> Finding:
+    def one(self, group: str, check: str) -> CheckResult:
         """The only one."""
         (found,) = self.all(group, check)
         return found
@@ -80,7 +80,7 @@ class DoctorInstallation:
         lines = [f'mode = "{self.mode}"', 'mailboxes = "mailboxes.csv"', "[redis]", *self.redis, *self._servers]
         self.config.write_text("\n".join([*lines, ""]))
 
-    def examine(self, *names: str, longest_s: float = LONGEST_S) -> Diagnosis:
+    def examine(self, *names: str, longest_s: float = DEADLINE_S) -> Diagnosis:
         """Have the doctor look, in this process."""
         self.write()
         groups = tuple(examine(load_with_origins(self.config, {}), names, longest_s=longest_s))

@@ -108,7 +108,7 @@ class Site:
 
     def of_mailbox(self, box: WebDavMailbox) -> list[dict[str, Any]]:
         """What the oracle knows of all messages of a mailbox."""
-        return [message for message in self.exchange.messages() if message["mailbox"] == box_name(box)]
+        return self.exchange.messages(box_name(box))
 
     def sent(self, box: WebDavMailbox, message: MeetingMessage) -> tuple[int, int]:
         """How often a request was accepted, and how often an answer to it was sent."""

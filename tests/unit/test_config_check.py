@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from rsvpq.cli.config import config, report
+from rsvpq.cli.config import check_report, config
 
 ROOT = Path(__file__).parents[2]
 SECRET = "correct horse"
@@ -39,7 +39,7 @@ def _replace(file: Path, old: str, new: str) -> None:
 
 
 def _warnings(environ: dict[str, str] | None = None) -> list[str]:
-    lines = report(None, {"RSVPQ_MODE": "respond"} | (environ or {}))
+    lines = check_report(None, {"RSVPQ_MODE": "respond"} | (environ or {}))
     return [line.removeprefix("warning: ") for line in lines if line.startswith("warning: ")]
 
 
@@ -75,7 +75,9 @@ def test_the_example_files_pass_unchanged(folder: Path) -> None:
 def test_what_a_slow_server_may_have_is_told(folder: Path, share: str, told: str) -> None:
     second = {"RSVPQ_SERVERS__HQ2__URL": "https://mail2.example.com", "RSVPQ_SERVERS__HQ2__USERNAME": "svc"}
     second |= {"RSVPQ_SERVERS__HQ2__PASSWORD": "secret", "RSVPQ_LANES__SERVER_SHARE": share}
-    assert any(line.startswith("lanes ") and line.endswith(told) for line in report(folder / "rsvpq.toml", second))
+    assert any(
+        line.startswith("lanes ") and line.endswith(told) for line in check_report(folder / "rsvpq.toml", second)
+    )
 
 
 def test_the_file_can_be_given(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +140,7 @@ def test_a_missing_schedule_is_warned_about(folder: Path) -> None:
 def test_a_schedule_of_all_mailboxes_is_shown_as_such(folder: Path) -> None:
     _replace(folder / "rsvpq.toml", 'group = "pilot"', "")
 
-    assert "schedule   every 15m: all mailboxes" in report(None, {})
+    assert "schedule   every 15m: all mailboxes" in check_report(None, {})
 
 
 def test_an_empty_list_of_mailboxes_is_warned_about(folder: Path) -> None:
@@ -171,7 +173,7 @@ def test_a_secret_file_that_everybody_can_read_is_warned_about(folder: Path) -> 
     secret.chmod(0o644)
 
     assert _warnings() == [
-        f"rsvpq.toml:22: servers.hq1.password_file: {secret} can be read by everybody; chmod o-r it",
+        f"rsvpq.toml:24: servers.hq1.password_file: {secret} can be read by everybody; chmod o-r it",
     ]
 
 

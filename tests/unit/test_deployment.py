@@ -17,10 +17,10 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from redis import Redis
 
-from rsvpq.settings import LaneSettings, ServerSettings, load_settings
+from rsvpq.settings import LaneSettings, WebDavSettings, load_settings
 from rsvpq.settings.environment import read_variables
 from rsvpq.settings.mailboxes import read_mailboxes
-from rsvpq.tasks import contract
+from rsvpq.tasks import celery_app
 from testbed.processes import Part, free_port
 from testbed.queue_server import server_binary
 
@@ -203,7 +203,7 @@ def test_every_command_names_modules_that_are_there(name: str) -> None:
 
 
 def test_every_queue_has_its_workers_on_the_side_that_has_its_tasks() -> None:
-    app = contract.make_celery("test", "redis://127.0.0.1:6379/0", namespace="test")
+    app = celery_app.make_celery("test", "redis://127.0.0.1:6379/0", namespace="test")
     sides = {(option(worker["command"], "-Q"), option(worker["command"], "-A")) for worker in WORKERS.values()}
     packages = {"producer": "producer", "workers": "workers", "ops": "producer"}  # by the first word of a task's name
     routes = {
@@ -236,8 +236,8 @@ def test_the_lanes_hand_out_twice_what_the_workers_have_threads_for() -> None:
 
 @every_worker
 def test_a_worker_has_time_to_finish(name: str) -> None:
-    app = contract.make_celery("test", "redis://127.0.0.1:6379/0", namespace="test")
-    slow = ServerSettings(url="https://mail.example.com", username="x", password="x").longest_wait
+    app = celery_app.make_celery("test", "redis://127.0.0.1:6379/0", namespace="test")
+    slow = WebDavSettings(url="https://mail.example.com", username="x", password="x").longest_wait
     grace = seconds(WORKERS[name]["stop_grace_period"])
 
     assert grace > slow.seconds

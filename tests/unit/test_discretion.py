@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from rsvpq.audit.log import Filter
-from rsvpq.audit.record import LONGEST, LONGEST_SUBJECT, Discretion, Hidden, address_of, operator
+from rsvpq.audit.record import operator
+from rsvpq.audit.redaction import LONGEST_SUBJECT, LONGEST_VALUE, Hidden, Redaction, address_of
 from rsvpq.mail.errors import Refused
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Sensitivity, is_private_payload
 from rsvpq.policy import Action, Facts, Policy, Rule
@@ -14,8 +15,8 @@ from rsvpq.policy.case import Case
 from rsvpq.policy.conditions import match
 
 KEY = b"0123456789abcdef"
-OPEN = Discretion()
-CLOSED = Discretion(frozenset({"subjects", "addresses"}), KEY)
+OPEN = Redaction()
+CLOSED = Redaction(frozenset({"subjects", "addresses"}), KEY)
 #: Refusals in the words of the client, each naming the subject "Surgery" or the mailbox adele.
 TELLING = (
     "MOVE /exchange/adele/Inbox/Surgery on Monday.EML answered 403",
@@ -36,16 +37,16 @@ def test_what_is_not_hidden_is_written_as_it_is_and_bounded() -> None:
     assert OPEN.address("Adele@Example.com") == "Adele@Example.com"
     assert OPEN.subject("Budget") == "Budget"
     assert len(OPEN.subject("x" * 9999)) == LONGEST_SUBJECT
-    assert len(OPEN.address("x" * 9999)) == LONGEST
+    assert len(OPEN.address("x" * 9999)) == LONGEST_VALUE
     assert OPEN.reason(TELLING[0]) == TELLING[0]
-    assert len(OPEN.reason("x" * 9999)) == LONGEST
+    assert len(OPEN.reason("x" * 9999)) == LONGEST_VALUE
 
 
 def test_what_is_hidden_is_a_keyed_digest_whatever_the_case() -> None:
     assert CLOSED.address("Adele@Example.com") == digest("adele@example.com")
     assert CLOSED.subject("Budget") == digest("BUDGET")
     assert CLOSED.subject("x" * 9999) != CLOSED.subject("x" * 9998)
-    assert Discretion(CLOSED.hide, b"another key, as long").subject("Budget") != digest("budget")
+    assert Redaction(CLOSED.hide, b"another key, as long").subject("Budget") != digest("budget")
 
 
 def test_what_is_empty_stays_empty() -> None:
@@ -54,14 +55,14 @@ def test_what_is_empty_stays_empty() -> None:
 
 @pytest.mark.parametrize(("hide", "subject", "address"), [("subjects", True, False), ("addresses", False, True)])
 def test_each_is_hidden_by_itself(hide: Hidden, subject: bool, address: bool) -> None:
-    discretion = Discretion(frozenset({hide}), KEY)
-    assert (discretion.subject("Budget") != "Budget") is subject
-    assert (discretion.address("adele") != "adele") is address
+    redaction = Redaction(frozenset({hide}), KEY)
+    assert (redaction.subject("Budget") != "Budget") is subject
+    assert (redaction.address("adele") != "adele") is address
 
 
-@pytest.mark.parametrize("discretion", [OPEN, CLOSED])
-def test_a_private_subject_is_not_even_a_digest(discretion: Discretion) -> None:
-    assert discretion.subject("Surgery", private=True) == ""
+@pytest.mark.parametrize("redaction", [OPEN, CLOSED])
+def test_a_private_subject_is_not_even_a_digest(redaction: Redaction) -> None:
+    assert redaction.subject("Surgery", private=True) == ""
 
 
 @pytest.mark.parametrize(("sensitivity", "private"), list(zip(Sensitivity, (False, False, True, True), strict=True)))
@@ -78,9 +79,9 @@ def test_a_payload_with_another_sensitivity_than_there_is_is_private(odd: object
 
 
 @pytest.mark.parametrize("text", TELLING)
-@pytest.mark.parametrize(("discretion", "private"), [(CLOSED, False), (OPEN, True), (CLOSED, True)])
-def test_a_reason_names_nothing_that_is_hidden(text: str, discretion: Discretion, private: bool) -> None:
-    told = discretion.reason(text, private=private)
+@pytest.mark.parametrize(("redaction", "private"), [(CLOSED, False), (OPEN, True), (CLOSED, True)])
+def test_a_reason_names_nothing_that_is_hidden(text: str, redaction: Redaction, private: bool) -> None:
+    told = redaction.reason(text, private=private)
     assert "urgery" not in told
     assert "adele" not in told
     assert "(hidden)" in told
@@ -112,13 +113,13 @@ def test_an_address_is_found_in_what_names_it(text: str, address: str) -> None:
     assert address_of(text) == address
 
 
-@pytest.mark.parametrize("discretion", [OPEN, CLOSED])
+@pytest.mark.parametrize("redaction", [OPEN, CLOSED])
 @pytest.mark.parametrize("asked", ["ADELE@example.com", '"Vance, Adele" <adele@example.com>'])
-def test_a_filter_finds_what_was_written_of_the_same_person(discretion: Discretion, asked: str) -> None:
-    wanted = Filter.of(discretion, {"organizer": asked})
-    written = {"event": "done", "organizer": discretion.address('"Adele" <adele@example.com>')}
+def test_a_filter_finds_what_was_written_of_the_same_person(redaction: Redaction, asked: str) -> None:
+    wanted = Filter.of(redaction, {"organizer": asked})
+    written = {"event": "done", "organizer": redaction.address('"Adele" <adele@example.com>')}
     assert wanted(written)
-    assert not wanted({**written, "organizer": discretion.address("bruno@example.com")})
+    assert not wanted({**written, "organizer": redaction.address("bruno@example.com")})
     assert not wanted({"event": "done"})
 
 

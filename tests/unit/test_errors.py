@@ -71,9 +71,9 @@ def test_an_error_says_what_was_asked_and_what_was_answered(status: int) -> None
     )
 
 
-@pytest.mark.parametrize("status", range(400, 600))
-def test_no_status_from_400_on_is_a_success(status: int) -> None:
-    assert isinstance(error_from("GET /x", status, {}, effect=True), ExchangeError)
+def test_no_status_from_400_on_is_a_success() -> None:
+    made = {status: error_from("GET /x", status, {}, effect=True) for status in range(400, 600)}
+    assert [status for status, error in made.items() if not isinstance(error, ExchangeError)] == []
 
 
 @pytest.mark.parametrize(

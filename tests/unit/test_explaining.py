@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from producer.explaining import is_wanted, told
-from rsvpq.audit.record import Discretion
+from producer.explain import explanation, is_wanted
+from rsvpq.audit.redaction import Redaction
 from rsvpq.mail.calendar import Agenda, Appointment, BusyPeriod, BusyStatus, CalendarUnknown, ResponseStatus
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Sensitivity
 from rsvpq.policy import Action, CalendarView, Facts, Policy, Rule, explain
@@ -41,13 +41,13 @@ POLICY = Policy(
 
 
 def explained(
-    message: MeetingMessage, calendar: CalendarView | None = None, discretion: Discretion | None = None
+    message: MeetingMessage, calendar: CalendarView | None = None, redaction: Redaction | None = None
 ) -> dict[str, Any]:
     """The message's explanation, as JSON gives it."""
     facts = Facts(ADELE.name, calendar=calendar, last_look=True)
     trace = explain(POLICY, message, facts, NOW)
     story: dict[str, Any] = json.loads(
-        json.dumps(told(ADELE, message, trace, facts, POLICY, discretion or Discretion()))
+        json.dumps(explanation(ADELE, message, trace, facts, POLICY, redaction or Redaction()))
     )
     return story
 
@@ -71,12 +71,12 @@ def period(start: datetime, status: BusyStatus, uid: str = "") -> BusyPeriod:
     ],
 )
 def test_all_that_is_asked_for_must_be_so(wanted: dict[str, str], found: bool) -> None:
-    assert is_wanted(wanted, ADELE)(REQUEST) is found
+    assert is_wanted(REQUEST, wanted, ADELE) is found
 
 
 def test_a_private_message_is_not_found_by_its_subject() -> None:
-    assert not is_wanted({"subject": "surgery"}, ADELE)(PRIVATE)
-    assert is_wanted({"uid": "uid-1"}, ADELE)(PRIVATE)
+    assert not is_wanted(PRIVATE, {"subject": "surgery"}, ADELE)
+    assert is_wanted(PRIVATE, {"uid": "uid-1"}, ADELE)
 
 
 def test_a_private_subject_is_told_nowhere() -> None:
@@ -87,8 +87,8 @@ def test_a_private_subject_is_told_nowhere() -> None:
 
 
 def test_what_the_audit_hides_is_hidden() -> None:
-    discretion = Discretion(frozenset({"subjects", "addresses"}), b"0123456789abcdef")
-    text = json.dumps(explained(REQUEST, discretion=discretion))
+    redaction = Redaction(frozenset({"subjects", "addresses"}), b"0123456789abcdef")
+    text = json.dumps(explained(REQUEST, redaction=redaction))
     assert "urgery" not in text
     assert "carla" not in text
 
@@ -131,5 +131,5 @@ def test_an_agenda_that_does_not_reach_so_far_tells_what_it_has_and_that_it_is_n
 def test_what_of_a_series_could_not_be_read_is_told() -> None:
     facts = Facts(ADELE.name, last_look=True, unread="no zone is shown")
     series = replace(REQUEST, recurring=True)
-    story = told(ADELE, series, explain(POLICY, series, facts, NOW), facts, POLICY, Discretion())
+    story = explanation(ADELE, series, explain(POLICY, series, facts, NOW), facts, POLICY, Redaction())
     assert story["unread"] == "no zone is shown"

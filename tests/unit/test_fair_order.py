@@ -1,6 +1,6 @@
 """Who sends hundreds of requests does not keep those of others waiting."""
 
-from producer.offering import in_fair_order
+from producer.offer import in_fair_order
 from rsvpq.mail.messages import ItemRef, MeetingMessage
 from tests.support.policy_values import message
 from tests.support.work_counts import opcodes_of

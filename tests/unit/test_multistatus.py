@@ -7,12 +7,13 @@ from contextlib import suppress
 from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rsvpq.mail.errors import Malformed
 from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import LARGEST_RESPONSE, Reader, Row, canonical, read
+from tests.support.examples import examples
 from tests.support.multistatus_bodies import PIECES, SHAPES, page, response, row_of
 from tests.support.work_counts import calls_of
 
@@ -218,7 +219,7 @@ def mutated(shape: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
 CHANGES = st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 60), PIECES), max_size=6)
 
 
-@settings(max_examples=600)
+@examples(600)
 @given(st.sampled_from(SHAPES), CHANGES, st.integers(1, 200))
 def test_whatever_comes_in_pieces_is_rows_or_malformed_and_the_same_as_in_one(
     shape: bytes, changes: list[tuple[int, int, bytes]], size: int
@@ -234,7 +235,7 @@ def test_whatever_comes_in_pieces_is_rows_or_malformed_and_the_same_as_in_one(
         assert outcomes[0] == outcomes[1]
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(CHANGES)
 def test_damage_to_one_row_leaves_those_before_and_after(changes: list[tuple[int, int, bytes]]) -> None:
     middle = mutated(response(2), [(40 + at % 300, cut, piece) for at, cut, piece in changes])

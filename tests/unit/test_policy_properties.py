@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rsvpq.mail.calendar import NEVER, Appointment, BusyPeriod, BusyStatus, CalendarUnknown, ResponseStatus
@@ -13,7 +13,8 @@ from rsvpq.policy.case import CONFLICTS, UPDATES, Case
 from rsvpq.policy.conditions import CONDITIONS, match
 from rsvpq.policy.engine import decide, explain
 from rsvpq.policy.lint import flaws
-from rsvpq.policy.rules import Guard
+from rsvpq.policy.rules import GuardSetting
+from tests.support.examples import examples
 from tests.support.policy_values import DAY, HOUR, NOW, STAMP, calendar, facts, message
 
 _lengths = st.sampled_from([HOUR, 2 * HOUR, DAY, 7 * DAY])
@@ -56,7 +57,7 @@ def rules(draw: st.DrawFn, name: str = "only") -> Rule:
 def policies(draw: st.DrawFn, most_rules: int = 4) -> Policy:
     """Any policy."""
     names = [f"rule-{number}" for number in range(draw(st.integers(0, most_rules)))]
-    guard: st.SearchStrategy[Guard] = st.sampled_from(["skip", "rules", "rules"])
+    guard: st.SearchStrategy[GuardSetting] = st.sampled_from(["skip", "rules", "rules"])
     return Policy(
         mode=draw(st.sampled_from(["observe", "respond"])),
         rules=tuple(draw(rules(name)) for name in names),
@@ -148,7 +149,7 @@ def test_the_same_is_decided_again(policy: Policy, found: MeetingMessage, known:
 
 
 @given(policies(), messages(), all_facts(), calendars(), st.integers(0, 5), _ends)
-@settings(max_examples=200)
+@examples(200)
 def test_what_is_final_without_the_calendar_stays_whatever_is_in_it(
     policy: Policy, found: MeetingMessage, known: Facts, looked_at: CalendarView, attendees: int, end: datetime | None
 ) -> None:
@@ -169,7 +170,7 @@ def test_what_is_final_without_the_calendar_stays_whatever_is_in_it(
 
 
 @given(policies(), messages(), all_facts(), calendars(), st.integers(0, 5))
-@settings(max_examples=200)
+@examples(200)
 def test_what_is_final_without_the_attendees_stays_however_many_there_are(
     policy: Policy, found: MeetingMessage, known: Facts, looked_at: CalendarView, attendees: int
 ) -> None:
@@ -190,7 +191,7 @@ def test_at_the_last_look_every_decision_is_final(policy: Policy, found: Meeting
 
 
 @given(policies(), messages(), all_facts())
-@settings(max_examples=200)
+@examples(200)
 def test_the_rule_that_decides_is_the_first_that_matches(policy: Policy, found: MeetingMessage, known: Facts) -> None:
     decision = decide(policy, found, replace(known, last_look=True), NOW)
     if decision.reason != Reason.RULE:
@@ -214,7 +215,7 @@ def test_the_trace_ends_with_what_decided(policy: Policy, found: MeetingMessage,
 
 
 @given(policies(), messages(), all_facts())
-@settings(max_examples=200)
+@examples(200)
 def test_a_rule_with_a_flaw_never_decides(policy: Policy, found: MeetingMessage, known: Facts) -> None:
     groups, domains = {"pilot", "hq"}, {"example.com"} if "@" in known.mailbox else set[str]()
     flawed = {policy.rules[flaw.index].name for flaw in flaws(policy, groups, domains)}

@@ -8,13 +8,14 @@ from email.policy import default
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from icalendar import Calendar
 
 from rsvpq.mail.errors import Refused
 from rsvpq.mail.messages import Verdict
 from rsvpq.webdav.imip import _person_of, reply_to
+from tests.support.examples import examples
 
 NOW = datetime(2009, 2, 3, 10, 30, tzinfo=timezone(timedelta(hours=1)))
 ME = "adele@example.com"
@@ -508,7 +509,7 @@ MUTATION = st.tuples(
 )
 
 
-@settings(max_examples=600)
+@examples(600)
 @given(
     source=st.sampled_from(SOURCES),
     mutations=st.lists(MUTATION, min_size=1, max_size=6),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rsvpq.report.calendar import Calendar
 from rsvpq.report.durations import Durations
 from rsvpq.report.model import Period, Report
-from rsvpq.report.reasons import MOST, OTHERS, reason_class
+from rsvpq.report.reasons import MOST_REASONS, OTHERS, reason_class
 from rsvpq.report.summary import Summary
 
 T0 = 1_790_000_000_000
@@ -211,15 +211,15 @@ def test_memory_does_not_grow_with_the_records() -> None:
 
 def test_reasons_are_told_apart_up_to_a_number_of_them() -> None:
     story = Story()
-    for number in range(MOST + 50):
+    for number in range(MOST_REASONS + 50):
         word = "x" * (number + 1)
         story.tell("failed", reason=f"Transient: {word}")
         story.tell("decision", decision="skip", reason=word)
     report = story.end()
-    assert len(report.troubles.by_reason) == len(report.decisions.by_reason) == MOST + 1
+    assert len(report.troubles.by_reason) == len(report.decisions.by_reason) == MOST_REASONS + 1
     assert {one.reason: one.failed for one in report.troubles.by_reason}[OTHERS] == 50
     assert {one.reason: one.count for one in report.decisions.by_reason}[OTHERS] == 50
-    assert report.decisions.total == MOST + 50
+    assert report.decisions.total == MOST_REASONS + 50
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from rsvpq.report.markup import Markup, tag
 from rsvpq.report.model import Period, Report
 from rsvpq.report.summary import Summary
 from rsvpq.report.text import to_text
-from rsvpq.report.wording import duration, share
+from rsvpq.report.wording import share
+from rsvpq.text import duration
 
 T0 = 1_790_000_000_000
 CALENDAR = Calendar(ZoneInfo("Europe/Berlin"))

@@ -16,12 +16,12 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from rsvpq.http import auth
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.policy import Action, Policy, Rule
-from rsvpq.settings import ConfigError, Duration, Schedule, Settings, load_settings
+from rsvpq.settings import ConfigError, Duration, Schedule, Settings, keys, load_settings
 from rsvpq.settings.environment import variable_name
 from rsvpq.settings.keys import settable_keys
 from rsvpq.settings.mailboxes import COLUMNS
-from rsvpq.settings.model import ServerSettings
 from rsvpq.settings.policy import RuleSettings
+from rsvpq.settings.servers import PROTOCOLS, WebDavSettings
 from rsvpq.settings.toml_lines import KeyPath, key_lines, line_of
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +45,7 @@ ca_bundle = "secrets/hq1"
 certificate = "secrets/hq1"
 certificate_key = "secrets/hq1"
 [servers.hq1]
+protocol = "webdav"
 url = "http://mail1.example.com:8080/mail"
 username = "svc"
 password = "plain"
@@ -211,6 +212,41 @@ def test_a_minimal_file_gives_the_defaults() -> None:
     assert settings.servers["hq1"].answers == "owa"
     assert settings.servers["hq1"].limits == Limits(Rate(10), burst=20, concurrency=4)
     assert settings.mailbox_limits == Limits(Rate(2), burst=5, concurrency=1)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_server_without_a_protocol_is_spoken_to_by_webdav() -> None:
+    assert _load(GOOD) == _load(GOOD + 'protocol = "webdav"')
+    assert isinstance(_load(GOOD).servers["hq1"], WebDavSettings)
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_environment_can_name_the_protocol() -> None:
+    assert _load(GOOD, {"RSVPQ_SERVERS__HQ1__PROTOCOL": "webdav"}).servers["hq1"].protocol == "webdav"
+
+
+class _OtherServer(WebDavSettings):
+    """A server of a protocol that has a key of its own."""
+
+    tenant: str
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("text", "environ", "place"),
+    [
+        (GOOD + 'tenant = "x"', {}, "rsvpq.toml:6: servers.hq1.tenant"),
+        (GOOD, {"RSVPQ_SERVERS__HQ1__TENANT": "x"}, "environment: RSVPQ_SERVERS__HQ1__TENANT"),
+    ],
+)
+def test_a_key_of_another_protocol_is_refused_with_that_protocol(
+    monkeypatch: pytest.MonkeyPatch, text: str, environ: dict[str, str], place: str
+) -> None:
+    monkeypatch.setattr(keys, "PROTOCOLS", {**PROTOCOLS, "other": _OtherServer})
+
+    assert _problems(text, environ) == [
+        f'{place}: is only for protocol = "other"; leave it out, or correct the protocol'
+    ]
 
 
 @pytest.mark.usefixtures("folder")
@@ -455,6 +491,9 @@ _RULES = [
         GOOD + 'ca_bundle = "ca.pem"',
         "6: servers.hq1.ca_bundle: there is no file FOLDER/ca.pem; create it or correct the path",
     ),
+    (GOOD + 'protocol = "imap"', "6: servers.hq1.protocol: 'imap' is not a word known here; known here: webdav"),
+    (GOOD + 'protocol = "dav"', "6: servers.hq1.protocol: 'dav' is not a word known here; did you mean webdav?"),
+    (GOOD + "protocol = 1", "6: servers.hq1.protocol: 1 is not a word known here; known here: webdav"),
     (GOOD + 'auth = "form"', "6: servers.hq1.auth: 'form' is not a word known here; did you mean forms?"),
     (
         GOOD + 'tls_minimum = "1"',
@@ -577,6 +616,7 @@ _VARIABLES = [
         {f"{_HQ1}PASSWORD_FILE": "x"},
         f"{_HQ1}PASSWORD_FILE: cannot read FOLDER/x (No such file or directory); create it or correct the path",
     ),
+    ({f"{_HQ1}PROTOCOL": "imap"}, f"{_HQ1}PROTOCOL: 'imap' is not a word known here; known here: webdav"),
     ({f"{_HQ1}PASWORD": "x"}, f"{_HQ1}PASWORD: is not a known variable; did you mean {_HQ1}PASSWORD?"),
     (
         {"RSVPQ_SERVERS__HQ__BURST": "1"},
@@ -814,7 +854,7 @@ def test_the_documented_defaults_are_those_of_the_code() -> None:
 
 
 def _defaults() -> dict[str, object]:
-    tables: dict[str, type[BaseModel]] = {"": Settings, "servers.NAME.": ServerSettings, "schedule.": Schedule}
+    tables: dict[str, type[BaseModel]] = {"": Settings, "servers.NAME.": WebDavSettings, "schedule.": Schedule}
     tables |= {"policy.rules.": RuleSettings}
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):

@@ -3,13 +3,14 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
 from rsvpq.mail.errors import Malformed
 from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import Row, read
+from tests.support.examples import examples
 from tests.support.multistatus_bodies import PIECES, SHAPES, page, response, row_of
 
 SEARCH = (
@@ -380,7 +381,7 @@ def test_a_path_that_leads_elsewhere_is_malformed(href: str) -> None:
         wire.path_below(href, ROOT)
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(st.sampled_from(SHAPES), st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 60), PIECES), max_size=4))
 def test_whatever_comes_is_rows_or_malformed(shape: bytes, changes: list[tuple[int, int, bytes]]) -> None:
     for at, cut, piece in changes:
@@ -394,7 +395,7 @@ def test_whatever_comes_is_rows_or_malformed(shape: bytes, changes: list[tuple[i
         assert all(isinstance(text, str) for text in row.properties.values())
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.one_of(st.text(), st.text("/.%[]@:#?\\eE25fx", max_size=30).map(lambda end: ROOT + end)))
 def test_any_href_is_a_path_below_or_malformed(href: str) -> None:
     try:

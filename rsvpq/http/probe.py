@@ -15,11 +15,10 @@ from urllib.parse import urlsplit
 
 from requests.structures import CaseInsensitiveDict
 
-from rsvpq.doctor.clocks import judge_skew
-from rsvpq.doctor.results import Notes, Stopwatch
-from rsvpq.doctor.tls_handshake import Address
+from rsvpq.http.endpoint import Endpoint
 from rsvpq.http.response import Answer
-from rsvpq.settings import ServerSettings
+from rsvpq.http.tls_handshake import Address
+from rsvpq.mail.checks import Checks, Stopwatch
 
 #: The most of a page that is read, in bytes: a logon page has a few kilobytes.
 _LARGEST_PAGE = 256 * 1024
@@ -38,7 +37,7 @@ class Greeting:
     ms: float
 
 
-def knock(connection: socket.socket, settings: ServerSettings, notes: Notes) -> Greeting | None:
+def knock(connection: socket.socket, settings: Endpoint, notes: Checks) -> Greeting | None:
     """Ask once, and close the connection; None, and why, where there is no answer."""
     address, parts = Address.of(settings.url), urlsplit(settings.url)
     stranger = HTTPConnection(address.host, address.port)
@@ -70,7 +69,7 @@ def schemes_of(line: str) -> set[str]:
     return {match[1].lower() for offer in offers if (match := _SCHEME.match(offer))}
 
 
-def may_log_in(greeting: Greeting, settings: ServerSettings, notes: Notes) -> bool:
+def may_log_in(greeting: Greeting, settings: Endpoint, notes: Checks) -> bool:
     """Whether the login that is configured is one that the server offers."""
     status, offered = greeting.answer.status, ", ".join(sorted(greeting.schemes))
     if greeting.schemes:
@@ -90,7 +89,7 @@ def may_log_in(greeting: Greeting, settings: ServerSettings, notes: Notes) -> bo
     return False
 
 
-def _is_offered(greeting: Greeting, settings: ServerSettings, offered: str, notes: Notes) -> bool:
+def _is_offered(greeting: Greeting, settings: Endpoint, offered: str, notes: Checks) -> bool:
     if settings.auth not in greeting.schemes:
         usable = [scheme for scheme in _SUPPORTED if scheme in greeting.schemes]
         choice = " or ".join(f'auth = "{scheme}"' for scheme in usable)
@@ -105,16 +104,11 @@ def _is_offered(greeting: Greeting, settings: ServerSettings, offered: str, note
     return True
 
 
-def compare_clocks(greeting: Greeting, redis_ahead_s: float | None, notes: Notes) -> None:
-    """Compare the Date header with this machine's clock, and with Redis' where that is known."""
+def clock_ahead_s(greeting: Greeting) -> float | None:
+    """How many seconds the server's clock is ahead of this machine's; None without a Date header that can be read."""
     try:
         date = parsedate_to_datetime(greeting.answer.headers.get("Date", "")).timestamp()
     except (ValueError, OverflowError):
-        notes.skip("clock", "the server does not tell its time")
-        return
+        return None
     # A Date header is cut to whole seconds.
-    ahead_s = date + 0.5 - greeting.received_at
-    against = {"this machine": ahead_s}
-    if redis_ahead_s is not None:
-        against["Redis"] = ahead_s - redis_ahead_s
-    judge_skew(notes, against, "the server")
+    return date + 0.5 - greeting.received_at

@@ -1,17 +1,21 @@
 """Following a run that only looks: what its mailboxes tell as they go, and why others tell nothing."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import click
 
-from rsvpq.doctor.processes import alive
-from rsvpq.lanes import Lanes
+from rsvpq.health.register import all_alive
+from rsvpq.lanes import Deed, Lanes
 from rsvpq.lanes.items import known_items, pauses
 from rsvpq.lanes.run_results import Ended, Findings, Offered, Triggered
 from rsvpq.mail.messages import Mailbox
+from rsvpq.ops import OperatorContext, scans
 from rsvpq.tasks import contract
+from rsvpq.text import printable
 
 #: How long it may take until a trigger is taken, or until a first mailbox has told something, before that is worth a
 #: word; in seconds.
@@ -23,6 +27,10 @@ _NOT_OFFERED = {
     "scanning": "it is being scanned already; ask again when that is done",
     "full": "messages of an earlier scan still wait in its lane; ask again when they are done",
 }
+#: How long to wait, in seconds, where the operator does not say: for so long findings are kept.
+DEFAULT_TIMEOUT_S = 3600.0
+#: Mailboxes that are named one by one where nothing could be found out about them.
+_MOST_NAMED = 20
 
 
 @dataclass(slots=True)
@@ -129,7 +137,7 @@ class Following:
         self._suspected.add(name)
 
     def _look_at_processes(self) -> None:
-        if not alive(self.lanes, "worker"):
+        if not all_alive(self.lanes, "worker"):
             waiting = "the trigger waits" if not self._triggered else "the scans wait in their lanes"
             raise click.ClickException(
                 f"no worker has reported progress lately, and {waiting}: nobody takes scans. Start one: "
@@ -137,7 +145,7 @@ class Following:
             )
         if not self._triggered:
             self.say("no scan worker has taken the trigger yet; is one running, or are all busy? ('rsvpq doctor')")
-        elif not alive(self.lanes, "dispatcher"):
+        elif not all_alive(self.lanes, "dispatcher"):
             self.say("no dispatcher has reported progress lately; start one: python -m producer.dispatcher")
         else:
             self.say("no mailbox has told anything yet; 'rsvpq status' shows what is held")
@@ -149,3 +157,44 @@ class Following:
             item = known.get(item_id)
             state = f"{item.state}{f' after {item.reason}' if item.reason else ''}" if item else "not offered"
             self._drop(name, f"not ready after {self.timeout_s:g} s ({state}); the scan goes on")
+
+
+def follow(
+    context: OperatorContext,
+    kind: contract.ScanKind,
+    chosen: Sequence[Mailbox],
+    arguments: Mapping[str, object],
+    deed: Deed,
+    timeout_s: float | None,
+) -> Following:
+    """Have the mailboxes looked at; what comes back is to be followed at once."""
+    run = scans.look(context, kind, arguments, deed)
+    return Following(context.lanes, run, kind, chosen, say, timeout_s or DEFAULT_TIMEOUT_S)
+
+
+def say(text: str) -> None:
+    """Tell the operator something, beside the data."""
+    click.echo(text, err=True)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C ends the wait, and not what was triggered."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("\ninterrupted; what was triggered goes on in the queue, and changes nothing in any mailbox")
+        sys.exit(130)
+
+
+def complain(following: Following) -> int:
+    """Name the mailboxes that have told nothing, and why; the exit code."""
+    told = sorted(following.problems.items())
+    if not told:
+        return 0
+    say(f"{len(told)} of {len(following.chosen)} mailboxes could not be looked at:")
+    for name, problem in told[:_MOST_NAMED]:
+        say(f"  {name}: {printable(problem)}")
+    if len(told) > _MOST_NAMED:
+        say(f"  and {len(told) - _MOST_NAMED} more")
+    return 3 if following.ended else 1

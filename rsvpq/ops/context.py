@@ -1,4 +1,4 @@
-"""Where an operation is done from: the settings, the lanes, the audit, and who does it."""
+"""What an operation needs: the settings, the lanes, the audit, and who carries it out."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -6,26 +6,27 @@ from typing import Any
 from rsvpq import wiring
 from rsvpq.audit.record import Audit
 from rsvpq.lanes import Deed, Lanes, Scope
+from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import Settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
 
 
-class WrongRequest(ValueError):
-    """What was asked for makes no sense as it was asked; the text says what to write instead. Nothing was done."""
+class InvalidRequest(ValueError):
+    """Rejected before anything was changed; the message says what to use."""
 
 
 def require_count(field: str, value: object) -> None:
-    """Complain of what is not a whole number above zero.
+    """Require a whole number above zero.
 
-    :raises WrongRequest: it is none.
+    :raises InvalidRequest: it is not one.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise WrongRequest(f"{field}: {value!r} is not a whole number above zero; write one such as 4")
+        raise InvalidRequest(f"{field}: {value!r} is not a whole number above zero; write one such as 4")
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """One operator at work.
+class OperatorContext:
+    """One operator at one installation.
 
     :param who: as the audit is to have it; '' for the user of this process.
     :param token: what a repetition of the same action is known by, such as a task id; '' where there is none.
@@ -40,17 +41,21 @@ class Desk:
     def spelt(self, scope: Scope, name: str) -> str:
         """The name of a server or a mailbox as the lanes spell it.
 
-        :raises WrongRequest: the scope or the name is wrong. :raises ConfigError: no such mailbox is in the list.
+        :raises InvalidRequest: the scope or the name is wrong. :raises ConfigError: no such mailbox is in the list.
         """
         if scope not in ("all", "server", "mailbox"):
-            raise WrongRequest(f"{scope!r} is no scope; write all, server or mailbox")
+            raise InvalidRequest(f"unknown scope {scope!r}: use all, server or mailbox")
         if (scope == "all") == bool(name):
-            raise WrongRequest("'all' takes no name" if name else f"which {scope}? give its name")
+            raise InvalidRequest("'all' takes no name" if name else f"which {scope}? give its name")
         if scope == "server" and name not in self.settings.servers:
-            raise WrongRequest(f"no server {name!r}; there are: {', '.join(sorted(self.settings.servers))}")
+            raise InvalidRequest(f"no server {name!r}; there are: {', '.join(sorted(self.settings.servers))}")
         if scope != "mailbox" or self.lanes.knows(name):  # one that was scanned may have left the list since
             return name
-        return select(read_mailboxes(self.settings.mailboxes, self.settings), names=[name])[0].name
+        return self.listed(name).name
+
+    def listed(self, name: str) -> Mailbox:
+        """The mailbox of this name in the list. :raises ConfigError: there is none."""
+        return select(read_mailboxes(self.settings.mailboxes, self.settings), names=[name])[0]
 
     def deed(self, what: str, scope: Scope, name: str, *, why: str = "", values: dict[str, Any] | None = None) -> Deed:
         """What is being done, for the audit."""
@@ -59,7 +64,7 @@ class Desk:
         return replace(deed, token=self.token) if self.token else deed
 
 
-def open_desk(settings: Settings, lanes: Lanes | None = None, *, who: str = "", token: str = "") -> Desk:
-    """A desk of this installation; connects at the first call."""
+def open_context(settings: Settings, lanes: Lanes | None = None, *, who: str = "", token: str = "") -> OperatorContext:
+    """A context of this installation; connects at the first call."""
     lanes = lanes or wiring.make_lanes(settings)
-    return Desk(settings, lanes, wiring.make_audit(settings, lanes), who, token)
+    return OperatorContext(settings, lanes, wiring.make_audit(settings, lanes), who, token)

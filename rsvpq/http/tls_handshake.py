@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from rsvpq.doctor.results import Notes, Stopwatch
 from rsvpq.http import tls
-from rsvpq.settings import ServerSettings
+from rsvpq.http.endpoint import Endpoint
+from rsvpq.mail.checks import Checks, Stopwatch
 
 #: Days before its end at which a certificate is worth a word.
 _SOON_DAYS = 21
@@ -45,7 +45,7 @@ class Address:
         return cls(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme])
 
 
-def connect(settings: ServerSettings, timeout_s: float, notes: Notes) -> socket.socket | None:
+def connect(settings: Endpoint, timeout_s: float, notes: Checks) -> socket.socket | None:
     """A connection over which HTTP may be spoken; None, and why, if there is none."""
     address = Address.of(settings.url)
     plain = _connected(address, timeout_s, notes)
@@ -57,7 +57,7 @@ def connect(settings: ServerSettings, timeout_s: float, notes: Notes) -> socket.
     return _secured(plain, address, settings, timeout_s, notes)
 
 
-def _connected(address: Address, timeout_s: float, notes: Notes) -> socket.socket | None:
+def _connected(address: Address, timeout_s: float, notes: Checks) -> socket.socket | None:
     watch = Stopwatch()
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
@@ -80,7 +80,7 @@ def _connected(address: Address, timeout_s: float, notes: Notes) -> socket.socke
 
 
 def _secured(
-    plain: socket.socket, address: Address, settings: ServerSettings, timeout_s: float, notes: Notes
+    plain: socket.socket, address: Address, settings: Endpoint, timeout_s: float, notes: Checks
 ) -> socket.socket | None:
     watch = Stopwatch()
     try:
@@ -106,14 +106,14 @@ def _secured(
     return secure
 
 
-def _tell_failure(error: ssl.SSLError, notes: Notes, shown: str) -> None:
+def _tell_failure(error: ssl.SSLError, notes: Checks, shown: str) -> None:
     text, _ = tls.handshake_failure(error) or (str(error), 0)
     what, _, remedy = text.partition("; ")
     notes.fail("certificate" if isinstance(error, ssl.SSLCertVerificationError) else "tls", what + shown, remedy)
 
 
 def _shown_certificate(
-    error: ssl.SSLCertVerificationError, address: Address, settings: ServerSettings, timeout_s: float
+    error: ssl.SSLCertVerificationError, address: Address, settings: Endpoint, timeout_s: float
 ) -> str:
     """What a certificate says that was refused for its dates or names; '' where that cannot be read."""
     if error.verify_code not in _WRONG_DATES | _WRONG_NAMES:
@@ -133,13 +133,13 @@ def _shown_certificate(
         return ""
 
 
-def _context(settings: ServerSettings) -> ssl.SSLContext:
+def _context(settings: Endpoint) -> ssl.SSLContext:
     context = tls.client_context(settings.tls_minimum)
     context.load_verify_locations(str(settings.ca_bundle) if settings.ca_bundle else DEFAULT_CA_BUNDLE_PATH)
     return context
 
 
-def _dates(certificate: Any, notes: Notes) -> None:
+def _dates(certificate: Any, notes: Checks) -> None:
     days = (ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) / _DAY_S
     if days < _SOON_DAYS:
         notes.warn("certificate", f"ends in {days:.0f} days: {_described(certificate)}", "renew it on the server")

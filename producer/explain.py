@@ -1,83 +1,73 @@
-"""Why a message is dealt with as it is: every guard and rule in turn, and what the calendar said. Changes nothing."""
+"""Explain messages: every guard and rule that was tried, and what the calendar holds. Nothing is changed."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from producer.inbox import read_inbox
-from rsvpq.audit.record import Discretion
+from producer.dry_run import Examiner
+from producer.visit import Visit
+from rsvpq.audit.redaction import Redaction
+from rsvpq.lanes.run_results import Findings
 from rsvpq.mail.calendar import Agenda, Appointment, CalendarUnknown
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
-from rsvpq.mail.ports import OpenMailbox
 from rsvpq.mail.times import written
-from rsvpq.policy import CalendarView, Facts, Newest, Policy, Trace, Version, is_from, is_internal
-from rsvpq.tasks.journal import Journal
+from rsvpq.policy import CalendarView, Facts, Policy, Trace, is_from, is_internal
+from rsvpq.tasks.outcome import Outcome
 
 #: The most messages of a mailbox that are explained at once, the newest first: each may cost some requests.
 MOST = 20
-#: The most appointments that are told of one meeting.
+#: The most conflicting appointments that are shown for one meeting.
 _MOST_CONFLICTS = 20
 
-Explanation = dict[str, Any]
-Explain = Callable[[MeetingMessage, Version | None], tuple[Trace, Facts]]
 
+def explain(visit: Visit, wanted: Mapping[str, str]) -> Outcome:
+    """Report why the messages that are asked for are dealt with as they are, the newest first.
 
-def explain_messages(
-    box: OpenMailbox,
-    journal: Journal,
-    wanted: Callable[[MeetingMessage], bool],
-    explain: Explain,
-    newest_of: Callable[[Iterable[MeetingMessage]], Newest] = Newest,
-) -> tuple[list[tuple[MeetingMessage, Trace, Facts]], dict[str, int]]:
-    """The traces of those messages of the Inbox that are wanted, the newest first, and how many these are.
-
-    :raises ExchangeError: as the client says.
+    :param wanted: as :func:`is_wanted` takes it.
+    :raises ExchangeError: the mailbox could not be read.
     """
-    found, _ = read_inbox(box, journal)
-    newest = newest_of(found)
-    matching = [message for message in reversed(found) if wanted(message)]
-    explained = []
+    inbox, examiner = visit.read_inbox(), Examiner(visit)
+    matching = [message for message in reversed(inbox.messages) if is_wanted(message, wanted, visit.mailbox)]
+    rows = []
     for message in matching[:MOST]:
-        journal.intend("search", message.ref.key)  # each look is a chance to pause, and keeps the lease
-        explained.append((message, *explain(message, newest.of(message))))
-    return explained, {"found": len(found), "matching": len(matching)}
+        trace, facts = examiner.examine(message, inbox.newest.of(message))
+        rows.append(explanation(visit.mailbox, message, trace, facts, visit.policy, visit.audit.redaction))
+    counts = {"found": len(inbox.messages), "matching": len(matching)}
+    Findings(visit.lanes, visit.run).report(visit.mailbox.name, rows, counts)
+    return Outcome("explained", f"found {counts['found']}, explained {len(rows)} of {counts['matching']}")
 
 
-def is_wanted(wanted: Mapping[str, str], mailbox: Mailbox) -> Callable[[MeetingMessage], bool]:
-    """Whether a message is one of those that are asked for.
+def is_wanted(message: MeetingMessage, wanted: Mapping[str, str], mailbox: Mailbox) -> bool:
+    """Return whether a message is one of those that are asked for.
 
-    :param wanted: ``uid``, ``subject`` (a part of it), ``item``: all that are given must be so. A private message is
-        not found by its subject: that would tell it.
+    :param wanted: ``uid``, ``subject`` (a part of it), ``item``: the message must match all that are given. A private
+        message is not found by its subject: that would disclose it.
     """
-
-    def matches(message: MeetingMessage) -> bool:
-        uid, subject, item = (wanted.get(name, "").casefold() for name in ("uid", "subject", "item"))
-        return (
-            (not uid or message.uid.casefold() == uid)
-            and (not subject or (not message.sensitivity.is_private and subject in message.subject.casefold()))
-            and (not item or message.identity(mailbox) == item)
-        )
-
-    return matches
+    uid, subject, item = (wanted.get(name, "").casefold() for name in ("uid", "subject", "item"))
+    return (
+        (not uid or message.uid.casefold() == uid)
+        and (not subject or (not message.sensitivity.is_private and subject in message.subject.casefold()))
+        and (not item or message.identity(mailbox) == item)
+    )
 
 
-def told(
-    mailbox: Mailbox, message: MeetingMessage, trace: Trace, facts: Facts, policy: Policy, discretion: Discretion
-) -> Explanation:
-    """An explanation as it may be shown: JSON-ready, times in UTC, without what is private or hidden."""
+def explanation(
+    mailbox: Mailbox, message: MeetingMessage, trace: Trace, facts: Facts, policy: Policy, redaction: Redaction
+) -> dict[str, Any]:
+    """Return an explanation as it may be shown: JSON-ready, times in UTC, without what is private or hidden."""
     private = message.sensitivity.is_private
 
     def reason(text: str) -> str:
-        return discretion.reason(text, private=private)
+        return redaction.reason(text, private=private)
 
     decision = trace.decision
     return {
         "item": message.identity(mailbox),
         "kind": str(message.kind),
         "uid": message.uid,
-        "subject": discretion.subject(message.subject, private=private),
+        "subject": redaction.subject(message.subject, private=private),
         "private": private,
-        "organizer": discretion.address(message.organizer),
+        "organizer": redaction.address(message.organizer),
         "start": written(message.start),
         "end": written(message.end),
         "received": written(message.received),
@@ -97,7 +87,7 @@ def told(
 def _calendar(
     message: MeetingMessage, facts: Facts, policy: Policy, reason: Callable[[str], str]
 ) -> dict[str, Any] | None:
-    """What the calendar said; None where the decision did not need it."""
+    """Return what the calendar holds; None where the decision did not need it."""
     view = facts.calendar
     if view is None or message.kind is Kind.RESPONSE:
         return None

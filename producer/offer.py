@@ -1,0 +1,146 @@
+"""Offer work to the lanes: a scan to each mailbox of a run, and the messages that a scan found, within the caps."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from producer.visit import Visit
+from rsvpq.audit.record import Audit
+from rsvpq.lanes import Item
+from rsvpq.lanes.budget import RunBudget
+from rsvpq.lanes.items import known_items, scans_under_way
+from rsvpq.mail.editions import organizer_of
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.tasks import contract
+
+#: Scans per round trip to Redis: one pipeline of this many short scripts holds Redis for a few milliseconds.
+SCANS_AT_ONCE = 500
+#: Messages per round trip: one script holds Redis for a few milliseconds.
+MESSAGES_AT_ONCE = 100
+#: Responses and cancellations that one scan offers, behind the requests. A lane is not scanned anew before it is empty,
+#: and who sends thousands of them must not keep it from being so for hours.
+MOST_OTHERS = 1000
+#: The kinds of scans that only report what they find.
+LOOKS: frozenset[contract.ScanKind] = frozenset({"dry-run", "explain"})
+
+
+def offer_scans(
+    audit: Audit,
+    mailboxes: Sequence[Mailbox],
+    run: str,
+    kind: contract.ScanKind = "scan",
+    wanted: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Offer every mailbox a scan of this run; return for each name ``offered``, or why it was not.
+
+    Why not: it is being scanned (``scanning``), or messages of the last scan still wait in its lane (``full``).
+    """
+    answers: dict[str, str] = {}
+    for first in range(0, len(mailboxes), SCANS_AT_ONCE):
+        batch = [
+            (
+                mailbox,
+                replace(contract.scan_item(mailbox, run, kind, wanted), facts=audit.scan_facts(mailbox, run, kind)),
+            )
+            for mailbox in mailboxes[first : first + SCANS_AT_ONCE]
+        ]
+        answers |= audit.lanes.offer_scans(batch)
+        if kind in LOOKS:
+            answers |= _offered_before(audit, batch, answers)
+    return answers
+
+
+def _offered_before(audit: Audit, batch: Sequence[tuple[Mailbox, Item]], answers: Mapping[str, str]) -> dict[str, str]:
+    """Return the mailboxes that this very run is scanning: the trigger came twice, and somebody waits for them."""
+    ours = {mailbox.name: item.id for mailbox, item in batch if answers[mailbox.name] == "scanning"}
+    under_way = scans_under_way(audit.lanes, list(ours))
+    return {name: "offered" for name, item in ours.items() if under_way[name] == item}
+
+
+def offer_within_caps(visit: Visit, messages: Sequence[MeetingMessage]) -> tuple[int, int]:
+    """Offer messages in fair order: new requests up to the caps, then :data:`MOST_OTHERS` others.
+
+    :returns: how many were new to the lane, and how many were held back.
+    """
+    ordered = order_of_offer(visit, messages)
+    requests = [message for message in ordered if message.kind is Kind.REQUEST]
+    others = [message for message in ordered if message.kind is not Kind.REQUEST]
+    new_requests, requests_held_back = _offer_requests(visit, requests)
+    new_others, others_held_back = _offer_others(visit, others)
+    return new_requests + new_others, requests_held_back + others_held_back
+
+
+def _offer_requests(visit: Visit, requests: Sequence[MeetingMessage]) -> tuple[int, int]:
+    budget, new = RunBudget(visit.lanes, visit.run, visit.caps.per_run), 0
+    while requests:
+        granted = budget.take(min(MESSAGES_AT_ONCE, len(requests), visit.caps.per_scan - new))
+        if not granted:
+            break
+        fresh = _offer_messages(visit, requests[:granted])
+        budget.give_back(granted - fresh)
+        requests, new = requests[granted:], new + fresh
+    return new, len(requests)
+
+
+def _offer_others(visit: Visit, others: Sequence[MeetingMessage]) -> tuple[int, int]:
+    new = 0
+    while others and new < MOST_OTHERS:
+        size = min(MESSAGES_AT_ONCE, MOST_OTHERS - new)
+        new += _offer_messages(visit, others[:size])
+        others = others[size:]
+    return new, len(others)
+
+
+def _offer_messages(visit: Visit, messages: Sequence[MeetingMessage]) -> int:
+    known = known_earlier(visit, messages)
+    fresh = [message for message in messages if message not in known]
+    return visit.offer([(contract.message_item(visit.mailbox, message, visit.run), message) for message in fresh])
+
+
+def known_earlier(visit: Visit, messages: Collection[MeetingMessage]) -> dict[MeetingMessage, str]:
+    """Return the state of those that the ledger knows under the identity that earlier versions gave them.
+
+    They are not offered again under today's identity: they wait, or were done, or an operator gave them up. Those that
+    were left alone are not among them.
+    """
+    ids = {message: message.earlier_identity(visit.mailbox) for message in messages}
+    items = known_items(visit.lanes, ids.values())
+    return {m: items[item].state for m, item in ids.items() if item in items and items[item].state != "left"}
+
+
+def order_of_offer(visit: Visit, messages: Sequence[MeetingMessage]) -> list[MeetingMessage]:
+    """Return the messages in the order in which a scan offers them."""
+    return in_fair_order(messages, _left_before(visit, messages))
+
+
+def _left_before(visit: Visit, messages: Sequence[MeetingMessage]) -> set[MeetingMessage]:
+    """Return those that the ledger knows as left alone."""
+    ids = {message: message.identity(visit.mailbox) for message in messages}
+    known = known_items(visit.lanes, ids.values())
+    return {message for message, item in ids.items() if item in known and known[item].state == "left"}
+
+
+def in_fair_order(
+    messages: Sequence[MeetingMessage], left_before: Collection[MeetingMessage] = ()
+) -> list[MeetingMessage]:
+    """Return the messages in the order in which they may use up a cap: each sender in turn, the first of each first.
+
+    Who sends hundreds keeps nobody else's waiting. What was left alone before, and mostly will be again, comes last.
+
+    :param left_before: those that were left alone before.
+    """
+    new = [message for message in messages if message not in left_before]
+    again = [message for message in messages if message in left_before]
+    return [*_in_turn(new), *_in_turn(again)]
+
+
+def _in_turn(messages: Sequence[MeetingMessage]) -> list[MeetingMessage]:
+    ranks: dict[tuple[str, ...], int] = {}
+    turns = Counter[int]()
+    places = []
+    for place, message in enumerate(messages):
+        rank = ranks.setdefault((organizer_of(message), message.from_another, *message.sent_by), len(ranks))
+        places.append((turns[rank], rank, place))
+        turns[rank] += 1
+    # Sorted, and not taken in turn from a list for each sender: of thousands, nearly all may be at their end.
+    return [messages[place] for _, _, place in sorted(places)]

@@ -1,0 +1,133 @@
+"""A visit to one mailbox: all that the steps of a scan need, and what more than one of them does."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from rsvpq.audit.record import Audit, DecisionRecord
+from rsvpq.lanes import Item, Lanes, Release
+from rsvpq.mail.messages import Mailbox, MeetingMessage
+from rsvpq.mail.ports import OpenMailbox
+from rsvpq.policy import Decision, Facts, Newest, Policy, Version, is_internal
+from rsvpq.policy.gather import decide_at_once
+from rsvpq.tasks import contract
+from rsvpq.tasks.journal import Journal
+
+#: Messages decided on between two journal steps, each of which keeps the lease.
+DECIDED_PER_STEP = 200
+#: Decisions per round trip to the audit.
+RECORDED_AT_ONCE = 200
+#: How many items one offer may release at once.
+RELEASED_PER_OFFER = 16
+
+Decided = tuple[MeetingMessage, Decision]
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """The most new requests that may be offered by one scan, and by all scans of its run."""
+
+    per_scan: int
+    per_run: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """All meeting messages of an Inbox in the server's order, and the newest version of each meeting."""
+
+    messages: Sequence[MeetingMessage]
+    newest: Newest
+    #: Rows that could not be read.
+    unreadable: int
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A mailbox, the scan that visits it, and what the scan works with.
+
+    :param item: the id of the scan's item.
+    :param publish: hands released items to Celery.
+    """
+
+    item: str
+    mailbox: Mailbox
+    box: OpenMailbox
+    journal: Journal
+    policy: Policy
+    lanes: Lanes
+    audit: Audit
+    publish: Callable[[Iterable[Release]], None]
+    caps: Caps
+
+    @property
+    def run(self) -> str:
+        """The run that the scan belongs to."""
+        return contract.run_of(self.item)
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the policy for this mailbox."""
+        return self.policy.fingerprint(self.mailbox.group)
+
+    def read_inbox(self) -> Inbox:
+        """Read all meeting messages; each page is a journal step, which keeps the lease.
+
+        :raises ExchangeError: a page could not be read.
+        :raises Paused, LeaseLost: the scan must not go on.
+        """
+        self.journal.intend("search")
+        messages: list[MeetingMessage] = []
+        unreadable = 0
+        for number, page in enumerate(self.box.meeting_messages(), start=1):
+            messages += page.messages
+            unreadable += page.unreadable
+            self.journal.note("pages", number)
+        return Inbox(messages, self._newest(messages), unreadable)
+
+    def _newest(self, messages: Sequence[MeetingMessage]) -> Newest:
+        domains = self.policy.internal_domains
+        return Newest(messages, partial(is_internal, mailbox=self.mailbox.name, internal_domains=domains))
+
+    def decide(self, inbox: Inbox) -> list[Decided]:
+        """Decide on every message by what the Inbox shows.
+
+        How many messages there are, and how long each one takes, is up to their senders: steps keep the lease.
+
+        :raises LeaseLost: another worker has the scan.
+        """
+        decided = []
+        for number, message in enumerate(inbox.messages, start=1):
+            facts = self.facts(message, inbox.newest.of(message))
+            decided.append((message, decide_at_once(self.policy, message, facts)))
+            if number % DECIDED_PER_STEP == 0:
+                self.journal.note("decided", number)
+        return decided
+
+    def facts(self, message: MeetingMessage, newest: Version | None) -> Facts:
+        """Return what is known of a message without asking the mailbox.
+
+        :param newest: the newest version of its meeting in the Inbox.
+        """
+        facts = Facts.about(message, self.mailbox.name, self.mailbox.group, newest)
+        return replace(facts, identity=message.identity(self.mailbox))
+
+    def record(self, decided: Sequence[Decided]) -> None:
+        """Write the decisions to the audit."""
+        for first in range(0, len(decided), RECORDED_AT_ONCE):
+            page = [(message, _recorded(decision)) for message, decision in decided[first : first + RECORDED_AT_ONCE]]
+            self.audit.decide(self.mailbox, self.item, self.run, page)
+
+    def offer(self, items: Iterable[tuple[Item, MeetingMessage]]) -> int:
+        """Offer items to the mailbox's lane, with their messages' facts for the audit; return how many were new."""
+        run, facts = self.run, self.audit.facts
+        described = [replace(item, facts=facts(self.mailbox, message, run)) for item, message in items]
+        offered = self.lanes.offer(self.mailbox, described, release=RELEASED_PER_OFFER, policy=self.fingerprint)
+        self.publish(offered.released)
+        return offered.new
+
+
+def _recorded(decision: Decision) -> DecisionRecord | None:
+    """Return the record of a decision; None for a preliminary one, which the worker records once it is final."""
+    if decision.final or decision.observed:
+        return DecisionRecord(decision.word, decision.rule, decision.reason)
+    return None

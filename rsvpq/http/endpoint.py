@@ -1,0 +1,17 @@
+"""Where a server is and how it is logged into, for looking at it without a password."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rsvpq.http import tls
+from rsvpq.http.auth import Scheme
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One server as it is configured, without its account."""
+
+    url: str
+    auth: Scheme
+    tls_minimum: tls.Version
+    ca_bundle: Path | None = None

@@ -1,0 +1,229 @@
+"""What ``rsvpq doctor`` finds out about one WebDAV server, from the outside in.
+
+The way there, what it says to strangers, the login, and one mailbox, read as a scan reads it, one row at a time. Each
+step is only taken if the one before it went well. Nothing is changed.
+
+There is one login with the configured credential, and never a second one: directories lock accounts after some
+failures. Servers that share a user name take turns (:mod:`rsvpq.http.account`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import unquote
+
+from rsvpq.http import probe, tls_handshake
+from rsvpq.http.account import Account
+from rsvpq.http.endpoint import Endpoint
+from rsvpq.http.response import STORE
+from rsvpq.http.server import Server, Timeouts
+from rsvpq.mail.checks import Checks, Stopwatch
+from rsvpq.mail.errors import LOGIN_TIMEOUT, ExchangeError, Gone, LoginRefused
+from rsvpq.webdav import wire
+from rsvpq.webdav.folders import Folders
+from rsvpq.webdav.mailbox import WebDavMailbox
+
+_XML = {"Content-Type": "text/xml; charset=utf-8"}
+_ROOT = {**_XML, "Depth": "0"}
+#: One row: what is asked is whether the search is allowed.
+_ONE_ROW = {**_XML, "Range": "rows=0-0"}
+_NO_ROWS = 416
+#: A uid that no meeting has. The text never varies, because the store keeps an index for each distinct search.
+_NO_MEETING = "rsvpq-doctor"
+_NO_LOGIN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED, LOGIN_TIMEOUT}
+#: Whatever a server says to somebody whom it has let in.
+_ANYTHING = frozenset(range(HTTPStatus.BAD_REQUEST, 600)) - _NO_LOGIN
+_RIGHTS = "see The account in docs/authentication.md; if nobody ever opened the mailbox, open it once"
+#: Builds of the web store (build map in evolution-exchange, docs/service-packs).
+_BUILDS = (("6.0.", "Exchange 2000"), ("6.5.", "Exchange 2003"), ("8.", "Exchange 2007"))
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The server to look at.
+
+    :param name: as the settings have it. :param answers: how it is to be answered there: owa, icalendar or detect.
+    :param server: the same one, with the account.
+    """
+
+    name: str
+    endpoint: Endpoint
+    answers: str
+    timeouts: Timeouts
+    server: Server
+    account: Account
+
+
+def diagnose(subject: Subject, mailbox: str, checks: Checks) -> bool:
+    """Look at one server and one mailbox on it ('' for none); whether everything could be looked at."""
+    connection = tls_handshake.connect(subject.endpoint, subject.timeouts.connect_s, checks)
+    if connection is None:
+        return False
+    connection.settimeout(subject.timeouts.read_s)
+    greeting = probe.knock(connection, subject.endpoint, checks)
+    if greeting is None:
+        return False
+    checks.clock(probe.clock_ahead_s(greeting))
+    if not probe.may_log_in(greeting, subject.endpoint, checks):
+        _tell_version(greeting.answer.headers, subject.answers, checks)
+        return False
+    entered = _log_in(subject.server, subject.name, subject.account, mailbox, checks)
+    _tell_version(entered.headers if entered else greeting.answer.headers, subject.answers, checks)
+    if entered is None:
+        return False
+    if entered.folders is None:
+        checks.skip("mailbox", "none is listed for this server")
+        return False
+    _look_into(subject.server, mailbox, entered.folders, checks)
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Entered:
+    """What a login brought: the headers of an answer to somebody who is known, and the folders of the mailbox."""
+
+    headers: Mapping[str, str]
+    folders: Folders | None
+
+
+def _log_in(server: Server, name: str, account: Account, mailbox: str, checks: Checks) -> _Entered | None:
+    """Log in once, never twice, and open the mailbox (none for ''); None, and why, where that did not work."""
+    with account.turn():
+        if account.refused_by:
+            text = f"not tried: {account.refused_by} refused this user name, and a second refusal helps nobody"
+            checks.fail("login", text, f"mend the login at {account.refused_by} first")
+            return None
+        watch = Stopwatch()
+        try:
+            answer = server.send(
+                "PROPFIND",
+                server.root,
+                headers=_ROOT,
+                body=wire.propfind([(wire.DAV, "displayname")]),
+                known=_ANYTHING,
+            )
+        except LoginRefused as refusal:
+            _refused(str(refusal), name, account, checks, watch)
+            return None
+        except ExchangeError as error:
+            checks.fail("login", str(error), "look at the server, then again", ms=watch.ms)
+            return None
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            checks.fail("login", f"not known, as {answer.what} answered {answer.status}", "look at the server")
+            return None
+        # What stands before Exchange may answer a redirect or a 404 to anybody, but it does not name the store.
+        let_in = answer.status < HTTPStatus.MULTIPLE_CHOICES or STORE in answer.headers
+        if let_in:
+            account.accepted()
+            checks.ok("login", "the credential is accepted", ms=watch.ms)
+        elif not mailbox:
+            checks.skip("login", f"not known: {answer.what} answered {answer.status}, and no mailbox is listed")
+        folders = _open(server, name, account, mailbox, checks, let_in=let_in) if mailbox else None
+        return None if mailbox and folders is None else _Entered(answer.headers, folders)
+
+
+def _open(server: Server, name: str, account: Account, mailbox: str, checks: Checks, *, let_in: bool) -> Folders | None:
+    watch = Stopwatch()
+    try:
+        folders = WebDavMailbox(server, mailbox).folders
+    except LoginRefused as refusal:
+        if let_in:
+            checks.fail("mailbox", f"{mailbox}: no rights, though the credential is accepted", _RIGHTS, ms=watch.ms)
+        else:
+            _refused(str(refusal), name, account, checks, watch)
+    except Gone:
+        remedy = "correct its name or its server in the list of mailboxes"
+        checks.fail("mailbox", f"{mailbox}: there is none on this server", remedy, ms=watch.ms)
+    except ExchangeError as error:
+        checks.fail("mailbox", f"{mailbox}: {error}", _RIGHTS, ms=watch.ms)
+    else:
+        account.accepted()
+        if not let_in:
+            checks.ok("login", "the credential is accepted", ms=watch.ms)
+        return folders
+    return None
+
+
+def _refused(reason: str, name: str, account: Account, checks: Checks, watch: Stopwatch) -> None:
+    account.refused_by = name
+    text = f"refused ({reason}); this was the one attempt"
+    remedy = "correct username and password before the next run: each costs one failed logon, and accounts lock"
+    checks.fail("login", text, remedy, ms=watch.ms)
+
+
+def _tell_version(headers: Mapping[str, str], answers: str, checks: Checks) -> None:
+    """Name the version, and complain where the way to answer does not suit it."""
+    build, server = headers.get("MS-WebStorage", ""), headers.get("Server", "")
+    if not build:
+        text = f"it does not name its store (Server: {server or 'none'})"
+        checks.warn("version", text, "correct url if this is no Exchange; a proxy may have removed MS-WebStorage")
+        return
+    plain = build.lstrip("0")
+    name = next((name for start, name in _BUILDS if plain.startswith(start)), "of a version that is not known")
+    text = f"{name} (MS-WebStorage {build}, {server or 'no Server header'})"
+    if name == "Exchange 2007" and answers == "owa":
+        checks.warn("version", f"{text} has no OWA below /exchange/", 'answers = "icalendar", or "detect"')
+    else:
+        checks.ok("version", text)
+
+
+def _look_into(server: Server, mailbox: str, folders: Folders, checks: Checks) -> None:
+    """Look into the folders that a scan and an answer need."""
+    _names(mailbox, folders, checks)
+    searches = {
+        "inbox": (folders.inbox, wire.meeting_search()),
+        "drafts": (folders.drafts, wire.meeting_search()),
+        "sent items": (folders.sentitems, wire.meeting_search(newest_first=True)),
+        "deleted items": (folders.deleteditems, wire.meeting_search(newest_first=True)),
+    }
+    for check, (folder, body) in searches.items():
+        _search(server, check, folder, body, checks)
+    _calendar(server, folders, checks)
+    checks.ok("submission", f"{unquote(folders.sendmsg)} is where answers are sent; nothing was")
+    text = "marking, drafts and sending are not tried, as that changes mail; try them with one mailbox of your own"
+    checks.skip("writing", text)
+
+
+def _names(mailbox: str, folders: Folders, checks: Checks) -> None:
+    paths = (folders.inbox, folders.drafts, folders.sentitems, folders.deleteditems, folders.calendar)
+    shown = ", ".join(unquote(path.rsplit("/", 1)[-1]) for path in paths if path)
+    checks.ok("mailbox", f"{mailbox}: {shown}")
+
+
+def _search(server: Server, check: str, folder: str, body: bytes, checks: Checks) -> None:
+    watch = Stopwatch()
+    try:
+        text = _found(server, folder, body)
+    except ExchangeError as error:
+        remedy = "give the account Full Mailbox Access; if SEARCH is filtered (URLScan), allow that verb"
+        checks.fail(check, str(error), remedy, ms=watch.ms)
+    else:
+        checks.ok(check, f"may be searched: {text}", ms=watch.ms)
+
+
+def _calendar(server: Server, folders: Folders, checks: Checks) -> None:
+    watch = Stopwatch()
+    remedy = "give the account Full Mailbox Access, which includes the calendar"
+    if not folders.calendar:
+        checks.warn("calendar", "the account is not told where it is", remedy)
+        return
+    try:
+        _found(server, folders.calendar, wire.appointment_search(_NO_MEETING))
+    except ExchangeError as error:
+        checks.warn("calendar", f"{error}: clashes cannot be seen", remedy, ms=watch.ms)
+    else:
+        checks.ok("calendar", "may be searched", ms=watch.ms)
+
+
+def _found(server: Server, folder: str, body: bytes) -> str:
+    """How many meeting messages there are.
+
+    :raises ExchangeError: the search is refused, or its answer is none.
+    """
+    answer = server.send("SEARCH", folder, headers=_ONE_ROW, body=body, known={_NO_ROWS})
+    if answer.status == _NO_ROWS:
+        return "no meeting messages"
+    rows = len(answer.rows())
+    total = wire.total_rows(answer.headers.get("Content-Range", ""))
+    count = f"{total if total is not None else rows}" if rows or total else "no"
+    return f"{count} meeting messages" + (" or more" if rows and total is None else "")

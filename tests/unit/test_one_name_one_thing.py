@@ -1,0 +1,55 @@
+"""One name for one thing: what is public in a module is not called like another thing in another module."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+#: One thing on several levels: a command, the task ``ops.*`` and the operation behind both; a task and its work; the
+#: objects that each root wires for itself; the groups of checks; what every module or program calls so.
+ONE_THING = frozenset(
+    {
+        *("audit", "confirm", "drop", "explain", "limit", "mailbox", "pause", "reconcile", "report", "resume", "retry"),
+        *("rows", "scan", "show", "status", "top", "trigger", "open_response", "process_cancellation"),
+        *("app", "carrier", "claims", "exchange", "lanes", "mailboxes", "policy", "recollection", "settings"),
+        *("examine", "logger", "main"),
+    }
+)
+#: What is still to be renamed.
+STILL_TWO_THINGS = frozenset(
+    {
+        *("BATCH", "LONGEST_TEXT", "LOOKS", "Offered", "PAGE_ROWS", "Shown", "Step", "T", "Verdict", "Version", "Ways"),
+        *("key_types", "number", "read"),
+    }
+)
+
+
+def public_names(module: ast.Module) -> Iterator[str]:
+    """The classes, functions and constants that a module defines for others."""
+    for node in module.body:
+        match node:
+            case (
+                ast.ClassDef(name=name)
+                | ast.FunctionDef(name=name)
+                | ast.AnnAssign(target=ast.Name(id=name))
+                | ast.Assign(targets=[ast.Name(id=name)])
+            ) if not name.startswith("_"):
+                yield name
+
+
+def names_of_several() -> dict[str, list[str]]:
+    """The modules of each public name that more than one of them defines."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for room in ("rsvpq", "producer", "workers"):
+        for file in sorted((ROOT / room).rglob("*.py")):
+            for name in set(public_names(ast.parse(file.read_text("utf-8")))):
+                found[name].append(str(file.relative_to(ROOT)))
+    return {name: files for name, files in found.items() if len(files) > 1}
+
+
+def test_no_two_things_have_one_name() -> None:
+    known = ONE_THING | STILL_TWO_THINGS
+
+    assert {name: files for name, files in names_of_several().items() if name not in known} == {}
