@@ -18,13 +18,12 @@ from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
-from requests.auth import AuthBase
 
 from rsvpq.audit.record import Audit, Discretion
 from rsvpq.http import auth
 from rsvpq.http.credential import Credential
+from rsvpq.http.deadlines import Timeouts
 from rsvpq.http.lease import Lease
-from rsvpq.http.server import Server, Timeouts
 from rsvpq.lanes import LENIENT, Lanes
 from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, Gone, Refused, Transient
 from rsvpq.policy import Policy
@@ -37,6 +36,7 @@ from rsvpq.tasks.admission import Admission
 from rsvpq.tasks.claims import Claims
 from rsvpq.tasks.runner import Carrier
 from rsvpq.webdav.mailbox import Folders, MailboxClient
+from rsvpq.webdav.server import WebDavServer
 
 #: How long a yes to "are live runs confirmed?" is believed, in seconds.
 CONFIRMATION_TTL_S = 5
@@ -245,14 +245,14 @@ class Exchange:
             self._folders[server, name] = box.folders  # which it may have asked for again
 
 
-def make_server(settings: ServerSettings, credential: Credential, timeouts: Timeouts) -> Server:
+def make_server(settings: ServerSettings, credential: Credential, timeouts: Timeouts) -> WebDavServer:
     """A mail server and the account used on it; connects at the first request."""
-    return Server(
+    return WebDavServer(
         settings.url,
         _auth(settings),
         credential=credential,
         timeouts=timeouts,
-        verify=str(settings.ca_bundle) if settings.ca_bundle else True,
+        ca_bundle=str(settings.ca_bundle or ""),
         tls_minimum=settings.tls_minimum,
     )
 
@@ -262,7 +262,7 @@ def _timeouts(server: ServerSettings, run_lease_s: float) -> Timeouts:
     return Timeouts(server.connect_timeout.seconds, server.read_timeout.seconds, run_lease_s / 2)
 
 
-def _auth(settings: ServerSettings) -> AuthBase | auth.Forms:
+def _auth(settings: ServerSettings) -> auth.Basic | auth.ConnectionAuth | auth.Forms:
     username, password = settings.username, settings.password.get_secret_value()
     match settings.auth:
         case "basic":

@@ -13,13 +13,11 @@ from threading import Lock
 
 from rsvpq.doctor.results import Notes, Stopwatch
 from rsvpq.http.credential import Credential
-from rsvpq.http.response import STORE
 from rsvpq.http.server import Server
-from rsvpq.mail.errors import LOGIN_TIMEOUT, ExchangeError, Gone, LoginRefused
-from rsvpq.webdav import wire
+from rsvpq.http.status import LOGIN_TIMEOUT
+from rsvpq.mail.errors import ExchangeError, Gone, LoginRefused
 from rsvpq.webdav.mailbox import Folders, MailboxClient
 
-_HEADERS = {"Content-Type": "text/xml; charset=utf-8", "Depth": "0"}
 _NO_LOGIN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED, LOGIN_TIMEOUT}
 #: Whatever a server says to somebody whom it has let in.
 _ANYTHING = frozenset(range(HTTPStatus.BAD_REQUEST, 600)) - _NO_LOGIN
@@ -52,7 +50,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """What a login brought: the headers of an answer to somebody who is known, and the folders of the mailbox."""
+    """What a login brought: the headers of a response to somebody who is logged in, and the folders of the mailbox."""
 
     headers: Mapping[str, str]
     folders: Folders | None
@@ -71,31 +69,26 @@ def log_in(server: Server, name: str, account: Account, mailbox: str, notes: Not
             return None
         watch = Stopwatch()
         try:
-            answer = server.send(
-                "PROPFIND",
-                server.root,
-                headers=_HEADERS,
-                body=wire.propfind([(wire.DAV, "displayname")]),
-                known=_ANYTHING,
-            )
+            probe = server.application.probe
+            response = server.send(probe.method, server.root, headers=probe.headers, body=probe.body, known=_ANYTHING)
         except LoginRefused as refusal:
             _refused(str(refusal), name, account, notes, watch)
             return None
         except ExchangeError as error:
             notes.fail("login", str(error), "look at the server, then again", ms=watch.ms)
             return None
-        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            notes.fail("login", f"not known, as {answer.what} answered {answer.status}", "look at the server")
+        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            notes.fail("login", f"not known, as {response.what} returned {response.status}", "look at the server")
             return None
-        # What stands before Exchange may answer a redirect or a 404 to anybody, but it does not name the store.
-        let_in = answer.status < HTTPStatus.MULTIPLE_CHOICES or STORE in answer.headers
+        # What is in front of Exchange may return a redirect or a 404 to anybody, but it does not sign it.
+        let_in = response.status < HTTPStatus.MULTIPLE_CHOICES or server.application.signed(response.headers)
         if let_in:
             account.accepted()
             notes.ok("login", "the credential is accepted", ms=watch.ms)
         elif not mailbox:
-            notes.skip("login", f"not known: {answer.what} answered {answer.status}, and no mailbox is listed")
+            notes.skip("login", f"not known: {response.what} returned {response.status}, and no mailbox is listed")
         folders = _open(server, name, account, mailbox, notes, let_in=let_in) if mailbox else None
-        return None if mailbox and folders is None else Entered(answer.headers, folders)
+        return None if mailbox and folders is None else Entered(response.headers, folders)
 
 
 def _open(server: Server, name: str, account: Account, mailbox: str, notes: Notes, *, let_in: bool) -> Folders | None:

@@ -1,4 +1,4 @@
-"""One mail server, from the outside in: the way there, what it says to strangers, the login, one mailbox."""
+"""One mail server, from the outside in: the way there, what it says without a login, the login, one mailbox."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,13 @@ from rsvpq.doctor import login, mailbox, probe, tls_handshake
 from rsvpq.doctor.login import Account
 from rsvpq.doctor.results import Notes
 from rsvpq.doctor.version import tell_version
-from rsvpq.http.server import Timeouts
+from rsvpq.http.connection import Connection
+from rsvpq.http.deadlines import Timeouts
 from rsvpq.settings import ServerSettings
 
 #: Seconds; a doctor is less patient than a worker, whatever is configured.
 _CONNECT_S, _READ_S = 10.0, 20.0
+_HEADERS = {"User-Agent": "rsvpq", "Accept-Language": "en", "Connection": "close"}
 #: Milliseconds that one step may take.
 _SLOW_MS = 5000.0
 
@@ -32,20 +34,21 @@ def examine(patient: Patient, redis_ahead_s: float | None, notes: Notes) -> None
     timeouts = Timeouts(
         min(_CONNECT_S, settings.connect_timeout.seconds), min(_READ_S, settings.read_timeout.seconds), _READ_S
     )
-    connection = tls_handshake.connect(settings, timeouts.connect_s, notes)
-    if connection is None:
+    connected = tls_handshake.connect(settings, timeouts.connect_s, notes)
+    if connected is None:
         return
-    connection.settimeout(timeouts.read_s)
-    greeting = probe.knock(connection, settings, notes)
-    if greeting is None:
+    connection = Connection(settings.url, timeouts, headers=_HEADERS)
+    connection.adopt(connected)
+    probed = probe.send_probe(connection, settings, notes)
+    if probed is None:
         return
-    probe.compare_clocks(greeting, redis_ahead_s, notes)
-    if not probe.may_log_in(greeting, settings, notes):
-        tell_version(greeting.answer.headers, settings, notes)
+    probe.compare_clocks(probed, redis_ahead_s, notes)
+    if not probe.may_log_in(probed, settings, notes):
+        tell_version(probed.response.headers, settings, notes)
         return
     server = wiring.make_server(settings, patient.account.credential, timeouts)
     entered = login.log_in(server, patient.name, patient.account, patient.mailbox, notes)
-    tell_version(entered.headers if entered else greeting.answer.headers, settings, notes)
+    tell_version(entered.headers if entered else probed.response.headers, settings, notes)
     if entered is None:
         return
     if entered.folders is None:

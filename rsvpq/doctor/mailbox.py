@@ -7,6 +7,7 @@ from rsvpq.http.server import Server
 from rsvpq.mail.errors import ExchangeError
 from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import Folders
+from rsvpq.webdav.response import rows_of
 
 #: One row: what is asked is whether the search is allowed.
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "Range": "rows=0-0"}
@@ -66,12 +67,12 @@ def _calendar(server: Server, folders: Folders, notes: Notes) -> None:
 def _found(server: Server, folder: str, body: bytes) -> str:
     """How many meeting messages there are.
 
-    :raises ExchangeError: the search is refused, or its answer is none.
+    :raises ExchangeError: the search is refused, or the response is no multistatus.
     """
-    answer = server.send("SEARCH", folder, headers=_HEADERS, body=body, known={_NO_ROWS})
-    if answer.status == _NO_ROWS:
+    response = server.send("SEARCH", folder, headers=_HEADERS, body=body, known={_NO_ROWS})
+    if response.status == _NO_ROWS:
         return "no meeting messages"
-    rows = len(answer.rows())
-    total = wire.total_rows(answer.headers.get("Content-Range", ""))
+    rows = len(rows_of(response))
+    total = wire.total_rows(response.headers.get("Content-Range", ""))
     count = f"{total if total is not None else rows}" if rows or total else "no"
     return f"{count} meeting messages" + (" or more" if rows and total is None else "")

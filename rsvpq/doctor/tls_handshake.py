@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
-
 from rsvpq.doctor.results import Notes, Stopwatch
 from rsvpq.http import tls
+from rsvpq.http.connection import open_socket, secured
+from rsvpq.http.deadlines import PlainSocket, TlsSocket
 from rsvpq.settings import ServerSettings
 
 #: Days before its end at which a certificate is worth a word.
@@ -45,15 +45,16 @@ class Address:
         return cls(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme])
 
 
-def connect(settings: ServerSettings, timeout_s: float, notes: Notes) -> socket.socket | None:
-    """A connection over which HTTP may be spoken; None, and why, if there is none."""
+def connect(settings: ServerSettings, timeout_s: float, notes: Notes) -> PlainSocket | TlsSocket | None:
+    """Open a connection over which HTTP may be spoken; None, and why, if there is none."""
     address = Address.of(settings.url)
     plain = _connected(address, timeout_s, notes)
-    if plain is None or address.scheme == "http":
-        if plain is not None:
-            text = "http: the password and all mail cross the network unencrypted"
-            notes.warn("tls", text, "use https, unless TLS ends right before Exchange")
-        return plain
+    if plain is None:
+        return None
+    if address.scheme == "http":
+        text = "http: the password and all mail cross the network unencrypted"
+        notes.warn("tls", text, "use https, unless TLS ends right before Exchange")
+        return PlainSocket.of(plain)
     return _secured(plain, address, settings, timeout_s, notes)
 
 
@@ -69,7 +70,7 @@ def _connected(address: Address, timeout_s: float, notes: Notes) -> socket.socke
     notes.ok("name", f"{address.host} is {', '.join(dict.fromkeys(str(one[4][0]) for one in found))}", ms=watch.ms)
     watch = Stopwatch()
     try:
-        connection = socket.create_connection((address.host, address.port), timeout_s)
+        connection = open_socket(address.host, address.port, time.monotonic() + timeout_s)
     except OSError as error:
         reason = "nobody answers" if isinstance(error, TimeoutError) else error.strerror or type(error).__name__
         remedy = "look whether IIS runs there, at the port in url, and at firewalls on the way"
@@ -81,17 +82,13 @@ def _connected(address: Address, timeout_s: float, notes: Notes) -> socket.socke
 
 def _secured(
     plain: socket.socket, address: Address, settings: ServerSettings, timeout_s: float, notes: Notes
-) -> socket.socket | None:
+) -> TlsSocket | None:
     watch = Stopwatch()
     try:
-        secure = _context(settings).wrap_socket(plain, server_hostname=address.host)
-    except ssl.SSLCertVerificationError as error:
-        plain.close()
-        _tell_failure(error, notes, _shown_certificate(error, address, settings, timeout_s))
-        return None
+        secure = secured(plain, _context(settings), address.host, time.monotonic() + timeout_s)
     except OSError as error:
         plain.close()
-        _tell_failure(tls.HandshakeFailed(error), notes, "")
+        _tell_failure(error, notes, _shown_certificate(error, address, settings, timeout_s))
         return None
     version, cipher = secure.version() or "", (secure.cipher() or ("",))[0]
     if version in _OLD_TLS:
@@ -106,26 +103,25 @@ def _secured(
     return secure
 
 
-def _tell_failure(error: ssl.SSLError, notes: Notes, shown: str) -> None:
-    text, _ = tls.handshake_failure(error) or (str(error), 0)
+def _tell_failure(error: OSError, notes: Notes, shown: str) -> None:
+    text, _ = tls.handshake_failure(error)
     what, _, remedy = text.partition("; ")
     notes.fail("certificate" if isinstance(error, ssl.SSLCertVerificationError) else "tls", what + shown, remedy)
 
 
-def _shown_certificate(
-    error: ssl.SSLCertVerificationError, address: Address, settings: ServerSettings, timeout_s: float
-) -> str:
-    """What a certificate says that was refused for its dates or names; '' where that cannot be read."""
-    if error.verify_code not in _WRONG_DATES | _WRONG_NAMES:
+def _shown_certificate(error: OSError, address: Address, settings: ServerSettings, timeout_s: float) -> str:
+    """Describe a certificate that was refused for its dates or names; '' if it was not, or cannot be read."""
+    code = error.verify_code if isinstance(error, ssl.SSLCertVerificationError) else 0
+    if code not in _WRONG_DATES | _WRONG_NAMES:
         return ""
     context = _context(settings)
-    if error.verify_code in _WRONG_DATES:
+    if code in _WRONG_DATES:
         context.verify_flags |= _NO_CHECK_TIME
     else:
         context.check_hostname = False
     try:
         with (
-            socket.create_connection((address.host, address.port), timeout_s) as plain,
+            open_socket(address.host, address.port, time.monotonic() + timeout_s) as plain,
             context.wrap_socket(plain, server_hostname=address.host) as secure,
         ):
             return f": {_described(secure.getpeercert() or {})}"
@@ -134,9 +130,7 @@ def _shown_certificate(
 
 
 def _context(settings: ServerSettings) -> ssl.SSLContext:
-    context = tls.client_context(settings.tls_minimum)
-    context.load_verify_locations(str(settings.ca_bundle) if settings.ca_bundle else DEFAULT_CA_BUNDLE_PATH)
-    return context
+    return tls.client_context(settings.tls_minimum, str(settings.ca_bundle or ""))
 
 
 def _dates(certificate: Any, notes: Notes) -> None:

@@ -12,13 +12,13 @@ from producer.dry_run import Ways, forecast
 from producer.inbox import DECIDED_AT_ONCE
 from producer.scan import scan
 from rsvpq.http import auth
-from rsvpq.http.server import Server
 from rsvpq.lanes.run_results import Forecast
 from rsvpq.mail.errors import Busy
 from rsvpq.mail.messages import Kind, MeetingMessage, Outcome
 from rsvpq.policy import Action, Decision, Facts, Need, Version, decide
 from rsvpq.tasks.journal import Journal, LeaseLost, Paused
 from rsvpq.webdav.mailbox import Folders, MailboxClient
+from rsvpq.webdav.server import WebDavServer
 from testbed.simulated_exchange import World
 from tests.integration.exchange_site import BehavingExchange, Site, inbox, lenient
 from tests.integration.scripted_server import XML, ScriptedServer, play, rows_page
@@ -220,7 +220,7 @@ def test_a_scan_that_begins_anew_finds_the_same_messages_again(deep: MailboxClie
 
 def scripted_box(server: ScriptedServer) -> MailboxClient:
     """The mailbox of the scripted server."""
-    return MailboxClient(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    return MailboxClient(WebDavServer(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
 
 
 def test_what_is_read_after_the_inbox_does_not_hide_that_rows_of_it_were_unreadable(tmp_path: Path) -> None:

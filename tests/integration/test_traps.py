@@ -14,7 +14,6 @@ from lxml import etree
 
 from producer.scan import scan
 from rsvpq.http import auth
-from rsvpq.http.server import Server
 from rsvpq.mail.errors import Busy, Refused, Unsettled
 from rsvpq.mail.messages import Kind, MeetingMessage, kind_of
 from rsvpq.policy import Action, Decision, Facts, Version, decide
@@ -22,6 +21,7 @@ from rsvpq.tasks.journal import Journal
 from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import Folders, MailboxClient
 from rsvpq.webdav.multistatus import read
+from rsvpq.webdav.server import WebDavServer
 from tests.integration.exchange_site import Site, always, box_name, inbox, lenient, requests_in, responses_in
 from tests.integration.scripted_server import NO_ROWS, XML, ScriptedServer, play, rows_page
 from tests.unit.test_wire import page, response
@@ -33,7 +33,7 @@ LOGIN_FORM = b'<html><form action="/exchweb/bin/auth/owaauth.dll"><input name="u
 
 
 def adele(server: ScriptedServer) -> MailboxClient:
-    return MailboxClient(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    return MailboxClient(WebDavServer(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
 
 
 def journal() -> Journal:

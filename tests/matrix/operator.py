@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from celery.exceptions import Ignore, Retry
 
 from producer.scan import scan
-from rsvpq.http.server import Server
 from rsvpq.lanes import Lanes, Release, Start
 from rsvpq.lanes.status import read_status
 from rsvpq.mail.editions import Settled
@@ -25,6 +24,7 @@ from rsvpq.tasks.journal import Journal
 from rsvpq.tasks.recollection import Recollection, by_another
 from rsvpq.tasks.runner import Carrier, ItemJournal
 from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.server import WebDavServer
 from tests.integration.exchange_site import lenient
 from tests.integration.turned_lanes import Clock
 from workers.ways import Ways
@@ -49,7 +49,7 @@ class Operator:
 
     lanes: Lanes
     clock: Clock
-    server: Server
+    server: WebDavServer
     mailbox: Mailbox
     ways: Ways
     policy: Policy = field(default_factory=lenient)
