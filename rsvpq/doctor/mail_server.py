@@ -7,13 +7,11 @@ from rsvpq.doctor import login, mailbox, probe, tls_handshake
 from rsvpq.doctor.login import Account
 from rsvpq.doctor.results import Notes
 from rsvpq.doctor.version import tell_version
-from rsvpq.http.connection import Connection
 from rsvpq.http.deadlines import Timeouts
 from rsvpq.settings import ServerSettings
 
 #: Seconds; a doctor is less patient than a worker, whatever is configured.
 _CONNECT_S, _READ_S = 10.0, 20.0
-_HEADERS = {"User-Agent": "rsvpq", "Accept-Language": "en", "Connection": "close"}
 #: Milliseconds that one step may take.
 _SLOW_MS = 5000.0
 
@@ -34,11 +32,9 @@ def examine(patient: Patient, redis_ahead_s: float | None, notes: Notes) -> None
     timeouts = Timeouts(
         min(_CONNECT_S, settings.connect_timeout.seconds), min(_READ_S, settings.read_timeout.seconds), _READ_S
     )
-    connected = tls_handshake.connect(settings, timeouts.connect_s, notes)
-    if connected is None:
+    connection = tls_handshake.connect(settings, timeouts, notes)
+    if connection is None:
         return
-    connection = Connection(settings.url, timeouts, headers=_HEADERS)
-    connection.adopt(connected)
     probed = probe.send_probe(connection, settings, notes)
     if probed is None:
         return

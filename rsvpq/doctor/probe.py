@@ -21,6 +21,7 @@ from rsvpq.http.request_target import Target
 from rsvpq.settings import ServerSettings
 from rsvpq.webdav.server import LOGIN_PAGES
 
+_HEADERS = {"User-Agent": "rsvpq", "Accept-Language": "en", "Connection": "close"}
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9-]*)(?:\s|$)")
 _SUPPORTED = ("negotiate", "ntlm", "basic", "forms")
@@ -41,7 +42,7 @@ def send_probe(connection: Connection, settings: ServerSettings, notes: Notes) -
     root = urlsplit(settings.url).path.rstrip("/") + "/"
     watch = Stopwatch()
     try:
-        response = connection.send(HttpRequest("GET", Target(root)), until=inf)
+        response = connection.send(HttpRequest("GET", Target(root), _HEADERS), until=inf)
     except (NotConnected, Lost, TooLarge) as error:
         notes.fail("http", f"no response to a GET of {root}: {error}", "look whether IIS works", ms=watch.ms)
         return None

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from rsvpq.doctor.results import Notes, Stopwatch
 from rsvpq.http import tls
-from rsvpq.http.connection import open_socket, secured
-from rsvpq.http.deadlines import PlainSocket, TlsSocket
+from rsvpq.http.connection import Connection, open_socket, secured
+from rsvpq.http.deadlines import PlainSocket, Timeouts, TlsSocket
 from rsvpq.settings import ServerSettings
 
 #: Days before its end at which a certificate is worth a word.
@@ -45,17 +45,24 @@ class Address:
         return cls(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme])
 
 
-def connect(settings: ServerSettings, timeout_s: float, notes: Notes) -> PlainSocket | TlsSocket | None:
+def connect(settings: ServerSettings, timeouts: Timeouts, notes: Notes) -> Connection | None:
     """Open a connection over which HTTP may be spoken; None, and why, if there is none."""
     address = Address.of(settings.url)
-    plain = _connected(address, timeout_s, notes)
+    plain = _connected(address, timeouts.connect_s, notes)
     if plain is None:
         return None
     if address.scheme == "http":
         text = "http: the password and all mail cross the network unencrypted"
         notes.warn("tls", text, "use https, unless TLS ends right before Exchange")
-        return PlainSocket.of(plain)
-    return _secured(plain, address, settings, timeout_s, notes)
+        connection = Connection(settings.url, timeouts)
+        connection.adopt(PlainSocket.of(plain))
+        return connection
+    secure = _secured(plain, address, settings, timeouts.connect_s, notes)
+    if secure is None:
+        return None
+    connection = Connection(settings.url, timeouts, context=secure.context)
+    connection.adopt(secure)
+    return connection
 
 
 def _connected(address: Address, timeout_s: float, notes: Notes) -> socket.socket | None:

@@ -74,6 +74,7 @@ class Connection:
     """
 
     _socket: PlainSocket | TlsSocket | None = None
+    _fresh = False
     _response: HTTPResponse | None = None
 
     def __init__(
@@ -81,20 +82,22 @@ class Connection:
         origin: str,
         timeouts: Timeouts,
         *,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
         context: ssl.SSLContext | None = None,
         auth: ConnectionAuth | None = None,
         keep_cookies: bool = True,
         listings: frozenset[int] = frozenset(),
     ) -> None:
         parts = urlsplit(origin)
+        if (parts.scheme == "https") is (context is None):
+            raise ValueError("https needs a TLS context, and http has none")
         self._origin = f"{parts.scheme}://{parts.netloc}"
         #: The configured host, for logins that are bound to it.
         self.host = parts.hostname or ""
         self._port = parts.port or _PORTS[parts.scheme]
         self._authority = parts.netloc
         self._timeouts = timeouts
-        self._headers = headers
+        self._headers = dict(headers or {})
         self._context = context
         self._auth = auth
         self._cookies = CookieJar() if keep_cookies else None
@@ -119,14 +122,16 @@ class Connection:
 
     def is_connected(self) -> bool:
         """Whether there is a connection that the server has not closed, and over which nothing has come unasked."""
-        if self._socket is None or self._poll.poll(0):
+        if self._socket is None or self._fresh:  # the first to come may be what TLS 1.3 adds to a handshake
+            return self._fresh
+        if self._poll.poll(0):
             return False
         # What came in one TLS record with the end of a response is unpacked already.
         return not (isinstance(self._socket, TlsSocket) and self._socket.pending())
 
     def adopt(self, connected: PlainSocket | TlsSocket) -> PlainSocket | TlsSocket:
-        """Go on with a socket that is connected to the server."""
-        self._socket = connected
+        """Go on with a socket that has just been connected to the server."""
+        self._socket, self._fresh = connected, True
         self._poll.register(connected, select.POLLIN)
         return connected
 
@@ -138,7 +143,7 @@ class Connection:
         if self._socket is not None:
             self._poll.unregister(self._socket)
             self._socket.close()
-            self._socket = None
+            self._socket, self._fresh = None, False
 
     def __del__(self) -> None:
         """Close the connection of a thread that has ended."""
@@ -150,10 +155,10 @@ class Connection:
         connection = self._connected(until)
         started, failure = monotonic(), "request not sent"
         try:
-            connection.allow(self._timeouts.read_s, within(self._timeouts.read_s, until))
             # A server may answer, and close, before it has read all of a request.
             with suppress(BrokenPipeError, ConnectionResetError):
                 connection.sendall(octets)
+            self._fresh = False
             failure = "no response"
             connection.allow(self._timeouts.read_s, within(self._timeouts.read_s, until))
             self._response = response = HTTPResponse(connection, method=request.method)
@@ -190,18 +195,24 @@ class Connection:
             raise Malformed(f"{request.what}: not sent, as a header holds what is not Latin-1") from None
 
     def _connected(self, until: float) -> PlainSocket | TlsSocket:
-        """Return the open socket, or open one.
+        """Return the open socket, or open one, with the time that there is to send a request.
 
-        :raises NotConnected: there is none to be had.
+        :raises NotConnected: there is none to be had, or no time left.
         """
-        if self._socket is not None and self.is_connected():
-            return self._socket
-        self.close()
-        connect_s = min(self._timeouts.connect_s, until - monotonic())
+        connection = self._socket if self._socket and self.is_connected() else self._reconnected(until)
         try:
-            return self.adopt(self._opened(monotonic() + connect_s))
+            connection.allow(self._timeouts.read_s, within(self._timeouts.read_s, until))
         except TimeoutError:
-            raise NotConnected(f"no connection within {max(0.0, connect_s):g} s") from None
+            raise NotConnected("no time left to send the request") from None
+        return connection
+
+    def _reconnected(self, until: float) -> PlainSocket | TlsSocket:
+        self.close()
+        started = monotonic()
+        try:
+            return self.adopt(self._opened(min(until, started + self._timeouts.connect_s)))
+        except TimeoutError:
+            raise NotConnected(f"no connection after {monotonic() - started:.0f} s") from None
         except (OSError, UnicodeError) as error:  # a label that is too long is no OSError
             raise _not_connected(error) from None
 
@@ -252,6 +263,8 @@ class Connection:
             raise _lost(error) from None
         if response.will_close:
             self.close()
+        else:
+            response.close()  # and not the connection
         cookies = self._keep_cookies(request, response)
         return HttpResponse(request.what, response.status, _joined(response.headers), body, cookies, rest)
 

@@ -1,4 +1,4 @@
-"""How long a mail server may be asked on behalf of an item: no request begins, or goes on, beyond the item's lease.
+"""Bounds requests by the lease of the item that they are for: none begins, or goes on, beyond it.
 
 An item whose lease has run out is given to another worker. If the first one went on, the server would be asked by more
 at once than it was promised, and two workers would act on one message. So the lease is looked at before each request,
@@ -47,7 +47,7 @@ class Lease:
     def use_up(self, on: bool) -> None:
         """Whether to go on with what is left of it, for as long as that lasts, instead of asking for it anew.
 
-        A ledger that has forgotten the item would say that it is lost. What was done in a mailbox has to be marked
+        A ledger that has forgotten the item would say that it is lost. What was done on the server has to be marked
         there first, or nobody will ever know whose it is.
         """
         self._used_up = on

@@ -51,7 +51,7 @@ class Target(str):
 
     @classmethod
     def below(cls, path: str, root: str, query: str = "") -> Self:
-        """A path that is certainly below ``root``, which ends with a slash; case does not count, as for Exchange.
+        """A path that is certainly below ``root``, which ends with a slash; case does not count, as for IIS.
 
         :raises Malformed: it is not.
         """

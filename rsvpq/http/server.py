@@ -52,7 +52,7 @@ class Server:
 
     A subclass names the application behind it.
 
-    :param url: origin and base path, such as ``https://mail.example.com/exchange/``.
+    :param url: origin and base path, such as ``https://server.example.com/base/``.
     :param credential: what is known of the account, shared with the other servers that use it.
     :param ca_bundle: the path of a file with the authorities to trust; '' for the usual ones.
     :param tls_minimum: the oldest version of TLS that will do.
@@ -84,7 +84,7 @@ class Server:
             self._forms = FormsLogin(auth, self.origin, self.root, self._ask, application, self._credential)
         self._timeouts = timeouts or Timeouts()
         self._context = tls.shared_context(tls_minimum, ca_bundle) if parts.scheme == "https" else None
-        # Where the account was let in, to tell a bad password from a mailbox that it may not open.
+        # Where the account was let in, to tell a bad password from a path that it may not open.
         self._accepted_at: Target | None = None
         # Whether this server was seen to sign its responses; only then is a 404 without the signature a filter's.
         self._signs = False
@@ -178,7 +178,7 @@ class Server:
                 return replace(response, cleared=True)
             elif again:
                 raise _form_of_one(response, effect=effect)
-        # The login itself went well, so it is something about this mailbox.
+        # The login itself went well, so it is something about this part of the server.
         raise Busy(f"{request.what}: the session ended right after a login", scope="mailbox")
 
     def _log_off(self, forms: FormsLogin, session: Session, response: HttpResponse, *, refused: bool) -> None:
@@ -236,7 +236,7 @@ class Server:
         return self._ask(request, effect=effect)
 
     def _form_instead(self, response: HttpResponse) -> Busy:
-        """For a while only: it may be a server that restarts, or one mailbox on another server."""
+        """For a while only: it may be a server that restarts, or one part of it that is elsewhere."""
         text = f"{response.what} returned a login form, twice"
         if self._accepted_at and self._is_still_accepted():
             return Busy(f"{text}, though this account is accepted elsewhere", scope="mailbox")
@@ -246,7 +246,7 @@ class Server:
         """Send a probe first over a new connection, if it is the connection that is authenticated.
 
         A server may not ask everybody to log in: IIS returns 404 to a PUT without a login, or a refusal inside a
-        success (Evolution's Exchange connector, docs/http). To a probe it returns 401. The other schemes show the
+        success (as Evolution's connector found, docs/http). To a probe it returns 401. The other schemes show the
         credential with every request.
         """
         is_probe = request.method == self.application.probe.method
@@ -261,15 +261,15 @@ class Server:
         return not (unclear or self.application.login_pages.login(response))
 
     def _is_logged_in(self, path: str, headers: Mapping[str, str] | None = None) -> bool:
-        """Whether the server accepts the account at the root of the mailbox that a path lies in.
+        """Whether the server accepts the account at the top of what a path lies in, one level below the base path.
 
         Nobody but the server writes what it returns there, so that tells what a suspicious response to a request about
         one item was: others have a say in the pages and names of items.
 
         :raises Busy: the server wants to be left alone.
         """
-        mailbox = path[len(self.root) :].partition("/")[0] if path.casefold().startswith(self.root.casefold()) else ""
-        response = self._probe(Target(f"{self.root}{mailbox}/" if mailbox else self.root), headers)
+        name = path[len(self.root) :].partition("/")[0] if path.casefold().startswith(self.root.casefold()) else ""
+        response = self._probe(Target(f"{self.root}{name}/" if name else self.root), headers)
         login = (
             self._forms.is_login(response)
             if self._forms is not None
@@ -321,5 +321,5 @@ def _may_be_content(request: HttpRequest, response: HttpResponse, *, effect: boo
 
 def _form_of_one(response: HttpResponse, *, effect: bool) -> ExchangeError:
     """For a login that is asked of one request and not of the one behind it: it costs an attempt, and holds nobody."""
-    text = f"{response.what} returned a login form, though the server accepts this account for the mailbox"
+    text = f"{response.what} returned a login form, though the server accepts this account"
     return (Unknown if effect else Transient)(text)

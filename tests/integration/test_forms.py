@@ -396,14 +396,14 @@ def test_all_who_waited_for_a_login_are_told_that_it_failed(logon: Logon) -> Non
 
 def test_a_logon_page_elsewhere_is_not_asked_for(logon: Logon, elsewhere: ScriptedServer) -> None:
     logon.asked = play(302, Location=elsewhere.url + PAGE)
-    with pytest.raises(Busy, match="sends us elsewhere to log in"):
+    with pytest.raises(Busy, match="redirect of the login to another server"):
         search(logon.client())
     assert (elsewhere.requests, logon.seen("POST")) == ([], [])
 
 
 def test_a_form_that_goes_elsewhere_is_not_sent(logon: Logon, elsewhere: ScriptedServer) -> None:
     logon.page = play(200, FORM.format(elsewhere.url + ACTION).encode(), Content_Type="text/html")
-    with pytest.raises(Busy, match="sends us elsewhere to log in"):
+    with pytest.raises(Busy, match="redirect of the login to another server"):
         search(logon.client())
     assert (elsewhere.requests, logon.seen("POST")) == ([], [])
 

@@ -112,7 +112,7 @@ def test_a_form_that_only_one_message_is_answered_with_costs_an_attempt(
     credential = Credential()
     server = client(scripted, credential)
     suspicious_at(scripted, HREF, form)
-    with pytest.raises(error, match="though the server lets this account into the mailbox"):
+    with pytest.raises(error, match="though the server accepts this account"):
         server.send(method, HREF, headers={}, effect=effect)
     assert asked(scripted) == [(method, HREF), (method, HREF), ("PROPFIND", ROOT)]
     credential.check("anything")
@@ -126,7 +126,7 @@ def test_a_refusal_that_only_one_message_is_answered_with_stops_no_credential(sc
         server.send("GET", Target(f"{HREF}?Cmd=accept"), headers={}, effect=True)
     credential.check("anything")
     scripted.reply = lambda request: ROWS if "bruno" in request.target else REFUSED
-    with pytest.raises(Busy, match="lets it in elsewhere") as caught:
+    with pytest.raises(Busy, match="accepts it elsewhere") as caught:
         server.send("GET", Target(f"{HREF}?Cmd=accept"), headers={}, effect=True)
     assert (type(caught.value), caught.value.scope) == (Busy, "mailbox")
     scripted.reply = lambda _request: REFUSED
@@ -146,7 +146,7 @@ def test_a_form_within_a_session_that_only_one_message_is_answered_with_costs_an
         return form if request.target.startswith(HREF) else logon.reply(request)
 
     scripted.reply = reply
-    with pytest.raises(Unknown, match="though the server lets this account into the mailbox"):
+    with pytest.raises(Unknown, match="though the server accepts this account"):
         server.send("GET", Target(f"{HREF}?Cmd=accept"), headers={}, effect=True)
     server.send("PROPFIND", ROOT, headers={})
     assert len(logon.seen("POST")) <= 2

@@ -287,7 +287,7 @@ def test_what_is_not_plainly_below_a_mailbox_is_no_path_of_it(path: str) -> None
 def test_a_url_of_another_place_is_neither_connected_to_nor_sent(hostile: Hostile) -> None:
     """The last look, below everything that has checked before."""
     hostile.say(["/exchange/adele/"])
-    connection = Connection(hostile.server.url, Timeouts(), headers={})
+    connection = Connection(hostile.server.url, Timeouts())
     elsewhere: Any = f"@{urlsplit(hostile.trap.url).netloc}/x"
     with SEEN.watching(), pytest.raises(Malformed):
         connection.send(HttpRequest("GET", elsewhere), until=inf)
