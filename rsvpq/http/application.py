@@ -1,4 +1,4 @@
-"""What a server's HTTP client has to be told of the application behind it; the defaults know nothing."""
+"""Describes the application behind a server to its HTTP client; the defaults assume nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
