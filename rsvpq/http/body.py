@@ -65,7 +65,7 @@ def read(response: HTTPResponse, until: float, *, listing: bool) -> tuple[bytes,
     """
     plain, packed, size = bytearray(), None, 0
     most = LARGEST_LISTING if listing else LARGEST_BODY
-    for piece in _decoded(_received(response), response.headers.get("Content-Encoding", "")):
+    for piece in _decoded(_received(response), ",".join(response.headers.get_all("Content-Encoding", ()))):
         size += len(piece)
         if size > most:
             raise TooLarge(f"response body larger than {most} bytes")
@@ -128,5 +128,7 @@ def _inflated(pieces: Iterator[bytes], wbits: int) -> Iterator[bytes]:
                 rest = inflater.unconsumed_tail or inflater.unused_data  # noqa: PLW2901 - what the piece still has
         yield inflater.flush()
     except zlib.error:
-        if not members:  # behind a whole member there may be padding
+        if not members:
             raise Undecodable("invalid compressed data") from None
+        for _ in pieces:  # padding behind a whole member: still to be read, or it would be the next response
+            pass

@@ -167,7 +167,10 @@ class FormsLogin:
         """Send the form; return the response, and the cookies that would be the session."""
         page, path, cookies = self._login_page(what)
         form = self._form(page, path)
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": _cookie({"PBack": "0", **cookies})}
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Cookie": _cookie({**self._pages.cookies, **cookies}),
+        }
         response = self._ask(HttpRequest("POST", form.path, headers, urlencode(form.fields).encode()))
         self._raise_failure(what, response)
         page_path = urlsplit(path).path.lower()

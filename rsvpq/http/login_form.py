@@ -61,6 +61,7 @@ class LoginPages:
     :param user_field: the field of the user name there. :param password_field: that of the password.
     :param defaults: fields that are sent unless the form has them. :param fields: fields that are sent in any case.
     :param destination: the name of the field with the URL to go to after the login.
+    :param cookies: cookies that are sent with a form.
     :param session_cookies: what the names of the cookies begin with that make a session, in lower case.
     :param ended: the ``reason`` in the address of a login page that stands for a session that has ended.
     :param refused: and those that stand for a refused credential.
@@ -75,6 +76,7 @@ class LoginPages:
     defaults: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
     destination: str = ""
+    cookies: Mapping[str, str] = field(default_factory=dict)
     session_cookies: tuple[str, ...] = ()
     ended: str = ""
     refused: frozenset[str] = frozenset()

@@ -25,6 +25,7 @@ LOGIN_PAGES = LoginPages(
     # A private computer: a session of 24 hours of inactivity instead of 15 minutes.
     fields={"trusted": "4", "flags": "4"},
     destination="destination",
+    cookies={"PBack": "0"},
     # DavMail keeps the same; the names of ISA's begin with "cadata" too.
     session_cookies=("cadata", "sessionid", "usercontext"),
     ended="0",
