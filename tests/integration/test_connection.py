@@ -89,22 +89,22 @@ def raw_deflate(octets: bytes) -> bytes:
     return packer.compress(octets) + packer.flush()
 
 
-@pytest.mark.parametrize(
-    ("encoding", "packed", "unpacked"),
-    [
-        ("", TEXT, TEXT),
-        ("identity", TEXT, TEXT),
-        ("gzip", gzip.compress(TEXT), TEXT),
-        ("X-GZip", gzip.compress(TEXT), TEXT),
-        ("gzip", gzip.compress(TEXT) + gzip.compress(b"more"), TEXT + b"more"),
-        ("gzip", gzip.compress(TEXT) + bytes(1_000_000), TEXT),
-        ("gzip", b"", b""),
-        ("deflate", zlib.compress(TEXT), TEXT),
-        ("deflate", raw_deflate(TEXT), TEXT),
-        ("deflate, gzip", gzip.compress(zlib.compress(TEXT)), TEXT),
-        ("unheard-of", TEXT, TEXT),
-    ],
-)
+BODIES = {
+    "no encoding": ("", TEXT, TEXT),
+    "identity": ("identity", TEXT, TEXT),
+    "gzip": ("gzip", gzip.compress(TEXT), TEXT),
+    "gzip by its old name": ("X-GZip", gzip.compress(TEXT), TEXT),
+    "two members": ("gzip", gzip.compress(TEXT) + gzip.compress(b"more"), TEXT + b"more"),
+    "padding": ("gzip", gzip.compress(TEXT) + bytes(1_000_000), TEXT),
+    "nothing": ("gzip", b"", b""),
+    "deflate": ("deflate", zlib.compress(TEXT), TEXT),
+    "raw deflate": ("deflate", raw_deflate(TEXT), TEXT),
+    "two encodings": ("deflate, gzip", gzip.compress(zlib.compress(TEXT)), TEXT),
+    "another encoding": ("unheard-of", TEXT, TEXT),
+}
+
+
+@pytest.mark.parametrize(("encoding", "packed", "unpacked"), BODIES.values(), ids=BODIES)
 def test_a_body_is_decoded_as_its_header_says(
     scripted: ScriptedServer, encoding: str, packed: bytes, unpacked: bytes
 ) -> None:
