@@ -27,7 +27,7 @@ from rsvpq.webdav.multistatus import LONGEST_TEXT, Row
 from rsvpq.webdav.rows import number, occurrence_of, recurring_of
 from rsvpq.webdav.search import identity, pages
 
-#: A wider range is answered 422: the limit is two years and two days.
+#: For a wider range servers return 422: the limit is two years and two days.
 WIDEST = timedelta(days=730)
 #: Nobody has so many appointments in the days around a meeting, so one page mostly is the whole answer.
 PAGE_ROWS = 500

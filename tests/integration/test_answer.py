@@ -7,12 +7,12 @@ from typing import Any, Literal
 import pytest
 
 from rsvpq.http import auth, lease
-from rsvpq.http.server import Server
 from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient, Unknown
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, Outcome
 from rsvpq.tasks.journal import Journal, LeaseLost, Paused
 from rsvpq.webdav.mailbox import Folders, MailboxClient
 from rsvpq.webdav.markers import Intent
+from rsvpq.webdav.server import WebDavServer
 from tests.support.crashing_worker import Worker, die_twice_everywhere
 from tests.support.exchange_site import Site, always, box_name, inbox, requests_in
 from tests.support.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play, rows_page
@@ -384,7 +384,7 @@ def answer_at(server: ScriptedServer, steps: dict[str, Any]) -> Outcome:
         steps.update(written)
         return "ok"
 
-    box = MailboxClient(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    box = MailboxClient(WebDavServer(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
     return answer(REQUEST, box, Journal(steps, record), "item", always(), settle_s=0)
 
 

@@ -10,13 +10,13 @@ import pytest
 from producer.scan import scan
 from producer.visit import DECIDED_PER_STEP
 from rsvpq.http import auth
-from rsvpq.http.server import Server
 from rsvpq.lanes import Lanes
 from rsvpq.mail.errors import Busy
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, Outcome
 from rsvpq.tasks import contract
 from rsvpq.tasks.journal import Journal, LeaseLost, Paused
 from rsvpq.webdav.mailbox import Folders, MailboxClient
+from rsvpq.webdav.server import WebDavServer
 from testbed.simulated_exchange import World
 from tests.support.exchange_site import BehavingExchange, Site, box_name, inbox, lenient
 from tests.support.scripted_server import XML, ScriptedServer, play, rows_page
@@ -206,4 +206,4 @@ def test_a_scan_that_begins_anew_finds_the_same_messages_again(lanes: Lanes, dee
 
 def scripted_box(server: ScriptedServer) -> MailboxClient:
     """The mailbox of the scripted server."""
-    return MailboxClient(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    return MailboxClient(WebDavServer(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)

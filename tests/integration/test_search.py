@@ -8,9 +8,10 @@ from contextlib import closing
 import pytest
 
 from rsvpq.http import auth
-from rsvpq.http.server import Server, Timeouts
+from rsvpq.http.deadlines import Timeouts
 from rsvpq.mail.errors import ExchangeError, Transient
 from rsvpq.webdav.mailbox import Folders, MailboxClient
+from rsvpq.webdav.server import WebDavServer
 from testbed.processes import PATIENCE_S
 from tests.support.scripted_server import NO_ROWS, XML, ScriptedServer, play, rows_page
 
@@ -18,7 +19,7 @@ FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "S
 
 
 def adele(url: str, timeouts: Timeouts | None = None) -> MailboxClient:
-    server = Server(url + "/exchange/", auth.basic("svc", "secret"), timeouts=timeouts)
+    server = WebDavServer(url + "/exchange/", auth.basic("svc", "secret"), timeouts=timeouts)
     return MailboxClient(server, "adele", FOLDERS)
 
 

@@ -14,7 +14,6 @@ from lxml import etree
 
 from producer.scan import scan
 from rsvpq.http import auth
-from rsvpq.http.server import Server
 from rsvpq.lanes import Lanes
 from rsvpq.mail.errors import Busy, Refused, Unsettled
 from rsvpq.mail.messages import Kind, MeetingMessage, kind_of
@@ -23,6 +22,7 @@ from rsvpq.tasks.journal import Journal
 from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import Folders, MailboxClient
 from rsvpq.webdav.multistatus import read
+from rsvpq.webdav.server import WebDavServer
 from tests.support.exchange_site import Site, always, box_name, inbox, lenient, requests_in, responses_in
 from tests.support.multistatus_bodies import page, response
 from tests.support.scripted_server import NO_ROWS, XML, ScriptedServer, play, rows_page
@@ -35,7 +35,7 @@ LOGIN_FORM = b'<html><form action="/exchweb/bin/auth/owaauth.dll"><input name="u
 
 
 def adele(server: ScriptedServer) -> MailboxClient:
-    return MailboxClient(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    return MailboxClient(WebDavServer(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
 
 
 def journal() -> Journal:

@@ -14,7 +14,6 @@ from producer.scan import scan
 from producer.visit import Visit
 from rsvpq.audit.record import Audit
 from rsvpq.audit.redaction import Redaction
-from rsvpq.http.server import Server
 from rsvpq.lanes import Lanes, Release, Start
 from rsvpq.lanes.status import read_status
 from rsvpq.mail.editions import Settled
@@ -27,6 +26,7 @@ from rsvpq.tasks.journal import Journal
 from rsvpq.tasks.recollection import Recollection, by_another
 from rsvpq.tasks.runner import Carrier, ItemJournal
 from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.server import WebDavServer
 from tests.support.exchange_site import lenient
 from tests.support.lanes_with_clock import Clock
 from tests.support.visits import NO_CAPS
@@ -53,7 +53,7 @@ class Operator:
 
     lanes: Lanes
     clock: Clock
-    server: Server
+    server: WebDavServer
     mailbox: Mailbox
     ways: Ways
     policy: Policy = field(default_factory=lenient)

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from rsvpq.http import auth
-from rsvpq.http.server import Server, Timeouts
+from rsvpq.http.deadlines import Timeouts
 from rsvpq.mail.errors import ExchangeError
 from rsvpq.webdav.mailbox import MailboxClient
+from rsvpq.webdav.server import WebDavServer
 from testbed.processes import PATIENCE_S
 from tests.support.scripted_server import FOLDERS, MESSAGE
 
@@ -32,7 +33,7 @@ OPERATIONS: dict[str, Operation] = {
 def client(url: str, *, forms: bool = False, verify: str | None = None, timeouts: Timeouts = PATIENT) -> MailboxClient:
     """A client of adele's mailbox at this origin, who knows her folders."""
     account = auth.Forms("svc", PASSWORD, allow_http=True) if forms else auth.basic("svc", PASSWORD)
-    server = Server(url + "/exchange/", account, timeouts=timeouts, verify=verify or True)
+    server = WebDavServer(url + "/exchange/", account, timeouts=timeouts, ca_bundle=verify or "")
     return MailboxClient(server, "adele", FOLDERS)
 
 
