@@ -7,7 +7,6 @@ from typing import Any, Literal
 import pytest
 
 from rsvpq.http import auth, lease
-from rsvpq.http.server import Server
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient, Unknown
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
@@ -16,6 +15,7 @@ from rsvpq.tasks.outcome import Outcome
 from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import href_of
+from rsvpq.webdav.server import WebDavServer
 from tests.support.crashing_worker import Worker, die_twice_everywhere
 from tests.support.exchange_site import Site, always, box_name, inbox, requests_in, sent_in
 from tests.support.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play, rows_page
@@ -388,7 +388,7 @@ def answer_at(server: ScriptedServer, steps: dict[str, Any]) -> Outcome:
         steps.update(written)
         return "ok"
 
-    box = WebDavMailbox(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    box = WebDavMailbox(WebDavServer(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
     return answer(work_on(REQUEST, box, always(), Journal(steps, record), "item", settle_s=0))
 
 

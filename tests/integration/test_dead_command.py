@@ -27,9 +27,9 @@ def kill(lanes: Lanes, mailbox: Mailbox, item: str, reason: str = "no", **payloa
 def graves(installation: Installation) -> Lanes:
     """Three dead items in three mailboxes, the oldest first."""
     lanes = installation.lanes()
-    kill(lanes, ADELE, "a1", "Refused: MOVE answered 403")
+    kill(lanes, ADELE, "a1", "Refused: MOVE returned 403")
     kill(lanes, BRUNO, "b1", "Unknown: neither in Drafts nor in Sent Items")
-    kill(lanes, NEIL, "n1", "Refused: MOVE answered 403", sensitivity="private")
+    kill(lanes, NEIL, "n1", "Refused: MOVE returned 403", sensitivity=2)
     return lanes
 
 

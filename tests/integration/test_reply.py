@@ -7,7 +7,6 @@ from typing import Any, Literal
 import pytest
 
 from rsvpq.http import auth
-from rsvpq.http.server import Server
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import Busy, ExchangeError, Gone, Refused, Transient, Unknown, Unsupported
 from rsvpq.mail.messages import Intent, Kind, Mailbox, MeetingMessage, Verdict
@@ -16,6 +15,7 @@ from rsvpq.tasks.journal import Attached, Journal, LeaseLost, Paused, Record
 from rsvpq.tasks.outcome import Outcome
 from rsvpq.webdav.mailbox import Answers, Commands, WebDavMailbox
 from rsvpq.webdav.rows import href_of
+from rsvpq.webdav.server import WebDavServer
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.integration.test_answer import FOLDERS, HELD, LEFT, REQUEST, draft_of_a_person, worker_at
 from tests.support.calendar_writer import Diary
@@ -272,7 +272,7 @@ def test_without_the_lease_nothing_more_is_done(
 def test_an_answer_in_another_name_is_refused_by_the_server(site: Site, box: WebDavMailbox, worker: Replier) -> None:
     worker._address = "somebody.else@example.com"
     for _ in range(2):
-        with pytest.raises(Refused, match=r"MOVE .* answered 403"):
+        with pytest.raises(Refused, match=r"MOVE .* returned 403"):
             worker.run()
     assert site.sent(box, worker.request) == (0, 0)
     assert len(unsent_answers(box)) == 1
@@ -402,7 +402,7 @@ MARKED = play(207, MARKED_BODY, **XML)
 
 def reply_at(server: ScriptedServer, steps: dict[str, Any]) -> Outcome:
     """Answer REQUEST at the scripted server; the journal is left in ``steps``."""
-    box = WebDavMailbox(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    box = WebDavMailbox(WebDavServer(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
     return reply(work_on(REQUEST, box, always(), Journal(steps, recorder(steps)), "item", address="adele@example.com"))
 
 
@@ -519,7 +519,7 @@ def test_without_a_place_for_the_draft_no_message_is_put_there(
 
 def test_a_request_whose_address_is_not_known_is_refused_before_anything_is_done(scripted: ScriptedServer) -> None:
     scripted.script(*UNTIL_DRAFT)
-    box = WebDavMailbox(Server(scripted.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    box = WebDavMailbox(WebDavServer(scripted.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
     steps: dict[str, Any] = {}
     with pytest.raises(Refused, match="SMTP address in the mailbox column"):
         reply(work_on(REQUEST, box, always(), Journal(steps, recorder(steps)), "item", address="adele"))
@@ -527,7 +527,7 @@ def test_a_request_whose_address_is_not_known_is_refused_before_anything_is_done
 
 
 def test_a_command_that_leads_to_the_draft_is_no_sign_of_missing_commands(scripted: ScriptedServer) -> None:
-    box = WebDavMailbox(Server(scripted.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    box = WebDavMailbox(WebDavServer(scripted.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
     for target in ("/exchange/ADELE/Drafts/1.EML?Cmd=edit", "../Drafts/1.EML", "http://mail/Exchange/adele/"):
         scripted.script(play(302, Location=target))
         box.command(REQUEST, Verdict.ACCEPT)

@@ -87,10 +87,10 @@ def test_pauses_are_shown_where_they_are(now: Lanes) -> None:
 
 
 def test_a_held_server_says_for_how_long_yet_and_why(now: Lanes) -> None:
-    now.hold("server", "mail1", 100, "Busy: it answered 503")
+    now.hold("server", "mail1", 100, "Busy: it returned 503")
     servers = read_status(now).servers
     assert 90 < servers["mail1"].held_s <= 100
-    assert (servers["mail1"].held_why, servers["mail2"].held_why) == ("Busy: it answered 503", "")
+    assert (servers["mail1"].held_why, servers["mail2"].held_why) == ("Busy: it returned 503", "")
     assert servers["mail2"].held_s == 0
 
 

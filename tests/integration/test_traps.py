@@ -14,7 +14,6 @@ from lxml import etree
 
 from producer.scan import scan
 from rsvpq.http import auth
-from rsvpq.http.server import Server
 from rsvpq.lanes import Lanes
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import Busy, Refused, Unsettled
@@ -27,6 +26,7 @@ from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.multistatus import read
 from rsvpq.webdav.rows import href_of
+from rsvpq.webdav.server import WebDavServer
 from tests.support.exchange_site import Site, always, box_name, inbox, lenient, requests_in, responses_in
 from tests.support.multistatus_bodies import page, response
 from tests.support.scripted_server import DRAFT, NO_ROWS, XML, ScriptedServer, play, rows_page
@@ -40,7 +40,7 @@ LOGIN_FORM = b'<html><form action="/exchweb/bin/auth/owaauth.dll"><input name="u
 
 
 def adele(server: ScriptedServer) -> WebDavMailbox:
-    return WebDavMailbox(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    return WebDavMailbox(WebDavServer(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
 
 
 def journal() -> Journal:
