@@ -59,6 +59,8 @@ def _flags(payload: Mapping[str, Any]) -> dict[str, Any]:
     shown, sensitivity = payload.get("meeting_type") or 0, payload.get("sensitivity", 0)
     flags = {name: True for name, flag in _FLAGS.items() if shown & flag}
     known = list(Sensitivity)
+    if sensitivity < 0:
+        raise ValueError(f"a sensitivity of {sensitivity}")
     return {**flags, "sensitivity": str(known[min(sensitivity, len(known) - 1)])}
 
 
