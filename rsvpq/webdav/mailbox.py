@@ -205,7 +205,7 @@ class WebDavMailbox:
             found = [message for row in rows if (message := message_of(row, self._root)) is not None]
             yield Page(found, len(rows) - len(found) + sum(lost))
             lost.clear()
-        if lost:
+        if any(lost):
             yield Page([], sum(lost))
 
     def _of_calendar(self, read: Callable[[str], T]) -> T:

@@ -293,8 +293,9 @@ def test_a_ledger_that_forgets_the_item_after_the_command_leaves_a_draft_that_is
     server.after = lambda _method, path: forgotten.append(path) if "Cmd=accept" in path else None
     journal = Journal({}, lambda *_: "lost" if forgotten else "ok")
     identity = worker.request.identity(Mailbox(box_name(box), "mail1"))
-    with server.for_item(lease.Lease(renew)), pytest.raises(LeaseLost):
-        answer(work_on(worker.request, WebDavMailbox(server, box_name(box)), always(), journal, identity))
+    its_lease, its_box = lease.Lease(renew), WebDavMailbox(server, box_name(box))
+    with server.for_item(its_lease), pytest.raises(LeaseLost):
+        answer(work_on(worker.request, its_box, always(), journal, identity, lease=its_lease))
     assert site.sent(box, worker.request) == (1, 0)
     assert [draft.answers.split()[0] for draft in unsent_answers(box)] == [identity]
 

@@ -572,7 +572,7 @@ def test_where_no_identity_is_shown_another_meeting_is_another_message(
     assert client(scripted.url).holds(without_rid(replace(MESSAGE, uid="a"))) is holds
 
 
-@pytest.mark.parametrize("ask", ["holds", "locate"])
+@pytest.mark.parametrize("ask", ["holds", "refresh"])
 def test_a_message_whose_identity_is_not_shown_this_time_is_not_taken_for_another(
     scripted: ScriptedServer, ask: str
 ) -> None:
