@@ -44,7 +44,7 @@ def state(lanes: Lanes, item: str) -> str:
         (("--limit", "2"), ["n1", "b1"]),
         (("--server", "mail1"), ["b1", "a1"]),
         (("--mailbox", "ADELE"), ["a1"]),
-        (("--reason", "move answered"), ["n1", "a1"]),
+        (("--reason", "move returned"), ["n1", "a1"]),
         (("--server", "mail1", "--reason", "403"), ["a1"]),
         (("--mailbox", "nobody"), []),
     ],
