@@ -183,6 +183,7 @@ def test_whenever_the_worker_dies_the_next_one_completes_exactly_one_answer(
     assert unsent_answers(box) == []
 
 
+@pytest.mark.slow
 def test_two_deaths_in_a_row_still_leave_exactly_one_answer(site: Site) -> None:
     box, found = die_twice_everywhere(site, Worker, events=len(STRAIGHT_PATH))
     told = {message["uid"]: message for message in site.of_mailbox(box)}

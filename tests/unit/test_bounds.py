@@ -101,6 +101,7 @@ def test_an_answer_about_one_item_has_no_more_rows_than_that_takes() -> None:
     assert [one.href for one in rows] == [f"/{number}" for number in range(MOST_KEPT)]
 
 
+@pytest.mark.slow
 def test_names_that_a_server_makes_up_are_not_kept_for_ever() -> None:
     taken = []
     for number in range(40):

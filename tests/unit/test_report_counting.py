@@ -189,6 +189,7 @@ def test_there_are_no_bars_for_the_time_before_the_audit_begins() -> None:
     assert len(story.summary.report(earlier).bars) == 7 * 24 + 1
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_records() -> None:
     story = Story()
 
