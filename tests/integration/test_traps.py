@@ -183,7 +183,7 @@ def test_t14_mailboxes_are_worked_side_by_side(site: Site) -> None:
     boxes = [site.take(fits=lambda box: bool(requests_in(box))) for _ in range(3)]
     work = [(box, requests_in(box)[0]) for box in boxes]
     threads = [
-        threading.Thread(target=answer, args=(request, box, journal(), request.ref.key, always()))
+        threading.Thread(target=answer, args=[work_on(request, box, always(), journal(), request.ref.key)])
         for box, request in work
     ]
     for thread in threads:
