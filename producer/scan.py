@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from producer.offer import offer_within_caps
 from producer.reconcile import reconcile
-from producer.visit import Decided, Visit
+from producer.visit import DecidedMessage, Visit
 from rsvpq.tasks.outcome import Outcome
 
 
@@ -29,7 +29,7 @@ def scan(visit: Visit) -> Outcome:
     return Outcome(scanned.result, note, {**scanned.counts, **reconciled.counts})
 
 
-def _skipped(decided: Iterable[Decided]) -> Counter[str]:
+def _skipped(decided: Iterable[DecidedMessage]) -> Counter[str]:
     """Count the messages that are left alone, by reason."""
     decisions = (decision for _, decision in decided if not decision.acts)
     return Counter(f"would-{one.action}" if one.observed else one.label for one in decisions)

@@ -20,7 +20,7 @@ RECORDED_AT_ONCE = 200
 #: How many items one offer may release at once.
 RELEASED_PER_OFFER = 16
 
-Decided = tuple[MeetingMessage, Decision]
+DecidedMessage = tuple[MeetingMessage, Decision]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Visit:
         domains = self.policy.internal_domains
         return Newest(messages, partial(is_internal, mailbox=self.mailbox.name, internal_domains=domains))
 
-    def decide(self, inbox: Inbox) -> list[Decided]:
+    def decide(self, inbox: Inbox) -> list[DecidedMessage]:
         """Decide on every message by what the Inbox shows.
 
         How many messages there are, and how long each one takes, is up to their senders: steps keep the lease.
@@ -111,7 +111,7 @@ class Visit:
         facts = Facts.about(message, self.mailbox.name, self.mailbox.group, newest)
         return replace(facts, identity=message.identity(self.mailbox))
 
-    def record(self, decided: Sequence[Decided]) -> None:
+    def record(self, decided: Sequence[DecidedMessage]) -> None:
         """Write the decisions to the audit."""
         for first in range(0, len(decided), RECORDED_AT_ONCE):
             page = [(message, _recorded(decision)) for message, decision in decided[first : first + RECORDED_AT_ONCE]]

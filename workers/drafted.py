@@ -52,7 +52,7 @@ class DraftedAnswer:
             except Gone:  # of this address: folders are renamed, and filters before a server reject names
                 there = self._box.refresh(self._request)
                 if there is None:
-                    marks.withdraw(self._work)
+                    marks.take_back(self._work)
                     return False
                 self._work = self._work.of(there)
             else:

@@ -95,7 +95,7 @@ def write(work: Work, intent: Intent) -> MeetingMessage:
     raise Transient(f"{intent.verdict}: the request was changed each of {_MOST_CHANGES} times it was to be marked")
 
 
-def withdraw(work: Work) -> None:
+def take_back(work: Work) -> None:
     """Take the mark back: nothing was done, and what a person did to the request must not be taken for ours."""
     for request in handled_requests(work.box, work.message.uid) if work.message.uid else ():
         if request.intent is not None and request.intent.identity == work.item:

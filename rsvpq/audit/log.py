@@ -1,4 +1,4 @@
-"""Reading the audit: page by page, filtered, and as it grows."""
+"""Read the audit: page by page, filtered, and following new records."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from typing import Any
 from rsvpq.audit.redaction import LONGEST_VALUE, Redaction, address_of
 from rsvpq.lanes import Lanes
 
-#: The fields of a record in the order in which they are shown; ``time`` and ``id`` are made of the stream's id.
+#: The fields of a record, in the order in which they are shown. ``time`` and ``id`` are derived from the stream's id.
 FIELDS = (
     *("time", "event", "mailbox", "server", "kind", "step", "attempt", "decision", "rule", "result", "reason", "note"),
     *("subject", "organizer", "start", "uid", "occurrence", "run", "item", "who", "id"),
@@ -28,9 +28,9 @@ AuditRecord = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which records are wanted: all that is given must be so.
+    """Which records are wanted: those that match all given values.
 
-    ``first`` and ``last`` bound the stream's ids, which begin with milliseconds since the epoch.
+    ``first`` and ``last`` are the bounds of the stream's ids, which begin with milliseconds since the epoch.
     """
 
     events: frozenset[str] = frozenset()
@@ -48,14 +48,14 @@ class Filter:
         since_ms: int | None = None,
         until_ms: int | None = None,
     ) -> "Filter":
-        """A filter by fields as a person knows them; what is hidden in the audit is digested here likewise."""
+        """Create a filter from plain values; those that the audit redacts are replaced by their digests."""
         wanted = {name: _comparable(name, _hidden(redaction, name, value)) for name, value in values.items() if value}
         first = "-" if since_ms is None else str(since_ms)
         last = "+" if until_ms is None else str(until_ms)
         return cls(frozenset(events), wanted, first, last)
 
     def __call__(self, record: AuditRecord) -> bool:
-        """Whether this record is wanted, its time aside."""
+        """Return whether a record matches; its time is not compared."""
         if self.events and record.get("event", "") not in self.events:
             return False
         return all(_comparable(name, record.get(name, "")) == value for name, value in self.values.items())
@@ -63,7 +63,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class AuditLog:
-    """The audit of one namespace, for reading."""
+    """Reads the audit of one namespace."""
 
     lanes: Lanes
 
@@ -73,7 +73,7 @@ class AuditLog:
         return f"{self.lanes.prefix}:audit"
 
     def read(self, wanted: Filter) -> Iterator[AuditRecord]:
-        """The wanted records, the oldest first."""
+        """Yield the wanted records, oldest first."""
         first = wanted.first
         while page := self.lanes.redis.xrange(self.key, first, wanted.last, count=_PAGE):
             yield from filter(wanted, map(_record, page))
@@ -82,7 +82,7 @@ class AuditLog:
             first = f"({page[-1][0]}"
 
     def newest(self, wanted: Filter, most: int) -> list[AuditRecord]:
-        """The newest of the wanted records, at most so many, the oldest of them first."""
+        """Return the newest ``most`` of the wanted records, oldest first."""
         last = wanted.last
         found: deque[AuditRecord] = deque()
         while len(found) < most and (page := self.lanes.redis.xrevrange(self.key, last, wanted.first, count=_PAGE)):
@@ -94,12 +94,12 @@ class AuditLog:
         return list(found)
 
     def end(self) -> str:
-        """The id of the newest record there is, for :meth:`follow`."""
+        """Return the id of the newest record, for :meth:`follow`."""
         newest = self.lanes.redis.xrevrange(self.key, count=1)
         return str(newest[0][0]) if newest else "0-0"
 
     def follow(self, wanted: Filter, after: str) -> Iterator[AuditRecord | None]:
-        """The wanted records that come after this one; None where more may take a while."""
+        """Yield the wanted records after this one as they are written, and None before each wait for more."""
         while True:
             answer = self.lanes.redis.xread({self.key: after}, count=_PAGE, block=_BLOCK_MS)
             page = answer[0][1] if answer else []
@@ -109,9 +109,9 @@ class AuditLog:
 
 
 def _record(entry: tuple[str, dict[str, Any]]) -> AuditRecord:
-    """The record of an entry: with its time, without empty fields."""
+    """Return the record of a stream entry, with its time and without empty fields."""
     entry_id, fields = entry
-    # An entry that somebody else wrote may be of any time, also of none that can be written.
+    # Others can write to the stream too, and with an id whose time datetime cannot hold.
     moment = datetime.fromtimestamp(min(int(entry_id.partition("-")[0]), _LAST_MS) / 1000, UTC)
     time = moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
     values = {**fields, "time": time, "id": entry_id}

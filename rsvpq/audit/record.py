@@ -1,15 +1,15 @@
-"""Builds audit records: facts of a message, decisions, operator actions.
+"""Build audit records: facts of a message, decisions, operator actions.
 
-The audit is one Redis stream per namespace, ``{NAMESPACE}:audit``, which is only ever added to and trimmed at its old
-end. The times are the stream's ids, on Redis' clock. Records of side effects are written by the scripts that write the
-journal, in the same atomic step (``rsvpq/lanes/*.lua``); here is what Python prepares for them.
-:mod:`rsvpq.audit.redaction` takes out what must not be stored, and :mod:`rsvpq.audit.log` reads the stream.
+The audit is one Redis stream per namespace, ``{NAMESPACE}:audit``: records are only added, and the oldest ones trimmed.
+The times are the stream's ids, by Redis' clock. Records of side effects are written by the scripts that write the
+journal, in the same atomic step (``rsvpq/lanes/*.lua``); this module prepares their fields.
+:mod:`rsvpq.audit.redaction` removes what must not be stored, and :mod:`rsvpq.audit.log` reads the stream.
 
-Every record is made of texts and says all about itself, so that nothing has to be joined:
+Every record consists of texts and is complete, so that nothing has to be joined:
 
 - ``event``: decision, intent, done, failed, dead or operator
 - ``item`` (the task id), ``kind``, ``mailbox``, ``server``, ``run`` (the scan that found it)
-- ``uid``, ``organizer``, ``subject``, ``start`` of the meeting; ``occurrence``, where it is about one of a series
+- ``uid``, ``organizer``, ``subject``, ``start`` of the meeting; ``occurrence``, if it is about one of a series
 - ``decision``, ``rule``, ``reason``; ``step`` (accept, draft, send, open, remove), ``attempt``, ``result``, ``note``;
   ``who``
 """
@@ -25,13 +25,13 @@ from rsvpq.lanes import Deed, Lanes, Ruling, Rulings, Scope
 from rsvpq.mail.messages import Mailbox, MeetingMessage
 from rsvpq.mail.times import written
 
-#: Journal steps that only read: not side effects, so not in the audit, and no end of one.
+#: Journal steps that only read. They are not in the audit, and do not end a side effect.
 READING_STEPS = frozenset({"search", "pages", "recollected", "compose"})
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionRecord:
-    """A decision as stored in the audit: accept, open or skip; by which rule; why."""
+    """A decision as stored in the audit: the action, the rule and the reason."""
 
     decision: str
     rule: str
@@ -42,7 +42,7 @@ class DecisionRecord:
 class Audit:
     """Builds the audit records of one process.
 
-    :param retention_s: how long records are kept, and decisions known.
+    :param retention_s: how long records are kept and decisions remembered, in seconds.
     """
 
     lanes: Lanes
@@ -50,7 +50,7 @@ class Audit:
     retention_s: float
 
     def facts(self, mailbox: Mailbox, message: MeetingMessage, run: str) -> str:
-        """The fields of this message that every record of its item has."""
+        """Return the fields of a message that every record of its item has, redacted, as JSON."""
         return _facts(
             message.kind,
             self.redaction.address(mailbox.name),
@@ -63,13 +63,13 @@ class Audit:
         )
 
     def scan_facts(self, mailbox: Mailbox, run: str, kind: str = "scan") -> str:
-        """The fields of a scan that every record of its item has."""
+        """Return the fields of a scan that every record of its item has, redacted, as JSON."""
         return _facts(kind, self.redaction.address(mailbox.name), run[:LONGEST_VALUE])
 
     def decide(
         self, mailbox: Mailbox, scan: str, run: str, decided: Iterable[tuple[MeetingMessage, DecisionRecord | None]]
     ) -> int:
-        """AuditRecord the decisions of one page of a scan, those that are new or changed; how many these were.
+        """Record the new or changed decisions of one page of a scan, and return their number.
 
         The arguments are as for :meth:`rulings`.
         """
@@ -81,9 +81,9 @@ class Audit:
     ) -> Rulings:
         """Decisions as the audit stores them, redacted.
 
-        :param decided: None for what is left to a worker to decide.
-        :param scan: the item id of the scan; '' where it is a worker that decided.
-        :param run: what the scans of one trigger have in common.
+        :param decided: messages and decisions, None for those that a worker is to decide on.
+        :param scan: the item id of the scan; '' if a worker decided.
+        :param run: the id that all scans of one trigger share.
         """
         rulings = (
             Ruling(
@@ -111,10 +111,10 @@ class Audit:
 
 
 def operator() -> str:
-    """Who is at this terminal: the user of the operating system, and through sudo also the one who became it."""
+    """Return the user of this process and, if run through sudo, also the user who called it."""
     try:
         name = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # as in a container that runs under a number
+    except KeyError:  # a user id without a name, as in containers
         name = f"uid {os.getuid()}"
     person = os.environ.get("SUDO_USER", "")
     return f"{person} as {name}"[:LONGEST_VALUE] if person else name

@@ -1,4 +1,4 @@
-"""Redacts what must not be stored in the audit: subjects and addresses, where the settings say so."""
+"""Redact what must not be stored in the audit: private subjects, and what ``audit.hide`` names."""
 
 import hmac
 import re
@@ -10,50 +10,51 @@ from rsvpq.mail.persons import person_in
 
 Hidden = Literal["subjects", "addresses"]
 
-#: The most characters of a value; what is longer was written by a stranger, and a million records have to fit.
+#: The most characters of a value. Senders can write longer ones, but a million records have to fit into memory.
 LONGEST_VALUE = 200
 LONGEST_SUBJECT = 120
 
-#: From the first path, quotation or address on, a reason may name a message by its subject, or somebody.
-_TELLING = re.compile(r"""["'/]|(?<!\S)\S*@""")
+#: A path, a quotation or an address. From the first one on, a reason may reveal a subject or a person.
+_REVEALING = re.compile(r"""["'/]|(?<!\S)\S*@""")
 _STATUS = re.compile(r" (?:answered|returned) \d{3}\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """The fields that are replaced by a keyed digest (HMAC-SHA256), or left out.
+    """Replaces fields by a keyed digest (HMAC-SHA256), or leaves them out.
 
-    :param hide: ``subjects``, ``addresses`` (mailboxes, organizers), both or nothing. :param key: of the digests.
+    :param hide: ``subjects``, ``addresses`` (mailboxes, organizers), both or nothing.
+    :param key: the key of the digests.
     """
 
     hide: frozenset[Hidden] = frozenset()
     key: bytes = b""
 
     def address(self, text: str) -> str:
-        """Redact a mailbox or an organizer; of ``"Name" <address>`` the digest is the address'."""
+        """Redact a mailbox or an organizer. The digest of ``"Name" <address>`` is that of the address."""
         return self._digest(address_of(text)) if "addresses" in self.hide else text[:LONGEST_VALUE]
 
     def subject(self, text: str, *, private: bool = False) -> str:
-        """Redact a subject; a private one has not even a digest, which could be guessed."""
+        """Redact a subject. A private one is left out, because whoever has the key could guess it from a digest."""
         if private:
             return ""
         return self._digest(text) if "subjects" in self.hide else text[:LONGEST_SUBJECT]
 
     def reason(self, text: str, *, private: bool = False) -> str:
-        """Redact a reason: where something is hidden, without what could name it.
+        """Redact a reason: leave out what could reveal something that is hidden.
 
-        Exchange names messages after their subjects, so a path tells the subject.
+        Exchange names messages after their subjects, so a path reveals the subject.
         """
         if not private and not self.hide:
             return text[:LONGEST_VALUE]
-        telling = _TELLING.search(text)
-        if telling is None:
+        revealing = _REVEALING.search(text)
+        if revealing is None:
             return text[:LONGEST_VALUE]
-        status = _STATUS.findall(text, telling.start())
-        return f"{text[: telling.start()].rstrip()[:LONGEST_VALUE]} (hidden){status[-1] if status else ''}"
+        status = _STATUS.findall(text, revealing.start())
+        return f"{text[: revealing.start()].rstrip()[:LONGEST_VALUE]} (hidden){status[-1] if status else ''}"
 
     def error(self, error: Exception, *, private: bool = False) -> str:
-        """Redact an error, as a reason; the text of one that nobody foresaw may hold anything."""
+        """Redact an error to a reason. The text of an unexpected error may hold anything, so it is left out."""
         name = type(error).__name__
         if not isinstance(error, ExchangeError) and (private or self.hide):
             return name
@@ -64,6 +65,6 @@ class Redaction:
 
 
 def address_of(text: str) -> str:
-    """The address in ``"Name" <address>`` or ``mailto:address``; the text itself where there is none."""
+    """Return the address in ``"Name" <address>`` or ``mailto:address``; the text itself if it has none."""
     address = person_in(text).address
     return address if "@" in address else text

@@ -1,6 +1,6 @@
 """Stops a user name and password that servers refuse, before the directory locks the account.
 
-It knows no password. Whoever is about to show the credential to a server makes an :class:`Attempt` of it first and says
+It knows no password. Whoever is about to show the credential to a server makes an :class:`LoginAttempt` of it first and says
 how it went. As long as no server has accepted it, one attempt is under way at a time, so that a wrong password costs
 one failed logon and not one per thread. A refusal stops it for ``LOGIN_DELAY_S``, and the third in a row for good; but
 where another server has taken it, the first refusal is one server's word, which must not stop the others: it is stopped
@@ -39,7 +39,7 @@ class Credential:
         self._not_there_before: dict[str, float] = {}
 
     @contextmanager
-    def attempt(self, what: str, wait_s: float = LONGEST_WAIT_S, server: str = "") -> Iterator["Attempt"]:
+    def attempt(self, what: str, wait_s: float = LONGEST_WAIT_S, server: str = "") -> Iterator["LoginAttempt"]:
         """Show the credential, alone unless it is known to be good.
 
         :param server: to whom. :param wait_s: seconds to wait for another thread's attempt at the most.
@@ -51,7 +51,7 @@ class Credential:
                 self._alone.release()
                 alone = False
             self.check(what, server)
-            yield Attempt(self, self._era, what, wait_s, server)
+            yield LoginAttempt(self, self._era, what, wait_s, server)
         finally:
             if alone:
                 self._alone.release()
@@ -84,7 +84,7 @@ class Credential:
             self._refusals, self._proven = 0, True
         self._taken_by.add(server)
 
-    def _refused(self, attempt: "Attempt", still_good: Callable[[], bool] | None) -> bool:
+    def _refused(self, attempt: "LoginAttempt", still_good: Callable[[], bool] | None) -> bool:
         # An attempt on a credential that is not proven holds the lock already.
         if not self._proven:
             return attempt.era != self._era or self._stop(attempt.server)
@@ -113,7 +113,7 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class LoginAttempt:
     """One use of a credential; say how it went."""
 
     _credential: Credential

@@ -17,7 +17,7 @@ from rsvpq.http.application import Application
 from rsvpq.http.auth import Basic, ConnectionAuth, Forms
 from rsvpq.http.body import TooLarge
 from rsvpq.http.connection import Connection, Lost, NotConnected
-from rsvpq.http.credential import LONGEST_WAIT_S, Attempt, Credential
+from rsvpq.http.credential import LONGEST_WAIT_S, Credential, LoginAttempt
 from rsvpq.http.deadlines import Timeouts
 from rsvpq.http.forms import FormsLogin, Session
 from rsvpq.http.lease import Lease, NoLease
@@ -207,7 +207,7 @@ class Server:
             return response
 
     def _raise_for_login(
-        self, attempt: Attempt, request: HttpRequest, response: HttpResponse, *, effect: bool
+        self, attempt: LoginAttempt, request: HttpRequest, response: HttpResponse, *, effect: bool
     ) -> Never:
         """Raise what a login stands for that is asked for, or refused, instead of a response."""
         refused = self.application.login_pages.login(response) == "refused"

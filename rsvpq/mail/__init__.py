@@ -1,1 +1,1 @@
-"""What a mailbox holds and offers, in no protocol's words."""
+"""What a mailbox holds and offers, independent of any protocol."""

@@ -1,8 +1,8 @@
-"""SMTP addresses as they are compared: spellings that reach one mailbox are one, and no others are.
+"""Normalize SMTP addresses for comparison: spellings that reach the same mailbox become equal, and no others.
 
-``str.casefold`` makes ``busineß.example`` and ``business.example`` one, which are two domains with two owners. Names of
-domains are compared in the form that is looked up (IDNA 2008 with the mapping of UTS 46), and of what stands before the
-@ only the letters of ASCII without case.
+``str.casefold`` would make ``busineß.example`` and ``business.example`` equal, which are two domains of two owners. So
+domain names are compared in the form that is looked up in the DNS (IDNA 2008 with the mapping of UTS 46), and in the
+local part only ASCII letters are compared without case.
 """
 
 import re
@@ -11,19 +11,19 @@ from functools import lru_cache
 
 import idna
 
-#: Of a name in the DNS (RFC 1035, 2.3.4).
+#: The longest name in the DNS (RFC 1035, 2.3.4).
 _LONGEST_DOMAIN = 255
 _DOMAIN = re.compile(r"[a-z0-9._-]+", re.ASCII)
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 def lowered(text: str) -> str:
-    """The text with the letters of ASCII in lower case, and all others as they are."""
+    """Convert ASCII letters to lower case, and leave all other characters unchanged."""
     return text.translate(_LOWER)
 
 
 def comparable(address: str) -> str:
-    """An address in the form in which it is compared; '' where its domain is none.
+    """Return an address in comparable form; '' if it has no valid domain.
 
     >>> comparable("Nora@BÜCHER.example"), comparable("nora@busineß.example")
     ('nora@xn--bcher-kva.example', 'nora@xn--busine-gta.example')
@@ -35,7 +35,7 @@ def comparable(address: str) -> str:
 
 @lru_cache(maxsize=4096)
 def comparable_domain(domain: str) -> str:
-    """The name of a domain in the form in which it is looked up; '' for what is no name of one."""
+    """Return a domain name in the form that is looked up in the DNS; '' if it is not a valid name."""
     if len(domain) > _LONGEST_DOMAIN:
         return ""
     plain = lowered(domain)
@@ -49,13 +49,13 @@ def comparable_domain(domain: str) -> str:
 
 @lru_cache(maxsize=4096)
 def comparable_pattern(pattern: str) -> str:
-    """A pattern for addresses or domains in the same form: each label of the domain without a wildcard by itself."""
+    """Return a pattern for addresses or domains in comparable form; labels with a wildcard only become lower case."""
     local, at, domain = pattern.rpartition("@")
     return lowered(local) + at + ".".join(map(_label, domain.split(".")))
 
 
 def ascii_only(text: str) -> str:
-    """The text without letters that folding could make others of."""
+    """Escape all characters that are not ASCII, so that case folding cannot turn them into others."""
     return text.encode("ascii", "backslashreplace").decode("ascii")
 
 

@@ -1,7 +1,7 @@
-"""What a calendar says: when its owner is busy, and what it has of one meeting. Pure values; no server is asked here.
+"""The contents of a calendar as plain values: when its owner is busy, and the appointment of a meeting.
 
-Times are in UTC. A period goes from its start up to but not including its end, so what ends at ten does not collide
-with what starts at ten, and a period without length collides with nothing.
+Times are in UTC. A period does not include its end, so a meeting that ends at ten does not conflict with one that
+starts at ten, and a period without length conflicts with nothing.
 """
 
 import re
@@ -14,7 +14,7 @@ from rsvpq.mail.messages import ItemRef
 
 
 class BusyStatus(StrEnum):
-    """What an appointment shows its owner as."""
+    """How an appointment shows its owner in free/busy data."""
 
     FREE = "free"
     TENTATIVE = "tentative"
@@ -23,7 +23,7 @@ class BusyStatus(StrEnum):
 
 
 class ResponseStatus(StrEnum):
-    """What the owner of a calendar has said to a meeting, in the order of PidLidResponseStatus (MS-OXOCAL 2.2.1.11)."""
+    """How the owner of a calendar responded to a meeting, in the order of PidLidResponseStatus (MS-OXOCAL 2.2.1.11)."""
 
     NONE = "none"
     ORGANIZER = "organizer"
@@ -33,15 +33,15 @@ class ResponseStatus(StrEnum):
     NOT_RESPONDED = "not-responded"
 
 
-#: When a series is over that ends by no rule.
+#: The end of a series that does not end.
 NEVER = datetime.max.replace(tzinfo=UTC)
 
-#: What collides with a meeting, unless told otherwise.
+#: The statuses that conflict with a meeting by default.
 NOT_FREE = frozenset({BusyStatus.TENTATIVE, BusyStatus.BUSY, BusyStatus.OOF})
 
 
 def overlap(start: datetime, end: datetime, other_start: datetime, other_end: datetime) -> bool:
-    """Whether two periods share any time."""
+    """Return whether two periods share any time."""
     return max(start, other_start) < min(end, other_end)
 
 
@@ -54,25 +54,25 @@ class BusyPeriod:
     status: BusyStatus
     uid: str = ""
     recurring: bool = False
-    #: As the server shows it; '' where it shows none.
+    #: As the server shows it; '' if it shows none.
     organizer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Agenda:
-    """All that a calendar has between two moments."""
+    """Everything that a calendar has between two moments."""
 
     start: datetime
     end: datetime
     periods: tuple[BusyPeriod, ...]
 
     def within(self, when: tuple[datetime, datetime]) -> tuple[datetime, datetime] | None:
-        """The part of a time that the agenda is of; None if it is of no part."""
+        """Return the part of a period that the agenda covers; None if it covers none of it."""
         start, end = max(when[0], self.start), min(when[1], self.end)
         return (start, end) if start <= end else None
 
     def covers(self, when: tuple[datetime, datetime]) -> bool:
-        """Whether the agenda is of all of a time."""
+        """Return whether the agenda covers a whole period."""
         return self.within(when) == when
 
     def conflicts(
@@ -84,15 +84,15 @@ class Agenda:
         statuses: Collection[BusyStatus] = NOT_FREE,
         is_from: Callable[[str], bool | None] = lambda _organizer: None,
     ) -> list[BusyPeriod]:
-        """What collides with a meeting from ``start`` to ``end``, the first to start first.
+        """Return what conflicts with a meeting from ``start`` to ``end``, in order of start.
 
-        :param uid: of the meeting itself: its own appointment, or the placeholder of it, is no conflict.
-        :param is_from: whether the meeting is from this organizer: what is certainly another one's is not its own
-            appointment, for a uid can be anybody's choice.
-        :raises ValueError: the agenda does not reach that far.
+        :param uid: of the meeting itself: its own appointment, or the placeholder for it, is no conflict.
+        :param is_from: returns whether the meeting is from the organizer of a period. A period of certainly another
+            organizer is not the meeting's own appointment even if the uid is equal, because any sender can choose it.
+        :raises ValueError: the agenda does not cover that period.
         """
         if start < self.start or end > self.end:
-            raise ValueError(f"the agenda is of {self.start} to {self.end}, not of {start} to {end}")
+            raise ValueError(f"agenda covers {self.start} to {self.end}; {start} to {end} was requested")
         own = same_meeting_key(uid)
         return sorted(
             (
@@ -108,64 +108,64 @@ class Agenda:
 
 @dataclass(frozen=True, slots=True)
 class CalendarUnknown:
-    """The calendar could not be read, or not all of it: nobody knows if its owner is free. ``reason`` is for people."""
+    """The calendar, or part of it, could not be read, so it is not known if its owner is free. ``reason`` says why."""
 
     reason: str
-    #: Whether there is no such folder (any more), under the name that was known.
+    #: Whether the folder does not exist (any more) under the known name.
     gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """What a calendar has of one meeting; of a series, its master. None is what the server does not show."""
+    """The appointment of one meeting; of a series, its master. Values are None if the server does not show them."""
 
     uid: str
     start: datetime | None
     end: datetime | None
     sequence: int | None
-    #: When the organizer last made a change that the attendees were told of.
+    #: When the organizer last made a change that was sent to the attendees.
     stamp: datetime | None
     response: ResponseStatus | None
     status: BusyStatus
     recurring: bool | None = False
     #: Which occurrence of a series it is, as :attr:`MeetingMessage.occurrence`; '' for a series or a single meeting.
     occurrence: str = ""
-    #: As the server shows it: mostly ``"Name" <address>``.
+    #: As the server shows it, usually ``"Name" <address>``.
     organizer: str = ""
-    #: None where the server names an item outside of the mailbox.
+    #: None if the server names an item outside of the mailbox.
     ref: ItemRef | None = None
 
     @property
     def may_be_series(self) -> bool:
-        """Whether it is a series as a whole, or the server does not show that it is none."""
+        """Whether it is a whole series, or the server does not show that it is not one."""
         return self.recurring is not False and not self.occurrence
 
     @property
     def organized_here(self) -> bool:
-        """Whether the owner of the calendar arranged the meeting."""
+        """Whether the owner of the calendar is the organizer."""
         return self.response is ResponseStatus.ORGANIZER
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What a request says beyond its row in a search; it costs a request of its own."""
+    """What a search does not return of a request; reading it takes a round trip of its own."""
 
-    #: Addresses in To and Cc, a distribution list counting as one; None where they cannot be read.
+    #: The number of addresses in To and Cc, a distribution list counting as one; None if they cannot be read.
     attendees: int | None = None
-    #: What tells the instances of a series: RRULE, VTIMEZONE, and the original starts of those that were deleted.
+    #: What defines the instances of a series: RRULE, VTIMEZONE, and the original starts of deleted instances.
     rule: str = ""
     zone: str = ""
     deleted: tuple[datetime, ...] = ()
 
 
-#: How the uid of an Outlook meeting starts, and where the date of one instance stands in it (MS-OXOCAL 2.2.1.27).
+#: The start of every uid of Outlook, and the position of an instance's date in it (MS-OXOCAL 2.2.1.27).
 _OUTLOOK_UID = "040000008200e00074c5b7101a82e008"
 _INSTANCE_DATE = slice(32, 40)
 _HEXADECIMAL = re.compile("[0-9a-f]{8}")
 
 
 def instance_date(uid: str) -> str:
-    """The day of the one instance that a uid of Outlook's names, as ``20260307``; '' where it names none."""
+    """Return the day of the instance that an Outlook uid names, such as ``20260307``; '' if it names none."""
     key = uid.strip().casefold()
     if not key.startswith(_OUTLOOK_UID) or not _HEXADECIMAL.fullmatch(key[_INSTANCE_DATE]):
         return ""
@@ -174,16 +174,16 @@ def instance_date(uid: str) -> str:
 
 
 def uids_of_meeting(uid: str) -> tuple[str, ...]:
-    """A uid, and that of the series where it carries the date of one instance."""
+    """Return a uid and, if it names one instance, also the uid of its series."""
     series = uid.strip()
     series = series[: _INSTANCE_DATE.start] + "0" * 8 + series[_INSTANCE_DATE.stop :]
     return (uid, series) if instance_date(uid) else (uid,)
 
 
 def same_meeting_key(uid: str) -> str:
-    """The same text for all uids of a meeting: Outlook writes the date of a single instance into it.
+    """Return a text that is equal for all uids of a meeting, since Outlook writes the date of an instance into its uid.
 
-    What stands there and is no date makes it another meeting: a calendar is not searched for that of the series either.
+    A uid with something other than a date at that position is another meeting; :func:`uids_of_meeting` agrees.
     """
     key = uid.strip().casefold()
     if not instance_date(uid):

@@ -1,8 +1,8 @@
-"""Whose a draft is that lies unsent in Drafts: ours, if the mailbox itself says so; else it may be a person's.
+"""Find out which unsent answers in Drafts are ours. Any other draft may be a person's and must not be sent.
 
-Needed where the ledger cannot tell, because it was lost between the command and the sending of an answer. A mark on a
-request is not enough for that: whoever may write into the mailbox may have written it. What counts as the mailbox's own
-evidence is what the server has made of a command.
+This is needed if the ledger was lost between the command and the sending of an answer. A mark on a request is not
+enough evidence, because anybody who may write into the mailbox may have written it: what the server did on a command
+must show that an answer was begun.
 """
 
 from collections.abc import Iterator
@@ -14,27 +14,27 @@ from rsvpq.mail.editions import answers_another
 from rsvpq.mail.messages import Intent, Kind, Mailbox, MeetingMessage
 from rsvpq.mail.ports import OpenMailbox, Place
 
-#: Where servers leave the requests that were answered, if they do.
+#: Where servers leave the requests that were answered, if they keep them.
 HANDLED = (Place.TRASH, Place.INBOX)
-#: The most between the last change of a request (our marker, then what the command did to it) and the creation of the
-#: draft of its answer. Both by the server's clock: ours may be another.
+#: The longest time between the last change of a request (by our mark, then by the command) and the creation of the
+#: draft of its answer. Both times are by the server's clock, which may differ from ours.
 APART = timedelta(minutes=15)
-#: The most that a server takes to write a draft, from its creation to its last change.
+#: The longest that a server takes to write a draft, from its creation to its last change.
 WRITTEN_WITHIN = timedelta(minutes=1)
 
 
 def unsent_answers(box: OpenMailbox) -> list[MeetingMessage]:
-    """Read the answers that lie unsent in Drafts, ours and those a person has not sent yet."""
+    """Read the unsent answers in Drafts: ours, and those that a person has not sent yet."""
     return list(_of_kind(Kind.ANSWER, box, Place.DRAFTS))
 
 
 def sent_answers(box: OpenMailbox, uid: str) -> Iterator[MeetingMessage]:
-    """Read the answers to one meeting in Sent Items, the newest first, as they are taken; none without a uid."""
+    """Read the answers to one meeting in Sent Items, newest first and page by page; none without a uid."""
     return _of_kind(Kind.ANSWER, box, Place.SENT, uid) if uid else iter(())
 
 
 def handled_requests(box: OpenMailbox, uid: str) -> list[MeetingMessage]:
-    """Read the requests of one meeting where a server leaves those that were answered."""
+    """Read the requests of one meeting in the folders where a server leaves answered requests."""
     return [request for place in HANDLED for request in _of_kind(Kind.REQUEST, box, place, uid)]
 
 
@@ -44,10 +44,10 @@ def _of_kind(kind: Kind, box: OpenMailbox, place: Place, uid: str = "") -> Itera
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """What a mailbox shows of the answer of which the marker on a request tells.
+    """What a mailbox shows of the answer that was begun according to the mark on a request.
 
-    :param begun: whether anything but the marker says that it was begun. :param strange: the drafts (by key) that look
-        like the answer and are not known to be ours: a person's, for all that anybody knows.
+    :param begun: whether anything but the mark shows that it was begun.
+    :param strange: the keys of drafts that look like the answer but are not known to be ours, so may be a person's.
     """
 
     begun: bool = False
@@ -55,10 +55,7 @@ class Traces:
 
 
 def traces_of(request: MeetingMessage, box: OpenMailbox) -> Traces:
-    """Look for the draft of the answer, for the answer in Sent Items, and whether the server has marked the request.
-
-    :raises ExchangeError: as the mailbox does.
-    """
+    """Look for the answer in Drafts and in Sent Items, and whether the server shows the request as processed."""
     intent = request.intent
     if intent is None:
         return Traces()
@@ -73,18 +70,21 @@ def traces_of(request: MeetingMessage, box: OpenMailbox) -> Traces:
 
 
 def may_answer(draft: MeetingMessage, request: MeetingMessage) -> bool:
-    """Whether nothing that a draft shows speaks against it; a marker alone is no proof."""
+    """Return whether a draft may answer the request, which is so if nothing that it shows contradicts it.
+
+    A mark is not considered: it alone is no proof.
+    """
     of_it = not draft.uid or same_meeting_key(draft.uid) == same_meeting_key(request.uid)
     return of_it and not answers_another(draft, request)
 
 
 def answered_request(draft: MeetingMessage, box: OpenMailbox, mailbox: Mailbox | None = None) -> str:
-    """The identity of the request that we answer with this draft; '' where it may be a person's own answer.
+    """Return the identity of the request that we answer with this draft; '' if it may be a person's own answer.
 
-    Ours is a draft that is marked. So is one whose request the server has left in Deleted Items or in the Inbox, marked
-    with an answer like this one, which is not finished, and before which the draft was not there.
+    A draft with our mark is ours. So is one whose request is in Deleted Items or the Inbox, with a mark of an answer
+    with the same verdict that is not finished and was begun before the draft existed.
 
-    :param mailbox: whose drafts these are: then a marker in the Inbox has to be that of the request that bears it.
+    :param mailbox: the owner of the drafts; if given, a mark on a request in the Inbox must belong to that request.
     """
     if draft.answers or not draft.uid:
         return draft.answers
@@ -98,7 +98,7 @@ def answered_request(draft: MeetingMessage, box: OpenMailbox, mailbox: Mailbox |
 
 
 def was_edited(draft: MeetingMessage) -> bool:
-    """Whether a draft that is not marked was changed since it was written: then a person has opened it."""
+    """Return whether a draft without a mark was changed after the server wrote it, which means by a person."""
     created, changed = draft.created, draft.modified
     return created is not None and changed is not None and changed - created > WRITTEN_WITHIN
 
@@ -111,6 +111,6 @@ def _is_of(draft: MeetingMessage, request: MeetingMessage, intent: Intent) -> bo
 
 
 def can_be_of(intent: Intent, request: MeetingMessage, mailbox: Mailbox, box: OpenMailbox) -> bool:
-    """Whether a mark can be that of the request that bears it; one that was moved has another identity by now."""
+    """Return whether a mark can belong to the request that has it. A request that was moved has another identity."""
     own = {request.identity(mailbox), request.earlier_identity(mailbox)}
     return intent.identity in own or not box.is_in_inbox(request)

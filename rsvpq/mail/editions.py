@@ -1,8 +1,9 @@
-"""Which meeting a message speaks of, which occurrence of it, and in which edition.
+"""Identify the meeting, the occurrence and the edition that a message is about.
 
 Two messages with one uid may be about two occurrences of a series, each with a history of its own: an organizer who
 moves two of them sends two requests with the same uid and the same sequence (RFC 5545, 3.8.4.4; RFC 5546, 3.2.2). So
-what is compared is always one occurrence with the same occurrence, and the series as a whole with itself.
+editions of an occurrence are only compared with those of the same occurrence, and editions of a series with those of
+the series.
 """
 
 import hashlib
@@ -18,88 +19,89 @@ from rsvpq.mail.messages import MeetingMessage
 from rsvpq.mail.persons import person_in
 from rsvpq.mail.times import instant, written
 
-#: The occurrence of a message that is about one and shows neither its original start nor a start: it may be any.
-_UNTOLD = "at "
-#: How far the day of an occurrence in its organizer's zone may be from the one in UTC.
+#: The occurrence of a message that is about one but shows no start of it: it may be any.
+_UNKNOWN_OCCURRENCE = "at "
+#: How far the day of an occurrence in its organizer's time zone may be from the day in UTC.
 _ZONES_APART = timedelta(days=1)
 _DAY_LENGTH = len("20260307")
 
 
 class MeetingKey(NamedTuple):
-    """A meeting, or one occurrence of a series: the same for all messages about it."""
+    """A meeting, or one occurrence of a series: equal for all messages about it."""
 
     meeting: str
-    #: As :attr:`MeetingMessage.occurrence`; '' for a single meeting and for a series as a whole.
+    #: As :attr:`MeetingMessage.occurrence`; '' for a single meeting and for a whole series.
     occurrence: str
 
     @classmethod
     def of(cls, message: MeetingMessage) -> Self:
-        """What the message is about; where it does not show its uid or which occurrence it means, its meeting is ''."""
-        return cls("" if message.occurrence == _UNTOLD else same_meeting_key(message.uid), message.occurrence)
+        """Return what the message is about. ``meeting`` is '' if it does not show its uid or its occurrence."""
+        unknown = message.occurrence == _UNKNOWN_OCCURRENCE
+        return cls("" if unknown else same_meeting_key(message.uid), message.occurrence)
 
     @property
     def topic(self) -> str:
-        """The key under which the ledger remembers it; '' where the meeting is not known."""
+        """The key under which the ledger remembers it (20 hex digits); '' if the meeting is not known."""
         return hashlib.sha256("\0".join(self).encode()).hexdigest()[:20] if self.meeting else ""
 
 
 def topic_of(message: MeetingMessage) -> str:
-    """The key under which the ledger remembers what it is about; of an answer our marker tells it, if it has one."""
+    """Return the key under which the ledger remembers what a message is about; for an answer, from our mark if any."""
     return message.topic or MeetingKey.of(message).topic
 
 
 def organizer_of(message: MeetingMessage) -> str:
-    """Whom a message names as the organizer, in the form in which that is compared; '' where it names nobody.
+    """Return the organizer that a message names, in comparable form; '' if it names none.
 
-    A uid is known to all who are invited: a message about the same uid that names another organizer is about another
-    meeting, and is no edition of this one.
+    All attendees know the uid of a meeting. So a message with the same uid but another organizer is about another
+    meeting, and is not an edition of this one.
     """
     address = person_in(message.organizer).address
     return comparable(address) or lowered(address or message.organizer.strip())
 
 
 def answer_marker(item: str, request: MeetingMessage) -> str:
-    """What the draft of an answer is marked with, and keeps when it is sent: whose it is, and what it is about."""
+    """Return the mark for the draft of an answer, which it keeps when it is sent: the item id and the topic."""
     return f"{item} {MeetingKey.of(request).topic}".strip()
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """Which edition of a meeting something speaks of (RFC 5546, 2.1.5): by its sequence, then by its stamp."""
+    """An edition of a meeting, ordered by sequence, then by stamp (RFC 5546, 2.1.5)."""
 
     sequence: int | None = None
     stamp: datetime | None = None
 
     @classmethod
     def of(cls, message: MeetingMessage) -> Self:
-        """The version that a message carries."""
+        """Return the version that a message is about."""
         return cls(message.sequence, message.stamp)
 
     def can_be_compared(self, other: "Version") -> bool:
-        """Whether both show enough to say which is the older one."""
+        """Return whether both have a sequence, or both have a stamp."""
         return None not in {self.sequence, other.sequence} or None not in {self.stamp, other.stamp}
 
     def is_older_than(self, other: "Version") -> bool:
-        """Whether this is certainly the older one; what is not known on both sides proves nothing."""
+        """Return whether this version is certainly older. Values that only one of the two has are not compared."""
         if self.sequence is not None and other.sequence is not None and self.sequence != other.sequence:
             return self.sequence < other.sequence
         return self.stamp is not None and other.stamp is not None and self.stamp < other.stamp
 
 
-#: The message was gone before anything was done: its edition is known, and nobody has answered it.
+#: The message was gone before anything was done: its edition is known, and we did not answer it.
 TAKEN_AWAY = "gone"
-#: How many values the ledger keeps of an answer; and of how many organizers of one uid, besides the last, it keeps any.
+#: How many values the ledger keeps of an answer, and for how many organizers of one uid besides the last.
 _VALUES, _MOST_OTHERS = 7, 10
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What an occurrence of a meeting has been answered with, or is being answered with.
+    """What an occurrence of a meeting was answered with, or is being answered with.
 
-    ``how`` is the verdict, or ``cancelled``, or :data:`TAKEN_AWAY`; ``item`` the identity of the message that was
-    answered, '' where only Sent Items tells of it. ``start`` and ``end`` are as the message showed them, ``organizer``
-    is as :func:`organizer_of` has it. ``others`` are those of who else has named himself as the organizer of the
-    uid before: what one of them is answered makes nobody forget what another one was.
+    ``how`` is the verdict, or ``cancelled``, or :data:`TAKEN_AWAY`; ``item`` is the identity of the message that was
+    answered, '' if it is known from Sent Items only. ``start`` and ``end`` are those of the message, ``organizer`` is
+    its :func:`organizer_of`. ``others`` are earlier answers to messages with the same uid but other organizers, so that
+    an answer to one organizer does not replace the record of an answer to another.
     """
 
     item: str
@@ -112,12 +114,12 @@ class Settled:
 
     @classmethod
     def by(cls, item: str, how: str, message: MeetingMessage) -> Self:
-        """That the message is answered so."""
+        """Return the entry for a message that is answered this way."""
         return cls(item, how, Version.of(message), message.start, message.end, organizer_of(message))
 
     def to_text(self) -> str:
-        """The value that is kept in the ledger; the inverse of :meth:`parse`."""
-        # Left out where there are none: an empty list would come back from Lua as an object.
+        """Serialize to the value that the ledger keeps; the inverse of :meth:`parse`."""
+        # The list of others is left out if it is empty: Lua would return an empty list as an object.
         return json.dumps([*self._values(), *([[one._values() for one in self.others]] if self.others else [])])
 
     def _values(self) -> list[str | int | None]:
@@ -127,9 +129,9 @@ class Settled:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """What :meth:`to_text` wrote; None for nothing, and for what another version may have written.
+        """Parse what :meth:`to_text` wrote; None for an empty text, or one that another version of rsvpq wrote.
 
-        Earlier versions did not keep the organizer, nor what others were answered.
+        Texts without the organizer and the answers to others are read too: earlier versions did not keep these.
         """
         try:
             values = json.loads(text)
@@ -145,38 +147,38 @@ class Settled:
 
     @property
     def each(self) -> tuple[Self, ...]:
-        """The last answer and what others were answered, each by itself."""
+        """The last answer and the answers to others, each as an entry without others."""
         return (replace(self, others=()), *self.others)
 
     @classmethod
     def of_each(cls, answers: Iterable[Self]) -> Self | None:
-        """The inverse of :attr:`each`; None for none."""
+        """Combine entries to one, the first being the last answer; the inverse of :attr:`each`. None for no entries."""
         first, *others = (*answers, None)
         return first and replace(first, others=tuple(filter(None, others[:_MOST_OTHERS])))
 
     def of_organizer(self, organizer: str) -> Self | None:
-        """What whoever names this one as the organizer was answered, as far as that can be told; None for nothing."""
+        """Return the answer to a meeting of this organizer, or of one that may be the same; None if there is none."""
         return next((one for one in self.each if not _certainly_differ(one.organizer, organizer)), None)
 
     def beside(self, before: Self | None) -> Self:
-        """The same, with all that was known before and is certainly of other organizers."""
+        """Return a copy that also keeps the earlier answers to certainly other organizers."""
         known = before.each if before else ()
         kept = (one for one in known if _certainly_differ(one.organizer, self.organizer))
         return replace(self, others=tuple(kept)[:_MOST_OTHERS])
 
     def covers(self, message: MeetingMessage) -> bool:
-        """Whether the message speaks of the same occurrence in an edition that was answered, or in an older one."""
+        """Return whether the message is about an answered edition of this occurrence, or about an older one."""
         return self.covering(message) is not None
 
     def covering(self, message: MeetingMessage) -> Self | None:
-        """The answer that covers the message; None where there is none."""
+        """Return the answer that covers the message; None if there is none."""
         return next((one for one in self.each if one._covers(message)), None)
 
     def _covers(self, message: MeetingMessage) -> bool:
-        """The same of this one alone.
+        """Return whether this answer, without the others, covers the message.
 
-        Without sequences, and of what only Sent Items tells, editions are told apart by the time of the meeting as
-        well: an answer may not show which occurrence it is to.
+        If a sequence is missing, or the answer is known from Sent Items only, the times of the meeting must also be
+        equal: such an answer may not show which occurrence it is for.
         """
         version = Version.of(message)
         if _certainly_differ(self.organizer, organizer_of(message)) or self.version.is_older_than(version):
@@ -191,7 +193,7 @@ class Settled:
         return all(None in pair or pair[0] == pair[1] for pair in times)
 
     def is_newer_than(self, message: MeetingMessage) -> bool:
-        """Whether it is certainly a newer edition than that of the message."""
+        """Return whether the answered edition is certainly newer than that of the message."""
         return Version.of(message).is_older_than(self.version)
 
 
@@ -200,9 +202,9 @@ def _certainly_differ(one: str, other: str) -> bool:
 
 
 def answers_another(answer: MeetingMessage, request: MeetingMessage) -> bool:
-    """Whether an answer to a meeting is certainly to another occurrence or edition of it than the request's.
+    """Return whether an answer is certainly to another occurrence or edition of the meeting than the request.
 
-    An answer may show less than its request does: where its occurrence or its sequence is missing, its start tells it.
+    An answer may show less than its request. If its occurrence or sequence is missing, the starts are compared.
     """
     numbered = None not in {answer.sequence, request.sequence}
     same = same_occurrence(answer.occurrence, request.occurrence)
@@ -215,12 +217,12 @@ def answers_another(answer: MeetingMessage, request: MeetingMessage) -> bool:
 
 
 def same_occurrence(shown: str, wanted: str) -> bool | None:
-    """Whether something is about the wanted occurrence; None where what it shows does not tell.
+    """Return whether both are the same occurrence; None if that is not known.
 
     :param shown, wanted: as :attr:`MeetingMessage.occurrence`.
     """
     if shown == wanted:
-        return None if wanted == _UNTOLD else True
+        return None if wanted == _UNKNOWN_OCCURRENCE else True
     if not wanted:
         return False
     days = _day_of(shown), _day_of(wanted)
@@ -231,7 +233,7 @@ def same_occurrence(shown: str, wanted: str) -> bool | None:
 
 
 def _day_of(occurrence: str) -> date | None:
-    """The day of its original start; None where that is not known."""
+    """Return the day of the original start; None if that is not known."""
     try:
         return datetime.strptime(occurrence[:_DAY_LENGTH], "%Y%m%d").replace(tzinfo=UTC).date()
     except ValueError:

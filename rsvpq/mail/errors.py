@@ -26,11 +26,11 @@ LOGIN_DELAY_S = 600.0
 
 
 class ExchangeError(Exception):
-    """Anything a mail server did not do as asked; the text names verb, path and reason, never a credential."""
+    """Base class of the errors of a mail server. The text names verb, path and reason, never a credential."""
 
 
 class Busy(ExchangeError):
-    """Not done: the mailbox or the server wants to be left alone for ``delay_s`` seconds."""
+    """Not done: nothing may be sent to the mailbox or the server for ``delay_s`` seconds."""
 
     def __init__(self, message: str, delay_s: float = BUSY_DELAY_S, scope: Literal["mailbox", "server"] = "server"):
         super().__init__(message)
@@ -50,11 +50,11 @@ class Transient(ExchangeError):
 
 
 class Changed(Transient):
-    """Not done, for somebody else has changed the item since it was looked at."""
+    """Not done, because somebody else changed the item after it was read."""
 
 
 class Malformed(Transient):
-    """The answer is not what the protocol says; one that is never otherwise uses up the attempts."""
+    """The response violates the protocol. If every response does, the item runs out of attempts."""
 
 
 class Unknown(ExchangeError):
@@ -62,7 +62,7 @@ class Unknown(ExchangeError):
 
 
 class Unsettled(Unknown):
-    """What was done may not show yet: nothing is done again before it has had the time to."""
+    """The effect may not be visible yet: look again after ``delay_s`` seconds, and repeat nothing before that."""
 
     def __init__(self, message: str, delay_s: float):
         super().__init__(message)

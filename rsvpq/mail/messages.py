@@ -1,7 +1,4 @@
-"""The values that everything speaks of: mailboxes and meeting messages.
-
-They are in no protocol's words: a backend makes them from what its server shows.
-"""
+"""Values for mailboxes and meeting messages, independent of any protocol: a backend makes them from its server's."""
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
@@ -17,7 +14,7 @@ if TYPE_CHECKING:  # lanes import this module
 
 
 class Kind(StrEnum):
-    """What a message is."""
+    """The kind of a message."""
 
     REQUEST = "request"
     RESPONSE = "response"
@@ -29,7 +26,7 @@ class Kind(StrEnum):
 
 
 class Sensitivity(StrEnum):
-    """How far the sender wants a message to be seen, the least first."""
+    """The sensitivity that a sender chose, from the lowest to the highest."""
 
     NORMAL = "normal"
     PERSONAL = "personal"
@@ -40,7 +37,7 @@ class Sensitivity(StrEnum):
     def is_private(self) -> bool:
         """Whether it is private or confidential.
 
-        Not what is marked as personal: Exchange and Outlook show that to whoever may see the rest.
+        Personal messages are not private: Exchange and Outlook show them to everybody who may see the mailbox.
         """
         return self in (Sensitivity.PRIVATE, Sensitivity.CONFIDENTIAL)
 
@@ -69,10 +66,10 @@ class Mailbox:
 
 @dataclass(frozen=True, slots=True)
 class ItemRef:
-    """One item of a mailbox.
+    """A reference to an item of a mailbox.
 
-    ``key`` is its identity for good. ``address`` is where its backend reaches it, for nobody else to read; it may
-    change, or be used again for another item.
+    ``key`` is its identity and never changes. ``address`` is where its backend reaches it, and only the backend reads
+    it; it may change, and may later be used for another item.
     """
 
     key: str
@@ -81,11 +78,13 @@ class ItemRef:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """An answer that was begun, as our mark on its request has it.
+    """An answer that was begun, as our mark on its request says.
 
-    :param identity: the item it is. :param begun: when, by the worker's clock. :param token: tells this beginning from
-        all others, of whatever installation; '' in marks of earlier versions. :param before: the keys of drafts that
-        were there before and could be mistaken for the answer: a person's. :param finished: whether all was done.
+    :param identity: the item id.
+    :param begun: when it was begun, by the worker's clock.
+    :param before: the keys of drafts that existed before and could be mistaken for the answer: a person's.
+    :param finished: whether everything was done.
+    :param token: unique for each beginning, also across installations; '' in marks of earlier versions.
     """
 
     identity: str
@@ -97,11 +96,11 @@ class Intent:
 
     @classmethod
     def now(cls, identity: str, verdict: Verdict, before: Collection[str] = (), token: str = "") -> Self:
-        """Make that of an answer that begins now."""
+        """Create the intent of an answer that begins now."""
         return cls(identity, verdict, datetime.now(UTC).replace(microsecond=0), tuple(before), token=token)
 
     def finish(self) -> Self:
-        """The same answer, once all was done."""
+        """Return the intent as it is once everything was done."""
         return replace(self, before=(), finished=True)
 
 
@@ -109,87 +108,88 @@ class Intent:
 class MeetingMessage:
     """A meeting request, response, cancellation or answer, as it was when it was read.
 
-    Texts are '' and times are None where the server shows none; times are in UTC.
+    Texts are '' and times are None if the server does not show them; times are in UTC.
     """
 
     kind: Kind
     ref: ItemRef
     uid: str = ""
     subject: str = ""
-    #: Mostly ``"Name" <address>``.
+    #: Usually ``"Name" <address>``.
     organizer: str = ""
     received: datetime | None = None
     response_requested: bool = True
-    #: Whether the server, or somebody, has marked it as dealt with.
+    #: Whether the server shows it as processed, by a person or a program.
     processed: bool = False
     start: datetime | None = None
     end: datetime | None = None
     #: When the organizer made this edition of the meeting.
     stamp: datetime | None = None
     sequence: int | None = None
-    #: Whether it is about a series or about one of its occurrences; None where the server does not show it.
+    #: Whether it is about a series or one of its occurrences; None if the server does not show it.
     recurring: bool | None = False
-    #: Which occurrence of the series it is about, by its original start: ``20260307T090000Z``, or only the day by its
-    #: organizer's clock, or ``at`` and the start it has now; '' for a single meeting and for a series as a whole.
+    #: Which occurrence of the series it is about: its original start such as ``20260307T090000Z``, or only the day in
+    #: the organizer's time zone, or ``at`` and its current start; '' for a single meeting and for a whole series.
     occurrence: str = ""
     read: bool = False
     all_day: bool = False
     sensitivity: Sensitivity = Sensitivity.NORMAL
-    #: What a response or an answer says; None for what is neither.
+    #: What a response or an answer says; None for other kinds.
     reply: Verdict | None = None
-    #: Whose copy this is, where the mailbox got it as a delegate; '' where it is its own.
+    #: Who it was sent to, if the mailbox received it as a delegate; '' if it was sent to the mailbox's owner.
     received_for: str = ""
-    #: The SMTP address of who got it, the owner of the mailbox, in lower case.
+    #: The SMTP address of the mailbox's owner, who received it, in lower case.
     received_by: str = ""
-    #: Whether it is from the owner of the mailbox himself; None where the server does not show it.
+    #: Whether it is from the owner of the mailbox; None if the server does not show it.
     own: bool | None = None
-    #: The address of whom it is from, where that is certainly another than the organizer that it names.
+    #: The address in its From, if that is certainly not the organizer that it names.
     from_another: str = ""
-    #: The addresses of who sent it and on whose behalf, where they are neither the organizer's nor names of the
-    #: directory.
+    #: The addresses of its sender and of the person on whose behalf it was sent, without the organizer's and those of
+    #: the directory (X.500).
     sent_by: tuple[str, ...] = ()
-    #: A response that proposes another time: lost for good if it is cleaned away.
+    #: Whether it is a response that proposes another time, which would be lost if the message were cleared.
     counter_proposal: bool = False
-    #: Whether it says itself that there is a newer one; that it only informs; that a delegate is to answer it.
+    #: Whether it is marked as replaced by a newer one, as informational only, or as one that a delegate answers.
     outdated: bool = False
     informational: bool = False
     for_delegate: bool = False
     #: Our mark on a request: the answer that was begun.
     intent: Intent | None = None
-    #: Our mark on an answer: the identity of the item that it belongs to, and what the ledger remembers that request's
-    #: meeting by, for an answer may not show which one it is to.
+    #: Our mark on an answer: the identity of the request's item, and the topic under which the ledger remembers the
+    #: meeting, because an answer may not show which meeting it is for.
     answers: str = ""
     topic: str = ""
-    #: When it was created and changed last, by the server's clock; known of drafts, and of what was read again.
+    #: When it was created and last changed, by the server's clock; known for drafts and for messages that were read
+    #: again.
     created: datetime | None = None
     modified: datetime | None = None
-    #: Tells this state of the item from any other, for changing it only if nobody else has; '' where it is not known.
+    #: The version of the item, for changing it only if nobody else has; '' if it is not known.
     etag: str = ""
-    #: Which of its texts were too long to be kept: no decision can stand on them.
+    #: The names of texts that were too long to be kept, so that no decision can be based on them.
     overlong: str = ""
-    #: What its server calls this type of message, for people.
+    #: The server's name for this type of message, for display.
     type_name: str = ""
 
     @property
     def may_be_series(self) -> bool:
-        """Whether it is about a series as a whole, or the server does not show that it is not.
+        """Whether it is about a whole series, or the server does not show that it is not.
 
-        What is about one occurrence shows its own times.
+        A message about one occurrence shows the times of that occurrence.
         """
         return self.recurring is not False and not self.occurrence
 
     def identity(self, mailbox: Mailbox) -> str:
-        """Name the item (32 hex digits): the same for every copy of this row, whoever finds it and however often.
+        """Return the item id (32 hex digits), equal for everybody who finds the message, and however often.
 
-        It is the task id of every delivery, so Flower shows one row per message. The server is no part of it: a name of
-        a mailbox is unique over all of them, and what was done or given up stays so when a server is renamed.
+        It is the task id of every delivery, so Flower shows one row per message. The server is not part of it: mailbox
+        names are unique over all servers, and the history of an item must survive the renaming of a server.
         """
         return self._digest(mailbox.name.casefold())
 
     def earlier_identity(self, mailbox: Mailbox) -> str:
-        """Name it as earlier versions did: with the name of the server.
+        """Return the item id of earlier versions, which included the name of the server.
 
-        A ledger that they have filled knows it by that, and a mark that they wrote names it so.
+        Ledgers and marks that they wrote have this id.
         """
         return self._digest(mailbox.server, mailbox.name.casefold())
 
@@ -197,28 +197,29 @@ class MeetingMessage:
         return hashlib.sha256("\0".join((*where, self.ref.key)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     def to_payload(self) -> dict[str, Any]:
-        """Copy all that is not at its default, ready for JSON; the inverse of :meth:`from_payload`."""
+        """Return all values that differ from their defaults as a dict for JSON; the inverse of :meth:`from_payload`."""
         values = {column.name: (getattr(self, column.name), column.default) for column in fields(self)}
         return {name: _plain(value) for name, (value, default) in values.items() if value != default}
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Self:
-        """Rebuild from :meth:`to_payload`'s dict; what else is in it is left out, for another version may write more.
+        """Rebuild a message from the dict of :meth:`to_payload`. Unknown keys, as of a later version, are ignored.
 
-        :raises KeyError, TypeError, ValueError: the dict is not such a copy: others may write to Redis.
+        :raises KeyError, TypeError, ValueError: the dict is invalid, which is possible because others can write to
+            Redis.
         """
         known = {name: payload[name] for name in _TYPES if name in payload}
         for name, value in known.items():
-            # By its very type: to Python a truth value is a number too.
+            # Not isinstance: in Python a bool is an int too.
             if type(value) not in _TYPES[name]:
-                raise TypeError(f"{name} is a {type(value).__name__}")
+                raise TypeError(f"{name} has the wrong type {type(value).__name__}")
         return cls(**{name: _READERS[name](value) if name in _READERS else value for name, value in known.items()})
 
 
 def is_private_payload(payload: Mapping[str, Any]) -> bool:
-    """Whether a message that need not be one of ours is private; what shows anything but a sensitivity is.
+    """Return whether a payload, which may not be one of ours, is private. An invalid sensitivity counts as private.
 
-    Earlier versions wrote its number.
+    Earlier versions wrote the sensitivity as a number.
     """
     shown, known = payload.get("sensitivity", Sensitivity.NORMAL), dict(enumerate(Sensitivity))
     try:
@@ -240,21 +241,19 @@ def _plain(value: Any) -> Any:
             return [value.identity, str(value.verdict), begun, value.finished, value.token, *value.before]
         case tuple():
             return list(value)
-        case StrEnum():
-            return str(value)
     return value
 
 
 def _moment(text: str) -> datetime:
     moment = instant(text)
     if moment is None:
-        raise ValueError(f"{text[:40]!r} is no time")
+        raise ValueError(f"invalid time {text[:40]!r}")
     return moment
 
 
 def _texts(values: list[Any]) -> tuple[str, ...]:
     if not all(isinstance(value, str) for value in values):
-        raise TypeError("a list holds what is no text")
+        raise TypeError("a list holds a value that is not a string")
     return tuple(values)
 
 
@@ -266,12 +265,12 @@ def _ref(values: list[Any]) -> ItemRef:
 def _intent(values: list[Any]) -> Intent:
     identity, verdict, begun, finished, token, *before = values
     if type(finished) is not bool:
-        raise TypeError("finished is no truth value")
+        raise TypeError("finished is not a boolean")
     identity, verdict, begun, token, *before = _texts([identity, verdict, begun, token, *before])
     return Intent(identity, Verdict(verdict), _moment(begun), tuple(before), finished, token)
 
 
-#: How what is no text, number or truth value is read from a payload.
+#: How values other than strings, numbers and booleans are read from a payload.
 _READERS: dict[str, Callable[[Any], Any]] = {
     "kind": Kind,
     "ref": _ref,
@@ -284,7 +283,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 _WRITTEN: dict[str, tuple[type, ...]] = dict.fromkeys(_READERS, (str,)) | dict.fromkeys(
     ("ref", "sent_by", "intent"), (list,)
 )
-#: The types that each value of a payload may have.
+#: The allowed types of each value of a payload.
 _TYPES: dict[str, tuple[type, ...]] = {
     name: _WRITTEN.get(name) or tuple(get_args(hint) or (hint,))
     for name, hint in get_type_hints(MeetingMessage).items()

@@ -1,7 +1,7 @@
-"""Which recurrence rules are followed: those that Outlook makes, for dateutil would search others for hours.
+"""Accept only the recurrence rules that Outlook makes, because dateutil could compute for hours on others.
 
-Lists of numbers, and days that no month has, keep it searching for a meeting that never comes. So each value is looked
-at, and what is not of Outlook's kind is left to a person.
+Long lists of numbers, and days that no month has, make it search for a meeting that never comes. So every value is
+checked, and messages with other rules are left to a person.
 """
 
 import re
@@ -20,13 +20,13 @@ _WEEKDAYS = re.compile(f"{_WEEKDAY}(?:,{_WEEKDAY}){{0,6}}")
 _NUMBERED_WEEKDAYS = re.compile(f"(?:[+-]?[1-5])?{_WEEKDAY}(?:,(?:[+-]?[1-5])?{_WEEKDAY}){{0,6}}")
 _FORMS = {
     "FREQ": re.compile("|".join(_ALLOWED)),
-    # Zero would be the same moment for ever.
+    # With zero, the rule would yield the same moment forever.
     "INTERVAL": re.compile(r"0*[1-9]\d{0,3}", re.ASCII),
     "COUNT": re.compile(r"0*[1-9]\d{0,9}", re.ASCII),
     "UNTIL": re.compile(r"\d{8}(?:T\d{6})?Z?", re.ASCII),
     "WKST": re.compile(_WEEKDAY),
     "BYDAY": _NUMBERED_WEEKDAYS,
-    # The last day of each month is the one negative number that Outlook writes.
+    # The only negative number that Outlook writes is the last day of a month.
     "BYMONTHDAY": re.compile(r"0?[1-9]|[12]\d|3[01]|-1", re.ASCII),
     "BYSETPOS": re.compile(r"[1-4]|-1"),
     "BYMONTH": re.compile(r"0?[1-9]|1[0-2]"),
@@ -34,28 +34,28 @@ _FORMS = {
 _LEAP_YEAR: Final = 2000
 
 
-def ordinary(rule: str) -> dict[str, str]:
-    """The parts of a rule, by name, in capitals.
+def parse_ordinary_rule(rule: str) -> dict[str, str]:
+    """Return the values of a rule's parts by their names, all in capitals.
 
-    :raises ValueError: it is none of those that Outlook makes.
+    :raises ValueError: Outlook does not make such rules.
     """
     if not rule.strip():
-        raise ValueError("no rule is shown")
+        raise ValueError("no recurrence rule is shown")
     shown = [part.strip().upper().partition("=") for part in rule.split(";") if part.strip()]
     parts = {name: value for name, _, value in shown}
     if len(parts) < len(shown) or not _is_ordinary(parts):
-        raise ValueError(f"{rule[:100]!r} is not a rule that Outlook makes")
+        raise ValueError(f"unsupported recurrence rule {rule[:100]!r}: Outlook does not make such rules")
     return parts
 
 
 def _is_ordinary(parts: dict[str, str]) -> bool:
     frequency = parts.get("FREQ", "")
     written = frequency in _ALLOWED and parts.keys() <= _ALLOWED[frequency]
-    return written and all(_FORMS[name].fullmatch(value) for name, value in parts.items()) and _come_true(parts)
+    return written and all(_FORMS[name].fullmatch(value) for name, value in parts.items()) and _is_possible(parts)
 
 
-def _come_true(parts: dict[str, str]) -> bool:
-    """Whether the parts go together, as all that Outlook writes do: others may describe no day at all."""
+def _is_possible(parts: dict[str, str]) -> bool:
+    """Return whether Outlook combines these parts. Other combinations may describe a day that never comes."""
     days = parts.get("BYDAY")
     if days is not None and (parts["FREQ"] in {"DAILY", "WEEKLY"} or "BYSETPOS" in parts):
         every_day = parts["FREQ"] != "DAILY" or int(parts.get("INTERVAL", "1")) == 1

@@ -1,7 +1,7 @@
-"""What a backend offers: one mailbox, as whoever scans it or answers in it sees it.
+"""The interface of a backend: what scans and workers can do with one mailbox.
 
-A method either looks, and may be repeated, or has a single effect, and is never repeated by itself. Every method raises
-what :mod:`rsvpq.mail.errors` says; :class:`Unknown` where nobody can tell whether an effect came about.
+A method either only reads, and may be repeated, or has a single effect, which it never repeats by itself. Every method
+raises the errors of :mod:`rsvpq.mail.errors`, and :class:`Unknown` if it is not known whether an effect happened.
 """
 
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from typing import Any, Protocol
 from rsvpq.mail.calendar import Agenda, Appointment, CalendarUnknown, Details
 from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
 
-#: The widest range for which :meth:`OpenMailbox.busy` has to know the calendar.
+#: The widest range that :meth:`OpenMailbox.busy` must support.
 WIDEST = timedelta(days=730)
 
 
 class Place(StrEnum):
-    """Where the messages of a mailbox lie."""
+    """A folder that has messages of a mailbox."""
 
     INBOX = "inbox"
     TRASH = "trash"
@@ -28,18 +28,18 @@ class Place(StrEnum):
 
 
 class Clear(StrEnum):
-    """What becomes of a message that was dealt with."""
+    """What to do with a message that is finished."""
 
-    #: It stays, marked so that no scan offers it again; where the server keeps no mark, it goes to the trash.
+    #: Keep it, marked so that no scan offers it again; if the server keeps no mark, move it to the trash.
     MARK = "mark"
-    #: It goes where a person can get it back.
+    #: Move it to where a person can get it back.
     TRASH = "trash"
     DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of the messages of a place, and how many more the server failed to show, or broke beyond reading."""
+    """Some messages of a place, and the number of others that the server failed to return in readable form."""
 
     messages: list[MeetingMessage]
     unreadable: int = 0
@@ -50,136 +50,138 @@ class OpenMailbox(Protocol):
 
     @property
     def identity(self) -> str:
-        """What tells the mailbox from all others, whatever name it was opened by; '' where that is not shown."""
+        """The identity of the mailbox, whatever name it was opened by; '' if the server does not show it."""
 
     def require_own(self, message: MeetingMessage) -> None:
-        """Complain of a message whose address is not in this mailbox.
+        """Check that the address of a message is in this mailbox.
 
-        :raises Refused: it is one. :raises Transient: the name leads to another mailbox now.
+        :raises Refused: it is not. :raises Transient: the mailbox's name leads to another mailbox now.
         """
 
     def meeting_messages(self) -> Iterator[Page]:
-        """Read the Inbox's meeting messages, oldest first; each comes once, whatever shifts meanwhile."""
+        """Read the Inbox's meeting messages, oldest first, each once even if the Inbox changes meanwhile."""
 
     def messages_in(self, place: Place, uid: str = "") -> Iterator[Page]:
-        """Read the meeting messages of a place, the newest first, of one meeting or of all; read as they are taken.
+        """Read the meeting messages of a place, of one meeting or of all, newest first; pages are read on demand.
 
-        Those of Drafts and Sent Items are answers of the mailbox itself: :attr:`Kind.ANSWER`.
+        Those in Drafts and Sent Items are answers of the mailbox itself: :attr:`Kind.ANSWER`.
         """
 
     def is_in_inbox(self, message: MeetingMessage) -> bool:
-        """Whether its address is one of the Inbox."""
+        """Return whether the message's address is in the Inbox."""
 
     def refresh(self, message: MeetingMessage) -> MeetingMessage | None:
-        """Read the message as it is now; None if it is gone."""
+        """Read the message again; None if it is gone."""
 
     def holds(self, message: MeetingMessage) -> bool:
-        """Whether the message is still where it was."""
+        """Return whether the message is still where it was."""
 
     def details(self, message: MeetingMessage) -> Details:
-        """Read what a request says of its attendees and its series.
+        """Read the attendees and the series of a request.
 
         :raises Gone: it is not there any more.
         """
 
     def appointment(self, message: MeetingMessage) -> Appointment | CalendarUnknown | None:
-        """Read what the calendar has of what a message is about, the newest if it has several."""
+        """Read the appointment of what a message is about, the newest if there are several."""
 
     def appointments(self, uid: str) -> list[Appointment] | CalendarUnknown:
-        """Read all that the calendar has of a meeting."""
+        """Read all appointments of a meeting."""
 
     def busy(self, start: datetime, end: datetime) -> Agenda | CalendarUnknown:
-        """Read what the calendar has from one moment to another."""
+        """Read everything that the calendar has between two moments."""
 
     def mark(self, request: MeetingMessage, intent: Intent) -> bool:
-        """Write on the request that its answer is begun, if nobody has changed it since it was read.
+        """Write on the request that its answer was begun, unless somebody changed it after it was read.
 
-        :returns: whether the server keeps it. :raises Gone, Changed: the request is not there, or not so, any more.
+        :returns: whether the server keeps the mark.
+        :raises Gone: the request is not there any more. :raises Changed: somebody changed it.
         """
 
     def absorb(self, response: MeetingMessage) -> None:
-        """Enter what an attendee has said into the calendar of the organizer.
+        """Enter an attendee's response into the organizer's calendar.
 
         :raises Unsupported: the server does that by itself.
         """
 
     def shows_as_absorbed(self, response: MeetingMessage) -> bool:
-        """Whether the server shows that it was.
+        """Return whether the server shows that a response was absorbed.
 
         :param response: as it was before.
         """
 
     def remove_appointment(self, appointment: Appointment) -> None:
-        """Take it out of the calendar, to where a person can get it back."""
+        """Move an appointment from the calendar to where a person can get it back."""
 
     def clear(self, message: MeetingMessage, how: Clear, intent: Intent | None = None) -> None:
-        """Take a message that was dealt with out of the next scan's way.
+        """Clear a message that is finished, so that the next scan does not offer it again.
 
-        :param intent: with :attr:`Clear.MARK`, what our own mark says in the end; None where there is none.
+        :param intent: the content of our mark, with :attr:`Clear.MARK`; None if it has no mark of ours.
         """
 
 
 class AnswersByDraft(OpenMailbox, Protocol):
-    """Answering in two steps: a draft of the answer comes to be, and is sent."""
+    """Answering in two steps: a draft of the answer is created, then it is sent."""
 
     @property
     def commands(self) -> bool:
-        """Whether the server writes the draft when it is told to, for all that is known by now."""
+        """Whether the server writes the draft on command, as far as is known by now."""
 
     @property
     def conditional(self) -> bool:
-        """Whether marks are written only if nobody has changed the item, for all that is known by now."""
+        """Whether marks are written only if nobody has changed the item, as far as is known by now."""
 
     def command(self, request: MeetingMessage, verdict: Verdict) -> str:
         """Have the server write the draft of the answer.
 
-        Whether it did must be looked up afterwards.
+        The caller must look up afterwards whether it did.
 
-        :returns: where the draft is, for :meth:`is_at`; '' where the server does not say.
-        :raises Unsupported: it knows no such command. If :attr:`commands` is still true, that is an error of settings.
+        :returns: where the draft is, for :meth:`is_at`; '' if the server does not say.
+        :raises Unsupported: the server has no such command. If :attr:`commands` is still true, the settings are wrong.
         """
 
     def is_at(self, draft: MeetingMessage, where: str) -> bool:
-        """Whether it is the draft to which a command has led."""
+        """Return whether a draft is where a command said that its draft is."""
 
     def mark_draft(self, draft: MeetingMessage, marker: str) -> bool:
-        """Write on the draft which request it answers, if nobody has changed it since it was read.
+        """Write on the draft which request it answers, unless somebody changed it after it was read.
 
         :param marker: see :func:`rsvpq.mail.editions.answer_marker`.
-        :returns: whether the server keeps it. :raises Gone, Changed: the draft is not there, or not so, any more.
+        :returns: whether the server keeps the mark.
+        :raises Gone: the draft is not there any more. :raises Changed: somebody changed it.
         """
 
     def send(self, draft: MeetingMessage) -> None:
         """Send a draft; a copy stays in Sent Items."""
 
     def compose_reply(self, request: MeetingMessage, address: str, verdict: Verdict) -> bytes:
-        """Write the answer, without storing it.
+        """Return the content of the answer, without storing it.
 
         :param address: of the mailbox, or its alias. :raises Refused: no answer can be written to that request.
         """
 
     def create_draft(self, name: str, content: bytes, marker: str) -> None:
-        """Store an answer of our own under a name of our own; what is there under it is overwritten."""
+        """Store an answer that we composed under a name that we chose, replacing any draft with that name."""
 
     def has_draft(self, name: str) -> bool:
-        """Whether :meth:`create_draft` has stored something under this name that is still there."""
+        """Return whether Drafts has a draft that :meth:`create_draft` stored under this name."""
 
     def has_sent(self, name: str) -> bool:
-        """Whether Sent Items has what was stored under this name."""
+        """Return whether Sent Items has the draft that was stored under this name."""
 
     def send_draft(self, name: str) -> None:
-        """Send what was stored under this name."""
+        """Send the draft that was stored under this name."""
 
     def discard_draft(self, name: str) -> None:
-        """Delete what was stored under this name."""
+        """Delete the draft that was stored under this name."""
 
 
 class Backend(Protocol):
-    """One configured server; for all threads of a process."""
+    """One configured server, shared by all threads of a process."""
 
     def open(self, name: str, lease: Any) -> AbstractContextManager[AnswersByDraft]:
         """Open a mailbox.
 
-        :param lease: of the item that it is opened for: a :class:`rsvpq.http.lease.Lease`.
+        :param lease: the lease of the item that it is opened for, a :class:`rsvpq.http.lease.Lease`.
         :raises Busy: the server refuses the mailbox as a whole. :raises Gone: there is no such mailbox.
         """

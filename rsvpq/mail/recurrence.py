@@ -1,6 +1,7 @@
-"""The instances of a series that a request invites to: the server expands series in calendars, but not in an Inbox.
+"""Compute the instances of a series, because servers expand series in calendars only, not in an Inbox.
 
-What the request shows of its rule and its zone is all there is. Without either nothing but the first instance is known.
+Everything is derived from the rule and the time zone that the request shows. If one of them is missing, only the first
+instance is known.
 """
 
 import re
@@ -12,87 +13,88 @@ from itertools import chain
 from dateutil.rrule import rrulestr
 
 from rsvpq.mail.calendar import NEVER, Details
-from rsvpq.mail.ordinary_rules import ordinary
+from rsvpq.mail.ordinary_rules import parse_ordinary_rule
 from rsvpq.mail.zones import read_zone
 
-#: More than any policy looks at: a daily meeting of two years.
+#: The most instances that are returned, which is more than any policy uses: a daily meeting of two years.
 MOST_INSTANCES = 750
-#: How far a rule is followed, in instances: a daily meeting of half a century.
+#: The most instances that are computed: a daily meeting of half a century.
 _MOST_STEPS = 20_000
-#: The last instances of a series that are looked at to find one that was not deleted.
+#: How many of the last instances of a series are searched for one that was not deleted.
 _MOST_DELETED = 1000
-#: Nobody arranges to meet later, and what a zone does then costs time to find out.
+#: Nobody arranges meetings after this year, and computing a time zone's offsets there takes long.
 _LAST_YEAR = 2200
-#: After these years the calendar is the same again, weekdays included.
+#: The calendar repeats after this many years, weekdays included.
 _CYCLE, _CYCLE_OF_DAYS = 400, timedelta(days=146_097)
-#: When the last cycle but one begins, into which the first meeting is moved to be reckoned with.
+#: The first year of the last cycle but one, into which the first meeting is moved for the computation.
 _LATE = 9200
-_TOO_LATE = f"it has meetings after {_LAST_YEAR}, which are not looked at"
+_TOO_LATE = f"the series has meetings after the supported year {_LAST_YEAR}"
+_TOO_MANY = "the recurrence rule yields too many meetings"
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 _UNTIL = re.compile(r"(?P<day>\d{8})(?:T(?P<time>\d{6}))?(?P<utc>Z?)", re.ASCII)
-#: More than any zone is away from UTC.
+#: Longer than the offset of any time zone from UTC.
 _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Instances:
-    """When a meeting takes place, each (start, end) in UTC, the first one first."""
+    """When a meeting takes place, each (start, end) in UTC, in order."""
 
     times: tuple[tuple[datetime, datetime], ...]
-    #: Whether these are all in the period that was asked for; False: only the first, or the first few, are known.
+    #: Whether these are all instances in the requested period; if not, only the first, or the first few, are known.
     complete: bool
-    #: Why not all are known, for people.
+    #: Why not all are known, in words.
     unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesEnd:
-    """When the last instance of a series ends, or :data:`NEVER`; None where it is not known."""
+    """When the last instance of a series ends, or :data:`NEVER`; None if it is not known."""
 
     moment: datetime | None
-    #: What could not be read, for people.
+    #: What could not be read, in words.
     unread: str = ""
 
 
 def instances(
     start: datetime, end: datetime, series: Details | None, until: datetime, after: datetime | None = None
 ) -> Instances:
-    """The instances that start before ``until``, by the clock on the wall in the zone of the series.
+    """Return the instances that start before ``until``, computed in the local time of the series.
 
     :param start, end: of the first instance, in UTC.
     :param series: None for a meeting that does not recur.
-    :param after: those that are over by then are left out.
+    :param after: leave out instances that have ended by then.
     """
     only = ((start, end),)
     if series is None:
         return Instances(only, complete=True)
     try:
-        parts = ordinary(series.rule)
-        found, complete = _Clock.of(start, end, parts, read_zone(series.zone)).between(after or _BEGINNING, until)
-    # dateutil has no list of what a text can make it raise, and the text is a stranger's.
+        parts = parse_ordinary_rule(series.rule)
+        found, complete = _LocalSeries.of(start, end, parts, read_zone(series.zone)).between(after or _BEGINNING, until)
+    # dateutil does not document which errors a text can cause, and anybody can send the text.
     except Exception as error:
         return Instances(only, complete=False, unread=_sentence(error))
     deleted = frozenset(series.deleted)
     left = tuple(times for times in found if times[0] not in deleted)
-    return Instances(left, complete, unread="" if complete else "its rule gives more meetings than are looked at")
+    return Instances(left, complete, unread="" if complete else _TOO_MANY)
 
 
 def series_end(start: datetime, end: datetime, series: Details) -> SeriesEnd:
-    """When the series is over; never too early, so where its zone cannot be read, some hours late.
+    """Return when the series ends, or some hours later if its time zone cannot be read, but never too early a time.
 
     :param start, end: of the first instance, in UTC.
     """
     try:
-        parts = ordinary(series.rule)
+        parts = parse_ordinary_rule(series.rule)
         zone, margin, unread = _zone_or_utc(series.zone)
-        last = _Clock.of(start, end, parts, zone).last(frozenset(series.deleted), surely_first=not margin)
+        last = _LocalSeries.of(start, end, parts, zone).last(frozenset(series.deleted), surely_first=not margin)
         return SeriesEnd(last if last == NEVER else last + margin, unread)
     except Exception as error:  # as above
         return SeriesEnd(None, _sentence(error))
 
 
 def _zone_or_utc(text: str) -> tuple[tzinfo, timedelta, str]:
-    """The zone; or else UTC, how far it can be from there, and why."""
+    """Return the time zone, and two empty values; or else UTC, the largest error from using it, and the reason."""
     try:
         return read_zone(text), timedelta(), ""
     except ValueError as error:
@@ -104,10 +106,10 @@ def _sentence(error: Exception) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Clock:
-    """A rule and the local times of its first instance. Wall clocks: Outlook keeps both as minutes of the day."""
+class _LocalSeries:
+    """A rule and its first instance in local time, because Outlook keeps start and end as minutes of the local day."""
 
-    #: As dateutil takes it, without COUNT and UNTIL.
+    #: In the form for dateutil, without COUNT and UNTIL.
     rule: str
     count: int | None
     #: The last local time of an instance.
@@ -117,8 +119,8 @@ class _Clock:
     length: timedelta
 
     @classmethod
-    def of(cls, start: datetime, end: datetime, parts: Mapping[str, str], zone: tzinfo) -> "_Clock":
-        """:raises Exception: the times are none in that zone."""
+    def of(cls, start: datetime, end: datetime, parts: Mapping[str, str], zone: tzinfo) -> "_LocalSeries":
+        """:raises Exception: the times cannot be expressed in that time zone."""
         if max(start, end).year > _LAST_YEAR:
             raise ValueError(_TOO_LATE)
         count, until = parts.get("COUNT"), parts.get("UNTIL")
@@ -129,17 +131,17 @@ class _Clock:
             until=None if until is None else _until_here(until, zone),
             zone=zone,
             first=first,
-            # What ends before it starts is over with its start.
+            # A meeting that ends before it starts counts as over at its start.
             length=max(first_end - first, timedelta()),
         )
 
     def between(self, after: datetime, until: datetime) -> tuple[list[tuple[datetime, datetime]], bool]:
-        """The instances that end after the one moment and start before the other, and whether these are all.
+        """Return the instances that end after the first moment and start before the second, and whether these are all.
 
-        :raises ValueError: the rule does not lead to the first instance.
+        :raises ValueError: the rule does not yield the first instance.
         """
-        rest = self._from_the_first()
-        # Local times are compared first: a zone takes its time to tell an offset.
+        rest = self._after_the_first()
+        # Local times are compared first, because computing the offset of a time zone is slow.
         early, late = _shifted(after, -_DAY), _shifted(until, _DAY)
         found: list[tuple[datetime, datetime]] = []
         for step, local in enumerate(chain([self.first], rest)):
@@ -153,36 +155,37 @@ class _Clock:
         return found[:MOST_INSTANCES], len(found) <= MOST_INSTANCES
 
     def last(self, deleted: frozenset[datetime], *, surely_first: bool) -> datetime:
-        """When the last instance ends that was not deleted, or later; :data:`NEVER` without end.
+        """Return when the last instance that was not deleted ends, or a later time; :data:`NEVER` without an end.
 
-        :param surely_first: whether the first instance has to be one of the rule's, as it may not be in another zone.
-        :raises ValueError: that is too far, or the rule does not lead to the first instance.
+        :param surely_first: whether the rule must yield the first instance, which it may not do in a wrong time zone.
+        :raises ValueError: the end is too far away, or the rule does not yield the first instance.
         """
         if self.count is None and self.until is None:
             return NEVER
-        known = [self.first, *(self._from_the_first() if surely_first else self._locals())]
+        known = [self.first, *(self._after_the_first() if surely_first else self._local_starts())]
         for local in known[: -_MOST_DELETED - 1 : -1]:
             start, end = self._utc(local)
             if start not in deleted:
                 break
         return end
 
-    def _from_the_first(self) -> Iterator[datetime]:
-        """The local times of all instances but the first.
+    def _after_the_first(self) -> Iterator[datetime]:
+        """Return the local starts of all instances but the first.
 
-        :raises ValueError: the rule does not lead to the first, or it leads too far.
+        :raises ValueError: the rule does not yield the first instance, or yields too many.
         """
-        rest = self._locals()
+        rest = self._local_starts()
         if next(rest, None) != self.first:
-            raise ValueError("its rule does not lead to its first meeting")
+            raise ValueError("the recurrence rule does not yield the first meeting")
         return rest
 
-    def _locals(self) -> Iterator[datetime]:
-        """The local times of the instances, up to a number of instances and of centuries.
+    def _local_starts(self) -> Iterator[datetime]:
+        """Yield the local starts of the instances, up to a number of instances and up to a year.
 
-        dateutil searches up to the year 9999 where it finds nothing, so that is when all of it happens.
+        If a rule yields nothing more, dateutil searches until the year 9999. So the computation is done shortly before
+        that year, to keep this search short.
 
-        :raises ValueError: there are more.
+        :raises ValueError: the rule yields more.
         """
         moved = (_LATE + self.first.year % _CYCLE - self.first.year) // _CYCLE * _CYCLE_OF_DAYS
         for step, moved_local in enumerate(rrulestr(self.rule, dtstart=self.first + moved), start=1):
@@ -190,7 +193,7 @@ class _Clock:
             if self.until is not None and local > self.until:
                 return
             if step > _MOST_STEPS + 1:
-                raise ValueError("its rule gives more meetings than are looked at")
+                raise ValueError(_TOO_MANY)
             if local.year > _LAST_YEAR:
                 break
             yield local
@@ -205,7 +208,7 @@ class _Clock:
 
 
 def _shifted(moment: datetime, by: timedelta) -> datetime:
-    """The moment, without a zone, a day later or earlier; within the calendar."""
+    """Return the moment without a time zone, shifted by a day, within the range of datetime."""
     try:
         return moment.replace(tzinfo=None) + by
     except OverflowError:
@@ -213,13 +216,13 @@ def _shifted(moment: datetime, by: timedelta) -> datetime:
 
 
 def _until_here(until: str, zone: tzinfo) -> datetime:
-    """UNTIL by the clock of the series; a date takes its whole day.
+    """Return UNTIL in the local time of the series; a date stands for the end of that day.
 
-    :raises ValueError: it is no time.
+    :raises ValueError: it is not a valid time.
     """
     match = _UNTIL.fullmatch(until)
     if match is None:
-        raise ValueError(f"{until[:40]!r} is no time")
+        raise ValueError(f"invalid time {until[:40]!r}")
     moment = datetime.strptime(match["day"] + (match["time"] or "235959"), "%Y%m%d%H%M%S")
     if not match["utc"] or moment.year > _LAST_YEAR:
         return moment

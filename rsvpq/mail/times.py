@@ -1,12 +1,12 @@
-"""Moments as text: what servers write, and what this program writes."""
+"""Parse the times that servers write, and format those that rsvpq writes."""
 
 from datetime import UTC, datetime
 
 
 def instant(text: str) -> datetime | None:
-    """Parse a time such as ``2007-12-30T05:16:11.844Z`` to UTC; one without a zone is taken for UTC.
+    """Parse a time such as ``2007-12-30T05:16:11.844Z`` to UTC; a time without an offset is taken as UTC.
 
-    :returns: None where the text is no time, or one that Python cannot hold.
+    :returns: None if the text is not a time, or one that Python cannot hold.
     """
     try:
         time = datetime.fromisoformat(text)
@@ -16,7 +16,7 @@ def instant(text: str) -> datetime | None:
 
 
 def written(moment: datetime | None) -> str:
-    """Write a time as :func:`instant` reads it, in UTC; '' for None.
+    """Format a time for :func:`instant`, in UTC; '' for None.
 
     >>> written(datetime(2007, 12, 30, 5, 16, 11, 844000, UTC))
     '2007-12-30T05:16:11.844Z'

@@ -1,8 +1,8 @@
-"""The zone in which a series is held: out of a VTIMEZONE that a stranger's program wrote, or by its name.
+"""Read the time zone of a series from its VTIMEZONE, which any program may have written, or from its name.
 
-What a program may add to a VTIMEZONE is skipped, as RFC 5545 has it (3.6.5, 3.8.8.2): ``X-MICROSOFT-CDO-TZID``, which
-Exchange itself writes, comments, parameters, components nobody knows. What is left has to say all that a clock needs;
-where it does not, a name that IANA or Windows knows will do.
+Everything that programs may add to a VTIMEZONE is skipped, as RFC 5545 requires (3.6.5, 3.8.8.2): comments, parameters,
+unknown components, and ``X-MICROSOFT-CDO-TZID``, which Exchange itself writes. If the rest does not define the offsets,
+the zone is looked up by its IANA or Windows name.
 """
 
 import re
@@ -14,49 +14,47 @@ from zoneinfo import ZoneInfo
 from dateutil.tz import tzical
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
-from rsvpq.mail.ordinary_rules import ordinary
+from rsvpq.mail.ordinary_rules import parse_ordinary_rule
 
 _LARGEST = 8192
-#: Two for each time that a country has changed its law; each is reckoned by itself.
+#: A country needs two for each change of its law, and every one takes time to evaluate.
 _MOST_PARTS = 20
-#: Rules are walked year by year from their beginning, which is mostly 1601. This is a leap year before all meetings.
+#: Rules are evaluated year by year from their start, which usually is 1601. This is a leap year before all meetings.
 _EARLY, _FIRST_OF_OUTLOOK = 1904, 1601
 _FOLD = re.compile(r"\r?\n[ \t]")
 _PARTS = {"STANDARD", "DAYLIGHT"}
 _MOMENT = re.compile(r"(?P<day>\d{8})(?:T(?P<time>\d{6})Z?)?", re.ASCII)
 _OFFSET = re.compile(r"(?P<sign>[+-]?)(?P<digits>\d\d:?\d\d(?::?\d\d)?)", re.ASCII)
 _STEP = re.compile(r"[A-Za-z0-9_.+-]*[A-Za-z0-9_+-]", re.ASCII)
-#: What lies beside IANA's zones in their folder: the clock of this machine, and copies with leap seconds.
+#: Files in the folder of IANA's zones that are not zones: the zone of this machine, and copies with leap seconds.
 _NO_ZONES = {"localtime", "posixrules", "factory"}
 _COPIES = {"right", "posix"}
 _WINDOWS = {name.casefold(): olson for name, olson in WINDOWS_TO_OLSON.items()}
 
 
 def read_zone(text: str) -> tzinfo:
-    """The zone of a VTIMEZONE, or of a name.
+    """Return the time zone of a VTIMEZONE or of a name.
 
-    :raises ValueError: there is none, and why: an hour could be wrong after the next change of clocks.
+    :raises ValueError: it cannot be read; a guess could be an hour wrong after the next clock change.
     """
     if not text.strip():
-        raise ValueError("no zone is shown")
+        raise ValueError("no time zone is shown")
     if len(text) > _LARGEST:
-        raise ValueError(f"the zone takes more than {_LARGEST} characters")
+        raise ValueError(f"the time zone has more than {_LARGEST} characters")
     lines = list(_of_one_zone(_lines(text)))
     name = next((value for key, value in lines if key == "TZID"), "" if lines else text).strip()
     try:
         return _defined(lines)
-    # dateutil has no list of what a text can make it raise.
+    # dateutil does not document which errors a text can cause.
     except Exception as error:
         zone = _named(name)
         if zone is None:
-            raise ValueError(
-                f"the zone {name[:60]!r} is no known name, and its rules cannot be read: {error}"
-            ) from None
+            raise ValueError(f"unknown time zone {name[:60]!r}, and its rules cannot be read: {error}") from None
         return zone
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:
-    """Each line as its name, in capitals and without parameters, and its value."""
+    """Split each line into its name, in capitals and without parameters, and its value."""
     for line in _FOLD.sub("", text).splitlines():
         head, colon, value = line.partition(":")
         if colon:
@@ -64,7 +62,7 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _of_one_zone(lines: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """The lines up to the end of the first VTIMEZONE, or to the beginning of another."""
+    """Yield the lines up to the end of the first VTIMEZONE, or to the beginning of a second one."""
     begun = False
     for name, value in lines:
         of_zone = value.upper() == "VTIMEZONE"
@@ -75,24 +73,24 @@ def _of_one_zone(lines: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 
 def _defined(lines: list[tuple[str, str]]) -> tzinfo:
-    """The zone by its rules.
+    """Return the time zone that the rules define.
 
-    :raises Exception: they do not say enough, or are none that Outlook makes.
+    :raises Exception: they are incomplete, or are rules that Outlook does not make.
     """
     parts = list(_parts(lines))
     if not parts:
-        raise ValueError("it has no rules")
+        raise ValueError("it has no STANDARD or DAYLIGHT rules")
     if len(parts) > _MOST_PARTS:
         raise ValueError(f"it has more than {_MOST_PARTS} rules")
-    told = "\n".join(["BEGIN:VTIMEZONE", "TZID:zone", *(line for part in parts for line in part), "END:VTIMEZONE"])
-    zone: tzinfo | None = tzical(StringIO(told)).get()
+    needed = "\n".join(["BEGIN:VTIMEZONE", "TZID:zone", *(line for part in parts for line in part), "END:VTIMEZONE"])
+    zone: tzinfo | None = tzical(StringIO(needed)).get()
     if zone is None:
-        raise ValueError("it has no rules")
+        raise ValueError("it has no STANDARD or DAYLIGHT rules")
     return zone
 
 
 def _parts(lines: list[tuple[str, str]]) -> Iterator[list[str]]:
-    """What each STANDARD and DAYLIGHT says, in nothing but what is needed of it."""
+    """Yield the lines of each STANDARD and DAYLIGHT component that are needed, and no others."""
     open_components: list[str] = []
     part: list[str] = []
     for name, value in lines:
@@ -109,9 +107,9 @@ def _parts(lines: list[tuple[str, str]]) -> Iterator[list[str]]:
 
 
 def _begun_late(part: list[str]) -> list[str]:
-    """The lines, with a rule that began long ago beginning later: so it is not walked through centuries.
+    """Move the start of a rule that began long ago to a later year, so that no centuries have to be evaluated.
 
-    :raises ValueError: it ends by a date, so that it has to begin where it does, and that is too long ago.
+    :raises ValueError: the rule has an end, so that its start cannot be moved, and begins too long ago.
     """
     rule = next((line for line in part if line.startswith("RRULE:")), None)
     begin = next((line for line in part if line.startswith("DTSTART:")), "")
@@ -126,10 +124,10 @@ def _begun_late(part: list[str]) -> list[str]:
 
 
 def _moment(value: str) -> str:
-    """:raises ValueError: it is none."""
+    """:raises ValueError: it is not a valid time."""
     match = _MOMENT.fullmatch(value)
     if match is None:
-        raise ValueError(f"{value[:40]!r} is no time")
+        raise ValueError(f"invalid time {value[:40]!r}")
     return f"{match['day']}T{match['time'] or '000000'}"
 
 
@@ -138,21 +136,22 @@ def _moments(value: str) -> str:
 
 
 def _offset(value: str) -> str:
-    """:raises ValueError: it is none."""
+    """:raises ValueError: it is not a valid offset."""
     match = _OFFSET.fullmatch(value)
     if match is None:
-        raise ValueError(f"{value[:40]!r} is no offset")
+        raise ValueError(f"invalid UTC offset {value[:40]!r}")
     return f"{match['sign']}{match['digits'].replace(':', '')}"
 
 
 def _yearly(value: str) -> str:
-    """:raises ValueError: the rule is another."""
-    parts = ordinary(value)
+    """:raises ValueError: the rule does not describe one day of every year."""
+    parts = parse_ordinary_rule(value)
     if parts["FREQ"] != "YEARLY":
-        raise ValueError("its clocks change more than yearly")
-    # A clock changes on one day of a month. Every other year may have no such day, and is searched for without end.
+        raise ValueError("its clock changes are not yearly")
+    # Clocks change on one day of a month in every year. With an interval, it may be that no such year has that day, and
+    # dateutil would search for it endlessly.
     if int(parts.get("INTERVAL", "1")) != 1 or "COUNT" in parts or ("BYDAY" in parts and "BYMONTH" not in parts):
-        raise ValueError("its clocks do not change as Outlook has it")
+        raise ValueError("Outlook does not write such clock changes")
     return ";".join(f"{name}={part}" for name, part in parts.items())
 
 
@@ -166,14 +165,14 @@ _NEEDED = {
 
 
 def _named(name: str) -> tzinfo | None:
-    """The zone of a name that Windows or IANA gave; None for any other."""
+    """Return the time zone with this Windows or IANA name; None for any other name."""
     plain = name.strip('"')
     if plain.casefold() in _WINDOWS:
         return ZoneInfo(_WINDOWS[plain.casefold()])
     steps = plain.strip("/").split("/")
     if not all(map(_STEP.fullmatch, steps)):
         return None
-    # Some programs put a path of their own before a name of IANA's.
+    # Some programs put a path of their own before an IANA name.
     names = [steps] if plain.startswith(steps[0]) else [steps[-3:], steps[-2:]]
     return next((zone for one in names if (zone := _of_iana("/".join(one)))), None)
 
@@ -184,5 +183,5 @@ def _of_iana(name: str) -> tzinfo | None:
         return None
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError, LookupError):  # it looks for a file
+    except (ValueError, OSError, LookupError):  # ZoneInfo searches for a file
         return None

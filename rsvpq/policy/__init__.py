@@ -1,6 +1,6 @@
-"""What to do with a message: a pure function of the message, the facts about its mailbox, the rules and the time.
+"""Decide what to do with a message: a pure function of the message, the facts, the rules and the time.
 
-Read :mod:`rsvpq.policy.engine` first, whose ``decide`` that function is; ``docs/policy.md`` tells operators the same.
+Start reading at :func:`rsvpq.policy.engine.decide`. ``docs/policy.md`` describes the same for operators.
 """
 
 from rsvpq.mail.editions import Version

@@ -1,6 +1,6 @@
-"""A message together with all that is known about it, and what follows from that for rules and guards.
+"""A message with all that is known about it, and the facts that guards and rules derive from that.
 
-What is not known yet is answered with the :class:`Need`, and what the message does not show with None.
+A derived fact is a :class:`Need` if what it depends on has not been read yet, and None if the server does not show it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from rsvpq.policy.facts import CalendarView, Facts
 from rsvpq.policy.patterns import is_literal
 from rsvpq.policy.rules import Policy
 
-#: In the order in which Outlook lets one prevail over the others.
+#: From the weakest to the strongest, in Outlook's order of precedence.
 CONFLICTS = ("none", "tentative", "busy", "oof")
 UPDATES = ("first", "time-moved", "details-only")
 _ANSWERED = {ResponseStatus.ACCEPTED: "accepted", ResponseStatus.TENTATIVE: "tentative"}
@@ -33,71 +33,72 @@ class Clash:
 
     #: One of :data:`CONFLICTS`.
     worst: str
-    #: Whether any of it counts as busy, as the policy has it.
+    #: Whether any of it counts as busy according to ``policy.busy_when``.
     counts: bool
 
 
 @dataclass(frozen=True)
 class Case:
-    """One message to decide about; what follows from it is worked out once, however many rules ask."""
+    """One message to decide on. Each derived fact is computed once, however many rules use it."""
 
     policy: Policy
     message: MeetingMessage
     facts: Facts
     now: datetime
-    #: Decide as if nobody had looked into the calendar.
-    blindfold: bool = False
+    #: Decide as if the calendar had not been read.
+    ignore_calendar: bool = False
 
-    def blindfolded(self) -> Self:
-        """The same case without the calendar."""
-        return replace(self, blindfold=True)
+    def without_calendar(self) -> Self:
+        """Return the same case with the calendar ignored."""
+        return replace(self, ignore_calendar=True)
 
     def can_learn(self, need: Need) -> bool:
-        """Whether the fact may become known later."""
-        return not self.facts.last_look or (self.blindfold and need in _IN_CALENDAR)
+        """Return whether the fact may become known later."""
+        return not self.facts.last_look or (self.ignore_calendar and need in _IN_CALENDAR)
 
     @cached_property
     def answers_again(self) -> bool:
-        """Whether the same sequence was answered before, as where a new text of the meeting changed the stamp alone."""
+        """Whether this sequence was answered before: a change of the meeting's text changes only its stamp."""
         settled = self.facts.settled
         return settled is not None and any(one.version.sequence == self.message.sequence for one in settled.each)
 
     @cached_property
     def intent(self) -> Intent | None:
-        """The answer that the mailbox says was begun and that it does not say was finished."""
+        """The answer that was begun but not finished, according to our mark on the request."""
         intent = self.message.intent
         return None if intent is None or intent.finished else intent
 
     def wants_evidence(self) -> bool:
-        """Whether the message has a marker of its own, and what bears it out was not looked for yet."""
+        """Return whether the message has our mark, and the evidence for it was not read yet."""
         intent = self.intent
         ours = intent is not None and intent.identity == self.facts.identity
         return ours and self.facts.begun is None and self.can_learn(Need.EVIDENCE)
 
     @cached_property
     def calendar(self) -> CalendarView | None:
-        """What was found in the calendar, if it was looked at."""
-        return None if self.blindfold else self.facts.calendar
+        """What was found in the calendar; None if the calendar was not read."""
+        return None if self.ignore_calendar else self.facts.calendar
 
     @cached_property
     def calendar_unknown(self) -> str:
-        """Why the calendar's appointment is not known; '' where it is, be it that there is none."""
+        """Why it is not known whether the calendar has the meeting; '' if it is known."""
         if self.calendar is None:
-            return "the calendar was not looked at"
+            return "the calendar was not read"
         found = self.calendar.appointment
         return found.reason or "no reason given" if isinstance(found, CalendarUnknown) else ""
 
     @cached_property
     def appointment(self) -> Appointment | None:
-        """The appointment of this meeting; None also where the calendar is not known."""
+        """The appointment of this meeting; None if there is none or the calendar is not known."""
         found = self.calendar.appointment if self.calendar else None
         return found if isinstance(found, Appointment) else None
 
     @cached_property
     def counterpart(self) -> Appointment | None:
-        """The appointment of just what the message is about, not of the series around it, whose editions are others.
+        """The appointment of exactly the occurrence or series that the message is about.
 
-        Where the calendar does not show which occurrence it has, it is this one only if it starts at the same time.
+        Not the series of an occurrence: the two have separate editions. If the calendar does not show which occurrence
+        it has, the start decides whether it is this one.
         """
         found = self.appointment
         if found is None or bool(found.occurrence) is not bool(self.message.occurrence):
@@ -108,7 +109,7 @@ class Case:
 
     @cached_property
     def from_its_organizer(self) -> bool | None:
-        """Whether it is from who arranged what the calendar has of the meeting; None where that cannot be told."""
+        """Whether the message is from the organizer of the meeting in the calendar; None if that is not known."""
         return None if self.appointment is None else self._is_from(self.appointment.organizer)
 
     def _is_from(self, host: str) -> bool | None:
@@ -116,18 +117,18 @@ class Case:
 
     @cached_property
     def earlier_answer(self) -> str:
-        """What this mailbox has answered to the meeting before: ``accepted``, ``tentative`` or ''."""
+        """What this mailbox answered to the meeting before: ``accepted``, ``tentative`` or ''."""
         response = self.appointment.response if self.appointment else None
         return _ANSWERED.get(response, "") if response is not None else ""
 
     @cached_property
     def start(self) -> datetime | None:
-        """When the meeting, or the first one of a series, starts."""
+        """When the meeting, or the first meeting of a series, starts."""
         return self.message.start
 
     @cached_property
     def end(self) -> datetime | None:
-        """When it ends; at its start, if the message shows no end or one before that."""
+        """When it ends; its start if the message shows no end, or an end before the start."""
         start, end = self.start, self.message.end
         return max(start, end) if start and end else (start or end)
 
@@ -138,7 +139,7 @@ class Case:
 
     @cached_property
     def duration(self) -> timedelta | None:
-        """How long it takes; all-day meetings in whole days, as the day of a clock change has 23 or 25 hours."""
+        """How long it takes; all-day meetings in whole days, because a day with a clock change has 23 or 25 hours."""
         if self.start is None or self.message.end is None or self.end is None:
             return None
         length = self.end - self.start
@@ -146,26 +147,27 @@ class Case:
 
     @cached_property
     def age(self) -> timedelta | None:
-        """The time since the message was received, or else since it was written."""
+        """The time since the message was received, or since it was written if no time of receipt is shown."""
         received = self.message.received or self.message.stamp
         return self.now - received if received else None
 
     @cached_property
     def organizer(self) -> str | None:
-        """The organiser's address."""
+        """The organizer's address."""
         return organizer.comparable_address(self.message.organizer) or None
 
     @cached_property
     def organizer_domain(self) -> str | None:
-        """The domain of the organiser's address."""
+        """The domain of the organizer's address."""
         return organizer.domain_of(self.organizer) if self.organizer else None
 
     @cached_property
     def external(self) -> bool | None:
-        """Whether it is from outside: the organizer is, or somebody has sent it who is not him.
+        """Whether it is from outside; None if the organizer's address is not known.
 
-        Who organizes it is the sender's word. So whom it is from has to be the organizer, and who has sent it for him
-        may be another, but nobody from outside. A response is never from the organizer.
+        The sender chooses which organizer a message names. So a message is from outside unless its From is the
+        organizer, the organizer is internal, and so is everybody who sent it on behalf of the organizer. Responses come
+        from attendees, so only the organizer of the meeting counts for them.
         """
         message = self.message
         from_him = message.kind is Kind.RESPONSE or not message.from_another
@@ -182,19 +184,22 @@ class Case:
 
     @cached_property
     def own_meeting(self) -> bool | None:
-        """Whether the mailbox's owner is the organiser: by what the server shows, never by half an address."""
+        """Whether the mailbox's owner is the organizer; None if that is not known.
+
+        The server's word counts, then whole addresses. The mailbox's alias is compared only if no address is known.
+        """
         if self.message.own is not None and self.message.kind is not Kind.RESPONSE:
             return self.message.own
         if self.organizer is None:
             return None
         if self.facts.own_addresses:
             return self.organizer in self.facts.own_addresses
-        return self._has_the_alias_of_the_mailbox()
+        return self._organizer_has_the_alias()
 
-    def _has_the_alias_of_the_mailbox(self) -> bool | None:
-        """Where all that is known of the mailbox is its alias: what mostly is the first part of its address.
+    def _organizer_has_the_alias(self) -> bool | None:
+        """Compare the organizer with the mailbox's alias, which usually is the local part of its address.
 
-        Several internal domains may each have somebody of that name; which of them it is, is not known then.
+        With several internal domains, each may have a person of that name: then the result is None.
         """
         if self.external or not self.organizer or self.organizer.rpartition("@")[0] != lowered(self.facts.mailbox):
             return False
@@ -203,24 +208,24 @@ class Case:
 
     @cached_property
     def delegate_copy(self) -> bool:
-        """Whether somebody else is to answer: the mailbox's owner is a delegate, or has one who does."""
+        """Whether somebody else is to answer: the mailbox's owner is a delegate, or has a delegate who answers."""
         received_for = self.message.received_for
         for_another = received_for and comparable(received_for) not in self.facts.own_addresses
         return bool(for_another or self.message.for_delegate)
 
     @cached_property
     def sensitivity(self) -> Sensitivity:
-        """How far the sender wants it to be seen."""
+        """The sensitivity that the sender chose."""
         return self.message.sensitivity
 
     @cached_property
     def attendees(self) -> int | Need:
-        """How many are invited."""
+        """The number of attendees."""
         return Need.ATTENDEES if self.facts.attendees is None else self.facts.attendees
 
     @cached_property
     def clash(self) -> Clash | Need | None:
-        """What else the calendar holds at that time; an appointment of the same meeting is no obstacle to it."""
+        """What else the calendar has at the time of the meeting, not counting the meeting's own appointment."""
         if self.calendar is None or self.calendar.agenda is None:
             return Need.BUSY_TIMES
         agenda = self.calendar.agenda
@@ -229,13 +234,13 @@ class Case:
         times = ((self.start, self.end),) if self.calendar.times is None else self.calendar.times
         statuses = self._statuses(agenda, times)
         counts = bool(statuses & set(self.policy.busy_when))
-        # What was found counts, and that nothing was says something only if all was compared.
+        # A conflict that was found is certain; finding none proves something only if everything was compared.
         if not counts and not (self.calendar.complete and all(map(agenda.covers, times))):
             return None
         return Clash(max(statuses, key=CONFLICTS.index, default="none"), counts)
 
     def _statuses(self, agenda: Agenda, times: Iterable[tuple[datetime, datetime]]) -> set[str]:
-        """Of what is there at those times, as far as the agenda reaches."""
+        """Return the statuses of what the agenda has at those times, as far as it covers them."""
         known = (agenda.within(when) for when in times)
         uid = self.message.uid
         clashes = (agenda.conflicts(*when, uid=uid, statuses=NOT_FREE, is_from=self._is_from) for when in known if when)
@@ -243,11 +248,11 @@ class Case:
 
     @cached_property
     def series_has_begun(self) -> bool:
-        """Whether it is, or may be, a series whose first meeting is over, so that all of it may be."""
+        """Whether it is, or may be, a series whose first meeting is over, so that the whole series may be over."""
         return self.message.may_be_series and self.end is not None and self.end <= self.now
 
     def wants_the_end_of_the_series(self) -> bool:
-        """Whether it depends on that if the meeting is over, and it can be found out."""
+        """Return whether the end of the series decides if the meeting is over, and can still be read."""
         unknown = self.facts.series_end is None and self.can_learn(Need.SERIES_END)
         return unknown and self.series_has_begun and self.policy.past != "rules"
 
@@ -270,5 +275,5 @@ class Case:
             return False
         if not (message.may_be_series or found.may_be_series):
             return True
-        # Only the first meeting of a series is shown. A new pattern makes a new sequence (RFC 5546, section 2.1.4).
+        # A message shows only the first meeting of a series. A new pattern has a new sequence (RFC 5546, 2.1.4).
         return message.informational or (message.sequence is not None and found.sequence == message.sequence)

@@ -1,4 +1,4 @@
-"""What the conditions of a rule ask, and how two of them compare: one line for each condition."""
+"""The conditions of rules: which fact each one reads, when it holds, and when it implies another."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from rsvpq.policy.rules import Rule, Value
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One thing that a rule can ask."""
+    """One condition that a rule can have."""
 
-    #: The fact, a Need where it is not known yet, or None where the message does not show it.
+    #: Reads the fact: a Need if it is not known yet, None if the server does not show it.
     read: Callable[[Case], Any]
-    #: Whether the fact is what the rule wants; called with the fact, then the rule's value.
+    #: Whether the condition holds; called with the fact, then with the rule's value.
     holds: Callable[[Any, Any], bool]
-    #: Whether its first value certainly lets everything pass that the second does.
+    #: Whether the first value certainly matches everything that the second matches.
     covers: Callable[[Any, Any], bool] = eq
     kinds: frozenset[Kind] = frozenset({Kind.REQUEST, Kind.RESPONSE, Kind.CANCELLATION})
 
@@ -57,7 +57,7 @@ def _covers_clash(wider: bool | tuple[str, ...], narrower: bool | tuple[str, ...
 _REQUEST = frozenset({Kind.REQUEST})
 _RESPONSE = frozenset({Kind.RESPONSE})
 
-#: By the names that operators write.
+#: By their names in the settings.
 CONDITIONS: Mapping[str, Condition] = {
     "organizer": Condition(attrgetter("organizer"), is_one_of, _covers_addresses),
     "organizer_domain": Condition(attrgetter("organizer_domain"), is_one_of, _covers_addresses),
@@ -84,10 +84,10 @@ CONDITIONS: Mapping[str, Condition] = {
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Whether the conditions of a rule hold: yes, no, or (None) not to be said.
+    """Whether the conditions of a rule hold; None if that is not known.
 
-    ``needs`` are the facts that would help to say it; without any, it never will be. ``conditions`` are those to blame
-    if it does not hold, or cannot be said to, and ``fact`` what the first of them was compared with.
+    ``needs`` are facts that can still be read and would settle it. ``conditions`` names the condition that does not
+    hold, or those that are not known; ``fact`` is what the condition that does not hold was compared with.
     """
 
     holds: bool | None
@@ -98,7 +98,7 @@ class Match:
 
     @property
     def why(self) -> str:
-        """The same for people; put into words only for those who ask, as scans try many rules and tell nobody."""
+        """The result in words. Formatted only on request, because scans try many rules without a trace."""
         if self.holds is None:
             return "; ".join(f"{name} is not known" for name in self.conditions)
         if self.holds:
@@ -108,7 +108,7 @@ class Match:
 
 
 def match(rule: Rule, case: Case) -> Match:
-    """Try a rule. One condition that does not hold is enough, whatever is not known about the others."""
+    """Try a rule. It does not match if one condition does not hold, even if others are not known."""
     unknown: list[str] = []
     needs: set[Need] = set()
     for name, wanted in rule.conditions.items():
@@ -125,7 +125,7 @@ def match(rule: Rule, case: Case) -> Match:
 
 
 def shown(value: Value | str | Clash) -> str:
-    """A value or a fact, as in the settings."""
+    """Format a value or a fact as in the settings."""
     match value:
         case bool():
             return str(value).lower()

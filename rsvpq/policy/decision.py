@@ -1,4 +1,4 @@
-"""What a decision says: an action, the reason for it, and what is still to be found out."""
+"""Decisions: an action, the reason for it, and the facts that could still change it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +12,7 @@ class Action(StrEnum):
     ACCEPT = "accept"
     TENTATIVE = "tentative"
     DECLINE = "decline"
-    #: An attendee's response is entered into the organiser's calendar.
+    #: An attendee's response is entered into the organizer's calendar.
     OPEN = "open"
     #: A cancellation is carried out.
     PROCESS = "process"
@@ -22,17 +22,17 @@ class Action(StrEnum):
     KEEP = "keep"
     #: Nothing is done, and a person should look.
     HOLD = "hold"
-    #: Which of the above it is depends on what the decision needs.
+    #: One of the above, depending on facts that are not known yet.
     UNDECIDED = "undecided"
 
     @property
     def verdict(self) -> Verdict | None:
-        """What a request is answered with; None where it is not answered."""
+        """What a request is answered with; None if it is not answered."""
         return Verdict(self.value) if self in _ANSWERS else None
 
     @property
     def leaves_alone(self) -> bool:
-        """Whether the message stays untouched."""
+        """Whether the message is not changed."""
         return self in (Action.SKIP, Action.KEEP, Action.HOLD)
 
 
@@ -40,22 +40,22 @@ _ANSWERS = {Action.ACCEPT, Action.TENTATIVE, Action.DECLINE}
 
 
 class Need(StrEnum):
-    """A fact that a decision depends on, and that was not given."""
+    """A fact that a decision depends on and that is not known yet."""
 
     #: The appointment of the same meeting: ``Facts.calendar``.
     APPOINTMENT = "appointment"
-    #: What else the calendar holds at that time: ``Facts.calendar.agenda``.
+    #: What else the calendar has at that time: ``Facts.calendar.agenda``.
     BUSY_TIMES = "busy-times"
-    #: How many are invited: ``Facts.attendees``.
+    #: The number of attendees: ``Facts.attendees``.
     ATTENDEES = "attendees"
-    #: Whether the mailbox bears out a marker that says that an answer was begun: ``Facts.begun``.
+    #: Whether the mailbox confirms a mark that says that an answer was begun: ``Facts.begun``.
     EVIDENCE = "evidence"
-    #: When a series that has begun is over: ``Facts.series_end``.
+    #: When a series that has begun ends: ``Facts.series_end``.
     SERIES_END = "series-end"
 
 
 class Reason(StrEnum):
-    """Why; the codes are stable, and every one is in the table of ``docs/policy.md``."""
+    """The code of a reason. Codes are stable, and ``docs/policy.md`` lists them all."""
 
     UNKNOWN_CLASS = "unknown-class"
     TASK_REQUEST = "task-request"
@@ -91,16 +91,16 @@ class Reason(StrEnum):
     NO_OWA = "no-owa"
 
 
-#: What was not known may be known in a minute.
+#: Reasons that may be gone within minutes, because a fact could not be read.
 _PASSING = frozenset({Reason.CALENDAR_UNKNOWN, Reason.FACTS_UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """That a message was left alone, and why: the code of the reason as it is counted.
+    """Says that a message was left alone, and why: ``reason`` is the code of the reason as it is counted.
 
-    It is looked at again when the reason may have gone; a ``passing`` one may go by itself within minutes. What is
-    ``on_hold`` waits for a person.
+    The message is decided on again when the reason may no longer apply; a ``passing`` reason may be gone within
+    minutes. A message ``on_hold`` waits for a person.
     """
 
     reason: str
@@ -112,43 +112,43 @@ class Left:
 class Decision:
     """An action and the code of the reason for it.
 
-    With ``needs``, the action is what it probably comes to; those facts can still change it. Without, it is final:
-    the same message, policy and time give it again whatever else becomes known about the calendar and the attendees.
+    With ``needs``, the decision is preliminary: those facts can still change it. Without, it is final: whatever else
+    becomes known about the calendar and the attendees, the same message, policy and time give the same decision.
     """
 
     action: Action
     reason: str
-    #: The name of the configured rule that decided; '' where none did.
+    #: The name of the configured rule that decided; '' if none did.
     rule: str = ""
     needs: frozenset[Need] = frozenset()
-    #: In observe mode: decided in full, but only to be reported.
+    #: Whether it was made in observe mode, so that it is only reported.
     observed: bool = False
-    #: Whether an answer to the same sequence of the meeting was given before, to an edition with an older stamp.
+    #: Whether the same sequence of the meeting was answered before, in an edition with an older stamp.
     again: bool = False
 
     @property
     def final(self) -> bool:
-        """Whether nothing more needs to be known."""
+        """Whether no further fact can change it."""
         return not self.needs
 
     @property
     def acts(self) -> bool:
-        """Whether the message is to be acted upon, or may have to be once more is known."""
+        """Whether the message is acted upon, or may be once more facts are known."""
         return not self.observed and (not self.action.leaves_alone or not self.final)
 
     @property
     def word(self) -> str:
-        """What is done, or would be."""
+        """The action in words: what is done, or would be done in respond mode."""
         return f"would {self.action}" if self.observed else str(self.action)
 
     @property
     def label(self) -> str:
-        """The reason as it is counted: with the name of the rule, where one decided."""
+        """The reason as it is counted, with the name of the rule if one decided."""
         return f"{self.reason}:{self.rule}" if self.rule else str(self.reason)
 
     @property
     def left(self) -> Left:
-        """The same of a message that is left alone for it."""
+        """The entry for a message that this decision leaves alone."""
         on_hold = self.action is Action.HOLD and not self.observed
         return Left(self.label, passing=self.reason in _PASSING, on_hold=on_hold)
 
@@ -158,5 +158,5 @@ class Decision:
 
 
 def answer_to(decision: Decision) -> Verdict | None:
-    """What a request is to be answered with now; None where it is to be left alone."""
+    """Return what a request is to be answered with now; None if it is to be left alone."""
     return None if decision.observed else decision.action.verdict

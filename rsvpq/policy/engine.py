@@ -1,14 +1,14 @@
-"""How a decision is made: guards and rules, one after the other, until one has something to say.
+"""Make a decision: try guards and rules in order until one decides.
 
-1. The guards that ask nothing of the calendar.
-2. A rule that leaves the message alone, and needs no look into the calendar to be the first that matches. So a scan,
-   which knows no calendar, does not offer what a worker would leave alone.
-3. The guards that look into the calendar.
-4. The first rule that matches.
+1. The guards that do not use the calendar.
+2. The first matching rule, if it leaves the message alone and matches without the calendar. So a scan, which does not
+   read calendars, does not offer messages that a worker would leave alone.
+3. The guards that use the calendar.
+4. The first matching rule.
 
-A fact that is not known yet makes the decision a preliminary one, which names what it needs. The decision is made
-twice: by the scan, and on fresh facts by the worker. What was final stays the same, because step 2 never sees the
-calendar, even where it is known.
+If a fact is not known yet, the decision is preliminary and names the facts that it needs. A message is decided on
+twice: by the scan, and by the worker on fresh facts. A final decision of the scan stays the same, because step 2 never
+uses the calendar, even if it is known.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ from rsvpq.policy.guards import CALENDAR_GUARDS, FIRST_GUARDS, Finding, Guard
 from rsvpq.policy.rules import Policy
 
 _RESULTS = {True: "matched", False: "passed", None: "unknown"}
-#: What is decided about a kind of message for which there are no rules.
+#: What is decided on a kind of message that has no rules.
 _WITHOUT_RULES = {
     Kind.REQUEST: Finding(Action.ACCEPT, Reason.EVERY_REQUEST),
     Kind.RESPONSE: Finding(Action.OPEN, Reason.EVERY_RESPONSE),
@@ -34,7 +34,7 @@ _WITHOUT_RULES = {
 
 @dataclass(frozen=True, slots=True)
 class TraceStep:
-    """One guard or rule that was tried: ``matched``, ``passed`` by, or ``unknown`` for want of a fact; and why."""
+    """One guard or rule that was tried, its result (``matched``, ``passed`` or ``unknown``), and why."""
 
     name: str
     result: str
@@ -46,48 +46,51 @@ class TraceStep:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A decision, and every guard and rule that was tried on the way to it."""
+    """A decision, and all guards and rules that were tried for it."""
 
     decision: Decision
     steps: tuple[TraceStep, ...]
 
 
 def decide(policy: Policy, message: MeetingMessage, facts: Facts, now: datetime) -> Decision:
-    """What to do with the message.
+    """Decide what to do with the message.
 
     Pure: the same arguments give the same decision.
 
     :param now: aware, in any time zone.
     """
-    return _Walk(Case(policy, message, facts, now), telling=False).decision()
+    return _Evaluation(Case(policy, message, facts, now), tracing=False).decision()
 
 
 def held_for(why: str) -> Trace:
-    """The decision on a message on which none could be made."""
+    """Return the decision to hold a message because deciding on it failed."""
     return Trace(Decision(Action.HOLD, Reason.NOT_DECIDED), (TraceStep("deciding", "matched", why),))
 
 
 def explain(policy: Policy, message: MeetingMessage, facts: Facts, now: datetime) -> Trace:
-    """The same as :func:`decide`, and how it came to that."""
-    walk = _Walk(Case(policy, message, facts, now), telling=True)
-    decision = walk.decision()
-    return Trace(decision, tuple(walk.steps))
+    """Decide as :func:`decide` does, and return every step of the evaluation."""
+    evaluation = _Evaluation(Case(policy, message, facts, now), tracing=True)
+    decision = evaluation.decision()
+    return Trace(decision, tuple(evaluation.steps))
 
 
-class _Walk:
-    """One way through the guards and rules; notes what it would need to know and, if it is to tell, each step."""
+class _Evaluation:
+    """One pass over the guards and rules; collects the facts it needs and, with ``tracing``, each step."""
 
-    def __init__(self, case: Case, *, telling: bool) -> None:
+    def __init__(self, case: Case, *, tracing: bool) -> None:
         self.steps: list[TraceStep] = []
         self._needs: set[Need] = set()
         self._case = case
-        self._telling = telling
+        self._tracing = tracing
 
     def decision(self) -> Decision:
         if self._case.message.kind is Kind.REQUEST and self._case.wants_evidence():
             self._needs.add(Need.EVIDENCE)
         found = (
-            self._first_of(FIRST_GUARDS) or self._left_alone_anyhow() or self._in_the_calendar() or self._first_rule()
+            self._first_of(FIRST_GUARDS)
+            or self._skip_regardless_of_calendar()
+            or self._calendar_guard()
+            or self._first_rule()
         )
         observed = self._case.policy.mode == "observe"
         again = self._case.answers_again
@@ -103,23 +106,23 @@ class _Walk:
                 self._note(f"guard {guard.name}", "passed", found)
         return None
 
-    def _left_alone_anyhow(self) -> Finding | None:
-        ahead = _Walk(self._case.blindfolded(), telling=self._telling)
+    def _skip_regardless_of_calendar(self) -> Finding | None:
+        ahead = _Evaluation(self._case.without_calendar(), tracing=self._tracing)
         found = ahead._first_rule()
         if found.action.leaves_alone:
             self.steps += ahead.steps
             return found
-        # What is asked of the calendar is asked again below, where it may be known.
+        # Needs that concern the calendar are determined again by the later steps, which may know it.
         self._needs |= ahead._needs & {Need.ATTENDEES}
         return None
 
-    def _in_the_calendar(self) -> Finding | None:
+    def _calendar_guard(self) -> Finding | None:
         if self._case.message.kind is Kind.RESPONSE:
             return None
         if self._case.wants_the_end_of_the_series():
             self._needs.add(Need.SERIES_END)
         if self._case.calendar is None and self._case.can_learn(Need.APPOINTMENT):
-            self._note("guards of the calendar", "unknown", "the calendar was not looked at yet")
+            self._note("calendar guards", "unknown", "the calendar was not read yet")
             self._needs.add(Need.APPOINTMENT)
             return None
         return self._first_of(CALENDAR_GUARDS)
@@ -129,7 +132,7 @@ class _Walk:
         rules = self._case.policy.rules_for(kind)
         for rule in rules:
             found = match(rule, self._case)
-            if self._telling:
+            if self._tracing:
                 self._note(f"rule {rule.name}", _RESULTS[found.holds], found.why)
             if found.holds:
                 return Finding(rule.decision, Reason.RULE, rule.name)
@@ -145,5 +148,5 @@ class _Walk:
         return _WITHOUT_RULES[kind]
 
     def _note(self, name: str, result: str, why: str) -> None:
-        if self._telling:
+        if self._tracing:
             self.steps.append(TraceStep(name, result, why))

@@ -1,4 +1,4 @@
-"""What is known about a message beside the message itself; whoever asks for a decision has collected it."""
+"""The facts that a decision uses beside the message itself. The caller collects them."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,70 +13,71 @@ from rsvpq.mail.messages import Kind, MeetingMessage
 
 @dataclass(frozen=True, slots=True)
 class CalendarView:
-    """What came of a look into the mailbox's calendar.
+    """What was read from the mailbox's calendar.
 
-    ``appointment`` is the one of the message's uid, None where there is none. ``agenda`` has all else, at least from
-    the start of the first to the end of the last of ``times``; None where that was not looked at.
+    ``appointment`` is the one with the message's uid; None if there is none. ``agenda`` has everything else, at least
+    from the start of the first to the end of the last of ``times``; None if it was not read.
     """
 
     appointment: Appointment | CalendarUnknown | None = None
     agenda: Agenda | CalendarUnknown | None = None
-    #: When it takes place, each (start, end), of a series in the period that was asked for; None for the time that the
-    #: message shows.
+    #: When the meeting takes place, each (start, end); of a series, its instances in the requested period. None stands
+    #: for the time that the message shows.
     times: tuple[tuple[datetime, datetime], ...] | None = None
-    #: Whether ``times`` are all there are in that period.
+    #: Whether ``times`` has all instances in that period.
     complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The mailbox, its calendar, and the other messages about the same meeting.
+    """Facts about the mailbox, its calendar, and other messages about the same meeting.
 
-    ``calendar`` and ``attendees`` are None until they have been looked at. ``last_look`` says that they were looked
-    for in vain: what is None then stays unknown, and the decision must do without.
+    ``calendar`` and ``attendees`` are None until they have been read. ``last_look`` says that reading them again would
+    not help: a fact that is still None stays unknown, and the decision is made without it.
     """
 
     mailbox: str
     group: str = ""
-    #: The message's item in this mailbox, as its markers name it.
+    #: The message's item id in this mailbox, as marks name it.
     identity: str = ""
-    #: The mailbox's own SMTP addresses as its server shows them, beside its name where that is one.
+    #: The mailbox's own SMTP addresses as its server shows them, without the mailbox's name.
     addresses: frozenset[str] = frozenset()
-    #: How many are invited, the organiser not counted.
+    #: The number of attendees, without the organizer.
     attendees: int | None = None
     calendar: CalendarView | None = None
-    #: The newest version of this meeting among all messages at hand; see :class:`Newest`.
+    #: The newest version of this meeting among the messages of the Inbox; see :class:`Newest`.
     newest: Version | None = None
-    #: What this occurrence of the meeting was answered with before, through another message than this one.
+    #: What this occurrence of the meeting was answered with before, in reply to another message.
     settled: Settled | None = None
-    #: Whether a draft, a sent answer or the request itself shows that the answer was begun of which its marker tells.
-    #: None where that was not looked for. Anybody who may write into the mailbox can write a marker.
+    #: Whether a draft, a sent answer or the state of the request confirms the mark that says that an answer was begun;
+    #: None if that was not looked for. The mark alone is no evidence: whoever may write into the mailbox can write one.
     begun: bool | None = None
-    #: When the last meeting of a recurring series ends, NEVER if it does not; None where it is not known.
+    #: When the last meeting of a series ends, NEVER for a series without end; None if that is not known.
     series_end: datetime | None = None
-    #: What of the series could not be read, for people.
+    #: What could not be read of the series, in words.
     unread: str = ""
     last_look: bool = False
 
     @classmethod
     def about(cls, message: MeetingMessage, mailbox: str, group: str, newest: Version | None = None) -> Self:
-        """What is known about a message without asking for anything."""
+        """Return what is known about a message without reading anything more."""
         shown = frozenset({message.received_by} if message.received_by else ())
         return cls(mailbox, group, addresses=shown, newest=newest)
 
     @property
     def own_addresses(self) -> frozenset[str]:
-        """As they are compared; an alias is none."""
+        """The mailbox's addresses in comparable form; an alias is not an address."""
         return frozenset(comparable(address) for address in {self.mailbox, *self.addresses} if "@" in address)
 
 
 class Newest:
-    """The newest version of each meeting that requests and cancellations in an Inbox speak of.
+    """The newest version of each meeting that the requests and cancellations in an Inbox are about.
 
-    Like with like: a series as a whole has versions of its own, and so has each occurrence that a message is about. And
-    what one organizer says makes nothing out of date that another one has said: who knows a uid may send what he likes.
+    A series as a whole has versions of its own, and so has each occurrence that a message is about. Versions are also
+    kept apart by organizer and sender: anybody who knows a uid can send messages with it, and these must not make the
+    organizer's own messages out of date.
 
-    :param is_internal: whether somebody of that address may send for an organizer.
+    :param is_internal: whether somebody with that address may send for an organizer.
     """
 
     def __init__(
@@ -92,9 +93,9 @@ class Newest:
                 self._versions[key] = version
 
     def of(self, message: MeetingMessage) -> Version | None:
-        """The newest version of what a message is about, from whom it is from."""
+        """Return the newest version of what a message is about, from the same organizer and sender."""
         return self._versions.get(self._key(message))
 
     def _key(self, message: MeetingMessage) -> tuple[MeetingKey, tuple[str, ...]]:
-        strangers = (address for address in message.sent_by if not self._is_internal(address))
-        return MeetingKey.of(message), (organizer_of(message), message.from_another, *strangers)
+        outsiders = (address for address in message.sent_by if not self._is_internal(address))
+        return MeetingKey.of(message), (organizer_of(message), message.from_another, *outsiders)

@@ -1,7 +1,7 @@
-"""Decide on a message knowing all that matters: asks the mailbox for what the policy turns out to need, and no more.
+"""Decide on a message, reading from the mailbox only the facts that the decision turns out to need.
 
-A message is a stranger's. Where nobody foresaw what it makes deciding come to, it is held: that one, and not what comes
-behind it in its mailbox.
+Anybody can send a message with anything in it. If deciding on it fails with an unexpected error, that message is held,
+and those behind it in its mailbox are decided on as usual.
 """
 
 import logging
@@ -19,13 +19,13 @@ from rsvpq.policy import CalendarView, Decision, Facts, Need, Policy, Trace, dec
 
 logger = logging.getLogger(__name__)
 
-#: How far into a series conflicts are looked for: the booking window that Exchange's own attendant has by default.
+#: How far ahead conflicts of a series are searched: the default booking window of Exchange's own attendant.
 HORIZON = timedelta(days=180)
 _MINUTE = timedelta(minutes=1)
 
 
 def decide_at_once(policy: Policy, message: MeetingMessage, facts: Facts) -> Decision:
-    """The decision on what is known, which may be a preliminary one; never an error."""
+    """Decide on the facts that are known. The decision may be preliminary; an error gives the decision to hold."""
     try:
         return decide(policy, message, facts, datetime.now(UTC))
     except Exception as error:
@@ -33,10 +33,10 @@ def decide_at_once(policy: Policy, message: MeetingMessage, facts: Facts) -> Dec
 
 
 def decide_knowing(policy: Policy, message: MeetingMessage, box: OpenMailbox, facts: Facts) -> Decision:
-    """The final decision.
+    """Read the facts that are needed, and return the final decision.
 
-    :param facts: what is known without asking.
-    :raises ExchangeError: as the client says; a calendar that may not be read is a fact, and no error.
+    :param facts: what is known already.
+    :raises ExchangeError: the mailbox cannot be read. A calendar that cannot be read is a fact, not an error.
     """
     try:
         return _settle(policy, message, box, facts)[0]
@@ -47,7 +47,7 @@ def decide_knowing(policy: Policy, message: MeetingMessage, box: OpenMailbox, fa
 
 
 def explain_knowing(policy: Policy, message: MeetingMessage, box: OpenMailbox, facts: Facts) -> tuple[Trace, Facts]:
-    """The final decision with how it was come to, and the facts it stands on; else as :func:`decide_knowing`."""
+    """Decide as :func:`decide_knowing` does, and return the trace of the decision and the facts that it used."""
     try:
         _, facts = _settle(policy, message, box, facts)
         return explain(policy, message, facts, datetime.now(UTC)), facts
@@ -59,33 +59,33 @@ def explain_knowing(policy: Policy, message: MeetingMessage, box: OpenMailbox, f
 
 def _held(error: Exception, message: MeetingMessage) -> Trace:
     logger.error("event=not-decided item=%s error=%s", message.ref.key, type(error).__name__, exc_info=error)
-    return held_for(f"deciding failed ({type(error).__name__}); the log of this process tells where")
+    return held_for(f"deciding failed ({type(error).__name__}); the log of this process has the traceback")
 
 
 def _settle(policy: Policy, message: MeetingMessage, box: OpenMailbox, facts: Facts) -> tuple[Decision, Facts]:
-    look, asked = _Look(message, box, facts), set[Need]()
+    reader, wanted = _FactReader(message, box, facts), set[Need]()
     while True:
-        decision = decide(policy, message, look.facts, datetime.now(UTC))
+        decision = decide(policy, message, reader.facts, datetime.now(UTC))
         if decision.final:
-            return decision, look.facts
-        if decision.needs <= asked:  # in vain
-            look.facts = replace(look.facts, last_look=True)
+            return decision, reader.facts
+        if decision.needs <= wanted:  # all were read, and some are still unknown
+            reader.facts = replace(reader.facts, last_look=True)
         else:
-            look.find_out(decision.needs - asked)
-            asked |= decision.needs
+            reader.read(decision.needs - wanted)
+            wanted |= decision.needs
 
 
 @dataclass(slots=True)
-class _Look:
-    """What has been found out about one message so far."""
+class _FactReader:
+    """Reads facts about one message, and keeps those it has read."""
 
     message: MeetingMessage
     box: OpenMailbox
     facts: Facts
-    _particulars: Details | None = field(default=None, init=False)
+    _details: Details | None = field(default=None, init=False)
 
-    def find_out(self, needs: Collection[Need]) -> None:
-        """Ask for what is needed; the appointment is looked at with the first of it that is of the meeting."""
+    def read(self, needs: Collection[Need]) -> None:
+        """Read what is needed, and with any need but :attr:`Need.EVIDENCE` also the appointment."""
         if Need.EVIDENCE in needs:
             self.facts = replace(self.facts, begun=traces_of(self.message, self.box).begun)
             if len(needs) == 1:
@@ -94,18 +94,18 @@ class _Look:
         if Need.ATTENDEES in needs:
             self.facts = replace(self.facts, attendees=self.details().attendees)
         if Need.SERIES_END in needs:
-            self._find_the_end()
+            self._read_series_end()
         if Need.BUSY_TIMES in needs:
             view = self._with_agenda(view)
         self.facts = replace(self.facts, calendar=view)
 
     def details(self) -> Details:
-        """Those of the message; asked for once."""
-        if self._particulars is None:
-            self._particulars = self.box.details(self.message)
-        return self._particulars
+        """Return the details of the message, which are read only once."""
+        if self._details is None:
+            self._details = self.box.details(self.message)
+        return self._details
 
-    def _find_the_end(self) -> None:
+    def _read_series_end(self) -> None:
         start, end = self.message.start, self.message.end
         if start is None or end is None:
             return
@@ -119,12 +119,12 @@ class _Look:
         found = self._instances(start, end, datetime.now(UTC))
         first = min((start for start, _ in found.times), default=datetime.now(UTC))
         last = max((end for _, end in found.times), default=first)
-        # At least a minute: a meeting without length is compared with nothing, but has to be within the agenda.
+        # At least a minute: a meeting without length conflicts with nothing, but must lie within the agenda.
         agenda = self.box.busy(first, max(last, _later(first, _MINUTE)))
         return replace(view, agenda=agenda, times=found.times, complete=found.complete)
 
     def _instances(self, start: datetime, end: datetime, now: datetime) -> Instances:
-        """When it takes place; of what goes on for years, what is ahead."""
+        """Return when the meeting takes place; of a series or a meeting of years, only what is still ahead."""
         if self.message.may_be_series:
             found = instances(start, end, self.details(), _later(max(start, now), HORIZON), now)
             self.facts = replace(self.facts, unread=found.unread or self.facts.unread)
@@ -134,5 +134,5 @@ class _Look:
 
 
 def _later(moment: datetime, by: timedelta) -> datetime:
-    """So much later, and not behind the last moment there is."""
+    """Add to a moment, but not beyond the last moment that datetime can hold."""
     return moment + by if moment < NEVER - by else NEVER

@@ -1,7 +1,7 @@
-"""What is looked at before any rule: reasons to leave a message alone that no rule should have to repeat.
+"""Guards: built-in checks that come before the rules, so that no rule has to repeat them.
 
-In the order of precedence. First what never can be acted upon, then what must not be, then what operators may allow
-(``policy.* = "rules"``). A guard returns what it found, or a text that says why it lets the message pass.
+They are in order of precedence: first messages that cannot be acted upon, then those that must not be, then those that
+operators may allow (``policy.* = "rules"``). A guard returns a finding, or a text that says why the message passes.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from rsvpq.policy.decision import Action, Reason
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a guard or a rule comes to."""
+    """The result of a guard or a rule that decides."""
 
     action: Action
     reason: Reason
@@ -28,7 +28,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """One reason, and the kinds of messages to which it applies."""
+    """A check, and the kinds of messages to which it applies."""
 
     name: str
     kinds: frozenset[Kind]
@@ -52,28 +52,27 @@ def _kept_cancellation(case: Case) -> Finding | str:
 
 def _overlong(case: Case) -> Finding | str:
     if case.message.overlong:
-        return Finding(
-            Action.HOLD, Reason.OVERLONG, why=f"no mail program writes texts so long: {case.message.overlong}"
-        )
-    return "none of its texts is overlong"
+        why = f"longer than any mail program writes: {case.message.overlong}"
+        return Finding(Action.HOLD, Reason.OVERLONG, why=why)
+    return "no text is too long"
 
 
 def _begun(case: Case) -> Finding | str:
     intent = case.intent
     if intent is None:
-        return "no answer to it was left unfinished"
+        return "no unfinished answer is marked on it"
     if intent.identity != case.facts.identity:
-        why = "its marker tells of an answer that another installation, or another name of this mailbox, has begun"
+        why = "its mark says that another installation, or this mailbox under another name, began to answer it"
         return Finding(Action.HOLD, Reason.BEGUN_ELSEWHERE, why=why)
     if case.facts.begun or case.wants_evidence():
-        why = "an answer was begun, and it is finished as it was begun"
+        why = "an answer was begun, and is finished with the same verdict"
         return Finding(Action(intent.verdict), Reason.BEGUN, why=why)
-    return "its marker says that an answer was begun, and nothing else in the mailbox does"
+    return "its mark says that an answer was begun, but nothing else in the mailbox confirms it"
 
 
 def _already_processed(case: Case) -> Finding | str:
     if case.message.processed:
-        return _skip(Reason.ALREADY_PROCESSED, "somebody or something has processed it")
+        return _skip(Reason.ALREADY_PROCESSED, "the server shows it as processed")
     return "not processed yet"
 
 
@@ -91,36 +90,36 @@ def _settled(case: Case) -> Finding | str:
     if settled is None:
         return "no message about it is known to be answered"
     how = (
-        f"another message about it was begun to be answered ({settled.how}): it is answered, is being answered, "
-        "or was given up ('rsvpq dead')"
+        f"an answer to another message about it was begun ({settled.how}): that message is answered, is being "
+        "answered, or was given up (see 'rsvpq dead')"
     )
     if settled.how == TAKEN_AWAY:
-        how = "another message about it was there, until somebody took it away"
+        how = "another message about it was in the Inbox until somebody removed it"
     if settled.is_newer_than(case.message):
-        return _skip(Reason.OUT_OF_DATE, f"{how}, and that one is newer")
-    return _skip(Reason.ALREADY_ANSWERED, f"{how}, in this very edition")
+        return _skip(Reason.OUT_OF_DATE, f"{how}; that message is newer")
+    return _skip(Reason.ALREADY_ANSWERED, f"{how}; it has the same version")
 
 
 def _own_meeting(case: Case) -> Finding | str:
     if case.own_meeting:
-        return _skip(Reason.OWN_MEETING, "the mailbox is the organiser")
-    unsure = ", and whether that is this mailbox the server does not show" if case.own_meeting is None else ""
-    return f"the organiser is {case.organizer}{unsure}" if case.organizer else "the organiser is not known"
+        return _skip(Reason.OWN_MEETING, "the mailbox is the organizer")
+    unsure = ", and the server does not show whether that is this mailbox" if case.own_meeting is None else ""
+    return f"the organizer is {case.organizer}{unsure}" if case.organizer else "the organizer is not known"
 
 
 def _past(case: Case) -> Finding | str:
     if case.policy.past == "rules":
         return 'policy.past = "rules"'
     if case.start is None or case.end is None:
-        return Finding(Action.HOLD, Reason.NO_START_TIME, why="the message shows no start that can be read")
+        return Finding(Action.HOLD, Reason.NO_START_TIME, why="the message shows no readable start")
     if case.message.may_be_series:
-        return "a series is over at the end of its last meeting"
+        return "a series is over when its last meeting ends"
     return _over(case.end, case)
 
 
 def _over(end: datetime, case: Case) -> Finding | str:
     if end <= case.now:
-        return _skip(Reason.PAST, f"it was over at {end:%Y-%m-%d %H:%M} UTC")
+        return _skip(Reason.PAST, f"it ended at {end:%Y-%m-%d %H:%M} UTC")
     return f"it ends at {end:%Y-%m-%d %H:%M} UTC"
 
 
@@ -128,11 +127,11 @@ def _past_series(case: Case) -> Finding | str:
     if case.policy.past == "rules":
         return 'policy.past = "rules"'
     if not case.series_has_begun:
-        return "no series that has begun"
+        return "not a series that has begun"
     end = case.facts.series_end
     if end is None:
         what = "a series" if case.message.recurring else "what may be a series"
-        return f"{what} that has begun, and when it ends is not known ({case.facts.unread or 'it was not looked at'})"
+        return f"{what} that has begun, and when it ends is not known ({case.facts.unread or 'its rule was not read'})"
     return "a series without end" if end == NEVER else _over(end, case)
 
 
@@ -148,10 +147,10 @@ def _external(case: Case) -> Finding | str:
     if case.policy.external == "rules":
         return 'policy.external = "rules"'
     if case.external is None:
-        return _skip(Reason.ORGANIZER_UNKNOWN, "the message shows no SMTP address of the organiser")
+        return _skip(Reason.ORGANIZER_UNKNOWN, "the message shows no SMTP address of the organizer")
     if case.external:
         senders = " and ".join(filter(None, (case.message.from_another, *case.message.sent_by)))
-        sent = f"it names {case.organizer} as its organizer, and is from {senders}"
+        sent = f"it names {case.organizer} as its organizer, but is from {senders}"
         return _skip(Reason.EXTERNAL, sent if senders else f"{case.organizer_domain} is not in policy.internal_domains")
     return f"{case.organizer_domain} is internal"
 
@@ -176,13 +175,13 @@ def _no_response_requested(case: Case) -> Finding | str:
     if case.policy.no_response_requested == "rules":
         return 'policy.no_response_requested = "rules"'
     if not case.message.response_requested:
-        return _skip(Reason.NO_RESPONSE_REQUESTED, "the organiser asks for no response")
-    return "the organiser asks for a response"
+        return _skip(Reason.NO_RESPONSE_REQUESTED, "the organizer requests no response")
+    return "the organizer requests a response"
 
 
 def _unknown_calendar(case: Case) -> Finding | str:
     if not case.calendar_unknown:
-        return "the calendar was looked at"
+        return "the calendar was read"
     if case.policy.unknown_calendar == "rules":
         return 'policy.unknown_calendar = "rules"'
     return Finding(Action.HOLD, Reason.CALENDAR_UNKNOWN, why=case.calendar_unknown)
@@ -190,8 +189,8 @@ def _unknown_calendar(case: Case) -> Finding | str:
 
 def _own_appointment(case: Case) -> Finding | str:
     if case.appointment is not None and case.appointment.organized_here:
-        return _skip(Reason.OWN_MEETING, "the calendar has it as a meeting of the mailbox itself")
-    return "the calendar does not have it as a meeting of the mailbox itself"
+        return _skip(Reason.OWN_MEETING, "the calendar shows the mailbox as its organizer")
+    return "the calendar does not show the mailbox as its organizer"
 
 
 def _newer_appointment(case: Case) -> Finding | str:
@@ -202,25 +201,26 @@ def _newer_appointment(case: Case) -> Finding | str:
 
 
 def _other_organizer(case: Case) -> Finding | str:
-    found, theirs = case.appointment, case.from_its_organizer
+    found, same = case.appointment, case.from_its_organizer
     if found is None:
         return case.calendar_unknown or "the calendar does not have this meeting"
-    if theirs is False:
+    if same is False:
         sender = case.message.from_another or " ".join(case.message.sent_by) or case.message.organizer
-        why = f"it is from {sender}, and the meeting from {found.organizer}"
+        why = f"it is from {sender}, but the organizer of the meeting in the calendar is {found.organizer}"
         return Finding(Action.HOLD, Reason.OTHER_ORGANIZER, why=why)
-    if theirs is None and case.message.kind is Kind.CANCELLATION:
-        why = "whether it is from the organizer of the meeting in the calendar is not shown"
+    if same is None and case.message.kind is Kind.CANCELLATION:
+        why = "the server does not show whether it is from the organizer of the meeting in the calendar"
         return Finding(Action.HOLD, Reason.OTHER_ORGANIZER, why=why)
-    # An answer takes nothing away and goes to who asked: a server that shows no organizer must not stop all updates.
-    return "it is from the organizer of the meeting in the calendar" if theirs else "nobody else is known to arrange it"
+    # An answer removes nothing and goes to the sender of the request. If an unknown organizer stopped requests too, a
+    # server that shows no organizers would stop all updates.
+    return "it is from the organizer of the meeting in the calendar" if same else "no other organizer is known"
 
 
 def _already_answered(case: Case) -> Finding | str:
     found, version = case.counterpart, Version.of(case.message)
     known = found is not None and None not in (version.sequence, version.stamp)
     if known and case.earlier_answer and found and version == Version(found.sequence, found.stamp):
-        return _skip(Reason.ALREADY_ANSWERED, f"this very version of the meeting is {case.earlier_answer}")
+        return _skip(Reason.ALREADY_ANSWERED, f"this version of the meeting is {case.earlier_answer}")
     return "this version of the meeting is not known to be answered"
 
 
@@ -228,7 +228,7 @@ def _details_only(case: Case) -> Finding | str:
     if case.policy.details_only == "rules":
         return 'policy.details_only = "rules"'
     if case.update != "details-only":
-        unknown = "not known: the calendar does not show the answer, or not that it is from the organizer"
+        unknown = "not known: the calendar does not show the answer, or whether the update is from the organizer"
         return case.calendar_unknown or f"the update is {case.update or unknown}"
     if case.policy.details_only == "skip":
         return _skip(Reason.DETAILS_ONLY, "the time has not moved")
@@ -241,7 +241,7 @@ _CANCELLATION = frozenset({Kind.CANCELLATION})
 _FROM_ORGANIZER = _REQUEST | _CANCELLATION
 _KNOWN = _FROM_ORGANIZER | {Kind.RESPONSE}
 
-#: These ask nothing of the calendar.
+#: These do not use the calendar.
 FIRST_GUARDS = (
     Guard("unknown-class", frozenset(Kind) - _KNOWN, _unknown_class),
     Guard("cancellations", _CANCELLATION, _kept_cancellation),
@@ -259,7 +259,7 @@ FIRST_GUARDS = (
     Guard("no-response-requested", _REQUEST, _no_response_requested),
 )
 
-#: These come after the rules that leave a message alone whatever the calendar says, or the rule of a series.
+#: These use the calendar or the recurrence rule. The rules that leave a message alone without either come before them.
 CALENDAR_GUARDS = (
     Guard("past, by the rule of the series", _FROM_ORGANIZER, _past_series),
     Guard("calendar-unknown", _FROM_ORGANIZER, _unknown_calendar),

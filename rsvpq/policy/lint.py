@@ -1,6 +1,6 @@
-"""Rules that can never be what decides: impossible ones, and those whose place is behind a wider one.
+"""Find rules that can never decide: impossible ones, and those that come after a rule that matches more.
 
-Says only what is certain, so a set of rules that it finds nothing wrong with may still hold a rule that never fires.
+Only certain flaws are reported, so a rule without a flaw may still never match.
 """
 
 from collections.abc import Collection, Iterator
@@ -15,7 +15,7 @@ from rsvpq.policy.patterns import is_literal
 from rsvpq.policy.rules import Policy, Rule
 
 _PRIVATE = {str(one) for one in Sensitivity if one.is_private}
-#: A pair of conditions, and how far the second must lie above the first to leave room between them.
+#: A pair of conditions, and the difference that the second must exceed the first by.
 _RANGES = (
     ("starts_after", "starts_within", 0),
     ("longer_than", "shorter_than", 0),
@@ -25,7 +25,7 @@ _RANGES = (
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """What is wrong with one rule; ``condition`` is '' where it is the rule as a whole."""
+    """What is wrong with one rule; ``condition`` is '' if it concerns the rule as a whole."""
 
     index: int
     condition: str
@@ -33,9 +33,10 @@ class Flaw:
 
 
 def flaws(policy: Policy, known_groups: Collection[str], known_domains: Collection[str]) -> Iterator[Flaw]:
-    """All that is certainly wrong with the rules, in their order; of each rule the first flaw.
+    """Find the first flaw of each rule, in the order of the rules.
 
-    :param known_groups: of the mailboxes. :param known_domains: of the mailboxes' addresses, which are internal too.
+    :param known_groups: the groups of the mailboxes.
+    :param known_domains: the domains of the mailboxes' addresses, which are internal too.
     """
     internal = (*policy.internal_domains, *known_domains)
     for index, rule in enumerate(policy.rules):
@@ -49,9 +50,9 @@ def _flaws_of(
 ) -> Iterator[tuple[str, str]]:
     yield from _stopped_by_guards(rule, policy)
     yield from _empty_ranges(rule)
-    yield from _torn_sensitivity(rule)
-    yield from _torn_organizer(rule, internal)
-    yield from _groups_of_nobody(rule, groups)
+    yield from _contradicting_sensitivity(rule)
+    yield from _contradicting_organizer(rule, internal)
+    yield from _empty_groups(rule, groups)
 
 
 def _stopped_by_guards(rule: Rule, policy: Policy) -> Iterator[tuple[str, str]]:
@@ -63,13 +64,16 @@ def _stopped_by_guards(rule: Rule, policy: Policy) -> Iterator[tuple[str, str]]:
     ):
         from_attendee = rule.kind is Kind.RESPONSE and name != "delegate_copy"
         if rule.conditions.get(name) is value and setting == "skip" and not from_attendee:
-            yield name, f'is never asked, because policy.{key} = "skip" comes first; write "rules" there, or remove it'
+            yield name, _decided_by_guard(key, "skip")
     if set(_words(rule, "update")) == {"details-only"} and policy.details_only != "rules":
-        text = f'is never asked, because policy.details_only = "{policy.details_only}" comes first; write "rules" there'
-        yield "update", text
+        yield "update", _decided_by_guard("details_only", policy.details_only)
     words = _words(rule, "sensitivity")
     if words and set(words) <= _PRIVATE and policy.private == "skip" and rule.kind is not Kind.RESPONSE:
-        yield "sensitivity", 'is never asked, because policy.private = "skip" comes first; write "rules" there'
+        yield "sensitivity", _decided_by_guard("private", "skip")
+
+
+def _decided_by_guard(key: str, value: str) -> str:
+    return f'is never tried, because policy.{key} = "{value}" decides first; set that to "rules", or remove this rule'
 
 
 def _empty_ranges(rule: Rule) -> Iterator[tuple[str, str]]:
@@ -79,17 +83,17 @@ def _empty_ranges(rule: Rule) -> Iterator[tuple[str, str]]:
         if low is not None and high is not None and (high - low <= gap if gap else high <= low):
             yield (
                 below,
-                f"is {shown(high)}, which leaves nothing above {above} = {shown(low)}; raise it, or lower the other",
+                f"is {shown(high)}, which leaves no range above {above} = {shown(low)}; raise it, or lower {above}",
             )
 
 
-def _torn_sensitivity(rule: Rule) -> Iterator[tuple[str, str]]:
+def _contradicting_sensitivity(rule: Rule) -> Iterator[tuple[str, str]]:
     words, private = set(_words(rule, "sensitivity")), rule.conditions.get("private")
     if words and ((private is True and not words & _PRIVATE) or (private is False and words <= _PRIVATE)):
         yield "sensitivity", f"contradicts private = {shown(private)}; keep one of the two"
 
 
-def _torn_organizer(rule: Rule, internal: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def _contradicting_organizer(rule: Rule, internal: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     addresses, domains = _words(rule, "organizer"), _words(rule, "organizer_domain")
     literal = [address for address in addresses if is_literal(address)]
     exact = bool(domains) and len(literal) == len(addresses)
@@ -104,30 +108,30 @@ def _torn_organizer(rule: Rule, internal: tuple[str, ...]) -> Iterator[tuple[str
             and all(map(is_literal, named))
             and not _any_internal(named, internal)
         ):
-            yield name, "names no internal domain, and external = false; add the domain to policy.internal_domains"
+            yield name, "names no internal domain, but external = false; add the domain to policy.internal_domains"
 
 
 def _any_internal(domains: tuple[str, ...], internal: tuple[str, ...]) -> bool:
     return any(is_internal(f"@{domain}", "", internal) for domain in domains)
 
 
-def _groups_of_nobody(rule: Rule, groups: Collection[str]) -> Iterator[tuple[str, str]]:
+def _empty_groups(rule: Rule, groups: Collection[str]) -> Iterator[tuple[str, str]]:
     words = _words(rule, "group")
     if words and not {word.casefold() for word in words} & {group.casefold() for group in groups}:
-        yield "group", f"no mailbox is in the group {shown(words)}; correct it, or put mailboxes into the group"
+        yield "group", f"names the group {shown(words)}, which has no mailboxes; correct the name, or add mailboxes"
 
 
 def _covered(index: int, rules: tuple[Rule, ...]) -> tuple[str, str] | None:
     rule = rules[index]
     for earlier in rules[:index]:
-        if earlier.kind is rule.kind and _lets_pass_all_of(rule, earlier):
-            text = f"is never reached: {earlier.name!r} comes first, and matches all that it matches"
-            return "", f"{text}; put it before that one, or remove it"
+        if earlier.kind is rule.kind and _is_covered_by(rule, earlier):
+            text = f"is never reached: {earlier.name!r} comes first and matches everything that it matches"
+            return "", f"{text}; move it before that rule, or remove it"
     return None
 
 
-def _lets_pass_all_of(rule: Rule, earlier: Rule) -> bool:
-    """Whether each condition of the earlier one is implied by one of the rule's own."""
+def _is_covered_by(rule: Rule, earlier: Rule) -> bool:
+    """Return whether each condition of the earlier rule is implied by a condition of this rule."""
     return all(
         name in rule.conditions and CONDITIONS[name].covers(wanted, rule.conditions[name])
         for name, wanted in earlier.conditions.items()

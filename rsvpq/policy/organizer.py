@@ -1,4 +1,4 @@
-"""Who sent an invitation: the address in what a server shows as the organiser, and whether it is one of ours."""
+"""The organizer of a message: the address that a server shows, and whether it is internal."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ _ADDRESS = re.compile(r"[^\s<>@\"]+@[^\s<>@\"]+")
 
 
 def comparable_address(organizer: str) -> str:
-    """The SMTP address in ``"Name" <address>``, ``MAILTO:address`` or ``address``, as it is compared; '' without one.
+    """Return the SMTP address in ``"Name" <address>``, ``MAILTO:address`` or ``address`` in comparable form, or ''.
 
     >>> comparable_address('"ceo@example.com" <Mallory@evil.example>')
     'mallory@evil.example'
@@ -23,26 +23,26 @@ def comparable_address(organizer: str) -> str:
 
 
 def domain_of(address: str) -> str:
-    """What stands behind the @; '' without one."""
+    """Return the part after the @; '' if there is no @."""
     return address.rpartition("@")[2] if "@" in address else ""
 
 
 def is_internal(address: str, mailbox: str, internal_domains: Iterable[str]) -> bool:
-    """Whether the domain is an internal one, which that of the mailbox's name always is."""
+    """Return whether the address has an internal domain. The domain of the mailbox's name always is internal."""
     domain = comparable_domain(domain_of(address))
     return bool(domain) and (domain == comparable_domain(domain_of(mailbox)) or is_one_of(domain, internal_domains))
 
 
 def is_one_of(address: str, patterns: Iterable[str]) -> bool:
-    """Whether any of the patterns describes an address, or the domain of one, in the form in which it is compared."""
+    """Return whether any of the patterns matches an address or a domain, which must be in comparable form."""
     return fits(ascii_only(address), (ascii_only(comparable_pattern(pattern)) for pattern in patterns))
 
 
 def is_from(message: MeetingMessage, host: str, is_one_of_ours: Callable[[str], bool]) -> bool | None:
-    """Whether a message is from this organizer of something in the calendar; None where that cannot be told.
+    """Return whether a message is from this organizer of an appointment; None if that is not known.
 
-    Who has an X.500 name is in the directory, so nobody from outside is taken for him by half an address; and nobody
-    from outside sends anything on behalf of one of ours.
+    A person with an X.500 name is in the directory, so an equal alias in an external address does not make it the same
+    person. A message that somebody from outside sent on behalf of an internal organizer is not from that organizer.
     """
     same = _is_from(message, host)
     ours, theirs = comparable_address(message.organizer), comparable_address(host)
@@ -53,9 +53,9 @@ def is_from(message: MeetingMessage, host: str, is_one_of_ours: Callable[[str], 
 
 
 def arranged(message: MeetingMessage, found: Appointment) -> bool | None:
-    """Whether a message is from who arranged what the calendar has; None where that cannot be told.
+    """Return whether a message is from the organizer of an appointment; None if that is not known.
 
-    Whom a message names as the organizer is its sender's choice, so whoever it is from has to be that one as well.
+    The sender chooses which organizer a message names, so its From must be the same person too.
     """
     return _is_from(message, found.organizer)
 

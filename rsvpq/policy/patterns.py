@@ -1,6 +1,6 @@
-"""Texts with ``*`` (anything) and ``?`` (one character), compared without case; brackets mean themselves.
+"""Patterns with ``*`` (any text) and ``?`` (one character), matched without case.
 
-So a subject such as ``[Board] *`` can be written as it stands.
+All other characters match themselves, also brackets, so a subject such as ``[Board] *`` needs no escaping.
 """
 
 import re
@@ -13,21 +13,22 @@ _MOST_STARS = 4
 
 
 def fits(text: str, patterns: Iterable[str]) -> bool:
-    """Whether any pattern describes the whole text."""
+    """Return whether any pattern matches the whole text."""
     folded = text.casefold()
     return any(_compiled(pattern).fullmatch(folded) for pattern in patterns)
 
 
 def is_literal(pattern: str) -> bool:
-    """Whether it describes only one text."""
+    """Return whether the pattern has no wildcard."""
     return not {"*", "?"} & set(pattern)
 
 
 def covers(wider: str, narrower: str) -> bool:
-    """Whether certainly every text that ``narrower`` describes is described by ``wider``.
+    """Return whether ``wider`` certainly matches every text that ``narrower`` matches.
 
-    Its wildcards are replaced by a character that no pattern can name, so that only a wildcard meets it: each star by
-    none, few and more of it than ``wider`` is long. Many stars are not worth the trouble.
+    Each wildcard of ``narrower`` is replaced by a character that no pattern contains, so only a wildcard of ``wider``
+    can match it: a star by none, a few, and more of them than ``wider`` is long. With more than four stars there would
+    be too many combinations, and the result is False.
     """
     if wider.casefold() == narrower.casefold():
         return True
@@ -44,10 +45,10 @@ def covers(wider: str, narrower: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """The pattern as a regular expression that never goes back behind a piece it has found.
+    """Compile the pattern to a regular expression that never backtracks over a piece that it has found.
 
-    The first place of a piece leaves the most room for those behind it, and the last one has to be at the end; so there
-    is no other place to try, and a stranger's subject is walked once for each star.
+    The first match of a piece leaves the most room for the following ones, and the last piece has to be at the end. So
+    no other match has to be tried, and a text of any sender is read at most once for each star.
     """
     first, *others = (_piece(piece) for piece in pattern.casefold().split("*"))
     if not others:

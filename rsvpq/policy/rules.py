@@ -1,4 +1,4 @@
-"""Rules and the policy around them, as the settings give them: values only."""
+"""Rules and the policy, as plain values that are made from the settings."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,34 +11,34 @@ from rsvpq import __version__
 from rsvpq.mail.messages import Kind
 from rsvpq.policy.decision import Action
 
-#: The value of a condition; which type each has is told by :data:`rsvpq.policy.conditions.CONDITIONS`.
+#: The value of a condition. Its type depends on the condition: see :data:`rsvpq.policy.conditions.CONDITIONS`.
 Value = bool | int | timedelta | tuple[str, ...]
 
-#: What can be decided about each kind of message.
+#: What can be decided on each kind of message.
 DECISIONS: Mapping[Kind, tuple[Action, ...]] = {
     Kind.REQUEST: (Action.ACCEPT, Action.TENTATIVE, Action.DECLINE, Action.SKIP, Action.HOLD),
     Kind.RESPONSE: (Action.OPEN, Action.SKIP),
     Kind.CANCELLATION: (Action.PROCESS, Action.KEEP),
 }
 
-#: What is done about messages of some sort before any rule is asked.
+#: Whether a guard skips the messages that it finds, or leaves them to the rules.
 GuardSetting = Literal["skip", "rules"]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """All conditions hold: this is what is decided."""
+    """What is decided if all conditions hold."""
 
     name: str
     decision: Action
     kind: Kind = Kind.REQUEST
-    #: By the names of :data:`rsvpq.policy.conditions.CONDITIONS`.
+    #: By their names in :data:`rsvpq.policy.conditions.CONDITIONS`.
     conditions: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What an installation has laid down; the defaults are those of the settings."""
+    """The policy of an installation. The defaults are those of the settings."""
 
     mode: Literal["observe", "respond"] = "observe"
     rules: tuple[Rule, ...] = ()
@@ -55,14 +55,14 @@ class Policy:
     cancellations: Literal["keep", "process"] = "keep"
 
     def fingerprint(self, group: str) -> str:
-        """A text that is another as soon as a message in a mailbox of this group may be decided on otherwise."""
+        """Return a text that changes whenever messages in a mailbox of this group may be decided on differently."""
         return f"{self._digest} {group}"
 
     @cached_property
     def _digest(self) -> str:
-        # Another version may decide otherwise by the same rules. What is compared was written by this repr, too.
+        # Another version of rsvpq may decide differently by the same rules, and may format this repr differently.
         return hashlib.sha256(f"{__version__} {self!r}".encode()).hexdigest()[:16]
 
     def rules_for(self, kind: Kind) -> tuple[Rule, ...]:
-        """The rules that speak of this kind, in their order."""
+        """Return the rules for this kind of message, in their order."""
         return tuple(rule for rule in self.rules if rule.kind is kind)

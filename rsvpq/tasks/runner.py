@@ -57,7 +57,7 @@ class Attempt:
     lease: Lease
 
 
-Work = Callable[[Attempt], Outcome]
+Handler = Callable[[Attempt], Outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Carrier:
     admit: Callable[[Start], Start] = field(default=lambda start: start)
     fingerprint: Callable[[str], str] = field(default=lambda _group: "")
 
-    def carry(self, item_id: str, generation: int, work: Work) -> str:
+    def carry(self, item_id: str, generation: int, handle: Handler) -> str:
         """Run one delivery; returns what Flower shows as the result.
 
         :raises Retry: the item waits in its lane for another attempt. :raises Ignore: another delivery has the item.
@@ -97,7 +97,7 @@ class Carrier:
             return f"nothing to do: the item is {start.verdict}"
         if start.verdict is not Verdict.RUN:
             raise Ignore(f"another delivery has it: {start.verdict}")
-        return _Run(self, item_id, generation, owner, start, began).run(work)
+        return _Run(self, item_id, generation, owner, start, began).run(handle)
 
     def delay_s(self, attempt: int) -> float:
         """The delay before the next attempt: doubled each time, bounded, the upper half of it at random."""
@@ -117,9 +117,9 @@ class _Run:
     #: A moment before the start, by the monotonic clock.
     began: float
 
-    def run(self, work: Work) -> str:
+    def run(self, handle: Handler) -> str:
         try:
-            outcome = self._outcome(work)
+            outcome = self._outcome(handle)
         except Paused as pause:
             self._finish("held", label="held", reason=str(pause))
             raise Retry(exc=pause) from None
@@ -157,7 +157,7 @@ class _Run:
         )
         return f"{outcome.result}: {outcome.note}" if outcome.note else outcome.result
 
-    def _outcome(self, work: Work) -> Outcome:
+    def _outcome(self, handle: Handler) -> Outcome:
         try:
             self.start = self.carrier.admit(self.start)
         except NotListed as error:  # a scan offers it again, once it is listed again
@@ -165,7 +165,7 @@ class _Run:
         began, now_s = time.monotonic(), self.start.now_us / 1e6
         journal = Journal(self.start.journal, self._record, lambda: now_s + time.monotonic() - began)
         lease = Lease(self._renew, longest_s=self.carrier.longest_run_s, since=self.began, given_s=self.start.lease_s)
-        return work(Attempt(self.start, journal, lease))
+        return handle(Attempt(self.start, journal, lease))
 
     def _look_again(self, left: Left | None) -> dict[str, Any]:
         if left is None:

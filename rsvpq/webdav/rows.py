@@ -9,7 +9,7 @@ from rsvpq.mail.addresses import comparable, lowered
 from rsvpq.mail.calendar import instance_date
 from rsvpq.mail.errors import Malformed
 from rsvpq.mail.messages import ItemRef, MeetingMessage, Sensitivity
-from rsvpq.mail.persons import Shown, is_same_person, is_smtp, person_in, same_spelling
+from rsvpq.mail.persons import Person, is_same_person, is_smtp, person_in, same_spelling
 from rsvpq.mail.times import instant
 from rsvpq.text import shortened
 from rsvpq.webdav import wire
@@ -154,21 +154,21 @@ def recurring_of(row: Row) -> bool | None:
 
 def _received_for(row: Row) -> str:
     """Whom it is for, if that is certainly another than who got it; '' on ordinary delivery, which shows one twice."""
-    got_it = Shown(row.text(wire.RECEIVED_BY), row.text(wire.RECEIVED_BY_NAME))
-    meant = Shown(row.text(wire.RECEIVED_FOR), row.text(wire.RECEIVED_FOR_NAME))
+    got_it = Person(row.text(wire.RECEIVED_BY), row.text(wire.RECEIVED_BY_NAME))
+    meant = Person(row.text(wire.RECEIVED_FOR), row.text(wire.RECEIVED_FOR_NAME))
     return meant.address if got_it.address and meant.address and not got_it.may_be(meant) else ""
 
 
 def _sent_to_oneself(row: Row) -> bool | None:
     """Whether who got it is who it is from; None where the server does not show both in one spelling."""
     got_it, sender = row.text(wire.RECEIVED_BY), row.text(wire.SENT_REPRESENTING)
-    return is_same_person(Shown(got_it), Shown(sender)) if same_spelling(got_it, sender) else None
+    return is_same_person(Person(got_it), Person(sender)) if same_spelling(got_it, sender) else None
 
 
 def _from_another(row: Row) -> str:
     """Whom it is from, if that is certainly another than the organizer that it names."""
     sender = row.text(wire.SENT_REPRESENTING)
-    return sender if is_same_person(Shown(sender), person_in(row.text(wire.ORGANIZER))) is False else ""
+    return sender if is_same_person(Person(sender), person_in(row.text(wire.ORGANIZER))) is False else ""
 
 
 def _sent_by(row: Row) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from rsvpq.policy import Left
 from rsvpq.tasks import contract
 from rsvpq.tasks.journal import Attached
 from rsvpq.tasks.outcome import Outcome
-from rsvpq.tasks.runner import Attempt, Carrier, Work
+from rsvpq.tasks.runner import Attempt, Carrier, Handler
 from tests.support.lanes_with_clock import Clock
 
 ADELE = Mailbox("adele", "mail1")
@@ -75,7 +75,7 @@ def events(lanes: Lanes) -> list[tuple[str, ...]]:
     ]
 
 
-def carry(lanes: Lanes, work: Work, redaction: Redaction | None = None) -> None:
+def carry(lanes: Lanes, work: Handler, redaction: Redaction | None = None) -> None:
     """One delivery of what is released next."""
     (release,) = lanes.release() or (offered(lanes, redaction=redaction),)
     with suppress(Retry, Refused, Transient):  # how an attempt ends is what the audit tells
@@ -90,8 +90,8 @@ def answers(attempt: Attempt, attached: Attached | None = None) -> Outcome:
     return Outcome("answered")
 
 
-def fails_after(step: str, error: Exception) -> Work:
-    """Work that intends one step and fails."""
+def fails_after(step: str, error: Exception) -> Handler:
+    """Handler that intends one step and fails."""
 
     def work(attempt: Attempt) -> Outcome:
         if step:
@@ -339,7 +339,7 @@ def test_a_decision_is_told_when_it_is_new_or_changed(lanes: Lanes) -> None:
     assert [run for run, _, _ in decisions(lanes)] == ["r1", "r3", "r5"]
 
 
-def deciding(lanes: Lanes, decision: DecisionRecord, then: Callable[[Attempt, Attached], Outcome]) -> Work:
+def deciding(lanes: Lanes, decision: DecisionRecord, then: Callable[[Attempt, Attached], Outcome]) -> Handler:
     """A worker that decides before it does anything."""
 
     def work(attempt: Attempt) -> Outcome:
@@ -449,7 +449,7 @@ def raw(lanes: Lanes) -> str:
         fails_after("send", ValueError("Budget")),
     ],
 )
-def test_what_is_hidden_is_nowhere_in_the_audit(lanes: Lanes, work: Work) -> None:
+def test_what_is_hidden_is_nowhere_in_the_audit(lanes: Lanes, work: Handler) -> None:
     audit = Audit(lanes, HIDING, 3600)
     audit.decide(ADELE, "scan-r1-x", "r1", [(MESSAGE, ACCEPT)])
     carry(lanes, work, HIDING)

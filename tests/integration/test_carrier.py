@@ -23,7 +23,7 @@ from rsvpq.mail.errors import (
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks.journal import Attached
 from rsvpq.tasks.outcome import Outcome
-from rsvpq.tasks.runner import Attempt, Carrier, Work
+from rsvpq.tasks.runner import Attempt, Carrier, Handler
 from tests.support.lanes_with_clock import Clock, everything, ledger, offer, released
 
 ATTEMPTS = 3
@@ -55,8 +55,8 @@ def carrier(lanes: Lanes, published: Published) -> Carrier:
     return Carrier(lanes, published, FIRST_DELAY_S, LONGEST_DELAY_S, remember_s=3600)
 
 
-def fails(error: Exception) -> Work:
-    """Work that ends in this error."""
+def fails(error: Exception) -> Handler:
+    """Handler that ends in this error."""
 
     def work(_: Attempt) -> Outcome:
         raise error
@@ -65,12 +65,12 @@ def fails(error: Exception) -> Work:
 
 
 def succeeds(_: Attempt) -> Outcome:
-    """Work that does nothing, well."""
+    """Handler that does nothing, well."""
     return Outcome("answered")
 
 
 def never(_: Attempt) -> Outcome:
-    """Work that must not be done."""
+    """Handler that must not be done."""
     raise AssertionError("nothing may be done")
 
 

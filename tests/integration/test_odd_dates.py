@@ -110,7 +110,7 @@ def test_the_end_of_a_series_is_told_though_its_zone_cannot_be_read(diary: Diary
     request = invited(diary, "2019-03-04T09:00", "2019-03-04T10:00", "RRULE:FREQ=WEEKLY;COUNT=10")
     assert decided(diary, request).reason == "past"
     _, facts = explain_knowing(CLASH, request, diary.box, Facts.about(request, box_name(diary.box), ""))
-    assert facts.unread == "no zone is shown"
+    assert facts.unread == "no time zone is shown"
 
 
 def test_of_a_series_that_shows_no_rule_the_end_stays_unknown_and_is_said_to(diary: Diary) -> None:
@@ -120,7 +120,7 @@ def test_of_a_series_that_shows_no_rule_the_end_stays_unknown_and_is_said_to(dia
     assert trace.decision.label == "facts-unknown:clash"
     (step,) = [step for step in trace.steps if step.name == "guard past, by the rule of the series"]
     assert "when it ends is not known" in step.why
-    assert facts.unread == "no rule is shown"
+    assert facts.unread == "no recurrence rule is shown"
 
 
 def test_each_fact_is_asked_for_once(diary: Diary) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from rsvpq.mail.messages import Kind, MeetingMessage
-from rsvpq.mail.persons import Shown
+from rsvpq.mail.persons import Person
 from rsvpq.policy import Facts, Policy, decide
 from rsvpq.webdav.mailbox import WebDavMailbox
 from simulator.world.directory import INTERNAL_DOMAIN
@@ -88,16 +88,16 @@ def test_an_alias_makes_nobody_of_another_domain_the_owner(world: Site, spelling
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
-        (Shown("Adele@Example.com"), Shown("adele@example.COM"), True),
-        (Shown("adele@example.com", "Adele"), Shown("brian@example.com", "Adele"), False),
-        (Shown("/O=X/CN=ADELE"), Shown("/o=x/cn=Adele"), True),
-        (Shown("/O=X/CN=ADELE", "Adele"), Shown("/O=X/CN=BRIAN", "Adele"), False),
-        (Shown("/O=X/CN=ADELE"), Shown("adele@example.com"), True),
-        (Shown("/O=X/CN=A1B2", "Adele Vance"), Shown("adele.vance@example.com", "adele vance"), True),
-        (Shown("/O=X/CN=ADELE", "Adele Vance"), Shown("brian@example.com", "Brian Lee"), False),
-        (Shown("/O=X/CN=ADELE"), Shown("brian@example.com"), False),
-        (Shown("/O=X/CN=a@b", "Adele"), Shown("/O=X/CN=A@B"), True),
+        (Person("Adele@Example.com"), Person("adele@example.COM"), True),
+        (Person("adele@example.com", "Adele"), Person("brian@example.com", "Adele"), False),
+        (Person("/O=X/CN=ADELE"), Person("/o=x/cn=Adele"), True),
+        (Person("/O=X/CN=ADELE", "Adele"), Person("/O=X/CN=BRIAN", "Adele"), False),
+        (Person("/O=X/CN=ADELE"), Person("adele@example.com"), True),
+        (Person("/O=X/CN=A1B2", "Adele Vance"), Person("adele.vance@example.com", "adele vance"), True),
+        (Person("/O=X/CN=ADELE", "Adele Vance"), Person("brian@example.com", "Brian Lee"), False),
+        (Person("/O=X/CN=ADELE"), Person("brian@example.com"), False),
+        (Person("/O=X/CN=a@b", "Adele"), Person("/O=X/CN=A@B"), True),
     ],
 )
-def test_two_spellings_of_a_person_are_one(one: Shown, other: Shown, same: bool) -> None:
+def test_two_spellings_of_a_person_are_one(one: Person, other: Person, same: bool) -> None:
     assert one.may_be(other) is other.may_be(one) is same

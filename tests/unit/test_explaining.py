@@ -129,7 +129,7 @@ def test_an_agenda_that_does_not_reach_so_far_tells_what_it_has_and_that_it_is_n
 
 
 def test_what_of_a_series_could_not_be_read_is_told() -> None:
-    facts = Facts(ADELE.name, last_look=True, unread="no zone is shown")
+    facts = Facts(ADELE.name, last_look=True, unread="no time zone is shown")
     series = replace(REQUEST, recurring=True)
     story = explanation(ADELE, series, explain(POLICY, series, facts, NOW), facts, POLICY, Redaction())
-    assert story["unread"] == "no zone is shown"
+    assert story["unread"] == "no time zone is shown"

@@ -180,8 +180,8 @@ def test_a_rule_that_is_never_reached_is_refused_with_its_line_and_a_remedy(fold
     lines, problems = _problems(folder, text + 'subject = "Lunch*"\n')
 
     assert problems == [
-        f"rsvpq.toml:{lines + 4}: policy.rules[1]: 'late' is never reached: 'rest' comes first, and matches all that "
-        "it matches; put it before that one, or remove it"
+        f"rsvpq.toml:{lines + 4}: policy.rules[1]: 'late' is never reached: 'rest' comes first and matches everything "
+        "that it matches; move it before that rule, or remove it"
     ]
 
 
@@ -191,10 +191,10 @@ def test_conditions_that_exclude_each_other_are_refused_with_line_and_remedy(fol
     lines, problems = _problems(folder, text)
 
     assert problems == [
-        f"rsvpq.toml:{lines + 5}: policy.rules[0].starts_within: 'odd' is 1d, which leaves nothing above "
-        "starts_after = 7d; raise it, or lower the other",
-        f"rsvpq.toml:{lines + 9}: policy.rules[1].external: 'strangers' is never asked, because "
-        'policy.external = "skip" comes first; write "rules" there, or remove it',
+        f"rsvpq.toml:{lines + 5}: policy.rules[0].starts_within: 'odd' is 1d, which leaves no range above "
+        "starts_after = 7d; raise it, or lower starts_after",
+        f"rsvpq.toml:{lines + 9}: policy.rules[1].external: 'strangers' is never tried, because "
+        'policy.external = "skip" decides first; set that to "rules", or remove this rule',
     ]
 
 

@@ -18,21 +18,21 @@ def test_a_trace_tells_each_step_in_order_with_what_was_found() -> None:
 
     assert str(trace.decision) == "tentative (rule:clash)"
     assert list(map(str, trace.steps)) == [
-        "passed   guard overlong: none of its texts is overlong",
-        "passed   guard begun: no answer to it was left unfinished",
+        "passed   guard overlong: no text is too long",
+        "passed   guard begun: no unfinished answer is marked on it",
         "passed   guard already-processed: not processed yet",
         "passed   guard out-of-date: no newer message about this meeting is known",
         "passed   guard answered-before: no message about it is known to be answered",
-        "passed   guard own-meeting: the organiser is brian@example.com",
+        "passed   guard own-meeting: the organizer is brian@example.com",
         "passed   guard past: it ends at 2026-03-09 10:00 UTC",
         "passed   guard max-age: received 1d ago",
         "passed   guard external: example.com is internal",
         "passed   guard private: the sensitivity is normal",
         "passed   guard delegate-copy: for this mailbox to answer",
         'passed   guard no-response-requested: policy.no_response_requested = "rules"',
-        "passed   guard past, by the rule of the series: no series that has begun",
-        "passed   guard calendar-unknown: the calendar was looked at",
-        "passed   guard own-meeting in the calendar: the calendar does not have it as a meeting of the mailbox itself",
+        "passed   guard past, by the rule of the series: not a series that has begun",
+        "passed   guard calendar-unknown: the calendar was read",
+        "passed   guard own-meeting in the calendar: the calendar does not show the mailbox as its organizer",
         "passed   guard out-of-date in the calendar: the calendar has no newer version of this meeting",
         "passed   guard other-organizer: the calendar does not have this meeting",
         "passed   guard already-answered: this version of the meeting is not known to be answered",
@@ -50,7 +50,7 @@ def test_without_the_calendar_the_trace_says_what_is_missing() -> None:
 
     assert str(trace.decision) == "undecided (more-facts-needed); still unknown: appointment, busy-times"
     assert list(map(str, trace.steps[-3:])) == [
-        "unknown  guards of the calendar: the calendar was not looked at yet",
+        "unknown  calendar guards: the calendar was not read yet",
         "passed   rule first: recurring = true, but is false",
         "unknown  rule clash: conflict is not known",
     ]
@@ -83,6 +83,6 @@ def test_it_says_no_more_of_another_copy_than_is_known() -> None:
     """Its item may have died, or been dropped, with the command given or refused."""
     trace = explain(policy(), message(), facts(settled=settled()), NOW)
     assert trace.steps[-1].why == (
-        "another message about it was begun to be answered (decline): it is answered, is being answered, "
-        "or was given up ('rsvpq dead'), in this very edition"
+        "an answer to another message about it was begun (decline): that message is answered, is being answered, "
+        "or was given up (see 'rsvpq dead'); it has the same version"
     )

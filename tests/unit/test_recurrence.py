@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rsvpq.mail.calendar import NEVER, Details
-from rsvpq.mail.ordinary_rules import ordinary
+from rsvpq.mail.ordinary_rules import parse_ordinary_rule
 from rsvpq.mail.recurrence import MOST_INSTANCES, instances, series_end
 from tests.support.time_zones import BERLIN
 from tests.support.work_counts import calls_of
@@ -136,7 +136,7 @@ def test_what_was_deleted_at_the_end_of_a_series_is_not_its_end() -> None:
 def test_without_a_zone_a_series_is_over_rather_too_late_and_it_is_said_why() -> None:
     found = series_end(START, END, series("FREQ=DAILY;COUNT=3", ""))
     assert found.moment == END + timedelta(days=3)
-    assert found.unread == "no zone is shown"
+    assert found.unread == "no time zone is shown"
 
 
 @pytest.mark.parametrize("change", [timedelta(days=730), timedelta(days=365 * 7900)])
@@ -149,7 +149,7 @@ def test_a_series_at_the_end_of_time_is_none_the_less_one_meeting(change: timede
 
 def test_a_series_of_too_many_meetings_says_so() -> None:
     found = series_end(START, END, series("FREQ=DAILY;COUNT=99999999"))
-    assert (found.moment, found.unread) == (None, "its rule gives more meetings than are looked at")
+    assert (found.moment, found.unread) == (None, "the recurrence rule yields too many meetings")
 
 
 def test_a_meeting_that_ends_before_it_starts_does_not_end_its_series_early() -> None:
@@ -197,7 +197,7 @@ def test_deleted_meetings_are_looked_up_and_not_searched_for() -> None:
     ],
 )
 def test_what_outlook_makes_is_ordinary(rule: str) -> None:
-    assert ordinary(rule)["FREQ"] in {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}
+    assert parse_ordinary_rule(rule)["FREQ"] in {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}
 
 
 @pytest.mark.parametrize(
@@ -235,8 +235,8 @@ def test_what_outlook_makes_is_ordinary(rule: str) -> None:
     ],
 )
 def test_what_outlook_does_not_make_is_not_followed(rule: str) -> None:
-    with pytest.raises(ValueError, match="not a rule that Outlook makes"):
-        ordinary(rule)
+    with pytest.raises(ValueError, match="unsupported recurrence rule"):
+        parse_ordinary_rule(rule)
 
 
 @pytest.mark.parametrize(
