@@ -8,7 +8,7 @@ holds differs.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -124,7 +124,7 @@ def _fill(site: Site) -> None:
     What decides is virtual time: the others stand at 1, and the active ones get nowhere near it.
     """
     lanes = site.rsvpq.lanes
-    lanes.offer_scans([(replace(mailbox(number), limits=_FIRST), _weighing(number)) for number in range(ACTIVE)])
+    lanes.offer_scans([(contract.lane_of(mailbox(number), _FIRST), _weighing(number)) for number in range(ACTIVE)])
     finish(site.rsvpq, ACTIVE)
     others = range(ACTIVE, site.mailboxes)
     for number in others:

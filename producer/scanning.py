@@ -18,12 +18,12 @@ from producer.scan import scan
 from producer.tolerance import Tolerance
 from rsvpq.lanes import Item, Start
 from rsvpq.lanes.budget import RunBudget
-from rsvpq.lanes.held_drafts import HeldDrafts
 from rsvpq.lanes.items import known_items
 from rsvpq.lanes.run_results import Findings, Forecast
 from rsvpq.mail.editions import MeetingKey, Settled
 from rsvpq.mail.errors import Refused
 from rsvpq.mail.messages import Mailbox, MeetingMessage, Outcome, is_private
+from rsvpq.ops.held_drafts import HeldDrafts
 from rsvpq.policy import Decision, Facts, Newest, Policy, Trace, Version, held_for, is_internal
 from rsvpq.policy.gather import decide_at_once, decide_knowing, explain_knowing
 from rsvpq.tasks import contract
@@ -157,7 +157,7 @@ class _Scan(_Visit):
         return replace(item, facts=audit.facts(self.mailbox, message, self.run_name))
 
     def _offer(self, items: list[Item]) -> int:
-        offered = lanes.offer(self.mailbox, items, release=RELEASED_PER_PAGE, policy=self.fingerprint)
+        offered = lanes.offer(contract.lane_of(self.mailbox), items, release=RELEASED_PER_PAGE, policy=self.fingerprint)
         carrier.publish(offered.released)
         return offered.new
 

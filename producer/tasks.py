@@ -11,9 +11,8 @@ from producer.scanning import work
 from producer.trigger import LOOKS, offer_scans
 from rsvpq.lanes.run_results import Findings
 from rsvpq.mail.errors import ExchangeError
-from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import ConfigError
-from rsvpq.settings.mailboxes import read_mailboxes, select
+from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes, select
 from rsvpq.tasks import contract
 
 
@@ -41,7 +40,8 @@ def scan_mailboxes(
         if kind in LOOKS:
             Findings(lanes, run).refused(str(error))
         raise
-    answers = offer_scans(audit, chosen, run, kind, wanted)
+    limits = {mailbox.name: mailbox.limits for mailbox in chosen if mailbox.limits}
+    answers = offer_scans(audit, chosen, run, kind, wanted, limits)
     if kind in LOOKS:
         Findings(lanes, run).offered(answers)
     carrier.publish(lanes.release())
@@ -49,7 +49,7 @@ def scan_mailboxes(
     return ", ".join(f"{answer} {count}" for answer, count in sorted(tally.items())) or "no mailboxes"
 
 
-def _chosen(mailboxes: Sequence[str] | str, group: str | None) -> Sequence[Mailbox]:
+def _chosen(mailboxes: Sequence[str] | str, group: str | None) -> Sequence[ListedMailbox]:
     names = [mailboxes] if isinstance(mailboxes, str) else mailboxes
     return select(read_mailboxes(settings.mailboxes, settings), names=names, group=group)
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rsvpq.audit.record import Audit
-from rsvpq.lanes import Item
+from rsvpq.lanes import Item, Lane
 from rsvpq.lanes.items import scans_under_way
+from rsvpq.lanes.limits import Limits
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import contract
 
@@ -21,16 +22,20 @@ def offer_scans(
     run: str,
     kind: contract.ScanKind = "scan",
     wanted: Mapping[str, str] | None = None,
+    limits: Mapping[str, Limits] | None = None,
 ) -> dict[str, str]:
     """Offer every mailbox a scan under the name of this run; by name whether it was ``offered``, or why not.
 
     Why not: it is being scanned (``scanning``), or messages of the last scan still wait in its lane (``full``).
+
+    :param limits: of the mailboxes that have limits of their own, by name.
     """
+    own = limits or {}
     answers: dict[str, str] = {}
     for first in range(0, len(mailboxes), BATCH):
         batch = [
             (
-                mailbox,
+                contract.lane_of(mailbox, own.get(mailbox.name)),
                 replace(contract.scan_item(mailbox, run, kind, wanted), facts=audit.scan_facts(mailbox, run, kind)),
             )
             for mailbox in mailboxes[first : first + BATCH]
@@ -41,8 +46,8 @@ def offer_scans(
     return answers
 
 
-def _offered_before(audit: Audit, batch: Sequence[tuple[Mailbox, Item]], answers: Mapping[str, str]) -> dict[str, str]:
+def _offered_before(audit: Audit, batch: Sequence[tuple[Lane, Item]], answers: Mapping[str, str]) -> dict[str, str]:
     """Those that are being scanned under this very name: the trigger came twice, and somebody waits for them."""
-    ours = {mailbox.name: item.id for mailbox, item in batch if answers[mailbox.name] == "scanning"}
+    ours = {lane.name: item.id for lane, item in batch if answers[lane.name] == "scanning"}
     under_way = scans_under_way(audit.lanes, list(ours))
     return {name: "offered" for name, item in ours.items() if under_way[name] == item}

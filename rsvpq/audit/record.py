@@ -23,7 +23,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from rsvpq.lanes import Deed, Lanes, Ruling, Rulings, Scope
+from rsvpq.lanes import Deed, Lane, Lanes, Ruling, Rulings, Scope
 from rsvpq.mail.errors import ExchangeError
 from rsvpq.mail.messages import Mailbox, MeetingMessage, is_private
 from rsvpq.mail.persons import person_in
@@ -131,7 +131,7 @@ class Audit:
         The arguments are as for :meth:`rulings`.
         """
         rulings = self.rulings(mailbox, scan, run, decided)
-        return self.lanes.decide(mailbox, rulings) if rulings.rulings else 0
+        return self.lanes.decide(Lane(mailbox.name, mailbox.server), rulings) if rulings.rulings else 0
 
     def rulings(
         self, mailbox: Mailbox, scan: str, run: str, decided: Iterable[tuple[MeetingMessage, Told | None]]

@@ -119,7 +119,7 @@ class Following:
                 self._drop(name, f"the scan failed: {item.reason}")
             elif item is None or item.state == "done":
                 self._suspect(name)
-        for name, pause in pauses(self.lanes, self._waiting.values()).items():
+        for name, pause in pauses(self.lanes, map(contract.lane_of, self._waiting.values())).items():
             self._drop(name, f"{pause}; it goes on when that is resumed")
 
     def _suspect(self, name: str) -> None:

@@ -12,8 +12,8 @@ from rich.text import Text
 from rsvpq import wiring
 from rsvpq.cli.options import config_option, json_option, mailboxes_option
 from rsvpq.cli.scan import trigger
-from rsvpq.lanes.held_drafts import HeldDrafts
 from rsvpq.mail.messages import MeetingMessage
+from rsvpq.ops.held_drafts import HeldDrafts
 from rsvpq.settings import load_settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
 from rsvpq.tasks import contract
@@ -70,7 +70,7 @@ def send_draft(mailbox: str, draft: str, config_file: Path | None) -> None:
     audit = wiring.make_audit(settings, lanes)
     item = contract.draft_item(found.identity(chosen), found)
     lanes.tell(audit.deed("send-draft", "mailbox", chosen.name, values={"draft": found.rid, "item": item.id}))
-    new = lanes.offer(chosen, [replace(item, facts=audit.facts(chosen, found, run=""))]).new
+    new = lanes.offer(contract.lane_of(chosen), [replace(item, facts=audit.facts(chosen, found, run=""))]).new
     click.echo("will be sent" if new else "was offered before; see 'rsvpq audit' or 'rsvpq dead'")
 
 

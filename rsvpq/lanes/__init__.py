@@ -17,12 +17,14 @@ from rsvpq.lanes.lanes import (
     Start,
     Verdict,
 )
+from rsvpq.lanes.limits import Lane
 
 __all__ = [
     "LENIENT",
     "Deed",
     "Finish",
     "Item",
+    "Lane",
     "Lanes",
     "Memory",
     "Offered",

@@ -1,52 +1,40 @@
-"""Answers that lie unsent in Drafts and may be a person's own: shown to the operator, never sent by guess.
-
-Each scan writes down what it sees in its mailbox, in place of what the last one saw.
-"""
+"""Which unsent answers the last scan of each mailbox saw: a Redis hash of mailbox -> JSON list."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rsvpq.lanes import Lanes
-from rsvpq.mail.messages import Kind, MeetingMessage
+from rsvpq.lanes.lanes import Lanes
 
 
 class HeldDrafts:
-    """The list, kept beside the lanes: a Redis hash of mailbox -> JSON list of drafts."""
+    """The list of drafts, which are JSON objects here."""
 
     def __init__(self, lanes: Lanes) -> None:
         self._redis = lanes.redis
         self._key = f"{lanes.prefix}:drafts"
 
-    def replace(self, mailbox: str, drafts: Sequence[MeetingMessage]) -> None:
-        """What there is in this mailbox now."""
+    def replace(self, mailbox: str, drafts: Sequence[Mapping[str, Any]]) -> None:
+        """Store what there is in this mailbox now, in place of what was stored before."""
         if drafts:
-            self._redis.hset(self._key, mailbox, json.dumps([draft.to_payload() for draft in drafts]))
+            self._redis.hset(self._key, mailbox, json.dumps(drafts))
         else:
             self._redis.hdel(self._key, mailbox)
 
-    def of(self, mailbox: str) -> list[MeetingMessage]:
-        """The drafts of one mailbox."""
-        return _drafts(self._redis.hget(self._key, mailbox) or "[]")
+    def of(self, mailbox: str) -> list[Any]:
+        """Return the drafts of one mailbox."""
+        return _list(self._redis.hget(self._key, mailbox))
 
-    def all(self) -> Iterator[tuple[str, list[MeetingMessage]]]:
-        """Mailboxes that have any, with their drafts."""
+    def all(self) -> Iterator[tuple[str, list[Any]]]:
+        """Yield the mailboxes that have any, with their drafts."""
         for mailbox, text in self._redis.hscan_iter(self._key):
-            yield mailbox, _drafts(text)
+            yield mailbox, _list(text)
 
 
-def _drafts(text: str) -> list[MeetingMessage]:
-    """What was written, without what others have put beside it."""
+def _list(text: str | None) -> list[Any]:
+    """The list that was stored; an empty one where something else is."""
     try:
-        payloads = json.loads(text)
+        found = json.loads(text or "[]")
     except (ValueError, RecursionError):
         return []
-    return list(filter(None, map(_draft, payloads))) if isinstance(payloads, list) else []
-
-
-def _draft(payload: Any) -> MeetingMessage | None:
-    try:
-        draft = MeetingMessage.from_payload(payload)
-    except (KeyError, TypeError, ValueError):
-        return None
-    return draft if draft.kind is Kind.RESPONSE else None
+    return found if isinstance(found, list) else []

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rsvpq.lanes.lanes import Lanes
+from rsvpq.lanes.limits import Lane
 from rsvpq.lanes.reading import json_object, kept, whole
-from rsvpq.mail.messages import Mailbox
 
 _FIELDS = ("state", "attempts", "reason", "journal", "policy", "again", "soonest")
 #: Items per round trip.
@@ -61,7 +61,7 @@ def scans_under_way(lanes: Lanes, mailboxes: Sequence[str]) -> dict[str, str]:
         return {name: scan or "" for name, scan in zip(mailboxes, scans, strict=True)}
 
 
-def pauses(lanes: Lanes, mailboxes: Iterable[Mailbox]) -> dict[str, str]:
+def pauses(lanes: Lanes, mailboxes: Iterable[Lane]) -> dict[str, str]:
     """Of the mailboxes in which nothing starts, because somebody paused it: what was paused, and why."""
     chosen = list(mailboxes)
     servers = sorted({mailbox.server for mailbox in chosen})

@@ -22,9 +22,8 @@ from uuid import uuid4
 from redis import Redis
 from redis.exceptions import NoScriptError, ResponseError
 
-from rsvpq.lanes.limits import Limits, Rate
+from rsvpq.lanes.limits import Lane, Limits, Rate
 from rsvpq.lanes.reading import json_object, kept, left_s, number, whole
-from rsvpq.mail.messages import Mailbox
 
 if TYPE_CHECKING:
     from redis.commands.core import Script
@@ -360,17 +359,17 @@ class Lanes:
         values = [value for row in found for value in (row if isinstance(row, list) else [None])]
         return all(map(_is_positive, values)) and all(answer == 1 for answer in listed)
 
-    def offer_scans(self, scans: Iterable[tuple[Mailbox, Item]]) -> dict[str, str]:
+    def offer_scans(self, scans: Iterable[tuple[Lane, Item]]) -> dict[str, str]:
         """Offer each mailbox a scan; says for each ``offered``, ``scanning`` or ``full`` (see offer_scan.lua)."""
         scans = list(scans)
         with self.redis.pipeline(transaction=False) as pipe:
-            for mailbox, item in scans:
-                limits = _limit_fields(mailbox.limits) if mailbox.limits else dict.fromkeys(_LIMIT_FIELDS, "")
-                args = (mailbox.name, mailbox.server, item.id, item.work, item.pool, json.dumps(dict(item.payload)))
+            for lane, item in scans:
+                limits = _limit_fields(lane.limits) if lane.limits else dict.fromkeys(_LIMIT_FIELDS, "")
+                args = (lane.name, lane.server, item.id, item.work, item.pool, json.dumps(dict(item.payload)))
                 self._call("offer_scan", *args, *(limits[field] for field in _LIMIT_FIELDS), item.facts, pipe=pipe)
-            return {mailbox.name: answer for (mailbox, _), answer in zip(scans, pipe.execute(), strict=True)}
+            return {lane.name: answer for (lane, _), answer in zip(scans, pipe.execute(), strict=True)}
 
-    def offer(self, mailbox: Mailbox, items: Sequence[Item], *, release: int = 0, policy: str = "") -> Offered:
+    def offer(self, lane: Lane, items: Sequence[Item], *, release: int = 0, policy: str = "") -> Offered:
         """Append the items that are new or are to be looked at again; release up to ``release`` of whatever may run.
 
         :param policy: the fingerprint of the one in force; what was left alone under another is looked at again.
@@ -378,12 +377,12 @@ class Lanes:
         args: list[str] = []
         for item in items:
             args += (item.id, item.work, item.pool, json.dumps(dict(item.payload)), item.facts, item.topic)
-        new, released = self._call("offer", mailbox.name, mailbox.server, release, policy, *args)
+        new, released = self._call("offer", lane.name, lane.server, release, policy, *args)
         return Offered(new, self._releases(released))
 
-    def decide(self, mailbox: Mailbox, rulings: Rulings) -> int:
+    def decide(self, lane: Lane, rulings: Rulings) -> int:
         """Tell the audit those of a page's decisions that are new or changed; how many these were."""
-        told: int = self._call("decide", mailbox.name, mailbox.server, *rulings.to_args())
+        told: int = self._call("decide", lane.name, lane.server, *rulings.to_args())
         return told
 
     def claim(self, name: str, identity: str, instead_of: str = "") -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""How hard a mailbox or a server may be pressed: plain values, no clock and no Redis.
+"""Lanes, and how hard a mailbox or a server may be pressed: plain values, no clock and no Redis.
 
 A pace is a number of *items* (one message or one scan each), never of HTTP requests: one item makes a handful of
 requests one after the other, so the concurrency bounds how many of those are under way at once.
@@ -76,3 +76,15 @@ class Limits:
     def __post_init__(self) -> None:
         if self.burst < 1 or self.concurrency < 1 or self.weight <= 0:
             raise ValueError("burst and concurrency are at least 1, and weight is above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The lane of a mailbox: its name, the server that it is on, and its own limits.
+
+    ``limits`` is None where the mailbox has the defaults of the ledger.
+    """
+
+    name: str
+    server: str
+    limits: Limits | None = None

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Self, get_args, get_type_hints
 
-from rsvpq.lanes.limits import Limits
-
 
 class Kind(StrEnum):
     """What a message in an Inbox asks of us, by its message class."""
@@ -49,13 +47,12 @@ class Mailbox:
     """One mailbox to look after.
 
     ``name`` is the path segment below ``/exchange/`` (an alias or an SMTP address) and unique over all servers,
-    whatever its case. ``limits`` is None where the mailbox has the defaults of the settings.
+    whatever its case.
     """
 
     name: str
     server: str
     group: str = ""
-    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from kombu import Queue
 from kombu.exceptions import KombuError
 from redis import RedisError
 
-from rsvpq.lanes import Item, Release
+from rsvpq.lanes import Item, Lane, Release
+from rsvpq.lanes.limits import Limits
 from rsvpq.mail.editions import MeetingKey, topic_of
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.tasks import broker
@@ -165,6 +166,11 @@ def with_password(redis_url: str, password: str) -> str:
     parts = urlsplit(redis_url)
     user, _, place = parts.netloc.rpartition("@")
     return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{place}"))
+
+
+def lane_of(mailbox: Mailbox, limits: Limits | None = None) -> Lane:
+    """The lane of a mailbox; without limits of its own it has the defaults."""
+    return Lane(mailbox.name, mailbox.server, limits)
 
 
 def run_named(task_id: str) -> str:

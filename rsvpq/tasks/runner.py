@@ -27,9 +27,9 @@ from celery.exceptions import Ignore, Retry
 
 from rsvpq.audit.record import LOOKS, Discretion
 from rsvpq.http.lease import Lease
-from rsvpq.lanes import Lanes, Memory, Recorded, Release, Rulings, Start, Verdict
+from rsvpq.lanes import Lane, Lanes, Memory, Recorded, Release, Rulings, Start, Verdict
 from rsvpq.mail.errors import Busy, ExchangeError, NotListed, Refused, Unsettled
-from rsvpq.mail.messages import Left, Mailbox, Outcome, is_private
+from rsvpq.mail.messages import Left, Outcome, is_private
 from rsvpq.tasks.journal import Journal, LeaseLost, Paused, Taken
 
 logger = logging.getLogger(__name__)
@@ -225,7 +225,7 @@ class _Run:
 
     def _finish(self, how: Literal["done", "left", "dead", "later", "throttled", "held"], **details: Any) -> str:
         if self.journal.rulings:  # nothing was done for it
-            self.carrier.lanes.decide(Mailbox(self.start.mailbox, self.start.server), self.journal.rulings)
+            self.carrier.lanes.decide(Lane(self.start.mailbox, self.start.server), self.journal.rulings)
         finish = self.carrier.lanes.finish(self.item_id, self.generation, self.owner, how, release=REFILL, **details)
         self.carrier.publish(finish.released)
         return finish.state

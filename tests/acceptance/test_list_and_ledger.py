@@ -135,5 +135,5 @@ def _as_an_earlier_version_had_it(lanes: Lanes, stack: Stack) -> str:
         if item.id == given_up:
             client.hset(f"{lanes.prefix}:item:{given_up}", mapping={"state": "dropped", "mailbox": mailbox.name})
         else:
-            lanes.offer(mailbox, [item])
+            lanes.offer(contract.lane_of(mailbox), [item])
     return given_up

@@ -11,15 +11,14 @@ import pytest
 
 from rsvpq import wiring
 from rsvpq.audit.log import AuditLog, Filter
-from rsvpq.lanes import Item, Lanes
-from rsvpq.mail.messages import Mailbox
+from rsvpq.lanes import Item, Lane, Lanes
 from rsvpq.settings import load_settings
 from testbed.processes import PATIENCE_S, until
 from testbed.simulated_exchange import World
 from testbed.stack import Plan, Stack
 from tests.acceptance.conftest import rsvpq
 
-ADELE = Mailbox("adele0", "mail0")
+ADELE = Lane("adele0", "mail0")
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from typing import Any
 
 from rsvpq import wiring
 from rsvpq.lanes import Lanes
-from rsvpq.lanes.refusals import REVOKED
 from rsvpq.settings import load_settings
+from rsvpq.tasks.refusals import REVOKED
 from testbed.processes import until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack

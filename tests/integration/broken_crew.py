@@ -7,12 +7,11 @@ from typing import Any
 from redis import Redis
 
 from producer.dispatcher import Dispatcher
-from rsvpq.lanes import Item, Lanes, Memory, Release, Ruling, Rulings, Verdict
+from rsvpq.lanes import Item, Lane, Lanes, Memory, Release, Ruling, Rulings, Verdict
 from rsvpq.lanes.limits import Limits, Rate
-from rsvpq.mail.messages import Mailbox
 from tests.integration.turned_lanes import Clock
 
-MAILBOXES = (Mailbox("adele", "mail1"), Mailbox("bruno", "mail1"), Mailbox("carla", "mail2"))
+MAILBOXES = (Lane("adele", "mail1"), Lane("bruno", "mail1"), Lane("carla", "mail2"))
 MESSAGES = 6
 RUN_LEASE_S, RELEASE_LEASE_S = 180, 60
 _FACTS = '["request", "adele", "run1", "uid", "boss@example.com", "budget", "", ""]'
@@ -56,7 +55,7 @@ class Crew:
     def _publish(self, releases: Iterable[Release]) -> None:
         self.published += releases
 
-    def messages(self, mailbox: Mailbox) -> list[Item]:
+    def messages(self, mailbox: Lane) -> list[Item]:
         """What lies in a mailbox as long as nobody has done it."""
         return [
             Item(f"{mailbox.name}-{number}", "answer", "answer", {"kind": "request"}, _FACTS, f"topic-{number}")

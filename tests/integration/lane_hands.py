@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rsvpq.lanes import Item, Lanes, Release, Verdict
+from rsvpq.lanes import Item, Lane, Lanes, Release, Verdict
 from rsvpq.lanes.limits import Limits, Rate
-from rsvpq.mail.messages import Mailbox
 
 S = 1_000_000
 #: So much that it hinders nobody.
@@ -34,7 +33,7 @@ class ClockedLanes(Lanes):
             attempts=3,
         )
 
-    def fill(self, mailbox: Mailbox, count: int, *, pool: str = "mail", release: int = 0) -> tuple[Release, ...]:
+    def fill(self, mailbox: Lane, count: int, *, pool: str = "mail", release: int = 0) -> tuple[Release, ...]:
         """Offer so many messages, numbered from 0; what was released in the same breath."""
         items = [Item(f"{mailbox.name}-{pool}-{number}", "answer", pool, {"n": number}) for number in range(count)]
         return self.offer(mailbox, items, release=release).released

@@ -54,7 +54,7 @@ class Desk:
 
     def offer(self, item: Item, mailbox: Mailbox = ADELE, **forged: Any) -> Release:
         """Offer an item as a scan does, and release it; then put what else is forged in its place."""
-        self.lanes.offer(mailbox, [item], policy="any")
+        self.lanes.offer(contract.lane_of(mailbox), [item], policy="any")
         if forged:
             self.lanes.redis.hset(f"{self.lanes.prefix}:item:{item.id}", mapping=forged)
         (release,) = self.lanes.release()
@@ -114,17 +114,21 @@ def test_a_mailbox_that_is_taken_off_the_list_is_left_at_the_next_item_and_taken
     desk.write_list("bruno,mail1,sales")
     assert desk.carry(desk.offer(item_of(second))).startswith("unlisted")
     desk.write_list("adele,mail1,sales")
-    assert desk.lanes.offer(ADELE, [item_of(second)], policy="any").new == 1  # at once, by the next scan
+    assert (
+        desk.lanes.offer(contract.lane_of(ADELE), [item_of(second)], policy="any").new == 1
+    )  # at once, by the next scan
     (release,) = desk.lanes.release()
     assert desk.carry(release) == "answered"
 
 
 def test_a_scan_of_a_mailbox_that_is_taken_off_the_list_ends(desk: Desk) -> None:
     desk.write_list("bruno,mail1,sales")
-    desk.lanes.offer_scans([(ADELE, contract.scan_item(ADELE, "run"))])
+    desk.lanes.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "run"))])
     (release,) = desk.lanes.release()
     assert desk.carry(release).startswith("unlisted")
-    assert desk.lanes.offer_scans([(ADELE, contract.scan_item(ADELE, "next"))]) == {"adele": "offered"}
+    assert desk.lanes.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "next"))]) == {
+        "adele": "offered"
+    }
 
 
 def test_an_answer_that_was_begun_is_kept_as_evidence_when_its_mailbox_goes(desk: Desk) -> None:
@@ -207,7 +211,7 @@ def test_where_list_and_ledger_name_other_servers_the_item_waits_and_the_status_
     there, scan = replace(ADELE, server=server), contract.scan_item(ADELE, "run")
     settings = desk.installation.settings
     wiring.configure(desk.lanes, settings.model_copy(update={"servers": {server: settings.servers["mail1"]}}))
-    desk.lanes.offer_scans([(there, scan)])
+    desk.lanes.offer_scans([(contract.lane_of(there), scan)])
     for _ in range(2 * desk.installation.settings.retry.attempts):
         clock.turn(3600)
         (release,) = desk.lanes.release()
@@ -227,7 +231,7 @@ def test_what_was_dropped_stays_dropped_when_its_server_is_renamed(desk: Desk) -
     dropped = desk.lanes.drop([release.id], Deed("anna", "drop"))
     assert dropped == {release.id: "dropped"}
     renamed = replace(ADELE, server="hq1")
-    assert desk.lanes.offer(renamed, [item_of(mailbox=renamed)]).new == 0
+    assert desk.lanes.offer(contract.lane_of(renamed), [item_of(mailbox=renamed)]).new == 0
 
 
 # -- what an offer makes -------------------------------------------------------------------------------------------
@@ -273,7 +277,7 @@ FORGED: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("what", UNREADABLE)
 def test_what_cannot_be_read_is_set_aside_and_nothing_is_done(desk: Desk, what: str) -> None:
     item = item_of()
-    desk.lanes.offer(ADELE, [item])
+    desk.lanes.offer(contract.lane_of(ADELE), [item])
     (release,) = desk.lanes.release()
     desk.lanes.redis.hset(f"{desk.lanes.prefix}:item:{item.id}", mapping=UNREADABLE[what])
     with suppress(Ignore):
@@ -285,7 +289,7 @@ def test_what_cannot_be_read_is_set_aside_and_nothing_is_done(desk: Desk, what: 
 @pytest.mark.parametrize("what", FORGED)
 def test_what_no_offer_makes_is_dead_with_the_reason_and_nothing_is_done(desk: Desk, what: str) -> None:
     self_made = item_of()
-    desk.lanes.offer(ADELE, [self_made])
+    desk.lanes.offer(contract.lane_of(ADELE), [self_made])
     (release,) = desk.lanes.release()
     desk.lanes.redis.hset(f"{desk.lanes.prefix}:item:{self_made.id}", mapping=FORGED[what])
     with pytest.raises(Refused, match="no offer can have produced"):
@@ -300,7 +304,7 @@ def test_what_no_offer_makes_is_dead_with_the_reason_and_nothing_is_done(desk: D
 @pytest.mark.parametrize("wanted", [{"href": "x"}, {"uid": 5}, "x", []])
 def test_a_forged_question_is_dead(desk: Desk, wanted: Any) -> None:
     scan = contract.scan_item(ADELE, "run", "explain", {"uid": "x"})
-    desk.lanes.offer_scans([(ADELE, scan)])
+    desk.lanes.offer_scans([(contract.lane_of(ADELE), scan)])
     (release,) = desk.lanes.release()
     forged = json.dumps({**scan.payload, "wanted": wanted})
     desk.lanes.redis.hset(f"{desk.lanes.prefix}:item:{scan.id}", "payload", forged)
@@ -310,7 +314,7 @@ def test_a_forged_question_is_dead(desk: Desk, wanted: Any) -> None:
 
 def test_a_scan_under_another_mailboxs_name_is_dead(desk: Desk) -> None:
     bruno = Mailbox("bruno", "mail1", "sales")
-    desk.lanes.offer_scans([(bruno, contract.scan_item(ADELE, "run"))])
+    desk.lanes.offer_scans([(contract.lane_of(bruno), contract.scan_item(ADELE, "run"))])
     (release,) = desk.lanes.release()
     with pytest.raises(Refused, match="not named as a scan of this mailbox"):
         desk.carry(release)

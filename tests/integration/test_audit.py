@@ -50,7 +50,7 @@ ACCEPT = Told("accept", "", "every-request")
 def offered(lanes: Lanes, message: MeetingMessage = MESSAGE, discretion: Discretion | None = None) -> Release:
     """Offer the message as a scan does, and release it."""
     facts = Audit(lanes, discretion or Discretion(), 3600).facts(ADELE, message, "r1")
-    lanes.offer(ADELE, [replace(contract.message_item(ADELE, message), facts=facts)])
+    lanes.offer(contract.lane_of(ADELE), [replace(contract.message_item(ADELE, message), facts=facts)])
     (release,) = lanes.release()
     return release
 
@@ -291,7 +291,7 @@ def test_a_scan_is_told_only_when_it_fails(lanes: Lanes, error: Exception | None
         return Outcome("scanned")
 
     facts = Audit(lanes, Discretion(), 3600).scan_facts(ADELE, "r1")
-    lanes.offer_scans([(ADELE, replace(contract.scan_item(ADELE, "r1"), facts=facts))])
+    lanes.offer_scans([(contract.lane_of(ADELE), replace(contract.scan_item(ADELE, "r1"), facts=facts))])
     carry(lanes, work)
     assert [one["event"] for one in told(lanes)] == expected
     assert all((one["kind"], one["run"], one["mailbox"]) == ("scan", "r1", "adele") for one in told(lanes))
@@ -311,7 +311,7 @@ def scanned(
     """A whole scan: offered, one page, and its end."""
     audit = Audit(lanes, Discretion(), 3600)
     scan = replace(contract.scan_item(ADELE, run, kind), facts=audit.scan_facts(ADELE, run, kind))
-    assert lanes.offer_scans([(ADELE, scan)]) == {"adele": "offered"}
+    assert lanes.offer_scans([(contract.lane_of(ADELE), scan)]) == {"adele": "offered"}
     (release,) = lanes.release()
     lanes.start(scan.id, release.generation, "one")
     decide(lanes, run, *decided)

@@ -6,13 +6,12 @@ Told by the commands that the scripts give, which Redis counts; time would say h
 from collections.abc import Callable
 from typing import Any
 
-from rsvpq.lanes import Item, Lanes, Ruling, Rulings, keeping
+from rsvpq.lanes import Item, Lane, Lanes, Ruling, Rulings, keeping
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.status import read_status
-from rsvpq.mail.messages import Mailbox
 from tests.integration.turned_lanes import Clock, offer
 
-ADELE = Mailbox("adele", "mail1")
+ADELE = Lane("adele", "mail1")
 #: What a call may take: each command is about a microsecond.
 MOST = 6000
 
@@ -81,7 +80,7 @@ def test_a_release_beside_a_thousand_servers(lanes: Lanes) -> None:
 def test_the_status_of_mailboxes_with_many_messages_on_hold(lanes: Lanes) -> None:
     for number in range(8):
         box = f"box-{number}"
-        lanes.offer_scans([(Mailbox(box, "mail1"), Item(f"scan-{box}", "scan", "scan", {}))])
+        lanes.offer_scans([(Lane(box, "mail1"), Item(f"scan-{box}", "scan", "scan", {}))])
         lanes.redis.hset(f"{{test}}:onhold:{box}", mapping={f"message-{one}": "private" for one in range(3000)})
     assert sum(read_status(lanes).servers["mail1"].on_hold.values()) == 24_000
     looked, _ = lanes.call("status", *(f"box-{number}" for number in range(8)))

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from producer.dispatcher import Dispatcher
-from rsvpq.lanes import Item, Lanes, Release, Verdict, keeping
-from rsvpq.lanes.held_drafts import HeldDrafts
+from rsvpq.lanes import Item, Lane, Lanes, Release, Verdict, keeping
 from rsvpq.lanes.status import read_status
-from rsvpq.mail.messages import Mailbox
+from rsvpq.ops.held_drafts import HeldDrafts
 from tests.integration.installation import Installation
 from tests.integration.turned_lanes import Clock, offer, released
 
@@ -226,9 +225,9 @@ def test_the_dispatcher_goes_on_with_the_others_whatever_one_item_is(lanes: Lane
 
 
 def test_a_mailbox_whose_scan_was_evicted_is_scanned_again(lanes: Lanes) -> None:
-    adele = Mailbox("adele", "mail1")
+    adele = Lane("adele", "mail1")
 
-    def scan(number: int) -> tuple[Mailbox, Any]:
+    def scan(number: int) -> tuple[Lane, Any]:
         return adele, Item(f"scan-{number}", "producer.scan_mailbox", "scan", {"kind": "scan"})
 
     lanes.offer_scans([scan(1)])

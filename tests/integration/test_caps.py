@@ -69,7 +69,7 @@ class Scans:
         return ids
 
     def _offer(self, messages: list[MeetingMessage]) -> int:
-        return self.lanes.offer(ADELE, [contract.message_item(ADELE, one) for one in messages]).new
+        return self.lanes.offer(contract.lane_of(ADELE), [contract.message_item(ADELE, one) for one in messages]).new
 
 
 def test_a_flood_of_responses_is_behind_the_requests_and_its_rest_waits_for_the_next_scan(lanes: Lanes) -> None:

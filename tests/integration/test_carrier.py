@@ -8,7 +8,7 @@ import pytest
 from celery.exceptions import Ignore, Retry
 
 from rsvpq.http.lease import OutOfTime
-from rsvpq.lanes import Item, Lanes, Memory, Release, Start
+from rsvpq.lanes import Item, Lane, Lanes, Memory, Release, Start
 from rsvpq.mail.errors import (
     Busy,
     ExchangeError,
@@ -20,7 +20,7 @@ from rsvpq.mail.errors import (
     Unsettled,
     Unsupported,
 )
-from rsvpq.mail.messages import Mailbox, Outcome
+from rsvpq.mail.messages import Outcome
 from rsvpq.tasks.journal import Journal
 from rsvpq.tasks.runner import Carrier, ItemJournal, Work
 from tests.integration.turned_lanes import Clock, everything, ledger, offer, released
@@ -224,7 +224,7 @@ def test_what_has_not_settled_costs_no_attempt_and_holds_nobody_else(
 
 
 def test_another_message_about_the_same_meeting_that_was_quicker_is_waited_for(lanes: Lanes, carrier: Carrier) -> None:
-    lanes.offer(Mailbox("adele", "mail1"), [Item("a", "answer", "answer", {}, topic="budget")])
+    lanes.offer(Lane("adele", "mail1"), [Item("a", "answer", "answer", {}, topic="budget")])
     (release,) = lanes.release()
 
     def work(_start: Start, journal: ItemJournal) -> Outcome:
@@ -242,7 +242,7 @@ def test_another_message_about_the_same_meeting_that_was_quicker_is_waited_for(l
 def test_a_start_of_redis_meanwhile_costs_an_attempt_and_the_next_one_asks_the_mailbox(
     lanes: Lanes, carrier: Carrier, published: Published, clock: Clock
 ) -> None:
-    lanes.offer(Mailbox("adele", "mail1"), [Item("a", "answer", "answer", {}, topic="budget")])
+    lanes.offer(Lane("adele", "mail1"), [Item("a", "answer", "answer", {}, topic="budget")])
     vouched = []
 
     def work(start: Start, journal: ItemJournal) -> Outcome:
@@ -487,6 +487,6 @@ def test_a_delivery_that_the_ledger_does_not_know_touches_nothing(lanes: Lanes, 
 
 
 def test_a_carrier_serves_items_of_any_mailbox(lanes: Lanes, carrier: Carrier) -> None:
-    for mailbox in (Mailbox("adele", "mail1"), Mailbox("o'neil", "mail2")):
+    for mailbox in (Lane("adele", "mail1"), Lane("o'neil", "mail2")):
         release = released(lanes, mailbox.name, mailbox=mailbox.name, server=mailbox.server)
         assert carrier.carry(mailbox.name, release.generation, succeeds) == "answered"

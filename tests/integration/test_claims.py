@@ -12,10 +12,10 @@ import pytest
 from redis import Redis
 
 from rsvpq.http.lease import NoLease
-from rsvpq.lanes import Item, Lanes, Memory
+from rsvpq.lanes import Item, Lane, Lanes, Memory
 from rsvpq.mail.editions import TAKEN_AWAY, Settled, Version
 from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient
-from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.mail.messages import Kind, MeetingMessage
 from rsvpq.mail.messages import Verdict as Answer
 from rsvpq.settings import load_settings
 from rsvpq.tasks.claims import Claims
@@ -153,7 +153,7 @@ def test_a_name_that_left_the_list_has_a_successor(lanes: Lanes) -> None:
 
 def test_a_successor_waits_until_nothing_of_its_predecessor_is_under_way(lanes: ClockedLanes) -> None:
     claims(lanes, "adele").require("adele", "rid:1")
-    (release,) = lanes.fill(Mailbox("adele", SERVER), 1, release=1)
+    (release,) = lanes.fill(Lane("adele", SERVER), 1, release=1)
     with pytest.raises(Busy, match="1 of its items are under way") as caught:
         claims(lanes, "adele@example.com").require("adele@example.com", "rid:1")
     assert caught.value.scope == "mailbox"
@@ -201,7 +201,7 @@ def test_what_is_settled_in_a_mailbox_is_kept_for_that_mailbox(lanes: ClockedLan
     """By an item from its start to its end, not only by what is read from Sent Items."""
     both = claims(lanes, "sales", "sales-old")
     both.require("sales", "rid:old")
-    lanes.offer(Mailbox("sales", SERVER), [Item("a", "answer", "mail", {}, topic="budget")])
+    lanes.offer(Lane("sales", SERVER), [Item("a", "answer", "mail", {}, topic="budget")])
     (release,) = lanes.release()
     lanes.start("a", release.generation, "one")
     lanes.remember("sales", {}, 60)

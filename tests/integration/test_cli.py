@@ -12,8 +12,8 @@ from rsvpq import wiring
 from rsvpq.audit.log import AuditLog, Filter
 from rsvpq.audit.record import operator
 from rsvpq.lanes import Item, Lanes
-from rsvpq.lanes.held_drafts import HeldDrafts
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.ops.held_drafts import HeldDrafts
 from rsvpq.tasks import contract
 from testbed.processes import free_port
 from tests.integration.installation import PASSWORD, Installation, queued
@@ -26,7 +26,7 @@ def known(installation: Installation) -> Lanes:
     """Lanes in which adele and bruno have been scanned once, for workers with threads enough for both."""
     lanes = installation.lanes()
     lanes.crew("host:1", 8, [contract.SCAN_QUEUE, contract.ANSWER_QUEUE], believed_s=1e6)
-    lanes.offer_scans((mailbox, contract.scan_item(mailbox, "first")) for mailbox in (ADELE, BRUNO))
+    lanes.offer_scans((contract.lane_of(mailbox), contract.scan_item(mailbox, "first")) for mailbox in (ADELE, BRUNO))
     for release in lanes.release():
         lanes.start(release.id, release.generation, "worker")
         lanes.finish(release.id, release.generation, "worker", "done", label="done:scanned")
@@ -37,7 +37,8 @@ def offer(lanes: Lanes, mailbox: Mailbox, *item_ids: str) -> None:
     """Offer requests to a mailbox's lane."""
     payload = {"kind": "request", "subject": "Budget"}
     lanes.offer(
-        mailbox, [Item(item_id, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, payload) for item_id in item_ids]
+        contract.lane_of(mailbox),
+        [Item(item_id, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, payload) for item_id in item_ids],
     )
 
 
@@ -187,7 +188,7 @@ def test_a_mailbox_is_paused_before_its_first_scan_and_in_any_spelling(installat
     paused = installation.rsvpq("pause", "mailbox", "ADELE")
     assert (paused.returncode, paused.stdout) == (0, "paused: mailbox adele\n")
     lanes = installation.lanes()
-    lanes.offer_scans((mailbox, contract.scan_item(mailbox, "first")) for mailbox in (ADELE, BRUNO))
+    lanes.offer_scans((contract.lane_of(mailbox), contract.scan_item(mailbox, "first")) for mailbox in (ADELE, BRUNO))
     assert [release.mailbox for release in lanes.release()] == ["bruno"]
 
 

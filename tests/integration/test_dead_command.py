@@ -16,7 +16,7 @@ ADELE, BRUNO, NEIL = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1"), Mailb
 def kill(lanes: Lanes, mailbox: Mailbox, item: str, reason: str = "no", **payload: object) -> None:
     """Have an item end in ``dead``, its answer about to be sent."""
     told = {"kind": "request", "subject": f"About {item}", **payload}
-    lanes.offer(mailbox, [Item(item, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, told)])
+    lanes.offer(contract.lane_of(mailbox), [Item(item, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, told)])
     (release,) = lanes.release()
     lanes.start(item, release.generation, "worker")
     lanes.record(item, release.generation, "worker", {"accept": [], "send": "rid:7"}, intent=True, step="send")
@@ -86,7 +86,9 @@ def test_show_tells_what_is_proved_what_to_do_and_what_the_audit_has(installatio
 def test_a_retried_item_is_first_in_its_lane_with_its_journal_and_no_attempt(
     installation: Installation, graves: Lanes
 ) -> None:
-    graves.offer(ADELE, [Item("a2", contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"})])
+    graves.offer(
+        contract.lane_of(ADELE), [Item("a2", contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"})]
+    )
     ended = installation.rsvpq("dead", "retry", "a1", "--why", "mended")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "retried 1\n", "")
     (release,) = graves.release(1)
@@ -101,7 +103,7 @@ def test_a_dropped_item_is_never_offered_again(installation: Installation, grave
     assert (ended.returncode, ended.stdout) == (0, "dropped 2\n")
     assert [dead.id for dead in graves.dead(10)] == ["b1"]
     again = Item("a1", contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"})
-    assert graves.offer(ADELE, [again], release=5).new == 0
+    assert graves.offer(contract.lane_of(ADELE), [again], release=5).new == 0
     assert graves.release() == ()
     assert graves.redis.hget(f"{graves.prefix}:item:a1", "reason") == "left the company"
     assert graves.redis.ttl(f"{graves.prefix}:item:a1") == -1
@@ -128,7 +130,9 @@ def test_all_asks_first_and_takes_only_what_was_asked_for(installation: Installa
 
 
 def test_what_is_not_dead_is_left_and_said(installation: Installation, graves: Lanes) -> None:
-    graves.offer(ADELE, [Item("a2", contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"})])
+    graves.offer(
+        contract.lane_of(ADELE), [Item("a2", contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"})]
+    )
     ended = installation.rsvpq("dead", "retry", "a1", "a2", "nobody")
     assert (ended.returncode, ended.stdout) == (1, "retried 1\n")
     assert ended.stderr == "a2: left as it is, for it is not dead but pending\nnobody: there is no such item\n"
@@ -167,12 +171,12 @@ def test_a_repeated_retry_changes_nothing_even_after_another_death(graves: Lanes
 def test_a_dead_scan_that_is_retried_is_the_only_scan_of_its_mailbox(installation: Installation) -> None:
     lanes = installation.lanes()
     scan = contract.scan_item(ADELE, "first")
-    lanes.offer_scans([(ADELE, scan)])
+    lanes.offer_scans([(contract.lane_of(ADELE), scan)])
     (release,) = lanes.release()
     lanes.start(scan.id, release.generation, "worker")
     lanes.finish(scan.id, release.generation, "worker", "dead", label="dead")
     assert lanes.retry([scan.id], Deed("a test", "retry")) == {scan.id: "retried"}
-    assert lanes.offer_scans([(ADELE, contract.scan_item(ADELE, "second"))]) == {"adele": "scanning"}
+    assert lanes.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "second"))]) == {"adele": "scanning"}
     assert [release.id for release in lanes.release()] == [scan.id]
 
 

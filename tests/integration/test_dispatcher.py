@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from producer.dispatcher import Dispatcher
 from producer.schedule import ScheduledScan
 from rsvpq.health.register import register_of
-from rsvpq.lanes import Lanes, Release
+from rsvpq.lanes import Lane, Lanes, Release
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import contract
@@ -327,7 +327,7 @@ def test_the_process_releases_triggers_and_ends_when_told_to(
     process: Part, installation: Installation, redis: Redis
 ) -> None:
     lanes = installation.lanes()
-    lanes.offer(Mailbox("adele", "mail1"), [contract.scan_item(Mailbox("adele", "mail1"), "run")])
+    lanes.offer(Lane("adele", "mail1"), [contract.scan_item(Mailbox("adele", "mail1"), "run")])
     process.wait_for(lambda: queued(redis, "scan")[1:], "it publishes")
     assert sorted(message["task"] for message in queued(redis, "scan")) == [contract.SCAN, contract.SCAN_MAILBOX]
     process.signal(signal.SIGTERM)

@@ -85,7 +85,7 @@ def troubles(told: Told, group: str) -> list[tuple[str, Level]]:
 def test_a_redis_as_we_deploy_it_has_no_trouble_and_is_not_written_to(
     practice: Practice, server: QueueServer, lanes: Lanes
 ) -> None:
-    lanes.offer(ADELE, [Item("a1", "workers.answer_request", "answer", {})])
+    lanes.offer(contract.lane_of(ADELE), [Item("a1", "workers.answer_request", "answer", {})])
     client = admin(server)
     before = client.info("commandstats")
     told = practice.examine()
@@ -253,9 +253,9 @@ def test_whether_live_runs_are_confirmed_is_told(practice: Practice, lanes: Lane
 
 def test_what_waits_long_or_is_stopped_or_dead_is_told(practice: Practice, lanes: Lanes) -> None:
     assert troubles(practice.examine(), PROCESSES) == [("dispatcher", Level.WARN), ("worker", Level.WARN)]
-    lanes.offer_scans([(ADELE, contract.scan_item(ADELE, "first"))])
+    lanes.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "first"))])
     finish(lanes, "done", "done:scanned")
-    lanes.offer(ADELE, [Item(name, "workers.answer_request", "answer", {}) for name in ("a1", "a2")])
+    lanes.offer(contract.lane_of(ADELE), [Item(name, "workers.answer_request", "answer", {}) for name in ("a1", "a2")])
     finish(lanes, "dead", "dead:refused")
     told = practice.examine()
     assert told.level(PROCESSES, "lanes") is Level.OK
@@ -275,10 +275,10 @@ def test_what_waits_long_or_is_stopped_or_dead_is_told(practice: Practice, lanes
 @pytest.mark.parametrize("waits", ["a message in its lane", "a message between two attempts", "a scan"])
 def test_how_long_the_oldest_has_waited_is_the_lag_of_the_status(practice: Practice, lanes: Lanes, waits: str) -> None:
     two_hours_ago = Lanes(lanes.redis, "rsvpq", now_us=lambda: int((time.time() - 7210) * 1e6))
-    two_hours_ago.offer_scans([(ADELE, contract.scan_item(ADELE, "first"))])
+    two_hours_ago.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "first"))])
     if waits != "a scan":
         finish(lanes, "done", "done:scanned")
-        two_hours_ago.offer(ADELE, [Item("a1", "workers.answer_request", "answer", {})])
+        two_hours_ago.offer(contract.lane_of(ADELE), [Item("a1", "workers.answer_request", "answer", {})])
     if waits == "a message between two attempts":
         finish(lanes, "throttled", "throttled", delay_s=600)
     told = practice.examine().one(PROCESSES, "lanes")
@@ -288,7 +288,7 @@ def test_how_long_the_oldest_has_waited_is_the_lag_of_the_status(practice: Pract
 
 
 def test_where_nothing_waits_there_is_no_oldest(practice: Practice, lanes: Lanes) -> None:
-    lanes.offer_scans([(ADELE, contract.scan_item(ADELE, "first"))])
+    lanes.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "first"))])
     finish(lanes, "done", "done:scanned")
     assert practice.examine().one(PROCESSES, "lanes").text == "0 pending, 0 in flight, 0 between attempts"
 

@@ -15,6 +15,7 @@ from rsvpq.health.register import register_of
 from rsvpq.lanes import Item, Lanes
 from rsvpq.lanes.run_results import KEPT_S, Ended, Findings, Forecast, Offered, Triggered
 from rsvpq.mail.messages import Mailbox
+from rsvpq.tasks import contract
 from testbed.processes import PATIENCE_S
 
 ADELE, BRUNO, CARLA = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1"), Mailbox("carla", "mail2")
@@ -98,7 +99,7 @@ def test_a_forecast_of_another_version_is_read() -> None:
 
 def test_mailboxes_that_cannot_be_offered_are_named_with_the_reason(lanes: Lanes, findings: Findings) -> None:
     offer(lanes, ADELE, run="another")
-    lanes.offer(BRUNO, [Item("m", "answer", "answer", {})])
+    lanes.offer(contract.lane_of(BRUNO), [Item("m", "answer", "answer", {})])
     findings.offered(offer(lanes, ADELE, BRUNO))
     run, _ = follow(lanes, ADELE, BRUNO, CARLA)
     assert "being scanned already" in run.problems["adele"]

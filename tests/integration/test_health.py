@@ -162,7 +162,7 @@ def start_busy_worker(installation: Installation, notices: Notices, silent_serve
     request = MeetingMessage(Kind.REQUEST, "IPM.Schedule.Meeting.Request", "/exchange/adele/Inbox/1.EML", "rid:1")
     adele = Mailbox("adele", "mail1")
     item = contract.message_item(adele, request)
-    offered = lanes.offer(adele, [item], release=1)
+    offered = lanes.offer(contract.lane_of(adele), [item], release=1)
     app = contract.make_celery("test", installation.redis_url, namespace="rsvpq")
     contract.publish(app, offered.released)
     app.close()

@@ -9,9 +9,8 @@ from threading import Barrier
 
 from redis import Redis
 
-from rsvpq.lanes import Item, Lanes
+from rsvpq.lanes import Item, Lane, Lanes
 from rsvpq.lanes.limits import Limits, Rate
-from rsvpq.mail.messages import Mailbox
 from testbed.processes import PATIENCE_S
 from testbed.queue_server import QueueServer
 from tests.integration.installation import Installation
@@ -19,7 +18,7 @@ from tests.integration.lane_crew import Stint, most_at_once, work_together
 
 MAILBOX = Limits(Rate(50), burst=10, concurrency=2)
 SERVER = Limits(Rate(400), burst=50, concurrency=3)
-MAILBOXES = [Mailbox(f"user-{number}", f"mail{number % 2 + 1}") for number in range(10)]
+MAILBOXES = [Lane(f"user-{number}", f"mail{number % 2 + 1}") for number in range(10)]
 EACH = 30
 
 

@@ -17,9 +17,8 @@ from hypothesis.stateful import (
 )
 from redis import Redis
 
-from rsvpq.lanes import Deed, Item, Lanes, Release, Scope, keeping
+from rsvpq.lanes import Deed, Item, Lane, Lanes, Release, Scope, keeping
 from rsvpq.lanes.limits import Limits, Rate
-from rsvpq.mail.messages import Mailbox
 from tests.integration.lane_model import FINAL, How, LaneModel, Leaving, Pace, Party
 from tests.integration.lane_view import Ledger
 
@@ -415,12 +414,12 @@ class LaneMachine(RuleBasedStateMachine):
 
     def _offer(self, mailbox: str, items: list[Item], most: int, policy: str = "") -> None:
         new = self.model.offer(mailbox, SERVERS[0], [(item.id, item.pool) for item in items], policy, self.now)
-        answer = self.lanes.offer(Mailbox(mailbox, SERVERS[0]), items, release=most, policy=policy)
+        answer = self.lanes.offer(Lane(mailbox, SERVERS[0]), items, release=most, policy=policy)
         assert answer.new == new
         self._publish(answer.released, most)
 
     def _offer_scan(self, mailbox: str, server: str, item: str, pace: Pace | None) -> None:
-        scan = (Mailbox(mailbox, server, limits=limits_of(pace) if pace else None), Item(item, "scan", "scan", {}))
+        scan = (Lane(mailbox, server, limits=limits_of(pace) if pace else None), Item(item, "scan", "scan", {}))
         expected = self.model.offer_scan(mailbox, server, item, "scan", pace, self.now)
         assert self.lanes.offer_scans([scan]) == {mailbox: expected}
 

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from redis import Redis
 from throttled import RateLimiterType, Throttled, rate_limiter, store
 
-from rsvpq.lanes.limits import Limits, Rate
-from rsvpq.mail.messages import Mailbox
+from rsvpq.lanes.limits import Lane, Limits, Rate
 from tests.integration.lane_hands import AMPLE, ClockedLanes
 
 #: All times are whole 64ths of a second: exact in the other's floating seconds as well as in our microseconds, so that
@@ -20,7 +19,7 @@ TICKS_PER_S = 64
 TICK_US = 1_000_000 // TICKS_PER_S
 START_S = 4096
 
-ADELE = Mailbox("adele", "mail1")
+ADELE = Lane("adele", "mail1")
 
 
 def allowed_by_lanes(lanes: ClockedLanes, arrivals: Iterable[int]) -> list[bool]:

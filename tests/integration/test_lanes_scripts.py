@@ -6,9 +6,8 @@ from importlib import resources
 import pytest
 from redis import Redis
 
-from rsvpq.lanes import Item, Lanes, Scope, Verdict
+from rsvpq.lanes import Item, Lane, Lanes, Scope, Verdict
 from rsvpq.lanes.limits import Limits, Rate
-from rsvpq.mail.messages import Mailbox
 from tests.integration.lane_hands import ClockedLanes
 
 SCRIPTS = (
@@ -16,7 +15,7 @@ SCRIPTS = (
     *("set", "start", "status", "sweep", "renew", "crew", "configure", "discard", "mend", "check", "tidy"),
     "aside",
 )
-ADELE = Mailbox("adele", "mail1")
+ADELE = Lane("adele", "mail1")
 STOPS: list[tuple[Scope, str]] = [("all", ""), ("mailbox", "adele"), ("server", "mail1")]
 NAMES = (
     "adele.vance@example.com",
@@ -159,7 +158,7 @@ def test_names_may_hold_any_character(lanes: ClockedLanes, name: str) -> None:
         run_lease_s=60,
         attempts=3,
     )
-    mailbox = Mailbox(name, name)
+    mailbox = Lane(name, name)
     assert lanes.offer_scans([(mailbox, Item(f"scan {name}", "scan", "mail", {"of": name}))]) == {name: "offered"}
     lanes.fill(mailbox, 1)
     for item in (f"scan {name}", f"{name}-mail-0"):

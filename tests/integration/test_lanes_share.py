@@ -3,13 +3,12 @@
 import pytest
 from redis import Redis
 
-from rsvpq.lanes import Item, Verdict
+from rsvpq.lanes import Item, Lane, Verdict
 from rsvpq.lanes.status import read_status
-from rsvpq.mail.messages import Mailbox
 from tests.integration.lane_hands import AMPLE, ClockedLanes, S
 
-SLOW = [Mailbox(f"slow-{number}", "slow") for number in range(40)]
-WELL = [Mailbox(f"well-{number}", "well") for number in range(3)]
+SLOW = [Lane(f"slow-{number}", "slow") for number in range(40)]
+WELL = [Lane(f"well-{number}", "well") for number in range(3)]
 POOLS = {"scan": 100, "answer": 100}
 
 

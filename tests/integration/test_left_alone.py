@@ -43,7 +43,7 @@ def scan_offers(lanes: Lanes, policy: str = "strict") -> bool:
     """Whether a scan that finds the message once more puts it into its lane."""
     item = Item("a", "workers.answer_request", "answer", {"kind": "request"})
     foreseen = (known := known_items(lanes, ["a"]).get("a")) is None or known.is_offered_again(policy, lanes.time_us())
-    offered = bool(lanes.offer(ADELE, [item], policy=policy).new)
+    offered = bool(lanes.offer(contract.lane_of(ADELE), [item], policy=policy).new)
     assert offered is foreseen  # a dry run and an explanation go by the second
     return offered
 
@@ -178,7 +178,7 @@ def test_the_same_policy_has_one_fingerprint_for_each_group() -> None:
 
 def ruled(lanes: Lanes, scan: str, *rulings: Ruling) -> None:
     """What a scan, or a worker in its place, tells of its decisions."""
-    lanes.decide(ADELE, Rulings(scan, rulings, remember_s=3600))
+    lanes.decide(contract.lane_of(ADELE), Rulings(scan, rulings, remember_s=3600))
 
 
 def on_hold(lanes: Lanes) -> dict[str, int]:
@@ -186,7 +186,7 @@ def on_hold(lanes: Lanes) -> dict[str, int]:
 
 
 def test_messages_on_hold_are_counted_by_reason_whoever_decided(lanes: Lanes, leave: Callable[..., None]) -> None:
-    lanes.offer_scans([(ADELE, contract.scan_item(ADELE, "r"))])
+    lanes.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "r"))])
     finish_scan(lanes)
     scan_offers(lanes)
     leave(UNKNOWN)
@@ -209,7 +209,7 @@ def finish_scan(lanes: Lanes) -> str:
 def test_what_a_whole_scan_does_not_find_any_more_is_forgotten(lanes: Lanes, leave: Callable[..., None]) -> None:
     def scan(run: str, *seen: str) -> None:
         item = replace(contract.scan_item(ADELE, run), facts='["scan"]')
-        lanes.offer_scans([(ADELE, item)])
+        lanes.offer_scans([(contract.lane_of(ADELE), item)])
         ruled(lanes, item.id, *(Ruling(name, "[]") for name in seen))
         finish_scan(lanes)
 
@@ -231,7 +231,7 @@ def test_what_a_worker_leaves_alone_while_a_scan_goes_on_is_not_forgotten_at_its
     later = replace(contract.scan_item(ADELE, "later"), facts='["scan"]')
 
     def work(_start: Start, journal: ItemJournal) -> Outcome:
-        lanes.offer_scans([(ADELE, later)])
+        lanes.offer_scans([(contract.lane_of(ADELE), later)])
         ruled(lanes, later.id, Ruling("a", "[]"))
         decision = Ruling("a", "[]", UNKNOWN.word, UNKNOWN.rule, UNKNOWN.reason)
         journal.rulings = Rulings("", (decision,), remember_s=3600)

@@ -4,10 +4,9 @@ import pytest
 
 from producer.dispatcher import Dispatcher
 from producer.schedule import ScheduledScan, due_scans
-from rsvpq.lanes import Item, Lanes, Release, keeping
+from rsvpq.lanes import Item, Lane, Lanes, Release, keeping
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.status import read_status
-from rsvpq.mail.messages import Mailbox
 from tests.integration.turned_lanes import Clock, offer, released
 
 HOUR = 3600.0
@@ -107,7 +106,7 @@ def test_what_was_left_alone_is_looked_at_when_the_clock_has_gone_back(lanes: La
     release = released(lanes, "a")
     lanes.start("a", release.generation, "worker")
     lanes.finish("a", release.generation, "worker", "left", label="left", delay_s=60, longest_s=600, policy="p")
-    adele, item = Mailbox("adele", "mail1"), Item("a", "answer", "answer", {"kind": "request"})
+    adele, item = Lane("adele", "mail1"), Item("a", "answer", "answer", {"kind": "request"})
     assert lanes.offer(adele, [item], policy="p").new == 0
     clock.turn(-HOUR)
     assert lanes.offer(adele, [item], policy="p").new == 1

@@ -7,8 +7,7 @@ used to get it back at the head each time.
 from collections.abc import Iterable
 from typing import Any
 
-from rsvpq.lanes import Deed, Item, Lanes, Release
-from rsvpq.mail.messages import Mailbox
+from rsvpq.lanes import Deed, Item, Lane, Lanes, Release
 from tests.integration.lane_hands import ClockedLanes, S
 from tests.integration.turned_lanes import Clock, ledger, offer
 
@@ -104,7 +103,7 @@ def test_a_pool_that_works_says_nothing_of_another_one(lanes: Lanes, clock: Cloc
     for number in range(2 * ATTEMPTS):
         assert names(lanes.release()) == ["answer"]
         clock.turn(1)
-        lanes.offer(Mailbox("bruno", "mail1"), [Item(f"scan{number}", "producer.scan_mailbox", "scan", {})])
+        lanes.offer(Lane("bruno", "mail1"), [Item(f"scan{number}", "producer.scan_mailbox", "scan", {})])
         lanes.release()
         work_off(lanes, f"scan{number}")
         clock.turn(LEASE_S)
@@ -161,7 +160,7 @@ def test_what_runs_or_is_done_is_not_touched_by_a_refusal(lanes: Lanes) -> None:
 def test_a_scan_that_never_starts_makes_room_for_the_next(redis: Any) -> None:
 
     lanes = ClockedLanes(redis, pools={"scan": 5})
-    adele = Mailbox("adele", "mail1")
+    adele = Lane("adele", "mail1")
     lanes.offer_scans([(adele, Item("scan-1", "scan", "scan", {}))])
     for _ in range(3):
         lanes.release()

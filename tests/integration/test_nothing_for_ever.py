@@ -10,10 +10,10 @@ from contextlib import suppress
 import pytest
 from celery.exceptions import Ignore, Retry
 
-from rsvpq.lanes import Item, Lanes
+from rsvpq.lanes import Item, Lane, Lanes
 from rsvpq.lanes.status import ServerStatus, read_status
 from rsvpq.mail.errors import Busy, ExchangeError, LoginRefused, Unsettled
-from rsvpq.mail.messages import Mailbox, Outcome
+from rsvpq.mail.messages import Outcome
 from rsvpq.tasks.journal import LeaseLost, Paused, Taken
 from rsvpq.tasks.runner import Carrier
 from tests.integration.test_carrier import ATTEMPTS, Published, fails, state, succeeds
@@ -72,7 +72,7 @@ def turn(lanes: Lanes, carrier: Carrier, error: Exception) -> None:
 
 @pytest.mark.parametrize("error", ENDLESS, ids=lambda error: f"{type(error).__name__}-{getattr(error, 'scope', '')}")
 def test_what_always_fails_ends_or_is_shown(lanes: Lanes, carrier: Carrier, clock: Clock, error: Exception) -> None:
-    lanes.offer_scans([(Mailbox("adele", "mail1"), Item("scan", "scan", "scan", {"kind": "scan"}))])
+    lanes.offer_scans([(Lane("adele", "mail1"), Item("scan", "scan", "scan", {"kind": "scan"}))])
     offer(lanes, "a")
     for _ in range(TURNS):
         if isinstance(error, Paused):  # it is an operator that makes these

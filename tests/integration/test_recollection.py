@@ -45,7 +45,7 @@ def lanes(redis: Redis) -> ClockedLanes:
 def offered(lanes: Lanes, *topics: str) -> tuple[Release, ...]:
     """One item for each of the topics, released."""
     items = [Item(f"item-{number}", "answer", "mail", {}, topic=topic) for number, topic in enumerate(topics)]
-    return lanes.offer(ADELE, items, release=len(items)).released
+    return lanes.offer(contract.lane_of(ADELE), items, release=len(items)).released
 
 
 def started(lanes: Lanes, release: Release) -> Start:
@@ -236,7 +236,7 @@ def test_the_mailbox_is_asked_once_for_all_of_its_items(site: Site, lanes: Clock
     topic = MeetingKey.of(request).topic
     recollection, mailbox = Recollection(lanes, YEARS), Mailbox(box_name(box), "mail1")
     items = [Item(f"item-{number}", "answer", "mail", {}, topic=topic) for number in range(2)]
-    first, second = lanes.offer(mailbox, items, release=2).released
+    first, second = lanes.offer(contract.lane_of(mailbox), items, release=2).released
     asked: list[dict[str, Any]] = [{}, {}]
     with pytest.raises(Unsettled, match="was read from the mailbox"):
         recollection.at_start(started(lanes, first), box, journal(asked[0]))
@@ -423,7 +423,7 @@ def sent_by_an_item(lanes: ClockedLanes, box: MailboxClient, draft: MeetingMessa
     def work(start: Start, steps: ItemJournal) -> Outcome:
         return send_and_remember(start, draft, box, steps, recollection)
 
-    (first,) = lanes.offer(mailbox, [item], release=1).released
+    (first,) = lanes.offer(contract.lane_of(mailbox), [item], release=1).released
     with pytest.raises(Retry, match="was read from the mailbox"):
         carrier.carry(first.id, first.generation, work)
     (second,) = released
@@ -520,7 +520,9 @@ def test_no_answer_slips_past_where_rows_shift_between_two_pages(small_pages: Si
 def test_rows_that_cannot_be_read_stop_no_mailbox_and_are_counted(small_pages: Site, lanes: ClockedLanes) -> None:
     box = small_pages.take(1, fits=lambda box: len(requests_in(box)) > 2)
     mailbox = Mailbox(box_name(box), "mail1")
-    (release,) = lanes.offer(mailbox, [Item("item", "answer", "mail", {}, topic="any")], release=1).released
+    (release,) = lanes.offer(
+        contract.lane_of(mailbox), [Item("item", "answer", "mail", {}, topic="any")], release=1
+    ).released
     recollection = Recollection(lanes, YEARS)
     with pytest.raises(Unsettled):
         recollection.at_start(started(lanes, release), box, journal())

@@ -7,10 +7,11 @@ from unittest.mock import ANY  # equal to everything, and no mock
 import pytest
 from redis import Redis
 
-from rsvpq.lanes import Deed, Item, Lanes
+from rsvpq.lanes import Deed, Item, Lane, Lanes
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.status import Pause, ServerStatus, Status, Waiting, read_status
 from rsvpq.mail.messages import Mailbox
+from rsvpq.tasks import contract
 from rsvpq.tasks.contract import scan_item
 from tests.integration.turned_lanes import Clock, offer, released
 
@@ -28,7 +29,7 @@ def now(redis: Redis) -> Lanes:
         attempts=1,
     )
     adele, bruno, carla = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1"), Mailbox("carla", "mail2")
-    lanes.offer_scans((mailbox, scan_item(mailbox, "first")) for mailbox in (adele, bruno, carla))
+    lanes.offer_scans((contract.lane_of(mailbox), scan_item(mailbox, "first")) for mailbox in (adele, bruno, carla))
     for release in lanes.release():
         lanes.start(release.id, release.generation, "worker")
         lanes.finish(release.id, release.generation, "worker", "done", label="done:scanned", counts={"scan:found": 2})
@@ -158,7 +159,7 @@ def test_a_held_mailbox_waits(now: Lanes) -> None:
 
 def test_the_status_of_many_mailboxes_adds_up(now: Lanes) -> None:
     mailboxes = [Mailbox(f"mailbox-{number}", f"mail{1 + number % 2}") for number in range(2500)]
-    now.offer_scans((mailbox, scan_item(mailbox, "second")) for mailbox in mailboxes)
+    now.offer_scans((contract.lane_of(mailbox), scan_item(mailbox, "second")) for mailbox in mailboxes)
     status = read_status(now)
     assert [status.servers[name].mailboxes for name in ("mail1", "mail2")] == [1252, 1251]
     assert status.unfinished == 2500
@@ -176,7 +177,10 @@ def test_the_status_is_ready_for_json(now: Lanes) -> None:
 
 def test_dead_items_are_listed_with_their_reason_the_newest_first(now: Lanes) -> None:
     for name in ("first", "second"):
-        now.offer(Mailbox("adele", "mail1"), [Item(name, "workers.answer_request", "answer", {"subject": name})])
+        now.offer(
+            Lane("adele", "mail1"),
+            [Item(name, "workers.answer_request", "answer", {"subject": name})],
+        )
         (release,) = now.release()
         now.start(name, release.generation, "worker")
         now.record(name, release.generation, "worker", {"accept": []}, intent=True)
@@ -289,11 +293,11 @@ def test_answers_openings_and_what_was_skipped_are_counted_by_server(turned: Lan
 
 def test_scans_are_told_by_the_oldest_and_the_newest(turned: Lanes, clock: Clock) -> None:
     for name in ("adele", "bruno"):
-        turned.offer_scans([(Mailbox(name, "mail1"), scan_item(Mailbox(name, "mail1"), "first"))])
+        turned.offer_scans([(Lane(name, "mail1"), scan_item(Mailbox(name, "mail1"), "first"))])
         (release,) = turned.release()
         finish(turned, release.id)
         clock.turn(10)
-    turned.offer_scans([(Mailbox("carla", "mail1"), scan_item(Mailbox("carla", "mail1"), "first"))])
+    turned.offer_scans([(Lane("carla", "mail1"), scan_item(Mailbox("carla", "mail1"), "first"))])
     server = read_status(turned).servers["mail1"]
     assert (server.oldest_scan_s, server.newest_scan_s, server.never_scanned) == (20, 10, 1)
     assert server.lag_s is None  # a scan is not a message
@@ -301,7 +305,7 @@ def test_scans_are_told_by_the_oldest_and_the_newest(turned: Lanes, clock: Clock
 
 def test_a_scan_that_has_not_ended_has_a_lag_of_its_own(turned: Lanes, clock: Clock) -> None:
     for name in ("adele", "bruno"):
-        turned.offer_scans([(Mailbox(name, "mail1"), scan_item(Mailbox(name, "mail1"), "first"))])
+        turned.offer_scans([(Lane(name, "mail1"), scan_item(Mailbox(name, "mail1"), "first"))])
         clock.turn(10)
     status = read_status(turned)
     assert (status.servers["mail1"].scan_lag_s, status.servers["mail2"].scan_lag_s, status.oldest_s) == (20, None, 20)

@@ -26,7 +26,7 @@ ADELE = Mailbox("adele", "mail1")
 def lanes(installation: Installation) -> Lanes:
     """One mailbox with two messages in its lane, and a paused server."""
     known = installation.lanes()
-    known.offer_scans([(ADELE, contract.scan_item(ADELE, "first"))])
+    known.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "first"))])
     (release,) = known.release()
     known.start(release.id, release.generation, "worker")
     known.finish(release.id, release.generation, "worker", "done", label="done:scanned")
@@ -37,7 +37,8 @@ def lanes(installation: Installation) -> Lanes:
 
 def offer(lanes: Lanes, *items: str) -> None:
     lanes.offer(
-        ADELE, [Item(item, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"}) for item in items]
+        contract.lane_of(ADELE),
+        [Item(item, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"}) for item in items],
     )
 
 

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from rsvpq.lanes import Item, Lanes, Release
-from rsvpq.mail.messages import Mailbox
+from rsvpq.lanes import Item, Lane, Lanes, Release
 
 
 @dataclass(slots=True)
@@ -25,7 +24,7 @@ class Clock:
 def offer(lanes: Lanes, *item_ids: str, mailbox: str = "adele", server: str = "mail1") -> None:
     """Offer items, releasing none."""
     items = [Item(item_id, "workers.answer_request", "answer", {"kind": "request"}) for item_id in item_ids]
-    lanes.offer(Mailbox(mailbox, server), items)
+    lanes.offer(Lane(mailbox, server), items)
 
 
 def released(lanes: Lanes, *item_ids: str, mailbox: str = "adele", server: str = "mail1") -> Release:

@@ -59,7 +59,7 @@ class Operator:
     def work(self, scans: int = 1) -> None:
         """Scan so many times, and each time work until nothing is left to do."""
         for number in range(scans):
-            self.lanes.offer_scans([(self.mailbox, contract.scan_item(self.mailbox, f"run{number}"))])
+            self.lanes.offer_scans([(contract.lane_of(self.mailbox), contract.scan_item(self.mailbox, f"run{number}"))])
             self._drain()
 
     @property
@@ -97,7 +97,7 @@ class Operator:
     def _scan(self, _: Start, journal: Journal) -> Outcome:
         def offer(messages: list[MeetingMessage]) -> tuple[int, int]:
             items = [contract.message_item(self.mailbox, message) for message in messages]
-            return self.lanes.offer(self.mailbox, items).new, 0
+            return self.lanes.offer(contract.lane_of(self.mailbox), items).new, 0
 
         def decide_on(message: MeetingMessage, newest: Version | None) -> Decision:
             return decide(self.policy, message, self._facts(message, newest), datetime.now(UTC))

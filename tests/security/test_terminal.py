@@ -12,9 +12,9 @@ from rsvpq import wiring
 from rsvpq.audit.record import Told
 from rsvpq.cli.dry_run_forms import FORMS
 from rsvpq.lanes import Item
-from rsvpq.lanes.held_drafts import HeldDrafts
 from rsvpq.lanes.run_results import Forecast
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.ops.held_drafts import HeldDrafts
 from rsvpq.tasks import contract
 from testbed.processes import PATIENCE_S
 from tests.integration.installation import Installation, queued
@@ -45,7 +45,7 @@ def told(installation: Installation) -> Installation:
     audit = wiring.make_audit(installation.settings, lanes)
     audit.decide(ADELE, "scan-r1-x", "r1", [(request, Told("accept", "all", "every-request"))])
     item = contract.message_item(ADELE, request)
-    lanes.offer(ADELE, [item])
+    lanes.offer(contract.lane_of(ADELE), [item])
     (release,) = lanes.release()
     app = contract.make_celery("test", installation.redis_url, namespace="rsvpq")
     contract.publish(app, [release])
@@ -54,7 +54,7 @@ def told(installation: Installation) -> Installation:
     lanes.finish(item.id, release.generation, "owner", "dead", label="dead:refused", reason=f"Refused: {SUBJECT}")
     HeldDrafts(lanes).replace("adele", [draft])
     lanes.pause("mailbox", "adele", reason=SUBJECT)
-    lanes.offer_scans([(ADELE, Item("scan", "scan", "scan", {}))])
+    lanes.offer_scans([(contract.lane_of(ADELE), Item("scan", "scan", "scan", {}))])
     return installation
 
 
