@@ -22,8 +22,8 @@ from producer.schedule import SCHEDULED, ScheduledScan, due_scans, still_waits
 from rsvpq.health.register import register_of
 from rsvpq.health.systemd import notify
 from rsvpq.health.watchdog import Watchdog
-from rsvpq.lanes import Lanes, Release, keeping
-from rsvpq.lanes.lanes import MOST_RELEASED_AT_ONCE
+from rsvpq.lanes import Lanes, Release
+from rsvpq.lanes.ledger import MOST_RELEASED_AT_ONCE
 from rsvpq.settings import ConfigError
 from rsvpq.tasks.log_lines import escape_lines
 
@@ -91,13 +91,13 @@ class Dispatcher:
 
     def release(self) -> bool:
         """Release and publish once; whether there may be more at once."""
-        released = self.lanes.release()
+        released = self.lanes.ledger.release()
         self.publish(released)
         return len(released) == MOST_RELEASED_AT_ONCE
 
     def sweep(self) -> None:
         """Take back ended leases, trigger scans that are due, and report progress."""
-        if not self.lanes.configured():  # Redis has lost everything, and limits are not found again by a scan
+        if not self.lanes.controls.configured():  # Redis has lost everything, and limits are not found again by a scan
             logger.warning("event=limits-lost")
             self.configure()
         self._take_back()
@@ -110,20 +110,21 @@ class Dispatcher:
     def _take_back(self) -> None:
         ahead_us = self._ahead_us
         expected_us = 0 if ahead_us is None else round(self.steady() * 1e6) + ahead_us
-        back, dead = self.lanes.sweep(expected_us=expected_us)
+        back, dead = self.lanes.ledger.sweep(expected_us=expected_us)
         self._ahead_us = self.lanes.time_us() - round(self.steady() * 1e6)
         if back or dead:
             logger.warning("event=lease-ended back=%d dead=%d", back, dead)
 
     def _keep(self) -> None:
         """Put right what is found out of order, a step at a time."""
-        moved = keeping.set_aside(self.lanes, self.broker_keys)
-        step = keeping.walk(self.lanes, self._cursor)
+        repair = self.lanes.repair
+        moved = repair.quarantine(self.broker_keys)
+        step = repair.step(self._cursor)
         self._cursor = step.cursor
-        wrong = keeping.check_slots(self.lanes)
-        keeping.tidy(self.lanes)
-        if step.mended or moved or wrong > 0:
-            logger.warning("event=ledger-mended records=%d slots=%d", step.mended + moved, wrong)
+        wrong = repair.check_slots()
+        repair.forget_gone()
+        if step.repaired or moved or wrong > 0:
+            logger.warning("event=ledger-mended records=%d slots=%d", step.repaired + moved, wrong)
 
 
 class Standstill:
@@ -153,10 +154,10 @@ def main() -> None:
 
     # Its next round repeats what failed, and a round must not last.
     lanes = wiring.make_lanes(settings, retries=0)
-    scans = f"{settings.redis.namespace}:{contract.SCAN_QUEUE}"
+    queues = wiring.make_queues(settings, retries=0)
 
     def trigger(group: str | None) -> None:
-        if still_waits(lanes, scans, group):
+        if still_waits(queues, group):
             logger.warning("event=scan-waits group=%s: no worker takes scans", group or "(all)")
             return
         # Without a result, for which this process would listen ever after.

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from producer.inbox import one_by_one, read_inbox
-from rsvpq.lanes.run_results import Forecast
 from rsvpq.mail.messages import Kind, MeetingMessage
+from rsvpq.ops.forecast import Forecast
 from rsvpq.policy import Decision, Newest, Version
 from rsvpq.tasks.journal import Journal
 from rsvpq.webdav.mailbox import MailboxClient

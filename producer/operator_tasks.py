@@ -13,7 +13,6 @@ from celery import Task
 from producer.app import app, lanes, settings
 from rsvpq import wiring
 from rsvpq.lanes import Scope
-from rsvpq.lanes.status import read_status
 from rsvpq.ops import Desk, WrongRequest, control, dead, look, open_desk
 from rsvpq.settings import ConfigError
 from rsvpq.tasks import contract
@@ -44,7 +43,7 @@ def _desk(task: Task[Any, Any], who: str) -> Desk:
 @_operation(contract.OPS_STATUS)
 def status(_: Task[Any, Any]) -> dict[str, Any]:
     """What the lanes hold, as ``rsvpq status --json``."""
-    return {"nothing_answered": wiring.why_silent(settings, lanes), **read_status(lanes).to_dict()}
+    return {"nothing_answered": wiring.why_silent(settings, lanes), **lanes.snapshot.status().to_dict()}
 
 
 @_operation(contract.OPS_PAUSE)

@@ -17,12 +17,10 @@ from producer.reconcile import reconcile
 from producer.scan import scan
 from producer.tolerance import Tolerance
 from rsvpq.lanes import Item, Start
-from rsvpq.lanes.budget import RunBudget
-from rsvpq.lanes.items import known_items
-from rsvpq.lanes.run_results import Findings, Forecast
 from rsvpq.mail.editions import MeetingKey, Settled
 from rsvpq.mail.errors import Refused
 from rsvpq.mail.messages import Mailbox, MeetingMessage, Outcome, is_private
+from rsvpq.ops.forecast import Forecast
 from rsvpq.ops.held_drafts import HeldDrafts
 from rsvpq.policy import Decision, Facts, Newest, Policy, Trace, Version, held_for, is_internal
 from rsvpq.policy.gather import decide_at_once, decide_knowing, explain_knowing
@@ -102,13 +100,13 @@ class _Visit:
         Nobody is to offer them again under today's: they wait, or were done, or an operator gave them up.
         """
         ids = {message: message.earlier_identity(self.mailbox) for message in messages}
-        items = known_items(lanes, ids.values())
+        items = lanes.snapshot.known_items(ids.values())
         return {m: items[item].state for m, item in ids.items() if item in items and items[item].state != "left"}
 
     def in_fair_order(self, messages: Sequence[MeetingMessage]) -> list[MeetingMessage]:
         """The messages in the order in which they are offered."""
         ids = {message: message.identity(self.mailbox) for message in messages}
-        known = known_items(lanes, ids.values())
+        known = lanes.snapshot.known_items(ids.values())
         left = {message for message, item in ids.items() if item in known and known[item].state == "left"}
         return in_fair_order(messages, left)
 
@@ -129,7 +127,7 @@ class _Scan(_Visit):
 
         def offer_messages(messages: list[MeetingMessage]) -> tuple[int, int]:
             decisions.tell()
-            budget = RunBudget(lanes, self.run_name, settings.policy.most_answers_per_run)
+            budget = lanes.run_budget(self.run_name, settings.policy.most_answers_per_run)
             return offer_within_caps(
                 self.in_fair_order(messages), self._offer_batch, settings.policy.most_answers_per_scan, budget
             )
@@ -157,7 +155,9 @@ class _Scan(_Visit):
         return replace(item, facts=audit.facts(self.mailbox, message, self.run_name))
 
     def _offer(self, items: list[Item]) -> int:
-        offered = lanes.offer(contract.lane_of(self.mailbox), items, release=RELEASED_PER_PAGE, policy=self.fingerprint)
+        offered = lanes.ledger.offer(
+            contract.lane_of(self.mailbox), items, release=RELEASED_PER_PAGE, policy=self.fingerprint
+        )
         carrier.publish(offered.released)
         return offered.new
 
@@ -199,7 +199,7 @@ class _Look(_Visit):
     def _facts_of_a_worker(self, message: MeetingMessage, newest: Version | None) -> Facts:
         facts = self.facts(message, newest)
         topic = MeetingKey.of(message).topic
-        text, vouched_s = lanes.remembered(self.mailbox.name, topic)
+        text, vouched_s = lanes.topics.recall(self.mailbox.name, topic)
         known = text or recollection.vouched(vouched_s)
         settled = Settled.parse(text) if known else self._sent.get(topic)
         return replace(facts, settled=by_another(settled, facts.identity))
@@ -212,7 +212,7 @@ class _Look(_Visit):
     def _known(self, messages: Collection[MeetingMessage]) -> dict[MeetingMessage, str]:
         """In which state the ledger has them already, those left out that a scan would offer again."""
         ids = {message: message.identity(self.mailbox) for message in messages}
-        items, now_us = known_items(lanes, ids.values()), lanes.time_us()
+        items, now_us = lanes.snapshot.known_items(ids.values()), lanes.time_us()
         again = {item for item, known in items.items() if known.is_offered_again(self.fingerprint, now_us)}
         now = {message: items[item].state for message, item in ids.items() if item in items and item not in again}
         return {**self.known_earlier(messages), **now}
@@ -237,4 +237,4 @@ class _Look(_Visit):
         )
 
     def _report(self, rows: list[dict[str, str]], counts: dict[str, int]) -> None:
-        Findings(lanes, self.run_name).report(self.mailbox.name, rows, counts)
+        lanes.run_results(self.run_name).report(self.mailbox.name, rows, counts)

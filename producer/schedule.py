@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from redis.exceptions import ResponseError
-
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.reading import json_object
+from rsvpq.tasks.contract import SCAN_QUEUE
+from rsvpq.tasks.queues import Queues
 
 #: The header of a scheduled trigger, with its group.
 SCHEDULED = "rsvpq-scheduled"
@@ -28,33 +28,21 @@ def due_scans(lanes: Lanes, schedules: Sequence[ScheduledScan]) -> Iterator[Sche
     Periods are counted from the epoch on Redis' clock, so all dispatchers agree on them. A claim that is lost with its
     dispatcher costs one period.
     """
-    now_s, _ = lanes.redis.time()
+    now_s = lanes.time_us() // 1_000_000
     for scan in schedules:
         period = int(now_s // scan.every_s)
-        claim = f"{lanes.prefix}:schedule:{scan.group or ''}:{scan.every_s:g}"
-        # SET ... GET answers the period claimed before, atomically.
-        before = _claimed(lanes, claim, period)
+        before = lanes.schedule.claim(scan.group or "", scan.every_s, period)
         # One that is ahead by more than another dispatcher can be is of a clock that has gone back since.
         if before is None or before < period or before > period + 1:
             yield scan
 
 
-def _claimed(lanes: Lanes, claim: str, period: int) -> int | None:
-    """Claim the period; the one that was claimed before, None where what is there is none."""
-    try:
-        before = lanes.redis.set(claim, period, get=True)
-    except ResponseError:  # a key of another type
-        lanes.redis.set(claim, period)
-        return None
-    return int(before) if str(before).isdecimal() else None
-
-
-def still_waits(lanes: Lanes, queue_key: str, group: str | None) -> bool:
+def still_waits(queues: Queues, group: str | None) -> bool:
     """Whether an earlier trigger of such a scan waits in the queue, because no worker takes scans.
 
     One more would do the same again. They would be thousands after some days, and hold up each scan when it goes on.
     """
-    for text in lanes.redis.lrange(queue_key, 0, _LOOKED_AT - 1):
+    for text in queues.waiting(SCAN_QUEUE, _LOOKED_AT):
         headers = (json_object(text) or {}).get("headers")
         if isinstance(headers, dict) and headers.get(SCHEDULED) == (group or ""):
             return True

@@ -9,7 +9,6 @@ from celery import Task
 from producer.app import app, audit, carrier, lanes, settings
 from producer.scanning import work
 from producer.trigger import LOOKS, offer_scans
-from rsvpq.lanes.run_results import Findings
 from rsvpq.mail.errors import ExchangeError
 from rsvpq.settings import ConfigError
 from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes, select
@@ -38,13 +37,13 @@ def scan_mailboxes(
         chosen = _chosen(mailboxes, group)
     except ConfigError as error:
         if kind in LOOKS:
-            Findings(lanes, run).refused(str(error))
+            lanes.run_results(run).refused(str(error))
         raise
     limits = {mailbox.name: mailbox.limits for mailbox in chosen if mailbox.limits}
     answers = offer_scans(audit, chosen, run, kind, wanted, limits)
     if kind in LOOKS:
-        Findings(lanes, run).offered(answers)
-    carrier.publish(lanes.release())
+        lanes.run_results(run).offered(answers)
+    carrier.publish(lanes.ledger.release())
     tally = Counter(answers.values())
     return ", ".join(f"{answer} {count}" for answer, count in sorted(tally.items())) or "no mailboxes"
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rsvpq.audit.record import Audit
+from rsvpq.batches import batched
 from rsvpq.lanes import Item, Lane
-from rsvpq.lanes.items import scans_under_way
 from rsvpq.lanes.limits import Limits
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import contract
@@ -32,15 +32,15 @@ def offer_scans(
     """
     own = limits or {}
     answers: dict[str, str] = {}
-    for first in range(0, len(mailboxes), BATCH):
+    for part in batched(mailboxes, BATCH):
         batch = [
             (
                 contract.lane_of(mailbox, own.get(mailbox.name)),
                 replace(contract.scan_item(mailbox, run, kind, wanted), facts=audit.scan_facts(mailbox, run, kind)),
             )
-            for mailbox in mailboxes[first : first + BATCH]
+            for mailbox in part
         ]
-        answers |= audit.lanes.offer_scans(batch)
+        answers |= audit.lanes.ledger.offer_scans(batch)
         if kind in LOOKS:
             answers |= _offered_before(audit, batch, answers)
     return answers
@@ -49,5 +49,5 @@ def offer_scans(
 def _offered_before(audit: Audit, batch: Sequence[tuple[Lane, Item]], answers: Mapping[str, str]) -> dict[str, str]:
     """Those that are being scanned under this very name: the trigger came twice, and somebody waits for them."""
     ours = {lane.name: item.id for lane, item in batch if answers[lane.name] == "scanning"}
-    under_way = scans_under_way(audit.lanes, list(ours))
+    under_way = audit.lanes.snapshot.scans_under_way(list(ours))
     return {name: "offered" for name, item in ours.items() if under_way[name] == item}

@@ -12,7 +12,6 @@ from celery import Task
 
 from rsvpq.audit.record import Told
 from rsvpq.lanes import Start
-from rsvpq.lanes.budget import RunBudget
 from rsvpq.mail.editions import Settled
 from rsvpq.mail.errors import ExchangeError, Refused
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, Outcome
@@ -67,7 +66,7 @@ def _give_back(start: Start) -> None:
     """What is not answered does not count against the cap of its run."""
     run = start.payload.get("run", "")
     if run:
-        RunBudget(lanes, run, settings.policy.most_answers_per_run).give_back_of(start.id)
+        lanes.run_budget(run, settings.policy.most_answers_per_run).give_back_of(start.id)
 
 
 def _open(start: Start, journal: ItemJournal) -> Outcome:
@@ -105,7 +104,7 @@ class _Work:
         self.journal.memory = recollection.of_decision(self.start.id, message, decision, memory)
         told = Told(decision.word, decision.rule, decision.reason)
         run = self.start.payload.get("run", "")
-        self.journal.rulings = audit.rulings(self.mailbox, "", run, [(message, told)])
+        self.journal.decisions = audit.decisions(self.mailbox, "", run, [(message, told)])
         return decision
 
 

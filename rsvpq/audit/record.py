@@ -1,4 +1,4 @@
-"""What the audit is told, and what it is not: facts of a message, decisions, operators' deeds, hidden values.
+"""What the audit is told, and what it is not: facts of a message, decisions, operators' actions, hidden values.
 
 The audit is one Redis stream per namespace, ``{NAMESPACE}:audit``, which is only ever added to and trimmed at its old
 end. The times are the stream's ids, on Redis' clock. Records of side effects are written by the scripts that write the
@@ -23,7 +23,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from rsvpq.lanes import Deed, Lane, Lanes, Ruling, Rulings, Scope
+from rsvpq.lanes import DecisionBatch, DecisionRecord, Lane, Lanes, OperatorAction, Scope
 from rsvpq.mail.errors import ExchangeError
 from rsvpq.mail.messages import Mailbox, MeetingMessage, is_private
 from rsvpq.mail.persons import person_in
@@ -128,36 +128,37 @@ class Audit:
     ) -> int:
         """Tell the decisions of one page of a scan, those that are new or changed; how many these were.
 
-        The arguments are as for :meth:`rulings`.
+        The arguments are as for :meth:`decisions`.
         """
-        rulings = self.rulings(mailbox, scan, run, decided)
-        return self.lanes.decide(Lane(mailbox.name, mailbox.server), rulings) if rulings.rulings else 0
+        decisions = self.decisions(mailbox, scan, run, decided)
+        lane = Lane(mailbox.name, mailbox.server)
+        return self.lanes.ledger.record_decisions(lane, decisions) if decisions.records else 0
 
-    def rulings(
+    def decisions(
         self, mailbox: Mailbox, scan: str, run: str, decided: Iterable[tuple[MeetingMessage, Told | None]]
-    ) -> Rulings:
+    ) -> DecisionBatch:
         """Decisions as the audit may have them.
 
         :param decided: None for what is left to a worker to decide.
         :param scan: the item id of the scan; '' where it is a worker that decided.
         :param run: what the scans of one trigger have in common.
         """
-        rulings = (
-            Ruling(
+        records = (
+            DecisionRecord(
                 message.identity(mailbox),
                 self.facts(mailbox, message, run),
                 *((told.decision, told.rule, told.reason) if told else ()),
             )
             for message, told in decided
         )
-        return Rulings(scan, tuple(rulings), self.retention_s)
+        return DecisionBatch(scan, tuple(records), self.retention_s)
 
-    def deed(
+    def action(
         self, what: str, scope: Scope, name: str, *, why: str = "", values: Mapping[str, object] | None = None
-    ) -> Deed:
-        """What the operator at this terminal does, to be told with the doing."""
+    ) -> OperatorAction:
+        """Describe what the operator at this terminal does, to be recorded with the doing."""
         mailbox = self.discretion.address(name) if scope == "mailbox" else ""
-        return Deed(
+        return OperatorAction(
             who=operator(),
             what=what,
             why=self.discretion.reason(why),
@@ -184,5 +185,5 @@ def operator() -> str:
 
 
 def _facts(*facts: str) -> str:
-    """In the order in which lib.lua's audit() takes them."""
+    """In the order in which audit() in Lua takes them."""
     return json.dumps(facts, ensure_ascii=False, separators=(",", ":"))

@@ -8,7 +8,7 @@ import click
 
 from rsvpq import wiring
 from rsvpq.cli.following import Following
-from rsvpq.lanes import Deed, Lanes
+from rsvpq.lanes import Lanes, OperatorAction
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import Settings
 from rsvpq.tasks import contract
@@ -26,11 +26,11 @@ def ask(
     kind: contract.ScanKind,
     chosen: Sequence[Mailbox],
     arguments: Mapping[str, object],
-    deed: Deed,
+    action: OperatorAction,
     timeout_s: float | None,
 ) -> Following:
     """Put the one task into the queue that has the mailboxes looked at; to be followed at once."""
-    lanes.tell(deed)
+    lanes.controls.log_action(action)
     result = wiring.make_app(settings, "cli").send_task(contract.SCAN, kwargs={**arguments, "kind": kind})
     run = contract.run_named(result.id)
     return Following(lanes, run, kind, chosen, say, timeout_s or DEFAULT_TIMEOUT_S)
@@ -66,7 +66,7 @@ def complain(following: Following) -> int:
 
 def unused(settings: Settings, lanes: Lanes) -> str:
     """Why nobody hears of what is done in this Redis; '' where a process has started that uses it."""
-    if lanes.configured():
+    if lanes.controls.configured():
         return ""
     where = f"{settings.redis.url}, namespace {settings.redis.namespace}"
     return f"neither a dispatcher nor a worker has started yet with {where}: if yours run, they use another Redis"

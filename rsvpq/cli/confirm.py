@@ -27,7 +27,7 @@ def confirm(withdraw: bool, yes: bool, reason: str, config_file: Path | None) ->
     lanes = wiring.make_lanes(settings)
     audit = wiring.make_audit(settings, lanes)
     if withdraw:
-        lanes.confirm("", deed=audit.deed("withdraw", "all", "", why=reason))
+        lanes.controls.confirm("", action=audit.action("withdraw", "all", "", why=reason))
         click.echo("withdrawn: within seconds nothing new is begun; what was begun is finished")
         return
     if settings.mode == "observe":
@@ -38,7 +38,7 @@ def confirm(withdraw: bool, yes: bool, reason: str, config_file: Path | None) ->
     if not yes:
         click.confirm("May rsvpq answer?", abort=True)
     words = f"{operator()} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    lanes.confirm(words, deed=audit.deed("confirm", "all", "", why=reason))
+    lanes.controls.confirm(words, action=audit.action("confirm", "all", "", why=reason))
     click.echo(f"confirmed by {words}")
     if doubt := unused(settings, lanes):
         click.echo(doubt, err=True)

@@ -8,8 +8,9 @@ from rsvpq.cli.asking import ask, complain, interruptible, observing, say
 from rsvpq.cli.dry_run_forms import FORMS, Form
 from rsvpq.cli.dry_run_totals import Totals
 from rsvpq.cli.progress import Progress
-from rsvpq.lanes.run_results import Ended, Forecast
+from rsvpq.lanes.run_results import Ended
 from rsvpq.mail.messages import Mailbox
+from rsvpq.ops.forecast import Forecast
 from rsvpq.settings import Settings
 
 __all__ = ["FORMS", "run"]
@@ -27,7 +28,7 @@ def run(
     :param arguments: of the task that scans. :param form: one of :data:`FORMS`.
     """
     lanes = wiring.make_lanes(settings)
-    deed = wiring.make_audit(settings, lanes).deed("dry-run", "all", "", values={"mailboxes": len(chosen)})
+    deed = wiring.make_audit(settings, lanes).action("dry-run", "all", "", values={"mailboxes": len(chosen)})
     following = ask(settings, lanes, "dry-run", chosen, arguments, deed, timeout_s)
     totals, shown = Totals(settings.policy), FORMS[form]()
     with interruptible():

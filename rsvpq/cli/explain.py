@@ -16,7 +16,7 @@ from rsvpq.cli.explain_text import print_story
 from rsvpq.cli.following import Following
 from rsvpq.cli.options import config_option, json_option, timeout_option
 from rsvpq.lanes import Lanes
-from rsvpq.lanes.items import Known, known_items
+from rsvpq.lanes.snapshot import KnownItem
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import load_settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
@@ -57,7 +57,7 @@ def explain(
     audit = wiring.make_audit(settings, lanes)
     wanted = {name: value for name, value in (("uid", uid), ("subject", subject), ("item", item)) if value}
     arguments = {"mailboxes": [chosen.name], "wanted": wanted}
-    deed = audit.deed("explain", "mailbox", chosen.name)
+    deed = audit.action("explain", "mailbox", chosen.name)
     following = ask(settings, lanes, "explain", [chosen], arguments, deed, timeout_s)
     with interruptible():
         told, matching = _told(following)
@@ -108,7 +108,7 @@ def _stories(
     # Where not all that match in the Inbox were told, who is gone and who is there cannot be told apart.
     gone = _gone(audit, records, wanted, set(now)) if wanted and matching == len(now) else []
     items = [*now, *gone][:_MOST]
-    ledger = known_items(lanes, items)
+    ledger = lanes.snapshot.known_items(items)
     now_us = lanes.time_us()
     stories = []
     for item in items:
@@ -142,7 +142,7 @@ def _matches(audit: Audit, record: Record, wanted: Mapping[str, str]) -> bool:
     )
 
 
-def _ledger(audit: Audit, known: Known | None, now: Mapping[str, Any] | None, *, again: bool) -> Story | None:
+def _ledger(audit: Audit, known: KnownItem | None, now: Mapping[str, Any] | None, *, again: bool) -> Story | None:
     """What the ledger has of an item, as it may be shown.
 
     :param again: whether the next scan offers it again.

@@ -69,8 +69,10 @@ def send_draft(mailbox: str, draft: str, config_file: Path | None) -> None:
         raise click.ClickException(f"no draft {draft!r} is held in {chosen.name}; see 'rsvpq drafts list'")
     audit = wiring.make_audit(settings, lanes)
     item = contract.draft_item(found.identity(chosen), found)
-    lanes.tell(audit.deed("send-draft", "mailbox", chosen.name, values={"draft": found.rid, "item": item.id}))
-    new = lanes.offer(contract.lane_of(chosen), [replace(item, facts=audit.facts(chosen, found, run=""))]).new
+    lanes.controls.log_action(
+        audit.action("send-draft", "mailbox", chosen.name, values={"draft": found.rid, "item": item.id})
+    )
+    new = lanes.ledger.offer(contract.lane_of(chosen), [replace(item, facts=audit.facts(chosen, found, run=""))]).new
     click.echo("will be sent" if new else "was offered before; see 'rsvpq audit' or 'rsvpq dead'")
 
 

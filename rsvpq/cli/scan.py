@@ -56,7 +56,7 @@ def trigger(
     """
     settings, chosen = choose(mailboxes, group, everything, config_file)
     lanes = wiring.make_lanes(settings)
-    lanes.redis.ping()  # nothing is sent to a Redis that cannot be worked with
+    lanes.ping()  # nothing is sent to a Redis that cannot be worked with
     app = wiring.make_app(settings, "cli")
     # Only what differs from the task's default is sent, so that a scan reads in Flower as it always did.
     more = {"kind": kind} if kind != "scan" else {}

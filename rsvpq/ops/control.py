@@ -16,7 +16,7 @@ def pause(desk: Desk, scope: Scope, name: str = "", reason: str = "") -> str:
     """
     name = desk.spelt(scope, name)
     why = reason or PAUSED
-    desk.lanes.pause(scope, name, reason=why, deed=desk.deed("pause", scope, name, why=why))
+    desk.lanes.controls.pause(scope, name, reason=why, action=desk.action("pause", scope, name, why=why))
     return f"paused: {scope} {name}".rstrip()
 
 
@@ -26,8 +26,8 @@ def resume(desk: Desk, scope: Scope, name: str = "", reason: str = "") -> str:
     Returns and raises as :func:`pause`.
     """
     name = desk.spelt(scope, name)
-    held_s, why = (0.0, "") if scope == "all" else desk.lanes.held(scope, name)
-    desk.lanes.resume(scope, name, deed=desk.deed("resume", scope, name, why=reason))
+    held_s, why = (0.0, "") if scope == "all" else desk.lanes.controls.held(scope, name)
+    desk.lanes.controls.resume(scope, name, action=desk.action("resume", scope, name, why=reason))
     lifted = f"; it was to be left alone for another {held_s:.0f} s: {why or 'nobody said why'}" if held_s else ""
     # What a process holds back itself, the ledger cannot give back: a second logon would be the process's.
     refused = why.startswith(LoginRefused.__name__) and bool(lifted)
@@ -63,8 +63,8 @@ def limit(
     if scope == "mailbox" and concurrency is not None:
         _require_one_at_a_time(concurrency)
     values = {"rate": rate, "burst": burst, "concurrency": concurrency}
-    deed = desk.deed("limit", scope, name, why=reason, values=values)
-    desk.lanes.limit(scope, name, rate=pace, burst=burst, concurrency=concurrency, deed=deed)
+    action = desk.action("limit", scope, name, why=reason, values=values)
+    desk.lanes.controls.limit(scope, name, rate=pace, burst=burst, concurrency=concurrency, action=action)
     return f"limits changed: {scope} {name}" if rate or burst or concurrency else f"limits as configured: {name}"
 
 

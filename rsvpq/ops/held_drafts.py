@@ -6,7 +6,7 @@ Each scan stores what it sees in its mailbox, in place of what the last one saw.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from rsvpq.lanes import Lanes, held_drafts
+from rsvpq.lanes import Lanes
 from rsvpq.mail.messages import Kind, MeetingMessage
 
 
@@ -14,7 +14,7 @@ class HeldDrafts:
     """The list of unsent answers, kept beside the lanes."""
 
     def __init__(self, lanes: Lanes) -> None:
-        self._stored = held_drafts.HeldDrafts(lanes)
+        self._stored = lanes.drafts
 
     def replace(self, mailbox: str, drafts: Sequence[MeetingMessage]) -> None:
         """Store what there is in this mailbox now."""

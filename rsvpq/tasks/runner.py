@@ -27,7 +27,7 @@ from celery.exceptions import Ignore, Retry
 
 from rsvpq.audit.record import LOOKS, Discretion
 from rsvpq.http.lease import Lease
-from rsvpq.lanes import Lane, Lanes, Memory, Recorded, Release, Rulings, Start, Verdict
+from rsvpq.lanes import DecisionBatch, Lane, Lanes, Memory, Recorded, Release, Start, StartResult
 from rsvpq.mail.errors import Busy, ExchangeError, NotListed, Refused, Unsettled
 from rsvpq.mail.messages import Left, Outcome, is_private
 from rsvpq.tasks.journal import Journal, LeaseLost, Paused, Taken
@@ -52,8 +52,8 @@ class ItemJournal(Journal):
     """
 
     lease: Lease
-    #: The decision that the next step is done for, which the audit is told in the same breath.
-    rulings: Rulings | None = None
+    #: The decision that the next step is done for, which is recorded in the same breath.
+    decisions: DecisionBatch | None = None
     #: What the ledger is to remember of the item's topic from the next side effect on.
     memory: Memory | None = None
     #: The fingerprint of the policy that the message is decided by.
@@ -91,13 +91,13 @@ class Carrier:
         :raises Exception: the item is dead; this is why.
         """
         owner, began = uuid4().hex, time.monotonic()
-        start = self.lanes.start(item_id, generation, owner)
-        if start.verdict is Verdict.HELD:
+        start = self.lanes.ledger.start(item_id, generation, owner)
+        if start.result is StartResult.HELD:
             raise Retry(exc=Paused("paused or held; the item waits in its lane"))
-        if start.verdict in {Verdict.FINAL, Verdict.UNKNOWN}:
-            return f"nothing to do: the item is {start.verdict}"
-        if start.verdict is not Verdict.RUN:
-            raise Ignore(f"another delivery has it: {start.verdict}")
+        if start.result in {StartResult.FINAL, StartResult.UNKNOWN}:
+            return f"nothing to do: the item is {start.result}"
+        if start.result is not StartResult.RUN:
+            raise Ignore(f"another delivery has it: {start.result}")
         return _Run(self, item_id, generation, owner, start, began).run(work)
 
     def delay_s(self, attempt: int) -> float:
@@ -140,7 +140,9 @@ class _Run:
         except Unsettled as error:
             self._later("throttled", error, error.delay_s)
         except Refused as error:
-            self._finish("dead", label="dead:refused", reason=str(error), result="refused", told=self._told(error))
+            self._finish(
+                "dead", label="dead:refused", reason=str(error), result="refused", recorded_reason=self._recorded(error)
+            )
             raise
         except (ExchangeError, Taken) as error:
             self._later("later", error, self.carrier.delay_s(self.start.attempt))
@@ -153,7 +155,7 @@ class _Run:
             counts=outcome.counts,
             reason=outcome.note,
             result=outcome.result,
-            told=self.carrier.discretion.reason(outcome.note, private=self._private),
+            recorded_reason=self.carrier.discretion.reason(outcome.note, private=self._private),
             remember_s=self.carrier.remember_s,
             undone=outcome.undone,
             **self._look_again(outcome.left),
@@ -184,11 +186,11 @@ class _Run:
         sensitivity = self.start.payload.get("sensitivity", 0)  # of an item that was not admitted: whatever it is
         return not isinstance(sensitivity, int) or is_private(sensitivity)
 
-    def _told(self, error: Exception) -> str:
+    def _recorded(self, error: Exception) -> str:
         return self.carrier.discretion.error(error, private=self._private)
 
     def _renew(self) -> float:
-        given_s = self.carrier.lanes.renew(self.item_id, self.generation, self.owner)
+        given_s = self.carrier.lanes.ledger.renew(self.item_id, self.generation, self.owner)
         if not given_s:
             raise LeaseLost("the lease was lost before the next request")
         return given_s
@@ -196,15 +198,15 @@ class _Run:
     def _record(self, steps: Mapping[str, Any], intent: bool) -> Recorded:
         *_, step = steps
         audited = "" if step in LOOKS else step
-        rulings, self.journal.rulings = self.journal.rulings, None
+        decisions, self.journal.decisions = self.journal.decisions, None
         memory = None
         if intent and audited:
             memory, self.journal.memory = self.journal.memory, None
-        return self.carrier.lanes.record(
+        return self.carrier.lanes.ledger.record(
             *(self.item_id, self.generation, self.owner, steps),
             intent=intent,
             step=audited,
-            rulings=rulings,
+            decisions=decisions,
             memory=memory,
         )
 
@@ -216,7 +218,9 @@ class _Run:
         hold: Literal["", "mailbox", "server"] = "",
     ) -> Never:
         reason = f"{type(error).__name__}: {error}"
-        state = self._finish(how, label=how, reason=reason, delay_s=delay_s, hold=hold, told=self._told(error))
+        state = self._finish(
+            how, label=how, reason=reason, delay_s=delay_s, hold=hold, recorded_reason=self._recorded(error)
+        )
         if state == "dead":
             raise error
         logger.info("event=%s item=%s delay_s=%.1f reason=%s", how, self.item_id, delay_s, reason)
@@ -224,8 +228,11 @@ class _Run:
         raise Retry(exc=error, when=delay_s) from None  # type: ignore[arg-type]
 
     def _finish(self, how: Literal["done", "left", "dead", "later", "throttled", "held"], **details: Any) -> str:
-        if self.journal.rulings:  # nothing was done for it
-            self.carrier.lanes.decide(Lane(self.start.mailbox, self.start.server), self.journal.rulings)
-        finish = self.carrier.lanes.finish(self.item_id, self.generation, self.owner, how, release=REFILL, **details)
+        if self.journal.decisions:  # nothing was done for it
+            lane = Lane(self.start.mailbox, self.start.server)
+            self.carrier.lanes.ledger.record_decisions(lane, self.journal.decisions)
+        finish = self.carrier.lanes.ledger.finish(
+            self.item_id, self.generation, self.owner, how, release=REFILL, **details
+        )
         self.carrier.publish(finish.released)
         return finish.state

@@ -7,7 +7,7 @@ from typing import Any
 from redis import Redis
 
 from producer.dispatcher import Dispatcher
-from rsvpq.lanes import Item, Lane, Lanes, Memory, Release, Ruling, Rulings, Verdict
+from rsvpq.lanes import DecisionBatch, DecisionRecord, Item, Lane, Lanes, Memory, Release, StartResult
 from rsvpq.lanes.limits import Limits, Rate
 from tests.integration.turned_lanes import Clock
 
@@ -43,7 +43,7 @@ class Crew:
         self._configure()
 
     def _configure(self) -> None:
-        self.lanes.configure(
+        self.lanes.controls.configure(
             servers={"mail1": Limits(Rate(10), 4, 3), "mail2": Limits(Rate(10), 4, 3)},
             mailbox=Limits(Rate(5), 3, 2),
             pools={"answer": 4, "scan": 2},
@@ -69,16 +69,16 @@ class Crew:
             (box, Item(f"scan-{self.runs}-{box.name}", "scan", "scan", {"kind": "scan"}, '["scan"]'))
             for box in MAILBOXES
         ]
-        self.lanes.offer_scans(scans)
+        self.lanes.ledger.offer_scans(scans)
         for box in MAILBOXES:
             items = [item for item in self.messages(box) if item.id not in self.ended]
-            scan = self.lanes.redis.hget(f"{self.lanes.prefix}:mailbox:{box.name}", "scan") or ""
+            scan = self.lanes.namespace.redis.hget(f"{self.lanes.namespace.prefix}:mailbox:{box.name}", "scan") or ""
             rulings = tuple(
-                Ruling(item.id, _FACTS, ("hold", "")[number % 2], "r", "y") for number, item in enumerate(items)
+                DecisionRecord(item.id, _FACTS, ("hold", "")[number % 2], "r", "y") for number, item in enumerate(items)
             )
-            self.lanes.decide(box, Rulings(scan, rulings, 600))
-            self.lanes.offer(box, items)
-            self.lanes.remember(box.name, {}, 600)
+            self.lanes.ledger.record_decisions(box, DecisionBatch(scan, rulings, 600))
+            self.lanes.ledger.offer(box, items)
+            self.lanes.topics.remember(box.name, {}, 600)
 
     def tick(self, seconds: float) -> None:
         """Time passes, and the dispatcher goes round."""
@@ -92,8 +92,8 @@ class Crew:
         while self.published:
             release = self.published.pop(0)
             owner = f"owner-{len(self.ended)}-{release.id}-{release.generation}-{self.clock.us}"
-            start = self.lanes.start(release.id, release.generation, owner)
-            if start.verdict is Verdict.RUN:
+            start = self.lanes.ledger.start(release.id, release.generation, owner)
+            if start.result is StartResult.RUN:
                 hand = Hand(release.id, release.generation, owner, self.clock.us)
                 self._claim(hand)
                 return hand
@@ -104,14 +104,14 @@ class Crew:
         for other in [other for other in self.hands if other.item == hand.item]:
             held_for_s = (self.clock.us - other.since_us) / 1e6
             assert held_for_s >= RUN_LEASE_S, f"{hand.item} is in flight twice"
-            assert self.lanes.record(other.item, other.generation, other.owner, {"x": 1}, intent=True) == "lost"
+            assert self.lanes.ledger.record(other.item, other.generation, other.owner, {"x": 1}, intent=True) == "lost"
             self.hands.remove(other)
         self.hands.append(hand)
 
     def intend(self, hand: Hand) -> bool:
         """Write down an intent; whether the item is still this hand's."""
         memory = Memory(f'["{hand.item}", "accept", 0]', "", 600)
-        answer = self.lanes.record(
+        answer = self.lanes.ledger.record(
             hand.item, hand.generation, hand.owner, {"send": 1}, intent=True, step="send", memory=memory
         )
         if answer == "ok":
@@ -121,7 +121,7 @@ class Crew:
     def end(self, hand: Hand, how: Any = "done") -> str:
         """Finish an item."""
         self.hands.remove(hand)
-        finish = self.lanes.finish(
+        finish = self.lanes.ledger.finish(
             hand.item, hand.generation, hand.owner, how,
             label=how, reason="a reason", delay_s=30, remember_s=86_400, release=2, longest_s=600, policy="p",
         )  # fmt: skip
@@ -149,8 +149,10 @@ class Crew:
             self.tick(0.5)
             if held := self.take():
                 self.intend(held)
-        self.lanes.hold("mailbox", "bruno", 20, "busy")
-        self.lanes.hold("server", "mail2", 20, "busy")
+        for key in (self.lanes.namespace.mailbox("bruno"), self.lanes.namespace.server("mail2")):
+            until_us = self.lanes.time_us() + 20_000_000
+            self.lanes.namespace.redis.hset(key, mapping={"hold": until_us, "hold_for": 20_000_000, "hold_why": "busy"})
+        self.lanes.controls.limit("mailbox", "bruno")  # changes nothing, but its lane is placed by the hold
         for number in range(steps):
             self.tick(0.2)
             if number % 2 and (next_one := self.take()):
@@ -185,7 +187,7 @@ class Crew:
 
 def settled(crew: Crew) -> dict[str, Any]:
     """What must be empty or zero when everything is done."""
-    redis, prefix = crew.lanes.redis, crew.lanes.prefix
+    redis, prefix = crew.lanes.namespace.redis, crew.lanes.namespace.prefix
     found: dict[str, Any] = {name: redis.zcard(f"{prefix}:{name}") for name in ("inflight", "later", "wait")}
     for box in MAILBOXES:
         found[f"lane {box.name}"] = redis.llen(f"{prefix}:lane:{box.name}")
@@ -204,5 +206,5 @@ def _count(redis: Any, key: str, field: str) -> int:
 
 def fate(crew: Crew, item_id: str) -> str:
     """What the ledger says of an item: its state, '' for none."""
-    state: str | None = crew.lanes.redis.hget(f"{crew.lanes.prefix}:item:{item_id}", "state")
+    state: str | None = crew.lanes.namespace.redis.hget(f"{crew.lanes.namespace.prefix}:item:{item_id}", "state")
     return state or ""

@@ -7,9 +7,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from rsvpq.lanes import Item, keeping
-from rsvpq.lanes.items import known_items
-from rsvpq.lanes.status import read_status
+from rsvpq.lanes import Item
 from testbed.queue_server import QueueServer
 from tests.integration.broken_crew import MAILBOXES, Crew, fate, settled
 
@@ -20,7 +18,7 @@ def test_a_filled_ledger_has_something_of_everything(redis: Redis) -> None:
     """Else the faults below would meet nothing."""
     crew = Crew(redis)
     crew.fill(3)
-    kinds = {key.removeprefix(f"{crew.lanes.prefix}:").split(":")[0] for key in keys(redis)}
+    kinds = {key.removeprefix(f"{crew.lanes.namespace.prefix}:").split(":")[0] for key in keys(redis)}
     assert kinds >= {
         *("item", "lane", "mailbox", "server", "ready", "inflight", "later", "dead", "wait", "unfinished", "audit"),
         *("decided", "onhold", "topic", "pools", "cfg", "counts", "clock", "gates", "mailboxes", "servers"),
@@ -34,8 +32,8 @@ def test_an_untouched_ledger_is_worked_off_and_nothing_is_found_broken(redis: Re
     crew.fill(3)
     crew.run_on()
     assert settled(crew) == {}
-    assert keeping.broken_records(crew.lanes) == []
-    assert keeping.order(crew.lanes).check.wrong == 0
+    assert crew.lanes.repair.broken_records() == []
+    assert crew.lanes.repair.condition().check.wrong == 0
 
 
 #: Shrinking takes longer than reading the draws.
@@ -48,13 +46,13 @@ def test_any_one_record_may_be_broken_at_any_moment(
     redis.flushdb()
     crew = Crew(redis)
     crew.fill(steps)
-    [died] = redis.zrange(f"{crew.lanes.prefix}:dead", 0, -1)
+    [died] = redis.zrange(f"{crew.lanes.namespace.prefix}:dead", 0, -1)
     key = data.draw(st.sampled_from(keys(redis)), label="key")
     fault = data.draw(st.sampled_from((_delete, _retype, _garble, _garble)), label="fault")
     fault(redis, key, data)
-    read_status(crew.lanes)
+    crew.lanes.snapshot.status()
     crew.run_on()
-    told = "\n".join(f"{one.name}: {one.why}" for one in keeping.broken_records(crew.lanes))
+    told = "\n".join(f"{one.name}: {one.why}" for one in crew.lanes.repair.broken_records())
     assert settled(crew) == {}, told
     hit = key.partition(":item:")[2]
     for box in MAILBOXES:
@@ -63,9 +61,9 @@ def test_any_one_record_may_be_broken_at_any_moment(
             state = "done" if item.id in crew.ended else fate(crew, item.id)
             assert state in ({"done", "dead", "dropped"} if item.id in (hit, died) else {"done"}), f"{item.id}\n{told}"
     assert all(answer == "offered" for answer in last_scans(crew).values()), told
-    read_status(crew.lanes)
-    list(crew.lanes.all_dead())
-    known_items(crew.lanes, [item.id for box in MAILBOXES for item in crew.messages(box)])
+    crew.lanes.snapshot.status()
+    list(crew.lanes.dead_items.all())
+    crew.lanes.snapshot.known_items([item.id for box in MAILBOXES for item in crew.messages(box)])
 
 
 def keys(redis: Any) -> list[str]:
@@ -75,7 +73,7 @@ def keys(redis: Any) -> list[str]:
 
 def last_scans(crew: Crew) -> dict[str, str]:
     """What a scan that is offered now is answered: nobody's mailbox is shut for ever."""
-    return crew.lanes.offer_scans((box, Item(f"scan-last-{box.name}", "scan", "scan", {})) for box in MAILBOXES)
+    return crew.lanes.ledger.offer_scans((box, Item(f"scan-last-{box.name}", "scan", "scan", {})) for box in MAILBOXES)
 
 
 def _delete(redis: Any, key: str, _: st.DataObject) -> None:

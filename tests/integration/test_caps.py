@@ -7,8 +7,6 @@ import pytest
 
 from producer.offering import MOST_OTHERS, in_fair_order, offer_within_caps
 from rsvpq.lanes import Lanes
-from rsvpq.lanes.budget import RunBudget
-from rsvpq.lanes.items import known_items
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.policy import Action, Decision
 from rsvpq.tasks import contract
@@ -43,10 +41,10 @@ class Scans:
         """Offer what was found; what was new to the lane, or is looked at again."""
         self.runs += 1
         ids = {message: message.identity(ADELE) for message in found}
-        known = known_items(self.lanes, ids.values())
+        known = self.lanes.snapshot.known_items(ids.values())
         left = [message for message, item in ids.items() if item in known and known[item].state == "left"]
         before = set(self._waiting())
-        budget = RunBudget(self.lanes, str(self.runs), 500)
+        budget = self.lanes.run_budget(str(self.runs), 500)
         offer_within_caps(in_fair_order(found, left), self._offer, self.most, budget)
         new = set(self._waiting()) - before
         return [message for message in found if ids[message] in new]
@@ -55,7 +53,7 @@ class Scans:
         """A worker finds a reason to leave alone whatever waits."""
         carrier = Carrier(self.lanes, lambda _releases: None, 1, 2, remember_s=7 * 86_400)
         held = left_alone(Decision(Action.HOLD, "rule"))
-        while releases := self.lanes.release():
+        while releases := self.lanes.ledger.release():
             for release in releases:
                 carrier.carry(release.id, release.generation, lambda _start, _journal: held)
 
@@ -64,12 +62,14 @@ class Scans:
         return self._waiting()[: len(messages)] == [message.identity(ADELE) for message in messages]
 
     def _waiting(self) -> list[str]:
-        client = self.lanes.redis
-        ids: list[str] = client.lrange(f"{self.lanes.prefix}:lane:adele", 0, -1)
+        client = self.lanes.namespace.redis
+        ids: list[str] = client.lrange(f"{self.lanes.namespace.prefix}:lane:adele", 0, -1)
         return ids
 
     def _offer(self, messages: list[MeetingMessage]) -> int:
-        return self.lanes.offer(contract.lane_of(ADELE), [contract.message_item(ADELE, one) for one in messages]).new
+        return self.lanes.ledger.offer(
+            contract.lane_of(ADELE), [contract.message_item(ADELE, one) for one in messages]
+        ).new
 
 
 def test_a_flood_of_responses_is_behind_the_requests_and_its_rest_waits_for_the_next_scan(lanes: Lanes) -> None:
@@ -105,7 +105,7 @@ def test_of_what_was_never_looked_at_each_organizer_gets_a_share(lanes: Lanes) -
 
 @pytest.mark.parametrize("times", [1, 3])
 def test_what_was_not_answered_does_not_count_against_its_run_and_that_once(lanes: Lanes, times: int) -> None:
-    budget = RunBudget(lanes, "run", 5)
+    budget = lanes.run_budget("run", 5)
     assert budget.take(5) == 5
     for _ in range(times):
         budget.give_back_of("one")

@@ -25,7 +25,7 @@ EACH = 30
 def offer_everything(redis: Redis) -> int:
     """Fill all lanes; how many items there are."""
     lanes = Lanes(redis)
-    lanes.configure(
+    lanes.controls.configure(
         servers={"mail1": SERVER, "mail2": SERVER},
         mailbox=MAILBOX,
         pools={"mail": 5},
@@ -34,7 +34,7 @@ def offer_everything(redis: Redis) -> int:
         attempts=3,
     )
     for mailbox in MAILBOXES:
-        lanes.offer(mailbox, [Item(f"{mailbox.name}-{number}", "answer", "mail", {}) for number in range(EACH)])
+        lanes.ledger.offer(mailbox, [Item(f"{mailbox.name}-{number}", "answer", "mail", {}) for number in range(EACH)])
     return EACH * len(MAILBOXES)
 
 
@@ -88,10 +88,10 @@ def test_each_thread_of_a_process_may_call_at_once(installation: Installation) -
 
     def call(number: int) -> str:
         together.wait(PATIENCE_S)
-        verdict = lanes.start(f"item-{number}", 1, "worker").verdict
-        lanes.counts()
+        result = lanes.ledger.start(f"item-{number}", 1, "worker").result
+        lanes.snapshot.counts()
         together.wait(PATIENCE_S)  # so that none of them ends before the last has called
-        return verdict
+        return result
 
     with ThreadPoolExecutor(threads) as pool:
         assert set(pool.map(call, range(threads))) == {"unknown"}
@@ -100,10 +100,10 @@ def test_each_thread_of_a_process_may_call_at_once(installation: Installation) -
 def test_a_fork_does_not_share_its_parents_connection(installation: Installation) -> None:
     """Two processes on one connection would get each other's answers."""
     lanes = installation.lanes()
-    lanes.offer(MAILBOXES[0], [Item("waiting", "answer", "mail", {})])
+    lanes.ledger.offer(MAILBOXES[0], [Item("waiting", "answer", "mail", {})])
 
     def verdicts(item: str) -> set[str]:
-        return {lanes.start(item, 0, "worker").verdict for _ in range(300)}
+        return {lanes.ledger.start(item, 0, "worker").result for _ in range(300)}
 
     verdicts("waiting")
     child = get_context("fork").Process(target=lambda: os._exit(verdicts("nowhere") != {"unknown"}))

@@ -15,7 +15,7 @@ def test_a_mailbox_of_three_times_the_weight_gets_three_turns_to_one(redis: Redi
     for name, weight in (("adele", 1.0), ("bruno", 3.0)):
         limits = Limits(QUICK, burst=1000, concurrency=10, weight=weight)
         mailbox = Lane(name, "mail1", limits=limits)
-        lanes.offer_scans([(mailbox, Item(f"scan-{name}", "scan", "mail", {}))])
+        lanes.ledger.offer_scans([(mailbox, Item(f"scan-{name}", "scan", "mail", {}))])
         lanes.fill(mailbox, 100)
     turns = lanes.turns(120)
     for count in range(1, len(turns) + 1):
@@ -27,7 +27,7 @@ def test_an_idle_mailbox_earns_no_credit(redis: Redis) -> None:
     lanes.fill(BRUNO, 1)
     lanes.fill(ADELE, 100)
     lanes.turns(60)
-    lanes.offer(BRUNO, [Item(f"late-{number}", "answer", "mail", {}) for number in range(40)])
+    lanes.ledger.offer(BRUNO, [Item(f"late-{number}", "answer", "mail", {}) for number in range(40)])
     turns = lanes.turns(20)
     for count in range(1, len(turns) + 1):
         assert abs(turns[:count].count("bruno") - count / 2) <= 1
@@ -52,13 +52,13 @@ def test_a_mailbox_ten_thousand_deep_delays_fifty_others_by_what_is_released_at_
 
 def test_a_mailbox_held_by_its_own_pace_earns_no_credit(redis: Redis) -> None:
     lanes = ClockedLanes(redis)
-    lanes.limit("mailbox", "bruno", rate=Rate.parse("1/s"), burst=1)
+    lanes.controls.limit("mailbox", "bruno", rate=Rate.parse("1/s"), burst=1)
     lanes.fill(BRUNO, 100)
     lanes.fill(ADELE, 200)
     for _ in range(5):
         assert lanes.turns(20).count("bruno") == 1
         lanes.now += S
-    lanes.limit("mailbox", "bruno")
+    lanes.controls.limit("mailbox", "bruno")
     turns = lanes.turns(20)
     for count in range(1, len(turns) + 1):
         assert abs(turns[:count].count("bruno") - count / 2) <= 1
@@ -75,7 +75,7 @@ def test_a_full_server_does_not_hinder_another(redis: Redis) -> None:
 
 def test_a_paused_server_does_not_hinder_another(redis: Redis) -> None:
     lanes = ClockedLanes(redis, servers={"mail1": AMPLE, "mail2": AMPLE})
-    lanes.pause("server", "mail1", reason="maintenance")
+    lanes.controls.pause("server", "mail1", reason="maintenance")
     lanes.fill(ADELE, 30)
     lanes.fill(Lane("carla", "mail2"), 30)
     assert lanes.turns(30) == ["carla"] * 30
@@ -86,7 +86,7 @@ def test_a_pool_without_workers_does_not_stop_the_other(redis: Redis) -> None:
     lanes = ClockedLanes(redis, pools={"scan": 4, "mail": 4})
     for number in range(10):
         lanes.fill(Lane(f"scanned-{number}", "mail1"), 3, pool="scan")
-    assert len(lanes.release()) == 4
+    assert len(lanes.ledger.release()) == 4
     lanes.fill(ADELE, 50)
     assert lanes.turns(50) == ["adele"] * 50
 

@@ -27,7 +27,7 @@ def allowed_by_lanes(lanes: ClockedLanes, arrivals: Iterable[int]) -> list[bool]
     answers = []
     for arrival in arrivals:
         lanes.now = START_S * 1_000_000 + arrival * TICK_US
-        released = lanes.release(1)
+        released = lanes.ledger.release(1)
         for release in released:
             lanes.answer(release)
         answers.append(bool(released))
@@ -81,9 +81,9 @@ def test_released_items_that_all_start_late_keep_the_pace(redis: Redis) -> None:
     lanes = ClockedLanes(redis, mailbox=Limits(Rate.parse("1/s"), burst=3, concurrency=10))
     waiting = lanes.fill(ADELE, 10, release=10)
     lanes.now += 500 * 1_000_000
-    assert (len(waiting), lanes.release()) == (3, ())
+    assert (len(waiting), lanes.ledger.release()) == (3, ())
     for release in waiting:
         lanes.answer(release)
-    assert lanes.release() == ()
+    assert lanes.ledger.release() == ()
     lanes.now += 1_000_000
-    assert len(lanes.release()) == 1
+    assert len(lanes.ledger.release()) == 1

@@ -13,9 +13,9 @@ from producer.inbox import DECIDED_AT_ONCE
 from producer.scan import scan
 from rsvpq.http import auth
 from rsvpq.http.server import Server
-from rsvpq.lanes.run_results import Forecast
 from rsvpq.mail.errors import Busy
 from rsvpq.mail.messages import Kind, MeetingMessage, Outcome
+from rsvpq.ops.forecast import Forecast
 from rsvpq.policy import Action, Decision, Facts, Need, Version, decide
 from rsvpq.tasks.journal import Journal, LeaseLost, Paused
 from rsvpq.webdav.mailbox import Folders, MailboxClient

@@ -12,8 +12,8 @@ from rsvpq import wiring
 from rsvpq.audit.record import Told
 from rsvpq.cli.dry_run_forms import FORMS
 from rsvpq.lanes import Item
-from rsvpq.lanes.run_results import Forecast
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
+from rsvpq.ops.forecast import Forecast
 from rsvpq.ops.held_drafts import HeldDrafts
 from rsvpq.tasks import contract
 from testbed.processes import PATIENCE_S
@@ -45,16 +45,18 @@ def told(installation: Installation) -> Installation:
     audit = wiring.make_audit(installation.settings, lanes)
     audit.decide(ADELE, "scan-r1-x", "r1", [(request, Told("accept", "all", "every-request"))])
     item = contract.message_item(ADELE, request)
-    lanes.offer(contract.lane_of(ADELE), [item])
-    (release,) = lanes.release()
+    lanes.ledger.offer(contract.lane_of(ADELE), [item])
+    (release,) = lanes.ledger.release()
     app = contract.make_celery("test", installation.redis_url, namespace="rsvpq")
     contract.publish(app, [release])
     app.close()
-    assert lanes.start(item.id, release.generation, "owner").verdict == "run"
-    lanes.finish(item.id, release.generation, "owner", "dead", label="dead:refused", reason=f"Refused: {SUBJECT}")
+    assert lanes.ledger.start(item.id, release.generation, "owner").result == "run"
+    lanes.ledger.finish(
+        item.id, release.generation, "owner", "dead", label="dead:refused", reason=f"Refused: {SUBJECT}"
+    )
     HeldDrafts(lanes).replace("adele", [draft])
-    lanes.pause("mailbox", "adele", reason=SUBJECT)
-    lanes.offer_scans([(contract.lane_of(ADELE), Item("scan", "scan", "scan", {}))])
+    lanes.controls.pause("mailbox", "adele", reason=SUBJECT)
+    lanes.ledger.offer_scans([(contract.lane_of(ADELE), Item("scan", "scan", "scan", {}))])
     return installation
 
 
@@ -92,7 +94,7 @@ def test_no_command_shows_it_as_it_is(told: Installation, arguments: list[str]) 
 
 
 def test_an_item_is_shown_without_its_commands(told: Installation) -> None:
-    (dead,) = told.lanes().dead(1)
+    (dead,) = list(told.lanes().dead_items.all())
     for arguments in (["dead", "show", dead.id], ["dead", "show", dead.id, "--json"]):
         text = shown_on_a_terminal(told, arguments)
         assert "gpj" in text

@@ -4,15 +4,15 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rsvpq.lanes.lanes import Lanes
+from rsvpq.lanes.namespace import Namespace
 
 
-class HeldDrafts:
-    """The list of drafts, which are JSON objects here."""
+class StoredDrafts:
+    """The drafts of one namespace, which are JSON objects here."""
 
-    def __init__(self, lanes: Lanes) -> None:
-        self._redis = lanes.redis
-        self._key = f"{lanes.prefix}:drafts"
+    def __init__(self, namespace: Namespace) -> None:
+        self._redis = namespace.redis
+        self._key = namespace.key("drafts")
 
     def replace(self, mailbox: str, drafts: Sequence[Mapping[str, Any]]) -> None:
         """Store what there is in this mailbox now, in place of what was stored before."""
