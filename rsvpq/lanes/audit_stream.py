@@ -6,7 +6,7 @@ from rsvpq.lanes import streams
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.streams import Entry
 
-#: The last millisecond of the year 9999, as in lib.lua: no entry of ours has a later time.
+#: The last millisecond of the year 9999, as in shared/audit.lua: no entry of ours has a later time.
 LAST_MS = 253_402_300_799_999
 #: Entries per round trip.
 _PAGE = 1000

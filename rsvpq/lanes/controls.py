@@ -15,7 +15,7 @@ Scope = Literal["all", "mailbox", "server"]
 #: The pools of workers, by name, with the most items each may have in its hands.
 Pools = Mapping[str, int]
 
-#: No limit is as large; see lib.lua.
+#: No limit is as large; see shared/values.lua.
 _ENDLESS = 2.0**53
 
 

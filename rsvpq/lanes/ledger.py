@@ -141,7 +141,7 @@ class Ledger:
 
     def record_decisions(self, lane: Lane, decisions: DecisionBatch) -> int:
         """Record in the audit those of a page's decisions that are new or changed; return how many these were."""
-        recorded: int = self._namespace.call("decide", lane.name, lane.server, *decisions.to_args())
+        recorded: int = self._namespace.call("record_decisions", lane.name, lane.server, *decisions.to_args())
         return recorded
 
     def claim(self, name: str, identity: str, instead_of: str = "") -> tuple[str, int]:
@@ -159,7 +159,7 @@ class Ledger:
 
     def report_threads(self, worker: str, threads: int, pools: Iterable[str], believed_s: float) -> None:
         """Report how many threads a worker has for these pools, which is believed for so many seconds."""
-        self._namespace.call("crew", worker, threads, microseconds(believed_s), *pools)
+        self._namespace.call("report_threads", worker, threads, microseconds(believed_s), *pools)
 
     def start(self, item_id: str, generation: int, owner: str) -> Start:
         """Ask to run a delivered item; ``owner`` is unique to this delivery."""
@@ -169,7 +169,7 @@ class Ledger:
         work, mailbox, server, payload, journal, attempt, now_us, memory, vouched, lease_us = rest
         content, steps = json_object(payload), json_object(journal)
         if content is None or steps is None:
-            # What it did before is not known, so nothing may be done now; see lib.lua for how it comes back.
+            # What it did before is not known, so nothing may be done now; see shared/items.lua for how it comes back.
             self._namespace.call("discard", item_id, generation, "unreadable")
             return Start(StartResult.UNKNOWN)
         known = (work, mailbox, server, content, steps, int(attempt), item_id)

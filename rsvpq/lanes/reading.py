@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 #: It is read with a sign in the place of each bad byte; what is written must be text.
 LENIENT = "rsvpq-lenient"
 
-#: The longest hold where its length is not known, in microseconds; as lib.lua has it.
+#: The longest hold where its length is not known, in microseconds; as shared/limits.lua has it.
 _LONGEST_HOLD_US = 86_400_000_000
 
 

@@ -40,7 +40,7 @@ class DecisionRecord:
     reason: str = ""
 
     def to_args(self) -> tuple[str, ...]:
-        """Return the arguments of decide.lua."""
+        """Return the arguments of record_decisions.lua."""
         if not self.decision:
             return (self.id, "", self.facts, "", "", "")
         digest = hashlib.sha256("\0".join((self.decision, self.rule, self.reason)).encode()).hexdigest()[:16]
@@ -59,5 +59,5 @@ class DecisionBatch:
     remember_s: float
 
     def to_args(self) -> list[Any]:
-        """Return the arguments of decide.lua and record.lua."""
+        """Return the arguments of record_decisions.lua and record.lua."""
         return [self.scan, max(1, round(self.remember_s)), *(part for one in self.records for part in one.to_args())]

@@ -14,9 +14,9 @@ from rsvpq.batches import batched
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.reading import number, values_of, whole
 
-#: Keys of Redis per step of a walk, and of these, records per call of mend.lua.
+#: Keys of Redis per step of a walk, and of these, records per call of repair.lua.
 _STEP, _BATCH = 1000, 50
-#: Records that mend.lua looks at.
+#: Records that repair.lua looks at.
 _REPAIRED = re.compile(r"(item|lane|mailbox|ready|unfinished):.|dead$", re.DOTALL)
 #: Keys that are read or written without a script, and their types.
 _WITHOUT_SCRIPT = {"drafts": "hash", "audit": "stream"}
@@ -77,7 +77,7 @@ class Repair:
         prefix = self._namespace.key("")
         cursor, keys = self._namespace.redis.scan(cursor, match=_escaped(prefix) + "*", count=_STEP)
         names = [name for name in (key.removeprefix(prefix) for key in keys) if _REPAIRED.match(name)]
-        repaired = sum(int(self._namespace.call("mend", *batch)) for batch in batched(names, _BATCH))
+        repaired = sum(int(self._namespace.call("repair", *batch)) for batch in batched(names, _BATCH))
         return WalkStep(int(cursor), repaired)
 
     def walk(self) -> Iterator[WalkStep]:
@@ -93,7 +93,7 @@ class Repair:
 
         :returns: how many counters were wrong; -1 where too many items are in flight to be counted.
         """
-        return int(self._namespace.call("check"))
+        return int(self._namespace.call("check_slots"))
 
     def quarantine(self, types: Mapping[str, str]) -> int:
         """Move keys out of the way that are of another type than theirs; return how many there were.
@@ -102,12 +102,12 @@ class Repair:
             or written without a script are looked at as well.
         """
         own = {self._namespace.key(name): kind for name, kind in _WITHOUT_SCRIPT.items()}
-        return int(self._namespace.call("aside", *(part for pair in {**own, **types}.items() for part in pair)))
+        return int(self._namespace.call("quarantine", *(part for pair in {**own, **types}.items() for part in pair)))
 
     def forget_gone(self) -> None:
         """Go on forgetting what scans have found gone."""
         for _ in range(_MOST_FORGET_STEPS):
-            if not self._namespace.call("tidy"):
+            if not self._namespace.call("forget_gone"):
                 return
 
     def condition(self) -> Condition:

@@ -8,19 +8,24 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 
-_NAMES = (
-    *("offer", "offer_scan", "release", "start", "record", "finish", "sweep", "set", "decide"),
-    *("refuse", "retry", "drop", "status", "remember", "claim", "renew", "crew"),
-    *("configure", "discard", "mend", "check", "tidy", "aside"),
+#: The files of the folder ``shared``; each uses only what is above it.
+SHARED = (
+    *("values", "broken", "keys", "limits", "counts", "items", "lanes", "slots"),
+    *("topics", "audit", "states", "release"),
 )
-
-
-def _read(name: str) -> str:
-    return resources.files(__package__).joinpath(f"{name}.lua").read_text(encoding="utf-8")
+SCRIPTS = (
+    *("offer", "offer_scan", "release", "start", "record", "renew", "finish", "refuse", "discard", "sweep"),
+    *("record_decisions", "claim", "remember", "report_threads", "configure", "set", "retry", "drop", "status"),
+    *("repair", "check_slots", "quarantine", "forget_gone"),
+)
 
 
 @cache
 def script_texts() -> Mapping[str, str]:
     """Return the text of each script by its name."""
-    shared = _read("lib")
-    return {name: shared + _read(name) for name in _NAMES}
+    shared = "".join(map(_read, (f"shared/{name}" for name in SHARED)))
+    return {name: shared + _read(name) for name in SCRIPTS}
+
+
+def _read(name: str) -> str:
+    return resources.files(__package__).joinpath(f"{name}.lua").read_text(encoding="utf-8")

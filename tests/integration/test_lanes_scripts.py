@@ -2,19 +2,16 @@
 
 import re
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 import pytest
 from redis import Redis
 
 from rsvpq.lanes import Item, Lane, Lanes, Scope, StartResult
 from rsvpq.lanes.limits import Limits, Rate
+from rsvpq.lanes.scripts import SCRIPTS, SHARED
 from tests.integration.lane_hands import ClockedLanes
 
-SCRIPTS = (
-    *("claim", "decide", "drop", "finish", "offer", "offer_scan", "record", "refuse", "release", "remember", "retry"),
-    *("set", "start", "status", "sweep", "renew", "crew", "configure", "discard", "mend", "check", "tidy"),
-    "aside",
-)
 ADELE = Lane("adele", "mail1")
 STOPS: list[tuple[Scope, str]] = [("all", ""), ("mailbox", "adele"), ("server", "mail1")]
 NAMES = (
@@ -42,8 +39,9 @@ def header(script: str) -> str:
 def test_a_script_calls_nothing_by_a_name_that_all_of_them_share(script: str) -> None:
     """All lines below a local function of that name would call it, and Lua says nothing."""
     function = re.compile(r"^local function (\w+)", re.MULTILINE)
-    shared = function.findall(source("lib"))
+    shared = [name for part in SHARED for name in function.findall(source(f"shared/{part}"))]
     assert len(shared) > 20
+    assert len(shared) == len(set(shared))
     assert not set(shared) & set(function.findall(source(script)))
 
 
@@ -54,8 +52,13 @@ def lanes(redis: Redis) -> ClockedLanes:
 
 
 def test_the_package_ships_these_scripts_and_no_others() -> None:
-    shipped = {entry.name for entry in resources.files("rsvpq.lanes").iterdir() if entry.name.endswith(".lua")}
-    assert shipped == {f"{script}.lua" for script in (*SCRIPTS, "lib")}
+    folder = resources.files("rsvpq.lanes")
+    assert _lua(folder) == {f"{script}.lua" for script in SCRIPTS}
+    assert _lua(folder.joinpath("shared")) == {f"{part}.lua" for part in SHARED}
+
+
+def _lua(folder: Traversable) -> set[str]:
+    return {entry.name for entry in folder.iterdir() if entry.name.endswith(".lua")}
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -2,8 +2,8 @@
 --
 -- KEYS[1]  namespace
 -- ARGV[2]  mailbox      ARGV[3] server
--- ARGV[4+] as tell_decisions() in lib.lua takes them
+-- ARGV[4+] as record_decisions() in shared/audit.lua takes them
 -- returns  how many were told
 -- replay   finds all of them known and tells none
 
-return tell_decisions(ARGV[2], ARGV[3], 4)
+return record_decisions(ARGV[2], ARGV[3], 4)
