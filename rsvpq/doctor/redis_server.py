@@ -94,7 +94,7 @@ def _duty(info: Mapping[str, Any], notes: Notes) -> None:
 
 
 def _order(lanes: Lanes, notes: Notes) -> None:
-    told = lanes.repair.condition()
+    told = lanes.repair.summary()
     if told.named:
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(told.counts.items()))
         remedy = "'rsvpq repair --list' names them: find out who writes to Redis, then 'rsvpq repair --forget'"

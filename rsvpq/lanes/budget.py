@@ -34,7 +34,7 @@ class RunBudget:
             self.namespace.redis.decrby(self._key, unused)
 
     def give_back_of(self, item: str) -> None:
-        """The same of one item that was offered and not answered; of each only once, however often it is told."""
+        """The same of one item that was offered and not answered; of each only once, however often it is given back."""
         if self.namespace.redis.set(f"{self._key}:not:{item}", "1", nx=True, ex=COUNTED_S):
             self.give_back(1)
 

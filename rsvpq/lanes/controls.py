@@ -8,7 +8,7 @@ from redis.exceptions import ResponseError
 
 from rsvpq.lanes.limits import Limits, Rate, limit_fields
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import left_s, microseconds, number
+from rsvpq.lanes.reading import left_s, microseconds, number_of
 from rsvpq.lanes.records import OperatorAction
 
 Scope = Literal["all", "mailbox", "server"]
@@ -145,7 +145,7 @@ class _Limits:
 
 
 def _is_positive(text: str | None) -> bool:
-    return 0 < number(text) < _ENDLESS
+    return 0 < number_of(text) < _ENDLESS
 
 
 def _field(redis: Any, key: str, field: str) -> str | None:

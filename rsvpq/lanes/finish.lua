@@ -56,7 +56,7 @@ end
 
 local scan = redis.call('HGET', P .. ':mailbox:' .. mailbox, 'scan') == id
 
--- What the audit is told of it. A scan changes nothing, so only that it failed is worth a record; a pause has failed
+-- What the audit records of it. A scan changes nothing, so only that it failed is worth a record; a pause has failed
 -- nothing; and what a busy server turned away is a failure only where a side effect had been intended.
 local function tell(state)
   local item, step = { id, f[9], server, f[7] }, open_step(f[10])

@@ -43,7 +43,7 @@ def values_of(pipe: Any, missing: Sequence[Any]) -> Iterator[Any]:
     return iter([value_of(*pair) for pair in zip(pipe.execute(raise_on_error=False), missing, strict=True)])
 
 
-def number(text: Any) -> float:
+def number_of(text: Any) -> float:
     """The number in a text; 0 where there is none, or one without end."""
     try:
         value = float(text or 0)
@@ -53,8 +53,8 @@ def number(text: Any) -> float:
 
 
 def whole(text: Any) -> int:
-    """As :func:`number`, without its fraction."""
-    return int(number(text))
+    """As :func:`number_of`, without its fraction."""
+    return int(number_of(text))
 
 
 def json_object(text: Any) -> dict[str, Any] | None:
@@ -68,8 +68,8 @@ def json_object(text: Any) -> dict[str, Any] | None:
 
 def left_s(hold_us: Any, length_us: Any, now_us: int) -> float:
     """For how many seconds a hold lasts yet: no longer than it is, also where the clock has gone back since."""
-    longest = number(length_us)
-    return max(0.0, min(number(hold_us) - now_us, longest if longest > 0 else _LONGEST_HOLD_US) / 1e6)
+    longest = number_of(length_us)
+    return max(0.0, min(number_of(hold_us) - now_us, longest if longest > 0 else _LONGEST_HOLD_US) / 1e6)
 
 
 def microseconds(seconds: float) -> int:

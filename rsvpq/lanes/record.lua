@@ -9,7 +9,7 @@
 --          effect, and then nothing is opened or closed
 -- ARGV[8]  what is to be remembered of the item's topic from here on, or ''    ARGV[9] what was remembered at its start
 -- ARGV[10] for how many seconds, at the least
--- ARGV[11+] the decision that it is done for, as record_decisions() takes it, if that is still to be told
+-- ARGV[11+] the decision that it is done for, as record_decisions() takes it, if that is still to be recorded
 -- returns  'ok' | 'held' (paused or held; nothing was written) | 'lost' (the item is not this owner's any more)
 --          | 'taken' (another item has begun to settle the topic meanwhile, or Redis was started anew and may have forgotten
 --          it; nothing was written)
@@ -38,10 +38,10 @@ if ARGV[8] ~= '' and f[9] then
   redis.call('SET', key, ARGV[8], 'EX', math.max(number(ARGV[10], 1), vouched(f[4])))
 end
 if ARGV[11] then record_decisions(f[4], f[5], 11) end
-local told = { id, f[7], f[5], f[6] }
+local source = { id, f[7], f[5], f[6] }
 -- The same step again is another try of it, not the end of the first.
-if before ~= '' and step ~= '' and (not intent or step ~= before) then audit('done', told, { step = before }) end
-if intent and step ~= '' and (step ~= before or since ~= ARGV[3]) then audit('intent', told, { step = step }) end
+if before ~= '' and step ~= '' and (not intent or step ~= before) then audit('done', source, { step = before }) end
+if intent and step ~= '' and (step ~= before or since ~= ARGV[3]) then audit('intent', source, { step = step }) end
 redis.call('HSET', item, 'journal', ARGV[5], 'open', opened)
 redis.call('ZADD', P .. ':inflight', NOW + RUN_LEASE, id)
 if intent and charge(id, f[4], f[5]) then place(f[4]) end

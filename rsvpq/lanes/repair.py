@@ -12,7 +12,7 @@ from redis.exceptions import ResponseError
 
 from rsvpq.batches import batched
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import number, values_of, whole
+from rsvpq.lanes.reading import number_of, values_of, whole
 
 #: Keys of Redis per step of a walk, and of these, records per call of repair.lua.
 _STEP, _BATCH = 1000, 50
@@ -58,7 +58,7 @@ class BrokenRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class RepairSummary:
     """How well the ledger is in order; ``counts`` are broken records by kind, ever since they were counted."""
 
     check: SlotCheck = field(default_factory=SlotCheck)
@@ -110,14 +110,14 @@ class Repair:
             if not self._namespace.call("forget_gone"):
                 return
 
-    def condition(self) -> Condition:
+    def summary(self) -> RepairSummary:
         """Return how well the ledger is in order; reads only."""
         with self._namespace.redis.pipeline(transaction=False) as pipe:
             pipe.hmget(self._namespace.key("check"), "at", "in_flight", "slots", "wrong")
             pipe.hlen(self._namespace.broken)
             pipe.hgetall(self._namespace.counts())
             checked, named, counts = values_of(pipe, ((), 0, {}))
-        return Condition(SlotCheck(*map(whole, checked)), named, broken_counts(counts))
+        return RepairSummary(SlotCheck(*map(whole, checked)), named, broken_counts(counts))
 
     def broken_records(self) -> Sequence[BrokenRecord]:
         """Return the records that are named, the newest first."""
@@ -140,7 +140,7 @@ def broken_counts(counts: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _broken_record(name: str, at_us: str, _: str, why: str) -> BrokenRecord:
-    return BrokenRecord(name, whole(number(at_us)), why)
+    return BrokenRecord(name, whole(number_of(at_us)), why)
 
 
 def _escaped(text: str) -> str:

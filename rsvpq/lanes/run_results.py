@@ -47,7 +47,7 @@ class Triggered:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A mailbox has told everything. ``missing`` findings have been dropped from the stream before they were read."""
+    """A mailbox has reported everything; ``missing`` findings were dropped from the stream before they were read."""
 
     mailbox: str
     found: Sequence[Found]
@@ -97,15 +97,15 @@ class RunResults:
         reading = _Reading()
         for page in streams.follow(self.namespace.redis, self.key, "0-0", most=_PAGE, block_ms=_BLOCK_MS):
             for _, entry in page:
-                told = reading.take(entry)
-                if told is not None:
-                    yield told
+                event = reading.take(entry)
+                if event is not None:
+                    yield event
             if len(page) < _PAGE:
                 yield None
 
 
 class _Reading:
-    """Puts together what a mailbox has told in several entries."""
+    """Puts together what a mailbox has reported in several entries."""
 
     def __init__(self) -> None:
         self._parts: dict[tuple[str, str], list[Found]] = {}

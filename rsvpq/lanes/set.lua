@@ -2,13 +2,13 @@
 --
 -- KEYS[1]  namespace
 -- ARGV[2]  scope: 'all' | 'mailbox' | 'server'      ARGV[3] name ('' for all)
--- ARGV[4]  a token unique to this action, for the audit; '' where it is not to be told
+-- ARGV[4]  a token unique to this action, for the audit; '' where it is not to be recorded
 -- ARGV[5]  who    ARGV[6] what: pause, resume or limit    ARGV[7] why    ARGV[8] with which values
--- ARGV[9]  facts (JSON), of which the mailbox is told     ARGV[10] the server, or ''
+-- ARGV[9]  facts (JSON), which name the mailbox     ARGV[10] the server, or ''
 -- ARGV[11+] field, value for each: paused, confirmed, live_interval, live_burst, live_concurrency; an empty value removes
 --          the field, and so it ends a hold
 -- returns  1
--- replay   sets the same again, and the token, kept for an hour, says that it was told
+-- replay   sets the same again, and the token, kept for an hour, says that it was recorded
 
 local scope, name = ARGV[2], ARGV[3]
 local key = scope == 'all' and P .. ':cfg' or P .. ':' .. scope .. ':' .. name

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from rsvpq.batches import batched
 from rsvpq.lanes.limits import Lane
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import json_object, left_s, number, values_of, whole
+from rsvpq.lanes.reading import json_object, left_s, number_of, values_of, whole
 from rsvpq.lanes.status import Status, read_counts, read_status
 
 _FIELDS = ("state", "attempts", "reason", "journal", "policy", "again", "soonest")
@@ -166,7 +166,7 @@ class Snapshot:
             return None
         now_us = self._namespace.time_us()
         held_s = left_s(fields.get("hold"), fields.get("hold_for"), now_us)
-        scanned_us = number(fields.get("scanned"))
+        scanned_us = number_of(fields.get("scanned"))
         return LaneState(
             mailbox=mailbox,
             server=fields["server"],

@@ -10,7 +10,7 @@ from typing import Any
 
 from rsvpq.batches import batched
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import left_s, number, value_of, values_of, whole
+from rsvpq.lanes.reading import left_s, number_of, value_of, values_of, whole
 from rsvpq.lanes.repair import Repair
 
 #: Mailboxes per call of status.lua, which holds Redis for about 12 us for each that has something waiting.
@@ -22,7 +22,7 @@ _OLDEST_PART = 0.05
 
 
 @dataclass(slots=True)
-class Waiting:
+class Backlog:
     """How many mailboxes, with how many items in their lanes, wait for the same reason."""
 
     mailboxes: int = 0
@@ -79,7 +79,7 @@ class ServerStatus:
     held_why: str = ""
     on_hold: dict[str, int] = field(default_factory=dict)
     paused: Pause | None = None
-    waiting: dict[str, Waiting] = field(default_factory=dict)
+    waiting: dict[str, Backlog] = field(default_factory=dict)
     paused_mailboxes: dict[str, Pause] = field(default_factory=dict)
     held_mailboxes: dict[str, Hold] = field(default_factory=dict)
 
@@ -161,9 +161,9 @@ class _Reader:
             later, dead, paused, servers, mailboxes = values_of(pipe, (0, 0, (None,) * 3, (), ()))
         status = Status(later=later, dead=dead, paused=self._pause(*paused), counts=read_counts(space))
         status.servers = {name: ServerStatus() for name in sorted(servers)}
-        condition = Repair(space).condition()
-        check = condition.check
-        status.order = Orderliness(condition.named, check.in_flight, check.slots, check.wrong, self._age(check.at_us))
+        summary = Repair(space).summary()
+        check = summary.check
+        status.order = Orderliness(summary.named, check.in_flight, check.slots, check.wrong, self._age(check.at_us))
         self._add_mailboxes(status, sorted(mailboxes))
         self._add_servers(status)
         self._add_in_flight(status)
@@ -196,7 +196,7 @@ class _Reader:
         for reason, messages in (sums["on_hold"] or {}).items():
             server.on_hold[reason] = server.on_hold.get(reason, 0) + messages
         for reason, (mailboxes, items) in (sums["waiting"] or {}).items():
-            waiting = server.waiting.setdefault(reason, Waiting())
+            waiting = server.waiting.setdefault(reason, Backlog())
             waiting.mailboxes += mailboxes
             waiting.items += items
         for mailbox, until_us, why in sums["held"]:
@@ -253,7 +253,7 @@ class _Reader:
         return Pause(reason, by or "", self._age(at_us)) if reason else None
 
     def _age(self, at_us: str | float | None) -> float | None:
-        return max(0.0, round((self._now_us - number(at_us)) / 1e6, 3)) if at_us else None
+        return max(0.0, round((self._now_us - number_of(at_us)) / 1e6, 3)) if at_us else None
 
 
 _OF_SERVER = ("later", "dead", "hold", "hold_for", "hold_why", "last:answered")

@@ -6,7 +6,7 @@ from typing import Any
 
 from rsvpq.batches import batched
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import number, value_of
+from rsvpq.lanes.reading import number_of, value_of
 
 #: Topics per call of the script.
 _BATCH = 500
@@ -50,4 +50,4 @@ class Topics:
             pipe.get(space.key("topic", identity or mailbox, topic))
             pipe.hget(space.general, "start")
             text, start = (value_of(reply, None) for reply in pipe.execute(raise_on_error=False))
-        return text or "", number(for_s) if start is not None and start == remembers else 0.0
+        return text or "", number_of(for_s) if start is not None and start == remembers else 0.0

@@ -33,7 +33,7 @@ def test_an_untouched_ledger_is_worked_off_and_nothing_is_found_broken(redis: Re
     crew.run_on()
     assert settled(crew) == {}
     assert crew.lanes.repair.broken_records() == []
-    assert crew.lanes.repair.condition().check.wrong == 0
+    assert crew.lanes.repair.summary().check.wrong == 0
 
 
 #: Shrinking takes longer than reading the draws.

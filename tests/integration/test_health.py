@@ -246,7 +246,7 @@ def test_a_dispatcher_that_hangs_ends_and_its_successor_does_the_work(
         road.keep_silent()
         assert supervisor.next_exit("the dispatcher that hangs ends") == STALLED
         assert "event=stalled reason='round " in hanging.tail(100)
-        assert "self.lanes.release()" in hanging.tail(100)  # where it hung
+        assert "self.lanes.ledger.release()" in hanging.tail(100)  # where it hung
         road.speak()
         redis.delete(by_road.lanes().namespace.key("alive", "dispatcher", socket.gethostname()))
         supervisor.part.wait_for(lambda: register_of(by_road.lanes(), "dispatcher").alive(), "its successor reports")

@@ -9,7 +9,7 @@ from redis import Redis
 
 from rsvpq.lanes import Item, Lane, Lanes, OperatorAction
 from rsvpq.lanes.limits import Limits, Rate
-from rsvpq.lanes.status import Pause, ServerStatus, Status, Waiting
+from rsvpq.lanes.status import Backlog, Pause, ServerStatus, Status
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import contract
 from rsvpq.tasks.contract import scan_item
@@ -57,7 +57,7 @@ def test_pending_and_released_items_are_counted_where_they_are(now: Lanes) -> No
     assert (status.servers["mail1"].released, status.servers["mail1"].running) == (1, 0)
     now.ledger.start("a1", 1, "worker")
     running = now.snapshot.status().servers["mail1"]
-    assert (running.released, running.running, running.waiting) == (0, 1, {"mailbox busy": Waiting(1, 2)})
+    assert (running.released, running.running, running.waiting) == (0, 1, {"mailbox busy": Backlog(1, 2)})
     assert (status.servers["mail2"].pending, status.servers["mail2"].in_flight) == (0, 1)
     assert status.unfinished == 4
 
@@ -83,9 +83,9 @@ def test_pauses_are_shown_where_they_are(now: Lanes) -> None:
     assert status.paused == Pause("everything stops", "", ANY)
     assert (status.servers["mail1"].paused, status.servers["mail2"].paused) == (Pause("maintenance", "", ANY), None)
     assert status.servers["mail2"].paused_mailboxes == {"carla": Pause("on leave", "", ANY)}
-    assert status.servers["mail2"].waiting == {"everything paused": Waiting(1, 1)}
+    assert status.servers["mail2"].waiting == {"everything paused": Backlog(1, 1)}
     now.controls.resume("all")
-    assert now.snapshot.status().servers["mail2"].waiting == {"mailbox paused": Waiting(1, 1)}
+    assert now.snapshot.status().servers["mail2"].waiting == {"mailbox paused": Backlog(1, 1)}
     now.controls.resume("mailbox", "carla")
     status = now.snapshot.status()
     assert (status.paused, status.servers["mail2"].paused_mailboxes) == (None, {})
@@ -158,7 +158,7 @@ def test_what_is_held_says_why_it_was_and_a_resume_lifts_it(turned: Lanes, scope
 
 def test_a_held_mailbox_waits(now: Lanes) -> None:
     hold(now, "mailbox", 100)
-    assert now.snapshot.status().servers["mail1"].waiting == {"mailbox held": Waiting(1, 1)}
+    assert now.snapshot.status().servers["mail1"].waiting == {"mailbox held": Backlog(1, 1)}
 
 
 def test_the_status_of_many_mailboxes_adds_up(now: Lanes) -> None:
@@ -277,21 +277,21 @@ def test_why_mailboxes_wait_is_told_for_each_reason(turned: Lanes) -> None:
     for item, mailbox in (("a", "adele"), ("b", "bruno"), ("c", "carla")):
         offer(turned, *(f"{item}{number}" for number in range(4)), mailbox=mailbox)
     waiting = turned.snapshot.status().servers["mail1"].waiting
-    assert waiting == {"ready": Waiting(3, 12)}
+    assert waiting == {"ready": Backlog(3, 12)}
     assert len(turned.ledger.release()) == 3
     waiting = turned.snapshot.status().servers["mail1"].waiting
-    assert waiting == {"server busy": Waiting(3, 9)}
+    assert waiting == {"server busy": Backlog(3, 9)}
     finish(turned, "a0", how="throttled", hold="server", delay_s=5)
-    assert turned.snapshot.status().servers["mail1"].waiting == {"server held": Waiting(3, 10)}
+    assert turned.snapshot.status().servers["mail1"].waiting == {"server held": Backlog(3, 10)}
     turned.controls.pause("server", "mail1", reason="a test")
-    assert turned.snapshot.status().servers["mail1"].waiting == {"server paused": Waiting(3, 10)}
+    assert turned.snapshot.status().servers["mail1"].waiting == {"server paused": Backlog(3, 10)}
 
 
 def test_a_mailbox_that_has_used_up_its_pace_waits_for_it(turned: Lanes) -> None:
     offer(turned, "a1", "a2", "a3", "a4")
     for release in turned.ledger.release():
         finish(turned, release.id)
-    assert turned.snapshot.status().servers["mail1"].waiting == {"mailbox pace": Waiting(1, 2)}
+    assert turned.snapshot.status().servers["mail1"].waiting == {"mailbox pace": Backlog(1, 2)}
 
 
 def test_answers_openings_and_what_was_skipped_are_counted_by_server(turned: Lanes, clock: Clock) -> None:

@@ -13,7 +13,7 @@ local LAST_MS = 253402300799999
 -- ones too: so the stream keeps the names once per node, where records of different fields would each carry theirs.
 --   item    { id, facts, server, attempt }; the facts were made when the item was offered, so that nothing is looked up,
 --           and what is hidden was hidden before it came here
---   record  what else is to be told, by field
+--   record  what else is to be recorded, by field
 local function audit(event, item, record)
   local facts = decoded(item[2]) or {}
   for i = 1, 8 do facts[i] = type(facts[i]) == 'table' and '' or tostring(facts[i] or '') end
@@ -30,7 +30,7 @@ local function audit(event, item, record)
   redis.call('XADD', P .. ':audit', '*', unpack(fields))
 end
 
--- Tell the audit decisions on messages of one mailbox: those that are new, or other than the last ones; says how many.
+-- Record in the audit the decisions on messages of one mailbox: those that are new, or other than the last ones; says how many.
 --   first   where in ARGV the scan begins: its item id ('' where a worker rules), the seconds after which the decisions on
 --           a mailbox that is not scanned any more are forgotten; then item id, digest of the decision, facts (JSON),
 --           decision, rule and reason for each message; the digest is '' where it is left to a worker, and then the message is only noted as seen
@@ -43,7 +43,7 @@ local function record_decisions(mailbox, server, first)
   for i = first + 2, #ARGV, 6 do ids[#ids + 1] = ARGV[i] end
   if #ids == 0 then return 0 end
   local known = redis.call('HMGET', key, unpack(ids))
-  local told, seen, held, free = 0, {}, {}, {}
+  local recorded, seen, held, free = 0, {}, {}, {}
   for n, id in ipairs(ids) do
     local i = first + 6 * n - 4
     local digest = ARGV[i + 1]
@@ -53,7 +53,7 @@ local function record_decisions(mailbox, server, first)
     elseif before ~= digest then
       audit('decision', { id, ARGV[i + 2], server },
         { decision = ARGV[i + 3], rule = ARGV[i + 4], reason = ARGV[i + 5] })
-      told = told + 1
+      recorded = recorded + 1
     end
     if ARGV[i + 1] == '' then
       -- The worker says it.
@@ -70,7 +70,7 @@ local function record_decisions(mailbox, server, first)
   if #free > 0 then redis.call('HDEL', onhold_key(mailbox), unpack(free)) end
   if #held > 0 then redis.call('HSET', onhold_key(mailbox), unpack(held)) end
   for _, one in ipairs({ key, onhold_key(mailbox) }) do redis.call('EXPIRE', one, ARGV[first + 1]) end
-  return told
+  return recorded
 end
 
 -- The side effect that was intended and not closed yet, by the generation that intended it: '7:send'.
