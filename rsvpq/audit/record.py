@@ -1,4 +1,4 @@
-"""What the audit is told, and what it is not: facts of a message, decisions, operators' actions, hidden values.
+"""What the audit records, and what it does not: facts of a message, decisions, operators' actions, hidden values.
 
 The audit is one Redis stream per namespace, ``{NAMESPACE}:audit``, which is only ever added to and trimmed at its old
 end. The times are the stream's ids, on Redis' clock. Records of side effects are written by the scripts that write the

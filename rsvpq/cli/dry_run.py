@@ -28,8 +28,8 @@ def run(
     :param arguments: of the task that scans. :param form: one of :data:`FORMS`.
     """
     lanes = wiring.make_lanes(settings)
-    deed = wiring.make_audit(settings, lanes).action("dry-run", "all", "", values={"mailboxes": len(chosen)})
-    following = ask(settings, lanes, "dry-run", chosen, arguments, deed, timeout_s)
+    action = wiring.make_audit(settings, lanes).action("dry-run", "all", "", values={"mailboxes": len(chosen)})
+    following = ask(settings, lanes, "dry-run", chosen, arguments, action, timeout_s)
     totals, shown = Totals(settings.policy), FORMS[form]()
     with interruptible():
         with Progress(len(chosen)) as progress:

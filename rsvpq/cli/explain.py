@@ -57,8 +57,8 @@ def explain(
     audit = wiring.make_audit(settings, lanes)
     wanted = {name: value for name, value in (("uid", uid), ("subject", subject), ("item", item)) if value}
     arguments = {"mailboxes": [chosen.name], "wanted": wanted}
-    deed = audit.action("explain", "mailbox", chosen.name)
-    following = ask(settings, lanes, "explain", [chosen], arguments, deed, timeout_s)
+    action = audit.action("explain", "mailbox", chosen.name)
+    following = ask(settings, lanes, "explain", [chosen], arguments, action, timeout_s)
     with interruptible():
         told, matching = _told(following)
     looked = bool(following.ended)

@@ -233,8 +233,8 @@ def test_what_was_refused_was_not_done(installation: Installation) -> None:
 
 def test_a_deed_whose_reply_was_lost_is_told_once(installation: Installation) -> None:
     audit = audit_of(installation)
-    deed = audit.action("pause", "all", "", why="holiday")
+    action = audit.action("pause", "all", "", why="holiday")
     for _ in range(3):
-        audit.lanes.controls.pause("all", reason="holiday", action=deed)
+        audit.lanes.controls.pause("all", reason="holiday", action=action)
     assert len(records(installation)) == 1
     assert set(EVENTS) >= {one["event"] for one in records(installation)}

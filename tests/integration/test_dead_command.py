@@ -160,12 +160,12 @@ def test_what_is_unclear_is_wrong_usage(installation: Installation, graves: Lane
 
 
 def test_a_repeated_retry_changes_nothing_even_after_another_death(graves: Lanes) -> None:
-    deed = OperatorAction("a test", "retry")
-    assert graves.dead_items.retry(["a1"], deed) == {"a1": "retried"}
+    action = OperatorAction("a test", "retry")
+    assert graves.dead_items.retry(["a1"], action) == {"a1": "retried"}
     (release,) = graves.ledger.release()
     graves.ledger.start("a1", release.generation, "worker")
     graves.ledger.finish("a1", release.generation, "worker", "dead", label="dead")
-    assert graves.dead_items.retry(["a1"], deed) == {"a1": "retried"}
+    assert graves.dead_items.retry(["a1"], action) == {"a1": "retried"}
     assert state(graves, "a1") == "dead"
     assert graves.snapshot.counts()["retried"] == 1
 
