@@ -14,16 +14,15 @@ from cachetools import TTLCache
 from celery import Celery
 from celery.signals import worker_init
 from redis.exceptions import RedisError
-from requests.auth import AuthBase
 
 from rsvpq.audit.record import Audit
 from rsvpq.audit.redaction import Redaction
 from rsvpq.http import auth
 from rsvpq.http.account import Account
 from rsvpq.http.credential import Credential
+from rsvpq.http.deadlines import Timeouts
 from rsvpq.http.endpoint import Endpoint
 from rsvpq.http.lease import Lease
-from rsvpq.http.server import Server, Timeouts
 from rsvpq.lanes import Lanes
 from rsvpq.mail.checks import Checks
 from rsvpq.mail.errors import Busy
@@ -40,6 +39,7 @@ from rsvpq.tasks.queues import Queues
 from rsvpq.tasks.runner import Carrier
 from rsvpq.webdav import diagnosis
 from rsvpq.webdav.backend import WebDavBackend
+from rsvpq.webdav.server import WebDavServer
 
 #: How long a yes to "are live runs confirmed?" is believed, in seconds.
 CONFIRMATION_TTL_S = 5
@@ -240,14 +240,14 @@ def _diagnose_webdav(name: str, settings: WebDavSettings, account: Account, mail
     return diagnosis.diagnose(subject, mailbox, checks)
 
 
-def make_server(settings: WebDavSettings, credential: Credential, timeouts: Timeouts) -> Server:
+def make_server(settings: WebDavSettings, credential: Credential, timeouts: Timeouts) -> WebDavServer:
     """A mail server and the account used on it; connects at the first request."""
-    return Server(
+    return WebDavServer(
         settings.url,
         _auth(settings),
         credential=credential,
         timeouts=timeouts,
-        verify=str(settings.ca_bundle) if settings.ca_bundle else True,
+        ca_bundle=str(settings.ca_bundle or ""),
         tls_minimum=settings.tls_minimum,
     )
 
@@ -257,7 +257,7 @@ def _timeouts(server: WebDavSettings, run_lease_s: float) -> Timeouts:
     return Timeouts(server.connect_timeout.seconds, server.read_timeout.seconds, run_lease_s / 2)
 
 
-def _auth(settings: WebDavSettings) -> AuthBase | auth.Forms:
+def _auth(settings: WebDavSettings) -> auth.Basic | auth.ConnectionAuth | auth.Forms:
     username, password = settings.username, settings.password.get_secret_value()
     match settings.auth:
         case "basic":

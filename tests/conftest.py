@@ -17,9 +17,9 @@ register_profiles()
 
 #: What takes longest comes first: files are handed out in this order, and the last ones should be short.
 _ROOMS = ("matrix", "acceptance", "chaos", "security", "integration", "simulator", "fuzz", "unit")
-#: Rooms and fixtures of tests that start processes of rsvpq, each some of its own.
+#: Rooms and fixtures of tests that start processes, each some of its own.
 _SLOW_ROOMS = {"matrix", "acceptance", "chaos", "security"}
-_SLOW_FIXTURES = {"installation", "examined", "stack"}
+_SLOW_FIXTURES = {"installation", "examined", "stack", "simulator", "uncertain"}
 
 
 def pytest_configure() -> None:

@@ -45,6 +45,7 @@ def reply(work: Work) -> Outcome:
             box.clear(there, Clear.MARK)
             return Outcome("processed", "no response was requested, so none was sent", attached=attached)
         _write_and_send(work.of(there), name, verdict, attached)
+        attached = None  # its entries had it
 
     left = box.refresh(request)
     if left is not None:

@@ -16,7 +16,7 @@ LONGEST_SUBJECT = 120
 
 #: From the first path, quotation or address on, a reason may name a message by its subject, or somebody.
 _TELLING = re.compile(r"""["'/]|(?<!\S)\S*@""")
-_STATUS = re.compile(r" answered \d{3}\b")
+_STATUS = re.compile(r" (?:answered|returned) \d{3}\b")
 
 
 @dataclass(frozen=True, slots=True)

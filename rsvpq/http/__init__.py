@@ -1,1 +1,1 @@
-"""One HTTP server and the account used on it: connections, deadlines, TLS and logins; knows no mail."""
+"""One HTTP server and the account used on it: connections, deadlines, TLS and logins, for any protocol on top."""

@@ -1,4 +1,4 @@
-"""How a client proves who it is. The credential stays in here: it is never logged, shown or put into a task.
+"""Ways to log in. The credential stays in here: it is never logged, shown or put into a task.
 
 Basic sends the password with every request. NTLM and Negotiate authenticate a TCP connection, in two or three messages,
 when the server asks for it with 401; a connection that was lost is authenticated again. The login form is in ``forms``.
@@ -6,18 +6,14 @@ when the server asks for it with 401; a connection that was lost is authenticate
 
 import base64
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.client import HTTPResponse
 from importlib import import_module
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
-import requests
-from requests.auth import AuthBase, HTTPBasicAuth
-from urllib3 import HTTPConnectionPool
-from urllib3.connectionpool import ConnectionPool
-from urllib3.exceptions import HTTPError
-
-from rsvpq.mail.errors import Busy, LoginRefused, Transient
+from rsvpq.mail.errors import Busy, LoginRefused
 
 Scheme = Literal["basic", "ntlm", "negotiate", "forms"]
 
@@ -25,13 +21,11 @@ Scheme = Literal["basic", "ntlm", "negotiate", "forms"]
 _NEEDS: dict[Scheme, tuple[str, ...]] = {"ntlm": ("spnego",), "negotiate": ("spnego", "gssapi", "krb5")}
 #: The most messages of one login; NTLM takes two, Kerberos one, Kerberos that falls back to NTLM three.
 _MOST_MESSAGES = 5
-#: The most of a 401's page that is read to keep its connection, in bytes.
-_LARGEST_PAGE = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Forms:
-    """The account for a server with a login form: Exchange 2003, 2007 or ISA; see ``forms``."""
+    """The account for a server with a login form; see ``forms``."""
 
     username: str
     password: str = field(repr=False)
@@ -39,14 +33,21 @@ class Forms:
     allow_http: bool = False
 
 
-def basic(username: str, password: str) -> AuthBase:
-    r"""HTTP Basic; ``username`` as ``DOMAIN\user``, a UPN, or a bare name where the server has a default domain."""
-    # As bytes, because requests would encode text as Latin-1 and IIS takes UTF-8 as well as ASCII.
-    return HTTPBasicAuth(username.encode(), password.encode())
+@dataclass(frozen=True, slots=True)
+class Basic:
+    """HTTP Basic: the password goes out with every request."""
+
+    authorization: str = field(repr=False)
+
+
+def basic(username: str, password: str) -> Basic:
+    r"""Make the header of HTTP Basic; ``username`` as ``DOMAIN\user``, a UPN, or a bare name in a default domain."""
+    # In UTF-8, which IIS takes as well as ASCII.
+    return Basic(f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}")
 
 
 def missing_extra(scheme: Scheme) -> str:
-    """What is wrong if the scheme cannot be used in this installation, and the remedy; empty if it can."""
+    """Say why the scheme cannot be used in this installation, and the remedy; '' if it can."""
     for module in _NEEDS.get(scheme, ()):
         try:
             import_module(module)
@@ -55,10 +56,15 @@ def missing_extra(scheme: Scheme) -> str:
     return ""
 
 
-class ConnectionAuth(AuthBase):
+#: Reads a refusal to its end, and sends the request again with an Authorization header; over the same connection, or
+#: not at all, where the third is true.
+Repeat = Callable[[HTTPResponse, str, bool], HTTPResponse]
+
+
+class ConnectionAuth:
     """NTLM or Negotiate: authenticates the connection that a 401 came over, and repeats the request on it.
 
-    What is refused with 401 was not carried out, so any request may be repeated.
+    A request that was refused with 401 was not carried out, so any request may be repeated.
     """
 
     def __init__(self, scheme: Literal["ntlm", "negotiate"], username: str, password: str) -> None:
@@ -72,82 +78,45 @@ class ConnectionAuth(AuthBase):
         self._username = username
         self._password = password
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Have the answer looked at."""
-        request.register_hook("response", self._look)  # type: ignore[no-untyped-call]
-        return request
+    def log_in(self, what: str, host: str, refusal: HTTPResponse, repeat: Repeat) -> HTTPResponse:
+        """Answer the challenges of a server, and return its response to the request.
 
-    def _look(self, response: requests.Response, **sending: Any) -> requests.Response:
-        if response.status_code != requests.codes.unauthorized:
-            return response
-        what = f"{response.request.method} {urlsplit(response.request.url or '').path!s}"
-        if _challenge(response, self._word) is None:
-            response.close()
+        :param what: verb and path, for errors. :param host: the configured one: a ticket for another must never be
+            asked for.
+        :raises Busy: the server does not offer the scheme. :raises LoginRefused: there is no login with it.
+        :raises Exception: as ``repeat``.
+        """
+        if _challenge(refusal, self._word) is None:
             raise Busy(f"{what}: the server does not offer {self._word}; correct auth in the settings")
         try:
-            return self._log_in(what, response, sending)
+            return self._answer(host, refusal, repeat)
         except self._errors as error:
-            response.close()
             reason = f"{what}: no login with {self._word} ({type(error).__name__})"
         raise LoginRefused(reason)
 
-    def _log_in(self, what: str, response: requests.Response, sending: dict[str, Any]) -> requests.Response:
-        request = response.request
-        # response.connection is the adapter; its pool holds one connection, which all messages must go over.
-        adapter: Any = response.connection
-        pool = adapter.get_connection_with_tls_context(request, sending.get("verify", True))
+    def _answer(self, host: str, response: HTTPResponse, repeat: Repeat) -> HTTPResponse:
         context = self._spnego.client(
-            self._username,
-            self._password,
-            hostname=adapter.host,  # the configured one: a ticket for another must never be asked for
-            service="HTTP",
-            protocol=self._scheme,
+            self._username, self._password, hostname=host, service="HTTP", protocol=self._scheme
         )
         received: bytes | None = None
         for _ in range(_MOST_MESSAGES):
             token = context.step(received)
             if token is None:
                 return response
-            _keep_connection(response)
-            if received is not None and not is_connected(pool):
-                raise Transient(f"{what}: the connection was lost in the middle of a login")
-            message = request.copy()
-            message.headers["Authorization"] = f"{self._word} {base64.b64encode(token).decode()}"
-            response = adapter.send(message, **sending)
-            response.request = request
+            authorization = f"{self._word} {base64.b64encode(token).decode()}"
+            response = repeat(response, authorization, received is not None)
             challenge = _challenge(response, self._word)
-            if response.status_code != requests.codes.unauthorized or not challenge:
+            if response.status != HTTPStatus.UNAUTHORIZED or not challenge:
                 return response
             received = base64.b64decode(challenge)
         return response
 
 
-def is_connected(pool: ConnectionPool) -> bool:
-    """Whether the pool of one thread has a connection that the server has not closed."""
-    if not isinstance(pool, HTTPConnectionPool) or pool.pool is None or pool.pool.empty():
-        return False
-    connection = pool.pool.get_nowait()
-    pool.pool.put_nowait(connection)
-    return connection is not None and connection.is_connected
-
-
-def _challenge(response: requests.Response, word: str) -> str | None:
-    """What follows the scheme's name in WWW-Authenticate; None if the scheme is not offered."""
-    for line in response.raw.headers.getlist("WWW-Authenticate"):
+def _challenge(response: HTTPResponse, word: str) -> str | None:
+    """Return what follows the scheme's name in WWW-Authenticate; None if the scheme is not offered."""
+    for line in response.headers.get_all("WWW-Authenticate", ()):
         for offer in line.split(","):
             name, _, token = offer.strip().partition(" ")
             if name.lower() == word.lower():
                 return str(token.strip())
     return None
-
-
-def _keep_connection(response: requests.Response) -> None:
-    """Read the page, which gives the connection back; one without end costs the connection."""
-    try:
-        response.raw.read(_LARGEST_PAGE)
-        whole = not response.raw.read(1)
-    except HTTPError:
-        whole = False
-    if not whole:
-        response.raw.close()
-    response.raw.release_conn()

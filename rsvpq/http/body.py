@@ -1,32 +1,33 @@
-"""The body of an answer: read in pieces, no larger than allowed and not for ever, and kept small.
+"""Reads response bodies: decoded piece by piece, within a size and a deadline, and kept small.
 
-A server that ignores Range answers a search with the whole folder. That is text full of repetition, so what goes beyond
-the first :data:`PLAIN` bytes is kept compressed: 20,000 rows take 2 MB instead of 30, and no connection waits while
-they are worked on.
+A server that ignores Range sends a whole listing at once. That is text full of repetition, so what goes beyond the
+first :data:`PLAIN` bytes is kept compressed: 20,000 rows take 2 MB instead of 30, and no connection waits while they
+are worked on.
 """
 
 import zlib
 from collections.abc import Iterator
+from http.client import HTTPResponse, IncompleteRead
 from time import monotonic
 
-import requests
-from urllib3.exceptions import HTTPError
-
-#: The most of an answer that is read, in bytes: a page of 100 rows is about 200 kB.
-LARGEST_ANSWER = 16 * 1024 * 1024
-#: The most of a multistatus that is read, in bytes: 100,000 rows. Compressed it has the bound above.
-LARGEST_MULTISTATUS = 256 * 1024 * 1024
-#: How much of a multistatus is kept as it is.
+#: The largest body that is read, in bytes.
+LARGEST_BODY = 16 * 1024 * 1024
+#: The largest body that is read of a response that may be a long listing. Compressed it has the bound above.
+LARGEST_LISTING = 256 * 1024 * 1024
+#: How much of a listing is kept uncompressed.
 PLAIN = 1024 * 1024
 _PIECE = 65536
+_GZIP, _ZLIB, _RAW_DEFLATE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
+#: The most encodings on top of one another.
+_MOST_ENCODINGS = 5
 
 
 class TooLarge(Exception):
-    """More bytes than allowed."""
+    """The body has more bytes than allowed."""
 
 
-class Lost(Exception):
-    """The body broke off, could not be unpacked, or took too long; the text says which."""
+class Undecodable(Exception):
+    """The body is not in the encoding that its header names."""
 
 
 class Packed:
@@ -42,11 +43,11 @@ class Packed:
         :raises TooLarge: it does not compress as text does.
         """
         self._packed += self._packer.compress(piece)
-        if len(self._packed) > LARGEST_ANSWER:
-            raise TooLarge(f"the answer is larger than {LARGEST_ANSWER} bytes, compressed")
+        if len(self._packed) > LARGEST_BODY:
+            raise TooLarge(f"response body larger than {LARGEST_BODY} bytes, compressed")
 
     def pieces(self) -> Iterator[bytes]:
-        """All that was written, in pieces; ends the writing."""
+        """Yield all that was written, in pieces; end the writing."""
         self._packed += self._packer.flush(zlib.Z_SYNC_FLUSH)
         unpacker = zlib.decompressobj()
         rest = bytes(self._packed)
@@ -55,40 +56,79 @@ class Packed:
             rest = unpacker.unconsumed_tail
 
 
-def read(response: requests.Response, longest_s: float, *, rows: bool) -> tuple[bytes, Packed | None]:
-    """The body, and what of it is kept compressed.
+def read(response: HTTPResponse, until: float, *, listing: bool) -> tuple[bytes, Packed | None]:
+    """Read a body to its end; return its beginning, and the rest of a long listing.
 
-    :param longest_s: the most seconds spent waiting for it, all in all.
-    :param rows: whether it may be a long multistatus.
-    :raises TooLarge, Lost: see there.
+    :param until: the deadline, on the monotonic clock. :param listing: whether it may be long.
+    :raises TooLarge, Undecodable: see there. TimeoutError: the deadline has passed.
+    :raises OSError, http.client.HTTPException: the connection broke.
     """
-    plain, packed = bytearray(), None
-    for piece in _pieces(response, LARGEST_MULTISTATUS if rows else LARGEST_ANSWER, longest_s):
-        if not rows or len(plain) < PLAIN:
-            plain += piece
-        else:
+    plain, packed, size = bytearray(), None, 0
+    most = LARGEST_LISTING if listing else LARGEST_BODY
+    for piece in _decoded(_received(response), ",".join(response.headers.get_all("Content-Encoding", ()))):
+        size += len(piece)
+        if size > most:
+            raise TooLarge(f"response body larger than {most} bytes")
+        if monotonic() > until:
+            raise TimeoutError("deadline exceeded")
+        if listing and len(plain) >= PLAIN:
             packed = packed or Packed()
             packed.write(piece)
+        else:
+            plain += piece
     return bytes(plain), packed
 
 
-def _pieces(response: requests.Response, most_bytes: int, longest_s: float) -> Iterator[bytes]:
-    """What has arrived, unpacked, until the end.
-
-    A read timeout alone is no bound: a server that sends one byte a minute never meets it. So each piece is what one
-    read of the socket brings.
-    """
-    size, end = 0, monotonic() + longest_s
-    while True:
-        try:
-            piece = response.raw.read1(_PIECE, decode_content=True)
-        except (HTTPError, OSError) as error:
-            raise Lost(type(error).__name__) from None
-        if not piece:
-            return
-        size += len(piece)
-        if size > most_bytes:
-            raise TooLarge(f"the answer is larger than {most_bytes} bytes")
-        if monotonic() > end:
-            raise Lost(f"not at its end after {longest_s:g} s")
+def _received(response: HTTPResponse) -> Iterator[bytes]:
+    """Yield what each read of the socket brings."""
+    while piece := response.read1(_PIECE):
         yield piece
+    if response.length:
+        raise IncompleteRead(b"", response.length)
+
+
+def _decoded(pieces: Iterator[bytes], encodings: str) -> Iterator[bytes]:
+    """Undo the content encodings; one that is not known is left as it is."""
+    names = [name.strip().lower() for name in encodings.split(",")] if encodings else []
+    if len(names) > _MOST_ENCODINGS:
+        raise Undecodable(f"{len(names)} content encodings")
+    for name in reversed(names):
+        if name in {"gzip", "x-gzip"}:
+            pieces = _inflated(pieces, _GZIP)
+        elif name == "deflate":
+            pieces = _deflate_decoded(pieces)
+    return pieces
+
+
+def _deflate_decoded(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Undo "deflate", which some servers take for the raw format without zlib's two bytes (RFC 9110, 8.4.1.2)."""
+    start = b""
+    for piece in pieces:
+        start += piece
+        if len(start) > 1:
+            break
+    zlib_format = start[:1] and start[0] & 0x0F == zlib.DEFLATED and int.from_bytes(start[:2]) % 31 == 0
+
+    def all_pieces() -> Iterator[bytes]:
+        yield start
+        yield from pieces
+
+    yield from _inflated(all_pieces(), _ZLIB if zlib_format else _RAW_DEFLATE)
+
+
+def _inflated(pieces: Iterator[bytes], wbits: int) -> Iterator[bytes]:
+    """Decompress in pieces of a bounded size, however far they unpack."""
+    inflater, members = zlib.decompressobj(wbits), 0
+    try:
+        for rest in pieces:
+            while rest:
+                if inflater.eof:  # a file of gzip may have several members
+                    inflater, members = zlib.decompressobj(wbits), members + 1
+                yield inflater.decompress(rest, _PIECE)
+                rest = inflater.unconsumed_tail or inflater.unused_data  # noqa: PLW2901 - what the piece still has
+        yield inflater.flush()
+    except zlib.error:
+        if not members:
+            raise Undecodable("invalid compressed data") from None
+        for _ in pieces:  # padding behind a whole member: still to be read, or it would be the next response
+            pass

@@ -1,137 +1,362 @@
-"""One thread's line to a mail server: its connection and its cookies, and what goes over it.
+"""One thread's HTTP/1.1 connection to one server, on the standard library's ``http.client``.
 
-Stands on requests' adapter instead of its session. A session merges settings, takes the URL apart, quotes it anew and
-asks a cookie jar for every request, and looks for redirects and cookies in every answer; nothing of that is wanted
-here, and it took a quarter of the time that a worker spends on a request. What remains of it is done as a session does
-it: authentication and its hooks, and cookies where a server sets any.
+It differs from that of ``requests`` and ``urllib3`` in what this product needs:
+
+- The request target goes out byte for byte. Both of them quote a path anew: ``{C0FFEE}.EML`` would become
+  ``%7BC0FFEE%7D.EML``, and ``%c3`` ``%C3``; but names are opaque to a client, so they are left alone.
+- The only host that is ever connected to is the configured one, whatever a URL, a redirect or the environment says.
+- Head and body go out in one piece, and all of it has deadlines (:mod:`rsvpq.http.deadlines`).
+- Nothing is repeated and no redirect is followed. What a failure means is up to the caller, who must know only
+  whether the request may have reached the server.
 """
 
+import errno
+import select
+import socket
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from http import HTTPStatus
+from http.client import HTTPException, HTTPMessage, HTTPResponse, IncompleteRead
 from http.cookiejar import CookieJar
-from typing import Any
+from math import inf
+from time import monotonic
+from typing import Literal
+from urllib.parse import urlsplit
+from urllib.request import Request
 
-import requests
-from requests.auth import AuthBase
-from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
-from requests.hooks import default_hooks, dispatch_hook
+from requests.structures import CaseInsensitiveDict
 
-from rsvpq.http.auth import is_connected
-from rsvpq.http.deadlines import Deadline
+from rsvpq.http import body as bodies
+from rsvpq.http import tls
+from rsvpq.http.auth import ConnectionAuth
+from rsvpq.http.deadlines import PlainSocket, Timeouts, TlsSocket, within
+from rsvpq.http.message import HttpRequest, HttpResponse
 from rsvpq.http.request_target import Target
-from rsvpq.http.sockets import AsGiven
+from rsvpq.mail.errors import BUSY_DELAY_S, Malformed, Transient
 
 #: Cookies that are kept; a load balancer sets one or two, and each goes out with every request.
 _MOST_COOKIES = 20
 #: The most characters of a Set-Cookie; browsers keep no more of one, and the standard library takes their square.
 _LONGEST_COOKIE = 4096
+#: The most of a 401's page that is read to keep its connection, in bytes.
+_LARGEST_PAGE = 256 * 1024
+_PORTS = {"http": 80, "https": 443}
 
 
-class Line:
+class NotConnected(Exception):
+    """There is no connection, and nothing was sent.
+
+    :param delay_s: for how long to leave the server alone. :param scope: what of it.
+    """
+
+    def __init__(
+        self, text: str, delay_s: float = BUSY_DELAY_S, scope: Literal["mailbox", "server"] = "server"
+    ) -> None:
+        super().__init__(text)
+        self.delay_s = delay_s
+        self.scope: Literal["mailbox", "server"] = scope
+
+
+class Lost(Exception):
+    """The request may have reached the server, and there is no complete response to it."""
+
+
+class Connection:
     """A connection that is opened when it is needed, and again when it was lost; for one thread.
 
-    :param origin: scheme, host and port.
-    :param context: None for http.
-    :param verify: a CA bundle's path, or True for the system's.
-    :param timeout: seconds to wait for a connection, and for the next bytes of an answer.
-    :param answer_s: seconds for the whole body of an answer.
-    :param keep_cookies: whether what a server sets is sent back to it.
+    :param origin: scheme, host and port: the only place that is ever connected to.
+    :param headers: go out with every request. :param context: None for http.
+    :param auth: logs each new connection in, when the server asks for it.
+    :param keep_cookies: whether to send back what the server sets.
+    :param listings: the statuses of responses that may be long listings.
     """
+
+    _socket: PlainSocket | TlsSocket | None = None
+    _fresh = False
+    _response: HTTPResponse | None = None
 
     def __init__(
         self,
         origin: str,
-        context: ssl.SSLContext | None,
+        timeouts: Timeouts,
         *,
-        verify: str | bool,
-        timeout: tuple[float, float],
-        answer_s: float,
-        keep_cookies: bool,
+        headers: Mapping[str, str] | None = None,
+        context: ssl.SSLContext | None = None,
+        auth: ConnectionAuth | None = None,
+        keep_cookies: bool = True,
+        listings: frozenset[int] = frozenset(),
     ) -> None:
-        self._origin = origin
-        self._deadline = Deadline()
-        self._adapter = _Adapter(origin, context, answer_s, self._deadline)
-        self._sending: dict[str, Any] = {
-            "stream": True,
-            "timeout": timeout,
-            "verify": verify,
-            "cert": None,
-            "proxies": {},  # none from the environment: not what was configured
-        }
-        self._cookies: CookieJar | None = RequestsCookieJar() if keep_cookies else None
+        parts = urlsplit(origin)
+        if (parts.scheme == "https") is (context is None):
+            raise ValueError("https needs a TLS context, and http has none")
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        #: The configured host, for logins that are bound to it.
+        self.host = parts.hostname or ""
+        self._port = parts.port or _PORTS[parts.scheme]
+        self._authority = parts.netloc
+        self._timeouts = timeouts
+        self._headers = dict(headers or {})
+        self._context = context
+        self._auth = auth
+        self._cookies = CookieJar() if keep_cookies else None
+        self._listings = listings
+        self._poll = select.poll()
 
-    def send(
-        self, method: str, target: Target, headers: Mapping[str, str], body: bytes, auth: AuthBase | None, until: float
-    ) -> requests.Response:
-        """Send one request; the body of the answer is still to be read, and redirects are not followed.
+    def send(self, request: HttpRequest, until: float) -> HttpResponse:
+        """Send one request and read the whole response, whatever that is.
 
-        :param target: goes into the request line as it is: requests would quote it anew.
-        :param until: by when all is over, by the monotonic clock: connecting, a login, and the answer's body too.
-        :raises requests.RequestException: as a session's ``send``.
+        :param until: the deadline for all of it, a login included, on the monotonic clock.
+        :raises NotConnected, Malformed: nothing was sent. :raises Lost: it may have been.
+        :raises body.TooLarge: the response is. :raises Busy, LoginRefused, Transient: see :class:`ConnectionAuth`.
         """
-        self._deadline.at = until
-        request = self._prepared(method, target, headers, body, auth)
-        response = self._adapter.send(request, **self._sending)
-        answer: requests.Response = dispatch_hook(  # type: ignore[no-untyped-call]
-            "response", request.hooks, response, **self._sending
-        )
-        if self._cookies is not None and set_cookies(answer.raw):
-            extract_cookies_to_jar(self._cookies, request, answer.raw)  # type: ignore[no-untyped-call]
-            if len(self._cookies) > _MOST_COOKIES:
-                self._cookies.clear()
-        return answer
-
-    def _prepared(
-        self, method: str, target: Target, headers: Mapping[str, str], body: bytes, auth: AuthBase | None
-    ) -> requests.PreparedRequest:
-        """As ``PreparedRequest.prepare``, in its order, without parsing the URL."""
-        request = requests.PreparedRequest()
-        request.method = method
-        request.url = self._origin
-        request.prepare_headers(headers)
-        if self._cookies:
-            request.prepare_cookies(self._cookies)  # those of the whole site: a load balancer's, and not a mailbox's
-        request.url += target
-        request.body = body or None
-        request.prepare_content_length(request.body)
-        request.hooks = default_hooks()
-        return auth(request) if auth is not None else request
+        try:
+            response = self._exchange(request, until)
+            if self._auth is not None and response.status == HTTPStatus.UNAUTHORIZED:
+                response = self._log_in(self._auth, request, response, until)
+            return self._whole(request, response, until)
+        except BaseException:
+            self.close()  # what is left of a response must not be taken for the next one
+            raise
 
     def is_connected(self) -> bool:
-        """Whether there is a connection that the server has not closed."""
-        request = requests.PreparedRequest()
-        request.url = self._origin
-        return is_connected(self._adapter.get_connection_with_tls_context(request, self._sending["verify"]))
+        """Whether there is a connection that the server has not closed, and over which nothing has come unasked."""
+        if self._socket is None or self._fresh:  # the first to come may be what TLS 1.3 adds to a handshake
+            return self._fresh
+        if self._poll.poll(0):
+            return False
+        # What came in one TLS record with the end of a response is unpacked already.
+        return not (isinstance(self._socket, TlsSocket) and self._socket.pending())
+
+    def adopt(self, connected: PlainSocket | TlsSocket) -> PlainSocket | TlsSocket:
+        """Go on with a socket that has just been connected to the server."""
+        self._socket, self._fresh = connected, True
+        self._poll.register(connected, select.POLLIN)
+        return connected
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
-        self._adapter.close()
+        if self._response is not None:
+            self._response.close()
+            self._response = None
+        if self._socket is not None:
+            self._poll.unregister(self._socket)
+            self._socket.close()
+            self._socket, self._fresh = None, False
+
+    def __del__(self) -> None:
+        """Close the connection of a thread that has ended."""
+        self.close()
+
+    def _exchange(self, request: HttpRequest, until: float) -> HTTPResponse:
+        """Send a request and read the head of the response."""
+        octets = self._head(request) + request.body
+        connection = self._connected(until)
+        started, failure = monotonic(), "request not sent"
+        try:
+            # A server may answer, and close, before it has read all of a request.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.sendall(octets)
+            self._fresh = False
+            failure = "no response"
+            connection.allow(self._timeouts.read_s, within(self._timeouts.read_s, until))
+            self._response = response = HTTPResponse(connection, method=request.method)
+            response.begin()
+            connection.allow(self._timeouts.read_s, within(self._timeouts.body_s, until))
+        except TimeoutError:
+            raise Lost(f"{failure} after {monotonic() - started:.0f} s") from None
+        except (OSError, HTTPException) as error:
+            raise _lost(error) from None
+        if response.status < HTTPStatus.OK:
+            # The final response may still come, and must not be taken for that to the next request.
+            raise Lost(f"no response after a {response.status}")
+        _require_one_length(response.headers)
+        return response
+
+    def _head(self, request: HttpRequest) -> bytes:
+        """Build the request line and the headers.
+
+        :raises Malformed: they would not be what they seem; the last look before they go out.
+        """
+        target = request.target if isinstance(request.target, Target) else Target(request.target)
+        lines = [f"{request.method} {target} HTTP/1.1", f"Host: {self._authority}"]
+        lines += [f"{name}: {value}" for name, value in {**self._headers, **request.headers}.items()]
+        if self._cookies and (cookies := self._cookies_to_send(self._cookies)):
+            lines.append(f"Cookie: {cookies}")
+        if request.body or request.method != "GET":
+            lines.append(f"Content-Length: {len(request.body)}")
+        head = "\r\n".join(lines)
+        try:
+            if not head.count("\r") == head.count("\n") == len(lines) - 1:
+                raise Malformed(f"{request.what}: not sent, as a header holds a line break")
+            return f"{head}\r\n\r\n".encode("latin-1")
+        except UnicodeEncodeError:
+            raise Malformed(f"{request.what}: not sent, as a header holds what is not Latin-1") from None
+
+    def _connected(self, until: float) -> PlainSocket | TlsSocket:
+        """Return the open socket, or open one, with the time that there is to send a request.
+
+        :raises NotConnected: there is none to be had, or no time left.
+        """
+        connection = self._socket if self._socket and self.is_connected() else self._reconnected(until)
+        try:
+            connection.allow(self._timeouts.read_s, within(self._timeouts.read_s, until))
+        except TimeoutError:
+            raise NotConnected("no time left to send the request") from None
+        return connection
+
+    def _reconnected(self, until: float) -> PlainSocket | TlsSocket:
+        self.close()
+        started = monotonic()
+        try:
+            return self.adopt(self._opened(min(until, started + self._timeouts.connect_s)))
+        except TimeoutError:
+            raise NotConnected(f"no connection after {monotonic() - started:.0f} s") from None
+        except (OSError, UnicodeError) as error:  # a label that is too long is no OSError
+            raise _not_connected(error) from None
+
+    def _opened(self, end: float) -> PlainSocket | TlsSocket:
+        plain = open_socket(self.host, self._port, end)
+        if self._context is None:
+            return PlainSocket.of(plain)
+        try:
+            return secured(plain, self._context, self.host, end)
+        except OSError as error:
+            plain.close()
+            raise NotConnected(*tls.handshake_failure(error)) from None
+
+    def _log_in(self, auth: ConnectionAuth, request: HttpRequest, refusal: HTTPResponse, until: float) -> HTTPResponse:
+        """Authenticate the connection, and repeat the request on it."""
+
+        def repeat(refused: HTTPResponse, authorization: str, same_connection: bool) -> HTTPResponse:
+            self._read_to_end(refused)
+            if same_connection and not self.is_connected():
+                raise Transient(f"{request.what}: the connection was lost in the middle of a login")
+            headers = {**request.headers, "Authorization": authorization}
+            return self._exchange(replace(request, headers=headers), until)
+
+        return auth.log_in(request.what, self.host, refusal, repeat)
+
+    def _read_to_end(self, response: HTTPResponse) -> None:
+        """Read a page that is not wanted, which keeps the connection; a long one costs it."""
+        left = _LARGEST_PAGE
+        try:
+            while left and (piece := response.read1(left)):
+                left -= len(piece)
+        except (OSError, HTTPException):
+            left = 0
+        if response.will_close or response.length or not left:
+            self.close()
+
+    def _whole(self, request: HttpRequest, response: HTTPResponse, until: float) -> HttpResponse:
+        """Read the body, and keep the connection if the server does."""
+        started = monotonic()
+        end, listing = min(until, started + self._timeouts.body_s), response.status in self._listings
+        try:
+            body, rest = bodies.read(response, end, listing=listing)
+        except TimeoutError:
+            raise Lost(f"response body incomplete after {monotonic() - started:.0f} s") from None
+        except bodies.Undecodable as error:
+            raise Lost(f"response body cannot be decoded: {error}") from None
+        except (OSError, HTTPException) as error:
+            raise _lost(error) from None
+        if response.will_close:
+            self.close()
+        else:
+            response.close()  # and not the connection
+        cookies = self._keep_cookies(request, response)
+        return HttpResponse(request.what, response.status, _joined(response.headers), body, cookies, rest)
+
+    def _keep_cookies(self, request: HttpRequest, response: HTTPResponse) -> tuple[str, ...]:
+        """Keep the cookies that a response sets, but for those that no server would set.
+
+        :returns: the headers as they came.
+        """
+        headers = response.headers
+        given = headers.get_all("Set-Cookie")
+        if given is None:
+            return ()
+        kept = [line for line in given if len(line) <= _LONGEST_COOKIE and not {"\r", "\n"} & set(line)]
+        if self._cookies is not None:
+            for name in ("Set-Cookie", "Set-Cookie2"):
+                del headers[name]
+            for line in kept:
+                headers["Set-Cookie"] = line
+            self._cookies.extract_cookies(response, self._for_cookies(request.target))
+            if len(self._cookies) > _MOST_COOKIES:
+                self._cookies.clear()
+        return tuple(kept)
+
+    def _cookies_to_send(self, cookies: CookieJar) -> str | None:
+        """Return the cookies of the whole site: those of a load balancer, and of no single path."""
+        request = self._for_cookies("/")
+        cookies.add_cookie_header(request)
+        return request.get_header("Cookie")
+
+    def _for_cookies(self, target: str) -> Request:
+        """Make what a cookie jar takes for a request; it is never opened."""
+        return Request(f"{self._origin}{target}")  # noqa: S310 - see above
 
 
-def set_cookies(answer: Any) -> list[str]:
-    """The Set-Cookie headers of an answer of urllib3's as they came, but for those that are longer than any cookie."""
-    return [line for line in answer.headers.getlist("Set-Cookie") if len(line) <= _LONGEST_COOKIE]
+def open_socket(host: str, port: int, end: float) -> socket.socket:
+    """Connect to the first address of a host that accepts.
+
+    :param end: the deadline for all of its addresses together, on the monotonic clock.
+    :raises OSError, UnicodeError: none does, or the name has no address.
+    """
+    failure: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        made = socket.socket(family, kind, protocol)
+        try:
+            made.settimeout(within(inf, end))
+            made.connect(address)
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            made.close()
+            failure = error
+        else:
+            return made
+    raise failure
 
 
-class _Adapter(AsGiven):
-    """One connection to one server, with our TLS context."""
+def secured(plain: socket.socket, context: ssl.SSLContext, host: str, end: float) -> TlsSocket:
+    """Shake hands over a connected socket, which is taken over.
 
-    def __init__(self, origin: str, context: ssl.SSLContext | None, answer_s: float, deadline: Deadline) -> None:
-        self._context = context
-        super().__init__(
-            origin, answer_s=answer_s, deadline=deadline, pool_connections=1, pool_maxsize=1, max_retries=0
-        )
+    :raises OSError: the handshake failed.
+    """
+    plain.settimeout(within(inf, end))
+    made = context.wrap_socket(plain, server_hostname=host)
+    if not isinstance(made, TlsSocket):
+        raise TypeError("a context of tls.client_context is needed, for sockets with deadlines")
+    return made
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Called by the constructor."""
-        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
 
-    def build_response(self, request: requests.PreparedRequest, answer: Any) -> requests.Response:
-        """As requests', which has the standard library read all cookies; those of another kind for nothing."""
-        given = answer._original_response.msg
-        kept = set_cookies(answer)
-        for name in ("Set-Cookie", "Set-Cookie2"):
-            del given[name]
-        for line in kept:
-            given.add_header("Set-Cookie", line)
-        return super().build_response(request, answer)
+def _not_connected(error: Exception) -> NotConnected:
+    if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
+        # No fault of the server's: others are not to leave it alone.
+        text = "this process may open no more connections; raise its limit (ulimit -n), or give it fewer threads"
+        return NotConnected(text, scope="mailbox")
+    reason = (error.strerror if isinstance(error, OSError) else "") or type(error).__name__
+    return NotConnected(f"no connection to the server ({reason})")
+
+
+def _lost(error: Exception) -> Lost:
+    if isinstance(error, OSError | IncompleteRead):
+        return Lost("connection closed before the response was complete")
+    return Lost(f"invalid HTTP response ({type(error).__name__})")
+
+
+def _require_one_length(headers: HTTPMessage) -> None:
+    """Refuse a response whose end is ambiguous."""
+    lengths = {length.strip() for line in headers.get_all("Content-Length", ()) for length in line.split(",")}
+    if len(lengths) > 1:
+        raise Lost("invalid HTTP response (more than one Content-Length)")
+
+
+def _joined(headers: HTTPMessage) -> CaseInsensitiveDict[str]:
+    """Return the headers by name, with several of one name in one line."""
+    joined = CaseInsensitiveDict[str]()
+    for name, value in headers.items():
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined

@@ -1,6 +1,6 @@
-"""A user name and its password, as something that may be refused: stopped before the directory locks the account.
+"""Stops a user name and password that servers refuse, before the directory locks the account.
 
-Knows no password. Whoever is about to show the credential to a server makes an :class:`Attempt` of it first and says
+It knows no password. Whoever is about to show the credential to a server makes an :class:`Attempt` of it first and says
 how it went. As long as no server has accepted it, one attempt is under way at a time, so that a wrong password costs
 one failed logon and not one per thread. A refusal stops it for ``LOGIN_DELAY_S``, and the third in a row for good; but
 where another server has taken it, the first refusal is one server's word, which must not stop the others: it is stopped
@@ -57,7 +57,7 @@ class Credential:
                 self._alone.release()
 
     def check(self, what: str, server: str = "") -> None:
-        """Complain if the credential is stopped, everywhere or there.
+        """Raise an error if the credential is stopped, everywhere or at that server.
 
         :raises LoginRefused: it is.
         """
@@ -114,7 +114,7 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One use of a credential."""
+    """One use of a credential; say how it went."""
 
     _credential: Credential
     era: int
@@ -123,11 +123,11 @@ class Attempt:
     server: str
 
     def accepted(self) -> None:
-        """The server knows us: earlier refusals are forgotten."""
+        """Record that the server accepted it, and forget earlier refusals."""
         self._credential._accepted(self.era, self.server)
 
     def refused(self, still_good: Callable[[], bool] | None = None) -> bool:
-        """The server does not know us: stop the credential, unless it turns out to be good after all.
+        """Record that the server refused it, and stop it unless it turns out to be good after all.
 
         :param still_good: asked once, if the credential was good before; what many threads were refused counts once.
         :returns: whether it is the credential's fault. :raises Busy: another thread takes long to find that out.

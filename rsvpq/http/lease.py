@@ -1,4 +1,4 @@
-"""How long a mail server may be asked on behalf of an item: no request begins, or goes on, beyond the item's lease.
+"""Bounds requests by the lease of the item that they are for: none begins, or goes on, beyond it.
 
 An item whose lease has run out is given to another worker. If the first one went on, the server would be asked by more
 at once than it was promised, and two workers would act on one message. So the lease is looked at before each request,
@@ -22,11 +22,11 @@ _TRIES = 3
 
 
 class OutOfTime(Transient):
-    """An item has taken as long as one may; what was not done yet is for another attempt."""
+    """The item has taken its longest time; what was not done yet is for another attempt."""
 
 
 class Lease:
-    """The lease of one item, as far as this process can be certain of it; for one thread.
+    """The lease of one item, as far as this process can be certain of it; used by one thread.
 
     :param renew: makes the lease begin anew; for how many seconds it is given from then on. Raises what ends the item
         where it has been lost.
@@ -45,25 +45,25 @@ class Lease:
         self._used_up = False
 
     def use_up(self, on: bool) -> None:
-        """Whether to go on with what is left of it, for as long as that lasts, instead of asking for it anew.
+        """Go on with what is left of it instead of renewing it, or renew it again.
 
-        A ledger that has forgotten the item would say that it is lost. What was done in a mailbox has to be marked
+        A ledger that has forgotten the item would say that it is lost. What was done on the server has to be marked
         there first, or nobody will ever know whose it is.
         """
         self._used_up = on
 
     @property
     def until(self) -> float:
-        """Until when requests may last, by the monotonic clock."""
+        """The deadline of requests, on the monotonic clock."""
         return self._renewed + USED_PART * self._given_s
 
     @property
     def left_s(self) -> float:
-        """For how many seconds one may wait without a look at it."""
+        """The seconds that one may wait without renewing it."""
         return max(0.0, self.until - monotonic())
 
     def keep(self, what: str, longest_s: float = 0) -> float:
-        """Renew it where that is not fresh, or would not last; until when requests may last, by the monotonic clock.
+        """Renew it unless it is fresh and lasts; return the deadline of requests, on the monotonic clock.
 
         :param what: what is about to be done, for the error. :param longest_s: seconds that it may take.
         :raises OutOfTime: the item has taken too long. :raises Transient: the ledger answers too slowly.
@@ -86,16 +86,16 @@ class Lease:
 
 
 class NoLease(Lease):
-    """For whoever works on no item, such as a command that an operator has typed: nobody would take the work over."""
+    """A lease for work on no item, such as an operator's command: nobody would take it over."""
 
     def __init__(self) -> None:
         super().__init__(lambda: inf)
 
     @property
     def left_s(self) -> float:
-        """For ever."""
+        """Without end."""
         return inf
 
     def keep(self, what: str, longest_s: float = 0) -> float:  # noqa: ARG002 - as a lease's
-        """Always."""
+        """Return a deadline that never comes."""
         return inf

@@ -1,24 +1,27 @@
 """A page's login form, read from its own inputs: what it is, where it goes, and which fields take name and password.
 
-Companies write their own logon pages before Exchange, and name the fields as they like: ``txtUserName``, ``userid``,
-``SafeWordUser``, ``pw`` (the lists that DavMail keeps; its pull requests 26 and 93). So the one text input and the one
-password input are taken, whatever they are called, and all else is sent back as it stands, as a browser does. A form
-that asks for more than that is not understood, and not filled in: a guess would be a failed logon.
+Companies write login pages of their own in front of a server, and name the fields as they like: ``txtUserName``,
+``userid``, ``SafeWordUser``, ``pw`` (the lists that DavMail keeps; its pull requests 26 and 93). So the one text input
+and the one password input are taken, whatever they are called, and all else is sent back as it stands, as a browser
+does. A form that asks for more than that is not understood, and not filled in: a guess would be a failed logon.
 
 Pure; sends nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import parse_qs
 
 from lxml import etree, html
 
+from rsvpq.http.message import HttpResponse
+from rsvpq.http.status import LOGIN_TIMEOUT
 from rsvpq.text import printable
 
-#: Where the forms of Exchange 2003, of 2007 and of ISA go; theirs are known by that even if they show no password.
-_ACTIONS = ("owaauth.dll", "cookieauth.dll?logon", "auth/logon.aspx")
-#: The pages that lead to them.
-_PAGES = frozenset({"owalogon.asp", "logon.asp", "logon.aspx", "cookieauth.dll"})
+Login = Literal["", "ended", "wanted", "refused"]
+
+
 #: Which of several text inputs is the user's name: the first word that fits only one of them.
 _USER_WORDS = ("user", "login", "logon", "account", "mail", "name")
 #: What may stand empty, as the user's name has it before a backslash.
@@ -47,25 +50,80 @@ class LoginForm:
     others: Mapping[str, str]
 
 
-def leads_to_login(location: str) -> bool:
-    """Whether a redirect leads to a logon page of Exchange or ISA; an item may have such a word in its name."""
-    path = location.partition("?")[0].partition("#")[0]
-    return path.rpartition("/")[2].lower() in _PAGES
+@dataclass(frozen=True, slots=True)
+class LoginPages:
+    """What is known in advance of a server's login form; a form that asks for a password is known anyway.
 
-
-def is_login_page(page: bytes) -> bool:
-    """Whether a page has a form that asks for a password, or that goes where those of Exchange and ISA go.
-
-    Words alone prove nothing: every page of OWA shows subjects.
+    :param names: the last part of the paths of login pages, in lower case; a redirect to one asks for a login.
+    :param actions: parts of the URLs that their forms are sent to, in lower case.
+    :param sent_to: where the form of a page is sent that shows none, by the name of the page.
+    :param otherwise_sent_to: and that of a page of another name.
+    :param user_field: the field of the user name there. :param password_field: that of the password.
+    :param defaults: fields that are sent unless the form has them. :param fields: fields that are sent in any case.
+    :param destination: the name of the field with the URL to go to after the login.
+    :param cookies: cookies that are sent with a form.
+    :param session_cookies: what the names of the cookies begin with that make a session, in lower case.
+    :param ended: the ``reason`` in the address of a login page that stands for a session that has ended.
+    :param refused: and those that stand for a refused credential.
     """
-    lower = page[:_LARGEST_PAGE].lower()  # many times faster than to parse it; every page of OWA comes by here
-    if b"<form" not in lower or not (b"password" in lower or any(one.encode() in lower for one in _ACTIONS)):
-        return False
-    return any(_asks_for_password(form) or _goes_to_exchange(form) for form in _forms(page))
+
+    names: frozenset[str] = frozenset()
+    actions: tuple[str, ...] = ()
+    sent_to: Mapping[str, str] = field(default_factory=dict)
+    otherwise_sent_to: str = ""
+    user_field: str = "username"
+    password_field: str = "password"  # noqa: S105 - a name
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+    destination: str = ""
+    cookies: Mapping[str, str] = field(default_factory=dict)
+    session_cookies: tuple[str, ...] = ()
+    ended: str = ""
+    refused: frozenset[str] = frozenset()
+
+    def login(self, response: HttpResponse) -> Login:
+        """Tell whether a response stands for a login: a session that has ended, a form to fill in, or a refusal.
+
+        It has one of three shapes, and in none of them was the request carried out: the status 440, a redirect to the
+        login page, or the page itself. The last is a suspicion only: an application may show pages that others wrote,
+        with a form in them.
+        """
+        if response.cleared:
+            return ""
+        location = response.headers.get("Location", "")
+        if location and self.leads_to_login(location):
+            reason = parse_qs(location.partition("?")[2]).get("reason", [""])[-1]
+            return "refused" if reason in self.refused else "ended" if reason == self.ended else "wanted"
+        if response.status == LOGIN_TIMEOUT:
+            return "ended"
+        html_page = "html" in response.headers.get("Content-Type", "").lower()
+        return "wanted" if html_page and self.is_login_page(response.body) else ""
+
+    def leads_to_login(self, location: str) -> bool:
+        """Whether a redirect leads to a login page; an item may have such a word in its name."""
+        path = location.partition("?")[0].partition("#")[0]
+        return path.rpartition("/")[2].lower() in self.names
+
+    def is_login_page(self, page: bytes) -> bool:
+        """Whether a page has a form that asks for a password, or that is sent where the known ones are.
+
+        Words alone prove nothing: the page may be about anything.
+        """
+        lower = page[:_LARGEST_PAGE].lower()  # many times faster than to parse it
+        if b"<form" not in lower or not (b"password" in lower or any(one.encode() in lower for one in self.actions)):
+            return False
+        return any(_asks_for_password(form) or self._is_known(form) for form in _forms(page))
+
+    def _is_known(self, form: etree._Element) -> bool:
+        return any(action in (form.get("action") or "").lower() for action in self.actions)
+
+    def action_of(self, page_name: str) -> str:
+        """Return where the form of a page is sent that shows none; '' if that is not known."""
+        return self.sent_to.get(page_name, self.otherwise_sent_to)
 
 
 def find_login_form(page: bytes) -> LoginForm | None:
-    """The first form of a page that asks for a password; None where none does.
+    """Return the first form of a page that asks for a password; None if none does.
 
     :raises NotUnderstoodError: such forms there are, but none can be filled in.
     """
@@ -97,10 +155,6 @@ def _kind(part: etree._Element) -> str:
 
 def _asks_for_password(form: etree._Element) -> bool:
     return any(_kind(part) == "password" for part in form.iter("input"))
-
-
-def _goes_to_exchange(form: etree._Element) -> bool:
-    return any(action in (form.get("action") or "").lower() for action in _ACTIONS)
 
 
 def _read(form: etree._Element) -> LoginForm:
@@ -135,7 +189,7 @@ def _user_field(typed: Mapping[str, str]) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """For people: the names are the server's, and written into logs."""
+    """Join names for people: they are the server's, and written into logs."""
     return ", ".join(map(printable, names[:5])) or "without a name"
 
 

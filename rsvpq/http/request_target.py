@@ -1,8 +1,8 @@
-"""What may stand in a request line: a path of the configured origin, checked in the form in which it is sent.
+"""Request targets: paths of the configured origin, checked in the very form in which they are sent.
 
-Hrefs, permanent URLs, redirects and forms' actions are a server's words, and come back out of Redis, where others may
-write. What is checked in one form and sent in another leads anywhere: so there is one type for it, which cannot be made
-of a text that could lead elsewhere, and nothing else is sent.
+Links, redirects and forms' actions are a server's words, and come back out of Redis, where others may write. What is
+checked in one form and sent in another leads anywhere: so there is one type for it, which cannot be made of a text that
+could lead elsewhere, and nothing else is sent.
 """
 
 import re
@@ -38,27 +38,27 @@ class Target(str):
         try:
             sent = _IMPOSSIBLE.sub(lambda match: quote(match[0]), text)
         except UnicodeEncodeError:
-            raise Malformed(_told(text, "is no text")) from None
+            raise Malformed(_rejected(text, "is no text")) from None
         path = sent.partition("?")[0]
         if len(sent) > LONGEST:
-            raise Malformed(_told(text, f"has {len(sent)} characters"))
+            raise Malformed(_rejected(text, f"has {len(sent)} characters"))
         # With a second slash it would begin with a host.
         if not path.startswith("/") or path.startswith(("//", "/\\")):
-            raise Malformed(_told(text, "is no path from the root of the server"))
+            raise Malformed(_rejected(text, "is no path from the root of the server"))
         if "#" in sent or _DECEPTIVE.search(path) or _climbs(path):
-            raise Malformed(_told(text, "may lead elsewhere than it seems to"))
+            raise Malformed(_rejected(text, "may lead elsewhere than it seems to"))
         return super().__new__(cls, sent)
 
     @classmethod
     def below(cls, path: str, root: str, query: str = "") -> Self:
-        """A path that is certainly below ``root``, which ends with a slash; case does not count, as for Exchange.
+        """Make a target that is certainly below ``root``, which ends with a slash; case is ignored, as by IIS.
 
         :raises Malformed: it is not.
         """
         target = cls(path)
         own, wanted = target.split("/"), root.split("/")[:-1]
         if "?" in target or len(own) <= len(wanted) or not all(map(_is_same, own, wanted)):
-            raise Malformed(_told(path, f"is not below {root!r}"))
+            raise Malformed(_rejected(path, f"is not below {root!r}"))
         return cls(f"{target}?{query}") if query else target
 
 
@@ -78,5 +78,5 @@ def _climbs(path: str) -> bool:
     return True
 
 
-def _told(text: str, why: str) -> str:
-    return f"the path {text[:200]!r} {why}; it is not asked for"
+def _rejected(text: str, why: str) -> str:
+    return f"the path {text[:200]!r} {why}; nothing was sent"

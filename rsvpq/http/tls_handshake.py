@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
-
 from rsvpq.http import tls
+from rsvpq.http.connection import Connection, open_socket, secured
+from rsvpq.http.deadlines import PlainSocket, Timeouts, TlsSocket
 from rsvpq.http.endpoint import Endpoint
 from rsvpq.mail.checks import Checks, Stopwatch
 
@@ -45,87 +45,90 @@ class Address:
         return cls(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme])
 
 
-def connect(settings: Endpoint, timeout_s: float, notes: Checks) -> socket.socket | None:
-    """A connection over which HTTP may be spoken; None, and why, if there is none."""
-    address = Address.of(settings.url)
-    plain = _connected(address, timeout_s, notes)
-    if plain is None or address.scheme == "http":
-        if plain is not None:
-            text = "http: the password and all mail cross the network unencrypted"
-            notes.warn("tls", text, "use https, unless TLS ends right before Exchange")
-        return plain
-    return _secured(plain, address, settings, timeout_s, notes)
+def connect(endpoint: Endpoint, timeouts: Timeouts, checks: Checks) -> Connection | None:
+    """Open a connection over which HTTP may be spoken; None, and why, if there is none."""
+    address = Address.of(endpoint.url)
+    plain = _connected(address, timeouts.connect_s, checks)
+    if plain is None:
+        return None
+    if address.scheme == "http":
+        text = "http: the password and all mail cross the network unencrypted"
+        checks.warn("tls", text, "use https, unless TLS ends right before Exchange")
+        connection = Connection(endpoint.url, timeouts)
+        connection.adopt(PlainSocket.of(plain))
+        return connection
+    secure = _secured(plain, address, endpoint, timeouts.connect_s, checks)
+    if secure is None:
+        return None
+    connection = Connection(endpoint.url, timeouts, context=secure.context)
+    connection.adopt(secure)
+    return connection
 
 
-def _connected(address: Address, timeout_s: float, notes: Checks) -> socket.socket | None:
+def _connected(address: Address, timeout_s: float, checks: Checks) -> socket.socket | None:
     watch = Stopwatch()
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:  # a label that is too long is no OSError
         reason = (error.strerror if isinstance(error, OSError) else "") or type(error).__name__
         remedy = "correct url, or the name server's entry"
-        notes.fail("name", f"{address.host} has no address ({reason})", remedy, ms=watch.ms)
+        checks.fail("name", f"{address.host} has no address ({reason})", remedy, ms=watch.ms)
         return None
-    notes.ok("name", f"{address.host} is {', '.join(dict.fromkeys(str(one[4][0]) for one in found))}", ms=watch.ms)
+    checks.ok("name", f"{address.host} is {', '.join(dict.fromkeys(str(one[4][0]) for one in found))}", ms=watch.ms)
     watch = Stopwatch()
     try:
-        connection = socket.create_connection((address.host, address.port), timeout_s)
+        connection = open_socket(address.host, address.port, time.monotonic() + timeout_s)
     except OSError as error:
         reason = "nobody answers" if isinstance(error, TimeoutError) else error.strerror or type(error).__name__
         remedy = "look whether IIS runs there, at the port in url, and at firewalls on the way"
-        notes.fail("connection", f"none to port {address.port} ({reason})", remedy, ms=watch.ms)
+        checks.fail("connection", f"none to port {address.port} ({reason})", remedy, ms=watch.ms)
         return None
-    notes.ok("connection", f"to port {address.port}", ms=watch.ms)
+    checks.ok("connection", f"to port {address.port}", ms=watch.ms)
     return connection
 
 
 def _secured(
-    plain: socket.socket, address: Address, settings: Endpoint, timeout_s: float, notes: Checks
-) -> socket.socket | None:
+    plain: socket.socket, address: Address, endpoint: Endpoint, timeout_s: float, checks: Checks
+) -> TlsSocket | None:
     watch = Stopwatch()
     try:
-        secure = _context(settings).wrap_socket(plain, server_hostname=address.host)
-    except ssl.SSLCertVerificationError as error:
-        plain.close()
-        _tell_failure(error, notes, _shown_certificate(error, address, settings, timeout_s))
-        return None
+        secure = secured(plain, _context(endpoint), address.host, time.monotonic() + timeout_s)
     except OSError as error:
         plain.close()
-        _tell_failure(tls.HandshakeFailed(error), notes, "")
+        _tell_failure(error, checks, _shown_certificate(error, address, endpoint, timeout_s))
         return None
     version, cipher = secure.version() or "", (secure.cipher() or ("",))[0]
     if version in _OLD_TLS:
         remedy = "update the server, or put a TLS proxy before it"
-        notes.warn("tls", f"{version}, {cipher}: can be broken", remedy, ms=watch.ms)
-    elif settings.tls_minimum in tls.LEGACY:
-        text = f"{version}, {cipher}, though tls_minimum allows {settings.tls_minimum}"
-        notes.warn("tls", text, 'tls_minimum = "1.2" will do', ms=watch.ms)
+        checks.warn("tls", f"{version}, {cipher}: can be broken", remedy, ms=watch.ms)
+    elif endpoint.tls_minimum in tls.LEGACY:
+        text = f"{version}, {cipher}, though tls_minimum allows {endpoint.tls_minimum}"
+        checks.warn("tls", text, 'tls_minimum = "1.2" will do', ms=watch.ms)
     else:
-        notes.ok("tls", f"{version}, {cipher}", ms=watch.ms)
-    _dates(secure.getpeercert() or {}, notes)
+        checks.ok("tls", f"{version}, {cipher}", ms=watch.ms)
+    _dates(secure.getpeercert() or {}, checks)
     return secure
 
 
-def _tell_failure(error: ssl.SSLError, notes: Checks, shown: str) -> None:
-    text, _ = tls.handshake_failure(error) or (str(error), 0)
+def _tell_failure(error: OSError, checks: Checks, shown: str) -> None:
+    text, _ = tls.handshake_failure(error)
     what, _, remedy = text.partition("; ")
-    notes.fail("certificate" if isinstance(error, ssl.SSLCertVerificationError) else "tls", what + shown, remedy)
+    checks.fail("certificate" if isinstance(error, ssl.SSLCertVerificationError) else "tls", what + shown, remedy)
 
 
-def _shown_certificate(
-    error: ssl.SSLCertVerificationError, address: Address, settings: Endpoint, timeout_s: float
-) -> str:
-    """What a certificate says that was refused for its dates or names; '' where that cannot be read."""
-    if error.verify_code not in _WRONG_DATES | _WRONG_NAMES:
+def _shown_certificate(error: OSError, address: Address, endpoint: Endpoint, timeout_s: float) -> str:
+    """Describe a certificate that was refused for its dates or names; '' if it was not, or cannot be read."""
+    code = error.verify_code if isinstance(error, ssl.SSLCertVerificationError) else 0
+    if code not in _WRONG_DATES | _WRONG_NAMES:
         return ""
-    context = _context(settings)
-    if error.verify_code in _WRONG_DATES:
+    context = _context(endpoint)
+    if code in _WRONG_DATES:
         context.verify_flags |= _NO_CHECK_TIME
     else:
         context.check_hostname = False
     try:
         with (
-            socket.create_connection((address.host, address.port), timeout_s) as plain,
+            open_socket(address.host, address.port, time.monotonic() + timeout_s) as plain,
             context.wrap_socket(plain, server_hostname=address.host) as secure,
         ):
             return f": {_described(secure.getpeercert() or {})}"
@@ -133,18 +136,16 @@ def _shown_certificate(
         return ""
 
 
-def _context(settings: Endpoint) -> ssl.SSLContext:
-    context = tls.client_context(settings.tls_minimum)
-    context.load_verify_locations(str(settings.ca_bundle) if settings.ca_bundle else DEFAULT_CA_BUNDLE_PATH)
-    return context
+def _context(endpoint: Endpoint) -> ssl.SSLContext:
+    return tls.client_context(endpoint.tls_minimum, str(endpoint.ca_bundle or ""))
 
 
-def _dates(certificate: Any, notes: Checks) -> None:
+def _dates(certificate: Any, checks: Checks) -> None:
     days = (ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) / _DAY_S
     if days < _SOON_DAYS:
-        notes.warn("certificate", f"ends in {days:.0f} days: {_described(certificate)}", "renew it on the server")
+        checks.warn("certificate", f"ends in {days:.0f} days: {_described(certificate)}", "renew it on the server")
     else:
-        notes.ok("certificate", _described(certificate))
+        checks.ok("certificate", _described(certificate))
 
 
 def _described(certificate: Any) -> str:

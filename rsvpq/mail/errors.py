@@ -1,44 +1,28 @@
-"""What can go wrong with a mail server, told as what to do next.
+"""The errors of a mail server, named for what to do next.
 
-    ExchangeError
-     +-- Busy            not done; come back after `delay_s`, and leave the whole mailbox or server alone until then
-     |    +-- LoginRefused   not done; the credential was refused: the server is left alone for minutes, not seconds
-     +-- Transient       not done; another attempt may work
-     |    +-- Changed        somebody else has changed the item since it was looked at
-     |    +-- Malformed      the answer is not what the protocol says: a proxy's page, or one that broke on its way
-     +-- Unknown         it may have been done: look before doing anything again
-     |    +-- Unsettled       what was done may not show yet: look again after `delay_s`, which costs no attempt
-     +-- Gone            the item is not there (any more)
-     +-- Refused         not done, and it never will be
-          +-- Unsupported    the server runs no OWA commands
-          +-- Filtered       a 404 that is not Exchange's own: the item may well be there
+ExchangeError
+ +-- Busy            not done; come back after `delay_s`, and leave the whole mailbox or server alone until then
+ |    +-- LoginRefused   not done; the credential was refused: the server is left alone for minutes, not seconds
+ +-- Transient       not done; another attempt may work
+ |    +-- Changed        somebody else has changed the item since it was looked at
+ |    +-- Malformed      the answer is not what the protocol says: a proxy's page, or one that broke on its way
+ +-- Unknown         it may have been done: look before doing anything again
+ |    +-- Unsettled       what was done may not show yet: look again after `delay_s`, which costs no attempt
+ +-- Gone            the item is not there (any more)
+ +-- Refused         not done, and it never will be
+      +-- Unsupported    the server cannot do it in this way; another way may work
+      +-- Filtered       refused in front of the server, which says nothing about the item
 
-    NotListed            not done; the mailbox is not in the list of mailboxes
-
-One function, `error_from`, turns an HTTP answer into one of these. An error page's body is never read: Exchange sends
-ordinary IIS pages, empty ones or its login form.
+NotListed            not done; the mailbox is not in the list of mailboxes
 """
 
-from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Literal
 
-#: How long a server is left alone when it gives no Retry-After, in seconds: one IIS application pool restart.
+#: Seconds for which a busy server is left alone that names no time: a restart of its application.
 BUSY_DELAY_S = 30.0
 #: How long a refused credential is left unused, in seconds. Directory accounts commonly lock after 5 to 10 failures
 #: within 15 to 30 minutes, and a server's concurrency may spend several on one wrong password.
 LOGIN_DELAY_S = 600.0
-#: The longest Retry-After that is believed, in seconds.
-LONGEST_RETRY_AFTER_S = 3600.0
-
-#: "Login Timeout", Exchange's own status for a missing or ended forms session.
-LOGIN_TIMEOUT = 440
-
-#: An ended session is no refused password: whoever logs in again may go on.
-_BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, LOGIN_TIMEOUT}
-_LOGIN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}
-_GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
-_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED, HTTPStatus.LOCKED}
 
 
 class ExchangeError(Exception):
@@ -94,49 +78,12 @@ class Refused(ExchangeError):
 
 
 class Unsupported(Refused):
-    """The server runs no OWA commands, as Exchange 2007."""
+    """The server cannot do it in this way; another way may work."""
 
 
 class Filtered(Refused):
-    """A 404 of something before Exchange (URLScan, IIS 7's request filter), which says nothing about the item."""
+    """Refused by a filter or proxy in front of the server, which says nothing about the item."""
 
 
 class NotListed(Exception):
     """The mailbox is not in the list of mailboxes (any more); nothing was done."""
-
-
-def error_from(  # noqa: PLR0911 - one line per row of the table that this is
-    what: str, status: int, headers: Mapping[str, str], *, effect: bool
-) -> ExchangeError | None:
-    """The error an answer stands for, or None for a success (2xx and 3xx).
-
-    :param what: verb and path, for the message.
-    :param effect: whether the request changes something; then a 5xx leaves open if it did.
-    """
-    message = f"{what} answered {status}"
-    if status < HTTPStatus.BAD_REQUEST:
-        return None
-    if status in _BUSY:
-        return Busy(message, retry_after_s(headers))
-    if status in _LOGIN:
-        return LoginRefused(message)
-    if status in _GONE:
-        return Gone(message)
-    if status in _AGAIN:
-        return Transient(message)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status not in {HTTPStatus.NOT_IMPLEMENTED}:
-        return Unknown(message) if effect else Transient(message)
-    return Refused(message)
-
-
-def no_rights(what: str) -> Busy:
-    """What a 401 stands for where the account was let in: the server refuses it this mailbox, and nothing else."""
-    text = f"{what} answered 401, though the password is right; has the account rights on this mailbox?"
-    return Busy(text, LOGIN_DELAY_S, "mailbox")
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float:
-    """Seconds from a Retry-After header; the default for a missing one, or a date (which needs the server's clock)."""
-    text = headers.get("Retry-After", "").strip()
-    # At least a second: "0" would send the item round at once, and that costs it no attempt.
-    return min(max(float(text), 1.0), LONGEST_RETRY_AFTER_S) if text.isdecimal() else BUSY_DELAY_S

@@ -226,6 +226,8 @@ def _plain(value: Any) -> Any:
     match value:
         case datetime():
             return written(value)
+        case StrEnum():
+            return str(value)
         case ItemRef():
             return [value.key, *value.address]
         case Intent():

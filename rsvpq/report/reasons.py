@@ -8,15 +8,16 @@ OTHERS = "(other reasons)"
 
 #: From the first path, quotation or address on, a reason speaks of one message; the status that follows is of many.
 _PARTICULAR = re.compile(r"""["'/]|https?:|(?<!\S)\S*@""")
-_STATUS = re.compile(r" answered (\d{3})\b")
+#: "answered" stands in reasons that were recorded by earlier versions.
+_STATUS = re.compile(r" (answered|returned) (\d{3})\b")
 _NUMBER = re.compile(r"\b\d+(?:\.\d+)?\b")
 
 
 def reason_class(text: str) -> str:
     """What a reason has in common with others of its kind.
 
-    >>> reason_class("Transient: GET /exchange/adele/Inbox/Lunch.EML?Cmd=accept answered 500")
-    'Transient: GET … answered 500'
+    >>> reason_class("Transient: GET /exchange/adele/Inbox/Lunch.EML?Cmd=accept returned 500")
+    'Transient: GET … returned 500'
     >>> reason_class("Busy: held for 31.5 s"), reason_class("")
     ('Busy: held for … s', 'no reason given')
     """
@@ -26,6 +27,6 @@ def reason_class(text: str) -> str:
     status = _STATUS.search(text)
     if particular:
         common = f"{common} …".strip()
-    if status and f"answered {status[1]}" not in common:
-        common = f"{common.removesuffix(' answered …')} answered {status[1]}"
+    if status and f"{status[1]} {status[2]}" not in common:
+        common = f"{common.removesuffix(f' {status[1]} …')} {status[1]} {status[2]}"
     return common or "no reason given"

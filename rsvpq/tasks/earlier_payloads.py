@@ -61,6 +61,8 @@ def _flags(payload: Mapping[str, Any]) -> dict[str, Any]:
     if sensitivity < 0:
         raise ValueError(f"there is no sensitivity {sensitivity}")
     known = list(Sensitivity)
+    if sensitivity < 0:
+        raise ValueError(f"a sensitivity of {sensitivity}")
     return {**flags, "sensitivity": str(known[min(sensitivity, len(known) - 1)])}
 
 

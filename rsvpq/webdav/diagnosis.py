@@ -1,7 +1,7 @@
 """What ``rsvpq doctor`` finds out about one WebDAV server, from the outside in.
 
-The way there, what it says to strangers, the login, and one mailbox, read as a scan reads it, one row at a time. Each
-step is only taken if the one before it went well. Nothing is changed.
+The way there, what it says without a login, the login, and one mailbox, read as a scan reads it, one row at a time.
+Each step is only taken if the one before it went well. Nothing is changed.
 
 There is one login with the configured credential, and never a second one: directories lock accounts after some
 failures. Servers that share a user name take turns (:mod:`rsvpq.http.account`).
@@ -14,19 +14,19 @@ from urllib.parse import unquote
 
 from rsvpq.http import probe, tls_handshake
 from rsvpq.http.account import Account
+from rsvpq.http.deadlines import Timeouts
 from rsvpq.http.endpoint import Endpoint
-from rsvpq.http.response import STORE
-from rsvpq.http.server import Server, Timeouts
+from rsvpq.http.server import Server
+from rsvpq.http.status import LOGIN_TIMEOUT
 from rsvpq.mail.checks import Checks, Stopwatch
-from rsvpq.mail.errors import LOGIN_TIMEOUT, ExchangeError, Gone, LoginRefused
+from rsvpq.mail.errors import ExchangeError, Gone, LoginRefused
 from rsvpq.webdav import wire
 from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import WebDavMailbox
+from rsvpq.webdav.response import rows_of
 
-_XML = {"Content-Type": "text/xml; charset=utf-8"}
-_ROOT = {**_XML, "Depth": "0"}
 #: One row: what is asked is whether the search is allowed.
-_ONE_ROW = {**_XML, "Range": "rows=0-0"}
+_ONE_ROW = {"Content-Type": "text/xml; charset=utf-8", "Range": "rows=0-0"}
 _NO_ROWS = 416
 #: A uid that no meeting has. The text never varies, because the store keeps an index for each distinct search.
 _NO_MEETING = "rsvpq-doctor"
@@ -56,19 +56,18 @@ class Subject:
 
 def diagnose(subject: Subject, mailbox: str, checks: Checks) -> bool:
     """Look at one server and one mailbox on it ('' for none); whether everything could be looked at."""
-    connection = tls_handshake.connect(subject.endpoint, subject.timeouts.connect_s, checks)
+    connection = tls_handshake.connect(subject.endpoint, subject.timeouts, checks)
     if connection is None:
         return False
-    connection.settimeout(subject.timeouts.read_s)
-    greeting = probe.knock(connection, subject.endpoint, checks)
-    if greeting is None:
+    probed = probe.send_probe(connection, subject.endpoint, subject.server.application.login_pages, checks)
+    if probed is None:
         return False
-    checks.clock(probe.clock_ahead_s(greeting))
-    if not probe.may_log_in(greeting, subject.endpoint, checks):
-        _tell_version(greeting.answer.headers, subject.answers, checks)
+    checks.clock(probe.clock_ahead_s(probed))
+    if not probe.may_log_in(probed, subject.endpoint, checks):
+        _tell_version(probed.response.headers, subject.answers, checks)
         return False
     entered = _log_in(subject.server, subject.name, subject.account, mailbox, checks)
-    _tell_version(entered.headers if entered else greeting.answer.headers, subject.answers, checks)
+    _tell_version(entered.headers if entered else probed.response.headers, subject.answers, checks)
     if entered is None:
         return False
     if entered.folders is None:
@@ -80,7 +79,7 @@ def diagnose(subject: Subject, mailbox: str, checks: Checks) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Entered:
-    """What a login brought: the headers of an answer to somebody who is known, and the folders of the mailbox."""
+    """What a login brought: the headers of a response to somebody who is logged in, and the folders of the mailbox."""
 
     headers: Mapping[str, str]
     folders: Folders | None
@@ -95,12 +94,9 @@ def _log_in(server: Server, name: str, account: Account, mailbox: str, checks: C
             return None
         watch = Stopwatch()
         try:
-            answer = server.send(
-                "PROPFIND",
-                server.root,
-                headers=_ROOT,
-                body=wire.propfind([(wire.DAV, "displayname")]),
-                known=_ANYTHING,
+            request = server.application.probe
+            response = server.send(
+                request.method, server.root, headers=request.headers, body=request.body, known=_ANYTHING
             )
         except LoginRefused as refusal:
             _refused(str(refusal), name, account, checks, watch)
@@ -108,18 +104,18 @@ def _log_in(server: Server, name: str, account: Account, mailbox: str, checks: C
         except ExchangeError as error:
             checks.fail("login", str(error), "look at the server, then again", ms=watch.ms)
             return None
-        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            checks.fail("login", f"not known, as {answer.what} answered {answer.status}", "look at the server")
+        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            checks.fail("login", f"not known, as {response.what} returned {response.status}", "look at the server")
             return None
-        # What stands before Exchange may answer a redirect or a 404 to anybody, but it does not name the store.
-        let_in = answer.status < HTTPStatus.MULTIPLE_CHOICES or STORE in answer.headers
+        # What is in front of Exchange may return a redirect or a 404 to anybody, but it does not sign it.
+        let_in = response.status < HTTPStatus.MULTIPLE_CHOICES or server.application.signed(response.headers)
         if let_in:
             account.accepted()
             checks.ok("login", "the credential is accepted", ms=watch.ms)
         elif not mailbox:
-            checks.skip("login", f"not known: {answer.what} answered {answer.status}, and no mailbox is listed")
+            checks.skip("login", f"not known: {response.what} returned {response.status}, and no mailbox is listed")
         folders = _open(server, name, account, mailbox, checks, let_in=let_in) if mailbox else None
-        return None if mailbox and folders is None else _Entered(answer.headers, folders)
+        return None if mailbox and folders is None else _Entered(response.headers, folders)
 
 
 def _open(server: Server, name: str, account: Account, mailbox: str, checks: Checks, *, let_in: bool) -> Folders | None:
@@ -218,12 +214,12 @@ def _calendar(server: Server, folders: Folders, checks: Checks) -> None:
 def _found(server: Server, folder: str, body: bytes) -> str:
     """How many meeting messages there are.
 
-    :raises ExchangeError: the search is refused, or its answer is none.
+    :raises ExchangeError: the search is refused, or the response is no multistatus.
     """
-    answer = server.send("SEARCH", folder, headers=_ONE_ROW, body=body, known={_NO_ROWS})
-    if answer.status == _NO_ROWS:
+    response = server.send("SEARCH", folder, headers=_ONE_ROW, body=body, known={_NO_ROWS})
+    if response.status == _NO_ROWS:
         return "no meeting messages"
-    rows = len(answer.rows())
-    total = wire.total_rows(answer.headers.get("Content-Range", ""))
+    rows = len(rows_of(response))
+    total = wire.total_rows(response.headers.get("Content-Range", ""))
     count = f"{total if total is not None else rows}" if rows or total else "no"
     return f"{count} meeting messages" + (" or more" if rows and total is None else "")

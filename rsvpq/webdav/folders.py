@@ -7,6 +7,7 @@ from rsvpq.http.server import Server
 from rsvpq.mail.errors import Busy, ExchangeError, LoginRefused, Malformed, Refused
 from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import Row
+from rsvpq.webdav.response import rows_of
 
 _NEEDED = ("inbox", "drafts", "sentitems", "deleteditems", "sendmsg")
 _OTHERS = ("calendar",)
@@ -55,13 +56,13 @@ def find_folders(server: Server, root: str) -> Folders:
 def _ask(server: Server, root: str) -> Row | None:
     body = wire.propfind([*((wire.HTTPMAIL, name) for name in (*_NEEDED, *_OTHERS)), *_IDENTITY])
     try:
-        rows = server.send("PROPFIND", root, headers=_HEADERS, body=body).rows()
+        rows = rows_of(server.send("PROPFIND", root, headers=_HEADERS, body=body))
     except (Refused, Busy) as refusal:
         # Not for a credential that nothing was opened with yet: a wrong password must not be tried twice.
         if isinstance(refusal, LoginRefused) or (isinstance(refusal, Busy) and refusal.scope == "server"):
             raise
         try:
-            rows = server.send("PROPFIND", root + "NON_IPM_SUBTREE", headers=_HEADERS, body=body).rows()
+            rows = rows_of(server.send("PROPFIND", root + "NON_IPM_SUBTREE", headers=_HEADERS, body=body))
         except ExchangeError:
             raise refusal from None
     return rows[0] if rows else None

@@ -10,9 +10,10 @@ from http import HTTPStatus
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from rsvpq.http.message import HttpResponse
 from rsvpq.http.request_target import Target
-from rsvpq.http.response import MOST_KEPT, Answer
 from rsvpq.http.server import Server
+from rsvpq.http.status import error_from, no_rights
 from rsvpq.mail.calendar import Agenda, Appointment, CalendarUnknown, Details
 from rsvpq.mail.errors import (
     LOGIN_DELAY_S,
@@ -25,8 +26,6 @@ from rsvpq.mail.errors import (
     Transient,
     Unknown,
     Unsupported,
-    error_from,
-    no_rights,
 )
 from rsvpq.mail.messages import Intent, Kind, MeetingMessage, Verdict
 from rsvpq.mail.ports import Clear, Page, Place
@@ -35,6 +34,7 @@ from rsvpq.webdav.classes import kind_of
 from rsvpq.webdav.folders import Folders, find_folders
 from rsvpq.webdav.markers import intent_to_text
 from rsvpq.webdav.multistatus import Property, Reader, Row
+from rsvpq.webdav.response import MOST_KEPT, read, require_done, rows_of
 from rsvpq.webdav.rows import at, href_of, message_of, permanent_url_of, refreshed, rid_of
 from rsvpq.webdav.search import PAGE_ROWS, pages
 
@@ -134,7 +134,7 @@ class WebDavMailbox:
         for url in filter(None, message.ref.address):
             Target.below(url, self._root)
 
-    def _send(self, method: str, path: str, *, query: str = "", **options: Any) -> Answer:
+    def _send(self, method: str, path: str, *, query: str = "", **options: Any) -> HttpResponse:
         """As :meth:`Server.send`, and for a path of this mailbox only.
 
         :raises Malformed: it is none, and nothing was sent: hrefs are a server's words, and have been in Redis.
@@ -183,11 +183,11 @@ class WebDavMailbox:
         """
         body, headers = wire.propfind(wire.DETAILS), {**_XML, "Depth": "0"}
         try:
-            rows = self._send("PROPFIND", href_of(message), headers=headers, body=body).rows()
+            rows = rows_of(self._send("PROPFIND", href_of(message), headers=headers, body=body))
         except Filtered:
             if not permanent_url_of(message):
                 raise
-            rows = self._send("PROPFIND", permanent_url_of(message), headers=headers, body=body).rows()
+            rows = rows_of(self._send("PROPFIND", permanent_url_of(message), headers=headers, body=body))
         return calendar.details_of(rows[0]) if rows else Details()
 
     def _messages(self, role: str, body: bytes, page_rows: int = PAGE_ROWS) -> Iterator[Page]:
@@ -205,7 +205,7 @@ class WebDavMailbox:
             found = [message for row in rows if (message := message_of(row, self._root)) is not None]
             yield Page(found, len(rows) - len(found) + sum(lost))
             lost.clear()
-        if lost:
+        if any(lost):
             yield Page([], sum(lost))
 
     def _of_calendar(self, read: Callable[[str], T]) -> T:
@@ -254,7 +254,7 @@ class WebDavMailbox:
         """What is at that URL, if it is the message."""
         body = wire.propfind(names)
         try:
-            rows = self._send("PROPFIND", url, headers={**_XML, "Depth": "0"}, body=body).rows()
+            rows = rows_of(self._send("PROPFIND", url, headers={**_XML, "Depth": "0"}, body=body))
         except Gone:
             return None
         return rows[0] if rows and _is_same(rows[0], message) else None
@@ -295,9 +295,9 @@ class WebDavMailbox:
         :raises Unsupported: no such command: Exchange 2007 enters responses by itself (KB955480).
         :raises Unknown: a page came that may be a login form, and the response does not show that it was opened.
         """
-        answer, _ = self._command(href_of(response), "open")
-        if answer.cleared and not self.shows_as_absorbed(response):
-            raise Unknown(f"{answer.what}: what came may be a login form, and nothing shows that it was opened")
+        page, _ = self._command(href_of(response), "open")
+        if page.cleared and not self.shows_as_absorbed(response):
+            raise Unknown(f"{page.what}: what came may be a login form, and nothing shows that it was opened")
 
     def shows_as_absorbed(self, response: MeetingMessage) -> bool:
         """Whether the server shows that a response was opened: by its marker, or by a read flag that it had not before.
@@ -305,32 +305,32 @@ class WebDavMailbox:
         :param response: as it was before.
         """
         body = wire.propfind([wire.PROCESSED, wire.READ])
-        rows = self._send("PROPFIND", href_of(response), headers={**_XML, "Depth": "0"}, body=body).rows()
+        rows = rows_of(self._send("PROPFIND", href_of(response), headers={**_XML, "Depth": "0"}, body=body))
         return any(row.flag(wire.PROCESSED) or (row.flag(wire.READ) and not response.read) for row in rows)
 
-    def _command(self, href: str, command: str) -> tuple[Answer, str]:
-        """The answer, and the path of the draft where a redirect leads to it."""
+    def _command(self, href: str, command: str) -> tuple[HttpResponse, str]:
+        """Return the response, and the path of the draft where a redirect leads to it."""
         # No Translate header: with "Translate: f" IIS hands out the raw message and the command does nothing.
-        answer = self._send("GET", href, headers={}, effect=True, query=f"Cmd={command}")
-        if answer.status < HTTPStatus.MULTIPLE_CHOICES:
-            return answer, ""
+        response = self._send("GET", href, headers={}, effect=True, query=f"Cmd={command}")
+        if response.status < HTTPStatus.MULTIPLE_CHOICES:
+            return response, ""
         try:
-            location = urljoin(href, answer.headers.get("Location", ""))
+            location = urljoin(href, response.headers.get("Location", ""))
             target = urlsplit(location).path
         except ValueError:
-            raise Unknown(f"{answer.what} was redirected to what is no URL") from None
+            raise Unknown(f"{response.what} redirected to an invalid URL") from None
         # Exchange 2007 sends a browser to /owa; a command that was carried out may lead to the draft, below our root.
         if not target.casefold().startswith(self._server.root.casefold()):
             self._commands.miss()
             raise Unsupported(
-                f"{answer.what} was redirected to {target!r}: this server runs no OWA commands; "
+                f"{response.what} redirected to {target!r}: this server runs no OWA commands; "
                 'set answers = "icalendar" (or "detect") for it'
             )
         try:
             path = wire.path_below(location, self.folders.drafts + "/")
         except Malformed:
-            return answer, ""
-        return answer, path
+            return response, ""
+        return response, path
 
     def compose_reply(self, request: MeetingMessage, address: str, verdict: Verdict) -> bytes:
         """Write an iCalendar reply to the request as the server hands it out, without storing it: see :mod:`imip`."""
@@ -338,10 +338,10 @@ class WebDavMailbox:
 
     def source(self, message: MeetingMessage) -> bytes:
         """Read the message in MIME: with ``Translate: f`` a GET hands it out, and has no effect."""
-        answer = self._send("GET", href_of(message), headers={"Translate": "f"})
-        if not answer.is_page:
-            raise Refused(f"{answer.what} answered {answer.status}: the server sends us elsewhere")
-        return answer.body
+        response = self._send("GET", href_of(message), headers={"Translate": "f"})
+        if not response.is_page:
+            raise Refused(response.redirected)
+        return response.body
 
     def create_draft(self, name: str, mime: bytes, marker: str = "") -> None:
         """Store a message in Drafts under this name, which is the caller's own; one that is there is overwritten.
@@ -352,12 +352,12 @@ class WebDavMailbox:
         """
         href = self._draft(name)
         flags = wire.proppatch({wire.MESSAGE_FLAGS: "9", **({wire.ANSWERS: marker} if marker else {})})
-        answer = self._send("PROPPATCH", href, headers=_XML, body=flags, effect=True, known={HTTPStatus.CONFLICT})
-        if answer.status == HTTPStatus.CONFLICT:
-            raise Gone(f"{answer.what} answered 409: there is no such folder (any more)")
-        _judged(answer)
+        response = self._send("PROPPATCH", href, headers=_XML, body=flags, effect=True, known={HTTPStatus.CONFLICT})
+        if response.status == HTTPStatus.CONFLICT:
+            raise Gone(f"{response.what} returned 409: there is no such folder (any more)")
+        _judged(response)
         headers = {"Content-Type": "message/rfc822", "Translate": "f"}
-        self._send("PUT", href, headers=headers, body=mime, effect=True).check_done()
+        require_done(self._send("PUT", href, headers=headers, body=mime, effect=True))
 
     def has_draft(self, name: str) -> bool:
         """Whether Drafts has an item of this name."""
@@ -373,7 +373,7 @@ class WebDavMailbox:
 
     def discard_draft(self, name: str) -> None:
         """DELETE what :meth:`create_draft` stored, for good: nobody but us has written it."""
-        self._send("DELETE", self._draft(name), headers={}, effect=True).check_done()
+        require_done(self._send("DELETE", self._draft(name), headers={}, effect=True))
 
     def _draft(self, name: str) -> str:
         return f"{self.folders.drafts}/{name}"
@@ -381,7 +381,7 @@ class WebDavMailbox:
     def _exists(self, href: str) -> bool:
         body = wire.propfind([wire.REPL_UID])
         try:
-            rows = self._send("PROPFIND", href, headers={**_XML, "Depth": "0"}, body=body).rows()
+            rows = rows_of(self._send("PROPFIND", href, headers={**_XML, "Depth": "0"}, body=body))
         except Gone:
             return False
         # A proxy may give somebody else's answer; the name is ours, and nothing else is called so.
@@ -419,13 +419,13 @@ class WebDavMailbox:
         # A full URL, since Exchange 2003 refuses a path as the destination of a submission (DavMail's history).
         destination = self._server.origin + Target.below(target, self._root)
         headers = {"Destination": destination, "Overwrite": "f", "Allow-Rename": "t"}
-        answer = self._send("MOVE", href, headers=headers, effect=True)
-        if answer.status == HTTPStatus.MULTI_STATUS and not _judged(answer):
-            raise Refused(f"{answer.what} answered 207, and nothing in it")
-        answer.check_done()
+        response = self._send("MOVE", href, headers=headers, effect=True)
+        if response.status == HTTPStatus.MULTI_STATUS and not _judged(response):
+            raise Refused(f"{response.what} returned an empty 207 Multi-Status")
+        require_done(response)
 
     def _delete(self, message: MeetingMessage) -> None:
-        self._send("DELETE", href_of(message), headers={}, effect=True).check_done()
+        require_done(self._send("DELETE", href_of(message), headers={}, effect=True))
 
     def mark(self, request: MeetingMessage, intent: Intent) -> bool:
         """Write on the request that its answer is begun, if nobody has changed it since it was looked at.
@@ -465,19 +465,19 @@ class WebDavMailbox:
     def _mark(self, message: MeetingMessage, needed: Property, values: dict[Property, str], tag: str = "") -> bool:
         body, headers = wire.proppatch(values), {**_XML, **({"If-Match": tag} if tag else {})}
         known = {HTTPStatus.PRECONDITION_FAILED} if tag else ()
-        answer = self._send("PROPPATCH", href_of(message), headers=headers, body=body, effect=True, known=known)
-        if answer.status == HTTPStatus.PRECONDITION_FAILED:
+        response = self._send("PROPPATCH", href_of(message), headers=headers, body=body, effect=True, known=known)
+        if response.status == HTTPStatus.PRECONDITION_FAILED:
             self._require_unchanged(message, tag)
             self.conditional = False
             return self._mark(message, needed, values)
-        if answer.status in {HTTPStatus.OK, HTTPStatus.NO_CONTENT} and not answer.body:
+        if response.status in {HTTPStatus.OK, HTTPStatus.NO_CONTENT} and not response.body:
             return True  # as under "Brief: t"
-        rows = _judged(answer)
+        rows = _judged(response)
         created = any(row.status == HTTPStatus.CREATED for row in rows)
         if created and self._at(href_of(message), message, _IDENTITY) is None:
             # There was nothing to mark, and a PROPPATCH of a new URL makes an item: ours, and empty.
             self._delete(message)
-            raise Gone(f"{answer.what} made a new item where the message was")
+            raise Gone(f"{response.what} made a new item where the message was")
         return bool(rows) and not any(needed in row.refused for row in rows)
 
     def _require_unchanged(self, message: MeetingMessage, tag: str) -> None:
@@ -540,14 +540,14 @@ def _name_in(href: str) -> str:
     return unquote(href.rstrip("/").rpartition("/")[2]).casefold()
 
 
-def _judged(answer: Answer) -> list[Row]:
+def _judged(response: HttpResponse) -> list[Row]:
     """The parts of a 207 to something that changes; any of them that failed is an error, of the kind of its status.
 
     :raises Unknown: what came cannot be read, so it may have been done.
     """
     rows, failed = list[Row](), list[Row]()
     try:
-        for row in answer.read(Reader()):
+        for row in read(response, Reader()):
             if len(rows) < MOST_KEPT:
                 rows.append(row)
             if not (row.ok or failed):
@@ -555,8 +555,8 @@ def _judged(answer: Answer) -> list[Row]:
     except Malformed as error:
         raise Unknown(str(error)) from None
     for row in failed:
-        what = f"{answer.what}: the part {unquote(row.href)!r}"
+        what = f"{response.what}: the part {unquote(row.href)!r}"
         if row.status == HTTPStatus.UNAUTHORIZED:
             raise no_rights(what)  # whoever was let in as far as to a 207 has shown the right password
-        raise error_from(what, row.status, {}, effect=True) or Unknown(f"{what} answered {row.status}")
+        raise error_from(what, row.status, {}, effect=True) or Unknown(f"{what} returned {row.status}")
     return rows

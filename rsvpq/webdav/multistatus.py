@@ -195,7 +195,7 @@ class Reader:
             raise Malformed("not a multistatus")
         if not self._over and self._tail.rstrip(b">") not in self._buffer:
             if not self.seen:
-                raise Malformed("a multistatus that breaks off")
+                raise Malformed("truncated multistatus")
             self.broken += 1
             self.seen += 1
 
@@ -221,11 +221,11 @@ class Reader:
 
     def _decode_from(self, encoding: str) -> None:
         if not ENCODING.fullmatch(encoding):
-            raise Malformed(f"a multistatus in {encoding!r}")
+            raise Malformed(f"multistatus in unknown encoding {encoding!r}")
         try:
             self._decoder = codecs.getincrementaldecoder(encoding)("replace")
         except LookupError:
-            raise Malformed(f"a multistatus in {encoding!r}") from None
+            raise Malformed(f"multistatus in unknown encoding {encoding!r}") from None
         self._buffer = bytearray(self._decoder.decode(bytes(self._buffer)).encode())
 
     def _drop_what_is_too_large(self) -> None:
@@ -284,7 +284,7 @@ def _checked_head(start_tag: bytes, tail: bytes) -> bytes:
     head = clean(start_tag) + b">"
     root = _parse(head + tail)
     if root is None or root.tag != f"{_DAV}multistatus":
-        raise Malformed("a root that is no multistatus")
+        raise Malformed("root element is not DAV:multistatus")
     return head
 
 

@@ -11,6 +11,7 @@ from rsvpq.http.server import Server
 from rsvpq.mail.errors import Malformed, Refused
 from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import Reader, Row
+from rsvpq.webdav.response import read
 
 #: Rows asked for at once; evolution-exchange's bound.
 PAGE_ROWS = 100
@@ -65,21 +66,21 @@ def pages(
     first, total, what = 0, None, f"SEARCH {unquote(folder)!r}"
     for _ in _bounded(what):
         headers = {**_XML, "Range": f"rows={first}-{first + page_rows - 1}"}
-        answer = server.send("SEARCH", folder, headers=headers, body=body, known={_NO_ROWS, *_TOO_LARGE})
-        if answer.status in _TOO_LARGE:
+        response = server.send("SEARCH", folder, headers=headers, body=body, known={_NO_ROWS, *_TOO_LARGE})
+        if response.status in _TOO_LARGE:
             if page_rows == 1:
-                raise Refused(f"{answer.what} answered {answer.status} to a range of one row")
+                raise Refused(f"{response.what} returned {response.status} for a range of one row")
             page_rows //= 2
             continue
-        if answer.status == _NO_ROWS:
+        if response.status == _NO_ROWS:
             return
         reader, before = Reader(longest, wire.SEARCHED), known.rows
-        for rows in _new_rows(answer.read(reader), known, page_rows, lost):
+        for rows in _new_rows(read(response, reader), known, page_rows, lost):
             server.keep_lease(what)  # one answer may be all that there is, and long
             yield rows
         lost(reader.broken)
         first += reader.seen
-        ranges = answer.headers.get("Content-Range")
+        ranges = response.headers.get("Content-Range")
         total = total if total is not None else wire.total_rows(ranges or "")
         # Without the header a page that is exactly full may be the first of several, or all there is.
         ended = reader.seen != page_rows if ranges is None else total is not None and first >= total
@@ -96,7 +97,7 @@ def _bounded(what: str) -> Iterator[int]:
     end = monotonic() + LONGEST_S
     for number in range(MOST_PAGES):
         if monotonic() > end:
-            raise OutOfTime(f"{what}: not at its end after {LONGEST_S:.0f} s and {number} pages")
+            raise OutOfTime(f"{what}: search incomplete after {LONGEST_S:.0f} s and {number} pages")
         yield number
     raise Malformed(f"{what}: more than {MOST_PAGES} pages")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import requests
+from requests.auth import HTTPBasicAuth
 
 from rsvpq import wiring
-from rsvpq.http import auth
 from rsvpq.settings import load_settings
 from testbed.processes import until
 from testbed.simulated_exchange import World
@@ -62,7 +62,7 @@ def _invite(stack: Stack, uid: str, end: str) -> None:
     calendar = ["BEGIN:VCALENDAR", "METHOD:REQUEST", "BEGIN:VEVENT", *meeting, "END:VEVENT", "END:VCALENDAR"]
     lines = [*head, "", *calendar, ""]
     url = f"{stack.exchange.urls[0]}/exchange/{_mailbox(stack)}/Inbox/{uid}.EML"
-    account = auth.basic(stack.exchange.username, stack.secrets["exchange"])
+    account = HTTPBasicAuth(stack.exchange.username, stack.secrets["exchange"])
     headers = {"Content-Type": "message/rfc822", "Translate": "f"}
     answer = requests.put(url, data="\r\n".join(lines).encode(), headers=headers, auth=account, timeout=20)
     assert answer.status_code in {200, 201}, answer.text

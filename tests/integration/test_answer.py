@@ -7,7 +7,6 @@ from typing import Any, Literal
 import pytest
 
 from rsvpq.http import auth, lease
-from rsvpq.http.server import Server
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient, Unknown
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
@@ -16,6 +15,7 @@ from rsvpq.tasks.outcome import Outcome
 from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import href_of
+from rsvpq.webdav.server import WebDavServer
 from tests.support.crashing_worker import Worker, die_twice_everywhere
 from tests.support.exchange_site import Site, always, box_name, inbox, requests_in, sent_in
 from tests.support.scripted_server import NO_ROWS, RESET, XML, Play, ScriptedServer, play, rows_page
@@ -183,6 +183,7 @@ def test_whenever_the_worker_dies_the_next_one_completes_exactly_one_answer(
     assert unsent_answers(box) == []
 
 
+@pytest.mark.slow
 def test_two_deaths_in_a_row_still_leave_exactly_one_answer(site: Site) -> None:
     box, found = die_twice_everywhere(site, Worker, events=len(STRAIGHT_PATH))
     told = {message["uid"]: message for message in site.of_mailbox(box)}
@@ -293,8 +294,9 @@ def test_a_ledger_that_forgets_the_item_after_the_command_leaves_a_draft_that_is
     server.after = lambda _method, path: forgotten.append(path) if "Cmd=accept" in path else None
     journal = Journal({}, lambda *_: "lost" if forgotten else "ok")
     identity = worker.request.identity(Mailbox(box_name(box), "mail1"))
-    with server.for_item(lease.Lease(renew)), pytest.raises(LeaseLost):
-        answer(work_on(worker.request, WebDavMailbox(server, box_name(box)), always(), journal, identity))
+    its_lease, its_box = lease.Lease(renew), WebDavMailbox(server, box_name(box))
+    with server.for_item(its_lease), pytest.raises(LeaseLost):
+        answer(work_on(worker.request, its_box, always(), journal, identity, lease=its_lease))
     assert site.sent(box, worker.request) == (1, 0)
     assert [draft.answers.split()[0] for draft in unsent_answers(box)] == [identity]
 
@@ -388,7 +390,7 @@ def answer_at(server: ScriptedServer, steps: dict[str, Any]) -> Outcome:
         steps.update(written)
         return "ok"
 
-    box = WebDavMailbox(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    box = WebDavMailbox(WebDavServer(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
     return answer(work_on(REQUEST, box, always(), Journal(steps, record), "item", settle_s=0))
 
 

@@ -450,7 +450,7 @@ def raw(lanes: Lanes) -> str:
     "work",
     [
         answers,
-        fails_after("send", Transient("MOVE /exchange/adele/Inbox/Budget.EML answered 409")),
+        fails_after("send", Transient("MOVE /exchange/adele/Inbox/Budget.EML returned 409")),
         fails_after("send", Refused("several match: bruno@example.com")),
         fails_after("send", ValueError("Budget")),
     ],
@@ -495,10 +495,10 @@ def test_a_private_subject_is_nowhere_in_the_audit(lanes: Lanes) -> None:
     release = offered(lanes, private)
     with pytest.raises(Refused):
         carrier(lanes).carry(
-            release.id, release.generation, fails_after("send", Refused("MOVE /x/Budget.EML answered 403"))
+            release.id, release.generation, fails_after("send", Refused("MOVE /x/Budget.EML returned 403"))
         )
     assert [one["event"] for one in told(lanes)] == ["decision", "intent", "dead"]
-    assert told(lanes)[-1]["reason"] == "Refused: MOVE (hidden) answered 403"
+    assert told(lanes)[-1]["reason"] == "Refused: MOVE (hidden) returned 403"
     assert "udget" not in raw(lanes)
 
 

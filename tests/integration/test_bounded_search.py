@@ -4,11 +4,11 @@ import pytest
 
 from producer.scan import scan
 from rsvpq.http import auth
-from rsvpq.http.server import Server
 from rsvpq.lanes import Lanes
 from rsvpq.webdav import search
 from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import WebDavMailbox
+from rsvpq.webdav.server import WebDavServer
 from tests.support.scripted_server import NO_ROWS, XML, ScriptedServer, play, rows_page
 from tests.support.visits import Visitor
 
@@ -17,7 +17,7 @@ FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "S
 
 def adele(scripted: ScriptedServer) -> WebDavMailbox:
     """A mailbox whose folders are known."""
-    return WebDavMailbox(Server(scripted.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    return WebDavMailbox(WebDavServer(scripted.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
 
 
 def test_a_message_with_a_text_without_end_is_held_and_the_others_are_decided_on(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import Phase, given
 from hypothesis import strategies as st
 from redis import Redis
@@ -38,6 +39,7 @@ def test_an_untouched_ledger_is_worked_off_and_nothing_is_found_broken(redis: Re
 
 
 #: Shrinking takes longer than reading the draws.
+@pytest.mark.slow
 @examples(150, derandomize=True, phases=[Phase.generate])
 @given(data=st.data(), steps=st.integers(0, 6))
 def test_any_one_record_may_be_broken_at_any_moment(

@@ -8,13 +8,13 @@ import pytest
 from producer.offer import MOST_OTHERS, offer_within_caps
 from producer.visit import Caps
 from rsvpq.http import auth
-from rsvpq.http.server import Server
 from rsvpq.lanes import Lanes
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from rsvpq.policy import Action, Decision
 from rsvpq.tasks.journal import Decided
 from rsvpq.tasks.runner import LOOK_AGAIN_S, Carrier
 from rsvpq.webdav.mailbox import WebDavMailbox
+from rsvpq.webdav.server import WebDavServer
 from tests.support.lanes_with_clock import Clock
 from tests.support.scripted_server import FOLDERS
 from tests.support.visits import Visitor
@@ -22,7 +22,7 @@ from workers.outcomes import left_alone
 
 ADELE = Mailbox("adele", "mail1")
 #: The mailbox; an offer asks it nothing.
-NOT_ASKED = WebDavMailbox(Server("http://127.0.0.1:9/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+NOT_ASKED = WebDavMailbox(WebDavServer("http://127.0.0.1:9/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
 
 
 def sent(name: str, count: int) -> list[MeetingMessage]:

@@ -152,14 +152,14 @@ def test_resuming_lifts_a_hold_and_says_what_it_was(
     installation: Installation, known: Lanes, scope: Literal["server", "mailbox"]
 ) -> None:
     name = "mail1" if scope == "server" else "adele"
-    hold(known, scope, 600, "LoginRefused: PROPFIND /exchange/adele/ answered 401")
+    hold(known, scope, 600, "LoginRefused: PROPFIND /exchange/adele/ returned 401")
     offer(known, ADELE, "a1")
     shown = installation.rsvpq("status").stdout
-    assert "for 9 min: LoginRefused: PROPFIND /exchange/adele/ answered 401" in shown
+    assert "for 9 min: LoginRefused: PROPFIND /exchange/adele/ returned 401" in shown
     assert "as it asked" not in shown
     resumed = installation.rsvpq("resume", scope, name).stdout
     assert resumed.startswith(f"resumed: {scope} {name}; it was to be left alone for another ")
-    assert "LoginRefused: PROPFIND /exchange/adele/ answered 401; a worker that was refused keeps" in resumed
+    assert "LoginRefused: PROPFIND /exchange/adele/ returned 401; a worker that was refused keeps" in resumed
     assert [release.id for release in known.ledger.release()] == ["a1"]
 
 
@@ -267,7 +267,7 @@ def dead(known: Lanes) -> Lanes:
     (release,) = known.ledger.release()
     known.ledger.start("a1", release.generation, "worker")
     known.ledger.record("a1", release.generation, "worker", {"accept": ["rid:1"]}, intent=True)
-    known.ledger.finish("a1", release.generation, "worker", "dead", label="dead:refused", reason="MOVE /x answered 403")
+    known.ledger.finish("a1", release.generation, "worker", "dead", label="dead:refused", reason="MOVE /x returned 403")
     return known
 
 
@@ -275,7 +275,7 @@ def test_dead_lists_the_reason_and_the_journal(installation: Installation, dead:
     assert list(dead.dead_items.all())
     ended = installation.rsvpq("dead")
     assert ended.returncode == 0
-    for fact in ("a1", "adele", "request 'Budget'", "after 1 attempt: MOVE /x answered 403"):
+    for fact in ("a1", "adele", "request 'Budget'", "after 1 attempt: MOVE /x returned 403"):
         assert fact in ended.stdout
     assert installation.rsvpq("dead", "list").stdout.splitlines()[0] == ended.stdout.splitlines()[0]
 
@@ -284,7 +284,7 @@ def test_dead_is_one_json_object_per_line_on_demand(installation: Installation, 
     assert list(dead.dead_items.all())
     (line,) = installation.rsvpq("dead", "--json").stdout.splitlines()
     told = json.loads(line)
-    assert (told["id"], told["reason"], told["journal"]) == ("a1", "MOVE /x answered 403", {"accept": ["rid:1"]})
+    assert (told["id"], told["reason"], told["journal"]) == ("a1", "MOVE /x returned 403", {"accept": ["rid:1"]})
 
 
 def test_without_dead_items_dead_says_nothing(installation: Installation) -> None:

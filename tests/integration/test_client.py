@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rsvpq.http import auth
-from rsvpq.http.server import Server, Timeouts
+from rsvpq.http.deadlines import Timeouts
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import (
     Busy,
@@ -24,6 +24,7 @@ from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Sensitivity, Verd
 from rsvpq.mail.ports import Clear
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import at, href_of, permanent_url_of
+from rsvpq.webdav.server import WebDavServer
 from testbed.processes import PATIENCE_S, free_port
 from testbed.simulated_exchange import World
 from tests.support import scripted_server as scripts
@@ -65,7 +66,7 @@ def test_a_mailbox_that_is_not_there_is_gone(site: Site) -> None:
 
 
 def test_a_wrong_password_is_a_refused_login(site: Site) -> None:
-    server = Server(site.exchange.urls[0] + "/exchange/", auth.basic(site.exchange.username, "wrong"))
+    server = WebDavServer(site.exchange.urls[0] + "/exchange/", auth.basic(site.exchange.username, "wrong"))
     with pytest.raises(LoginRefused):
         WebDavMailbox(server, "adele0")
 
@@ -250,7 +251,7 @@ effects = pytest.mark.parametrize("operation", EFFECTS.values(), ids=EFFECTS)
 
 def client(url: str, *, read_s: float = PATIENCE_S) -> WebDavMailbox:
     """A client of adele's mailbox at this origin, who knows her folders."""
-    server = Server(url + "/exchange/", auth.basic("svc", PASSWORD), timeouts=Timeouts(PATIENCE_S, read_s))
+    server = WebDavServer(url + "/exchange/", auth.basic("svc", PASSWORD), timeouts=Timeouts(PATIENCE_S, read_s))
     return WebDavMailbox(server, "adele", FOLDERS)
 
 
@@ -326,7 +327,7 @@ def test_an_endless_answer_is_refused_but_may_have_been_an_effect(scripted: Scri
 
 
 def test_a_compressed_bomb_is_not_unpacked(scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rsvpq.http.body.LARGEST_MULTISTATUS", 32 * 1024 * 1024)
+    monkeypatch.setattr("rsvpq.http.body.LARGEST_LISTING", 32 * 1024 * 1024)
     scripted.script(play(207, gzip.compress(bytes(64 * 1024 * 1024), 1), Content_Encoding="gzip", **XML))
     assert "larger than" in str(failure(READING["search"], client(scripted.url)))
 
@@ -460,7 +461,7 @@ def test_folders_on_another_host_are_asked_for_at_the_configured_one(
 ) -> None:
     elsewhere.script(play(207, NO_ROWS, **XML))
     scripted.script(play(207, folders_page(elsewhere.url + "/exchange/adele"), **XML), play(207, NO_ROWS, **XML))
-    box = WebDavMailbox(Server(scripted.url + "/exchange/", auth.basic("svc", PASSWORD)), "adele")
+    box = WebDavMailbox(WebDavServer(scripted.url + "/exchange/", auth.basic("svc", PASSWORD)), "adele")
     assert inbox(box) == []
     assert [request.target for request in scripted.requests] == ["/exchange/adele/", "/exchange/adele/inbox"]
     assert elsewhere.requests == []
@@ -571,7 +572,7 @@ def test_where_no_identity_is_shown_another_meeting_is_another_message(
     assert client(scripted.url).holds(without_rid(replace(MESSAGE, uid="a"))) is holds
 
 
-@pytest.mark.parametrize("ask", ["holds", "locate"])
+@pytest.mark.parametrize("ask", ["holds", "refresh"])
 def test_a_message_whose_identity_is_not_shown_this_time_is_not_taken_for_another(
     scripted: ScriptedServer, ask: str
 ) -> None:

@@ -8,8 +8,8 @@ from spnego import exceptions
 from rsvpq.http import auth
 from rsvpq.http.credential import Credential
 from rsvpq.http.request_target import Target
-from rsvpq.http.server import Server
 from rsvpq.mail.errors import BUSY_DELAY_S, Busy, LoginRefused, Transient
+from rsvpq.webdav.server import WebDavServer
 from tests.support.scripted_server import NO_ROWS, Play, ScriptedServer, play
 
 USERNAME, PASSWORD = r"CORP\svc", "secret"
@@ -33,13 +33,13 @@ class _Context:
         return token
 
 
-def negotiating(url: str, context: _Context) -> Server:
+def negotiating(url: str, context: _Context) -> WebDavServer:
     account = auth.ConnectionAuth("negotiate", USERNAME, PASSWORD)
     account._spnego = SimpleNamespace(client=lambda *_, **__: context)
-    return Server(url + "/exchange/", account)
+    return WebDavServer(url + "/exchange/", account)
 
 
-def propfind(client: Server, path: str = "/exchange/adele/") -> None:
+def propfind(client: WebDavServer, path: str = "/exchange/adele/") -> None:
     client.send("PROPFIND", path, headers={})
 
 
@@ -81,7 +81,7 @@ def test_what_kerberos_does_not_grant_is_a_refusal(scripted: ScriptedServer) -> 
 
 
 def test_a_new_connection_is_introduced_by_a_propfind(scripted: ScriptedServer) -> None:
-    client = Server(scripted.url + "/exchange/", auth.ConnectionAuth("ntlm", USERNAME, PASSWORD))
+    client = WebDavServer(scripted.url + "/exchange/", auth.ConnectionAuth("ntlm", USERNAME, PASSWORD))
     scripted.script(ROWS)
     client.send("PUT", "/exchange/adele/x", headers={}, effect=True)
     client.send("PUT", "/exchange/adele/y", headers={}, effect=True)
@@ -97,7 +97,7 @@ def test_a_refused_introduction_ends_before_the_request(scripted: ScriptedServer
 
 def test_a_mailbox_that_may_not_be_opened_does_not_stop_the_credential(scripted: ScriptedServer) -> None:
     scripted.reply = lambda request: play(401) if "/carla" in request.target else ROWS
-    client = Server(scripted.url + "/exchange/", auth.basic(USERNAME, PASSWORD))
+    client = WebDavServer(scripted.url + "/exchange/", auth.basic(USERNAME, PASSWORD))
     propfind(client)
     with pytest.raises(Busy, match="has the account rights on this mailbox") as caught:
         propfind(client, "/exchange/carla/")
@@ -106,7 +106,7 @@ def test_a_mailbox_that_may_not_be_opened_does_not_stop_the_credential(scripted:
 
 
 def test_a_password_that_was_changed_meanwhile_is_tried_once_more_and_then_stopped(scripted: ScriptedServer) -> None:
-    client = Server(scripted.url + "/exchange/", auth.basic(USERNAME, PASSWORD))
+    client = WebDavServer(scripted.url + "/exchange/", auth.basic(USERNAME, PASSWORD))
     scripted.script(ROWS, play(401))
     propfind(client)
     for _ in range(3):
@@ -117,7 +117,7 @@ def test_a_password_that_was_changed_meanwhile_is_tried_once_more_and_then_stopp
 
 def test_a_message_that_is_none_is_a_refusal(scripted: ScriptedServer) -> None:
     scripted.script(play(401, WWW_Authenticate="NTLM"), play(401, WWW_Authenticate="NTLM !!!!"))
-    client = Server(scripted.url + "/exchange/", auth.ConnectionAuth("ntlm", USERNAME, PASSWORD))
+    client = WebDavServer(scripted.url + "/exchange/", auth.ConnectionAuth("ntlm", USERNAME, PASSWORD))
     with pytest.raises(LoginRefused):
         propfind(client)
 
@@ -139,15 +139,15 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_a_login_form_is_named_where_none_was_expected(scripted: ScriptedServer, form: Play) -> None:
     scripted.script(form)
-    with pytest.raises(Busy, match='login form, twice; if the server has one, it takes auth = "forms"') as caught:
-        propfind(Server(scripted.url + "/exchange/", auth.basic(USERNAME, PASSWORD)))
+    with pytest.raises(Busy, match='login form, twice; if the server has one, set auth = "forms"') as caught:
+        propfind(WebDavServer(scripted.url + "/exchange/", auth.basic(USERNAME, PASSWORD)))
     assert (type(caught.value), caught.value.scope, caught.value.delay_s) == (Busy, "server", BUSY_DELAY_S)
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_one_login_form_costs_one_more_request_and_holds_nobody(scripted: ScriptedServer, form: Play) -> None:
     scripted.script(form, ROWS, ROWS)
-    server = Server(scripted.url + "/exchange/", auth.basic(USERNAME, PASSWORD))
+    server = WebDavServer(scripted.url + "/exchange/", auth.basic(USERNAME, PASSWORD))
     propfind(server)
     propfind(server)
     assert len(scripted.requests) == 3
@@ -159,7 +159,7 @@ def test_a_login_form_at_the_root_of_a_mailbox_holds_the_server_only_where_no_ot
     scripted: ScriptedServer, form: Play, opened: str, scope: str
 ) -> None:
     credential = Credential()
-    server = Server(scripted.url + "/exchange/", auth.basic(USERNAME, PASSWORD), credential=credential)
+    server = WebDavServer(scripted.url + "/exchange/", auth.basic(USERNAME, PASSWORD), credential=credential)
     scripted.script(ROWS)
     propfind(server, "/exchange/bruno/")
     scripted.reply = lambda request: ROWS if request.target == opened else form
@@ -171,7 +171,7 @@ def test_a_login_form_at_the_root_of_a_mailbox_holds_the_server_only_where_no_ot
 
 def test_a_logon_page_that_says_refused_stops_the_credential(scripted: ScriptedServer) -> None:
     scripted.script(play(302, Location="/exchweb/bin/auth/owalogon.asp?url=x&reason=2"))
-    server = Server(scripted.url + "/exchange/", auth.basic(USERNAME, PASSWORD))
+    server = WebDavServer(scripted.url + "/exchange/", auth.basic(USERNAME, PASSWORD))
     for text in ("refused the user name or the password", "not sent"):
         with pytest.raises(LoginRefused, match=text):
             propfind(server)

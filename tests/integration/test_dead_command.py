@@ -29,9 +29,9 @@ def kill(lanes: Lanes, mailbox: Mailbox, item: str, reason: str = "no", **payloa
 def graves(installation: Installation) -> Lanes:
     """Three dead items in three mailboxes, the oldest first."""
     lanes = installation.lanes()
-    kill(lanes, ADELE, "a1", "Refused: MOVE answered 403")
+    kill(lanes, ADELE, "a1", "Refused: MOVE returned 403")
     kill(lanes, BRUNO, "b1", "Unknown: neither in Drafts nor in Sent Items")
-    kill(lanes, NEIL, "n1", "Refused: MOVE answered 403", sensitivity="private")
+    kill(lanes, NEIL, "n1", "Refused: MOVE returned 403", sensitivity=2)
     return lanes
 
 
@@ -46,7 +46,7 @@ def state(lanes: Lanes, item: str) -> str:
         (("--limit", "2"), ["n1", "b1"]),
         (("--server", "mail1"), ["b1", "a1"]),
         (("--mailbox", "ADELE"), ["a1"]),
-        (("--reason", "move answered"), ["n1", "a1"]),
+        (("--reason", "move returned"), ["n1", "a1"]),
         (("--server", "mail1", "--reason", "403"), ["a1"]),
         (("--mailbox", "nobody"), []),
     ],

@@ -179,7 +179,7 @@ def test_the_schemes_of_a_header_are_read(line: str, schemes: set[str]) -> None:
         ("clock_skew_s=-3600", "clock", Level.FAIL, "s behind Redis"),
         ("version=2007", "version", Level.WARN, "Exchange 2007"),
         ("version=2000", "version", Level.OK, "Exchange 2000"),
-        ("calendar_access=403", "calendar", Level.WARN, "answered 403"),
+        ("calendar_access=403", "calendar", Level.WARN, "returned 403"),
         ("root_access=non-ipm-only", "mailbox", Level.OK, "adele0:"),
     ],
 )
@@ -208,12 +208,12 @@ def test_a_search_that_does_not_work_fails_each_folder(
 @pytest.mark.parametrize(
     ("answer", "check", "text"),
     [
-        (HANG, "http", "nobody answers"),
-        (NOT_HTTP, "http", "was not answered"),
-        (play(503), "auth", "answered 503"),
+        (HANG, "http", "no response after 1 s"),
+        (NOT_HTTP, "http", "no response to a GET of /exchange/: invalid HTTP response"),
+        (play(503), "auth", "an unauthenticated request got 503"),
         (play(401), "auth", "asked for no login"),
         (play(200), "auth", "asked for no login"),
-        (play(302, Location="https://elsewhere.example.com/"), "auth", "sent to https://elsewhere.example.com/"),
+        (play(302, Location="https://elsewhere.example.com/"), "auth", "redirected to https://elsewhere.example.com/"),
     ],
 )
 def test_a_server_that_does_not_ask_for_a_login_is_told_and_not_shown_one(

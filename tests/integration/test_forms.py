@@ -9,9 +9,10 @@ from urllib.parse import parse_qs
 import pytest
 
 from rsvpq.http import auth
+from rsvpq.http.deadlines import Timeouts
 from rsvpq.http.request_target import Target
-from rsvpq.http.server import Server, Timeouts
 from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, Unknown
+from rsvpq.webdav.server import WebDavServer
 from testbed.processes import PATIENCE_S
 from tests.support.scripted_server import NO_ROWS, Play, Received, ScriptedServer, play
 
@@ -65,9 +66,9 @@ class Logon:
                 return self.page
             return self.asked if request.method == "GET" else play(440, Connection="close")
 
-    def client(self) -> Server:
+    def client(self) -> WebDavServer:
         account = auth.Forms(USERNAME, PASSWORD, allow_http=True)
-        return Server(self.server.url + "/exchange/", account, timeouts=Timeouts(PATIENCE_S, PATIENCE_S))
+        return WebDavServer(self.server.url + "/exchange/", account, timeouts=Timeouts(PATIENCE_S, PATIENCE_S))
 
     def seen(self, method: str) -> list[Received]:
         return [request for request in self.server.requests if request.method == method]
@@ -88,7 +89,7 @@ ENDED: Mapping[str, Play] = {
 }
 
 
-def search(client: Server, *, effect: bool = False) -> None:
+def search(client: WebDavServer, *, effect: bool = False) -> None:
     client.send("SEARCH", "/exchange/adele/Inbox", headers={}, effect=effect)
 
 
@@ -395,14 +396,14 @@ def test_all_who_waited_for_a_login_are_told_that_it_failed(logon: Logon) -> Non
 
 def test_a_logon_page_elsewhere_is_not_asked_for(logon: Logon, elsewhere: ScriptedServer) -> None:
     logon.asked = play(302, Location=elsewhere.url + PAGE)
-    with pytest.raises(Busy, match="sends us elsewhere to log in"):
+    with pytest.raises(Busy, match="redirect of the login to another server"):
         search(logon.client())
     assert (elsewhere.requests, logon.seen("POST")) == ([], [])
 
 
 def test_a_form_that_goes_elsewhere_is_not_sent(logon: Logon, elsewhere: ScriptedServer) -> None:
     logon.page = play(200, FORM.format(elsewhere.url + ACTION).encode(), Content_Type="text/html")
-    with pytest.raises(Busy, match="sends us elsewhere to log in"):
+    with pytest.raises(Busy, match="redirect of the login to another server"):
         search(logon.client())
     assert (elsewhere.requests, logon.seen("POST")) == ([], [])
 
@@ -428,7 +429,7 @@ def test_a_page_without_a_form_is_no_place_for_a_password(logon: Logon) -> None:
 
 def test_a_form_over_http_needs_leave(logon: Logon) -> None:
     with pytest.raises(ValueError, match="sends the password unencrypted") as caught:
-        Server(logon.server.url + "/exchange/", auth.Forms(USERNAME, PASSWORD))
+        WebDavServer(logon.server.url + "/exchange/", auth.Forms(USERNAME, PASSWORD))
     assert PASSWORD not in str(caught.value)
     assert logon.server.requests == []
 

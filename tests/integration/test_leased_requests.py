@@ -13,8 +13,8 @@ import pytest
 from rsvpq.http import auth
 from rsvpq.http.auth import Forms
 from rsvpq.http.credential import Credential
+from rsvpq.http.deadlines import Timeouts
 from rsvpq.http.lease import FRESH_S, Lease, OutOfTime
-from rsvpq.http.server import Server, Timeouts
 from rsvpq.mail.drafts import handled_requests, sent_answers, unsent_answers
 from rsvpq.mail.errors import Busy, ExchangeError, Transient, Unknown
 from rsvpq.mail.messages import Verdict
@@ -22,6 +22,7 @@ from rsvpq.mail.ports import Place
 from rsvpq.tasks.journal import LeaseLost
 from rsvpq.webdav import search
 from rsvpq.webdav.mailbox import WebDavMailbox
+from rsvpq.webdav.server import WebDavServer
 from testbed.processes import PATIENCE_S, until
 from tests.support.exchange_site import sent_in
 from tests.support.scripted_server import DRIP, MESSAGE, Play, Received, ScriptedServer, play, rows_page
@@ -73,11 +74,13 @@ def read_slowly(box: WebDavMailbox, lease: AgeingLease) -> None:
         lease.grow_old()
 
 
-def server_at(url: str, account: Forms | None = None, credential: Credential | None = None) -> Server:
-    return Server(url + "/exchange/", account or auth.basic("svc", "secret"), timeouts=FOR_EVER, credential=credential)
+def server_at(url: str, account: Forms | None = None, credential: Credential | None = None) -> WebDavServer:
+    return WebDavServer(
+        url + "/exchange/", account or auth.basic("svc", "secret"), timeouts=FOR_EVER, credential=credential
+    )
 
 
-def box_at(url: str) -> tuple[WebDavMailbox, Server]:
+def box_at(url: str) -> tuple[WebDavMailbox, WebDavServer]:
     server = server_at(url)
     return WebDavMailbox(server, "adele", FOLDERS), server
 
@@ -119,7 +122,7 @@ def test_a_search_has_its_own_time_for_whoever_has_no_lease(
     endless_pages(scripted)
     monkeypatch.setattr(search, "MOST_PAGES", 1_000_000_000)
     monkeypatch.setattr(search, "LONGEST_S", SHORT_S)
-    with pytest.raises(OutOfTime, match=r"^SEARCH '/exchange/adele/Inbox': not at its end after 1 s and \d+ pages$"):
+    with pytest.raises(OutOfTime, match=r"^SEARCH '/exchange/adele/Inbox': search incomplete after 1 s and \d+ pages$"):
         LOOPS["Inbox"](box_at(scripted.url)[0])
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from rsvpq.http import auth
 from rsvpq.http.credential import Credential
-from rsvpq.http.server import Server
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused
 from rsvpq.mail.messages import Verdict
 from rsvpq.webdav.mailbox import WebDavMailbox
+from rsvpq.webdav.server import WebDavServer
 from tests.support.exchange_site import inbox, requests_in
 from tests.support.login_sites import PASSWORD, LoginSite, login_site
 from tests.support.scripted_server import NO_ROWS, XML, ScriptedServer, play
@@ -109,7 +109,7 @@ def test_a_server_that_refuses_a_good_password_starves_no_other(
     elsewhere.script(play(401))
     credential = Credential()
     good, bad = (
-        Server(f"{one.url}/exchange/", auth.basic("svc", PASSWORD), credential=credential)
+        WebDavServer(f"{one.url}/exchange/", auth.basic("svc", PASSWORD), credential=credential)
         for one in (scripted, elsewhere)
     )
     for _ in range(4):
@@ -231,7 +231,7 @@ def test_a_lost_connection_is_authenticated_again_before_anything_is_changed(ntl
         wanted = requests_in(box)
         if wanted:
             break
-    server._line().close()
+    server._connection().close()
     box.command(wanted[0], Verdict.ACCEPT)
     (told,) = [m for m in ntlm.exchange.messages() if m["uid"] == wanted[0].uid and m["accepted"]]
     assert told["accepted"] == 1

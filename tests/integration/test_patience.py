@@ -27,4 +27,5 @@ def test_what_was_left_of_one_answer_is_no_bound_of_the_next_request() -> None:
         lowered = patient.gettimeout()
         assert lowered is not None
         assert lowered <= 5
-        assert patient.pause_s == 60
+        patient.allow(60, 600)
+        assert patient.gettimeout() == 60

@@ -10,7 +10,6 @@ import pytest
 from producer.scan import scan
 from producer.visit import DECIDED_PER_STEP
 from rsvpq.http import auth
-from rsvpq.http.server import Server
 from rsvpq.lanes import Lanes
 from rsvpq.mail.errors import Busy
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
@@ -19,6 +18,7 @@ from rsvpq.tasks.journal import Journal, LeaseLost, Paused
 from rsvpq.tasks.outcome import Outcome
 from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import WebDavMailbox
+from rsvpq.webdav.server import WebDavServer
 from testbed.simulated_exchange import World
 from tests.support.exchange_site import BehavingExchange, Site, box_name, inbox, lenient
 from tests.support.scripted_server import XML, ScriptedServer, play, rows_page
@@ -211,4 +211,4 @@ def test_a_scan_that_begins_anew_finds_the_same_messages_again(lanes: Lanes, dee
 
 def scripted_box(server: ScriptedServer) -> WebDavMailbox:
     """The mailbox of the scripted server."""
-    return WebDavMailbox(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    return WebDavMailbox(WebDavServer(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)

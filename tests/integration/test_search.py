@@ -8,10 +8,11 @@ from contextlib import closing
 import pytest
 
 from rsvpq.http import auth
-from rsvpq.http.server import Server, Timeouts
+from rsvpq.http.deadlines import Timeouts
 from rsvpq.mail.errors import ExchangeError, Transient
 from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import WebDavMailbox
+from rsvpq.webdav.server import WebDavServer
 from testbed.processes import PATIENCE_S
 from tests.support.exchange_site import inbox
 from tests.support.scripted_server import NO_ROWS, XML, ScriptedServer, play, rows_page
@@ -20,7 +21,7 @@ FOLDERS = Folders(*(f"/exchange/adele/{name}" for name in ("Inbox", "Drafts", "S
 
 
 def adele(url: str, timeouts: Timeouts | None = None) -> WebDavMailbox:
-    server = Server(url + "/exchange/", auth.basic("svc", "secret"), timeouts=timeouts)
+    server = WebDavServer(url + "/exchange/", auth.basic("svc", "secret"), timeouts=timeouts)
     return WebDavMailbox(server, "adele", FOLDERS)
 
 

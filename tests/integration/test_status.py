@@ -92,10 +92,10 @@ def test_pauses_are_shown_where_they_are(now: Lanes) -> None:
 
 
 def test_a_held_server_says_for_how_long_yet_and_why(now: Lanes) -> None:
-    hold(now, "server", 100, "Busy: it answered 503")
+    hold(now, "server", 100, "Busy: it returned 503")
     servers = now.snapshot.status().servers
     assert 90 < servers["mail1"].held_s <= 100
-    assert (servers["mail1"].held_why, servers["mail2"].held_why) == ("Busy: it answered 503", "")
+    assert (servers["mail1"].held_why, servers["mail2"].held_why) == ("Busy: it returned 503", "")
     assert servers["mail2"].held_s == 0
 
 

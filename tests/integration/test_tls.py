@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from rsvpq.http import auth, tls
-from rsvpq.http.server import Server, Timeouts
+from rsvpq.http.deadlines import Timeouts
 from rsvpq.mail.errors import BUSY_DELAY_S, Busy, Gone, LoginRefused, Unknown
+from rsvpq.webdav.server import WebDavServer
 from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.support.scripted_server import HANG, ScriptedServer
@@ -54,11 +55,11 @@ def serve(directory: Path, file: Path, *options: str) -> Iterator[str]:
 def ask(url: str, verify: Path | None, minimum: tls.Version = "1.2", *, effect: bool = False) -> None:
     """Whatever it answers, the handshake went well: there is no such mailbox."""
     account = auth.basic(SimulatedExchange.username, PASSWORD)
-    server = Server(
+    server = WebDavServer(
         f"{url}/exchange/",
         account,
         timeouts=Timeouts(PATIENCE_S, PATIENCE_S),
-        verify=str(verify) if verify else True,
+        ca_bundle=str(verify or ""),
         tls_minimum=minimum,
     )
     with pytest.raises(Gone):
@@ -127,6 +128,6 @@ def test_what_is_said_instead_of_a_handshake_is_named(scripted: ScriptedServer, 
 def test_a_connection_that_breaks_within_tls_may_have_done_it(tmp_path: Path) -> None:
     file = certificate(tmp_path)
     for url in serve(tmp_path, file, "--fault", "propfind:reset-before"):
-        server = Server(f"{url}/exchange/", auth.basic(SimulatedExchange.username, PASSWORD), verify=str(file))
+        server = WebDavServer(f"{url}/exchange/", auth.basic(SimulatedExchange.username, PASSWORD), ca_bundle=str(file))
         with pytest.raises(Unknown):
             server.send("PROPFIND", "/exchange/nobody/", headers={"Depth": "0"}, effect=True)

@@ -14,7 +14,6 @@ from lxml import etree
 
 from producer.scan import scan
 from rsvpq.http import auth
-from rsvpq.http.server import Server
 from rsvpq.lanes import Lanes
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import Busy, Refused, Unsettled
@@ -27,6 +26,7 @@ from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.multistatus import read
 from rsvpq.webdav.rows import href_of
+from rsvpq.webdav.server import WebDavServer
 from tests.support.exchange_site import Site, always, box_name, inbox, lenient, requests_in, responses_in
 from tests.support.multistatus_bodies import page, response
 from tests.support.scripted_server import DRAFT, NO_ROWS, XML, ScriptedServer, play, rows_page
@@ -40,7 +40,7 @@ LOGIN_FORM = b'<html><form action="/exchweb/bin/auth/owaauth.dll"><input name="u
 
 
 def adele(server: ScriptedServer) -> WebDavMailbox:
-    return WebDavMailbox(Server(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
+    return WebDavMailbox(WebDavServer(server.url + "/exchange/", auth.basic("svc", "secret")), "adele", FOLDERS)
 
 
 def journal() -> Journal:
@@ -183,7 +183,7 @@ def test_t14_mailboxes_are_worked_side_by_side(site: Site) -> None:
     boxes = [site.take(fits=lambda box: bool(requests_in(box))) for _ in range(3)]
     work = [(box, requests_in(box)[0]) for box in boxes]
     threads = [
-        threading.Thread(target=answer, args=(request, box, journal(), request.ref.key, always()))
+        threading.Thread(target=answer, args=[work_on(request, box, always(), journal(), request.ref.key)])
         for box, request in work
     ]
     for thread in threads:

@@ -11,12 +11,13 @@ from redis import Redis
 
 from rsvpq.http import auth
 from rsvpq.http.credential import Credential
-from rsvpq.http.server import Server, Timeouts
+from rsvpq.http.deadlines import Timeouts
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
 from rsvpq.policy import Policy
 from rsvpq.webdav.mailbox import Answers, Commands
+from rsvpq.webdav.server import WebDavServer
 from simulator.serving.faults import FaultKind
 from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange, World
@@ -188,7 +189,7 @@ class Bench:
         url = f"{self.exchange.urls[0]}/exchange/"
         credential = Credential(lambda: self.clock.us / 1e6)
         account = auth.basic(self.exchange.username, PASSWORD)
-        server = Server(url, account, credential=credential, timeouts=self._timeouts)
+        server = WebDavServer(url, account, credential=credential, timeouts=self._timeouts)
         at = Mailbox(mailbox, "mail")
         return Operator(self.lanes, self.clock, server, at, Commands(answers), policy or lenient())
 

@@ -14,7 +14,6 @@ from producer.scan import scan
 from producer.visit import Visit
 from rsvpq.audit.record import Audit
 from rsvpq.audit.redaction import Redaction
-from rsvpq.http.server import Server
 from rsvpq.lanes import Lanes, Release
 from rsvpq.mail.editions import Settled
 from rsvpq.mail.errors import ExchangeError
@@ -28,6 +27,7 @@ from rsvpq.tasks.outcome import Outcome
 from rsvpq.tasks.recollection import Recollection, by_another
 from rsvpq.tasks.runner import Attempt, Carrier
 from rsvpq.webdav.mailbox import Commands, WebDavMailbox
+from rsvpq.webdav.server import WebDavServer
 from tests.support.exchange_site import lenient
 from tests.support.lanes_with_clock import Clock
 from tests.support.visits import NO_CAPS
@@ -56,7 +56,7 @@ class Operator:
 
     lanes: Lanes
     clock: Clock
-    server: Server
+    server: WebDavServer
     mailbox: Mailbox
     commands: Commands
     policy: Policy = field(default_factory=lenient)

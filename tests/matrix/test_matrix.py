@@ -32,10 +32,10 @@ _HOPELESS: dict[tuple[str, Setting], str] = {
     ("draft", "none"): "there is no draft",
     ("command_answer", "error"): "accept changed nothing",
     ("command_answer", "denied"): "accept changed nothing",
-    ("submission_refusal", "403"): "answered 403",
+    ("submission_refusal", "403"): "returned 403",
     ("submission_refusal", "404"): "",
-    ("submission_refusal", "500"): "answered 500",
-    ("submission_refusal", "507"): "answered 507",
+    ("submission_refusal", "500"): "returned 500",
+    ("submission_refusal", "507"): "returned 507",
     ("submission_refusal", "207"): "403",
     ("version", "2007"): "OWA",
 }

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from rsvpq.http.server import Timeouts
+from rsvpq.http.deadlines import Timeouts
 from rsvpq.mail.errors import ExchangeError, LoginRefused, Refused, Transient, Unknown
 from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
 from rsvpq.mail.ports import Clear

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from math import inf
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -19,20 +20,20 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 from rsvpq.http import auth
-from rsvpq.http.deadlines import Deadline
+from rsvpq.http.connection import Connection
+from rsvpq.http.deadlines import Timeouts
+from rsvpq.http.message import HttpRequest
 from rsvpq.http.request_target import Target
-from rsvpq.http.server import Server
-from rsvpq.http.sockets import AsGiven
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import ExchangeError, Malformed
 from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
 from rsvpq.mail.ports import Clear
 from rsvpq.webdav.mailbox import WebDavMailbox
-from rsvpq.webdav.rows import at, href_of
+from rsvpq.webdav.rows import href_of
+from rsvpq.webdav.server import WebDavServer
 from tests.support.client_operations import PASSWORD, PATIENT, client
 from tests.support.examples import examples
 from tests.support.scripted_server import (
-    DRAFT,
     FOLDERS,
     MESSAGE,
     XML,
@@ -216,8 +217,8 @@ def test_whatever_a_server_and_redis_say_the_origin_alone_is_asked(
 def test_whatever_folders_a_server_names_the_origin_alone_is_asked(hostile: Hostile, words: list[str]) -> None:
     hostile.say(words)
     with SEEN.watching(), suppress(ExchangeError):
-        box = WebDavMailbox(Server(hostile.server.url + "/exchange/", auth.basic("svc", PASSWORD)), "adele")
-        box.send(at(DRAFT, f"{box.folders.drafts}/1.EML"))
+        box = WebDavMailbox(WebDavServer(hostile.server.url + "/exchange/", auth.basic("svc", PASSWORD)), "adele")
+        box.send_draft("1.EML")
     assert SEEN.addresses <= {hostile.origin}
     assert hostile.trap.connections == 0
 
@@ -230,7 +231,9 @@ def test_wherever_a_login_form_leads_the_password_goes_to_the_origin_alone(hosti
     hostile.say(words)
     account = auth.Forms("svc", PASSWORD, allow_http=True)
     with SEEN.watching(), suppress(ExchangeError):
-        box = WebDavMailbox(Server(hostile.server.url + "/exchange/", account, timeouts=PATIENT), "adele", FOLDERS)
+        box = WebDavMailbox(
+            WebDavServer(hostile.server.url + "/exchange/", account, timeouts=PATIENT), "adele", FOLDERS
+        )
         box.holds(MESSAGE)
     hostile.check_nobody_else_was_asked()
 
@@ -241,7 +244,7 @@ def test_wherever_a_login_form_leads_the_password_goes_to_the_origin_alone(hosti
 def test_a_mailbox_of_a_name_that_leads_elsewhere_is_asked_for_nothing(hostile: Hostile, mailbox: str) -> None:
     hostile.say(["/exchange/adele/Inbox/1.EML"])
     with SEEN.watching(), suppress(ExchangeError):
-        WebDavMailbox(Server(hostile.server.url + "/exchange/", auth.basic("svc", PASSWORD)), mailbox)
+        WebDavMailbox(WebDavServer(hostile.server.url + "/exchange/", auth.basic("svc", PASSWORD)), mailbox)
     hostile.check_nobody_else_was_asked()
 
 
@@ -284,13 +287,16 @@ def test_what_is_not_plainly_below_a_mailbox_is_no_path_of_it(path: str) -> None
 
 def test_a_url_of_another_place_is_neither_connected_to_nor_sent(hostile: Hostile) -> None:
     """The last look, below everything that has checked before."""
-    pools = AsGiven(hostile.server.url, answer_s=1, deadline=Deadline())
-    request = SimpleNamespace(url=f"{hostile.server.url}@{urlsplit(hostile.trap.url).netloc}/x")
-    pool: Any = pools.get_connection_with_tls_context(request, True)  # type: ignore[arg-type]
-    assert (pool.host, pool.port) == hostile.origin
-    with pytest.raises(Malformed):
-        pools.request_url(request, None)  # type: ignore[arg-type]
-    pools.close()
+    hostile.say(["/exchange/adele/"])
+    connection = Connection(hostile.server.url, Timeouts())
+    elsewhere: Any = f"@{urlsplit(hostile.trap.url).netloc}/x"
+    with SEEN.watching(), pytest.raises(Malformed):
+        connection.send(HttpRequest("GET", elsewhere), until=inf)
+    assert (SEEN.addresses, hostile.server.requests) == (set(), [])
+    with SEEN.watching():
+        connection.send(HttpRequest("GET", Target("/exchange/" + elsewhere)), until=inf)
+    connection.close()
+    assert SEEN.addresses == {hostile.origin}
 
 
 def test_ntlm_and_negotiate_name_the_configured_host(hostile: Hostile) -> None:
@@ -306,6 +312,6 @@ def test_ntlm_and_negotiate_name_the_configured_host(hostile: Hostile) -> None:
     elsewhere = f"localhost:{urlsplit(hostile.trap.url).port}"
     for path in ("/exchange/adele/", f"/exchange/x@{elsewhere}/y", f"@{elsewhere}/exchange/y"):
         with SEEN.watching(), pytest.raises(ExchangeError):
-            Server(hostile.server.url + "/exchange/", account).send("PROPFIND", path, headers={})
+            WebDavServer(hostile.server.url + "/exchange/", account).send("PROPFIND", path, headers={})
         assert SEEN.addresses <= {hostile.origin}
     assert set(named) == {hostile.origin[0]}

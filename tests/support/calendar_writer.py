@@ -6,8 +6,8 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import requests
+from requests.auth import HTTPBasicAuth
 
-from rsvpq.http import auth
 from rsvpq.mail.calendar import Agenda
 from rsvpq.webdav.mailbox import WebDavMailbox
 from testbed.processes import PATIENCE_S
@@ -74,7 +74,7 @@ class Diary:
             url,
             data="\r\n".join([*head, *lines]).encode(),
             headers={"Content-Type": "message/rfc822", "Translate": "f"},
-            auth=auth.basic(self.site.exchange.username, PASSWORD),
+            auth=HTTPBasicAuth(self.site.exchange.username.encode(), PASSWORD.encode()),
             timeout=PATIENCE_S,
         )
         assert answer.status_code in {200, 201}, answer.text

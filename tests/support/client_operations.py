@@ -5,10 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from rsvpq.http import auth
-from rsvpq.http.server import Server, Timeouts
+from rsvpq.http.deadlines import Timeouts
 from rsvpq.mail.errors import ExchangeError
 from rsvpq.mail.messages import Verdict
 from rsvpq.webdav.mailbox import WebDavMailbox
+from rsvpq.webdav.server import WebDavServer
 from testbed.processes import PATIENCE_S
 from tests.support.scripted_server import DRAFT, FOLDERS, MESSAGE
 
@@ -33,7 +34,7 @@ OPERATIONS: dict[str, Operation] = {
 def client(url: str, *, forms: bool = False, verify: str | None = None, timeouts: Timeouts = PATIENT) -> WebDavMailbox:
     """A client of adele's mailbox at this origin, who knows her folders."""
     account = auth.Forms("svc", PASSWORD, allow_http=True) if forms else auth.basic("svc", PASSWORD)
-    server = Server(url + "/exchange/", account, timeouts=timeouts, verify=verify or True)
+    server = WebDavServer(url + "/exchange/", account, timeouts=timeouts, ca_bundle=verify or "")
     return WebDavMailbox(server, "adele", FOLDERS)
 
 

@@ -10,14 +10,16 @@ from typing import Any, Literal
 from urllib.parse import unquote
 
 import requests
+from requests.auth import HTTPBasicAuth
 
 from rsvpq.http import auth
-from rsvpq.http.response import Answer
-from rsvpq.http.server import Server, Timeouts
+from rsvpq.http.deadlines import Timeouts
+from rsvpq.http.message import HttpResponse
 from rsvpq.mail.messages import Kind, MeetingMessage
 from rsvpq.mail.ports import Place
 from rsvpq.policy import Action, Decision, Policy
 from rsvpq.webdav.mailbox import WebDavMailbox
+from rsvpq.webdav.server import WebDavServer
 from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.support.work import Decide
@@ -35,7 +37,7 @@ class BehavingExchange(SimulatedExchange):
             self._fetch("switches", json.dumps({**switches, "server": number}).encode())
 
 
-class WatchedServer(Server):
+class WatchedServer(WebDavServer):
     """A server as the client talks to it; ``after`` is called once a request has been answered, or has failed."""
 
     after: Callable[[str, str], None] = staticmethod(lambda _method, _path: None)
@@ -49,7 +51,7 @@ class WatchedServer(Server):
         body: bytes = b"",
         effect: bool = False,
         known: Collection[int] = (),
-    ) -> Answer:
+    ) -> HttpResponse:
         try:
             return super().send(method, path, headers=headers, body=body, effect=effect, known=known)
         finally:
@@ -71,7 +73,7 @@ class Site:
     def raw(self, method: str, path: str, number: int = 0, body: str = "", **headers: str) -> requests.Response:
         """What somebody else does at the same server: one request, without our client."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
-        account = auth.basic(self.exchange.username, PASSWORD)
+        account = HTTPBasicAuth(self.exchange.username.encode(), PASSWORD.encode())
         url = self.exchange.urls[number] + path
         octets = body.encode()
         return requests.request(

@@ -8,8 +8,9 @@ from typing import Any
 
 from rsvpq.http import auth
 from rsvpq.http.credential import Credential
-from rsvpq.http.server import Server, Timeouts
+from rsvpq.http.deadlines import Timeouts
 from rsvpq.webdav.mailbox import WebDavMailbox
+from rsvpq.webdav.server import WebDavServer
 from testbed.processes import PATIENCE_S
 from testbed.simulated_exchange import SimulatedExchange, World
 
@@ -25,10 +26,10 @@ class LoginSite:
     exchange: SimulatedExchange
     scheme: auth.Scheme
 
-    def server(self, password: str = PASSWORD, credential: Credential | None = None, number: int = 0) -> Server:
+    def server(self, password: str = PASSWORD, credential: Credential | None = None, number: int = 0) -> WebDavServer:
         """A new client of one of its servers."""
         url = f"{self.exchange.urls[number]}/exchange/"
-        return Server(url, self.account(password), credential=credential, timeouts=TIMEOUTS)
+        return WebDavServer(url, self.account(password), credential=credential, timeouts=TIMEOUTS)
 
     def account(self, password: str = PASSWORD) -> Any:
         """What the client is given to log in with."""
@@ -41,7 +42,7 @@ class LoginSite:
             case scheme:
                 return auth.ConnectionAuth(scheme, name, password)
 
-    def box(self, server: Server, number: int = 0) -> WebDavMailbox:
+    def box(self, server: WebDavServer, number: int = 0) -> WebDavMailbox:
         """One of the mailboxes."""
         return WebDavMailbox(server, self.mailboxes()[number]["mailbox"])
 

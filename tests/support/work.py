@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
-from rsvpq.http.lease import NoLease
+from rsvpq.http.lease import Lease, NoLease
 from rsvpq.mail.messages import MeetingMessage
 from rsvpq.mail.ports import AnswersByDraft
 from rsvpq.policy import Decision
@@ -27,15 +27,16 @@ def work_on(
     settle_s: float = 120.0,
     *,
     address: str = "adele@example.com",
+    lease: Lease | None = None,
 ) -> Work:
-    """The work of a task on this message, with a lease that has no end."""
+    """The work of a task on this message, with a lease that has no end unless one is given."""
     return Work(
         item=item or message.ref.key,
         message=message,
         address=address,
         box=box,
         journal=kept or journal(),
-        lease=NoLease(),
+        lease=lease or NoLease(),
         decide=lambda now: Decided(decide(now)),
         settle_s=settle_s,
     )

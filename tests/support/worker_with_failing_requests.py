@@ -5,28 +5,25 @@ For ``celery -A tests.support.worker_with_failing_requests worker``.
 
 from base64 import b64decode
 from itertools import count
-from typing import Any
 
-import requests
-
-from rsvpq.http.connection import Line
+from rsvpq.http.connection import Connection
+from rsvpq.http.message import HttpRequest
 from workers.app import app
 
 __all__ = ["app"]  # what Celery looks for
 
-_prepared = Line._prepared
+_head = Connection._head
 _requests = count(1)
 #: Every so many requests one fails.
 _EVERY = 9
 
 
-def _fail_now_and_then(self: Line, *args: Any) -> requests.PreparedRequest:
-    request = _prepared(self, *args)
-    login = b64decode(request.headers["Authorization"].removeprefix("Basic ")).decode()
+def _fail_now_and_then(self: Connection, request: HttpRequest) -> bytes:
+    login = b64decode(self._headers["Authorization"].removeprefix("Basic ")).decode()
     password = login.partition(":")[2]
     if next(_requests) % _EVERY == 0:
         raise RuntimeError(f"planted, with {len(password)} characters at hand")
-    return request
+    return _head(self, request)
 
 
-Line._prepared = _fail_now_and_then  # type: ignore[method-assign,assignment]
+Connection._head = _fail_now_and_then  # type: ignore[method-assign]

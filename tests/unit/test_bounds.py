@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 import rsvpq.lanes  # noqa: F401 - before rsvpq.mail, which still imports from it
 from rsvpq.audit.redaction import Redaction, address_of
-from rsvpq.http.login_form import is_login_page
+from rsvpq.http.message import HttpResponse
 from rsvpq.http.request_target import LONGEST
-from rsvpq.http.response import MOST_KEPT, Answer
 from rsvpq.mail.drafts import was_edited
 from rsvpq.mail.errors import Malformed, Refused
 from rsvpq.mail.messages import Intent, Kind, Verdict
@@ -24,8 +23,10 @@ from rsvpq.webdav.calendar import details_of
 from rsvpq.webdav.imip import reply_to
 from rsvpq.webdav.markers import intent_to_text
 from rsvpq.webdav.multistatus import Property, Reader, Row, read
+from rsvpq.webdav.response import MOST_KEPT, rows_of
 from rsvpq.webdav.rows import message_of
 from rsvpq.webdav.search import LONGEST_TEXT
+from rsvpq.webdav.server import LOGIN_PAGES
 from tests.support.policy_values import NOW
 from tests.support.work_counts import calls_of
 
@@ -96,10 +97,11 @@ def test_a_row_has_no_more_properties_than_anybody_asks_for_and_none_with_a_name
 def test_an_answer_about_one_item_has_no_more_rows_than_that_takes() -> None:
     row = "<a:response><a:href>/{}</a:href></a:response>"
     body = f'<a:multistatus xmlns:a="DAV:">{"".join(map(row.format, range(1000)))}</a:multistatus>'
-    rows = Answer("PROPFIND /x", 207, {}, body.encode()).rows()
+    rows = rows_of(HttpResponse("PROPFIND /x", 207, {}, body.encode()))
     assert [one.href for one in rows] == [f"/{number}" for number in range(MOST_KEPT)]
 
 
+@pytest.mark.slow
 def test_names_that_a_server_makes_up_are_not_kept_for_ever() -> None:
     taken = []
     for number in range(40):
@@ -229,7 +231,7 @@ def test_nobody_is_looked_for_among_addressees_without_end() -> None:
 def test_a_page_of_forms_is_looked_at_in_proportion(unit: str) -> None:
     def calls(times: int) -> int:
         page = (unit * times + "password").encode()
-        return calls_of(lambda: is_login_page(page))
+        return calls_of(lambda: LOGIN_PAGES.is_login_page(page))
 
     small, middle, large = (calls(times) for times in (500, 1000, 2000))
     assert large - middle <= 2.2 * (middle - small) + 500
@@ -237,8 +239,8 @@ def test_a_page_of_forms_is_looked_at_in_proportion(unit: str) -> None:
 
 def test_of_a_page_without_end_the_beginning_is_looked_at_for_a_login() -> None:
     form = b'<form><input type="password"></form>'
-    assert is_login_page(b"x" * 1_000_000 + form)
-    assert not is_login_page(b"x" * 2_000_000 + form)
+    assert LOGIN_PAGES.is_login_page(b"x" * 1_000_000 + form)
+    assert not LOGIN_PAGES.is_login_page(b"x" * 2_000_000 + form)
 
 
 def test_a_draft_of_the_last_day_of_all_is_looked_at_as_any_other() -> None:

@@ -19,7 +19,7 @@ OPEN = Redaction()
 CLOSED = Redaction(frozenset({"subjects", "addresses"}), KEY)
 #: Refusals in the words of the client, each naming the subject "Surgery" or the mailbox adele.
 TELLING = (
-    "MOVE /exchange/adele/Inbox/Surgery on Monday.EML answered 403",
+    "MOVE /exchange/adele/Inbox/Surgery on Monday.EML returned 403",
     "a filter before Exchange (URLScan, IIS request filtering) rejects /exchange/adele/Inbox/RE: Surgery.EML",
     "several attendees match 'adele': adele@example.com, adele@example.org; write the address",
     "the server named '/exchange/adele/Inbox/Surgery.EML', which is no URL",
@@ -88,7 +88,7 @@ def test_a_reason_names_nothing_that_is_hidden(text: str, redaction: Redaction, 
 
 
 def test_a_reason_keeps_the_status_and_what_tells_nothing() -> None:
-    assert CLOSED.reason(TELLING[0]) == "MOVE (hidden) answered 403"
+    assert CLOSED.reason(TELLING[0]) == "MOVE (hidden) returned 403"
     assert CLOSED.reason("no response was requested, so none was sent") == "no response was requested, so none was sent"
 
 

@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 import pytest
 
+from rsvpq.http.status import error_from, retry_after_s
 from rsvpq.mail import errors
 from rsvpq.mail.errors import (
     Busy,
@@ -14,7 +15,6 @@ from rsvpq.mail.errors import (
     Refused,
     Transient,
     Unknown,
-    error_from,
 )
 
 #: Status, the error for what only reads, the error for what changes something.
@@ -67,7 +67,7 @@ def test_a_status_becomes_the_error_of_the_table(
 @pytest.mark.parametrize("status", [status for status, reading, _ in TABLE if reading])
 def test_an_error_says_what_was_asked_and_what_was_answered(status: int) -> None:
     assert str(error_from("SEARCH /exchange/adele", status, {}, effect=False)) == (
-        f"SEARCH /exchange/adele answered {status}"
+        f"SEARCH /exchange/adele returned {status}"
     )
 
 
@@ -102,7 +102,7 @@ def test_retry_after_is_believed_in_whole_seconds_up_to_an_hour(status: int, hea
 
 
 def test_a_missing_retry_after_is_the_default() -> None:
-    assert errors.retry_after_s({}) == errors.BUSY_DELAY_S
+    assert retry_after_s({}) == errors.BUSY_DELAY_S
 
 
 def test_a_busy_answer_concerns_the_whole_server() -> None:

@@ -80,7 +80,7 @@ def test_a_private_message_is_not_found_by_its_subject() -> None:
 
 
 def test_a_private_subject_is_told_nowhere() -> None:
-    story = explained(PRIVATE, CalendarView(CalendarUnknown("SEARCH /exchange/adele/Surgery answered 403")))
+    story = explained(PRIVATE, CalendarView(CalendarUnknown("SEARCH /exchange/adele/Surgery returned 403")))
     assert (story["private"], story["subject"]) == (True, "")
     assert "urgery" not in json.dumps(story)
     assert "urgery" in json.dumps(explained(REQUEST))

@@ -73,7 +73,7 @@ TEXTS = (
             "1.",
             "x@",
             "@x ",
-            " answered 1",
+            " returned 1",
         )
     ),
 )

@@ -153,6 +153,7 @@ def test_no_stranger_codec_is_run(encoding: str) -> None:
         read(page(response(1)).replace(b'"1.0"', f'"1.0" encoding="{encoding}"'.encode()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1_000, 5_000])
 def test_any_number_of_rows_takes_the_same_little_memory(rows: int) -> None:
     """Measured: about 0.4 MB for either; the bound leaves room for other versions of Python."""
