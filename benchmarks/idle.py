@@ -75,7 +75,7 @@ def _site(case: Case) -> Iterator[Site]:
         stack.callback(rsvpq.end)
         pattern = Pattern.of(rsvpq.find(0)[0])
         if case.waiting:
-            rsvpq.lanes.pause("server", SERVER, reason="the case wants it")
+            rsvpq.lanes.controls.pause("server", SERVER, reason="the case wants it")
         for number in range(case.mailboxes):
             rsvpq.offer(number, [pattern.message(number, 0)])
         if not case.waiting:

@@ -94,7 +94,7 @@ class Installation:
         """Offer messages to a mailbox's lane; how many were new."""
         items: list[Item] = [contract.message_item(mailbox(number), message) for message in messages]
         return sum(
-            self.lanes.offer(mailbox(number), items[first : first + OFFER_ITEMS]).new
+            self.lanes.ledger.offer(contract.lane_of(mailbox(number)), items[first : first + OFFER_ITEMS]).new
             for first in range(0, len(items), OFFER_ITEMS)
         )
 
@@ -102,7 +102,9 @@ class Installation:
         """Offer each of the mailboxes a scan."""
         for first in range(0, len(mailboxes), SCAN_OFFERS):
             batch = mailboxes[first : first + SCAN_OFFERS]
-            self.lanes.offer_scans([(mailbox, contract.scan_item(mailbox, run)) for mailbox in batch])
+            self.lanes.ledger.offer_scans(
+                [(contract.lane_of(mailbox), contract.scan_item(mailbox, run)) for mailbox in batch]
+            )
 
     def start_dispatcher(self) -> Part:
         """Start the dispatcher."""
@@ -118,7 +120,7 @@ class Installation:
 
     def wait_for_count(self, label: str, count: int) -> None:
         """Wait until the ledger has counted so much under a label."""
-        until(lambda: self.lanes.counts().get(label, 0) >= count, f"{label} {count}")
+        until(lambda: self.lanes.snapshot.counts().get(label, 0) >= count, f"{label} {count}")
 
     def end(self) -> None:
         """End every program."""

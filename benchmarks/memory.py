@@ -38,15 +38,17 @@ def finish(rsvpq: Installation, messages: int) -> None:
     """Take messages through the ledger to their end, as a worker does, but without doing anything."""
     lanes, done = rsvpq.lanes, 0
     while done < messages:
-        for release in lanes.release(min(100, messages - done)):
-            lanes.start(release.id, release.generation, "bench")
-            lanes.record(release.id, release.generation, "bench", {"accept": []}, intent=True)
-            lanes.finish(release.id, release.generation, "bench", "done", label="done:answered", remember_s=_REMEMBER_S)
+        for release in lanes.ledger.release(min(100, messages - done)):
+            lanes.ledger.start(release.id, release.generation, "bench")
+            lanes.ledger.record(release.id, release.generation, "bench", {"accept": []}, intent=True)
+            lanes.ledger.finish(
+                release.id, release.generation, "bench", "done", label="done:answered", remember_s=_REMEMBER_S
+            )
             done += 1
 
 
 def _bytes(rsvpq: Installation) -> int:
-    return int(rsvpq.lanes.redis.info("memory")["used_memory"])
+    return int(rsvpq.lanes.namespace.redis.info("memory")["used_memory"])
 
 
 def _table(mailboxes: int, levels: list[int]) -> Table:

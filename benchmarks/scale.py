@@ -8,7 +8,7 @@ holds differs.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -124,7 +124,9 @@ def _fill(site: Site) -> None:
     What decides is virtual time: the others stand at 1, and the active ones get nowhere near it.
     """
     lanes = site.rsvpq.lanes
-    lanes.offer_scans([(replace(mailbox(number), limits=_FIRST), _weighing(number)) for number in range(ACTIVE)])
+    lanes.ledger.offer_scans(
+        [(contract.lane_of(mailbox(number), _FIRST), _weighing(number)) for number in range(ACTIVE)]
+    )
     finish(site.rsvpq, ACTIVE)
     others = range(ACTIVE, site.mailboxes)
     for number in others:
@@ -143,7 +145,7 @@ def _start_scanning(site: Site, size: Size) -> None:
     """Scan the empty mailboxes once, which finds their folders."""
     site.rsvpq.start_dispatcher()
     site.rsvpq.start_worker("scan", _THREADS)
-    before = site.rsvpq.lanes.counts().get("done:scanned", 0)
+    before = site.rsvpq.lanes.snapshot.counts().get("done:scanned", 0)
     site.rsvpq.trigger([mailbox(_EMPTY + number) for number in range(size.scans)], run="first")
     site.rsvpq.wait_for_count("done:scanned", before + size.scans)
 
@@ -151,9 +153,9 @@ def _start_scanning(site: Site, size: Size) -> None:
 def _scan(site: Site, scans: int) -> Used:
     """Trigger scans of mailboxes in which there is nothing, and wait until all are done."""
     lanes, meter = site.rsvpq.lanes, site.meter("scan")
-    before, done = meter.sample(), lanes.counts()["done:scanned"]
+    before, done = meter.sample(), lanes.snapshot.counts()["done:scanned"]
     site.rsvpq.trigger([mailbox(_EMPTY + number) for number in range(scans)], run=f"{done}")
-    meter.wait_until(lambda: lanes.counts()["done:scanned"] >= done + scans, f"{scans} scans are done")
+    meter.wait_until(lambda: lanes.snapshot.counts()["done:scanned"] >= done + scans, f"{scans} scans are done")
     return used(before, meter.sample(), units=scans)
 
 
@@ -173,7 +175,7 @@ def _offer(site: Site, size: Size) -> Offers:
 
 def _redis_cpu_s(site: Site) -> float:
     """By its own account, which is finer than the kernel's hundredths of a second."""
-    cpu = site.rsvpq.lanes.redis.info("cpu")
+    cpu = site.rsvpq.lanes.namespace.redis.info("cpu")
     return float(cpu["used_cpu_user"] + cpu["used_cpu_sys"])
 
 
@@ -188,7 +190,7 @@ def _answer(site: Site, messages: int) -> Used:
     """Let it answer for a while."""
     meter = site.meter("answer")
     warm = meter.sample().count.answers + _WARM
-    site.rsvpq.lanes.resume("all")
+    site.rsvpq.lanes.controls.resume("all")
     before = meter.sample_when(warm)
     after = meter.sample_when(warm + messages)
     _pause(site)
@@ -198,8 +200,8 @@ def _answer(site: Site, messages: int) -> Used:
 def _pause(site: Site) -> None:
     """Stop, and wait until nothing is under way."""
     lanes = site.rsvpq.lanes
-    lanes.pause("all", reason="another size is measured")
-    until(lambda: not lanes.redis.zcard(f"{lanes.prefix}:inflight"), "nothing is in flight")
+    lanes.controls.pause("all", reason="another size is measured")
+    until(lambda: not lanes.namespace.redis.zcard(f"{lanes.namespace.prefix}:inflight"), "nothing is in flight")
 
 
 def _table(sites: Sequence[Site]) -> Table:

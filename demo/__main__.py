@@ -134,10 +134,10 @@ def _keep(stack: Stack, console: Console) -> None:
 
 def _forget(lanes: Lanes) -> None:
     """Remove what the demo wrote into a Redis that is somebody else's."""
-    namespace = lanes.prefix.strip("{}")
-    for pattern in (f"{lanes.prefix}:*", f"{namespace}:*"):
-        for key in lanes.redis.scan_iter(match=pattern, count=1000):
-            lanes.redis.delete(key)
+    namespace = lanes.namespace.prefix.strip("{}")
+    for pattern in (f"{lanes.namespace.prefix}:*", f"{namespace}:*"):
+        for key in lanes.namespace.redis.scan_iter(match=pattern, count=1000):
+            lanes.namespace.redis.delete(key)
 
 
 if __name__ == "__main__":

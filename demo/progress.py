@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rsvpq.lanes import Lanes
-from rsvpq.lanes.status import Status, read_status
+from rsvpq.lanes.status import Status
 from testbed.stack import Stack
 
 #: Seconds between two looks.
@@ -37,7 +37,7 @@ def watch(stack: Stack, lanes: Lanes, console: Console) -> float:
     with _display(console, totals) as display:
         while True:
             stack.check()
-            status = read_status(lanes)
+            status = lanes.snapshot.status()
             done = _done(status.counts, totals)
             display.show(done, status)
             if done["mailboxes scanned"] >= totals["mailboxes scanned"] and not status.unfinished:

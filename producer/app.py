@@ -6,9 +6,9 @@ from celery.signals import worker_init
 
 from rsvpq import wiring
 from rsvpq.health.worker import watch_worker
-from rsvpq.lanes.refusals import Refusals
 from rsvpq.settings import load_settings
 from rsvpq.tasks.claims import Claims
+from rsvpq.tasks.refusals import Refusals
 
 settings = load_settings()
 app = wiring.make_app(settings, "producer", include=["producer.tasks", "producer.operator_tasks"], results=True)

@@ -24,10 +24,10 @@ from rsvpq import wiring
 from rsvpq.health.register import register_of
 from rsvpq.health.systemd import notify
 from rsvpq.health.watchdog import Watchdog
-from rsvpq.lanes import Lanes, Release, keeping
-from rsvpq.lanes.lanes import MOST_RELEASED_AT_ONCE
+from rsvpq.lanes import Lanes, Release
+from rsvpq.lanes.ledger import MOST_RELEASED_AT_ONCE
 from rsvpq.settings import ConfigError, Settings
-from rsvpq.tasks import celery_app, contract
+from rsvpq.tasks import celery_app
 from rsvpq.tasks.log_lines import escape_lines
 
 logger = logging.getLogger(__name__)
@@ -100,13 +100,13 @@ class Dispatcher:
 
     def release(self) -> bool:
         """Release and publish once; return whether more may be due already."""
-        released = self.lanes.release()
+        released = self.lanes.ledger.release()
         self.publish(released)
         return len(released) == MOST_RELEASED_AT_ONCE
 
     def sweep(self) -> None:
         """Take back ended leases, trigger scans that are due, and report progress."""
-        if not self.lanes.configured():  # Redis has lost everything, and limits are not found again by a scan
+        if not self.lanes.controls.configured():  # Redis has lost everything, and limits are not found again by a scan
             logger.warning("event=limits-lost")
             self.configure()
         self._take_back()
@@ -120,20 +120,21 @@ class Dispatcher:
         """Put back items whose lease has ended, by the steady clock where the ledger's was moved."""
         ahead_us = self._ahead_us
         expected_us = 0 if ahead_us is None else round(self.steady() * 1e6) + ahead_us
-        back, dead = self.lanes.sweep(expected_us=expected_us)
+        back, dead = self.lanes.ledger.sweep(expected_us=expected_us)
         self._ahead_us = self.lanes.time_us() - round(self.steady() * 1e6)
         if back or dead:
             logger.warning("event=lease-ended back=%d dead=%d", back, dead)
 
     def _keep(self) -> None:
         """Repair what is out of order in the ledger, a step at a time."""
-        moved = keeping.set_aside(self.lanes, self.broker_keys)
-        step = keeping.walk(self.lanes, self._cursor)
+        repair = self.lanes.repair
+        moved = repair.quarantine(self.broker_keys)
+        step = repair.step(self._cursor)
         self._cursor = step.cursor
-        wrong = keeping.check_slots(self.lanes)
-        keeping.tidy(self.lanes)
-        if step.mended or moved or wrong > 0:
-            logger.warning("event=ledger-mended records=%d slots=%d", step.mended + moved, wrong)
+        wrong = repair.check_slots()
+        repair.forget_gone()
+        if step.repaired or moved or wrong > 0:
+            logger.warning("event=ledger-mended records=%d slots=%d", step.repaired + moved, wrong)
 
 
 class Liveness:
@@ -152,14 +153,14 @@ class Liveness:
 def make_dispatcher(settings: Settings, app: Celery, publish: Callable[[Iterable[Release]], None]) -> Dispatcher:
     """Build the dispatcher of an installation; connects to nothing yet."""
     # Its next round repeats what failed, and a round must not last.
-    lanes, namespace = wiring.make_lanes(settings, retries=0), settings.redis.namespace
+    lanes, queues = wiring.make_lanes(settings, retries=0), wiring.make_queues(settings, retries=0)
     return Dispatcher(
         lanes=lanes,
         publish=publish,
-        trigger=ScanTrigger(app, lanes, f"{namespace}:{contract.SCAN_QUEUE}"),
+        trigger=ScanTrigger(app, queues),
         schedules=[ScheduledScan(schedule.every.seconds, schedule.group) for schedule in settings.schedule],
         configure=partial(wiring.configure, lanes, settings),
-        broker_keys=celery_app.key_types(namespace),
+        broker_keys=celery_app.key_types(settings.redis.namespace),
     )
 
 

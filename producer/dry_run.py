@@ -12,12 +12,11 @@ from dataclasses import replace
 from producer.offer import known_earlier, order_of_offer
 from producer.reconcile import count_unsent, find_unsent_answers
 from producer.visit import Visit
-from rsvpq.lanes.items import known_items
-from rsvpq.lanes.run_results import Findings, Forecast
 from rsvpq.mail.editions import MeetingKey, Settled
 from rsvpq.mail.errors import Busy, ExchangeError, Gone, Refused
 from rsvpq.mail.messages import Kind, MeetingMessage
 from rsvpq.mail.times import written
+from rsvpq.ops.forecast import Forecast
 from rsvpq.policy import Decision, Facts, Trace, Version, held_for
 from rsvpq.policy.gather import explain_knowing
 from rsvpq.tasks.outcome import Outcome
@@ -48,7 +47,7 @@ def dry_run(visit: Visit) -> Outcome:
     unsent = find_unsent_answers(visit.box, visit.mailbox)
     counts = {"found": len(inbox.messages), "requests": requests, "unreadable": inbox.unreadable}
     counts |= count_unsent(len(unsent.ours), len(unsent.unclear))
-    Findings(visit.lanes, visit.run).report(visit.mailbox.name, rows, counts)
+    visit.lanes.run_results(visit.run).report(visit.mailbox.name, rows, counts)
     return Outcome("dry-run", f"found {len(inbox.messages)}, would offer {requests} requests")
 
 
@@ -63,7 +62,7 @@ def _held_back(visit: Visit, messages: Collection[MeetingMessage]) -> dict[Meeti
 def _known(visit: Visit, messages: Collection[MeetingMessage]) -> dict[MeetingMessage, str]:
     """Return the state of those that the ledger has already and that a scan would not offer again."""
     ids = {message: message.identity(visit.mailbox) for message in messages}
-    items, now_us = known_items(visit.lanes, ids.values()), visit.lanes.time_us()
+    items, now_us = visit.lanes.snapshot.known_items(ids.values()), visit.lanes.time_us()
     again = {item for item, known in items.items() if known.is_offered_again(visit.fingerprint, now_us)}
     now = {message: items[item].state for message, item in ids.items() if item in items and item not in again}
     return {**known_earlier(visit, messages), **now}
@@ -104,7 +103,7 @@ class Examiner:
     def _facts(self, message: MeetingMessage, newest: Version | None) -> Facts:
         facts = self._visit.facts(message, newest)
         topic = MeetingKey.of(message).topic
-        text, vouched_s = self._visit.lanes.remembered(self._visit.mailbox.name, topic)
+        text, vouched_s = self._visit.lanes.topics.recall(self._visit.mailbox.name, topic)
         known = text or self._recollection.vouched(vouched_s)
         settled = Settled.parse(text) if known else self._in_mailbox().get(topic)
         return replace(facts, settled=by_another(settled, facts.identity))

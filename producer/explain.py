@@ -7,7 +7,6 @@ from typing import Any
 from producer.dry_run import Examiner
 from producer.visit import Visit
 from rsvpq.audit.redaction import Redaction
-from rsvpq.lanes.run_results import Findings
 from rsvpq.mail.calendar import Agenda, Appointment, CalendarUnknown
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.mail.times import written
@@ -33,7 +32,7 @@ def explain(visit: Visit, wanted: Mapping[str, str]) -> Outcome:
         trace, facts = examiner.examine(message, inbox.newest.of(message))
         rows.append(explanation(visit.mailbox, message, trace, facts, visit.policy, visit.audit.redaction))
     counts = {"found": len(inbox.messages), "matching": len(matching)}
-    Findings(visit.lanes, visit.run).report(visit.mailbox.name, rows, counts)
+    visit.lanes.run_results(visit.run).report(visit.mailbox.name, rows, counts)
     return Outcome("explained", f"found {counts['found']}, explained {len(rows)} of {counts['matching']}")
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from producer.visit import Visit
 from rsvpq.audit.record import Audit
-from rsvpq.lanes import Item
-from rsvpq.lanes.budget import RunBudget
-from rsvpq.lanes.items import known_items, scans_under_way
+from rsvpq.batches import batched
+from rsvpq.lanes import Item, Lane
+from rsvpq.lanes.limits import Limits
 from rsvpq.mail.editions import organizer_of
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.tasks import contract
@@ -30,30 +30,34 @@ def offer_scans(
     run: str,
     kind: contract.ScanKind = "scan",
     wanted: Mapping[str, str] | None = None,
+    limits: Mapping[str, Limits] | None = None,
 ) -> dict[str, str]:
     """Offer every mailbox a scan of this run; return for each name ``offered``, or why it was not.
 
     Why not: it is being scanned (``scanning``), or messages of the last scan still wait in its lane (``full``).
+
+    :param limits: of the mailboxes that have limits of their own, by name.
     """
+    own = limits or {}
     answers: dict[str, str] = {}
-    for first in range(0, len(mailboxes), SCANS_AT_ONCE):
+    for part in batched(mailboxes, SCANS_AT_ONCE):
         batch = [
             (
-                mailbox,
+                contract.lane_of(mailbox, own.get(mailbox.name)),
                 replace(contract.scan_item(mailbox, run, kind, wanted), facts=audit.scan_facts(mailbox, run, kind)),
             )
-            for mailbox in mailboxes[first : first + SCANS_AT_ONCE]
+            for mailbox in part
         ]
-        answers |= audit.lanes.offer_scans(batch)
+        answers |= audit.lanes.ledger.offer_scans(batch)
         if kind in LOOKS:
             answers |= _offered_before(audit, batch, answers)
     return answers
 
 
-def _offered_before(audit: Audit, batch: Sequence[tuple[Mailbox, Item]], answers: Mapping[str, str]) -> dict[str, str]:
+def _offered_before(audit: Audit, batch: Sequence[tuple[Lane, Item]], answers: Mapping[str, str]) -> dict[str, str]:
     """Return the mailboxes that this very run is scanning: the trigger came twice, and somebody waits for them."""
-    ours = {mailbox.name: item.id for mailbox, item in batch if answers[mailbox.name] == "scanning"}
-    under_way = scans_under_way(audit.lanes, list(ours))
+    ours = {lane.name: item.id for lane, item in batch if answers[lane.name] == "scanning"}
+    under_way = audit.lanes.snapshot.scans_under_way(list(ours))
     return {name: "offered" for name, item in ours.items() if under_way[name] == item}
 
 
@@ -71,7 +75,7 @@ def offer_within_caps(visit: Visit, messages: Sequence[MeetingMessage]) -> tuple
 
 
 def _offer_requests(visit: Visit, requests: Sequence[MeetingMessage]) -> tuple[int, int]:
-    budget, new = RunBudget(visit.lanes, visit.run, visit.caps.per_run), 0
+    budget, new = visit.lanes.run_budget(visit.run, visit.caps.per_run), 0
     while requests:
         granted = budget.take(min(MESSAGES_AT_ONCE, len(requests), visit.caps.per_scan - new))
         if not granted:
@@ -104,7 +108,7 @@ def known_earlier(visit: Visit, messages: Collection[MeetingMessage]) -> dict[Me
     were left alone are not among them.
     """
     ids = {message: message.earlier_identity(visit.mailbox) for message in messages}
-    items = known_items(visit.lanes, ids.values())
+    items = visit.lanes.snapshot.known_items(ids.values())
     return {m: items[item].state for m, item in ids.items() if item in items and items[item].state != "left"}
 
 
@@ -116,7 +120,7 @@ def order_of_offer(visit: Visit, messages: Sequence[MeetingMessage]) -> list[Mee
 def _left_before(visit: Visit, messages: Sequence[MeetingMessage]) -> set[MeetingMessage]:
     """Return those that the ledger knows as left alone."""
     ids = {message: message.identity(visit.mailbox) for message in messages}
-    known = known_items(visit.lanes, ids.values())
+    known = visit.lanes.snapshot.known_items(ids.values())
     return {message for message, item in ids.items() if item in known and known[item].state == "left"}
 
 

@@ -13,7 +13,6 @@ from celery import Task
 from producer.app import app, lanes, settings
 from rsvpq import wiring
 from rsvpq.lanes import Scope
-from rsvpq.lanes.status import read_status
 from rsvpq.ops import InvalidRequest, OperatorContext, control, dead, look, open_context
 from rsvpq.settings import ConfigError
 from rsvpq.tasks import contract
@@ -37,14 +36,14 @@ def _operation(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
 
 
 def _context(task: Task[Any, Any], who: str) -> OperatorContext:
-    """Open the desk for the caller, as far as it is known: what it says of itself, and that it used the queue."""
+    """Open the context of the caller, as far as it is known: what it says of itself, and that it used the queue."""
     return open_context(settings, lanes, who=f"{who} by Flower/Celery".strip(), token=str(task.request.id))
 
 
 @_operation(contract.OPS_STATUS)
 def status(_: Task[Any, Any]) -> dict[str, Any]:
     """Return what the lanes hold, as ``rsvpq status --json``."""
-    return {"nothing_answered": wiring.why_silent(settings, lanes), **read_status(lanes).to_dict()}
+    return {"nothing_answered": wiring.why_silent(settings, lanes), **lanes.snapshot.status().to_dict()}
 
 
 @_operation(contract.OPS_PAUSE)

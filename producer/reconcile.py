@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from producer.visit import Visit
-from rsvpq.lanes.held_drafts import HeldDrafts
 from rsvpq.mail.drafts import answered_request, unsent_answers
 from rsvpq.mail.messages import Mailbox, MeetingMessage
 from rsvpq.mail.ports import OpenMailbox
@@ -39,7 +38,7 @@ def reconcile(visit: Visit) -> Outcome:
     """
     unsent = find_unsent_answers(visit.box, visit.mailbox)
     offered = _offer(visit, unsent.ours) if unsent.ours and visit.policy.mode != "observe" else 0
-    HeldDrafts(visit.lanes).replace(visit.mailbox.name, unsent.unclear)
+    visit.lanes.drafts.replace(visit.mailbox.name, [draft.to_payload() for draft in unsent.unclear])
     counts = count_unsent(offered, len(unsent.unclear))
     return Outcome("reconciled", _sentence(counts), counts)
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from celery import Celery
-from redis.exceptions import ResponseError
 
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.reading import json_object
 from rsvpq.tasks import contract
+from rsvpq.tasks.queues import Queues
 
 logger = logging.getLogger(__name__)
 
@@ -33,25 +33,13 @@ def due_scans(lanes: Lanes, schedules: Sequence[ScheduledScan]) -> Iterator[Sche
     Periods are counted from the epoch on Redis' clock, so all dispatchers agree on them. A claim that is lost with its
     dispatcher costs one period.
     """
-    now_s, _ = lanes.redis.time()
+    now_s = lanes.time_us() // 1_000_000
     for scan in schedules:
         period = int(now_s // scan.every_s)
-        claim = f"{lanes.prefix}:schedule:{scan.group or ''}:{scan.every_s:g}"
-        # SET ... GET answers the period claimed before, atomically.
-        before = _claimed(lanes, claim, period)
+        before = lanes.schedule.claim(scan.group or "", scan.every_s, period)
         # One that is ahead by more than another dispatcher can be is of a clock that has gone back since.
         if before is None or before < period or before > period + 1:
             yield scan
-
-
-def _claimed(lanes: Lanes, claim: str, period: int) -> int | None:
-    """Claim the period; return the one that was claimed before, None where there is none."""
-    try:
-        before = lanes.redis.set(claim, period, get=True)
-    except ResponseError:  # a key of another type
-        lanes.redis.set(claim, period)
-        return None
-    return int(before) if str(before).isdecimal() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +47,10 @@ class ScanTrigger:
     """Triggers scheduled scans, unless an earlier trigger of the same scan still waits because no worker takes scans.
 
     One more would do the same again. They would be thousands after some days, and hold up each scan when it goes on.
-
-    :param queue_key: the Redis key of the queue for scans.
     """
 
     app: Celery
-    lanes: Lanes
-    queue_key: str
+    queues: Queues
 
     def __call__(self, group: str | None) -> None:
         """Trigger a scan of one group, or of all mailboxes for None."""
@@ -77,7 +62,7 @@ class ScanTrigger:
         self.app.send_task(contract.SCAN, kwargs=arguments, ignore_result=True, headers={SCHEDULED: group or ""})
 
     def _still_waits(self, group: str | None) -> bool:
-        for text in self.lanes.redis.lrange(self.queue_key, 0, _LOOKED_AT - 1):
+        for text in self.queues.waiting(contract.SCAN_QUEUE, _LOOKED_AT):
             headers = (json_object(text) or {}).get("headers")
             if isinstance(headers, dict) and headers.get(SCHEDULED) == (group or ""):
                 return True

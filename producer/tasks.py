@@ -14,12 +14,11 @@ from producer.offer import LOOKS, offer_scans
 from producer.reconcile import reconcile
 from producer.scan import scan
 from producer.visit import Caps, Visit
-from rsvpq.lanes.run_results import Findings
 from rsvpq.mail.errors import ExchangeError, Refused
 from rsvpq.mail.messages import Mailbox
 from rsvpq.mail.ports import OpenMailbox
 from rsvpq.settings import ConfigError
-from rsvpq.settings.mailboxes import read_mailboxes, select
+from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes, select
 from rsvpq.tasks import contract
 from rsvpq.tasks.admission import require_task
 from rsvpq.tasks.outcome import Outcome
@@ -50,17 +49,18 @@ def scan_mailboxes(
         chosen = _chosen(mailboxes, group)
     except ConfigError as error:
         if kind in LOOKS:
-            Findings(lanes, run).refused(str(error))
+            lanes.run_results(run).refused(str(error))
         raise
-    answers = offer_scans(audit, chosen, run, kind, wanted)
+    limits = {mailbox.name: mailbox.limits for mailbox in chosen if mailbox.limits}
+    answers = offer_scans(audit, chosen, run, kind, wanted, limits)
     if kind in LOOKS:
-        Findings(lanes, run).offered(answers)
-    carrier.publish(lanes.release())
+        lanes.run_results(run).offered(answers)
+    carrier.publish(lanes.ledger.release())
     tally = Counter(answers.values())
     return ", ".join(f"{answer} {count}" for answer, count in sorted(tally.items())) or "no mailboxes"
 
 
-def _chosen(mailboxes: Sequence[str] | str, group: str | None) -> Sequence[Mailbox]:
+def _chosen(mailboxes: Sequence[str] | str, group: str | None) -> Sequence[ListedMailbox]:
     names = [mailboxes] if isinstance(mailboxes, str) else mailboxes
     return select(read_mailboxes(settings.mailboxes, settings), names=names, group=group)
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from rsvpq.audit.record import Audit, DecisionRecord
+from rsvpq.audit.record import Audit, AuditedDecision
+from rsvpq.batches import batched
 from rsvpq.lanes import Item, Lanes, Release
 from rsvpq.mail.messages import Mailbox, MeetingMessage
 from rsvpq.mail.ports import OpenMailbox
@@ -113,21 +114,23 @@ class Visit:
 
     def record(self, decided: Sequence[DecidedMessage]) -> None:
         """Write the decisions to the audit."""
-        for first in range(0, len(decided), RECORDED_AT_ONCE):
-            page = [(message, _recorded(decision)) for message, decision in decided[first : first + RECORDED_AT_ONCE]]
+        for part in batched(decided, RECORDED_AT_ONCE):
+            page = [(message, _recorded(decision)) for message, decision in part]
             self.audit.decide(self.mailbox, self.item, self.run, page)
 
     def offer(self, items: Iterable[tuple[Item, MeetingMessage]]) -> int:
         """Offer items to the mailbox's lane, with their messages' facts for the audit; return how many were new."""
         run, facts = self.run, self.audit.facts
         described = [replace(item, facts=facts(self.mailbox, message, run)) for item, message in items]
-        offered = self.lanes.offer(self.mailbox, described, release=RELEASED_PER_OFFER, policy=self.fingerprint)
+        offered = self.lanes.ledger.offer(
+            contract.lane_of(self.mailbox), described, release=RELEASED_PER_OFFER, policy=self.fingerprint
+        )
         self.publish(offered.released)
         return offered.new
 
 
-def _recorded(decision: Decision) -> DecisionRecord | None:
+def _recorded(decision: Decision) -> AuditedDecision | None:
     """Return the record of a decision; None for a preliminary one, which the worker records once it is final."""
     if decision.final or decision.observed:
-        return DecisionRecord(decision.word, decision.rule, decision.reason)
+        return AuditedDecision(decision.word, decision.rule, decision.reason)
     return None

@@ -13,10 +13,7 @@ from typing import Any
 from cachetools import TTLCache
 from celery import Celery
 from celery.signals import worker_init
-from redis import Redis
-from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from rsvpq.audit.record import Audit
 from rsvpq.audit.redaction import Redaction
@@ -26,18 +23,19 @@ from rsvpq.http.credential import Credential
 from rsvpq.http.deadlines import Timeouts
 from rsvpq.http.endpoint import Endpoint
 from rsvpq.http.lease import Lease
-from rsvpq.lanes import LENIENT, Lanes
+from rsvpq.lanes import Lanes
 from rsvpq.mail.checks import Checks
 from rsvpq.mail.errors import Busy
 from rsvpq.mail.ports import AnswersByDraft, Backend
 from rsvpq.policy import Policy
 from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.mailbox_list import MailboxList
+from rsvpq.settings.redis_client import RETRIES, make_redis
 from rsvpq.settings.servers import WebDavSettings
-from rsvpq.settings.single_redis import refusing_cluster
 from rsvpq.tasks import celery_app, contract
 from rsvpq.tasks.admission import Admission
 from rsvpq.tasks.claims import Claims
+from rsvpq.tasks.queues import Queues
 from rsvpq.tasks.runner import Carrier
 from rsvpq.webdav import diagnosis
 from rsvpq.webdav.backend import WebDavBackend
@@ -45,10 +43,6 @@ from rsvpq.webdav.server import WebDavServer
 
 #: How long a yes to "are live runs confirmed?" is believed, in seconds.
 CONFIRMATION_TTL_S = 5
-#: How often a command to Redis is repeated: over about four seconds where the connection is refused.
-REDIS_RETRIES = 6
-#: More than one process has threads: each keeps a connection (redis-py's default of 100 would end the others' calls).
-REDIS_CONNECTIONS = 5000
 #: How long a diagnosis waits for a connection and for an answer at the most, in seconds, whatever is configured.
 DIAGNOSIS_CONNECT_S, DIAGNOSIS_READ_S = 10.0, 20.0
 
@@ -72,28 +66,18 @@ def make_app(
     )
 
 
-def make_lanes(settings: Settings, retries: int = REDIS_RETRIES) -> Lanes:
+def make_lanes(settings: Settings, retries: int = RETRIES) -> Lanes:
     """The lanes of this installation; connects at the first call.
 
     :param retries: how often a command is repeated that Redis did not answer. A Redis Cluster is refused by
         ClusterRefused, which is a ConfigError.
     """
-    url = celery_app.with_password(settings.redis.url, _redis_password(settings))
-    # A command whose reply was lost is repeated, which every script of the lanes allows for: a Redis that restarts
-    # within seconds costs no lease. Said here, because from_url() alone repeats nothing.
-    retry = Retry(ExponentialWithJitterBackoff(base=0.1, cap=2), retries)
-    client = Redis.from_url(
-        url,
-        decode_responses=True,
-        encoding_errors=LENIENT,
-        socket_timeout=10,
-        socket_connect_timeout=5,
-        retry=retry,
-        max_connections=REDIS_CONNECTIONS,
-        redis_connect_func=refusing_cluster(settings.redis.url),
-        **settings.redis.tls,
-    )
-    return Lanes(client, settings.redis.namespace, works=contract.WORKS)
+    return Lanes(make_redis(settings.redis, retries=retries), settings.redis.namespace, works=contract.WORKS)
+
+
+def make_queues(settings: Settings, retries: int = RETRIES) -> Queues:
+    """Celery's queues, for looking at; as :func:`make_lanes`."""
+    return Queues(make_redis(settings.redis, retries=retries), settings.redis.namespace)
 
 
 def refuse_cluster_at_start(lanes: Lanes) -> None:
@@ -101,7 +85,7 @@ def refuse_cluster_at_start(lanes: Lanes) -> None:
 
     def look(**_: Any) -> None:
         try:
-            lanes.redis.ping()
+            lanes.ping()
         except ConfigError as error:
             sys.stderr.write(f"{error}\n")
             raise SystemExit(2) from None  # anything else, Celery would log and go on
@@ -113,7 +97,7 @@ def refuse_cluster_at_start(lanes: Lanes) -> None:
 
 def configure(lanes: Lanes, settings: Settings) -> None:
     """Bring the configured limits into force; the roots that release do this when they start."""
-    lanes.configure(
+    lanes.controls.configure(
         servers={name: server.limits for name, server in settings.servers.items()},
         mailbox=settings.mailbox_limits,
         pools={
@@ -182,7 +166,7 @@ class PolicyInForce:
         # Looked up once: what is remembered may be forgotten between two looks.
         if self._confirmed or "" in self._asked:
             return self._policy
-        if not self._lanes.confirmed():
+        if not self._lanes.controls.confirmed():
             return self._observing
         self._asked[""] = True
         return self._policy

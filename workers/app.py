@@ -6,10 +6,10 @@ from celery.signals import worker_init
 
 from rsvpq import wiring
 from rsvpq.health.worker import watch_worker
-from rsvpq.lanes.refusals import Refusals
 from rsvpq.settings import ConfigError, load_settings
 from rsvpq.tasks.claims import Claims
 from rsvpq.tasks.recollection import Recollection
+from rsvpq.tasks.refusals import Refusals
 
 settings = load_settings()
 app = wiring.make_app(settings, "workers", include=["workers.tasks"], leases_only=True)

@@ -10,8 +10,7 @@ from typing import Any
 
 from celery import Task
 
-from rsvpq.audit.record import DecisionRecord
-from rsvpq.lanes.budget import RunBudget
+from rsvpq.audit.record import AuditedDecision
 from rsvpq.mail.editions import Settled
 from rsvpq.mail.errors import ExchangeError, Refused
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
@@ -78,7 +77,7 @@ def _give_back(attempt: Attempt) -> None:
     """What is not answered does not count against the cap of its run."""
     run = attempt.start.payload.get("run", "")
     if run:
-        RunBudget(lanes, run, settings.policy.most_answers_per_run).give_back_of(attempt.start.id)
+        lanes.run_budget(run, settings.policy.most_answers_per_run).give_back_of(attempt.start.id)
 
 
 def _open(attempt: Attempt) -> Outcome:
@@ -124,7 +123,7 @@ class _Deciding:
         known = Facts.about(message, start.mailbox, start.payload.get("group", ""))
         facts = replace(known, identity=start.id, settled=by_another(Settled.parse(memory), start.id))
         decision = decide_knowing(rules, message, self.box, facts)
-        record = DecisionRecord(decision.word, decision.rule, decision.reason)
+        record = AuditedDecision(decision.word, decision.rule, decision.reason)
         where = Mailbox(start.mailbox, start.server)
-        rulings = audit.rulings(where, "", start.payload.get("run", ""), [(message, record)])
-        return Decided(decision, Attached(rulings, recollection.of_decision(start.id, message, decision, memory)))
+        decisions = audit.decisions(where, "", start.payload.get("run", ""), [(message, record)])
+        return Decided(decision, Attached(decisions, recollection.of_decision(start.id, message, decision, memory)))

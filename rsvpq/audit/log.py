@@ -1,13 +1,14 @@
 """Read the audit: page by page, filtered, and following new records."""
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from itertools import chain, islice
 
 from rsvpq.audit.redaction import LONGEST_VALUE, Redaction, address_of
 from rsvpq.lanes import Lanes
+from rsvpq.lanes.audit_stream import LAST_MS
+from rsvpq.lanes.streams import Entry
 
 #: The fields of a record, in the order in which they are shown. ``time`` and ``id`` are derived from the stream's id.
 FIELDS = (
@@ -15,13 +16,6 @@ FIELDS = (
     *("subject", "organizer", "start", "uid", "occurrence", "run", "item", "who", "id"),
 )
 EVENTS = ("decision", "intent", "done", "failed", "dead", "operator")
-
-#: The last millisecond of the year 9999, as in lib.lua.
-_LAST_MS = 253_402_300_799_999
-#: Records per round trip.
-_PAGE = 1000
-#: How long one question for new records waits, in milliseconds: shorter than the client's patience with a reply.
-_BLOCK_MS = 4000
 
 AuditRecord = Mapping[str, str]
 
@@ -67,52 +61,40 @@ class AuditLog:
 
     lanes: Lanes
 
-    @property
-    def key(self) -> str:
-        """The stream."""
-        return f"{self.lanes.prefix}:audit"
-
     def read(self, wanted: Filter) -> Iterator[AuditRecord]:
-        """Yield the wanted records, oldest first."""
-        first = wanted.first
-        while page := self.lanes.redis.xrange(self.key, first, wanted.last, count=_PAGE):
+        """The wanted records, the oldest first."""
+        for page in self.lanes.audit_stream.pages(wanted.first, wanted.last):
             yield from filter(wanted, map(_record, page))
-            if len(page) < _PAGE:  # behind the largest id there is that nothing can be asked for
-                return
-            first = f"({page[-1][0]}"
 
     def newest(self, wanted: Filter, most: int) -> list[AuditRecord]:
-        """Return the newest ``most`` of the wanted records, oldest first."""
-        last = wanted.last
-        found: deque[AuditRecord] = deque()
-        while len(found) < most and (page := self.lanes.redis.xrevrange(self.key, last, wanted.first, count=_PAGE)):
-            for record in filter(wanted, map(_record, page)):
-                found.appendleft(record)
-                if len(found) == most:
-                    break
-            last = f"({page[-1][0]}"
-        return list(found)
+        """The newest of the wanted records, at most so many, the oldest of them first."""
+        pages = self.lanes.audit_stream.pages_backwards(wanted.first, wanted.last)
+        records = filter(wanted, map(_record, chain.from_iterable(pages)))
+        return list(islice(records, most))[::-1]
 
     def end(self) -> str:
-        """Return the id of the newest record, for :meth:`follow`."""
-        newest = self.lanes.redis.xrevrange(self.key, count=1)
-        return str(newest[0][0]) if newest else "0-0"
+        """The id of the newest record there is, for :meth:`follow`."""
+        return self.lanes.audit_stream.end()
+
+    def beginning(self) -> tuple[int | None, int | None]:
+        """When the oldest record was made that there still is, in milliseconds, and how many there were before it.
+
+        Both are None where there is no record; the count, where Redis is too old to tell it.
+        """
+        return self.lanes.audit_stream.beginning()
 
     def follow(self, wanted: Filter, after: str) -> Iterator[AuditRecord | None]:
-        """Yield the wanted records after this one as they are written, and None before each wait for more."""
-        while True:
-            answer = self.lanes.redis.xread({self.key: after}, count=_PAGE, block=_BLOCK_MS)
-            page = answer[0][1] if answer else []
+        """The wanted records that come after this one; None where more may take a while."""
+        for page in self.lanes.audit_stream.follow(after):
             yield from filter(wanted, map(_record, page))
             yield None
-            after = page[-1][0] if page else after
 
 
-def _record(entry: tuple[str, dict[str, Any]]) -> AuditRecord:
-    """Return the record of a stream entry, with its time and without empty fields."""
+def _record(entry: Entry) -> AuditRecord:
+    """The record of an entry: with its time, without empty fields."""
     entry_id, fields = entry
-    # Others can write to the stream too, and with an id whose time datetime cannot hold.
-    moment = datetime.fromtimestamp(min(int(entry_id.partition("-")[0]), _LAST_MS) / 1000, UTC)
+    # An entry that somebody else wrote may be of any time, also of none that can be written.
+    moment = datetime.fromtimestamp(min(int(entry_id.partition("-")[0]), LAST_MS) / 1000, UTC)
     time = moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
     values = {**fields, "time": time, "id": entry_id}
     return {name: values[name] for name in FIELDS if values.get(name)}

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rsvpq.audit.redaction import LONGEST_VALUE, Redaction
-from rsvpq.lanes import Deed, Lanes, Ruling, Rulings, Scope
+from rsvpq.lanes import DecisionBatch, DecisionRecord, Lane, Lanes, OperatorAction, Scope
 from rsvpq.mail.messages import Mailbox, MeetingMessage
 from rsvpq.mail.times import written
 
@@ -30,8 +30,8 @@ READING_STEPS = frozenset({"search", "pages", "recollected", "compose"})
 
 
 @dataclass(frozen=True, slots=True)
-class DecisionRecord:
-    """A decision as stored in the audit: the action, the rule and the reason."""
+class AuditedDecision:
+    """A decision as stored in the audit: accept, open or skip; by which rule; why."""
 
     decision: str
     rule: str
@@ -67,40 +67,41 @@ class Audit:
         return _facts(kind, self.redaction.address(mailbox.name), run[:LONGEST_VALUE])
 
     def decide(
-        self, mailbox: Mailbox, scan: str, run: str, decided: Iterable[tuple[MeetingMessage, DecisionRecord | None]]
+        self, mailbox: Mailbox, scan: str, run: str, decided: Iterable[tuple[MeetingMessage, AuditedDecision | None]]
     ) -> int:
         """Record the new or changed decisions of one page of a scan, and return their number.
 
-        The arguments are as for :meth:`rulings`.
+        The arguments are as for :meth:`decisions`.
         """
-        rulings = self.rulings(mailbox, scan, run, decided)
-        return self.lanes.decide(mailbox, rulings) if rulings.rulings else 0
+        decisions = self.decisions(mailbox, scan, run, decided)
+        lane = Lane(mailbox.name, mailbox.server)
+        return self.lanes.ledger.record_decisions(lane, decisions) if decisions.records else 0
 
-    def rulings(
-        self, mailbox: Mailbox, scan: str, run: str, decided: Iterable[tuple[MeetingMessage, DecisionRecord | None]]
-    ) -> Rulings:
+    def decisions(
+        self, mailbox: Mailbox, scan: str, run: str, decided: Iterable[tuple[MeetingMessage, AuditedDecision | None]]
+    ) -> DecisionBatch:
         """Decisions as the audit stores them, redacted.
 
         :param decided: messages and decisions, None for those that a worker is to decide on.
         :param scan: the item id of the scan; '' if a worker decided.
         :param run: the id that all scans of one trigger share.
         """
-        rulings = (
-            Ruling(
+        records = (
+            DecisionRecord(
                 message.identity(mailbox),
                 self.facts(mailbox, message, run),
                 *((record.decision, record.rule, record.reason) if record else ()),
             )
             for message, record in decided
         )
-        return Rulings(scan, tuple(rulings), self.retention_s)
+        return DecisionBatch(scan, tuple(records), self.retention_s)
 
-    def deed(
+    def action(
         self, what: str, scope: Scope, name: str, *, why: str = "", values: Mapping[str, object] | None = None
-    ) -> Deed:
+    ) -> OperatorAction:
         """An action of the operator at this terminal, to be recorded in the step that carries it out."""
         mailbox = self.redaction.address(name) if scope == "mailbox" else ""
-        return Deed(
+        return OperatorAction(
             who=operator(),
             what=what,
             why=self.redaction.reason(why),
@@ -121,5 +122,5 @@ def operator() -> str:
 
 
 def _facts(*facts: str) -> str:
-    """In the order in which lib.lua's audit() takes them."""
+    """In the order in which audit() in Lua takes them."""
     return json.dumps(facts, ensure_ascii=False, separators=(",", ":"))

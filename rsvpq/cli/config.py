@@ -15,7 +15,6 @@ import click
 from rsvpq.cli import policy_check
 from rsvpq.http.tls import LEGACY
 from rsvpq.lanes.limits import Limits
-from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import (
     ConfigError,
     KeyPath,
@@ -29,7 +28,7 @@ from rsvpq.settings import (
     in_file_order,
     load_with_origins,
 )
-from rsvpq.settings.mailboxes import read_mailboxes
+from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes
 
 #: A share that is no bound, in percent.
 _ALL = 100
@@ -72,7 +71,7 @@ def _refuse(problems: Sequence[Problem]) -> None:
         raise ConfigError(in_file_order(problems))
 
 
-def _schedules_of_nobody(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> list[Problem]:
+def _schedules_of_nobody(loaded: LoadedSettings, mailboxes: Sequence[ListedMailbox]) -> list[Problem]:
     groups = {mailbox.group for mailbox in mailboxes}
     return [
         loaded.origins.problem(
@@ -84,7 +83,7 @@ def _schedules_of_nobody(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -
     ]
 
 
-def _summary(settings: Settings, mailboxes: Sequence[Mailbox]) -> Iterator[str]:
+def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator[str]:
     on_server = Counter(mailbox.server for mailbox in mailboxes)
     in_group = Counter(mailbox.group for mailbox in mailboxes)
     yield f"mode       {settings.mode}"
@@ -122,7 +121,7 @@ def _scope(schedule: Schedule) -> str:
     return "all mailboxes" if schedule.group is None else f"group {schedule.group}"
 
 
-def _warnings(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> Iterator[Problem]:
+def _warnings(loaded: LoadedSettings, mailboxes: Sequence[ListedMailbox]) -> Iterator[Problem]:
     settings, problem = loaded.settings, loaded.origins.problem
     if settings.mode == "observe":
         yield problem(("mode",), "observe: nothing will be answered; write respond when you are ready")
@@ -137,7 +136,7 @@ def _warnings(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> Iterator[
     yield from _open_secrets(loaded)
 
 
-def _paces_that_cannot_be_reached(settings: Settings, mailboxes: Sequence[Mailbox]) -> Iterator[Problem]:
+def _paces_that_cannot_be_reached(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator[Problem]:
     """At most one for each server: what is wrong is mostly wrong in a whole column."""
     for name, server in settings.servers.items():
         paces = {
@@ -155,7 +154,7 @@ def _paces_that_cannot_be_reached(settings: Settings, mailboxes: Sequence[Mailbo
             yield Problem(str(settings.mailboxes), 0, "pace", text)
 
 
-def _two_names(settings: Settings, mailboxes: Sequence[Mailbox]) -> Iterator[Problem]:
+def _two_names(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator[Problem]:
     """At most one for each server: an alias, and an address whose part before the @ it is (KB324306).
 
     A warning and no more, because the alias belongs to one domain, and the list does not say to which. What is one

@@ -6,9 +6,10 @@ from rsvpq.cli.dry_run_forms import FORMS, Form
 from rsvpq.cli.dry_run_totals import Totals
 from rsvpq.cli.follow import complain, follow, interruptible, say
 from rsvpq.cli.progress import Progress
-from rsvpq.lanes.run_results import Ended, Forecast
+from rsvpq.lanes.run_results import Ended
 from rsvpq.ops import OperatorContext
 from rsvpq.ops.confirmation import observing
+from rsvpq.ops.forecast import Forecast
 from rsvpq.ops.scans import Selection
 
 __all__ = ["FORMS", "run"]
@@ -21,8 +22,8 @@ def run(context: OperatorContext, selection: Selection, form: str, timeout_s: fl
     """
     settings = context.settings
     chosen = selection.mailboxes(settings)
-    deed = context.deed("dry-run", "all", "", values={"mailboxes": len(chosen)})
-    following = follow(context, "dry-run", chosen, selection.arguments(chosen), deed, timeout_s)
+    action = context.action("dry-run", "all", "", values={"mailboxes": len(chosen)})
+    following = follow(context, "dry-run", chosen, selection.arguments(chosen), action, timeout_s)
     totals, shown = Totals(settings.policy), FORMS[form]()
     with interruptible():
         with Progress(len(chosen)) as progress:

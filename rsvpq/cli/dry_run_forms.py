@@ -14,7 +14,7 @@ from rich.text import Text
 
 from rsvpq.audit.redaction import address_of
 from rsvpq.cli.dry_run_totals import Totals, why
-from rsvpq.lanes.run_results import Forecast
+from rsvpq.ops.forecast import Forecast
 from rsvpq.text import csv_cell, json_text, printable
 
 #: The columns of CSV, and the keys of JSON.

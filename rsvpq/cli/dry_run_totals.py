@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from rsvpq.lanes.run_results import Forecast
+from rsvpq.ops.forecast import Forecast
 from rsvpq.settings.policy import PolicySettings
 
 

@@ -16,7 +16,7 @@ from rsvpq.cli.explain_text import print_story
 from rsvpq.cli.follow import Following, complain, follow, interruptible
 from rsvpq.cli.options import config_option, json_option, timeout_option
 from rsvpq.lanes import Lanes
-from rsvpq.lanes.items import Known, known_items
+from rsvpq.lanes.snapshot import KnownItem
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import open_context
 from rsvpq.ops.confirmation import observing
@@ -59,8 +59,8 @@ def explain(
     lanes, audit = context.lanes, context.audit
     wanted = {name: value for name, value in (("uid", uid), ("subject", subject), ("item", item)) if value}
     arguments = {"mailboxes": [chosen.name], "wanted": wanted}
-    deed = context.deed("explain", "mailbox", chosen.name)
-    following = follow(context, "explain", [chosen], arguments, deed, timeout_s)
+    action = context.action("explain", "mailbox", chosen.name)
+    following = follow(context, "explain", [chosen], arguments, action, timeout_s)
     with interruptible():
         told, matching = _told(following)
     looked = bool(following.ended)
@@ -110,7 +110,7 @@ def _stories(
     # Where not all that match in the Inbox were told, who is gone and who is there cannot be told apart.
     gone = _gone(audit, records, wanted, set(now)) if wanted and matching == len(now) else []
     items = [*now, *gone][:_MOST]
-    ledger = known_items(lanes, items)
+    ledger = lanes.snapshot.known_items(items)
     now_us = lanes.time_us()
     stories = []
     for item in items:
@@ -144,7 +144,7 @@ def _matches(audit: Audit, record: AuditRecord, wanted: Mapping[str, str]) -> bo
     )
 
 
-def _ledger(audit: Audit, known: Known | None, now: Mapping[str, Any] | None, *, again: bool) -> Story | None:
+def _ledger(audit: Audit, known: KnownItem | None, now: Mapping[str, Any] | None, *, again: bool) -> Story | None:
     """What the ledger has of an item, as it may be shown.
 
     :param again: whether the next scan offers it again.

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 
 import click
 
-from rsvpq.health.register import all_alive
-from rsvpq.lanes import Deed, Lanes
-from rsvpq.lanes.items import known_items, pauses
-from rsvpq.lanes.run_results import Ended, Findings, Offered, Triggered
+from rsvpq.lanes import Lanes, OperatorAction
+from rsvpq.lanes.run_results import Ended, ScansOffered, Triggered
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import OperatorContext, scans
 from rsvpq.tasks import contract
@@ -64,10 +62,10 @@ class Following:
         """
         self._waiting = {mailbox.name: mailbox for mailbox in self.chosen}
         began = time.monotonic()
-        for told in Findings(self.lanes, self.run).follow():
+        for told in self.lanes.run_results(self.run).follow():
             waited_s = time.monotonic() - began
             match told:
-                case Offered(answers):
+                case ScansOffered(answers):
                     self._note_answers(answers)
                 case Triggered(problem):
                     self._note_triggered(problem)
@@ -120,14 +118,14 @@ class Following:
 
     def _look_at_items(self) -> None:
         ids = {name: contract.scan_item(mailbox, self.run, self.kind).id for name, mailbox in self._waiting.items()}
-        known = known_items(self.lanes, ids.values())
+        known = self.lanes.snapshot.known_items(ids.values())
         for name, item_id in ids.items():
             item = known.get(item_id)
             if item is not None and item.state in ("dead", "left"):
                 self._drop(name, f"the scan failed: {item.reason}")
             elif item is None or item.state == "done":
                 self._suspect(name)
-        for name, pause in pauses(self.lanes, self._waiting.values()).items():
+        for name, pause in self.lanes.snapshot.pauses(map(contract.lane_of, self._waiting.values())).items():
             self._drop(name, f"{pause}; it goes on when that is resumed")
 
     def _suspect(self, name: str) -> None:
@@ -137,7 +135,7 @@ class Following:
         self._suspected.add(name)
 
     def _look_at_processes(self) -> None:
-        if not all_alive(self.lanes, "worker"):
+        if not self.lanes.registrations.alive_anywhere("worker"):
             waiting = "the trigger waits" if not self._triggered else "the scans wait in their lanes"
             raise click.ClickException(
                 f"no worker has reported progress lately, and {waiting}: nobody takes scans. Start one: "
@@ -145,14 +143,14 @@ class Following:
             )
         if not self._triggered:
             self.say("no scan worker has taken the trigger yet; is one running, or are all busy? ('rsvpq doctor')")
-        elif not all_alive(self.lanes, "dispatcher"):
+        elif not self.lanes.registrations.alive_anywhere("dispatcher"):
             self.say("no dispatcher has reported progress lately; start one: python -m producer.dispatcher")
         else:
             self.say("no mailbox has told anything yet; 'rsvpq status' shows what is held")
 
     def _give_up(self) -> None:
         ids = {name: contract.scan_item(mailbox, self.run, self.kind).id for name, mailbox in self._waiting.items()}
-        known = known_items(self.lanes, ids.values())
+        known = self.lanes.snapshot.known_items(ids.values())
         for name, item_id in ids.items():
             item = known.get(item_id)
             state = f"{item.state}{f' after {item.reason}' if item.reason else ''}" if item else "not offered"
@@ -164,11 +162,11 @@ def follow(
     kind: contract.ScanKind,
     chosen: Sequence[Mailbox],
     arguments: Mapping[str, object],
-    deed: Deed,
+    action: OperatorAction,
     timeout_s: float | None,
 ) -> Following:
     """Have the mailboxes looked at; what comes back is to be followed at once."""
-    run = scans.look(context, kind, arguments, deed)
+    run = scans.look(context, kind, arguments, action)
     return Following(context.lanes, run, kind, chosen, say, timeout_s or DEFAULT_TIMEOUT_S)
 
 

@@ -9,8 +9,7 @@ import click
 
 from rsvpq import wiring
 from rsvpq.cli.options import config_option, json_option
-from rsvpq.lanes import Lanes
-from rsvpq.lanes.keeping import Broken, broken_records, check_slots, forget_broken, set_aside, tidy, walk_through
+from rsvpq.lanes.repair import BrokenRecord, Repair
 from rsvpq.settings import load_settings
 from rsvpq.tasks import celery_app
 from rsvpq.text import age, printable
@@ -30,10 +29,10 @@ def repair(only_list: bool, forget: bool, as_json: bool, config_file: Path | Non
         raise click.UsageError("--list changes nothing; give --forget alone")
     settings = load_settings(config_file)
     lanes = wiring.make_lanes(settings)
-    done = {} if only_list or forget else _put_right(lanes, celery_app.key_types(settings.redis.namespace))
+    done = {} if only_list or forget else _put_right(lanes.repair, celery_app.key_types(settings.redis.namespace))
     if forget:
-        forget_broken(lanes)
-    found = broken_records(lanes)
+        lanes.repair.forget_broken()
+    found = lanes.repair.broken_records()
     if as_json:
         click.echo(json.dumps({**done, "broken": [asdict(one) for one in found]}))
         return
@@ -42,13 +41,13 @@ def repair(only_list: bool, forget: bool, as_json: bool, config_file: Path | Non
     _show(found, lanes.time_us())
 
 
-def _put_right(lanes: Lanes, broker_keys: Mapping[str, str]) -> dict[str, int]:
-    mended = set_aside(lanes, broker_keys) + sum(step.mended for step in walk_through(lanes))
-    tidy(lanes)
-    return {"mended": mended, "counters": max(0, check_slots(lanes))}
+def _put_right(repair: Repair, broker_keys: Mapping[str, str]) -> dict[str, int]:
+    repaired = repair.quarantine(broker_keys) + sum(step.repaired for step in repair.walk())
+    repair.forget_gone()
+    return {"mended": repaired, "counters": max(0, repair.check_slots())}
 
 
-def _show(found: Sequence[Broken], now_us: int) -> None:
+def _show(found: Sequence[BrokenRecord], now_us: int) -> None:
     click.echo(f"{len(found)} broken record{'' if len(found) == 1 else 's'} named")
     for one in found:
         click.echo(f"{age(max(0, now_us - one.at_us) / 1e6)} ago  {printable(one.why)}  {printable(one.name)}")

@@ -17,7 +17,7 @@ from rich.text import Text
 from rsvpq import wiring
 from rsvpq.cli.options import config_option, json_option
 from rsvpq.lanes import Lanes
-from rsvpq.lanes.status import Pause, ServerStatus, Status, read_status
+from rsvpq.lanes.status import Pause, ServerStatus, Status
 from rsvpq.settings import load_settings
 from rsvpq.text import age, json_text, printable
 
@@ -58,11 +58,11 @@ def status(every_s: float | None, as_json: bool, config_file: Path | None) -> No
 
 
 def _looks(lanes: Lanes, every_s: float | None) -> Iterator[Status]:
-    yield read_status(lanes)
+    yield lanes.snapshot.status()
     while every_s:
         sys.stdout.flush()
         time.sleep(every_s)
-        yield read_status(lanes)
+        yield lanes.snapshot.status()
 
 
 def _show(lanes: Lanes, silent: Callable[[], str], every_s: float | None) -> None:

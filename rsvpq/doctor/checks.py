@@ -8,9 +8,11 @@ from rsvpq import wiring
 from rsvpq.doctor import files, mail_server, processes, redis_server
 from rsvpq.doctor.mail_server import Patient, ServerNotes
 from rsvpq.doctor.results import PROCESSES, REDIS, SETTINGS, Notes
-from rsvpq.health.register import impatient_lanes
+from rsvpq.health.register import impatient_redis
+from rsvpq.lanes import Lanes
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import LoadedSettings
+from rsvpq.tasks.queues import Queues
 
 #: Seconds after which no server is waited for any more.
 DEADLINE_S = 90.0
@@ -28,17 +30,18 @@ def examine(
     notes = Notes(SETTINGS)
     mailboxes = files.examine(loaded, notes)
     yield notes
-    lanes = impatient_lanes(settings.redis)
+    redis = impatient_redis(settings.redis)
+    lanes = Lanes(redis, settings.redis.namespace)
     notes = Notes(REDIS)
-    redis_ahead_s = redis_server.examine(lanes, settings.redis, settings.servers, notes)
+    redis_ahead_s = redis_server.examine(redis, lanes, settings, notes)
     yield notes
     notes = Notes(PROCESSES)
     if redis_ahead_s is None:
         notes.skip("all", "they are asked through Redis")
     else:
-        processes.examine(lanes, settings, notes)
+        processes.examine(lanes, Queues(redis, settings.redis.namespace), settings, notes)
     yield notes
-    lanes.redis.close()
+    redis.close()
     patients = _patients(loaded, names or tuple(settings.servers), mailboxes, chosen)
     yield from _side_by_side(patients, redis_ahead_s, longest_s)
 

@@ -3,11 +3,12 @@
 from redis.exceptions import RedisError
 
 from rsvpq.doctor.results import Notes
-from rsvpq.health.register import Role, all_alive
+from rsvpq.health.register import Role
 from rsvpq.lanes import Lanes
-from rsvpq.lanes.status import Status, read_status
+from rsvpq.lanes.status import Status
 from rsvpq.settings import Settings
 from rsvpq.tasks import contract
+from rsvpq.tasks.queues import Queues
 
 #: Role -> how it is started.
 _ROLES: dict[Role, str] = {
@@ -18,14 +19,14 @@ _ROLES: dict[Role, str] = {
 _LONG_WAIT_S = 3600.0
 
 
-def examine(lanes: Lanes, settings: Settings, notes: Notes) -> None:
+def examine(lanes: Lanes, queues: Queues, settings: Settings, notes: Notes) -> None:
     """Look at what runs and waits."""
     try:
         for role in _ROLES:
             _running(lanes, role, notes)
-        status = read_status(lanes)
+        status = lanes.snapshot.status()
         _confirmed(lanes, settings, notes)
-        _queues(lanes, settings.redis.namespace, notes)
+        _queues(queues, notes)
         _waiting(status, notes)
         _stopped(status, notes)
         _dead(status, notes)
@@ -34,7 +35,7 @@ def examine(lanes: Lanes, settings: Settings, notes: Notes) -> None:
 
 
 def _running(lanes: Lanes, role: Role, notes: Notes) -> None:
-    found = all_alive(lanes, role)
+    found = lanes.registrations.alive_anywhere(role)
     if found:
         notes.ok(role, ", ".join(found))
     else:
@@ -45,15 +46,15 @@ def _confirmed(lanes: Lanes, settings: Settings, notes: Notes) -> None:
     """Whether what is found is answered; a Redis that has lost everything has lost the word that it may be."""
     if settings.mode == "observe" or settings.policy.confirmed:
         return
-    words = lanes.confirmed()
+    words = lanes.controls.confirmed()
     if words:
         notes.ok("confirmed", f"by {words}")
     else:
         notes.warn("confirmed", "live runs are not, so nothing is answered", "rsvpq scan --dry-run, then rsvpq confirm")
 
 
-def _queues(lanes: Lanes, namespace: str, notes: Notes) -> None:
-    lengths = {name: lanes.redis.llen(f"{namespace}:{name}") for name in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE)}
+def _queues(queues: Queues, notes: Notes) -> None:
+    lengths = {name: queues.length(name) for name in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE)}
     notes.ok("queues", ", ".join(f"{name} {length}" for name, length in lengths.items()) + " with Celery")
 
 

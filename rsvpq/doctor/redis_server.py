@@ -10,55 +10,53 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from rsvpq.doctor import persistence
 from rsvpq.doctor.clocks import judge_skew
 from rsvpq.doctor.results import Notes
 from rsvpq.lanes import Lanes
-from rsvpq.lanes.keeping import order
 from rsvpq.mail.checks import Stopwatch
-from rsvpq.settings import RedisSettings
+from rsvpq.settings import RedisSettings, Settings
 from rsvpq.settings.single_redis import REMEDY, ClusterRefused
 
 _OLDEST, _RECOMMENDED = (6, 2), (7, 0)
 _SLOW_PING_MS = 20.0
 _PINGS = 5
-#: Calls that look for other installations, for about a thousand keys each.
-_MOST_SCANS = 500
 
 
-def examine(lanes: Lanes, settings: RedisSettings, servers: Mapping[str, object], notes: Notes) -> float | None:
-    """Look at Redis, by lanes that repeat nothing and soon give up.
+def examine(redis: Redis, lanes: Lanes, settings: Settings, notes: Notes) -> float | None:
+    """Look at Redis, by a client that repeats nothing and soon gives up.
 
-    :param servers: those of the settings, by name.
+    :param lanes: made of this client.
     :returns: how many seconds its clock is ahead of this machine's; None if it cannot be used.
     """
     try:
-        info = _reached(lanes, settings, notes)
+        info = _reached(redis, settings.redis, notes)
         if info is None:
             return None
         _version(info, notes)
         _duty(info, notes)
-        persistence.examine(lanes.redis, info, notes)
+        persistence.examine(redis, info, notes)
         _order(lanes, notes)
-        _access(settings, notes)
-        _neighbours(lanes, settings.namespace, servers, notes)
-        return _clock(lanes.redis, notes)
+        _access(settings.redis, notes)
+        _neighbors(lanes, settings, notes)
+        return _clock(redis, notes)
     except RedisError as error:
         notes.fail("reachable", f"it answers, but not everything: {error}", "look at its log and its access list")
         return None
 
 
-def _reached(lanes: Lanes, settings: RedisSettings, notes: Notes) -> Mapping[str, Any] | None:
+def _reached(redis: Any, settings: RedisSettings, notes: Notes) -> Mapping[str, Any] | None:
     try:
-        lanes.redis.ping()
+        redis.ping()
         pings = []
         for _ in range(_PINGS):
             watch = Stopwatch()
-            lanes.redis.ping()
+            redis.ping()
             pings.append(watch.ms)
-        info: Mapping[str, Any] = lanes.redis.info()
+        info: Mapping[str, Any] = redis.info()
     except ClusterRefused:
         notes.fail("cluster", f"{settings.url} is a node of a Redis Cluster, which no process works with", REMEDY)
     except AuthenticationError as error:
@@ -97,7 +95,7 @@ def _duty(info: Mapping[str, Any], notes: Notes) -> None:
 
 
 def _order(lanes: Lanes, notes: Notes) -> None:
-    told = order(lanes)
+    told = lanes.repair.summary()
     if told.named:
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(told.counts.items()))
         remedy = "'rsvpq repair --list' names them: find out who writes to Redis, then 'rsvpq repair --forget'"
@@ -129,30 +127,18 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _neighbours(lanes: Lanes, namespace: str, servers: Mapping[str, object], notes: Notes) -> None:
-    unknown = sorted(set(lanes.redis.smembers(f"{lanes.prefix}:servers")) - set(servers))
+def _neighbors(lanes: Lanes, settings: Settings, notes: Notes) -> None:
+    namespace, unknown = settings.redis.namespace, sorted(lanes.snapshot.servers() - set(settings.servers))
     if unknown:
         text = f"the namespace {namespace} knows {', '.join(unknown)}, which these settings do not"
         notes.warn("namespace", text, "if another installation uses it too, give each its own [redis] namespace")
         return
-    others = sorted(_prefixes(lanes.redis) - {lanes.prefix})
+    others = sorted(lanes.snapshot.neighbors())
     if others:
         text = f"other installations share this database: {', '.join(others)}; one memory and one fate"
         notes.warn("namespace", text, "give each its own Redis, if they are not meant to fail together")
     else:
         notes.ok("namespace", f"{namespace}; no other installation in this database")
-
-
-def _prefixes(redis: Any) -> set[str]:
-    """The prefixes of all lanes in the database, as far as :data:`_MOST_SCANS` calls go."""
-    found: set[str] = set()
-    cursor = 0
-    for _ in range(_MOST_SCANS):
-        cursor, keys = redis.scan(cursor, match="*:cfg", count=1000, _type="hash")
-        found.update(key.removesuffix(":cfg") for key in keys)
-        if not cursor:
-            break
-    return found
 
 
 def _clock(redis: Any, notes: Notes) -> float:

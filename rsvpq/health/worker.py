@@ -16,9 +16,10 @@ from celery.signals import task_received, worker_ready
 from celery.worker import state
 from kombu.transport.redis import PRIORITY_STEPS, Channel
 
-from rsvpq.health.register import impatient_lanes, register_of
+from rsvpq.health.register import impatient_redis, register_of
 from rsvpq.health.systemd import notify
 from rsvpq.health.watchdog import Watchdog
+from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings
 
 #: How many looks a report outlasts.
@@ -67,16 +68,17 @@ def watch_worker(settings: Settings) -> None:
     """Watch the worker that this process will be; nothing happens in a process that becomes none."""
 
     def start(sender: Any, **_: Any) -> None:
-        lanes = impatient_lanes(settings.redis)
+        redis = impatient_redis(settings.redis)
+        lanes = Lanes(redis, settings.redis.namespace)
         queues = sender.app.amqp.queues.consume_from  # as they are now: a queue that is cancelled later stays watched
-        consumption = Consumption(lanes.redis, queue_keys(settings.redis.namespace, queues), sender.pool)
+        consumption = Consumption(redis, queue_keys(settings.redis.namespace, queues), sender.pool)
         task_received.connect(consumption.note, weak=False)
         register = register_of(lanes, "worker")
         name = f"{socket.gethostname()}:{os.getpid()}"
 
         def report(lasts_s: float) -> None:
             register.report(lasts_s)
-            lanes.crew(name, sender.pool.num_processes, queues, lasts_s)
+            lanes.ledger.report_threads(name, sender.pool.num_processes, queues, lasts_s)
 
         watchdog = Watchdog(
             consumption.suspicion,

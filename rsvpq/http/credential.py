@@ -1,10 +1,10 @@
 """Stops a user name and password that servers refuse, before the directory locks the account.
 
-It knows no password. Whoever is about to show the credential to a server makes a :class:`LoginAttempt` of it first and
-says how it went. As long as no server has accepted it, one attempt is under way at a time, so that a wrong password costs
-one failed logon and not one per thread. A refusal stops it for ``LOGIN_DELAY_S``, and the third in a row for good; but
-where another server has taken it, the first refusal is one server's word, which must not stop the others: it is stopped
-there, and shown elsewhere by one request, which tells.
+It knows no password. Whoever is about to send the credential to a server makes a :class:`LoginAttempt` of it first and
+reports how it went. As long as no server has accepted it, one attempt is under way at a time, so that a wrong password
+costs one failed logon and not one per thread. A refusal stops it for ``LOGIN_DELAY_S``, and the third in a row for
+good. But where another server has accepted it, the first refusal is the word of one server only, which must not stop
+the others: the credential is stopped there, and one request elsewhere shows whether it is still good.
 """
 
 import time

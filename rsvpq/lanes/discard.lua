@@ -9,6 +9,6 @@ local id = ARGV[2]
 local f = redis.call('HMGET', item_key(id), 'state', 'generation', 'mailbox', 'server', 'pool')
 if (f[1] ~= 'released' and f[1] ~= 'running') or f[2] ~= ARGV[3] then return 0 end
 if f[3] and f[4] and f[5] then give_back(id, f[3], f[4], f[5]) end
-quarantine(id, ARGV[4], f[3], f[4], true)
+quarantine_item(id, ARGV[4], f[3], f[4], true)
 if f[3] then place(f[3]) end
 return 1

@@ -31,7 +31,7 @@ if f[8] == generation then return { 'replay', release(number(ARGV[11])) } end
 if f[1] ~= 'running' or f[2] ~= generation or f[3] ~= ARGV[4] then return { 'lost', release(number(ARGV[11])) } end
 
 if not (mailbox and server and f[6]) then
-  quarantine(id, 'item-incomplete', mailbox, server)
+  quarantine_item(id, 'item-incomplete', mailbox, server)
   return { 'lost', release(number(ARGV[11])) }
 end
 
@@ -56,7 +56,7 @@ end
 
 local scan = redis.call('HGET', P .. ':mailbox:' .. mailbox, 'scan') == id
 
--- What the audit is told of it. A scan changes nothing, so only that it failed is worth a record; a pause has failed
+-- What the audit records of it. A scan changes nothing, so only that it failed is worth a record; a pause has failed
 -- nothing; and what a busy server turned away is a failure only where a side effect had been intended.
 local function tell(state)
   local item, step = { id, f[9], server, f[7] }, open_step(f[10])
@@ -145,7 +145,7 @@ if scan and state == 'done' and (decoded(f[9]) or {})[1] == 'scan' then
   if redis.call('HLEN', P .. ':decided:' .. mailbox) <= FORGOTTEN_AT_ONCE then
     forget_unseen(mailbox, id, '0')
   else
-    redis.call('HSET', P .. ':forgetting', mailbox, '0 ' .. id)  -- by tidy.lua, in steps
+    redis.call('HSET', P .. ':forgetting', mailbox, '0 ' .. id)  -- by forget_gone.lua, in steps
   end
 end
 tell(state)

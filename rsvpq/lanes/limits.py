@@ -1,4 +1,4 @@
-"""How hard a mailbox or a server may be pressed: plain values, no clock and no Redis.
+"""Lanes, and how hard a mailbox or a server may be pressed: plain values, no clock and no Redis.
 
 A pace is a number of *items* (one message or one scan each), never of HTTP requests: one item makes a handful of
 requests one after the other, so the concurrency bounds how many of those are under way at once.
@@ -6,6 +6,7 @@ requests one after the other, so the concurrency bounds how many of those are un
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 _RATE = re.compile(r"\s*(?P<count>\d+(?:\.\d+)?)\s*/\s*(?P<unit>s|min|h)\s*", re.ASCII)
 _PERIOD_S = {"s": 1, "min": 60, "h": 3600}
@@ -76,3 +77,25 @@ class Limits:
     def __post_init__(self) -> None:
         if self.burst < 1 or self.concurrency < 1 or self.weight <= 0:
             raise ValueError("burst and concurrency are at least 1, and weight is above 0")
+
+
+#: The fields in which Redis keeps limits.
+LIMIT_FIELDS = ("interval", "burst", "concurrency", "weight")
+
+
+def limit_fields(limits: Limits) -> dict[str, Any]:
+    """Return the limits by field, as Redis keeps them."""
+    values = (limits.rate.interval_us, limits.burst, limits.concurrency, limits.weight)
+    return dict(zip(LIMIT_FIELDS, values, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The lane of a mailbox: its name, the server that it is on, and its own limits.
+
+    ``limits`` is None where the mailbox has the defaults of the ledger.
+    """
+
+    name: str
+    server: str
+    limits: Limits | None = None

@@ -20,7 +20,7 @@ local answer = 'offered'
 local under_way = redis.call('HGET', key, 'scan')
 if under_way and redis.call('HEXISTS', item_key(under_way), 'state') == 0
   and not redis.call('ZSCORE', P .. ':inflight', under_way) then
-  quarantine(under_way, 'item-missing', mailbox, server)
+  quarantine_item(under_way, 'item-missing', mailbox, server)
   under_way = false
 end
 if under_way or redis.call('EXISTS', item_key(id)) == 1 then

@@ -9,7 +9,7 @@
 --          effect, and then nothing is opened or closed
 -- ARGV[8]  what is to be remembered of the item's topic from here on, or ''    ARGV[9] what was remembered at its start
 -- ARGV[10] for how many seconds, at the least
--- ARGV[11+] the decision that it is done for, as tell_decisions() takes it, if that is still to be told
+-- ARGV[11+] the decision that it is done for, as record_decisions() takes it, if that is still to be recorded
 -- returns  'ok' | 'held' (paused or held; nothing was written) | 'lost' (the item is not this owner's any more)
 --          | 'taken' (another item has begun to settle the topic meanwhile, or Redis was started anew and may have forgotten
 --          it; nothing was written)
@@ -22,7 +22,7 @@ local f = redis.call('HMGET', item, 'state', 'generation', 'owner', 'mailbox', '
   'open', 'topic')
 if f[1] ~= 'running' or f[2] ~= ARGV[3] or f[3] ~= ARGV[4] then return 'lost' end
 if not (f[4] and f[5]) then
-  quarantine(id, 'item-incomplete', f[4], f[5])
+  quarantine_item(id, 'item-incomplete', f[4], f[5])
   return 'lost'
 end
 local intent = ARGV[6] == '1'
@@ -37,11 +37,11 @@ if ARGV[8] ~= '' and f[9] then
   -- Not shorter than the ledger vouches for, be it by the word of a process with other settings.
   redis.call('SET', key, ARGV[8], 'EX', math.max(number(ARGV[10], 1), vouched(f[4])))
 end
-if ARGV[11] then tell_decisions(f[4], f[5], 11) end
-local told = { id, f[7], f[5], f[6] }
+if ARGV[11] then record_decisions(f[4], f[5], 11) end
+local source = { id, f[7], f[5], f[6] }
 -- The same step again is another try of it, not the end of the first.
-if before ~= '' and step ~= '' and (not intent or step ~= before) then audit('done', told, { step = before }) end
-if intent and step ~= '' and (step ~= before or since ~= ARGV[3]) then audit('intent', told, { step = step }) end
+if before ~= '' and step ~= '' and (not intent or step ~= before) then audit('done', source, { step = before }) end
+if intent and step ~= '' and (step ~= before or since ~= ARGV[3]) then audit('intent', source, { step = step }) end
 redis.call('HSET', item, 'journal', ARGV[5], 'open', opened)
 redis.call('ZADD', P .. ':inflight', NOW + RUN_LEASE, id)
 if intent and charge(id, f[4], f[5]) then place(f[4]) end

@@ -12,7 +12,7 @@ local mailbox, server = f[2], f[3]
 if redis.call('EXISTS', P .. ':told:' .. ARGV[3]) == 1 then return 'retried' end
 if f[1] ~= 'dead' then return f[1] or 'unknown' end
 if not (mailbox and server) then
-  quarantine(id, 'item-incomplete', mailbox, server)
+  quarantine_item(id, 'item-incomplete', mailbox, server)
   return 'unknown'
 end
 is_first(ARGV[3])

@@ -1,14 +1,14 @@
--- Change what an operator may change at run time: pause, resume, limits, a hold.
+-- Change what an operator may change at run time: pause, resume (which ends a hold), confirm, limits.
 --
 -- KEYS[1]  namespace
 -- ARGV[2]  scope: 'all' | 'mailbox' | 'server'      ARGV[3] name ('' for all)
--- ARGV[4]  a token unique to this action, for the audit; '' where it is not to be told
+-- ARGV[4]  a token unique to this action, for the audit; '' where it is not to be recorded
 -- ARGV[5]  who    ARGV[6] what: pause, resume or limit    ARGV[7] why    ARGV[8] with which values
--- ARGV[9]  facts (JSON), of which the mailbox is told     ARGV[10] the server, or ''
--- ARGV[11+] field, value for each: paused, confirmed, live_interval, live_burst, live_concurrency, or hold as a delay from
---          now; an empty value removes the field
+-- ARGV[9]  facts (JSON), which name the mailbox     ARGV[10] the server, or ''
+-- ARGV[11+] field, value for each: paused, confirmed, live_interval, live_burst, live_concurrency; an empty value removes
+--          the field, and so it ends a hold
 -- returns  1
--- replay   sets the same again, and the token, kept for an hour, says that it was told
+-- replay   sets the same again, and the token, kept for an hour, says that it was recorded
 
 local scope, name = ARGV[2], ARGV[3]
 local key = scope == 'all' and P .. ':cfg' or P .. ':' .. scope .. ':' .. name
@@ -19,8 +19,6 @@ for i = 11, #ARGV, 2 do
     if value ~= '' then redis.call('HSET', key, 'paused', value, 'paused_by', ARGV[5], 'paused_at', NOW) end
   elseif value == '' then
     redis.call('HDEL', key, field, field == 'hold' and 'hold_why' or field)
-  elseif field == 'hold' then
-    hold_back(scope, name, number(value), ARGV[7])
   else
     redis.call('HSET', key, field, value)
   end

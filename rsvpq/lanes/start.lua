@@ -20,7 +20,7 @@ if f[2] ~= generation then return { 'stale' } end
 local function run(attempt)
   local memory = f[11] and redis.call('GET', topic_key(mailbox, f[11])) or ''
   if memory ~= '' and not decoded(memory) then
-    set_aside(topic_key(mailbox, f[11]), 'unreadable')
+    quarantine_key(topic_key(mailbox, f[11]), 'unreadable')
     memory = ''
   end
   return { 'run', f[7] or '', mailbox or '', server or '', f[8] or '', f[9] or '{}', tostring(attempt),
@@ -35,7 +35,7 @@ if state == 'running' then
 end
 if state ~= 'released' then return { 'stale' } end
 if not (mailbox and server and f[6] and f[7] and f[8]) then
-  quarantine(id, 'item-incomplete', mailbox, server)
+  quarantine_item(id, 'item-incomplete', mailbox, server)
   return { 'unknown' }
 end
 if redis.call('SISMEMBER', P .. ':servers', server) == 0 then

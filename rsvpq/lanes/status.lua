@@ -69,7 +69,7 @@ local function add_on_hold(sums, mailbox)
   return read
 end
 
-local told, looked, read = {}, 0, 0
+local totals, looked, read = {}, 0, 0
 for i = 2, #ARGV do
   if read > MOST_ON_HOLD then break end
   looked = looked + 1
@@ -77,11 +77,11 @@ for i = 2, #ARGV do
   local fields = { 'server', 'scanned', 'paused', 'paused_by', 'paused_at', 'scan', 'hold', 'hold_why', 'hold_for' }
   local v = redis.call('HMGET', P .. ':mailbox:' .. mailbox, unpack(fields))
   local name, at = v[1] or NOWHERE, number(v[2])
-  if not told[name] then
-    told[name] = { mailboxes = 0, pending = 0, never_scanned = 0, scanned = {}, scanning = 0, on_hold = {}, waiting = {},
+  if not totals[name] then
+    totals[name] = { mailboxes = 0, pending = 0, never_scanned = 0, scanned = {}, scanning = 0, on_hold = {}, waiting = {},
       paused = {}, held = {} }
   end
-  local row, pending = told[name], redis.call('LLEN', lane_key(mailbox))
+  local row, pending = totals[name], redis.call('LLEN', lane_key(mailbox))
   row.mailboxes = row.mailboxes + 1
   row.pending = row.pending + pending
   if at == 0 then
@@ -103,4 +103,4 @@ for i = 2, #ARGV do
     row.waiting[reason] = { sum[1] + 1, sum[2] + pending }
   end
 end
-return { looked, cjson.encode(told) }
+return { looked, cjson.encode(totals) }

@@ -4,13 +4,14 @@ All times in it are ages or remaining times in seconds, on Redis' clock; None wh
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from rsvpq.lanes.keeping import order
-from rsvpq.lanes.lanes import Lanes
-from rsvpq.lanes.reading import kept, left_s, number, whole
+from rsvpq.batches import batched
+from rsvpq.lanes.namespace import Namespace
+from rsvpq.lanes.reading import left_s, number_of, value_of, values_of, whole
+from rsvpq.lanes.repair import Repair
 
 #: Mailboxes per call of status.lua, which holds Redis for about 12 us for each that has something waiting.
 _BATCH = 100
@@ -21,7 +22,7 @@ _OLDEST_PART = 0.05
 
 
 @dataclass(slots=True)
-class Waiting:
+class Backlog:
     """How many mailboxes, with how many items in their lanes, wait for the same reason."""
 
     mailboxes: int = 0
@@ -78,7 +79,7 @@ class ServerStatus:
     held_why: str = ""
     on_hold: dict[str, int] = field(default_factory=dict)
     paused: Pause | None = None
-    waiting: dict[str, Waiting] = field(default_factory=dict)
+    waiting: dict[str, Backlog] = field(default_factory=dict)
     paused_mailboxes: dict[str, Pause] = field(default_factory=dict)
     held_mailboxes: dict[str, Hold] = field(default_factory=dict)
 
@@ -130,40 +131,57 @@ class Status:
         return asdict(self)
 
 
-def read_status(lanes: Lanes) -> Status:
+def read_status(namespace: Namespace) -> Status:
     """Read the status of all mailboxes: 10,000 take about two tenths of a second."""
-    return _Reader(lanes).read()
+    return _Reader(namespace).read()
+
+
+def read_counts(namespace: Namespace) -> dict[str, int]:
+    """Read everything counted so far, by label."""
+    with namespace.redis.pipeline(transaction=False) as pipe:
+        pipe.hgetall(namespace.counts())
+        found = value_of(pipe.execute(raise_on_error=False)[0], {})
+    return {label: whole(value) for label, value in found.items()}
 
 
 class _Reader:
-    def __init__(self, lanes: Lanes) -> None:
-        self._lanes = lanes
-        self._redis, self._prefix = lanes.redis, lanes.prefix
-        self._now_us = lanes.time_us()
+    def __init__(self, namespace: Namespace) -> None:
+        self._namespace = namespace
+        self._redis = namespace.redis
+        self._now_us = namespace.time_us()
 
     def read(self) -> Status:
+        space = self._namespace
         with self._redis.pipeline(transaction=False) as pipe:
-            pipe.zcard(f"{self._prefix}:later")
-            pipe.zcard(f"{self._prefix}:dead")
-            pipe.hmget(f"{self._prefix}:cfg", _PAUSE)
-            pipe.smembers(f"{self._prefix}:servers")
-            pipe.smembers(f"{self._prefix}:mailboxes")
-            later, dead, paused, servers, mailboxes = _answers(pipe, (0, 0, (None,) * 3, (), ()))
-        status = Status(later=later, dead=dead, paused=self._pause(*paused), counts=self._lanes.counts())
+            pipe.zcard(space.key("later"))
+            pipe.zcard(space.dead)
+            pipe.hmget(space.general, _PAUSE)
+            pipe.smembers(space.servers)
+            pipe.smembers(space.mailboxes)
+            later, dead, paused, servers, mailboxes = values_of(pipe, (0, 0, (None,) * 3, (), ()))
+        status = Status(later=later, dead=dead, paused=self._pause(*paused), counts=read_counts(space))
         status.servers = {name: ServerStatus() for name in sorted(servers)}
-        told = order(self._lanes)
-        check = told.check
-        status.order = Orderliness(told.named, check.in_flight, check.slots, check.wrong, self._age(check.at_us))
+        summary = Repair(space).summary()
+        check = summary.check
+        status.order = Orderliness(summary.named, check.in_flight, check.slots, check.wrong, self._age(check.at_us))
         self._add_mailboxes(status, sorted(mailboxes))
         self._add_servers(status)
         self._add_in_flight(status)
         return status
 
     def _add_mailboxes(self, status: Status, names: list[str]) -> None:
-        batches = [names[first : first + _BATCH] for first in range(0, len(names), _BATCH)]
-        for told in self._lanes.stand(batches):
-            for name, sums in json.loads(told).items():
+        for text in self._sums(names):
+            for name, sums in json.loads(text).items():
                 self._add_sums(status.servers.setdefault(name, ServerStatus()), sums)
+
+    def _sums(self, names: list[str]) -> Iterator[str]:
+        """What status.lua says of each batch of mailboxes, or of a part of it, as JSON."""
+        for batch in batched(names, _BATCH):
+            rest = batch
+            while rest:
+                looked, text = self._namespace.call("status", *rest)
+                rest = rest[looked:]
+                yield str(text)
 
     def _add_sums(self, server: ServerStatus, sums: Mapping[str, Any]) -> None:
         server.mailboxes += sums["mailboxes"]
@@ -178,7 +196,7 @@ class _Reader:
         for reason, messages in (sums["on_hold"] or {}).items():
             server.on_hold[reason] = server.on_hold.get(reason, 0) + messages
         for reason, (mailboxes, items) in (sums["waiting"] or {}).items():
-            waiting = server.waiting.setdefault(reason, Waiting())
+            waiting = server.waiting.setdefault(reason, Backlog())
             waiting.mailboxes += mailboxes
             waiting.items += items
         for mailbox, until_us, why in sums["held"]:
@@ -191,12 +209,12 @@ class _Reader:
     def _add_servers(self, status: Status) -> None:
         with self._redis.pipeline(transaction=False) as pipe:
             for name in status.servers:
-                pipe.hmget(f"{self._prefix}:server:{name}", *_OF_SERVER, *_PAUSE)
-                pipe.hgetall(f"{self._prefix}:counts:{name}")
-                pipe.zcard(f"{self._prefix}:unfinished:{name}")
+                pipe.hmget(self._namespace.server(name), *_OF_SERVER, *_PAUSE)
+                pipe.hgetall(self._namespace.counts(name))
+                pipe.zcard(self._namespace.unfinished(name))
             missing: tuple[Any, ...] = ((None,) * (len(_OF_SERVER) + len(_PAUSE)), {}, 0)
-            answers = _answers(pipe, missing * len(status.servers))
-        for server, fields, counts, unfinished in zip(status.servers.values(), answers, answers, answers, strict=True):
+            replies = values_of(pipe, missing * len(status.servers))
+        for server, fields, counts, unfinished in zip(status.servers.values(), replies, replies, replies, strict=True):
             later, dead, hold, length, why, last, *pause = fields
             server.later, server.dead, server.unfinished = max(0, whole(later)), max(0, whole(dead)), unfinished
             server.held_s = left_s(hold, length, self._now_us)
@@ -213,20 +231,20 @@ class _Reader:
         with self._redis.pipeline(transaction=False) as pipe:
             for name, server in behind.items():
                 for place in (0, int(server.unfinished * _OLDEST_PART)):
-                    pipe.zrange(f"{self._prefix}:unfinished:{name}", place, place, withscores=True)
-            answers = _answers(pipe, ((), ()) * len(behind))
-        for server, oldest, p95 in zip(behind.values(), answers, answers, strict=True):
+                    pipe.zrange(self._namespace.unfinished(name), place, place, withscores=True)
+            replies = values_of(pipe, ((), ()) * len(behind))
+        for server, oldest, p95 in zip(behind.values(), replies, replies, strict=True):
             # Either may have ended since it was counted.
             server.lag_s, server.lag_p95_s = (self._age(found[0][1]) if found else None for found in (oldest, p95))
 
     def _add_in_flight(self, status: Status) -> None:
         with self._redis.pipeline(transaction=False) as pipe:
-            pipe.zrange(f"{self._prefix}:inflight", 0, -1)
-            [ids] = _answers(pipe, [()])
+            pipe.zrange(self._namespace.key("inflight"), 0, -1)
+            [ids] = values_of(pipe, [()])
         with self._redis.pipeline(transaction=False) as pipe:
             for item_id in ids:
-                pipe.hmget(f"{self._prefix}:item:{item_id}", "state", "server")
-            for state, name in _answers(pipe, [(None, None)] * len(ids)):
+                pipe.hmget(self._namespace.item(item_id), "state", "server")
+            for state, name in values_of(pipe, [(None, None)] * len(ids)):
                 if name and state in ("released", "running"):
                     server = status.servers.setdefault(name, ServerStatus())
                     setattr(server, state, getattr(server, state) + 1)
@@ -235,12 +253,7 @@ class _Reader:
         return Pause(reason, by or "", self._age(at_us)) if reason else None
 
     def _age(self, at_us: str | float | None) -> float | None:
-        return max(0.0, round((self._now_us - number(at_us)) / 1e6, 3)) if at_us else None
-
-
-def _answers(pipe: Any, missing: Sequence[Any]) -> Iterator[Any]:
-    """What the commands of a pipeline answered, or what stands for a key of another type."""
-    return iter([kept(*pair) for pair in zip(pipe.execute(raise_on_error=False), missing, strict=True)])
+        return max(0.0, round((self._now_us - number_of(at_us)) / 1e6, 3)) if at_us else None
 
 
 _OF_SERVER = ("later", "dead", "hold", "hold_for", "hold_why", "last:answered")

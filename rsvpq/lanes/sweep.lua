@@ -63,7 +63,7 @@ local NEVER_IN_FLIGHT = { pending = true, later = true, dead = true, done = true
 local function take_back(id)
   local f = redis.call('HMGET', item_key(id), 'mailbox', 'server', 'pool', 'state', 'attempts', 'facts', 'open')
   if not (f[1] and f[2] and f[3]) then
-    return quarantine(id, f[4] and 'item-incomplete' or 'item-missing', f[1] or nil, f[2], true)
+    return quarantine_item(id, f[4] and 'item-incomplete' or 'item-missing', f[1] or nil, f[2], true)
   end
   if NEVER_IN_FLIGHT[f[4]] then
     redis.call('ZREM', P .. ':inflight', id)
@@ -87,7 +87,7 @@ if was_put_forward then
 end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. ':inflight', '-inf', NOW, 'LIMIT', 0, ARGV[2])) do take_back(id) end
 
--- Those that are farthest away, of each; mend.lua comes to the others in time.
+-- Those that are farthest away, of each; repair.lua comes to the others in time.
 local FARTHEST = 100
 local longest = NOW + math.max(RUN_LEASE, RELEASE_LEASE)
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. ':inflight', longest + 1, '+inf', 'LIMIT', 0, MOST_COUNTED)) do

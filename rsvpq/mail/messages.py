@@ -5,12 +5,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self, get_args, get_type_hints
+from typing import Any, Self, get_args, get_type_hints
 
 from rsvpq.mail.times import instant, written
-
-if TYPE_CHECKING:  # lanes import this module
-    from rsvpq.lanes.limits import Limits
 
 
 class Kind(StrEnum):
@@ -54,14 +51,12 @@ class Verdict(StrEnum):
 class Mailbox:
     """One mailbox to look after.
 
-    ``name`` is an alias or an SMTP address, and unique over all servers, whatever its case. ``limits`` is None where
-    the mailbox has the defaults of the settings.
+    ``name`` is an alias or an SMTP address, and unique over all servers, whatever its case.
     """
 
     name: str
     server: str
     group: str = ""
-    limits: "Limits | None" = None
 
 
 @dataclass(frozen=True, slots=True)

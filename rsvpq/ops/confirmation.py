@@ -26,19 +26,19 @@ def confirm(context: OperatorContext, reason: str = "") -> str:
     """
     terms(context)
     words = f"{context.who or operator()} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    context.lanes.confirm(words, deed=context.deed("confirm", "all", "", why=reason))
+    context.lanes.controls.confirm(words, action=context.action("confirm", "all", "", why=reason))
     return f"confirmed by {words}"
 
 
 def withdraw(context: OperatorContext, reason: str = "") -> str:
     """Only observe again. Returns as :func:`confirm`."""
-    context.lanes.confirm("", deed=context.deed("withdraw", "all", "", why=reason))
+    context.lanes.controls.confirm("", action=context.action("withdraw", "all", "", why=reason))
     return "withdrawn: within seconds nothing new is begun; what was begun is finished"
 
 
 def unused(context: OperatorContext) -> str:
     """Why nobody hears of what is done in this Redis; '' where a process has started that uses it."""
-    if context.lanes.configured():
+    if context.lanes.controls.configured():
         return ""
     redis = context.settings.redis
     where = f"{redis.url}, namespace {redis.namespace}"

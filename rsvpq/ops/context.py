@@ -5,7 +5,7 @@ from typing import Any
 
 from rsvpq import wiring
 from rsvpq.audit.record import Audit
-from rsvpq.lanes import Deed, Lanes, Scope
+from rsvpq.lanes import Lanes, OperatorAction, Scope
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import Settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
@@ -49,7 +49,7 @@ class OperatorContext:
             raise InvalidRequest("'all' takes no name" if name else f"which {scope}? give its name")
         if scope == "server" and name not in self.settings.servers:
             raise InvalidRequest(f"no server {name!r}; there are: {', '.join(sorted(self.settings.servers))}")
-        if scope != "mailbox" or self.lanes.knows(name):  # one that was scanned may have left the list since
+        if scope != "mailbox" or self.lanes.snapshot.knows(name):  # one that was scanned may have left the list since
             return name
         return self.listed(name).name
 
@@ -57,11 +57,13 @@ class OperatorContext:
         """The mailbox of this name in the list. :raises ConfigError: there is none."""
         return select(read_mailboxes(self.settings.mailboxes, self.settings), names=[name])[0]
 
-    def deed(self, what: str, scope: Scope, name: str, *, why: str = "", values: dict[str, Any] | None = None) -> Deed:
-        """What is being done, for the audit."""
-        deed = self.audit.deed(what, scope, name, why=why, values=values)
-        deed = replace(deed, who=self.who) if self.who else deed
-        return replace(deed, token=self.token) if self.token else deed
+    def action(
+        self, what: str, scope: Scope, name: str, *, why: str = "", values: dict[str, Any] | None = None
+    ) -> OperatorAction:
+        """Describe what is being done, for the audit."""
+        action = self.audit.action(what, scope, name, why=why, values=values)
+        action = replace(action, who=self.who) if self.who else action
+        return replace(action, token=self.token) if self.token else action
 
 
 def open_context(settings: Settings, lanes: Lanes | None = None, *, who: str = "", token: str = "") -> OperatorContext:

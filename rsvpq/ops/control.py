@@ -16,7 +16,7 @@ def pause(context: OperatorContext, scope: Scope, name: str = "", reason: str = 
     """
     name = context.spelt(scope, name)
     why = reason or PAUSED
-    context.lanes.pause(scope, name, reason=why, deed=context.deed("pause", scope, name, why=why))
+    context.lanes.controls.pause(scope, name, reason=why, action=context.action("pause", scope, name, why=why))
     return f"paused: {scope} {name}".rstrip()
 
 
@@ -26,8 +26,8 @@ def resume(context: OperatorContext, scope: Scope, name: str = "", reason: str =
     Returns and raises as :func:`pause`.
     """
     name = context.spelt(scope, name)
-    held_s, why = (0.0, "") if scope == "all" else context.lanes.held(scope, name)
-    context.lanes.resume(scope, name, deed=context.deed("resume", scope, name, why=reason))
+    held_s, why = (0.0, "") if scope == "all" else context.lanes.controls.held(scope, name)
+    context.lanes.controls.resume(scope, name, action=context.action("resume", scope, name, why=reason))
     lifted = f"; it was to be left alone for another {held_s:.0f} s: {why or 'nobody said why'}" if held_s else ""
     # What a process holds back itself, the ledger cannot give back: a second logon would be the process's.
     refused = why.startswith(LoginRefused.__name__) and bool(lifted)
@@ -63,8 +63,8 @@ def limit(
     if scope == "mailbox" and concurrency is not None:
         _require_one_at_a_time(concurrency)
     values = {"rate": rate, "burst": burst, "concurrency": concurrency}
-    deed = context.deed("limit", scope, name, why=reason, values=values)
-    context.lanes.limit(scope, name, rate=pace, burst=burst, concurrency=concurrency, deed=deed)
+    action = context.action("limit", scope, name, why=reason, values=values)
+    context.lanes.controls.limit(scope, name, rate=pace, burst=burst, concurrency=concurrency, action=action)
     return f"limits changed: {scope} {name}" if rate or burst or concurrency else f"limits as configured: {name}"
 
 

@@ -6,7 +6,9 @@ from itertools import islice
 from typing import Any, get_args
 
 from rsvpq.audit.log import AuditLog, Filter
-from rsvpq.lanes.lanes import Dead, Lanes
+from rsvpq.batches import batched
+from rsvpq.lanes import Lanes
+from rsvpq.lanes.dead_items import DeadItem
 from rsvpq.mail.messages import is_private_payload
 from rsvpq.ops.context import InvalidRequest, OperatorContext, require_count
 from rsvpq.ops.evidence import advice, proved
@@ -28,7 +30,7 @@ class Which:
     mailbox: str = ""
     reason: str = ""
 
-    def __call__(self, item: Dead) -> bool:
+    def __call__(self, item: DeadItem) -> bool:
         """Whether this one is."""
         if self.server and item.server != self.server:
             return False
@@ -37,14 +39,14 @@ class Which:
         return self.reason.casefold() in item.reason.casefold()
 
 
-def find(lanes: Lanes, which: Which, most: int | None = None) -> list[Dead]:
+def find(lanes: Lanes, which: Which, most: int | None = None) -> list[DeadItem]:
     """The dead items, the newest first, at most so many; private subjects are taken out.
 
     :raises InvalidRequest: ``most`` is no count.
     """
     if most is not None:
         require_count("most", most)
-    return [_discreet(item) for item in islice(filter(which, lanes.all_dead()), most)]
+    return [_discreet(item) for item in islice(filter(which, lanes.dead_items.all()), most)]
 
 
 def rows(lanes: Lanes, which: Which, most: int | None = None) -> list[dict[str, Any]]:
@@ -55,7 +57,7 @@ def rows(lanes: Lanes, which: Which, most: int | None = None) -> list[dict[str, 
 
 def count(lanes: Lanes, which: Which) -> int:
     """How many there are."""
-    return sum(map(which, lanes.all_dead()))
+    return sum(map(which, lanes.dead_items.all()))
 
 
 def show(context: OperatorContext, item_id: str) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def show(context: OperatorContext, item_id: str) -> dict[str, Any]:
 
     :raises InvalidRequest: it is not dead.
     """
-    found = context.lanes.find_dead([item_id])
+    found = context.lanes.dead_items.find([item_id])
     if not found:
         raise InvalidRequest(f"no dead item {item_id!r}; see 'rsvpq dead list'")
     item = _discreet(found[0])
@@ -105,19 +107,19 @@ def _settle(
 ) -> dict[str, Any]:
     if bool(item_ids) == (which is not None):
         raise InvalidRequest("name the items, or ask for all (of a server, of a mailbox, with a reason)")
-    deed = context.deed(verb, "all", "", why=why)
+    action = context.action(verb, "all", "", why=why)
     done = {"retry": "retried", "drop": "dropped"}[verb]
-    settle = {"retry": context.lanes.retry, "drop": context.lanes.drop}[verb]
-    answers: dict[str, str] = {}
+    settle = {"retry": context.lanes.dead_items.retry, "drop": context.lanes.dead_items.drop}[verb]
+    results: dict[str, str] = {}
     # All of them are looked up before the first is touched: what is retried may be dead again in a moment.
-    chosen = item_ids or [item.id for item in filter(which, context.lanes.all_dead())]
-    for first in range(0, len(chosen), _BATCH):
-        answers |= settle(chosen[first : first + _BATCH], deed)
-    left = {item_id: state for item_id, state in answers.items() if state != done}
-    return {done: len(answers) - len(left), "left": left}
+    chosen = item_ids or [item.id for item in filter(which, context.lanes.dead_items.all())]
+    for batch in batched(chosen, _BATCH):
+        results |= settle(batch, action)
+    left = {item_id: state for item_id, state in results.items() if state != done}
+    return {done: len(results) - len(left), "left": left}
 
 
-def _row(item: Dead, now_us: int) -> dict[str, Any]:
+def _row(item: DeadItem, now_us: int) -> dict[str, Any]:
     return {
         "id": item.id,
         "dead_s": round((now_us - item.dead_us) / 1e6, 3),
@@ -131,11 +133,11 @@ def _row(item: Dead, now_us: int) -> dict[str, Any]:
     }
 
 
-def _kind(item: Dead) -> str:
+def _kind(item: DeadItem) -> str:
     return str(item.payload.get("kind", ""))
 
 
-def _discreet(item: Dead) -> Dead:
+def _discreet(item: DeadItem) -> DeadItem:
     if not is_private_payload(item.payload):
         return item
     return replace(item, payload={**item.payload, "subject": _PRIVATE})

@@ -1,18 +1,20 @@
 """Unsent answers that may be a person's own: list them, and send one that an operator has looked at."""
 
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
-from rsvpq.lanes.held_drafts import HeldDrafts
-from rsvpq.mail.messages import MeetingMessage
+from rsvpq.mail.messages import Kind, MeetingMessage
 from rsvpq.mail.times import written
 from rsvpq.ops.context import InvalidRequest, OperatorContext
 from rsvpq.tasks import contract
+from rsvpq.tasks.earlier_payloads import current
 
 
 def rows(context: OperatorContext) -> list[dict[str, str]]:
     """What the last scan of each mailbox saw."""
-    held = sorted(HeldDrafts(context.lanes).all())
-    return [{"mailbox": mailbox, **_row(draft)} for mailbox, found in held for draft in found]
+    held = sorted(context.lanes.drafts.all(), key=lambda found: found[0])
+    return [{"mailbox": mailbox, **_row(draft)} for mailbox, payloads in held for draft in held_drafts(payloads)]
 
 
 def send(context: OperatorContext, mailbox: str, draft: str) -> str:
@@ -22,17 +24,30 @@ def send(context: OperatorContext, mailbox: str, draft: str) -> str:
     :raises InvalidRequest: no such draft is held. :raises ConfigError: no such mailbox is in the list.
     """
     chosen = context.listed(mailbox)
-    found = next((one for one in HeldDrafts(context.lanes).of(chosen.name) if one.ref.key == draft), None)
+    found = next((one for one in held_drafts(context.lanes.drafts.of(chosen.name)) if one.ref.key == draft), None)
     if found is None:
         raise InvalidRequest(f"no draft {draft!r} is held in {chosen.name}; see 'rsvpq drafts list'")
     item = contract.draft_item(found.identity(chosen), found)
     values = {"draft": found.ref.key, "item": item.id}
-    context.lanes.tell(context.deed("send-draft", "mailbox", chosen.name, values=values))
+    context.lanes.controls.log_action(context.action("send-draft", "mailbox", chosen.name, values=values))
     offered = replace(item, facts=context.audit.facts(chosen, found, run=""))
-    new = context.lanes.offer(chosen, [offered]).new
+    new = context.lanes.ledger.offer(contract.lane_of(chosen), [offered]).new
     return "will be sent" if new else "was offered before; see 'rsvpq audit' or 'rsvpq dead'"
 
 
 def _row(draft: MeetingMessage) -> dict[str, str]:
     answer, created = str(draft.reply or ""), written(draft.created)
     return {"draft": draft.ref.key, "answer": answer, "subject": draft.subject, "created": created}
+
+
+def held_drafts(payloads: Iterable[Any]) -> list[MeetingMessage]:
+    """Return the drafts among the payloads that the lanes keep; what others have put beside them is left out."""
+    return list(filter(None, map(_draft, payloads)))
+
+
+def _draft(payload: Any) -> MeetingMessage | None:
+    try:
+        draft = MeetingMessage.from_payload(current(payload, unsent=True))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    return draft if draft.kind is Kind.ANSWER else None

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rsvpq import wiring
-from rsvpq.lanes import Deed
+from rsvpq.lanes import OperatorAction
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops.context import InvalidRequest, OperatorContext
 from rsvpq.settings import Settings
@@ -43,18 +43,20 @@ def trigger(context: OperatorContext, kind: contract.ScanKind, arguments: Mappin
 
     :param arguments: see :meth:`Selection.arguments`. :returns: the id of the task.
     """
-    context.lanes.redis.ping()  # nothing is sent to a Redis that cannot be worked with
+    context.lanes.ping()  # nothing is sent to a Redis that cannot be worked with
     # Only what differs from the task's default is sent, so that a scan reads in Flower as it always did.
     more = {"kind": kind} if kind != "scan" else {}
     return _send(context, {**arguments, **more})
 
 
-def look(context: OperatorContext, kind: contract.ScanKind, arguments: Mapping[str, object], deed: Deed) -> str:
+def look(
+    context: OperatorContext, kind: contract.ScanKind, arguments: Mapping[str, object], action: OperatorAction
+) -> str:
     """Send the one task that has the mailboxes looked at, and record who asked.
 
     :returns: the name of the run, under which the mailboxes report.
     """
-    context.lanes.tell(deed)
+    context.lanes.controls.log_action(action)
     return contract.run_named(_send(context, {**arguments, "kind": kind}))
 
 

@@ -24,7 +24,7 @@ def read_report(
     :param unit: of the bars; None for what suits the period. :param progress: told the number and the last of the
         records, each time that :data:`STEP` more were read.
     """
-    begins, dropped = _audit_begins(log)
+    begins, dropped = log.beginning()
     known_since_ms = max(since_ms, begins or 0)
     hourly = until_ms - known_since_ms <= _HOURLY_DAYS * _DAY_MS
     summary = Summary(calendar, unit or ("hour" if hourly else "day"))
@@ -35,13 +35,3 @@ def read_report(
     return summary.report(
         Period(since_ms, until_ms, summary.records, summary.first_ms, summary.last_ms, begins, dropped)
     )
-
-
-def _audit_begins(log: AuditLog) -> tuple[int | None, int | None]:
-    """When the oldest record was made that there still is, and how many there were before it."""
-    oldest = log.lanes.redis.xrange(log.key, count=1)
-    if not oldest:
-        return None, None
-    facts = log.lanes.redis.xinfo_stream(log.key)
-    added = facts.get("entries-added")  # as of Redis 7
-    return int(oldest[0][0].partition("-")[0]), None if added is None else added - facts["length"]

@@ -29,6 +29,14 @@ _NOT_IN_NAMES = frozenset("/\\?#%")
 #: Problems; enough to see what is wrong, as a file with a wrong separator is wrong in each of its 20,000 rows.
 _MOST_SHOWN = 20
 
+
+@dataclass(frozen=True, slots=True)
+class ListedMailbox(Mailbox):
+    """A mailbox as the list has it; ``limits`` is None where it has the defaults of the settings."""
+
+    limits: Limits | None = None
+
+
 _Reader = Callable[[str], object]
 _Row = tuple[int, list[str]]
 
@@ -48,7 +56,7 @@ class _Report:
             raise ConfigError(self.problems, _MOST_SHOWN)
 
 
-def read_mailboxes(path: Path, settings: Settings) -> tuple[Mailbox, ...]:
+def read_mailboxes(path: Path, settings: Settings) -> tuple[ListedMailbox, ...]:
     """The mailboxes of the CSV file at ``path``, in its order.
 
     :raises ConfigError: with everything that is wrong in the file.
@@ -71,7 +79,9 @@ def read_mailboxes(path: Path, settings: Settings) -> tuple[Mailbox, ...]:
     return tuple(mailboxes)
 
 
-def select(mailboxes: Iterable[Mailbox], names: Sequence[str] = (), group: str | None = None) -> tuple[Mailbox, ...]:
+def select(
+    mailboxes: Iterable[ListedMailbox], names: Sequence[str] = (), group: str | None = None
+) -> tuple[ListedMailbox, ...]:
     """The mailboxes with these names (whatever their case), or those of a group, or all; in their own order.
 
     :raises ConfigError: a name or the group is unknown, or both names and a group were given.
@@ -95,7 +105,7 @@ def select(mailboxes: Iterable[Mailbox], names: Sequence[str] = (), group: str |
     return tuple(mailbox for mailbox in everyone if mailbox.name.casefold() in wanted)
 
 
-def _of_group(mailboxes: Sequence[Mailbox], group: str) -> tuple[Mailbox, ...]:
+def _of_group(mailboxes: Sequence[ListedMailbox], group: str) -> tuple[ListedMailbox, ...]:
     members = tuple(mailbox for mailbox in mailboxes if mailbox.group == group)
     if not group or not members:
         groups = {mailbox.group for mailbox in mailboxes if mailbox.group}
@@ -167,11 +177,11 @@ def _values(
     return values
 
 
-def _mailbox(values: Mapping[str, Any], settings: Settings) -> Mailbox:
+def _mailbox(values: Mapping[str, Any], settings: Settings) -> ListedMailbox:
     own = {limit: values[column] for column, limit in _LIMITS.items() if column in values}
     limits: Limits | None = replace(settings.mailbox_limits, **own) if own else None
     server = values.get("server", next(iter(settings.servers)))
-    return Mailbox(values.get("mailbox", ""), server, values.get("group", ""), limits)
+    return ListedMailbox(values.get("mailbox", ""), server, values.get("group", ""), limits)
 
 
 def _name(text: str) -> str:

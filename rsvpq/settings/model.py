@@ -27,7 +27,7 @@ from rsvpq.settings.fields import (
     DurationField,
     ExistingFile,
     HiddenField,
-    Namespace,
+    NamespaceField,
     PathField,
     Percent,
     RateField,
@@ -50,7 +50,7 @@ class RedisSettings(_Table):
     # Before `password`, whose validator looks at it.
     password_file: PathField | None = None
     password: SecretStr | None = None
-    namespace: Namespace = "rsvpq"
+    namespace: NamespaceField = "rsvpq"
     # After `url`, which their validators look at.
     ca_bundle: ExistingFile | None = None
     certificate: ExistingFile | None = None

@@ -33,7 +33,7 @@ class Claims:
         """
         if not identity:
             return
-        holder, _ = self.lanes.claim(name, identity)
+        holder, _ = self.lanes.ledger.claim(name, identity)
         if holder == name:
             return
         if self.listed is None or holder in self.listed():
@@ -41,7 +41,7 @@ class Claims:
                 f"{name!r} and {holder!r} are one mailbox, which is worked as {holder!r}; "
                 "take one of the two out of the list of mailboxes"
             )
-        heir, in_flight = self.lanes.claim(name, identity, instead_of=holder)
+        heir, in_flight = self.lanes.ledger.claim(name, identity, instead_of=holder)
         if heir != name:
             what = f"{in_flight} of its items are" if in_flight else "another was faster and is"
             raise Busy(f"{name!r} takes the place of {heir!r}; {what} under way", _SUCCESSION_S, "mailbox")

@@ -8,7 +8,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Literal
 
-from rsvpq.lanes import Item
+from rsvpq.lanes import Item, Lane
+from rsvpq.lanes.limits import Limits
 from rsvpq.mail.editions import MeetingKey, topic_of
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
 
@@ -54,6 +55,11 @@ _TASKS = {
 
 #: What a scan is for: the Inbox and Drafts, or Drafts alone; or only to tell what a scan would do, or why it would.
 ScanKind = Literal["scan", "reconcile", "dry-run", "explain"]
+
+
+def lane_of(mailbox: Mailbox, limits: Limits | None = None) -> Lane:
+    """The lane of a mailbox; without limits of its own it has the defaults."""
+    return Lane(mailbox.name, mailbox.server, limits)
 
 
 def run_named(task_id: str) -> str:

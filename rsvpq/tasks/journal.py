@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rsvpq.lanes import Memory, Rulings
+from rsvpq.lanes import DecisionBatch, Memory
 from rsvpq.mail.messages import Verdict
 from rsvpq.policy import Action, Decision, answer_to
 
@@ -19,7 +19,7 @@ class Attached:
     """What the ledger writes in the same atomic step as an entry of the journal."""
 
     #: The decision that the entry is made for, for the audit.
-    rulings: Rulings | None = None
+    decisions: DecisionBatch | None = None
     #: What the meeting is settled with from then on; only with an intent.
     memory: Memory | None = None
 

@@ -58,7 +58,7 @@ class Recollection:
         if unreadable:
             logger.warning("event=recollected-unreadable mailbox=%s rows=%d", start.mailbox, unreadable)
         told = {topic: one.to_text() for topic, one in found.items()}
-        self.lanes.remember(start.mailbox, told, self.kept_for.total_seconds(), unreadable=unreadable)
+        self.lanes.topics.remember(start.mailbox, told, self.kept_for.total_seconds(), unreadable=unreadable)
         raise Unsettled("what was answered before was read from the mailbox, for the ledger may not know all of it", 0)
 
     def vouched(self, back_s: float) -> bool:

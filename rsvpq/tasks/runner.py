@@ -28,9 +28,9 @@ from celery.exceptions import Ignore, Retry
 from rsvpq.audit.record import READING_STEPS
 from rsvpq.audit.redaction import Redaction
 from rsvpq.http.lease import Lease
-from rsvpq.lanes import Lanes, Recorded, Release, Start, Verdict
+from rsvpq.lanes import Lane, Lanes, Recorded, Release, Start, StartResult
 from rsvpq.mail.errors import Busy, ExchangeError, NotListed, Refused, Unsettled
-from rsvpq.mail.messages import Mailbox, is_private_payload
+from rsvpq.mail.messages import is_private_payload
 from rsvpq.policy import Left
 from rsvpq.tasks.journal import Attached, Journal, LeaseLost, Paused, Taken
 from rsvpq.tasks.outcome import Outcome
@@ -90,13 +90,13 @@ class Carrier:
         :raises Exception: the item is dead; this is why.
         """
         owner, began = uuid4().hex, time.monotonic()
-        start = self.lanes.start(item_id, generation, owner)
-        if start.verdict is Verdict.HELD:
+        start = self.lanes.ledger.start(item_id, generation, owner)
+        if start.result is StartResult.HELD:
             raise Retry(exc=Paused("paused or held; the item waits in its lane"))
-        if start.verdict in {Verdict.FINAL, Verdict.UNKNOWN}:
-            return f"nothing to do: the item is {start.verdict}"
-        if start.verdict is not Verdict.RUN:
-            raise Ignore(f"another delivery has it: {start.verdict}")
+        if start.result in {StartResult.FINAL, StartResult.UNKNOWN}:
+            return f"nothing to do: the item is {start.result}"
+        if start.result is not StartResult.RUN:
+            raise Ignore(f"another delivery has it: {start.result}")
         return _Run(self, item_id, generation, owner, start, began).run(handle)
 
     def delay_s(self, attempt: int) -> float:
@@ -131,7 +131,9 @@ class _Run:
         except Unsettled as error:
             self._later("throttled", error, error.delay_s)
         except Refused as error:
-            self._finish("dead", label="dead:refused", reason=str(error), result="refused", told=self._redacted(error))
+            self._finish(
+                "dead", label="dead:refused", reason=str(error), result="refused", recorded_reason=self._redacted(error)
+            )
             raise
         except (ExchangeError, Taken) as error:
             self._later("later", error, self.carrier.delay_s(self.start.attempt))
@@ -141,16 +143,16 @@ class _Run:
         return self._done(outcome)
 
     def _done(self, outcome: Outcome) -> str:
-        if outcome.attached and outcome.attached.rulings:
-            where = Mailbox(self.start.mailbox, self.start.server)
-            self.carrier.lanes.decide(where, outcome.attached.rulings)
+        if outcome.attached and outcome.attached.decisions:
+            lane = Lane(self.start.mailbox, self.start.server)
+            self.carrier.lanes.ledger.record_decisions(lane, outcome.attached.decisions)
         self._finish(
             "left" if outcome.left else "done",
             label=f"done:{outcome.result}",
             counts=outcome.counts,
             reason=outcome.note,
             result=outcome.result,
-            told=self.carrier.redaction.reason(outcome.note, private=self._private),
+            recorded_reason=self.carrier.redaction.reason(outcome.note, private=self._private),
             remember_s=self.carrier.remember_s,
             undone=outcome.undone,
             **self._look_again(outcome.left),
@@ -187,7 +189,7 @@ class _Run:
         return self.carrier.redaction.error(error, private=self._private)
 
     def _renew(self) -> float:
-        given_s = self.carrier.lanes.renew(self.item_id, self.generation, self.owner)
+        given_s = self.carrier.lanes.ledger.renew(self.item_id, self.generation, self.owner)
         if not given_s:
             raise LeaseLost("the lease was lost before the next request")
         return given_s
@@ -196,11 +198,11 @@ class _Run:
         *_, step = steps
         audited = "" if step in READING_STEPS else step
         attached = attached or Attached()
-        return self.carrier.lanes.record(
+        return self.carrier.lanes.ledger.record(
             *(self.item_id, self.generation, self.owner, steps),
             intent=intent,
             step=audited,
-            rulings=attached.rulings,
+            decisions=attached.decisions,
             memory=attached.memory if intent else None,
         )
 
@@ -212,7 +214,9 @@ class _Run:
         hold: Literal["", "mailbox", "server"] = "",
     ) -> Never:
         reason = f"{type(error).__name__}: {error}"
-        state = self._finish(how, label=how, reason=reason, delay_s=delay_s, hold=hold, told=self._redacted(error))
+        state = self._finish(
+            how, label=how, reason=reason, delay_s=delay_s, hold=hold, recorded_reason=self._redacted(error)
+        )
         if state == "dead":
             raise error
         logger.info("event=%s item=%s delay_s=%.1f reason=%s", how, self.item_id, delay_s, reason)
@@ -220,6 +224,8 @@ class _Run:
         raise Retry(exc=error, when=delay_s) from None  # type: ignore[arg-type]
 
     def _finish(self, how: Literal["done", "left", "dead", "later", "throttled", "held"], **details: Any) -> str:
-        finish = self.carrier.lanes.finish(self.item_id, self.generation, self.owner, how, release=REFILL, **details)
+        finish = self.carrier.lanes.ledger.finish(
+            self.item_id, self.generation, self.owner, how, release=REFILL, **details
+        )
         self.carrier.publish(finish.released)
         return finish.state

@@ -26,7 +26,7 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         lanes = wiring.make_lanes(load_settings(stack.config))
 
         def scanned(times: int) -> bool:
-            return lanes.counts().get("done:scanned") == times
+            return lanes.snapshot.counts().get("done:scanned") == times
 
         for number in (1, 2):
             assert rsvpq(stack, "scan", "--all").returncode == 0

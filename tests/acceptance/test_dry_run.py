@@ -82,7 +82,7 @@ def forecast(stack: Stack, lanes: Lanes) -> Rows:
     assert set(summary["requests_by_verb"]) <= READING
     assert summary["pace"]["mailbox_violations"] == summary["pace"]["server_violations"] == 0
     assert summary["in_flight"]["over_limit"] == 0
-    assert lanes.counts()["done:dry-run"] == MAILBOXES
+    assert lanes.snapshot.counts()["done:dry-run"] == MAILBOXES
     assert "live runs are not confirmed here" in ended.stderr
     rows: Rows = [json.loads(line) for line in ended.stdout.splitlines()]
     assert f"answers that would be sent: {sum(bool(row['answer']) for row in rows)} (" in ended.stderr
@@ -95,7 +95,7 @@ def lived(stack: Stack, lanes: Lanes, forecast: Rows) -> list[dict[str, Any]]:
     assert forecast
     assert rsvpq(stack, "confirm", "--yes").returncode == 0
     assert rsvpq(stack, "scan", "--all").returncode == 0
-    until(lambda: lanes.counts().get("done:scanned") == MAILBOXES, "every mailbox was scanned")
+    until(lambda: lanes.snapshot.counts().get("done:scanned") == MAILBOXES, "every mailbox was scanned")
     until(lambda: unfinished(lanes) == 0, "everything is done", within_s=RUN_S, every_s=0.5)
     return stack.exchange.messages()
 
@@ -166,9 +166,9 @@ def test_what_cannot_be_looked_at_is_named(stack: Stack, lanes: Lanes, forecast:
     again = rsvpq(stack, "scan", "--dry-run", one)
     assert again.returncode == 1
     assert f"{one}: it is being scanned already" in again.stderr
-    done = lanes.counts()["done:dry-run"]
+    done = lanes.snapshot.counts()["done:dry-run"]
     assert rsvpq(stack, "resume", "mailbox", one).returncode == 0
-    until(lambda: lanes.counts()["done:dry-run"] == done + 1, "the one that waited is looked at after all")
+    until(lambda: lanes.snapshot.counts()["done:dry-run"] == done + 1, "the one that waited is looked at after all")
 
 
 def test_a_request_is_explained_before_it_is_answered(stack: Stack, forecast: Rows) -> None:

@@ -38,7 +38,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         assert rsvpq(started, "scan", "--all").returncode == 0
         wait_until_answered(started)
         lanes = wiring.make_lanes(load_settings(started.config))
-        until(lambda: lanes.counts().get("done:scanned") == 4, "all are scanned")
+        until(lambda: lanes.snapshot.counts().get("done:scanned") == 4, "all are scanned")
         yield started
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from rsvpq import wiring
 from rsvpq.audit.log import AuditLog, Filter
-from rsvpq.lanes.status import read_status
 from rsvpq.settings import load_settings
 from testbed.processes import until
 from testbed.simulated_exchange import World
@@ -30,11 +29,18 @@ def test_a_pause_lets_only_the_step_end_that_was_begun_and_a_resume_finishes_all
         stack.ask_flower(
             "/api/task/async-apply/ops.pause", {"kwargs": {"scope": "all", "reason": "stop", "who": "anna"}}
         )
-        until(lambda: lanes.redis.hexists(f"{lanes.prefix}:cfg", "paused"), "everything is paused", every_s=0.001)
+        until(
+            lambda: lanes.namespace.redis.hexists(f"{lanes.namespace.prefix}:cfg", "paused"),
+            "everything is paused",
+            every_s=0.001,
+        )
         # In this order: nothing is taken any more, so these are all that could still change anything after the count.
-        in_hand = lanes.redis.zcard(f"{lanes.prefix}:inflight")
+        in_hand = lanes.namespace.redis.zcard(f"{lanes.namespace.prefix}:inflight")
         before = mutating(stack)
-        until(lambda: not lanes.redis.zcard(f"{lanes.prefix}:inflight"), "everything is back in its lane")
+        until(
+            lambda: not lanes.namespace.redis.zcard(f"{lanes.namespace.prefix}:inflight"),
+            "everything is back in its lane",
+        )
         after = mutating(stack)
 
         (pause,) = AuditLog(lanes).read(Filter(events=frozenset({"operator"})))
@@ -45,7 +51,7 @@ def test_a_pause_lets_only_the_step_end_that_was_begun_and_a_resume_finishes_all
         print(f"last effect {last - paused_at:.3f} s after the pause; {after - before} requests; {in_hand} in hand")  # noqa: T201 - for the reader of -s
         assert pause["who"] == "anna by Flower/Celery"
         assert after - before <= MOST_PER_MESSAGE * in_hand
-        status = read_status(lanes)
+        status = lanes.snapshot.status()
         assert status.paused is not None
         assert status.unfinished > 0
         assert {reason for server in status.servers.values() for reason in server.waiting} == {"everything paused"}

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from rsvpq import wiring
 from rsvpq.lanes import Item, Lanes
-from rsvpq.lanes.status import read_status
 from rsvpq.mail.messages import Mailbox, MeetingMessage
 from rsvpq.settings import load_settings
 from rsvpq.tasks import contract
@@ -48,22 +47,24 @@ def test_a_mailbox_that_is_taken_off_the_list_while_its_items_wait_is_left_alone
     with Stack(tmp_path, Plan(WORLD, AMPLE, AMPLE, AMPLE, answer_workers=0)) as stack:
         lanes = lanes_of(stack)
         assert rsvpq(stack, "scan", "--all").returncode == 0
-        until(lambda: lanes.counts().get("done:scanned") == WORLD.mailboxes, "every mailbox was scanned")
+        until(lambda: lanes.snapshot.counts().get("done:scanned") == WORLD.mailboxes, "every mailbox was scanned")
         gone = next(name for name, _ in accepted(stack).items())
         rewrite_list(stack, without=gone)
         stack.start_worker("answer-0", "workers.app", 4)
         until(
-            lambda: not lanes.redis.llen(f"{lanes.prefix}:lane:{gone}") and not _in_flight(lanes, gone),
+            lambda: (
+                not lanes.namespace.redis.llen(f"{lanes.namespace.prefix}:lane:{gone}") and not _in_flight(lanes, gone)
+            ),
             "its lane is empty",
         )
         until(lambda: all(count for name, count in accepted(stack).items() if name != gone), "the others are answered")
         assert accepted(stack)[gone] == 0
-        assert lanes.counts()["done:unlisted"] > 1
-        assert lanes.counts().get("dead", 0) == 0
+        assert lanes.snapshot.counts()["done:unlisted"] > 1
+        assert lanes.snapshot.counts().get("dead", 0) == 0
 
 
 def _in_flight(lanes: Lanes, mailbox: str) -> int:
-    return int(lanes.redis.hget(f"{lanes.prefix}:mailbox:{mailbox}", "n") or 0)
+    return int(lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:mailbox:{mailbox}", "n") or 0)
 
 
 def test_a_restart_in_the_documented_order_under_a_new_name_of_a_server_kills_no_message(tmp_path: Path) -> None:
@@ -76,17 +77,20 @@ def test_a_restart_in_the_documented_order_under_a_new_name_of_a_server_kills_no
         lanes = lanes_of(stack)
         assert rsvpq(stack, "scan", "--all").returncode == 0
         names = list(accepted(stack))
-        until(lambda: all(lanes.held("mailbox", name)[0] for name in names), "the old worker has sent all of them back")
-        assert all("this process has an old list" in lanes.held("mailbox", name)[1] for name in names)
-        assert lanes.counts().get("dead", 0) == 0
+        until(
+            lambda: all(lanes.controls.held("mailbox", name)[0] for name in names),
+            "the old worker has sent all of them back",
+        )
+        assert all("this process has an old list" in lanes.controls.held("mailbox", name)[1] for name in names)
+        assert lanes.snapshot.counts().get("dead", 0) == 0
         assert sum(accepted(stack).values()) == 0
 
         stack.restart("answer-0")
         stack.parts["answer-0"].wait_for(lambda: " ready." in stack.parts["answer-0"].tail(100), "it is ready")
         for name in names:
-            lanes.resume("mailbox", name)
+            lanes.controls.resume("mailbox", name)
         wait_until_answered(stack)
-        assert lanes.counts().get("dead", 0) == 0
+        assert lanes.snapshot.counts().get("dead", 0) == 0
         assert stack.exchange.ask("summary")["requests"]["answered_twice"] == 0
 
 
@@ -95,7 +99,7 @@ def test_what_an_earlier_version_has_offered_is_answered_once_and_what_was_given
     with Stack(tmp_path, Plan(WORLD, AMPLE, AMPLE, AMPLE, answer_workers=0)) as stack:
         lanes = lanes_of(stack)
         assert rsvpq(stack, "scan", "--all").returncode == 0
-        until(lambda: lanes.counts().get("done:scanned") == WORLD.mailboxes, "every mailbox was scanned")
+        until(lambda: lanes.snapshot.counts().get("done:scanned") == WORLD.mailboxes, "every mailbox was scanned")
         for name in ("dispatcher-0", "scan"):
             stack.kill(name)
         dropped = _as_an_earlier_version_had_it(lanes, stack)
@@ -106,23 +110,23 @@ def test_what_an_earlier_version_has_offered_is_answered_once_and_what_was_given
         until(lambda: stack.exchange.ask("summary")["requests"]["waiting"] == 1, "all but one are answered")
         until(lambda: _at_rest(lanes), "nothing is under way")
         assert rsvpq(stack, "scan", "--all").returncode == 0
-        until(lambda: lanes.counts().get("done:scanned") == WORLD.mailboxes, "every mailbox was scanned again")
+        until(lambda: lanes.snapshot.counts().get("done:scanned") == WORLD.mailboxes, "every mailbox was scanned again")
         until(lambda: _at_rest(lanes), "nothing is under way")
         assert stack.exchange.ask("summary")["requests"]["waiting"] == 1
-        assert lanes.redis.hget(f"{lanes.prefix}:item:{dropped}", "state") == "dropped"
+        assert lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:item:{dropped}", "state") == "dropped"
         assert stack.exchange.ask("summary")["requests"]["answered_twice"] == 0
-        assert lanes.counts().get("dead", 0) == 0
+        assert lanes.snapshot.counts().get("dead", 0) == 0
 
 
 def _at_rest(lanes: Lanes) -> bool:
-    servers = read_status(lanes).servers.values()
+    servers = lanes.snapshot.status().servers.values()
     return not any(server.pending or server.in_flight for server in servers)
 
 
 def _as_an_earlier_version_had_it(lanes: Lanes, stack: Stack) -> str:
     """Let the ledger have all messages under their earlier identities, and one request among them given up: which."""
-    client, offered = lanes.redis, list[tuple[Mailbox, Item]]()
-    for key in list(client.scan_iter(match=f"{lanes.prefix}:item:*", count=1000)):
+    client, offered = lanes.namespace.redis, list[tuple[Mailbox, Item]]()
+    for key in list(client.scan_iter(match=f"{lanes.namespace.prefix}:item:*", count=1000)):
         item = client.hgetall(key)
         if item["state"] != "done":
             mailbox, payload = Mailbox(item["mailbox"], item["server"]), json.loads(item["payload"])
@@ -133,7 +137,9 @@ def _as_an_earlier_version_had_it(lanes: Lanes, stack: Stack) -> str:
     given_up = next(item.id for _, item in offered if item.work == contract.ANSWER_REQUEST)
     for mailbox, item in offered:
         if item.id == given_up:
-            client.hset(f"{lanes.prefix}:item:{given_up}", mapping={"state": "dropped", "mailbox": mailbox.name})
+            client.hset(
+                f"{lanes.namespace.prefix}:item:{given_up}", mapping={"state": "dropped", "mailbox": mailbox.name}
+            )
         else:
-            lanes.offer(mailbox, [item])
+            lanes.ledger.offer(contract.lane_of(mailbox), [item])
     return given_up

@@ -14,7 +14,6 @@ import pytest
 
 from rsvpq import wiring
 from rsvpq.lanes import Lanes
-from rsvpq.lanes.status import read_status
 from rsvpq.settings import load_settings
 from testbed.processes import until
 from testbed.simulated_exchange import World
@@ -59,16 +58,16 @@ def lanes(stack: Stack) -> Lanes:
 
 def scan(stack: Stack, lanes: Lanes) -> None:
     """Scan everything, and wait until everything has been worked."""
-    scanned = lanes.counts().get("done:scanned", 0) + MAILBOXES
+    scanned = lanes.snapshot.counts().get("done:scanned", 0) + MAILBOXES
     assert rsvpq(stack, "scan", "--all").returncode == 0
-    until(lambda: lanes.counts().get("done:scanned") == scanned, "all are scanned", within_s=60)
-    until(lambda: read_status(lanes).unfinished == 0, "everything is worked", within_s=60)
+    until(lambda: lanes.snapshot.counts().get("done:scanned") == scanned, "all are scanned", within_s=60)
+    until(lambda: lanes.snapshot.status().unfinished == 0, "everything is worked", within_s=60)
 
 
 def left(lanes: Lanes) -> list[str]:
     """The items that were left alone."""
-    keys = lanes.redis.scan_iter(f"{lanes.prefix}:item:*")
-    return [key.rpartition(":")[2] for key in keys if lanes.redis.hget(key, "state") == "left"]
+    keys = lanes.namespace.redis.scan_iter(f"{lanes.namespace.prefix}:item:*")
+    return [key.rpartition(":")[2] for key in keys if lanes.namespace.redis.hget(key, "state") == "left"]
 
 
 def on_hold(stack: Stack) -> Counter[str]:
@@ -98,7 +97,7 @@ def would_be_worked(stack: Stack) -> set[str]:
 def time_passes(lanes: Lanes, items: list[str]) -> None:
     """The time to look again comes, for these."""
     for item in items:
-        lanes.redis.hset(f"{lanes.prefix}:item:{item}", "again", lanes.time_us())
+        lanes.namespace.redis.hset(f"{lanes.namespace.prefix}:item:{item}", "again", lanes.time_us())
 
 
 @pytest.mark.parametrize("stack", ["true"], indirect=True)
@@ -109,7 +108,7 @@ def test_what_was_held_for_an_unreadable_calendar_is_answered_once_it_can_be_rea
     assert dealt_with(stack) == 0
     assert held
     assert on_hold(stack) == {"calendar-unknown": len(held)}
-    mailbox = lanes.redis.hget(f"{lanes.prefix}:item:{held[0]}", "mailbox")
+    mailbox = lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:item:{held[0]}", "mailbox")
     assert ledger_of(stack, mailbox, held[0])["reason"] == "hold (calendar-unknown)"
     told = rsvpq(stack, "explain", mailbox, "--item", held[0]).stdout
     assert "ledger: left alone: hold (calendar-unknown); looked at again after 20" in told
@@ -125,7 +124,7 @@ def test_what_was_held_for_an_unreadable_calendar_is_answered_once_it_can_be_rea
     foreseen = would_be_worked(stack) & set(held)
     assert foreseen
     scan(stack, lanes)
-    states = {item: lanes.redis.hget(f"{lanes.prefix}:item:{item}", "state") for item in held}
+    states = {item: lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:item:{item}", "state") for item in held}
     assert {item for item, state in states.items() if state == "done"} == foreseen
     assert "calendar-unknown" not in on_hold(stack)
     assert dealt_with(stack) > 0

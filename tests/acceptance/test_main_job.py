@@ -22,7 +22,9 @@ def worked(stack: Stack) -> dict[str, Any]:
     assert triggered.returncode == 0, triggered.stderr
     wait_until_answered(stack)
     lanes = wiring.make_lanes(load_settings(stack.config))
-    until(lambda: lanes.counts().get("done:scanned") == stack.plan.world.mailboxes, "every mailbox was scanned")
+    until(
+        lambda: lanes.snapshot.counts().get("done:scanned") == stack.plan.world.mailboxes, "every mailbox was scanned"
+    )
     summary: dict[str, Any] = stack.exchange.ask("summary")
     return summary
 
@@ -40,7 +42,7 @@ def test_every_response_is_opened_once_and_moved_away_unless_it_proposes_a_time(
 
 
 def test_what_is_not_for_us_is_left_alone_and_counted_with_its_reason(stack: Stack, worked: dict[str, Any]) -> None:
-    counts = wiring.make_lanes(load_settings(stack.config)).counts()
+    counts = wiring.make_lanes(load_settings(stack.config)).snapshot.counts()
     for kind, reason in {
         "cancellation": "cancellation",
         "other": "unknown-class",
@@ -89,12 +91,12 @@ def test_another_scan_finds_the_answers_that_have_arrived_since_and_nothing_else
         circle = until(partial(_closed_circle, stack), "every answer that arrived is opened")
         # An answer to an invitation that was superseded meanwhile updates nobody.
         assert 0 < circle["attendees_updated"] <= circle["answers_delivered"]
-        assert lanes.counts()["scan:offered"] == seeded + circle["answers_delivered"]
+        assert lanes.snapshot.counts()["scan:offered"] == seeded + circle["answers_delivered"]
     assert stack.exchange.ask("summary")["requests"]["answered_once"] == worked["requests"]["answered_once"]
 
 
 def _has_scanned(lanes: Lanes, times: int) -> bool:
-    return lanes.counts().get("done:scanned") == times
+    return lanes.snapshot.counts().get("done:scanned") == times
 
 
 def _closed_circle(stack: Stack) -> dict[str, int] | None:

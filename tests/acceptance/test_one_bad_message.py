@@ -10,7 +10,6 @@ import requests
 from requests.auth import HTTPBasicAuth
 
 from rsvpq import wiring
-from rsvpq.lanes.status import read_status
 from rsvpq.settings import load_settings
 from testbed.processes import until
 from testbed.simulated_exchange import World
@@ -95,9 +94,9 @@ def test_a_live_run_answers_the_others(stack: Stack) -> None:
     wanted = {uid for uid, row in _foretold(stack).items() if row["answer"]}
     assert rsvpq(stack, "scan", _mailbox(stack)).returncode == 0
     lanes = wiring.make_lanes(load_settings(stack.config))
-    until(lambda: lanes.counts().get("done:scanned") == 1, "the mailbox was scanned")
-    until(lambda: read_status(lanes).unfinished == 0, "all that was offered is finished", within_s=90)
+    until(lambda: lanes.snapshot.counts().get("done:scanned") == 1, "the mailbox was scanned")
+    until(lambda: lanes.snapshot.status().unfinished == 0, "all that was offered is finished", within_s=90)
     told = stack.exchange.messages(_mailbox(stack))
     assert {one["uid"] for one in told if one["submitted"]} == wanted
-    assert lanes.counts()["done:left"] >= len(ODD)
-    assert not [label for label in lanes.counts() if label.startswith("dead")]
+    assert lanes.snapshot.counts()["done:left"] >= len(ODD)
+    assert not [label for label in lanes.snapshot.counts() if label.startswith("dead")]

@@ -11,15 +11,14 @@ import pytest
 
 from rsvpq import wiring
 from rsvpq.audit.log import AuditLog, Filter
-from rsvpq.lanes import Item, Lanes
-from rsvpq.mail.messages import Mailbox
+from rsvpq.lanes import Item, Lane, Lanes
 from rsvpq.settings import load_settings
 from testbed.processes import PATIENCE_S, until
 from testbed.simulated_exchange import World
 from testbed.stack import Plan, Stack
 from tests.support.running_stack import rsvpq
 
-ADELE = Mailbox("adele0", "mail0")
+ADELE = Lane("adele0", "mail0")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +28,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with Stack(tmp_path_factory.mktemp("ops"), plan) as started:
         assert rsvpq(started, "scan", "--all").returncode == 0
         lanes = wiring.make_lanes(load_settings(started.config))
-        until(lambda: lanes.counts().get("done:scanned") == 4, "all are scanned")
+        until(lambda: lanes.snapshot.counts().get("done:scanned") == 4, "all are scanned")
         yield started
 
 
@@ -59,14 +58,17 @@ def result(stack: Stack, task: str, **arguments: Any) -> Any:
 def kill(lanes: Lanes, item_id: str) -> None:
     """Have an item end in ``dead``; its mailbox is paused then, so that what is retried stays in the lane."""
     payload = {"kind": "request", "subject": f"About {item_id}"}
-    lanes.offer(ADELE, [Item(item_id, "workers.answer_request", "answer", payload)])
-    lanes.resume("mailbox", ADELE.name)
-    until(lambda: lanes.redis.hget(f"{lanes.prefix}:item:{item_id}", "state") == "released", "it is released")
-    generation = int(lanes.redis.hget(f"{lanes.prefix}:item:{item_id}", "generation"))
-    lanes.start(item_id, generation, "a test")
-    lanes.record(item_id, generation, "a test", {"accept": [], "send": "rid:7"}, intent=True)
-    lanes.finish(item_id, generation, "a test", "dead", label="dead:refused", reason="the server says no")
-    lanes.pause("mailbox", ADELE.name, reason="only the test works here")
+    lanes.ledger.offer(ADELE, [Item(item_id, "workers.answer_request", "answer", payload)])
+    lanes.controls.resume("mailbox", ADELE.name)
+    until(
+        lambda: lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:item:{item_id}", "state") == "released",
+        "it is released",
+    )
+    generation = int(lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:item:{item_id}", "generation"))
+    lanes.ledger.start(item_id, generation, "a test")
+    lanes.ledger.record(item_id, generation, "a test", {"accept": [], "send": "rid:7"}, intent=True)
+    lanes.ledger.finish(item_id, generation, "a test", "dead", label="dead:refused", reason="the server says no")
+    lanes.controls.pause("mailbox", ADELE.name, reason="only the test works here")
 
 
 def operator_records(lanes: Lanes) -> list[tuple[str, str, str]]:
@@ -141,17 +143,20 @@ def test_celery_call_does_the_same(stack: Stack, lanes: Lanes) -> None:
     command = [sys.executable, "-m", "celery", "-A", "producer.app", "call", "ops.pause"]
     arguments = ["--kwargs", '{"scope": "all", "reason": "by celery call"}']
     subprocess.run([*command, *arguments], env={**os.environ, **stack.environment}, check=True, timeout=PATIENCE_S)
-    until(lambda: lanes.redis.hget(f"{lanes.prefix}:cfg", "paused") == "by celery call", "everything is paused")
+    until(
+        lambda: lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:cfg", "paused") == "by celery call",
+        "everything is paused",
+    )
     result(stack, "ops.resume", scope="all")
 
 
 def test_only_the_operators_tasks_keep_results_and_for_an_hour(stack: Stack, lanes: Lanes) -> None:
     result(stack, "ops.top")
-    keys = list(lanes.redis.scan_iter("*celery-task-meta*"))
-    stored = [json.loads(lanes.redis.get(key)) for key in keys]
+    keys = list(lanes.namespace.redis.scan_iter("*celery-task-meta*"))
+    stored = [json.loads(lanes.namespace.redis.get(key)) for key in keys]
     assert stored
-    assert lanes.counts()["done:scanned"] >= 4  # which have left none
+    assert lanes.snapshot.counts()["done:scanned"] >= 4  # which have left none
     assert all(key.startswith("rsvpq:") for key in keys)
-    assert all(0 < lanes.redis.ttl(key) <= 3600 for key in keys)
+    assert all(0 < lanes.namespace.redis.ttl(key) <= 3600 for key in keys)
     scans = [entry for entry in stored if str(entry["result"]).startswith("scanned")]
     assert scans == []

@@ -132,7 +132,7 @@ class Walk:
 
     def _scanned(self) -> int:
         settings = load_settings(self._directory / "rsvpq.toml")
-        return wiring.make_lanes(settings).counts().get("done:scanned", 0)
+        return wiring.make_lanes(settings).snapshot.counts().get("done:scanned", 0)
 
     def _start(self, name: str, command: str | list[str]) -> None:
         words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]

@@ -44,7 +44,7 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         )
         lanes = wiring.make_lanes(load_settings(stack.config))
         assert rsvpq(stack, "scan", "--all").returncode == 0
-        until(lambda: lanes.counts().get("done:scanned") == 16, "every mailbox was scanned")
+        until(lambda: lanes.snapshot.counts().get("done:scanned") == 16, "every mailbox was scanned")
         until(lambda: unfinished(lanes) == 0, "nothing is left to do", within_s=RUN_S, every_s=0.2)
         assert rsvpq(stack, "pause", "server", "mail0", "--reason", "<b>patch day</b>").returncode == 0
         yield stack

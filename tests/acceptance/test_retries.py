@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from rsvpq import wiring
-from rsvpq.lanes.status import read_status
 from rsvpq.settings import load_settings
 from testbed.processes import until
 from testbed.simulated_exchange import World
@@ -24,11 +23,14 @@ def test_flower_shows_retry_while_a_server_is_away(tmp_path: Path) -> None:
         until(retried, "Flower shows a retry with its reason")
 
         def held_for_a_while() -> bool:
-            server = read_status(lanes).servers["mail0"]
+            server = lanes.snapshot.status().servers["mail0"]
             return server.in_flight == 0 and 20 < server.held_s <= 40
 
         until(held_for_a_while, "all are back, and the server is left alone")
-        assert read_status(lanes).unfinished == 6
-        attempts = [lanes.redis.hget(key, "attempts") for key in lanes.redis.scan_iter(f"{lanes.prefix}:item:scan-*")]
+        assert lanes.snapshot.status().unfinished == 6
+        attempts = [
+            lanes.namespace.redis.hget(key, "attempts")
+            for key in lanes.namespace.redis.scan_iter(f"{lanes.namespace.prefix}:item:scan-*")
+        ]
         assert {int(attempt or 0) for attempt in attempts} == {0}
-        assert lanes.redis.llen("rsvpq:scan") == 0  # a retry publishes nothing
+        assert lanes.namespace.redis.llen("rsvpq:scan") == 0  # a retry publishes nothing

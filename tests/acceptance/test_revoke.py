@@ -5,8 +5,8 @@ from typing import Any
 
 from rsvpq import wiring
 from rsvpq.lanes import Lanes
-from rsvpq.lanes.refusals import REVOKED
 from rsvpq.settings import load_settings
+from rsvpq.tasks.refusals import REVOKED
 from testbed.processes import until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
@@ -15,7 +15,7 @@ from tests.support.running_stack import QUICK, QUICK_LEASES, rsvpq
 
 def lane_of(lanes: Lanes, mailbox: str) -> list[str]:
     """What waits there, by the ids that Flower shows."""
-    return list(lanes.redis.lrange(f"{lanes.prefix}:lane:{mailbox}", 0, -1))
+    return list(lanes.namespace.redis.lrange(f"{lanes.namespace.prefix}:lane:{mailbox}", 0, -1))
 
 
 def revoke(stack: Stack, item: str) -> None:
@@ -45,7 +45,7 @@ def test_a_message_revoked_in_flower_ends_and_its_mailbox_goes_on(tmp_path: Path
         lanes = wiring.make_lanes(load_settings(stack.config))
         stack.kill("answer-0")  # so that the lanes fill
         assert rsvpq(stack, "scan", "--all").returncode == 0
-        until(lambda: lanes.counts().get("done:scanned") == 3, "all are scanned")
+        until(lambda: lanes.snapshot.counts().get("done:scanned") == 3, "all are scanned")
         assert rsvpq(stack, "pause", "all", "--reason", "a test").returncode == 0
         stack.restart("answer-0")
         mailbox, lane = deepest(lanes, stack)
@@ -54,7 +54,7 @@ def test_a_message_revoked_in_flower_ends_and_its_mailbox_goes_on(tmp_path: Path
         revoke(stack, revoked)
         assert rsvpq(stack, "resume", "all").returncode == 0
         until(lambda: states(lanes, behind) == {"done"}, "what is behind it is done", within_s=60)
-        (dead,) = until(lambda: lanes.dead(5), "the revoked one has ended", within_s=60)
+        (dead,) = until(lambda: list(lanes.dead_items.all()), "the revoked one has ended", within_s=60)
         reason = f"was released 3 times and never started: {REVOKED}"
         assert (dead.id, dead.mailbox, dead.reason) == (revoked, mailbox, reason)
         assert deeds(stack, mailbox, dead.payload["uid"], dead.payload["subject"]) == (0, 0)
@@ -63,7 +63,7 @@ def test_a_message_revoked_in_flower_ends_and_its_mailbox_goes_on(tmp_path: Path
 
 def states(lanes: Lanes, items: list[str]) -> set[Any]:
     """In which states they are."""
-    return {lanes.redis.hget(f"{lanes.prefix}:item:{item}", "state") for item in items}
+    return {lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:item:{item}", "state") for item in items}
 
 
 def deeds(stack: Stack, mailbox: str, uid: str, subject: str) -> tuple[int, int]:

@@ -27,15 +27,15 @@ def lanes_of(stack: Stack) -> Lanes:
 def scan_everything(stack: Stack) -> Counter[str]:
     """One scan of all mailboxes, worked to the end; what it counted."""
     lanes = lanes_of(stack)
-    before = Counter(lanes.counts())
+    before = Counter(lanes.snapshot.counts())
     assert rsvpq(stack, "scan", "--all").returncode == 0
     until(lambda: _scans(lanes) == before["done:scanned"] + stack.plan.world.mailboxes, "every mailbox was scanned")
     until(lambda: unfinished(lanes) == 0, "all that was offered is finished")
-    return Counter(lanes.counts()) - before
+    return Counter(lanes.snapshot.counts()) - before
 
 
 def _scans(lanes: Lanes) -> int:
-    return lanes.counts().get("done:scanned", 0)
+    return lanes.snapshot.counts().get("done:scanned", 0)
 
 
 def requests_of(stack: Stack) -> list[dict[str, Any]]:
@@ -104,18 +104,18 @@ def test_a_live_run_has_to_be_confirmed_once(tmp_path: Path) -> None:
         assert "live runs are not confirmed here" in told.stderr
         until(lambda: _scans(lanes_of(stack)) == 6, "every mailbox was scanned")
         assert stack.exchange.ask("summary")["mutating"] == 0
-        assert lanes_of(stack).counts()["skipped:would-accept"] > 0
+        assert lanes_of(stack).snapshot.counts()["skipped:would-accept"] > 0
 
         told = rsvpq(stack, "confirm", "--yes", "--reason", "looked at the dry run")
         assert (told.returncode, told.stderr) == (0, "")
         assert "answers cannot be taken back" in told.stdout
         until(lambda: scan_everything(stack)["done:answered"] > 0, "requests are answered")
-        (deed,) = rsvpq(stack, "audit", "--event", "operator", "--format", "jsonl").stdout.splitlines()
-        assert '"confirm"' in deed
-        assert "looked at the dry run" in deed
+        (action,) = rsvpq(stack, "audit", "--event", "operator", "--format", "jsonl").stdout.splitlines()
+        assert '"confirm"' in action
+        assert "looked at the dry run" in action
 
         assert rsvpq(stack, "confirm", "--withdraw").returncode == 0
-        assert lanes_of(stack).confirmed() == ""
+        assert lanes_of(stack).controls.confirmed() == ""
 
 
 def test_a_scan_and_a_run_answer_no_more_than_their_caps(tmp_path: Path) -> None:

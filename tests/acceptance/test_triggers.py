@@ -42,7 +42,7 @@ def lanes(stack: Stack) -> Lanes:
 
 
 def scans(lanes: Lanes) -> int:
-    return lanes.counts().get("done:scanned", 0)
+    return lanes.snapshot.counts().get("done:scanned", 0)
 
 
 def wait_for_scans(lanes: Lanes, number: int) -> None:
@@ -100,7 +100,7 @@ def test_observe_mode_answers_and_opens_nothing(stack: Stack, lanes: Lanes) -> N
     assert rsvpq(stack, "scan", "--all").returncode == 0
     wait_for_scans(lanes, before + 6)
     assert stack.exchange.ask("summary")["mutating"] == 0
-    assert lanes.counts()["skipped:would-accept"] > 0
+    assert lanes.snapshot.counts()["skipped:would-accept"] > 0
 
 
 def test_a_mailbox_that_is_being_scanned_is_not_scanned_twice(stack: Stack, lanes: Lanes) -> None:
@@ -110,7 +110,7 @@ def test_a_mailbox_that_is_being_scanned_is_not_scanned_twice(stack: Stack, lane
         assert rsvpq(stack, "scan", "adele0").returncode == 0
     redis: Redis = stack.queue_server.client()
     until(lambda: told_of_triggers(stack, "succeeded") >= triggers + 3, "the triggers have done what they do")
-    until(lambda: redis.llen(f"{lanes.prefix}:lane:adele0") == 1, "one scan waits in the lane")
+    until(lambda: redis.llen(f"{lanes.namespace.prefix}:lane:adele0") == 1, "one scan waits in the lane")
     assert rsvpq(stack, "resume", "mailbox", "adele0").returncode == 0
     wait_for_scans(lanes, before + 1)
 

@@ -41,7 +41,9 @@ def test_no_request_is_answered_twice_and_both_names_are_told(twice: Stack) -> N
     lanes = wiring.make_lanes(load_settings(twice.config))
     listed = len((twice.directory / "mailboxes.csv").read_text(encoding="utf-8").splitlines()) - 1
     until(
-        lambda: lanes.counts().get("done:scanned", 0) + lanes.counts().get("dead:refused", 0) == listed,
+        lambda: (
+            lanes.snapshot.counts().get("done:scanned", 0) + lanes.snapshot.counts().get("dead:refused", 0) == listed
+        ),
         "every name was scanned or refused",
     )
     wait_until_answered(twice)

@@ -54,17 +54,17 @@ class RsvpqStack(Stack):
 
     def unfinished(self) -> int:
         """Scans and messages in the ledger that have not ended, and triggers that nobody has taken yet."""
-        waiting: int = self.lanes.redis.llen(f"{self.plan.namespace}:{contract.SCAN_QUEUE}")
+        waiting: int = self.lanes.namespace.redis.llen(f"{self.plan.namespace}:{contract.SCAN_QUEUE}")
         return waiting + unfinished(self.lanes)
 
     def absorbed(self) -> Mapping[str, int]:
         """Ended leases, and what was put back."""
-        counts = self.lanes.counts()
+        counts = self.lanes.snapshot.counts()
         return {label: counts[label] for label in _ABSORBED if label in counts}
 
     def given_up(self) -> Mapping[str, int]:
         """Dead messages by reason, without the paths, which differ from one to the next."""
-        dead = (item for item in self.lanes.dead(10_000) if item.work != contract.SCAN_MAILBOX)
+        dead = (item for item in self.lanes.dead_items.all() if item.work != contract.SCAN_MAILBOX)
         return dict(Counter(_PATH.sub("...", item.reason) for item in dead))
 
 

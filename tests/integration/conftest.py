@@ -51,7 +51,7 @@ def clock() -> Clock:
 def lanes(redis: Redis, clock: Clock) -> Lanes:
     """Lanes of two servers on the test's clock: one item at a time in a mailbox, three attempts, hardly a pace."""
     lanes = Lanes(redis, "test", now_us=clock.now_us)
-    lanes.configure(
+    lanes.controls.configure(
         servers={"mail1": Limits(Rate(1000), 1000, 4), "mail2": Limits(Rate(1000), 1000, 4)},
         mailbox=Limits(Rate(1000), 1000, 1),
         pools={"scan": 4, "answer": 4},

@@ -12,8 +12,7 @@ from celery.exceptions import Ignore, Retry
 from redis import Redis
 
 from rsvpq import wiring
-from rsvpq.lanes import Deed, Item, Lanes, Release, Start
-from rsvpq.lanes.status import read_status
+from rsvpq.lanes import Item, Lanes, OperatorAction, Release, Start
 from rsvpq.mail.errors import Busy, NotListed, Refused
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.settings.mailbox_list import MailboxList
@@ -54,10 +53,10 @@ class Desk:
 
     def offer(self, item: Item, mailbox: Mailbox = ADELE, **forged: Any) -> Release:
         """Offer an item as a scan does, and release it; then put what else is forged in its place."""
-        self.lanes.offer(mailbox, [item], policy="any")
+        self.lanes.ledger.offer(contract.lane_of(mailbox), [item], policy="any")
         if forged:
-            self.lanes.redis.hset(f"{self.lanes.prefix}:item:{item.id}", mapping=forged)
-        (release,) = self.lanes.release()
+            self.lanes.namespace.redis.hset(f"{self.lanes.namespace.prefix}:item:{item.id}", mapping=forged)
+        (release,) = self.lanes.ledger.release()
         return release
 
     def carry(self, release: Release) -> str:
@@ -73,7 +72,7 @@ class Desk:
 
     def state(self, item: str) -> dict[str, str]:
         """The item as the ledger has it."""
-        fields: dict[str, str] = self.lanes.redis.hgetall(f"{self.lanes.prefix}:item:{item}")
+        fields: dict[str, str] = self.lanes.namespace.redis.hgetall(f"{self.lanes.namespace.prefix}:item:{item}")
         return fields
 
 
@@ -105,7 +104,7 @@ def test_nothing_is_done_in_a_mailbox_that_is_not_listed(desk: Desk, name: str) 
     told = desk.carry(desk.offer(item_of(mailbox=other), other))
     assert told == f"unlisted: {name!r} is not in the list of mailboxes"
     assert desk.worked == []
-    assert desk.lanes.counts()["done:unlisted"] == 1
+    assert desk.lanes.snapshot.counts()["done:unlisted"] == 1
 
 
 def test_a_mailbox_that_is_taken_off_the_list_is_left_at_the_next_item_and_taken_up_again(desk: Desk) -> None:
@@ -114,17 +113,21 @@ def test_a_mailbox_that_is_taken_off_the_list_is_left_at_the_next_item_and_taken
     desk.write_list("bruno,mail1,sales")
     assert desk.carry(desk.offer(item_of(second))).startswith("unlisted")
     desk.write_list("adele,mail1,sales")
-    assert desk.lanes.offer(ADELE, [item_of(second)], policy="any").new == 1  # at once, by the next scan
-    (release,) = desk.lanes.release()
+    assert (
+        desk.lanes.ledger.offer(contract.lane_of(ADELE), [item_of(second)], policy="any").new == 1
+    )  # at once, by the next scan
+    (release,) = desk.lanes.ledger.release()
     assert desk.carry(release) == "answered"
 
 
 def test_a_scan_of_a_mailbox_that_is_taken_off_the_list_ends(desk: Desk) -> None:
     desk.write_list("bruno,mail1,sales")
-    desk.lanes.offer_scans([(ADELE, contract.scan_item(ADELE, "run"))])
-    (release,) = desk.lanes.release()
+    desk.lanes.ledger.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "run"))])
+    (release,) = desk.lanes.ledger.release()
     assert desk.carry(release).startswith("unlisted")
-    assert desk.lanes.offer_scans([(ADELE, contract.scan_item(ADELE, "next"))]) == {"adele": "offered"}
+    assert desk.lanes.ledger.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "next"))]) == {
+        "adele": "offered"
+    }
 
 
 def test_an_answer_that_was_begun_is_kept_as_evidence_when_its_mailbox_goes(desk: Desk) -> None:
@@ -192,7 +195,7 @@ def test_without_any_list_nothing_is_worked_and_nothing_is_lost(desk: Desk) -> N
         desk.carry(release)
     assert desk.worked == []
     assert (desk.state(release.id)["state"], desk.state(release.id)["attempts"]) == ("pending", "0")
-    assert "the list cannot be read" in desk.lanes.held("mailbox", "adele")[1]
+    assert "the list cannot be read" in desk.lanes.controls.held("mailbox", "adele")[1]
 
 
 # -- the server ----------------------------------------------------------------------------------------------------
@@ -207,15 +210,15 @@ def test_where_list_and_ledger_name_other_servers_the_item_waits_and_the_status_
     there, scan = replace(ADELE, server=server), contract.scan_item(ADELE, "run")
     settings = desk.installation.settings
     wiring.configure(desk.lanes, settings.model_copy(update={"servers": {server: settings.servers["mail1"]}}))
-    desk.lanes.offer_scans([(there, scan)])
+    desk.lanes.ledger.offer_scans([(contract.lane_of(there), scan)])
     for _ in range(2 * desk.installation.settings.retry.attempts):
         clock.turn(3600)
-        (release,) = desk.lanes.release()
+        (release,) = desk.lanes.ledger.release()
         with pytest.raises(Retry) as retry:
             desk.carry(release)
         assert isinstance(retry.value.exc, Busy)
     assert (desk.state(scan.id)["state"], desk.state(scan.id)["attempts"]) == ("later", "0")
-    held = read_status(desk.lanes).servers[server].held_mailboxes["adele"]
+    held = desk.lanes.snapshot.status().servers[server].held_mailboxes["adele"]
     assert f"the list has 'adele' on 'mail1', and the ledger on {server!r}" in held.why
     assert desk.worked == []
 
@@ -224,10 +227,10 @@ def test_what_was_dropped_stays_dropped_when_its_server_is_renamed(desk: Desk) -
     release = desk.offer(item_of(), payload="{}")
     with pytest.raises(Refused):
         desk.carry(release)
-    dropped = desk.lanes.drop([release.id], Deed("anna", "drop"))
+    dropped = desk.lanes.dead_items.drop([release.id], OperatorAction("anna", "drop"))
     assert dropped == {release.id: "dropped"}
     renamed = replace(ADELE, server="hq1")
-    assert desk.lanes.offer(renamed, [item_of(mailbox=renamed)]).new == 0
+    assert desk.lanes.ledger.offer(contract.lane_of(renamed), [item_of(mailbox=renamed)]).new == 0
 
 
 # -- what an offer makes -------------------------------------------------------------------------------------------
@@ -297,45 +300,45 @@ FORGED: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("what", UNREADABLE)
 def test_what_cannot_be_read_is_set_aside_and_nothing_is_done(desk: Desk, what: str) -> None:
     item = item_of()
-    desk.lanes.offer(ADELE, [item])
-    (release,) = desk.lanes.release()
-    desk.lanes.redis.hset(f"{desk.lanes.prefix}:item:{item.id}", mapping=UNREADABLE[what])
+    desk.lanes.ledger.offer(contract.lane_of(ADELE), [item])
+    (release,) = desk.lanes.ledger.release()
+    desk.lanes.namespace.redis.hset(f"{desk.lanes.namespace.prefix}:item:{item.id}", mapping=UNREADABLE[what])
     with suppress(Ignore):
         desk.carry(release)
     assert desk.worked == []
-    assert desk.lanes.redis.exists(f"{desk.lanes.prefix}:aside:item:{item.id}")
+    assert desk.lanes.namespace.redis.exists(f"{desk.lanes.namespace.prefix}:aside:item:{item.id}")
 
 
 @pytest.mark.parametrize("what", FORGED)
 def test_what_no_offer_makes_is_dead_with_the_reason_and_nothing_is_done(desk: Desk, what: str) -> None:
     self_made = item_of()
-    desk.lanes.offer(ADELE, [self_made])
-    (release,) = desk.lanes.release()
-    desk.lanes.redis.hset(f"{desk.lanes.prefix}:item:{self_made.id}", mapping=FORGED[what])
+    desk.lanes.ledger.offer(contract.lane_of(ADELE), [self_made])
+    (release,) = desk.lanes.ledger.release()
+    desk.lanes.namespace.redis.hset(f"{desk.lanes.namespace.prefix}:item:{self_made.id}", mapping=FORGED[what])
     with pytest.raises(Refused, match="no offer can have produced"):
         desk.carry(release)
-    (dead,) = desk.lanes.dead(10)
+    (dead,) = list(desk.lanes.dead_items.all())
     assert (dead.id, dead.attempts) == (release.id, 1)
     assert "no offer can have produced" in dead.reason
     assert desk.worked == []
-    assert desk.lanes.counts()["dead:refused"] == 1
+    assert desk.lanes.snapshot.counts()["dead:refused"] == 1
 
 
 @pytest.mark.parametrize("wanted", [{"href": "x"}, {"uid": 5}, "x", []])
 def test_a_forged_question_is_dead(desk: Desk, wanted: Any) -> None:
     scan = contract.scan_item(ADELE, "run", "explain", {"uid": "x"})
-    desk.lanes.offer_scans([(ADELE, scan)])
-    (release,) = desk.lanes.release()
+    desk.lanes.ledger.offer_scans([(contract.lane_of(ADELE), scan)])
+    (release,) = desk.lanes.ledger.release()
     forged = json.dumps({**scan.payload, "wanted": wanted})
-    desk.lanes.redis.hset(f"{desk.lanes.prefix}:item:{scan.id}", "payload", forged)
+    desk.lanes.namespace.redis.hset(f"{desk.lanes.namespace.prefix}:item:{scan.id}", "payload", forged)
     with pytest.raises(Refused):
         desk.carry(release)
 
 
 def test_a_scan_under_another_mailboxs_name_is_dead(desk: Desk) -> None:
     bruno = Mailbox("bruno", "mail1", "sales")
-    desk.lanes.offer_scans([(bruno, contract.scan_item(ADELE, "run"))])
-    (release,) = desk.lanes.release()
+    desk.lanes.ledger.offer_scans([(contract.lane_of(bruno), contract.scan_item(ADELE, "run"))])
+    (release,) = desk.lanes.ledger.release()
     with pytest.raises(Refused, match="not named as a scan of this mailbox"):
         desk.carry(release)
 

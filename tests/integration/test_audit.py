@@ -10,7 +10,7 @@ import pytest
 from celery.exceptions import Retry
 
 from rsvpq.audit.log import AuditLog, AuditRecord, Filter
-from rsvpq.audit.record import Audit, DecisionRecord
+from rsvpq.audit.record import Audit, AuditedDecision
 from rsvpq.audit.redaction import Redaction
 from rsvpq.lanes import Lanes, Release
 from rsvpq.lanes.limits import Limits, Rate
@@ -46,14 +46,14 @@ FACTS = {
     "subject": "Budget",
     "start": "2007-12-30T05:16:11.844Z",
 }
-ACCEPT = DecisionRecord("accept", "", "every-request")
+ACCEPT = AuditedDecision("accept", "", "every-request")
 
 
 def offered(lanes: Lanes, message: MeetingMessage = MESSAGE, redaction: Redaction | None = None) -> Release:
     """Offer the message as a scan does, and release it."""
     facts = Audit(lanes, redaction or Redaction(), 3600).facts(ADELE, message, "r1")
-    lanes.offer(ADELE, [replace(contract.message_item(ADELE, message), facts=facts)])
-    (release,) = lanes.release()
+    lanes.ledger.offer(contract.lane_of(ADELE), [replace(contract.message_item(ADELE, message), facts=facts)])
+    (release,) = lanes.ledger.release()
     return release
 
 
@@ -77,7 +77,7 @@ def events(lanes: Lanes) -> list[tuple[str, ...]]:
 
 def carry(lanes: Lanes, work: Handler, redaction: Redaction | None = None) -> None:
     """One delivery of what is released next."""
-    (release,) = lanes.release() or (offered(lanes, redaction=redaction),)
+    (release,) = lanes.ledger.release() or (offered(lanes, redaction=redaction),)
     with suppress(Retry, Refused, Transient):  # how an attempt ends is what the audit tells
         carrier(lanes, redaction).carry(release.id, release.generation, work)
 
@@ -103,10 +103,14 @@ def fails_after(step: str, error: Exception) -> Handler:
 
 def loses_its_worker(lanes: Lanes, clock: Clock, *steps: str) -> None:
     """An attempt that writes its intents and is never heard of again."""
-    release = offered(lanes) if not lanes.redis.exists(f"{lanes.prefix}:item:{ITEM}") else lanes.release()[0]
-    lanes.start(ITEM, release.generation, "lost")
+    release = (
+        offered(lanes)
+        if not lanes.namespace.redis.exists(f"{lanes.namespace.prefix}:item:{ITEM}")
+        else lanes.ledger.release()[0]
+    )
+    lanes.ledger.start(ITEM, release.generation, "lost")
     for step in steps:
-        assert lanes.record(ITEM, release.generation, "lost", {step: True}, intent=True, step=step) == "ok"
+        assert lanes.ledger.record(ITEM, release.generation, "lost", {step: True}, intent=True, step=step) == "ok"
     clock.turn(200)
 
 
@@ -134,10 +138,10 @@ def test_every_record_says_all_about_itself(lanes: Lanes) -> None:
 
 
 def test_the_redis_time_of_a_record_is_its_id(lanes: Lanes) -> None:
-    before = lanes.redis.time()[0]
+    before = lanes.namespace.redis.time()[0]
     carry(lanes, answers)
     for one in told(lanes):
-        assert before * 1000 <= int(one["id"].split("-")[0]) <= (lanes.redis.time()[0] + 1) * 1000
+        assert before * 1000 <= int(one["id"].split("-")[0]) <= (lanes.namespace.redis.time()[0] + 1) * 1000
 
 
 def test_the_intent_is_told_before_the_effect(lanes: Lanes) -> None:
@@ -217,7 +221,7 @@ def test_a_busy_server_is_told_only_where_something_was_intended(lanes: Lanes, c
 def test_a_pause_between_two_steps_fails_neither(lanes: Lanes) -> None:
     def work(attempt: Attempt) -> Outcome:
         attempt.journal.intend("accept")
-        lanes.pause("all", reason="maintenance")
+        lanes.controls.pause("all", reason="maintenance")
         attempt.journal.intend("send")
         raise AssertionError("nothing may be done")
 
@@ -230,7 +234,7 @@ def test_a_pause_between_two_steps_fails_neither(lanes: Lanes) -> None:
 
 def test_a_replay_adds_no_record(lanes: Lanes) -> None:
     release = offered(lanes)
-    lanes.start(ITEM, release.generation, "one")
+    lanes.ledger.start(ITEM, release.generation, "one")
     steps: list[tuple[dict[str, Any], bool, str]] = [
         ({"accept": 1}, True, "accept"),
         ({"accept": 1, "send": 2}, True, "send"),
@@ -238,18 +242,18 @@ def test_a_replay_adds_no_record(lanes: Lanes) -> None:
     ]
     for journal, intent, step in steps:
         for _ in range(3):
-            assert lanes.record(ITEM, release.generation, "one", journal, intent=intent, step=step) == "ok"
+            assert lanes.ledger.record(ITEM, release.generation, "one", journal, intent=intent, step=step) == "ok"
     for _ in range(3):
-        lanes.finish(ITEM, release.generation, "one", "done", label="done:answered", result="answered")
+        lanes.ledger.finish(ITEM, release.generation, "one", "done", label="done:answered", result="answered")
     assert len(told(lanes)) == 5
 
 
 def test_who_lost_the_lease_adds_no_record(lanes: Lanes, clock: Clock) -> None:
     loses_its_worker(lanes, clock, "accept")
-    lanes.sweep()
+    lanes.ledger.sweep()
     before = told(lanes)
-    assert lanes.record(ITEM, 1, "lost", {"send": 1}, intent=True, step="send") == "lost"
-    assert lanes.finish(ITEM, 1, "lost", "done", label="done:answered", result="answered").state == "lost"
+    assert lanes.ledger.record(ITEM, 1, "lost", {"send": 1}, intent=True, step="send") == "lost"
+    assert lanes.ledger.finish(ITEM, 1, "lost", "done", label="done:answered", result="answered").state == "lost"
     assert told(lanes) == before
 
 
@@ -257,7 +261,7 @@ def test_an_intent_stays_visible_when_its_worker_is_lost(lanes: Lanes, clock: Cl
     loses_its_worker(lanes, clock, "accept")
     assert events(lanes) == [("intent", "accept")]
     for _ in range(2):
-        lanes.sweep()
+        lanes.ledger.sweep()
     assert events(lanes) == [("intent", "accept"), ("failed", "accept", "lost")]
     assert {**told(lanes)[-1], **FACTS} == told(lanes)[-1]
 
@@ -265,14 +269,14 @@ def test_an_intent_stays_visible_when_its_worker_is_lost(lanes: Lanes, clock: Cl
 def test_a_release_that_nobody_took_has_failed_nothing(lanes: Lanes, clock: Clock) -> None:
     offered(lanes)
     clock.turn(70)
-    assert lanes.sweep() == (1, 0)
+    assert lanes.ledger.sweep() == (1, 0)
     assert told(lanes) == []
 
 
 def test_the_last_lost_worker_is_dead(lanes: Lanes, clock: Clock) -> None:
     for _ in range(3):
         loses_its_worker(lanes, clock, "send")
-        lanes.sweep()
+        lanes.ledger.sweep()
     assert events(lanes)[-1] == ("dead", "send", "lost")
     assert told(lanes)[-1]["attempt"] == "3"
 
@@ -293,7 +297,7 @@ def test_a_scan_is_told_only_when_it_fails(lanes: Lanes, error: Exception | None
         return Outcome("scanned")
 
     facts = Audit(lanes, Redaction(), 3600).scan_facts(ADELE, "r1")
-    lanes.offer_scans([(ADELE, replace(contract.scan_item(ADELE, "r1"), facts=facts))])
+    lanes.ledger.offer_scans([(contract.lane_of(ADELE), replace(contract.scan_item(ADELE, "r1"), facts=facts))])
     carry(lanes, work)
     assert [one["event"] for one in told(lanes)] == expected
     assert all((one["kind"], one["run"], one["mailbox"]) == ("scan", "r1", "adele") for one in told(lanes))
@@ -302,22 +306,22 @@ def test_a_scan_is_told_only_when_it_fails(lanes: Lanes, error: Exception | None
 # -- decisions -----------------------------------------------------------------------------------------------------
 
 
-def decide(lanes: Lanes, run: str, *decided: tuple[MeetingMessage, DecisionRecord]) -> int:
+def decide(lanes: Lanes, run: str, *decided: tuple[MeetingMessage, AuditedDecision]) -> int:
     """One page of the scan of that run."""
     return Audit(lanes, Redaction(), 3600).decide(ADELE, contract.scan_item(ADELE, run).id, run, decided)
 
 
 def scanned(
-    lanes: Lanes, run: str, *decided: tuple[MeetingMessage, DecisionRecord], how: Any = "done", kind: Any = "scan"
+    lanes: Lanes, run: str, *decided: tuple[MeetingMessage, AuditedDecision], how: Any = "done", kind: Any = "scan"
 ) -> None:
     """A whole scan: offered, one page, and its end."""
     audit = Audit(lanes, Redaction(), 3600)
     scan = replace(contract.scan_item(ADELE, run, kind), facts=audit.scan_facts(ADELE, run, kind))
-    assert lanes.offer_scans([(ADELE, scan)]) == {"adele": "offered"}
-    (release,) = lanes.release()
-    lanes.start(scan.id, release.generation, "one")
+    assert lanes.ledger.offer_scans([(contract.lane_of(ADELE), scan)]) == {"adele": "offered"}
+    (release,) = lanes.ledger.release()
+    lanes.ledger.start(scan.id, release.generation, "one")
     decide(lanes, run, *decided)
-    lanes.finish(scan.id, release.generation, "one", how, label="scan", reason="x")
+    lanes.ledger.finish(scan.id, release.generation, "one", how, label="scan", reason="x")
 
 
 def decisions(lanes: Lanes) -> list[tuple[str, str, str]]:
@@ -326,25 +330,25 @@ def decisions(lanes: Lanes) -> list[tuple[str, str, str]]:
 
 
 def test_a_decision_is_told_with_all_facts_and_the_rule(lanes: Lanes) -> None:
-    assert decide(lanes, "r1", (MESSAGE, DecisionRecord("decline", "rooms", "outside of hours"))) == 1
+    assert decide(lanes, "r1", (MESSAGE, AuditedDecision("decline", "rooms", "outside of hours"))) == 1
     (one,) = told(lanes)
     expected = {**FACTS, "event": "decision", "decision": "decline", "rule": "rooms", "reason": "outside of hours"}
     assert {**one, **expected} == one
 
 
 def test_a_decision_is_told_when_it_is_new_or_changed(lanes: Lanes) -> None:
-    skip = DecisionRecord("skip", "", "observe-mode")
+    skip = AuditedDecision("skip", "", "observe-mode")
     for run, decision in (("r1", skip), ("r1", skip), ("r2", skip), ("r3", ACCEPT), ("r4", ACCEPT), ("r5", skip)):
         decide(lanes, run, (MESSAGE, decision))
     assert [run for run, _, _ in decisions(lanes)] == ["r1", "r3", "r5"]
 
 
-def deciding(lanes: Lanes, decision: DecisionRecord, then: Callable[[Attempt, Attached], Outcome]) -> Handler:
+def deciding(lanes: Lanes, decision: AuditedDecision, then: Callable[[Attempt, Attached], Outcome]) -> Handler:
     """A worker that decides before it does anything."""
 
     def work(attempt: Attempt) -> Outcome:
-        rulings = Audit(lanes, Redaction(), 3600).rulings(ADELE, "", "r1", [(MESSAGE, decision)])
-        return then(attempt, Attached(rulings))
+        decisions = Audit(lanes, Redaction(), 3600).decisions(ADELE, "", "r1", [(MESSAGE, decision)])
+        return then(attempt, Attached(decisions))
 
     return work
 
@@ -383,13 +387,13 @@ def test_a_workers_decision_that_a_scan_has_told_is_not_told_again(lanes: Lanes)
 def test_a_workers_decision_that_nothing_was_done_for_is_told_before_the_end(
     lanes: Lanes, then: Callable[[Attempt, Attached], Outcome], event: tuple[str, str]
 ) -> None:
-    carry(lanes, deciding(lanes, DecisionRecord("skip", "", "observe-mode"), then))
+    carry(lanes, deciding(lanes, AuditedDecision("skip", "", "observe-mode"), then))
     assert events(lanes) == [("decision",), event]
 
 
 def test_a_workers_decision_is_not_told_if_it_may_not_begin(lanes: Lanes) -> None:
     def paused(attempt: Attempt, attached: Attached) -> Outcome:
-        lanes.pause("all", reason="maintenance")
+        lanes.controls.pause("all", reason="maintenance")
         return answers(attempt, attached)
 
     carry(lanes, deciding(lanes, ACCEPT, paused))
@@ -397,9 +401,9 @@ def test_a_workers_decision_is_not_told_if_it_may_not_begin(lanes: Lanes) -> Non
 
 
 @pytest.mark.parametrize(
-    "changed", [DecisionRecord("accept", "other", "every-request"), DecisionRecord("accept", "", "other")]
+    "changed", [AuditedDecision("accept", "other", "every-request"), AuditedDecision("accept", "", "other")]
 )
-def test_another_rule_or_reason_is_another_decision(lanes: Lanes, changed: DecisionRecord) -> None:
+def test_another_rule_or_reason_is_another_decision(lanes: Lanes, changed: AuditedDecision) -> None:
     assert decide(lanes, "r1", (MESSAGE, ACCEPT)) == 1
     assert decide(lanes, "r2", (MESSAGE, changed)) == 1
 
@@ -415,7 +419,7 @@ def test_a_message_that_a_whole_scan_has_not_seen_is_forgotten(lanes: Lanes) -> 
     other = replace(MESSAGE, ref=ItemRef("rid:2"))
     scanned(lanes, "r1", (MESSAGE, ACCEPT), (other, ACCEPT))
     scanned(lanes, "r2", (other, ACCEPT))
-    assert list(lanes.redis.hgetall(f"{lanes.prefix}:decided:adele")) == [other.identity(ADELE)]
+    assert list(lanes.namespace.redis.hgetall(f"{lanes.namespace.prefix}:decided:adele")) == [other.identity(ADELE)]
 
 
 @pytest.mark.parametrize(("how", "kind"), [("dead", "scan"), ("done", "reconcile")])
@@ -428,7 +432,7 @@ def test_what_saw_only_a_part_forgets_nothing(lanes: Lanes, how: str, kind: str)
 
 def test_decisions_on_a_mailbox_that_is_not_scanned_any_more_are_forgotten(lanes: Lanes) -> None:
     decide(lanes, "r1", (MESSAGE, ACCEPT))
-    assert 3500 < lanes.redis.ttl(f"{lanes.prefix}:decided:adele") <= 3600
+    assert 3500 < lanes.namespace.redis.ttl(f"{lanes.namespace.prefix}:decided:adele") <= 3600
 
 
 # -- hiding --------------------------------------------------------------------------------------------------------
@@ -436,8 +440,10 @@ def test_decisions_on_a_mailbox_that_is_not_scanned_any_more_are_forgotten(lanes
 
 def raw(lanes: Lanes) -> str:
     """All that the stream and the remembered decisions hold."""
-    client = lanes.redis
-    return str(client.xrange(f"{lanes.prefix}:audit")) + str(client.hgetall(f"{lanes.prefix}:decided:adele"))
+    client = lanes.namespace.redis
+    return str(client.xrange(f"{lanes.namespace.prefix}:audit")) + str(
+        client.hgetall(f"{lanes.namespace.prefix}:decided:adele")
+    )
 
 
 @pytest.mark.parametrize(
@@ -453,7 +459,9 @@ def test_what_is_hidden_is_nowhere_in_the_audit(lanes: Lanes, work: Handler) -> 
     audit = Audit(lanes, HIDING, 3600)
     audit.decide(ADELE, "scan-r1-x", "r1", [(MESSAGE, ACCEPT)])
     carry(lanes, work, HIDING)
-    lanes.pause("mailbox", "adele", reason="Budget", deed=audit.deed("pause", "mailbox", "adele", why="for adele@x"))
+    lanes.controls.pause(
+        "mailbox", "adele", reason="Budget", action=audit.action("pause", "mailbox", "adele", why="for adele@x")
+    )
     assert len(told(lanes)) > 3
     for word in ("udget", "adele", "bruno"):
         assert word not in raw(lanes)
@@ -461,9 +469,9 @@ def test_what_is_hidden_is_nowhere_in_the_audit(lanes: Lanes, work: Handler) -> 
 
 def test_what_is_hidden_stays_so_when_the_worker_is_lost(lanes: Lanes, clock: Clock) -> None:
     release = offered(lanes, redaction=HIDING)
-    lanes.start(ITEM, release.generation, "lost")
+    lanes.ledger.start(ITEM, release.generation, "lost")
     clock.turn(200)
-    lanes.sweep()
+    lanes.ledger.sweep()
     (one,) = told(lanes)
     assert (one["event"], one["mailbox"], one["subject"]) == (
         "failed",
@@ -500,10 +508,10 @@ def test_a_private_subject_is_nowhere_in_the_audit(lanes: Lanes) -> None:
 @pytest.fixture
 def many(lanes: Lanes) -> Lanes:
     """2,500 decisions, more than two pages, one per millisecond from 1 on."""
-    with lanes.redis.pipeline() as pipe:
+    with lanes.namespace.redis.pipeline() as pipe:
         for number in range(2500):
             fields = {"event": ("decision", "done")[number % 2], "mailbox": f"user{number % 10}", "note": ""}
-            pipe.xadd(f"{lanes.prefix}:audit", fields, id=f"{number + 1}-0")
+            pipe.xadd(f"{lanes.namespace.prefix}:audit", fields, id=f"{number + 1}-0")
         pipe.execute()
     return lanes
 
@@ -554,33 +562,33 @@ def test_an_empty_audit_ends_at_its_beginning(lanes: Lanes) -> None:
 
 
 def test_the_sweep_drops_the_oldest_beyond_the_most(many: Lanes) -> None:
-    many.redis.hset(f"{many.prefix}:cfg", "audit_most", 500)
-    many.sweep()
+    many.namespace.redis.hset(f"{many.namespace.prefix}:cfg", "audit_most", 500)
+    many.ledger.sweep()
     left = told(many)
     assert 500 <= len(left) < 500 + 100  # whole nodes of 100 records at most
     assert left[-1]["id"] == "2500-0"
 
 
 def test_the_sweep_drops_what_is_older_than_the_retention(many: Lanes, clock: Clock) -> None:
-    many.redis.hset(f"{many.prefix}:cfg", "audit_retention", 1_000_000)
+    many.namespace.redis.hset(f"{many.namespace.prefix}:cfg", "audit_retention", 1_000_000)
     clock.us = 3_000_000  # so 2000 ms is the oldest to be kept
-    many.sweep()
+    many.ledger.sweep()
     left = told(many)
     assert 1900 < int(left[0]["id"].split("-")[0]) <= 2000
     assert left[-1]["id"] == "2500-0"
 
 
 def test_without_limits_nothing_is_dropped(many: Lanes) -> None:
-    many.sweep()
+    many.ledger.sweep()
     assert len(told(many)) == 2500
 
 
 def test_configuring_brings_the_limits_into_force(lanes: Lanes) -> None:
-    before = lanes.redis.hgetall(f"{lanes.prefix}:cfg")
+    before = lanes.namespace.redis.hgetall(f"{lanes.namespace.prefix}:cfg")
     assert "audit_most" not in before
     limits: dict[str, Any] = {"release_lease_s": 60, "run_lease_s": 180, "attempts": 3}
-    lanes.configure(
+    lanes.controls.configure(
         servers={}, mailbox=Limits(Rate(1), 1, 1), pools={"answer": 4}, audit_retention_s=3600, audit_most=7, **limits
     )
-    after = lanes.redis.hgetall(f"{lanes.prefix}:cfg")
+    after = lanes.namespace.redis.hgetall(f"{lanes.namespace.prefix}:cfg")
     assert (after["audit_retention"], after["audit_most"]) == ("3600000000", "7")

@@ -13,8 +13,7 @@ import pytest
 
 from rsvpq import wiring
 from rsvpq.audit.log import EVENTS, FIELDS
-from rsvpq.audit.record import Audit, DecisionRecord, operator
-from rsvpq.lanes.keeping import broken_records
+from rsvpq.audit.record import Audit, AuditedDecision, operator
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from testbed.processes import PATIENCE_S, Part, free_port, until
 from tests.support.installation import Installation
@@ -38,7 +37,7 @@ def audit_of(installation: Installation) -> Audit:
 def decide(audit: Audit, mailbox: Mailbox, *messages: MeetingMessage) -> None:
     """Tell that these are accepted."""
     audit.decide(
-        mailbox, "scan-r1-x", "r1", [(one, DecisionRecord("accept", "all", "every-request")) for one in messages]
+        mailbox, "scan-r1-x", "r1", [(one, AuditedDecision("accept", "all", "every-request")) for one in messages]
     )
 
 
@@ -62,20 +61,20 @@ def records(installation: Installation, *arguments: str) -> list[dict[str, Any]]
 def test_an_entry_beyond_all_calendars_hides_no_other(told: Installation, entry: str) -> None:
     """Whoever may write to Redis may add one; the time of each later record would be after it."""
     lanes = told.lanes()
-    lanes.redis.xadd(f"{lanes.prefix}:audit", {"event": "done"}, id=entry)
+    lanes.namespace.redis.xadd(f"{lanes.namespace.prefix}:audit", {"event": "done"}, id=entry)
     *before, odd = records(told)
     assert [one["uid"] for one in before] == ["U1", "U2", "U3"]
     assert odd["time"].startswith("9999-12-31T23:59:59.")
     decide(audit_of(told), ADELE, message("U4"))
     (after,) = records(told, "--since", "1h")
     assert after["uid"] == "U4"
-    assert [(one.name, one.why) for one in broken_records(lanes)] == [("audit", "stream-ended")]
+    assert [(one.name, one.why) for one in lanes.repair.broken_records()] == [("audit", "stream-ended")]
 
 
 def test_an_entry_that_is_no_record_of_ours_hides_no_other(told: Installation) -> None:
     lanes = told.lanes()
     for fields in ({"x": "y"}, {"event": "intent"}, {"event": "dead", "time": "x"}):
-        lanes.redis.xadd(f"{lanes.prefix}:audit", fields)
+        lanes.namespace.redis.xadd(f"{lanes.namespace.prefix}:audit", fields)
     assert [one["uid"] for one in records(told, "--event", "decision")] == ["U1", "U2", "U3"]
     assert [told.rsvpq(command).returncode for command in ("audit", "report")] == [0, 0]
 
@@ -237,8 +236,8 @@ def test_what_was_refused_was_not_done(installation: Installation) -> None:
 
 def test_a_deed_whose_reply_was_lost_is_told_once(installation: Installation) -> None:
     audit = audit_of(installation)
-    deed = audit.deed("pause", "all", "", why="holiday")
+    action = audit.action("pause", "all", "", why="holiday")
     for _ in range(3):
-        audit.lanes.pause("all", reason="holiday", deed=deed)
+        audit.lanes.controls.pause("all", reason="holiday", action=action)
     assert len(records(installation)) == 1
     assert set(EVENTS) >= {one["event"] for one in records(installation)}

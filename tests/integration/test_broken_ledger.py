@@ -8,9 +8,7 @@ from hypothesis import Phase, given
 from hypothesis import strategies as st
 from redis import Redis
 
-from rsvpq.lanes import Item, keeping
-from rsvpq.lanes.items import known_items
-from rsvpq.lanes.status import read_status
+from rsvpq.lanes import Item
 from testbed.queue_server import QueueServer
 from tests.support.breakable_lanes import MAILBOXES, BreakableLanes, fate, settled
 from tests.support.examples import examples
@@ -22,7 +20,7 @@ def test_a_filled_ledger_has_something_of_everything(redis: Redis) -> None:
     """Else the faults below would meet nothing."""
     breakable = BreakableLanes(redis)
     breakable.fill(3)
-    kinds = {key.removeprefix(f"{breakable.lanes.prefix}:").split(":")[0] for key in keys(redis)}
+    kinds = {key.removeprefix(f"{breakable.lanes.namespace.prefix}:").split(":")[0] for key in keys(redis)}
     assert kinds >= {
         *("item", "lane", "mailbox", "server", "ready", "inflight", "later", "dead", "wait", "unfinished", "audit"),
         *("decided", "onhold", "topic", "pools", "cfg", "counts", "clock", "gates", "mailboxes", "servers"),
@@ -36,8 +34,8 @@ def test_an_untouched_ledger_is_worked_off_and_nothing_is_found_broken(redis: Re
     breakable.fill(3)
     breakable.run_on()
     assert settled(breakable) == {}
-    assert keeping.broken_records(breakable.lanes) == []
-    assert keeping.order(breakable.lanes).check.wrong == 0
+    assert breakable.lanes.repair.broken_records() == []
+    assert breakable.lanes.repair.summary().check.wrong == 0
 
 
 #: Shrinking takes longer than reading the draws.
@@ -51,13 +49,13 @@ def test_any_one_record_may_be_broken_at_any_moment(
     redis.flushdb()
     breakable = BreakableLanes(redis)
     breakable.fill(steps)
-    [died] = redis.zrange(f"{breakable.lanes.prefix}:dead", 0, -1)
+    [died] = redis.zrange(f"{breakable.lanes.namespace.prefix}:dead", 0, -1)
     key = data.draw(st.sampled_from(keys(redis)), label="key")
     fault = data.draw(st.sampled_from((_delete, _retype, _garble, _garble)), label="fault")
     fault(redis, key, data)
-    read_status(breakable.lanes)
+    breakable.lanes.snapshot.status()
     breakable.run_on()
-    told = "\n".join(f"{one.name}: {one.why}" for one in keeping.broken_records(breakable.lanes))
+    told = "\n".join(f"{one.name}: {one.why}" for one in breakable.lanes.repair.broken_records())
     assert settled(breakable) == {}, told
     hit = key.partition(":item:")[2]
     for box in MAILBOXES:
@@ -66,9 +64,9 @@ def test_any_one_record_may_be_broken_at_any_moment(
             state = "done" if item.id in breakable.ended else fate(breakable, item.id)
             assert state in ({"done", "dead", "dropped"} if item.id in (hit, died) else {"done"}), f"{item.id}\n{told}"
     assert all(answer == "offered" for answer in last_scans(breakable).values()), told
-    read_status(breakable.lanes)
-    list(breakable.lanes.all_dead())
-    known_items(breakable.lanes, [item.id for box in MAILBOXES for item in breakable.messages(box)])
+    breakable.lanes.snapshot.status()
+    list(breakable.lanes.dead_items.all())
+    breakable.lanes.snapshot.known_items([item.id for box in MAILBOXES for item in breakable.messages(box)])
 
 
 def keys(redis: Any) -> list[str]:
@@ -78,7 +76,9 @@ def keys(redis: Any) -> list[str]:
 
 def last_scans(breakable: BreakableLanes) -> dict[str, str]:
     """What a scan that is offered now is answered: nobody's mailbox is shut for ever."""
-    return breakable.lanes.offer_scans((box, Item(f"scan-last-{box.name}", "scan", "scan", {})) for box in MAILBOXES)
+    return breakable.lanes.ledger.offer_scans(
+        (box, Item(f"scan-last-{box.name}", "scan", "scan", {})) for box in MAILBOXES
+    )
 
 
 def _delete(redis: Any, key: str, _: st.DataObject) -> None:

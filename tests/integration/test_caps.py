@@ -9,7 +9,6 @@ from producer.offer import MOST_OTHERS, offer_within_caps
 from producer.visit import Caps
 from rsvpq.http import auth
 from rsvpq.lanes import Lanes
-from rsvpq.lanes.budget import RunBudget
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from rsvpq.policy import Action, Decision
 from rsvpq.tasks.journal import Decided
@@ -56,11 +55,11 @@ class Scans:
         """A worker finds a reason to leave alone whatever waits."""
         carrier = Carrier(self.lanes, self.visitor.publish, 1, 2, remember_s=7 * 86_400)
         held, published = left_alone(Decided(Decision(Action.HOLD, "rule"))), self.visitor.published
-        self.visitor.publish(self.lanes.release())
+        self.visitor.publish(self.lanes.ledger.release())
         while published:
             release = published.pop(0)
             carrier.carry(release.id, release.generation, lambda _: held)
-            self.visitor.publish(self.lanes.release())
+            self.visitor.publish(self.lanes.ledger.release())
 
     def is_first(self, messages: Sequence[MeetingMessage]) -> bool:
         """Whether the lane begins with these."""
@@ -100,7 +99,7 @@ def test_of_what_was_never_looked_at_each_organizer_gets_a_share(lanes: Lanes) -
 
 @pytest.mark.parametrize("times", [1, 3])
 def test_what_was_not_answered_does_not_count_against_its_run_and_that_once(lanes: Lanes, times: int) -> None:
-    budget = RunBudget(lanes, "run", 5)
+    budget = lanes.run_budget("run", 5)
     assert budget.take(5) == 5
     for _ in range(times):
         budget.give_back_of("one")

@@ -8,7 +8,7 @@ import pytest
 from celery.exceptions import Ignore, Retry
 
 from rsvpq.http.lease import OutOfTime
-from rsvpq.lanes import Item, Lanes, Memory, Release, Start
+from rsvpq.lanes import Item, Lane, Lanes, Memory, Release, Start
 from rsvpq.mail.errors import (
     Busy,
     ExchangeError,
@@ -20,7 +20,6 @@ from rsvpq.mail.errors import (
     Unsettled,
     Unsupported,
 )
-from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks.journal import Attached
 from rsvpq.tasks.outcome import Outcome
 from rsvpq.tasks.runner import Attempt, Carrier, Handler
@@ -86,7 +85,7 @@ def attempts(lanes: Lanes, item_id: str = "a") -> int:
 
 def due_in_s(lanes: Lanes, clock: Clock, item_id: str = "a") -> float:
     """How long an item waits yet."""
-    return float((lanes.redis.zscore(f"{lanes.prefix}:later", item_id) - clock.us) / 1e6)
+    return float((lanes.namespace.redis.zscore(f"{lanes.namespace.prefix}:later", item_id) - clock.us) / 1e6)
 
 
 # -- done ----------------------------------------------------------------------------------------------------------
@@ -96,22 +95,22 @@ def test_a_success_is_done_counted_and_shown(lanes: Lanes, carrier: Carrier) -> 
     release = released(lanes, "a")
     assert carrier.carry("a", release.generation, succeeds) == "answered"
     assert state(lanes) == "done"
-    assert lanes.counts() == {"done:answered": 1}
+    assert lanes.snapshot.counts() == {"done:answered": 1}
 
 
 def test_a_note_is_shown_and_what_else_was_counted_is_counted(lanes: Lanes, carrier: Carrier) -> None:
     release = released(lanes, "a")
     outcome = Outcome("scanned", "found 2", {"scan:found": 2})
     assert carrier.carry("a", release.generation, lambda _: outcome) == "scanned: found 2"
-    assert lanes.counts() == {"done:scanned": 1, "scan:found": 2}
+    assert lanes.snapshot.counts() == {"done:scanned": 1, "scan:found": 2}
 
 
 def test_a_finished_message_stays_known_for_as_long_as_configured(lanes: Lanes, carrier: Carrier) -> None:
     release = released(lanes, "a")
     carrier.carry("a", release.generation, succeeds)
-    assert 3590 < lanes.redis.ttl(f"{lanes.prefix}:item:a") <= 3600
+    assert 3590 < lanes.namespace.redis.ttl(f"{lanes.namespace.prefix}:item:a") <= 3600
     offer(lanes, "a")
-    assert lanes.release() == ()
+    assert lanes.ledger.release() == ()
 
 
 def test_the_work_is_told_what_the_ledger_knows(lanes: Lanes, carrier: Carrier) -> None:
@@ -148,7 +147,7 @@ def test_the_next_attempt_has_the_journal_of_the_one_before(lanes: Lanes, carrie
     with pytest.raises(Retry):
         carrier.carry("a", released(lanes, "a").generation, first)
     clock.turn(LONGEST_DELAY_S)
-    (release,) = lanes.release()
+    (release,) = lanes.ledger.release()
     assert carrier.carry("a", release.generation, second) == "answered: attempt 2"
 
 
@@ -178,14 +177,14 @@ def test_busy_costs_no_attempt_and_waits_as_long_as_it_was_told(lanes: Lanes, ca
     with pytest.raises(Retry, match="Busy"):
         carrier.carry("a", release.generation, fails(Busy("503", 40)))
     assert (state(lanes), attempts(lanes)) == ("pending", 0)
-    assert 40 <= lanes.held("server", "mail1")[0] <= 48
-    assert lanes.held("server", "mail1")[1] == "Busy: 503"
+    assert 40 <= lanes.controls.held("server", "mail1")[0] <= 48
+    assert lanes.controls.held("server", "mail1")[1] == "Busy: 503"
 
 
 def test_busy_never_uses_the_attempts_up(lanes: Lanes, carrier: Carrier, clock: Clock) -> None:
     offer(lanes, "a")
     for _ in range(ATTEMPTS + 2):
-        (release,) = lanes.release()
+        (release,) = lanes.ledger.release()
         with pytest.raises(Retry):
             carrier.carry("a", release.generation, fails(Busy("503", 40)))
         clock.turn(100)
@@ -199,9 +198,9 @@ def test_a_busy_server_is_left_alone_as_a_whole(lanes: Lanes, carrier: Carrier, 
         carrier.carry("a", release.generation, fails(error))
     offer(lanes, "b", mailbox="bruno", server="mail1")
     offer(lanes, "c", mailbox="carla", server="mail2")
-    assert [release.id for release in lanes.release()] == ["c"]
+    assert [release.id for release in lanes.ledger.release()] == ["c"]
     clock.turn(error.delay_s * 1.2)
-    assert {release.id for release in lanes.release()} == {"a", "b"}
+    assert {release.id for release in lanes.ledger.release()} == {"a", "b"}
 
 
 def test_a_busy_mailbox_leaves_the_others_of_its_server_alone(lanes: Lanes, carrier: Carrier, clock: Clock) -> None:
@@ -209,9 +208,9 @@ def test_a_busy_mailbox_leaves_the_others_of_its_server_alone(lanes: Lanes, carr
     with pytest.raises(Retry):
         carrier.carry("a", release.generation, fails(Busy("locked", 40, "mailbox")))
     offer(lanes, "b", mailbox="bruno", server="mail1")
-    assert [release.id for release in lanes.release()] == ["b"]
+    assert [release.id for release in lanes.ledger.release()] == ["b"]
     clock.turn(48)
-    assert {release.mailbox for release in lanes.release()} == {"adele"}
+    assert {release.mailbox for release in lanes.ledger.release()} == {"adele"}
 
 
 def test_what_has_not_settled_costs_no_attempt_and_holds_nobody_else(
@@ -225,38 +224,38 @@ def test_what_has_not_settled_costs_no_attempt_and_holds_nobody_else(
 
 
 def test_another_message_about_the_same_meeting_that_was_quicker_is_waited_for(lanes: Lanes, carrier: Carrier) -> None:
-    lanes.offer(Mailbox("adele", "mail1"), [Item("a", "answer", "answer", {}, topic="budget")])
-    (release,) = lanes.release()
+    lanes.ledger.offer(Lane("adele", "mail1"), [Item("a", "answer", "answer", {}, topic="budget")])
+    (release,) = lanes.ledger.release()
 
     def work(attempt: Attempt) -> Outcome:
-        lanes.remember("adele", {"budget": "declined"}, 60)
+        lanes.topics.remember("adele", {"budget": "declined"}, 60)
         attempt.journal.intend("accept", attached=Attached(memory=Memory("accepted", "", 60)))
         raise AssertionError("the intent of the other one was there first")
 
     with pytest.raises(Retry, match="another message about the same meeting"):
         carrier.carry("a", release.generation, work)
     assert (state(lanes), attempts(lanes)) == ("later", 1)
-    assert lanes.remembered("adele", "budget")[0] == "declined"
+    assert lanes.topics.recall("adele", "budget")[0] == "declined"
 
 
 def test_a_start_of_redis_meanwhile_costs_an_attempt_and_the_next_one_asks_the_mailbox(
     lanes: Lanes, carrier: Carrier, published: Published, clock: Clock
 ) -> None:
-    lanes.offer(Mailbox("adele", "mail1"), [Item("a", "answer", "answer", {}, topic="budget")])
+    lanes.ledger.offer(Lane("adele", "mail1"), [Item("a", "answer", "answer", {}, topic="budget")])
     vouched = []
 
     def work(attempt: Attempt) -> Outcome:
         vouched.append(attempt.start.vouched_s)
         if not attempt.start.vouched_s:
-            lanes.remember("adele", {}, 60)
+            lanes.topics.remember("adele", {}, 60)
             raise Unsettled("the mailbox was asked", 0)
         if len(vouched) == 2:
-            lanes.redis.script_flush()  # as a Redis that was started anew knows no script
+            lanes.namespace.redis.script_flush()  # as a Redis that was started anew knows no script
         attempt.journal.intend("accept", attached=Attached(memory=Memory("accepted", "", 60)))
         return Outcome("answered")
 
     for end in ("Unsettled", "Taken", "Unsettled"):
-        published.releases += lanes.release()
+        published.releases += lanes.ledger.release()
         with pytest.raises(Retry, match=end):
             carrier.carry("a", published.releases[-1].generation, work)
         clock.turn(LONGEST_DELAY_S)
@@ -299,15 +298,15 @@ def test_the_last_attempt_is_dead_and_its_error_is_raised(
 ) -> None:
     offer(lanes, "a")
     for _ in range(ATTEMPTS - 1):
-        (release,) = lanes.release()
+        (release,) = lanes.ledger.release()
         with pytest.raises(Retry):
             carrier.carry("a", release.generation, fails(error))
         clock.turn(LONGEST_DELAY_S)
-    (release,) = lanes.release()
+    (release,) = lanes.ledger.release()
     with pytest.raises(type(error), match=str(error)):
         carrier.carry("a", release.generation, fails(error))
     assert state(lanes) == "dead"
-    (dead,) = lanes.dead(10)
+    (dead,) = list(lanes.dead_items.all())
     assert (dead.id, dead.attempts, dead.reason) == ("a", ATTEMPTS, f"{type(error).__name__}: {error}")
 
 
@@ -317,8 +316,8 @@ def test_what_is_refused_is_dead_at_once(lanes: Lanes, carrier: Carrier, error: 
     with pytest.raises(type(error)):
         carrier.carry("a", release.generation, fails(error))
     assert state(lanes) == "dead"
-    assert lanes.counts() == {"dead": 1, "dead:refused": 1}
-    assert lanes.dead(1)[0].reason == str(error)
+    assert lanes.snapshot.counts() == {"dead": 1, "dead:refused": 1}
+    assert next(iter(lanes.dead_items.all())).reason == str(error)
 
 
 def test_an_unexpected_exception_is_logged_with_its_trace(
@@ -336,7 +335,7 @@ def test_an_unexpected_exception_is_logged_with_its_trace(
 
 def test_a_pause_before_the_start_puts_the_item_back_untouched(lanes: Lanes, carrier: Carrier) -> None:
     release = released(lanes, "a")
-    lanes.pause("mailbox", "adele", reason="holiday")
+    lanes.controls.pause("mailbox", "adele", reason="holiday")
     with pytest.raises(Retry, match="paused"):
         carrier.carry("a", release.generation, never)
     assert state(lanes) == "pending"
@@ -345,7 +344,7 @@ def test_a_pause_before_the_start_puts_the_item_back_untouched(lanes: Lanes, car
 
 def test_a_pause_during_the_work_puts_the_item_back_at_no_cost(lanes: Lanes, carrier: Carrier) -> None:
     def work(attempt: Attempt) -> Outcome:
-        lanes.pause("server", "mail1", reason="maintenance")
+        lanes.controls.pause("server", "mail1", reason="maintenance")
         attempt.journal.intend("accept")
         raise AssertionError("nothing may be done")
 
@@ -353,9 +352,9 @@ def test_a_pause_during_the_work_puts_the_item_back_at_no_cost(lanes: Lanes, car
     with pytest.raises(Retry, match="paused before accept"):
         carrier.carry("a", release.generation, work)
     assert (state(lanes), attempts(lanes)) == ("pending", 0)
-    assert lanes.release() == ()
-    lanes.resume("server", "mail1")
-    assert [release.id for release in lanes.release()] == ["a"]
+    assert lanes.ledger.release() == ()
+    lanes.controls.resume("server", "mail1")
+    assert [release.id for release in lanes.ledger.release()] == ["a"]
 
 
 def test_a_lost_lease_is_ignored_and_changes_nothing(lanes: Lanes, carrier: Carrier, clock: Clock) -> None:
@@ -363,7 +362,7 @@ def test_a_lost_lease_is_ignored_and_changes_nothing(lanes: Lanes, carrier: Carr
 
     def work(attempt: Attempt) -> Outcome:
         clock.turn(200)  # longer than the lease
-        assert lanes.sweep() == (1, 0)
+        assert lanes.ledger.sweep() == (1, 0)
         before.update(everything(lanes))
         attempt.journal.intend("accept")
         raise AssertionError("nothing may be done")
@@ -383,7 +382,7 @@ def test_the_lease_that_requests_are_made_under_is_the_one_in_the_ledger(
         clock.turn(170)
         attempt.lease.keep("a long request", 180)
         clock.turn(170)
-        assert lanes.sweep() == (0, 0)
+        assert lanes.ledger.sweep() == (0, 0)
         return Outcome("answered")
 
     release = released(lanes, "a")
@@ -395,7 +394,7 @@ def test_no_request_is_made_once_the_lease_is_lost(lanes: Lanes, carrier: Carrie
 
     def work(attempt: Attempt) -> Outcome:
         clock.turn(181)
-        assert lanes.sweep() == (1, 0)
+        assert lanes.ledger.sweep() == (1, 0)
         attempt.lease.keep("a request", 180)
         raise AssertionError("and so a request was made")
 
@@ -418,10 +417,10 @@ def test_an_item_that_takes_too_long_costs_an_attempt_and_is_dead_in_the_end(
             impatient.carry("a", release.generation, work)
         assert (state(lanes), attempts(lanes)) == ("later", attempt)
         clock.turn(LONGEST_DELAY_S)
-        [release] = lanes.release()
+        [release] = lanes.ledger.release()
     with pytest.raises(OutOfTime):
         impatient.carry("a", release.generation, work)
-    assert "SEARCH Drafts: not done any more" in lanes.dead(1)[0].reason
+    assert "SEARCH Drafts: not done any more" in next(iter(lanes.dead_items.all())).reason
 
 
 def test_work_that_ends_after_its_lease_leaves_the_new_owner_alone(
@@ -429,14 +428,14 @@ def test_work_that_ends_after_its_lease_leaves_the_new_owner_alone(
 ) -> None:
     def work(_: Attempt) -> Outcome:
         clock.turn(200)
-        lanes.sweep()
-        (again,) = lanes.release()
-        assert lanes.start("a", again.generation, "other").verdict == "run"
+        lanes.ledger.sweep()
+        (again,) = lanes.ledger.release()
+        assert lanes.ledger.start("a", again.generation, "other").result == "run"
         return Outcome("answered")
 
     carrier.carry("a", released(lanes, "a").generation, work)
     assert (state(lanes), ledger(lanes, "a")["owner"]) == ("running", "other")
-    assert lanes.counts() == {"lease-expired": 1}
+    assert lanes.snapshot.counts() == {"lease-expired": 1}
 
 
 # -- deliveries that may not run -----------------------------------------------------------------------------------
@@ -445,8 +444,8 @@ def test_work_that_ends_after_its_lease_leaves_the_new_owner_alone(
 def test_a_stale_delivery_touches_nothing(lanes: Lanes, carrier: Carrier, clock: Clock) -> None:
     stale = released(lanes, "a")
     clock.turn(61)
-    lanes.sweep()
-    lanes.release()
+    lanes.ledger.sweep()
+    lanes.ledger.release()
     before = everything(lanes)
     with pytest.raises(Ignore, match="stale"):
         carrier.carry("a", stale.generation, never)
@@ -455,7 +454,7 @@ def test_a_stale_delivery_touches_nothing(lanes: Lanes, carrier: Carrier, clock:
 
 def test_a_delivery_that_comes_twice_touches_nothing(lanes: Lanes, carrier: Carrier) -> None:
     release = released(lanes, "a")
-    lanes.start("a", release.generation, "other")
+    lanes.ledger.start("a", release.generation, "other")
     before = everything(lanes)
     with pytest.raises(Ignore, match="running"):
         carrier.carry("a", release.generation, never)
@@ -480,13 +479,13 @@ def test_a_delivery_of_what_is_dead_touches_nothing(lanes: Lanes, carrier: Carri
 
 
 def test_a_delivery_that_the_ledger_does_not_know_touches_nothing(lanes: Lanes, carrier: Carrier) -> None:
-    lanes.start("nobody", 1, "other")  # a server that does not know the script yet counts as started anew
+    lanes.ledger.start("nobody", 1, "other")  # a server that does not know the script yet counts as started anew
     before = everything(lanes)
     assert carrier.carry("nobody", 1, never) == "nothing to do: the item is unknown"
     assert everything(lanes) == before
 
 
 def test_a_carrier_serves_items_of_any_mailbox(lanes: Lanes, carrier: Carrier) -> None:
-    for mailbox in (Mailbox("adele", "mail1"), Mailbox("o'neil", "mail2")):
+    for mailbox in (Lane("adele", "mail1"), Lane("o'neil", "mail2")):
         release = released(lanes, mailbox.name, mailbox=mailbox.name, server=mailbox.server)
         assert carrier.carry(mailbox.name, release.generation, succeeds) == "answered"

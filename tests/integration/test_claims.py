@@ -12,11 +12,11 @@ import pytest
 from redis import Redis
 
 from rsvpq.http.lease import NoLease
-from rsvpq.lanes import Item, Lanes, Memory
+from rsvpq.lanes import Item, Lane, Lanes, Memory
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.editions import TAKEN_AWAY, Settled, Version
 from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient
-from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
+from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Verdict
 from rsvpq.settings import load_settings
 from rsvpq.tasks.claims import Claims
 from rsvpq.webdav.mailbox import WebDavMailbox
@@ -154,7 +154,7 @@ def test_a_name_that_left_the_list_has_a_successor(lanes: Lanes) -> None:
 
 def test_a_successor_waits_until_nothing_of_its_predecessor_is_under_way(lanes: ClockedLanes) -> None:
     claims(lanes, "adele").require("adele", "rid:1")
-    (release,) = lanes.fill(Mailbox("adele", SERVER), 1, release=1)
+    (release,) = lanes.fill(Lane("adele", SERVER), 1, release=1)
     with pytest.raises(Busy, match="1 of its items are under way") as caught:
         claims(lanes, "adele@example.com").require("adele@example.com", "rid:1")
     assert caught.value.scope == "mailbox"
@@ -174,47 +174,47 @@ def test_an_alias_that_leads_to_another_mailbox_gives_up_the_first(lanes: Lanes)
 def test_a_name_that_leads_to_another_mailbox_knows_nothing_of_it(lanes: Lanes) -> None:
     both = claims(lanes, "sales", "sales-old")
     both.require("sales", "rid:old")
-    lanes.remember("sales", {"budget": "declined"}, 60)
+    lanes.topics.remember("sales", {"budget": "declined"}, 60)
     both.require("sales", "rid:old")
-    assert lanes.remembered("sales", "budget") == ("declined", 60)
+    assert lanes.topics.recall("sales", "budget") == ("declined", 60)
     both.require("sales", "rid:new")
-    assert lanes.remembered("sales", "budget") == ("", 0)
+    assert lanes.topics.recall("sales", "budget") == ("", 0)
     both.require("sales-old", "rid:old")  # what was answered in a mailbox was answered under whatever name
-    assert lanes.remembered("sales-old", "budget") == ("declined", 0)
+    assert lanes.topics.recall("sales-old", "budget") == ("declined", 0)
 
 
 def test_a_name_whose_mailbox_shows_now_which_it_is_has_to_look_into_it(lanes: Lanes) -> None:
-    lanes.remember("adele", {"budget": "declined"}, 60)
+    lanes.topics.remember("adele", {"budget": "declined"}, 60)
     claims(lanes, "adele").require("adele", "rid:1")
-    assert lanes.remembered("adele", "budget") == ("", 0)
+    assert lanes.topics.recall("adele", "budget") == ("", 0)
 
 
 def test_a_name_that_comes_back_does_not_vouch_for_the_time_between(lanes: Lanes) -> None:
     claims(lanes, "adele").require("adele", "rid:1")
-    lanes.remember("adele", {"budget": "declined"}, 60)
+    lanes.topics.remember("adele", {"budget": "declined"}, 60)
     claims(lanes, "adele@example.com").require("adele@example.com", "rid:1")
-    lanes.remember("adele@example.com", {"lunch": "accepted"}, 60)
+    lanes.topics.remember("adele@example.com", {"lunch": "accepted"}, 60)
     claims(lanes, "adele").require("adele", "rid:1")
-    assert lanes.remembered("adele", "lunch") == ("accepted", 0)
+    assert lanes.topics.recall("adele", "lunch") == ("accepted", 0)
 
 
 def test_what_is_settled_in_a_mailbox_is_kept_for_that_mailbox(lanes: ClockedLanes) -> None:
     """By an item from its start to its end, not only by what is read from Sent Items."""
     both = claims(lanes, "sales", "sales-old")
     both.require("sales", "rid:old")
-    lanes.offer(Mailbox("sales", SERVER), [Item("a", "answer", "mail", {}, topic="budget")])
-    (release,) = lanes.release()
-    lanes.start("a", release.generation, "one")
-    lanes.remember("sales", {}, 60)
+    lanes.ledger.offer(Lane("sales", SERVER), [Item("a", "answer", "mail", {}, topic="budget")])
+    (release,) = lanes.ledger.release()
+    lanes.ledger.start("a", release.generation, "one")
+    lanes.topics.remember("sales", {}, 60)
     begun = Settled("a", "accept", Version(0)).to_text()
-    lanes.record("a", release.generation, "one", {"accept": {}}, intent=True, memory=Memory(begun, "", 60))
-    assert lanes.start("a", release.generation, "one").memory == begun
-    lanes.finish("a", release.generation, "one", "done", label="done:gone", undone=True)
-    settled = Settled.parse(lanes.remembered("sales", "budget")[0])
+    lanes.ledger.record("a", release.generation, "one", {"accept": {}}, intent=True, memory=Memory(begun, "", 60))
+    assert lanes.ledger.start("a", release.generation, "one").memory == begun
+    lanes.ledger.finish("a", release.generation, "one", "done", label="done:gone", undone=True)
+    settled = Settled.parse(lanes.topics.recall("sales", "budget")[0])
     assert settled is not None
     assert settled.how == TAKEN_AWAY
     both.require("sales", "rid:new")
-    assert lanes.remembered("sales", "budget")[0] == ""
+    assert lanes.topics.recall("sales", "budget")[0] == ""
 
 
 @pytest.mark.parametrize("hrefs", HREFS)

@@ -13,11 +13,11 @@ from rsvpq import wiring
 from rsvpq.audit.log import AuditLog, Filter
 from rsvpq.audit.record import operator
 from rsvpq.lanes import Item, Lanes
-from rsvpq.lanes.held_drafts import HeldDrafts
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.tasks import contract
 from testbed.processes import free_port
 from tests.support.installation import PASSWORD, Installation, queued
+from tests.support.lanes_with_clock import hold
 
 pytestmark = pytest.mark.slow
 
@@ -28,19 +28,22 @@ ADELE, BRUNO = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1")
 def known(installation: Installation) -> Lanes:
     """Lanes in which adele and bruno have been scanned once, for workers with threads enough for both."""
     lanes = installation.lanes()
-    lanes.crew("host:1", 8, [contract.SCAN_QUEUE, contract.ANSWER_QUEUE], believed_s=1e6)
-    lanes.offer_scans((mailbox, contract.scan_item(mailbox, "first")) for mailbox in (ADELE, BRUNO))
-    for release in lanes.release():
-        lanes.start(release.id, release.generation, "worker")
-        lanes.finish(release.id, release.generation, "worker", "done", label="done:scanned")
+    lanes.ledger.report_threads("host:1", 8, [contract.SCAN_QUEUE, contract.ANSWER_QUEUE], believed_s=1e6)
+    lanes.ledger.offer_scans(
+        (contract.lane_of(mailbox), contract.scan_item(mailbox, "first")) for mailbox in (ADELE, BRUNO)
+    )
+    for release in lanes.ledger.release():
+        lanes.ledger.start(release.id, release.generation, "worker")
+        lanes.ledger.finish(release.id, release.generation, "worker", "done", label="done:scanned")
     return lanes
 
 
 def offer(lanes: Lanes, mailbox: Mailbox, *item_ids: str) -> None:
     """Offer requests to a mailbox's lane."""
     payload = {"kind": "request", "subject": "Budget"}
-    lanes.offer(
-        mailbox, [Item(item_id, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, payload) for item_id in item_ids]
+    lanes.ledger.offer(
+        contract.lane_of(mailbox),
+        [Item(item_id, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, payload) for item_id in item_ids],
     )
 
 
@@ -103,7 +106,7 @@ def test_a_scan_puts_exactly_one_task_into_the_queue(
 
 def test_status_shows_the_servers_as_a_table(installation: Installation, known: Lanes) -> None:
     offer(known, ADELE, "a1", "a2")
-    known.pause("server", "mail2", reason="maintenance")
+    known.controls.pause("server", "mail2", reason="maintenance")
     ended = installation.rsvpq("status")
     assert (ended.returncode, ended.stderr) == (0, "")
     rows = {line.split()[0]: line for line in ended.stdout.splitlines() if line.startswith("mail")}
@@ -138,10 +141,10 @@ def test_a_pause_stops_the_lane_and_resuming_starts_it(
     offer(known, ADELE, "a1")
     paused = installation.rsvpq("pause", *scope, "--reason", "holiday")
     assert (paused.returncode, paused.stdout) == (0, f"paused: {' '.join(scope)}\n")
-    assert known.release() == ()
+    assert known.ledger.release() == ()
     resumed = installation.rsvpq("resume", *scope)
     assert (resumed.returncode, resumed.stdout) == (0, f"resumed: {' '.join(scope)}\n")
-    assert [release.id for release in known.release()] == ["a1"]
+    assert [release.id for release in known.ledger.release()] == ["a1"]
 
 
 @pytest.mark.parametrize("scope", ["server", "mailbox"])
@@ -149,7 +152,7 @@ def test_resuming_lifts_a_hold_and_says_what_it_was(
     installation: Installation, known: Lanes, scope: Literal["server", "mailbox"]
 ) -> None:
     name = "mail1" if scope == "server" else "adele"
-    known.hold(scope, name, 600, "LoginRefused: PROPFIND /exchange/adele/ returned 401")
+    hold(known, scope, 600, "LoginRefused: PROPFIND /exchange/adele/ returned 401")
     offer(known, ADELE, "a1")
     shown = installation.rsvpq("status").stdout
     assert "for 9 min: LoginRefused: PROPFIND /exchange/adele/ returned 401" in shown
@@ -157,7 +160,7 @@ def test_resuming_lifts_a_hold_and_says_what_it_was(
     resumed = installation.rsvpq("resume", scope, name).stdout
     assert resumed.startswith(f"resumed: {scope} {name}; it was to be left alone for another ")
     assert "LoginRefused: PROPFIND /exchange/adele/ returned 401; a worker that was refused keeps" in resumed
-    assert [release.id for release in known.release()] == ["a1"]
+    assert [release.id for release in known.ledger.release()] == ["a1"]
 
 
 @pytest.mark.parametrize("scope", ["server", "mailbox"])
@@ -166,23 +169,23 @@ def test_a_reason_that_is_no_text_hinders_neither_the_status_nor_its_own_end(
 ) -> None:
     """As an earlier version left it, which cut the reason in the middle of a character."""
     name = "mail1" if scope == "server" else "adele"
-    known.hold(scope, name, 600)
-    known.redis.hset(f"{known.prefix}:{scope}:{name}", "hold_why", b"Busy: /Inbox/\xc3\xa9\xc3")
+    hold(known, scope, 600)
+    known.namespace.redis.hset(f"{known.namespace.prefix}:{scope}:{name}", "hold_why", b"Busy: /Inbox/\xc3\xa9\xc3")
     assert "Busy: /Inbox/é\N{REPLACEMENT CHARACTER}" in installation.rsvpq("status").stdout
     assert "Busy: /Inbox/é" in installation.rsvpq("resume", scope, name).stdout
-    assert known.held(scope, name) == (0, "")
+    assert known.controls.held(scope, name) == (0, "")
 
 
 def test_what_is_written_must_be_text(known: Lanes) -> None:
     with pytest.raises(UnicodeEncodeError):
-        known.hold("server", "mail1", 600, "half a pair: \ud83d")
+        known.controls.pause("server", "mail1", reason="half a pair: \ud83d")
 
 
 def test_a_paused_mailbox_leaves_the_others_alone(installation: Installation, known: Lanes) -> None:
     offer(known, ADELE, "a1")
     offer(known, BRUNO, "b1")
     installation.rsvpq("pause", "mailbox", "adele")
-    assert [release.id for release in known.release()] == ["b1"]
+    assert [release.id for release in known.ledger.release()] == ["b1"]
 
 
 def test_a_mailbox_is_paused_before_its_first_scan_and_in_any_spelling(installation: Installation) -> None:
@@ -190,8 +193,10 @@ def test_a_mailbox_is_paused_before_its_first_scan_and_in_any_spelling(installat
     paused = installation.rsvpq("pause", "mailbox", "ADELE")
     assert (paused.returncode, paused.stdout) == (0, "paused: mailbox adele\n")
     lanes = installation.lanes()
-    lanes.offer_scans((mailbox, contract.scan_item(mailbox, "first")) for mailbox in (ADELE, BRUNO))
-    assert [release.mailbox for release in lanes.release()] == ["bruno"]
+    lanes.ledger.offer_scans(
+        (contract.lane_of(mailbox), contract.scan_item(mailbox, "first")) for mailbox in (ADELE, BRUNO)
+    )
+    assert [release.mailbox for release in lanes.ledger.release()] == ["bruno"]
 
 
 def test_a_pause_where_nothing_runs_is_no_reassurance(installation: Installation) -> None:
@@ -223,11 +228,11 @@ def test_a_pause_where_nothing_runs_is_no_reassurance(installation: Installation
 def test_what_cannot_be_paused_or_limited_is_wrong_usage(
     installation: Installation, known: Lanes, arguments: tuple[str, ...], complaint: str
 ) -> None:
-    before = known.redis.hgetall(f"{known.prefix}:mailbox:adele")
+    before = known.namespace.redis.hgetall(f"{known.namespace.prefix}:mailbox:adele")
     ended = installation.rsvpq(*arguments)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert complaint in ended.stderr
-    assert known.redis.hgetall(f"{known.prefix}:mailbox:adele") == before
+    assert known.namespace.redis.hgetall(f"{known.namespace.prefix}:mailbox:adele") == before
 
 
 def test_a_limit_is_in_force_at_once_until_it_is_taken_back(installation: Installation, known: Lanes) -> None:
@@ -235,16 +240,20 @@ def test_a_limit_is_in_force_at_once_until_it_is_taken_back(installation: Instal
     assert (lowered.returncode, lowered.stdout) == (0, "limits changed: server mail1\n")
     offer(known, ADELE, "a1", "a2")
     offer(known, BRUNO, "b1", "b2")
-    assert len(known.release()) == 1
+    assert len(known.ledger.release()) == 1
     raised = installation.rsvpq("limit", "server", "mail1", "--concurrency", "4")
     assert raised.returncode == 0
-    assert len(known.release()) == 1  # of the other mailbox: each is worked by one item at a time
-    assert known.release() == ()
+    assert len(known.ledger.release()) == 1  # of the other mailbox: each is worked by one item at a time
+    assert known.ledger.release() == ()
     slowed = installation.rsvpq("limit", "mailbox", "adele", "--rate", "1/h", "--burst", "1")
     assert (slowed.returncode, slowed.stdout) == (0, "limits changed: mailbox adele\n")
     back = installation.rsvpq("limit", "mailbox", "adele")
     assert (back.returncode, back.stdout) == (0, "limits as configured: adele\n")
-    live = [field for field in known.redis.hgetall(f"{known.prefix}:mailbox:adele") if field.startswith("live_")]
+    live = [
+        field
+        for field in known.namespace.redis.hgetall(f"{known.namespace.prefix}:mailbox:adele")
+        if field.startswith("live_")
+    ]
     assert live == []
 
 
@@ -255,15 +264,15 @@ def test_a_limit_is_in_force_at_once_until_it_is_taken_back(installation: Instal
 def dead(known: Lanes) -> Lanes:
     """Lanes with a dead item."""
     offer(known, ADELE, "a1")
-    (release,) = known.release()
-    known.start("a1", release.generation, "worker")
-    known.record("a1", release.generation, "worker", {"accept": ["rid:1"]}, intent=True)
-    known.finish("a1", release.generation, "worker", "dead", label="dead:refused", reason="MOVE /x returned 403")
+    (release,) = known.ledger.release()
+    known.ledger.start("a1", release.generation, "worker")
+    known.ledger.record("a1", release.generation, "worker", {"accept": ["rid:1"]}, intent=True)
+    known.ledger.finish("a1", release.generation, "worker", "dead", label="dead:refused", reason="MOVE /x returned 403")
     return known
 
 
 def test_dead_lists_the_reason_and_the_journal(installation: Installation, dead: Lanes) -> None:
-    assert dead.dead(1)
+    assert list(dead.dead_items.all())
     ended = installation.rsvpq("dead")
     assert ended.returncode == 0
     for fact in ("a1", "adele", "request 'Budget'", "after 1 attempt: MOVE /x returned 403"):
@@ -272,7 +281,7 @@ def test_dead_lists_the_reason_and_the_journal(installation: Installation, dead:
 
 
 def test_dead_is_one_json_object_per_line_on_demand(installation: Installation, dead: Lanes) -> None:
-    assert dead.dead(1)
+    assert list(dead.dead_items.all())
     (line,) = installation.rsvpq("dead", "--json").stdout.splitlines()
     told = json.loads(line)
     assert (told["id"], told["reason"], told["journal"]) == ("a1", "MOVE /x returned 403", {"accept": ["rid:1"]})
@@ -305,40 +314,51 @@ def test_reconcile_puts_one_task_into_the_queue_that_says_so(installation: Insta
 
 def test_drafts_lists_what_the_scans_saw(installation: Installation, known: Lanes) -> None:
     assert installation.rsvpq("drafts", "list").stdout == "no unclear drafts\n"
-    held = HeldDrafts(known)
-    held.replace("adele", [DRAFT])
+    known.drafts.replace("adele", [DRAFT.to_payload()])
     ended = installation.rsvpq("drafts", "list", "--json")
     created = "2026-11-22T10:00:00.000Z"
     facts = {"draft": "rid:1", "answer": "accept", "subject": "Accepted: Budget", "created": created}
     assert json.loads(ended.stdout) == [{"mailbox": "adele", **facts}]
     assert "rid:1" in installation.rsvpq("drafts", "list").stdout
-    held.replace("adele", [])
+    known.drafts.replace("adele", [])
     assert json.loads(installation.rsvpq("drafts", "list", "--json").stdout) == []
 
 
+def test_drafts_lists_what_the_version_before_saw(installation: Installation, known: Lanes) -> None:
+    earlier = {
+        "kind": "response",
+        "href": "/exchange/adele/Drafts/1.EML",
+        "rid": "rid:1",
+        "subject": "Accepted: Budget",
+    }
+    known.drafts.replace("adele", [{**earlier, "message_class": "IPM.Schedule.Meeting.Resp.Pos"}])
+    facts = {"draft": "rid:1", "answer": "accept", "subject": "Accepted: Budget", "created": ""}
+    assert json.loads(installation.rsvpq("drafts", "list", "--json").stdout) == [{"mailbox": "adele", **facts}]
+
+
 def test_a_draft_is_sent_once_on_demand(installation: Installation, known: Lanes) -> None:
-    HeldDrafts(known).replace("adele", [DRAFT])
+    known.drafts.replace("adele", [DRAFT.to_payload()])
     assert installation.rsvpq("drafts", "send", "ADELE", "rid:1").stdout == "will be sent\n"
-    (release,) = known.release()
+    (release,) = known.ledger.release()
     assert (release.work, release.mailbox, release.payload) == (contract.ANSWER_REQUEST, "adele", DRAFT.to_payload())
     assert "was offered before" in installation.rsvpq("drafts", "send", "adele", "rid:1").stdout
-    assert known.release() == ()
+    assert known.ledger.release() == ()
 
 
 def test_who_had_a_draft_sent_is_in_the_audit(installation: Installation, known: Lanes) -> None:
-    HeldDrafts(known).replace("adele", [DRAFT])
+    known.drafts.replace("adele", [DRAFT.to_payload()])
     installation.rsvpq("drafts", "send", "adele", "rid:1")
-    (release,) = known.release()
-    known.start(release.id, release.generation, "worker")
-    known.finish(release.id, release.generation, "worker", "done", label="done:answered", result="answered")
-    deed, done = AuditLog(known).read(Filter())
-    assert (deed["event"], deed["step"], deed["mailbox"], deed["who"]) == (
+    (release,) = known.ledger.release()
+    known.ledger.start(release.id, release.generation, "worker")
+    known.ledger.finish(release.id, release.generation, "worker", "done", label="done:answered", result="answered")
+    action, done = AuditLog(known).read(Filter())
+    assert (action["event"], action["step"], action["mailbox"], action["who"]) == (
         "operator",
         "send-draft",
         "adele",
         operator(),
     )
-    assert deed["note"] == f"draft rid:1, item {release.id}"
+    assert action["note"] == f"draft rid:1, item {release.id}"
     assert (done["item"], done["mailbox"], done["subject"]) == (release.id, "adele", "Accepted: Budget")
 
 
@@ -346,7 +366,7 @@ def test_a_draft_that_is_not_held_is_not_sent(installation: Installation, known:
     ended = installation.rsvpq("drafts", "send", "adele", "rid:1")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "no draft 'rid:1' is held in adele; see 'rsvpq drafts list'" in ended.stderr
-    assert known.release() == ()
+    assert known.ledger.release() == ()
 
 
 # -- trouble -------------------------------------------------------------------------------------------------------
@@ -388,5 +408,5 @@ def test_a_process_that_has_asked_in_vain_hears_of_the_confirmation_at_once(inst
     lanes = installation.lanes()
     policy = wiring.PolicyInForce(installation.settings, lanes)
     assert policy().mode == "observe"
-    lanes.confirm("somebody")
+    lanes.controls.confirm("somebody")
     assert policy().mode == "respond"

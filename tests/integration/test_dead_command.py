@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rsvpq.audit.log import AuditLog, Filter
-from rsvpq.lanes import Deed, Item, Lanes
+from rsvpq.lanes import Item, Lanes, OperatorAction
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import contract
 from tests.support.installation import Installation
@@ -16,11 +16,13 @@ ADELE, BRUNO, NEIL = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1"), Mailb
 def kill(lanes: Lanes, mailbox: Mailbox, item: str, reason: str = "no", **payload: object) -> None:
     """Have an item end in ``dead``, its answer about to be sent."""
     told = {"kind": "request", "subject": f"About {item}", **payload}
-    lanes.offer(mailbox, [Item(item, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, told)])
-    (release,) = lanes.release()
-    lanes.start(item, release.generation, "worker")
-    lanes.record(item, release.generation, "worker", {"accept": [], "send": "rid:7"}, intent=True, step="send")
-    lanes.finish(item, release.generation, "worker", "dead", label="dead:refused", reason=reason, told=reason)
+    lanes.ledger.offer(contract.lane_of(mailbox), [Item(item, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, told)])
+    (release,) = lanes.ledger.release()
+    lanes.ledger.start(item, release.generation, "worker")
+    lanes.ledger.record(item, release.generation, "worker", {"accept": [], "send": "rid:7"}, intent=True, step="send")
+    lanes.ledger.finish(
+        item, release.generation, "worker", "dead", label="dead:refused", reason=reason, recorded_reason=reason
+    )
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def graves(installation: Installation) -> Lanes:
 
 
 def state(lanes: Lanes, item: str) -> str:
-    return str(lanes.redis.hget(f"{lanes.prefix}:item:{item}", "state"))
+    return str(lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:item:{item}", "state"))
 
 
 @pytest.mark.parametrize(
@@ -52,14 +54,14 @@ def state(lanes: Lanes, item: str) -> str:
 def test_a_list_has_what_was_asked_for(
     installation: Installation, graves: Lanes, options: tuple[str, ...], listed: list[str]
 ) -> None:
-    assert len(graves.dead(10)) == 3
+    assert len(list(graves.dead_items.all())) == 3
     ended = installation.rsvpq("dead", "list", "--json", *options)
     assert [json.loads(line)["id"] for line in ended.stdout.splitlines()] == listed
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_a_private_subject_is_shown_nowhere(installation: Installation, graves: Lanes) -> None:
-    assert graves.dead(1)[0].payload["subject"] == "About n1"
+    assert next(iter(graves.dead_items.all())).payload["subject"] == "About n1"
     for arguments in (("list",), ("list", "--json"), ("show", "n1"), ("show", "n1", "--json")):
         shown = installation.rsvpq("dead", *arguments).stdout
         assert "(private)" in shown
@@ -67,7 +69,7 @@ def test_a_private_subject_is_shown_nowhere(installation: Installation, graves: 
 
 
 def test_show_tells_what_is_proved_what_to_do_and_what_the_audit_has(installation: Installation, graves: Lanes) -> None:
-    assert graves.dead(1)
+    assert list(graves.dead_items.all())
     ended = installation.rsvpq("dead", "show", "b1")
     assert ended.returncode == 0
     for fact in (
@@ -86,25 +88,27 @@ def test_show_tells_what_is_proved_what_to_do_and_what_the_audit_has(installatio
 def test_a_retried_item_is_first_in_its_lane_with_its_journal_and_no_attempt(
     installation: Installation, graves: Lanes
 ) -> None:
-    graves.offer(ADELE, [Item("a2", contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"})])
+    graves.ledger.offer(
+        contract.lane_of(ADELE), [Item("a2", contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"})]
+    )
     ended = installation.rsvpq("dead", "retry", "a1", "--why", "mended")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "retried 1\n", "")
-    (release,) = graves.release(1)
-    start = graves.start(release.id, release.generation, "another")
+    (release,) = graves.ledger.release(1)
+    start = graves.ledger.start(release.id, release.generation, "another")
     assert (start.id, start.attempt, start.journal) == ("a1", 1, {"accept": [], "send": "rid:7"})
-    graves.finish("a1", release.generation, "another", "done", label="done:answered")
-    assert [dead.id for dead in graves.dead(10)] == ["n1", "b1"]
+    graves.ledger.finish("a1", release.generation, "another", "done", label="done:answered")
+    assert [dead.id for dead in list(graves.dead_items.all())] == ["n1", "b1"]
 
 
 def test_a_dropped_item_is_never_offered_again(installation: Installation, graves: Lanes) -> None:
     ended = installation.rsvpq("dead", "drop", "a1", "n1", "--why", "left the company")
     assert (ended.returncode, ended.stdout) == (0, "dropped 2\n")
-    assert [dead.id for dead in graves.dead(10)] == ["b1"]
+    assert [dead.id for dead in list(graves.dead_items.all())] == ["b1"]
     again = Item("a1", contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"})
-    assert graves.offer(ADELE, [again], release=5).new == 0
-    assert graves.release() == ()
-    assert graves.redis.hget(f"{graves.prefix}:item:a1", "reason") == "left the company"
-    assert graves.redis.ttl(f"{graves.prefix}:item:a1") == -1
+    assert graves.ledger.offer(contract.lane_of(ADELE), [again], release=5).new == 0
+    assert graves.ledger.release() == ()
+    assert graves.namespace.redis.hget(f"{graves.namespace.prefix}:item:a1", "reason") == "left the company"
+    assert graves.namespace.redis.ttl(f"{graves.namespace.prefix}:item:a1") == -1
 
 
 def test_both_are_in_the_audit_once_with_who_and_why(installation: Installation, graves: Lanes) -> None:
@@ -121,14 +125,16 @@ def test_all_asks_first_and_takes_only_what_was_asked_for(installation: Installa
     refused = installation.rsvpq("dead", "drop", "--all", "--server", "mail1")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "drop 2 dead items?" in refused.stderr
-    assert len(graves.dead(10)) == 3
+    assert len(list(graves.dead_items.all())) == 3
     done = installation.rsvpq("dead", "drop", "--all", "--server", "mail1", "--yes")
     assert (done.returncode, done.stdout) == (0, "dropped 2\n")
-    assert [dead.id for dead in graves.dead(10)] == ["n1"]
+    assert [dead.id for dead in list(graves.dead_items.all())] == ["n1"]
 
 
 def test_what_is_not_dead_is_left_and_said(installation: Installation, graves: Lanes) -> None:
-    graves.offer(ADELE, [Item("a2", contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"})])
+    graves.ledger.offer(
+        contract.lane_of(ADELE), [Item("a2", contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"})]
+    )
     ended = installation.rsvpq("dead", "retry", "a1", "a2", "nobody")
     assert (ended.returncode, ended.stdout) == (1, "retried 1\n")
     assert ended.stderr == "a2: left as it is, for it is not dead but pending\nnobody: there is no such item\n"
@@ -141,7 +147,7 @@ def test_an_empty_choice_is_no_choice_of_everything(installation: Installation, 
     ended = installation.rsvpq("dead", "drop", "--all", option, "", "--yes")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert f"Invalid value for '{option}': is empty" in ended.stderr
-    assert len(graves.dead(10)) == 3
+    assert len(list(graves.dead_items.all())) == 3
 
 
 @pytest.mark.parametrize(
@@ -150,33 +156,35 @@ def test_an_empty_choice_is_no_choice_of_everything(installation: Installation, 
 def test_what_is_unclear_is_wrong_usage(installation: Installation, graves: Lanes, arguments: tuple[str, ...]) -> None:
     ended = installation.rsvpq("dead", *arguments)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert len(graves.dead(10)) == 3
+    assert len(list(graves.dead_items.all())) == 3
 
 
 def test_a_repeated_retry_changes_nothing_even_after_another_death(graves: Lanes) -> None:
-    deed = Deed("a test", "retry")
-    assert graves.retry(["a1"], deed) == {"a1": "retried"}
-    (release,) = graves.release()
-    graves.start("a1", release.generation, "worker")
-    graves.finish("a1", release.generation, "worker", "dead", label="dead")
-    assert graves.retry(["a1"], deed) == {"a1": "retried"}
+    action = OperatorAction("a test", "retry")
+    assert graves.dead_items.retry(["a1"], action) == {"a1": "retried"}
+    (release,) = graves.ledger.release()
+    graves.ledger.start("a1", release.generation, "worker")
+    graves.ledger.finish("a1", release.generation, "worker", "dead", label="dead")
+    assert graves.dead_items.retry(["a1"], action) == {"a1": "retried"}
     assert state(graves, "a1") == "dead"
-    assert graves.counts()["retried"] == 1
+    assert graves.snapshot.counts()["retried"] == 1
 
 
 def test_a_dead_scan_that_is_retried_is_the_only_scan_of_its_mailbox(installation: Installation) -> None:
     lanes = installation.lanes()
     scan = contract.scan_item(ADELE, "first")
-    lanes.offer_scans([(ADELE, scan)])
-    (release,) = lanes.release()
-    lanes.start(scan.id, release.generation, "worker")
-    lanes.finish(scan.id, release.generation, "worker", "dead", label="dead")
-    assert lanes.retry([scan.id], Deed("a test", "retry")) == {scan.id: "retried"}
-    assert lanes.offer_scans([(ADELE, contract.scan_item(ADELE, "second"))]) == {"adele": "scanning"}
-    assert [release.id for release in lanes.release()] == [scan.id]
+    lanes.ledger.offer_scans([(contract.lane_of(ADELE), scan)])
+    (release,) = lanes.ledger.release()
+    lanes.ledger.start(scan.id, release.generation, "worker")
+    lanes.ledger.finish(scan.id, release.generation, "worker", "dead", label="dead")
+    assert lanes.dead_items.retry([scan.id], OperatorAction("a test", "retry")) == {scan.id: "retried"}
+    assert lanes.ledger.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "second"))]) == {
+        "adele": "scanning"
+    }
+    assert [release.id for release in lanes.ledger.release()] == [scan.id]
 
 
 def test_the_settings_may_be_named_before_the_command(installation: Installation, graves: Lanes) -> None:
-    assert graves.dead(1)
+    assert list(graves.dead_items.all())
     command = ["dead", "--config", str(installation.config), "list", "--limit", "1"]
     assert "n1" in installation.rsvpq(*command).stdout

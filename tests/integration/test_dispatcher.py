@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,14 +19,14 @@ from redis.exceptions import RedisError
 from producer.dispatcher import Dispatcher
 from producer.schedule import ScheduledScan
 from rsvpq.health.register import register_of
-from rsvpq.lanes import Lanes, Release
+from rsvpq.lanes import Lane, Lanes, Release
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import celery_app, contract
 from testbed.processes import PATIENCE_S, Part, until
 from testbed.queue_server import QueueServer, queue_server, server_binary
 from tests.support.installation import Installation, queued
-from tests.support.lanes_with_clock import Clock, ledger, offer, released
+from tests.support.lanes_with_clock import Clock, hold, ledger, offer, released
 
 #: A period so long that none begins during a test.
 LONG_S = 1e9
@@ -66,7 +67,7 @@ def dispatcher_of(lanes: Lanes, sink: Sink, schedules: Sequence[ScheduledScan] =
 
 def give_limits(lanes: Lanes) -> None:
     """What the settings would say: hardly a limit."""
-    lanes.configure(
+    lanes.controls.configure(
         servers={"mail1": Limits(Rate(100_000), 100_000, 100_000)},
         mailbox=Limits(Rate(1000), 10, 10),
         pools={"answer": 100_000},
@@ -98,8 +99,7 @@ def running(*dispatchers: Dispatcher) -> Iterator[None]:
 
 def test_what_has_become_due_is_released_and_published(lanes: Lanes, clock: Clock, sink: Sink) -> None:
     dispatcher = dispatcher_of(lanes, sink)
-    lanes.hold("mailbox", "adele", 30)
-    offer(lanes, "a")
+    hold(lanes, "mailbox", 30, item="a")
     assert not dispatcher.release()
     assert sink.ids == []
     clock.turn(31)
@@ -111,8 +111,8 @@ def test_an_item_that_waits_for_another_attempt_is_released_when_its_delay_ends(
     lanes: Lanes, clock: Clock, sink: Sink
 ) -> None:
     release = released(lanes, "a")
-    lanes.start("a", release.generation, "worker")
-    lanes.finish("a", release.generation, "worker", "later", label="later", delay_s=30)
+    lanes.ledger.start("a", release.generation, "worker")
+    lanes.ledger.finish("a", release.generation, "worker", "later", label="later", delay_s=30)
     dispatcher = dispatcher_of(lanes, sink)
     clock.turn(29)
     dispatcher.release()
@@ -136,7 +136,7 @@ def test_a_worker_that_is_lost_on_the_last_attempt_leaves_a_dead_item(lanes: Lan
     offer(lanes, "a")
     for _ in range(3):
         dispatcher.release()
-        lanes.start("a", sink.releases[-1].generation, "worker")
+        lanes.ledger.start("a", sink.releases[-1].generation, "worker")
         clock.turn(181)
         dispatcher.sweep()
     assert ledger(lanes, "a")["state"] == "dead"
@@ -179,7 +179,7 @@ def test_a_dispatcher_reports_that_it_is_alive(lanes: Lanes, sink: Sink) -> None
         register = register_of(lanes, "dispatcher")
         until(register.alive, "it reports")
     assert register.alive() == [os.getpid()]
-    assert 0 < lanes.redis.ttl(register.key) <= 15
+    assert 0 < lanes.namespace.redis.ttl(lanes.namespace.key("alive", "dispatcher", socket.gethostname())) <= 15
 
 
 def test_a_scheduled_scan_is_triggered(lanes: Lanes, sink: Sink) -> None:
@@ -261,37 +261,37 @@ def test_what_cannot_be_published_is_logged_and_left_to_the_lease(
 
 
 def test_limits_that_were_changed_come_into_force_at_the_start(lanes: Lanes, sink: Sink) -> None:
-    server = f"{lanes.prefix}:server:mail1"
-    assert lanes.redis.hget(server, "concurrency") == "4"
+    server = f"{lanes.namespace.prefix}:server:mail1"
+    assert lanes.namespace.redis.hget(server, "concurrency") == "4"
     with running(dispatcher_of(lanes, sink)):
-        until(lambda: lanes.redis.hget(server, "concurrency") == "100000", "the new limits are in force")
+        until(lambda: lanes.namespace.redis.hget(server, "concurrency") == "100000", "the new limits are in force")
 
 
 def test_without_limits_nothing_is_released(redis: Redis) -> None:
     lanes = Lanes(redis, "test")
     offer(lanes, "a")
-    assert not lanes.configured()
-    assert lanes.release() == ()
+    assert not lanes.controls.configured()
+    assert lanes.ledger.release() == ()
     give_limits(lanes)
-    assert lanes.configured()
-    assert [release.id for release in lanes.release()] == ["a"]
+    assert lanes.controls.configured()
+    assert [release.id for release in lanes.ledger.release()] == ["a"]
 
 
 @pytest.mark.parametrize("paused_since", [False, True])
 def test_limits_that_redis_has_lost_come_back_by_themselves(lanes: Lanes, sink: Sink, paused_since: bool) -> None:
-    before = lanes.redis.hgetall(f"{lanes.prefix}:cfg")
+    before = lanes.namespace.redis.hgetall(f"{lanes.namespace.prefix}:cfg")
     give_limits(lanes)
-    wanted = lanes.redis.hgetall(f"{lanes.prefix}:cfg")
+    wanted = lanes.namespace.redis.hgetall(f"{lanes.namespace.prefix}:cfg")
     assert wanted != before
     with running(dispatcher_of(lanes, sink)):
-        lanes.redis.flushall()  # ours: this very server was started by these tests
+        lanes.namespace.redis.flushall()  # ours: this very server was started by these tests
         if paused_since:
-            lanes.pause("all", reason="x")
+            lanes.controls.pause("all", reason="x")
             wanted["paused"] = "x"
         offer(lanes, "a")
-        until(lanes.configured, "the limits are back")
-        assert lanes.redis.hgetall(f"{lanes.prefix}:cfg").items() >= wanted.items()
-        lanes.resume("all")
+        until(lanes.controls.configured, "the limits are back")
+        assert lanes.namespace.redis.hgetall(f"{lanes.namespace.prefix}:cfg").items() >= wanted.items()
+        lanes.controls.resume("all")
         until(lambda: sink.ids, "it goes on with them")
     assert sink.ids == ["a"]
 
@@ -318,7 +318,7 @@ def test_a_process_brings_the_configured_limits_back_after_redis_lost_everything
     lanes = installation.lanes()
     wanted = {key: redis.hgetall(key) for key in ("{rsvpq}:cfg", "{rsvpq}:pools", "{rsvpq}:server:mail1")}
     redis.flushall()  # ours: this very server was started by these tests
-    process.wait_for(lanes.configured, "the limits are back")
+    process.wait_for(lanes.controls.configured, "the limits are back")
     assert {key: redis.hgetall(key) for key in wanted} == wanted
     assert "event=limits-lost" in process.tail(100)
 
@@ -327,7 +327,7 @@ def test_the_process_releases_triggers_and_ends_when_told_to(
     process: Part, installation: Installation, redis: Redis
 ) -> None:
     lanes = installation.lanes()
-    lanes.offer(Mailbox("adele", "mail1"), [contract.scan_item(Mailbox("adele", "mail1"), "run")])
+    lanes.ledger.offer(Lane("adele", "mail1"), [contract.scan_item(Mailbox("adele", "mail1"), "run")])
     process.wait_for(lambda: queued(redis, "scan")[1:], "it publishes")
     assert sorted(message["task"] for message in queued(redis, "scan")) == [contract.SCAN, contract.SCAN_MAILBOX]
     process.signal(signal.SIGTERM)

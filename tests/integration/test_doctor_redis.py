@@ -12,7 +12,6 @@ from rsvpq.doctor.results import PROCESSES, REDIS, SETTINGS, ExitCode, Level, No
 from rsvpq.health.register import register_of
 from rsvpq.lanes import Item, Lanes
 from rsvpq.lanes.limits import Limits, Rate
-from rsvpq.lanes.status import read_status
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import RedisSettings
 from rsvpq.tasks import contract
@@ -50,7 +49,7 @@ def lanes(server: QueueServer) -> Iterator[Lanes]:
     """The lanes of that installation."""
     client = admin(server)
     lanes = Lanes(client, "rsvpq")
-    lanes.configure(
+    lanes.controls.configure(
         servers={"hq0": Limits(Rate(1000), 1000, 4)},
         mailbox=Limits(Rate(1000), 1000, 1),
         pools={"scan": 4, "answer": 4},
@@ -69,9 +68,9 @@ def admin(server: QueueServer) -> Any:
 
 def finish(lanes: Lanes, state: Literal["done", "dead", "throttled"], label: str, delay_s: float = 0) -> None:
     """Let the next item end, or wait."""
-    (release,) = lanes.release()
-    lanes.start(release.id, release.generation, "worker")
-    lanes.finish(release.id, release.generation, "worker", state, label=label, reason=label, delay_s=delay_s)
+    (release,) = lanes.ledger.release()
+    lanes.ledger.start(release.id, release.generation, "worker")
+    lanes.ledger.finish(release.id, release.generation, "worker", state, label=label, reason=label, delay_s=delay_s)
 
 
 def troubles(told: Diagnosis, group: str) -> list[tuple[str, Level]]:
@@ -85,7 +84,7 @@ def troubles(told: Diagnosis, group: str) -> list[tuple[str, Level]]:
 def test_a_redis_as_we_deploy_it_has_no_trouble_and_is_not_written_to(
     examined: DoctorInstallation, server: QueueServer, lanes: Lanes
 ) -> None:
-    lanes.offer(ADELE, [Item("a1", "workers.answer_request", "answer", {})])
+    lanes.ledger.offer(contract.lane_of(ADELE), [Item("a1", "workers.answer_request", "answer", {})])
     client = admin(server)
     before = client.info("commandstats")
     told = examined.examine()
@@ -224,9 +223,9 @@ def test_a_redis_that_is_too_old_is_told(number: str, level: Level) -> None:
 def test_other_installations_are_told(examined: DoctorInstallation, server: QueueServer, lanes: Lanes) -> None:
     assert examined.examine().level(REDIS, "namespace") is Level.OK
     client = admin(server)
-    Lanes(client, "second").pause("all", "", reason="to be there")
+    Lanes(client, "second").controls.pause("all", "", reason="to be there")
     assert "{second}" in examined.examine().one(REDIS, "namespace").text
-    client.sadd(f"{lanes.prefix}:servers", "mail7")
+    client.sadd(f"{lanes.namespace.prefix}:servers", "mail7")
     found = examined.examine().one(REDIS, "namespace")
     client.close()
     assert (found.level, "knows mail7" in found.text) == (Level.WARN, True)
@@ -238,8 +237,8 @@ def test_other_installations_are_told(examined: DoctorInstallation, server: Queu
 def test_processes_that_report_are_listed_on_whatever_host(examined: DoctorInstallation, lanes: Lanes) -> None:
     assert [examined.examine().level(PROCESSES, role) for role in ("dispatcher", "worker")] == [Level.WARN] * 2
     register_of(lanes, "worker").report(3600)
-    redis: Any = lanes.redis
-    redis.zadd(f"{lanes.prefix}:alive:dispatcher:other", {4711: time.time() + 3600, 4712: time.time() - 1})
+    redis: Any = lanes.namespace.redis
+    redis.zadd(f"{lanes.namespace.prefix}:alive:dispatcher:other", {4711: time.time() + 3600, 4712: time.time() - 1})
     told = examined.examine()
     assert (told.level(PROCESSES, "worker"), told.one(PROCESSES, "dispatcher").text) == (Level.OK, "other:4711")
 
@@ -248,25 +247,27 @@ def test_whether_live_runs_are_confirmed_is_told(examined: DoctorInstallation, l
     examined.mode = "respond"
     told = examined.examine().one(PROCESSES, "confirmed")
     assert (told.level, told.remedy) == (Level.WARN, "rsvpq scan --dry-run, then rsvpq confirm")
-    lanes.confirm("anna at noon")
+    lanes.controls.confirm("anna at noon")
     told = examined.examine().one(PROCESSES, "confirmed")
     assert (told.level, told.text) == (Level.OK, "by anna at noon")
 
 
 def test_what_waits_long_or_is_stopped_or_dead_is_told(examined: DoctorInstallation, lanes: Lanes) -> None:
     assert troubles(examined.examine(), PROCESSES) == [("dispatcher", Level.WARN), ("worker", Level.WARN)]
-    lanes.offer_scans([(ADELE, contract.scan_item(ADELE, "first"))])
+    lanes.ledger.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "first"))])
     finish(lanes, "done", "done:scanned")
-    lanes.offer(ADELE, [Item(name, "workers.answer_request", "answer", {}) for name in ("a1", "a2")])
+    lanes.ledger.offer(
+        contract.lane_of(ADELE), [Item(name, "workers.answer_request", "answer", {}) for name in ("a1", "a2")]
+    )
     finish(lanes, "dead", "dead:refused")
     told = examined.examine()
     assert told.level(PROCESSES, "lanes") is Level.OK
     assert told.one(PROCESSES, "dead").text == "1 item ended without an outcome"
-    redis: Any = lanes.redis
+    redis: Any = lanes.namespace.redis
     redis.rpush("rsvpq:answer", "a delivery")
-    lanes.pause("all", "", reason="holiday")
-    lanes.pause("server", "hq0", reason="backup")
-    redis.hset(f"{lanes.prefix}:server:hq0", "hold", int((time.time() + 3600) * 1e6))
+    lanes.controls.pause("all", "", reason="holiday")
+    lanes.controls.pause("server", "hq0", reason="backup")
+    redis.hset(f"{lanes.namespace.prefix}:server:hq0", "hold", int((time.time() + 3600) * 1e6))
     told = examined.examine()
     found = {check for check, _ in troubles(told, PROCESSES)}
     assert found == {"dispatcher", "worker", "paused", "held", "dead"}
@@ -278,21 +279,21 @@ def test_what_waits_long_or_is_stopped_or_dead_is_told(examined: DoctorInstallat
 def test_how_long_the_oldest_has_waited_is_the_lag_of_the_status(
     examined: DoctorInstallation, lanes: Lanes, waits: str
 ) -> None:
-    two_hours_ago = Lanes(lanes.redis, "rsvpq", now_us=lambda: int((time.time() - 7210) * 1e6))
-    two_hours_ago.offer_scans([(ADELE, contract.scan_item(ADELE, "first"))])
+    two_hours_ago = Lanes(lanes.namespace.redis, "rsvpq", now_us=lambda: int((time.time() - 7210) * 1e6))
+    two_hours_ago.ledger.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "first"))])
     if waits != "a scan":
         finish(lanes, "done", "done:scanned")
-        two_hours_ago.offer(ADELE, [Item("a1", "workers.answer_request", "answer", {})])
+        two_hours_ago.ledger.offer(contract.lane_of(ADELE), [Item("a1", "workers.answer_request", "answer", {})])
     if waits == "a message between two attempts":
         finish(lanes, "throttled", "throttled", delay_s=600)
     told = examined.examine().one(PROCESSES, "lanes")
     assert (told.level, told.text.partition("; ")[2]) == (Level.WARN, "the oldest has waited 120 min")
-    server = read_status(lanes).servers["hq0"]
+    server = lanes.snapshot.status().servers["hq0"]
     assert 7200 <= (server.lag_s or server.scan_lag_s or 0) < 7300
 
 
 def test_where_nothing_waits_there_is_no_oldest(examined: DoctorInstallation, lanes: Lanes) -> None:
-    lanes.offer_scans([(ADELE, contract.scan_item(ADELE, "first"))])
+    lanes.ledger.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "first"))])
     finish(lanes, "done", "done:scanned")
     assert examined.examine().one(PROCESSES, "lanes").text == "0 pending, 0 in flight, 0 between attempts"
 

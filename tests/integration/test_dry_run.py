@@ -66,7 +66,7 @@ def test_what_is_over_the_cap_of_a_scan_is_held(visitor: Visitor) -> None:
 
 def test_what_the_ledger_has_already_is_held_with_its_state(visitor: Visitor) -> None:
     request = next(one for one in inbox(visitor.box) if one.kind is Kind.REQUEST)
-    visitor.lanes.offer(visitor.mailbox, [contract.message_item(visitor.mailbox, request)])
+    visitor.lanes.ledger.offer(contract.lane_of(visitor.mailbox), [contract.message_item(visitor.mailbox, request)])
     dry_run(visitor.visit())
     held = {row["item"]: row["held"] for row in of_requests(visitor)}
     assert held[request.identity(visitor.mailbox)] == "pending"

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from redis import Redis
 
-from rsvpq.lanes.run_results import Findings, Forecast
+from rsvpq.ops.forecast import Forecast
 from testbed.processes import PATIENCE_S, Part
 from tests.support.installation import Installation, queued
 
@@ -42,7 +42,7 @@ class Asked:
             env={**installation.environment, "COLUMNS": "100"},
         )
         (task,) = self.part.wait_for(lambda: queued(redis, "scan"), "the trigger is in the queue")
-        self.findings = Findings(installation.lanes(), str(task["id"])[:8])
+        self.findings = installation.lanes().run_results(str(task["id"])[:8])
 
     def end(self) -> tuple[int, str, str]:
         """Its exit code, stdout and stderr."""
@@ -134,8 +134,8 @@ def test_wrong_usage_triggers_nothing(
 def test_an_explanation_of_a_mailbox_that_is_busy_tells_its_history(installation: Installation, redis: Redis) -> None:
     asked = Asked(installation, redis, "explain", "adele", "--item", "i1")
     lanes = installation.lanes()
-    lanes.redis.xadd(
-        f"{lanes.prefix}:audit",
+    lanes.namespace.redis.xadd(
+        f"{lanes.namespace.prefix}:audit",
         {"event": "done", "item": "i1", "kind": "request", "mailbox": "adele", "uid": "U1", "result": "answered"},
     )
     asked.findings.offered({"adele": "full"})

@@ -14,8 +14,10 @@ from rsvpq.cli import follow as following
 from rsvpq.cli.follow import Following
 from rsvpq.health.register import register_of
 from rsvpq.lanes import Item, Lanes
-from rsvpq.lanes.run_results import KEPT_S, Ended, Findings, Forecast, Offered, Triggered
+from rsvpq.lanes.run_results import KEPT_S, Ended, RunResults, ScansOffered, Triggered
 from rsvpq.mail.messages import Mailbox
+from rsvpq.ops.forecast import Forecast
+from rsvpq.tasks import contract
 from testbed.processes import PATIENCE_S
 
 ADELE, BRUNO, CARLA = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1"), Mailbox("carla", "mail2")
@@ -23,8 +25,8 @@ RUN = "run1"
 
 
 @pytest.fixture
-def findings(lanes: Lanes) -> Findings:
-    return Findings(lanes, RUN)
+def findings(lanes: Lanes) -> RunResults:
+    return lanes.run_results(RUN)
 
 
 def rows(number: int) -> list[dict[str, str]]:
@@ -32,7 +34,7 @@ def rows(number: int) -> list[dict[str, str]]:
     return [Forecast("adele", "request", "accept", "", "every-request", uid=f"U{n}").to_dict() for n in range(number)]
 
 
-def read(findings: Findings) -> list[Offered | Triggered | Ended]:
+def read(findings: RunResults) -> list[ScansOffered | Triggered | Ended]:
     """All that is told by now."""
     return [told for told in takewhile(lambda told: told is not None, findings.follow()) if told is not None]
 
@@ -53,40 +55,40 @@ def follow(lanes: Lanes, *mailboxes: Mailbox, timeout_s: float = PATIENCE_S) -> 
 
 def end_scan(lanes: Lanes, how: str, reason: str) -> None:
     """Start the one scan that is released, and end it."""
-    (released,) = lanes.release()
-    lanes.start(released.id, released.generation, "me")
-    lanes.finish(released.id, released.generation, "me", how, label=how, reason=reason)  # type: ignore[arg-type]
+    (released,) = lanes.ledger.release()
+    lanes.ledger.start(released.id, released.generation, "me")
+    lanes.ledger.finish(released.id, released.generation, "me", how, label=how, reason=reason)  # type: ignore[arg-type]
 
 
-def test_what_was_told_in_many_entries_is_read_as_one(findings: Findings, redis: Redis) -> None:
+def test_what_was_told_in_many_entries_is_read_as_one(findings: RunResults, redis: Redis) -> None:
     findings.offered({f"m{number}": "offered" for number in range(250)})
     findings.report("adele", rows(230), {"found": 230})
     told = read(findings)
-    answers = [one.answers for one in told if isinstance(one, Offered)]
+    answers = [one.answers for one in told if isinstance(one, ScansOffered)]
     assert sum(map(len, answers)) == 250
     assert told[-2:] == [Triggered(""), Ended("adele", rows(230), {"found": 230})]
     assert 0 < redis.ttl(findings.key) <= KEPT_S
 
 
-def test_a_mailbox_that_tells_twice_is_read_once(findings: Findings) -> None:
+def test_a_mailbox_that_tells_twice_is_read_once(findings: RunResults) -> None:
     findings.report("adele", rows(3), {})
     findings.report("adele", rows(3), {})
     assert read(findings) == [Ended("adele", rows(3), {})]
 
 
-def test_what_an_attempt_told_that_did_not_end_is_not_mixed_in(findings: Findings, lanes: Lanes) -> None:
+def test_what_an_attempt_told_that_did_not_end_is_not_mixed_in(findings: RunResults, lanes: Lanes) -> None:
     findings.report("adele", rows(3), {})
-    (its_end,) = lanes.redis.xrevrange(findings.key, count=1)
-    lanes.redis.xdel(findings.key, its_end[0])
+    (its_end,) = lanes.namespace.redis.xrevrange(findings.key, count=1)
+    lanes.namespace.redis.xdel(findings.key, its_end[0])
     findings.report("adele", rows(2), {})
     assert read(findings) == [Ended("adele", rows(2), {})]
 
 
-def test_findings_that_were_dropped_are_missed(findings: Findings, lanes: Lanes) -> None:
+def test_findings_that_were_dropped_are_missed(findings: RunResults, lanes: Lanes) -> None:
     findings.offered({"adele": "offered"})
     findings.report("adele", rows(150), {})
-    third = lanes.redis.xrange(findings.key)[2]
-    lanes.redis.xdel(findings.key, third[0])
+    third = lanes.namespace.redis.xrange(findings.key)[2]
+    lanes.namespace.redis.xdel(findings.key, third[0])
     run, _ = follow(lanes, ADELE)
     assert run.problems == {"adele": "100 of its findings were dropped before they could be read"}
     assert run.ended == {"adele"}
@@ -97,9 +99,9 @@ def test_a_forecast_of_another_version_is_read() -> None:
     assert Forecast.from_dict(told) == Forecast("adele", "request", "accept", "", "every-request", uid="U0")
 
 
-def test_mailboxes_that_cannot_be_offered_are_named_with_the_reason(lanes: Lanes, findings: Findings) -> None:
+def test_mailboxes_that_cannot_be_offered_are_named_with_the_reason(lanes: Lanes, findings: RunResults) -> None:
     offer(lanes, ADELE, run="another")
-    lanes.offer(BRUNO, [Item("m", "answer", "answer", {})])
+    lanes.ledger.offer(contract.lane_of(BRUNO), [Item("m", "answer", "answer", {})])
     findings.offered(offer(lanes, ADELE, BRUNO))
     run, _ = follow(lanes, ADELE, BRUNO, CARLA)
     assert "being scanned already" in run.problems["adele"]
@@ -122,7 +124,7 @@ def test_a_trigger_that_comes_twice_is_still_waited_for(lanes: Lanes) -> None:
         ("done", "its findings are lost; ask again"),
     ],
 )
-def test_a_scan_that_ends_without_a_word_is_noticed(lanes: Lanes, findings: Findings, how: str, problem: str) -> None:
+def test_a_scan_that_ends_without_a_word_is_noticed(lanes: Lanes, findings: RunResults, how: str, problem: str) -> None:
     findings.offered(offer(lanes, ADELE))
     end_scan(lanes, how, "Refused: 403")
     run, _ = follow(lanes, ADELE)
@@ -130,14 +132,14 @@ def test_a_scan_that_ends_without_a_word_is_noticed(lanes: Lanes, findings: Find
 
 
 @pytest.mark.parametrize(("scope", "name"), [("all", ""), ("server", "mail1"), ("mailbox", "adele")])
-def test_a_pause_is_not_waited_out(lanes: Lanes, findings: Findings, scope: str, name: str) -> None:
-    lanes.pause(scope, name, reason="for a test")  # type: ignore[arg-type]
+def test_a_pause_is_not_waited_out(lanes: Lanes, findings: RunResults, scope: str, name: str) -> None:
+    lanes.controls.pause(scope, name, reason="for a test")  # type: ignore[arg-type]
     findings.offered(offer(lanes, ADELE))
     run, _ = follow(lanes, ADELE)
     assert "paused: for a test" in run.problems["adele"]
 
 
-def test_the_wait_ends_at_last_and_says_what_is_going_on(lanes: Lanes, findings: Findings) -> None:
+def test_the_wait_ends_at_last_and_says_what_is_going_on(lanes: Lanes, findings: RunResults) -> None:
     findings.offered(offer(lanes, ADELE))
     run, _ = follow(lanes, ADELE, timeout_s=0.1)
     assert "not ready after 0.1 s (pending); the scan goes on" in run.problems["adele"]
@@ -157,7 +159,7 @@ def test_workers_that_are_all_busy_are_waited_for(lanes: Lanes, monkeypatch: pyt
     assert "not offered" in run.problems["adele"]
 
 
-def test_a_refused_trigger_is_an_error(lanes: Lanes, findings: Findings) -> None:
+def test_a_refused_trigger_is_an_error(lanes: Lanes, findings: RunResults) -> None:
     findings.refused("mailboxes.csv:3: no such server")
     with pytest.raises(click.ClickException, match="no such server"):
         follow(lanes, ADELE)
@@ -165,5 +167,5 @@ def test_a_refused_trigger_is_an_error(lanes: Lanes, findings: Findings) -> None
 
 def test_what_is_to_be_explained_travels_with_the_scan(lanes: Lanes) -> None:
     offer_scans(Audit(lanes, Redaction(), 3600), [ADELE], RUN, "explain", {"uid": "U1"})
-    (released,) = lanes.release()
+    (released,) = lanes.ledger.release()
     assert released.payload == {"kind": "explain", "group": "", "wanted": {"uid": "U1"}}

@@ -162,11 +162,11 @@ def start_busy_worker(installation: Installation, notices: Notices, silent_serve
     request = MeetingMessage(Kind.REQUEST, ItemRef("rid:1", ("/exchange/adele/Inbox/1.EML", "")))
     adele = Mailbox("adele", "mail1")
     item = contract.message_item(adele, request)
-    offered = lanes.offer(adele, [item], release=1)
+    offered = lanes.ledger.offer(contract.lane_of(adele), [item], release=1)
     app = celery_app.make_celery("test", installation.redis_url, namespace="rsvpq")
     celery_app.publish(app, offered.released)
     app.close()
-    client = lanes.redis
+    client = lanes.namespace.redis
     part.wait_for(lambda: client.hget(f"{{rsvpq}}:item:{item.id}", "state") == "running", "the request is under way")
     return part
 
@@ -246,9 +246,9 @@ def test_a_dispatcher_that_hangs_ends_and_its_successor_does_the_work(
         proxy.keep_silent()
         assert supervisor.next_exit("the dispatcher that hangs ends") == STALLED
         assert "event=stalled reason='round " in hanging.tail(100)
-        assert "self.lanes.release()" in hanging.tail(100)  # where it hung
+        assert "self.lanes.ledger.release()" in hanging.tail(100)  # where it hung
         proxy.speak()
-        redis.delete(register_of(through_proxy.lanes(), "dispatcher").key)
+        redis.delete(through_proxy.lanes().namespace.key("alive", "dispatcher", socket.gethostname()))
         supervisor.part.wait_for(
             lambda: register_of(through_proxy.lanes(), "dispatcher").alive(), "its successor reports"
         )
@@ -308,9 +308,10 @@ def test_the_health_check_says_what_is_wrong_with_the_settings(installation: Ins
 
 
 def test_what_no_process_has_reported_is_no_process_and_goes(installation: Installation) -> None:
-    register = register_of(installation.lanes(), "worker")
-    register.redis.zadd(register.key, {"nobody": "inf", "1": "inf"})
+    lanes = installation.lanes()
+    register, key = register_of(lanes, "worker"), lanes.namespace.key("alive", "worker", socket.gethostname())
+    lanes.namespace.redis.zadd(key, {"nobody": "inf", "1": "inf"})
     register.report(60)
     assert register.alive() == [os.getpid()]
-    register.redis.zadd(register.key, {"nobody": "inf"})
+    lanes.namespace.redis.zadd(key, {"nobody": "inf"})
     assert register.alive() == [os.getpid()]

@@ -10,9 +10,8 @@ from threading import Barrier
 import pytest
 from redis import Redis
 
-from rsvpq.lanes import Item, Lanes
+from rsvpq.lanes import Item, Lane, Lanes
 from rsvpq.lanes.limits import Limits, Rate
-from rsvpq.mail.messages import Mailbox
 from testbed.processes import PATIENCE_S
 from testbed.queue_server import QueueServer
 from tests.support.fake_workers import Stint, most_at_once, work_together
@@ -22,14 +21,14 @@ pytestmark = pytest.mark.slow
 
 MAILBOX = Limits(Rate(50), burst=10, concurrency=2)
 SERVER = Limits(Rate(400), burst=50, concurrency=3)
-MAILBOXES = [Mailbox(f"user-{number}", f"mail{number % 2 + 1}") for number in range(10)]
+MAILBOXES = [Lane(f"user-{number}", f"mail{number % 2 + 1}") for number in range(10)]
 EACH = 30
 
 
 def offer_everything(redis: Redis) -> int:
     """Fill all lanes; how many items there are."""
     lanes = Lanes(redis)
-    lanes.configure(
+    lanes.controls.configure(
         servers={"mail1": SERVER, "mail2": SERVER},
         mailbox=MAILBOX,
         pools={"mail": 5},
@@ -38,7 +37,7 @@ def offer_everything(redis: Redis) -> int:
         attempts=3,
     )
     for mailbox in MAILBOXES:
-        lanes.offer(mailbox, [Item(f"{mailbox.name}-{number}", "answer", "mail", {}) for number in range(EACH)])
+        lanes.ledger.offer(mailbox, [Item(f"{mailbox.name}-{number}", "answer", "mail", {}) for number in range(EACH)])
     return EACH * len(MAILBOXES)
 
 
@@ -92,10 +91,10 @@ def test_each_thread_of_a_process_may_call_at_once(installation: Installation) -
 
     def call(number: int) -> str:
         together.wait(PATIENCE_S)
-        verdict = lanes.start(f"item-{number}", 1, "worker").verdict
-        lanes.counts()
+        result = lanes.ledger.start(f"item-{number}", 1, "worker").result
+        lanes.snapshot.counts()
         together.wait(PATIENCE_S)  # so that none of them ends before the last has called
-        return verdict
+        return result
 
     with ThreadPoolExecutor(threads) as pool:
         assert set(pool.map(call, range(threads))) == {"unknown"}
@@ -104,10 +103,10 @@ def test_each_thread_of_a_process_may_call_at_once(installation: Installation) -
 def test_a_fork_does_not_share_its_parents_connection(installation: Installation) -> None:
     """Two processes on one connection would get each other's answers."""
     lanes = installation.lanes()
-    lanes.offer(MAILBOXES[0], [Item("waiting", "answer", "mail", {})])
+    lanes.ledger.offer(MAILBOXES[0], [Item("waiting", "answer", "mail", {})])
 
     def verdicts(item: str) -> set[str]:
-        return {lanes.start(item, 0, "worker").verdict for _ in range(300)}
+        return {lanes.ledger.start(item, 0, "worker").result for _ in range(300)}
 
     verdicts("waiting")
     child = get_context("fork").Process(target=lambda: os._exit(verdicts("nowhere") != {"unknown"}))

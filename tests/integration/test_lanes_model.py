@@ -16,9 +16,8 @@ from hypothesis.stateful import (
 )
 from redis import Redis
 
-from rsvpq.lanes import Deed, Item, Lanes, Release, Scope, keeping
+from rsvpq.lanes import Item, Lane, Lanes, OperatorAction, Release, Scope
 from rsvpq.lanes.limits import Limits, Rate
-from rsvpq.mail.messages import Mailbox
 from tests.support.examples import examples
 from tests.support.lane_model import FINAL, How, LaneModel, Leaving, Pace, Party
 from tests.support.lane_snapshot import Ledger
@@ -120,16 +119,16 @@ class LaneMachine(RuleBasedStateMachine):
     @rule()
     def keep(self) -> None:
         """What is in order is left as it is, whatever the moment at which somebody looks for what is not."""
-        assert sum(step.mended for step in keeping.walk_through(self.lanes)) == 0
-        assert keeping.check_slots(self.lanes) == 0
-        keeping.tidy(self.lanes)
-        assert keeping.broken_records(self.lanes) == []
+        assert sum(step.repaired for step in self.lanes.repair.walk()) == 0
+        assert self.lanes.repair.check_slots() == 0
+        self.lanes.repair.forget_gone()
+        assert self.lanes.repair.broken_records() == []
 
     # The operator
 
     def configure(self) -> None:
         """At every start of a process; must leave what runs, and what an operator set, as it is."""
-        self.lanes.configure(
+        self.lanes.controls.configure(
             servers={name: limits_of(party.configured) for name, party in self.model.servers.items()},
             mailbox=limits_of(self.model.default),
             pools=POOLS,
@@ -138,14 +137,11 @@ class LaneMachine(RuleBasedStateMachine):
             attempts=ATTEMPTS,
         )
 
-    @rule(scope=scopes, delay=delays, how=st.sampled_from(("pause", "resume", "resume", "hold")))
-    def stop_or_go(self, scope: tuple[Scope, str], delay: int, how: str) -> None:
-        """Pause or hold somewhere, or resume everywhere; it counts from the next release on."""
+    @rule(scope=scopes, how=st.sampled_from(("pause", "resume", "resume")))
+    def stop_or_go(self, scope: tuple[Scope, str], how: str) -> None:
+        """Pause somewhere, or resume everywhere; it counts from the next release on."""
         if how == "resume":
             self.resume_everything()
-        elif how == "hold" and scope[0] != "all":
-            self.say("hold", partial(self._hold, scope[0], scope[1], delay))
-            self._hold(scope[0], scope[1], delay // 2)  # a shorter one changes nothing
         else:
             self.say("pause", partial(self._pause, *scope, True))
             for hand in self.running():
@@ -158,16 +154,16 @@ class LaneMachine(RuleBasedStateMachine):
         self.say("limit", partial(self._limit, *party, pace, burst))
 
     @precondition(lambda self: self.model.items)
-    @rule(pick=picks, verb=st.sampled_from(("retry", "drop")), any_state=st.booleans(), deed=st.booleans())
-    def settle_the_dead(self, pick: int, verb: Verb, any_state: bool, deed: bool) -> None:
-        """Retry or drop something dead, or something that is not; repeated as a new action where ``deed``."""
+    @rule(pick=picks, verb=st.sampled_from(("retry", "drop")), any_state=st.booleans(), action=st.booleans())
+    def settle_the_dead(self, pick: int, verb: Verb, any_state: bool, action: bool) -> None:
+        """Retry or drop something dead, or something that is not; repeated as a new action where ``action``."""
         items = list(self.model.items.values())
         chosen = [item.id for item in items if item.state == "dead"] or [item.id for item in items]
         item = items[pick % len(items)].id if any_state else chosen[pick % len(chosen)]
-        self.say(verb, partial(self._settle, verb, item, Deed("a test", verb)))
-        if deed:
-            self._settle(verb, item, Deed("a test", verb))
-        self._settle(verb, "nobody", Deed("a test", verb))
+        self.say(verb, partial(self._settle, verb, item, OperatorAction("a test", verb)))
+        if action:
+            self._settle(verb, item, OperatorAction("a test", verb))
+        self._settle(verb, "nobody", OperatorAction("a test", verb))
 
     # Work comes in
 
@@ -306,7 +302,7 @@ class LaneMachine(RuleBasedStateMachine):
 
     @invariant()
     def ledger_is_the_models(self) -> None:
-        ledger = Ledger.read(self.redis, self.lanes.prefix)
+        ledger = Ledger.read(self.redis, self.lanes.namespace.prefix)
         view = ledger.view(POOLS)
         assert view == self.model.view()
         for item, fields in view.items.items():
@@ -390,44 +386,39 @@ class LaneMachine(RuleBasedStateMachine):
             party.paused = paused
             party.hold = party.hold if paused else 0
         if paused:
-            self.lanes.pause(scope, name, reason="a test")
+            self.lanes.controls.pause(scope, name, reason="a test")
         else:
-            self.lanes.resume(scope, name)
+            self.lanes.controls.resume(scope, name)
 
-    def _settle(self, verb: Verb, item: str, deed: Deed) -> None:
-        replayed = verb == "retry" and deed.token in self.retried
+    def _settle(self, verb: Verb, item: str, action: OperatorAction) -> None:
+        replayed = verb == "retry" and action.token in self.retried
         expected = "retried" if replayed else getattr(self.model, verb)(item)
-        assert getattr(self.lanes, verb)([item], deed) == {item: expected}
+        assert getattr(self.lanes.dead_items, verb)([item], action) == {item: expected}
         if expected == "retried":
-            self.retried.add(deed.token)
+            self.retried.add(action.token)
 
     def _party(self, scope: str, name: str) -> Party:
         return self.model.servers[name] if scope == "server" else self.model.mailboxes[name]
-
-    def _hold(self, scope: PartyScope, name: str, delay: int) -> None:
-        party = self._party(scope, name)
-        party.hold = max(party.hold, self.now + delay)
-        self.lanes.hold(scope, name, delay / S)
 
     def _limit(self, scope: PartyScope, name: str, pace: Pace | None, burst: int | None) -> None:
         interval, concurrency = (pace.interval, pace.concurrency) if pace else (None, None)
         self._party(scope, name).adopt(self.now, live=(interval, burst, concurrency))
         rate = Rate(S / interval) if interval else None
-        self.lanes.limit(scope, name, rate=rate, burst=burst, concurrency=concurrency)
+        self.lanes.controls.limit(scope, name, rate=rate, burst=burst, concurrency=concurrency)
 
     def _offer(self, mailbox: str, items: list[Item], most: int, policy: str = "") -> None:
         new = self.model.offer(mailbox, SERVERS[0], [(item.id, item.pool) for item in items], policy, self.now)
-        answer = self.lanes.offer(Mailbox(mailbox, SERVERS[0]), items, release=most, policy=policy)
+        answer = self.lanes.ledger.offer(Lane(mailbox, SERVERS[0]), items, release=most, policy=policy)
         assert answer.new == new
         self._publish(answer.released, most)
 
     def _offer_scan(self, mailbox: str, server: str, item: str, pace: Pace | None) -> None:
-        scan = (Mailbox(mailbox, server, limits=limits_of(pace) if pace else None), Item(item, "scan", "scan", {}))
+        scan = (Lane(mailbox, server, limits=limits_of(pace) if pace else None), Item(item, "scan", "scan", {}))
         expected = self.model.offer_scan(mailbox, server, item, "scan", pace, self.now)
-        assert self.lanes.offer_scans([scan]) == {mailbox: expected}
+        assert self.lanes.ledger.offer_scans([scan]) == {mailbox: expected}
 
     def _release(self, most: int) -> None:
-        self._publish(self.lanes.release(most), most)
+        self._publish(self.lanes.ledger.release(most), most)
 
     def _publish(self, releases: tuple[Release, ...], most: int) -> None:
         """Take what a script released: each item was free to go, and where there is less than asked, no other is."""
@@ -441,21 +432,21 @@ class LaneMachine(RuleBasedStateMachine):
             assert all(self.model.hindrance(mailbox, self.now) for mailbox in MAILBOXES)
 
     def _start(self, item: str, generation: int, owner: str) -> None:
-        answer = self.lanes.start(item, generation, owner)
-        assert answer.verdict == self.model.start(item, generation, owner, self.now)
-        if answer.verdict == "run":
+        answer = self.lanes.ledger.start(item, generation, owner)
+        assert answer.result == self.model.start(item, generation, owner, self.now)
+        if answer.result == "run":
             assert answer.attempt == self.model.items[item].attempts
             self.hands.append((item, generation, owner))
 
     def _record(self, item: str, generation: int, owner: str, *, intent: bool) -> None:
-        answer = self.lanes.record(item, generation, owner, {"intent": intent}, intent=intent)
+        answer = self.lanes.ledger.record(item, generation, owner, {"intent": intent}, intent=intent)
         assert answer == self.model.record(item, generation, owner, self.now, intent=intent)
 
     def _finish(self, item: str, generation: int, owner: str, how: How, delay: int, hold: Hold, most: int) -> None:
         # What is left alone is so by a policy, and for a person or not, which follow from the item.
         leaving = Leaving(LONGEST, DISPUTED, ("strict", "lax")[generation % 2], on_hold=len(item) % 2 == 0)
         state = self.model.finish(item, generation, owner, how, self.now, delay=delay, hold=hold, leaving=leaving)
-        answer = self.lanes.finish(
+        answer = self.lanes.ledger.finish(
             item, generation, owner, how, label=how, delay_s=delay / S, remember_s=600, hold=hold, release=most,
             longest_s=LONGEST / S, disputed_s=DISPUTED / S, policy=leaving.policy,
             on_hold="a reason" if leaving.on_hold else "",
@@ -465,10 +456,10 @@ class LaneMachine(RuleBasedStateMachine):
 
     def _refuse(self, item: str, at_once: bool) -> None:
         expected = self.model.refuse(item, "revoked", self.now, at_once=at_once)
-        assert self.lanes.refuse(item, "revoked", at_once=at_once) == expected
+        assert self.lanes.ledger.refuse(item, "revoked", at_once=at_once) == expected
 
     def _sweep(self) -> None:
-        assert self.lanes.sweep() == self.model.sweep(self.now)
+        assert self.lanes.ledger.sweep() == self.model.sweep(self.now)
 
 
 @pytest.mark.timeout(1800)  # a failure is shrunk for up to five minutes before it is told

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from redis import Redis
 from throttled import RateLimiterType, Throttled, rate_limiter, store
 
-from rsvpq.lanes.limits import Limits, Rate
-from rsvpq.mail.messages import Mailbox
+from rsvpq.lanes.limits import Lane, Limits, Rate
 from tests.support.examples import examples
 from tests.support.lane_client import AMPLE, ClockedLanes
 
@@ -21,7 +20,7 @@ TICKS_PER_S = 64
 TICK_US = 1_000_000 // TICKS_PER_S
 START_S = 4096
 
-ADELE = Mailbox("adele", "mail1")
+ADELE = Lane("adele", "mail1")
 
 
 def allowed_by_lanes(lanes: ClockedLanes, arrivals: Iterable[int]) -> list[bool]:
@@ -29,7 +28,7 @@ def allowed_by_lanes(lanes: ClockedLanes, arrivals: Iterable[int]) -> list[bool]
     answers = []
     for arrival in arrivals:
         lanes.now = START_S * 1_000_000 + arrival * TICK_US
-        released = lanes.release(1)
+        released = lanes.ledger.release(1)
         for release in released:
             lanes.answer(release)
         answers.append(bool(released))
@@ -83,9 +82,9 @@ def test_released_items_that_all_start_late_keep_the_pace(redis: Redis) -> None:
     lanes = ClockedLanes(redis, mailbox=Limits(Rate.parse("1/s"), burst=3, concurrency=10))
     waiting = lanes.fill(ADELE, 10, release=10)
     lanes.now += 500 * 1_000_000
-    assert (len(waiting), lanes.release()) == (3, ())
+    assert (len(waiting), lanes.ledger.release()) == (3, ())
     for release in waiting:
         lanes.answer(release)
-    assert lanes.release() == ()
+    assert lanes.ledger.release() == ()
     lanes.now += 1_000_000
-    assert len(lanes.release()) == 1
+    assert len(lanes.ledger.release()) == 1

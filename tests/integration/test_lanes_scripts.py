@@ -2,21 +2,17 @@
 
 import re
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 import pytest
 from redis import Redis
 
-from rsvpq.lanes import Item, Lanes, Scope, Verdict
+from rsvpq.lanes import Item, Lane, Lanes, Scope, StartResult
 from rsvpq.lanes.limits import Limits, Rate
-from rsvpq.mail.messages import Mailbox
+from rsvpq.lanes.scripts import SCRIPTS, SHARED
 from tests.support.lane_client import ClockedLanes
 
-SCRIPTS = (
-    *("claim", "decide", "drop", "finish", "offer", "offer_scan", "record", "refuse", "release", "remember", "retry"),
-    *("set", "start", "status", "sweep", "renew", "crew", "configure", "discard", "mend", "check", "tidy"),
-    "aside",
-)
-ADELE = Mailbox("adele", "mail1")
+ADELE = Lane("adele", "mail1")
 STOPS: list[tuple[Scope, str]] = [("all", ""), ("mailbox", "adele"), ("server", "mail1")]
 NAMES = (
     "adele.vance@example.com",
@@ -43,8 +39,9 @@ def header(script: str) -> str:
 def test_a_script_calls_nothing_by_a_name_that_all_of_them_share(script: str) -> None:
     """All lines below a local function of that name would call it, and Lua says nothing."""
     function = re.compile(r"^local function (\w+)", re.MULTILINE)
-    shared = function.findall(source("lib"))
+    shared = [name for part in SHARED for name in function.findall(source(f"shared/{part}"))]
     assert len(shared) > 20
+    assert len(shared) == len(set(shared))
     assert not set(shared) & set(function.findall(source(script)))
 
 
@@ -55,8 +52,13 @@ def lanes(redis: Redis) -> ClockedLanes:
 
 
 def test_the_package_ships_these_scripts_and_no_others() -> None:
-    shipped = {entry.name for entry in resources.files("rsvpq.lanes").iterdir() if entry.name.endswith(".lua")}
-    assert shipped == {f"{script}.lua" for script in (*SCRIPTS, "lib")}
+    folder = resources.files("rsvpq.lanes")
+    assert _lua(folder) == {f"{script}.lua" for script in SCRIPTS}
+    assert _lua(folder.joinpath("shared")) == {f"{part}.lua" for part in SHARED}
+
+
+def _lua(folder: Traversable) -> set[str]:
+    return {entry.name for entry in folder.iterdir() if entry.name.endswith(".lua")}
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -84,41 +86,41 @@ def test_scripts_that_the_server_forgot_are_loaded_again(redis: Redis, lanes: Cl
         redis.script_flush()
 
     forget()
-    lanes.offer_scans([(ADELE, Item("scan", "scan", "mail", {}))])
+    lanes.ledger.offer_scans([(ADELE, Item("scan", "scan", "mail", {}))])
     forget()
     lanes.fill(ADELE, 1)
     forget()
-    scan, message = lanes.release()
+    scan, message = lanes.ledger.release()
     forget()
-    lanes.start(scan.id, scan.generation, "one")
+    lanes.ledger.start(scan.id, scan.generation, "one")
     forget()
-    assert lanes.record(scan.id, scan.generation, "one", {}, intent=True) == "ok"
+    assert lanes.ledger.record(scan.id, scan.generation, "one", {}, intent=True) == "ok"
     forget()
-    assert lanes.finish(scan.id, scan.generation, "one", "done", label="done").state == "done"
+    assert lanes.ledger.finish(scan.id, scan.generation, "one", "done", label="done").state == "done"
     forget()
-    lanes.pause("all", reason="a test")
+    lanes.controls.pause("all", reason="a test")
     forget()
-    assert lanes.sweep() == (0, 0)
-    assert lanes.start(message.id, message.generation, "two").verdict is Verdict.HELD
+    assert lanes.ledger.sweep() == (0, 0)
+    assert lanes.ledger.start(message.id, message.generation, "two").result is StartResult.HELD
 
 
 @pytest.mark.parametrize(("scope", "name"), STOPS)
 def test_a_pause_stops_release_at_once(lanes: ClockedLanes, scope: Scope, name: str) -> None:
     lanes.fill(ADELE, 3)
-    lanes.pause(scope, name, reason="a test")
-    assert lanes.release() == ()
-    assert lanes.offer(ADELE, [Item("one more", "answer", "mail", {})], release=10).released == ()
-    lanes.resume(scope, name)
-    assert len(lanes.release()) == 4
+    lanes.controls.pause(scope, name, reason="a test")
+    assert lanes.ledger.release() == ()
+    assert lanes.ledger.offer(ADELE, [Item("one more", "answer", "mail", {})], release=10).released == ()
+    lanes.controls.resume(scope, name)
+    assert len(lanes.ledger.release()) == 4
 
 
 @pytest.mark.parametrize(("scope", "name"), STOPS)
 def test_a_pause_sends_deliveries_back_to_the_head_of_their_lane(lanes: ClockedLanes, scope: Scope, name: str) -> None:
     [first] = lanes.fill(ADELE, 3, release=1)
-    lanes.pause(scope, name, reason="a test")
-    assert lanes.start(first.id, first.generation, "one").verdict is Verdict.HELD
-    lanes.resume(scope, name)
-    assert [release.id for release in lanes.release(1)] == [first.id]
+    lanes.controls.pause(scope, name, reason="a test")
+    assert lanes.ledger.start(first.id, first.generation, "one").result is StartResult.HELD
+    lanes.controls.resume(scope, name)
+    assert [release.id for release in lanes.ledger.release(1)] == [first.id]
 
 
 @pytest.mark.parametrize(("scope", "name"), STOPS)
@@ -126,15 +128,15 @@ def test_a_pause_stops_the_next_effect_of_a_running_item_but_not_its_journal(
     lanes: ClockedLanes, scope: Scope, name: str
 ) -> None:
     [release] = lanes.fill(ADELE, 1, release=1)
-    lanes.start(release.id, release.generation, "one")
-    lanes.pause(scope, name, reason="a test")
-    assert lanes.record(release.id, release.generation, "one", {"step": 1}, intent=True) == "held"
-    assert lanes.record(release.id, release.generation, "one", {"step": 2}, intent=False) == "ok"
-    assert lanes.finish(release.id, release.generation, "one", "held", label="held").state == "pending"
+    lanes.ledger.start(release.id, release.generation, "one")
+    lanes.controls.pause(scope, name, reason="a test")
+    assert lanes.ledger.record(release.id, release.generation, "one", {"step": 1}, intent=True) == "held"
+    assert lanes.ledger.record(release.id, release.generation, "one", {"step": 2}, intent=False) == "ok"
+    assert lanes.ledger.finish(release.id, release.generation, "one", "held", label="held").state == "pending"
 
 
 def test_an_offer_into_an_idle_lane_is_released_in_the_same_call(lanes: ClockedLanes) -> None:
-    offered = lanes.offer(ADELE, [Item("hello", "answer", "mail", {"href": "/x"})], release=1)
+    offered = lanes.ledger.offer(ADELE, [Item("hello", "answer", "mail", {"href": "/x"})], release=1)
     [release] = offered.released
     assert offered.new == 1
     assert (release.id, release.generation, release.payload) == ("hello", 1, {"href": "/x"})
@@ -143,15 +145,15 @@ def test_an_offer_into_an_idle_lane_is_released_in_the_same_call(lanes: ClockedL
 
 def test_two_thousand_items_can_be_offered_in_one_call(redis: Redis, lanes: ClockedLanes) -> None:
     items = [Item(f"item-{number}", "answer", "mail", {"subject": "x" * 500}) for number in range(2000)]
-    assert lanes.offer(ADELE, items).new == 2000
-    assert lanes.offer(ADELE, items).new == 0
+    assert lanes.ledger.offer(ADELE, items).new == 2000
+    assert lanes.ledger.offer(ADELE, items).new == 0
     assert redis.lrange("{rsvpq}:lane:adele", 0, -1) == [item.id for item in items]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_may_hold_any_character(lanes: ClockedLanes, name: str) -> None:
     """Of a mailbox, its server and its items alike; and a waiting mailbox is found again at its gate."""
-    lanes.configure(
+    lanes.controls.configure(
         servers={name: Limits(Rate(1000), burst=10, concurrency=1)},
         mailbox=Limits(Rate(1000), burst=10, concurrency=1),
         pools={"mail": 1},
@@ -159,14 +161,16 @@ def test_names_may_hold_any_character(lanes: ClockedLanes, name: str) -> None:
         run_lease_s=60,
         attempts=3,
     )
-    mailbox = Mailbox(name, name)
-    assert lanes.offer_scans([(mailbox, Item(f"scan {name}", "scan", "mail", {"of": name}))]) == {name: "offered"}
+    mailbox = Lane(name, name)
+    assert lanes.ledger.offer_scans([(mailbox, Item(f"scan {name}", "scan", "mail", {"of": name}))]) == {
+        name: "offered"
+    }
     lanes.fill(mailbox, 1)
     for item in (f"scan {name}", f"{name}-mail-0"):
-        [release] = lanes.release()
+        [release] = lanes.ledger.release()
         assert (release.id, release.mailbox, release.server) == (item, name, name)
         lanes.answer(release)
-    lanes.pause("server", name, reason=name)
+    lanes.controls.pause("server", name, reason=name)
     assert lanes.fill(mailbox, 2, release=1) == ()
 
 
@@ -174,31 +178,31 @@ def test_a_done_item_is_remembered_for_its_time_and_then_forgotten(redis: Redis,
     """Redis' own clock forgets, whatever the lanes take for the time."""
     [release] = lanes.fill(ADELE, 1, release=1)
     key = f"{{rsvpq}}:item:{release.id}"
-    lanes.start(release.id, release.generation, "one")
+    lanes.ledger.start(release.id, release.generation, "one")
     before, _ = redis.time()
-    lanes.finish(release.id, release.generation, "one", "done", label="done", remember_s=600)
+    lanes.ledger.finish(release.id, release.generation, "one", "done", label="done", remember_s=600)
     assert before + 600 <= redis.expiretime(key) <= redis.time()[0] + 601
     assert lanes.fill(ADELE, 1, release=1) == ()
-    assert lanes.start(release.id, release.generation, "again").verdict is Verdict.FINAL
+    assert lanes.ledger.start(release.id, release.generation, "again").result is StartResult.FINAL
     redis.expire(key, 0)  # its time has come
-    assert lanes.start(release.id, release.generation, "again").verdict is Verdict.UNKNOWN
+    assert lanes.ledger.start(release.id, release.generation, "again").result is StartResult.UNKNOWN
     assert len(lanes.fill(ADELE, 1, release=1)) == 1
 
 
 def test_a_dead_item_is_remembered_until_an_operator_decides(redis: Redis, lanes: ClockedLanes) -> None:
     [release] = lanes.fill(ADELE, 1, release=1)
-    lanes.start(release.id, release.generation, "one")
-    lanes.finish(release.id, release.generation, "one", "dead", label="dead:gone", reason="gone", remember_s=1)
+    lanes.ledger.start(release.id, release.generation, "one")
+    lanes.ledger.finish(release.id, release.generation, "one", "dead", label="dead:gone", reason="gone", remember_s=1)
     assert redis.ttl(f"{{rsvpq}}:item:{release.id}") == -1
-    assert [(dead.id, dead.reason) for dead in lanes.dead(10)] == [(release.id, "gone")]
+    assert [(dead.id, dead.reason) for dead in list(lanes.dead_items.all())] == [(release.id, "gone")]
 
 
 def test_without_a_clock_of_a_test_redis_own_clock_decides(redis: Redis) -> None:
     ClockedLanes(redis, mailbox=Limits(Rate.parse("1/h"), burst=2, concurrency=10)).fill(ADELE, 3)
     lanes = Lanes(redis)
-    for release in lanes.release():
-        lanes.start(release.id, release.generation, "one")
-        lanes.finish(release.id, release.generation, "one", "done", label="done")
+    for release in lanes.ledger.release():
+        lanes.ledger.start(release.id, release.generation, "one")
+        lanes.ledger.finish(release.id, release.generation, "one", "done", label="done")
     now_s, _ = redis.time()
-    waits_until_us = lanes.redis.zscore("{rsvpq}:wait", "adele")
+    waits_until_us = lanes.namespace.redis.zscore("{rsvpq}:wait", "adele")
     assert 3590 < waits_until_us / 1e6 - now_s < 3601

@@ -8,9 +8,7 @@ import pytest
 
 from rsvpq.http import auth
 from rsvpq.http.server import Server
-from rsvpq.lanes import Item, Lanes, Ruling, Rulings
-from rsvpq.lanes.items import known_items
-from rsvpq.lanes.status import read_status
+from rsvpq.lanes import DecisionBatch, DecisionRecord, Item, Lanes
 from rsvpq.mail.errors import Unsupported
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.policy import Action, Decision, Left, Policy, Reason, Rule
@@ -36,7 +34,7 @@ def leave(lanes: Lanes) -> Callable[..., None]:
 
     def leave_it(decision: Decision = CLASH, policy: str = "strict") -> None:
         carrier = Carrier(lanes, lambda _: None, 1, 2, remember_s=7 * 86_400, fingerprint=lambda _: policy)
-        (release,) = lanes.release()
+        (release,) = lanes.ledger.release()
         told = carrier.carry(release.id, release.generation, lambda _: left_alone(Decided(decision)))
         assert told == f"left: {decision}"
 
@@ -46,8 +44,10 @@ def leave(lanes: Lanes) -> Callable[..., None]:
 def scan_offers(lanes: Lanes, policy: str = "strict") -> bool:
     """Whether a scan that finds the message once more puts it into its lane."""
     item = Item("a", "workers.answer_request", "answer", {"kind": "request"})
-    foreseen = (known := known_items(lanes, ["a"]).get("a")) is None or known.is_offered_again(policy, lanes.time_us())
-    offered = bool(lanes.offer(ADELE, [item], policy=policy).new)
+    foreseen = (known := lanes.snapshot.known_items(["a"]).get("a")) is None or known.is_offered_again(
+        policy, lanes.time_us()
+    )
+    offered = bool(lanes.ledger.offer(contract.lane_of(ADELE), [item], policy=policy).new)
     assert offered is foreseen  # a dry run and an explanation go by the second
     return offered
 
@@ -55,9 +55,9 @@ def scan_offers(lanes: Lanes, policy: str = "strict") -> bool:
 def test_it_is_known_as_left_with_the_reason_and_not_as_done(lanes: Lanes, leave: Callable[..., None]) -> None:
     assert scan_offers(lanes)
     leave()
-    known = known_items(lanes, ["a"])["a"]
+    known = lanes.snapshot.known_items(["a"])["a"]
     assert (known.state, known.reason, known.policy) == ("left", "hold (rule:clash)", "strict")
-    assert read_status(lanes).unfinished == read_status(lanes).servers["mail1"].unfinished == 0
+    assert lanes.snapshot.status().unfinished == lanes.snapshot.status().servers["mail1"].unfinished == 0
 
 
 @pytest.mark.parametrize(("decision", "first_s"), [(CLASH, LOOK_AGAIN_S), (UNKNOWN, LOOK_AGAIN_SOON_S)])
@@ -68,7 +68,7 @@ def test_the_looks_become_rarer_down_to_one_a_day(
     delays_s = []
     for _ in range(11):
         leave(decision)
-        delay_s = (known_items(lanes, ["a"])["a"].again_us - clock.us) / 1e6
+        delay_s = (lanes.snapshot.known_items(["a"])["a"].again_us - clock.us) / 1e6
         clock.turn(delay_s - 1)
         assert not scan_offers(lanes)
         clock.turn(1)
@@ -83,9 +83,9 @@ def test_what_a_server_did_not_show_is_offered_again_where_a_scan_finds_it_after
 ) -> None:
     carrier = Carrier(lanes, lambda _: None, 1, 2, remember_s=7 * 86_400)
     assert scan_offers(lanes)
-    (release,) = lanes.release()
+    (release,) = lanes.ledger.release()
     assert carrier.carry(release.id, release.generation, lambda _: GONE).startswith("gone: ")
-    assert read_status(lanes).unfinished == 0
+    assert lanes.snapshot.status().unfinished == 0
     clock.turn(LOOK_AGAIN_SOON_S - 1)
     assert not scan_offers(lanes)
     clock.turn(1)
@@ -116,7 +116,7 @@ def test_where_scans_and_workers_have_two_policies_the_looks_become_rarer_all_th
     for _ in range(6):
         leave(policy="old")
         assert not scan_offers(lanes, policy="new")
-        known = known_items(lanes, ["a"])["a"]
+        known = lanes.snapshot.known_items(["a"])["a"]
         delays_s.append((known.again_us - clock.us) / 1e6)
         clock.turn(LOOK_AGAIN_SOON_S - 1)
         assert not scan_offers(lanes, policy="new")
@@ -135,17 +135,17 @@ def test_it_begins_anew_with_all_its_attempts_and_the_same_row_in_flower(
     scan_offers(lanes)
     leave()
     scan_offers(lanes, policy="lax")
-    (release,) = lanes.release()
-    start = lanes.start("a", release.generation, "worker")
+    (release,) = lanes.ledger.release()
+    start = lanes.ledger.start("a", release.generation, "worker")
     assert (release.id, release.generation, start.attempt, start.journal) == ("a", 2, 1, {})
-    lanes.finish("a", release.generation, "worker", "done", label="done:answered")
+    lanes.ledger.finish("a", release.generation, "worker", "done", label="done:answered")
     assert not scan_offers(lanes, policy="another one")
 
 
 def test_a_delivery_that_comes_late_finds_it_ended(lanes: Lanes, leave: Callable[..., None]) -> None:
     scan_offers(lanes)
     leave()
-    assert lanes.start("a", 1, "late").verdict == "final"
+    assert lanes.ledger.start("a", 1, "late").result == "final"
 
 
 def test_two_scans_at_once_give_it_to_one_worker(lanes: Lanes, leave: Callable[..., None]) -> None:
@@ -180,41 +180,51 @@ def test_the_same_policy_has_one_fingerprint_for_each_group() -> None:
 # -- what waits for a person ---------------------------------------------------------------------------------------
 
 
-def ruled(lanes: Lanes, scan: str, *rulings: Ruling) -> None:
+def ruled(lanes: Lanes, scan: str, *decisions: DecisionRecord) -> None:
     """What a scan, or a worker in its place, tells of its decisions."""
-    lanes.decide(ADELE, Rulings(scan, rulings, remember_s=3600))
+    lanes.ledger.record_decisions(contract.lane_of(ADELE), DecisionBatch(scan, decisions, remember_s=3600))
 
 
 def on_hold(lanes: Lanes) -> dict[str, int]:
-    return read_status(lanes).servers["mail1"].on_hold
+    return lanes.snapshot.status().servers["mail1"].on_hold
 
 
 def test_messages_on_hold_are_counted_by_reason_whoever_decided(lanes: Lanes, leave: Callable[..., None]) -> None:
-    lanes.offer_scans([(ADELE, contract.scan_item(ADELE, "r"))])
+    lanes.ledger.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "r"))])
     finish_scan(lanes)
     scan_offers(lanes)
     leave(UNKNOWN)
-    ruled(lanes, "scan-r-x", Ruling("b", "[]", "hold", "clash", "rule"), Ruling("c", "[]", "hold", "clash", "rule"))
+    ruled(
+        lanes,
+        "scan-r-x",
+        DecisionRecord("b", "[]", "hold", "clash", "rule"),
+        DecisionRecord("c", "[]", "hold", "clash", "rule"),
+    )
     assert on_hold(lanes) == {"calendar-unknown": 1, "rule:clash": 2}
-    ruled(lanes, "scan-r-x", Ruling("a", "[]"), Ruling("b", "[]", "skip", "", "already-processed"))
+    ruled(lanes, "scan-r-x", DecisionRecord("a", "[]"), DecisionRecord("b", "[]", "skip", "", "already-processed"))
     assert on_hold(lanes) == {"calendar-unknown": 1, "rule:clash": 1}
-    ruled(lanes, "scan-r-x", Ruling("a", "[]", "accept", "", "every-request"), Ruling("c", "[]", "would hold", "", "x"))
+    ruled(
+        lanes,
+        "scan-r-x",
+        DecisionRecord("a", "[]", "accept", "", "every-request"),
+        DecisionRecord("c", "[]", "would hold", "", "x"),
+    )
     assert on_hold(lanes) == {}
 
 
 def finish_scan(lanes: Lanes) -> str:
     """A scan from its release to its end; its id."""
-    (release,) = lanes.release()
-    lanes.start(release.id, release.generation, "worker")
-    lanes.finish(release.id, release.generation, "worker", "done", label="done:scanned", result="scanned")
+    (release,) = lanes.ledger.release()
+    lanes.ledger.start(release.id, release.generation, "worker")
+    lanes.ledger.finish(release.id, release.generation, "worker", "done", label="done:scanned", result="scanned")
     return release.id
 
 
 def test_what_a_whole_scan_does_not_find_any_more_is_forgotten(lanes: Lanes, leave: Callable[..., None]) -> None:
     def scan(run: str, *seen: str) -> None:
         item = replace(contract.scan_item(ADELE, run), facts='["scan"]')
-        lanes.offer_scans([(ADELE, item)])
-        ruled(lanes, item.id, *(Ruling(name, "[]") for name in seen))
+        lanes.ledger.offer_scans([(contract.lane_of(ADELE), item)])
+        ruled(lanes, item.id, *(DecisionRecord(name, "[]") for name in seen))
         finish_scan(lanes)
 
     scan("first", "a")
@@ -229,20 +239,20 @@ def test_what_a_whole_scan_does_not_find_any_more_is_forgotten(lanes: Lanes, lea
 
 def test_what_a_worker_leaves_alone_while_a_scan_goes_on_is_not_forgotten_at_its_end(lanes: Lanes) -> None:
     """The worker has the item of an earlier scan; the later one has seen the message before the worker decides."""
-    lanes.limit("mailbox", "adele", concurrency=2)
+    lanes.controls.limit("mailbox", "adele", concurrency=2)
     scan_offers(lanes)
-    (release,) = lanes.release()
+    (release,) = lanes.ledger.release()
     later = replace(contract.scan_item(ADELE, "later"), facts='["scan"]')
 
     def work(_: Attempt) -> Outcome:
-        lanes.offer_scans([(ADELE, later)])
-        ruled(lanes, later.id, Ruling("a", "[]"))
-        decision = Ruling("a", "[]", UNKNOWN.word, UNKNOWN.rule, UNKNOWN.reason)
-        return left_alone(Decided(UNKNOWN, Attached(Rulings("", (decision,), remember_s=3600))))
+        lanes.ledger.offer_scans([(contract.lane_of(ADELE), later)])
+        ruled(lanes, later.id, DecisionRecord("a", "[]"))
+        decision = DecisionRecord("a", "[]", UNKNOWN.word, UNKNOWN.rule, UNKNOWN.reason)
+        return left_alone(Decided(UNKNOWN, Attached(DecisionBatch("", (decision,), remember_s=3600))))
 
     Carrier(lanes, lambda _: None, 1, 2, remember_s=3600).carry("a", release.generation, work)
-    lanes.start(later.id, 1, "worker")
-    lanes.finish(later.id, 1, "worker", "done", label="done:scanned", result="scanned")
+    lanes.ledger.start(later.id, 1, "worker")
+    lanes.ledger.finish(later.id, 1, "worker", "done", label="done:scanned", result="scanned")
     assert ledger(lanes, "a")["state"] == "left"
     assert on_hold(lanes) == {"calendar-unknown": 1}
 

@@ -4,11 +4,9 @@ import pytest
 
 from producer.dispatcher import Dispatcher
 from producer.schedule import ScheduledScan, due_scans
-from rsvpq.lanes import Item, Lanes, Release, keeping
+from rsvpq.lanes import Item, Lane, Lanes, Release
 from rsvpq.lanes.limits import Limits, Rate
-from rsvpq.lanes.status import read_status
-from rsvpq.mail.messages import Mailbox
-from tests.support.lanes_with_clock import Clock, offer, released
+from tests.support.lanes_with_clock import Clock, hold, offer, released
 
 HOUR = 3600.0
 
@@ -16,36 +14,36 @@ HOUR = 3600.0
 def answer(lanes: Lanes) -> int:
     """Work off whatever may go now; how many that was."""
     done = 0
-    while releases := lanes.release():
+    while releases := lanes.ledger.release():
         for release in releases:
-            lanes.start(release.id, release.generation, "worker")
-            lanes.finish(release.id, release.generation, "worker", "done", label="done", remember_s=600)
+            lanes.ledger.start(release.id, release.generation, "worker")
+            lanes.ledger.finish(release.id, release.generation, "worker", "done", label="done", remember_s=600)
             done += 1
     return done
 
 
 def keep(lanes: Lanes) -> None:
     """What a dispatcher does every two seconds."""
-    lanes.redis.sadd("{test}:mailboxes", "adele", "bruno")  # as scans do
-    lanes.sweep()
-    keeping.check_slots(lanes)
-    list(keeping.walk_through(lanes))
+    lanes.namespace.redis.sadd("{test}:mailboxes", "adele", "bruno")  # as scans do
+    lanes.ledger.sweep()
+    lanes.repair.check_slots()
+    list(lanes.repair.walk())
 
 
 @pytest.mark.parametrize("scope", ["server", "mailbox"])
 def test_a_slow_pace_that_is_taken_back_leaves_nobody_waiting(lanes: Lanes, clock: Clock, scope: str) -> None:
     name = {"server": "mail1", "mailbox": "adele"}[scope]
-    lanes.limit(scope, name, rate=Rate.parse("1/h"), burst=10)  # type: ignore[arg-type]
+    lanes.controls.limit(scope, name, rate=Rate.parse("1/h"), burst=10)  # type: ignore[arg-type]
     offer(lanes, *(f"item-{number}" for number in range(12)))
     assert answer(lanes) == 10
-    lanes.limit(scope, name)  # type: ignore[arg-type]
+    lanes.controls.limit(scope, name)  # type: ignore[arg-type]
     clock.turn(2)
     assert answer(lanes) == 2
 
 
 def test_configured_paces_that_were_slow_are_left_behind_too(lanes: Lanes, clock: Clock) -> None:
     def configure(rate: str) -> None:
-        lanes.configure(
+        lanes.controls.configure(
             servers={"mail1": Limits(Rate(1000), 1000, 4)},
             mailbox=Limits(Rate.parse(rate), 2, 4),
             pools={"answer": 4},
@@ -67,19 +65,18 @@ def test_configured_paces_that_were_slow_are_left_behind_too(lanes: Lanes, clock
 @pytest.mark.parametrize("scope", ["server", "mailbox"])
 def test_a_hold_lasts_no_longer_than_it_is_when_the_clock_goes_back(lanes: Lanes, clock: Clock, scope: str) -> None:
     name = {"server": "mail1", "mailbox": "adele"}[scope]
-    offer(lanes, "a")
-    lanes.hold(scope, name, 30, "busy")  # type: ignore[arg-type]
+    hold(lanes, scope, 30, "busy")  # type: ignore[arg-type]
     clock.turn(-HOUR)
     keep(lanes)
-    assert lanes.held(scope, name) == (30, "busy")  # type: ignore[arg-type]
+    assert lanes.controls.held(scope, name) == (30, "busy")  # type: ignore[arg-type]
     if scope == "server":
-        assert read_status(lanes).servers[name].held_s == 30
+        assert lanes.snapshot.status().servers[name].held_s == 30
     clock.turn(31)
     assert answer(lanes) == 1
 
 
 def test_a_pace_does_not_wait_for_the_old_time_when_the_clock_goes_back(lanes: Lanes, clock: Clock) -> None:
-    lanes.limit("mailbox", "adele", rate=Rate.parse("1/s"), burst=2)
+    lanes.controls.limit("mailbox", "adele", rate=Rate.parse("1/s"), burst=2)
     offer(lanes, *(f"item-{number}" for number in range(4)))
     assert answer(lanes) == 2
     clock.turn(-HOUR)
@@ -90,27 +87,27 @@ def test_a_pace_does_not_wait_for_the_old_time_when_the_clock_goes_back(lanes: L
 
 def test_a_delay_and_a_lease_end_in_their_time_when_the_clock_goes_back(lanes: Lanes, clock: Clock) -> None:
     release = released(lanes, "a")
-    lanes.start("a", release.generation, "worker")
-    lanes.finish("a", release.generation, "worker", "later", label="later", delay_s=30)
+    lanes.ledger.start("a", release.generation, "worker")
+    lanes.ledger.finish("a", release.generation, "worker", "later", label="later", delay_s=30)
     lost = released(lanes, "b", mailbox="bruno")
-    lanes.start("b", lost.generation, "worker")
+    lanes.ledger.start("b", lost.generation, "worker")
     clock.turn(-HOUR)
     keep(lanes)
     clock.turn(31)
-    assert [one.id for one in lanes.release()] == ["a"]
+    assert [one.id for one in lanes.ledger.release()] == ["a"]
     clock.turn(181)
-    assert lanes.sweep()[0] == 2
-    assert {one.id for one in lanes.release()} == {"a", "b"}
+    assert lanes.ledger.sweep()[0] == 2
+    assert {one.id for one in lanes.ledger.release()} == {"a", "b"}
 
 
 def test_what_was_left_alone_is_looked_at_when_the_clock_has_gone_back(lanes: Lanes, clock: Clock) -> None:
     release = released(lanes, "a")
-    lanes.start("a", release.generation, "worker")
-    lanes.finish("a", release.generation, "worker", "left", label="left", delay_s=60, longest_s=600, policy="p")
-    adele, item = Mailbox("adele", "mail1"), Item("a", "answer", "answer", {"kind": "request"})
-    assert lanes.offer(adele, [item], policy="p").new == 0
+    lanes.ledger.start("a", release.generation, "worker")
+    lanes.ledger.finish("a", release.generation, "worker", "left", label="left", delay_s=60, longest_s=600, policy="p")
+    adele, item = Lane("adele", "mail1"), Item("a", "answer", "answer", {"kind": "request"})
+    assert lanes.ledger.offer(adele, [item], policy="p").new == 0
     clock.turn(-HOUR)
-    assert lanes.offer(adele, [item], policy="p").new == 1
+    assert lanes.ledger.offer(adele, [item], policy="p").new == 1
 
 
 def test_no_lease_ends_because_the_clock_was_put_forward(lanes: Lanes, clock: Clock) -> None:
@@ -119,14 +116,14 @@ def test_no_lease_ends_because_the_clock_was_put_forward(lanes: Lanes, clock: Cl
     published: list[Release] = []
     dispatcher = Dispatcher(lanes, published.extend, lambda _: None, (), lambda: None, steady=lambda: steady[0])
     release = released(lanes, "a")
-    lanes.start("a", release.generation, "worker")
+    lanes.ledger.start("a", release.generation, "worker")
     dispatcher.sweep()
     clock.turn(HOUR)
     steady[0] += 2
     dispatcher.sweep()
     dispatcher.release()
     assert published == []
-    assert lanes.record("a", release.generation, "worker", {"send": 1}, intent=True) == "ok"
+    assert lanes.ledger.record("a", release.generation, "worker", {"send": 1}, intent=True) == "ok"
     clock.turn(181)
     steady[0] += 181
     dispatcher.sweep()
@@ -136,21 +133,19 @@ def test_no_lease_ends_because_the_clock_was_put_forward(lanes: Lanes, clock: Cl
 
 def test_a_scheduled_scan_comes_again_when_the_clock_has_gone_back(lanes: Lanes) -> None:
     schedule = [ScheduledScan(60, None)]
-    lanes.redis.set("{test}:schedule::60", 10**9)  # claimed in the year 3871
+    lanes.namespace.redis.set("{test}:schedule::60", 10**9)  # claimed in the year 3871
     assert list(due_scans(lanes, schedule)) == schedule
     assert list(due_scans(lanes, schedule)) == []
-    lanes.redis.set("{test}:schedule::60", "a stranger's")
+    lanes.namespace.redis.set("{test}:schedule::60", "a stranger's")
     assert list(due_scans(lanes, schedule)) == schedule
 
 
 def test_many_that_wait_are_all_placed_anew(lanes: Lanes, clock: Clock) -> None:
     """More than one sweep looks at."""
     for number in range(150):
-        offer(lanes, f"item-{number}", mailbox=f"box-{number}")
-        lanes.hold("mailbox", f"box-{number}", 10, "busy")
+        hold(lanes, "mailbox", 10, "busy", item=f"item-{number}", mailbox=f"box-{number}")
     clock.turn(-HOUR)
     for _ in range(2):
-        lanes.sweep()
-        list(keeping.walk_through(lanes))
+        keep(lanes)
     clock.turn(11)
     assert answer(lanes) == 150

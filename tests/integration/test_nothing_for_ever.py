@@ -10,10 +10,9 @@ from contextlib import suppress
 import pytest
 from celery.exceptions import Ignore, Retry
 
-from rsvpq.lanes import Item, Lanes
-from rsvpq.lanes.status import ServerStatus, read_status
+from rsvpq.lanes import Item, Lane, Lanes
+from rsvpq.lanes.status import ServerStatus
 from rsvpq.mail.errors import Busy, ExchangeError, LoginRefused, Unsettled
-from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks.journal import LeaseLost, Paused, Taken
 from rsvpq.tasks.outcome import Outcome
 from rsvpq.tasks.runner import Carrier
@@ -63,7 +62,7 @@ def is_shown(server: ServerStatus) -> bool:
 
 def turn(lanes: Lanes, carrier: Carrier, error: Exception) -> None:
     """Whatever may go now goes; the item fails, and all others do well."""
-    carrier.publish(lanes.release())
+    carrier.publish(lanes.ledger.release())
     assert isinstance(carrier.publish, Published)
     while carrier.publish.releases:
         one = carrier.publish.releases.pop(0)
@@ -73,16 +72,16 @@ def turn(lanes: Lanes, carrier: Carrier, error: Exception) -> None:
 
 @pytest.mark.parametrize("error", ENDLESS, ids=lambda error: f"{type(error).__name__}-{getattr(error, 'scope', '')}")
 def test_what_always_fails_ends_or_is_shown(lanes: Lanes, carrier: Carrier, clock: Clock, error: Exception) -> None:
-    lanes.offer_scans([(Mailbox("adele", "mail1"), Item("scan", "scan", "scan", {"kind": "scan"}))])
+    lanes.ledger.offer_scans([(Lane("adele", "mail1"), Item("scan", "scan", "scan", {"kind": "scan"}))])
     offer(lanes, "a")
     for _ in range(TURNS):
         if isinstance(error, Paused):  # it is an operator that makes these
-            lanes.pause("mailbox", "adele", reason="holiday")
+            lanes.controls.pause("mailbox", "adele", reason="holiday")
         turn(lanes, carrier, error)
-        if state(lanes) == "dead" or is_shown(read_status(lanes).servers["mail1"]):
+        if state(lanes) == "dead" or is_shown(lanes.snapshot.status().servers["mail1"]):
             break
         clock.turn(A_WHILE_S)
-        lanes.sweep()
+        lanes.ledger.sweep()
     else:
         pytest.fail(f"after {TURNS} turns it is {state(lanes)}, and nothing tells why")
 
@@ -118,11 +117,13 @@ def test_a_server_that_holds_up_everybody_costs_nobody_an_attempt_however_long(
     offer(lanes, "a", "b")
     for _ in range(51):
         clock.turn(A_WHILE_S)
-        for one in lanes.release():
+        for one in lanes.ledger.release():
             with suppress(Retry):
                 carrier.carry(one.id, one.generation, fails(Busy("503", 40)))
-    assert {lanes.redis.hget(f"{lanes.prefix}:item:{one}", "attempts") or "0" for one in "ab"} == {"0"}
-    assert is_shown(read_status(lanes).servers["mail1"])
+    assert {lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:item:{one}", "attempts") or "0" for one in "ab"} == {
+        "0"
+    }
+    assert is_shown(lanes.snapshot.status().servers["mail1"])
 
 
 def test_what_holds_up_its_mailbox_a_second_time_comes_again_well_after_the_others(
@@ -130,7 +131,7 @@ def test_what_holds_up_its_mailbox_a_second_time_comes_again_well_after_the_othe
 ) -> None:
     offer(lanes, "a", "b")
     for expected in ("a", "a", "b"):
-        (one,) = lanes.release()
+        (one,) = lanes.ledger.release()
         assert one.id == expected
         with suppress(Retry):
             carrier.carry(one.id, one.generation, fails(Busy("503", 40, "mailbox")))
@@ -152,5 +153,5 @@ def test_what_went_well_once_starts_afresh(lanes: Lanes, carrier: Carrier, clock
     for _ in range(100):
         turn(lanes, carrier, Unsettled("no draft yet", 5))
         clock.turn(A_WHILE_S)
-    (one,) = lanes.release()
+    (one,) = lanes.ledger.release()
     assert carrier.carry(one.id, one.generation, lambda _: Outcome("answered")) == "answered"

@@ -12,7 +12,7 @@ import pytest
 from celery.exceptions import Retry
 from redis import Redis
 
-from rsvpq.lanes import Item, Lanes, Memory, Release, Start, Verdict
+from rsvpq.lanes import Item, Lanes, Memory, Release, Start, StartResult
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.editions import TAKEN_AWAY, MeetingKey, Settled, Version, organizer_of
 from rsvpq.mail.errors import Unsettled
@@ -59,29 +59,29 @@ def lanes(redis: Redis) -> ClockedLanes:
 def offered(lanes: Lanes, *topics: str) -> tuple[Release, ...]:
     """One item for each of the topics, released."""
     items = [Item(f"item-{number}", "answer", "mail", {}, topic=topic) for number, topic in enumerate(topics)]
-    return lanes.offer(ADELE, items, release=len(items)).released
+    return lanes.ledger.offer(contract.lane_of(ADELE), items, release=len(items)).released
 
 
 def started(lanes: Lanes, release: Release) -> Start:
     """The item, running."""
-    return lanes.start(release.id, release.generation, release.id)
+    return lanes.ledger.start(release.id, release.generation, release.id)
 
 
 def settles(lanes: Lanes, release: Release, text: str, before: str = "") -> str:
     """What comes of intending the command that settles the topic, in a mailbox that was asked before."""
-    lanes.remember("adele", {}, 60)
+    lanes.topics.remember("adele", {}, 60)
     return intends(lanes, release, text, before)
 
 
 def intends(lanes: Lanes, release: Release, text: str, before: str = "") -> str:
     """The same in whatever mailbox."""
     memory = Memory(text, before, 60)
-    return lanes.record(release.id, release.generation, release.id, {"accept": {}}, intent=True, memory=memory)
+    return lanes.ledger.record(release.id, release.generation, release.id, {"accept": {}}, intent=True, memory=memory)
 
 
 def finished(lanes: Lanes, release: Release) -> None:
     """The end of an item of which nothing came."""
-    lanes.finish(release.id, release.generation, release.id, "done", label="done:gone", undone=True)
+    lanes.ledger.finish(release.id, release.generation, release.id, "done", label="done:gone", undone=True)
 
 
 def test_what_settles_a_topic_is_known_to_whoever_comes_next(lanes: ClockedLanes) -> None:
@@ -98,8 +98,8 @@ def test_of_two_that_were_started_together_one_settles_the_topic(lanes: ClockedL
     started(lanes, second)
     assert settles(lanes, first, '["declined"]') == "ok"
     assert settles(lanes, second, '["declined, too"]') == "taken"
-    assert lanes.remembered("adele", "budget")[0] == '["declined"]'
-    assert started(lanes, second).verdict is Verdict.RUN
+    assert lanes.topics.recall("adele", "budget")[0] == '["declined"]'
+    assert started(lanes, second).result is StartResult.RUN
 
 
 def test_a_redis_that_was_started_meanwhile_may_have_forgotten_who_has_begun(lanes: ClockedLanes) -> None:
@@ -107,10 +107,10 @@ def test_a_redis_that_was_started_meanwhile_may_have_forgotten_who_has_begun(lan
     for release in (first, second):
         started(lanes, release)
     assert settles(lanes, first, "declined") == "ok"
-    lanes.redis.delete(f"{lanes.prefix}:topic:adele:budget")  # the last that it was told
-    lanes.redis.script_flush()
+    lanes.namespace.redis.delete(f"{lanes.namespace.prefix}:topic:adele:budget")  # the last that it was told
+    lanes.namespace.redis.script_flush()
     assert intends(lanes, second, "declined, too") == "taken"
-    lanes.remember("adele", {"budget": '["declined"]'}, 60)
+    lanes.topics.remember("adele", {"budget": '["declined"]'}, 60)
     assert intends(lanes, second, "declined, too") == "taken"
     assert started(lanes, second).memory == '["declined"]'
 
@@ -119,7 +119,7 @@ def test_its_own_intent_is_none_of_another(lanes: ClockedLanes) -> None:
     (first,) = offered(lanes, "budget")
     started(lanes, first)
     assert settles(lanes, first, "declined") == "ok"
-    lanes.redis.script_flush()
+    lanes.namespace.redis.script_flush()
     assert intends(lanes, first, "declined") == "ok"
 
 
@@ -135,8 +135,8 @@ def test_of_what_nothing_came_only_the_edition_is_remembered(lanes: ClockedLanes
     begun = Settled("item-0", "accept", Version(1, None), datetime(2026, 3, 2, 9, tzinfo=UTC))
     settles(lanes, first, begun.to_text())
     finished(lanes, first)
-    assert Settled.parse(lanes.remembered("adele", "budget")[0]) == replace(begun, how=TAKEN_AWAY)
-    assert 0 < lanes.redis.ttl(f"{lanes.prefix}:topic:adele:budget") <= 60
+    assert Settled.parse(lanes.topics.recall("adele", "budget")[0]) == replace(begun, how=TAKEN_AWAY)
+    assert 0 < lanes.namespace.redis.ttl(f"{lanes.namespace.prefix}:topic:adele:budget") <= 60
 
 
 def test_what_another_has_settled_since_is_not_forgotten(lanes: ClockedLanes) -> None:
@@ -144,16 +144,16 @@ def test_what_another_has_settled_since_is_not_forgotten(lanes: ClockedLanes) ->
     started(lanes, first)
     settles(lanes, first, Settled("item-0", "accept", Version(0)).to_text())
     newer = Settled("item-1", "decline", Version(1)).to_text()
-    lanes.remember("adele", {"budget": newer}, 60)
+    lanes.topics.remember("adele", {"budget": newer}, 60)
     finished(lanes, first)
-    assert lanes.remembered("adele", "budget")[0] == newer
+    assert lanes.topics.recall("adele", "budget")[0] == newer
 
 
 def test_a_topic_is_remembered_for_a_time(lanes: ClockedLanes) -> None:
     (first,) = offered(lanes, "budget")
     started(lanes, first)
     settles(lanes, first, '["declined"]')
-    assert 0 < lanes.redis.ttl(f"{lanes.prefix}:topic:adele:budget") <= 60
+    assert 0 < lanes.namespace.redis.ttl(f"{lanes.namespace.prefix}:topic:adele:budget") <= 60
 
 
 def test_an_empty_ledger_vouches_for_nothing(lanes: ClockedLanes) -> None:
@@ -169,32 +169,32 @@ def test_of_what_settles_nothing_nothing_can_be_forgotten(lanes: ClockedLanes) -
 
 def test_it_vouches_once_the_mailbox_was_asked_and_until_redis_is_started_anew(lanes: ClockedLanes) -> None:
     first, second, third = offered(lanes, "budget", "budget", "lunch")
-    lanes.remember("adele", {"budget": '["accepted"]'}, 60)
+    lanes.topics.remember("adele", {"budget": '["accepted"]'}, 60)
     found = started(lanes, first)
     assert (found.memory, found.vouched_s) == ('["accepted"]', 60)
     assert started(lanes, second).vouched_s
-    lanes.redis.script_flush()  # as a Redis that was started anew knows no script
+    lanes.namespace.redis.script_flush()  # as a Redis that was started anew knows no script
     assert not started(lanes, third).vouched_s
 
 
 def test_each_installation_on_one_redis_learns_that_it_was_started_anew(redis: Redis) -> None:
     both = [Lanes(redis, namespace) for namespace in ("one", "two")]
     for lanes in both:
-        lanes.start("nothing", 1, "nobody")
-        lanes.remember("adele", {}, 60)
-    assert [lanes.remembered("adele", "budget") for lanes in both] == [("", 60)] * 2
+        lanes.ledger.start("nothing", 1, "nobody")
+        lanes.topics.remember("adele", {}, 60)
+    assert [lanes.topics.recall("adele", "budget") for lanes in both] == [("", 60)] * 2
     redis.script_flush()
     for lanes in both:
-        lanes.start("nothing", 1, "nobody")
-    assert [lanes.remembered("adele", "budget") for lanes in both] == [("", 0)] * 2
+        lanes.ledger.start("nothing", 1, "nobody")
+    assert [lanes.topics.recall("adele", "budget") for lanes in both] == [("", 0)] * 2
 
 
 def test_what_is_known_already_is_not_overwritten_by_what_a_mailbox_tells(lanes: ClockedLanes) -> None:
     (first,) = offered(lanes, "budget")
     started(lanes, first)
     settles(lanes, first, '["declined"]')
-    lanes.remember("adele", {"budget": '["accepted"]'}, 60)
-    assert lanes.remembered("adele", "budget") == ('["declined"]', 60)
+    lanes.topics.remember("adele", {"budget": '["accepted"]'}, 60)
+    assert lanes.topics.recall("adele", "budget") == ('["declined"]', 60)
 
 
 def test_an_older_edition_gives_way_to_what_a_mailbox_tells(lanes: ClockedLanes) -> None:
@@ -202,15 +202,15 @@ def test_an_older_edition_gives_way_to_what_a_mailbox_tells(lanes: ClockedLanes)
     (first,) = offered(lanes, "budget")
     started(lanes, first)
     settles(lanes, first, old)
-    lanes.remember("adele", {"budget": new}, 60)
-    assert lanes.remembered("adele", "budget") == (new, 60)
-    lanes.remember("adele", {"budget": old}, 60)
-    assert lanes.remembered("adele", "budget") == (new, 60)
+    lanes.topics.remember("adele", {"budget": new}, 60)
+    assert lanes.topics.recall("adele", "budget") == (new, 60)
+    lanes.topics.remember("adele", {"budget": old}, 60)
+    assert lanes.topics.recall("adele", "budget") == (new, 60)
 
 
 def test_many_topics_are_remembered_before_the_ledger_vouches(lanes: ClockedLanes) -> None:
-    lanes.remember("adele", {f"topic-{number}": str(number) for number in range(1201)}, 60)
-    assert lanes.remembered("adele", "topic-1200") == ("1200", 60)
+    lanes.topics.remember("adele", {f"topic-{number}": str(number) for number in range(1201)}, 60)
+    assert lanes.topics.recall("adele", "topic-1200") == ("1200", 60)
 
 
 # -- Sent Items ----------------------------------------------------------------------------------------------------
@@ -250,7 +250,7 @@ def test_the_mailbox_is_asked_once_for_all_of_its_items(site: Site, lanes: Clock
     topic = MeetingKey.of(request).topic
     recollection, mailbox = Recollection(lanes, YEARS), Mailbox(box_name(box), "mail1")
     items = [Item(f"item-{number}", "answer", "mail", {}, topic=topic) for number in range(2)]
-    first, second = lanes.offer(mailbox, items, release=2).released
+    first, second = lanes.ledger.offer(contract.lane_of(mailbox), items, release=2).released
     asked: list[dict[str, Any]] = [{}, {}]
     with pytest.raises(Unsettled, match="was read from the mailbox"):
         recollection.at_start(started(lanes, first), box, journal(asked[0]))
@@ -273,7 +273,7 @@ def test_who_acts_on_older_messages_has_the_mailbox_read_as_far_back(site: Site,
         short.at_start(started(lanes, releases[0]), box, journal())
     assert short.at_start(started(lanes, releases[1]), box, journal()) != ""
     assert days_kept(lanes, topic) == 16
-    _, vouched_s = lanes.remembered("adele", topic)
+    _, vouched_s = lanes.topics.recall("adele", topic)
     assert (short.vouched(vouched_s), long.vouched(vouched_s)) == (True, False)
     with pytest.raises(Unsettled):
         long.at_start(started(lanes, releases[2]), box, journal())
@@ -285,14 +285,14 @@ def test_who_acts_on_older_messages_has_the_mailbox_read_as_far_back(site: Site,
 def test_a_process_with_a_shorter_memory_forgets_nothing_for_the_others(lanes: ClockedLanes) -> None:
     (release,) = offered(lanes, "budget")
     started(lanes, release)
-    lanes.remember("adele", {}, timedelta(days=367).total_seconds())
+    lanes.topics.remember("adele", {}, timedelta(days=367).total_seconds())
     assert intends(lanes, release, "declined") == "ok"  # for a minute
     assert days_kept(lanes, "budget") == 367
 
 
 def days_kept(lanes: Lanes, topic: str) -> int:
     """For how long a topic of adele's is remembered yet."""
-    return round(int(lanes.redis.ttl(f"{lanes.prefix}:topic:adele:{topic}")) / 86_400)
+    return round(int(lanes.namespace.redis.ttl(f"{lanes.namespace.prefix}:topic:adele:{topic}")) / 86_400)
 
 
 def test_what_redis_remembers_from_before_its_last_second_is_not_the_last_word(site: Site, lanes: ClockedLanes) -> None:
@@ -301,7 +301,7 @@ def test_what_redis_remembers_from_before_its_last_second_is_not_the_last_word(s
     first, second = offered(lanes, topic, topic)
     started(lanes, first)
     settles(lanes, first, Settled("item-0", "decline", Version(before)).to_text())
-    lanes.redis.script_flush()  # as a Redis that was started anew knows no script
+    lanes.namespace.redis.script_flush()  # as a Redis that was started anew knows no script
     recollection = Recollection(lanes, YEARS)
     with pytest.raises(Unsettled):
         recollection.at_start(started(lanes, second), box, journal())
@@ -309,7 +309,7 @@ def test_what_redis_remembers_from_before_its_last_second_is_not_the_last_word(s
     settled = by_another(Settled.parse(text), second.id)
     assert settled is not None
     assert settled.covers(request)
-    assert lanes.remembered("adele", topic)[0] == text
+    assert lanes.topics.recall("adele", topic)[0] == text
 
 
 # -- What was only begun -------------------------------------------------------------------------------------------
@@ -440,12 +440,12 @@ def sent_by_an_item(lanes: ClockedLanes, box: WebDavMailbox, draft: MeetingMessa
         unsent = work_on(draft, box, always(), attempt.journal, attempt.start.id)
         return send_unsent(unsent, settled, by_hand=True)
 
-    (first,) = lanes.offer(mailbox, [item], release=1).released
+    (first,) = lanes.ledger.offer(contract.lane_of(mailbox), [item], release=1).released
     with pytest.raises(Retry, match="was read from the mailbox"):
         carrier.carry(first.id, first.generation, work)
     (second,) = released
     assert carrier.carry(second.id, second.generation, work).startswith("answered")
-    return lanes.remembered(mailbox.name, item.topic)[0]
+    return lanes.topics.recall(mailbox.name, item.topic)[0]
 
 
 @pytest.mark.parametrize("marked", [True, False], ids=["marked", "chosen-by-an-operator"])
@@ -537,9 +537,11 @@ def test_no_answer_slips_past_where_rows_shift_between_two_pages(small_pages: Si
 def test_rows_that_cannot_be_read_stop_no_mailbox_and_are_counted(small_pages: Site, lanes: ClockedLanes) -> None:
     box = small_pages.take(1, fits=lambda box: len(requests_in(box)) > 2)
     mailbox = Mailbox(box_name(box), "mail1")
-    (release,) = lanes.offer(mailbox, [Item("item", "answer", "mail", {}, topic="any")], release=1).released
+    (release,) = lanes.ledger.offer(
+        contract.lane_of(mailbox), [Item("item", "answer", "mail", {}, topic="any")], release=1
+    ).released
     recollection = Recollection(lanes, YEARS)
     with pytest.raises(Unsettled):
         recollection.at_start(started(lanes, release), box, journal())
     assert recollection.at_start(started(lanes, release), box, journal()) == ""
-    assert lanes.counts()["recollected:unreadable"] > 0
+    assert lanes.snapshot.counts()["recollected:unreadable"] > 0

@@ -9,10 +9,10 @@ import pytest
 from producer.reconcile import find_unsent_answers, reconcile
 from producer.scan import scan
 from rsvpq.lanes import Lanes
-from rsvpq.lanes.held_drafts import HeldDrafts
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import Refused, Unknown
 from rsvpq.mail.messages import Intent, Mailbox, MeetingMessage, Verdict
+from rsvpq.ops.drafts import held_drafts
 from rsvpq.tasks.journal import Attached, Journal
 from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import WebDavMailbox
@@ -163,12 +163,12 @@ def test_a_persons_draft_is_in_the_list_of_the_operator_until_it_is_gone(
 ) -> None:
     theirs = draft_of_a_person(site, box, worker.request)
     age(site, theirs)
-    visitor, held = visitor_of(lanes, box), HeldDrafts(lanes)
+    visitor, mailbox = visitor_of(lanes, box), box_name(box)
     assert reconcile(visitor.visit()).counts == {"reconcile:unclear": 1}
-    assert [draft.ref.key for draft in held.of(box_name(box))] == [theirs.ref.key]
+    assert [draft.ref.key for draft in held_drafts(lanes.drafts.of(mailbox))] == [theirs.ref.key]
     site.raw("DELETE", href_of(theirs))
     assert reconcile(visitor.visit()).counts == {}
-    assert held.of(box_name(box)) == []
+    assert lanes.drafts.of(mailbox) == []
 
 
 def test_the_item_itself_finds_its_marked_draft_when_only_its_journal_is_lost(

@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from rsvpq import wiring
-from rsvpq.audit.record import DecisionRecord
+from rsvpq.audit.record import AuditedDecision
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from testbed.processes import free_port
 from tests.support.installation import Installation
@@ -43,7 +43,7 @@ def decide(installation: Installation, *uids: str) -> None:
         for uid in uids
     ]
     audit.decide(
-        ADELE, "scan-r1-x", "r1", [(one, DecisionRecord("accept", "all", "every-request")) for one in messages]
+        ADELE, "scan-r1-x", "r1", [(one, AuditedDecision("accept", "all", "every-request")) for one in messages]
     )
 
 

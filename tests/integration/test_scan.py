@@ -143,7 +143,10 @@ def test_the_lease_is_kept_while_it_is_decided_on_many_messages(lanes: Lanes, de
 
 def test_only_what_is_new_to_the_lane_counts_as_offered(lanes: Lanes, deep: WebDavMailbox) -> None:
     run, known = Scan(lanes, deep), [one for one in inbox(deep) if one.kind is Kind.REQUEST][:10]
-    lanes.offer(run.visitor.mailbox, [contract.message_item(run.visitor.mailbox, message) for message in known])
+    lanes.ledger.offer(
+        contract.lane_of(run.visitor.mailbox),
+        [contract.message_item(run.visitor.mailbox, message) for message in known],
+    )
     outcome = run.run()
     assert outcome.counts["scan:offered"] == len(run.offered()) - 10
 

@@ -53,16 +53,16 @@ def test_of_two_who_ask_at_once_one_has_it(plain: Lanes) -> None:
 
 def test_it_is_due_again_in_the_next_period(plain: Lanes) -> None:
     due(plain, EVERYBODY)
-    (claim,) = [key for key in plain.redis.scan_iter() if "schedule" in key]
-    plain.redis.decr(claim)  # as it was a period ago
+    (claim,) = [key for key in plain.namespace.redis.scan_iter() if "schedule" in key]
+    plain.namespace.redis.decr(claim)  # as it was a period ago
     assert due(plain, EVERYBODY) == [EVERYBODY]
     assert due(plain, EVERYBODY) == []
 
 
 def test_missed_periods_are_made_up_for_once(plain: Lanes) -> None:
     due(plain, EVERYBODY)
-    (claim,) = [key for key in plain.redis.scan_iter() if "schedule" in key]
-    plain.redis.decrby(claim, 30)
+    (claim,) = [key for key in plain.namespace.redis.scan_iter() if "schedule" in key]
+    plain.namespace.redis.decrby(claim, 30)
     assert due(plain, EVERYBODY) == [EVERYBODY]
     assert due(plain, EVERYBODY) == []
 

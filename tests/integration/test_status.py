@@ -7,19 +7,20 @@ from unittest.mock import ANY  # equal to everything, and no mock
 import pytest
 from redis import Redis
 
-from rsvpq.lanes import Deed, Item, Lanes
+from rsvpq.lanes import Item, Lane, Lanes, OperatorAction
 from rsvpq.lanes.limits import Limits, Rate
-from rsvpq.lanes.status import Pause, ServerStatus, Status, Waiting, read_status
+from rsvpq.lanes.status import Backlog, Pause, ServerStatus, Status
 from rsvpq.mail.messages import Mailbox
+from rsvpq.tasks import contract
 from rsvpq.tasks.contract import scan_item
-from tests.support.lanes_with_clock import Clock, offer, released
+from tests.support.lanes_with_clock import Clock, hold, offer, released
 
 
 @pytest.fixture
 def now(redis: Redis) -> Lanes:
     """Lanes on Redis' own clock, which the status goes by; one item at a time for each mailbox."""
     lanes = Lanes(redis, "test")
-    lanes.configure(
+    lanes.controls.configure(
         servers={"mail1": Limits(Rate(1000), 1000, 10), "mail2": Limits(Rate(1000), 1000, 10)},
         mailbox=Limits(Rate(1000), 1000, 1),
         pools={"scan": 10, "answer": 10},
@@ -28,15 +29,19 @@ def now(redis: Redis) -> Lanes:
         attempts=1,
     )
     adele, bruno, carla = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1"), Mailbox("carla", "mail2")
-    lanes.offer_scans((mailbox, scan_item(mailbox, "first")) for mailbox in (adele, bruno, carla))
-    for release in lanes.release():
-        lanes.start(release.id, release.generation, "worker")
-        lanes.finish(release.id, release.generation, "worker", "done", label="done:scanned", counts={"scan:found": 2})
+    lanes.ledger.offer_scans(
+        (contract.lane_of(mailbox), scan_item(mailbox, "first")) for mailbox in (adele, bruno, carla)
+    )
+    for release in lanes.ledger.release():
+        lanes.ledger.start(release.id, release.generation, "worker")
+        lanes.ledger.finish(
+            release.id, release.generation, "worker", "done", label="done:scanned", counts={"scan:found": 2}
+        )
     return lanes
 
 
 def test_idle_lanes_know_their_servers_mailboxes_and_counts(now: Lanes) -> None:
-    status = read_status(now)
+    status = now.snapshot.status()
     times = {"oldest_scan_s": ANY, "newest_scan_s": ANY}
     assert status.servers == {"mail1": ServerStatus(mailboxes=2, **times), "mail2": ServerStatus(mailboxes=1, **times)}
     assert (status.unfinished, status.later, status.dead, status.paused) == (0, 0, 0, None)
@@ -46,13 +51,13 @@ def test_idle_lanes_know_their_servers_mailboxes_and_counts(now: Lanes) -> None:
 def test_pending_and_released_items_are_counted_where_they_are(now: Lanes) -> None:
     offer(now, "a1", "a2", "a3", mailbox="adele")
     offer(now, "c1", mailbox="carla", server="mail2")
-    now.release()
-    status = read_status(now)
+    now.ledger.release()
+    status = now.snapshot.status()
     assert (status.servers["mail1"].pending, status.servers["mail1"].in_flight) == (2, 1)
     assert (status.servers["mail1"].released, status.servers["mail1"].running) == (1, 0)
-    now.start("a1", 1, "worker")
-    running = read_status(now).servers["mail1"]
-    assert (running.released, running.running, running.waiting) == (0, 1, {"mailbox busy": Waiting(1, 2)})
+    now.ledger.start("a1", 1, "worker")
+    running = now.snapshot.status().servers["mail1"]
+    assert (running.released, running.running, running.waiting) == (0, 1, {"mailbox busy": Backlog(1, 2)})
     assert (status.servers["mail2"].pending, status.servers["mail2"].in_flight) == (0, 1)
     assert status.unfinished == 4
 
@@ -60,48 +65,52 @@ def test_pending_and_released_items_are_counted_where_they_are(now: Lanes) -> No
 @pytest.mark.parametrize(("how", "later", "dead"), [("throttled", 1, 0), ("dead", 0, 1), ("later", 0, 1)])
 def test_items_that_wait_and_items_that_died_are_counted(now: Lanes, how: str, later: int, dead: int) -> None:
     offer(now, "a1", mailbox="adele")
-    (release,) = now.release()
-    now.start("a1", release.generation, "worker")
-    now.finish("a1", release.generation, "worker", how, label=how, delay_s=60)  # type: ignore[arg-type]
-    status = read_status(now)
+    (release,) = now.ledger.release()
+    now.ledger.start("a1", release.generation, "worker")
+    now.ledger.finish("a1", release.generation, "worker", how, label=how, delay_s=60)  # type: ignore[arg-type]
+    status = now.snapshot.status()
     assert (status.later, status.dead, status.unfinished) == (later, dead, later)
     assert (status.servers["mail1"].later, status.servers["mail1"].dead) == (later, dead)
     assert (status.servers["mail2"].later, status.servers["mail2"].dead) == (0, 0)
 
 
 def test_pauses_are_shown_where_they_are(now: Lanes) -> None:
-    now.pause("all", reason="everything stops")
-    now.pause("server", "mail1", reason="maintenance")
-    now.pause("mailbox", "carla", reason="on leave")
+    now.controls.pause("all", reason="everything stops")
+    now.controls.pause("server", "mail1", reason="maintenance")
+    now.controls.pause("mailbox", "carla", reason="on leave")
     offer(now, "c1", mailbox="carla", server="mail2")
-    status = read_status(now)
+    status = now.snapshot.status()
     assert status.paused == Pause("everything stops", "", ANY)
     assert (status.servers["mail1"].paused, status.servers["mail2"].paused) == (Pause("maintenance", "", ANY), None)
     assert status.servers["mail2"].paused_mailboxes == {"carla": Pause("on leave", "", ANY)}
-    assert status.servers["mail2"].waiting == {"everything paused": Waiting(1, 1)}
-    now.resume("all")
-    assert read_status(now).servers["mail2"].waiting == {"mailbox paused": Waiting(1, 1)}
-    now.resume("mailbox", "carla")
-    status = read_status(now)
+    assert status.servers["mail2"].waiting == {"everything paused": Backlog(1, 1)}
+    now.controls.resume("all")
+    assert now.snapshot.status().servers["mail2"].waiting == {"mailbox paused": Backlog(1, 1)}
+    now.controls.resume("mailbox", "carla")
+    status = now.snapshot.status()
     assert (status.paused, status.servers["mail2"].paused_mailboxes) == (None, {})
 
 
 def test_a_held_server_says_for_how_long_yet_and_why(now: Lanes) -> None:
-    now.hold("server", "mail1", 100, "Busy: it returned 503")
-    servers = read_status(now).servers
+    hold(now, "server", 100, "Busy: it returned 503")
+    servers = now.snapshot.status().servers
     assert 90 < servers["mail1"].held_s <= 100
     assert (servers["mail1"].held_why, servers["mail2"].held_why) == ("Busy: it returned 503", "")
     assert servers["mail2"].held_s == 0
 
 
 def test_the_reason_of_a_hold_is_that_of_the_longer_one(turned: Lanes, clock: Clock) -> None:
-    turned.hold("server", "mail1", 100, "the longer")
-    turned.hold("server", "mail1", 50, "the shorter")
-    assert read_status(turned).servers["mail1"].held_why == "the longer"
+    offer(turned, "a1")
+    offer(turned, "b1", mailbox="bruno")
+    assert len(turned.ledger.release()) == 2
+    finish(turned, "a1", how="throttled", hold="server", delay_s=100, reason="the longer")
+    finish(turned, "b1", how="throttled", hold="server", delay_s=50, reason="the shorter")
+    assert turned.snapshot.status().servers["mail1"].held_why == "the longer"
     clock.turn(101)
-    assert read_status(turned).servers["mail1"].held_why == ""
-    turned.hold("server", "mail1", 10, "the next")
-    assert read_status(turned).servers["mail1"].held_why == "the next"
+    assert turned.snapshot.status().servers["mail1"].held_why == ""
+    turned.ledger.release()
+    finish(turned, "b1", how="throttled", hold="server", delay_s=10, reason="the next")
+    assert turned.snapshot.status().servers["mail1"].held_why == "the next"
 
 
 @pytest.mark.parametrize("scope", ["server", "mailbox"])
@@ -113,23 +122,20 @@ def test_a_long_reason_is_cut_between_characters(
     why = "Busy: " + " " * spaces + "部門別予算会議" * 60
     name = "mail1" if scope == "server" else "adele"
     released(turned, "a1")
-    finish(turned, "a1", how="throttled", hold=scope, delay_s=600, told=why)
-    server = read_status(turned).servers["mail1"]
+    finish(turned, "a1", how="throttled", hold=scope, delay_s=600, recorded_reason=why)
+    server = turned.snapshot.status().servers["mail1"]
     assert (server.held_why if scope == "server" else server.held_mailboxes["adele"].why) == why[:300]
-    turned.resume(scope, name)
-    turned.hold(scope, name, 600, why)
-    assert turned.held(scope, name) == (600, why[:300])
+    assert turned.controls.held(scope, name) == (600, why[:300])
 
 
 @pytest.mark.parametrize("scope", ["server", "mailbox"])
 def test_the_reason_of_a_hold_ends_with_it(turned: Lanes, clock: Clock, scope: Literal["server", "mailbox"]) -> None:
     name = "mail1" if scope == "server" else "adele"
-    offer(turned, "a1")
-    turned.hold(scope, name, 100, "Busy: 503")
+    hold(turned, scope, 100, "Busy: 503")
     clock.turn(101)
-    assert turned.held(scope, name) == (0, "")
-    turned.release()
-    assert turned.redis.hget(f"{turned.prefix}:{scope}:{name}", "hold_why") is None
+    assert turned.controls.held(scope, name) == (0, "")
+    turned.ledger.release()
+    assert turned.namespace.redis.hget(f"{turned.namespace.prefix}:{scope}:{name}", "hold_why") is None
 
 
 @pytest.mark.parametrize("scope", ["server", "mailbox"])
@@ -137,55 +143,56 @@ def test_what_is_held_says_why_it_was_and_a_resume_lifts_it(turned: Lanes, scope
     released(turned, "a1")
     offer(turned, "a2")
     name = "mail1" if scope == "server" else "adele"
-    finish(turned, "a1", how="throttled", hold=scope, delay_s=600, told="Busy: it asked for it")
-    server = read_status(turned).servers["mail1"]
+    finish(turned, "a1", how="throttled", hold=scope, delay_s=600, recorded_reason="Busy: it asked for it")
+    server = turned.snapshot.status().servers["mail1"]
     told = server.held_why if scope == "server" else server.held_mailboxes["adele"].why
     assert told == "Busy: it asked for it"
-    assert turned.held(scope, name) == (600, told)
-    assert turned.release() == ()
-    turned.resume(scope, name)
-    server = read_status(turned).servers["mail1"]
+    assert turned.controls.held(scope, name) == (600, told)
+    assert turned.ledger.release() == ()
+    turned.controls.resume(scope, name)
+    server = turned.snapshot.status().servers["mail1"]
     assert (server.held_s, server.held_why, server.held_mailboxes) == (0, "", {})
     # What met the hold goes first: it did not wait beside the lane for a time of its own.
-    assert [release.id for release in turned.release()] == ["a1"]
+    assert [release.id for release in turned.ledger.release()] == ["a1"]
 
 
 def test_a_held_mailbox_waits(now: Lanes) -> None:
-    now.hold("mailbox", "adele", 100)
-    offer(now, "a1", mailbox="adele")
-    assert read_status(now).servers["mail1"].waiting == {"mailbox held": Waiting(1, 1)}
+    hold(now, "mailbox", 100)
+    assert now.snapshot.status().servers["mail1"].waiting == {"mailbox held": Backlog(1, 1)}
 
 
 def test_the_status_of_many_mailboxes_adds_up(now: Lanes) -> None:
     mailboxes = [Mailbox(f"mailbox-{number}", f"mail{1 + number % 2}") for number in range(2500)]
-    now.offer_scans((mailbox, scan_item(mailbox, "second")) for mailbox in mailboxes)
-    status = read_status(now)
+    now.ledger.offer_scans((contract.lane_of(mailbox), scan_item(mailbox, "second")) for mailbox in mailboxes)
+    status = now.snapshot.status()
     assert [status.servers[name].mailboxes for name in ("mail1", "mail2")] == [1252, 1251]
     assert status.unfinished == 2500
 
 
 def test_an_empty_redis_has_an_empty_status(redis: Redis) -> None:
-    assert read_status(Lanes(redis, "nobody")) == Status()
+    assert Lanes(redis, "nobody").snapshot.status() == Status()
 
 
 def test_the_status_is_ready_for_json(now: Lanes) -> None:
-    told = json.loads(json.dumps(read_status(now).to_dict()))
+    told = json.loads(json.dumps(now.snapshot.status().to_dict()))
     assert told["servers"]["mail1"]["mailboxes"] == 2
     assert told["counts"]["done:scanned"] == 3
 
 
 def test_dead_items_are_listed_with_their_reason_the_newest_first(now: Lanes) -> None:
     for name in ("first", "second"):
-        now.offer(Mailbox("adele", "mail1"), [Item(name, "workers.answer_request", "answer", {"subject": name})])
-        (release,) = now.release()
-        now.start(name, release.generation, "worker")
-        now.record(name, release.generation, "worker", {"accept": []}, intent=True)
-        now.finish(name, release.generation, "worker", "dead", label="dead:refused", reason=f"no {name}")
-    assert [(dead.id, dead.reason, dead.journal) for dead in now.dead(5)] == [
+        now.ledger.offer(
+            Lane("adele", "mail1"),
+            [Item(name, "workers.answer_request", "answer", {"subject": name})],
+        )
+        (release,) = now.ledger.release()
+        now.ledger.start(name, release.generation, "worker")
+        now.ledger.record(name, release.generation, "worker", {"accept": []}, intent=True)
+        now.ledger.finish(name, release.generation, "worker", "dead", label="dead:refused", reason=f"no {name}")
+    assert [(dead.id, dead.reason, dead.journal) for dead in list(now.dead_items.all())] == [
         ("second", "no second", {"accept": []}),
         ("first", "no first", {"accept": []}),
     ]
-    assert [dead.id for dead in now.dead(1)] == ["second"]
 
 
 # -- on a clock that stands still until it is turned
@@ -200,7 +207,7 @@ def clock() -> Clock:
 def turned(redis: Redis, clock: Clock) -> Lanes:
     """Lanes of two servers, three items at a time for each, one every second after a burst of two for a mailbox."""
     lanes = Lanes(redis, "test", now_us=clock.now_us)
-    lanes.configure(
+    lanes.controls.configure(
         servers={"mail1": Limits(Rate(1000), 1000, 3), "mail2": Limits(Rate(1000), 1000, 3)},
         mailbox=Limits(Rate(1), 2, 2),
         pools={"scan": 10, "answer": 4},
@@ -216,9 +223,10 @@ def turned(redis: Redis, clock: Clock) -> Lanes:
 
 def finish(lanes: Lanes, item: str, how: str = "done", **details: Any) -> None:
     """Start and finish a released item."""
-    generation = int(lanes.redis.hget(f"{lanes.prefix}:item:{item}", "generation"))
-    lanes.start(item, generation, "worker")
-    lanes.finish(item, generation, "worker", how, **{"label": f"{how}:answered", "result": "answered", **details})  # type: ignore[arg-type]
+    generation = int(lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:item:{item}", "generation"))
+    lanes.ledger.start(item, generation, "worker")
+    details = {"label": f"{how}:answered", "result": "answered", **details}
+    lanes.ledger.finish(item, generation, "worker", how, **details)  # type: ignore[arg-type]
 
 
 def test_the_lag_is_the_age_of_the_oldest_message_that_has_not_ended(turned: Lanes, clock: Clock) -> None:
@@ -226,16 +234,22 @@ def test_the_lag_is_the_age_of_the_oldest_message_that_has_not_ended(turned: Lan
     clock.turn(5)
     offer(turned, "b1", mailbox="bruno")
     clock.turn(10)
-    assert (read_status(turned).servers["mail1"].lag_s, read_status(turned).servers["mail1"].unfinished) == (15, 2)
+    assert (turned.snapshot.status().servers["mail1"].lag_s, turned.snapshot.status().servers["mail1"].unfinished) == (
+        15,
+        2,
+    )
     finish(turned, "a1", "later", delay_s=60)  # dead, for there is one attempt only
-    assert (read_status(turned).servers["mail1"].lag_s, read_status(turned).servers["mail1"].unfinished) == (10, 1)
-    turned.retry(["a1"], Deed("a test", "retry"))
-    assert read_status(turned).servers["mail1"].lag_s == 15
-    turned.release()
+    assert (turned.snapshot.status().servers["mail1"].lag_s, turned.snapshot.status().servers["mail1"].unfinished) == (
+        10,
+        1,
+    )
+    turned.dead_items.retry(["a1"], OperatorAction("a test", "retry"))
+    assert turned.snapshot.status().servers["mail1"].lag_s == 15
+    turned.ledger.release()
     finish(turned, "a1")
     finish(turned, "b1")
-    assert read_status(turned).servers["mail1"].lag_s is None
-    assert read_status(turned).servers["mail2"].lag_s is None
+    assert turned.snapshot.status().servers["mail1"].lag_s is None
+    assert turned.snapshot.status().servers["mail2"].lag_s is None
 
 
 def test_the_lag_is_told_with_what_most_are_younger_than(turned: Lanes, clock: Clock) -> None:
@@ -243,70 +257,72 @@ def test_the_lag_is_told_with_what_most_are_younger_than(turned: Lanes, clock: C
     clock.turn(100)
     offer(turned, *map(str, range(30)))
     clock.turn(1)
-    server = read_status(turned).servers["mail1"]
+    server = turned.snapshot.status().servers["mail1"]
     assert (server.lag_s, server.lag_p95_s) == (101, 1)
 
 
 def test_a_message_counts_for_the_server_that_its_mailbox_is_on_now(turned: Lanes) -> None:
     offer(turned, "a1", "a2", "a3", mailbox="adele", server="mail1")
-    turned.redis.hset(f"{turned.prefix}:mailbox:adele", "server", "mail2")  # as the next scan has it
-    turned.release()
-    servers = read_status(turned).servers
+    turned.namespace.redis.hset(
+        f"{turned.namespace.prefix}:mailbox:adele", "server", "mail2"
+    )  # as the next scan has it
+    turned.ledger.release()
+    servers = turned.snapshot.status().servers
     assert (servers["mail1"].unfinished, servers["mail2"].unfinished) == (1, 2)
     offer(turned, "a4", mailbox="adele")
-    assert read_status(turned).servers["mail2"].unfinished == 3
+    assert turned.snapshot.status().servers["mail2"].unfinished == 3
 
 
 def test_why_mailboxes_wait_is_told_for_each_reason(turned: Lanes) -> None:
     for item, mailbox in (("a", "adele"), ("b", "bruno"), ("c", "carla")):
         offer(turned, *(f"{item}{number}" for number in range(4)), mailbox=mailbox)
-    waiting = read_status(turned).servers["mail1"].waiting
-    assert waiting == {"ready": Waiting(3, 12)}
-    assert len(turned.release()) == 3
-    waiting = read_status(turned).servers["mail1"].waiting
-    assert waiting == {"server busy": Waiting(3, 9)}
-    turned.hold("server", "mail1", 5)
-    assert read_status(turned).servers["mail1"].waiting == {"server held": Waiting(3, 9)}
-    turned.pause("server", "mail1", reason="a test")
-    assert read_status(turned).servers["mail1"].waiting == {"server paused": Waiting(3, 9)}
+    waiting = turned.snapshot.status().servers["mail1"].waiting
+    assert waiting == {"ready": Backlog(3, 12)}
+    assert len(turned.ledger.release()) == 3
+    waiting = turned.snapshot.status().servers["mail1"].waiting
+    assert waiting == {"server busy": Backlog(3, 9)}
+    finish(turned, "a0", how="throttled", hold="server", delay_s=5)
+    assert turned.snapshot.status().servers["mail1"].waiting == {"server held": Backlog(3, 10)}
+    turned.controls.pause("server", "mail1", reason="a test")
+    assert turned.snapshot.status().servers["mail1"].waiting == {"server paused": Backlog(3, 10)}
 
 
 def test_a_mailbox_that_has_used_up_its_pace_waits_for_it(turned: Lanes) -> None:
     offer(turned, "a1", "a2", "a3", "a4")
-    for release in turned.release():
+    for release in turned.ledger.release():
         finish(turned, release.id)
-    assert read_status(turned).servers["mail1"].waiting == {"mailbox pace": Waiting(1, 2)}
+    assert turned.snapshot.status().servers["mail1"].waiting == {"mailbox pace": Backlog(1, 2)}
 
 
 def test_answers_openings_and_what_was_skipped_are_counted_by_server(turned: Lanes, clock: Clock) -> None:
     released(turned, "a1")
     finish(turned, "a1", counts={"skipped:old": 2, "skipped:private": 1})
     clock.turn(7)
-    server = read_status(turned).servers["mail1"]
+    server = turned.snapshot.status().servers["mail1"]
     assert (server.answered, server.opened, server.skipped, server.last_answer_s) == (1, 0, 3, 7)
-    assert read_status(turned).servers["mail2"] == ServerStatus()
+    assert turned.snapshot.status().servers["mail2"] == ServerStatus()
 
 
 def test_scans_are_told_by_the_oldest_and_the_newest(turned: Lanes, clock: Clock) -> None:
     for name in ("adele", "bruno"):
-        turned.offer_scans([(Mailbox(name, "mail1"), scan_item(Mailbox(name, "mail1"), "first"))])
-        (release,) = turned.release()
+        turned.ledger.offer_scans([(Lane(name, "mail1"), scan_item(Mailbox(name, "mail1"), "first"))])
+        (release,) = turned.ledger.release()
         finish(turned, release.id)
         clock.turn(10)
-    turned.offer_scans([(Mailbox("carla", "mail1"), scan_item(Mailbox("carla", "mail1"), "first"))])
-    server = read_status(turned).servers["mail1"]
+    turned.ledger.offer_scans([(Lane("carla", "mail1"), scan_item(Mailbox("carla", "mail1"), "first"))])
+    server = turned.snapshot.status().servers["mail1"]
     assert (server.oldest_scan_s, server.newest_scan_s, server.never_scanned) == (20, 10, 1)
     assert server.lag_s is None  # a scan is not a message
 
 
 def test_a_scan_that_has_not_ended_has_a_lag_of_its_own(turned: Lanes, clock: Clock) -> None:
     for name in ("adele", "bruno"):
-        turned.offer_scans([(Mailbox(name, "mail1"), scan_item(Mailbox(name, "mail1"), "first"))])
+        turned.ledger.offer_scans([(Lane(name, "mail1"), scan_item(Mailbox(name, "mail1"), "first"))])
         clock.turn(10)
-    status = read_status(turned)
+    status = turned.snapshot.status()
     assert (status.servers["mail1"].scan_lag_s, status.servers["mail2"].scan_lag_s, status.oldest_s) == (20, None, 20)
     offer(turned, "c1", mailbox="carla")
     clock.turn(5)
-    for release in turned.release():
+    for release in turned.ledger.release():
         finish(turned, release.id)
-    assert (read_status(turned).servers["mail1"].scan_lag_s, read_status(turned).oldest_s) == (None, None)
+    assert (turned.snapshot.status().servers["mail1"].scan_lag_s, turned.snapshot.status().oldest_s) == (None, None)

@@ -26,18 +26,19 @@ ADELE = Mailbox("adele", "mail1")
 def lanes(installation: Installation) -> Lanes:
     """One mailbox with two messages in its lane, and a paused server."""
     known = installation.lanes()
-    known.offer_scans([(ADELE, contract.scan_item(ADELE, "first"))])
-    (release,) = known.release()
-    known.start(release.id, release.generation, "worker")
-    known.finish(release.id, release.generation, "worker", "done", label="done:scanned")
+    known.ledger.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "first"))])
+    (release,) = known.ledger.release()
+    known.ledger.start(release.id, release.generation, "worker")
+    known.ledger.finish(release.id, release.generation, "worker", "done", label="done:scanned")
     offer(known, "a1", "a2")
-    known.pause("server", "mail2", reason="new disks")
+    known.controls.pause("server", "mail2", reason="new disks")
     return known
 
 
 def offer(lanes: Lanes, *items: str) -> None:
-    lanes.offer(
-        ADELE, [Item(item, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"}) for item in items]
+    lanes.ledger.offer(
+        contract.lane_of(ADELE),
+        [Item(item, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"}) for item in items],
     )
 
 
@@ -80,7 +81,7 @@ def terminal(installation: Installation, columns: int, *arguments: str) -> Itera
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
 def test_every_line_fits_the_terminal(installation: Installation, lanes: Lanes, columns: int) -> None:
-    assert lanes.counts()
+    assert lanes.snapshot.counts()
     with terminal(installation, columns, "status") as shown:
         until(lambda: shown.shows("done:scanned 1"), "the status is shown")
         assert shown.process.wait(PATIENCE_S) == 0
@@ -122,7 +123,7 @@ def test_a_watched_status_is_one_json_document_per_line_where_asked_for(
 
 
 def test_a_bare_watch_takes_its_own_time(installation: Installation, lanes: Lanes) -> None:
-    assert lanes.counts()
+    assert lanes.snapshot.counts()
     assert "--watch" in installation.rsvpq("status", "--help").stdout
     with terminal(installation, 80, "status", "--watch") as shown:
         until(lambda: shown.shows("pending 2"), "the status is shown")
@@ -135,7 +136,7 @@ def test_whole_pause_is_the_headline_with_who_and_since_when(installation: Insta
     first = installation.rsvpq("status").stdout.splitlines()[0]
     assert first.startswith("EVERYTHING IS PAUSED by ")
     assert first.endswith("ago: fire drill")
-    assert lanes.redis.hget(f"{lanes.prefix}:cfg", "paused_by") in first
+    assert lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:cfg", "paused_by") in first
 
 
 def test_that_nothing_is_answered_is_the_headline_with_the_reason(installation: Installation, lanes: Lanes) -> None:
@@ -145,7 +146,7 @@ def test_that_nothing_is_answered_is_the_headline_with_the_reason(installation: 
     first = installation.rsvpq("status").stdout.splitlines()[0]
     assert first.startswith("NOTHING IS ANSWERED: live runs are not confirmed here")
     assert json.loads(installation.rsvpq("status", "--json").stdout)["nothing_answered"] in first
-    lanes.confirm("anna")
+    lanes.controls.confirm("anna")
     assert "NOTHING IS ANSWERED" not in installation.rsvpq("status").stdout
     installation.config.write_text(installation.config.read_text().replace("respond", "observe"))
     assert installation.rsvpq("status").stdout.startswith('NOTHING IS ANSWERED: mode = "observe"')

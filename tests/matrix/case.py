@@ -133,7 +133,7 @@ class Bench:
         self.lanes = Lanes(redis, "matrix", now_us=self.clock.now_us)
         limits = Limits(Rate(1000), 1000, 1)
         pools = {"scan": 4, "answer": 4}
-        self.lanes.configure(
+        self.lanes.controls.configure(
             servers={"mail": limits}, mailbox=limits, pools=pools, release_lease_s=60, run_lease_s=180, attempts=6
         )
 

@@ -15,7 +15,6 @@ from producer.visit import Visit
 from rsvpq.audit.record import Audit
 from rsvpq.audit.redaction import Redaction
 from rsvpq.lanes import Lanes, Release
-from rsvpq.lanes.status import read_status
 from rsvpq.mail.editions import Settled
 from rsvpq.mail.errors import ExchangeError
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
@@ -67,23 +66,25 @@ class Operator:
     def work(self, scans: int = 1) -> None:
         """Scan so many times, and each time work until nothing is left to do."""
         for number in range(scans):
-            self.lanes.offer_scans([(self.mailbox, contract.scan_item(self.mailbox, f"run{number}"))])
+            self.lanes.ledger.offer_scans(
+                [(contract.lane_of(self.mailbox), contract.scan_item(self.mailbox, f"run{number}"))]
+            )
             self._drain()
 
     @property
     def dead(self) -> list[str]:
         """Why items died."""
-        return [item.reason for item in self.lanes.dead(1000)]
+        return [item.reason for item in list(self.lanes.dead_items.all())]
 
     def _drain(self) -> None:
         for _ in range(_MOST_JUMPS):
-            self._carried += self.lanes.release()
+            self._carried += self.lanes.ledger.release()
             while self._carried:
                 self._deliver(self._carried.pop(0))
-            if not read_status(self.lanes).unfinished:
+            if not self.lanes.snapshot.status().unfinished:
                 return
             self.clock.turn(_JUMP_S)
-        raise AssertionError(f"work is left after {_MOST_JUMPS} jumps: {read_status(self.lanes).to_dict()}")
+        raise AssertionError(f"work is left after {_MOST_JUMPS} jumps: {self.lanes.snapshot.status().to_dict()}")
 
     def _deliver(self, release: Release) -> None:
         self.deliveries += 1

@@ -12,7 +12,6 @@ import pytest
 import yaml
 from redis import Redis
 
-from rsvpq.lanes.status import read_status
 from rsvpq.tasks import celery_app, contract
 from testbed.processes import PATIENCE_S, Part, until
 from tests.support.installation import Installation
@@ -218,7 +217,7 @@ def test_keys_of_the_broker_that_are_something_else_stop_no_worker_for_good(
         dispatcher.end()
     assert worker.alive()
     assert redis.lrange("{rsvpq}:aside:rsvpq:unacked_mutex", 0, -1) == ["a stranger's"]
-    assert read_status(installation.lanes()).order.broken == len(celery_app.key_types("rsvpq"))
+    assert installation.lanes().snapshot.status().order.broken == len(celery_app.key_types("rsvpq"))
 
 
 def ours_of_another_type(redis: Redis) -> list[str]:

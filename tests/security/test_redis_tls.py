@@ -124,7 +124,7 @@ def test_a_certificate_that_is_wrong_is_refused_by_all_and_named(
     with tls_proxy(server.port, certificate) as proxy:
         made = installation(tmp_path, secured(proxy, authorities[trusted].file if trusted else None))
         with pytest.raises(RedisConnectionError, match=reason):
-            wiring.make_lanes(load_settings(made.config)).redis.ping()
+            wiring.make_lanes(load_settings(made.config)).namespace.redis.ping()
 
         done = made.rsvpq("status")
         assert done.returncode == 1
@@ -171,7 +171,7 @@ def test_who_has_no_certificate_does_not_come_in_where_one_is_asked_for(tmp_path
 
 def test_the_user_of_the_url_is_the_one_who_logs_in(tmp_path: Path, server: QueueServer) -> None:
     lines = f'url = "redis://rsvpq@127.0.0.1:{server.port}/0"\npassword_file = "redis-password"\n'
-    assert wiring.make_lanes(installation(tmp_path, lines).settings).redis.acl_whoami() == "rsvpq"
+    assert wiring.make_lanes(installation(tmp_path, lines).settings).namespace.redis.acl_whoami() == "rsvpq"
     wrong = installation(tmp_path, lines.replace("rsvpq@", ""))
     done = wrong.rsvpq("status")
     assert done.returncode == 1

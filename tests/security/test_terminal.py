@@ -9,12 +9,11 @@ import pytest
 from redis import Redis
 
 from rsvpq import wiring
-from rsvpq.audit.record import DecisionRecord
+from rsvpq.audit.record import AuditedDecision
 from rsvpq.cli.dry_run_forms import FORMS
 from rsvpq.lanes import Item
-from rsvpq.lanes.held_drafts import HeldDrafts
-from rsvpq.lanes.run_results import Forecast
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
+from rsvpq.ops.forecast import Forecast
 from rsvpq.tasks import celery_app, contract
 from testbed.processes import PATIENCE_S
 from tests.support.installation import Installation, queued
@@ -43,18 +42,20 @@ def told(installation: Installation) -> Installation:
     request = MeetingMessage(Kind.REQUEST, ItemRef("rid:1", ("/x/1", "")), uid="U1", subject=SUBJECT)
     draft = MeetingMessage(Kind.ANSWER, ItemRef("rid:2", ("/x/2", "")), uid="U1", subject=SUBJECT, reply=Verdict.ACCEPT)
     audit = wiring.make_audit(installation.settings, lanes)
-    audit.decide(ADELE, "scan-r1-x", "r1", [(request, DecisionRecord("accept", "all", "every-request"))])
+    audit.decide(ADELE, "scan-r1-x", "r1", [(request, AuditedDecision("accept", "all", "every-request"))])
     item = contract.message_item(ADELE, request)
-    lanes.offer(ADELE, [item])
-    (release,) = lanes.release()
+    lanes.ledger.offer(contract.lane_of(ADELE), [item])
+    (release,) = lanes.ledger.release()
     app = celery_app.make_celery("test", installation.redis_url, namespace="rsvpq")
     celery_app.publish(app, [release])
     app.close()
-    assert lanes.start(item.id, release.generation, "owner").verdict == "run"
-    lanes.finish(item.id, release.generation, "owner", "dead", label="dead:refused", reason=f"Refused: {SUBJECT}")
-    HeldDrafts(lanes).replace("adele", [draft])
-    lanes.pause("mailbox", "adele", reason=SUBJECT)
-    lanes.offer_scans([(ADELE, Item("scan", "scan", "scan", {}))])
+    assert lanes.ledger.start(item.id, release.generation, "owner").result == "run"
+    lanes.ledger.finish(
+        item.id, release.generation, "owner", "dead", label="dead:refused", reason=f"Refused: {SUBJECT}"
+    )
+    lanes.drafts.replace("adele", [draft.to_payload()])
+    lanes.controls.pause("mailbox", "adele", reason=SUBJECT)
+    lanes.ledger.offer_scans([(contract.lane_of(ADELE), Item("scan", "scan", "scan", {}))])
     return installation
 
 
@@ -92,7 +93,7 @@ def test_no_command_shows_it_as_it_is(told: Installation, arguments: list[str]) 
 
 
 def test_an_item_is_shown_without_its_commands(told: Installation) -> None:
-    (dead,) = told.lanes().dead(1)
+    (dead,) = list(told.lanes().dead_items.all())
     for arguments in (["dead", "show", dead.id], ["dead", "show", dead.id, "--json"]):
         text = shown_on_a_terminal(told, arguments)
         assert "gpj" in text

@@ -7,12 +7,11 @@ from typing import Any
 from redis import Redis
 
 from producer.dispatcher import Dispatcher
-from rsvpq.lanes import Item, Lanes, Memory, Release, Ruling, Rulings, Verdict
+from rsvpq.lanes import DecisionBatch, DecisionRecord, Item, Lane, Lanes, Memory, Release, StartResult
 from rsvpq.lanes.limits import Limits, Rate
-from rsvpq.mail.messages import Mailbox
 from tests.support.lanes_with_clock import Clock
 
-MAILBOXES = (Mailbox("adele", "mail1"), Mailbox("bruno", "mail1"), Mailbox("carla", "mail2"))
+MAILBOXES = (Lane("adele", "mail1"), Lane("bruno", "mail1"), Lane("carla", "mail2"))
 MESSAGES = 6
 RUN_LEASE_S, RELEASE_LEASE_S = 180, 60
 _FACTS = '["request", "adele", "run1", "uid", "boss@example.com", "budget", "", ""]'
@@ -44,7 +43,7 @@ class BreakableLanes:
         self._configure()
 
     def _configure(self) -> None:
-        self.lanes.configure(
+        self.lanes.controls.configure(
             servers={"mail1": Limits(Rate(10), 4, 3), "mail2": Limits(Rate(10), 4, 3)},
             mailbox=Limits(Rate(5), 3, 2),
             pools={"answer": 4, "scan": 2},
@@ -56,7 +55,7 @@ class BreakableLanes:
     def _publish(self, releases: Iterable[Release]) -> None:
         self.published += releases
 
-    def messages(self, mailbox: Mailbox) -> list[Item]:
+    def messages(self, mailbox: Lane) -> list[Item]:
         """What lies in a mailbox as long as nobody has done it."""
         return [
             Item(f"{mailbox.name}-{number}", "answer", "answer", {"kind": "request"}, _FACTS, f"topic-{number}")
@@ -70,16 +69,16 @@ class BreakableLanes:
             (box, Item(f"scan-{self.runs}-{box.name}", "scan", "scan", {"kind": "scan"}, '["scan"]'))
             for box in MAILBOXES
         ]
-        self.lanes.offer_scans(scans)
+        self.lanes.ledger.offer_scans(scans)
         for box in MAILBOXES:
             items = [item for item in self.messages(box) if item.id not in self.ended]
-            scan = self.lanes.redis.hget(f"{self.lanes.prefix}:mailbox:{box.name}", "scan") or ""
-            rulings = tuple(
-                Ruling(item.id, _FACTS, ("hold", "")[number % 2], "r", "y") for number, item in enumerate(items)
+            scan = self.lanes.namespace.redis.hget(f"{self.lanes.namespace.prefix}:mailbox:{box.name}", "scan") or ""
+            decisions = tuple(
+                DecisionRecord(item.id, _FACTS, ("hold", "")[number % 2], "r", "y") for number, item in enumerate(items)
             )
-            self.lanes.decide(box, Rulings(scan, rulings, 600))
-            self.lanes.offer(box, items)
-            self.lanes.remember(box.name, {}, 600)
+            self.lanes.ledger.record_decisions(box, DecisionBatch(scan, decisions, 600))
+            self.lanes.ledger.offer(box, items)
+            self.lanes.topics.remember(box.name, {}, 600)
 
     def tick(self, seconds: float) -> None:
         """Time passes, and the dispatcher goes round."""
@@ -93,8 +92,8 @@ class BreakableLanes:
         while self.published:
             release = self.published.pop(0)
             owner = f"owner-{len(self.ended)}-{release.id}-{release.generation}-{self.clock.us}"
-            start = self.lanes.start(release.id, release.generation, owner)
-            if start.verdict is Verdict.RUN:
+            start = self.lanes.ledger.start(release.id, release.generation, owner)
+            if start.result is StartResult.RUN:
                 delivery = Delivery(release.id, release.generation, owner, self.clock.us)
                 self._claim(delivery)
                 return delivery
@@ -105,14 +104,14 @@ class BreakableLanes:
         for other in [other for other in self.running if other.item == delivery.item]:
             held_for_s = (self.clock.us - other.since_us) / 1e6
             assert held_for_s >= RUN_LEASE_S, f"{delivery.item} is in flight twice"
-            assert self.lanes.record(other.item, other.generation, other.owner, {"x": 1}, intent=True) == "lost"
+            assert self.lanes.ledger.record(other.item, other.generation, other.owner, {"x": 1}, intent=True) == "lost"
             self.running.remove(other)
         self.running.append(delivery)
 
     def intend(self, delivery: Delivery) -> bool:
         """Write down an intent; whether the item is still this delivery's."""
         memory = Memory(f'["{delivery.item}", "accept", 0]', "", 600)
-        answer = self.lanes.record(
+        answer = self.lanes.ledger.record(
             delivery.item, delivery.generation, delivery.owner, {"send": 1}, intent=True, step="send", memory=memory
         )
         if answer == "ok":
@@ -122,7 +121,7 @@ class BreakableLanes:
     def end(self, delivery: Delivery, how: Any = "done") -> str:
         """Finish an item."""
         self.running.remove(delivery)
-        finish = self.lanes.finish(
+        finish = self.lanes.ledger.finish(
             delivery.item, delivery.generation, delivery.owner, how,
             label=how, reason="a reason", delay_s=30, remember_s=86_400, release=2, longest_s=600, policy="p",
         )  # fmt: skip
@@ -150,8 +149,10 @@ class BreakableLanes:
             self.tick(0.5)
             if held := self.take():
                 self.intend(held)
-        self.lanes.hold("mailbox", "bruno", 20, "busy")
-        self.lanes.hold("server", "mail2", 20, "busy")
+        for key in (self.lanes.namespace.mailbox("bruno"), self.lanes.namespace.server("mail2")):
+            until_us = self.lanes.time_us() + 20_000_000
+            self.lanes.namespace.redis.hset(key, mapping={"hold": until_us, "hold_for": 20_000_000, "hold_why": "busy"})
+        self.lanes.controls.limit("mailbox", "bruno")  # changes nothing, but its lane is placed by the hold
         for number in range(steps):
             self.tick(0.2)
             if number % 2 and (next_one := self.take()):
@@ -186,7 +187,7 @@ class BreakableLanes:
 
 def settled(breakable: BreakableLanes) -> dict[str, Any]:
     """What must be empty or zero when everything is done."""
-    redis, prefix = breakable.lanes.redis, breakable.lanes.prefix
+    redis, prefix = breakable.lanes.namespace.redis, breakable.lanes.namespace.prefix
     found: dict[str, Any] = {name: redis.zcard(f"{prefix}:{name}") for name in ("inflight", "later", "wait")}
     for box in MAILBOXES:
         found[f"lane {box.name}"] = redis.llen(f"{prefix}:lane:{box.name}")
@@ -205,5 +206,7 @@ def _count(redis: Any, key: str, field: str) -> int:
 
 def fate(breakable: BreakableLanes, item_id: str) -> str:
     """What the ledger says of an item: its state, '' for none."""
-    state: str | None = breakable.lanes.redis.hget(f"{breakable.lanes.prefix}:item:{item_id}", "state")
+    state: str | None = breakable.lanes.namespace.redis.hget(
+        f"{breakable.lanes.namespace.prefix}:item:{item_id}", "state"
+    )
     return state or ""

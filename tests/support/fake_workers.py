@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from redis import Redis
 
-from rsvpq.lanes import Lanes, Verdict
+from rsvpq.lanes import Lanes, StartResult
 from testbed.processes import RUN_S
 
 #: Where what is released waits for a worker, as in a broker.
@@ -38,7 +38,7 @@ def publish(redis: Redis, lanes: Lanes, releases: Iterable[tuple[str, int]]) -> 
     """Put deliveries where the workers look, and some of them twice, as a broker may."""
     for number, (item, generation) in enumerate(releases):
         for _ in range(1 + (generation + number) % 2):
-            redis.rpush(f"{lanes.prefix}:{BROKER}", json.dumps([item, generation]))
+            redis.rpush(f"{lanes.namespace.prefix}:{BROKER}", json.dumps([item, generation]))
 
 
 def work_alone(url: str, items: int) -> list[Stint]:
@@ -47,9 +47,12 @@ def work_alone(url: str, items: int) -> list[Stint]:
     deadline = time.monotonic() + PATIENCE_S
     with Redis.from_url(url, decode_responses=True) as redis:
         lanes = Lanes(redis)
-        while int(lanes.redis.hget(f"{lanes.prefix}:counts", "done") or 0) < items and time.monotonic() < deadline:
-            publish(redis, lanes, [(release.id, release.generation) for release in lanes.release(4)])
-            delivery = lanes.redis.lpop(f"{lanes.prefix}:{BROKER}")
+        while (
+            int(lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:counts", "done") or 0) < items
+            and time.monotonic() < deadline
+        ):
+            publish(redis, lanes, [(release.id, release.generation) for release in lanes.ledger.release(4)])
+            delivery = lanes.namespace.redis.lpop(f"{lanes.namespace.prefix}:{BROKER}")
             if delivery:
                 stints += _run(redis, lanes, *json.loads(delivery))
     return stints
@@ -63,16 +66,16 @@ def work_together(url: str, items: int, threads: int) -> list[Stint]:
 
 def _run(redis: Redis, lanes: Lanes, item: str, generation: int) -> list[Stint]:
     owner = uuid4().hex
-    start = lanes.start(item, generation, owner)
-    if start.verdict is not Verdict.RUN:
+    start = lanes.ledger.start(item, generation, owner)
+    if start.result is not StartResult.RUN:
         return []
     started = time.monotonic_ns()
-    lanes.record(item, generation, owner, {"step": 0}, intent=True)
+    lanes.ledger.record(item, generation, owner, {"step": 0}, intent=True)
     charged = time.monotonic_ns()
     for step in (1, 2):
-        lanes.record(item, generation, owner, {"step": step}, intent=False)
+        lanes.ledger.record(item, generation, owner, {"step": step}, intent=False)
     ended = time.monotonic_ns()
-    finish = lanes.finish(item, generation, owner, "done", label="done", remember_s=600, release=1)
+    finish = lanes.ledger.finish(item, generation, owner, "done", label="done", remember_s=600, release=1)
     publish(redis, lanes, [(release.id, release.generation) for release in finish.released])
     return [Stint(item, start.mailbox, start.server, started, charged, ended, finish.state)]
 

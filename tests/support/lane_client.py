@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rsvpq.lanes import Item, Lanes, Release, Verdict
+from rsvpq.lanes import Item, Lane, Lanes, Release, StartResult
 from rsvpq.lanes.limits import Limits, Rate
-from rsvpq.mail.messages import Mailbox
 
 S = 1_000_000
 #: So much that it hinders nobody.
@@ -25,7 +24,7 @@ class ClockedLanes(Lanes):
     ) -> None:
         self.now = 1_700_000_000 * S
         super().__init__(redis, now_us=lambda: self.now)
-        self.configure(
+        self.controls.configure(
             servers=servers or {"mail1": AMPLE},
             mailbox=mailbox,
             pools=pools or {"mail": 100_000},
@@ -34,16 +33,16 @@ class ClockedLanes(Lanes):
             attempts=3,
         )
 
-    def fill(self, mailbox: Mailbox, count: int, *, pool: str = "mail", release: int = 0) -> tuple[Release, ...]:
+    def fill(self, mailbox: Lane, count: int, *, pool: str = "mail", release: int = 0) -> tuple[Release, ...]:
         """Offer so many messages, numbered from 0; what was released in the same breath."""
         items = [Item(f"{mailbox.name}-{pool}-{number}", "answer", pool, {"n": number}) for number in range(count)]
-        return self.offer(mailbox, items, release=release).released
+        return self.ledger.offer(mailbox, items, release=release).released
 
     def answer(self, release: Release, *, refill: int = 0) -> tuple[Release, ...]:
         """Start and finish what was released; what was released into the slot it freed."""
         owner = f"delivery of {release.id}"
-        assert self.start(release.id, release.generation, owner).verdict is Verdict.RUN
-        finish = self.finish(
+        assert self.ledger.start(release.id, release.generation, owner).result is StartResult.RUN
+        finish = self.ledger.finish(
             release.id, release.generation, owner, "done", label="done", remember_s=600, release=refill
         )
         assert finish.state == "done"
@@ -53,7 +52,7 @@ class ClockedLanes(Lanes):
         """Whose turn it is, so often, where one item runs at a time."""
         names = []
         for _ in range(count):
-            [release] = self.release(1)
+            [release] = self.ledger.release(1)
             self.answer(release)
             names.append(release.mailbox)
         return names

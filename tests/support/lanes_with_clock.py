@@ -1,10 +1,9 @@
 """A clock for lanes that a test turns, and the few things that tests of lanes do again and again."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from rsvpq.lanes import Item, Lanes, Release
-from rsvpq.mail.messages import Mailbox
+from rsvpq.lanes import Item, Lane, Lanes, Release
 
 
 @dataclass(slots=True)
@@ -25,25 +24,42 @@ class Clock:
 def offer(lanes: Lanes, *item_ids: str, mailbox: str = "adele", server: str = "mail1") -> None:
     """Offer items, releasing none."""
     items = [Item(item_id, "workers.answer_request", "answer", {"kind": "request"}) for item_id in item_ids]
-    lanes.offer(Mailbox(mailbox, server), items)
+    lanes.ledger.offer(Lane(mailbox, server), items)
 
 
 def released(lanes: Lanes, *item_ids: str, mailbox: str = "adele", server: str = "mail1") -> Release:
     """Offer items and release the first."""
     offer(lanes, *item_ids, mailbox=mailbox, server=server)
-    (release,) = lanes.release()
+    (release,) = lanes.ledger.release()
     return release
+
+
+def hold(
+    lanes: Lanes,
+    scope: Literal["server", "mailbox"],
+    delay_s: float,
+    why: str = "",
+    *,
+    item: str = "held",
+    mailbox: str = "adele",
+) -> None:
+    """Have mail1 or a mailbox on it held, as by a worker that it turned away; the item goes on waiting in its lane."""
+    release = released(lanes, item, mailbox=mailbox)
+    lanes.ledger.start(item, release.generation, "worker")
+    lanes.ledger.finish(
+        *(item, release.generation, "worker", "throttled"), label="throttled", reason=why, delay_s=delay_s, hold=scope
+    )
 
 
 def ledger(lanes: Lanes, item_id: str) -> dict[str, Any]:
     """What the ledger holds about an item."""
-    facts: dict[str, Any] = lanes.redis.hgetall(f"{lanes.prefix}:item:{item_id}")
+    facts: dict[str, Any] = lanes.namespace.redis.hgetall(f"{lanes.namespace.prefix}:item:{item_id}")
     return facts
 
 
 def everything(lanes: Lanes) -> dict[str, Any]:
     """All keys with what they hold: what must not change when nothing may be touched."""
-    return {key: _value(lanes, key) for key in lanes.redis.scan_iter()}
+    return {key: _value(lanes, key) for key in lanes.namespace.redis.scan_iter()}
 
 
 def _value(lanes: Lanes, key: str) -> Any:
@@ -55,6 +71,6 @@ def _value(lanes: Lanes, key: str) -> Any:
         "string": "get",
         "stream": "xrange",
     }
-    name = read[lanes.redis.type(key)]
+    name = read[lanes.namespace.redis.type(key)]
     arguments = (0, -1) if name in {"zrange", "lrange"} else ()
-    return getattr(lanes.redis, name)(key, *arguments)
+    return getattr(lanes.namespace.redis, name)(key, *arguments)

@@ -14,6 +14,6 @@ return sum
 
 def unfinished(lanes: Lanes) -> int:
     """How many items wait in lanes, for another attempt, or for their worker."""
-    redis: Any = lanes.redis
-    count: int = redis.eval(_UNFINISHED, 1, lanes.prefix)
+    redis: Any = lanes.namespace.redis
+    count: int = redis.eval(_UNFINISHED, 1, lanes.namespace.prefix)
     return count

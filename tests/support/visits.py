@@ -7,8 +7,7 @@ from producer.visit import Caps, Visit
 from rsvpq.audit.record import Audit
 from rsvpq.audit.redaction import Redaction
 from rsvpq.lanes import Lanes, Release
-from rsvpq.lanes.items import known_items
-from rsvpq.lanes.run_results import Ended, Findings
+from rsvpq.lanes.run_results import Ended
 from rsvpq.mail.messages import Mailbox, MeetingMessage
 from rsvpq.policy import Policy
 from rsvpq.tasks import contract
@@ -55,17 +54,19 @@ class Visitor:
     def known(self, messages: Iterable[MeetingMessage]) -> list[MeetingMessage]:
         """Those of the messages that the ledger has items for."""
         ids = {message: message.identity(self.mailbox) for message in messages}
-        found = known_items(self.lanes, ids.values())
+        found = self.lanes.snapshot.known_items(ids.values())
         return [message for message, item in ids.items() if item in found]
 
     def waiting(self) -> list[str]:
         """What was offered and nobody has taken, in the order in which it is worked."""
-        lane: list[str] = self.lanes.redis.lrange(f"{self.lanes.prefix}:lane:{self.mailbox.name}", 0, -1)
+        lane: list[str] = self.lanes.namespace.redis.lrange(
+            f"{self.lanes.namespace.prefix}:lane:{self.mailbox.name}", 0, -1
+        )
         return [*(release.id for release in self.published), *lane]
 
     def reported(self) -> Ended:
         """What the last visit has reported."""
-        findings = Findings(self.lanes, f"run{self.runs}")
+        findings = self.lanes.run_results(f"run{self.runs}")
         return next(one for one in findings.follow() if isinstance(one, Ended))
 
     def publish(self, releases: Iterable[Release]) -> None:

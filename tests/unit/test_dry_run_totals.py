@@ -6,7 +6,7 @@ import pytest
 
 from rsvpq.cli.dry_run_totals import Totals
 from rsvpq.cli.progress import sentence
-from rsvpq.lanes.run_results import Forecast
+from rsvpq.ops.forecast import Forecast
 from rsvpq.settings.policy import PolicySettings
 
 ACCEPT = Forecast("adele", "request", "accept", "rest", "rule", answer="accept")

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from rsvpq.lanes.limits import Limits, Rate
-from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import ConfigError, Settings
-from rsvpq.settings.mailboxes import read_mailboxes, select
+from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes, select
 from tests.support.work_counts import calls_of
 
 _SERVER = {"url": "https://mail.example.com", "username": "svc", "password": "pw"}
@@ -22,7 +21,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def _read(file: Path, content: str | bytes, servers: tuple[str, ...] = ("hq1",)) -> tuple[Mailbox, ...]:
+def _read(file: Path, content: str | bytes, servers: tuple[str, ...] = ("hq1",)) -> tuple[ListedMailbox, ...]:
     file.write_bytes(content.encode() if isinstance(content, str) else content)
     values = {"mailboxes": str(file), "servers": dict.fromkeys(servers, _SERVER), "limits": {"rate": "3/s"}}
     return read_mailboxes(file, Settings.model_validate(values))
@@ -35,18 +34,18 @@ def _problems(file: Path, content: str | bytes, servers: tuple[str, ...] = ("hq1
 
 
 def test_the_name_alone_is_enough_where_there_is_one_server(file: Path) -> None:
-    assert _read(file, "mailbox\nadele\n") == (Mailbox("adele", "hq1", "", None),)
+    assert _read(file, "mailbox\nadele\n") == (ListedMailbox("adele", "hq1", "", None),)
 
 
 def test_an_empty_server_means_the_only_one(file: Path) -> None:
-    assert _read(file, "mailbox,server\nadele,\n") == (Mailbox("adele", "hq1"),)
+    assert _read(file, "mailbox,server\nadele,\n") == (ListedMailbox("adele", "hq1"),)
 
 
 def test_every_column_is_read_in_whatever_order(file: Path) -> None:
     text = "weight,concurrency,burst,pace,group,server,mailbox\n0.5,1,9,30/min,pilot,hq2,adele@example.com\n"
 
     limits = Limits(Rate(0.5), burst=9, concurrency=1, weight=0.5)
-    assert _read(file, text, ("hq1", "hq2")) == (Mailbox("adele@example.com", "hq2", "pilot", limits),)
+    assert _read(file, text, ("hq1", "hq2")) == (ListedMailbox("adele@example.com", "hq2", "pilot", limits),)
 
 
 def test_what_a_row_leaves_empty_comes_from_the_settings(file: Path) -> None:
@@ -197,7 +196,7 @@ def test_each_row_takes_the_same_work_however_many_there_are(file: Path) -> None
     assert second < 100_000, "a hundred calls for a row are a second for twenty thousand"
 
 
-_LIST = (Mailbox("Adele", "hq1", "pilot"), Mailbox("brian", "hq1", "pilot"), Mailbox("cara", "hq1"))
+_LIST = (ListedMailbox("Adele", "hq1", "pilot"), ListedMailbox("brian", "hq1", "pilot"), ListedMailbox("cara", "hq1"))
 
 
 def test_without_names_and_group_everyone_is_selected() -> None:
@@ -213,7 +212,7 @@ def test_a_group_selects_its_members() -> None:
 
 
 def test_a_name_like_no_other_in_a_long_list_gets_no_list_of_names() -> None:
-    mailboxes = [Mailbox(f"user{number}", "hq1") for number in range(100)]
+    mailboxes = [ListedMailbox(f"user{number}", "hq1") for number in range(100)]
 
     with pytest.raises(ConfigError, match=r"^mailboxes: adele: is not in the list; look for a typing error$"):
         select(mailboxes, ["adele"])

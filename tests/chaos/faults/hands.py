@@ -41,24 +41,26 @@ def limits_change_and_lanes_are_paused(on: Installation, dice: Random) -> Genera
             _change(lanes, dice, scope, dice.choice(names[scope]))
             yield 1
     finally:
-        lanes.resume("all")
+        lanes.controls.resume("all")
         for scope, all_of_it in names.items():
             for name in all_of_it:
-                lanes.resume(scope, name)
-                lanes.limit(scope, name)
+                lanes.controls.resume(scope, name)
+                lanes.controls.limit(scope, name)
 
 
 def _change(lanes: Lanes, dice: Random, scope: _Scope, name: str) -> None:
     match dice.randrange(5):
         case 0:
-            lanes.pause(scope, name, reason="chaos")
+            lanes.controls.pause(scope, name, reason="chaos")
         case 1:
-            lanes.limit(scope, name, rate=Rate(dice.choice([1, 2, 4])), burst=dice.randint(1, 4), concurrency=1)
+            lanes.controls.limit(
+                scope, name, rate=Rate(dice.choice([1, 2, 4])), burst=dice.randint(1, 4), concurrency=1
+            )
         case 2:
-            lanes.limit(scope, name)
+            lanes.controls.limit(scope, name)
         case 3:
-            lanes.pause("all", reason="chaos")
+            lanes.controls.pause("all", reason="chaos")
             pause(dice, 0, 0.3)
-            lanes.resume("all")
+            lanes.controls.resume("all")
         case _:
-            lanes.resume(scope, name)
+            lanes.controls.resume(scope, name)

@@ -12,12 +12,12 @@ if not n then return -1 end
 local wrong, looked_at = 0, {}
 
 local function compare(kind, name, key, field)
-  local told = redis.call('HMGET', key, field, 'reserved')
+  local stored = redis.call('HMGET', key, field, 'reserved')
   local right = { [field] = n[kind .. name] or 0 }
   if kind ~= 'pool:' then right.reserved = reserved[kind .. name] or 0 end
   local differs = false
   for counter, value in pairs(right) do
-    local has = told[counter == field and 1 or 2]
+    local has = stored[counter == field and 1 or 2]
     if (has or value ~= 0) and tonumber(has or '') ~= value then
       redis.call('HSET', key, counter, value)
       note_broken(string.sub(key, #P + 2) .. '[' .. counter .. ']', 'wrong-slots')

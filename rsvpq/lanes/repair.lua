@@ -10,11 +10,11 @@
 local AT_ONCE = 100
 local SETS = { ':inflight', ':later', ':dead' }
 local PUT_BACK = 'in-no-place'
-local mended = 0
+local repaired = 0
 
 local function note(name, why)
   note_broken(name, why)
-  mended = mended + 1
+  repaired = repaired + 1
 end
 
 local function stands_in_lane(id, mailbox)
@@ -63,22 +63,22 @@ local function is_known(mailbox)
     or redis.call('SISMEMBER', P .. ':mailboxes', mailbox) == 1
 end
 
-local function mend_lag(id, state, mailbox, server)
+local function repair_lag(id, state, mailbox, server)
   if not server or state == 'dead' or redis.call('HGET', P .. ':mailbox:' .. mailbox, 'last_scan') == id then return end
   redis.call('ZADD', unfinished_key(server), 'NX', NOW, id)
 end
 
-local function mend_item(id)
+local function repair_item(id)
   local f = redis.call('HMGET', item_key(id), 'state', 'mailbox', 'server', 'pool', 'work')
   local state, mailbox = f[1], f[2]
   if is_remembered(state) and not f[5] then return end
   if redis.call('EXISTS', item_key(id)) == 0 then  -- it was of another type, and is set aside by now
-    mended = mended + 1
+    repaired = repaired + 1
     return
   end
   if not (mailbox and f[4] and f[5]) or redis.call('HEXISTS', item_key(id), 'payload') == 0 or not is_known(mailbox) then
-    mended = mended + 1
-    return quarantine(id, 'item-incomplete', mailbox and is_known(mailbox) and mailbox or nil, f[3])
+    repaired = repaired + 1
+    return quarantine_item(id, 'item-incomplete', mailbox and is_known(mailbox) and mailbox or nil, f[3])
   end
   local home, found = PLACE_OF[state], place_of(id)
   if home and redis.call('ZSCORE', P .. home, id) then
@@ -88,7 +88,7 @@ local function mend_item(id)
   else
     put_back(id, state, mailbox)
   end
-  mend_lag(id, redis.call('HGET', item_key(id), 'state'), mailbox, f[3])
+  repair_lag(id, redis.call('HGET', item_key(id), 'state'), mailbox, f[3])
 end
 
 -- Whether the sets hold the mailbox where its record says that it stands.
@@ -99,7 +99,7 @@ local function stands(mailbox, where)
   return redis.call('ZSCORE', gate_key(gate), mailbox) and redis.call('SISMEMBER', P .. ':gates', gate) == 1
 end
 
-local function mend_lane(mailbox)
+local function repair_lane(mailbox)
   local m = look_up('mailbox', mailbox)
   local stood = stands(mailbox, m.where)
   place(mailbox)
@@ -108,24 +108,24 @@ local function mend_lane(mailbox)
   if not stood or (after ~= m.where and m.where ~= 'wait') then note('lane:' .. mailbox, 'not-scheduled') end
 end
 
-local function mend_mailbox(mailbox)
+local function repair_mailbox(mailbox)
   local key = P .. ':mailbox:' .. mailbox
   local f = redis.call('HMGET', key, 'scan', 'last_scan', 'where', 'server')
   if f[2] and redis.call('SADD', P .. ':mailboxes', mailbox) == 1 then note('mailboxes', 'not-listed') end
   if f[1] and redis.call('EXISTS', item_key(f[1])) == 0 and not redis.call('ZSCORE', P .. ':inflight', f[1]) then
-    mended = mended + 1
-    quarantine(f[1], 'item-missing', mailbox, f[4])
+    repaired = repaired + 1
+    quarantine_item(f[1], 'item-missing', mailbox, f[4])
   end
 end
 
-local function mend_gate(gate)
+local function repair_gate(gate)
   if redis.call('ZCARD', gate_key(gate)) > 0 and string.find(gate, ':', 1, true)
     and redis.call('SADD', P .. ':gates', gate) == 1 then
     note('ready:' .. gate, 'not-scheduled')
   end
 end
 
-local function mend_unfinished(server)
+local function repair_unfinished(server)
   for _, id in ipairs(redis.call('ZRANGE', unfinished_key(server), 0, AT_ONCE - 1)) do
     local state = redis.call('HGET', item_key(id), 'state')
     if not state or state == 'dead' or is_remembered(state) then
@@ -135,23 +135,23 @@ local function mend_unfinished(server)
   end
 end
 
-local function mend_dead()
+local function repair_dead()
   local page = redis.call('ZSCAN', P .. ':dead', cursor_of('dead'), 'COUNT', AT_ONCE)
   redis.call('HSET', P .. ':check', 'dead', page[1])
   for i = 1, #page[2], 2 do
     local id = page[2][i]
     local f = redis.call('HMGET', item_key(id), 'state', 'mailbox', 'server')
     if not f[1] then
-      mended = mended + 1
-      quarantine(id, 'item-missing', f[2], f[3])
+      repaired = repaired + 1
+      quarantine_item(id, 'item-missing', f[2], f[3])
     end
   end
 end
 
-local BY_KIND = { item = mend_item, lane = mend_lane, mailbox = mend_mailbox, ready = mend_gate,
-  unfinished = mend_unfinished }
+local BY_KIND = { item = repair_item, lane = repair_lane, mailbox = repair_mailbox, ready = repair_gate,
+  unfinished = repair_unfinished }
 for i = 2, #ARGV do
   local kind, rest = string.match(ARGV[i], '^(%a+):(.*)$')
-  if ARGV[i] == 'dead' then mend_dead() elseif BY_KIND[kind] then BY_KIND[kind](rest) end
+  if ARGV[i] == 'dead' then repair_dead() elseif BY_KIND[kind] then BY_KIND[kind](rest) end
 end
-return mended
+return repaired

@@ -5,9 +5,9 @@
 -- replay   goes on
 
 local page = redis.call('HSCAN', P .. ':forgetting', '0', 'COUNT', 1)[2]
-local mailbox, told = page[1], page[2]
+local mailbox, text = page[1], page[2]
 if not mailbox then return 0 end
-local cursor, scan = string.match(told, '^(%d+) (.+)$')
+local cursor, scan = string.match(text, '^(%d+) (.+)$')
 cursor = cursor and #cursor < 19 and forget_unseen(mailbox, scan, cursor) or '0'
 if cursor == '0' then
   redis.call('HDEL', P .. ':forgetting', mailbox)

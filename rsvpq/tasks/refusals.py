@@ -47,7 +47,7 @@ class Refusals:
 
     def _tell(self, item_id: str, why: str, *, at_once: bool) -> None:
         try:
-            if item_id and self._lanes.refuse(item_id, why, at_once=at_once):
+            if item_id and self._lanes.ledger.refuse(item_id, why, at_once=at_once):
                 logger.warning("event=thrown-away item=%s reason=%s", item_id, why)
         except RedisError as error:  # the sweep finds it without this, only later
             logger.warning("event=redis-away error=%s", error)

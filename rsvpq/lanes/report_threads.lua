@@ -1,4 +1,4 @@
--- A worker says with how many threads it works for some pools: a server is given a part of them (share() in lib.lua).
+-- A worker says with how many threads it works for some pools: a server is given a part of them (share() in shared/slots.lua).
 --
 -- KEYS[1]  namespace
 -- ARGV[2]  the worker, by host and process      ARGV[3] its threads      ARGV[4] how long that is believed, microseconds

@@ -10,7 +10,7 @@ local moved = 0
 for i = 2, #ARGV, 2 do
   local key, found = ARGV[i], redis.call('TYPE', ARGV[i]).ok
   if found ~= 'none' and found ~= ARGV[i + 1] then
-    set_aside(key, 'wrong-type')
+    quarantine_key(key, 'wrong-type')
     moved = moved + 1
   end
 end

@@ -1,0 +1,157 @@
+"""What an operator or the settings change at run time: limits, pauses, holds, the confirmation of live runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from redis.exceptions import ResponseError
+
+from rsvpq.lanes.limits import Limits, Rate, limit_fields
+from rsvpq.lanes.namespace import Namespace
+from rsvpq.lanes.reading import left_s, microseconds, number_of
+from rsvpq.lanes.records import OperatorAction
+
+Scope = Literal["all", "mailbox", "server"]
+#: The pools of workers, by name, with the most items each may have in its hands.
+Pools = Mapping[str, int]
+
+#: No limit is as large; see shared/values.lua.
+_ENDLESS = 2.0**53
+
+
+class Controls:
+    """The controls of one namespace."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self._namespace = namespace
+        self._limits: list[_Limits] = []
+
+    def configure(  # noqa: PLR0913 - one keyword for each value
+        self,
+        *,
+        servers: Mapping[str, Limits],
+        mailbox: Limits,
+        pools: Pools,
+        release_lease_s: float,
+        run_lease_s: float,
+        attempts: int,
+        server_share: int = 100,
+        audit_retention_s: float | None = None,
+        audit_most: int | None = None,
+    ) -> None:
+        """Write the configured limits; idempotent, and what an operator changed at run time stays in force.
+
+        ``server_share`` is the part of a pool's threads that one server may have, in percent; where there is only one
+        server, nobody needs the others. Without ``audit_retention_s`` and ``audit_most`` the audit is not trimmed.
+        """
+        general: dict[str, Any] = {**limit_fields(mailbox), "attempts": attempts}
+        general |= {"release_lease": microseconds(release_lease_s), "run_lease": microseconds(run_lease_s)}
+        general["server_share"] = server_share if len(servers) > 1 else 100
+        if audit_retention_s is not None:
+            general["audit_retention"] = microseconds(audit_retention_s)
+        if audit_most is not None:
+            general["audit_most"] = audit_most
+        self._limits = [
+            *(_Limits("server", name, limit_fields(limits)) for name, limits in servers.items()),
+            _Limits("pools", "", {f"most:{pool}": most for pool, most in pools.items()}),
+            _Limits("cfg", "", general),
+        ]
+        with self._namespace.redis.pipeline(transaction=False) as pipe:
+            for limits in self._limits:
+                fields = (part for pair in limits.fields.items() for part in pair)
+                self._namespace.call("configure", limits.scope, limits.name, *fields, pipe=pipe)
+            pipe.execute()
+
+    def configured(self) -> bool:
+        """Whether there are limits, all that this process has written; without them nothing is released.
+
+        A pause alone is none, and neither is what is no number above zero.
+        """
+        if not self._limits:
+            return _is_positive(_field(self._namespace.redis, self._namespace.general, "attempts"))
+        with self._namespace.redis.pipeline(transaction=False) as pipe:
+            for limits in self._limits:
+                pipe.hmget(self._namespace.key(*limits.key), *limits.fields)
+            found = pipe.execute(raise_on_error=False)
+            for limits in self._limits:
+                if limits.scope == "server":
+                    pipe.sismember(self._namespace.servers, limits.name)
+            listed = pipe.execute(raise_on_error=False)
+        values = [value for row in found for value in (row if isinstance(row, list) else [None])]
+        return all(map(_is_positive, values)) and all(reply == 1 for reply in listed)
+
+    def pause(self, scope: Scope, name: str = "", *, reason: str, action: OperatorAction | None = None) -> None:
+        """Release and start nothing more there, and stop running items before their next effect, until resumed."""
+        self._set(scope, name, action, {"paused": reason or "paused"})
+
+    def resume(self, scope: Scope, name: str = "", *, action: OperatorAction | None = None) -> None:
+        """Undo :meth:`pause` of the same scope, and lift the hold of that server or mailbox."""
+        self._set(scope, name, action, {"paused": ""} if scope == "all" else {"paused": "", "hold": ""})
+
+    def confirm(self, words: str, *, action: OperatorAction | None = None) -> None:
+        """Record that an operator has confirmed live runs, in these words; '' takes it back."""
+        self._set("all", "", action, {"confirmed": words})
+
+    def confirmed(self) -> str:
+        """The words of :meth:`confirm`; '' where nobody has confirmed here."""
+        words: str | None = self._namespace.redis.hget(self._namespace.general, "confirmed")
+        return words or ""
+
+    def log_action(self, action: OperatorAction) -> None:
+        """Record in the audit what an operator did that changes nothing here."""
+        self._set("all", "", action, {})
+
+    def held(self, scope: Literal["mailbox", "server"], name: str) -> tuple[float, str]:
+        """For how many seconds yet it is left alone, and why; (0, '') where it is not."""
+        key = self._namespace.key(scope, name)
+        hold, length, why = self._namespace.redis.hmget(key, "hold", "hold_for", "hold_why")
+        for_s = left_s(hold, length, self._namespace.time_us())
+        return for_s, why or "" if for_s else ""
+
+    def limit(
+        self,
+        scope: Literal["mailbox", "server"],
+        name: str,
+        *,
+        rate: Rate | None = None,
+        burst: int | None = None,
+        concurrency: int | None = None,
+        action: OperatorAction | None = None,
+    ) -> None:
+        """Put limits in force over the configured ones; None takes the configured one again."""
+        fields = {
+            "live_interval": rate.interval_us if rate else "",
+            "live_burst": burst or "",
+            "live_concurrency": concurrency or "",
+        }
+        self._set(scope, name, action, fields)
+
+    def _set(self, scope: Scope, name: str, action: OperatorAction | None, fields: Mapping[str, Any]) -> None:
+        recorded = action.to_args() if action else ("",) * 7
+        self._namespace.call("set", scope, name, *recorded, *(part for pair in fields.items() for part in pair))
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """What is configured of one hash, ``scope`` and ``name`` as configure.lua takes them."""
+
+    scope: str
+    name: str
+    fields: Mapping[str, Any]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.scope, self.name) if self.name else (self.scope,)
+
+
+def _is_positive(text: str | None) -> bool:
+    return 0 < number_of(text) < _ENDLESS
+
+
+def _field(redis: Any, key: str, field: str) -> str | None:
+    """A field of a hash; None also where the key is no hash."""
+    try:
+        value: str | None = redis.hget(key, field)
+    except ResponseError:
+        return None
+    return value

@@ -1,0 +1,98 @@
+"""Dead items: find them, have them tried again, give them up."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rsvpq.batches import batched
+from rsvpq.lanes.namespace import Namespace
+from rsvpq.lanes.reading import json_object, value_of, values_of, whole
+from rsvpq.lanes.records import OperatorAction
+
+#: Items per round trip.
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class DeadItem:
+    """A dead item: what it was, why it ended, and what its journal says was done.
+
+    ``offered_us`` and ``dead_us`` are Redis' time, in microseconds since the epoch.
+    """
+
+    id: str
+    work: str
+    mailbox: str
+    reason: str
+    attempts: int
+    payload: dict[str, Any]
+    journal: dict[str, Any]
+    server: str = ""
+    generation: int = 0
+    offered_us: int = 0
+    dead_us: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready copy."""
+        return asdict(self)
+
+
+class DeadItems:
+    """The dead items of one namespace."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self._namespace = namespace
+
+    def all(self) -> Iterator[DeadItem]:
+        """Yield all items that are dead now, the newest first, without those retried or dropped in the meantime."""
+        with self._namespace.redis.pipeline(transaction=False) as pipe:
+            pipe.zrange(self._namespace.dead, 0, -1, desc=True)
+            newest = value_of(pipe.execute(raise_on_error=False)[0], [])
+        for page in batched(newest, _BATCH):
+            yield from self.find(page)
+
+    def find(self, item_ids: Sequence[str]) -> list[DeadItem]:
+        """Return those of the named items that are dead, in this order."""
+        with self._namespace.redis.pipeline(transaction=False) as pipe:
+            for item_id in item_ids:
+                pipe.hgetall(self._namespace.item(item_id))
+                pipe.zscore(self._namespace.dead, item_id)
+            replies = values_of(pipe, ({}, None) * len(item_ids))
+        found = zip(item_ids, replies, replies, strict=True)
+        return [
+            _dead(item_id, fields, whole(score)) for item_id, fields, score in found if fields and score is not None
+        ]
+
+    def retry(self, item_ids: Sequence[str], action: OperatorAction) -> dict[str, str]:
+        """Put dead items back at the head of their lanes, with no attempt counted and their journals kept.
+
+        :returns: ``retried`` for each, or the state that it is in and stays in; ``unknown`` where there is none.
+        """
+        return self._settle("retry", item_ids, action)
+
+    def drop(self, item_ids: Sequence[str], action: OperatorAction) -> dict[str, str]:
+        """Give dead items up for good; no scan offers them again. Returns ``dropped`` as :meth:`retry` does."""
+        return self._settle("drop", item_ids, action)
+
+    def _settle(self, script: str, item_ids: Sequence[str], action: OperatorAction) -> dict[str, str]:
+        with self._namespace.redis.pipeline(transaction=False) as pipe:
+            for item_id in item_ids:
+                token = f"{action.token}:{item_id}"
+                self._namespace.call(script, item_id, token, action.who, action.why, pipe=pipe)
+            return dict(zip(item_ids, pipe.execute(), strict=True))
+
+
+def _dead(item_id: str, fields: Mapping[str, str], dead_us: int) -> DeadItem:
+    return DeadItem(
+        id=item_id,
+        work=fields.get("work", ""),
+        mailbox=fields.get("mailbox", ""),
+        reason=fields.get("reason", ""),
+        attempts=whole(fields.get("attempts")),
+        payload=json_object(fields.get("payload")) or {},
+        journal=json_object(fields.get("journal")) or {},
+        server=fields.get("server", ""),
+        generation=whole(fields.get("generation")),
+        offered_us=whole(fields.get("offered")),
+        dead_us=dead_us,
+    )

@@ -1,9 +1,0 @@
--- Tell the audit the decisions on one page of a scan: those that are new, or other than at the last scan.
---
--- KEYS[1]  namespace
--- ARGV[2]  mailbox      ARGV[3] server
--- ARGV[4+] as tell_decisions() in lib.lua takes them
--- returns  how many were told
--- replay   finds all of them known and tells none
-
-return tell_decisions(ARGV[2], ARGV[3], 4)

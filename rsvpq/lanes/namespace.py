@@ -1,0 +1,130 @@
+"""One namespace in Redis: its client, its keys, its clock and its scripts. Every key of the ledger is built here."""
+
+import os
+from collections.abc import Callable
+from threading import local
+from typing import TYPE_CHECKING, Any
+
+from redis import Redis
+from redis.exceptions import NoScriptError, ResponseError
+
+from rsvpq.lanes.scripts import script_texts
+
+if TYPE_CHECKING:
+    from redis.commands.core import Script
+
+#: Scripts whose first run after a start of Redis is counted: what they rely on may be lost.
+_COUNTING = frozenset({"start", "record"})
+
+
+class Namespace:
+    """The keys of one installation in one Redis; what is in them, docs/lanes.md says.
+
+    :param redis: a client with ``decode_responses=True``, and ``encoding_errors`` as
+        :data:`rsvpq.lanes.reading.LENIENT` says.
+    :param name: prefix of every key; wrapped in braces, so that all keys share one cluster slot.
+    :param now_us: a clock for tests, in microseconds; in production Redis' own clock decides.
+    """
+
+    def __init__(self, redis: Redis, name: str = "rsvpq", *, now_us: Callable[[], int] | None = None) -> None:
+        # redis-py types every reply as bytes | str, whatever decode_responses says.
+        self.redis: Any = redis
+        self.prefix = "{" + name + "}"
+        self._now_us = now_us
+        self._threads = local()
+        # Each namespace has scripts of its own: that Redis does not know them tells each that it was started anew.
+        texts = {script: f"{text}\n-- of {self.prefix}\n" for script, text in script_texts().items()}
+        self._scripts: dict[str, Script] = {script: redis.register_script(text) for script, text in texts.items()}
+
+    def key(self, *names: str) -> str:
+        """Return the key under these names, such as ``{rsvpq}:item:ID`` for ``item`` and an id."""
+        return ":".join((self.prefix, *names))
+
+    def item(self, item_id: str) -> str:
+        """Return the key of an item, a hash."""
+        return self.key("item", item_id)
+
+    def lane(self, mailbox: str) -> str:
+        """Return the key of the items that wait in a lane, a list."""
+        return self.key("lane", mailbox)
+
+    def mailbox(self, name: str) -> str:
+        """Return the key of a mailbox, a hash."""
+        return self.key("mailbox", name)
+
+    def server(self, name: str) -> str:
+        """Return the key of a server, a hash."""
+        return self.key("server", name)
+
+    def unfinished(self, server: str) -> str:
+        """Return the key of a server's unfinished messages, a sorted set by the time of their offer."""
+        return self.key("unfinished", server)
+
+    def counts(self, server: str = "") -> str:
+        """Return the key of what was counted over all, or for a server, a hash."""
+        return self.key("counts", server) if server else self.key("counts")
+
+    @property
+    def general(self) -> str:
+        """The key of the settings and the pause of all lanes, a hash."""
+        return self.key("cfg")
+
+    @property
+    def servers(self) -> str:
+        """The key of the names of all servers, a set."""
+        return self.key("servers")
+
+    @property
+    def mailboxes(self) -> str:
+        """The key of the names of all mailboxes that were ever offered a scan, a set."""
+        return self.key("mailboxes")
+
+    @property
+    def dead(self) -> str:
+        """The key of the dead items, a sorted set by the time of their end."""
+        return self.key("dead")
+
+    @property
+    def broken(self) -> str:
+        """The key of the records that were found broken, a hash."""
+        return self.key("broken")
+
+    def time_us(self) -> int:
+        """Return the time by the clock that all times of the ledger are of, in microseconds."""
+        if self._now_us:
+            return self._now_us()
+        seconds, microseconds = self.redis.time()
+        return int(seconds) * 1_000_000 + int(microseconds)
+
+    def call(self, name: str, *args: Any, pipe: Any = None) -> Any:
+        """Run a script now, or put it into a pipeline."""
+        script, now = self._scripts[name], self._now_us() if self._now_us else 0
+        if pipe is not None:
+            return script(keys=[self.prefix], args=[now, *args], client=pipe)
+        try:
+            return self._own.execute_command("EVALSHA", script.sha, 1, self.prefix, now, *args)
+        except NoScriptError:
+            if name in _COUNTING:
+                self._count_start()
+            return script(keys=[self.prefix], args=[now, *args])
+
+    def _count_start(self) -> None:
+        """Count, once, that Redis has been started: it may have lost the last of what was written, or all."""
+        start = self._scripts["start"]
+        if not self.redis.script_exists(start.sha)[0]:
+            # Where the number is lost, one that no mailbox can remember from before.
+            self.redis.hsetnx(self.general, "start", self.time_us())
+            try:
+                self.redis.hincrby(self.general, "start", 1)
+            except ResponseError:  # it is none, or the largest
+                self.redis.hset(self.general, "start", self.time_us())
+            self.redis.script_load(start.script)
+
+    @property
+    def _own(self) -> Any:
+        """A client with a connection of this thread's own: a worker's threads would queue at the lock of a pool."""
+        pid, client = getattr(self._threads, "own", (0, None))
+        if pid != os.getpid():  # a connection is not inherited
+            client = self.redis.client()
+            self._threads.own = os.getpid(), client
+        return client

@@ -1,0 +1,78 @@
+-- Limits, pauses and holds: what is in force for a mailbox or a server, and when it lets one more go.
+
+local CFG = {}
+do
+  local fields = { 'interval', 'burst', 'concurrency', 'weight', 'release_lease', 'run_lease', 'attempts',
+    'server_share' }
+  local values = redis.call('HMGET', P .. ':cfg', 'paused', unpack(fields))
+  CFG.paused = values[1] or false
+  for i, field in ipairs(fields) do CFG[field] = positive(values[i + 1], false) end
+end
+-- Where they are lost, nothing that runs may be taken for lost because of it, nor given up.
+local RELEASE_LEASE, RUN_LEASE = CFG.release_lease or 600000000, CFG.run_lease or 600000000
+local ATTEMPTS = CFG.attempts or math.huge
+
+-- Until when something is held: never longer than the hold itself was, also where the clock has gone back since.
+local LONGEST_HOLD = 86400000000
+local function held_until(hold, length)
+  return math.min(number(hold), NOW + positive(length, LONGEST_HOLD))
+end
+
+-- The limits and the present load of a mailbox or a server ('mailbox', name | 'server', name). A limit that an operator
+-- set at run time (live_*) goes before the configured one, and that before the default.
+--   reading  whether nothing may be changed
+-- A stamp of the pace that is farther away than the pace could have brought it comes from a slower pace, or from a clock
+-- that has gone back; a hold, from such a clock. Both are put where they may be at most.
+local function look_up(scope, name, reading)
+  local key = P .. ':' .. scope .. ':' .. name
+  local v = redis.call('HMGET', key, 'n', 'reserved', 'tat', 'hold', 'paused', 'live_interval', 'live_burst',
+    'live_concurrency', 'interval', 'burst', 'concurrency', 'weight', 'server', 'where', 'hold_for', 'hold_why')
+  local interval = positive(v[6], positive(v[9], CFG.interval or 1))
+  local burst = positive(v[7], positive(v[10], CFG.burst or 1))
+  local tat, hold = number(v[3], FAR), held_until(v[4], v[15])
+  if not v[3] then tat = 0 end
+  if tat > NOW + burst * interval then
+    tat = NOW + burst * interval
+    if not reading then redis.call('HSET', key, 'tat', tat) end
+  end
+  if hold < number(v[4]) and not reading then redis.call('HSET', key, 'hold', hold) end
+  return {
+    key = key,
+    n = number(v[1]), reserved = number(v[2]), tat = tat, hold = hold, paused = v[5],
+    interval = interval, burst = burst,
+    concurrency = positive(v[8], positive(v[11], CFG.concurrency or 1)),
+    weight = positive(v[12], CFG.weight or 1),
+    server = v[13], where = v[14] or '', hold_why = v[16],
+  }
+end
+
+-- When the pace and the hold let one more be released; nil where only a charge or a returned slot can make room.
+local function earliest(l)
+  local slack = (l.burst - 1 - l.reserved) * l.interval
+  if slack < 0 then return nil end
+  return math.max(l.hold, l.tat - slack)
+end
+
+-- Whether an operator paused it, or its server asked to be left alone, after it was released.
+local function stopped(mailbox, server)
+  if CFG.paused then return true end
+  for _, key in ipairs({ P .. ':mailbox:' .. mailbox, P .. ':server:' .. server }) do
+    local v = redis.call('HMGET', key, 'paused', 'hold', 'hold_for')
+    if v[1] or held_until(v[2], v[3]) > NOW then return true end
+  end
+  return false
+end
+
+-- Leave a mailbox or a server alone for so long, and say why; a longer hold with its reason stays. The reason is cut by
+-- whoever gives it: here a cut would go through the middle of a character.
+local function hold_back(scope, name, delay, why)
+  local key, till = P .. ':' .. scope .. ':' .. name, NOW + delay
+  local v = redis.call('HMGET', key, 'hold', 'hold_for')
+  if till < held_until(v[1], v[2]) then return end
+  redis.call('HSET', key, 'hold', till, 'hold_for', delay, 'hold_why', why)
+end
+
+-- The reason of a hold that has ended by itself tells nothing any more.
+local function forget_why(l)
+  if l.hold_why and l.hold <= NOW then redis.call('HDEL', l.key, 'hold_why') end
+end

@@ -1,0 +1,49 @@
+-- Slots: charged, shared by the servers, and given back.
+
+-- The item has pressed the server, or is about to: its reservation becomes a charge to both paces. Once per generation;
+-- says whether this was the time.
+local function charge(id, mailbox, server)
+  if redis.call('HGET', item_key(id), 'charged') == '1' then return false end
+  redis.call('HSET', item_key(id), 'charged', '1')
+  for _, l in ipairs({ look_up('mailbox', mailbox), look_up('server', server) }) do
+    -- Under a pace that has changed since the release it may be one too many; a full burst is all that is ever owed.
+    local tat = math.min(math.max(l.tat, NOW) + l.interval, NOW + l.burst * l.interval)
+    redis.call('HSET', l.key, 'reserved', math.max(0, l.reserved - 1), 'tat', tat)
+  end
+  return true
+end
+
+-- How many items of one server may be in flight in a pool: a part of the threads of all its workers, and fewer than the
+-- smallest of them has, so that a server that keeps whoever asks it never has a whole worker; but one in any case.
+local function share(pool)
+  local part = number(CFG.server_share, 100)
+  if part >= 100 then return math.huge end
+  local v = redis.call('HMGET', P .. ':pools', 'threads:' .. pool, 'smallest:' .. pool)
+  return math.max(1, math.min(math.floor(number(v[1]) * part / 100), number(v[2]) - 1))
+end
+
+-- How many it has.
+local function shared(server, pool) return number(redis.call('HGET', P .. ':server:' .. server, 'n:' .. pool)) end
+
+-- When the newest release of a pool was made of which a worker is known to have taken the item.
+local function taken(pool) return number(redis.call('HGET', P .. ':pools', 'taken:' .. pool)) end
+
+-- The gates at which this call has made room.
+local near = {}
+
+-- Take the item out of flight: slots back, and the reservation too where it was never charged.
+local function give_back(id, mailbox, server, pool)
+  redis.call('ZREM', P .. ':inflight', id)
+  local f = redis.call('HMGET', item_key(id), 'charged', 'state', 'since', 'shared')
+  for _, key in ipairs({ P .. ':mailbox:' .. mailbox, P .. ':server:' .. server }) do
+    lessen(key, 'n')
+    if f[1] ~= '1' then lessen(key, 'reserved') end
+  end
+  lessen(P .. ':pools', pool)
+  if f[4] then lessen(P .. ':server:' .. server, 'n:' .. pool) end
+  near[#near + 1] = server .. ':' .. pool
+  if f[2] == 'running' and number(f[3]) > taken(pool) then
+    redis.call('HSET', P .. ':pools', 'taken:' .. pool, f[3])
+  end
+  redis.call('HDEL', item_key(id), 'owner', 'charged', 'since', 'unstarted', 'refused', 'shared')
+end

@@ -1,0 +1,207 @@
+"""What the ledger holds at this moment, for people and for decisions that only read."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rsvpq.batches import batched
+from rsvpq.lanes.limits import Lane
+from rsvpq.lanes.namespace import Namespace
+from rsvpq.lanes.reading import json_object, left_s, number_of, values_of, whole
+from rsvpq.lanes.status import Status, read_counts, read_status
+
+_FIELDS = ("state", "attempts", "reason", "journal", "policy", "again", "soonest")
+_WAITING_FIELDS = ("state", "attempts", "reason", "work")
+#: Items, and lanes, per round trip.
+_BATCH, _LANES_BATCH = 500, 2000
+#: Calls that look for other installations, for about a thousand keys each.
+_MOST_SCANS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class KnownItem:
+    """An item in the ledger: its state, how often it was tried, why it last ended, and the steps in its journal.
+
+    Of one that was left alone also the fingerprint of the policy by which it was, and when it is looked at again, under
+    another policy at the soonest, in microseconds on the ledger's clock.
+    """
+
+    state: str
+    attempts: int = 0
+    reason: str = ""
+    steps: tuple[str, ...] = ()
+    policy: str = ""
+    again_us: int = 0
+    soonest_us: int = 0
+
+    def is_offered_again(self, policy: str, now_us: int) -> bool:
+        """Return whether a scan under that policy would put it into its lane again, as look_again() in Lua has it."""
+        due_us = self.again_us if self.policy == policy else min(self.again_us, self.soonest_us)
+        return self.state == "left" and due_us <= now_us
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingItem:
+    """An item in its lane; ``waited_s`` is None for a scan, whose offer is not kept with those of messages."""
+
+    id: str
+    work: str
+    state: str
+    attempts: int
+    waited_s: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """One lane: what waits in it (the first of it one by one), what is in flight, its hold and its pause.
+
+    ``stands`` is where it waits: at a gate (``ready:SERVER:POOL``), for a time (``wait``), or for an event.
+    ``limits`` are those that an operator has set, by field.
+    """
+
+    mailbox: str
+    server: str
+    pending: int
+    in_flight: int
+    stands: str
+    held_s: float
+    held_why: str
+    paused: str
+    paused_by: str
+    scan_under_way: str
+    scanned_s: float | None
+    limits: Mapping[str, str] = field(default_factory=dict)
+    next: Sequence[WaitingItem] = ()
+
+
+class Snapshot:
+    """Reads the state of one namespace, and changes nothing."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self._namespace = namespace
+        self._redis = namespace.redis
+
+    def status(self) -> Status:
+        """Return the status of all mailboxes: 10,000 take about two tenths of a second."""
+        return read_status(self._namespace)
+
+    def counts(self) -> dict[str, int]:
+        """Return everything counted so far, by label."""
+        return read_counts(self._namespace)
+
+    def knows(self, mailbox: str) -> bool:
+        """Return whether a scan was ever offered to that mailbox."""
+        return bool(self._redis.sismember(self._namespace.mailboxes, mailbox))
+
+    def servers(self) -> set[str]:
+        """Return the names of the servers that were configured here."""
+        return set(self._redis.smembers(self._namespace.servers))
+
+    def neighbors(self) -> set[str]:
+        """Return the prefixes of the other namespaces in this database, as far as a bounded search finds them."""
+        found: set[str] = set()
+        cursor = 0
+        for _ in range(_MOST_SCANS):
+            cursor, keys = self._redis.scan(cursor, match="*:cfg", count=1000, _type="hash")
+            found.update(key.removesuffix(":cfg") for key in keys)
+            if not cursor:
+                break
+        return found - {self._namespace.prefix}
+
+    def known_items(self, ids: Iterable[str]) -> dict[str, KnownItem]:
+        """Return those of the items that the ledger knows."""
+        found: dict[str, KnownItem] = {}
+        for batch in batched(list(ids), _BATCH):
+            with self._redis.pipeline(transaction=False) as pipe:
+                for item_id in batch:
+                    pipe.hmget(self._namespace.item(item_id), _FIELDS)
+                replies = values_of(pipe, ((None,) * len(_FIELDS),) * len(batch))
+            for item_id, (state, attempts, reason, journal, policy, *times) in zip(batch, replies, strict=True):
+                if state:
+                    steps = tuple(json_object(journal) or {})
+                    again, soonest = map(whole, times)
+                    found[item_id] = KnownItem(
+                        state, whole(attempts), reason or "", steps, policy or "", again, soonest
+                    )
+        return found
+
+    def scans_under_way(self, mailboxes: Sequence[str]) -> dict[str, str]:
+        """Return the scan that each mailbox has in its lane or in a worker's hands, by the item's id; '' for none."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for name in mailboxes:
+                pipe.hget(self._namespace.mailbox(name), "scan")
+            scans = values_of(pipe, (None,) * len(mailboxes))
+        return {name: scan or "" for name, scan in zip(mailboxes, scans, strict=True)}
+
+    def pauses(self, lanes: Iterable[Lane]) -> dict[str, str]:
+        """Return, for the lanes in which nothing starts because somebody paused it, what was paused, and why."""
+        chosen = list(lanes)
+        servers = sorted({lane.server for lane in chosen})
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hget(self._namespace.general, "paused")
+            for server in servers:
+                pipe.hget(self._namespace.server(server), "paused")
+            for lane in chosen:
+                pipe.hget(self._namespace.mailbox(lane.name), "paused")
+            everything, *others = values_of(pipe, (None,) * (1 + len(servers) + len(chosen)))
+        of_servers = dict(zip(servers, others, strict=False))
+        found = {}
+        for lane, own in zip(chosen, others[len(servers) :], strict=True):
+            if everything:
+                found[lane.name] = f"everything is paused: {everything}"
+            elif of_servers[lane.server]:
+                found[lane.name] = f"server {lane.server} is paused: {of_servers[lane.server]}"
+            elif own:
+                found[lane.name] = f"the mailbox is paused: {own}"
+        return found
+
+    def lane(self, mailbox: str, most: int) -> LaneState | None:
+        """Return the lane of a mailbox with the first ``most`` of its items; None where it has none yet."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hgetall(self._namespace.mailbox(mailbox))
+            pipe.llen(self._namespace.lane(mailbox))
+            pipe.lrange(self._namespace.lane(mailbox), 0, most - 1)
+            fields, pending, first = values_of(pipe, ({}, 0, []))
+        if "server" not in fields:
+            return None
+        now_us = self._namespace.time_us()
+        held_s = left_s(fields.get("hold"), fields.get("hold_for"), now_us)
+        scanned_us = number_of(fields.get("scanned"))
+        return LaneState(
+            mailbox=mailbox,
+            server=fields["server"],
+            pending=pending,
+            in_flight=whole(fields.get("n")),
+            stands=fields.get("where", ""),
+            held_s=held_s,
+            held_why=fields.get("hold_why", "") if held_s else "",
+            paused=fields.get("paused", ""),
+            paused_by=fields.get("paused_by", ""),
+            scan_under_way=fields.get("scan", ""),
+            scanned_s=round((now_us - scanned_us) / 1e6, 3) if scanned_us else None,
+            limits={name: fields[name] for name in sorted(fields) if name.startswith("live_")},
+            next=self._waiting(fields["server"], first, now_us),
+        )
+
+    def deepest(self, most: int) -> list[tuple[str, int]]:
+        """Return the lanes with the most items waiting, the deepest first; those that are empty are left out."""
+        names = sorted(self._redis.smembers(self._namespace.mailboxes))
+        depths: list[tuple[str, int]] = []
+        for batch in batched(names, _LANES_BATCH):
+            with self._redis.pipeline(transaction=False) as pipe:
+                for name in batch:
+                    pipe.llen(self._namespace.lane(name))
+                depths += zip(batch, values_of(pipe, (0,) * len(batch)), strict=True)
+        return sorted((lane for lane in depths if lane[1]), key=lambda lane: (-lane[1], lane[0]))[:most]
+
+    def _waiting(self, server: str, item_ids: Sequence[str], now_us: int) -> list[WaitingItem]:
+        with self._redis.pipeline(transaction=False) as pipe:
+            for item_id in item_ids:
+                pipe.hmget(self._namespace.item(item_id), _WAITING_FIELDS)
+                pipe.zscore(self._namespace.unfinished(server), item_id)
+            replies = values_of(pipe, ((None,) * len(_WAITING_FIELDS), None) * len(item_ids))
+        waiting = []
+        for item_id, (state, attempts, reason, work), offered_us in zip(item_ids, replies, replies, strict=True):
+            waited_s = None if offered_us is None else round((now_us - offered_us) / 1e6, 3)
+            waiting.append(WaitingItem(item_id, work or "", state or "", whole(attempts), waited_s, reason or ""))
+        return waiting
