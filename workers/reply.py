@@ -68,8 +68,6 @@ def _write_and_send(work: Work, name: str, verdict: Verdict, attached: Attached 
     """Write the draft and send it; once the sending was intended, it is only sent, if it is still there."""
     request, box, journal = work.message, work.box, work.journal
     if "send" not in journal:
-        if attached:
-            journal.note("compose", attached=attached)
         content = box.compose_reply(request, work.address, verdict)
         journal.intend("draft", name, attached)
         box.create_draft(name, content, answer_marker(work.item, request))

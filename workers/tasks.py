@@ -5,27 +5,21 @@ What a task is passed beside its generation is there to be read and searched in 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import Any
 
 from celery import Task
 
-from rsvpq.audit.record import AuditedDecision
-from rsvpq.mail.editions import Settled
 from rsvpq.mail.errors import ExchangeError, Refused
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
-from rsvpq.mail.ports import AnswersByDraft
-from rsvpq.policy import Facts
-from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks import contract
 from rsvpq.tasks.admission import require_task
-from rsvpq.tasks.journal import Attached, Decided
+from rsvpq.tasks.journal import Attached
 from rsvpq.tasks.outcome import Outcome
-from rsvpq.tasks.recollection import by_another
 from rsvpq.tasks.runner import Attempt
 from workers.answer import answer
 from workers.app import app, audit, backends, carrier, lanes, policy, recollection, settings
 from workers.cancel import process_cancellation as process
+from workers.deciding import Decider
 from workers.open import open_response as absorb
 from workers.outcomes import GONE
 from workers.unsent import send_unsent
@@ -97,33 +91,15 @@ def _work(attempt: Attempt, task: str) -> Iterator[Work]:
     with backends.mailbox(start.server, start.mailbox, attempt.lease) as box:
         message = MeetingMessage.from_payload(start.payload)
         box.require_own(message)
-        yield Work(
-            item=start.id,
-            message=message,
-            address=start.mailbox,
-            box=box,
-            journal=attempt.journal,
-            lease=attempt.lease,
-            decide=_Deciding(attempt, box).decide,
-            settle_s=settings.retry.settle.seconds,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Deciding:
-    """Asks the policy about the message of one attempt."""
-
-    attempt: Attempt
-    box: AnswersByDraft
-
-    def decide(self, message: MeetingMessage) -> Decided:
-        """Decide on fresh facts; the audit records it if it is anything else than the scan thought."""
-        start, rules = self.attempt.start, policy()
-        memory = recollection.at_start(start, self.box, self.attempt.journal)
-        known = Facts.about(message, start.mailbox, start.payload.get("group", ""))
-        facts = replace(known, identity=start.id, settled=by_another(Settled.parse(memory), start.id))
-        decision = decide_knowing(rules, message, self.box, facts)
-        record = AuditedDecision(decision.word, decision.rule, decision.reason)
-        where = Mailbox(start.mailbox, start.server)
-        decisions = audit.decisions(where, "", start.payload.get("run", ""), [(message, record)])
-        return Decided(decision, Attached(decisions, recollection.of_decision(start.id, message, decision, memory)))
+        decider = Decider(attempt, box, policy, recollection, audit)
+        with decider.recording():
+            yield Work(
+                item=start.id,
+                message=message,
+                address=start.mailbox,
+                box=box,
+                journal=attempt.journal,
+                lease=attempt.lease,
+                decide=decider.decide,
+                settle_s=settings.retry.settle.seconds,
+            )

@@ -26,7 +26,7 @@ from rsvpq.mail.messages import Mailbox, MeetingMessage
 from rsvpq.mail.times import written
 
 #: Journal steps that only read. They are not in the audit, and do not end a side effect.
-READING_STEPS = frozenset({"search", "pages", "recollected", "compose"})
+READING_STEPS = frozenset({"search", "pages", "recollected"})
 
 
 @dataclass(frozen=True, slots=True)

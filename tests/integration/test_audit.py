@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,14 +14,17 @@ from rsvpq.audit.record import Audit, AuditedDecision
 from rsvpq.audit.redaction import Redaction
 from rsvpq.lanes import Lanes, Release
 from rsvpq.lanes.limits import Limits, Rate
-from rsvpq.mail.errors import Busy, Refused, Transient
+from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Sensitivity
 from rsvpq.policy import Left
 from rsvpq.tasks import contract
 from rsvpq.tasks.journal import Attached
 from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.recollection import Recollection
 from rsvpq.tasks.runner import Attempt, Carrier, Handler
+from tests.support.exchange_site import Site, box_name, lenient, requests_in
 from tests.support.lanes_with_clock import Clock
+from workers.deciding import Decider
 
 ADELE = Mailbox("adele", "mail1")
 HIDING = Redaction(frozenset({"subjects", "addresses"}), b"0123456789abcdef")
@@ -353,16 +356,6 @@ def deciding(lanes: Lanes, decision: AuditedDecision, then: Callable[[Attempt, A
     return work
 
 
-def looks_and_fails(error: Exception) -> Callable[[Attempt, Attached], Outcome]:
-    """A worker that looks into the mailbox for what was decided, and fails."""
-
-    def then(attempt: Attempt, attached: Attached) -> Outcome:
-        attempt.journal.note("compose", attached=attached)
-        raise error
-
-    return then
-
-
 def test_a_workers_decision_is_told_with_the_first_step_that_it_takes(lanes: Lanes) -> None:
     carry(lanes, deciding(lanes, ACCEPT, answers))
     assert events(lanes)[:2] == [("decision",), ("intent", "accept")]
@@ -376,19 +369,37 @@ def test_a_workers_decision_that_a_scan_has_told_is_not_told_again(lanes: Lanes)
     assert decisions(lanes) == [("r1", "accept", "every-request")]
 
 
+def test_a_workers_decision_that_nothing_was_done_for_is_recorded_before_the_end(lanes: Lanes) -> None:
+    def leaves_alone(_: Attempt, attached: Attached) -> Outcome:
+        return Outcome("left", left=Left("no-rule"), attached=attached)
+
+    carry(lanes, deciding(lanes, AuditedDecision("skip", "", "observe-mode"), leaves_alone))
+    assert events(lanes) == [("decision",), ("done", "left")]
+
+
 @pytest.mark.parametrize(
-    ("then", "event"),
-    [
-        (lambda _, attached: Outcome("left", left=Left("no-rule"), attached=attached), ("done", "left")),
-        (looks_and_fails(Transient("409")), ("failed", "later")),
-        (looks_and_fails(Refused("403")), ("dead", "refused")),
-    ],
+    ("error", "event"), [(Transient("409"), ("failed", "later")), (Refused("403"), ("dead", "refused"))]
 )
-def test_a_workers_decision_that_nothing_was_done_for_is_told_before_the_end(
-    lanes: Lanes, then: Callable[[Attempt, Attached], Outcome], event: tuple[str, str]
+def test_a_workers_decision_is_recorded_though_the_mailbox_fails_before_anything_is_done(
+    lanes: Lanes, site: Site, error: ExchangeError, event: tuple[str, str]
 ) -> None:
-    carry(lanes, deciding(lanes, AuditedDecision("skip", "", "observe-mode"), then))
-    assert events(lanes) == [("decision",), event]
+    box = site.take()
+    request, where = requests_in(box)[0], Mailbox(box_name(box), "mail1")
+    lanes.ledger.start("nothing", 1, "nobody")
+    lanes.topics.remember(where.name, {}, timedelta(days=30).total_seconds())  # so that the ledger vouches for it
+    lanes.ledger.offer(contract.lane_of(where), [contract.message_item(where, request)])
+
+    def decides_and_fails(attempt: Attempt) -> Outcome:
+        audit = Audit(lanes, Redaction(), 3600)
+        decider = Decider(attempt, box, lenient, Recollection(lanes, timedelta()), audit)
+        with decider.recording():
+            decider.decide(request)
+            raise error
+
+    (release,) = lanes.ledger.release()
+    with suppress(Retry, Refused):
+        carrier(lanes).carry(release.id, release.generation, decides_and_fails)
+    assert events(lanes)[-2:] == [("decision",), event]
 
 
 def test_a_workers_decision_is_not_told_if_it_may_not_begin(lanes: Lanes) -> None:

@@ -32,7 +32,6 @@ ANSWERED = Outcome("answered", "by an iCalendar reply")
 STRAIGHT_PATH = (
     "PROPFIND sent",
     "PROPFIND request",
-    "note compose",
     "GET request",
     "intend draft",
     "PROPPATCH draft",
@@ -108,7 +107,7 @@ def worker(site: Site, box: WebDavMailbox) -> Replier:
 def test_a_request_is_answered_once_and_marked(site: Site, box: WebDavMailbox, worker: Replier) -> None:
     assert worker.run() == ANSWERED
     assert worker.events == len(STRAIGHT_PATH)
-    assert list(worker.steps) == ["compose", "draft", "send", "sent"]
+    assert list(worker.steps) == ["draft", "send", "sent"]
     assert site.sent(box, worker.request) == (1, 1)
     assert unsent_answers(box) == []
     (sent,) = sent_in(box)
@@ -325,7 +324,7 @@ def recorder(steps: dict[str, Any]) -> Record:
     [
         ("owa", ["accept", "send"]),
         ("detect", ["accept", "send"]),
-        ("icalendar", ["compose", "draft", "send", "sent"]),
+        ("icalendar", ["draft", "send", "sent"]),
     ],
 )
 def test_where_commands_work_they_are_used_unless_told_otherwise(
@@ -340,8 +339,8 @@ def test_where_no_commands_work_that_is_said_once_and_remembered(exchange_2007: 
     box = exchange_2007.take(fits=lambda box: len(requests_in(box)) > 1)
     first, second = requests_in(box)[:2]
     commands = Commands("detect")
-    assert answer_by(commands, exchange_2007, box, first) == ["accept", "compose", "draft", "send", "sent"]
-    assert answer_by(commands, exchange_2007, box, second) == ["compose", "draft", "send", "sent"]
+    assert answer_by(commands, exchange_2007, box, first) == ["accept", "draft", "send", "sent"]
+    assert answer_by(commands, exchange_2007, box, second) == ["draft", "send", "sent"]
     assert [exchange_2007.sent(box, request) for request in (first, second)] == [(1, 1), (1, 1)]
 
 
@@ -449,7 +448,7 @@ def test_nothing_is_sent_where_the_draft_was_not_taken(
     steps: dict[str, Any] = {}
     with pytest.raises(error):
         reply_at(scripted, steps)
-    assert list(steps) == ["compose", "draft"]
+    assert list(steps) == ["draft"]
 
 
 @pytest.mark.parametrize(
@@ -470,7 +469,7 @@ def test_an_answer_is_noted_as_sent_only_where_the_server_says_so(
     steps: dict[str, Any] = {}
     with pytest.raises(error):
         reply_at(scripted, steps)
-    assert list(steps) == ["compose", "draft", "send"]
+    assert list(steps) == ["draft", "send"]
 
 
 def test_after_a_lost_answer_to_the_submission_the_mailbox_is_looked_at_first(scripted: ScriptedServer) -> None:
@@ -524,7 +523,7 @@ def test_a_request_whose_address_is_not_known_is_refused_before_anything_is_done
     steps: dict[str, Any] = {}
     with pytest.raises(Refused, match="SMTP address in the mailbox column"):
         reply(work_on(REQUEST, box, always(), Journal(steps, recorder(steps)), "item", address="adele"))
-    assert (list(steps), len(scripted.requests)) == (["compose"], 3)
+    assert (list(steps), len(scripted.requests)) == ([], 3)
 
 
 def test_a_command_that_leads_to_the_draft_is_no_sign_of_missing_commands(scripted: ScriptedServer) -> None:

@@ -1,0 +1,60 @@
+"""Asks the policy about the message of one attempt, and has the audit know what it said."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from rsvpq.audit.record import Audit, AuditedDecision
+from rsvpq.lanes.limits import Lane
+from rsvpq.mail.editions import Settled
+from rsvpq.mail.errors import ExchangeError
+from rsvpq.mail.messages import Mailbox, MeetingMessage
+from rsvpq.mail.ports import OpenMailbox
+from rsvpq.policy import Facts, Policy
+from rsvpq.policy.gather import decide_knowing
+from rsvpq.tasks.journal import Attached, Decided
+from rsvpq.tasks.recollection import Recollection, by_another
+from rsvpq.tasks.runner import Attempt
+
+
+@dataclass(slots=True)
+class Decider:
+    """The policy, the ledger's memory and the audit, for one attempt."""
+
+    attempt: Attempt
+    box: OpenMailbox
+    policy: Callable[[], Policy]
+    recollection: Recollection
+    audit: Audit
+    _last: Attached = field(default=Attached(), init=False)
+
+    def decide(self, message: MeetingMessage) -> Decided:
+        """Decide on fresh facts; the audit records what differs from the decision of the scan.
+
+        :raises ExchangeError: a fact could not be read.
+        """
+        start = self.attempt.start
+        memory = self.recollection.at_start(start, self.box, self.attempt.journal)
+        known = Facts.about(message, start.mailbox, start.payload.get("group", ""))
+        facts = replace(known, identity=start.id, settled=by_another(Settled.parse(memory), start.id))
+        decision = decide_knowing(self.policy(), message, self.box, facts)
+        record = AuditedDecision(decision.word, decision.rule, decision.reason)
+        where = Mailbox(start.mailbox, start.server)
+        decisions = self.audit.decisions(where, "", start.payload.get("run", ""), [(message, record)])
+        memory_after = self.recollection.of_decision(start.id, message, decision, memory)
+        self._last = Attached(decisions, memory_after)
+        return Decided(decision, self._last)
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Record the decision before a failure of the mailbox is recorded that comes between it and its first entry.
+
+        One that has been recorded with an entry is not recorded again.
+        """
+        try:
+            yield
+        except ExchangeError:
+            if self._last.decisions is not None:
+                start = self.attempt.start
+                self.audit.lanes.ledger.record_decisions(Lane(start.mailbox, start.server), self._last.decisions)
+            raise
