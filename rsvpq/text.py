@@ -1,9 +1,9 @@
-"""How texts and durations are shown.
+"""Format texts and durations for output.
 
-What strangers wrote reaches terminals, logs, spreadsheets and web pages, in subjects above all. One escaping for all
-outputs: what is not printable is shown as an escape. That is every control (C0, C1), every sign without a width of its
-own, those that turn the writing round, and every blank and line break but the plain one: those that are letters by
-their category as well.
+Text that unknown senders wrote, above all in subjects, reaches terminals, logs, spreadsheets and web pages. All outputs
+use the same escaping: characters that are not printable are shown as escapes. These are all controls (C0, C1),
+characters without a width of their own, characters that change the direction of text, line breaks, and all blanks
+except the plain space, even those that Unicode classifies as letters.
 """
 
 import json
@@ -11,61 +11,61 @@ import re
 from itertools import pairwise
 from typing import Any
 
-#: What a spreadsheet takes for the beginning of a formula, where it begins a cell: by any of the separators that it may
-#: be set to, whatever this file's own is.
+#: What a spreadsheet reads as the beginning of a formula at the beginning of a cell. A cell may begin after any
+#: separator that the spreadsheet is set to, not only after that of the file.
 _FORMULA = re.compile(r"(^|[,;|\t\r\n\"])([^\S\t\r\n]*)([=+\-@\uff0b\uff0d\uff1d\uff20])")
 
-#: What Python takes for printable, and of which nothing is seen: fillers, selectors of a form, an empty Braille cell.
-_UNSEEN = re.compile(
+#: Invisible characters that Python treats as printable: fillers, variation selectors, the empty Braille cell.
+_INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
 )
 
 
 def printable(text: str) -> str:
-    """The text with escapes in the place of controls, of line breaks and of signs that turn the writing round."""
-    if _is_seen(text):
+    """Replace controls, line breaks, invisible characters and changes of text direction by escapes."""
+    if _is_visible(text):
         return text
-    return "".join(char if _is_seen(char) else char.encode("unicode_escape").decode() for char in text)
+    return "".join(char if _is_visible(char) else char.encode("unicode_escape").decode() for char in text)
 
 
-def _is_seen(text: str) -> bool:
-    return text.isprintable() and not _UNSEEN.search(text)
+def _is_visible(text: str) -> bool:
+    return text.isprintable() and not _INVISIBLE.search(text)
 
 
 def printable_lines(text: str) -> str:
-    """The same of a text that consists of lines."""
+    """Do the same as :func:`printable` for a text of several lines; line feeds stay."""
     return "\n".join(map(printable, text.split("\n")))
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
-    """The value as JSON that is printable as well, and reads as the same value."""
+    """Return the value as printable JSON, which parses to the same value."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
-    if _is_seen(text.replace("\n", "")):
+    if _is_visible(text.replace("\n", "")):
         return text
-    return "".join(char if _is_seen(char) or char == "\n" else json.dumps(char)[1:-1] for char in text)
+    return "".join(char if _is_visible(char) or char == "\n" else json.dumps(char)[1:-1] for char in text)
 
 
 def csv_cell(text: str) -> str:
-    """The text as a cell of CSV that is printable, and that is no formula and holds none."""
+    """Return the text as a printable CSV cell that neither is nor contains a formula."""
     return _FORMULA.sub(r"\1\2'\3", printable(text))
 
 
 def shortened(text: str, most: int) -> str:
-    """The text, or its beginning with a mark where it is longer than so many characters."""
+    """Return the text, cut to ``most`` characters that end in an ellipsis if it is longer."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 #: Seconds of each unit, the largest first.
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-#: From so many of a unit on, the next smaller one says nothing more.
+#: From this many of a unit on, the next smaller unit is not needed.
 _ENOUGH = 2
-#: Seconds from which on fractions say nothing more.
+#: From this many seconds on, fractions are not needed.
 _WHOLE_S = 10
 
 
 def age(seconds: float | None) -> str:
-    """Rounded down to one unit: ``45 s``, ``12 min``, ``3 h``, ``9 d``; '-' for None.
+    """Format seconds rounded down to one unit: ``45 s``, ``12 min``, ``3 h``, ``9 d``; '-' for None.
 
     >>> age(119.9), age(120), age(None)
     ('119 s', '2 min', '-')
@@ -77,7 +77,7 @@ def age(seconds: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """In the two largest units: ``0.42 s``, ``3 min 20 s``, ``2 d 4 h``."""
+    """Format seconds in the two largest units: ``0.42 s``, ``3 min 20 s``, ``2 d 4 h``."""
     if seconds < _WHOLE_S:
         return f"{seconds:.2f} s"
     seconds = round(seconds)

@@ -1,6 +1,6 @@
-"""Health by progress: a process that is alive and no longer works is noticed, and ended so that it is started again.
+"""Monitor processes by their progress: a process that is alive but no longer works ends, so that it is restarted.
 
-A process id says only that a process has not ended, and Compose restarts nothing else than what ends. So every worker
-and dispatcher watches what it gets done (:mod:`rsvpq.health.watchdog`), reports it where a health check can ask
-(:mod:`rsvpq.health.register`) and to systemd (:mod:`rsvpq.health.systemd`), and ends when there is none.
+A process id shows only that a process has not ended, and Compose restarts only processes that end. So every worker and
+dispatcher watches its own progress (:mod:`rsvpq.health.watchdog`), reports it to health checks
+(:mod:`rsvpq.health.register`) and to systemd (:mod:`rsvpq.health.systemd`), and ends if it makes none.
 """

@@ -1,9 +1,9 @@
-"""Whether the processes of a role on this host make progress.
+"""Check whether the processes of a role on this host make progress.
 
     python -m rsvpq.health worker|dispatcher
 
-The exit code is 0 if at least one has reported lately, 1 if none has, and 2 if the settings are wrong. In a container
-that is the only one. Costs about half of what asking the worker over Celery would.
+The exit code is 0 if at least one (in a container: the only one) has reported progress lately, 1 if none has or Redis
+cannot be queried, and 2 if the settings are wrong. Costs about half as much as ``celery inspect ping``.
 """
 
 import argparse
@@ -17,8 +17,10 @@ from rsvpq.settings import ConfigError, load_settings
 
 
 def main() -> int:
-    """The exit code."""
-    parser = argparse.ArgumentParser(prog="python -m rsvpq.health", description="Whether a process makes progress.")
+    """Run the check and return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m rsvpq.health", description="Check whether a process on this host makes progress."
+    )
     parser.add_argument("role", choices=get_args(Role))
     role: Role = parser.parse_args().role
     try:
@@ -28,10 +30,10 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     except RedisError as error:
-        sys.stderr.write(f"Redis cannot be asked: {error}\n")
+        sys.stderr.write(f"cannot query Redis: {error}\n")
         return 1
     if not alive:
-        sys.stderr.write(f"no {role} of this host has reported progress lately\n")
+        sys.stderr.write(f"no {role} on this host has reported progress lately\n")
         return 1
     sys.stdout.write(f"{role}: process {', '.join(map(str, alive))}\n")
     return 0

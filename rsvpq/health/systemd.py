@@ -1,4 +1,4 @@
-"""What systemd is told: one datagram to the socket that it names, as sd_notify(3) describes it; no library."""
+"""Notify systemd by one datagram to the socket that it names, as described in sd_notify(3); no library is needed."""
 
 import os
 import socket
@@ -7,14 +7,14 @@ from contextlib import suppress
 
 
 def notify(*words: str, environ: Mapping[str, str] = os.environ) -> None:
-    """Send such words as ``READY=1`` and ``WATCHDOG=1``; does nothing where no systemd listens.
+    """Send assignments such as ``READY=1`` and ``WATCHDOG=1``; do nothing if systemd names no socket.
 
-    A service must not fail because its supervisor does not listen, so what cannot be sent is dropped.
+    Errors of sending are ignored: a service must not fail because its supervisor does not listen.
     """
     path = environ.get("NOTIFY_SOCKET", "")
     if not path.startswith(("/", "@")):
         return
-    address = "\0" + path[1:] if path.startswith("@") else path  # the kernel's spelling of an abstract socket
+    address = "\0" + path[1:] if path.startswith("@") else path  # the kernel's form of an abstract socket
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, suppress(OSError):
         sender.setblocking(False)
         sender.sendto("\n".join(words).encode(), address)

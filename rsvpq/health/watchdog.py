@@ -1,7 +1,7 @@
-"""A thread that looks whether the work goes on, and ends its process when it does not.
+"""A thread that checks whether its process makes progress, and ends the process if it does not.
 
-It counts looks and not seconds: a process that was stopped as a whole (a suspended machine) has done nothing wrong, and
-after it wakes up it has all its looks before it.
+It counts looks, not seconds: a process that was stopped as a whole (a suspended machine) is not stalled, and the time
+until it resumes counts as one look at most.
 """
 
 import logging
@@ -17,51 +17,52 @@ from rsvpq.health.systemd import notify
 
 logger = logging.getLogger(__name__)
 
-#: Looks in a row that must find the work stalled before the process ends.
+#: How many looks in a row must find the work stalled before the process ends.
 LOOKS = 12
 #: The exit code of a process that ended because it was stalled (EX_SOFTWARE of sysexits.h).
 STALLED = 70
 
 
 class Watchdog(threading.Thread):
-    """Looks :data:`LOOKS` times in ``stalled_after_s``; ends the process when every look finds the same.
+    """Looks :data:`LOOKS` times in ``stalled_after_s``; ends the process if every look finds a stall.
 
-    :param suspicion: why the work seems to have stalled; an empty text if it goes on, or cannot be judged.
-    :param report: called after each look that found nothing wrong. Both may raise RedisError: that Redis is away is no
-        stall, as a new process could do no better. Whatever else the look raises, such as that no more files may be
-        opened, is what a new process may do better, and counts as a suspicion.
+    Both functions may raise RedisError, which is not a stall: a new process could not reach Redis either. Any other
+    error of ``stall_reason``, such as too many open files, counts as a stall: a new process may be free of it.
+
+    :param stall_reason: returns why the work seems to have stalled; empty if it goes on or cannot be judged.
+    :param report: called after each look that found no stall.
     """
 
     def __init__(
-        self, suspicion: Callable[[], str], *, stalled_after_s: float, report: Callable[[], None] = lambda: None
+        self, stall_reason: Callable[[], str], *, stalled_after_s: float, report: Callable[[], None] = lambda: None
     ) -> None:
         super().__init__(name="watchdog", daemon=True)
         self.every_s = stalled_after_s / LOOKS
-        self._suspicion = suspicion
+        self._stall_reason = stall_reason
         self._report = report
-        self._suspected = 0
-        self._told_to_stop = threading.Event()
+        self._stalled_looks = 0
+        self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Look until told to stop."""
-        while not self._told_to_stop.wait(self.every_s):
+        """Look at regular intervals until stopped."""
+        while not self._stopping.wait(self.every_s):
             self.look()
 
     def stop(self) -> None:
-        """Look no more: the work is meant to end."""
-        self._told_to_stop.set()
+        """Stop looking, because the work is meant to end."""
+        self._stopping.set()
 
     def look(self) -> None:
-        """Look once. While something is wrong, neither systemd nor a health check hears from this process."""
+        """Look once; during a stall, report to neither systemd nor health checks."""
         try:
-            reason = self._suspicion()
+            reason = self._stall_reason()
         except RedisError:
             reason = ""
-        except Exception as error:  # this thread is the last one that may die of it
-            reason = f"it cannot be looked at: {error!r}"
+        except Exception as error:  # whatever fails, this thread must go on
+            reason = f"progress cannot be checked: {error!r}"
             logger.warning("event=not-looked-at error=%r", error)
-        self._suspected = self._suspected + 1 if reason else 0
-        if self._suspected >= LOOKS:
+        self._stalled_looks = self._stalled_looks + 1 if reason else 0
+        if self._stalled_looks >= LOOKS:
             end(f"{reason}, for {LOOKS} looks in {self.every_s * LOOKS:g} s")
         if not reason:
             notify("WATCHDOG=1")
@@ -74,9 +75,9 @@ class Watchdog(threading.Thread):
 
 
 def end(reason: str) -> None:
-    """End the process at once: what it has in its hands goes back to its lanes when the leases end.
+    """End the process at once; its items go back to their lanes when their leases end.
 
-    Not by an exception or a signal, as what hangs would not come to hear of it.
+    Not by an exception or a signal: a thread that hangs would never see it.
     """
     logger.critical("event=stalled reason=%r exit=%d main thread:\n%s", reason, STALLED, _main_stack())
     os._exit(STALLED)

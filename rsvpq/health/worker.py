@@ -1,9 +1,9 @@
-"""Whether a Celery worker still consumes: messages that wait while it has a free thread and takes none.
+"""Detect a Celery worker that no longer consumes: messages wait while it has a free thread and takes none.
 
-Celery can lose its consumer and go on living: after some errors of a connection, or when somebody cancels the consumer.
-Such a worker looks like one that has nothing to do, so its idleness alone says nothing. What tells them apart: Redis
-gives the next message to whoever has waited for one the longest (BRPOP), so a healthy worker with a free thread cannot
-go without while a message waits in its queue, however many other workers there are and however fast they are.
+Celery can lose its consumer and keep running: after some connection errors, or when somebody cancels the consumer. Such
+a worker looks like an idle one, so idleness alone proves nothing. But Redis gives the next message to the client that
+has waited for one the longest (BRPOP). So a healthy worker with a free thread receives a message whenever one waits in
+its queue, however many other workers there are and however fast they are.
 """
 
 import os
@@ -22,16 +22,16 @@ from rsvpq.health.watchdog import Watchdog
 from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings
 
-#: How many looks a report outlasts.
+#: For how many looks a report stays valid.
 REPORT_LASTS = 3
 
 
 @dataclass(slots=True)
 class Consumption:
-    """What this process has taken from its queues.
+    """What this process has received from its queues.
 
-    :param redis: a client that is nobody else's. :param keys: the lists of Redis in which its messages wait.
-    :param pool: Celery's pool of threads.
+    :param redis: a client that nothing else uses. :param keys: the Redis lists in which its messages wait.
+    :param pool: Celery's thread pool.
     """
 
     redis: Any
@@ -41,19 +41,19 @@ class Consumption:
     _seen: int = 0
 
     def note(self, **_: Any) -> None:
-        """A message was received."""
+        """Count a received message."""
         self.received += 1
 
-    def suspicion(self) -> str:
-        """Why it seems deaf; empty if it does not, or has been told to end.
+    def stall_reason(self) -> str:
+        """Return why the worker seems to have stopped consuming; empty if it has not, or is shutting down.
 
         :raises RedisError: Redis cannot be reached.
         """
         waiting = self._waiting()
-        # Read after the queue: what was taken meanwhile is progress.
+        # Read after the queues: a message received in the meantime is progress.
         seen, self._seen = self._seen, self.received
         free = self.pool.num_processes - len(state.active_requests)
-        if not waiting or free <= 0 or self._seen != seen or _is_to_end():
+        if not waiting or free <= 0 or self._seen != seen or _is_shutting_down():
             return ""
         return f"{waiting} messages wait, {free} of {self.pool.num_processes} threads are free, none was received"
 
@@ -65,7 +65,7 @@ class Consumption:
 
 
 def watch_worker(settings: Settings) -> None:
-    """Watch the worker that this process will be; nothing happens in a process that becomes none."""
+    """Watch the worker that this process becomes; do nothing in a process that becomes none."""
 
     def start(sender: Any, **_: Any) -> None:
         redis = impatient_redis(settings.redis)
@@ -81,7 +81,7 @@ def watch_worker(settings: Settings) -> None:
             lanes.ledger.report_threads(name, sender.pool.num_processes, queues, lasts_s)
 
         watchdog = Watchdog(
-            consumption.suspicion,
+            consumption.stall_reason,
             stalled_after_s=settings.health.stalled_after.seconds,
             report=lambda: report(REPORT_LASTS * watchdog.every_s),
         )
@@ -93,7 +93,7 @@ def watch_worker(settings: Settings) -> None:
 
 
 def queue_keys(namespace: str, queues: Sequence[str]) -> list[str]:
-    """The lists of a queue: one for each step of priority, as kombu names them."""
+    """Return the Redis lists of the queues: one for each queue and priority, as kombu names them."""
     return [
         f"{namespace}:{queue}{Channel.sep}{step}" if step else f"{namespace}:{queue}"
         for queue in queues
@@ -101,5 +101,5 @@ def queue_keys(namespace: str, queues: Sequence[str]) -> list[str]:
     ]
 
 
-def _is_to_end() -> bool:
-    return any(told is not None and told is not False for told in (state.should_stop, state.should_terminate))
+def _is_shutting_down() -> bool:
+    return any(flag is not None and flag is not False for flag in (state.should_stop, state.should_terminate))

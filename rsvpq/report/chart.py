@@ -1,4 +1,4 @@
-"""A chart of stacked bars as inline SVG, its labels in HTML, so that they stay legible at every width."""
+"""A chart of stacked bars as inline SVG; its labels are HTML, so that they stay legible at every width."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from rsvpq.report.wording import grouped
 
 #: The height of the drawing in its own units; its width is the number of bars.
 _HEIGHT = 100
-#: The widest that a bar gets, as a share of its slot and of the whole chart.
+#: The maximum width of a bar, as a share of its slot and of the whole chart.
 _OF_SLOT, _OF_CHART = 0.78, 0.045
-#: The least height of what is not zero, so that one in a thousand can be seen.
+#: The minimum height of a count above zero, so that one in a thousand is visible.
 _VISIBLE = 0.8
-#: The most labels of the time axis, and lines of the other one.
+#: The most labels of the time axis, and the most lines of the other axis.
 _LABELS, _LINES = 8, 4
-#: From so many percent on, a label is aligned with the end: on the page's right there is little room.
+#: Labels beyond this percentage of the width are aligned to the right, where the page has little room.
 _END = 96.0
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A colour (a class of the style sheet) and what it stands for."""
+    """A color (a class of the style sheet) and what it stands for."""
 
-    colour: str
+    color: str
     name: str
 
 
@@ -32,7 +32,7 @@ class Series:
 class Chart:
     """Stacked counts over time.
 
-    :param moments: the beginnings of the bars, on the wall. :param values: for each bar the counts of each series.
+    :param moments: when each bar begins, in local time. :param values: for each bar, the count of each series.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Chart:
     values: Sequence[Sequence[int]]
 
     def to_markup(self) -> Markup:
-        """The figure: title, legend, drawing, and its table."""
+        """Return the figure: title, legend, drawing and table."""
         return tag(
             "figure",
             tag("figcaption", tag("h2", self.title), self._legend()),
@@ -75,7 +75,7 @@ class Chart:
     def _legend(self) -> Markup:
         totals = [sum(column) for column in zip(*self.values, strict=True)]
         entries = [
-            tag("li", tag("span", class_=f"key {one.colour}"), f"{one.name} ", tag("b", grouped(total)))
+            tag("li", tag("span", class_=f"key {one.color}"), f"{one.name} ", tag("b", grouped(total)))
             for one, total in zip(self.series, totals, strict=True)
         ]
         return tag("ul", *entries, class_="legend")
@@ -112,7 +112,7 @@ class Chart:
                 height = max(_VISIBLE, _HEIGHT * value / self._top)
                 bottom -= height
                 box = {"x": f"{left:.3f}", "y": f"{bottom:.2f}", "width": f"{width:.3f}", "height": f"{height:.2f}"}
-                parts.append(tag("rect", **box, class_=one.colour))
+                parts.append(tag("rect", **box, class_=one.color))
         counts = ", ".join(
             f"{one.name} {grouped(value)}" for one, value in zip(self.series, values, strict=True) if value
         )
@@ -123,9 +123,9 @@ class Chart:
         return f"{moment:%a %d %b %Y}" if self.unit == "day" else f"{moment:%a %d %b %H:%M %Z}"
 
     def _labels(self) -> Markup:
-        return join([self._label(position) for position in self._labelled()])
+        return join([self._label(position) for position in self._labeled()])
 
-    def _labelled(self) -> Sequence[int]:
+    def _labeled(self) -> Sequence[int]:
         every = range(len(self.moments))
         hours = (1, 2, 3, 6, 12) if self.unit == "hour" else ()
         for hour in hours:
@@ -155,5 +155,5 @@ class Chart:
             if any(row)
         ]
         table = tag("table", tag("thead", tag("tr", *head)), tag("tbody", *rows))
-        quiet = tag("p", f"Each {self.unit} that is not in the table had none.", class_="quiet")
-        return tag("details", tag("summary", "The numbers"), tag("div", table, class_="scroll tall"), quiet)
+        note = tag("p", f"Each {self.unit} that is not in the table had none.", class_="quiet")
+        return tag("details", tag("summary", "The numbers"), tag("div", table, class_="scroll tall"), note)

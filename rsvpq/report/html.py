@@ -1,4 +1,4 @@
-"""The report as one HTML file: no scripts, nothing loaded from anywhere, and a policy that forbids both."""
+"""The report as one HTML file without scripts or external resources; its content security policy forbids both."""
 
 from importlib.resources import files
 from string import Template
@@ -12,7 +12,7 @@ from rsvpq.text import duration
 
 
 def to_html(report: Report, calendar: Calendar) -> str:
-    """The whole page."""
+    """Return the whole page."""
     here = files("rsvpq.report")
     page = Template(here.joinpath("page.html").read_text(encoding="utf-8"))
     style = here.joinpath("report.css").read_text(encoding="utf-8").rstrip()
@@ -44,12 +44,12 @@ def _header(report: Report, calendar: Calendar) -> Markup:
 
 def _figures(report: Report) -> Markup:
     answers, waiting, troubles = report.answers, report.waiting, report.troubles
-    said = ", ".join(f"{grouped(count)} {NAMES[name]}" for name, count in answers.items() if count)
-    oldest = f"oldest {duration(report.oldest_intents[0].age_s)}" if report.oldest_intents else "all ends are recorded"
-    waited = f"p95 {duration(waiting.p95_s)}, from the decision" if waiting.measured else "not known of any answer"
+    verdicts = ", ".join(f"{grouped(count)} {NAMES[name]}" for name, count in answers.items() if count)
+    oldest = f"oldest {duration(report.oldest_intents[0].age_s)}" if report.oldest_intents else "all have ended"
+    waited = f"p95 {duration(waiting.p95_s)}, from the decision" if waiting.measured else "not known for any answer"
     figures = (
         ("Decisions", grouped(report.decisions.total), f"in {grouped(report.mailboxes)} mailboxes"),
-        ("Answers sent", grouped(sum(answers.values())), said or "none"),
+        ("Answers sent", grouped(sum(answers.values())), verdicts or "none"),
         ("Responses opened", grouped(report.opened), "attendees entered"),
         ("Cancellations seen", grouped(report.decisions.cancellations), "among the decisions"),
         ("Time to answer", duration(waiting.p50_s) if waiting.measured else "none", waited),
@@ -69,16 +69,14 @@ def _footer(report: Report, calendar: Calendar) -> Markup:
     period = report.period
     if period.first_ms is None or period.last_ms is None:
         return tag("footer", tag("p", "There are no records in this period.", class_="quiet"))
-    read = (
-        f"{grouped(period.records)} records of the audit, the first of {calendar.text(period.first_ms)}, the last of "
-    )
+    read = f"{grouped(period.records)} audit records, the first from {calendar.text(period.first_ms)}, the last from "
     return tag(
         "footer",
-        tag("p", f"{read}{calendar.text(period.last_ms)}. Times to answer are within 1 %.", class_="quiet"),
+        tag("p", f"{read}{calendar.text(period.last_ms)}. Times to answer are accurate to 1 %.", class_="quiet"),
         tag(
             "p",
-            "Answers and opened responses are counted when they are done to the mailbox; a message that is decided on "
-            "again counts again among the decisions. What is hidden in the audit is shown as a digest.",
+            "Answers and opened responses are counted when the mailbox has been changed; a message that is decided on "
+            "again counts again among the decisions. Values that the audit redacts are shown as digests.",
             class_="quiet",
         ),
     )

@@ -1,4 +1,4 @@
-"""The figures as JSON: the names of the model, moments with the offset of the report's zone."""
+"""The report as JSON, with the names of the model; moments have the offset of the report's zone."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -9,7 +9,7 @@ from rsvpq.report.model import Report
 
 
 def to_dict(report: Report, calendar: Calendar) -> dict[str, Any]:
-    """JSON-ready; what is ``..._ms`` in the model is a moment in ISO 8601 here, without that ending."""
+    """Return a JSON-ready dict; fields ``..._ms`` of the model become ISO 8601 moments, and lose that suffix."""
     figures: dict[str, Any] = _value("", report, calendar)
     return {"timezone": calendar.name(report.period.until_ms), **figures}
 

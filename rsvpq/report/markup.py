@@ -1,4 +1,4 @@
-"""Markup that is escaped because of how it is made: a text becomes markup in :func:`tag` alone."""
+"""Markup that is always escaped: only :func:`tag` turns text into markup."""
 
 from html import escape
 from typing import Final
@@ -7,7 +7,7 @@ from rsvpq.text import printable
 
 
 class Markup(str):
-    """Text that is markup already."""
+    """Text that is already markup."""
 
     __slots__ = ()
 
@@ -18,19 +18,22 @@ Content = str | Markup
 
 
 def join(parts: "list[Markup]") -> Markup:
-    """One after the other."""
+    """Concatenate markup."""
     return Markup("".join(parts))
 
 
 def tag(name: str, *content: Content, **attributes: str | float) -> Markup:
-    """An element; what is not :class:`Markup` is escaped. ``class_`` and ``aria_label`` are class and aria-label."""
+    """Return an element; content that is not :class:`Markup` is escaped.
+
+    The parameter ``class_`` becomes the attribute class, and ``aria_label`` becomes aria-label.
+    """
     given = "".join(f' {_attribute(key)}="{_text(str(value))}"' for key, value in attributes.items())
     inner = "".join(part if isinstance(part, Markup) else _text(part) for part in content)
     return Markup(f"<{name}{given}>{inner}</{name}>")
 
 
-def stranger(text: str) -> Markup:
-    """A text that a stranger wrote: it keeps its own direction, and does not turn that of its neighbours."""
+def untrusted(text: str) -> Markup:
+    """Return text that an unknown sender wrote, isolated so that it does not change the direction of text around it."""
     return tag("bdi", text)
 
 

@@ -1,6 +1,6 @@
-"""The figures of a report, as the three forms show them: plain, finished, in the order in which they are shown.
+"""The figures of a report in their final order, ready to be shown in each of its three forms.
 
-Moments are milliseconds since the epoch, durations seconds. The names are those of the JSON form.
+Moments are milliseconds since the epoch, durations seconds. The names of the fields are the keys of the JSON form.
 """
 
 from collections.abc import Mapping
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 from rsvpq.report.calendar import Unit
 
-#: The answers there are; ``unknown`` where neither decision nor command is in the period.
+#: The kinds of answers; ``unknown`` if neither the decision nor the command is in the period.
 ANSWER_KINDS = ("accept", "tentative", "decline", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """What was looked at, and what there was to look at.
+    """The period of a report, and how much of it the audit covers.
 
     :param since_ms, until_ms: the period, its end excluded.
-    :param first_ms, last_ms: the first and the last record in it; None where there is none.
-    :param audit_begins_ms: the oldest record that the audit still has; None where it has none.
-    :param dropped: how many older records were dropped since the audit was begun; None where Redis does not say.
+    :param first_ms, last_ms: the first and the last record in it; None if there are none.
+    :param audit_begins_ms: the oldest record that the audit still has; None if it has none.
+    :param dropped: how many older records were dropped since the audit began; None if Redis does not report it.
     """
 
     since_ms: int
@@ -32,13 +32,13 @@ class Period:
 
     @property
     def cut(self) -> bool:
-        """Whether the audit does not reach back to the beginning of the period."""
+        """Whether the audit begins after the period does."""
         return self.audit_begins_ms is None or self.audit_begins_ms > self.since_ms
 
 
 @dataclass(frozen=True, slots=True)
 class ReasonCount:
-    """How often something was decided for one reason."""
+    """How often one decision was made for one reason."""
 
     decision: str
     reason: str
@@ -47,7 +47,7 @@ class ReasonCount:
 
 @dataclass(frozen=True, slots=True)
 class DecisionCounts:
-    """What was decided, by action, by rule, and by reason; the most frequent first."""
+    """Decisions by action, by rule and by reason; the most frequent first."""
 
     total: int
     by_action: Mapping[str, int]
@@ -58,7 +58,7 @@ class DecisionCounts:
 
 @dataclass(frozen=True, slots=True)
 class OpenIntent:
-    """A change to a mailbox that was begun, and of whose end nothing is recorded."""
+    """A change to a mailbox that was begun, and whose end is not recorded."""
 
     mailbox: str
     step: str
@@ -70,7 +70,7 @@ class OpenIntent:
 
 @dataclass(frozen=True, slots=True)
 class TroubleCount:
-    """How often attempts failed and messages were given up for one reason; an example and when it was last so."""
+    """How often attempts failed and messages were given up for one reason, and when that last happened."""
 
     reason: str
     failed: int
@@ -82,7 +82,7 @@ class TroubleCount:
 class Troubles:
     """Attempts that failed, and messages that were given up.
 
-    :param uncertain: the dead whose last change to the mailbox was begun and may or may not have had its effect.
+    :param uncertain: dead messages whose last change to the mailbox was begun and may or may not have taken effect.
     """
 
     failed: int
@@ -94,9 +94,9 @@ class Troubles:
 
 @dataclass(frozen=True, slots=True)
 class WaitingTimes:
-    """The time from the decision to the answer; the percentiles are within 1 %.
+    """The time from the decision to the answer; the percentiles are accurate to 1 %.
 
-    :param unmeasured: answers whose decision is not in the period, or that had been given up in between.
+    :param unmeasured: answers whose decision is not in the period, or that were given up in between.
     """
 
     measured: int
@@ -117,7 +117,7 @@ class SlowMailbox:
 
 @dataclass(frozen=True, slots=True)
 class FailingMailbox:
-    """The troubles of one mailbox, and the last of them."""
+    """How often attempts failed and messages were given up in one mailbox, and the last error."""
 
     mailbox: str
     failed: int
@@ -128,7 +128,7 @@ class FailingMailbox:
 
 @dataclass(frozen=True, slots=True)
 class Organizer:
-    """One who invites: requests that were decided on, and answers that were sent."""
+    """An organizer: requests that were decided on, and answers that were sent."""
 
     organizer: str
     requests: int
@@ -136,8 +136,8 @@ class Organizer:
 
 
 @dataclass(frozen=True, slots=True)
-class OperatorDeed:
-    """What an operator changed."""
+class RecentOperatorAction:
+    """One of the newest operator actions; ``deed`` is its name."""
 
     at_ms: int
     who: str
@@ -149,7 +149,7 @@ class OperatorDeed:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One hour or day: answers by what they said, responses opened, attempts that failed, messages given up."""
+    """One hour or day: answers by verdict, responses opened, attempts that failed, messages given up."""
 
     start_ms: int
     answers: Mapping[str, int]
@@ -159,7 +159,7 @@ class Bar:
 
     @property
     def done(self) -> int:
-        """All that was brought to its end."""
+        """How many answers were sent and responses opened."""
         return sum(self.answers.values()) + self.opened
 
 
@@ -167,7 +167,7 @@ class Bar:
 class Report:
     """All figures of a period.
 
-    ``answers`` and ``opened`` count what was done to mailboxes; ``results`` what became of messages that are finished.
+    ``answers`` and ``opened`` count changes to mailboxes; ``results`` counts finished messages by their result.
     """
 
     period: Period
@@ -184,6 +184,6 @@ class Report:
     failing: tuple[FailingMailbox, ...]
     organizers: tuple[Organizer, ...]
     deeds: int
-    last_deeds: tuple[OperatorDeed, ...]
+    last_deeds: tuple[RecentOperatorAction, ...]
     unit: Unit
     bars: tuple[Bar, ...]

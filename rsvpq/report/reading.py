@@ -1,4 +1,4 @@
-"""Reading a period of the audit into a report."""
+"""Read a period of the audit into a report."""
 
 from collections.abc import Callable
 
@@ -7,9 +7,9 @@ from rsvpq.report.calendar import Calendar, Unit
 from rsvpq.report.model import Period, Report
 from rsvpq.report.summary import Summary
 
-#: After how many records the caller is told how far the reading is, and again after as many.
+#: The number of records between two calls of ``progress``.
 STEP = 100_000
-#: Up to so many days the bars are hours, if nobody says.
+#: Up to this many days, each bar is an hour unless the caller chooses the unit.
 _HOURLY_DAYS = 3
 _DAY_MS = 86_400_000
 
@@ -21,8 +21,8 @@ def read_report(
 ) -> Report:
     """Count the records from ``since_ms`` to before ``until_ms``.
 
-    :param unit: of the bars; None for what suits the period. :param progress: told the number and the last of the
-        records, each time that :data:`STEP` more were read.
+    :param unit: of the bars; None to choose it by the length of the period. :param progress: called after every
+        :data:`STEP` records with the number of records so far and the last of them.
     """
     begins, dropped = log.beginning()
     known_since_ms = max(since_ms, begins or 0)

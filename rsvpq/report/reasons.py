@@ -1,12 +1,12 @@
-"""Reasons as they can be counted: without what is different each time, and not more of them than fit on a page."""
+"""Group reasons for counting: without the parts that differ each time, and no more groups than fit on a page."""
 
 import re
 
-#: The most reasons that are told apart; a report is for people.
+#: The most distinct reasons; a report is for people.
 MOST_REASONS = 200
 OTHERS = "(other reasons)"
 
-#: From the first path, quotation or address on, a reason speaks of one message; the status that follows is of many.
+#: From the first path, quotation or address on, a reason is about one message; only an HTTP status after it is common.
 _PARTICULAR = re.compile(r"""["'/]|https?:|(?<!\S)\S*@""")
 #: "answered" stands in reasons that were recorded by earlier versions.
 _STATUS = re.compile(r" (answered|returned) (\d{3})\b")
@@ -14,7 +14,7 @@ _NUMBER = re.compile(r"\b\d+(?:\.\d+)?\b")
 
 
 def reason_class(text: str) -> str:
-    """What a reason has in common with others of its kind.
+    """Return the part that a reason has in common with others of its kind.
 
     >>> reason_class("Transient: GET /exchange/adele/Inbox/Lunch.EML?Cmd=accept returned 500")
     'Transient: GET … returned 500'

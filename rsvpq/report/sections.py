@@ -1,22 +1,22 @@
-"""The sections of the HTML report, from the figures to markup."""
+"""The sections of the HTML report: the figures as markup."""
 
 from collections.abc import Mapping, Sequence
 
 from rsvpq.report.calendar import Calendar
 from rsvpq.report.chart import Chart, Series
-from rsvpq.report.markup import NOTHING, Content, Markup, stranger, tag
+from rsvpq.report.markup import NOTHING, Content, Markup, tag, untrusted
 from rsvpq.report.model import ANSWER_KINDS, Report
 from rsvpq.report.wording import NAMES, grouped, share
 from rsvpq.text import duration
 
-#: Actions with a colour of their own.
-_COLOURS = frozenset(NAMES)
+#: Actions that have a color.
+_COLORS = frozenset(NAMES)
 
 TableRow = Sequence[Content]
 
 
 def all_sections(report: Report, calendar: Calendar) -> list[Markup]:
-    """In their order; what there is nothing to say of is left out."""
+    """Return all sections in order; a section without content is empty."""
     return [
         _done_chart(report, calendar),
         _trouble_chart(report, calendar),
@@ -26,7 +26,7 @@ def all_sections(report: Report, calendar: Calendar) -> list[Markup]:
         _failing(report, calendar),
         _open_intents(report, calendar),
         _people(report),
-        _deeds(report, calendar),
+        _operator_actions(report, calendar),
     ]
 
 
@@ -82,8 +82,8 @@ def _decisions(report: Report) -> Markup:
 
 
 def _shares(counts: Mapping[str, int]) -> Markup:
-    """One bar of all actions; the table beside it has the numbers."""
-    parts = [tag("span", class_=_colour(name), style=f"flex:{count}", title=name) for name, count in counts.items()]
+    """Return one bar of all actions; the table below has the numbers."""
+    parts = [tag("span", class_=_color(name), style=f"flex:{count}", title=name) for name, count in counts.items()]
     return tag("div", *parts, class_="shares", aria_hidden="true")
 
 
@@ -92,12 +92,12 @@ def _counted(counts: Mapping[str, int], total: int) -> list[TableRow]:
 
 
 def _named(name: str) -> Content:
-    """A name behind its colour, where it has one."""
-    return tag("span", tag("span", class_=f"key {name}"), name) if name in _COLOURS else name
+    """Return a name, after the key of its color if it has one."""
+    return tag("span", tag("span", class_=f"key {name}"), name) if name in _COLORS else name
 
 
-def _colour(name: str) -> str:
-    return name if name in _COLOURS else "unknown"
+def _color(name: str) -> str:
+    return name if name in _COLORS else "unknown"
 
 
 def _waiting(report: Report) -> Markup:
@@ -106,7 +106,7 @@ def _waiting(report: Report) -> Markup:
     most = max(one.p95_s for one in report.slowest)
     rows = [
         (
-            stranger(one.mailbox),
+            untrusted(one.mailbox),
             grouped(one.answers),
             duration(one.p50_s),
             duration(one.p95_s),
@@ -127,16 +127,16 @@ def _troubles(report: Report, calendar: Calendar) -> Markup:
     troubles = report.troubles
     if not troubles.by_reason:
         return tag(
-            "section", tag("h2", "Reasons of failures"), tag("p", "No attempt failed, and nothing was given up.")
+            "section", tag("h2", "Reasons for failures"), tag("p", "No attempt failed, and nothing was given up.")
         )
     reasons = [
-        (stranger(one.reason), grouped(one.failed), grouped(one.dead), _moment(calendar, one.last_ms))
+        (untrusted(one.reason), grouped(one.failed), grouped(one.dead), _moment(calendar, one.last_ms))
         for one in troubles.by_reason
     ]
     results = ", ".join(f"{name} {grouped(count)}" for name, count in troubles.by_result.items())
     return tag(
         "section",
-        tag("h2", "Reasons of failures"),
+        tag("h2", "Reasons for failures"),
         _table("", ("reason", "failed#", "given up#", "last"), reasons),
         tag("p", results, class_="quiet"),
     )
@@ -147,11 +147,11 @@ def _failing(report: Report, calendar: Calendar) -> Markup:
         return NOTHING
     rows = [
         (
-            stranger(one.mailbox),
+            untrusted(one.mailbox),
             grouped(one.failed),
             grouped(one.dead),
             _moment(calendar, one.last_ms),
-            stranger(one.last_error),
+            untrusted(one.last_error),
         )
         for one in report.failing
     ]
@@ -164,9 +164,9 @@ def _open_intents(report: Report, calendar: Calendar) -> Markup:
         return NOTHING
     rows = [
         (
-            stranger(one.mailbox),
+            untrusted(one.mailbox),
             one.step,
-            stranger(one.subject),
+            untrusted(one.subject),
             _moment(calendar, one.since_ms),
             duration(one.age_s),
             one.item,
@@ -175,9 +175,9 @@ def _open_intents(report: Report, calendar: Calendar) -> Markup:
     ]
     shown = f", the oldest {len(rows)}" if report.open_intents > len(rows) else ""
     about = (
-        f"{grouped(report.open_intents)}{shown}. A worker is at it, or it is paused, or its worker was lost and the "
+        f"{grouped(report.open_intents)}{shown}. Either a worker is processing it, or it is paused, or its worker was "
     )
-    about += "lease has not ended yet. Ages are those at the end of the period."
+    about += "lost and the lease has not expired yet. Ages are those at the end of the period."
     headings = ("mailbox", "step", "subject", "begun", "age#", "item")
     return tag(
         "section",
@@ -188,29 +188,29 @@ def _open_intents(report: Report, calendar: Calendar) -> Markup:
 
 
 def _people(report: Report) -> Markup:
-    organizers = [(stranger(one.organizer), grouped(one.requests), grouped(one.answers)) for one in report.organizers]
+    organizers = [(untrusted(one.organizer), grouped(one.requests), grouped(one.answers)) for one in report.organizers]
     results = [(name, grouped(count)) for name, count in report.results.items()]
     return tag(
         "section",
         tag(
             "div",
-            tag("div", tag("h2", "Busiest organisers"), _table("", ("organiser", "requests#", "answers#"), organizers)),
+            tag("div", tag("h2", "Busiest organizers"), _table("", ("organizer", "requests#", "answers#"), organizers)),
             tag("div", tag("h2", "Finished messages"), _table("", ("result", "messages#"), results)),
             class_="columns",
         ),
     )
 
 
-def _deeds(report: Report, calendar: Calendar) -> Markup:
+def _operator_actions(report: Report, calendar: Calendar) -> Markup:
     if not report.deeds:
         return NOTHING
     rows = [
         (
             _moment(calendar, one.at_ms),
-            stranger(one.who),
+            untrusted(one.who),
             one.deed,
-            stranger(one.scope),
-            stranger(", ".join(text for text in (one.reason, one.note) if text)),
+            untrusted(one.scope),
+            untrusted(", ".join(text for text in (one.reason, one.note) if text)),
         )
         for one in report.last_deeds
     ]
@@ -224,15 +224,15 @@ def _deeds(report: Report, calendar: Calendar) -> Markup:
 
 
 def _moment(calendar: Calendar, ms: int) -> Markup:
-    """A moment that breaks between date and time only, where the page is narrow."""
+    """Return a moment that, on a narrow page, breaks only between date and time."""
     date, time = calendar.text(ms).split()
     return tag("span", tag("span", date), " ", tag("span", time), class_="t")
 
 
 def _table(title: str, headings: Sequence[str], rows: Sequence[TableRow]) -> Markup:
-    """A table; a heading that ends in # is over numbers, and one that begins with ``bar|`` over bars.
+    """Return a table; a heading that ends in # is above numbers, and one that begins with ``bar|`` above bars.
 
-    The first cell of a row is its heading.
+    The first cell of each row is the heading of the row.
     """
     if not rows:
         return tag("p", "None.", class_="quiet")

@@ -1,7 +1,7 @@
-"""Counting a period: one record after the other, and none of them kept.
+"""Count a period record by record, without keeping the records.
 
-What is kept grows with the mailboxes, with the organisers, and with the messages that are decided on and not finished
-at that point of the audit; not with the records.
+Memory grows with the number of mailboxes and organizers, and of messages that are decided on but not finished at that
+point of the audit; not with the number of records.
 """
 
 from collections import Counter, defaultdict, deque
@@ -17,18 +17,18 @@ from rsvpq.report.calendar import Calendar, Unit
 from rsvpq.report.durations import Durations
 from rsvpq.report.reasons import MOST_REASONS, OTHERS, reason_class
 
-#: How many of the slowest, the busiest and so on are shown.
+#: How many rows are shown of the slowest mailboxes, the busiest organizers and so on.
 WORST = 10
-#: How many of the operators' deeds are shown, the newest.
-DEEDS = 50
+#: How many operator actions are shown, the newest ones.
+RECENT_ACTIONS = 50
 
 _VERDICTS = frozenset(Verdict)
-#: Results that say that somebody else did it, whatever step was open.
+#: Results that mean that somebody else dealt with the message, whatever step was open.
 _NOT_OURS = frozenset({"gone", "left"})
 
 
 class _Begun(NamedTuple):
-    """A message that is to be answered: when that was decided (None: not in the period, or it died since), and how."""
+    """A message to be answered: when that was decided (None: not in the period, or it died since), and the verdict."""
 
     decided_ms: int | None
     verdict: str
@@ -70,7 +70,7 @@ class _Organizer:
 
 
 class Summary:
-    """Takes the records of a period in their order; :meth:`report` says what they come to."""
+    """Counts the records of a period in their order; :meth:`report` returns the figures."""
 
     def __init__(self, calendar: Calendar, unit: Unit) -> None:
         self.records = 0
@@ -94,8 +94,8 @@ class Summary:
         self._trouble_results: Counter[str] = Counter()
         self._uncertain = 0
         self._organizers: dict[str, _Organizer] = {}
-        self._deeds = 0
-        self._last_deeds: deque[model.OperatorDeed] = deque(maxlen=DEEDS)
+        self._actions = 0
+        self._recent_actions: deque[model.RecentOperatorAction] = deque(maxlen=RECENT_ACTIONS)
         self._bars: defaultdict[int, _Bar] = defaultdict(_Bar)
         self._bar_start, self._bar_known = 0, ""
         self._count = {
@@ -104,11 +104,11 @@ class Summary:
             "done": self._done,
             "failed": self._trouble,
             "dead": self._trouble,
-            "operator": self._deed,
+            "operator": self._action,
         }
 
     def add(self, record: AuditRecord) -> None:
-        """Count one record; one of an event that is not known here, or of no item, is a record, and nothing else."""
+        """Count one record; for an unknown event, only the record and its mailbox are counted."""
         at_ms = int(record["id"].partition("-")[0])
         self.records += 1
         self.first_ms = at_ms if self.first_ms is None else self.first_ms
@@ -135,7 +135,7 @@ class Summary:
     def _intent(self, record: AuditRecord, at_ms: int) -> None:
         item, step = record["item"], record.get("step", "")
         self._intents[item] = _Intent(record.get("mailbox", ""), step, record.get("subject", ""), at_ms)
-        if step in _VERDICTS:  # what was begun is finished so, whatever was decided meanwhile
+        if step in _VERDICTS:  # an answer that was begun is finished as it was begun, whatever is decided later
             begun = self._begun.get(item)
             self._begun[item] = _Begun(begun.decided_ms if begun else None, step)
 
@@ -182,16 +182,16 @@ class Summary:
             bar.failed += 1
 
     def _forget_decision(self, item: str) -> None:
-        """A dead item that an operator lets try again keeps its answer; how long it took would say nothing."""
+        """Forget when a dead item was decided: if an operator retries it, its time to answer would mean nothing."""
         begun = self._begun.get(item)
         if begun:
             self._begun[item] = _Begun(None, begun.verdict)
 
-    def _deed(self, record: AuditRecord, at_ms: int) -> None:
-        self._deeds += 1
+    def _action(self, record: AuditRecord, at_ms: int) -> None:
+        self._actions += 1
         scope = next((f"{name} {record[name]}" for name in ("mailbox", "server") if name in record), "all")
         who, step, reason, note = (record.get(name, "") for name in ("who", "step", "reason", "note"))
-        self._last_deeds.append(model.OperatorDeed(at_ms, who, step, scope, reason, note))
+        self._recent_actions.append(model.RecentOperatorAction(at_ms, who, step, scope, reason, note))
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
@@ -204,7 +204,7 @@ class Summary:
         return self._organizers.setdefault(name.casefold(), _Organizer(name))
 
     def _bar(self, record: AuditRecord, at_ms: int) -> _Bar:
-        # Records come in order, and most of a minute belong to one bar: the calendar is asked once a minute.
+        # Records come in order, and all records of a minute belong to one bar: look it up once a minute.
         minute = record["time"][:16]
         if minute != self._bar_known:
             self._bar_start, self._bar_known = self._calendar.start(at_ms, self._unit), minute
@@ -213,7 +213,7 @@ class Summary:
     # -- the report ----------------------------------------------------------------------------------------------
 
     def report(self, period: model.Period) -> model.Report:
-        """What was counted; the ages are those at the end of the period."""
+        """Return what was counted; ages are those at the end of the period."""
         return model.Report(
             period=period,
             decisions=self._decided(),
@@ -228,8 +228,8 @@ class Summary:
             slowest=self._slowest(),
             failing=self._most_failing(),
             organizers=self._busiest(),
-            deeds=self._deeds,
-            last_deeds=tuple(self._last_deeds),
+            deeds=self._actions,
+            last_deeds=tuple(self._recent_actions),
             unit=self._unit,
             bars=self._all_bars(period),
         )
@@ -289,10 +289,10 @@ class Summary:
     def _all_bars(self, period: model.Period) -> tuple[model.Bar, ...]:
         if self.first_ms is None:
             return ()
-        # Before the audit begins nothing is known, and nothing must look like zero.
+        # Before the audit begins nothing is known; bars of zero would be wrong there.
         begins = max(period.since_ms, period.audit_begins_ms or 0)
-        nothing = _Bar()
-        bars = ((start, self._bars.get(start, nothing)) for start in self._starts(begins, period.until_ms))
+        empty = _Bar()
+        bars = ((start, self._bars.get(start, empty)) for start in self._starts(begins, period.until_ms))
         return tuple(
             model.Bar(start, {name: bar.answers[name] for name in model.ANSWER_KINDS}, bar.opened, bar.failed, bar.dead)
             for start, bar in bars
@@ -303,5 +303,5 @@ class Summary:
 
 
 def _most(counts: Counter[str]) -> Mapping[str, int]:
-    """The most frequent first; by name where they are as many."""
+    """Sort by frequency, the most frequent first, then by name."""
     return dict(sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])))

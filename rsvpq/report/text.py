@@ -18,7 +18,7 @@ Rows = Sequence[Sequence[str]]
 
 
 def to_text(report: Report, calendar: Calendar, width: int) -> str:
-    """The whole report, in lines of at most ``width`` characters."""
+    """Return the whole report, in lines of at most ``width`` characters."""
     out = _Page(width)
     period = report.period
     out.say(
@@ -30,10 +30,10 @@ def to_text(report: Report, calendar: Calendar, width: int) -> str:
         _counts(out, report)
         _over_time(out, report, calendar)
         _mailboxes(out, report, calendar)
-        _rest(out, report, calendar)
+        _intents_and_people(out, report, calendar)
     if period.first_ms is not None and period.last_ms is not None:
         first, last = calendar.text(period.first_ms), calendar.text(period.last_ms)
-        out.say("", f"{grouped(period.records)} records, the first of {first}, the last of {last}.")
+        out.say("", f"{grouped(period.records)} records, the first from {first}, the last from {last}.")
     return out.text()
 
 
@@ -95,36 +95,36 @@ def _mailboxes(out: "_Page", report: Report, calendar: Calendar) -> None:
     out.table("Failing mailboxes", ("mailbox", "failed#", "given up#", "last", "last error"), failing)
 
 
-def _rest(out: "_Page", report: Report, calendar: Calendar) -> None:
+def _intents_and_people(out: "_Page", report: Report, calendar: Calendar) -> None:
     intents = [
         (one.mailbox, one.step, calendar.text(one.since_ms), duration(one.age_s), one.item)
         for one in report.oldest_intents
     ]
     out.table("Begun, and no end recorded: the oldest", ("mailbox", "step", "begun", "age#", "item"), intents)
     organizers = [(one.organizer, grouped(one.requests), grouped(one.answers)) for one in report.organizers]
-    out.table("Busiest organisers", ("organiser", "requests#", "answers#"), organizers)
-    deeds = [
+    out.table("Busiest organizers", ("organizer", "requests#", "answers#"), organizers)
+    actions = [
         (calendar.text(one.at_ms), one.who, one.deed, one.scope, ", ".join(filter(None, (one.reason, one.note))))
         for one in report.last_deeds
     ]
-    out.table("What operators changed", ("when", "who", "what", "where", "why"), deeds)
+    out.table("What operators changed", ("when", "who", "what", "where", "why"), actions)
 
 
 class _Page:
-    """Lines and tables, laid out for a width."""
+    """Lines and tables of a given width."""
 
     def __init__(self, width: int) -> None:
         self._buffer = StringIO()
         self._console = Console(file=self._buffer, width=width, color_system=None, highlight=False, markup=False)
 
     def say(self, *lines: str) -> None:
-        """Sentences; empty ones at the beginning are blank lines, others are left out."""
+        """Print sentences; an empty one is a blank line if it is the first, and left out otherwise."""
         for position, line in enumerate(lines):
             if line or position == 0:
                 self._console.print(Text(line))
 
     def table(self, title: str, headings: Sequence[str], rows: Rows) -> None:
-        """A table under a title, if it has rows; a heading that ends in # is over numbers."""
+        """Print a table under a title if it has rows; a heading that ends in # is above numbers."""
         if not rows:
             return
         self._console.print(Text(f"\n{title}" if title else ""))
@@ -138,5 +138,5 @@ class _Page:
         self._console.print(table)
 
     def text(self) -> str:
-        """All of it, without spaces at the ends of lines."""
+        """Return all that was printed, without spaces at the ends of lines."""
         return "".join(f"{line.rstrip()}\n" for line in self._buffer.getvalue().splitlines())

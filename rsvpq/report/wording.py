@@ -1,8 +1,8 @@
-"""How numbers and sentences are written in a report, in the text as in HTML."""
+"""Numbers and sentences that the text and the HTML form of a report have in common."""
 
 from rsvpq.report.model import Period, Report
 
-#: What the actions and answers are called.
+#: The names of actions and answers.
 NAMES = {
     "accept": "accepted",
     "tentative": "tentative",
@@ -14,12 +14,12 @@ NAMES = {
 
 
 def grouped(count: int) -> str:
-    """With separators: ``12,345``."""
+    """Format a count with separators: ``12,345``."""
     return f"{count:,}"
 
 
 def share(part: int, whole: int) -> str:
-    """In percent; what is there at all is not called nothing, and what is missing is not called all."""
+    """Format a share in percent; a part above zero is never 0 %, and an incomplete one never 100 %."""
     if not whole:
         return ""
     percent = 100 * part / whole
@@ -27,9 +27,9 @@ def share(part: int, whole: int) -> str:
 
 
 def coverage(period: Period, begins: str) -> str:
-    """Whether the audit reaches back to the beginning of the period; '' where it does.
+    """Say from when on the audit has records; '' if it reaches back to the beginning of the period.
 
-    :param begins: the moment of its oldest record, as the report writes moments.
+    :param begins: the moment of its oldest record, formatted for the report.
     """
     if period.audit_begins_ms is None:
         return "The audit is empty."
@@ -46,15 +46,15 @@ def coverage(period: Period, begins: str) -> str:
 
 
 def brief(report: Report) -> str:
-    """The report in one or two sentences."""
+    """Sum up the report in one or two sentences."""
     if not report.period.records:
         return "Nothing was recorded in this period."
     sent, troubles = sum(report.answers.values()), report.troubles
-    told = f"{_several(sent, 'answer')} sent and {_several(report.opened, 'response')} opened in "
-    told += f"{_several(report.mailboxes, 'mailbox', 'mailboxes')}. "
+    done = f"{_several(sent, 'answer')} sent and {_several(report.opened, 'response')} opened in "
+    done += f"{_several(report.mailboxes, 'mailbox', 'mailboxes')}. "
     if troubles.dead:
-        return told + f"{_several(troubles.dead, 'item')} given up: rsvpq dead lists what is still in that state."
-    return told + "Nothing was given up."
+        return done + f"{_several(troubles.dead, 'item')} given up: rsvpq dead lists what is still in that state."
+    return done + "Nothing was given up."
 
 
 def _several(count: int, one: str, many: str = "") -> str:

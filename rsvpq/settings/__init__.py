@@ -1,6 +1,7 @@
-"""The configuration of an installation: ``rsvpq.toml``, then ``RSVPQ_*`` variables, then the files that hold secrets.
+"""Load the configuration of an installation: ``rsvpq.toml``, ``RSVPQ_*`` variables, and files that hold secrets.
 
-Only roots (processes) call :func:`load_settings`; below them plain values are passed on. Nothing is read at import.
+Only the entry points of processes call :func:`load_settings`; the code below them receives plain values. Nothing is
+read at import.
 """
 
 from rsvpq.settings.durations import Duration

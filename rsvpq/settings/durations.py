@@ -1,4 +1,4 @@
-"""A length of time as an operator writes it; the unit is part of the text, so that nobody has to guess it."""
+"""Durations as operators write them: always with their unit, so that nobody has to guess it."""
 
 import re
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ _UNIT_S = {"d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
 
 @dataclass(frozen=True, slots=True, order=True)
 class Duration:
-    """So many seconds; written ``500ms``, ``90s``, ``15m``, ``12h`` or ``7d``."""
+    """A duration in seconds; written ``500ms``, ``90s``, ``15m``, ``12h`` or ``7d``."""
 
     seconds: float
 
     @classmethod
     def parse(cls, text: str) -> "Duration":
-        """Read ``500ms``, ``90s``, ``15m``, ``12h`` or ``7d``.
+        """Parse ``500ms``, ``90s``, ``15m``, ``12h`` or ``7d``.
 
-        :raises ValueError: the text is not of that form, or the duration is zero.
+        :raises ValueError: the text has another form, or the duration is zero.
         """
         match = _DURATION.fullmatch(text)
         if match is None or float(match["count"]) == 0:

@@ -1,7 +1,7 @@
-"""``RSVPQ_*`` variables: which key each of them sets.
+"""Find the key that each ``RSVPQ_*`` variable sets.
 
-Every name is looked up in the table of all names there can be, so a misspelt one is refused, not passed over. Knows
-names only; whether a value is right is for the models to say.
+Every name is looked up in a table of all valid names, so a misspelled one is rejected instead of ignored. Only names
+are checked here; the models validate the values.
 """
 
 import re
@@ -13,16 +13,16 @@ from rsvpq.settings.problems import ENVIRONMENT, Problem, did_you_mean
 from rsvpq.settings.toml_lines import KeyPath
 
 _PREFIX = "RSVPQ_"
-#: Names the configuration file; read before all others, and no setting itself.
+#: The path of the configuration file; read before all other variables, and not itself a setting.
 CONFIG_VARIABLE = "RSVPQ_CONFIG"
-#: The one variable that is so common that its short form is accepted too.
+#: Short forms of variables that are used often.
 _ALIASES: dict[str, KeyPath] = {"RSVPQ_REDIS_URL": ("redis", "url")}
 _SERVER_URL = re.compile(r"RSVPQ_SERVERS__(?P<server>[A-Z0-9_]+)__URL")
 
 
 @dataclass(frozen=True)
 class Variables:
-    """What the environment sets: a text and the variable's name for each key; and what is wrong with the names."""
+    """What the environment sets: the text and the variable's name for each key; and problems with variable names."""
 
     texts: Mapping[KeyPath, str]
     names: Mapping[KeyPath, str]
@@ -30,14 +30,14 @@ class Variables:
 
 
 def variable_name(key: KeyPath) -> str:
-    """The variable that sets ``key``: ``("servers", "hq-1", "url")`` is set by ``RSVPQ_SERVERS__HQ_1__URL``."""
+    """Return the variable that sets ``key``: ``RSVPQ_SERVERS__HQ_1__URL`` for ``("servers", "hq-1", "url")``."""
     return _PREFIX + "__".join(str(part).upper().replace("-", "_") for part in key)
 
 
 def read_variables(environ: Mapping[str, str], servers: Iterable[str]) -> Variables:
-    """Take from ``environ`` what sets a key, given the names of the servers in the file.
+    """Collect the variables of ``environ`` that set a key, given the names of the servers in the file.
 
-    A server that is not in the file exists as soon as the environment gives its URL.
+    The environment adds a server that is not in the file by giving its URL.
     """
     keys = _keys_by_variable({*servers, *_servers_of(environ)})
     texts: dict[KeyPath, str] = {}
@@ -48,7 +48,7 @@ def read_variables(environ: Mapping[str, str], servers: Iterable[str]) -> Variab
         if key is None:
             problems.append(Problem(ENVIRONMENT, 0, name, _unknown(name, keys)))
         elif key in texts:
-            problems.append(Problem(ENVIRONMENT, 0, name, f"says the same as {names[key]}; keep one of the two"))
+            problems.append(Problem(ENVIRONMENT, 0, name, f"sets the same key as {names[key]}; keep one of the two"))
         else:
             texts[key], names[key] = environ[name], name
     return Variables(texts, names, tuple(problems))

@@ -1,6 +1,6 @@
-"""The kinds of values that settings are made of: each reads what the operator wrote or says how it should be written.
+"""Field types of the settings: they parse and validate what operators write.
 
-Every complaint is a ``ValueError`` of the form "what is wrong; remedy". Knows neither files of settings nor variables.
+Every error is a ``ValueError`` of the form "what is wrong; remedy". Independent of settings files and variables.
 """
 
 import re
@@ -25,27 +25,27 @@ from rsvpq.http import tls
 from rsvpq.lanes.limits import Rate
 from rsvpq.settings.durations import Duration
 
-#: Where the mailboxes are on an Exchange server, unless somebody moved them.
+#: The default path of the mailboxes on an Exchange server.
 EXCHANGE_PATH = "/exchange/"
 
-#: Characters that a key must have at least.
+#: The minimum length of a key, in characters.
 SHORTEST_KEY = 16
 
-_WHOLE = 100
+_MAX_PERCENT = 100
 _URL = TypeAdapter(AnyUrl)
 _URL_FORM = "write it as https://mail.example.com"
 _REDIS_URL_FORM = "write it as redis://HOST:6379/0, rediss://HOST:6379/0 or unix:///PATH?db=0"
 
 
 def blame(text: str, *at: str | int) -> PydanticCustomError:
-    """A complaint about ``at``, which stands beside the field whose validator raises this."""
+    """Return an error that is reported at ``at``, a path in the table of the field whose validator raises it."""
     return PydanticCustomError("misplaced", "{text}", {"text": text, "at": at})
 
 
 def read_secret(value: SecretStr | None, file: Path | None) -> SecretStr | None:
-    """The secret that was given either as such or as the file that holds it; None if neither was.
+    """Return the secret, given either directly or as the file that holds it; None if neither was given.
 
-    :raises ValueError: both were given, or there is no secret in what was given.
+    :raises ValueError: both were given, the file cannot be read, or the secret is empty or longer than one line.
     """
     if file is None:
         return None if value is None else _checked(value)
@@ -62,8 +62,8 @@ def read_secret(value: SecretStr | None, file: Path | None) -> SecretStr | None:
         raise blame(f"{file} is empty; write the secret into it", "password_file")
     secret = text.rstrip("\n")
     if lines := secret.count("\n"):
-        # A user name above it, or another account below: no server would let in both lines together.
-        raise blame(f"{file} has {lines + 1} lines; leave the secret alone in it, on one line", "password_file")
+        # The other lines may be a user name or a second account; no server would accept all lines as one password.
+        raise blame(f"{file} has {lines + 1} lines; put only the secret in it, on one line", "password_file")
     return SecretStr(secret)
 
 
@@ -77,9 +77,9 @@ def _checked(value: SecretStr) -> SecretStr:
 
 
 def read_key(file: Path) -> bytes:
-    """The key in a file; white space around it does not count.
+    """Return the key in a file, without surrounding white space.
 
-    :raises ValueError: there is none, or one that could be tried out.
+    :raises ValueError: the file cannot be read, or the key is so short that it could be guessed.
     """
     try:
         key = file.read_bytes().strip()
@@ -90,30 +90,30 @@ def read_key(file: Path) -> bytes:
     return key
 
 
-def _hidden(value: object) -> object:
+def _parse_hide(value: object) -> object:
     words = [word.strip() for word in value.split(",")] if isinstance(value, str) else value
     if not isinstance(words, list | tuple):
         raise ValueError('is not a list; write it as ["subjects", "addresses"], or one of the two')  # noqa: TRY004 - pydantic reports ValueErrors
     for word in words:
         if word not in ("subjects", "addresses"):
-            raise ValueError(f"{word!r} cannot be hidden; write subjects, addresses or both")
+            raise ValueError(f"{word!r} cannot be redacted; write subjects, addresses or both")
     return tuple(words)
 
 
 def _no_bool(value: object) -> object:
-    if isinstance(value, bool):  # Python takes true for 1, and so would pydantic
+    if isinstance(value, bool):  # a bool is an int in Python, so pydantic would accept true as 1
         raise PydanticKnownError("int_type")
     return value
 
 
 def _percent(value: int) -> int:
-    if value > _WHOLE:
-        raise ValueError(f"{value} is more than all; write 1 to {_WHOLE}, such as 50 for half")
+    if value > _MAX_PERCENT:
+        raise ValueError(f"{value} is more than 100 percent; write 1 to {_MAX_PERCENT}, such as 50 for half")
     return value
 
 
 def _version_text(value: object) -> object:
-    return str(value) if isinstance(value, float) else value  # 1.2 without quotes means the same
+    return str(value) if isinstance(value, float) else value  # accept 1.2 without quotes
 
 
 def _rate(value: object) -> Rate:
@@ -127,20 +127,20 @@ def _duration(value: object) -> Duration:
 def _plain_text(value: str) -> str:
     if not value.strip():
         raise ValueError("is empty; write a value, or leave it out")
-    if not value.isprintable():  # "EXAMPLE\test" in double quotes holds a tabulator
-        raise ValueError(r"holds a control character; write it in single quotes, as in 'EXAMPLE\test'")
+    if not value.isprintable():  # in double quotes, "EXAMPLE\test" contains a tab
+        raise ValueError(r"contains a control character; write it in single quotes, as in 'EXAMPLE\test'")
     return value
 
 
 def _server_name(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", value):
-        raise ValueError("is not a server name; use small letters, digits and hyphens, such as hq1")
+        raise ValueError("is not a server name; use lowercase letters, digits and hyphens, such as hq1")
     return value
 
 
 def _namespace(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9-]+", value):
-        raise ValueError(f"{value!r} is not a namespace; use small letters, digits and hyphens, such as rsvpq")
+        raise ValueError(f"{value!r} is not a namespace; use lowercase letters, digits and hyphens, such as rsvpq")
     return value
 
 
@@ -148,7 +148,7 @@ def _in_folder(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, str):
         return value
     folder: Path = (info.context or {}).get("folder", Path())
-    # Absolute, so that a process that changes its working directory later still finds the file.
+    # Absolute, so that the path stays valid if the process changes its working directory.
     return folder.absolute() / _plain_text(value)
 
 
@@ -170,9 +170,9 @@ def _server_url(text: str) -> str:
     if url.scheme not in ("http", "https"):
         raise ValueError(f"has the scheme {url.scheme}; {_URL_FORM}")
     if url.username is not None or url.password is not None:
-        raise ValueError("names a user or a password; use username and password_file for them")
+        raise ValueError("contains a user name or a password; use username and password_file for them")
     if url.query is not None or url.fragment is not None:
-        raise ValueError("goes on after the path; leave out everything from ? or # on")
+        raise ValueError("has a query or a fragment; remove everything from ? or # on")
     origin = str(url).removesuffix(url.path or "")
     return f"{origin}{EXCHANGE_PATH if url.path in (None, '/') else url.path.rstrip('/') + '/'}"
 
@@ -182,17 +182,17 @@ def _redis_url(text: str) -> str:
     if url.scheme not in ("redis", "rediss", "unix"):
         raise ValueError(f"has the scheme {url.scheme}; {_REDIS_URL_FORM}")
     if url.password is not None or "password" in dict(url.query_params()):
-        raise ValueError("holds a password, and URLs get printed; use redis.password_file for it")
-    # Among what the client would take from there is ssl_cert_reqs=none.
-    beyond = {name for name, _ in url.query_params()} - ({"db"} if url.scheme == "unix" else set())
-    if beyond:
-        names = ", ".join(sorted(beyond))
-        raise ValueError(f"sets {names} after the ?; leave it out, and use redis.ca_bundle for TLS")
+        raise ValueError("contains a password, but URLs are printed; use redis.password_file for it")
+    # redis-py would obey options in the query, ssl_cert_reqs=none among them.
+    options = {name for name, _ in url.query_params()} - ({"db"} if url.scheme == "unix" else set())
+    if options:
+        names = ", ".join(sorted(options))
+        raise ValueError(f"sets {names} after the ?; remove it, and use redis.ca_bundle for TLS")
     path = url.path or ""
     if url.scheme == "unix":
         complete = len(path) > 1
     else:
-        # The client would take a database it cannot read for database 0, without a word.
+        # redis-py silently uses database 0 if it cannot parse the number.
         complete = url.host is not None and re.fullmatch(r"(/\d*)?", path) is not None
     if not complete:
         raise ValueError(f"lacks a host, a path or a database number; {_REDIS_URL_FORM}")
@@ -203,13 +203,13 @@ Count = Annotated[int, Field(ge=1), BeforeValidator(_no_bool)]
 Percent = Annotated[Count, AfterValidator(_percent)]
 RateField = Annotated[Rate, PlainValidator(_rate), PlainSerializer(str)]
 DurationField = Annotated[Duration, PlainValidator(_duration), PlainSerializer(str)]
-#: Also as one text with commas, for a variable of the environment.
-HiddenField = Annotated[tuple[Literal["subjects", "addresses"], ...], BeforeValidator(_hidden)]
+#: A list, or one comma-separated text as in an environment variable.
+HiddenField = Annotated[tuple[Literal["subjects", "addresses"], ...], BeforeValidator(_parse_hide)]
 TlsVersion = Annotated[tls.Version, BeforeValidator(_version_text)]
 Text = Annotated[str, AfterValidator(_plain_text)]
 ServerName = Annotated[str, AfterValidator(_server_name)]
 NamespaceField = Annotated[str, AfterValidator(_namespace)]
-#: A relative path is relative to the folder of ``rsvpq.toml`` (``context={"folder": ...}``), wherever it was given.
+#: A relative path is relative to the folder of ``rsvpq.toml`` (``context={"folder": ...}``), even from a variable.
 PathField = Annotated[Path, BeforeValidator(_in_folder)]
 ExistingFile = Annotated[PathField, AfterValidator(_existing_file)]
 ServerUrl = Annotated[str, AfterValidator(_server_url)]

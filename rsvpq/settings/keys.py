@@ -1,4 +1,4 @@
-"""The names of all keys, read off the models: so that a misspelt one can be refused with the one that was meant."""
+"""List the names of all keys, taken from the models, so that errors about misspelled keys can suggest the right one."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,7 +9,7 @@ from rsvpq.settings.policy import RuleSettings
 from rsvpq.settings.servers import PROTOCOLS
 from rsvpq.settings.toml_lines import KeyPath
 
-#: The model of each table; the star stands for the index of a schedule or rule.
+#: The model of each table; ``*`` stands for the index of a schedule or rule.
 _TABLES: dict[KeyPath, type[BaseModel]] = {
     (): Settings,
     ("schedule", "*"): Schedule,
@@ -24,7 +24,7 @@ _NOT_ONE_TEXT = {*_TABLES, ("servers",), ("schedule",), ("policy", "rules")}
 
 
 def keys_of(table: KeyPath) -> tuple[str, ...]:
-    """The keys that the table at ``table`` may have, a server's by any protocol; none where there is no table."""
+    """Return the keys that a table may have, for a server those of all protocols; empty if the table is unknown."""
     if table[:-1] == ("servers",):
         return tuple(dict.fromkeys(name for model in PROTOCOLS.values() for name in model.model_fields))
     model = _TABLES.get(table) or _TABLES.get((*table[:-1], "*"))
@@ -32,12 +32,12 @@ def keys_of(table: KeyPath) -> tuple[str, ...]:
 
 
 def protocols_with(key: str) -> tuple[str, ...]:
-    """The protocols whose servers have this key."""
+    """Return the protocols whose servers have this key."""
     return tuple(protocol for protocol, model in PROTOCOLS.items() if key in model.model_fields)
 
 
 def settable_keys(servers: Iterable[str]) -> Iterator[KeyPath]:
-    """Every key whose value is one text, for these servers: what an environment variable can set."""
+    """Yield every key that an environment variable can set, for these servers: those whose value is one text."""
     plain_tables = (table for table in _TABLES if "*" not in table)
     for table in (*plain_tables, *(("servers", name) for name in servers)):
         for name in keys_of(table):

@@ -1,6 +1,6 @@
-"""One file and one environment become one ``Settings``; every problem is reported at once, with its place.
+"""Load one ``Settings`` from one file and one environment; report all problems at once, each with its place.
 
-The only file here that opens the configuration. Nothing is read at import.
+Only this module opens the configuration file. Nothing is read at import.
 """
 
 import os
@@ -26,45 +26,45 @@ _TOML_POSITION = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+
 
 @dataclass(frozen=True)
 class Origins:
-    """Where each key was written; made to say where a problem is."""
+    """Where each key was written, so that problems can be located."""
 
     file: Path
     lines: Mapping[KeyPath, int]
     variables: Mapping[KeyPath, str]
 
     def problem(self, key: KeyPath, text: str) -> Problem:
-        """A problem with the value of ``key``, or with its absence."""
+        """Return a problem with the value of ``key``, or with its absence."""
         if key in self.variables:
             return Problem(ENVIRONMENT, 0, self.variables[key], text)
-        if self._is_in_table_of_environment(key):
+        if self._has_table_from_environment(key):
             return Problem(ENVIRONMENT, 0, variable_name(key), text)
         return Problem(str(self.file), line_of(key, self.lines), _dotted(key), text)
 
-    def _is_in_table_of_environment(self, key: KeyPath) -> bool:
+    def _has_table_from_environment(self, key: KeyPath) -> bool:
         table = key[:-1]
         return table not in self.lines and any(table and other[:-1] == table for other in self.variables)
 
 
 @dataclass(frozen=True)
 class LoadedSettings:
-    """The settings, and where each of them was written."""
+    """The settings, and where each key was written."""
 
     settings: Settings
     origins: Origins
 
 
 def load_settings(config: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read the configuration: defaults, then the file, then the environment.
+    """Read the configuration: defaults, overridden by the file, overridden by the environment.
 
     The file is ``config``, else the one that RSVPQ_CONFIG names, else ``rsvpq.toml`` in the working directory.
 
-    :raises ConfigError: with everything that is wrong, and its place.
+    :raises ConfigError: with all problems, each with its place.
     """
     return load_with_origins(config, environ).settings
 
 
 def load_with_origins(config: Path | None, environ: Mapping[str, str]) -> LoadedSettings:
-    """The same as :func:`load_settings`, for those who have more to say about the values."""
+    """Read the configuration like :func:`load_settings`, and return where each key was written as well."""
     file = _choose_file(config, environ)
     text = read_text(file, f"correct the path, or name the file with --config or {CONFIG_VARIABLE}")
     values = _parse(file, text)
@@ -83,7 +83,7 @@ def _validate(values: dict[str, Any], origins: Origins, variables: Variables) ->
     except ValidationError as error:
         problems += [origins.problem(place_of(one), remedy_for(one)) for one in error.errors(include_url=False)]
     if problems:
-        # Not raised where pydantic's error is handled: that would be kept as the context, secrets and all.
+        # Raised outside the except block: otherwise pydantic's error would be its context, and that contains secrets.
         raise ConfigError(in_file_order(problems))
     return settings
 
@@ -104,14 +104,14 @@ def _parse(file: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        complaint = str(error)
-    position = _TOML_POSITION.search(complaint)
+        message = str(error)
+    position = _TOML_POSITION.search(message)
     line, column = (position["line"], position["column"]) if position else (None, None)
-    what = _TOML_POSITION.sub("", complaint)
+    what = _TOML_POSITION.sub("", message)
     remedy = (
         r"write text with a backslash in single quotes, as in 'EXAMPLE\name'"
         if "'\\'" in what
-        else "texts stand in quotes, and each key = value on its own line"
+        else "write text in quotes, and each key = value on its own line"
     )
     where = f"column {column}" if column else "end of file"
     problem = Problem(str(file), int(line or text.count("\n") + 1), where, f"not valid TOML: {what}; {remedy}")
@@ -123,7 +123,7 @@ def _put(values: dict[str, Any], key: KeyPath, value: str) -> None:
     for part in key[:-1]:
         table = table.setdefault(part, {})
         if not isinstance(table, dict):
-            return  # the file has no table here; the models say so
+            return  # the file has a value here instead of a table, which validation reports
     table[key[-1]] = value
 
 

@@ -1,7 +1,7 @@
-"""The list of mailboxes: a CSV file that people keep, and the choice of some of them.
+"""Read the list of mailboxes, a CSV file that people maintain, and select mailboxes from it.
 
-Refuses a file as a whole, with everything that is wrong in it: a mailbox left out because of a typing error would never
-be answered, and nobody would know. Knows nothing of what is in a mailbox, or whether it exists.
+A file with errors is rejected as a whole, and all errors are reported: a mailbox left out because of a typing error
+would never be answered, and nobody would know. Whether a mailbox exists is not checked here.
 """
 
 import csv
@@ -18,15 +18,15 @@ from rsvpq.settings import ConfigError, Problem, Settings, did_you_mean
 from rsvpq.settings.text_files import read_text
 
 COLUMNS = ("mailbox", "server", "group", "pace", "burst", "concurrency", "weight")
-#: Columns that change a mailbox's limits, and which of them each changes.
+#: Columns that set a mailbox's limits, and the limit that each sets.
 _LIMITS = {"pace": "rate", "burst": "burst", "concurrency": "concurrency", "weight": "weight"}
-#: An empty field means the default, but not in these.
+#: Columns in which an empty field does not mean the default.
 _NEVER_EMPTY = ("mailbox", "server")
-#: Characters; no alias or SMTP address in Exchange is longer.
+#: The maximum length in characters; no alias or SMTP address in Exchange is longer.
 _LONGEST_NAME = 256
-#: Characters that would end or change the path segment that the name becomes.
+#: Characters that would end or change the URL path segment made from the name.
 _NOT_IN_NAMES = frozenset("/\\?#%")
-#: Problems; enough to see what is wrong, as a file with a wrong separator is wrong in each of its 20,000 rows.
+#: The most problems shown: a file with the wrong separator is wrong in each of its 20,000 rows.
 _MOST_SHOWN = 20
 
 
@@ -43,7 +43,7 @@ _Row = tuple[int, list[str]]
 
 @dataclass
 class _Report:
-    """What is wrong in one file."""
+    """The problems found in one file."""
 
     file: str
     problems: list[Problem] = field(default_factory=list)
@@ -57,14 +57,14 @@ class _Report:
 
 
 def read_mailboxes(path: Path, settings: Settings) -> tuple[ListedMailbox, ...]:
-    """The mailboxes of the CSV file at ``path``, in its order.
+    """Return the mailboxes of the CSV file at ``path``, in its order.
 
-    :raises ConfigError: with everything that is wrong in the file.
+    :raises ConfigError: with all problems in the file.
     """
     report = _Report(str(path))
     rows = _rows(read_text(path, "correct the path"), report)
     columns = _columns(rows, report, several_servers=len(settings.servers) > 1)
-    report.raise_if_any()  # below a wrong header every row would be wrong
+    report.raise_if_any()  # with a wrong header every row would be wrong
     readers = _readers(tuple(settings.servers))
     first_lines: dict[str, int] = {}
     mailboxes = []
@@ -73,7 +73,7 @@ def read_mailboxes(path: Path, settings: Settings) -> tuple[ListedMailbox, ...]:
         mailbox = _mailbox(values, settings)
         first = first_lines.setdefault(mailbox.name.casefold(), line)
         if first != line and mailbox.name:
-            report.add(line, "mailbox", f"{mailbox.name!r} is on line {first} already; remove one of the two")
+            report.add(line, "mailbox", f"{mailbox.name!r} is already on line {first}; remove one of the two")
         mailboxes.append(mailbox)
     report.raise_if_any()
     return tuple(mailboxes)
@@ -82,13 +82,13 @@ def read_mailboxes(path: Path, settings: Settings) -> tuple[ListedMailbox, ...]:
 def select(
     mailboxes: Iterable[ListedMailbox], names: Sequence[str] = (), group: str | None = None
 ) -> tuple[ListedMailbox, ...]:
-    """The mailboxes with these names (whatever their case), or those of a group, or all; in their own order.
+    """Return the mailboxes with these names (ignoring case), those of a group, or all; in their given order.
 
     :raises ConfigError: a name or the group is unknown, or both names and a group were given.
     """
     everyone = tuple(mailboxes)
     if names and group is not None:
-        raise ConfigError([Problem("mailboxes", 0, "group", "was given along with names; give one of the two")])
+        raise ConfigError([Problem("mailboxes", 0, "group", "was given together with names; give only one of them")])
     if group is not None:
         return _of_group(everyone, group)
     if not names:
@@ -115,9 +115,9 @@ def _of_group(mailboxes: Sequence[ListedMailbox], group: str) -> tuple[ListedMai
 
 
 def _rows(text: str, report: _Report) -> Iterator[_Row]:
-    """The fields of each line that has any, trimmed.
+    """Yield the number and the trimmed fields of each line, skipping blank lines and comments.
 
-    Each line is parsed by itself: no field may hold a line break, so a forgotten quote spoils one row and not the file.
+    Lines are parsed one by one: no field may contain a line break, so a missing quote spoils one row and not the file.
     """
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -125,18 +125,18 @@ def _rows(text: str, report: _Report) -> Iterator[_Row]:
         try:
             yield number, [value.strip() for value in next(csv.reader([line], strict=True, skipinitialspace=True))]
         except csv.Error as error:
-            report.add(number, "row", f"is not CSV ({error}); close each quote, and write a quote within quotes twice")
+            report.add(number, "row", f"is not valid CSV ({error}); close each quote, and double quotes inside quotes")
 
 
 def _columns(rows: Iterator[_Row], report: _Report, *, several_servers: bool) -> list[str]:
-    """The names in the header, the first row."""
+    """Return the column names in the header, which is the first row."""
     line, names = next(rows, (1, []))
     for name in names:
         if name not in COLUMNS:
             hint = "separate the fields by commas" if ";" in name or "\t" in name else did_you_mean(name, COLUMNS)
             report.add(line, name or "header", f"is not a known column; {hint}")
     report.problems += [
-        Problem(report.file, line, name, "is twice in the header; remove one of the two columns")
+        Problem(report.file, line, name, "appears more than once in the header; keep one column of that name")
         for name in sorted({name for name in names if names.count(name) > 1})
     ]
     if not report.problems:
@@ -162,9 +162,9 @@ def _readers(servers: Sequence[str]) -> Mapping[str, _Reader]:
 def _values(
     line: int, fields: list[str], columns: list[str], readers: Mapping[str, _Reader], report: _Report
 ) -> dict[str, Any]:
-    """What the row says, without what it leaves to the defaults and what is wrong (which is reported)."""
+    """Return the values of a row, without those left to the defaults and those that are wrong (and reported)."""
     if len(fields) != len(columns):
-        text = f"has {len(fields)} fields where the header has {len(columns)}; look for a missing comma or quote"
+        text = f"has {len(fields)} fields, but the header has {len(columns)}; look for a missing comma or quote"
         report.add(line, "row", text)
         return {}
     values = {}
@@ -189,9 +189,9 @@ def _name(text: str) -> str:
         raise ValueError("is empty; write an alias or an SMTP address")
     wrong = sorted(_NOT_IN_NAMES.intersection(text))
     if wrong or text in (".", ".."):
-        raise ValueError(f"{text!r} holds {' '.join(wrong) or 'only dots'}; write an alias or an SMTP address")
+        raise ValueError(f"{text!r} contains {' '.join(wrong) or 'only dots'}; write an alias or an SMTP address")
     if not text.isprintable():
-        raise ValueError(f"{text!r} holds an invisible character; type the name again")
+        raise ValueError(f"{text!r} contains an invisible character; type the name again")
     if len(text) > _LONGEST_NAME:
         raise ValueError(f"is {len(text)} characters long; no name is longer than {_LONGEST_NAME}")
     return text
@@ -201,14 +201,14 @@ def _server(text: str, servers: Sequence[str]) -> str:
     if not text and len(servers) == 1:
         return servers[0]
     if text not in servers:
-        what = f"{text!r} is not a server of the settings" if text else "is empty"
-        raise ValueError(f"{what}; known are {', '.join(servers)}")
+        what = f"{text!r} is not a configured server" if text else "is empty"
+        raise ValueError(f"{what}; use one of: {', '.join(servers)}")
     return text
 
 
 def _group(text: str) -> str:
     if not text.isprintable():
-        raise ValueError(f"{text!r} holds an invisible character; type the name again")
+        raise ValueError(f"{text!r} contains an invisible character; type the name again")
     return text
 
 

@@ -1,6 +1,6 @@
-"""The settings: every key, its type, its default and the rules it must obey.
+"""The settings: every key with its type, default and constraints.
 
-Knows nothing of where the values come from. ``docs/settings.md`` explains the keys to operators.
+Independent of where the values come from. ``docs/settings.md`` explains the keys to operators.
 """
 
 import ssl
@@ -47,19 +47,19 @@ class RedisSettings(_Table):
     """The Redis (or Valkey) server that holds the lanes and the ledger, and carries Celery's messages."""
 
     url: RedisUrl = "redis://127.0.0.1:6379/0"
-    # Before `password`, whose validator looks at it.
+    # Before `password`, whose validator reads it.
     password_file: PathField | None = None
     password: SecretStr | None = None
     namespace: NamespaceField = "rsvpq"
-    # After `url`, which their validators look at.
+    # After `url`, which their validators read.
     ca_bundle: ExistingFile | None = None
     certificate: ExistingFile | None = None
-    # After `certificate`.
+    # After `certificate`, which its validator reads.
     certificate_key: ExistingFile | None = None
 
     @property
     def tls(self) -> dict[str, Any]:
-        """How TLS is spoken, in the words of redis-py and kombu; empty without. Certificates are always verified."""
+        """The TLS options for redis-py and kombu; empty without TLS. Certificates are always verified."""
         if not self.url.startswith("rediss:"):
             return {}
         files = {
@@ -77,14 +77,14 @@ class RedisSettings(_Table):
     @classmethod
     def _require_tls(cls, file: Path | None, info: ValidationInfo) -> Path | None:
         if file is not None and not info.data.get("url", "rediss:").startswith("rediss:"):
-            raise ValueError("is for TLS, and the url is not; write rediss:// there, or leave this out")
+            raise ValueError("requires TLS, but url does not use it; write rediss:// in url, or leave this out")
         return file
 
     @field_validator("certificate_key")
     @classmethod
     def _require_a_certificate(cls, file: Path | None, info: ValidationInfo) -> Path | None:
         if file is not None and info.data.get("certificate", file) is None:
-            raise ValueError("is the key of a certificate that is not given; write its path as certificate")
+            raise ValueError("is given without its certificate; set certificate to the path of it")
         return file
 
     @field_validator("password")
@@ -94,7 +94,7 @@ class RedisSettings(_Table):
 
 
 class MailboxLimits(_Table):
-    """How hard each mailbox may be pressed, unless its row says otherwise."""
+    """The default limits of each mailbox; its row in the list may override them."""
 
     rate: RateField = Rate(2)
     burst: Count = 5
@@ -102,7 +102,7 @@ class MailboxLimits(_Table):
 
 
 class LaneSettings(_Table):
-    """How much work is in the hands of Celery at once, and when it is taken back."""
+    """How many items Celery may hold at once, and when they are taken back."""
 
     scans_released: Count = 16
     answers_released: Count = 64
@@ -114,7 +114,7 @@ class LaneSettings(_Table):
 
 
 class RetrySettings(_Table):
-    """How often, and how patiently, an item is tried again before it is dead."""
+    """How often, and at what intervals, an item is retried before it is dead."""
 
     attempts: Count = 8
     first_delay: DurationField = Duration(5)
@@ -131,29 +131,29 @@ class RetrySettings(_Table):
 
 
 class HealthSettings(_Table):
-    """When a process that gets nothing done ends, to be started again."""
+    """When a process that makes no progress ends, so that it is restarted."""
 
     stalled_after: DurationField = Duration(60)
 
 
 class ResponseSettings(_Table):
-    """What becomes of an attendee's response once the calendar has absorbed it."""
+    """What happens to an attendee's response after the calendar has absorbed it."""
 
     after: Literal["keep", "move", "delete"] = "move"
 
 
 class AuditSettings(_Table):
-    """How long the audit is kept, and what is redacted in it."""
+    """How long the audit is kept, and what it redacts."""
 
     retention: DurationField = Duration(30 * 86_400)
     most_records: Count = 1_000_000
-    # Before `hash_key_file`, whose validator looks at it.
+    # Before `hash_key_file`, whose validator reads it.
     hide: HiddenField = ()
     hash_key_file: PathField | None = None
 
     @property
     def hash_key(self) -> bytes:
-        """The key of the digests; empty where nothing is hidden."""
+        """The key of the digests; empty if nothing is redacted."""
         return read_key(self.hash_key_file) if self.hide and self.hash_key_file else b""
 
     @field_validator("hash_key_file")
@@ -169,7 +169,7 @@ class AuditSettings(_Table):
 
 
 class Schedule(_Table):
-    """One regular scan, of every mailbox or of one group."""
+    """One recurring scan, of all mailboxes or of one group."""
 
     every: DurationField
     group: Text | None = None
@@ -188,7 +188,7 @@ Servers = Annotated[
 
 
 class Settings(_Table):
-    """All settings of an installation; frozen, and valid as a whole."""
+    """All settings of an installation: immutable, and validated as a whole."""
 
     mode: Literal["observe", "respond"] = "observe"
     mailboxes: ExistingFile
@@ -206,12 +206,12 @@ class Settings(_Table):
 
     @property
     def mailbox_limits(self) -> Limits:
-        """What a mailbox is promised that has no limits of its own."""
+        """The limits of a mailbox whose row sets none."""
         return Limits(self.limits.rate, self.limits.burst, self.limits.concurrency)
 
     @property
     def decisions(self) -> Policy:
-        """How messages are decided on."""
+        """The policy that decides on messages."""
         return self.policy.as_policy(self.mode)
 
     @field_validator("lanes")

@@ -1,6 +1,6 @@
-"""The settings of the policy: what operators write about requests, responses and cancellations.
+"""The settings of the policy for requests, responses and cancellations.
 
-``docs/policy.md`` explains it to them; :mod:`rsvpq.policy` carries it out.
+``docs/policy.md`` explains them to operators; :mod:`rsvpq.policy` applies them.
 """
 
 import re
@@ -22,18 +22,18 @@ from rsvpq.settings.table import Table
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    """One text stands for a list of one."""
+    """Return the texts of a list, or a single text as a list of one."""
     given = (value,) if isinstance(value, str) else value
     if not isinstance(given, list | tuple) or not given or not all(isinstance(one, str) for one in given):
         raise ValueError('is neither text nor a list of texts; write "one", or ["one", "another"]')
     for one in given:
         if not one.strip() or not one.isprintable():
-            raise ValueError(f"holds {one!r}, which is empty or not printable; write text, or leave it out")
+            raise ValueError(f"contains {one!r}, which is empty or not printable; write text, or leave it out")
     return tuple(given)
 
 
 def _comma_list(value: object) -> object:
-    """A list as it comes out of an environment variable."""
+    """Split a list that an environment variable gives as one comma-separated text."""
     return [part.strip() for part in value.split(",")] if isinstance(value, str) and value else value
 
 
@@ -42,7 +42,7 @@ def _words_of(known: tuple[str, ...]) -> Callable[[object], tuple[str, ...]]:
         words = _texts(value)
         for word in words:
             if word not in known:
-                raise ValueError(f"{word!r} is not a word known here; {did_you_mean(word, known)}")
+                raise ValueError(f"{word!r} is not a known value; {did_you_mean(word, known)}")
         return words
 
     return read
@@ -51,7 +51,7 @@ def _words_of(known: tuple[str, ...]) -> Callable[[object], tuple[str, ...]]:
 _conflict_words = _words_of(CONFLICTS)
 
 
-def _clash(value: object) -> bool | tuple[str, ...]:
+def _conflict(value: object) -> bool | tuple[str, ...]:
     if value in ("true", "false"):
         raise ValueError(f"is in quotes; write {value} without them")
     return value if isinstance(value, bool) else _conflict_words(value)
@@ -77,7 +77,7 @@ def _internal_domains(value: object) -> tuple[str, ...]:
 
 def _rule_name(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", value):
-        raise ValueError(f"{value!r} is not a name; use small letters, digits and hyphens, such as long-meetings")
+        raise ValueError(f"{value!r} is not a name; use lowercase letters, digits and hyphens, such as long-meetings")
     return value
 
 
@@ -89,14 +89,14 @@ _InternalDomains = Annotated[tuple[str, ...], BeforeValidator(_internal_domains)
 _BusyWords = Annotated[tuple[str, ...], BeforeValidator(_words_of(CONFLICTS[1:])), BeforeValidator(_comma_list)]
 _Sensitivities = Annotated[tuple[str, ...], BeforeValidator(_words_of(tuple(Sensitivity)))]
 _Updates = Annotated[tuple[str, ...], BeforeValidator(_words_of(UPDATES))]
-_Clash = Annotated[bool | tuple[str, ...], BeforeValidator(_clash)]
+_Conflict = Annotated[bool | tuple[str, ...], BeforeValidator(_conflict)]
 
 
 class RuleSettings(Table):
-    """One rule: if all conditions hold, this is what is decided."""
+    """One rule: its decision applies if all of its conditions hold."""
 
     name: _RuleName
-    # Before `decision` and the conditions, whose validators look at it.
+    # Before `decision` and the conditions, whose validators read it.
     kind: Literal["request", "response", "cancellation"] = "request"
     decision: Literal["accept", "tentative", "decline", "skip", "hold", "open", "process", "keep"]
     organizer: _Addresses | None = None
@@ -117,7 +117,7 @@ class RuleSettings(Table):
     attendees_fewer_than: Count | None = None
     delegate_copy: bool | None = None
     response_requested: bool | None = None
-    conflict: _Clash | None = None
+    conflict: _Conflict | None = None
     update: _Updates | None = None
 
     @field_validator("decision")
@@ -126,19 +126,19 @@ class RuleSettings(Table):
         kind = info.data.get("kind")
         if kind is not None and decision not in DECISIONS[Kind(kind)]:
             words = " or ".join(DECISIONS[Kind(kind)])
-            raise ValueError(f"{decision!r} cannot be decided about a {kind}; write {words}, or another kind")
+            raise ValueError(f"{decision!r} is not a decision for a {kind}; write {words}, or another kind")
         return decision
 
     @field_validator(*CONDITIONS)
     @classmethod
-    def _can_be_asked(cls, value: object, info: ValidationInfo) -> object:
-        kind, asked = info.data.get("kind"), CONDITIONS[str(info.field_name)].kinds
-        if value is not None and kind is not None and kind not in asked:
-            raise ValueError(f"is not asked of a {kind}; remove it, or write kind = {' or '.join(asked)}")
+    def _applies_to_the_kind(cls, value: object, info: ValidationInfo) -> object:
+        kind, possible = info.data.get("kind"), CONDITIONS[str(info.field_name)].kinds
+        if value is not None and kind is not None and kind not in possible:
+            raise ValueError(f"does not apply to a {kind}; remove it, or write kind = {' or '.join(possible)}")
         return value
 
     def as_rule(self) -> Rule:
-        """The rule, as the policy knows it."""
+        """Return the rule in the form that the policy evaluates."""
         given = {name: getattr(self, name) for name in CONDITIONS}
         conditions = {name: _plain(value) for name, value in given.items() if value is not None}
         return Rule(self.name, Action(self.decision), Kind(self.kind), conditions)
@@ -149,7 +149,7 @@ def _plain(value: Value | Duration) -> Value:
 
 
 class PolicySettings(Table):
-    """What is answered, and how: guards, caps and rules."""
+    """What is answered and how: guards, caps and rules."""
 
     internal_domains: _InternalDomains = ()
     external: GuardSetting = "skip"
@@ -169,15 +169,15 @@ class PolicySettings(Table):
 
     @field_validator("rules")
     @classmethod
-    def _one_rule_of_a_name(cls, rules: tuple[RuleSettings, ...]) -> tuple[RuleSettings, ...]:
+    def _require_unique_names(cls, rules: tuple[RuleSettings, ...]) -> tuple[RuleSettings, ...]:
         names = [rule.name for rule in rules]
         for index, name in enumerate(names):
             if name in names[:index]:
-                raise blame(f"{name!r} is the name of an earlier rule; give it another", "rules", index, "name")
+                raise blame(f"{name!r} is already the name of an earlier rule; choose another", "rules", index, "name")
         return rules
 
     def as_policy(self, mode: Literal["observe", "respond"]) -> Policy:
-        """The policy that decides."""
+        """Return the policy that these settings describe."""
         return Policy(
             mode=mode,
             rules=tuple(rule.as_rule() for rule in self.rules),

@@ -1,6 +1,6 @@
-"""What is wrong with a configuration, in the words of the person who has to correct it.
+"""Problems in a configuration, described for the person who has to correct them.
 
-Knows nothing of TOML, CSV, pydantic or the environment: those who read them say what they found.
+Independent of TOML, CSV, pydantic and the environment: the modules that read those report what they find.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from typing import Literal
 
 from rsvpq.text import printable
 
-#: The ``file`` of a problem that was caused by an environment variable.
+#: The ``file`` of a problem that an environment variable caused.
 ENVIRONMENT: Literal["environment"] = "environment"
 
 
@@ -18,7 +18,7 @@ ENVIRONMENT: Literal["environment"] = "environment"
 class Problem:
     """One line for the operator: ``FILE:LINE: FIELD: what is wrong; remedy``.
 
-    ``line`` is 0 where there is none: an environment variable, or a file that cannot be read at all.
+    ``line`` is 0 for a problem without a line: an environment variable, or a file that cannot be read.
     """
 
     file: str
@@ -29,14 +29,14 @@ class Problem:
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
         line = f"{where}: {self.field}: {self.text}"
-        # A name out of a file may hold anything; it must neither break the line nor reach the terminal as a command.
+        # A name in a file may contain anything; it must neither break the line nor send commands to the terminal.
         return printable(line)
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; ``problems`` says why, all of it, and ``str()`` shows one line for each.
+    """The configuration cannot be used; ``problems`` has all the reasons, and ``str()`` shows one line for each.
 
-    ``most_shown`` bounds the text, not the problems: a CSV with the wrong separator is wrong in every row.
+    ``most_shown`` limits the text, not ``problems``: a CSV file with the wrong separator is wrong in every row.
     """
 
     def __init__(self, problems: Iterable[Problem], most_shown: int | None = None) -> None:
@@ -48,17 +48,17 @@ class ConfigError(Exception):
 
 
 def in_file_order(problems: Iterable[Problem]) -> list[Problem]:
-    """By line; what the environment caused comes last."""
+    """Sort problems by line; those that the environment caused come last."""
     return sorted(problems, key=lambda problem: (problem.file == ENVIRONMENT, problem.line))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The remedy for a name nobody knows: the one that looks like it, else (if they are few) all that there are."""
+    """Return the remedy for an unknown name: the most similar known name, else all known names if they are few."""
     names = {name.casefold(): name for name in known}
     close = get_close_matches(word.casefold(), names, n=1)
     if close:
         return f"did you mean {names[close[0]]}?"
     few = 12
     if 0 < len(names) <= few:
-        return f"known here: {', '.join(sorted(names.values()))}"
-    return "look for a typing error"
+        return f"use one of: {', '.join(sorted(names.values()))}"
+    return "check the spelling"

@@ -1,6 +1,6 @@
-"""What pydantic found wrong, in the words of the operator: what is wrong, and the remedy.
+"""Turn pydantic's errors into messages for operators: what is wrong, and the remedy.
 
-Shows a value only where it is one of a few words, so no secret can get into a message from here.
+A value is shown only if its key takes one of a few words, so no message made here contains a secret.
 """
 
 import re
@@ -12,7 +12,7 @@ from rsvpq.settings.problems import did_you_mean
 from rsvpq.settings.servers import PROTOCOLS
 from rsvpq.settings.toml_lines import KeyPath
 
-#: What a missing key would look like.
+#: Examples of keys that may be missing.
 _EXAMPLES = {
     "mailboxes": 'mailboxes = "mailboxes.csv"',
     "servers": "a table such as [servers.hq1], with url, username and password_file",
@@ -38,10 +38,10 @@ _BY_TYPE = {
 
 
 def place_of(error: ErrorDetails) -> KeyPath:
-    """The key to blame: mostly where the error arose, unless the validator pointed at a neighbour."""
+    """Return the key to blame: the one where the error arose, unless the validator blamed a neighboring key."""
     place = tuple(part for part in error["loc"] if part != "[key]")
     if place[:1] == ("servers",):
-        place = (*place[:2], *place[3:])  # without the protocol, by which pydantic has chosen the model
+        place = (*place[:2], *place[3:])  # without the protocol, which pydantic adds for the model it chose
     if error["type"] == "misplaced":
         return (*place[:-1], *error["ctx"]["at"])
     if error["type"] == "union_tag_invalid":
@@ -50,7 +50,7 @@ def place_of(error: ErrorDetails) -> KeyPath:
 
 
 def remedy_for(error: ErrorDetails) -> str:
-    """What is wrong; what to do about it."""
+    """Return what is wrong, and what to do about it."""
     place = place_of(error)
     name = str(place[-1])
     match error["type"]:
@@ -62,12 +62,12 @@ def remedy_for(error: ErrorDetails) -> str:
             return _unknown_key(place, name)
         case "literal_error":
             words = re.findall(r"'([\w.]+)'", error["ctx"]["expected"])
-            return f"{error['input']!r} is not a word known here; {did_you_mean(str(error['input']), words)}"
+            return f"{error['input']!r} is not a known value; {did_you_mean(str(error['input']), words)}"
         case "union_tag_invalid":
             given = error["input"]["protocol"]
-            return f"{given!r} is not a word known here; {did_you_mean(str(given), PROTOCOLS)}"
+            return f"{given!r} is not a known value; {did_you_mean(str(given), PROTOCOLS)}"
         case kind:
-            known = _BY_TYPE.get(kind, f"is not valid ({kind}); see its type in the reference of the settings")
+            known = _BY_TYPE.get(kind, f"is not valid ({kind}); see its type in docs/settings.md")
             return known.format(table=".".join(map(str, place)))
 
 
@@ -80,5 +80,5 @@ def _unknown_key(place: KeyPath, name: str) -> str:
 
 def _meant_key(place: KeyPath, name: str) -> str:
     if len(place) > 1 and name in keys_of(()):
-        return "it belongs to the top of the file, above the first [table]"
+        return "it belongs at the top of the file, above the first [table]"
     return did_you_mean(name, keys_of(place[:-1]))

@@ -1,6 +1,6 @@
-"""The servers: one class of settings for each protocol, chosen by the key ``protocol`` of the table.
+"""The settings of servers: one class for each protocol, chosen by the key ``protocol`` of the table.
 
-A new protocol is a class here, its line in :data:`PROTOCOLS` and its branch of :data:`AnyServerSettings`.
+To add a protocol, add a class, an entry in :data:`PROTOCOLS` and a branch of :data:`AnyServerSettings`.
 """
 
 from collections.abc import Mapping
@@ -24,17 +24,17 @@ from rsvpq.settings.fields import (
 )
 from rsvpq.settings.table import Table
 
-#: What a table without ``protocol`` means: the tables of the first releases have none.
+#: The protocol of a table without that key, as in files written for the first releases.
 DEFAULT_PROTOCOL = "webdav"
 
 
 class ServerSettings(Table):
-    """What servers of every protocol have: an account, TLS, and how hard they may be pressed."""
+    """Settings common to all protocols: account, TLS, limits and timeouts."""
 
     username: Text
-    # Before `password`, whose validator looks at it.
+    # Before `password`, whose validator reads it.
     password_file: PathField | None = None
-    # Always there once validated: the default stands for none, and is refused.
+    # Always set once validated: the default means that none was given, and is rejected.
     password: SecretStr = SecretStr("")
     ca_bundle: ExistingFile | None = None
     tls_minimum: TlsVersion = "1.2"
@@ -46,19 +46,19 @@ class ServerSettings(Table):
 
     @property
     def limits(self) -> Limits:
-        """What this server is promised."""
+        """The limits of this server."""
         return Limits(self.rate, self.burst, self.concurrency)
 
     @property
     def longest_wait(self) -> Duration:
-        """How long one HTTP request may keep a worker waiting."""
+        """How long one HTTP request may block a worker."""
         return Duration(self.connect_timeout.seconds + self.read_timeout.seconds)
 
     @field_validator("password")
     @classmethod
     def _read_password(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
         if "password_file" not in info.data:
-            return value  # what was given for it is wrong, and reported as such
+            return value  # password_file is invalid, which is reported for it
         secret = read_secret(value or None, info.data["password_file"])
         if secret is None:
             raise ValueError('is missing or empty; add password_file = "PATH" of a file that holds it')
@@ -66,10 +66,10 @@ class ServerSettings(Table):
 
 
 class WebDavSettings(ServerSettings):
-    """Exchange 2000 to 2007, by WebDAV and Outlook Web Access."""
+    """Exchange 2000 to 2007, over WebDAV and Outlook Web Access."""
 
     protocol: Literal["webdav"] = "webdav"
-    # Before `url`, whose validator looks at it.
+    # Before `url`, whose validator reads it.
     allow_http: bool = False
     url: ServerUrl
     auth: Scheme = "basic"
@@ -101,5 +101,5 @@ def _protocol_of(server: Any) -> Any:
     return getattr(server, "protocol", DEFAULT_PROTOCOL)
 
 
-#: A callable discriminator, because the key may be left out.
+#: The discriminator is a function, because the key ``protocol`` may be missing.
 AnyServerSettings = Annotated[Annotated[WebDavSettings, Tag("webdav")], Discriminator(_protocol_of)]

@@ -1,4 +1,4 @@
-"""Redis must be one server: the lanes keep what belongs together under one hash tag, but Celery's queues do not."""
+"""Refuse a Redis Cluster: the lanes keep related keys under one hash tag, but Celery's queues do not."""
 
 from typing import Any
 
@@ -6,31 +6,31 @@ from redis.exceptions import ResponseError
 
 from rsvpq.settings.problems import ConfigError, Problem
 
-REMEDY = "give it a Redis of its own, without cluster-enabled; a replica or Sentinel is no cluster"
+REMEDY = "use a separate Redis without cluster-enabled; a replica or Sentinel is not a cluster"
 
 
 class ClusterRefused(ConfigError):
-    """The Redis that the settings name is a node of a Redis Cluster."""
+    """The configured Redis is a node of a Redis Cluster."""
 
     def __init__(self, url: str) -> None:
-        text = f"{url} is a node of a Redis Cluster, on which Celery's queues cannot be kept; {REMEDY}"
+        text = f"{url} is a node of a Redis Cluster, which Celery's queues do not support; {REMEDY}"
         super().__init__([Problem("settings", 0, "redis.url", text)])
 
 
 def refusing_cluster(url: str) -> Any:
-    """For redis-py's ``redis_connect_func``: what each new connection begins with.
+    """Make a ``redis_connect_func`` for redis-py, which sets up each new connection.
 
-    :returns: a function that raises :class:`ClusterRefused`; RedisError as every connection does.
+    :returns: a function that raises :class:`ClusterRefused`, or RedisError if the connection cannot be set up.
     """
 
     def connect(connection: Any) -> None:
         connection.on_connect()
         connection.send_command("INFO", "cluster")
         try:
-            told = connection.read_response()
-        except ResponseError:  # not allowed to ask; `rsvpq doctor` says which right is missing
+            reply = connection.read_response()
+        except ResponseError:  # INFO is not permitted; `rsvpq doctor` reports which permission is missing
             return
-        text = told.decode() if isinstance(told, bytes) else str(told)
+        text = reply.decode() if isinstance(reply, bytes) else str(reply)
         if "cluster_enabled:1" in text:
             connection.disconnect()
             raise ClusterRefused(url)

@@ -1,10 +1,10 @@
-"""What all tables of the settings have in common."""
+"""The base class of all tables of the settings."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Table(BaseModel):
-    """One table: frozen, and without room for keys that nobody knows."""
+    """One table: immutable, and without unknown keys."""
 
-    # Defaults obey the rules too: what a default may be can depend on another key.
+    # Defaults are validated too, because another key can make a default invalid.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)

@@ -1,4 +1,4 @@
-"""Reading a text that a person wrote with whatever editor they have."""
+"""Read text files that people wrote with any editor."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ from rsvpq.settings.problems import ConfigError, Problem
 
 
 def read_text(file: Path, remedy: str) -> str:
-    """The UTF-8 text of ``file``, without the byte order mark that Windows editors put in front, lines ended by LF.
+    """Return the UTF-8 text of a file, without the byte order mark of Windows editors, with LF as line end.
 
-    :raises ConfigError: it cannot be read (then ``remedy`` says what to do), or is not UTF-8.
+    :raises ConfigError: the file cannot be read (``remedy`` says what to do then), or is not UTF-8.
     """
     try:
         return file.read_text("utf-8-sig")

@@ -1,15 +1,15 @@
-"""On which line of a TOML text each key stands.
+"""Find the line of each key in a TOML text.
 
-``tomllib`` says what a file means but not where; this scanner says where but not what. It is for text that ``tomllib``
-has already accepted, so it never has to judge: what it does not recognise it leaves out, and the line of the table
-around it is used instead. It does not look into inline tables and arrays, which mostly stand on their key's line.
+``tomllib`` returns values without their lines; this scanner finds the lines without the values. It is only for text
+that ``tomllib`` has accepted, so it reports no errors: it skips what it does not recognize, and the line of the
+enclosing table is used instead. It does not look into inline tables and arrays, which are mostly on their key's line.
 """
 
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
 
-#: The way to a value: ``("servers", "hq1", "url")``; an element of an array of tables adds its index.
+#: The path to a value: ``("servers", "hq1", "url")``; an element of an array of tables adds its index.
 KeyPath = tuple[str | int, ...]
 
 _PART = r"""(?:[A-Za-z0-9_-]+|"(?:\\.|[^"\\\n])*"|'[^'\n]*')"""
@@ -29,7 +29,7 @@ _TOKEN = re.compile(
 
 
 def key_lines(text: str) -> dict[KeyPath, int]:
-    """The first line of every key and table of ``text``, which must be valid TOML."""
+    """Return the first line of every key and table of ``text``, which must be valid TOML."""
     lines: dict[KeyPath, int] = {}
     elements: dict[KeyPath, int] = {}
     table: KeyPath = ()
@@ -49,7 +49,7 @@ def key_lines(text: str) -> dict[KeyPath, int]:
 
 
 def line_of(path: KeyPath, lines: Mapping[KeyPath, int]) -> int:
-    """The line of ``path`` or, where it has none, of the nearest table around it; at the top of the file, line 1."""
+    """Return the line of ``path``, else of the nearest enclosing table, else 1."""
     return next((lines[path[:length]] for length in range(len(path), 0, -1) if path[:length] in lines), 1)
 
 
@@ -82,7 +82,7 @@ def _end_of_value(text: str, position: int) -> int:
 
 
 def _parts(dotted: str) -> tuple[str, ...]:
-    """Take ``a."b.c"`` apart; tomllib knows the quoting rules."""
+    """Split ``a."b.c"`` into its parts; tomllib knows the quoting rules."""
     node: object = tomllib.loads(f"{dotted} = 0")
     parts: list[str] = []
     while isinstance(node, dict):
@@ -92,7 +92,7 @@ def _parts(dotted: str) -> tuple[str, ...]:
 
 
 def _inside_elements(parts: KeyPath, elements: Mapping[KeyPath, int]) -> KeyPath:
-    """TOML's rule: ``[schedule.x]`` speaks of the last ``[[schedule]]`` so far."""
+    """Insert the indexes of elements: in TOML, ``[schedule.x]`` refers to the last ``[[schedule]]`` before it."""
     path: KeyPath = ()
     for part in parts:
         path = (*path, part)

@@ -34,22 +34,22 @@ def consumption(redis: Redis) -> Consumption:
 def test_messages_that_wait_are_found_whatever_their_priority(
     app: Celery, consumption: Consumption, priority: int | None
 ) -> None:
-    assert consumption.suspicion() == ""
+    assert consumption.stall_reason() == ""
     app.send_task(contract.ANSWER_REQUEST, kwargs={"generation": 1}, priority=priority)
     expected = "1 messages wait, 2 of 2 threads are free, none was received"
-    assert [consumption.suspicion(), consumption.suspicion()] == [expected, expected]
+    assert [consumption.stall_reason(), consumption.stall_reason()] == [expected, expected]
 
 
 def test_the_messages_of_another_queue_are_not_its_own(app: Celery, consumption: Consumption) -> None:
     app.send_task(contract.SCAN)
-    assert consumption.suspicion() == ""
+    assert consumption.stall_reason() == ""
 
 
 def test_a_message_received_since_the_last_look_is_progress(app: Celery, consumption: Consumption) -> None:
     app.send_task(contract.ANSWER_REQUEST, kwargs={"generation": 1})
     consumption.note()
-    assert consumption.suspicion() == ""
-    assert consumption.suspicion() != ""
+    assert consumption.stall_reason() == ""
+    assert consumption.stall_reason() != ""
 
 
 def test_without_a_free_thread_nothing_need_be_received(
@@ -58,9 +58,9 @@ def test_without_a_free_thread_nothing_need_be_received(
     app.send_task(contract.ANSWER_REQUEST, kwargs={"generation": 1})
     active: set[Busy] = {Busy(), Busy()}
     monkeypatch.setattr(state, "active_requests", active)
-    assert consumption.suspicion() == ""
+    assert consumption.stall_reason() == ""
     active.pop()
-    assert "1 of 2 threads are free" in consumption.suspicion()
+    assert "1 of 2 threads are free" in consumption.stall_reason()
 
 
 @pytest.mark.parametrize("told", ["should_stop", "should_terminate"])
@@ -69,4 +69,4 @@ def test_a_worker_that_was_told_to_end_need_receive_nothing(
 ) -> None:
     app.send_task(contract.ANSWER_REQUEST, kwargs={"generation": 1})
     monkeypatch.setattr(state, told, 0)  # an exit code
-    assert consumption.suspicion() == ""
+    assert consumption.stall_reason() == ""

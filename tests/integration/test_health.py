@@ -288,7 +288,7 @@ def test_the_health_check_believes_a_report_as_long_as_it_lasts(installation: In
     register.report(0.001)
     until(lambda: not register.alive(), "the report is no longer believed")
     checked = health(installation, role)
-    assert (checked.returncode, checked.stderr) == (1, f"no {role} of this host has reported progress lately\n")
+    assert (checked.returncode, checked.stderr) == (1, f"no {role} on this host has reported progress lately\n")
 
 
 def test_the_health_check_says_when_redis_cannot_be_asked(installation: Installation) -> None:
@@ -296,7 +296,7 @@ def test_the_health_check_says_when_redis_cannot_be_asked(installation: Installa
     installation.write()
     checked = health(installation, "worker")
     assert checked.returncode == 1
-    assert checked.stderr.startswith("Redis cannot be asked: ")
+    assert checked.stderr.startswith("cannot query Redis: ")
 
 
 def test_the_health_check_says_what_is_wrong_with_the_settings(installation: Installation) -> None:

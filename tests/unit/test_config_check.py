@@ -94,7 +94,7 @@ def test_problems_of_the_settings_go_to_stderr_and_the_exit_code_is_2(folder: Pa
 
     assert result.exit_code == 2
     assert result.stdout == ""
-    expected = "rsvpq.toml:6: mode: 'watch' is not a word known here; known here: observe, respond\n"
+    expected = "rsvpq.toml:6: mode: 'watch' is not a known value; use one of: observe, respond\n"
     assert result.stderr == expected
 
 
@@ -105,7 +105,7 @@ def test_problems_of_the_list_of_mailboxes_go_to_stderr_and_the_exit_code_is_2(f
 
     assert result.exit_code == 2
     assert result.stdout == ""
-    assert result.stderr == f"{folder}/mailboxes.csv:8: server: 'hq2' is not a server of the settings; known are hq1\n"
+    assert result.stderr == f"{folder}/mailboxes.csv:8: server: 'hq2' is not a configured server; use one of: hq1\n"
 
 
 def test_a_schedule_for_a_group_of_nobody_is_a_problem(folder: Path) -> None:

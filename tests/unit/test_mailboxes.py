@@ -89,33 +89,36 @@ _RULES = [
     ("mailbox;group\nadele;pilot\n", "1: mailbox;group: is not a known column; separate the fields by commas"),
     (
         "mailbox,\nadele,\n",
-        "1: header: is not a known column; known here: burst, concurrency, group, mailbox, pace, server, weight",
+        "1: header: is not a known column; use one of: burst, concurrency, group, mailbox, pace, server, weight",
     ),
-    ("mailbox,group,group\n", "1: group: is twice in the header; remove one of the two columns"),
+    ("mailbox,group,group\n", "1: group: appears more than once in the header; keep one column of that name"),
     (
         "mailbox,group\nadele\n",
-        "2: row: has 1 fields where the header has 2; look for a missing comma or quote",
+        "2: row: has 1 fields, but the header has 2; look for a missing comma or quote",
     ),
     (
         "mailbox\nadele,pilot\n",
-        "2: row: has 2 fields where the header has 1; look for a missing comma or quote",
+        "2: row: has 2 fields, but the header has 1; look for a missing comma or quote",
     ),
     (
         'mailbox,group\n"adele,pilot\nbrian,x\n',
-        "2: row: is not CSV (unexpected end of data); close each quote, and write a quote within quotes twice",
+        "2: row: is not valid CSV (unexpected end of data); close each quote, and double quotes inside quotes",
     ),
     ("mailbox,group\n,pilot\n", "2: mailbox: is empty; write an alias or an SMTP address"),
     *(
-        (f"mailbox\nad{char}ele\n", f"2: mailbox: {f'ad{char}ele'!r} holds {char}; write an alias or an SMTP address")
+        (
+            f"mailbox\nad{char}ele\n",
+            f"2: mailbox: {f'ad{char}ele'!r} contains {char}; write an alias or an SMTP address",
+        )
         for char in "/\\?#%"
     ),
-    ("mailbox\n..\n", "2: mailbox: '..' holds only dots; write an alias or an SMTP address"),
-    ("mailbox\nad\tele\n", r"2: mailbox: 'ad\tele' holds an invisible character; type the name again"),
-    ("mailbox\nadele\u200b\n", r"2: mailbox: 'adele\u200b' holds an invisible character; type the name again"),
+    ("mailbox\n..\n", "2: mailbox: '..' contains only dots; write an alias or an SMTP address"),
+    ("mailbox\nad\tele\n", r"2: mailbox: 'ad\tele' contains an invisible character; type the name again"),
+    ("mailbox\nadele\u200b\n", r"2: mailbox: 'adele\u200b' contains an invisible character; type the name again"),
     (f"mailbox\n{'a' * 257}\n", "2: mailbox: is 257 characters long; no name is longer than 256"),
-    ("mailbox\nStraße\n\nSTRASSE\n", "4: mailbox: 'STRASSE' is on line 2 already; remove one of the two"),
-    ("mailbox,server\nadele,hq2\n", "2: server: 'hq2' is not a server of the settings; known are hq1"),
-    ("mailbox,group\nadele,a\tb\n", r"2: group: 'a\tb' holds an invisible character; type the name again"),
+    ("mailbox\nStraße\n\nSTRASSE\n", "4: mailbox: 'STRASSE' is already on line 2; remove one of the two"),
+    ("mailbox,server\nadele,hq2\n", "2: server: 'hq2' is not a configured server; use one of: hq1"),
+    ("mailbox,group\nadele,a\tb\n", r"2: group: 'a\tb' contains an invisible character; type the name again"),
     (
         "mailbox,pace\nadele,4\n",
         "2: pace: '4' is not a rate; write a number above zero per s, min or h, such as 2/s or 30/min",
@@ -142,8 +145,8 @@ def test_each_broken_rule_names_file_line_field_and_remedy(file: Path, text: str
     ("text", "expected"),
     [
         ("mailbox\na\n", "1: server: is missing; with more than one server, say which of them each mailbox is on"),
-        ("mailbox,server\na,\n", "2: server: is empty; known are hq1, hq2"),
-        ("mailbox,server\na,hq3\n", "2: server: 'hq3' is not a server of the settings; known are hq1, hq2"),
+        ("mailbox,server\na,\n", "2: server: is empty; use one of: hq1, hq2"),
+        ("mailbox,server\na,hq3\n", "2: server: 'hq3' is not a configured server; use one of: hq1, hq2"),
     ],
 )
 def test_with_several_servers_each_mailbox_needs_one_of_them(file: Path, text: str, expected: str) -> None:
@@ -214,7 +217,7 @@ def test_a_group_selects_its_members() -> None:
 def test_a_name_like_no_other_in_a_long_list_gets_no_list_of_names() -> None:
     mailboxes = [ListedMailbox(f"user{number}", "hq1") for number in range(100)]
 
-    with pytest.raises(ConfigError, match=r"^mailboxes: adele: is not in the list; look for a typing error$"):
+    with pytest.raises(ConfigError, match=r"^mailboxes: adele: is not in the list; check the spelling$"):
         select(mailboxes, ["adele"])
 
 
@@ -223,8 +226,8 @@ def test_a_name_like_no_other_in_a_long_list_gets_no_list_of_names() -> None:
     [
         (("adela", "brian"), None, "mailboxes: adela: is not in the list; did you mean Adele?"),
         ((), "pilots", "mailboxes: group: no mailbox is in the group 'pilots'; did you mean pilot?"),
-        ((), "", "mailboxes: group: no mailbox is in the group ''; known here: pilot"),
-        (("adele",), "pilot", "mailboxes: group: was given along with names; give one of the two"),
+        ((), "", "mailboxes: group: no mailbox is in the group ''; use one of: pilot"),
+        (("adele",), "pilot", "mailboxes: group: was given together with names; give only one of them"),
     ],
 )
 def test_what_selects_nobody_is_refused(names: tuple[str, ...], group: str | None, expected: str) -> None:

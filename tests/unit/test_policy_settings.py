@@ -122,7 +122,7 @@ def test_the_settings_name_every_condition_and_nothing_else() -> None:
 _MISTAKES = [
     (
         '[policy]\nexternal = "accept"',
-        "7: policy.external: 'accept' is not a word known here; known here: rules, skip",
+        "7: policy.external: 'accept' is not a known value; use one of: rules, skip",
     ),
     ('[policy]\nmax_age = "never"', f"7: policy.max_age: 'never' is not a duration; {_DURATION}"),
     (
@@ -135,7 +135,7 @@ _MISTAKES = [
     ),
     (
         '[policy]\nbusy_when = "free"',
-        "7: policy.busy_when: 'free' is not a word known here; known here: busy, oof, tentative",
+        "7: policy.busy_when: 'free' is not a known value; use one of: busy, oof, tentative",
     ),
     (
         "[policy]\nmost_answers_per_scan = 0",
@@ -149,27 +149,27 @@ _MISTAKES = [
     (
         RULE.replace("one", "One rule"),
         "7: policy.rules[0].name: 'One rule' is not a name; "
-        "use small letters, digits and hyphens, such as long-meetings",
+        "use lowercase letters, digits and hyphens, such as long-meetings",
     ),
-    (RULE + RULE, "10: policy.rules[1].name: 'one' is the name of an earlier rule; give it another"),
+    (RULE + RULE, "10: policy.rules[1].name: 'one' is already the name of an earlier rule; choose another"),
     ('[[policy.rules]]\ndecision = "accept"', '6: policy.rules[0].name: is missing; add name = "long-meetings"'),
     ('[[policy.rules]]\nname = "one"', '6: policy.rules[0].decision: is missing; add decision = "accept"'),
     (
         RULE + 'kind = "response"',
-        "8: policy.rules[0].decision: 'accept' cannot be decided about a response; write open or skip, or another kind",
+        "8: policy.rules[0].decision: 'accept' is not a decision for a response; write open or skip, or another kind",
     ),
     (
         RULE.replace("accept", "open"),
-        "8: policy.rules[0].decision: 'open' cannot be decided about a request; "
+        "8: policy.rules[0].decision: 'open' is not a decision for a request; "
         "write accept or tentative or decline or skip or hold, or another kind",
     ),
     (
         RULE.replace("accept", "keep") + 'kind = "cancellation"\nconflict = true',
-        "10: policy.rules[0].conflict: is not asked of a cancellation; remove it, or write kind = request",
+        "10: policy.rules[0].conflict: does not apply to a cancellation; remove it, or write kind = request",
     ),
     (RULE + 'longr_than = "1h"', "9: policy.rules[0].longr_than: is not a known key; did you mean longer_than?"),
     (RULE + "longer_than = 60", f"9: policy.rules[0].longer_than: '60' is not a duration; {_DURATION}"),
-    (RULE + 'conflict = "busi"', "9: policy.rules[0].conflict: 'busi' is not a word known here; did you mean busy?"),
+    (RULE + 'conflict = "busi"', "9: policy.rules[0].conflict: 'busi' is not a known value; did you mean busy?"),
     (RULE + 'conflict = "true"', "9: policy.rules[0].conflict: is in quotes; write true without them"),
     (
         RULE + "group = []",
@@ -177,7 +177,7 @@ _MISTAKES = [
     ),
     (
         RULE + 'subject = ["a", ""]',
-        "9: policy.rules[0].subject: holds '', which is empty or not printable; write text, or leave it out",
+        "9: policy.rules[0].subject: contains '', which is empty or not printable; write text, or leave it out",
     ),
     (
         RULE + 'organizer = "example.com"',
@@ -193,7 +193,7 @@ _MISTAKES = [
     ),
     (
         RULE + 'update = "moved"',
-        "9: policy.rules[0].update: 'moved' is not a word known here; did you mean time-moved?",
+        "9: policy.rules[0].update: 'moved' is not a known value; did you mean time-moved?",
     ),
 ]
 

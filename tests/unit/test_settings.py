@@ -175,7 +175,7 @@ def test_a_version_of_tls_needs_no_quotes(given: str) -> None:
 @pytest.mark.parametrize(
     ("keys", "complaint"),
     [
-        ('hide = ["subject"]', "5: audit.hide: 'subject' cannot be hidden; write subjects, addresses or both"),
+        ('hide = ["subject"]', "5: audit.hide: 'subject' cannot be redacted; write subjects, addresses or both"),
         ("hide = true", '5: audit.hide: is not a list; write it as ["subjects", "addresses"], or one of the two'),
         ('hide = ["subjects"]', "4: audit.hash_key_file: is missing, and hide needs it; make one with: openssl rand"),
         ('hash_key_file = "secrets/none"', "5: audit.hash_key_file: cannot read "),
@@ -392,10 +392,10 @@ _REDIS = "write it as redis://HOST:6379/0, rediss://HOST:6379/0 or unix:///PATH?
 _TABLE = "is not a table; write its name as [table], and its keys below"
 _HTTPS = "write it as https://mail.example.com"
 _QUOTES = "is not text; write it in quotes"
-_SINGLE_QUOTES = r"holds a control character; write it in single quotes, as in 'EXAMPLE\test'"
+_SINGLE_QUOTES = r"contains a control character; write it in single quotes, as in 'EXAMPLE\test'"
 _RULES = [
-    ('mode = "respnd"\n' + GOOD, "1: mode: 'respnd' is not a word known here; did you mean respond?"),
-    ("mode = 1\n" + GOOD, "1: mode: 1 is not a word known here; known here: observe, respond"),
+    ('mode = "respnd"\n' + GOOD, "1: mode: 'respnd' is not a known value; did you mean respond?"),
+    ("mode = 1\n" + GOOD, "1: mode: 1 is not a known value; use one of: observe, respond"),
     (GOOD.split("\n", 1)[1], '1: mailboxes: is missing; add mailboxes = "mailboxes.csv"'),
     ("mailboxes = 1" + GOOD[GOOD.index("\n") :], f"1: mailboxes: {_QUOTES}"),
     ('mailboxes = " "' + GOOD[GOOD.index("\n") :], "1: mailboxes: is empty; write a value, or leave it out"),
@@ -418,15 +418,15 @@ _RULES = [
     (GOOD + "pasword = 1", "6: servers.hq1.pasword: is not a known key; did you mean password?"),
     (
         GOOD + "[responses]\nwhen = 1",
-        "7: responses.when: is not a known key; known here: after",
+        "7: responses.when: is not a known key; use one of: after",
     ),
     (
         GOOD + 'mode = "respond"',
-        "6: servers.hq1.mode: is not a known key; it belongs to the top of the file, above the first [table]",
+        "6: servers.hq1.mode: is not a known key; it belongs at the top of the file, above the first [table]",
     ),
     (
         GOOD.replace("hq1]", "HQ1]"),
-        "2: servers.HQ1: is not a server name; use small letters, digits and hyphens, such as hq1",
+        "2: servers.HQ1: is not a server name; use lowercase letters, digits and hyphens, such as hq1",
     ),
     (GOOD.replace("https:", "ftp:"), f"3: servers.hq1.url: has the scheme ftp; {_HTTPS}"),
     (GOOD.replace("https://", ""), f"3: servers.hq1.url: is not a URL; {_HTTPS}"),
@@ -436,11 +436,11 @@ _RULES = [
     ),
     (
         GOOD.replace("mail1.", "svc:pw@mail1."),
-        "3: servers.hq1.url: names a user or a password; use username and password_file for them",
+        "3: servers.hq1.url: contains a user name or a password; use username and password_file for them",
     ),
     (
         GOOD.replace(".com", ".com/exchange?x"),
-        "3: servers.hq1.url: goes on after the path; leave out everything from ? or # on",
+        "3: servers.hq1.url: has a query or a fragment; remove everything from ? or # on",
     ),
     (
         re.sub("url.*\n", "", GOOD),
@@ -477,7 +477,7 @@ _RULES = [
     ),
     (
         GOOD.replace("secrets/hq1", "secrets/two-lines"),
-        "5: servers.hq1.password_file: FOLDER/secrets/two-lines has 2 lines; leave the secret alone in it, on one line",
+        "5: servers.hq1.password_file: FOLDER/secrets/two-lines has 2 lines; put only the secret in it, on one line",
     ),
     (
         re.sub("password.*\n", r'password = "user\\nsecret"' + "\n", GOOD),
@@ -491,13 +491,13 @@ _RULES = [
         GOOD + 'ca_bundle = "ca.pem"',
         "6: servers.hq1.ca_bundle: there is no file FOLDER/ca.pem; create it or correct the path",
     ),
-    (GOOD + 'protocol = "imap"', "6: servers.hq1.protocol: 'imap' is not a word known here; known here: webdav"),
-    (GOOD + 'protocol = "dav"', "6: servers.hq1.protocol: 'dav' is not a word known here; did you mean webdav?"),
-    (GOOD + "protocol = 1", "6: servers.hq1.protocol: 1 is not a word known here; known here: webdav"),
-    (GOOD + 'auth = "form"', "6: servers.hq1.auth: 'form' is not a word known here; did you mean forms?"),
+    (GOOD + 'protocol = "imap"', "6: servers.hq1.protocol: 'imap' is not a known value; use one of: webdav"),
+    (GOOD + 'protocol = "dav"', "6: servers.hq1.protocol: 'dav' is not a known value; did you mean webdav?"),
+    (GOOD + "protocol = 1", "6: servers.hq1.protocol: 1 is not a known value; use one of: webdav"),
+    (GOOD + 'auth = "form"', "6: servers.hq1.auth: 'form' is not a known value; did you mean forms?"),
     (
         GOOD + 'tls_minimum = "1"',
-        "6: servers.hq1.tls_minimum: '1' is not a word known here; known here: 1.0, 1.1, 1.2, 1.3",
+        "6: servers.hq1.tls_minimum: '1' is not a known value; use one of: 1.0, 1.1, 1.2, 1.3",
     ),
     (GOOD + "allow_http = 7", "6: servers.hq1.allow_http: is neither true nor false; write one of the two"),
     (GOOD + "rate = 5", f"6: servers.hq1.rate: '5' is not a rate; {_RATE}"),
@@ -519,23 +519,23 @@ _RULES = [
     (GOOD + '[redis]\nurl = "unix://"', f"7: redis.url: lacks a host, a path or a database number; {_REDIS}"),
     (
         GOOD + '[redis]\nurl = "redis://:pw@h"',
-        "7: redis.url: holds a password, and URLs get printed; use redis.password_file for it",
+        "7: redis.url: contains a password, but URLs are printed; use redis.password_file for it",
     ),
     (
         GOOD + '[redis]\nurl = "redis://h?password=pw"',
-        "7: redis.url: holds a password, and URLs get printed; use redis.password_file for it",
+        "7: redis.url: contains a password, but URLs are printed; use redis.password_file for it",
     ),
     (
         GOOD + '[redis]\nurl = "rediss://h?ssl_cert_reqs=none"',
-        "7: redis.url: sets ssl_cert_reqs after the ?; leave it out, and use redis.ca_bundle for TLS",
+        "7: redis.url: sets ssl_cert_reqs after the ?; remove it, and use redis.ca_bundle for TLS",
     ),
     (
         GOOD + '[redis]\nca_bundle = "secrets/hq1"',
-        "7: redis.ca_bundle: is for TLS, and the url is not; write rediss:// there, or leave this out",
+        "7: redis.ca_bundle: requires TLS, but url does not use it; write rediss:// in url, or leave this out",
     ),
     (
         GOOD + '[redis]\nurl = "rediss://h"\ncertificate_key = "secrets/hq1"',
-        "8: redis.certificate_key: is the key of a certificate that is not given; write its path as certificate",
+        "8: redis.certificate_key: is given without its certificate; set certificate to the path of it",
     ),
     (
         GOOD + '[redis]\npassword = ""',
@@ -543,7 +543,7 @@ _RULES = [
     ),
     (
         GOOD + '[redis]\nnamespace = "My App"',
-        "7: redis.namespace: 'My App' is not a namespace; use small letters, digits and hyphens, such as rsvpq",
+        "7: redis.namespace: 'My App' is not a namespace; use lowercase letters, digits and hyphens, such as rsvpq",
     ),
     (
         GOOD + '[lanes]\nrun_lease = "140s"',
@@ -552,7 +552,7 @@ _RULES = [
     ),
     (
         GOOD + "[lanes]\nserver_share = 101",
-        "7: lanes.server_share: 101 is more than all; write 1 to 100, such as 50 for half",
+        "7: lanes.server_share: 101 is more than 100 percent; write 1 to 100, such as 50 for half",
     ),
     (
         GOOD + 'read_timeout = "2m"',
@@ -565,11 +565,11 @@ _RULES = [
     ),
     (
         GOOD + 'answers = "ical"',
-        "6: servers.hq1.answers: 'ical' is not a word known here; did you mean icalendar?",
+        "6: servers.hq1.answers: 'ical' is not a known value; did you mean icalendar?",
     ),
     (
         GOOD + '[responses]\nafter = "delet"',
-        "7: responses.after: 'delet' is not a word known here; did you mean delete?",
+        "7: responses.after: 'delet' is not a known value; did you mean delete?",
     ),
     (
         GOOD + '[schedule]\nevery = "1m"',
@@ -586,11 +586,11 @@ _RULES = [
     (
         GOOD + "[limits\n",
         "6: column 8: not valid TOML: Expected ']' at the end of a table declaration; "
-        "texts stand in quotes, and each key = value on its own line",
+        "write text in quotes, and each key = value on its own line",
     ),
     (
         GOOD + "burst = [1,",
-        "6: end of file: not valid TOML: Invalid value; texts stand in quotes, and each key = value on its own line",
+        "6: end of file: not valid TOML: Invalid value; write text in quotes, and each key = value on its own line",
     ),
     (
         GOOD.replace("'", '"'),
@@ -607,8 +607,8 @@ def test_each_broken_rule_names_file_line_field_and_remedy(folder: Path, text: s
 
 _HQ1 = "RSVPQ_SERVERS__HQ1__"
 _VARIABLES = [
-    ({"RSVPQ_MODE": "answer"}, "RSVPQ_MODE: 'answer' is not a word known here; known here: observe, respond"),
-    ({"RSVPQ_MODE": ""}, "RSVPQ_MODE: '' is not a word known here; known here: observe, respond"),
+    ({"RSVPQ_MODE": "answer"}, "RSVPQ_MODE: 'answer' is not a known value; use one of: observe, respond"),
+    ({"RSVPQ_MODE": ""}, "RSVPQ_MODE: '' is not a known value; use one of: observe, respond"),
     ({"RSVPQ_LANES__RUN_LEASE": "1"}, f"RSVPQ_LANES__RUN_LEASE: '1' is not a duration; {_DURATION}"),
     ({f"{_HQ1}BURST": "many"}, f"{_HQ1}BURST: {_COUNT}"),
     ({f"{_HQ1}ALLOW_HTTP": "maybe"}, f"{_HQ1}ALLOW_HTTP: is neither true nor false; write one of the two"),
@@ -616,7 +616,7 @@ _VARIABLES = [
         {f"{_HQ1}PASSWORD_FILE": "x"},
         f"{_HQ1}PASSWORD_FILE: cannot read FOLDER/x (No such file or directory); create it or correct the path",
     ),
-    ({f"{_HQ1}PROTOCOL": "imap"}, f"{_HQ1}PROTOCOL: 'imap' is not a word known here; known here: webdav"),
+    ({f"{_HQ1}PROTOCOL": "imap"}, f"{_HQ1}PROTOCOL: 'imap' is not a known value; use one of: webdav"),
     ({f"{_HQ1}PASWORD": "x"}, f"{_HQ1}PASWORD: is not a known variable; did you mean {_HQ1}PASSWORD?"),
     (
         {"RSVPQ_SERVERS__HQ__BURST": "1"},
@@ -636,7 +636,7 @@ _VARIABLES = [
     ({"RSVPQ_CONFIG": "x.toml"}, "RSVPQ_CONFIG: there is no file 'x.toml'; correct the path, or unset the variable"),
     (
         {"RSVPQ_REDIS_URL": "redis://h", "RSVPQ_REDIS__URL": "redis://h"},
-        "RSVPQ_REDIS__URL: says the same as RSVPQ_REDIS_URL; keep one of the two",
+        "RSVPQ_REDIS__URL: sets the same key as RSVPQ_REDIS_URL; keep one of the two",
     ),
 ]
 
