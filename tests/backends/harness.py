@@ -1,15 +1,18 @@
 """What the tests of all backends need of a server, in no protocol's words: others who work there, faults, the truth."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+import pytest
+
 from rsvpq.http.lease import NoLease
 from rsvpq.mail.calendar import BusyStatus
+from rsvpq.mail.errors import ExchangeError
 from rsvpq.mail.messages import Kind, MeetingMessage, Verdict
 from rsvpq.mail.ports import AnswersByDraft, Backend, OpenMailbox, Place
 
@@ -28,6 +31,8 @@ class Failure(StrEnum):
     CUT = "cut"
     #: It is done, and the connection ends before the server has said so.
     LOST = "lost"
+    #: It is done, and what the server says of it breaks off in the middle.
+    TORN = "torn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,14 @@ def failing(exchange: Harness, failure: Failure) -> Iterator[None]:
         yield
     finally:
         exchange.recover()
+
+
+def fails(act: Callable[[], object], expected: type[ExchangeError]) -> ExchangeError:
+    """The error, which is of exactly this kind."""
+    with pytest.raises(expected) as caught:
+        act()
+    assert type(caught.value) is expected
+    return caught.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,24 @@
 """What a backend promises that answers by drafts: see :class:`rsvpq.mail.ports.AnswersByDraft`."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
 from rsvpq.mail.errors import Busy, Changed, Gone, Unknown, Unsupported
 from rsvpq.mail.messages import Kind, MeetingMessage, Verdict
 from rsvpq.mail.ports import AnswersByDraft, Place
-from tests.backends.harness import WAIT_S, Failure, Harness, Opened, failing, inbox, messages_in, opened
-from tests.backends.test_conformance import fails
+from tests.backends.harness import (
+    WAIT_S,
+    Failure,
+    Harness,
+    Opened,
+    failing,
+    fails,
+    inbox,
+    messages_in,
+    opened,
+)
 
 pytestmark = pytest.mark.parametrize("exchange", ["webdav"], indirect=True, scope="module")
 
@@ -285,6 +295,18 @@ def test_a_step_whose_outcome_is_lost_is_unknown_and_is_not_repeated(at: Opened,
         fails(act, Unknown)
     assert at.exchange.effects() == before + 1
     assert len(sent(at)) <= 1
+
+
+@pytest.mark.parametrize("step", SINGLE.values(), ids=SINGLE)
+def test_a_step_whose_outcome_breaks_off_is_unknown_unless_that_tells_and_is_not_repeated(
+    at: Opened, step: Step
+) -> None:
+    act = step(at)
+    before, untouched = at.exchange.effects(), state(at)
+    with failing(at.exchange, Failure.TORN), suppress(Unknown):
+        act()
+    assert at.exchange.effects() == before + 1
+    assert state(at) != untouched
 
 
 @steps

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from types import UnionType
@@ -23,6 +24,7 @@ from tests.backends.harness import (
     Opened,
     Written,
     failing,
+    fails,
     inbox,
     messages_in,
     opened,
@@ -58,14 +60,6 @@ EFFECTS: dict[str, Effect] = {
 looks = pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
 effects = pytest.mark.parametrize("effect", EFFECTS.values(), ids=EFFECTS)
 clearing = pytest.mark.parametrize("how", Clear)
-
-
-def fails(act: Callable[[], object], expected: type[ExchangeError]) -> ExchangeError:
-    """The error, which is of exactly this kind."""
-    with pytest.raises(expected) as caught:
-        act()
-    assert type(caught.value) is expected
-    return caught.value
 
 
 # -- opening -------------------------------------------------------------------------------------------------------
@@ -502,8 +496,9 @@ def test_a_look_changes_nothing(at: Opened, look: Look) -> None:
 @looks
 def test_a_connection_that_breaks_during_a_look_is_for_another_attempt(at: Opened, look: Look) -> None:
     response = at.response()
-    with failing(at.exchange, Failure.CUT):
-        fails(lambda: look(at.box, response), Transient)
+    for failure in (Failure.CUT, Failure.LOST, Failure.TORN):
+        with failing(at.exchange, failure):
+            fails(lambda: look(at.box, response), Transient)
     look(at.box, response)
 
 
@@ -532,6 +527,18 @@ def test_an_effect_whose_outcome_is_lost_is_unknown_and_is_not_repeated(at: Open
         fails(lambda: effect(at.box, response), Unknown)
     assert at.exchange.effects() == before + 1
     assert at.done_to(response).total() <= 1
+    assert at.box.refresh(response) != response
+
+
+@effects
+def test_an_effect_whose_outcome_breaks_off_is_unknown_unless_that_tells_and_is_not_repeated(
+    at: Opened, effect: Effect
+) -> None:
+    response = at.response()
+    before = at.exchange.effects()
+    with failing(at.exchange, Failure.TORN), suppress(Unknown):
+        effect(at.box, response)
+    assert at.exchange.effects() == before + 1
     assert at.box.refresh(response) != response
 
 

@@ -25,6 +25,7 @@ _FAULTS: Mapping[Failure, Mapping[str, object]] = {
     Failure.BUSY: {"kind": "503-retry-after", "ms": WAIT_S * 1000},
     Failure.CUT: {"kind": "reset-before"},
     Failure.LOST: {"kind": "lost-reply"},
+    Failure.TORN: {"kind": "truncate"},
 }
 _REPLIES = {"Pos": Verdict.ACCEPT, "Neg": Verdict.DECLINE, "Tent": Verdict.TENTATIVE}
 _DONE = ("accepted", "declined", "tentative", "submitted", "opened", "moved", "deleted")
@@ -214,6 +215,6 @@ def _written(told: Mapping[str, Any]) -> Written:
 
 def webdav_harness(directory: Path) -> Iterator[WebDavHarness]:
     """A simulator of its own, for as long as the generator lives."""
-    world = World(mailboxes=180, requests=6, responses=2, deep=_DEEP, seed=21)
+    world = World(mailboxes=200, requests=6, responses=2, deep=_DEEP, seed=21)
     for site in site_of(SimulatedExchange(directory, world, PASSWORD)):
         yield WebDavHarness(site)
