@@ -84,6 +84,10 @@ class SimulatedExchange:
         which = f"?{urlencode({'mailbox': mailbox})}" if mailbox else ""
         return [json.loads(line) for line in self._fetch(f"messages{which}").splitlines()]
 
+    def meetings(self) -> list[dict[str, Any]]:
+        """One dict for every meeting that somebody of this world has arranged, with the status of each attendee."""
+        return [json.loads(line) for line in self._fetch("meetings").splitlines()]
+
     def promise(self, limits: Mapping[str, Any]) -> None:
         """Tell the oracle which limits were promised, so that it counts how often they were broken."""
         self._fetch("limits", json.dumps(limits).encode())

@@ -16,7 +16,7 @@ from tests.support.scripted_server import ScriptedServer, scripted_server
 register_profiles()
 
 #: What takes longest comes first: files are handed out in this order, and the last ones should be short.
-_ROOMS = ("matrix", "acceptance", "chaos", "security", "integration", "simulator", "fuzz", "unit")
+_ROOMS = ("matrix", "acceptance", "chaos", "security", "integration", "backends", "simulator", "fuzz", "unit")
 #: Rooms and fixtures of tests that start processes, each some of its own.
 _SLOW_ROOMS = {"matrix", "acceptance", "chaos", "security"}
 _SLOW_FIXTURES = {"installation", "examined", "stack", "simulator", "uncertain"}

@@ -10,7 +10,7 @@ from simulator.serving.auth.dialects import OWA_2003
 from simulator.serving.faults import Fault, FaultKind
 from simulator.serving.http import Damage, Ending, Request, Response, error_page
 
-_RETRY_AFTER = dict.fromkeys((FaultKind.BUSY_FOR_A_WHILE, FaultKind.TOO_MANY), (("Retry-After", "30"),))
+_WITH_RETRY_AFTER = {FaultKind.BUSY_FOR_A_WHILE, FaultKind.TOO_MANY}
 _GARBAGE = b"\x00\x01\xff\xfe<<a:multistatus \x80 this is no XML </a:response>&&&"
 
 
@@ -30,7 +30,8 @@ def _refusal(fault: Fault, request: Request) -> Response | None:
         case FaultKind.HANG:
             return Response(500, damage=Damage(Ending.CLOSE, fault.ms / 1000))
         case FaultKind.BUSY | FaultKind.BUSY_FOR_A_WHILE | FaultKind.TOO_MANY | FaultKind.ERROR_BEFORE:
-            return _with(error_page(int(fault.kind.value[:3])), *_RETRY_AFTER.get(fault.kind, ()))
+            wait = (("Retry-After", str(fault.ms // 1000)),) if fault.kind in _WITH_RETRY_AFTER else ()
+            return _with(error_page(int(fault.kind.value[:3])), *wait)
         case _:
             return _shut_out(fault, request)
 

@@ -66,8 +66,11 @@ class FaultKind(StrEnum):
 BY_OTHERS = frozenset(
     {FaultKind.TAKEN_AWAY, FaultKind.ANSWERED_BY_HAND, FaultKind.READ_BY_HAND, FaultKind.FOLDERS_RENAMED}
 )
-#: Milliseconds of those that take time, where the fault does not say; a hang ends when the client gives up.
+#: Milliseconds of those that take time, or ask the client to wait, where the fault does not say; a hang ends when the
+#: client gives up.
 _DEFAULT_MS = {
+    FaultKind.BUSY_FOR_A_WHILE: 30_000,
+    FaultKind.TOO_MANY: 30_000,
     FaultKind.SLOW: 1000,
     FaultKind.DRIP: 60_000,
     FaultKind.HANG: 120_000,

@@ -105,6 +105,15 @@ def test_a_refusal_has_no_effect_and_the_next_attempt_has(box: Box, kind: str) -
     assert accepted(box, row) == 1
 
 
+@kinds("503-retry-after", "429")
+@pytest.mark.parametrize(("more", "seconds"), [({}, "30"), ({"ms": 7000}, "7")])
+def test_a_busy_server_asks_for_the_time_that_the_fault_says(
+    box: Box, kind: str, more: dict[str, int], seconds: str
+) -> None:
+    box.simulator.post("faults", [{"step": "search", "kind": kind, **more}])
+    assert box.ask("SEARCH", box.inbox).headers["Retry-After"] == seconds
+
+
 @kinds("440")
 def test_a_login_that_timed_out_takes_the_cookies_and_the_connection(box: Box, kind: str) -> None:
     fault(box, "search", kind)

@@ -1,0 +1,27 @@
+"""One server for the tests of each module and backend, and a mailbox for each of them.
+
+A new backend is a harness, and a line in :data:`HARNESSES`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.backends.harness import Harness, Opened, opened
+from tests.backends.webdav import webdav_harness
+
+HARNESSES: Mapping[str, Callable[[Path], Iterator[Harness]]] = {"webdav": webdav_harness}
+
+
+@pytest.fixture(scope="module", params=list(HARNESSES))
+def exchange(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
+    """Each of the backends, in front of a server of its own."""
+    yield from HARNESSES[request.param](tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture
+def at(exchange: Harness) -> Iterator[Opened]:
+    """A mailbox of the test's own."""
+    with opened(exchange, exchange.take()) as found:
+        yield found
