@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rsvpq.batches import batched
+from rsvpq.lanes.batches import batched
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.reading import json_object, value_of, values_of, whole
 from rsvpq.lanes.records import OperatorAction

@@ -10,7 +10,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from rsvpq.batches import batched
+from rsvpq.lanes.batches import batched
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.reading import number_of, values_of, whole
 

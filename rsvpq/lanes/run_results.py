@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from rsvpq.batches import batched
 from rsvpq.lanes import streams
+from rsvpq.lanes.batches import batched
 from rsvpq.lanes.namespace import Namespace
 
 #: How long a stream is kept after its last entry, in seconds.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rsvpq.batches import batched
+from rsvpq.lanes.batches import batched
 from rsvpq.lanes.limits import Lane
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.reading import json_object, left_s, number_of, values_of, whole

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from rsvpq.batches import batched
+from rsvpq.lanes.batches import batched
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.reading import left_s, number_of, value_of, values_of, whole
 from rsvpq.lanes.repair import Repair

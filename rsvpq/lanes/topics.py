@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rsvpq.batches import batched
+from rsvpq.lanes.batches import batched
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.reading import number_of, value_of
 
