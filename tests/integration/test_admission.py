@@ -16,6 +16,7 @@ from rsvpq.lanes import Item, Lanes, OperatorAction, Release, Start
 from rsvpq.mail.errors import Busy, NotListed, Refused
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.settings.mailbox_list import MailboxList
+from rsvpq.settings.mailboxes import ListedMailbox
 from rsvpq.tasks import contract
 from rsvpq.tasks.admission import Admission
 from rsvpq.tasks.outcome import Outcome
@@ -27,7 +28,7 @@ from tests.support.installation import Installation
 from tests.support.lanes_with_clock import Clock
 from tests.unit.test_earlier_payloads import EARLIER, MESSAGE
 
-ADELE = Mailbox("adele", "mail1", "sales")
+ADELE, LISTED = Mailbox("adele", "mail1", "sales"), ListedMailbox("adele", "mail1", "sales")
 ADDRESS = ("/exchange/adele/Inbox/1.EML", "")
 REQUEST = MeetingMessage(Kind.REQUEST, ItemRef("rid:1", ADDRESS), uid="uid-1", subject="Budget")
 BRUNO = Mailbox("bruno", "mail1", "sales")
@@ -152,13 +153,13 @@ def test_a_list_that_cannot_be_read_leaves_the_last_good_one_in_force_and_is_tol
         desk.carry(release)
     assert desk.state(release.id)["state"] == "pending"
     (desk.installation.directory / "mailboxes.csv").unlink()
-    assert desk.mailboxes.require("adele", "mail1") == ADELE
+    assert desk.mailboxes.require("adele", "mail1") == LISTED
 
 
 def test_half_a_list_is_not_in_force_while_it_is_being_written(desk: Desk) -> None:
     path, turned_s = desk.installation.directory / "mailboxes.csv", 0.0
     desk.mailboxes.clock, desk.mailboxes.steady = lambda: path.stat().st_mtime, lambda: turned_s
-    assert desk.mailboxes.require("adele", "mail1") == ADELE
+    assert desk.mailboxes.require("adele", "mail1") == LISTED
     carl = Mailbox("carl", "mail1", "legal")
     path.write_text("mailbox,server,group\nadele,mail1,sal")
     begun = desk.offer(item_of(mailbox=BRUNO), BRUNO, journal=BEGUN)
@@ -171,7 +172,7 @@ def test_half_a_list_is_not_in_force_while_it_is_being_written(desk: Desk) -> No
     with pytest.raises(Retry, match="changed a moment ago"):  # it may be in there
         desk.carry(release)
     turned_s += 2
-    assert desk.mailboxes.require("carl", "mail1") == carl
+    assert desk.mailboxes.require("carl", "mail1") == ListedMailbox("carl", "mail1", "legal")
     with pytest.raises(NotListed):
         desk.mailboxes.require("bruno", "mail1")
 
