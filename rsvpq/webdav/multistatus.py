@@ -172,7 +172,7 @@ class Reader:
 
         :raises Malformed: this is no multistatus, or has more responses than anybody's folder.
         """
-        self._buffer += self._decoder.decode(piece).encode() if self._decoder else piece
+        self._buffer += _recoded(piece, self._decoder) if self._decoder else piece
         if not self._head and not self._find_head():
             return
         while not self._over:
@@ -226,7 +226,7 @@ class Reader:
             self._decoder = codecs.getincrementaldecoder(encoding)("replace")
         except LookupError:
             raise Malformed(f"multistatus in unknown encoding {encoding!r}") from None
-        self._buffer = bytearray(self._decoder.decode(bytes(self._buffer)).encode())
+        self._buffer = bytearray(_recoded(bytes(self._buffer), self._decoder))
 
     def _drop_what_is_too_large(self) -> None:
         """Of a response that grows beyond all measure only the end is waited for."""
@@ -259,6 +259,17 @@ class Reader:
         own = self._tail[2:-1]
         prefixes = dict.fromkeys((b"", own.rpartition(b":")[0], *_PREFIX.findall(response)))
         return b"<" + own + b"".join(self._spaces.get(prefix, b"") for prefix in prefixes) + b">"
+
+
+def _recoded(piece: bytes, decoder: codecs.IncrementalDecoder) -> bytes:
+    """Return the text in UTF-8.
+
+    :raises Malformed: it is not in the encoding that it declares, such as UTF-16 without a byte order mark.
+    """
+    try:
+        return decoder.decode(piece).encode()
+    except UnicodeError:
+        raise Malformed("multistatus in another encoding than it declares") from None
 
 
 def _declarations(head: bytes) -> Mapping[bytes, bytes]:

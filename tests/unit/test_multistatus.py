@@ -153,6 +153,11 @@ def test_no_stranger_codec_is_run(encoding: str) -> None:
         read(page(response(1)).replace(b'"1.0"', f'"1.0" encoding="{encoding}"'.encode()))
 
 
+def test_utf_16_that_is_declared_and_has_no_byte_order_mark_is_malformed() -> None:
+    with pytest.raises(Malformed, match="another encoding than it declares"):
+        read(page(response(1)).replace(b'"1.0"', b'"1.0" encoding="utf-16"'))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [1_000, 5_000])
 def test_any_number_of_rows_takes_the_same_little_memory(rows: int) -> None:
