@@ -1,7 +1,7 @@
 """What the tests of all backends need of a server, in no protocol's words: others who work there, faults, the truth."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -106,6 +106,9 @@ class Harness(Protocol):
     def put_away(self, mailbox: str, message: MeetingMessage) -> None:
         """Let somebody else move a message to where deleted ones lie."""
 
+    def bring_back(self, mailbox: str, message: MeetingMessage) -> None:
+        """Let somebody else move what was put away back into the Inbox."""
+
     def replace(self, mailbox: str, message: MeetingMessage, by: MeetingMessage) -> None:
         """Let somebody else delete a message, and another one take its place as far as that is possible."""
 
@@ -146,10 +149,8 @@ class Opened:
     exchange: Harness
 
     def requests(self) -> list[MeetingMessage]:
-        """The requests that want a response, of meetings that no other message is about."""
-        found = inbox(self.box)
-        times = Counter(message.uid for message in found)
-        wanted = (one for one in found if one.kind is Kind.REQUEST and one.response_requested and times[one.uid] == 1)
+        """The requests to the owner that want a response, of meetings that no other message is about."""
+        wanted = (one for one in unique(inbox(self.box)) if one.kind is Kind.REQUEST and one.response_requested)
         return [message for message in wanted if not message.received_for]
 
     def request(self) -> MeetingMessage:
@@ -186,3 +187,9 @@ def inbox(box: OpenMailbox) -> list[MeetingMessage]:
 def messages_in(box: OpenMailbox, place: Place, uid: str = "") -> list[MeetingMessage]:
     """All meeting messages of a place, the newest first."""
     return [message for page in box.messages_in(place, uid) for message in page.messages]
+
+
+def unique(messages: Collection[MeetingMessage]) -> list[MeetingMessage]:
+    """Those of meetings that no other message is about."""
+    times = Counter(message.uid for message in messages)
+    return [message for message in messages if times[message.uid] == 1]

@@ -158,6 +158,12 @@ class WebDavHarness:
         name = message.ref.address[0].rpartition("/")[2]
         self._move(mailbox, message, f"{self._box(mailbox).folders.deleteditems}/{name}")
 
+    def bring_back(self, mailbox: str, message: MeetingMessage) -> None:
+        """MOVE from Deleted Items: as old as it was, under a new number."""
+        pages = self._box(mailbox).messages_in(Place.TRASH, message.uid)
+        (away,) = [one for page in pages for one in page.messages]
+        self._move(mailbox, away, message.ref.address[0])
+
     def replace(self, mailbox: str, message: MeetingMessage, by: MeetingMessage) -> None:
         """Names of items are used again."""
         self.remove(mailbox, message)
