@@ -1,4 +1,4 @@
-"""The producer's root: its settings, Celery app, lanes and mail servers; for ``celery -A producer.app worker``."""
+"""The root of the producer: settings, Celery app, lanes, backends. Start it with ``celery -A producer.app worker``."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from rsvpq.tasks.refusals import Refusals
 
 settings = load_settings()
 app = wiring.make_app(settings, "producer", include=["producer.tasks", "producer.operator_tasks"], results=True)
-app.set_default()  # Flower asks the default app for results, whichever app it was started with
+app.set_default()  # Flower reads results through the default app, whichever app it was started with
 lanes = wiring.make_lanes(settings)
 mailboxes = wiring.make_list(settings)
 policy = wiring.PolicyInForce(settings, lanes)

@@ -1,9 +1,9 @@
-"""The dispatcher: releases what time has made due. Run any number of them; there is no leader.
+"""The dispatcher: releases items that have become due. Run any number of them; there is no leader.
 
     python -m producer.dispatcher
 
-Finished items refill the lanes by themselves; the dispatcher is for what nobody finishes: paces, delays and holds that
-end, leases that ran out, schedules that come round.
+An item that finishes releases the next ones by itself. The dispatcher acts on everything else that time brings: paces,
+delays and holds that end, leases that expire, and schedules that are due.
 """
 
 import logging
@@ -32,19 +32,19 @@ from rsvpq.tasks.log_lines import escape_lines
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two looks at the lanes: bounds how late a paced item is released.
+#: Seconds between two rounds: bounds how late a paced item is released.
 TICK_S = 0.05
 #: Seconds before the next round after one that failed.
 RETRY_S = 1.0
-#: Seconds between two sweeps of ended leases, and between two looks at the schedules.
+#: Seconds between two sweeps of expired leases, and between two checks of the schedules.
 SWEEP_S = 2.0
-#: Seconds for which a dispatcher's report of a whole sweep is believed.
+#: Seconds for which a dispatcher counts as alive after a completed sweep.
 ALIVE_S = 15
 
 
 @dataclass(slots=True)
 class Dispatcher:
-    """Goes round until it is stopped: releases what is due, and every few seconds sweeps.
+    """Runs rounds until it is stopped: each releases what is due, and every few seconds one sweeps.
 
     :param publish: hands released items to Celery.
     :param trigger: triggers a scan of one group, or of all mailboxes for None.
@@ -58,34 +58,34 @@ class Dispatcher:
     configure: Callable[[], None]
     #: The keys of the broker with the type that each must have.
     broker_keys: Mapping[str, str] = field(default_factory=dict)
-    #: Seconds by a clock that only measures, and that nobody can set.
+    #: A monotonic clock, in seconds.
     steady: Callable[[], float] = time.monotonic
-    #: Rounds begun so far, for the watchdog: one that waits for Redis goes round too.
+    #: Rounds begun so far, for the watchdog; rounds go on while Redis is unavailable.
     rounds: int = 0
     _configured: bool = field(default=False, init=False)
     #: When to sweep next, by the monotonic clock.
     _next_sweep: float = field(default=0.0, init=False)
-    #: How far the ledger's clock was ahead of the steady one at the last sweep, in microseconds.
+    #: How far the ledger's clock was ahead of the monotonic one at the last sweep, in microseconds.
     _ahead_us: int | None = field(default=None, init=False)
-    #: Where the walk through the ledger goes on.
+    #: Where the next step of the repair continues in the ledger.
     _cursor: int = field(default=0, init=False)
 
     def run(self, stop: Event) -> None:
-        """Go round until stopped; a Redis that is away is waited for.
+        """Run rounds until stopped; wait while Redis is unavailable.
 
         :raises ConfigError: Redis is a cluster.
         """
         while not stop.is_set():
-            stop.wait(self._go_round())
+            stop.wait(self._run_round())
 
-    def _go_round(self) -> float:
+    def _run_round(self) -> float:
         """Do one round; return the seconds to wait before the next one."""
         self.rounds += 1
         try:
             if not self._configured:
                 self.configure()
                 self._configured = True
-            # First what puts right what may be in the way of the others.
+            # The sweep comes first: it repairs what may block the release.
             if time.monotonic() >= self._next_sweep:
                 self._next_sweep = time.monotonic() + SWEEP_S
                 self.sweep()
@@ -94,7 +94,7 @@ class Dispatcher:
             logger.warning("event=redis-away error=%s", error)
         except ConfigError:
             raise
-        except Exception:  # whatever one item holds, the others go on
+        except Exception:  # one faulty item must not stop the others
             logger.exception("event=unexpected")
         return RETRY_S
 
@@ -105,19 +105,19 @@ class Dispatcher:
         return len(released) == MOST_RELEASED_AT_ONCE
 
     def sweep(self) -> None:
-        """Take back ended leases, trigger scans that are due, and report progress."""
-        if not self.lanes.controls.configured():  # Redis has lost everything, and limits are not found again by a scan
+        """Put back items with expired leases, repair the ledger, trigger due scans, and report progress."""
+        if not self.lanes.controls.configured():  # Redis lost its data, and no scan restores limits
             logger.warning("event=limits-lost")
             self.configure()
-        self._take_back()
-        self._keep()
+        self._put_back_expired()
+        self._repair()
         for scan in due_scans(self.lanes, self.schedules):
             logger.info("event=scheduled-scan group=%s", scan.group or "(all)")
             self.trigger(scan.group)
         register_of(self.lanes, "dispatcher").report(ALIVE_S)
 
-    def _take_back(self) -> None:
-        """Put back items whose lease has ended, by the steady clock where the ledger's was moved."""
+    def _put_back_expired(self) -> None:
+        """Put back items whose lease has expired, by the monotonic clock if the ledger's clock was set."""
         ahead_us = self._ahead_us
         expected_us = 0 if ahead_us is None else round(self.steady() * 1e6) + ahead_us
         back, dead = self.lanes.ledger.sweep(expected_us=expected_us)
@@ -125,8 +125,8 @@ class Dispatcher:
         if back or dead:
             logger.warning("event=lease-ended back=%d dead=%d", back, dead)
 
-    def _keep(self) -> None:
-        """Repair what is out of order in the ledger, a step at a time."""
+    def _repair(self) -> None:
+        """Repair broken records of the ledger, a part of it at a time."""
         repair = self.lanes.repair
         moved = repair.quarantine(self.broker_keys)
         step = repair.step(self._cursor)
@@ -138,7 +138,7 @@ class Dispatcher:
 
 
 class Liveness:
-    """Watches whether a dispatcher goes round."""
+    """Watches whether a dispatcher still begins rounds."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
@@ -147,12 +147,12 @@ class Liveness:
     def stall_reason(self) -> str:
         """Return why the dispatcher seems to hang; empty if it has begun a round since the last call."""
         seen, self._seen = self._seen, self._dispatcher.rounds
-        return "" if self._seen != seen else f"round {seen} has not ended"
+        return "" if self._seen != seen else f"round {seen} of the dispatcher has not ended"
 
 
 def make_dispatcher(settings: Settings, app: Celery, publish: Callable[[Iterable[Release]], None]) -> Dispatcher:
     """Build the dispatcher of an installation; connects to nothing yet."""
-    # Its next round repeats what failed, and a round must not last.
+    # No retries: the next round repeats what failed, and a round must be short.
     lanes, queues = wiring.make_lanes(settings, retries=0), wiring.make_queues(settings, retries=0)
     return Dispatcher(
         lanes=lanes,
@@ -165,8 +165,8 @@ def make_dispatcher(settings: Settings, app: Celery, publish: Callable[[Iterable
 
 
 def main() -> None:
-    """Run until SIGTERM or SIGINT; exit code 2 where Redis is a cluster."""
-    from producer.app import app, carrier, settings  # noqa: PLC0415 - reading settings is for the process only
+    """Run until SIGTERM or SIGINT; exit with code 2 if Redis is a cluster."""
+    from producer.app import app, carrier, settings  # noqa: PLC0415 - importing it reads the settings
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     escape_lines(logging.getLogger())

@@ -1,8 +1,8 @@
-"""Dry run: find out what a scan would do with each message, and report it. Nothing is offered, nothing is written.
+"""Dry run: report what a scan would do with each message. Nothing is offered, and nothing is written.
 
-It takes the same steps as :mod:`producer.scan` and, for what that would offer, examines the message as a worker does
-before it acts. What one message changes for another is not foreseen: two requests for the same hour are both compared
-with the calendar as it is now.
+A dry run takes the same steps as :mod:`producer.scan`, and examines the messages that a scan would offer as a worker
+does before it acts. The effect of one message on another is not predicted: two requests for the same hour are both
+compared with the calendar as it is now.
 """
 
 import logging
@@ -20,11 +20,11 @@ from rsvpq.ops.forecast import Forecast
 from rsvpq.policy import Decision, Facts, Trace, Version, held_for
 from rsvpq.policy.gather import explain_knowing
 from rsvpq.tasks.outcome import Outcome
-from rsvpq.tasks.recollection import Recollection, by_another
+from rsvpq.tasks.recollection import Recollection, without_item
 
 logger = logging.getLogger(__name__)
 
-#: How many examinations may fail in a row without saying anything about their messages: then the server is at fault.
+#: If this many examinations in a row fail for no reason of their messages, the server is at fault.
 MOST_IN_A_ROW = 3
 
 
@@ -52,7 +52,7 @@ def dry_run(visit: Visit) -> Outcome:
 
 
 def _held_back(visit: Visit, messages: Collection[MeetingMessage]) -> dict[MeetingMessage, str]:
-    """Return what holds messages back: the state in which the ledger already has them, or ``cap``."""
+    """Return the messages that a scan would not offer: with their state in the ledger, or ``cap``."""
     known = _known(visit, messages)
     requests = [message for message in messages if message.kind is Kind.REQUEST and message not in known]
     over_the_cap = order_of_offer(visit, requests)[visit.caps.per_scan :]
@@ -60,7 +60,7 @@ def _held_back(visit: Visit, messages: Collection[MeetingMessage]) -> dict[Meeti
 
 
 def _known(visit: Visit, messages: Collection[MeetingMessage]) -> dict[MeetingMessage, str]:
-    """Return the state of those that the ledger has already and that a scan would not offer again."""
+    """Return the state of the messages that the ledger already has and that a scan would not offer again."""
     ids = {message: message.identity(visit.mailbox) for message in messages}
     items, now_us = visit.lanes.snapshot.known_items(ids.values()), visit.lanes.time_us()
     again = {item for item, known in items.items() if known.is_offered_again(visit.fingerprint, now_us)}
@@ -71,13 +71,13 @@ def _known(visit: Visit, messages: Collection[MeetingMessage]) -> dict[MeetingMe
 def _worth_examining(
     visit: Visit, offered: Collection[MeetingMessage], decisions: Mapping[MeetingMessage, Decision]
 ) -> list[MeetingMessage]:
-    """Return those whose decision is preliminary: the requests first, and no more than one scan offers requests."""
+    """Return the messages with a preliminary decision, requests first; at most as many as a scan may offer requests."""
     preliminary = [message for message in offered if not decisions[message].final]
     return sorted(preliminary, key=lambda one: one.kind is not Kind.REQUEST)[: visit.caps.per_scan]
 
 
 class Examiner:
-    """Decides as a worker does, on all facts that matter, and writes nothing down."""
+    """Decides as a worker does, on all facts that matter, and records nothing."""
 
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
@@ -91,7 +91,7 @@ class Examiner:
         :raises ExchangeError: the server is busy, or failed several times in a row.
         :raises Paused, LeaseLost: the scan must not go on.
         """
-        self._visit.journal.intend("search", message.ref.key)  # each one is a chance to pause, and keeps the lease
+        self._visit.journal.intend("search", message.ref.key)  # obeys a pause, and renews the lease
         facts = self._facts(message, newest)
         try:
             examined = explain_knowing(self._visit.policy, message, self._visit.box, facts)
@@ -106,10 +106,10 @@ class Examiner:
         text, vouched_s = self._visit.lanes.topics.recall(self._visit.mailbox.name, topic)
         known = text or self._recollection.vouched(vouched_s)
         settled = Settled.parse(text) if known else self._in_mailbox().get(topic)
-        return replace(facts, settled=by_another(settled, facts.identity))
+        return replace(facts, settled=without_item(settled, facts.identity))
 
     def _in_mailbox(self) -> dict[str, Settled]:
-        """Return what the mailbox shows of earlier answers, where the ledger may have forgotten them."""
+        """Return the earlier answers that the mailbox shows; for when the ledger may have forgotten some."""
         if self._sent is None:
             visit = self._visit
             self._sent = self._recollection.in_mailbox(visit.box, visit.journal, visit.mailbox)
@@ -117,7 +117,7 @@ class Examiner:
 
 
 class Tolerance:
-    """Keeps one message that cannot be examined from hiding the others of its mailbox."""
+    """Lets an examination fail for one message without failing the whole mailbox."""
 
     def __init__(self) -> None:
         self._in_a_row = 0
@@ -133,15 +133,15 @@ class Tolerance:
         if self._in_a_row == MOST_IN_A_ROW:
             raise error
         logger.warning("event=not-looked-at error=%s", type(error).__name__)
-        return f"it could not be looked at ({type(error).__name__}: {error})"
+        return f"it could not be examined ({type(error).__name__}: {error})"
 
     def forget(self) -> None:
-        """Begin to count anew: an examination succeeded."""
+        """Reset the count of failures, because an examination succeeded."""
         self._in_a_row = 0
 
 
 def _forecast(visit: Visit, message: MeetingMessage, decision: Decision, held: str) -> Forecast:
-    """Return the row that is shown of a message, without what is private or hidden."""
+    """Return the row that is shown for a message, without what is private or hidden."""
     redaction, verdict = visit.audit.redaction, decision.action.verdict
     return Forecast(
         mailbox=visit.mailbox.name,

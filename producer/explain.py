@@ -1,4 +1,4 @@
-"""Explain messages: every guard and rule that was tried, and what the calendar holds. Nothing is changed."""
+"""Explain decisions: every guard and rule that was tried, and what the calendar holds. Nothing is changed."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -13,14 +13,14 @@ from rsvpq.mail.times import written
 from rsvpq.policy import CalendarView, Facts, Policy, Trace, is_from, is_internal
 from rsvpq.tasks.outcome import Outcome
 
-#: The most messages of a mailbox that are explained at once, the newest first: each may cost some requests.
+#: The most messages of a mailbox that one command explains: each may cost several HTTP requests.
 MOST = 20
 #: The most conflicting appointments that are shown for one meeting.
 _MOST_CONFLICTS = 20
 
 
 def explain(visit: Visit, wanted: Mapping[str, str]) -> Outcome:
-    """Report why the messages that are asked for are dealt with as they are, the newest first.
+    """Report the decisions on the wanted messages and their reasons, the newest message first.
 
     :param wanted: as :func:`is_wanted` takes it.
     :raises ExchangeError: the mailbox could not be read.
@@ -37,10 +37,10 @@ def explain(visit: Visit, wanted: Mapping[str, str]) -> Outcome:
 
 
 def is_wanted(message: MeetingMessage, wanted: Mapping[str, str], mailbox: Mailbox) -> bool:
-    """Return whether a message is one of those that are asked for.
+    """Return whether a message is one of the wanted ones.
 
-    :param wanted: ``uid``, ``subject`` (a part of it), ``item``: the message must match all that are given. A private
-        message is not found by its subject: that would disclose it.
+    :param wanted: ``uid``, ``subject`` (a part of it), ``item``: the message must match all that are given. Private
+        messages are not found by their subject, because that would disclose it.
     """
     uid, subject, item = (wanted.get(name, "").casefold() for name in ("uid", "subject", "item"))
     return (
@@ -53,7 +53,7 @@ def is_wanted(message: MeetingMessage, wanted: Mapping[str, str], mailbox: Mailb
 def explanation(
     mailbox: Mailbox, message: MeetingMessage, trace: Trace, facts: Facts, policy: Policy, redaction: Redaction
 ) -> dict[str, Any]:
-    """Return an explanation as it may be shown: JSON-ready, times in UTC, without what is private or hidden."""
+    """Return an explanation: JSON-ready, times in UTC, without what is private or hidden."""
     private = message.sensitivity.is_private
 
     def reason(text: str) -> str:
@@ -86,7 +86,7 @@ def explanation(
 def _calendar(
     message: MeetingMessage, facts: Facts, policy: Policy, reason: Callable[[str], str]
 ) -> dict[str, Any] | None:
-    """Return what the calendar holds; None where the decision did not need it."""
+    """Return what the calendar holds; None if the decision did not need it."""
     view = facts.calendar
     if view is None or message.kind is Kind.RESPONSE:
         return None

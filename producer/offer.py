@@ -17,11 +17,11 @@ from rsvpq.tasks import contract
 SCANS_AT_ONCE = 500
 #: Messages per round trip: one script holds Redis for a few milliseconds.
 MESSAGES_AT_ONCE = 100
-#: Responses and cancellations that one scan offers, behind the requests. A lane is not scanned anew before it is empty,
-#: and who sends thousands of them must not keep it from being so for hours.
+#: Responses and cancellations that one scan offers, after the requests. A mailbox is not scanned again before its lane
+#: is empty, and a sender of thousands of them must not delay that for hours.
 MOST_OTHERS = 1000
 #: The kinds of scans that only report what they find.
-LOOKS: frozenset[contract.ScanKind] = frozenset({"dry-run", "explain"})
+REPORT_ONLY: frozenset[contract.ScanKind] = frozenset({"dry-run", "explain"})
 
 
 def offer_scans(
@@ -34,12 +34,12 @@ def offer_scans(
 ) -> dict[str, str]:
     """Offer every mailbox a scan of this run; return for each name ``offered``, or why it was not.
 
-    Why not: it is being scanned (``scanning``), or messages of the last scan still wait in its lane (``full``).
+    The reasons are ``scanning`` (a scan of it is under way) and ``full`` (messages of the last scan still wait).
 
-    :param limits: of the mailboxes that have limits of their own, by name.
+    :param limits: the mailboxes' own limits, by name; mailboxes without an entry have the defaults.
     """
     own = limits or {}
-    answers: dict[str, str] = {}
+    results: dict[str, str] = {}
     for part in batched(mailboxes, SCANS_AT_ONCE):
         batch = [
             (
@@ -48,15 +48,15 @@ def offer_scans(
             )
             for mailbox in part
         ]
-        answers |= audit.lanes.ledger.offer_scans(batch)
-        if kind in LOOKS:
-            answers |= _offered_before(audit, batch, answers)
-    return answers
+        results |= audit.lanes.ledger.offer_scans(batch)
+        if kind in REPORT_ONLY:
+            results |= _offered_before(audit, batch, results)
+    return results
 
 
-def _offered_before(audit: Audit, batch: Sequence[tuple[Lane, Item]], answers: Mapping[str, str]) -> dict[str, str]:
-    """Return the mailboxes that this very run is scanning: the trigger came twice, and somebody waits for them."""
-    ours = {lane.name: item.id for lane, item in batch if answers[lane.name] == "scanning"}
+def _offered_before(audit: Audit, batch: Sequence[tuple[Lane, Item]], results: Mapping[str, str]) -> dict[str, str]:
+    """Return the mailboxes that this run is scanning already, as ``offered``: its trigger was delivered twice."""
+    ours = {lane.name: item.id for lane, item in batch if results[lane.name] == "scanning"}
     under_way = audit.lanes.snapshot.scans_under_way(list(ours))
     return {name: "offered" for name, item in ours.items() if under_way[name] == item}
 
@@ -102,10 +102,10 @@ def _offer_messages(visit: Visit, messages: Sequence[MeetingMessage]) -> int:
 
 
 def known_earlier(visit: Visit, messages: Collection[MeetingMessage]) -> dict[MeetingMessage, str]:
-    """Return the state of those that the ledger knows under the identity that earlier versions gave them.
+    """Return the state of the messages that the ledger has under the identity of an earlier version.
 
-    They are not offered again under today's identity: they wait, or were done, or an operator gave them up. Those that
-    were left alone are not among them.
+    They are not offered again under the present identity: they wait, were done, or were dropped by an operator.
+    Messages that were left alone are not included.
     """
     ids = {message: message.earlier_identity(visit.mailbox) for message in messages}
     items = visit.lanes.snapshot.known_items(ids.values())
@@ -118,7 +118,7 @@ def order_of_offer(visit: Visit, messages: Sequence[MeetingMessage]) -> list[Mee
 
 
 def _left_before(visit: Visit, messages: Sequence[MeetingMessage]) -> set[MeetingMessage]:
-    """Return those that the ledger knows as left alone."""
+    """Return the messages that the ledger has as left alone."""
     ids = {message: message.identity(visit.mailbox) for message in messages}
     known = visit.lanes.snapshot.known_items(ids.values())
     return {message for message, item in ids.items() if item in known and known[item].state == "left"}
@@ -127,11 +127,12 @@ def _left_before(visit: Visit, messages: Sequence[MeetingMessage]) -> set[Meetin
 def in_fair_order(
     messages: Sequence[MeetingMessage], left_before: Collection[MeetingMessage] = ()
 ) -> list[MeetingMessage]:
-    """Return the messages in the order in which they may use up a cap: each sender in turn, the first of each first.
+    """Return the messages in the order in which they may use up a cap: each sender in turn, in the given order.
 
-    Who sends hundreds keeps nobody else's waiting. What was left alone before, and mostly will be again, comes last.
+    So a sender of hundreds of messages does not delay those of others. Messages that were left alone before come last:
+    most of them will be left alone again.
 
-    :param left_before: those that were left alone before.
+    :param left_before: the messages that were left alone before.
     """
     new = [message for message in messages if message not in left_before]
     again = [message for message in messages if message in left_before]
@@ -146,5 +147,5 @@ def _in_turn(messages: Sequence[MeetingMessage]) -> list[MeetingMessage]:
         rank = ranks.setdefault((organizer_of(message), message.from_another, *message.sent_by), len(ranks))
         places.append((turns[rank], rank, place))
         turns[rank] += 1
-    # Sorted, and not taken in turn from a list for each sender: of thousands, nearly all may be at their end.
+    # Sorting, because of thousands of lists, one per sender, nearly all may be exhausted while turns are taken.
     return [messages[place] for _, _, place in sorted(places)]

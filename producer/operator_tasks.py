@@ -1,6 +1,6 @@
-"""The tasks ``ops.*``: what the command line does, for Flower's HTTP API and any Celery client.
+"""The tasks ``ops.*``: the operations of the command line, for Flower's HTTP API and any Celery client.
 
-Thin shells around :mod:`rsvpq.ops`. Their results are JSON and kept for an hour. They have a queue and a worker of
+They only call :mod:`rsvpq.ops`. Their results are JSON and are kept for an hour. They have a queue and a worker of
 their own, so that a pause never waits behind scans.
 """
 
@@ -36,13 +36,13 @@ def _operation(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
 
 
 def _context(task: Task[Any, Any], who: str) -> OperatorContext:
-    """Open the context of the caller, as far as it is known: what it says of itself, and that it used the queue."""
+    """Open the context of the caller: known is only the name that it gives, and that it used the queue."""
     return open_context(settings, lanes, who=f"{who} by Flower/Celery".strip(), token=str(task.request.id))
 
 
 @_operation(contract.OPS_STATUS)
 def status(_: Task[Any, Any]) -> dict[str, Any]:
-    """Return what the lanes hold, as ``rsvpq status --json``."""
+    """Return the state of the lanes, as ``rsvpq status --json`` does."""
     return {"nothing_answered": wiring.why_silent(settings, lanes), **lanes.snapshot.status().to_dict()}
 
 
@@ -60,7 +60,7 @@ def resume(self: Task[Any, Any], scope: Scope, name: str = "", reason: str = "",
 
 @_operation(contract.OPS_LIMIT)
 def limit(self: Task[Any, Any], scope: Scope, name: str, reason: str = "", who: str = "", **limits: Any) -> str:
-    """Set ``rate``, ``burst``, ``concurrency`` of a server or a mailbox; without any, the configured ones."""
+    """Set ``rate``, ``burst``, ``concurrency`` of a server or a mailbox; without any, restore the configured limits."""
     unknown = sorted(set(limits) - {"rate", "burst", "concurrency"})
     if unknown:
         raise InvalidRequest(f"unknown limit {', '.join(unknown)}: use rate, burst and concurrency")
@@ -85,7 +85,7 @@ def dead_show(self: Task[Any, Any], item: str) -> dict[str, Any]:
 def dead_retry(
     self: Task[Any, Any], items: Sequence[str] = (), why: str = "", who: str = "", **all_with: str
 ) -> dict[str, Any]:
-    """Try dead ``items`` again, or all with this ``server``, ``mailbox``, ``reason``: '' for whichever."""
+    """Retry dead ``items``, or all with this ``server``, ``mailbox`` and ``reason``; '' matches any."""
     return dead.retry(_context(self, who), *_which(items, all_with), why)
 
 
@@ -93,7 +93,7 @@ def dead_retry(
 def dead_drop(
     self: Task[Any, Any], items: Sequence[str] = (), why: str = "", who: str = "", **all_with: str
 ) -> dict[str, Any]:
-    """Give dead ``items`` up, or all with this ``server``, ``mailbox``, ``reason``: '' for whichever."""
+    """Drop dead ``items``, or all with this ``server``, ``mailbox`` and ``reason``; '' matches any."""
     return dead.drop(_context(self, who), *_which(items, all_with), why)
 
 
@@ -110,7 +110,10 @@ def top(_: Task[Any, Any], most: int = 20) -> list[dict[str, Any]]:
 
 
 def _which(items: Sequence[str], all_with: dict[str, str]) -> tuple[list[str], dead.Which | None]:
-    """Return the items named, or what all of them have in common."""
+    """Return the ids of the items, or a filter for them.
+
+    :raises InvalidRequest: unknown filter.
+    """
     if isinstance(items, str):
         items = [items]
     unknown = sorted(set(all_with) - {"server", "mailbox", "reason"})

@@ -1,7 +1,7 @@
-"""Reconcile one mailbox: find the answers that lie unsent in Drafts, and have those that are ours sent.
+"""Reconcile one mailbox: find unsent answers in Drafts, and offer our own to be sent.
 
-An answer is interrupted by whatever kills a worker, and resumed from its journal. If Redis was lost with the journal,
-only the mailbox knows of it: so every scan looks.
+An answer that was interrupted is resumed from its journal. If Redis was lost, and the journal with it, only the mailbox
+shows that the answer was begun. So every scan looks for such answers.
 """
 
 from dataclasses import dataclass
@@ -14,25 +14,25 @@ from rsvpq.mail.ports import OpenMailbox
 from rsvpq.tasks import contract
 from rsvpq.tasks.outcome import Outcome
 
-#: How old a draft must be before it is somebody's business: an answer is under way for seconds, not minutes.
+#: How old a draft must be before it is shown to the operator: an answer is under way for seconds, not minutes.
 SETTLED = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
 class UnsentAnswers:
-    """The answers in Drafts."""
+    """The unsent answers of a mailbox."""
 
-    #: Our own, each by the identity of the request that it answers.
+    #: Our own answers, by the identity of the request that each one answers.
     ours: dict[str, MeetingMessage]
-    #: Those that may be a person's and have lain there for a while.
+    #: Drafts that may be a person's and are older than :data:`SETTLED`.
     unclear: list[MeetingMessage]
 
 
 def reconcile(visit: Visit) -> Outcome:
     """Offer our unsent answers, and show the operator the drafts that may be a person's.
 
-    A draft is offered under the identity of the request that it answers, so the ledger turns away what is being worked
-    on, or was.
+    A draft is offered under the identity of the request that it answers, so the ledger refuses it if that request is
+    being answered, or was.
 
     :raises ExchangeError: the mailbox could not be read.
     """
@@ -44,7 +44,7 @@ def reconcile(visit: Visit) -> Outcome:
 
 
 def find_unsent_answers(box: OpenMailbox, mailbox: Mailbox | None = None) -> UnsentAnswers:
-    """Search Drafts for answers.
+    """Search Drafts for unsent answers.
 
     :param mailbox: as :func:`rsvpq.mail.drafts.answered_request` takes it.
     """

@@ -14,8 +14,7 @@ def scan(visit: Visit) -> Outcome:
 
     The whole Inbox is read before anything is decided: a later message may make a request out of date.
 
-    :raises ExchangeError: the mailbox could not be read; what was offered before stays offered, and the next scan finds
-        it in the ledger.
+    :raises ExchangeError: the mailbox could not be read. What was offered before stays offered.
     :raises Paused, LeaseLost: the scan must not go on.
     """
     inbox = visit.read_inbox()
@@ -36,7 +35,7 @@ def _skipped(decided: Iterable[DecidedMessage]) -> Counter[str]:
 
 
 def _scanned(found: int, offered: int, skipped: Counter[str]) -> Outcome:
-    """Return the outcome, with what the scan adds to the counts of the ledger."""
+    """Return the outcome of the scan, with its counts for the ledger."""
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
     note = f"found {found}, offered {offered}" + (f", skipped {reasons}" if reasons else "")
     counts = {

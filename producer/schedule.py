@@ -1,4 +1,4 @@
-"""Scheduled scans: find those that are due, and trigger each once per period, however many dispatchers ask."""
+"""Scheduled scans: trigger each one once per period, however many dispatchers run."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -13,15 +13,15 @@ from rsvpq.tasks.queues import Queues
 
 logger = logging.getLogger(__name__)
 
-#: The header of a scheduled trigger, with its group.
+#: The header of a scheduled trigger; its value is the group.
 SCHEDULED = "rsvpq-scheduled"
-#: Messages of the queue that are looked at; there are fewer, unless somebody else fills it.
+#: How many messages of the queue are searched; normally it has fewer.
 _LOOKED_AT = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduledScan:
-    """A scan of a group (None: of all mailboxes) every so many seconds."""
+    """A scan of a group, or of all mailboxes for None, every ``every_s`` seconds."""
 
     every_s: float
     group: str | None
@@ -30,14 +30,14 @@ class ScheduledScan:
 def due_scans(lanes: Lanes, schedules: Sequence[ScheduledScan]) -> Iterator[ScheduledScan]:
     """Claim and yield the scans whose period has begun and that nobody has claimed yet.
 
-    Periods are counted from the epoch on Redis' clock, so all dispatchers agree on them. A claim that is lost with its
-    dispatcher costs one period.
+    Periods are counted from the epoch on Redis' clock, so all dispatchers agree on them. If a dispatcher dies between
+    claim and trigger, the scan of that period is lost.
     """
     now_s = lanes.time_us() // 1_000_000
     for scan in schedules:
         period = int(now_s // scan.every_s)
         before = lanes.schedule.claim(scan.group or "", scan.every_s, period)
-        # One that is ahead by more than another dispatcher can be is of a clock that has gone back since.
+        # A claim too far ahead for another dispatcher was made before the clock was set back.
         if before is None or before < period or before > period + 1:
             yield scan
 
@@ -46,7 +46,7 @@ def due_scans(lanes: Lanes, schedules: Sequence[ScheduledScan]) -> Iterator[Sche
 class ScanTrigger:
     """Triggers scheduled scans, unless an earlier trigger of the same scan still waits because no worker takes scans.
 
-    One more would do the same again. They would be thousands after some days, and hold up each scan when it goes on.
+    Another one would only repeat it. After some days there would be thousands, which would delay all other scans.
     """
 
     app: Celery
@@ -57,7 +57,7 @@ class ScanTrigger:
         if self._still_waits(group):
             logger.warning("event=scan-waits group=%s: no worker takes scans", group or "(all)")
             return
-        # Without a result, for which this process would listen ever after.
+        # No result: this process would subscribe to it and never unsubscribe.
         arguments = {"group": group} if group else {}
         self.app.send_task(contract.SCAN, kwargs=arguments, ignore_result=True, headers={SCHEDULED: group or ""})
 

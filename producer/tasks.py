@@ -1,4 +1,4 @@
-"""The producer's tasks: offer scans to the lanes, and make the visit of each scan to its mailbox."""
+"""The producer's tasks: offer scans to the lanes, and run each scan on its mailbox."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from celery import Task
 from producer.app import app, audit, backends, carrier, lanes, policy, settings
 from producer.dry_run import dry_run
 from producer.explain import explain
-from producer.offer import LOOKS, offer_scans
+from producer.offer import REPORT_ONLY, offer_scans
 from producer.reconcile import reconcile
 from producer.scan import scan
 from producer.visit import Caps, Visit
@@ -35,11 +35,11 @@ def scan_mailboxes(
     kind: contract.ScanKind = "scan",
     wanted: Mapping[str, str] | None = None,
 ) -> str:
-    """Offer a scan to the lane of each mailbox named, of each in the group, or of all.
+    """Offer a scan to the lane of each mailbox that is named or in the group, or of every mailbox.
 
-    :param kind: ``reconcile`` looks for unsent answers only; ``dry-run`` and ``explain`` only report, to the command
-        that follows the results of this run. :param wanted: which messages are to be explained.
-    :raises ConfigError: the list of mailboxes is wrong, or has no such mailbox or group.
+    :param kind: ``reconcile`` only looks for unsent answers; ``dry-run`` and ``explain`` only report, to the command
+        that follows the results of this run. :param wanted: the messages to explain, as ``is_wanted`` takes it.
+    :raises ConfigError: the list of mailboxes cannot be read, or has no such mailbox or group.
     :raises ValueError: the kind is unknown.
     """
     if kind not in get_args(contract.ScanKind):
@@ -48,16 +48,16 @@ def scan_mailboxes(
     try:
         chosen = _chosen(mailboxes, group)
     except ConfigError as error:
-        if kind in LOOKS:
+        if kind in REPORT_ONLY:
             lanes.run_results(run).refused(str(error))
         raise
     limits = {mailbox.name: mailbox.limits for mailbox in chosen if mailbox.limits}
-    answers = offer_scans(audit, chosen, run, kind, wanted, limits)
-    if kind in LOOKS:
-        lanes.run_results(run).offered(answers)
+    results = offer_scans(audit, chosen, run, kind, wanted, limits)
+    if kind in REPORT_ONLY:
+        lanes.run_results(run).offered(results)
     carrier.publish(lanes.ledger.release())
-    tally = Counter(answers.values())
-    return ", ".join(f"{answer} {count}" for answer, count in sorted(tally.items())) or "no mailboxes"
+    tally = Counter(results.values())
+    return ", ".join(f"{result} {count}" for result, count in sorted(tally.items())) or "no mailboxes"
 
 
 def _chosen(mailboxes: Sequence[str] | str, group: str | None) -> Sequence[ListedMailbox]:
@@ -67,14 +67,14 @@ def _chosen(mailboxes: Sequence[str] | str, group: str | None) -> Sequence[Liste
 
 @app.task(name=contract.SCAN_MAILBOX, bind=True, throws=(ExchangeError,))
 def scan_mailbox(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
-    """Run one scan item; the other arguments are there to be read in Flower."""
+    """Run one scan item; the other arguments are only for reading in Flower."""
     return carrier.carry(str(self.request.id), generation, visit_mailbox)
 
 
 def visit_mailbox(attempt: Attempt) -> Outcome:
-    """Do in the mailbox what this kind of scan is for.
+    """Run a scan of any kind on its mailbox.
 
-    :raises ExchangeError: the mailbox could not be read; Refused also for a kind that this version does not know.
+    :raises ExchangeError: the mailbox could not be read. :raises Refused: this version does not know the kind of scan.
     """
     start, journal = attempt.start, attempt.journal
     require_task(start, contract.SCAN_MAILBOX)
@@ -101,8 +101,8 @@ def _visit(attempt: Attempt, box: OpenMailbox, kind: str) -> Visit:
         mailbox=Mailbox(start.mailbox, start.server, start.payload.get("group", "")),
         box=box,
         journal=attempt.journal,
-        # What only looks shows what would be done once live runs are on.
-        policy=replace(settings.decisions, mode="respond") if kind in LOOKS else policy(),
+        # A scan that only reports shows what would be done if live runs were confirmed.
+        policy=replace(settings.decisions, mode="respond") if kind in REPORT_ONLY else policy(),
         lanes=lanes,
         audit=audit,
         publish=carrier.publish,

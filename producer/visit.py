@@ -1,4 +1,4 @@
-"""A visit to one mailbox: all that the steps of a scan need, and what more than one of them does."""
+"""A visit to one mailbox: the arguments that the steps of a scan share, and what several of them do."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from rsvpq.policy.gather import decide_at_once
 from rsvpq.tasks import contract
 from rsvpq.tasks.journal import Journal
 
-#: Messages decided on between two journal steps, each of which keeps the lease.
+#: Messages decided on between two journal steps, each of which renews the lease.
 DECIDED_PER_STEP = 200
 #: Decisions per round trip to the audit.
 RECORDED_AT_ONCE = 200
@@ -44,7 +44,7 @@ class Inbox:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A mailbox, the scan that visits it, and what the scan works with.
+    """A mailbox, the scan that visits it, and the objects that the scan uses.
 
     :param item: the id of the scan's item.
     :param publish: hands released items to Celery.
@@ -71,7 +71,7 @@ class Visit:
         return self.policy.fingerprint(self.mailbox.group)
 
     def read_inbox(self) -> Inbox:
-        """Read all meeting messages; each page is a journal step, which keeps the lease.
+        """Read all meeting messages; each page is a journal step, which renews the lease.
 
         :raises ExchangeError: a page could not be read.
         :raises Paused, LeaseLost: the scan must not go on.
@@ -92,7 +92,7 @@ class Visit:
     def decide(self, inbox: Inbox) -> list[DecidedMessage]:
         """Decide on every message by what the Inbox shows.
 
-        How many messages there are, and how long each one takes, is up to their senders: steps keep the lease.
+        Senders determine how many messages there are and how long each takes, so journal steps renew the lease.
 
         :raises LeaseLost: another worker has the scan.
         """
@@ -105,7 +105,7 @@ class Visit:
         return decided
 
     def facts(self, message: MeetingMessage, newest: Version | None) -> Facts:
-        """Return what is known of a message without asking the mailbox.
+        """Return what is known about a message without reading more of the mailbox.
 
         :param newest: the newest version of its meeting in the Inbox.
         """
@@ -119,7 +119,7 @@ class Visit:
             self.audit.decide(self.mailbox, self.item, self.run, page)
 
     def offer(self, items: Iterable[tuple[Item, MeetingMessage]]) -> int:
-        """Offer items to the mailbox's lane, with their messages' facts for the audit; return how many were new."""
+        """Offer items to the mailbox's lane, with the facts that the audit needs; return how many were new."""
         run, facts = self.run, self.audit.facts
         described = [replace(item, facts=facts(self.mailbox, message, run)) for item, message in items]
         offered = self.lanes.ledger.offer(
@@ -130,7 +130,7 @@ class Visit:
 
 
 def _recorded(decision: Decision) -> AuditedDecision | None:
-    """Return the record of a decision; None for a preliminary one, which the worker records once it is final."""
+    """Return the record of a decision; None if it is preliminary: the worker records it once it is final."""
     if decision.final or decision.observed:
         return AuditedDecision(decision.word, decision.rule, decision.reason)
     return None

@@ -1,6 +1,6 @@
-"""What the processes build from the settings: the Celery app, the lanes, the clients of the mail servers.
+"""Build the objects of the processes from the settings: the Celery app, the lanes, the backends.
 
-The only module below the roots that knows the settings; everything it hands out has been given plain values.
+This is the only module below the roots that knows the settings; the objects that it builds get plain values.
 """
 
 import sys
@@ -41,19 +41,19 @@ from rsvpq.webdav import diagnosis
 from rsvpq.webdav.backend import WebDavBackend
 from rsvpq.webdav.server import WebDavServer
 
-#: How long a yes to "are live runs confirmed?" is believed, in seconds.
+#: Seconds for which a confirmation of live runs is cached.
 CONFIRMATION_TTL_S = 5
-#: How long a diagnosis waits for a connection and for an answer at the most, in seconds, whatever is configured.
+#: The most seconds that a diagnosis waits for a connection and for a response, whatever is configured.
 DIAGNOSIS_CONNECT_S, DIAGNOSIS_READ_S = 10.0, 20.0
 
-#: Looks at one server and a mailbox on it ('' for none); whether everything could be looked at.
+#: Diagnoses one server and a mailbox on it ('' for none); returns whether every check could be made.
 Diagnose = Callable[[str, Checks], bool]
 
 
 def make_app(
     settings: Settings, name: str, include: Iterable[str] = (), *, leases_only: bool = False, results: bool = False
 ) -> Celery:
-    """The Celery app of a root, as :func:`celery_app.make_celery` says; connects to nothing yet."""
+    """Make the Celery app of a root, see :func:`celery_app.make_celery`; connects to nothing yet."""
     return celery_app.make_celery(
         name,
         settings.redis.url,
@@ -67,36 +67,35 @@ def make_app(
 
 
 def make_lanes(settings: Settings, retries: int = RETRIES) -> Lanes:
-    """The lanes of this installation; connects at the first call.
+    """Make the lanes of this installation; connects at the first call, which raises ClusterRefused for a Redis Cluster.
 
-    :param retries: how often a command is repeated that Redis did not answer. A Redis Cluster is refused by
-        ClusterRefused, which is a ConfigError.
+    :param retries: how often a command is repeated if Redis does not reply.
     """
     return Lanes(make_redis(settings.redis, retries=retries), settings.redis.namespace, works=contract.WORKS)
 
 
 def make_queues(settings: Settings, retries: int = RETRIES) -> Queues:
-    """Celery's queues, for looking at; as :func:`make_lanes`."""
+    """Make the read access to Celery's queues; connects as :func:`make_lanes` does."""
     return Queues(make_redis(settings.redis, retries=retries), settings.redis.namespace)
 
 
 def refuse_cluster_at_start(lanes: Lanes) -> None:
-    """Let the worker that this process will be end with exit code 2 where Redis is a cluster."""
+    """Make a worker in this process exit with code 2 at its start if Redis is a cluster."""
 
-    def look(**_: Any) -> None:
+    def check(**_: Any) -> None:
         try:
             lanes.ping()
         except ConfigError as error:
             sys.stderr.write(f"{error}\n")
-            raise SystemExit(2) from None  # anything else, Celery would log and go on
+            raise SystemExit(2) from None  # Celery only logs other exceptions
         except RedisError:
-            return  # it is away: Celery waits for it
+            return  # it is unavailable: Celery waits for it
 
-    worker_init.connect(look, weak=False)
+    worker_init.connect(check, weak=False)
 
 
 def configure(lanes: Lanes, settings: Settings) -> None:
-    """Bring the configured limits into force; the roots that release do this when they start."""
+    """Write the configured limits to the ledger; the roots that release items do this when they start."""
     lanes.controls.configure(
         servers={name: server.limits for name, server in settings.servers.items()},
         mailbox=settings.mailbox_limits,
@@ -116,7 +115,7 @@ def configure(lanes: Lanes, settings: Settings) -> None:
 def make_carrier(
     settings: Settings, app: Celery, lanes: Lanes, mailboxes: MailboxList, policy: Callable[[], Policy]
 ) -> Carrier:
-    """The carrier of a worker process, which works nothing but what the list allows."""
+    """Make the carrier of a worker process, which processes only mailboxes of the list."""
     return Carrier(
         lanes=lanes,
         publish=partial(celery_app.publish, app),
@@ -141,14 +140,14 @@ def make_redaction(settings: Settings) -> Redaction:
 
 
 def make_list(settings: Settings) -> MailboxList:
-    """The list of mailboxes; read when it is asked for something."""
+    """Make the list of mailboxes; the file is read at the first use."""
     return MailboxList(settings.mailboxes, settings)
 
 
 class PolicyInForce:
-    """The policy of the settings, observing only until somebody has confirmed live runs.
+    """The policy of the settings; it only observes until an operator has confirmed live runs.
 
-    Thousands of inboxes may hold years of requests, and answers cannot be taken back.
+    Thousands of inboxes may hold years of requests, and answers cannot be revoked.
     """
 
     def __init__(self, settings: Settings, lanes: Lanes) -> None:
@@ -156,24 +155,24 @@ class PolicyInForce:
         self._observing = replace(settings.decisions, mode="observe")
         self._confirmed = settings.policy.confirmed or settings.mode == "observe"
         self._lanes = lanes
-        self._asked: TTLCache[str, bool] = TTLCache(1, CONFIRMATION_TTL_S)
+        self._cached: TTLCache[str, bool] = TTLCache(1, CONFIRMATION_TTL_S)
 
     def __call__(self) -> Policy:
-        """The policy now; Redis is asked every few seconds, or each time while it says no.
+        """Return the policy in force; a confirmation is cached for a few seconds, its absence is not.
 
-        Whoever confirms and scans at once expects this scan to answer.
+        So a scan right after the confirmation answers already.
         """
-        # Looked up once: what is remembered may be forgotten between two looks.
-        if self._confirmed or "" in self._asked:
+        # One lookup only: the cached value may expire between two lookups.
+        if self._confirmed or "" in self._cached:
             return self._policy
         if not self._lanes.controls.confirmed():
             return self._observing
-        self._asked[""] = True
+        self._cached[""] = True
         return self._policy
 
 
 def why_silent(settings: Settings, lanes: Lanes) -> str:
-    """Why nothing is answered, however much goes on; '' where answers are sent."""
+    """Return why no request is answered, although scans run; '' if answers are sent."""
     if settings.mode == "observe":
         return 'mode = "observe" in these settings'
     if PolicyInForce(settings, lanes)().mode == "observe":
@@ -182,15 +181,15 @@ def why_silent(settings: Settings, lanes: Lanes) -> str:
 
 
 class Backends:
-    """The mail servers by name.
+    """The backends of all mail servers, by the name of the server.
 
-    :param claims: what sees to it that a mailbox is worked under one name.
-    :param run_lease_s: no request outlasts it.
+    :param claims: ensure that a mailbox is worked under one name.
+    :param run_lease_s: the length of a run lease, which no request outlasts.
     """
 
     def __init__(self, servers: Mapping[str, WebDavSettings], claims: Claims, run_lease_s: float = 180) -> None:
         self._claims = claims
-        # One for each user name, whatever the server: it is the same account in the directory that could be locked.
+        # One credential per user name, whatever the server: the directory may lock the account.
         credentials = {server.username.casefold(): Credential() for server in servers.values()}
         self._backends: dict[str, Backend] = {
             name: make_backend(server, credentials[server.username.casefold()], run_lease_s)
@@ -201,13 +200,13 @@ class Backends:
     def mailbox(self, server: str, name: str, lease: Lease) -> Iterator[AnswersByDraft]:
         """Open a mailbox, if it is worked under this name.
 
-        :param lease: that of the item for which this thread asks.
-        :raises Busy: no server of that name is configured here: this process is older or newer than the ledger's item.
+        :param lease: the lease of the item that this thread processes.
+        :raises Busy: no server of that name is configured in this process: its settings differ from those of the offer.
         :raises Refused: the mailbox is worked under another name.
-        :raises ExchangeError: as the backend does.
+        :raises ExchangeError: the mailbox could not be opened.
         """
         if server not in self._backends:
-            text = f"no server {server!r} in the settings of this process; restart it with the current ones"
+            text = f"no server {server!r} in the settings of this process; restart it with the current settings"
             raise Busy(text, scope="mailbox")
         with self._backends[server].open(name, lease) as box:
             self._claims.require(name, box.identity)
@@ -215,12 +214,12 @@ class Backends:
 
 
 def make_backend(settings: WebDavSettings, credential: Credential, run_lease_s: float) -> Backend:
-    """Make the backend of a server by its protocol."""
+    """Make the backend of a server, by its protocol."""
     return WebDavBackend(make_server(settings, credential, _timeouts(settings, run_lease_s)), settings.answers)
 
 
 def make_diagnoses(servers: Mapping[str, WebDavSettings]) -> dict[str, Diagnose]:
-    """How each of these servers is diagnosed; those with one user name are the same account, which could be locked."""
+    """Make the diagnosis of each server; servers with the same user name share an account, which could be locked."""
     accounts = {server.username.casefold(): Account() for server in servers.values()}
     return {
         name: partial(_diagnose_webdav, name, server, accounts[server.username.casefold()])
@@ -241,7 +240,7 @@ def _diagnose_webdav(name: str, settings: WebDavSettings, account: Account, mail
 
 
 def make_server(settings: WebDavSettings, credential: Credential, timeouts: Timeouts) -> WebDavServer:
-    """A mail server and the account used on it; connects at the first request."""
+    """Make a mail server, with the account that is used on it; connects at the first request."""
     return WebDavServer(
         settings.url,
         _auth(settings),
@@ -253,7 +252,7 @@ def make_server(settings: WebDavSettings, credential: Credential, timeouts: Time
 
 
 def _timeouts(server: WebDavSettings, run_lease_s: float) -> Timeouts:
-    # The settings see to it that the first two take less than half of the lease.
+    # The settings ensure that the first two take less than half of the lease.
     return Timeouts(server.connect_timeout.seconds, server.read_timeout.seconds, run_lease_s / 2)
 
 

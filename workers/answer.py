@@ -1,12 +1,13 @@
 """Answer one meeting request: two remote effects, no transaction, and never a second answer.
 
-A command makes the server write the answer into Drafts; only sending that tells the organizer. A worker may die between
-any two steps, and a server may show what it did only later, so every attempt looks at the journal and at the mailbox,
-and :func:`workers.steps.next_step` says what is to be done. What cannot be known is not guessed: it is looked at again
-later, and ends in ``dead`` with its journal as the evidence.
+A command makes the server write the answer into Drafts; the organizer gets it only when the draft is sent. A worker may
+die between any two steps, and a server may show late what it did. So every attempt looks at the journal and at the
+mailbox, and :func:`workers.steps.next_step` returns what to do next. If nobody can tell whether an effect happened, it
+is not guessed: later attempts look again, and in the end the item is ``dead``, with its journal as the evidence.
 
-Redis may be lost as well, journal and all. So the request is marked before the command, and the draft before it is
-sent: what was begun is found in the mailbox and finished (see :mod:`rsvpq.mail.drafts` for the moment between them).
+Redis may be lost too, and the journal with it. So the request is marked before the command, and the draft before it is
+sent: an answer that was begun is found in the mailbox and finished (for the moment between the command and the mark on
+the draft, see :mod:`rsvpq.mail.drafts`).
 """
 
 from rsvpq.mail.errors import Transient, Unsupported
@@ -18,17 +19,17 @@ from workers.reply import reply
 from workers.steps import Step
 from workers.work import Work
 
-#: A net below the loop: the longest way is a look, a command, a look, a send and a look.
+#: Bounds the loop. The longest regular sequence is: look, command, look, send, look.
 _MOST_LOOKS = 8
 
 
 def answer(work: Work) -> Outcome:
-    """Answer the request by a command of its server, or by a reply of our own where the server knows none.
+    """Answer the request by a command of its server, or by a reply of our own if the server has no commands.
 
-    What an earlier attempt began one way is finished that way, lost or not.
+    An answer is finished by the method that an earlier attempt began with, even if the journal of that was lost.
 
-    :raises Unsettled: what was done may not show yet. :raises Unknown: it cannot be told what was done.
-    :raises Unsupported: only commands are allowed, and there are none.
+    :raises Unsettled: the effect of a command may not show yet. :raises Unknown: nobody can tell what was done.
+    :raises Unsupported: only commands are allowed, and the server has none.
     """
     if "draft" in work.journal or not (work.box.commands or marks.was_commanded(work)):
         return reply(work)
@@ -41,25 +42,25 @@ def answer(work: Work) -> Outcome:
 
 
 def answer_by_command(work: Work) -> Outcome:
-    """Give the command for what is decided, and send the answer that the server drafts."""
+    """Issue the command for the decision, then send the draft that the server writes."""
     begun = marks.begun(work.journal)
     request = work.message if begun else marks.recall(work)
     if request is None:
         return gone(work)
-    work, verdict = work.of(request), begun or marks.begun(work.journal)
+    work, verdict = work.with_message(request), begun or marks.begun(work.journal)
     if verdict:
         return _complete(DraftedAnswer(work, verdict))
     decided = work.decide(request)
     if decided.verdict is None:
         return left_alone(decided)
     drafted = DraftedAnswer(work, decided.verdict, decided)
-    if not marks.take_up(work, decided) and not drafted.begin():
+    if not marks.adopt(work, decided) and not drafted.begin():
         return gone(work, undone=True)
     return _complete(drafted)
 
 
 def _complete(drafted: DraftedAnswer) -> Outcome:
-    """Look and act, until all is done or nothing more can be done now."""
+    """Look and act until the answer is finished, or until nothing more can be done in this attempt."""
     for _ in range(_MOST_LOOKS):
         match drafted.look():
             case Step.COMMAND:
@@ -72,4 +73,4 @@ def _complete(drafted: DraftedAnswer) -> Outcome:
                 drafted.give_up()
             case Step.FINISH:
                 return drafted.finish()
-    raise Transient(f"the mailbox looked otherwise each of {_MOST_LOOKS} times")
+    raise Transient(f"the mailbox changed each of the {_MOST_LOOKS} times it was looked at")

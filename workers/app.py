@@ -1,4 +1,4 @@
-"""The workers' root: their settings, Celery app, lanes and mail servers; for ``celery -A workers.app worker``."""
+"""The root of the workers: settings, Celery app, lanes and backends. Start it with ``celery -A workers.app worker``."""
 
 from typing import Any
 
@@ -28,11 +28,13 @@ Refusals(lanes).watch()
 
 @worker_init.connect
 def _require_list(**_: Any) -> None:
-    """End where there is no list of mailboxes: nothing could be worked, and other workers may have one.
+    """End the worker if there is no list of mailboxes: it could process no item, and other workers may have a list.
 
-    :raises SystemExit: there is none, and why.
+    :raises SystemExit: no list could be read; with the reason.
     """
     try:
         mailboxes.require_any()
     except ConfigError as error:
-        raise SystemExit(f"this worker has no list of mailboxes, and works nothing without one\n{error}") from None
+        raise SystemExit(
+            f"this worker cannot start: it has no list of mailboxes, so it may process none\n{error}"
+        ) from None

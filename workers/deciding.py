@@ -1,4 +1,4 @@
-"""Asks the policy about the message of one attempt, and has the audit know what it said."""
+"""Decide on the message of one attempt by the policy, and hand the decision to the audit."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from rsvpq.mail.ports import OpenMailbox
 from rsvpq.policy import Facts, Policy
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks.journal import Attached, Decided
-from rsvpq.tasks.recollection import Recollection, by_another
+from rsvpq.tasks.recollection import Recollection, without_item
 from rsvpq.tasks.runner import Attempt
 
 
@@ -29,27 +29,27 @@ class Decider:
     _last: Attached = field(default=Attached(), init=False)
 
     def decide(self, message: MeetingMessage) -> Decided:
-        """Decide on fresh facts; the audit records what differs from the decision of the scan.
+        """Decide on fresh facts; the audit records the decision if it differs from that of the scan.
 
         :raises ExchangeError: a fact could not be read.
         """
         start = self.attempt.start
         memory = self.recollection.at_start(start, self.box, self.attempt.journal)
         known = Facts.about(message, start.mailbox, start.payload.get("group", ""))
-        facts = replace(known, identity=start.id, settled=by_another(Settled.parse(memory), start.id))
+        facts = replace(known, identity=start.id, settled=without_item(Settled.parse(memory), start.id))
         decision = decide_knowing(self.policy(), message, self.box, facts)
         record = AuditedDecision(decision.word, decision.rule, decision.reason)
-        where = Mailbox(start.mailbox, start.server)
-        decisions = self.audit.decisions(where, "", start.payload.get("run", ""), [(message, record)])
+        mailbox = Mailbox(start.mailbox, start.server)
+        decisions = self.audit.decisions(mailbox, "", start.payload.get("run", ""), [(message, record)])
         memory_after = self.recollection.of_decision(start.id, message, decision, memory)
         self._last = Attached(decisions, memory_after)
         return Decided(decision, self._last)
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Record the decision before a failure of the mailbox is recorded that comes between it and its first entry.
+        """Record the decision if the mailbox fails after it and before the first journal entry that is made for it.
 
-        One that has been recorded with an entry is not recorded again.
+        The decision is then in the audit before the failure. One that was recorded with an entry is not recorded again.
         """
         try:
             yield

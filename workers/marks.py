@@ -1,4 +1,4 @@
-"""Our mark on a request: what it tells of an attempt that the ledger has lost, or that is another installation's."""
+"""Our mark on a request: what it shows of an attempt that the ledger has lost, or of another installation."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -13,37 +13,38 @@ from workers.evidence import was_sent
 from workers.steps import Command
 from workers.work import Work
 
-#: When it is looked at again what another installation has begun, in seconds.
+#: Seconds until the first look at what another installation has begun.
 _FIRST_LOOK_S = 1.0
-#: How often a request may be changed by others between a look and its mark.
+#: How often a mark is tried on a request that others change at the same time.
 _MOST_CHANGES = 3
-#: Between the token of a mark that we have seen, and not written, and when that was written.
-_SEEN = "@"
+#: Separates the token of a mark that somebody else wrote from the time at which it was written.
+_FOREIGN = "@"
 
 
 def begun(journal: Journal) -> Verdict | None:
-    """Tell which verdict was begun, if one was: whatever is decided by now, that one is finished."""
+    """Return the verdict that was begun, if any: it is finished, whatever the policy would decide now."""
     return next((verdict for verdict in Verdict if verdict in journal), None)
 
 
 def was_commanded(work: Work) -> bool:
-    """Whether the journal or the mailbox says that a command was begun and not finished; a reply marks no request."""
+    """Return whether journal or mailbox show a command that was begun and not finished; replies leave no such mark."""
     return begun(work.journal) is not None or _unfinished(work, work.message) is not None
 
 
 def recall(work: Work) -> MeetingMessage | None:
-    """Read the request as it is now, and write into the journal what the mailbox tells of an attempt that it has lost.
+    """Read the request as it is now, and restore what the journal has lost of an earlier attempt.
 
-    Only our own mark counts, and only where more than the mark tells of the attempt: else the policy is asked.
+    Only our own mark counts, and only if the mailbox shows more of the attempt than the mark; otherwise the policy
+    decides.
 
-    :returns: None where the request is gone, and no answer of ours lies unsent.
+    :returns: None if the request is gone and no answer of ours lies unsent.
     """
     there = work.box.refresh(work.message)
     if there is not None:
         earlier = _unfinished(work, there)
         traces = traces_of(there, work.box) if earlier else Traces()
         if earlier and traces.begun:
-            _note_lost(work.journal, there, earlier, traces)
+            _restore(work.journal, there, earlier, traces)
         return there
     for draft in unsent_answers(work.box):
         if draft.reply and answered_request(draft, work.box) == work.item and not was_sent(work, draft.reply):
@@ -53,34 +54,37 @@ def recall(work: Work) -> MeetingMessage | None:
     return None
 
 
-def take_up(work: Work, decided: Decided) -> bool:
-    """Tell whether the policy says what the request's mark says was commanded: then that command is the first.
+def adopt(work: Work, decided: Decided) -> bool:
+    """Take the command that the request's mark shows as the first one, if its verdict is the one decided now.
 
-    What it did may not show yet, nor what another one did that the mark tells of.
+    The effect of that command may not show yet.
 
-    :raises Unsettled: another answer was commanded, it may be, and what it did would not show yet.
+    :returns: whether it was taken; then no first command is to be issued.
+    :raises Unsettled: the mark shows another verdict, whose command may have been issued and may not show yet.
     """
     earlier, journal = _unfinished(work, work.message), work.journal
     if earlier is None:
         return False
     if earlier.verdict is decided.verdict:
-        _note_lost(journal, work.message, earlier, traces_of(work.message, work.box), decided.attached)
+        _restore(journal, work.message, earlier, traces_of(work.message, work.box), decided.attached)
         return True
     if "marked" not in journal:
         journal.note("marked", round(journal.now_s(), 3))
     left_s = work.settle_s - (journal.now_s() - journal["marked"])
     if left_s > 0:
-        raise Unsettled(f"its mark says that {earlier.verdict} was commanded, which may not show yet", left_s)
+        raise Unsettled(
+            f"the mark on the request shows the command {earlier.verdict}, whose effect may not show yet", left_s
+        )
     return False
 
 
 def write(work: Work, intent: Intent) -> MeetingMessage:
-    """Write the mark, unless somebody has begun to answer the request since it was looked at.
+    """Write the mark, unless somebody has begun to answer the request since it was read.
 
-    Of two installations in one mailbox, one writes it and the other waits for what becomes of that.
+    If two installations work in one mailbox, one writes the mark, and the other waits for the outcome.
 
     :returns: the request as it was marked.
-    :raises Unsettled: another one has begun. :raises Gone: the request is not there any more.
+    :raises Unsettled: somebody else has begun. :raises Gone: the request is not there any more.
     """
     request = work.message
     for _ in range(_MOST_CHANGES):
@@ -89,14 +93,16 @@ def write(work: Work, intent: Intent) -> MeetingMessage:
         except Changed:
             request = _unless_another_has_begun(work, request, intent)
         else:
-            if kept and not (request.etag and work.box.conditional):  # else written over anything
+            if kept and not (request.etag and work.box.conditional):  # an unconditional write replaces any other mark
                 request = _unless_another_has_begun(work, request, intent)
             return request
-    raise Transient(f"{intent.verdict}: the request was changed each of {_MOST_CHANGES} times it was to be marked")
+    raise Transient(
+        f"{intent.verdict}: the request was changed by others each of the {_MOST_CHANGES} times it was to be marked"
+    )
 
 
-def take_back(work: Work) -> None:
-    """Take the mark back: nothing was done, and what a person did to the request must not be taken for ours."""
+def close_mark(work: Work) -> None:
+    """Mark the attempt as finished: nothing was done, and what a person did to the request must not count as ours."""
     for request in handled_requests(work.box, work.message.uid) if work.message.uid else ():
         if request.intent is not None and request.intent.identity == work.item:
             with suppress(Gone):
@@ -104,51 +110,51 @@ def take_back(work: Work) -> None:
 
 
 def notice_another(work: Work, verdict: Verdict, last: Command) -> None:
-    """Wait for what another installation has commanded as if we had done it: its mark is not the one we wrote.
+    """Treat the command of another installation as our own, and wait for it; its mark differs from the one we wrote.
 
-    :raises Unknown: it has begun an answer of its own, under another name.
+    :raises Unknown: its mark is for another item or verdict.
     """
     other = work.message.intent
-    if other is None or other.finished or last.token in {other.token, _theirs(other)}:
+    if other is None or other.finished or last.token in {other.token, _foreign_token(other)}:
         return
     if (other.identity, other.verdict) != (work.item, verdict):
-        raise Unknown(f"another installation, or another name of the mailbox, answers it: {other.verdict}")
-    work.journal.note(verdict, replace(last, at_s=work.journal.now_s(), token=_theirs(other)).to_fact())
+        raise Unknown(f"another installation, or another name of this mailbox, answers the request: {other.verdict}")
+    work.journal.note(verdict, replace(last, at_s=work.journal.now_s(), token=_foreign_token(other)).to_fact())
 
 
 def token(last: Command | None = None) -> str:
-    """Make what our marks on a request say: the same for all commands of an item, if it was not another's before."""
-    return last.token if last and last.token and _SEEN not in last.token else uuid4().hex[:12]
+    """Return the token of our marks: the same for all commands of an item, new if the last mark was somebody else's."""
+    return last.token if last and last.token and _FOREIGN not in last.token else uuid4().hex[:12]
 
 
 def _unfinished(work: Work, request: MeetingMessage) -> Intent | None:
-    """Our own mark on the request, if it does not say that all was done."""
+    """Return our own mark on the request, if it does not show that the answer was finished."""
     intent = request.intent
     return intent if intent is not None and intent.identity == work.item and not intent.finished else None
 
 
 def _unless_another_has_begun(work: Work, request: MeetingMessage, intent: Intent) -> MeetingMessage:
-    """Read the request again; a flag that changed is no reason to stop.
+    """Read the request again and return it, if only its other properties have changed.
 
-    :raises Unsettled: somebody has begun, or done, what we are about to. :raises Gone: it is not there any more.
+    :raises Unsettled: somebody else has begun to answer it, or has answered it. :raises Gone: it is not there any more.
     """
     there = work.box.refresh(request)
     if there is None:
-        raise Gone(f"{intent.verdict}: the request went while it was to be marked")
+        raise Gone(f"{intent.verdict}: the request disappeared before it could be marked")
     if there.intent not in {request.intent, intent} or (there.processed and not request.processed):
-        raise Unsettled("somebody else, maybe another installation, has begun to answer it", _FIRST_LOOK_S)
+        raise Unsettled("somebody else, possibly another installation, has begun to answer the request", _FIRST_LOOK_S)
     return there
 
 
-def _note_lost(
+def _restore(
     journal: Journal, there: MeetingMessage, earlier: Intent, traces: Traces, attached: Attached | None = None
 ) -> None:
-    """Write down a command that the journal has lost; when it was given, nobody knows."""
+    """Enter a command that the journal has lost, with the current time: nobody knows when it was issued."""
     before = tuple(sorted({*earlier.before, *traces.strange}))
-    fact = Command(before, journal.now_s(), 1, there.read, _theirs(earlier)).to_fact()
+    fact = Command(before, journal.now_s(), 1, there.read, _foreign_token(earlier)).to_fact()
     journal.note(earlier.verdict, fact, attached)
 
 
-def _theirs(other: Intent) -> str:
-    """By what a mark that we have not written is known again; each command writes it anew."""
-    return f"{other.token}{_SEEN}{other.begun:%Y%m%dT%H%M%S}" if other.token else ""
+def _foreign_token(other: Intent) -> str:
+    """Return what identifies a mark that somebody else wrote; each of their commands writes it anew."""
+    return f"{other.token}{_FOREIGN}{other.begun:%Y%m%dT%H%M%S}" if other.token else ""

@@ -1,7 +1,7 @@
 """Open one meeting response, so that the server writes the attendee's status into the organizer's appointment.
 
-Opening twice is harmless, so the journal only serves the pace and the pause. Exchange leaves the response in the Inbox;
-what becomes of it is configured.
+Opening a response twice is harmless: the journal entry is only there so that a pause is obeyed and the step is
+recorded. Exchange leaves the response in the Inbox; the settings say what to do with it then.
 """
 
 from typing import Literal
@@ -21,10 +21,10 @@ _NOTES: dict[After, str] = {"keep": "", "move": "moved to Deleted Items", "delet
 def open_response(work: Work, after: After) -> Outcome:
     """Open the response, then keep it (marked as processed), move it to Deleted Items, or delete it.
 
-    A counter-proposal is kept whatever is configured: the proposed time is nowhere else. A server without the command
+    A counter-proposal is always kept, because the proposed time is in no other place. A server without OWA commands
     enters responses by itself.
 
-    :raises Unsupported: only commands are allowed, and there are none.
+    :raises Unsupported: only commands are allowed, and the server has none.
     """
     if not work.box.commands:
         return left_to_the_server()
@@ -32,7 +32,7 @@ def open_response(work: Work, after: After) -> Outcome:
     if there is None:
         return GONE
     decided = work.decide(there)
-    if not decided.is_to(Action.OPEN):
+    if not decided.calls_for(Action.OPEN):
         return left_alone(decided)
     work.journal.intend("open", attached=decided.attached)
     try:
@@ -42,18 +42,18 @@ def open_response(work: Work, after: After) -> Outcome:
             raise
         return left_to_the_server()
     try:
-        return _clear(work.of(there), after)
+        return _clear(work.with_message(there), after)
     except Gone:
-        return Outcome("opened", "somebody else cleaned it away")
+        return Outcome("opened", "somebody else removed it from the Inbox first")
 
 
 def _clear(work: Work, after: After) -> Outcome:
     response, box = work.message, work.box
     if response.counter_proposal:
         box.clear(response, Clear.MARK)
-        return Outcome("opened", "kept, for it proposes another time")
+        return Outcome("opened", "kept, because it proposes another time")
     if after == "delete" and not box.shows_as_absorbed(response):
         box.clear(response, Clear.TRASH)
-        return Outcome("opened", "moved to Deleted Items, for the server does not show it as opened")
+        return Outcome("opened", "moved to Deleted Items, because the server does not show it as opened")
     box.clear(response, _HOW[after])
     return Outcome("opened", _NOTES[after])

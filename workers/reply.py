@@ -1,8 +1,9 @@
 """Answer one meeting request without a command of its server: write the answer, send it, and never a second one.
 
-For Exchange 2007, and where commands are blocked. The draft has a name that follows from the request and the verdict:
-so whoever comes after a worker that died finds it in Drafts or in Sent Items, and overwrites what was half written.
-The journal is as in :mod:`workers.answer`; where Redis was lost, the name in Sent Items still says that it was sent.
+This is for Exchange 2007, and for servers whose commands are blocked. The name of the draft is derived from the request
+and the verdict: after a worker died, the next attempt finds the draft in Drafts or in Sent Items, and overwrites one
+that is half written. The journal is as in :mod:`workers.answer`; if Redis was lost, the name in Sent Items still shows
+that the answer was sent.
 """
 
 from contextlib import suppress
@@ -18,14 +19,14 @@ from workers.evidence import was_sent
 from workers.outcomes import gone, left_alone
 from workers.work import Work
 
-#: Ours alone, so that no other program makes the same names.
+#: The namespace of our names, so that no other program makes the same ones.
 _NAMES = UUID("6d3f5b0c-8f4e-4c0e-9a55-6a0f2f6a3b91")
 
 
 def reply(work: Work) -> Outcome:
-    """Send an iCalendar reply, then mark the request: it stays where it is.
+    """Send an iCalendar reply, then mark the request, which stays in the Inbox.
 
-    :raises Unknown: it cannot be told what was done.
+    :raises Unknown: nobody can tell what was done.
     """
     request, box, journal = work.message, work.box, work.journal
     there = request if "send" in journal else box.refresh(request)
@@ -44,12 +45,12 @@ def reply(work: Work) -> Outcome:
         if "send" not in journal and not request.response_requested:
             box.clear(there, Clear.MARK)
             return Outcome("processed", "no response was requested, so none was sent", attached=attached)
-        _write_and_send(work.of(there), name, verdict, attached)
-        attached = None  # its entries had it
+        _write_and_send(work.with_message(there), name, verdict, attached)
+        attached = None  # recorded with the first journal entry
 
     left = box.refresh(request)
     if left is not None:
-        # A command that was tried first has left its mark, which would have this message taken for unfinished.
+        # A command that was tried first has left its mark, by which the request would count as unfinished.
         box.clear(left, Clear.MARK, Intent.now(work.item, verdict).finish() if left.intent else None)
     return Outcome("answered", "by an iCalendar reply", attached=attached)
 
@@ -60,12 +61,12 @@ def _begun(work: Work) -> Verdict | None:
     ours = (verdict for verdict in Verdict if draft_name(work.message, verdict) == work.journal["draft"])
     verdict = next(ours, None)
     if verdict is None:
-        raise Refused("the journal names a draft that is not of this request")
+        raise Refused("the journal names a draft that does not belong to this request")
     return verdict
 
 
 def _write_and_send(work: Work, name: str, verdict: Verdict, attached: Attached | None) -> None:
-    """Write the draft and send it; once the sending was intended, it is only sent, if it is still there."""
+    """Write the draft and send it; if an earlier attempt was about to send it, only send it, if it is still there."""
     request, box, journal = work.message, work.box, work.journal
     if "send" not in journal:
         content = box.compose_reply(request, work.address, verdict)
@@ -79,7 +80,7 @@ def _write_and_send(work: Work, name: str, verdict: Verdict, attached: Attached 
 
 
 def draft_name(request: MeetingMessage, verdict: Verdict) -> str:
-    """Name the draft that answers this item so."""
+    """Return the name of the draft that answers the request with this verdict."""
     return f"{uuid5(_NAMES, f'{request.ref.key}/{verdict}')}.EML"
 
 
@@ -90,7 +91,7 @@ def _send(work: Work, name: str) -> None:
 
 
 def _discard_draft(work: Work) -> None:
-    """Leave no answer behind that a person could send by mistake."""
+    """Delete an unsent draft, which a person could send by mistake."""
     if "draft" in work.journal:
         with suppress(Gone):
             work.box.discard_draft(work.journal["draft"])

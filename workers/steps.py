@@ -1,8 +1,8 @@
-"""What is done next about an answer that was begun: a pure function of what the journal and the mailbox show.
+"""Choose the next step of an answer that was begun: a pure function of what journal and mailbox show.
 
-An answer has two effects and no transaction: OWA's command writes a draft, a MOVE sends it. A worker may die before or
-after either, a reply may be lost, and a server may show what it has done only after a while. The rows of the function
-are the table of ``docs/reliability.md``.
+An answer has two effects and no transaction: OWA's command writes a draft, and a MOVE sends it. A worker may die before
+or after each of them, an HTTP response may be lost, and a server may show its effect late. The function implements the
+table of ``docs/reliability.md`` row by row.
 """
 
 from collections.abc import Mapping
@@ -12,72 +12,74 @@ from typing import Any, Self
 
 
 class Step(StrEnum):
-    """What is to be done."""
+    """The next step of an answer; the values are those of the table."""
 
-    #: Give the command, for the first time or again.
+    #: Issue the command, for the first time or again.
     COMMAND = "give the command"
     #: Send the draft.
     SEND = "send the draft"
-    #: Look again later: what was done may not show yet.
+    #: Look again later: an effect may not show yet.
     WAIT = "wait, and look again"
-    #: All is done but for tidying up.
+    #: Only tidying up is left.
     FINISH = "finish"
-    #: It cannot be told what was done, and nothing is guessed.
+    #: Nobody can tell what was done, and it is not guessed.
     UNKNOWN = "unknown: look again, then dead"
 
 
-class Shown(StrEnum):
-    """How the request shows itself."""
+class RequestState(StrEnum):
+    """The state of the request since the command."""
 
     UNTOUCHED = "untouched"
-    #: It was unread before the command, and is read now: by the command, or by a person who looked at it.
+    #: Unread before the command, and read now: because of the command, or because a person looked at it.
     READ = "read since"
-    #: The server marks what was answered (PR_MESSAGE_PROCESSED).
+    #: The server flags it as answered (PR_MESSAGE_PROCESSED).
     PROCESSED = "processed"
     GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of an answer whose command was given, or may have been."""
+    """What is known about an answer whose command was issued, or may have been."""
 
-    #: Whether Sent Items has the answer, or the journal says that it was sent.
+    #: Whether Sent Items has the answer, or the journal shows that it was sent.
     sent: bool = False
+    #: Whether Drafts has the answer.
     draft: bool = False
-    request: Shown = Shown.UNTOUCHED
-    #: Whether a draft was about to be sent.
+    request: RequestState = RequestState.UNTOUCHED
+    #: Whether the journal shows that the draft was about to be sent.
     sending: bool = False
-    #: Whether the organizer asks for a response.
+    #: Whether the organizer requests a response.
     wanted: bool = True
-    #: Where no response is wanted: whether the calendar shows that the command was carried out.
+    #: If no response is requested: whether the calendar shows that the command was carried out.
     booked: bool = False
-    #: Whether so much time has passed since the command that what it does would show.
+    #: Whether enough time has passed since the command for its effect to show.
     settled: bool = True
 
 
 def next_step(evidence: Evidence) -> Step:
-    """The one thing to do."""
+    """Return the next step for this evidence."""
     if evidence.sent:
         return Step.FINISH
     if evidence.draft:
         return Step.SEND
     if evidence.sending:
         return Step.UNKNOWN
-    if not evidence.wanted and (evidence.booked or evidence.request in {Shown.PROCESSED, Shown.GONE}):
+    if not evidence.wanted and (evidence.booked or evidence.request in {RequestState.PROCESSED, RequestState.GONE}):
         return Step.FINISH
     if not evidence.settled:
         return Step.WAIT
-    repeatable = evidence.request is Shown.UNTOUCHED or not evidence.wanted
+    repeatable = evidence.request is RequestState.UNTOUCHED or not evidence.wanted
     return Step.COMMAND if repeatable else Step.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What the journal tells of a command.
+    """A command as the journal has it.
 
-    :param before: the repl-uids of drafts, and of answers in Sent Items, that were there before. :param at_s: when it
-        was given last, by the ledger's clock, in seconds since the epoch. :param times: how often it was given.
-    :param read: whether the request was read before. :param token: of the marker that the request had from then on.
+    :param before: the keys of the drafts, and of the answers in Sent Items, that were there before the command.
+    :param at_s: when it was last issued, by the ledger's clock, in seconds since the epoch.
+    :param times: how often it was issued. :param read: whether the request was read before it.
+    :param token: the token of the mark that was written on the request with it.
     """
 
     before: tuple[str, ...] = ()
@@ -87,13 +89,13 @@ class Command:
     token: str = ""
 
     def to_fact(self) -> dict[str, Any]:
-        """As the journal keeps it."""
+        """Return the fact that the journal stores."""
         at_s = round(self.at_s, 3)
         return {"before": list(self.before), "at": at_s, "times": self.times, "read": self.read, "token": self.token}
 
     @classmethod
     def parse(cls, fact: Mapping[str, Any] | list[str]) -> Self:
-        """What :meth:`to_fact` gave; earlier versions kept ``before`` alone, or no token."""
+        """Read what :meth:`to_fact` returned; earlier versions stored only ``before``, or no token."""
         if isinstance(fact, list):
             return cls(tuple(fact))
         return cls(tuple(fact["before"]), fact["at"], fact["times"], fact["read"], fact.get("token", ""))

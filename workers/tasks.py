@@ -1,6 +1,6 @@
-"""The workers' tasks, one per message: each makes a :class:`workers.work.Work`, and hands it to what does it.
+"""The workers' tasks, one per message: each builds a :class:`workers.work.Work` and calls the function for it.
 
-What a task is passed beside its generation is there to be read and searched in Flower; the ledger has the rest.
+A task needs only its generation; its other arguments are for reading and searching in Flower. The ledger has the rest.
 """
 
 from collections.abc import Iterator
@@ -28,32 +28,32 @@ from workers.work import Work
 
 @app.task(name=contract.ANSWER_REQUEST, bind=True, throws=(ExchangeError,))
 def answer_request(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
-    """Answer one meeting request as the policy has it, and send the answer."""
+    """Answer one meeting request as the policy decides."""
     return carrier.carry(str(self.request.id), generation, _answer)
 
 
 @app.task(name=contract.OPEN_RESPONSE, bind=True, throws=(ExchangeError,))
 def open_response(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
-    """Open one meeting response and clean it up as configured."""
+    """Open one meeting response, then keep, move or delete it as configured."""
     return carrier.carry(str(self.request.id), generation, _open)
 
 
 @app.task(name=contract.PROCESS_CANCELLATION, bind=True, throws=(ExchangeError,))
 def process_cancellation(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
-    """Take one cancelled meeting out of the calendar, and the message out of the Inbox."""
+    """Remove one canceled meeting from the calendar, and the message from the Inbox."""
     return carrier.carry(str(self.request.id), generation, _process)
 
 
 def _answer(attempt: Attempt) -> Outcome:
     try:
         with _work(attempt, contract.ANSWER_REQUEST) as work:
-            if work.message.kind is Kind.ANSWER:  # one of ours that a scan, or an operator, found unsent
+            if work.message.kind is Kind.ANSWER:  # an answer of ours that a scan or an operator found unsent
                 return _send_unsent(attempt, work)
             outcome = answer(work)
             if outcome.left_alone or outcome.result == GONE.result:
                 _give_back(attempt)
             return outcome
-    except Refused:  # for good, and not because the whole mailbox is
+    except Refused:  # final for this item; the mailbox may go on
         _give_back(attempt)
         raise
 
@@ -63,12 +63,12 @@ def _send_unsent(attempt: Attempt, work: Work) -> Outcome:
     if "send" not in work.journal:
         memory = recollection.at_start(attempt.start, work.box, work.journal)
         settled = Attached(memory=recollection.of_draft(work.item, work.message, memory))
-    where = Mailbox(attempt.start.mailbox, attempt.start.server)
-    return send_unsent(work, settled, by_hand=work.message.identity(where) == work.item)
+    mailbox = Mailbox(attempt.start.mailbox, attempt.start.server)
+    return send_unsent(work, settled, by_hand=work.message.identity(mailbox) == work.item)
 
 
 def _give_back(attempt: Attempt) -> None:
-    """What is not answered does not count against the cap of its run."""
+    """Return the item's place in the cap of its run, because it is not answered."""
     run = attempt.start.payload.get("run", "")
     if run:
         lanes.run_budget(run, settings.policy.most_answers_per_run).give_back_of(attempt.start.id)

@@ -1,6 +1,6 @@
-"""Finish an answer that was accepted and drafted, and whose journal was lost: send its draft, if nothing else did.
+"""Finish an answer that was commanded and drafted, and whose journal was lost: send its draft if it is not sent yet.
 
-Sending takes the draft away, so however many find it, it is sent once.
+Sending removes the draft from Drafts, so it is sent once, however many workers find it.
 """
 
 from dataclasses import replace
@@ -19,10 +19,10 @@ _NOTE = "the draft of an earlier attempt, whose journal was lost"
 def send_unsent(work: Work, settled: Attached | None, *, by_hand: bool = False) -> Outcome:
     """Send a draft that is known to be ours.
 
-    :param settled: what the ledger is to remember once it is about to be sent.
-    :param by_hand: whether an operator has chosen it, and the mailbox need not show which request it answers.
-    :raises Unknown: it cannot be told whether it was sent.
-    :raises Refused: the mailbox does not show that it is ours: what the ledger says may be anybody's word.
+    :param settled: what the ledger is to remember from the moment the draft is about to be sent.
+    :param by_hand: whether an operator chose the draft; the mailbox need not show then which request it answers.
+    :raises Unknown: nobody can tell whether it was sent.
+    :raises Refused: the mailbox does not show that it is ours. The ledger alone is no proof, as others may write to it.
     """
     draft, box, journal = work.message, work.box, work.journal
     there = next((found for found in unsent_answers(box) if found.ref.key == draft.ref.key), None)
@@ -32,7 +32,7 @@ def send_unsent(work: Work, settled: Attached | None, *, by_hand: bool = False) 
             raise Unknown("the draft was about to be sent, and is neither in Drafts nor in Sent Items")
         return Outcome("answered", _NOTE) if sent else replace(GONE, note="somebody else dealt with the draft first")
     if sent:
-        return Outcome("left", "a draft whose answer is in Sent Items already")
+        return Outcome("left", "the answer in this draft is already in Sent Items")
     if not by_hand and answered_request(there, box) != work.item:
         raise Refused("the mailbox does not show (any more) that this draft is ours; see 'rsvpq drafts list'")
     journal.intend("send", there.ref.key, settled)

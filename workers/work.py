@@ -1,4 +1,4 @@
-"""One message at work: what every way to deal with it is given."""
+"""The arguments that all functions which process a message share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,11 +11,11 @@ from rsvpq.tasks.journal import Decided, Journal
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A message in its mailbox.
+    """A message, its mailbox, and the attempt that processes it.
 
-    :param item: the identity of the item, with which the mailbox is marked. :param address: the mailbox's SMTP address,
-        or its alias. :param lease: no mail server is asked beyond it. :param decide: asks the policy, on fresh facts.
-    :param settle_s: how long a command whose effect does not show is waited for before it is given again.
+    :param item: the id of the item, which is written into our marks. :param address: the mailbox's SMTP address, or its
+        alias. :param lease: no request to a mail server outlasts it. :param decide: decides by the policy, on fresh
+        facts. :param settle_s: seconds until a command whose effect does not show is issued again.
     """
 
     item: str
@@ -27,6 +27,6 @@ class Work:
     decide: Callable[[MeetingMessage], Decided]
     settle_s: float = 120.0
 
-    def of(self, message: MeetingMessage) -> "Work":
-        """The same work with the message as it is now."""
+    def with_message(self, message: MeetingMessage) -> "Work":
+        """Return a copy with the message as it is now."""
         return replace(self, message=message)

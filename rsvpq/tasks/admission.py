@@ -1,8 +1,8 @@
-"""What may be worked of what comes out of Redis: what an offer of ours can have put there, in a mailbox of the list.
+"""Validate items from Redis: each must be one that our own offers can have produced, for a mailbox of the list.
 
-Whoever may write to Redis can put anything in an item's place. So its mailbox, server and group are those of the list,
-its identity is made anew from what it says and compared, and every value has the type that an offer gives it. What is
-beside that in a payload or a journal is left out: another version may write more, and nothing here reads it.
+Whoever may write to Redis can replace an item by anything. So its mailbox, server and group must be those of the list,
+its identity is computed again from its content and compared, and every value must have the type that an offer gives it.
+Other fields of a payload or a journal are ignored: another version may write them, and nothing here reads them.
 """
 
 import re
@@ -16,37 +16,39 @@ from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.tasks import contract
 from rsvpq.tasks.earlier_payloads import current
 
-#: What each task is for; an answer of ours that lies unsent is finished by the task of its request.
+#: The kinds of messages of each task; an unsent answer of ours is finished by the task of its request.
 _REPLIES = {Kind.RESPONSE, Kind.ANSWER}
 _KINDS = {
     contract.ANSWER_REQUEST: {Kind.REQUEST, Kind.ANSWER},
     contract.OPEN_RESPONSE: {Kind.RESPONSE},
     contract.PROCESS_CANCELLATION: {Kind.CANCELLATION},
 }
-#: When an item comes again that was delivered to a task that is not its own, in seconds.
+#: Seconds until an item is released again that was delivered to the wrong task.
 _AGAIN_S = 1.0
-#: Characters of one value: no response of a server that is read is larger.
+#: The most characters of one value: no HTTP response that is read is larger.
 _LONGEST = 1024 * 1024
-#: What XML cannot say, so no server can have said it.
+#: Characters that XML does not allow, so that no server can have sent them.
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _DRAFT_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.EML")
 _WANTED = {"uid", "subject", "item"}
-#: Steps that say that an answer was begun: what comes of them has to be looked at by somebody.
+#: Steps which show that an answer was begun, so that somebody has to find out what came of it.
 _BEGUN = {*Verdict, "draft", "send"}
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Who is let in by the list of one installation."""
+    """Admits items whose mailbox is in the list of this installation."""
 
-    #: The mailbox of this name and server as the list has it: ``MailboxList.require``.
+    #: Returns the mailbox of this name and server as the list has it: ``MailboxList.require``.
     listed: Callable[[str, str], Mailbox]
 
     def admit(self, start: Start) -> Start:
-        """The started item with the list's own group in the place of the ledger's.
+        """Return the started item, with the group of the list in place of the ledger's.
 
-        :raises NotListed: its mailbox is not in the list, and nothing was begun. :raises Busy: that cannot be told now.
-        :raises Refused: no offer can have produced it; or an answer was begun in a mailbox that was taken off the list.
+        :raises NotListed: its mailbox is not in the list, and nothing was begun.
+        :raises Busy: this cannot be decided at present.
+        :raises Refused: no offer can have produced it, or an answer was begun in a mailbox that was
+            removed from the list.
         """
         _require_journal(start.journal)
         start = replace(start, payload=_current(start))
@@ -61,18 +63,18 @@ class Admission:
 
 
 def require_task(start: Start, task: str) -> None:
-    """Complain of an item that was delivered to another task than its own: by somebody else than its lane.
+    """Raise an error if an item was delivered to a task that is not its own: its lane never does that.
 
-    :raises Unsettled: it was; it comes again to its own, and that costs no attempt.
+    :raises Unsettled: it was; the item is released again to its own task, which costs no attempt.
     """
     if start.work != task:
-        raise Unsettled(f"delivered to {task}, and it is for {start.work}", _AGAIN_S)
+        raise Unsettled(f"delivered to the task {task}, but it is for {start.work}", _AGAIN_S)
 
 
 def _require_offered(start: Start, mailbox: Mailbox) -> None:
-    """Complain of what no offer makes.
+    """Raise an error if no offer can have produced the item.
 
-    :raises Refused: this is such.
+    :raises Refused: none can.
     """
     if start.work == contract.SCAN_MAILBOX:
         _require_scan(start, mailbox)
@@ -83,13 +85,13 @@ def _require_offered(start: Start, mailbox: Mailbox) -> None:
 
 
 def _current(start: Start) -> dict[str, Any]:
-    """The payload in the present form; what is wrong with it is found by who reads it."""
+    """Return the payload in the present form; its values are validated later."""
     if start.work not in _KINDS:
         return dict(start.payload)
     try:
         return current(start.payload, unsent=start.work == contract.ANSWER_REQUEST)
     except (TypeError, ValueError, AttributeError) as error:
-        raise _forged(f"it is no message ({error})") from None
+        raise _forged(f"it is not a message ({error})") from None
 
 
 def _require_scan(start: Start, mailbox: Mailbox) -> None:
@@ -97,33 +99,33 @@ def _require_scan(start: Start, mailbox: Mailbox) -> None:
         raise _forged("it is not named as a scan of this mailbox")
     wanted = start.payload.get("wanted", {})
     if not isinstance(start.payload.get("kind"), str) or not isinstance(wanted, dict):
-        raise _forged("it does not say what it is for")
+        raise _forged("its kind of scan, or its selection of messages, is malformed")
     if not wanted.keys() <= _WANTED or not all(map(_is_text, wanted.values())):
-        raise _forged("it asks for what nobody can ask for")
+        raise _forged("it is a scan for messages that no command can select")
 
 
 def _require_message(start: Start, mailbox: Mailbox) -> None:
     try:
         message = MeetingMessage.from_payload(start.payload)
     except (KeyError, TypeError, ValueError) as error:
-        raise _forged(f"it is no message ({error})") from None
+        raise _forged(f"it is not a message ({error})") from None
     texts = [value for value in start.payload.values() if isinstance(value, str)]
     texts += [message.ref.key, *message.ref.address, *message.sent_by]
     texts += [message.intent.identity, message.intent.token, *message.intent.before] if message.intent else []
     if not all(map(_is_text, texts)) or not isinstance(start.payload.get("run", ""), str):
-        raise _forged("it holds what no server can have sent")
+        raise _forged("it has values that no server can have sent")
     if message.kind not in _KINDS[start.work] or (message.kind in _REPLIES) is not (message.reply is not None):
-        raise _forged(f"{start.work!r} is not for a {message.kind} that says {message.reply}")
-    # Whose an unsent answer is, its mailbox says: see send_orphan().
+        raise _forged(f"{start.work!r} is not for a {message.kind} with the reply {message.reply}")
+    # For an unsent answer, the mailbox shows whether it is ours: see workers.unsent.
     names = {message.identity(mailbox), message.earlier_identity(mailbox)}
     if message.kind is not Kind.ANSWER and start.id not in names:
         raise _forged("its identity is not that of the message")
 
 
 def _require_journal(journal: Mapping[str, Any]) -> None:
-    """Complain of steps with facts of another kind than they are written with.
+    """Raise an error if a step of the journal has a fact that the product does not write.
 
-    :raises Refused: there are such.
+    :raises Refused: one has.
     """
     commands = [journal[verdict] for verdict in Verdict if verdict in journal]
     names = [journal[step] for step in ("send",) if step in journal]
@@ -133,11 +135,11 @@ def _require_journal(journal: Mapping[str, Any]) -> None:
         or not all(map(_is_text, names))
         or not all(isinstance(name, str) and _DRAFT_NAME.fullmatch(name) for name in drafts)
     ):
-        raise _forged("its journal has steps that are not written so")
+        raise _forged("its journal has steps with invalid facts")
 
 
 def _is_command(fact: Any) -> bool:
-    """Whether it is what :class:`workers.steps.Command` writes, or an earlier version of it."""
+    """Return whether a fact has a form that this or an earlier version of :class:`workers.steps.Command` writes."""
     if isinstance(fact, list):
         return all(map(_is_text, fact))
     if not isinstance(fact, dict) or not {"before", "at", "times", "read"} <= fact.keys():

@@ -1,4 +1,4 @@
-"""The Celery app that carries items: its settings, and how released items are published."""
+"""The Celery app: its settings, and the publishing of released items."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -20,23 +20,23 @@ from rsvpq.text import printable
 
 logger = logging.getLogger(__name__)
 
-#: How long the result of an operator's task is kept, in seconds; other tasks have none.
+#: Seconds for which the result of an operator task is kept; other tasks have no results.
 RESULT_EXPIRES_S = 3600
 
-#: Characters of a subject that go into a task: enough to find it by.
+#: Characters of a subject that are passed to a task: enough to search for it in Flower.
 SUBJECT_LENGTH = 120
 
 
 @after_setup_logger.connect(weak=False)
 @after_setup_task_logger.connect(weak=False)
 def _escape_lines(logger: logging.Logger, **_: Any) -> None:
-    """Whoever makes an app here, a worker or Flower, writes its log so."""
+    """Escape the log of every process with such an app: workers and Flower."""
     escape_lines(logger)
 
 
 def key_types(namespace: str) -> dict[str, str]:
-    """Celery's own keys in Redis, as :func:`broker.key_types` says."""
-    return broker.key_types(namespace, sorted(set(contract.QUEUES.values())))
+    """Return the Redis keys of Celery and their types, as :func:`broker.broker_key_types` does for all our queues."""
+    return broker.broker_key_types(namespace, sorted(set(contract.QUEUES.values())))
 
 
 def make_celery(
@@ -50,12 +50,12 @@ def make_celery(
     results: bool = False,
     tls: Mapping[str, Any] | None = None,
 ) -> Celery:
-    """A Celery app on this Redis, with every setting that the lanes rely on; connects to nothing yet.
+    """Make a Celery app on this Redis, with every setting that the lanes rely on; connects to nothing yet.
 
-    :param leases_only: whether all that its workers take is in the ledger, so that Redis need not keep a second copy of
-        what they have taken; it costs a transaction before and one after each task.
-    :param results: whether results can be kept and asked for, in the same Redis.
-    :param tls: how TLS is spoken to Redis, in the words of redis-py; nothing for none.
+    :param leases_only: whether its workers take only items of the ledger. Then Redis need not keep a copy of the
+        messages that they have taken, which would cost a transaction before and one after each task.
+    :param results: whether results are stored, in the same Redis.
+    :param tls: the TLS options of redis-py; None for no TLS.
     """
     broker.install()
     app = Celery(
@@ -68,7 +68,7 @@ def make_celery(
     )
     app.conf.update(
         broker_connection_retry_on_startup=True,
-        broker_connection_max_retries=None,  # the default gives up after 100 tries and leaves a worker that is deaf
+        broker_connection_max_retries=None,  # by default, a worker stops consuming after 100 tries
         broker_channel_error_retry=True,
         broker_transport_options={
             "global_keyprefix": f"{namespace}:",
@@ -84,12 +84,12 @@ def make_celery(
         task_routes={task: {"queue": queue} for task, queue in contract.QUEUES.items()},
         task_default_queue=contract.SCAN_QUEUE,
         task_create_missing_queues=False,
-        # The ledger's lease is the acknowledgement: a delivery that is lost is released again, one that comes twice
-        # is turned away at start.
+        # The ledger's lease is the acknowledgment: a lost delivery is released again, and a duplicate is rejected when
+        # it starts.
         task_acks_late=False,
         worker_prefetch_multiplier=1,
         worker_send_task_events=True,
-        # A worker that lost Redis for a moment must still finish the message it is in the middle of.
+        # A worker that loses Redis for a moment must still finish the message that it is processing.
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_soft_shutdown_timeout=30,
         worker_disable_rate_limits=True,
@@ -109,7 +109,7 @@ def make_celery(
 
 
 def with_password(redis_url: str, password: str) -> str:
-    """The URL with the password in its place; for connecting only, never for showing."""
+    """Return the URL with the password in it: only for connecting, never for display."""
     if not password:
         return redis_url
     parts = urlsplit(redis_url)
@@ -120,8 +120,8 @@ def with_password(redis_url: str, password: str) -> str:
 def publish(app: Celery, releases: Iterable[Release]) -> None:
     """Hand released items to Celery in one batch.
 
-    A failure is logged and otherwise left: whether the messages arrived is not known, and what did not arrive goes back
-    to its lane when its release lease ends.
+    Failures are only logged: it is not known which messages arrived, and the release lease returns undelivered items to
+    their lanes.
     """
     releases = tuple(releases)
     if not releases:
@@ -129,8 +129,8 @@ def publish(app: Celery, releases: Iterable[Release]) -> None:
     try:
         with app.producer_pool.acquire(block=True) as producer, _batch(producer, len(releases)):
             for release in releases:
-                # Celery's own message, sent without the detours of send_task (routing, retries, signals): its cost is a
-                # fifth. The queue is a list under its own name, and the workers declare it.
+                # Celery's own message, without the routing, retries and signals of send_task: at a fifth of its cost.
+                # The queue is a Redis list of that name, and the workers declare it.
                 arguments = _arguments(release)
                 message = app.amqp.as_task_v2(
                     release.id, release.work, kwargs=arguments, kwargsrepr=repr(arguments), ignore_result=True
@@ -147,13 +147,13 @@ def publish(app: Celery, releases: Iterable[Release]) -> None:
 
 
 def _batch(producer: Any, size: int) -> AbstractContextManager[object]:
-    """One round trip for all; not for a single message, as most are, which takes longer so."""
+    """Batch several messages into one round trip; a single message, the usual case, is faster without a batch."""
     return producer.batch(max_size=500) if size > 1 else nullcontext()
 
 
 def _arguments(release: Release) -> dict[str, Any]:
-    """What a task is given, so what Flower shows and finds: flat, readable, no secret; the rest is in the ledger."""
-    # A message's payload leaves out what is empty; a scan has no subject.
+    """Return the arguments of a task, which Flower shows and searches: flat, readable, no secrets."""
+    # The payload of a message omits empty values; a scan has no subject.
     is_scan = release.work == contract.SCAN_MAILBOX
     subject = {} if is_scan else {"subject": printable(str(release.payload.get("subject", ""))[:SUBJECT_LENGTH])}
     return {

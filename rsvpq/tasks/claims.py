@@ -1,8 +1,8 @@
-"""Which name of the list a mailbox is worked under, where several of them lead to it.
+"""Claims: if several names of the list lead to one mailbox, it is worked under only one of them.
 
-A mailbox has an alias for each of its SMTP addresses, and the addresses themselves (KB324306, MSDN aa493863), so two
-lines of a list may be one mailbox. It would be worked twice, by two items at once, and its requests answered twice.
-Only the server knows: so each visit claims the mailbox that it found, and of two names the first to come has it.
+A mailbox can be addressed by each of its SMTP addresses and by an alias for each (KB324306, MSDN aa493863), so two rows
+of the list may be one mailbox. Two items would work on it at once, and its requests would be answered twice. Only the
+server knows where a name leads: so each visit claims the mailbox that it opened, and the first name keeps it.
 """
 
 from collections.abc import Callable, Collection
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from rsvpq.lanes import Lanes
 from rsvpq.mail.errors import Busy, Refused
 
-#: How long a name waits for the end of what its predecessor has in flight, in seconds.
+#: Seconds that a name waits while items of its predecessor are in flight.
 _SUCCESSION_S = 30.0
 
 
@@ -19,17 +19,18 @@ _SUCCESSION_S = 30.0
 class Claims:
     """The claims of one installation.
 
-    :param listed: reads the names in the list; None where a process has none, and then no claim is ever void to it.
+    :param listed: returns the names in the list; None in a process without a list, which never takes over a claim.
     """
 
     lanes: Lanes
     listed: Callable[[], Collection[str]] | None = None
 
     def require(self, name: str, identity: str) -> None:
-        """Have the mailbox worked under this name, and no other.
+        """Claim the mailbox for this name; a name that is no longer in the list loses its claim.
 
-        :param identity: tells it from all others; '' where its server shows none, and then nothing is claimed.
-        :raises Refused: it is worked under another name. :raises Busy: not any more, but that has items in flight.
+        :param identity: identifies the mailbox on its server; '' if the server shows none, then nothing is claimed.
+        :raises Refused: it is worked under another name of the list. :raises Busy: the name that it was worked under is
+            no longer in the list, but still has items in flight.
         """
         if not identity:
             return
@@ -39,9 +40,9 @@ class Claims:
         if self.listed is None or holder in self.listed():
             raise Refused(
                 f"{name!r} and {holder!r} are one mailbox, which is worked as {holder!r}; "
-                "take one of the two out of the list of mailboxes"
+                "remove one of the two from the list of mailboxes"
             )
         heir, in_flight = self.lanes.ledger.claim(name, identity, instead_of=holder)
         if heir != name:
-            what = f"{in_flight} of its items are" if in_flight else "another was faster and is"
-            raise Busy(f"{name!r} takes the place of {heir!r}; {what} under way", _SUCCESSION_S, "mailbox")
+            what = f"{in_flight} of its items are under way" if in_flight else "another name claimed the mailbox first"
+            raise Busy(f"{name!r} takes the place of {heir!r}; {what}", _SUCCESSION_S, "mailbox")

@@ -1,7 +1,7 @@
-"""The contract between those who find work and those who do it: task names, queues, and the items that they carry.
+"""The contract between producer and workers: task names, queues, and the items that tasks carry.
 
-Nobody imports the code of a task to send it, and to name one nobody needs Celery. Task names are few and stable,
-because they are the labels of metrics and the types in Flower.
+Sending a task does not require its code, and naming one does not require Celery. Task names are few and stable, because
+they are labels of metrics and types in Flower.
 """
 
 import hashlib
@@ -53,24 +53,24 @@ _TASKS = {
     Kind.CANCELLATION: PROCESS_CANCELLATION,
 }
 
-#: What a scan is for: the Inbox and Drafts, or Drafts alone; or only to tell what a scan would do, or why it would.
+#: The kinds of scans: of Inbox and Drafts, of Drafts only; or only to report what a scan would do, or why.
 ScanKind = Literal["scan", "reconcile", "dry-run", "explain"]
 
 
 def lane_of(mailbox: Mailbox, limits: Limits | None = None) -> Lane:
-    """The lane of a mailbox; without limits of its own it has the defaults."""
+    """Return the lane of a mailbox; None for ``limits`` means the defaults."""
     return Lane(mailbox.name, mailbox.server, limits)
 
 
 def run_named(task_id: str) -> str:
-    """The run that a trigger begins, by the id of its task."""
+    """Return the name of the run that a trigger begins, from the id of its task."""
     return task_id[:8]
 
 
 def scan_item(mailbox: Mailbox, run: str, kind: ScanKind = "scan", wanted: Mapping[str, str] | None = None) -> Item:
-    """A scan of one mailbox; ``run`` makes it distinct from the scans before and after.
+    """Make the item of a scan of one mailbox; ``run`` distinguishes it from earlier and later scans.
 
-    :param wanted: which messages are to be explained: their ``uid``, ``subject`` or ``item``.
+    :param wanted: selects the messages to explain, by ``uid``, ``subject`` or ``item``.
     """
     digest = hashlib.sha256(mailbox.name.casefold().encode()).hexdigest()
     more = {"wanted": dict(wanted)} if wanted else {}
@@ -78,15 +78,15 @@ def scan_item(mailbox: Mailbox, run: str, kind: ScanKind = "scan", wanted: Mappi
 
 
 def run_of(scan_id: str) -> str:
-    """The run that a scan belongs to, read off its item's id."""
+    """Return the run that a scan belongs to, from the id of its item."""
     return scan_id.removeprefix("scan-").rpartition("-")[0]
 
 
 def message_item(mailbox: Mailbox, message: MeetingMessage, run: str = "") -> Item:
-    """The one task of a request, a response or a cancellation.
+    """Make the item of a request, a response or a cancellation.
 
-    :param run: of the scan that found it, for the audit.
-    :raises KeyError: there is no task for that kind of message.
+    :param run: the run of the scan that found the message, for the audit.
+    :raises KeyError: there is no task for this kind of message.
     """
     task = _TASKS[message.kind]
     more = {name: value for name, value in {"group": mailbox.group, "run": run}.items() if value}

@@ -1,7 +1,7 @@
-"""Payloads of items that the version before this one has offered, brought to the present form.
+"""Convert payloads of items that the previous version offered to the present form.
 
-That version knew one protocol, and kept what its server shows as it was: paths in the place of an
-:class:`~rsvpq.mail.messages.ItemRef`, times as text, classes and flags of MAPI. This goes with the next version.
+That version knew one protocol, and stored the values of its server unchanged: paths in place of an
+:class:`~rsvpq.mail.messages.ItemRef`, times as text, MAPI classes and flags. The next version drops this module.
 """
 
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ from rsvpq.mail.times import instant
 _TIMES = ("received", "start", "end", "stamp", "created", "modified")
 _REPLIES = {"pos": Verdict.ACCEPT, "neg": Verdict.DECLINE, "tent": Verdict.TENTATIVE}
 _FLAGS = {"informational": 0x20000, "outdated": 0x80000, "for_delegate": 0x100000}
-#: Between the beginning of the class of a response and what it says.
+#: The beginning of the message class of a response; its verdict follows.
 _RESPONSE_CLASS = "ipm.schedule.meeting.resp."
 
 
 def current(payload: Mapping[str, Any], *, unsent: bool = False) -> dict[str, Any]:
-    """Bring a message's payload to the form of :meth:`MeetingMessage.to_payload`; one that has it stays as it is.
+    """Convert the payload of a message to the form of :meth:`MeetingMessage.to_payload`, if it does not have it yet.
 
-    :param unsent: whether a response is an answer of ours that lies in Drafts, as the version before called it.
+    :param unsent: whether a response in it is an unsent answer of ours, which the previous version called a response.
     :raises TypeError, ValueError: it has neither form.
     """
     if "ref" in payload or not isinstance(payload.get("href"), str):
@@ -31,7 +31,7 @@ def current(payload: Mapping[str, Any], *, unsent: bool = False) -> dict[str, An
     return {**kept, **_ref(payload), **_times(payload), **_of_class(payload), **_flags(payload), **_persons(payload)}
 
 
-#: ``tag`` and ``intent`` are what a server shows now, and is asked for again.
+#: Fields that are converted or dropped; ``tag`` and ``intent`` are dropped because they are read again anyway.
 _REPLACED = {
     *("href", "rid", "permanent_url", "message_class", "meeting_type", "intended_busy", "sensitivity", "sent_by"),
     *("tag", "intent", *_TIMES),
@@ -44,7 +44,7 @@ def _ref(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _times(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that can be read; the version before left it to the reader."""
+    """Return the times that can be parsed; the previous version stored any text."""
     return {name: payload[name] for name in _TIMES if isinstance(payload.get(name), str) and instant(payload[name])}
 
 
@@ -59,10 +59,8 @@ def _flags(payload: Mapping[str, Any]) -> dict[str, Any]:
     shown, sensitivity = payload.get("meeting_type") or 0, payload.get("sensitivity", 0)
     flags = {name: True for name, flag in _FLAGS.items() if shown & flag}
     if sensitivity < 0:
-        raise ValueError(f"there is no sensitivity {sensitivity}")
+        raise ValueError(f"unknown sensitivity {sensitivity}")
     known = list(Sensitivity)
-    if sensitivity < 0:
-        raise ValueError(f"a sensitivity of {sensitivity}")
     return {**flags, "sensitivity": str(known[min(sensitivity, len(known) - 1)])}
 
 

@@ -1,7 +1,7 @@
 """Task events for Flower, sent in batches.
 
-Celery collects the events of tasks and sends what it has at each turn of the worker's loop, which under load is a
-message for every one or two of them. A screen is soon enough after a quarter of a second.
+Celery buffers the events of tasks and sends the buffer in each iteration of the worker's loop, which under load is a
+message for every one or two events. For a screen, a quarter of a second is soon enough.
 """
 
 from time import monotonic
@@ -13,14 +13,14 @@ from kombu.asynchronous import get_event_loop
 
 #: The least time between two batches, in seconds.
 INTERVAL_S = 0.25
-#: How many events are not kept waiting, so that a message is not larger than about 100 kB.
+#: A batch of this many events is sent at once, so that a message is not larger than about 100 kB.
 MOST_AT_ONCE = 200
 
 
 class BatchingDispatcher(EventDispatcher):
-    """Keeps the buffered events for a moment; others, such as heartbeats, are sent as before."""
+    """Delays buffered events for a moment; others, such as heartbeats, are sent at once."""
 
-    # The stubs leave them out.
+    # Missing in the stubs.
     buffer_limit: int
     _group_buffer: dict[str, list[Any]]
 
@@ -30,13 +30,13 @@ class BatchingDispatcher(EventDispatcher):
         super().__init__(*args, **{"buffer_limit": MOST_AT_ONCE, **kwargs})
 
     def send(self, type: str, *args: Any, **fields: Any) -> Any:  # noqa: A002 - its name in the base class
-        """Send or buffer an event; a heartbeat, and the worker's last word, take with them what is waiting."""
+        """Send or buffer an event; an event of the worker itself, such as a heartbeat, sends the buffer first."""
         if type.startswith("worker-"):
             super().flush()
         return super().send(type, *args, **fields)
 
     def flush(self, errors: bool = True, groups: bool = True) -> None:
-        """Send what is waiting if the last batch is long enough ago, or this is enough for one; else do so later."""
+        """Send the buffer if it is full or the last batch is long enough ago; otherwise send it later."""
         wait_s = self._flushed_at + INTERVAL_S - monotonic()
         full = any(len(events) >= self.buffer_limit for events in tuple(self._group_buffer.values()))
         loop = get_event_loop()
@@ -45,15 +45,15 @@ class BatchingDispatcher(EventDispatcher):
             super().flush(errors, groups)
         elif not self._is_due_later:
             self._is_due_later = True
-            loop.call_later(wait_s, self._flush_what_waits)
+            loop.call_later(wait_s, self._flush_now)
 
-    def _flush_what_waits(self) -> None:
+    def _flush_now(self) -> None:
         self._is_due_later = False
         self._flushed_at = monotonic()
         super().flush()
 
     def extend_buffer(self, other: EventDispatcher) -> None:
-        """Take over what another one could not send, as after a connection was lost."""
+        """Take over the events that another dispatcher could not send, as after a lost connection."""
         super().extend_buffer(other)
         if isinstance(other, BatchingDispatcher):
             for group, events in tuple(other._group_buffer.items()):
@@ -61,6 +61,6 @@ class BatchingDispatcher(EventDispatcher):
 
 
 class BatchedEvents(Events):
-    """Celery's ``events`` with that dispatcher."""
+    """Celery's ``events`` with the batching dispatcher."""
 
     dispatcher_cls = f"{__name__}:{BatchingDispatcher.__name__}"

@@ -1,7 +1,7 @@
-"""The steps of one item: what was intended and what was done, written to the ledger before the next thing happens.
+"""The journal of one item: its intents and outcomes, each written to the ledger before anything else happens.
 
-Each step is intent -> effect -> outcome. An intent without its outcome means that a worker died, or an answer was lost,
-in between: whoever comes next looks at the mailbox before doing anything again.
+Each step is intent -> effect -> outcome. An intent without an outcome means that a worker died, or a response was lost,
+in between: the next attempt looks at the mailbox before it repeats anything.
 """
 
 import time
@@ -16,56 +16,56 @@ from rsvpq.policy import Action, Decision, answer_to
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """What the ledger writes in the same atomic step as an entry of the journal."""
+    """What the ledger writes together with a journal entry, in the same atomic step."""
 
-    #: The decision that the entry is made for, for the audit.
+    #: For the audit: the decision that the entry carries out.
     decisions: DecisionBatch | None = None
-    #: What the meeting is settled with from then on; only with an intent.
+    #: What settles the meeting from then on; only with an intent.
     memory: Memory | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision, with what is attached to the first entry that is made for it."""
+    """A decision, and what is attached to the first journal entry that carries it out."""
 
     decision: Decision
     attached: Attached = Attached()
 
     @property
     def verdict(self) -> Verdict | None:
-        """What a request is to be answered with now; None where it is to be left alone."""
+        """The verdict to answer a request with; None if it is to be left alone."""
         return answer_to(self.decision)
 
-    def is_to(self, action: Action) -> bool:
-        """Whether that is what is to be done, and not only observed."""
+    def calls_for(self, action: Action) -> bool:
+        """Return whether this action is to be carried out, and not only observed."""
         return self.decision.action is action and not self.decision.observed
 
 
-#: Writes the whole journal under the current generation, the entry that is written now at its end: given whether that
-#: is an intent, and what is attached to it.
+#: Writes the whole journal under the current generation. Arguments: the steps, the new one last; whether that is an
+#: intent; what is attached to it.
 Record = Callable[[Mapping[str, Any], bool, Attached | None], Literal["ok", "held", "lost", "taken"]]
 
 
 class Paused(Exception):
-    """An operator paused this mailbox, its server or everything; nothing was done."""
+    """An operator has paused this mailbox, its server or everything; nothing was done."""
 
 
 class Taken(Exception):
-    """Since this message was looked at another about the same thing was begun, or it was forgotten whether one was.
+    """Another message about the same meeting was begun meanwhile, or the ledger has forgotten whether one was.
 
     Nothing was done.
     """
 
 
 class LeaseLost(Exception):
-    """The item is in other hands by now; nothing more may be done or recorded here."""
+    """Another worker has the item now; nothing more may be done or recorded here."""
 
 
 class Journal:
     """The journal of a running item.
 
     :param steps: what earlier attempts wrote.
-    :param now_s: the clock of whatever keeps the journal, in seconds since the epoch: the same for all who write it.
+    :param now_s: the clock of the ledger, in seconds since the epoch: the same for all workers.
     """
 
     def __init__(self, steps: Mapping[str, Any], record: Record, now_s: Callable[[], float] = time.time) -> None:
@@ -80,18 +80,18 @@ class Journal:
         return self._steps[step]
 
     def intend(self, step: str, fact: Any = True, attached: Attached | None = None) -> None:
-        """Write down what is about to be done; only then may it be done.
+        """Write an intent: the effect may only follow if this succeeds.
 
-        :param attached: of the decision that it is done for, with the first entry for that.
-        :raises Paused, Taken, LeaseLost: it may not be done.
+        :param attached: given with the first entry for a decision.
+        :raises Paused, Taken, LeaseLost: the effect must not follow.
         """
         self._write(step, fact, intent=True, attached=attached)
 
     def note(self, step: str, fact: Any = True, attached: Attached | None = None) -> None:
-        """Write down what was done or learnt, and keep the lease.
+        """Write what was done or found out, and renew the lease.
 
         :param attached: as :meth:`intend` takes it.
-        :raises LeaseLost: the item is in other hands.
+        :raises LeaseLost: another worker has the item.
         """
         self._write(step, fact, intent=False, attached=attached)
 
@@ -101,7 +101,7 @@ class Journal:
         if reply == "held":
             raise Paused(f"paused before {step}")
         if reply == "taken":
-            what = "another message about the same meeting is being dealt with, or Redis was started anew"
+            what = "another message about the same meeting is being processed, or Redis was restarted"
             raise Taken(f"{what}, so {step} has to wait")
         if reply == "lost":
             raise LeaseLost(f"the lease was lost before {step}")

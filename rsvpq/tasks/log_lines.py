@@ -1,7 +1,7 @@
-"""Lines of logs, in which no word of a stranger's is a command to a terminal, or a line of its own.
+"""Escape log messages, so that foreign text in them cannot control a terminal or forge a line.
 
-Errors name paths, which are made of subjects, and a traceback may hold any text. So a message is escaped as it is
-written, and of a traceback each line.
+Errors name paths, which contain subjects, and a traceback may contain any text. So each message is escaped when it is
+written, and each line of a traceback.
 """
 
 import logging
@@ -11,14 +11,14 @@ from rsvpq.text import printable, printable_lines
 
 
 class PlainLines(logging.Formatter):
-    """Writes as another formatter does, what is told in escapes; that one may add colours."""
+    """Wraps another formatter, which may add colors, and escapes the message and the traceback."""
 
     def __init__(self, inner: logging.Formatter) -> None:
         super().__init__()
         self._inner = inner
 
     def format(self, record: logging.LogRecord) -> str:
-        """As a formatter's."""
+        """Format the record with its text escaped."""
         shown = copy(record)
         shown.msg, shown.args = printable(record.getMessage()), None
         if record.exc_info and not record.exc_text:
@@ -27,7 +27,7 @@ class PlainLines(logging.Formatter):
 
 
 def escape_lines(logger: logging.Logger) -> None:
-    """Have everything escaped that the handlers of a logger write."""
+    """Escape everything that the handlers of a logger write."""
     for handler in logger.handlers:
         if not isinstance(handler.formatter, PlainLines):
             handler.setFormatter(PlainLines(handler.formatter or logging.Formatter()))

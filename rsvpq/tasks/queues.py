@@ -1,4 +1,4 @@
-"""Celery's queues in Redis, as they are seen from outside: how long they are, and what waits in them."""
+"""Celery's queues in Redis, seen from outside: their lengths, and the messages that wait in them."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ class Queues:
         self._namespace = namespace
 
     def length(self, queue: str) -> int:
-        """Return how many messages wait, those of another priority aside."""
+        """Return how many messages of the default priority wait."""
         length: int = self._redis.llen(self._key(queue))
         return length
 
     def waiting(self, queue: str, most: int) -> list[str]:
-        """Return messages that wait, the newest first, as they are in Redis."""
+        """Return up to ``most`` waiting messages as they are in Redis, the newest first."""
         messages: list[str] = self._redis.lrange(self._key(queue), 0, most - 1)
         return messages
 

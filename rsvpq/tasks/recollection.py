@@ -1,7 +1,7 @@
-"""What meetings were answered with, whichever message asked: the ledger knows, and where it has forgotten, the mailbox.
+"""Remember how meetings were settled, by whichever message: in the ledger or, if that has forgotten, from the mailbox.
 
-It is remembered for each meeting, and for each occurrence, for as long as an older edition or another copy may come.
-Sent Items tell what was sent, and our markers what was only begun: the worker may have died with the ledger.
+This is remembered for each meeting, and for each occurrence, as long as an older edition or another copy may arrive.
+Sent Items show what was sent, and our marks what was only begun, as the worker may have died with the ledger.
 """
 
 import logging
@@ -19,11 +19,11 @@ from rsvpq.mail.ports import OpenMailbox, Page, Place
 from rsvpq.policy import Action, Decision
 from rsvpq.tasks.journal import Journal
 
-#: Beyond the age at which a message is left alone: clocks differ, and an answer is younger than its request.
+#: Added to the maximum age of messages: clocks differ, and an answer is younger than its request.
 _SLACK = timedelta(days=2)
-#: The longest memory, whatever age of messages is allowed.
+#: The longest memory, however large the maximum age of messages is.
 _LONGEST = timedelta(days=400)
-#: How often a folder is read at most, until a reading shows nothing that the ones before it have not.
+#: How often a folder is read at most, until a reading shows nothing new.
 _READINGS = 3
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 class Recollection:
     """The memory of one installation.
 
-    :param max_age: how old messages may be that are acted upon.
+    :param max_age: the maximum age of messages that are acted on.
     """
 
     lanes: Lanes
@@ -45,51 +45,51 @@ class Recollection:
         return min(self.max_age + _SLACK, _LONGEST)
 
     def at_start(self, start: Start, box: OpenMailbox, journal: Journal) -> str:
-        """What a started item's meeting was settled with, as the ledger has it.
+        """Return how the meeting of a started item was settled, as the ledger has it.
 
-        What the ledger may have forgotten is looked up in the mailbox first, once for all of its items. That presses
-        the server as a scan does, and takes the pace of this delivery: so the item comes again for its own work.
+        If the ledger may have forgotten something, the mailbox is read first, once for all of its items. That loads the
+        server as a scan does, and uses up the pace of this delivery: so the item is released again for its own work.
 
-        :raises ExchangeError: as the client says; Unsettled where the mailbox was looked at.
+        :raises Unsettled: the mailbox was read. :raises ExchangeError: it could not be read.
         """
         if self.vouched(start.vouched_s):
             return start.memory
         found, unreadable = self._read(box, journal, Mailbox(start.mailbox, start.server))
         if unreadable:
             logger.warning("event=recollected-unreadable mailbox=%s rows=%d", start.mailbox, unreadable)
-        told = {topic: one.to_text() for topic, one in found.items()}
-        self.lanes.topics.remember(start.mailbox, told, self.kept_for.total_seconds(), unreadable=unreadable)
-        raise Unsettled("what was answered before was read from the mailbox, for the ledger may not know all of it", 0)
+        settled = {topic: one.to_text() for topic, one in found.items()}
+        self.lanes.topics.remember(start.mailbox, settled, self.kept_for.total_seconds(), unreadable=unreadable)
+        raise Unsettled("the mailbox was read for earlier answers, because the ledger may not have all of them", 0)
 
     def vouched(self, back_s: float) -> bool:
-        """Whether the ledger, which has forgotten nothing so far back, knows all answers that matter."""
+        """Return whether a ledger that has forgotten nothing for ``back_s`` seconds has all answers that matter."""
         return back_s >= floor(self.kept_for.total_seconds())
 
     def in_mailbox(self, box: OpenMailbox, journal: Journal, mailbox: Mailbox | None = None) -> dict[str, Settled]:
-        """The newest edition of each meeting to which the mailbox shows an answer, be it one only begun, by topic.
+        """Return, by topic, the newest edition of each meeting whose answer the mailbox shows as sent or begun.
 
-        :param mailbox: which it is: then a marker in the Inbox has to be that of the request that bears it.
-        :raises ExchangeError: as the client says; Transient where it changed each time it was read.
+        :param mailbox: if given, a mark in the Inbox only counts on the request that it was written for.
+        :raises Transient: the mailbox changed each time it was read. :raises ExchangeError: it could not be read.
         """
         return self._read(box, journal, mailbox)[0]
 
     def _read(self, box: OpenMailbox, journal: Journal, mailbox: Mailbox | None) -> tuple[dict[str, Settled], int]:
-        """What :meth:`in_mailbox` says, and how many rows could not be read."""
+        """Return the result of :meth:`in_mailbox`, and how many rows could not be read."""
         journal.intend("search")
-        look = _Look(box, journal, mailbox, datetime.now(UTC) - self.kept_for)
+        reading = _Reading(box, journal, mailbox, datetime.now(UTC) - self.kept_for)
         found: dict[str, Settled] = {}
-        for message, settled in look.shown():
+        for message, settled in reading.answers():
             topic = topic_of(message)
             known = found.get(topic)
             same = known and known.of_organizer(settled.organizer)
             if topic and (same is None or same.version.is_older_than(settled.version)):
                 found[topic] = settled.beside(known)
-        return found, look.unreadable
+        return found, reading.unreadable
 
     def of_decision(self, item: str, message: MeetingMessage, decision: Decision, before: str) -> Memory | None:
-        """What is to be remembered once it is begun to do what was decided; None where it settles no meeting.
+        """Return what to remember once the decision is being carried out; None if it settles no meeting.
 
-        :param before: what :meth:`at_start` said.
+        :param before: what :meth:`at_start` returned.
         """
         if message.kind is Kind.RESPONSE:
             return None
@@ -98,11 +98,11 @@ class Recollection:
         return Memory(settled.to_text(), before, self.kept_for.total_seconds())
 
     def of_draft(self, item: str, draft: MeetingMessage, before: str) -> Memory | None:
-        """What is to be remembered once an unsent answer is about to be sent; None where more than that is known.
+        """Return what to remember once an unsent answer is about to be sent; None if the ledger knows as much already.
 
-        :param item: what sends it. :param before: what :meth:`at_start` said.
+        :param item: the item that sends it. :param before: what :meth:`at_start` returned.
         """
-        # An answer without our marker may not show which occurrence it is to: then its times tell, not the item.
+        # An answer without our mark may not show its occurrence: then it is compared by its times, not by the item.
         settled = _answered_by(item if draft.topic else "", draft)
         all_known = Settled.parse(before)
         known = all_known and all_known.of_organizer(settled.organizer)
@@ -113,29 +113,29 @@ class Recollection:
 
 
 @dataclass(slots=True)
-class _Look:
-    """One look through a mailbox.
+class _Reading:
+    """One reading of a mailbox for earlier answers.
 
-    :param mailbox: which it is, if that is known. :param oldest: what was received before that is not remembered.
+    :param mailbox: as :meth:`Recollection.in_mailbox` takes it. :param oldest: messages received before it are ignored.
     """
 
     box: OpenMailbox
     journal: Journal
     mailbox: Mailbox | None
     oldest: datetime
-    #: Rows that the server failed, or broke beyond reading.
+    #: Rows that the server could not return, or that cannot be parsed.
     unreadable: int = 0
 
-    def shown(self) -> Iterator[tuple[MeetingMessage, Settled]]:
-        """Each answer that was sent or begun, with the message that shows it.
+    def answers(self) -> Iterator[tuple[MeetingMessage, Settled]]:
+        """Yield each answer that was sent or begun, with the message that shows it.
 
-        In the order in which an answer goes its way: the mark on its request, Drafts, Sent Items. What somebody sends
-        meanwhile is found before or after it has moved.
+        The places are read in the order in which an answer passes them: the mark on its request, Drafts, Sent Items. So
+        an answer that is sent meanwhile is found, before or after it has moved.
         """
         for place in HANDLED:
             for request in self._all_in(place, Kind.REQUEST):
                 intent = request.intent
-                # Of what was finished Sent Items tell, if anything was sent.
+                # Finished answers that were sent are found in Sent Items.
                 if intent is None or (intent.finished and request.response_requested):
                     continue
                 if self.mailbox is None or can_be_of(intent, request, self.mailbox, self.box):
@@ -147,12 +147,12 @@ class _Look:
             yield answer, _answered_by("", answer)
 
     def _all_in(self, place: Place, kind: Kind) -> Iterable[MeetingMessage]:
-        """All that a folder shows.
+        """Return all messages of one kind in a folder.
 
-        One that takes several pages, or has rows that cannot be read, is read again: rows shift between pages, and a
-        server may fail a row once.
+        A folder of several pages, or with unreadable rows, is read again: rows shift between pages, and a server may
+        fail to return a row once.
 
-        :raises Transient: each reading has shown something new.
+        :raises Transient: each reading showed something new.
         """
         found: dict[str, MeetingMessage] = {}
         for reading in range(_READINGS):
@@ -164,10 +164,10 @@ class _Look:
             if whole or (reading and len(found) == before):
                 self.unreadable += unreadable
                 return found.values()
-        raise Transient("the mailbox changed each time it was read for what was answered before")
+        raise Transient(f"the mailbox changed each of the {_READINGS} times it was read for earlier answers")
 
     def _recent(self, place: Place) -> Iterator[Page]:
-        """The pages of a place up to the first message from before the time that is remembered; of Drafts all."""
+        """Yield the pages of a folder up to the first message that is too old; for Drafts, all pages."""
         for number, page in enumerate(self.box.messages_in(place)):
             if number:
                 self.journal.note("recollected", number)
@@ -179,11 +179,11 @@ class _Look:
 
 
 def _answered_by(item: str, answer: MeetingMessage) -> Settled:
-    """What an answer tells; its stamp is not that of its request."""
+    """Return what an answer settles; without its stamp, which is not that of its request."""
     version = Version(answer.sequence)
     return Settled(item, str(answer.reply), version, answer.start, answer.end, organizer_of(answer))
 
 
-def by_another(settled: Settled | None, item: str) -> Settled | None:
-    """What a meeting was settled with, if that was through another message than that of the item."""
+def without_item(settled: Settled | None, item: str) -> Settled | None:
+    """Return what was settled, without what this item itself has settled."""
     return None if settled is None else Settled.of_each(one for one in settled.each if one.item != item)

@@ -1,17 +1,20 @@
-"""Between a Celery delivery and the ledger: one item from start to finish.
+"""Run one delivery of Celery: an item from its start in the ledger to its finish.
 
-The life of a delivery:
+The steps of a delivery:
 
-1. It asks the ledger to start. Stale, duplicated and finished ones end here; nothing has been touched.
-2. The work runs, journalling each step; it returns an outcome or raises.
-   Before each request to a mail server the lease is renewed, and the request ends before the lease does.
-3. A success finishes the item; what was left alone is looked at again some time. Busy puts it back for later and holds
-   the mailbox or the server for as long; that costs no attempt, and neither does Unsettled, which holds nothing. None
-   of it goes on for ever for one item alone: the ledger has bounds for it (``finish.lua``).
-   Transient and Unknown put it back with a growing delay, until the attempts are used up; Refused ends it.
-4. Whatever the end, the slots it held are refilled in the same breath and published.
+1. It starts the item in the ledger. A delivery that is stale or duplicated, or whose item is finished, ends here, with
+   no effect.
+2. The handler runs and writes its steps to the journal; it returns an outcome or raises an error. Before each request
+   to a mail server the lease is renewed, and the request ends before the lease does.
+3. The item finishes by the result:
+   - An outcome finishes it. A message that was left alone is examined again later.
+   - Busy puts it back, and holds the mailbox or the server for the same delay. Unsettled puts it back without a hold.
+     Neither costs an attempt, but the ledger bounds how often one item may do this (``finish.lua``).
+   - Transient and Unknown put it back with a growing delay, until its attempts are used up.
+   - Refused makes it dead.
+4. In every case the finish also releases other items into the free slots, and they are published.
 
-A retry is shown as such in Flower but publishes nothing: the lane releases the item again when it is due.
+Flower shows a retry as such, but a retry publishes nothing: the lane releases the item again when it is due.
 """
 
 import logging
@@ -37,20 +40,20 @@ from rsvpq.tasks.outcome import Outcome
 
 logger = logging.getLogger(__name__)
 
-#: How many items one finish may release: the slot it freed, and a few that others left.
+#: How many items one finish may release: one for its own slot, and a few for other free slots.
 REFILL = 4
-#: When a message is looked at again that was left alone, in seconds: first after this, then after twice as long each
-#: time, up to the longest. Many are held for years, and each look costs the server a few requests.
+#: Seconds until a message that was left alone is examined again: this delay first, then twice as long each time, up to
+#: the longest. Many messages are left alone for years, and each examination costs the server a few requests.
 LOOK_AGAIN_S, LOOK_AGAIN_LONGEST_S = 3600.0, 86_400.0
-#: The first of these where the reason may pass by itself, such as a calendar that could not be read; and the shortest
-#: where scans and workers have two policies, which each scan would take for a change.
+#: The first delay if the reason may pass by itself, such as a calendar that could not be read. Also the shortest delay
+#: while scans and workers have different policies, because each scan would take the difference for a change.
 LOOK_AGAIN_SOON_S = 300.0
 _UNLISTED = "unlisted"
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt at an item: what was started, its journal, and the lease beyond which no mail server is asked."""
+    """One attempt at an item: the started item, its journal, and the lease that no HTTP request outlasts."""
 
     start: Start
     journal: Journal
@@ -62,15 +65,15 @@ Handler = Callable[[Attempt], Outcome]
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """Carries deliveries for one process.
+    """Runs the deliveries of one process.
 
     :param publish: hands released items to Celery.
     :param first_delay_s, longest_delay_s: bounds of the delay before another attempt.
-    :param remember_s: how long a finished message stays known.
-    :param redaction: what takes out of audit records what must not be stored.
-    :param longest_run_s: how long one attempt may take, however often its lease was renewed.
-    :param fingerprint: of the policy in force for a group of mailboxes.
-    :param admit: looks at a started item before anything is done with it; see :class:`rsvpq.tasks.admission.Admission`.
+    :param remember_s: how long the ledger remembers a finished message.
+    :param redaction: redacts the audit records.
+    :param longest_run_s: how long one attempt may take, even if its lease is renewed.
+    :param fingerprint: returns the fingerprint of the policy in force for a group of mailboxes.
+    :param admit: validates a started item before it is processed; see :class:`rsvpq.tasks.admission.Admission`.
     """
 
     lanes: Lanes
@@ -84,10 +87,10 @@ class Carrier:
     fingerprint: Callable[[str], str] = field(default=lambda _group: "")
 
     def carry(self, item_id: str, generation: int, handle: Handler) -> str:
-        """Run one delivery; returns what Flower shows as the result.
+        """Run one delivery; return the result that Flower shows.
 
         :raises Retry: the item waits in its lane for another attempt. :raises Ignore: another delivery has the item.
-        :raises Exception: the item is dead; this is why.
+        :raises Exception: the item is dead because of this error.
         """
         owner, began = uuid4().hex, time.monotonic()
         start = self.lanes.ledger.start(item_id, generation, owner)
@@ -97,24 +100,24 @@ class Carrier:
             return f"nothing to do: the item is {start.result}"
         if start.result is not StartResult.RUN:
             raise Ignore(f"another delivery has it: {start.result}")
-        return _Run(self, item_id, generation, owner, start, began).run(handle)
+        return _Delivery(self, item_id, generation, owner, start, began).run(handle)
 
     def delay_s(self, attempt: int) -> float:
-        """The delay before the next attempt: doubled each time, bounded, the upper half of it at random."""
+        """Return the delay before the next attempt: doubled each time, bounded, and random in its upper half."""
         longest: float = min(self.longest_delay_s, self.first_delay_s * 2 ** (attempt - 1))
         return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, guards nothing
 
 
 @dataclass(slots=True)
-class _Run:
-    """One started item."""
+class _Delivery:
+    """One delivery whose item was started."""
 
     carrier: Carrier
     item_id: str
     generation: int
     owner: str
     start: Start
-    #: A moment before the start, by the monotonic clock.
+    #: The monotonic time right before the start.
     began: float
 
     def run(self, handle: Handler) -> str:
@@ -126,20 +129,20 @@ class _Run:
         except LeaseLost as loss:
             raise Ignore(str(loss)) from None
         except Busy as error:
-            # Spread, so that what was held together does not come back together.
-            self._later("throttled", error, error.delay_s * random.uniform(1, 1.2), hold=error.scope)  # noqa: S311
+            # Random, so that items that were held together are not released together.
+            self._put_back("throttled", error, error.delay_s * random.uniform(1, 1.2), hold=error.scope)  # noqa: S311
         except Unsettled as error:
-            self._later("throttled", error, error.delay_s)
+            self._put_back("throttled", error, error.delay_s)
         except Refused as error:
             self._finish(
                 "dead", label="dead:refused", reason=str(error), result="refused", recorded_reason=self._redacted(error)
             )
             raise
         except (ExchangeError, Taken) as error:
-            self._later("later", error, self.carrier.delay_s(self.start.attempt))
+            self._put_back("later", error, self.carrier.delay_s(self.start.attempt))
         except Exception as error:
             logger.exception("event=unexpected item=%s mailbox=%s", self.item_id, self.start.mailbox)
-            self._later("later", error, self.carrier.delay_s(self.start.attempt))
+            self._put_back("later", error, self.carrier.delay_s(self.start.attempt))
         return self._done(outcome)
 
     def _done(self, outcome: Outcome) -> str:
@@ -155,27 +158,27 @@ class _Run:
             recorded_reason=self.carrier.redaction.reason(outcome.note, private=self._private),
             remember_s=self.carrier.remember_s,
             undone=outcome.undone,
-            **self._look_again(outcome.left),
+            **self._examine_again(outcome.left),
         )
         return f"{outcome.result}: {outcome.note}" if outcome.note else outcome.result
 
     def _outcome(self, handle: Handler) -> Outcome:
         try:
             self.start = self.carrier.admit(self.start)
-        except NotListed as error:  # a scan offers it again, once it is listed again
+        except NotListed as error:  # a scan offers it again once its mailbox is in the list again
             return Outcome("unlisted", str(error), left=Left(_UNLISTED))
         began, now_s = time.monotonic(), self.start.now_us / 1e6
         journal = Journal(self.start.journal, self._record, lambda: now_s + time.monotonic() - began)
         lease = Lease(self._renew, longest_s=self.carrier.longest_run_s, since=self.began, given_s=self.start.lease_s)
         return handle(Attempt(self.start, journal, lease))
 
-    def _look_again(self, left: Left | None) -> dict[str, Any]:
+    def _examine_again(self, left: Left | None) -> dict[str, Any]:
         if left is None:
             return {}
         return {
             "delay_s": LOOK_AGAIN_SOON_S if left.passing else LOOK_AGAIN_S,
             "longest_s": LOOK_AGAIN_LONGEST_S,
-            # By no policy at all, so the next scan's is another; and no server is asked for it.
+            # No policy decided this, so that of the next scan differs; and it costs the server no requests.
             "disputed_s": 0.0 if left.reason == _UNLISTED else LOOK_AGAIN_SOON_S,
             "policy": "" if left.reason == _UNLISTED else self.carrier.fingerprint(self.start.payload.get("group", "")),
             "on_hold": left.reason if left.on_hold else "",
@@ -206,7 +209,7 @@ class _Run:
             memory=attached.memory if intent else None,
         )
 
-    def _later(
+    def _put_back(
         self,
         how: Literal["later", "throttled"],
         error: Exception,
@@ -220,7 +223,7 @@ class _Run:
         if state == "dead":
             raise error
         logger.info("event=%s item=%s delay_s=%.1f reason=%s", how, self.item_id, delay_s, reason)
-        # Flower shows the `exc` of a retry, not its text. The stubs ask for numbers.Real.
+        # Flower shows the `exc` of a retry, not its text. The stubs require numbers.Real.
         raise Retry(exc=error, when=delay_s) from None  # type: ignore[arg-type]
 
     def _finish(self, how: Literal["done", "left", "dead", "later", "throttled", "held"], **details: Any) -> str:

@@ -394,5 +394,5 @@ def test_a_worker_without_a_list_ends_and_says_why(desk: Desk) -> None:
     log = desk.installation.directory / "worker.log"
     part = Part("worker", command, log=log, env=desk.installation.environment)
     assert part.process.wait() == 1
-    assert "this worker has no list of mailboxes" in part.tail(100)
+    assert "it has no list of mailboxes" in part.tail(100)
     assert "has 1 fields, but the header has 3" in part.tail(100)

@@ -255,7 +255,7 @@ def test_a_read_flag_that_was_set_before_does_not_show_that_a_response_was_opene
     body = wire.proppatch({wire.READ: "1"}).decode()
     assert site.raw("PROPPATCH", href_of(response), body=body, Content_Type="text/xml").status_code == 207
     outcome = open_response(work_on(response, box, always(Action.OPEN), journal()), "delete")
-    assert outcome.note == "moved to Deleted Items, for the server does not show it as opened"
+    assert outcome.note == "moved to Deleted Items, because the server does not show it as opened"
 
 
 def test_a_counter_proposal_is_kept_whatever_is_configured(site: Site) -> None:

@@ -91,7 +91,7 @@ def test_the_second_name_of_a_mailbox_is_refused_and_both_are_named(
             with pytest.raises(Refused) as caught:
                 visit(exchange, second)
             assert f"{second!r} and {alias!r} are one mailbox" in str(caught.value)
-            assert "take one of the two out of the list" in str(caught.value)
+            assert "remove one of the two from the list" in str(caught.value)
     assert turned.mutating() == changes
 
 

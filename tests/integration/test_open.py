@@ -102,7 +102,7 @@ def test_a_response_that_goes_during_clean_up_was_opened_all_the_same(
 
     server.after = somebody_cleans_up
     outcome = open_response(work_on(response, box, always(Action.OPEN), journal()), after)
-    assert outcome == Outcome("opened", "somebody else cleaned it away")
+    assert outcome == Outcome("opened", "somebody else removed it from the Inbox first")
     assert deeds(site, box, response) == (1, 0, 1)
 
 

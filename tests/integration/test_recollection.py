@@ -22,7 +22,7 @@ from rsvpq.policy import Action, Decision, Facts, Reason, decide
 from rsvpq.tasks import contract
 from rsvpq.tasks.journal import Attached, Journal, LeaseLost
 from rsvpq.tasks.outcome import Outcome
-from rsvpq.tasks.recollection import Recollection, by_another
+from rsvpq.tasks.recollection import Recollection, without_item
 from rsvpq.tasks.runner import Attempt, Carrier
 from rsvpq.webdav.mailbox import WebDavMailbox
 from testbed.simulated_exchange import World
@@ -252,7 +252,7 @@ def test_the_mailbox_is_asked_once_for_all_of_its_items(site: Site, lanes: Clock
     items = [Item(f"item-{number}", "answer", "mail", {}, topic=topic) for number in range(2)]
     first, second = lanes.ledger.offer(contract.lane_of(mailbox), items, release=2).released
     asked: list[dict[str, Any]] = [{}, {}]
-    with pytest.raises(Unsettled, match="was read from the mailbox"):
+    with pytest.raises(Unsettled, match="the mailbox was read for earlier answers"):
         recollection.at_start(started(lanes, first), box, journal(asked[0]))
     assert recollection.at_start(started(lanes, second), box, journal(asked[1])) != ""
     assert recollection.at_start(started(lanes, first), box, journal(asked[0])) != ""
@@ -306,7 +306,7 @@ def test_what_redis_remembers_from_before_its_last_second_is_not_the_last_word(s
     with pytest.raises(Unsettled):
         recollection.at_start(started(lanes, second), box, journal())
     text = recollection.at_start(started(lanes, second), box, journal())
-    settled = by_another(Settled.parse(text), second.id)
+    settled = without_item(Settled.parse(text), second.id)
     assert settled is not None
     assert settled.covers(request)
     assert lanes.topics.recall("adele", topic)[0] == text
@@ -365,9 +365,9 @@ def test_a_marked_draft_tells_where_the_server_removes_what_was_answered(site: S
 
 def test_an_item_is_not_hindered_by_what_it_settled_itself() -> None:
     settled = Settled("item-1", "decline", Version(1))
-    assert by_another(settled, "item-1") is None
-    assert by_another(settled, "item-2") is not None
-    assert by_another(None, "item-2") is None
+    assert without_item(settled, "item-1") is None
+    assert without_item(settled, "item-2") is not None
+    assert without_item(None, "item-2") is None
 
 
 def test_what_another_organizer_says_about_the_same_uid_has_nothing_forgotten(lanes: ClockedLanes) -> None:
@@ -382,7 +382,7 @@ def test_what_another_organizer_says_about_the_same_uid_has_nothing_forgotten(la
         assert settles(lanes, release, memory.text, memory.before) == "ok"
     known = Settled.parse(started(lanes, releases[2]).memory)
     for item, covered in (("item-2", [copy, older, strange]), ("item-1", [copy, older]), ("item-0", [strange])):
-        found = by_another(known, item)
+        found = without_item(known, item)
         assert found is not None
         assert [one for one in (copy, older, strange) if found.covers(one)] == covered
     reason = decide(lenient(), copy, Facts("adele", settled=known), datetime.now(UTC)).reason
@@ -441,7 +441,7 @@ def sent_by_an_item(lanes: ClockedLanes, box: WebDavMailbox, draft: MeetingMessa
         return send_unsent(unsent, settled, by_hand=True)
 
     (first,) = lanes.ledger.offer(contract.lane_of(mailbox), [item], release=1).released
-    with pytest.raises(Retry, match="was read from the mailbox"):
+    with pytest.raises(Retry, match="the mailbox was read for earlier answers"):
         carrier.carry(first.id, first.generation, work)
     (second,) = released
     assert carrier.carry(second.id, second.generation, work).startswith("answered")
@@ -452,7 +452,7 @@ def sent_by_an_item(lanes: ClockedLanes, box: WebDavMailbox, draft: MeetingMessa
 def test_what_an_unsent_draft_answered_is_remembered(site: Site, lanes: ClockedLanes, marked: bool) -> None:
     """Another copy of its request, or an older edition, is left alone from then on."""
     box, request, draft = unsent(site, marked=marked)
-    settled = by_another(Settled.parse(sent_by_an_item(lanes, box, draft)), "a-copy")
+    settled = without_item(Settled.parse(sent_by_an_item(lanes, box, draft)), "a-copy")
     assert settled is not None
     assert contract.draft_item("the-draft", draft).topic == MeetingKey.of(request).topic
     assert settled.covers(request)

@@ -24,7 +24,7 @@ from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks import contract
 from rsvpq.tasks.journal import Attached, Decided
 from rsvpq.tasks.outcome import Outcome
-from rsvpq.tasks.recollection import Recollection, by_another
+from rsvpq.tasks.recollection import Recollection, without_item
 from rsvpq.tasks.runner import Attempt, Carrier
 from rsvpq.webdav.mailbox import Commands, WebDavMailbox
 from rsvpq.webdav.server import WebDavServer
@@ -147,7 +147,7 @@ class Operator:
 
         def decide_on(message: MeetingMessage) -> Decided:
             memory = recollection.at_start(start, box, attempt.journal)
-            facts = replace(self._facts(message), settled=by_another(Settled.parse(memory), start.id))
+            facts = replace(self._facts(message), settled=without_item(Settled.parse(memory), start.id))
             decision = decide_knowing(self.policy, message, box, facts)
             return Decided(decision, Attached(memory=recollection.of_decision(start.id, message, decision, memory)))
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-from workers.steps import Command, Evidence, Shown, Step, next_step
+from workers.steps import Command, Evidence, RequestState, Step, next_step
 
 PAGE = Path(__file__).parents[2] / "docs/reliability.md"
 #: The columns of the table, and how each shows what the evidence says.
 _FLAG = {True: "yes", False: "no"}
 FLAGS = (True, False)
-ALL = [Evidence(*values) for values in product(FLAGS, FLAGS, Shown, FLAGS, FLAGS, FLAGS, FLAGS)]
+ALL = [Evidence(*values) for values in product(FLAGS, FLAGS, RequestState, FLAGS, FLAGS, FLAGS, FLAGS)]
 
 
 def table() -> list[list[str]]:
@@ -50,7 +50,7 @@ def test_every_row_of_the_page_is_needed() -> None:
 def test_a_command_is_given_again_only_where_it_has_settled_and_did_nothing() -> None:
     again = [one for one in ALL if next_step(one) is Step.COMMAND]
     assert all(one.settled and not (one.sent or one.draft or one.sending) for one in again)
-    assert {one.request for one in again if one.wanted} == {Shown.UNTOUCHED}
+    assert {one.request for one in again if one.wanted} == {RequestState.UNTOUCHED}
 
 
 def test_an_answer_that_was_sent_is_never_sent_again() -> None:
