@@ -12,14 +12,14 @@ from tornado.web import RequestHandler
 _LOGINS = Path(os.environ.get("FLOWER_LOGIN_FILE", "/run/secrets/flower_login"))
 
 if _LOGINS.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
-    raise SystemExit(f"{_LOGINS}: everybody on this machine can read or change the logins; run chmod o-rw on it")
+    raise SystemExit(f"{_LOGINS}: everybody on this machine can read or change the logins; chmod o-rw it")
 
 # One user:password per line. Without any, Flower would require no login.
 basic_auth = _LOGINS.read_text(encoding="utf-8").splitlines()
 if not basic_auth or not all(user and password for user, _, password in (line.partition(":") for line in basic_auth)):
     raise SystemExit(f"{_LOGINS}: write one user:password per line")
 if not all(login.isascii() for login in basic_auth):
-    raise SystemExit(f"{_LOGINS}: use ASCII characters only; Flower cannot compare others, and would refuse every login")
+    raise SystemExit(f"{_LOGINS}: use ASCII characters only; Flower cannot compare others, and would accept none")
 
 # Tasks kept in memory, at about 7 kB each; the ledger knows them all.
 max_tasks = 30_000
