@@ -3,8 +3,8 @@ PYTHON ?= python3
 MAILBOXES ?= 200
 VENV := .venv
 BIN := $(VENV)/bin
-# How all tests are run: more at once than there are cores in CI, for a part of the time is waiting (JOBS=8 where there are
-# more); what the tests of a file share is started once, and the order of tests/conftest.py is kept.
+# How all tests are run: more at once than CI has cores, because part of the time is waiting (JOBS=8 on a larger machine).
+# What the tests of a file share is started once, and the order of tests/conftest.py is kept.
 JOBS ?= 3
 TESTS := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
@@ -17,16 +17,16 @@ LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-header 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/python -m demo --mailboxes $(MAILBOXES) $(if $(KEEP),--keep) $(if $(TOUR),--tour)
 
-## test: style, types, layers, and all tests (JOBS=8 runs eight at once; needs a gigabyte for each)
+## test: style, types, layers, and all tests (JOBS=8 runs eight at once; each needs a gigabyte)
 test: lint types layers programs
 	$(BIN)/python -m pytest $(TESTS)
 
-## quick: style, types and what the fast tests find, within two minutes: for while one works; `make test` has the last word
+## quick: style, types and the fast tests, within two minutes, for use while editing; `make test` decides
 quick: lint types
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m "not slow" --hypothesis-profile quick --durations 5 --durations-min 2
 
-## coverage: all tests once more, slower, with the branches that they run in rsvpq, producer and workers, also in the
-##           processes that they start; names what nothing runs, and fails below the share that pyproject.toml asks for
+## coverage: all tests, slower, with branch coverage of rsvpq, producer and workers, also in the processes that tests start;
+##           lists the code that nothing runs, and fails below the share that pyproject.toml requires
 coverage: $(VENV)/dev.stamp programs
 	rm -rf build/coverage && mkdir -p build/coverage
 	$(BIN)/python -m coverage run -m pytest $(TESTS)
@@ -39,8 +39,8 @@ chaos: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)") \
 	  $(if $(KILLS),--kills $(KILLS)) $(if $(WRITE),--write)
 
-## bench: rsvpq measured beside other ways to do the same (WRITE=1 puts the tables into docs/performance.md, QUICK=1 is
-## small and proves nothing, ROUNDS=5, MESSAGES=500, PARTS="answering scale memory idle fairness")
+## bench: rsvpq measured beside other programs that do the same (WRITE=1 puts the tables into docs/performance.md, QUICK=1
+## is small and proves nothing, ROUNDS=5, MESSAGES=500, PARTS="answering scale memory idle fairness")
 bench: $(VENV)/bench.stamp
 	@$(BIN)/python -m benchmarks $(PARTS) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MESSAGES),--messages $(MESSAGES)) \
 	  $(if $(QUICK),--quick) $(if $(WRITE),--write)
@@ -55,13 +55,13 @@ types: $(VENV)/dev.stamp
 layers: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 
-# Two tests need programs that Python packages do not bring: a browser to look at Flower, and redis-cli for a health check
-# of docker-compose.yml. They are skipped where these are missing, but never in CI, which may install them.
+# Two tests need programs that no Python package brings: a browser to look at Flower, and redis-cli for a health check
+# of docker-compose.yml. They are skipped if these are missing, but never in CI, which may install them.
 programs:
 	@[ -z "$$CI" ] || { command -v chromium && command -v redis-cli; } >/dev/null || \
 	  { apt-get update -qq && apt-get install -y -qq chromium redis-tools >/dev/null; }
 
-# The stamps share one environment: the development lock holds all of the demo's, and the benchmarks' all of that.
+# The stamps share one environment: the development lock contains the demo's, and the benchmarks' lock contains both.
 $(VENV)/demo.stamp: locks/demo.txt pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --require-hashes -r locks/demo.txt
 	$(PIP) install --no-deps -e .
@@ -83,7 +83,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 ## locks: write the locks again after a change of the dependencies in pyproject.toml. Needs uv; a version that still fits
-##        stays (UPGRADE=1 takes the newest ones). Each lock holds all of the one before it, at the same versions.
+##        stays (UPGRADE=1 takes the newest ones). Each lock contains the one before it, at the same versions.
 locks:
 	$(LOCK) --extra ntlm -o locks/run.txt
 	$(LOCK) --extra ntlm --extra embedded -o locks/demo.txt
