@@ -97,7 +97,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("", f"{requests['outdated']} left alone, for a newer edition of the meeting had come"),
         ("responses", f"{responses['seeded']} seeded, {responses['opened']} opened, {responses['moved']} moved away"),
         ("", f"(kept: {responses['opened'] - responses['moved']} counter-proposals)"),
-        ("full circle", f"{circle['answers_delivered']} answers reached organisers in these mailboxes;"),
+        ("full circle", f"{circle['answers_delivered']} answers reached organizers in these mailboxes;"),
         ("", f"{circle['delivered_opened']} found by the same scan, {circle['attendees_updated']} attendees updated"),
         ("skipped", f"{skipped}; {alone} left alone"),
         ("most at once", f"{in_flight['mailbox']['max']} in a mailbox (limit {plan.mailbox.concurrency})"),
