@@ -1,1 +1,1 @@
-"""One HTTP server and the account used on it: connections, deadlines, TLS and logins, for any protocol on top."""
+"""HTTP to one server with one account: connections, deadlines, TLS and logins, for any protocol on top of it."""

@@ -1,7 +1,7 @@
-"""A user name on several servers, of which only one may be shown its password as long as nobody has accepted it.
+"""A user name that is used on several servers, and may be sent to one of them at a time until one has accepted it.
 
-For a diagnosis, where a wrong password is to cost one failed logon whatever the number of servers. It adds to the
-rules of :mod:`rsvpq.http.credential` that servers take turns, and that after a refusal none of the others is asked.
+This is for a diagnosis, where a wrong password must cost one failed logon, whatever the number of servers. It adds to
+the rules of :mod:`rsvpq.http.credential` that servers take turns, and that after a refusal no other server is tried.
 """
 
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ class Account:
     """A user name on all servers that use it."""
 
     credential: Credential = field(default_factory=Credential)
-    #: The server that refused it; '' as long as none did.
+    #: The server that refused it; '' if none has.
     refused_by: str = ""
     _proven: bool = False
     _alone: Lock = field(default_factory=Lock)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait for one's turn, until it is known that the credential is good."""
+        """Wait until no other server is being tried; once a server has accepted the credential, do not wait."""
         if self._proven:
             yield
             return
@@ -32,5 +32,5 @@ class Account:
             yield
 
     def accepted(self) -> None:
-        """Turns are no longer needed."""
+        """Record that a server accepted the credential, so that nobody has to wait for a turn."""
         self._proven = True

@@ -10,14 +10,14 @@ from rsvpq.http.request_target import Target
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A request without effect that is refused to whoever is not logged in, wherever it is sent."""
+    """A request without effect that a server refuses, at any path, unless the account is logged in."""
 
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
 
     def at(self, target: Target, more: Mapping[str, str] | None = None) -> HttpRequest:
-        """Make the request to that target, with these headers as well."""
+        """Return the request to that target, with ``more`` headers."""
         return HttpRequest(self.method, target, {**self.headers, **(more or {})}, self.body)
 
 
@@ -25,12 +25,13 @@ class Probe:
 class Application:
     """The application behind a server.
 
-    :param probe: tells whether an account is logged in. The only kind of request that needs no login before it.
-    :param headers: go out with every request.
+    :param probe: shows whether an account is logged in. Only this request may be sent over a connection that is not
+        authenticated yet.
+    :param headers: sent with every request.
     :param signature: the header that every response of the application has, errors included, and that nothing in
         front of it sends; '' if there is none.
     :param listings: the statuses of responses that may be long listings.
-    :param login_pages: what is known of its login form.
+    :param login_pages: what is known about its login form.
     """
 
     probe: Probe = field(default_factory=Probe)
@@ -40,5 +41,5 @@ class Application:
     login_pages: LoginPages = field(default_factory=LoginPages)
 
     def signed(self, headers: Mapping[str, str]) -> bool:
-        """Whether a response is certainly the application's own."""
+        """Return whether a response certainly comes from the application itself."""
         return bool(self.signature) and self.signature in headers

@@ -1,8 +1,8 @@
-"""Reads response bodies: decoded piece by piece, within a size and a deadline, and kept small.
+"""Read response bodies: decode them piece by piece, within a size and a deadline, and keep them small in memory.
 
-A server that ignores Range sends a whole listing at once. That is text full of repetition, so what goes beyond the
-first :data:`PLAIN` bytes is kept compressed: 20,000 rows take 2 MB instead of 30, and no connection waits while they
-are worked on.
+A server that ignores Range sends a whole listing at once. Such text is full of repetition, so everything beyond the
+first :data:`PLAIN` bytes is kept compressed: 20,000 rows take 2 MB instead of 30 MB, and no connection is in use while
+they are processed.
 """
 
 import zlib
@@ -12,13 +12,13 @@ from time import monotonic
 
 #: The largest body that is read, in bytes.
 LARGEST_BODY = 16 * 1024 * 1024
-#: The largest body that is read of a response that may be a long listing. Compressed it has the bound above.
+#: The largest body of a response that may be a long listing, in bytes; compressed, it is limited by LARGEST_BODY too.
 LARGEST_LISTING = 256 * 1024 * 1024
-#: How much of a listing is kept uncompressed.
+#: How many bytes of a listing are kept uncompressed.
 PLAIN = 1024 * 1024
 _PIECE = 65536
 _GZIP, _ZLIB, _RAW_DEFLATE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
-#: The most encodings on top of one another.
+#: The most content encodings that one body may have.
 _MOST_ENCODINGS = 5
 
 
@@ -40,14 +40,14 @@ class Packed:
     def write(self, piece: bytes) -> None:
         """Add a piece.
 
-        :raises TooLarge: it does not compress as text does.
+        :raises TooLarge: the compressed data is too large.
         """
         self._packed += self._packer.compress(piece)
         if len(self._packed) > LARGEST_BODY:
             raise TooLarge(f"response body larger than {LARGEST_BODY} bytes, compressed")
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield all that was written, in pieces; end the writing."""
+        """Yield everything that was written, in pieces; nothing can be written after that."""
         self._packed += self._packer.flush(zlib.Z_SYNC_FLUSH)
         unpacker = zlib.decompressobj()
         rest = bytes(self._packed)
@@ -57,11 +57,11 @@ class Packed:
 
 
 def read(response: HTTPResponse, until: float, *, listing: bool) -> tuple[bytes, Packed | None]:
-    """Read a body to its end; return its beginning, and the rest of a long listing.
+    """Read a whole body; return its beginning, and the rest of a long listing (None if there is none).
 
-    :param until: the deadline, on the monotonic clock. :param listing: whether it may be long.
-    :raises TooLarge, Undecodable: see there. TimeoutError: the deadline has passed.
-    :raises OSError, http.client.HTTPException: the connection broke.
+    :param until: the deadline, on the monotonic clock. :param listing: whether it may be a long listing.
+    :raises TooLarge, Undecodable: see there. :raises TimeoutError: the deadline has passed.
+    :raises OSError, http.client.HTTPException: the connection was lost.
     """
     plain, packed, size = bytearray(), None, 0
     most = LARGEST_LISTING if listing else LARGEST_BODY
@@ -80,7 +80,7 @@ def read(response: HTTPResponse, until: float, *, listing: bool) -> tuple[bytes,
 
 
 def _received(response: HTTPResponse) -> Iterator[bytes]:
-    """Yield what each read of the socket brings."""
+    """Yield the data of each read of the socket."""
     while piece := response.read1(_PIECE):
         yield piece
     if response.length:
@@ -88,7 +88,7 @@ def _received(response: HTTPResponse) -> Iterator[bytes]:
 
 
 def _decoded(pieces: Iterator[bytes], encodings: str) -> Iterator[bytes]:
-    """Undo the content encodings; one that is not known is left as it is."""
+    """Undo the content encodings; unknown ones are ignored."""
     names = [name.strip().lower() for name in encodings.split(",")] if encodings else []
     if len(names) > _MOST_ENCODINGS:
         raise Undecodable(f"{len(names)} content encodings")
@@ -101,7 +101,7 @@ def _decoded(pieces: Iterator[bytes], encodings: str) -> Iterator[bytes]:
 
 
 def _deflate_decoded(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Undo "deflate", which some servers take for the raw format without zlib's two bytes (RFC 9110, 8.4.1.2)."""
+    """Undo "deflate"; some servers send the raw format, without the two bytes of zlib (RFC 9110, 8.4.1.2)."""
     start = b""
     for piece in pieces:
         start += piece
@@ -117,18 +117,18 @@ def _deflate_decoded(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _inflated(pieces: Iterator[bytes], wbits: int) -> Iterator[bytes]:
-    """Decompress in pieces of a bounded size, however far they unpack."""
+    """Decompress in pieces of a limited size, however much each piece expands."""
     inflater, members = zlib.decompressobj(wbits), 0
     try:
         for rest in pieces:
             while rest:
-                if inflater.eof:  # a file of gzip may have several members
+                if inflater.eof:  # gzip data may have several members
                     inflater, members = zlib.decompressobj(wbits), members + 1
                 yield inflater.decompress(rest, _PIECE)
-                rest = inflater.unconsumed_tail or inflater.unused_data  # noqa: PLW2901 - what the piece still has
+                rest = inflater.unconsumed_tail or inflater.unused_data  # noqa: PLW2901 - the rest of the piece
         yield inflater.flush()
     except zlib.error:
         if not members:
             raise Undecodable("invalid compressed data") from None
-        for _ in pieces:  # padding behind a whole member: still to be read, or it would be the next response
+        for _ in pieces:  # padding after a whole member: unless it is read, it would start the next response
             pass

@@ -1,13 +1,13 @@
 """One thread's HTTP/1.1 connection to one server, on the standard library's ``http.client``.
 
-It differs from that of ``requests`` and ``urllib3`` in what this product needs:
+It differs from the connections of ``requests`` and ``urllib3`` in what this product needs:
 
-- The request target goes out byte for byte. Both of them quote a path anew: ``{C0FFEE}.EML`` would become
-  ``%7BC0FFEE%7D.EML``, and ``%c3`` ``%C3``; but names are opaque to a client, so they are left alone.
-- The only host that is ever connected to is the configured one, whatever a URL, a redirect or the environment says.
-- Head and body go out in one piece, and all of it has deadlines (:mod:`rsvpq.http.deadlines`).
-- Nothing is repeated and no redirect is followed. What a failure means is up to the caller, who must know only
-  whether the request may have reached the server.
+- The request target is sent byte for byte. Both libraries quote paths again: they change ``{C0FFEE}.EML`` to
+  ``%7BC0FFEE%7D.EML``, and ``%c3`` to ``%C3``. Names are opaque to a client, so they must stay as they are.
+- It connects only to the configured host, whatever a URL, a redirect or the environment says.
+- Head and body are sent in one piece, and every step has a deadline (:mod:`rsvpq.http.deadlines`).
+- It repeats nothing and follows no redirects. The caller decides what a failure means; it only has to know whether
+  the request may have reached the server.
 """
 
 import errno
@@ -36,11 +36,12 @@ from rsvpq.http.message import HttpRequest, HttpResponse
 from rsvpq.http.request_target import Target
 from rsvpq.mail.errors import BUSY_DELAY_S, Malformed, Transient
 
-#: Cookies that are kept; a load balancer sets one or two, and each goes out with every request.
+#: The most cookies that are kept. A load balancer sets one or two, and each is sent with every request.
 _MOST_COOKIES = 20
-#: The most characters of a Set-Cookie; browsers keep no more of one, and the standard library takes their square.
+#: The most characters of a Set-Cookie header. Browsers keep no longer ones, and the time that the standard library
+#: needs grows with the square of the length.
 _LONGEST_COOKIE = 4096
-#: The most of a 401's page that is read to keep its connection, in bytes.
+#: The most bytes of the page of a 401 that are read to keep the connection.
 _LARGEST_PAGE = 256 * 1024
 _PORTS = {"http": 80, "https": 443}
 
@@ -48,7 +49,8 @@ _PORTS = {"http": 80, "https": 443}
 class NotConnected(Exception):
     """There is no connection, and nothing was sent.
 
-    :param delay_s: for how long to leave the server alone. :param scope: what of it.
+    :param delay_s: seconds to send nothing to the server. :param scope: whether that concerns one mailbox or the whole
+        server.
     """
 
     def __init__(
@@ -64,12 +66,12 @@ class Lost(Exception):
 
 
 class Connection:
-    """A connection that is opened when it is needed, and again when it was lost; for one thread.
+    """A connection for one thread; opened on demand, and again after it was lost.
 
-    :param origin: scheme, host and port: the only place that is ever connected to.
-    :param headers: go out with every request. :param context: None for http.
-    :param auth: logs each new connection in, when the server asks for it.
-    :param keep_cookies: whether to send back what the server sets.
+    :param origin: scheme, host and port; it connects to nothing else.
+    :param headers: sent with every request. :param context: None for http.
+    :param auth: authenticates each new connection when the server requires it.
+    :param keep_cookies: whether to send back the cookies that the server sets.
     :param listings: the statuses of responses that may be long listings.
     """
 
@@ -90,7 +92,7 @@ class Connection:
     ) -> None:
         parts = urlsplit(origin)
         if (parts.scheme == "https") is (context is None):
-            raise ValueError("https needs a TLS context, and http has none")
+            raise ValueError("https needs a TLS context, and http must not have one")
         self._origin = f"{parts.scheme}://{parts.netloc}"
         #: The configured host, for logins that are bound to it.
         self.host = parts.hostname or ""
@@ -105,11 +107,12 @@ class Connection:
         self._poll = select.poll()
 
     def send(self, request: HttpRequest, until: float) -> HttpResponse:
-        """Send one request and read the whole response, whatever that is.
+        """Send one request and read the whole response, whatever its status.
 
-        :param until: the deadline for all of it, a login included, on the monotonic clock.
-        :raises NotConnected, Malformed: nothing was sent. :raises Lost: it may have been.
-        :raises body.TooLarge: the response is. :raises Busy, LoginRefused, Transient: see :class:`ConnectionAuth`.
+        :param until: the deadline for everything, a login included, on the monotonic clock.
+        :raises NotConnected, Malformed: nothing was sent. :raises Lost: the request may have been sent.
+        :raises body.TooLarge: the response is too large.
+        :raises Busy, LoginRefused, Transient: see :class:`ConnectionAuth`.
         """
         try:
             response = self._exchange(request, until)
@@ -117,20 +120,20 @@ class Connection:
                 response = self._log_in(self._auth, request, response, until)
             return self._whole(request, response, until)
         except BaseException:
-            self.close()  # what is left of a response must not be taken for the next one
+            self.close()  # the rest of this response must not be read as the next one
             raise
 
     def is_connected(self) -> bool:
-        """Whether there is a connection that the server has not closed, and over which nothing has come unasked."""
-        if self._socket is None or self._fresh:  # the first to come may be what TLS 1.3 adds to a handshake
+        """Return whether there is an open connection on which the server has sent nothing unrequested."""
+        if self._socket is None or self._fresh:  # TLS 1.3 may send more after the handshake, before any response
             return self._fresh
         if self._poll.poll(0):
             return False
-        # What came in one TLS record with the end of a response is unpacked already.
+        # Data that came in the same TLS record as the end of a response is already decrypted, so poll misses it.
         return not (isinstance(self._socket, TlsSocket) and self._socket.pending())
 
     def adopt(self, connected: PlainSocket | TlsSocket) -> PlainSocket | TlsSocket:
-        """Go on with a socket that has just been connected to the server."""
+        """Use a socket that was just connected to the server."""
         self._socket, self._fresh = connected, True
         self._poll.register(connected, select.POLLIN)
         return connected
@@ -146,7 +149,7 @@ class Connection:
             self._socket, self._fresh = None, False
 
     def __del__(self) -> None:
-        """Close the connection of a thread that has ended."""
+        """Close the connection when its thread has ended."""
         self.close()
 
     def _exchange(self, request: HttpRequest, until: float) -> HTTPResponse:
@@ -155,7 +158,7 @@ class Connection:
         connection = self._connected(until)
         started, failure = monotonic(), "request not sent"
         try:
-            # A server may answer, and close, before it has read all of a request.
+            # A server may respond, and close, before it has read the whole request.
             with suppress(BrokenPipeError, ConnectionResetError):
                 connection.sendall(octets)
             self._fresh = False
@@ -169,15 +172,15 @@ class Connection:
         except (OSError, HTTPException) as error:
             raise _lost(error) from None
         if response.status < HTTPStatus.OK:
-            # The final response may still come, and must not be taken for that to the next request.
-            raise Lost(f"no response after a {response.status}")
+            # The final response may still come, and must not be read as the response to the next request.
+            raise Lost(f"no final response after a {response.status}")
         _require_one_length(response.headers)
         return response
 
     def _head(self, request: HttpRequest) -> bytes:
-        """Build the request line and the headers.
+        """Build the request line and the headers, and check that no value adds lines to them.
 
-        :raises Malformed: they would not be what they seem; the last look before they go out.
+        :raises Malformed: a header holds a line break, or a character that Latin-1 does not have.
         """
         target = request.target if isinstance(request.target, Target) else Target(request.target)
         lines = [f"{request.method} {target} HTTP/1.1", f"Host: {self._authority}"]
@@ -189,15 +192,15 @@ class Connection:
         head = "\r\n".join(lines)
         try:
             if not head.count("\r") == head.count("\n") == len(lines) - 1:
-                raise Malformed(f"{request.what}: not sent, as a header holds a line break")
+                raise Malformed(f"{request.what}: not sent, because a header contains a line break")
             return f"{head}\r\n\r\n".encode("latin-1")
         except UnicodeEncodeError:
-            raise Malformed(f"{request.what}: not sent, as a header holds what is not Latin-1") from None
+            raise Malformed(f"{request.what}: not sent, because a header contains non-Latin-1 characters") from None
 
     def _connected(self, until: float) -> PlainSocket | TlsSocket:
-        """Return the open socket, or open one, with the time that there is to send a request.
+        """Return the open socket, or open one, with its deadline set for sending a request.
 
-        :raises NotConnected: there is none to be had, or no time left.
+        :raises NotConnected: the connection failed, or there is no time left.
         """
         connection = self._socket if self._socket and self.is_connected() else self._reconnected(until)
         try:
@@ -213,7 +216,7 @@ class Connection:
             return self.adopt(self._opened(min(until, started + self._timeouts.connect_s)))
         except TimeoutError:
             raise NotConnected(f"no connection after {monotonic() - started:.0f} s") from None
-        except (OSError, UnicodeError) as error:  # a label that is too long is no OSError
+        except (OSError, UnicodeError) as error:  # UnicodeError: a label of the host name is too long
             raise _not_connected(error) from None
 
     def _opened(self, end: float) -> PlainSocket | TlsSocket:
@@ -239,7 +242,7 @@ class Connection:
         return auth.log_in(request.what, self.host, refusal, repeat)
 
     def _read_to_end(self, response: HTTPResponse) -> None:
-        """Read a page that is not wanted, which keeps the connection; a long one costs it."""
+        """Read and drop the rest of a response to keep the connection; close it instead if the rest is long."""
         left = _LARGEST_PAGE
         try:
             while left and (piece := response.read1(left)):
@@ -250,7 +253,7 @@ class Connection:
             self.close()
 
     def _whole(self, request: HttpRequest, response: HTTPResponse, until: float) -> HttpResponse:
-        """Read the body, and keep the connection if the server does."""
+        """Read the body, and keep the connection open if the server does."""
         started = monotonic()
         end, listing = min(until, started + self._timeouts.body_s), response.status in self._listings
         try:
@@ -264,14 +267,14 @@ class Connection:
         if response.will_close:
             self.close()
         else:
-            response.close()  # and not the connection
+            response.close()  # this does not close the connection
         cookies = self._keep_cookies(request, response)
         return HttpResponse(request.what, response.status, _joined(response.headers), body, cookies, rest)
 
     def _keep_cookies(self, request: HttpRequest, response: HTTPResponse) -> tuple[str, ...]:
-        """Keep the cookies that a response sets, but for those that no server would set.
+        """Keep the cookies that a response sets, except those that are too long or contain line breaks.
 
-        :returns: the headers as they came.
+        :returns: the headers of these cookies, unchanged.
         """
         headers = response.headers
         given = headers.get_all("Set-Cookie")
@@ -289,13 +292,13 @@ class Connection:
         return tuple(kept)
 
     def _cookies_to_send(self, cookies: CookieJar) -> str | None:
-        """Return the cookies of the whole site: those of a load balancer, and of no single path."""
+        """Return the cookies for the whole site, such as those of a load balancer; none for single paths."""
         request = self._for_cookies("/")
         cookies.add_cookie_header(request)
         return request.get_header("Cookie")
 
     def _for_cookies(self, target: str) -> Request:
-        """Make what a cookie jar takes for a request; it is never opened."""
+        """Return a request as a cookie jar expects it; it is never opened."""
         return Request(f"{self._origin}{target}")  # noqa: S310 - see above
 
 
@@ -303,7 +306,7 @@ def open_socket(host: str, port: int, end: float) -> socket.socket:
     """Connect to the first address of a host that accepts.
 
     :param end: the deadline for all of its addresses together, on the monotonic clock.
-    :raises OSError, UnicodeError: none does, or the name has no address.
+    :raises OSError, UnicodeError: no address accepts, or the name has no address.
     """
     failure: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
@@ -321,21 +324,21 @@ def open_socket(host: str, port: int, end: float) -> socket.socket:
 
 
 def secured(plain: socket.socket, context: ssl.SSLContext, host: str, end: float) -> TlsSocket:
-    """Shake hands over a connected socket, which is taken over.
+    """Do the TLS handshake on a connected socket, which the returned socket replaces.
 
     :raises OSError: the handshake failed.
     """
     plain.settimeout(within(inf, end))
     made = context.wrap_socket(plain, server_hostname=host)
     if not isinstance(made, TlsSocket):
-        raise TypeError("a context of tls.client_context is needed, for sockets with deadlines")
+        raise TypeError("the context must come from tls.client_context, whose sockets have deadlines")
     return made
 
 
 def _not_connected(error: Exception) -> NotConnected:
     if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
-        # No fault of the server's: others are not to leave it alone.
-        text = "this process may open no more connections; raise its limit (ulimit -n), or give it fewer threads"
+        # The server is not at fault, so only this mailbox waits.
+        text = "this process cannot open more connections; raise its limit (ulimit -n), or give it fewer threads"
         return NotConnected(text, scope="mailbox")
     reason = (error.strerror if isinstance(error, OSError) else "") or type(error).__name__
     return NotConnected(f"no connection to the server ({reason})")
@@ -348,14 +351,14 @@ def _lost(error: Exception) -> Lost:
 
 
 def _require_one_length(headers: HTTPMessage) -> None:
-    """Refuse a response whose end is ambiguous."""
+    """Raise :class:`Lost` if a response has several lengths, so that its end is ambiguous."""
     lengths = {length.strip() for line in headers.get_all("Content-Length", ()) for length in line.split(",")}
     if len(lengths) > 1:
         raise Lost("invalid HTTP response (more than one Content-Length)")
 
 
 def _joined(headers: HTTPMessage) -> CaseInsensitiveDict[str]:
-    """Return the headers by name, with several of one name in one line."""
+    """Return the headers by name, with the values of equal names joined by commas."""
     joined = CaseInsensitiveDict[str]()
     for name, value in headers.items():
         joined[name] = f"{joined[name]}, {value}" if name in joined else value

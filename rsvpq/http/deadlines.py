@@ -1,11 +1,12 @@
 """Sockets with a deadline for the whole response, and fewer hand-offs of the interpreter's lock.
 
-A socket's timeout starts again with every byte, so a server that sends one byte a minute never meets it, neither in
-the lines of a header nor in a body. So each read gets what is left of the whole. That needs no thread, as nobody but
-the thread that waits for a response reads it. The same holds for sending and for connecting.
+The timeout of a socket starts again with every byte, so a server that sends one byte per minute never exceeds it,
+neither in header lines nor in a body. Therefore each read may take no longer than the time that is left for the whole
+response. This needs no extra thread, because the thread that waits for a response is the only one that reads it. The
+same is done for sending and for connecting.
 
-With each call that may wait, Python hands its lock to another thread and queues for it again. In a worker of thirty
-threads that took more time than the requests themselves, so a request costs one such call to send and one to read.
+With each call that may block, Python releases the interpreter's lock and waits for it again. In a worker with thirty
+threads that took more time than the requests themselves, so a request makes one such call to send and one to read.
 """
 
 import socket
@@ -17,16 +18,16 @@ from time import monotonic
 from typing import Any
 
 if socket.socket.__module__ != "socket":
-    # Sockets of greenlets never block, so the kernel would not end their waiting, and nobody else would.
+    # The sockets of greenlets never block, so the timeouts of the kernel, which end all waiting here, have no effect.
     raise ImportError("rsvpq waits in threads: start workers with -P threads, not with gevent or eventlet")
 
-#: Seconds that a read may wait beyond the deadline: so the first one has no timeout to change.
+#: Seconds that a read may wait beyond the deadline, so that the first read need not change the timeout.
 _SLACK_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds to wait for a connection, for the head of a response or its next bytes, and for the whole body."""
+    """Seconds to wait for a connection, for the head of a response or for its next bytes, and for the whole body."""
 
     connect_s: float = 10.0
     read_s: float = 60.0
@@ -34,15 +35,15 @@ class Timeouts:
 
     @property
     def whole_s(self) -> float:
-        """Seconds that one request may take."""
+        """Seconds that one request may take altogether."""
         return self.connect_s + self.read_s + self.body_s
 
 
 def within(seconds: float, until: float) -> float:
-    """Return so many seconds, or fewer if the deadline is earlier.
+    """Return ``seconds``, or the seconds until the deadline if these are fewer.
 
     :param until: the deadline, on the monotonic clock.
-    :raises TimeoutError: it has passed.
+    :raises TimeoutError: the deadline has passed.
     """
     left = min(seconds, until - monotonic())
     if left <= 0:
@@ -51,13 +52,13 @@ def within(seconds: float, until: float) -> float:
 
 
 class _DeadlineSocket(socket.socket):
-    """A socket whose reads and writes together end by a deadline."""
+    """A socket with one deadline for all its reads and writes."""
 
     _pause_s = inf
     _end = inf
 
     def allow(self, pause_s: float, total_s: float) -> None:
-        """Let each read or write wait for ``pause_s`` from now on, and all of them together for ``total_s``."""
+        """From now on, let each read or write wait ``pause_s``, and all of them together ``total_s``."""
         self._pause_s, self._end = pause_s, monotonic() + total_s
         self.settimeout(pause_s)
 
@@ -67,17 +68,17 @@ class _DeadlineSocket(socket.socket):
             super().settimeout(seconds)
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        """Receive into a buffer; every read of a response ends up here.
+        """Receive into a buffer; every read of a response calls this.
 
-        :raises TimeoutError: the pause or the whole was too long.
+        :raises TimeoutError: one read, or all of them together, took too long.
         """
         self._limit_wait()
         return super().recv_into(*args, **kwargs)
 
     def sendall(self, data: Any, *args: Any) -> None:
-        """Send all of it; Python's own would wait anew for each part that is taken.
+        """Send all the data; the standard ``sendall`` of a blocking socket has no deadline for all parts together.
 
-        :raises TimeoutError: the pause or the whole was too long.
+        :raises TimeoutError: one write, or all of them together, took too long.
         """
         rest = memoryview(data)
         while rest:
@@ -93,7 +94,7 @@ class _DeadlineSocket(socket.socket):
 
 
 class _KernelTimedSocket(socket.socket):
-    """A blocking socket whose waiting the kernel ends: Python would poll before each call."""
+    """A blocking socket whose timeout is enforced by the kernel; Python's own timeout polls before each call."""
 
     _timeout_s: float | None = None
 
@@ -102,8 +103,8 @@ class _KernelTimedSocket(socket.socket):
         return self._timeout_s
 
     def settimeout(self, seconds: float | None) -> None:
-        """Have the kernel end each read and write after so many seconds."""
-        # To the kernel 0 is for ever.
+        """Set the timeout of the kernel for each read and write, in seconds."""
+        # 0 means no timeout to the kernel.
         microseconds = 0 if seconds is None else max(1, round(seconds * 1_000_000))
         timeval = struct.pack("@ll", *divmod(microseconds, 1_000_000))
         self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
@@ -118,7 +119,7 @@ class _KernelTimedSocket(socket.socket):
             raise TimeoutError("timed out reading") from None
 
     def send(self, *args: Any) -> int:
-        """Send what the kernel takes."""
+        """Send as much as the kernel accepts."""
         try:
             return super().send(*args)
         except BlockingIOError:
@@ -126,17 +127,17 @@ class _KernelTimedSocket(socket.socket):
 
 
 class PlainSocket(_DeadlineSocket, _KernelTimedSocket):
-    """For http."""
+    """A socket for http."""
 
     @classmethod
     def of(cls, connected: socket.socket) -> "PlainSocket":
-        """Take over a connected socket."""
+        """Replace a connected socket by one of this class."""
         connected.setblocking(True)
         return cls(connected.family, connected.type, connected.proto, fileno=connected.detach())
 
 
 class TlsSocket(_DeadlineSocket, ssl.SSLSocket):
-    """For https; made by a context that has it as ``sslsocket_class``.
+    """A socket for https; created by a context that has this class as its ``sslsocket_class``.
 
-    Python keeps the time here, as a read of OpenSSL's may have to be repeated.
+    Here Python enforces the timeout, because OpenSSL may have to repeat a read.
     """

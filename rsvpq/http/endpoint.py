@@ -1,4 +1,4 @@
-"""Where a server is and how it is logged into, for looking at it without a password."""
+"""The address and the login method of a server, for examining it without a password."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from rsvpq.http.auth import Scheme
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One server as it is configured, without its account."""
+    """One server as configured, without its account."""
 
     url: str
     auth: Scheme

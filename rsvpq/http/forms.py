@@ -1,11 +1,11 @@
-"""A login form over HTTP: one session of one account on one server, kept in cookies.
+"""Log in with an HTML form: one session of one account on one server, kept in cookies.
 
-Which form it is need not be known: an unauthenticated GET is redirected to the login page, and the page's own form says
-where to send what. Some servers answer a wrong password with a redirect and with cookies, as they do the right one, so
-only a probe afterwards tells whether the login worked.
+The form need not be known in advance: an unauthenticated GET is redirected to the login page, and the form on it shows
+where to send which fields. Some servers return a redirect and cookies for a wrong password as well as for the right
+one, so only a probe afterwards shows whether the login worked.
 
-The session is shared by the threads of a process, and lives as long as the server lets it. Every request goes to the
-configured origin through the function that is passed in.
+The threads of a process share the session until the server ends it. Every request goes to the configured origin,
+through the function that is passed in.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -27,16 +27,16 @@ from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, 
 
 #: The most redirects on the way to the login page; one or two are common.
 _MOST_REDIRECTS = 5
-#: Cookies that are kept; a session has three or so.
+#: The most cookies that are kept; a session has about three.
 _MOST_COOKIES = 20
 
-#: Sends one request to the configured origin, follows nothing and judges nothing.
-Ask = Callable[[HttpRequest], HttpResponse]
+#: Sends one request to the configured origin; follows no redirect, and raises no error for a status.
+SendOnce = Callable[[HttpRequest], HttpResponse]
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The session that a login began; ``number`` tells it from the ones before and after."""
+    """The session that a login started; ``number`` distinguishes it from earlier and later ones."""
 
     number: int
     cookie: str = field(repr=False)
@@ -46,30 +46,30 @@ class Session:
 class _Form:
     path: Target
     fields: Mapping[str, str] = field(repr=False)
-    #: Which fields were filled in, for people, if they are not those that were expected.
+    #: For messages: which fields were filled in, if they are not the expected ones.
     note: str = ""
 
 
 class FormsLogin:
-    """The session of one account on one server; logs in when there is none.
+    """The session of one account on one server; logs in if there is no session.
 
-    :param origin: the only place where anything is sent.
-    :param root: the base path, which an unauthenticated GET asks for.
-    :raises ValueError: the password would be sent unencrypted, and nobody allowed it.
+    :param origin: nothing is sent anywhere else.
+    :param root: the base path, which the unauthenticated GET requests.
+    :raises ValueError: the password would be sent unencrypted, and the settings do not allow that.
     """
 
     def __init__(
-        self, account: Forms, origin: str, root: str, ask: Ask, application: Application, credential: Credential
+        self, account: Forms, origin: str, root: str, send: SendOnce, application: Application, credential: Credential
     ) -> None:
         if not account.allow_http and urlsplit(origin).scheme != "https":
             raise ValueError("a login form over http sends the password unencrypted; use https, or allow http")
         self._account = account
         self._origin = origin
         self._root = Target(root)
-        self._ask = ask
+        self._send = send
         self._probe, self._pages = application.probe, application.login_pages
         self._credential = credential
-        # Whoever holds the first logs in; the second is held for no longer than it takes to change what follows.
+        # The thread that holds the first lock logs in; the second protects the attributes below, and is held briefly.
         self._login = Lock()
         self._lock = Lock()
         self._session: Session | None = None
@@ -80,10 +80,10 @@ class FormsLogin:
         self._failure: ExchangeError | None = None
 
     def session(self, wait_s: float = LONGEST_WAIT_S) -> Session:
-        """Return the session of this process; the first to ask logs in, and the others wait for it.
+        """Return the session of this process; the first thread logs in, and the others wait for it.
 
-        :param wait_s: seconds to wait for another thread at the most.
-        :raises ExchangeError: the login failed; whoever waited for it gets the same error.
+        :param wait_s: the most seconds to wait for another thread.
+        :raises ExchangeError: the login failed; the threads that waited for it get the same error.
         """
         session, logins = self._session, self._logins
         if session is not None:
@@ -110,7 +110,7 @@ class FormsLogin:
             self._login.release()
 
     def absorb(self, session: Session, set_cookies: Iterable[str]) -> None:
-        """Take over the cookies that a response within a session sets: some are renewed during use."""
+        """Store the cookies that a response within a session sets: servers renew some of them during use."""
         given = _given(set_cookies)
         if not given:
             return
@@ -122,7 +122,7 @@ class FormsLogin:
                 self._session = Session(session.number, _cookie(self._cookies))
 
     def end(self, session: Session) -> None:
-        """Forget a session that the server no longer knows; a newer one stays."""
+        """Forget a session that the server no longer knows; keep a newer one."""
         with self._lock:
             if self._session is not None and self._session.number == session.number:
                 self._session = None
@@ -134,7 +134,7 @@ class FormsLogin:
             attempt.refused()
 
     def is_login(self, response: HttpResponse) -> bool:
-        """Whether a response within a session stands for a login: by what it is, or as it leads to our login page."""
+        """Return whether a response within a session asks for a login, or redirects to the page where we logged in."""
         location, login = response.headers.get("Location", ""), self._pages.login(response)
         if login or not location or not self._page:
             return bool(login)
@@ -148,11 +148,12 @@ class FormsLogin:
         with self._credential.attempt(what, wait_s, self._origin) as attempt:
             for _ in range(2):
                 posted, cookies, form = self._fill_in(what)
-                # Not the password, but the form's own session: it has waited too long, or its server was restarted.
+                # "ended" is not about the password but about the form: it was shown too long ago, or by a server that
+                # was restarted since.
                 if self._pages.login(posted) != "ended":
                     break
             else:
-                text = f"{what}: the server says twice that the session has ended, before there was one"
+                text = f"{what}: the login form was sent twice, and each time the server reported an ended session"
                 raise Busy(text, LOGIN_DELAY_S)  # a directory may have counted two failed logons
             refusal = self._refusal(what, posted, cookies)
             if refusal:
@@ -164,35 +165,35 @@ class FormsLogin:
         return cookies
 
     def _fill_in(self, what: str) -> tuple[HttpResponse, dict[str, str], _Form]:
-        """Send the form; return the response, and the cookies that would be the session."""
+        """Send the filled-in form; return the response, the cookies that may be the session, and the form."""
         page, path, cookies = self._login_page(what)
         form = self._form(page, path)
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
             "Cookie": _cookie({**self._pages.cookies, **cookies}),
         }
-        response = self._ask(HttpRequest("POST", form.path, headers, urlencode(form.fields).encode()))
+        response = self._send(HttpRequest("POST", form.path, headers, urlencode(form.fields).encode()))
         self._raise_failure(what, response)
         page_path = urlsplit(path).path.lower()
         self._page = "" if page_path.startswith(self._root.lower()) else page_path
-        # A company's own page may call its cookies as it likes; of the known ones the session's are enough.
+        # A company's own page may use any names for its cookies; with known names, those of the session are enough.
         merged = _merged(cookies, _given(response.cookies))
         return response, self._session_cookies(merged) or merged, form
 
     def _refusal(self, what: str, posted: HttpResponse, cookies: Mapping[str, str]) -> str:
-        """Say why the form was filled in in vain; '' if it was not."""
+        """Return what shows that the login was refused; '' if it was not."""
         if self._pages.login(posted) == "refused":
-            return "it says so"
+            return "the redirect gives that as the reason"
         if not cookies or self.is_login(posted):
-            return "it is shown again"
-        # Asked twice: one that is lost on its way between two servers is no refusal, and asking costs no logon.
+            return "it was returned again"
+        # Probe twice: the servers behind a load balancer may not know a new session at once. A probe costs no logon.
         if not any(self._is_known(what, cookies) for _ in range(2)):
-            return "its cookies open nothing"
+            return "a probe with its cookies was asked to log in"
         return ""
 
     def _is_known(self, what: str, cookies: Mapping[str, str]) -> bool:
-        """Whether the server takes the cookies: whatever it returns to a probe, but for asking to log in."""
-        response = self._ask(self._probe.at(self._root, {"Cookie": _cookie(cookies)}))
+        """Return whether the server accepts the cookies: whether it responds to a probe without asking for a login."""
+        response = self._send(self._probe.at(self._root, {"Cookie": _cookie(cookies)}))
         if self.is_login(response) or response.status == HTTPStatus.UNAUTHORIZED:
             return False
         if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -203,8 +204,8 @@ class FormsLogin:
         """Return the login page, its path, and the cookies that were set on the way to it."""
         path, cookies = self._root, dict[str, str]()
         for _ in range(_MOST_REDIRECTS):
-            # A plain GET: another request may be refused with 440 instead of being sent to the page.
-            response = self._ask(HttpRequest("GET", path, {"Cookie": _cookie(cookies)} if cookies else {}))
+            # A plain GET: other requests may be refused with 440 instead of being redirected to the page.
+            response = self._send(HttpRequest("GET", path, {"Cookie": _cookie(cookies)} if cookies else {}))
             cookies = _merged(cookies, _given(response.cookies))
             if response.status == HTTPStatus.UNAUTHORIZED:
                 raise Busy(f"{what}: the server has no login form; correct auth in the settings")
@@ -212,19 +213,19 @@ class FormsLogin:
             if response.status < HTTPStatus.MULTIPLE_CHOICES:
                 return response.body, path, cookies
             path = self._own_path(what, path, response.headers.get("Location", ""))
-        raise Busy(f"{what}: redirected {_MOST_REDIRECTS} times, and to no login form")
+        raise Busy(f"{what}: no login form after {_MOST_REDIRECTS} redirects")
 
     def _form(self, page: bytes, path: str) -> _Form:
-        """Return the form of the login page, filled in; of a page that hides it, what its address is known for.
+        """Return the form of the login page, filled in; if the page shows no form, the one known for its address.
 
-        :raises Busy: there is none, or none that is understood; nothing has been shown to anybody.
+        :raises Busy: there is no form, or none that is understood; the credential was not sent.
         """
         what = f"login at {self._origin}"
         try:
             found = find_login_form(page)
         except NotUnderstoodError as problem:
             raise Busy(
-                f"{what}: the login form at {urlsplit(path).path} is not understood and was not filled in: {problem}; "
+                f"{what}: the login form at {urlsplit(path).path} is not supported and was not filled in: {problem}; "
                 "use an address without it"
             ) from None
         if found is None:
@@ -232,14 +233,14 @@ class FormsLogin:
         fields = self._filled(found.others, found.user_field, found.password_field)
         own = (found.user_field, found.password_field)
         expected = own == (self._pages.user_field, self._pages.password_field)
-        note = "" if expected else f" (its fields were taken to be {listed(own)})"
+        note = "" if expected else f" (the fields that were filled in: {listed(own)})"
         return _Form(self._own_path(what, path, found.action), fields, note)
 
     def _hidden_form(self, what: str, path: str) -> _Form:
-        """Return the form of a page that shows none, by its address."""
+        """Return the form that is known for the address of a page that shows none."""
         action = self._pages.action_of(urlsplit(path).path.rsplit("/", 1)[-1].lower())
         if not action or path.lower().startswith(self._root.lower()):
-            raise Busy(f"{what}: the server shows a page without a login form; correct auth or url")
+            raise Busy(f"{what}: the server returned a page without a login form; correct auth or url")
         return _Form(Target(action), self._filled({}, self._pages.user_field, self._pages.password_field))
 
     def _filled(self, others: Mapping[str, str], user_field: str, password_field: str) -> dict[str, str]:
@@ -258,9 +259,9 @@ class FormsLogin:
         return {name: value for name, value in cookies.items() if value and own and name.lower().startswith(own)}
 
     def _raise_failure(self, what: str, response: HttpResponse) -> None:
-        """Complain about a status such as 503.
+        """Raise an error for a status such as 503.
 
-        :raises Busy, ExchangeError: no item is to blame, so none may die of it.
+        :raises Busy: whatever the status is. No item is at fault, so none may lose an attempt.
         """
         if self._pages.login(response):
             return
@@ -269,12 +270,15 @@ class FormsLogin:
             raise failure if isinstance(failure, Busy) else Busy(str(failure))
 
     def _own_path(self, what: str, page: str, url: str) -> Target:
-        """Return the path and query of a page's link on our origin, which a front end may believe to be http."""
+        """Return the path and query of a link on a page; behind a front end, it may have http as its scheme.
+
+        :raises Busy: the link leads to another origin.
+        """
         try:
             own, other = urlsplit(self._origin), urlsplit(urljoin(self._origin + page, url))
             if other.scheme in {"http", "https"} and _is_same_host(own, other):
                 return Target((other.path or "/") + (other.query and f"?{other.query}"))
-        except (ValueError, Malformed):  # that is no URL, no port, or no path
+        except (ValueError, Malformed):  # an invalid URL, port or path
             pass
         raise Busy(f"{what}: unexpected redirect of the login to another server; use the address of that server")
 
@@ -286,9 +290,9 @@ def _is_same_host(own: SplitResult, other: SplitResult) -> bool:
 
 
 def _given(set_cookies: Iterable[str]) -> dict[str, str]:
-    """Names and values of Set-Cookie headers, to the letter: some come in quotes, and must go back in them.
+    """Return names and values of Set-Cookie headers, unchanged: quotes around a value must be sent back too.
 
-    A cookie that is taken back comes with an empty value, or has expired long ago.
+    A cookie that the server deletes has an empty value here; servers also delete with an expiry date of 1970.
     """
     given = {}
     for line in set_cookies:
@@ -302,7 +306,7 @@ def _given(set_cookies: Iterable[str]) -> dict[str, str]:
 
 def _merged(cookies: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
     merged = ((name, value) for name, value in {**cookies, **given}.items() if value)
-    return dict(islice(merged, _MOST_COOKIES))  # those that are there already first
+    return dict(islice(merged, _MOST_COOKIES))  # the oldest ones are kept
 
 
 def _cookie(cookies: Mapping[str, str]) -> str:

@@ -1,9 +1,9 @@
-"""Bounds requests by the lease of the item that they are for: none begins, or goes on, beyond it.
+"""Limit requests by the lease of the item that they are for: no request starts, or continues, after the lease ended.
 
-An item whose lease has run out is given to another worker. If the first one went on, the server would be asked by more
-at once than it was promised, and two workers would act on one message. So the lease is looked at before each request,
-and the request is given what is left of it. Whatever makes many requests is bounded by the same, for there is a longest
-time for all that is done for one item.
+An item whose lease has expired is given to another worker. If the first worker continued, more requests than allowed
+would run on the server at once, and two workers would act on one message. So the lease is checked before each request,
+and its remaining time is the deadline of the request. Work with many requests is limited as well, because there is a
+maximum time for everything that is done for one item.
 """
 
 from collections.abc import Callable
@@ -12,26 +12,26 @@ from time import monotonic
 
 from rsvpq.mail.errors import Transient
 
-#: How long a renewal is believed to be fresh, in seconds: quick requests need not ask before each of them.
+#: Seconds for which a renewed lease is not renewed again, so that quick requests need not renew it each time.
 FRESH_S = 1.0
-#: The part of a lease that is given to requests; the rest is for saying what came of them.
+#: The part of a lease that requests may use; the rest is for recording their outcome.
 USED_PART = 0.9
-#: The part of a lease that must be left after it was renewed, or renewing took too long.
+#: The part of a lease that must be left when renewing it has returned; if less is left, renewing took too long.
 _LEFT_PART = 0.5
 _TRIES = 3
 
 
 class OutOfTime(Transient):
-    """The item has taken its longest time; what was not done yet is for another attempt."""
+    """The item has used its maximum time; the rest of the work is left to another attempt."""
 
 
 class Lease:
     """The lease of one item, as far as this process can be certain of it; used by one thread.
 
-    :param renew: makes the lease begin anew; for how many seconds it is given from then on. Raises what ends the item
-        where it has been lost.
-    :param longest_s: seconds for all that is done for the item.
-    :param since: when it was given, for ``given_s`` seconds, by this process' monotonic clock; never later than that.
+    :param renew: starts the lease again, and returns how many seconds it lasts from then on. If the lease was lost, it
+        raises the error that ends the work on the item.
+    :param longest_s: the most seconds for everything that is done for the item.
+    :param since: when the lease of ``given_s`` seconds began, or an earlier moment, on the monotonic clock.
     """
 
     def __init__(
@@ -45,10 +45,10 @@ class Lease:
         self._used_up = False
 
     def use_up(self, on: bool) -> None:
-        """Go on with what is left of it instead of renewing it, or renew it again.
+        """Use the rest of the lease without renewing it (``on``), or go back to renewing it.
 
-        A ledger that has forgotten the item would say that it is lost. What was done on the server has to be marked
-        there first, or nobody will ever know whose it is.
+        A ledger that has lost the item would report the lease as lost. But an effect on the server must be marked there
+        first, or nobody could tell later what it belongs to.
         """
         self._used_up = on
 
@@ -59,43 +59,43 @@ class Lease:
 
     @property
     def left_s(self) -> float:
-        """The seconds that one may wait without renewing it."""
+        """The seconds until that deadline; 0 if it has passed."""
         return max(0.0, self.until - monotonic())
 
     def keep(self, what: str, longest_s: float = 0) -> float:
-        """Renew it unless it is fresh and lasts; return the deadline of requests, on the monotonic clock.
+        """Renew the lease unless it is fresh and long enough; return the deadline of requests, on the monotonic clock.
 
-        :param what: what is about to be done, for the error. :param longest_s: seconds that it may take.
-        :raises OutOfTime: the item has taken too long. :raises Transient: the ledger answers too slowly.
+        :param what: what is about to be done, for the error. :param longest_s: the most seconds that it may take.
+        :raises OutOfTime: the item has taken too long. :raises Transient: the ledger responds too slowly.
         """
         now = monotonic()
         if now - self._began > self._longest_s:
-            took = f"this item has taken {now - self._began:.0f} s, and {self._longest_s:.0f} s are the most"
-            raise OutOfTime(f"{what}: not done any more, as {took}")
+            took = f"this item has taken {now - self._began:.0f} s; the limit is {self._longest_s:.0f} s"
+            raise OutOfTime(f"{what}: not done, because {took}")
         fresh = now - self._renewed < FRESH_S and self.until - now >= longest_s
         if fresh or (self._used_up and self.until > now):
             return self.until
         for _ in range(_TRIES):
-            # From before the call: the lease certainly began no earlier than that.
+            # The moment before the call: the lease certainly began no earlier.
             before = monotonic()
             self._given_s = self._renew()
             self._renewed = before
             if self.until - monotonic() >= _LEFT_PART * self._given_s:
                 return self.until
-        raise Transient(f"{what}: not done, as renewing the item's lease took longer than half of it")
+        raise Transient(f"{what}: not done, because renewing the item's lease took more than half of it")
 
 
 class NoLease(Lease):
-    """A lease for work on no item, such as an operator's command: nobody would take it over."""
+    """A lease that never ends, for work that belongs to no item, such as an operator's command."""
 
     def __init__(self) -> None:
         super().__init__(lambda: inf)
 
     @property
     def left_s(self) -> float:
-        """Without end."""
+        """Infinite."""
         return inf
 
-    def keep(self, what: str, longest_s: float = 0) -> float:  # noqa: ARG002 - as a lease's
+    def keep(self, what: str, longest_s: float = 0) -> float:  # noqa: ARG002 - the signature of Lease
         """Return a deadline that never comes."""
         return inf

@@ -1,9 +1,9 @@
-"""A page's login form, read from its own inputs: what it is, where it goes, and which fields take name and password.
+"""Recognize and read the login form of a page: where it is sent, and its fields for user name and password.
 
-Companies write login pages of their own in front of a server, and name the fields as they like: ``txtUserName``,
-``userid``, ``SafeWordUser``, ``pw`` (the lists that DavMail keeps; its pull requests 26 and 93). So the one text input
-and the one password input are taken, whatever they are called, and all else is sent back as it stands, as a browser
-does. A form that asks for more than that is not understood, and not filled in: a guess would be a failed logon.
+Companies put their own login pages in front of a server, and choose the names of the fields: ``txtUserName``,
+``userid``, ``SafeWordUser``, ``pw`` (DavMail keeps such lists; its pull requests 26 and 93). So the only text input and
+the only password input are used, whatever their names are, and all other fields are sent back unchanged, as a browser
+does. A form that asks for more than that is not filled in: a wrong guess would be a failed logon.
 
 Pure; sends nothing.
 """
@@ -22,49 +22,48 @@ from rsvpq.text import printable
 Login = Literal["", "ended", "wanted", "refused"]
 
 
-#: Which of several text inputs is the user's name: the first word that fits only one of them.
+#: Which of several text inputs is the user name: the first of these words that only one input has in its name.
 _USER_WORDS = ("user", "login", "logon", "account", "mail", "name")
-#: What may stand empty, as the user's name has it before a backslash.
+#: An input with this in its name may stay empty, because the user name has the domain before a backslash.
 _DOMAIN = "domain"
 _TYPED = frozenset({"text", "email", ""})
 _TICKED = frozenset({"radio", "checkbox"})
-#: How much of a page is looked at, in bytes: no logon page has so much, and what is parsed takes thirty times the room.
+#: The most bytes of a page that are read: no login page is larger, and parsed text takes thirty times the memory.
 _LARGEST_PAGE = 1024 * 1024
-#: What only somebody who looks at the page can answer.
-_ASKED = "it asks for {}, where one text and one password are understood"
+_WRONG_FIELDS = "it asks for {}; only one text field and one password field are supported"
 
 
 class NotUnderstoodError(ValueError):
-    """There is a login form, and nobody can say what to write into it; the text says why."""
+    """There is a login form, but it is not clear how to fill it in; the text gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoginForm:
-    """A form that takes a user's name and a password."""
+    """A form for a user name and a password."""
 
-    #: The URL that it is sent to, as the page has it.
+    #: The URL that it is sent to, as written on the page.
     action: str
     user_field: str
     password_field: str
-    #: All other fields, as they stand on the page.
+    #: All other fields, with their values on the page.
     others: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class LoginPages:
-    """What is known in advance of a server's login form; a form that asks for a password is known anyway.
+    """What is known in advance about a server's login form. Any form that asks for a password is recognized anyway.
 
     :param names: the last part of the paths of login pages, in lower case; a redirect to one asks for a login.
     :param actions: parts of the URLs that their forms are sent to, in lower case.
-    :param sent_to: where the form of a page is sent that shows none, by the name of the page.
-    :param otherwise_sent_to: and that of a page of another name.
-    :param user_field: the field of the user name there. :param password_field: that of the password.
-    :param defaults: fields that are sent unless the form has them. :param fields: fields that are sent in any case.
+    :param sent_to: for pages that show no form: the name of the page, and where its form is sent.
+    :param otherwise_sent_to: where the form is sent for pages with other names.
+    :param user_field: the field for the user name. :param password_field: the field for the password.
+    :param defaults: fields that are sent unless the form has them. :param fields: fields that are always sent.
     :param destination: the name of the field with the URL to go to after the login.
     :param cookies: cookies that are sent with a form.
-    :param session_cookies: what the names of the cookies begin with that make a session, in lower case.
-    :param ended: the ``reason`` in the address of a login page that stands for a session that has ended.
-    :param refused: and those that stand for a refused credential.
+    :param session_cookies: the beginnings of the names of session cookies, in lower case.
+    :param ended: the ``reason`` in the URL of a login page that means an ended session.
+    :param refused: the reasons that mean a refused credential.
     """
 
     names: frozenset[str] = frozenset()
@@ -82,11 +81,11 @@ class LoginPages:
     refused: frozenset[str] = frozenset()
 
     def login(self, response: HttpResponse) -> Login:
-        """Tell whether a response stands for a login: a session that has ended, a form to fill in, or a refusal.
+        """Return whether a response is about a login: an ended session, a form to fill in, or a refusal; '' if not.
 
-        It has one of three shapes, and in none of them was the request carried out: the status 440, a redirect to the
-        login page, or the page itself. The last is a suspicion only: an application may show pages that others wrote,
-        with a form in them.
+        There are three shapes, and in each of them the request was not executed: the status 440, a redirect to the
+        login page, and the page itself. The last one is only a suspicion: an application may return pages that other
+        people wrote, and these may contain a form.
         """
         if response.cleared:
             return ""
@@ -100,16 +99,16 @@ class LoginPages:
         return "wanted" if html_page and self.is_login_page(response.body) else ""
 
     def leads_to_login(self, location: str) -> bool:
-        """Whether a redirect leads to a login page; an item may have such a word in its name."""
+        """Return whether a redirect leads to a login page; only the whole last part of the path counts."""
         path = location.partition("?")[0].partition("#")[0]
         return path.rpartition("/")[2].lower() in self.names
 
     def is_login_page(self, page: bytes) -> bool:
-        """Whether a page has a form that asks for a password, or that is sent where the known ones are.
+        """Return whether a page has a form that asks for a password, or that is sent where the known forms are.
 
         Words alone prove nothing: the page may be about anything.
         """
-        lower = page[:_LARGEST_PAGE].lower()  # many times faster than to parse it
+        lower = page[:_LARGEST_PAGE].lower()  # many times faster than parsing it
         if b"<form" not in lower or not (b"password" in lower or any(one.encode() in lower for one in self.actions)):
             return False
         return any(_asks_for_password(form) or self._is_known(form) for form in _forms(page))
@@ -118,14 +117,14 @@ class LoginPages:
         return any(action in (form.get("action") or "").lower() for action in self.actions)
 
     def action_of(self, page_name: str) -> str:
-        """Return where the form of a page is sent that shows none; '' if that is not known."""
+        """Return where the form of a page that shows none is sent; '' if that is not known."""
         return self.sent_to.get(page_name, self.otherwise_sent_to)
 
 
 def find_login_form(page: bytes) -> LoginForm | None:
-    """Return the first form of a page that asks for a password; None if none does.
+    """Return the first form of a page that asks for a password and can be filled in; None if none asks for one.
 
-    :raises NotUnderstoodError: such forms there are, but none can be filled in.
+    :raises NotUnderstoodError: there are such forms, but none can be filled in.
     """
     problem: NotUnderstoodError | None = None
     for form in _forms(page):
@@ -163,7 +162,7 @@ def _read(form: etree._Element) -> LoginForm:
     shown = [part for part in form.iter("input") if _is_shown(part)]
     passwords = [part.get("name", "") for part in shown if _kind(part) == "password"]
     if len(passwords) != 1 or not passwords[0]:
-        raise NotUnderstoodError(_ASKED.format(f"{len(passwords)} passwords ({listed(passwords)})"))
+        raise NotUnderstoodError(_WRONG_FIELDS.format(f"{len(passwords)} password fields ({listed(passwords)})"))
     typed = {part.get("name", ""): part.get("value", "") for part in shown if _kind(part) in _TYPED}
     user = _user_field(typed)
     others = {name: value for name, value in typed.items() if name not in {"", user}} | dict(_kept(form))
@@ -184,17 +183,17 @@ def _user_field(typed: Mapping[str, str]) -> str:
         user = user or (fits[0] if len(fits) == 1 else "")
     blank = [name for name in named if name != user and not typed[name] and _DOMAIN not in name.lower()]
     if not user or blank:
-        raise NotUnderstoodError(_ASKED.format(f"{len(named)} texts ({listed(named)})"))
+        raise NotUnderstoodError(_WRONG_FIELDS.format(f"{len(named)} text fields ({listed(named)})"))
     return user
 
 
 def listed(names: Sequence[str]) -> str:
-    """Join names for people: they are the server's, and written into logs."""
+    """Join names for messages; made printable, because they come from the server and are logged."""
     return ", ".join(map(printable, names[:5])) or "without a name"
 
 
 def _kept(form: etree._Element) -> Iterator[tuple[str, str]]:
-    """What a browser sends back as it stands: hidden values, what is ticked, the chosen options, the button."""
+    """Yield the fields that a browser sends unchanged: hidden values, checked boxes, selected options, the button."""
     buttons = [part for part in form.iter("input") if _kind(part) == "submit"]
     for part in form.iter("input"):
         kind, name = _kind(part), part.get("name", "")

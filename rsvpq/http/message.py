@@ -22,7 +22,7 @@ class HttpRequest:
 
     @cached_property
     def what(self) -> str:
-        """Verb and path, for logs: a name may hold escaped line breaks, and commands to terminals."""
+        """Verb and path, safe for logs: a name may contain escaped line breaks and terminal control sequences."""
         return f"{self.method} {printable(unquote(self.target))}"
 
 
@@ -31,9 +31,9 @@ class HttpResponse:
     """A response, read to its end.
 
     :param what: verb and path of the request, for messages.
-    :param cookies: the Set-Cookie headers as they came, which ``headers`` joins.
-    :param rest: what of a long listing follows on ``body``.
-    :param cleared: whether another request has shown that this is no login form, whatever it looks like.
+    :param cookies: the single Set-Cookie headers; ``headers`` has them joined.
+    :param rest: the rest of a long listing, after ``body``.
+    :param cleared: whether a probe has shown that this is not a login form, even if it looks like one.
     """
 
     what: str
@@ -46,7 +46,7 @@ class HttpResponse:
 
     @property
     def is_page(self) -> bool:
-        """Whether it is what was asked for, and no refusal or redirect."""
+        """Whether it is a success with the requested content, and not a redirect."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES and "Location" not in self.headers
 
     def pieces(self) -> Iterator[bytes]:
@@ -57,6 +57,6 @@ class HttpResponse:
 
     @property
     def redirected(self) -> str:
-        """Say where a redirect leads, for messages: redirects are not followed."""
+        """The message for a redirect: redirects are not followed."""
         where = printable(self.headers.get("Location", "nowhere"))
         return f"{self.what}: unexpected redirect ({self.status}) to {where}; not followed"

@@ -1,7 +1,7 @@
-"""An unauthenticated GET of the server's base path: which logins the server offers, and what its clock says.
+"""Send an unauthenticated GET to the server's base path, to see which login methods it offers and what its clock shows.
 
-Nothing here knows a password, so nothing can be refused. Which login is offered is settled before one is tried: a
-password is never shown to a server that asks for it in another way than was configured.
+This module has no password, so no login can be refused. It must be clear that the configured method is offered before
+a login is tried: a password is never sent to a server that asks for another method.
 """
 
 import re
@@ -28,7 +28,7 @@ _SUPPORTED = ("negotiate", "ntlm", "basic", "forms")
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """The response, the schemes that it offers in lower case, and when it came (by our clock)."""
+    """The response, the login schemes that it offers in lower case, and when it came by our clock."""
 
     response: HttpResponse
     schemes: frozenset[str]
@@ -39,16 +39,16 @@ class ProbeResult:
 def send_probe(
     connection: Connection, endpoint: Endpoint, login_pages: LoginPages, checks: Checks
 ) -> ProbeResult | None:
-    """Send the request, and close the connection; None, and why, if there is no response.
+    """Send the request, and close the connection; return None, with the reason in ``checks``, without a response.
 
-    :param login_pages: what a login form is recognized by.
+    :param login_pages: how to recognize a login form.
     """
     root = urlsplit(endpoint.url).path.rstrip("/") + "/"
     watch = Stopwatch()
     try:
         response = connection.send(HttpRequest("GET", Target(root), _HEADERS), until=inf)
     except (NotConnected, Lost, TooLarge) as error:
-        checks.fail("http", f"no response to a GET of {root}: {error}", "look whether IIS works", ms=watch.ms)
+        checks.fail("http", f"no response to a GET of {root}: {error}", "check that IIS works", ms=watch.ms)
         return None
     finally:
         connection.close()
@@ -65,24 +65,22 @@ def schemes_of(line: str) -> set[str]:
 
 
 def may_log_in(probed: ProbeResult, endpoint: Endpoint, checks: Checks) -> bool:
-    """Whether the login that is configured is one that the server offers."""
+    """Return whether the server offers the configured login method."""
     status, offered = probed.response.status, ", ".join(sorted(probed.schemes))
     if probed.schemes:
         return _is_offered(probed, endpoint, offered, checks)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        checks.fail(
-            "auth", f"an unauthenticated request got {status}", "look at the server; it is tried again by itself"
-        )
+        checks.fail("auth", f"an unauthenticated request got {status}", "check the server; workers retry automatically")
     elif HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         where = probed.response.headers.get("Location", "nowhere")
         text = f"an unauthenticated request is redirected to {where}"
         if endpoint.auth == "forms":
             checks.ok("auth", f"{text}, perhaps a login form", ms=probed.ms)
             return True
-        checks.fail("auth", text, 'correct url; if that is a login page: auth = "forms"')
+        checks.fail("auth", text, 'correct url; if that is a login page, set auth = "forms"')
     else:
-        text = f"an unauthenticated request got {status} and is asked for no login"
-        checks.fail("auth", text, "correct url, its scheme and its path")
+        text = f"an unauthenticated request got {status} and no request to log in"
+        checks.fail("auth", text, "correct the scheme and the path of url")
     return False
 
 
@@ -91,10 +89,10 @@ def _is_offered(probed: ProbeResult, endpoint: Endpoint, offered: str, checks: C
         usable = [scheme for scheme in _SUPPORTED if scheme in probed.schemes]
         choice = " or ".join(f'auth = "{scheme}"' for scheme in usable)
         remedy = choice or "let the server offer Basic or Integrated Windows Authentication"
-        checks.fail("auth", f"{endpoint.auth} is configured, and {offered} is offered", remedy, ms=probed.ms)
+        checks.fail("auth", f"{endpoint.auth} is configured, but {offered} is offered", remedy, ms=probed.ms)
         return False
     if endpoint.auth == "basic" and endpoint.url.startswith("http:"):
-        text = f"basic over http: the password is sent as it is, with every request (offered: {offered})"
+        text = f"basic over http: the password is sent unencrypted with every request (offered: {offered})"
         checks.warn("auth", text, "use https", ms=probed.ms)
     else:
         checks.ok("auth", f"{endpoint.auth} (offered: {offered})", ms=probed.ms)
@@ -107,5 +105,5 @@ def clock_ahead_s(probed: ProbeResult) -> float | None:
         date = parsedate_to_datetime(probed.response.headers.get("Date", "")).timestamp()
     except (ValueError, OverflowError):
         return None
-    # A Date header is cut to whole seconds.
+    # A Date header has whole seconds, so the clock was half a second later on average.
     return date + 0.5 - probed.received_at

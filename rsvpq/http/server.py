@@ -1,7 +1,7 @@
-"""One server and the account used on it: sends requests, and turns what comes back into responses and errors.
+"""One server and the account used on it: sends requests, and returns responses or raises errors.
 
-Every request goes to the configured origin (:mod:`rsvpq.http.request_target`), and redirects are never followed,
-but for the way to a login form there.
+Every request goes to the configured origin (:mod:`rsvpq.http.request_target`). Redirects are never followed, except
+those that lead to a login form on that origin.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -53,9 +53,9 @@ class Server:
     A subclass names the application behind it.
 
     :param url: origin and base path, such as ``https://server.example.com/base/``.
-    :param credential: what is known of the account, shared with the other servers that use it.
-    :param ca_bundle: the path of a file with the authorities to trust; '' for the usual ones.
-    :param tls_minimum: the oldest version of TLS that will do.
+    :param credential: the state of the account's credential, shared with the other servers that use it.
+    :param ca_bundle: the path of a file with the trusted authorities; '' for the usual ones.
+    :param tls_minimum: the oldest allowed version of TLS.
     """
 
     application: ClassVar[Application] = Application()
@@ -81,18 +81,18 @@ class Server:
         self._forms: FormsLogin | None = None
         if isinstance(auth, Forms):
             application = self.application
-            self._forms = FormsLogin(auth, self.origin, self.root, self._ask, application, self._credential)
+            self._forms = FormsLogin(auth, self.origin, self.root, self._send_once, application, self._credential)
         self._timeouts = timeouts or Timeouts()
         self._context = tls.shared_context(tls_minimum, ca_bundle) if parts.scheme == "https" else None
-        # Where the account was let in, to tell a bad password from a path that it may not open.
+        # A path where the account was accepted, to distinguish a wrong password from a path that it may not open.
         self._accepted_at: Target | None = None
-        # Whether this server was seen to sign its responses; only then is a 404 without the signature a filter's.
+        # Whether this server has signed a response; only then does a 404 without the signature come from a filter.
         self._signs = False
         self._threads = local()
 
     @contextmanager
     def for_item(self, lease: Lease) -> Iterator[None]:
-        """Bound the requests that this thread sends within it by a lease."""
+        """Limit the requests that this thread sends in this context by a lease."""
         before, self._threads.lease = self._lease, lease
         try:
             yield
@@ -106,19 +106,19 @@ class Server:
 
     @property
     def _wait_s(self) -> float:
-        """Seconds to wait for another thread at the most."""
+        """The most seconds to wait for another thread."""
         self._lease.keep("a login")
         return min(LONGEST_WAIT_S, self._lease.left_s)
 
     def keep_lease(self, what: str) -> None:
-        """Keep the lease during long work on a response, as before each request.
+        """Keep the lease during long work on a response, as is done before each request.
 
-        :raises OutOfTime: the item has taken too long. Whatever else the lease raises.
+        :raises OutOfTime: the item has taken too long. :raises Exception: any other error of :meth:`Lease.keep`.
         """
         self._lease.keep(what)
 
     def use_up_lease(self, on: bool) -> None:
-        """As :meth:`Lease.use_up`, for the item of this thread."""
+        """Call :meth:`Lease.use_up` for the item of this thread."""
         self._lease.use_up(on)
 
     def send(
@@ -133,11 +133,11 @@ class Server:
     ) -> HttpResponse:
         """Send one request to a %-encoded path below the base path, and read the whole response.
 
-        :param path: has no query, unless it is a :class:`Target` that was made with one.
-        :param effect: whether it changes something, which decides what a lost response means.
-        :param known: statuses of 400 and above that the caller understands; they come back as responses.
-        :raises Busy, LoginRefused, Transient, Unknown, Gone, Refused: see ``errors``. Malformed also where the path
-            is not below the base path, and then nothing was sent.
+        :param path: without a query, unless it is a :class:`Target` that was made with one.
+        :param effect: whether the request changes something; this decides what a lost response means.
+        :param known: statuses of 400 and above that the caller handles; they are returned as responses.
+        :raises ExchangeError: see :mod:`rsvpq.mail.errors`.
+        :raises Malformed: the path is not below the base path, and nothing was sent; or the response is invalid.
         """
         target = path if isinstance(path, Target) else Target.below(path, self.root)
         request = HttpRequest(method, target, headers, body)
@@ -150,22 +150,24 @@ class Server:
         self._signs = self._signs or signed
         if isinstance(failure, Gone) and self._signs and not signed:
             missing = self.application.signature
-            failure = Filtered(f"{response.what} returned {response.status} without {missing}: not the server's own")
+            failure = Filtered(
+                f"{response.what} returned {response.status} without a {missing} header: not from the server itself"
+            )
         if failure is not None and response.status not in known:
             raise failure
         return response
 
     def _in_session(self, forms: FormsLogin, request: HttpRequest, *, effect: bool) -> HttpResponse:
-        """Send a request within the session of the login form; once more in a new one if that has ended.
+        """Send a request within the session of the login form; if the session has ended, repeat it in a new one.
 
-        Any request may be repeated so: a request that was answered with the login form was not carried out.
+        Any request may be repeated then: if the login form was returned, the request was not executed.
         """
         for again in (False, True):
             session = forms.session(self._wait_s)
             own = {"Cookie": session.cookie}
-            response = self._ask(replace(request, headers={**request.headers, **own}), effect=effect)
+            response = self._send_once(replace(request, headers={**request.headers, **own}), effect=effect)
             if response.status == HTTPStatus.UNAUTHORIZED:
-                raise no_rights(response.what)  # the session has been accepted, so it is not the password
+                raise no_rights(response.what)  # the session was accepted, so the password is right
             if not forms.is_login(response):
                 forms.absorb(session, response.cookies)
                 return response
@@ -177,12 +179,15 @@ class Server:
             elif shown:
                 return replace(response, cleared=True)
             elif again:
-                raise _form_of_one(response, effect=effect)
-        # The login itself went well, so it is something about this part of the server.
+                raise _unexpected_form(response, effect=effect)
+        # The login itself worked, so the cause is in this part of the server.
         raise Busy(f"{request.what}: the session ended right after a login", scope="mailbox")
 
     def _log_off(self, forms: FormsLogin, session: Session, response: HttpResponse, *, refused: bool) -> None:
-        """End a session that is over. :raises LoginRefused: the server refuses the credential."""
+        """End a session that the server no longer accepts.
+
+        :raises LoginRefused: the server refuses the credential.
+        """
         if refused:
             forms.refuse(session, self._wait_s)
             raise LoginRefused(f"{response.what}: the server refused the user name or the password")
@@ -191,7 +196,7 @@ class Server:
     def _with_credential(self, request: HttpRequest, *, effect: bool) -> HttpResponse:
         with self._credential.attempt(request.what, self._wait_s, self.origin) as attempt:
             try:
-                response = self._ask_past_a_form(request, effect=effect)
+                response = self._send_past_login_form(request, effect=effect)
             except LoginRefused:
                 attempt.refused()
                 raise
@@ -209,45 +214,48 @@ class Server:
     def _raise_for_login(
         self, attempt: LoginAttempt, request: HttpRequest, response: HttpResponse, *, effect: bool
     ) -> Never:
-        """Raise what a login stands for that is asked for, or refused, instead of a response."""
+        """Raise the error for a response that asks for a login or refuses it."""
         refused = self.application.login_pages.login(response) == "refused"
         refusal = LoginRefused(f"{response.what}: the server refused the user name or the password")
         if refused and not self._accepted_at:
-            attempt.refused()  # without a probe: a wrong password must not be shown twice
+            attempt.refused()  # without a probe: a wrong password must not be sent twice
             raise refusal
         if self._is_logged_in(request.target):
-            raise _form_of_one(response, effect=effect)
+            raise _unexpected_form(response, effect=effect)
         if not refused:
-            raise self._form_instead(response)
+            raise self._repeated_form(response)
         if not attempt.refused(self._is_still_accepted):
-            text = f"{response.what}: the server refuses this account here, and accepts it elsewhere"
+            text = f"{response.what}: the server refuses this account here, but accepts it elsewhere"
             raise Busy(text, LOGIN_DELAY_S, "mailbox")
         raise refusal
 
-    def _ask_past_a_form(self, request: HttpRequest, *, effect: bool) -> HttpResponse:
-        """Send a request once more if a login form came back: it was not carried out, and nobody was refused."""
+    def _send_past_login_form(self, request: HttpRequest, *, effect: bool) -> HttpResponse:
+        """Send a request, and repeat it if a login form was returned: it was not executed, and no login was refused."""
         self._log_in_first(request)
-        response = self._ask(request, effect=effect)
+        response = self._send_once(request, effect=effect)
         if self.application.login_pages.login(response) not in {"ended", "wanted"}:
             return response
         if _may_be_content(request, response, effect=effect) and self._is_logged_in(request.target):
             return replace(response, cleared=True)
         self._log_in_first(request)
-        return self._ask(request, effect=effect)
+        return self._send_once(request, effect=effect)
 
-    def _form_instead(self, response: HttpResponse) -> Busy:
-        """For a while only: it may be a server that restarts, or one part of it that is elsewhere."""
+    def _repeated_form(self, response: HttpResponse) -> Busy:
+        """Return the error for a second login form.
+
+        The cause may be temporary: a server that restarts, or a part of it that is on another host.
+        """
         text = f"{response.what} returned a login form, twice"
         if self._accepted_at and self._is_still_accepted():
             return Busy(f"{text}, though this account is accepted elsewhere", scope="mailbox")
         return Busy(f'{text}; if the server has one, set auth = "forms"')
 
     def _log_in_first(self, request: HttpRequest) -> None:
-        """Send a probe first over a new connection, if it is the connection that is authenticated.
+        """Send a probe first over a new connection, if the login method authenticates connections.
 
-        A server may not ask everybody to log in: IIS returns 404 to a PUT without a login, or a refusal inside a
-        success (as Evolution's connector found, docs/http). To a probe it returns 401. The other schemes show the
-        credential with every request.
+        A server may not request a login for every request: to a PUT without a login, IIS returns a 404, or a refusal
+        inside a success (found by Evolution's connector, docs/http). To a probe it returns a 401. The other methods
+        send the credential with every request.
         """
         is_probe = request.method == self.application.probe.method
         if self._auth is not None and not is_probe and not self._connection().is_connected():
@@ -261,12 +269,12 @@ class Server:
         return not (unclear or self.application.login_pages.login(response))
 
     def _is_logged_in(self, path: str, headers: Mapping[str, str] | None = None) -> bool:
-        """Whether the server accepts the account at the top of what a path lies in, one level below the base path.
+        """Return whether the server accepts the account at the first folder of the path below the base path.
 
-        Nobody but the server writes what it returns there, so that tells what a suspicious response to a request about
-        one item was: others have a say in the pages and names of items.
+        This decides what a suspicious response to a request for an item was. Other people can influence the pages and
+        names of items, but only the server decides what it returns for that folder.
 
-        :raises Busy: the server wants to be left alone.
+        :raises Busy: the server asks for a pause.
         """
         name = path[len(self.root) :].partition("/")[0] if path.casefold().startswith(self.root.casefold()) else ""
         response = self._probe(Target(f"{self.root}{name}/" if name else self.root), headers)
@@ -283,10 +291,10 @@ class Server:
         return True
 
     def _probe(self, target: Target | None = None, more: Mapping[str, str] | None = None) -> HttpResponse:
-        return self._ask(self.application.probe.at(target or self._accepted_at or Target(self.root), more))
+        return self._send_once(self.application.probe.at(target or self._accepted_at or Target(self.root), more))
 
-    def _ask(self, request: HttpRequest, *, effect: bool = False) -> HttpResponse:
-        """Send one request and return the response, whatever that is."""
+    def _send_once(self, request: HttpRequest, *, effect: bool = False) -> HttpResponse:
+        """Send one request and return the response, whatever its status."""
         until = self._lease.keep(request.what, self._timeouts.whole_s)
         try:
             return self._connection().send(request, until)
@@ -307,7 +315,7 @@ class Server:
                 headers=self._headers,
                 context=self._context,
                 auth=self._auth,
-                # The login form keeps the cookies of its session itself.
+                # FormsLogin keeps the cookies of the session itself.
                 keep_cookies=self._forms is None,
                 listings=self.application.listings,
             )
@@ -315,11 +323,14 @@ class Server:
 
 
 def _may_be_content(request: HttpRequest, response: HttpResponse, *, effect: bool) -> bool:
-    """Whether it may be the page that a command was to show, with a form in its content: repeating that is no help."""
+    """Return whether a response may be the page of a command that has a form in it; repeating would not help."""
     return request.method == "GET" and effect and response.is_page
 
 
-def _form_of_one(response: HttpResponse, *, effect: bool) -> ExchangeError:
-    """For a login that is asked of one request and not of the one behind it: it costs an attempt, and holds nobody."""
+def _unexpected_form(response: HttpResponse, *, effect: bool) -> ExchangeError:
+    """Return the error for a login form in response to one request, when a probe shows that the account is logged in.
+
+    It costs the item an attempt, and delays neither mailbox nor server.
+    """
     text = f"{response.what} returned a login form, though the server accepts this account"
     return (Unknown if effect else Transient)(text)

@@ -1,4 +1,4 @@
-"""TLS: the context with the oldest version that is allowed, and what a failed handshake means.
+"""TLS: contexts with the oldest allowed version, and explanations of failed handshakes.
 
 Certificates are always verified; nothing here can turn that off.
 """
@@ -15,7 +15,7 @@ from rsvpq.mail.errors import BUSY_DELAY_S
 
 Version = Literal["1.0", "1.1", "1.2", "1.3"]
 
-#: Seconds for which a server is left alone whose certificate cannot be trusted: a person has to mend it.
+#: Seconds to wait after a certificate was not trusted: a person has to repair that.
 CERTIFICATE_DELAY_S = 600.0
 
 _VERSIONS: dict[Version, ssl.TLSVersion] = {
@@ -24,26 +24,26 @@ _VERSIONS: dict[Version, ssl.TLSVersion] = {
     "1.2": ssl.TLSVersion.TLSv1_2,
     "1.3": ssl.TLSVersion.TLSv1_3,
 }
-#: What is no longer safe, and no longer in OpenSSL's default security level.
+#: Versions that are no longer safe, and that OpenSSL's default security level no longer includes.
 LEGACY: frozenset[Version] = frozenset({"1.0", "1.1"})
-#: ssl.OP_LEGACY_SERVER_CONNECT of Python 3.12: OpenSSL 3 wants it for servers without RFC 5746, such as Windows 2003.
+#: ssl.OP_LEGACY_SERVER_CONNECT of Python 3.12: OpenSSL 3 needs it for servers without RFC 5746, such as Windows 2003.
 _LEGACY_SERVER_CONNECT = 0x4
 
 # OpenSSL, include/openssl/x509_vfy.h.in: X509_V_ERR_*
 _CA_REMEDY = "add the certificate of its authority to ca_bundle"
 _CERTIFICATE_REASONS = {
-    9: "is not valid yet; look at the clocks of both machines",
+    9: "is not valid yet; check the clocks of both machines",
     10: "has expired; renew it on the server",
     18: f"is self-signed; {_CA_REMEDY}",
-    19: f"is of an authority that is not trusted (self-signed); {_CA_REMEDY}",
-    20: f"is of an authority that is not known; {_CA_REMEDY}",
-    21: f"is of an authority that is not known; {_CA_REMEDY}",
+    19: f"is from an untrusted authority (self-signed); {_CA_REMEDY}",
+    20: f"is from an unknown authority; {_CA_REMEDY}",
+    21: f"is from an unknown authority; {_CA_REMEDY}",
     62: "is for another host; use the name in the certificate as the url",
     64: "is for another address; use the name in the certificate as the url",
     66: "has a key that is too short; renew it on the server",
     68: "is signed with a digest that is too weak; renew it on the server",
 }
-#: OpenSSL's reasons for a handshake without a result.
+#: OpenSSL's reasons for a handshake that failed because client and server have no version or cipher in common.
 _NOTHING_IN_COMMON = {
     "DH_KEY_TOO_SMALL",
     "NO_PROTOCOLS_AVAILABLE",
@@ -57,9 +57,9 @@ _NO_TLS = {"HTTP_REQUEST", "RECORD_LAYER_FAILURE", "WRONG_VERSION_NUMBER"}
 
 
 def client_context(minimum: Version, ca_bundle: str = "") -> ssl.SSLContext:
-    """Make a verifying context; versions that are not safe any more come with the ciphers they need.
+    """Return a context that verifies certificates; with a legacy version, it also allows the ciphers that it needs.
 
-    :param ca_bundle: the path of a file with the trusted authorities, instead of those that requests brings.
+    :param ca_bundle: the path of a file with the trusted authorities; '' for those that requests ships.
     """
     legacy = minimum in LEGACY
     context = ssl.create_default_context(cafile=ca_bundle or DEFAULT_CA_BUNDLE_PATH)
@@ -67,9 +67,9 @@ def client_context(minimum: Version, ca_bundle: str = "") -> ssl.SSLContext:
         context.set_ciphers("ALL:!aNULL:!eNULL:@SECLEVEL=0")
         context.options |= _LEGACY_SERVER_CONNECT
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # that is what the operator asked for
+        warnings.simplefilter("ignore", DeprecationWarning)  # the operator configured a deprecated version
         context.minimum_version = _VERSIONS[minimum]
-    # No session is ever resumed, so old servers need not see the extension for it.
+    # Sessions are never resumed, so the extension for it, which may confuse old servers, is not sent.
     context.options |= ssl.OP_NO_TICKET
     context.hostname_checks_common_name = False
     context.set_alpn_protocols(["http/1.1"])
@@ -82,7 +82,7 @@ shared_context = cache(client_context)
 
 
 def handshake_failure(error: OSError) -> tuple[str, float]:
-    """Say what a failed handshake means and what to do about it, and for how long to leave the server alone.
+    """Return the cause of a failed handshake with its remedy, separated by "; ", and the seconds to wait.
 
     Old servers just close the connection if there is no version or cipher in common.
     """
@@ -92,8 +92,8 @@ def handshake_failure(error: OSError) -> tuple[str, float]:
         return text, CERTIFICATE_DELAY_S
     reason = getattr(error, "reason", "")
     if reason in _NOTHING_IN_COMMON:
-        text = "the server offers no TLS version or cipher that is allowed; update it, or lower tls_minimum"
+        text = "the server offers no allowed TLS version or cipher; update it, or lower tls_minimum"
         return text, CERTIFICATE_DELAY_S
     if reason in _NO_TLS:
         return "the server does not speak TLS on this port; correct the url", CERTIFICATE_DELAY_S
-    return "the TLS handshake broke off; if it always does, the server may need a lower tls_minimum", BUSY_DELAY_S
+    return "the TLS handshake was aborted; if it always is, the server may need a lower tls_minimum", BUSY_DELAY_S

@@ -1,8 +1,8 @@
-"""The way to a server without a word of HTTP: its name, a connection, TLS and the certificate.
+"""Check everything about a server that comes before HTTP: its name, the connection, TLS and the certificate.
 
-Certificates are verified as :mod:`rsvpq.http.server` does it, and nothing is sent over a connection that failed.
-Of a certificate that is refused for its dates or its names, these are then read from a second connection, which
-verifies everything else and is closed at once.
+Certificates are verified as :mod:`rsvpq.http.server` verifies them, and nothing is sent over a connection that failed.
+If a certificate is refused because of its dates or names, these are read over a second connection, which verifies
+everything else and is closed at once.
 """
 
 import socket
@@ -19,7 +19,7 @@ from rsvpq.http.deadlines import PlainSocket, Timeouts, TlsSocket
 from rsvpq.http.endpoint import Endpoint
 from rsvpq.mail.checks import Checks, Stopwatch
 
-#: Days before its end at which a certificate is worth a word.
+#: A certificate that expires in fewer days than this is reported.
 _SOON_DAYS = 21
 _DAY_S = 86_400
 _OLD_TLS = {"SSLv3", "TLSv1", "TLSv1.1"}
@@ -40,13 +40,13 @@ class Address:
 
     @classmethod
     def of(cls, url: str) -> "Address":
-        """The one in a URL."""
+        """Return the address in a URL."""
         parts = urlsplit(url)
         return cls(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme])
 
 
 def connect(endpoint: Endpoint, timeouts: Timeouts, checks: Checks) -> Connection | None:
-    """Open a connection over which HTTP may be spoken; None, and why, if there is none."""
+    """Return an open connection for HTTP; None, and the reason in ``checks``, if there is none."""
     address = Address.of(endpoint.url)
     plain = _connected(address, timeouts.connect_s, checks)
     if plain is None:
@@ -69,9 +69,9 @@ def _connected(address: Address, timeout_s: float, checks: Checks) -> socket.soc
     watch = Stopwatch()
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:  # a label that is too long is no OSError
+    except (OSError, UnicodeError) as error:  # UnicodeError: a label of the host name is too long
         reason = (error.strerror if isinstance(error, OSError) else "") or type(error).__name__
-        remedy = "correct url, or the name server's entry"
+        remedy = "correct url, or the DNS record"
         checks.fail("name", f"{address.host} has no address ({reason})", remedy, ms=watch.ms)
         return None
     checks.ok("name", f"{address.host} is {', '.join(dict.fromkeys(str(one[4][0]) for one in found))}", ms=watch.ms)
@@ -79,9 +79,9 @@ def _connected(address: Address, timeout_s: float, checks: Checks) -> socket.soc
     try:
         connection = open_socket(address.host, address.port, time.monotonic() + timeout_s)
     except OSError as error:
-        reason = "nobody answers" if isinstance(error, TimeoutError) else error.strerror or type(error).__name__
-        remedy = "look whether IIS runs there, at the port in url, and at firewalls on the way"
-        checks.fail("connection", f"none to port {address.port} ({reason})", remedy, ms=watch.ms)
+        reason = "timed out" if isinstance(error, TimeoutError) else error.strerror or type(error).__name__
+        remedy = "check that IIS is running there, the port in url, and firewalls in between"
+        checks.fail("connection", f"cannot connect to port {address.port} ({reason})", remedy, ms=watch.ms)
         return None
     checks.ok("connection", f"to port {address.port}", ms=watch.ms)
     return connection
@@ -95,29 +95,29 @@ def _secured(
         secure = secured(plain, _context(endpoint), address.host, time.monotonic() + timeout_s)
     except OSError as error:
         plain.close()
-        _tell_failure(error, checks, _shown_certificate(error, address, endpoint, timeout_s))
+        _report_failure(error, checks, _shown_certificate(error, address, endpoint, timeout_s))
         return None
     version, cipher = secure.version() or "", (secure.cipher() or ("",))[0]
     if version in _OLD_TLS:
-        remedy = "update the server, or put a TLS proxy before it"
-        checks.warn("tls", f"{version}, {cipher}: can be broken", remedy, ms=watch.ms)
+        remedy = "update the server, or put a TLS proxy in front of it"
+        checks.warn("tls", f"{version}, {cipher}: insecure", remedy, ms=watch.ms)
     elif endpoint.tls_minimum in tls.LEGACY:
         text = f"{version}, {cipher}, though tls_minimum allows {endpoint.tls_minimum}"
-        checks.warn("tls", text, 'tls_minimum = "1.2" will do', ms=watch.ms)
+        checks.warn("tls", text, 'set tls_minimum = "1.2"', ms=watch.ms)
     else:
         checks.ok("tls", f"{version}, {cipher}", ms=watch.ms)
     _dates(secure.getpeercert() or {}, checks)
     return secure
 
 
-def _tell_failure(error: OSError, checks: Checks, shown: str) -> None:
+def _report_failure(error: OSError, checks: Checks, shown: str) -> None:
     text, _ = tls.handshake_failure(error)
     what, _, remedy = text.partition("; ")
     checks.fail("certificate" if isinstance(error, ssl.SSLCertVerificationError) else "tls", what + shown, remedy)
 
 
 def _shown_certificate(error: OSError, address: Address, endpoint: Endpoint, timeout_s: float) -> str:
-    """Describe a certificate that was refused for its dates or names; '' if it was not, or cannot be read."""
+    """Describe a certificate that was refused because of its dates or names; '' for others, or if it cannot be read."""
     code = error.verify_code if isinstance(error, ssl.SSLCertVerificationError) else 0
     if code not in _WRONG_DATES | _WRONG_NAMES:
         return ""
@@ -143,17 +143,17 @@ def _context(endpoint: Endpoint) -> ssl.SSLContext:
 def _dates(certificate: Any, checks: Checks) -> None:
     days = (ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) / _DAY_S
     if days < _SOON_DAYS:
-        checks.warn("certificate", f"ends in {days:.0f} days: {_described(certificate)}", "renew it on the server")
+        checks.warn("certificate", f"expires in {days:.0f} days: {_described(certificate)}", "renew it on the server")
     else:
         checks.ok("certificate", _described(certificate))
 
 
 def _described(certificate: Any) -> str:
-    """Names, issuer and dates, from what :meth:`ssl.SSLSocket.getpeercert` says."""
+    """Return names, issuer and dates of a certificate, which is in the form of :meth:`ssl.SSLSocket.getpeercert`."""
     names = [value for _, value in certificate.get("subjectAltName", ())]
     subject, issuer = (_common_name(certificate.get(who, ())) for who in ("subject", "issuer"))
-    of = f"{subject} ({', '.join(names)})" if names and names != [subject] else subject
-    return f"{of}, by {issuer}, {_date(certificate['notBefore'])} to {_date(certificate['notAfter'])}"
+    owner = f"{subject} ({', '.join(names)})" if names and names != [subject] else subject
+    return f"{owner}, by {issuer}, {_date(certificate['notBefore'])} to {_date(certificate['notAfter'])}"
 
 
 def _date(text: str) -> str:
@@ -161,6 +161,6 @@ def _date(text: str) -> str:
 
 
 def _common_name(name: Any) -> str:
-    """The common name, or else all parts: ``((('commonName', 'mail.example.com'),), ...)``."""
+    """Return the common name, or else all parts, of a name such as ``((('commonName', 'mail.example.com'),), ...)``."""
     parts = dict(pair for relative in name for pair in relative)
     return parts.get("commonName") or ", ".join(parts.values()) or "nobody"

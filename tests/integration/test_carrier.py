@@ -420,7 +420,7 @@ def test_an_item_that_takes_too_long_costs_an_attempt_and_is_dead_in_the_end(
         [release] = lanes.ledger.release()
     with pytest.raises(OutOfTime):
         impatient.carry("a", release.generation, work)
-    assert "SEARCH Drafts: not done any more" in next(iter(lanes.dead_items.all())).reason
+    assert "SEARCH Drafts: not done, because this item has taken" in next(iter(lanes.dead_items.all())).reason
 
 
 def test_work_that_ends_after_its_lease_leaves_the_new_owner_alone(

@@ -101,7 +101,7 @@ def test_a_password_is_not_shown_to_a_server_that_asks_otherwise(
     examined.server("hq0", scripted.url, "secret", mailbox="adele")
     told = examined.examine()
     found = told.one("hq0", "auth")
-    assert (found.level, found.text) == (Level.FAIL, "basic is configured, and digest, ntlm is offered")
+    assert (found.level, found.text) == (Level.FAIL, "basic is configured, but digest, ntlm is offered")
     assert found.remedy == 'auth = "ntlm"'
     assert [request.method for request in scripted.requests] == ["GET"]
     assert not any("Authorization" in request.headers for request in scripted.requests)
@@ -211,8 +211,8 @@ def test_a_search_that_does_not_work_fails_each_folder(
         (HANG, "http", "no response after 1 s"),
         (NOT_HTTP, "http", "no response to a GET of /exchange/: invalid HTTP response"),
         (play(503), "auth", "an unauthenticated request got 503"),
-        (play(401), "auth", "asked for no login"),
-        (play(200), "auth", "asked for no login"),
+        (play(401), "auth", "no request to log in"),
+        (play(200), "auth", "no request to log in"),
         (play(302, Location="https://elsewhere.example.com/"), "auth", "redirected to https://elsewhere.example.com/"),
     ],
 )

@@ -39,7 +39,9 @@ def look(examined: DoctorInstallation, url: str, bundle: Path | None, *lines: st
     return examined.examine()
 
 
-@pytest.mark.parametrize(("days", "level", "text"), [(100, Level.OK, ""), (22, Level.OK, ""), (20, Level.WARN, "ends")])
+@pytest.mark.parametrize(
+    ("days", "level", "text"), [(100, Level.OK, ""), (22, Level.OK, ""), (20, Level.WARN, "expires")]
+)
 def test_a_certificate_that_ends_soon_is_told_with_its_dates(
     tmp_path: Path, examined: DoctorInstallation, days: int, level: Level, text: str
 ) -> None:
@@ -104,7 +106,7 @@ def test_an_allowance_that_is_not_needed_is_worth_a_word(tmp_path: Path, examine
     file = certificate(tmp_path)
     with serving(tmp_path, file) as url:
         found = look(examined, url, file, 'tls_minimum = "1.0"').one("hq0", "tls")
-    assert (found.level, found.remedy) == (Level.WARN, 'tls_minimum = "1.2" will do')
+    assert (found.level, found.remedy) == (Level.WARN, 'set tls_minimum = "1.2"')
 
 
 def test_a_port_without_tls_is_named(examined: DoctorInstallation, scripted: ScriptedServer) -> None:

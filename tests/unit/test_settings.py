@@ -160,7 +160,7 @@ def test_a_scheme_whose_extra_is_not_installed_is_one_problem(
 
     monkeypatch.setattr(auth, "import_module", without)
     assert _problems(GOOD + f'auth = "{scheme}"') == [
-        f"rsvpq.toml:6: servers.hq1.auth: {scheme} cannot be used without {module}; "
+        f"rsvpq.toml:6: servers.hq1.auth: {scheme} needs the module {module}; "
         f"in a checkout of rsvpq: pip install '.[{scheme}]'"
     ]
 
