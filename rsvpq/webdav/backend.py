@@ -1,4 +1,4 @@
-"""One Exchange server by WebDAV: opens its mailboxes, and remembers where their folders are."""
+"""One Exchange server by WebDAV: opens its mailboxes, and caches the URLs of their folders."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +12,9 @@ from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, Gone, Refused, Transient
 from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import Answers, Commands, WebDavMailbox
 
-#: How long a mailbox's folder URLs are believed, in seconds: they change when a person changes the language.
+#: Seconds for which a mailbox's folder URLs are cached: they change when the language of the mailbox is changed.
 FOLDERS_TTL_S = 3600
-#: How many mailboxes' folder URLs one process keeps: about 1 kB each.
+#: The number of mailboxes whose folder URLs one process keeps; each takes about 1 kB.
 FOLDERS_KEPT = 20_000
 
 
@@ -29,25 +29,25 @@ class WebDavBackend:
 
     @contextmanager
     def open(self, name: str, lease: Lease) -> Iterator[WebDavMailbox]:
-        """Open a mailbox; its folders are asked for once an hour, and again after something was not there.
+        """Open a mailbox; query its folders once an hour, and again after something was not found.
 
-        :raises Busy: the server refuses the mailbox as a whole. :raises ExchangeError: as :class:`WebDavMailbox`.
+        :raises Busy: the server refuses the mailbox as a whole. :raises ExchangeError: see :class:`WebDavMailbox`.
         """
         with self._server.for_item(lease):
             with self._lock:
                 folders = self._folders.get(name)
             try:
                 box = WebDavMailbox(self._server, name, folders, self._commands)
-            except Refused as refusal:  # the whole mailbox: no item of it is to blame
+            except Refused as refusal:  # the whole mailbox is refused, so no item is at fault
                 raise Busy(str(refusal), LOGIN_DELAY_S, "mailbox") from None
             try:
                 yield box
             except (Gone, Transient, Refused) as error:
-                # They may have been another mailbox's, by a server or proxy that errs.
+                # A faulty server or proxy may have returned the folders of another mailbox.
                 with self._lock:
                     self._folders.pop(name, None)
                 if isinstance(error, Refused):
                     box.require_open(error)
                 raise
             with self._lock:
-                self._folders[name] = box.folders  # which it may have asked for again
+                self._folders[name] = box.folders  # the mailbox may have queried them again

@@ -1,8 +1,8 @@
-"""Reading a calendar: when its owner is busy, and what it has of one meeting.
+"""Read a calendar: when its owner is busy, and the appointments of one meeting.
 
-The store expands series in a search of a calendar from a time to a time (Exchange 2000 SDK, "Using Calendar Folder
-Query"), so instances and exceptions come as rows of their own. What cannot be read makes the calendar unknown: it never
-looks free because a row was lost.
+In a search of a calendar from a start to an end, the store expands series (Exchange 2000 SDK, "Using Calendar Folder
+Query"), so instances and exceptions have their own rows. If anything cannot be read, the calendar is unknown: it must
+not look free because a row was lost.
 """
 
 from collections.abc import Iterable
@@ -29,9 +29,9 @@ from rsvpq.webdav.multistatus import LONGEST_TEXT, Row
 from rsvpq.webdav.rows import number, occurrence_of, recurring_of
 from rsvpq.webdav.search import identity, pages
 
-#: Nobody has so many appointments in the days around a meeting, so one page mostly is the whole answer.
+#: Few people have more appointments in the days around a meeting, so the first page is mostly the whole result.
 PAGE_ROWS = 500
-#: How often a calendar that takes several pages is read, until two readings are the same.
+#: The most times that a calendar of several pages is read, until two readings are equal.
 _READINGS = 3
 
 #: The most characters of a property of an appointment.
@@ -48,19 +48,19 @@ _STATUSES = {
 def read_agenda(
     server: Server, folder: str, start: datetime, end: datetime, page_rows: int = PAGE_ROWS
 ) -> Agenda | CalendarUnknown:
-    """Everything in the calendar between two moments, in UTC, widened to whole days.
+    """Read everything that the calendar has between two moments, in UTC, extended to whole days.
 
-    Whole days, because the store keeps an index for each distinct query. A range
-    wider than two years and two days is answered 422: what lies more than :data:`WIDEST` behind the
-    start cannot be asked for with it, so the agenda ends there: it says until when it is good.
+    Whole days, because the store keeps an index for each distinct query. To a range of more than two years and two
+    days the server returns 422, so the agenda ends :data:`WIDEST` after its start at the latest; see
+    :attr:`Agenda.end`.
 
-    :param folder: the path of the calendar; '' where the account may not see it.
-    :raises ExchangeError: the server wants to be asked again later, or refuses the login.
-    :raises ValueError: the range has no length.
+    :param folder: the path of the calendar; '' if the account may not see it.
+    :raises ExchangeError: the server is busy or fails, or refuses the login.
+    :raises ValueError: the end is not after the start.
     """
     first, last = _midnight(start), _next_midnight(end)
     if last <= first:
-        raise ValueError(f"from {start} to {end} is no time")
+        raise ValueError(f"the end {end} is not after the start {start}")
     last = min(last, first + WIDEST) if last - first > WIDEST else last
     rows = _settled_rows(server, folder, wire.agenda_search(first, last), page_rows)
     if isinstance(rows, CalendarUnknown):
@@ -70,7 +70,7 @@ def read_agenda(
     for row in rows:
         if row.text(wire.INSTANCE_TYPE) == _MASTER:
             if same_meeting_key(row.text(wire.UID)) not in expanded:
-                return CalendarUnknown("the server showed a series and none of its instances")
+                return CalendarUnknown("the server returned a series without its instances")
             continue
         period = _period(row)
         if period is None:
@@ -80,19 +80,19 @@ def read_agenda(
 
 
 def read_appointments(server: Server, folder: str, uid: str, root: str) -> list[Appointment] | CalendarUnknown:
-    """All that the calendar has of a meeting.
+    """Read all appointments of a meeting.
 
-    Who is invited to single occurrences of a series has an appointment for each, all with the uid of the series; who is
-    invited to the series has one for all of it.
+    An attendee of single occurrences of a series has an appointment for each, all with the uid of the series; an
+    attendee of the series has one appointment for all of it.
 
-    :param root: the path of the mailbox. :raises ExchangeError: as :func:`read_agenda`.
+    :param root: the path of the mailbox. :raises ExchangeError: see :func:`read_agenda`.
     """
     if not uid:
         return CalendarUnknown("the meeting has no uid")
     rows = _settled_rows(server, folder, wire.appointment_search(uid), PAGE_ROWS)
     if isinstance(rows, CalendarUnknown):
         return rows
-    # The store may take a percent sign at the end of a uid, which is a stranger's text, for "whatever begins so".
+    # The store may treat a percent sign at the end of a uid as a wildcard, and any sender can choose the uid.
     own = {"", same_meeting_key(uid)}
     return [_appointment(row, root) for row in rows if same_meeting_key(row.text(wire.UID)) in own]
 
@@ -100,11 +100,11 @@ def read_appointments(server: Server, folder: str, uid: str, root: str) -> list[
 def read_appointment(
     server: Server, folder: str, uid: str, root: str, occurrence: str = ""
 ) -> Appointment | CalendarUnknown | None:
-    """What the calendar has of a meeting, the newest if it has several; None if it has nothing.
+    """Read the appointment of a meeting, the newest if there are several; None if there is none.
 
-    :param occurrence: as :attr:`MeetingMessage.occurrence`. Where the calendar has no appointment of it, the series is
-        what there is, and says so by its own ``occurrence``.
-    :raises ExchangeError: as :func:`read_agenda`.
+    :param occurrence: see :attr:`MeetingMessage.occurrence`. If the calendar has no appointment of this occurrence, the
+        appointment of the series is returned; its own ``occurrence`` shows that.
+    :raises ExchangeError: see :func:`read_agenda`.
     """
     appointments = read_appointments(server, folder, uid, root)
     if isinstance(appointments, CalendarUnknown):
@@ -115,16 +115,17 @@ def read_appointment(
 
 
 def _of_occurrence(found: list[Appointment], wanted: str) -> list[Appointment]:
-    told = {same: [one for one in found if same_occurrence(one.occurrence, wanted) is same] for same in (True, None)}
-    return told[True] or [one for one in told[None] if one.occurrence] or [one for one in found if not one.occurrence]
+    same = {known: [one for one in found if same_occurrence(one.occurrence, wanted) is known] for known in (True, None)}
+    possible = [one for one in same[None] if one.occurrence]
+    return same[True] or possible or [one for one in found if not one.occurrence]
 
 
 def details_of(row: Row) -> Details:
-    """What the PROPFIND for :data:`wire.DETAILS` said."""
+    """Return the details in a row of a PROPFIND for :data:`wire.DETAILS`."""
     rule = row.text(wire.RULE)
     return Details(
         attendees=_count(row.text(wire.TO), row.text(wire.CC)),
-        # Values of a list come without anything between them: of two rules, neither could be told.
+        # Nothing separates the values of a list, so two rules could not be told apart.
         rule=rule if rule.upper().count("FREQ=") == 1 else "",
         zone=row.text(wire.ZONE),
         deleted=tuple(moment for text in wire.DATE.findall(row.text(wire.DELETED)) if (moment := wire.moment(text))),
@@ -132,14 +133,14 @@ def details_of(row: Row) -> Details:
 
 
 def unreadable(error: ExchangeError) -> bool:
-    """Whether an error says that this folder cannot be read, and asking again would not help."""
+    """Return whether an error means that this folder cannot be read, and that another attempt would not help."""
     if isinstance(error, Busy):
         return error.scope == "mailbox" and not isinstance(error, LoginRefused)
     return isinstance(error, Gone | Refused)
 
 
 def _settled_rows(server: Server, folder: str, body: bytes, page_rows: int) -> list[Row] | CalendarUnknown:
-    """All rows of a search; one that takes several pages is read again, for rows shift between them."""
+    """Return all rows of a search; if it takes several pages, it is read again, because rows shift between pages."""
     if not folder:
         return CalendarUnknown("the account may not see the calendar")
     before: set[str] | None = None
@@ -172,7 +173,11 @@ def _pages(server: Server, folder: str, body: bytes, page_rows: int) -> list[lis
 
 
 def _key(row: Row) -> str:
-    """The instances of a series may all have the identity of their master, and the first one its times as well."""
+    """Return what distinguishes a row from others.
+
+    The identity is not enough: all instances of a series may have the identity of the master, and the first instance
+    also has its times.
+    """
     return " ".join((identity(row), *(row.text(name) for name in (wire.START, wire.END, wire.INSTANCE_TYPE))))
 
 
@@ -191,7 +196,7 @@ def _period(row: Row) -> BusyPeriod | None:
 
 
 def _status(row: Row) -> BusyStatus:
-    """What is not known is taken for busy."""
+    """Return the status; an unknown one counts as busy."""
     return _STATUSES.get(row.text(wire.BUSY_STATUS).upper(), BusyStatus.BUSY)
 
 
@@ -221,12 +226,12 @@ def _ref(href: str, root: str) -> ItemRef | None:
 
 
 def _count(*headers: str) -> int | None:
-    """How many addressees there are; None where a header cannot be read, or none is shown."""
+    """Return the number of addressees; None if a header cannot be read, or there are none."""
     if any(len(header) >= LONGEST_TEXT for header in headers):
         return None
     try:
         found = [getaddresses([header]) for header in headers if header]
-    except RecursionError:  # the parser goes one deeper for each bracket
+    except RecursionError:  # the parser calls itself for each bracket
         return None
     people: Iterable[tuple[str, str]] = (person for header in found for person in header)
     counted = [any(person) for person in people]
@@ -238,7 +243,7 @@ def _midnight(moment: datetime) -> datetime:
 
 
 def _next_midnight(moment: datetime) -> datetime:
-    """The first midnight that is not before it; the last moment of all on the last day of all."""
+    """Return the first midnight that is not before a moment; on the last day that ``datetime`` has, its last moment."""
     midnight = _midnight(moment)
     if midnight == moment:
         return midnight

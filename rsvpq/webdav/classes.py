@@ -1,4 +1,4 @@
-"""Message classes of MAPI: what kind of message each stands for, and what a response says."""
+"""MAPI message classes: the kind of message that each stands for, and the verdict of a response."""
 
 from rsvpq.mail.messages import Kind, Verdict
 
@@ -13,12 +13,12 @@ _KINDS = {
     "ipm.schedule.meeting.canceled": Kind.CANCELLATION,
     "ipm.taskrequest": Kind.TASK_REQUEST,
 }
-#: A report about a message carries its class with one of these endings; it is no request itself.
+#: A report about a message has the class of the message with one of these endings; it is not a request itself.
 _REPORT_ENDINGS = (".ndr", ".dr", ".ipnrn", ".ipnnrn")
 
 
 def kind_of(message_class: str) -> Kind:
-    """Tell the kind: compared without case, subclasses included, delivery reports excluded.
+    """Return the kind of a message: case is ignored, subclasses are included, delivery reports are not.
 
     >>> kind_of("IPM.Schedule.Meeting.Request.Contoso"), kind_of("IPM.Schedule.Meeting.Request.NDR")
     (<Kind.REQUEST: 'request'>, <Kind.OTHER: 'other'>)
@@ -30,7 +30,7 @@ def kind_of(message_class: str) -> Kind:
 
 
 def reply_of(message_class: str) -> Verdict | None:
-    """Tell what a response says; None for what is none."""
+    """Return the verdict of a response; None for a class that is not that of a response."""
     if kind_of(message_class) is not Kind.RESPONSE:
         return None
     return next(verdict for known, verdict in _REPLIES.items() if _is_a(message_class.casefold(), known))

@@ -1,10 +1,10 @@
-"""What ``rsvpq doctor`` finds out about one WebDAV server, from the outside in.
+"""The checks of ``rsvpq doctor`` for one WebDAV server, from the outside in.
 
-The way there, what it says without a login, the login, and one mailbox, read as a scan reads it, one row at a time.
-Each step is only taken if the one before it went well. Nothing is changed.
+First the connection, then a response without a login, then the login, and then one mailbox, which is read as in a scan,
+but only one row of each folder. Each step is taken only if the one before it succeeded. Nothing is changed.
 
-There is one login with the configured credential, and never a second one: directories lock accounts after some
-failures. Servers that share a user name take turns (:mod:`rsvpq.http.account`).
+The configured credential is tried once, and never again: directories lock accounts after a few failures. Servers that
+share a user name take turns (:mod:`rsvpq.http.account`).
 """
 
 from collections.abc import Mapping
@@ -25,25 +25,25 @@ from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.response import rows_of
 
-#: One row: what is asked is whether the search is allowed.
+#: One row is enough to see whether the search is allowed.
 _ONE_ROW = {"Content-Type": "text/xml; charset=utf-8", "Range": "rows=0-0"}
 _NO_ROWS = 416
 #: A uid that no meeting has. The text never varies, because the store keeps an index for each distinct search.
 _NO_MEETING = "rsvpq-doctor"
 _NO_LOGIN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED, LOGIN_TIMEOUT}
-#: Whatever a server says to somebody whom it has let in.
+#: All statuses of errors that do not mean that the login is missing or was refused.
 _ANYTHING = frozenset(range(HTTPStatus.BAD_REQUEST, 600)) - _NO_LOGIN
-_RIGHTS = "see The account in docs/authentication.md; if nobody ever opened the mailbox, open it once"
+_RIGHTS = "see The account in docs/authentication.md; if the mailbox was never opened, open it once"
 #: Builds of the web store (build map in evolution-exchange, docs/service-packs).
 _BUILDS = (("6.0.", "Exchange 2000"), ("6.5.", "Exchange 2003"), ("8.", "Exchange 2007"))
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The server to look at.
+    """The server to diagnose.
 
-    :param name: as the settings have it. :param answers: how it is to be answered there: owa, icalendar or detect.
-    :param server: the same one, with the account.
+    :param name: its name in the settings. :param answers: the configured method of answering: owa, icalendar or detect.
+    :param server: the same server, with the account.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Subject:
 
 
 def diagnose(subject: Subject, mailbox: str, checks: Checks) -> bool:
-    """Look at one server and one mailbox on it ('' for none); whether everything could be looked at."""
+    """Diagnose one server and one mailbox on it ('' for none); return whether all of it could be checked."""
     connection = tls_handshake.connect(subject.endpoint, subject.timeouts, checks)
     if connection is None:
         return False
@@ -64,33 +64,33 @@ def diagnose(subject: Subject, mailbox: str, checks: Checks) -> bool:
         return False
     checks.clock(probe.clock_ahead_s(probed))
     if not probe.may_log_in(probed, subject.endpoint, checks):
-        _tell_version(probed.response.headers, subject.answers, checks)
+        _report_version(probed.response.headers, subject.answers, checks)
         return False
     entered = _log_in(subject.server, subject.name, subject.account, mailbox, checks)
-    _tell_version(entered.headers if entered else probed.response.headers, subject.answers, checks)
+    _report_version(entered.headers if entered else probed.response.headers, subject.answers, checks)
     if entered is None:
         return False
     if entered.folders is None:
         checks.skip("mailbox", "none is listed for this server")
         return False
-    _look_into(subject.server, mailbox, entered.folders, checks)
+    _check_folders(subject.server, mailbox, entered.folders, checks)
     return True
 
 
 @dataclass(frozen=True, slots=True)
 class _Entered:
-    """What a login brought: the headers of a response to somebody who is logged in, and the folders of the mailbox."""
+    """The result of a login: the headers of the first response after it, and the folders of the mailbox."""
 
     headers: Mapping[str, str]
     folders: Folders | None
 
 
 def _log_in(server: Server, name: str, account: Account, mailbox: str, checks: Checks) -> _Entered | None:
-    """Log in once, never twice, and open the mailbox (none for ''); None, and why, where that did not work."""
+    """Log in once, never twice, and open the mailbox (none for ''); None, with the reason in ``checks``, on failure."""
     with account.turn():
         if account.refused_by:
-            text = f"not tried: {account.refused_by} refused this user name, and a second refusal helps nobody"
-            checks.fail("login", text, f"mend the login at {account.refused_by} first")
+            text = f"not tried: {account.refused_by} refused this user name, and another failure may lock the account"
+            checks.fail("login", text, f"repair the login at {account.refused_by} first")
             return None
         watch = Stopwatch()
         try:
@@ -102,18 +102,18 @@ def _log_in(server: Server, name: str, account: Account, mailbox: str, checks: C
             _refused(str(refusal), name, account, checks, watch)
             return None
         except ExchangeError as error:
-            checks.fail("login", str(error), "look at the server, then again", ms=watch.ms)
+            checks.fail("login", str(error), "check the server, then run this again", ms=watch.ms)
             return None
         if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            checks.fail("login", f"not known, as {response.what} returned {response.status}", "look at the server")
+            checks.fail("login", f"unknown, because {response.what} returned {response.status}", "check the server")
             return None
-        # What is in front of Exchange may return a redirect or a 404 to anybody, but it does not sign it.
+        # A proxy in front of Exchange may return a redirect or a 404 without a login, but does not sign it.
         let_in = response.status < HTTPStatus.MULTIPLE_CHOICES or server.application.signed(response.headers)
         if let_in:
             account.accepted()
             checks.ok("login", "the credential is accepted", ms=watch.ms)
         elif not mailbox:
-            checks.skip("login", f"not known: {response.what} returned {response.status}, and no mailbox is listed")
+            checks.skip("login", f"unknown: {response.what} returned {response.status}, and no mailbox is listed")
         folders = _open(server, name, account, mailbox, checks, let_in=let_in) if mailbox else None
         return None if mailbox and folders is None else _Entered(response.headers, folders)
 
@@ -129,7 +129,7 @@ def _open(server: Server, name: str, account: Account, mailbox: str, checks: Che
             _refused(str(refusal), name, account, checks, watch)
     except Gone:
         remedy = "correct its name or its server in the list of mailboxes"
-        checks.fail("mailbox", f"{mailbox}: there is none on this server", remedy, ms=watch.ms)
+        checks.fail("mailbox", f"{mailbox}: not found on this server", remedy, ms=watch.ms)
     except ExchangeError as error:
         checks.fail("mailbox", f"{mailbox}: {error}", _RIGHTS, ms=watch.ms)
     else:
@@ -147,25 +147,25 @@ def _refused(reason: str, name: str, account: Account, checks: Checks, watch: St
     checks.fail("login", text, remedy, ms=watch.ms)
 
 
-def _tell_version(headers: Mapping[str, str], answers: str, checks: Checks) -> None:
-    """Name the version, and complain where the way to answer does not suit it."""
+def _report_version(headers: Mapping[str, str], answers: str, checks: Checks) -> None:
+    """Report the version, and warn if the configured method of answering does not suit it."""
     build, server = headers.get("MS-WebStorage", ""), headers.get("Server", "")
     if not build:
-        text = f"it does not name its store (Server: {server or 'none'})"
-        checks.warn("version", text, "correct url if this is no Exchange; a proxy may have removed MS-WebStorage")
+        text = f"no MS-WebStorage header (Server: {server or 'none'})"
+        checks.warn("version", text, "correct url if this is not Exchange; a proxy may have removed MS-WebStorage")
         return
     plain = build.lstrip("0")
-    name = next((name for start, name in _BUILDS if plain.startswith(start)), "of a version that is not known")
+    name = next((name for start, name in _BUILDS if plain.startswith(start)), "unknown version")
     text = f"{name} (MS-WebStorage {build}, {server or 'no Server header'})"
     if name == "Exchange 2007" and answers == "owa":
-        checks.warn("version", f"{text} has no OWA below /exchange/", 'answers = "icalendar", or "detect"')
+        checks.warn("version", f"{text} has no OWA below /exchange/", 'set answers = "icalendar" or "detect"')
     else:
         checks.ok("version", text)
 
 
-def _look_into(server: Server, mailbox: str, folders: Folders, checks: Checks) -> None:
-    """Look into the folders that a scan and an answer need."""
-    _names(mailbox, folders, checks)
+def _check_folders(server: Server, mailbox: str, folders: Folders, checks: Checks) -> None:
+    """Check the folders that scans and answers need."""
+    _report_names(mailbox, folders, checks)
     searches = {
         "inbox": (folders.inbox, wire.meeting_search()),
         "drafts": (folders.drafts, wire.meeting_search()),
@@ -175,12 +175,12 @@ def _look_into(server: Server, mailbox: str, folders: Folders, checks: Checks) -
     for check, (folder, body) in searches.items():
         _search(server, check, folder, body, checks)
     _calendar(server, folders, checks)
-    checks.ok("submission", f"{unquote(folders.sendmsg)} is where answers are sent; nothing was")
-    text = "marking, drafts and sending are not tried, as that changes mail; try them with one mailbox of your own"
+    checks.ok("submission", f"answers are sent through {unquote(folders.sendmsg)}; nothing was sent now")
+    text = "marks, drafts and sending are not tested, because that changes mail; test them with a mailbox of your own"
     checks.skip("writing", text)
 
 
-def _names(mailbox: str, folders: Folders, checks: Checks) -> None:
+def _report_names(mailbox: str, folders: Folders, checks: Checks) -> None:
     paths = (folders.inbox, folders.drafts, folders.sentitems, folders.deleteditems, folders.calendar)
     shown = ", ".join(unquote(path.rsplit("/", 1)[-1]) for path in paths if path)
     checks.ok("mailbox", f"{mailbox}: {shown}")
@@ -194,27 +194,27 @@ def _search(server: Server, check: str, folder: str, body: bytes, checks: Checks
         remedy = "give the account Full Mailbox Access; if SEARCH is filtered (URLScan), allow that verb"
         checks.fail(check, str(error), remedy, ms=watch.ms)
     else:
-        checks.ok(check, f"may be searched: {text}", ms=watch.ms)
+        checks.ok(check, f"can be searched: {text}", ms=watch.ms)
 
 
 def _calendar(server: Server, folders: Folders, checks: Checks) -> None:
     watch = Stopwatch()
     remedy = "give the account Full Mailbox Access, which includes the calendar"
     if not folders.calendar:
-        checks.warn("calendar", "the account is not told where it is", remedy)
+        checks.warn("calendar", "the server does not show it to the account", remedy)
         return
     try:
         _found(server, folders.calendar, wire.appointment_search(_NO_MEETING))
     except ExchangeError as error:
-        checks.warn("calendar", f"{error}: clashes cannot be seen", remedy, ms=watch.ms)
+        checks.warn("calendar", f"{error}: conflicts cannot be detected", remedy, ms=watch.ms)
     else:
-        checks.ok("calendar", "may be searched", ms=watch.ms)
+        checks.ok("calendar", "can be searched", ms=watch.ms)
 
 
 def _found(server: Server, folder: str, body: bytes) -> str:
-    """How many meeting messages there are.
+    """Return how many meeting messages a folder has, as text.
 
-    :raises ExchangeError: the search is refused, or the response is no multistatus.
+    :raises ExchangeError: the search is refused, or the response is not a multistatus.
     """
     response = server.send("SEARCH", folder, headers=_ONE_ROW, body=body, known={_NO_ROWS})
     if response.status == _NO_ROWS:

@@ -1,4 +1,4 @@
-"""Where a mailbox's well-known folders are: their names are localised, so they are asked for, never spelt."""
+"""Find the well-known folders of a mailbox: their names are localized, so they are queried and never assumed."""
 
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -12,38 +12,38 @@ from rsvpq.webdav.response import rows_of
 _NEEDED = ("inbox", "drafts", "sentitems", "deleteditems", "sendmsg")
 _OTHERS = ("calendar",)
 _IDENTITY = (wire.REPL_UID, wire.PERMANENT_URL, wire.ID)
-#: Below it items are addressed by the numbers that the store gave them.
+#: In permanent URLs, the part before the numbers by which the store addresses items.
 _BY_NUMBER = "/-FlatUrlSpace-/"
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "Depth": "0"}
 
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """The paths of a mailbox's well-known folders, %-encoded as the server wrote them, without a slash at the end."""
+    """The paths of a mailbox's well-known folders, %-encoded as the server wrote them, without a trailing slash."""
 
     inbox: str
     drafts: str
     sentitems: str
     deleteditems: str
     sendmsg: str
-    #: '' where the account may not see it.
+    #: '' if the account may not see it.
     calendar: str = ""
-    #: The path of the mailbox as the server spells it in hrefs, with a slash at the end; '' where that is not known.
+    #: The path of the mailbox as the server writes it in hrefs, with a trailing slash; '' if that is not known.
     root: str = ""
-    #: Which mailbox it is, whatever name it was asked for by; '' where the server does not show it.
+    #: The identity of the mailbox, whatever name it was opened by; '' if the server does not show it.
     identity: str = ""
 
 
 def find_folders(server: Server, root: str) -> Folders:
-    """PROPFIND of the mailbox for its folders' URLs, and for what tells it from every other mailbox.
+    """Query the URLs of the folders and the identity of a mailbox, with a PROPFIND.
 
-    Where the account has rights on folders but none on the mailbox itself, its NON_IPM_SUBTREE still tells them
+    If the account has rights on folders but none on the mailbox itself, its NON_IPM_SUBTREE still shows them
     (evolution-exchange, docs/http).
 
-    :raises ExchangeError: see :meth:`Server.send`. Gone: there is no such mailbox here. Refused: it shows no URLs, or
-        those of another name of the mailbox.
+    :raises ExchangeError: see :meth:`Server.send`. :raises Gone: there is no such mailbox on this server.
+    :raises Refused: the server shows no URLs, or those of another name of the mailbox.
     """
-    row = _ask(server, root)
+    row = _query(server, root)
     found = {name: row.text((wire.HTTPMAIL, name)) if row else "" for name in (*_NEEDED, *_OTHERS)}
     missing = [name for name in _NEEDED if not found[name]]
     if row is None or missing:
@@ -53,12 +53,12 @@ def find_folders(server: Server, root: str) -> Folders:
     return Folders(**paths, root=home, identity=_identity(row))
 
 
-def _ask(server: Server, root: str) -> Row | None:
+def _query(server: Server, root: str) -> Row | None:
     body = wire.propfind([*((wire.HTTPMAIL, name) for name in (*_NEEDED, *_OTHERS)), *_IDENTITY])
     try:
         rows = rows_of(server.send("PROPFIND", root, headers=_HEADERS, body=body))
     except (Refused, Busy) as refusal:
-        # Not for a credential that nothing was opened with yet: a wrong password must not be tried twice.
+        # Not after a refused login, as a wrong password must not be tried twice, nor if the whole server is busy.
         if isinstance(refusal, LoginRefused) or (isinstance(refusal, Busy) and refusal.scope == "server"):
             raise
         try:
@@ -69,10 +69,10 @@ def _ask(server: Server, root: str) -> Row | None:
 
 
 def _home(top: str, href: str) -> str:
-    """The path of the mailbox that an href lies in, below the path of all mailboxes; '' where it lies in none.
+    """Return the path of the mailbox that an href is in, below ``top``, the path of all mailboxes; '' if it is in none.
 
-    A mailbox has several names: an alias for each SMTP address, and the addresses (KB324306, MSDN aa493863). Which of
-    them its hrefs are written with is the server's choice, and every later href is measured by it.
+    A mailbox has several names: an alias for each SMTP address, and the addresses (KB324306, MSDN aa493863). The server
+    chooses which of them it uses in hrefs, and every later href must be below that path.
     """
     try:
         parts = wire.path_below(href, top).split("/")
@@ -90,11 +90,11 @@ def _path(top: str, home: str, url: str) -> str:
         if not other:
             raise
         raise Refused(
-            f"the mailbox {unquote(home)!r} has its folders below {other!r}; write {other!r} into the list of mailboxes"
+            f"the folders of mailbox {unquote(home)!r} are below {other!r}; use {other!r} in the list of mailboxes"
         ) from None
 
 
 def _identity(row: Row) -> str:
-    """What of the mailbox's root is the same under each of its names: of a permanent URL, the part behind the name."""
+    """Return what identifies the mailbox under each of its names; of a permanent URL, the part after the name."""
     permanent = row.text(wire.PERMANENT_URL).rstrip("/").partition(_BY_NUMBER)[2]
     return row.text(wire.REPL_UID) or permanent or row.text(wire.ID)

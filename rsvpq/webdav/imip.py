@@ -1,11 +1,11 @@
-"""A meeting request in, the message that answers it out: iCalendar METHOD:REPLY (RFC 5546, 3.2.3) in MIME.
+"""Compose the answer to a meeting request: iCalendar with METHOD:REPLY (RFC 5546, 3.2.3) in a MIME message.
 
-For servers that run no OWA commands, DavMail's way: what OWA would have drafted is written here. Pure; sends nothing,
+For servers without OWA commands, this module writes what OWA would have drafted, as DavMail does. Pure; sends nothing,
 and reads no clock.
 
-A reply needs little of a request: whom to answer (ORGANIZER), and what (UID, RECURRENCE-ID, SEQUENCE). That has to be
-there and to be one thing. Everything else is a stranger's text, which a mail program or a relay may have broken: what
-of it cannot be read is left out.
+A reply needs little of a request: to whom it goes (ORGANIZER), and what it answers (UID, RECURRENCE-ID, SEQUENCE).
+These properties must be present and unambiguous. All other text is untrusted, and a mail program or a relay may have
+damaged it: what cannot be read is left out.
 """
 
 import re
@@ -32,7 +32,7 @@ from rsvpq.mail.persons import is_smtp, person_in
 from rsvpq.text import shortened
 from rsvpq.webdav.multistatus import ENCODING
 
-#: PARTSTAT (RFC 5545, 3.2.12), and what the subject begins with in Exchange.
+#: PARTSTAT (RFC 5545, 3.2.12), and the beginning of the subject in Exchange.
 _WORDS: Mapping[Verdict, tuple[str, str]] = {
     Verdict.ACCEPT: ("ACCEPTED", "Accepted: "),
     Verdict.DECLINE: ("DECLINED", "Declined: "),
@@ -40,9 +40,9 @@ _WORDS: Mapping[Verdict, tuple[str, str]] = {
 }
 _MOMENT = re.compile(r"\d{8}(T\d{6}Z?)?", re.ASCII)
 _ANY = re.compile(r".*", re.DOTALL)
-#: What a reply repeats to say what it answers, and of which form it must be.
+#: The properties that a reply repeats to identify what it answers, and the form that each must have.
 _IDENTITY = {"UID": _ANY, "RECURRENCE-ID": _MOMENT, "SEQUENCE": re.compile(r"\d{1,10}", re.ASCII)}
-#: What it repeats where it can be read; the rest of the request is the organizer's to know.
+#: The properties that a reply repeats if they can be read; the organizer has the rest of the request anyway.
 _COURTESY = {
     "SUMMARY": _ANY,
     "DTSTART": _MOMENT,
@@ -53,53 +53,54 @@ _PEOPLE = {"ORGANIZER", "ATTENDEE"}
 _FRAMES = {"BEGIN", "END"}
 _READ = {*_IDENTITY, *_COURTESY, *_PEOPLE, *_FRAMES, "METHOD"}
 _TOKEN = re.compile(r"[A-Z0-9-]+", re.ASCII | re.IGNORECASE)
-#: What could be taken for the end of a line further on; a line feed is one, and a tabulator may fold.
+#: Characters that later software may treat as the end of a line; not the line feed, which is one, nor the tab, which
+#: may fold lines.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-#: More than any invitation takes: a zone has two components in it, and a description a few thousand characters.
-_LONGEST, _DEEPEST = 1024 * 1024, 10
-#: How much of a message is read, which has its attachments at the end; and in how many parts, for each line of it is
-#: compared with the boundaries of all that it is in.
+#: The most bytes of the iCalendar: an invitation is far smaller, with a description of a few thousand characters.
+_LONGEST = 1024 * 1024
+#: The most bytes of a message that are read (its attachments are at the end), and the most multipart boundaries,
+#: because each line is compared with the boundaries of all parts that it is in.
 _LONGEST_SOURCE, _MOST_BOUNDARIES = 2 * _LONGEST, 20
 _BOUNDARY = re.compile(rb"boundary[*0-9]*\s*=", re.IGNORECASE)
-#: How much of a subject and of a name is repeated: writing a header takes long for long ones. No mail program makes
-#: longer ones, nor addresses (RFC 5321, 4.5.3.1); a list of addressees may have some thousand people in it.
+#: The most characters of a subject and of a name that are repeated, because writing long headers takes long; no mail
+#: program makes longer ones. Of an address (RFC 5321, 4.5.3.1), and of a list of addressees, which may be thousands.
 _LONGEST_SUBJECT, _LONGEST_NAME, _LONGEST_ADDRESS, _LONGEST_LIST = 1000, 100, 320, 64 * 1024
 #: RFC 5545, 3.3.11.
 _ESCAPED = re.compile(r"\\(.)")
 _FOLD = re.compile(r"\n[ \t]")
-#: A line's name, and how an address begins.
+#: The name of a line, and the beginning of an address.
 _LINE_NAME = re.compile(r"\s*([A-Z0-9-]+)\s*[;:]", re.ASCII | re.IGNORECASE)
 _MAILTO = re.compile("mailto:", re.ASCII | re.IGNORECASE)
-#: Components in each other; iCalendar has three, an alarm in a meeting in a calendar.
+#: The most components nested in each other; iCalendar has three: an alarm in a meeting in a calendar.
 _DEEPEST = 10
-#: Every relay on the way to the organizer can carry it.
+#: With 7-bit text, so that every relay on the way to the organizer can transport the reply.
 _SEVEN_BITS = SMTP.clone(cte_type="7bit")
 #: An SMTP address that needs no quoting; Exchange gives no others.
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f]+@[A-Z0-9._-]+", re.ASCII | re.IGNORECASE)
 
 
 def reply_to(source: bytes, mailbox: str, verdict: Verdict, now: datetime, organizer: str = "") -> bytes:
-    """The answer of a mailbox to a meeting request.
+    """Return the answer of a mailbox to a meeting request.
 
-    :param source: the request as stored, MIME.
-    :param mailbox: the attendee's SMTP address, or an alias that is looked for among the addressees.
-    :param now: when the answer is given.
-    :param organizer: whom the server shows as the organizer, by whom was decided: the answer goes to no other domain.
-        A message may have a second calendar in it, or an address that the server passes over.
-    :raises Refused: the request cannot be answered so, and why.
+    :param source: the request as stored, in MIME.
+    :param mailbox: the attendee's SMTP address, or an alias to look up among the addressees.
+    :param now: the date of the answer.
+    :param organizer: the organizer that the server shows, and that the decision was made for: the answer goes to no
+        other domain. The message may contain a second calendar, or an address that the server ignores.
+    :raises Refused: the request cannot be answered with a reply; the text gives the reason.
     """
     try:
         return _Request.read(source).reply(mailbox, verdict, now, _domain(organizer)).as_bytes()
     except Refused:
         raise
-    except Exception as error:  # what a stranger's bytes do to two parsers is not to be foreseen
+    except Exception as error:  # untrusted bytes may raise anything in the two parsers
         reason = f"the request's MIME or iCalendar cannot be read ({type(error).__name__}: {str(error)[:100]!r})"
         raise Refused(reason) from error
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A request, read: its header, its calendar, and the meeting (several events where occurrences differ)."""
+    """A parsed request: its header, its calendar, and the meeting (several events if occurrences differ)."""
 
     header: Message
     calendar: Component
@@ -109,7 +110,7 @@ class _Request:
     def read(cls, source: bytes) -> "_Request":
         beginning = source[:_LONGEST_SOURCE]
         if len(_BOUNDARY.findall(beginning)) > _MOST_BOUNDARIES:
-            raise Refused(f"the request has more than {_MOST_BOUNDARIES} kinds of parts in each other")
+            raise Refused(f"the request has more than {_MOST_BOUNDARIES} multipart boundaries")
         header = message_from_bytes(beginning)
         part = _calendar_part(header)
         calendar = _parsed(_text_of(part))
@@ -119,16 +120,16 @@ class _Request:
         events = [part for part in calendar.subcomponents if part.name == "VEVENT"]
         uids = {str(_single(event, "UID") or "").casefold() for event in events}
         if len(uids) != 1 or "" in uids:
-            raise Refused("the request's iCalendar is not about one meeting with one UID")
+            raise Refused("the request's iCalendar does not have exactly one UID")
         return cls(header, calendar, events)
 
     def reply(self, mailbox: str, verdict: Verdict, now: datetime, domain: str) -> EmailMessage:
         organizers = [_address(_single(event, "ORGANIZER")) for event in self.events]
         organizer = organizers[0]
         if organizer is None or len({other and comparable(other.addr_spec) for other in organizers}) > 1:
-            raise Refused("the request names no organizer with an SMTP address, or several")
+            raise Refused("the request's iCalendar does not have exactly one organizer with an SMTP address")
         if domain not in {"", _domain(organizer.addr_spec)}:
-            raise Refused("the request's iCalendar names another organizer than the server shows")
+            raise Refused("the organizer in the request's iCalendar is not the organizer that the server shows")
         attendee = self._attendee(mailbox)
         partstat, prefix = _WORDS[verdict]
         summary = (_readable(self.events[0], "SUMMARY") or "")[: 2 * _LONGEST_SUBJECT]
@@ -141,7 +142,7 @@ class _Request:
         email.set_content(f"{subject.strip()}\n")
         text = self._icalendar(attendee, partstat, now)
         email.add_alternative(text, subtype="calendar", params={"method": "REPLY"})
-        # After the parts: making a multipart moves all Content- headers into its first part.
+        # Set this last: making a multipart moves all Content- headers into its first part.
         email["Content-class"] = "urn:content-classes:calendarmessage"
         return email
 
@@ -155,10 +156,14 @@ class _Request:
         if "@" in mailbox:
             own = _smtp(mailbox)
             if own is None:
-                raise Refused(f"{mailbox!r} is no SMTP address to answer from; correct the mailbox column")
-            # Whoever was invited as a member of a list, or forwarded to, is not listed and may reply (RFC 5546, 3.2.3).
+                raise Refused(f"{mailbox!r} is not a valid SMTP address; correct the mailbox column of the list")
+            # Members of an invited list, and people that a request was forwarded to, are not listed as attendees but
+            # may reply (RFC 5546, 3.2.3).
             return listed.get(comparable(mailbox), own)
-        return _of_alias(mailbox, listed.values()) or _of_alias(mailbox, self._recipients()) or _unknown(mailbox)
+        found = _of_alias(mailbox, listed.values()) or _of_alias(mailbox, self._recipients())
+        if found is None:
+            raise Refused(f"the address of {mailbox!r} is not among the request's addressees; {_REMEDY}")
+        return found
 
     def _recipients(self) -> list[Address]:
         lines = [str(line) for name in ("To", "Cc") for line in self.header.get_all(name, [])]
@@ -182,7 +187,7 @@ class _Request:
 
 
 def _domain(organizer: str) -> str:
-    """The domain of whom a text names, as it is compared; '' without one."""
+    """Return the domain of the person that a text names, in comparable form; '' if there is no SMTP address."""
     address = person_in(organizer).address
     return comparable(address).rpartition("@")[2] if is_smtp(address) else ""
 
@@ -195,7 +200,7 @@ def _calendar_part(message: Message) -> Message:
 
 
 def _text_of(part: Message) -> str:
-    """The text, with a line feed at the end of each line and no other control character in it."""
+    """Return the text, with line feeds as line ends and without other control characters, except tabs."""
     content = part.get_payload(decode=True)
     octets = content if isinstance(content, bytes) else b""
     if len(octets) > _LONGEST:
@@ -204,7 +209,7 @@ def _text_of(part: Message) -> str:
 
 
 def _decoded(octets: bytes, charset: str) -> str:
-    """As the charset says; in one that is none of mail's, names and addresses at least are ASCII."""
+    """Decode by the charset; if it is not one of mail, decode as UTF-8, as names and addresses are ASCII at least."""
     try:
         text = octets.decode(charset if ENCODING.fullmatch(charset) else "utf-8", "replace")
     except (LookupError, ValueError):
@@ -213,10 +218,10 @@ def _decoded(octets: bytes, charset: str) -> str:
 
 
 def _parsed(text: str) -> Component:
-    """The calendar with every value as it stands there, without the lines that a reply does not need.
+    """Return the calendar with every value unchanged, without the lines that a reply does not need.
 
-    Never interpreted: a library that knows the zones would change what comes out again, as it gives times in a zone
-    named GMT a Z, and a stranger's definitions would be remembered.
+    Values are not interpreted: a library that interprets time zones would change what is written again (it appends a Z
+    to times in a zone named GMT), and would remember zones with untrusted definitions.
     """
     open_components: list[Component] = []
     for line in filter(None, _FOLD.sub("", text).split("\n")):
@@ -235,22 +240,25 @@ def _parsed(text: str) -> Component:
             open_components[-1].add_component(ended)
         elif value.strip().upper() in {part.name for part in open_components}:
             break
-    raise Refused("the request's iCalendar has no end where one is due")
+    raise Refused("the request's iCalendar lacks an END line")
 
 
 def _open(name: str, open_components: list[Component]) -> None:
-    """:raises Refused: there are more than any program makes, and each line looks at all of them."""
+    """Append a new component.
+
+    :raises Refused: too many are nested in each other. No program nests so many, and each line is compared with all.
+    """
     if len(open_components) == _DEEPEST:
-        raise Refused(f"the request's iCalendar has more than {_DEEPEST} components in each other")
+        raise Refused(f"the request's iCalendar has more than {_DEEPEST} nested components")
     component = Component()
-    component.name = name.strip().upper()  # type: ignore[misc]  # as the library does
+    component.name = name.strip().upper()  # type: ignore[misc]  # the library itself sets it so
     open_components.append(component)
 
 
 def _line_parts(line: str, *, of_a_zone: bool) -> tuple[str, Parameters, str] | None:
-    """Name, parameters and value of a line; None where it is not needed, or cannot be read and is no part of the reply.
+    """Return name, parameters and value of a line; None if the reply does not need it or can do without it.
 
-    :raises Refused: it says what is to be answered, and cannot be read.
+    :raises Refused: the line identifies what is to be answered, and cannot be read.
     """
     named = _LINE_NAME.match(line)
     name = named[1].upper() if named else ""
@@ -262,12 +270,12 @@ def _line_parts(line: str, *, of_a_zone: bool) -> tuple[str, Parameters, str] | 
         if name in _IDENTITY and not of_a_zone:
             raise Refused(f"the request's {name} cannot be read") from None
         return _person_of(name, line) if name in _PEOPLE else None
-    # What is no name of a component is a line of a text that was not folded.
+    # A BEGIN or END whose value is not a component's name is part of a text that was not folded.
     return None if name in _FRAMES and not _TOKEN.fullmatch(value.strip()) else (name, params, value)
 
 
 def _person_of(name: str, line: str) -> tuple[str, Parameters, str] | None:
-    """The address alone, where the parameters are broken and there is but one."""
+    """Return only the address of a person if the parameters cannot be read; None unless there is exactly one."""
     before, *behind = _MAILTO.split(line)
     address = behind[0].rstrip() if len(behind) == 1 else ""
     if len(address.split()) != 1 or address[0].isspace() or before.rstrip()[-1:] not in {":", ";"}:
@@ -305,12 +313,12 @@ def _repeat(answer: Event, name: str, value: vInline | None) -> None:
 
 
 def _as_uri(value: vInline) -> vInline:
-    """An address that stands there alone becomes the URI that it has to be."""
+    """Return the value with ``mailto:`` before it if it is a plain address."""
     return vInline(f"mailto:{value.strip()}", params=value.params) if _ADDRESS.fullmatch(value.strip()) else value
 
 
 def _in_utc(value: vInline) -> vInline:
-    """The same with a Z: what writes the lines leaves out a zone of that name."""
+    """Return a time in a zone named UTC with a Z: the library omits that zone when it writes the line."""
     return vInline(f"{value}Z" if re.fullmatch(r"\d{8}T\d{6}", value) else value)
 
 
@@ -325,18 +333,18 @@ def _zones(event: Component) -> Iterable[str]:
 
 
 def _single(component: Component, name: str) -> Any:
-    """The value of a property that may be there once, or several times the same; None where it is not there.
+    """Return the value of a property that occurs once, or several times with the same value; None if it is absent.
 
-    :raises Refused: there are several: which of them is meant, nobody can say.
+    :raises Refused: there are different values, so it is not clear which of them is meant.
     """
     values = _several(component, name)
     if len({str(value).strip().casefold() for value in values}) > 1:
-        raise Refused(f"the request's iCalendar has {name} {len(values)} times, each time another")
+        raise Refused(f"the request's iCalendar has {name} {len(values)} times, with different values")
     return values[0] if values else None
 
 
 def _readable(component: Component, name: str) -> Any:
-    """The same of a property that the reply can do without: None also where there are several."""
+    """Return the value of a property that the reply can do without; None also if there are different values."""
     try:
         return _single(component, name)
     except Refused:
@@ -349,9 +357,10 @@ def _several(component: Component, name: str) -> list[Any]:
 
 
 def _address(value: Any) -> Address | None:
-    """The name and SMTP address of an ORGANIZER or ATTENDEE; None where it has none, such as X.500.
+    """Return the name and SMTP address of an ORGANIZER or ATTENDEE; None if it has none, as with X.500.
 
-    With ``mailto:`` as RFC 5545 has it, without it as some programs write it, or in the parameter EMAIL of RFC 7986.
+    The address may have ``mailto:`` before it (RFC 5545), lack it as in some programs, or be in the parameter EMAIL
+    (RFC 7986).
     """
     params = getattr(value, "params", {})
     for text in (str(value or ""), str(params.get("EMAIL", ""))):
@@ -363,12 +372,12 @@ def _address(value: Any) -> Address | None:
 
 
 def _smtp(address: str, name: str = "") -> Address | None:
-    """The address as a header takes it; None where it is none, such as one with two dots in a row."""
+    """Return the address as a value for a header; None if it is invalid, such as one with two dots in a row."""
     if len(address) > _LONGEST_ADDRESS or not address.isascii() or not _ADDRESS.fullmatch(address):
         return None
     try:
         return Address(name, addr_spec=address)
-    except (ValueError, MessageError, LookupError):  # what the library raises for them changes with it
+    except (ValueError, MessageError, LookupError):  # which of them is raised depends on the version of the library
         return None
 
 
@@ -379,11 +388,7 @@ def _of_alias(alias: str, addresses: Iterable[Address]) -> Address | None:
     return next(iter(found.values()), None)
 
 
-_REMEDY = "give the mailbox's SMTP address in the mailbox column of the list"
-
-
-def _unknown(alias: str) -> Address:
-    raise Refused(f"the address of {alias!r} is not among the request's addressees; {_REMEDY}")
+_REMEDY = "use the mailbox's SMTP address in the mailbox column of the list"
 
 
 def _unescaped(escape: re.Match[str]) -> str:
@@ -391,5 +396,5 @@ def _unescaped(escape: re.Match[str]) -> str:
 
 
 def _line(text: str) -> str:
-    """The text on one line, without what cannot be seen: a header takes nothing else."""
+    """Return the text on one line, with only printable characters, as a header requires."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

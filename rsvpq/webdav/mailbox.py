@@ -1,6 +1,6 @@
-"""One mailbox by WebDAV and Outlook Web Access: what each operation asks of the server, and what its failure means.
+"""One mailbox by WebDAV and Outlook Web Access: the requests of each operation, and what their failures mean.
 
-A mailbox is worked by one request after the other; what sends them is :class:`rsvpq.http.server.Server`.
+:class:`rsvpq.http.server.Server` sends the requests, one after the other.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -39,7 +39,7 @@ from rsvpq.webdav.rows import at, href_of, message_of, permanent_url_of, refresh
 from rsvpq.webdav.search import PAGE_ROWS, pages
 
 T = TypeVar("T")
-#: How a server is told to answer: by OWA's commands, by iCalendar replies, or whichever it turns out to know.
+#: How to answer requests on a server: by OWA's commands, by iCalendar replies, or by whichever the server supports.
 Answers = Literal["owa", "icalendar", "detect"]
 _FOLDERS = {
     Place.INBOX: "inbox",
@@ -51,14 +51,14 @@ _OF_THE_MAILBOX = {Place.DRAFTS, Place.SENT}
 
 _XML = {"Content-Type": "text/xml; charset=utf-8"}
 _IDENTITY = (wire.REPL_UID, wire.MESSAGE_CLASS, wire.UID)
-#: What is asked of a message before it is acted upon: all that XML has names for, and those start with no digit.
+#: What is read of a message before it is acted upon: all properties that are valid XML names, so without a first digit.
 _NOW = (*(name for name in wire.MEETING_PROPERTIES if not name[1][0].isdigit()), wire.MODIFIED, wire.TAG)
 
 
 class Commands:
-    """Whether a server runs OWA's commands; shared by all threads of a process.
+    """Whether a server supports OWA's commands; shared by all threads of a process.
 
-    :param answers: what is configured.
+    :param answers: the configured method.
     """
 
     def __init__(self, answers: Answers) -> None:
@@ -66,14 +66,14 @@ class Commands:
         self.known = answers != "icalendar"
 
     def miss(self) -> None:
-        """Remember that the server runs none, where that is to be found out."""
+        """Record that the server does not support them; only with "detect" this changes how to answer."""
         self.known = self._answers == "owa"
 
 
 class WebDavMailbox:
-    """One mailbox; finds its folders unless they are known from before. See :class:`rsvpq.mail.ports.AnswersByDraft`.
+    """One mailbox; finds its folders unless they are given. See :class:`rsvpq.mail.ports.AnswersByDraft`.
 
-    :raises ExchangeError: see :meth:`Server.send`. Gone: there is no such mailbox here.
+    :raises ExchangeError: see :meth:`Server.send`. :raises Gone: there is no such mailbox on this server.
     """
 
     def __init__(
@@ -81,33 +81,33 @@ class WebDavMailbox:
     ) -> None:
         self._server = server
         self._commands = commands or Commands("owa")
-        self._asked = server.root + quote(mailbox, safe="@.-_~") + "/"
-        self.folders = folders or find_folders(server, self._asked)
+        self._named_root = server.root + quote(mailbox, safe="@.-_~") + "/"
+        self.folders = folders or find_folders(server, self._named_root)
         self._folders_are_fresh = folders is None
-        #: Whether the server takes a tag as a condition, for all that was seen of it.
+        #: Whether the server supports an ETag as a condition, as far as is known by now.
         self.conditional = True
 
     @property
     def identity(self) -> str:
-        """What tells the mailbox from all others; '' where the server does not show it."""
+        """The identity of the mailbox, whatever name it was opened by; '' if the server does not show it."""
         return self.folders.identity
 
     @property
     def commands(self) -> bool:
-        """Whether the server runs OWA's commands, for all that is known by now."""
+        """Whether the server supports OWA's commands, as far as is known by now."""
         return self._commands.known
 
     @property
     def _root(self) -> str:
-        """What every href of the mailbox lies below."""
-        return self.folders.root or self._asked
+        """The path that all hrefs of the mailbox are below."""
+        return self.folders.root or self._named_root
 
     def require_own(self, message: MeetingMessage) -> None:
-        """Complain of a message whose URLs are not of this mailbox; no scan of it finds such a one.
+        """Check that the URLs of a message are in this mailbox, as those of each scanned message are.
 
-        The folders are asked for again before: a message is not to blame where they were another mailbox's.
+        Before a message is refused, the folders are read again: the remembered ones may be those of another mailbox.
 
-        :raises Refused: it is one. :raises Transient: the name leads to another mailbox now.
+        :raises Refused: they are not. :raises Transient: the mailbox's name leads to another mailbox now.
         """
         try:
             self._require_below(message)
@@ -119,67 +119,67 @@ class WebDavMailbox:
                 raise Refused(str(error)) from None
 
     def require_open(self, refusal: Refused) -> None:
-        """Ask the mailbox's root whether a refusal was of one item, or of all that is asked for in the mailbox now.
+        """Check, at the mailbox's root, whether a refusal concerns one item only or the whole mailbox.
 
-        :raises Busy: of all, as by a proxy that is at maintenance; for the mailbox, and no item has failed.
+        :raises Busy: the whole mailbox is refused, for example by a proxy under maintenance. No item is at fault.
         """
         try:
-            find_folders(self._server, self._asked)
+            find_folders(self._server, self._named_root)
         except Refused as error:
-            raise Busy(f"{refusal}; and so is the mailbox: {error}", LOGIN_DELAY_S, "mailbox") from None
+            raise Busy(f"{refusal}; the whole mailbox is refused: {error}", LOGIN_DELAY_S, "mailbox") from None
 
     def _require_below(self, message: MeetingMessage) -> None:
         if len(message.ref.address) != len(("href", "permanent URL")):
-            raise Malformed("the address of the item is none of WebDAV")
+            raise Malformed("the item's address is not one of WebDAV")
         for url in filter(None, message.ref.address):
             Target.below(url, self._root)
 
     def _send(self, method: str, path: str, *, query: str = "", **options: Any) -> HttpResponse:
-        """As :meth:`Server.send`, and for a path of this mailbox only.
+        """Call :meth:`Server.send` for a path in this mailbox.
 
-        :raises Malformed: it is none, and nothing was sent: hrefs are a server's words, and have been in Redis.
+        :raises Malformed: the path is outside, and nothing was sent: hrefs come from a server, and out of Redis.
         """
         return self._server.send(method, Target.below(path, self._root, query), **options)
 
     def is_in_inbox(self, message: MeetingMessage) -> bool:
-        """Whether its href is one of the Inbox."""
+        """Return whether the message's href is in the Inbox."""
         return href_of(message).casefold().startswith(self.folders.inbox.casefold() + "/")
 
     def meeting_messages(self, page_rows: int = PAGE_ROWS) -> Iterator[Page]:
-        """Read the Inbox's meeting messages, oldest first, a page at a time; a row without a usable href is left out.
+        """Read the Inbox's meeting messages, oldest first, page by page; rows without a usable href are left out.
 
-        Each comes once, though rows shift while paging if somebody else works in the mailbox; one that is missed so is
-        found by the next scan.
+        No message comes twice, although rows shift between pages while somebody else works in the mailbox. If a message
+        is missed for that reason, the next scan finds it.
         """
         yield from self._messages("inbox", wire.meeting_search(), page_rows)
 
     def messages_in(self, place: Place, uid: str = "") -> Iterator[Page]:
-        """Read the meeting messages of a place, the newest first; searched for as they are taken.
+        """Read the meeting messages of a place, the newest first; pages are read on demand.
 
-        What has the class of a response in Drafts or Sent Items is an answer of the mailbox's own.
+        Messages with the class of a response in Drafts or Sent Items are answers of the mailbox itself.
         """
         for page in self._messages(_FOLDERS[place], _search_of(place, uid)):
             yield replace(page, messages=list(map(_as_answer, page.messages))) if place in _OF_THE_MAILBOX else page
 
     def busy(self, start: datetime, end: datetime) -> Agenda | CalendarUnknown:
-        """What the calendar has between two moments, in UTC: see :func:`calendar.read_agenda`."""
+        """Read everything that the calendar has between two moments, in UTC: see :func:`calendar.read_agenda`."""
         return self._of_calendar(lambda folder: calendar.read_agenda(self._server, folder, start, end))
 
     def appointment(self, message: MeetingMessage) -> Appointment | CalendarUnknown | None:
-        """What the calendar has of what a message is about: see :func:`calendar.read_appointment`."""
+        """Read the appointment of what a message is about: see :func:`calendar.read_appointment`."""
         uid, occurrence, root = message.uid, message.occurrence, self._root
         return self._of_calendar(lambda folder: calendar.read_appointment(self._server, folder, uid, root, occurrence))
 
     def appointments(self, uid: str) -> list[Appointment] | CalendarUnknown:
-        """All that the calendar has of a meeting: see :func:`calendar.read_appointments`."""
+        """Read all appointments of a meeting: see :func:`calendar.read_appointments`."""
         return self._of_calendar(lambda folder: calendar.read_appointments(self._server, folder, uid, self._root))
 
     def details(self, message: MeetingMessage) -> Details:
-        """What a request says of its attendees and of its series; costs one PROPFIND.
+        """Read the attendees and the series of a request, with one PROPFIND.
 
-        By permanent URL where a filter before Exchange rejects the href.
+        If a filter in front of Exchange rejects the href, the permanent URL is used.
 
-        :raises Gone: it is not there any more.
+        :raises Gone: the request is not there any more.
         """
         body, headers = wire.propfind(wire.DETAILS), {**_XML, "Depth": "0"}
         try:
@@ -191,7 +191,7 @@ class WebDavMailbox:
         return calendar.details_of(rows[0]) if rows else Details()
 
     def _messages(self, role: str, body: bytes, page_rows: int = PAGE_ROWS) -> Iterator[Page]:
-        """The messages of one of our folders, which is asked for again where it is not under its name any more."""
+        """Read the messages of a folder; if it does not exist under the known path, find the folders again."""
         try:
             yield from self._pages(getattr(self.folders, role), body, page_rows)
         except Gone:
@@ -215,25 +215,26 @@ class WebDavMailbox:
         return found
 
     def _find_folders_again(self, *, certainly: bool = False) -> bool:
-        """Ask for the folders where they were only remembered: their names change with the mailbox's language.
+        """Find the folders again if they were only remembered: their names change with the mailbox's language.
 
-        :param certainly: also where they were asked for just now, for one of them is not there.
-        :returns: whether they are elsewhere now. :raises Transient: the name leads to another mailbox now.
+        :param certainly: find them again in any case, because one of them is not there.
+        :returns: whether they have changed. :raises Transient: the mailbox's name leads to another mailbox now.
         """
         before = self.folders
         if certainly or not self._folders_are_fresh:
-            self.folders, self._folders_are_fresh = find_folders(self._server, self._asked), True
+            self.folders, self._folders_are_fresh = find_folders(self._server, self._named_root), True
         if before.identity and self.folders.identity != before.identity:
-            raise Transient(f"{unquote(self._asked)!r} leads to another mailbox than before; it is looked at anew")
+            raise Transient(f"{unquote(self._named_root)!r} leads to another mailbox than before; trying again")
         return self.folders != before
 
     def refresh(self, message: MeetingMessage) -> MeetingMessage | None:
-        """The message as it is now, under the URL it can be reached by; None if it is gone.
+        """Read the message again, and return it with a URL that works; None if it is gone.
 
-        By href first, since commands are known to work on it. Names are used again, so it has to be the same item. The
-        permanent URL reaches an item whose name a filter before Exchange rejects, or whose folder is renamed.
+        The href is tried first, because commands are known to work on it. Exchange reuses names, so it must be the same
+        item. The permanent URL also reaches an item whose name a filter in front of Exchange rejects, or whose folder
+        was renamed.
 
-        :raises Refused: the item is there, and none of its URLs is let through.
+        :raises Refused: the item is there, but a filter rejects all its URLs.
         """
         here, filtered = None, False
         for url in filter(None, message.ref.address):
@@ -251,7 +252,7 @@ class WebDavMailbox:
         return None
 
     def _at(self, url: str, message: MeetingMessage, names: Sequence[Property]) -> Row | None:
-        """What is at that URL, if it is the message."""
+        """Read the item at that URL; None if it is gone or is not the message."""
         body = wire.propfind(names)
         try:
             rows = rows_of(self._send("PROPFIND", url, headers={**_XML, "Depth": "0"}, body=body))
@@ -263,44 +264,49 @@ class WebDavMailbox:
         return (message for page in self.meeting_messages() for message in page.messages)
 
     def _require_absence(self, message: MeetingMessage) -> None:
-        """A search is let through where an item's URL is not: it tells whether there is such an item at all."""
+        """Check that an item whose URLs are filtered is not in the Inbox; searches of the folder are not filtered.
+
+        :raises Refused: it is there.
+        """
         if any(rid_of(found) == rid_of(message) for found in self._inbox()):
             what = unquote(href_of(message))
-            raise Refused(f"a filter before Exchange (URLScan, IIS request filtering) rejects {what!r}")
+            raise Refused(f"a filter in front of Exchange (URLScan, IIS request filtering) rejects {what!r}")
 
     def holds(self, message: MeetingMessage) -> bool:
-        """Whether the message is still at its href: the same item, for names are used again."""
+        """Return whether the message is still at its href; it must be the same item, because Exchange reuses names."""
         try:
             return self._at(href_of(message), message, _IDENTITY) is not None
         except Filtered:
             return self.refresh(message) is not None
 
     def command(self, request: MeetingMessage, verdict: Verdict) -> str:
-        """GET href?Cmd=accept: OWA writes the answer into Drafts and removes the request. Not safe, though a GET.
+        """Send GET href?Cmd=accept: OWA stores the answer in Drafts and removes the request.
 
-        Whether it worked must be looked up afterwards: a page with 200 may say anything.
+        Although it is a GET, it has an effect. The caller must look up afterwards whether it worked: a page with status
+        200 may mean anything.
 
-        :returns: the path of the draft, where a redirect tells it; else ''.
-        :raises Unknown: the answer was lost, or a 5xx: it may have been done. :raises Unsupported: no such command.
+        :returns: the path of the draft, if the response redirects to it; else ''.
+        :raises Unknown: the HTTP response was lost, or is a 5xx: it may have been done.
+        :raises Unsupported: the server has no such command.
         """
         return self._command(href_of(request), verdict)[1]
 
     def is_at(self, draft: MeetingMessage, where: str) -> bool:
-        """Whether it is the draft to which a command has led."""
+        """Return whether a draft is at the path that :meth:`command` returned."""
         return unquote(href_of(draft)).casefold() == unquote(where).casefold()
 
     def absorb(self, response: MeetingMessage) -> None:
-        """GET href?Cmd=open: OWA writes the attendee's status into the organizer's appointment.
+        """Send GET href?Cmd=open: OWA writes the attendee's status into the organizer's appointment.
 
-        :raises Unsupported: no such command: Exchange 2007 enters responses by itself (KB955480).
-        :raises Unknown: a page came that may be a login form, and the response does not show that it was opened.
+        :raises Unsupported: there is no such command; Exchange 2007 enters responses by itself (KB955480).
+        :raises Unknown: the returned page may be a login form, and the response does not show that it was opened.
         """
         page, _ = self._command(href_of(response), "open")
         if page.cleared and not self.shows_as_absorbed(response):
-            raise Unknown(f"{page.what}: what came may be a login form, and nothing shows that it was opened")
+            raise Unknown(f"{page.what}: the page may be a login form, and nothing shows that the response was opened")
 
     def shows_as_absorbed(self, response: MeetingMessage) -> bool:
-        """Whether the server shows that a response was opened: by its marker, or by a read flag that it had not before.
+        """Return whether the server shows that a response was opened: it is marked as processed, or newly as read.
 
         :param response: as it was before.
         """
@@ -309,8 +315,8 @@ class WebDavMailbox:
         return any(row.flag(wire.PROCESSED) or (row.flag(wire.READ) and not response.read) for row in rows)
 
     def _command(self, href: str, command: str) -> tuple[HttpResponse, str]:
-        """Return the response, and the path of the draft where a redirect leads to it."""
-        # No Translate header: with "Translate: f" IIS hands out the raw message and the command does nothing.
+        """Return the HTTP response, and the path of the draft if it redirects there; else ''."""
+        # No Translate header: with "Translate: f" IIS returns the raw message and the command does nothing.
         response = self._send("GET", href, headers={}, effect=True, query=f"Cmd={command}")
         if response.status < HTTPStatus.MULTIPLE_CHOICES:
             return response, ""
@@ -319,11 +325,11 @@ class WebDavMailbox:
             target = urlsplit(location).path
         except ValueError:
             raise Unknown(f"{response.what} redirected to an invalid URL") from None
-        # Exchange 2007 sends a browser to /owa; a command that was carried out may lead to the draft, below our root.
+        # Exchange 2007 redirects to /owa; a command that was executed may redirect to the draft, below our root.
         if not target.casefold().startswith(self._server.root.casefold()):
             self._commands.miss()
             raise Unsupported(
-                f"{response.what} redirected to {target!r}: this server runs no OWA commands; "
+                f"{response.what} redirected to {target!r}: this server does not support OWA commands; "
                 'set answers = "icalendar" (or "detect") for it'
             )
         try:
@@ -333,46 +339,47 @@ class WebDavMailbox:
         return response, path
 
     def compose_reply(self, request: MeetingMessage, address: str, verdict: Verdict) -> bytes:
-        """Write an iCalendar reply to the request as the server hands it out, without storing it: see :mod:`imip`."""
+        """Return an iCalendar reply to the stored request, without storing the reply: see :mod:`imip`."""
         return imip.reply_to(self.source(request), address, verdict, datetime.now(UTC), request.organizer)
 
     def source(self, message: MeetingMessage) -> bytes:
-        """Read the message in MIME: with ``Translate: f`` a GET hands it out, and has no effect."""
+        """Read the message in MIME: a GET with ``Translate: f`` returns it, and has no effect."""
         response = self._send("GET", href_of(message), headers={"Translate": "f"})
         if not response.is_page:
             raise Refused(response.redirected)
         return response.body
 
     def create_draft(self, name: str, mime: bytes, marker: str = "") -> None:
-        """Store a message in Drafts under this name, which is the caller's own; one that is there is overwritten.
+        """Store a message in Drafts under a name that the caller chose; overwrite any message with that name.
 
-        In DavMail's two steps: unsent (8) and read (1) can only be said before there is a message.
+        This takes two steps, as in DavMail: the flags unsent (8) and read (1) can only be set before the message is
+        stored.
 
-        :param marker: as :meth:`mark_draft` has it.
+        :param marker: as in :meth:`mark_draft`; '' for none.
         """
         href = self._draft(name)
         flags = wire.proppatch({wire.MESSAGE_FLAGS: "9", **({wire.ANSWERS: marker} if marker else {})})
         response = self._send("PROPPATCH", href, headers=_XML, body=flags, effect=True, known={HTTPStatus.CONFLICT})
         if response.status == HTTPStatus.CONFLICT:
-            raise Gone(f"{response.what} returned 409: there is no such folder (any more)")
-        _judged(response)
+            raise Gone(f"{response.what} returned 409: the folder does not exist (any more)")
+        _require_success(response)
         headers = {"Content-Type": "message/rfc822", "Translate": "f"}
         require_done(self._send("PUT", href, headers=headers, body=mime, effect=True))
 
     def has_draft(self, name: str) -> bool:
-        """Whether Drafts has an item of this name."""
+        """Return whether Drafts has an item with this name."""
         return self._exists(self._draft(name))
 
     def has_sent(self, name: str) -> bool:
-        """Whether Sent Items has an item of this name, as a draft has that was sent from here."""
+        """Return whether Sent Items has an item with this name; a draft keeps its name when it is sent."""
         return self._exists(f"{self.folders.sentitems}/{name}")
 
     def send_draft(self, name: str) -> None:
-        """Send what :meth:`create_draft` stored."""
+        """Send the draft that :meth:`create_draft` stored."""
         self._submit(self._draft(name))
 
     def discard_draft(self, name: str) -> None:
-        """DELETE what :meth:`create_draft` stored, for good: nobody but us has written it."""
+        """Delete the draft that :meth:`create_draft` stored, permanently: nobody else has written it."""
         require_done(self._send("DELETE", self._draft(name), headers={}, effect=True))
 
     def _draft(self, name: str) -> str:
@@ -384,14 +391,14 @@ class WebDavMailbox:
             rows = rows_of(self._send("PROPFIND", href, headers={**_XML, "Depth": "0"}, body=body))
         except Gone:
             return False
-        # A proxy may give somebody else's answer; the name is ours, and nothing else is called so.
+        # A proxy may return the response to another request, so the name is checked; only our draft has that name.
         return any(_name_in(row.href) == _name_in(href) for row in rows)
 
     def send(self, draft: MeetingMessage) -> None:
-        """MOVE a draft to the submission URI, which sends it and keeps a copy in Sent Items."""
+        """Move a draft to the submission URI, which sends it and keeps a copy in Sent Items."""
         try:
             self._submit(href_of(draft))
-        except Filtered:  # it did not reach Exchange, so nothing was done
+        except Filtered:  # the request did not reach Exchange, so nothing was done
             if not permanent_url_of(draft):
                 raise
             self._submit(permanent_url_of(draft))
@@ -400,27 +407,27 @@ class WebDavMailbox:
         self._move(href, self.folders.sendmsg + "/")
 
     def _trash(self, message: MeetingMessage) -> None:
-        """MOVE a message to Deleted Items, as a person's delete does."""
+        """Move a message to Deleted Items, as deleting it in Outlook does."""
         self._move_to_deleted_items(href_of(message))
 
     def remove_appointment(self, appointment: Appointment) -> None:
-        """MOVE an appointment to Deleted Items, where a person can get it back.
+        """Move an appointment to Deleted Items, where a person can get it back.
 
-        :raises Refused: the server named it outside of its mailbox.
+        :raises Refused: its href is outside of the mailbox.
         """
         if appointment.ref is None:
-            raise Refused("the server names the appointment outside of its mailbox")
+            raise Refused("the server returned an href outside of the mailbox for the appointment")
         self._move_to_deleted_items(appointment.ref.address[0])
 
     def _move_to_deleted_items(self, href: str) -> None:
         self._move(href, f"{self.folders.deleteditems}/{href.rsplit('/', 1)[-1]}")
 
     def _move(self, href: str, target: str) -> None:
-        # A full URL, since Exchange 2003 refuses a path as the destination of a submission (DavMail's history).
+        # A full URL, because Exchange 2003 refuses a path as the destination of a submission (DavMail's history).
         destination = self._server.origin + Target.below(target, self._root)
         headers = {"Destination": destination, "Overwrite": "f", "Allow-Rename": "t"}
         response = self._send("MOVE", href, headers=headers, effect=True)
-        if response.status == HTTPStatus.MULTI_STATUS and not _judged(response):
+        if response.status == HTTPStatus.MULTI_STATUS and not _require_success(response):
             raise Refused(f"{response.what} returned an empty 207 Multi-Status")
         require_done(response)
 
@@ -428,26 +435,29 @@ class WebDavMailbox:
         require_done(self._send("DELETE", href_of(message), headers={}, effect=True))
 
     def mark(self, request: MeetingMessage, intent: Intent) -> bool:
-        """Write on the request that its answer is begun, if nobody has changed it since it was looked at.
+        """Write on the request that its answer was begun, unless somebody changed it after it was read.
 
-        :param request: its tag is the condition; without one there is none.
-        :returns: whether the server keeps it. :raises Gone, Changed: the request is not there, or not so, any more.
+        :param request: its ETag is the condition; if it has none, the mark is written in any case.
+        :returns: whether the server keeps the mark.
+        :raises Gone: the request is not there any more. :raises Changed: somebody changed it.
         """
         return self._mark_if_allowed(request, wire.INTENT, intent_to_text(intent))
 
     def mark_draft(self, draft: MeetingMessage, marker: str) -> bool:
-        """Write on the draft which request it answers; see :func:`rsvpq.mail.editions.answer_marker`.
+        """Write on the draft which request it answers, unless somebody changed it after it was read.
 
-        :param draft: its tag is the condition; without one there is none.
-        :returns: whether the server keeps it. :raises Gone, Changed: the draft is not there, or not so, any more.
+        :param draft: its ETag is the condition; if it has none, the mark is written in any case.
+        :param marker: see :func:`rsvpq.mail.editions.answer_marker`.
+        :returns: whether the server keeps the mark.
+        :raises Gone: the draft is not there any more. :raises Changed: somebody changed it.
         """
         return self._mark_if_allowed(draft, wire.ANSWERS, marker)
 
     def mark_processed(self, message: MeetingMessage, intent: Intent | None = None) -> bool:
-        """Set the processed marker and the read flag, so that no scan offers the message again.
+        """Set the processed flag and the read flag, so that no scan offers the message again.
 
-        :param intent: what our own marker says in the end; None where there is none.
-        :returns: whether the server took the marker; it can refuse one property within a 207.
+        :param intent: the final content of our mark; None if the message has no mark of ours.
+        :returns: whether the server set the processed flag; it can refuse one property within a 207.
         """
         more = {wire.INTENT: intent_to_text(intent)} if intent else {}
         return self._mark(message, wire.PROCESSED, {wire.PROCESSED: "1", wire.READ: "1", **more})
@@ -471,38 +481,41 @@ class WebDavMailbox:
             self.conditional = False
             return self._mark(message, needed, values)
         if response.status in {HTTPStatus.OK, HTTPStatus.NO_CONTENT} and not response.body:
-            return True  # as under "Brief: t"
-        rows = _judged(response)
+            return True  # a success with "Brief: t"
+        rows = _require_success(response)
         created = any(row.status == HTTPStatus.CREATED for row in rows)
         if created and self._at(href_of(message), message, _IDENTITY) is None:
-            # There was nothing to mark, and a PROPPATCH of a new URL makes an item: ours, and empty.
+            # The message was gone, and a PROPPATCH of a URL without an item creates an empty one: delete that.
             self._delete(message)
-            raise Gone(f"{response.what} made a new item where the message was")
+            raise Gone(f"{response.what} created a new item, because the message is not there any more")
         return bool(rows) and not any(needed in row.refused for row in rows)
 
     def _require_unchanged(self, message: MeetingMessage, tag: str) -> None:
-        """Tell a change of the item from a server that takes no condition."""
+        """Find out why a condition failed: the item was changed, or the server does not support the condition.
+
+        :raises Gone: the item is not there any more. :raises Changed: somebody changed it.
+        """
         row = self._at(href_of(message), message, (*_IDENTITY, wire.TAG))
         if row is None:
             raise Gone(f"{unquote(href_of(message))!r} is not there any more")
         if row.text(wire.TAG) != tag:
-            raise Changed(f"somebody has changed {unquote(href_of(message))!r} since it was looked at")
+            raise Changed(f"somebody changed {unquote(href_of(message))!r} after it was read")
 
     def clear(self, message: MeetingMessage, how: Clear, intent: Intent | None = None) -> None:
-        """Take a message that was dealt with out of the next scan's way.
+        """Clear a message that is finished, so that the next scan does not offer it again.
 
-        What is to be marked and cannot be goes to Deleted Items, and is never deleted: Outlook drops the appointment
-        with an accepted request that is not marked (KB883672, KB886688).
+        If a message cannot be marked, it is moved to Deleted Items and never deleted: Outlook removes the appointment
+        together with an accepted request that is not marked (KB883672, KB886688).
         """
         match how:
             case Clear.MARK:
-                self._retire(message, intent)
+                self._mark_or_trash(message, intent)
             case Clear.TRASH:
                 self._trash(message)
             case Clear.DELETE:
                 self._delete(message)
 
-    def _retire(self, message: MeetingMessage, intent: Intent | None) -> None:
+    def _mark_or_trash(self, message: MeetingMessage, intent: Intent | None) -> None:
         try:
             marked = self.mark_processed(message, intent)
         except Refused:
@@ -522,9 +535,9 @@ def _as_answer(message: MeetingMessage) -> MeetingMessage:
 
 
 def _is_same(row: Row, message: MeetingMessage) -> bool:
-    """Whether a row is of the message: where that shows no identity of its own, by its class and its meeting.
+    """Return whether a row is that of the message; if the message has no identity, compare its class and meeting.
 
-    :raises Malformed: the row does not show the identity that the message has, so it cannot be told.
+    :raises Malformed: the message has an identity and the row shows none, so they cannot be compared.
     """
     kind = Kind.RESPONSE if message.kind is Kind.ANSWER else message.kind
     if kind_of(row.text(wire.MESSAGE_CLASS)) is not kind:
@@ -532,7 +545,7 @@ def _is_same(row: Row, message: MeetingMessage) -> bool:
     if not rid_of(message):
         return row.text(wire.UID) == message.uid
     if not row.text(wire.REPL_UID):
-        raise Malformed(f"PROPFIND {row.href}: the identity of the item is not shown")
+        raise Malformed(f"PROPFIND {row.href}: the response does not show the item's identity")
     return row.text(wire.REPL_UID) == rid_of(message)
 
 
@@ -540,10 +553,11 @@ def _name_in(href: str) -> str:
     return unquote(href.rstrip("/").rpartition("/")[2]).casefold()
 
 
-def _judged(response: HttpResponse) -> list[Row]:
-    """The parts of a 207 to something that changes; any of them that failed is an error, of the kind of its status.
+def _require_success(response: HttpResponse) -> list[Row]:
+    """Return the rows of a 207 to a request with an effect.
 
-    :raises Unknown: what came cannot be read, so it may have been done.
+    :raises ExchangeError: a row failed; its status decides which error.
+    :raises Unknown: the 207 cannot be read, so it may have been done.
     """
     rows, failed = list[Row](), list[Row]()
     try:
@@ -557,6 +571,6 @@ def _judged(response: HttpResponse) -> list[Row]:
     for row in failed:
         what = f"{response.what}: the part {unquote(row.href)!r}"
         if row.status == HTTPStatus.UNAUTHORIZED:
-            raise no_rights(what)  # whoever was let in as far as to a 207 has shown the right password
+            raise no_rights(what)  # the password is right, or the whole response would not be a 207
         raise error_from(what, row.status, {}, effect=True) or Unknown(f"{what} returned {row.status}")
     return rows

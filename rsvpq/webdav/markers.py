@@ -1,8 +1,8 @@
-"""What is written on a request before it is answered: the journal's copy in the mailbox, for when Redis is lost.
+"""The mark that is written on a request before it is answered: a copy of the journal's intent, in case Redis is lost.
 
-The store takes any property of any namespace (MSDN, "Defining Custom Properties"), so the request itself says that an
-answer was begun, and the draft of the answer says which request it answers. Both markers stay in the mailbox; that of a
-request which is left in its folder says in the end that all was done.
+The store accepts properties of any namespace (MSDN, "Defining Custom Properties"), so the request itself shows that an
+answer was begun, and the draft of the answer shows which request it answers. Both marks stay in the mailbox; the mark
+of a request that stays in its folder finally shows that everything was done.
 """
 
 from datetime import UTC, datetime
@@ -11,19 +11,19 @@ from rsvpq.mail.messages import Intent, Verdict
 
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 _FINISHED = "finished:"
-#: No repl-uid begins so.
+#: No repl-uid begins with this.
 _BEGUN_BY = "begun:"
 
 
 def intent_to_text(intent: Intent) -> str:
-    """Write the value of the marker."""
+    """Return the value of the mark."""
     verdict = f"{_FINISHED * intent.finished}{intent.verdict}"
     token = (_BEGUN_BY + intent.token,) if intent.token else ()
     return " ".join((intent.identity, verdict, intent.begun.strftime(_MOMENT), *token, *intent.before))
 
 
 def intent_of_text(text: str) -> Intent | None:
-    """Read a marker; None for none, or for what is not our marker."""
+    """Parse a mark; None if there is none, or if it is not ours."""
     try:
         identity, verdict, moment, *before = text.split()
         begun = datetime.strptime(moment, _MOMENT).replace(tzinfo=UTC)

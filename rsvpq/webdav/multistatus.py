@@ -1,8 +1,10 @@
-"""Multistatus answers -> rows, as they arrive: read by namespace and per response, never by prefix or position.
+"""Parse multistatus bodies into rows, as they arrive.
 
-Exchange allots prefixes by first use and repeats elements at will, so element order, the wording of a status and
-attribute types are not relied on either. What is not XML is mended where it is known (:func:`clean`); what is broken
-beyond that costs its own row and no other.
+Names are read by namespace, never by prefix or position: Exchange assigns prefixes by first use and may repeat
+elements. The order of elements, the wording of a status and attribute types do not matter either. Known violations of
+XML are repaired (:func:`clean`); anything else that is broken costs its own row only.
+
+In this module, a *response* is the ``DAV:response`` element of a multistatus.
 """
 
 import codecs
@@ -21,16 +23,16 @@ from rsvpq.text import shortened
 #: A property is (namespace, local name).
 Property = tuple[str, str]
 
-#: The most bytes one response may take: with the properties that are asked for it has about 2 kB.
+#: The most bytes of one response; with the properties that are requested it has about 2 kB.
 LARGEST_RESPONSE = 1024 * 1024
-#: The most characters of one property's text that are kept, unless told otherwise; of what is longer, the beginning.
+#: The most characters of one property's text that are kept by default; longer texts are cut.
 LONGEST_TEXT = 256 * 1024
-#: The most rows of one answer, readable or not.
+#: The most rows of one multistatus, readable or not.
 MOST_ROWS = 100_000
-#: The most properties of one response, and the most characters of a name: of none is asked for so much, and what comes
-#: unasked would take twenty times the room that it has on the wire.
+#: The most properties of one response, and the most characters of a name. No request needs more, and unrequested data
+#: would take twenty times its size in memory.
 _MOST_PROPERTIES, _LONGEST_NAME = 200, 256
-#: The most characters of an href that are kept: one more than a request line may have, so it is none that is asked for.
+#: The most characters of an href that are kept: one more than a request line may have, so that a cut href is rejected.
 _LONGEST_HREF = 16 * 1024 + 1
 
 _DAV = "{DAV:}"
@@ -43,9 +45,9 @@ class Row:
 
     href: str
     properties: Mapping[Property, str]
-    #: The status of the response as a whole; 200 where it has none of its own.
+    #: The status of the whole response; 200 if it has no own status.
     status: int = _OK
-    #: The properties of propstats that say no 2xx, with the status there; 0 where it cannot be read.
+    #: The properties in propstats without a 2xx status, with that status; 0 if it cannot be read.
     refused: Mapping[Property, int] = field(default_factory=dict)
 
     @property
@@ -54,19 +56,19 @@ class Row:
         return _is_success(self.status)
 
     def text(self, name: Property) -> str:
-        """The property's text without surrounding white space, or '' where it was not found."""
+        """Return the property's text without surrounding white space; '' if it was not found."""
         return self.properties.get(name, "").strip()
 
     def flag(self, name: Property, default: bool = False) -> bool:
-        """A boolean, which Exchange writes 1 and 0."""
+        """Return a boolean, which Exchange writes as 1 or 0."""
         text = self.text(name).lower()
         return default if not text else text in {"1", "true"}
 
 
 def read(body: bytes) -> list[Row]:
-    """The rows of a whole 207 answer that succeeded, in the server's order.
+    """Return the rows of a whole 207 body that succeeded, in the server's order.
 
-    :raises Malformed: the body is no multistatus.
+    :raises Malformed: the body is not a multistatus.
     """
     reader = Reader()
     rows = [row for row in reader.feed(body) if row.ok]
@@ -76,7 +78,7 @@ def read(body: bytes) -> list[Row]:
 
 #: A name that starts with a digit, as those of mapi/id do.
 _DIGIT_NAME = re.compile(rb"(</?(?:[A-Za-z_][\w.-]*:)?)([0-9])(?=[\w.-]*[\s/>])")
-#: The namespaces of mapi/id and mapi/string hold a {GUID}, which libxml2 takes for an invalid URI.
+#: The namespaces of mapi/id and mapi/string contain a {GUID}, which is invalid in a URI.
 _GUID_NAMESPACE = re.compile(rb"""(\sxmlns(?::[\w.-]+)?=["'][^"'{}<]*)\{([^"'{}<]*)\}""")
 _CONTROLS = bytes({*range(0x20)} - {*b"\t\n\r"})
 _NO_CHARACTER = re.compile(rb"\xef\xbf[\xbe\xbf]")  # U+FFFE and U+FFFF in UTF-8
@@ -89,18 +91,18 @@ _XML_CHARACTERS = (
     range(0x10000, 0x110000),
 )
 _REFERENCE = re.compile(rb"&#(?:x0*([0-9A-Fa-f]{1,8})|0*([0-9]{1,10}));")
-#: An ampersand that starts no reference of XML's own; entities of a DTD are none, for there is no DTD.
+#: An ampersand that does not start a reference of XML itself; entities of a DTD do not count, as there is no DTD.
 _AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,10}|#x[0-9A-Fa-f]{1,8});)")
 
 
 def clean(body: bytes) -> bytes:
-    """Mend what Exchange sends that is not XML: names such as ``0x8218``, control characters, references to them.
+    """Repair invalid XML that Exchange sends: names such as ``0x8218``, control characters, references to them.
 
-    Seen in captures: names of mapi/id properties start with a digit, which becomes what XmlConvert makes of it, and
-    corrupt data comes as ``&#01;`` (both described in evolution-exchange's e2k-result.c and its bug notes). Bytes that
-    are no UTF-8 are replaced too.
+    Both occur in captures, and are described in evolution-exchange's e2k-result.c and its bug notes: names of mapi/id
+    properties start with a digit, which is escaped here as XmlConvert does it, and corrupt data appears as ``&#01;``.
+    Bytes that are not UTF-8 are replaced too.
     """
-    # Most of it is nothing to mend: what a search for a few bytes can tell is not left to an expression.
+    # Most bodies need no repair, so fast searches for a few bytes decide whether a regular expression has to run.
     body = body.decode("utf-8", "replace").encode().translate(None, _CONTROLS)
     if b"\xef\xbf" in body:
         body = _NO_CHARACTER.sub(b"", body)
@@ -117,24 +119,25 @@ def _allowed_reference(match: re.Match[bytes]) -> bytes:
 
 #: The most bytes before the first response; a root declares a dozen namespaces.
 _LARGEST_HEAD = 64 * 1024
-#: The root's start tag and what may precede it. No part that has matched gives anything back to one that could match
-#: the same text, so it takes no more than linear time.
+#: The root's start tag and what may precede it. No two adjacent parts can match the same text, or they are possessive,
+#: so a match takes linear time at most.
 _HEAD = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*+(?><\?xml(?>[^>]*?\bencoding\s*=\s*[\"'](?P<encoding>[\w.-]++))?[^>]*>)?"
     rb"(?:\s|<!--(?:(?!-->).)*-->|<!DOCTYPE[^\[>]*(?:\[[^\]]*\]\s*)?>)*"
     rb"(?P<root><(?P<name>(?:[A-Za-z_][\w.-]*:)?multistatus)(?:\s(?:[^>\"'/]|/(?!>)|\"[^\"]*\"|'[^']*')*)?)(?P<end>/?>)",
     re.DOTALL,
 )
-#: A start tag up to this size is read again with every response: a dozen namespaces take half of it.
+#: A start tag up to this size is parsed again with every response; a dozen namespaces take half of it.
 _SMALL_HEAD = 2048
 _LONGEST_NAMESPACE = 256
-#: What may be a prefix; of what is none, nothing is declared.
+#: Text that may be a prefix; for text that is not a prefix, no namespace is declared.
 _PREFIX = re.compile(rb"[</\s]([A-Za-z_][\w.-]{0,63}+):")
 _RESPONSE = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?response[\s>]")
 _RESPONSE_END = re.compile(rb"</(?:[A-Za-z_][\w.-]*:)?response\s*>")
-#: How much of an end tag can lie before the border of two pieces.
+#: The most bytes of an end tag that may be before the border of two pieces.
 _LONGEST_TAG = 256
-#: Encodings beside UTF-8 that a declaration may name; Python knows codecs that unpack, or take the square of the time.
+#: The encodings besides UTF-8 that a declaration may name. Others are refused, because some of Python's codecs
+#: decompress, or take quadratic time.
 ENCODING = re.compile(
     r"us-ascii|iso-8859-\d+|windows-125\d|utf-16(?:le|be)?|shift_jis|euc-(?:jp|kr)|gbk?(?:2312)?|big5"
     r"|gb18030|koi8-[ru]|iso-2022-(?:jp|kr)|windows-874"
@@ -142,20 +145,20 @@ ENCODING = re.compile(
 
 
 class Reader:
-    """Reads one multistatus from pieces of any size, in memory that depends on neither their size nor their number.
+    """Reads one multistatus from pieces of any size; its memory use depends on neither their size nor their number.
 
-    The text is cut after each ``</a:response>`` and cleaned and parsed a response at a time, below a copy of the root's
-    start tag (it declares the namespaces). So nothing that is mended lies across a border, and a response that is
-    broken beyond mending takes no other with it. Without entities, DTD or network: the bytes are a stranger's.
+    The text is cut after each ``</a:response>``. Each response is repaired and parsed by itself, inside a copy of the
+    root's start tag, which declares the namespaces. So no repair has to cross a border, and a response that cannot be
+    repaired damages no other. Entities, DTDs and the network are not used, because the bytes are untrusted.
 
     :param longest: the most characters of a property's text that are kept.
-    :param names: the properties that are kept, each by itself; all of them where none are given.
+    :param names: the properties that are kept, each mapped to the key in :attr:`Row.properties`; None for all.
     """
 
     def __init__(self, longest: int = LONGEST_TEXT, names: Mapping[Property, Property] | None = None) -> None:
         self._longest = longest
         self._names = names
-        #: The responses so far, and how many of them could not be read.
+        #: The number of responses so far, and of those that could not be read.
         self.seen = 0
         self.broken = 0
         self._buffer = bytearray()
@@ -163,14 +166,14 @@ class Reader:
         self._decoder: codecs.IncrementalDecoder | None = None
         self._head = b""
         self._tail = b""
-        #: Of a start tag that is too large to be read again for each response: what it declares, by prefix.
+        #: The declarations of a start tag that is too large to be parsed again for each response, by prefix; else None.
         self._spaces: Mapping[bytes, bytes] | None = None
         self._over = False
 
     def feed(self, piece: bytes) -> Iterator[Row]:
-        """The rows that are complete with this piece.
+        """Yield the rows that are complete with this piece.
 
-        :raises Malformed: this is no multistatus, or has more responses than anybody's folder.
+        :raises Malformed: this is not a multistatus, or it has too many responses.
         """
         self._buffer += _recoded(piece, self._decoder) if self._decoder else piece
         if not self._head and not self._find_head():
@@ -179,7 +182,7 @@ class Reader:
             end = _RESPONSE_END.search(self._buffer, self._searched)
             if end is None:
                 self._searched = max(0, len(self._buffer) - _LONGEST_TAG)
-                self._drop_what_is_too_large()
+                self._discard_oversized()
                 return
             text = bytes(self._buffer[: end.end()])
             del self._buffer[: end.end()]
@@ -187,9 +190,9 @@ class Reader:
             yield from self._responses(text)
 
     def close(self) -> None:
-        """Check the end; a text that breaks off after a response is a broken one more.
+        """Check the end; if the text is truncated after a response, count one more broken response.
 
-        :raises Malformed: there was nothing of a multistatus but its beginning.
+        :raises Malformed: the text is not a multistatus, or is truncated before the first response.
         """
         if not self._head:
             raise Malformed("not a multistatus")
@@ -210,7 +213,7 @@ class Reader:
         declared = bytes(head["encoding"] or b"utf-8").decode().lower()
         if self._decoder is None and declared not in {"utf-8", "utf8"}:
             self._decode_from(declared)
-        # A start tag that came apart in decoding is found again in the new text.
+        # Search again, because decoding may have changed the text.
         head = _HEAD.match(self._buffer, 0, _LARGEST_HEAD) or head
         self._tail = b"</" + bytes(head["name"]) + b">"
         self._head = _checked_head(bytes(head["root"]), self._tail)
@@ -228,8 +231,8 @@ class Reader:
             raise Malformed(f"multistatus in unknown encoding {encoding!r}") from None
         self._buffer = bytearray(_recoded(bytes(self._buffer), self._decoder))
 
-    def _drop_what_is_too_large(self) -> None:
-        """Of a response that grows beyond all measure only the end is waited for."""
+    def _discard_oversized(self) -> None:
+        """Drop the text of a response that is too large, and wait for its end."""
         if len(self._buffer) > LARGEST_RESPONSE:
             del self._buffer[:-_LONGEST_TAG]
             self._searched = 0
@@ -242,7 +245,7 @@ class Reader:
         if self.seen > MOST_ROWS:
             raise Malformed(f"more than {MOST_ROWS} responses")
         starts = [match.start() for match in _RESPONSE.finditer(text)]
-        # From its own start tag on, where what precedes it is broken.
+        # If the whole text is broken, try again from the response's own start tag, as the break may be before it.
         for start in dict.fromkeys((0, *starts[-1:])):
             response = clean(text[start:])
             root = _parse(self._head_for(response) + response + self._tail)
@@ -253,7 +256,7 @@ class Reader:
         self.broken += 1
 
     def _head_for(self, response: bytes) -> bytes:
-        """The start tag with what the response needs of it."""
+        """Return the root's start tag, with the declarations that the response needs."""
         if self._spaces is None:
             return self._head
         own = self._tail[2:-1]
@@ -273,7 +276,7 @@ def _recoded(piece: bytes, decoder: codecs.IncrementalDecoder) -> bytes:
 
 
 def _declarations(head: bytes) -> Mapping[bytes, bytes]:
-    """The namespaces that a start tag declares, as attributes; those of unlikely length are left out."""
+    """Return the namespaces that a start tag declares, as attributes by prefix; overlong ones are left out."""
     parser: ElementTree.XMLPullParser[Element] = ElementTree.XMLPullParser(["start-ns"])
     parser.feed(head)
     declared: Iterator[tuple[str, str]] = (space for _, space in parser.read_events())  # type: ignore[misc]  # no stub
@@ -284,10 +287,10 @@ def _declarations(head: bytes) -> Mapping[bytes, bytes]:
     }
 
 
-# A server says the same start tag over and over.
+# A server sends the same start tag again and again.
 @lru_cache(maxsize=64)
 def _checked_head(start_tag: bytes, tail: bytes) -> bytes:
-    """The root's start tag, mended.
+    """Return the root's start tag, repaired.
 
     :param start_tag: without its end.
     :raises Malformed: it is not that of a multistatus.
@@ -300,10 +303,11 @@ def _checked_head(start_tag: bytes, tail: bytes) -> bytes:
 
 
 def _parse(text: bytes) -> Element | None:
-    """What a text is; None where it is no XML.
+    """Return the root element of a text; None if it is not valid XML.
 
-    Not by libxml2, which keeps each name that it meets for as long as the thread lives: names are a server's, without
-    end. Expat takes no more than a DTD could make of it, and there is none: within an element it is no XML.
+    libxml2 is not used, because it keeps each name that it has seen as long as the thread lives, and a server may send
+    new names without end. Expat is safe here: only a DTD could make it expand a text, and within an element a DTD is
+    not valid XML.
     """
     try:
         return ElementTree.fromstring(text)  # noqa: S314 - see above
@@ -312,7 +316,7 @@ def _parse(text: bytes) -> Element | None:
 
 
 def _row(response: Element, longest: int, names: Mapping[Property, Property] | None) -> Row | None:
-    """The row of a response; None where it says of what by no href."""
+    """Return the row of a response; None if it has no href."""
     href = response.findtext(f"{_DAV}href", "").strip()[:_LONGEST_HREF]
     if not href:
         return None
@@ -334,7 +338,7 @@ def _row(response: Element, longest: int, names: Mapping[Property, Property] | N
 
 
 def _elements(response: Element) -> Iterator[tuple[int, Element]]:
-    """Each property of a response, with the status of its propstat."""
+    """Yield each property of a response, with the status of its propstat."""
     for propstat in response.findall(f"{_DAV}propstat"):
         status = _status_of(propstat)
         for prop in propstat.findall(f"{_DAV}prop"):
@@ -343,25 +347,25 @@ def _elements(response: Element) -> Iterator[tuple[int, Element]]:
 
 
 def _status_of(part: Element) -> int:
-    """The status that a part of an answer has of its own; "Brief: t" may leave out a good one."""
+    """Return the own status of a response or propstat; a success if it has none, because "Brief: t" may omit that."""
     return _code(part.findtext(f"{_DAV}status", "HTTP/1.1 200 OK")[:_LONGEST_NAME])
 
 
 _MAPI = "http://schemas.microsoft.com/mapi/"
 _MAPI_ID, _PROPTAG = _MAPI + "id/", _MAPI + "proptag/"
-#: What no XML name can hold, as XmlConvert of .NET writes it.
+#: A character that is invalid in an XML name, as XmlConvert of .NET escapes it.
 _ENCODED = re.compile("_x([0-9A-Fa-f]{4})_")
-#: A number of mapi/id: hexadecimal with any zeros before it, or decimal (DavMail asks for 32900 and writes 0x8084).
+#: A number of mapi/id: hexadecimal with any zeros before it, or decimal (DavMail queries 32900 and writes 0x8084).
 _NUMBER = re.compile("_?0?x0*([0-9a-f]{1,8})|([0-9]{1,10})", re.IGNORECASE)
 
 
 def canonical(name: Property) -> Property:
-    """The one spelling of a property, for all that the wire has: ours and MS-OXPROPS', ``{GUID}/0x8257``.
+    """Return our spelling of a property, ``{GUID}/0x8257`` as in MS-OXPROPS, for any spelling on the wire.
 
-    The name ``0x8257``, which no XML name can be, comes as it was asked for (captures), without its zero
-    (evolution-exchange, e2k-result.c), as ``_x0030_x8257`` (DavMail), as ``0x00008257`` or in decimal; a property tag
-    comes with ``0x`` or ``x``, and that of a string as one of 8-bit letters (001e) or of Unicode (001f). Case counts in
-    none of them, nor in a GUID.
+    The name ``0x8257``, which is not a valid XML name, comes as it was requested (captures), without its zero
+    (evolution-exchange, e2k-result.c), as ``_x0030_x8257`` (DavMail), as ``0x00008257`` or in decimal. A property tag
+    comes with ``0x`` or ``x``; the tag of a string has the type of 8-bit text (001e) or of Unicode (001f). Case does
+    not matter in any of them, nor in a GUID.
     """
     namespace, local = name
     folded = namespace.casefold()
@@ -374,10 +378,10 @@ def canonical(name: Property) -> Property:
     return name
 
 
-# Few names come over and over, and few wordings of a status.
+# The same few names and status lines come again and again.
 @lru_cache(maxsize=1024)
 def _name(tag: str) -> Property:
-    """The name as we spell it, undoing what :func:`clean` does to namespaces and names."""
+    """Return the name in our spelling; this undoes the escapes of :func:`clean`."""
     namespace, _, local = tag.rpartition("}")
     namespace = namespace[1:].replace("%7B", "{").replace("%7D", "}")
     return canonical((namespace, _ENCODED.sub(lambda code: chr(int(code[1], 16)), local)))
@@ -385,7 +389,7 @@ def _name(tag: str) -> Property:
 
 @lru_cache(maxsize=64)
 def _code(status: str) -> int:
-    """The code of a status line, whose wording varies; 0 where there is none."""
+    """Return the code of a status line, whose wording varies; 0 if there is none."""
     match = re.match(r"\s*\S+\s+([1-5][0-9]{2})(?!\S)", status)
     return int(match[1]) if match else 0
 

@@ -1,4 +1,4 @@
-"""Rows of a search -> meeting messages."""
+"""Convert the rows of a search to meeting messages."""
 
 from dataclasses import fields, replace
 from datetime import UTC, datetime
@@ -18,39 +18,39 @@ from rsvpq.webdav.markers import intent_of_text
 from rsvpq.webdav.multistatus import Property, Row
 from rsvpq.webdav.search import LONGEST_TEXT
 
-#: The instance types of a meeting of its own, of a series as a whole, and of one occurrence of it.
+#: The instance types of a single meeting, of a whole series, and of one occurrence of it.
 _SINGLE, _SERIES, _OCCURRENCE = "0", "1", {"2", "3"}
-#: PidLidMeetingType (MS-OXOCAL 2.2.6.5), which the sender sets, and Outlook on its way.
+#: Values of PidLidMeetingType (MS-OXOCAL 2.2.6.5), which the sender's program sets, or the receiver's Outlook.
 _INFORMS, _OUT_OF_DATE, _DELEGATE_ANSWERS = 0x20000, 0x80000, 0x100000
-#: The most characters of a text of a message; one that is longer is none that any mail program writes. Exchange itself
-#: cuts subjects at 255, and the names of items before.
+#: The most characters of a text of a message; no mail program writes longer ones. Exchange itself cuts subjects after
+#: 255 characters, and the names of items earlier.
 _LONGEST_TEXT, _LONGEST_HREF = 1000, 4000
 _LONGEST = {wire.SUBJECT: 300, wire.PERMANENT_URL: _LONGEST_HREF, wire.INTENT: LONGEST_TEXT - 1}
 _SHOWN = {wire.SUBJECT}
 
 
 def href_of(message: MeetingMessage) -> str:
-    """The path part of the server's href, byte for byte and still %-encoded; names are used again."""
+    """Return the path of the server's href, byte for byte and still %-encoded; another item may have it later."""
     return message.ref.address[0]
 
 
 def permanent_url_of(message: MeetingMessage) -> str:
-    """The path of the permanent URL; '' where the server shows none."""
+    """Return the path of the permanent URL; '' if the server shows none."""
     return message.ref.address[1]
 
 
 def rid_of(message: MeetingMessage) -> str:
-    """The repl-uid; '' where the server shows none, and one of the URLs has to stand for it."""
+    """Return the repl-uid; '' if the server shows none, so that one of the URLs is used as the key."""
     return "" if message.ref.key in message.ref.address else message.ref.key
 
 
 def at(message: MeetingMessage, href: str) -> MeetingMessage:
-    """The same message under another href."""
+    """Return the same message with another href."""
     return replace(message, ref=ItemRef(message.ref.key, (href, permanent_url_of(message))))
 
 
 def message_of(row: Row, root: str) -> MeetingMessage | None:
-    """The message of a row; None where its href leads out of the mailbox, whose path is ``root``, or has no end."""
+    """Return the message of a row; None if its href is too long, or outside of the mailbox with the path ``root``."""
     if len(row.href) > _LONGEST_HREF:
         return None
     try:
@@ -61,7 +61,7 @@ def message_of(row: Row, root: str) -> MeetingMessage | None:
 
 
 def refreshed(message: MeetingMessage, row: Row) -> MeetingMessage:
-    """The message with what the row says of it now; what the row does not show stays as it was."""
+    """Return the message with the values that the row shows now; values that it does not show stay the same."""
     now = _message(row, href_of(message), href_of(message))
     shown = {one.name: value for one in fields(now) if (value := getattr(now, one.name)) != one.default}
     received_for = now.received_for if row.text(wire.RECEIVED_FOR) else message.received_for
@@ -116,7 +116,7 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
 
 
 def _bounded(row: Row) -> tuple[Row, str]:
-    """The row with no text longer than it may be, and which of them were, but for those that decide nothing."""
+    """Return the row with overlong texts cut, and the names of the cut properties that may matter."""
     cut = {name: shortened(text, _most(name)) for name, text in row.properties.items() if len(text) > _most(name)}
     if not cut:
         return row, ""
@@ -130,9 +130,9 @@ def _most(name: Property) -> int:
 
 
 def occurrence_of(row: Row) -> str:
-    """Which occurrence of a series a row is about, as :attr:`MeetingMessage.occurrence`; '' where it is about none.
+    """Return which occurrence of a series a row is about, as :attr:`MeetingMessage.occurrence`; '' if it is about none.
 
-    By the original start; else by the day that Outlook writes into the uid; else by the start that it has now.
+    It is identified by its original start; else by the day that Outlook writes into the uid; else by its present start.
     """
     kind = row.text(wire.INSTANCE_TYPE)
     original = wire.moment(row.text(wire.RECURRENCE_ID))
@@ -145,7 +145,7 @@ def occurrence_of(row: Row) -> str:
 
 
 def recurring_of(row: Row) -> bool | None:
-    """Whether a row is about a series or one of its occurrences; None where it does not show that."""
+    """Return whether a row is about a series or one of its occurrences; None if it does not show that."""
     kind = row.text(wire.INSTANCE_TYPE)
     if kind in {_SERIES, *_OCCURRENCE} or occurrence_of(row):
         return True
@@ -153,29 +153,32 @@ def recurring_of(row: Row) -> bool | None:
 
 
 def _received_for(row: Row) -> str:
-    """Whom it is for, if that is certainly another than who got it; '' on ordinary delivery, which shows one twice."""
+    """Return the person it is for, if that is certainly another one than the receiver.
+
+    '' for an ordinary delivery, which shows the same person twice.
+    """
     got_it = Person(row.text(wire.RECEIVED_BY), row.text(wire.RECEIVED_BY_NAME))
     meant = Person(row.text(wire.RECEIVED_FOR), row.text(wire.RECEIVED_FOR_NAME))
     return meant.address if got_it.address and meant.address and not got_it.may_be(meant) else ""
 
 
 def _sent_to_oneself(row: Row) -> bool | None:
-    """Whether who got it is who it is from; None where the server does not show both in one spelling."""
+    """Return whether receiver and sender are the same; None if the server does not show both in the same form."""
     got_it, sender = row.text(wire.RECEIVED_BY), row.text(wire.SENT_REPRESENTING)
     return is_same_person(Person(got_it), Person(sender)) if same_spelling(got_it, sender) else None
 
 
 def _from_another(row: Row) -> str:
-    """Whom it is from, if that is certainly another than the organizer that it names."""
+    """Return the sender, if that is certainly another person than the organizer; else ''."""
     sender = row.text(wire.SENT_REPRESENTING)
     return sender if is_same_person(Person(sender), person_in(row.text(wire.ORGANIZER))) is False else ""
 
 
 def _sent_by(row: Row) -> tuple[str, ...]:
-    """The addresses of whom it came from, beside the organizer's own: all that are no name of the directory.
+    """Return the addresses of the senders, except the organizer's own and names of the directory.
 
-    A stranger's address may look like a name of the directory with an @ in it, and only its domain tells the two apart.
-    What is neither that nor of SMTP came through a gateway from elsewhere.
+    An external address may look like a name of the directory with an @ in it; only its domain distinguishes them.
+    Addresses of neither form came from elsewhere, through a gateway.
     """
     shown = ("_".join(row.text(name).split()) for name in (wire.SENDER, wire.SENT_REPRESENTING))
     senders = {comparable(one) or lowered(one) for one in shown if one and ("@" in one or not one.startswith("/"))}
@@ -183,7 +186,7 @@ def _sent_by(row: Row) -> tuple[str, ...]:
 
 
 def _permanent_url(url: str, root: str) -> str:
-    """Its path; it is asked for like an href, so it must not lead elsewhere either."""
+    """Return the path of a permanent URL; '' if it is outside of the mailbox: requests go to it as to an href."""
     try:
         return wire.path_below(url, root) if urlsplit(url).path else ""
     except (Malformed, ValueError):
@@ -191,20 +194,20 @@ def _permanent_url(url: str, root: str) -> str:
 
 
 def _sensitivity(text: str) -> Sensitivity:
-    """Only who wants it otherwise than normal has to set it; what cannot be read is taken for the highest."""
+    """Return the sensitivity: normal if there is none, and the highest if it cannot be read."""
     known = list(Sensitivity)
     shown = number(text) if text else 0
     return known[-1] if shown is None else known[min(shown, len(known) - 1)]
 
 
 def _changed(text: str) -> datetime | None:
-    """When something was made or changed; DAV:getlastmodified may come as an HTTP date (RFC 2518, 13.7)."""
+    """Return when an item was created or changed; DAV:getlastmodified may be an HTTP date (RFC 2518, 13.7)."""
     try:
         return instant(text) or parsedate_to_datetime(text).astimezone(UTC)
-    except (ValueError, TypeError, OverflowError):  # the last day of all has no other zones
+    except (ValueError, TypeError, OverflowError):  # OverflowError: near the first or last day that datetime has
         return None
 
 
 def number(text: str) -> int | None:
-    """A number of 32 bits; None for anything else."""
+    """Return a number of at most ten digits, which has room for 32 bits; None for anything else."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 10 else None  # noqa: PLR2004 - 32 bits

@@ -1,4 +1,4 @@
-"""Searches of a folder, page by page, for as long as there is anything new."""
+"""Search a folder page by page, until a page has nothing new."""
 
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
@@ -13,32 +13,32 @@ from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import Reader, Row
 from rsvpq.webdav.response import read
 
-#: Rows asked for at once; evolution-exchange's bound.
+#: The rows of a page; evolution-exchange has the same limit.
 PAGE_ROWS = 100
-#: A safety net against a server that never stops sending pages.
+#: The most pages, in case a server never stops sending them.
 MOST_PAGES = 1000
-#: The most seconds that one search may take, all its pages together; what it found until then is found by the next one.
+#: The most seconds that all pages of one search may take together; after that the search fails.
 LONGEST_S = 900.0
 
-#: The most characters of a property that are read in a search; our own markers may be long.
+#: The most characters of a property that are read in a search; our own marks may be long.
 LONGEST_TEXT = 16_000
-#: The most rows of a search, and of their texts the most characters, as far as they are kept (:data:`_KEPT` of each).
+#: The most rows of a search, and the most characters of all of them; :data:`_KEPT` of each text count.
 MOST_ROWS, MOST_CHARACTERS = 100_000, 64 * 1024 * 1024
 _KEPT = 1000
-#: At how many characters a page is handed on, however few its rows are.
+#: A page with this many characters is returned, however few rows it has.
 _FULL_PAGE = 4 * 1024 * 1024
-#: What a row takes beside its texts.
+#: What a row counts in addition to its texts, in characters.
 _OVERHEAD = 500
 
-#: How a range is refused that is larger than the server allows (MSDN dd589239, of the same DAV core).
+#: The statuses for a range that is larger than the server allows (MSDN dd589239, of the same DAV core).
 _TOO_LARGE = {HTTPStatus.TOO_EARLY, HTTPStatus.INSUFFICIENT_STORAGE}
-#: How a SEARCH with a Range beyond the last row may be answered (evolution-exchange reads it as "no results").
+#: A possible status for a SEARCH with a Range beyond the last row (evolution-exchange reads it as "no results").
 _NO_ROWS = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
 _XML = {"Content-Type": "text/xml; charset=utf-8"}
 
 
 def identity(row: Row) -> str:
-    """What is the same whenever an item is found."""
+    """Return what stays the same whenever an item is found."""
     return row.text(wire.REPL_UID) or row.text(wire.PERMANENT_URL) or row.href
 
 
@@ -51,16 +51,17 @@ def pages(
     key: Callable[[Row], str] = identity,
     longest: int = LONGEST_TEXT,
 ) -> Iterator[list[Row]]:
-    """The rows of a search, each once, at most ``page_rows`` at a time however many the server sends.
+    """Yield the rows of a search, each once, at most ``page_rows`` at a time, however many the server sends.
 
-    Rows shift if somebody works in the folder meanwhile: one that comes again is left out, one that slips through is
-    found by the next search. A total that grows is not run after: the first one counts. A folder with more in it than
-    :data:`MOST_ROWS` and :data:`MOST_CHARACTERS` is not read to its end, and the rest of it counts as lost.
+    Rows shift if somebody works in the folder meanwhile: a row that comes again is left out, and a row that is missed
+    is found by the next search. The first total counts, so that a growing folder does not make the search endless. A
+    folder with more than :data:`MOST_ROWS` or :data:`MOST_CHARACTERS` is not read to its end, and the rest counts as
+    lost.
 
-    :param lost: told how many rows of a page the server failed, or broke beyond reading.
-    :param key: what rows that are the same have in common. :param longest: the most characters of a property.
-    :raises ExchangeError: see :meth:`Server.send`. Malformed: also for more than :data:`MOST_PAGES` pages.
-        OutOfTime: it takes longer than :data:`LONGEST_S`.
+    :param lost: called with the number of rows of a page that the server failed to return, or that cannot be read.
+    :param key: returns the same value for the same row. :param longest: the most characters of a property.
+    :raises ExchangeError: see :meth:`Server.send`. :raises Malformed: there are more than :data:`MOST_PAGES` pages.
+    :raises OutOfTime: the search takes longer than :data:`LONGEST_S`.
     """
     known = _Known(key)
     first, total, what = 0, None, f"SEARCH {unquote(folder)!r}"
@@ -76,13 +77,13 @@ def pages(
             return
         reader, before = Reader(longest, wire.SEARCHED), known.rows
         for rows in _new_rows(read(response, reader), known, page_rows, lost):
-            server.keep_lease(what)  # one answer may be all that there is, and long
+            server.keep_lease(what)  # one response may hold all rows, and take long to read
             yield rows
         lost(reader.broken)
         first += reader.seen
         ranges = response.headers.get("Content-Range")
         total = total if total is not None else wire.total_rows(ranges or "")
-        # Without the header a page that is exactly full may be the first of several, or all there is.
+        # Without the header, a page that is exactly full may be the first of several, or the whole result.
         ended = reader.seen != page_rows if ranges is None else total is not None and first >= total
         nothing_new = known.rows == before and reader.broken < reader.seen
         if known.full and not ended:
@@ -93,7 +94,10 @@ def pages(
 
 
 def _bounded(what: str) -> Iterator[int]:
-    """The numbers of the pages that a search may have, for as long as it may take."""
+    """Yield the numbers of the pages that a search may have.
+
+    :raises OutOfTime, Malformed: the search takes too long, or has too many pages.
+    """
     end = monotonic() + LONGEST_S
     for number in range(MOST_PAGES):
         if monotonic() > end:
@@ -103,7 +107,7 @@ def _bounded(what: str) -> Iterator[int]:
 
 
 class _Known:
-    """What a search has found so far: which rows, and how much they are."""
+    """The rows that a search has found so far, and their size."""
 
     def __init__(self, key: Callable[[Row], str]) -> None:
         self._key = key
@@ -112,17 +116,17 @@ class _Known:
 
     @property
     def rows(self) -> int:
-        """How many."""
+        """The number of rows."""
         return len(self._keys)
 
     @property
     def full(self) -> bool:
-        """Whether that is as much as is kept of one folder."""
+        """Whether no more rows of the folder are kept."""
         return self.rows >= MOST_ROWS or self.characters >= MOST_CHARACTERS
 
     def add(self, row: Row) -> bool:
-        """Whether it is new."""
-        # A digest, for a server may make a key as long as it likes.
+        """Add a row; return whether it is new."""
+        # A digest, because a server may make a key of any length.
         key = blake2b(self._key(row).encode("utf-8", "replace"), digest_size=16).digest()
         if key in self._keys:
             return False

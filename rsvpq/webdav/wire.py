@@ -1,6 +1,6 @@
-"""Values -> bytes: property names, the bodies of requests; and row ranges and hrefs. Pure; sends nothing.
+"""Property names and the bodies of requests; also row ranges, dates and hrefs. Pure; sends nothing.
 
-Answers are read in :mod:`rsvpq.webdav.multistatus`.
+:mod:`rsvpq.webdav.multistatus` parses the responses.
 """
 
 import re
@@ -24,9 +24,9 @@ REPL = "http://schemas.microsoft.com/repl/"
 PROPTAG = "http://schemas.microsoft.com/mapi/proptag/"
 #: PSETID_Appointment: the named properties of meetings (MS-OXPROPS).
 APPOINTMENT = "http://schemas.microsoft.com/mapi/id/{00062002-0000-0000-C000-000000000046}/"
-#: PSETID_Meeting: those of meeting messages.
+#: PSETID_Meeting: the named properties of meeting messages.
 MEETING = "http://schemas.microsoft.com/mapi/id/{6ED8DA90-450B-101B-98DA-00AA003F1305}/"
-#: Our own, for markers: the store keeps properties of any namespace.
+#: Our own, for marks: the store keeps properties of any namespace.
 RSVPQ = "urn:rsvpq:"
 
 CONTENT_CLASS: Property = (DAV, "contentclass")
@@ -40,7 +40,7 @@ READ: Property = (HTTPMAIL, "read")
 UID: Property = (CALENDAR, "uid")
 ORGANIZER: Property = (CALENDAR, "organizer")
 RESPONSE_REQUESTED: Property = (CALENDAR, "responserequested")
-#: PR_MESSAGE_PROCESSED: set by whoever has dealt with a meeting message (DavMail writes it too).
+#: PR_MESSAGE_PROCESSED: set by the program that has processed a meeting message (DavMail writes it too).
 PROCESSED: Property = (PROPTAG, "x65e8000b")
 #: PR_MESSAGE_FLAGS, which can be set when an item is created: 1 read, 8 unsent.
 MESSAGE_FLAGS: Property = (PROPTAG, "x0e070003")
@@ -55,15 +55,15 @@ RECURRENCE_ID: Property = (CALENDAR, "recurrenceid")
 ALL_DAY: Property = (CALENDAR, "alldayevent")
 #: 0 normal, 1 personal, 2 private, 3 confidential.
 SENSITIVITY: Property = (EXCHANGE, "sensitivity")
-#: PR_RECEIVED_BY_* and PR_RCVD_REPRESENTING_*, address and name: filled on every delivery, and with two persons only on
-#: the copy that a delegate gets (MS-OXOMSG, and the MAPI reference).
+#: PR_RECEIVED_BY_* and PR_RCVD_REPRESENTING_*, address and name: set on every delivery; they are different persons only
+#: on the copy that a delegate gets (MS-OXOMSG, and the MAPI reference).
 RECEIVED_BY: Property = (PROPTAG, "x0076001f")
 RECEIVED_BY_NAME: Property = (PROPTAG, "x0040001f")
 RECEIVED_FOR: Property = (PROPTAG, "x0078001f")
 RECEIVED_FOR_NAME: Property = (PROPTAG, "x0044001f")
-#: PR_SENT_REPRESENTING_EMAIL_ADDRESS: the same as PR_RECEIVED_BY_EMAIL_ADDRESS if one invites oneself.
+#: PR_SENT_REPRESENTING_EMAIL_ADDRESS: equal to PR_RECEIVED_BY_EMAIL_ADDRESS if people invite themselves.
 SENT_REPRESENTING: Property = (PROPTAG, "x0065001f")
-#: PR_SENDER_EMAIL_ADDRESS: who has sent it, on that one's behalf or his own.
+#: PR_SENDER_EMAIL_ADDRESS: who sent it, possibly on behalf of the person in SENT_REPRESENTING.
 SENDER: Property = (PROPTAG, "x0c1f001f")
 #: PidLidAppointmentCounterProposal, by alias and by number: the response proposes another time.
 COUNTER_PROPOSAL: Property = ("http://schemas.microsoft.com/mapi/", "apptcounterproposal")
@@ -72,7 +72,7 @@ COUNTER_PROPOSAL_ID: Property = (APPOINTMENT, "0x8257")
 MEETING_TYPE: Property = (MEETING, "0x26")
 #: FREE, TENTATIVE, BUSY or OOF.
 BUSY_STATUS: Property = (CALENDAR, "busystatus")
-#: PidLidResponseStatus: what the owner of a calendar has said, 1 for the organizer.
+#: PidLidResponseStatus: how the owner of a calendar responded; 1 for the organizer.
 RESPONSE_STATUS: Property = ("http://schemas.microsoft.com/mapi/", "responsestatus")
 #: A list of RRULEs, the original starts of deleted instances, and a VTIMEZONE (MS-XWDCAL 2.2.2.14, .30 and .37).
 RULE: Property = (CALENDAR, "rrule")
@@ -82,7 +82,7 @@ TO: Property = (HTTPMAIL, "to")
 CC: Property = (HTTPMAIL, "cc")
 CREATED: Property = (DAV, "creationdate")
 MODIFIED: Property = (DAV, "getlastmodified")
-#: Another with every change of an item; If-Match takes it.
+#: The ETag, which changes with every change of an item; for If-Match.
 TAG: Property = (DAV, "getetag")
 #: On a request: an answer was begun. On a draft: the request that it answers.
 INTENT: Property = (RSVPQ, "intent")
@@ -119,17 +119,17 @@ MEETING_PROPERTIES = (
     MEETING_TYPE,
     INTENT,
 )
-#: What is sent keeps the marker that it had as a draft.
+#: A sent answer keeps the mark that it had as a draft.
 _ANSWER_PROPERTIES = (*MEETING_PROPERTIES, ANSWERS)
 _DRAFT_PROPERTIES = (*_ANSWER_PROPERTIES, CREATED, MODIFIED, TAG)
-#: Asked of one request at a time: a list of attendees has no bounds, and a zone is half a kilobyte.
+#: Queried for one request at a time: a list of attendees may be long, and a time zone takes half a kilobyte.
 DETAILS = (TO, CC, RULE, DELETED, ZONE)
 _AGENDA = (UID, REPL_UID, START, END, BUSY_STATUS, INSTANCE_TYPE, ORGANIZER)
 _APPOINTMENT_FACTS = (
     *(UID, REPL_UID, START, END, SEQUENCE, STAMP, RESPONSE_STATUS, BUSY_STATUS, INSTANCE_TYPE, RECURRENCE_ID),
     ORGANIZER,
 )
-#: All that any search asks for.
+#: All properties that any search queries.
 SEARCHED = {name: name for name in (*_DRAFT_PROPERTIES, *_AGENDA, *_APPOINTMENT_FACTS)}
 _MEETING_MESSAGES = (
     '"DAV:ishidden" = False AND "DAV:isfolder" = False AND "DAV:contentclass" = \'urn:content-classes:calendarmessage\''
@@ -138,9 +138,9 @@ _MEETING_MESSAGES = (
 
 @cache
 def meeting_search(*, newest_first: bool = False) -> bytes:
-    """The body of the search for meeting messages in the folder it is sent to, oldest first unless told otherwise.
+    """Return the body of a search for meeting messages in the folder that it is sent to, oldest first by default.
 
-    ``FROM ""`` is the request's own folder (evolution-exchange sends it), so no folder name has to survive being quoted
+    ``FROM ""`` is the folder of the request itself (evolution-exchange sends it), so no folder name has to be quoted
     inside SQL inside XML. The order is explicit because the default is newest first, and the text never varies because
     the store keeps an index for each distinct query.
     """
@@ -151,29 +151,29 @@ def meeting_search(*, newest_first: bool = False) -> bytes:
 
 @cache
 def draft_search() -> bytes:
-    """The body of the search for the answers that lie unsent in Drafts."""
+    """Return the body of a search for unsent answers in Drafts."""
     return _search(_DRAFT_PROPERTIES, _MEETING_MESSAGES, "ASC")
 
 
 def uid_search(uid: str) -> bytes:
-    """The body of the search for the meeting messages of one meeting in the folder it is sent to."""
+    """Return the body of a search for the meeting messages of one meeting in the folder that it is sent to."""
     return _search((*_ANSWER_PROPERTIES, MODIFIED), f"{_MEETING_MESSAGES} AND {_is_of(uid)}", "DESC")
 
 
 def appointment_search(uid: str) -> bytes:
-    """The body of the search for the appointments of one meeting in the calendar it is sent to.
+    """Return the body of a search for the appointments of one meeting in the calendar that it is sent to.
 
-    Of an occurrence whose uid carries its date, for those of the whole series as well.
+    If the uid is that of an occurrence, with its date in it, the search also finds the appointments of the series.
     """
     of_it = " OR ".join(map(_is_of, uids_of_meeting(uid)))
     return _search(_APPOINTMENT_FACTS, f"{_APPOINTMENTS} AND ({of_it})", "ASC")
 
 
 def agenda_search(start: datetime, end: datetime) -> bytes:
-    """The body of the search for what lies between two moments, in UTC, in the calendar it is sent to.
+    """Return the body of a search for everything between two moments, in UTC, in the calendar that it is sent to.
 
-    Both bounds have to be there: within them the store expands series. The literals are written as evolution-exchange
-    and the Exchange SDK write them.
+    Both bounds are required: within them the store expands series. The literals are written as in evolution-exchange
+    and the Exchange SDK.
     """
     after = f'"{"".join(END)}" > CAST("{_literal(start)}" AS \'dateTime.tz\')'
     before = f'"{"".join(START)}" < CAST("{_literal(end)}" AS \'dateTime.tz\')'
@@ -181,7 +181,7 @@ def agenda_search(start: datetime, end: datetime) -> bytes:
 
 
 def _literal(moment: datetime) -> str:
-    """A moment in UTC; four digits of any year."""
+    """Return a moment in UTC as a literal; every year has four digits."""
     return moment.replace(tzinfo=None, microsecond=0).isoformat() + "Z"
 
 
@@ -199,27 +199,27 @@ def _search(names: Sequence[Property], condition: str, order: str) -> bytes:
     root = etree.Element(f"{{{DAV}}}searchrequest", nsmap={"D": DAV})
     sql = f'SELECT {columns} FROM "" WHERE {condition} ORDER BY "{by}" {order}'  # noqa: S608 - the uid is quoted
     etree.SubElement(root, f"{{{DAV}}}sql").text = sql
-    return _serialise(root)
+    return _serialize(root)
 
 
 def propfind(names: Sequence[Property]) -> bytes:
-    """The body of a PROPFIND for these properties."""
+    """Return the body of a PROPFIND for these properties."""
     return _propfind(tuple(names))
 
 
-# There are as many of them as callers.
+# The cache is small: each caller always passes the same names.
 @cache
 def _propfind(names: tuple[Property, ...]) -> bytes:
     root = etree.Element(f"{{{DAV}}}propfind", nsmap={"D": DAV})
     _add_properties(root, dict.fromkeys(names, ""))
-    return _serialise(root)
+    return _serialize(root)
 
 
 def proppatch(values: Mapping[Property, str]) -> bytes:
-    """The body of a PROPPATCH that sets these properties."""
+    """Return the body of a PROPPATCH that sets these properties."""
     root = etree.Element(f"{{{DAV}}}propertyupdate", nsmap={"D": DAV})
     _add_properties(etree.SubElement(root, f"{{{DAV}}}set"), values)
-    return _serialise(root)
+    return _serialize(root)
 
 
 def _add_properties(parent: etree._Element, values: Mapping[Property, str]) -> None:
@@ -228,16 +228,16 @@ def _add_properties(parent: etree._Element, values: Mapping[Property, str]) -> N
         etree.SubElement(prop, f"{{{namespace}}}{name}").text = value or None
 
 
-def _serialise(root: etree._Element) -> bytes:
+def _serialize(root: etree._Element) -> bytes:
     return b'<?xml version="1.0"?>' + etree.tostring(root, encoding="utf-8")
 
 
-#: A moment as Exchange writes it; in a list there is nothing between two of them.
+#: A moment as Exchange writes it; in a list, nothing separates two moments.
 DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 
 
 def moment(text: str) -> datetime | None:
-    """The moment, in UTC, that a property holds; None where it holds none."""
+    """Return the moment, in UTC, in a property's text; None if it is not a moment."""
     try:
         return datetime.fromisoformat(text).astimezone(UTC) if DATE.fullmatch(text) else None
     except (ValueError, OverflowError):
@@ -248,25 +248,25 @@ _TOTAL = re.compile(r"total\s*=\s*([0-9]{1,15})(?![0-9])", re.IGNORECASE)
 
 
 def total_rows(content_range: str) -> int | None:
-    """The total of ``Content-Range: rows 0-99; total=250``; None where it is absent or ``*`` (MSDN ee159574)."""
+    """Return the total of ``Content-Range: rows 0-99; total=250``; None if it is absent or ``*`` (MSDN ee159574)."""
     match = _TOTAL.search(content_range)
     return int(match[1]) if match else None
 
 
 def path_below(href: str, root: str) -> str:
-    """The path of an href, checked to lie below the root path; scheme and host are dropped, whatever they say.
+    """Return the path of an href, checked to be below the root path; scheme and host are ignored.
 
-    Behind a front end hrefs come with a wrong scheme or an internal host, and a hostile one could name any host: so the
-    configured origin is the only one that is ever asked. Case does not count, for Exchange ignores it too.
+    Behind a front end, hrefs may have a wrong scheme or an internal host, and a hostile server could name any host. So
+    requests only go to the configured origin. Case is ignored, as Exchange ignores it.
 
-    :raises Malformed: the href leads elsewhere.
+    :raises Malformed: the href is not below the root path, or is invalid.
     """
-    if len(href) > LONGEST:  # what takes a URL apart remembers many of them
-        raise Malformed(f"the server named {href[:200]!r}, which has {len(href)} characters")
+    if len(href) > LONGEST:  # checked first, because urlsplit caches its arguments
+        raise Malformed(f"the server returned the href {href[:200]!r}..., which has {len(href)} characters")
     try:
-        # An unescaped "#" is part of a name (##DavMailSubmissionURI##): no href of a store leads to a fragment.
+        # An unescaped "#" is part of a name (##DavMailSubmissionURI##): no href of a store has a fragment.
         path = urlsplit(href.replace("#", "%23")).path
     except ValueError:
-        raise Malformed(f"the server named {href!r}, which is no URL") from None
+        raise Malformed(f"the server returned the href {href!r}, which is not a valid URL") from None
     Target.below(path, root)
     return path

@@ -308,7 +308,7 @@ def test_a_filters_404_is_never_gone(site: Site, filter_name: str) -> None:
     located = box.refresh(message)
     assert located is not None
     assert href_of(located) == permanent_url_of(message)
-    with pytest.raises(Refused, match="filter before Exchange"):
+    with pytest.raises(Refused, match="filter in front of Exchange"):
         box.refresh(replace(message, ref=ItemRef(message.ref.key, (href_of(message), ""))))
 
 

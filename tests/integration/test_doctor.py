@@ -151,7 +151,7 @@ def test_a_mailbox_that_is_elsewhere_is_named(tmp_path: Path, examined: DoctorIn
         examined.server("hq0", site.exchange.urls[0], PASSWORD, mailbox="nobody")
         told = examined.examine()
         assert (told.level("hq0", "login"), told.level("hq0", "mailbox")) == (Level.OK, Level.FAIL)
-        assert told.one("hq0", "mailbox").text == "nobody: there is none on this server"
+        assert told.one("hq0", "mailbox").text == "nobody: not found on this server"
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_a_login_form_instead_of_the_page_of_a_response_is_no_opened_response(tm
         box = next(one for number in range(6) if responses_in(one := site.box(server, number)))
         response = responses_in(box)[0]
         site.exchange.have_faults([{"step": "open", "kind": "login-page", "times": 1}])
-        with pytest.raises(Unknown, match="nothing shows that it was opened"):
+        with pytest.raises(Unknown, match="nothing shows that the response was opened"):
             open_response(work_on(response, box, always(Action.OPEN), journal()), "keep")
         assert open_response(work_on(response, box, always(Action.OPEN), journal()), "keep").result == "opened"
 

@@ -171,7 +171,7 @@ END:VCALENDAR
 @pytest.mark.parametrize(
     ("lines", "why"),
     [
-        ("\n".join(["BEGIN:X"] * 20_000), "more than 10 components in each other"),
+        ("\n".join(["BEGIN:X"] * 20_000), "more than 10 nested components"),
         ("SUMMARY:" + "x" * 2_000_000, "more than 1048576 bytes"),
     ],
     ids=["deep", "long"],
@@ -199,7 +199,7 @@ def test_of_names_and_subjects_without_end_a_reply_repeats_the_beginning(line: s
 
 def test_no_address_is_longer_than_mail_has_it() -> None:
     source = ICALENDAR.format("").replace("a@b.example", "a." * 500 + "a@b.example")
-    with pytest.raises(Refused, match="no organizer"):
+    with pytest.raises(Refused, match="not have exactly one organizer"):
         reply_to(source.encode(), "me@b.example", Verdict.ACCEPT, NOW)
 
 
@@ -212,7 +212,7 @@ def nested(levels: int, more: bytes = b"") -> bytes:
 
 def test_a_message_of_parts_in_each_other_without_end_is_refused() -> None:
     assert reply_to(nested(20), "me@b.example", Verdict.ACCEPT, NOW)
-    with pytest.raises(Refused, match="parts in each other"):
+    with pytest.raises(Refused, match="multipart boundaries"):
         reply_to(nested(21), "me@b.example", Verdict.ACCEPT, NOW)
 
 

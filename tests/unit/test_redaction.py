@@ -20,9 +20,9 @@ CLOSED = Redaction(frozenset({"subjects", "addresses"}), KEY)
 #: Refusals in the words of the client, each naming the subject "Surgery" or the mailbox adele.
 TELLING = (
     "MOVE /exchange/adele/Inbox/Surgery on Monday.EML returned 403",
-    "a filter before Exchange (URLScan, IIS request filtering) rejects /exchange/adele/Inbox/RE: Surgery.EML",
+    "a filter in front of Exchange (URLScan, IIS request filtering) rejects /exchange/adele/Inbox/RE: Surgery.EML",
     "several attendees match 'adele': adele@example.com, adele@example.org; write the address",
-    "the server named '/exchange/adele/Inbox/Surgery.EML', which is no URL",
+    "the server returned the href '/exchange/adele/Inbox/Surgery.EML', which is not a valid URL",
     'PROPFIND "Surgery"',
     "no answer for adele@example.com",
 )
