@@ -1,7 +1,7 @@
-"""The command ``rsvpq``: talks to the queue by task name and to the lanes; imports neither producer nor workers.
+"""The command ``rsvpq``: uses the queue (by task name) and the lanes; imports neither producer nor workers.
 
-Exit codes: 0 done, 1 it went wrong, 2 wrong usage or settings, 3 part of it went wrong (``doctor``,
-``scan --dry-run``). Data goes to stdout, complaints to stderr.
+Exit codes: 0 success, 1 failure, 2 wrong usage or settings, 3 partial failure (``doctor``, ``scan --dry-run``,
+``explain``). Data goes to stdout, errors and notes to stderr.
 """
 
 import sys
@@ -55,12 +55,12 @@ for command in _COMMANDS:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; what an operator can mend is one clear message and no traceback."""
+    """Run the command line; show an error that an operator can repair as one message, without a traceback."""
     try:
         commands(args=arguments)
     except ConfigError as error:
         click.echo(error, err=True)
         sys.exit(2)
     except (RedisError, OperationalError) as error:
-        click.echo(f"rsvpq: Redis cannot be asked: {error}", err=True)
+        click.echo(f"rsvpq: cannot query Redis: {error}", err=True)
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""``rsvpq audit``: what was decided and done, to whom, when, and what came of it."""
+"""``rsvpq audit``: show what was decided and done, in which mailbox, when, and with which result."""
 
 import csv
 import sys
@@ -20,11 +20,11 @@ from rsvpq.cli.options import config_option, milliseconds
 from rsvpq.settings import load_settings
 from rsvpq.text import csv_cell, json_text, printable
 
-#: The most records of a table, where the operator does not say.
+#: Default limit of records in a table.
 _TABLE_LIMIT = 100
 #: Rows of a table that are laid out together.
 _ROWS = 200
-#: The columns of the table: their share of the width beyond the fixed ones.
+#: The columns of the table: a fixed width, or a share of the rest.
 _COLUMNS: dict[str, dict[str, int]] = {
     "time (UTC)": {"width": 19},
     "event": {"width": 8},
@@ -48,10 +48,10 @@ _COLUMNS: dict[str, dict[str, int]] = {
 @click.option(
     "--since",
     metavar="WHEN",
-    help="Only records from WHEN on: 2h (ago), or 2026-11-22T09:00 (local time, unless it says).",
+    help="Only records from WHEN on: 2h (ago), or 2026-11-22T09:00 (local time unless it has an offset).",
 )
 @click.option("--until", metavar="WHEN", help="Only records up to WHEN.")
-@click.option("--follow", is_flag=True, help="Go on with what is recorded from now on, until Ctrl-C.")
+@click.option("--follow", is_flag=True, help="Then show new records as they are written, until Ctrl-C.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "jsonl"]), default="table", show_default=True)
 @click.option(
     "--limit",
@@ -70,9 +70,9 @@ def audit(
     config_file: Path | None,
     **values: str | None,
 ) -> None:
-    """Show what was decided and done, the oldest first."""
+    """Show what was decided and done, oldest first."""
     if follow and until:
-        raise click.UsageError("--follow has no end, so it cannot go with --until")
+        raise click.UsageError("--follow never ends, so it cannot be combined with --until")
     settings = load_settings(config_file)
     lanes = wiring.make_lanes(settings)
     wanted = Filter.of(
@@ -84,12 +84,12 @@ def audit(
     )
     log = AuditLog(lanes)
     most = _TABLE_LIMIT if limit is None and form == "table" else limit
-    with suppress(KeyboardInterrupt):  # the way to end --follow
+    with suppress(KeyboardInterrupt):  # this is how --follow ends
         _FORMS[form](_records(log, wanted, most, follow=follow))
 
 
 def _records(log: AuditLog, wanted: Filter, most: int | None, *, follow: bool) -> Iterator[AuditRecord | None]:
-    """The records to show; None where there is a pause, and what was held back had better be shown."""
+    """Yield the records to show, and None when no more come for a while: flush the output then."""
     end = log.end()
     before = replace(wanted, last=end) if follow else wanted
     yield from log.read(before) if most is None else log.newest(before, most)
@@ -137,7 +137,7 @@ def _up_to_a_pause(records: Iterator[AuditRecord | None]) -> Iterator[AuditRecor
 def _table(records: Iterable[AuditRecord], *, header: bool) -> Table:
     table = Table(box=None, expand=True, pad_edge=False, show_header=header)
     for name, size in _COLUMNS.items():
-        table.add_column(name, no_wrap=True, overflow="ellipsis", **size)  # type: ignore[arg-type]  # int is what it takes
+        table.add_column(name, no_wrap=True, overflow="ellipsis", **size)  # type: ignore[arg-type]  # ints only
     for record in records:
         table.add_row(*(Text(printable(cell)) for cell in _cells(record)))
     return table

@@ -1,6 +1,6 @@
-"""``rsvpq config``: look at the configuration before a process does.
+"""``rsvpq config``: check the configuration before a process uses it.
 
-Prints no secret, and asks nothing of Redis or of any Exchange server; it only reads files.
+Only reads files: does not connect to Redis or to a mail server. Prints no secret.
 """
 
 import os
@@ -30,21 +30,21 @@ from rsvpq.settings import (
 )
 from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes
 
-#: A share that is no bound, in percent.
+#: The share of threads that means no limit, in percent.
 _ALL = 100
 
 
 @click.group()
 def config() -> None:
-    """Look at the configuration."""
+    """Check the configuration."""
 
 
 @config.command()
 @click.option("--config", "file", metavar="PATH", type=click.Path(path_type=Path), help="Default: rsvpq.toml.")
 def check(file: Path | None) -> None:
-    """Check the settings and the list of mailboxes, and summarise them.
+    """Check the settings and the list of mailboxes, and summarize them.
 
-    Exits with 2 if anything is wrong. A warning is about something that is legal, but that you may not have meant.
+    Exits with 2 if anything is wrong. A warning names something that is valid, but may not be intended.
     """
     try:
         lines = check_report(file, os.environ)
@@ -55,13 +55,13 @@ def check(file: Path | None) -> None:
 
 
 def check_report(file: Path | None, environ: Mapping[str, str]) -> list[str]:
-    """What ``config check`` prints.
+    """Return the lines that ``config check`` prints.
 
-    :raises ConfigError: with everything that is wrong.
+    :raises ConfigError: the configuration is invalid; lists all problems.
     """
     loaded = load_with_origins(file, environ)
     mailboxes = read_mailboxes(loaded.settings.mailboxes, loaded.settings)
-    _refuse([*_schedules_of_nobody(loaded, mailboxes), *policy_check.problems(loaded, mailboxes)])
+    _refuse([*_schedules_of_empty_groups(loaded, mailboxes), *policy_check.problems(loaded, mailboxes)])
     warnings = in_file_order(_warnings(loaded, mailboxes))
     return [*_summary(loaded.settings, mailboxes), *(f"warning: {warning}" for warning in warnings)]
 
@@ -71,7 +71,7 @@ def _refuse(problems: Sequence[Problem]) -> None:
         raise ConfigError(in_file_order(problems))
 
 
-def _schedules_of_nobody(loaded: LoadedSettings, mailboxes: Sequence[ListedMailbox]) -> list[Problem]:
+def _schedules_of_empty_groups(loaded: LoadedSettings, mailboxes: Sequence[ListedMailbox]) -> list[Problem]:
     groups = {mailbox.group for mailbox in mailboxes}
     return [
         loaded.origins.problem(
@@ -101,12 +101,12 @@ def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator
 
 def _lanes(settings: Settings) -> str:
     lanes = settings.lanes
-    told = f"{lanes.scans_released} scans and {lanes.answers_released} messages released at once"
+    released = f"{lanes.scans_released} scans and {lanes.answers_released} messages released at once"
     if len(settings.servers) == 1:
-        return f"{told}, to one server"
+        return f"{released}, to one server"
     if lanes.server_share == _ALL:
-        return f"{told}; a slow server may have every thread (server_share = {_ALL})"
-    return f"{told}; one server has at most {lanes.server_share} % of the threads, and never a whole worker"
+        return f"{released}; a slow server may take every thread (server_share = {_ALL})"
+    return f"{released}; one server gets at most {lanes.server_share} % of the threads, and never a whole worker"
 
 
 def _pace(limits: Limits) -> str:
@@ -126,18 +126,18 @@ def _warnings(loaded: LoadedSettings, mailboxes: Sequence[ListedMailbox]) -> Ite
     if settings.mode == "observe":
         yield problem(("mode",), "observe: nothing will be answered; write respond when you are ready")
     if not settings.schedule:
-        yield problem(("schedule",), "none: scans by trigger only; add [[schedule]] for regular ones")
+        yield problem(("schedule",), "none: scans only run when triggered; add [[schedule]] for regular ones")
     if not mailboxes:
         yield Problem(str(settings.mailboxes), 0, "mailbox", "none is listed; write one in each row")
-    yield from _paces_that_cannot_be_reached(settings, mailboxes)
+    yield from _unreachable_paces(settings, mailboxes)
     yield from _two_names(settings, mailboxes)
     yield from policy_check.warnings(loaded, mailboxes)
     yield from _old_tls(loaded)
     yield from _open_secrets(loaded)
 
 
-def _paces_that_cannot_be_reached(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator[Problem]:
-    """At most one for each server: what is wrong is mostly wrong in a whole column."""
+def _unreachable_paces(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator[Problem]:
+    """Yield at most one problem for each server: the cause is usually a whole column of the list."""
     for name, server in settings.servers.items():
         paces = {
             mailbox.name: (mailbox.limits or settings.mailbox_limits).rate
@@ -148,17 +148,17 @@ def _paces_that_cannot_be_reached(settings: Settings, mailboxes: Sequence[Listed
         if faster:
             others = f" and {len(faster) - 1} more" if len(faster) > 1 else ""
             text = (
-                f"{faster[0]}{others} may take {paces[faster[0]]}, above the {server.rate} of servers.{name}, "
-                "which holds for all its mailboxes together; lower the one or raise the other"
+                f"{faster[0]}{others} may take {paces[faster[0]]}, more than the {server.rate} of servers.{name}, "
+                "which applies to all its mailboxes together; lower the one or raise the other"
             )
             yield Problem(str(settings.mailboxes), 0, "pace", text)
 
 
 def _two_names(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator[Problem]:
-    """At most one for each server: an alias, and an address whose part before the @ it is (KB324306).
+    """Yield at most one problem for each server: an alias that is also the local part of an address (KB324306).
 
-    A warning and no more, because the alias belongs to one domain, and the list does not say to which. What is one
-    mailbox for certain is refused at its visit (:mod:`rsvpq.tasks.claims`).
+    Only a warning, because an alias belongs to one domain, and the list does not say to which. Two names that certainly
+    lead to one mailbox are refused when it is visited (:mod:`rsvpq.tasks.claims`).
     """
     aliases = {(one.server, one.name.casefold()): one.name for one in mailboxes if "@" not in one.name}
     pairs: dict[str, list[tuple[str, str]]] = {}
@@ -167,10 +167,10 @@ def _two_names(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterat
         if at and (one.server, local) in aliases:
             pairs.setdefault(one.server, []).append((aliases[one.server, local], one.name))
     for (alias, address), *others in pairs.values():
-        more = f", and so may be {len(others)} more pairs" if others else ""
+        more = f", and so may {len(others)} more pairs" if others else ""
         text = (
             f"{alias} and {address} may be two names of one mailbox{more}; list it once: "
-            "where they are, the name that is scanned second is refused"
+            "if they are, the name that is scanned second is refused"
         )
         yield Problem(str(settings.mailboxes), 0, "mailbox", text)
 
@@ -178,7 +178,7 @@ def _two_names(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterat
 def _old_tls(loaded: LoadedSettings) -> Iterator[Problem]:
     for name, server in loaded.settings.servers.items():
         if server.tls_minimum in LEGACY:
-            text = f"{server.tls_minimum} and its ciphers can be broken; update the server, and write 1.2"
+            text = f"{server.tls_minimum} and its ciphers are insecure; update the server, and write 1.2"
             yield loaded.origins.problem(("servers", name, "tls_minimum"), text)
 
 
@@ -196,10 +196,10 @@ def _open_secrets(loaded: LoadedSettings) -> Iterator[Problem]:
     yield from _open_file(loaded, ("audit", "hash_key_file"), hash_key)
     if redis.certificate_key is not None:
         yield from _open_file(loaded, ("redis", "certificate_key"), redis.certificate_key)
-    else:  # the key is in the same file
+    else:  # the private key is in the certificate file
         yield from _open_file(loaded, ("redis", "certificate"), redis.certificate)
 
 
 def _open_file(loaded: LoadedSettings, key: KeyPath, file: Path | None) -> Iterator[Problem]:
     if file is not None and file.stat().st_mode & stat.S_IROTH:
-        yield loaded.origins.problem(key, f"{file} can be read by everybody; chmod o-r it")
+        yield loaded.origins.problem(key, f"{file} can be read by everybody; run chmod o-r on it")

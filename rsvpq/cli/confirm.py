@@ -1,4 +1,4 @@
-"""``rsvpq confirm``: let live runs begin."""
+"""``rsvpq confirm``: confirm that live runs may begin."""
 
 from pathlib import Path
 
@@ -10,15 +10,15 @@ from rsvpq.settings import load_settings
 
 
 @click.command()
-@click.option("--withdraw", is_flag=True, help="Only observe again, from now on.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--reason", default="", help="Kept in the audit.")
+@click.option("--withdraw", is_flag=True, help="Withdraw the confirmation: only observe from now on.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option("--reason", default="", help="Recorded in the audit.")
 @config_option
 def confirm(withdraw: bool, yes: bool, reason: str, config_file: Path | None) -> None:
     """Confirm that rsvpq may answer, once 'rsvpq scan --dry-run' shows what you want.
 
-    Until then everything is only observed, even with mode = "respond". An answer that was sent cannot be taken back; a
-    response that was cleaned away lies in Deleted Items.
+    Until then rsvpq only observes, even with mode = "respond". An answer that was sent cannot be recalled; a response
+    that was processed is moved to Deleted Items.
     """
     context = open_context(load_settings(config_file))
     if withdraw:
@@ -31,5 +31,5 @@ def confirm(withdraw: bool, yes: bool, reason: str, config_file: Path | None) ->
     if not yes:
         click.confirm("May rsvpq answer?", abort=True)
     click.echo(confirmation.confirm(context, reason))
-    if doubt := confirmation.unused(context):
-        click.echo(doubt, err=True)
+    if warning := confirmation.unused(context):
+        click.echo(warning, err=True)

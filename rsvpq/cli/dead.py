@@ -1,4 +1,4 @@
-"""``rsvpq dead``: items that ended without an outcome; look at them, try them again, or give them up."""
+"""``rsvpq dead``: show, retry or drop items that ended without an outcome."""
 
 from collections.abc import Callable, Iterator
 from functools import wraps
@@ -10,7 +10,7 @@ import click
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.options import config_option, json_option, not_empty
 from rsvpq.ops import OperatorContext, open_context
-from rsvpq.ops import dead as graves
+from rsvpq.ops import dead as dead_items
 from rsvpq.settings import load_settings
 from rsvpq.text import age, json_text, printable
 
@@ -18,7 +18,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def _which(command: _Command) -> Callable[..., Any]:
-    """The options that say which dead items are meant; the command is given them as one ``which``."""
+    """Add the options that select dead items; the command gets them as one argument, ``which``."""
 
     @click.option("--server", default="", callback=not_empty, help="Only items of this server.")
     @click.option("--mailbox", default="", callback=not_empty, help="Only items of this mailbox.")
@@ -27,13 +27,13 @@ def _which(command: _Command) -> Callable[..., Any]:
     )
     @wraps(command)
     def with_which(*, server: str, mailbox: str, reason: str, **rest: Any) -> Any:
-        return command(which=graves.Which(server, mailbox, reason), **rest)
+        return command(which=dead_items.Which(server, mailbox, reason), **rest)
 
     return with_which
 
 
-#: What is shown of a record of the audit, beside its time and its event.
-_TOLD = ("step", "decision", "result", "who", "reason", "note")
+#: Fields of an audit record that are shown, besides its time and event.
+_SHOWN = ("step", "decision", "result", "who", "reason", "note")
 
 _most = click.option(
     "--limit",
@@ -45,9 +45,9 @@ _most = click.option(
     metavar="N",
 )
 _ids = click.argument("ids", metavar="ID...", nargs=-1)
-_all = click.option("--all", "everything", is_flag=True, help="All, or all that the other options say.")
-_yes = click.option("--yes", is_flag=True, help="Do not ask before --all.")
-_why = click.option("--why", default="", help="Kept in the audit.")
+_all = click.option("--all", "everything", is_flag=True, help="All dead items, or all that match the other options.")
+_yes = click.option("--yes", is_flag=True, help="Do not ask for confirmation of --all.")
+_why = click.option("--why", default="", help="Reason to record in the audit.")
 
 
 @click.group(invoke_without_command=True)
@@ -56,8 +56,8 @@ _why = click.option("--why", default="", help="Kept in the audit.")
 @json_option
 @config_option
 @click.pass_context
-def dead(ctx: click.Context, which: graves.Which, most: int, as_json: bool, config_file: Path | None) -> None:
-    """Items that ended without an outcome; without a command, list them."""
+def dead(ctx: click.Context, which: dead_items.Which, most: int, as_json: bool, config_file: Path | None) -> None:
+    """Show, retry or drop items that ended without an outcome; without a command, list them."""
     ctx.obj = config_file
     if ctx.invoked_subcommand is None:
         _list(_open(ctx, config_file), which, most, as_json=as_json)
@@ -69,8 +69,8 @@ def dead(ctx: click.Context, which: graves.Which, most: int, as_json: bool, conf
 @json_option
 @config_option
 @click.pass_context
-def list_dead(ctx: click.Context, which: graves.Which, most: int, as_json: bool, config_file: Path | None) -> None:
-    """List dead items, the newest first: since when, where, what, after how many attempts, and why."""
+def list_dead(ctx: click.Context, which: dead_items.Which, most: int, as_json: bool, config_file: Path | None) -> None:
+    """List dead items, newest first: mailbox, message, age, attempts and reason."""
     _list(_open(ctx, config_file), which, most, as_json=as_json)
 
 
@@ -80,9 +80,9 @@ def list_dead(ctx: click.Context, which: graves.Which, most: int, as_json: bool,
 @config_option
 @click.pass_context
 def show(ctx: click.Context, item_id: str, as_json: bool, config_file: Path | None) -> None:
-    """Show everything about one dead item: what its journal proves, what to look at, and what the audit says."""
+    """Show all about one dead item: what its journal proves, what to check, and its audit records."""
     with usage():
-        found = graves.show(_open(ctx, config_file), item_id)
+        found = dead_items.show(_open(ctx, config_file), item_id)
     if as_json:
         click.echo(json_text(found, indent=2))
     else:
@@ -98,9 +98,9 @@ def show(ctx: click.Context, item_id: str, as_json: bool, config_file: Path | No
 @config_option
 @click.pass_context
 def retry(ctx: click.Context, /, config_file: Path | None, **options: Any) -> None:
-    """Put dead items back at the head of their lanes, with no attempt counted.
+    """Put dead items back at the head of their lanes and reset their attempts.
 
-    Their journals are kept, so each looks at what was done before it does anything.
+    Their journals are kept, so each item first checks what was already done.
     """
     _settle(_open(ctx, config_file), "retry", **options)
 
@@ -114,12 +114,12 @@ def retry(ctx: click.Context, /, config_file: Path | None, **options: Any) -> No
 @config_option
 @click.pass_context
 def drop(ctx: click.Context, /, config_file: Path | None, **options: Any) -> None:
-    """Give dead items up for good: no scan offers these messages again."""
+    """Give up dead items for good: no scan offers these messages again."""
     _settle(_open(ctx, config_file), "drop", **options)
 
 
 def _open(ctx: click.Context, config_file: Path | None) -> OperatorContext:
-    """The settings are named before or after the command."""
+    """Open the installation; --config may stand before or after the command."""
     return open_context(load_settings(config_file or ctx.obj))
 
 
@@ -129,18 +129,18 @@ def _settle(
     *,
     ids: tuple[str, ...],
     everything: bool,
-    which: graves.Which,
+    which: dead_items.Which,
     yes: bool,
     why: str,
 ) -> None:
     if bool(ids) == everything:
-        raise click.UsageError("name items, or give --all")
-    if ids and which != graves.Which():
-        raise click.UsageError("--server, --mailbox and --reason go with --all")
+        raise click.UsageError("name the items, or use --all")
+    if ids and which != dead_items.Which():
+        raise click.UsageError("--server, --mailbox and --reason need --all")
     if everything and not yes:
-        number = graves.count(context.lanes, which)
+        number = dead_items.count(context.lanes, which)
         click.confirm(f"{verb} {number} dead item{'' if number == 1 else 's'}?", abort=True, err=True)
-    settle = {"retry": graves.retry, "drop": graves.drop}[verb]
+    settle = {"retry": dead_items.retry, "drop": dead_items.drop}[verb]
     done, left = settle(context, ids, which if everything else None, why).items()
     click.echo(f"{done[0]} {done[1]}")
     for item_id, state in left[1].items():
@@ -150,15 +150,15 @@ def _settle(
 
 
 def _left(state: str) -> str:
-    return "there is no such item" if state == "unknown" else f"left as it is, for it is not dead but {state}"
+    return "no such item" if state == "unknown" else f"unchanged, because it is not dead but {state}"
 
 
-def _list(context: OperatorContext, which: graves.Which, most: int, *, as_json: bool) -> None:
+def _list(context: OperatorContext, which: dead_items.Which, most: int, *, as_json: bool) -> None:
     if as_json:
-        for item in graves.find(context.lanes, which, most):
+        for item in dead_items.find(context.lanes, which, most):
             click.echo(json_text(item.to_dict()))
         return
-    for row in graves.rows(context.lanes, which, most):
+    for row in dead_items.rows(context.lanes, which, most):
         click.echo("\n".join(map(printable, _lines(row))))
 
 
@@ -172,8 +172,8 @@ def _lines(row: dict[str, Any]) -> Iterator[str]:
 def _page(found: dict[str, Any]) -> Iterator[str]:
     yield from _lines(found)
     yield f"    server {found['server']}, {found['work']}, generation {found['generation']}"
-    yield f"    from its offer to its end: {age(found['waited_s'])}"
-    yield "what is proved:"
+    yield f"    time from its offer to its end: {age(found['waited_s'])}"
+    yield "evidence:"
     yield from (f"    {sentence}" for sentence in found["evidence"])
     yield f"what to do: {found['advice']}"
     yield "message:"
@@ -181,5 +181,5 @@ def _page(found: dict[str, Any]) -> Iterator[str]:
     yield f"journal: {json_text(found['journal'])}"
     yield "audit:"
     for record in found["audit"]:
-        told = ", ".join(record[name] for name in _TOLD if name in record)
-        yield f"    {record['time']}  {record['event']}  {told}".rstrip()
+        shown = ", ".join(record[name] for name in _SHOWN if name in record)
+        yield f"    {record['time']}  {record['event']}  {shown}".rstrip()

@@ -1,4 +1,4 @@
-"""``rsvpq doctor``: look at an installation before it is trusted, or when it does not work. Changes nothing."""
+"""``rsvpq doctor``: check an installation before using it, or when it does not work. Changes nothing."""
 
 import os
 import sys
@@ -23,15 +23,15 @@ _STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red", Leve
 
 @click.command()
 @click.argument("servers", nargs=-1, metavar="[SERVER]...")
-@click.option("--mailbox", help="Look at this mailbox instead of the first of its server.")
+@click.option("--mailbox", help="Check this mailbox instead of the first one of its server.")
 @json_option
 @config_option
 def doctor(servers: tuple[str, ...], mailbox: str | None, as_json: bool, config_file: Path | None) -> None:
-    """Look at the settings, Redis, the processes and each SERVER (all of them, unless named). Changes nothing.
+    """Check the settings, Redis, the processes and each SERVER (default: all). Changes nothing.
 
     Logs in once for each user name; a wrong password costs one failed logon.
 
-    Exits with 0 if nothing failed, 1 if Redis or every server did, 3 for any other failure.
+    Exits with 0 if nothing failed, 1 if Redis or every server failed, 3 for any other failure.
     """
     loaded = load_with_origins(config_file, os.environ)
     _refuse_unknown(servers, loaded.settings)
@@ -52,13 +52,13 @@ def doctor(servers: tuple[str, ...], mailbox: str | None, as_json: bool, config_
 def _refuse_unknown(names: Iterable[str], settings: Settings) -> None:
     for name in names:
         if name not in settings.servers:
-            raise click.UsageError(f"no server {name!r}; there are: {', '.join(sorted(settings.servers))}")
+            raise click.UsageError(f"no server {name!r}; the settings have: {', '.join(sorted(settings.servers))}")
 
 
 def _chosen(name: str, servers: tuple[str, ...], settings: Settings) -> Mailbox:
     (mailbox,) = select(read_mailboxes(settings.mailboxes, settings), names=[name])
     if servers and mailbox.server not in servers:
-        raise click.UsageError(f"{mailbox.name} is on {mailbox.server}; name that server, or none")
+        raise click.UsageError(f"{mailbox.name} is on server {mailbox.server}; name that server, or no server")
     return mailbox
 
 
@@ -88,8 +88,8 @@ def _summary(groups: Iterable[Notes]) -> str:
 
 
 def _to_dict(groups: Iterable[Notes], code: ExitCode) -> dict[str, object]:
-    told: dict[str, object] = {"exit_code": int(code)}
+    found: dict[str, object] = {"exit_code": int(code)}
     servers: dict[str, object] = {}
     for notes in groups:
-        (servers if notes.is_server else told)[notes.group] = [finding.to_dict() for finding in notes.findings]
-    return {**told, "servers": servers}
+        (servers if notes.is_server else found)[notes.group] = [finding.to_dict() for finding in notes.findings]
+    return {**found, "servers": servers}

@@ -1,10 +1,10 @@
-"""``rsvpq scan --dry-run``: what a scan would do, message by message, and in total."""
+"""``rsvpq scan --dry-run``: show what a scan would do, for each message and in total."""
 
 import sys
 
 from rsvpq.cli.dry_run_forms import FORMS, Form
 from rsvpq.cli.dry_run_totals import Totals
-from rsvpq.cli.follow import complain, follow, interruptible, say
+from rsvpq.cli.follow import follow, interruptible, report_problems, say
 from rsvpq.cli.progress import Progress
 from rsvpq.lanes.run_results import Ended
 from rsvpq.ops import OperatorContext
@@ -16,7 +16,7 @@ __all__ = ["FORMS", "run"]
 
 
 def run(context: OperatorContext, selection: Selection, form: str, timeout_s: float | None) -> None:
-    """Have the mailboxes looked at, and show what is found; ends the process with the exit code.
+    """Search the mailboxes without changing them, show the forecasts, and exit with the exit code.
 
     :param form: one of :data:`FORMS`.
     """
@@ -27,19 +27,19 @@ def run(context: OperatorContext, selection: Selection, form: str, timeout_s: fl
     totals, shown = Totals(settings.policy), FORMS[form]()
     with interruptible():
         with Progress(len(chosen)) as progress:
-            for told in following.results():
+            for ended in following.results():
                 progress.show(len(following.ended) + len(following.problems))
-                if told is not None:
-                    _take(told, totals, shown)
+                if ended is not None:
+                    _take(ended, totals, shown)
         shown.end()
-        shown.say_totals(totals)
+        shown.show_totals(totals)
     note = observing(context)
     if note:
         say(note)
-    sys.exit(complain(following))
+    sys.exit(report_problems(following))
 
 
-def _take(told: Ended, totals: Totals, shown: Form) -> None:
-    rows = [Forecast.from_dict(found) for found in told.found]
-    totals.add(rows, told.counts)
+def _take(ended: Ended, totals: Totals, shown: Form) -> None:
+    rows = [Forecast.from_dict(found) for found in ended.found]
+    totals.add(rows, ended.counts)
     shown.add(rows)

@@ -1,4 +1,4 @@
-"""How the findings of a dry run are shown: a table at the end, or rows as they come."""
+"""Output formats of a dry run: tables at the end, or rows as they arrive."""
 
 import csv
 import sys
@@ -19,11 +19,11 @@ from rsvpq.text import csv_cell, json_text, printable
 
 #: The columns of CSV, and the keys of JSON.
 _FIELDS = tuple(column.name for column in fields(Forecast))
-#: Messages that the table shows of each decision; the other forms show all.
+#: Messages that the table shows for each decision; the other formats show all.
 _ROWS = 20
-#: In the order in which they are shown: what would be done before what would not.
+#: The order in which decisions are shown: those that act come first.
 _DECISIONS = ("accept", "tentative", "decline", "open", "process", "undecided", "hold", "skip", "keep")
-#: The columns of the table: their share of the width beyond the fixed ones.
+#: The columns of the table: a fixed width, or a share of the rest.
 _COLUMNS: dict[str, dict[str, int]] = {
     "mailbox": {"ratio": 3},
     "kind": {"width": 8},
@@ -35,25 +35,25 @@ _COLUMNS: dict[str, dict[str, int]] = {
 
 
 class Form(Protocol):
-    """One way to show findings."""
+    """An output format."""
 
     def add(self, rows: Iterable[Forecast]) -> None:
-        """Show those of one mailbox."""
+        """Show the forecasts of one mailbox."""
 
     def end(self) -> None:
-        """There are no more."""
+        """Finish the output: no more forecasts follow."""
 
-    def say_totals(self, totals: Totals) -> None:
-        """Show what they come to."""
+    def show_totals(self, totals: Totals) -> None:
+        """Show the totals."""
 
 
 class _Rows:
-    """Data on stdout, and what it comes to on stderr."""
+    """Writes data to stdout, and the totals to stderr."""
 
     def end(self) -> None:
         sys.stdout.flush()
 
-    def say_totals(self, totals: Totals) -> None:
+    def show_totals(self, totals: Totals) -> None:
         for (decision, reason), count in sorted(totals.decided.items()):
             click.echo(f"{count:6} {decision} ({reason})", err=True)
         for sentence in totals.sentences():
@@ -64,7 +64,7 @@ class Jsonl(_Rows):
     """One JSON object for each message."""
 
     def add(self, rows: Iterable[Forecast]) -> None:
-        """Write them."""
+        """Write the forecasts of one mailbox."""
         for row in rows:
             sys.stdout.write(json_text(row.to_dict()) + "\n")
         sys.stdout.flush()
@@ -78,26 +78,26 @@ class Csv(_Rows):
         self._writer.writeheader()
 
     def add(self, rows: Iterable[Forecast]) -> None:
-        """Write them."""
+        """Write the forecasts of one mailbox."""
         for row in rows:
             self._writer.writerow({name: csv_cell(value) for name, value in row.to_dict().items()})
         sys.stdout.flush()
 
 
 class Tables:
-    """A table for each decision, and one of the totals, when all mailboxes have told."""
+    """A table for each decision and one of the totals, printed once all mailboxes have reported."""
 
     def __init__(self) -> None:
         self._rows: defaultdict[str, list[Forecast]] = defaultdict(list)
         self._console = Console(highlight=False)
 
     def add(self, rows: Iterable[Forecast]) -> None:
-        """Keep them."""
+        """Store the forecasts of one mailbox."""
         for row in rows:
             self._rows[row.decision].append(row)
 
     def end(self) -> None:
-        """Print what was kept."""
+        """Print a table for each decision."""
         known = [decision for decision in _DECISIONS if decision in self._rows]
         for decision in [*known, *sorted(set(self._rows) - set(_DECISIONS))]:
             rows = self._rows[decision]
@@ -107,8 +107,8 @@ class Tables:
                 self._console.print(f"... and {len(rows) - _ROWS} more; --format csv shows all")
             self._console.print()
 
-    def say_totals(self, totals: Totals) -> None:
-        """Print them."""
+    def show_totals(self, totals: Totals) -> None:
+        """Print the totals."""
         table = Table("decision", "reason", box=None, pad_edge=False)
         table.add_column("messages", justify="right")
         order = {decision: number for number, decision in enumerate(_DECISIONS)}
@@ -123,7 +123,7 @@ class Tables:
 def _table(rows: Iterable[Forecast]) -> Table:
     table = Table(box=None, expand=True, pad_edge=False, padding=(0, 1, 0, 0))
     for name, size in _COLUMNS.items():
-        table.add_column(name, no_wrap=True, overflow="ellipsis", **size)  # type: ignore[arg-type]  # int is what it takes
+        table.add_column(name, no_wrap=True, overflow="ellipsis", **size)  # type: ignore[arg-type]  # ints only
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in _cells(row)))
     return table
@@ -134,8 +134,8 @@ def _cells(row: Forecast) -> tuple[str, ...]:
     needs = f"needs {row.needs.replace(' ', ', ')}" if row.needs else ""
     reason = "" if row.decision == "undecided" else why(row)
     start = row.start[:16].replace("T", " ")
-    told = "; ".join(filter(None, (reason, held, needs)))
-    return row.mailbox, row.kind, start, address_of(row.organizer), row.subject, told
+    explanation = "; ".join(filter(None, (reason, held, needs)))
+    return row.mailbox, row.kind, start, address_of(row.organizer), row.subject, explanation
 
 
 FORMS: Mapping[str, Callable[[], Form]] = {"table": Tables, "csv": Csv, "jsonl": Jsonl}

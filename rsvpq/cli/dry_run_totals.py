@@ -1,4 +1,4 @@
-"""What the findings of a dry run come to: counts by decision and reason, and the answers that would be sent."""
+"""Totals of a dry run: counts by decision and reason, and the answers that would be sent."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,28 +10,28 @@ from rsvpq.settings.policy import PolicySettings
 
 @dataclass(slots=True)
 class Totals:
-    """Sums over all mailboxes that have told something.
+    """Totals over all mailboxes that have reported.
 
-    :param policy: whose caps hold.
+    :param policy: the policy whose caps apply.
     """
 
     policy: PolicySettings
     mailboxes: int = 0
-    #: By decision and reason, the name of the rule included.
+    #: Messages by decision and reason (with the name of the rule).
     decided: Counter[tuple[str, str]] = field(default_factory=Counter)
-    #: Answers that would be sent, by what they say, the cap of the run aside.
+    #: Answers that would be sent, by verdict, without the cap of the run.
     answers: Counter[str] = field(default_factory=Counter)
-    #: Accepted, declined and so on, where the organiser asks for no response.
+    #: Requests accepted, declined and so on without an answer, because the organizer asks for no response.
     silent: int = 0
-    #: What holds messages back: ``cap``, or a state of the ledger.
+    #: Messages that would not be offered, by cause: ``cap``, or their state in the ledger.
     held: Counter[str] = field(default_factory=Counter)
-    #: Facts that preliminary decisions still need.
+    #: Preliminary decisions, by the facts that they still need.
     needs: Counter[str] = field(default_factory=Counter)
-    #: What each mailbox has counted: found, requests, unreadable, reconcile:orphans.
+    #: Sums of what each mailbox counted: found, requests, unreadable, reconcile:orphans.
     counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, rows: Iterable[Forecast], counts: Mapping[str, int]) -> None:
-        """Add one mailbox."""
+        """Add the forecasts and counts of one mailbox."""
         self.mailboxes += 1
         self.counts.update(counts)
         for row in rows:
@@ -47,24 +47,24 @@ class Totals:
 
     @property
     def over_the_run(self) -> int:
-        """Requests beyond what one run offers."""
+        """Number of requests beyond the cap of one run."""
         return max(0, self.counts["requests"] - self.policy.most_answers_per_run)
 
     def sentences(self) -> Iterator[str]:
-        """The answers first, then what is held back, then all else that is not in the table."""
+        """Yield sentences: answers first, then what is held back, then all else that is not in the table."""
         yield f"mailboxes: {self.mailboxes}; messages: {self.counts['found']}"
         parts = ", ".join(f"{count} {answer}" for answer, count in sorted(self.answers.items()))
         yield f"answers that would be sent: {self.answers.total()}" + (f" ({parts})" if parts else "")
         yield from self._caps()
         if self.silent:
-            yield f"requests dealt with silently, as the organiser asks for no response: {self.silent}"
+            yield f"requests processed without an answer, because the organizer asks for no response: {self.silent}"
         for state, count in sorted(self.held.items()):
             if state != "cap":
-                yield f"not offered, as the ledger has them as {state}: {count} ('rsvpq explain' tells more)"
+                yield f"not offered, because they are {state} in the ledger: {count} (for details: 'rsvpq explain')"
         if self.counts["reconcile:orphans"]:
-            yield f"unsent answers of an earlier run that would be sent as well: {self.counts['reconcile:orphans']}"
+            yield f"unsent answers of an earlier run that would also be sent: {self.counts['reconcile:orphans']}"
         if not_decided := sum(count for (_, reason), count in self.decided.items() if reason == "not-decided"):
-            yield f"messages that could not be looked at or decided on: {not_decided} ('rsvpq explain' tells why)"
+            yield f"messages for which the decision failed: {not_decided} (for details: 'rsvpq explain')"
         if self.counts["unreadable"]:
             yield f"messages that could not be read: {self.counts['unreadable']}"
 
@@ -84,5 +84,5 @@ class Totals:
 
 
 def why(row: Forecast) -> str:
-    """The reason as it is counted: with the name of the rule, where one decided."""
+    """Return the reason under which a forecast is counted, with the name of the rule if one decided."""
     return f"{row.reason}:{row.rule}" if row.rule else row.reason

@@ -1,4 +1,4 @@
-"""``rsvpq explain``: why a message was dealt with as it was, or will be, and what became of it."""
+"""``rsvpq explain``: show what was or will be done with a message, why, and its history."""
 
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from rsvpq.audit.log import AuditLog, AuditRecord, Filter
 from rsvpq.audit.record import Audit
 from rsvpq.audit.redaction import LONGEST_VALUE
 from rsvpq.cli.explain_text import print_story
-from rsvpq.cli.follow import Following, complain, follow, interruptible
+from rsvpq.cli.follow import Following, follow, interruptible, report_problems
 from rsvpq.cli.options import config_option, json_option, timeout_option
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.snapshot import KnownItem
@@ -26,14 +26,14 @@ from rsvpq.text import json_text
 
 Story = dict[str, Any]
 
-#: The most messages that are told, those in the Inbox first, then the newest.
+#: At most this many messages are explained: those in the Inbox first, then the newest.
 _MOST = 20
 
 
 @click.command()
 @click.argument("mailbox")
 @click.option("--uid", default="", help="The message of this meeting, by its iCalendar UID.")
-@click.option("--subject", default="", help="Messages with this in their subject; never private ones.")
+@click.option("--subject", default="", help="Messages whose subject contains this text; never private ones.")
 @click.option("--item", default="", help="The message with this task id, as in Flower and in the audit.")
 @timeout_option
 @json_option
@@ -47,11 +47,11 @@ def explain(
     as_json: bool,
     config_file: Path | None,
 ) -> None:
-    """Explain what is done with the messages of a MAILBOX, and what was: guards, rules, calendar, history.
+    """Explain what was and would be done with the messages of a MAILBOX: guards, rules, calendar, history.
 
-    The mailbox is looked at through the queue, within its limits; nothing in it is changed. Of a message that has left
-    the Inbox, the history alone is shown. Exits with 0, with 1 where nothing was found, or with 3 where the mailbox
-    could not be looked at and the history is all there is.
+    The mailbox is read through the queue, within its limits; nothing in it is changed. For a message that has left
+    the Inbox, only the history is shown. Exits with 0; with 1 if nothing was found; with 3 if the mailbox could not be
+    read and only the history is shown.
     """
     settings = load_settings(config_file)
     (chosen,) = select(read_mailboxes(settings.mailboxes, settings), names=[mailbox])
@@ -62,19 +62,19 @@ def explain(
     action = context.action("explain", "mailbox", chosen.name)
     following = follow(context, "explain", [chosen], arguments, action, timeout_s)
     with interruptible():
-        told, matching = _told(following)
+        explained, matching = _explanations(following)
     looked = bool(following.ended)
     policy = wiring.PolicyInForce(settings, lanes)().fingerprint(chosen.group)
-    stories, more = _stories(lanes, audit, chosen, told, matching, wanted, policy)
+    stories, more = _stories(lanes, audit, chosen, explained, matching, wanted, policy)
     note = observing(context) if stories else ""
     if as_json:
         shown = {"mailbox": chosen.name, "looked": looked, "more": more, "note": note, "messages": stories}
         click.echo(json_text(shown, indent=2))
     else:
         _print(stories, more, note, looked)
-    code = complain(following)
+    code = report_problems(following)
     if not stories:
-        raise click.ClickException(f"nothing in {chosen.name} or in its history matches")
+        raise click.ClickException(f"no message in the Inbox or the history of {chosen.name} matches")
     sys.exit(3 if code else 0)
 
 
@@ -82,16 +82,16 @@ def _print(stories: Iterable[Story], more: int, note: str, looked: bool) -> None
     for story in stories:
         print_story(story, looked=looked)
     if more:
-        click.echo(f"{more} more match; narrow it with --uid, --subject or --item")
+        click.echo(f"{more} more match; narrow the search with --uid, --subject or --item")
     if note:
         click.echo(note)
 
 
-def _told(following: Following) -> tuple[list[Mapping[str, Any]], int]:
-    """The explanations of what lies in the Inbox, and how many messages match there."""
-    for told in following.results():
-        if told is not None:
-            return list(told.found), told.counts.get("matching", 0)
+def _explanations(following: Following) -> tuple[list[Mapping[str, Any]], int]:
+    """Return the explanations of messages in the Inbox, and how many messages match there."""
+    for ended in following.results():
+        if ended is not None:
+            return list(ended.found), ended.counts.get("matching", 0)
     return [], 0
 
 
@@ -99,15 +99,15 @@ def _stories(
     lanes: Lanes,
     audit: Audit,
     mailbox: Mailbox,
-    told: Iterable[Mapping[str, Any]],
+    explained: Iterable[Mapping[str, Any]],
     matching: int,
     wanted: Mapping[str, str],
     policy: str,
 ) -> tuple[list[Story], int]:
-    """What is decided on each message now, its history and what the ledger has; and how many more messages match."""
-    now = {str(one["item"]): one for one in told}
+    """Return a story of each message (decision, history, ledger), and how many more messages match."""
+    now = {str(one["item"]): one for one in explained}
     records = list(AuditLog(lanes).read(Filter.of(audit.redaction, {"mailbox": mailbox.name})))
-    # Where not all that match in the Inbox were told, who is gone and who is there cannot be told apart.
+    # Only if all matching messages of the Inbox were explained, is every other one known to be gone.
     gone = _gone(audit, records, wanted, set(now)) if wanted and matching == len(now) else []
     items = [*now, *gone][:_MOST]
     ledger = lanes.snapshot.known_items(items)
@@ -115,13 +115,13 @@ def _stories(
     stories = []
     for item in items:
         known, here = ledger.get(item), now.get(item)
-        told_of_it = _ledger(audit, known, here, again=known is not None and known.is_offered_again(policy, now_us))
-        stories.append(_story(item, here, records, told_of_it))
+        in_ledger = _ledger(audit, known, here, again=known is not None and known.is_offered_again(policy, now_us))
+        stories.append(_story(item, here, records, in_ledger))
     return stories, matching + len(gone) - len(items)
 
 
 def _gone(audit: Audit, records: Iterable[AuditRecord], wanted: Mapping[str, str], here: Collection[str]) -> list[str]:
-    """The items that are asked for and are not in the Inbox any more, the newest first."""
+    """Return the wanted items that are not in the Inbox any more, newest first."""
     found = dict.fromkeys(one["item"] for one in records if one.get("item") and _matches(audit, one, wanted))
     return [item for item in reversed(found) if item not in here]
 
@@ -135,17 +135,17 @@ def _story(item: str, now: Mapping[str, Any] | None, records: Sequence[AuditReco
 
 
 def _matches(audit: Audit, record: AuditRecord, wanted: Mapping[str, str]) -> bool:
-    """Whether a record is of a message that is asked for; a hidden subject is found by the whole of it alone."""
-    subject, told = wanted.get("subject", ""), record.get("subject", "").casefold()
+    """Return whether a record is about a wanted message; a redacted subject matches only as a whole."""
+    subject, recorded = wanted.get("subject", ""), record.get("subject", "").casefold()
     return (
         Filter.of(audit.redaction, {name: wanted.get(name) for name in ("uid", "item")})(record)
         and record.get("kind") in ("request", "response", "cancellation")
-        and (not subject or subject.casefold() in told or (told == audit.redaction.subject(subject) != ""))
+        and (not subject or subject.casefold() in recorded or (recorded == audit.redaction.subject(subject) != ""))
     )
 
 
 def _ledger(audit: Audit, known: KnownItem | None, now: Mapping[str, Any] | None, *, again: bool) -> Story | None:
-    """What the ledger has of an item, as it may be shown.
+    """Return what the ledger has about an item, redacted.
 
     :param again: whether the next scan offers it again.
     """
@@ -153,8 +153,8 @@ def _ledger(audit: Audit, known: KnownItem | None, now: Mapping[str, Any] | None
         return None
     private = now is None or bool(now["private"])
     reason = audit.redaction.reason(known.reason, private=private)
-    told = {"state": known.state, "attempts": known.attempts, "reason": reason, "steps": list(known.steps)}
+    shown = {"state": known.state, "attempts": known.attempts, "reason": reason, "steps": list(known.steps)}
     if known.state != "left":
-        return told
+        return shown
     at = datetime.fromtimestamp(known.again_us / 1e6, UTC)
-    return {**told, "looked_at_again": f"{at:%Y-%m-%dT%H:%M:%SZ}", "by_the_next_scan": again}
+    return {**shown, "looked_at_again": f"{at:%Y-%m-%dT%H:%M:%SZ}", "by_the_next_scan": again}

@@ -1,4 +1,4 @@
-"""The story of one message, for whoever answers the telephone: short sections, times in UTC."""
+"""Print the story of one message in short sections, for the help desk; times are in UTC."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,14 +11,14 @@ from rsvpq.text import printable
 Json = Mapping[str, Any]
 
 _RESULTS = {"matched": "->", "passed": "  ", "unknown": " ?"}
-#: Records of other messages of the same meeting that are shown, the newest.
+#: At most this many records of other messages of the same meeting are shown: the newest.
 _MOST_OTHERS = 10
 
 
 def print_story(story: Json, *, looked: bool) -> None:
-    """Print it.
+    """Print a story.
 
-    :param looked: whether the Inbox was looked at.
+    :param looked: whether the Inbox could be read.
     """
     for line in _lines(story, looked):
         click.echo(printable(line))
@@ -29,7 +29,7 @@ def _lines(story: Json, looked: bool) -> Iterator[str]:
     now = story["now"]
     yield from _head(now, story)
     if now is None:
-        yield f"  now: {'not in the Inbox (any more)' if looked else 'the Inbox could not be looked at'}"
+        yield f"  now: {'not in the Inbox (or no longer)' if looked else 'the Inbox could not be read'}"
     else:
         yield from _decision(now)
         yield from _calendar(now["calendar"])
@@ -40,25 +40,31 @@ def _lines(story: Json, looked: bool) -> Iterator[str]:
 
 
 def _head(now: Json | None, story: Json) -> Iterator[str]:
-    told = now or next(iter(story["history"]), {})
-    subject = "(private)" if now and now["private"] else repr(told.get("subject", "")) if told.get("subject") else ""
-    yield " ".join(filter(None, (told.get("kind", "message"), subject, "from", told.get("organizer", "somebody"))))
-    times = f"{_time(told.get('start', ''))} to {_time(told.get('end', ''))}" if now else _time(told.get("start", ""))
+    message = now or next(iter(story["history"]), {})
+    subject = repr(message["subject"]) if message.get("subject") else ""
+    if now and now["private"]:
+        subject = "(private)"
+    organizer = message.get("organizer", "(unknown)")
+    yield " ".join(filter(None, (message.get("kind", "message"), subject, "from", organizer)))
+    start, end = (_time(message.get(name, "")) for name in ("start", "end"))
+    times = f"{start} to {end}" if now else start
     yield f"  meeting: {times} UTC" + (_series(now) if now else "")
     if now:
-        asked = "" if now["kind"] != "request" else "; wants " + ("an answer" if now["response_requested"] else "none")
-        yield f"  received: {_time(now['received'])} UTC; sequence {_or_none(now['sequence'])}{asked}"
+        wanted = ""
+        if now["kind"] == "request":
+            wanted = "; an answer is requested" if now["response_requested"] else "; no answer is requested"
+        yield f"  received: {_time(now['received'])} UTC; sequence {_or_none(now['sequence'])}{wanted}"
     if now and now["unread"]:
-        yield f"  of the series could not be read: {now['unread']}"
+        yield f"  not readable in the series: {now['unread']}"
     yield f"  uid: {story['uid'] or '(none)'}"
     yield f"  item: {story['item']}"
 
 
-def _series(told: Json) -> str:
-    """What of a series it is, if it is of one."""
-    if told["occurrence"]:
-        return f", one meeting of a series ({told['occurrence']})"
-    return ", a series" if told["recurring"] else ""
+def _series(found: Json) -> str:
+    """Return whether this is a series, or one occurrence; '' for neither."""
+    if found["occurrence"]:
+        return f", one occurrence of a series ({found['occurrence']})"
+    return ", a series" if found["recurring"] else ""
 
 
 def _decision(now: Json) -> Iterator[str]:
@@ -71,12 +77,12 @@ def _decision(now: Json) -> Iterator[str]:
 
 def _calendar(found: Json | None) -> Iterator[str]:
     if found is None:
-        yield "  calendar: not looked at, as the decision does not depend on it"
+        yield "  calendar: not read, because the decision does not depend on it"
         return
     yield "  calendar:"
     yield f"    this meeting: {_appointment(found['appointment'])}"
     if "unknown_at_that_time" in found:
-        yield f"    at that time: not known, {found['unknown_at_that_time']}"
+        yield f"    at that time: unknown, {found['unknown_at_that_time']}"
     elif "at_that_time" in found:
         yield from _at_that_time(found)
 
@@ -85,7 +91,7 @@ def _appointment(found: Json | None) -> str:
     if found is None:
         return "not in the calendar"
     if "unknown" in found:
-        return f"not known, {found['unknown']}"
+        return f"unknown, {found['unknown']}"
     series = _series(found)
     version = f"sequence {_or_none(found['sequence'])}, as of {_time(found['stamp']) or 'an unknown time'}"
     response = found["response"] or "not shown"
@@ -103,14 +109,14 @@ def _at_that_time(found: Json) -> Iterator[str]:
         counts = "" if one["status"] in found["counts_as_busy"] else "; does not count as busy"
         yield f"    at that time: {one['status']} {_time(one['start'])} to {_time(one['end'])}{series}{counts}"
     if not found["compared"]:
-        yield "    at that time: what is further ahead than a calendar shows at once is not known"
+        yield "    at that time: unknown for occurrences too far ahead to be read at once"
     if not found["complete"]:
-        yield "    not all meetings of the series could be worked out"
+        yield "    not all occurrences of the series could be calculated"
 
 
 def _ledger(known: Json | None) -> Iterator[str]:
     if known is None:
-        yield "  ledger: has no such item (not offered, or finished and forgotten)"
+        yield "  ledger: no such item (not offered, or finished and forgotten)"
         return
     if known["state"] == "left":
         when = "by the next scan"

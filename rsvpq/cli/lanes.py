@@ -1,4 +1,4 @@
-"""``rsvpq pause | resume | limit``: what an operator may change while everything runs."""
+"""``rsvpq pause | resume | limit``: control lanes while they run."""
 
 import sys
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from rsvpq.settings import load_settings
 
 _scope = click.argument("scope", type=click.Choice(["all", "server", "mailbox"]))
 _name = click.argument("name", required=False, default="")
-_why = click.option("--reason", default="", help="Kept in the audit.")
+_why = click.option("--reason", default="", help="Recorded in the audit.")
 
 
 @contextmanager
 def usage() -> Iterator[None]:
-    """Show what was asked wrongly as wrong usage: exit code 2.
+    """Report an invalid request as wrong usage, with exit code 2.
 
-    :raises click.UsageError: in the place of InvalidRequest.
+    :raises click.UsageError: instead of InvalidRequest.
     """
     try:
         yield
@@ -34,19 +34,19 @@ def usage() -> Iterator[None]:
 @click.command()
 @_scope
 @_name
-@click.option("--reason", default=control.PAUSED, help="Shown in the status, and kept in the audit.")
+@click.option("--reason", default=control.PAUSED, help="Shown in the status, and recorded in the audit.")
 @config_option
 def pause(scope: Scope, name: str, reason: str, config_file: Path | None) -> None:
-    """Stop everything, a server or a mailbox: nothing more is started, and what runs stops before its next effect.
+    """Pause everything, a server or a mailbox: nothing new starts, and what runs stops before its next effect.
 
-    Exits with 1 where nothing runs in this Redis that could hear of it.
+    Exits with 1 if no process has used this Redis yet, so that nothing may have been paused.
     """
     context = open_context(load_settings(config_file))
     with usage():
         click.echo(control.pause(context, scope, name, reason))
-    if doubt := unused(context):
-        click.echo(doubt, err=True)
-        sys.exit(1)  # whoever wants everything to stand still is not to believe that it does
+    if warning := unused(context):
+        click.echo(warning, err=True)
+        sys.exit(1)  # the operator must not believe that everything stands still
 
 
 @click.command()
@@ -55,7 +55,7 @@ def pause(scope: Scope, name: str, reason: str, config_file: Path | None) -> Non
 @_why
 @config_option
 def resume(scope: Scope, name: str, reason: str, config_file: Path | None) -> None:
-    """Undo a pause of the same scope; a server or a mailbox that is left alone for a while is asked again at once."""
+    """Undo a pause of the same scope; this also ends a hold (a backoff) of that server or mailbox."""
     with usage():
         click.echo(control.resume(open_context(load_settings(config_file)), scope, name, reason))
 
@@ -65,7 +65,7 @@ def resume(scope: Scope, name: str, reason: str, config_file: Path | None) -> No
 @click.argument("name")
 @click.option("--rate", callback=not_empty, help="Items per time, such as 4/s or 30/min.")
 @click.option("--burst", type=click.IntRange(min=1), help="Items that may come at once.")
-@click.option("--concurrency", type=click.IntRange(min=1), help="Items under way at once.")
+@click.option("--concurrency", type=click.IntRange(min=1), help="Items in flight at once.")
 @_why
 @config_option
 def limit(
@@ -77,7 +77,7 @@ def limit(
     reason: str,
     config_file: Path | None,
 ) -> None:
-    """Change limits while running; they stay in force until changed again. Without options: as configured."""
+    """Override limits at run time until they are changed again. Without options: restore the configured limits."""
     context = open_context(load_settings(config_file))
     with usage():
         click.echo(control.limit(context, scope, name, rate=rate, burst=burst, concurrency=concurrency, reason=reason))

@@ -19,7 +19,7 @@ config_option = click.option(
     "--config",
     "config_file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The settings file (else RSVPQ_CONFIG, else ./rsvpq.toml).",
+    help="Settings file.  [default: RSVPQ_CONFIG, else ./rsvpq.toml]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 
@@ -34,10 +34,10 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | 
 
 
 def not_empty(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    """Refuse '' where it was given: the option would count for nothing, as where a script's variable is not set."""
+    """Refuse an empty value, such as an unset variable of a script: the option would have no effect."""
     given = parameter.name and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
     if given and value == "":
-        raise click.BadParameter("is empty; write one, or leave the option out")
+        raise click.BadParameter("the value is empty; give one, or omit the option")
     return value
 
 
@@ -46,22 +46,22 @@ timeout_option = click.option(
     "timeout_s",
     metavar="DURATION",
     callback=_seconds,
-    help="Wait no longer, such as 90s or 10m; what was triggered goes on.  [default: 1h]",
+    help="Stop waiting after DURATION, such as 90s or 10m; the run goes on.  [default: 1h]",
 )
 
 
 def mailboxes_option(command: _Command) -> _Command:
-    """Which mailboxes a command is for."""
+    """Add the options that select mailboxes."""
     everything = click.option("--all", "everything", is_flag=True, help="Every mailbox.")
     group = click.option("--group", help="Every mailbox of this group.")
     return click.argument("mailboxes", nargs=-1)(group(everything(command)))
 
 
 def milliseconds(lanes: Lanes, when: str, option: str, zone: ZoneInfo | None = None) -> int:
-    """A moment in milliseconds since the epoch; a duration is so long ago on Redis' clock.
+    """Return a time in milliseconds since the epoch; a duration means that long ago, by Redis' clock.
 
-    :param zone: of a moment that does not say it; None for the zone of this machine.
-    :raises click.BadParameter: it is neither.
+    :param zone: the time zone of a time without an offset; None for the zone of this machine.
+    :raises click.BadParameter: ``when`` is neither a time nor a duration.
     """
     with suppress(ValueError):
         ago = Duration.parse(when).seconds
@@ -71,7 +71,7 @@ def milliseconds(lanes: Lanes, when: str, option: str, zone: ZoneInfo | None = N
         moment = moment.replace(tzinfo=zone) if moment.tzinfo is None else moment
         return max(0, round(moment.timestamp() * 1000))
     raise click.BadParameter(
-        f"{when!r} is no time; write how long ago, such as 90s, 2h or 7d, or a moment such as 2026-11-22T09:00 or "
+        f"{when!r} is not a time; write how long ago, such as 90s, 2h or 7d, or a time such as 2026-11-22T09:00 or "
         "2026-11-22T09:00Z",
         param_hint=option,
     )

@@ -1,4 +1,4 @@
-"""What ``rsvpq config check`` says about the policy: rules that can never decide, and settings that surprise."""
+"""Policy checks of ``rsvpq config check``: rules that can never match, and settings that may be unintended."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +10,7 @@ from rsvpq.settings import KeyPath, LoadedSettings, Problem, Settings
 
 
 def problems(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> Iterator[Problem]:
-    """The rules that are certainly no use as they stand."""
+    """Yield the flaws of rules that can have no effect."""
     groups = {mailbox.group for mailbox in mailboxes if mailbox.group}
     domains = {comparable_domain(domain_of(mailbox.name)) for mailbox in mailboxes} - {""}
     policy = loaded.settings.decisions
@@ -21,12 +21,12 @@ def problems(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> Iterator[P
 
 
 def warnings(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> Iterator[Problem]:
-    """What is legal, but may not have been meant."""
+    """Yield settings that are valid, but may not be intended."""
     policy, problem = loaded.settings.policy, loaded.origins.problem
     aliases = [mailbox.name for mailbox in mailboxes if "@" not in mailbox.name]
     if aliases and policy.external == "skip" and not policy.internal_domains:
         others = f" and {len(aliases) - 1} more" if len(aliases) > 1 else ""
-        text = f"is empty, so every organiser is external to {aliases[0]}{others}; write your domains"
+        text = f"is empty, so every organizer is external to {aliases[0]}{others}; write your domains"
         yield problem(("policy", "internal_domains"), text)
     if policy.most_answers_per_scan > policy.most_answers_per_run:
         text = (
@@ -41,14 +41,14 @@ def warnings(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> Iterator[P
 
 
 def summary(settings: Settings) -> str:
-    """One line."""
+    """Return a summary of the policy in one line."""
     policy = settings.policy
     rules = {kind: len(settings.decisions.rules_for(kind)) for kind in (Kind.REQUEST, Kind.RESPONSE, Kind.CANCELLATION)}
     counted = (
-        ", ".join(f"{count} for {kind}s" for kind, count in rules.items() if count) or "none, the built-in ones hold"
+        ", ".join(f"{count} for {kind}s" for kind, count in rules.items() if count) or "none, the built-in rules apply"
     )
     guards = {
-        "external organisers": policy.external,
+        "external organizers": policy.external,
         "private meetings": policy.private,
         "delegates' copies": policy.delegate_copies,
         "past meetings": policy.past,
@@ -58,7 +58,7 @@ def summary(settings: Settings) -> str:
 
 
 def _first_rules(settings: Settings) -> dict[str, int]:
-    """Where the rules for each kind begin."""
+    """Return the index of the first rule for each kind."""
     first: dict[str, int] = {}
     for index, rule in enumerate(settings.policy.rules):
         first.setdefault(rule.kind, index)

@@ -1,4 +1,4 @@
-"""How far a run is, on stderr: one line that changes at a terminal, a line now and then in a log."""
+"""Show the progress of a run on stderr: one changing line on a terminal, a line every few seconds in a log."""
 
 import sys
 import time
@@ -6,13 +6,13 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-#: Seconds between two lines where stderr is no terminal, and between two changes where it is one.
+#: Seconds between two lines in a log, and between two changes on a terminal.
 _IN_A_LOG_S = 10.0
 _AT_A_TERMINAL_S = 0.2
 
 
 class Progress:
-    """Mailboxes done of all of them, their rate, and the time to go; used as a context."""
+    """Shows how many mailboxes are done, the rate, and the time left; a context manager."""
 
     def __init__(self, total: int) -> None:
         self._total = total
@@ -31,7 +31,7 @@ class Progress:
             self._write("\r\x1b[K")
 
     def show(self, done: int) -> None:
-        """So many are done by now."""
+        """Show that this many mailboxes are done."""
         now = time.monotonic()
         if now < self._next:
             return
@@ -46,7 +46,7 @@ class Progress:
 
 
 def sentence(done: int, total: int, seconds: float) -> str:
-    """Such as ``37/200 mailboxes, 12.3/s, 0:00:13 to go``."""
+    """Return a line such as ``37/200 mailboxes, 12.3/s, 0:00:13 to go``."""
     if not done or seconds <= 0:
         return f"{done}/{total} mailboxes"
     rate = done / seconds

@@ -1,4 +1,4 @@
-"""``rsvpq reconcile | drafts``: answers that lie unsent in Drafts."""
+"""``rsvpq reconcile | drafts``: handle unsent answers in Drafts."""
 
 from pathlib import Path
 
@@ -21,10 +21,10 @@ from rsvpq.text import json_text, printable
 @mailboxes_option
 @config_option
 def reconcile(mailboxes: tuple[str, ...], group: str | None, everything: bool, config_file: Path | None) -> None:
-    """Look for unsent answers in Drafts, and finish those that are ours; the Inbox is left alone.
+    """Search Drafts for unsent answers, and send those of rsvpq; the Inbox is not read.
 
-    Every scan does the same; this is for the hour after Redis was lost. What may be a person's own answer is only
-    listed: see 'rsvpq drafts list'.
+    Every scan does the same; use this after a loss of Redis. An answer that may be a person's own is only listed: see
+    'rsvpq drafts list'.
     """
     with usage():
         selection = Selection(mailboxes, group, everything)
@@ -33,14 +33,14 @@ def reconcile(mailboxes: tuple[str, ...], group: str | None, everything: bool, c
 
 @click.group()
 def drafts() -> None:
-    """Unsent answers that may be a person's own, and are never sent by guess."""
+    """List or send unsent answers that may be a person's own; rsvpq never sends them by itself."""
 
 
 @drafts.command("list")
 @json_option
 @config_option
 def list_drafts(as_json: bool, config_file: Path | None) -> None:
-    """Show what the last scan of each mailbox saw."""
+    """List the unclear drafts that the last scan of each mailbox found."""
     rows = held_drafts.rows(open_context(load_settings(config_file)))
     if as_json:
         click.echo(json_text(rows, indent=2))
@@ -49,7 +49,7 @@ def list_drafts(as_json: bool, config_file: Path | None) -> None:
     else:
         table = Table(*rows[0])
         for row in rows:
-            table.add_row(*(Text(printable(value)) for value in row.values()))  # a stranger's subject is no markup
+            table.add_row(*(Text(printable(value)) for value in row.values()))  # a subject must not be read as markup
         Console().print(table)
 
 
@@ -58,7 +58,7 @@ def list_drafts(as_json: bool, config_file: Path | None) -> None:
 @click.argument("draft")
 @config_option
 def send_draft(mailbox: str, draft: str, config_file: Path | None) -> None:
-    """Send the DRAFT (as listed) of a MAILBOX: you have made sure that no person is still at work on it."""
+    """Send the DRAFT (as listed) of a MAILBOX. First make sure that nobody is still working on it."""
     context = open_context(load_settings(config_file))
     try:
         click.echo(held_drafts.send(context, mailbox, draft))

@@ -1,4 +1,4 @@
-"""``rsvpq report``: what was decided and done in a period, counted from the audit."""
+"""``rsvpq report``: summarize a period from the audit."""
 
 import shutil
 import sys
@@ -21,22 +21,22 @@ from rsvpq.report.text import to_text
 from rsvpq.settings import load_settings
 from rsvpq.text import json_text
 
-#: The width of the text where no terminal says it, and the widest that is easy to read.
+#: The width of the text without a terminal, and the largest width that is easy to read.
 _WIDTH, _WIDEST = 100, 140
 
 
 @click.command()
-@click.option("--since", metavar="WHEN", default="7d", show_default=True, help="From then on: 7d (ago), or 2026-11-01.")
-@click.option("--until", metavar="WHEN", help="To before then.  [default: now]")
+@click.option("--since", metavar="WHEN", default="7d", show_default=True, help="Start: 7d (ago), or 2026-11-01.")
+@click.option("--until", metavar="WHEN", help="End, exclusive.  [default: now]")
 @click.option("--format", "form", type=click.Choice(["text", "html", "json"]), default="text", show_default=True)
 @click.option("--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Instead of stdout.")
 @click.option(
     "--group-by",
     "unit",
     type=click.Choice(["hour", "day"]),
-    help="One bar for each.  [default: hour, up to three days]",
+    help="Period of one bar.  [default: hour for up to three days, else day]",
 )
-@click.option("--timezone", metavar="ZONE", help="Such as Europe/Berlin.  [default: that of this machine]")
+@click.option("--timezone", metavar="ZONE", help="Time zone, such as Europe/Berlin.  [default: that of this machine]")
 @config_option
 def report(
     since: str,
@@ -47,28 +47,28 @@ def report(
     timezone: str | None,
     config_file: Path | None,
 ) -> None:
-    """Sum up a period: decisions, answers, failures, slow and failing mailboxes."""
+    """Summarize a period: decisions, answers, failures, slow and failing mailboxes."""
     zone = _zone(timezone)
     lanes = wiring.make_lanes(load_settings(config_file))
     now = lanes.time_us() // 1000
     since_ms = milliseconds(lanes, since, "--since", zone)
     until_ms = min(now, milliseconds(lanes, until, "--until", zone)) if until else now
     if since_ms >= until_ms:
-        raise click.UsageError("the period has no length: --since must be before --until, and before now")
+        raise click.UsageError("the period is empty: --since must be before --until, and before now")
     calendar = Calendar(zone)
-    figures = read_report(AuditLog(lanes), since_ms, until_ms, calendar, unit, _tell_progress)
+    figures = read_report(AuditLog(lanes), since_ms, until_ms, calendar, unit, _show_progress)
     _write(_FORMS[form](figures, calendar), output)
 
 
 def _zone(name: str | None) -> ZoneInfo | None:
     if name is None:
         return None
-    with suppress(ZoneInfoNotFoundError, ValueError, OSError):  # the last two for what cannot be a file's name
+    with suppress(ZoneInfoNotFoundError, ValueError, OSError):  # the last two: not a valid file name
         return ZoneInfo(name)
-    raise click.BadParameter(f"no time zone {name!r}; write one such as Europe/Berlin or UTC", param_hint="--timezone")
+    raise click.BadParameter(f"unknown time zone {name!r}; use one such as Europe/Berlin", param_hint="--timezone")
 
 
-def _tell_progress(count: int, record: AuditRecord) -> None:
+def _show_progress(count: int, record: AuditRecord) -> None:
     click.echo(f"{count:,} records read, up to {record['time'][:16]}Z", err=True)
 
 

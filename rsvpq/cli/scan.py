@@ -15,8 +15,8 @@ from rsvpq.tasks import contract
 
 @click.command()
 @mailboxes_option
-@click.option("--dry-run", "dry", is_flag=True, help="Show what would be done, and do nothing of it.")
-@click.option("--format", "form", type=click.Choice(FORMS), help="Of a dry run: how to show it.  [default: table]")
+@click.option("--dry-run", "dry", is_flag=True, help="Show what would be done, without doing it.")
+@click.option("--format", "form", type=click.Choice(FORMS), help="Output format of a dry run.  [default: table]")
 @timeout_option
 @config_option
 def scan(
@@ -30,13 +30,14 @@ def scan(
 ) -> None:
     """Scan the named MAILBOXES, a group, or all of them.
 
-    The scans run in the queue; a mailbox that is being scanned already, or whose messages still wait, is left as it is.
+    The scans run in the queue; a mailbox that is being scanned already, or whose messages still wait, is skipped.
 
     With --dry-run nothing is answered, opened or marked, whatever the mode: each message is shown with what would be
-    done, and why, as if live runs were on. Exits with 0, or with 3 where some mailboxes could not be looked at.
+    done, and why, as if live runs were on. Exits with 0; with 3 if there is no result from some mailboxes, and with 1
+    if there is none from any.
     """
     if not dry and (form or timeout_s):
-        raise click.UsageError("--format and --timeout are for a dry run; add --dry-run")
+        raise click.UsageError("--format and --timeout need --dry-run")
     with usage():
         selection = Selection(mailboxes, group, everything)
     if dry:
@@ -46,12 +47,12 @@ def scan(
 
 
 def trigger(kind: contract.ScanKind, selection: Selection, config_file: Path | None) -> None:
-    """Trigger a scan of the selected mailboxes, and show what may keep it from answering."""
+    """Trigger a scan of the selected mailboxes, and show why it may answer nothing."""
     context = open_context(load_settings(config_file))
     chosen = selection.mailboxes(context.settings)
     task_id = scans.trigger(context, kind, selection.arguments(chosen))
     if kind == "scan" and context.settings.mode != "observe" and confirmation.observing(context):
-        click.echo("live runs are not confirmed here, so this one only observes: see 'rsvpq confirm --help'", err=True)
-    if doubt := confirmation.unused(context):
-        click.echo(doubt, err=True)
+        click.echo("live runs are not confirmed here, so this scan only observes: see 'rsvpq confirm --help'", err=True)
+    if warning := confirmation.unused(context):
+        click.echo(warning, err=True)
     click.echo(f"{kind} of {len(chosen)} mailbox{'es' if len(chosen) != 1 else ''} triggered: task {task_id}")

@@ -1,4 +1,4 @@
-"""``rsvpq status``: what the lanes hold, how far behind they are, and why what waits is waiting."""
+"""``rsvpq status``: show what the lanes hold, their lag, and why items wait."""
 
 import sys
 import time
@@ -21,13 +21,13 @@ from rsvpq.lanes.status import Pause, ServerStatus, Status
 from rsvpq.settings import load_settings
 from rsvpq.text import age, json_text, printable
 
-#: Seconds between two looks of --watch, where nothing else is said.
+#: Default interval of --watch, in seconds.
 _EVERY_S = 2.0
-#: The columns that the table of all servers needs; below that, each server gets a paragraph.
+#: The width that the table of servers needs; on a narrower terminal each server gets a paragraph.
 _WIDE = 130
-#: What is not a terminal gets lines of any length.
+#: The width of the output if it is not a terminal.
 _UNLIMITED = 250
-#: The most mailboxes that are named, of those that are paused and of those that are left alone.
+#: At most this many paused mailboxes, and this many held ones, are named.
 _NAMED = 10
 
 
@@ -39,20 +39,20 @@ _NAMED = 10
     is_flag=False,
     flag_value=_EVERY_S,
     metavar="[SECONDS]",
-    help=f"Look again every so often (without a number: {_EVERY_S:g} s), until Ctrl-C.",
+    help=f"Refresh every SECONDS (without a number: {_EVERY_S:g}), until Ctrl-C.",
 )
 @json_option
 @config_option
 def status(every_s: float | None, as_json: bool, config_file: Path | None) -> None:
-    """Show what the lanes hold, per server and over all: what runs, what waits and why, and the lag."""
+    """Show what the lanes hold, per server and in total: what runs, what waits and why, and the lag."""
     settings = load_settings(config_file)
     lanes = wiring.make_lanes(settings)
     silent = partial(wiring.why_silent, settings, lanes)
-    with suppress(KeyboardInterrupt):  # the way to end --watch
+    with suppress(KeyboardInterrupt):  # this is how --watch ends
         if as_json:
             for now in _looks(lanes, every_s):
-                told = {"nothing_answered": silent(), **now.to_dict()}
-                click.echo(json_text(told, indent=None if every_s else 2))
+                shown = {"nothing_answered": silent(), **now.to_dict()}
+                click.echo(json_text(shown, indent=None if every_s else 2))
         else:
             _show(lanes, silent, every_s)
 
@@ -79,9 +79,9 @@ def _show(lanes: Lanes, silent: Callable[[], str], every_s: float | None) -> Non
 
 
 def picture(now: Status, silent: str, width: int) -> RenderableType:
-    """The status for a terminal of this width: a table of servers, or a paragraph for each.
+    """Return the status for a terminal of this width: a table of servers, or a paragraph for each.
 
-    :param silent: why nothing is answered; '' where answers are sent.
+    :param silent: why nothing is answered; '' if answers are sent.
     """
     rows = {printable(name): _cells(server) for name, server in now.servers.items()}
     servers: list[RenderableType] = [_table(rows)] if width >= _WIDE else [*_paragraphs(rows)]
@@ -144,11 +144,11 @@ def _scans(server: ServerStatus) -> str:
 
 
 def _waiting(server: ServerStatus) -> Iterator[str]:
-    """What hinders the whole server, then why mailboxes wait, those of the most items first."""
+    """Yield what blocks the whole server, then why mailboxes wait, by number of items."""
     if server.paused:
         yield f"paused{_pause(server.paused)}"
     if server.held_s:
-        yield f"left alone for {age(server.held_s)}{_why(server.held_why)}"
+        yield f"backing off for {age(server.held_s)}{_why(server.held_why)}"
     for reason, waiting in sorted(server.waiting.items(), key=lambda pair: -pair[1].items):
         yield f"{reason} {waiting.items} in {waiting.mailboxes}"
 
@@ -159,7 +159,7 @@ def _headline(now: Status, silent: str) -> Iterator[str]:
     if silent:
         yield f"NOTHING IS ANSWERED: {silent}"
     if not now.servers:
-        yield "no servers: neither a dispatcher nor a worker has started yet"
+        yield "no servers: no dispatcher or worker has started yet"
 
 
 def _footer(now: Status) -> Iterator[str]:
@@ -167,20 +167,20 @@ def _footer(now: Status) -> Iterator[str]:
     for name, pause in list(paused.items())[:_NAMED]:
         yield f"{printable(name)} is paused{_pause(pause)}"
     if len(paused) > _NAMED:
-        yield f"and {len(paused) - _NAMED} or more mailboxes are paused too"
+        yield f"and {len(paused) - _NAMED} or more other mailboxes are paused"
     held = {name: hold for server in now.servers.values() for name, hold in server.held_mailboxes.items()}
     for name, hold in list(held.items())[:_NAMED]:
-        yield f"{printable(name)} is left alone for {age(hold.left_s)}{_why(hold.why)}"
+        yield f"{printable(name)} is held: backing off for {age(hold.left_s)}{_why(hold.why)}"
     if len(held) > _NAMED:
-        yield f"and {len(held) - _NAMED} or more mailboxes are left alone too"
+        yield f"and {len(held) - _NAMED} or more other mailboxes are held"
     on_hold = sum((Counter(server.on_hold) for server in now.servers.values()), Counter[str]())
     if on_hold:
         reasons = ", ".join(f"{printable(reason)} {count}" for reason, count in on_hold.most_common())
         yield f"on hold, for a person to look at: {reasons}"
     if now.order.broken:
-        yield f"{now.order.broken} records were found broken, and mended or set aside: 'rsvpq repair --list'"
+        yield f"{now.order.broken} broken records were found, and repaired or set aside: see 'rsvpq repair --list'"
     if now.order.checked_s is not None:
-        wrong = f", {now.order.wrong_slots} counters put right so far" if now.order.wrong_slots else ""
+        wrong = f", {now.order.wrong_slots} counters corrected so far" if now.order.wrong_slots else ""
         yield f"in flight {now.order.in_flight}  slots {now.order.slots}  checked {_ago(now.order.checked_s)}{wrong}"
     yield f"later {now.later}  dead {now.dead}"
     yield "  ".join(f"{label} {count}" for label, count in sorted(now.counts.items())) or "nothing counted yet"

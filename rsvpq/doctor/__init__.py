@@ -1,5 +1,5 @@
-"""What ``rsvpq doctor`` looks at before an operator trusts an installation: files, Redis, processes, mail servers.
+"""The checks of ``rsvpq doctor``: files, Redis, processes and mail servers of an installation.
 
-Looks only: no check changes anything in a mailbox, in Redis or on disk, and none shows a password more often than once.
-Each file is one group of checks, which writes what it finds into :class:`rsvpq.doctor.results.Notes`.
+No check changes anything in a mailbox, in Redis or on disk, and none sends a password more than once. Each module is
+one group of checks, which adds its results to :class:`rsvpq.doctor.results.Notes`.
 """

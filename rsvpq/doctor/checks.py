@@ -1,4 +1,4 @@
-"""All checks of an installation, in the order in which an operator would look: ours first, then all servers at once."""
+"""Run all checks of an installation: local ones first, then those of all mail servers in parallel."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,7 +6,7 @@ from threading import Thread
 
 from rsvpq import wiring
 from rsvpq.doctor import files, mail_server, processes, redis_server
-from rsvpq.doctor.mail_server import Patient, ServerNotes
+from rsvpq.doctor.mail_server import ExaminedServer, ServerNotes
 from rsvpq.doctor.results import PROCESSES, REDIS, SETTINGS, Notes
 from rsvpq.health.register import impatient_redis
 from rsvpq.lanes import Lanes
@@ -14,17 +14,17 @@ from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import LoadedSettings
 from rsvpq.tasks.queues import Queues
 
-#: Seconds after which no server is waited for any more.
+#: Seconds to wait for the checks of all servers.
 DEADLINE_S = 90.0
 
 
 def examine(
     loaded: LoadedSettings, names: Sequence[str] = (), chosen: Mailbox | None = None, longest_s: float = DEADLINE_S
 ) -> Iterator[Notes]:
-    """Look at everything, and hand out each group when it is complete.
+    """Run all checks, and yield each group when it is complete.
 
-    :param names: of servers; all for none.
-    :param chosen: the mailbox to look at, instead of the first of its server.
+    :param names: the servers to check; all if empty.
+    :param chosen: the mailbox to check, instead of the first one of its server.
     """
     settings = loaded.settings
     notes = Notes(SETTINGS)
@@ -37,32 +37,32 @@ def examine(
     yield notes
     notes = Notes(PROCESSES)
     if redis_ahead_s is None:
-        notes.skip("all", "they are asked through Redis")
+        notes.skip("all", "cannot be checked without Redis")
     else:
         processes.examine(lanes, Queues(redis, settings.redis.namespace), settings, notes)
     yield notes
     redis.close()
-    patients = _patients(loaded, names or tuple(settings.servers), mailboxes, chosen)
-    yield from _side_by_side(patients, redis_ahead_s, longest_s)
+    targets = _targets(loaded, names or tuple(settings.servers), mailboxes, chosen)
+    yield from _in_parallel(targets, redis_ahead_s, longest_s)
 
 
-def _patients(
+def _targets(
     loaded: LoadedSettings, names: Sequence[str], mailboxes: Sequence[Mailbox], chosen: Mailbox | None
-) -> list[Patient]:
+) -> list[ExaminedServer]:
     servers = loaded.settings.servers
     boxes: Mapping[str, str] = {mailbox.server: mailbox.name for mailbox in reversed(mailboxes)}
     if chosen is not None:
         boxes = {**boxes, chosen.server: chosen.name}
     diagnoses = wiring.make_diagnoses({name: servers[name] for name in names})
-    return [Patient(name, diagnose, boxes.get(name, "")) for name, diagnose in diagnoses.items()]
+    return [ExaminedServer(name, diagnose, boxes.get(name, "")) for name, diagnose in diagnoses.items()]
 
 
-def _side_by_side(patients: Sequence[Patient], redis_ahead_s: float | None, longest_s: float) -> Iterator[Notes]:
-    """Each server by a thread of its own; one that hangs is left behind, and the process does not wait for it."""
+def _in_parallel(targets: Sequence[ExaminedServer], redis_ahead_s: float | None, longest_s: float) -> Iterator[Notes]:
+    """Check each server in a thread of its own; a thread that hangs is abandoned, and does not delay the exit."""
     under_way = []
-    for patient in patients:
-        notes = ServerNotes(patient.name, redis_ahead_s=redis_ahead_s)
-        thread = Thread(target=mail_server.examine, args=(patient, notes), daemon=True)
+    for target in targets:
+        notes = ServerNotes(target.name, redis_ahead_s=redis_ahead_s)
+        thread = Thread(target=mail_server.examine, args=(target, notes), daemon=True)
         thread.start()
         under_way.append((thread, notes))
     deadline = time.monotonic() + longest_s
@@ -71,6 +71,6 @@ def _side_by_side(patients: Sequence[Patient], redis_ahead_s: float | None, long
         if not thread.is_alive():
             yield notes
             continue
-        told = Notes(notes.group, is_server=True, findings=list(notes.findings))
-        told.fail("time", f"not finished after {longest_s:.0f} s", "look at what is slow above, then again")
-        yield told
+        partial = Notes(notes.group, is_server=True, findings=list(notes.findings))
+        partial.fail("time", f"not finished after {longest_s:.0f} s", "check what is slow above, then try again")
+        yield partial

@@ -1,4 +1,4 @@
-"""Clocks that differ: pace and leases go by Redis', certificates and the age of requests by this machine's."""
+"""Compare clocks: pace and leases use the clock of Redis, certificates and the age of requests that of this machine."""
 
 from collections.abc import Mapping
 
@@ -6,12 +6,12 @@ from rsvpq.doctor.results import Notes
 
 #: Seconds; Kerberos commonly stops working at five minutes.
 _WARN_S, _FAIL_S = 60.0, 600.0
-#: Seconds; a Date header has no fractions, and took its time.
+#: Seconds that count as equal: a Date header has no fractions, and is some time under way.
 _SAME_S = 2.0
 
 
 def judge_skew(notes: Notes, ahead_s: Mapping[str, float], whose: str) -> None:
-    """Say how far a clock is ahead of others, by name, in seconds."""
+    """Note how many seconds a clock is ahead of other clocks, by their names."""
     text = "; ".join(f"{_apart(seconds)} {other}" for other, seconds in ahead_s.items())
     worst = max(map(abs, ahead_s.values()))
     remedy = f"set the clocks of {whose} and of this machine by NTP"

@@ -1,4 +1,4 @@
-"""The settings and the files that they name: who may read the secrets, and whether the list can be read."""
+"""Check the settings and the files that they name: the list of mailboxes, and who can read the secrets."""
 
 import stat
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ from rsvpq.settings.mailboxes import read_mailboxes
 
 
 def examine(loaded: LoadedSettings, notes: Notes) -> tuple[Mailbox, ...]:
-    """Look at the files.
+    """Check the files.
 
-    :returns: the mailboxes of the list; none if it cannot be read.
+    :returns: the mailboxes of the list; empty if it cannot be read.
     """
-    notes.ok("file", f"{loaded.origins.file} can be read; for what it says: rsvpq config check")
+    notes.ok("file", f"{loaded.origins.file} can be read; to check its content: rsvpq config check")
     notes.ok("mode", loaded.settings.mode + (": nothing is answered" if loaded.settings.mode == "observe" else ""))
     mailboxes = _list(loaded, notes)
     _secrets(loaded, notes)
@@ -28,7 +28,7 @@ def _list(loaded: LoadedSettings, notes: Notes) -> tuple[Mailbox, ...]:
     try:
         mailboxes = read_mailboxes(path, loaded.settings)
     except ConfigError as error:
-        notes.fail("mailboxes", str(error).splitlines()[0], "rsvpq config check shows everything that is wrong")
+        notes.fail("mailboxes", str(error).splitlines()[0], "rsvpq config check shows all problems")
         return ()
     if mailboxes:
         notes.ok("mailboxes", f"{len(mailboxes)} in {path}")
@@ -43,17 +43,17 @@ def _secrets(loaded: LoadedSettings, notes: Notes) -> None:
         try:
             mode = file.stat().st_mode
         except OSError as error:
-            notes.fail("secrets", f"{file}: {error.strerror}", "it could be read a moment ago; look who changes it")
+            notes.fail("secrets", f"{file}: {error.strerror}", "it was readable a moment ago; find out what changes it")
             continue
         if mode & (stat.S_IROTH | stat.S_IWOTH):
             done = "read" if mode & stat.S_IROTH else "changed"
             notes.fail("secrets", f"{file} can be {done} by everybody", f"chmod o-rw '{file}'")
         else:
-            notes.ok("secrets", f"{file} is closed to others ({stat.filemode(mode)})")
+            notes.ok("secrets", f"{file} is not open to others ({stat.filemode(mode)})")
 
 
 def _secret_files(loaded: LoadedSettings) -> Iterator[Path]:
-    """The files that hold passwords: those that are named so, and the settings where they hold one themselves."""
+    """Yield the files with passwords: the password files, and the settings file if it contains a password."""
     tables: dict[KeyPath, RedisSettings | ServerSettings] = {("redis",): loaded.settings.redis}
     tables |= {("servers", name): server for name, server in loaded.settings.servers.items()}
     for key, table in tables.items():

@@ -1,4 +1,4 @@
-"""One mail server: its backend diagnoses itself, and what it says is judged by the clocks and the time that it took."""
+"""Check one mail server: run the diagnosis of its backend, and check the clocks and the response times."""
 
 from dataclasses import dataclass
 
@@ -6,13 +6,13 @@ from rsvpq.doctor.clocks import judge_skew
 from rsvpq.doctor.results import Notes
 from rsvpq.wiring import Diagnose
 
-#: Milliseconds that one step may take.
+#: Milliseconds after which a step counts as slow.
 _SLOW_MS = 5000.0
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
-    """A server to look at: its name in the settings, how it is diagnosed, and the mailbox ('' for none)."""
+class ExaminedServer:
+    """A server to check: its name in the settings, its diagnosis, and the mailbox to use ('' for none)."""
 
     name: str
     diagnose: Diagnose
@@ -21,15 +21,15 @@ class Patient:
 
 @dataclass(slots=True)
 class ServerNotes(Notes):
-    """The findings about one server. ``redis_ahead_s``: how far Redis' clock is ahead of ours, if that is known."""
+    """The results for one server. ``redis_ahead_s``: seconds that Redis' clock is ahead of ours; None if unknown."""
 
     is_server: bool = True
     redis_ahead_s: float | None = None
 
     def clock(self, ahead_s: float | None) -> None:
-        """Compare the server's clock with this machine's, and with Redis' where that is known."""
+        """Compare the server's clock with this machine's, and with Redis' if that is known."""
         if ahead_s is None:
-            self.skip("clock", "the server does not tell its time")
+            self.skip("clock", "the server does not send its time")
             return
         against = {"this machine": ahead_s}
         if self.redis_ahead_s is not None:
@@ -37,13 +37,13 @@ class ServerNotes(Notes):
         judge_skew(self, against, "the server")
 
 
-def examine(patient: Patient, notes: ServerNotes) -> None:
-    """Look at one server; a check that breaks off must not pass for one that found nothing."""
+def examine(target: ExaminedServer, notes: ServerNotes) -> None:
+    """Check one server; a check that raises an error must not look like one without problems."""
     try:
-        if patient.diagnose(patient.mailbox, notes):
+        if target.diagnose(target.mailbox, notes):
             _speed(notes)
     except Exception as error:
-        notes.fail("doctor", f"a check broke off with {type(error).__name__}", "report it with the traceback")
+        notes.fail("doctor", f"a check failed with {type(error).__name__}", "report this bug with the traceback")
         raise
 
 
@@ -51,4 +51,4 @@ def _speed(notes: Notes) -> None:
     slowest = max(notes.findings, key=lambda finding: finding.ms or 0.0)
     if (slowest.ms or 0.0) > _SLOW_MS:
         text = f"{slowest.check} took {(slowest.ms or 0.0) / 1000:.0f} s"
-        notes.warn("speed", text, "press this server less (rate, concurrency), and look what it is busy with")
+        notes.warn("speed", text, "lower the load on this server (rate, concurrency), and find out what keeps it busy")

@@ -1,4 +1,4 @@
-"""What runs, and what waits: processes that report, queues, pauses and holds, dead items."""
+"""Check what runs and what waits: processes, queues, pauses, holds and dead items."""
 
 from redis.exceptions import RedisError
 
@@ -10,17 +10,17 @@ from rsvpq.settings import Settings
 from rsvpq.tasks import contract
 from rsvpq.tasks.queues import Queues
 
-#: Role -> how it is started.
+#: How each role is started.
 _ROLES: dict[Role, str] = {
     "dispatcher": "python -m producer.dispatcher",
     "worker": "celery -A workers.app worker -Q answer; celery -A producer.app worker -Q scan",
 }
-#: Seconds that an item may take from its offer to its end before that is worth a word.
+#: Seconds from its offer after which an unfinished item is reported.
 _LONG_WAIT_S = 3600.0
 
 
 def examine(lanes: Lanes, queues: Queues, settings: Settings, notes: Notes) -> None:
-    """Look at what runs and waits."""
+    """Check what runs and waits."""
     try:
         for role in _ROLES:
             _running(lanes, role, notes)
@@ -31,7 +31,7 @@ def examine(lanes: Lanes, queues: Queues, settings: Settings, notes: Notes) -> N
         _stopped(status, notes)
         _dead(status, notes)
     except RedisError as error:
-        notes.fail("lanes", f"Redis does not tell: {error}", "mend what is said about Redis above")
+        notes.fail("lanes", f"cannot query Redis: {error}", "solve the problems of Redis above")
 
 
 def _running(lanes: Lanes, role: Role, notes: Notes) -> None:
@@ -39,18 +39,19 @@ def _running(lanes: Lanes, role: Role, notes: Notes) -> None:
     if found:
         notes.ok(role, ", ".join(found))
     else:
-        notes.warn(role, f"no {role} has reported progress lately", f"unless that is meant: {_ROLES[role]}")
+        notes.warn(role, f"no {role} has reported progress lately", f"if not intended, start one: {_ROLES[role]}")
 
 
 def _confirmed(lanes: Lanes, settings: Settings, notes: Notes) -> None:
-    """Whether what is found is answered; a Redis that has lost everything has lost the word that it may be."""
+    """Check that live runs are confirmed: a Redis that lost its data has also lost the confirmation."""
     if settings.mode == "observe" or settings.policy.confirmed:
         return
     words = lanes.controls.confirmed()
     if words:
         notes.ok("confirmed", f"by {words}")
     else:
-        notes.warn("confirmed", "live runs are not, so nothing is answered", "rsvpq scan --dry-run, then rsvpq confirm")
+        text = "live runs are not confirmed, so nothing is answered"
+        notes.warn("confirmed", text, "rsvpq scan --dry-run, then rsvpq confirm")
 
 
 def _queues(queues: Queues, notes: Notes) -> None:
@@ -67,7 +68,7 @@ def _waiting(status: Status, notes: Notes) -> None:
         waited = f"{oldest_s / 60:.0f} min" if oldest_s > _LONG_WAIT_S else f"{oldest_s:.0f} s"
         text += f"; the oldest has waited {waited}"
     if oldest_s is not None and oldest_s > _LONG_WAIT_S:
-        notes.warn("lanes", text, "look for what is paused or held below, then at the pace: docs/run-book.md")
+        notes.warn("lanes", text, "check what is paused or held below, then the pace: see docs/run-book.md")
     else:
         notes.ok("lanes", text)
 
@@ -80,8 +81,8 @@ def _stopped(status: Status, notes: Notes) -> None:
             notes.warn("paused", f"{name}: {server.paused.reason}", f"rsvpq resume server {name}")
         if server.held_s:
             why = f": {server.held_why}" if server.held_why else ""
-            text = f"{name} is left alone for another {server.held_s:.0f} s{why}"
-            remedy = f"mend what it says, then rsvpq resume server {name}; the hold ends by itself too"
+            text = f"{name} is held: backing off for another {server.held_s:.0f} s{why}"
+            remedy = f"repair the cause, then rsvpq resume server {name}; the hold also ends by itself"
             notes.warn("held", text, remedy)
 
 

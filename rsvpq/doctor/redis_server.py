@@ -1,6 +1,6 @@
-"""Redis: whether it can be reached, is recent enough, takes writes, is closed to strangers, and is nobody else's.
+"""Check Redis: reachable, recent, writable, durable, protected, and not shared with other installations.
 
-Reads INFO, TIME and a few keys; writes nothing.
+Reads INFO, CONFIG, TIME and a few keys; writes nothing.
 """
 
 import statistics
@@ -27,24 +27,24 @@ _PINGS = 5
 
 
 def examine(redis: Redis, lanes: Lanes, settings: Settings, notes: Notes) -> float | None:
-    """Look at Redis, by a client that repeats nothing and soon gives up.
+    """Check Redis, with a client that does not retry and has short timeouts.
 
-    :param lanes: made of this client.
-    :returns: how many seconds its clock is ahead of this machine's; None if it cannot be used.
+    :param lanes: the lanes, made with this client.
+    :returns: seconds that its clock is ahead of this machine's; None if Redis is unusable.
     """
     try:
         info = _reached(redis, settings.redis, notes)
         if info is None:
             return None
         _version(info, notes)
-        _duty(info, notes)
+        _role(info, notes)
         persistence.examine(redis, info, notes)
-        _order(lanes, notes)
+        _records(lanes, notes)
         _access(settings.redis, notes)
         _neighbors(lanes, settings, notes)
         return _clock(redis, notes)
     except RedisError as error:
-        notes.fail("reachable", f"it answers, but not everything: {error}", "look at its log and its access list")
+        notes.fail("reachable", f"some commands fail: {error}", "check the log and the access list of Redis")
         return None
 
 
@@ -58,7 +58,7 @@ def _reached(redis: Any, settings: RedisSettings, notes: Notes) -> Mapping[str, 
             pings.append(watch.ms)
         info: Mapping[str, Any] = redis.info()
     except ClusterRefused:
-        notes.fail("cluster", f"{settings.url} is a node of a Redis Cluster, which no process works with", REMEDY)
+        notes.fail("cluster", f"{settings.url} is a node of a Redis Cluster, which is not supported", REMEDY)
     except AuthenticationError as error:
         notes.fail("reachable", f"{settings.url}: {error}", "correct [redis] password_file")
     except NoPermissionError as error:
@@ -68,7 +68,7 @@ def _reached(redis: Any, settings: RedisSettings, notes: Notes) -> Mapping[str, 
     else:
         ms = statistics.median(pings)
         if ms > _SLOW_PING_MS:
-            text = f"{settings.url} answers slowly, and each message takes some dozen round trips"
+            text = f"{settings.url} is slow, and each message takes dozens of round trips"
             notes.warn("reachable", text, "bring Redis and the workers closer together", ms=ms)
         else:
             notes.ok("reachable", settings.url, ms=ms)
@@ -82,28 +82,29 @@ def _version(info: Mapping[str, Any], notes: Notes) -> None:
     parts = number.split(".")[:2]
     version = tuple(int(part) for part in parts if part.isdecimal())
     if version < _OLDEST:
-        notes.fail("version", f"{shown} is too old", "update it to 7 or later; 6.2 is the oldest that will do")
+        notes.fail("version", f"{shown} is too old", "update to Redis 7 or later; 6.2 is the oldest supported version")
     elif version < _RECOMMENDED:
-        notes.warn("version", f"{shown} is no longer maintained", "update it to 7 or later")
+        notes.warn("version", f"{shown} is no longer maintained", "update to Redis 7 or later")
     else:
         notes.ok("version", shown)
 
 
-def _duty(info: Mapping[str, Any], notes: Notes) -> None:
+def _role(info: Mapping[str, Any], notes: Notes) -> None:
     if info.get("role", "master") != "master":
-        notes.fail("role", "it is a replica, which takes no writes", "write the primary's address into [redis] url")
+        notes.fail("role", "it is a replica, which refuses writes", "set [redis] url to the address of the primary")
 
 
-def _order(lanes: Lanes, notes: Notes) -> None:
-    told = lanes.repair.summary()
-    if told.named:
-        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(told.counts.items()))
-        remedy = "'rsvpq repair --list' names them: find out who writes to Redis, then 'rsvpq repair --forget'"
-        notes.warn("records", f"{told.named} were found broken, and mended or set aside; in all: {kinds}", remedy)
-    elif told.check.at_us:
-        notes.ok("records", f"in order: {told.check.in_flight} in flight, {told.check.slots} slots for them")
+def _records(lanes: Lanes, notes: Notes) -> None:
+    summary = lanes.repair.summary()
+    if summary.named:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(summary.counts.items()))
+        remedy = "see 'rsvpq repair --list', find out what else writes to Redis, then 'rsvpq repair --forget'"
+        text = f"{summary.named} broken records were found, and repaired or set aside; in total: {kinds}"
+        notes.warn("records", text, remedy)
+    elif summary.check.at_us:
+        notes.ok("records", f"in order: {summary.check.in_flight} in flight, {summary.check.slots} slots taken")
     else:
-        notes.ok("records", "none were found broken; no dispatcher has looked yet")
+        notes.ok("records", "no broken records known; no dispatcher has checked yet")
 
 
 def _access(settings: RedisSettings, notes: Notes) -> None:
@@ -115,7 +116,7 @@ def _access(settings: RedisSettings, notes: Notes) -> None:
     missing += [] if parts.scheme == "rediss" else ["TLS"]
     if missing:
         text = f"over the network without {' and without '.join(missing)}"
-        notes.warn("access", text, "requirepass and [redis] password_file; rediss:// in [redis] url")
+        notes.warn("access", text, "set requirepass and [redis] password_file; use rediss:// in [redis] url")
     else:
         notes.ok("access", "over the network, with a password and TLS")
 
@@ -130,13 +131,13 @@ def _is_loopback(host: str) -> bool:
 def _neighbors(lanes: Lanes, settings: Settings, notes: Notes) -> None:
     namespace, unknown = settings.redis.namespace, sorted(lanes.snapshot.servers() - set(settings.servers))
     if unknown:
-        text = f"the namespace {namespace} knows {', '.join(unknown)}, which these settings do not"
-        notes.warn("namespace", text, "if another installation uses it too, give each its own [redis] namespace")
+        text = f"the namespace {namespace} has servers that are not in these settings: {', '.join(unknown)}"
+        notes.warn("namespace", text, "if another installation uses it as well, give each its own [redis] namespace")
         return
     others = sorted(lanes.snapshot.neighbors())
     if others:
-        text = f"other installations share this database: {', '.join(others)}; one memory and one fate"
-        notes.warn("namespace", text, "give each its own Redis, if they are not meant to fail together")
+        text = f"other installations share this database and its memory: {', '.join(others)}"
+        notes.warn("namespace", text, "give each installation its own Redis, unless they may fail together")
     else:
         notes.ok("namespace", f"{namespace}; no other installation in this database")
 

@@ -1,4 +1,4 @@
-"""What was found: one line for each check, with a remedy where something is to be done."""
+"""The results of checks: one line for each, with a remedy if something is wrong."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,15 +7,15 @@ from typing import Any
 
 from rsvpq.text import printable, shortened
 
-#: Characters of a text that are shown; headers and certificates can be of any length.
+#: Longest text that is shown, in characters; headers and certificates can be of any length.
 _LONGEST = 400
 
-#: The groups that are no servers.
+#: The groups besides the mail servers.
 SETTINGS, REDIS, PROCESSES = "settings", "redis", "processes"
 
 
 class Level(StrEnum):
-    """How it stands. SKIP was not looked at, for the reason that is given."""
+    """The level of a result. SKIP: not checked, for the reason in the text."""
 
     OK = "OK"
     WARN = "WARN"
@@ -24,7 +24,7 @@ class Level(StrEnum):
 
 
 class ExitCode(IntEnum):
-    """2 is left to wrong usage and wrong settings, as with every command."""
+    """The exit code. As for every command, 2 is reserved for wrong usage and settings."""
 
     HEALTHY = 0
     BROKEN = 1
@@ -33,49 +33,49 @@ class ExitCode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One line. ``group`` is :data:`SETTINGS`, :data:`REDIS`, :data:`PROCESSES` or the name of a server."""
+    """The result of one check. ``group`` is :data:`SETTINGS`, :data:`REDIS`, :data:`PROCESSES` or a server's name."""
 
     group: str
     check: str
     level: Level
     text: str
     remedy: str = ""
-    #: How long the check took, in milliseconds; None where that says nothing.
+    #: How long the check took, in milliseconds; None if that means nothing.
     ms: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """Return a JSON-ready dict."""
         ms = None if self.ms is None else round(self.ms, 1)
         return {"check": self.check, "level": self.level, "text": self.text, "remedy": self.remedy, "ms": ms}
 
 
 @dataclass(slots=True)
 class Notes:
-    """The findings of one group, in the order in which they were made. May be read while a thread still writes."""
+    """The results of one group, in order. May be read while a thread still adds to it."""
 
     group: str
     is_server: bool = False
     findings: list[CheckResult] = field(default_factory=list)
 
     def ok(self, check: str, text: str, *, ms: float | None = None) -> None:
-        """As it should be."""
+        """Add a result without a problem."""
         self._add(check, Level.OK, text, "", ms)
 
     def warn(self, check: str, text: str, remedy: str, *, ms: float | None = None) -> None:
-        """It works, and will not always."""
+        """Add a warning: it works now, but may fail later."""
         self._add(check, Level.WARN, text, remedy, ms)
 
     def fail(self, check: str, text: str, remedy: str, *, ms: float | None = None) -> None:
-        """It does not work."""
+        """Add a failure."""
         self._add(check, Level.FAIL, text, remedy, ms)
 
     def skip(self, check: str, text: str) -> None:
-        """Not looked at, and why."""
+        """Add a check that was skipped, and why."""
         self._add(check, Level.SKIP, text, "", None)
 
     @property
     def failed(self) -> bool:
-        """Whether anything in this group does not work."""
+        """Whether any check of this group failed."""
         return any(finding.level is Level.FAIL for finding in self.findings)
 
     def _add(self, check: str, level: Level, text: str, remedy: str, ms: float | None) -> None:
@@ -83,12 +83,12 @@ class Notes:
 
 
 def _shown(text: str) -> str:
-    """The text as a terminal may be given it."""
+    """Return the text in a form that is safe to print on a terminal."""
     return shortened(printable(text), _LONGEST)
 
 
 def exit_code(groups: Iterable[Notes]) -> ExitCode:
-    """HEALTHY if nothing failed; BROKEN if Redis did, or every server that was looked at; PARTLY for anything else."""
+    """Return HEALTHY if nothing failed, BROKEN if Redis or all checked servers failed, else PARTLY."""
     groups = tuple(groups)
     servers = [notes.failed for notes in groups if notes.is_server]
     if not any(notes.failed for notes in groups):

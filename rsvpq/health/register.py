@@ -1,4 +1,4 @@
-"""Where the processes of this host report their progress in Redis, for ``python -m rsvpq.health`` to read."""
+"""Report the progress of processes on this host to Redis, for ``python -m rsvpq.health`` to read."""
 
 import os
 import socket
@@ -26,14 +26,14 @@ class Register:
     role: Role
 
     def report(self, lasts_s: float) -> None:
-        """Report that this process makes progress, which is believed for so many seconds.
+        """Report that this process makes progress; the report is valid for ``lasts_s`` seconds.
 
-        :raises RedisError: Redis cannot be reached, or writes nothing.
+        :raises RedisError: Redis cannot be reached, or refuses writes.
         """
         self.registrations.report(self.role, socket.gethostname(), os.getpid(), lasts_s)
 
     def alive(self) -> list[int]:
-        """The ids of the processes whose report is still believed.
+        """Return the ids of the processes whose report is still valid.
 
         :raises RedisError: Redis cannot be reached.
         """
@@ -41,18 +41,18 @@ class Register:
 
 
 def register_of(lanes: Lanes, role: Role) -> Register:
-    """The register of this host."""
+    """Return the register of this host."""
     return Register(lanes.registrations, role)
 
 
 def impatient_redis(settings: RedisSettings) -> Redis:
-    """A client for whoever must not wait: no call is repeated, and none takes longer than :data:`LONGEST_CALL_S`.
+    """Return a client for callers that must not wait: a call is not repeated, and takes at most :data:`LONGEST_CALL_S`.
 
-    Its connections are nobody else's, so a look never waits for the work, nor the work for a look.
+    It shares no connection with other clients, so a health check never waits for work, nor work for a health check.
     """
     return make_redis(settings, retries=0, timeout_s=LONGEST_CALL_S, connect_timeout_s=LONGEST_CALL_S)
 
 
 def impatient_lanes(settings: RedisSettings) -> Lanes:
-    """The lanes for whoever must not wait."""
+    """Return the lanes for callers that must not wait."""
     return Lanes(impatient_redis(settings), settings.namespace)

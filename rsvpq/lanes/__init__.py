@@ -1,4 +1,4 @@
-"""The lane of a mailbox: what may run now, decided in Redis by one atomic script at a time."""
+"""Lanes: one queue for each mailbox in Redis; atomic Lua scripts decide what may run now."""
 
 from rsvpq.lanes.controls import Pools, Scope
 from rsvpq.lanes.lanes import Lanes

@@ -1,4 +1,4 @@
-"""The audit as a Redis stream: written by the scripts, read here page by page."""
+"""Read the audit, a Redis stream that the scripts write, page by page."""
 
 from collections.abc import Iterator
 
@@ -6,11 +6,11 @@ from rsvpq.lanes import streams
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.streams import Entry
 
-#: The last millisecond of the year 9999, as in shared/audit.lua: no entry of ours has a later time.
+#: The last millisecond of the year 9999, as in shared/audit.lua; no entry of rsvpq is later.
 LAST_MS = 253_402_300_799_999
 #: Entries per round trip.
 _PAGE = 1000
-#: How long one question for new entries waits, in milliseconds: shorter than the client's timeout.
+#: Milliseconds that one read waits for new entries: shorter than the client's timeout.
 _BLOCK_MS = 4000
 
 
@@ -22,21 +22,21 @@ class AuditStream:
         self._key = namespace.key("audit")
 
     def pages(self, first: str = "-", last: str = "+") -> Iterator[list[Entry]]:
-        """Yield the entries from one id to another, the oldest first."""
+        """Yield the entries from one id to another, oldest first."""
         while page := self._redis.xrange(self._key, first, last, count=_PAGE):
             yield page
-            if len(page) < _PAGE:  # behind the largest id there is that nothing can be asked for
+            if len(page) < _PAGE:  # nothing can be requested after the largest possible id
                 return
             first = f"({page[-1][0]}"
 
     def pages_backwards(self, first: str = "-", last: str = "+") -> Iterator[list[Entry]]:
-        """Yield the entries between two ids, the newest first."""
+        """Yield the entries between two ids, newest first."""
         while page := self._redis.xrevrange(self._key, last, first, count=_PAGE):
             yield page
             last = f"({page[-1][0]}"
 
     def follow(self, after: str) -> Iterator[list[Entry]]:
-        """Yield the entries after an id as they come; an empty page where none came for a while."""
+        """Yield the entries after an id as they arrive, and an empty page when none arrive for a while."""
         return streams.pages_after(self._redis, self._key, after, most=_PAGE, block_ms=_BLOCK_MS)
 
     def end(self) -> str:
@@ -47,7 +47,7 @@ class AuditStream:
     def beginning(self) -> tuple[int | None, int | None]:
         """Return the time of the oldest entry in milliseconds, and how many entries before it were trimmed.
 
-        Both are None for an empty stream; the count is None where Redis is too old to tell it.
+        Both are None for an empty stream; the count is None if Redis is older than 7.
         """
         oldest = self._redis.xrange(self._key, count=1)
         if not oldest:

@@ -1,19 +1,19 @@
-"""How many answers a run may still begin: taken by the scans of its mailboxes, given back for what was not answered."""
+"""The budget of answers of a run: scans take from it, and return what was not answered."""
 
 from dataclasses import dataclass
 
 from rsvpq.lanes.namespace import Namespace
 
-#: How long the answers of a run are counted, in seconds: longer than any run takes.
+#: Seconds for which the budget of a run is kept: longer than any run takes.
 COUNTED_S = 7 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class RunBudget:
-    """How many answers a run may still offer, over all of its mailboxes.
+    """How many answers a run may still offer, for all its mailboxes together.
 
-    Taken before the offer and given back where a message was not new: whatever dies in between, it is too few that are
-    offered and never too many.
+    Taken before an offer, and returned if a message was not new: a crash in between can only lead to fewer offers,
+    never to more.
     """
 
     namespace: Namespace
@@ -21,7 +21,7 @@ class RunBudget:
     most: int
 
     def take(self, wanted: int) -> int:
-        """Take up to so many; how many there were."""
+        """Take up to ``wanted`` answers; return how many were left to take."""
         taken: int = self.namespace.redis.incrby(self._key, wanted)
         self.namespace.redis.expire(self._key, COUNTED_S)
         over = min(wanted, max(0, taken - self.most))
@@ -29,12 +29,12 @@ class RunBudget:
         return wanted - over
 
     def give_back(self, unused: int) -> None:
-        """Let other scans of the run have them."""
+        """Return unused answers, for other scans of the run."""
         if unused:
             self.namespace.redis.decrby(self._key, unused)
 
     def give_back_of(self, item: str) -> None:
-        """The same of one item that was offered and not answered; of each only once, however often it is given back."""
+        """Return the answer of an item that was offered and not answered; has an effect once for each item."""
         if self.namespace.redis.set(f"{self._key}:not:{item}", "1", nx=True, ex=COUNTED_S):
             self.give_back(1)
 

@@ -1,10 +1,10 @@
--- Whether the slots taken of mailboxes, servers and pools are as many as there are items in flight; what differs is put right.
+-- Compare the slots taken of mailboxes, servers and pools with the items in flight, and correct the counters that differ.
 --
 -- KEYS[1]  namespace
--- returns  how many counters were wrong; -1 where too much is in flight to be counted in one call
+-- returns  how many counters were wrong; -1 if too much is in flight to be counted in one call
 -- replay   finds them right
 --
--- A call compares everybody who has something in flight, all pools, and of servers and mailboxes the next few.
+-- A call compares all that have something in flight, all pools, and the next few servers and mailboxes.
 
 local AT_ONCE = 100
 local n, reserved = count_in_flight()

@@ -1,5 +1,5 @@
--- A visit says which mailbox it has found under its name, before it offers or does anything. Of several names of one
--- mailbox one is worked, and of a name one mailbox: it gives up the one that it led to before.
+-- Claim a mailbox for the name under which a visit found it, before the visit offers or does anything. One mailbox is
+-- worked under one name, and a name has one mailbox: it gives up the mailbox that it had before.
 --
 -- KEYS[1]  namespace
 -- ARGV[2]  name in the list      ARGV[3] identity of the mailbox
@@ -7,7 +7,7 @@
 -- returns  { the name that the mailbox is worked under, how many items of that name are in flight }; the claim is this
 --          name's where it is the first; it takes the place of a void one that has nothing in flight. A name that has
 --          come to a mailbox newly, or back to it, does not vouch for what was settled there (see remember.lua)
--- replay   answers the same
+-- replay   returns the same
 
 local name, identity = ARGV[2], ARGV[3]
 local claims, own = P .. ':claims', P .. ':mailbox:' .. name

@@ -1,4 +1,4 @@
-"""What an operator or the settings change at run time: limits, pauses, holds, the confirmation of live runs."""
+"""Limits, pauses, holds and the confirmation of live runs, set by the settings or by an operator."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from rsvpq.lanes.reading import left_s, microseconds, number_of
 from rsvpq.lanes.records import OperatorAction
 
 Scope = Literal["all", "mailbox", "server"]
-#: The pools of workers, by name, with the most items each may have in its hands.
+#: The pools of workers by name, each with the most items that it may have in flight.
 Pools = Mapping[str, int]
 
-#: No limit is as large; see shared/values.lua.
+#: Every limit is smaller than this; see shared/values.lua.
 _ENDLESS = 2.0**53
 
 
@@ -39,10 +39,10 @@ class Controls:
         audit_retention_s: float | None = None,
         audit_most: int | None = None,
     ) -> None:
-        """Write the configured limits; idempotent, and what an operator changed at run time stays in force.
+        """Write the configured limits. Idempotent; limits that an operator set at run time stay in force.
 
-        ``server_share`` is the part of a pool's threads that one server may have, in percent; where there is only one
-        server, nobody needs the others. Without ``audit_retention_s`` and ``audit_most`` the audit is not trimmed.
+        ``server_share`` is the part of a pool's threads that one server may use, in percent; it is ignored if there is
+        only one server. Without ``audit_retention_s`` and ``audit_most`` the audit is not trimmed.
         """
         general: dict[str, Any] = {**limit_fields(mailbox), "attempts": attempts}
         general |= {"release_lease": microseconds(release_lease_s), "run_lease": microseconds(run_lease_s)}
@@ -63,9 +63,10 @@ class Controls:
             pipe.execute()
 
     def configured(self) -> bool:
-        """Whether there are limits, all that this process has written; without them nothing is released.
+        """Return whether the limits that this process wrote are still there; without limits nothing is released.
 
-        A pause alone is none, and neither is what is no number above zero.
+        Without a call of :meth:`configure`, return whether anybody has written limits. A pause is not a limit, and
+        neither is a value that is not a number above zero.
         """
         if not self._limits:
             return _is_positive(_field(self._namespace.redis, self._namespace.general, "attempts"))
@@ -81,28 +82,28 @@ class Controls:
         return all(map(_is_positive, values)) and all(reply == 1 for reply in listed)
 
     def pause(self, scope: Scope, name: str = "", *, reason: str, action: OperatorAction | None = None) -> None:
-        """Release and start nothing more there, and stop running items before their next effect, until resumed."""
+        """Release and start nothing in this scope, and stop running items before their next effect, until resumed."""
         self._set(scope, name, action, {"paused": reason or "paused"})
 
     def resume(self, scope: Scope, name: str = "", *, action: OperatorAction | None = None) -> None:
-        """Undo :meth:`pause` of the same scope, and lift the hold of that server or mailbox."""
+        """Undo :meth:`pause` of the same scope, and end the hold of that server or mailbox."""
         self._set(scope, name, action, {"paused": ""} if scope == "all" else {"paused": "", "hold": ""})
 
     def confirm(self, words: str, *, action: OperatorAction | None = None) -> None:
-        """Record that an operator has confirmed live runs, in these words; '' takes it back."""
+        """Record who confirmed live runs, and when, as a text; '' withdraws the confirmation."""
         self._set("all", "", action, {"confirmed": words})
 
     def confirmed(self) -> str:
-        """The words of :meth:`confirm`; '' where nobody has confirmed here."""
+        """Return the text of :meth:`confirm`; '' if live runs are not confirmed."""
         words: str | None = self._namespace.redis.hget(self._namespace.general, "confirmed")
         return words or ""
 
     def log_action(self, action: OperatorAction) -> None:
-        """Record in the audit what an operator did that changes nothing here."""
+        """Record an operator action that changes nothing in the lanes."""
         self._set("all", "", action, {})
 
     def held(self, scope: Literal["mailbox", "server"], name: str) -> tuple[float, str]:
-        """For how many seconds yet it is left alone, and why; (0, '') where it is not."""
+        """Return how many seconds the hold still lasts, and why; (0, '') without a hold."""
         key = self._namespace.key(scope, name)
         hold, length, why = self._namespace.redis.hmget(key, "hold", "hold_for", "hold_why")
         for_s = left_s(hold, length, self._namespace.time_us())
@@ -118,7 +119,7 @@ class Controls:
         concurrency: int | None = None,
         action: OperatorAction | None = None,
     ) -> None:
-        """Put limits in force over the configured ones; None takes the configured one again."""
+        """Override the configured limits; None restores the configured value."""
         fields = {
             "live_interval": rate.interval_us if rate else "",
             "live_burst": burst or "",
@@ -133,7 +134,7 @@ class Controls:
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """What is configured of one hash, ``scope`` and ``name`` as configure.lua takes them."""
+    """The configured fields of one hash; ``scope`` and ``name`` are arguments of configure.lua."""
 
     scope: str
     name: str
@@ -149,7 +150,7 @@ def _is_positive(text: str | None) -> bool:
 
 
 def _field(redis: Any, key: str, field: str) -> str | None:
-    """A field of a hash; None also where the key is no hash."""
+    """Return a field of a hash; None also if the key has another type."""
     try:
         value: str | None = redis.hget(key, field)
     except ResponseError:

@@ -1,4 +1,4 @@
-"""Dead items: find them, have them tried again, give them up."""
+"""Find, retry and drop dead items."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,9 +15,9 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class DeadItem:
-    """A dead item: what it was, why it ended, and what its journal says was done.
+    """A dead item: its work and payload, why it ended, and its journal.
 
-    ``offered_us`` and ``dead_us`` are Redis' time, in microseconds since the epoch.
+    ``offered_us`` and ``dead_us`` are times by Redis' clock, in microseconds since the epoch.
     """
 
     id: str
@@ -33,7 +33,7 @@ class DeadItem:
     dead_us: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready copy."""
+        """Return a JSON-ready copy."""
         return asdict(self)
 
 
@@ -44,7 +44,7 @@ class DeadItems:
         self._namespace = namespace
 
     def all(self) -> Iterator[DeadItem]:
-        """Yield all items that are dead now, the newest first, without those retried or dropped in the meantime."""
+        """Yield all items that are dead now, newest first; skip those that are retried or dropped meanwhile."""
         with self._namespace.redis.pipeline(transaction=False) as pipe:
             pipe.zrange(self._namespace.dead, 0, -1, desc=True)
             newest = value_of(pipe.execute(raise_on_error=False)[0], [])
@@ -52,7 +52,7 @@ class DeadItems:
             yield from self.find(page)
 
     def find(self, item_ids: Sequence[str]) -> list[DeadItem]:
-        """Return those of the named items that are dead, in this order."""
+        """Return the dead items among the given ids, in the same order."""
         with self._namespace.redis.pipeline(transaction=False) as pipe:
             for item_id in item_ids:
                 pipe.hgetall(self._namespace.item(item_id))
@@ -64,14 +64,17 @@ class DeadItems:
         ]
 
     def retry(self, item_ids: Sequence[str], action: OperatorAction) -> dict[str, str]:
-        """Put dead items back at the head of their lanes, with no attempt counted and their journals kept.
+        """Put dead items back at the head of their lanes; reset their attempts, and keep their journals.
 
-        :returns: ``retried`` for each, or the state that it is in and stays in; ``unknown`` where there is none.
+        :returns: ``retried`` for each item, or its unchanged state; ``unknown`` if there is no such item.
         """
         return self._settle("retry", item_ids, action)
 
     def drop(self, item_ids: Sequence[str], action: OperatorAction) -> dict[str, str]:
-        """Give dead items up for good; no scan offers them again. Returns ``dropped`` as :meth:`retry` does."""
+        """Give up dead items for good; no scan offers them again.
+
+        :returns: ``dropped`` for each item, or its unchanged state; ``unknown`` if there is no such item.
+        """
         return self._settle("drop", item_ids, action)
 
     def _settle(self, script: str, item_ids: Sequence[str], action: OperatorAction) -> dict[str, str]:

@@ -1,8 +1,8 @@
--- Take an item out of flight that was released and cannot be read by whoever is to publish or work it.
+-- Set aside a released item that the process that is to publish or run it cannot read.
 --
 -- KEYS[1]  namespace
 -- ARGV[2]  item id      ARGV[3] its generation      ARGV[4] why, as it is counted
--- returns  1 where it was set aside; 0 where it is of another generation by now, or not in flight
+-- returns  1 if it was set aside; 0 if it has another generation by now, or is not in flight
 -- replay   finds nothing
 
 local id = ARGV[2]

@@ -1,4 +1,4 @@
--- An operator gives a dead item up for good. Its identity stays known, so that no scan offers the message again.
+-- Give up a dead item for good, for an operator. Its identity is kept, so that no scan offers the message again.
 --
 -- KEYS[1]  namespace
 -- ARGV[2]  item id

@@ -1,4 +1,4 @@
--- A running item ends; the slots it held are refilled in the same breath.
+-- End a running item, and refill the slots that it held in the same call.
 --
 -- KEYS[1]  namespace
 -- ARGV[2]  item id      ARGV[3] generation      ARGV[4] owner

@@ -1,4 +1,4 @@
-"""The lanes of one installation, put together from their parts."""
+"""The lanes of one installation, composed of their parts."""
 
 from collections.abc import Callable, Collection
 
@@ -20,13 +20,13 @@ from rsvpq.lanes.topics import Topics
 
 
 class Lanes:
-    """Everything that is kept in Redis under one namespace, Celery's queues aside.
+    """All data that is kept in Redis under one namespace, except Celery's queues.
 
-    :param redis: a client with ``decode_responses=True``, and ``encoding_errors`` as
-        :data:`rsvpq.lanes.reading.LENIENT` says.
+    :param redis: a client with ``decode_responses=True`` and with ``encoding_errors`` set to
+        :data:`rsvpq.lanes.reading.LENIENT`.
     :param namespace: prefix of every key.
-    :param now_us: a clock for tests, in microseconds; in production Redis' own clock decides.
-    :param works: the tasks that there are, where an item of any other is to be set aside; every task will do for none.
+    :param now_us: a clock for tests, in microseconds; by default the clock of Redis is used.
+    :param works: the names of the known tasks; items of other tasks are set aside. If empty, all tasks are accepted.
     """
 
     def __init__(
@@ -50,20 +50,20 @@ class Lanes:
         self.schedule = ScheduleClaims(self.namespace)
 
     def time_us(self) -> int:
-        """Return the time by the clock that all times of the ledger are of, in microseconds."""
+        """Return the time by the clock of the ledger, in microseconds."""
         return self.namespace.time_us()
 
     def ping(self) -> None:
-        """Ask Redis for a sign of life.
+        """Check that Redis replies.
 
-        :raises RedisError: it gives none.
+        :raises RedisError: Redis cannot be reached, or does not reply.
         """
         self.namespace.redis.ping()
 
     def run_budget(self, run: str, most: int) -> RunBudget:
-        """Return the answers that a run may still begin."""
+        """Return the budget of answers of a run."""
         return RunBudget(self.namespace, run, most)
 
     def run_results(self, run: str) -> RunResults:
-        """Return what the mailboxes of a run report."""
+        """Return the results that the mailboxes of a run report."""
         return RunResults(self.namespace, run)

@@ -1,7 +1,7 @@
-"""The ledger: every item from offer to outcome, one method per Lua script, and no decision of its own.
+"""The ledger: every item from offer to outcome, with one method per Lua script; the scripts decide.
 
-Every item (a scan of a mailbox, or one message) lives here; Celery only carries items that may run now. Nothing here
-knows Celery, HTTP or settings.
+Every item (a scan of a mailbox, or one message) is stored here; Celery only carries items that may run now. This module
+knows nothing about Celery, HTTP or settings.
 """
 
 import json
@@ -17,19 +17,19 @@ from rsvpq.lanes.reading import json_object, microseconds
 from rsvpq.lanes.records import DecisionBatch
 from rsvpq.lanes.topics import Memory
 
-#: What came of writing a step down; see record.lua.
+#: The result of recording a step; see record.lua.
 Recorded = Literal["ok", "held", "lost", "taken"]
 
-#: Released by one call at most: bounds how long Redis is held (about 25 us each).
+#: At most this many items are released by one call: bounds how long Redis is blocked (about 25 us each).
 MOST_RELEASED_AT_ONCE = 100
-#: Ended leases that one call takes back at most.
+#: At most this many items with expired leases are taken back by one call.
 MOST_SWEPT_AT_ONCE = 100
-#: Of the reason for a hold, in characters.
+#: Longest reason that is recorded, in characters.
 _LONGEST_WHY = 300
 
 
 class StartResult(StrEnum):
-    """What a delivery learns when it asks to start its item; only RUN may go on."""
+    """The result of starting a delivered item; only with RUN may it run."""
 
     RUN = "run"
     STALE = "stale"
@@ -43,8 +43,8 @@ class StartResult(StrEnum):
 class Item:
     """Something to do in a mailbox: ``work`` is the task, ``pool`` the workers it is for, ``payload`` is JSON-ready.
 
-    ``facts`` go into every record that the audit keeps of it (see :mod:`rsvpq.audit.record`). ``topic`` is what all
-    items of the mailbox have in common that are about the same thing; what it was settled with outlives them.
+    ``facts`` are part of every audit record of the item (see :mod:`rsvpq.audit.record`). ``topic`` is shared by all
+    items of the mailbox that are about the same thing; what settled it is remembered longer than the items.
     """
 
     id: str
@@ -57,7 +57,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """An item that may run now, under ``generation``; it must be published to Celery without delay."""
+    """An item that may run now, under ``generation``; publish it to Celery without delay."""
 
     id: str
     generation: int
@@ -69,7 +69,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class OfferResult:
-    """What became of an offer: how many items were new, and what was released in the same breath."""
+    """The result of an offer: how many items were new, and what was released in the same call."""
 
     new: int
     released: tuple[Release, ...]
@@ -77,11 +77,11 @@ class OfferResult:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a delivery learns; the fields after ``result`` are filled only for RUN. ``attempt`` counts from 1.
+    """A start of a delivered item; the fields after ``result`` are set only for RUN. ``attempt`` counts from 1.
 
-    ``now_us`` is the ledger's clock, ``memory`` what the item's topic was settled with, '' for nothing; what was
-    settled longer than ``vouched_s`` ago the ledger may have forgotten: after a loss of Redis everything. Of an item
-    without a topic nothing can be. ``lease_s`` is how long the item is the owner's.
+    ``now_us`` is the ledger's clock. ``memory`` is what settled the item's topic; '' if nothing is known. The ledger
+    may have forgotten what was settled longer than ``vouched_s`` ago: everything, after a loss of Redis; for an item
+    without a topic, nothing. ``lease_s`` is how long the owner holds the item.
     """
 
     result: StartResult
@@ -100,7 +100,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """How an item ended: its state now (or ``replay``, ``lost``), and what was released into the freed slots."""
+    """The result of finishing an item: its new state (or ``replay``, ``lost``), and what was released in its place."""
 
     state: str
     released: tuple[Release, ...]
@@ -109,7 +109,7 @@ class Finish:
 class Ledger:
     """The items of one namespace.
 
-    :param works: the tasks that there are, where an item of any other is to be set aside; every task will do for none.
+    :param works: the names of the known tasks; items of other tasks are set aside. If empty, all tasks are accepted.
     """
 
     def __init__(self, namespace: Namespace, works: Collection[str] = ()) -> None:
@@ -117,7 +117,7 @@ class Ledger:
         self._works = works
 
     def offer_scans(self, scans: Iterable[tuple[Lane, Item]]) -> dict[str, str]:
-        """Offer each mailbox a scan; return for each ``offered``, ``scanning`` or ``full`` (see offer_scan.lua)."""
+        """Offer a scan to each mailbox; return ``offered``, ``scanning`` or ``full`` by name (see offer_scan.lua)."""
         scans = list(scans)
         with self._namespace.redis.pipeline(transaction=False) as pipe:
             for lane, item in scans:
@@ -129,9 +129,9 @@ class Ledger:
             return {lane.name: result for (lane, _), result in zip(scans, pipe.execute(), strict=True)}
 
     def offer(self, lane: Lane, items: Sequence[Item], *, release: int = 0, policy: str = "") -> OfferResult:
-        """Append the items that are new or are to be looked at again; release up to ``release`` of whatever may run.
+        """Append items that are new or due to be examined again; then release up to ``release`` items of any lane.
 
-        :param policy: the fingerprint of the one in force; what was left alone under another is looked at again.
+        :param policy: the fingerprint of the policy in force; items left alone under another are examined again.
         """
         args: list[str] = []
         for item in items:
@@ -140,43 +140,43 @@ class Ledger:
         return OfferResult(new, self._releases(released))
 
     def record_decisions(self, lane: Lane, decisions: DecisionBatch) -> int:
-        """Record in the audit those of a page's decisions that are new or changed; return how many these were."""
+        """Record the new or changed decisions of a page in the audit; return how many there were."""
         recorded: int = self._namespace.call("record_decisions", lane.name, lane.server, *decisions.to_args())
         return recorded
 
     def claim(self, name: str, identity: str, instead_of: str = "") -> tuple[str, int]:
-        """Work a mailbox under this name, unless another has it; see claim.lua.
+        """Claim a mailbox for a name, unless another name has claimed it; see claim.lua.
 
-        :param instead_of: a name that is not in the list any more. :returns: the name that has it, and how many of that
-            name's items are in flight if it is another.
+        :param instead_of: a name whose claim is void, because it is no longer in the list.
+        :returns: the name with the claim, and how many items of that name are in flight if it is another name.
         """
         holder, in_flight = self._namespace.call("claim", name, identity, instead_of)
         return holder, in_flight
 
     def release(self, most: int = MOST_RELEASED_AT_ONCE) -> tuple[Release, ...]:
-        """Release what has become due; the caller publishes it."""
+        """Release up to ``most`` items that may run now; the caller must publish them."""
         return self._releases(self._namespace.call("release", most))
 
     def report_threads(self, worker: str, threads: int, pools: Iterable[str], believed_s: float) -> None:
-        """Report how many threads a worker has for these pools, which is believed for so many seconds."""
+        """Report how many threads a worker has for these pools; the report is valid for ``believed_s`` seconds."""
         self._namespace.call("report_threads", worker, threads, microseconds(believed_s), *pools)
 
     def start(self, item_id: str, generation: int, owner: str) -> Start:
-        """Ask to run a delivered item; ``owner`` is unique to this delivery."""
+        """Start a delivered item; ``owner`` is unique to this delivery."""
         result, *rest = self._namespace.call("start", item_id, generation, owner)
         if result != StartResult.RUN:
             return Start(StartResult(result))
         work, mailbox, server, payload, journal, attempt, now_us, memory, vouched, lease_us = rest
         content, steps = json_object(payload), json_object(journal)
         if content is None or steps is None:
-            # What it did before is not known, so nothing may be done now; see shared/items.lua for how it comes back.
+            # Earlier steps are unknown, so nothing may be done now; shared/items.lua says how the item comes back.
             self._namespace.call("discard", item_id, generation, "unreadable")
             return Start(StartResult.UNKNOWN)
         known = (work, mailbox, server, content, steps, int(attempt), item_id)
         return Start(StartResult.RUN, *known, int(now_us), memory, float(vouched), int(lease_us) / 1e6)
 
     def renew(self, item_id: str, generation: int, owner: str) -> float:
-        """Extend the lease of a running item; for how many seconds it is the owner's from now, 0 if it is not."""
+        """Extend the lease of a running item; return its length in seconds, 0 if the owner has lost the item."""
         lease_us: int = self._namespace.call("renew", item_id, generation, owner)
         return lease_us / 1e6
 
@@ -192,11 +192,12 @@ class Ledger:
         decisions: DecisionBatch | None = None,
         memory: Memory | None = None,
     ) -> Recorded:
-        """Journal a step and extend the lease; ``intent`` where the next thing done presses the server.
+        """Journal a step and extend the lease.
 
-        :param step: what the audit calls it; '' where it is no side effect.
-        :param decisions: the decision it is done for, if that is still to be recorded.
-        :param memory: what is remembered of the item's topic from here on, if that is another than before.
+        :param intent: whether an effect follows, which puts load on the server.
+        :param step: the name of the step in the audit; '' if it is not an effect.
+        :param decisions: the decision that leads to the step, if it is not recorded yet.
+        :param memory: what settles the item's topic from now on, if that changes.
         """
         more = [*(memory.to_args() if memory else ("", "", 1)), *(decisions.to_args() if decisions else [])]
         recorded: Recorded = self._namespace.call(
@@ -228,13 +229,16 @@ class Ledger:
     ) -> Finish:
         """End a running item; see finish.lua for ``how``.
 
-        ``label`` is what it is counted under, and ``counts`` what else is counted, once however often this is replayed.
-        ``result`` is a word for the audit, and ``recorded_reason`` the reason as it may have it, if that is not
-        ``reason``.
-        What is left alone is looked at again after ``delay_s``, twice as long each time up to ``longest_s``, or under
-        another ``policy`` than the one whose fingerprint this is, but not sooner than after ``disputed_s`` where the
-        scan that offered it had another one already; ``on_hold`` says why it waits for a person.
-        Where nothing came of what was begun (``undone``), what is remembered of its topic says so.
+        :param label: the label under which the item is counted.
+        :param counts: more counts to add by label; once, even if the call is replayed.
+        :param result: the result in the audit.
+        :param recorded_reason: the reason in the audit, if it differs from ``reason``.
+        :param delay_s: of an item left alone: when it is examined again; doubles each time, up to ``longest_s``.
+        :param policy: fingerprint of the policy by which the item was left alone; under another policy it is examined
+            again at once.
+        :param disputed_s: the shortest delay, if the scan that offered the item already had another policy.
+        :param on_hold: why the item waits for a person.
+        :param undone: nothing came of what was begun; the memory of the item's topic is marked accordingly.
         """
         more = [part for pair in (counts or {}).items() for part in pair]
         args = (how, label, reason, microseconds(delay_s), max(1, round(remember_s)), hold, release)
@@ -246,23 +250,23 @@ class Ledger:
         return Finish(state, self._releases(released))
 
     def refuse(self, item_id: str, why: str, *, at_once: bool) -> bool:
-        """Note that a worker threw a delivery away; whether the item was released and had not started.
+        """Note that a worker discarded a delivery; return whether the item was released and had not started.
 
-        :param at_once: take the item back with the next sweep, not when its release lease ends.
+        :param at_once: take the item back with the next sweep, instead of when its release lease ends.
         """
         return bool(self._namespace.call("refuse", item_id, why, int(at_once)))
 
     def sweep(self, most: int = MOST_SWEPT_AT_ONCE, *, expected_us: int = 0) -> tuple[int, int]:
-        """Take back items whose lease has ended: how many wait again, how many are dead.
+        """Take back items with expired leases; return how many wait again, and how many are dead.
 
-        :param expected_us: what the ledger's clock should say, by one that only measures; where it says much more, it
-            was put forward, and no lease ends by that. 0 where it is not known.
+        :param expected_us: the expected time of the ledger's clock, from a monotonic clock; if the clock is far ahead,
+            it was set forward, and all leases are renewed instead. 0 if unknown.
         """
         back, dead = self._namespace.call("sweep", most, expected_us)
         return back, dead
 
     def _releases(self, rows: Sequence[list[str]]) -> tuple[Release, ...]:
-        """What a script released; an item that cannot be read is set aside, and the others go."""
+        """Return what a script released; unreadable items are set aside."""
         released = []
         for item_id, generation, work, mailbox, server, text in rows:
             payload = json_object(text)

@@ -1,7 +1,7 @@
-"""Lanes, and how hard a mailbox or a server may be pressed: plain values, no clock and no Redis.
+"""Lanes, and the limits of mailboxes and servers: plain values, without a clock or Redis.
 
-A pace is a number of *items* (one message or one scan each), never of HTTP requests: one item makes a handful of
-requests one after the other, so the concurrency bounds how many of those are under way at once.
+A pace counts *items* (one message or one scan each), not HTTP requests: an item makes several requests, one after the
+other, so the concurrency also limits the number of simultaneous requests.
 """
 
 import re
@@ -14,15 +14,15 @@ _PERIOD_S = {"s": 1, "min": 60, "h": 3600}
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many items per second; written ``2/s``, ``30/min`` or ``500/h``."""
+    """A number of items per second; written ``2/s``, ``30/min`` or ``500/h``."""
 
     per_second: float
 
     @classmethod
     def parse(cls, text: str) -> "Rate":
-        """Read ``2/s``, ``30/min`` or ``500/h``.
+        """Parse ``2/s``, ``30/min`` or ``500/h``.
 
-        :raises ValueError: the text is not of that form, or the rate is zero.
+        :raises ValueError: the text has another form, or the rate is zero.
         """
         match = _RATE.fullmatch(text)
         if match is None or float(match["count"]) == 0:
@@ -45,28 +45,28 @@ class Rate:
 
 
 def require_one_at_a_time(concurrency: int) -> int:
-    """The concurrency of a mailbox, which is 1.
+    """Return the concurrency of a mailbox, which must be 1.
 
-    Two answers at once in one mailbox share its Drafts, and a draft need not show which meeting it answers: which of
-    two new ones belongs to which request, nobody could tell.
+    Answers that are written at the same time would share the Drafts folder, and a draft need not show which meeting it
+    answers: it would be unclear which of two new drafts belongs to which request.
 
-    :raises ValueError: it is another.
+    :raises ValueError: the concurrency is not 1.
     """
     if concurrency != 1:
         raise ValueError(
-            f"{concurrency} would have a mailbox answer several requests at once, whose drafts cannot always be told "
-            "apart; write 1, and raise the rate and the burst, or the concurrency of the server, to go faster"
+            f"{concurrency} would let a mailbox answer several requests at once, whose drafts cannot always be "
+            "distinguished; write 1, and raise the rate and the burst, or the concurrency of the server, to go faster"
         )
     return concurrency
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a mailbox or a server is promised.
+    """The limits of a mailbox or a server.
 
-    ``burst`` items may come at once after a pause, then one per ``rate.interval_us``; at most ``concurrency`` items
-    are under way, counted from release; ``weight`` is a mailbox's share beside the others (2 gets twice the turns of 1)
-    and means nothing for a server.
+    ``burst`` items may run at once after an idle time, then one per ``rate.interval_us``; at most ``concurrency`` items
+    are in flight, counted from release; ``weight`` is a mailbox's share compared with others (2 gets twice the turns of
+    1), and is not used for a server.
     """
 
     rate: Rate
@@ -76,7 +76,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         if self.burst < 1 or self.concurrency < 1 or self.weight <= 0:
-            raise ValueError("burst and concurrency are at least 1, and weight is above 0")
+            raise ValueError("burst and concurrency must be at least 1, and weight above 0")
 
 
 #: The fields in which Redis keeps limits.
@@ -91,9 +91,9 @@ def limit_fields(limits: Limits) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The lane of a mailbox: its name, the server that it is on, and its own limits.
+    """The lane of a mailbox: its name, its server, and its own limits.
 
-    ``limits`` is None where the mailbox has the defaults of the ledger.
+    ``limits`` is None if the default limits of the ledger apply.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""One namespace in Redis: its client, its keys, its clock and its scripts. Every key of the ledger is built here."""
+"""One namespace in Redis: client, keys, clock and scripts. Every key of the ledger is built here."""
 
 import os
 from collections.abc import Callable
@@ -13,17 +13,17 @@ from rsvpq.lanes.scripts import script_texts
 if TYPE_CHECKING:
     from redis.commands.core import Script
 
-#: Scripts whose first run after a start of Redis is counted: what they rely on may be lost.
+#: Scripts whose first run after a start of Redis is counted: data that they rely on may be lost.
 _COUNTING = frozenset({"start", "record"})
 
 
 class Namespace:
-    """The keys of one installation in one Redis; what is in them, docs/lanes.md says.
+    """The keys of one installation in one Redis; docs/lanes.md describes them.
 
-    :param redis: a client with ``decode_responses=True``, and ``encoding_errors`` as
-        :data:`rsvpq.lanes.reading.LENIENT` says.
+    :param redis: a client with ``decode_responses=True`` and with ``encoding_errors`` set to
+        :data:`rsvpq.lanes.reading.LENIENT`.
     :param name: prefix of every key; wrapped in braces, so that all keys share one cluster slot.
-    :param now_us: a clock for tests, in microseconds; in production Redis' own clock decides.
+    :param now_us: a clock for tests, in microseconds; by default the clock of Redis is used.
     """
 
     def __init__(self, redis: Redis, name: str = "rsvpq", *, now_us: Callable[[], int] | None = None) -> None:
@@ -32,7 +32,7 @@ class Namespace:
         self.prefix = "{" + name + "}"
         self._now_us = now_us
         self._threads = local()
-        # Each namespace has scripts of its own: that Redis does not know them tells each that it was started anew.
+        # Each namespace has its own script digests, so each detects by itself that Redis was restarted and lost them.
         texts = {script: f"{text}\n-- of {self.prefix}\n" for script, text in script_texts().items()}
         self._scripts: dict[str, Script] = {script: redis.register_script(text) for script, text in texts.items()}
 
@@ -61,12 +61,12 @@ class Namespace:
         return self.key("unfinished", server)
 
     def counts(self, server: str = "") -> str:
-        """Return the key of what was counted over all, or for a server, a hash."""
+        """Return the key of the counts of a server, or of all servers together, a hash."""
         return self.key("counts", server) if server else self.key("counts")
 
     @property
     def general(self) -> str:
-        """The key of the settings and the pause of all lanes, a hash."""
+        """The key of the general settings and the pause of all lanes, a hash."""
         return self.key("cfg")
 
     @property
@@ -76,7 +76,7 @@ class Namespace:
 
     @property
     def mailboxes(self) -> str:
-        """The key of the names of all mailboxes that were ever offered a scan, a set."""
+        """The key of the names of all mailboxes to which a scan was ever offered, a set."""
         return self.key("mailboxes")
 
     @property
@@ -90,7 +90,7 @@ class Namespace:
         return self.key("broken")
 
     def time_us(self) -> int:
-        """Return the time by the clock that all times of the ledger are of, in microseconds."""
+        """Return the time by the clock of the ledger, in microseconds."""
         if self._now_us:
             return self._now_us()
         seconds, microseconds = self.redis.time()
@@ -109,22 +109,22 @@ class Namespace:
             return script(keys=[self.prefix], args=[now, *args])
 
     def _count_start(self) -> None:
-        """Count, once, that Redis has been started: it may have lost the last of what was written, or all."""
+        """Count a restart of Redis, once: it may have lost its latest data, or all of it."""
         start = self._scripts["start"]
         if not self.redis.script_exists(start.sha)[0]:
-            # Where the number is lost, one that no mailbox can remember from before.
+            # If the count is lost, continue with a number that no mailbox can have stored before.
             self.redis.hsetnx(self.general, "start", self.time_us())
             try:
                 self.redis.hincrby(self.general, "start", 1)
-            except ResponseError:  # it is none, or the largest
+            except ResponseError:  # not a number, or the largest one
                 self.redis.hset(self.general, "start", self.time_us())
             self.redis.script_load(start.script)
 
     @property
     def _own(self) -> Any:
-        """A client with a connection of this thread's own: a worker's threads would queue at the lock of a pool."""
+        """A client with a connection for this thread only, so that threads do not wait for the lock of a pool."""
         pid, client = getattr(self._threads, "own", (0, None))
-        if pid != os.getpid():  # a connection is not inherited
+        if pid != os.getpid():  # a forked process must not use the connection of its parent
             client = self.redis.client()
             self._threads.own = os.getpid(), client
         return client

@@ -6,7 +6,7 @@
 -- ARGV[8..11] interval, burst, concurrency, weight of the mailbox; '' for the default
 -- ARGV[12] facts (JSON, for the audit; '' for none)
 -- returns  'offered' | 'scanning' (a scan of it is under way) | 'full' (messages of the last scan still wait in the lane)
--- replay   answers 'scanning' and adds nothing, also where this very scan has ended in the meantime
+-- replay   returns 'scanning' and adds nothing, even if this very scan has ended in the meantime
 
 local mailbox, server, id = ARGV[2], ARGV[3], ARGV[4]
 local key = P .. ':mailbox:' .. mailbox

@@ -1,5 +1,5 @@
--- Set aside keys of another type than theirs that are used by others than these scripts, which do so whenever they meet one:
--- with one of Celery's no worker starts or goes on.
+-- Set aside keys of a wrong type that are used without these scripts (the scripts themselves do so for every key that they
+-- use): with a wrong key of Celery no worker starts or goes on.
 --
 -- KEYS[1]  namespace
 -- ARGV[2+] key, its type for each, as TYPE calls it

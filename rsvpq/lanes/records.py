@@ -1,4 +1,4 @@
-"""What the scripts write into the audit beside what they do: operators' actions, and decisions on messages."""
+"""Audit records that the scripts write: operator actions, and decisions on messages."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -8,9 +8,9 @@ from uuid import uuid4
 
 @dataclass(frozen=True, slots=True)
 class OperatorAction:
-    """What an operator did: who, what (pause, resume, limit), why, with which values, and where.
+    """An operator action: who, what (pause, resume, limit), why, with which values, and where.
 
-    ``facts`` name the mailbox, and ``server`` the server; a replay is known by the token.
+    ``facts`` name the mailbox, ``server`` is the server; the token identifies a replay.
     """
 
     who: str
@@ -28,9 +28,9 @@ class OperatorAction:
 
 @dataclass(frozen=True, slots=True)
 class DecisionRecord:
-    """What was decided on one message: its item id, the audit's facts of it, what, by which rule, and why.
+    """A decision on one message: item id, facts for the audit, decision, rule and reason.
 
-    Without a decision the message is only noted as seen: it is left to a worker.
+    Without a decision the message is only noted as seen, and a worker decides.
     """
 
     id: str
@@ -49,9 +49,9 @@ class DecisionRecord:
 
 @dataclass(frozen=True, slots=True)
 class DecisionBatch:
-    """What a scan decided, or later a worker; ``scan`` is the scan's item id, and '' where it was a worker.
+    """The decisions of a scan, or of a worker; ``scan`` is the item id of the scan, '' for a worker.
 
-    The decisions are known for ``remember_s`` if no scan comes again.
+    They are remembered for ``remember_s`` after the last scan.
     """
 
     scan: str

@@ -1,4 +1,4 @@
--- A worker was handed a delivery of an item and threw it away: that it waits for a worker is no explanation any more.
+-- Note that a worker discarded a delivery of an item, so that waiting for a worker no longer explains the delay.
 --
 -- KEYS[1]  namespace
 -- ARGV[2]  item id

@@ -1,6 +1,7 @@
-"""Where processes report their progress: one sorted set for each role and host, of process ids.
+"""Progress reports of processes: one sorted set of process ids for each role and host.
 
-Each id has the time (of its host) until which it counts as alive; the key goes when nobody reports any more.
+The score of an id is the time (of its host) until which the process counts as alive; the key expires after the last
+report.
 """
 
 import time
@@ -9,21 +10,21 @@ from redis.exceptions import ResponseError
 
 from rsvpq.lanes.namespace import Namespace
 
-#: What is believed so many times longer than a report was said before the clock was put back, or by nobody of us.
+#: A report that is valid this many times longer than usual was written before the clock was set back, or by others.
 _MUCH = 10
 
 
 class Registrations:
-    """The processes that report in one namespace."""
+    """The reports of the processes of one namespace."""
 
     def __init__(self, namespace: Namespace) -> None:
         self._namespace = namespace
         self._redis = namespace.redis
 
     def report(self, role: str, host: str, pid: int, lasts_s: float) -> None:
-        """Store that a process makes progress, which is believed for so many seconds.
+        """Report that a process makes progress; the report is valid for ``lasts_s`` seconds.
 
-        :raises RedisError: Redis cannot be reached, or writes nothing.
+        :raises RedisError: Redis cannot be reached, or refuses writes.
         """
         key = self._key(role, host)
         try:
@@ -31,7 +32,7 @@ class Registrations:
         except ResponseError as error:
             if "WRONGTYPE" not in str(error):
                 raise
-            self._redis.delete(key)  # it is nothing that a process of ours wrote
+            self._redis.delete(key)  # rsvpq did not write it
             self._write(key, pid, lasts_s)
 
     def _write(self, key: str, pid: int, lasts_s: float) -> None:
@@ -44,15 +45,15 @@ class Registrations:
             pipe.execute()
 
     def alive(self, role: str, host: str) -> list[int]:
-        """Return the ids of a host's processes whose report is still believed.
+        """Return the ids of the processes of a host whose report is still valid.
 
         :raises RedisError: Redis cannot be reached.
         """
         found = self._redis.zrangebyscore(self._key(role, host), time.time(), "+inf")
-        return [int(pid) for pid in found if pid.isdecimal()]  # anything else, no process of ours has written
+        return [int(pid) for pid in found if pid.isdecimal()]  # rsvpq writes nothing else
 
     def alive_anywhere(self, role: str) -> list[str]:
-        """Return the processes of a role on all hosts that have reported lately, as ``HOST:PID``."""
+        """Return the processes of a role, on all hosts, whose report is still valid, as ``HOST:PID``."""
         prefix = self._key(role, "")
         return sorted(
             f"{key.removeprefix(prefix)}:{pid}"

@@ -3,6 +3,6 @@
 -- KEYS[1]  namespace
 -- ARGV[2]  most items to release
 -- returns  { { id, generation, work, mailbox, server, payload }, ... }
--- replay   releases others; what the lost answer named goes back to its lane when its release lease ends
+-- replay   releases others; what the lost reply named goes back to its lane when its release lease ends
 
 return release(number(ARGV[2]))

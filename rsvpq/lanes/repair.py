@@ -1,6 +1,6 @@
-"""Keeping the ledger in order: what stands nowhere is put back, what is broken is set aside, and both are counted.
+"""Repair the ledger: put misplaced items back, set broken records aside, and count both.
 
-All of it goes in bounded steps, beside the work; any number of processes may do it at once.
+Works in bounded steps while items are processed; any number of processes may do it at the same time.
 """
 
 import re
@@ -14,19 +14,19 @@ from rsvpq.lanes.batches import batched
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.reading import number_of, values_of, whole
 
-#: Keys of Redis per step of a walk, and of these, records per call of repair.lua.
+#: Keys per step of a walk, and records per call of repair.lua.
 _STEP, _BATCH = 1000, 50
-#: Records that repair.lua looks at.
+#: Names of the records that repair.lua checks.
 _REPAIRED = re.compile(r"(item|lane|mailbox|ready|unfinished):.|dead$", re.DOTALL)
-#: Keys that are read or written without a script, and their types.
+#: Keys that are used without a script, and their types.
 _WITHOUT_SCRIPT = {"drafts": "hash", "audit": "stream"}
-#: Steps of forgetting in a row.
+#: Most calls of forget_gone.lua in a row.
 _MOST_FORGET_STEPS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class WalkStep:
-    """One step of a walk through the ledger: where the next begins, 0 at the end, and how many were put right."""
+    """One step of a walk through the ledger: the cursor of the next step (0 at the end), and the repaired records."""
 
     cursor: int
     repaired: int
@@ -34,9 +34,9 @@ class WalkStep:
 
 @dataclass(frozen=True, slots=True)
 class SlotCheck:
-    """What the last check has found: items in flight, the slots taken for them, and how many counters were ever wrong.
+    """The last check of slots: items in flight, slots taken for them, and all counters ever found wrong.
 
-    ``at_us`` is the ledger's time of it, 0 where there was none yet.
+    ``at_us`` is its time by the ledger's clock, 0 if there was no check yet.
     """
 
     at_us: int = 0
@@ -47,9 +47,9 @@ class SlotCheck:
 
 @dataclass(frozen=True, slots=True)
 class BrokenRecord:
-    """A record that was found broken: its key without the namespace, the last time (us), and how.
+    """A record that was found broken: its key without the namespace, when last (us), and why.
 
-    Where it was a key, its content is kept for thirty days under ``aside:NAME``.
+    If a key was set aside, its content is kept for thirty days under ``aside:NAME``.
     """
 
     name: str
@@ -59,7 +59,7 @@ class BrokenRecord:
 
 @dataclass(frozen=True, slots=True)
 class RepairSummary:
-    """How well the ledger is in order; ``counts`` are broken records by kind, ever since they were counted."""
+    """The state of the ledger: the last check, listed broken records, and all broken records ever, by kind."""
 
     check: SlotCheck = field(default_factory=SlotCheck)
     named: int = 0
@@ -67,13 +67,13 @@ class RepairSummary:
 
 
 class Repair:
-    """Looks through the ledger of one namespace, and puts right what is not."""
+    """Checks and repairs the ledger of one namespace."""
 
     def __init__(self, namespace: Namespace) -> None:
         self._namespace = namespace
 
     def step(self, cursor: int = 0) -> WalkStep:
-        """Look at the next records of the ledger, and repair what is broken."""
+        """Check the next records of the ledger, and repair them."""
         prefix = self._namespace.key("")
         cursor, keys = self._namespace.redis.scan(cursor, match=_escaped(prefix) + "*", count=_STEP)
         names = [name for name in (key.removeprefix(prefix) for key in keys) if _REPAIRED.match(name)]
@@ -81,7 +81,7 @@ class Repair:
         return WalkStep(int(cursor), repaired)
 
     def walk(self) -> Iterator[WalkStep]:
-        """Take all steps of one walk through the whole ledger."""
+        """Yield all steps of one walk through the whole ledger."""
         step = self.step()
         yield step
         while step.cursor:
@@ -89,29 +89,29 @@ class Repair:
             yield step
 
     def check_slots(self) -> int:
-        """Compare the slots that are taken with what is in flight.
+        """Compare the slots that are taken with the items in flight, and correct the counters.
 
-        :returns: how many counters were wrong; -1 where too many items are in flight to be counted.
+        :returns: how many counters were wrong; -1 if too many items are in flight to count them.
         """
         return int(self._namespace.call("check_slots"))
 
     def quarantine(self, types: Mapping[str, str]) -> int:
-        """Move keys out of the way that are of another type than theirs; return how many there were.
+        """Set keys of a wrong type aside; return how many there were.
 
-        :param types: those of the broker's keys by the whole name, as Redis calls them. Of our own, those that are read
-            or written without a script are looked at as well.
+        :param types: the expected types of the broker's keys, by full name, in the words of Redis' TYPE. Keys of the
+            ledger that are used without a script are checked as well.
         """
         own = {self._namespace.key(name): kind for name, kind in _WITHOUT_SCRIPT.items()}
         return int(self._namespace.call("quarantine", *(part for pair in {**own, **types}.items() for part in pair)))
 
     def forget_gone(self) -> None:
-        """Go on forgetting what scans have found gone."""
+        """Go on forgetting the decisions on messages that are gone."""
         for _ in range(_MOST_FORGET_STEPS):
             if not self._namespace.call("forget_gone"):
                 return
 
     def summary(self) -> RepairSummary:
-        """Return how well the ledger is in order; reads only."""
+        """Return the state of the ledger; reads only."""
         with self._namespace.redis.pipeline(transaction=False) as pipe:
             pipe.hmget(self._namespace.key("check"), "at", "in_flight", "slots", "wrong")
             pipe.hlen(self._namespace.broken)
@@ -120,21 +120,21 @@ class Repair:
         return RepairSummary(SlotCheck(*map(whole, checked)), named, broken_counts(counts))
 
     def broken_records(self) -> Sequence[BrokenRecord]:
-        """Return the records that are named, the newest first."""
+        """Return the listed broken records, newest first."""
         try:
             named: dict[str, str] = self._namespace.redis.hgetall(self._namespace.broken)
-        except ResponseError:  # of another type itself; the next one that is found repairs it
+        except ResponseError:  # the list itself has a wrong type; the next broken record replaces it
             return ()
         found = [_broken_record(name, *text.partition(" ")) for name, text in named.items()]
         return sorted(found, key=lambda one: (-one.at_us, one.name))
 
     def forget_broken(self) -> None:
-        """Begin to name anew, after somebody has looked; the counts stay, and so does what was set aside."""
+        """Clear the list of broken records; keep the counts, and what was set aside."""
         self._namespace.redis.delete(self._namespace.broken)
 
 
 def broken_counts(counts: Mapping[str, Any]) -> dict[str, int]:
-    """Of all counts, those of broken records, by kind."""
+    """Return the counts of broken records, by kind."""
     prefix = "broken:"
     return {label.removeprefix(prefix): whole(value) for label, value in counts.items() if label.startswith(prefix)}
 
@@ -144,5 +144,5 @@ def _broken_record(name: str, at_us: str, _: str, why: str) -> BrokenRecord:
 
 
 def _escaped(text: str) -> str:
-    """For SCAN, of whose patterns some characters are special."""
+    """Escape the special characters of a SCAN pattern."""
     return re.sub(r"([*?\[\]\\^])", r"\\\1", text)

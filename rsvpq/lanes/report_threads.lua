@@ -1,10 +1,10 @@
--- A worker says with how many threads it works for some pools: a server is given a part of them (share() in shared/slots.lua).
+-- Report how many threads a worker has for some pools: a server gets a part of them (share() in shared/slots.lua).
 --
 -- KEYS[1]  namespace
--- ARGV[2]  the worker, by host and process      ARGV[3] its threads      ARGV[4] how long that is believed, microseconds
+-- ARGV[2]  the worker, by host and process      ARGV[3] its threads      ARGV[4] how long the report is valid, microseconds
 -- ARGV[5+] the pools
 -- returns  1
--- replay   says the same again
+-- replay   writes the same again
 
 -- What is believed for much longer than that was said before the clock was put back, or by no worker.
 local MUCH = 10

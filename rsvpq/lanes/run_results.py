@@ -1,11 +1,10 @@
-"""What the mailboxes of a run tell whoever has asked: a Redis stream from the tasks of a run to one command.
+"""The results of a read-only run (a dry run or an explanation): a Redis stream from its tasks to one command.
 
-For runs that only look (dry runs, explanations). The stream ``{NAMESPACE}:findings:RUN`` has an entry for the
-mailboxes that were offered, then entries for what was found in each, and one for its end. It is bounded, and goes an
-hour after the last entry, whether somebody has read it or not.
+The stream ``{NAMESPACE}:findings:RUN`` has entries with the results of the offers, then for each mailbox entries with
+what was found, and one that ends them. Its length is bounded, and it expires an hour after the last entry, read or not.
 
-A mailbox that is tried again tells everything again, under another token: a reader takes what belongs to the first end
-that it sees, and nothing else.
+A mailbox that is tried again reports everything again, under another token: a reader uses only the entries of the first
+end that it sees.
 """
 
 import json
@@ -18,13 +17,13 @@ from rsvpq.lanes import streams
 from rsvpq.lanes.batches import batched
 from rsvpq.lanes.namespace import Namespace
 
-#: How long a stream is kept after its last entry, in seconds.
+#: Seconds that a stream is kept after its last entry.
 KEPT_S = 3600
-#: About the most entries of a stream; the largest installations write two or three for each of ten thousand mailboxes.
+#: Approximate limit of entries; large installations write two or three for each of ten thousand mailboxes.
 MOST_ENTRIES = 50_000
-#: Findings per entry, and mailboxes per entry of what was offered.
+#: Findings per entry, and offers per entry.
 _BATCH = 100
-#: How long one question for new entries waits, in milliseconds: shorter than the client's patience with a reply.
+#: Milliseconds that one read waits for new entries: shorter than the client's timeout.
 _BLOCK_MS = 1000
 _PAGE = 200
 
@@ -33,21 +32,21 @@ Found = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ScansOffered:
-    """What became of the offers to some mailboxes: ``offered``, ``scanning`` or ``full``, by name."""
+    """The results of offers to some mailboxes: ``offered``, ``scanning`` or ``full``, by name."""
 
-    answers: Mapping[str, str]
+    results: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Triggered:
-    """All offers are made; ``problem`` says why none could be."""
+    """All offers were made; or none, because of ``problem``."""
 
     problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A mailbox has reported everything; ``missing`` findings were dropped from the stream before they were read."""
+    """The complete report of a mailbox; ``missing`` findings were dropped from the stream before they were read."""
 
     mailbox: str
     found: Sequence[Found]
@@ -57,28 +56,28 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class RunResults:
-    """The findings of one run."""
+    """The results of one run."""
 
     namespace: Namespace
     run: str
 
     @property
     def key(self) -> str:
-        """The stream."""
+        """The key of the stream."""
         return self.namespace.key("findings", self.run)
 
-    def offered(self, answers: Mapping[str, str]) -> None:
-        """Tell what became of the offers, and that there will be no more."""
-        for page in batched(list(answers.items()), _BATCH):
+    def offered(self, results: Mapping[str, str]) -> None:
+        """Report the results of all offers."""
+        for page in batched(list(results.items()), _BATCH):
             self._add("offered", "", "", dict(page))
         self._add("triggered", "", "", "")
 
     def refused(self, problem: str) -> None:
-        """Tell why nothing was offered."""
+        """Report why nothing was offered."""
         self._add("triggered", "", "", problem)
 
     def report(self, mailbox: str, found: Sequence[Found], counts: Mapping[str, int]) -> None:
-        """Tell all that was found in a mailbox, and that it is all."""
+        """Report everything that was found in a mailbox, and that it is complete."""
         token = uuid4().hex
         for page in batched(found, _BATCH):
             self._add("found", mailbox, token, list(page))
@@ -93,7 +92,7 @@ class RunResults:
             pipe.execute()
 
     def follow(self) -> Iterator[ScansOffered | Triggered | Ended | None]:
-        """What the run tells, from its beginning on and without end; None where there is a pause."""
+        """Yield the events of the run, from its beginning and without end; None when nothing comes for a while."""
         reading = _Reading()
         for page in streams.pages_after(self.namespace.redis, self.key, "0-0", most=_PAGE, block_ms=_BLOCK_MS):
             for _, entry in page:
@@ -105,7 +104,7 @@ class RunResults:
 
 
 class _Reading:
-    """Puts together what a mailbox has reported in several entries."""
+    """Joins the entries of a mailbox into one report."""
 
     def __init__(self) -> None:
         self._parts: dict[tuple[str, str], list[Found]] = {}

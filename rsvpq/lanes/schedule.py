@@ -1,4 +1,4 @@
-"""Which period of a scheduled scan has been claimed last, by whichever dispatcher was first."""
+"""Claims of periods of scheduled scans, so that only one dispatcher triggers each scan."""
 
 from redis.exceptions import ResponseError
 
@@ -12,7 +12,7 @@ class ScheduleClaims:
         self._namespace = namespace
 
     def claim(self, group: str, every_s: float, period: int) -> int | None:
-        """Claim a period; return the one that was claimed before, None where there was none."""
+        """Claim a period; return the last period that was claimed before, None if there was none."""
         redis, key = self._namespace.redis, self._namespace.key("schedule", group, f"{every_s:g}")
         try:
             before = redis.set(key, period, get=True)  # atomic

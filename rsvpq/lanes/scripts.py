@@ -1,14 +1,14 @@
-"""The Lua scripts: one file for each, and in front of each of them the functions that they share.
+"""Load the Lua scripts: each is one file, preceded by the functions that all scripts share.
 
-All scripts are safe to replay, because redis-py repeats a command by itself when a reply is lost; each script's header
-says what its replay does.
+All scripts are safe to replay, because redis-py repeats a command when a reply is lost; the header of each script says
+what a replay does.
 """
 
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 
-#: The files of the folder ``shared``; each uses only what is above it.
+#: The files of the folder ``shared``, in order: each uses only files before it.
 SHARED = (
     *("values", "broken", "keys", "limits", "counts", "items", "lanes", "slots"),
     *("topics", "audit", "states", "release"),
@@ -22,7 +22,7 @@ SCRIPTS = (
 
 @cache
 def script_texts() -> Mapping[str, str]:
-    """Return the text of each script by its name."""
+    """Return the text of each script, by name."""
     shared = "".join(map(_read, (f"shared/{name}" for name in SHARED)))
     return {name: shared + _read(name) for name in SCRIPTS}
 

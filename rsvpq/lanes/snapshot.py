@@ -1,4 +1,4 @@
-"""What the ledger holds at this moment, for people and for decisions that only read."""
+"""Read what the ledger holds at this moment; changes nothing."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,16 +13,16 @@ _FIELDS = ("state", "attempts", "reason", "journal", "policy", "again", "soonest
 _WAITING_FIELDS = ("state", "attempts", "reason", "work")
 #: Items, and lanes, per round trip.
 _BATCH, _LANES_BATCH = 500, 2000
-#: Calls that look for other installations, for about a thousand keys each.
+#: Most SCAN calls, of about a thousand keys each, that search for other installations.
 _MOST_SCANS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class KnownItem:
-    """An item in the ledger: its state, how often it was tried, why it last ended, and the steps in its journal.
+    """An item in the ledger: its state, its attempts, why it last ended, and the steps in its journal.
 
-    Of one that was left alone also the fingerprint of the policy by which it was, and when it is looked at again, under
-    another policy at the soonest, in microseconds on the ledger's clock.
+    For an item left alone also the fingerprint of the policy that decided so, when it is examined again, and the
+    soonest time for that under another policy, in microseconds by the ledger's clock.
     """
 
     state: str
@@ -34,14 +34,14 @@ class KnownItem:
     soonest_us: int = 0
 
     def is_offered_again(self, policy: str, now_us: int) -> bool:
-        """Return whether a scan under that policy would put it into its lane again, as look_again() in Lua has it."""
+        """Return whether a scan under this policy would offer the item again; the same as look_again() in Lua."""
         due_us = self.again_us if self.policy == policy else min(self.again_us, self.soonest_us)
         return self.state == "left" and due_us <= now_us
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingItem:
-    """An item in its lane; ``waited_s`` is None for a scan, whose offer is not kept with those of messages."""
+    """An item in its lane; ``waited_s`` is None for a scan, whose time of offer is stored elsewhere."""
 
     id: str
     work: str
@@ -53,9 +53,9 @@ class WaitingItem:
 
 @dataclass(frozen=True, slots=True)
 class LaneState:
-    """One lane: what waits in it (the first of it one by one), what is in flight, its hold and its pause.
+    """One lane: what waits in it (the first items in a list), what is in flight, its hold and its pause.
 
-    ``stands`` is where it waits: at a gate (``ready:SERVER:POOL``), for a time (``wait``), or for an event.
+    ``stands`` is where it waits: at a gate (``ready:SERVER:POOL``), for a time (``wait``), or for an event ('').
     ``limits`` are those that an operator has set, by field.
     """
 
@@ -75,22 +75,22 @@ class LaneState:
 
 
 class Snapshot:
-    """Reads the state of one namespace, and changes nothing."""
+    """Reads the state of one namespace."""
 
     def __init__(self, namespace: Namespace) -> None:
         self._namespace = namespace
         self._redis = namespace.redis
 
     def status(self) -> Status:
-        """Return the status of all mailboxes: 10,000 take about two tenths of a second."""
+        """Return the status of all mailboxes; takes about 0.2 s for 10,000."""
         return read_status(self._namespace)
 
     def counts(self) -> dict[str, int]:
-        """Return everything counted so far, by label."""
+        """Return all counts, by label."""
         return read_counts(self._namespace)
 
     def knows(self, mailbox: str) -> bool:
-        """Return whether a scan was ever offered to that mailbox."""
+        """Return whether a scan was ever offered to a mailbox."""
         return bool(self._redis.sismember(self._namespace.mailboxes, mailbox))
 
     def servers(self) -> set[str]:
@@ -98,7 +98,7 @@ class Snapshot:
         return set(self._redis.smembers(self._namespace.servers))
 
     def neighbors(self) -> set[str]:
-        """Return the prefixes of the other namespaces in this database, as far as a bounded search finds them."""
+        """Return the prefixes of other namespaces in this database that a bounded search finds."""
         found: set[str] = set()
         cursor = 0
         for _ in range(_MOST_SCANS):
@@ -109,7 +109,7 @@ class Snapshot:
         return found - {self._namespace.prefix}
 
     def known_items(self, ids: Iterable[str]) -> dict[str, KnownItem]:
-        """Return those of the items that the ledger knows."""
+        """Return the given items that are in the ledger, by id."""
         found: dict[str, KnownItem] = {}
         for batch in batched(list(ids), _BATCH):
             with self._redis.pipeline(transaction=False) as pipe:
@@ -126,7 +126,7 @@ class Snapshot:
         return found
 
     def scans_under_way(self, mailboxes: Sequence[str]) -> dict[str, str]:
-        """Return the scan that each mailbox has in its lane or in a worker's hands, by the item's id; '' for none."""
+        """Return the item id of the scan of each mailbox that waits or runs, by name; '' for none."""
         with self._redis.pipeline(transaction=False) as pipe:
             for name in mailboxes:
                 pipe.hget(self._namespace.mailbox(name), "scan")
@@ -134,7 +134,7 @@ class Snapshot:
         return {name: scan or "" for name, scan in zip(mailboxes, scans, strict=True)}
 
     def pauses(self, lanes: Iterable[Lane]) -> dict[str, str]:
-        """Return, for the lanes in which nothing starts because somebody paused it, what was paused, and why."""
+        """Return the paused lanes by name, each with what was paused and why."""
         chosen = list(lanes)
         servers = sorted({lane.server for lane in chosen})
         with self._redis.pipeline(transaction=False) as pipe:
@@ -156,7 +156,7 @@ class Snapshot:
         return found
 
     def lane(self, mailbox: str, most: int) -> LaneState | None:
-        """Return the lane of a mailbox with the first ``most`` of its items; None where it has none yet."""
+        """Return the lane of a mailbox with its first ``most`` items; None if it has no lane yet."""
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.hgetall(self._namespace.mailbox(mailbox))
             pipe.llen(self._namespace.lane(mailbox))
@@ -184,7 +184,7 @@ class Snapshot:
         )
 
     def deepest(self, most: int) -> list[tuple[str, int]]:
-        """Return the lanes with the most items waiting, the deepest first; those that are empty are left out."""
+        """Return the lanes with the most waiting items, deepest first, without empty ones."""
         names = sorted(self._redis.smembers(self._namespace.mailboxes))
         depths: list[tuple[str, int]] = []
         for batch in batched(names, _LANES_BATCH):

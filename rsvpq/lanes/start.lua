@@ -1,4 +1,4 @@
--- A delivery asks to run its item. Counts the attempt, so that an item that kills its worker ends in dead, not in a loop.
+-- Start the item of a delivery. Counts the attempt, so that an item that kills its worker ends as dead, not in a loop.
 --
 -- KEYS[1]  namespace
 -- ARGV[2]  item id      ARGV[3] generation      ARGV[4] owner: unique to this delivery
@@ -7,7 +7,7 @@
 --          it has no topic, as a response has none; lease for how many microseconds from now the item is this owner's
 --          { 'stale' } another generation | { 'running' } a delivery of this generation runs | { 'final' } done, left, dead or dropped
 --          { 'unknown' } no such item     | { 'held' } paused or held: back at the head of its lane
--- replay   by the same owner answers 'run' again and counts nothing
+-- replay   by the same owner returns 'run' again and counts nothing
 
 local id, generation, owner = ARGV[2], ARGV[3], ARGV[4]
 local item = item_key(id)

@@ -1,4 +1,4 @@
--- Where some mailboxes stand and why what waits in their lanes waits, summed for each server. Changes nothing.
+-- Sum up, for each server, where some mailboxes stand and why items wait in their lanes. Changes nothing.
 --
 -- KEYS[1]  namespace
 -- ARGV[2+] mailboxes

@@ -1,6 +1,6 @@
-"""What the lanes hold at this moment, for people and dashboards; reads only, and decides nothing.
+"""The status of all lanes, for people and dashboards; reads only.
 
-All times in it are ages or remaining times in seconds, on Redis' clock; None where there is nothing to tell.
+All times are ages or remaining times in seconds, by Redis' clock; None if there is no value.
 """
 
 import json
@@ -13,17 +13,17 @@ from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.reading import left_s, number_of, value_of, values_of, whole
 from rsvpq.lanes.repair import Repair
 
-#: Mailboxes per call of status.lua, which holds Redis for about 12 us for each that has something waiting.
+#: Mailboxes per call of status.lua, which blocks Redis for about 12 us for each mailbox with waiting items.
 _BATCH = 100
-#: What counts as an answer, among the labels of the counts.
+#: Labels of the counts that are answers.
 _ANSWERED = ("done:answered", "done:accepted", "done:processed")
-#: The part of the unfinished messages that is older than the lag's 95th percentile.
+#: The part of the unfinished messages above the 95th percentile of the lag.
 _OLDEST_PART = 0.05
 
 
 @dataclass(slots=True)
 class Backlog:
-    """How many mailboxes, with how many items in their lanes, wait for the same reason."""
+    """The number of mailboxes, and of items in their lanes, that wait for the same reason."""
 
     mailboxes: int = 0
     items: int = 0
@@ -31,7 +31,7 @@ class Backlog:
 
 @dataclass(slots=True)
 class Pause:
-    """A pause: its reason, who set it ('' where nobody said), and since when."""
+    """A pause: its reason, who set it ('' if unknown), and its age."""
 
     reason: str
     by: str = ""
@@ -40,7 +40,7 @@ class Pause:
 
 @dataclass(slots=True)
 class Hold:
-    """A mailbox that is left alone: for how long yet, and why."""
+    """The hold of a mailbox: the seconds left, and the reason."""
 
     left_s: float
     why: str = ""
@@ -48,14 +48,14 @@ class Hold:
 
 @dataclass(slots=True)
 class ServerStatus:
-    """One server.
+    """The status of one server.
 
-    ``pending`` wait in lanes (``waiting`` says why), ``released`` are with Celery, ``running`` with a worker, ``later``
-    between two attempts. ``unfinished`` are the messages of all these; ``lag_s`` is the age of the oldest since it was
-    offered, ``lag_p95_s`` what 95 of 100 are younger than; ``scan_lag_s`` is the age of the oldest scan that has not
-    ended. ``held_s`` is how long the server is left alone yet, for the reason ``held_why``; ``held_mailboxes`` and
-    ``paused_mailboxes`` are some of those that are so themselves. ``on_hold`` are the messages that now wait for a
-    person, by reason.
+    ``pending`` items wait in lanes (``waiting`` says why), ``released`` ones are with Celery, ``running`` ones with a
+    worker, ``later`` ones between two attempts. ``unfinished`` is the number of messages in these states; ``lag_s`` is
+    the time since the oldest of them was offered, ``lag_p95_s`` the 95th percentile; ``scan_lag_s`` is the age of the
+    oldest scan that has not ended. ``held_s`` is how long the hold of the server still lasts, ``held_why`` its reason;
+    ``held_mailboxes`` and ``paused_mailboxes`` are some of the mailboxes with a hold or pause of their own. ``on_hold``
+    is the number of messages that wait for a person, by reason.
     """
 
     mailboxes: int = 0
@@ -85,16 +85,16 @@ class ServerStatus:
 
     @property
     def in_flight(self) -> int:
-        """Items that hold a slot of the server."""
+        """The number of items that hold a slot of the server."""
         return self.released + self.running
 
 
 @dataclass(slots=True)
-class Orderliness:
-    """Whether the ledger is in order: its records that were found broken, and the last check of slots.
+class LedgerState:
+    """The state of the ledger: broken records, and the last check of slots.
 
-    ``broken`` are named by ``rsvpq repair``; ``wrong_slots`` counters were ever put right. ``in_flight`` items had
-    ``slots`` slots ``checked_s`` ago, None where nobody has looked yet.
+    ``rsvpq repair`` lists the ``broken`` records; ``wrong_slots`` counters were ever corrected. ``in_flight`` items had
+    ``slots`` slots ``checked_s`` ago; None if there was no check yet.
     """
 
     broken: int = 0
@@ -106,38 +106,38 @@ class Orderliness:
 
 @dataclass(slots=True)
 class Status:
-    """All servers; items that wait for another attempt; dead ones; everything counted so far."""
+    """The status of all lanes: servers, items that wait for another attempt, dead items, and all counts."""
 
     servers: dict[str, ServerStatus] = field(default_factory=dict)
     later: int = 0
     dead: int = 0
     paused: Pause | None = None
     counts: dict[str, int] = field(default_factory=dict)
-    order: Orderliness = field(default_factory=Orderliness)
+    order: LedgerState = field(default_factory=LedgerState)
 
     @property
     def oldest_s(self) -> float | None:
-        """The age of the oldest item that has not ended, message or scan; None where all have."""
+        """The age of the oldest unfinished item, message or scan; None if there is none."""
         lags = (lag for server in self.servers.values() for lag in (server.lag_s, server.scan_lag_s))
         return max((lag for lag in lags if lag is not None), default=None)
 
     @property
     def unfinished(self) -> int:
-        """Items that have not ended yet."""
+        """The number of unfinished items."""
         return self.later + sum(server.pending + server.in_flight for server in self.servers.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready copy."""
+        """Return a JSON-ready copy."""
         return asdict(self)
 
 
 def read_status(namespace: Namespace) -> Status:
-    """Read the status of all mailboxes: 10,000 take about two tenths of a second."""
+    """Read the status of all mailboxes; takes about 0.2 s for 10,000."""
     return _Reader(namespace).read()
 
 
 def read_counts(namespace: Namespace) -> dict[str, int]:
-    """Read everything counted so far, by label."""
+    """Read all counts, by label."""
     with namespace.redis.pipeline(transaction=False) as pipe:
         pipe.hgetall(namespace.counts())
         found = value_of(pipe.execute(raise_on_error=False)[0], {})
@@ -163,7 +163,7 @@ class _Reader:
         status.servers = {name: ServerStatus() for name in sorted(servers)}
         summary = Repair(space).summary()
         check = summary.check
-        status.order = Orderliness(summary.named, check.in_flight, check.slots, check.wrong, self._age(check.at_us))
+        status.order = LedgerState(summary.named, check.in_flight, check.slots, check.wrong, self._age(check.at_us))
         self._add_mailboxes(status, sorted(mailboxes))
         self._add_servers(status)
         self._add_in_flight(status)
@@ -175,7 +175,7 @@ class _Reader:
                 self._add_sums(status.servers.setdefault(name, ServerStatus()), sums)
 
     def _sums(self, names: list[str]) -> Iterator[str]:
-        """What status.lua says of each batch of mailboxes, or of a part of it, as JSON."""
+        """Yield the sums of status.lua for each batch of mailboxes, or a part of it, as JSON."""
         for batch in batched(names, _BATCH):
             rest = batch
             while rest:
@@ -234,7 +234,7 @@ class _Reader:
                     pipe.zrange(self._namespace.unfinished(name), place, place, withscores=True)
             replies = values_of(pipe, ((), ()) * len(behind))
         for server, oldest, p95 in zip(behind.values(), replies, replies, strict=True):
-            # Either may have ended since it was counted.
+            # Either message may have ended since it was counted.
             server.lag_s, server.lag_p95_s = (self._age(found[0][1]) if found else None for found in (oldest, p95))
 
     def _add_in_flight(self, status: Status) -> None:

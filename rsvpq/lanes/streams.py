@@ -1,4 +1,4 @@
-"""Redis streams: following one as it grows."""
+"""Follow a Redis stream as it grows."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,10 +8,11 @@ Entry = tuple[str, dict[str, str]]
 
 
 def pages_after(redis: Any, key: str, after: str, *, most: int, block_ms: int) -> Iterator[list[Entry]]:
-    """Yield pages of the entries that come after this one, without end.
+    """Yield pages of the entries after an id, without end.
 
-    :param most: entries per page. :param block_ms: how long one question for new entries waits; must be shorter than
-        the client's timeout. A page is empty where none came in that time.
+    :param most: entries per page.
+    :param block_ms: how long one read waits for new entries; must be shorter than the client's timeout. If none arrive
+        in that time, the page is empty.
     """
     while True:
         reply = redis.xread({key: after}, count=most, block=block_ms)

@@ -1,4 +1,4 @@
-"""What topics of a mailbox were settled with: it outlives the items, and a mailbox can restore it."""
+"""Remember what settled the topics of a mailbox: kept longer than the items, and restorable from the mailbox."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What an item's topic is settled with from now on, instead of what was remembered when the item was started."""
+    """What settles an item's topic from now on, in place of ``before``, which was known when the item was started."""
 
     text: str
     before: str
@@ -32,9 +32,9 @@ class Topics:
         self._namespace = namespace
 
     def remember(self, mailbox: str, settled: Mapping[str, str], keep_s: float, unreadable: int = 0) -> None:
-        """Store what the mailbox says that topics were settled with, so far back; the ledger vouches for it then.
+        """Store what settled topics, as read from the mailbox; the ledger then vouches for the last ``keep_s`` seconds.
 
-        :param unreadable: how many of its messages could not be read, which is counted.
+        :param unreadable: how many messages of the mailbox could not be read; they are counted.
         """
         pages = list(batched(list(settled.items()), _BATCH)) or [()]
         for number_of_page, page in enumerate(pages, start=1):
@@ -42,7 +42,7 @@ class Topics:
             self._namespace.call("remember", *args, *(part for pair in page for part in pair))
 
     def recall(self, mailbox: str, topic: str) -> tuple[str, float]:
-        """Return what a topic was settled with, '' for nothing; and how many seconds back nothing can be forgotten."""
+        """Return what settled a topic ('' if unknown), and for how many seconds back nothing can be forgotten."""
         space, fields = self._namespace, ("identity", "remembers", "remembers_s")
         with space.redis.pipeline(transaction=False) as pipe:
             pipe.hmget(space.mailbox(mailbox), fields)

@@ -1,6 +1,6 @@
-"""What an operator may do to a running installation, said once for the command line and for the tasks ``ops.*``.
+"""Operator actions and queries on a running installation, shared by the command line and the tasks ``ops.*``.
 
-Everything takes and returns plain values that are ready for JSON; who did it goes into the audit with the doing.
+Functions take and return plain, JSON-ready values. Each action is recorded in the audit with its operator.
 """
 
 from rsvpq.ops.context import InvalidRequest, OperatorContext, open_context

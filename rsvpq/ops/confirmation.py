@@ -1,4 +1,4 @@
-"""Confirm that live runs may begin, withdraw that, and say why what is asked for would come to nothing."""
+"""Confirm live runs, withdraw the confirmation, and explain why a request would have no effect."""
 
 from datetime import UTC, datetime
 
@@ -8,21 +8,22 @@ from rsvpq.ops.context import InvalidRequest, OperatorContext
 
 
 def terms(context: OperatorContext) -> str:
-    """What is confirmed: the caps of live runs.
+    """Return what is to be confirmed: the caps of live runs.
 
-    :raises InvalidRequest: the settings only observe.
+    :raises InvalidRequest: ``mode`` is ``observe`` in the settings.
     """
     if context.settings.mode == "observe":
         raise InvalidRequest('mode = "observe": nothing would be answered; set mode = "respond" first')
     policy = context.settings.policy
     caps = f"{policy.most_answers_per_scan} per mailbox and scan, {policy.most_answers_per_run} per run"
-    return f"at most {caps}; answers cannot be taken back"
+    return f"at most {caps}; answers cannot be recalled"
 
 
 def confirm(context: OperatorContext, reason: str = "") -> str:
     """Let live runs begin.
 
-    :returns: a sentence for the operator. :raises InvalidRequest: as :func:`terms`.
+    :returns: a sentence for the operator.
+    :raises InvalidRequest: ``mode`` is ``observe`` in the settings.
     """
     terms(context)
     words = f"{context.who or operator()} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
@@ -31,22 +32,22 @@ def confirm(context: OperatorContext, reason: str = "") -> str:
 
 
 def withdraw(context: OperatorContext, reason: str = "") -> str:
-    """Only observe again. Returns as :func:`confirm`."""
+    """Withdraw the confirmation, so that rsvpq only observes; return a sentence for the operator."""
     context.lanes.controls.confirm("", action=context.action("withdraw", "all", "", why=reason))
-    return "withdrawn: within seconds nothing new is begun; what was begun is finished"
+    return "withdrawn: within seconds nothing new is started; what was started is finished"
 
 
 def unused(context: OperatorContext) -> str:
-    """Why nobody hears of what is done in this Redis; '' where a process has started that uses it."""
+    """Return a warning if no process has used this Redis yet, so that nobody acts on a request; else ''."""
     if context.lanes.controls.configured():
         return ""
     redis = context.settings.redis
     where = f"{redis.url}, namespace {redis.namespace}"
-    return f"neither a dispatcher nor a worker has started yet with {where}: if yours run, they use another Redis"
+    return f"no dispatcher or worker has started yet with {where}: if yours are running, they use another Redis"
 
 
 def observing(context: OperatorContext) -> str:
-    """Why nothing of it would be done as things are; '' where live runs are on."""
+    """Return why rsvpq only observes; '' if live runs are on."""
     if context.settings.mode == "observe":
         return 'mode = "observe" here, so nothing of this is done until it is "respond" and confirmed'
     if wiring.PolicyInForce(context.settings, context.lanes)().mode == "observe":

@@ -1,4 +1,4 @@
-"""What an operation needs: the settings, the lanes, the audit, and who carries it out."""
+"""The context of an operation: the settings, the lanes, the audit, and the operator."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +18,7 @@ class InvalidRequest(ValueError):
 def require_count(field: str, value: object) -> None:
     """Require a whole number above zero.
 
-    :raises InvalidRequest: it is not one.
+    :raises InvalidRequest: ``value`` is something else.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InvalidRequest(f"{field}: {value!r} is not a whole number above zero; write one such as 4")
@@ -28,8 +28,8 @@ def require_count(field: str, value: object) -> None:
 class OperatorContext:
     """One operator at one installation.
 
-    :param who: as the audit is to have it; '' for the user of this process.
-    :param token: what a repetition of the same action is known by, such as a task id; '' where there is none.
+    :param who: the operator's name for the audit; '' for the user of this process.
+    :param token: identifies a repetition of the same action, such as a task id; '' for a new token for each action.
     """
 
     settings: Settings
@@ -38,35 +38,38 @@ class OperatorContext:
     who: str = ""
     token: str = ""
 
-    def spelt(self, scope: Scope, name: str) -> str:
-        """The name of a server or a mailbox as the lanes spell it.
+    def resolve_name(self, scope: Scope, name: str) -> str:
+        """Return the name of a server or a mailbox as the lanes spell it; '' for the scope ``all``.
 
         :raises InvalidRequest: the scope or the name is wrong. :raises ConfigError: no such mailbox is in the list.
         """
         if scope not in ("all", "server", "mailbox"):
             raise InvalidRequest(f"unknown scope {scope!r}: use all, server or mailbox")
         if (scope == "all") == bool(name):
-            raise InvalidRequest("'all' takes no name" if name else f"which {scope}? give its name")
+            raise InvalidRequest("'all' takes no name" if name else f"no name: give the name of the {scope}")
         if scope == "server" and name not in self.settings.servers:
-            raise InvalidRequest(f"no server {name!r}; there are: {', '.join(sorted(self.settings.servers))}")
-        if scope != "mailbox" or self.lanes.snapshot.knows(name):  # one that was scanned may have left the list since
+            raise InvalidRequest(f"no server {name!r}; the settings have: {', '.join(sorted(self.settings.servers))}")
+        if scope != "mailbox" or self.lanes.snapshot.knows(name):  # a mailbox that was scanned may have left the list
             return name
         return self.listed(name).name
 
     def listed(self, name: str) -> Mailbox:
-        """The mailbox of this name in the list. :raises ConfigError: there is none."""
+        """Return the mailbox of this name in the list.
+
+        :raises ConfigError: no such mailbox is in the list.
+        """
         return select(read_mailboxes(self.settings.mailboxes, self.settings), names=[name])[0]
 
     def action(
         self, what: str, scope: Scope, name: str, *, why: str = "", values: dict[str, Any] | None = None
     ) -> OperatorAction:
-        """Describe what is being done, for the audit."""
+        """Return the record of an operator action, for the audit."""
         action = self.audit.action(what, scope, name, why=why, values=values)
         action = replace(action, who=self.who) if self.who else action
         return replace(action, token=self.token) if self.token else action
 
 
 def open_context(settings: Settings, lanes: Lanes | None = None, *, who: str = "", token: str = "") -> OperatorContext:
-    """A context of this installation; connects at the first call."""
+    """Return a context for this installation; it connects to Redis when it is first used."""
     lanes = lanes or wiring.make_lanes(settings)
     return OperatorContext(settings, lanes, wiring.make_audit(settings, lanes), who, token)

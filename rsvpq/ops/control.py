@@ -1,20 +1,21 @@
-"""Pause, resume, limit: what an operator changes while everything runs."""
+"""Pause, resume and limit lanes at run time."""
 
 from rsvpq.lanes import Scope
 from rsvpq.lanes.limits import Rate, require_one_at_a_time
 from rsvpq.mail.errors import LoginRefused
 from rsvpq.ops.context import InvalidRequest, OperatorContext, require_count
 
-#: What a pause says of itself where nobody said anything.
+#: Default reason of a pause.
 PAUSED = "paused by an operator"
 
 
 def pause(context: OperatorContext, scope: Scope, name: str = "", reason: str = "") -> str:
-    """Start nothing more there; what runs stops before its next effect.
+    """Pause a scope: nothing new starts, and what runs stops before its next effect.
 
-    :returns: a sentence for the operator. :raises InvalidRequest, ConfigError: as :meth:`OperatorContext.spelt` says.
+    :returns: a sentence for the operator.
+    :raises InvalidRequest: the scope or the name is wrong. :raises ConfigError: no such mailbox is in the list.
     """
-    name = context.spelt(scope, name)
+    name = context.resolve_name(scope, name)
     why = reason or PAUSED
     context.lanes.controls.pause(scope, name, reason=why, action=context.action("pause", scope, name, why=why))
     return f"paused: {scope} {name}".rstrip()
@@ -23,15 +24,15 @@ def pause(context: OperatorContext, scope: Scope, name: str = "", reason: str = 
 def resume(context: OperatorContext, scope: Scope, name: str = "", reason: str = "") -> str:
     """Undo a pause of the same scope, and lift the hold of that server or mailbox.
 
-    Returns and raises as :func:`pause`.
+    Same result and errors as :func:`pause`.
     """
-    name = context.spelt(scope, name)
+    name = context.resolve_name(scope, name)
     held_s, why = (0.0, "") if scope == "all" else context.lanes.controls.held(scope, name)
     context.lanes.controls.resume(scope, name, action=context.action("resume", scope, name, why=reason))
-    lifted = f"; it was to be left alone for another {held_s:.0f} s: {why or 'nobody said why'}" if held_s else ""
-    # What a process holds back itself, the ledger cannot give back: a second logon would be the process's.
+    lifted = f"; its hold would have lasted another {held_s:.0f} s: {why or 'no reason given'}" if held_s else ""
+    # A worker keeps a refused password back in its own memory, which the ledger cannot reset.
     refused = why.startswith(LoginRefused.__name__) and bool(lifted)
-    more = "; a worker that was refused keeps this password back for ten minutes: restart it" if refused else ""
+    more = "; workers that were refused do not retry this password for ten minutes: restart them" if refused else ""
     return f"resumed: {scope} {name}".rstrip() + lifted + more
 
 
@@ -45,14 +46,15 @@ def limit(
     concurrency: int | None = None,
     reason: str = "",
 ) -> str:
-    """Put limits in force until they are changed again; without any, the configured ones.
+    """Override limits until they are changed again; without any, restore the configured ones.
 
     :param rate: such as ``4/s`` or ``30/min``. :returns: a sentence for the operator.
-    :raises InvalidRequest, ConfigError: a limit is wrong, or as :meth:`OperatorContext.spelt` says.
+    :raises InvalidRequest: a limit, the scope or the name is wrong.
+    :raises ConfigError: no such mailbox is in the list.
     """
     if scope == "all":
-        raise InvalidRequest("limits are of a server or a mailbox; name one")
-    name = context.spelt(scope, name)
+        raise InvalidRequest("limits apply to a server or a mailbox; name one")
+    name = context.resolve_name(scope, name)
     try:
         pace = Rate.parse(rate) if rate else None
     except ValueError as error:
@@ -65,7 +67,7 @@ def limit(
     values = {"rate": rate, "burst": burst, "concurrency": concurrency}
     action = context.action("limit", scope, name, why=reason, values=values)
     context.lanes.controls.limit(scope, name, rate=pace, burst=burst, concurrency=concurrency, action=action)
-    return f"limits changed: {scope} {name}" if rate or burst or concurrency else f"limits as configured: {name}"
+    return f"limits changed: {scope} {name}" if rate or burst or concurrency else f"configured limits restored: {name}"
 
 
 def _require_one_at_a_time(concurrency: int) -> None:

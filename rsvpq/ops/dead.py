@@ -1,4 +1,4 @@
-"""Dead items: find them, look at one, try them again, or give them up."""
+"""Find, show, retry and drop dead items."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,24 +14,24 @@ from rsvpq.ops.context import InvalidRequest, OperatorContext, require_count
 from rsvpq.ops.evidence import advice, proved
 from rsvpq.tasks import contract
 
-#: How many are retried or dropped in one round trip.
+#: Items that are retried or dropped in one round trip.
 _BATCH = 500
-#: The most records of the audit that :func:`show` looks for.
+#: At most this many audit records are returned by :func:`show`.
 _HISTORY = 50
-#: What is shown in the place of a private subject.
+#: Replaces a private subject.
 _PRIVATE = "(private)"
 
 
 @dataclass(frozen=True, slots=True)
 class Which:
-    """Which dead items are meant: all that is given must be so; ``reason`` is a part of the text, whatever its case."""
+    """A filter of dead items: all given values must match; ``reason`` is a part of the text, in any case."""
 
     server: str = ""
     mailbox: str = ""
     reason: str = ""
 
     def __call__(self, item: DeadItem) -> bool:
-        """Whether this one is."""
+        """Return whether an item matches."""
         if self.server and item.server != self.server:
             return False
         if self.mailbox and item.mailbox.casefold() != self.mailbox.casefold():
@@ -40,35 +40,35 @@ class Which:
 
 
 def find(lanes: Lanes, which: Which, most: int | None = None) -> list[DeadItem]:
-    """The dead items, the newest first, at most so many; private subjects are taken out.
+    """Return at most ``most`` matching dead items, newest first, with private subjects redacted.
 
-    :raises InvalidRequest: ``most`` is no count.
+    :raises InvalidRequest: ``most`` is not a whole number above zero.
     """
     if most is not None:
         require_count("most", most)
-    return [_discreet(item) for item in islice(filter(which, lanes.dead_items.all()), most)]
+    return [_redacted(item) for item in islice(filter(which, lanes.dead_items.all()), most)]
 
 
 def rows(lanes: Lanes, which: Which, most: int | None = None) -> list[dict[str, Any]]:
-    """As :func:`find`: what a list shows of each."""
+    """Return the rows of a list of the items that :func:`find` returns."""
     now_us = lanes.time_us()
     return [_row(item, now_us) for item in find(lanes, which, most)]
 
 
 def count(lanes: Lanes, which: Which) -> int:
-    """How many there are."""
+    """Return the number of matching dead items."""
     return sum(map(which, lanes.dead_items.all()))
 
 
 def show(context: OperatorContext, item_id: str) -> dict[str, Any]:
-    """Everything that is known of one dead item, with what the audit says of it, the oldest first.
+    """Return everything about one dead item, with its audit records, oldest first.
 
-    :raises InvalidRequest: it is not dead.
+    :raises InvalidRequest: no such item is dead.
     """
     found = context.lanes.dead_items.find([item_id])
     if not found:
         raise InvalidRequest(f"no dead item {item_id!r}; see 'rsvpq dead list'")
-    item = _discreet(found[0])
+    item = _redacted(found[0])
     journal, scan = item.journal, _kind(item) in get_args(contract.ScanKind)
     wanted = Filter.of(context.audit.redaction, {"item": item_id})
     return {
@@ -86,11 +86,11 @@ def show(context: OperatorContext, item_id: str) -> dict[str, Any]:
 def retry(
     context: OperatorContext, item_ids: Sequence[str] = (), which: Which | None = None, why: str = ""
 ) -> dict[str, Any]:
-    """Put dead items back at the head of their lanes, with no attempt counted and their journals kept.
+    """Put dead items back at the head of their lanes; reset their attempts, and keep their journals.
 
-    :param item_ids: these; or all that ``which`` means.
-    :returns: ``retried``, how many; ``left``, the state of each other one.
-    :raises InvalidRequest: it is not clear which are meant.
+    :param item_ids: the items; or none, for all that match ``which``.
+    :returns: ``retried``: how many; ``left``: the state of each other item, by id.
+    :raises InvalidRequest: both or neither of ``item_ids`` and ``which`` are given.
     """
     return _settle(context, "retry", item_ids, which, why)
 
@@ -98,7 +98,10 @@ def retry(
 def drop(
     context: OperatorContext, item_ids: Sequence[str] = (), which: Which | None = None, why: str = ""
 ) -> dict[str, Any]:
-    """Give dead items up for good; no scan offers them again. As :func:`retry`, with ``dropped``."""
+    """Give up dead items for good; no scan offers them again.
+
+    Same arguments, result (with ``dropped``) and errors as :func:`retry`.
+    """
     return _settle(context, "drop", item_ids, which, why)
 
 
@@ -106,12 +109,12 @@ def _settle(
     context: OperatorContext, verb: str, item_ids: Sequence[str], which: Which | None, why: str
 ) -> dict[str, Any]:
     if bool(item_ids) == (which is not None):
-        raise InvalidRequest("name the items, or ask for all (of a server, of a mailbox, with a reason)")
+        raise InvalidRequest("name the items, or ask for all (of a server, of a mailbox, or with a reason)")
     action = context.action(verb, "all", "", why=why)
     done = {"retry": "retried", "drop": "dropped"}[verb]
     settle = {"retry": context.lanes.dead_items.retry, "drop": context.lanes.dead_items.drop}[verb]
     results: dict[str, str] = {}
-    # All of them are looked up before the first is touched: what is retried may be dead again in a moment.
+    # Look up all items before changing the first one: an item that is retried may be dead again in a moment.
     chosen = item_ids or [item.id for item in filter(which, context.lanes.dead_items.all())]
     for batch in batched(chosen, _BATCH):
         results |= settle(batch, action)
@@ -137,7 +140,7 @@ def _kind(item: DeadItem) -> str:
     return str(item.payload.get("kind", ""))
 
 
-def _discreet(item: DeadItem) -> DeadItem:
+def _redacted(item: DeadItem) -> DeadItem:
     if not is_private_payload(item.payload):
         return item
     return replace(item, payload={**item.payload, "subject": _PRIVATE})

@@ -1,4 +1,4 @@
-"""Unsent answers that may be a person's own: list them, and send one that an operator has looked at."""
+"""List unsent answers that may be a person's own, and send one that an operator has checked."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,15 +12,15 @@ from rsvpq.tasks.earlier_payloads import current
 
 
 def rows(context: OperatorContext) -> list[dict[str, str]]:
-    """What the last scan of each mailbox saw."""
+    """Return a row for each unclear draft that the last scan of its mailbox found."""
     held = sorted(context.lanes.drafts.all(), key=lambda found: found[0])
     return [{"mailbox": mailbox, **_row(draft)} for mailbox, payloads in held for draft in held_drafts(payloads)]
 
 
 def send(context: OperatorContext, mailbox: str, draft: str) -> str:
-    """Have a draft of a mailbox sent.
+    """Offer an item that sends a draft of a mailbox.
 
-    :param draft: as listed. :returns: a sentence for the operator.
+    :param draft: the key of the draft, as listed. :returns: a sentence for the operator.
     :raises InvalidRequest: no such draft is held. :raises ConfigError: no such mailbox is in the list.
     """
     chosen = context.listed(mailbox)
@@ -32,7 +32,7 @@ def send(context: OperatorContext, mailbox: str, draft: str) -> str:
     context.lanes.controls.log_action(context.action("send-draft", "mailbox", chosen.name, values=values))
     offered = replace(item, facts=context.audit.facts(chosen, found, run=""))
     new = context.lanes.ledger.offer(contract.lane_of(chosen), [offered]).new
-    return "will be sent" if new else "was offered before; see 'rsvpq audit' or 'rsvpq dead'"
+    return "will be sent" if new else "was already offered; see 'rsvpq audit' or 'rsvpq dead'"
 
 
 def _row(draft: MeetingMessage) -> dict[str, str]:
@@ -41,7 +41,7 @@ def _row(draft: MeetingMessage) -> dict[str, str]:
 
 
 def held_drafts(payloads: Iterable[Any]) -> list[MeetingMessage]:
-    """Return the drafts among the payloads that the lanes keep; what others have put beside them is left out."""
+    """Return the drafts among the stored payloads; ignore whatever is not a draft."""
     return list(filter(None, map(_draft, payloads)))
 
 

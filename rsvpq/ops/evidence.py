@@ -1,4 +1,4 @@
-"""What the journal of a dead item proves, in words for whoever has to decide about it."""
+"""Explain what the journal of a dead item proves, for the operator who decides about the item."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -9,26 +9,26 @@ from rsvpq.mail.messages import Verdict
 
 _NOTHING = "nothing was done to the mailbox"
 _ADVICE = {
-    "nothing": "retry or drop it as you like",
-    "command": "look into Drafts: an answer that lies there was not sent; a retry looks there first, and sends its own",
-    "send": "look into Sent Items, then into Drafts: it may have been sent; a retry looks there first",
-    "sent": "the answer is out, only the request was not cleared away; a retry clears it and sends nothing",
-    "open": "a retry does no harm: opening a response twice changes nothing",
-    "remove": "look into Deleted Items: the meeting may lie there; a retry does no harm, it takes what is still there",
-    "scan": "nothing to do: the next scan takes its place",
+    "nothing": "retry or drop it, as you like",
+    "command": "check Drafts: an answer there was not sent; a retry checks Drafts first, and sends the answer of rsvpq",
+    "send": "check Sent Items, then Drafts: the answer may have been sent; a retry checks both first",
+    "sent": "the answer was sent, but the request was not cleared; a retry clears it and sends nothing",
+    "open": "a retry is safe: opening a response twice changes nothing",
+    "remove": "check Deleted Items for the meeting; a retry is safe: it removes only what is still in the calendar",
+    "scan": "nothing to do: the next scan replaces it",
 }
 
 
 def proved(journal: Mapping[str, Any], *, scan: bool) -> list[str]:
-    """One sentence for each step that the journal knows of, in their order; of a message also that none changed it."""
+    """Return a sentence for each step in the journal, in order; for a message also if nothing was changed."""
     proofs = [sentence(journal) for step, sentence in _SENTENCES.items() if step in journal]
     if "search" in journal:
-        proofs.insert(0, _searched(journal) if scan else "the mailbox was searched for what was answered before")
+        proofs.insert(0, _searched(journal) if scan else "the mailbox was searched for earlier answers")
     return proofs if (scan and proofs) or journal.keys() - READING_STEPS else [_NOTHING, *proofs]
 
 
 def advice(journal: Mapping[str, Any], *, scan: bool) -> str:
-    """What to look at before a decision."""
+    """Return what to check before retrying or dropping the item."""
     if scan:
         return _ADVICE["scan"]
     for step in ("sent", "send", "open", "remove"):
@@ -40,11 +40,11 @@ def advice(journal: Mapping[str, Any], *, scan: bool) -> str:
 
 def _searched(journal: Mapping[str, Any]) -> str:
     pages = journal.get("pages", 0)
-    return f"the mailbox was searched; {pages} page{'' if pages == 1 else 's'} of what was found had been dealt with"
+    return f"the mailbox was searched; {pages} page{'' if pages == 1 else 's'} of results had been processed"
 
 
 def _command(verdict: Verdict) -> Callable[[Mapping[str, Any]], str]:
-    """The sentence about a command; earlier versions kept only what was there before it."""
+    """Return the function that describes a command; earlier versions journaled only the answers before it."""
 
     def sentence(journal: Mapping[str, Any]) -> str:
         fact = journal[verdict]
@@ -52,23 +52,23 @@ def _command(verdict: Verdict) -> Callable[[Mapping[str, Any]], str]:
         times, at_s, before = fact.get("times", 1), fact.get("at"), fact.get("before") or []
         again = f", {times} times" if times > 1 else ""
         when = f", last at {datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M:%S} UTC" if at_s else ""
-        others = f"; {len(before)} of other people's answers to it lay in Drafts or Sent Items before" if before else ""
-        return f"the command to {verdict} was about to be given to the server, or was given{again}{when}{others}"
+        others = f"; {len(before)} answers to it by other people were in Drafts or Sent Items before" if before else ""
+        return f"the command to {verdict} was about to be sent to the server, or was sent{again}{when}{others}"
 
     return sentence
 
 
 def _sending(journal: Mapping[str, Any]) -> str:
-    certain = "" if "sent" in journal else ", and whether it was is not known"
+    certain = "" if "sent" in journal else "; whether it was sent is unknown"
     return f"the answer was about to be sent (draft {journal['send']}){certain}"
 
 
 _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     **{verdict: _command(verdict) for verdict in Verdict},
-    "commanded": lambda _: "the command was carried out; no answer was asked for",
-    "draft": lambda journal: f"the answer was about to be written into Drafts, or was, as {journal['draft']}",
+    "commanded": lambda _: "the command was carried out; the organizer asked for no answer",
+    "draft": lambda journal: f"the answer was about to be written to Drafts, or was written, as {journal['draft']}",
     "send": _sending,
     "sent": lambda _: "the answer was sent",
-    "open": lambda _: "the response was about to be opened, or was",
-    "remove": lambda _: "the meeting was about to be moved from the calendar to Deleted Items, or was",
+    "open": lambda _: "the response was about to be opened, or was opened",
+    "remove": lambda _: "the meeting was about to be moved from the calendar to Deleted Items, or was moved",
 }

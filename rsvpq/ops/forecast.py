@@ -1,4 +1,4 @@
-"""What a dry run says of one message: what would be done with it."""
+"""The forecast of a dry run for one message."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -7,11 +7,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What would be done with one message of a mailbox; all are texts.
+    """What would be done with one message of a mailbox; all fields are strings.
 
-    ``answer`` is what would be sent (accept, tentative, decline), and '' where nothing would be. ``held`` says what
-    holds it back in this run: ``cap``, or the state in which the ledger already has it. ``needs`` are the facts that
-    were not looked at, so that the decision is preliminary. Times are as the server writes them.
+    ``answer`` is the verdict that would be sent (accept, tentative, decline), or ''. ``held`` says why it would not be
+    offered in this run: ``cap``, or its state in the ledger. ``needs`` names the facts that were not read, so that the
+    decision is preliminary. Times are as the server writes them.
     """
 
     mailbox: str
@@ -30,10 +30,10 @@ class Forecast:
     item: str = ""
 
     def to_dict(self) -> dict[str, str]:
-        """A JSON-ready copy."""
+        """Return a JSON-ready copy."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> "Forecast":
-        """Rebuild from :meth:`to_dict`'s dict; what another version has put in beside is left out."""
+        """Rebuild a forecast from the dict of :meth:`to_dict`; ignore unknown fields of other versions."""
         return cls(**{column.name: found[column.name] for column in fields(cls) if column.name in found})

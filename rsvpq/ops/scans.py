@@ -1,4 +1,4 @@
-"""Trigger scans, reconciliations, dry runs and explanations: each is one task, as any Celery client could send it."""
+"""Trigger scans, reconciliations, dry runs and explanations: each is one task that any Celery client could send."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from rsvpq.tasks import contract
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The mailboxes of a scan: these by name, those of a group, or all.
+    """The mailboxes of a scan: by name, by group, or all.
 
-    :raises InvalidRequest: none or several of the three ways to choose them.
+    :raises InvalidRequest: not exactly one of the three is given.
     """
 
     names: tuple[str, ...] = ()
@@ -25,26 +25,29 @@ class Selection:
 
     def __post_init__(self) -> None:
         if sum((bool(self.names), self.group is not None, self.everything)) != 1:
-            raise InvalidRequest("name mailboxes, or give --group NAME, or --all")
+            raise InvalidRequest("name mailboxes, or use --group NAME, or --all")
 
     def mailboxes(self, settings: Settings) -> Sequence[Mailbox]:
-        """The mailboxes in the list. :raises ConfigError: a name or the group is not there."""
+        """Return the selected mailboxes of the list.
+
+        :raises ConfigError: a name or the group is not in the list.
+        """
         return select(read_mailboxes(settings.mailboxes, settings), names=self.names, group=self.group)
 
     def arguments(self, mailboxes: Sequence[Mailbox]) -> dict[str, object]:
-        """As the task takes them: not the names of a group or of all, which the task finds by itself."""
+        """Return the arguments of the task; for a group or for all mailboxes, the task finds the names itself."""
         if self.names:
             return {"mailboxes": [mailbox.name for mailbox in mailboxes]}
         return {"group": self.group} if self.group else {}
 
 
 def trigger(context: OperatorContext, kind: contract.ScanKind, arguments: Mapping[str, object]) -> str:
-    """Send the one task that offers a scan to each of the mailboxes.
+    """Send the task that offers a scan to each of the mailboxes.
 
     :param arguments: see :meth:`Selection.arguments`. :returns: the id of the task.
     """
-    context.lanes.ping()  # nothing is sent to a Redis that cannot be worked with
-    # Only what differs from the task's default is sent, so that a scan reads in Flower as it always did.
+    context.lanes.ping()  # send nothing to a Redis that is unusable
+    # Send only what differs from the defaults of the task, so that a plain scan has short arguments in Flower.
     more = {"kind": kind} if kind != "scan" else {}
     return _send(context, {**arguments, **more})
 
@@ -52,7 +55,7 @@ def trigger(context: OperatorContext, kind: contract.ScanKind, arguments: Mappin
 def look(
     context: OperatorContext, kind: contract.ScanKind, arguments: Mapping[str, object], action: OperatorAction
 ) -> str:
-    """Send the one task that has the mailboxes looked at, and record who asked.
+    """Send the task that reads the mailboxes without changing them, and record the operator action.
 
     :returns: the name of the run, under which the mailboxes report.
     """

@@ -87,7 +87,7 @@ def test_explain_tells_why(stack: Stack) -> None:
     ended = rsvpq(stack, "explain", _mailbox(stack))
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("facts-unknown:clash") == len(ODD)
-    assert ended.stdout.count("what is further ahead than a calendar shows at once is not known") == len(ODD)
+    assert ended.stdout.count("unknown for occurrences too far ahead to be read at once") == len(ODD)
 
 
 def test_a_live_run_answers_the_others(stack: Stack) -> None:

@@ -122,7 +122,7 @@ def test_dead_items_are_listed_shown_retried_and_dropped(stack: Stack, lanes: La
     ("task", "arguments", "complaint"),
     [
         ("ops.pause", {"scope": "everything"}, "unknown scope 'everything': use all, server or mailbox"),
-        ("ops.pause", {"scope": "server", "name": "mail9"}, "no server 'mail9'; there are: mail0"),
+        ("ops.pause", {"scope": "server", "name": "mail9"}, "no server 'mail9'; the settings have: mail0"),
         ("ops.pause", {"scope": "mailbox", "name": "adelle0"}, "is not in the list; did you mean adele0?"),
         ("ops.limit", {"scope": "server", "name": "mail0", "rate": "fast"}, "such as 2/s or 30/min"),
         ("ops.limit", {"scope": "server", "name": "mail0", "speed": 1}, "unknown limit speed"),

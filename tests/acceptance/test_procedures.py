@@ -128,7 +128,7 @@ class Walk:
             check=False,
             timeout=120,
         )
-        return None if ran.returncode and "ask again when" in ran.stdout + ran.stderr else ran
+        return None if ran.returncode and "try again when" in ran.stdout + ran.stderr else ran
 
     def _scanned(self) -> int:
         settings = load_settings(self._directory / "rsvpq.toml")

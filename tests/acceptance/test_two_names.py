@@ -57,4 +57,4 @@ def test_no_request_is_answered_twice_and_both_names_are_told(twice: Stack) -> N
 def test_a_check_of_the_list_names_what_may_be_one_mailbox(twice: Stack) -> None:
     told = rsvpq(twice, "config", "check")
     assert told.returncode == 0
-    assert "may be two names of one mailbox, and so may be 7 more pairs; list it once" in told.stdout
+    assert "may be two names of one mailbox, and so may 7 more pairs; list it once" in told.stdout

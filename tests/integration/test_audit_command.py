@@ -140,9 +140,9 @@ def test_filters_work_where_values_are_hidden(installation: Installation) -> Non
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("--since", "yesterday"), "'yesterday' is no time; write how long ago, such as 90s, 2h or 7d"),
+        (("--since", "yesterday"), "'yesterday' is not a time; write how long ago, such as 90s, 2h or 7d"),
         (("--until", "2026-13-01"), "--until"),
-        (("--follow", "--until", "1h"), "--follow has no end"),
+        (("--follow", "--until", "1h"), "--follow never ends"),
         (("--event", "opened"), "is not one of"),
         (("--format", "xml"), "is not one of"),
         (("--limit", "-1"), "--limit"),
@@ -163,7 +163,7 @@ def test_nothing_recorded_is_nothing_printed(installation: Installation) -> None
 def test_without_redis_there_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
     ended = Installation(tmp_path, f"redis://127.0.0.1:{free_port()}/0").rsvpq("audit")
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith("rsvpq: Redis cannot be asked: ")
+    assert ended.stderr.startswith("rsvpq: cannot query Redis: ")
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "table"])

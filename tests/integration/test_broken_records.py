@@ -245,7 +245,7 @@ def test_repair_puts_right_and_names_what_was_broken(installation: Installation)
     assert "item:a" in {one["name"] for one in told["broken"]}
     assert "in-no-place" in installation.rsvpq("repair", "--list").stdout
     assert "rsvpq repair --list" in installation.rsvpq("status").stdout
-    assert "0 broken records named" in installation.rsvpq("repair", "--forget").stdout
+    assert "0 broken records listed" in installation.rsvpq("repair", "--forget").stdout
 
 
 def test_the_doctor_warns_of_broken_records(installation: Installation) -> None:

@@ -157,8 +157,8 @@ def test_resuming_lifts_a_hold_and_says_what_it_was(
     assert "for 9 min: LoginRefused: PROPFIND /exchange/adele/ returned 401" in shown
     assert "as it asked" not in shown
     resumed = installation.rsvpq("resume", scope, name).stdout
-    assert resumed.startswith(f"resumed: {scope} {name}; it was to be left alone for another ")
-    assert "LoginRefused: PROPFIND /exchange/adele/ returned 401; a worker that was refused keeps" in resumed
+    assert resumed.startswith(f"resumed: {scope} {name}; its hold would have lasted another ")
+    assert "LoginRefused: PROPFIND /exchange/adele/ returned 401; workers that were refused do not retry" in resumed
     assert [release.id for release in known.ledger.release()] == ["a1"]
 
 
@@ -203,8 +203,8 @@ def test_a_pause_where_nothing_runs_is_no_reassurance(installation: Installation
     paused = installation.rsvpq("pause", "all", "--reason", "the wrong answers go out")
     assert (paused.returncode, paused.stdout) == (1, "paused: all\n")
     where = f"{installation.redis_url}, namespace rsvpq"
-    assert f"neither a dispatcher nor a worker has started yet with {where}" in paused.stderr
-    assert "neither a dispatcher nor a worker has started yet" in installation.rsvpq("status").stdout
+    assert f"no dispatcher or worker has started yet with {where}" in paused.stderr
+    assert "no dispatcher or worker has started yet" in installation.rsvpq("status").stdout
     for command in (("scan", "--all"), ("confirm", "--yes")):
         told = installation.rsvpq(*command)
         assert (told.returncode, where in told.stderr) == (0, True)
@@ -213,10 +213,10 @@ def test_a_pause_where_nothing_runs_is_no_reassurance(installation: Installation
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("limit", "server", "mail1", "--rate", ""), "is empty; write one, or leave the option out"),
+        (("limit", "server", "mail1", "--rate", ""), "the value is empty; give one, or omit the option"),
         (("pause", "all", "mail1"), "takes no name"),
-        (("pause", "server"), "give its name"),
-        (("resume", "server", "mail9"), "there are: mail1, mail2"),
+        (("pause", "server"), "no name: give the name of the server"),
+        (("resume", "server", "mail9"), "the settings have: mail1, mail2"),
         (("pause", "mailbox", "adelle"), "adelle: is not in the list; did you mean adele?"),
         (("limit", "mailbox", "adele", "--rate", "fast"), "such as 2/s or 30/min"),
         (("limit", "server", "mail1", "--burst", "0"), "--burst"),
@@ -247,7 +247,7 @@ def test_a_limit_is_in_force_at_once_until_it_is_taken_back(installation: Instal
     slowed = installation.rsvpq("limit", "mailbox", "adele", "--rate", "1/h", "--burst", "1")
     assert (slowed.returncode, slowed.stdout) == (0, "limits changed: mailbox adele\n")
     back = installation.rsvpq("limit", "mailbox", "adele")
-    assert (back.returncode, back.stdout) == (0, "limits as configured: adele\n")
+    assert (back.returncode, back.stdout) == (0, "configured limits restored: adele\n")
     live = [
         field
         for field in known.namespace.redis.hgetall(f"{known.namespace.prefix}:mailbox:adele")
@@ -340,7 +340,7 @@ def test_a_draft_is_sent_once_on_demand(installation: Installation, known: Lanes
     assert installation.rsvpq("drafts", "send", "ADELE", "rid:1").stdout == "will be sent\n"
     (release,) = known.ledger.release()
     assert (release.work, release.mailbox, release.payload) == (contract.ANSWER_REQUEST, "adele", DRAFT.to_payload())
-    assert "was offered before" in installation.rsvpq("drafts", "send", "adele", "rid:1").stdout
+    assert "was already offered" in installation.rsvpq("drafts", "send", "adele", "rid:1").stdout
     assert known.ledger.release() == ()
 
 
@@ -375,7 +375,7 @@ def test_a_draft_that_is_not_held_is_not_sent(installation: Installation, known:
 def test_without_redis_there_is_one_line_and_exit_code_1(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     ended = Installation(tmp_path, f"redis://127.0.0.1:{free_port()}/0").rsvpq(*arguments)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith("rsvpq: Redis cannot be asked: ")
+    assert ended.stderr.startswith("rsvpq: cannot query Redis: ")
     assert len(ended.stderr.splitlines()) == 1
 
 

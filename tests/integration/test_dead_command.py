@@ -75,9 +75,9 @@ def test_show_tells_what_is_proved_what_to_do_and_what_the_audit_has(installatio
     for fact in (
         "request 'About b1'",
         "after 1 attempt: Unknown: neither in Drafts nor in Sent Items",
-        "the command to accept was about to be given to the server, or was given",
-        "the answer was about to be sent (draft rid:7), and whether it was is not known",
-        "what to do: look into Sent Items, then into Drafts",
+        "the command to accept was about to be sent to the server, or was sent",
+        "the answer was about to be sent (draft rid:7); whether it was sent is unknown",
+        "what to do: check Sent Items, then Drafts",
         'journal: {"accept": [], "send": "rid:7"}',
         "  dead  send, Unknown: neither in Drafts nor in Sent Items",
     ):
@@ -137,7 +137,7 @@ def test_what_is_not_dead_is_left_and_said(installation: Installation, graves: L
     )
     ended = installation.rsvpq("dead", "retry", "a1", "a2", "nobody")
     assert (ended.returncode, ended.stdout) == (1, "retried 1\n")
-    assert ended.stderr == "a2: left as it is, for it is not dead but pending\nnobody: there is no such item\n"
+    assert ended.stderr == "a2: unchanged, because it is not dead but pending\nnobody: no such item\n"
     assert (state(graves, "a1"), state(graves, "a2")) == ("pending", "pending")
 
 
@@ -146,7 +146,7 @@ def test_an_empty_choice_is_no_choice_of_everything(installation: Installation, 
     """As from a script in which a variable is not set; what was dropped does not come back."""
     ended = installation.rsvpq("dead", "drop", "--all", option, "", "--yes")
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert f"Invalid value for '{option}': is empty" in ended.stderr
+    assert f"Invalid value for '{option}': the value is empty" in ended.stderr
     assert len(list(graves.dead_items.all())) == 3
 
 

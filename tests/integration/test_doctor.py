@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rsvpq.doctor.mail_server import Patient, ServerNotes, examine
+from rsvpq.doctor.mail_server import ExaminedServer, ServerNotes, examine
 from rsvpq.doctor.results import ExitCode, Level, exit_code
 from rsvpq.http.probe import schemes_of
 from rsvpq.mail.checks import Checks
@@ -259,7 +259,7 @@ def test_a_check_that_breaks_off_does_not_pass_for_one_that_found_nothing() -> N
 
     notes = ServerNotes("hq0")
     with pytest.raises(AttributeError):
-        examine(Patient("hq0", break_off, "adele"), notes)
+        examine(ExaminedServer("hq0", break_off, "adele"), notes)
     assert exit_code([notes]) is ExitCode.BROKEN
 
 
@@ -293,9 +293,9 @@ def test_the_command_shows_each_group_and_ends_with_3_for_some_servers(
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("hq9",), "no server 'hq9'; there are: hq0, hq1"),
+        (("hq9",), "no server 'hq9'; the settings have: hq0, hq1"),
         (("--mailbox", "adelle"), "did you mean adele?"),
-        (("hq1", "--mailbox", "adele"), "adele is on hq0; name that server, or none"),
+        (("hq1", "--mailbox", "adele"), "adele is on server hq0; name that server, or no server"),
     ],
 )
 def test_who_is_not_in_the_settings_is_wrong_usage(

@@ -64,7 +64,7 @@ def test_what_was_told_in_many_entries_is_read_as_one(findings: RunResults, redi
     findings.offered({f"m{number}": "offered" for number in range(250)})
     findings.report("adele", rows(230), {"found": 230})
     told = read(findings)
-    answers = [one.answers for one in told if isinstance(one, ScansOffered)]
+    answers = [one.results for one in told if isinstance(one, ScansOffered)]
     assert sum(map(len, answers)) == 250
     assert told[-2:] == [Triggered(""), Ended("adele", rows(230), {"found": 230})]
     assert 0 < redis.ttl(findings.key) <= KEPT_S
@@ -90,7 +90,7 @@ def test_findings_that_were_dropped_are_missed(findings: RunResults, lanes: Lane
     third = lanes.namespace.redis.xrange(findings.key)[2]
     lanes.namespace.redis.xdel(findings.key, third[0])
     run, _ = follow(lanes, ADELE)
-    assert run.problems == {"adele": "100 of its findings were dropped before they could be read"}
+    assert run.problems == {"adele": "100 of its results were dropped before they could be read"}
     assert run.ended == {"adele"}
 
 
@@ -106,7 +106,7 @@ def test_mailboxes_that_cannot_be_offered_are_named_with_the_reason(lanes: Lanes
     run, _ = follow(lanes, ADELE, BRUNO, CARLA)
     assert "being scanned already" in run.problems["adele"]
     assert "still wait in its lane" in run.problems["bruno"]
-    assert "another list of mailboxes" in run.problems["carla"]
+    assert "not in the list of mailboxes" in run.problems["carla"]
     assert not run.ended
 
 
@@ -121,7 +121,7 @@ def test_a_trigger_that_comes_twice_is_still_waited_for(lanes: Lanes) -> None:
     [
         ("dead", "the scan failed: Refused: 403"),
         ("left", "the scan failed: Refused: 403"),  # the list of the worker that took it does not have the mailbox
-        ("done", "its findings are lost; ask again"),
+        ("done", "its results are lost; try again"),
     ],
 )
 def test_a_scan_that_ends_without_a_word_is_noticed(lanes: Lanes, findings: RunResults, how: str, problem: str) -> None:
@@ -146,16 +146,16 @@ def test_the_wait_ends_at_last_and_says_what_is_going_on(lanes: Lanes, findings:
 
 
 def test_nobody_who_takes_scans_is_an_error_and_no_silence(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "PATIENCE_S", 0.1)
-    with pytest.raises(click.ClickException, match="nobody takes scans"):
+    monkeypatch.setattr(following, "QUIET_S", 0.1)
+    with pytest.raises(click.ClickException, match="no worker has reported progress"):
         follow(lanes, ADELE)
 
 
 def test_workers_that_are_all_busy_are_waited_for(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(following, "QUIET_S", 0.1)
     register_of(lanes, "worker").report(3600)
     run, said = follow(lanes, ADELE, timeout_s=1.5)
-    assert said == ["no scan worker has taken the trigger yet; is one running, or are all busy? ('rsvpq doctor')"]
+    assert said == ["no scan worker has taken the trigger yet; see 'rsvpq doctor': is one running, or are all busy?"]
     assert "not offered" in run.problems["adele"]
 
 

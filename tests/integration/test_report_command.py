@@ -101,12 +101,12 @@ def test_what_cannot_be_written_is_one_line_and_exit_code_1(installation: Instal
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("--since", "yesterday"), "'yesterday' is no time; write how long ago"),
+        (("--since", "yesterday"), "'yesterday' is not a time; write how long ago"),
         (("--since", "1h", "--until", "2h"), "--since must be before --until"),
         (("--since", "2999-01-01"), "and before now"),
-        (("--timezone", "Europe/Atlantis"), "no time zone 'Europe/Atlantis'; write one such as Europe/Berlin"),
-        (("--timezone", "../etc/passwd"), "no time zone"),
-        (("--timezone", ""), "no time zone"),
+        (("--timezone", "Europe/Atlantis"), "unknown time zone 'Europe/Atlantis'; use one such as Europe/Berlin"),
+        (("--timezone", "../etc/passwd"), "unknown time zone"),
+        (("--timezone", ""), "unknown time zone"),
         (("--group-by", "week"), "is not one of"),
         (("--format", "pdf"), "is not one of"),
         (("--output", "."), "is a directory"),
@@ -124,7 +124,7 @@ def test_what_cannot_be_asked_is_wrong_usage(
 def test_without_redis_there_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
     ended = Installation(tmp_path, f"redis://127.0.0.1:{free_port()}/0").rsvpq("report")
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith("rsvpq: Redis cannot be asked: ")
+    assert ended.stderr.startswith("rsvpq: cannot query Redis: ")
 
 
 def test_the_end_of_the_period_is_not_in_it(installation: Installation, redis: Redis) -> None:

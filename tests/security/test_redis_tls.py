@@ -128,7 +128,7 @@ def test_a_certificate_that_is_wrong_is_refused_by_all_and_named(
 
         done = made.rsvpq("status")
         assert done.returncode == 1
-        assert "Redis cannot be asked" in done.stderr
+        assert "cannot query Redis" in done.stderr
         assert "certificate verify failed" in done.stderr
         for part in (made.dispatcher(), worker(made)):
             try:

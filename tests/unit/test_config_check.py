@@ -58,7 +58,7 @@ def test_the_example_files_pass_unchanged(folder: Path) -> None:
         "group      (none): 1 mailbox",
         "group      pilot: 2 mailboxes",
         "group      shared: 1 mailbox",
-        "policy     rules none, the built-in ones hold; not answered: external organisers, private meetings, "
+        "policy     rules none, the built-in rules apply; not answered: external organizers, private meetings, "
         "delegates' copies, past meetings, older than 14d",
         "schedule   every 15m: group pilot",
         "warning: rsvpq.toml:6: mode: observe: nothing will be answered; write respond when you are ready",
@@ -68,8 +68,8 @@ def test_the_example_files_pass_unchanged(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("share", "told"),
     [
-        ("50", "one server has at most 50 % of the threads, and never a whole worker"),
-        ("100", "a slow server may have every thread (server_share = 100)"),
+        ("50", "one server gets at most 50 % of the threads, and never a whole worker"),
+        ("100", "a slow server may take every thread (server_share = 100)"),
     ],
 )
 def test_what_a_slow_server_may_have_is_told(folder: Path, share: str, told: str) -> None:
@@ -134,7 +134,9 @@ def test_observing_by_environment_is_warned_about_as_such() -> None:
 def test_a_missing_schedule_is_warned_about(folder: Path) -> None:
     _replace(folder / "rsvpq.toml", '[[schedule]]\nevery = "15m"\ngroup = "pilot"\n', "")
 
-    assert _warnings() == ["rsvpq.toml:1: schedule: none: scans by trigger only; add [[schedule]] for regular ones"]
+    assert _warnings() == [
+        "rsvpq.toml:1: schedule: none: scans only run when triggered; add [[schedule]] for regular ones"
+    ]
 
 
 def test_a_schedule_of_all_mailboxes_is_shown_as_such(folder: Path) -> None:
@@ -156,8 +158,8 @@ def test_an_empty_list_of_mailboxes_is_warned_about(folder: Path) -> None:
 )
 def test_a_mailbox_faster_than_its_server_is_warned_about(folder: Path, server: str, who: str) -> None:
     assert _warnings({"RSVPQ_SERVERS__HQ1__RATE": server}) == [
-        f"{folder}/mailboxes.csv: pace: {who}, above the {server} of servers.hq1, "
-        "which holds for all its mailboxes together; lower the one or raise the other"
+        f"{folder}/mailboxes.csv: pace: {who}, more than the {server} of servers.hq1, "
+        "which applies to all its mailboxes together; lower the one or raise the other"
     ]
 
 
@@ -165,7 +167,7 @@ def test_old_tls_is_warned_about(folder: Path) -> None:
     _replace(folder / "rsvpq.toml", 'tls_minimum = "1.2"', 'tls_minimum = "1.0"')
 
     (warning,) = _warnings()
-    assert "servers.hq1.tls_minimum: 1.0 and its ciphers can be broken; update the server, and write 1.2" in warning
+    assert "servers.hq1.tls_minimum: 1.0 and its ciphers are insecure; update the server, and write 1.2" in warning
 
 
 def test_a_secret_file_that_everybody_can_read_is_warned_about(folder: Path) -> None:
@@ -173,7 +175,7 @@ def test_a_secret_file_that_everybody_can_read_is_warned_about(folder: Path) -> 
     secret.chmod(0o644)
 
     assert _warnings() == [
-        f"rsvpq.toml:24: servers.hq1.password_file: {secret} can be read by everybody; chmod o-r it",
+        f"rsvpq.toml:24: servers.hq1.password_file: {secret} can be read by everybody; run chmod o-r on it",
     ]
 
 
@@ -181,7 +183,7 @@ def test_a_password_in_settings_that_everybody_can_read_is_warned_about(folder: 
     _replace(folder / "rsvpq.toml", "# password_file", 'password = "x" #')
     (folder / "rsvpq.toml").chmod(0o644)
 
-    assert _warnings() == ["rsvpq.toml:11: redis.password: rsvpq.toml can be read by everybody; chmod o-r it"]
+    assert _warnings() == ["rsvpq.toml:11: redis.password: rsvpq.toml can be read by everybody; run chmod o-r on it"]
 
 
 def test_a_password_from_the_environment_is_not_taken_for_one_in_the_file(folder: Path) -> None:

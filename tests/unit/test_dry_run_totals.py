@@ -35,7 +35,7 @@ def test_answers_are_what_would_be_sent_and_nothing_else() -> None:
     assert "in one run: all" in text
     assert "left for later scans of their mailbox: 1" in text
     assert "still depend on appointment and busy-times: 1" in text
-    assert "the ledger has them as dead: 1" in text
+    assert "they are dead in the ledger: 1" in text
 
 
 @pytest.mark.parametrize(("requests", "over", "words"), [(10, 0, "all"), (11, 1, "at most 10"), (30, 20, "at most 10")])
@@ -50,7 +50,7 @@ def test_mailboxes_add_up() -> None:
     found.add([ACCEPT], {"found": 1, "requests": 1, "reconcile:orphans": 2, "unreadable": 3})
     assert (found.mailboxes, found.answers.total(), found.over_the_run) == (2, 2, 1)
     text = "\n".join(found.sentences())
-    assert "unsent answers of an earlier run that would be sent as well: 2" in text
+    assert "unsent answers of an earlier run that would also be sent: 2" in text
     assert "could not be read: 3" in text
 
 

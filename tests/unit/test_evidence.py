@@ -12,7 +12,7 @@ from workers.steps import Command
 
 ROOT = Path(__file__).parents[2]
 _STEP = re.compile(r"journal\.(?:intend|note)\(\s*\"(\w+)\"")
-READING = "the mailbox was searched for what was answered before"
+READING = "the mailbox was searched for earlier answers"
 NOTHING = "nothing was done to the mailbox"
 
 
@@ -37,30 +37,30 @@ def test_a_command_is_told_with_what_is_known_of_it() -> None:
     command = Command(("rid:1", "rid:2"), 1_780_000_000.5, 3)
     (told,) = proved({"decline": command.to_fact()}, scan=False)
     assert told == (
-        "the command to decline was about to be given to the server, or was given, 3 times, "
-        "last at 2026-05-28 20:26:40 UTC; 2 of other people's answers to it lay in Drafts or Sent Items before"
+        "the command to decline was about to be sent to the server, or was sent, 3 times, "
+        "last at 2026-05-28 20:26:40 UTC; 2 answers to it by other people were in Drafts or Sent Items before"
     )
 
 
 @pytest.mark.parametrize("fact", [[], None, {"before": []}, Command().to_fact()])
 def test_nothing_is_said_to_have_lain_there_where_nothing_did(fact: Any) -> None:
     (told,) = proved({"accept": fact}, scan=False)
-    assert told == "the command to accept was about to be given to the server, or was given"
+    assert told == "the command to accept was about to be sent to the server, or was sent"
 
 
 def test_a_message_whose_mailbox_was_only_read_was_not_touched() -> None:
     journal = {"search": True, "recollected": 100}
     assert proved(journal, scan=False) == [NOTHING, READING]
-    assert advice(journal, scan=False) == "retry or drop it as you like"
+    assert advice(journal, scan=False) == "retry or drop it, as you like"
 
 
 def test_a_scan_tells_how_far_it_came() -> None:
     assert proved({}, scan=True) == [NOTHING]
     (told,) = proved({"search": True, "pages": 2}, scan=True)
-    assert told == "the mailbox was searched; 2 pages of what was found had been dealt with"
+    assert told == "the mailbox was searched; 2 pages of results had been processed"
 
 
 def test_a_meeting_that_may_have_been_moved_is_not_dropped_lightly() -> None:
     (told,) = proved({"remove": True}, scan=False)
-    assert told == "the meeting was about to be moved from the calendar to Deleted Items, or was"
+    assert told == "the meeting was about to be moved from the calendar to Deleted Items, or was moved"
     assert "Deleted Items" in advice({"remove": True}, scan=False)

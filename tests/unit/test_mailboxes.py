@@ -128,8 +128,8 @@ _RULES = [
     ("mailbox,concurrency\nadele,1.5\n", "2: concurrency: '1.5' is not a whole number above zero; write one such as 4"),
     (
         "mailbox,concurrency\nadele,2\n",
-        "2: concurrency: 2 would have a mailbox answer several requests at once, whose drafts cannot always be told "
-        "apart; write 1, and raise the rate and the burst, or the concurrency of the server, to go faster",
+        "2: concurrency: 2 would let a mailbox answer several requests at once, whose drafts cannot always be "
+        "distinguished; write 1, and raise the rate and the burst, or the concurrency of the server, to go faster",
     ),
     ("mailbox,weight\nadele,0.0\n", "2: weight: '0.0' is not a number above zero; write one such as 2 or 0.5"),
     ("mailbox,weight\nadele,nan\n", "2: weight: 'nan' is not a number above zero; write one such as 2 or 0.5"),

@@ -238,7 +238,7 @@ def test_aliases_without_internal_domains_are_warned_about(folder: Path) -> None
     _, lines = _report(folder, "[policy]\n")
 
     expected = (
-        "policy.internal_domains: is empty, so every organiser is external to adele and 1 more; write your domains"
+        "policy.internal_domains: is empty, so every organizer is external to adele and 1 more; write your domains"
     )
     assert next(line for line in lines if "internal_domains" in line).endswith(expected)
     _, lines = _report(folder, 'internal_domains = "example.com"\n')

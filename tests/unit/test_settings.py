@@ -384,7 +384,7 @@ def test_settings_cannot_be_changed() -> None:
 _RATE = "write a number above zero per s, min or h, such as 2/s or 30/min"
 _DURATION = "write a number above zero in ms, s, m, h or d, such as 90s"
 _ONE = (
-    "would have a mailbox answer several requests at once, whose drafts cannot always be told apart; write 1, and "
+    "would let a mailbox answer several requests at once, whose drafts cannot always be distinguished; write 1, and "
     "raise the rate and the burst, or the concurrency of the server, to go faster"
 )
 _COUNT = "is not a whole number above zero; write one such as 4"
