@@ -29,7 +29,7 @@ def _lines(story: Json, looked: bool) -> Iterator[str]:
     now = story["now"]
     yield from _head(now, story)
     if now is None:
-        yield f"  now: {'not in the Inbox (or no longer)' if looked else 'the Inbox could not be read'}"
+        yield f"  now: {'not in the Inbox (any more)' if looked else 'the Inbox could not be read'}"
     else:
         yield from _decision(now)
         yield from _calendar(now["calendar"])

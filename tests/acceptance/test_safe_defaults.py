@@ -108,7 +108,7 @@ def test_a_live_run_has_to_be_confirmed_once(tmp_path: Path) -> None:
 
         told = rsvpq(stack, "confirm", "--yes", "--reason", "looked at the dry run")
         assert (told.returncode, told.stderr) == (0, "")
-        assert "answers cannot be taken back" in told.stdout
+        assert "answers cannot be recalled" in told.stdout
         until(lambda: scan_everything(stack)["done:answered"] > 0, "requests are answered")
         (action,) = rsvpq(stack, "audit", "--event", "operator", "--format", "jsonl").stdout.splitlines()
         assert '"confirm"' in action
