@@ -82,17 +82,23 @@ def _value(client: Any, key: str) -> Any:
 def everything_said_to(server: QueueServer) -> Iterator[list[str]]:
     """Every command that anybody sends to Redis: messages, events and results that nobody keeps are among them."""
     said: list[str] = []
+    ending = threading.Event()
     with socket.create_connection(("127.0.0.1", server.port)) as connection, connection.makefile("rb") as lines:
         connection.sendall(f"AUTH {server.password}\r\nMONITOR\r\n".encode())
 
         def listen() -> None:
-            said.extend(line.decode("utf-8", "replace") for line in lines)
+            try:
+                said.extend(line.decode("utf-8", "replace") for line in lines)
+            except ConnectionResetError:  # by what the server still had to say when we hung up
+                if not ending.is_set():
+                    raise
 
         listener = threading.Thread(target=listen)
         listener.start()
         try:
             yield said
         finally:
+            ending.set()
             connection.shutdown(socket.SHUT_RDWR)
             listener.join()
 
