@@ -119,6 +119,9 @@ class _Delivery:
     start: Start
     #: The monotonic time right before the start.
     began: float
+    #: The fingerprint of the policy that the attempt began under; '' if it was not begun. If the policy changes before
+    #: the message is decided on, the next scan offers it once too often, and never too late.
+    policy: str = field(default="", init=False)
 
     def run(self, handle: Handler) -> str:
         try:
@@ -167,6 +170,7 @@ class _Delivery:
             self.start = self.carrier.admit(self.start)
         except NotListed as error:  # a scan offers it again once its mailbox is in the list again
             return Outcome("unlisted", str(error), left=Left(_UNLISTED))
+        self.policy = self.carrier.fingerprint(self.start.payload.get("group", ""))
         began, now_s = time.monotonic(), self.start.now_us / 1e6
         journal = Journal(self.start.journal, self._record, lambda: now_s + time.monotonic() - began)
         lease = Lease(self._renew, longest_s=self.carrier.longest_run_s, since=self.began, given_s=self.start.lease_s)
@@ -178,9 +182,9 @@ class _Delivery:
         return {
             "delay_s": LOOK_AGAIN_SOON_S if left.passing else LOOK_AGAIN_S,
             "longest_s": LOOK_AGAIN_LONGEST_S,
-            # No policy decided this, so that of the next scan differs; and it costs the server no requests.
+            # No policy decided on an unlisted item, so that of the next scan differs; and it costs no request.
             "disputed_s": 0.0 if left.reason == _UNLISTED else LOOK_AGAIN_SOON_S,
-            "policy": "" if left.reason == _UNLISTED else self.carrier.fingerprint(self.start.payload.get("group", "")),
+            "policy": self.policy,
             "on_hold": left.reason if left.on_hold else "",
         }
 

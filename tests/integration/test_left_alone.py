@@ -154,6 +154,20 @@ def test_two_scans_at_once_give_it_to_one_worker(lanes: Lanes, leave: Callable[.
     assert [scan_offers(lanes, "lax"), scan_offers(lanes, "lax")] == [True, False]
 
 
+def test_a_policy_that_changes_while_a_message_is_decided_on_offers_it_again(lanes: Lanes) -> None:
+    assert scan_offers(lanes)
+    in_force = ["strict"]
+
+    def decides_by_the_old_policy(_: Attempt) -> Outcome:
+        in_force[0] = "lax"  # as `rsvpq confirm` does
+        return left_alone(Decided(CLASH))
+
+    carrier = Carrier(lanes, lambda _: None, 1, 2, remember_s=7 * 86_400, fingerprint=lambda _: in_force[0])
+    (release,) = lanes.ledger.release()
+    carrier.carry(release.id, release.generation, decides_by_the_old_policy)
+    assert scan_offers(lanes, "lax")
+
+
 # -- what the fingerprint tells ------------------------------------------------------------------------------------
 
 _POLICY = Policy("respond", rules=(Rule("clash", Action.HOLD, conditions={"conflict": True}),))
