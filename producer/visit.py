@@ -132,5 +132,5 @@ class Visit:
 def _recorded(decision: Decision) -> AuditedDecision | None:
     """Return the record of a decision; None if it is preliminary: the worker records it once it is final."""
     if decision.final or decision.observed:
-        return AuditedDecision(decision.word, decision.rule, decision.reason)
+        return AuditedDecision.of(decision)
     return None

@@ -19,11 +19,13 @@ import os
 import pwd
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from rsvpq.audit.redaction import LONGEST_VALUE, Redaction
 from rsvpq.lanes import DecisionBatch, DecisionRecord, Lane, Lanes, OperatorAction, Scope
 from rsvpq.mail.messages import Mailbox, MeetingMessage
 from rsvpq.mail.times import written
+from rsvpq.policy import Decision
 
 #: Journal steps that only read. They are not in the audit, and do not end a side effect.
 READING_STEPS = frozenset({"search", "pages", "recollected"})
@@ -36,6 +38,11 @@ class AuditedDecision:
     decision: str
     rule: str
     reason: str
+
+    @classmethod
+    def of(cls, decision: Decision) -> Self:
+        """Return the record of a decision."""
+        return cls(decision.word, decision.rule, decision.reason)
 
 
 @dataclass(frozen=True, slots=True)
