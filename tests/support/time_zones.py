@@ -1,9 +1,7 @@
 """Zones as iCalendar spells them."""
 
-#: As Exchange shows Berlin: rules since 1601, and a name that is none.
-BERLIN = """BEGIN:VTIMEZONE
-TZID:GMT +0100 (Standard) / GMT +0200 (Daylight)
-BEGIN:STANDARD
+#: The clock changes of Central Europe as Exchange shows them: since 1601. Before them stands a head with a TZID.
+CENTRAL_EUROPE = """BEGIN:STANDARD
 DTSTART:16010101T030000
 TZOFFSETFROM:+0200
 TZOFFSETTO:+0100
@@ -17,3 +15,5 @@ RRULE:FREQ=YEARLY;WKST=MO;INTERVAL=1;BYMONTH=3;BYDAY=-1SU
 END:DAYLIGHT
 END:VTIMEZONE
 """
+#: As Exchange shows Berlin: its name is none.
+BERLIN = f"BEGIN:VTIMEZONE\nTZID:GMT +0100 (Standard) / GMT +0200 (Daylight)\n{CENTRAL_EUROPE}"

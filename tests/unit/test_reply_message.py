@@ -16,6 +16,7 @@ from rsvpq.mail.errors import Refused
 from rsvpq.mail.messages import Verdict
 from rsvpq.webdav.imip import _person_of, reply_to
 from tests.support.examples import examples
+from tests.support.time_zones import CENTRAL_EUROPE
 
 NOW = datetime(2009, 2, 3, 10, 30, tzinfo=timezone(timedelta(hours=1)))
 ME = "adele@example.com"
@@ -36,24 +37,11 @@ Content-Type: text/calendar; charset="utf-8"; method=REQUEST
 Content-Transfer-Encoding: 8bit
 
 """
-ZONE = """\
+ZONE = f"""\
 BEGIN:VTIMEZONE
 TZID:(GMT+01.00) Sarajevo/Warsaw/Zagreb
 X-MICROSOFT-CDO-TZID:2
-BEGIN:STANDARD
-DTSTART:16010101T030000
-TZOFFSETFROM:+0200
-TZOFFSETTO:+0100
-RRULE:FREQ=YEARLY;WKST=MO;INTERVAL=1;BYMONTH=10;BYDAY=-1SU
-END:STANDARD
-BEGIN:DAYLIGHT
-DTSTART:16010101T020000
-TZOFFSETFROM:+0100
-TZOFFSETTO:+0200
-RRULE:FREQ=YEARLY;WKST=MO;INTERVAL=1;BYMONTH=3;BYDAY=-1SU
-END:DAYLIGHT
-END:VTIMEZONE
-"""
+{CENTRAL_EUROPE}"""
 EVENT = {
     "UID": "UID:040000008200E00074C5B7101A82E00800000000B0C1D2",
     "ATTENDEE": "ATTENDEE;ROLE=REQ-PARTICIPANT;PARTSTAT=NEEDS-ACTION;RSVP=TRUE;CN=Adele:MAILTO:adele@example.com",
