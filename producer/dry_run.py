@@ -14,12 +14,11 @@ from producer.reconcile import count_unsent, find_unsent_answers
 from producer.visit import Visit
 from rsvpq.mail.editions import MeetingKey, Settled
 from rsvpq.mail.errors import Busy, ExchangeError, Gone, Refused
-from rsvpq.mail.messages import Kind, MeetingMessage
-from rsvpq.mail.times import written
+from rsvpq.mail.messages import Kind, MeetingMessage, written
 from rsvpq.ops.forecast import Forecast
 from rsvpq.policy import Decision, Facts, Trace, Version, held_for
 from rsvpq.policy.gather import explain_knowing
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Outcome
 from rsvpq.tasks.recollection import Recollection, without_item
 
 logger = logging.getLogger(__name__)

@@ -6,12 +6,11 @@ from typing import Any
 
 from producer.dry_run import Examiner
 from producer.visit import Visit
-from rsvpq.audit.redaction import Redaction
+from rsvpq.audit.record import Redaction
 from rsvpq.mail.calendar import Agenda, Appointment, CalendarUnknown
-from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
-from rsvpq.mail.times import written
+from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, written
 from rsvpq.policy import CalendarView, Facts, Policy, Trace, is_from, is_internal
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Outcome
 
 #: The most messages of a mailbox that one command explains: each may cost several HTTP requests.
 MOST = 20

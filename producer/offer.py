@@ -7,8 +7,8 @@ from dataclasses import replace
 from producer.visit import Visit
 from rsvpq.audit.record import Audit
 from rsvpq.lanes import Item, Lane
-from rsvpq.lanes.batches import batched
 from rsvpq.lanes.limits import Limits
+from rsvpq.lanes.reading import batched
 from rsvpq.mail.editions import organizer_of
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.tasks import contract

@@ -12,7 +12,7 @@ from rsvpq.mail.drafts import answered_request, unsent_answers
 from rsvpq.mail.messages import Mailbox, MeetingMessage
 from rsvpq.mail.ports import OpenMailbox
 from rsvpq.tasks import contract
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Outcome
 
 #: How old a draft must be before it is shown to the operator: an answer is under way for seconds, not minutes.
 SETTLED = timedelta(minutes=10)

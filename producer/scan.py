@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from producer.offer import offer_within_caps
 from producer.reconcile import reconcile
 from producer.visit import DecidedMessage, Visit
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Outcome
 
 
 def scan(visit: Visit) -> Outcome:

@@ -21,7 +21,7 @@ from rsvpq.settings import ConfigError
 from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes, select
 from rsvpq.tasks import contract
 from rsvpq.tasks.admission import require_task
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Outcome
 from rsvpq.tasks.runner import Attempt
 
 CAPS = Caps(settings.policy.most_answers_per_scan, settings.policy.most_answers_per_run)

@@ -6,7 +6,7 @@ from functools import partial
 
 from rsvpq.audit.record import Audit, AuditedDecision
 from rsvpq.lanes import Item, Lanes, Release
-from rsvpq.lanes.batches import batched
+from rsvpq.lanes.reading import batched
 from rsvpq.mail.messages import Mailbox, MeetingMessage
 from rsvpq.mail.ports import OpenMailbox
 from rsvpq.policy import Decision, Facts, Newest, Policy, Version, is_internal

@@ -15,11 +15,9 @@ from celery import Celery
 from celery.signals import worker_init
 from redis.exceptions import RedisError
 
-from rsvpq.audit.record import Audit
-from rsvpq.audit.redaction import Redaction
+from rsvpq.audit.record import Audit, Redaction
 from rsvpq.http import auth
-from rsvpq.http.account import Account
-from rsvpq.http.credential import Credential
+from rsvpq.http.credential import Account, Credential
 from rsvpq.http.deadlines import Timeouts
 from rsvpq.http.endpoint import Endpoint
 from rsvpq.http.lease import Lease
@@ -29,7 +27,7 @@ from rsvpq.mail.errors import Busy
 from rsvpq.mail.ports import AnswersByDraft, Backend
 from rsvpq.policy import Policy
 from rsvpq.settings import ConfigError, Settings
-from rsvpq.settings.mailbox_list import MailboxList
+from rsvpq.settings.mailboxes import MailboxList
 from rsvpq.settings.redis_client import RETRIES, make_redis
 from rsvpq.settings.servers import WebDavSettings
 from rsvpq.tasks import celery_app, contract

@@ -11,7 +11,7 @@ the draft, see :mod:`rsvpq.mail.drafts`).
 """
 
 from rsvpq.mail.errors import Transient, Unsupported
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Outcome
 from workers import marks
 from workers.drafted import DraftedAnswer
 from workers.outcomes import gone, left_alone

@@ -13,7 +13,7 @@ from rsvpq.mail.errors import Gone
 from rsvpq.mail.messages import MeetingMessage
 from rsvpq.mail.ports import Clear
 from rsvpq.policy import Action, arranged
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Outcome
 from workers.outcomes import GONE, left_alone, left_to_a_person
 from workers.work import Work
 

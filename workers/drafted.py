@@ -10,8 +10,7 @@ from rsvpq.mail.editions import Version, answer_marker
 from rsvpq.mail.errors import Changed, Gone, Transient, Unknown, Unsettled
 from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
 from rsvpq.mail.ports import Clear
-from rsvpq.tasks.journal import Decided
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Decided, Outcome
 from workers import marks
 from workers.evidence import FoundDrafts, answers_sent, find_drafts, similar_drafts, was_sent
 from workers.steps import Command, Evidence, RequestState, Step, next_step

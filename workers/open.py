@@ -9,7 +9,7 @@ from typing import Literal
 from rsvpq.mail.errors import Gone, Unsupported
 from rsvpq.mail.ports import Clear
 from rsvpq.policy import Action
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Outcome
 from workers.outcomes import GONE, left_alone, left_to_the_server
 from workers.work import Work
 

@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 from rsvpq.policy import Action, Decision, Left, Reason
-from rsvpq.tasks.journal import Decided
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Decided, Outcome
 from workers.evidence import answers_sent
 from workers.work import Work
 

@@ -13,8 +13,7 @@ from rsvpq.mail.editions import answer_marker
 from rsvpq.mail.errors import Gone, Refused, Unknown
 from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
 from rsvpq.mail.ports import Clear
-from rsvpq.tasks.journal import Attached
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Attached, Outcome
 from workers.evidence import was_sent
 from workers.outcomes import gone, left_alone
 from workers.work import Work

@@ -13,8 +13,7 @@ from rsvpq.mail.errors import ExchangeError, Refused
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.tasks import contract
 from rsvpq.tasks.admission import require_task
-from rsvpq.tasks.journal import Attached
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Attached, Outcome
 from rsvpq.tasks.runner import Attempt
 from workers.answer import answer
 from workers.app import app, audit, backends, carrier, lanes, policy, recollection, settings

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from rsvpq.mail.drafts import answered_request, unsent_answers
 from rsvpq.mail.errors import Refused, Unknown
-from rsvpq.tasks.journal import Attached
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Attached, Outcome
 from workers.evidence import was_sent
 from workers.outcomes import GONE
 from workers.work import Work

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, islice
 
-from rsvpq.audit.redaction import LONGEST_VALUE, Redaction, address_of
+from rsvpq.audit.record import LONGEST_VALUE, Redaction, address_of
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.audit_stream import LAST_MS
-from rsvpq.lanes.streams import Entry
+from rsvpq.lanes.reading import Entry
 
 #: The fields of a record, in the order in which they are shown. ``time`` and ``id`` are derived from the stream's id.
 FIELDS = (

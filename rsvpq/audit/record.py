@@ -1,9 +1,9 @@
-"""Build audit records: facts of a message, decisions, operator actions.
+"""Build audit records: facts of a message, decisions, operator actions; redacted where ``audit.hide`` says so.
 
 The audit is one Redis stream per namespace, ``{NAMESPACE}:audit``: records are only added, and the oldest ones trimmed.
 The times are the stream's ids, by Redis' clock. Records of side effects are written by the scripts that write the
-journal, in the same atomic step (``rsvpq/lanes/*.lua``); this module prepares their fields.
-:mod:`rsvpq.audit.redaction` removes what must not be stored, and :mod:`rsvpq.audit.log` reads the stream.
+journal, in the same atomic step (``rsvpq/lanes/*.lua``); this module prepares their fields, and :mod:`rsvpq.audit.log`
+reads the stream.
 
 Every record consists of texts and is complete, so that nothing has to be joined:
 
@@ -14,18 +14,82 @@ Every record consists of texts and is complete, so that nothing has to be joined
   ``who``
 """
 
+import hmac
 import json
 import os
 import pwd
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
-from rsvpq.audit.redaction import LONGEST_VALUE, Redaction
 from rsvpq.lanes import DecisionBatch, DecisionRecord, Lane, Lanes, OperatorAction, Scope
-from rsvpq.mail.messages import Mailbox, MeetingMessage
-from rsvpq.mail.times import written
+from rsvpq.mail.errors import ExchangeError
+from rsvpq.mail.messages import Mailbox, MeetingMessage, written
+from rsvpq.mail.persons import person_in
 from rsvpq.policy import Decision
+
+Hidden = Literal["subjects", "addresses"]
+
+#: The most characters of a value. Senders can write longer ones, but a million records have to fit into memory.
+LONGEST_VALUE = 200
+LONGEST_SUBJECT = 120
+
+#: A path, a quotation or an address. From the first one on, a reason may reveal a subject or a person.
+_REVEALING = re.compile(r"""["'/]|(?<!\S)\S*@""")
+_STATUS = re.compile(r" (?:answered|returned) \d{3}\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """Replaces fields by a keyed digest (HMAC-SHA256), or leaves them out.
+
+    :param hide: ``subjects``, ``addresses`` (mailboxes, organizers), both or nothing.
+    :param key: the key of the digests.
+    """
+
+    hide: frozenset[Hidden] = frozenset()
+    key: bytes = b""
+
+    def address(self, text: str) -> str:
+        """Redact a mailbox or an organizer. The digest of ``"Name" <address>`` is that of the address."""
+        return self._digest(address_of(text)) if "addresses" in self.hide else text[:LONGEST_VALUE]
+
+    def subject(self, text: str, *, private: bool = False) -> str:
+        """Redact a subject. A private one is left out, because whoever has the key could guess it from a digest."""
+        if private:
+            return ""
+        return self._digest(text) if "subjects" in self.hide else text[:LONGEST_SUBJECT]
+
+    def reason(self, text: str, *, private: bool = False) -> str:
+        """Redact a reason: leave out what could reveal something that is hidden.
+
+        Exchange names messages after their subjects, so a path reveals the subject.
+        """
+        if not private and not self.hide:
+            return text[:LONGEST_VALUE]
+        revealing = _REVEALING.search(text)
+        if revealing is None:
+            return text[:LONGEST_VALUE]
+        status = _STATUS.findall(text, revealing.start())
+        return f"{text[: revealing.start()].rstrip()[:LONGEST_VALUE]} (hidden){status[-1] if status else ''}"
+
+    def error(self, error: Exception, *, private: bool = False) -> str:
+        """Redact an error to a reason. The text of an unexpected error may hold anything, so it is left out."""
+        name = type(error).__name__
+        if not isinstance(error, ExchangeError) and (private or self.hide):
+            return name
+        return self.reason(f"{name}: {error}", private=private)
+
+    def _digest(self, text: str) -> str:
+        return hmac.digest(self.key, text.casefold().encode(), "sha256").hex()[:16] if text else ""
+
+
+def address_of(text: str) -> str:
+    """Return the address in ``"Name" <address>`` or ``mailto:address``; the text itself if it has none."""
+    address = person_in(text).address
+    return address if "@" in address else text
+
 
 #: Journal steps that only read. They are not in the audit, and do not end a side effect.
 READING_STEPS = frozenset({"search", "pages", "recollected"})

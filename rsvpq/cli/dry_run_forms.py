@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rsvpq.audit.redaction import address_of
+from rsvpq.audit.record import address_of
 from rsvpq.cli.dry_run_totals import Totals, why
 from rsvpq.ops.forecast import Forecast
 from rsvpq.text import csv_cell, json_text, printable

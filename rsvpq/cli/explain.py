@@ -10,8 +10,7 @@ import click
 
 from rsvpq import wiring
 from rsvpq.audit.log import AuditLog, AuditRecord, Filter
-from rsvpq.audit.record import Audit
-from rsvpq.audit.redaction import LONGEST_VALUE
+from rsvpq.audit.record import LONGEST_VALUE, Audit
 from rsvpq.cli.explain_text import print_story
 from rsvpq.cli.follow import Following, follow, interruptible, report_problems
 from rsvpq.cli.options import config_option, json_option, timeout_option

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from rsvpq.mail.addresses import comparable_domain
 from rsvpq.mail.messages import Kind, Mailbox
+from rsvpq.mail.persons import comparable_domain
 from rsvpq.policy.lint import flaws
 from rsvpq.policy.organizer import domain_of
 from rsvpq.settings import KeyPath, LoadedSettings, Problem, Settings

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rsvpq.http.login_form import LoginPages
-from rsvpq.http.message import HttpRequest
-from rsvpq.http.request_target import Target
+from rsvpq.http.message import HttpRequest, Target
 
 
 @dataclass(frozen=True, slots=True)

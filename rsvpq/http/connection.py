@@ -32,8 +32,7 @@ from rsvpq.http import body as bodies
 from rsvpq.http import tls
 from rsvpq.http.auth import ConnectionAuth
 from rsvpq.http.deadlines import PlainSocket, Timeouts, TlsSocket, within
-from rsvpq.http.message import HttpRequest, HttpResponse
-from rsvpq.http.request_target import Target
+from rsvpq.http.message import HttpRequest, HttpResponse, Target
 from rsvpq.mail.errors import BUSY_DELAY_S, Malformed, Transient
 
 #: The most cookies that are kept. A load balancer sets one or two, and each is sent with every request.

@@ -6,12 +6,15 @@ wrong password costs one failed logon and not one per thread. A refusal blocks i
 in a row for good. But if another server has accepted it, a first refusal may be a fault of the one server, and must not
 block the others: the credential is blocked on that server only, and the next request to another server shows whether it
 is still good.
+
+A diagnosis of several servers uses an :class:`Account` instead, so that a wrong password costs one failed logon,
+whatever the number of servers.
 """
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
 from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, LoginRefused
@@ -139,3 +142,27 @@ class LoginAttempt:
         :returns: whether the credential is at fault. :raises Busy: another thread takes too long to find that out.
         """
         return self._credential._refused(self, still_good)
+
+
+@dataclass(slots=True)
+class Account:
+    """A user name that may be sent to one server at a time until one has accepted it, and to none after a refusal."""
+
+    credential: Credential = field(default_factory=Credential)
+    #: The server that refused it; '' if none has.
+    refused_by: str = ""
+    _proven: bool = False
+    _alone: Lock = field(default_factory=Lock)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait until no other server is being tried; once a server has accepted the credential, do not wait."""
+        if self._proven:
+            yield
+            return
+        with self._alone:
+            yield
+
+    def accepted(self) -> None:
+        """Record that a server accepted the credential, so that nobody has to wait for a turn."""
+        self._proven = True

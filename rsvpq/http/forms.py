@@ -20,9 +20,7 @@ from rsvpq.http.application import Application
 from rsvpq.http.auth import Forms
 from rsvpq.http.credential import LONGEST_WAIT_S, Credential
 from rsvpq.http.login_form import NotUnderstoodError, find_login_form, listed
-from rsvpq.http.message import HttpRequest, HttpResponse
-from rsvpq.http.request_target import Target
-from rsvpq.http.status import error_from
+from rsvpq.http.message import HttpRequest, HttpResponse, Target, error_from
 from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, Malformed
 
 #: The most redirects on the way to the login page; one or two are common.

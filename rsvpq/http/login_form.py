@@ -15,8 +15,7 @@ from urllib.parse import parse_qs
 
 from lxml import etree, html
 
-from rsvpq.http.message import HttpResponse
-from rsvpq.http.status import LOGIN_TIMEOUT
+from rsvpq.http.message import LOGIN_TIMEOUT, HttpResponse
 from rsvpq.text import printable
 
 Login = Literal["", "ended", "wanted", "refused"]

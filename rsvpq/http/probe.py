@@ -16,8 +16,7 @@ from rsvpq.http.body import TooLarge
 from rsvpq.http.connection import Connection, Lost, NotConnected
 from rsvpq.http.endpoint import Endpoint
 from rsvpq.http.login_form import LoginPages
-from rsvpq.http.message import HttpRequest, HttpResponse
-from rsvpq.http.request_target import Target
+from rsvpq.http.message import HttpRequest, HttpResponse, Target
 from rsvpq.mail.checks import Checks, Stopwatch
 
 _HEADERS = {"User-Agent": "rsvpq", "Accept-Language": "en", "Connection": "close"}

@@ -1,6 +1,6 @@
 """One server and the account used on it: sends requests, and returns responses or raises errors.
 
-Every request goes to the configured origin (:mod:`rsvpq.http.request_target`). Redirects are never followed, except
+Every request goes to the configured origin (:class:`rsvpq.http.message.Target`). Redirects are never followed, except
 those that lead to a login form on that origin.
 """
 
@@ -21,9 +21,7 @@ from rsvpq.http.credential import LONGEST_WAIT_S, Credential, LoginAttempt
 from rsvpq.http.deadlines import Timeouts
 from rsvpq.http.forms import FormsLogin, Session
 from rsvpq.http.lease import Lease, NoLease
-from rsvpq.http.message import HttpRequest, HttpResponse
-from rsvpq.http.request_target import Target
-from rsvpq.http.status import error_from, no_rights
+from rsvpq.http.message import HttpRequest, HttpResponse, Target, error_from, no_rights
 from rsvpq.mail.errors import (
     LOGIN_DELAY_S,
     Busy,

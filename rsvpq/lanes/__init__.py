@@ -2,11 +2,21 @@
 
 from rsvpq.lanes.controls import Pools, Scope
 from rsvpq.lanes.lanes import Lanes
-from rsvpq.lanes.ledger import Finish, Item, OfferResult, Recorded, Release, Start, StartResult
+from rsvpq.lanes.ledger import (
+    DecisionBatch,
+    DecisionRecord,
+    Finish,
+    Item,
+    Memory,
+    OfferResult,
+    OperatorAction,
+    Recorded,
+    Release,
+    Start,
+    StartResult,
+)
 from rsvpq.lanes.limits import Lane
 from rsvpq.lanes.reading import LENIENT
-from rsvpq.lanes.records import DecisionBatch, DecisionRecord, OperatorAction
-from rsvpq.lanes.topics import Memory
 
 __all__ = [
     "LENIENT",

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from rsvpq.lanes import streams
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.streams import Entry
+from rsvpq.lanes.reading import Entry, pages_after
 
 #: The last millisecond of the year 9999, as in shared/audit.lua; no entry of rsvpq is later.
 LAST_MS = 253_402_300_799_999
@@ -37,7 +36,7 @@ class AuditStream:
 
     def follow(self, after: str) -> Iterator[list[Entry]]:
         """Yield the entries after an id as they arrive, and an empty page when none arrive for a while."""
-        return streams.pages_after(self._redis, self._key, after, most=_PAGE, block_ms=_BLOCK_MS)
+        return pages_after(self._redis, self._key, after, most=_PAGE, block_ms=_BLOCK_MS)
 
     def end(self) -> str:
         """Return the id of the newest entry, for :meth:`follow`."""

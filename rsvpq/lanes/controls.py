@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from redis.exceptions import ResponseError
 
+from rsvpq.lanes.ledger import OperatorAction
 from rsvpq.lanes.limits import Limits, Rate, limit_fields
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.reading import left_s, microseconds, number_of
-from rsvpq.lanes.records import OperatorAction
 
 Scope = Literal["all", "mailbox", "server"]
 #: The pools of workers by name, each with the most items that it may have in flight.

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rsvpq.lanes.batches import batched
+from rsvpq.lanes.ledger import OperatorAction
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import json_object, value_of, values_of, whole
-from rsvpq.lanes.records import OperatorAction
+from rsvpq.lanes.reading import batched, json_object, value_of, values_of, whole
 
 #: Items per round trip.
 _BATCH = 500

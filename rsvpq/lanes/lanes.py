@@ -5,18 +5,15 @@ from collections.abc import Callable, Collection
 from redis import Redis
 
 from rsvpq.lanes.audit_stream import AuditStream
-from rsvpq.lanes.budget import RunBudget
 from rsvpq.lanes.controls import Controls
 from rsvpq.lanes.dead_items import DeadItems
 from rsvpq.lanes.drafts import StoredDrafts
-from rsvpq.lanes.ledger import Ledger
+from rsvpq.lanes.ledger import Ledger, RunBudget, Topics
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.registrations import Registrations
+from rsvpq.lanes.registrations import Registrations, ScheduleClaims
 from rsvpq.lanes.repair import Repair
 from rsvpq.lanes.run_results import RunResults
-from rsvpq.lanes.schedule import ScheduleClaims
 from rsvpq.lanes.snapshot import Snapshot
-from rsvpq.lanes.topics import Topics
 
 
 class Lanes:

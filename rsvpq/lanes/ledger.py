@@ -1,21 +1,124 @@
 """The ledger: every item from offer to outcome, with one method per Lua script; the scripts decide.
 
 Every item (a scan of a mailbox, or one message) is stored here; Celery only carries items that may run now. This module
-knows nothing about Celery, HTTP or settings.
+knows nothing about Celery, HTTP or settings. Beside the items it has what is stored in the same atomic steps: audit
+records, what settled the topics of a mailbox, and the budget of answers of a run.
 """
 
+import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import inf
 from typing import Any, Literal
+from uuid import uuid4
 
 from rsvpq.lanes.limits import LIMIT_FIELDS, Lane, limit_fields
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import json_object, microseconds
-from rsvpq.lanes.records import DecisionBatch
-from rsvpq.lanes.topics import Memory
+from rsvpq.lanes.reading import batched, json_object, microseconds, number_of, value_of
+
+#: Topics per call of the script.
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What settles an item's topic from now on, in place of ``before``, which was known when the item was started."""
+
+    text: str
+    before: str
+    keep_s: float
+
+    def to_args(self) -> tuple[Any, ...]:
+        """Return the arguments of record.lua."""
+        return (self.text, self.before, max(1, round(self.keep_s)))
+
+
+class Topics:
+    """The topics of all mailboxes."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self._namespace = namespace
+
+    def remember(self, mailbox: str, settled: Mapping[str, str], keep_s: float, unreadable: int = 0) -> None:
+        """Store what settled topics, as read from the mailbox; the ledger then vouches for the last ``keep_s`` seconds.
+
+        :param unreadable: how many messages of the mailbox could not be read; they are counted.
+        """
+        pages = list(batched(list(settled.items()), _BATCH)) or [()]
+        for number_of_page, page in enumerate(pages, start=1):
+            args = (mailbox, max(1, round(keep_s)), int(number_of_page == len(pages)), unreadable)
+            self._namespace.call("remember", *args, *(part for pair in page for part in pair))
+
+    def recall(self, mailbox: str, topic: str) -> tuple[str, float]:
+        """Return what settled a topic ('' if unknown), and for how many seconds back nothing can be forgotten."""
+        space, fields = self._namespace, ("identity", "remembers", "remembers_s")
+        with space.redis.pipeline(transaction=False) as pipe:
+            pipe.hmget(space.mailbox(mailbox), fields)
+            identity, remembers, for_s = value_of(pipe.execute(raise_on_error=False)[0], (None,) * len(fields))
+            pipe.get(space.key("topic", identity or mailbox, topic))
+            pipe.hget(space.general, "start")
+            text, start = (value_of(reply, None) for reply in pipe.execute(raise_on_error=False))
+        return text or "", number_of(for_s) if start is not None and start == remembers else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorAction:
+    """An operator action: who, what (pause, resume, limit), why, with which values, and where.
+
+    ``facts`` name the mailbox, ``server`` is the server; the token identifies a replay.
+    """
+
+    who: str
+    what: str
+    why: str = ""
+    values: str = ""
+    facts: str = ""
+    server: str = ""
+    token: str = field(default_factory=lambda: uuid4().hex)
+
+    def to_args(self) -> tuple[str, ...]:
+        """Return the arguments of set.lua."""
+        return (self.token, self.who, self.what, self.why, self.values, self.facts or "[]", self.server)
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """A decision on one message: item id, facts for the audit, decision, rule and reason.
+
+    Without a decision the message is only noted as seen, and a worker decides.
+    """
+
+    id: str
+    facts: str
+    decision: str = ""
+    rule: str = ""
+    reason: str = ""
+
+    def to_args(self) -> tuple[str, ...]:
+        """Return the arguments of record_decisions.lua."""
+        if not self.decision:
+            return (self.id, "", self.facts, "", "", "")
+        digest = hashlib.sha256("\0".join((self.decision, self.rule, self.reason)).encode()).hexdigest()[:16]
+        return (self.id, digest, self.facts, self.decision, self.rule, self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionBatch:
+    """The decisions of a scan, or of a worker; ``scan`` is the item id of the scan, '' for a worker.
+
+    They are remembered for ``remember_s`` after the last scan.
+    """
+
+    scan: str
+    records: tuple[DecisionRecord, ...]
+    remember_s: float
+
+    def to_args(self) -> list[Any]:
+        """Return the arguments of record_decisions.lua and record.lua."""
+        return [self.scan, max(1, round(self.remember_s)), *(part for one in self.records for part in one.to_args())]
+
 
 #: The result of recording a step; see record.lua.
 Recorded = Literal["ok", "held", "lost", "taken"]
@@ -275,3 +378,42 @@ class Ledger:
             else:
                 released.append(Release(item_id, int(generation), work, mailbox, server, payload))
         return tuple(released)
+
+
+#: Seconds for which the budget of a run is kept: longer than any run takes.
+COUNTED_S = 7 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class RunBudget:
+    """How many answers a run may still offer, for all its mailboxes together.
+
+    Taken before an offer, and returned if a message was not new: a crash in between can only lead to fewer offers,
+    never to more.
+    """
+
+    namespace: Namespace
+    run: str
+    most: int
+
+    def take(self, wanted: int) -> int:
+        """Take up to ``wanted`` answers; return how many were left to take."""
+        taken: int = self.namespace.redis.incrby(self._key, wanted)
+        self.namespace.redis.expire(self._key, COUNTED_S)
+        over = min(wanted, max(0, taken - self.most))
+        self.give_back(over)
+        return wanted - over
+
+    def give_back(self, unused: int) -> None:
+        """Return unused answers, for other scans of the run."""
+        if unused:
+            self.namespace.redis.decrby(self._key, unused)
+
+    def give_back_of(self, item: str) -> None:
+        """Return the answer of an item that was offered and not answered; has an effect once for each item."""
+        if self.namespace.redis.set(f"{self._key}:not:{item}", "1", nx=True, ex=COUNTED_S):
+            self.give_back(1)
+
+    @property
+    def _key(self) -> str:
+        return self.namespace.key("answers-of", self.run)

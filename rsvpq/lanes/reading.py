@@ -4,9 +4,40 @@ import codecs
 import json
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.exceptions import ResponseError
+
+#: The id of an entry and its fields.
+Entry = tuple[str, dict[str, str]]
+
+
+def pages_after(redis: Any, key: str, after: str, *, most: int, block_ms: int) -> Iterator[list[Entry]]:
+    """Yield pages of the entries after an id, without end.
+
+    :param most: entries per page.
+    :param block_ms: how long one read waits for new entries; must be shorter than the client's timeout. If none arrive
+        in that time, the page is empty.
+    """
+    while True:
+        reply = redis.xread({key: after}, count=most, block=block_ms)
+        page: list[Entry] = reply[0][1] if reply else []
+        after = page[-1][0] if page else after
+        yield page
+
+
+T = TypeVar("T")
+
+
+def batched(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Yield the items in their order, at most ``size`` at a time; as ``itertools.batched``, which Python 3.11 lacks.
+
+    >>> list(batched("abcde", 2))
+    ['ab', 'cd', 'e']
+    """
+    for first in range(0, len(items), size):
+        yield items[first : first + size]
+
 
 #: The ``encoding_errors`` of a Redis client. Redis stores bytes, whoever wrote them, and one field that is not UTF-8
 #: must not break a whole status, nor the command that would remove it. When reading, each bad byte is replaced; what is

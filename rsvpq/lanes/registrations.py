@@ -1,7 +1,7 @@
-"""Progress reports of processes: one sorted set of process ids for each role and host.
+"""Registrations of processes, and their claims of periods of scheduled scans.
 
-The score of an id is the time (of its host) until which the process counts as alive; the key expires after the last
-report.
+Processes report progress in one sorted set of process ids for each role and host. The score of an id is the time (of
+its host) until which the process counts as alive; the key expires after the last report.
 """
 
 import time
@@ -63,3 +63,20 @@ class Registrations:
 
     def _key(self, role: str, host: str) -> str:
         return self._namespace.key("alive", role, host)
+
+
+class ScheduleClaims:
+    """The claims of one namespace."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self._namespace = namespace
+
+    def claim(self, group: str, every_s: float, period: int) -> int | None:
+        """Claim a period; return the last period that was claimed before, None if there was none."""
+        redis, key = self._namespace.redis, self._namespace.key("schedule", group, f"{every_s:g}")
+        try:
+            before = redis.set(key, period, get=True)  # atomic
+        except ResponseError:  # a key of another type
+            redis.set(key, period)
+            return None
+        return int(before) if str(before).isdecimal() else None

@@ -10,9 +10,8 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from rsvpq.lanes.batches import batched
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import number_of, values_of, whole
+from rsvpq.lanes.reading import batched, number_of, values_of, whole
 
 #: Keys per step of a walk, and records per call of repair.lua.
 _STEP, _BATCH = 1000, 50

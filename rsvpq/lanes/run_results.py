@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from rsvpq.lanes import streams
-from rsvpq.lanes.batches import batched
 from rsvpq.lanes.namespace import Namespace
+from rsvpq.lanes.reading import batched, pages_after
 
 #: Seconds that a stream is kept after its last entry.
 KEPT_S = 3600
@@ -94,7 +93,7 @@ class RunResults:
     def follow(self) -> Iterator[ScansOffered | Triggered | Ended | None]:
         """Yield the events of the run, from its beginning and without end; None when nothing comes for a while."""
         reading = _Reading()
-        for page in streams.pages_after(self.namespace.redis, self.key, "0-0", most=_PAGE, block_ms=_BLOCK_MS):
+        for page in pages_after(self.namespace.redis, self.key, "0-0", most=_PAGE, block_ms=_BLOCK_MS):
             for _, entry in page:
                 event = reading.take(entry)
                 if event is not None:

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rsvpq.lanes.batches import batched
 from rsvpq.lanes.limits import Lane
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import json_object, left_s, number_of, values_of, whole
+from rsvpq.lanes.reading import batched, json_object, left_s, number_of, values_of, whole
 from rsvpq.lanes.status import Status, read_counts, read_status
 
 _FIELDS = ("state", "attempts", "reason", "journal", "policy", "again", "soonest")

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from rsvpq.lanes.batches import batched
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import left_s, number_of, value_of, values_of, whole
+from rsvpq.lanes.reading import batched, left_s, number_of, value_of, values_of, whole
 from rsvpq.lanes.repair import Repair
 
 #: Mailboxes per call of status.lua, which blocks Redis for about 12 us for each mailbox with waiting items.

@@ -13,11 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, Self
 
-from rsvpq.mail.addresses import comparable, lowered
 from rsvpq.mail.calendar import same_meeting_key
-from rsvpq.mail.messages import MeetingMessage
-from rsvpq.mail.persons import person_in
-from rsvpq.mail.times import instant, written
+from rsvpq.mail.messages import MeetingMessage, instant, written
+from rsvpq.mail.persons import comparable, lowered, person_in
 
 #: The occurrence of a message that is about one but shows no start of it: it may be any.
 _UNKNOWN_OCCURRENCE = "at "

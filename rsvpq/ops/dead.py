@@ -7,8 +7,8 @@ from typing import Any, get_args
 
 from rsvpq.audit.log import AuditLog, Filter
 from rsvpq.lanes import Lanes
-from rsvpq.lanes.batches import batched
 from rsvpq.lanes.dead_items import DeadItem
+from rsvpq.lanes.reading import batched
 from rsvpq.mail.messages import is_private_payload
 from rsvpq.ops.context import InvalidRequest, OperatorContext, require_count
 from rsvpq.ops.evidence import advice, proved

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from rsvpq.mail.messages import Kind, MeetingMessage
-from rsvpq.mail.times import written
+from rsvpq.mail.messages import Kind, MeetingMessage, written
 from rsvpq.ops.context import InvalidRequest, OperatorContext
 from rsvpq.tasks import contract
 from rsvpq.tasks.earlier_payloads import current

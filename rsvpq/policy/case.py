@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Self
 
-from rsvpq.mail.addresses import comparable, lowered
 from rsvpq.mail.calendar import NOT_FREE, Agenda, Appointment, CalendarUnknown, ResponseStatus
 from rsvpq.mail.editions import same_occurrence
 from rsvpq.mail.messages import Intent, Kind, MeetingMessage, Sensitivity
+from rsvpq.mail.persons import comparable, lowered
 from rsvpq.policy import organizer
 from rsvpq.policy.decision import Need
 from rsvpq.policy.facts import CalendarView, Facts
-from rsvpq.policy.patterns import is_literal
+from rsvpq.policy.organizer import is_literal
 from rsvpq.policy.rules import Policy
 
 #: From the weakest to the strongest, in Outlook's order of precedence.

@@ -6,9 +6,9 @@ from datetime import timedelta
 from operator import attrgetter, eq, ge, gt, le, lt
 from typing import Any
 
-from rsvpq.mail.addresses import comparable_pattern
 from rsvpq.mail.messages import Kind
-from rsvpq.policy import patterns
+from rsvpq.mail.persons import comparable_pattern
+from rsvpq.policy import organizer
 from rsvpq.policy.case import Case, Clash
 from rsvpq.policy.decision import Need
 from rsvpq.policy.organizer import is_one_of
@@ -37,7 +37,7 @@ def _has_words_of(wider: tuple[str, ...], narrower: tuple[str, ...]) -> bool:
 
 
 def _covers_patterns(wider: tuple[str, ...], narrower: tuple[str, ...]) -> bool:
-    return all(any(patterns.covers(one, other) for one in wider) for other in narrower)
+    return all(any(organizer.covers(one, other) for one in wider) for other in narrower)
 
 
 def _covers_addresses(wider: tuple[str, ...], narrower: tuple[str, ...]) -> bool:
@@ -64,7 +64,7 @@ CONDITIONS: Mapping[str, Condition] = {
     "external": Condition(attrgetter("external"), eq),
     "own_meeting": Condition(attrgetter("own_meeting"), eq, kinds=_RESPONSE),
     "group": Condition(attrgetter("facts.group"), _is_one_of, _has_words_of),
-    "subject": Condition(attrgetter("message.subject"), patterns.fits, _covers_patterns),
+    "subject": Condition(attrgetter("message.subject"), organizer.fits, _covers_patterns),
     "starts_within": Condition(attrgetter("starts_in"), le, ge),
     "starts_after": Condition(attrgetter("starts_in"), gt, le),
     "longer_than": Condition(attrgetter("duration"), gt, le),

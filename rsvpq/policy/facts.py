@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from rsvpq.mail.addresses import comparable
 from rsvpq.mail.calendar import Agenda, Appointment, CalendarUnknown
 from rsvpq.mail.editions import MeetingKey, Settled, Version, organizer_of
 from rsvpq.mail.messages import Kind, MeetingMessage
+from rsvpq.mail.persons import comparable
 
 
 @dataclass(frozen=True, slots=True)

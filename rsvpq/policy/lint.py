@@ -7,11 +7,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rsvpq.mail.addresses import comparable_domain
 from rsvpq.mail.messages import Kind, Sensitivity
+from rsvpq.mail.persons import comparable_domain
 from rsvpq.policy.conditions import CONDITIONS, shown
-from rsvpq.policy.organizer import domain_of, is_internal, is_one_of
-from rsvpq.policy.patterns import is_literal
+from rsvpq.policy.organizer import domain_of, is_internal, is_literal, is_one_of
 from rsvpq.policy.rules import Policy, Rule
 
 _PRIVATE = {str(one) for one in Sensitivity if one.is_private}

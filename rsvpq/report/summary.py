@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from rsvpq.audit.log import AuditRecord
-from rsvpq.audit.redaction import address_of
+from rsvpq.audit.record import address_of
 from rsvpq.mail.messages import Kind, Verdict
 from rsvpq.report import model
 from rsvpq.report.calendar import Calendar, Unit

@@ -7,8 +7,7 @@ That version knew one protocol, and stored the values of its server unchanged: p
 from collections.abc import Mapping
 from typing import Any
 
-from rsvpq.mail.messages import Kind, Sensitivity, Verdict
-from rsvpq.mail.times import instant
+from rsvpq.mail.messages import Kind, Sensitivity, Verdict, instant
 
 _TIMES = ("received", "start", "end", "stamp", "created", "modified")
 _REPLIES = {"pos": Verdict.ACCEPT, "neg": Verdict.DECLINE, "tent": Verdict.TENTATIVE}

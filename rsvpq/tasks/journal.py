@@ -1,4 +1,4 @@
-"""The journal of one item: its intents and outcomes, each written to the ledger before anything else happens.
+"""The journal and the outcome of one item: intents and results, each in the ledger before anything else happens.
 
 Each step is intent -> effect -> outcome. An intent without an outcome means that a worker died, or a response was lost,
 in between: the next attempt looks at the mailbox before it repeats anything.
@@ -6,12 +6,12 @@ in between: the next attempt looks at the mailbox before it repeats anything.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rsvpq.lanes import DecisionBatch, Memory
 from rsvpq.mail.messages import Verdict
-from rsvpq.policy import Action, Decision, answer_to
+from rsvpq.policy import Action, Decision, Left, answer_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +106,24 @@ class Journal:
         if reply == "lost":
             raise LeaseLost(f"the lease was lost before {step}")
         self._steps = steps
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The outcome of an item: ``result`` is one of a few words that are counted, ``note`` is for people."""
+
+    result: str
+    note: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    #: Why the message was left alone; None if it was not. A later scan offers it again.
+    left: Left | None = None
+    #: Whether an effect that was begun did not happen, because the message was gone: then it does not settle other
+    #: copies of the message.
+    undone: bool = False
+    #: What is attached to the decision, if no journal entry was made for it.
+    attached: Attached | None = None
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether nothing was done with the message, although it is there or may appear again."""
+        return self.left is not None

@@ -28,15 +28,13 @@ from uuid import uuid4
 
 from celery.exceptions import Ignore, Retry
 
-from rsvpq.audit.record import READING_STEPS
-from rsvpq.audit.redaction import Redaction
+from rsvpq.audit.record import READING_STEPS, Redaction
 from rsvpq.http.lease import Lease
 from rsvpq.lanes import Lane, Lanes, Recorded, Release, Start, StartResult
 from rsvpq.mail.errors import Busy, ExchangeError, NotListed, Refused, Unsettled
 from rsvpq.mail.messages import is_private_payload
 from rsvpq.policy import Left
-from rsvpq.tasks.journal import Attached, Journal, LeaseLost, Paused, Taken
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Attached, Journal, LeaseLost, Outcome, Paused, Taken
 
 logger = logging.getLogger(__name__)
 

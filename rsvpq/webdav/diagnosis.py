@@ -4,7 +4,7 @@ First the connection, then a response without a login, then the login, and then 
 but only one row of each folder. Each step is taken only if the one before it succeeded. Nothing is changed.
 
 The configured credential is tried once, and never again: directories lock accounts after a few failures. Servers that
-share a user name take turns (:mod:`rsvpq.http.account`).
+share a user name take turns (:mod:`rsvpq.http.credential`).
 """
 
 from collections.abc import Mapping
@@ -13,17 +13,17 @@ from http import HTTPStatus
 from urllib.parse import unquote
 
 from rsvpq.http import probe, tls_handshake
-from rsvpq.http.account import Account
+from rsvpq.http.credential import Account
 from rsvpq.http.deadlines import Timeouts
 from rsvpq.http.endpoint import Endpoint
+from rsvpq.http.message import LOGIN_TIMEOUT
 from rsvpq.http.server import Server
-from rsvpq.http.status import LOGIN_TIMEOUT
 from rsvpq.mail.checks import Checks, Stopwatch
 from rsvpq.mail.errors import ExchangeError, Gone, LoginRefused
 from rsvpq.webdav import wire
 from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import WebDavMailbox
-from rsvpq.webdav.response import rows_of
+from rsvpq.webdav.server import rows_of
 
 #: One row is enough to see whether the search is allowed.
 _ONE_ROW = {"Content-Type": "text/xml; charset=utf-8", "Range": "rows=0-0"}

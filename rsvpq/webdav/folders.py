@@ -7,7 +7,7 @@ from rsvpq.http.server import Server
 from rsvpq.mail.errors import Busy, ExchangeError, LoginRefused, Malformed, Refused
 from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import Row
-from rsvpq.webdav.response import rows_of
+from rsvpq.webdav.server import rows_of
 
 _NEEDED = ("inbox", "drafts", "sentitems", "deleteditems", "sendmsg")
 _OTHERS = ("calendar",)

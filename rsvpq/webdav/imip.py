@@ -25,10 +25,9 @@ from icalendar import Calendar, Component, Event, vCalAddress, vDatetime, vText
 from icalendar.parser import Contentline, Parameters
 from icalendar.prop import vInline
 
-from rsvpq.mail.addresses import comparable
 from rsvpq.mail.errors import Refused
 from rsvpq.mail.messages import Verdict
-from rsvpq.mail.persons import is_smtp, person_in
+from rsvpq.mail.persons import comparable, is_smtp, person_in
 from rsvpq.text import shortened
 from rsvpq.webdav.multistatus import ENCODING
 

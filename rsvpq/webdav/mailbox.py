@@ -10,10 +10,8 @@ from http import HTTPStatus
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from rsvpq.http.message import HttpResponse
-from rsvpq.http.request_target import Target
+from rsvpq.http.message import HttpResponse, Target, error_from, no_rights
 from rsvpq.http.server import Server
-from rsvpq.http.status import error_from, no_rights
 from rsvpq.mail.calendar import Agenda, Appointment, CalendarUnknown, Details
 from rsvpq.mail.errors import (
     LOGIN_DELAY_S,
@@ -30,13 +28,11 @@ from rsvpq.mail.errors import (
 from rsvpq.mail.messages import Intent, Kind, MeetingMessage, Verdict
 from rsvpq.mail.ports import Clear, Page, Place
 from rsvpq.webdav import calendar, imip, wire
-from rsvpq.webdav.classes import kind_of
 from rsvpq.webdav.folders import Folders, find_folders
-from rsvpq.webdav.markers import intent_to_text
 from rsvpq.webdav.multistatus import Property, Reader, Row
-from rsvpq.webdav.response import MOST_KEPT, read, require_done, rows_of
-from rsvpq.webdav.rows import at, href_of, message_of, permanent_url_of, refreshed, rid_of
+from rsvpq.webdav.rows import at, href_of, intent_to_text, kind_of, message_of, permanent_url_of, refreshed, rid_of
 from rsvpq.webdav.search import PAGE_ROWS, pages
+from rsvpq.webdav.server import MOST_KEPT, read, require_done, rows_of
 
 T = TypeVar("T")
 #: How to answer requests on a server: by OWA's commands, by iCalendar replies, or by whichever the server supports.

@@ -11,7 +11,7 @@ from rsvpq.http.server import Server
 from rsvpq.mail.errors import Malformed, Refused
 from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import Reader, Row
-from rsvpq.webdav.response import read
+from rsvpq.webdav.server import read
 
 #: The rows of a page; evolution-exchange has the same limit.
 PAGE_ROWS = 100

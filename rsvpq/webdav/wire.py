@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 
-from rsvpq.http.request_target import LONGEST, Target
+from rsvpq.http.message import LONGEST_TARGET, Target
 from rsvpq.mail.calendar import uids_of_meeting
 from rsvpq.mail.errors import Malformed
 from rsvpq.webdav.multistatus import Property
@@ -261,7 +261,7 @@ def path_below(href: str, root: str) -> str:
 
     :raises Malformed: the href is not below the root path, or is invalid.
     """
-    if len(href) > LONGEST:  # checked first, because urlsplit caches its arguments
+    if len(href) > LONGEST_TARGET:  # checked first, because urlsplit caches its arguments
         raise Malformed(f"the server returned the href {href[:200]!r}..., which has {len(href)} characters")
     try:
         # An unescaped "#" is part of a name (##DavMailSubmissionURI##): no href of a store has a fragment.

@@ -15,11 +15,10 @@ from rsvpq import wiring
 from rsvpq.lanes import Item, Lanes, OperatorAction, Release, Start
 from rsvpq.mail.errors import Busy, NotListed, Refused
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
-from rsvpq.settings.mailbox_list import MailboxList
-from rsvpq.settings.mailboxes import ListedMailbox
+from rsvpq.settings.mailboxes import ListedMailbox, MailboxList
 from rsvpq.tasks import contract
 from rsvpq.tasks.admission import Admission
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Outcome
 from rsvpq.tasks.runner import Attempt, Carrier
 from testbed.processes import Part
 from testbed.queue_server import QueueServer

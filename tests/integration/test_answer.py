@@ -10,8 +10,7 @@ from rsvpq.http import auth, lease
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient, Unknown
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
-from rsvpq.tasks.journal import Attached, Journal, LeaseLost, Paused
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Attached, Journal, LeaseLost, Outcome, Paused
 from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import href_of

@@ -10,16 +10,14 @@ import pytest
 from celery.exceptions import Retry
 
 from rsvpq.audit.log import AuditLog, AuditRecord, Filter
-from rsvpq.audit.record import Audit, AuditedDecision
-from rsvpq.audit.redaction import Redaction
+from rsvpq.audit.record import Audit, AuditedDecision, Redaction
 from rsvpq.lanes import Lanes, Release
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Sensitivity
 from rsvpq.policy import Left
 from rsvpq.tasks import contract
-from rsvpq.tasks.journal import Attached
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Attached, Outcome
 from rsvpq.tasks.recollection import Recollection
 from rsvpq.tasks.runner import Attempt, Carrier, Handler
 from tests.support.exchange_site import Site, box_name, lenient, requests_in

@@ -13,8 +13,7 @@ from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import ExchangeError, Refused, Transient, Unknown, Unsettled, Unsupported
 from rsvpq.mail.messages import ItemRef, MeetingMessage, Verdict
 from rsvpq.policy import Action
-from rsvpq.tasks.journal import Attached, Journal
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Attached, Journal, Outcome
 from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import href_of, permanent_url_of

@@ -11,8 +11,7 @@ import pytest
 from rsvpq.mail.messages import MeetingMessage
 from rsvpq.policy import Action, Facts, Policy
 from rsvpq.policy.gather import decide_knowing
-from rsvpq.tasks.journal import Journal, Paused
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Journal, Outcome, Paused
 from rsvpq.webdav.rows import href_of
 from testbed.simulated_exchange import World
 from tests.support.calendar_writer import Diary

@@ -20,8 +20,7 @@ from rsvpq.mail.errors import (
     Unsettled,
     Unsupported,
 )
-from rsvpq.tasks.journal import Attached
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Attached, Outcome
 from rsvpq.tasks.runner import Attempt, Carrier, Handler
 from tests.support.lanes_with_clock import Clock, everything, ledger, offer, released
 

@@ -14,8 +14,7 @@ import pytest
 
 from rsvpq.http.connection import Connection, Lost, NotConnected
 from rsvpq.http.deadlines import Timeouts
-from rsvpq.http.message import HttpRequest, HttpResponse
-from rsvpq.http.request_target import Target
+from rsvpq.http.message import HttpRequest, HttpResponse, Target
 from rsvpq.mail.errors import Malformed
 from testbed.processes import PATIENCE_S
 from tests.support.scripted_server import ScriptedServer, play

@@ -7,7 +7,7 @@ from spnego import exceptions
 
 from rsvpq.http import auth
 from rsvpq.http.credential import Credential
-from rsvpq.http.request_target import Target
+from rsvpq.http.message import Target
 from rsvpq.mail.errors import BUSY_DELAY_S, Busy, LoginRefused, Transient
 from rsvpq.webdav.server import WebDavServer
 from tests.support.scripted_server import NO_ROWS, Play, ScriptedServer, play

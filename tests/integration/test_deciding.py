@@ -8,8 +8,7 @@ import pytest
 from rsvpq.mail.messages import MeetingMessage
 from rsvpq.policy import Action, Facts, Policy, Rule
 from rsvpq.policy.gather import decide_knowing
-from rsvpq.tasks.journal import Attached, Journal
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Attached, Journal, Outcome
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import href_of
 from tests.support.exchange_site import Site, box_name, inbox, lenient, requests_in, sent_in

@@ -8,8 +8,7 @@ import pytest
 from redis import Redis
 
 from producer.offer import offer_scans
-from rsvpq.audit.record import Audit
-from rsvpq.audit.redaction import Redaction
+from rsvpq.audit.record import Audit, Redaction
 from rsvpq.cli import follow as following
 from rsvpq.cli.follow import Following
 from rsvpq.health.register import register_of

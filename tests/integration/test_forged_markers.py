@@ -14,8 +14,7 @@ from rsvpq.mail.errors import Unsettled
 from rsvpq.mail.messages import Intent, Mailbox, MeetingMessage, Verdict
 from rsvpq.policy import Action, Facts, Policy
 from rsvpq.policy.gather import decide_knowing
-from rsvpq.tasks.journal import Journal
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Journal, Outcome
 from rsvpq.tasks.recollection import Recollection
 from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import WebDavMailbox

@@ -10,7 +10,7 @@ import pytest
 
 from rsvpq.http import auth
 from rsvpq.http.deadlines import Timeouts
-from rsvpq.http.request_target import Target
+from rsvpq.http.message import Target
 from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, Unknown
 from rsvpq.webdav.server import WebDavServer
 from testbed.processes import PATIENCE_S

@@ -8,7 +8,7 @@ import pytest
 from rsvpq.mail.drafts import answered_request, unsent_answers
 from rsvpq.mail.errors import Transient, Unknown, Unsettled
 from rsvpq.mail.messages import MeetingMessage
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Outcome
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import href_of
 from testbed.simulated_exchange import World

@@ -13,8 +13,7 @@ from rsvpq.mail.errors import Unsupported
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.policy import Action, Decision, Left, Policy, Reason, Rule
 from rsvpq.tasks import contract
-from rsvpq.tasks.journal import Attached, Decided
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Attached, Decided, Outcome
 from rsvpq.tasks.runner import LOOK_AGAIN_LONGEST_S, LOOK_AGAIN_S, LOOK_AGAIN_SOON_S, Attempt, Carrier
 from rsvpq.webdav.mailbox import Commands, WebDavMailbox
 from tests.support.lanes_with_clock import Clock, ledger

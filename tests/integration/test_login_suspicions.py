@@ -10,7 +10,7 @@ import pytest
 
 from rsvpq.http import auth
 from rsvpq.http.credential import Credential
-from rsvpq.http.request_target import Target
+from rsvpq.http.message import Target
 from rsvpq.mail.errors import Busy, ExchangeError, LoginRefused, Transient, Unknown
 from rsvpq.mail.messages import Mailbox
 from rsvpq.policy import Action

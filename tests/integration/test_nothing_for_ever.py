@@ -13,8 +13,7 @@ from celery.exceptions import Ignore, Retry
 from rsvpq.lanes import Item, Lane, Lanes
 from rsvpq.lanes.status import ServerStatus
 from rsvpq.mail.errors import Busy, ExchangeError, LoginRefused, Unsettled
-from rsvpq.tasks.journal import LeaseLost, Paused, Taken
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import LeaseLost, Outcome, Paused, Taken
 from rsvpq.tasks.runner import Carrier
 from tests.integration.test_carrier import ATTEMPTS, Published, fails, state, succeeds
 from tests.support.lanes_with_clock import Clock, offer

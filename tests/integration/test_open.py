@@ -8,8 +8,7 @@ import pytest
 from rsvpq.mail.errors import ExchangeError, Refused
 from rsvpq.mail.messages import MeetingMessage
 from rsvpq.policy import Action
-from rsvpq.tasks.journal import Journal, Paused
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Journal, Outcome, Paused
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import href_of
 from tests.support.exchange_site import Site, WatchedServer, always, box_name, inbox, responses_in

@@ -20,8 +20,7 @@ from rsvpq.mail.messages import ItemRef, Mailbox, MeetingMessage
 from rsvpq.mail.ports import Clear
 from rsvpq.policy import Action, Decision, Facts, Reason, decide
 from rsvpq.tasks import contract
-from rsvpq.tasks.journal import Attached, Journal, LeaseLost
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Attached, Journal, LeaseLost, Outcome
 from rsvpq.tasks.recollection import Recollection, without_item
 from rsvpq.tasks.runner import Attempt, Carrier
 from rsvpq.webdav.mailbox import WebDavMailbox

@@ -12,8 +12,7 @@ from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import Busy, ExchangeError, Gone, Refused, Transient, Unknown, Unsupported
 from rsvpq.mail.messages import Intent, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.policy import Action
-from rsvpq.tasks.journal import Attached, Journal, LeaseLost, Paused, Record
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Attached, Journal, LeaseLost, Outcome, Paused, Record
 from rsvpq.webdav.mailbox import Answers, Commands, WebDavMailbox
 from rsvpq.webdav.rows import href_of
 from rsvpq.webdav.server import WebDavServer

@@ -14,8 +14,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.mail.errors import Busy
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.tasks import contract
-from rsvpq.tasks.journal import Journal, LeaseLost, Paused
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Journal, LeaseLost, Outcome, Paused
 from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.server import WebDavServer

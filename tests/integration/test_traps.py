@@ -21,11 +21,10 @@ from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Verdict
 from rsvpq.policy import Action, Facts, decide
 from rsvpq.tasks.journal import Journal
 from rsvpq.webdav import wire
-from rsvpq.webdav.classes import kind_of
 from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.multistatus import read
-from rsvpq.webdav.rows import href_of
+from rsvpq.webdav.rows import href_of, kind_of
 from rsvpq.webdav.server import WebDavServer
 from tests.support.exchange_site import Site, always, box_name, inbox, lenient, requests_in, responses_in
 from tests.support.multistatus_bodies import page, response

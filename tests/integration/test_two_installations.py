@@ -7,7 +7,7 @@ import pytest
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import Changed, ExchangeError, Unknown, Unsettled
 from rsvpq.mail.messages import Intent, Verdict
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Outcome
 from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import href_of

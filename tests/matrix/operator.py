@@ -12,8 +12,7 @@ from celery.exceptions import Ignore, Retry
 
 from producer.scan import scan
 from producer.visit import Visit
-from rsvpq.audit.record import Audit
-from rsvpq.audit.redaction import Redaction
+from rsvpq.audit.record import Audit, Redaction
 from rsvpq.lanes import Lanes, Release
 from rsvpq.mail.editions import Settled
 from rsvpq.mail.errors import ExchangeError
@@ -22,8 +21,7 @@ from rsvpq.mail.ports import Page
 from rsvpq.policy import Facts, Policy
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks import contract
-from rsvpq.tasks.journal import Attached, Decided
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Attached, Decided, Outcome
 from rsvpq.tasks.recollection import Recollection, without_item
 from rsvpq.tasks.runner import Attempt, Carrier
 from rsvpq.webdav.mailbox import Commands, WebDavMailbox

@@ -22,8 +22,7 @@ from hypothesis import strategies as st
 from rsvpq.http import auth
 from rsvpq.http.connection import Connection
 from rsvpq.http.deadlines import Timeouts
-from rsvpq.http.message import HttpRequest
-from rsvpq.http.request_target import Target
+from rsvpq.http.message import HttpRequest, Target
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import ExchangeError, Malformed
 from rsvpq.mail.messages import Intent, MeetingMessage, Verdict

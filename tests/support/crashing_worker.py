@@ -8,8 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from rsvpq.mail.messages import MeetingMessage
-from rsvpq.tasks.journal import Journal
-from rsvpq.tasks.outcome import Outcome
+from rsvpq.tasks.journal import Journal, Outcome
 from rsvpq.webdav.mailbox import WebDavMailbox
 from tests.support.exchange_site import Site, always, box_name, requests_in
 from tests.support.work import work_on

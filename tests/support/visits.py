@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from producer.visit import Caps, Visit
-from rsvpq.audit.record import Audit
-from rsvpq.audit.redaction import Redaction
+from rsvpq.audit.record import Audit, Redaction
 from rsvpq.lanes import Lanes, Release
 from rsvpq.lanes.run_results import Ended
 from rsvpq.mail.messages import Mailbox, MeetingMessage

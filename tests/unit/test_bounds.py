@@ -11,22 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rsvpq.lanes  # noqa: F401 - before rsvpq.mail, which still imports from it
-from rsvpq.audit.redaction import Redaction, address_of
-from rsvpq.http.message import HttpResponse
-from rsvpq.http.request_target import LONGEST
+from rsvpq.audit.record import Redaction, address_of
+from rsvpq.http.message import LONGEST_TARGET, HttpResponse
 from rsvpq.mail.drafts import was_edited
 from rsvpq.mail.errors import Malformed, Refused
 from rsvpq.mail.messages import Intent, Kind, Verdict
-from rsvpq.policy import patterns
+from rsvpq.policy import organizer
 from rsvpq.webdav import wire
 from rsvpq.webdav.calendar import details_of
 from rsvpq.webdav.imip import reply_to
-from rsvpq.webdav.markers import intent_to_text
 from rsvpq.webdav.multistatus import Property, Reader, Row, read
-from rsvpq.webdav.response import MOST_KEPT, rows_of
-from rsvpq.webdav.rows import message_of
+from rsvpq.webdav.rows import intent_to_text, message_of
 from rsvpq.webdav.search import LONGEST_TEXT
-from rsvpq.webdav.server import LOGIN_PAGES
+from rsvpq.webdav.server import LOGIN_PAGES, MOST_KEPT, rows_of
 from tests.support.policy_values import NOW
 from tests.support.work_counts import calls_of
 
@@ -113,7 +110,7 @@ def test_names_that_a_server_makes_up_are_not_kept_for_ever() -> None:
 def test_an_href_without_end_is_cut_and_then_is_none() -> None:
     body = f'<a:multistatus xmlns:a="DAV:"><a:response><a:href>/{"x" * 100_000}</a:href></a:response></a:multistatus>'
     (row,) = read(body.encode())
-    assert len(row.href) == LONGEST + 1
+    assert len(row.href) == LONGEST_TARGET + 1
     with pytest.raises(Malformed, match="has 16385 characters"):
         wire.path_below(row.href, "/")
 
@@ -136,7 +133,7 @@ def test_a_large_root_is_not_read_again_with_every_row() -> None:
 @given(st.text("ab*?", max_size=8), st.text("abc", max_size=12))
 def test_a_pattern_describes_what_its_expression_does(pattern: str, text: str) -> None:
     expression = "".join({"*": ".*", "?": "."}.get(char) or re.escape(char) for char in pattern)
-    assert patterns.fits(text, [pattern]) is (re.fullmatch(expression, text, re.DOTALL) is not None)
+    assert organizer.fits(text, [pattern]) is (re.fullmatch(expression, text, re.DOTALL) is not None)
 
 
 @pytest.mark.parametrize("text", ["(" * 1500 + "a@b.example", "a:" * 1500 + "a@b.example", "<" * 5000 + "a@b.example>"])

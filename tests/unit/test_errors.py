@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 import pytest
 
-from rsvpq.http.status import error_from, retry_after_s
+from rsvpq.http.message import error_from, retry_after_s
 from rsvpq.mail import errors
 from rsvpq.mail.errors import (
     Busy,

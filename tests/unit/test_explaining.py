@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from producer.explain import explanation, is_wanted
-from rsvpq.audit.redaction import Redaction
+from rsvpq.audit.record import Redaction
 from rsvpq.mail.calendar import Agenda, Appointment, BusyPeriod, BusyStatus, CalendarUnknown, ResponseStatus
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Sensitivity
 from rsvpq.policy import Action, CalendarView, Facts, Policy, Rule, explain

@@ -9,7 +9,7 @@ import pytest
 from rsvpq.audit import record
 from rsvpq.mail import ordinary_rules, persons, recurrence, zones
 from rsvpq.policy import organizer
-from rsvpq.policy import patterns as globs
+from rsvpq.policy import organizer as globs
 from rsvpq.report import reasons
 from rsvpq.webdav import imip, multistatus, wire
 from tests.support.work_counts import match_steps, search_steps

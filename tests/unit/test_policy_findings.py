@@ -8,7 +8,7 @@ from rsvpq.cli.config import check_report
 from rsvpq.mail.messages import Kind
 from rsvpq.policy import Action, Policy, Rule
 from rsvpq.policy.lint import flaws
-from rsvpq.policy.patterns import covers
+from rsvpq.policy.organizer import covers
 from rsvpq.policy.rules import Value
 from rsvpq.settings import ConfigError
 from tests.support.policy_values import DAY, HOUR, policy, rule

@@ -8,11 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsvpq.mail.messages import Kind, Verdict
-from rsvpq.mail.times import instant, written
+from rsvpq.mail.messages import Kind, Verdict, instant, written
 from rsvpq.policy import Action, Newest, Version
-from rsvpq.policy.organizer import comparable_address, is_internal
-from rsvpq.policy.patterns import covers, fits
+from rsvpq.policy.organizer import comparable_address, covers, fits, is_internal
 from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import Property, Row
 from rsvpq.webdav.rows import message_of

@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from rsvpq.mail.calendar import NEVER, BusyStatus, CalendarUnknown, ResponseStatus
-from rsvpq.mail.messages import Intent, Kind, Sensitivity, Verdict
-from rsvpq.mail.times import instant
+from rsvpq.mail.messages import Intent, Kind, Sensitivity, Verdict, instant
 from rsvpq.policy import Action, CalendarView, Facts, Need, Policy, Reason, Rule, Version
 from rsvpq.policy.conditions import CONDITIONS
 from rsvpq.policy.engine import decide

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from rsvpq.audit.log import Filter
-from rsvpq.audit.record import operator
-from rsvpq.audit.redaction import LONGEST_SUBJECT, LONGEST_VALUE, Hidden, Redaction, address_of
+from rsvpq.audit.record import LONGEST_SUBJECT, LONGEST_VALUE, Hidden, Redaction, address_of, operator
 from rsvpq.mail.errors import Refused
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Sensitivity, is_private_payload
 from rsvpq.policy import Action, Facts, Policy, Rule
