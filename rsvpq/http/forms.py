@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import islice
 from threading import Lock
-from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from rsvpq.http.application import Application
 from rsvpq.http.auth import Forms
@@ -27,6 +27,7 @@ from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, 
 _MOST_REDIRECTS = 5
 #: The most cookies that are kept; a session has about three.
 _MOST_COOKIES = 20
+_PORTS = {"http": 80, "https": 443}
 
 #: Sends one request to the configured origin; follows no redirect, and raises no error for a status.
 SendOnce = Callable[[HttpRequest], HttpResponse]
@@ -227,19 +228,16 @@ class FormsLogin:
                 "use an address without it"
             ) from None
         if found is None:
-            return self._hidden_form(what, path)
+            page_name = urlsplit(path).path.rsplit("/", 1)[-1].lower()
+            action = self._pages.sent_to.get(page_name, self._pages.otherwise_sent_to)
+            if not action or path.lower().startswith(self._root.lower()):
+                raise Busy(f"{what}: the server returned a page without a login form; correct auth or url")
+            return _Form(Target(action), self._filled({}, self._pages.user_field, self._pages.password_field))
         fields = self._filled(found.others, found.user_field, found.password_field)
         own = (found.user_field, found.password_field)
         expected = own == (self._pages.user_field, self._pages.password_field)
         note = "" if expected else f" (the fields that were filled in: {listed(own)})"
         return _Form(self._own_path(what, path, found.action), fields, note)
-
-    def _hidden_form(self, what: str, path: str) -> _Form:
-        """Return the form that is known for the address of a page that shows none."""
-        action = self._pages.action_of(urlsplit(path).path.rsplit("/", 1)[-1].lower())
-        if not action or path.lower().startswith(self._root.lower()):
-            raise Busy(f"{what}: the server returned a page without a login form; correct auth or url")
-        return _Form(Target(action), self._filled({}, self._pages.user_field, self._pages.password_field))
 
     def _filled(self, others: Mapping[str, str], user_field: str, password_field: str) -> dict[str, str]:
         destination = {self._pages.destination: self._origin + self._root} if self._pages.destination else {}
@@ -274,17 +272,13 @@ class FormsLogin:
         """
         try:
             own, other = urlsplit(self._origin), urlsplit(urljoin(self._origin + page, url))
-            if other.scheme in {"http", "https"} and _is_same_host(own, other):
+            port, other_port = (one.port or _PORTS.get(one.scheme) for one in (own, other))
+            same_host = own.hostname == other.hostname and (port == other_port or own.scheme != other.scheme)
+            if other.scheme in _PORTS and same_host:
                 return Target((other.path or "/") + (other.query and f"?{other.query}"))
         except (ValueError, Malformed):  # an invalid URL, port or path
             pass
         raise Busy(f"{what}: unexpected redirect of the login to another server; use the address of that server")
-
-
-def _is_same_host(own: SplitResult, other: SplitResult) -> bool:
-    ports = {"http": 80, "https": 443}
-    same_port = (own.port or ports[own.scheme]) == (other.port or ports[other.scheme])
-    return own.hostname == other.hostname and (same_port or own.scheme != other.scheme)
 
 
 def _given(set_cookies: Iterable[str]) -> dict[str, str]:

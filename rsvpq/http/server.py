@@ -19,7 +19,7 @@ from rsvpq.http.body import TooLarge
 from rsvpq.http.connection import Connection, Lost, NotConnected
 from rsvpq.http.credential import LONGEST_WAIT_S, Credential, LoginAttempt
 from rsvpq.http.deadlines import Timeouts
-from rsvpq.http.forms import FormsLogin, Session
+from rsvpq.http.forms import FormsLogin
 from rsvpq.http.lease import Lease, NoLease
 from rsvpq.http.message import HttpRequest, HttpResponse, Target, error_from, no_rights
 from rsvpq.mail.errors import (
@@ -115,10 +115,6 @@ class Server:
         """
         self._lease.keep(what)
 
-    def use_up_lease(self, on: bool) -> None:
-        """Call :meth:`Lease.use_up` for the item of this thread."""
-        self._lease.use_up(on)
-
     def send(
         self,
         method: str,
@@ -173,23 +169,16 @@ class Server:
             shown = _may_be_content(request, response, effect=effect)
             certain = not (again or shown or refused)
             if certain or not self._is_logged_in(request.target, own):
-                self._log_off(forms, session, response, refused=refused)
+                if refused:
+                    forms.refuse(session, self._wait_s)
+                    raise LoginRefused(f"{response.what}: the server refused the user name or the password")
+                forms.end(session)
             elif shown:
                 return replace(response, cleared=True)
             elif again:
                 raise _unexpected_form(response, effect=effect)
         # The login itself worked, so the cause is in this part of the server.
         raise Busy(f"{request.what}: the session ended right after a login", scope="mailbox")
-
-    def _log_off(self, forms: FormsLogin, session: Session, response: HttpResponse, *, refused: bool) -> None:
-        """End a session that the server no longer accepts.
-
-        :raises LoginRefused: the server refuses the credential.
-        """
-        if refused:
-            forms.refuse(session, self._wait_s)
-            raise LoginRefused(f"{response.what}: the server refused the user name or the password")
-        forms.end(session)
 
     def _with_credential(self, request: HttpRequest, *, effect: bool) -> HttpResponse:
         with self._credential.attempt(request.what, self._wait_s, self.origin) as attempt:
@@ -221,7 +210,11 @@ class Server:
         if self._is_logged_in(request.target):
             raise _unexpected_form(response, effect=effect)
         if not refused:
-            raise self._repeated_form(response)
+            # The cause may be temporary: a server that restarts, or a part of it that is on another host.
+            text = f"{response.what} returned a login form, twice"
+            if self._accepted_at and self._is_still_accepted():
+                raise Busy(f"{text}, though this account is accepted elsewhere", scope="mailbox")
+            raise Busy(f'{text}; if the server has one, set auth = "forms"')
         if not attempt.refused(self._is_still_accepted):
             text = f"{response.what}: the server refuses this account here, but accepts it elsewhere"
             raise Busy(text, LOGIN_DELAY_S, "mailbox")
@@ -237,16 +230,6 @@ class Server:
             return replace(response, cleared=True)
         self._log_in_first(request)
         return self._send_once(request, effect=effect)
-
-    def _repeated_form(self, response: HttpResponse) -> Busy:
-        """Return the error for a second login form.
-
-        The cause may be temporary: a server that restarts, or a part of it that is on another host.
-        """
-        text = f"{response.what} returned a login form, twice"
-        if self._accepted_at and self._is_still_accepted():
-            return Busy(f"{text}, though this account is accepted elsewhere", scope="mailbox")
-        return Busy(f'{text}; if the server has one, set auth = "forms"')
 
     def _log_in_first(self, request: HttpRequest) -> None:
         """Send a probe first over a new connection, if the login method authenticates connections.
