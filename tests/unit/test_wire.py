@@ -9,9 +9,9 @@ from lxml import etree
 
 from rsvpq.mail.errors import Malformed
 from rsvpq.webdav import wire
-from rsvpq.webdav.multistatus import Row, read
+from rsvpq.webdav.multistatus import Row
 from tests.support.examples import examples
-from tests.support.multistatus_bodies import PIECES, SHAPES, page, response, row_of
+from tests.support.multistatus_bodies import PIECES, SHAPES, page, read, response, row_of
 
 SEARCH = (
     b'<?xml version="1.0"?><D:searchrequest xmlns:D="DAV:"><D:sql>SELECT "DAV:contentclass", '
