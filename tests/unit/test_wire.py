@@ -61,7 +61,7 @@ def test_the_search_never_varies() -> None:
 
 
 def test_the_propfind_is_these_bytes() -> None:
-    assert wire.propfind([wire.REPL_UID, wire.MESSAGE_CLASS]) == PROPFIND
+    assert wire.propfind(wire.REPL_UID, wire.MESSAGE_CLASS) == PROPFIND
 
 
 def test_the_proppatch_is_these_bytes_with_its_values_escaped() -> None:
