@@ -130,7 +130,7 @@ class FormsLogin:
         """End a session in which the server refused the credential, and stop the credential."""
         self.end(session)
         with self._credential.attempt(f"login at {self._origin}", wait_s, self._origin) as attempt:
-            attempt.refused()
+            self._credential.refused(attempt)
 
     def is_login(self, response: HttpResponse) -> bool:
         """Return whether a response within a session asks for a login, or redirects to the page where we logged in."""
@@ -156,11 +156,11 @@ class FormsLogin:
                 raise Busy(text, LOGIN_DELAY_S)  # a directory may have counted two failed logons
             refusal = self._refusal(what, posted, cookies)
             if refusal:
-                attempt.refused()
+                self._credential.refused(attempt)
                 raise LoginRefused(
                     f"{what}: the login form refused the user name or the password: {refusal}{form.note}"
                 )
-            attempt.accepted()
+            self._credential.accepted(attempt)
         return cookies
 
     def _fill_in(self, what: str) -> tuple[HttpResponse, dict[str, str], _Form]:
@@ -186,18 +186,14 @@ class FormsLogin:
         if not cookies or self.is_login(posted):
             return "it was returned again"
         # Probe twice: the servers behind a load balancer may not know a new session at once. A probe costs no logon.
-        if not any(self._is_known(what, cookies) for _ in range(2)):
-            return "a probe with its cookies was asked to log in"
-        return ""
-
-    def _is_known(self, what: str, cookies: Mapping[str, str]) -> bool:
-        """Return whether the server accepts the cookies: whether it responds to a probe without asking for a login."""
-        response = self._send(self._probe.at(self._root, {"Cookie": _cookie(cookies)}))
-        if self.is_login(response) or response.status == HTTPStatus.UNAUTHORIZED:
-            return False
-        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            self._raise_failure(what, response)
-        return True
+        for _ in range(2):
+            probed = self._send(self._probe.at(self._root, {"Cookie": _cookie(cookies)}))
+            if self.is_login(probed) or probed.status == HTTPStatus.UNAUTHORIZED:
+                continue
+            if probed.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                self._raise_failure(what, probed)
+            return ""
+        return "a probe with its cookies was asked to log in"
 
     def _login_page(self, what: str) -> tuple[bytes, Target, dict[str, str]]:
         """Return the login page, its path, and the cookies that were set on the way to it."""

@@ -185,15 +185,15 @@ class Server:
             try:
                 response = self._send_past_login_form(request, effect=effect)
             except LoginRefused:
-                attempt.refused()
+                self._credential.refused(attempt)
                 raise
             if response.status == HTTPStatus.UNAUTHORIZED:
-                if not attempt.refused(self._is_still_accepted if self._accepted_at else None):
+                if not self._credential.refused(attempt, self._is_still_accepted if self._accepted_at else None):
                     raise no_rights(response.what)
             elif self.application.login_pages.login(response):
                 self._raise_for_login(attempt, request, response, effect=effect)
             elif response.status < HTTPStatus.MULTIPLE_CHOICES:
-                attempt.accepted()
+                self._credential.accepted(attempt)
                 if request.method == self.application.probe.method and not self._accepted_at:
                     self._accepted_at = request.target
             return response
@@ -205,7 +205,7 @@ class Server:
         refused = self.application.login_pages.login(response) == "refused"
         refusal = LoginRefused(f"{response.what}: the server refused the user name or the password")
         if refused and not self._accepted_at:
-            attempt.refused()  # without a probe: a wrong password must not be sent twice
+            self._credential.refused(attempt)  # without a probe: a wrong password must not be sent twice
             raise refusal
         if self._is_logged_in(request.target):
             raise _unexpected_form(response, effect=effect)
@@ -215,7 +215,7 @@ class Server:
             if self._accepted_at and self._is_still_accepted():
                 raise Busy(f"{text}, though this account is accepted elsewhere", scope="mailbox")
             raise Busy(f'{text}; if the server has one, set auth = "forms"')
-        if not attempt.refused(self._is_still_accepted):
+        if not self._credential.refused(attempt, self._is_still_accepted):
             text = f"{response.what}: the server refuses this account here, but accepts it elsewhere"
             raise Busy(text, LOGIN_DELAY_S, "mailbox")
         raise refusal
