@@ -38,16 +38,11 @@ class Address:
     host: str
     port: int
 
-    @classmethod
-    def of(cls, url: str) -> "Address":
-        """Return the address in a URL."""
-        parts = urlsplit(url)
-        return cls(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme])
-
 
 def connect(endpoint: Endpoint, timeouts: Timeouts, checks: Checks) -> Connection | None:
     """Return an open connection for HTTP; None, and the reason in ``checks``, if there is none."""
-    address = Address.of(endpoint.url)
+    parts = urlsplit(endpoint.url)
+    address = Address(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme])
     plain = _connected(address, timeouts.connect_s, checks)
     if plain is None:
         return None
@@ -141,14 +136,10 @@ def _shown_certificate(error: OSError, address: Address, endpoint: Endpoint, tim
 def _described(certificate: Any) -> str:
     """Return names, issuer and dates of a certificate, which is in the form of :meth:`ssl.SSLSocket.getpeercert`."""
     names = [value for _, value in certificate.get("subjectAltName", ())]
-    subject, issuer = (_common_name(certificate.get(who, ())) for who in ("subject", "issuer"))
+    # A name is such as ``((('commonName', 'mail.example.com'),), ...)``; without a common name, all parts are shown.
+    parts = [dict(pair for relative in certificate.get(who, ()) for pair in relative) for who in ("subject", "issuer")]
+    subject, issuer = (one.get("commonName") or ", ".join(one.values()) or "nobody" for one in parts)
     owner = f"{subject} ({', '.join(names)})" if names and names != [subject] else subject
     dates = (ssl.cert_time_to_seconds(certificate[name]) for name in ("notBefore", "notAfter"))
     first, last = (datetime.fromtimestamp(date, UTC).date().isoformat() for date in dates)
     return f"{owner}, by {issuer}, {first} to {last}"
-
-
-def _common_name(name: Any) -> str:
-    """Return the common name, or else all parts, of a name such as ``((('commonName', 'mail.example.com'),), ...)``."""
-    parts = dict(pair for relative in name for pair in relative)
-    return parts.get("commonName") or ", ".join(parts.values()) or "nobody"
