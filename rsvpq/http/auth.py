@@ -89,28 +89,26 @@ class ConnectionAuth:
         """
         if _challenge(refusal, self._word) is None:
             raise Busy(f"{what}: the server does not offer {self._word}; correct auth in the settings")
+        response, received = refusal, None
         try:
-            return self._authenticate(host, refusal, repeat)
+            context = self._spnego.client(
+                self._username, self._password, hostname=host, service="HTTP", protocol=self._scheme
+            )
+            for _ in range(_MOST_MESSAGES):
+                token = context.step(received)
+                if token is None:
+                    break
+                authorization = f"{self._word} {base64.b64encode(token).decode()}"
+                response = repeat(response, authorization, received is not None)
+                challenge = _challenge(response, self._word)
+                if response.status != HTTPStatus.UNAUTHORIZED or not challenge:
+                    break
+                received = base64.b64decode(challenge)
         except self._errors as error:
             reason = f"{what}: {self._word} login failed ({type(error).__name__})"
+        else:
+            return response
         raise LoginRefused(reason)
-
-    def _authenticate(self, host: str, response: HTTPResponse, repeat: Repeat) -> HTTPResponse:
-        context = self._spnego.client(
-            self._username, self._password, hostname=host, service="HTTP", protocol=self._scheme
-        )
-        received: bytes | None = None
-        for _ in range(_MOST_MESSAGES):
-            token = context.step(received)
-            if token is None:
-                return response
-            authorization = f"{self._word} {base64.b64encode(token).decode()}"
-            response = repeat(response, authorization, received is not None)
-            challenge = _challenge(response, self._word)
-            if response.status != HTTPStatus.UNAUTHORIZED or not challenge:
-                return response
-            received = base64.b64decode(challenge)
-        return response
 
 
 def _challenge(response: HTTPResponse, word: str) -> str | None:

@@ -8,6 +8,7 @@ they are processed.
 import zlib
 from collections.abc import Iterator
 from http.client import HTTPResponse, IncompleteRead
+from itertools import chain
 from time import monotonic
 
 #: The largest body that is read, in bytes.
@@ -108,12 +109,7 @@ def _deflate_decoded(pieces: Iterator[bytes]) -> Iterator[bytes]:
         if len(start) > 1:
             break
     zlib_format = start[:1] and start[0] & 0x0F == zlib.DEFLATED and int.from_bytes(start[:2]) % 31 == 0
-
-    def all_pieces() -> Iterator[bytes]:
-        yield start
-        yield from pieces
-
-    yield from _inflated(all_pieces(), _ZLIB if zlib_format else _RAW_DEFLATE)
+    yield from _inflated(chain([start], pieces), _ZLIB if zlib_format else _RAW_DEFLATE)
 
 
 def _inflated(pieces: Iterator[bytes], wbits: int) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
-from http.client import HTTPException, HTTPMessage, HTTPResponse, IncompleteRead
+from http.client import HTTPException, HTTPResponse, IncompleteRead
 from http.cookiejar import CookieJar
 from math import inf
 from time import monotonic
@@ -173,7 +173,9 @@ class Connection:
         if response.status < HTTPStatus.OK:
             # The final response may still come, and must not be read as the response to the next request.
             raise Lost(f"no final response after a {response.status}")
-        _require_one_length(response.headers)
+        lengths = ",".join(response.headers.get_all("Content-Length", ())).split(",")
+        if len(set(map(str.strip, lengths))) > 1:  # the end of the response would be ambiguous
+            raise Lost("invalid HTTP response (more than one Content-Length)")
         return response
 
     def _head(self, request: HttpRequest) -> bytes:
@@ -184,8 +186,12 @@ class Connection:
         target = request.target if isinstance(request.target, Target) else Target(request.target)
         lines = [f"{request.method} {target} HTTP/1.1", f"Host: {self._authority}"]
         lines += [f"{name}: {value}" for name, value in {**self._headers, **request.headers}.items()]
-        if self._cookies and (cookies := self._cookies_to_send(self._cookies)):
-            lines.append(f"Cookie: {cookies}")
+        if self._cookies:
+            # Only those for the whole site, such as those of a load balancer. The jar's own request is never opened.
+            site = Request(f"{self._origin}/")  # noqa: S310 - see above
+            self._cookies.add_cookie_header(site)
+            if cookies := site.get_header("Cookie"):
+                lines.append(f"Cookie: {cookies}")
         if request.body or request.method != "GET":
             lines.append(f"Content-Length: {len(request.body)}")
         head = "\r\n".join(lines)
@@ -211,19 +217,22 @@ class Connection:
     def _reconnected(self, until: float) -> PlainSocket | TlsSocket:
         self.close()
         started = monotonic()
+        end = min(until, started + self._timeouts.connect_s)
         try:
-            return self.adopt(self._opened(min(until, started + self._timeouts.connect_s)))
+            plain = open_socket(self.host, self._port, end)
         except TimeoutError:
             raise NotConnected(f"no connection after {monotonic() - started:.0f} s") from None
         except (OSError, UnicodeError) as error:  # UnicodeError: a label of the host name is too long
-            raise _not_connected(error) from None
-
-    def _opened(self, end: float) -> PlainSocket | TlsSocket:
-        plain = open_socket(self.host, self._port, end)
+            if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
+                # The server is not at fault, so only this mailbox waits.
+                remedy = "raise its limit (ulimit -n), or give it fewer threads"
+                raise NotConnected(f"this process cannot open more connections; {remedy}", scope="mailbox") from None
+            reason = (error.strerror if isinstance(error, OSError) else "") or type(error).__name__
+            raise NotConnected(f"no connection to the server ({reason})") from None
         if self._context is None:
-            return PlainSocket.of(plain)
+            return self.adopt(PlainSocket.of(plain))
         try:
-            return secured(plain, self._context, self.host, end)
+            return self.adopt(secured(plain, self._context, self.host, end))
         except OSError as error:
             plain.close()
             raise NotConnected(*tls.handshake_failure(error)) from None
@@ -268,7 +277,9 @@ class Connection:
         else:
             response.close()  # this does not close the connection
         cookies = self._keep_cookies(request, response)
-        return HttpResponse(request.what, response.status, _joined(response.headers), body, cookies, rest)
+        given = response.headers
+        joined = CaseInsensitiveDict({name: ", ".join(given.get_all(name, ())) for name in given})
+        return HttpResponse(request.what, response.status, joined, body, cookies, rest)
 
     def _keep_cookies(self, request: HttpRequest, response: HTTPResponse) -> tuple[str, ...]:
         """Keep the cookies that a response sets, except those that are too long or contain line breaks.
@@ -285,20 +296,11 @@ class Connection:
                 del headers[name]
             for line in kept:
                 headers["Set-Cookie"] = line
-            self._cookies.extract_cookies(response, self._for_cookies(request.target))
+            # The jar's own request is never opened.
+            self._cookies.extract_cookies(response, Request(f"{self._origin}{request.target}"))  # noqa: S310 - see above
             if len(self._cookies) > _MOST_COOKIES:
                 self._cookies.clear()
         return tuple(kept)
-
-    def _cookies_to_send(self, cookies: CookieJar) -> str | None:
-        """Return the cookies for the whole site, such as those of a load balancer; none for single paths."""
-        request = self._for_cookies("/")
-        cookies.add_cookie_header(request)
-        return request.get_header("Cookie")
-
-    def _for_cookies(self, target: str) -> Request:
-        """Return a request as a cookie jar expects it; it is never opened."""
-        return Request(f"{self._origin}{target}")  # noqa: S310 - see above
 
 
 def open_socket(host: str, port: int, end: float) -> socket.socket:
@@ -334,31 +336,7 @@ def secured(plain: socket.socket, context: ssl.SSLContext, host: str, end: float
     return made
 
 
-def _not_connected(error: Exception) -> NotConnected:
-    if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
-        # The server is not at fault, so only this mailbox waits.
-        text = "this process cannot open more connections; raise its limit (ulimit -n), or give it fewer threads"
-        return NotConnected(text, scope="mailbox")
-    reason = (error.strerror if isinstance(error, OSError) else "") or type(error).__name__
-    return NotConnected(f"no connection to the server ({reason})")
-
-
 def _lost(error: Exception) -> Lost:
     if isinstance(error, OSError | IncompleteRead):
         return Lost("connection closed before the response was complete")
     return Lost(f"invalid HTTP response ({type(error).__name__})")
-
-
-def _require_one_length(headers: HTTPMessage) -> None:
-    """Raise :class:`Lost` if a response has several lengths, so that its end is ambiguous."""
-    lengths = {length.strip() for line in headers.get_all("Content-Length", ()) for length in line.split(",")}
-    if len(lengths) > 1:
-        raise Lost("invalid HTTP response (more than one Content-Length)")
-
-
-def _joined(headers: HTTPMessage) -> CaseInsensitiveDict[str]:
-    """Return the headers by name, with the values of equal names joined by commas."""
-    joined = CaseInsensitiveDict[str]()
-    for name, value in headers.items():
-        joined[name] = f"{joined[name]}, {value}" if name in joined else value
-    return joined

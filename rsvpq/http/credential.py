@@ -57,7 +57,7 @@ class Credential:
                 self._exclusive.release()
                 exclusive = False
             self.check(what, server)
-            yield LoginAttempt(self, self._era, what, wait_s, server)
+            yield LoginAttempt(self._era, what, wait_s, server)
         finally:
             if exclusive:
                 self._exclusive.release()
@@ -83,15 +83,23 @@ class Credential:
             raise Busy(f"{what}: not sent, because another thread has been logging in for {wait_s:.0f} s")
         return True
 
-    def _accepted(self, era: int, server: str) -> None:
-        if era != self._era:
+    def accepted(self, attempt: "LoginAttempt") -> None:
+        """Record that the server accepted the credential, and forget earlier refusals."""
+        if attempt.era != self._era:
             return
         if not self._proven:
             self._refused_by.clear()
             self._refusals, self._proven = 0, True
-        self._accepted_by.add(server)
+        self._accepted_by.add(attempt.server)
 
-    def _refused(self, attempt: "LoginAttempt", still_good: Callable[[], bool] | None) -> bool:
+    def refused(self, attempt: "LoginAttempt", still_good: Callable[[], bool] | None = None) -> bool:
+        """Record that the server refused the credential, and block it unless it turns out to be still good.
+
+        The refusals of several threads count once.
+
+        :param still_good: called once, if the credential was good before.
+        :returns: whether the credential is at fault. :raises Busy: another thread takes too long to find that out.
+        """
         # An attempt on a credential that is not proven holds the lock already.
         if not self._proven:
             return attempt.era != self._era or self._block(attempt.server)
@@ -121,27 +129,13 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class LoginAttempt:
-    """One use of a credential; the caller reports the result."""
+    """One use of a credential; the caller reports the result to the credential."""
 
-    _credential: Credential
+    #: The credential's state at the beginning: how often it had been refused.
     era: int
     what: str
     wait_s: float
     server: str
-
-    def accepted(self) -> None:
-        """Record that the server accepted the credential, and forget earlier refusals."""
-        self._credential._accepted(self.era, self.server)
-
-    def refused(self, still_good: Callable[[], bool] | None = None) -> bool:
-        """Record that the server refused the credential, and block it unless it turns out to be still good.
-
-        The refusals of several threads count once.
-
-        :param still_good: called once, if the credential was good before.
-        :returns: whether the credential is at fault. :raises Busy: another thread takes too long to find that out.
-        """
-        return self._credential._refused(self, still_good)
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import islice
 from threading import Lock
-from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from rsvpq.http.application import Application
 from rsvpq.http.auth import Forms
@@ -27,6 +27,7 @@ from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, 
 _MOST_REDIRECTS = 5
 #: The most cookies that are kept; a session has about three.
 _MOST_COOKIES = 20
+_PORTS = {"http": 80, "https": 443}
 
 #: Sends one request to the configured origin; follows no redirect, and raises no error for a status.
 SendOnce = Callable[[HttpRequest], HttpResponse]
@@ -129,7 +130,7 @@ class FormsLogin:
         """End a session in which the server refused the credential, and stop the credential."""
         self.end(session)
         with self._credential.attempt(f"login at {self._origin}", wait_s, self._origin) as attempt:
-            attempt.refused()
+            self._credential.refused(attempt)
 
     def is_login(self, response: HttpResponse) -> bool:
         """Return whether a response within a session asks for a login, or redirects to the page where we logged in."""
@@ -155,11 +156,11 @@ class FormsLogin:
                 raise Busy(text, LOGIN_DELAY_S)  # a directory may have counted two failed logons
             refusal = self._refusal(what, posted, cookies)
             if refusal:
-                attempt.refused()
+                self._credential.refused(attempt)
                 raise LoginRefused(
                     f"{what}: the login form refused the user name or the password: {refusal}{form.note}"
                 )
-            attempt.accepted()
+            self._credential.accepted(attempt)
         return cookies
 
     def _fill_in(self, what: str) -> tuple[HttpResponse, dict[str, str], _Form]:
@@ -185,18 +186,14 @@ class FormsLogin:
         if not cookies or self.is_login(posted):
             return "it was returned again"
         # Probe twice: the servers behind a load balancer may not know a new session at once. A probe costs no logon.
-        if not any(self._is_known(what, cookies) for _ in range(2)):
-            return "a probe with its cookies was asked to log in"
-        return ""
-
-    def _is_known(self, what: str, cookies: Mapping[str, str]) -> bool:
-        """Return whether the server accepts the cookies: whether it responds to a probe without asking for a login."""
-        response = self._send(self._probe.at(self._root, {"Cookie": _cookie(cookies)}))
-        if self.is_login(response) or response.status == HTTPStatus.UNAUTHORIZED:
-            return False
-        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            self._raise_failure(what, response)
-        return True
+        for _ in range(2):
+            probed = self._send(self._probe.at(self._root, {"Cookie": _cookie(cookies)}))
+            if self.is_login(probed) or probed.status == HTTPStatus.UNAUTHORIZED:
+                continue
+            if probed.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                self._raise_failure(what, probed)
+            return ""
+        return "a probe with its cookies was asked to log in"
 
     def _login_page(self, what: str) -> tuple[bytes, Target, dict[str, str]]:
         """Return the login page, its path, and the cookies that were set on the way to it."""
@@ -227,19 +224,16 @@ class FormsLogin:
                 "use an address without it"
             ) from None
         if found is None:
-            return self._hidden_form(what, path)
+            page_name = urlsplit(path).path.rsplit("/", 1)[-1].lower()
+            action = self._pages.sent_to.get(page_name, self._pages.otherwise_sent_to)
+            if not action or path.lower().startswith(self._root.lower()):
+                raise Busy(f"{what}: the server returned a page without a login form; correct auth or url")
+            return _Form(Target(action), self._filled({}, self._pages.user_field, self._pages.password_field))
         fields = self._filled(found.others, found.user_field, found.password_field)
         own = (found.user_field, found.password_field)
         expected = own == (self._pages.user_field, self._pages.password_field)
         note = "" if expected else f" (the fields that were filled in: {listed(own)})"
         return _Form(self._own_path(what, path, found.action), fields, note)
-
-    def _hidden_form(self, what: str, path: str) -> _Form:
-        """Return the form that is known for the address of a page that shows none."""
-        action = self._pages.action_of(urlsplit(path).path.rsplit("/", 1)[-1].lower())
-        if not action or path.lower().startswith(self._root.lower()):
-            raise Busy(f"{what}: the server returned a page without a login form; correct auth or url")
-        return _Form(Target(action), self._filled({}, self._pages.user_field, self._pages.password_field))
 
     def _filled(self, others: Mapping[str, str], user_field: str, password_field: str) -> dict[str, str]:
         destination = {self._pages.destination: self._origin + self._root} if self._pages.destination else {}
@@ -274,17 +268,13 @@ class FormsLogin:
         """
         try:
             own, other = urlsplit(self._origin), urlsplit(urljoin(self._origin + page, url))
-            if other.scheme in {"http", "https"} and _is_same_host(own, other):
+            port, other_port = (one.port or _PORTS.get(one.scheme) for one in (own, other))
+            same_host = own.hostname == other.hostname and (port == other_port or own.scheme != other.scheme)
+            if other.scheme in _PORTS and same_host:
                 return Target((other.path or "/") + (other.query and f"?{other.query}"))
         except (ValueError, Malformed):  # an invalid URL, port or path
             pass
         raise Busy(f"{what}: unexpected redirect of the login to another server; use the address of that server")
-
-
-def _is_same_host(own: SplitResult, other: SplitResult) -> bool:
-    ports = {"http": 80, "https": 443}
-    same_port = (own.port or ports[own.scheme]) == (other.port or ports[other.scheme])
-    return own.hostname == other.hostname and (same_port or own.scheme != other.scheme)
 
 
 def _given(set_cookies: Iterable[str]) -> dict[str, str]:

@@ -89,13 +89,4 @@ class NoLease(Lease):
     """A lease that never ends, for work that belongs to no item, such as an operator's command."""
 
     def __init__(self) -> None:
-        super().__init__(lambda: inf)
-
-    @property
-    def left_s(self) -> float:
-        """Infinite."""
-        return inf
-
-    def keep(self, what: str, longest_s: float = 0) -> float:  # noqa: ARG002 - the signature of Lease
-        """Return a deadline that never comes."""
-        return inf
+        super().__init__(lambda: inf, since=0, given_s=inf)

@@ -88,19 +88,15 @@ class LoginPages:
         """
         if response.cleared:
             return ""
-        location = response.headers.get("Location", "")
-        if location and self.leads_to_login(location):
-            reason = parse_qs(location.partition("?")[2]).get("reason", [""])[-1]
+        path, _, query = response.headers.get("Location", "").partition("?")
+        # Only the whole last part of the path counts.
+        if path and path.partition("#")[0].rpartition("/")[2].lower() in self.names:
+            reason = parse_qs(query).get("reason", [""])[-1]
             return "refused" if reason in self.refused else "ended" if reason == self.ended else "wanted"
         if response.status == LOGIN_TIMEOUT:
             return "ended"
         html_page = "html" in response.headers.get("Content-Type", "").lower()
         return "wanted" if html_page and self.is_login_page(response.body) else ""
-
-    def leads_to_login(self, location: str) -> bool:
-        """Return whether a redirect leads to a login page; only the whole last part of the path counts."""
-        path = location.partition("?")[0].partition("#")[0]
-        return path.rpartition("/")[2].lower() in self.names
 
     def is_login_page(self, page: bytes) -> bool:
         """Return whether a page has a form that asks for a password, or that is sent where the known forms are.
@@ -110,14 +106,11 @@ class LoginPages:
         lower = page[:_LARGEST_PAGE].lower()  # many times faster than parsing it
         if b"<form" not in lower or not (b"password" in lower or any(one.encode() in lower for one in self.actions)):
             return False
-        return any(_asks_for_password(form) or self._is_known(form) for form in _forms(page))
-
-    def _is_known(self, form: etree._Element) -> bool:
-        return any(action in (form.get("action") or "").lower() for action in self.actions)
-
-    def action_of(self, page_name: str) -> str:
-        """Return where the form of a page that shows none is sent; '' if that is not known."""
-        return self.sent_to.get(page_name, self.otherwise_sent_to)
+        for form in _forms(page):
+            action = (form.get("action") or "").lower()
+            if _asks_for_password(form) or any(known in action for known in self.actions):
+                return True
+        return False
 
 
 def find_login_form(page: bytes) -> LoginForm | None:
@@ -158,7 +151,8 @@ def _asks_for_password(form: etree._Element) -> bool:
 def _read(form: etree._Element) -> LoginForm:
     if form.get("method", "post").strip().lower() != "post":
         raise NotUnderstoodError("it would send the password in a URL (method GET)")
-    shown = [part for part in form.iter("input") if _is_shown(part)]
+    styles = ((part, part.get("style", "").replace(" ", "").lower()) for part in form.iter("input"))
+    shown = [part for part, style in styles if part.get("disabled") is None and "display:none" not in style]
     passwords = [part.get("name", "") for part in shown if _kind(part) == "password"]
     if len(passwords) != 1 or not passwords[0]:
         raise NotUnderstoodError(_WRONG_FIELDS.format(f"{len(passwords)} password fields ({listed(passwords)})"))
@@ -167,11 +161,6 @@ def _read(form: etree._Element) -> LoginForm:
     others = {name: value for name, value in typed.items() if name not in {"", user}} | dict(_kept(form))
     others.pop(passwords[0], None)
     return LoginForm(form.get("action") or "", user, passwords[0], others)
-
-
-def _is_shown(part: etree._Element) -> bool:
-    style = part.get("style", "").replace(" ", "").lower()
-    return part.get("disabled") is None and "display:none" not in style
 
 
 def _user_field(typed: Mapping[str, str]) -> str:

@@ -85,14 +85,14 @@ class Target(str):
         """
         target = cls(path)
         own, wanted = target.split("/"), root.split("/")[:-1]
-        if "?" in target or len(own) <= len(wanted) or not all(map(_is_same, own, wanted)):
+        # Names are compared one by one, because an escaped slash does not end a name.
+        names, others = (
+            [unquote(name, errors="surrogateescape").casefold() for name in parts[: len(wanted)]]
+            for parts in (own, wanted)
+        )
+        if "?" in target or len(own) <= len(wanted) or names != others:
             raise Malformed(_rejected(path, f"is not below {root!r}"))
         return cls(f"{target}?{query}") if query else target
-
-
-def _is_same(name: str, other: str) -> bool:
-    """Return whether two parts of paths are the same name; an escaped slash does not end a name."""
-    return unquote(name, errors="surrogateescape").casefold() == unquote(other, errors="surrogateescape").casefold()
 
 
 def _climbs(path: str) -> bool:

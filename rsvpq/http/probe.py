@@ -66,9 +66,18 @@ def schemes_of(line: str) -> set[str]:
 def may_log_in(probed: ProbeResult, endpoint: Endpoint, checks: Checks) -> bool:
     """Return whether the server offers the configured login method."""
     status, offered = probed.response.status, ", ".join(sorted(probed.schemes))
+    if endpoint.auth in probed.schemes:
+        if endpoint.auth == "basic" and endpoint.url.startswith("http:"):
+            text = f"basic over http: the password is sent unencrypted with every request (offered: {offered})"
+            checks.warn("auth", text, "use https", ms=probed.ms)
+        else:
+            checks.ok("auth", f"{endpoint.auth} (offered: {offered})", ms=probed.ms)
+        return True
     if probed.schemes:
-        return _is_offered(probed, endpoint, offered, checks)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        usable = " or ".join(f'auth = "{scheme}"' for scheme in _SUPPORTED if scheme in probed.schemes)
+        remedy = usable or "let the server offer Basic or Integrated Windows Authentication"
+        checks.fail("auth", f"{endpoint.auth} is configured, but {offered} is offered", remedy, ms=probed.ms)
+    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         checks.fail("auth", f"an unauthenticated request got {status}", "check the server; workers retry automatically")
     elif HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         where = probed.response.headers.get("Location", "nowhere")
@@ -81,21 +90,6 @@ def may_log_in(probed: ProbeResult, endpoint: Endpoint, checks: Checks) -> bool:
         text = f"an unauthenticated request got {status} and no request to log in"
         checks.fail("auth", text, "correct the scheme and the path of url")
     return False
-
-
-def _is_offered(probed: ProbeResult, endpoint: Endpoint, offered: str, checks: Checks) -> bool:
-    if endpoint.auth not in probed.schemes:
-        usable = [scheme for scheme in _SUPPORTED if scheme in probed.schemes]
-        choice = " or ".join(f'auth = "{scheme}"' for scheme in usable)
-        remedy = choice or "let the server offer Basic or Integrated Windows Authentication"
-        checks.fail("auth", f"{endpoint.auth} is configured, but {offered} is offered", remedy, ms=probed.ms)
-        return False
-    if endpoint.auth == "basic" and endpoint.url.startswith("http:"):
-        text = f"basic over http: the password is sent unencrypted with every request (offered: {offered})"
-        checks.warn("auth", text, "use https", ms=probed.ms)
-    else:
-        checks.ok("auth", f"{endpoint.auth} (offered: {offered})", ms=probed.ms)
-    return True
 
 
 def clock_ahead_s(probed: ProbeResult) -> float | None:

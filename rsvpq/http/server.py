@@ -19,7 +19,7 @@ from rsvpq.http.body import TooLarge
 from rsvpq.http.connection import Connection, Lost, NotConnected
 from rsvpq.http.credential import LONGEST_WAIT_S, Credential, LoginAttempt
 from rsvpq.http.deadlines import Timeouts
-from rsvpq.http.forms import FormsLogin, Session
+from rsvpq.http.forms import FormsLogin
 from rsvpq.http.lease import Lease, NoLease
 from rsvpq.http.message import HttpRequest, HttpResponse, Target, error_from, no_rights
 from rsvpq.mail.errors import (
@@ -115,10 +115,6 @@ class Server:
         """
         self._lease.keep(what)
 
-    def use_up_lease(self, on: bool) -> None:
-        """Call :meth:`Lease.use_up` for the item of this thread."""
-        self._lease.use_up(on)
-
     def send(
         self,
         method: str,
@@ -173,7 +169,10 @@ class Server:
             shown = _may_be_content(request, response, effect=effect)
             certain = not (again or shown or refused)
             if certain or not self._is_logged_in(request.target, own):
-                self._log_off(forms, session, response, refused=refused)
+                if refused:
+                    forms.refuse(session, self._wait_s)
+                    raise LoginRefused(f"{response.what}: the server refused the user name or the password")
+                forms.end(session)
             elif shown:
                 return replace(response, cleared=True)
             elif again:
@@ -181,30 +180,20 @@ class Server:
         # The login itself worked, so the cause is in this part of the server.
         raise Busy(f"{request.what}: the session ended right after a login", scope="mailbox")
 
-    def _log_off(self, forms: FormsLogin, session: Session, response: HttpResponse, *, refused: bool) -> None:
-        """End a session that the server no longer accepts.
-
-        :raises LoginRefused: the server refuses the credential.
-        """
-        if refused:
-            forms.refuse(session, self._wait_s)
-            raise LoginRefused(f"{response.what}: the server refused the user name or the password")
-        forms.end(session)
-
     def _with_credential(self, request: HttpRequest, *, effect: bool) -> HttpResponse:
         with self._credential.attempt(request.what, self._wait_s, self.origin) as attempt:
             try:
                 response = self._send_past_login_form(request, effect=effect)
             except LoginRefused:
-                attempt.refused()
+                self._credential.refused(attempt)
                 raise
             if response.status == HTTPStatus.UNAUTHORIZED:
-                if not attempt.refused(self._is_still_accepted if self._accepted_at else None):
+                if not self._credential.refused(attempt, self._is_still_accepted if self._accepted_at else None):
                     raise no_rights(response.what)
             elif self.application.login_pages.login(response):
                 self._raise_for_login(attempt, request, response, effect=effect)
             elif response.status < HTTPStatus.MULTIPLE_CHOICES:
-                attempt.accepted()
+                self._credential.accepted(attempt)
                 if request.method == self.application.probe.method and not self._accepted_at:
                     self._accepted_at = request.target
             return response
@@ -216,13 +205,17 @@ class Server:
         refused = self.application.login_pages.login(response) == "refused"
         refusal = LoginRefused(f"{response.what}: the server refused the user name or the password")
         if refused and not self._accepted_at:
-            attempt.refused()  # without a probe: a wrong password must not be sent twice
+            self._credential.refused(attempt)  # without a probe: a wrong password must not be sent twice
             raise refusal
         if self._is_logged_in(request.target):
             raise _unexpected_form(response, effect=effect)
         if not refused:
-            raise self._repeated_form(response)
-        if not attempt.refused(self._is_still_accepted):
+            # The cause may be temporary: a server that restarts, or a part of it that is on another host.
+            text = f"{response.what} returned a login form, twice"
+            if self._accepted_at and self._is_still_accepted():
+                raise Busy(f"{text}, though this account is accepted elsewhere", scope="mailbox")
+            raise Busy(f'{text}; if the server has one, set auth = "forms"')
+        if not self._credential.refused(attempt, self._is_still_accepted):
             text = f"{response.what}: the server refuses this account here, but accepts it elsewhere"
             raise Busy(text, LOGIN_DELAY_S, "mailbox")
         raise refusal
@@ -237,16 +230,6 @@ class Server:
             return replace(response, cleared=True)
         self._log_in_first(request)
         return self._send_once(request, effect=effect)
-
-    def _repeated_form(self, response: HttpResponse) -> Busy:
-        """Return the error for a second login form.
-
-        The cause may be temporary: a server that restarts, or a part of it that is on another host.
-        """
-        text = f"{response.what} returned a login form, twice"
-        if self._accepted_at and self._is_still_accepted():
-            return Busy(f"{text}, though this account is accepted elsewhere", scope="mailbox")
-        return Busy(f'{text}; if the server has one, set auth = "forms"')
 
     def _log_in_first(self, request: HttpRequest) -> None:
         """Send a probe first over a new connection, if the login method authenticates connections.

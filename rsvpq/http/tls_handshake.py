@@ -38,16 +38,11 @@ class Address:
     host: str
     port: int
 
-    @classmethod
-    def of(cls, url: str) -> "Address":
-        """Return the address in a URL."""
-        parts = urlsplit(url)
-        return cls(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme])
-
 
 def connect(endpoint: Endpoint, timeouts: Timeouts, checks: Checks) -> Connection | None:
     """Return an open connection for HTTP; None, and the reason in ``checks``, if there is none."""
-    address = Address.of(endpoint.url)
+    parts = urlsplit(endpoint.url)
+    address = Address(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme])
     plain = _connected(address, timeouts.connect_s, checks)
     if plain is None:
         return None
@@ -92,10 +87,13 @@ def _secured(
 ) -> TlsSocket | None:
     watch = Stopwatch()
     try:
-        secure = secured(plain, _context(endpoint), address.host, time.monotonic() + timeout_s)
+        context = tls.client_context(endpoint.tls_minimum, str(endpoint.ca_bundle or ""))
+        secure = secured(plain, context, address.host, time.monotonic() + timeout_s)
     except OSError as error:
         plain.close()
-        _report_failure(error, checks, _shown_certificate(error, address, endpoint, timeout_s))
+        shown = _shown_certificate(error, address, endpoint, timeout_s)
+        what, _, remedy = tls.handshake_failure(error)[0].partition("; ")
+        checks.fail("certificate" if isinstance(error, ssl.SSLCertVerificationError) else "tls", what + shown, remedy)
         return None
     version, cipher = secure.version() or "", (secure.cipher() or ("",))[0]
     if version in _OLD_TLS:
@@ -106,14 +104,13 @@ def _secured(
         checks.warn("tls", text, 'set tls_minimum = "1.2"', ms=watch.ms)
     else:
         checks.ok("tls", f"{version}, {cipher}", ms=watch.ms)
-    _dates(secure.getpeercert() or {}, checks)
+    certificate: Any = secure.getpeercert() or {}
+    days = (ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) / _DAY_S
+    if days < _SOON_DAYS:
+        checks.warn("certificate", f"expires in {days:.0f} days: {_described(certificate)}", "renew it on the server")
+    else:
+        checks.ok("certificate", _described(certificate))
     return secure
-
-
-def _report_failure(error: OSError, checks: Checks, shown: str) -> None:
-    text, _ = tls.handshake_failure(error)
-    what, _, remedy = text.partition("; ")
-    checks.fail("certificate" if isinstance(error, ssl.SSLCertVerificationError) else "tls", what + shown, remedy)
 
 
 def _shown_certificate(error: OSError, address: Address, endpoint: Endpoint, timeout_s: float) -> str:
@@ -121,7 +118,7 @@ def _shown_certificate(error: OSError, address: Address, endpoint: Endpoint, tim
     code = error.verify_code if isinstance(error, ssl.SSLCertVerificationError) else 0
     if code not in _WRONG_DATES | _WRONG_NAMES:
         return ""
-    context = _context(endpoint)
+    context = tls.client_context(endpoint.tls_minimum, str(endpoint.ca_bundle or ""))
     if code in _WRONG_DATES:
         context.verify_flags |= _NO_CHECK_TIME
     else:
@@ -136,31 +133,13 @@ def _shown_certificate(error: OSError, address: Address, endpoint: Endpoint, tim
         return ""
 
 
-def _context(endpoint: Endpoint) -> ssl.SSLContext:
-    return tls.client_context(endpoint.tls_minimum, str(endpoint.ca_bundle or ""))
-
-
-def _dates(certificate: Any, checks: Checks) -> None:
-    days = (ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) / _DAY_S
-    if days < _SOON_DAYS:
-        checks.warn("certificate", f"expires in {days:.0f} days: {_described(certificate)}", "renew it on the server")
-    else:
-        checks.ok("certificate", _described(certificate))
-
-
 def _described(certificate: Any) -> str:
     """Return names, issuer and dates of a certificate, which is in the form of :meth:`ssl.SSLSocket.getpeercert`."""
     names = [value for _, value in certificate.get("subjectAltName", ())]
-    subject, issuer = (_common_name(certificate.get(who, ())) for who in ("subject", "issuer"))
+    # A name is such as ``((('commonName', 'mail.example.com'),), ...)``; without a common name, all parts are shown.
+    parts = [dict(pair for relative in certificate.get(who, ()) for pair in relative) for who in ("subject", "issuer")]
+    subject, issuer = (one.get("commonName") or ", ".join(one.values()) or "nobody" for one in parts)
     owner = f"{subject} ({', '.join(names)})" if names and names != [subject] else subject
-    return f"{owner}, by {issuer}, {_date(certificate['notBefore'])} to {_date(certificate['notAfter'])}"
-
-
-def _date(text: str) -> str:
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(text), UTC).date().isoformat()
-
-
-def _common_name(name: Any) -> str:
-    """Return the common name, or else all parts, of a name such as ``((('commonName', 'mail.example.com'),), ...)``."""
-    parts = dict(pair for relative in name for pair in relative)
-    return parts.get("commonName") or ", ".join(parts.values()) or "nobody"
+    dates = (ssl.cert_time_to_seconds(certificate[name]) for name in ("notBefore", "notAfter"))
+    first, last = (datetime.fromtimestamp(date, UTC).date().isoformat() for date in dates)
+    return f"{owner}, by {issuer}, {first} to {last}"

@@ -185,7 +185,4 @@ def same_meeting_key(uid: str) -> str:
 
     A uid with something other than a date at that position is another meeting; :func:`uids_of_meeting` agrees.
     """
-    key = uid.strip().casefold()
-    if not instance_date(uid):
-        return key
-    return key[: _INSTANCE_DATE.start] + "0" * 8 + key[_INSTANCE_DATE.stop :]
+    return uids_of_meeting(uid.strip().casefold())[-1]

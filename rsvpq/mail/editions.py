@@ -164,12 +164,8 @@ class Settled:
         kept = (one for one in known if _certainly_differ(one.organizer, self.organizer))
         return replace(self, others=tuple(kept)[:_MOST_OTHERS])
 
-    def covers(self, message: MeetingMessage) -> bool:
-        """Return whether the message is about an answered edition of this occurrence, or about an older one."""
-        return self.covering(message) is not None
-
     def covering(self, message: MeetingMessage) -> Self | None:
-        """Return the answer that covers the message; None if there is none."""
+        """Return the answer to the edition that the message is about, or to a newer one; None if there is none."""
         return next((one for one in self.each if one._covers(message)), None)
 
     def _covers(self, message: MeetingMessage) -> bool:

@@ -43,15 +43,12 @@ def parse_ordinary_rule(rule: str) -> dict[str, str]:
         raise ValueError("no recurrence rule is shown")
     shown = [part.strip().upper().partition("=") for part in rule.split(";") if part.strip()]
     parts = {name: value for name, _, value in shown}
-    if len(parts) < len(shown) or not _is_ordinary(parts):
+    allowed = _ALLOWED.get(parts.get("FREQ", ""))
+    ordinary = allowed is not None and len(parts) == len(shown) and parts.keys() <= allowed
+    fits = ordinary and all(_FORMS[name].fullmatch(value) for name, value in parts.items())
+    if not (fits and _is_possible(parts)):
         raise ValueError(f"unsupported recurrence rule {rule[:100]!r}: Outlook does not make such rules")
     return parts
-
-
-def _is_ordinary(parts: dict[str, str]) -> bool:
-    frequency = parts.get("FREQ", "")
-    written = frequency in _ALLOWED and parts.keys() <= _ALLOWED[frequency]
-    return written and all(_FORMS[name].fullmatch(value) for name, value in parts.items()) and _is_possible(parts)
 
 
 def _is_possible(parts: dict[str, str]) -> bool:

@@ -56,16 +56,16 @@ def comparable_domain(domain: str) -> str:
 def comparable_pattern(pattern: str) -> str:
     """Return a pattern for addresses or domains in comparable form; labels with a wildcard only become lower case."""
     local, at, domain = pattern.rpartition("@")
-    return lowered(local) + at + ".".join(map(_label, domain.split(".")))
+    labels = (
+        lowered(label) if {"*", "?"} & set(label) else comparable_domain(label) or lowered(label)
+        for label in domain.split(".")
+    )
+    return lowered(local) + at + ".".join(labels)
 
 
 def ascii_only(text: str) -> str:
     """Escape all characters that are not ASCII, so that case folding cannot turn them into others."""
     return text.encode("ascii", "backslashreplace").decode("ascii")
-
-
-def _label(label: str) -> str:
-    return lowered(label) if {"*", "?"} & set(label) else comparable_domain(label) or lowered(label)
 
 
 #: The last address in angle brackets. The text before it is a display name, which may hold anything.
@@ -117,13 +117,12 @@ def is_same_person(one: Person, other: Person) -> bool | None:
     alias keeps the X.500 name. Display names are not compared, because a sender chooses them.
     """
     if same_spelling(one.address, other.address):
-        return _key_of(one.address) == _key_of(other.address)
+        first, second = (
+            (comparable(who) if is_smtp(who) else "") or lowered(who) for who in (one.address, other.address)
+        )
+        return first == second
     both = one.address and other.address
     return True if both and _alias(one.address) == _alias(other.address) else None
-
-
-def _key_of(address: str) -> str:
-    return (comparable(address) if is_smtp(address) else "") or lowered(address)
 
 
 def _alias(address: str) -> str:

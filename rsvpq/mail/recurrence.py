@@ -86,19 +86,15 @@ def series_end(start: datetime, end: datetime, series: Details) -> SeriesEnd:
     """
     try:
         parts = parse_ordinary_rule(series.rule)
-        zone, margin, unread = _zone_or_utc(series.zone)
+        zone: tzinfo
+        try:
+            zone, margin, unread = read_zone(series.zone), timedelta(), ""
+        except ValueError as error:  # UTC instead, and the most that the end can be wrong then
+            zone, margin, unread = UTC, _DAY, _sentence(error)
         last = _LocalSeries.of(start, end, parts, zone).last(frozenset(series.deleted), surely_first=not margin)
         return SeriesEnd(last if last == NEVER else last + margin, unread)
     except Exception as error:  # as above
         return SeriesEnd(None, _sentence(error))
-
-
-def _zone_or_utc(text: str) -> tuple[tzinfo, timedelta, str]:
-    """Return the time zone, and two empty values; or else UTC, the largest error from using it, and the reason."""
-    try:
-        return read_zone(text), timedelta(), ""
-    except ValueError as error:
-        return UTC, _DAY, _sentence(error)
 
 
 def _sentence(error: Exception) -> str:

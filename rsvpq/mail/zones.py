@@ -6,7 +6,8 @@ the zone is looked up by its IANA or Windows name.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import tzinfo
 from io import StringIO
 from zoneinfo import ZoneInfo
@@ -41,7 +42,7 @@ def read_zone(text: str) -> tzinfo:
         raise ValueError("no time zone is shown")
     if len(text) > _LARGEST:
         raise ValueError(f"the time zone has more than {_LARGEST} characters")
-    lines = list(_of_one_zone(_lines(text)))
+    lines = list(_lines(text))
     name = next((value for key, value in lines if key == "TZID"), "" if lines else text).strip()
     try:
         return _defined(lines)
@@ -54,22 +55,19 @@ def read_zone(text: str) -> tzinfo:
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:
-    """Split each line into its name, in capitals and without parameters, and its value."""
-    for line in _FOLD.sub("", text).splitlines():
-        head, colon, value = line.partition(":")
-        if colon:
-            yield head.partition(";")[0].strip().upper(), value.strip()
+    """Yield the name, in capitals and without parameters, and the value of each line of the first VTIMEZONE.
 
-
-def _of_one_zone(lines: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Yield the lines up to the end of the first VTIMEZONE, or to the beginning of a second one."""
+    Lines before it are included; nothing is read beyond its end, or beyond the beginning of a second one.
+    """
     begun = False
-    for name, value in lines:
-        of_zone = value.upper() == "VTIMEZONE"
+    for line in _FOLD.sub("", text).splitlines():
+        head, colon, value = (part.strip() for part in line.partition(":"))
+        name, of_zone = head.partition(";")[0].strip().upper(), value.upper() == "VTIMEZONE"
         if begun and of_zone and name in {"BEGIN", "END"}:
             return
         begun = begun or (of_zone and name == "BEGIN")
-        yield name, value
+        if colon:
+            yield name, value
 
 
 def _defined(lines: list[tuple[str, str]]) -> tzinfo:
@@ -131,10 +129,6 @@ def _moment(value: str) -> str:
     return f"{match['day']}T{match['time'] or '000000'}"
 
 
-def _moments(value: str) -> str:
-    return ",".join(map(_moment, value.split(",")))
-
-
 def _offset(value: str) -> str:
     """:raises ValueError: it is not a valid offset."""
     match = _OFFSET.fullmatch(value)
@@ -155,9 +149,9 @@ def _yearly(value: str) -> str:
     return ";".join(f"{name}={part}" for name, part in parts.items())
 
 
-_NEEDED = {
+_NEEDED: dict[str, Callable[[str], str]] = {
     "DTSTART": _moment,
-    "RDATE": _moments,
+    "RDATE": lambda value: ",".join(map(_moment, value.split(","))),
     "RRULE": _yearly,
     "TZOFFSETFROM": _offset,
     "TZOFFSETTO": _offset,
@@ -174,14 +168,8 @@ def _named(name: str) -> tzinfo | None:
         return None
     # Some programs put a path of their own before an IANA name.
     names = [steps] if plain.startswith(steps[0]) else [steps[-3:], steps[-2:]]
-    return next((zone for one in names if (zone := _of_iana("/".join(one)))), None)
-
-
-def _of_iana(name: str) -> tzinfo | None:
-    first = name.partition("/")[0].casefold()
-    if first in _COPIES or name.casefold() in _NO_ZONES:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, LookupError):  # ZoneInfo searches for a file
-        return None
+    for iana in map("/".join, names):
+        if iana.partition("/")[0].casefold() not in _COPIES and iana.casefold() not in _NO_ZONES:
+            with suppress(ValueError, OSError, LookupError):  # ZoneInfo searches for a file
+                return ZoneInfo(iana)
+    return None

@@ -21,7 +21,7 @@ from rsvpq.mail.calendar import (
     same_meeting_key,
 )
 from rsvpq.mail.editions import same_occurrence
-from rsvpq.mail.errors import Busy, ExchangeError, Gone, LoginRefused, Malformed, Refused
+from rsvpq.mail.errors import Busy, Gone, LoginRefused, Malformed, Refused
 from rsvpq.mail.messages import ItemRef
 from rsvpq.mail.ports import WIDEST
 from rsvpq.webdav import wire
@@ -33,10 +33,12 @@ from rsvpq.webdav.search import identity, pages
 PAGE_ROWS = 500
 #: The most times that a calendar of several pages is read, until two readings are equal.
 _READINGS = 3
+_DAY = timedelta(days=1)
 
 #: The most characters of a property of an appointment.
 _LONGEST_TEXT = 1000
 _MASTER, _INSTANCES = "1", {"2", "3"}
+#: Any other status counts as busy.
 _STATUSES = {
     "FREE": BusyStatus.FREE,
     "TENTATIVE": BusyStatus.TENTATIVE,
@@ -58,24 +60,24 @@ def read_agenda(
     :raises ExchangeError: the server is busy or fails, or refuses the login.
     :raises ValueError: the end is not after the start.
     """
-    first, last = _midnight(start), _next_midnight(end)
-    if last <= first:
-        raise ValueError(f"the end {end} is not after the start {start}")
-    last = min(last, first + WIDEST) if last - first > WIDEST else last
+    first, last = _whole_days(start, end)
     rows = _settled_rows(server, folder, wire.agenda_search(first, last), page_rows)
     if isinstance(rows, CalendarUnknown):
         return rows
     expanded = {same_meeting_key(row.text(wire.UID)) for row in rows if row.text(wire.INSTANCE_TYPE) in _INSTANCES}
     periods = []
     for row in rows:
-        if row.text(wire.INSTANCE_TYPE) == _MASTER:
+        instance_type = row.text(wire.INSTANCE_TYPE)
+        if instance_type == _MASTER:
             if same_meeting_key(row.text(wire.UID)) not in expanded:
                 return CalendarUnknown("the server returned a series without its instances")
             continue
-        period = _period(row)
-        if period is None:
+        begins, ends = wire.moment(row.text(wire.START)), wire.moment(row.text(wire.END))
+        if begins is None or ends is None:
             return CalendarUnknown("an appointment without readable times")
-        periods.append(period)
+        status, organizer = _STATUSES.get(row.text(wire.BUSY_STATUS).upper(), BusyStatus.BUSY), row.text(wire.ORGANIZER)
+        recurring = instance_type in _INSTANCES
+        periods.append(BusyPeriod(begins, ends, status, row.text(wire.UID), recurring, organizer))
     return Agenda(first, last, tuple(periods))
 
 
@@ -109,15 +111,14 @@ def read_appointment(
     appointments = read_appointments(server, folder, uid, root)
     if isinstance(appointments, CalendarUnknown):
         return appointments
-    found = _of_occurrence(appointments, occurrence)
+    same = [(one, same_occurrence(one.occurrence, occurrence)) for one in appointments]
+    found = (
+        [one for one, known in same if known]
+        or [one for one, known in same if known is None and one.occurrence]
+        or [one for one in appointments if not one.occurrence]
+    )
     oldest = datetime.min.replace(tzinfo=UTC)
     return max(found, key=lambda one: (one.sequence or 0, one.stamp or oldest), default=None)
-
-
-def _of_occurrence(found: list[Appointment], wanted: str) -> list[Appointment]:
-    same = {known: [one for one in found if same_occurrence(one.occurrence, wanted) is known] for known in (True, None)}
-    possible = [one for one in same[None] if one.occurrence]
-    return same[True] or possible or [one for one in found if not one.occurrence]
 
 
 def details_of(row: Row) -> Details:
@@ -132,44 +133,28 @@ def details_of(row: Row) -> Details:
     )
 
 
-def unreadable(error: ExchangeError) -> bool:
-    """Return whether an error means that this folder cannot be read, and that another attempt would not help."""
-    if isinstance(error, Busy):
-        return error.scope == "mailbox" and not isinstance(error, LoginRefused)
-    return isinstance(error, Gone | Refused)
-
-
 def _settled_rows(server: Server, folder: str, body: bytes, page_rows: int) -> list[Row] | CalendarUnknown:
     """Return all rows of a search; if it takes several pages, it is read again, because rows shift between pages."""
     if not folder:
         return CalendarUnknown("the account may not see the calendar")
     before: set[str] | None = None
     for _ in range(_READINGS):
-        found = _pages(server, folder, body, page_rows)
-        if isinstance(found, CalendarUnknown):
-            return found
+        lost: list[int] = []
+        try:
+            found = list(pages(server, folder, body, page_rows, lost.append, _key, _LONGEST_TEXT))
+        except (Busy, Gone, Refused) as error:
+            # Only what concerns this folder alone, and would be the same at another attempt, makes it unknown.
+            if isinstance(error, LoginRefused) or (isinstance(error, Busy) and error.scope != "mailbox"):
+                raise
+            return CalendarUnknown(str(error), gone=isinstance(error, Gone))
+        if any(lost):
+            return CalendarUnknown(f"{sum(lost)} appointments could not be read")
         rows = [row for page in found for row in page]
         keys = set(map(_key, rows))
         if len(found) <= 1 or keys == before:
             return rows
         before = keys
     return CalendarUnknown("the calendar changed while it was read")
-
-
-def _pages(server: Server, folder: str, body: bytes, page_rows: int) -> list[list[Row]] | CalendarUnknown:
-    lost = 0
-
-    def count(rows: int) -> None:
-        nonlocal lost
-        lost += rows
-
-    try:
-        found = list(pages(server, folder, body, page_rows, count, _key, _LONGEST_TEXT))
-    except ExchangeError as error:
-        if unreadable(error):
-            return CalendarUnknown(str(error), gone=isinstance(error, Gone))
-        raise
-    return CalendarUnknown(f"{lost} appointments could not be read") if lost else found
 
 
 def _key(row: Row) -> str:
@@ -181,27 +166,12 @@ def _key(row: Row) -> str:
     return " ".join((identity(row), *(row.text(name) for name in (wire.START, wire.END, wire.INSTANCE_TYPE))))
 
 
-def _period(row: Row) -> BusyPeriod | None:
-    start, end = wire.moment(row.text(wire.START)), wire.moment(row.text(wire.END))
-    if start is None or end is None:
-        return None
-    return BusyPeriod(
-        start=start,
-        end=end,
-        status=_status(row),
-        uid=row.text(wire.UID),
-        recurring=row.text(wire.INSTANCE_TYPE) in _INSTANCES,
-        organizer=row.text(wire.ORGANIZER),
-    )
-
-
-def _status(row: Row) -> BusyStatus:
-    """Return the status; an unknown one counts as busy."""
-    return _STATUSES.get(row.text(wire.BUSY_STATUS).upper(), BusyStatus.BUSY)
-
-
 def _appointment(row: Row, root: str) -> Appointment:
     known = {str(number): status for number, status in enumerate(ResponseStatus)}
+    try:
+        path = wire.path_below(row.href, root)
+    except Malformed:
+        path = ""
     return Appointment(
         uid=row.text(wire.UID),
         start=wire.moment(row.text(wire.START)),
@@ -209,20 +179,12 @@ def _appointment(row: Row, root: str) -> Appointment:
         sequence=number(row.text(wire.SEQUENCE)),
         stamp=wire.moment(row.text(wire.STAMP)),
         response=known.get(row.text(wire.RESPONSE_STATUS)),
-        status=_status(row),
+        status=_STATUSES.get(row.text(wire.BUSY_STATUS).upper(), BusyStatus.BUSY),
         recurring=recurring_of(row),
         occurrence=occurrence_of(row),
         organizer=row.text(wire.ORGANIZER),
-        ref=_ref(row.href, root),
+        ref=ItemRef(path, (path, "")) if path else None,
     )
-
-
-def _ref(href: str, root: str) -> ItemRef | None:
-    try:
-        path = wire.path_below(href, root)
-    except Malformed:
-        return None
-    return ItemRef(path, (path, ""))
 
 
 def _count(*headers: str) -> int | None:
@@ -238,14 +200,15 @@ def _count(*headers: str) -> int | None:
     return len(counted) if counted and all(counted) else None
 
 
-def _midnight(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+def _whole_days(start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """Return a period extended to whole days, in UTC; the last day that ``datetime`` has ends with its last moment.
 
-
-def _next_midnight(moment: datetime) -> datetime:
-    """Return the first midnight that is not before a moment; on the last day that ``datetime`` has, its last moment."""
-    midnight = _midnight(moment)
-    if midnight == moment:
-        return midnight
-    last_day = datetime.max.replace(tzinfo=UTC)
-    return midnight + timedelta(days=1) if midnight < last_day - timedelta(days=1) else last_day
+    :raises ValueError: the end is not after the start.
+    """
+    first, last = (one.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) for one in (start, end))
+    if last != end:
+        last_day = datetime.max.replace(tzinfo=UTC)
+        last = last + _DAY if last < last_day - _DAY else last_day
+    if last <= first:
+        raise ValueError(f"the end {end} is not after the start {start}")
+    return first, min(last, first + WIDEST) if last - first > WIDEST else last

@@ -165,7 +165,8 @@ def _report_version(headers: Mapping[str, str], answers: str, checks: Checks) ->
 
 def _check_folders(server: Server, mailbox: str, folders: Folders, checks: Checks) -> None:
     """Check the folders that scans and answers need."""
-    _report_names(mailbox, folders, checks)
+    paths = (folders.inbox, folders.drafts, folders.sentitems, folders.deleteditems, folders.calendar)
+    checks.ok("mailbox", f"{mailbox}: {', '.join(unquote(path.rsplit('/', 1)[-1]) for path in paths if path)}")
     searches = {
         "inbox": (folders.inbox, wire.meeting_search()),
         "drafts": (folders.drafts, wire.meeting_search()),
@@ -173,42 +174,27 @@ def _check_folders(server: Server, mailbox: str, folders: Folders, checks: Check
         "deleted items": (folders.deleteditems, wire.meeting_search(newest_first=True)),
     }
     for check, (folder, body) in searches.items():
-        _search(server, check, folder, body, checks)
-    _calendar(server, folders, checks)
+        watch = Stopwatch()
+        try:
+            text = _found(server, folder, body)
+        except ExchangeError as error:
+            remedy = "give the account Full Mailbox Access; if SEARCH is filtered (URLScan), allow that verb"
+            checks.fail(check, str(error), remedy, ms=watch.ms)
+        else:
+            checks.ok(check, f"can be searched: {text}", ms=watch.ms)
+    watch, remedy = Stopwatch(), "give the account Full Mailbox Access, which includes the calendar"
+    if folders.calendar:
+        try:
+            _found(server, folders.calendar, wire.appointment_search(_NO_MEETING))
+        except ExchangeError as error:
+            checks.warn("calendar", f"{error}: conflicts cannot be detected", remedy, ms=watch.ms)
+        else:
+            checks.ok("calendar", "can be searched", ms=watch.ms)
+    else:
+        checks.warn("calendar", "the server does not show it to the account", remedy)
     checks.ok("submission", f"answers are sent through {unquote(folders.sendmsg)}; nothing was sent now")
     text = "marks, drafts and sending are not tested, because that changes mail; test them with a mailbox of your own"
     checks.skip("writing", text)
-
-
-def _report_names(mailbox: str, folders: Folders, checks: Checks) -> None:
-    paths = (folders.inbox, folders.drafts, folders.sentitems, folders.deleteditems, folders.calendar)
-    shown = ", ".join(unquote(path.rsplit("/", 1)[-1]) for path in paths if path)
-    checks.ok("mailbox", f"{mailbox}: {shown}")
-
-
-def _search(server: Server, check: str, folder: str, body: bytes, checks: Checks) -> None:
-    watch = Stopwatch()
-    try:
-        text = _found(server, folder, body)
-    except ExchangeError as error:
-        remedy = "give the account Full Mailbox Access; if SEARCH is filtered (URLScan), allow that verb"
-        checks.fail(check, str(error), remedy, ms=watch.ms)
-    else:
-        checks.ok(check, f"can be searched: {text}", ms=watch.ms)
-
-
-def _calendar(server: Server, folders: Folders, checks: Checks) -> None:
-    watch = Stopwatch()
-    remedy = "give the account Full Mailbox Access, which includes the calendar"
-    if not folders.calendar:
-        checks.warn("calendar", "the server does not show it to the account", remedy)
-        return
-    try:
-        _found(server, folders.calendar, wire.appointment_search(_NO_MEETING))
-    except ExchangeError as error:
-        checks.warn("calendar", f"{error}: conflicts cannot be detected", remedy, ms=watch.ms)
-    else:
-        checks.ok("calendar", "can be searched", ms=watch.ms)
 
 
 def _found(server: Server, folder: str, body: bytes) -> str:

@@ -6,7 +6,6 @@ from urllib.parse import unquote
 from rsvpq.http.server import Server
 from rsvpq.mail.errors import Busy, ExchangeError, LoginRefused, Malformed, Refused
 from rsvpq.webdav import wire
-from rsvpq.webdav.multistatus import Row
 from rsvpq.webdav.server import rows_of
 
 _NEEDED = ("inbox", "drafts", "sentitems", "deleteditems", "sendmsg")
@@ -43,18 +42,7 @@ def find_folders(server: Server, root: str) -> Folders:
     :raises ExchangeError: see :meth:`Server.send`. :raises Gone: there is no such mailbox on this server.
     :raises Refused: the server shows no URLs, or those of another name of the mailbox.
     """
-    row = _query(server, root)
-    found = {name: row.text((wire.HTTPMAIL, name)) if row else "" for name in (*_NEEDED, *_OTHERS)}
-    missing = [name for name in _NEEDED if not found[name]]
-    if row is None or missing:
-        raise Refused(f"PROPFIND {unquote(root)!r}: no URL for {', '.join(missing)}; may the account read it?")
-    home = _home(server.root, row.href) or root
-    paths = {name: _path(server.root, home, url) if url else "" for name, url in found.items()}
-    return Folders(**paths, root=home, identity=_identity(row))
-
-
-def _query(server: Server, root: str) -> Row | None:
-    body = wire.propfind([*((wire.HTTPMAIL, name) for name in (*_NEEDED, *_OTHERS)), *_IDENTITY])
+    body = wire.propfind(*((wire.HTTPMAIL, name) for name in (*_NEEDED, *_OTHERS)), *_IDENTITY)
     try:
         rows = rows_of(server.send("PROPFIND", root, headers=_HEADERS, body=body))
     except (Refused, Busy) as refusal:
@@ -65,7 +53,16 @@ def _query(server: Server, root: str) -> Row | None:
             rows = rows_of(server.send("PROPFIND", root + "NON_IPM_SUBTREE", headers=_HEADERS, body=body))
         except ExchangeError:
             raise refusal from None
-    return rows[0] if rows else None
+    row = rows[0] if rows else None
+    found = {name: row.text((wire.HTTPMAIL, name)) if row else "" for name in (*_NEEDED, *_OTHERS)}
+    missing = [name for name in _NEEDED if not found[name]]
+    if row is None or missing:
+        raise Refused(f"PROPFIND {unquote(root)!r}: no URL for {', '.join(missing)}; may the account read it?")
+    home = _home(server.root, row.href) or root
+    paths = {name: _path(server.root, home, url) if url else "" for name, url in found.items()}
+    # What identifies the mailbox under each of its names; of a permanent URL, the part after the name.
+    permanent = row.text(wire.PERMANENT_URL).rstrip("/").partition(_BY_NUMBER)[2]
+    return Folders(**paths, root=home, identity=row.text(wire.REPL_UID) or permanent or row.text(wire.ID))
 
 
 def _home(top: str, href: str) -> str:
@@ -92,9 +89,3 @@ def _path(top: str, home: str, url: str) -> str:
         raise Refused(
             f"the folders of mailbox {unquote(home)!r} are below {other!r}; use {other!r} in the list of mailboxes"
         ) from None
-
-
-def _identity(row: Row) -> str:
-    """Return what identifies the mailbox under each of its names; of a permanent URL, the part after the name."""
-    permanent = row.text(wire.PERMANENT_URL).rstrip("/").partition(_BY_NUMBER)[2]
-    return row.text(wire.REPL_UID) or permanent or row.text(wire.ID)

@@ -111,7 +111,10 @@ class _Request:
         if len(_BOUNDARY.findall(beginning)) > _MOST_BOUNDARIES:
             raise Refused(f"the request has more than {_MOST_BOUNDARIES} multipart boundaries")
         header = message_from_bytes(beginning)
-        part = _calendar_part(header)
+        calendars = (part for part in header.walk() if part.get_content_type() == "text/calendar")
+        part = next((part for part in calendars if isinstance(part.get_payload(decode=True), bytes)), None)
+        if part is None:
+            raise Refused("the request has no text/calendar part")
         calendar = _parsed(_text_of(part))
         method = str(_single(calendar, "METHOD") or part.get_param("method") or "").strip().upper()
         if method != "REQUEST":
@@ -132,7 +135,8 @@ class _Request:
         attendee = self._attendee(mailbox)
         partstat, prefix = _WORDS[verdict]
         summary = (_readable(self.events[0], "SUMMARY") or "")[: 2 * _LONGEST_SUBJECT]
-        subject = prefix + shortened(_line(_ESCAPED.sub(_unescaped, summary)), _LONGEST_SUBJECT)
+        plain = _ESCAPED.sub(lambda escape: "\n" if escape[1] in "nN" else escape[1], summary)
+        subject = prefix + shortened(_line(plain), _LONGEST_SUBJECT)
         email = EmailMessage(policy=_SEVEN_BITS)
         email["From"] = attendee
         email["To"] = organizer
@@ -159,16 +163,14 @@ class _Request:
             # Members of an invited list, and people that a request was forwarded to, are not listed as attendees but
             # may reply (RFC 5546, 3.2.3).
             return listed.get(comparable(mailbox), own)
-        found = _of_alias(mailbox, listed.values()) or _of_alias(mailbox, self._recipients())
+        found = _of_alias(mailbox, listed.values())
+        if found is None:
+            lines = [str(line) for name in ("To", "Cc") for line in self.header.get_all(name, [])]
+            recipients = getaddresses(lines) if sum(map(len, lines)) <= _LONGEST_LIST else []
+            found = _of_alias(mailbox, filter(None, (_smtp(address) for _, address in recipients)))
         if found is None:
             raise Refused(f"the address of {mailbox!r} is not among the request's addressees; {_REMEDY}")
         return found
-
-    def _recipients(self) -> list[Address]:
-        lines = [str(line) for name in ("To", "Cc") for line in self.header.get_all(name, [])]
-        if sum(map(len, lines)) > _LONGEST_LIST:
-            return []
-        return [found for _, address in getaddresses(lines) if (found := _smtp(address)) is not None]
 
     def _icalendar(self, attendee: Address, partstat: str, now: datetime) -> str:
         calendar = Calendar()
@@ -176,9 +178,11 @@ class _Request:
         calendar.add("VERSION", "2.0")
         calendar.add("METHOD", "REPLY")
         answers = [_answer(event, attendee, partstat, now) for event in self.events]
-        zones = {name for answer in answers for name in _zones(answer)}
+        values = [value for answer in answers for _, value in answer.items()]
+        zones = {str(value.params["TZID"]) for value in values if "TZID" in getattr(value, "params", ())}
         for part in self.calendar.subcomponents:
-            if _is_zone(part) and str(part.get("TZID")) in zones:
+            whole = all(rule.name in {"STANDARD", "DAYLIGHT"} and not rule.subcomponents for rule in part.subcomponents)
+            if part.name == "VTIMEZONE" and whole and str(part.get("TZID")) in zones:
                 calendar.add_component(part)
         for answer in answers:
             calendar.add_component(answer)
@@ -191,29 +195,21 @@ def _domain(organizer: str) -> str:
     return comparable(address).rpartition("@")[2] if is_smtp(address) else ""
 
 
-def _calendar_part(message: Message) -> Message:
-    for part in message.walk():
-        if part.get_content_type() == "text/calendar" and isinstance(part.get_payload(decode=True), bytes):
-            return part
-    raise Refused("the request has no text/calendar part")
-
-
 def _text_of(part: Message) -> str:
-    """Return the text, with line feeds as line ends and without other control characters, except tabs."""
+    """Return the text, with line feeds as line ends and without other control characters, except tabs.
+
+    If its charset is not one of mail, it is decoded as UTF-8, as names and addresses are ASCII at least.
+    """
     content = part.get_payload(decode=True)
     octets = content if isinstance(content, bytes) else b""
     if len(octets) > _LONGEST:
         raise Refused(f"the request's iCalendar has more than {_LONGEST} bytes")
-    return _CONTROL.sub("", _decoded(octets, part.get_content_charset() or "").replace("\r\n", "\n"))
-
-
-def _decoded(octets: bytes, charset: str) -> str:
-    """Decode by the charset; if it is not one of mail, decode as UTF-8, as names and addresses are ASCII at least."""
+    charset = part.get_content_charset() or ""
     try:
         text = octets.decode(charset if ENCODING.fullmatch(charset) else "utf-8", "replace")
     except (LookupError, ValueError):
         text = octets.decode("utf-8", "replace")
-    return text.removeprefix("\ufeff")
+    return _CONTROL.sub("", text.removeprefix("\ufeff").replace("\r\n", "\n"))
 
 
 def _parsed(text: str) -> Component:
@@ -296,7 +292,10 @@ def _answer(event: Component, attendee: Address, partstat: str, now: datetime) -
         # An end says nothing without its start.
         if value is not None and form.fullmatch(value) and (name not in {"DTEND", "DURATION"} or "DTSTART" in answer):
             _repeat(answer, name, value)
-    _repeat(answer, "ORGANIZER", _as_uri(_single(event, "ORGANIZER")))
+    organizer = _single(event, "ORGANIZER")
+    if _ADDRESS.fullmatch(organizer.strip()):  # a plain address, which needs a scheme before it
+        organizer = vInline(f"mailto:{organizer.strip()}", params=organizer.params)
+    _repeat(answer, "ORGANIZER", organizer)
     answer["DTSTAMP"] = vDatetime(now.astimezone(UTC))
     who = vCalAddress(f"mailto:{attendee.addr_spec}")
     who.params["PARTSTAT"] = vText(partstat)
@@ -307,28 +306,11 @@ def _answer(event: Component, attendee: Address, partstat: str, now: datetime) -
 
 
 def _repeat(answer: Event, name: str, value: vInline | None) -> None:
-    if value is not None:
-        answer[name] = _in_utc(value) if value.params.get("TZID") == "UTC" else value
-
-
-def _as_uri(value: vInline) -> vInline:
-    """Return the value with ``mailto:`` before it if it is a plain address."""
-    return vInline(f"mailto:{value.strip()}", params=value.params) if _ADDRESS.fullmatch(value.strip()) else value
-
-
-def _in_utc(value: vInline) -> vInline:
-    """Return a time in a zone named UTC with a Z: the library omits that zone when it writes the line."""
-    return vInline(f"{value}Z" if re.fullmatch(r"\d{8}T\d{6}", value) else value)
-
-
-def _is_zone(part: Component) -> bool:
-    inner = part.subcomponents
-    whole = all(rule.name in {"STANDARD", "DAYLIGHT"} and not rule.subcomponents for rule in inner)
-    return part.name == "VTIMEZONE" and whole
-
-
-def _zones(event: Component) -> Iterable[str]:
-    return [str(value.params["TZID"]) for _, value in event.items() if "TZID" in getattr(value, "params", ())]
+    if value is None:
+        return
+    # A time in a zone named UTC gets a Z: the library omits that zone when it writes the line.
+    in_utc = value.params.get("TZID") == "UTC"
+    answer[name] = vInline(f"{value}Z" if re.fullmatch(r"\d{8}T\d{6}", value) else value) if in_utc else value
 
 
 def _single(component: Component, name: str) -> Any:
@@ -388,10 +370,6 @@ def _of_alias(alias: str, addresses: Iterable[Address]) -> Address | None:
 
 
 _REMEDY = "use the mailbox's SMTP address in the mailbox column of the list"
-
-
-def _unescaped(escape: re.Match[str]) -> str:
-    return "\n" if escape[1] in "nN" else escape[1]
 
 
 def _line(text: str) -> str:

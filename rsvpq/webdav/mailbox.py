@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -102,8 +103,6 @@ class WebDavMailbox:
         """Check that the URLs of a message are in this mailbox, as those of each scanned message are.
 
         Before a message is refused, the folders are read again: the remembered ones may be those of another mailbox.
-
-        :raises Refused: they are not. :raises Transient: the mailbox's name leads to another mailbox now.
         """
         try:
             self._require_below(message)
@@ -147,15 +146,22 @@ class WebDavMailbox:
         No message comes twice, although rows shift between pages while somebody else works in the mailbox. If a message
         is missed for that reason, the next scan finds it.
         """
-        yield from self._messages("inbox", wire.meeting_search(), page_rows)
+        return self._messages("inbox", wire.meeting_search(), page_rows)
 
     def messages_in(self, place: Place, uid: str = "") -> Iterator[Page]:
         """Read the meeting messages of a place, the newest first; pages are read on demand.
 
         Messages with the class of a response in Drafts or Sent Items are answers of the mailbox itself.
         """
-        for page in self._messages(_FOLDERS[place], _search_of(place, uid)):
-            yield replace(page, messages=list(map(_as_answer, page.messages))) if place in _OF_THE_MAILBOX else page
+        if place is Place.DRAFTS:
+            body = wire.draft_search()
+        else:
+            body = wire.uid_search(uid) if uid else wire.meeting_search(newest_first=True)
+        for page in self._messages(_FOLDERS[place], body):
+            found = page.messages
+            if place in _OF_THE_MAILBOX:
+                found = [replace(one, kind=Kind.ANSWER) if one.kind is Kind.RESPONSE else one for one in found]
+            yield Page(found, page.unreadable)
 
     def busy(self, start: datetime, end: datetime) -> Agenda | CalendarUnknown:
         """Read everything that the calendar has between two moments, in UTC: see :func:`calendar.read_agenda`."""
@@ -177,7 +183,7 @@ class WebDavMailbox:
 
         :raises Gone: the request is not there any more.
         """
-        body, headers = wire.propfind(wire.DETAILS), {**_XML, "Depth": "0"}
+        body, headers = wire.propfind(*wire.DETAILS), {**_XML, "Depth": "0"}
         try:
             rows = rows_of(self._send("PROPFIND", href_of(message), headers=headers, body=body))
         except Filtered:
@@ -188,21 +194,20 @@ class WebDavMailbox:
 
     def _messages(self, role: str, body: bytes, page_rows: int = PAGE_ROWS) -> Iterator[Page]:
         """Read the messages of a folder; if it does not exist under the known path, find the folders again."""
-        try:
-            yield from self._pages(getattr(self.folders, role), body, page_rows)
-        except Gone:
-            if not self._find_folders_again(certainly=True):
-                raise
-            yield from self._pages(getattr(self.folders, role), body, page_rows)
-
-    def _pages(self, folder: str, body: bytes, page_rows: int) -> Iterator[Page]:
-        lost: list[int] = []
-        for rows in pages(self._server, folder, body, page_rows, lost.append):
-            found = [message for row in rows if (message := message_of(row, self._root)) is not None]
-            yield Page(found, len(rows) - len(found) + sum(lost))
-            lost.clear()
-        if any(lost):
-            yield Page([], sum(lost))
+        for again in (False, True):
+            lost: list[int] = []
+            try:
+                for rows in pages(self._server, getattr(self.folders, role), body, page_rows, lost.append):
+                    found = [message for row in rows if (message := message_of(row, self._root)) is not None]
+                    yield Page(found, len(rows) - len(found) + sum(lost))
+                    lost.clear()
+            except Gone:
+                if again or not self._find_folders_again(certainly=True):
+                    raise
+            else:
+                if any(lost):
+                    yield Page([], sum(lost))
+                return
 
     def _of_calendar(self, read: Callable[[str], T]) -> T:
         found = read(self.folders.calendar)
@@ -240,33 +245,37 @@ class WebDavMailbox:
                 filtered = True
             if here is not None:
                 return refreshed(at(message, url), here)
+        inbox = (found for page in self.meeting_messages() for found in page.messages)
         if filtered:
-            self._require_absence(message)
+            # Searches of the Inbox are not filtered, so they show whether the item is still in it.
+            if any(rid_of(found) == rid_of(message) for found in inbox):
+                what = unquote(href_of(message))
+                raise Refused(f"a filter in front of Exchange (URLScan, IIS request filtering) rejects {what!r}")
         elif self._find_folders_again():
             rid = rid_of(message)
-            return next((found for found in self._inbox() if rid and rid_of(found) == rid), None)
+            return next((found for found in inbox if rid and rid_of(found) == rid), None)
         return None
 
     def _at(self, url: str, message: MeetingMessage, names: Sequence[Property]) -> Row | None:
-        """Read the item at that URL; None if it is gone or is not the message."""
-        body = wire.propfind(names)
+        """Read the item at that URL; None if it is gone or is not the message.
+
+        A message without an identity is recognized by its class and its meeting.
+
+        :raises Malformed: the message has an identity and the item shows none, so they cannot be compared.
+        """
+        body = wire.propfind(*names)
         try:
             rows = rows_of(self._send("PROPFIND", url, headers={**_XML, "Depth": "0"}, body=body))
         except Gone:
             return None
-        return rows[0] if rows and _is_same(rows[0], message) else None
-
-    def _inbox(self) -> Iterator[MeetingMessage]:
-        return (message for page in self.meeting_messages() for message in page.messages)
-
-    def _require_absence(self, message: MeetingMessage) -> None:
-        """Check that an item whose URLs are filtered is not in the Inbox; searches of the folder are not filtered.
-
-        :raises Refused: it is there.
-        """
-        if any(rid_of(found) == rid_of(message) for found in self._inbox()):
-            what = unquote(href_of(message))
-            raise Refused(f"a filter in front of Exchange (URLScan, IIS request filtering) rejects {what!r}")
+        kind = Kind.RESPONSE if message.kind is Kind.ANSWER else message.kind
+        if not rows or kind_of(rows[0].text(wire.MESSAGE_CLASS)) is not kind:
+            return None
+        if not rid_of(message):
+            return rows[0] if rows[0].text(wire.UID) == message.uid else None
+        if not rows[0].text(wire.REPL_UID):
+            raise Malformed(f"PROPFIND {rows[0].href}: the response does not show the item's identity")
+        return rows[0] if rows[0].text(wire.REPL_UID) == rid_of(message) else None
 
     def holds(self, message: MeetingMessage) -> bool:
         """Return whether the message is still at its href; it must be the same item, because Exchange reuses names."""
@@ -278,12 +287,8 @@ class WebDavMailbox:
     def command(self, request: MeetingMessage, verdict: Verdict) -> str:
         """Send GET href?Cmd=accept: OWA stores the answer in Drafts and removes the request.
 
-        Although it is a GET, it has an effect. The caller must look up afterwards whether it worked: a page with status
-        200 may mean anything.
-
-        :returns: the path of the draft, if the response redirects to it; else ''.
-        :raises Unknown: the HTTP response was lost, or is a 5xx: it may have been done.
-        :raises Unsupported: the server has no such command.
+        Although it is a GET, it has an effect, and a page with status 200 may mean anything. The returned path of the
+        draft is known if the response redirects to it.
         """
         return self._command(href_of(request), verdict)[1]
 
@@ -302,11 +307,8 @@ class WebDavMailbox:
             raise Unknown(f"{page.what}: the page may be a login form, and nothing shows that the response was opened")
 
     def shows_as_absorbed(self, response: MeetingMessage) -> bool:
-        """Return whether the server shows that a response was opened: it is marked as processed, or newly as read.
-
-        :param response: as it was before.
-        """
-        body = wire.propfind([wire.PROCESSED, wire.READ])
+        """Return whether the server shows that a response was opened: it is marked as processed, or newly as read."""
+        body = wire.propfind(wire.PROCESSED, wire.READ)
         rows = rows_of(self._send("PROPFIND", href_of(response), headers={**_XML, "Depth": "0"}, body=body))
         return any(row.flag(wire.PROCESSED) or (row.flag(wire.READ) and not response.read) for row in rows)
 
@@ -353,7 +355,7 @@ class WebDavMailbox:
 
         :param marker: as in :meth:`mark_draft`; '' for none.
         """
-        href = self._draft(name)
+        href = f"{self.folders.drafts}/{name}"
         flags = wire.proppatch({wire.MESSAGE_FLAGS: "9", **({wire.ANSWERS: marker} if marker else {})})
         response = self._send("PROPPATCH", href, headers=_XML, body=flags, effect=True, known={HTTPStatus.CONFLICT})
         if response.status == HTTPStatus.CONFLICT:
@@ -364,7 +366,7 @@ class WebDavMailbox:
 
     def has_draft(self, name: str) -> bool:
         """Return whether Drafts has an item with this name."""
-        return self._exists(self._draft(name))
+        return self._exists(f"{self.folders.drafts}/{name}")
 
     def has_sent(self, name: str) -> bool:
         """Return whether Sent Items has an item with this name; a draft keeps its name when it is sent."""
@@ -372,39 +374,31 @@ class WebDavMailbox:
 
     def send_draft(self, name: str) -> None:
         """Send the draft that :meth:`create_draft` stored."""
-        self._submit(self._draft(name))
+        self._move(f"{self.folders.drafts}/{name}", self.folders.sendmsg + "/")
 
     def discard_draft(self, name: str) -> None:
         """Delete the draft that :meth:`create_draft` stored, permanently: nobody else has written it."""
-        require_done(self._send("DELETE", self._draft(name), headers={}, effect=True))
-
-    def _draft(self, name: str) -> str:
-        return f"{self.folders.drafts}/{name}"
+        self._delete(f"{self.folders.drafts}/{name}")
 
     def _exists(self, href: str) -> bool:
-        body = wire.propfind([wire.REPL_UID])
+        body = wire.propfind(wire.REPL_UID)
         try:
             rows = rows_of(self._send("PROPFIND", href, headers={**_XML, "Depth": "0"}, body=body))
         except Gone:
             return False
         # A proxy may return the response to another request, so the name is checked; only our draft has that name.
-        return any(_name_in(row.href) == _name_in(href) for row in rows)
+        urls = (href, *(row.href for row in rows))
+        name, *found = (unquote(url.rstrip("/").rpartition("/")[2]).casefold() for url in urls)
+        return name in found
 
     def send(self, draft: MeetingMessage) -> None:
         """Move a draft to the submission URI, which sends it and keeps a copy in Sent Items."""
         try:
-            self._submit(href_of(draft))
+            self._move(href_of(draft), self.folders.sendmsg + "/")
         except Filtered:  # the request did not reach Exchange, so nothing was done
             if not permanent_url_of(draft):
                 raise
-            self._submit(permanent_url_of(draft))
-
-    def _submit(self, href: str) -> None:
-        self._move(href, self.folders.sendmsg + "/")
-
-    def _trash(self, message: MeetingMessage) -> None:
-        """Move a message to Deleted Items, as deleting it in Outlook does."""
-        self._move_to_deleted_items(href_of(message))
+            self._move(permanent_url_of(draft), self.folders.sendmsg + "/")
 
     def remove_appointment(self, appointment: Appointment) -> None:
         """Move an appointment to Deleted Items, where a person can get it back.
@@ -413,9 +407,10 @@ class WebDavMailbox:
         """
         if appointment.ref is None:
             raise Refused("the server returned an href outside of the mailbox for the appointment")
-        self._move_to_deleted_items(appointment.ref.address[0])
+        self._trash(appointment.ref.address[0])
 
-    def _move_to_deleted_items(self, href: str) -> None:
+    def _trash(self, href: str) -> None:
+        """Move an item to Deleted Items, as deleting it in Outlook does."""
         self._move(href, f"{self.folders.deleteditems}/{href.rsplit('/', 1)[-1]}")
 
     def _move(self, href: str, target: str) -> None:
@@ -427,26 +422,18 @@ class WebDavMailbox:
             raise Refused(f"{response.what} returned an empty 207 Multi-Status")
         require_done(response)
 
-    def _delete(self, message: MeetingMessage) -> None:
-        require_done(self._send("DELETE", href_of(message), headers={}, effect=True))
+    def _delete(self, href: str) -> None:
+        require_done(self._send("DELETE", href, headers={}, effect=True))
 
     def mark(self, request: MeetingMessage, intent: Intent) -> bool:
         """Write on the request that its answer was begun, unless somebody changed it after it was read.
 
-        :param request: its ETag is the condition; if it has none, the mark is written in any case.
-        :returns: whether the server keeps the mark.
-        :raises Gone: the request is not there any more. :raises Changed: somebody changed it.
+        The ETag of the request is the condition; if it has none, the mark is written in any case.
         """
         return self._mark_if_allowed(request, wire.INTENT, intent_to_text(intent))
 
     def mark_draft(self, draft: MeetingMessage, marker: str) -> bool:
-        """Write on the draft which request it answers, unless somebody changed it after it was read.
-
-        :param draft: its ETag is the condition; if it has none, the mark is written in any case.
-        :param marker: see :func:`rsvpq.mail.editions.answer_marker`.
-        :returns: whether the server keeps the mark.
-        :raises Gone: the draft is not there any more. :raises Changed: somebody changed it.
-        """
+        """Write on the draft which request it answers, on the same condition as :meth:`mark`."""
         return self._mark_if_allowed(draft, wire.ANSWERS, marker)
 
     def mark_processed(self, message: MeetingMessage, intent: Intent | None = None) -> bool:
@@ -473,7 +460,12 @@ class WebDavMailbox:
         known = {HTTPStatus.PRECONDITION_FAILED} if tag else ()
         response = self._send("PROPPATCH", href_of(message), headers=headers, body=body, effect=True, known=known)
         if response.status == HTTPStatus.PRECONDITION_FAILED:
-            self._require_unchanged(message, tag)
+            now = self._at(href_of(message), message, (*_IDENTITY, wire.TAG))
+            if now is None:
+                raise Gone(f"{unquote(href_of(message))!r} is not there any more")
+            if now.text(wire.TAG) != tag:
+                raise Changed(f"somebody changed {unquote(href_of(message))!r} after it was read")
+            # Nobody did, so the server does not support the condition.
             self.conditional = False
             return self._mark(message, needed, values)
         if response.status in {HTTPStatus.OK, HTTPStatus.NO_CONTENT} and not response.body:
@@ -482,71 +474,25 @@ class WebDavMailbox:
         created = any(row.status == HTTPStatus.CREATED for row in rows)
         if created and self._at(href_of(message), message, _IDENTITY) is None:
             # The message was gone, and a PROPPATCH of a URL without an item creates an empty one: delete that.
-            self._delete(message)
+            self._delete(href_of(message))
             raise Gone(f"{response.what} created a new item, because the message is not there any more")
         return bool(rows) and not any(needed in row.refused for row in rows)
 
-    def _require_unchanged(self, message: MeetingMessage, tag: str) -> None:
-        """Find out why a condition failed: the item was changed, or the server does not support the condition.
-
-        :raises Gone: the item is not there any more. :raises Changed: somebody changed it.
-        """
-        row = self._at(href_of(message), message, (*_IDENTITY, wire.TAG))
-        if row is None:
-            raise Gone(f"{unquote(href_of(message))!r} is not there any more")
-        if row.text(wire.TAG) != tag:
-            raise Changed(f"somebody changed {unquote(href_of(message))!r} after it was read")
-
     def clear(self, message: MeetingMessage, how: Clear, intent: Intent | None = None) -> None:
-        """Clear a message that is finished, so that the next scan does not offer it again.
+        """Clear a message that is finished.
 
         If a message cannot be marked, it is moved to Deleted Items and never deleted: Outlook removes the appointment
         together with an accepted request that is not marked (KB883672, KB886688).
         """
-        match how:
-            case Clear.MARK:
-                self._mark_or_trash(message, intent)
-            case Clear.TRASH:
-                self._trash(message)
-            case Clear.DELETE:
-                self._delete(message)
-
-    def _mark_or_trash(self, message: MeetingMessage, intent: Intent | None) -> None:
-        try:
-            marked = self.mark_processed(message, intent)
-        except Refused:
-            marked = False
+        if how is Clear.DELETE:
+            self._delete(href_of(message))
+            return
+        marked = False
+        if how is Clear.MARK:
+            with suppress(Refused):
+                marked = self.mark_processed(message, intent)
         if not marked:
-            self._trash(message)
-
-
-def _search_of(place: Place, uid: str) -> bytes:
-    if place is Place.DRAFTS:
-        return wire.draft_search()
-    return wire.uid_search(uid) if uid else wire.meeting_search(newest_first=True)
-
-
-def _as_answer(message: MeetingMessage) -> MeetingMessage:
-    return replace(message, kind=Kind.ANSWER) if message.kind is Kind.RESPONSE else message
-
-
-def _is_same(row: Row, message: MeetingMessage) -> bool:
-    """Return whether a row is that of the message; if the message has no identity, compare its class and meeting.
-
-    :raises Malformed: the message has an identity and the row shows none, so they cannot be compared.
-    """
-    kind = Kind.RESPONSE if message.kind is Kind.ANSWER else message.kind
-    if kind_of(row.text(wire.MESSAGE_CLASS)) is not kind:
-        return False
-    if not rid_of(message):
-        return row.text(wire.UID) == message.uid
-    if not row.text(wire.REPL_UID):
-        raise Malformed(f"PROPFIND {row.href}: the response does not show the item's identity")
-    return row.text(wire.REPL_UID) == rid_of(message)
-
-
-def _name_in(href: str) -> str:
-    return unquote(href.rstrip("/").rpartition("/")[2]).casefold()
+            self._trash(href_of(message))
 
 
 def _require_success(response: HttpResponse) -> list[Row]:

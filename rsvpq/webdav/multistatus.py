@@ -36,7 +36,7 @@ _MOST_PROPERTIES, _LONGEST_NAME = 200, 256
 _LONGEST_HREF = 16 * 1024 + 1
 
 _DAV = "{DAV:}"
-_OK = 200
+_OK, _SUCCESS = 200, range(200, 300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Row:
     @property
     def ok(self) -> bool:
         """Whether the response as a whole succeeded."""
-        return _is_success(self.status)
+        return self.status in _SUCCESS
 
     def text(self, name: Property) -> str:
         """Return the property's text without surrounding white space; '' if it was not found."""
@@ -63,17 +63,6 @@ class Row:
         """Return a boolean, which Exchange writes as 1 or 0."""
         text = self.text(name).lower()
         return default if not text else text in {"1", "true"}
-
-
-def read(body: bytes) -> list[Row]:
-    """Return the rows of a whole 207 body that succeeded, in the server's order.
-
-    :raises Malformed: the body is not a multistatus.
-    """
-    reader = Reader()
-    rows = [row for row in reader.feed(body) if row.ok]
-    reader.close()
-    return rows
 
 
 #: A name that starts with a digit, as those of mapi/id do.
@@ -182,7 +171,9 @@ class Reader:
             end = _RESPONSE_END.search(self._buffer, self._searched)
             if end is None:
                 self._searched = max(0, len(self._buffer) - _LONGEST_TAG)
-                self._discard_oversized()
+                if len(self._buffer) > LARGEST_RESPONSE:  # drop this response, and wait for its end
+                    del self._buffer[:-_LONGEST_TAG]
+                    self._searched = 0
                 return
             text = bytes(self._buffer[: end.end()])
             del self._buffer[: end.end()]
@@ -230,12 +221,6 @@ class Reader:
         except LookupError:
             raise Malformed(f"multistatus in unknown encoding {encoding!r}") from None
         self._buffer = bytearray(_recoded(bytes(self._buffer), self._decoder))
-
-    def _discard_oversized(self) -> None:
-        """Drop the text of a response that is too large, and wait for its end."""
-        if len(self._buffer) > LARGEST_RESPONSE:
-            del self._buffer[:-_LONGEST_TAG]
-            self._searched = 0
 
     def _responses(self, text: bytes) -> Iterator[Row]:
         if self._tail.rstrip(b">") in text:
@@ -322,28 +307,26 @@ def _row(response: Element, longest: int, names: Mapping[Property, Property] | N
         return None
     properties: dict[Property, str] = {}
     refused: dict[Property, int] = {}
-    for status, element in islice(_elements(response), _MOST_PROPERTIES):
+    elements = (
+        (status, element)
+        for propstat in response.findall(f"{_DAV}propstat")
+        for status in [_status_of(propstat)]
+        for prop in propstat.findall(f"{_DAV}prop")
+        for element in prop
+    )
+    for status, element in islice(elements, _MOST_PROPERTIES):
         if len(element.tag) > _LONGEST_NAME:
             continue
         own = _name(element.tag)
         key = own if names is None else names.get(own)
         if key is None:
             continue
-        if _is_success(status):
+        if status in _SUCCESS:
             text = "".join(map(str, element.itertext())) if len(element) else element.text or ""
             properties[key] = shortened(text, longest)
         else:
             refused[key] = status
     return Row(href, properties, _status_of(response), refused)
-
-
-def _elements(response: Element) -> Iterator[tuple[int, Element]]:
-    """Yield each property of a response, with the status of its propstat."""
-    for propstat in response.findall(f"{_DAV}propstat"):
-        status = _status_of(propstat)
-        for prop in propstat.findall(f"{_DAV}prop"):
-            for element in prop:
-                yield status, element
 
 
 def _status_of(part: Element) -> int:
@@ -392,7 +375,3 @@ def _code(status: str) -> int:
     """Return the code of a status line, whose wording varies; 0 if there is none."""
     match = re.match(r"\s*\S+\s+([1-5][0-9]{2})(?!\S)", status)
     return int(match[1]) if match else 0
-
-
-def _is_success(status: int) -> bool:
-    return status // 100 == 2  # noqa: PLR2004 - 2xx

@@ -17,7 +17,7 @@ from rsvpq.mail.messages import Intent, ItemRef, Kind, MeetingMessage, Sensitivi
 from rsvpq.mail.persons import Person, comparable, is_same_person, is_smtp, lowered, person_in, same_spelling
 from rsvpq.text import shortened
 from rsvpq.webdav import wire
-from rsvpq.webdav.multistatus import Property, Row
+from rsvpq.webdav.multistatus import Row
 from rsvpq.webdav.search import LONGEST_TEXT
 
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
@@ -141,7 +141,7 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
     answers, topic = (*row.text(wire.ANSWERS).split(), "", "")[:2]
     permanent_url, kind = _permanent_url(row.text(wire.PERMANENT_URL), root), row.text(wire.MESSAGE_CLASS)
     meeting_type = number(row.text(wire.MEETING_TYPE)) or 0
-    return MeetingMessage(
+    message = MeetingMessage(
         kind=kind_of(kind),
         ref=ItemRef(row.text(wire.REPL_UID) or permanent_url or href, (href, permanent_url)),
         type_name=kind,
@@ -161,11 +161,6 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
         read=row.flag(wire.READ),
         all_day=row.flag(wire.ALL_DAY),
         sensitivity=_sensitivity(row.text(wire.SENSITIVITY)),
-        received_for=_received_for(row),
-        received_by=received_by if is_smtp(received_by := lowered(row.text(wire.RECEIVED_BY))) else "",
-        own=_sent_to_oneself(row),
-        from_another=_from_another(row),
-        sent_by=_sent_by(row),
         counter_proposal=row.flag(wire.COUNTER_PROPOSAL) or row.flag(wire.COUNTER_PROPOSAL_ID),
         outdated=bool(meeting_type & _OUT_OF_DATE),
         informational=bool(meeting_type & _INFORMS),
@@ -178,20 +173,21 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
         etag=row.text(wire.TAG),
         overlong=overlong,
     )
+    return _with_people(message, row)
 
 
 def _bounded(row: Row) -> tuple[Row, str]:
     """Return the row with overlong texts cut, and the names of the cut properties that may matter."""
-    cut = {name: shortened(text, _most(name)) for name, text in row.properties.items() if len(text) > _most(name)}
+    cut = {
+        name: shortened(text, most)
+        for name, text in row.properties.items()
+        if len(text) > (most := _LONGEST.get(name, _LONGEST_TEXT))
+    }
     if not cut:
         return row, ""
     return replace(row, properties={**row.properties, **cut}), ", ".join(
         sorted(name[1] for name in cut.keys() - _SHOWN)
     )
-
-
-def _most(name: Property) -> int:
-    return _LONGEST.get(name, _LONGEST_TEXT)
 
 
 def occurrence_of(row: Row) -> str:
@@ -217,37 +213,25 @@ def recurring_of(row: Row) -> bool | None:
     return False if kind == _SINGLE else None
 
 
-def _received_for(row: Row) -> str:
-    """Return the person it is for, if that is certainly another one than the receiver.
-
-    '' for an ordinary delivery, which shows the same person twice.
-    """
+def _with_people(message: MeetingMessage, row: Row) -> MeetingMessage:
+    """Return the message with whom it is for and from, as far as its row shows that."""
     got_it = Person(row.text(wire.RECEIVED_BY), row.text(wire.RECEIVED_BY_NAME))
     meant = Person(row.text(wire.RECEIVED_FOR), row.text(wire.RECEIVED_FOR_NAME))
-    return meant.address if got_it.address and meant.address and not got_it.may_be(meant) else ""
-
-
-def _sent_to_oneself(row: Row) -> bool | None:
-    """Return whether receiver and sender are the same; None if the server does not show both in the same form."""
-    got_it, sender = row.text(wire.RECEIVED_BY), row.text(wire.SENT_REPRESENTING)
-    return is_same_person(Person(got_it), Person(sender)) if same_spelling(got_it, sender) else None
-
-
-def _from_another(row: Row) -> str:
-    """Return the sender, if that is certainly another person than the organizer; else ''."""
-    sender = row.text(wire.SENT_REPRESENTING)
-    return sender if is_same_person(Person(sender), person_in(row.text(wire.ORGANIZER))) is False else ""
-
-
-def _sent_by(row: Row) -> tuple[str, ...]:
-    """Return the addresses of the senders, except the organizer's own and names of the directory.
-
-    An external address may look like a name of the directory with an @ in it; only its domain distinguishes them.
-    Addresses of neither form came from elsewhere, through a gateway.
-    """
-    shown = ("_".join(row.text(name).split()) for name in (wire.SENDER, wire.SENT_REPRESENTING))
+    sender, organizer = Person(row.text(wire.SENT_REPRESENTING)), person_in(row.text(wire.ORGANIZER))
+    # An external address may look like a name of the directory with an @ in it; only its domain distinguishes them.
+    # Addresses of neither form came from elsewhere, through a gateway.
+    shown = ("_".join(address.split()) for address in (row.text(wire.SENDER), sender.address))
     senders = {comparable(one) or lowered(one) for one in shown if one and ("@" in one or not one.startswith("/"))}
-    return tuple(sorted(senders - {comparable(person_in(row.text(wire.ORGANIZER)).address)}))
+    return replace(
+        message,
+        # An ordinary delivery shows the same person twice.
+        received_for=meant.address if got_it.address and meant.address and not got_it.may_be(meant) else "",
+        received_by=lowered(got_it.address) if is_smtp(got_it.address) else "",
+        # Addresses in two forms prove nothing.
+        own=is_same_person(got_it, sender) if same_spelling(got_it.address, sender.address) else None,
+        from_another=sender.address if is_same_person(sender, organizer) is False else "",
+        sent_by=tuple(sorted(senders - {comparable(organizer.address)})),
+    )
 
 
 def _permanent_url(url: str, root: str) -> str:

@@ -75,7 +75,7 @@ def pages(
             continue
         if response.status == _NO_ROWS:
             return
-        reader, before = Reader(longest, wire.SEARCHED), known.rows
+        reader, before = Reader(longest, wire.SEARCHED), len(known.keys)
         for rows in _new_rows(read(response, reader), known, page_rows, lost):
             server.keep_lease(what)  # one response may hold all rows, and take long to read
             yield rows
@@ -85,7 +85,7 @@ def pages(
         total = total if total is not None else wire.total_rows(ranges or "")
         # Without the header, a page that is exactly full may be the first of several, or the whole result.
         ended = reader.seen != page_rows if ranges is None else total is not None and first >= total
-        nothing_new = known.rows == before and reader.broken < reader.seen
+        nothing_new = len(known.keys) == before and reader.broken < reader.seen
         if known.full and not ended:
             lost(max(1, (total or 0) - first))
             return
@@ -111,26 +111,21 @@ class _Known:
 
     def __init__(self, key: Callable[[Row], str]) -> None:
         self._key = key
-        self._keys: set[bytes] = set()
+        self.keys: set[bytes] = set()
         self.characters = 0
-
-    @property
-    def rows(self) -> int:
-        """The number of rows."""
-        return len(self._keys)
 
     @property
     def full(self) -> bool:
         """Whether no more rows of the folder are kept."""
-        return self.rows >= MOST_ROWS or self.characters >= MOST_CHARACTERS
+        return len(self.keys) >= MOST_ROWS or self.characters >= MOST_CHARACTERS
 
     def add(self, row: Row) -> bool:
         """Add a row; return whether it is new."""
         # A digest, because a server may make a key of any length.
         key = blake2b(self._key(row).encode("utf-8", "replace"), digest_size=16).digest()
-        if key in self._keys:
+        if key in self.keys:
             return False
-        self._keys.add(key)
+        self.keys.add(key)
         self.characters += _OVERHEAD + len(row.href) + sum(min(len(text), _KEPT) for text in row.properties.values())
         return True
 

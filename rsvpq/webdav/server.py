@@ -45,7 +45,7 @@ class WebDavServer(Server):
         probe=Probe(
             "PROPFIND",
             {"Content-Type": "text/xml; charset=utf-8", "Depth": "0"},
-            wire.propfind([(wire.DAV, "displayname")]),
+            wire.propfind((wire.DAV, "displayname")),
         ),
         # A mailbox that was never opened gets its folders at the first logon, in this language; without the header, IIS
         # returns 401 (evolution-exchange, e2k-http-utils.c).

@@ -175,14 +175,11 @@ def agenda_search(start: datetime, end: datetime) -> bytes:
     Both bounds are required: within them the store expands series. The literals are written as in evolution-exchange
     and the Exchange SDK.
     """
-    after = f'"{"".join(END)}" > CAST("{_literal(start)}" AS \'dateTime.tz\')'
-    before = f'"{"".join(START)}" < CAST("{_literal(end)}" AS \'dateTime.tz\')'
+    # Every year has four digits.
+    first, last = (f"{one.replace(tzinfo=None, microsecond=0).isoformat()}Z" for one in (start, end))
+    after = f'"{"".join(END)}" > CAST("{first}" AS \'dateTime.tz\')'
+    before = f'"{"".join(START)}" < CAST("{last}" AS \'dateTime.tz\')'
     return _search(_AGENDA, f"{_APPOINTMENTS} AND {after} AND {before}", "ASC")
-
-
-def _literal(moment: datetime) -> str:
-    """Return a moment in UTC as a literal; every year has four digits."""
-    return moment.replace(tzinfo=None, microsecond=0).isoformat() + "Z"
 
 
 _APPOINTMENTS = '"DAV:isfolder" = False AND "DAV:contentclass" = \'urn:content-classes:appointment\''
@@ -202,14 +199,10 @@ def _search(names: Sequence[Property], condition: str, order: str) -> bytes:
     return _serialize(root)
 
 
-def propfind(names: Sequence[Property]) -> bytes:
-    """Return the body of a PROPFIND for these properties."""
-    return _propfind(tuple(names))
-
-
 # The cache is small: each caller always passes the same names.
 @cache
-def _propfind(names: tuple[Property, ...]) -> bytes:
+def propfind(*names: Property) -> bytes:
+    """Return the body of a PROPFIND for these properties."""
     root = etree.Element(f"{{{DAV}}}propfind", nsmap={"D": DAV})
     _add_properties(root, dict.fromkeys(names, ""))
     return _serialize(root)

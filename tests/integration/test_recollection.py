@@ -241,7 +241,7 @@ def test_sent_items_tell_what_was_answered_with_what(site: Site, lanes: ClockedL
             "", "accept", Version(request.sequence), request.start, request.end, organizer_of(request)
         )
     }
-    assert next(iter(found.values())).covers(request)
+    assert next(iter(found.values())).covering(request)
 
 
 def test_the_mailbox_is_asked_once_for_all_of_its_items(site: Site, lanes: ClockedLanes) -> None:
@@ -307,7 +307,7 @@ def test_what_redis_remembers_from_before_its_last_second_is_not_the_last_word(s
     text = recollection.at_start(started(lanes, second), box, journal())
     settled = without_item(Settled.parse(text), second.id)
     assert settled is not None
-    assert settled.covers(request)
+    assert settled.covering(request)
     assert lanes.topics.recall("adele", topic)[0] == text
 
 
@@ -346,7 +346,7 @@ def test_from_the_command_on_the_mailbox_itself_tells_that_it_was_given(
         if keepers.sent(box, request)[0]:
             given += 1
             assert found is not None, f"forgotten after {death} events"
-            assert found.covers(request)
+            assert found.covering(request)
     assert 3 <= given < MOST_EVENTS
 
 
@@ -359,7 +359,7 @@ def test_a_marked_draft_tells_where_the_server_removes_what_was_answered(site: S
         worker.run()
     found = Recollection(lanes, YEARS).in_mailbox(box, journal())[MeetingKey.of(request).topic]
     assert (found.item, found.how) == (request.ref.key, "accept")
-    assert found.covers(request)
+    assert found.covering(request)
 
 
 def test_an_item_is_not_hindered_by_what_it_settled_itself() -> None:
@@ -383,7 +383,7 @@ def test_what_another_organizer_says_about_the_same_uid_has_nothing_forgotten(la
     for item, covered in (("item-2", [copy, older, strange]), ("item-1", [copy, older]), ("item-0", [strange])):
         found = without_item(known, item)
         assert found is not None
-        assert [one for one in (copy, older, strange) if found.covers(one)] == covered
+        assert [one for one in (copy, older, strange) if found.covering(one)] == covered
     reason = decide(lenient(), copy, Facts("adele", settled=known), datetime.now(UTC)).reason
     assert reason == "already-answered"
 
@@ -414,7 +414,7 @@ def test_a_mailbox_tells_of_each_organizer_what_was_answered(site: Site, lanes: 
     for request in both:
         Worker(site, box, request).run()
     found = Recollection(lanes, YEARS).in_mailbox(box, journal())[MeetingKey.of(both[0]).topic]
-    assert [found.covers(one) for one in both] == [True, True]
+    assert all(map(found.covering, both))
 
 
 def unsent(site: Site, *, marked: bool) -> tuple[WebDavMailbox, MeetingMessage, MeetingMessage]:
@@ -454,7 +454,7 @@ def test_what_an_unsent_draft_answered_is_remembered(site: Site, lanes: ClockedL
     settled = without_item(Settled.parse(sent_by_an_item(lanes, box, draft)), "a-copy")
     assert settled is not None
     assert contract.draft_item("the-draft", draft).topic == MeetingKey.of(request).topic
-    assert settled.covers(request)
+    assert settled.covering(request)
 
 
 def test_a_draft_of_an_older_edition_does_not_hide_the_newer_one(site: Site, lanes: ClockedLanes) -> None:

@@ -23,11 +23,10 @@ from rsvpq.tasks.journal import Journal
 from rsvpq.webdav import wire
 from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import WebDavMailbox
-from rsvpq.webdav.multistatus import read
 from rsvpq.webdav.rows import href_of, kind_of
 from rsvpq.webdav.server import WebDavServer
 from tests.support.exchange_site import Site, always, box_name, inbox, lenient, requests_in, responses_in
-from tests.support.multistatus_bodies import page, response
+from tests.support.multistatus_bodies import page, read, response
 from tests.support.scripted_server import DRAFT, NO_ROWS, XML, ScriptedServer, play, rows_page
 from tests.support.visits import Visitor
 from tests.support.work import work_on

@@ -110,7 +110,7 @@ def test_what_was_sent_tells_what_it_was_about_where_an_answer_does_not_show_it(
     journal = Journal({}, lambda *_: "ok")
     found = Recollection(operator.lanes, operator.policy.max_age).in_mailbox(box, journal)
     topics = [(one, found.get(MeetingKey.of(one).topic)) for one in answered]
-    assert [one.uid for one, known in topics if known is None or not known.covers(one)] == []
+    assert [one.uid for one, known in topics if known is None or not known.covering(one)] == []
 
 
 @pytest.mark.parametrize("shown", ["shown", "missing"])

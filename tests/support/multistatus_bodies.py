@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from rsvpq.webdav.multistatus import Row, read
+from rsvpq.webdav.multistatus import Reader, Row
 
 # As Exchange writes it: one line, prefixes in order of first use, declared in no order, status before prop.
 NAMESPACES = (
@@ -29,6 +29,14 @@ def response(number: int, extra: bytes = b"", subject: bytes = b"Budget") -> byt
 def page(*responses: bytes) -> bytes:
     """A multistatus of these responses."""
     return b'<?xml version="1.0"?><a:multistatus ' + NAMESPACES + b">" + b"".join(responses) + b"</a:multistatus>"
+
+
+def read(body: bytes) -> list[Row]:
+    """The rows of a whole body that succeeded, in the server's order."""
+    reader = Reader()
+    rows = [row for row in reader.feed(body) if row.ok]
+    reader.close()
+    return rows
 
 
 def row_of(inside: str) -> Row:

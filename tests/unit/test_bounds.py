@@ -20,10 +20,11 @@ from rsvpq.policy import organizer
 from rsvpq.webdav import wire
 from rsvpq.webdav.calendar import details_of
 from rsvpq.webdav.imip import reply_to
-from rsvpq.webdav.multistatus import Property, Reader, Row, read
+from rsvpq.webdav.multistatus import Property, Reader, Row
 from rsvpq.webdav.rows import intent_to_text, message_of
 from rsvpq.webdav.search import LONGEST_TEXT
 from rsvpq.webdav.server import LOGIN_PAGES, MOST_KEPT, rows_of
+from tests.support.multistatus_bodies import read
 from tests.support.policy_values import NOW
 from tests.support.work_counts import calls_of
 

@@ -24,12 +24,12 @@ def clock() -> _Clock:
 
 def _refuse(credential: Credential, server: str = "") -> None:
     with credential.attempt("x", server=server) as attempt:
-        attempt.refused()
+        credential.refused(attempt)
 
 
 def _accept(credential: Credential, server: str = "") -> None:
     with credential.attempt("x", server=server) as attempt:
-        attempt.accepted()
+        credential.accepted(attempt)
 
 
 def test_a_refused_credential_is_not_tried_again_before_its_delay_is_over(clock: _Clock) -> None:
@@ -95,7 +95,7 @@ def test_requests_that_were_under_way_together_count_as_one_refusal(clock: _Cloc
     credential = Credential(clock)
     _accept(credential)
     with credential.attempt("a") as a, credential.attempt("b") as b, credential.attempt("c") as c:
-        assert [attempt.refused() for attempt in (a, b, c)] == [True, True, True]
+        assert [credential.refused(attempt) for attempt in (a, b, c)] == [True, True, True]
     clock.now += LOGIN_DELAY_S
     _accept(credential)
 
@@ -105,7 +105,7 @@ def test_an_answer_from_before_a_refusal_does_not_make_the_credential_good(clock
     _accept(credential)
     with credential.attempt("slow") as slow:
         _refuse(credential)
-        slow.accepted()
+        credential.accepted(slow)
     with pytest.raises(LoginRefused):
         _accept(credential)
 
@@ -114,7 +114,7 @@ def test_a_credential_that_is_good_elsewhere_is_not_stopped(clock: _Clock) -> No
     credential = Credential(clock)
     _accept(credential)
     with credential.attempt("x") as attempt:
-        assert not attempt.refused(still_good=lambda: True)
+        assert not credential.refused(attempt, still_good=lambda: True)
     _accept(credential)
 
 
@@ -128,8 +128,8 @@ def test_whether_it_is_still_good_is_asked_once_for_all_that_were_refused_togeth
         return False
 
     with credential.attempt("a") as a, credential.attempt("b") as b:
-        assert a.refused(still_good)
-        assert b.refused(still_good)
+        assert credential.refused(a, still_good)
+        assert credential.refused(b, still_good)
     assert len(asked) == 1
 
 
@@ -146,7 +146,7 @@ def test_until_it_is_known_to_be_good_one_thread_shows_it_at_a_time() -> None:
                 with guard:
                     under_way += 1
                     most = max(most, under_way)
-                attempt.refused()
+                credential.refused(attempt)
                 return True
         except LoginRefused:
             return False
@@ -164,7 +164,7 @@ def test_once_it_is_known_to_be_good_nobody_waits() -> None:
     def use() -> None:
         with credential.attempt("x") as attempt:
             barrier.wait()
-            attempt.accepted()
+            credential.accepted(attempt)
 
     with ThreadPoolExecutor(16) as pool:
         for future in [pool.submit(use) for _ in range(16)]:

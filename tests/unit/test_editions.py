@@ -78,8 +78,8 @@ def test_what_cannot_be_read_is_remembered_as_nothing(text: str) -> None:
 
 
 def test_an_answer_covers_its_own_edition_and_all_older_ones() -> None:
-    assert settled().covers(message())
-    assert settled(sequence=2).covers(message())
-    assert not settled(sequence=0).covers(message())
-    assert not settled().covers(message(stamp=STAMP + HOUR))
-    assert settled(stamp=None).covers(message(stamp=STAMP + HOUR))
+    assert settled().covering(message())
+    assert settled(sequence=2).covering(message())
+    assert not settled(sequence=0).covering(message())
+    assert not settled().covering(message(stamp=STAMP + HOUR))
+    assert settled(stamp=None).covering(message(stamp=STAMP + HOUR))

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from rsvpq.mail.errors import Malformed
 from rsvpq.webdav import wire
-from rsvpq.webdav.multistatus import LARGEST_RESPONSE, Reader, Row, canonical, read
+from rsvpq.webdav.multistatus import LARGEST_RESPONSE, Reader, Row, canonical
 from tests.support.examples import examples
-from tests.support.multistatus_bodies import PIECES, SHAPES, page, response, row_of
+from tests.support.multistatus_bodies import PIECES, SHAPES, page, read, response, row_of
 from tests.support.work_counts import calls_of
 
 RUINS = {

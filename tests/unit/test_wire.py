@@ -9,9 +9,9 @@ from lxml import etree
 
 from rsvpq.mail.errors import Malformed
 from rsvpq.webdav import wire
-from rsvpq.webdav.multistatus import Row, read
+from rsvpq.webdav.multistatus import Row
 from tests.support.examples import examples
-from tests.support.multistatus_bodies import PIECES, SHAPES, page, response, row_of
+from tests.support.multistatus_bodies import PIECES, SHAPES, page, read, response, row_of
 
 SEARCH = (
     b'<?xml version="1.0"?><D:searchrequest xmlns:D="DAV:"><D:sql>SELECT "DAV:contentclass", '
@@ -61,7 +61,7 @@ def test_the_search_never_varies() -> None:
 
 
 def test_the_propfind_is_these_bytes() -> None:
-    assert wire.propfind([wire.REPL_UID, wire.MESSAGE_CLASS]) == PROPFIND
+    assert wire.propfind(wire.REPL_UID, wire.MESSAGE_CLASS) == PROPFIND
 
 
 def test_the_proppatch_is_these_bytes_with_its_values_escaped() -> None:
