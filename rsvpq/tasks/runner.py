@@ -150,16 +150,26 @@ class _Delivery:
         if outcome.attached and outcome.attached.decisions:
             lane = Lane(self.start.mailbox, self.start.server)
             self.carrier.lanes.ledger.record_decisions(lane, outcome.attached.decisions)
+        again: dict[str, Any] = {}
+        if left := outcome.left:
+            again = {
+                "delay_s": LOOK_AGAIN_SOON_S if left.passing else LOOK_AGAIN_S,
+                "longest_s": LOOK_AGAIN_LONGEST_S,
+                # No policy decided on an unlisted item, so that of the next scan differs; and it costs no request.
+                "disputed_s": 0.0 if left.reason == _UNLISTED else LOOK_AGAIN_SOON_S,
+                "policy": self.policy,
+                "on_hold": left.reason if left.on_hold else "",
+            }
         self._finish(
-            "left" if outcome.left else "done",
+            "left" if left else "done",
             label=f"done:{outcome.result}",
             counts=outcome.counts,
             reason=outcome.note,
             result=outcome.result,
-            recorded_reason=self.carrier.redaction.reason(outcome.note, private=self._private),
+            recorded_reason=self.carrier.redaction.reason(outcome.note, private=is_private_payload(self.start.payload)),
             remember_s=self.carrier.remember_s,
             undone=outcome.undone,
-            **self._examine_again(outcome.left),
+            **again,
         )
         return f"{outcome.result}: {outcome.note}" if outcome.note else outcome.result
 
@@ -174,24 +184,8 @@ class _Delivery:
         lease = Lease(self._renew, longest_s=self.carrier.longest_run_s, since=self.began, given_s=self.start.lease_s)
         return handle(Attempt(self.start, journal, lease))
 
-    def _examine_again(self, left: Left | None) -> dict[str, Any]:
-        if left is None:
-            return {}
-        return {
-            "delay_s": LOOK_AGAIN_SOON_S if left.passing else LOOK_AGAIN_S,
-            "longest_s": LOOK_AGAIN_LONGEST_S,
-            # No policy decided on an unlisted item, so that of the next scan differs; and it costs no request.
-            "disputed_s": 0.0 if left.reason == _UNLISTED else LOOK_AGAIN_SOON_S,
-            "policy": self.policy,
-            "on_hold": left.reason if left.on_hold else "",
-        }
-
-    @property
-    def _private(self) -> bool:
-        return is_private_payload(self.start.payload)
-
     def _redacted(self, error: Exception) -> str:
-        return self.carrier.redaction.error(error, private=self._private)
+        return self.carrier.redaction.error(error, private=is_private_payload(self.start.payload))
 
     def _renew(self) -> float:
         given_s = self.carrier.lanes.ledger.renew(self.item_id, self.generation, self.owner)
