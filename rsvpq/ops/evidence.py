@@ -23,7 +23,9 @@ def proved(journal: Mapping[str, Any], *, scan: bool) -> list[str]:
     """Return a sentence for each step in the journal, in order; for a message also if nothing was changed."""
     proofs = [sentence(journal) for step, sentence in _SENTENCES.items() if step in journal]
     if "search" in journal:
-        proofs.insert(0, _searched(journal) if scan else "the mailbox was searched for earlier answers")
+        pages = journal.get("pages", 0)
+        results = f"; {pages} page{'' if pages == 1 else 's'} of results had been processed"
+        proofs.insert(0, "the mailbox was searched" + (results if scan else " for earlier answers"))
     return proofs if (scan and proofs) or journal.keys() - READING_STEPS else [_NOTHING, *proofs]
 
 
@@ -36,11 +38,6 @@ def advice(journal: Mapping[str, Any], *, scan: bool) -> str:
             return _ADVICE[step]
     commanded = any(step in journal for step in (*Verdict, "draft"))
     return _ADVICE["command" if commanded else "nothing"]
-
-
-def _searched(journal: Mapping[str, Any]) -> str:
-    pages = journal.get("pages", 0)
-    return f"the mailbox was searched; {pages} page{'' if pages == 1 else 's'} of results had been processed"
 
 
 def _command(verdict: Verdict) -> Callable[[Mapping[str, Any]], str]:
