@@ -13,7 +13,6 @@ from pydantic import (
     AfterValidator,
     Field,
     SecretStr,
-    SerializerFunctionWrapHandler,
     ValidationInfo,
     WrapSerializer,
     field_validator,
@@ -175,15 +174,11 @@ class Schedule(_Table):
     group: Text | None = None
 
 
-def _to_dict(servers: Mapping[str, AnyServerSettings], handler: SerializerFunctionWrapHandler) -> object:
-    return handler(dict(servers))
-
-
 Servers = Annotated[
     Mapping[ServerName, AnyServerSettings],
     Field(min_length=1),
     AfterValidator(MappingProxyType),
-    WrapSerializer(_to_dict),
+    WrapSerializer(lambda servers, handler: handler(dict(servers))),
 ]
 
 
