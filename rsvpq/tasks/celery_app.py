@@ -81,10 +81,11 @@ def make_celery(
     :param tls: the TLS options of redis-py; None for no TLS.
     """
     broker.install()
+    url = with_password(redis_url, password)
     app = Celery(
         name,
-        broker=with_password(redis_url, password),
-        backend=with_password(redis_url, password) if results else None,
+        broker=url,
+        backend=url if results else None,
         include=list(include),
         events=BatchedEvents,
         set_as_current=False,
@@ -156,9 +157,17 @@ def publish(app: Celery, releases: Iterable[Release]) -> None:
             producer.batch(max_size=500) if len(releases) > 1 else nullcontext(),  # type: ignore[attr-defined]
         ):
             for release in releases:
+                # What Flower shows and searches: flat, readable, no secrets. A scan has no subject.
+                subject = printable(str(release.payload.get("subject", ""))[:SUBJECT_LENGTH])
+                arguments = {
+                    "mailbox": release.mailbox,
+                    **({} if release.work == contract.SCAN_MAILBOX else {"subject": subject}),
+                    "kind": str(release.payload.get("kind", "")),
+                    "server": release.server,
+                    "generation": release.generation,
+                }
                 # Celery's own message, without the routing, retries and signals of send_task: at a fifth of its cost.
                 # The queue is a Redis list of that name, and the workers declare it.
-                arguments = _arguments(release)
                 message = app.amqp.as_task_v2(
                     release.id, release.work, kwargs=arguments, kwargsrepr=repr(arguments), ignore_result=True
                 )
@@ -171,17 +180,3 @@ def publish(app: Celery, releases: Iterable[Release]) -> None:
                 )
     except (KombuError, RedisError, OSError) as error:
         logger.warning("event=publish-uncertain items=%d error=%s", len(releases), error)
-
-
-def _arguments(release: Release) -> dict[str, Any]:
-    """Return the arguments of a task, which Flower shows and searches: flat, readable, no secrets."""
-    # The payload of a message omits empty values; a scan has no subject.
-    is_scan = release.work == contract.SCAN_MAILBOX
-    subject = {} if is_scan else {"subject": printable(str(release.payload.get("subject", ""))[:SUBJECT_LENGTH])}
-    return {
-        "mailbox": release.mailbox,
-        **subject,
-        "kind": str(release.payload.get("kind", "")),
-        "server": release.server,
-        "generation": release.generation,
-    }
