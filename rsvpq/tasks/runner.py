@@ -135,9 +135,7 @@ class _Delivery:
         except Unsettled as error:
             self._put_back("throttled", error, error.delay_s)
         except Refused as error:
-            self._finish(
-                "dead", label="dead:refused", reason=str(error), result="refused", recorded_reason=self._redacted(error)
-            )
+            self._finish("dead", error, label="dead:refused", reason=str(error), result="refused")
             raise
         except (ExchangeError, Taken) as error:
             self._put_back("later", error, self.carrier.delay_s(self.start.attempt))
@@ -184,9 +182,6 @@ class _Delivery:
         lease = Lease(self._renew, longest_s=self.carrier.longest_run_s, since=self.began, given_s=self.start.lease_s)
         return handle(Attempt(self.start, journal, lease))
 
-    def _redacted(self, error: Exception) -> str:
-        return self.carrier.redaction.error(error, private=is_private_payload(self.start.payload))
-
     def _renew(self) -> float:
         given_s = self.carrier.lanes.ledger.renew(self.item_id, self.generation, self.owner)
         if not given_s:
@@ -213,16 +208,22 @@ class _Delivery:
         hold: Literal["", "mailbox", "server"] = "",
     ) -> Never:
         reason = f"{type(error).__name__}: {error}"
-        state = self._finish(
-            how, label=how, reason=reason, delay_s=delay_s, hold=hold, recorded_reason=self._redacted(error)
-        )
+        state = self._finish(how, error, label=how, reason=reason, delay_s=delay_s, hold=hold)
         if state == "dead":
             raise error
         logger.info("event=%s item=%s delay_s=%.1f reason=%s", how, self.item_id, delay_s, reason)
         # Flower shows the `exc` of a retry, not its text. The stubs require numbers.Real.
         raise Retry(exc=error, when=delay_s) from None  # type: ignore[arg-type]
 
-    def _finish(self, how: Literal["done", "left", "dead", "later", "throttled", "held"], **details: Any) -> str:
+    def _finish(
+        self,
+        how: Literal["done", "left", "dead", "later", "throttled", "held"],
+        error: Exception | None = None,
+        **details: Any,
+    ) -> str:
+        if error is not None:
+            private = is_private_payload(self.start.payload)
+            details["recorded_reason"] = self.carrier.redaction.error(error, private=private)
         finish = self.carrier.lanes.ledger.finish(
             self.item_id, self.generation, self.owner, how, release=REFILL, **details
         )
