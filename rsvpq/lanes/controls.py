@@ -71,7 +71,7 @@ class Controls:
         """
         if not self._limits:
             try:
-                return _is_positive(self._namespace.redis.hget(self._namespace.general, "attempts"))
+                return 0 < number_of(self._namespace.redis.hget(self._namespace.general, "attempts")) < _ENDLESS
             except ResponseError:  # a key of another type
                 return False
         with self._namespace.redis.pipeline(transaction=False) as pipe:
@@ -83,7 +83,7 @@ class Controls:
                     pipe.sismember(self._namespace.servers, name)
             listed = pipe.execute(raise_on_error=False)
         values = [value for row in found for value in (row if isinstance(row, list) else [None])]
-        return all(map(_is_positive, values)) and all(reply == 1 for reply in listed)
+        return all(0 < number_of(value) < _ENDLESS for value in values) and all(reply == 1 for reply in listed)
 
     def pause(self, scope: Scope, name: str = "", *, reason: str, action: OperatorAction | None = None) -> None:
         """Release and start nothing in this scope, and stop running items before their next effect, until resumed."""
@@ -134,7 +134,3 @@ class Controls:
     def _set(self, scope: Scope, name: str, action: OperatorAction | None, fields: Mapping[str, Any]) -> None:
         recorded = action.to_args() if action else ("",) * 7
         self._namespace.call("set", scope, name, *recorded, *(part for pair in fields.items() for part in pair))
-
-
-def _is_positive(text: str | None) -> bool:
-    return 0 < number_of(text) < _ENDLESS

@@ -210,9 +210,6 @@ class StatusReader:
             server.answered = sum(whole(counts.get(label)) for label in _ANSWERED)
             server.opened = whole(counts.get("done:opened"))
             server.skipped = sum(whole(count) for label, count in counts.items() if label.startswith("skipped:"))
-        self._add_lags(status)
-
-    def _add_lags(self, status: Status) -> None:
         behind = {name: server for name, server in status.servers.items() if server.unfinished}
         with self._redis.pipeline(transaction=False) as pipe:
             for name, server in behind.items():
