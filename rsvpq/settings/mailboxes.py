@@ -62,10 +62,6 @@ class _Report:
     def add(self, line: int, column: str, text: str) -> None:
         self.problems.append(Problem(self.file, line, column, text))
 
-    def raise_if_any(self) -> None:
-        if self.problems:
-            raise ConfigError(self.problems, _MOST_SHOWN)
-
 
 def read_mailboxes(path: Path, settings: Settings) -> tuple[ListedMailbox, ...]:
     """Return the mailboxes of the CSV file at ``path``, in its order.
@@ -75,7 +71,8 @@ def read_mailboxes(path: Path, settings: Settings) -> tuple[ListedMailbox, ...]:
     report = _Report(str(path))
     rows = _rows(read_text(path, "correct the path"), report)
     columns = _columns(rows, report, several_servers=len(settings.servers) > 1)
-    report.raise_if_any()  # with a wrong header every row would be wrong
+    if report.problems:  # with a wrong header every row would be wrong
+        raise ConfigError(report.problems, _MOST_SHOWN)
     readers: dict[str, _Reader] = {
         "mailbox": _name,
         "server": partial(_server, servers=tuple(settings.servers)),
@@ -96,7 +93,8 @@ def read_mailboxes(path: Path, settings: Settings) -> tuple[ListedMailbox, ...]:
         if first != line and name:
             report.add(line, "mailbox", f"{name!r} is already on line {first}; remove one of the two")
         mailboxes.append(ListedMailbox(name, server, values.get("group", ""), limits))
-    report.raise_if_any()
+    if report.problems:
+        raise ConfigError(report.problems, _MOST_SHOWN)
     return tuple(mailboxes)
 
 

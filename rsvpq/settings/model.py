@@ -77,12 +77,8 @@ class RedisSettings(_Table):
     def _require_tls(cls, file: Path | None, info: ValidationInfo) -> Path | None:
         if file is not None and not info.data.get("url", "rediss:").startswith("rediss:"):
             raise ValueError("requires TLS, but url does not use it; write rediss:// in url, or leave this out")
-        return file
-
-    @field_validator("certificate_key")
-    @classmethod
-    def _require_a_certificate(cls, file: Path | None, info: ValidationInfo) -> Path | None:
-        if file is not None and info.data.get("certificate", file) is None:
+        is_key = info.field_name == "certificate_key"
+        if file is not None and is_key and info.data.get("certificate", file) is None:
             raise ValueError("is given without its certificate; set certificate to the path of it")
         return file
 
