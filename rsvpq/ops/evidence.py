@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from rsvpq.audit.record import READING_STEPS
@@ -40,19 +41,15 @@ def advice(journal: Mapping[str, Any], *, scan: bool) -> str:
     return _ADVICE["command" if commanded else "nothing"]
 
 
-def _command(verdict: Verdict) -> Callable[[Mapping[str, Any]], str]:
-    """Return the function that describes a command; earlier versions journaled only the answers before it."""
-
-    def sentence(journal: Mapping[str, Any]) -> str:
-        fact = journal[verdict]
-        fact = fact if isinstance(fact, Mapping) else {"before": fact}
-        times, at_s, before = fact.get("times", 1), fact.get("at"), fact.get("before") or []
-        again = f", {times} times" if times > 1 else ""
-        when = f", last at {datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M:%S} UTC" if at_s else ""
-        others = f"; {len(before)} answers to it by other people were in Drafts or Sent Items before" if before else ""
-        return f"the command to {verdict} was about to be sent to the server, or was sent{again}{when}{others}"
-
-    return sentence
+def _command(verdict: Verdict, journal: Mapping[str, Any]) -> str:
+    """Describe a command; earlier versions journaled only the answers before it."""
+    fact = journal[verdict]
+    fact = fact if isinstance(fact, Mapping) else {"before": fact}
+    times, at_s, before = fact.get("times", 1), fact.get("at"), fact.get("before") or []
+    again = f", {times} times" if times > 1 else ""
+    when = f", last at {datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M:%S} UTC" if at_s else ""
+    others = f"; {len(before)} answers to it by other people were in Drafts or Sent Items before" if before else ""
+    return f"the command to {verdict} was about to be sent to the server, or was sent{again}{when}{others}"
 
 
 def _sending(journal: Mapping[str, Any]) -> str:
@@ -61,7 +58,7 @@ def _sending(journal: Mapping[str, Any]) -> str:
 
 
 _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    **{verdict: _command(verdict) for verdict in Verdict},
+    **{verdict: partial(_command, verdict) for verdict in Verdict},
     "commanded": lambda _: "the command was carried out; the organizer asked for no answer",
     "draft": lambda journal: f"the answer was about to be written to Drafts, or was written, as {journal['draft']}",
     "send": _sending,

@@ -4,7 +4,7 @@ Every error is a ``ValueError`` of the form "what is wrong; remedy". Independent
 """
 
 import re
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -125,15 +125,11 @@ def _plain_text(value: str) -> str:
     return value
 
 
-def matching(pattern: str, problem: str) -> Callable[[str], str]:
-    """Return a validator of texts that match the pattern; ``problem`` may contain ``{value!r}``."""
-
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(problem.format(value=value))
-        return value
-
-    return check
+def matching(pattern: str, problem: str, value: str) -> str:
+    """Require that a text matches a pattern; ``problem``, the error, may contain ``{value!r}``."""
+    if not re.fullmatch(pattern, value):
+        raise ValueError(problem.format(value=value))
+    return value
 
 
 def _in_folder(value: object, info: ValidationInfo) -> object:
@@ -200,12 +196,12 @@ HiddenField = Annotated[tuple[Literal["subjects", "addresses"], ...], BeforeVali
 #: Also 1.2 without quotes.
 TlsVersion = Annotated[tls.Version, BeforeValidator(lambda value: str(value) if isinstance(value, float) else value)]
 Text = Annotated[str, AfterValidator(_plain_text)]
-_server_name = matching(
-    r"[a-z0-9][a-z0-9-]*", "is not a server name; use lowercase letters, digits and hyphens, such as hq1"
+_server_name = partial(
+    matching, r"[a-z0-9][a-z0-9-]*", "is not a server name; use lowercase letters, digits and hyphens, such as hq1"
 )
 ServerName = Annotated[str, AfterValidator(_server_name)]
-_namespace = matching(
-    r"[a-z0-9-]+", "{value!r} is not a namespace; use lowercase letters, digits and hyphens, such as rsvpq"
+_namespace = partial(
+    matching, r"[a-z0-9-]+", "{value!r} is not a namespace; use lowercase letters, digits and hyphens, such as rsvpq"
 )
 NamespaceField = Annotated[str, AfterValidator(_namespace)]
 #: A relative path is relative to the folder of ``rsvpq.toml`` (``context={"folder": ...}``), even from a variable.

@@ -3,8 +3,8 @@
 ``docs/policy.md`` explains them to operators; :mod:`rsvpq.policy` applies them.
 """
 
-from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_validator
@@ -36,30 +36,28 @@ def _comma_list(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) and value else value
 
 
-def _words_of(known: tuple[str, ...]) -> Callable[[object], tuple[str, ...]]:
-    def read(value: object) -> tuple[str, ...]:
-        words = _texts(value)
-        for word in words:
-            if word not in known:
-                raise ValueError(f"{word!r} is not a known value; {did_you_mean(word, known)}")
-        return words
-
-    return read
-
-
-_conflict_words = _words_of(CONFLICTS)
+def _words_of(known: tuple[str, ...], value: object) -> tuple[str, ...]:
+    words = _texts(value)
+    for word in words:
+        if word not in known:
+            raise ValueError(f"{word!r} is not a known value; {did_you_mean(word, known)}")
+    return words
 
 
 def _conflict(value: object) -> bool | tuple[str, ...]:
     if value in ("true", "false"):
         raise ValueError(f"is in quotes; write {value} without them")
-    return value if isinstance(value, bool) else _conflict_words(value)
+    return value if isinstance(value, bool) else _words_of(CONFLICTS, value)
 
 
-_domain = matching(r"[^\s@]*\.[^\s@]+", "{value!r} is not a domain; write what follows the @, such as example.com")
-_address = matching(r"[^\s@]+@[^\s@]+", "{value!r} is not an address; write boss@example.com or *@example.com")
-_rule_name = matching(
-    r"[a-z0-9][a-z0-9-]*", "{value!r} is not a name; use lowercase letters, digits and hyphens, such as long-meetings"
+_domain = partial(
+    matching, r"[^\s@]*\.[^\s@]+", "{value!r} is not a domain; write what follows the @, such as example.com"
+)
+_address = partial(matching, r"[^\s@]+@[^\s@]+", "{value!r} is not an address; write boss@example.com or *@example.com")
+_rule_name = partial(
+    matching,
+    r"[a-z0-9][a-z0-9-]*",
+    "{value!r} is not a name; use lowercase letters, digits and hyphens, such as long-meetings",
 )
 
 
@@ -72,9 +70,11 @@ _Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 _Domains = Annotated[_Texts, AfterValidator(lambda values: tuple(map(_domain, values)))]
 _Addresses = Annotated[_Texts, AfterValidator(lambda values: tuple(map(_address, values)))]
 _InternalDomains = Annotated[tuple[str, ...], BeforeValidator(_internal_domains)]
-_BusyWords = Annotated[tuple[str, ...], BeforeValidator(_words_of(CONFLICTS[1:])), BeforeValidator(_comma_list)]
-_Sensitivities = Annotated[tuple[str, ...], BeforeValidator(_words_of(tuple(Sensitivity)))]
-_Updates = Annotated[tuple[str, ...], BeforeValidator(_words_of(UPDATES))]
+_BusyWords = Annotated[
+    tuple[str, ...], BeforeValidator(partial(_words_of, CONFLICTS[1:])), BeforeValidator(_comma_list)
+]
+_Sensitivities = Annotated[tuple[str, ...], BeforeValidator(partial(_words_of, tuple(Sensitivity)))]
+_Updates = Annotated[tuple[str, ...], BeforeValidator(partial(_words_of, UPDATES))]
 _Conflict = Annotated[bool | tuple[str, ...], BeforeValidator(_conflict)]
 
 
