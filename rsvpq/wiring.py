@@ -56,7 +56,7 @@ def make_app(
         name,
         settings.redis.url,
         namespace=settings.redis.namespace,
-        password=_redis_password(settings),
+        password=settings.redis.password.get_secret_value() if settings.redis.password else "",
         include=include,
         leases_only=leases_only,
         results=results,
@@ -213,7 +213,9 @@ class Backends:
 
 def make_backend(settings: WebDavSettings, credential: Credential, run_lease_s: float) -> Backend:
     """Make the backend of a server, by its protocol."""
-    return WebDavBackend(make_server(settings, credential, _timeouts(settings, run_lease_s)), settings.answers)
+    # The settings ensure that the first two take less than half of the lease.
+    timeouts = Timeouts(settings.connect_timeout.seconds, settings.read_timeout.seconds, run_lease_s / 2)
+    return WebDavBackend(make_server(settings, credential, timeouts), settings.answers)
 
 
 def make_diagnoses(servers: Mapping[str, WebDavSettings]) -> dict[str, Diagnose]:
@@ -239,31 +241,20 @@ def _diagnose_webdav(name: str, settings: WebDavSettings, account: Account, mail
 
 def make_server(settings: WebDavSettings, credential: Credential, timeouts: Timeouts) -> WebDavServer:
     """Make a mail server, with the account that is used on it; connects at the first request."""
+    username, password = settings.username, settings.password.get_secret_value()
+    login: auth.Basic | auth.ConnectionAuth | auth.Forms
+    match settings.auth:
+        case "basic":
+            login = auth.basic(username, password)
+        case "forms":
+            login = auth.Forms(username, password, settings.allow_http)
+        case scheme:
+            login = auth.ConnectionAuth(scheme, username, password)
     return WebDavServer(
         settings.url,
-        _auth(settings),
+        login,
         credential=credential,
         timeouts=timeouts,
         ca_bundle=str(settings.ca_bundle or ""),
         tls_minimum=settings.tls_minimum,
     )
-
-
-def _timeouts(server: WebDavSettings, run_lease_s: float) -> Timeouts:
-    # The settings ensure that the first two take less than half of the lease.
-    return Timeouts(server.connect_timeout.seconds, server.read_timeout.seconds, run_lease_s / 2)
-
-
-def _auth(settings: WebDavSettings) -> auth.Basic | auth.ConnectionAuth | auth.Forms:
-    username, password = settings.username, settings.password.get_secret_value()
-    match settings.auth:
-        case "basic":
-            return auth.basic(username, password)
-        case "forms":
-            return auth.Forms(username, password, settings.allow_http)
-        case scheme:
-            return auth.ConnectionAuth(scheme, username, password)
-
-
-def _redis_password(settings: Settings) -> str:
-    return settings.redis.password.get_secret_value() if settings.redis.password else ""

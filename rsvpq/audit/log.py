@@ -43,7 +43,11 @@ class Filter:
         until_ms: int | None = None,
     ) -> "Filter":
         """Create a filter from plain values; those that the audit redacts are replaced by their digests."""
-        wanted = {name: _comparable(name, _hidden(redaction, name, value)) for name, value in values.items() if value}
+        wanted = {}
+        for name, value in values.items():
+            if value:
+                is_address = name in ("mailbox", "organizer")
+                wanted[name] = _comparable(name, redaction.address(value) if is_address else value[:LONGEST_VALUE])
         first = "-" if since_ms is None else str(since_ms)
         last = "+" if until_ms is None else str(until_ms)
         return cls(frozenset(events), wanted, first, last)
@@ -98,10 +102,6 @@ def _record(entry: Entry) -> AuditRecord:
     time = moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
     values = {**fields, "time": time, "id": entry_id}
     return {name: values[name] for name in FIELDS if values.get(name)}
-
-
-def _hidden(redaction: Redaction, name: str, value: str) -> str:
-    return redaction.address(value) if name in ("mailbox", "organizer") else value[:LONGEST_VALUE]
 
 
 def _comparable(name: str, value: str) -> str:

@@ -1,7 +1,7 @@
 """Run all checks of an installation: local ones first, then those of all mail servers in parallel."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from threading import Thread
 
 from rsvpq import wiring
@@ -42,19 +42,10 @@ def examine(
         processes.examine(lanes, Queues(redis, settings.redis.namespace), settings, notes)
     yield notes
     redis.close()
-    targets = _targets(loaded, names or tuple(settings.servers), mailboxes, chosen)
+    boxes = {mailbox.server: mailbox.name for mailbox in (*reversed(mailboxes), *([chosen] if chosen else []))}
+    diagnoses = wiring.make_diagnoses({name: settings.servers[name] for name in names or settings.servers})
+    targets = [ExaminedServer(name, diagnose, boxes.get(name, "")) for name, diagnose in diagnoses.items()]
     yield from _in_parallel(targets, redis_ahead_s, longest_s)
-
-
-def _targets(
-    loaded: LoadedSettings, names: Sequence[str], mailboxes: Sequence[Mailbox], chosen: Mailbox | None
-) -> list[ExaminedServer]:
-    servers = loaded.settings.servers
-    boxes: Mapping[str, str] = {mailbox.server: mailbox.name for mailbox in reversed(mailboxes)}
-    if chosen is not None:
-        boxes = {**boxes, chosen.server: chosen.name}
-    diagnoses = wiring.make_diagnoses({name: servers[name] for name in names})
-    return [ExaminedServer(name, diagnose, boxes.get(name, "")) for name, diagnose in diagnoses.items()]
 
 
 def _in_parallel(targets: Sequence[ExaminedServer], redis_ahead_s: float | None, longest_s: float) -> Iterator[Notes]:

@@ -12,8 +12,11 @@ _SAME_S = 2.0
 
 def judge_skew(notes: Notes, ahead_s: Mapping[str, float], whose: str) -> None:
     """Note how many seconds a clock is ahead of other clocks, by their names."""
-    text = "; ".join(f"{_apart(seconds)} {other}" for other, seconds in ahead_s.items())
-    worst = max(map(abs, ahead_s.values()))
+    found = []
+    for other, seconds in ahead_s.items():
+        apart = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'}"
+        found.append(f"{'agrees with' if abs(seconds) < _SAME_S else apart} {other}")
+    text, worst = "; ".join(found), max(map(abs, ahead_s.values()))
     remedy = f"set the clocks of {whose} and of this machine by NTP"
     if worst > _FAIL_S:
         notes.fail("clock", text, remedy)
@@ -21,9 +24,3 @@ def judge_skew(notes: Notes, ahead_s: Mapping[str, float], whose: str) -> None:
         notes.warn("clock", text, remedy)
     else:
         notes.ok("clock", text)
-
-
-def _apart(seconds: float) -> str:
-    if abs(seconds) < _SAME_S:
-        return "agrees with"
-    return f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'}"

@@ -1,7 +1,6 @@
 """Check the settings and the files that they name: the list of mailboxes, and who can read the secrets."""
 
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 from rsvpq.doctor.results import Notes
@@ -17,29 +16,33 @@ def examine(loaded: LoadedSettings, notes: Notes) -> tuple[Mailbox, ...]:
     """
     notes.ok("file", f"{loaded.origins.file} can be read; to check its content: rsvpq config check")
     notes.ok("mode", loaded.settings.mode + (": nothing is answered" if loaded.settings.mode == "observe" else ""))
-    mailboxes = _list(loaded, notes)
+    path = loaded.settings.mailboxes
+    mailboxes: tuple[Mailbox, ...] = ()
+    try:
+        mailboxes = read_mailboxes(path, loaded.settings)
+    except ConfigError as error:
+        notes.fail("mailboxes", str(error).splitlines()[0], "rsvpq config check shows all problems")
+    else:
+        if mailboxes:
+            notes.ok("mailboxes", f"{len(mailboxes)} in {path}")
+        else:
+            notes.warn("mailboxes", f"none in {path}", "write one in each row")
     _secrets(loaded, notes)
     notes.skip("running", "cannot tell whether running processes loaded these settings; restart them if in doubt")
     return mailboxes
 
 
-def _list(loaded: LoadedSettings, notes: Notes) -> tuple[Mailbox, ...]:
-    path = loaded.settings.mailboxes
-    try:
-        mailboxes = read_mailboxes(path, loaded.settings)
-    except ConfigError as error:
-        notes.fail("mailboxes", str(error).splitlines()[0], "rsvpq config check shows all problems")
-        return ()
-    if mailboxes:
-        notes.ok("mailboxes", f"{len(mailboxes)} in {path}")
-    else:
-        notes.warn("mailboxes", f"none in {path}", "write one in each row")
-    return mailboxes
-
-
 def _secrets(loaded: LoadedSettings, notes: Notes) -> None:
-    files = dict.fromkeys(_secret_files(loaded))
-    for file in files:
+    """Check the files with passwords: the password files, and the settings file if it contains a password."""
+    tables: dict[KeyPath, RedisSettings | ServerSettings] = {("redis",): loaded.settings.redis}
+    tables |= {("servers", name): server for name, server in loaded.settings.servers.items()}
+    files: list[Path] = []
+    for key, table in tables.items():
+        if table.password_file is not None:
+            files.append(table.password_file)
+        elif table.password is not None and (*key, "password") not in loaded.origins.variables:
+            files.append(loaded.origins.file)
+    for file in dict.fromkeys(files):
         try:
             mode = file.stat().st_mode
         except OSError as error:
@@ -50,14 +53,3 @@ def _secrets(loaded: LoadedSettings, notes: Notes) -> None:
             notes.fail("secrets", f"{file} can be {done} by everybody", f"chmod o-rw '{file}'")
         else:
             notes.ok("secrets", f"{file} is not open to others ({stat.filemode(mode)})")
-
-
-def _secret_files(loaded: LoadedSettings) -> Iterator[Path]:
-    """Yield the files with passwords: the password files, and the settings file if it contains a password."""
-    tables: dict[KeyPath, RedisSettings | ServerSettings] = {("redis",): loaded.settings.redis}
-    tables |= {("servers", name): server for name, server in loaded.settings.servers.items()}
-    for key, table in tables.items():
-        if table.password_file is not None:
-            yield table.password_file
-        elif table.password is not None and (*key, "password") not in loaded.origins.variables:
-            yield loaded.origins.file

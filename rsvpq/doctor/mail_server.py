@@ -40,15 +40,13 @@ class ServerNotes(Notes):
 def examine(target: ExaminedServer, notes: ServerNotes) -> None:
     """Check one server; a check that raises an error must not look like one without problems."""
     try:
-        if target.diagnose(target.mailbox, notes):
-            _speed(notes)
+        if not target.diagnose(target.mailbox, notes):
+            return
+        slowest = max(notes.findings, key=lambda finding: finding.ms or 0.0)
+        if (slowest.ms or 0.0) > _SLOW_MS:
+            text = f"{slowest.check} took {(slowest.ms or 0.0) / 1000:.0f} s"
+            remedy = "lower the load on this server (rate, concurrency), and find out what keeps it busy"
+            notes.warn("speed", text, remedy)
     except Exception as error:
         notes.fail("doctor", f"a check failed with {type(error).__name__}", "report this bug with the traceback")
         raise
-
-
-def _speed(notes: Notes) -> None:
-    slowest = max(notes.findings, key=lambda finding: finding.ms or 0.0)
-    if (slowest.ms or 0.0) > _SLOW_MS:
-        text = f"{slowest.check} took {(slowest.ms or 0.0) / 1000:.0f} s"
-        notes.warn("speed", text, "lower the load on this server (rate, concurrency), and find out what keeps it busy")

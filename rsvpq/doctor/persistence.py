@@ -24,7 +24,6 @@ def examine(redis: Any, info: Mapping[str, Any], notes: Notes) -> None:
     :raises RedisError: Redis became unreachable.
     """
     _durability(redis, info, notes)
-    _eviction(info, notes)
     _memory(info, notes)
     _subscribers(redis, notes)
 
@@ -49,7 +48,8 @@ def _durability(redis: Any, info: Mapping[str, Any], notes: Notes) -> None:
         )
 
 
-def _eviction(info: Mapping[str, Any], notes: Notes) -> None:
+def _memory(info: Mapping[str, Any], notes: Notes) -> None:
+    """Check how much memory is left, and that a full Redis refuses writes instead of evicting keys."""
     policy = str(info.get("maxmemory_policy", ""))
     if policy == "noeviction":
         notes.ok("eviction", "maxmemory-policy noeviction")
@@ -61,9 +61,6 @@ def _eviction(info: Mapping[str, Any], notes: Notes) -> None:
         text = f"{evicted} keys were evicted since Redis started; some may belong to rsvpq"
         remedy = "set maxmemory-policy noeviction, add memory, restart Redis, then run rsvpq scan --all"
         notes.fail("evicted", text, remedy)
-
-
-def _memory(info: Mapping[str, Any], notes: Notes) -> None:
     used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     if not most:
         text = f"{used // _MIB} MiB in use, without a limit: the system may kill Redis before it refuses writes"

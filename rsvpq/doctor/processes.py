@@ -22,24 +22,25 @@ _LONG_WAIT_S = 3600.0
 def examine(lanes: Lanes, queues: Queues, settings: Settings, notes: Notes) -> None:
     """Check what runs and waits."""
     try:
-        for role in _ROLES:
-            _running(lanes, role, notes)
+        for role, command in _ROLES.items():
+            found = lanes.registrations.alive_anywhere(role)
+            if found:
+                notes.ok(role, ", ".join(found))
+            else:
+                notes.warn(role, f"no {role} has reported progress lately", f"if not intended, start one: {command}")
         status = lanes.snapshot.status()
         _confirmed(lanes, settings, notes)
-        _queues(queues, notes)
+        lengths = [f"{name} {queues.length(name)}" for name in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE)]
+        notes.ok("queues", ", ".join(lengths) + " with Celery")
         _waiting(status, notes)
         _stopped(status, notes)
-        _dead(status, notes)
+        if status.dead:
+            text = f"{status.dead} item{'s' if status.dead > 1 else ''} ended without an outcome"
+            notes.warn("dead", text, "rsvpq dead")
+        else:
+            notes.ok("dead", "none")
     except RedisError as error:
         notes.fail("lanes", f"cannot query Redis: {error}", "solve the problems of Redis above")
-
-
-def _running(lanes: Lanes, role: Role, notes: Notes) -> None:
-    found = lanes.registrations.alive_anywhere(role)
-    if found:
-        notes.ok(role, ", ".join(found))
-    else:
-        notes.warn(role, f"no {role} has reported progress lately", f"if not intended, start one: {_ROLES[role]}")
 
 
 def _confirmed(lanes: Lanes, settings: Settings, notes: Notes) -> None:
@@ -52,11 +53,6 @@ def _confirmed(lanes: Lanes, settings: Settings, notes: Notes) -> None:
     else:
         text = "live runs are not confirmed, so nothing is answered"
         notes.warn("confirmed", text, "rsvpq scan --dry-run, then rsvpq confirm")
-
-
-def _queues(queues: Queues, notes: Notes) -> None:
-    lengths = {name: queues.length(name) for name in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE)}
-    notes.ok("queues", ", ".join(f"{name} {length}" for name, length in lengths.items()) + " with Celery")
 
 
 def _waiting(status: Status, notes: Notes) -> None:
@@ -84,10 +80,3 @@ def _stopped(status: Status, notes: Notes) -> None:
             text = f"{name} is held: backing off for another {server.held_s:.0f} s{why}"
             remedy = f"repair the cause, then rsvpq resume server {name}; the hold also ends by itself"
             notes.warn("held", text, remedy)
-
-
-def _dead(status: Status, notes: Notes) -> None:
-    if status.dead:
-        notes.warn("dead", f"{status.dead} item{'s' if status.dead > 1 else ''} ended without an outcome", "rsvpq dead")
-    else:
-        notes.ok("dead", "none")

@@ -37,15 +37,19 @@ def examine(redis: Redis, lanes: Lanes, settings: Settings, notes: Notes) -> flo
         if info is None:
             return None
         _version(info, notes)
-        _role(info, notes)
+        if info.get("role", "master") != "master":
+            notes.fail("role", "it is a replica, which refuses writes", "set [redis] url to the address of the primary")
         persistence.examine(redis, info, notes)
         _records(lanes, notes)
         _access(settings.redis, notes)
         _neighbors(lanes, settings, notes)
-        return _clock(redis, notes)
+        before = time.time()
+        ahead_s = lanes.time_us() / 1e6 - (before + time.time()) / 2
+        judge_skew(notes, {"this machine": ahead_s}, "Redis")
     except RedisError as error:
         notes.fail("reachable", f"some commands fail: {error}", "check the log and the access list of Redis")
         return None
+    return ahead_s
 
 
 def _reached(redis: Any, settings: RedisSettings, notes: Notes) -> Mapping[str, Any] | None:
@@ -89,11 +93,6 @@ def _version(info: Mapping[str, Any], notes: Notes) -> None:
         notes.ok("version", shown)
 
 
-def _role(info: Mapping[str, Any], notes: Notes) -> None:
-    if info.get("role", "master") != "master":
-        notes.fail("role", "it is a replica, which refuses writes", "set [redis] url to the address of the primary")
-
-
 def _records(lanes: Lanes, notes: Notes) -> None:
     summary = lanes.repair.summary()
     if summary.named:
@@ -109,7 +108,11 @@ def _records(lanes: Lanes, notes: Notes) -> None:
 
 def _access(settings: RedisSettings, notes: Notes) -> None:
     parts = urlsplit(settings.url)
-    if parts.scheme == "unix" or _is_loopback(parts.hostname or ""):
+    try:
+        is_loopback = ip_address(parts.hostname or "").is_loopback
+    except ValueError:  # a name
+        is_loopback = parts.hostname == "localhost"
+    if parts.scheme == "unix" or is_loopback:
         notes.ok("access", "on this machine, " + ("with" if settings.password else "without") + " a password")
         return
     missing = [] if settings.password else ["a password"]
@@ -119,13 +122,6 @@ def _access(settings: RedisSettings, notes: Notes) -> None:
         notes.warn("access", text, "set requirepass and [redis] password_file; use rediss:// in [redis] url")
     else:
         notes.ok("access", "over the network, with a password and TLS")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _neighbors(lanes: Lanes, settings: Settings, notes: Notes) -> None:
@@ -140,11 +136,3 @@ def _neighbors(lanes: Lanes, settings: Settings, notes: Notes) -> None:
         notes.warn("namespace", text, "give each installation its own Redis, unless they may fail together")
     else:
         notes.ok("namespace", f"{namespace}; no other installation in this database")
-
-
-def _clock(redis: Any, notes: Notes) -> float:
-    before = time.time()
-    seconds, microseconds = redis.time()
-    ahead_s: float = seconds + microseconds / 1e6 - (before + time.time()) / 2
-    judge_skew(notes, {"this machine": ahead_s}, "Redis")
-    return ahead_s

@@ -79,12 +79,9 @@ class Notes:
         return any(finding.level is Level.FAIL for finding in self.findings)
 
     def _add(self, check: str, level: Level, text: str, remedy: str, ms: float | None) -> None:
-        self.findings.append(CheckResult(self.group, check, level, _shown(text), _shown(remedy), ms))
-
-
-def _shown(text: str) -> str:
-    """Return the text in a form that is safe to print on a terminal."""
-    return shortened(printable(text), _LONGEST)
+        # In a form that is safe to print on a terminal.
+        text, remedy = (shortened(printable(part), _LONGEST) for part in (text, remedy))
+        self.findings.append(CheckResult(self.group, check, level, text, remedy, ms))
 
 
 def exit_code(groups: Iterable[Notes]) -> ExitCode:

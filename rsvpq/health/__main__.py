@@ -12,7 +12,8 @@ from typing import get_args
 
 from redis.exceptions import RedisError
 
-from rsvpq.health.register import Role, impatient_lanes, register_of
+from rsvpq.health.register import Role, impatient_redis, register_of
+from rsvpq.lanes import Lanes
 from rsvpq.settings import ConfigError, load_settings
 
 
@@ -24,8 +25,8 @@ def main() -> int:
     parser.add_argument("role", choices=get_args(Role))
     role: Role = parser.parse_args().role
     try:
-        lanes = impatient_lanes(load_settings().redis)
-        alive = register_of(lanes, role).alive()
+        settings = load_settings().redis
+        alive = register_of(Lanes(impatient_redis(settings), settings.namespace), role).alive()
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -51,8 +51,3 @@ def impatient_redis(settings: RedisSettings) -> Redis:
     It shares no connection with other clients, so a health check never waits for work, nor work for a health check.
     """
     return make_redis(settings, retries=0, timeout_s=LONGEST_CALL_S, connect_timeout_s=LONGEST_CALL_S)
-
-
-def impatient_lanes(settings: RedisSettings) -> Lanes:
-    """Return the lanes for callers that must not wait."""
-    return Lanes(impatient_redis(settings), settings.namespace)

@@ -79,10 +79,7 @@ def end(reason: str) -> None:
 
     Not by an exception or a signal: a thread that hangs would never see it.
     """
-    logger.critical("event=stalled reason=%r exit=%d main thread:\n%s", reason, STALLED, _main_stack())
-    os._exit(STALLED)
-
-
-def _main_stack() -> str:
     frame = sys._current_frames().get(threading.main_thread().ident or 0)
-    return "".join(traceback.format_stack(frame)) if frame else "(it has ended)"
+    stack = "".join(traceback.format_stack(frame)) if frame else "(it has ended)"
+    logger.critical("event=stalled reason=%r exit=%d main thread:\n%s", reason, STALLED, stack)
+    os._exit(STALLED)

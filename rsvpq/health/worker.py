@@ -14,13 +14,13 @@ from typing import Any
 
 from celery.signals import task_received, worker_ready
 from celery.worker import state
-from kombu.transport.redis import PRIORITY_STEPS, Channel
 
 from rsvpq.health.register import impatient_redis, register_of
 from rsvpq.health.systemd import notify
 from rsvpq.health.watchdog import Watchdog
 from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings
+from rsvpq.tasks.celery_app import queue_keys
 
 #: For how many looks a report stays valid.
 REPORT_LASTS = 3
@@ -49,19 +49,17 @@ class Consumption:
 
         :raises RedisError: Redis cannot be reached.
         """
-        waiting = self._waiting()
-        # Read after the queues: a message received in the meantime is progress.
-        seen, self._seen = self._seen, self.received
-        free = self.pool.num_processes - len(state.active_requests)
-        if not waiting or free <= 0 or self._seen != seen or _is_shutting_down():
-            return ""
-        return f"{waiting} messages wait, {free} of {self.pool.num_processes} threads are free, none was received"
-
-    def _waiting(self) -> int:
         with self.redis.pipeline(transaction=False) as pipe:
             for key in self.keys:
                 pipe.llen(key)
-            return sum(pipe.execute())
+            waiting = sum(pipe.execute())
+        # Read after the queues: a message received in the meantime is progress.
+        seen, self._seen = self._seen, self.received
+        free = self.pool.num_processes - len(state.active_requests)
+        ending = any(flag is not None and flag is not False for flag in (state.should_stop, state.should_terminate))
+        if not waiting or free <= 0 or self._seen != seen or ending:
+            return ""
+        return f"{waiting} messages wait, {free} of {self.pool.num_processes} threads are free, none was received"
 
 
 def watch_worker(settings: Settings) -> None:
@@ -76,30 +74,16 @@ def watch_worker(settings: Settings) -> None:
         register = register_of(lanes, "worker")
         name = f"{socket.gethostname()}:{os.getpid()}"
 
-        def report(lasts_s: float) -> None:
+        def report() -> None:
+            lasts_s = REPORT_LASTS * watchdog.every_s
             register.report(lasts_s)
             lanes.ledger.report_threads(name, sender.pool.num_processes, queues, lasts_s)
 
         watchdog = Watchdog(
-            consumption.stall_reason,
-            stalled_after_s=settings.health.stalled_after.seconds,
-            report=lambda: report(REPORT_LASTS * watchdog.every_s),
+            consumption.stall_reason, stalled_after_s=settings.health.stalled_after.seconds, report=report
         )
         watchdog.look()
         watchdog.start()
         notify("READY=1")
 
     worker_ready.connect(start, weak=False)
-
-
-def queue_keys(namespace: str, queues: Sequence[str]) -> list[str]:
-    """Return the Redis lists of the queues: one for each queue and priority, as kombu names them."""
-    return [
-        f"{namespace}:{queue}{Channel.sep}{step}" if step else f"{namespace}:{queue}"
-        for queue in queues
-        for step in PRIORITY_STEPS
-    ]
-
-
-def _is_shutting_down() -> bool:
-    return any(flag is not None and flag is not False for flag in (state.should_stop, state.should_terminate))

@@ -1,7 +1,6 @@
 """Limits, pauses, holds and the confirmation of live runs, set by the settings or by an operator."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from redis.exceptions import ResponseError
@@ -24,7 +23,8 @@ class Controls:
 
     def __init__(self, namespace: Namespace) -> None:
         self._namespace = namespace
-        self._limits: list[_Limits] = []
+        #: The scope, the name and the fields of each hash of configured limits, as configure.lua takes them.
+        self._limits: list[tuple[str, str, Mapping[str, Any]]] = []
 
     def configure(  # noqa: PLR0913 - one keyword for each value
         self,
@@ -52,14 +52,15 @@ class Controls:
         if audit_most is not None:
             general["audit_most"] = audit_most
         self._limits = [
-            *(_Limits("server", name, limit_fields(limits)) for name, limits in servers.items()),
-            _Limits("pools", "", {f"most:{pool}": most for pool, most in pools.items()}),
-            _Limits("cfg", "", general),
+            *(("server", name, limit_fields(limits)) for name, limits in servers.items()),
+            ("pools", "", {f"most:{pool}": most for pool, most in pools.items()}),
+            ("cfg", "", general),
         ]
         with self._namespace.redis.pipeline(transaction=False) as pipe:
-            for limits in self._limits:
-                fields = (part for pair in limits.fields.items() for part in pair)
-                self._namespace.call("configure", limits.scope, limits.name, *fields, pipe=pipe)
+            for scope, name, fields in self._limits:
+                self._namespace.call(
+                    "configure", scope, name, *(part for pair in fields.items() for part in pair), pipe=pipe
+                )
             pipe.execute()
 
     def configured(self) -> bool:
@@ -69,17 +70,20 @@ class Controls:
         neither is a value that is not a number above zero.
         """
         if not self._limits:
-            return _is_positive(_field(self._namespace.redis, self._namespace.general, "attempts"))
+            try:
+                return 0 < number_of(self._namespace.redis.hget(self._namespace.general, "attempts")) < _ENDLESS
+            except ResponseError:  # a key of another type
+                return False
         with self._namespace.redis.pipeline(transaction=False) as pipe:
-            for limits in self._limits:
-                pipe.hmget(self._namespace.key(*limits.key), *limits.fields)
+            for scope, name, fields in self._limits:
+                pipe.hmget(self._namespace.key(scope, name) if name else self._namespace.key(scope), *fields)
             found = pipe.execute(raise_on_error=False)
-            for limits in self._limits:
-                if limits.scope == "server":
-                    pipe.sismember(self._namespace.servers, limits.name)
+            for scope, name, _ in self._limits:
+                if scope == "server":
+                    pipe.sismember(self._namespace.servers, name)
             listed = pipe.execute(raise_on_error=False)
         values = [value for row in found for value in (row if isinstance(row, list) else [None])]
-        return all(map(_is_positive, values)) and all(reply == 1 for reply in listed)
+        return all(0 < number_of(value) < _ENDLESS for value in values) and all(reply == 1 for reply in listed)
 
     def pause(self, scope: Scope, name: str = "", *, reason: str, action: OperatorAction | None = None) -> None:
         """Release and start nothing in this scope, and stop running items before their next effect, until resumed."""
@@ -130,29 +134,3 @@ class Controls:
     def _set(self, scope: Scope, name: str, action: OperatorAction | None, fields: Mapping[str, Any]) -> None:
         recorded = action.to_args() if action else ("",) * 7
         self._namespace.call("set", scope, name, *recorded, *(part for pair in fields.items() for part in pair))
-
-
-@dataclass(frozen=True, slots=True)
-class _Limits:
-    """The configured fields of one hash; ``scope`` and ``name`` are arguments of configure.lua."""
-
-    scope: str
-    name: str
-    fields: Mapping[str, Any]
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        return (self.scope, self.name) if self.name else (self.scope,)
-
-
-def _is_positive(text: str | None) -> bool:
-    return 0 < number_of(text) < _ENDLESS
-
-
-def _field(redis: Any, key: str, field: str) -> str | None:
-    """Return a field of a hash; None also if the key has another type."""
-    try:
-        value: str | None = redis.hget(key, field)
-    except ResponseError:
-        return None
-    return value

@@ -1,6 +1,6 @@
 """Find, retry and drop dead items."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -57,9 +57,22 @@ class DeadItems:
                 pipe.hgetall(self._namespace.item(item_id))
                 pipe.zscore(self._namespace.dead, item_id)
             replies = values_of(pipe, ({}, None) * len(item_ids))
-        found = zip(item_ids, replies, replies, strict=True)
         return [
-            _dead(item_id, fields, whole(score)) for item_id, fields, score in found if fields and score is not None
+            DeadItem(
+                id=item_id,
+                work=fields.get("work", ""),
+                mailbox=fields.get("mailbox", ""),
+                reason=fields.get("reason", ""),
+                attempts=whole(fields.get("attempts")),
+                payload=json_object(fields.get("payload")) or {},
+                journal=json_object(fields.get("journal")) or {},
+                server=fields.get("server", ""),
+                generation=whole(fields.get("generation")),
+                offered_us=whole(fields.get("offered")),
+                dead_us=whole(score),
+            )
+            for item_id, fields, score in zip(item_ids, replies, replies, strict=True)
+            if fields and score is not None
         ]
 
     def retry(self, item_ids: Sequence[str], action: OperatorAction) -> dict[str, str]:
@@ -82,19 +95,3 @@ class DeadItems:
                 token = f"{action.token}:{item_id}"
                 self._namespace.call(script, item_id, token, action.who, action.why, pipe=pipe)
             return dict(zip(item_ids, pipe.execute(), strict=True))
-
-
-def _dead(item_id: str, fields: Mapping[str, str], dead_us: int) -> DeadItem:
-    return DeadItem(
-        id=item_id,
-        work=fields.get("work", ""),
-        mailbox=fields.get("mailbox", ""),
-        reason=fields.get("reason", ""),
-        attempts=whole(fields.get("attempts")),
-        payload=json_object(fields.get("payload")) or {},
-        journal=json_object(fields.get("journal")) or {},
-        server=fields.get("server", ""),
-        generation=whole(fields.get("generation")),
-        offered_us=whole(fields.get("offered")),
-        dead_us=dead_us,
-    )

@@ -59,8 +59,8 @@ class Lanes:
 
     def run_budget(self, run: str, most: int) -> RunBudget:
         """Return the budget of answers of a run."""
-        return RunBudget(self.namespace, run, most)
+        return RunBudget(self.namespace.redis, self.namespace.key("answers-of", run), most)
 
     def run_results(self, run: str) -> RunResults:
         """Return the results that the mailboxes of a run report."""
-        return RunResults(self.namespace, run)
+        return RunResults(self.namespace.redis, self.namespace.key("findings", run))

@@ -30,10 +30,6 @@ class Memory:
     before: str
     keep_s: float
 
-    def to_args(self) -> tuple[Any, ...]:
-        """Return the arguments of record.lua."""
-        return (self.text, self.before, max(1, round(self.keep_s)))
-
 
 class Topics:
     """The topics of all mailboxes."""
@@ -96,13 +92,6 @@ class DecisionRecord:
     rule: str = ""
     reason: str = ""
 
-    def to_args(self) -> tuple[str, ...]:
-        """Return the arguments of record_decisions.lua."""
-        if not self.decision:
-            return (self.id, "", self.facts, "", "", "")
-        digest = hashlib.sha256("\0".join((self.decision, self.rule, self.reason)).encode()).hexdigest()[:16]
-        return (self.id, digest, self.facts, self.decision, self.rule, self.reason)
-
 
 @dataclass(frozen=True, slots=True)
 class DecisionBatch:
@@ -117,7 +106,12 @@ class DecisionBatch:
 
     def to_args(self) -> list[Any]:
         """Return the arguments of record_decisions.lua and record.lua."""
-        return [self.scan, max(1, round(self.remember_s)), *(part for one in self.records for part in one.to_args())]
+        args: list[Any] = [self.scan, max(1, round(self.remember_s))]
+        for one in self.records:
+            decided = (one.decision, one.rule, one.reason) if one.decision else ("", "", "")
+            digest = hashlib.sha256("\0".join(decided).encode()).hexdigest()[:16] if one.decision else ""
+            args += (one.id, digest, one.facts, *decided)
+        return args
 
 
 #: The result of recording a step; see record.lua.
@@ -302,10 +296,9 @@ class Ledger:
         :param decisions: the decision that leads to the step, if it is not recorded yet.
         :param memory: what settles the item's topic from now on, if that changes.
         """
-        more = [*(memory.to_args() if memory else ("", "", 1)), *(decisions.to_args() if decisions else [])]
-        recorded: Recorded = self._namespace.call(
-            "record", item_id, generation, owner, json.dumps(journal), int(intent), step, *more
-        )
+        settles = (memory.text, memory.before, max(1, round(memory.keep_s))) if memory else ("", "", 1)
+        args = (json.dumps(journal), int(intent), step, *settles, *(decisions.to_args() if decisions else ()))
+        recorded: Recorded = self._namespace.call("record", item_id, generation, owner, *args)
         return recorded
 
     def finish(  # noqa: PLR0913 - one keyword for each argument of the script
@@ -389,17 +382,17 @@ class RunBudget:
     """How many answers a run may still offer, for all its mailboxes together.
 
     Taken before an offer, and returned if a message was not new: a crash in between can only lead to fewer offers,
-    never to more.
+    never to more. ``key`` is the key of the number of answers taken.
     """
 
-    namespace: Namespace
-    run: str
+    redis: Any
+    key: str
     most: int
 
     def take(self, wanted: int) -> int:
         """Take up to ``wanted`` answers; return how many were left to take."""
-        taken: int = self.namespace.redis.incrby(self._key, wanted)
-        self.namespace.redis.expire(self._key, COUNTED_S)
+        taken: int = self.redis.incrby(self.key, wanted)
+        self.redis.expire(self.key, COUNTED_S)
         over = min(wanted, max(0, taken - self.most))
         self.give_back(over)
         return wanted - over
@@ -407,13 +400,9 @@ class RunBudget:
     def give_back(self, unused: int) -> None:
         """Return unused answers, for other scans of the run."""
         if unused:
-            self.namespace.redis.decrby(self._key, unused)
+            self.redis.decrby(self.key, unused)
 
     def give_back_of(self, item: str) -> None:
         """Return the answer of an item that was offered and not answered; has an effect once for each item."""
-        if self.namespace.redis.set(f"{self._key}:not:{item}", "1", nx=True, ex=COUNTED_S):
+        if self.redis.set(f"{self.key}:not:{item}", "1", nx=True, ex=COUNTED_S):
             self.give_back(1)
-
-    @property
-    def _key(self) -> str:
-        return self.namespace.key("answers-of", self.run)

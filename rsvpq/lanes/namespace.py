@@ -35,6 +35,16 @@ class Namespace:
         # Each namespace has its own script digests, so each detects by itself that Redis was restarted and lost them.
         texts = {script: f"{text}\n-- of {self.prefix}\n" for script, text in script_texts().items()}
         self._scripts: dict[str, Script] = {script: redis.register_script(text) for script, text in texts.items()}
+        #: The key of the general settings and the pause of all lanes, a hash.
+        self.general = self.key("cfg")
+        #: The key of the names of all servers, a set.
+        self.servers = self.key("servers")
+        #: The key of the names of all mailboxes to which a scan was ever offered, a set.
+        self.mailboxes = self.key("mailboxes")
+        #: The key of the dead items, a sorted set by the time of their end.
+        self.dead = self.key("dead")
+        #: The key of the records that were found broken, a hash.
+        self.broken = self.key("broken")
 
     def key(self, *names: str) -> str:
         """Return the key under these names, such as ``{rsvpq}:item:ID`` for ``item`` and an id."""
@@ -64,31 +74,6 @@ class Namespace:
         """Return the key of the counts of a server, or of all servers together, a hash."""
         return self.key("counts", server) if server else self.key("counts")
 
-    @property
-    def general(self) -> str:
-        """The key of the general settings and the pause of all lanes, a hash."""
-        return self.key("cfg")
-
-    @property
-    def servers(self) -> str:
-        """The key of the names of all servers, a set."""
-        return self.key("servers")
-
-    @property
-    def mailboxes(self) -> str:
-        """The key of the names of all mailboxes to which a scan was ever offered, a set."""
-        return self.key("mailboxes")
-
-    @property
-    def dead(self) -> str:
-        """The key of the dead items, a sorted set by the time of their end."""
-        return self.key("dead")
-
-    @property
-    def broken(self) -> str:
-        """The key of the records that were found broken, a hash."""
-        return self.key("broken")
-
     def time_us(self) -> int:
         """Return the time by the clock of the ledger, in microseconds."""
         if self._now_us:
@@ -97,12 +82,17 @@ class Namespace:
         return int(seconds) * 1_000_000 + int(microseconds)
 
     def call(self, name: str, *args: Any, pipe: Any = None) -> Any:
-        """Run a script now, or put it into a pipeline."""
+        """Run a script now, on a connection of this thread only, so that threads do not wait for the lock of a pool.
+
+        :param pipe: a pipeline to put the script into instead.
+        """
         script, now = self._scripts[name], self._now_us() if self._now_us else 0
         if pipe is not None:
             return script(keys=[self.prefix], args=[now, *args], client=pipe)
+        if getattr(self._threads, "pid", 0) != os.getpid():  # a forked process must not use its parent's connection
+            self._threads.pid, self._threads.client = os.getpid(), self.redis.client()
         try:
-            return self._own.execute_command("EVALSHA", script.sha, 1, self.prefix, now, *args)
+            return self._threads.client.execute_command("EVALSHA", script.sha, 1, self.prefix, now, *args)
         except NoScriptError:
             if name in _COUNTING:
                 self._count_start()
@@ -119,12 +109,3 @@ class Namespace:
             except ResponseError:  # not a number, or the largest one
                 self.redis.hset(self.general, "start", self.time_us())
             self.redis.script_load(start.script)
-
-    @property
-    def _own(self) -> Any:
-        """A client with a connection for this thread only, so that threads do not wait for the lock of a pool."""
-        pid, client = getattr(self._threads, "own", (0, None))
-        if pid != os.getpid():  # a forked process must not use the connection of its parent
-            client = self.redis.client()
-            self._threads.own = os.getpid(), client
-        return client

@@ -6,12 +6,11 @@ Works in bounded steps while items are processed; any number of processes may do
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from redis.exceptions import ResponseError
 
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import batched, number_of, values_of, whole
+from rsvpq.lanes.reading import batched, values_of, whole
 
 #: Keys per step of a walk, and records per call of repair.lua.
 _STEP, _BATCH = 1000, 50
@@ -74,7 +73,8 @@ class Repair:
     def step(self, cursor: int = 0) -> WalkStep:
         """Check the next records of the ledger, and repair them."""
         prefix = self._namespace.key("")
-        cursor, keys = self._namespace.redis.scan(cursor, match=_escaped(prefix) + "*", count=_STEP)
+        pattern = re.sub(r"([*?\[\]\\^])", r"\\\1", prefix) + "*"  # with the special characters of SCAN escaped
+        cursor, keys = self._namespace.redis.scan(cursor, match=pattern, count=_STEP)
         names = [name for name in (key.removeprefix(prefix) for key in keys) if _REPAIRED.match(name)]
         repaired = sum(int(self._namespace.call("repair", *batch)) for batch in batched(names, _BATCH))
         return WalkStep(int(cursor), repaired)
@@ -116,7 +116,12 @@ class Repair:
             pipe.hlen(self._namespace.broken)
             pipe.hgetall(self._namespace.counts())
             checked, named, counts = values_of(pipe, ((), 0, {}))
-        return RepairSummary(SlotCheck(*map(whole, checked)), named, broken_counts(counts))
+        by_kind = {
+            label.removeprefix("broken:"): whole(count)
+            for label, count in counts.items()
+            if label.startswith("broken:")
+        }
+        return RepairSummary(SlotCheck(*map(whole, checked)), named, by_kind)
 
     def broken_records(self) -> Sequence[BrokenRecord]:
         """Return the listed broken records, newest first."""
@@ -124,24 +129,10 @@ class Repair:
             named: dict[str, str] = self._namespace.redis.hgetall(self._namespace.broken)
         except ResponseError:  # the list itself has a wrong type; the next broken record replaces it
             return ()
-        found = [_broken_record(name, *text.partition(" ")) for name, text in named.items()]
+        texts = {name: text.partition(" ") for name, text in named.items()}
+        found = [BrokenRecord(name, whole(at_us), why) for name, (at_us, _, why) in texts.items()]
         return sorted(found, key=lambda one: (-one.at_us, one.name))
 
     def forget_broken(self) -> None:
         """Clear the list of broken records; keep the counts, and what was set aside."""
         self._namespace.redis.delete(self._namespace.broken)
-
-
-def broken_counts(counts: Mapping[str, Any]) -> dict[str, int]:
-    """Return the counts of broken records, by kind."""
-    prefix = "broken:"
-    return {label.removeprefix(prefix): whole(value) for label, value in counts.items() if label.startswith(prefix)}
-
-
-def _broken_record(name: str, at_us: str, _: str, why: str) -> BrokenRecord:
-    return BrokenRecord(name, whole(number_of(at_us)), why)
-
-
-def _escaped(text: str) -> str:
-    """Escape the special characters of a SCAN pattern."""
-    return re.sub(r"([*?\[\]\\^])", r"\\\1", text)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.reading import batched, pages_after
 
 #: Seconds that a stream is kept after its last entry.
@@ -55,15 +54,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class RunResults:
-    """The results of one run."""
+    """The results of one run; ``key`` is the key of the stream."""
 
-    namespace: Namespace
-    run: str
-
-    @property
-    def key(self) -> str:
-        """The key of the stream."""
-        return self.namespace.key("findings", self.run)
+    redis: Any
+    key: str
 
     def offered(self, results: Mapping[str, str]) -> None:
         """Report the results of all offers."""
@@ -84,7 +78,7 @@ class RunResults:
 
     def _add(self, event: str, mailbox: str, token: str, body: Any) -> None:
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-        with self.namespace.redis.pipeline() as pipe:
+        with self.redis.pipeline() as pipe:
             entry = {"event": event, "mailbox": mailbox, "token": token, "body": text}
             pipe.xadd(self.key, entry, maxlen=MOST_ENTRIES, approximate=True)
             pipe.expire(self.key, KEPT_S)
@@ -92,34 +86,21 @@ class RunResults:
 
     def follow(self) -> Iterator[ScansOffered | Triggered | Ended | None]:
         """Yield the events of the run, from its beginning and without end; None when nothing comes for a while."""
-        reading = _Reading()
-        for page in pages_after(self.namespace.redis, self.key, "0-0", most=_PAGE, block_ms=_BLOCK_MS):
+        parts: dict[tuple[str, str], list[Found]] = {}
+        ended: set[str] = set()
+        for page in pages_after(self.redis, self.key, "0-0", most=_PAGE, block_ms=_BLOCK_MS):
             for _, entry in page:
-                event = reading.take(entry)
-                if event is not None:
-                    yield event
+                mailbox, body = entry["mailbox"], json.loads(entry["body"])
+                match entry["event"]:
+                    case "offered":
+                        yield ScansOffered(body)
+                    case "triggered":
+                        yield Triggered(body)
+                    case "found" if mailbox not in ended:
+                        parts.setdefault((mailbox, entry["token"]), []).extend(body)
+                    case "end" if mailbox not in ended:
+                        ended.add(mailbox)
+                        found = parts.pop((mailbox, entry["token"]), [])
+                        yield Ended(mailbox, found, body["counts"], missing=body["rows"] - len(found))
             if len(page) < _PAGE:
                 yield None
-
-
-class _Reading:
-    """Joins the entries of a mailbox into one report."""
-
-    def __init__(self) -> None:
-        self._parts: dict[tuple[str, str], list[Found]] = {}
-        self._ended: set[str] = set()
-
-    def take(self, entry: Mapping[str, str]) -> ScansOffered | Triggered | Ended | None:
-        mailbox, body = entry["mailbox"], json.loads(entry["body"])
-        match entry["event"]:
-            case "offered":
-                return ScansOffered(body)
-            case "triggered":
-                return Triggered(body)
-            case "found" if mailbox not in self._ended:
-                self._parts.setdefault((mailbox, entry["token"]), []).extend(body)
-            case "end" if mailbox not in self._ended:
-                self._ended.add(mailbox)
-                found = self._parts.pop((mailbox, entry["token"]), [])
-                return Ended(mailbox, found, body["counts"], missing=body["rows"] - len(found))
-        return None

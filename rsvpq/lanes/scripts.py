@@ -23,9 +23,7 @@ SCRIPTS = (
 @cache
 def script_texts() -> Mapping[str, str]:
     """Return the text of each script, by name."""
-    shared = "".join(map(_read, (f"shared/{name}" for name in SHARED)))
-    return {name: shared + _read(name) for name in SCRIPTS}
-
-
-def _read(name: str) -> str:
-    return resources.files(__package__).joinpath(f"{name}.lua").read_text(encoding="utf-8")
+    folder = resources.files(__package__)
+    texts = {name: folder.joinpath(f"{name}.lua").read_text("utf-8") for name in SCRIPTS}
+    shared = "".join(folder.joinpath(f"shared/{name}.lua").read_text("utf-8") for name in SHARED)
+    return {name: shared + text for name, text in texts.items()}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from rsvpq.lanes.limits import Lane
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.reading import batched, json_object, left_s, number_of, values_of, whole
-from rsvpq.lanes.status import Status, read_counts, read_status
+from rsvpq.lanes.status import Status, StatusReader
 
 _FIELDS = ("state", "attempts", "reason", "journal", "policy", "again", "soonest")
 _WAITING_FIELDS = ("state", "attempts", "reason", "work")
@@ -82,11 +82,14 @@ class Snapshot:
 
     def status(self) -> Status:
         """Return the status of all mailboxes; takes about 0.2 s for 10,000."""
-        return read_status(self._namespace)
+        return StatusReader(self._namespace).read()
 
     def counts(self) -> dict[str, int]:
         """Return all counts, by label."""
-        return read_counts(self._namespace)
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hgetall(self._namespace.counts())
+            [found] = values_of(pipe, [{}])
+        return {label: whole(count) for label, count in found.items()}
 
     def knows(self, mailbox: str) -> bool:
         """Return whether a scan was ever offered to a mailbox."""

@@ -4,12 +4,12 @@ All times are ages or remaining times in seconds, by Redis' clock; None if there
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import batched, left_s, number_of, value_of, values_of, whole
+from rsvpq.lanes.reading import batched, left_s, number_of, values_of, whole
 from rsvpq.lanes.repair import Repair
 
 #: Mailboxes per call of status.lua, which blocks Redis for about 12 us for each mailbox with waiting items.
@@ -130,26 +130,16 @@ class Status:
         return asdict(self)
 
 
-def read_status(namespace: Namespace) -> Status:
-    """Read the status of all mailboxes; takes about 0.2 s for 10,000."""
-    return _Reader(namespace).read()
+class StatusReader:
+    """Reads the status of one namespace, once."""
 
-
-def read_counts(namespace: Namespace) -> dict[str, int]:
-    """Read all counts, by label."""
-    with namespace.redis.pipeline(transaction=False) as pipe:
-        pipe.hgetall(namespace.counts())
-        found = value_of(pipe.execute(raise_on_error=False)[0], {})
-    return {label: whole(value) for label, value in found.items()}
-
-
-class _Reader:
     def __init__(self, namespace: Namespace) -> None:
         self._namespace = namespace
         self._redis = namespace.redis
         self._now_us = namespace.time_us()
 
     def read(self) -> Status:
+        """Return the status of all mailboxes; see :meth:`rsvpq.lanes.snapshot.Snapshot.status`."""
         space = self._namespace
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.zcard(space.key("later"))
@@ -157,8 +147,10 @@ class _Reader:
             pipe.hmget(space.general, _PAUSE)
             pipe.smembers(space.servers)
             pipe.smembers(space.mailboxes)
-            later, dead, paused, servers, mailboxes = values_of(pipe, (0, 0, (None,) * 3, (), ()))
-        status = Status(later=later, dead=dead, paused=self._pause(*paused), counts=read_counts(space))
+            pipe.hgetall(space.counts())
+            later, dead, paused, servers, mailboxes, counts = values_of(pipe, (0, 0, (None,) * 3, (), (), {}))
+        status = Status(later=later, dead=dead, paused=self._pause(*paused))
+        status.counts = {label: whole(count) for label, count in counts.items()}
         status.servers = {name: ServerStatus() for name in sorted(servers)}
         summary = Repair(space).summary()
         check = summary.check
@@ -169,18 +161,13 @@ class _Reader:
         return status
 
     def _add_mailboxes(self, status: Status, names: list[str]) -> None:
-        for text in self._sums(names):
-            for name, sums in json.loads(text).items():
-                self._add_sums(status.servers.setdefault(name, ServerStatus()), sums)
-
-    def _sums(self, names: list[str]) -> Iterator[str]:
-        """Yield the sums of status.lua for each batch of mailboxes, or a part of it, as JSON."""
         for batch in batched(names, _BATCH):
             rest = batch
             while rest:
-                looked, text = self._namespace.call("status", *rest)
+                looked, text = self._namespace.call("status", *rest)  # of a part of the batch, if it is large
                 rest = rest[looked:]
-                yield str(text)
+                for name, sums in json.loads(text).items():
+                    self._add_sums(status.servers.setdefault(name, ServerStatus()), sums)
 
     def _add_sums(self, server: ServerStatus, sums: Mapping[str, Any]) -> None:
         server.mailboxes += sums["mailboxes"]
@@ -223,9 +210,6 @@ class _Reader:
             server.answered = sum(whole(counts.get(label)) for label in _ANSWERED)
             server.opened = whole(counts.get("done:opened"))
             server.skipped = sum(whole(count) for label, count in counts.items() if label.startswith("skipped:"))
-        self._add_lags(status)
-
-    def _add_lags(self, status: Status) -> None:
         behind = {name: server for name, server in status.servers.items() if server.unfinished}
         with self._redis.pipeline(transaction=False) as pipe:
             for name, server in behind.items():

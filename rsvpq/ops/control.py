@@ -63,15 +63,11 @@ def limit(
         if value is not None:
             require_count(field, value)
     if scope == "mailbox" and concurrency is not None:
-        _require_one_at_a_time(concurrency)
+        try:
+            require_one_at_a_time(concurrency)
+        except ValueError as error:
+            raise InvalidRequest(f"concurrency: {error}") from None
     values = {"rate": rate, "burst": burst, "concurrency": concurrency}
     action = context.action("limit", scope, name, why=reason, values=values)
     context.lanes.controls.limit(scope, name, rate=pace, burst=burst, concurrency=concurrency, action=action)
     return f"limits changed: {scope} {name}" if rate or burst or concurrency else f"configured limits restored: {name}"
-
-
-def _require_one_at_a_time(concurrency: int) -> None:
-    try:
-        require_one_at_a_time(concurrency)
-    except ValueError as error:
-        raise InvalidRequest(f"concurrency: {error}") from None

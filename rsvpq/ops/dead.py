@@ -69,10 +69,11 @@ def show(context: OperatorContext, item_id: str) -> dict[str, Any]:
     if not found:
         raise InvalidRequest(f"no dead item {item_id!r}; see 'rsvpq dead list'")
     item = _redacted(found[0])
-    journal, scan = item.journal, _kind(item) in get_args(contract.ScanKind)
+    row = _row(item, context.lanes.time_us())
+    journal, scan = item.journal, row["kind"] in get_args(contract.ScanKind)
     wanted = Filter.of(context.audit.redaction, {"item": item_id})
     return {
-        **_row(item, context.lanes.time_us()),
+        **row,
         "waited_s": round((item.dead_us - item.offered_us) / 1e6, 3),
         "generation": item.generation,
         "payload": item.payload,
@@ -129,15 +130,11 @@ def _row(item: DeadItem, now_us: int) -> dict[str, Any]:
         "mailbox": item.mailbox,
         "server": item.server,
         "work": item.work,
-        "kind": _kind(item),
+        "kind": str(item.payload.get("kind", "")),
         "subject": str(item.payload.get("subject", "")),
         "attempts": item.attempts,
         "reason": item.reason,
     }
-
-
-def _kind(item: DeadItem) -> str:
-    return str(item.payload.get("kind", ""))
 
 
 def _redacted(item: DeadItem) -> DeadItem:

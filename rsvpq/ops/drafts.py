@@ -1,6 +1,7 @@
 """List unsent answers that may be a person's own, and send one that an operator has checked."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +13,17 @@ from rsvpq.tasks.earlier_payloads import current
 
 def rows(context: OperatorContext) -> list[dict[str, str]]:
     """Return a row for each unclear draft that the last scan of its mailbox found."""
-    held = sorted(context.lanes.drafts.all(), key=lambda found: found[0])
-    return [{"mailbox": mailbox, **_row(draft)} for mailbox, payloads in held for draft in held_drafts(payloads)]
+    return [
+        {
+            "mailbox": mailbox,
+            "draft": draft.ref.key,
+            "answer": str(draft.reply or ""),
+            "subject": draft.subject,
+            "created": written(draft.created),
+        }
+        for mailbox, payloads in sorted(context.lanes.drafts.all(), key=lambda found: found[0])
+        for draft in held_drafts(payloads)
+    ]
 
 
 def send(context: OperatorContext, mailbox: str, draft: str) -> str:
@@ -34,19 +44,10 @@ def send(context: OperatorContext, mailbox: str, draft: str) -> str:
     return "will be sent" if new else "was already offered; see 'rsvpq audit' or 'rsvpq dead'"
 
 
-def _row(draft: MeetingMessage) -> dict[str, str]:
-    answer, created = str(draft.reply or ""), written(draft.created)
-    return {"draft": draft.ref.key, "answer": answer, "subject": draft.subject, "created": created}
-
-
 def held_drafts(payloads: Iterable[Any]) -> list[MeetingMessage]:
     """Return the drafts among the stored payloads; ignore whatever is not a draft."""
-    return list(filter(None, map(_draft, payloads)))
-
-
-def _draft(payload: Any) -> MeetingMessage | None:
-    try:
-        draft = MeetingMessage.from_payload(current(payload, unsent=True))
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return None
-    return draft if draft.kind is Kind.ANSWER else None
+    drafts = []
+    for payload in payloads:
+        with suppress(AttributeError, KeyError, TypeError, ValueError):
+            drafts.append(MeetingMessage.from_payload(current(payload, unsent=True)))
+    return [draft for draft in drafts if draft.kind is Kind.ANSWER]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from rsvpq.audit.record import READING_STEPS
@@ -23,7 +24,9 @@ def proved(journal: Mapping[str, Any], *, scan: bool) -> list[str]:
     """Return a sentence for each step in the journal, in order; for a message also if nothing was changed."""
     proofs = [sentence(journal) for step, sentence in _SENTENCES.items() if step in journal]
     if "search" in journal:
-        proofs.insert(0, _searched(journal) if scan else "the mailbox was searched for earlier answers")
+        pages = journal.get("pages", 0)
+        results = f"; {pages} page{'' if pages == 1 else 's'} of results had been processed"
+        proofs.insert(0, "the mailbox was searched" + (results if scan else " for earlier answers"))
     return proofs if (scan and proofs) or journal.keys() - READING_STEPS else [_NOTHING, *proofs]
 
 
@@ -38,24 +41,15 @@ def advice(journal: Mapping[str, Any], *, scan: bool) -> str:
     return _ADVICE["command" if commanded else "nothing"]
 
 
-def _searched(journal: Mapping[str, Any]) -> str:
-    pages = journal.get("pages", 0)
-    return f"the mailbox was searched; {pages} page{'' if pages == 1 else 's'} of results had been processed"
-
-
-def _command(verdict: Verdict) -> Callable[[Mapping[str, Any]], str]:
-    """Return the function that describes a command; earlier versions journaled only the answers before it."""
-
-    def sentence(journal: Mapping[str, Any]) -> str:
-        fact = journal[verdict]
-        fact = fact if isinstance(fact, Mapping) else {"before": fact}
-        times, at_s, before = fact.get("times", 1), fact.get("at"), fact.get("before") or []
-        again = f", {times} times" if times > 1 else ""
-        when = f", last at {datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M:%S} UTC" if at_s else ""
-        others = f"; {len(before)} answers to it by other people were in Drafts or Sent Items before" if before else ""
-        return f"the command to {verdict} was about to be sent to the server, or was sent{again}{when}{others}"
-
-    return sentence
+def _command(verdict: Verdict, journal: Mapping[str, Any]) -> str:
+    """Describe a command; earlier versions journaled only the answers before it."""
+    fact = journal[verdict]
+    fact = fact if isinstance(fact, Mapping) else {"before": fact}
+    times, at_s, before = fact.get("times", 1), fact.get("at"), fact.get("before") or []
+    again = f", {times} times" if times > 1 else ""
+    when = f", last at {datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M:%S} UTC" if at_s else ""
+    others = f"; {len(before)} answers to it by other people were in Drafts or Sent Items before" if before else ""
+    return f"the command to {verdict} was about to be sent to the server, or was sent{again}{when}{others}"
 
 
 def _sending(journal: Mapping[str, Any]) -> str:
@@ -64,7 +58,7 @@ def _sending(journal: Mapping[str, Any]) -> str:
 
 
 _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    **{verdict: _command(verdict) for verdict in Verdict},
+    **{verdict: partial(_command, verdict) for verdict in Verdict},
     "commanded": lambda _: "the command was carried out; the organizer asked for no answer",
     "draft": lambda journal: f"the answer was about to be written to Drafts, or was written, as {journal['draft']}",
     "send": _sending,

@@ -39,7 +39,8 @@ def read_variables(environ: Mapping[str, str], servers: Iterable[str]) -> Variab
 
     The environment adds a server that is not in the file by giving its URL.
     """
-    keys = _keys_by_variable({*servers, *_servers_of(environ)})
+    added = [match["server"].lower().replace("_", "-") for match in map(_SERVER_URL.fullmatch, environ) if match]
+    keys = {variable_name(key): key for key in settable_keys({*servers, *added})} | _ALIASES
     texts: dict[KeyPath, str] = {}
     names: dict[KeyPath, str] = {}
     problems: list[Problem] = []
@@ -52,15 +53,6 @@ def read_variables(environ: Mapping[str, str], servers: Iterable[str]) -> Variab
         else:
             texts[key], names[key] = environ[name], name
     return Variables(texts, names, tuple(problems))
-
-
-def _keys_by_variable(servers: Iterable[str]) -> dict[str, KeyPath]:
-    return {variable_name(key): key for key in settable_keys(servers)} | _ALIASES
-
-
-def _servers_of(environ: Mapping[str, str]) -> set[str]:
-    matches = map(_SERVER_URL.fullmatch, environ)
-    return {match["server"].lower().replace("_", "-") for match in matches if match}
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:

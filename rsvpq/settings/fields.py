@@ -4,6 +4,7 @@ Every error is a ``ValueError`` of the form "what is wrong; remedy". Independent
 """
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -112,16 +113,8 @@ def _percent(value: int) -> int:
     return value
 
 
-def _version_text(value: object) -> object:
-    return str(value) if isinstance(value, float) else value  # accept 1.2 without quotes
-
-
-def _rate(value: object) -> Rate:
-    return value if isinstance(value, Rate) else Rate.parse(str(value))
-
-
-def _duration(value: object) -> Duration:
-    return value if isinstance(value, Duration) else Duration.parse(str(value))
+def _parsed(kind: type[Rate] | type[Duration]) -> PlainValidator:
+    return PlainValidator(lambda value: value if isinstance(value, kind) else kind.parse(str(value)))
 
 
 def _plain_text(value: str) -> str:
@@ -132,15 +125,10 @@ def _plain_text(value: str) -> str:
     return value
 
 
-def _server_name(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", value):
-        raise ValueError("is not a server name; use lowercase letters, digits and hyphens, such as hq1")
-    return value
-
-
-def _namespace(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9-]+", value):
-        raise ValueError(f"{value!r} is not a namespace; use lowercase letters, digits and hyphens, such as rsvpq")
+def matching(pattern: str, problem: str, value: str) -> str:
+    """Require that a text matches a pattern; ``problem``, the error, may contain ``{value!r}``."""
+    if not re.fullmatch(pattern, value):
+        raise ValueError(problem.format(value=value))
     return value
 
 
@@ -201,13 +189,20 @@ def _redis_url(text: str) -> str:
 
 Count = Annotated[int, Field(ge=1), BeforeValidator(_no_bool)]
 Percent = Annotated[Count, AfterValidator(_percent)]
-RateField = Annotated[Rate, PlainValidator(_rate), PlainSerializer(str)]
-DurationField = Annotated[Duration, PlainValidator(_duration), PlainSerializer(str)]
+RateField = Annotated[Rate, _parsed(Rate), PlainSerializer(str)]
+DurationField = Annotated[Duration, _parsed(Duration), PlainSerializer(str)]
 #: A list, or one comma-separated text as in an environment variable.
 HiddenField = Annotated[tuple[Literal["subjects", "addresses"], ...], BeforeValidator(_parse_hide)]
-TlsVersion = Annotated[tls.Version, BeforeValidator(_version_text)]
+#: Also 1.2 without quotes.
+TlsVersion = Annotated[tls.Version, BeforeValidator(lambda value: str(value) if isinstance(value, float) else value)]
 Text = Annotated[str, AfterValidator(_plain_text)]
+_server_name = partial(
+    matching, r"[a-z0-9][a-z0-9-]*", "is not a server name; use lowercase letters, digits and hyphens, such as hq1"
+)
 ServerName = Annotated[str, AfterValidator(_server_name)]
+_namespace = partial(
+    matching, r"[a-z0-9-]+", "{value!r} is not a namespace; use lowercase letters, digits and hyphens, such as rsvpq"
+)
 NamespaceField = Annotated[str, AfterValidator(_namespace)]
 #: A relative path is relative to the folder of ``rsvpq.toml`` (``context={"folder": ...}``), even from a variable.
 PathField = Annotated[Path, BeforeValidator(_in_folder)]

@@ -31,11 +31,6 @@ def keys_of(table: KeyPath) -> tuple[str, ...]:
     return tuple(model.model_fields) if model else ()
 
 
-def protocols_with(key: str) -> tuple[str, ...]:
-    """Return the protocols whose servers have this key."""
-    return tuple(protocol for protocol, model in PROTOCOLS.items() if key in model.model_fields)
-
-
 def settable_keys(servers: Iterable[str]) -> Iterator[KeyPath]:
     """Yield every key that an environment variable can set, for these servers: those whose value is one text."""
     plain_tables = (table for table in _TABLES if "*" not in table)

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rsvpq.settings.environment import CONFIG_VARIABLE, Variables, read_variables, variable_name
+from rsvpq.settings.environment import CONFIG_VARIABLE, read_variables, variable_name
 from rsvpq.settings.model import Settings
 from rsvpq.settings.problems import ENVIRONMENT, ConfigError, Problem, in_file_order
 from rsvpq.settings.remedies import place_of, remedy_for
@@ -36,13 +36,11 @@ class Origins:
         """Return a problem with the value of ``key``, or with its absence."""
         if key in self.variables:
             return Problem(ENVIRONMENT, 0, self.variables[key], text)
-        if self._has_table_from_environment(key):
-            return Problem(ENVIRONMENT, 0, variable_name(key), text)
-        return Problem(str(self.file), line_of(key, self.lines), _dotted(key), text)
-
-    def _has_table_from_environment(self, key: KeyPath) -> bool:
         table = key[:-1]
-        return table not in self.lines and any(table and other[:-1] == table for other in self.variables)
+        if table and table not in self.lines and any(other[:-1] == table for other in self.variables):
+            return Problem(ENVIRONMENT, 0, variable_name(key), text)
+        dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).removeprefix(".")
+        return Problem(str(self.file), line_of(key, self.lines), dotted, text)
 
 
 @dataclass(frozen=True)
@@ -73,19 +71,15 @@ def load_with_origins(config: Path | None, environ: Mapping[str, str]) -> Loaded
     for key, value in variables.texts.items():
         _put(values, key, value)
     origins = Origins(file, key_lines(text), variables.names)
-    return LoadedSettings(_validate(values, origins, variables), origins)
-
-
-def _validate(values: dict[str, Any], origins: Origins, variables: Variables) -> Settings:
     problems = list(variables.problems)
     try:
-        settings = Settings.model_validate(values, context={"folder": origins.file.parent})
+        settings = Settings.model_validate(values, context={"folder": file.parent})
     except ValidationError as error:
         problems += [origins.problem(place_of(one), remedy_for(one)) for one in error.errors(include_url=False)]
     if problems:
         # Raised outside the except block: otherwise pydantic's error would be its context, and that contains secrets.
         raise ConfigError(in_file_order(problems))
-    return settings
+    return LoadedSettings(settings, origins)
 
 
 def _choose_file(config: Path | None, environ: Mapping[str, str]) -> Path:
@@ -125,7 +119,3 @@ def _put(values: dict[str, Any], key: KeyPath, value: str) -> None:
         if not isinstance(table, dict):
             return  # the file has a value here instead of a table, which validation reports
     table[key[-1]] = value
-
-
-def _dotted(key: KeyPath) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).removeprefix(".")

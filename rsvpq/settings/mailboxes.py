@@ -62,10 +62,6 @@ class _Report:
     def add(self, line: int, column: str, text: str) -> None:
         self.problems.append(Problem(self.file, line, column, text))
 
-    def raise_if_any(self) -> None:
-        if self.problems:
-            raise ConfigError(self.problems, _MOST_SHOWN)
-
 
 def read_mailboxes(path: Path, settings: Settings) -> tuple[ListedMailbox, ...]:
     """Return the mailboxes of the CSV file at ``path``, in its order.
@@ -75,18 +71,30 @@ def read_mailboxes(path: Path, settings: Settings) -> tuple[ListedMailbox, ...]:
     report = _Report(str(path))
     rows = _rows(read_text(path, "correct the path"), report)
     columns = _columns(rows, report, several_servers=len(settings.servers) > 1)
-    report.raise_if_any()  # with a wrong header every row would be wrong
-    readers = _readers(tuple(settings.servers))
+    if report.problems:  # with a wrong header every row would be wrong
+        raise ConfigError(report.problems, _MOST_SHOWN)
+    readers: dict[str, _Reader] = {
+        "mailbox": _name,
+        "server": partial(_server, servers=tuple(settings.servers)),
+        "group": _group,
+        "pace": Rate.parse,
+        "burst": _count,
+        "concurrency": lambda text: require_one_at_a_time(_count(text)),
+        "weight": _weight,
+    }
     first_lines: dict[str, int] = {}
     mailboxes = []
     for line, fields in rows:
         values = _values(line, fields, columns, readers, report)
-        mailbox = _mailbox(values, settings)
-        first = first_lines.setdefault(mailbox.name.casefold(), line)
-        if first != line and mailbox.name:
-            report.add(line, "mailbox", f"{mailbox.name!r} is already on line {first}; remove one of the two")
-        mailboxes.append(mailbox)
-    report.raise_if_any()
+        name, server = values.get("mailbox", ""), values.get("server", next(iter(settings.servers)))
+        own = {limit: values[column] for column, limit in _LIMITS.items() if column in values}
+        limits: Limits | None = replace(settings.mailbox_limits, **own) if own else None
+        first = first_lines.setdefault(name.casefold(), line)
+        if first != line and name:
+            report.add(line, "mailbox", f"{name!r} is already on line {first}; remove one of the two")
+        mailboxes.append(ListedMailbox(name, server, values.get("group", ""), limits))
+    if report.problems:
+        raise ConfigError(report.problems, _MOST_SHOWN)
     return tuple(mailboxes)
 
 
@@ -101,7 +109,12 @@ def select(
     if names and group is not None:
         raise ConfigError([Problem("mailboxes", 0, "group", "was given together with names; give only one of them")])
     if group is not None:
-        return _of_group(everyone, group)
+        members = tuple(mailbox for mailbox in everyone if group and mailbox.group == group)
+        if not members:
+            groups = {mailbox.group for mailbox in everyone if mailbox.group}
+            text = f"no mailbox is in the group {group!r}; {did_you_mean(group, groups)}"
+            raise ConfigError([Problem("mailboxes", 0, "group", text)])
+        return members
     if not names:
         return everyone
     known = {mailbox.name.casefold(): mailbox.name for mailbox in everyone}
@@ -114,15 +127,6 @@ def select(
         raise ConfigError(problems, _MOST_SHOWN)
     wanted = {name.casefold() for name in names}
     return tuple(mailbox for mailbox in everyone if mailbox.name.casefold() in wanted)
-
-
-def _of_group(mailboxes: Sequence[ListedMailbox], group: str) -> tuple[ListedMailbox, ...]:
-    members = tuple(mailbox for mailbox in mailboxes if mailbox.group == group)
-    if not group or not members:
-        groups = {mailbox.group for mailbox in mailboxes if mailbox.group}
-        text = f"no mailbox is in the group {group!r}; {did_you_mean(group, groups)}"
-        raise ConfigError([Problem("mailboxes", 0, "group", text)])
-    return members
 
 
 def _rows(text: str, report: _Report) -> Iterator[_Row]:
@@ -158,18 +162,6 @@ def _columns(rows: Iterator[_Row], report: _Report, *, several_servers: bool) ->
     return names
 
 
-def _readers(servers: Sequence[str]) -> Mapping[str, _Reader]:
-    return {
-        "mailbox": _name,
-        "server": partial(_server, servers=servers),
-        "group": _group,
-        "pace": Rate.parse,
-        "burst": _count,
-        "concurrency": _one_at_a_time,
-        "weight": _weight,
-    }
-
-
 def _values(
     line: int, fields: list[str], columns: list[str], readers: Mapping[str, _Reader], report: _Report
 ) -> dict[str, Any]:
@@ -186,13 +178,6 @@ def _values(
             except ValueError as error:
                 report.add(line, column, str(error))
     return values
-
-
-def _mailbox(values: Mapping[str, Any], settings: Settings) -> ListedMailbox:
-    own = {limit: values[column] for column, limit in _LIMITS.items() if column in values}
-    limits: Limits | None = replace(settings.mailbox_limits, **own) if own else None
-    server = values.get("server", next(iter(settings.servers)))
-    return ListedMailbox(values.get("mailbox", ""), server, values.get("group", ""), limits)
 
 
 def _name(text: str) -> str:
@@ -227,10 +212,6 @@ def _count(text: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
         raise ValueError(f"{text!r} is not a whole number above zero; write one such as 4")
     return int(text)
-
-
-def _one_at_a_time(text: str) -> int:
-    return require_one_at_a_time(_count(text))
 
 
 def _weight(text: str) -> float:

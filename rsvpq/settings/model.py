@@ -13,7 +13,6 @@ from pydantic import (
     AfterValidator,
     Field,
     SecretStr,
-    SerializerFunctionWrapHandler,
     ValidationInfo,
     WrapSerializer,
     field_validator,
@@ -78,12 +77,8 @@ class RedisSettings(_Table):
     def _require_tls(cls, file: Path | None, info: ValidationInfo) -> Path | None:
         if file is not None and not info.data.get("url", "rediss:").startswith("rediss:"):
             raise ValueError("requires TLS, but url does not use it; write rediss:// in url, or leave this out")
-        return file
-
-    @field_validator("certificate_key")
-    @classmethod
-    def _require_a_certificate(cls, file: Path | None, info: ValidationInfo) -> Path | None:
-        if file is not None and info.data.get("certificate", file) is None:
+        is_key = info.field_name == "certificate_key"
+        if file is not None and is_key and info.data.get("certificate", file) is None:
             raise ValueError("is given without its certificate; set certificate to the path of it")
         return file
 
@@ -175,15 +170,11 @@ class Schedule(_Table):
     group: Text | None = None
 
 
-def _to_dict(servers: Mapping[str, AnyServerSettings], handler: SerializerFunctionWrapHandler) -> object:
-    return handler(dict(servers))
-
-
 Servers = Annotated[
     Mapping[ServerName, AnyServerSettings],
     Field(min_length=1),
     AfterValidator(MappingProxyType),
-    WrapSerializer(_to_dict),
+    WrapSerializer(lambda servers, handler: handler(dict(servers))),
 ]
 
 

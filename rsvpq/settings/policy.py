@@ -3,9 +3,8 @@
 ``docs/policy.md`` explains them to operators; :mod:`rsvpq.policy` applies them.
 """
 
-import re
-from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_validator
@@ -16,7 +15,7 @@ from rsvpq.policy.case import CONFLICTS, UPDATES
 from rsvpq.policy.conditions import CONDITIONS
 from rsvpq.policy.rules import GuardSetting, Value
 from rsvpq.settings.durations import Duration
-from rsvpq.settings.fields import Count, DurationField, blame
+from rsvpq.settings.fields import Count, DurationField, blame, matching
 from rsvpq.settings.problems import did_you_mean
 from rsvpq.settings.table import Table
 
@@ -37,58 +36,45 @@ def _comma_list(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) and value else value
 
 
-def _words_of(known: tuple[str, ...]) -> Callable[[object], tuple[str, ...]]:
-    def read(value: object) -> tuple[str, ...]:
-        words = _texts(value)
-        for word in words:
-            if word not in known:
-                raise ValueError(f"{word!r} is not a known value; {did_you_mean(word, known)}")
-        return words
-
-    return read
-
-
-_conflict_words = _words_of(CONFLICTS)
+def _words_of(known: tuple[str, ...], value: object) -> tuple[str, ...]:
+    words = _texts(value)
+    for word in words:
+        if word not in known:
+            raise ValueError(f"{word!r} is not a known value; {did_you_mean(word, known)}")
+    return words
 
 
 def _conflict(value: object) -> bool | tuple[str, ...]:
     if value in ("true", "false"):
         raise ValueError(f"is in quotes; write {value} without them")
-    return value if isinstance(value, bool) else _conflict_words(value)
+    return value if isinstance(value, bool) else _words_of(CONFLICTS, value)
 
 
-def _domains(values: tuple[str, ...]) -> tuple[str, ...]:
-    for value in values:
-        if not re.fullmatch(r"[^\s@]*\.[^\s@]+", value):
-            raise ValueError(f"{value!r} is not a domain; write what follows the @, such as example.com")
-    return values
-
-
-def _addresses(values: tuple[str, ...]) -> tuple[str, ...]:
-    for value in values:
-        if not re.fullmatch(r"[^\s@]+@[^\s@]+", value):
-            raise ValueError(f"{value!r} is not an address; write boss@example.com or *@example.com")
-    return values
+_domain = partial(
+    matching, r"[^\s@]*\.[^\s@]+", "{value!r} is not a domain; write what follows the @, such as example.com"
+)
+_address = partial(matching, r"[^\s@]+@[^\s@]+", "{value!r} is not an address; write boss@example.com or *@example.com")
+_rule_name = partial(
+    matching,
+    r"[a-z0-9][a-z0-9-]*",
+    "{value!r} is not a name; use lowercase letters, digits and hyphens, such as long-meetings",
+)
 
 
 def _internal_domains(value: object) -> tuple[str, ...]:
-    return () if value in ((), []) else _domains(_texts(_comma_list(value)))
-
-
-def _rule_name(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", value):
-        raise ValueError(f"{value!r} is not a name; use lowercase letters, digits and hyphens, such as long-meetings")
-    return value
+    return () if value in ((), []) else tuple(map(_domain, _texts(_comma_list(value))))
 
 
 _RuleName = Annotated[str, AfterValidator(_rule_name)]
 _Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
-_Domains = Annotated[_Texts, AfterValidator(_domains)]
-_Addresses = Annotated[_Texts, AfterValidator(_addresses)]
+_Domains = Annotated[_Texts, AfterValidator(lambda values: tuple(map(_domain, values)))]
+_Addresses = Annotated[_Texts, AfterValidator(lambda values: tuple(map(_address, values)))]
 _InternalDomains = Annotated[tuple[str, ...], BeforeValidator(_internal_domains)]
-_BusyWords = Annotated[tuple[str, ...], BeforeValidator(_words_of(CONFLICTS[1:])), BeforeValidator(_comma_list)]
-_Sensitivities = Annotated[tuple[str, ...], BeforeValidator(_words_of(tuple(Sensitivity)))]
-_Updates = Annotated[tuple[str, ...], BeforeValidator(_words_of(UPDATES))]
+_BusyWords = Annotated[
+    tuple[str, ...], BeforeValidator(partial(_words_of, CONFLICTS[1:])), BeforeValidator(_comma_list)
+]
+_Sensitivities = Annotated[tuple[str, ...], BeforeValidator(partial(_words_of, tuple(Sensitivity)))]
+_Updates = Annotated[tuple[str, ...], BeforeValidator(partial(_words_of, UPDATES))]
 _Conflict = Annotated[bool | tuple[str, ...], BeforeValidator(_conflict)]
 
 
@@ -140,12 +126,12 @@ class RuleSettings(Table):
     def as_rule(self) -> Rule:
         """Return the rule in the form that the policy evaluates."""
         given = {name: getattr(self, name) for name in CONDITIONS}
-        conditions = {name: _plain(value) for name, value in given.items() if value is not None}
+        conditions: dict[str, Value] = {
+            name: timedelta(seconds=value.seconds) if isinstance(value, Duration) else value
+            for name, value in given.items()
+            if value is not None
+        }
         return Rule(self.name, Action(self.decision), Kind(self.kind), conditions)
-
-
-def _plain(value: Value | Duration) -> Value:
-    return timedelta(seconds=value.seconds) if isinstance(value, Duration) else value
 
 
 class PolicySettings(Table):

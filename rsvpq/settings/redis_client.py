@@ -1,12 +1,14 @@
 """The client of Redis that the settings name: all processes make theirs here."""
 
+from functools import partial
+
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
 from rsvpq.lanes import LENIENT
 from rsvpq.settings.model import RedisSettings
-from rsvpq.settings.single_redis import refusing_cluster
+from rsvpq.settings.single_redis import connect_unless_cluster
 
 #: How often a command to Redis is repeated: over about four seconds where the connection is refused.
 RETRIES = 6
@@ -33,6 +35,6 @@ def make_redis(
         socket_connect_timeout=connect_timeout_s,
         retry=retry,
         max_connections=_CONNECTIONS,
-        redis_connect_func=refusing_cluster(settings.url),
+        redis_connect_func=partial(connect_unless_cluster, settings.url),
         **settings.tls,
     )

@@ -7,7 +7,7 @@ import re
 
 from pydantic_core import ErrorDetails
 
-from rsvpq.settings.keys import keys_of, protocols_with
+from rsvpq.settings.keys import keys_of
 from rsvpq.settings.problems import did_you_mean
 from rsvpq.settings.servers import PROTOCOLS
 from rsvpq.settings.toml_lines import KeyPath
@@ -59,7 +59,7 @@ def remedy_for(error: ErrorDetails) -> str:
         case "missing" | "too_short":
             return f"is missing; add {_EXAMPLES.get(name, name)}"
         case "extra_forbidden":
-            return _unknown_key(place, name)
+            return _unknown_key(place)
         case "literal_error":
             words = re.findall(r"'([\w.]+)'", error["ctx"]["expected"])
             return f"{error['input']!r} is not a known value; {did_you_mean(str(error['input']), words)}"
@@ -71,14 +71,12 @@ def remedy_for(error: ErrorDetails) -> str:
             return known.format(table=".".join(map(str, place)))
 
 
-def _unknown_key(place: KeyPath, name: str) -> str:
-    if place[0] == "servers" and (protocols := protocols_with(name)):
-        named = " or ".join(f'"{protocol}"' for protocol in protocols)
+def _unknown_key(place: KeyPath) -> str:
+    name = str(place[-1])
+    protocols = [f'"{protocol}"' for protocol, model in PROTOCOLS.items() if name in model.model_fields]
+    if place[0] == "servers" and protocols:
+        named = " or ".join(protocols)
         return f"is only for protocol = {named}; leave it out, or correct the protocol"
-    return f"is not a known key; {_meant_key(place, name)}"
-
-
-def _meant_key(place: KeyPath, name: str) -> str:
     if len(place) > 1 and name in keys_of(()):
-        return "it belongs at the top of the file, above the first [table]"
-    return did_you_mean(name, keys_of(place[:-1]))
+        return "is not a known key; it belongs at the top of the file, above the first [table]"
+    return f"is not a known key; {did_you_mean(name, keys_of(place[:-1]))}"

@@ -17,22 +17,18 @@ class ClusterRefused(ConfigError):
         super().__init__([Problem("settings", 0, "redis.url", text)])
 
 
-def refusing_cluster(url: str) -> Any:
-    """Make a ``redis_connect_func`` for redis-py, which sets up each new connection.
+def connect_unless_cluster(url: str, connection: Any) -> None:
+    """Set up a new connection to ``url``, as the ``redis_connect_func`` of redis-py does.
 
-    :returns: a function that raises :class:`ClusterRefused`, or RedisError if the connection cannot be set up.
+    :raises ClusterRefused: it leads to a Redis Cluster. :raises RedisError: it cannot be set up.
     """
-
-    def connect(connection: Any) -> None:
-        connection.on_connect()
-        connection.send_command("INFO", "cluster")
-        try:
-            reply = connection.read_response()
-        except ResponseError:  # INFO is not permitted; `rsvpq doctor` reports which permission is missing
-            return
-        text = reply.decode() if isinstance(reply, bytes) else str(reply)
-        if "cluster_enabled:1" in text:
-            connection.disconnect()
-            raise ClusterRefused(url)
-
-    return connect
+    connection.on_connect()
+    connection.send_command("INFO", "cluster")
+    try:
+        reply = connection.read_response()
+    except ResponseError:  # INFO is not permitted; `rsvpq doctor` reports which permission is missing
+        return
+    text = reply.decode() if isinstance(reply, bytes) else str(reply)
+    if "cluster_enabled:1" in text:
+        connection.disconnect()
+        raise ClusterRefused(url)

@@ -54,31 +54,22 @@ def line_of(path: KeyPath, lines: Mapping[KeyPath, int]) -> int:
 
 
 def _statements(text: str) -> Iterator[tuple[re.Match[str], int]]:
+    """Yield the beginning of each statement, without its value, and its line."""
     position, line = 0, 1
-    while True:
-        start = _end_of(_BETWEEN, text, position)
+    while between := _BETWEEN.match(text, position):
+        start = between.end()
         line += text.count("\n", position, start)
         statement = _STATEMENT.match(text, start)
         if statement is None:
             return
         yield statement, line
-        position = _end_of_value(text, statement.end())
+        position, depth = statement.end(), 0
+        while token := _TOKEN.match(text, position):
+            position = token.end()
+            depth += bool(token["open"]) - bool(token["close"])
+            if token["end"] and depth == 0:
+                break
         line += text.count("\n", start, position)
-
-
-def _end_of(pattern: re.Pattern[str], text: str, position: int) -> int:
-    match = pattern.match(text, position)
-    return match.end() if match else position
-
-
-def _end_of_value(text: str, position: int) -> int:
-    depth = 0
-    while token := _TOKEN.match(text, position):
-        position = token.end()
-        depth += bool(token["open"]) - bool(token["close"])
-        if token["end"] and depth == 0:
-            break
-    return position
 
 
 def _parts(dotted: str) -> tuple[str, ...]:

@@ -51,15 +51,26 @@ class Admission:
             removed from the list.
         """
         _require_journal(start.journal)
-        start = replace(start, payload=_current(start))
+        payload = dict(start.payload)
+        if start.work in _KINDS:
+            try:  # its values are validated below
+                payload = current(payload, unsent=start.work == contract.ANSWER_REQUEST)
+            except (TypeError, ValueError, AttributeError) as error:
+                raise _forged(f"it is not a message ({error})") from None
+        start = replace(start, payload=payload)
         try:
             mailbox = self.listed(start.mailbox, start.server)
         except NotListed as error:
             if _BEGUN & start.journal.keys():
                 raise Refused(f"{error}, and an answer was begun in it; retry this once it is listed again") from None
             raise
-        _require_offered(start, mailbox)
-        return replace(start, payload={**start.payload, "group": mailbox.group})
+        if start.work == contract.SCAN_MAILBOX:
+            _require_scan(start, mailbox)
+        elif start.work in _KINDS:
+            _require_message(start, mailbox)
+        else:
+            raise _forged(f"there is no task {start.work!r}")
+        return replace(start, payload={**payload, "group": mailbox.group})
 
 
 def require_task(start: Start, task: str) -> None:
@@ -69,29 +80,6 @@ def require_task(start: Start, task: str) -> None:
     """
     if start.work != task:
         raise Unsettled(f"delivered to the task {task}, but it is for {start.work}", _AGAIN_S)
-
-
-def _require_offered(start: Start, mailbox: Mailbox) -> None:
-    """Raise an error if no offer can have produced the item.
-
-    :raises Refused: none can.
-    """
-    if start.work == contract.SCAN_MAILBOX:
-        _require_scan(start, mailbox)
-    elif start.work in _KINDS:
-        _require_message(start, mailbox)
-    else:
-        raise _forged(f"there is no task {start.work!r}")
-
-
-def _current(start: Start) -> dict[str, Any]:
-    """Return the payload in the present form; its values are validated later."""
-    if start.work not in _KINDS:
-        return dict(start.payload)
-    try:
-        return current(start.payload, unsent=start.work == contract.ANSWER_REQUEST)
-    except (TypeError, ValueError, AttributeError) as error:
-        raise _forged(f"it is not a message ({error})") from None
 
 
 def _require_scan(start: Start, mailbox: Mailbox) -> None:
@@ -127,13 +115,11 @@ def _require_journal(journal: Mapping[str, Any]) -> None:
 
     :raises Refused: one has.
     """
-    commands = [journal[verdict] for verdict in Verdict if verdict in journal]
-    names = [journal[step] for step in ("send",) if step in journal]
-    drafts = [journal["draft"]] if "draft" in journal else []
+    draft = journal.get("draft", "")
     if (
-        not all(map(_is_command, commands))
-        or not all(map(_is_text, names))
-        or not all(isinstance(name, str) and _DRAFT_NAME.fullmatch(name) for name in drafts)
+        not all(_is_command(journal[verdict]) for verdict in Verdict if verdict in journal)
+        or not _is_text(journal.get("send", ""))
+        or ("draft" in journal and not (isinstance(draft, str) and _DRAFT_NAME.fullmatch(draft)))
     ):
         raise _forged("its journal has steps with invalid facts")
 

@@ -5,7 +5,7 @@ validating them; an error while reading ends the worker, and with it the tasks i
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis
@@ -53,7 +53,6 @@ class Transport(redis.Transport):
     def _deliver(self, message: Any, queue: str | None) -> None:
         try:
             _check(message)
-            _decode_body(message)
         except _UNREADABLE as error:
             _drop(error, queue)
             return
@@ -62,9 +61,9 @@ class Transport(redis.Transport):
 
 
 def _check(message: Any) -> None:
-    """Raise an error if an entry does not have the form of a message.
+    """Raise an error if an entry does not have the form of a message, or its body not the encoding that it names.
 
-    :raises ValueError, TypeError, LookupError: it does not.
+    :raises ValueError, TypeError, LookupError, AttributeError: it does not.
     """
     properties = message["properties"]
     parts = (properties["delivery_tag"], message.get("body", ""), properties.get("body_encoding") or "")
@@ -75,38 +74,9 @@ def _check(message: Any) -> None:
     delivery = properties.get("delivery_info") or {}
     if not all(isinstance(delivery.get(name, ""), str) for name in ("exchange", "routing_key")):
         raise TypeError("not a message of Kombu")
-
-
-def _decode_body(message: Any) -> None:
-    """Raise an error if a body does not have the encoding that its message names.
-
-    :raises ValueError, LookupError, AttributeError: it does not.
-    """
-    encoding = message["properties"].get("body_encoding")
+    encoding = properties.get("body_encoding")
     if message.get("body") and encoding:
         redis.Channel.codecs[encoding].decode(message["body"])
-
-
-#: Kombu's keys other than the queues, with the type of each; and the prefixes of its keys for each exchange.
-_BOOKKEEPING = {
-    "unacked": "hash",
-    "unacked_index": "zset",
-    "unacked_mutex": "string",
-    "_kombu.binding_deadlines": "zset",
-}
-_BINDINGS = ("_kombu.binding.", "_kombu.binding_permanent.")
-#: The exchanges that Celery itself uses.
-_OWN_EXCHANGES = ("celery.pidbox", "reply.celery.pidbox", "celeryev")
-
-
-def broker_key_types(namespace: str, queues: Iterable[str]) -> dict[str, str]:
-    """Return the Redis keys that workers need, with the type that each must have if it exists."""
-    names = tuple(queues)
-    steps = redis.PRIORITY_STEPS
-    lists = [f"{name}{redis.Channel.sep}{step}" if step else name for name in names for step in steps]
-    sets = [binding + exchange for exchange in (*names, *_OWN_EXCHANGES) for binding in _BINDINGS]
-    types = {**_BOOKKEEPING, **dict.fromkeys(lists, "list"), **dict.fromkeys(sets, "set")}
-    return {f"{namespace}:{name}": kind for name, kind in types.items()}
 
 
 def install() -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -10,6 +10,7 @@ from celery import Celery
 from celery.signals import after_setup_logger, after_setup_task_logger
 from kombu import Queue
 from kombu.exceptions import KombuError
+from kombu.transport.redis import PRIORITY_STEPS, Channel
 from redis import RedisError
 
 from rsvpq.lanes import Release
@@ -27,16 +28,38 @@ RESULT_EXPIRES_S = 3600
 SUBJECT_LENGTH = 120
 
 
-@after_setup_logger.connect(weak=False)
-@after_setup_task_logger.connect(weak=False)
-def _escape_lines(logger: logging.Logger, **_: Any) -> None:
-    """Escape the log of every process with such an app: workers and Flower."""
-    escape_lines(logger)
+#: Kombu's keys other than the queues, with the type of each; and the prefixes of its keys for each exchange.
+_BOOKKEEPING = {
+    "unacked": "hash",
+    "unacked_index": "zset",
+    "unacked_mutex": "string",
+    "_kombu.binding_deadlines": "zset",
+}
+_BINDINGS = ("_kombu.binding.", "_kombu.binding_permanent.")
+#: The exchanges that Celery itself uses.
+_OWN_EXCHANGES = ("celery.pidbox", "reply.celery.pidbox", "celeryev")
+
+# The log of every process with such an app: workers and Flower.
+after_setup_logger.connect(escape_lines, weak=False)
+after_setup_task_logger.connect(escape_lines, weak=False)
+
+
+def queue_keys(namespace: str, queues: Iterable[str]) -> list[str]:
+    """Return the Redis lists of the queues: one for each queue and priority, as kombu names them."""
+    return [
+        f"{namespace}:{queue}{Channel.sep}{step}" if step else f"{namespace}:{queue}"
+        for queue in queues
+        for step in PRIORITY_STEPS
+    ]
 
 
 def key_types(namespace: str) -> dict[str, str]:
-    """Return the Redis keys of Celery and their types, as :func:`broker.broker_key_types` does for all our queues."""
-    return broker.broker_key_types(namespace, sorted(set(contract.QUEUES.values())))
+    """Return the Redis keys that workers need, with the type that each must have if it exists."""
+    queues = sorted(set(contract.QUEUES.values()))
+    types = {f"{namespace}:{name}": kind for name, kind in _BOOKKEEPING.items()}
+    types |= dict.fromkeys(queue_keys(namespace, queues), "list")
+    sets = [binding + exchange for exchange in (*queues, *_OWN_EXCHANGES) for binding in _BINDINGS]
+    return {**types, **{f"{namespace}:{name}": "set" for name in sets}}
 
 
 def make_celery(
@@ -58,10 +81,11 @@ def make_celery(
     :param tls: the TLS options of redis-py; None for no TLS.
     """
     broker.install()
+    url = with_password(redis_url, password)
     app = Celery(
         name,
-        broker=with_password(redis_url, password),
-        backend=with_password(redis_url, password) if results else None,
+        broker=url,
+        backend=url if results else None,
         include=list(include),
         events=BatchedEvents,
         set_as_current=False,
@@ -127,11 +151,23 @@ def publish(app: Celery, releases: Iterable[Release]) -> None:
     if not releases:
         return
     try:
-        with app.producer_pool.acquire(block=True) as producer, _batch(producer, len(releases)):
+        with (
+            app.producer_pool.acquire(block=True) as producer,
+            # A single message, the usual case, is faster without a batch.
+            producer.batch(max_size=500) if len(releases) > 1 else nullcontext(),  # type: ignore[attr-defined]
+        ):
             for release in releases:
+                # What Flower shows and searches: flat, readable, no secrets. A scan has no subject.
+                subject = printable(str(release.payload.get("subject", ""))[:SUBJECT_LENGTH])
+                arguments = {
+                    "mailbox": release.mailbox,
+                    **({} if release.work == contract.SCAN_MAILBOX else {"subject": subject}),
+                    "kind": str(release.payload.get("kind", "")),
+                    "server": release.server,
+                    "generation": release.generation,
+                }
                 # Celery's own message, without the routing, retries and signals of send_task: at a fifth of its cost.
                 # The queue is a Redis list of that name, and the workers declare it.
-                arguments = _arguments(release)
                 message = app.amqp.as_task_v2(
                     release.id, release.work, kwargs=arguments, kwargsrepr=repr(arguments), ignore_result=True
                 )
@@ -144,22 +180,3 @@ def publish(app: Celery, releases: Iterable[Release]) -> None:
                 )
     except (KombuError, RedisError, OSError) as error:
         logger.warning("event=publish-uncertain items=%d error=%s", len(releases), error)
-
-
-def _batch(producer: Any, size: int) -> AbstractContextManager[object]:
-    """Batch several messages into one round trip; a single message, the usual case, is faster without a batch."""
-    return producer.batch(max_size=500) if size > 1 else nullcontext()
-
-
-def _arguments(release: Release) -> dict[str, Any]:
-    """Return the arguments of a task, which Flower shows and searches: flat, readable, no secrets."""
-    # The payload of a message omits empty values; a scan has no subject.
-    is_scan = release.work == contract.SCAN_MAILBOX
-    subject = {} if is_scan else {"subject": printable(str(release.payload.get("subject", ""))[:SUBJECT_LENGTH])}
-    return {
-        "mailbox": release.mailbox,
-        **subject,
-        "kind": str(release.payload.get("kind", "")),
-        "server": release.server,
-        "generation": release.generation,
-    }

@@ -14,6 +14,11 @@ _REPLIES = {"pos": Verdict.ACCEPT, "neg": Verdict.DECLINE, "tent": Verdict.TENTA
 _FLAGS = {"informational": 0x20000, "outdated": 0x80000, "for_delegate": 0x100000}
 #: The beginning of the message class of a response; its verdict follows.
 _RESPONSE_CLASS = "ipm.schedule.meeting.resp."
+#: Fields that are converted or dropped; ``tag`` and ``intent`` are dropped because they are read again anyway.
+_REPLACED = {
+    *("href", "rid", "permanent_url", "message_class", "meeting_type", "intended_busy", "sensitivity", "sent_by"),
+    *("tag", "intent", *_TIMES),
+}
 
 
 def current(payload: Mapping[str, Any], *, unsent: bool = False) -> dict[str, Any]:
@@ -24,45 +29,23 @@ def current(payload: Mapping[str, Any], *, unsent: bool = False) -> dict[str, An
     """
     if "ref" in payload or not isinstance(payload.get("href"), str):
         return dict(payload)
-    kept = {name: value for name, value in payload.items() if name not in _REPLACED}
+    found = {name: value for name, value in payload.items() if name not in _REPLACED}
     if unsent and payload.get("kind") == Kind.RESPONSE:
-        kept["kind"] = str(Kind.ANSWER)
-    return {**kept, **_ref(payload), **_times(payload), **_of_class(payload), **_flags(payload), **_persons(payload)}
-
-
-#: Fields that are converted or dropped; ``tag`` and ``intent`` are dropped because they are read again anyway.
-_REPLACED = {
-    *("href", "rid", "permanent_url", "message_class", "meeting_type", "intended_busy", "sensitivity", "sent_by"),
-    *("tag", "intent", *_TIMES),
-}
-
-
-def _ref(payload: Mapping[str, Any]) -> dict[str, Any]:
+        found["kind"] = str(Kind.ANSWER)
     href, permanent_url = payload["href"], payload.get("permanent_url", "")
-    return {"ref": [payload.get("rid") or permanent_url or href, href, permanent_url]}
-
-
-def _times(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the times that can be parsed; the previous version stored any text."""
-    return {name: payload[name] for name in _TIMES if isinstance(payload.get(name), str) and instant(payload[name])}
-
-
-def _of_class(payload: Mapping[str, Any]) -> dict[str, Any]:
-    name = payload.get("message_class", "")
-    said = name.casefold().removeprefix(_RESPONSE_CLASS).partition(".")[0]
-    reply = _REPLIES.get(said) if name.casefold().startswith(_RESPONSE_CLASS) else None
-    return {"type_name": name, **({"reply": str(reply)} if reply else {})}
-
-
-def _flags(payload: Mapping[str, Any]) -> dict[str, Any]:
-    shown, sensitivity = payload.get("meeting_type") or 0, payload.get("sensitivity", 0)
-    flags = {name: True for name, flag in _FLAGS.items() if shown & flag}
+    found["ref"] = [payload.get("rid") or permanent_url or href, href, permanent_url]
+    # The previous version stored any text as a time.
+    times = {name: payload[name] for name in _TIMES if isinstance(payload.get(name), str)}
+    found |= {name: time for name, time in times.items() if instant(time)}
+    found["type_name"] = payload.get("message_class", "")
+    message_class = found["type_name"].casefold()
+    if message_class.startswith(_RESPONSE_CLASS):
+        reply = _REPLIES.get(message_class.removeprefix(_RESPONSE_CLASS).partition(".")[0])
+        found |= {"reply": str(reply)} if reply else {}
+    shown, sensitivity, known = payload.get("meeting_type") or 0, payload.get("sensitivity", 0), list(Sensitivity)
+    found |= {name: True for name, flag in _FLAGS.items() if shown & flag}
     if sensitivity < 0:
         raise ValueError(f"unknown sensitivity {sensitivity}")
-    known = list(Sensitivity)
-    return {**flags, "sensitivity": str(known[min(sensitivity, len(known) - 1)])}
-
-
-def _persons(payload: Mapping[str, Any]) -> dict[str, Any]:
+    found["sensitivity"] = str(known[min(sensitivity, len(known) - 1)])
     senders = payload.get("sent_by", "").split()
-    return {"sent_by": senders} if senders else {}
+    return {**found, "sent_by": senders} if senders else found

@@ -6,6 +6,7 @@ written, and each line of a traceback.
 
 import logging
 from copy import copy
+from typing import Any
 
 from rsvpq.text import printable, printable_lines
 
@@ -26,8 +27,8 @@ class PlainLines(logging.Formatter):
         return self._inner.format(shown)
 
 
-def escape_lines(logger: logging.Logger) -> None:
-    """Escape everything that the handlers of a logger write."""
+def escape_lines(logger: logging.Logger, **_: Any) -> None:
+    """Escape everything that the handlers of a logger write; other arguments of Celery's signals are ignored."""
     for handler in logger.handlers:
         if not isinstance(handler.formatter, PlainLines):
             handler.setFormatter(PlainLines(handler.formatter or logging.Formatter()))

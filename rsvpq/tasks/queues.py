@@ -17,13 +17,10 @@ class Queues:
 
     def length(self, queue: str) -> int:
         """Return how many messages of the default priority wait."""
-        length: int = self._redis.llen(self._key(queue))
+        length: int = self._redis.llen(f"{self._namespace}:{queue}")
         return length
 
     def waiting(self, queue: str, most: int) -> list[str]:
         """Return up to ``most`` waiting messages as they are in Redis, the newest first."""
-        messages: list[str] = self._redis.lrange(self._key(queue), 0, most - 1)
+        messages: list[str] = self._redis.lrange(f"{self._namespace}:{queue}", 0, most - 1)
         return messages
-
-    def _key(self, queue: str) -> str:
-        return f"{self._namespace}:{queue}"

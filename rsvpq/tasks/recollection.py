@@ -6,7 +6,7 @@ Sent Items show what was sent, and our marks what was only begun, as the worker 
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import floor
 
@@ -15,7 +15,7 @@ from rsvpq.mail.drafts import HANDLED, can_be_of
 from rsvpq.mail.editions import TAKEN_AWAY, Settled, Version, organizer_of, topic_of
 from rsvpq.mail.errors import Transient, Unsettled
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
-from rsvpq.mail.ports import OpenMailbox, Page, Place
+from rsvpq.mail.ports import OpenMailbox, Place
 from rsvpq.policy import Action, Decision
 from rsvpq.tasks.journal import Journal
 
@@ -147,7 +147,7 @@ class _Reading:
             yield answer, _answered_by("", answer)
 
     def _all_in(self, place: Place, kind: Kind) -> Iterable[MeetingMessage]:
-        """Return all messages of one kind in a folder.
+        """Return all messages of one kind in a folder, up to the first that is too old; all of Drafts.
 
         A folder of several pages, or with unreadable rows, is read again: rows shift between pages, and a server may
         fail to return a row once.
@@ -157,25 +157,20 @@ class _Reading:
         found: dict[str, MeetingMessage] = {}
         for reading in range(_READINGS):
             before, pages, unreadable = len(found), 0, 0
-            for page in self._recent(place):
+            for page in self.box.messages_in(place):
+                if pages:
+                    self.journal.note("recollected", pages)
                 pages, unreadable = pages + 1, unreadable + page.unreadable
-                found |= {one.ref.key: one for one in page.messages if one.kind is kind}
+                old = enumerate(one.received is not None and one.received < self.oldest for one in page.messages)
+                first_old = None if place is Place.DRAFTS else next((n for n, is_old in old if is_old), None)
+                found |= {one.ref.key: one for one in page.messages[:first_old] if one.kind is kind}
+                if first_old is not None:
+                    break
             whole = pages <= 1 and not unreadable
             if whole or (reading and len(found) == before):
                 self.unreadable += unreadable
                 return found.values()
         raise Transient(f"the mailbox changed each of the {_READINGS} times it was read for earlier answers")
-
-    def _recent(self, place: Place) -> Iterator[Page]:
-        """Yield the pages of a folder up to the first message that is too old; for Drafts, all pages."""
-        for number, page in enumerate(self.box.messages_in(place)):
-            if number:
-                self.journal.note("recollected", number)
-            old = (n for n, one in enumerate(page.messages) if one.received is not None and one.received < self.oldest)
-            first_old = None if place is Place.DRAFTS else next(old, None)
-            yield replace(page, messages=page.messages[:first_old])
-            if first_old is not None:
-                return
 
 
 def _answered_by(item: str, answer: MeetingMessage) -> Settled:

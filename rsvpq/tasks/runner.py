@@ -135,9 +135,7 @@ class _Delivery:
         except Unsettled as error:
             self._put_back("throttled", error, error.delay_s)
         except Refused as error:
-            self._finish(
-                "dead", label="dead:refused", reason=str(error), result="refused", recorded_reason=self._redacted(error)
-            )
+            self._finish("dead", error, label="dead:refused", reason=str(error), result="refused")
             raise
         except (ExchangeError, Taken) as error:
             self._put_back("later", error, self.carrier.delay_s(self.start.attempt))
@@ -150,16 +148,26 @@ class _Delivery:
         if outcome.attached and outcome.attached.decisions:
             lane = Lane(self.start.mailbox, self.start.server)
             self.carrier.lanes.ledger.record_decisions(lane, outcome.attached.decisions)
+        again: dict[str, Any] = {}
+        if left := outcome.left:
+            again = {
+                "delay_s": LOOK_AGAIN_SOON_S if left.passing else LOOK_AGAIN_S,
+                "longest_s": LOOK_AGAIN_LONGEST_S,
+                # No policy decided on an unlisted item, so that of the next scan differs; and it costs no request.
+                "disputed_s": 0.0 if left.reason == _UNLISTED else LOOK_AGAIN_SOON_S,
+                "policy": self.policy,
+                "on_hold": left.reason if left.on_hold else "",
+            }
         self._finish(
-            "left" if outcome.left else "done",
+            "left" if left else "done",
             label=f"done:{outcome.result}",
             counts=outcome.counts,
             reason=outcome.note,
             result=outcome.result,
-            recorded_reason=self.carrier.redaction.reason(outcome.note, private=self._private),
+            recorded_reason=self.carrier.redaction.reason(outcome.note, private=is_private_payload(self.start.payload)),
             remember_s=self.carrier.remember_s,
             undone=outcome.undone,
-            **self._examine_again(outcome.left),
+            **again,
         )
         return f"{outcome.result}: {outcome.note}" if outcome.note else outcome.result
 
@@ -173,25 +181,6 @@ class _Delivery:
         journal = Journal(self.start.journal, self._record, lambda: now_s + time.monotonic() - began)
         lease = Lease(self._renew, longest_s=self.carrier.longest_run_s, since=self.began, given_s=self.start.lease_s)
         return handle(Attempt(self.start, journal, lease))
-
-    def _examine_again(self, left: Left | None) -> dict[str, Any]:
-        if left is None:
-            return {}
-        return {
-            "delay_s": LOOK_AGAIN_SOON_S if left.passing else LOOK_AGAIN_S,
-            "longest_s": LOOK_AGAIN_LONGEST_S,
-            # No policy decided on an unlisted item, so that of the next scan differs; and it costs no request.
-            "disputed_s": 0.0 if left.reason == _UNLISTED else LOOK_AGAIN_SOON_S,
-            "policy": self.policy,
-            "on_hold": left.reason if left.on_hold else "",
-        }
-
-    @property
-    def _private(self) -> bool:
-        return is_private_payload(self.start.payload)
-
-    def _redacted(self, error: Exception) -> str:
-        return self.carrier.redaction.error(error, private=self._private)
 
     def _renew(self) -> float:
         given_s = self.carrier.lanes.ledger.renew(self.item_id, self.generation, self.owner)
@@ -219,16 +208,22 @@ class _Delivery:
         hold: Literal["", "mailbox", "server"] = "",
     ) -> Never:
         reason = f"{type(error).__name__}: {error}"
-        state = self._finish(
-            how, label=how, reason=reason, delay_s=delay_s, hold=hold, recorded_reason=self._redacted(error)
-        )
+        state = self._finish(how, error, label=how, reason=reason, delay_s=delay_s, hold=hold)
         if state == "dead":
             raise error
         logger.info("event=%s item=%s delay_s=%.1f reason=%s", how, self.item_id, delay_s, reason)
         # Flower shows the `exc` of a retry, not its text. The stubs require numbers.Real.
         raise Retry(exc=error, when=delay_s) from None  # type: ignore[arg-type]
 
-    def _finish(self, how: Literal["done", "left", "dead", "later", "throttled", "held"], **details: Any) -> str:
+    def _finish(
+        self,
+        how: Literal["done", "left", "dead", "later", "throttled", "held"],
+        error: Exception | None = None,
+        **details: Any,
+    ) -> str:
+        if error is not None:
+            private = is_private_payload(self.start.payload)
+            details["recorded_reason"] = self.carrier.redaction.error(error, private=private)
         finish = self.carrier.lanes.ledger.finish(
             self.item_id, self.generation, self.owner, how, release=REFILL, **details
         )

@@ -8,7 +8,7 @@ from celery import Celery
 from celery.worker import state
 from redis import Redis
 
-from rsvpq.health.worker import Consumption, queue_keys
+from rsvpq.health.worker import Consumption
 from rsvpq.tasks import celery_app, contract
 from testbed.queue_server import QueueServer
 
@@ -27,7 +27,7 @@ def app(shared_queue_server: QueueServer) -> Iterator[Celery]:
 @pytest.fixture
 def consumption(redis: Redis) -> Consumption:
     """Of a worker with two threads."""
-    return Consumption(redis, queue_keys("rsvpq", ["answer"]), SimpleNamespace(num_processes=2))
+    return Consumption(redis, celery_app.queue_keys("rsvpq", ["answer"]), SimpleNamespace(num_processes=2))
 
 
 @pytest.mark.parametrize("priority", [None, 0, 3, 5, 9])

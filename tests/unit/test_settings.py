@@ -16,7 +16,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from rsvpq.http import auth
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.policy import Action, Policy, Rule
-from rsvpq.settings import ConfigError, Duration, Schedule, Settings, keys, load_settings
+from rsvpq.settings import ConfigError, Duration, Schedule, Settings, load_settings
 from rsvpq.settings.environment import variable_name
 from rsvpq.settings.keys import settable_keys
 from rsvpq.settings.mailboxes import COLUMNS
@@ -242,7 +242,7 @@ class _OtherServer(WebDavSettings):
 def test_a_key_of_another_protocol_is_refused_with_that_protocol(
     monkeypatch: pytest.MonkeyPatch, text: str, environ: dict[str, str], place: str
 ) -> None:
-    monkeypatch.setattr(keys, "PROTOCOLS", {**PROTOCOLS, "other": _OtherServer})
+    monkeypatch.setitem(PROTOCOLS, "other", _OtherServer)
 
     assert _problems(text, environ) == [
         f'{place}: is only for protocol = "other"; leave it out, or correct the protocol'
