@@ -60,7 +60,7 @@ def _canceled(message: MeetingMessage, found: list[Appointment]) -> Appointment 
         raise _UncertainError(f"the calendar has {len(meant)} appointments of this meeting")
     for one in meant:
         _require_newer(message, one)
-        if not arranged(message, one):
+        if not arranged(message, one.organizer):
             raise _UncertainError(
                 "the server does not show whether it is from the organizer of the meeting in the calendar"
             )

@@ -12,7 +12,7 @@ uses the calendar, even if it is known.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rsvpq.mail.messages import Kind, MeetingMessage
@@ -107,7 +107,7 @@ class _Evaluation:
         return None
 
     def _skip_regardless_of_calendar(self) -> Finding | None:
-        ahead = _Evaluation(self._case.without_calendar(), tracing=self._tracing)
+        ahead = _Evaluation(replace(self._case, ignore_calendar=True), tracing=self._tracing)
         found = ahead._first_rule()
         if found.action.leaves_alone:
             self.steps += ahead.steps

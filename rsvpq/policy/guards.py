@@ -110,7 +110,7 @@ def _own_meeting(case: Case) -> Finding | str:
 def _past(case: Case) -> Finding | str:
     if case.policy.past == "rules":
         return 'policy.past = "rules"'
-    if case.start is None or case.end is None:
+    if case.message.start is None or case.end is None:
         return Finding(Action.HOLD, Reason.NO_START_TIME, why="the message shows no readable start")
     if case.message.may_be_series:
         return "a series is over when its last meeting ends"
@@ -158,9 +158,8 @@ def _external(case: Case) -> Finding | str:
 def _private(case: Case) -> Finding | str:
     if case.policy.private == "rules":
         return 'policy.private = "rules"'
-    if case.sensitivity.is_private:
-        return _skip(Reason.PRIVATE, f"the sensitivity is {case.sensitivity}")
-    return f"the sensitivity is {case.sensitivity}"
+    why = f"the sensitivity is {case.message.sensitivity}"
+    return _skip(Reason.PRIVATE, why) if case.message.sensitivity.is_private else why
 
 
 def _delegate_copy(case: Case) -> Finding | str:
