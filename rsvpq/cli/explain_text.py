@@ -31,7 +31,11 @@ def _lines(story: Json, looked: bool) -> Iterator[str]:
     if now is None:
         yield f"  now: {'not in the Inbox (any more)' if looked else 'the Inbox could not be read'}"
     else:
-        yield from _decision(now)
+        reason = f"{now['reason']}:{now['rule']}" if now["rule"] else now["reason"]
+        yield f"  now: would {now['decision']} ({reason})"
+        yield "  guards and rules, in the order in which they were tried:"
+        for step in now["steps"]:
+            yield f"    {_RESULTS.get(step['result'], '  ')} {step['name']}: {step['why']}"
         yield from _calendar(now["calendar"])
     yield from _ledger(story["ledger"])
     yield from _history("what was decided and done", story["history"])
@@ -65,14 +69,6 @@ def _series(found: Json) -> str:
     if found["occurrence"]:
         return f", one occurrence of a series ({found['occurrence']})"
     return ", a series" if found["recurring"] else ""
-
-
-def _decision(now: Json) -> Iterator[str]:
-    reason = f"{now['reason']}:{now['rule']}" if now["rule"] else now["reason"]
-    yield f"  now: would {now['decision']} ({reason})"
-    yield "  guards and rules, in the order in which they were tried:"
-    for step in now["steps"]:
-        yield f"    {_RESULTS.get(step['result'], '  ')} {step['name']}: {step['why']}"
 
 
 def _calendar(found: Json | None) -> Iterator[str]:

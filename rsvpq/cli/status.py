@@ -121,17 +121,11 @@ def _cells(server: ServerStatus) -> dict[str, str]:
         "opened": str(server.opened),
         "skipped": str(server.skipped),
         "on hold": str(sum(server.on_hold.values())),
-        "lag": _lag(server),
+        "lag": "-" if server.lag_s is None else f"{age(server.lag_s)} (95%: {age(server.lag_p95_s)})",
         "last scan": _scans(server),
         "answer": _ago(server.last_answer_s),
         "waiting": "; ".join(_waiting(server)) or "-",
     }
-
-
-def _lag(server: ServerStatus) -> str:
-    if server.lag_s is None:
-        return "-"
-    return f"{age(server.lag_s)} (95%: {age(server.lag_p95_s)})"
 
 
 def _scans(server: ServerStatus) -> str:
