@@ -54,12 +54,6 @@ class Case:
         return not self.facts.last_look or (self.ignore_calendar and need in _IN_CALENDAR)
 
     @cached_property
-    def answers_again(self) -> bool:
-        """Whether this sequence was answered before: a change of the meeting's text changes only its stamp."""
-        settled = self.facts.settled
-        return settled is not None and any(one.version.sequence == self.message.sequence for one in settled.each)
-
-    @cached_property
     def intent(self) -> Intent | None:
         """The answer that was begun but not finished, according to our mark on the request."""
         intent = self.message.intent
@@ -136,12 +130,6 @@ class Case:
             return None
         length = self.end - message.start
         return round(length / _DAY) * _DAY if message.all_day else length
-
-    @cached_property
-    def age(self) -> timedelta | None:
-        """The time since the message was received, or since it was written if no time of receipt is shown."""
-        received = self.message.received or self.message.stamp
-        return self.now - received if received else None
 
     @cached_property
     def organizer(self) -> str | None:
@@ -226,11 +214,6 @@ class Case:
     def series_has_begun(self) -> bool:
         """Whether it is, or may be, a series whose first meeting is over, so that the whole series may be over."""
         return self.message.may_be_series and self.end is not None and self.end <= self.now
-
-    def wants_the_end_of_the_series(self) -> bool:
-        """Return whether the end of the series decides if the meeting is over, and can still be read."""
-        unknown = self.facts.series_end is None and self.can_learn(Need.SERIES_END)
-        return unknown and self.series_has_begun and self.policy.past != "rules"
 
     @cached_property
     def update(self) -> str | Need | None:

@@ -136,11 +136,12 @@ def _past_series(case: Case) -> Finding | str:
 
 
 def _too_old(case: Case) -> Finding | str:
-    if case.age is None:
+    received = case.message.received or case.message.stamp
+    if received is None:
         return Finding(Action.HOLD, Reason.AGE_UNKNOWN, why="the message shows no time of receipt")
-    if case.age > case.policy.max_age:
-        return _skip(Reason.TOO_OLD, f"received {shown(case.age)} ago; policy.max_age is {shown(case.policy.max_age)}")
-    return f"received {shown(case.age)} ago"
+    age, most = case.now - received, case.policy.max_age
+    why = f"received {shown(age)} ago"
+    return _skip(Reason.TOO_OLD, f"{why}; policy.max_age is {shown(most)}") if age > most else why
 
 
 def _external(case: Case) -> Finding | str:
