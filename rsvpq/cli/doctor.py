@@ -13,8 +13,7 @@ from rich.text import Text
 from rsvpq.cli.options import config_option, json_option
 from rsvpq.doctor.checks import examine
 from rsvpq.doctor.results import ExitCode, Level, Notes, exit_code
-from rsvpq.mail.messages import Mailbox
-from rsvpq.settings import Settings, load_with_origins
+from rsvpq.settings import load_with_origins
 from rsvpq.settings.mailboxes import read_mailboxes, select
 from rsvpq.text import json_text
 
@@ -38,7 +37,11 @@ def doctor(servers: tuple[str, ...], mailbox: str | None, as_json: bool, config_
         if name not in loaded.settings.servers:
             known = ", ".join(sorted(loaded.settings.servers))
             raise click.UsageError(f"no server {name!r}; the settings have: {known}")
-    chosen = _chosen(mailbox, servers, loaded.settings) if mailbox is not None else None
+    chosen = None
+    if mailbox is not None:
+        (chosen,) = select(read_mailboxes(loaded.settings.mailboxes, loaded.settings), names=[mailbox])
+        if servers and chosen.server not in servers:
+            raise click.UsageError(f"{chosen.name} is on server {chosen.server}; name that server, or no server")
     groups = []
     for notes in examine(loaded, servers, chosen):
         groups.append(notes)
@@ -51,13 +54,6 @@ def doctor(servers: tuple[str, ...], mailbox: str | None, as_json: bool, config_
         levels = [finding.level for notes in groups for finding in notes.findings]
         click.echo(", ".join(f"{levels.count(level)} {level}" for level in Level if level in levels))
     sys.exit(code)
-
-
-def _chosen(name: str, servers: tuple[str, ...], settings: Settings) -> Mailbox:
-    (mailbox,) = select(read_mailboxes(settings.mailboxes, settings), names=[name])
-    if servers and mailbox.server not in servers:
-        raise click.UsageError(f"{mailbox.name} is on server {mailbox.server}; name that server, or no server")
-    return mailbox
 
 
 def _show(notes: Notes) -> None:

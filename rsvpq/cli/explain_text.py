@@ -120,9 +120,8 @@ def _ledger(known: Json | None) -> Iterator[str]:
             when = f"after {_time(known['looked_at_again'])} UTC, or when the policy changes"
         yield f"  ledger: left alone: {known['reason']}; looked at again {when}"
         return
-    yield f"  ledger: {known['state']}, attempts {known['attempts']}" + (
-        f", {known['reason']}" if known["reason"] else ""
-    )
+    reason = f", {known['reason']}" if known["reason"] else ""
+    yield f"  ledger: {known['state']}, attempts {known['attempts']}{reason}"
     if known["steps"]:
         yield f"    journal: {', '.join(known['steps'])}"
 
@@ -133,20 +132,16 @@ def _history(title: str, records: list[AuditRecord], *, items: bool = False) -> 
         return
     yield f"  {title}:"
     for record in records:
-        yield f"    {_time(record['time'], seconds=True)}  {_event(record)}" + (
-            f"  ({record.get('kind', '')} {record['item']})" if items else ""
-        )
+        what = ", ".join(record[name] for name in ("step", "decision", "result") if name in record)
+        why = ", ".join(record[name] for name in ("rule", "reason", "note") if name in record)
+        event = " ".join(filter(None, (f"{record['event']:<8}", what))) + (f": {why}" if why else "")
+        attempt = f" (attempt {record['attempt']})" if record.get("attempt", "1") != "1" else ""
+        message = f"  ({record.get('kind', '')} {record['item']})" if items else ""
+        yield f"    {record['time'][:19].replace('T', ' ')}  {event}{attempt}{message}"
 
 
-def _event(record: AuditRecord) -> str:
-    what = ", ".join(record[name] for name in ("step", "decision", "result") if name in record)
-    why = ", ".join(record[name] for name in ("rule", "reason", "note") if name in record)
-    attempt = f" (attempt {record['attempt']})" if record.get("attempt", "1") != "1" else ""
-    return " ".join(filter(None, (f"{record['event']:<8}", what))) + (f": {why}" if why else "") + attempt
-
-
-def _time(text: str, *, seconds: bool = False) -> str:
-    return text[: 19 if seconds else 16].replace("T", " ")
+def _time(text: str) -> str:
+    return text[:16].replace("T", " ")
 
 
 def _or_none(value: object) -> str:

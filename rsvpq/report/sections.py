@@ -1,6 +1,6 @@
 """The sections of the HTML report: the figures as markup."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rsvpq.report.calendar import Calendar
 from rsvpq.report.chart import Chart, Series
@@ -63,6 +63,10 @@ def _decisions(report: Report) -> Markup:
     decisions = report.decisions
     if not decisions.total:
         return NOTHING
+    by_action, by_rule = (
+        [(_named(name), grouped(count), share(count, decisions.total)) for name, count in counts.items()]
+        for counts in (decisions.by_action, decisions.by_rule)
+    )
     reasons = [
         (_named(one.decision), one.reason, grouped(one.count), share(one.count, decisions.total))
         for one in decisions.by_reason
@@ -78,16 +82,12 @@ def _decisions(report: Report) -> Markup:
         tag("div", *shares, class_="shares", aria_hidden="true"),
         tag(
             "div",
-            _table("By action", ("action", "decisions#", "share#"), _counted(decisions.by_action, decisions.total)),
-            _table("By rule", ("rule", "decisions#", "share#"), _counted(decisions.by_rule, decisions.total)),
+            _table("By action", ("action", "decisions#", "share#"), by_action),
+            _table("By rule", ("rule", "decisions#", "share#"), by_rule),
             tag("div", _table("By reason", ("action", "reason", "decisions#", "share#"), reasons), class_="wide"),
             class_="columns",
         ),
     )
-
-
-def _counted(counts: Mapping[str, int], total: int) -> list[TableRow]:
-    return [(_named(name), grouped(count), share(count, total)) for name, count in counts.items()]
 
 
 def _named(name: str) -> Content:

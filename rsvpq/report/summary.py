@@ -147,23 +147,20 @@ class Summary:
         if result:
             self._results[result] += 1
         if step == "send" and result not in _NOT_OURS:
-            self._answer(record, at_ms)
+            begun = self._begun.get(item, _Begun(None, "unknown"))
+            self._answers[begun.verdict] += 1
+            self._bar(record, at_ms).answers[begun.verdict] += 1
+            self._organizer(record).answers += 1
+            if begun.decided_ms is None:
+                self._unmeasured += 1
+            else:
+                self._all_waits.add(at_ms - begun.decided_ms)
+                self._waits[record.get("mailbox", "")].add(at_ms - begun.decided_ms)
         elif step == "open" and result not in _NOT_OURS:
             self._opened += 1
             self._bar(record, at_ms).opened += 1
         if result:
             self._begun.pop(item, None)
-
-    def _answer(self, record: AuditRecord, at_ms: int) -> None:
-        begun = self._begun.get(record["item"], _Begun(None, "unknown"))
-        self._answers[begun.verdict] += 1
-        self._bar(record, at_ms).answers[begun.verdict] += 1
-        self._organizer(record).answers += 1
-        if begun.decided_ms is None:
-            self._unmeasured += 1
-        else:
-            self._all_waits.add(at_ms - begun.decided_ms)
-            self._waits[record.get("mailbox", "")].add(at_ms - begun.decided_ms)
 
     def _trouble(self, record: AuditRecord, at_ms: int) -> None:
         event, error = record["event"], record.get("reason", "")
