@@ -101,7 +101,8 @@ class _Evaluation:
     def _first_of(self, guards: Iterable[Guard]) -> Finding | None:
         for guard in guards:
             if self.case.message.kind in guard.kinds:
-                found = guard.check(self.case)
+                off = guard.setting and getattr(self.case.policy, guard.setting) == "rules"
+                found = f'policy.{guard.setting} = "rules"' if off else guard.check(self.case)
                 if isinstance(found, Finding):
                     self._note(f"guard {guard.name}", "matched", found.why)
                     return found
