@@ -15,18 +15,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
 
-from celery import Celery
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from producer.schedule import ScanTrigger, ScheduledScan, due_scans
+from producer.schedule import ScheduledScan, due_scans, trigger_scan
 from rsvpq import wiring
 from rsvpq.health.register import register_of
 from rsvpq.health.systemd import notify
 from rsvpq.health.watchdog import Watchdog
 from rsvpq.lanes import Lanes, Release
 from rsvpq.lanes.ledger import MOST_RELEASED_AT_ONCE
-from rsvpq.settings import ConfigError, Settings
+from rsvpq.settings import ConfigError
 from rsvpq.tasks import celery_app
 from rsvpq.tasks.log_lines import escape_lines
 
@@ -60,8 +59,10 @@ class Dispatcher:
     broker_keys: Mapping[str, str] = field(default_factory=dict)
     #: A monotonic clock, in seconds.
     steady: Callable[[], float] = time.monotonic
-    #: Rounds begun so far, for the watchdog; rounds go on while Redis is unavailable.
+    #: Rounds begun so far; rounds go on while Redis is unavailable.
     rounds: int = 0
+    #: How many of them the watchdog has seen.
+    _seen: int = field(default=0, init=False)
     _configured: bool = field(default=False, init=False)
     #: When to sweep next, by the monotonic clock.
     _next_sweep: float = field(default=0.0, init=False)
@@ -76,27 +77,29 @@ class Dispatcher:
         :raises ConfigError: Redis is a cluster.
         """
         while not stop.is_set():
-            stop.wait(self._run_round())
+            self.rounds += 1
+            wait_s = RETRY_S
+            try:
+                if not self._configured:
+                    self.configure()
+                    self._configured = True
+                # The sweep comes first: it repairs what may block the release.
+                if time.monotonic() >= self._next_sweep:
+                    self._next_sweep = time.monotonic() + SWEEP_S
+                    self.sweep()
+                wait_s = 0 if self.release() else TICK_S
+            except (RedisError, KombuError, OSError) as error:
+                logger.warning("event=redis-away error=%s", error)
+            except ConfigError:
+                raise
+            except Exception:  # one faulty item must not stop the others
+                logger.exception("event=unexpected")
+            stop.wait(wait_s)
 
-    def _run_round(self) -> float:
-        """Do one round; return the seconds to wait before the next one."""
-        self.rounds += 1
-        try:
-            if not self._configured:
-                self.configure()
-                self._configured = True
-            # The sweep comes first: it repairs what may block the release.
-            if time.monotonic() >= self._next_sweep:
-                self._next_sweep = time.monotonic() + SWEEP_S
-                self.sweep()
-            return 0 if self.release() else TICK_S
-        except (RedisError, KombuError, OSError) as error:
-            logger.warning("event=redis-away error=%s", error)
-        except ConfigError:
-            raise
-        except Exception:  # one faulty item must not stop the others
-            logger.exception("event=unexpected")
-        return RETRY_S
+    def stall_reason(self) -> str:
+        """Return why the dispatcher seems to hang; empty if it has begun a round since the last call."""
+        seen, self._seen = self._seen, self.rounds
+        return "" if self._seen != seen else f"round {seen} of the dispatcher has not ended"
 
     def release(self) -> bool:
         """Release and publish once; return whether more may be due already."""
@@ -109,21 +112,17 @@ class Dispatcher:
         if not self.lanes.controls.configured():  # Redis lost its data, and no scan restores limits
             logger.warning("event=limits-lost")
             self.configure()
-        self._put_back_expired()
+        # Leases expire by the monotonic clock if the ledger's clock was set.
+        expected_us = 0 if self._ahead_us is None else round(self.steady() * 1e6) + self._ahead_us
+        back, dead = self.lanes.ledger.sweep(expected_us=expected_us)
+        self._ahead_us = self.lanes.time_us() - round(self.steady() * 1e6)
+        if back or dead:
+            logger.warning("event=lease-ended back=%d dead=%d", back, dead)
         self._repair()
         for scan in due_scans(self.lanes, self.schedules):
             logger.info("event=scheduled-scan group=%s", scan.group or "(all)")
             self.trigger(scan.group)
         register_of(self.lanes, "dispatcher").report(ALIVE_S)
-
-    def _put_back_expired(self) -> None:
-        """Put back items whose lease has expired, by the monotonic clock if the ledger's clock was set."""
-        ahead_us = self._ahead_us
-        expected_us = 0 if ahead_us is None else round(self.steady() * 1e6) + ahead_us
-        back, dead = self.lanes.ledger.sweep(expected_us=expected_us)
-        self._ahead_us = self.lanes.time_us() - round(self.steady() * 1e6)
-        if back or dead:
-            logger.warning("event=lease-ended back=%d dead=%d", back, dead)
 
     def _repair(self) -> None:
         """Repair broken records of the ledger, a part of it at a time."""
@@ -137,42 +136,26 @@ class Dispatcher:
             logger.warning("event=ledger-mended records=%d slots=%d", step.repaired + moved, wrong)
 
 
-class Liveness:
-    """Watches whether a dispatcher still begins rounds."""
-
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher = dispatcher
-        self._seen = 0
-
-    def stall_reason(self) -> str:
-        """Return why the dispatcher seems to hang; empty if it has begun a round since the last call."""
-        seen, self._seen = self._seen, self._dispatcher.rounds
-        return "" if self._seen != seen else f"round {seen} of the dispatcher has not ended"
-
-
-def make_dispatcher(settings: Settings, app: Celery, publish: Callable[[Iterable[Release]], None]) -> Dispatcher:
-    """Build the dispatcher of an installation; connects to nothing yet."""
-    # No retries: the next round repeats what failed, and a round must be short.
-    lanes, queues = wiring.make_lanes(settings, retries=0), wiring.make_queues(settings, retries=0)
-    return Dispatcher(
-        lanes=lanes,
-        publish=publish,
-        trigger=ScanTrigger(app, queues),
-        schedules=[ScheduledScan(schedule.every.seconds, schedule.group) for schedule in settings.schedule],
-        configure=partial(wiring.configure, lanes, settings),
-        broker_keys=celery_app.key_types(settings.redis.namespace),
-    )
-
-
 def main() -> None:
     """Run until SIGTERM or SIGINT; exit with code 2 if Redis is a cluster."""
     from producer.app import app, carrier, settings  # noqa: PLC0415 - importing it reads the settings
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     escape_lines(logging.getLogger())
-    stop = _stopped_by_signals()
-    dispatcher = make_dispatcher(settings, app, carrier.publish)
-    watchdog = Watchdog(Liveness(dispatcher).stall_reason, stalled_after_s=settings.health.stalled_after.seconds)
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    # No retries: the next round repeats what failed, and a round must be short.
+    lanes, queues = wiring.make_lanes(settings, retries=0), wiring.make_queues(settings, retries=0)
+    dispatcher = Dispatcher(
+        lanes=lanes,
+        publish=carrier.publish,
+        trigger=partial(trigger_scan, app, queues),
+        schedules=[ScheduledScan(schedule.every.seconds, schedule.group) for schedule in settings.schedule],
+        configure=partial(wiring.configure, lanes, settings),
+        broker_keys=celery_app.key_types(settings.redis.namespace),
+    )
+    watchdog = Watchdog(dispatcher.stall_reason, stalled_after_s=settings.health.stalled_after.seconds)
     watchdog.start()
     notify("READY=1")
     logger.info("event=started schedules=%d", len(dispatcher.schedules))
@@ -183,14 +166,6 @@ def main() -> None:
         sys.exit(2)
     finally:
         watchdog.stop()
-
-
-def _stopped_by_signals() -> Event:
-    """Return an event that SIGTERM and SIGINT set."""
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
 
 
 if __name__ == "__main__":

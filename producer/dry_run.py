@@ -6,7 +6,7 @@ compared with the calendar as it is now.
 """
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 
 from producer.offer import known_earlier, order_of_offer
@@ -37,8 +37,11 @@ def dry_run(visit: Visit) -> Outcome:
     acting = [message for message, decision in decisions.items() if decision.acts]
     held = _held_back(visit, acting)
     would_be_offered = [message for message in acting if message not in held]
+    # Those with a preliminary decision, requests first; at most as many as a scan may offer requests.
+    preliminary = [message for message in would_be_offered if not decisions[message].final]
+    preliminary.sort(key=lambda one: one.kind is not Kind.REQUEST)
     examiner = Examiner(visit)
-    for message in _worth_examining(visit, would_be_offered, decisions):
+    for message in preliminary[: visit.caps.per_scan]:
         trace, _ = examiner.examine(message, inbox.newest.of(message))
         decisions[message] = trace.decision
     rows = [_forecast(visit, one, decision, held.get(one, "")).to_dict() for one, decision in decisions.items()]
@@ -52,27 +55,14 @@ def dry_run(visit: Visit) -> Outcome:
 
 def _held_back(visit: Visit, messages: Collection[MeetingMessage]) -> dict[MeetingMessage, str]:
     """Return the messages that a scan would not offer: with their state in the ledger, or ``cap``."""
-    known = _known(visit, messages)
-    requests = [message for message in messages if message.kind is Kind.REQUEST and message not in known]
-    over_the_cap = order_of_offer(visit, requests)[visit.caps.per_scan :]
-    return {**known, **dict.fromkeys(over_the_cap, "cap")}
-
-
-def _known(visit: Visit, messages: Collection[MeetingMessage]) -> dict[MeetingMessage, str]:
-    """Return the state of the messages that the ledger already has and that a scan would not offer again."""
     ids = {message: message.identity(visit.mailbox) for message in messages}
     items, now_us = visit.lanes.snapshot.known_items(ids.values()), visit.lanes.time_us()
     again = {item for item, known in items.items() if known.is_offered_again(visit.fingerprint, now_us)}
     now = {message: items[item].state for message, item in ids.items() if item in items and item not in again}
-    return {**known_earlier(visit, messages), **now}
-
-
-def _worth_examining(
-    visit: Visit, offered: Collection[MeetingMessage], decisions: Mapping[MeetingMessage, Decision]
-) -> list[MeetingMessage]:
-    """Return the messages with a preliminary decision, requests first; at most as many as a scan may offer requests."""
-    preliminary = [message for message in offered if not decisions[message].final]
-    return sorted(preliminary, key=lambda one: one.kind is not Kind.REQUEST)[: visit.caps.per_scan]
+    known = {**known_earlier(visit, messages), **now}
+    requests = [message for message in messages if message.kind is Kind.REQUEST and message not in known]
+    over_the_cap = order_of_offer(visit, requests)[visit.caps.per_scan :]
+    return {**known, **dict.fromkeys(over_the_cap, "cap")}
 
 
 class Examiner:
@@ -82,6 +72,7 @@ class Examiner:
         self._visit = visit
         self._recollection = Recollection(visit.lanes, visit.policy.max_age)
         self._tolerance = Tolerance()
+        #: The earlier answers that the mailbox shows; None until they are read.
         self._sent: dict[str, Settled] | None = None
 
     def examine(self, message: MeetingMessage, newest: Version | None) -> tuple[Trace, Facts]:
@@ -90,29 +81,23 @@ class Examiner:
         :raises ExchangeError: the server is busy, or failed several times in a row.
         :raises Paused, LeaseLost: the scan must not go on.
         """
-        self._visit.journal.intend("search", message.ref.key)  # obeys a pause, and renews the lease
-        facts = self._facts(message, newest)
+        visit, topic = self._visit, MeetingKey.of(message).topic
+        visit.journal.intend("search", message.ref.key)  # obeys a pause, and renews the lease
+        facts = visit.facts(message, newest)
+        text, vouched_s = visit.lanes.topics.recall(visit.mailbox.name, topic)
+        if text or self._recollection.vouched(vouched_s):
+            settled = Settled.parse(text)
+        else:  # the ledger may have forgotten some answers
+            if self._sent is None:
+                self._sent = self._recollection.in_mailbox(visit.box, visit.journal, visit.mailbox)
+            settled = self._sent.get(topic)
+        facts = replace(facts, settled=without_item(settled, facts.identity))
         try:
-            examined = explain_knowing(self._visit.policy, message, self._visit.box, facts)
+            examined = explain_knowing(visit.policy, message, visit.box, facts)
         except ExchangeError as error:
             return held_for(self._tolerance.excuse(error)), facts
         self._tolerance.forget()
         return examined
-
-    def _facts(self, message: MeetingMessage, newest: Version | None) -> Facts:
-        facts = self._visit.facts(message, newest)
-        topic = MeetingKey.of(message).topic
-        text, vouched_s = self._visit.lanes.topics.recall(self._visit.mailbox.name, topic)
-        known = text or self._recollection.vouched(vouched_s)
-        settled = Settled.parse(text) if known else self._in_mailbox().get(topic)
-        return replace(facts, settled=without_item(settled, facts.identity))
-
-    def _in_mailbox(self) -> dict[str, Settled]:
-        """Return the earlier answers that the mailbox shows; for when the ledger may have forgotten some."""
-        if self._sent is None:
-            visit = self._visit
-            self._sent = self._recollection.in_mailbox(visit.box, visit.journal, visit.mailbox)
-        return self._sent
 
 
 class Tolerance:

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from producer.dry_run import Examiner
 from producer.visit import Visit
 from rsvpq.audit.record import Redaction
-from rsvpq.mail.calendar import Agenda, Appointment, CalendarUnknown
+from rsvpq.mail.calendar import Appointment, CalendarUnknown
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage, written
-from rsvpq.policy import CalendarView, Facts, Policy, Trace, is_from, is_internal
+from rsvpq.policy import Facts, Policy, Trace, is_from, is_internal
 from rsvpq.tasks.journal import Outcome
 
 #: The most messages of a mailbox that one command explains: each may cost several HTTP requests.
@@ -53,12 +54,8 @@ def explanation(
     mailbox: Mailbox, message: MeetingMessage, trace: Trace, facts: Facts, policy: Policy, redaction: Redaction
 ) -> dict[str, Any]:
     """Return an explanation: JSON-ready, times in UTC, without what is private or hidden."""
-    private = message.sensitivity.is_private
-
-    def reason(text: str) -> str:
-        return redaction.reason(text, private=private)
-
-    decision = trace.decision
+    private, decision = message.sensitivity.is_private, trace.decision
+    reason = partial(redaction.reason, private=private)
     return {
         "item": message.identity(mailbox),
         "kind": str(message.kind),
@@ -90,16 +87,21 @@ def _calendar(
     if view is None or message.kind is Kind.RESPONSE:
         return None
     more: dict[str, Any] = {}
-
-    def is_one_of_ours(address: str) -> bool:
-        return is_internal(address, facts.mailbox, policy.internal_domains)
-
     if isinstance(view.agenda, CalendarUnknown):
         more = {"unknown_at_that_time": reason(view.agenda.reason)}
     elif view.agenda is not None:
-        times = _times(message, view)
+        shown = ((message.start, message.end),) if message.start and message.end else ()
+        times = shown if view.times is None else view.times
+        ours = partial(is_internal, mailbox=facts.mailbox, internal_domains=policy.internal_domains)
+        is_from_organizer = partial(is_from, message, is_one_of_ours=ours)
+        covered = filter(None, map(view.agenda.within, times))
+        found = (view.agenda.conflicts(*when, uid=message.uid, is_from=is_from_organizer) for when in covered)
+        conflicts = sorted({period for periods in found for period in periods}, key=lambda one: one.start)
         more = {
-            "at_that_time": _conflicts(message, view.agenda, times, is_one_of_ours),
+            "at_that_time": [
+                {"start": _utc(one.start), "end": _utc(one.end), "status": str(one.status), "recurring": one.recurring}
+                for one in conflicts[:_MOST_CONFLICTS]
+            ],
             "complete": view.complete,
             "compared": all(map(view.agenda.covers, times)),
         }
@@ -121,29 +123,6 @@ def _appointment(found: Appointment | CalendarUnknown | None, reason: Callable[[
         "recurring": found.recurring,
         "occurrence": found.occurrence,
     }
-
-
-def _times(message: MeetingMessage, view: CalendarView) -> tuple[tuple[datetime, datetime], ...]:
-    shown = ((message.start, message.end),) if message.start and message.end else ()
-    return shown if view.times is None else view.times
-
-
-def _conflicts(
-    message: MeetingMessage,
-    agenda: Agenda,
-    times: tuple[tuple[datetime, datetime], ...],
-    is_one_of_ours: Callable[[str], bool],
-) -> list[dict[str, Any]]:
-    def sent_by(organizer: str) -> bool | None:
-        return is_from(message, organizer, is_one_of_ours)
-
-    within = (agenda.within(when) for when in times)
-    found = (agenda.conflicts(*when, uid=message.uid, is_from=sent_by) for when in within if when)
-    periods = {period for periods in found for period in periods}
-    return [
-        {"start": _utc(one.start), "end": _utc(one.end), "status": str(one.status), "recurring": one.recurring}
-        for one in sorted(periods, key=lambda one: one.start)[:_MOST_CONFLICTS]
-    ]
 
 
 def _utc(moment: datetime | None) -> str:

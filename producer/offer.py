@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from producer.visit import Visit
 from rsvpq.audit.record import Audit
-from rsvpq.lanes import Item, Lane
 from rsvpq.lanes.limits import Limits
 from rsvpq.lanes.reading import batched
 from rsvpq.mail.editions import organizer_of
@@ -49,16 +48,11 @@ def offer_scans(
             for mailbox in part
         ]
         results |= audit.lanes.ledger.offer_scans(batch)
-        if kind in REPORT_ONLY:
-            results |= _offered_before(audit, batch, results)
+        if kind in REPORT_ONLY:  # what this run is scanning already was offered: its trigger was delivered twice
+            ours = {lane.name: item.id for lane, item in batch if results[lane.name] == "scanning"}
+            under_way = audit.lanes.snapshot.scans_under_way(list(ours))
+            results |= {name: "offered" for name, item in ours.items() if under_way[name] == item}
     return results
-
-
-def _offered_before(audit: Audit, batch: Sequence[tuple[Lane, Item]], results: Mapping[str, str]) -> dict[str, str]:
-    """Return the mailboxes that this run is scanning already, as ``offered``: its trigger was delivered twice."""
-    ours = {lane.name: item.id for lane, item in batch if results[lane.name] == "scanning"}
-    under_way = audit.lanes.snapshot.scans_under_way(list(ours))
-    return {name: "offered" for name, item in ours.items() if under_way[name] == item}
 
 
 def offer_within_caps(visit: Visit, messages: Sequence[MeetingMessage]) -> tuple[int, int]:
@@ -69,30 +63,19 @@ def offer_within_caps(visit: Visit, messages: Sequence[MeetingMessage]) -> tuple
     ordered = order_of_offer(visit, messages)
     requests = [message for message in ordered if message.kind is Kind.REQUEST]
     others = [message for message in ordered if message.kind is not Kind.REQUEST]
-    new_requests, requests_held_back = _offer_requests(visit, requests)
-    new_others, others_held_back = _offer_others(visit, others)
-    return new_requests + new_others, requests_held_back + others_held_back
-
-
-def _offer_requests(visit: Visit, requests: Sequence[MeetingMessage]) -> tuple[int, int]:
-    budget, new = visit.lanes.run_budget(visit.run, visit.caps.per_run), 0
+    budget, new_requests, new_others = visit.lanes.run_budget(visit.run, visit.caps.per_run), 0, 0
     while requests:
-        granted = budget.take(min(MESSAGES_AT_ONCE, len(requests), visit.caps.per_scan - new))
+        granted = budget.take(min(MESSAGES_AT_ONCE, len(requests), visit.caps.per_scan - new_requests))
         if not granted:
             break
         fresh = _offer_messages(visit, requests[:granted])
         budget.give_back(granted - fresh)
-        requests, new = requests[granted:], new + fresh
-    return new, len(requests)
-
-
-def _offer_others(visit: Visit, others: Sequence[MeetingMessage]) -> tuple[int, int]:
-    new = 0
-    while others and new < MOST_OTHERS:
-        size = min(MESSAGES_AT_ONCE, MOST_OTHERS - new)
-        new += _offer_messages(visit, others[:size])
+        requests, new_requests = requests[granted:], new_requests + fresh
+    while others and new_others < MOST_OTHERS:
+        size = min(MESSAGES_AT_ONCE, MOST_OTHERS - new_others)
+        new_others += _offer_messages(visit, others[:size])
         others = others[size:]
-    return new, len(others)
+    return new_requests + new_others, len(requests) + len(others)
 
 
 def _offer_messages(visit: Visit, messages: Sequence[MeetingMessage]) -> int:
@@ -114,14 +97,10 @@ def known_earlier(visit: Visit, messages: Collection[MeetingMessage]) -> dict[Me
 
 def order_of_offer(visit: Visit, messages: Sequence[MeetingMessage]) -> list[MeetingMessage]:
     """Return the messages in the order in which a scan offers them."""
-    return in_fair_order(messages, _left_before(visit, messages))
-
-
-def _left_before(visit: Visit, messages: Sequence[MeetingMessage]) -> set[MeetingMessage]:
-    """Return the messages that the ledger has as left alone."""
     ids = {message: message.identity(visit.mailbox) for message in messages}
     known = visit.lanes.snapshot.known_items(ids.values())
-    return {message for message, item in ids.items() if item in known and known[item].state == "left"}
+    left = {message for message, item in ids.items() if item in known and known[item].state == "left"}
+    return in_fair_order(messages, left)
 
 
 def in_fair_order(
@@ -134,18 +113,13 @@ def in_fair_order(
 
     :param left_before: the messages that were left alone before.
     """
-    new = [message for message in messages if message not in left_before]
-    again = [message for message in messages if message in left_before]
-    return [*_in_turn(new), *_in_turn(again)]
-
-
-def _in_turn(messages: Sequence[MeetingMessage]) -> list[MeetingMessage]:
-    ranks: dict[tuple[str, ...], int] = {}
+    ranks: dict[tuple[bool | str, ...], int] = {}
     turns = Counter[int]()
     places = []
     for place, message in enumerate(messages):
-        rank = ranks.setdefault((organizer_of(message), message.from_another, *message.sent_by), len(ranks))
-        places.append((turns[rank], rank, place))
+        again = message in left_before
+        rank = ranks.setdefault((again, organizer_of(message), message.from_another, *message.sent_by), len(ranks))
+        places.append((again, turns[rank], rank, place))
         turns[rank] += 1
     # Sorting, because of thousands of lists, one per sender, nearly all may be exhausted while turns are taken.
-    return [messages[place] for _, _, place in sorted(places)]
+    return [messages[place] for *_, place in sorted(places)]

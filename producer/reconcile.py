@@ -37,10 +37,13 @@ def reconcile(visit: Visit) -> Outcome:
     :raises ExchangeError: the mailbox could not be read.
     """
     unsent = find_unsent_answers(visit.box, visit.mailbox)
-    offered = _offer(visit, unsent.ours) if unsent.ours and visit.policy.mode != "observe" else 0
+    offered = 0
+    if unsent.ours and visit.policy.mode != "observe":
+        offered = visit.offer([(contract.draft_item(request, draft), draft) for request, draft in unsent.ours.items()])
     visit.lanes.drafts.replace(visit.mailbox.name, [draft.to_payload() for draft in unsent.unclear])
     counts = count_unsent(offered, len(unsent.unclear))
-    return Outcome("reconciled", _sentence(counts), counts)
+    words = {"reconcile:orphans": "unsent answers to finish", "reconcile:unclear": "drafts that may be a person's"}
+    return Outcome("reconciled", ", ".join(f"{count} {words[label]}" for label, count in counts.items()), counts)
 
 
 def find_unsent_answers(box: OpenMailbox, mailbox: Mailbox | None = None) -> UnsentAnswers:
@@ -53,7 +56,7 @@ def find_unsent_answers(box: OpenMailbox, mailbox: Mailbox | None = None) -> Uns
         identity = answered_request(draft, box, mailbox)
         if identity:
             ours[identity] = draft
-        elif _is_settled(draft):
+        elif draft.created is None or datetime.now(UTC) - draft.created >= SETTLED:
             unclear.append(draft)
     return UnsentAnswers(ours, unclear)
 
@@ -62,16 +65,3 @@ def count_unsent(offered: int, unclear: int) -> dict[str, int]:
     """Return the counts for the ledger, without zeros."""
     counts = {"reconcile:orphans": offered, "reconcile:unclear": unclear}
     return {label: count for label, count in counts.items() if count}
-
-
-def _offer(visit: Visit, drafts: dict[str, MeetingMessage]) -> int:
-    return visit.offer([(contract.draft_item(identity, draft), draft) for identity, draft in drafts.items()])
-
-
-def _is_settled(draft: MeetingMessage) -> bool:
-    return draft.created is None or datetime.now(UTC) - draft.created >= SETTLED
-
-
-def _sentence(counts: dict[str, int]) -> str:
-    words = {"reconcile:orphans": "unsent answers to finish", "reconcile:unclear": "drafts that may be a person's"}
-    return ", ".join(f"{count} {words[label]}" for label, count in counts.items())

@@ -42,28 +42,17 @@ def due_scans(lanes: Lanes, schedules: Sequence[ScheduledScan]) -> Iterator[Sche
             yield scan
 
 
-@dataclass(frozen=True, slots=True)
-class ScanTrigger:
-    """Triggers scheduled scans, unless an earlier trigger of the same scan still waits because no worker takes scans.
+def trigger_scan(app: Celery, queues: Queues, group: str | None) -> None:
+    """Trigger a scheduled scan of one group, or of all mailboxes for None.
 
-    Another one would only repeat it. After some days there would be thousands, which would delay all other scans.
+    If an earlier trigger of the same scan still waits, because no worker takes scans, another one would only repeat it.
+    After some days there would be thousands, which would delay all other scans.
     """
-
-    app: Celery
-    queues: Queues
-
-    def __call__(self, group: str | None) -> None:
-        """Trigger a scan of one group, or of all mailboxes for None."""
-        if self._still_waits(group):
+    for text in queues.waiting(contract.SCAN_QUEUE, _LOOKED_AT):
+        headers = (json_object(text) or {}).get("headers")
+        if isinstance(headers, dict) and headers.get(SCHEDULED) == (group or ""):
             logger.warning("event=scan-waits group=%s: no worker takes scans", group or "(all)")
             return
-        # No result: this process would subscribe to it and never unsubscribe.
-        arguments = {"group": group} if group else {}
-        self.app.send_task(contract.SCAN, kwargs=arguments, ignore_result=True, headers={SCHEDULED: group or ""})
-
-    def _still_waits(self, group: str | None) -> bool:
-        for text in self.queues.waiting(contract.SCAN_QUEUE, _LOOKED_AT):
-            headers = (json_object(text) or {}).get("headers")
-            if isinstance(headers, dict) and headers.get(SCHEDULED) == (group or ""):
-                return True
-        return False
+    # No result: this process would subscribe to it and never unsubscribe.
+    arguments = {"group": group} if group else {}
+    app.send_task(contract.SCAN, kwargs=arguments, ignore_result=True, headers={SCHEDULED: group or ""})

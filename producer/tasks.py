@@ -16,9 +16,8 @@ from producer.scan import scan
 from producer.visit import Caps, Visit
 from rsvpq.mail.errors import ExchangeError, Refused
 from rsvpq.mail.messages import Mailbox
-from rsvpq.mail.ports import OpenMailbox
 from rsvpq.settings import ConfigError
-from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes, select
+from rsvpq.settings.mailboxes import read_mailboxes, select
 from rsvpq.tasks import contract
 from rsvpq.tasks.admission import require_task
 from rsvpq.tasks.journal import Outcome
@@ -46,7 +45,8 @@ def scan_mailboxes(
         raise ValueError(f"unknown kind {kind!r}: use one of {', '.join(get_args(contract.ScanKind))}")
     run = contract.run_named(str(self.request.id))
     try:
-        chosen = _chosen(mailboxes, group)
+        names = [mailboxes] if isinstance(mailboxes, str) else mailboxes
+        chosen = select(read_mailboxes(settings.mailboxes, settings), names=names, group=group)
     except ConfigError as error:
         if kind in REPORT_ONLY:
             lanes.run_results(run).refused(str(error))
@@ -58,11 +58,6 @@ def scan_mailboxes(
     carrier.publish(lanes.ledger.release())
     tally = Counter(results.values())
     return ", ".join(f"{result} {count}" for result, count in sorted(tally.items())) or "no mailboxes"
-
-
-def _chosen(mailboxes: Sequence[str] | str, group: str | None) -> Sequence[ListedMailbox]:
-    names = [mailboxes] if isinstance(mailboxes, str) else mailboxes
-    return select(read_mailboxes(settings.mailboxes, settings), names=names, group=group)
 
 
 @app.task(name=contract.SCAN_MAILBOX, bind=True, throws=(ExchangeError,))
@@ -80,7 +75,18 @@ def visit_mailbox(attempt: Attempt) -> Outcome:
     require_task(start, contract.SCAN_MAILBOX)
     kind = start.payload["kind"]
     with backends.mailbox(start.server, start.mailbox, attempt.lease) as box:
-        visit = _visit(attempt, box, kind)
+        visit = Visit(
+            item=start.id,
+            mailbox=Mailbox(start.mailbox, start.server, start.payload.get("group", "")),
+            box=box,
+            journal=journal,
+            # A scan that only reports shows what would be done if live runs were confirmed.
+            policy=replace(settings.decisions, mode="respond") if kind in REPORT_ONLY else policy(),
+            lanes=lanes,
+            audit=audit,
+            publish=carrier.publish,
+            caps=CAPS,
+        )
         match kind:
             case "scan":
                 return scan(visit)
@@ -92,19 +98,3 @@ def visit_mailbox(attempt: Attempt) -> Outcome:
             case "explain":
                 return explain(visit, start.payload.get("wanted", {}))
     raise Refused(f"unknown kind of scan {kind!r}: restart this worker with the current version")
-
-
-def _visit(attempt: Attempt, box: OpenMailbox, kind: str) -> Visit:
-    start = attempt.start
-    return Visit(
-        item=start.id,
-        mailbox=Mailbox(start.mailbox, start.server, start.payload.get("group", "")),
-        box=box,
-        journal=attempt.journal,
-        # A scan that only reports shows what would be done if live runs were confirmed.
-        policy=replace(settings.decisions, mode="respond") if kind in REPORT_ONLY else policy(),
-        lanes=lanes,
-        audit=audit,
-        publish=carrier.publish,
-        caps=CAPS,
-    )

@@ -83,11 +83,8 @@ class Visit:
             messages += page.messages
             unreadable += page.unreadable
             self.journal.note("pages", number)
-        return Inbox(messages, self._newest(messages), unreadable)
-
-    def _newest(self, messages: Sequence[MeetingMessage]) -> Newest:
-        domains = self.policy.internal_domains
-        return Newest(messages, partial(is_internal, mailbox=self.mailbox.name, internal_domains=domains))
+        ours = partial(is_internal, mailbox=self.mailbox.name, internal_domains=self.policy.internal_domains)
+        return Inbox(messages, Newest(messages, ours), unreadable)
 
     def decide(self, inbox: Inbox) -> list[DecidedMessage]:
         """Decide on every message by what the Inbox shows.
@@ -113,9 +110,9 @@ class Visit:
         return replace(facts, identity=message.identity(self.mailbox))
 
     def record(self, decided: Sequence[DecidedMessage]) -> None:
-        """Write the decisions to the audit."""
+        """Write the decisions to the audit; a preliminary one is recorded by the worker once it is final."""
         for part in batched(decided, RECORDED_AT_ONCE):
-            page = [(message, _recorded(decision)) for message, decision in part]
+            page = [(message, AuditedDecision.of(one) if one.final or one.observed else None) for message, one in part]
             self.audit.decide(self.mailbox, self.item, self.run, page)
 
     def offer(self, items: Iterable[tuple[Item, MeetingMessage]]) -> int:
@@ -127,10 +124,3 @@ class Visit:
         )
         self.publish(offered.released)
         return offered.new
-
-
-def _recorded(decision: Decision) -> AuditedDecision | None:
-    """Return the record of a decision; None if it is preliminary: the worker records it once it is final."""
-    if decision.final or decision.observed:
-        return AuditedDecision.of(decision)
-    return None

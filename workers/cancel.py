@@ -58,9 +58,14 @@ def _canceled(message: MeetingMessage, found: list[Appointment]) -> Appointment 
     meant = _of_occurrence(message, found) if message.occurrence else _of_whole(message, found)
     if len(meant) > 1:
         raise _UncertainError(f"the calendar has {len(meant)} appointments of this meeting")
+    version = Version.of(message)
     for one in meant:
-        _require_newer(message, one)
-        if not arranged(message, one):
+        booked = Version(one.sequence, one.stamp)
+        if version.is_older_than(booked):
+            raise _UncertainError("the calendar has a newer version of this meeting")
+        if not version.can_be_compared(booked):
+            raise _UncertainError("the server does not show whether it is newer than the appointment")
+        if not arranged(message, one.organizer):
             raise _UncertainError(
                 "the server does not show whether it is from the organizer of the meeting in the calendar"
             )
@@ -96,11 +101,3 @@ def _of_whole(message: MeetingMessage, found: list[Appointment]) -> list[Appoint
             "the calendar has or may have a series, and the message does not show that all of it is canceled"
         )
     return found
-
-
-def _require_newer(message: MeetingMessage, one: Appointment) -> None:
-    version, booked = Version.of(message), Version(one.sequence, one.stamp)
-    if version.is_older_than(booked):
-        raise _UncertainError("the calendar has a newer version of this meeting")
-    if not version.can_be_compared(booked):
-        raise _UncertainError("the server does not show whether it is newer than the appointment")

@@ -59,7 +59,10 @@ class DraftedAnswer:
         raise Transient(f"{self._verdict}: the request can be read, but its command returns that it does not exist")
 
     def look(self) -> Step:
-        """Return the next step by journal and mailbox; read no more of the mailbox than that takes."""
+        """Return the next step by journal and mailbox; read no more of the mailbox than that takes.
+
+        :raises Unknown: a person has changed the draft.
+        """
         last = self._last
         first_look, self._just_issued = self._just_issued, False
         if not self._sent and not first_look:
@@ -67,7 +70,12 @@ class DraftedAnswer:
         if self._sent:
             return next_step(Evidence(sent=True))
         self._found = find_drafts(self._work, self._verdict, last.before, commands=last.times, hint=self._hint)
-        self._require_unedited()
+        if self._found is not None:
+            draft = self._found.draft
+            changed = "changed" in self._journal and self._journal["changed"]
+            # A changed draft that is marked was changed by another installation of rsvpq.
+            if not draft.answers and (draft.ref.key == changed or was_edited(draft)):
+                raise Unknown("somebody has changed the draft of the answer since it was written, so it is not sent")
         if self._found is not None or "send" in self._journal:
             return next_step(Evidence(draft=self._found is not None, sending="send" in self._journal))
         self._state = self._look_at_request(last)
@@ -92,19 +100,27 @@ class DraftedAnswer:
             self._issue(Command(last.before, self._journal.now_s(), last.times + 1, last.read, marks.token(last)))
 
     def send(self) -> None:
-        """Send the draft; move other drafts of a repeated command to Deleted Items, as a person could send them."""
+        """Send the draft; move other drafts of a repeated command to Deleted Items, as a person could send them.
+
+        :raises Changed: somebody has changed it since it was found: a person may have it open in Outlook.
+        """
         if self._found is None:
             return
+        draft = self._found.draft
         with suppress(Gone):  # somebody dealt with it first; the next look shows how
             for surplus in self._found.surplus:
                 self._work.lease.use_up(on=False)  # only the owner of the item may do this, and it can wait
                 with suppress(Gone):
                     self._box.clear(surplus, Clear.TRASH)
             self._request_stays = self._box.holds(self._request)
-            self._mark_unchanged(self._found.draft)
+            try:
+                self._box.mark_draft(draft, answer_marker(self._work.item, self._request))
+            except Changed:
+                self._journal.note("changed", draft.ref.key)
+                raise
             self._work.lease.use_up(on=False)
-            self._intend("send", self._found.draft.ref.key)
-            self._box.send(self._found.draft)
+            self._intend("send", draft.ref.key)
+            self._box.send(draft)
             if self._request_stays:  # otherwise the item finishes next, which records it
                 self._journal.note("sent")
             self._sent = True
@@ -168,27 +184,6 @@ class DraftedAnswer:
         self._just_issued = True
         if not self._request.response_requested:
             self._journal.note("commanded")
-
-    def _mark_unchanged(self, draft: MeetingMessage) -> None:
-        """Mark the draft right before it is sent, if nobody has changed it since it was found.
-
-        :raises Changed: somebody has changed it: a person may have it open in Outlook, so it is not sent.
-        """
-        try:
-            self._box.mark_draft(draft, answer_marker(self._work.item, self._request))
-        except Changed:
-            self._journal.note("changed", draft.ref.key)
-            raise
-
-    def _require_unedited(self) -> None:
-        """Raise an error if the draft was changed, unless it is marked: that was another installation of rsvpq.
-
-        :raises Unknown: a person has changed it.
-        """
-        draft = self._found.draft if self._found else None
-        changed = "changed" in self._journal and self._journal["changed"]
-        if draft is not None and not draft.answers and (draft.ref.key == changed or was_edited(draft)):
-            raise Unknown("somebody has changed the draft of the answer since it was written, so it is not sent")
 
     def _require_not_issued(self) -> None:
         if self._issued:

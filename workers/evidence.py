@@ -38,22 +38,18 @@ def find_drafts(
     new = [one for one in drafts if not one.answers and one.ref.key not in before and not answers_another(one, request)]
     marked = [draft for draft in drafts if draft.answers == work.item and may_answer(draft, request)]
     known = [draft for draft in new if draft.uid and same_meeting_key(draft.uid) == same_meeting_key(request.uid)]
-    found = known or _without_uid(work, new, hint)
+    without_uid, subject = [draft for draft in new if not draft.uid], request.subject
+    found = (
+        known
+        or [draft for draft in without_uid if hint and work.box.is_at(draft, hint)]
+        or [draft for draft in without_uid if subject and subject in draft.subject]
+        or [draft for draft in without_uid if not (draft.subject and subject)]
+    )
     if marked:
         return FoundDrafts(marked[0], (*marked[1:], *(known if len(known) < commands else ())))
     if len(found) > commands:
         raise Unknown(f"{len(found)} new drafts answer this meeting; one of them may be a person's")
     return FoundDrafts(found[0], tuple(found[1:])) if found else None
-
-
-def _without_uid(work: Work, new: list[MeetingMessage], hint: str) -> list[MeetingMessage]:
-    """Return those that may be the answer among the drafts without a uid."""
-    candidates, subject = [draft for draft in new if not draft.uid], work.message.subject
-    return (
-        [draft for draft in candidates if hint and work.box.is_at(draft, hint)]
-        or [draft for draft in candidates if subject and subject in draft.subject]
-        or [draft for draft in candidates if not (draft.subject and subject)]
-    )
 
 
 def similar_drafts(work: Work) -> tuple[str, ...]:

@@ -31,7 +31,9 @@ def reply(work: Work) -> Outcome:
     there = request if "send" in journal else box.refresh(request)
     verdict, attached = _begun(work), None
     if there is None:
-        _discard_draft(work)
+        if "draft" in journal:  # a person could send it by mistake
+            with suppress(Gone):
+                box.discard_draft(journal["draft"])
         return gone(work, undone="draft" in journal)
     if verdict is None:
         decided = work.decide(there)
@@ -71,26 +73,15 @@ def _write_and_send(work: Work, name: str, verdict: Verdict, attached: Attached 
         content = box.compose_reply(request, work.address, verdict)
         journal.intend("draft", name, attached)
         box.create_draft(name, content, answer_marker(work.item, request))
-        _send(work, name)
-    elif box.has_draft(name):
-        _send(work, name)
-    elif not was_sent(work, verdict):
+    elif not box.has_draft(name):
+        if was_sent(work, verdict):
+            return
         raise Unknown("the answer was about to be sent, and is neither in Drafts nor in Sent Items")
+    journal.intend("send", name)
+    box.send_draft(name)
+    journal.note("sent")
 
 
 def draft_name(request: MeetingMessage, verdict: Verdict) -> str:
     """Return the name of the draft that answers the request with this verdict."""
     return f"{uuid5(_NAMES, f'{request.ref.key}/{verdict}')}.EML"
-
-
-def _send(work: Work, name: str) -> None:
-    work.journal.intend("send", name)
-    work.box.send_draft(name)
-    work.journal.note("sent")
-
-
-def _discard_draft(work: Work) -> None:
-    """Delete an unsent draft, which a person could send by mistake."""
-    if "draft" in work.journal:
-        with suppress(Gone):
-            work.box.discard_draft(work.journal["draft"])

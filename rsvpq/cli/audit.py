@@ -123,24 +123,14 @@ def _write_table(records: Iterable[AuditRecord | None]) -> None:
     for first in rows:
         if first is None:
             continue
-        console.print(_table(chain([first], _up_to_a_pause(rows)), header=header))
+        table = Table(box=None, expand=True, pad_edge=False, show_header=header)
+        for name, size in _COLUMNS.items():
+            table.add_column(name, no_wrap=True, overflow="ellipsis", **size)  # type: ignore[arg-type]  # ints only
+        up_to_a_pause = iter(lambda: next(rows, None), None)
+        for record in chain([first], islice(up_to_a_pause, _ROWS - 1)):
+            table.add_row(*(Text(printable(cell)) for cell in _cells(record)))
+        console.print(table)
         header = False
-
-
-def _up_to_a_pause(records: Iterator[AuditRecord | None]) -> Iterator[AuditRecord]:
-    for record in islice(records, _ROWS - 1):
-        if record is None:
-            return
-        yield record
-
-
-def _table(records: Iterable[AuditRecord], *, header: bool) -> Table:
-    table = Table(box=None, expand=True, pad_edge=False, show_header=header)
-    for name, size in _COLUMNS.items():
-        table.add_column(name, no_wrap=True, overflow="ellipsis", **size)  # type: ignore[arg-type]  # ints only
-    for record in records:
-        table.add_row(*(Text(printable(cell)) for cell in _cells(record)))
-    return table
 
 
 def _cells(record: AuditRecord) -> tuple[str, ...]:

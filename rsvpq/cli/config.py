@@ -21,7 +21,6 @@ from rsvpq.settings import (
     LoadedSettings,
     Problem,
     RedisSettings,
-    Schedule,
     ServerSettings,
     Settings,
     did_you_mean,
@@ -61,19 +60,8 @@ def check_report(file: Path | None, environ: Mapping[str, str]) -> list[str]:
     """
     loaded = load_with_origins(file, environ)
     mailboxes = read_mailboxes(loaded.settings.mailboxes, loaded.settings)
-    _refuse([*_schedules_of_empty_groups(loaded, mailboxes), *policy_check.problems(loaded, mailboxes)])
-    warnings = in_file_order(_warnings(loaded, mailboxes))
-    return [*_summary(loaded.settings, mailboxes), *(f"warning: {warning}" for warning in warnings)]
-
-
-def _refuse(problems: Sequence[Problem]) -> None:
-    if problems:
-        raise ConfigError(in_file_order(problems))
-
-
-def _schedules_of_empty_groups(loaded: LoadedSettings, mailboxes: Sequence[ListedMailbox]) -> list[Problem]:
     groups = {mailbox.group for mailbox in mailboxes}
-    return [
+    empty = [
         loaded.origins.problem(
             ("schedule", index, "group"),
             f"no mailbox is in the group {schedule.group!r}; {did_you_mean(schedule.group, groups - {''})}",
@@ -81,6 +69,10 @@ def _schedules_of_empty_groups(loaded: LoadedSettings, mailboxes: Sequence[Liste
         for index, schedule in enumerate(loaded.settings.schedule)
         if schedule.group is not None and schedule.group not in groups
     ]
+    if problems := [*empty, *policy_check.problems(loaded, mailboxes)]:
+        raise ConfigError(in_file_order(problems))
+    warnings = in_file_order(_warnings(loaded, mailboxes))
+    return [*_summary(loaded.settings, mailboxes), *(f"warning: {warning}" for warning in warnings)]
 
 
 def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator[str]:
@@ -96,7 +88,8 @@ def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator
         yield f"group      {name or '(none)'}: {_count(count)}"
     yield f"policy     {policy_check.summary(settings)}"
     for schedule in settings.schedule:
-        yield f"schedule   every {schedule.every}: {_scope(schedule)}"
+        scope = "all mailboxes" if schedule.group is None else f"group {schedule.group}"
+        yield f"schedule   every {schedule.every}: {scope}"
 
 
 def _lanes(settings: Settings) -> str:
@@ -117,10 +110,6 @@ def _count(mailboxes: int) -> str:
     return f"{mailboxes} mailbox" if mailboxes == 1 else f"{mailboxes} mailboxes"
 
 
-def _scope(schedule: Schedule) -> str:
-    return "all mailboxes" if schedule.group is None else f"group {schedule.group}"
-
-
 def _warnings(loaded: LoadedSettings, mailboxes: Sequence[ListedMailbox]) -> Iterator[Problem]:
     settings, problem = loaded.settings, loaded.origins.problem
     if settings.mode == "observe":
@@ -132,7 +121,10 @@ def _warnings(loaded: LoadedSettings, mailboxes: Sequence[ListedMailbox]) -> Ite
     yield from _unreachable_paces(settings, mailboxes)
     yield from _two_names(settings, mailboxes)
     yield from policy_check.warnings(loaded, mailboxes)
-    yield from _old_tls(loaded)
+    for name, server in settings.servers.items():
+        if server.tls_minimum in LEGACY:
+            text = f"{server.tls_minimum} and its ciphers are insecure; update the server, and write 1.2"
+            yield problem(("servers", name, "tls_minimum"), text)
     yield from _open_secrets(loaded)
 
 
@@ -173,13 +165,6 @@ def _two_names(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterat
             "if they are, the name that is scanned second is refused"
         )
         yield Problem(str(settings.mailboxes), 0, "mailbox", text)
-
-
-def _old_tls(loaded: LoadedSettings) -> Iterator[Problem]:
-    for name, server in loaded.settings.servers.items():
-        if server.tls_minimum in LEGACY:
-            text = f"{server.tls_minimum} and its ciphers are insecure; update the server, and write 1.2"
-            yield loaded.origins.problem(("servers", name, "tls_minimum"), text)
 
 
 def _open_secrets(loaded: LoadedSettings) -> Iterator[Problem]:

@@ -144,13 +144,10 @@ def _settle(
     done, left = settle(context, ids, which if everything else None, why).items()
     click.echo(f"{done[0]} {done[1]}")
     for item_id, state in left[1].items():
-        click.echo(f"{printable(item_id)}: {_left(state)}", err=True)
+        why_left = "no such item" if state == "unknown" else f"unchanged, because it is not dead but {state}"
+        click.echo(f"{printable(item_id)}: {why_left}", err=True)
     if left[1]:
         raise SystemExit(1)
-
-
-def _left(state: str) -> str:
-    return "no such item" if state == "unknown" else f"unchanged, because it is not dead but {state}"
 
 
 def _list(context: OperatorContext, which: dead_items.Which, most: int, *, as_json: bool) -> None:

@@ -12,9 +12,8 @@ from rich.text import Text
 
 from rsvpq.cli.options import config_option, json_option
 from rsvpq.doctor.checks import examine
-from rsvpq.doctor.results import CheckResult, ExitCode, Level, Notes, exit_code
-from rsvpq.mail.messages import Mailbox
-from rsvpq.settings import Settings, load_with_origins
+from rsvpq.doctor.results import ExitCode, Level, Notes, exit_code
+from rsvpq.settings import load_with_origins
 from rsvpq.settings.mailboxes import read_mailboxes, select
 from rsvpq.text import json_text
 
@@ -34,8 +33,15 @@ def doctor(servers: tuple[str, ...], mailbox: str | None, as_json: bool, config_
     Exits with 0 if nothing failed, 1 if Redis or every server failed, 3 for any other failure.
     """
     loaded = load_with_origins(config_file, os.environ)
-    _refuse_unknown(servers, loaded.settings)
-    chosen = _chosen(mailbox, servers, loaded.settings) if mailbox is not None else None
+    for name in servers:
+        if name not in loaded.settings.servers:
+            known = ", ".join(sorted(loaded.settings.servers))
+            raise click.UsageError(f"no server {name!r}; the settings have: {known}")
+    chosen = None
+    if mailbox is not None:
+        (chosen,) = select(read_mailboxes(loaded.settings.mailboxes, loaded.settings), names=[mailbox])
+        if servers and chosen.server not in servers:
+            raise click.UsageError(f"{chosen.name} is on server {chosen.server}; name that server, or no server")
     groups = []
     for notes in examine(loaded, servers, chosen):
         groups.append(notes)
@@ -45,21 +51,9 @@ def doctor(servers: tuple[str, ...], mailbox: str | None, as_json: bool, config_
     if as_json:
         click.echo(json_text(_to_dict(groups, code), indent=2))
     else:
-        click.echo(_summary(groups))
+        levels = [finding.level for notes in groups for finding in notes.findings]
+        click.echo(", ".join(f"{levels.count(level)} {level}" for level in Level if level in levels))
     sys.exit(code)
-
-
-def _refuse_unknown(names: Iterable[str], settings: Settings) -> None:
-    for name in names:
-        if name not in settings.servers:
-            raise click.UsageError(f"no server {name!r}; the settings have: {', '.join(sorted(settings.servers))}")
-
-
-def _chosen(name: str, servers: tuple[str, ...], settings: Settings) -> Mailbox:
-    (mailbox,) = select(read_mailboxes(settings.mailboxes, settings), names=[name])
-    if servers and mailbox.server not in servers:
-        raise click.UsageError(f"{mailbox.name} is on server {mailbox.server}; name that server, or no server")
-    return mailbox
 
 
 def _show(notes: Notes) -> None:
@@ -69,22 +63,13 @@ def _show(notes: Notes) -> None:
     table.add_column(ratio=1)
     table.add_column(justify="right", no_wrap=True)
     for finding in notes.findings:
-        _add(table, finding)
+        ms = "" if finding.ms is None else f"{finding.ms:.0f} ms"
+        table.add_row(Text(finding.level, style=_STYLES[finding.level]), finding.check, Text(finding.text), ms)
+        if finding.remedy:
+            table.add_row("", "", Text(f"-> {finding.remedy}"), "")
     console = Console(highlight=False)
     console.print(Text(f"server {notes.group}" if notes.is_server else notes.group, style="bold"))
     console.print(table)
-
-
-def _add(table: Table, finding: CheckResult) -> None:
-    ms = "" if finding.ms is None else f"{finding.ms:.0f} ms"
-    table.add_row(Text(finding.level, style=_STYLES[finding.level]), finding.check, Text(finding.text), ms)
-    if finding.remedy:
-        table.add_row("", "", Text(f"-> {finding.remedy}"), "")
-
-
-def _summary(groups: Iterable[Notes]) -> str:
-    levels = [finding.level for notes in groups for finding in notes.findings]
-    return ", ".join(f"{levels.count(level)} {level}" for level in Level if level in levels)
 
 
 def _to_dict(groups: Iterable[Notes], code: ExitCode) -> dict[str, object]:

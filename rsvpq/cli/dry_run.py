@@ -2,11 +2,10 @@
 
 import sys
 
-from rsvpq.cli.dry_run_forms import FORMS, Form
+from rsvpq.cli.dry_run_forms import FORMS
 from rsvpq.cli.dry_run_totals import Totals
 from rsvpq.cli.follow import follow, interruptible, report_problems, say
 from rsvpq.cli.progress import Progress
-from rsvpq.lanes.run_results import Ended
 from rsvpq.ops import OperatorContext
 from rsvpq.ops.confirmation import observing
 from rsvpq.ops.forecast import Forecast
@@ -30,16 +29,12 @@ def run(context: OperatorContext, selection: Selection, form: str, timeout_s: fl
             for ended in following.results():
                 progress.show(len(following.ended) + len(following.problems))
                 if ended is not None:
-                    _take(ended, totals, shown)
+                    rows = [Forecast.from_dict(found) for found in ended.found]
+                    totals.add(rows, ended.counts)
+                    shown.add(rows)
         shown.end()
         shown.show_totals(totals)
     note = observing(context)
     if note:
         say(note)
     sys.exit(report_problems(following))
-
-
-def _take(ended: Ended, totals: Totals, shown: Form) -> None:
-    rows = [Forecast.from_dict(found) for found in ended.found]
-    totals.add(rows, ended.counts)
-    shown.add(rows)

@@ -5,7 +5,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from typing import Protocol
 
 import click
 from rich.console import Console
@@ -32,19 +31,6 @@ _COLUMNS: dict[str, dict[str, int]] = {
     "subject": {"ratio": 4},
     "why": {"ratio": 5},
 }
-
-
-class Form(Protocol):
-    """An output format."""
-
-    def add(self, rows: Iterable[Forecast]) -> None:
-        """Show the forecasts of one mailbox."""
-
-    def end(self) -> None:
-        """Finish the output: no more forecasts follow."""
-
-    def show_totals(self, totals: Totals) -> None:
-        """Show the totals."""
 
 
 class _Rows:
@@ -102,7 +88,12 @@ class Tables:
         for decision in [*known, *sorted(set(self._rows) - set(_DECISIONS))]:
             rows = self._rows[decision]
             self._console.print(Text(f"{decision}: {len(rows)}", style="bold"))
-            self._console.print(_table(rows[:_ROWS]))
+            table = Table(box=None, expand=True, pad_edge=False, padding=(0, 1, 0, 0))
+            for name, size in _COLUMNS.items():
+                table.add_column(name, no_wrap=True, overflow="ellipsis", **size)  # type: ignore[arg-type]  # ints only
+            for row in rows[:_ROWS]:
+                table.add_row(*(Text(printable(cell)) for cell in _cells(row)))
+            self._console.print(table)
             if len(rows) > _ROWS:
                 self._console.print(f"... and {len(rows) - _ROWS} more; --format csv shows all")
             self._console.print()
@@ -120,15 +111,6 @@ class Tables:
             self._console.print(Text(sentence))
 
 
-def _table(rows: Iterable[Forecast]) -> Table:
-    table = Table(box=None, expand=True, pad_edge=False, padding=(0, 1, 0, 0))
-    for name, size in _COLUMNS.items():
-        table.add_column(name, no_wrap=True, overflow="ellipsis", **size)  # type: ignore[arg-type]  # ints only
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in _cells(row)))
-    return table
-
-
 def _cells(row: Forecast) -> tuple[str, ...]:
     held = {"": "", "cap": "over the cap"}.get(row.held, f"{row.held} in the ledger")
     needs = f"needs {row.needs.replace(' ', ', ')}" if row.needs else ""
@@ -138,4 +120,4 @@ def _cells(row: Forecast) -> tuple[str, ...]:
     return row.mailbox, row.kind, start, address_of(row.organizer), row.subject, explanation
 
 
-FORMS: Mapping[str, Callable[[], Form]] = {"table": Tables, "csv": Csv, "jsonl": Jsonl}
+FORMS: Mapping[str, Callable[[], Tables | Csv | Jsonl]] = {"table": Tables, "csv": Csv, "jsonl": Jsonl}

@@ -1,7 +1,7 @@
 """``rsvpq explain``: show what was or will be done with a message, why, and its history."""
 
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from rsvpq import wiring
 from rsvpq.audit.log import AuditLog, AuditRecord, Filter
 from rsvpq.audit.record import LONGEST_VALUE, Audit
 from rsvpq.cli.explain_text import print_story
-from rsvpq.cli.follow import Following, follow, interruptible, report_problems
+from rsvpq.cli.follow import follow, interruptible, report_problems
 from rsvpq.cli.options import config_option, json_option, timeout_option
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.snapshot import KnownItem
@@ -61,7 +61,9 @@ def explain(
     action = context.action("explain", "mailbox", chosen.name)
     following = follow(context, "explain", [chosen], arguments, action, timeout_s)
     with interruptible():
-        explained, matching = _explanations(following)
+        ended = next(filter(None, following.results()), None)
+    # The explanations of messages in the Inbox, and how many messages match there.
+    explained, matching = (ended.found, ended.counts.get("matching", 0)) if ended else ([], 0)
     looked = bool(following.ended)
     policy = wiring.PolicyInForce(settings, lanes)().fingerprint(chosen.group)
     stories, more = _stories(lanes, audit, chosen, explained, matching, wanted, policy)
@@ -70,28 +72,16 @@ def explain(
         shown = {"mailbox": chosen.name, "looked": looked, "more": more, "note": note, "messages": stories}
         click.echo(json_text(shown, indent=2))
     else:
-        _print(stories, more, note, looked)
+        for story in stories:
+            print_story(story, looked=looked)
+        if more:
+            click.echo(f"{more} more match; narrow the search with --uid, --subject or --item")
+        if note:
+            click.echo(note)
     code = report_problems(following)
     if not stories:
         raise click.ClickException(f"no message in the Inbox or the history of {chosen.name} matches")
     sys.exit(3 if code else 0)
-
-
-def _print(stories: Iterable[Story], more: int, note: str, looked: bool) -> None:
-    for story in stories:
-        print_story(story, looked=looked)
-    if more:
-        click.echo(f"{more} more match; narrow the search with --uid, --subject or --item")
-    if note:
-        click.echo(note)
-
-
-def _explanations(following: Following) -> tuple[list[Mapping[str, Any]], int]:
-    """Return the explanations of messages in the Inbox, and how many messages match there."""
-    for ended in following.results():
-        if ended is not None:
-            return list(ended.found), ended.counts.get("matching", 0)
-    return [], 0
 
 
 def _stories(
@@ -106,8 +96,11 @@ def _stories(
     """Return a story of each message (decision, history, ledger), and how many more messages match."""
     now = {str(one["item"]): one for one in explained}
     records = list(AuditLog(lanes).read(Filter.of(audit.redaction, {"mailbox": mailbox.name})))
-    # Only if all matching messages of the Inbox were explained, is every other one known to be gone.
-    gone = _gone(audit, records, wanted, set(now)) if wanted and matching == len(now) else []
+    gone: list[str] = []
+    # Only if all matching messages of the Inbox were explained, is every other one known to be gone; newest first.
+    if wanted and matching == len(now):
+        found = dict.fromkeys(one["item"] for one in records if one.get("item") and _matches(audit, one, wanted))
+        gone = [item for item in reversed(found) if item not in now]
     items = [*now, *gone][:_MOST]
     ledger = lanes.snapshot.known_items(items)
     now_us = lanes.time_us()
@@ -117,12 +110,6 @@ def _stories(
         in_ledger = _ledger(audit, known, here, again=known is not None and known.is_offered_again(policy, now_us))
         stories.append(_story(item, here, records, in_ledger))
     return stories, matching + len(gone) - len(items)
-
-
-def _gone(audit: Audit, records: Iterable[AuditRecord], wanted: Mapping[str, str], here: Collection[str]) -> list[str]:
-    """Return the wanted items that are not in the Inbox any more, newest first."""
-    found = dict.fromkeys(one["item"] for one in records if one.get("item") and _matches(audit, one, wanted))
-    return [item for item in reversed(found) if item not in here]
 
 
 def _story(item: str, now: Mapping[str, Any] | None, records: Sequence[AuditRecord], ledger: Story | None) -> Story:

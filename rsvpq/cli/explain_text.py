@@ -31,7 +31,11 @@ def _lines(story: Json, looked: bool) -> Iterator[str]:
     if now is None:
         yield f"  now: {'not in the Inbox (any more)' if looked else 'the Inbox could not be read'}"
     else:
-        yield from _decision(now)
+        reason = f"{now['reason']}:{now['rule']}" if now["rule"] else now["reason"]
+        yield f"  now: would {now['decision']} ({reason})"
+        yield "  guards and rules, in the order in which they were tried:"
+        for step in now["steps"]:
+            yield f"    {_RESULTS.get(step['result'], '  ')} {step['name']}: {step['why']}"
         yield from _calendar(now["calendar"])
     yield from _ledger(story["ledger"])
     yield from _history("what was decided and done", story["history"])
@@ -65,14 +69,6 @@ def _series(found: Json) -> str:
     if found["occurrence"]:
         return f", one occurrence of a series ({found['occurrence']})"
     return ", a series" if found["recurring"] else ""
-
-
-def _decision(now: Json) -> Iterator[str]:
-    reason = f"{now['reason']}:{now['rule']}" if now["rule"] else now["reason"]
-    yield f"  now: would {now['decision']} ({reason})"
-    yield "  guards and rules, in the order in which they were tried:"
-    for step in now["steps"]:
-        yield f"    {_RESULTS.get(step['result'], '  ')} {step['name']}: {step['why']}"
 
 
 def _calendar(found: Json | None) -> Iterator[str]:
@@ -124,9 +120,8 @@ def _ledger(known: Json | None) -> Iterator[str]:
             when = f"after {_time(known['looked_at_again'])} UTC, or when the policy changes"
         yield f"  ledger: left alone: {known['reason']}; looked at again {when}"
         return
-    yield f"  ledger: {known['state']}, attempts {known['attempts']}" + (
-        f", {known['reason']}" if known["reason"] else ""
-    )
+    reason = f", {known['reason']}" if known["reason"] else ""
+    yield f"  ledger: {known['state']}, attempts {known['attempts']}{reason}"
     if known["steps"]:
         yield f"    journal: {', '.join(known['steps'])}"
 
@@ -137,20 +132,16 @@ def _history(title: str, records: list[AuditRecord], *, items: bool = False) -> 
         return
     yield f"  {title}:"
     for record in records:
-        yield f"    {_time(record['time'], seconds=True)}  {_event(record)}" + (
-            f"  ({record.get('kind', '')} {record['item']})" if items else ""
-        )
+        what = ", ".join(record[name] for name in ("step", "decision", "result") if name in record)
+        why = ", ".join(record[name] for name in ("rule", "reason", "note") if name in record)
+        event = " ".join(filter(None, (f"{record['event']:<8}", what))) + (f": {why}" if why else "")
+        attempt = f" (attempt {record['attempt']})" if record.get("attempt", "1") != "1" else ""
+        message = f"  ({record.get('kind', '')} {record['item']})" if items else ""
+        yield f"    {record['time'][:19].replace('T', ' ')}  {event}{attempt}{message}"
 
 
-def _event(record: AuditRecord) -> str:
-    what = ", ".join(record[name] for name in ("step", "decision", "result") if name in record)
-    why = ", ".join(record[name] for name in ("rule", "reason", "note") if name in record)
-    attempt = f" (attempt {record['attempt']})" if record.get("attempt", "1") != "1" else ""
-    return " ".join(filter(None, (f"{record['event']:<8}", what))) + (f": {why}" if why else "") + attempt
-
-
-def _time(text: str, *, seconds: bool = False) -> str:
-    return text[: 19 if seconds else 16].replace("T", " ")
+def _time(text: str) -> str:
+    return text[:16].replace("T", " ")
 
 
 def _or_none(value: object) -> str:

@@ -123,15 +123,12 @@ class Following:
             if item is not None and item.state in ("dead", "left"):
                 self._drop(name, f"the scan failed: {item.reason}")
             elif item is None or item.state == "done":
-                self._suspect(name)
+                # Drop it at the second suspicion: after the first, its last report may still be on its way.
+                if name in self._suspected:
+                    self._drop(name, "its results are lost; try again")
+                self._suspected.add(name)
         for name, pause in self.lanes.snapshot.pauses(map(contract.lane_of, self._waiting.values())).items():
             self._drop(name, f"{pause}; the scan goes on after 'rsvpq resume'")
-
-    def _suspect(self, name: str) -> None:
-        """Drop a mailbox at the second suspicion: after the first, its last report may still be on its way."""
-        if name in self._suspected:
-            self._drop(name, "its results are lost; try again")
-        self._suspected.add(name)
 
     def _look_at_processes(self) -> None:
         if not self.lanes.registrations.alive_anywhere("worker"):

@@ -34,7 +34,10 @@ def warnings(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> Iterator[P
             f"({policy.most_answers_per_run}) for all; lower the one or raise the other"
         )
         yield problem(("policy", "most_answers_per_scan"), text)
-    for kind, first in _first_rules(loaded.settings).items():
+    first_rules: dict[str, int] = {}
+    for index, rule in enumerate(policy.rules):
+        first_rules.setdefault(rule.kind, index)
+    for kind, first in first_rules.items():
         if not any(rule.kind == kind and not rule.as_rule().conditions for rule in policy.rules):
             text = f"a {kind} that no rule matches is left alone; end with a rule that has no conditions"
             yield problem(("policy", "rules", first), text)
@@ -55,11 +58,3 @@ def summary(settings: Settings) -> str:
     }
     skipped = ", ".join(name for name, setting in guards.items() if setting == "skip")
     return f"rules {counted}; not answered: {skipped + ', ' if skipped else ''}older than {policy.max_age}"
-
-
-def _first_rules(settings: Settings) -> dict[str, int]:
-    """Return the index of the first rule for each kind."""
-    first: dict[str, int] = {}
-    for index, rule in enumerate(settings.policy.rules):
-        first.setdefault(rule.kind, index)
-    return first

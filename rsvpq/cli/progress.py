@@ -6,6 +6,8 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
+import click
+
 #: Seconds between two lines in a log, and between two changes on a terminal.
 _IN_A_LOG_S = 10.0
 _AT_A_TERMINAL_S = 0.2
@@ -28,7 +30,7 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._terminal:
-            self._write("\r\x1b[K")
+            click.echo("\r\x1b[K", nl=False, err=True)
 
     def show(self, done: int) -> None:
         """Show that this many mailboxes are done."""
@@ -37,12 +39,7 @@ class Progress:
             return
         self._next = now + self._every_s
         line = sentence(done, self._total, now - self._began)
-        self._write(f"\r\x1b[K{line}" if self._terminal else f"{line}\n")
-
-    @staticmethod
-    def _write(text: str) -> None:
-        sys.stderr.write(text)
-        sys.stderr.flush()
+        click.echo(f"\r\x1b[K{line}" if self._terminal else line, nl=not self._terminal, err=True)
 
 
 def sentence(done: int, total: int, seconds: float) -> str:

@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,7 +14,6 @@ from rsvpq.cli.options import config_option, milliseconds
 from rsvpq.report.calendar import Calendar, Unit
 from rsvpq.report.html import to_html
 from rsvpq.report.json_form import to_dict
-from rsvpq.report.model import Report
 from rsvpq.report.reading import read_report
 from rsvpq.report.text import to_text
 from rsvpq.settings import load_settings
@@ -57,7 +55,20 @@ def report(
         raise click.UsageError("the period is empty: --since must be before --until, and before now")
     calendar = Calendar(zone)
     figures = read_report(AuditLog(lanes), since_ms, until_ms, calendar, unit, _show_progress)
-    _write(_FORMS[form](figures, calendar), output)
+    match form:
+        case "html":
+            text = to_html(figures, calendar)
+        case "json":
+            text = json_text(to_dict(figures, calendar), indent=2) + "\n"
+        case _:
+            text = to_text(figures, calendar, min(shutil.get_terminal_size((_WIDTH, 0)).columns, _WIDEST))
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.FileError(str(output), error.strerror or str(error)) from None
 
 
 def _zone(name: str | None) -> ZoneInfo | None:
@@ -70,25 +81,3 @@ def _zone(name: str | None) -> ZoneInfo | None:
 
 def _show_progress(count: int, record: AuditRecord) -> None:
     click.echo(f"{count:,} records read, up to {record['time'][:16]}Z", err=True)
-
-
-def _write(text: str, output: Path | None) -> None:
-    if output is None:
-        sys.stdout.write(text)
-        return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise click.FileError(str(output), error.strerror or str(error)) from None
-
-
-def _text(figures: Report, calendar: Calendar) -> str:
-    width = shutil.get_terminal_size((_WIDTH, 0)).columns
-    return to_text(figures, calendar, min(width, _WIDEST))
-
-
-def _json(figures: Report, calendar: Calendar) -> str:
-    return json_text(to_dict(figures, calendar), indent=2) + "\n"
-
-
-_FORMS: dict[str, Callable[[Report, Calendar], str]] = {"text": _text, "html": to_html, "json": _json}

@@ -85,7 +85,12 @@ def picture(now: Status, silent: str, width: int) -> RenderableType:
     """
     rows = {printable(name): _cells(server) for name, server in now.servers.items()}
     servers: list[RenderableType] = [_table(rows)] if width >= _WIDE else [*_paragraphs(rows)]
-    return Group(*map(Text, _headline(now, silent)), *servers, *map(Text, _footer(now)))
+    headline = [f"EVERYTHING IS PAUSED{_pause(now.paused)}"] if now.paused else []
+    if silent:
+        headline.append(f"NOTHING IS ANSWERED: {silent}")
+    if not now.servers:
+        headline.append("no servers: no dispatcher or worker has started yet")
+    return Group(*map(Text, headline), *servers, *map(Text, _footer(now)))
 
 
 def _table(rows: dict[str, dict[str, str]]) -> RenderableType:
@@ -121,17 +126,11 @@ def _cells(server: ServerStatus) -> dict[str, str]:
         "opened": str(server.opened),
         "skipped": str(server.skipped),
         "on hold": str(sum(server.on_hold.values())),
-        "lag": _lag(server),
+        "lag": "-" if server.lag_s is None else f"{age(server.lag_s)} (95%: {age(server.lag_p95_s)})",
         "last scan": _scans(server),
         "answer": _ago(server.last_answer_s),
         "waiting": "; ".join(_waiting(server)) or "-",
     }
-
-
-def _lag(server: ServerStatus) -> str:
-    if server.lag_s is None:
-        return "-"
-    return f"{age(server.lag_s)} (95%: {age(server.lag_p95_s)})"
 
 
 def _scans(server: ServerStatus) -> str:
@@ -151,15 +150,6 @@ def _waiting(server: ServerStatus) -> Iterator[str]:
         yield f"backing off for {age(server.held_s)}{_why(server.held_why)}"
     for reason, waiting in sorted(server.waiting.items(), key=lambda pair: -pair[1].items):
         yield f"{reason} {waiting.items} in {waiting.mailboxes}"
-
-
-def _headline(now: Status, silent: str) -> Iterator[str]:
-    if now.paused:
-        yield f"EVERYTHING IS PAUSED{_pause(now.paused)}"
-    if silent:
-        yield f"NOTHING IS ANSWERED: {silent}"
-    if not now.servers:
-        yield "no servers: no dispatcher or worker has started yet"
 
 
 def _footer(now: Status) -> Iterator[str]:

@@ -3,15 +3,13 @@
 A derived fact is a :class:`Need` if what it depends on has not been read yet, and None if the server does not show it.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Self
 
-from rsvpq.mail.calendar import NOT_FREE, Agenda, Appointment, CalendarUnknown, ResponseStatus
+from rsvpq.mail.calendar import NOT_FREE, Appointment, CalendarUnknown, ResponseStatus
 from rsvpq.mail.editions import same_occurrence
-from rsvpq.mail.messages import Intent, Kind, MeetingMessage, Sensitivity
+from rsvpq.mail.messages import Intent, Kind, MeetingMessage
 from rsvpq.mail.persons import comparable, lowered
 from rsvpq.policy import organizer
 from rsvpq.policy.decision import Need
@@ -22,7 +20,10 @@ from rsvpq.policy.rules import Policy
 #: From the weakest to the strongest, in Outlook's order of precedence.
 CONFLICTS = ("none", "tentative", "busy", "oof")
 UPDATES = ("first", "time-moved", "details-only")
-_ANSWERED = {ResponseStatus.ACCEPTED: "accepted", ResponseStatus.TENTATIVE: "tentative"}
+_ANSWERED: dict[ResponseStatus | None, str] = {
+    ResponseStatus.ACCEPTED: "accepted",
+    ResponseStatus.TENTATIVE: "tentative",
+}
 _IN_CALENDAR = {Need.APPOINTMENT, Need.BUSY_TIMES}
 _DAY = timedelta(days=1)
 
@@ -48,19 +49,9 @@ class Case:
     #: Decide as if the calendar had not been read.
     ignore_calendar: bool = False
 
-    def without_calendar(self) -> Self:
-        """Return the same case with the calendar ignored."""
-        return replace(self, ignore_calendar=True)
-
     def can_learn(self, need: Need) -> bool:
         """Return whether the fact may become known later."""
         return not self.facts.last_look or (self.ignore_calendar and need in _IN_CALENDAR)
-
-    @cached_property
-    def answers_again(self) -> bool:
-        """Whether this sequence was answered before: a change of the meeting's text changes only its stamp."""
-        settled = self.facts.settled
-        return settled is not None and any(one.version.sequence == self.message.sequence for one in settled.each)
 
     @cached_property
     def intent(self) -> Intent | None:
@@ -104,7 +95,7 @@ class Case:
         if found is None or bool(found.occurrence) is not bool(self.message.occurrence):
             return None
         same = same_occurrence(found.occurrence, self.message.occurrence)
-        certain = found.start == self.start if same is None else same
+        certain = found.start == self.message.start if same is None else same
         return found if certain else None
 
     @cached_property
@@ -118,38 +109,27 @@ class Case:
     @cached_property
     def earlier_answer(self) -> str:
         """What this mailbox answered to the meeting before: ``accepted``, ``tentative`` or ''."""
-        response = self.appointment.response if self.appointment else None
-        return _ANSWERED.get(response, "") if response is not None else ""
-
-    @cached_property
-    def start(self) -> datetime | None:
-        """When the meeting, or the first meeting of a series, starts."""
-        return self.message.start
+        return _ANSWERED.get(self.appointment.response, "") if self.appointment else ""
 
     @cached_property
     def end(self) -> datetime | None:
-        """When it ends; its start if the message shows no end, or an end before the start."""
-        start, end = self.start, self.message.end
+        """When the meeting ends; its start if the message shows no end, or an end before the start."""
+        start, end = self.message.start, self.message.end
         return max(start, end) if start and end else (start or end)
 
     @cached_property
     def starts_in(self) -> timedelta | None:
         """The time from now to the start; negative once it has started."""
-        return self.start - self.now if self.start else None
+        return self.message.start - self.now if self.message.start else None
 
     @cached_property
     def duration(self) -> timedelta | None:
         """How long it takes; all-day meetings in whole days, because a day with a clock change has 23 or 25 hours."""
-        if self.start is None or self.message.end is None or self.end is None:
+        message = self.message
+        if message.start is None or message.end is None or self.end is None:
             return None
-        length = self.end - self.start
-        return round(length / _DAY) * _DAY if self.message.all_day else length
-
-    @cached_property
-    def age(self) -> timedelta | None:
-        """The time since the message was received, or since it was written if no time of receipt is shown."""
-        received = self.message.received or self.message.stamp
-        return self.now - received if received else None
+        length = self.end - message.start
+        return round(length / _DAY) * _DAY if message.all_day else length
 
     @cached_property
     def organizer(self) -> str | None:
@@ -171,13 +151,10 @@ class Case:
         """
         message = self.message
         from_him = message.kind is Kind.RESPONSE or not message.from_another
-        if not from_him or not all(map(self._is_internal, self._senders)):
+        senders = () if message.kind is Kind.RESPONSE else message.sent_by
+        if not from_him or not all(map(self._is_internal, senders)):
             return True
         return None if self.organizer is None else not self._is_internal(self.organizer)
-
-    @property
-    def _senders(self) -> Sequence[str]:
-        return () if self.message.kind is Kind.RESPONSE else self.message.sent_by
 
     def _is_internal(self, address: str) -> bool:
         return organizer.is_internal(address, self.facts.mailbox, self.policy.internal_domains)
@@ -186,7 +163,9 @@ class Case:
     def own_meeting(self) -> bool | None:
         """Whether the mailbox's owner is the organizer; None if that is not known.
 
-        The server's word counts, then whole addresses. The mailbox's alias is compared only if no address is known.
+        The server's word counts, then whole addresses. Only if no address is known, the mailbox's alias is compared,
+        which usually is the local part of its address; with several internal domains, each may have a person of that
+        name.
         """
         if self.message.own is not None and self.message.kind is not Kind.RESPONSE:
             return self.message.own
@@ -194,14 +173,7 @@ class Case:
             return None
         if self.facts.own_addresses:
             return self.organizer in self.facts.own_addresses
-        return self._organizer_has_the_alias()
-
-    def _organizer_has_the_alias(self) -> bool | None:
-        """Compare the organizer with the mailbox's alias, which usually is the local part of its address.
-
-        With several internal domains, each may have a person of that name: then the result is None.
-        """
-        if self.external or not self.organizer or self.organizer.rpartition("@")[0] != lowered(self.facts.mailbox):
+        if self.external or self.organizer.rpartition("@")[0] != lowered(self.facts.mailbox):
             return False
         domains = self.policy.internal_domains
         return True if len(domains) == 1 and is_literal(domains[0]) else None
@@ -214,11 +186,6 @@ class Case:
         return bool(for_another or self.message.for_delegate)
 
     @cached_property
-    def sensitivity(self) -> Sensitivity:
-        """The sensitivity that the sender chose."""
-        return self.message.sensitivity
-
-    @cached_property
     def attendees(self) -> int | Need:
         """The number of attendees."""
         return Need.ATTENDEES if self.facts.attendees is None else self.facts.attendees
@@ -228,52 +195,40 @@ class Case:
         """What else the calendar has at the time of the meeting, not counting the meeting's own appointment."""
         if self.calendar is None or self.calendar.agenda is None:
             return Need.BUSY_TIMES
-        agenda = self.calendar.agenda
-        if isinstance(agenda, CalendarUnknown) or self.start is None or self.end is None:
+        agenda, message = self.calendar.agenda, self.message
+        if isinstance(agenda, CalendarUnknown) or message.start is None or self.end is None:
             return None
-        times = ((self.start, self.end),) if self.calendar.times is None else self.calendar.times
-        statuses = self._statuses(agenda, times)
+        times = ((message.start, self.end),) if self.calendar.times is None else self.calendar.times
+        covered = filter(None, map(agenda.within, times))
+        clashes = (
+            agenda.conflicts(*when, uid=message.uid, statuses=NOT_FREE, is_from=self._is_from) for when in covered
+        )
+        statuses = {period.status.value for periods in clashes for period in periods}
         counts = bool(statuses & set(self.policy.busy_when))
         # A conflict that was found is certain; finding none proves something only if everything was compared.
         if not counts and not (self.calendar.complete and all(map(agenda.covers, times))):
             return None
         return Clash(max(statuses, key=CONFLICTS.index, default="none"), counts)
 
-    def _statuses(self, agenda: Agenda, times: Iterable[tuple[datetime, datetime]]) -> set[str]:
-        """Return the statuses of what the agenda has at those times, as far as it covers them."""
-        known = (agenda.within(when) for when in times)
-        uid = self.message.uid
-        clashes = (agenda.conflicts(*when, uid=uid, statuses=NOT_FREE, is_from=self._is_from) for when in known if when)
-        return {period.status.value for periods in clashes for period in periods}
-
     @cached_property
     def series_has_begun(self) -> bool:
         """Whether it is, or may be, a series whose first meeting is over, so that the whole series may be over."""
         return self.message.may_be_series and self.end is not None and self.end <= self.now
 
-    def wants_the_end_of_the_series(self) -> bool:
-        """Return whether the end of the series decides if the meeting is over, and can still be read."""
-        unknown = self.facts.series_end is None and self.can_learn(Need.SERIES_END)
-        return unknown and self.series_has_begun and self.policy.past != "rules"
-
     @cached_property
     def update(self) -> str | Need | None:
         """One of :data:`UPDATES`."""
+        found, message = self.appointment, self.message
         if self.calendar is None:
             return Need.APPOINTMENT
-        if self.calendar_unknown or (self.appointment is not None and self.appointment.response is None):
+        if self.calendar_unknown or (found is not None and found.response is None):
             return None
-        if not self.earlier_answer:
+        if found is None or not self.earlier_answer:
             return "first"
         if self.from_its_organizer is not True:
             return None
-        return "details-only" if self._has_kept_its_time() else "time-moved"
-
-    def _has_kept_its_time(self) -> bool:
-        found, message = self.appointment, self.message
-        if found is None or (self.start, self.end) != (found.start, found.end):
-            return False
-        if not (message.may_be_series or found.may_be_series):
-            return True
         # A message shows only the first meeting of a series. A new pattern has a new sequence (RFC 5546, 2.1.4).
-        return message.informational or (message.sequence is not None and found.sequence == message.sequence)
+        same_sequence = message.sequence is not None and found.sequence == message.sequence
+        same_pattern = message.informational or same_sequence or not (message.may_be_series or found.may_be_series)
+        same_time = (message.start, self.end) == (found.start, found.end)
+        return "details-only" if same_time and same_pattern else "time-moved"

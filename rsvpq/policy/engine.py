@@ -12,7 +12,7 @@ uses the calendar, even if it is known.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from rsvpq.mail.messages import Kind, MeetingMessage
@@ -74,32 +74,35 @@ def explain(policy: Policy, message: MeetingMessage, facts: Facts, now: datetime
     return Trace(decision, tuple(evaluation.steps))
 
 
+@dataclass(slots=True)
 class _Evaluation:
     """One pass over the guards and rules; collects the facts it needs and, with ``tracing``, each step."""
 
-    def __init__(self, case: Case, *, tracing: bool) -> None:
-        self.steps: list[TraceStep] = []
-        self._needs: set[Need] = set()
-        self._case = case
-        self._tracing = tracing
+    case: Case
+    tracing: bool
+    steps: list[TraceStep] = field(default_factory=list)
+    needs: set[Need] = field(default_factory=set)
 
     def decision(self) -> Decision:
-        if self._case.message.kind is Kind.REQUEST and self._case.wants_evidence():
-            self._needs.add(Need.EVIDENCE)
+        case, settled = self.case, self.case.facts.settled
+        if case.message.kind is Kind.REQUEST and case.wants_evidence():
+            self.needs.add(Need.EVIDENCE)
         found = (
             self._first_of(FIRST_GUARDS)
             or self._skip_regardless_of_calendar()
             or self._calendar_guard()
             or self._first_rule()
         )
-        observed = self._case.policy.mode == "observe"
-        again = self._case.answers_again
-        return Decision(found.action, found.reason, found.rule, frozenset(self._needs), observed, again)
+        observed = case.policy.mode == "observe"
+        # A change of the meeting's text changes only its stamp.
+        again = settled is not None and any(one.version.sequence == case.message.sequence for one in settled.each)
+        return Decision(found.action, found.reason, found.rule, frozenset(self.needs), observed, again)
 
     def _first_of(self, guards: Iterable[Guard]) -> Finding | None:
         for guard in guards:
-            if self._case.message.kind in guard.kinds:
-                found = guard.check(self._case)
+            if self.case.message.kind in guard.kinds:
+                off = guard.setting and getattr(self.case.policy, guard.setting) == "rules"
+                found = f'policy.{guard.setting} = "rules"' if off else guard.check(self.case)
                 if isinstance(found, Finding):
                     self._note(f"guard {guard.name}", "matched", found.why)
                     return found
@@ -107,37 +110,40 @@ class _Evaluation:
         return None
 
     def _skip_regardless_of_calendar(self) -> Finding | None:
-        ahead = _Evaluation(self._case.without_calendar(), tracing=self._tracing)
+        ahead = _Evaluation(replace(self.case, ignore_calendar=True), tracing=self.tracing)
         found = ahead._first_rule()
         if found.action.leaves_alone:
             self.steps += ahead.steps
             return found
         # Needs that concern the calendar are determined again by the later steps, which may know it.
-        self._needs |= ahead._needs & {Need.ATTENDEES}
+        self.needs |= ahead.needs & {Need.ATTENDEES}
         return None
 
     def _calendar_guard(self) -> Finding | None:
-        if self._case.message.kind is Kind.RESPONSE:
+        case = self.case
+        if case.message.kind is Kind.RESPONSE:
             return None
-        if self._case.wants_the_end_of_the_series():
-            self._needs.add(Need.SERIES_END)
-        if self._case.calendar is None and self._case.can_learn(Need.APPOINTMENT):
+        # The end of a series that has begun decides whether it is over.
+        unknown = case.facts.series_end is None and case.can_learn(Need.SERIES_END)
+        if unknown and case.series_has_begun and case.policy.past != "rules":
+            self.needs.add(Need.SERIES_END)
+        if case.calendar is None and case.can_learn(Need.APPOINTMENT):
             self._note("calendar guards", "unknown", "the calendar was not read yet")
-            self._needs.add(Need.APPOINTMENT)
+            self.needs.add(Need.APPOINTMENT)
             return None
         return self._first_of(CALENDAR_GUARDS)
 
     def _first_rule(self) -> Finding:
-        kind = self._case.message.kind
-        rules = self._case.policy.rules_for(kind)
+        kind = self.case.message.kind
+        rules = self.case.policy.rules_for(kind)
         for rule in rules:
-            found = match(rule, self._case)
-            if self._tracing:
+            found = match(rule, self.case)
+            if self.tracing:
                 self._note(f"rule {rule.name}", _RESULTS[found.holds], found.why)
             if found.holds:
                 return Finding(rule.decision, Reason.RULE, rule.name)
             if found.holds is None:
-                self._needs |= found.needs
+                self.needs |= found.needs
                 if found.needs:
                     return Finding(Action.UNDECIDED, Reason.MORE_FACTS)
                 return Finding(Action.HOLD, Reason.FACTS_UNKNOWN, rule.name)
@@ -148,5 +154,5 @@ class _Evaluation:
         return _WITHOUT_RULES[kind]
 
     def _note(self, name: str, result: str, why: str) -> None:
-        if self._tracing:
+        if self.tracing:
             self.steps.append(TraceStep(name, result, why))

@@ -93,8 +93,10 @@ class _FactReader:
         view = self.facts.calendar or CalendarView(self.box.appointment(self.message))
         if Need.ATTENDEES in needs:
             self.facts = replace(self.facts, attendees=self.details().attendees)
-        if Need.SERIES_END in needs:
-            self._read_series_end()
+        start, end = self.message.start, self.message.end
+        if Need.SERIES_END in needs and start is not None and end is not None:
+            found = series_end(start, end, self.details())
+            self.facts = replace(self.facts, series_end=found.moment, unread=found.unread)
         if Need.BUSY_TIMES in needs:
             view = self._with_agenda(view)
         self.facts = replace(self.facts, calendar=view)
@@ -105,32 +107,25 @@ class _FactReader:
             self._details = self.box.details(self.message)
         return self._details
 
-    def _read_series_end(self) -> None:
-        start, end = self.message.start, self.message.end
-        if start is None or end is None:
-            return
-        found = series_end(start, end, self.details())
-        self.facts = replace(self.facts, series_end=found.moment, unread=found.unread)
-
     def _with_agenda(self, view: CalendarView) -> CalendarView:
-        start, end = self.message.start, self.message.end
+        """Return the view with the agenda when the meeting takes place.
+
+        Of a series or a meeting of years, only what is still ahead counts.
+        """
+        start, end, now = self.message.start, self.message.end, datetime.now(UTC)
         if start is None or end is None or end < start:
             return view
-        found = self._instances(start, end, datetime.now(UTC))
-        first = min((start for start, _ in found.times), default=datetime.now(UTC))
+        if self.message.may_be_series:
+            found = instances(start, end, self.details(), _later(max(start, now), HORIZON), now)
+            self.facts = replace(self.facts, unread=found.unread or self.facts.unread)
+        else:
+            too_long = end - start >= WIDEST
+            found = Instances(((max(start, now) if too_long and now < end else start, end),), complete=True)
+        first = min((start for start, _ in found.times), default=now)
         last = max((end for _, end in found.times), default=first)
         # At least a minute: a meeting without length conflicts with nothing, but must lie within the agenda.
         agenda = self.box.busy(first, max(last, _later(first, _MINUTE)))
         return replace(view, agenda=agenda, times=found.times, complete=found.complete)
-
-    def _instances(self, start: datetime, end: datetime, now: datetime) -> Instances:
-        """Return when the meeting takes place; of a series or a meeting of years, only what is still ahead."""
-        if self.message.may_be_series:
-            found = instances(start, end, self.details(), _later(max(start, now), HORIZON), now)
-            self.facts = replace(self.facts, unread=found.unread or self.facts.unread)
-            return found
-        too_long = end - start >= WIDEST
-        return Instances(((max(start, now) if too_long and now < end else start, end),), complete=True)
 
 
 def _later(moment: datetime, by: timedelta) -> datetime:

@@ -33,6 +33,8 @@ class Guard:
     name: str
     kinds: frozenset[Kind]
     check: Callable[[Case], Finding | str]
+    #: The setting of the policy that leaves these messages to the rules if it is "rules"; '' if there is none.
+    setting: str = ""
 
 
 def _skip(reason: Reason, why: str) -> Finding:
@@ -108,9 +110,7 @@ def _own_meeting(case: Case) -> Finding | str:
 
 
 def _past(case: Case) -> Finding | str:
-    if case.policy.past == "rules":
-        return 'policy.past = "rules"'
-    if case.start is None or case.end is None:
+    if case.message.start is None or case.end is None:
         return Finding(Action.HOLD, Reason.NO_START_TIME, why="the message shows no readable start")
     if case.message.may_be_series:
         return "a series is over when its last meeting ends"
@@ -124,8 +124,6 @@ def _over(end: datetime, case: Case) -> Finding | str:
 
 
 def _past_series(case: Case) -> Finding | str:
-    if case.policy.past == "rules":
-        return 'policy.past = "rules"'
     if not case.series_has_begun:
         return "not a series that has begun"
     end = case.facts.series_end
@@ -136,16 +134,15 @@ def _past_series(case: Case) -> Finding | str:
 
 
 def _too_old(case: Case) -> Finding | str:
-    if case.age is None:
+    received = case.message.received or case.message.stamp
+    if received is None:
         return Finding(Action.HOLD, Reason.AGE_UNKNOWN, why="the message shows no time of receipt")
-    if case.age > case.policy.max_age:
-        return _skip(Reason.TOO_OLD, f"received {shown(case.age)} ago; policy.max_age is {shown(case.policy.max_age)}")
-    return f"received {shown(case.age)} ago"
+    age, most = case.now - received, case.policy.max_age
+    why = f"received {shown(age)} ago"
+    return _skip(Reason.TOO_OLD, f"{why}; policy.max_age is {shown(most)}") if age > most else why
 
 
 def _external(case: Case) -> Finding | str:
-    if case.policy.external == "rules":
-        return 'policy.external = "rules"'
     if case.external is None:
         return _skip(Reason.ORGANIZER_UNKNOWN, "the message shows no SMTP address of the organizer")
     if case.external:
@@ -156,24 +153,17 @@ def _external(case: Case) -> Finding | str:
 
 
 def _private(case: Case) -> Finding | str:
-    if case.policy.private == "rules":
-        return 'policy.private = "rules"'
-    if case.sensitivity.is_private:
-        return _skip(Reason.PRIVATE, f"the sensitivity is {case.sensitivity}")
-    return f"the sensitivity is {case.sensitivity}"
+    why = f"the sensitivity is {case.message.sensitivity}"
+    return _skip(Reason.PRIVATE, why) if case.message.sensitivity.is_private else why
 
 
 def _delegate_copy(case: Case) -> Finding | str:
-    if case.policy.delegate_copies == "rules":
-        return 'policy.delegate_copies = "rules"'
     if case.delegate_copy:
         return _skip(Reason.DELEGATE_COPY, f"for {case.message.received_for or 'a delegate'} to answer")
     return "for this mailbox to answer"
 
 
 def _no_response_requested(case: Case) -> Finding | str:
-    if case.policy.no_response_requested == "rules":
-        return 'policy.no_response_requested = "rules"'
     if not case.message.response_requested:
         return _skip(Reason.NO_RESPONSE_REQUESTED, "the organizer requests no response")
     return "the organizer requests a response"
@@ -225,8 +215,6 @@ def _already_answered(case: Case) -> Finding | str:
 
 
 def _details_only(case: Case) -> Finding | str:
-    if case.policy.details_only == "rules":
-        return 'policy.details_only = "rules"'
     if case.update != "details-only":
         unknown = "not known: the calendar does not show the answer, or whether the update is from the organizer"
         return case.calendar_unknown or f"the update is {case.update or unknown}"
@@ -251,21 +239,21 @@ FIRST_GUARDS = (
     Guard("out-of-date", _FROM_ORGANIZER, _newer_message),
     Guard("answered-before", _REQUEST, _settled),
     Guard("own-meeting", _FROM_ORGANIZER, _own_meeting),
-    Guard("past", _FROM_ORGANIZER, _past),
+    Guard("past", _FROM_ORGANIZER, _past, "past"),
     Guard("max-age", _FROM_ORGANIZER, _too_old),
-    Guard("external", _FROM_ORGANIZER, _external),
-    Guard("private", _FROM_ORGANIZER, _private),
-    Guard("delegate-copy", _KNOWN, _delegate_copy),
-    Guard("no-response-requested", _REQUEST, _no_response_requested),
+    Guard("external", _FROM_ORGANIZER, _external, "external"),
+    Guard("private", _FROM_ORGANIZER, _private, "private"),
+    Guard("delegate-copy", _KNOWN, _delegate_copy, "delegate_copies"),
+    Guard("no-response-requested", _REQUEST, _no_response_requested, "no_response_requested"),
 )
 
 #: These use the calendar or the recurrence rule. The rules that leave a message alone without either come before them.
 CALENDAR_GUARDS = (
-    Guard("past, by the rule of the series", _FROM_ORGANIZER, _past_series),
+    Guard("past, by the rule of the series", _FROM_ORGANIZER, _past_series, "past"),
     Guard("calendar-unknown", _FROM_ORGANIZER, _unknown_calendar),
     Guard("own-meeting in the calendar", _FROM_ORGANIZER, _own_appointment),
     Guard("out-of-date in the calendar", _FROM_ORGANIZER, _newer_appointment),
     Guard("other-organizer", _FROM_ORGANIZER, _other_organizer),
     Guard("already-answered", _REQUEST, _already_answered),
-    Guard("details-only", _REQUEST, _details_only),
+    Guard("details-only", _REQUEST, _details_only, "details_only"),
 )

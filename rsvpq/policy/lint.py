@@ -48,10 +48,19 @@ def _flaws_of(
     rule: Rule, policy: Policy, groups: Collection[str], internal: tuple[str, ...]
 ) -> Iterator[tuple[str, str]]:
     yield from _stopped_by_guards(rule, policy)
-    yield from _empty_ranges(rule)
-    yield from _contradicting_sensitivity(rule)
+    for above, below, gap in _RANGES:
+        low: Any = rule.conditions.get(above)
+        high: Any = rule.conditions.get(below)
+        if low is not None and high is not None and (high - low <= gap if gap else high <= low):
+            text = f"leaves no range above {above} = {shown(low)}; raise it, or lower {above}"
+            yield below, f"is {shown(high)}, which {text}"
+    words, private = set(_words(rule, "sensitivity")), rule.conditions.get("private")
+    if words and ((private is True and not words & _PRIVATE) or (private is False and words <= _PRIVATE)):
+        yield "sensitivity", f"contradicts private = {shown(private)}; keep one of the two"
     yield from _contradicting_organizer(rule, internal)
-    yield from _empty_groups(rule, groups)
+    wanted = _words(rule, "group")
+    if wanted and not {word.casefold() for word in wanted} & {group.casefold() for group in groups}:
+        yield "group", f"names the group {shown(wanted)}, which has no mailboxes; correct the name, or add mailboxes"
 
 
 def _stopped_by_guards(rule: Rule, policy: Policy) -> Iterator[tuple[str, str]]:
@@ -75,66 +84,29 @@ def _decided_by_guard(key: str, value: str) -> str:
     return f'is never tried, because policy.{key} = "{value}" decides first; set that to "rules", or remove this rule'
 
 
-def _empty_ranges(rule: Rule) -> Iterator[tuple[str, str]]:
-    for above, below, gap in _RANGES:
-        low: Any = rule.conditions.get(above)
-        high: Any = rule.conditions.get(below)
-        if low is not None and high is not None and (high - low <= gap if gap else high <= low):
-            yield (
-                below,
-                f"is {shown(high)}, which leaves no range above {above} = {shown(low)}; raise it, or lower {above}",
-            )
-
-
-def _contradicting_sensitivity(rule: Rule) -> Iterator[tuple[str, str]]:
-    words, private = set(_words(rule, "sensitivity")), rule.conditions.get("private")
-    if words and ((private is True and not words & _PRIVATE) or (private is False and words <= _PRIVATE)):
-        yield "sensitivity", f"contradicts private = {shown(private)}; keep one of the two"
-
-
 def _contradicting_organizer(rule: Rule, internal: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     addresses, domains = _words(rule, "organizer"), _words(rule, "organizer_domain")
     literal = [address for address in addresses if is_literal(address)]
     exact = bool(domains) and len(literal) == len(addresses)
     if addresses and exact and not any(is_one_of(comparable_domain(domain_of(one)), domains) for one in literal):
         yield "organizer_domain", "is not the domain of any address in organizer; keep one of the two"
-    external = rule.conditions.get("external")
-    for name, named in (("organizer_domain", domains), ("organizer", tuple(map(domain_of, addresses)))):
-        if (
-            external is False
-            and named
-            and all(named)
-            and all(map(is_literal, named))
-            and not _any_internal(named, internal)
-        ):
-            yield name, "names no internal domain, but external = false; add the domain to policy.internal_domains"
-
-
-def _any_internal(domains: tuple[str, ...], internal: tuple[str, ...]) -> bool:
-    return any(is_internal(f"@{domain}", "", internal) for domain in domains)
-
-
-def _empty_groups(rule: Rule, groups: Collection[str]) -> Iterator[tuple[str, str]]:
-    words = _words(rule, "group")
-    if words and not {word.casefold() for word in words} & {group.casefold() for group in groups}:
-        yield "group", f"names the group {shown(words)}, which has no mailboxes; correct the name, or add mailboxes"
+    if rule.conditions.get("external") is False:
+        for name, named in (("organizer_domain", domains), ("organizer", tuple(map(domain_of, addresses)))):
+            certain = bool(named) and all(named) and all(map(is_literal, named))
+            if certain and not any(is_internal(f"@{domain}", "", internal) for domain in named):
+                yield name, "names no internal domain, but external = false; add the domain to policy.internal_domains"
 
 
 def _covered(index: int, rules: tuple[Rule, ...]) -> tuple[str, str] | None:
     rule = rules[index]
     for earlier in rules[:index]:
-        if earlier.kind is rule.kind and _is_covered_by(rule, earlier):
+        if earlier.kind is rule.kind and all(
+            name in rule.conditions and CONDITIONS[name].covers(wanted, rule.conditions[name])
+            for name, wanted in earlier.conditions.items()
+        ):
             text = f"is never reached: {earlier.name!r} comes first and matches everything that it matches"
             return "", f"{text}; move it before that rule, or remove it"
     return None
-
-
-def _is_covered_by(rule: Rule, earlier: Rule) -> bool:
-    """Return whether each condition of the earlier rule is implied by a condition of this rule."""
-    return all(
-        name in rule.conditions and CONDITIONS[name].covers(wanted, rule.conditions[name])
-        for name, wanted in earlier.conditions.items()
-    )
 
 
 def _words(rule: Rule, name: str) -> tuple[str, ...]:

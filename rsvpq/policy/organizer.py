@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import product
 
-from rsvpq.mail.calendar import Appointment
 from rsvpq.mail.messages import MeetingMessage
 from rsvpq.mail.persons import ascii_only, comparable, comparable_domain, comparable_pattern, is_same_person, person_in
 
@@ -55,16 +54,12 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     The first match of a piece leaves the most room for the following ones, and the last piece has to be at the end. So
     no other match has to be tried, and a text of any sender is read at most once for each star.
     """
-    first, *others = (_piece(piece) for piece in pattern.casefold().split("*"))
+    first, *others = (re.escape(piece).replace(r"\?", ".") for piece in pattern.casefold().split("*"))
     if not others:
         return re.compile(first, re.DOTALL)
     middle = "".join(f"(?>.*?{piece})" for piece in others[:-1] if piece)
     length = len(pattern.casefold().rpartition("*")[2])
     return re.compile(f"{first}{middle}.{{{length},}}+(?<={others[-1]})", re.DOTALL)
-
-
-def _piece(text: str) -> str:
-    return "".join("." if char == "?" else re.escape(char) for char in text)
 
 
 _ADDRESS = re.compile(r"[^\s<>@\"]+@[^\s<>@\"]+")
@@ -102,7 +97,7 @@ def is_from(message: MeetingMessage, host: str, is_one_of_ours: Callable[[str], 
     A person with an X.500 name is in the directory, so an equal alias in an external address does not make it the same
     person. A message that somebody from outside sent on behalf of an internal organizer is not from that organizer.
     """
-    same = _is_from(message, host)
+    same = arranged(message, host)
     ours, theirs = comparable_address(message.organizer), comparable_address(host)
     if same and not all(map(is_one_of_ours, message.sent_by)):
         return None if theirs and not is_one_of_ours(theirs) else False
@@ -110,15 +105,11 @@ def is_from(message: MeetingMessage, host: str, is_one_of_ours: Callable[[str], 
     return None if same and by_alias and not is_one_of_ours(ours or theirs) else same
 
 
-def arranged(message: MeetingMessage, found: Appointment) -> bool | None:
+def arranged(message: MeetingMessage, organizer: str) -> bool | None:
     """Return whether a message is from the organizer of an appointment; None if that is not known.
 
     The sender chooses which organizer a message names, so its From must be the same person too.
     """
-    return _is_from(message, found.organizer)
-
-
-def _is_from(message: MeetingMessage, organizer: str) -> bool | None:
     host = person_in(organizer)
     if not host.address:
         return None

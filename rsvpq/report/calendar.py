@@ -47,15 +47,11 @@ class Calendar:
         start = self.start(since_ms, unit)
         while start < until_ms:
             yield start
-            start = self._next(start, unit)
-
-    def _next(self, start_ms: int, unit: Unit) -> int:
-        if unit == "day":
-            midnight = datetime.fromtimestamp(start_ms / 1000, self.zone).replace(hour=0, tzinfo=None)
-            return round((midnight + timedelta(days=1)).replace(tzinfo=self.zone).timestamp() * 1000)
-        begun = start_ms
-        after = start_ms
-        while begun <= start_ms:  # in zones that change their clocks by half an hour, an hour may have 90 minutes
-            after += _HOUR_S * 1000
-            begun = self.start(after, unit)
-        return begun
+            if unit == "day":
+                midnight = datetime.fromtimestamp(start / 1000, self.zone).replace(hour=0, tzinfo=None)
+                start = round((midnight + timedelta(days=1)).replace(tzinfo=self.zone).timestamp() * 1000)
+            else:
+                begun = after = start
+                while start <= begun:  # in zones that change their clocks by half an hour, an hour may have 90 minutes
+                    after += _HOUR_S * 1000
+                    start = self.start(after, unit)

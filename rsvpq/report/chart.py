@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 
 from rsvpq.report.calendar import Unit
 from rsvpq.report.markup import NOTHING, Markup, join, tag
@@ -45,62 +46,43 @@ class Chart:
 
     def to_markup(self) -> Markup:
         """Return the figure: title, legend, drawing and table."""
-        return tag(
-            "figure",
-            tag("figcaption", tag("h2", self.title), self._legend()),
-            tag("div", self._lines(), self._drawing(), class_="plot"),
-            tag("div", self._labels(), class_="times", aria_hidden="true"),
-            self._table(),
-            class_="chart",
-        )
-
-    @property
-    def _top(self) -> int:
-        """The highest line: a round number that no bar exceeds."""
-        return self._step * -(-max(self._highest, 1) // self._step)
-
-    @property
-    def _step(self) -> int:
-        power = 1
-        while True:
-            for digit in (1, 2, 5):
-                if digit * power * _LINES >= self._highest:
-                    return digit * power
-            power *= 10
-
-    @property
-    def _highest(self) -> int:
-        return max(map(sum, self.values), default=0)
-
-    def _legend(self) -> Markup:
         totals = [sum(column) for column in zip(*self.values, strict=True)]
-        entries = [
+        legend = [
             tag("li", tag("span", class_=f"key {one.color}"), f"{one.name} ", tag("b", grouped(total)))
             for one, total in zip(self.series, totals, strict=True)
         ]
-        return tag("ul", *entries, class_="legend")
-
-    def _lines(self) -> Markup:
-        values = range(0, self._top + 1, self._step)
-        return tag("div", *map(self._line, values), class_="lines", aria_hidden="true")
-
-    def _line(self, value: int) -> Markup:
-        return tag("span", tag("i", grouped(value)), style=f"bottom:{100 * value / self._top:.2f}%")
-
-    def _drawing(self) -> Markup:
-        bars = [self._bar(position) for position in range(len(self.values))]
-        return tag(
+        heights = self._heights()
+        lines = [
+            tag("span", tag("i", grouped(height)), style=f"bottom:{100 * height / heights[-1]:.2f}%")
+            for height in heights
+        ]
+        drawing = tag(
             "svg",
             tag("title", self.title, id=f"{self.name}-title"),
             tag("desc", self.about, id=f"{self.name}-about"),
-            *bars,
+            *(self._bar(position, heights[-1]) for position in range(len(self.values))),
             viewBox=f"0 0 {len(self.values)} {_HEIGHT}",
             preserveAspectRatio="none",
             role="img",
             aria_labelledby=f"{self.name}-title {self.name}-about",
         )
+        return tag(
+            "figure",
+            tag("figcaption", tag("h2", self.title), tag("ul", *legend, class_="legend")),
+            tag("div", tag("div", *lines, class_="lines", aria_hidden="true"), drawing, class_="plot"),
+            tag("div", self._labels(), class_="times", aria_hidden="true"),
+            self._table(),
+            class_="chart",
+        )
 
-    def _bar(self, position: int) -> Markup:
+    def _heights(self) -> range:
+        """Return the heights of the lines; the highest is a round number that no bar exceeds."""
+        highest = max(map(sum, self.values), default=0)
+        steps = (digit * 10**power for power in count() for digit in (1, 2, 5))
+        step = next(step for step in steps if step * _LINES >= highest)
+        return range(0, step * -(-max(highest, 1) // step) + 1, step)
+
+    def _bar(self, position: int, top: int) -> Markup:
         values = self.values[position]
         if not any(values):
             return NOTHING
@@ -109,7 +91,7 @@ class Chart:
         parts = []
         for one, value in zip(self.series, values, strict=True):
             if value:
-                height = max(_VISIBLE, _HEIGHT * value / self._top)
+                height = max(_VISIBLE, _HEIGHT * value / top)
                 bottom -= height
                 box = {"x": f"{left:.3f}", "y": f"{bottom:.2f}", "width": f"{width:.3f}", "height": f"{height:.2f}"}
                 parts.append(tag("rect", **box, class_=one.color))
@@ -123,7 +105,13 @@ class Chart:
         return f"{moment:%a %d %b %Y}" if self.unit == "day" else f"{moment:%a %d %b %H:%M %Z}"
 
     def _labels(self) -> Markup:
-        return join([self._label(position) for position in self._labeled()])
+        labels = []
+        for position in self._labeled():
+            moment, percent = self.moments[position], 100 * (position + 0.5) / len(self.moments)
+            text = f"{moment:%H:%M}" if self.unit == "hour" and moment.hour else f"{moment.day} {moment:%b}"
+            kind = "end" if percent > _END else "time"
+            labels.append(tag("span", text, style=f"left:{percent:.2f}%", class_=kind))
+        return join(labels)
 
     def _labeled(self) -> Sequence[int]:
         every = range(len(self.moments))
@@ -134,11 +122,6 @@ class Chart:
                 return chosen
         days = [position for position in every if self.unit == "day" or self.moments[position].hour == 0]
         return days[:: -(-len(days) // _LABELS) or 1]
-
-    def _label(self, position: int) -> Markup:
-        moment, percent = self.moments[position], 100 * (position + 0.5) / len(self.moments)
-        text = f"{moment:%H:%M}" if self.unit == "hour" and moment.hour else f"{moment.day} {moment:%b}"
-        return tag("span", text, style=f"left:{percent:.2f}%", class_="end" if percent > _END else "time")
 
     def _table(self) -> Markup:
         head = [

@@ -16,27 +16,19 @@ def to_html(report: Report, calendar: Calendar) -> str:
     here = files("rsvpq.report")
     page = Template(here.joinpath("page.html").read_text(encoding="utf-8"))
     style = here.joinpath("report.css").read_text(encoding="utf-8").rstrip()
-    title = tag("title", f"rsvpq report, {_when(report, calendar)}")
-    return page.substitute(title=title, style=style, body=_body(report, calendar))
-
-
-def _body(report: Report, calendar: Calendar) -> Markup:
+    when = f"{calendar.text(report.period.since_ms)} to {calendar.text(report.period.until_ms)}"
     main = [_figures(report), *sections.all_sections(report, calendar)] if report.period.records else []
-    return join([_header(report, calendar), tag("main", *main), _footer(report, calendar)])
+    body = join([_header(report, calendar, when), tag("main", *main), _footer(report, calendar)])
+    return page.substitute(title=tag("title", f"rsvpq report, {when}"), style=style, body=body)
 
 
-def _when(report: Report, calendar: Calendar) -> str:
-    period = report.period
-    return f"{calendar.text(period.since_ms)} to {calendar.text(period.until_ms)}"
-
-
-def _header(report: Report, calendar: Calendar) -> Markup:
+def _header(report: Report, calendar: Calendar, when: str) -> Markup:
     begins = report.period.audit_begins_ms
     cut = coverage(report.period, calendar.text(begins) if begins is not None else "")
     return tag(
         "header",
         tag("h1", "Meeting requests and responses"),
-        tag("p", f"{_when(report, calendar)}, {calendar.name(report.period.until_ms)}", class_="when"),
+        tag("p", f"{when}, {calendar.name(report.period.until_ms)}", class_="when"),
         tag("p", brief(report), class_="brief"),
         tag("p", cut, class_="note") if cut else NOTHING,
     )
@@ -46,6 +38,7 @@ def _figures(report: Report) -> Markup:
     answers, waiting, troubles = report.answers, report.waiting, report.troubles
     verdicts = ", ".join(f"{grouped(count)} {NAMES[name]}" for name, count in answers.items() if count)
     oldest = f"oldest {duration(report.oldest_intents[0].age_s)}" if report.oldest_intents else "all have ended"
+    uncertain = grouped(troubles.uncertain) if troubles.uncertain else "none"
     waited = f"p95 {duration(waiting.p95_s)}, from the decision" if waiting.measured else "not known for any answer"
     figures = (
         ("Decisions", grouped(report.decisions.total), f"in {grouped(report.mailboxes)} mailboxes"),
@@ -54,15 +47,11 @@ def _figures(report: Report) -> Markup:
         ("Cancellations seen", grouped(report.decisions.cancellations), "among the decisions"),
         ("Time to answer", duration(waiting.p50_s) if waiting.measured else "none", waited),
         ("Failed attempts", grouped(troubles.failed), "each was tried again"),
-        ("Given up", grouped(troubles.dead), _uncertain(troubles.uncertain)),
+        ("Given up", grouped(troubles.dead), f"{uncertain} in the middle of a change"),
         ("Begun, end unknown", grouped(report.open_intents), oldest),
     )
     cells = [tag("div", tag("dt", name), tag("dd", value), tag("dd", more)) for name, value, more in figures]
     return tag("dl", *cells, class_="figures")
-
-
-def _uncertain(count: int) -> str:
-    return f"{grouped(count)} in the middle of a change" if count else "none in the middle of a change"
 
 
 def _footer(report: Report, calendar: Calendar) -> Markup:

@@ -27,19 +27,13 @@ def tag(name: str, *content: Content, **attributes: str | float) -> Markup:
 
     The parameter ``class_`` becomes the attribute class, and ``aria_label`` becomes aria-label.
     """
-    given = "".join(f' {_attribute(key)}="{_text(str(value))}"' for key, value in attributes.items())
-    inner = "".join(part if isinstance(part, Markup) else _text(part) for part in content)
+    given = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(printable(str(value)))}"' for key, value in attributes.items()
+    )
+    inner = "".join(part if isinstance(part, Markup) else escape(printable(part)) for part in content)
     return Markup(f"<{name}{given}>{inner}</{name}>")
 
 
 def untrusted(text: str) -> Markup:
     """Return text that an unknown sender wrote, isolated so that it does not change the direction of text around it."""
     return tag("bdi", text)
-
-
-def _attribute(key: str) -> str:
-    return key.rstrip("_").replace("_", "-")
-
-
-def _text(text: str) -> str:
-    return escape(printable(text), quote=True)

@@ -1,6 +1,6 @@
 """The sections of the HTML report: the figures as markup."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rsvpq.report.calendar import Calendar
 from rsvpq.report.chart import Chart, Series
@@ -63,41 +63,36 @@ def _decisions(report: Report) -> Markup:
     decisions = report.decisions
     if not decisions.total:
         return NOTHING
+    by_action, by_rule = (
+        [(_named(name), grouped(count), share(count, decisions.total)) for name, count in counts.items()]
+        for counts in (decisions.by_action, decisions.by_rule)
+    )
     reasons = [
         (_named(one.decision), one.reason, grouped(one.count), share(one.count, decisions.total))
         for one in decisions.by_reason
     ]
+    # One bar of all actions; the table below has the numbers.
+    shares = [
+        tag("span", class_=name if name in _COLORS else "unknown", style=f"flex:{count}", title=name)
+        for name, count in decisions.by_action.items()
+    ]
     return tag(
         "section",
         tag("h2", "Decisions"),
-        _shares(decisions.by_action),
+        tag("div", *shares, class_="shares", aria_hidden="true"),
         tag(
             "div",
-            _table("By action", ("action", "decisions#", "share#"), _counted(decisions.by_action, decisions.total)),
-            _table("By rule", ("rule", "decisions#", "share#"), _counted(decisions.by_rule, decisions.total)),
+            _table("By action", ("action", "decisions#", "share#"), by_action),
+            _table("By rule", ("rule", "decisions#", "share#"), by_rule),
             tag("div", _table("By reason", ("action", "reason", "decisions#", "share#"), reasons), class_="wide"),
             class_="columns",
         ),
     )
 
 
-def _shares(counts: Mapping[str, int]) -> Markup:
-    """Return one bar of all actions; the table below has the numbers."""
-    parts = [tag("span", class_=_color(name), style=f"flex:{count}", title=name) for name, count in counts.items()]
-    return tag("div", *parts, class_="shares", aria_hidden="true")
-
-
-def _counted(counts: Mapping[str, int], total: int) -> list[TableRow]:
-    return [(_named(name), grouped(count), share(count, total)) for name, count in counts.items()]
-
-
 def _named(name: str) -> Content:
     """Return a name, after the key of its color if it has one."""
     return tag("span", tag("span", class_=f"key {name}"), name) if name in _COLORS else name
-
-
-def _color(name: str) -> str:
-    return name if name in _COLORS else "unknown"
 
 
 def _waiting(report: Report) -> Markup:
@@ -237,7 +232,10 @@ def _table(title: str, headings: Sequence[str], rows: Sequence[TableRow]) -> Mar
     if not rows:
         return tag("p", "None.", class_="quiet")
     names = [heading.removeprefix("bar|").removesuffix("#") for heading in headings]
-    classes = [{"class_": _class_of(heading)} if _class_of(heading) else {} for heading in headings]
+    classes = [
+        {"class_": "n"} if heading.endswith("#") else {"class_": "bar"} if heading.startswith("bar|") else {}
+        for heading in headings
+    ]
     head = [tag("th", name, scope="col", **kind) for name, kind in zip(names, classes, strict=True)]
     body = []
     for row in rows:
@@ -246,7 +244,3 @@ def _table(title: str, headings: Sequence[str], rows: Sequence[TableRow]) -> Mar
         body.append(tag("tr", tag("th", first, scope="row"), *cells))
     table = tag("table", tag("thead", tag("tr", *head)), tag("tbody", *body))
     return tag("div", tag("h3", title) if title else NOTHING, tag("div", table, class_="scroll"))
-
-
-def _class_of(heading: str) -> str:
-    return "n" if heading.endswith("#") else "bar" if heading.startswith("bar|") else ""

@@ -124,7 +124,9 @@ class Summary:
 
     def _decision(self, record: AuditRecord, at_ms: int) -> None:
         decision = record.get("decision", "")
-        self._decisions[self._known_reason(decision, record.get("reason", ""))] += 1
+        key = (decision, reason_class(record.get("reason", "")))
+        known = key in self._decisions or len(self._decisions) < MOST_REASONS
+        self._decisions[key if known else (decision, OTHERS)] += 1
         self._rules[record.get("rule", "no rule")] += 1
         self._kinds[record.get("kind", "")] += 1
         if decision in _VERDICTS:
@@ -145,23 +147,20 @@ class Summary:
         if result:
             self._results[result] += 1
         if step == "send" and result not in _NOT_OURS:
-            self._answer(record, at_ms)
+            begun = self._begun.get(item, _Begun(None, "unknown"))
+            self._answers[begun.verdict] += 1
+            self._bar(record, at_ms).answers[begun.verdict] += 1
+            self._organizer(record).answers += 1
+            if begun.decided_ms is None:
+                self._unmeasured += 1
+            else:
+                self._all_waits.add(at_ms - begun.decided_ms)
+                self._waits[record.get("mailbox", "")].add(at_ms - begun.decided_ms)
         elif step == "open" and result not in _NOT_OURS:
             self._opened += 1
             self._bar(record, at_ms).opened += 1
         if result:
             self._begun.pop(item, None)
-
-    def _answer(self, record: AuditRecord, at_ms: int) -> None:
-        begun = self._begun.get(record["item"], _Begun(None, "unknown"))
-        self._answers[begun.verdict] += 1
-        self._bar(record, at_ms).answers[begun.verdict] += 1
-        self._organizer(record).answers += 1
-        if begun.decided_ms is None:
-            self._unmeasured += 1
-        else:
-            self._all_waits.add(at_ms - begun.decided_ms)
-            self._waits[record.get("mailbox", "")].add(at_ms - begun.decided_ms)
 
     def _trouble(self, record: AuditRecord, at_ms: int) -> None:
         event, error = record["event"], record.get("reason", "")
@@ -175,17 +174,14 @@ class Summary:
         self._trouble_results[f"{event}: {record.get('result', '')}"] += 1
         bar = self._bar(record, at_ms)
         if event == "dead":
-            self._forget_decision(record["item"])
+            # If an operator retries a dead item, the time from its decision to the answer would mean nothing.
+            begun = self._begun.get(record["item"])
+            if begun:
+                self._begun[record["item"]] = _Begun(None, begun.verdict)
             self._uncertain += bool(open_step)
             bar.dead += 1
         else:
             bar.failed += 1
-
-    def _forget_decision(self, item: str) -> None:
-        """Forget when a dead item was decided: if an operator retries it, its time to answer would mean nothing."""
-        begun = self._begun.get(item)
-        if begun:
-            self._begun[item] = _Begun(None, begun.verdict)
 
     def _action(self, record: AuditRecord, at_ms: int) -> None:
         self._actions += 1
@@ -194,10 +190,6 @@ class Summary:
         self._recent_actions.append(model.RecentOperatorAction(at_ms, who, step, scope, reason, note))
 
     # -- keys ----------------------------------------------------------------------------------------------------
-
-    def _known_reason(self, decision: str, reason: str) -> tuple[str, str]:
-        key = (decision, reason_class(reason))
-        return key if key in self._decisions or len(self._decisions) < MOST_REASONS else (decision, OTHERS)
 
     def _organizer(self, record: AuditRecord) -> _Organizer:
         name = address_of(record.get("organizer", ""))
@@ -214,6 +206,9 @@ class Summary:
 
     def report(self, period: model.Period) -> model.Report:
         """Return what was counted; ages are those at the end of the period."""
+        waits = self._all_waits
+        organizers = [model.Organizer(one.name, one.requests, one.answers) for one in self._organizers.values()]
+        organizers.sort(key=lambda row: (-row.requests, -row.answers, row.organizer))
         return model.Report(
             period=period,
             decisions=self._decided(),
@@ -223,11 +218,11 @@ class Summary:
             open_intents=len(self._intents),
             oldest_intents=self._oldest(period.until_ms),
             troubles=self._all_troubles(),
-            waiting=self._waiting(),
+            waiting=model.WaitingTimes(waits.count, self._unmeasured, waits.percentile(0.5), waits.percentile(0.95)),
             mailboxes=len(self._mailboxes),
             slowest=self._slowest(),
             failing=self._most_failing(),
-            organizers=self._busiest(),
+            organizers=tuple(organizers[:WORST]),
             deeds=self._actions,
             last_deeds=tuple(self._recent_actions),
             unit=self._unit,
@@ -264,10 +259,6 @@ class Summary:
             tuple(model.TroubleCount(name, one.failed, one.dead, one.last_ms) for name, one in reasons),
         )
 
-    def _waiting(self) -> model.WaitingTimes:
-        waits = self._all_waits
-        return model.WaitingTimes(waits.count, self._unmeasured, waits.percentile(0.5), waits.percentile(0.95))
-
     def _slowest(self) -> tuple[model.SlowMailbox, ...]:
         rows = [
             model.SlowMailbox(name, waits.count, waits.percentile(0.5), waits.percentile(0.95))
@@ -282,24 +273,18 @@ class Summary:
         ]
         return tuple(sorted(rows, key=lambda row: (-row.dead, -row.failed, row.mailbox))[:WORST])
 
-    def _busiest(self) -> tuple[model.Organizer, ...]:
-        rows = [model.Organizer(one.name, one.requests, one.answers) for one in self._organizers.values()]
-        return tuple(sorted(rows, key=lambda row: (-row.requests, -row.answers, row.organizer))[:WORST])
-
     def _all_bars(self, period: model.Period) -> tuple[model.Bar, ...]:
         if self.first_ms is None:
             return ()
         # Before the audit begins nothing is known; bars of zero would be wrong there.
         begins = max(period.since_ms, period.audit_begins_ms or 0)
+        starts = sorted({*self._calendar.starts(begins, period.until_ms, self._unit), *self._bars})
         empty = _Bar()
-        bars = ((start, self._bars.get(start, empty)) for start in self._starts(begins, period.until_ms))
+        bars = ((start, self._bars.get(start, empty)) for start in starts)
         return tuple(
             model.Bar(start, {name: bar.answers[name] for name in model.ANSWER_KINDS}, bar.opened, bar.failed, bar.dead)
             for start, bar in bars
         )
-
-    def _starts(self, since_ms: int, until_ms: int) -> list[int]:
-        return sorted({*self._calendar.starts(since_ms, until_ms, self._unit), *self._bars})
 
 
 def _most(counts: Counter[str]) -> Mapping[str, int]:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rsvpq.report.calendar import Calendar
-from rsvpq.report.model import ANSWER_KINDS, Bar, Report
+from rsvpq.report.model import ANSWER_KINDS, Report
 from rsvpq.report.wording import NAMES, brief, coverage, grouped, share
 from rsvpq.text import duration, printable
 
@@ -64,20 +64,15 @@ def _counts(out: "_Page", report: Report) -> None:
 
 def _over_time(out: "_Page", report: Report, calendar: Calendar) -> None:
     most = max((bar.done for bar in report.bars), default=0)
-    rows = [_bar(bar, most, calendar, hourly=report.unit == "hour") for bar in report.bars if bar.done or _bad(bar)]
+    moment = "%a %d %b %H:%M %Z" if report.unit == "hour" else "%a %d %b %Y"
+    rows = []
+    for bar in report.bars:
+        counts = (sum(bar.answers[name] for name in ANSWER_KINDS), bar.opened, bar.failed, bar.dead)
+        if any(counts):
+            length = -(-_BAR_WIDTH * bar.done // most) if most else 0
+            rows.append((f"{calendar.at(bar.start_ms):{moment}}", *map(grouped, counts), "█" * length))
     headings = (report.unit, "answers#", "opened#", "failed#", "given up#", "")
     out.table("Answers and opened responses over time", headings, rows)
-
-
-def _bar(bar: Bar, most: int, calendar: Calendar, *, hourly: bool) -> Sequence[str]:
-    moment = calendar.at(bar.start_ms)
-    counts = (sum(bar.answers[name] for name in ANSWER_KINDS), bar.opened, bar.failed, bar.dead)
-    length = -(-_BAR_WIDTH * bar.done // most) if most else 0
-    return (f"{moment:%a %d %b %H:%M %Z}" if hourly else f"{moment:%a %d %b %Y}", *map(grouped, counts), "█" * length)
-
-
-def _bad(bar: Bar) -> int:
-    return bar.failed + bar.dead
 
 
 def _mailboxes(out: "_Page", report: Report, calendar: Calendar) -> None:
