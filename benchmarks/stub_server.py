@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks.stub import CONTROL
-from testbed.processes import PATIENCE_S, Part
+from testbed.processes import WAIT_S, Part
 
 
 class Failed(Exception):
@@ -38,7 +38,7 @@ class StubServer:
         except BaseException:
             self.part.end()
             raise
-        self._connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=PATIENCE_S)
+        self._connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=WAIT_S)
 
     def end(self) -> None:
         """End it."""

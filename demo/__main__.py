@@ -21,7 +21,7 @@ from demo.summary import Report, print_report
 from rsvpq import wiring
 from rsvpq.lanes import Lanes
 from rsvpq.settings import load_settings
-from testbed.processes import PATIENCE_S, PartFailed
+from testbed.processes import WAIT_S, PartFailed
 from testbed.simulated_exchange import World
 from testbed.stack import EVERYTHING, Plan, Stack
 
@@ -116,7 +116,7 @@ def _trigger(stack: Stack) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE_S,
+        timeout=WAIT_S,
     )
     if run.returncode != 0:
         raise PartFailed(f"{' '.join(command)} failed:\n{run.stderr}")

@@ -11,7 +11,7 @@ from testbed.stack import Plan, Stack
 
 #: Kinds of messages that must be left alone, and the reason rsvpq counts them under.
 _SKIPPED = {"cancellation": "cancellation", "other": "unknown-class"}
-#: Kinds that are no meeting messages, so that no scan finds them, and what they are called.
+#: Kinds that are not meeting messages, so that no scan finds them, and what they are called.
 _NOT_FOUND = {"mail": "ordinary mails", "task-request": "task requests"}
 
 

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 #: Seconds to wait for what a quiet machine does in one: a machine with other work to do takes many times as long, and
 #: waiting ends as soon as the fact is there.
-PATIENCE_S = 240.0
+WAIT_S = 240.0
 #: The same for what a quiet machine does in half a minute: a whole demonstration, or a whole run of something.
 RUN_S = 600.0
 #: Below what Linux, macOS and the BSDs give to outgoing connections.
@@ -28,7 +28,7 @@ class PartFailed(RuntimeError):
     """A part did not start, or ended by itself; the message quotes the end of its log."""
 
 
-def until(fact: Callable[[], T | None], what: str, *, within_s: float = PATIENCE_S, every_s: float = 0.02) -> T:
+def until(fact: Callable[[], T | None], what: str, *, within_s: float = WAIT_S, every_s: float = 0.02) -> T:
     """Wait until ``fact()`` is truthy and return it.
 
     :raises TimeoutError: it did not become so within ``within_s``.
@@ -52,7 +52,7 @@ def free_port() -> int:
     while True:
         port = secrets.choice(_PORTS)
         with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: old connections are no harm
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: old connections do no harm
             with suppress(OSError):
                 probe.bind(("127.0.0.1", port))
                 return port
@@ -118,7 +118,7 @@ class Part:
         """The last lines of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
-    def wait_for(self, fact: Callable[[], T | None], what: str, *, within_s: float = PATIENCE_S) -> T:
+    def wait_for(self, fact: Callable[[], T | None], what: str, *, within_s: float = WAIT_S) -> T:
         """As :func:`until`, but fail at once when the process ends.
 
         :raises PartFailed: it ended first. :raises TimeoutError: the fact did not come.

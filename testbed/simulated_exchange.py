@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from testbed.processes import PATIENCE_S, Part
+from testbed.processes import WAIT_S, Part
 
 _SITUATIONS = ("occurrences", "copies", "updates", "forbidden")
 
@@ -111,7 +111,7 @@ class SimulatedExchange:
 
     def _fetch(self, what: str, body: bytes | None = None) -> bytes:
         request = urllib.request.Request(f"{self._oracle}/_oracle/{what}", data=body)  # noqa: S310 - loopback http
-        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - loopback http
+        with urllib.request.urlopen(request, timeout=WAIT_S) as answer:  # noqa: S310 - loopback http
             content: bytes = answer.read()
             return content
 

@@ -21,7 +21,7 @@ from typing import Any, Self
 from urllib.request import Request, urlopen
 
 from testbed.fork_server import ForkServer
-from testbed.processes import PATIENCE_S, Part, free_port
+from testbed.processes import WAIT_S, Part, free_port
 from testbed.queue_server import QueueServer
 from testbed.simulated_exchange import SimulatedExchange, World, account_file
 
@@ -258,7 +258,7 @@ class Stack:
         request = Request(self.flower_url + path, data=data)  # noqa: S310 - loopback http
         login = b64encode(f"{self.flower_user}:{self.secrets['flower']}".encode()).decode()
         request.add_header("Authorization", f"Basic {login}")
-        with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - loopback http
+        with urlopen(request, timeout=WAIT_S) as answer:  # noqa: S310 - loopback http
             return json.loads(answer.read())
 
     def _write_settings(self, redis: str) -> None:
@@ -299,7 +299,7 @@ def _is_ready(worker: Part) -> bool:
 
 def _answers(url: str) -> bool:
     try:
-        with urlopen(url, timeout=PATIENCE_S) as answer:  # noqa: S310 - loopback http
+        with urlopen(url, timeout=WAIT_S) as answer:  # noqa: S310 - loopback http
             return bool(answer.status == HTTPStatus.OK)
     except OSError:
         return False

@@ -43,7 +43,7 @@ class PlainProgram:
             self._send(step, names)
 
     def _send(self, step: Step, names: dict[str, str]) -> None:
-        # A recording ends with looking for what must be gone, so a 404 is no failure.
+        # A recording ends with looking for what must be gone, so a 404 is not a failure.
         headers = {name: _filled(value, names) for name, value in step.headers.items()}
         response = self._session().request(
             step.method,

@@ -25,7 +25,7 @@ _MAX_CHUNK_LINE_BYTES = 256
 
 
 class Handler(Protocol):
-    """Whoever answers: it is told when the answer has been written, to count what is in flight."""
+    """Answers the requests of a connection, and is called back when an answer has been written."""
 
     def invites(self) -> bool:
         """Whether a client that waits with its body is asked for it."""

@@ -11,7 +11,7 @@ from simulator.serving.faults import Fault, FaultKind
 from simulator.serving.http import Damage, Ending, Request, Response, error_page
 
 _WITH_RETRY_AFTER = {FaultKind.BUSY_FOR_A_WHILE, FaultKind.TOO_MANY}
-_GARBAGE = b"\x00\x01\xff\xfe<<a:multistatus \x80 this is no XML </a:response>&&&"
+_GARBAGE = b"\x00\x01\xff\xfe<<a:multistatus \x80 this is not XML </a:response>&&&"
 
 
 def faulty_answer(fault: Fault, request: Request, answer: Callable[[], Response]) -> Response:

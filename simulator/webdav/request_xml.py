@@ -50,7 +50,7 @@ def _root(body: bytes, local_name: str) -> etree._Element:
         root = etree.fromstring(_DIGIT_NAME.sub(rb"\1_x003\2_", body), parser)
     except etree.XMLSyntaxError:
         raise HttpError(400) from None
-    # Recovering is for one thing: mapi/id namespaces hold braces, which are no URI to libxml2 but are to Exchange.
+    # Recovering is for one thing: mapi/id namespaces hold braces: not a URI to libxml2, but one to Exchange.
     broken = any(entry.type_name != _NOT_A_URI for entry in parser.error_log)
     if broken or root is None or root.tag != f"{{{DAV}}}{local_name}":
         raise HttpError(400)

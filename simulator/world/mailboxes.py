@@ -34,7 +34,7 @@ class Item:
     #: The store-wide number of the last change.
     change: int
     modified: datetime
-    #: What clients wrote that is no part of a message, by the name of the property; None where they removed it.
+    #: What clients wrote that is not part of a message, by the name of the property; None where they removed it.
     patches: dict[str, Value | None] | None = None
     #: What happened to the seeded message that this item is.
     tally: Tally | None = None

@@ -10,7 +10,7 @@ from requests.auth import HTTPBasicAuth
 
 from rsvpq.mail.calendar import Agenda
 from rsvpq.webdav.mailbox import WebDavMailbox
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from tests.support.exchange_site import PASSWORD, Site
 
 _CONTENT = {
@@ -75,7 +75,7 @@ class Diary:
             data="\r\n".join([*head, *lines]).encode(),
             headers={"Content-Type": "message/rfc822", "Translate": "f"},
             auth=HTTPBasicAuth(self.site.exchange.username.encode(), PASSWORD.encode()),
-            timeout=PATIENCE_S,
+            timeout=WAIT_S,
         )
         assert answer.status_code in {200, 201}, answer.text
 
@@ -86,7 +86,7 @@ class Diary:
     def turn(self, **switches: object) -> None:
         """Set switches of the simulator."""
         answer = requests.post(
-            f"{self.site.exchange.urls[0]}/_oracle/switches", data=json.dumps(switches), timeout=PATIENCE_S
+            f"{self.site.exchange.urls[0]}/_oracle/switches", data=json.dumps(switches), timeout=WAIT_S
         )
         assert answer.status_code == 200, answer.text
 

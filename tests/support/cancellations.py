@@ -33,7 +33,7 @@ class Attendee:
         """Get a request, which wants a response or none."""
         return self._gets("REQUEST", original, rule, sequence, organizer, wanted=wanted)
 
-    def is_told(
+    def gets_cancellation(
         self,
         original: str = "",
         *,

@@ -10,13 +10,13 @@ from rsvpq.mail.errors import ExchangeError
 from rsvpq.mail.messages import Verdict
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.server import WebDavServer
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from tests.support.scripted_server import DRAFT, FOLDERS, MESSAGE
 
 PASSWORD = "S3cret-in-no-message"
 #: Seconds: short, so that what has no end shows it soon; and so long that what has one is never cut off.
-IMPATIENT = Timeouts(connect_s=PATIENCE_S, read_s=0.5, body_s=0.7)
-PATIENT = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S, body_s=PATIENCE_S)
+IMPATIENT = Timeouts(connect_s=WAIT_S, read_s=0.5, body_s=0.7)
+PATIENT = Timeouts(connect_s=WAIT_S, read_s=WAIT_S, body_s=WAIT_S)
 
 Operation = Callable[[WebDavMailbox], object]
 SEARCH: Operation = lambda box: [message for page in box.meeting_messages() for message in page.messages]  # noqa: E731

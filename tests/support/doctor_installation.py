@@ -9,7 +9,7 @@ from pathlib import Path
 from rsvpq.doctor.checks import DEADLINE_S, examine
 from rsvpq.doctor.results import CheckResult, ExitCode, Level, Notes, exit_code
 from rsvpq.settings import load_with_origins
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from testbed.simulated_exchange import SimulatedExchange
 
 
@@ -91,4 +91,4 @@ class DoctorInstallation:
         self.write()
         command = [str(Path(sys.executable).with_name("rsvpq")), "doctor", *arguments]
         environment = {**os.environ, "RSVPQ_CONFIG": str(self.config), "COLUMNS": str(columns)}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)

@@ -20,20 +20,20 @@ from rsvpq.mail.ports import Place
 from rsvpq.policy import Action, Decision, Policy
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.server import WebDavServer
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.support.work import Decide
 
 PASSWORD = "pass-word:ünïque"
-TIMEOUTS = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S)
+TIMEOUTS = Timeouts(connect_s=WAIT_S, read_s=WAIT_S)
 
 
 class BehavingExchange(SimulatedExchange):
-    """A simulator with one server for each behaviour: switches by name."""
+    """A simulator with one server for each behavior: switches by name."""
 
-    def __init__(self, directory: Path, world: World, behaviours: Sequence[Mapping[str, object]]) -> None:
+    def __init__(self, directory: Path, world: World, behaviors: Sequence[Mapping[str, object]]) -> None:
         super().__init__(directory, world, PASSWORD)
-        for number, switches in enumerate(behaviours):
+        for number, switches in enumerate(behaviors):
             self._fetch("switches", json.dumps({**switches, "server": number}).encode())
 
 
@@ -77,7 +77,7 @@ class Site:
         url = self.exchange.urls[number] + path
         octets = body.encode()
         return requests.request(
-            method, url, headers=given, data=octets, auth=account, timeout=PATIENCE_S, allow_redirects=False
+            method, url, headers=given, data=octets, auth=account, timeout=WAIT_S, allow_redirects=False
         )
 
     def copy(self, source: str, target: str, number: int = 0) -> None:
@@ -103,7 +103,7 @@ class Site:
                     return box
         raise LookupError("no such mailbox is left; make the world larger")
 
-    def told(self, box: WebDavMailbox, message: MeetingMessage) -> dict[str, Any]:
+    def recorded(self, box: WebDavMailbox, message: MeetingMessage) -> dict[str, Any]:
         """What the oracle knows of one seeded message."""
         (found,) = [m for m in self.of_mailbox(box) if m["uid"] == message.uid and m["subject"] == message.subject]
         return found
@@ -114,8 +114,8 @@ class Site:
 
     def sent(self, box: WebDavMailbox, message: MeetingMessage) -> tuple[int, int]:
         """How often a request was accepted, and how often an answer to it was sent."""
-        told = self.told(box, message)
-        return told["accepted"], told["submitted"]
+        counts = self.recorded(box, message)
+        return counts["accepted"], counts["submitted"]
 
     def mutating(self) -> int:
         """How many requests that change something the servers have seen."""

@@ -16,7 +16,7 @@ from testbed.processes import RUN_S
 #: Where what is released waits for a worker, as in a broker.
 BROKER = "broker"
 #: Long before this everything is done, in seconds, whatever else the machine does.
-PATIENCE_S = RUN_S
+WAIT_S = RUN_S
 
 
 class Stint(NamedTuple):
@@ -44,7 +44,7 @@ def publish(redis: Redis, lanes: Lanes, releases: Iterable[tuple[str, int]]) -> 
 def work_alone(url: str, items: int) -> list[Stint]:
     """Release, start, record and finish over a connection of one's own until so many items are done by all together."""
     stints: list[Stint] = []
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + WAIT_S
     with Redis.from_url(url, decode_responses=True) as redis:
         lanes = Lanes(redis)
         while (

@@ -12,7 +12,7 @@ from redis import Redis
 from rsvpq import wiring
 from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings, load_settings
-from testbed.processes import PATIENCE_S, Part
+from testbed.processes import WAIT_S, Part
 
 PASSWORD = "not-to-be-shown"
 MAILBOXES = """\
@@ -63,7 +63,7 @@ class Installation:
         """Run the command line to its end."""
         environment = {**os.environ, **self.environment}
         command = self.command(*arguments)
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
 
     @property
     def environment(self) -> dict[str, str]:

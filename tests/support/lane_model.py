@@ -49,7 +49,7 @@ class Party:
     tat: int = 0
     #: Counts the changes of the pace; a charge is promised only the pace under which its item was released.
     epoch: int = 0
-    #: When an item of it last came to a good end.
+    #: When an item of it was last done or left alone.
     went: int = 0
     charges: list[int] = field(default_factory=list)
 
@@ -425,7 +425,7 @@ class LaneModel:
     def view(self) -> View:
         """What Redis should say."""
         return View(
-            items={item.id: self._told(item) for item in self.items.values()},
+            items={item.id: self._item_view(item) for item in self.items.values()},
             lanes={mailbox: lane for mailbox, lane in self.lanes.items() if lane},
             inflight={item.id: item.due for item in self.in_flight()},
             later={item.id: item.due for item in self.items.values() if item.state == "later"},
@@ -442,7 +442,7 @@ class LaneModel:
     # How it is done
 
     @staticmethod
-    def _told(item: Entry) -> tuple[str, int, int, str, bool, int, int]:
+    def _item_view(item: Entry) -> tuple[str, int, int, str, bool, int, int]:
         return (
             item.state, item.generation, item.attempts, item.owner, item.charged, item.unstarted, item.looks,
         )  # fmt: skip

@@ -11,12 +11,12 @@ from rsvpq.http.credential import Credential
 from rsvpq.http.deadlines import Timeouts
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.server import WebDavServer
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from testbed.simulated_exchange import SimulatedExchange, World
 
 #: Without a colon, which the simulator's NTLM cannot do with.
 PASSWORD = "pass-word ünïque"
-TIMEOUTS = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S)
+TIMEOUTS = Timeouts(connect_s=WAIT_S, read_s=WAIT_S)
 
 
 @dataclass(frozen=True, slots=True)

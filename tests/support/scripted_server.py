@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal
 
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Verdict
 from rsvpq.webdav.folders import Folders
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 
 #: Of the mailbox that such a server has, and a request in it.
 FOLDERS = Folders(
@@ -120,7 +120,7 @@ class ScriptedServer:
 
     def _end(self, connection: socket.socket, answer: Play) -> None:
         if answer.then == "hang":
-            self._over.wait(PATIENCE_S)
+            self._over.wait(WAIT_S)
         elif answer.then == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         while answer.then == "repeat" and not self._over.is_set():

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 from urllib.request import Request, urlopen
 
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from testbed.queue_server import QueueServer
 from testbed.stack import Stack
 
@@ -148,6 +148,6 @@ def _page(stack: Stack, path: str) -> str:
     request = Request(stack.flower_url + path)  # noqa: S310 - loopback http
     login = b64encode(f"{stack.flower_user}:{stack.secrets['flower']}".encode()).decode()
     request.add_header("Authorization", f"Basic {login}")
-    with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - loopback http
+    with urlopen(request, timeout=WAIT_S) as answer:  # noqa: S310 - loopback http
         text: str = answer.read().decode("utf-8", "replace")
         return text

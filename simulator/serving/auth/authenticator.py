@@ -61,7 +61,7 @@ def challenge(offer: str) -> Response:
 
 
 def token(header: str | None, wanted_scheme: str) -> bytes | None:
-    """What an Authorization header of one scheme holds, decoded; None for another scheme and for what is no base64."""
+    """Return the decoded content of an Authorization header of one scheme; None for another scheme or bad base64."""
     scheme, _, text = (header or "").partition(" ")
     if scheme.casefold() != wanted_scheme:
         return None
