@@ -1,4 +1,4 @@
-"""What really happened, by the simulated servers' own count, beside what was promised."""
+"""Compare what happened, by the counts of the simulated servers, with what was promised."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +45,7 @@ class Report:
 
     @property
     def complaints(self) -> list[str]:
-        """What was not as promised; empty where all was."""
+        """The broken promises; empty if there are none."""
         requests, responses, pace = self.oracle["requests"], self.oracle["responses"], self.oracle["pace"]
         counted = {
             "requests lost": self.lost,
@@ -66,7 +66,7 @@ class Report:
 
     @property
     def good(self) -> bool:
-        """Whether everything was as promised."""
+        """Whether all promises were kept."""
         return not self.complaints
 
 

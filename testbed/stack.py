@@ -37,11 +37,11 @@ class Pace:
     concurrency: int
 
     def as_toml(self) -> str:
-        """Three lines of the settings."""
+        """Return the limits as three lines of the settings."""
         return f'rate = "{self.per_second:g}/s"\nburst = {self.burst}\nconcurrency = {self.concurrency}\n'
 
     def as_promise(self) -> dict[str, float]:
-        """What the oracle is told.
+        """Return the limits as the oracle takes them.
 
         The pace is charged when an operation is begun, and the oracle sees when it arrives. However long a busy machine
         takes between the two, what a window sees beyond what was begun in it had been begun before, and holds a slot.
@@ -64,7 +64,7 @@ most_answers_per_run = 1000000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to start, and within which limits.
+    """The parts to start, and their limits.
 
     :param flower: Flower, and the worker of the tasks that operators start from there.
     :param extra: more lines of the settings. :param server_extra: more lines for each server.
@@ -142,16 +142,16 @@ class Stack:
 
     @property
     def borrowed_redis(self) -> bool:
-        """Whether the Redis is somebody else's, named by the environment."""
+        """Whether the Redis was not started here, but named by the environment."""
         return "RSVPQ_REDIS_URL" in os.environ
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs to belong to this installation."""
+        """The environment of the processes of this installation."""
         return {"RSVPQ_CONFIG": str(self.config), "PYTHONUNBUFFERED": "1", **self.plan.environment}
 
     def check(self) -> None:
-        """Complain if a part has ended by itself.
+        """Raise an error if a part has ended by itself.
 
         :raises PartFailed: one has.
         """
@@ -184,7 +184,7 @@ class Stack:
         self._say(f"simulated Exchange: {len(self.exchange.urls)} servers")
 
     def _start_queue_server(self) -> str:
-        """A queue server of our own; the lines of the settings that lead to it."""
+        """Start a queue server; return the settings for it."""
         self.queue_server = QueueServer(
             self.directory,
             password=self.secrets["redis"],

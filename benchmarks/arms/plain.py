@@ -1,6 +1,6 @@
 """The plain program: the HTTP requests of one answer, made with a session of requests for each thread.
 
-What it is told comes by the environment, as a worker's does.
+It is configured by environment variables, as a worker is.
 """
 
 import os
@@ -26,7 +26,7 @@ class PlainProgram:
 
     @classmethod
     def of_environment(cls) -> "PlainProgram":
-        """The program that this process was started as."""
+        """Return the program that the environment describes."""
         return cls(os.environ[ORIGIN], Recording.load(Path(os.environ[RECORDING])))
 
     def answer(self, mailbox: int, message: int) -> None:

@@ -1,4 +1,4 @@
-"""Somebody else fills a calendar, in the zone that he lives in: iCalendar text by PUT, as calendar programs do it."""
+"""Fill a calendar as another program does, in a zone of its own: iCalendar text by PUT."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -21,17 +21,17 @@ _CONTENT = {
 
 
 def moment(local: str, zone: str = "UTC") -> datetime:
-    """A local time, such as `2026-03-30T09:00`, in UTC."""
+    """Return a local time, such as `2026-03-30T09:00`, in UTC."""
     return datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
 def stamp(local: str) -> str:
-    """A time as iCalendar writes it."""
+    """Return a time as iCalendar writes it."""
     return f"{datetime.fromisoformat(local):%Y%m%dT%H%M%S}"
 
 
 def event(uid: str, start: str, end: str, zone: str, *lines: str) -> list[str]:
-    """The lines of an event; start and end are local."""
+    """Return the lines of an event; start and end are local."""
     times = [f"DTSTART;TZID={zone}:{stamp(start)}", f"DTEND;TZID={zone}:{stamp(end)}"]
     return ["BEGIN:VEVENT", f"UID:{uid}", f"SUMMARY:{uid}", *times, *lines, "END:VEVENT"]
 
@@ -91,7 +91,7 @@ class Diary:
         assert answer.status_code == 200, answer.text
 
     def times(self, start: str, days: float) -> list[tuple[str, str, str]]:
-        """What the calendar shows, as (uid, start, end) in UTC, in order of start."""
+        """Return the content of the calendar, as (uid, start, end) in UTC, in order of start."""
         first = moment(start)
         found = self.box.busy(first, first + timedelta(days=days))
         assert isinstance(found, Agenda), found

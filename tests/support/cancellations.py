@@ -48,7 +48,7 @@ class Attendee:
         return self._gets("CANCEL", original, rule, sequence, organizer, (sender, sent_by), uid)
 
     def days(self) -> list[str]:
-        """The days on which the calendar has something."""
+        """Return the days on which the calendar is not empty."""
         return [start[:5] for _, start, _ in self.diary.times("2030-06-01T00:00", 30)]
 
     def _gets(

@@ -32,14 +32,14 @@ OPERATIONS: dict[str, Operation] = {
 
 
 def client(url: str, *, forms: bool = False, verify: str | None = None, timeouts: Timeouts = PATIENT) -> WebDavMailbox:
-    """A client of adele's mailbox at this origin, who knows her folders."""
+    """Return a client of adele's mailbox at this origin, with its folders known."""
     account = auth.Forms("svc", PASSWORD, allow_http=True) if forms else auth.basic("svc", PASSWORD)
     server = WebDavServer(url + "/exchange/", account, timeouts=timeouts, ca_bundle=verify or "")
     return WebDavMailbox(server, "adele", FOLDERS)
 
 
 def failure(operation: Operation, box: WebDavMailbox) -> ExchangeError:
-    """The error of an operation: one that says what to do next, in one printable line, without the password."""
+    """Return the error of an operation; check that it is printable, gives a remedy, and hides the password."""
     with pytest.raises(ExchangeError) as caught:
         operation(box)
     check_said(caught.value)
@@ -47,7 +47,7 @@ def failure(operation: Operation, box: WebDavMailbox) -> ExchangeError:
 
 
 def survives(operation: Operation, box: WebDavMailbox) -> None:
-    """Whatever comes of an operation, it is nothing else than a result or an ExchangeError."""
+    """Check that an operation ends with a result or an ExchangeError."""
     try:
         operation(box)
     except ExchangeError as error:
@@ -55,6 +55,6 @@ def survives(operation: Operation, box: WebDavMailbox) -> None:
 
 
 def check_said(error: ExchangeError) -> None:
-    """What the error says may be shown to anybody on any terminal."""
+    """Check that the text of an error can be shown on any terminal."""
     assert PASSWORD not in f"{error!r} {error.__cause__!r}"
     assert str(error).isprintable()

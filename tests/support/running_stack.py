@@ -21,7 +21,7 @@ def rsvpq(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def all_answered(stack: Stack) -> bool:
-    """Whether the oracle has seen every request answered and every response opened."""
+    """Return whether every request was answered and every response opened, by the oracle."""
     stack.check()
     summary = stack.exchange.ask("summary")
     return (
