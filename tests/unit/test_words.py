@@ -101,7 +101,7 @@ REPORT = (
 ALLOWED = (
     Allowed("deed", REPORT, "a key of the report's JSON"),
     Allowed("deeds", REPORT, "a key of the report's JSON"),
-    Allowed("cancelled", ("rsvpq/tasks/recollection.py", "rsvpq/mail/editions.py"), "a value stored in the ledger"),
+    Allowed("cancelled", ("rsvpq/tasks/", "rsvpq/mail/"), "a value stored in the ledger"),
     Allowed("cancelled", ("simulator/webdav/properties/items.py",), "STATUS:CANCELLED of RFC 5545"),
 )
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
