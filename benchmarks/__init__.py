@@ -1,1 +1,1 @@
-"""What rsvpq costs beside other ways to do the same: ``python -m benchmarks``; see docs/performance.md."""
+"""Measure the cost of rsvpq against other ways to do the same: ``python -m benchmarks``; see docs/performance.md."""

@@ -22,7 +22,7 @@ Part = Callable[[argparse.Namespace], list[Table]]
 
 
 def main() -> int:
-    """The exit code: 1 where a run failed, 130 where it was interrupted."""
+    """Run the benchmarks; return 1 if a run failed, 130 if it was interrupted."""
     options = _options()
     for number in _ENDING:
         signal.signal(number, _interrupt)
@@ -77,7 +77,7 @@ def _options() -> argparse.Namespace:
 
 
 def say(line: str) -> None:
-    """Tell whoever waits how far it is."""
+    """Print the progress."""
     sys.stderr.write(line + "\n")
 
 

@@ -39,7 +39,7 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much: ``messages`` are measured in each run, after ``warm`` others; each latency and arm in every round."""
+    """The size: ``messages`` are measured in each run, after ``warm`` others; each latency and arm in every round."""
 
     rounds: int
     messages: int
@@ -50,17 +50,20 @@ class Size:
 
     @property
     def warm(self) -> int:
-        """Each mailbox once, since the first answer in a mailbox finds its folders, and the threads twice."""
+        """Messages before the measurement.
+
+        One for each mailbox, whose folders are found first, and two for each thread.
+        """
         return self.mailboxes + 2 * self.threads
 
     @property
     def depth(self) -> int:
-        """Messages in each mailbox: so many that the window ends while the queue is full."""
+        """Messages in each mailbox: enough that the queue is still full when the window ends."""
         return -(-(self.warm + self.messages + 2 * self.threads) // self.mailboxes)
 
 
 def run(size: Size, say: Callable[[str], None]) -> list[Table]:
-    """All rounds; a table for each latency, and one of the HTTP requests.
+    """Run all rounds; return a table for each latency, and one of the HTTP requests.
 
     :raises Failed: an arm lost messages, or answered some twice.
     """
@@ -77,7 +80,7 @@ def run(size: Size, say: Callable[[str], None]) -> list[Table]:
 
 
 def measure(arm: Arm, size: Size, latency_ms: float, recording: Recording) -> Used:
-    """One run of one arm, in services of its own."""
+    """Run one arm once, with services of its own."""
     with tempfile.TemporaryDirectory(prefix="rsvpq-bench-") as name, queue_server(Path(name)) as redis:
         stub = StubServer(Path(name), mailboxes=size.mailboxes, depth=size.depth, latency_ms=latency_ms)
         parts: dict[str, Part] = {}

@@ -44,7 +44,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the simulator saw: seconds from the trigger to each answer of a small mailbox, and its summary."""
+    """The result of a run: seconds from the trigger to each answer of a small mailbox, and the oracle's summary."""
 
     name: str
     waits_s: Sequence[float]
@@ -53,7 +53,7 @@ class Run:
 
 
 def run(size: Size, say: Callable[[str], None]) -> list[Table]:
-    """Both worlds, one after the other.
+    """Run both worlds, one after the other.
 
     :raises Failed: something was answered twice.
     """
@@ -88,7 +88,7 @@ def _trigger(stack: Stack) -> None:
 
 
 def _when_small_are_done(stack: Stack, deep: set[str]) -> list[dict[str, Any]]:
-    """The requests, once those of small mailboxes are all answered; else nothing."""
+    """Return the requests once those of small mailboxes are all answered; else nothing."""
     stack.check()
     requests = [message for message in stack.exchange.messages() if message["kind"] == "request"]
     done = all(map(_answered_at, (message for message in requests if message["mailbox"] not in deep)))
@@ -96,7 +96,7 @@ def _when_small_are_done(stack: Stack, deep: set[str]) -> list[dict[str, Any]]:
 
 
 def _answered_at(message: dict[str, Any]) -> float | None:
-    """When its answer was sent, or it was accepted where none was wanted; None before that."""
+    """Return when the answer was sent, or the request accepted if no answer was wanted; None before that."""
     moment: float | None = message["submitted_first" if message["response_requested"] else "accepted_first"]
     return moment
 

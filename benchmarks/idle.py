@@ -1,4 +1,4 @@
-"""What an installation costs while nothing is due."""
+"""Measure the cost of an installation while nothing is due."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +37,7 @@ class Site:
 
 
 def cases(many: int) -> tuple[Case, ...]:
-    """The cases; the first is what the others are compared with."""
+    """Return the cases; the others are compared with the first."""
     return (
         Case("100 mailboxes, all done", 100),
         Case(f"{many:,} mailboxes, all done", many),
@@ -46,7 +46,7 @@ def cases(many: int) -> tuple[Case, ...]:
 
 
 def run(rounds: int, seconds: float, many: int, say: Callable[[str], None]) -> list[Table]:
-    """All cases at once, over so many seconds in each round."""
+    """Run all cases at once, for this many seconds in each round."""
     with ExitStack() as stack:
         sites = []
         for case in cases(many):

@@ -49,7 +49,7 @@ release_lease = "1h"
 
 
 def mailbox(number: int) -> Mailbox:
-    """The mailbox of that number."""
+    """Return the mailbox of that number."""
     return Mailbox(mailbox_name(number), SERVER)
 
 
@@ -86,7 +86,7 @@ class Installation:
         self.parts: dict[str, Part] = {}
 
     def find(self, number: int) -> list[MeetingMessage]:
-        """The messages in a mailbox's Inbox, by the search of a scan."""
+        """Return the messages in the Inbox of a mailbox, by the search of a scan."""
         with self._exchange.mailbox(SERVER, mailbox_name(number), NoLease()) as box:
             return [message for page in box.meeting_messages() for message in page.messages]
 

@@ -12,7 +12,7 @@ _PACKAGES = ("celery", "kombu", "redis", "requests", "urllib3", "lxml", "dramati
 
 
 def describe() -> str:
-    """Processors, operating system and versions, in a few lines."""
+    """Describe processors, operating system and versions in a few lines."""
     server = subprocess.run([server_binary(), "--version"], capture_output=True, text=True, check=True)  # noqa: S603
     packages = ", ".join(filter(None, map(_named, _PACKAGES)))
     return (
@@ -23,7 +23,7 @@ def describe() -> str:
 
 
 def _named(package: str) -> str:
-    """The package with its version; nothing where it is not installed."""
+    """Return the package with its version; '' if it is not installed."""
     try:
         return f"{package} {version(package)}"
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What Redis holds for a mailbox, for a message that waits, and for one that is done."""
+"""Measure the memory of Redis for a mailbox, for a waiting message, and for a done one."""
 
 import tempfile
 from pathlib import Path
@@ -13,7 +13,7 @@ _REMEMBER_S = 7 * 86_400
 
 
 def run(mailboxes: int) -> list[Table]:
-    """Messages come in two waves, one to each mailbox; then the ledger is told that half of all are done."""
+    """Offer messages in two waves, one to each mailbox; then finish half of them."""
     with tempfile.TemporaryDirectory(prefix="rsvpq-bench-") as name, queue_server(Path(name)) as redis:
         stub = StubServer(Path(name), mailboxes=1, depth=1)
         try:
@@ -23,7 +23,7 @@ def run(mailboxes: int) -> list[Table]:
 
 
 def _levels(rsvpq: Installation, mailboxes: int) -> list[int]:
-    """The bytes of Redis: empty, after each wave, after half of the messages are done."""
+    """Return the bytes of Redis: empty, after each wave, and after half of the messages are done."""
     pattern = Pattern.of(rsvpq.find(0)[0])
     levels = [_bytes(rsvpq)]
     for wave in range(2):

@@ -15,10 +15,10 @@ class Pattern:
 
     @classmethod
     def of(cls, message: MeetingMessage) -> "Pattern":
-        """The pattern of a message that was found."""
+        """Return the pattern of a message that was found."""
         return cls(json.dumps(message.to_payload()))
 
     def message(self, mailbox: int, index: int) -> MeetingMessage:
-        """The message of that number in the mailbox of that number."""
+        """Return the message of that number in the mailbox of that number."""
         text = self.payload.replace(message_name(0, 0), message_name(mailbox, index))
         return MeetingMessage.from_payload(json.loads(text.replace(mailbox_name(0), mailbox_name(mailbox))))

@@ -14,7 +14,7 @@ _LOCAL = re.compile(r"[^/:#}]+$")
 
 @lru_cache(maxsize=256)
 def asked(body: bytes) -> tuple[str, ...]:
-    """The full names of the properties that a SEARCH or PROPFIND asks for."""
+    """Return the full names of the properties that a SEARCH or PROPFIND asks for."""
     root = etree.fromstring(body)
     sql = root.findtext("{DAV:}sql")
     if sql is not None:
@@ -24,7 +24,7 @@ def asked(body: bytes) -> tuple[str, ...]:
 
 
 def values(body: bytes) -> dict[str, str]:
-    """What a PROPPATCH sets, by the full names."""
+    """Return the values that a PROPPATCH sets, by full name."""
     return _properties(etree.fromstring(body))
 
 
@@ -34,12 +34,12 @@ def _properties(root: etree._Element) -> dict[str, str]:
 
 
 def answer(rows: Iterable[dict[str, str]], names: Sequence[str]) -> bytes:
-    """A 207 that says the values of these properties for each row, and which of them it does not have."""
+    """Return a 207 with the values of these properties for each row, and the names of missing ones."""
     return _document([_response(row, names) for row in rows])
 
 
 def patched(href: str, names: Sequence[str]) -> bytes:
-    """A 207 that says that these properties were set."""
+    """Return a 207 for these properties, as set."""
     properties = "".join(_element(name, None) for name in names)
     return _document([f"<a:response><a:href>{href}</a:href>{_propstat('200 OK', properties)}</a:response>"])
 

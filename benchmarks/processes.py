@@ -1,4 +1,4 @@
-"""What a process and its children have used, from /proc: CPU seconds and the peak of their memory."""
+"""Read CPU seconds and peak memory of a process and its children from /proc."""
 
 import os
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ _TIMES = slice(11, 15)
 
 
 def cpu_s(pid: int) -> float:
-    """User and system time of a process and all below it, those included that have ended and were waited for."""
+    """Return the CPU time of a process and all its descendants, including those that have ended and were waited for."""
     return sum(sum(map(int, fields[_TIMES])) for fields in map(_stat, tree(pid))) * _TICK_S
 
 
 def peak_mb(pid: int) -> float:
-    """The sum of the highest resident sizes of a process and all below it, in MB (1,000,000 bytes)."""
+    """Return the sum of the peak resident sizes of a process and all its descendants, in MB (1,000,000 bytes)."""
     return sum(map(_peak_kib, tree(pid))) * 1024 / 1_000_000
 
 
 def tree(pid: int) -> Iterator[int]:
-    """A process and all below it."""
+    """Return a process and all its descendants."""
     yield pid
     for task in (_PROC / str(pid) / "task").glob("*/children"):
         for child in task.read_text().split():

@@ -1,4 +1,4 @@
-"""What rsvpq asks of the server for one answer, as a list that other programs can follow for other messages."""
+"""Record the requests of one answer, so that other programs can repeat them for other messages."""
 
 import json
 import tempfile
@@ -27,7 +27,7 @@ class Step:
 
     @property
     def name(self) -> str:
-        """What it is, for people."""
+        """The name for people."""
         _, _, rest = self.path.removeprefix("/exchange/").partition("/")
         folder, _, item = rest.partition("/")
         command = item.partition("?")[2]
@@ -36,7 +36,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """All steps of one answer, in order."""
+    """The steps of one answer, in order."""
 
     steps: tuple[Step, ...]
 

@@ -1,4 +1,4 @@
-"""What a scan, an offer and an answer cost at 100, 10,000 and 100,000 mailboxes.
+"""Measure a scan, an offer and an answer at 100, 10,000 and 100,000 mailboxes.
 
 The same work each time, beside more and more mailboxes that have a message waiting at the same gate. A hundred
 mailboxes of great weight go first, so what is measured makes the same HTTP requests at every size, and only what Redis
@@ -42,7 +42,7 @@ _WARM = 2 * _THREADS
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is done in each round, at each number of mailboxes; ``batches`` are offers of 200 messages."""
+    """The size of each round at each number of mailboxes; ``batches`` are offers of 200 messages."""
 
     rounds: int
     messages: int
@@ -52,7 +52,7 @@ class Size:
 
     @property
     def depth(self) -> int:
-        """Messages in each active mailbox, so that they outlast all rounds."""
+        """Messages in each active mailbox, enough for all rounds."""
         return 4 + -(-self.rounds * (self.messages + 4 * _WARM) // ACTIVE)
 
 
@@ -70,7 +70,7 @@ class Site:
     answers: list[Used] = field(default_factory=list)
 
     def meter(self, *roles: str) -> Meter:
-        """A meter of Redis, the dispatcher and these workers."""
+        """Return a meter of Redis, the dispatcher and these workers."""
         parts = {role: self.rsvpq.parts[role] for role in ("dispatcher", *roles)}
         return Meter(self.stub, {**parts, "redis": self.redis.part}, self.redis.client())
 
@@ -84,7 +84,7 @@ class Offers:
 
 
 def run(size: Size, say: Callable[[str], None]) -> list[Table]:
-    """All sizes side by side, taking turns."""
+    """Run all sizes side by side, in turns."""
     with ExitStack() as stack:
         sites = [stack.enter_context(_site(number, size)) for number in size.mailboxes]
         for site in sites:
@@ -119,7 +119,7 @@ def _site(mailboxes: int, size: Size) -> Iterator[Site]:
 
 
 def _fill(site: Site) -> None:
-    """A message waits in every mailbox, and those that are not active have had a turn: so the active ones go first.
+    """Offer messages to every mailbox, and let those that are not active have a turn, so that active ones come first.
 
     What decides is virtual time: the others stand at 1, and the active ones get nowhere near it.
     """
@@ -137,7 +137,7 @@ def _fill(site: Site) -> None:
 
 
 def _weighing(number: int) -> Item:
-    """A scan that is only there to bring a mailbox's limits into force."""
+    """Return a scan that only brings a mailbox's limits into force."""
     return contract.scan_item(mailbox(number), run="weight")
 
 
@@ -151,7 +151,7 @@ def _start_scanning(site: Site, size: Size) -> None:
 
 
 def _scan(site: Site, scans: int) -> Used:
-    """Trigger scans of mailboxes in which there is nothing, and wait until all are done."""
+    """Scan empty mailboxes, and wait until all scans are done."""
     lanes, meter = site.rsvpq.lanes, site.meter("scan")
     before, done = meter.sample(), lanes.snapshot.counts()["done:scanned"]
     site.rsvpq.trigger([mailbox(_EMPTY + number) for number in range(scans)], run=f"{done}")
@@ -174,7 +174,7 @@ def _offer(site: Site, size: Size) -> Offers:
 
 
 def _redis_cpu_s(site: Site) -> float:
-    """By its own account, which is finer than the kernel's hundredths of a second."""
+    """Return the CPU seconds of Redis from INFO, which is finer than the kernel's hundredths of a second."""
     cpu = site.rsvpq.lanes.namespace.redis.info("cpu")
     return float(cpu["used_cpu_user"] + cpu["used_cpu_sys"])
 
@@ -198,7 +198,7 @@ def _answer(site: Site, messages: int) -> Used:
 
 
 def _pause(site: Site) -> None:
-    """Stop, and wait until nothing is under way."""
+    """Pause, and wait until nothing is in flight."""
     lanes = site.rsvpq.lanes
     lanes.controls.pause("all", reason="another size is measured")
     until(lambda: not lanes.namespace.redis.zcard(f"{lanes.namespace.prefix}:inflight"), "nothing is in flight")

@@ -18,18 +18,18 @@ _FIRST = datetime(2007, 12, 30, 5, 16, tzinfo=UTC)
 
 
 def mailbox_name(number: int) -> str:
-    """The name of a mailbox."""
+    """Return the name of a mailbox."""
     return f"m{number:06d}"
 
 
 def message_name(mailbox: int, index: int) -> str:
-    """The name of a message, which no other mailbox has."""
+    """Return the name of a message, unique over all mailboxes."""
     return f"q{mailbox:06d}x{index:05d}"
 
 
 @dataclass(slots=True)
 class Box:
-    """What was done in one mailbox; messages by name."""
+    """The effects in one mailbox; messages by name."""
 
     taken: set[str] = field(default_factory=set)
     drafts: dict[str, None] = field(default_factory=dict)
@@ -53,11 +53,11 @@ class Store:
         self.answers = 0
 
     def box(self, mailbox: str) -> Box:
-        """The mailbox of that name."""
+        """Return the mailbox of that name."""
         return self._boxes.setdefault(mailbox, Box())
 
     def rows(self, mailbox: str, folder: str, origin: str) -> Iterator[dict[str, str]]:
-        """The items of a folder, oldest first: the value of each property by its full name."""
+        """Return the items of a folder, oldest first: values by the full name of the property."""
         box, root = self.box(mailbox), f"{origin}/exchange/{mailbox}"
         if folder == "Inbox":
             return (_request(name, root, box.patched.get((folder, name))) for name in self._inbox(mailbox, box))
@@ -70,7 +70,7 @@ class Store:
         return iter(())
 
     def item(self, mailbox: str, folder: str, name: str, origin: str) -> dict[str, str] | None:
-        """One item, or None where there is none of that name (without ``.EML``)."""
+        """Return one item by name (without ``.EML``); None if there is none."""
         box, root = self.box(mailbox), f"{origin}/exchange/{mailbox}"
         if folder == "Inbox" and self._is_there(box, name):
             return _request(name, root, box.patched.get((folder, name)))
@@ -81,9 +81,10 @@ class Store:
         return None
 
     def accept(self, mailbox: str, name: str) -> bool:
-        """OWA's command: a draft of the answer appears and the request goes; False where there is no such request.
+        """Accept a request; return False if there is none.
 
-        It is counted in any case: who gives it twice would have answered twice on a server that is slower to show it.
+        The draft of an answer appears, and the request is removed. The command is counted in any case: a client that
+        sends it twice would have answered twice on a server that is slower to show the effect.
         """
         box = self.box(mailbox)
         self.accepted[name] += 1
@@ -94,7 +95,7 @@ class Store:
         return True
 
     def submit(self, mailbox: str, name: str) -> bool:
-        """A draft is sent; False where there is no such draft, which is counted as well."""
+        """Send a draft; return False, and count it, if there is no draft."""
         box = self.box(mailbox)
         self.submitted[name] += 1
         if name not in box.drafts:
@@ -105,7 +106,7 @@ class Store:
         return True
 
     def remove(self, mailbox: str, name: str) -> bool:
-        """A message leaves the Inbox; False where it is not there."""
+        """Remove a message from the Inbox; return False if it is not there."""
         box = self.box(mailbox)
         there = self._is_there(box, name)
         box.taken.add(name)
@@ -127,7 +128,7 @@ class Store:
 
 
 def folders(mailbox: str, origin: str) -> dict[str, str]:
-    """The URLs of a mailbox's folders, by the property that tells each."""
+    """Return the URLs of a mailbox's folders, by property."""
     root = f"{origin}/exchange/{mailbox}"
     urls = {f"urn:schemas:httpmail:{folder}": f"{root}/{name}" for folder, name in _NAMES.items()}
     return {"href": f"{root}/", **urls, "urn:schemas:httpmail:sendmsg": f"{root}/{SUBMISSION}"}
@@ -187,5 +188,5 @@ def _iso(moment: datetime) -> str:
 
 
 def matching(rows: Iterable[dict[str, str]], wanted: Sequence[str]) -> list[dict[str, str]]:
-    """The rows of these messages; all of them where none is named."""
+    """Return the rows of these messages; all rows if none is named."""
     return [row for row in rows if not wanted or any(name in row["href"] for name in wanted)]

@@ -46,7 +46,7 @@ class Request:
         self.origin = f"http://{self.headers['host']}"
 
     def to_dict(self) -> dict[str, object]:
-        """A JSON-ready copy."""
+        """Return the counts as a JSON-ready dict."""
         return {"method": self.method, "path": self.target, "headers": self.headers, "body": self.body.decode()}
 
 
@@ -159,11 +159,11 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Called by the loop."""
+        """Handle an event of the loop."""
         self._transport = transport if isinstance(transport, asyncio.Transport) else None
 
     def data_received(self, data: bytes) -> None:
-        """Called by the loop."""
+        """Handle an event of the loop."""
         self._received += data
         while (request := self._next()) is not None:
             if self._latency_s and not request.path.startswith(CONTROL):
@@ -190,7 +190,7 @@ class Connection(asyncio.Protocol):
 
 
 def main() -> None:
-    """Say the address in one line on stdout, and serve until SIGTERM."""
+    """Print the address as one line on stdout, and serve until SIGTERM."""
     parser = argparse.ArgumentParser("python -m benchmarks.stub", description=__doc__)
     parser.add_argument("--mailboxes", type=int, default=200, help="mailboxes that have messages")
     parser.add_argument("--depth", type=int, default=15, help="messages in each of them")

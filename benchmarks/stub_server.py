@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks.stub import CONTROL
-from testbed.processes import PATIENCE_S, Part
+from testbed.processes import WAIT_S, Part
 
 
 class Failed(Exception):
@@ -18,7 +18,7 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What the stub had seen at one moment (``at``: seconds on a clock that only its differences mean anything of)."""
+    """The counts of the stub at one moment (``at``: seconds, of which only differences mean anything)."""
 
     answers: int
     requests: int
@@ -38,7 +38,7 @@ class StubServer:
         except BaseException:
             self.part.end()
             raise
-        self._connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=PATIENCE_S)
+        self._connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=WAIT_S)
 
     def end(self) -> None:
         """End it."""
@@ -46,7 +46,7 @@ class StubServer:
         self.part.end()
 
     def count(self) -> Count:
-        """What it has seen until now."""
+        """Return the counts so far."""
         return Count(**self._ask("count"))
 
     def watch(self, mailbox: str) -> None:
@@ -54,14 +54,14 @@ class StubServer:
         self._ask(f"watch?{mailbox}")
 
     def recorded(self) -> list[dict[str, Any]]:
-        """The requests to the watched mailbox, in order."""
+        """Return the requests to the watched mailbox, in order."""
         kept: list[dict[str, Any]] = self._ask("recorded")
         return kept
 
     def require(self, answered: int) -> None:
         """Check that so many messages were answered, each once.
 
-        :raises Failed: it is otherwise.
+        :raises Failed: some were not, or more than once.
         """
         verdict = self._ask("verdict")
         if verdict != {"answered": answered, "twice": 0, "unsent": 0}:

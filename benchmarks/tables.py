@@ -20,20 +20,20 @@ class Table:
     rows: Sequence[Sequence[str]]
 
     def to_markdown(self) -> str:
-        """The table as it stands in a page."""
+        """Return the table as Markdown."""
         sides = ["---:" if cell[:1].isdigit() else "---" for cell in self.rows[0]]  # numbers to the right
         lines = [self.header, sides, *self.rows]
         return f"### {self.title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 def spread(values: Sequence[float], form: str) -> str:
-    """The median, and the least and the most where they are not the same."""
+    """Return the median, with the least and the most if they differ."""
     middle, least, most = (form.format(value) for value in (median(values), min(values), max(values)))
     return middle if least == most else f"{middle} ({least}-{most})"
 
 
 def compared(results: Sequence[T], base: Sequence[T], value: Callable[[T], float]) -> str:
-    """The median of the ratios to what the base did in the same round; none where the base was too short to measure."""
+    """Return the median of the ratios to the base of the same round; none if the base was too short to measure."""
     pairs = [(value(one), value(other)) for one, other in zip(results, base, strict=True)]
     return f"{median(one / other for one, other in pairs):.2f}" if all(other for _, other in pairs) else "-"
 

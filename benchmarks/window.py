@@ -26,7 +26,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What one message took, on average over a window; ``cpu_s`` by role, for a thousand messages."""
+    """The average cost of one message over a window; ``cpu_s`` by role, for a thousand messages."""
 
     per_second: float
     cpu_s: Mapping[str, float]
@@ -53,12 +53,12 @@ class Meter:
         self._redis: Any = redis
 
     def sample(self) -> Sample:
-        """What was used until now."""
+        """Take a sample of what was used until now."""
         cpu = {role: processes.cpu_s(part.pid) for role, part in self._parts.items()}
         return Sample(self._stub.count(), cpu, *self._redis_use())
 
     def sample_when(self, answers: int) -> Sample:
-        """A sample at the moment when so many messages have been answered.
+        """Wait until this many messages have been answered, and take a sample.
 
         :raises PartFailed: a part ended first. :raises TimeoutError: it never came.
         """
@@ -91,7 +91,7 @@ class Meter:
 
 
 def used(before: Sample, after: Sample, units: int = 0, peak_mb: float = 0.0) -> Used:
-    """What one message took between two samples.
+    """Return the cost of one message between two samples.
 
     :param units: what was done between them, where it is not messages answered.
     """

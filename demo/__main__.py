@@ -21,7 +21,7 @@ from demo.summary import Report, print_report
 from rsvpq import wiring
 from rsvpq.lanes import Lanes
 from rsvpq.settings import load_settings
-from testbed.processes import PATIENCE_S, PartFailed
+from testbed.processes import WAIT_S, PartFailed
 from testbed.simulated_exchange import World
 from testbed.stack import EVERYTHING, Plan, Stack
 
@@ -70,7 +70,7 @@ def _arguments() -> argparse.Namespace:
 
 @contextmanager
 def _directory() -> Iterator[Path]:
-    """A directory for settings, secrets and logs, which goes with the demo."""
+    """Provide a directory for settings, secrets and logs, which is removed after the demo."""
     path = Path(tempfile.mkdtemp(prefix="rsvpq-demo-"))
     try:
         yield path
@@ -108,7 +108,7 @@ def _login(stack: Stack, console: Console) -> None:
 
 
 def _trigger(stack: Stack) -> str:
-    """Scan everything by the command an operator would use; it only puts one task into the queue."""
+    """Scan everything by the operator's command, which only puts one task into the queue."""
     command = [str(Path(sys.executable).with_name("rsvpq")), "scan", "--all"]
     run = subprocess.run(  # noqa: S603 - our own command
         command,
@@ -116,7 +116,7 @@ def _trigger(stack: Stack) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE_S,
+        timeout=WAIT_S,
     )
     if run.returncode != 0:
         raise PartFailed(f"{' '.join(command)} failed:\n{run.stderr}")

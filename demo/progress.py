@@ -63,7 +63,7 @@ def _done(counts: dict[str, int], totals: dict[str, int]) -> dict[str, int]:
     return {
         "mailboxes scanned": counts.get("done:scanned", 0),
         "requests answered": sum(counts.get(label, 0) for label in _ANSWERED),
-        # Answers that reach an organiser in these mailboxes are opened too, if the scan comes after them.
+        # Answers that reach an organizer in these mailboxes are opened too, if the scan comes after them.
         "responses opened": min(counts.get("done:opened", 0), totals["responses opened"]),
     }
 

@@ -1,4 +1,4 @@
-"""What really happened, by the simulated servers' own count, beside what was promised."""
+"""Compare what happened, by the counts of the simulated servers, with what was promised."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from testbed.stack import Plan, Stack
 
 #: Kinds of messages that must be left alone, and the reason rsvpq counts them under.
 _SKIPPED = {"cancellation": "cancellation", "other": "unknown-class"}
-#: Kinds that are no meeting messages, so that no scan finds them, and what they are called.
+#: Kinds that are not meeting messages, so that no scan finds them, and what they are called.
 _NOT_FOUND = {"mail": "ordinary mails", "task-request": "task requests"}
 
 
@@ -45,7 +45,7 @@ class Report:
 
     @property
     def complaints(self) -> list[str]:
-        """What was not as promised; empty where all was."""
+        """The broken promises; empty if there are none."""
         requests, responses, pace = self.oracle["requests"], self.oracle["responses"], self.oracle["pace"]
         counted = {
             "requests lost": self.lost,
@@ -66,7 +66,7 @@ class Report:
 
     @property
     def good(self) -> bool:
-        """Whether everything was as promised."""
+        """Whether all promises were kept."""
         return not self.complaints
 
 

@@ -1,4 +1,4 @@
-"""What this Exchange does where servers differ, or where no public capture shows what the real one did.
+"""Switches of a server, where servers differ or no public capture shows the original.
 
 Every such choice is one field: a switch, so that a client can be tried against the other answers.  A field stands where
 its effect is: with the store (`simulator.world.behavior`), with HTTP (`simulator.serving.behavior`), or with a face
@@ -14,4 +14,4 @@ from simulator.webdav.behavior import WebdavBehavior
 
 @dataclass(frozen=True)
 class Behavior(WebdavBehavior):
-    """All switches of one server; those of another face are inherited as well."""
+    """All switches of one server, including those that it inherits from its interfaces."""

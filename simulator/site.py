@@ -21,11 +21,11 @@ class Site:
         self._oracle = oracle
 
     def invites(self) -> bool:
-        """Whether a client that waits with its body is asked for it."""
+        """Return whether a client that waits before sending its body is invited to send it."""
         return self._controls.behaviors[self._index].expect_continue == "100"
 
     def answer(self, request: Request) -> tuple[Response, Callable[[], None]]:
-        """The answer, and what to call when it has been written."""
+        """Return the answer, and a function to call after it has been written."""
         if self._oracle is not None and request.path.startswith(PREFIX):
             response = guarded(request, self._oracle.answer)
             response.at_once = True
@@ -39,4 +39,4 @@ class Site:
 
 
 def _nothing_in_flight() -> None:
-    """The oracle's own traffic never counts."""
+    """Count nothing: the oracle's own requests are not in flight."""

@@ -2,7 +2,7 @@
 
 A worker's start costs a second of imports; its fork costs a few hundredths. Forks are for tests that kill workers by
 the thousand: each is a process with an id, a group and a log of its own, and differs from a worker started by its
-command in nothing but how it came to be. Nothing is connected and no thread is started before a fork.
+command only in how it was started. Nothing is connected and no thread is started before a fork.
 
     python -m testbed.fork_server MODULE      imports MODULE.app, then forks a worker for each line on stdin:
                                           {"arguments": ["worker", ...], "log": PATH}   answered by its process id
@@ -98,7 +98,7 @@ class Fork:
             self.returncode = 0
 
     def poll(self) -> int | None:
-        """0 when it has ended, None while it runs."""
+        """Return 0 if the process has ended, None while it runs."""
         return self._look(0)
 
     def wait(self, timeout: float | None = None) -> int:
@@ -147,7 +147,7 @@ def main(module: str) -> None:
 
 
 def _become_worker(app: Any, arguments: list[str], log: str) -> None:
-    """Be a worker in a process group of its own, and never return."""
+    """Turn this process into a worker in a process group of its own; never return."""
     os.setpgid(0, 0)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     sink = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 #: Seconds to wait for what a quiet machine does in one: a machine with other work to do takes many times as long, and
 #: waiting ends as soon as the fact is there.
-PATIENCE_S = 240.0
+WAIT_S = 240.0
 #: The same for what a quiet machine does in half a minute: a whole demonstration, or a whole run of something.
 RUN_S = 600.0
 #: Below what Linux, macOS and the BSDs give to outgoing connections.
@@ -28,7 +28,7 @@ class PartFailed(RuntimeError):
     """A part did not start, or ended by itself; the message quotes the end of its log."""
 
 
-def until(fact: Callable[[], T | None], what: str, *, within_s: float = PATIENCE_S, every_s: float = 0.02) -> T:
+def until(fact: Callable[[], T | None], what: str, *, within_s: float = WAIT_S, every_s: float = 0.02) -> T:
     """Wait until ``fact()`` is truthy and return it.
 
     :raises TimeoutError: it did not become so within ``within_s``.
@@ -44,22 +44,22 @@ def until(fact: Callable[[], T | None], what: str, *, within_s: float = PATIENCE
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listened on a moment ago.
+    """Return a TCP port of 127.0.0.1 on which nothing listened a moment ago.
 
-    None of those that outgoing connections are given: such a port can be gone before it is listened on, or between two
-    runs of a server; and who connects to a closed one may be given that very port, and then talks to itself.
+    It is outside the range of ephemeral ports: one of those can be taken by an outgoing connection before the server
+    listens or while it restarts, and a client of a closed one can be given the same port and connect to itself.
     """
     while True:
         port = secrets.choice(_PORTS)
         with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: old connections are no harm
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: old connections do no harm
             with suppress(OSError):
                 probe.bind(("127.0.0.1", port))
                 return port
 
 
 class Process(Protocol):
-    """What a part needs of its process; :class:`subprocess.Popen` is one."""
+    """The interface of a part's process; :class:`subprocess.Popen` is one."""
 
     @property
     def pid(self) -> int:
@@ -67,10 +67,10 @@ class Process(Protocol):
 
     @property
     def returncode(self) -> int | None:
-        """What it ended with, as far as that is known."""
+        """The exit code; None while the process runs."""
 
     def poll(self) -> int | None:
-        """What it ended with; None while it runs."""
+        """Return the exit code; None while the process runs."""
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end.
@@ -103,11 +103,11 @@ class Part:
         return self.process.pid
 
     def alive(self) -> bool:
-        """Whether the process has not ended yet."""
+        """Return whether the process has not ended yet."""
         return self.process.poll() is None
 
     def check(self) -> None:
-        """Complain if the process has ended.
+        """Raise an error if the process has ended.
 
         :raises PartFailed: it has.
         """
@@ -115,11 +115,11 @@ class Part:
             raise PartFailed(f"{self.name} ended with {self.process.returncode}; the end of {self.log}:\n{self.tail()}")
 
     def tail(self, lines: int = 15) -> str:
-        """The last lines of its log."""
+        """Return the last lines of the log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
-    def wait_for(self, fact: Callable[[], T | None], what: str, *, within_s: float = PATIENCE_S) -> T:
-        """As :func:`until`, but fail at once when the process ends.
+    def wait_for(self, fact: Callable[[], T | None], what: str, *, within_s: float = WAIT_S) -> T:
+        """Wait as :func:`until`, but fail at once if the process ends.
 
         :raises PartFailed: it ended first. :raises TimeoutError: the fact did not come.
         """
@@ -139,12 +139,12 @@ class Part:
             os.killpg(self.pid, number)
 
     def kill(self) -> None:
-        """SIGKILL for the whole group, and wait until it is gone."""
+        """Send SIGKILL to the whole group, and wait until it has ended."""
         self.signal(signal.SIGKILL)
         self.process.wait()
 
     def end(self, grace_s: float = GRACE_S) -> None:
-        """SIGTERM, and SIGKILL for what is still there after the grace."""
+        """Send SIGTERM, and SIGKILL to what is still running after the grace period."""
         self.signal(signal.SIGTERM)
         try:
             self.process.wait(grace_s)

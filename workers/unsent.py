@@ -21,7 +21,7 @@ def send_unsent(work: Work, settled: Attached | None, *, by_hand: bool = False) 
     :param settled: what the ledger is to remember from the moment the draft is about to be sent.
     :param by_hand: whether an operator chose the draft; the mailbox need not show then which request it answers.
     :raises Unknown: nobody can tell whether it was sent.
-    :raises Refused: the mailbox does not show that it is ours. The ledger alone is no proof, as others may write to it.
+    :raises Refused: the mailbox does not show that it is ours. The ledger alone does not show it: others may write it.
     """
     draft, box, journal = work.message, work.box, work.journal
     there = next((found for found in unsent_answers(box) if found.ref.key == draft.ref.key), None)

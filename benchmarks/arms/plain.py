@@ -1,6 +1,6 @@
 """The plain program: the HTTP requests of one answer, made with a session of requests for each thread.
 
-What it is told comes by the environment, as a worker's does.
+It is configured by environment variables, as a worker is.
 """
 
 import os
@@ -26,7 +26,7 @@ class PlainProgram:
 
     @classmethod
     def of_environment(cls) -> "PlainProgram":
-        """The program that this process was started as."""
+        """Return the program that the environment describes."""
         return cls(os.environ[ORIGIN], Recording.load(Path(os.environ[RECORDING])))
 
     def answer(self, mailbox: int, message: int) -> None:
@@ -43,7 +43,7 @@ class PlainProgram:
             self._send(step, names)
 
     def _send(self, step: Step, names: dict[str, str]) -> None:
-        # A recording ends with looking for what must be gone, so a 404 is no failure.
+        # A recording ends with looking for what must be gone, so a 404 is not a failure.
         headers = {name: _filled(value, names) for name, value in step.headers.items()}
         response = self._session().request(
             step.method,

@@ -17,7 +17,7 @@ app.conf.update(
     worker_prefetch_multiplier=4,
     task_ignore_result=True,
     worker_send_task_events=True,
-    broker_transport_options={"max_connections": 200},  # the default of 10 loses acknowledgements under load
+    broker_transport_options={"max_connections": 200},  # the default of 10 loses acknowledgments under load
     broker_connection_retry_on_startup=True,
 )
 _program = PlainProgram.of_environment()

@@ -1,4 +1,4 @@
-"""How each arm is started: what is put into its queue, and then which processes."""
+"""Start each arm: fill its queue, then start its processes."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ from testbed.queue_server import QueueServer
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an arm runs, and what there is to do."""
+    """The place of an arm, and its messages."""
 
     directory: Path
     redis: QueueServer
@@ -47,7 +47,7 @@ class Rsvpq(Arm):
     name = "rsvpq"
 
     def start(self, place: Place) -> dict[str, Part]:
-        """As in :class:`Arm`; what is offered was found by the search of a scan."""
+        """Start the arm with what the search of a scan found; see :class:`Arm`."""
         installation = Installation(place.directory, place.redis, place.stub, mailboxes=range(place.mailboxes))
         for number in range(place.mailboxes):
             installation.offer(number, installation.find(number))
@@ -65,7 +65,7 @@ class PlainCelery(Arm):
     name = "plain Celery"
 
     def start(self, place: Place) -> dict[str, Part]:
-        """As in :class:`Arm`."""
+        """Start the arm; see :class:`Arm`."""
         module = "benchmarks.arms.plain_celery"
         _feed(module, place)
         command = ["celery", "-A", module, "worker", "-P", "threads", "-c", str(place.threads), "-l", "info"]
@@ -78,7 +78,7 @@ class DramatiqGevent(Arm):
     name = "Dramatiq, gevent"
 
     def start(self, place: Place) -> dict[str, Part]:
-        """As in :class:`Arm`."""
+        """Start the arm; see :class:`Arm`."""
         module = "benchmarks.arms.dramatiq_gevent"
         _feed(module, place)
         program = str(Path(sys.executable).with_name("dramatiq-gevent"))
@@ -92,7 +92,7 @@ class BareRequests(Arm):
     queued = False
 
     def start(self, place: Place) -> dict[str, Part]:
-        """As in :class:`Arm`."""
+        """Start the arm; see :class:`Arm`."""
         sizes = map(str, (place.mailboxes, place.depth, place.threads))
         return {"worker": _part(["-m", "benchmarks.arms.bare_requests", *sizes], place)}
 

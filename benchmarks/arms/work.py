@@ -4,5 +4,5 @@ from collections.abc import Iterator
 
 
 def in_turn(mailboxes: int, depth: int) -> Iterator[tuple[int, int]]:
-    """Each message as (mailbox, number), a mailbox's next one only when every mailbox has had its turn."""
+    """Yield each message as (mailbox, number), taking the mailboxes in turn."""
     return ((mailbox, message) for message in range(depth) for mailbox in range(mailboxes))

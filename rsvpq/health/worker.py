@@ -68,7 +68,7 @@ def watch_worker(settings: Settings) -> None:
     def start(sender: Any, **_: Any) -> None:
         redis = impatient_redis(settings.redis)
         lanes = Lanes(redis, settings.redis.namespace)
-        queues = sender.app.amqp.queues.consume_from  # as they are now: a queue that is cancelled later stays watched
+        queues = sender.app.amqp.queues.consume_from  # as they are now: a queue that is canceled later stays watched
         consumption = Consumption(redis, queue_keys(settings.redis.namespace, queues), sender.pool)
         task_received.connect(consumption.note, weak=False)
         register = register_of(lanes, "worker")

@@ -1,10 +1,10 @@
--- Compare the slots taken of mailboxes, servers and pools with the items in flight, and correct the counters that differ.
+-- Compare the slots taken of mailboxes, servers and pools with the items in flight, and correct the counters that
+-- differ. A call compares everything that has items in flight, all pools, and the next page of servers and mailboxes.
 --
--- KEYS[1]  namespace
--- returns  how many counters were wrong; -1 if too much is in flight to be counted in one call
--- replay   finds them right
---
--- A call compares all that have something in flight, all pools, and the next few servers and mailboxes.
+-- KEYS[1]   namespace
+-- ARGV[1]   time, microseconds; 0 for the clock of Redis
+-- Returns   how many counters were wrong; -1 if too many items are in flight to count them in one call
+-- Replay    finds the counters correct, and changes nothing
 
 local AT_ONCE = 100
 local n, reserved = count_in_flight()

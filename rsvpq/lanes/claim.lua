@@ -1,13 +1,18 @@
--- Claim a mailbox for the name under which a visit found it, before the visit offers or does anything. One mailbox is
--- worked under one name, and a name has one mailbox: it gives up the mailbox that it had before.
+-- Claim a mailbox for the name under which a visit found it, before the visit offers or changes anything. A mailbox is
+-- worked under one name, and a name has one mailbox: it gives up the one that it had before.
 --
--- KEYS[1]  namespace
--- ARGV[2]  name in the list      ARGV[3] identity of the mailbox
--- ARGV[4]  a name whose claim is void, as it is not in the list any more; '' for none
--- returns  { the name that the mailbox is worked under, how many items of that name are in flight }; the claim is this
---          name's where it is the first; it takes the place of a void one that has nothing in flight. A name that has
---          come to a mailbox newly, or back to it, does not vouch for what was settled there (see remember.lua)
--- replay   returns the same
+-- KEYS[1]   namespace
+-- ARGV[1]   time, microseconds; 0 for the clock of Redis
+-- ARGV[2]   name in the list
+-- ARGV[3]   identity of the mailbox
+-- ARGV[4]   a name whose claim is void because it is no longer in the list; '' for none
+-- Returns   { name, in_flight }: the name that has the claim, and how many items of it are in flight (0 if it is
+--           ARGV[2]). The first name keeps the claim; a void claim passes to the new name once nothing is in flight
+--           under it
+-- Replay    returns the same
+--
+-- A name that comes newly to a mailbox, or back to it, does not vouch for what was settled there before (see
+-- remember.lua).
 
 local name, identity = ARGV[2], ARGV[3]
 local claims, own = P .. ':claims', P .. ':mailbox:' .. name

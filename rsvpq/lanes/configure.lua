@@ -1,10 +1,12 @@
--- Write configured limits; what an operator changed at run time stays in force.
+-- Write configured limits. What an operator changed at run time (live_*) stays in force.
 --
--- KEYS[1]  namespace
--- ARGV[2]  'cfg' | 'pools' | 'server'      ARGV[3] name of the server, or ''
--- ARGV[4+] field, value for each
--- returns  1
--- replay   writes the same again
+-- KEYS[1]   namespace
+-- ARGV[1]   time, microseconds; 0 for the clock of Redis
+-- ARGV[2]   scope: 'cfg' | 'pools' | 'server'
+-- ARGV[3]   name of the server; '' for the other scopes
+-- ARGV[4+]  field, value for each limit; intervals and leases in microseconds
+-- Returns   1
+-- Replay    writes the same values again
 
 local key = P .. ':' .. ARGV[2]
 if ARGV[2] == 'server' then

@@ -1,9 +1,12 @@
--- Set aside a released item that the process that is to publish or run it cannot read.
+-- Set aside a released or running item that cannot be read by the process that is to publish or run it.
 --
--- KEYS[1]  namespace
--- ARGV[2]  item id      ARGV[3] its generation      ARGV[4] why, as it is counted
--- returns  1 if it was set aside; 0 if it has another generation by now, or is not in flight
--- replay   finds nothing
+-- KEYS[1]   namespace
+-- ARGV[1]   time, microseconds; 0 for the clock of Redis
+-- ARGV[2]   item id
+-- ARGV[3]   generation
+-- ARGV[4]   kind of the fault, under which it is counted as a broken record
+-- Returns   1 if the item was set aside; 0 if it has another generation by now, or is not in flight
+-- Replay    finds nothing to set aside, and returns 0
 
 local id = ARGV[2]
 local f = redis.call('HMGET', item_key(id), 'state', 'generation', 'mailbox', 'server', 'pool')

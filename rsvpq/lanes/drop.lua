@@ -1,17 +1,20 @@
--- Give up a dead item for good, for an operator. Its identity is kept, so that no scan offers the message again.
+-- Give up a dead item for good, for an operator. Its id is kept, so that no scan offers the message again.
 --
--- KEYS[1]  namespace
--- ARGV[2]  item id
--- ARGV[3]  a token unique to this action and item    ARGV[4] who    ARGV[5] why
--- returns  'dropped' | 'unknown' (no such item) | the state that it is in, and stays in, where that is neither
--- replay   finds it dropped, and changes nothing
+-- KEYS[1]   namespace
+-- ARGV[1]   time, microseconds; 0 for the clock of Redis
+-- ARGV[2]   item id
+-- ARGV[3]   token, unique to this action and item
+-- ARGV[4]   who, for the audit
+-- ARGV[5]   why, for the audit
+-- Returns   'dropped' | 'unknown' (no such item) | the unchanged state of an item that is neither dead nor dropped
+-- Replay    finds the item dropped, and changes nothing
 
 local id = ARGV[2]
 local f = redis.call('HMGET', item_key(id), 'state', 'mailbox', 'server', 'facts', 'generation', 'attempts')
 if f[1] ~= 'dead' then return f[1] or 'unknown' end
 redis.call('ZREM', P .. ':dead', id)
 tally(f[3], 'dead', -1)
--- It does not expire as a done item does: one that was done is marked in the mailbox, and this one may lie there for ever.
+-- It never expires, unlike a done item: that one is marked in the mailbox, and this one may lie there unmarked.
 redis.call('DEL', item_key(id))
 redis.call('HSET', item_key(id), 'state', 'dropped', 'generation', f[5] or 0, 'finished', f[5] or 0,
   'mailbox', f[2] or '', 'server', f[3] or '', 'attempts', f[6] or 0, 'reason', ARGV[5])

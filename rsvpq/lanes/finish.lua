@@ -1,25 +1,33 @@
 -- End a running item, and refill the slots that it held in the same call.
 --
--- KEYS[1]  namespace
--- ARGV[2]  item id      ARGV[3] generation      ARGV[4] owner
--- ARGV[5]  how: 'done' | 'left' (alone, to be looked at again) | 'dead'
---          | 'later' (again after a delay; dead when the attempts are used up)
---          | 'throttled' (as later, but the attempt is not counted, up to the bounds of spared(); where something is held, it
---          waits in its lane for the end of that, and the next times twice as long)
---          | 'held' (back to the head of the lane, not counted)
--- ARGV[6]  label to count it under, such as done:answered      ARGV[7] reason: one line for the operator
--- ARGV[8]  delay of a 'later' or 'throttled'; of a 'left' the first, twice as long each time it is left again
--- ARGV[9]  how long a done item is remembered, seconds
--- ARGV[10] what the throttling concerns: 'mailbox' | 'server' | ''; it is held for the delay, for the reason in ARGV[13]
--- ARGV[11] most items to release
--- ARGV[12] result for the audit: a word such as answered        ARGV[13] the reason as the audit may have it
--- ARGV[14] longest delay of a 'left'   ARGV[15] fingerprint of the policy by which it was left
--- ARGV[16] why it waits for a person, in a word; '' where it does not
--- ARGV[17] '1' where nothing came of what it began, for its message was gone: what is remembered of its topic says so
--- ARGV[18] shortest delay of a 'left' where that is another policy than the one of the scan that offered it
--- ARGV[19+] more to count: label, by
--- returns  { 'done' | 'left' | 'dead' | 'later' | 'pending' | 'replay' | 'lost', { released, ... } }
--- replay   is recognised by its generation and changes nothing
+-- KEYS[1]   namespace
+-- ARGV[1]   time, microseconds; 0 for the clock of Redis
+-- ARGV[2]   item id
+-- ARGV[3]   generation
+-- ARGV[4]   owner
+-- ARGV[5]   how: 'done' | 'dead'
+--           | 'left' (left alone, to be examined again)
+--           | 'later' (again after a delay; dead when the attempts are used up)
+--           | 'throttled' (as later, but the attempt is not counted, within the bounds of spared(); if a hold is set,
+--           the item waits in its lane for the end of it, and the next times twice as long)
+--           | 'held' (back to the head of the lane; the attempt is not counted)
+-- ARGV[6]   label to count the item under, such as done:answered
+-- ARGV[7]   reason, one line for the operator
+-- ARGV[8]   delay of 'later' and 'throttled', microseconds; of 'left' the first delay, doubled each time
+-- ARGV[9]   how long a done item is remembered, seconds
+-- ARGV[10]  what to hold: 'mailbox' | 'server' | ''; for the delay in ARGV[8], with the reason in ARGV[13]
+-- ARGV[11]  most items to release
+-- ARGV[12]  result for the audit, one word such as answered
+-- ARGV[13]  reason for the audit
+-- ARGV[14]  longest delay of 'left', microseconds
+-- ARGV[15]  fingerprint of the policy by which the item was left alone
+-- ARGV[16]  why the message waits for a person, one word; '' if it does not
+-- ARGV[17]  '1' if nothing came of what was begun, because the message was gone; the memory of the topic is marked
+-- ARGV[18]  shortest delay of 'left', microseconds, if the scan that offered the item had another policy
+-- ARGV[19+] label, number for each further count
+-- Returns   { state, { released, ... } } with state 'done' | 'left' | 'dead' | 'later' | 'pending' | 'replay' | 'lost',
+--           and the released items as in release.lua
+-- Replay    is recognized by its generation, returns 'replay' and changes nothing but what it releases
 
 local id, generation, how, label, reason = ARGV[2], ARGV[3], ARGV[5], ARGV[6], ARGV[7]
 local delay, hold = number(ARGV[8]), ARGV[10]
@@ -35,11 +43,11 @@ if not (mailbox and server and f[6]) then
   return { 'lost', release(number(ARGV[11])) }
 end
 
--- How often in a row an item may wait without holding anything, and how often it may hold its mailbox or server although
--- others got through there since it did so before: then it is the item that is the matter. A stranger has a say in it.
+-- How often in a row an item may wait without setting a hold, and how often it may hold its mailbox or server although
+-- other items succeeded there since its last hold: then the item is the cause, and its content comes from outside.
 local MOST_WAITS, MOST_PASSED = 100, 3
 
--- Whether this turn costs no attempt. What keeps everybody waiting may do so for as long as it takes, for status shows it.
+-- Return whether this turn costs no attempt. A server that stops all items may do so without a bound; status shows it.
 local function spared()
   if how ~= 'throttled' then return how == 'held' end
   if hold == '' then return redis.call('HINCRBY', item, 'waits', 1) <= MOST_WAITS end
@@ -56,8 +64,8 @@ end
 
 local scan = redis.call('HGET', P .. ':mailbox:' .. mailbox, 'scan') == id
 
--- What the audit records of it. A scan changes nothing, so only that it failed is worth a record; a pause has failed
--- nothing; and what a busy server turned away is a failure only where a side effect had been intended.
+-- Record the end of the item in the audit. A scan changes nothing, so it is recorded only if it failed; a pause is not
+-- a failure; and being turned away by a busy server is one only if an effect was intended.
 local function tell(state)
   local item, step = { id, f[9], server, f[7] }, open_step(f[10])
   local result, text = ARGV[12], ARGV[13]
@@ -70,8 +78,8 @@ local function tell(state)
   end
 end
 
--- Only that it was done is remembered; the rest would be most of what Redis holds. Made anew, because a hash that once
--- held a long value keeps the roomy form.
+-- Keep only the fact that the item ended; the rest would fill most of Redis. The hash is made anew, because one that
+-- has held a long value keeps its larger encoding.
 local function remember(state, seconds, ...)
   redis.call('DEL', item)
   redis.call('HSET', item, 'state', state, 'generation', generation, 'finished', generation, 'mailbox', mailbox,
@@ -83,7 +91,7 @@ local function remember(state, seconds, ...)
   end
 end
 
--- As Settled.to_text() writes it, and as long as nobody else has settled the topic since.
+-- Mark the memory of the topic, as Settled.to_text() writes it, unless another item has settled the topic since.
 local function take_back_memory()
   local key = topic_key(mailbox, f[13])
   local known = decoded(redis.call('GET', key))
@@ -95,7 +103,7 @@ end
 local function leave_alone()
   local looks = number(f[12])
   local again = math.min(number(ARGV[14], delay), delay * 2 ^ math.min(looks, 40))
-  -- Longer than until then: a scan comes only after that, and the next delay follows from this one.
+  -- Kept longer than the delay: the scan comes after it, and the next delay is computed from this one.
   remember('left', math.max(number(ARGV[9]), math.ceil(2 * again / 1000000)), 'server', server, 'reason', reason,
     'policy', ARGV[15], 'again', NOW + again, 'again_in', again, 'looks', looks + 1)
   if f[14] and f[14] ~= ARGV[15] then redis.call('HSET', item, 'soonest', NOW + number(ARGV[18])) end
@@ -120,7 +128,7 @@ end
 if hold ~= '' then hold_back(hold, hold == 'server' and server or mailbox, delay, ARGV[13]) end
 
 local state = how
--- One that holds everybody up a second time in a row comes again well after them, so that it shows whether it is alone.
+-- An item that sets a hold twice in a row comes well after the others, to show whether it is the only cause.
 local hinders = how == 'throttled' and hold ~= '' and f[15]
 if how == 'held' or (how == 'throttled' and hold ~= '' and not hinders) then
   state = 'pending'

@@ -1,8 +1,10 @@
--- Forget, a step at a time, what was decided on messages that are gone; for mailboxes of which a scan left many of them.
+-- Forget, one step per call, the decisions on messages that are gone; for mailboxes in which a scan missed too many to
+-- forget them at once.
 --
--- KEYS[1]  namespace
--- returns  1 where there is more to do, 0 where not
--- replay   goes on
+-- KEYS[1]   namespace
+-- ARGV[1]   time, microseconds; 0 for the clock of Redis
+-- Returns   1 if there is more to forget, 0 if not
+-- Replay    takes the next step
 
 local page = redis.call('HSCAN', P .. ':forgetting', '0', 'COUNT', 1)[2]
 local mailbox, text = page[1], page[2]

@@ -1,14 +1,16 @@
--- Offer messages to a mailbox's lane; what the ledger knows already stays as it is, unless it was left alone and the time
--- has come to look at it again, or the policy is another one.
+-- Offer messages to the lane of a mailbox. Known items stay as they are, unless they were left alone and are due to be
+-- examined again, or the policy has changed.
 --
--- KEYS[1]  namespace
--- ARGV[2]  mailbox      ARGV[3] server
--- ARGV[4]  most items to release in the same breath
--- ARGV[5]  fingerprint of the policy in force; '' where it is not known, and then only the time counts
--- ARGV[6+] id, work, pool, payload, facts (JSON, for the audit; '' for none), topic ('' for none) for each item
--- returns  { how many were new or are looked at again, { released, ... } }; a released item is
---          { id, generation, work, mailbox, server, payload }
--- replay   finds the items known and adds nothing
+-- KEYS[1]   namespace
+-- ARGV[1]   time, microseconds; 0 for the clock of Redis
+-- ARGV[2]   mailbox
+-- ARGV[3]   server
+-- ARGV[4]   most items to release in the same call
+-- ARGV[5]   fingerprint of the policy in force; '' if unknown: then only the time counts
+-- ARGV[6+]  id, work, pool, payload (JSON), facts (JSON for the audit; '' for none), topic ('' for none) for each item
+-- Returns   { new, { released, ... } }: how many items were new or are examined again, and the released items as in
+--           release.lua
+-- Replay    finds the items known and adds nothing; may release more
 
 local mailbox, server, policy = ARGV[2], ARGV[3], ARGV[5]
 local new = 0
@@ -19,7 +21,7 @@ if redis.call('SISMEMBER', P .. ':servers', home) == 0 and redis.call('SISMEMBER
   redis.call('HSET', P .. ':mailbox:' .. mailbox, 'server', home)
 end
 
--- A delivery of an item whose record is gone may yet be at work; its message is offered when that can be no more.
+-- A delivery of an item whose record is gone may still run; its message is offered when that is no longer possible.
 local function is_new(id)
   if redis.call('HEXISTS', item_key(id), 'state') == 1 then return look_again(id, policy) end
   return not redis.call('ZSCORE', P .. ':inflight', id)

@@ -1,12 +1,20 @@
--- Offer a scan to a mailbox's lane and take over the mailbox's configured server and limits.
+-- Offer a scan to the lane of a mailbox, and take over the mailbox's configured server and limits.
 --
--- KEYS[1]  namespace
--- ARGV[2]  mailbox      ARGV[3] server
--- ARGV[4]  item id      ARGV[5] work      ARGV[6] pool      ARGV[7] payload
--- ARGV[8..11] interval, burst, concurrency, weight of the mailbox; '' for the default
--- ARGV[12] facts (JSON, for the audit; '' for none)
--- returns  'offered' | 'scanning' (a scan of it is under way) | 'full' (messages of the last scan still wait in the lane)
--- replay   returns 'scanning' and adds nothing, even if this very scan has ended in the meantime
+-- KEYS[1]   namespace
+-- ARGV[1]   time, microseconds; 0 for the clock of Redis
+-- ARGV[2]   mailbox
+-- ARGV[3]   server
+-- ARGV[4]   item id
+-- ARGV[5]   work
+-- ARGV[6]   pool
+-- ARGV[7]   payload (JSON)
+-- ARGV[8]   interval, microseconds; '' for the default, as in the next three
+-- ARGV[9]   burst
+-- ARGV[10]  concurrency
+-- ARGV[11]  weight
+-- ARGV[12]  facts (JSON for the audit; '' for none)
+-- Returns   'offered' | 'scanning' (a scan is under way) | 'full' (messages of the last scan still wait in the lane)
+-- Replay    returns 'scanning' and adds nothing, even if this scan has ended in the meantime
 
 local mailbox, server, id = ARGV[2], ARGV[3], ARGV[4]
 local key = P .. ':mailbox:' .. mailbox
@@ -16,7 +24,7 @@ for i, field in ipairs({ 'interval', 'burst', 'concurrency', 'weight' }) do
   if ARGV[7 + i] == '' then redis.call('HDEL', key, field) else redis.call('HSET', key, field, ARGV[7 + i]) end
 end
 local answer = 'offered'
--- One whose record is gone will never end; while a delivery of it may be at work, it counts as under way.
+-- A scan whose record is gone never ends; while a delivery of it may still run, it counts as under way.
 local under_way = redis.call('HGET', key, 'scan')
 if under_way and redis.call('HEXISTS', item_key(under_way), 'state') == 0
   and not redis.call('ZSCORE', P .. ':inflight', under_way) then
@@ -28,7 +36,7 @@ if under_way or redis.call('EXISTS', item_key(id)) == 1 then
 elseif redis.call('LLEN', lane_key(mailbox)) > 0 then
   answer = 'full'
 else
-  -- A scan that died needs no tombstone once there is another: this one finds all that the other would have found.
+  -- The record of a dead scan is not needed once there is another scan, which finds the same messages.
   local last = redis.call('HGET', key, 'last_scan')
   if last then
     if redis.call('ZREM', P .. ':dead', last) == 1 then tally(redis.call('HGET', item_key(last), 'server'), 'dead', -1) end

@@ -1,10 +1,11 @@
--- Set aside keys of a wrong type that are used without these scripts (the scripts themselves do so for every key that they
--- use): with a wrong key of Celery no worker starts or goes on.
+-- Set aside keys of a wrong type that are used without a script, such as Celery's: with one of those no worker starts
+-- or goes on. The scripts do so for every key that they use.
 --
--- KEYS[1]  namespace
--- ARGV[2+] key, its type for each, as TYPE calls it
--- returns  how many were set aside
--- replay   finds none
+-- KEYS[1]   namespace
+-- ARGV[1]   time, microseconds; 0 for the clock of Redis
+-- ARGV[2+]  key, expected type (as TYPE names it) for each
+-- Returns   how many keys were set aside
+-- Replay    finds none, and returns 0
 
 local moved = 0
 for i = 2, #ARGV, 2 do

@@ -1,15 +1,18 @@
--- Remember what topics of a mailbox were settled with before the ledger knew of it, as the mailbox itself shows it.
+-- Store what settled topics of a mailbox before the ledger knew of it, as the mailbox itself shows.
 --
--- KEYS[1]  namespace
--- ARGV[2]  mailbox      ARGV[3] for how many seconds      ARGV[4] '1' where this is all: the ledger can vouch for it then
--- ARGV[5]  how many messages of the mailbox could not be read
--- ARGV[6+] topic, what it was settled with; what is remembered already stays, unless it is certainly an older edition:
---          what Redis has lost is the last that was written. It stays for as long as what is new
--- returns  1
--- replay   finds all of it remembered, and counts nothing
+-- KEYS[1]   namespace
+-- ARGV[1]   time, microseconds; 0 for the clock of Redis
+-- ARGV[2]   mailbox
+-- ARGV[3]   how long to keep it, seconds
+-- ARGV[4]   '1' if this is the last page: from then on the ledger vouches for ARGV[3] seconds back
+-- ARGV[5]   how many messages of the mailbox could not be read
+-- ARGV[6+]  topic, what settled it for each. What is stored already is kept for as long as new entries, and replaced
+--           only if it is certainly an older edition, because Redis loses the latest writes first
+-- Returns   1
+-- Replay    finds all of it stored, and counts nothing
 
 local mailbox = ARGV[2]
--- Its sequence, as Settled.to_text() writes it.
+-- Return the sequence of an edition, from the format of Settled.to_text().
 local function edition(text)
   local fields = decoded(text)
   return fields and tonumber(fields[3])

@@ -1,10 +1,12 @@
--- Look at some records of the ledger: every item must stand in the one place that its state names, and every lane with
--- items must be scheduled somewhere. What stands nowhere is put back, what is no item is set aside.
+-- Check records of the ledger, and repair them: every item must stand in the one place that its state names, and every
+-- lane with items must be scheduled. An item that stands nowhere is put back; what is not an item is set aside.
 --
--- KEYS[1]  namespace
--- ARGV[2+] names of keys without the namespace: item:ID, lane:MAILBOX, mailbox:NAME, ready:GATE, unfinished:SERVER, dead
--- returns  how many were put back or aside
--- replay   finds them right
+-- KEYS[1]   namespace
+-- ARGV[1]   time, microseconds; 0 for the clock of Redis
+-- ARGV[2+]  names of keys without the namespace: item:ID, lane:MAILBOX, mailbox:NAME, ready:GATE, unfinished:SERVER,
+--           dead
+-- Returns   how many records were put back or set aside
+-- Replay    finds them correct, and returns 0
 
 -- Members of a sorted set per call.
 local AT_ONCE = 100
@@ -21,7 +23,7 @@ local function stands_in_lane(id, mailbox)
   return redis.call('LPOS', lane_key(mailbox), id) and true
 end
 
--- Where the item stands, of the sorted sets; nil for none.
+-- Return the sorted set that holds the item; nil for none.
 local function place_of(id)
   for _, set in ipairs(SETS) do
     if redis.call('ZSCORE', P .. set, id) then return set end
@@ -30,7 +32,7 @@ end
 
 local STATE_IN = { [':inflight'] = 'released', [':later'] = 'later', [':dead'] = 'dead' }
 
--- It stands where its state does not say: the place is right, unless it waits in its lane too.
+-- Correct the state of an item that stands in another place; the place is right, unless it also waits in its lane.
 local function adopt(id, found, state, mailbox)
   if state == 'pending' and stands_in_lane(id, mailbox) then
     redis.call('ZREM', P .. found, id)
@@ -91,7 +93,7 @@ local function repair_item(id)
   repair_lag(id, redis.call('HGET', item_key(id), 'state'), mailbox, f[3])
 end
 
--- Whether the sets hold the mailbox where its record says that it stands.
+-- Return whether the mailbox stands where its record says.
 local function stands(mailbox, where)
   if where == 'wait' then return redis.call('ZSCORE', P .. ':wait', mailbox) end
   local gate = string.match(where, '^ready:(.*)$')
@@ -104,7 +106,7 @@ local function repair_lane(mailbox)
   local stood = stands(mailbox, m.where)
   place(mailbox)
   local after = redis.call('HGET', m.key, 'where') or ''
-  -- A wait that is over ends with the next release; everything else is done by whoever changes something.
+  -- A wait that is over ends with the next release; any other change of place is made by the script that causes it.
   if not stood or (after ~= m.where and m.where ~= 'wait') then note('lane:' .. mailbox, 'not-scheduled') end
 end
 

@@ -1,12 +1,15 @@
--- Report how many threads a worker has for some pools: a server gets a part of them (share() in shared/slots.lua).
+-- Report how many threads a worker has for some pools. A server gets a share of them (share() in shared/slots.lua).
 --
--- KEYS[1]  namespace
--- ARGV[2]  the worker, by host and process      ARGV[3] its threads      ARGV[4] how long the report is valid, microseconds
--- ARGV[5+] the pools
--- returns  1
--- replay   writes the same again
+-- KEYS[1]   namespace
+-- ARGV[1]   time, microseconds; 0 for the clock of Redis
+-- ARGV[2]   the worker, by host and process
+-- ARGV[3]   number of its threads
+-- ARGV[4]   how long the report is valid, microseconds
+-- ARGV[5+]  pools
+-- Returns   1
+-- Replay    writes the same report again
 
--- What is believed for much longer than that was said before the clock was put back, or by no worker.
+-- A report that is valid for much longer was made before the clock was put back, or by another program.
 local MUCH = 10
 
 for i = 5, #ARGV do

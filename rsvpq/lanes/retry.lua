@@ -1,10 +1,14 @@
 -- Retry a dead item, for an operator: it goes to the head of its lane, its attempts are reset, and its journal is kept.
 --
--- KEYS[1]  namespace
--- ARGV[2]  item id
--- ARGV[3]  a token unique to this action and item    ARGV[4] who    ARGV[5] why
--- returns  'retried' | 'unknown' (no such item) | the state that it is in, and stays in, where that is not dead
--- replay   returns 'retried' by the token, kept for an hour, and changes nothing, even if the item has died again
+-- KEYS[1]   namespace
+-- ARGV[1]   time, microseconds; 0 for the clock of Redis
+-- ARGV[2]   item id
+-- ARGV[3]   token, unique to this action and item
+-- ARGV[4]   who, for the audit
+-- ARGV[5]   why, for the audit
+-- Returns   'retried' | 'unknown' (no such item) | the unchanged state of an item that is not dead
+-- Replay    returns 'retried' by the token, which is kept for an hour, and changes nothing, even if the item has died
+--           again
 
 local id = ARGV[2]
 local f = redis.call('HMGET', item_key(id), 'state', 'mailbox', 'server', 'facts', 'offered')

@@ -1,13 +1,19 @@
--- Start the item of a delivery. Counts the attempt, so that an item that kills its worker ends as dead, not in a loop.
+-- Start the item of a delivery. The attempt is counted here, so that an item that kills its worker ends as dead, not in
+-- a loop.
 --
--- KEYS[1]  namespace
--- ARGV[2]  item id      ARGV[3] generation      ARGV[4] owner: unique to this delivery
--- returns  { 'run', work, mailbox, server, payload, journal, attempt, now, memory, vouched, lease }: memory is what is
---          remembered of its topic, or ''; vouched for how many seconds back nothing can have been forgotten, 'inf' where
---          it has no topic, as a response has none; lease for how many microseconds from now the item is this owner's
---          { 'stale' } another generation | { 'running' } a delivery of this generation runs | { 'final' } done, left, dead or dropped
---          { 'unknown' } no such item     | { 'held' } paused or held: back at the head of its lane
--- replay   by the same owner returns 'run' again and counts nothing
+-- KEYS[1]   namespace
+-- ARGV[1]   time, microseconds; 0 for the clock of Redis
+-- ARGV[2]   item id
+-- ARGV[3]   generation
+-- ARGV[4]   owner, unique to this delivery
+-- Returns   { 'run', work, mailbox, server, payload (JSON), journal (JSON), attempt, now, memory, vouched, lease }
+--           | { 'stale' } (another generation) | { 'running' } (another delivery of this generation runs)
+--           | { 'final' } (done, left, dead or dropped) | { 'unknown' } (no such item)
+--           | { 'held' } (paused or held; the item is back at the head of its lane)
+--           now and lease are microseconds: the time, and how long the owner holds the item. memory is what settled the
+--           item's topic, '' if nothing is known. vouched is for how many seconds back nothing can be forgotten, 'inf'
+--           for an item without a topic
+-- Replay    by the same owner returns 'run' again, and counts no attempt
 
 local id, generation, owner = ARGV[2], ARGV[3], ARGV[4]
 local item = item_key(id)

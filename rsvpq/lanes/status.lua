@@ -1,19 +1,24 @@
--- Sum up, for each server, where some mailboxes stand and why items wait in their lanes. Changes nothing.
+-- Sum up, by server, the state of mailboxes and the reasons why items wait in their lanes. Changes nothing.
 --
--- KEYS[1]  namespace
--- ARGV[2+] mailboxes
--- returns  { of how many of them, JSON }: of the first ones only, where they are more than one call may look at. The JSON:
---          { SERVER: { mailboxes, pending, never_scanned, scanned: [oldest, newest],
---          scanning: when the oldest scan that has not ended was offered, 0 for none,
---          on_hold: { REASON: messages that wait for a person; 'more' where of one mailbox there are too many },
---          waiting: { REASON: [mailboxes, items] }, paused: [[mailbox, reason, by, at], ...],
---          held: [[mailbox, until, why], ...] } }
--- replay   reads again
+-- KEYS[1]   namespace
+-- ARGV[1]   time, microseconds; 0 for the clock of Redis
+-- ARGV[2+]  mailboxes
+-- Returns   { number, JSON }: how many of the mailboxes were examined (the first ones, if there are too many for one
+--           call), and:
+--           { SERVER: { mailboxes, pending, never_scanned,
+--             scanned: [oldest, newest],
+--             scanning: when the oldest scan that has not ended was offered; 0 for none,
+--             on_hold: { REASON: messages that wait for a person; 'more' for those that were not read },
+--             waiting: { REASON: [mailboxes, items] },
+--             paused: [[mailbox, reason, by, at], ...],
+--             held: [[mailbox, until, why], ...] } }
+--           All times are microseconds.
+-- Replay    reads again
 
 local MOST_NAMED = 100
--- Messages on hold whose reasons are read, of one mailbox and in one call.
+-- Most messages on hold whose reasons are read, for one mailbox and in one call.
 local MOST_ON_HOLD = 1000
--- A mailbox whose record is gone is of no server.
+-- The server of a mailbox whose record is gone.
 local NOWHERE = '?'
 
 local function hindrance(l)
@@ -39,7 +44,7 @@ local function pool_is_full(pool)
   return pools[pool]
 end
 
--- What an operator did goes before what a server asked for, and that before what passes by itself; the wider first.
+-- Order of the reasons: operator actions, then holds of a server, then what passes by itself; the wider scope first.
 local function why(mailbox, name)
   if not CFG.attempts then return 'no limits' end
   if CFG.paused then return 'everything paused' end
@@ -56,7 +61,7 @@ local function why(mailbox, name)
   return pool_is_full(pool) and 'workers busy' or 'ready'
 end
 
--- Adds the reasons, and says how many were read.
+-- Add the reasons of one mailbox; return how many were read.
 local function add_on_hold(sums, mailbox)
   local key, read = onhold_key(mailbox), 0
   local all = redis.call('HLEN', key)

@@ -1,24 +1,26 @@
 -- Take back items whose lease has ended: a release that was lost on its way, or a worker that died. Trim the audit.
 --
--- KEYS[1]  namespace
--- ARGV[2]  most items to look at
--- ARGV[3]  what the caller expects the time to be, by a clock that only measures; 0 where it does not know. Where it is
---          much later, Redis' clock was put forward, and no lease has ended by that: all begin anew
--- returns  { back in their lanes, dead because their attempts are used up, or because they never start }
--- replay   finds the rest
+-- KEYS[1]   namespace
+-- ARGV[1]   time, microseconds; 0 for the clock of Redis
+-- ARGV[2]   most items to take back
+-- ARGV[3]   the expected time, microseconds, from the caller's monotonic clock; 0 if unknown. If the time is much
+--           later, Redis' clock was put forward: no lease has ended by that, and all begin anew
+-- Returns   { back, dead }: how many items are back in their lanes, and how many are dead because their attempts are
+--           used up or because they never start
+-- Replay    takes back the rest
 --
--- What never started goes to the tail of its lane, so that it cannot block what is behind it. It costs something where
--- a delivery was hardly just waiting: where a worker said that it threw it away, or where its pool took what was released
--- after it. That alone proves nothing, for a busy worker may have taken the delivery in advance, and others what came
--- later: so it takes several in a row, however few attempts there are. Where no worker of the pool runs, none of that is
--- so, and it costs nothing however long that lasts.
+-- An item that never started goes to the tail of its lane, so that it does not block the items behind it. A release in
+-- vain is counted only if the delivery was very probably not just waiting: a worker reported that it discarded the
+-- delivery, or the pool started an item that was released later. The second proves nothing, because a busy worker may
+-- have prefetched the delivery; so an item is dead only after several in a row, however few attempts are configured. If
+-- no worker of the pool runs, neither applies, and nothing is counted however long that lasts.
 --
--- Where the clock was put back, leases, delays and waits would end too late: none may be farther away than it is long.
+-- If the clock was put back, leases, delays and waits would end too late, so none may be further away than it is long.
 
 local back, dead = 0, 0
 local FEWEST_VAIN = 3
 
--- How often in a row it was released in vain, this time included.
+-- Return how often in a row the item was released in vain, this time included, and why.
 local function vain(id, pool)
   local f = redis.call('HMGET', item_key(id), 'unstarted', 'since', 'refused')
   local passed_over = f[3] or taken(pool) > number(f[2], NOW)
@@ -87,7 +89,7 @@ if was_put_forward then
 end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. ':inflight', '-inf', NOW, 'LIMIT', 0, ARGV[2])) do take_back(id) end
 
--- Those that are farthest away, of each; repair.lua comes to the others in time.
+-- The farthest members of each set; repair.lua corrects the others.
 local FARTHEST = 100
 local longest = NOW + math.max(RUN_LEASE, RELEASE_LEASE)
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. ':inflight', longest + 1, '+inf', 'LIMIT', 0, MOST_COUNTED)) do

@@ -86,7 +86,7 @@ class Agenda:
     ) -> list[BusyPeriod]:
         """Return what conflicts with a meeting from ``start`` to ``end``, in order of start.
 
-        :param uid: of the meeting itself: its own appointment, or the placeholder for it, is no conflict.
+        :param uid: of the meeting itself: its own appointment, or the placeholder for it, is not a conflict.
         :param is_from: returns whether the meeting is from the organizer of a period. A period of certainly another
             organizer is not the meeting's own appointment even if the uid is equal, because any sender can choose it.
         :raises ValueError: the agenda does not cover that period.

@@ -72,7 +72,7 @@ def traces_of(request: MeetingMessage, box: OpenMailbox) -> Traces:
 def may_answer(draft: MeetingMessage, request: MeetingMessage) -> bool:
     """Return whether a draft may answer the request, which is so if nothing that it shows contradicts it.
 
-    A mark is not considered: it alone is no proof.
+    A mark is not considered: it alone proves nothing.
     """
     of_it = not draft.uid or same_meeting_key(draft.uid) == same_meeting_key(request.uid)
     return of_it and not answers_another(draft, request)

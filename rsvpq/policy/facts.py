@@ -50,7 +50,7 @@ class Facts:
     #: What this occurrence of the meeting was answered with before, in reply to another message.
     settled: Settled | None = None
     #: Whether a draft, a sent answer or the state of the request confirms the mark that says that an answer was begun;
-    #: None if that was not looked for. The mark alone is no evidence: whoever may write into the mailbox can write one.
+    #: None if that was not looked for. The mark alone proves nothing: whoever has access to the mailbox can write one.
     begun: bool | None = None
     #: When the last meeting of a series ends, NEVER for a series without end; None if that is not known.
     series_end: datetime | None = None

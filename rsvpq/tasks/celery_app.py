@@ -96,7 +96,7 @@ def make_celery(
         broker_channel_error_retry=True,
         broker_transport_options={
             "global_keyprefix": f"{namespace}:",
-            "max_connections": 200,  # the default of 10 loses acknowledgements under load
+            "max_connections": 200,  # the default of 10 loses acknowledgments under load
             "socket_timeout": 10,
             "socket_connect_timeout": 5,
             "socket_keepalive": True,

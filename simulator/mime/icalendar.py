@@ -31,7 +31,7 @@ _BUSY = {"FREE": 0, "TENTATIVE": 1, "BUSY": 2, "OOF": 3}
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What an iCalendar text says about its first event."""
+    """The first event of an iCalendar text."""
 
     meeting: Meeting
     summary: str
@@ -59,7 +59,7 @@ class _Lines:
 
 
 def read_event(text: str) -> Event | None:
-    """The first VEVENT of a calendar, None when there is none with a start."""
+    """Return the first VEVENT of a calendar, None when there is none with a start."""
     try:
         return _event(text)
     except (OverflowError, ValueError):
@@ -119,7 +119,7 @@ def _is_all_day(event: _Lines) -> bool:
 
 
 def _components(text: str) -> dict[str, list[_Lines]]:
-    """The components of each name; what is inside another one is its own."""
+    """Return the components by name; nested ones belong to the component that contains them."""
     found: dict[str, list[_Lines]] = {}
     inside: list[_Lines] = []
     for line in _FOLD.sub("", text).splitlines():
@@ -170,7 +170,7 @@ def _moment(parameters: _Parameters, value: str, offset: str) -> datetime | None
 
 
 def _zone_name(name: str | None) -> str:
-    """The name, where the zone is known by it; a series in any other one follows UTC."""
+    """Return the name of a known zone; a series in any other zone follows UTC."""
     try:
         return ZoneInfo(name).key if name else "UTC"
     except (OSError, ValueError, KeyError):

@@ -22,7 +22,7 @@ _ORGANIZER = 1
 
 
 def read_message(octets: bytes, before: Message) -> Message:
-    """The message that MIME says, with what `before` had that MIME cannot say: flags, date, classes."""
+    """Return the message in a MIME text; flags, date and classes, which MIME does not have, come from `before`."""
     mail = message_from_bytes(octets, policy=default)
     event = _event(mail)
     message_class, content_class = _classes(mail, event)
@@ -52,7 +52,7 @@ def read_message(octets: bytes, before: Message) -> Message:
 
 
 def header(mail: EmailMessage, name: str) -> str:
-    """A header decoded, empty when it is missing or past reading."""
+    """Return a decoded header; '' if it is missing or cannot be read."""
     try:
         return str(mail.get(name, "")).strip()
     except (ValueError, LookupError, AttributeError):

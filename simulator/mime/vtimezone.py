@@ -17,7 +17,7 @@ _LAST_YEAR = 2037
 
 @lru_cache(maxsize=256)
 def vtimezone(name: str, year: int) -> str:
-    """The zone of this name with the rules of one year, as Windows keeps them."""
+    """Return the zone of this name with the rules of one year, as Windows keeps them."""
     zone = ZoneInfo(name)
     # Its rules are of no year: those of the last of all days are these.
     year = min(year, _LAST_YEAR)
@@ -32,7 +32,7 @@ def vtimezone(name: str, year: int) -> str:
 
 
 def _changes(zone: ZoneInfo, year: int) -> Iterator[datetime]:
-    """The moments of the year, in UTC, at which the offset is another than an hour before."""
+    """Return the moments of the year, in UTC, at which the offset changes."""
     moment = datetime(year, 1, 1, tzinfo=UTC)
     while moment.year == year:
         if _offset(zone, moment) != _offset(zone, moment - _HOUR):
@@ -79,7 +79,7 @@ _NO_ZONE = (2, "GMT Standard Time")
 
 
 def written(zone: str, year: int, style: ZoneText) -> str:
-    """The zone as one of several programs writes it."""
+    """Return the zone as one of several programs writes it."""
     text = vtimezone(zone, year)
     number, windows = _KNOWN.get(zone, _NO_ZONE)
     match style:
@@ -94,7 +94,7 @@ def written(zone: str, year: int, style: ZoneText) -> str:
 
 
 def _with_extensions(text: str, zone: str) -> str:
-    """What RFC 5545 lets any program add: properties and parameters of its own, comments, and whole components."""
+    """Add what RFC 5545 permits: private properties and parameters, comments, and whole components."""
     history = "BEGIN:X-HISTORY\r\nX-NOTE:a\r\nEND:X-HISTORY"
     text = text.replace("\r\nBEGIN:", f"\r\nX-LIC-LOCATION:{zone}\r\n{history}\r\nBEGIN:", 1)
     text = text.replace(

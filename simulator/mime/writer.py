@@ -26,7 +26,7 @@ _PARTICIPATION = {1: "ACCEPTED", 2: "TENTATIVE", 3: "ACCEPTED", 4: "DECLINED", 5
 
 
 def rfc822(world: World, item: Item, style: RequestText = "cdo") -> bytes:
-    """The message as RFC 822 text; a meeting message holds a text/calendar part, as one of several programs wrote."""
+    """Return the message as RFC 822 text; the text/calendar part of a meeting message varies by program."""
     message = item.message
     email = EmailMessage(policy=SMTP)
     email["From"] = str(message.sender)
@@ -85,7 +85,7 @@ def _icalendar(item: Item, meeting: Meeting, method: str, attendees: list[str]) 
 
 
 def _written(text: str, style: RequestText) -> str:
-    """The same, as programs are reported to write it and relays to break it."""
+    """Return the text/calendar part as programs are reported to write it, and relays to break it."""
     organizer = re.search(r"ORGANIZER;CN=(\"[^\"]*\"):MAILTO:(\S+)", text)
     if style == "cdo" or organizer is None:
         return text

@@ -1,1 +1,1 @@
-"""What really happened, and what can be turned while the servers run.  A client must never ask it."""
+"""The oracle: what happened, and switches to change while the servers run. A client must never ask it."""

@@ -14,7 +14,7 @@ _FARTHEST_S = 86_400
 
 
 def control_pages(controls: Controls) -> dict[tuple[str, str], Callable[[Request], Response]]:
-    """The pages by method and name."""
+    """Return the pages by method and name."""
     return {
         ("GET", "switches"): lambda _: _json(controls.as_json()),
         ("POST", "switches"): lambda request: _checked(lambda: _switch(controls, request)),

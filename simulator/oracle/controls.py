@@ -1,4 +1,4 @@
-"""What can be turned while the servers run: the switches of each, and the faults of all.
+"""The controls: the switches of each server, and the faults of all, to change while they run.
 
 A switch whose effect is a state of the store (folder names, the clock of a server) takes effect here; every other one
 is read where its effect is.
@@ -46,7 +46,7 @@ class Controls:
         return news
 
     def as_json(self) -> dict[str, object]:
-        """Every switch: how it stands with the first server and with each, what it can be, what it means."""
+        """Return every switch with its values on the servers, its choices and its meaning."""
         return {
             name: {
                 "value": value_of(self.behaviors[0], name),

@@ -26,7 +26,7 @@ class _ListSwitches(argparse.Action):
 
 
 def add_control_options(parser: argparse.ArgumentParser) -> None:
-    """The options."""
+    """Add the options."""
     group = parser.add_argument_group("behavior", "can be turned at ORACLE/_oracle/switches and /faults as well")
     group.add_argument(
         "--switch",
@@ -48,7 +48,7 @@ def add_control_options(parser: argparse.ArgumentParser) -> None:
 
 
 def build_controls(options: argparse.Namespace, world: World, servers: int) -> Controls:
-    """What the options ask for; the dice of faults are those of `--seed`."""
+    """Build the controls from the options; the random choices of faults depend on `--seed`."""
     return Controls(world, servers, changed(Behavior(), dict(options.switch)), Faults(options.seed, options.fault))
 
 

@@ -1,4 +1,4 @@
-"""Whether the promised pace was kept, judged from the times of the operations."""
+"""Judge from the times of the operations whether the promised pace was kept."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -26,7 +26,7 @@ class Violation:
 
 
 def violations(times: Sequence[float], limit: Limit, jitter_s: float, scope: str, name: str) -> Iterator[Violation]:
-    """Each operation that breaks the limit, once, for the window it overfills most."""
+    """Return each operation that breaks the limit, once, for the window that it overfills most."""
     windows = [(window_s, limit.operations_in(window_s + jitter_s)) for window_s in WINDOWS_S]
     starts = [0] * len(windows)
     for index, moment in enumerate(times):
@@ -43,7 +43,7 @@ def violations(times: Sequence[float], limit: Limit, jitter_s: float, scope: str
 
 
 def pace_report(meters: Meters) -> dict[str, object]:
-    """The `pace` part of the summary."""
+    """Return the `pace` part of the summary."""
     limits = meters.limits
     of_mailboxes = [
         violation
@@ -69,7 +69,7 @@ def _excess(violation: Violation) -> float:
 
 
 def longest_small_wait(meters: Meters) -> float | None:
-    """The longest time that a mailbox waited between two operations while the deep mailbox was being worked.
+    """Return the longest time that a mailbox waited between two operations while the deep mailbox was being worked.
 
     Only mailboxes that are not deep, from their first operation to their last, and only gaps that overlap the time
     from the first to the last operation in a deep mailbox; None without such a gap.

@@ -1,4 +1,4 @@
-"""What really happened, for tests and demonstrations: `/_oracle/...`, apart from the protocol and from its counting.
+"""The pages `/_oracle/...` for tests and demonstrations, outside the protocol and its counters.
 
 A client must never use it.  It needs no credentials, so it answers on loopback only.
 """
@@ -58,7 +58,7 @@ class Oracle:
         return page(request)
 
     def _messages(self, request: Request) -> Response:
-        """All messages, or those of one mailbox, which take a hundredth of the time in a world of a hundred."""
+        """Return all messages, or those of one mailbox, which is faster."""
         wanted = parse_qs(request.query).get("mailbox")
         seeded = [one for one in self._world.seeded if wanted is None or one.mailbox.name in wanted]
         states = request_states(seeded)
@@ -78,7 +78,7 @@ class Oracle:
         return _json({**summary(self._world, self._meters), **more})
 
     def _forget_sessions(self, _request: Request) -> Response:
-        """What a restart of IIS forgets: everybody's session, and every subscription."""
+        """Forget all sessions and subscriptions, as a restart of IIS does."""
         self._logins.sessions.forget_all()
         self._subscriptions.forget_all()
         return _json({})

@@ -23,7 +23,7 @@ REQUEST_STATES = (
 
 
 def summary(world: World, meters: Meters) -> dict[str, object]:
-    """Everything that `GET /_oracle/summary` says."""
+    """Return the document of `GET /_oracle/summary`."""
     operations = [times for times in meters.server_operations.values() if times]
     return {
         "seeded": _by_kind(world.seeded),
@@ -44,7 +44,7 @@ def summary(world: World, meters: Meters) -> dict[str, object]:
 
 
 def request_states(seeded: Iterable[Seeded]) -> dict[tuple[Mailbox, str], str]:
-    """Which of the fates of a request each edition of a meeting met, over all copies of it in a mailbox."""
+    """Return the state of each edition of a meeting, over all its copies in a mailbox."""
     copies: defaultdict[tuple[Mailbox, str], list[Seeded]] = defaultdict(list)
     for one in seeded:
         if one.kind is Kind.REQUEST:
@@ -53,7 +53,7 @@ def request_states(seeded: Iterable[Seeded]) -> dict[tuple[Mailbox, str], str]:
 
 
 def is_forbidden(seeded: Seeded) -> bool:
-    """Whether it was answered though nobody may; or, a person's own draft, sent or put away."""
+    """Return whether a message was answered that must not be, or a person's own draft was sent or moved."""
     if seeded.kind is Kind.DRAFT:
         return seeded.tally.count(Action.SUBMITTED, Action.MOVED, Action.DELETED) > 0
     return bool(seeded.why) and seeded.tally.count(*_VERDICTS, Action.SUBMITTED) > 0

@@ -44,7 +44,7 @@ class Switch:
         return " | ".join(map(spelled, self.choices))
 
     def parse(self, given: object) -> Setting:
-        """The value that JSON or text on the command line stands for."""
+        """Return the value of a switch from JSON or text of the command line."""
         if self.bounds is None:
             for choice in self.choices:
                 if given is choice or (isinstance(given, str | int) and spelled(given) == spelled(choice)):
@@ -56,7 +56,7 @@ class Switch:
 
 @cache
 def switches() -> dict[str, Switch]:
-    """All switches by name, in the order of Behavior."""
+    """Return all switches by name, in the order of Behavior."""
     hints = get_type_hints(Behavior)
     found = {}
     for one in fields(Behavior):
@@ -70,18 +70,18 @@ def switches() -> dict[str, Switch]:
 
 
 def spelled(value: Setting) -> str:
-    """A value as it is written on the command line."""
+    """Return a value as it is written on the command line."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def value_of(behavior: Behavior, name: str) -> Setting:
-    """How a switch stands."""
+    """Return the value of a switch."""
     value: Setting = getattr(behavior, name)
     return value
 
 
 def changed(behavior: Behavior, changes: Mapping[str, object]) -> Behavior:
-    """The behavior with these switches set; `uncertain` comes first, whatever the order, so that others win."""
+    """Return the behavior with these switches set; `uncertain` is applied first, so that the others override it."""
     parsed: dict[str, Setting] = {}
     if UNCERTAIN in changes:
         parsed |= uncertain(changes[UNCERTAIN])
@@ -96,7 +96,7 @@ def changed(behavior: Behavior, changes: Mapping[str, object]) -> Behavior:
 
 
 def uncertain(seed: object) -> dict[str, Setting]:
-    """Every switch that the evidence leaves open, as this seed has it."""
+    """Return a value for every switch that the evidence leaves open, chosen by the seed."""
     number = _whole(seed)
     if number is None:
         raise SwitchError(f"{UNCERTAIN} is a whole number, not {seed!r}")
@@ -109,7 +109,7 @@ def uncertain(seed: object) -> dict[str, Setting]:
 
 
 def parse_assignment(text: str) -> tuple[str, str]:
-    """`NAME=VALUE` of the command line; whether they exist is for `changed` to say."""
+    """Parse `NAME=VALUE` of the command line; :func:`changed` checks the names and values."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise SwitchError(f"expected NAME=VALUE, found {text!r}")
@@ -117,7 +117,7 @@ def parse_assignment(text: str) -> tuple[str, str]:
 
 
 def table() -> str:
-    """Every switch as a table in Markdown."""
+    """Return every switch as a table in Markdown."""
     lines = ["| switch | values | default | meaning | certainty |", "| --- | --- | --- | --- | --- |"]
     for switch in switches().values():
         values = switch.range.replace(" | ", ", ")

@@ -1,1 +1,1 @@
-"""What a run begins with: mailboxes, mail and appointments, all made up."""
+"""The initial content of a run: invented mailboxes, mail and appointments."""

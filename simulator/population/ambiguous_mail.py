@@ -49,7 +49,7 @@ def add_ambiguous_mail(
 
 
 def occurrence(series: Meeting, number: int, **facts: Any) -> Meeting:
-    """One of a weekly series, as the rule has it or with other facts."""
+    """Return one occurrence of a weekly series, by the rule or with other facts."""
     original = series.start + number * _WEEK
     one = replace(
         series,
@@ -64,7 +64,7 @@ def occurrence(series: Meeting, number: int, **facts: Any) -> Meeting:
 
 
 def _two_are_moved(filler: MailboxFiller) -> None:
-    """Two occurrences are moved: two requests, one UID, one SEQUENCE.  The organizer may live here."""
+    """Move two occurrences: two requests with one UID and one SEQUENCE. The organizer may have a mailbox here."""
     host = _host(filler)
     guests = (host,) if host else ()
     series = _series(filler, host.owner if host else None, *guests)
@@ -79,7 +79,7 @@ def _two_are_moved(filler: MailboxFiller) -> None:
 
 
 def _one_after_another(filler: MailboxFiller) -> None:
-    """Somebody who is invited to single occurrences accepted one, which was updated; then comes another one."""
+    """Invite to single occurrences: one is accepted and then updated, and another one follows."""
     series = _series(filler)
     first = filler.message(occurrence(series, 1, sequence=3))
     filler.book(first)
@@ -87,7 +87,7 @@ def _one_after_another(filler: MailboxFiller) -> None:
 
 
 def _one_is_canceled(filler: MailboxFiller) -> None:
-    """Of the occurrences that somebody has, one is updated and then canceled; and there is a new one."""
+    """Update and then cancel an occurrence, and invite to a new one."""
     series = _series(filler)
     first = filler.message(occurrence(series, 0, sequence=1))
     filler.book(first)
@@ -100,7 +100,7 @@ def _one_is_canceled(filler: MailboxFiller) -> None:
 
 
 def _copy_by_a_list(filler: MailboxFiller) -> None:
-    """The same request comes directly and by a distribution list."""
+    """Deliver the same request directly and through a distribution list."""
     stamp = filler.moment()
     message = filler.message(replace(filler.meeting(filler.free_hour()), stamp=stamp))
     filler.deliver(message)
@@ -108,7 +108,7 @@ def _copy_by_a_list(filler: MailboxFiller) -> None:
 
 
 def _update_into_a_clash(filler: MailboxFiller) -> None:
-    """A request for a free hour, and its update, which moves it to where the calendar has something else."""
+    """Add a request for a free hour, and an update that moves it into a conflict."""
     meeting, taken = filler.meeting(filler.free_hour()), filler.meeting(filler.free_hour())
     filler.book(filler.message(taken))
     message = filler.message(meeting)
@@ -117,7 +117,7 @@ def _update_into_a_clash(filler: MailboxFiller) -> None:
 
 
 def _update_of_a_series(filler: MailboxFiller) -> None:
-    """A series, and an update of all of it."""
+    """Add a series, and an update of the whole series."""
     series = _series(filler)
     message = filler.message(series)
     filler.deliver(message, why=OUTDATED, outdated=True)
@@ -129,7 +129,7 @@ def _series(filler: MailboxFiller, organizer: Person | None = None, *guests: Mai
 
 
 def _at(filler: MailboxFiller, meeting: Meeting, *guests: Mailbox) -> Meeting:
-    """The meeting at another hour."""
+    """Return the meeting at another hour."""
     start = filler.free_hour(*guests)
     kind = EXCEPTION if meeting.recurrence_id else None
     return replace(meeting, start=start, end=start + (meeting.end - meeting.start), instance_type=kind)

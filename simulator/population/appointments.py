@@ -1,4 +1,4 @@
-"""What stands in the calendars before anything is answered, and who else is invited: both only if asked for.
+"""Initial appointments and further attendees; both optional.
 
 It works on a population that is complete, with chances of its own: everything else stays as it was without it.
 """

@@ -66,7 +66,7 @@ def _later(meeting: Meeting | None) -> Meeting | None:
 
 
 def _end(meeting: Meeting | None) -> datetime | None:
-    """When the meeting, or the last one of a series, is over; None if never."""
+    """Return the end of a meeting, or of the last one of a series; None if there is none."""
     if meeting is None:
         return None
     if meeting.rrule is None:
@@ -77,7 +77,7 @@ def _end(meeting: Meeting | None) -> datetime | None:
 
 
 def _reason(message: Message, today: datetime) -> str:
-    """Why nobody may answer a request, in the order of a client that looks at the times first; '' if one may."""
+    """Return why a request must not be answered, checking the times first; '' if it may be."""
     meeting = message.meeting
     end = _end(meeting)
     reasons = {
@@ -113,7 +113,7 @@ def _past(filler: MailboxFiller) -> None:
 
 
 def _outdated(filler: MailboxFiller) -> None:
-    """The calendar has a newer edition, which was accepted elsewhere."""
+    """Add a request of which the calendar has a newer edition, accepted elsewhere."""
     meeting = replace(filler.meeting(filler.free_hour()), sequence=1)
     message = filler.message(meeting)
     filler.book(replace(message, meeting=replace(meeting, sequence=3)))
@@ -121,7 +121,7 @@ def _outdated(filler: MailboxFiller) -> None:
 
 
 def _draft_of_a_person(filler: MailboxFiller) -> None:
-    """It answers a meeting nobody else knows, under the name that the answer to a request in the Inbox would get."""
+    """Add a person's draft about an unknown meeting, named as the answer to a request in the Inbox would be."""
     inbox = filler.mailbox.folders[Role.INBOX].items.values()
     beside = next((item for item in inbox if item.message.message_class == REQUEST_CLASS), None)
     subject = beside.message.subject if beside else ""

@@ -52,7 +52,7 @@ def _propose_other_times(mailbox: Mailbox, chance: Random, seeded: dict[int, Mes
 
 
 def _by_meeting(items: Iterable[Item]) -> list[list[Item]]:
-    """The requests and their updates, but none that a rule forwarded from somebody else."""
+    """Return the requests and their updates, without those that a rule forwarded."""
     meetings: defaultdict[str, list[Item]] = defaultdict(list)
     for item in items:
         if item.message.meeting and item.message.message_class == REQUEST_CLASS and not item.message.received_for:

@@ -57,7 +57,7 @@ class Writer:
         self._requests: list[Message] = []
 
     def letters(self, counts: dict[Kind, int]) -> list[Letter]:
-        """So many letters of each kind, in the order they were sent."""
+        """Return this many letters of each kind, in the order in which they were sent."""
         kinds = [kind for kind, number in counts.items() for _ in range(number)]
         self._chance.shuffle(kinds)
         return [Letter(kind, self._write(kind)) for kind in kinds]
@@ -125,7 +125,7 @@ class Writer:
 
 
 def somebody(chance: Random) -> Person:
-    """Somebody without a mailbox in this world."""
+    """Return a person without a mailbox in this world."""
     number = chance.randrange(500)
     outside = chance.random() < _EXTERNAL_SHARE
     domain = chance.choice(EXTERNAL_DOMAINS) if outside else INTERNAL_DOMAIN
@@ -133,7 +133,7 @@ def somebody(chance: Random) -> Person:
 
 
 def _update(request: Message) -> Message:
-    """The same meeting an hour later: same uid, next sequence."""
+    """Return the same meeting an hour later: same uid, next sequence."""
     old = request.meeting
     if old is None:
         return request

@@ -31,7 +31,7 @@ _BEGINS = timedelta(hours=12)
 
 
 class MailboxFiller:
-    """What goes to one mailbox; others may be asked for free hours with it."""
+    """Fills one mailbox; free hours can be shared with others."""
 
     def __init__(self, world: World, mailbox: Mailbox, chance: Random, schedules: "Schedules") -> None:
         self.world = world
@@ -41,29 +41,29 @@ class MailboxFiller:
         self._next = world.created - _BEGINS
 
     def moment(self) -> datetime:
-        """When the next message comes."""
+        """Return when the next message arrives."""
         self._next += _MINUTE
         return self._next
 
     def free_hour(self, *others: Mailbox) -> datetime:
-        """An hour at which neither the owner nor the others have anything, and that is theirs from now on."""
+        """Reserve an hour at which neither the owner nor the others are busy."""
         return self.schedules.free_hour((self.mailbox, *others))
 
     def uid(self) -> str:
-        """A uid as Outlook makes it."""
+        """Return a uid in Outlook's format."""
         return f"040000008200E00074C5B7101A82E00800000000{'0' * 32}10000000{self.chance.getrandbits(128):032X}"
 
     def colleague(self) -> Person:
-        """Somebody of the same company without a mailbox here."""
+        """Return a person of the same company without a mailbox here."""
         name = f"{self.chance.choice(GIVEN_NAMES)} {self.chance.choice(FAMILY_NAMES)}"
         return Person(name, f"person{self.chance.randrange(500)}@{INTERNAL_DOMAIN}")
 
     def meeting(self, start: datetime, organizer: Person | None = None) -> Meeting:
-        """A new meeting of an hour that asks for a response."""
+        """Return a new meeting of an hour that asks for a response."""
         return Meeting(self.uid(), organizer or self.colleague(), start, start + _HOUR, method="REQUEST")
 
     def message(self, meeting: Meeting, subject: str = "", message_class: str = REQUEST_CLASS) -> Message:
-        """What its organizer writes; a request, unless told otherwise."""
+        """Return the message of the organizer; by default a request."""
         subject = subject or f"{self.chance.choice(SUBJECTS)} {self.chance.randrange(1000)}".strip()
         organizer, owner = meeting.organizer, self.mailbox.owner
         return Message(message_class, CALENDAR_MESSAGE, subject, organizer, owner, self.world.created, meeting)
@@ -112,7 +112,7 @@ class MailboxFiller:
 
 
 class Schedules:
-    """What mailboxes have in their calendars in the weeks that new meetings go to."""
+    """The calendars of the mailboxes in the weeks in which new meetings are placed."""
 
     def __init__(self, world: World) -> None:
         self._first = world.created + timedelta(days=_FIRST_DAY)
@@ -120,7 +120,7 @@ class Schedules:
         self._taken: dict[Mailbox, list[tuple[datetime, datetime]]] = {}
 
     def free_hour(self, mailboxes: Iterable[Mailbox]) -> datetime:
-        """The first hour that is free in all of them."""
+        """Return the first hour that is free for all of them."""
         calendars = [self._calendar(mailbox) for mailbox in mailboxes]
         for start in self._hours():
             end = start + _HOUR

@@ -32,7 +32,7 @@ _LANGUAGES = tuple(FOLDER_NAMES)
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much there is of everything."""
+    """The size of a world."""
 
     mailboxes: int
     #: Meeting requests and responses in an ordinary mailbox, on average.
@@ -72,7 +72,7 @@ def _add_mailbox(world: World, chance: Random, index: int, size: Size) -> None:
 
 
 def _identity(chance: Random, index: int) -> tuple[str, Person]:
-    """The name in the URL of a mailbox, and its owner.  The first few show one kind of trap each."""
+    """Return the name in the URL of a mailbox, and its owner. The first few show one kind of trap each."""
     given, family = chance.choice(GIVEN_NAMES), chance.choice(FAMILY_NAMES)
     spell = _SPELLINGS[index % len(_SPELLINGS)]
     name = spell(given, family, index)
@@ -132,7 +132,7 @@ def _deliver(world: World, chance: Random, mailbox: Mailbox, letters: list[Lette
 
 
 def _newest(letters: list[Letter]) -> dict[str, tuple[int, int]]:
-    """The newest edition of each meeting, by its uid: the highest sequence, of equal ones the last to come."""
+    """Return the newest edition of each meeting by uid: the highest sequence, and the last of equal ones."""
     newest: dict[str, tuple[int, int]] = {}
     for position, letter in enumerate(letters, start=1):
         meeting = letter.message.meeting

@@ -1,4 +1,4 @@
-"""What a server does on the wire where servers differ, whatever it is asked for."""
+"""Switches of the wire format, which differs between servers for every request."""
 
 # ruff: noqa: RUF009 - the calls make the fields
 

@@ -1,4 +1,4 @@
-"""How connections break: cut answers, resets, bodies without an end, and bodies that drip.  Knows bytes only."""
+"""Break connections: truncated answers, resets, endless bodies, and slow bodies. Works on bytes only."""
 
 import asyncio
 import socket
@@ -24,7 +24,7 @@ _NO_LINGER = struct.pack("ii", 1, 0)
 
 
 def truncated(octets: bytes) -> bytes:
-    """The first half of the body; of an answer without one, of the head."""
+    """Return the first half of the body, or of the head of an answer without a body."""
     body = octets.find(b"\r\n\r\n") + 4
     return octets[: body + (len(octets) - body) // 2] if len(octets) > body else octets[: body // 2]
 
@@ -65,7 +65,7 @@ class Endless:
         asyncio.get_running_loop().call_soon(self.pump)
 
     def given_up(self) -> None:
-        """The client is gone."""
+        """Stop, because the client is gone."""
         if self._left >= 0:
             self._left = -1
             self._done()
@@ -108,7 +108,7 @@ class Dripping:
         self._wait()
 
     def given_up(self) -> None:
-        """The client is gone."""
+        """Stop, because the client is gone."""
         if self._written < len(self._octets):
             self._alarm.cancel()
             self._written = len(self._octets)

@@ -25,13 +25,13 @@ _MAX_CHUNK_LINE_BYTES = 256
 
 
 class Handler(Protocol):
-    """Whoever answers: it is told when the answer has been written, to count what is in flight."""
+    """Answers the requests of a connection, and is called back when an answer has been written."""
 
     def invites(self) -> bool:
-        """Whether a client that waits with its body is asked for it."""
+        """Return whether a client that waits before sending its body is invited to send it."""
 
     def answer(self, request: Request) -> tuple[Response, Callable[[], None]]:
-        """The answer, and what to call once it has been written."""
+        """Return the answer, and a function to call after it has been written."""
 
 
 class RequestReader:
@@ -52,11 +52,11 @@ class RequestReader:
 
     @property
     def buffered(self) -> int:
-        """Bytes that no request has consumed yet."""
+        """The bytes that belong to no request yet."""
         return len(self._buffer)
 
     def next_request(self) -> Request | None:
-        """The next complete request, or None until more bytes come; HttpError ends the connection."""
+        """Return the next complete request; None until more bytes arrive. HttpError ends the connection."""
         return next(self._requests, None)
 
     def _read_requests(self) -> Generator[Request | None]:
@@ -132,19 +132,19 @@ class Connection(asyncio.Protocol):
         self._reader = RequestReader(self._handler.invites, from_loopback=near, secure=secure)
 
     def connection_lost(self, _error: Exception | None) -> None:
-        """The client is gone: what it waited for in vain is over."""
+        """Cancel what the client waited for."""
         if self._endless is not None:
             self._endless.given_up()
         if self._given_up is not None:
             self._given_up()
 
     def pause_writing(self) -> None:
-        """The client does not read."""
+        """Stop writing, because the client does not read."""
         if self._endless is not None:
             self._endless.paused = True
 
     def resume_writing(self) -> None:
-        """The client reads again."""
+        """Go on writing."""
         if self._endless is not None:
             self._endless.paused = False
             self._endless.pump()

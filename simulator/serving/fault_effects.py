@@ -1,4 +1,4 @@
-"""What a fault does to a request and to its answer.
+"""Apply faults to requests and answers.
 
 Knows which kinds come before the effect and which after it; the rules and their dice are `simulator.serving.faults`,
 the cutting of connections is `simulator.serving.connection`.
@@ -11,11 +11,11 @@ from simulator.serving.faults import Fault, FaultKind
 from simulator.serving.http import Damage, Ending, Request, Response, error_page
 
 _WITH_RETRY_AFTER = {FaultKind.BUSY_FOR_A_WHILE, FaultKind.TOO_MANY}
-_GARBAGE = b"\x00\x01\xff\xfe<<a:multistatus \x80 this is no XML </a:response>&&&"
+_GARBAGE = b"\x00\x01\xff\xfe<<a:multistatus \x80 this is not XML </a:response>&&&"
 
 
 def faulty_answer(fault: Fault, request: Request, answer: Callable[[], Response]) -> Response:
-    """The answer to a request that a fault hit; `answer` has the effect, and is called or not."""
+    """Return the answer to a request with a fault; `answer` has the effect, and may not be called."""
     refusal = _refusal(fault, request)
     if refusal is not None:
         return refusal
@@ -23,7 +23,7 @@ def faulty_answer(fault: Fault, request: Request, answer: Callable[[], Response]
 
 
 def _refusal(fault: Fault, request: Request) -> Response | None:
-    """The answer of a fault that lets nothing happen."""
+    """Return the answer of a fault before the effect."""
     match fault.kind:
         case FaultKind.RESET_BEFORE:
             return Response(500, damage=Damage(Ending.RESET))
@@ -54,7 +54,7 @@ def _shut_out(fault: Fault, request: Request) -> Response | None:
 
 
 def _spoilt(fault: Fault, request: Request, response: Response) -> Response:
-    """The answer of a fault that comes after the effect."""
+    """Return the answer of a fault after the effect."""
     match fault.kind:
         case FaultKind.ERROR_AFTER:
             return error_page(500)

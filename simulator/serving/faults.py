@@ -1,4 +1,4 @@
-"""Faults that a server is told to have: at which step, which kind, how often.
+"""Faults of a server: at which step, which kind, how often.
 
 The dice are the seed's and are thrown in the order in which requests arrive, so the same requests in the same order
 meet the same faults.  What a fault does to an answer is `simulator.serving.fault_effects`.
@@ -17,7 +17,7 @@ class FaultError(ValueError):
 
 
 class Step(StrEnum):
-    """What a client is doing with a request."""
+    """The step of a client that a request belongs to."""
 
     ANY = "any"
     PROPFIND = "propfind"
@@ -33,7 +33,10 @@ class Step(StrEnum):
 
 
 class FaultKind(StrEnum):
-    """What goes wrong.  Those up to FOLDERS_RENAMED happen before any effect; the others after it, or to the answer."""
+    """The kind of a fault.
+
+    Those up to FOLDERS_RENAMED happen before any effect; the others after it, or in the answer.
+    """
 
     BUSY = "503"
     BUSY_FOR_A_WHILE = "503-retry-after"
@@ -98,7 +101,7 @@ class Fault:
     injected: int = 0
 
     def concerns(self, step: Step | None, mailbox: str | None, server: int) -> bool:
-        """Whether it is meant for such a request."""
+        """Return whether the rule applies to such a request."""
         return (
             self.step in {Step.ANY, step}
             and self.server in {None, server}
@@ -106,7 +109,7 @@ class Fault:
         )
 
     def strikes(self, dice: Random) -> bool:
-        """Whether it hits a request that it is meant for."""
+        """Return whether the rule hits a request that it applies to."""
         self.seen += 1
         if self.seen <= self.after or (self.times is not None and self.injected >= self.times):
             return False
@@ -116,7 +119,7 @@ class Fault:
         return True
 
     def as_json(self) -> dict[str, object]:
-        """The rule as it is given, and how often it struck."""
+        """Return the rule as given, and how often it was applied."""
         return {
             "step": self.step.value,
             "kind": self.kind.value,
@@ -145,7 +148,7 @@ class Faults:
         self._dice = Random(f"{self._seed}/faults")  # noqa: S311 - the faults must be the same every time
 
     def strike(self, step: Step | None, mailbox: str | None, server: int, possible: Set[FaultKind]) -> Fault | None:
-        """The first rule that hits this request; of what others do, only that which is possible here."""
+        """Return the first rule that hits this request; an action of others only if it is possible here."""
         for rule in self.rules:
             if rule.kind in BY_OTHERS and rule.kind not in possible:
                 continue
@@ -156,7 +159,7 @@ class Faults:
 
 
 def parse_option(text: str) -> Fault:
-    """`STEP:KIND[:RATE[:TIMES]]` of the command line."""
+    """Parse `STEP:KIND[:RATE[:TIMES]]` of the command line."""
     parts = text.split(":")
     if not 2 <= len(parts) <= 4:  # noqa: PLR2004 - as the spelling above says
         raise FaultError(f"expected STEP:KIND[:RATE[:TIMES]], found {text!r}")
@@ -172,7 +175,7 @@ def parse_option(text: str) -> Fault:
 
 
 def parse_faults(document: object, servers: int) -> list[Fault]:
-    """Faults from JSON; unknown fields are refused, because a misspelled fault would pass every test."""
+    """Parse faults from JSON; unknown fields are refused, because a misspelled fault would pass every test."""
     if not isinstance(document, list):
         raise FaultError("expected a list of faults")
     return [_fault(entry, servers) for entry in document]

@@ -9,7 +9,7 @@ _log = logging.getLogger(__name__)
 
 
 def guarded(request: Request, answer: Callable[[Request], Response]) -> Response:
-    """The answer, or the page of the error that was raised; one that nobody foresaw is 500 and logged."""
+    """Return the answer, or the page of an HttpError; any other exception is logged, and answered with 500."""
     try:
         return answer(request)
     except HttpError as error:

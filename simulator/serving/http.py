@@ -86,12 +86,12 @@ class Request:
         return ("https://" if self.secure else "http://") + self.host
 
     def says(self, header: str, letter: str) -> bool:
-        """Whether a t/f header such as `Translate` or `Brief` is present and begins with `letter`."""
+        """Return whether a t/f header such as `Translate` or `Brief` is present and begins with `letter`."""
         return self.headers.get(header, "").strip()[:1].casefold() == letter
 
 
 class Ending(Enum):
-    """How much of an answer goes out before its connection breaks."""
+    """How much of an answer is sent before its connection breaks."""
 
     WHOLE = auto()
     TRUNCATED = auto()
@@ -106,7 +106,7 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What happens to an answer on its way."""
+    """The damage to an answer on its way."""
 
     ending: Ending
     delay_s: float = 0
@@ -116,7 +116,7 @@ class Damage:
 
 @dataclass(slots=True)
 class Response:
-    """What is answered; `chunked` is how Exchange sends what it generates while reading the store."""
+    """A response; `chunked` is how Exchange sends what it generates while it reads the store."""
 
     status: int
     body: bytes = b""
@@ -134,7 +134,7 @@ class Response:
 
 
 def split_origin(url: str) -> tuple[str | None, str]:
-    """The host of an absolute URL, None where there is none, and the rest; nothing else in it is a delimiter here."""
+    """Return the host of an absolute URL (None if there is none), and the rest, which is not split further."""
     scheme, mark, rest = url.partition("://")
     if not mark or "/" in scheme or "?" in scheme:
         return None, url
@@ -143,7 +143,7 @@ def split_origin(url: str) -> tuple[str | None, str]:
 
 
 def error_page(status: int) -> Response:
-    """An IIS error page: HTML, never XML."""
+    """Return an IIS error page: HTML, never XML."""
     text = f"{status} {REASONS[status]}"
     # As http.sys has it, unclosed: clients that take any well-formed document for XML stumble over another.
     meta = '<META HTTP-EQUIV="Content-Type" Content="text/html; charset=us-ascii">'
@@ -152,7 +152,7 @@ def error_page(status: int) -> Response:
 
 
 def encode(response: Response, request: Request | None, *, keep_alive: bool) -> bytes:
-    """The bytes of a response to `request` (None when it could not be read)."""
+    """Return the bytes of a response to `request` (None if it could not be read)."""
     wire = response.wire
     body, headers = _body(response, request)
     chunked = response.chunked and (request is None or request.version != "HTTP/1.0")
@@ -175,7 +175,7 @@ def encode(response: Response, request: Request | None, *, keep_alive: bool) -> 
 
 
 def _body(response: Response, request: Request | None) -> tuple[bytes, str]:
-    """The body as it goes out, and the headers that say how it was made."""
+    """Return the encoded body, and the headers that describe its encoding."""
     if not response.chunked:
         return response.body, ""
     if response.wire.compresses and request is not None and "gzip" in request.headers.get("accept-encoding", ""):

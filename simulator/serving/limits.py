@@ -1,4 +1,4 @@
-"""What the operator promised to keep to: a pace and a concurrency for mailboxes and for servers.
+"""The limits that an operator promised: pace and concurrency, for mailboxes and for servers.
 
 The simulator does not enforce them; it counts how often they were broken.
 """
@@ -21,13 +21,13 @@ class Limit:
     concurrency: int | None = None
 
     def operations_in(self, window_s: float) -> float | None:
-        """How many operations fit into a window, None for any number."""
+        """Return how many operations fit into a window; None for any number."""
         return None if self.rate_per_s is None else self.burst + self.rate_per_s * window_s
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """All promises: one for every mailbox, others for some mailboxes and for servers by index."""
+    """All limits: one for every mailbox, others for some mailboxes, and for servers by index."""
 
     mailbox: Limit = Limit()
     mailboxes: Mapping[str, Limit] = field(default_factory=dict)
@@ -35,11 +35,11 @@ class Limits:
     jitter_s: float = 0
 
     def of_mailbox(self, name: str) -> Limit:
-        """The promise for a mailbox."""
+        """Return the limit of a mailbox."""
         return self.mailboxes.get(name, self.mailbox)
 
     def of_server(self, index: int) -> Limit:
-        """The promise for a server; none unless one was given."""
+        """Return the limit of a server; None unless one was given."""
         return self.servers.get(index, _NO_LIMIT)
 
 
@@ -49,7 +49,7 @@ _FIELDS = {"mailbox", "mailboxes", "servers", "jitter_ms"}
 
 
 def parse_limits(document: object) -> Limits:
-    """Limits from JSON; unknown fields are refused, because a misspelled limit would pass every test."""
+    """Parse limits from JSON; unknown fields are refused, because a misspelled limit would pass every test."""
     given = _mapping(document, _FIELDS)
     try:
         return Limits(

@@ -11,7 +11,7 @@ from simulator.world.mailboxes import Mailbox
 
 
 class Gauge:
-    """How many requests are in flight somewhere, and the most there ever were."""
+    """The requests in flight, and the highest number so far."""
 
     __slots__ = ("current", "highest")
 
@@ -32,7 +32,7 @@ class Gauge:
 
 
 class Meters:
-    """What was asked of the servers, counted as it happens."""
+    """Counters of the requests to the servers."""
 
     def __init__(self) -> None:
         self.limits = Limits()
@@ -47,7 +47,7 @@ class Meters:
         self.server_operations: defaultdict[int, array[float]] = defaultdict(lambda: array("d"))
 
     def arrived(self, verb: str, server: int, mailbox: Mailbox | None, *, mutating: bool) -> None:
-        """A complete request is here."""
+        """Count a complete request."""
         self.requests_by_verb[verb] += 1
         self.mutating += mutating
         full = self.servers[server].enter(self.limits.of_server(server))
@@ -56,12 +56,12 @@ class Meters:
         self.over_limit += full
 
     def written(self, server: int, mailbox: Mailbox | None) -> None:
-        """Its answer has been written."""
+        """Count a written answer."""
         self.servers[server].leave()
         if mailbox is not None:
             self.mailboxes[mailbox].leave()
 
     def operation(self, mailbox: Mailbox, moment: float) -> None:
-        """A mailbox was scanned or one of its messages worked on."""
+        """Count a scan of a mailbox, or an operation on one of its messages."""
         self.mailbox_operations[mailbox].append(moment)
         self.server_operations[mailbox.server].append(moment)

@@ -13,7 +13,7 @@ _VERSIONS = {
 
 
 def add_tls_options(parser: argparse.ArgumentParser) -> None:
-    """The options."""
+    """Add the options."""
     group = parser.add_argument_group("TLS", "with a certificate the servers speak https only, the oracle included")
     group.add_argument("--tls-cert", metavar="FILE", help="certificate chain, PEM")
     group.add_argument("--tls-key", metavar="FILE", help="its private key, PEM (default: in the same file)")
@@ -22,7 +22,7 @@ def add_tls_options(parser: argparse.ArgumentParser) -> None:
 
 
 def build_tls(options: argparse.Namespace) -> ssl.SSLContext | None:
-    """What the options ask for; None for plain http."""
+    """Build the TLS context from the options; None for plain HTTP."""
     if not options.tls_cert:
         if options.tls_key or options.tls_min or options.tls_max:
             raise SystemExit("simulator: --tls-key, --tls-min and --tls-max need --tls-cert")

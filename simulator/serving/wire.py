@@ -1,4 +1,4 @@
-"""How a server writes its answers, whatever they say: headers, clock, cutting into chunks, compression."""
+"""Format answers on the wire: headers, clock, chunks, compression."""
 
 import gzip
 import re
@@ -36,12 +36,12 @@ class Wire:
     compresses: bool
 
     def common_headers(self, *, seen_by_exchange: bool) -> str:
-        """The headers that every answer ends with."""
+        """Return the headers at the end of every answer."""
         headers = self.headers if seen_by_exchange else self.headers_of_iis
         return f"{headers}Date: {_date(int(now()) + self.skew_s)}\r\n"
 
     def chunks(self, body: bytes) -> bytes:
-        """A body in chunks."""
+        """Return a body in chunks."""
         parts = []
         for part in self._cut(body):
             parts += [b"%x\r\n" % len(part), part, b"\r\n"]
@@ -57,7 +57,7 @@ class Wire:
 
 @lru_cache(maxsize=64)
 def wire_of(behavior: ServerBehavior) -> Wire:
-    """The habits that these switches say."""
+    """Return the wire format for these switches."""
     server, storage = _VERSIONS[behavior.version]
     return Wire(
         server + storage + _ASP_NET,
@@ -75,5 +75,5 @@ def _date(second: int) -> str:
 
 
 def compressed(body: bytes) -> bytes:
-    """The same bytes for the same body."""
+    """Compress a body; equal bodies give equal bytes."""
     return gzip.compress(body, mtime=0)

@@ -36,7 +36,7 @@ class Address:
         return bool(self.below) and self.below[0].casefold() == urls.FLAT_URL_SPACE.casefold()
 
     def resource(self) -> Resource | None:
-        """The folder or item there now."""
+        """Return the folder or item at the address."""
         if self.permanent:
             return self._by_number()
         found: Resource | None = self.mailbox.root
@@ -52,7 +52,7 @@ class Address:
         return bool(self.below) and self.below[0].casefold() == urls.SUBMISSION.casefold()
 
     def place(self) -> "Place | None":
-        """The folder and the name of something that does not exist; None without a parent folder."""
+        """Return the folder and the name of a new resource; None without a parent folder."""
         if self.permanent or self.submits or not self.below:
             return None
         parent = Address(self.mailbox, self.below[:-1]).resource()
@@ -83,7 +83,7 @@ class Place:
 
 
 def locate(world: World, server: int, path: str) -> Address | None:
-    """The address a path stands for, None when this server is not the home of its mailbox."""
+    """Return the address of a path; None if this server does not have the mailbox."""
     segments = urls.split_path(path)
     if len(segments) <= 1 or segments[0].casefold() != _EXCHANGE:
         return None
@@ -92,7 +92,7 @@ def locate(world: World, server: int, path: str) -> Address | None:
 
 
 def scope_folder(world: World, server: int, url: str) -> Folder:
-    """The folder of a SCOPE: absolute URL or path, percent-encoded or, as DavMail sends it, already decoded."""
+    """Return the folder of a SCOPE: URL or path, percent-encoded, or already decoded as DavMail sends it."""
     path = split_origin(url)[1].encode().decode("latin-1")
     # A name that holds a real `%` must not be decoded if it was never encoded, so the literal reading is tried as well.
     for spelling in (path, path.replace("%", "%25")):
@@ -104,7 +104,7 @@ def scope_folder(world: World, server: int, url: str) -> Folder:
 
 
 def destination(request: Request, world: World, server: int, source: Resource) -> Submission | Place:
-    """Where a Destination header points; it must be in the mailbox of the source."""
+    """Return the target of a Destination header; it must be in the mailbox of the source."""
     header = request.headers.get("destination")
     if not header:
         raise HttpError(400)

@@ -13,7 +13,7 @@ _SOURCE = "message/rfc822"
 
 
 def as_asked(response: Response, address: Address) -> Response:
-    """The same answer, with the name that was asked for wherever the path of the mailbox stands."""
+    """Return the answer with the requested name in all paths of the mailbox."""
     if not address.by_another_name or response.content_type == _SOURCE:
         return response
     own, asked = path_of(address.mailbox.root), "/exchange/" + urls.encode(address.asked)

@@ -1,4 +1,4 @@
-"""What WebDAV and Outlook Web Access do where servers differ, or where no capture shows what the real one did."""
+"""Switches of WebDAV and Outlook Web Access, where servers differ or the original is not documented."""
 
 # ruff: noqa: RUF009 - the calls make the fields
 

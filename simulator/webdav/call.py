@@ -1,4 +1,4 @@
-"""What a verb is given: the request, what it addresses, and whom to tell what happened."""
+"""The arguments of a verb: the request, its address, and a callback for what happened."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,21 +27,21 @@ class Call:
     memory: Memory = field(default_factory=Memory)
 
     def resource(self) -> Resource:
-        """What the URL names; 404 when there is nothing."""
+        """Return the resource of the URL; 404 if there is none."""
         resource = self.address.resource()
         if resource is None:
             raise HttpError(404)
         return resource
 
     def item(self) -> Item:
-        """The item the URL names; 403 for a folder, which this verb does not act on."""
+        """Return the item of the URL; 403 for a folder, which this verb does not act on."""
         resource = self.resource()
         if not isinstance(resource, Item):
             raise HttpError(403)
         return resource
 
     def blank(self) -> Message:
-        """A new item of this mailbox before a client has said anything about it."""
+        """Return an empty new item of this mailbox."""
         return blank(self.address.mailbox.owner, now_utc(), read=self.behavior.new_items == "read")
 
 

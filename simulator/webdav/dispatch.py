@@ -16,7 +16,7 @@ from simulator.webdav.verbs.transfer import copy, delete, move
 
 
 def options(_call: Call) -> Response:
-    """What this resource can do."""
+    """Return the verbs and headers that this resource supports."""
     verbs = ", ".join(sorted(VERBS))
     return Response(200, headers=(("DAV", "1, 2"), ("Allow", verbs), ("Public", verbs), ("Accept-Ranges", "rows")))
 

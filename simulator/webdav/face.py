@@ -24,7 +24,7 @@ from simulator.world.state import World
 
 
 class WebdavFace:
-    """What clients of WebDAV and browsers see of one server; its meters and faults are those of all servers."""
+    """The WebDAV and browser interface of one server; its meters and faults are those of all servers."""
 
     def __init__(
         self, index: int, world: World, authenticator: Authenticator, meters: Meters, faults: Faults, memory: Memory
@@ -37,7 +37,7 @@ class WebdavFace:
         self._memory = memory
 
     def answer(self, request: Request, behavior: WebdavBehavior) -> tuple[Response, Callable[[], None]]:
-        """The answer of a server that behaves so, and what to call when it has been written."""
+        """Return the answer of a server with this behavior, and a function to call after it has been written."""
         address = locate(self._world, self._index, request.path)
         if address is not None and address.by_another_name and behavior.mailbox_names == "listed":
             address = None

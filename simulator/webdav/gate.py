@@ -1,4 +1,4 @@
-"""What a server does with a request before a verb sees it: filters, redirects, rights, and which host it writes.
+"""Handle requests before their verb: filters, redirects, rights, and the host of written URLs.
 
 URLScan refuses `%` (after decoding once) and `&`, IIS 7 what is escaped twice and `+` (404.11); both without Exchange's
 headers.  Exchange 2007 has no OWA below /exchange (MSDN bb885041).
@@ -15,7 +15,7 @@ INTERNAL_ORIGIN = "http://exbe01.corp.internal"
 
 
 def written_origin(behavior: WebdavBehavior, request: Request) -> str | None:
-    """Scheme and host of the URLs in an answer, None where they are those of the request."""
+    """Return scheme and host of the URLs in an answer; None if they are those of the request."""
     match behavior.hrefs:
         case "internal-host":
             return INTERNAL_ORIGIN
@@ -29,7 +29,7 @@ def written_origin(behavior: WebdavBehavior, request: Request) -> str | None:
 
 
 def filtered(behavior: WebdavBehavior, request: Request) -> Response | None:
-    """The answer of a filter that never lets Exchange see the request."""
+    """Return the answer of a filter in front of Exchange."""
     path = request.path
     match behavior.url_filter:
         case "urlscan":
@@ -46,7 +46,7 @@ def filtered(behavior: WebdavBehavior, request: Request) -> Response | None:
 
 
 def checked(behavior: WebdavBehavior, request: Request, address: Address | None) -> Response | None:
-    """The answer that a request gets before its verb looks at it; HttpError 403 where the rights are missing."""
+    """Return an answer if the verb is not reached; HttpError 403 if rights are missing."""
     browses = request.method in {"GET", "POST"} and not request.says("translate", "f")
     if behavior.version == "2007" and browses and address is not None:
         return Response(302, headers=(("Location", _owa(behavior, request)),))

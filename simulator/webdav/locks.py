@@ -30,7 +30,7 @@ class Locks:
         self._numbers = count(1)
 
     def take(self, serial: int, replica: str, owner: str, seconds: int, *, shared: bool) -> Lock | None:
-        """A new lock; None where another one stands in its way."""
+        """Take a lock; return None if another one prevents it."""
         others = self._in_force(serial)
         if others and not (shared and all(other.shared for other in others)):
             return None
@@ -40,7 +40,7 @@ class Locks:
         return lock
 
     def renew(self, serial: int, condition: str, seconds: int) -> Lock | None:
-        """The lock whose token the condition names, from now on for so long; None where it names none."""
+        """Renew the lock whose token is in the condition; return None if there is none."""
         for lock in self._in_force(serial):
             if f"<{lock.token}>" in condition:
                 self.release(serial, lock.token)
@@ -55,7 +55,7 @@ class Locks:
         return len(self._by_serial[serial]) < len(before)
 
     def bars(self, serial: int, condition: str) -> bool:
-        """Whether somebody who says no more than this condition is kept from changing it."""
+        """Return whether a lock prevents a change under this condition."""
         locks = self._in_force(serial)
         return bool(locks) and not any(f"<{lock.token}>" in condition for lock in locks)
 

@@ -1,4 +1,4 @@
-"""What this face remembers between requests, beside the mailboxes."""
+"""The state of this interface between requests, apart from the mailboxes."""
 
 from dataclasses import dataclass, field
 

@@ -50,7 +50,7 @@ def _root(body: bytes, local_name: str) -> etree._Element:
         root = etree.fromstring(_DIGIT_NAME.sub(rb"\1_x003\2_", body), parser)
     except etree.XMLSyntaxError:
         raise HttpError(400) from None
-    # Recovering is for one thing: mapi/id namespaces hold braces, which are no URI to libxml2 but are to Exchange.
+    # Recovering is for one thing: mapi/id namespaces hold braces: not a URI to libxml2, but one to Exchange.
     broken = any(entry.type_name != _NOT_A_URI for entry in parser.error_log)
     if broken or root is None or root.tag != f"{{{DAV}}}{local_name}":
         raise HttpError(400)
@@ -70,7 +70,7 @@ def _name(element: etree._Element) -> str:
 
 @lru_cache(maxsize=256)
 def requested_names(body: bytes) -> tuple[str, ...]:
-    """The property names of a PROPFIND in order; none when it asks for all."""
+    """Return the property names of a PROPFIND in order; none when it asks for all."""
     if not body.strip():
         return ()
     root = _root(body, "propfind")
@@ -79,7 +79,7 @@ def requested_names(body: bytes) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def search_sql(body: bytes) -> str:
-    """The SQL text of a SEARCH."""
+    """Return the SQL text of a SEARCH."""
     sql = _root(body, "searchrequest").findtext(f"{{{DAV}}}sql")
     if sql is None:
         raise HttpError(400)
@@ -88,14 +88,14 @@ def search_sql(body: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LockWish:
-    """What a LOCK asks for, and who says that it is theirs."""
+    """The content of a LOCK: its kind and owner."""
 
     shared: bool
     owner: str
 
 
 def lock_wish(body: bytes) -> LockWish:
-    """The wish of a LOCK; there are no locks but those on writing."""
+    """Return the content of a LOCK; only write locks exist."""
     root = _root(body, "lockinfo")
     scopes = [element.tag for scope in root.iterchildren(f"{{{DAV}}}lockscope") for element in _elements(scope)]
     if scopes not in ([f"{{{DAV}}}shared"], [f"{{{DAV}}}exclusive"]):
@@ -114,7 +114,7 @@ class Target:
 
 
 def batch_targets(body: bytes, root_name: str) -> list[Target]:
-    """The targets of a batch verb in order; `<dest>` belongs to the `<href>` before it."""
+    """Return the targets of a batch verb in order; `<dest>` belongs to the `<href>` before it."""
     targets: list[Target] = []
     for block in _root(body, root_name).iterchildren(_TARGET):
         for element in _elements(block):
@@ -127,7 +127,7 @@ def batch_targets(body: bytes, root_name: str) -> list[Target]:
 
 
 def property_changes(body: bytes) -> list[PropertyChange]:
-    """What a PROPPATCH asks for, in document order."""
+    """Return the changes of a PROPPATCH, in document order."""
     changes = []
     for action in _elements(_root(body, "propertyupdate")):
         if action.tag == _TARGET:

@@ -1,4 +1,4 @@
-"""What a SEARCH asks for, as values.
+"""The content of a SEARCH, as values.
 
 `simulator.webdav.search.sql_parser` makes them from text, `simulator.webdav.search.query` runs them.
 """
@@ -50,7 +50,7 @@ class Like:
 
 @dataclass(frozen=True, slots=True)
 class IsNull:
-    """Whether a property is missing."""
+    """The condition that a property is missing."""
 
     name: str
 

@@ -1,4 +1,4 @@
-"""What a request of this face is about, for faults and meters, and what others can do to what it names."""
+"""The step of a client that a request belongs to, and the actions of others that its resource permits."""
 
 from collections.abc import Callable, Set
 from urllib.parse import unquote
@@ -36,7 +36,7 @@ _READING_VERBS = frozenset({"OPTIONS", "PROPFIND", "BPROPFIND", "SEARCH", "HEAD"
 
 
 def step_of(request: Request) -> Step | None:
-    """What the client is about; None for verbs that only `any` covers."""
+    """Return the step of a request; None for verbs that only `any` covers."""
     path = request.path.casefold()
     if path in LOGIN_PATHS:
         return Step.LOGIN
@@ -47,7 +47,7 @@ def step_of(request: Request) -> Step | None:
 
 
 def others_can(address: Address | None) -> Set[FaultKind]:
-    """What others can do with what a request addresses."""
+    """Return the actions of others that are possible on the requested resource."""
     if address is None:
         return set()
     item = address.resource()
@@ -73,7 +73,7 @@ _ACTS: dict[FaultKind, Callable[[World, StoreBehavior, Item], None]] = {
 
 
 def is_mutating(request: Request) -> bool:
-    """Whether a request is one that changes something."""
+    """Return whether a request is one that changes something."""
     if request.method == "GET":
         return command(request) is not None
     return request.method not in _READING_VERBS and request.path.casefold() not in LOGIN_PATHS

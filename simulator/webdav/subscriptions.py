@@ -1,4 +1,4 @@
-"""Who wants to hear what happens in which folder, and whether anything did since they last asked.
+"""Subscriptions: which folders are watched, and whether anything has happened since the last poll.
 
 Nothing is recorded when something happens: a subscription keeps the folder's counters as they were.  They live in
 memory and are forgotten with the service, as with the real one.  Knows no header and no XML.
@@ -18,7 +18,7 @@ LONGEST_LIFETIME_S = 86_400
 
 
 class Kind(StrEnum):
-    """What a subscription waits for, as the Notification-Type header says it."""
+    """The event that a subscription waits for, as in the Notification-Type header."""
 
     UPDATE = "update"
     NEW_MEMBER = "update/newmember"
@@ -29,7 +29,7 @@ class Kind(StrEnum):
 
 @dataclass(slots=True)
 class Subscription:
-    """One of them, and the mark up to which it has been told."""
+    """A subscription, and the change up to which it was notified."""
 
     id: int
     folder: Folder
@@ -39,7 +39,7 @@ class Subscription:
     mark: int
 
     def happened(self) -> bool:
-        """Whether something has happened since the last time this was asked."""
+        """Return whether something has happened since the last call."""
         before, self.mark = self.mark, _mark(self.folder, self.kind)
         return self.mark != before
 
@@ -52,7 +52,7 @@ class Subscriptions:
         self._numbers = count(1)
 
     def add(self, folder: Folder, kind: Kind, lifetime_s: int) -> Subscription:
-        """Subscribe from now on."""
+        """Add a subscription."""
         lifetime_s = min(lifetime_s, LONGEST_LIFETIME_S)
         number = next(self._numbers)
         subscription = Subscription(number, folder, kind, lifetime_s, now() + lifetime_s, _mark(folder, kind))
@@ -60,7 +60,7 @@ class Subscriptions:
         return subscription
 
     def find(self, number: int) -> Subscription | None:
-        """The subscription of this id, unless it is over; being found makes it live on."""
+        """Return the subscription of this id unless it is over, and extend it."""
         subscription = self._by_id.get(number)
         if subscription is None:
             return None
@@ -71,11 +71,11 @@ class Subscriptions:
         return subscription
 
     def end(self, number: int) -> bool:
-        """Forget one; whether there was such a one."""
+        """Remove a subscription; return whether it existed."""
         return self._by_id.pop(number, None) is not None
 
     def forget_all(self) -> None:
-        """Forget every one, as a restart of the service does."""
+        """Remove all subscriptions, as a restart of the service does."""
         self._by_id.clear()
 
 

@@ -19,19 +19,19 @@ _PLAIN_IN_HREF = "{}@:=.-_$!*(),;"
 
 
 def path_of(folder: Folder) -> str:
-    """The path of a folder, without a slash at the end."""
+    """Return the path of a folder, without a slash at the end."""
     return f"{path_of(folder.parent) if folder.parent else '/exchange'}/{encode(folder.name)}"
 
 
 def href_path(resource: Resource) -> str:
-    """The path in the href of an item or a folder: that of a folder, and only that, ends with a slash."""
+    """Return the path in the href of an item or a folder; only that of a folder ends with a slash."""
     if isinstance(resource, Folder):
         return path_of(resource) + "/"
     return f"{path_of(resource.folder)}/{encode(resource.name)}"
 
 
 def permanent_path(item: Item) -> str:
-    """The path by number, good until the item is moved (evolution-exchange, docs/entryids)."""
+    """Return the path by number, valid until the item is moved (evolution-exchange, docs/entryids)."""
     database = replica(item)
     place = f"{database}-{item.folder.serial:x}/{database}-{item.serial:x}"
     return f"{path_of(item.mailbox.root)}/{FLAT_URL_SPACE}/{place}"
@@ -39,13 +39,13 @@ def permanent_path(item: Item) -> str:
 
 @lru_cache(maxsize=4096)
 def encode(segment: str) -> str:
-    """One path segment as Exchange writes it into an href."""
+    """Return a path segment as Exchange writes it into an href."""
     return quote(segment, safe=_PLAIN_IN_HREF)
 
 
 @lru_cache(maxsize=4096)
 def split_path(path: str) -> tuple[str, ...]:
-    """The segments of a URL path, decoded exactly once: `%2525` is a name that holds `%25`.
+    """Return the segments of a URL path, decoded exactly once: `%2525` is a name that holds `%25`.
 
     `path` is as it came off the wire: one letter for each octet.
     """

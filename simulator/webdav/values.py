@@ -29,7 +29,7 @@ _DATE_FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y-%m-%d", "%Y/%m/%d
 
 
 def parse_date(text: str) -> datetime | None:
-    """A date in any of the spellings clients use, or None."""
+    """Parse a date in any of the spellings that clients use; None if it is none of them."""
     for form in _DATE_FORMATS:
         try:
             return datetime.strptime(text, form).replace(tzinfo=UTC)
@@ -43,7 +43,7 @@ def parse_date(text: str) -> datetime | None:
 
 
 def parse_bool(text: str) -> bool | None:
-    """`1`, `0`, `true`, `false` in any case, or None."""
+    """Parse `1`, `0`, `true`, `false` in any case; None for other texts."""
     word = text.strip().casefold()
     if word in _TRUE_WORDS:
         return True
@@ -51,7 +51,7 @@ def parse_bool(text: str) -> bool | None:
 
 
 def parse_int(text: str) -> int | None:
-    """A whole number, or None."""
+    """Parse a whole number; None for other texts."""
     try:
         return int(text)
     except ValueError:
@@ -59,7 +59,7 @@ def parse_int(text: str) -> int | None:
 
 
 def parse_value(text: str, wire_type: str | None) -> Value:
-    """What a client wrote, as the type it named; text that does not fit its type stays text."""
+    """Parse a value as the type that the client named; text that does not fit stays text."""
     value: Value | None = text
     match wire_type:
         case "boolean":
@@ -74,12 +74,12 @@ def parse_value(text: str, wire_type: str | None) -> Value:
 
 
 def type_of_tag(local_name: str) -> str | None:
-    """The wire type that a property tag such as `x65e8000b` carries in its name."""
+    """Return the wire type in the name of a property tag such as `x65e8000b`."""
     return _TAG_TYPES.get(local_name[-4:].casefold())
 
 
 def render(value: Value) -> tuple[str | None, str]:
-    """The `b:dt` type (None for plain text) and the inner XML of a value."""
+    """Return the `b:dt` type (None for plain text) and the inner XML of a value."""
     if isinstance(value, str):
         return None, value if isinstance(value, Markup) else escape(value)
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""What accepting, declining and opening do to the store.
+"""Accept, decline and open in the store.
 
 The flow is that of gsexdev.blogspot.com, September 2004: the request goes, a draft of the answer appears, and nothing
 is sent until somebody moves the draft to the submission URI.  Knows no URL and no page.
@@ -24,7 +24,7 @@ RESPONSE_CLASS = "IPM.Schedule.Meeting.Resp."
 
 
 class Verdict(StrEnum):
-    """What an attendee can say, by the name of the OWA command."""
+    """The verdict of an attendee, by the name of the OWA command."""
 
     ACCEPT = "accept"
     DECLINE = "decline"
@@ -33,7 +33,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """How a verdict shows in the store."""
+    """The form of a verdict in the store."""
 
     response_class: str
     subject_prefix: str
@@ -50,12 +50,12 @@ _WORDINGS = {
 
 
 def wording_of(verdict: Verdict) -> Wording:
-    """How a verdict shows."""
+    """Return the form of a verdict."""
     return _WORDINGS[verdict]
 
 
 def is_response(message: Message) -> bool:
-    """Whether a message says what an attendee decided."""
+    """Return whether a message is the response of an attendee."""
     return message.message_class.casefold().startswith(RESPONSE_CLASS.casefold())
 
 

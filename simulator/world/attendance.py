@@ -1,4 +1,4 @@
-"""Who was invited to the meetings that mailboxes of this world arranged, and what each has answered.
+"""The attendees of the meetings that mailboxes of this world organize, and their responses.
 
 The store keeps it while messages come and go; `simulator.world.responses` alters it, the oracle reads it.
 """
@@ -48,7 +48,7 @@ class Attendance:
 
 @dataclass(slots=True)
 class ArrangedMeetings:
-    """All these meetings and occurrences, and every response that was delivered, to them or to nothing known."""
+    """The organized meetings and occurrences, and every delivered response, even to an unknown meeting."""
 
     #: By uid and original start.
     meetings: dict[tuple[str, datetime | None], Attendance] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class ArrangedMeetings:
         self.meetings[attendance.uid, attendance.recurrence_id] = attendance
 
     def report(self) -> dict[str, int]:
-        """The oracle's `circle`."""
+        """Return the oracle's `circle`."""
         return {
             "answers_delivered": len(self.delivered),
             "delivered_opened": opened(self.delivered),
@@ -70,5 +70,5 @@ class ArrangedMeetings:
 
 
 def opened(responses: list[Tally]) -> int:
-    """How many of these have been opened."""
+    """Return how many of these have been opened."""
     return sum(tally.count(Action.OPENED) > 0 for tally in responses)

@@ -1,4 +1,4 @@
-"""What the store of a server does where servers differ, whichever protocol its mailboxes are reached by."""
+"""Switches of the store, whichever protocol its mailboxes are reached by."""
 
 from dataclasses import dataclass
 from typing import Literal

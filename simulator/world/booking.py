@@ -1,4 +1,4 @@
-"""What an answer does to the calendar: it books what it is about, or takes it out, and touches nothing else.
+"""Apply an answer to the calendar: book or remove exactly what it is about.
 
 An occurrence of a series is an exception of it where the series is in the calendar, and an item of its own where only
 occurrences were invited (MS-OXOCAL 3.1.5.1).
@@ -33,18 +33,18 @@ def unbook(world: World, calendar: Folder, meeting: Meeting) -> None:
 
 
 def is_about(item: Item, uid: str) -> bool:
-    """Whether an item belongs to this meeting, be it one occurrence of it or all."""
+    """Return whether an item belongs to this meeting, as one occurrence or as a whole."""
     return item.message.meeting is not None and item.message.meeting.uid == uid
 
 
 def is_same(item: Item, meeting: Meeting) -> bool:
-    """Whether an item is about exactly this: the same single meeting, series or occurrence."""
+    """Return whether an item is exactly this single meeting, series or occurrence."""
     other = item.message.meeting
     return other is not None and (other.uid, other.recurrence_id) == (meeting.uid, meeting.recurrence_id)
 
 
 def _series_of(calendar: Folder, occurrence: Meeting) -> Item | None:
-    """The series in the calendar that a meeting is an occurrence of."""
+    """Return the series in the calendar to which a meeting belongs."""
     if occurrence.recurrence_id is None:
         return None
     items = (item for item in calendar.items.values() if is_about(item, occurrence.uid))

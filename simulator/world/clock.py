@@ -18,15 +18,15 @@ class Clock:
         self._alarms: set[Alarm] = set()
 
     def now(self) -> float:
-        """Epoch seconds, carried by the monotonic clock."""
+        """Return epoch seconds, advanced by the monotonic clock."""
         return self._epoch_at_zero + time.monotonic()
 
     def now_utc(self) -> datetime:
-        """The same moment as a date in whole milliseconds: what a client reads back then compares as equal."""
+        """Return the time in whole milliseconds, so that what a client reads back compares as equal."""
         return datetime.fromtimestamp(int(self.now() * 1000) / 1000, UTC)
 
     def after(self, delay_s: float, act: Callable[[], object]) -> "Alarm":
-        """Act when so many seconds have passed."""
+        """Call a function after this many seconds."""
         return Alarm(self, self._alarms, self.now() + delay_s, act)
 
     def put_forward(self, seconds: float) -> None:

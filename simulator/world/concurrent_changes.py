@@ -1,4 +1,4 @@
-"""What others do in a mailbox while a client works in it: messages that arrive, and messages that vanish."""
+"""Changes by others while a client works in a mailbox: messages that arrive, and messages that vanish."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -67,5 +67,5 @@ def _cancellation(message: Message, meeting: Meeting, folder: Folder) -> Message
 
 
 def _another(meeting: Meeting) -> Meeting:
-    """A meeting with a uid of its own, the same for the same meeting."""
+    """Return another meeting with a uid of its own, always the same for the same meeting."""
     return replace(meeting, uid=f"{meeting.uid[:-8]}{crc32(meeting.uid.encode()):08X}")

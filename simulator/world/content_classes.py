@@ -1,4 +1,4 @@
-"""What DAV:contentclass says of an item or a folder for which nobody has set it.
+"""Default values of DAV:contentclass for items and folders.
 
 The store calculates it from the class that MAPI knows: of an item by MSDN aa125194, of a folder by aa564364 (Exchange
 Server 2003 SDK, "Content Class Mappings from MAPI"), in which a class that no row names is a document, or a folder.  A
@@ -34,12 +34,12 @@ _OF_FOLDERS = {
 
 
 def content_class_of(message_class: str) -> str:
-    """The content class of an item of this message class."""
+    """Return the content class of an item of this message class."""
     return _looked_up(_OF_ITEMS, message_class) or "urn:content-classes:document"
 
 
 def content_class_of_folder(folder_class: str) -> str:
-    """The content class of a folder whose items are of this kind."""
+    """Return the content class of a folder whose items are of this kind."""
     return _looked_up(_OF_FOLDERS, folder_class) or "urn:content-classes:folder"
 
 

@@ -1,4 +1,4 @@
-"""What the store does later: after a time, or after some more requests to the same mailbox.
+"""Delayed effects of the store: after a time, or after some more requests to the same mailbox.
 
 Whatever is due happens when the next request to that mailbox arrives, before it is looked at: nobody can tell the
 difference.
@@ -11,7 +11,7 @@ from simulator.world.mailboxes import Mailbox
 
 
 def plan(mailbox: Mailbox, act: Callable[[], object], *, ms: int, requests: int) -> None:
-    """Act when both that time has passed and that many requests have come."""
+    """Call a function when both this time has passed and this many requests have arrived."""
     at, left = now() + ms / 1000, requests
 
     def settled() -> bool:
@@ -26,5 +26,5 @@ def plan(mailbox: Mailbox, act: Callable[[], object], *, ms: int, requests: int)
 
 
 def settle(mailbox: Mailbox) -> None:
-    """A request is here: do what is due."""
+    """Note a request, and apply what is due."""
     mailbox.plans[:] = [settled for settled in mailbox.plans if not settled()]

@@ -29,7 +29,7 @@ class NotAllowedError(Exception):
 
 
 def signed(message: Message, owner: Person) -> Message:
-    """The message as its author's server sends it: `From` is the owner of the mailbox."""
+    """Return the message as its author's server sends it: `From` is the owner of the mailbox."""
     if message.source is None:
         return message
     head, body = _split(message.source.octets)
@@ -118,7 +118,7 @@ def _without_bcc(source: Source) -> Source:
 
 
 def _split(octets: bytes) -> tuple[bytes, bytes]:
-    """The header with its last line break, and the rest."""
+    """Return the header with its last line break, and the rest."""
     end = _END_OF_HEADER.search(octets)
     if end is None:
         return octets, b""

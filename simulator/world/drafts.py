@@ -74,7 +74,7 @@ class Draft:
 
 
 def _hidden(behavior: StoreBehavior) -> tuple[str, ...]:
-    """The properties that drafts do not have on such a server."""
+    """Return the properties that drafts do not have on such a server."""
     uid = () if behavior.draft_uid else (CALENDAR + "uid", *GLOBAL_OBJECT_IDS)
     subject = () if behavior.draft_subject else _SUBJECTS
     recurrence_id = () if behavior.draft_recurrence_id == "shown" else (CALENDAR + "recurrenceid",)
@@ -82,7 +82,7 @@ def _hidden(behavior: StoreBehavior) -> tuple[str, ...]:
 
 
 def _stale(response: Message) -> Message:
-    """An answer to something else that somebody never sent."""
+    """Return an old unsent answer to another meeting."""
     meeting = response.meeting
     other = meeting and replace(meeting, uid=meeting.uid[: -len(_STALE_UID_END)] + _STALE_UID_END)
     return replace(response, meeting=other)

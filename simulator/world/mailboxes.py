@@ -34,7 +34,7 @@ class Item:
     #: The store-wide number of the last change.
     change: int
     modified: datetime
-    #: What clients wrote that is no part of a message, by the name of the property; None where they removed it.
+    #: What clients wrote that is not part of a message, by the name of the property; None where they removed it.
     patches: dict[str, Value | None] | None = None
     #: What happened to the seeded message that this item is.
     tally: Tally | None = None
@@ -70,13 +70,13 @@ class Folder:
         self.departures = 0
 
     def child(self, name: str) -> "Folder | Item | None":
-        """The folder or item of this name, in any case."""
+        """Return the folder or item of this name, in any case."""
         key = name.casefold()
         found = self.children.get(key) or self.items.get(key)
         return self.mailbox.aliases.get(key) if found is None and self.parent is None else found
 
     def below(self) -> Iterator["Folder"]:
-        """All folders below this one, parents first."""
+        """Yield all folders below this one, parents first."""
         for folder in self.children.values():
             yield folder
             yield from folder.below()
@@ -86,12 +86,12 @@ class Folder:
         self.change, self.modified = change, moment
 
     def next_article(self) -> int:
-        """A number higher than any this folder has given."""
+        """Return a higher number than any that this folder has given."""
         self.article_to_come += 1
         return self.article_to_come - 1
 
     def place(self, parent: "Folder", name: str) -> None:
-        """Hang the folder below `parent` under this name."""
+        """Put the folder below `parent`, under this name."""
         if self.parent is not None:
             self.parent.children.pop(self.name.casefold(), None)
         self.parent, self.name = parent, name
@@ -129,7 +129,7 @@ class Mailbox:
         self.add_folder(self.root, NON_IPM_SUBTREE, None)
 
     def moment(self) -> datetime:
-        """The time by the clock of its server."""
+        """Return the time by the clock of its server."""
         return now_utc() + self.skew
 
     def speak(self, language: str) -> None:
@@ -164,7 +164,7 @@ class Store:
     _numbers: Iterator[int] = field(default_factory=lambda: count(0x1000))
 
     def next_number(self) -> int:
-        """The next store-wide number, for an item or a change."""
+        """Return the next store-wide number, for an item or a change."""
         return next(self._numbers)
 
     def add_mailbox(self, mailbox: Mailbox) -> None:
@@ -176,7 +176,7 @@ class Store:
             self._by_address.setdefault((mailbox.server, name), mailbox)
 
     def mailbox(self, server: int, name: str) -> Mailbox | None:
-        """The mailbox of this name or address, if this server is its home.
+        """Return the mailbox of this name or address, if this server is its home.
 
         An alias is what stands before the @ of an SMTP address of the mailbox (KB324306); the whole address leads there
         as well (MSDN aa493863).
@@ -222,10 +222,10 @@ class Store:
 
 
 def replica(item: Item) -> str:
-    """The identifier of the database that numbered the item."""
+    """Return the identifier of the database that numbered the item."""
     return item.mailbox.store.replicas[item.mailbox.server]
 
 
 def is_unsent(item: Item) -> bool:
-    """Whether the item can be sent: Exchange refuses what is not marked unsent, and here Drafts marks it too."""
+    """Return whether the item can be sent: Exchange refuses items not marked as unsent; items in Drafts are."""
     return item.message.unsent or item.folder.role is Role.DRAFTS

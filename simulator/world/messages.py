@@ -1,4 +1,4 @@
-"""What a message says, and the meeting it is about, before it has a place in a mailbox."""
+"""A message and its meeting, before it has a place in a mailbox."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,7 +35,7 @@ class SeriesException:
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """What a meeting message and a calendar item say about the meeting."""
+    """The content of a meeting message or calendar item about the meeting."""
 
     uid: str
     organizer: Person
@@ -77,7 +77,7 @@ class Source:
 
 @dataclass(slots=True)
 class Message:
-    """What an item is made of before it has a place in the store."""
+    """The content of an item before it has a place in the store."""
 
     message_class: str
     content_class: str
@@ -104,10 +104,10 @@ class Message:
 
 
 def blank(owner: Person, moment: datetime, *, read: bool) -> Message:
-    """A message nobody has written anything into yet; its owner is its author."""
+    """Return an empty message; its owner is its author."""
     return Message(PLAIN_CLASS, MESSAGE, "", owner, owner, moment, read=read)
 
 
 def people(text: str) -> list[Person]:
-    """The addressees of a header."""
+    """Return the addressees of a header."""
     return [Person(name or address, address) for name, address in getaddresses([text]) if "@" in address]

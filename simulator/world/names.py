@@ -23,17 +23,17 @@ _WITH_NUMBER = re.compile(r"(?P<stem>.*?)(?P<extension>\.[^.]{1,4})?", re.DOTALL
 
 
 def item_name(subject: str) -> str:
-    """The name a message gets from its subject: `12/24` is stored as `12_xF8FF_24.EML`."""
+    """Return the name of a message by its subject: `12/24` is stored as `12_xF8FF_24.EML`."""
     return (subject.translate(_STORE_ESCAPE) or "No Subject") + ".EML"
 
 
 def folder_name(display_name: str) -> str:
-    """The name of a folder as the store spells it."""
+    """Return the name of a folder as the store spells it."""
     return display_name.translate(_STORE_ESCAPE)
 
 
 def free_name(wanted: str, taken: Container[str]) -> str:
-    """`wanted`, or with `-2`, `-3`... before the extension; `taken` holds casefolded names."""
+    """Return `wanted`, or with `-2`, `-3`... before the extension; `taken` holds case-folded names."""
     if wanted.casefold() not in taken:
         return wanted
     parts = _WITH_NUMBER.fullmatch(wanted)

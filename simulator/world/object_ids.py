@@ -18,13 +18,13 @@ _BLANK = bytes(20)
 
 
 def global_object_id(meeting: Meeting) -> bytes:
-    """PidLidGlobalObjectId: with the date of an occurrence."""
+    """Return PidLidGlobalObjectId, which contains the date of an occurrence."""
     day = _original_day(meeting)
     return clean_global_object_id(meeting) if day is None else _dated(clean_global_object_id(meeting), day)
 
 
 def clean_global_object_id(meeting: Meeting) -> bytes:
-    """PidLidCleanGlobalObjectId: the same for the series and all of its occurrences."""
+    """Return PidLidCleanGlobalObjectId, which is the same for a series and all its occurrences."""
     try:
         return bytes.fromhex(meeting.uid)
     except ValueError:
@@ -34,7 +34,7 @@ def clean_global_object_id(meeting: Meeting) -> bytes:
 
 
 def shown_uid(item: Item) -> str | None:
-    """The uid that an item shows: by a switch of its server, that of an occurrence carries the date."""
+    """Return the uid that an item shows; a switch of its server adds the date of an occurrence."""
     meeting = item.message.meeting
     if meeting is None:
         return None
@@ -45,7 +45,7 @@ def shown_uid(item: Item) -> str | None:
 
 
 def clean_uid(uid: str) -> str:
-    """A uid without the date of an occurrence, whoever wrote it."""
+    """Return a uid without the date of an occurrence, in any program's format."""
     octets = _octets(uid)
     if octets is None or not any(octets[_DATE]):
         return uid
@@ -61,7 +61,7 @@ def _octets(uid: str) -> bytes | None:
 
 
 def _original_day(meeting: Meeting) -> date | None:
-    """By the clock that the series follows."""
+    """Return the original day, in the zone of the series."""
     original = meeting.recurrence_id
     return original.astimezone(ZoneInfo(meeting.zone)).date() if original else None
 

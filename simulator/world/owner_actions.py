@@ -1,4 +1,4 @@
-"""What the owner of a mailbox does himself, right before a client's request is looked at."""
+"""Actions of the owner of a mailbox right before a client's request is handled."""
 
 from simulator.world.answering import REQUEST_CLASS, Verdict, answer, is_response, sent
 from simulator.world.behavior import StoreBehavior
@@ -13,7 +13,7 @@ _OUTLOOK = StoreBehavior(draft="verdict")
 
 
 def can_answer(item: Item) -> bool:
-    """Whether it is a request, or the draft of an answer that only has to be sent."""
+    """Return whether it is a request, or the unsent draft of an answer."""
     message = item.message
     return message.message_class == REQUEST_CLASS or (is_response(message) and is_unsent(item) and bool(item.answers))
 
@@ -33,7 +33,7 @@ def answer_by_hand(world: World, behavior: StoreBehavior, item: Item) -> None:
 
 
 def read_by_hand(world: World, item: Item) -> None:
-    """Look at a message."""
+    """Read a message."""
     item.message.read = True
     world.changed(item)
 

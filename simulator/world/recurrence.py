@@ -33,7 +33,7 @@ class Rule:
 
 
 def parse_rule(text: str) -> Rule:
-    """The rule that the text says.
+    """Return the rule in the text.
 
     :raises ValueError: it says none, or one that no Outlook makes.
     """
@@ -58,7 +58,7 @@ def parse_rule(text: str) -> Rule:
 
 
 def occurrences(rule: Rule, first: datetime, last: date) -> Iterator[datetime]:
-    """The local starts from `first` on, up to the day `last`; COUNT is kept here, UNTIL is the caller's."""
+    """Yield the local starts from `first` on, up to the day `last`; COUNT is applied here, UNTIL by the caller."""
     left = rule.count
     for day in _dates(rule, first.date(), last):
         if left is not None:
@@ -79,7 +79,7 @@ def _dates(rule: Rule, first: date, last: date) -> Iterator[date]:
 
 
 def _periods(rule: Rule, first: date, last: date) -> Iterator[list[date]]:
-    """The candidates of each day, week, month or year in turn."""
+    """Yield the candidates of each day, week, month or year in turn."""
     match rule.frequency:
         case "DAILY":
             for day in _every(first, rule.interval, last):
@@ -143,7 +143,7 @@ def _is_nth(day: date, length: int, ordinal: int, weekday: int) -> bool:
 
 
 def _index(number: int, length: int, base: int = 0) -> int:
-    """A number that counts from the end where it is negative, as one that counts from `base`."""
+    """Return an index counted from `base`, also for one that counts from the end because it is negative."""
     return number - 1 + base if number > 0 else length + number + base
 
 

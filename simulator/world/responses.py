@@ -35,7 +35,7 @@ def arrived(world: World, item: Item) -> None:
 
 
 def replied_by_mail(author: Mailbox, message: Message) -> None:
-    """Note an answer that a client wrote itself: it counts for the request as one that Outlook Web Access drafted."""
+    """Note an answer that a client wrote itself; it counts for the request like one drafted by Outlook Web Access."""
     if message.meeting is None or message.source is None or not is_response(message):
         return
     wording = wording_of(_VERDICTS[_status(message)])
@@ -46,7 +46,7 @@ def replied_by_mail(author: Mailbox, message: Message) -> None:
 
 
 def _answered(author: Mailbox, meeting: Meeting) -> Tally | None:
-    """What is counted of the request that an answer is about: of its own edition, where there are several."""
+    """Return the counters of the request that an answer is about: of its own edition, if there are several."""
     items = (item for folder in (author.root, *author.root.below()) for item in folder.items.values())
     found = [
         item for item in items if item.tally and item.message.message_class == REQUEST_CLASS and is_same(item, meeting)
@@ -109,7 +109,7 @@ def enter(world: World, item: Item) -> None:
 
 
 def attendance_of(world: World, item: Item) -> Attendance | None:
-    """Who was invited, where an item is the organizer's own appointment."""
+    """Return the attendees, if an item is the organizer's own appointment."""
     meeting, mailbox = item.message.meeting, item.mailbox
     if meeting is None or meeting.method is not None:
         return None

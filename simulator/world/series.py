@@ -17,7 +17,7 @@ SINGLE, MASTER, INSTANCE, EXCEPTION = range(4)
 
 
 def instances(meeting: Meeting, begin: datetime, end: datetime) -> Iterator[Meeting]:
-    """What takes place between two moments, each with its own times; a rule past reading gives the first instance."""
+    """Yield the instances between two moments, each with its own times; a broken rule gives the first instance."""
     for exception in meeting.exceptions:
         if exception.start is not None and exception.end is not None:
             about = exception.own or meeting
@@ -31,7 +31,7 @@ def instances(meeting: Meeting, begin: datetime, end: datetime) -> Iterator[Meet
 
 
 def over_at(meeting: Meeting) -> datetime | None:
-    """When the meeting is over, a series with its last instance; None for a series without end."""
+    """Return when the meeting, or the last instance of a series, is over; None for a series without end."""
     if not meeting.rrule:
         return meeting.end
     rule = parse_rule(meeting.rrule)
@@ -61,7 +61,7 @@ def _by_rule(meeting: Meeting, latest: datetime) -> Iterator[tuple[datetime, dat
 
 
 def _moment(until: str) -> datetime | None:
-    """The moment that UNTIL says, a time without a zone as one in UTC; None where it is past reading."""
+    """Return the moment of UNTIL (without a zone in UTC); None if it cannot be read."""
     try:
         moment = datetime.fromisoformat(until)
     except ValueError:
@@ -70,7 +70,7 @@ def _moment(until: str) -> datetime | None:
 
 
 def _is_over(rule: Rule, limit: datetime, local: datetime, start: datetime) -> bool:
-    """Whether this instance is past UNTIL: a date takes its whole day, a time without `Z` is one on the wall."""
+    """Return whether this instance is after UNTIL: a date covers its whole day, a time without `Z` is local."""
     if "T" not in rule.until:
         return local.date() > limit.date()
     return start > limit if rule.until.endswith("Z") else local > limit.replace(tzinfo=None)

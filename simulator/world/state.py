@@ -1,4 +1,4 @@
-"""The world: the store, what it began with, and what the oracle is told while clients work."""
+"""The world: the store, its initial content, and what the oracle records while clients work."""
 
 from dataclasses import dataclass, field
 
@@ -24,7 +24,7 @@ class Seeded:
 
     @property
     def edition(self) -> str:
-        """The meeting or occurrence, and which edition of it: the same for all copies of a message."""
+        """The meeting or occurrence, and its edition; the same for all copies of a message."""
         meeting = self.message.meeting
         if meeting is None:
             return ""

@@ -11,14 +11,14 @@ EITHER = (False, True)
 
 
 def choice(default: T, certainty: Certainty, meaning: str, uncertain: tuple[T, ...] = ()) -> T:
-    """A field with its meaning; `uncertain` are the values that the public evidence leaves open."""
+    """Return a field with its meaning; `uncertain` are the values that the public evidence leaves open."""
     facts = {"certainty": certainty, "meaning": meaning, "uncertain": uncertain}
     given: Any = field(default=default, metadata=facts)
     return given  # type: ignore[no-any-return]
 
 
 def number(default: int, bounds: tuple[int, int], certainty: Certainty, meaning: str) -> int:
-    """A field that holds a whole number within bounds."""
+    """Return a field for a whole number within bounds."""
     facts = {"certainty": certainty, "meaning": meaning, "uncertain": (), "bounds": bounds}
     given: Any = field(default=default, metadata=facts)
     return given  # type: ignore[no-any-return]

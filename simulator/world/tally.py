@@ -1,4 +1,4 @@
-"""What really happened to one seeded message: which action, how often, first and last when.
+"""What happened to one seeded message: which action, how often, and when first and last.
 
 The world keeps it while it changes; only the oracle reads it.  It knows nothing of HTTP or of what was answered.
 """
@@ -10,7 +10,7 @@ from simulator.world.clock import now
 
 
 class Kind(StrEnum):
-    """What a seeded message is, as the oracle groups them."""
+    """The kind of a seeded message, as the oracle groups them."""
 
     REQUEST = "request"
     RESPONSE = "response"
@@ -41,7 +41,7 @@ class Action(StrEnum):
 
 @dataclass(slots=True)
 class Occurrence:
-    """How often a action was done, with the epoch seconds of the first and the last time."""
+    """How often an action was done, with the epoch seconds of the first and the last time."""
 
     count: int
     first: float
@@ -67,11 +67,11 @@ class Tally:
         occurrence.last = moment
 
     def of(self, action: Action) -> Occurrence | None:
-        """The occurrences of a action, None if it was never done."""
+        """Return the occurrences of an action; None if it was never done."""
         return self._actions.get(action) if self._actions else None
 
     def count(self, *actions: Action) -> int:
-        """How often any of these was done."""
+        """Return how often any of these actions was done."""
         return sum(self._actions[action].count for action in actions if action in self._actions) if self._actions else 0
 
     @property

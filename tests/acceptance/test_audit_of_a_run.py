@@ -47,7 +47,7 @@ def test_the_results_are_what_the_servers_saw(worked: Stack, records: list[dict[
     results = Counter(one["result"] for one in records if one["event"] == "done" and "result" in one)
     delivered = summary["circle"][
         "delivered_opened"
-    ]  # answers to organisers in these mailboxes, found by the second scan
+    ]  # answers to organizers in these mailboxes, found by the second scan
     assert results["opened"] == summary["responses"]["opened"] + delivered > 0
     assert results["answered"] + results["accepted"] == summary["requests"]["answered_once"] > 0
 
@@ -66,11 +66,11 @@ def test_every_intent_has_its_end_and_every_message_its_decision(records: list[d
 
 
 def test_a_second_scan_repeats_no_decision(records: list[dict[str, Any]]) -> None:
-    told = Counter((one["item"], one["decision"], one["reason"]) for one in records if one["event"] == "decision")
-    assert set(told.values()) == {1}
+    recorded = Counter((one["item"], one["decision"], one["reason"]) for one in records if one["event"] == "decision")
+    assert set(recorded.values()) == {1}
 
 
-def test_every_record_can_be_found_by_mailbox_organiser_and_meeting(records: list[dict[str, Any]]) -> None:
+def test_every_record_can_be_found_by_mailbox_organizer_and_meeting(records: list[dict[str, Any]]) -> None:
     for one in records:
         assert one["mailbox"]
         assert one["server"]

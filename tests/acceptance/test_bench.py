@@ -16,7 +16,7 @@ from benchmarks.messages import Pattern
 from benchmarks.store import mailbox_name, message_name
 from benchmarks.stub_server import Failed, StubServer
 from benchmarks.tables import BEGIN, END, compared, spread, write
-from testbed.processes import PATIENCE_S, RUN_S, Part
+from testbed.processes import RUN_S, WAIT_S, Part
 from testbed.queue_server import queue_server
 
 LOCKS = Path(__file__).parents[2] / "locks"
@@ -53,7 +53,7 @@ def stub(tmp_path: Path) -> Iterator[StubServer]:
 
 
 def ask(stub: StubServer, method: str, path: str, **headers: str) -> int:
-    connection = HTTPConnection(urlsplit(stub.url).netloc, timeout=PATIENCE_S)
+    connection = HTTPConnection(urlsplit(stub.url).netloc, timeout=WAIT_S)
     connection.request(method, f"/exchange/{MAILBOX}/{path}", headers=headers)
     status = connection.getresponse().status
     connection.close()
@@ -130,7 +130,7 @@ def test_a_draft_that_is_never_sent_fails_the_run(stub: StubServer) -> None:
 
 def test_an_unknown_part_is_refused_with_those_that_there_are() -> None:
     command = [sys.executable, "-m", "benchmarks", "answring"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=WAIT_S)
     assert run.returncode == 2
     assert "no part answring; there are answering, " in run.stderr
 

@@ -64,8 +64,8 @@ def test_nothing_is_lost_and_nothing_is_answered_twice(tmp_path: Path, scenario:
     with RsvpqStack(tmp_path, scenario.plan(seed=5, directory=tmp_path)) as on:
         row = run(on, scenario, seed=5)
     evidence = tmp_path / EVIDENCE
-    told = f"{row}\n{evidence.read_text() if evidence.exists() else ''}"
+    reported = f"{row}\n{evidence.read_text() if evidence.exists() else ''}"
     assert row.faults >= 5, "too few faults to tell anything"
-    assert (row.lost, row.twice, row.forbidden, dict(row.given_up)) == (0, 0, 0, {}), told
-    assert row.done == row.messages > 50, told
-    assert row.at_rest, told
+    assert (row.lost, row.twice, row.forbidden, dict(row.given_up)) == (0, 0, 0, {}), reported
+    assert row.done == row.messages > 50, reported
+    assert row.at_rest, reported

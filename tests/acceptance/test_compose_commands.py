@@ -22,7 +22,7 @@ import yaml
 from redis import Redis
 from redis.exceptions import RedisError
 
-from testbed.processes import PATIENCE_S, Part, free_port, until
+from testbed.processes import WAIT_S, Part, free_port, until
 from testbed.queue_server import server_binary
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +83,7 @@ class Host:
             ["/bin/sh", "-c", *words] if kind == "CMD-SHELL" else words,
             env={**os.environ, **self._environment(name)},
             capture_output=True,
-            timeout=PATIENCE_S,
+            timeout=WAIT_S,
             check=False,
         )
         return run.returncode == 0
@@ -91,7 +91,7 @@ class Host:
     def stop(self, name: str) -> int:
         """SIGTERM to the first process alone, as an engine does it; its exit code."""
         os.kill(self.parts[name].pid, signal.SIGTERM)
-        return self.parts[name].process.wait(PATIENCE_S)
+        return self.parts[name].process.wait(WAIT_S)
 
     def redis(self) -> Redis:
         """A client of its Redis."""
@@ -152,7 +152,7 @@ def answers(client: Redis) -> bool:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_becomes_healthy_and_ends_when_told_to_and_is_no_longer_healthy(host: Host, name: str) -> None:
+def test_a_service_becomes_healthy_and_ends_on_a_signal_and_is_no_longer_healthy(host: Host, name: str) -> None:
     if name == "redis":
         if not CLIENT and os.environ.get("CI"):
             pytest.fail("neither valkey-cli nor redis-cli is here; CI must install one (apt-get install redis-tools)")
@@ -200,7 +200,7 @@ def test_flower_lets_nobody_in_without_the_login(host: Host) -> None:
 def status(url: str, login: str | None = None) -> int:
     """What an HTTP GET answers."""
     user, _, password = (login or "").partition(":")
-    return requests.get(url, auth=(user, password) if login else None, timeout=PATIENCE_S).status_code
+    return requests.get(url, auth=(user, password) if login else None, timeout=WAIT_S).status_code
 
 
 def test_the_demo_answers_what_its_simulator_made_up(host: Host) -> None:
@@ -216,7 +216,7 @@ def test_the_demo_answers_what_its_simulator_made_up(host: Host) -> None:
 
 
 def ask(url: str) -> Any:
-    return requests.get(url, timeout=PATIENCE_S).json()
+    return requests.get(url, timeout=WAIT_S).json()
 
 
 def all_answered(summary: dict[str, Any]) -> bool:

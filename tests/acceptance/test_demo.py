@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from testbed.processes import PATIENCE_S, RUN_S, Part, until
+from testbed.processes import RUN_S, WAIT_S, Part, until
 from testbed.queue_server import queue_server
 
 COMMAND = [sys.executable, "-m", "demo", "--mailboxes", "12", "--deep", "40"]
@@ -51,7 +51,7 @@ def test_it_ends_all_that_it_started_when_interrupted(tmp_path: Path, mark: str)
         assert len(children_of(mark)) >= 8
         os.kill(demo.pid, signal.SIGINT)
         os.kill(demo.pid, signal.SIGHUP)  # impatience, or a terminal that closes
-        assert demo.process.wait(PATIENCE_S) == 130
+        assert demo.process.wait(WAIT_S) == 130
         until(lambda: not children_of(mark), "every process has ended")
         assert list(tmp_path.glob("rsvpq-demo-*")) == []
     finally:

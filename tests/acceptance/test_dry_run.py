@@ -100,7 +100,7 @@ def lived(stack: Stack, lanes: Lanes, forecast: Rows) -> list[dict[str, Any]]:
     return stack.exchange.messages()
 
 
-def test_every_meeting_message_is_told_once(stack: Stack, forecast: Rows) -> None:
+def test_every_meeting_message_is_reported_once(stack: Stack, forecast: Rows) -> None:
     seeded = Counter(one["mailbox"] for one in stack.exchange.messages() if one["kind"] in MEETING_MESSAGES)
     assert Counter(row["mailbox"] for row in forecast) == seeded
     assert len({row["item"] for row in forecast}) == len(forecast) > 2 * MAILBOXES
@@ -120,12 +120,12 @@ def deepest(forecast: Rows) -> str:
     return Counter(row["mailbox"] for row in forecast).most_common(1)[0][0]
 
 
-def test_private_subjects_are_not_told(stack: Stack, forecast: Rows) -> None:
+def test_private_subjects_are_not_reported(stack: Stack, forecast: Rows) -> None:
     private = {(one["mailbox"], one["uid"]) for one in stack.exchange.messages() if one["private"] and one["uid"]}
-    told = {(row["mailbox"], row["uid"]): row["subject"] for row in forecast}
+    reported = {(row["mailbox"], row["uid"]): row["subject"] for row in forecast}
     assert private
-    assert {told[one] for one in private} == {""}
-    assert any(told.values())
+    assert {reported[one] for one in private} == {""}
+    assert any(reported.values())
 
 
 def test_it_is_no_decision_and_leaves_one_record_of_who_asked(stack: Stack, forecast: Rows) -> None:
@@ -208,6 +208,6 @@ def test_what_has_left_the_inbox_is_explained_from_the_audit(
     ended = rsvpq(stack, "explain", row["mailbox"], "--item", row["item"])
     assert ended.returncode == 0, ended.stderr
     assert "not in the Inbox (any more)" in ended.stdout
-    for told in (row["uid"], "intent   accept", "done     send, answered"):
-        assert told in ended.stdout
+    for reported in (row["uid"], "intent   accept", "done     send, answered"):
+        assert reported in ended.stdout
     assert rsvpq(stack, "explain", row["mailbox"], "--uid", "no such meeting").returncode == 1

@@ -12,7 +12,7 @@ import pytest
 
 from rsvpq import wiring
 from rsvpq.settings import load_settings
-from testbed.processes import PATIENCE_S, until
+from testbed.processes import WAIT_S, until
 from testbed.simulated_exchange import World
 from testbed.stack import Plan, Stack
 from tests.support.running_stack import rsvpq, wait_until_answered
@@ -51,7 +51,7 @@ def look(chromium: str, url: str, profile: Path) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=PATIENCE_S,
+        timeout=WAIT_S,
     )
     return html.unescape(run.stdout)
 

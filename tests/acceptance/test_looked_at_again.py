@@ -110,9 +110,9 @@ def test_what_was_held_for_an_unreadable_calendar_is_answered_once_it_can_be_rea
     assert on_hold(stack) == {"calendar-unknown": len(held)}
     mailbox = lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:item:{held[0]}", "mailbox")
     assert ledger_of(stack, mailbox, held[0])["reason"] == "hold (calendar-unknown)"
-    told = rsvpq(stack, "explain", mailbox, "--item", held[0]).stdout
-    assert "ledger: left alone: hold (calendar-unknown); looked at again after 20" in told
-    assert "or when the policy changes" in told
+    reported = rsvpq(stack, "explain", mailbox, "--item", held[0]).stdout
+    assert "ledger: left alone: hold (calendar-unknown); looked at again after 20" in reported
+    assert "or when the policy changes" in reported
 
     stack.exchange.set_switches({"calendar_access": "full"})
     assert not would_be_worked(stack) & set(held)

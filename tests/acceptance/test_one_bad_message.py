@@ -96,7 +96,7 @@ def test_a_live_run_answers_the_others(stack: Stack) -> None:
     lanes = wiring.make_lanes(load_settings(stack.config))
     until(lambda: lanes.snapshot.counts().get("done:scanned") == 1, "the mailbox was scanned")
     until(lambda: lanes.snapshot.status().unfinished == 0, "all that was offered is finished", within_s=90)
-    told = stack.exchange.messages(_mailbox(stack))
-    assert {one["uid"] for one in told if one["submitted"]} == wanted
+    reported = stack.exchange.messages(_mailbox(stack))
+    assert {one["uid"] for one in reported if one["submitted"]} == wanted
     assert lanes.snapshot.counts()["done:left"] >= len(ODD)
     assert not [label for label in lanes.snapshot.counts() if label.startswith("dead")]

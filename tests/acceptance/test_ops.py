@@ -13,7 +13,7 @@ from rsvpq import wiring
 from rsvpq.audit.log import AuditLog, Filter
 from rsvpq.lanes import Item, Lane, Lanes
 from rsvpq.settings import load_settings
-from testbed.processes import PATIENCE_S, until
+from testbed.processes import WAIT_S, until
 from testbed.simulated_exchange import World
 from testbed.stack import Plan, Stack
 from tests.support.running_stack import rsvpq
@@ -77,12 +77,12 @@ def operator_records(lanes: Lanes) -> list[tuple[str, str, str]]:
 
 
 def test_the_status_is_the_command_lines(stack: Stack) -> None:
-    told = result(stack, "ops.status")
-    assert told["servers"]["mail0"]["mailboxes"] == 4
-    assert set(told) == set(json.loads(rsvpq(stack, "status", "--json").stdout))
+    reported = result(stack, "ops.status")
+    assert reported["servers"]["mail0"]["mailboxes"] == 4
+    assert set(reported) == set(json.loads(rsvpq(stack, "status", "--json").stdout))
 
 
-def test_a_pause_and_a_resume_are_told_to_the_audit_with_their_caller(stack: Stack, lanes: Lanes) -> None:
+def test_a_pause_and_a_resume_are_recorded_in_the_audit_with_their_caller(stack: Stack, lanes: Lanes) -> None:
     assert result(stack, "ops.pause", scope="server", name="mail0", reason="disks", who="brian") == (
         "paused: server mail0"
     )
@@ -97,8 +97,8 @@ def test_a_pause_and_a_resume_are_told_to_the_audit_with_their_caller(stack: Sta
 
 def test_a_limit_is_in_force_and_shown_with_its_lane(stack: Stack) -> None:
     result(stack, "ops.limit", scope="mailbox", name="ADELE0", rate="3/min", burst=2)
-    told = result(stack, "ops.mailbox", name="adele0")
-    assert told["limits_set_by_command"] == {"live_interval": "20000000", "live_burst": "2"}
+    reported = result(stack, "ops.mailbox", name="adele0")
+    assert reported["limits_set_by_command"] == {"live_interval": "20000000", "live_burst": "2"}
     result(stack, "ops.limit", scope="mailbox", name="adele0")
     assert result(stack, "ops.mailbox", name="adele0")["limits_set_by_command"] == {}
 
@@ -142,7 +142,7 @@ def test_what_is_asked_wrongly_fails_with_the_remedy(
 def test_celery_call_does_the_same(stack: Stack, lanes: Lanes) -> None:
     command = [sys.executable, "-m", "celery", "-A", "producer.app", "call", "ops.pause"]
     arguments = ["--kwargs", '{"scope": "all", "reason": "by celery call"}']
-    subprocess.run([*command, *arguments], env={**os.environ, **stack.environment}, check=True, timeout=PATIENCE_S)
+    subprocess.run([*command, *arguments], env={**os.environ, **stack.environment}, check=True, timeout=WAIT_S)
     until(
         lambda: lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:cfg", "paused") == "by celery call",
         "everything is paused",

@@ -91,8 +91,8 @@ def test_the_decisions_are_those_of_a_naive_count(figures: dict[str, Any], recor
     assert decisions["total"] == len(made)
     assert decisions["by_action"] == Counter(one["decision"] for one in made)
     assert decisions["by_rule"] == Counter(one.get("rule", "no rule") for one in made)
-    told = {(one["decision"], one["reason"]): one["count"] for one in decisions["by_reason"]}
-    assert told == Counter((one["decision"], one["reason"]) for one in made)
+    reported = {(one["decision"], one["reason"]): one["count"] for one in decisions["by_reason"]}
+    assert reported == Counter((one["decision"], one["reason"]) for one in made)
     assert figures["mailboxes"] == len({one["mailbox"] for one in made})
 
 
@@ -144,7 +144,7 @@ def test_the_time_to_answer_is_that_of_a_naive_count(figures: dict[str, Any], re
     assert slowest == sorted(slowest, reverse=True)
 
 
-def test_the_busiest_organisers_are_those_of_a_naive_count(figures: dict[str, Any], records: Records) -> None:
+def test_the_busiest_organizers_are_those_of_a_naive_count(figures: dict[str, Any], records: Records) -> None:
     def by_organizer(found: Records) -> Counter[str]:
         return Counter(parseaddr(one["organizer"])[1].casefold() for one in found)
 
@@ -175,12 +175,12 @@ def test_the_bars_are_the_hours_of_the_zone(figures: dict[str, Any], records: Re
     assert answers == by_hour(event="done", step="send")
 
 
-def test_an_operator_s_deed_is_told(figures: dict[str, Any], records: Records) -> None:
-    (told,) = _of(records, event="operator")
-    (deed,) = figures["last_deeds"]
+def test_an_operator_s_action_is_reported(figures: dict[str, Any], records: Records) -> None:
+    (reported,) = _of(records, event="operator")
+    (action,) = figures["last_deeds"]
     assert figures["deeds"] == 1
-    assert (deed["who"], deed["deed"], deed["scope"]) == (told["who"], "pause", "server mail0")
-    assert deed["reason"] == "<b>patch day</b>"
+    assert (action["who"], action["deed"], action["scope"]) == (reported["who"], "pause", "server mail0")
+    assert action["reason"] == "<b>patch day</b>"
 
 
 def test_the_text_and_the_page_have_the_same_figures(worked: Stack, figures: dict[str, Any]) -> None:

@@ -57,7 +57,7 @@ def test_a_message_revoked_in_flower_ends_and_its_mailbox_goes_on(tmp_path: Path
         (dead,) = until(lambda: list(lanes.dead_items.all()), "the revoked one has ended", within_s=60)
         reason = f"was released 3 times and never started: {REVOKED}"
         assert (dead.id, dead.mailbox, dead.reason) == (revoked, mailbox, reason)
-        assert deeds(stack, mailbox, dead.payload["uid"], dead.payload["subject"]) == (0, 0)
+        assert effects(stack, mailbox, dead.payload["uid"], dead.payload["subject"]) == (0, 0)
         assert "never started" in rsvpq(stack, "dead").stdout
 
 
@@ -66,7 +66,7 @@ def states(lanes: Lanes, items: list[str]) -> set[Any]:
     return {lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:item:{item}", "state") for item in items}
 
 
-def deeds(stack: Stack, mailbox: str, uid: str, subject: str) -> tuple[int, int]:
+def effects(stack: Stack, mailbox: str, uid: str, subject: str) -> tuple[int, int]:
     """How often the oracle saw the message accepted and opened."""
     wanted = (mailbox, uid, subject)
     (found,) = [one for one in stack.exchange.messages() if (one["mailbox"], one["uid"], one["subject"]) == wanted]

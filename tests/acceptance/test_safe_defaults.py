@@ -100,15 +100,15 @@ def test_without_internal_domains_strangers_are_left_alone(tmp_path: Path) -> No
 
 def test_a_live_run_has_to_be_confirmed_once(tmp_path: Path) -> None:
     with Stack(tmp_path, Plan(World(mailboxes=6, requests=4, responses=2, seed=4), policy=strict(""))) as stack:
-        told = rsvpq(stack, "scan", "--all")
-        assert "live runs are not confirmed here" in told.stderr
+        reported = rsvpq(stack, "scan", "--all")
+        assert "live runs are not confirmed here" in reported.stderr
         until(lambda: _scans(lanes_of(stack)) == 6, "every mailbox was scanned")
         assert stack.exchange.ask("summary")["mutating"] == 0
         assert lanes_of(stack).snapshot.counts()["skipped:would-accept"] > 0
 
-        told = rsvpq(stack, "confirm", "--yes", "--reason", "looked at the dry run")
-        assert (told.returncode, told.stderr) == (0, "")
-        assert "answers cannot be recalled" in told.stdout
+        reported = rsvpq(stack, "confirm", "--yes", "--reason", "looked at the dry run")
+        assert (reported.returncode, reported.stderr) == (0, "")
+        assert "answers cannot be recalled" in reported.stdout
         until(lambda: scan_everything(stack)["done:answered"] > 0, "requests are answered")
         (action,) = rsvpq(stack, "audit", "--event", "operator", "--format", "jsonl").stdout.splitlines()
         assert '"confirm"' in action

@@ -53,7 +53,9 @@ def test_a_server_that_drips_leaves_the_others_their_threads(tmp_path: Path, ste
         until(lambda: not any(map(untouched, of_server(stack, WELL))), "the other server has its answers", every_s=0.5)
         [drip] = stack.exchange.faults()
         share = SHARE if workers == 1 or step == "search" else THREADS - 1
-        assert drip["injected"] == share, "as many wait for the slow one as may, and nobody else came to it meanwhile"
+        assert drip["injected"] == share, (
+            "as many wait for the slow one as may, and no other item has started meanwhile"
+        )
 
 
 def test_however_slow_a_server_is_no_more_ask_it_at_once_than_it_was_promised(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from redis import Redis
 from rsvpq import wiring
 from rsvpq.lanes import Lanes
 from rsvpq.settings import load_settings
-from testbed.processes import PATIENCE_S, until
+from testbed.processes import WAIT_S, until
 from testbed.simulated_exchange import World
 from testbed.stack import Plan, Stack
 from tests.support.running_stack import rsvpq
@@ -50,7 +50,7 @@ def wait_for_scans(lanes: Lanes, number: int) -> None:
     assert scans(lanes) == number
 
 
-def told_of_triggers(stack: Stack, what: str) -> int:
+def triggers_logged(stack: Stack, what: str) -> int:
     """How many triggers the scan worker says that it has received, or that have succeeded."""
     return len(re.findall(rf"Task producer\.scan\[[^\]]+\] {what}", stack.parts["scan"].log.read_text()))
 
@@ -70,7 +70,7 @@ def test_celery_call_scans(stack: Stack, lanes: Lanes) -> None:
     before = scans(lanes)
     command = [sys.executable, "-m", "celery", "-A", "producer.app", "call", "producer.scan"]
     arguments = ["--kwargs", '{"mailboxes": ["adele0"]}']
-    subprocess.run([*command, *arguments], env={**os.environ, **stack.environment}, check=True, timeout=PATIENCE_S)
+    subprocess.run([*command, *arguments], env={**os.environ, **stack.environment}, check=True, timeout=WAIT_S)
     wait_for_scans(lanes, before + 1)
 
 
@@ -83,7 +83,7 @@ def test_flowers_api_scans(stack: Stack, lanes: Lanes, verb: str) -> None:
 
 
 def test_flowers_api_refuses_who_has_no_password(stack: Stack) -> None:
-    answer = requests.post(f"{stack.flower_url}/api/task/send-task/producer.scan", json={}, timeout=PATIENCE_S)
+    answer = requests.post(f"{stack.flower_url}/api/task/send-task/producer.scan", json={}, timeout=WAIT_S)
     assert answer.status_code == 401
 
 
@@ -91,7 +91,7 @@ def test_a_plain_celery_client_scans(stack: Stack, lanes: Lanes, tmp_path: Path)
     before = scans(lanes)
     broker = f"redis://:{stack.secrets['redis']}@127.0.0.1:{stack.queue_server.port}/0"
     # In an empty directory and without our settings: such a client knows a name, a queue and a prefix, nothing else.
-    subprocess.run([sys.executable, "-c", PLAIN_CLIENT, broker], cwd=tmp_path, check=True, timeout=PATIENCE_S)
+    subprocess.run([sys.executable, "-c", PLAIN_CLIENT, broker], cwd=tmp_path, check=True, timeout=WAIT_S)
     wait_for_scans(lanes, before + 1)
 
 
@@ -104,12 +104,12 @@ def test_observe_mode_answers_and_opens_nothing(stack: Stack, lanes: Lanes) -> N
 
 
 def test_a_mailbox_that_is_being_scanned_is_not_scanned_twice(stack: Stack, lanes: Lanes) -> None:
-    before, triggers = scans(lanes), told_of_triggers(stack, "received")
+    before, triggers = scans(lanes), triggers_logged(stack, "received")
     assert rsvpq(stack, "pause", "mailbox", "adele0").returncode == 0
     for _ in range(3):
         assert rsvpq(stack, "scan", "adele0").returncode == 0
     redis: Redis = stack.queue_server.client()
-    until(lambda: told_of_triggers(stack, "succeeded") >= triggers + 3, "the triggers have done what they do")
+    until(lambda: triggers_logged(stack, "succeeded") >= triggers + 3, "the triggers have done what they do")
     until(lambda: redis.llen(f"{lanes.namespace.prefix}:lane:adele0") == 1, "one scan waits in the lane")
     assert rsvpq(stack, "resume", "mailbox", "adele0").returncode == 0
     wait_for_scans(lanes, before + 1)

@@ -36,7 +36,7 @@ def twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
 
 
-def test_no_request_is_answered_twice_and_both_names_are_told(twice: Stack) -> None:
+def test_no_request_is_answered_twice_and_both_names_are_reported(twice: Stack) -> None:
     assert rsvpq(twice, "scan", "--all").returncode == 0
     lanes = wiring.make_lanes(load_settings(twice.config))
     listed = len((twice.directory / "mailboxes.csv").read_text(encoding="utf-8").splitlines()) - 1
@@ -55,6 +55,6 @@ def test_no_request_is_answered_twice_and_both_names_are_told(twice: Stack) -> N
 
 
 def test_a_check_of_the_list_names_what_may_be_one_mailbox(twice: Stack) -> None:
-    told = rsvpq(twice, "config", "check")
-    assert told.returncode == 0
-    assert "may be two names of one mailbox, and so may 7 more pairs; list it once" in told.stdout
+    reported = rsvpq(twice, "config", "check")
+    assert reported.returncode == 0
+    assert "may be two names of one mailbox, and so may 7 more pairs; list it once" in reported.stdout

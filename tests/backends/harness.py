@@ -68,7 +68,7 @@ class Harness(Protocol):
         """Another name that the same mailbox can be opened by."""
 
     def written(self, mailbox: str) -> list[Written]:
-        """Tell the requests, responses and cancellations that came to a mailbox before all tests."""
+        """Tell the requests, responses and cancellations that arrived in a mailbox before all tests."""
 
     def invitation(self) -> tuple[str, str, str]:
         """Find a request of somebody who has a mailbox here: the guest's mailbox, the organizer's, and the uid."""

@@ -453,14 +453,14 @@ def test_the_organizer_shows_as_such(exchange: Harness) -> None:
 
 
 def test_an_appointment_that_is_removed_can_be_brought_back(at: Opened) -> None:
-    at.exchange.book(at.name, "cancelled", NINE, TEN, BusyStatus.BUSY)
+    at.exchange.book(at.name, "canceled", NINE, TEN, BusyStatus.BUSY)
     at.exchange.book(at.name, "kept", NINE, TEN, BusyStatus.BUSY)
-    (appointment,) = booked(at, "cancelled")
+    (appointment,) = booked(at, "canceled")
     before = at.exchange.effects()
     at.box.remove_appointment(appointment)
     assert at.exchange.effects() == before + 1
-    assert (booked(at, "cancelled"), len(booked(at, "kept"))) == ([], 1)
-    assert at.exchange.can_be_brought_back(at.name, "cancelled")
+    assert (booked(at, "canceled"), len(booked(at, "kept"))) == ([], 1)
+    assert at.exchange.can_be_brought_back(at.name, "canceled")
     assert not at.exchange.can_be_brought_back(at.name, "kept")
 
 
@@ -472,8 +472,8 @@ def booked(at: Opened, uid: str) -> list[Appointment]:
 
 
 def test_an_appointment_outside_of_the_mailbox_is_not_removed(at: Opened) -> None:
-    at.exchange.book(at.name, "cancelled", NINE, TEN, BusyStatus.BUSY)
-    (appointment,) = booked(at, "cancelled")
+    at.exchange.book(at.name, "canceled", NINE, TEN, BusyStatus.BUSY)
+    (appointment,) = booked(at, "canceled")
     before = at.exchange.effects()
     fails(lambda: at.box.remove_appointment(replace(appointment, ref=None)), Refused)
     assert at.exchange.effects() == before

@@ -78,16 +78,16 @@ class WebDavHarness:
 
     def written(self, mailbox: str) -> list[Written]:
         """All that the oracle calls meeting messages, and the product knows."""
-        told = self.site.exchange.messages(mailbox)
-        return [_written(one) for one in told if one["kind"] in {"request", "response", "cancellation"}]
+        reported = self.site.exchange.messages(mailbox)
+        return [_written(one) for one in reported if one["kind"] in {"request", "response", "cancellation"}]
 
     def invitation(self) -> tuple[str, str, str]:
         """A meeting that only one mailbox has a request for, and only one, which wants a response."""
         by_address = {facts["address"]: facts["mailbox"] for facts in self.site.mailboxes()}
         seeded = defaultdict[tuple[str, str], list[bool]](list)
-        for told in self.site.exchange.messages():
-            wanted = bool(told["response_requested"] and not told["received_for"])
-            seeded[told["mailbox"], told["uid"]].append(wanted)
+        for reported in self.site.exchange.messages():
+            wanted = bool(reported["response_requested"] and not reported["received_for"])
+            seeded[reported["mailbox"], reported["uid"]].append(wanted)
         used = {self.deep(), *self._taken}
         for meeting in self.site.exchange.meetings():
             uid, organizer = meeting["uid"], meeting["organizer"]
@@ -106,12 +106,12 @@ class WebDavHarness:
     def done_to(self, mailbox: str, message: MeetingMessage) -> Counter[str]:
         """As the oracle counts it."""
         same = (message.uid, message.subject, message.sequence, message.kind)
-        (told,) = [
+        (reported,) = [
             one
             for one in self.site.exchange.messages(mailbox)
             if (one["uid"], one["subject"], one["sequence"], one["kind"]) == same
         ]
-        return Counter({name: told[name] for name in _DONE if told[name]})
+        return Counter({name: reported[name] for name in _DONE if reported[name]})
 
     def effects(self) -> int:
         """By the verb, and by the command in a URL."""
@@ -202,19 +202,19 @@ class WebDavHarness:
         assert answer.ok, f"{method}: {answer.status_code}"
 
 
-def _written(told: Mapping[str, Any]) -> Written:
-    message_class = told["message_class"].rpartition(".")[2]
+def _written(reported: Mapping[str, Any]) -> Written:
+    message_class = reported["message_class"].rpartition(".")[2]
     return Written(
-        kind=Kind(told["kind"]),
-        uid=told["uid"],
-        subject=told["subject"],
-        organizer=told["organizer"],
-        received=datetime.fromtimestamp(told["received_at"], UTC),
-        start=datetime.fromtimestamp(told["starts_at"], UTC),
-        sequence=told["sequence"],
-        recurring=told["recurring"],
-        response_requested=told["response_requested"],
-        private=told["private"],
+        kind=Kind(reported["kind"]),
+        uid=reported["uid"],
+        subject=reported["subject"],
+        organizer=reported["organizer"],
+        received=datetime.fromtimestamp(reported["received_at"], UTC),
+        start=datetime.fromtimestamp(reported["starts_at"], UTC),
+        sequence=reported["sequence"],
+        recurring=reported["recurring"],
+        response_requested=reported["response_requested"],
+        private=reported["private"],
         reply=_REPLIES.get(message_class),
     )
 

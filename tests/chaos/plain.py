@@ -24,12 +24,12 @@ class PlainStack(Stack):
 
     It is started, killed and restarted as rsvpq is, on the same world, so that nothing but the tasks differs.
 
-    What it does as well as plain Celery on Redis can: late acknowledgement with a visibility timeout that is as short
+    What it does as well as plain Celery on Redis can: late acknowledgment with a visibility timeout that is as short
     as the longest run allows, and a look for what is overdue in every second; retries with backoff, many enough for
     every fault that passes; publishing that outlasts a restart of Redis; requests.Session, folders that are asked for;
     and steps that can be repeated, because a 404 is taken for the work of an earlier delivery. A message that Celery
     lost is enqueued again by the first scan after its seen key has ended, if it is still in the Inbox. Early
-    acknowledgement is not compared: it loses every message that a killed worker held.
+    acknowledgment is not compared: it loses every message that a killed worker held.
 
     What it cannot do: keep a pace or a concurrency of a mailbox or a server (the promise of the plan is told to the
     oracle all the same); leave a server alone that asks for it; tell an answer that was sent from one that was never
@@ -39,7 +39,7 @@ class PlainStack(Stack):
 
     :param plan: the world, the workers and their threads, as for rsvpq; its dispatchers, its Flower and its settings do
         not concern it.
-    :param visibility_timeout_s: after this time a delivery without an acknowledgement is made again.
+    :param visibility_timeout_s: after this time a delivery without an acknowledgment is made again.
     :param seen_s: for how long no scan enqueues a message again. A day or more is usual, and makes a message that
         Celery lost late by as much; so in a run that ends earlier it counts as lost.
     """

@@ -2,7 +2,7 @@
 
 The two calls are those of the article of September 2004 (gsexdev.blogspot.com): ``GET request?Cmd=accept``, then MOVE
 of the draft, which has the request's name, to the submission URI. Around them is what Celery's own documentation
-advises: late acknowledgement, requeueing when a worker is lost, a prefetch of one, automatic retries with backoff,
+advises: late acknowledgment, requeueing when a worker is lost, a prefetch of one, automatic retries with backoff,
 idempotent steps. See :class:`tests.chaos.plain.PlainStack` for what this can do and what it cannot.
 """
 

@@ -13,7 +13,7 @@ from tests.support.lanes_with_clock import Clock
 from tests.support.scripted_server import ScriptedServer, scripted_server
 
 #: Where the uncertain server behaves otherwise than the simulator's default, one server for each.
-BEHAVIOURS: tuple[dict[str, object], ...] = (
+BEHAVIORS: tuple[dict[str, object], ...] = (
     {"request_fate": "left"},
     {"request_fate": "deleted-items", "draft": "verdict"},
     {"command_answer": "redirect", "submission_status": 201},
@@ -29,9 +29,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def uncertain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A simulator with a server for each of :data:`BEHAVIOURS`."""
-    world = World(mailboxes=60, requests=16, responses=3, servers=len(BEHAVIOURS), seed=6)
-    yield from site_of(BehavingExchange(tmp_path_factory.mktemp("uncertain"), world, BEHAVIOURS))
+    """A simulator with a server for each of :data:`BEHAVIORS`."""
+    world = World(mailboxes=60, requests=16, responses=3, servers=len(BEHAVIORS), seed=6)
+    yield from site_of(BehavingExchange(tmp_path_factory.mktemp("uncertain"), world, BEHAVIORS))
 
 
 @pytest.fixture

@@ -101,8 +101,8 @@ def test_an_item_of_a_listed_mailbox_is_worked_with_the_group_of_the_list(desk: 
 @pytest.mark.parametrize("name", ["ceo", "ADELE", "../public", "adele/../ceo"])
 def test_nothing_is_done_in_a_mailbox_that_is_not_listed(desk: Desk, name: str) -> None:
     other = Mailbox(name, "mail1")
-    told = desk.carry(desk.offer(item_of(mailbox=other), other))
-    assert told == f"unlisted: {name!r} is not in the list of mailboxes"
+    reported = desk.carry(desk.offer(item_of(mailbox=other), other))
+    assert reported == f"unlisted: {name!r} is not in the list of mailboxes"
     assert desk.worked == []
     assert desk.lanes.snapshot.counts()["done:unlisted"] == 1
 
@@ -138,7 +138,7 @@ def test_an_answer_that_was_begun_is_kept_as_evidence_when_its_mailbox_goes(desk
     assert (desk.state(release.id)["state"], desk.state(release.id)["journal"]) == ("dead", BEGUN)
 
 
-def test_a_list_that_cannot_be_read_leaves_the_last_good_one_in_force_and_is_told(
+def test_a_list_that_cannot_be_read_leaves_the_last_good_one_in_force_and_is_reported(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert desk.mailboxes.problem == ""
@@ -259,7 +259,7 @@ FORGED: dict[str, dict[str, Any]] = {
     "no text": payload(uid=5),
     "no list": payload(ref="rid:1"),
     "no identity": payload(ref=[]),
-    "an address that is no text": payload(ref=["rid:1", 5, ""]),
+    "an address that is not text": payload(ref=["rid:1", 5, ""]),
     "an address that no XML can hold": payload(ref=["rid:1", "/exchange/adele/\x00", ""]),
     "a sender that no XML can hold": payload(sent_by=["a\x00b"]),
     "a time that is none": payload(start="soon"),
@@ -268,7 +268,7 @@ FORGED: dict[str, dict[str, Any]] = {
     "a text that no XML can hold": payload(uid="a\x00b"),
     "half a character": payload(subject="\ud800"),
     "a text without end": payload(subject="x" * (1024 * 1024 + 1)),
-    "a run that is no name": payload(run=5),
+    "a run that is not a name": payload(run=5),
     "a request that answers": payload(reply="accept"),
     "an answer that says nothing": payload(kind="answer"),
     "a response to be answered": payload(kind="response", reply="accept"),
@@ -292,7 +292,7 @@ FORGED: dict[str, dict[str, Any]] = {
     "a command that was given never": {"journal": '{"decline": {"before": [], "at": "x", "times": 1, "read": false}}'},
     "a person's draft as ours": {"journal": '{"draft": "My%20answer.EML"}'},
     "a draft elsewhere": {"journal": '{"draft": "../Inbox/1.EML"}'},
-    "a draft that is no name": {"journal": '{"draft": {}}'},
+    "a draft that is not a name": {"journal": '{"draft": {}}'},
     "something sent that has no name": {"journal": '{"send": 5}'},
 }
 

@@ -135,12 +135,12 @@ def test_the_draft_of_an_update_is_not_taken_for_that_of_the_first_invitation(si
     assert first.run().result == "answered"
     assert update.run().result == "answered"
     for worker in (first, update):
-        told = [
+        recorded = [
             m
             for m in site.of_mailbox(box)
             if (m["uid"], m["sequence"]) == (worker.request.uid, worker.request.sequence)
         ]
-        assert [(message["accepted"], message["submitted"]) for message in told] == [(1, 1)]
+        assert [(message["accepted"], message["submitted"]) for message in recorded] == [(1, 1)]
 
 
 def draft_of_a_person(site: Site, box: WebDavMailbox, request: MeetingMessage) -> MeetingMessage:
@@ -185,8 +185,8 @@ def test_whenever_the_worker_dies_the_next_one_completes_exactly_one_answer(
 @pytest.mark.slow
 def test_two_deaths_in_a_row_still_leave_exactly_one_answer(site: Site) -> None:
     box, found = die_twice_everywhere(site, Worker, events=len(STRAIGHT_PATH))
-    told = {message["uid"]: message for message in site.of_mailbox(box)}
-    assert {(told[request.uid]["accepted"], told[request.uid]["submitted"]) for request in found} == {(1, 1)}
+    recorded = {message["uid"]: message for message in site.of_mailbox(box)}
+    assert {(recorded[request.uid]["accepted"], recorded[request.uid]["submitted"]) for request in found} == {(1, 1)}
     assert unsent_answers(box) == []
 
 
@@ -336,7 +336,7 @@ def test_a_request_that_is_left_behind_is_marked_and_not_deleted(uncertain: Site
     worker.run()
     (left,) = [message for message in inbox(box) if message.ref.key == worker.request.ref.key]
     assert left.processed
-    assert (uncertain.told(box, left)["deleted"], uncertain.told(box, left)["moved"]) == (0, 0)
+    assert (uncertain.recorded(box, left)["deleted"], uncertain.recorded(box, left)["moved"]) == (0, 0)
 
 
 def test_whenever_the_worker_dies_a_request_that_is_left_behind_and_wants_no_response_is_accepted_once(

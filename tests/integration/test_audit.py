@@ -63,7 +63,7 @@ def carrier(lanes: Lanes, redaction: Redaction | None = None) -> Carrier:
     return Carrier(lanes, lambda _: None, 10, 25, 3600, redaction or Redaction())
 
 
-def told(lanes: Lanes) -> list[AuditRecord]:
+def recorded(lanes: Lanes) -> list[AuditRecord]:
     """The whole audit."""
     return list(AuditLog(lanes).read(Filter()))
 
@@ -72,7 +72,7 @@ def events(lanes: Lanes) -> list[tuple[str, ...]]:
     """Event and step of each record, with the result where there is one."""
     return [
         tuple(part for part in (one["event"], one.get("step"), one.get("result")) if part is not None)
-        for one in told(lanes)
+        for one in recorded(lanes)
     ]
 
 
@@ -118,7 +118,7 @@ def loses_its_worker(lanes: Lanes, clock: Clock, *steps: str) -> None:
 # -- side effects --------------------------------------------------------------------------------------------------
 
 
-def test_an_answered_request_is_told_step_by_step(lanes: Lanes) -> None:
+def test_an_answered_request_is_recorded_step_by_step(lanes: Lanes) -> None:
     carry(lanes, answers)
     assert events(lanes) == [
         ("intent", "accept"),
@@ -131,7 +131,7 @@ def test_an_answered_request_is_told_step_by_step(lanes: Lanes) -> None:
 
 def test_every_record_says_all_about_itself(lanes: Lanes) -> None:
     carry(lanes, answers)
-    for one in told(lanes):
+    for one in recorded(lanes):
         assert {name: one[name] for name in FACTS} == FACTS
         assert one["attempt"] == "1"
         assert one["time"].endswith("Z")
@@ -141,11 +141,11 @@ def test_every_record_says_all_about_itself(lanes: Lanes) -> None:
 def test_the_redis_time_of_a_record_is_its_id(lanes: Lanes) -> None:
     before = lanes.namespace.redis.time()[0]
     carry(lanes, answers)
-    for one in told(lanes):
+    for one in recorded(lanes):
         assert before * 1000 <= int(one["id"].split("-")[0]) <= (lanes.namespace.redis.time()[0] + 1) * 1000
 
 
-def test_the_intent_is_told_before_the_effect(lanes: Lanes) -> None:
+def test_the_intent_is_recorded_before_the_effect(lanes: Lanes) -> None:
     def work(attempt: Attempt) -> Outcome:
         attempt.journal.intend("accept")
         assert events(lanes) == [("intent", "accept")]
@@ -162,13 +162,13 @@ def test_an_opened_response_is_two_records(lanes: Lanes) -> None:
 
     carry(lanes, work)
     assert events(lanes) == [("intent", "open"), ("done", "open", "opened")]
-    assert told(lanes)[-1]["note"] == "moved to Deleted Items"
+    assert recorded(lanes)[-1]["note"] == "moved to Deleted Items"
 
 
-def test_a_failure_is_told_with_its_step_and_reason(lanes: Lanes) -> None:
+def test_a_failure_is_recorded_with_its_step_and_reason(lanes: Lanes) -> None:
     carry(lanes, fails_after("accept", Transient("409")))
     assert events(lanes) == [("intent", "accept"), ("failed", "accept", "later")]
-    assert told(lanes)[-1]["reason"] == "Transient: 409"
+    assert recorded(lanes)[-1]["reason"] == "Transient: 409"
 
 
 def test_the_attempt_that_finds_the_effect_done_says_so(lanes: Lanes, clock: Clock) -> None:
@@ -181,7 +181,7 @@ def test_the_attempt_that_finds_the_effect_done_says_so(lanes: Lanes, clock: Clo
     clock.turn(30)
     carry(lanes, second)
     assert events(lanes)[2:] == [("done", "accept"), ("intent", "send"), ("done", "send"), ("done", "answered")]
-    assert [one["attempt"] for one in told(lanes)[2:]] == ["2"] * 4
+    assert [one["attempt"] for one in recorded(lanes)[2:]] == ["2"] * 4
 
 
 def test_the_same_step_again_is_another_intent_and_no_success(lanes: Lanes, clock: Clock) -> None:
@@ -211,9 +211,9 @@ def test_the_last_attempt_is_dead_because_they_are_used_up(lanes: Lanes, clock: 
     assert events(lanes) == [("failed", "later"), ("failed", "later"), ("dead", "exhausted")]
 
 
-def test_a_busy_server_is_told_only_where_something_was_intended(lanes: Lanes, clock: Clock) -> None:
+def test_a_busy_server_is_recorded_only_where_something_was_intended(lanes: Lanes, clock: Clock) -> None:
     carry(lanes, fails_after("", Busy("503", 1)))
-    assert told(lanes) == []
+    assert recorded(lanes) == []
     clock.turn(10)
     carry(lanes, fails_after("accept", Busy("503", 1)))
     assert events(lanes) == [("intent", "accept"), ("failed", "accept", "throttled")]
@@ -246,16 +246,16 @@ def test_a_replay_adds_no_record(lanes: Lanes) -> None:
             assert lanes.ledger.record(ITEM, release.generation, "one", journal, intent=intent, step=step) == "ok"
     for _ in range(3):
         lanes.ledger.finish(ITEM, release.generation, "one", "done", label="done:answered", result="answered")
-    assert len(told(lanes)) == 5
+    assert len(recorded(lanes)) == 5
 
 
 def test_who_lost_the_lease_adds_no_record(lanes: Lanes, clock: Clock) -> None:
     loses_its_worker(lanes, clock, "accept")
     lanes.ledger.sweep()
-    before = told(lanes)
+    before = recorded(lanes)
     assert lanes.ledger.record(ITEM, 1, "lost", {"send": 1}, intent=True, step="send") == "lost"
     assert lanes.ledger.finish(ITEM, 1, "lost", "done", label="done:answered", result="answered").state == "lost"
-    assert told(lanes) == before
+    assert recorded(lanes) == before
 
 
 def test_an_intent_stays_visible_when_its_worker_is_lost(lanes: Lanes, clock: Clock) -> None:
@@ -264,14 +264,14 @@ def test_an_intent_stays_visible_when_its_worker_is_lost(lanes: Lanes, clock: Cl
     for _ in range(2):
         lanes.ledger.sweep()
     assert events(lanes) == [("intent", "accept"), ("failed", "accept", "lost")]
-    assert {**told(lanes)[-1], **FACTS} == told(lanes)[-1]
+    assert {**recorded(lanes)[-1], **FACTS} == recorded(lanes)[-1]
 
 
 def test_a_release_that_nobody_took_has_failed_nothing(lanes: Lanes, clock: Clock) -> None:
     offered(lanes)
     clock.turn(70)
     assert lanes.ledger.sweep() == (1, 0)
-    assert told(lanes) == []
+    assert recorded(lanes) == []
 
 
 def test_the_last_lost_worker_is_dead(lanes: Lanes, clock: Clock) -> None:
@@ -279,7 +279,7 @@ def test_the_last_lost_worker_is_dead(lanes: Lanes, clock: Clock) -> None:
         loses_its_worker(lanes, clock, "send")
         lanes.ledger.sweep()
     assert events(lanes)[-1] == ("dead", "send", "lost")
-    assert told(lanes)[-1]["attempt"] == "3"
+    assert recorded(lanes)[-1]["attempt"] == "3"
 
 
 # -- scans ---------------------------------------------------------------------------------------------------------
@@ -289,7 +289,7 @@ def test_the_last_lost_worker_is_dead(lanes: Lanes, clock: Clock) -> None:
     ("error", "expected"),
     [(None, []), (Busy("503", 1), []), (Transient("x"), ["failed"]), (Refused("x"), ["dead"])],
 )
-def test_a_scan_is_told_only_when_it_fails(lanes: Lanes, error: Exception | None, expected: list[str]) -> None:
+def test_a_scan_is_recorded_only_when_it_fails(lanes: Lanes, error: Exception | None, expected: list[str]) -> None:
     def work(attempt: Attempt) -> Outcome:
         attempt.journal.intend("search")
         attempt.journal.note("pages", 1)
@@ -300,8 +300,8 @@ def test_a_scan_is_told_only_when_it_fails(lanes: Lanes, error: Exception | None
     facts = Audit(lanes, Redaction(), 3600).scan_facts(ADELE, "r1")
     lanes.ledger.offer_scans([(contract.lane_of(ADELE), replace(contract.scan_item(ADELE, "r1"), facts=facts))])
     carry(lanes, work)
-    assert [one["event"] for one in told(lanes)] == expected
-    assert all((one["kind"], one["run"], one["mailbox"]) == ("scan", "r1", "adele") for one in told(lanes))
+    assert [one["event"] for one in recorded(lanes)] == expected
+    assert all((one["kind"], one["run"], one["mailbox"]) == ("scan", "r1", "adele") for one in recorded(lanes))
 
 
 # -- decisions -----------------------------------------------------------------------------------------------------
@@ -327,17 +327,17 @@ def scanned(
 
 def decisions(lanes: Lanes) -> list[tuple[str, str, str]]:
     """Run, decision and reason of each decision that was told."""
-    return [(one["run"], one["decision"], one["reason"]) for one in told(lanes) if one["event"] == "decision"]
+    return [(one["run"], one["decision"], one["reason"]) for one in recorded(lanes) if one["event"] == "decision"]
 
 
-def test_a_decision_is_told_with_all_facts_and_the_rule(lanes: Lanes) -> None:
+def test_a_decision_is_recorded_with_all_facts_and_the_rule(lanes: Lanes) -> None:
     assert decide(lanes, "r1", (MESSAGE, AuditedDecision("decline", "rooms", "outside of hours"))) == 1
-    (one,) = told(lanes)
+    (one,) = recorded(lanes)
     expected = {**FACTS, "event": "decision", "decision": "decline", "rule": "rooms", "reason": "outside of hours"}
     assert {**one, **expected} == one
 
 
-def test_a_decision_is_told_when_it_is_new_or_changed(lanes: Lanes) -> None:
+def test_a_decision_is_recorded_when_it_is_new_or_changed(lanes: Lanes) -> None:
     skip = AuditedDecision("skip", "", "observe-mode")
     for run, decision in (("r1", skip), ("r1", skip), ("r2", skip), ("r3", ACCEPT), ("r4", ACCEPT), ("r5", skip)):
         decide(lanes, run, (MESSAGE, decision))
@@ -354,14 +354,14 @@ def deciding(lanes: Lanes, decision: AuditedDecision, then: Callable[[Attempt, A
     return work
 
 
-def test_a_workers_decision_is_told_with_the_first_step_that_it_takes(lanes: Lanes) -> None:
+def test_a_workers_decision_is_recorded_with_the_first_step_that_it_takes(lanes: Lanes) -> None:
     carry(lanes, deciding(lanes, ACCEPT, answers))
     assert events(lanes)[:2] == [("decision",), ("intent", "accept")]
     assert decisions(lanes) == [("r1", "accept", "every-request")]
-    assert {**told(lanes)[0], **FACTS} == told(lanes)[0]
+    assert {**recorded(lanes)[0], **FACTS} == recorded(lanes)[0]
 
 
-def test_a_workers_decision_that_a_scan_has_told_is_not_told_again(lanes: Lanes) -> None:
+def test_a_workers_decision_that_a_scan_has_recorded_is_not_recorded_again(lanes: Lanes) -> None:
     decide(lanes, "r1", (MESSAGE, ACCEPT))
     carry(lanes, deciding(lanes, ACCEPT, answers))
     assert decisions(lanes) == [("r1", "accept", "every-request")]
@@ -400,13 +400,13 @@ def test_a_workers_decision_is_recorded_though_the_mailbox_fails_before_anything
     assert events(lanes)[-2:] == [("decision",), event]
 
 
-def test_a_workers_decision_is_not_told_if_it_may_not_begin(lanes: Lanes) -> None:
+def test_a_workers_decision_is_not_recorded_if_it_may_not_begin(lanes: Lanes) -> None:
     def paused(attempt: Attempt, attached: Attached) -> Outcome:
         lanes.controls.pause("all", reason="maintenance")
         return answers(attempt, attached)
 
     carry(lanes, deciding(lanes, ACCEPT, paused))
-    assert told(lanes) == []
+    assert recorded(lanes) == []
 
 
 @pytest.mark.parametrize(
@@ -417,11 +417,11 @@ def test_another_rule_or_reason_is_another_decision(lanes: Lanes, changed: Audit
     assert decide(lanes, "r2", (MESSAGE, changed)) == 1
 
 
-def test_a_page_of_many_is_told_in_its_order(lanes: Lanes) -> None:
+def test_a_page_of_many_is_recorded_in_its_order(lanes: Lanes) -> None:
     page = [(replace(MESSAGE, ref=ItemRef(f"rid:{number}"), uid=f"UID-{number}"), ACCEPT) for number in range(1000)]
     assert decide(lanes, "r1", *page) == 1000
     assert decide(lanes, "r2", *page) == 0
-    assert [one["uid"] for one in told(lanes)] == [message.uid for message, _ in page]
+    assert [one["uid"] for one in recorded(lanes)] == [message.uid for message, _ in page]
 
 
 def test_a_message_that_a_whole_scan_has_not_seen_is_forgotten(lanes: Lanes) -> None:
@@ -471,7 +471,7 @@ def test_what_is_hidden_is_nowhere_in_the_audit(lanes: Lanes, work: Handler) -> 
     lanes.controls.pause(
         "mailbox", "adele", reason="Budget", action=audit.action("pause", "mailbox", "adele", why="for adele@x")
     )
-    assert len(told(lanes)) > 3
+    assert len(recorded(lanes)) > 3
     for word in ("udget", "adele", "bruno"):
         assert word not in raw(lanes)
 
@@ -481,7 +481,7 @@ def test_what_is_hidden_stays_so_when_the_worker_is_lost(lanes: Lanes, clock: Cl
     lanes.ledger.start(ITEM, release.generation, "lost")
     clock.turn(200)
     lanes.ledger.sweep()
-    (one,) = told(lanes)
+    (one,) = recorded(lanes)
     assert (one["event"], one["mailbox"], one["subject"]) == (
         "failed",
         HIDING.address("adele"),
@@ -506,8 +506,8 @@ def test_a_private_subject_is_nowhere_in_the_audit(lanes: Lanes) -> None:
         carrier(lanes).carry(
             release.id, release.generation, fails_after("send", Refused("MOVE /x/Budget.EML returned 403"))
         )
-    assert [one["event"] for one in told(lanes)] == ["decision", "intent", "dead"]
-    assert told(lanes)[-1]["reason"] == "Refused: MOVE (hidden) returned 403"
+    assert [one["event"] for one in recorded(lanes)] == ["decision", "intent", "dead"]
+    assert recorded(lanes)[-1]["reason"] == "Refused: MOVE (hidden) returned 403"
     assert "udget" not in raw(lanes)
 
 
@@ -573,7 +573,7 @@ def test_an_empty_audit_ends_at_its_beginning(lanes: Lanes) -> None:
 def test_the_sweep_drops_the_oldest_beyond_the_most(many: Lanes) -> None:
     many.namespace.redis.hset(f"{many.namespace.prefix}:cfg", "audit_most", 500)
     many.ledger.sweep()
-    left = told(many)
+    left = recorded(many)
     assert 500 <= len(left) < 500 + 100  # whole nodes of 100 records at most
     assert left[-1]["id"] == "2500-0"
 
@@ -582,14 +582,14 @@ def test_the_sweep_drops_what_is_older_than_the_retention(many: Lanes, clock: Cl
     many.namespace.redis.hset(f"{many.namespace.prefix}:cfg", "audit_retention", 1_000_000)
     clock.us = 3_000_000  # so 2000 ms is the oldest to be kept
     many.ledger.sweep()
-    left = told(many)
+    left = recorded(many)
     assert 1900 < int(left[0]["id"].split("-")[0]) <= 2000
     assert left[-1]["id"] == "2500-0"
 
 
 def test_without_limits_nothing_is_dropped(many: Lanes) -> None:
     many.ledger.sweep()
-    assert len(told(many)) == 2500
+    assert len(recorded(many)) == 2500
 
 
 def test_configuring_brings_the_limits_into_force(lanes: Lanes) -> None:

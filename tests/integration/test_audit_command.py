@@ -15,7 +15,7 @@ from rsvpq import wiring
 from rsvpq.audit.log import EVENTS, FIELDS
 from rsvpq.audit.record import Audit, AuditedDecision, operator
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
-from testbed.processes import PATIENCE_S, Part, free_port, until
+from testbed.processes import WAIT_S, Part, free_port, until
 from tests.support.installation import Installation
 
 ADELE, BRUNO = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1")
@@ -42,7 +42,7 @@ def decide(audit: Audit, mailbox: Mailbox, *messages: MeetingMessage) -> None:
 
 
 @pytest.fixture
-def told(installation: Installation) -> Installation:
+def audited(installation: Installation) -> Installation:
     """An installation with three records."""
     audit = audit_of(installation)
     decide(audit, ADELE, message("U1"), message("U2", '=cmd()\x1b[31m, "quoted"', "dora@example.com"))
@@ -58,37 +58,37 @@ def records(installation: Installation, *arguments: str) -> list[dict[str, Any]]
 
 
 @pytest.mark.parametrize("entry", ["253402300800000-0", "18446744073709551615-18446744073709551615"])
-def test_an_entry_beyond_all_calendars_hides_no_other(told: Installation, entry: str) -> None:
-    """Whoever may write to Redis may add one; the time of each later record would be after it."""
-    lanes = told.lanes()
+def test_an_entry_beyond_all_calendars_hides_no_other(audited: Installation, entry: str) -> None:
+    """Other programs may add one to Redis; the time of each later record would be after it."""
+    lanes = audited.lanes()
     lanes.namespace.redis.xadd(f"{lanes.namespace.prefix}:audit", {"event": "done"}, id=entry)
-    *before, odd = records(told)
+    *before, odd = records(audited)
     assert [one["uid"] for one in before] == ["U1", "U2", "U3"]
     assert odd["time"].startswith("9999-12-31T23:59:59.")
-    decide(audit_of(told), ADELE, message("U4"))
-    (after,) = records(told, "--since", "1h")
+    decide(audit_of(audited), ADELE, message("U4"))
+    (after,) = records(audited, "--since", "1h")
     assert after["uid"] == "U4"
     assert [(one.name, one.why) for one in lanes.repair.broken_records()] == [("audit", "stream-ended")]
 
 
-def test_an_entry_that_is_no_record_of_ours_hides_no_other(told: Installation) -> None:
-    lanes = told.lanes()
+def test_an_entry_that_is_no_record_of_ours_hides_no_other(audited: Installation) -> None:
+    lanes = audited.lanes()
     for fields in ({"x": "y"}, {"event": "intent"}, {"event": "dead", "time": "x"}):
         lanes.namespace.redis.xadd(f"{lanes.namespace.prefix}:audit", fields)
-    assert [one["uid"] for one in records(told, "--event", "decision")] == ["U1", "U2", "U3"]
-    assert [told.rsvpq(command).returncode for command in ("audit", "report")] == [0, 0]
+    assert [one["uid"] for one in records(audited, "--event", "decision")] == ["U1", "U2", "U3"]
+    assert [audited.rsvpq(command).returncode for command in ("audit", "report")] == [0, 0]
 
 
-def test_jsonl_is_one_object_per_record_in_order(told: Installation) -> None:
-    found = records(told)
+def test_jsonl_is_one_object_per_record_in_order(audited: Installation) -> None:
+    found = records(audited)
     assert [one["uid"] for one in found] == ["U1", "U2", "U3"]
     for one in found:
         assert [name for name in FIELDS if name in one] == list(one)
         assert (one["event"], one["decision"], one["rule"], one["run"]) == ("decision", "accept", "all", "r1")
 
 
-def test_csv_has_every_field_and_no_formula(told: Installation) -> None:
-    ended = told.rsvpq("audit", "--format", "csv")
+def test_csv_has_every_field_and_no_formula(audited: Installation) -> None:
+    ended = audited.rsvpq("audit", "--format", "csv")
     assert ended.returncode == 0
     rows = list(csv.DictReader(io.StringIO(ended.stdout, newline="")))
     assert tuple(rows[0]) == FIELDS
@@ -96,8 +96,8 @@ def test_csv_has_every_field_and_no_formula(told: Installation) -> None:
     assert {row["step"] for row in rows} == {""}
 
 
-def test_the_table_fits_and_holds_no_command_for_the_terminal(told: Installation) -> None:
-    ended = told.rsvpq("audit")
+def test_the_table_fits_and_holds_no_command_for_the_terminal(audited: Installation) -> None:
+    ended = audited.rsvpq("audit")
     header, *rows = ended.stdout.splitlines()
     assert header.split() == ["time", "(UTC)", "event", "mailbox", "what", "result", "subject", "why"]
     assert len(rows) == 3
@@ -124,8 +124,8 @@ def test_the_table_fits_and_holds_no_command_for_the_terminal(told: Installation
         (("--limit", "0"), []),
     ],
 )
-def test_filters_choose_records(told: Installation, arguments: tuple[str, ...], expected: list[str]) -> None:
-    assert [one["uid"] for one in records(told, *arguments)] == expected
+def test_filters_choose_records(audited: Installation, arguments: tuple[str, ...], expected: list[str]) -> None:
+    assert [one["uid"] for one in records(audited, *arguments)] == expected
 
 
 def test_filters_work_where_values_are_hidden(installation: Installation) -> None:
@@ -148,8 +148,8 @@ def test_filters_work_where_values_are_hidden(installation: Installation) -> Non
         (("--limit", "-1"), "--limit"),
     ],
 )
-def test_what_cannot_be_asked_is_wrong_usage(told: Installation, arguments: tuple[str, ...], complaint: str) -> None:
-    ended = told.rsvpq("audit", *arguments)
+def test_what_cannot_be_asked_is_wrong_usage(audited: Installation, arguments: tuple[str, ...], complaint: str) -> None:
+    ended = audited.rsvpq("audit", *arguments)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert complaint in ended.stderr.replace("\n", " ")
     assert "Traceback" not in ended.stderr
@@ -167,14 +167,14 @@ def test_without_redis_there_is_one_line_and_exit_code_1(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "table"])
-def test_follow_shows_what_was_and_what_comes_until_it_is_interrupted(told: Installation, form: str) -> None:
-    out = told.directory / f"follow.{form}"
-    command = [*told.command("audit"), "--follow", "--format", form, "--mailbox", "adele"]
-    part = Part("follow", command, log=told.directory / "follow.log", env=told.environment, out=out)
+def test_follow_shows_what_was_and_what_comes_until_it_is_interrupted(audited: Installation, form: str) -> None:
+    out = audited.directory / f"follow.{form}"
+    command = [*audited.command("audit"), "--follow", "--format", form, "--mailbox", "adele"]
+    part = Part("follow", command, log=audited.directory / "follow.log", env=audited.environment, out=out)
     try:
         part.wait_for(lambda: "Budget" in out.read_text(), "what was recorded before is shown")
         for number, mailbox in enumerate((ADELE, BRUNO, ADELE)):
-            decide(audit_of(told), mailbox, message(f"N{number}", f"Fresh {number}"))
+            decide(audit_of(audited), mailbox, message(f"N{number}", f"Fresh {number}"))
         part.wait_for(lambda: "Fresh 2" in out.read_text(), "what comes is shown")
         part.signal(signal.SIGINT)
         assert until(lambda: part.process.poll() is not None, "it ends") is True
@@ -183,19 +183,19 @@ def test_follow_shows_what_was_and_what_comes_until_it_is_interrupted(told: Inst
         part.end()
     shown = out.read_text()
     assert [shown.count(subject) for subject in ("Budget", "Fresh 0", "Fresh 1", "Fresh 2")] == [1, 1, 0, 1]
-    assert (told.directory / "follow.log").read_text() == ""
+    assert (audited.directory / "follow.log").read_text() == ""
 
 
-def test_a_reader_that_goes_away_ends_it_without_a_trace(told: Installation) -> None:
-    command = f"{' '.join(told.command('audit'))} --format jsonl | head -n 1"
+def test_a_reader_that_goes_away_ends_it_without_a_trace(audited: Installation) -> None:
+    command = f"{' '.join(audited.command('audit'))} --format jsonl | head -n 1"
     ended = subprocess.run(  # noqa: S602 - our own command
         command,
         shell=True,
-        env={**os.environ, **told.environment},
+        env={**os.environ, **audited.environment},
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE_S,
+        timeout=WAIT_S,
     )
     assert len(ended.stdout.splitlines()) == 1
     assert ended.stderr == ""
@@ -219,7 +219,7 @@ def test_a_reader_that_goes_away_ends_it_without_a_trace(told: Installation) -> 
         ),
     ],
 )
-def test_what_an_operator_does_is_told_with_who_and_why(
+def test_what_an_operator_does_is_reported_with_who_and_why(
     installation: Installation, command: tuple[str, ...], step: str, where: tuple[str, str], note: str
 ) -> None:
     installation.lanes()  # as a process that was started has configured them
@@ -234,7 +234,7 @@ def test_what_was_refused_was_not_done(installation: Installation) -> None:
     assert records(installation) == []
 
 
-def test_a_deed_whose_reply_was_lost_is_told_once(installation: Installation) -> None:
+def test_an_action_whose_reply_was_lost_is_recorded_once(installation: Installation) -> None:
     audit = audit_of(installation)
     action = audit.action("pause", "all", "", why="holiday")
     for _ in range(3):

@@ -18,7 +18,7 @@ from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import href_of, permanent_url_of
 from simulator.oracle.switches import switches as all_switches
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from testbed.simulated_exchange import World
 from tests.support.exchange_site import (
     Site,
@@ -58,7 +58,7 @@ def turn(site: Site, **switches: object) -> None:
     """Set switches of the server."""
     url = site.exchange.urls[0] + "/_oracle/switches"
     if switches:
-        found = requests.post(url, json=switches, timeout=PATIENCE_S)
+        found = requests.post(url, json=switches, timeout=WAIT_S)
         assert found.status_code == 200, found.text
 
 

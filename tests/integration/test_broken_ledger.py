@@ -55,15 +55,17 @@ def test_any_one_record_may_be_broken_at_any_moment(
     fault(redis, key, data)
     breakable.lanes.snapshot.status()
     breakable.run_on()
-    told = "\n".join(f"{one.name}: {one.why}" for one in breakable.lanes.repair.broken_records())
-    assert settled(breakable) == {}, told
+    broken = "\n".join(f"{one.name}: {one.why}" for one in breakable.lanes.repair.broken_records())
+    assert settled(breakable) == {}, broken
     hit = key.partition(":item:")[2]
     for box in MAILBOXES:
         for item in breakable.messages(box):
             # What is done may be forgotten: its message is not in the Inbox any more.
             state = "done" if item.id in breakable.ended else fate(breakable, item.id)
-            assert state in ({"done", "dead", "dropped"} if item.id in (hit, died) else {"done"}), f"{item.id}\n{told}"
-    assert all(answer == "offered" for answer in last_scans(breakable).values()), told
+            assert state in ({"done", "dead", "dropped"} if item.id in (hit, died) else {"done"}), (
+                f"{item.id}\n{broken}"
+            )
+    assert all(answer == "offered" for answer in last_scans(breakable).values()), broken
     breakable.lanes.snapshot.status()
     list(breakable.lanes.dead_items.all())
     breakable.lanes.snapshot.known_items([item.id for box in MAILBOXES for item in breakable.messages(box)])

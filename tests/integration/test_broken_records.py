@@ -41,7 +41,7 @@ def test_a_mailbox_whose_record_was_deleted_keeps_its_concurrency(lanes: Lanes) 
 
 
 @pytest.mark.parametrize("state", ["pending", "released", "later"])
-def test_an_item_that_was_evicted_holds_nobody_up_and_is_told(lanes: Lanes, clock: Clock, state: str) -> None:
+def test_an_item_that_was_evicted_holds_nobody_up_and_is_reported(lanes: Lanes, clock: Clock, state: str) -> None:
     release = released(lanes, "a", "b") if state != "pending" else None
     if release is None:
         offer(lanes, "a", "b")
@@ -240,9 +240,9 @@ def test_repair_puts_right_and_names_what_was_broken(installation: Installation)
     lanes = installation.lanes()
     offer(lanes, "a", "b")
     lanes.namespace.redis.delete("{rsvpq}:lane:adele")
-    told = json.loads(installation.rsvpq("repair", "--json").stdout)
-    assert told["mended"] == 2
-    assert "item:a" in {one["name"] for one in told["broken"]}
+    reported = json.loads(installation.rsvpq("repair", "--json").stdout)
+    assert reported["mended"] == 2
+    assert "item:a" in {one["name"] for one in reported["broken"]}
     assert "in-no-place" in installation.rsvpq("repair", "--list").stdout
     assert "rsvpq repair --list" in installation.rsvpq("status").stdout
     assert "0 broken records listed" in installation.rsvpq("repair", "--forget").stdout
@@ -253,6 +253,6 @@ def test_the_doctor_warns_of_broken_records(installation: Installation) -> None:
     offer(lanes, "a")
     lanes.namespace.redis.delete("{rsvpq}:item:a")
     lanes.ledger.release()
-    told = installation.rsvpq("doctor").stdout
-    assert "item-missing 1" in told
-    assert "rsvpq repair --list" in told
+    reported = installation.rsvpq("doctor").stdout
+    assert "item-missing 1" in reported
+    assert "rsvpq repair --list" in reported

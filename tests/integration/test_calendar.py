@@ -313,7 +313,7 @@ def test_a_request_tells_how_many_are_invited_and_by_whom(diary: Diary) -> None:
     assert (details.attendees, request.own, details.rule) == (4, False, "")
 
 
-def test_an_invitation_to_oneself_is_recognised(site: Site) -> None:
+def test_an_invitation_to_oneself_is_recognized(site: Site) -> None:
     diary = Diary(site, site.take(fits=lambda box: "@" in box_name(box)))
     own = event("q", "2026-05-04T09:00", "2026-05-04T10:00", BERLIN)
     diary.put(own, method="REQUEST", sender=box_name(diary.box))

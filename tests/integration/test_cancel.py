@@ -37,7 +37,7 @@ POLICY = replace(lenient(), cancellations="process", internal_domains=("example.
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Mailboxes with empty calendars."""
     world = World(mailboxes=110, requests=3, responses=2, seed=8)
-    yield from simulated_site(tmp_path_factory.mktemp("cancelled"), world, "--inside", "0")
+    yield from simulated_site(tmp_path_factory.mktemp("canceled"), world, "--inside", "0")
 
 
 @pytest.fixture
@@ -87,19 +87,19 @@ def is_done(attendee: Attendee, message: MeetingMessage, policy: Policy = POLICY
 def test_a_single_meeting_is_taken_out(attendee: Attendee) -> None:
     attendee.accepts()
     assert attendee.days() == ["06-03"]
-    assert is_done(attendee, attendee.is_told()) == []
+    assert is_done(attendee, attendee.gets_cancellation()) == []
 
 
 def test_doing_it_again_does_nothing_more(attendee: Attendee) -> None:
     attendee.accepts()
-    message = attendee.is_told()
+    message = attendee.gets_cancellation()
     is_done(attendee, message)
     assert carried_out(attendee, message).result == "gone"
 
 
 def test_a_worker_that_died_in_between_is_followed_by_one_that_finishes(attendee: Attendee) -> None:
     attendee.accepts()
-    message = attendee.is_told()
+    message = attendee.gets_cancellation()
     found = attendee.box.appointments(message.uid)
     assert isinstance(found, list)
     found = attendee.box.appointments(message.uid)
@@ -113,7 +113,7 @@ def test_a_worker_that_died_in_between_is_followed_by_one_that_finishes(attendee
 @pytest.mark.parametrize("action", [Action.KEEP, Action.HOLD, Action.SKIP])
 def test_what_is_decided_otherwise_stays(attendee: Attendee, action: Action) -> None:
     attendee.accepts()
-    message = attendee.is_told()
+    message = attendee.gets_cancellation()
     outcome = process_cancellation(work_on(message, attendee.box, always(action), journal()))
     assert (outcome.result, outcome.left_alone) == ("left", True)
     assert attendee.box.holds(message)
@@ -122,7 +122,7 @@ def test_what_is_decided_otherwise_stays(attendee: Attendee, action: Action) -> 
 
 def test_a_pause_stops_it_before_anything_is_done(attendee: Attendee) -> None:
     attendee.accepts()
-    message = attendee.is_told()
+    message = attendee.gets_cancellation()
     with pytest.raises(Paused):
         process_cancellation(work_on(message, attendee.box, by_policy(attendee), journal("held")))
     assert attendee.box.holds(message)
@@ -133,7 +133,7 @@ def test_of_several_appointments_none_is_taken_out(attendee: Attendee) -> None:
     attendee.diary.turn(calendar_twin="kept")
     attendee.accepts()
     attendee.accepts(sequence=2)
-    assert "2 appointments" in is_left(attendee, attendee.is_told(sequence=3))
+    assert "2 appointments" in is_left(attendee, attendee.gets_cancellation(sequence=3))
 
 
 # -- a series ------------------------------------------------------------------------------------------------------
@@ -142,31 +142,31 @@ def test_of_several_appointments_none_is_taken_out(attendee: Attendee) -> None:
 def test_a_series_is_taken_out_by_what_shows_that_all_of_it_is_off(attendee: Attendee) -> None:
     attendee.accepts(rule=WEEKLY)
     assert attendee.days() == SERIES
-    assert is_done(attendee, attendee.is_told(rule=WEEKLY)) == []
+    assert is_done(attendee, attendee.gets_cancellation(rule=WEEKLY)) == []
 
 
 @pytest.mark.parametrize("shown", ["in-calendars", "none"])
 def test_a_series_stays_where_the_message_does_not_show_that_all_of_it_is_off(attendee: Attendee, shown: str) -> None:
     attendee.diary.turn(instance_types=shown)
     attendee.accepts(rule=WEEKLY)
-    assert "series" in is_left(attendee, attendee.is_told(rule=WEEKLY))
+    assert "series" in is_left(attendee, attendee.gets_cancellation(rule=WEEKLY))
 
 
 def test_a_series_stays_where_the_message_is_about_a_single_meeting(attendee: Attendee) -> None:
     attendee.accepts(rule=WEEKLY)
-    assert "series" in is_left(attendee, attendee.is_told())
+    assert "series" in is_left(attendee, attendee.gets_cancellation())
 
 
 def test_a_single_meeting_needs_no_message_that_says_that_it_is_one(attendee: Attendee) -> None:
     attendee.diary.turn(instance_types="in-calendars")
     attendee.accepts()
-    assert is_done(attendee, attendee.is_told()) == []
+    assert is_done(attendee, attendee.gets_cancellation()) == []
 
 
 def test_where_nothing_tells_a_meeting_from_a_series_it_stays(attendee: Attendee) -> None:
     attendee.diary.turn(instance_types="none")
     attendee.accepts()
-    assert "series" in is_left(attendee, attendee.is_told())
+    assert "series" in is_left(attendee, attendee.gets_cancellation())
 
 
 # -- one occurrence ------------------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ def test_of_single_occurrences_only_the_one_that_is_off_is_taken_out(attendee: A
     attendee.diary.turn(occurrence_uid=uid, instance_types=shown)
     attendee.accepts(FIRST)
     attendee.accepts(SECOND)
-    assert is_done(attendee, attendee.is_told(SECOND)) == ["06-03"]
+    assert is_done(attendee, attendee.gets_cancellation(SECOND)) == ["06-03"]
 
 
 @pytest.mark.parametrize("uid", ["clean", "dated"])
@@ -187,20 +187,20 @@ def test_an_occurrence_inside_a_series_is_left_to_a_person(attendee: Attendee, u
     attendee.diary.turn(occurrence_uid=uid)
     attendee.accepts(rule=WEEKLY)
     attendee.diary.turn(instance_types=shown)
-    assert "one occurrence" in is_left(attendee, attendee.is_told(SECOND))
+    assert "one occurrence" in is_left(attendee, attendee.gets_cancellation(SECOND))
     assert attendee.days() == SERIES
 
 
 def test_an_occurrence_that_the_calendar_does_not_have_takes_no_other_one_with_it(attendee: Attendee) -> None:
     attendee.accepts(FIRST)
-    outcome = carried_out(attendee, attendee.is_told(SECOND))
+    outcome = carried_out(attendee, attendee.gets_cancellation(SECOND))
     assert (outcome.result, outcome.note) == ("processed", "the calendar has no such meeting")
     assert attendee.days() == ["06-03"]
 
 
 def test_single_occurrences_stay_where_their_whole_series_is_off(attendee: Attendee) -> None:
     attendee.accepts(FIRST)
-    assert "occurrence" in is_left(attendee, attendee.is_told(rule=WEEKLY))
+    assert "occurrence" in is_left(attendee, attendee.gets_cancellation(rule=WEEKLY))
 
 
 # -- editions ------------------------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ def test_a_cancellation_that_is_older_than_the_appointment_is_not_carried_out(
     attendee: Attendee, original: str
 ) -> None:
     attendee.accepts(original, sequence=3)
-    message = attendee.is_told(original)
+    message = attendee.gets_cancellation(original)
     assert "out-of-date" in is_left(attendee, message)
     outcome = process_cancellation(work_on(message, attendee.box, always(Action.PROCESS), journal()))
     assert (outcome.result, outcome.note) == ("left", "the calendar has a newer version of this meeting")
@@ -220,7 +220,7 @@ def test_a_cancellation_that_is_older_than_the_appointment_is_not_carried_out(
 
 def test_a_cancellation_that_shows_no_edition_is_not_carried_out(site: Site, attendee: Attendee) -> None:
     attendee.accepts()
-    message = attendee.is_told()
+    message = attendee.gets_cancellation()
     body = (
         '<D:propertyupdate xmlns:D="DAV:" xmlns:c="urn:schemas:calendar:"><D:remove><D:prop>'
         "<c:sequence/><c:dtstamp/></D:prop></D:remove></D:propertyupdate>"
@@ -235,52 +235,53 @@ def test_a_cancellation_that_shows_no_edition_is_not_carried_out(site: Site, att
 @pytest.mark.parametrize("kind", ["", WEEKLY])
 def test_what_another_one_cancels_stays(attendee: Attendee, kind: str) -> None:
     attendee.accepts(rule=kind)
-    assert "other-organizer" in is_left(attendee, attendee.is_told(rule=kind, organizer=MALLORY))
+    assert "other-organizer" in is_left(attendee, attendee.gets_cancellation(rule=kind, organizer=MALLORY))
 
 
 def test_what_another_one_cancels_in_the_name_of_the_organizer_stays(attendee: Attendee) -> None:
     attendee.accepts()
-    assert "other-organizer" in is_left(attendee, attendee.is_told(organizer=NORA, sender=MALLORY))
+    assert "other-organizer" in is_left(attendee, attendee.gets_cancellation(organizer=NORA, sender=MALLORY))
 
 
 @pytest.mark.parametrize("spelling", ["smtp", "x500", "x500-in-calendars"])
 def test_nobody_from_outside_cancels_on_behalf_of_the_organizer(attendee: Attendee, spelling: str) -> None:
     attendee.diary.turn(organizers=spelling)
     attendee.accepts()
-    message = attendee.is_told(organizer=NORA, sender=NORA, sent_by="mallory@evil.example")
+    message = attendee.gets_cancellation(organizer=NORA, sender=NORA, sent_by="mallory@evil.example")
     assert "other-organizer" in is_left(attendee, message)
 
 
 def test_who_sends_for_the_organizer_cancels_for_him(attendee: Attendee) -> None:
     attendee.accepts()
-    assert is_done(attendee, attendee.is_told(organizer=NORA, sender=NORA, sent_by="secretary@example.com")) == []
+    message = attendee.gets_cancellation(organizer=NORA, sender=NORA, sent_by="secretary@example.com")
+    assert is_done(attendee, message) == []
 
 
 @pytest.mark.parametrize("spelling", ["smtp", "x500", "x500-in-calendars"])
 def test_the_organizer_may_be_spelled_in_two_ways(attendee: Attendee, spelling: str) -> None:
     attendee.diary.turn(organizers=spelling)
     attendee.accepts()
-    assert is_done(attendee, attendee.is_told(organizer=NORA.upper())) == []
+    assert is_done(attendee, attendee.gets_cancellation(organizer=NORA.upper())) == []
 
 
 @pytest.mark.parametrize("spelling", ["smtp", "x500", "x500-in-calendars"])
 def test_another_one_is_another_one_in_every_spelling(attendee: Attendee, spelling: str) -> None:
     attendee.diary.turn(organizers=spelling)
     attendee.accepts()
-    assert "other-organizer" in is_left(attendee, attendee.is_told(organizer=MALLORY))
+    assert "other-organizer" in is_left(attendee, attendee.gets_cancellation(organizer=MALLORY))
 
 
 def test_half_an_address_makes_nobody_from_outside_the_organizer(attendee: Attendee) -> None:
     attendee.diary.turn(organizers="x500-in-calendars")
     attendee.accepts()
-    assert "other-organizer" in is_left(attendee, attendee.is_told(organizer="nora@evil.example"))
+    assert "other-organizer" in is_left(attendee, attendee.gets_cancellation(organizer="nora@evil.example"))
 
 
 @pytest.mark.parametrize("shown", ["not-in-calendars", "none"])
 def test_a_meeting_stays_where_nobody_can_tell_whose_it_is(attendee: Attendee, shown: str) -> None:
     attendee.diary.turn(organizers=shown)
     attendee.accepts()
-    assert "other-organizer" in is_left(attendee, attendee.is_told())
+    assert "other-organizer" in is_left(attendee, attendee.gets_cancellation())
 
 
 @pytest.mark.parametrize(
@@ -313,7 +314,7 @@ def test_an_update_is_answered_unless_it_is_certainly_from_another_one(
 @pytest.mark.parametrize("policy", [POLICY, replace(POLICY, unknown_calendar="hold")], ids=["rules", "hold"])
 def test_nothing_is_done_where_the_calendar_cannot_be_read(attendee: Attendee, status: str, policy: Policy) -> None:
     attendee.accepts()
-    message = attendee.is_told()
+    message = attendee.gets_cancellation()
     attendee.diary.turn(calendar_access=status)
     outcome = carried_out(attendee, message, policy)
     assert (outcome.result, outcome.left_alone) == ("left", True)
@@ -322,7 +323,7 @@ def test_nothing_is_done_where_the_calendar_cannot_be_read(attendee: Attendee, s
 
 
 def test_nothing_is_done_where_the_calendar_may_not_be_seen(attendee: Attendee) -> None:
-    message = attendee.is_told()
+    message = attendee.gets_cancellation()
     attendee.box.folders = replace(attendee.box.folders, calendar="")
     outcome = carried_out(attendee, message)
     assert (outcome.result, outcome.note) == ("left", "the account may not see the calendar")
@@ -333,6 +334,6 @@ def test_nothing_is_done_where_the_calendar_may_not_be_seen(attendee: Attendee) 
 def test_a_uid_that_is_a_pattern_is_of_no_meeting(attendee: Attendee, uid: str) -> None:
     """Of text that ends with a percent sign the search finds all that begins so, as DavMail uses it."""
     attendee.accepts()
-    outcome = carried_out(attendee, attendee.is_told(uid=uid))
+    outcome = carried_out(attendee, attendee.gets_cancellation(uid=uid))
     assert (outcome.result, outcome.note) == ("processed", "the calendar has no such meeting")
     assert attendee.days() == ["06-03"]

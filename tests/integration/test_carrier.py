@@ -112,7 +112,7 @@ def test_a_finished_message_stays_known_for_as_long_as_configured(lanes: Lanes, 
     assert lanes.ledger.release() == ()
 
 
-def test_the_work_is_told_what_the_ledger_knows(lanes: Lanes, carrier: Carrier) -> None:
+def test_the_work_receives_what_the_ledger_knows(lanes: Lanes, carrier: Carrier) -> None:
     seen: list[Start] = []
 
     def work(attempt: Attempt) -> Outcome:
@@ -171,7 +171,7 @@ def test_the_freed_slot_is_refilled_after_an_error_too(
 # -- busy ----------------------------------------------------------------------------------------------------------
 
 
-def test_busy_costs_no_attempt_and_waits_as_long_as_it_was_told(lanes: Lanes, carrier: Carrier) -> None:
+def test_busy_costs_no_attempt_and_waits_as_long_as_the_server_asked(lanes: Lanes, carrier: Carrier) -> None:
     release = released(lanes, "a")
     with pytest.raises(Retry, match="Busy"):
         carrier.carry("a", release.generation, fails(Busy("503", 40)))

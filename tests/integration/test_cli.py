@@ -120,9 +120,9 @@ def test_status_shows_the_servers_as_a_table(installation: Installation, known: 
 def test_status_is_json_on_demand(installation: Installation, known: Lanes) -> None:
     offer(known, ADELE, "a1", "a2")
     ended = installation.rsvpq("status", "--json")
-    told = json.loads(ended.stdout)
-    assert told["servers"]["mail1"]["pending"] == 2
-    assert told["counts"] == {"done:scanned": 2}
+    reported = json.loads(ended.stdout)
+    assert reported["servers"]["mail1"]["pending"] == 2
+    assert reported["counts"] == {"done:scanned": 2}
 
 
 def test_the_status_of_an_empty_redis_says_that_there_is_nothing(installation: Installation) -> None:
@@ -206,8 +206,8 @@ def test_a_pause_where_nothing_runs_is_no_reassurance(installation: Installation
     assert f"no dispatcher or worker has started yet with {where}" in paused.stderr
     assert "no dispatcher or worker has started yet" in installation.rsvpq("status").stdout
     for command in (("scan", "--all"), ("confirm", "--yes")):
-        told = installation.rsvpq(*command)
-        assert (told.returncode, where in told.stderr) == (0, True)
+        reported = installation.rsvpq(*command)
+        assert (reported.returncode, where in reported.stderr) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -282,8 +282,12 @@ def test_dead_lists_the_reason_and_the_journal(installation: Installation, dead:
 def test_dead_is_one_json_object_per_line_on_demand(installation: Installation, dead: Lanes) -> None:
     assert list(dead.dead_items.all())
     (line,) = installation.rsvpq("dead", "--json").stdout.splitlines()
-    told = json.loads(line)
-    assert (told["id"], told["reason"], told["journal"]) == ("a1", "MOVE /x returned 403", {"accept": ["rid:1"]})
+    item = json.loads(line)
+    assert (item["id"], item["reason"], item["journal"]) == (
+        "a1",
+        "MOVE /x returned 403",
+        {"accept": ["rid:1"]},
+    )
 
 
 def test_without_dead_items_dead_says_nothing(installation: Installation) -> None:

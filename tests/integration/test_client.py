@@ -25,7 +25,7 @@ from rsvpq.mail.ports import Clear
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.rows import at, href_of, permanent_url_of
 from rsvpq.webdav.server import WebDavServer
-from testbed.processes import PATIENCE_S, free_port
+from testbed.processes import WAIT_S, free_port
 from testbed.simulated_exchange import World
 from tests.support import scripted_server as scripts
 from tests.support.exchange_site import Site, box_name, inbox, requests_in, responses_in, sent_in, simulated_site
@@ -105,10 +105,10 @@ def test_every_row_is_found_once_and_in_order_on_pages_of_any_size(full: Site, i
 def test_a_message_has_all_that_the_search_asked_for(site: Site) -> None:
     box = site.take()
     request = requests_in(box)[0]
-    told = site.told(box, request)
+    recorded = site.recorded(box, request)
     assert request.kind is Kind.REQUEST
-    assert request.type_name == told["message_class"]
-    assert told["organizer"] in request.organizer
+    assert request.type_name == recorded["message_class"]
+    assert recorded["organizer"] in request.organizer
     assert request.ref.key.startswith("rid:")
     assert href_of(request).startswith(box.folders.inbox + "/")
     assert "-FlatUrlSpace-" in permanent_url_of(request)
@@ -183,7 +183,7 @@ def test_opening_a_response_opens_it_and_leaves_it(site: Site) -> None:
     box = site.take()
     response = responses_in(box)[0]
     box.absorb(response)
-    assert site.told(box, response)["opened"] == 1
+    assert site.recorded(box, response)["opened"] == 1
     assert box.holds(response)
 
 
@@ -191,8 +191,8 @@ def test_moving_to_deleted_items_takes_a_message_out_of_the_inbox(site: Site) ->
     box = site.take()
     response = responses_in(box)[0]
     box.clear(response, Clear.TRASH)
-    told = site.told(box, response)
-    assert (told["moved"], told["deleted"]) == (1, 0)
+    counts = site.recorded(box, response)
+    assert (counts["moved"], counts["deleted"]) == (1, 0)
     assert not box.holds(response)
 
 
@@ -212,7 +212,7 @@ def test_deleting_is_for_good(site: Site) -> None:
     box = site.take()
     response = responses_in(box)[0]
     box.clear(response, Clear.DELETE)
-    assert site.told(box, response)["deleted"] == 1
+    assert site.recorded(box, response)["deleted"] == 1
     assert not box.holds(response)
 
 
@@ -249,9 +249,9 @@ reading = pytest.mark.parametrize("operation", READING.values(), ids=READING)
 effects = pytest.mark.parametrize("operation", EFFECTS.values(), ids=EFFECTS)
 
 
-def client(url: str, *, read_s: float = PATIENCE_S) -> WebDavMailbox:
+def client(url: str, *, read_s: float = WAIT_S) -> WebDavMailbox:
     """A client of adele's mailbox at this origin, who knows her folders."""
-    server = WebDavServer(url + "/exchange/", auth.basic("svc", PASSWORD), timeouts=Timeouts(PATIENCE_S, read_s))
+    server = WebDavServer(url + "/exchange/", auth.basic("svc", PASSWORD), timeouts=Timeouts(WAIT_S, read_s))
     return WebDavMailbox(server, "adele", FOLDERS)
 
 
@@ -357,7 +357,7 @@ def test_where_this_process_may_open_nothing_more_the_server_is_not_left_alone()
     assert "ulimit -n" in str(error)
 
 
-def test_a_server_that_speaks_no_tls_is_busy_and_is_told_nothing(scripted: ScriptedServer) -> None:
+def test_a_server_that_speaks_no_tls_is_busy_and_gets_nothing(scripted: ScriptedServer) -> None:
     scripted.greeting = scripts.NOT_HTTP.octets
     error = failure(EFFECTS["accept"], client(scripted.url.replace("http:", "https:")))
     assert type(error) is Busy

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from testbed.queue_server import QueueServer
 from tests.support.installation import Installation
 
@@ -40,7 +40,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueueServer]:
 
 def run(installation: Installation, command: list[str]) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **installation.environment}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
 
 
 @pytest.mark.parametrize("process", PROCESSES)
@@ -52,6 +52,6 @@ def test_whoever_starts_on_a_cluster_ends_as_with_wrong_settings(
 
 
 def test_the_doctor_says_so_and_looks_at_everything_else(tmp_path: Path, cluster: QueueServer) -> None:
-    told = run(Installation(tmp_path, cluster.url), Installation.command("doctor"))
-    assert told.returncode in (1, 3)
-    assert REMEDY in told.stdout
+    reported = run(Installation(tmp_path, cluster.url), Installation.command("doctor"))
+    assert reported.returncode in (1, 3)
+    assert REMEDY in reported.stdout

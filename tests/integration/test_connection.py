@@ -16,7 +16,7 @@ from rsvpq.http.connection import Connection, Lost, NotConnected
 from rsvpq.http.deadlines import Timeouts
 from rsvpq.http.message import HttpRequest, HttpResponse, Target
 from rsvpq.mail.errors import Malformed
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from tests.support.scripted_server import ScriptedServer, play
 
 TEXT = b"some text, and some text again. " * 10_000
@@ -24,7 +24,7 @@ TEXT = b"some text, and some text again. " * 10_000
 
 @contextmanager
 def connected(server: ScriptedServer) -> Iterator[Connection]:
-    connection = Connection(server.url, Timeouts(PATIENCE_S, PATIENCE_S, PATIENCE_S), headers={"User-Agent": "rsvpq"})
+    connection = Connection(server.url, Timeouts(WAIT_S, WAIT_S, WAIT_S), headers={"User-Agent": "rsvpq"})
     try:
         yield connection
     finally:

@@ -63,10 +63,10 @@ def test_without_a_free_thread_nothing_need_be_received(
     assert "1 of 2 threads are free" in consumption.stall_reason()
 
 
-@pytest.mark.parametrize("told", ["should_stop", "should_terminate"])
-def test_a_worker_that_was_told_to_end_need_receive_nothing(
-    app: Celery, consumption: Consumption, monkeypatch: pytest.MonkeyPatch, told: str
+@pytest.mark.parametrize("flag", ["should_stop", "should_terminate"])
+def test_a_worker_that_is_to_end_need_receive_nothing(
+    app: Celery, consumption: Consumption, monkeypatch: pytest.MonkeyPatch, flag: str
 ) -> None:
     app.send_task(contract.ANSWER_REQUEST, kwargs={"generation": 1})
-    monkeypatch.setattr(state, told, 0)  # an exit code
+    monkeypatch.setattr(state, flag, 0)  # an exit code
     assert consumption.stall_reason() == ""

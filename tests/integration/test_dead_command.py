@@ -15,8 +15,8 @@ ADELE, BRUNO, NEIL = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1"), Mailb
 
 def kill(lanes: Lanes, mailbox: Mailbox, item: str, reason: str = "no", **payload: object) -> None:
     """Have an item end in ``dead``, its answer about to be sent."""
-    told = {"kind": "request", "subject": f"About {item}", **payload}
-    lanes.ledger.offer(contract.lane_of(mailbox), [Item(item, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, told)])
+    content = {"kind": "request", "subject": f"About {item}", **payload}
+    lanes.ledger.offer(contract.lane_of(mailbox), [Item(item, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, content)])
     (release,) = lanes.ledger.release()
     lanes.ledger.start(item, release.generation, "worker")
     lanes.ledger.record(item, release.generation, "worker", {"accept": [], "send": "rid:7"}, intent=True, step="send")
@@ -116,8 +116,8 @@ def test_both_are_in_the_audit_once_with_who_and_why(installation: Installation,
     installation.rsvpq("dead", "drop", "b1", "--why", "too late")
     installation.rsvpq("dead", "drop", "b1", "--why", "too late")
     records = list(AuditLog(graves).read(Filter(events=frozenset({"operator"}))))
-    told = [(record["step"], record["item"], record["server"], record["reason"]) for record in records]
-    assert told == [("retry", "a1", "mail1", "mended"), ("drop", "b1", "mail1", "too late")]
+    content = [(record["step"], record["item"], record["server"], record["reason"]) for record in records]
+    assert content == [("retry", "a1", "mail1", "mended"), ("drop", "b1", "mail1", "too late")]
     assert all(record["who"] for record in records)
 
 

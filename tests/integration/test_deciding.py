@@ -61,13 +61,13 @@ def test_in_observe_mode_a_worker_does_nothing_either(site: Site, box: WebDavMai
     assert (site.sent(box, request), site.mutating()) == ((0, 0), before)
 
 
-@pytest.mark.parametrize(("action", "deed"), [(Action.DECLINE, "declined"), (Action.TENTATIVE, "tentative")])
-def test_a_rule_decides_what_is_answered(site: Site, box: WebDavMailbox, action: Action, deed: str) -> None:
+@pytest.mark.parametrize(("action", "effect"), [(Action.DECLINE, "declined"), (Action.TENTATIVE, "tentative")])
+def test_a_rule_decides_what_is_answered(site: Site, box: WebDavMailbox, action: Action, effect: str) -> None:
     request = requests_in(box)[0]
     policy = Policy(
         mode="respond", rules=(Rule("all", action),), external="rules", past="rules", private="rules",
         delegate_copies="rules", max_age=lenient().max_age, unknown_calendar="rules",
     )  # fmt: skip
     assert worked(box, request, policy).result == "answered"
-    told = site.told(box, request)
-    assert (told[deed], told["accepted"], told["submitted"]) == (1, 0, 1)
+    counts = site.recorded(box, request)
+    assert (counts[effect], counts["accepted"], counts["submitted"]) == (1, 0, 1)

@@ -23,7 +23,7 @@ from rsvpq.lanes import Lane, Lanes, Release
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import celery_app, contract
-from testbed.processes import PATIENCE_S, Part, until
+from testbed.processes import WAIT_S, Part, until
 from testbed.queue_server import QueueServer, queue_server, server_binary
 from tests.support.installation import Installation, queued
 from tests.support.lanes_with_clock import Clock, hold, ledger, offer, released
@@ -91,7 +91,7 @@ def running(*dispatchers: Dispatcher) -> Iterator[None]:
         stop.set()
         rounds = [dispatcher.rounds for dispatcher in dispatchers]
         for thread in threads:
-            thread.join(PATIENCE_S)
+            thread.join(WAIT_S)
     assert not any(thread.is_alive() for thread in threads)
     # One may have been about to begin when it was told to.
     assert all(dispatcher.rounds <= begun + 1 for dispatcher, begun in zip(dispatchers, rounds, strict=True))
@@ -323,7 +323,7 @@ def test_a_process_brings_the_configured_limits_back_after_redis_lost_everything
     assert "event=limits-lost" in process.tail(100)
 
 
-def test_the_process_releases_triggers_and_ends_when_told_to(
+def test_the_process_releases_triggers_and_ends_on_a_signal(
     process: Part, installation: Installation, redis: Redis
 ) -> None:
     lanes = installation.lanes()
@@ -331,7 +331,7 @@ def test_the_process_releases_triggers_and_ends_when_told_to(
     process.wait_for(lambda: queued(redis, "scan")[1:], "it publishes")
     assert sorted(message["task"] for message in queued(redis, "scan")) == [contract.SCAN, contract.SCAN_MAILBOX]
     process.signal(signal.SIGTERM)
-    assert process.process.wait(PATIENCE_S) == 0
+    assert process.process.wait(WAIT_S) == 0
     assert "Traceback" not in process.tail(100)
 
 

@@ -44,13 +44,13 @@ def test_a_healthy_server_is_seen_through_with_one_login_and_no_change(
     with login_site(tmp_path, kind, "--switch", "language=de") as site:
         mailbox = add(examined, site)
         before = site.exchange.messages()
-        told = examined.examine()
-        assert told.code is ExitCode.HEALTHY
-        checks = told.checks("hq0")
+        reported = examined.examine()
+        assert reported.code is ExitCode.HEALTHY
+        checks = reported.checks("hq0")
         opened = ("login", "mailbox", "inbox", "drafts", "sent items", "deleted items", "calendar", "submission")
         assert {checks[check] for check in (*opened, "version", "clock")} == {Level.OK}
-        assert told.one("hq0", "mailbox").text.startswith(f"{mailbox}: Posteingang, Entwürfe")
-        assert "Exchange 2003" in told.one("hq0", "version").text
+        assert reported.one("hq0", "mailbox").text.startswith(f"{mailbox}: Posteingang, Entwürfe")
+        assert "Exchange 2003" in reported.one("hq0", "version").text
         assert checks["writing"] is Level.SKIP
         summary = site.exchange.ask("summary")
         assert summary["mutating"] == 0
@@ -62,8 +62,8 @@ def test_a_healthy_server_is_seen_through_with_one_login_and_no_change(
 def test_a_password_without_encryption_is_worth_a_word(tmp_path: Path, examined: DoctorInstallation) -> None:
     with login_site(tmp_path, "basic") as site:
         add(examined, site)
-        told = examined.examine()
-        assert (told.level("hq0", "tls"), told.level("hq0", "auth")) == (Level.WARN, Level.WARN)
+        reported = examined.examine()
+        assert (reported.level("hq0", "tls"), reported.level("hq0", "auth")) == (Level.WARN, Level.WARN)
 
 
 def test_a_chosen_mailbox_goes_before_the_first(tmp_path: Path, examined: DoctorInstallation) -> None:
@@ -71,8 +71,8 @@ def test_a_chosen_mailbox_goes_before_the_first(tmp_path: Path, examined: Doctor
         first = add(examined, site)
         other = next(one["mailbox"] for one in site.mailboxes() if one["mailbox"] != first)
         examined.list(f"{other},hq0")
-        told = json.loads(examined.rsvpq("--mailbox", other.upper(), "--json").stdout)
-        shown = {found["check"]: found["text"] for found in told["servers"]["hq0"]}
+        reported = json.loads(examined.rsvpq("--mailbox", other.upper(), "--json").stdout)
+        shown = {found["check"]: found["text"] for found in reported["servers"]["hq0"]}
         assert shown["mailbox"].startswith(f"{other}:")
 
 
@@ -86,12 +86,12 @@ def test_a_wrong_password_costs_one_failed_logon_whatever_the_number_of_servers(
     with login_site(tmp_path, kind, servers=3) as site:
         for number in range(3):
             add(examined, site, name=f"hq{number}", password="wrong")
-        told = examined.examine()
+        reported = examined.examine()
         assert site.logins() == (0, 1)
-        texts = [told.one(f"hq{number}", "login").text for number in range(3)]
+        texts = [reported.one(f"hq{number}", "login").text for number in range(3)]
         assert sum("this was the one attempt" in text for text in texts) == 1
         assert sum(text.startswith("not tried: hq") for text in texts) == 2
-        assert told.code is ExitCode.BROKEN
+        assert reported.code is ExitCode.BROKEN
 
 
 def test_a_password_is_not_shown_to_a_server_that_asks_otherwise(
@@ -99,8 +99,8 @@ def test_a_password_is_not_shown_to_a_server_that_asks_otherwise(
 ) -> None:
     scripted.script(play(401, WWW_Authenticate='Digest realm="a, Basic b", NTLM'))
     examined.server("hq0", scripted.url, "secret", mailbox="adele")
-    told = examined.examine()
-    found = told.one("hq0", "auth")
+    reported = examined.examine()
+    found = reported.one("hq0", "auth")
     assert (found.level, found.text) == (Level.FAIL, "basic is configured, but digest, ntlm is offered")
     assert found.remedy == 'auth = "ntlm"'
     assert [request.method for request in scripted.requests] == ["GET"]
@@ -126,9 +126,9 @@ def test_a_mailbox_without_rights_is_no_wrong_password(examined: DoctorInstallat
 
     scripted.reply = reply
     examined.server("hq0", scripted.url, "secret", mailbox="adele")
-    told = examined.examine()
-    assert told.level("hq0", "login") is Level.OK
-    assert told.one("hq0", "mailbox").text == "adele: no rights, though the credential is accepted"
+    reported = examined.examine()
+    assert reported.level("hq0", "login") is Level.OK
+    assert reported.one("hq0", "mailbox").text == "adele: no rights, though the credential is accepted"
     assert len(scripted.requests) == 3
 
 
@@ -141,17 +141,17 @@ def test_what_a_filter_answers_is_no_login_and_the_mailbox_settles_it(
 
     scripted.reply = reply
     examined.server("hq0", scripted.url, "secret", mailbox="adele")
-    told = examined.examine()
-    assert told.one("hq0", "login").text.startswith("refused (")
+    reported = examined.examine()
+    assert reported.one("hq0", "login").text.startswith("refused (")
     assert sum("Authorization" in request.headers for request in scripted.requests) == 2
 
 
 def test_a_mailbox_that_is_elsewhere_is_named(tmp_path: Path, examined: DoctorInstallation) -> None:
     with login_site(tmp_path, "basic") as site:
         examined.server("hq0", site.exchange.urls[0], PASSWORD, mailbox="nobody")
-        told = examined.examine()
-        assert (told.level("hq0", "login"), told.level("hq0", "mailbox")) == (Level.OK, Level.FAIL)
-        assert told.one("hq0", "mailbox").text == "nobody: not found on this server"
+        reported = examined.examine()
+        assert (reported.level("hq0", "login"), reported.level("hq0", "mailbox")) == (Level.OK, Level.FAIL)
+        assert reported.one("hq0", "mailbox").text == "nobody: not found on this server"
 
 
 @pytest.mark.parametrize(
@@ -183,15 +183,15 @@ def test_the_schemes_of_a_header_are_read(line: str, schemes: set[str]) -> None:
         ("root_access=non-ipm-only", "mailbox", Level.OK, "adele0:"),
     ],
 )
-def test_what_a_server_is_like_is_told(
+def test_what_a_server_is_like_is_reported(
     tmp_path: Path, examined: DoctorInstallation, switch: str, check: str, level: Level, text: str
 ) -> None:
     with login_site(tmp_path, "basic", "--switch", switch) as site:
         add(examined, site)
-        told = examined.examine()
-        found = told.one("hq0", check)
+        reported = examined.examine()
+        found = reported.one("hq0", check)
         assert (found.level, text in found.text) == (level, True), found
-        assert told.code is (ExitCode.BROKEN if level is Level.FAIL else ExitCode.HEALTHY)
+        assert reported.code is (ExitCode.BROKEN if level is Level.FAIL else ExitCode.HEALTHY)
 
 
 @pytest.mark.parametrize("fault", ["search:500-before", "search:garbage", "search:reset-before"])
@@ -216,13 +216,13 @@ def test_a_search_that_does_not_work_fails_each_folder(
         (play(302, Location="https://elsewhere.example.com/"), "auth", "redirected to https://elsewhere.example.com/"),
     ],
 )
-def test_a_server_that_does_not_ask_for_a_login_is_told_and_not_shown_one(
+def test_a_server_that_does_not_ask_for_a_login_is_reported_and_not_shown_one(
     examined: DoctorInstallation, scripted: ScriptedServer, answer: Play, check: str, text: str
 ) -> None:
     scripted.script(answer)
     examined.server("hq0", scripted.url, "secret", 'read_timeout = "1s"', mailbox="adele")
-    told = examined.examine()
-    assert (told.level("hq0", check), text in told.one("hq0", check).text) == (Level.FAIL, True)
+    reported = examined.examine()
+    assert (reported.level("hq0", check), text in reported.one("hq0", check).text) == (Level.FAIL, True)
     assert len(scripted.requests) == 1
 
 
@@ -235,12 +235,12 @@ def test_one_server_that_never_ends_does_not_hold_the_others_up(
         add(examined, site)
         # On a busy machine the healthy server takes longer too.
         for longest_s in (5, 20, 80):
-            told = examined.examine(longest_s=longest_s)
-            assert told.level("slow", "time") is Level.FAIL
-            if not told.all("hq0", "time"):
+            reported = examined.examine(longest_s=longest_s)
+            assert reported.level("slow", "time") is Level.FAIL
+            if not reported.all("hq0", "time"):
                 break
-        assert told.level("hq0", "inbox") is Level.OK
-        assert told.code is ExitCode.PARTLY
+        assert reported.level("hq0", "inbox") is Level.OK
+        assert reported.code is ExitCode.PARTLY
 
 
 def test_what_a_server_writes_does_not_reach_the_terminal(
@@ -283,9 +283,9 @@ def test_the_command_shows_each_group_and_ends_with_3_for_some_servers(
         assert examined.rsvpq("hq0").returncode == 0
         gone = examined.rsvpq("gone", "--json")
         assert gone.returncode == 1
-        told = json.loads(gone.stdout)
-        assert (told["exit_code"], list(told["servers"])) == (1, ["gone"])
-        failed = [found for found in told["servers"]["gone"] if found["level"] == "FAIL"]
+        reported = json.loads(gone.stdout)
+        assert (reported["exit_code"], list(reported["servers"])) == (1, ["gone"])
+        failed = [found for found in reported["servers"]["gone"] if found["level"] == "FAIL"]
         assert [found["check"] for found in failed] == ["connection"]
         assert failed[0]["remedy"]
 

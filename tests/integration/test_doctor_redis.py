@@ -73,9 +73,9 @@ def finish(lanes: Lanes, state: Literal["done", "dead", "throttled"], label: str
     lanes.ledger.finish(release.id, release.generation, "worker", state, label=label, reason=label, delay_s=delay_s)
 
 
-def troubles(told: Diagnosis, group: str) -> list[tuple[str, Level]]:
+def troubles(reported: Diagnosis, group: str) -> list[tuple[str, Level]]:
     """What is neither well nor left out."""
-    return [(check, level) for check, level in told.checks(group).items() if level in {Level.WARN, Level.FAIL}]
+    return [(check, level) for check, level in reported.checks(group).items() if level in {Level.WARN, Level.FAIL}]
 
 
 # -- Redis ---------------------------------------------------------------------------------------------------------
@@ -87,10 +87,10 @@ def test_a_redis_as_we_deploy_it_has_no_trouble_and_is_not_written_to(
     lanes.ledger.offer(contract.lane_of(ADELE), [Item("a1", "workers.answer_request", "answer", {})])
     client = admin(server)
     before = client.info("commandstats")
-    told = examined.examine()
+    reported = examined.examine()
     after = client.info("commandstats")
     client.close()
-    assert troubles(told, REDIS) == []
+    assert troubles(reported, REDIS) == []
     used = {name.removeprefix("cmdstat_") for name, stats in after.items() if stats != before.get(name)}
     reading = {"info", "ping", "time", "scan", "hget", "hmget", "hgetall", "smembers", "zcard", "zrangebyscore"}
     reading |= {
@@ -127,12 +127,12 @@ def test_each_setting_that_is_wrong_is_the_only_trouble(
     client = admin(server)
     client.config_set(name, value)
     client.close()
-    told = examined.examine("hq0")
-    assert troubles(told, REDIS) == [(check, level)]
-    assert told.one(REDIS, check).remedy
+    reported = examined.examine("hq0")
+    assert troubles(reported, REDIS) == [(check, level)]
+    assert reported.one(REDIS, check).remedy
 
 
-def test_what_was_thrown_away_is_told_even_if_nothing_is_any_more(
+def test_what_was_thrown_away_is_reported_even_if_nothing_is_any_more(
     examined: DoctorInstallation, server: QueueServer
 ) -> None:
     client = admin(server)
@@ -142,10 +142,10 @@ def test_what_was_thrown_away_is_told_even_if_nothing_is_any_more(
         client.set(f"other:{number}", "x" * 100_000)
     client.config_set("maxmemory", "64mb")
     client.config_set("maxmemory-policy", "noeviction")
-    told = examined.examine()
+    reported = examined.examine()
     client.close()
-    assert troubles(told, REDIS) == [("evicted", Level.FAIL)]
-    assert told.code is ExitCode.BROKEN
+    assert troubles(reported, REDIS) == [("evicted", Level.FAIL)]
+    assert reported.code is ExitCode.BROKEN
 
 
 def test_a_replica_takes_no_writes(examined: DoctorInstallation, server: QueueServer) -> None:
@@ -159,21 +159,21 @@ def test_what_may_not_be_asked_is_left_out(examined: DoctorInstallation, server:
     client = admin(server)
     client.execute_command("ACL", "SETUSER", "default", "-config")
     client.close()
-    told = examined.examine()
-    assert troubles(told, REDIS) == []
-    assert told.level(REDIS, "flower") is Level.SKIP
+    reported = examined.examine()
+    assert troubles(reported, REDIS) == []
+    assert reported.level(REDIS, "flower") is Level.SKIP
 
 
 def test_a_redis_that_cannot_be_reached_leaves_the_servers_to_be_looked_at(tmp_path: Path) -> None:
     examined = DoctorInstallation(tmp_path, f"redis://127.0.0.1:{free_port()}/0")
     with login_site(tmp_path, "basic") as site:
         examined.server("hq0", site.exchange.urls[0], PASSWORD, mailbox=site.mailboxes()[0]["mailbox"])
-        told = examined.examine()
-    assert told.checks(REDIS) == {"reachable": Level.FAIL}
-    assert told.checks(PROCESSES) == {"all": Level.SKIP}
-    assert told.level("hq0", "inbox") is Level.OK
-    assert "Redis" not in told.one("hq0", "clock").text
-    assert told.code is ExitCode.BROKEN
+        reported = examined.examine()
+    assert reported.checks(REDIS) == {"reachable": Level.FAIL}
+    assert reported.checks(PROCESSES) == {"all": Level.SKIP}
+    assert reported.level("hq0", "inbox") is Level.OK
+    assert "Redis" not in reported.one("hq0", "clock").text
+    assert reported.code is ExitCode.BROKEN
 
 
 @pytest.mark.parametrize(("password", "level"), [("right", Level.OK), ("not-this", Level.FAIL), ("", Level.FAIL)])
@@ -183,11 +183,11 @@ def test_a_password_of_redis_is_tried_and_not_shown(tmp_path: Path, password: st
         examined.server("hq0", "http://127.0.0.1:9", "secret")
         if password:
             examined.redis.append(f'password_file = "{examined.secret("redis", password)}"')
-        told = examined.examine()
-        assert told.level(REDIS, "reachable") is level
+        reported = examined.examine()
+        assert reported.level(REDIS, "reachable") is level
         if level is Level.FAIL:
-            assert told.one(REDIS, "reachable").remedy == "correct [redis] password_file"
-        assert not password or all(password not in found.text for notes in told.groups for found in notes.findings)
+            assert reported.one(REDIS, "reachable").remedy == "correct [redis] password_file"
+        assert not password or all(password not in found.text for notes in reported.groups for found in notes.findings)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_a_password_of_redis_is_tried_and_not_shown(tmp_path: Path, password: st
         ("unix:///run/redis.sock?db=0", None, Level.OK, "on this machine, without a password"),
     ],
 )
-def test_who_can_get_at_redis_is_told(url: str, password: str | None, level: Level, text: str) -> None:
+def test_who_can_get_at_redis_is_reported(url: str, password: str | None, level: Level, text: str) -> None:
     notes = Notes(REDIS)
     given = {"url": url} | ({"password": password} if password else {})
     redis_checks._access(RedisSettings.model_validate(given), notes)
@@ -214,13 +214,13 @@ def test_who_can_get_at_redis_is_told(url: str, password: str | None, level: Lev
     ("number", "level"),
     [("6.0.16", Level.FAIL), ("6.2.0", Level.WARN), ("7.0.0", Level.OK), ("10.1", Level.OK), ("", Level.FAIL)],
 )
-def test_a_redis_that_is_too_old_is_told(number: str, level: Level) -> None:
+def test_a_redis_that_is_too_old_is_reported(number: str, level: Level) -> None:
     notes = Notes(REDIS)
     redis_checks._version({"redis_version": number}, notes)
     assert [found.level for found in notes.findings] == [level]
 
 
-def test_other_installations_are_told(examined: DoctorInstallation, server: QueueServer, lanes: Lanes) -> None:
+def test_other_installations_are_reported(examined: DoctorInstallation, server: QueueServer, lanes: Lanes) -> None:
     assert examined.examine().level(REDIS, "namespace") is Level.OK
     client = admin(server)
     Lanes(client, "second").controls.pause("all", "", reason="to be there")
@@ -239,20 +239,20 @@ def test_processes_that_report_are_listed_on_whatever_host(examined: DoctorInsta
     register_of(lanes, "worker").report(3600)
     redis: Any = lanes.namespace.redis
     redis.zadd(f"{lanes.namespace.prefix}:alive:dispatcher:other", {4711: time.time() + 3600, 4712: time.time() - 1})
-    told = examined.examine()
-    assert (told.level(PROCESSES, "worker"), told.one(PROCESSES, "dispatcher").text) == (Level.OK, "other:4711")
+    reported = examined.examine()
+    assert (reported.level(PROCESSES, "worker"), reported.one(PROCESSES, "dispatcher").text) == (Level.OK, "other:4711")
 
 
-def test_whether_live_runs_are_confirmed_is_told(examined: DoctorInstallation, lanes: Lanes) -> None:
+def test_whether_live_runs_are_confirmed_is_reported(examined: DoctorInstallation, lanes: Lanes) -> None:
     examined.mode = "respond"
-    told = examined.examine().one(PROCESSES, "confirmed")
-    assert (told.level, told.remedy) == (Level.WARN, "rsvpq scan --dry-run, then rsvpq confirm")
+    reported = examined.examine().one(PROCESSES, "confirmed")
+    assert (reported.level, reported.remedy) == (Level.WARN, "rsvpq scan --dry-run, then rsvpq confirm")
     lanes.controls.confirm("anna at noon")
-    told = examined.examine().one(PROCESSES, "confirmed")
-    assert (told.level, told.text) == (Level.OK, "by anna at noon")
+    reported = examined.examine().one(PROCESSES, "confirmed")
+    assert (reported.level, reported.text) == (Level.OK, "by anna at noon")
 
 
-def test_what_waits_long_or_is_stopped_or_dead_is_told(examined: DoctorInstallation, lanes: Lanes) -> None:
+def test_what_waits_long_or_is_stopped_or_dead_is_reported(examined: DoctorInstallation, lanes: Lanes) -> None:
     assert troubles(examined.examine(), PROCESSES) == [("dispatcher", Level.WARN), ("worker", Level.WARN)]
     lanes.ledger.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "first"))])
     finish(lanes, "done", "done:scanned")
@@ -260,19 +260,19 @@ def test_what_waits_long_or_is_stopped_or_dead_is_told(examined: DoctorInstallat
         contract.lane_of(ADELE), [Item(name, "workers.answer_request", "answer", {}) for name in ("a1", "a2")]
     )
     finish(lanes, "dead", "dead:refused")
-    told = examined.examine()
-    assert told.level(PROCESSES, "lanes") is Level.OK
-    assert told.one(PROCESSES, "dead").text == "1 item ended without an outcome"
+    reported = examined.examine()
+    assert reported.level(PROCESSES, "lanes") is Level.OK
+    assert reported.one(PROCESSES, "dead").text == "1 item ended without an outcome"
     redis: Any = lanes.namespace.redis
     redis.rpush("rsvpq:answer", "a delivery")
     lanes.controls.pause("all", "", reason="holiday")
     lanes.controls.pause("server", "hq0", reason="backup")
     redis.hset(f"{lanes.namespace.prefix}:server:hq0", "hold", int((time.time() + 3600) * 1e6))
-    told = examined.examine()
-    found = {check for check, _ in troubles(told, PROCESSES)}
+    reported = examined.examine()
+    found = {check for check, _ in troubles(reported, PROCESSES)}
     assert found == {"dispatcher", "worker", "paused", "held", "dead"}
-    assert [one.text for one in told.all(PROCESSES, "paused")] == ["everything: holiday", "hq0: backup"]
-    assert told.one(PROCESSES, "queues").text == "scan 0, answer 1 with Celery"
+    assert [one.text for one in reported.all(PROCESSES, "paused")] == ["everything: holiday", "hq0: backup"]
+    assert reported.one(PROCESSES, "queues").text == "scan 0, answer 1 with Celery"
 
 
 @pytest.mark.parametrize("waits", ["a message in its lane", "a message between two attempts", "a scan"])
@@ -286,8 +286,8 @@ def test_how_long_the_oldest_has_waited_is_the_lag_of_the_status(
         two_hours_ago.ledger.offer(contract.lane_of(ADELE), [Item("a1", "workers.answer_request", "answer", {})])
     if waits == "a message between two attempts":
         finish(lanes, "throttled", "throttled", delay_s=600)
-    told = examined.examine().one(PROCESSES, "lanes")
-    assert (told.level, told.text.partition("; ")[2]) == (Level.WARN, "the oldest has waited 120 min")
+    reported = examined.examine().one(PROCESSES, "lanes")
+    assert (reported.level, reported.text.partition("; ")[2]) == (Level.WARN, "the oldest has waited 120 min")
     server = lanes.snapshot.status().servers["hq0"]
     assert 7200 <= (server.lag_s or server.scan_lag_s or 0) < 7300
 
@@ -321,6 +321,6 @@ def test_settings_that_hold_a_password_are_a_secret_too(examined: DoctorInstalla
 
 def test_a_list_that_cannot_be_read_does_not_end_it(examined: DoctorInstallation) -> None:
     examined.list("bruno,hq7")
-    told = examined.examine()
-    assert told.level(SETTINGS, "mailboxes") is Level.FAIL
-    assert told.level("hq0", "connection") is Level.FAIL
+    reported = examined.examine()
+    assert reported.level(SETTINGS, "mailboxes") is Level.FAIL
+    assert reported.level("hq0", "connection") is Level.FAIL

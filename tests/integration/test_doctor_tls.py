@@ -42,20 +42,20 @@ def look(examined: DoctorInstallation, url: str, bundle: Path | None, *lines: st
 @pytest.mark.parametrize(
     ("days", "level", "text"), [(100, Level.OK, ""), (22, Level.OK, ""), (20, Level.WARN, "expires")]
 )
-def test_a_certificate_that_ends_soon_is_told_with_its_dates(
+def test_a_certificate_that_ends_soon_is_reported_with_its_dates(
     tmp_path: Path, examined: DoctorInstallation, days: int, level: Level, text: str
 ) -> None:
     ends = timedelta(days=days)
     file = certificate(tmp_path, ends=ends)
     with serving(tmp_path, file) as url:
-        told = look(examined, url, file)
-    found = told.one("hq0", "certificate")
+        reported = look(examined, url, file)
+    found = reported.one("hq0", "certificate")
     assert found.level is level
     dates = f"{FROM} to {(NOW + ends).date().isoformat()}"
     assert found.text.startswith(text)
     assert found.text.endswith(f"mail.example.com (127.0.0.1), by mail.example.com, {dates}")
-    assert (told.level("hq0", "tls"), told.one("hq0", "tls").text[:7]) == (Level.OK, "TLSv1.3")
-    assert told.level("hq0", "login") is Level.OK
+    assert (reported.level("hq0", "tls"), reported.one("hq0", "tls").text[:7]) == (Level.OK, "TLSv1.3")
+    assert reported.level("hq0", "login") is Level.OK
 
 
 @pytest.mark.parametrize(
@@ -65,28 +65,28 @@ def test_a_certificate_that_ends_soon_is_told_with_its_dates(
         ("127.0.0.9", 2, "is for another address: mail.example.com (127.0.0.9)", "use the name in the certificate"),
     ],
 )
-def test_a_refused_certificate_is_told_with_its_dates_and_names(
+def test_a_refused_certificate_is_reported_with_its_dates_and_names(
     tmp_path: Path, examined: DoctorInstallation, address: str, days: int, what: str, remedy: str
 ) -> None:
     ends = timedelta(days=days)
     file = certificate(tmp_path, address=address, ends=ends)
     with serving(tmp_path, file) as url:
-        told = look(examined, url, file)
-    found = told.one("hq0", "certificate")
+        reported = look(examined, url, file)
+    found = reported.one("hq0", "certificate")
     assert (found.level, what in found.text) == (Level.FAIL, True)
     assert found.text.endswith(f"{FROM} to {(NOW + ends).date().isoformat()}")
     assert found.remedy.startswith(remedy)
-    assert set(told.checks("hq0")) == {"name", "connection", "certificate"}
+    assert set(reported.checks("hq0")) == {"name", "connection", "certificate"}
 
 
 def test_nothing_is_read_from_a_certificate_of_nobody(tmp_path: Path, examined: DoctorInstallation) -> None:
     file = certificate(tmp_path, ends=timedelta(days=-1))
     with serving(tmp_path, file) as url:
-        told = look(examined, url, None)
-    found = told.one("hq0", "certificate")
+        reported = look(examined, url, None)
+    found = reported.one("hq0", "certificate")
     assert (found.level, found.text) == (Level.FAIL, "the server's certificate is self-signed")
     assert found.remedy == "add the certificate of its authority to ca_bundle"
-    assert set(told.checks("hq0")) == {"name", "connection", "certificate"}
+    assert set(reported.checks("hq0")) == {"name", "connection", "certificate"}
 
 
 def test_an_old_version_is_refused_and_where_it_is_allowed_worth_a_word(

@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from rsvpq.ops.forecast import Forecast
-from testbed.processes import PATIENCE_S, Part
+from testbed.processes import WAIT_S, Part
 from tests.support.installation import Installation, queued
 
 ACCEPT = Forecast(
@@ -46,7 +46,7 @@ class Asked:
 
     def end(self) -> tuple[int, str, str]:
         """Its exit code, stdout and stderr."""
-        return self.part.process.wait(PATIENCE_S), self.out.read_text(), self.part.log.read_text()
+        return self.part.process.wait(WAIT_S), self.out.read_text(), self.part.log.read_text()
 
 
 def dry_run(installation: Installation, redis: Redis, form: str) -> tuple[int, str, str]:
@@ -64,8 +64,8 @@ def test_the_table_is_readable_at_a_hundred_columns(installation: Installation, 
     assert code == 0
     assert max(map(len, out.splitlines())) <= 100
     assert "\x1b" not in out
-    for told in ("accept: 1", "undecided: 1", "2026-12-01 09:00", "carla@example.com", "over the cap", "rule:rest"):
-        assert told in out
+    for reported in ("accept: 1", "undecided: 1", "2026-12-01 09:00", "carla@example.com", "over the cap", "rule:rest"):
+        assert reported in out
     assert "mailboxes: 2; messages: 2" in out
     assert "answers that would be sent: 1 (1 accept)" in out
 

@@ -19,7 +19,7 @@ from testbed.queue_server import QueueServer, queue_server
 from tests.support.installation import Installation
 
 #: What Celery tells of a task that ran.
-TOLD = ("task-received", "task-started", "task-succeeded")
+EVENTS = ("task-received", "task-started", "task-succeeded")
 
 
 @pytest.fixture
@@ -76,10 +76,10 @@ def test_every_event_of_every_task_is_heard_in_few_messages(
             heard.update((event["uuid"], event["type"]) for event in events)
             moments.extend(event["timestamp"] for event in events)
             worker.check()
-            return len(heard) == len(ids) * len(TOLD)
+            return len(heard) == len(ids) * len(EVENTS)
 
         until(all_heard, "every event")
-    assert heard == Counter((item, told) for item in ids for told in TOLD)
+    assert heard == Counter((item, event) for item in ids for event in EVENTS)
     # One for each interval that the work took, for each batch that was full, and for what a heartbeat takes with it.
     full, spans = len(heard) / MOST_AT_ONCE, (max(moments) - min(moments)) / INTERVAL_S
     assert messages <= 3 + full + 1.2 * spans

@@ -17,7 +17,7 @@ from rsvpq.lanes.run_results import KEPT_S, Ended, RunResults, ScansOffered, Tri
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops.forecast import Forecast
 from rsvpq.tasks import contract
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 
 ADELE, BRUNO, CARLA = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1"), Mailbox("carla", "mail2")
 RUN = "run1"
@@ -35,7 +35,11 @@ def rows(number: int) -> list[dict[str, str]]:
 
 def read(findings: RunResults) -> list[ScansOffered | Triggered | Ended]:
     """All that is told by now."""
-    return [told for told in takewhile(lambda told: told is not None, findings.follow()) if told is not None]
+    return [
+        reported
+        for reported in takewhile(lambda reported: reported is not None, findings.follow())
+        if reported is not None
+    ]
 
 
 def offer(lanes: Lanes, *mailboxes: Mailbox, run: str = RUN) -> dict[str, str]:
@@ -43,7 +47,7 @@ def offer(lanes: Lanes, *mailboxes: Mailbox, run: str = RUN) -> dict[str, str]:
     return offer_scans(Audit(lanes, Redaction(), 3600), mailboxes, run, "dry-run")
 
 
-def follow(lanes: Lanes, *mailboxes: Mailbox, timeout_s: float = PATIENCE_S) -> tuple[Following, list[str]]:
+def follow(lanes: Lanes, *mailboxes: Mailbox, timeout_s: float = WAIT_S) -> tuple[Following, list[str]]:
     """Follow the run to its end."""
     said: list[str] = []
     run = Following(lanes, RUN, "dry-run", mailboxes, said.append, timeout_s)
@@ -59,13 +63,13 @@ def end_scan(lanes: Lanes, how: str, reason: str) -> None:
     lanes.ledger.finish(released.id, released.generation, "me", how, label=how, reason=reason)  # type: ignore[arg-type]
 
 
-def test_what_was_told_in_many_entries_is_read_as_one(findings: RunResults, redis: Redis) -> None:
+def test_what_was_reported_in_many_entries_is_read_as_one(findings: RunResults, redis: Redis) -> None:
     findings.offered({f"m{number}": "offered" for number in range(250)})
     findings.report("adele", rows(230), {"found": 230})
-    told = read(findings)
-    answers = [one.results for one in told if isinstance(one, ScansOffered)]
+    reported = read(findings)
+    answers = [one.results for one in reported if isinstance(one, ScansOffered)]
     assert sum(map(len, answers)) == 250
-    assert told[-2:] == [Triggered(""), Ended("adele", rows(230), {"found": 230})]
+    assert reported[-2:] == [Triggered(""), Ended("adele", rows(230), {"found": 230})]
     assert 0 < redis.ttl(findings.key) <= KEPT_S
 
 
@@ -75,7 +79,7 @@ def test_a_mailbox_that_tells_twice_is_read_once(findings: RunResults) -> None:
     assert read(findings) == [Ended("adele", rows(3), {})]
 
 
-def test_what_an_attempt_told_that_did_not_end_is_not_mixed_in(findings: RunResults, lanes: Lanes) -> None:
+def test_what_an_attempt_reported_that_did_not_end_is_not_mixed_in(findings: RunResults, lanes: Lanes) -> None:
     findings.report("adele", rows(3), {})
     (its_end,) = lanes.namespace.redis.xrevrange(findings.key, count=1)
     lanes.namespace.redis.xdel(findings.key, its_end[0])
@@ -94,8 +98,8 @@ def test_findings_that_were_dropped_are_missed(findings: RunResults, lanes: Lane
 
 
 def test_a_forecast_of_another_version_is_read() -> None:
-    told = {**rows(1)[0], "mood": "good"}
-    assert Forecast.from_dict(told) == Forecast("adele", "request", "accept", "", "every-request", uid="U0")
+    reported = {**rows(1)[0], "mood": "good"}
+    assert Forecast.from_dict(reported) == Forecast("adele", "request", "accept", "", "every-request", uid="U0")
 
 
 def test_mailboxes_that_cannot_be_offered_are_named_with_the_reason(lanes: Lanes, findings: RunResults) -> None:

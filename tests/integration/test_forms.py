@@ -13,7 +13,7 @@ from rsvpq.http.deadlines import Timeouts
 from rsvpq.http.message import Target
 from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, Unknown
 from rsvpq.webdav.server import WebDavServer
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from tests.support.scripted_server import NO_ROWS, Play, Received, ScriptedServer, play
 
 USERNAME, PASSWORD = r"CORP\svc", "ünïque & secret"
@@ -68,7 +68,7 @@ class Logon:
 
     def client(self) -> WebDavServer:
         account = auth.Forms(USERNAME, PASSWORD, allow_http=True)
-        return WebDavServer(self.server.url + "/exchange/", account, timeouts=Timeouts(PATIENCE_S, PATIENCE_S))
+        return WebDavServer(self.server.url + "/exchange/", account, timeouts=Timeouts(WAIT_S, WAIT_S))
 
     def seen(self, method: str) -> list[Received]:
         return [request for request in self.server.requests if request.method == method]
@@ -376,7 +376,7 @@ def test_a_busy_server_has_refused_nobody(logon: Logon, part: str) -> None:
     search(client)
 
 
-def test_all_who_waited_for_a_login_are_told_that_it_failed(logon: Logon) -> None:
+def test_all_who_waited_for_a_login_learn_that_it_failed(logon: Logon) -> None:
     logon.posted = [play(503)]
     client, barrier = logon.client(), threading.Barrier(8)
 

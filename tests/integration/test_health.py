@@ -17,7 +17,7 @@ from rsvpq.health.register import register_of
 from rsvpq.health.watchdog import LOOKS, STALLED
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from rsvpq.tasks import celery_app, contract
-from testbed.processes import PATIENCE_S, Part, free_port, until
+from testbed.processes import WAIT_S, Part, free_port, until
 from testbed.queue_server import QueueServer
 from tests.support.installation import Installation
 from tests.support.redis_proxy import RedisProxy, redis_proxy
@@ -99,7 +99,7 @@ def test_a_worker_that_is_deaf_ends_and_its_successor_does_the_work(
         app.control.cancel_consumer("answer")
         deaf = supervisor.part
         deaf.wait_for(lambda: "Canceling queue" in deaf.tail(), "the worker is deaf")
-        notices.hear(2 * LOOKS, deaf)  # with nothing to do, that is no harm
+        notices.hear(2 * LOOKS, deaf)  # with nothing to do, that does no harm
         send(app, 3)
         assert supervisor.next_exit("the deaf worker ends") == STALLED
         assert "event=stalled reason='3 messages wait, 2 of 2 threads are free, none was received" in deaf.tail(100)
@@ -184,7 +184,7 @@ def test_a_worker_whose_threads_are_all_busy_is_not_ended(
         part.end()
 
 
-def test_a_worker_that_is_told_to_end_may_finish_what_it_does(
+def test_a_worker_that_is_to_end_may_finish_what_it_does(
     installation: Installation, app: Celery, redis: Redis, notices: Notices, silent_server: socket.socket
 ) -> None:
     part = start_busy_worker(installation, notices, silent_server, threads=2)
@@ -196,7 +196,7 @@ def test_a_worker_that_is_told_to_end_may_finish_what_it_does(
         assert waiting(redis)
     finally:
         silent_server.close()
-        assert part.process.wait(PATIENCE_S) == 0
+        assert part.process.wait(WAIT_S) == 0
 
 
 @pytest.mark.parametrize("away", ["refuses", "is silent"])
@@ -276,7 +276,7 @@ def test_a_dispatcher_whose_redis_refuses_is_not_ended(
 def health(installation: Installation, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "rsvpq.health", *arguments]
     environment = {**os.environ, "RSVPQ_CONFIG": str(installation.config)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
 
 
 @pytest.mark.parametrize("role", ["worker", "dispatcher"])

@@ -12,7 +12,7 @@ from redis import Redis
 
 from rsvpq.lanes import Item, Lane, Lanes
 from rsvpq.lanes.limits import Limits, Rate
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from testbed.queue_server import QueueServer
 from tests.support.fake_workers import Stint, most_at_once, work_together
 from tests.support.installation import Installation
@@ -90,10 +90,10 @@ def test_each_thread_of_a_process_may_call_at_once(installation: Installation) -
     together = Barrier(threads)
 
     def call(number: int) -> str:
-        together.wait(PATIENCE_S)
+        together.wait(WAIT_S)
         result = lanes.ledger.start(f"item-{number}", 1, "worker").result
         lanes.snapshot.counts()
-        together.wait(PATIENCE_S)  # so that none of them ends before the last has called
+        together.wait(WAIT_S)  # so that none of them ends before the last has called
         return result
 
     with ThreadPoolExecutor(threads) as pool:
@@ -112,5 +112,5 @@ def test_a_fork_does_not_share_its_parents_connection(installation: Installation
     child = get_context("fork").Process(target=lambda: os._exit(verdicts("nowhere") != {"unknown"}))
     child.start()
     assert verdicts("waiting") == {"stale"}
-    child.join(PATIENCE_S)
+    child.join(WAIT_S)
     assert child.exitcode == 0

@@ -203,7 +203,7 @@ class LaneMachine(RuleBasedStateMachine):
         self.replay("offer_scan")
 
     def workers_die(self) -> None:
-        """Whoever starts anything now is never heard of again, as often as an item may be attempted."""
+        """Let every worker that starts an item die, as often as an item may be attempted."""
         for _ in range(ATTEMPTS):
             for delivery in self.deliveries():
                 self._start(*delivery, self.new_owner())

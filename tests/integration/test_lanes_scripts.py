@@ -61,18 +61,34 @@ def _lua(folder: Traversable) -> set[str]:
     return {entry.name for entry in folder.iterdir() if entry.name.endswith(".lua")}
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_a_script_opens_with_its_keys_its_answer_and_what_a_replay_does(script: str) -> None:
-    told = header(script)
-    for part in ("KEYS[1]", "returns", "replay"):
-        assert re.search(rf"^-- {re.escape(part)}\s+\S", told, re.MULTILINE), f"{script}.lua does not tell {part}"
+@pytest.mark.parametrize("script", [*SCRIPTS, *(f"shared/{part}" for part in SHARED)])
+def test_the_header_has_one_form(script: str) -> None:
+    """The purpose, the keys, the arguments, what is returned and, for a script, what a replay does."""
+    labels = re.findall(r"^-- (KEYS|ARGV|Returns|Replay)\S*\s+\S", header(script), re.MULTILINE)
+    expected = ["KEYS", "ARGV", "Returns"] if script.startswith("shared/") else ["KEYS", "ARGV", "Returns", "Replay"]
+
+    assert re.match(r"-- [A-Z].*\n(-- \S.*\n)*--\n-- KEYS", header(script)), f"{script}.lua does not say its purpose"
+    assert list(dict.fromkeys(labels)) == expected
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_a_script_tells_every_argument_it_reads(script: str) -> None:
+def test_a_header_names_every_argument_that_is_read(script: str) -> None:
     read = set(re.findall(r"ARGV\[(\d+)\]", source(script).removeprefix(header(script))))
-    told = {first for first, _ in re.findall(r"ARGV\[(\d+)(\+|\.\.\d+)?\]", header(script))}
-    assert read <= told
+    named = re.findall(r"^-- ARGV\[(\d+)\+?\]", header(script), re.MULTILINE)
+
+    assert read <= set(named)
+    assert named == [str(number) for number in range(1, len(named) + 1)]
+
+
+@pytest.mark.parametrize("part", SHARED)
+def test_a_shared_header_names_what_the_file_defines(part: str) -> None:
+    local = re.compile(r"^local function (\w+)", re.MULTILINE)
+    body = source(f"shared/{part}").removeprefix(header(f"shared/{part}"))
+    # Helpers of one file alone need no mention.
+    others = "".join(source(name) for name in (*SCRIPTS, *(f"shared/{other}" for other in SHARED if other != part)))
+    used = {name for name in local.findall(body) if re.search(rf"\b{name}\(", others)}
+
+    assert {name for name in used if f"{name}()" not in header(f"shared/{part}")} == set()
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

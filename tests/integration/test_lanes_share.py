@@ -144,4 +144,4 @@ def test_the_status_says_that_a_server_has_its_share(lanes: SharedLanes) -> None
     lanes.ledger.offer_scans((mailbox, Item(f"scan-{mailbox.name}", "scan", "answer", {})) for mailbox in SLOW)
     lanes.released()
     waiting = lanes.snapshot.status().servers["slow"].waiting
-    assert {reason: told.items for reason, told in waiting.items()} == {"server share": len(SLOW) - 4}
+    assert {reason: reported.items for reason, reported in waiting.items()} == {"server share": len(SLOW) - 4}

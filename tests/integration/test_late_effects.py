@@ -18,7 +18,7 @@ from tests.support.cancellations import SECOND, WEEKLY, Attendee
 from tests.support.crashing_worker import Worker
 from tests.support.exchange_site import Site, inbox, requests_in, simulated_site
 
-#: Longer than any test, so that nothing is repeated for want of patience.
+#: Longer than any test, so that nothing is repeated because a wait is over.
 LONG_S = 3600.0
 
 
@@ -75,7 +75,7 @@ def test_a_reply_that_never_comes_leads_to_no_second_command(site: Site, fate: s
     assert site.sent(box, worker.request) == (1, 1)
 
 
-def test_waiting_is_told_with_the_time_to_come_again(site: Site) -> None:
+def test_waiting_is_reported_with_the_time_to_come_again(site: Site) -> None:
     _, worker = worker_at(site, settle_s=100, draft_delay_requests=500)
     with pytest.raises(Unsettled, match="does not show yet") as waiting:
         worker.run()
@@ -162,7 +162,7 @@ def test_two_drafts_of_two_commands_are_both_ours_one_is_sent_and_one_thrown_awa
     site.copy(href_of(draft), href_of(draft).removesuffix(".EML") + "-9.EML")
     worker.steps["accept"]["times"] = 2
     assert worker.run().result == "answered"
-    assert site.told(box, worker.request)["submitted"] == 1
+    assert site.recorded(box, worker.request)["submitted"] == 1
     assert unsent_answers(box) == []
 
 
@@ -226,7 +226,7 @@ def test_what_a_person_did_to_a_request_that_we_came_too_late_for_is_not_taken_f
     assert worker.run().result == "gone"
     (theirs,) = unsent_answers(box)
     assert answered_request(theirs, box) == ""
-    assert site.told(box, worker.request)["submitted"] == 0
+    assert site.recorded(box, worker.request)["submitted"] == 0
 
 
 # -- the loss of Redis, with the request left behind ---------------------------------------------------------------

@@ -23,7 +23,7 @@ from rsvpq.tasks.journal import LeaseLost
 from rsvpq.webdav import search
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.server import WebDavServer
-from testbed.processes import PATIENCE_S, until
+from testbed.processes import WAIT_S, until
 from tests.support.exchange_site import sent_in
 from tests.support.scripted_server import DRIP, MESSAGE, Play, Received, ScriptedServer, play, rows_page
 from tests.support.scripted_server import FOLDERS as ALL
@@ -61,14 +61,14 @@ class Ledger:
         return self.given_s
 
 
-class AgeingLease(Lease):
+class AgingLease(Lease):
     """A lease that need not be waited for until it has to be renewed."""
 
     def grow_old(self) -> None:
         self._renewed -= FRESH_S
 
 
-def read_slowly(box: WebDavMailbox, lease: AgeingLease) -> None:
+def read_slowly(box: WebDavMailbox, lease: AgingLease) -> None:
     """The Inbox, by somebody who takes his time over each page."""
     for _ in box.meeting_messages():
         lease.grow_old()
@@ -129,7 +129,7 @@ def test_a_search_has_its_own_time_for_whoever_has_no_lease(
 def test_the_rows_of_one_long_answer_keep_the_lease_as_well(scripted: ScriptedServer) -> None:
     scripted.script(play(207, rows_page(*range(1000)), Content_Type="text/xml"))
     box, server = box_at(scripted.url)
-    lease = AgeingLease(Ledger(1, given_s=1e6).renew)
+    lease = AgingLease(Ledger(1, given_s=1e6).renew)
     with server.for_item(lease), pytest.raises(LeaseLost):
         read_slowly(box, lease)
     assert len(scripted.requests) == 1
@@ -178,7 +178,7 @@ def reader(every_s: float) -> Iterator[str]:
             reading.join()
 
 
-@pytest.mark.parametrize("every_s", [PATIENCE_S, 0.05], ids=["never", "slowly"])
+@pytest.mark.parametrize("every_s", [WAIT_S, 0.05], ids=["never", "slowly"])
 def test_sending_to_somebody_who_hardly_reads_ends_with_the_lease(every_s: float) -> None:
     with reader(every_s) as url:
         server = server_at(url)
@@ -209,4 +209,4 @@ def test_waiting_for_the_login_of_another_thread_ends_with_the_lease(scripted: S
         unsent_answers(box)
     assert len(scripted.requests) == 1
     scripted.stop()
-    first.join(PATIENCE_S)
+    first.join(WAIT_S)

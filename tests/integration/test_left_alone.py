@@ -34,8 +34,8 @@ def leave(lanes: Lanes) -> Callable[..., None]:
     def leave_it(decision: Decision = CLASH, policy: str = "strict") -> None:
         carrier = Carrier(lanes, lambda _: None, 1, 2, remember_s=7 * 86_400, fingerprint=lambda _: policy)
         (release,) = lanes.ledger.release()
-        told = carrier.carry(release.id, release.generation, lambda _: left_alone(Decided(decision)))
-        assert told == f"left: {decision}"
+        reported = carrier.carry(release.id, release.generation, lambda _: left_alone(Decided(decision)))
+        assert reported == f"left: {decision}"
 
     return leave_it
 

@@ -152,13 +152,13 @@ def test_what_the_end_of_a_session_refused_is_done_exactly_once(
                 break
         site.forget_sessions()
         box.command(wanted[0], Verdict.ACCEPT)
-        (told,) = [m for m in site.exchange.messages() if m["uid"] == wanted[0].uid and m["accepted"]]
-        assert told["accepted"] == 1
+        (reported,) = [m for m in site.exchange.messages() if m["uid"] == wanted[0].uid and m["accepted"]]
+        assert reported["accepted"] == 1
         (draft,) = [draft for draft in unsent_answers(box) if draft.uid == wanted[0].uid]
         site.forget_sessions()
         box.send(draft)
-        (told,) = [m for m in site.exchange.messages() if m["uid"] == wanted[0].uid and m["accepted"]]
-        assert told["submitted"] == 1
+        (reported,) = [m for m in site.exchange.messages() if m["uid"] == wanted[0].uid and m["accepted"]]
+        assert reported["submitted"] == 1
         assert site.logins() == (3, 0)
 
 
@@ -189,7 +189,7 @@ def test_a_form_that_asks_for_more_than_a_password_is_not_filled_in(tmp_path: Pa
         assert site.logins() == (0, 0)
 
 
-def test_a_server_without_a_form_is_named_as_such_and_told_nothing(tmp_path: Path) -> None:
+def test_a_server_without_a_form_is_named_as_such_and_gets_nothing(tmp_path: Path) -> None:
     with login_site(tmp_path, "basic") as site:
         mistaken = LoginSite(site.exchange, "forms")
         with pytest.raises(Busy, match="no login form; correct auth in the settings") as caught:
@@ -233,8 +233,8 @@ def test_a_lost_connection_is_authenticated_again_before_anything_is_changed(ntl
             break
     server._connection().close()
     box.command(wanted[0], Verdict.ACCEPT)
-    (told,) = [m for m in ntlm.exchange.messages() if m["uid"] == wanted[0].uid and m["accepted"]]
-    assert told["accepted"] == 1
+    (reported,) = [m for m in ntlm.exchange.messages() if m["uid"] == wanted[0].uid and m["accepted"]]
+    assert reported["accepted"] == 1
     assert ntlm.logins() == (2, 0)
 
 

@@ -86,8 +86,8 @@ def test_invitations_and_responses_with_a_form_in_them_are_dealt_with_once(tmp_p
         logins, identity = site.logins(), request.identity(Mailbox(box_name(box), "mail1"))
         assert answer(work_on(request, box, always(), journal(), identity)).result == "answered"
         assert open_response(work_on(response, box, always(Action.OPEN), journal()), "keep").result == "opened"
-        told = {one["uid"]: one for one in site.exchange.messages(box_name(box))}
-        assert (told[request.uid]["accepted"], told[request.uid]["submitted"]) == (1, 1)
+        reported = {one["uid"]: one for one in site.exchange.messages(box_name(box))}
+        assert (reported[request.uid]["accepted"], reported[request.uid]["submitted"]) == (1, 1)
         if site.scheme == "forms":  # the others log in with each request or connection
             assert site.logins() == logins
 

@@ -105,7 +105,7 @@ def test_a_series_that_goes_on_is_compared_with_what_is_ahead(diary: Diary, rule
     assert decided(diary, request).label == "rule:clash"
 
 
-def test_the_end_of_a_series_is_told_though_its_zone_cannot_be_read(diary: Diary) -> None:
+def test_the_end_of_a_series_is_reported_though_its_zone_cannot_be_read(diary: Diary) -> None:
     diary.turn(series_shown="rule")
     request = invited(diary, "2019-03-04T09:00", "2019-03-04T10:00", "RRULE:FREQ=WEEKLY;COUNT=10")
     assert decided(diary, request).reason == "past"

@@ -46,15 +46,15 @@ def journal(answer: Literal["ok", "held"] = "ok") -> Journal:
     return Journal({}, record)
 
 
-def deeds(site: Site, box: WebDavMailbox, response: MeetingMessage) -> tuple[int, int, int]:
+def effects(site: Site, box: WebDavMailbox, response: MeetingMessage) -> tuple[int, int, int]:
     """How often it was opened, moved and deleted."""
-    told = site.told(box, response)
-    return told["opened"], told["moved"], told["deleted"]
+    counts = site.recorded(box, response)
+    return counts["opened"], counts["moved"], counts["deleted"]
 
 
 def test_a_kept_response_is_opened_marked_and_stays(site: Site, box: WebDavMailbox, response: MeetingMessage) -> None:
     assert open_response(work_on(response, box, always(Action.OPEN), journal()), "keep") == Outcome("opened")
-    assert deeds(site, box, response) == (1, 0, 0)
+    assert effects(site, box, response) == (1, 0, 0)
     (kept,) = [message for message in inbox(box) if message.ref.key == response.ref.key]
     assert kept.processed
 
@@ -65,7 +65,7 @@ def test_a_moved_response_is_opened_and_lies_in_deleted_items(
     assert open_response(work_on(response, box, always(Action.OPEN), journal()), "move") == Outcome(
         "opened", "moved to Deleted Items"
     )
-    assert deeds(site, box, response) == (1, 1, 0)
+    assert effects(site, box, response) == (1, 1, 0)
     assert not box.holds(response)
 
 
@@ -73,13 +73,13 @@ def test_a_deleted_response_is_opened_and_gone(site: Site, box: WebDavMailbox, r
     assert open_response(work_on(response, box, always(Action.OPEN), journal()), "delete") == Outcome(
         "opened", "deleted"
     )
-    assert deeds(site, box, response) == (1, 0, 1)
+    assert effects(site, box, response) == (1, 0, 1)
 
 
 def test_a_second_attempt_after_a_move_finds_it_gone(site: Site, box: WebDavMailbox, response: MeetingMessage) -> None:
     open_response(work_on(response, box, always(Action.OPEN), journal()), "move")
     assert open_response(work_on(response, box, always(Action.OPEN), journal()), "move").result == "gone"
-    assert deeds(site, box, response) == (1, 1, 0)
+    assert effects(site, box, response) == (1, 1, 0)
 
 
 @pytest.mark.parametrize("after", AFTER)
@@ -88,7 +88,7 @@ def test_a_response_that_somebody_else_removed_is_gone(
 ) -> None:
     site.raw("DELETE", href_of(response))
     assert open_response(work_on(response, box, always(Action.OPEN), journal()), after).result == "gone"
-    assert deeds(site, box, response) == (0, 0, 1)
+    assert effects(site, box, response) == (0, 0, 1)
 
 
 @pytest.mark.parametrize("after", AFTER)
@@ -102,13 +102,13 @@ def test_a_response_that_goes_during_clean_up_was_opened_all_the_same(
     server.after = somebody_cleans_up
     outcome = open_response(work_on(response, box, always(Action.OPEN), journal()), after)
     assert outcome == Outcome("opened", "somebody else removed it from the Inbox first")
-    assert deeds(site, box, response) == (1, 0, 1)
+    assert effects(site, box, response) == (1, 0, 1)
 
 
 def test_a_pause_leaves_the_response_alone(site: Site, box: WebDavMailbox, response: MeetingMessage) -> None:
     with pytest.raises(Paused):
         open_response(work_on(response, box, always(Action.OPEN), journal("held")), "delete")
-    assert deeds(site, box, response) == (0, 0, 0)
+    assert effects(site, box, response) == (0, 0, 0)
 
 
 def test_a_clean_up_that_is_refused_is_an_error(
@@ -121,4 +121,4 @@ def test_a_clean_up_that_is_refused_is_an_error(
     server.after = dies
     with pytest.raises(ExchangeError):
         open_response(work_on(response, box, always(Action.OPEN), journal()), "move")
-    assert deeds(site, box, response)[0] == 1
+    assert effects(site, box, response)[0] == 1

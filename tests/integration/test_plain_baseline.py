@@ -34,8 +34,8 @@ def requests(installation: Installation) -> dict[str, Any]:
 
 def finished(installation: Installation) -> bool:
     """Whether the oracle has seen every request answered, and the installation knows it."""
-    told = requests(installation)
-    return not told["waiting"] + told["accepted_unsent"] and installation.unfinished() == 0
+    reported = requests(installation)
+    return not reported["waiting"] + reported["accepted_unsent"] and installation.unfinished() == 0
 
 
 def finished_or_scan(installation: Installation) -> bool:
@@ -48,9 +48,9 @@ def finished_or_scan(installation: Installation) -> bool:
 
 def wait_until_finished(installation: Installation) -> None:
     until(lambda: finished(installation), "every request is answered", every_s=0.1)
-    told = requests(installation)
-    assert told["answered_once"] == told["seeded"] > 20
-    assert told["answered_twice"] == 0
+    reported = requests(installation)
+    assert reported["answered_once"] == reported["seeded"] > 20
+    assert reported["answered_twice"] == 0
 
 
 def scan(stack: PlainStack) -> None:
@@ -122,5 +122,5 @@ def test_what_cannot_be_answered_is_given_up_and_counted(tmp_path: Path) -> None
         seeded = requests(stack)["seeded"]
         until(lambda: stack.given_up() == {"BadStatus": seeded}, "every request is given up")
         until(lambda: stack.unfinished() == 0, "nothing waits")
-        told = requests(stack)
-        assert told["waiting"] + told["outdated"] == seeded
+        reported = requests(stack)
+        assert reported["waiting"] + reported["outdated"] == seeded

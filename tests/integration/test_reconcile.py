@@ -54,11 +54,11 @@ class Scan:
 
 def send(draft: MeetingMessage, box: WebDavMailbox, steps: dict[str, Any], identity: str = "") -> str:
     """Send the draft as the item of this identity, or as an operator has chosen it; what came of it."""
-    work = work_on(draft, box, always(), Journal(steps, keeping(steps)), identity)
+    work = work_on(draft, box, always(), Journal(steps, storing(steps)), identity)
     return send_unsent(work, None, by_hand=not identity).result
 
 
-def keeping(steps: dict[str, Any]) -> Any:
+def storing(steps: dict[str, Any]) -> Any:
     """A ledger that keeps what is written into ``steps``."""
 
     def record(written: Mapping[str, Any], _intent: bool, _attached: Attached | None) -> Literal["ok"]:
@@ -213,7 +213,7 @@ def test_a_persons_draft_for_the_same_meeting_is_not_taken_for_ours(uncertain: S
     lose_redis(uncertain, box, worker, number)
     expected = {theirs.ref.key} if theirs else set()
     assert {draft.ref.key for draft in unsent_answers(box)} == expected
-    assert uncertain.told(box, worker.request)["submitted"] == 1
+    assert uncertain.recorded(box, worker.request)["submitted"] == 1
 
 
 def test_an_answer_that_was_sent_already_is_not_sent_from_a_copy_of_its_draft(
@@ -246,7 +246,7 @@ def test_a_persons_draft_that_somebody_says_is_ours_is_not_sent(site: Site, box:
     with pytest.raises(Refused, match="does not show"):
         send(draft, box, {}, "0" * 32)
     assert [one.ref.key for one in unsent_answers(box)] == [draft.ref.key]
-    assert site.told(box, request)["submitted"] == 0
+    assert site.recorded(box, request)["submitted"] == 0
 
 
 def test_an_unsent_answer_whose_sending_was_not_answered_is_found_in_sent_items(

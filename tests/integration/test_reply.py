@@ -113,7 +113,7 @@ def test_a_request_is_answered_once_and_marked(site: Site, box: WebDavMailbox, w
     assert (sent.uid, sent.type_name) == (worker.request.uid, "IPM.Schedule.Meeting.Resp.Pos")
     assert sent.subject == f"Accepted: {worker.request.subject}"
     assert marked(box, worker.request)
-    assert site.told(box, worker.request)["deleted"] == 0
+    assert site.recorded(box, worker.request)["deleted"] == 0
 
 
 @pytest.mark.parametrize("written", ["bom", "bare-organizer", "urn-organizer", "no-method", "torn"])
@@ -132,16 +132,19 @@ def test_a_request_is_answered_whatever_program_has_written_it(
 def test_each_verdict_is_what_the_server_counts(site: Site, box: WebDavMailbox, verdict: Verdict) -> None:
     request = requests_in(box)[0]
     Replier(site, box, request, verdict).run()
-    told = site.told(box, request)
-    assert (told["declined"], told["tentative"]) == (int(verdict is Verdict.DECLINE), int(verdict is Verdict.TENTATIVE))
-    assert (told["accepted"], told["submitted"]) == (0, 1)
+    counts = site.recorded(box, request)
+    assert (counts["declined"], counts["tentative"]) == (
+        int(verdict is Verdict.DECLINE),
+        int(verdict is Verdict.TENTATIVE),
+    )
+    assert (counts["accepted"], counts["submitted"]) == (0, 1)
 
 
 def test_the_organizer_receives_the_answer(site: Site) -> None:
     for facts in site.mailboxes():
         box = WebDavMailbox(site.server(), facts["mailbox"])
         for request in requests_in(box):
-            organizer = mailbox_of(site, site.told(box, request)["organizer"])
+            organizer = mailbox_of(site, site.recorded(box, request)["organizer"])
             if organizer is not None and not request.processed and box_name(organizer) != box_name(box):
                 Replier(site, box, request).run()
                 found = [m for m in inbox(organizer) if m.uid == request.uid and m.kind is Kind.RESPONSE]
@@ -172,8 +175,8 @@ def test_whenever_the_worker_dies_the_next_one_completes_exactly_one_answer(
 
 def test_two_deaths_in_a_row_still_leave_exactly_one_answer(site: Site) -> None:
     box, found = die_twice_everywhere(site, Replier, events=len(STRAIGHT_PATH))
-    told = {message["uid"]: message for message in site.of_mailbox(box)}
-    assert {(told[request.uid]["accepted"], told[request.uid]["submitted"]) for request in found} == {(1, 1)}
+    recorded = {message["uid"]: message for message in site.of_mailbox(box)}
+    assert {(recorded[request.uid]["accepted"], recorded[request.uid]["submitted"]) for request in found} == {(1, 1)}
     assert unsent_answers(box) == []
 
 
@@ -326,7 +329,7 @@ def recorder(steps: dict[str, Any]) -> Record:
         ("icalendar", ["draft", "send", "sent"]),
     ],
 )
-def test_where_commands_work_they_are_used_unless_told_otherwise(
+def test_where_commands_work_they_are_used_by_default(
     site: Site, box: WebDavMailbox, answers: Answers, expected: list[str]
 ) -> None:
     request = requests_in(box)[0]
@@ -364,7 +367,7 @@ def test_what_was_begun_by_command_is_finished_so_where_its_journal_is_lost(unce
     assert unsent_answers(box) == []
 
 
-def test_where_no_commands_work_and_only_they_are_allowed_the_remedy_is_told(exchange_2007: Site) -> None:
+def test_where_no_commands_work_and_only_they_are_allowed_the_remedy_is_reported(exchange_2007: Site) -> None:
     box = exchange_2007.take(fits=lambda box: bool(requests_in(box)))
     with pytest.raises(Unsupported, match='set answers = "icalendar"'):
         answer_by(Commands("owa"), exchange_2007, box, requests_in(box)[0])

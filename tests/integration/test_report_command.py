@@ -176,7 +176,7 @@ def test_hidden_values_stay_digests(installation: Installation) -> None:
     assert figures(installation)["organizers"] == [{"organizer": digest, "requests": 2, "answers": 0}]
 
 
-def test_of_many_records_the_progress_is_told(installation: Installation, redis: Redis) -> None:
+def test_of_many_records_the_progress_is_reported(installation: Installation, redis: Redis) -> None:
     fill(redis, 200_001, 1000)
     ended = installation.rsvpq("report", "--format", "json")
     first, second = ended.stderr.splitlines()

@@ -13,7 +13,7 @@ from rsvpq.mail.errors import ExchangeError, Transient
 from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.server import WebDavServer
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from tests.support.exchange_site import inbox
 from tests.support.scripted_server import NO_ROWS, XML, ScriptedServer, play, rows_page
 
@@ -98,7 +98,7 @@ def test_a_body_that_drips_for_ever_ends(head: bytes) -> None:
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with pytest.raises(ExchangeError) as caught:
-            list(adele(url, Timeouts(PATIENCE_S, PATIENCE_S, body_s=0.3)).meeting_messages())
+            list(adele(url, Timeouts(WAIT_S, WAIT_S, body_s=0.3)).meeting_messages())
         assert type(caught.value) is Transient
         over.set()
         thread.join()

@@ -145,9 +145,9 @@ def test_what_is_held_says_why_it_was_and_a_resume_lifts_it(turned: Lanes, scope
     name = "mail1" if scope == "server" else "adele"
     finish(turned, "a1", how="throttled", hold=scope, delay_s=600, recorded_reason="Busy: it asked for it")
     server = turned.snapshot.status().servers["mail1"]
-    told = server.held_why if scope == "server" else server.held_mailboxes["adele"].why
-    assert told == "Busy: it asked for it"
-    assert turned.controls.held(scope, name) == (600, told)
+    reported = server.held_why if scope == "server" else server.held_mailboxes["adele"].why
+    assert reported == "Busy: it asked for it"
+    assert turned.controls.held(scope, name) == (600, reported)
     assert turned.ledger.release() == ()
     turned.controls.resume(scope, name)
     server = turned.snapshot.status().servers["mail1"]
@@ -174,9 +174,9 @@ def test_an_empty_redis_has_an_empty_status(redis: Redis) -> None:
 
 
 def test_the_status_is_ready_for_json(now: Lanes) -> None:
-    told = json.loads(json.dumps(now.snapshot.status().to_dict()))
-    assert told["servers"]["mail1"]["mailboxes"] == 2
-    assert told["counts"]["done:scanned"] == 3
+    reported = json.loads(json.dumps(now.snapshot.status().to_dict()))
+    assert reported["servers"]["mail1"]["mailboxes"] == 2
+    assert reported["counts"]["done:scanned"] == 3
 
 
 def test_dead_items_are_listed_with_their_reason_the_newest_first(now: Lanes) -> None:
@@ -252,7 +252,7 @@ def test_the_lag_is_the_age_of_the_oldest_message_that_has_not_ended(turned: Lan
     assert turned.snapshot.status().servers["mail2"].lag_s is None
 
 
-def test_the_lag_is_told_with_what_most_are_younger_than(turned: Lanes, clock: Clock) -> None:
+def test_the_lag_is_reported_with_what_most_are_younger_than(turned: Lanes, clock: Clock) -> None:
     offer(turned, "old")
     clock.turn(100)
     offer(turned, *map(str, range(30)))
@@ -273,7 +273,7 @@ def test_a_message_counts_for_the_server_that_its_mailbox_is_on_now(turned: Lane
     assert turned.snapshot.status().servers["mail2"].unfinished == 3
 
 
-def test_why_mailboxes_wait_is_told_for_each_reason(turned: Lanes) -> None:
+def test_why_mailboxes_wait_is_reported_for_each_reason(turned: Lanes) -> None:
     for item, mailbox in (("a", "adele"), ("b", "bruno"), ("c", "carla")):
         offer(turned, *(f"{item}{number}" for number in range(4)), mailbox=mailbox)
     waiting = turned.snapshot.status().servers["mail1"].waiting
@@ -303,7 +303,7 @@ def test_answers_openings_and_what_was_skipped_are_counted_by_server(turned: Lan
     assert turned.snapshot.status().servers["mail2"] == ServerStatus()
 
 
-def test_scans_are_told_by_the_oldest_and_the_newest(turned: Lanes, clock: Clock) -> None:
+def test_scans_are_summed_up_by_the_oldest_and_the_newest(turned: Lanes, clock: Clock) -> None:
     for name in ("adele", "bruno"):
         turned.ledger.offer_scans([(Lane(name, "mail1"), scan_item(Mailbox(name, "mail1"), "first"))])
         (release,) = turned.ledger.release()

@@ -16,7 +16,7 @@ import pytest
 from rsvpq.lanes import Item, Lanes
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import contract
-from testbed.processes import PATIENCE_S, until
+from testbed.processes import WAIT_S, until
 from tests.support.installation import Installation
 
 ADELE = Mailbox("adele", "mail1")
@@ -84,7 +84,7 @@ def test_every_line_fits_the_terminal(installation: Installation, lanes: Lanes, 
     assert lanes.snapshot.counts()
     with terminal(installation, columns, "status") as shown:
         until(lambda: shown.shows("done:scanned 1"), "the status is shown")
-        assert shown.process.wait(PATIENCE_S) == 0
+        assert shown.process.wait(WAIT_S) == 0
         for fact in ("mail1", "mail2", "new disks", "ready 2 in 1"):
             assert shown.shows(fact), fact
         assert (
@@ -99,7 +99,7 @@ def test_a_watched_status_is_drawn_again_in_place_until_ctrl_c(installation: Ins
         until(lambda: shown.shows("pending 3"), "it is drawn again")
         assert "\x1b[1A" in shown.text  # over the last one
         shown.process.send_signal(signal.SIGINT)
-        assert shown.process.wait(PATIENCE_S) == 0
+        assert shown.process.wait(WAIT_S) == 0
         assert not shown.shows("Traceback")
         assert not shown.shows("Aborted")
 
@@ -117,7 +117,7 @@ def test_a_watched_status_is_one_json_document_per_line_where_asked_for(
         until(lambda: json.loads(process.stdout.readline())["servers"]["mail1"]["pending"] == 4, "it looks again")  # type: ignore[union-attr]
         process.send_signal(signal.SIGINT)
         process.stdout.read()
-        assert process.wait(PATIENCE_S) == 0
+        assert process.wait(WAIT_S) == 0
     assert first["servers"]["mail1"]["pending"] == 2
     assert first["servers"]["mail2"]["paused"]["reason"] == "new disks"
 
@@ -128,7 +128,7 @@ def test_a_bare_watch_takes_its_own_time(installation: Installation, lanes: Lane
     with terminal(installation, 80, "status", "--watch") as shown:
         until(lambda: shown.shows("pending 2"), "the status is shown")
         shown.process.send_signal(signal.SIGINT)
-        assert shown.process.wait(PATIENCE_S) == 0
+        assert shown.process.wait(WAIT_S) == 0
 
 
 def test_whole_pause_is_the_headline_with_who_and_since_when(installation: Installation, lanes: Lanes) -> None:

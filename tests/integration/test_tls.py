@@ -15,7 +15,7 @@ from rsvpq.http import auth, tls
 from rsvpq.http.deadlines import Timeouts
 from rsvpq.mail.errors import BUSY_DELAY_S, Busy, Gone, LoginRefused, Unknown
 from rsvpq.webdav.server import WebDavServer
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.support.scripted_server import HANG, ScriptedServer
 
@@ -58,7 +58,7 @@ def ask(url: str, verify: Path | None, minimum: tls.Version = "1.2", *, effect: 
     server = WebDavServer(
         f"{url}/exchange/",
         account,
-        timeouts=Timeouts(PATIENCE_S, PATIENCE_S),
+        timeouts=Timeouts(WAIT_S, WAIT_S),
         ca_bundle=str(verify or ""),
         tls_minimum=minimum,
     )

@@ -53,7 +53,7 @@ def test_t01_the_last_item_is_worked_like_the_others(scripted: ScriptedServer, c
 
 
 def test_t02_a_row_without_a_property_shifts_no_other() -> None:
-    """Two node lists run side by side; where one row lacks a property, every later row gets its neighbour's."""
+    """Two node lists run side by side; where one row lacks a property, every later row gets its neighbor's."""
     nameless = response(2).replace(b"<f:repl-uid>rid:2</f:repl-uid>", b"")
     rows = read(page(response(1), nameless, response(3)))
     assert [(row.href[-5:], row.text(wire.REPL_UID)) for row in rows] == [
@@ -70,7 +70,7 @@ def test_t03_prefixes_are_the_servers_choice() -> None:
 
 
 def test_t04_the_search_is_xml_with_its_sql_escaped() -> None:
-    """The blog swallowed the envelope of the SEARCH; what is left of it is no request."""
+    """The blog swallowed the envelope of the SEARCH; what is left of it is not a request."""
     root = etree.fromstring(wire.appointment_search("a<b>&'c"))
     assert root.tag == "{DAV:}searchrequest"
     assert (root.findtext("{DAV:}sql") or "").count("'a<b>&''c'") == 1
@@ -212,4 +212,4 @@ def test_t16_all_responses_of_a_mailbox_are_opened(site: Site) -> None:
         facts = Facts("adele@example.com")
         assert decide(lenient(), message, facts, datetime.now(UTC)).action is Action.OPEN
         assert open_response(work_on(message, box, always(Action.OPEN), journal()), "keep").result == "opened"
-    assert [site.told(box, message)["opened"] for message in found] == [1] * len(found)
+    assert [site.recorded(box, message)["opened"] for message in found] == [1] * len(found)

@@ -17,7 +17,7 @@ from tests.support.crashing_worker import Worker
 from tests.support.exchange_site import BehavingExchange, Site, requests_in, site_of
 
 #: Where requests stay, and where conditions are taken otherwise.
-BEHAVIOURS: list[dict[str, object]] = [
+BEHAVIORS: list[dict[str, object]] = [
     {"request_fate": "left", "request_marks": "nothing"},
     {"request_fate": "deleted-items"},
     {"request_fate": "removed"},
@@ -30,8 +30,8 @@ _ATTEMPTS = 6
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Servers whose mailboxes two installations work."""
-    world = World(mailboxes=24, requests=16, responses=2, servers=len(BEHAVIOURS), seed=21)
-    yield from site_of(BehavingExchange(tmp_path_factory.mktemp("shared"), world, BEHAVIOURS))
+    world = World(mailboxes=24, requests=16, responses=2, servers=len(BEHAVIORS), seed=21)
+    yield from site_of(BehavingExchange(tmp_path_factory.mktemp("shared"), world, BEHAVIORS))
 
 
 def to_the_end(worker: Worker) -> Outcome | None:
@@ -44,7 +44,7 @@ def to_the_end(worker: Worker) -> Outcome | None:
     return None
 
 
-@pytest.mark.parametrize("number", range(len(BEHAVIOURS)))
+@pytest.mark.parametrize("number", range(len(BEHAVIORS)))
 def test_whenever_the_other_one_answers_the_request_it_is_answered_once(shared: Site, number: int) -> None:
     box = shared.take(number, fits=lambda box: len(requests_in(box)) >= len(STRAIGHT_PATH))
     for point, request in enumerate(requests_in(box)[: len(STRAIGHT_PATH)], start=1):

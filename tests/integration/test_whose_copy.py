@@ -1,4 +1,4 @@
-"""Ordinary delivery is no delegate's copy, however the server spells whom it was received by and for.
+"""Ordinary delivery is not a delegate's copy, however the server spells whom it was received by and for.
 
 Exchange fills PR_RCVD_REPRESENTING_* of every message, with the same person as PR_RECEIVED_BY_* (MS-OXOMSG).
 """

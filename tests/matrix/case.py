@@ -19,7 +19,7 @@ from rsvpq.policy import Policy
 from rsvpq.webdav.mailbox import Answers, Commands
 from rsvpq.webdav.server import WebDavServer
 from simulator.serving.faults import FaultKind
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.matrix.operator import Operator
 from tests.support.exchange_site import lenient
@@ -27,9 +27,9 @@ from tests.support.lanes_with_clock import Clock
 
 PASSWORD = "matrix"
 #: Of a client that waits for whatever comes.
-PATIENT = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S)
+PATIENT = Timeouts(connect_s=WAIT_S, read_s=WAIT_S)
 #: Short, so that an answer that does not come costs little.
-IMPATIENT = Timeouts(connect_s=PATIENCE_S, read_s=1, body_s=1)
+IMPATIENT = Timeouts(connect_s=WAIT_S, read_s=1, body_s=1)
 #: What keeps a client waiting for its answer.
 _DELAYS = {FaultKind.SLOW, FaultKind.DRIP, FaultKind.HANG, FaultKind.HANG_AFTER}
 
@@ -150,7 +150,7 @@ class Bench:
     def post(self, what: str, document: Any) -> None:
         """Tell the oracle; what it refuses is an error of the matrix."""
         url = f"{self.exchange.urls[0]}/_oracle/{what}"
-        answer = requests.post(url, data=json.dumps(document), timeout=PATIENCE_S)
+        answer = requests.post(url, data=json.dumps(document), timeout=WAIT_S)
         assert answer.status_code == 200, answer.text
         self._said.append((what, document))
 

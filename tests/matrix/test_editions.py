@@ -1,6 +1,6 @@
 """Mail in which one message is easily taken for another: each edition of each occurrence is answered once.
 
-Mailboxes have occurrences of series that were moved, cancelled or invited to one by one, the same request twice, and
+Mailboxes have occurrences of series that were moved, canceled or invited to one by one, the same request twice, and
 requests beside their updates. They are worked to the end, whatever is forgotten or lost on the way; the simulator
 counts by edition.
 """
@@ -140,7 +140,7 @@ def test_answers_to_two_occurrences_are_not_taken_for_each_other_when_replies_ar
     ],
     ids=str,
 )
-def test_editions_are_told_apart_whatever_the_server_shows(bench: Bench, switched: dict[str, object]) -> None:
+def test_editions_are_distinguished_whatever_the_server_shows(bench: Bench, switched: dict[str, object]) -> None:
     bench.switch(**switched)
     operator = worked_by(bench)
     operator.work(scans=3)

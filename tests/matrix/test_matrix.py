@@ -24,7 +24,7 @@ _NUMBERS: dict[str, tuple[int, ...]] = {
     "clock_skew_s": (-7200, 7200),
     # All mail seems to have come in the future.
     "transport_skew_s": (-7200, 1_814_400),
-    # Within the patience of the client, and beyond it.
+    # Within the timeouts of the client, and beyond them.
     "command_delay_ms": (150, 1500),
 }
 #: With these the server sends nothing, or cannot be asked: the reason is what the operator sees.

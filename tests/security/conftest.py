@@ -1,4 +1,4 @@
-"""Hostile neighbours, and somebody elsewhere who must never hear of us."""
+"""Hostile neighbors, and somebody elsewhere who must never hear of us."""
 
 from collections.abc import Iterator
 

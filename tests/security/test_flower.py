@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 import pytest
 from flower.urls import handlers  # type: ignore[import-untyped]
 
-from testbed.processes import PATIENCE_S, Part, free_port
+from testbed.processes import WAIT_S, Part, free_port
 from testbed.simulated_exchange import account_file
 from tests.support.installation import Installation
 
@@ -57,7 +57,7 @@ def status(url: str, login: str = "", method: str = "GET", scheme: str = "Basic"
     if login:
         request.add_header("Authorization", f"{scheme} {b64encode(login.encode()).decode()}")
     try:
-        with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - loopback http
+        with urlopen(request, timeout=WAIT_S) as answer:  # noqa: S310 - loopback http
             return int(answer.status)
     except HTTPError as error:
         return error.code
@@ -109,7 +109,7 @@ def test_flower_does_not_start_with_a_bad_file_of_logins(
         file.chmod(mode)
     environment = {**os.environ, **installation.environment, "FLOWER_LOGIN_FILE": str(file)}
     done = subprocess.run(
-        command(free_port()), env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S
+        command(free_port()), env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S
     )
     assert done.returncode != 0
     assert complaint in done.stderr
@@ -137,7 +137,7 @@ def headers_of(url: str, login: str) -> Message:
     if login:
         request.add_header("Authorization", f"Basic {b64encode(login.encode()).decode()}")
     try:
-        with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - loopback http
+        with urlopen(request, timeout=WAIT_S) as answer:  # noqa: S310 - loopback http
             headers: Message = answer.headers
             return headers
     except HTTPError as error:

@@ -145,7 +145,7 @@ def test_a_flood_of_headers_is_not_swallowed(scripted: ScriptedServer, octets: b
     assert type(failure(ACCEPT, client(scripted.url, timeouts=IMPATIENT))) is Unknown
 
 
-# -- answers that are no HTTP --------------------------------------------------------------------------------------
+# -- answers that are not HTTP -------------------------------------------------------------------------------------
 
 INVALID = {
     "a chunk of no size": CHUNKED + b"xyz\r\nx\r\n0\r\n\r\n",
@@ -197,7 +197,7 @@ def test_no_header_is_an_error_of_any_other_kind(
 
 
 @pytest.mark.parametrize("link", ["http://[", "http://127.0.0.1:99999/", "//[", "http://127.0.0.1:x/"])
-def test_a_login_form_with_an_action_that_is_no_url_is_told_nothing(scripted: ScriptedServer, link: str) -> None:
+def test_a_login_form_with_an_action_that_is_no_url_gets_nothing(scripted: ScriptedServer, link: str) -> None:
     page = f'<form action="{link}"><input type="password" name="password"></form>'.encode()
     scripted.script(play(200, page, Content_Type="text/html"))
     failure(SEARCH, client(scripted.url, forms=True))

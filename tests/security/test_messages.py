@@ -13,7 +13,7 @@ import yaml
 from redis import Redis
 
 from rsvpq.tasks import celery_app, contract
-from testbed.processes import PATIENCE_S, Part, until
+from testbed.processes import WAIT_S, Part, until
 from tests.support.installation import Installation
 
 #: Where Celery's control commands are published.
@@ -88,7 +88,7 @@ def require_service(worker: Part, installation: Installation) -> None:
     """The worker still works what it is given."""
     app = celery_app.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
     try:
-        assert "servers" in app.send_task(contract.OPS_STATUS).get(timeout=PATIENCE_S)
+        assert "servers" in app.send_task(contract.OPS_STATUS).get(timeout=WAIT_S)
     finally:
         app.close()
     assert worker.alive()
@@ -108,14 +108,14 @@ def test_no_message_but_json_is_read_and_the_worker_goes_on(
 
     app = celery_app.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
     try:
-        assert "servers" in app.send_task(contract.OPS_STATUS).get(timeout=PATIENCE_S)
+        assert "servers" in app.send_task(contract.OPS_STATUS).get(timeout=WAIT_S)
     finally:
         app.close()
     assert not file.exists()
     assert worker.alive()
-    told = worker.tail(1000)
+    reported = worker.tail(1000)
     if way == "queue":
-        assert told.count("ecode message body") == len(TRAPS)
+        assert reported.count("ecode message body") == len(TRAPS)
 
 
 def whole(**changes: Any) -> str:
@@ -156,7 +156,7 @@ BROKEN = [
 def test_an_entry_that_is_no_message_ends_no_worker(
     way: str, worker: Part, redis: Redis, installation: Installation
 ) -> None:
-    """Whoever may write to Redis may write anything; what a worker is at when it ends would have lost an attempt."""
+    """Other programs may write anything to Redis; a worker that ended would cost its items an attempt."""
     for entry in BROKEN:
         octets = entry.encode("utf-8", "surrogatepass")
         if way == "queue":
@@ -165,9 +165,9 @@ def test_an_entry_that_is_no_message_ends_no_worker(
             redis.publish("rsvpq:/0.celery.pidbox", octets)
 
     require_service(worker, installation)
-    told = worker.tail(100_000)
-    assert told.count(" ready.") == 1
-    assert "Unrecoverable" not in told
+    reported = worker.tail(100_000)
+    assert reported.count(" ready.") == 1
+    assert "Unrecoverable" not in reported
 
 
 @pytest.mark.parametrize("method", ["add_consumer", "cancel_consumer"])
@@ -210,7 +210,7 @@ def test_keys_of_the_broker_that_are_something_else_stop_no_worker_for_good(
         until(lambda: not ours_of_another_type(redis), "they are set aside")
         app = celery_app.make_celery("test", installation.redis_url, namespace="rsvpq", results=True)
         try:
-            assert "servers" in app.send_task(contract.OPS_STATUS).get(timeout=PATIENCE_S)
+            assert "servers" in app.send_task(contract.OPS_STATUS).get(timeout=WAIT_S)
         finally:
             app.close()
     finally:

@@ -28,7 +28,7 @@ def listening(pid: int) -> set[str]:
     return found
 
 
-def test_the_simulator_listens_on_loopback_unless_told_otherwise(tmp_path: Path) -> None:
+def test_the_simulator_listens_on_loopback_by_default(tmp_path: Path) -> None:
     out, command = tmp_path / "out", [sys.executable, "-m", "simulator", "--port", "0", "--mailboxes", "2"]
     environment = {"SIMULATOR_PASSWORD": "made-up"}
     part = Part("simulator", command, log=tmp_path / "log", out=out, env=environment)

@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from rsvpq import wiring
 from rsvpq.settings import load_settings
-from testbed.processes import PATIENCE_S, Part, until
+from testbed.processes import WAIT_S, Part, until
 from testbed.queue_server import QueueServer, queue_server
 from testbed.simulated_exchange import World, account_file
 from testbed.stack import Plan, Stack
@@ -60,7 +60,7 @@ def secured(proxy: TlsProxy, authority: Path | None, certificate: Path | None = 
     return "\n".join(lines) + "\n"
 
 
-def test_every_process_goes_through_the_door_with_its_certificate_as_its_user(tmp_path: Path) -> None:
+def test_every_process_connects_with_its_certificate_as_its_user(tmp_path: Path) -> None:
     plan = Plan(World(6, requests=3, responses=2, seed=3), flower=True, dispatchers=1)
     with ExitStack() as proxies, Secured(tmp_path, plan, proxies) as stack:
         done = rsvpq(stack, "scan", "--all")
@@ -87,7 +87,7 @@ def test_every_process_goes_through_the_door_with_its_certificate_as_its_user(tm
 def _healthy(stack: Stack, role: str) -> str:
     command = [sys.executable, "-m", "rsvpq.health", role]
     environment = {**os.environ, **stack.environment}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
     return done.stdout + done.stderr if done.returncode == 0 else ""
 
 

@@ -15,7 +15,7 @@ from rsvpq.lanes import Item
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.ops.forecast import Forecast
 from rsvpq.tasks import celery_app, contract
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from tests.support.installation import Installation, queued
 
 ADELE = Mailbox("adele", "mail1")
@@ -36,7 +36,7 @@ ROW = Forecast("adele", "request", "accept", "", "every-request", subject=SUBJEC
 
 
 @pytest.fixture
-def told(installation: Installation) -> Installation:
+def audited(installation: Installation) -> Installation:
     """An installation where that subject is wherever one can be: in the audit, in a dead item, in a draft."""
     lanes = installation.lanes()
     request = MeetingMessage(Kind.REQUEST, ItemRef("rid:1", ("/x/1", "")), uid="U1", subject=SUBJECT)
@@ -60,7 +60,7 @@ def told(installation: Installation) -> Installation:
 
 
 def shown_on_a_terminal(installation: Installation, arguments: list[str]) -> str:
-    """What a command writes when its output is a terminal without colours."""
+    """What a command writes when its output is a terminal without colors."""
     reader, writer = pty.openpty()
     pieces: list[bytes] = []
 
@@ -75,7 +75,7 @@ def shown_on_a_terminal(installation: Installation, arguments: list[str]) -> str
     listener.start()
     environment = {**os.environ, **installation.environment, "TERM": "dumb", "NO_COLOR": "1"}
     command = installation.command(*arguments)
-    done = subprocess.run(command, env=environment, stdout=writer, stderr=writer, check=False, timeout=PATIENCE_S)
+    done = subprocess.run(command, env=environment, stdout=writer, stderr=writer, check=False, timeout=WAIT_S)
     os.close(writer)
     listener.join()
     os.close(reader)
@@ -85,23 +85,23 @@ def shown_on_a_terminal(installation: Installation, arguments: list[str]) -> str
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
-def test_no_command_shows_it_as_it_is(told: Installation, arguments: list[str]) -> None:
-    text = shown_on_a_terminal(told, arguments)
+def test_no_command_shows_it_as_it_is(audited: Installation, arguments: list[str]) -> None:
+    text = shown_on_a_terminal(audited, arguments)
     assert "gpj" in text or "a\\x1b" in text  # it is there
     for line in text.replace("\r\n", "\n").split("\n"):
         assert line.isprintable(), ascii(line)
 
 
-def test_an_item_is_shown_without_its_commands(told: Installation) -> None:
-    (dead,) = list(told.lanes().dead_items.all())
+def test_an_item_is_shown_without_its_commands(audited: Installation) -> None:
+    (dead,) = list(audited.lanes().dead_items.all())
     for arguments in (["dead", "show", dead.id], ["dead", "show", dead.id, "--json"]):
-        text = shown_on_a_terminal(told, arguments)
+        text = shown_on_a_terminal(audited, arguments)
         assert "gpj" in text
         assert text.replace("\r\n", "").isprintable(), ascii(text)
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_dry_run_is_told_without_its_commands(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_is_reported_without_its_commands(form: str, capsys: pytest.CaptureFixture[str]) -> None:
     shown = FORMS[form]()
     shown.add([ROW])
     shown.end()
@@ -110,8 +110,8 @@ def test_a_dry_run_is_told_without_its_commands(form: str, capsys: pytest.Captur
     assert text.replace("\n", "").isprintable(), ascii(text)
 
 
-@pytest.mark.usefixtures("told")
-def test_neither_does_what_flower_is_told(redis: Redis) -> None:
+@pytest.mark.usefixtures("audited")
+def test_neither_does_what_flower_receives(redis: Redis) -> None:
     (headers,) = queued(redis, "answer")
     assert "gpj" in headers["kwargsrepr"]
     assert headers["kwargsrepr"].isprintable()

@@ -68,7 +68,7 @@ class Box:
         url = destination or f"http://mail.example.com{self.home}%23%23DavMailSubmissionURI%23%23/"
         return self.ask("MOVE", path_of(row["href"]), Destination=url)
 
-    def told(self, row: Row) -> dict[str, Any]:
+    def recorded(self, row: Row) -> dict[str, Any]:
         """What the oracle knows of the message of a row."""
         uid, subject = row["{urn:schemas:calendar:}uid"], row["{urn:schemas:httpmail:}subject"]
         mine = self.simulator.messages_of(self.name)

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from lxml import etree
 
-from testbed.processes import PATIENCE_S, until
+from testbed.processes import WAIT_S, until
 
 ROOT = Path(__file__).parents[2]
 #: Seconds and milliseconds of a delay that ends by itself within no test: its end comes when the clock is put forward.
@@ -70,7 +70,7 @@ class Simulator:
     def connect(self, server: int = 0) -> socket.socket:
         """A raw connection to one of the servers."""
         host, port = self.ready["servers"][server].split("//")[1].split(":")
-        return socket.create_connection((host, int(port)), timeout=PATIENCE_S)
+        return socket.create_connection((host, int(port)), timeout=WAIT_S)
 
     def send(self, octets: bytes, server: int = 0) -> Answer:
         """Send bytes as they are, and read until the server closes."""
@@ -220,7 +220,7 @@ def running(*arguments: str) -> Iterator[Simulator]:
         yield Simulator(process, json.loads(process.stdout.readline()))
     finally:
         process.terminate()
-        _, errors = process.communicate(timeout=PATIENCE_S)
+        _, errors = process.communicate(timeout=WAIT_S)
     assert b"event=failed" not in errors, errors.decode()
 
 

@@ -167,8 +167,8 @@ def test_a_reply_that_a_client_wrote_itself_counts_as_an_answer_and_arrives(simu
     draft = path_of(case.folders["drafts"]) + "/reply.EML"
     assert simulator.ask("PUT", draft, mail, server, Content_Type="message/rfc822", Translate="f").status == 201
     assert simulator.ask("MOVE", draft, server=server, Destination=case.submission).status == 200
-    told = simulator.message(uid=case.uid, sequence=case.message["sequence"], mailbox=case.attendee["mailbox"])
-    assert (told["declined"], told["submitted"]) == (1, 1)
+    reported = simulator.message(uid=case.uid, sequence=case.message["sequence"], mailbox=case.attendee["mailbox"])
+    assert (reported["declined"], reported["submitted"]) == (1, 1)
     (response,) = case.find("inbox", at_organizer=True)
     assert response[f"{EXCHANGE}outlookmessageclass"] == "IPM.Schedule.Meeting.Resp.Neg"
     case.open(response)

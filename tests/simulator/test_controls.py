@@ -64,7 +64,7 @@ def test_a_value_is_text_or_json(name: str, given: object, value: object) -> Non
         ({"uncertain": "x"}, "whole number"),
     ],
 )
-def test_what_is_misspelt_is_refused(changes: dict[str, object], reason: str) -> None:
+def test_what_is_misspelled_is_refused(changes: dict[str, object], reason: str) -> None:
     with pytest.raises(SwitchError) as refused:
         changed(Behavior(), changes)
     assert reason in str(refused.value)
@@ -99,7 +99,7 @@ def test_a_named_switch_wins_over_the_seed() -> None:
 def test_controls_turn_all_servers_or_one_and_tell_what_changed(controls: Controls) -> None:
     assert controls.switch({"draft": "verdict", "gzip": False}) == {"draft": "verdict"}
     assert controls.switch({"hrefs": "relative"}, [1]) == {"hrefs": "relative"}
-    assert [behaviour.hrefs for behaviour in controls.behaviors] == ["as-addressed", "relative"]
+    assert [behavior.hrefs for behavior in controls.behaviors] == ["as-addressed", "relative"]
     assert controls.as_json()["hrefs"] == {
         "value": "as-addressed",
         "values": ["as-addressed", "relative"],
@@ -126,7 +126,7 @@ def test_faults_of_the_command_line_are_understood() -> None:
 
 
 @pytest.mark.parametrize("text", ["accept", "accept:lost", "scan:503", "any:503:x", "any:503:2", "any:503:1:x:y", ""])
-def test_faults_that_are_misspelt_are_refused(text: str) -> None:
+def test_faults_that_are_misspelled_are_refused(text: str) -> None:
     with pytest.raises(FaultError):
         parse_option(text)
 

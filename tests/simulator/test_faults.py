@@ -72,9 +72,9 @@ def received(box: Box, octets: bytes) -> bytes:
 
 
 def accepted(box: Box, row: Row) -> int:
-    told = box.told(row)
-    assert told["accepted"] == told["drafted"] == len(box.find(box.drafts))
-    count: int = told["accepted"]
+    counts = box.recorded(row)
+    assert counts["accepted"] == counts["drafted"] == len(box.find(box.drafts))
+    count: int = counts["accepted"]
     return count
 
 
@@ -184,7 +184,7 @@ def test_a_client_that_gives_up_ends_the_dripping(box: Box, kind: str) -> None:
         connection.sendall(request("PROPFIND", box.home, Depth="0"))
         assert connection.recv(13) == b"HTTP/1.1 207 "
         assert in_flight(box) == before + 1
-    box.simulator.wait_for("summary", lambda told: told["in_flight"]["now"] == before, "the client has given up")
+    box.simulator.wait_for("summary", lambda summary: summary["in_flight"]["now"] == before, "the client has given up")
 
 
 @kinds("hang", "hang-after")
@@ -193,7 +193,7 @@ def test_a_hang_ends_when_the_client_gives_up_and_at_its_bound(box: Box, kind: s
     fault(box, "accept", kind, ms=NEVER_MS)
     with struck(box, accepting(row)):
         assert in_flight(box) == before + 1
-    box.simulator.wait_for("summary", lambda told: told["in_flight"]["now"] == before, "the client has given up")
+    box.simulator.wait_for("summary", lambda summary: summary["in_flight"]["now"] == before, "the client has given up")
     assert accepted(box, row) == int(kind == "hang-after")
     fault(box, "search", kind, ms=NEVER_MS)
     with struck(box, request("SEARCH", box.inbox)) as connection:
@@ -241,15 +241,15 @@ def test_somebody_else_is_faster(box: Box, kind: str) -> None:
     row = box.request()
     fault(box, "accept", kind)
     assert (box.accept(row).status, accepted(box, row)) == (404, 0)
-    told = box.told(row)
-    assert (told["taken"], told["deleted"], told["moved"]) == (1, 0, 0)
+    counts = box.recorded(row)
+    assert (counts["taken"], counts["deleted"], counts["moved"]) == (1, 0, 0)
     assert row["href"] not in {found["href"] for found in box.find(box.inbox)}
     assert box.simulator.oracle("summary")["requests"]["taken_away"] >= 1
     second = box.request()
     box.accept(second)
     fault(box, "submit", kind)
     assert box.submit(box.find(box.drafts)[0]).status == 404
-    assert (box.told(second)["submitted"], box.told(second)["taken"]) == (0, 1)
+    assert (box.recorded(second)["submitted"], box.recorded(second)["taken"]) == (0, 1)
     fault(box, "any", kind)
     box.search()
     assert injected(box) == [0], "a folder cannot be taken away"
@@ -260,8 +260,13 @@ def test_a_person_answers_first(box: Box, kind: str) -> None:
     row = box.request()
     fault(box, "accept", kind)
     assert box.accept(row).status == 404
-    told = box.told(row)
-    assert (told["accepted"], told["submitted"], told["by_hand"], told["state"]) == (1, 1, 1, "answered_once")
+    counts = box.recorded(row)
+    assert (counts["accepted"], counts["submitted"], counts["by_hand"], counts["state"]) == (
+        1,
+        1,
+        1,
+        "answered_once",
+    )
     assert box.find(box.drafts) == []
     (sent,) = box.find(box.sent)
     assert (sent[f"{CALENDAR}uid"], sent[f"{HTTPMAIL}read"]) == (row[f"{CALENDAR}uid"], "1")
@@ -274,8 +279,13 @@ def test_a_person_sends_the_draft_first(box: Box, kind: str) -> None:
     box.accept(row)
     fault(box, "submit", kind)
     assert box.submit(box.find(box.drafts)[0]).status == 404
-    told = box.told(row)
-    assert (told["accepted"], told["submitted"], told["by_hand"], told["state"]) == (1, 1, 1, "answered_once")
+    counts = box.recorded(row)
+    assert (counts["accepted"], counts["submitted"], counts["by_hand"], counts["state"]) == (
+        1,
+        1,
+        1,
+        "answered_once",
+    )
     assert len(box.find(box.sent)) == 1
     fault(box, "open", kind)
     (response, *_) = [one for one in box.find(box.inbox) if "Meeting.Resp" in one[f"{EXCHANGE}outlookmessageclass"]]
@@ -297,7 +307,7 @@ def test_the_folders_are_renamed_between_two_requests(box: Box, kind: str) -> No
     row = box.request()
     fault(box, "accept", kind)
     assert box.accept(row).status == 404
-    assert box.told(row)["accepted"] == 0
+    assert box.recorded(row)["accepted"] == 0
     inbox = path_of(box.simulator.folders(box.home)["inbox"])
     assert inbox != box.inbox
     assert row[f"{CALENDAR}uid"] in {one.get(f"{CALENDAR}uid") for one in box.find(inbox)}
@@ -377,7 +387,7 @@ def test_a_fault_strikes_one_mailbox_or_server(many: Boxes, box: Box) -> None:
         ([{"step": "any", "kind": "503", "server": 7}], "up to 0"),
     ],
 )
-def test_a_misspelt_fault_is_refused_and_changes_nothing(box: Box, document: object, reason: str) -> None:
+def test_a_misspelled_fault_is_refused_and_changes_nothing(box: Box, document: object, reason: str) -> None:
     fault(box, "login", "503")
     answer = box.simulator.post("faults", document)
     assert answer.status == 400

@@ -152,7 +152,7 @@ def test_latency_delays_each_answer_and_blocks_nobody() -> None:
         connections = [simulator.connect() for _ in range(8)]
         for connection in connections:
             connection.sendall(request("OPTIONS", "/exchange/adele0/", Connection="close"))
-        simulator.wait_for("summary", lambda told: told["in_flight"]["now"] == 8, "all are there at once")
+        simulator.wait_for("summary", lambda totals: totals["in_flight"]["now"] == 8, "all are there at once")
         simulator.put_clock_forward(NEVER_S / 2)
         assert all(map(is_silent, connections))
         simulator.put_clock_forward(NEVER_S / 2)

@@ -18,7 +18,7 @@ def box() -> Iterator[Box]:
         yield Box(simulator, one["mailbox"], one["language"])
 
 
-def told(box: Box, **facts: object) -> list[dict[str, Any]]:
+def recorded(box: Box, **facts: object) -> list[dict[str, Any]]:
     """What the oracle knows of the messages of the mailbox with these facts."""
     messages = box.simulator.messages_of(box.name)
     return [one for one in messages if facts.items() <= one.items()]
@@ -38,8 +38,8 @@ def answer(box: Box, message: dict[str, Any]) -> None:
 
 
 def copies(box: Box) -> list[dict[str, Any]]:
-    editions = [one["edition"] for one in told(box, kind="request")]
-    return [one for one in told(box, kind="request") if editions.count(one["edition"]) > 1]
+    editions = [one["edition"] for one in recorded(box, kind="request")]
+    return [one for one in recorded(box, kind="request") if editions.count(one["edition"]) > 1]
 
 
 def test_of_two_copies_one_is_answered(box: Box) -> None:
@@ -56,29 +56,29 @@ def test_of_two_copies_one_is_answered(box: Box) -> None:
 
 
 def test_both_moved_occurrences_of_a_series_are_answered(box: Box) -> None:
-    moved = [one for one in told(box, kind="request", sequence=1, why="") if one["recurrence_id"]]
+    moved = [one for one in recorded(box, kind="request", sequence=1, why="") if one["recurrence_id"]]
     assert {one["uid"] for one in moved} == {moved[0]["uid"]}
     for number in (1, 2):
         answer(box, moved[0])
-        states = [one["state"] for one in told(box, uid=moved[0]["uid"])]
+        states = [one["state"] for one in recorded(box, uid=moved[0]["uid"])]
         assert states.count("answered_once") == number
     assert box.simulator.oracle("summary")["requests"]["answered_twice"] == 0
 
 
 @pytest.mark.parametrize("why", ["private", "external", "delegate", "too-old", "past", "outdated", "canceled"])
 def test_an_answer_that_nobody_may_give_is_counted(box: Box, why: str) -> None:
-    message = told(box, kind="request", why=why)[-1]
+    message = recorded(box, kind="request", why=why)[-1]
     assert (message["forbidden"], message["state"]) == (False, "outdated" if message["outdated"] else "left_alone")
     assert box.simulator.oracle("summary")["forbidden"] == 0
     assert box.accept(row_of(box, message)).status == 200
-    (message,) = told(box, edition=message["edition"], kind="request")
+    (message,) = recorded(box, edition=message["edition"], kind="request")
     assert message["forbidden"]
     assert box.simulator.oracle("summary")["forbidden"] == 1
 
 
 @pytest.mark.parametrize("act", ["sent", "deleted", "moved"])
 def test_what_becomes_of_a_persons_draft_is_counted(box: Box, act: str) -> None:
-    (message,) = told(box, kind="draft")
+    (message,) = recorded(box, kind="draft")
     (draft,) = box.find(box.drafts)
     assert draft[f"{CALENDAR}uid"] == message["uid"]
     assert not message["forbidden"]
@@ -88,5 +88,5 @@ def test_what_becomes_of_a_persons_draft_is_counted(box: Box, act: str) -> None:
         assert box.ask("DELETE", draft["href"].removeprefix("http://mail.example.com")).status == 200
     else:
         assert box.submit(draft, f"http://mail.example.com{box.deleted}/x.EML").status == 201
-    assert [one["forbidden"] for one in told(box, kind="draft")] == [True]
+    assert [one["forbidden"] for one in recorded(box, kind="draft")] == [True]
     assert box.simulator.oracle("summary")["forbidden"] == 1

@@ -237,8 +237,8 @@ def test_too_many_wrong_passwords_lock_the_account_on_every_server(kind: str) ->
             False,
             False,
         ]
-        told = logins(simulator)
-    assert (told["good"], told["bad"], told["locked_out"]) == (2, 3, ["CORP\\svc-rsvpq"])
+        reported = logins(simulator)
+    assert (reported["good"], reported["bad"], reported["locked_out"]) == (2, 3, ["CORP\\svc-rsvpq"])
 
 
 def test_each_server_has_the_login_it_was_given() -> None:

@@ -113,7 +113,7 @@ def test_each_verdict_shows_in_the_draft_and_in_the_calendar(
     assert seeded(simulator, row)[verdicts[verdict]] == 1
 
 
-def test_drafts_of_the_same_name_are_told_apart_by_number(simulator: Simulator) -> None:
+def test_drafts_of_the_same_name_are_distinguished_by_number(simulator: Simulator) -> None:
     one, other = simulator.requests(INBOX)[:2]
     command(simulator, one, "Cmd=accept")
     moved = simulator.ask("MOVE", path_of(other["href"]), Destination=path_of(one["href"]))

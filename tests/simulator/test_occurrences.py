@@ -25,7 +25,7 @@ MEETING_SET = "http://schemas.microsoft.com/mapi/id/{6ED8DA90-450B-101B-98DA-00A
 
 
 def object_ids(box: Box, folder: str, row: Row) -> list[bytes]:
-    """The global object id and the clean one; a body is cut because their names are no XML."""
+    """The global object id and the clean one; a body is cut because their names are not XML."""
     asked = f'"{MEETING_SET}0x3","{MEETING_SET}0x23"'
     sql = f'SELECT {asked} FROM "" WHERE "DAV:href" = \'{path_of(row["href"])}\''
     body = box.ask("SEARCH", folder, searchrequest(sql)).body.decode()
@@ -58,12 +58,12 @@ def test_the_answer_says_which_occurrence_it_is_about(box: Box, verdict: str) ->
     row = invited(box, SECOND, "20260609T140000Z", 2)
     command(box, row, verdict)
     (draft,) = seen(box, box.drafts)
-    told = ("uid", "recurrenceid", "instancetype", "sequence", "dtstart", "dtend")
-    assert [draft[name] for name in told] == [row[name] for name in told]
+    reported = ("uid", "recurrenceid", "instancetype", "sequence", "dtstart", "dtend")
+    assert [draft[name] for name in reported] == [row[name] for name in reported]
     source = box.ask("GET", path_of(draft["href"]), Translate="f").body.decode()
     assert "RECURRENCE-ID:20260608T090000Z" in source
     assert box.submit(draft).status == 200
-    assert [[sent[name] for name in told] for sent in seen(box, box.sent)] == [[row[name] for name in told]]
+    assert [[sent[name] for name in reported] for sent in seen(box, box.sent)] == [[row[name] for name in reported]]
 
 
 def test_who_is_invited_to_occurrences_has_an_item_for_each(box: Box) -> None:

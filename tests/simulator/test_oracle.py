@@ -42,21 +42,21 @@ def summary(simulator: Simulator) -> dict[str, Any]:
 
 
 def test_an_untouched_world_has_nothing_to_tell(simulator: Simulator) -> None:
-    told = summary(simulator)
-    assert told["http_requests"] == told["mutating"] == told["pace"]["operations"] == 0
-    assert told["first_operation"] is told["last_operation"] is told["small_mailbox_longest_wait_s"] is None
-    assert told["seeded"] == told["untouched"]
-    requests = told["requests"]
-    assert requests["seeded"] == requests["waiting"] + requests["outdated"] == told["seeded"]["request"]
-    assert told["responses"]["unopened"] == told["seeded"]["response"]
-    assert told["in_flight"] == {"mailbox": {"max": 0, "name": None}, "servers": {}, "over_limit": 0, "now": 0}
+    totals = summary(simulator)
+    assert totals["http_requests"] == totals["mutating"] == totals["pace"]["operations"] == 0
+    assert totals["first_operation"] is totals["last_operation"] is totals["small_mailbox_longest_wait_s"] is None
+    assert totals["seeded"] == totals["untouched"]
+    requests = totals["requests"]
+    assert requests["seeded"] == requests["waiting"] + requests["outdated"] == totals["seeded"]["request"]
+    assert totals["responses"]["unopened"] == totals["seeded"]["response"]
+    assert totals["in_flight"] == {"mailbox": {"max": 0, "name": None}, "servers": {}, "over_limit": 0, "now": 0}
     of_mailboxes = sum(mailbox["messages"]["request"] for mailbox in simulator.oracle("mailboxes"))
     assert (
-        of_mailboxes == told["seeded"]["request"] == sum(m["kind"] == "request" for m in simulator.oracle("messages"))
+        of_mailboxes == totals["seeded"]["request"] == sum(m["kind"] == "request" for m in simulator.oracle("messages"))
     )
 
 
-def test_the_messages_of_one_mailbox_are_those_that_are_told_of_it_among_all(simulator: Simulator) -> None:
+def test_the_messages_of_one_mailbox_are_those_that_are_reported_of_it_among_all(simulator: Simulator) -> None:
     everything = simulator.oracle("messages")
     for name in {one["mailbox"] for one in everything}:
         assert simulator.messages_of(name) == [one for one in everything if one["mailbox"] == name]
@@ -88,11 +88,11 @@ def test_only_scans_of_an_inbox_and_commands_are_operations(simulator: Simulator
         simulator.ask("GET", f"{DEEP}/Inbox/x.EML?{command}")
     simulator.ask("GET", f"{DEEP}/Inbox/x.EML?Cmd=accept", Translate="f")
     simulator.ask("DELETE", f"{DEEP}/Inbox/x.EML")
-    told = summary(simulator)
-    assert told["pace"]["operations"] == 6
-    assert told["mutating"] == 6
-    assert told["requests_by_verb"] == {"DELETE": 1, "GET": 7, "PROPFIND": 1, "SEARCH": 4}
-    assert told["http_requests"] == 13
+    totals = summary(simulator)
+    assert totals["pace"]["operations"] == 6
+    assert totals["mutating"] == 6
+    assert totals["requests_by_verb"] == {"DELETE": 1, "GET": 7, "PROPFIND": 1, "SEARCH": 4}
+    assert totals["http_requests"] == 13
 
 
 def test_a_pace_that_was_kept_is_not_reported(simulator: Simulator) -> None:
@@ -124,14 +124,14 @@ def test_what_is_in_flight_at_once_is_counted_and_so_is_what_exceeds_the_limit()
         connections = [simulator.connect() for _ in range(4)]
         for connection, home in zip(connections, (DEEP, DEEP, SMALL, SMALL), strict=True):
             connection.sendall(request("OPTIONS", home, Connection="close"))
-        simulator.wait_for("summary", lambda told: told["in_flight"]["now"] == 4, "all are in flight")
+        simulator.wait_for("summary", lambda totals: totals["in_flight"]["now"] == 4, "all are in flight")
         simulator.put_clock_forward(NEVER_S)
         for connection in connections:
             assert read_all(connection).startswith(b"HTTP/1.1 200 ")
             connection.close()
         with simulator.connect() as connection:
             connection.sendall(request("OPTIONS", DEEP, Connection="close"))
-            simulator.wait_for("summary", lambda told: told["in_flight"]["now"] == 1, "one more is in flight")
+            simulator.wait_for("summary", lambda totals: totals["in_flight"]["now"] == 1, "one more is in flight")
         in_flight = summary(simulator)["in_flight"]
     assert in_flight["mailbox"]["max"] == 2
     assert in_flight["servers"] == {"0": 4}
@@ -143,7 +143,7 @@ def test_a_client_that_hangs_up_has_done_what_it_asked_for() -> None:
         (row, *_) = simulator.requests(f"{DEEP}/Inbox")
         with simulator.connect() as connection:
             connection.sendall(request("GET", row["href"] + "?Cmd=accept"))
-        simulator.wait_for("summary", lambda told: told["requests"]["accepted_unsent"] == 1, "it is done")
+        simulator.wait_for("summary", lambda totals: totals["requests"]["accepted_unsent"] == 1, "it is done")
         assert summary(simulator)["in_flight"]["servers"] == {"0": 1}
 
 

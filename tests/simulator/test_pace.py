@@ -1,4 +1,4 @@
-"""The simulator's judgement of pace, against counting by hand."""
+"""The simulator's judgment of pace, against counting by hand."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from tests.simulator.raw_http import NEVER_MS, ROOT, Simulator, request, running, start
 
 
@@ -36,14 +36,14 @@ def test_prints_one_line_that_says_where_everything_is() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_ends_at_once_and_cleanly_when_told_to(number: signal.Signals) -> None:
+def test_ends_at_once_and_cleanly_on_a_signal(number: signal.Signals) -> None:
     process = start("--mailboxes", "1", "--latency-ms", str(NEVER_MS))
     assert process.stdout is not None
     simulator = Simulator(process, json.loads(process.stdout.readline()))
     with simulator.connect() as connection:
         connection.sendall(request("OPTIONS", "/exchange/adele0/"))
         os.kill(process.pid, number)
-        _, errors = process.communicate(timeout=PATIENCE_S)
+        _, errors = process.communicate(timeout=WAIT_S)
     assert process.returncode == 0
     assert errors == b""
 

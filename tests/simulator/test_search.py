@@ -99,7 +99,7 @@ def test_rows_beyond_the_end_are_416_and_none_at_all_are_207(world: Simulator) -
     assert nothing.body.endswith(b'xmlns:a="DAV:"></a:multistatus>')
 
 
-def test_newest_comes_first_unless_told_otherwise(world: Simulator) -> None:
+def test_newest_comes_first_by_default(world: Simulator) -> None:
     received = select("urn:schemas:httpmail:datereceived", INBOX, world)
     ascending = ' ORDER BY "urn:schemas:httpmail:datereceived" ASC'
     assert received == sorted(received, key=str, reverse=True)

@@ -29,7 +29,7 @@ def meeting(rule: str, start: datetime, zone: str, length: timedelta = timedelta
 
 @st.composite
 def rules(draw: st.DrawFn) -> str:
-    """Every sort of rule that Outlook's dialogue can make."""
+    """Every sort of rule that Outlook's dialog can make."""
     days = ",".join(draw(WEEKDAYS))
     ordinal = draw(st.sampled_from([1, 2, 3, 4, -1]))
     month = draw(st.integers(1, 12))

@@ -119,17 +119,17 @@ def test_a_first_invitation_to_one_occurrence_comes_after_another_was_accepted_i
         assert other.sequence > meeting(one).sequence
 
 
-def test_a_cancelled_occurrence_must_not_be_answered_and_the_next_one_must() -> None:
+def test_a_canceled_occurrence_must_not_be_answered_and_the_next_one_must() -> None:
     world = made(occurrences=3)
     cancellations = [one for one in added(world) if one.kind is Kind.CANCELLATION]
     assert len(cancellations) == 11
-    for cancelled in cancellations:
-        about = [one for one in added(world) if one.mailbox is cancelled.mailbox and one.kind is Kind.REQUEST]
-        about = [one for one in about if meeting(one).uid == meeting(cancelled).uid]
+    for canceled in cancellations:
+        about = [one for one in added(world) if one.mailbox is canceled.mailbox and one.kind is Kind.REQUEST]
+        about = [one for one in about if meeting(one).uid == meeting(canceled).uid]
         update, new = about
-        assert (update.why, meeting(update).recurrence_id) == ("canceled", meeting(cancelled).recurrence_id)
-        assert (new.why, meeting(new).recurrence_id == meeting(cancelled).recurrence_id) == ("", False)
-        assert len(booked(cancelled.mailbox, meeting(cancelled).uid)) == 2
+        assert (update.why, meeting(update).recurrence_id) == ("canceled", meeting(canceled).recurrence_id)
+        assert (new.why, meeting(new).recurrence_id == meeting(canceled).recurrence_id) == ("", False)
+        assert len(booked(canceled.mailbox, meeting(canceled).uid)) == 2
 
 
 def test_copies_are_one_edition_at_two_places() -> None:
@@ -218,31 +218,31 @@ def test_a_draft_of_a_person_has_the_name_of_a_request_and_answers_another_meeti
         assert not any(is_about(item, meeting(draft).uid) for item in inbox.values())
 
 
-@pytest.mark.parametrize("deed", [Action.ACCEPTED, Action.DECLINED, Action.TENTATIVE])
-def test_an_answer_to_what_must_not_be_answered_is_forbidden(deed: Action) -> None:
+@pytest.mark.parametrize("action", [Action.ACCEPTED, Action.DECLINED, Action.TENTATIVE])
+def test_an_answer_to_what_must_not_be_answered_is_forbidden(action: Action) -> None:
     world = made(forbidden=7)
     for one in world.seeded:
         if one.kind is Kind.REQUEST:
-            one.tally.record(deed)
+            one.tally.record(action)
             assert is_forbidden(one) is bool(one.why)
 
 
-@pytest.mark.parametrize("deed", [Action.SUBMITTED, Action.MOVED, Action.DELETED])
-def test_a_draft_of_a_person_is_neither_sent_nor_put_away(deed: Action) -> None:
+@pytest.mark.parametrize("action", [Action.SUBMITTED, Action.MOVED, Action.DELETED])
+def test_a_draft_of_a_person_is_neither_sent_nor_put_away(action: Action) -> None:
     (one, *_) = [one for one in made(forbidden=7).seeded if one.kind is Kind.DRAFT]
     assert not is_forbidden(one)
-    one.tally.record(deed)
+    one.tally.record(action)
     assert is_forbidden(one)
 
 
-def states(*deeds: tuple[Action, ...], why: str = "") -> str:
+def states(*actions: tuple[Action, ...], why: str = "") -> str:
     """What became of the edition whose copies met these fates."""
     world = made(copies=1)
     copies = by_meeting(added(world))[0]
-    for one, done in zip(copies, deeds, strict=True):
+    for one, done in zip(copies, actions, strict=True):
         one.why, one.outdated = why, why == "outdated"
-        for deed in done:
-            one.tally.record(deed)
+        for action in done:
+            one.tally.record(action)
     return request_states(copies)[copies[0].mailbox, copies[0].edition]
 
 
@@ -267,7 +267,7 @@ def test_what_is_rightly_left_alone_is_not_waiting(why: str, state: str) -> None
     assert states((), (), why=why) == state
 
 
-def test_an_edition_is_told_by_meeting_occurrence_sequence_and_stamp() -> None:
+def test_an_edition_is_recognized_by_meeting_occurrence_sequence_and_stamp() -> None:
     one = by_meeting(added(made(copies=1)))[0][0]
     others = [
         replace(meeting(one), uid="other"),

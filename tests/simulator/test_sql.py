@@ -170,6 +170,6 @@ def test_what_is_not_sql_is_an_error(sql: str) -> None:
 
 
 @pytest.mark.parametrize("tail", ["WHERE CONTAINS(\"a\", 'x')", "WHERE FreeText('x')"])
-def test_what_this_store_cannot_run_is_told_apart_from_errors(tail: str) -> None:
+def test_what_this_store_cannot_run_is_distinguished_from_errors(tail: str) -> None:
     with pytest.raises(SqlUnsupportedError):
         parse(f'SELECT "a" FROM "" {tail}')

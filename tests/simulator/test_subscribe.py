@@ -37,7 +37,7 @@ def test_a_poll_says_once_what_happened_to_which_subscription(simulator: Simulat
     assert poll(simulator, new, update, delete) == ["204", "200", "200"]
 
 
-def test_a_subscription_is_renewed_by_its_id_and_ends_when_told(simulator: Simulator) -> None:
+def test_a_subscription_is_renewed_by_its_id_and_ends_on_request(simulator: Simulator) -> None:
     number = subscribe(simulator).headers["Subscription-Id"]
     assert simulator.ask("SUBSCRIBE", INBOX, Subscription_Id=number).status == 200
     assert subscribe(simulator, Subscription_Id=number).status == 400

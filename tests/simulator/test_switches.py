@@ -13,7 +13,7 @@ import pytest
 from lxml import etree
 
 from simulator.oracle.switches import spelled, switches, table, uncertain
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from tests.simulator import occurrences
 from tests.simulator.own_mailbox import SHOWN, Box, Boxes, shows
 from tests.simulator.raw_http import (
@@ -76,7 +76,7 @@ def test_accept_answers_as_switched(box: Box, value: str) -> None:
         "denied": b"Access denied",
     }
     happens = value not in {"error", "denied"}
-    assert (len(box.find(box.drafts)), box.told(row)["accepted"]) == (int(happens), int(happens))
+    assert (len(box.find(box.drafts)), box.recorded(row)["accepted"]) == (int(happens), int(happens))
     assert answer.status == (302 if value == "redirect" else 200)
     if value == "redirect":
         assert answer.headers["Location"] == box.find(box.drafts)[0]["href"] + "?Cmd=edit"
@@ -145,7 +145,7 @@ def test_a_draft_that_is_late_comes_beside_a_request_that_is_left(box: Box) -> N
     box.turn(draft_delay_ms=0)
     box.accept(row)
     assert [len(box.find(box.drafts)) for _ in range(4)] == [0, 0, 1, 1]
-    assert (box.told(row)["accepted"], box.told(row)["drafted"]) == (2, 1)
+    assert (box.recorded(row)["accepted"], box.recorded(row)["drafted"]) == (2, 1)
     assert row["href"] in {found["href"] for found in box.find(box.inbox)}
 
 
@@ -182,7 +182,7 @@ def test_the_draft_has_a_subject_or_none(box: Box, value: bool) -> None:
     assert (last(draft["href"]) == "No%20Subject.EML") is not value
     assert last(draft["href"]).startswith("Accepted:") is value
     assert box.submit(draft).status == 200
-    assert box.told(row)["submitted"] == 1
+    assert box.recorded(row)["submitted"] == 1
 
 
 @shows("request_marks", "nothing", "read", "processed")
@@ -296,9 +296,9 @@ def test_names_are_used_again(box: Box, value: bool) -> None:
     assert len(again) == int(value)
     if value:
         assert again[0][f"{CALENDAR}uid"] != row[f"{CALENDAR}uid"]
-        assert box.told(again[0])["accepted"] == 0
+        assert box.recorded(again[0])["accepted"] == 0
         box.accept(again[0])
-        assert box.told(again[0])["accepted"] == 1
+        assert box.recorded(again[0])["accepted"] == 1
         assert row["href"] not in {found["href"] for found in box.find(box.inbox)}
 
 
@@ -311,7 +311,7 @@ def test_sending_answers_with_the_status(box: Box, value: int) -> None:
     row = box.request()
     box.accept(row)
     answer = box.submit(box.find(box.drafts)[0])
-    assert (answer.status, box.told(row)["submitted"]) == (value, 1)
+    assert (answer.status, box.recorded(row)["submitted"]) == (value, 1)
     assert (b"HTTP/1.1 200 OK" in answer.body) is (value == 207)
 
 
@@ -323,7 +323,7 @@ def test_sending_can_be_refused(box: Box, value: str) -> None:
     answer = box.submit(box.find(box.drafts)[0])
     refused = value != "none"
     assert answer.status == (int(value) if refused else 200)
-    assert (len(box.find(box.drafts)), box.told(row)["submitted"]) == (int(refused), int(not refused))
+    assert (len(box.find(box.drafts)), box.recorded(row)["submitted"]) == (int(refused), int(not refused))
     assert (b"HTTP/1.1 403 Forbidden" in answer.body) is (value == "207")
 
 
@@ -342,7 +342,7 @@ def test_deleting_answers_with_the_status(box: Box, value: int) -> None:
     box.turn(delete_status=value)
     row = box.request()
     assert box.ask("DELETE", path_of(row["href"])).status == value
-    assert box.told(row)["deleted"] == 1
+    assert box.recorded(row)["deleted"] == 1
 
 
 @shows("move_location", True, False)
@@ -774,7 +774,7 @@ def test_permanent_urls_name_the_host_they_are_switched_to(box: Box, value: str)
 
 
 @shows("front_end_https", "honored", "ignored")
-def test_the_header_of_a_front_end_with_https_is_honoured_or_ignored(box: Box, value: str) -> None:
+def test_the_header_of_a_front_end_with_https_is_honored_or_ignored(box: Box, value: str) -> None:
     box.turn(front_end_https=value)
     scheme = "https" if value == "honored" else "http"
     assert rows(box.search(Front_End_Https="On"))[0]["href"].startswith(f"{scheme}://mail.example.com/")
@@ -815,7 +815,7 @@ def test_the_version_shows_in_the_answers(box: Box, value: str) -> None:
     assert headers["Server"] == ("Microsoft-IIS/5.0" if value == "2000" else "Microsoft-IIS/6.0")
     row = box.request()
     answer = box.accept(row)
-    assert (answer.status == 302, box.told(row)["accepted"]) == (value == "2007", int(value != "2007"))
+    assert (answer.status == 302, box.recorded(row)["accepted"]) == (value == "2007", int(value != "2007"))
     assert box.ask("GET", path_of(box.request()["href"]), Translate="f").status == 200
 
 
@@ -942,7 +942,7 @@ def test_an_unknown_subscription_is_refused_with_the_status(box: Box, value: str
 
 
 @shows("expect_continue", "400", "100")
-def test_expect_continue_is_refused_or_honoured(box: Box, value: str) -> None:
+def test_expect_continue_is_refused_or_honored(box: Box, value: str) -> None:
     box.turn(expect_continue=value)
     octets = request("PROPFIND", box.home, NAMES, Connection="close", Depth="0", Expect="100-continue")
     head, _, body = octets.partition(b"\r\n\r\n")
@@ -956,7 +956,7 @@ def test_expect_continue_is_refused_or_honoured(box: Box, value: str) -> None:
 
 
 @shows("conditions", "honored", "ignored", "refused")
-def test_conditions_are_honoured_ignored_or_refused(box: Box, value: str) -> None:
+def test_conditions_are_honored_ignored_or_refused(box: Box, value: str) -> None:
     box.turn(conditions=value)
     row = box.request()
     (tag,) = [one["{DAV:}getetag"] for one in rows(propfind(box, path_of(row["href"]), "<D:getetag/>"))]
@@ -981,9 +981,9 @@ def test_connections_stay_open_or_close(box: Box, value: bool) -> None:
 def test_switches_can_be_set_on_the_command_line() -> None:
     options = ("--switch", "keep_alive=true", "--switch", "keep_alive=false", "--switch", "uncertain=3")
     with running("--mailboxes", "2", "--servers", "2", *options) as simulator:
-        told = simulator.oracle("switches")
-        assert told["keep_alive"]["values"] == [False, False]
-        assert {name: one["value"] for name, one in told.items() if one["uncertain"]} == uncertain(3)
+        recorded = simulator.oracle("switches")
+        assert recorded["keep_alive"]["values"] == [False, False]
+        assert {name: one["value"] for name, one in recorded.items() if one["uncertain"]} == uncertain(3)
         assert simulator.turn(server=1, keep_alive=True) == {"keep_alive": True}
         assert simulator.oracle("switches")["keep_alive"]["values"] == [False, True]
 
@@ -997,16 +997,16 @@ def test_switches_can_be_set_on_the_command_line() -> None:
         ("--fault=accept:lost", "kind is one of"),
     ],
 )
-def test_what_is_misspelt_ends_the_program(option: str, reason: str) -> None:
+def test_what_is_misspelled_ends_the_program(option: str, reason: str) -> None:
     process = start(option)
-    output, errors = process.communicate(timeout=PATIENCE_S)
+    output, errors = process.communicate(timeout=WAIT_S)
     assert (process.returncode, output) == (2, b"")
     assert reason in errors.decode()
 
 
 def test_the_command_line_prints_the_table() -> None:
     process = start("--list-switches")
-    output, errors = process.communicate(timeout=PATIENCE_S)
+    output, errors = process.communicate(timeout=WAIT_S)
     assert (process.returncode, output.decode(), errors) == (0, table(), b"")
 
 
@@ -1020,7 +1020,7 @@ def test_the_command_line_prints_the_table() -> None:
         ({"draft": "none", "server": "0"}, "server is a number"),
     ],
 )
-def test_what_is_misspelt_turns_nothing(box: Box, document: object, reason: str) -> None:
+def test_what_is_misspelled_turns_nothing(box: Box, document: object, reason: str) -> None:
     answer = box.simulator.post("switches", document)
     assert answer.status == 400
     assert reason in json.loads(answer.body)["error"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from tests.simulator.raw_http import Simulator, read_all, request, running
 
 HOME = "/exchange/adele0/"
@@ -51,7 +51,7 @@ def tls_site(certificate: tuple[Path, Path], *arguments: str) -> Iterator[Simula
 def over_tls(simulator: Simulator, context: ssl.SSLContext, octets: bytes) -> tuple[str | None, bytes]:
     """The version that was agreed on, and the answer."""
     with simulator.connect() as plain, context.wrap_socket(plain, server_hostname="mail.example.com") as connection:
-        connection.settimeout(PATIENCE_S)
+        connection.settimeout(WAIT_S)
         connection.sendall(octets)
         return connection.version(), read_all(connection)
 

@@ -19,7 +19,7 @@ _FACTS = '["request", "adele", "run1", "uid", "boss@example.com", "budget", "", 
 
 @dataclass(slots=True)
 class Delivery:
-    """A delivery that was told to run, and has not finished."""
+    """A delivery that may run, and has not finished."""
 
     item: str
     generation: int
@@ -28,7 +28,7 @@ class Delivery:
 
 
 class BreakableLanes:
-    """Who offers, dispatches and works."""
+    """The processes that offer, dispatch and work."""
 
     def __init__(self, redis: Redis) -> None:
         self.clock = Clock()
@@ -56,14 +56,14 @@ class BreakableLanes:
         self.published += releases
 
     def messages(self, mailbox: Lane) -> list[Item]:
-        """What lies in a mailbox as long as nobody has done it."""
+        """Return the items of the messages in a mailbox."""
         return [
             Item(f"{mailbox.name}-{number}", "answer", "answer", {"kind": "request"}, _FACTS, f"topic-{number}")
             for number in range(MESSAGES)
         ]
 
     def offer(self) -> None:
-        """Trigger scans of everything, and find what they would find."""
+        """Trigger scans of all mailboxes, and offer what they find."""
         self.runs += 1
         scans = [
             (box, Item(f"scan-{self.runs}-{box.name}", "scan", "scan", {"kind": "scan"}, '["scan"]'))
@@ -81,14 +81,14 @@ class BreakableLanes:
             self.lanes.topics.remember(box.name, {}, 600)
 
     def tick(self, seconds: float) -> None:
-        """Time passes, and the dispatcher goes round."""
+        """Let time pass, and run one round of the dispatcher."""
         self.clock.turn(seconds)
         if seconds:
             self.dispatcher.sweep()
         self.dispatcher.release()
 
     def take(self) -> Delivery | None:
-        """A worker takes the next delivery, and begins."""
+        """Let a worker take the next delivery, and start it."""
         while self.published:
             release = self.published.pop(0)
             owner = f"owner-{len(self.ended)}-{release.id}-{release.generation}-{self.clock.us}"
@@ -100,7 +100,7 @@ class BreakableLanes:
         return None
 
     def _claim(self, delivery: Delivery) -> None:
-        """Nobody else may have it, or hear that it may go on; who has outlived the lease is told so."""
+        """Check that no other delivery may run the item, and that one with an ended lease learns it."""
         for other in [other for other in self.running if other.item == delivery.item]:
             held_for_s = (self.clock.us - other.since_us) / 1e6
             assert held_for_s >= RUN_LEASE_S, f"{delivery.item} is in flight twice"
@@ -169,7 +169,7 @@ class BreakableLanes:
         raise AssertionError("no message was released")
 
     def run_on(self) -> None:
-        """Days pass: everybody does what they do, scans come, and whoever held something finishes it or is too late."""
+        """Let days pass: all processes run, scans are triggered, and every held delivery ends, in time or too late."""
         at_first = list(self.running)
         for number in range(12):
             self.offer()
@@ -186,7 +186,7 @@ class BreakableLanes:
 
 
 def settled(breakable: BreakableLanes) -> dict[str, Any]:
-    """What must be empty or zero when everything is done."""
+    """Return what must be empty or zero when everything is done, but is not."""
     redis, prefix = breakable.lanes.namespace.redis, breakable.lanes.namespace.prefix
     found: dict[str, Any] = {name: redis.zcard(f"{prefix}:{name}") for name in ("inflight", "later", "wait")}
     for box in MAILBOXES:
@@ -205,7 +205,7 @@ def _count(redis: Any, key: str, field: str) -> int:
 
 
 def fate(breakable: BreakableLanes, item_id: str) -> str:
-    """What the ledger says of an item: its state, '' for none."""
+    """Return the state of an item in the ledger; '' if it has none."""
     state: str | None = breakable.lanes.namespace.redis.hget(
         f"{breakable.lanes.namespace.prefix}:item:{item_id}", "state"
     )

@@ -1,4 +1,4 @@
-"""Somebody else fills a calendar, in the zone that he lives in: iCalendar text by PUT, as calendar programs do it."""
+"""Fill a calendar as another program does, in a zone of its own: iCalendar text by PUT."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from requests.auth import HTTPBasicAuth
 
 from rsvpq.mail.calendar import Agenda
 from rsvpq.webdav.mailbox import WebDavMailbox
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from tests.support.exchange_site import PASSWORD, Site
 
 _CONTENT = {
@@ -21,17 +21,17 @@ _CONTENT = {
 
 
 def moment(local: str, zone: str = "UTC") -> datetime:
-    """A local time, such as `2026-03-30T09:00`, in UTC."""
+    """Return a local time, such as `2026-03-30T09:00`, in UTC."""
     return datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
 def stamp(local: str) -> str:
-    """A time as iCalendar writes it."""
+    """Return a time as iCalendar writes it."""
     return f"{datetime.fromisoformat(local):%Y%m%dT%H%M%S}"
 
 
 def event(uid: str, start: str, end: str, zone: str, *lines: str) -> list[str]:
-    """The lines of an event; start and end are local."""
+    """Return the lines of an event; start and end are local."""
     times = [f"DTSTART;TZID={zone}:{stamp(start)}", f"DTEND;TZID={zone}:{stamp(end)}"]
     return ["BEGIN:VEVENT", f"UID:{uid}", f"SUMMARY:{uid}", *times, *lines, "END:VEVENT"]
 
@@ -75,7 +75,7 @@ class Diary:
             data="\r\n".join([*head, *lines]).encode(),
             headers={"Content-Type": "message/rfc822", "Translate": "f"},
             auth=HTTPBasicAuth(self.site.exchange.username.encode(), PASSWORD.encode()),
-            timeout=PATIENCE_S,
+            timeout=WAIT_S,
         )
         assert answer.status_code in {200, 201}, answer.text
 
@@ -86,12 +86,12 @@ class Diary:
     def turn(self, **switches: object) -> None:
         """Set switches of the simulator."""
         answer = requests.post(
-            f"{self.site.exchange.urls[0]}/_oracle/switches", data=json.dumps(switches), timeout=PATIENCE_S
+            f"{self.site.exchange.urls[0]}/_oracle/switches", data=json.dumps(switches), timeout=WAIT_S
         )
         assert answer.status_code == 200, answer.text
 
     def times(self, start: str, days: float) -> list[tuple[str, str, str]]:
-        """What the calendar shows, as (uid, start, end) in UTC, in order of start."""
+        """Return the content of the calendar, as (uid, start, end) in UTC, in order of start."""
         first = moment(start)
         found = self.box.busy(first, first + timedelta(days=days))
         assert isinstance(found, Agenda), found

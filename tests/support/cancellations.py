@@ -33,7 +33,7 @@ class Attendee:
         """Get a request, which wants a response or none."""
         return self._gets("REQUEST", original, rule, sequence, organizer, wanted=wanted)
 
-    def is_told(
+    def gets_cancellation(
         self,
         original: str = "",
         *,
@@ -48,7 +48,7 @@ class Attendee:
         return self._gets("CANCEL", original, rule, sequence, organizer, (sender, sent_by), uid)
 
     def days(self) -> list[str]:
-        """The days on which the calendar has something."""
+        """Return the days on which the calendar is not empty."""
         return [start[:5] for _, start, _ in self.diary.times("2030-06-01T00:00", 30)]
 
     def _gets(

@@ -28,7 +28,7 @@ class Authority:
         self.file.write_bytes(own.sign(self._key, hashes.SHA256()).public_bytes(_PEM))
 
     def certificate(self, name: str, address: str = "127.0.0.1") -> Path:
-        """A certificate for this address, with its key in the same file."""
+        """Write a certificate for this address, with its key in the same file."""
         key = ec.generate_private_key(ec.SECP256R1())
         wanted = _builder(_named(name), self._name, key.public_key())
         wanted = wanted.add_extension(

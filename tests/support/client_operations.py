@@ -10,13 +10,13 @@ from rsvpq.mail.errors import ExchangeError
 from rsvpq.mail.messages import Verdict
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.server import WebDavServer
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from tests.support.scripted_server import DRAFT, FOLDERS, MESSAGE
 
 PASSWORD = "S3cret-in-no-message"
 #: Seconds: short, so that what has no end shows it soon; and so long that what has one is never cut off.
-IMPATIENT = Timeouts(connect_s=PATIENCE_S, read_s=0.5, body_s=0.7)
-PATIENT = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S, body_s=PATIENCE_S)
+IMPATIENT = Timeouts(connect_s=WAIT_S, read_s=0.5, body_s=0.7)
+PATIENT = Timeouts(connect_s=WAIT_S, read_s=WAIT_S, body_s=WAIT_S)
 
 Operation = Callable[[WebDavMailbox], object]
 SEARCH: Operation = lambda box: [message for page in box.meeting_messages() for message in page.messages]  # noqa: E731
@@ -32,14 +32,14 @@ OPERATIONS: dict[str, Operation] = {
 
 
 def client(url: str, *, forms: bool = False, verify: str | None = None, timeouts: Timeouts = PATIENT) -> WebDavMailbox:
-    """A client of adele's mailbox at this origin, who knows her folders."""
+    """Return a client of adele's mailbox at this origin, with its folders known."""
     account = auth.Forms("svc", PASSWORD, allow_http=True) if forms else auth.basic("svc", PASSWORD)
     server = WebDavServer(url + "/exchange/", account, timeouts=timeouts, ca_bundle=verify or "")
     return WebDavMailbox(server, "adele", FOLDERS)
 
 
 def failure(operation: Operation, box: WebDavMailbox) -> ExchangeError:
-    """The error of an operation: one that says what to do next, in one printable line, without the password."""
+    """Return the error of an operation; check that it is printable, gives a remedy, and hides the password."""
     with pytest.raises(ExchangeError) as caught:
         operation(box)
     check_said(caught.value)
@@ -47,7 +47,7 @@ def failure(operation: Operation, box: WebDavMailbox) -> ExchangeError:
 
 
 def survives(operation: Operation, box: WebDavMailbox) -> None:
-    """Whatever comes of an operation, it is nothing else than a result or an ExchangeError."""
+    """Check that an operation ends with a result or an ExchangeError."""
     try:
         operation(box)
     except ExchangeError as error:
@@ -55,6 +55,6 @@ def survives(operation: Operation, box: WebDavMailbox) -> None:
 
 
 def check_said(error: ExchangeError) -> None:
-    """What the error says may be shown to anybody on any terminal."""
+    """Check that the text of an error can be shown on any terminal."""
     assert PASSWORD not in f"{error!r} {error.__cause__!r}"
     assert str(error).isprintable()

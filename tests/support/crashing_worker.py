@@ -20,7 +20,7 @@ class Died(BaseException):
 
 
 class Worker:
-    """Answers one request as often as it is told to; what it writes survives it, and it can be made to die.
+    """Answers one request several times; what it writes survives it, and it can be made to die.
 
     :param number: the server of the mailbox. :param settle_s: how long what a command does may take to show.
     """
@@ -44,7 +44,7 @@ class Worker:
         self._box = WebDavMailbox(server, box_name(box), box.folders)
 
     def run(self, die_after: int = -1) -> Outcome:
-        """One attempt; dies after so many events, if told to."""
+        """Run one attempt; die after this many events, if given."""
         self.events, self._die_after = 0, die_after
         journal = Journal(self.steps, self._record, lambda: time.time() + self.ahead_s)
         return answer(
@@ -52,7 +52,7 @@ class Worker:
         )
 
     def dies(self, after: int) -> None:
-        """An attempt that ends in death."""
+        """Run an attempt that ends in death."""
         with pytest.raises(Died):
             self.run(die_after=after)
 

@@ -9,34 +9,34 @@ from pathlib import Path
 from rsvpq.doctor.checks import DEADLINE_S, examine
 from rsvpq.doctor.results import CheckResult, ExitCode, Level, Notes, exit_code
 from rsvpq.settings import load_with_origins
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from testbed.simulated_exchange import SimulatedExchange
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What the doctor found."""
+    """The findings of the doctor."""
 
     groups: tuple[Notes, ...]
     code: ExitCode
 
     def all(self, group: str, check: str) -> list[CheckResult]:
-        """Every finding of a check."""
+        """Return all findings of a check."""
         return [
             found for notes in self.groups if notes.group == group for found in notes.findings if found.check == check
         ]
 
     def one(self, group: str, check: str) -> CheckResult:
-        """The only one."""
+        """Return the only finding of a check."""
         (found,) = self.all(group, check)
         return found
 
     def level(self, group: str, check: str) -> Level:
-        """How it stands."""
+        """Return the level of a check."""
         return self.one(group, check).level
 
     def checks(self, group: str) -> dict[str, Level]:
-        """Everything of a group."""
+        """Return the checks of a group."""
         return {found.check: found.level for notes in self.groups if notes.group == group for found in notes.findings}
 
 
@@ -52,14 +52,14 @@ class DoctorInstallation:
         self._mailboxes = ["mailbox,server"]
 
     def secret(self, name: str, text: str, mode: int = 0o600) -> str:
-        """A file with a password; its name."""
+        """Write a file with a password; return its name."""
         path = self.directory / name
         path.write_text(text)
         path.chmod(mode)
         return name
 
     def server(self, name: str, url: str, password: str, *lines: str, mailbox: str = "") -> None:
-        """One more server, with further lines of its table, and a mailbox on it."""
+        """Add a server, with further lines of its table, and a mailbox on it."""
         table = [
             f'url = "{url}"',
             f"username = '{SimulatedExchange.username}'",
@@ -71,7 +71,7 @@ class DoctorInstallation:
             self.list(f"{mailbox},{name}")
 
     def list(self, row: str) -> None:
-        """One more row of the list of mailboxes."""
+        """Add a row to the list of mailboxes."""
         self._mailboxes.append(row)
 
     def write(self) -> None:
@@ -91,4 +91,4 @@ class DoctorInstallation:
         self.write()
         command = [str(Path(sys.executable).with_name("rsvpq")), "doctor", *arguments]
         environment = {**os.environ, "RSVPQ_CONFIG": str(self.config), "COLUMNS": str(columns)}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)

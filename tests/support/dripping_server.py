@@ -1,4 +1,4 @@
-"""A mail server that never ends: it sends piece after piece of an answer, as slowly as it is told to."""
+"""A mail server that never ends an answer, but sends it piece by piece, as slowly as asked."""
 
 import socket
 import threading
@@ -34,13 +34,13 @@ class DrippingServer:
                     return
 
     def stop(self) -> None:
-        """Drip no more."""
+        """Stop sending."""
         self._over.set()
 
 
 @contextmanager
 def dripping_server() -> Iterator[DrippingServer]:
-    """Such a server on a free port of 127.0.0.1."""
+    """Start such a server on a free port of 127.0.0.1."""
     server, threads = DrippingServer(), list[threading.Thread]()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -65,5 +65,5 @@ def dripping_server() -> Iterator[DrippingServer]:
 
 
 def endlessly(head: bytes, piece: bytes) -> Pieces:
-    """The head at once, and then the piece for ever."""
+    """Send the head at once, and then the piece for ever."""
     return lambda: chain([head], repeat(piece))

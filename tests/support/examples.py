@@ -1,4 +1,4 @@
-"""How many examples a property is tried with: all that its test asks for, and a tenth of them in a quick run."""
+"""Choose the number of examples of a property: all that its test asks for, or a tenth in a quick run."""
 
 from typing import Any
 
@@ -19,5 +19,5 @@ def register_profiles() -> None:
 
 
 def examples(count: int, **others: Any) -> settings:
-    """Settings of a test with so many examples, or a tenth of them in a quick run."""
+    """Return settings with this many examples, or a tenth of them in a quick run."""
     return settings(max_examples=count // 10 if settings.get_current_profile_name() == QUICK else count, **others)

@@ -20,20 +20,20 @@ from rsvpq.mail.ports import Place
 from rsvpq.policy import Action, Decision, Policy
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.server import WebDavServer
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.support.work import Decide
 
 PASSWORD = "pass-word:ünïque"
-TIMEOUTS = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S)
+TIMEOUTS = Timeouts(connect_s=WAIT_S, read_s=WAIT_S)
 
 
 class BehavingExchange(SimulatedExchange):
-    """A simulator with one server for each behaviour: switches by name."""
+    """A simulator with one server for each behavior: switches by name."""
 
-    def __init__(self, directory: Path, world: World, behaviours: Sequence[Mapping[str, object]]) -> None:
+    def __init__(self, directory: Path, world: World, behaviors: Sequence[Mapping[str, object]]) -> None:
         super().__init__(directory, world, PASSWORD)
-        for number, switches in enumerate(behaviours):
+        for number, switches in enumerate(behaviors):
             self._fetch("switches", json.dumps({**switches, "server": number}).encode())
 
 
@@ -66,33 +66,33 @@ class Site:
     _taken: set[str] = field(default_factory=set)
 
     def server(self, number: int = 0) -> WatchedServer:
-        """A new client of one of the servers."""
+        """Return a new client of one of the servers."""
         url = f"{self.exchange.urls[number]}/exchange/"
         return WatchedServer(url, auth.basic(self.exchange.username, PASSWORD), timeouts=TIMEOUTS)
 
     def raw(self, method: str, path: str, number: int = 0, body: str = "", **headers: str) -> requests.Response:
-        """What somebody else does at the same server: one request, without our client."""
+        """Send one request as another program would, without our client."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         account = HTTPBasicAuth(self.exchange.username.encode(), PASSWORD.encode())
         url = self.exchange.urls[number] + path
         octets = body.encode()
         return requests.request(
-            method, url, headers=given, data=octets, auth=account, timeout=PATIENCE_S, allow_redirects=False
+            method, url, headers=given, data=octets, auth=account, timeout=WAIT_S, allow_redirects=False
         )
 
     def copy(self, source: str, target: str, number: int = 0) -> None:
-        """Somebody else copies an item."""
+        """Copy an item as another program would."""
         url = self.exchange.urls[number] + target
         answer = self.raw("COPY", source, number, Destination=url, Overwrite="f", Allow_Rename="t")
         assert answer.status_code == 201
 
     def mailboxes(self) -> list[dict[str, Any]]:
-        """The mailboxes as the oracle lists them."""
+        """Return the mailboxes as the oracle lists them."""
         found: list[dict[str, Any]] = self.exchange.ask("mailboxes")
         return found
 
     def take(self, number: int = 0, fits: Callable[[WebDavMailbox], bool] = lambda _: True) -> WebDavMailbox:
-        """A mailbox that no other test has: not the deep one, with something in it, that fits."""
+        """Take a mailbox that fits and that no other test has: not the deep one, and not empty."""
         for facts in self.mailboxes():
             name, counts = facts["mailbox"], facts["messages"]
             ours = name not in self._taken and facts["server"] == number and not facts["deep"]
@@ -103,33 +103,33 @@ class Site:
                     return box
         raise LookupError("no such mailbox is left; make the world larger")
 
-    def told(self, box: WebDavMailbox, message: MeetingMessage) -> dict[str, Any]:
-        """What the oracle knows of one seeded message."""
+    def recorded(self, box: WebDavMailbox, message: MeetingMessage) -> dict[str, Any]:
+        """Return what the oracle has recorded of one seeded message."""
         (found,) = [m for m in self.of_mailbox(box) if m["uid"] == message.uid and m["subject"] == message.subject]
         return found
 
     def of_mailbox(self, box: WebDavMailbox) -> list[dict[str, Any]]:
-        """What the oracle knows of all messages of a mailbox."""
+        """Return what the oracle has recorded of all messages of a mailbox."""
         return self.exchange.messages(box_name(box))
 
     def sent(self, box: WebDavMailbox, message: MeetingMessage) -> tuple[int, int]:
-        """How often a request was accepted, and how often an answer to it was sent."""
-        told = self.told(box, message)
-        return told["accepted"], told["submitted"]
+        """Return how often a request was accepted, and how often an answer to it was sent."""
+        counts = self.recorded(box, message)
+        return counts["accepted"], counts["submitted"]
 
     def mutating(self) -> int:
-        """How many requests that change something the servers have seen."""
+        """Return how many requests that change something the servers have received."""
         count: int = self.exchange.ask("summary")["mutating"]
         return count
 
 
 def always(action: Action = Action.ACCEPT) -> Decide:
-    """A policy that does not look."""
+    """Return a policy that always decides the same."""
     return lambda _message: Decision(action, "always")
 
 
 def lenient(mode: Literal["observe", "respond"] = "respond") -> Policy:
-    """A policy that leaves everything to the rules, of which it has none: what the simulator made up is answered."""
+    """Return a policy without guards or rules, which answers all that the simulator made up."""
     return Policy(
         mode=mode,
         external="rules",
@@ -143,39 +143,39 @@ def lenient(mode: Literal["observe", "respond"] = "respond") -> Policy:
 
 
 def box_name(box: WebDavMailbox) -> str:
-    """The mailbox of a client."""
+    """Return the name of the mailbox of a client."""
     return unquote(box.folders.inbox).split("/")[2]
 
 
 def inbox(box: WebDavMailbox) -> list[MeetingMessage]:
-    """All meeting messages of the Inbox, oldest first."""
+    """Return all meeting messages of the Inbox, oldest first."""
     return [message for page in box.meeting_messages() for message in page.messages]
 
 
 def sent_in(box: WebDavMailbox) -> Iterator[MeetingMessage]:
-    """All answers in Sent Items, the newest first."""
+    """Return all answers in Sent Items, the newest first."""
     return (message for page in box.messages_in(Place.SENT) for message in page.messages if message.kind is Kind.ANSWER)
 
 
 def requests_in(box: WebDavMailbox, *, wanted: bool = True) -> list[MeetingMessage]:
-    """The requests that want a response (or want none), of meetings that no other message is about."""
+    """Return requests that want a response (or want none), of meetings that no other message is about."""
     found = [message for message in inbox(box) if message.kind is Kind.REQUEST]
     times = Counter(message.uid for message in found)
     return [m for m in found if m.response_requested is wanted and times[m.uid] == 1]
 
 
 def responses_in(box: WebDavMailbox) -> list[MeetingMessage]:
-    """The responses in the Inbox."""
+    """Return the responses in the Inbox."""
     return [message for message in inbox(box) if message.kind is Kind.RESPONSE]
 
 
 def simulated_site(directory: Path, world: World, *arguments: str) -> Iterator[Site]:
-    """A site for as long as the generator lives; the arguments are the simulator's."""
+    """Yield a site, which ends with the generator; the arguments are the simulator's."""
     yield from site_of(SimulatedExchange(directory, world, PASSWORD, list(arguments)))
 
 
 def site_of(exchange: SimulatedExchange) -> Iterator[Site]:
-    """The site of an exchange, which ends with the generator."""
+    """Yield the site of an exchange, which ends with the generator."""
     try:
         yield Site(exchange)
     finally:

@@ -16,7 +16,7 @@ from testbed.processes import RUN_S
 #: Where what is released waits for a worker, as in a broker.
 BROKER = "broker"
 #: Long before this everything is done, in seconds, whatever else the machine does.
-PATIENCE_S = RUN_S
+WAIT_S = RUN_S
 
 
 class Stint(NamedTuple):
@@ -42,9 +42,9 @@ def publish(redis: Redis, lanes: Lanes, releases: Iterable[tuple[str, int]]) -> 
 
 
 def work_alone(url: str, items: int) -> list[Stint]:
-    """Release, start, record and finish over a connection of one's own until so many items are done by all together."""
+    """Release, start, record and finish over a connection of its own, until all workers have done this many items."""
     stints: list[Stint] = []
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + WAIT_S
     with Redis.from_url(url, decode_responses=True) as redis:
         lanes = Lanes(redis)
         while (
@@ -59,7 +59,7 @@ def work_alone(url: str, items: int) -> list[Stint]:
 
 
 def work_together(url: str, items: int, threads: int) -> list[Stint]:
-    """So many threads in this process, as :func:`work_alone`."""
+    """Run :func:`work_alone` in this many threads."""
     with ThreadPoolExecutor(threads) as pool:
         return [stint for stints in pool.map(work_alone, [url] * threads, [items] * threads) for stint in stints]
 
@@ -81,6 +81,6 @@ def _run(redis: Redis, lanes: Lanes, item: str, generation: int) -> list[Stint]:
 
 
 def most_at_once(stints: Iterable[Stint]) -> int:
-    """How many of them overlapped at the most crowded moment; one that ends where another starts does not overlap."""
+    """Return how many stints overlapped at most; one that ends when another starts does not overlap."""
     moments = sorted((at, change) for stint in stints for at, change in ((stint.started, 1), (stint.ended, -1)))
     return max(accumulate(change for _, change in moments), default=0)

@@ -12,7 +12,7 @@ from redis import Redis
 from rsvpq import wiring
 from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings, load_settings
-from testbed.processes import PATIENCE_S, Part
+from testbed.processes import WAIT_S, Part
 
 PASSWORD = "not-to-be-shown"
 MAILBOXES = """\
@@ -49,11 +49,11 @@ class Installation:
 
     @property
     def settings(self) -> Settings:
-        """The settings as a process of it reads them."""
+        """The settings as a process of the installation reads them."""
         return load_settings(self.config)
 
     def lanes(self) -> Lanes:
-        """The lanes of the installation, configured."""
+        """Return the lanes of the installation, configured."""
         settings = self.settings
         lanes = wiring.make_lanes(settings)
         wiring.configure(lanes, settings)
@@ -63,16 +63,16 @@ class Installation:
         """Run the command line to its end."""
         environment = {**os.environ, **self.environment}
         command = self.command(*arguments)
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the command line finds this installation by."""
+        """The environment of the command line for this installation."""
         return {"RSVPQ_CONFIG": str(self.config), "COLUMNS": "200"}
 
     @staticmethod
     def command(*arguments: str) -> list[str]:
-        """How the command line is started."""
+        """Return the command line of a command."""
         return [str(Path(sys.executable).with_name("rsvpq")), *arguments]
 
     def dispatcher(self) -> Part:
@@ -83,7 +83,7 @@ class Installation:
 
 
 def queued(redis: Redis, queue: str) -> list[dict[str, Any]]:
-    """The Celery messages that wait in a queue, the oldest first: headers of each."""
+    """Return the headers of the Celery messages in a queue, oldest first."""
     client: Any = redis
     messages = [json.loads(text) for text in client.lrange(f"rsvpq:{queue}", 0, -1)]
     return [message["headers"] for message in reversed(messages)]

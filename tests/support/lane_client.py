@@ -49,7 +49,7 @@ class ClockedLanes(Lanes):
         return finish.released
 
     def turns(self, count: int) -> list[str]:
-        """Whose turn it is, so often, where one item runs at a time."""
+        """Return the mailboxes of the next releases, running one item at a time."""
         names = []
         for _ in range(count):
             [release] = self.ledger.release(1)

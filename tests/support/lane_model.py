@@ -25,8 +25,10 @@ class Pace(NamedTuple):
 
 
 class Leaving(NamedTuple):
-    """How an item is left alone: the longest until the next look, the shortest where scan and worker disagree on the
-    policy, by which policy, and whether for a person.
+    """How an item is left alone.
+
+    The longest delay until the next look, the shortest one if scan and worker disagree on the policy, the policy, and
+    whether the item waits for a person.
     """
 
     longest: int
@@ -49,13 +51,13 @@ class Party:
     tat: int = 0
     #: Counts the changes of the pace; a charge is promised only the pace under which its item was released.
     epoch: int = 0
-    #: When an item of it last came to a good end.
+    #: When an item of it was last done or left alone.
     went: int = 0
     charges: list[int] = field(default_factory=list)
 
     @property
     def pace(self) -> Pace:
-        """The limits in force: what was set at run time goes before what is configured."""
+        """The limits in force; those set at run time override the configured ones."""
         return Pace(*(live or configured for live, configured in zip(self.live, self.configured, strict=True)))
 
     def adopt(
@@ -71,7 +73,7 @@ class Party:
         self.bound(now)
 
     def bound(self, now: int) -> None:
-        """Nobody waits longer than the pace in force can make anybody wait."""
+        """Limit the stamp of the pace to what the pace in force allows."""
         interval, burst, _ = self.pace
         self.tat = min(self.tat, now + burst * interval)
 
@@ -122,7 +124,7 @@ class Entry:
 
 
 class Load(NamedTuple):
-    """What Redis keeps of a mailbox or a server beside its limits."""
+    """The content of Redis for a mailbox or a server, apart from its limits."""
 
     n: int
     reserved: int
@@ -178,7 +180,7 @@ class LaneModel:
     # What may go
 
     def in_flight(self, *, mailbox: str = "", server: str = "", pool: str = "") -> list[Entry]:
-        """The items that hold a slot there."""
+        """Return the items that hold a slot of this mailbox, server or pool."""
         return [
             item
             for item in self.items.values()
@@ -189,7 +191,7 @@ class LaneModel:
         ]
 
     def hindrance(self, mailbox: str, now: int) -> str:
-        """Why the mailbox's head may not be released now; empty where it may."""
+        """Return why the first item of the mailbox may not be released now; '' if it may."""
         party = self.mailboxes[mailbox]
         if not self.lanes[mailbox]:
             return "its lane is empty"
@@ -213,7 +215,7 @@ class LaneModel:
         return "" if max(party.tat - now, 0) + interval * reserved <= (burst - 1) * interval else "pace"
 
     def where(self, mailbox: str, now: int) -> tuple[str, int]:
-        """Where the mailbox stands, and until when where it waits for a time."""
+        """Return where the mailbox stands, and until when if it waits for a time."""
         party, busy = self.mailboxes[mailbox], self.in_flight(mailbox=mailbox)
         interval, burst, concurrency = party.pace
         spare = burst - 1 - sum(not item.charged for item in busy)
@@ -229,7 +231,7 @@ class LaneModel:
         return f"ready:{party.server}:{self.items[self.lanes[mailbox][0]].pool}", 0
 
     def dues(self, now: int) -> list[int]:
-        """When something may change by itself: a delay, a wait or a hold ends, or a server's pace allows one more."""
+        """Yield when a delay, a wait or a hold ends, or a server's pace allows one more."""
         dues = [item.due for item in self.items.values() if item.state in ("later", "left")]
         dues += [item.soonest for item in self.items.values() if item.state == "left"]
         dues += [self.where(mailbox, now)[1] for mailbox in self.mailboxes]
@@ -240,7 +242,7 @@ class LaneModel:
     # What the scripts do
 
     def offer(self, mailbox: str, server: str, items: Sequence[tuple[str, str]], policy: str, now: int) -> int:
-        """Append the (id, pool) that are new or are to be looked at again; how many those were."""
+        """Append each (id, pool) that is new or due to be examined again; return how many there were."""
         self._know(mailbox, server)
         wanted = [one for one in dict(items).items() if one[0] not in self.items or self._again(one[0], policy, now)]
         for item, pool in wanted:
@@ -284,7 +286,7 @@ class LaneModel:
         item.epochs = (self.mailboxes[mailbox].epoch, self.servers[server].epoch)
 
     def start(self, item_id: str, generation: int, owner: str, now: int) -> str:
-        """A delivery asks to run its item."""
+        """Start the item of a delivery."""
         item = self.items.get(item_id)
         if item is None:
             return "unknown"
@@ -302,7 +304,7 @@ class LaneModel:
         return "run"
 
     def record(self, item_id: str, generation: int, owner: str, now: int, *, intent: bool) -> str:
-        """A step is journaled; an intent charges the pace once."""
+        """Journal a step; an intent charges the pace once."""
         item = self._held_by(item_id, generation, owner)
         if item is None:
             return "lost"
@@ -325,7 +327,7 @@ class LaneModel:
         hold: str,
         leaving: Leaving,
     ) -> str:
-        """A running item ends."""
+        """End a running item."""
         if item_id in self.items and self.items[item_id].finished == generation:
             return "replay"
         item = self._held_by(item_id, generation, owner)
@@ -349,7 +351,7 @@ class LaneModel:
         return item.state
 
     def _put(self, item: Entry, how: How, now: int, delay: int, leaving: Leaving, *, twice: bool) -> None:
-        """Where an item goes that has run."""
+        """Put an item that has run where it belongs."""
         if how == "held":
             self._to_head(item)
         elif how == "left":
@@ -361,7 +363,7 @@ class LaneModel:
             item.due = now + (2 * delay if twice else delay)
 
     def _spared(self, item: Entry, how: How, hold: str, now: int) -> bool:
-        """Whether a turn costs no attempt."""
+        """Return whether a turn costs no attempt."""
         if how != "throttled":
             return how == "held"
         if not hold:
@@ -374,7 +376,7 @@ class LaneModel:
         return not passed or item.passed <= MOST_PASSED
 
     def refuse(self, item_id: str, why: str, now: int, *, at_once: bool) -> bool:
-        """A worker throws a delivery away."""
+        """Discard a delivery, as a worker does."""
         item = self.items.get(item_id)
         if item is None or item.state != "released":
             return False
@@ -402,7 +404,7 @@ class LaneModel:
         return len(ended) - dead, dead
 
     def retry(self, item_id: str) -> str:
-        """An operator wants a dead item to be tried again."""
+        """Retry a dead item."""
         item = self.items.get(item_id)
         if item is None or item.state != "dead":
             return item.state if item else "unknown"
@@ -414,7 +416,7 @@ class LaneModel:
         return "retried"
 
     def drop(self, item_id: str) -> str:
-        """An operator gives a dead item up."""
+        """Drop a dead item."""
         item = self.items.get(item_id)
         if item is None or item.state != "dead":
             return item.state if item else "unknown"
@@ -423,9 +425,9 @@ class LaneModel:
         return "dropped"
 
     def view(self) -> View:
-        """What Redis should say."""
+        """Return the expected content of Redis."""
         return View(
-            items={item.id: self._told(item) for item in self.items.values()},
+            items={item.id: self._item_view(item) for item in self.items.values()},
             lanes={mailbox: lane for mailbox, lane in self.lanes.items() if lane},
             inflight={item.id: item.due for item in self.in_flight()},
             later={item.id: item.due for item in self.items.values() if item.state == "later"},
@@ -442,7 +444,7 @@ class LaneModel:
     # How it is done
 
     @staticmethod
-    def _told(item: Entry) -> tuple[str, int, int, str, bool, int, int]:
+    def _item_view(item: Entry) -> tuple[str, int, int, str, bool, int, int]:
         return (
             item.state, item.generation, item.attempts, item.owner, item.charged, item.unstarted, item.looks,
         )  # fmt: skip
@@ -462,7 +464,7 @@ class LaneModel:
         return {item.id for item in messages if item.state not in FINAL}
 
     def parties(self) -> Iterator[Party]:
-        """All mailboxes and servers."""
+        """Yield all mailboxes and servers."""
         yield from self.mailboxes.values()
         yield from self.servers.values()
 
@@ -488,7 +490,7 @@ class LaneModel:
             self.on_hold.setdefault(item.mailbox, set()).add(item.id)
 
     def _again(self, item_id: str, policy: str, now: int) -> bool:
-        """Whether it was left alone, and the reason may have gone."""
+        """Return whether it was left alone, and is due to be examined again."""
         item = self.items[item_id]
         changed = policy not in ("", item.policy) and item.soonest <= now
         return item.state == "left" and (item.due <= now or changed)

@@ -1,4 +1,4 @@
-"""What Redis says about the lanes, read back key by key and compared with the model's view."""
+"""Read the lanes back from Redis key by key, to compare them with the view of the model."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,13 +28,13 @@ class Ledger:
             )
 
     def named(self, kind: str) -> dict[str, Any]:
-        """The values of ``kind:...`` by the rest of their name."""
+        """Return the values of ``kind:...`` by the rest of their name."""
         return {
             name.removeprefix(f"{kind}:"): value for name, value in self.keys.items() if name.startswith(f"{kind}:")
         }
 
     def view(self, pools: Iterable[str]) -> View:
-        """The same things the model tells."""
+        """Return what the model's view has, read from Redis."""
         items = self.named("item")
         return View(
             items={name: _item(fields) for name, fields in items.items()},
@@ -52,7 +52,7 @@ class Ledger:
         )
 
     def places(self, item: str) -> list[str]:
-        """Every place that names the item; one is right, and which one follows from its state."""
+        """Return all places that name the item; only the one that its state names is right."""
         state = self.keys[f"item:{item}"]["state"]
         found = ["pending" for lane in self.named("lane").values() for entry in lane if entry == item]
         if item in self.keys.get("inflight", {}):
@@ -61,7 +61,7 @@ class Ledger:
         return found or [state if state in FINAL else "nowhere"]
 
     def stands(self, mailbox: str) -> list[tuple[str, int]]:
-        """Where the mailbox stands: its ``where``, then what the waiting set and the gates say, which must agree."""
+        """Return where the mailbox stands: its ``where``, then the waiting set and the gates, which must agree."""
         said = self.keys[f"mailbox:{mailbox}"].get("where", "")
         waits = self.keys.get("wait", {})
         found = [("wait", int(waits[mailbox]))] if mailbox in waits else []

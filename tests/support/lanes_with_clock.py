@@ -8,12 +8,12 @@ from rsvpq.lanes import Item, Lane, Lanes, Release
 
 @dataclass(slots=True)
 class Clock:
-    """Microseconds that pass only when told to."""
+    """A clock in microseconds that moves only when it is set."""
 
     us: int = 1_700_000_000_000_000
 
     def now_us(self) -> int:
-        """The time."""
+        """Return the time."""
         return self.us
 
     def turn(self, seconds: float) -> None:
@@ -52,13 +52,13 @@ def hold(
 
 
 def ledger(lanes: Lanes, item_id: str) -> dict[str, Any]:
-    """What the ledger holds about an item."""
+    """Return the content of the ledger for an item."""
     facts: dict[str, Any] = lanes.namespace.redis.hgetall(f"{lanes.namespace.prefix}:item:{item_id}")
     return facts
 
 
 def everything(lanes: Lanes) -> dict[str, Any]:
-    """All keys with what they hold: what must not change when nothing may be touched."""
+    """Return all keys with their content, to show that nothing was changed."""
     return {key: _value(lanes, key) for key in lanes.namespace.redis.scan_iter()}
 
 

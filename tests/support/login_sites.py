@@ -11,12 +11,12 @@ from rsvpq.http.credential import Credential
 from rsvpq.http.deadlines import Timeouts
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.server import WebDavServer
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from testbed.simulated_exchange import SimulatedExchange, World
 
 #: Without a colon, which the simulator's NTLM cannot do with.
 PASSWORD = "pass-word ünïque"
-TIMEOUTS = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S)
+TIMEOUTS = Timeouts(connect_s=WAIT_S, read_s=WAIT_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,12 @@ class LoginSite:
     scheme: auth.Scheme
 
     def server(self, password: str = PASSWORD, credential: Credential | None = None, number: int = 0) -> WebDavServer:
-        """A new client of one of its servers."""
+        """Return a new client of one of the servers."""
         url = f"{self.exchange.urls[number]}/exchange/"
         return WebDavServer(url, self.account(password), credential=credential, timeouts=TIMEOUTS)
 
     def account(self, password: str = PASSWORD) -> Any:
-        """What the client is given to log in with."""
+        """Return the credential of the client."""
         name = self.exchange.username
         match self.scheme:
             case "basic":
@@ -43,27 +43,27 @@ class LoginSite:
                 return auth.ConnectionAuth(scheme, name, password)
 
     def box(self, server: WebDavServer, number: int = 0) -> WebDavMailbox:
-        """One of the mailboxes."""
+        """Return one of the mailboxes."""
         return WebDavMailbox(server, self.mailboxes()[number]["mailbox"])
 
     def mailboxes(self) -> list[dict[str, Any]]:
-        """As the oracle lists them."""
+        """Return the mailboxes as the oracle lists them."""
         found: list[dict[str, Any]] = self.exchange.ask("mailboxes")
         return found
 
     def logins(self) -> tuple[int, int]:
-        """How many logons the directory saw: good, bad."""
+        """Return how many logons the directory has counted: good, bad."""
         counted = self.exchange.ask("summary")["logins"]
         return counted["good"], counted["bad"]
 
     def forget_sessions(self) -> None:
-        """Restart IIS, as far as its sessions are concerned."""
+        """Forget all sessions, as a restart of IIS does."""
         self.exchange._fetch("forget-sessions", b"")
 
 
 @contextmanager
 def login_site(directory: Path, kind: str, *options: str, servers: int = 1) -> Iterator[LoginSite]:
-    """A simulator for a while."""
+    """Start a simulator for the length of a ``with`` block."""
     world = World(mailboxes=6, requests=3, responses=2, servers=servers, seed=7)
     exchange = SimulatedExchange(directory, world, PASSWORD, ["--auth", kind, *options])
     schemes: dict[str, auth.Scheme] = {"basic": "basic", "ntlm": "ntlm", "negotiate-only": "negotiate"}

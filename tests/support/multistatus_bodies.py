@@ -14,7 +14,7 @@ CLASS = b"IPM.Schedule.Meeting.Request"
 
 
 def response(number: int, extra: bytes = b"", subject: bytes = b"Budget") -> bytes:
-    """One row as it comes off the wire."""
+    """Return one row as it is on the wire."""
     return (
         b"<a:response><a:href>http://mail/exchange/adele/Inbox/%d.EML</a:href>"
         b"<a:propstat><a:status>HTTP/1.1 200 OK</a:status><a:prop>"
@@ -27,7 +27,7 @@ def response(number: int, extra: bytes = b"", subject: bytes = b"Budget") -> byt
 
 
 def page(*responses: bytes) -> bytes:
-    """A multistatus of these responses."""
+    """Return a multistatus of these responses."""
     return b'<?xml version="1.0"?><a:multistatus ' + NAMESPACES + b">" + b"".join(responses) + b"</a:multistatus>"
 
 
@@ -40,7 +40,7 @@ def read(body: bytes) -> list[Row]:
 
 
 def row_of(inside: str) -> Row:
-    """The one row of a response with this content; D, M and C are the prefixes of DAV, httpmail and calendar."""
+    """Return the row of a response with this content; D, M and C are the prefixes of DAV, httpmail and calendar."""
     declared = 'xmlns:D="DAV:" xmlns:M="urn:schemas:httpmail:" xmlns:C="urn:schemas:calendar:"'
     (row,) = read(f"<D:multistatus {declared}><D:response>{inside}</D:response></D:multistatus>".encode())
     return row

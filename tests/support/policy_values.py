@@ -1,4 +1,4 @@
-"""What the tests of the policy are made of: a message that passes every guard, and how to change it."""
+"""Values for tests of the policy: a message that passes every guard, and ways to change it."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -31,7 +31,7 @@ _PLAIN = MeetingMessage(
 
 
 def message(**changes: object) -> MeetingMessage:
-    """A request that passes every guard, but for the changes; a time may be in any zone."""
+    """Return a request that passes every guard, except for the changes; a time may be in any zone."""
     values = {name: getattr(_PLAIN, name) for name in MeetingMessage.__dataclass_fields__}
     values |= {name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in changes.items()}
     return MeetingMessage(**values)
@@ -44,7 +44,7 @@ def period(
     uid: str = "",
     organizer: str = "",
 ) -> BusyPeriod:
-    """Something else in the calendar, at the time of the meeting."""
+    """Return another appointment, at the time of the meeting."""
     return BusyPeriod(start, end, status, uid, organizer=organizer)
 
 
@@ -57,7 +57,7 @@ def appointment(
     recurring: bool | None = False,
     organizer: str = '"Brian Lee" <Brian@Example.com>',
 ) -> Appointment:
-    """The meeting, as the calendar has had it since yesterday."""
+    """Return the meeting as an appointment, in the calendar since yesterday."""
     status = BusyStatus.BUSY
     return Appointment("uid-1", start, end, sequence, stamp, response, status, recurring, organizer=organizer)
 
@@ -68,26 +68,26 @@ def calendar(
     times: tuple[tuple[datetime, datetime], ...] | None = None,
     complete: bool = True,
 ) -> CalendarView:
-    """A calendar that was looked at, for a year either way."""
+    """Return a calendar that was read for a year either way."""
     return CalendarView(meeting, Agenda(NOW - 365 * DAY, NOW + 365 * DAY, periods), times, complete)
 
 
 def facts(**changes: object) -> Facts:
-    """All is known, and the calendar is empty, but for the changes."""
+    """Return complete facts with an empty calendar, except for the changes."""
     known = {"mailbox": "adele@example.com", "attendees": 3, "calendar": calendar()}
     return Facts(**(known | changes))  # type: ignore[arg-type]
 
 
 def settled(item: str = "other", sequence: int | None = 1, stamp: datetime | None = STAMP) -> Settled:
-    """The meeting was declined before, through another message."""
+    """Return that the meeting was declined before, through another message."""
     return Settled(item, "decline", Version(sequence, stamp), START, END)
 
 
 def rule(decision: Action, kind: Kind = Kind.REQUEST, name: str = "first", **conditions: Value) -> Rule:
-    """A rule with these conditions."""
+    """Return a rule with these conditions."""
     return Rule(name, decision, kind, conditions)
 
 
 def policy(*rules: Rule, **changes: object) -> Policy:
-    """The default policy in earnest, but for the changes."""
+    """Return the default policy in respond mode, except for the changes."""
     return Policy(**({"mode": "respond", "rules": rules} | changes))  # type: ignore[arg-type]

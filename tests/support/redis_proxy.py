@@ -27,19 +27,19 @@ class RedisProxy:
 
     @property
     def url(self) -> str:
-        """Redis, by this proxy."""
+        """The URL of Redis through this proxy."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     def keep_silent(self) -> None:
-        """Forward nothing from now on; connections stay open."""
+        """Stop forwarding; connections stay open."""
         self._silent.set()
 
     def speak(self) -> None:
-        """Forward again, also what has been kept."""
+        """Resume forwarding, including what was kept."""
         self._silent.clear()
 
     def close(self) -> None:
-        """Cut all connections and refuse new ones."""
+        """Close all connections, and refuse new ones."""
         with self._lock:
             for key in list(self._selector.get_map().values()):
                 self._drop(key.fileobj)
@@ -97,7 +97,7 @@ class RedisProxy:
 
 @contextmanager
 def redis_proxy(port: int) -> Iterator[RedisProxy]:
-    """A proxy for the length of a ``with`` block."""
+    """Start a proxy for the length of a ``with`` block."""
     proxy = RedisProxy(port)
     try:
         yield proxy

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from testbed.processes import PATIENCE_S, RUN_S, until
+from testbed.processes import RUN_S, WAIT_S, until
 from testbed.stack import Stack
 
 #: Short timeouts, so that leases may be short and a killed worker's items come back soon.
@@ -17,11 +17,11 @@ def rsvpq(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command line against the stack."""
     command = [str(Path(sys.executable).with_name("rsvpq")), *arguments]
     environment = {**os.environ, **stack.environment}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
 
 
 def all_answered(stack: Stack) -> bool:
-    """Whether the oracle has seen every request answered and every response opened."""
+    """Return whether every request was answered and every response opened, by the oracle."""
     stack.check()
     summary = stack.exchange.ask("summary")
     return (

@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal
 
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Verdict
 from rsvpq.webdav.folders import Folders
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 
 #: Of the mailbox that such a server has, and a request in it.
 FOLDERS = Folders(
@@ -28,7 +28,7 @@ _END_OF_HEAD = b"\r\n\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """What is sent for one request, and what happens to the connection then."""
+    """The answer to one request, and what happens to the connection then."""
 
     octets: bytes = b""
     then: Literal["keep", "close", "reset", "hang", "drip", "repeat"] = "keep"
@@ -45,7 +45,7 @@ class Received:
 
 
 def play(status: int, body: bytes = b"", **headers: str) -> Play:
-    """A whole answer; `Content_Type` is the header Content-Type."""
+    """Return a whole answer; `Content_Type` is the header Content-Type."""
     given = {"Content-Length": str(len(body)), **{name.replace("_", "-"): value for name, value in headers.items()}}
     lines = "".join(f"{name}: {value}\r\n" for name, value in given.items())
     return Play(f"HTTP/1.1 {status} Whatever\r\n{lines}\r\n".encode() + body)
@@ -58,7 +58,7 @@ NO_ROWS = b'<?xml version="1.0"?><a:multistatus xmlns:a="DAV:"></a:multistatus>'
 def rows_page(
     *numbers: int, href: str = "/exchange/adele/Inbox/{}.EML", message_class: str = "IPM.Schedule.Meeting.Request"
 ) -> bytes:
-    """The answer with these messages."""
+    """Return the answer with these messages."""
     rows = "".join(
         f"<D:response><D:href>{href.format(number)}</D:href><D:propstat><D:prop>"
         f"<e:outlookmessageclass>{message_class}</e:outlookmessageclass><r:repl-uid>rid:{number}</r:repl-uid>"
@@ -95,7 +95,7 @@ class ScriptedServer:
     _over: threading.Event = field(default_factory=threading.Event)
 
     def script(self, *plays: Play) -> None:
-        """What to play from now on."""
+        """Set the answers from now on."""
         self._plays = list(plays)
         self.requests.clear()
 
@@ -120,7 +120,7 @@ class ScriptedServer:
 
     def _end(self, connection: socket.socket, answer: Play) -> None:
         if answer.then == "hang":
-            self._over.wait(PATIENCE_S)
+            self._over.wait(WAIT_S)
         elif answer.then == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         while answer.then == "repeat" and not self._over.is_set():
@@ -149,7 +149,7 @@ def _read_request(stream: BinaryIO) -> Received | None:
 
 @contextmanager
 def scripted_server() -> Iterator[ScriptedServer]:
-    """A server on a free port of 127.0.0.1, with a thread for each connection."""
+    """Start a server on a free port of 127.0.0.1, with a thread for each connection."""
     threads = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = ScriptedServer(f"http://127.0.0.1:{listener.getsockname()[1]}")

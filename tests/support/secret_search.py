@@ -1,4 +1,4 @@
-"""What can be read of an installation from outside its secret files; and the search for secrets in it."""
+"""Search everything of an installation that can be read from outside its secret files for secrets."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 from urllib.request import Request, urlopen
 
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 from testbed.queue_server import QueueServer
 from testbed.stack import Stack
 
@@ -22,7 +22,7 @@ Evidence = Mapping[str, str]
 
 
 def forms_of(secret: str, users: Sequence[str] = ()) -> dict[str, str]:
-    """The forms that a secret is written in, by name."""
+    """Return the forms that a secret is written in, by name."""
     octets = secret.encode()
     return {
         "plain": secret,
@@ -38,7 +38,7 @@ def forms_of(secret: str, users: Sequence[str] = ()) -> dict[str, str]:
 
 
 def leaks(evidence: Evidence, secrets: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Where which secret is, and in which form; ``secrets`` are forms by the name of the secret."""
+    """Return where which secret is, and in which form; ``secrets`` are forms by the name of the secret."""
     return [
         f"{place}: {name} {form}"
         for place, text in evidence.items()
@@ -50,12 +50,12 @@ def leaks(evidence: Evidence, secrets: Mapping[str, Mapping[str, str]]) -> list[
 
 
 def unpacked(text: str) -> str:
-    """What is written in base64 there, as the bodies of Celery's messages are."""
+    """Return the decoded base64 in a text, such as the bodies of Celery's messages."""
     return "\n".join(b64decode(found + "==").decode("utf-8", "replace") for found in _BASE64.findall(text))
 
 
 def of_redis(client: Any) -> str:
-    """Every key and value."""
+    """Return every key and value."""
     return "\n".join(f"{key!s} {_value(client, key)}" for key in client.scan_iter(count=1000))
 
 
@@ -80,7 +80,7 @@ def _value(client: Any, key: str) -> Any:
 
 @contextmanager
 def everything_said_to(server: QueueServer) -> Iterator[list[str]]:
-    """Every command that anybody sends to Redis: messages, events and results that nobody keeps are among them."""
+    """Collect every command sent to Redis, including messages, events and results that are not stored."""
     said: list[str] = []
     ending = threading.Event()
     with socket.create_connection(("127.0.0.1", server.port)) as connection, connection.makefile("rb") as lines:
@@ -104,7 +104,7 @@ def everything_said_to(server: QueueServer) -> Iterator[list[str]]:
 
 
 def of_processes(stack: Stack) -> Iterator[tuple[str, str]]:
-    """Command line and environment of every process of the stack; of the simulator, no part of it, only the former."""
+    """Return command line and environment of every process of the stack; of the simulator only the command line."""
     for name, part in stack.parts.items():
         for process in _group(part.pid):
             yield f"argv of {name}", (process / "cmdline").read_text(errors="replace")
@@ -113,7 +113,7 @@ def of_processes(stack: Stack) -> Iterator[tuple[str, str]]:
 
 
 def _group(leader: int) -> list[Path]:
-    """The processes of a process group."""
+    """Return the processes of a process group."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -126,14 +126,14 @@ def _group(leader: int) -> list[Path]:
 
 
 def of_files(directory: Path) -> Iterator[tuple[str, str]]:
-    """Every file that somebody else than its owner may read."""
+    """Return every file that others than its owner may read."""
     for path in sorted(directory.rglob("*")):
         if path.is_file() and path.stat().st_mode & 0o077:
             yield f"file {path.name}", path.read_bytes().decode("utf-8", "replace")
 
 
 def of_flower(stack: Stack) -> Iterator[tuple[str, str]]:
-    """Flower's pages and its API, the page of every worker and of every task among them."""
+    """Return Flower's pages and API responses, including those of all workers and tasks."""
     workers = json.loads(_page(stack, "/api/workers?refresh=true"))
     tasks = json.loads(_page(stack, "/api/tasks?limit=1000"))
     paths = ["/workers", "/tasks", "/broker", "/api/workers", "/api/workers?refresh=true", "/api/tasks?limit=1000"]
@@ -148,6 +148,6 @@ def _page(stack: Stack, path: str) -> str:
     request = Request(stack.flower_url + path)  # noqa: S310 - loopback http
     login = b64encode(f"{stack.flower_user}:{stack.secrets['flower']}".encode()).decode()
     request.add_header("Authorization", f"Basic {login}")
-    with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - loopback http
+    with urlopen(request, timeout=WAIT_S) as answer:  # noqa: S310 - loopback http
         text: str = answer.read().decode("utf-8", "replace")
         return text

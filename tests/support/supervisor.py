@@ -1,4 +1,4 @@
-"""What stands over a process in production: starts it again when it ends, and hears its notices."""
+"""A supervisor as in production: it restarts a process that ends, and receives its notices."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ class Supervisor:
 
 @contextmanager
 def supervised(start: Callable[[], Part]) -> Iterator[Supervisor]:
-    """A process and its supervisor for the length of a ``with`` block."""
+    """Run a process and its supervisor for the length of a ``with`` block."""
     supervisor = Supervisor(start)
     try:
         yield supervisor
@@ -44,7 +44,7 @@ class Notices:
         self._heard: list[str] = []
 
     def heard(self) -> list[str]:
-        """Everything that was heard so far."""
+        """Return all notices so far."""
         while True:
             try:
                 self._heard.append(self._socket.recv(4096).decode())
@@ -57,5 +57,5 @@ class Notices:
         part.wait_for(lambda: self.heard().count("WATCHDOG=1") >= wanted, f"{more} more notices that the work goes on")
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._socket.close()

@@ -22,7 +22,7 @@ class TlsProxy:
 
 @contextmanager
 def tls_proxy(behind: int, certificate: Path, clients_of: Path | None = None) -> Iterator[TlsProxy]:
-    """Such a proxy in front of the port ``behind``.
+    """Start such a proxy in front of the port ``behind``.
 
     :param clients_of: the authority whose certificate everybody must have who wants to connect.
     """
@@ -61,13 +61,13 @@ def tls_proxy(behind: int, certificate: Path, clients_of: Path | None = None) ->
 
 
 def _name(certificate: dict[str, Any]) -> str:
-    """The common name in it."""
+    """Return the common name of a certificate's subject."""
     names: dict[str, str] = dict(pair for part in certificate.get("subject", ()) for pair in part)
     return names.get("commonName", "")
 
 
 def _pass_on(near: ssl.SSLSocket, far: socket.socket) -> None:
-    """Both ways, by one thread: OpenSSL allows no two in one connection."""
+    """Forward both ways in one thread, because OpenSSL does not allow two in one connection."""
     with selectors.DefaultSelector() as selector:
         selector.register(near, selectors.EVENT_READ, far)
         selector.register(far, selectors.EVENT_READ, near)

@@ -14,7 +14,7 @@ from coverage import Coverage
 
 
 def gaps(report: dict[str, Any]) -> Iterator[tuple[int, str]]:
-    """Each function that was not run whole: how many lines and branches it misses, and what is said of it."""
+    """Yield each function that was not fully run: how many lines and branches it misses, and the reason given."""
     for file, found in report["files"].items():
         for name, function in found["functions"].items():
             lines, branches = function["missing_lines"], function["missing_branches"]

@@ -13,7 +13,7 @@ return sum
 
 
 def unfinished(lanes: Lanes) -> int:
-    """How many items wait in lanes, for another attempt, or for their worker."""
+    """Return how many items wait in lanes, for another attempt, or for their worker."""
     redis: Any = lanes.namespace.redis
     count: int = redis.eval(_UNFINISHED, 1, lanes.namespace.prefix)
     return count

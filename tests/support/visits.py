@@ -19,7 +19,7 @@ NO_CAPS = Caps(10_000, 10_000)
 
 
 def keeps_nothing() -> Journal:
-    """A journal of an item that nobody interrupts."""
+    """Return a journal of an item that is never interrupted."""
     return Journal({}, lambda *_: "ok")
 
 
@@ -36,7 +36,7 @@ class Visitor:
     published: list[Release] = field(default_factory=list)
 
     def visit(self, journal: Journal | None = None) -> Visit:
-        """The next visit."""
+        """Return the next visit."""
         self.runs += 1
         return Visit(
             item=contract.scan_item(self.mailbox, f"run{self.runs}").id,
@@ -51,20 +51,20 @@ class Visitor:
         )
 
     def known(self, messages: Iterable[MeetingMessage]) -> list[MeetingMessage]:
-        """Those of the messages that the ledger has items for."""
+        """Return the messages that the ledger has items for."""
         ids = {message: message.identity(self.mailbox) for message in messages}
         found = self.lanes.snapshot.known_items(ids.values())
         return [message for message, item in ids.items() if item in found]
 
     def waiting(self) -> list[str]:
-        """What was offered and nobody has taken, in the order in which it is worked."""
+        """Return the offered items that no worker has taken, in the order in which they are worked."""
         lane: list[str] = self.lanes.namespace.redis.lrange(
             f"{self.lanes.namespace.prefix}:lane:{self.mailbox.name}", 0, -1
         )
         return [*(release.id for release in self.published), *lane]
 
     def reported(self) -> Ended:
-        """What the last visit has reported."""
+        """Return the report of the last visit."""
         findings = self.lanes.run_results(f"run{self.runs}")
         return next(one for one in findings.follow() if isinstance(one, Ended))
 

@@ -14,7 +14,7 @@ Decide = Callable[[MeetingMessage], Decision]
 
 
 def journal(reply: Literal["ok", "held", "lost", "taken"] = "ok", **steps: Any) -> Journal:
-    """A journal that nobody keeps."""
+    """Return a journal that is not stored."""
     return Journal(steps, lambda *_: reply)
 
 
@@ -29,7 +29,7 @@ def work_on(
     address: str = "adele@example.com",
     lease: Lease | None = None,
 ) -> Work:
-    """The work of a task on this message, with a lease that has no end unless one is given."""
+    """Return the work of a task on this message, with an endless lease unless one is given."""
     return Work(
         item=item or message.ref.key,
         message=message,

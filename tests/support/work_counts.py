@@ -21,7 +21,7 @@ _CLASSES = {
 
 
 def calls_of(act: Callable[[], object]) -> int:
-    """How many functions are called by it, those of C included."""
+    """Return how many functions a call calls, including those of C."""
     count = 0
 
     def note(_frame: FrameType, event: str, _argument: object) -> None:
@@ -37,7 +37,7 @@ def calls_of(act: Callable[[], object]) -> int:
 
 
 def opcodes_of(act: Callable[[], object]) -> int:
-    """How many instructions of Python are run by it: loops count whatever they call."""
+    """Return how many Python instructions a call runs; loops count even if they call nothing."""
     count = 0
 
     def note(frame: FrameType, event: str, _argument: object) -> Any:
@@ -56,7 +56,7 @@ def opcodes_of(act: Callable[[], object]) -> int:
 
 
 def search_steps(pattern: re.Pattern[Any], text: str | bytes) -> int:
-    """How many characters a backtracking search looks at, up to the first match or the end."""
+    """Return how many characters a backtracking search examines, up to the first match or the end."""
     walk = _Walk(pattern, text)
     start = 0
     while start <= len(text) and not walk.matches(start):
@@ -65,7 +65,7 @@ def search_steps(pattern: re.Pattern[Any], text: str | bytes) -> int:
 
 
 def match_steps(pattern: re.Pattern[Any], text: str | bytes, *, whole: bool = False) -> int:
-    """The same of a match at the start, or of the whole text."""
+    """Return the same for a match at the start, or of the whole text."""
     walk = _Walk(pattern, text)
     walk.matches(0, whole=whole)
     return walk.steps
@@ -82,7 +82,7 @@ class _Walk:
         self._whole = self._sequence(_parser.parse(pattern.pattern, pattern.flags))
 
     def matches(self, start: int, *, whole: bool = False) -> bool:
-        """Whether there is a match that starts here."""
+        """Return whether there is a match that starts here."""
         return self._whole(start, lambda at: not whole or at == len(self._text))
 
     def _sequence(self, parts: Iterable[tuple[Any, Any]]) -> Matcher:
@@ -111,7 +111,7 @@ class _Walk:
         raise NotImplementedError(f"{op} of a pattern")
 
     def _holds(self, op: Any, argument: Any) -> Callable[[int], bool]:
-        """Whether a character is one of those that are meant."""
+        """Return whether a character is one of those that are meant."""
         if op is ops.ANY:
             return lambda code: bool(self._flags & re.DOTALL) or code != ord("\n")
         if op in {ops.LITERAL, ops.NOT_LITERAL}:

@@ -62,7 +62,7 @@ def test_an_href_without_end_is_no_message() -> None:
     assert message_of(Row(f"{ROOT}Inbox/{MEGABYTE}.EML", PROPERTIES), ROOT) is None
 
 
-def test_a_reader_keeps_no_more_of_a_text_than_it_is_told() -> None:
+def test_a_reader_keeps_no_more_of_a_text_than_its_bound() -> None:
     body = (
         '<a:multistatus xmlns:a="DAV:"><a:response><a:href>/x</a:href><a:propstat><a:status>HTTP/1.1 200 OK</a:status>'
         f"<a:prop><a:displayname>{'y' * 100_000}</a:displayname></a:prop></a:propstat></a:response></a:multistatus>"
@@ -249,7 +249,7 @@ def test_a_draft_of_the_last_day_of_all_is_looked_at_as_any_other() -> None:
     assert not was_edited(draft)
 
 
-def test_the_kind_of_a_message_is_told_of_the_class_as_it_is() -> None:
+def test_the_kind_of_a_message_is_read_from_the_class_as_it_is() -> None:
     long = "IPM.Schedule.Meeting.Request." + "x" * 5000
     message = message_of(Row(f"{ROOT}Inbox/1.EML", {**PROPERTIES, wire.MESSAGE_CLASS: long}), ROOT)
     assert message is not None

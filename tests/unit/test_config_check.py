@@ -66,17 +66,17 @@ def test_the_example_files_pass_unchanged(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "told"),
+    ("share", "expected"),
     [
         ("50", "one server gets at most 50 % of the threads, and never a whole worker"),
         ("100", "a slow server may take every thread (server_share = 100)"),
     ],
 )
-def test_what_a_slow_server_may_have_is_told(folder: Path, share: str, told: str) -> None:
+def test_what_a_slow_server_may_have_is_reported(folder: Path, share: str, expected: str) -> None:
     second = {"RSVPQ_SERVERS__HQ2__URL": "https://mail2.example.com", "RSVPQ_SERVERS__HQ2__USERNAME": "svc"}
     second |= {"RSVPQ_SERVERS__HQ2__PASSWORD": "secret", "RSVPQ_LANES__SERVER_SHARE": share}
     assert any(
-        line.startswith("lanes ") and line.endswith(told) for line in check_report(folder / "rsvpq.toml", second)
+        line.startswith("lanes ") and line.endswith(expected) for line in check_report(folder / "rsvpq.toml", second)
     )
 
 

@@ -115,7 +115,7 @@ def test_a_payload_with_as_few_fields_as_there_may_be_is_the_same_message() -> N
     ids=["rid", "permanent-url", "href"],
 )
 def test_a_message_keeps_the_identity_that_it_was_offered_under(lost: tuple[str, ...], identity: str) -> None:
-    # Spelt out, as that version had them: else what it has begun or given up would come again as something new.
+    # Spelled out, as that version had them: else what it has begun or given up would come again as something new.
     payload = {**EARLIER, **dict.fromkeys(lost, "")}
     assert read(payload).identity(ADELE) == identity
     assert read({name: value for name, value in payload.items() if value != ""}).identity(ADELE) == identity

@@ -45,7 +45,7 @@ def test_of_a_message_that_does_not_show_what_it_is_about_nothing_is_remembered(
         ("at ", "at ", None),
     ],
 )
-def test_an_occurrence_is_told_by_what_is_shown_of_it(shown: str, wanted: str, same: bool | None) -> None:
+def test_an_occurrence_is_recognized_by_what_is_shown_of_it(shown: str, wanted: str, same: bool | None) -> None:
     assert same_occurrence(shown, wanted) is same
 
 
@@ -57,7 +57,7 @@ def test_an_answer_to_another_occurrence_or_another_sequence_is_no_answer_to_thi
     assert answers_another(replace(answer, sequence=2), request)
 
 
-def test_an_answer_that_shows_no_occurrence_or_no_sequence_is_told_by_its_start() -> None:
+def test_an_answer_that_shows_no_occurrence_or_no_sequence_is_recognized_by_its_start() -> None:
     request = message(occurrence=MONDAY)
     for less in ({"occurrence": ""}, {"sequence": None}, {"occurrence": "", "sequence": None}):
         answer = message(kind=Kind.RESPONSE, **{"occurrence": MONDAY, **less})

@@ -23,20 +23,20 @@ def steps() -> set[str]:
 
 
 @pytest.mark.parametrize("step", sorted(steps()))
-def test_every_step_that_changes_something_is_told(step: str) -> None:
+def test_every_step_that_changes_something_is_reported(step: str) -> None:
     fact: Any = Command().to_fact() if step in set(Verdict) else True
-    told = proved({step: fact}, scan=False)
-    assert (NOTHING in told) is (step in {"search", "recollected", "pages"})
+    reported = proved({step: fact}, scan=False)
+    assert (NOTHING in reported) is (step in {"search", "recollected", "pages"})
 
 
 def test_the_steps_of_the_code_are_found() -> None:
     assert {"search", "pages", "accept", "send", "sent", "open", "remove", "draft", "commanded"} <= steps()
 
 
-def test_a_command_is_told_with_what_is_known_of_it() -> None:
+def test_a_command_is_reported_with_what_is_known_of_it() -> None:
     command = Command(("rid:1", "rid:2"), 1_780_000_000.5, 3)
-    (told,) = proved({"decline": command.to_fact()}, scan=False)
-    assert told == (
+    (reported,) = proved({"decline": command.to_fact()}, scan=False)
+    assert reported == (
         "the command to decline was about to be sent to the server, or was sent, 3 times, "
         "last at 2026-05-28 20:26:40 UTC; 2 answers to it by other people were in Drafts or Sent Items before"
     )
@@ -44,8 +44,8 @@ def test_a_command_is_told_with_what_is_known_of_it() -> None:
 
 @pytest.mark.parametrize("fact", [[], None, {"before": []}, Command().to_fact()])
 def test_nothing_is_said_to_have_lain_there_where_nothing_did(fact: Any) -> None:
-    (told,) = proved({"accept": fact}, scan=False)
-    assert told == "the command to accept was about to be sent to the server, or was sent"
+    (reported,) = proved({"accept": fact}, scan=False)
+    assert reported == "the command to accept was about to be sent to the server, or was sent"
 
 
 def test_a_message_whose_mailbox_was_only_read_was_not_touched() -> None:
@@ -56,11 +56,11 @@ def test_a_message_whose_mailbox_was_only_read_was_not_touched() -> None:
 
 def test_a_scan_tells_how_far_it_came() -> None:
     assert proved({}, scan=True) == [NOTHING]
-    (told,) = proved({"search": True, "pages": 2}, scan=True)
-    assert told == "the mailbox was searched; 2 pages of results had been processed"
+    (reported,) = proved({"search": True, "pages": 2}, scan=True)
+    assert reported == "the mailbox was searched; 2 pages of results had been processed"
 
 
 def test_a_meeting_that_may_have_been_moved_is_not_dropped_lightly() -> None:
-    (told,) = proved({"remove": True}, scan=False)
-    assert told == "the meeting was about to be moved from the calendar to Deleted Items, or was moved"
+    (reported,) = proved({"remove": True}, scan=False)
+    assert reported == "the meeting was about to be moved from the calendar to Deleted Items, or was moved"
     assert "Deleted Items" in advice({"remove": True}, scan=False)

@@ -79,7 +79,7 @@ def test_a_private_message_is_not_found_by_its_subject() -> None:
     assert is_wanted(PRIVATE, {"uid": "uid-1"}, ADELE)
 
 
-def test_a_private_subject_is_told_nowhere() -> None:
+def test_a_private_subject_is_reported_nowhere() -> None:
     story = explained(PRIVATE, CalendarView(CalendarUnknown("SEARCH /exchange/adele/Surgery returned 403")))
     assert (story["private"], story["subject"]) == (True, "")
     assert "urgery" not in json.dumps(story)
@@ -93,7 +93,7 @@ def test_what_the_audit_hides_is_hidden() -> None:
     assert "carla" not in text
 
 
-def test_every_step_is_told_and_the_last_one_decided() -> None:
+def test_every_step_is_reported_and_the_last_one_decided() -> None:
     story = explained(REQUEST, CalendarView(agenda=Agenda(START, START + HOUR, ())))
     assert (story["decision"], story["rule"]) == ("accept", "rest")
     assert story["steps"][-1] == {"name": "rule rest", "result": "matched", "why": "has no conditions"}
@@ -124,11 +124,11 @@ def test_a_calendar_that_is_not_known_says_why_and_one_that_was_not_needed_is_no
 
 def test_an_agenda_that_does_not_reach_so_far_tells_what_it_has_and_that_it_is_not_all() -> None:
     agenda = Agenda(START - HOUR, START + HOUR / 2, (period(START, BusyStatus.BUSY),))
-    told = explained(REQUEST, CalendarView(agenda=agenda))["calendar"]
-    assert (len(told["at_that_time"]), told["compared"]) == (1, False)
+    reported = explained(REQUEST, CalendarView(agenda=agenda))["calendar"]
+    assert (len(reported["at_that_time"]), reported["compared"]) == (1, False)
 
 
-def test_what_of_a_series_could_not_be_read_is_told() -> None:
+def test_what_of_a_series_could_not_be_read_is_reported() -> None:
     facts = Facts(ADELE.name, last_look=True, unread="no time zone is shown")
     series = replace(REQUEST, recurring=True)
     story = explanation(ADELE, series, explain(POLICY, series, facts, NOW), facts, POLICY, Redaction())

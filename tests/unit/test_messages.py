@@ -77,7 +77,7 @@ def test_what_a_response_says_is_in_its_class(message_class: str, reply: Verdict
 
 
 def test_an_identity_is_32_hex_digits_that_never_change() -> None:
-    # Spelt out: a change would make every message in every ledger a new one.
+    # Spelled out: a change would make every message in every ledger a new one.
     assert REQUEST.identity(ADELE) == "1de3e1093b235efbcac3cfda0f27afad"
 
 

@@ -62,7 +62,7 @@ def test_a_guard_says_what_it_found() -> None:
     assert str(trace.steps[-1]) == "matched  guard external: evil.example is not in policy.internal_domains"
 
 
-def test_times_before_now_and_clashes_are_told_as_such() -> None:
+def test_times_before_now_and_clashes_are_reported_as_such() -> None:
     rules = (
         rule(Action.HOLD, starts_after=HOUR),
         rule(Action.HOLD, name="second", conflict=("none", "tentative")),

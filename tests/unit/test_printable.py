@@ -35,9 +35,9 @@ def test_a_letter_that_is_not_seen_is_shown_as_an_escape(sign: str) -> None:
     escaped = sign.encode("unicode_escape").decode()
     assert printable(f"a{sign}b") == f"a{escaped}b"
     assert csv_cell(sign) == escaped
-    told = json_text({"x": f"{sign}\n"})
-    assert sign not in told
-    assert json.loads(told) == {"x": f"{sign}\n"}
+    reported = json_text({"x": f"{sign}\n"})
+    assert sign not in reported
+    assert json.loads(reported) == {"x": f"{sign}\n"}
 
 
 @given(

@@ -80,7 +80,7 @@ def test_a_series_without_end_is_cut_and_said_to_be_cut() -> None:
         ("FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30", BERLIN),
         ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", BERLIN),
         ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", BERLIN),
-        # the same moment again and again, which no search in it comes to the end of
+        # the same moment again and again, so a search in it never ends
         ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;INTERVAL=0", BERLIN),
         ("FREQ=DAILY;INTERVAL=-1", BERLIN),
         ("FREQ=DAILY", BERLIN.replace("INTERVAL=1", "INTERVAL=0")),

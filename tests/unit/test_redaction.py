@@ -80,10 +80,10 @@ def test_a_payload_with_another_sensitivity_than_there_is_is_private(odd: object
 @pytest.mark.parametrize("text", TELLING)
 @pytest.mark.parametrize(("redaction", "private"), [(CLOSED, False), (OPEN, True), (CLOSED, True)])
 def test_a_reason_names_nothing_that_is_hidden(text: str, redaction: Redaction, private: bool) -> None:
-    told = redaction.reason(text, private=private)
-    assert "urgery" not in told
-    assert "adele" not in told
-    assert "(hidden)" in told
+    reported = redaction.reason(text, private=private)
+    assert "urgery" not in reported
+    assert "adele" not in reported
+    assert "(hidden)" in reported
 
 
 def test_a_reason_keeps_the_status_and_what_tells_nothing() -> None:

@@ -141,13 +141,13 @@ def test_the_slowest_mailboxes_come_first() -> None:
     assert report.waiting.p50_s == pytest.approx(360, rel=0.0101)
 
 
-def test_an_organiser_is_one_whatever_the_display_name_and_the_case() -> None:
+def test_an_organizer_is_one_whatever_the_display_name_and_the_case() -> None:
     story = Story()
     story.answer("i1", organizer="Carla <Carla@example.com>")
     story.answer("i2", organizer="carla@EXAMPLE.com")
     story.answer("i3", organizer="0123456789abcdef")
-    told = {(one.organizer, one.requests, one.answers) for one in story.end().organizers}
-    assert told == {("Carla@example.com", 2, 2), ("0123456789abcdef", 1, 1)}
+    reported = {(one.organizer, one.requests, one.answers) for one in story.end().organizers}
+    assert reported == {("Carla@example.com", 2, 2), ("0123456789abcdef", 1, 1)}
 
 
 def test_an_event_of_a_later_version_is_a_record_and_no_error() -> None:
@@ -156,7 +156,7 @@ def test_an_event_of_a_later_version_is_a_record_and_no_error() -> None:
     assert story.end().period.records == 1
 
 
-def test_operators_are_told_with_what_they_changed() -> None:
+def test_operators_are_reported_with_what_they_changed() -> None:
     story = Story()
     story.tell("operator", "", mailbox="", step="pause", who="ada", reason="patch day")
     story.tell("operator", "", server="", step="limit", who="ada", note="rate 4/s")
@@ -210,7 +210,7 @@ def test_memory_does_not_grow_with_the_records() -> None:
     assert after - before < 35_000
 
 
-def test_reasons_are_told_apart_up_to_a_number_of_them() -> None:
+def test_reasons_are_distinguished_up_to_a_number_of_them() -> None:
     story = Story()
     for number in range(MOST_REASONS + 50):
         word = "x" * (number + 1)
@@ -233,7 +233,7 @@ def test_reasons_are_told_apart_up_to_a_number_of_them() -> None:
         ("Refused: no server 'mail9' in the settings", "Refused: no server …"),
         ("Busy: held for 31.5 s", "Busy: held for … s"),
         ("Busy: the server answered 503", "Busy: the server answered 503"),
-        ("the organiser carla@example.com is not known", "the organiser …"),
+        ("the organizer carla@example.com is not known", "the organizer …"),
         ("'Budget'", "…"),
         ("", "no reason given"),
     ],

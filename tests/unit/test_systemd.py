@@ -12,7 +12,7 @@ import yaml
 
 from rsvpq.settings.environment import read_variables
 from rsvpq.settings.model import HealthSettings
-from testbed.processes import PATIENCE_S
+from testbed.processes import WAIT_S
 
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "deploy" / "systemd"
@@ -122,7 +122,7 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
         path.chmod(0o755)
     units = [Path(shutil.copy(path, tmp_path / "etc/systemd/system")) for path in UNITS.iterdir()]
     command = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", f"--root={tmp_path}", *map(str, units)]
-    verified = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    verified = subprocess.run(command, capture_output=True, text=True, check=False, timeout=WAIT_S)
     # There is no system in this root, so what the units are ordered after is not there.
     complaints = [line for line in verified.stderr.splitlines() if "Unit sysinit.target not found" not in line]
     assert complaints == []

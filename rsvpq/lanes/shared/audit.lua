@@ -1,6 +1,10 @@
--- The audit: its records, and the decisions that are known.
+-- The audit: its records, the decisions that are known, and how those on messages that are gone are forgotten.
+--
+-- KEYS[1]   namespace
+-- ARGV      read by record_decisions() only, from the index that it is given
+-- Returns   nothing; defines decoded(), audit(), record_decisions(), open_step(), forget_unseen()
 
--- The table that a JSON text is; nil where it is none.
+-- Return the table in a JSON text; nil if there is none.
 local function decoded(text)
   local ok, found = pcall(cjson.decode, text or '')
   return ok and type(found) == 'table' and found or nil
@@ -9,11 +13,10 @@ end
 -- The last millisecond of the year 9999.
 local LAST_MS = 253402300799999
 
--- One record of the audit; its time is its id, on Redis' clock. Every record has every field in this order, the empty
--- ones too: so the stream keeps the names once per node, where records of different fields would each carry theirs.
---   item    { id, facts, server, attempt }; the facts were made when the item was offered, so that nothing is looked up,
---           and what is hidden was hidden before it came here
---   record  what else is to be recorded, by field
+-- Add one record to the audit; its id is its time, on Redis' clock. Every record has all fields in this order, also
+-- empty ones, so that the stream stores the names once per node and not with each record.
+--   item    { id, facts, server, attempt }; the facts were made and redacted when the item was offered
+--   record  the other fields, by name
 local function audit(event, item, record)
   local facts = decoded(item[2]) or {}
   for i = 1, 8 do facts[i] = type(facts[i]) == 'table' and '' or tostring(facts[i] or '') end
@@ -24,19 +27,20 @@ local function audit(event, item, record)
     'step', record.step or '', 'attempt', item[4] or '', 'result', record.result or '', 'note', record.note or '',
     'who', record.who or '' }
   local id = redis.call('XADD', P .. ':audit', '*', unpack(fields))
-  -- Beyond all calendars there is an entry of somebody else's, and whatever came after it would have its time.
+  -- Another program has added an entry beyond the year 9999, and all later entries would get its time.
   if number(string.match(id, '^%d+'), FAR) <= LAST_MS then return end
   quarantine_key(P .. ':audit', 'stream-ended')
   redis.call('XADD', P .. ':audit', '*', unpack(fields))
 end
 
--- Record in the audit the decisions on messages of one mailbox: those that are new, or other than the last ones; says how many.
---   first   where in ARGV the scan begins: its item id ('' where a worker rules), the seconds after which the decisions on
+-- Record the decisions on messages of one mailbox in the audit, if they are new or changed; return how many were.
+--   first   index in ARGV of: the item id of the scan ('' if a worker decides), after how many seconds the decisions on
 --           a mailbox that is not scanned any more are forgotten; then item id, digest of the decision, facts (JSON),
---           decision, rule and reason for each message; the digest is '' where it is left to a worker, and then the message is only noted as seen
--- The hash keeps for each message the digest and the scan that saw it last; finish.lua forgets what a whole scan has not
--- seen. A worker sees nothing for a scan: a later one than its item's may be under way, and has seen the message.
--- Beside it, those messages that wait for a person are kept with the reason.
+--           decision, rule and reason for each message. The digest is '' if a worker is to decide; then the message is
+--           only noted as seen
+-- The hash stores for each message the digest and the last scan that saw it; finish.lua forgets the messages that a
+-- whole scan has not seen. A worker does not count as a scan: one later than its item's may be under way, and has seen the
+-- message. Messages that wait for a person are stored beside it, with the reason.
 local function record_decisions(mailbox, server, first)
   local key, scan = P .. ':decided:' .. mailbox, ARGV[first]
   local ids = {}
@@ -56,7 +60,7 @@ local function record_decisions(mailbox, server, first)
       recorded = recorded + 1
     end
     if ARGV[i + 1] == '' then
-      -- The worker says it.
+      -- The worker decides.
     elseif ARGV[i + 3] == 'hold' then
       held[#held + 1] = id
       held[#held + 1] = ARGV[i + 4] == '' and ARGV[i + 5] or ARGV[i + 5] .. ':' .. ARGV[i + 4]
@@ -73,14 +77,14 @@ local function record_decisions(mailbox, server, first)
   return recorded
 end
 
--- The side effect that was intended and not closed yet, by the generation that intended it: '7:send'.
+-- Return the effect that was intended and not closed yet, and the generation that intended it; stored as '7:send'.
 local function open_step(open)
   local generation, step = string.match(open or '', '^(%d+):(.*)$')
   return step or '', generation
 end
 
--- The scan went through the whole mailbox: a message that neither it nor a later one has seen is gone, and so is what was
--- decided on it. Looks at so many messages from the cursor on; answers the next cursor, '0' at the end.
+-- Forget the decisions on messages that neither this scan of the whole mailbox nor a later one has seen: they are gone.
+-- Examine this many messages from the cursor on; return the next cursor, '0' at the end.
 local FORGOTTEN_AT_ONCE = 500
 local function forget_unseen(mailbox, scan, cursor)
   local key, present = P .. ':decided:' .. mailbox, redis.call('HGET', P .. ':mailbox:' .. mailbox, 'scan')

@@ -1,8 +1,13 @@
--- Broken records: whatever is found is counted, named, and moved out of the way, so that no script fails in its middle.
+-- Broken records: they are counted, named and moved out of the way, so that no script fails halfway.
+--
+-- KEYS[1]   namespace
+-- ARGV      not read
+-- Returns   nothing; defines note_broken(), distrust(), quarantine_key(), topic_owner, and a redis.call() that repairs
+--           and repeats
 
 local api = redis
 
--- Count a broken record, and name it while there are not too many. Fails never, as all else depends on it.
+-- Count a broken record, and name it unless too many are named. Never fails, because everything else depends on it.
 local function note_broken(name, why)
   name = string.sub(name, 1, 300)
   api.pcall('HINCRBY', P .. ':counts', 'broken:' .. why, 1)
@@ -16,15 +21,15 @@ local function note_broken(name, why)
   end
 end
 
--- The mailbox that each topic's key is of.
+-- The mailbox of each topic's key.
 local topic_owner = {}
 
--- What was settled in a mailbox is not certainly remembered any more; see vouched().
+-- Note that what was settled in a mailbox (nil for all) may be forgotten; see vouched().
 local function distrust(mailbox)
   if mailbox then
     api.pcall('HDEL', P .. ':mailbox:' .. mailbox, 'remembers')
   else
-    -- Where the number is lost, one that no mailbox can remember from before.
+    -- If the number is lost, continue with one that no mailbox can have stored before.
     local first = string.format('%.0f', NOW)
     api.pcall('HSETNX', P .. ':cfg', 'start', first)
     local counted = api.pcall('HINCRBY', P .. ':cfg', 'start', 1)
@@ -32,8 +37,8 @@ local function distrust(mailbox)
   end
 end
 
--- Take a key out of the way, so that what is in it can be looked at, and what should be there made anew. One of another
--- namespace, such as Celery's, keeps its whole name.
+-- Rename a key, so that its content can be examined and the right one made anew. A key of another namespace, such as
+-- Celery's, keeps its whole name after the prefix.
 local function quarantine_key(key, why)
   local is_own = string.sub(key, 1, #P + 1) == P .. ':'
   local name = is_own and string.sub(key, #P + 2) or key
@@ -56,7 +61,7 @@ local function repair_and_repeat(failure, ...)
   return api.call(...)
 end
 
--- In every script, a key of another type is a missing one; other failures, such as of a Redis that is full, stay failures.
+-- Treat a key of another type as missing, in every script. Other errors, such as those of a full Redis, are returned.
 local redis = {}
 function redis.call(...)
   local answer = api.pcall(...)

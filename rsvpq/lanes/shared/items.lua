@@ -1,8 +1,12 @@
--- Items: where each state stands, and how one leaves the ledger.
+-- Items: the place of each state, and how an item leaves the ledger.
+--
+-- KEYS[1]   namespace
+-- ARGV      not read
+-- Returns   nothing; defines quarantine_item(), is_remembered(), PLACE_OF
 
--- An item that cannot be worked leaves the ledger, and what there is of it is kept aside: if its message is still there,
--- the next scan offers it anew. What it had begun may be known by nobody else, so somebody looks into the mailbox first.
---   idle  whether certainly nobody works on it; else it stays in flight until its lease ends, and is not offered before
+-- Remove an item that cannot be worked from the ledger, and set its record aside. If the message is still there, the
+-- next scan offers it anew; the mailbox is read before, because only that item knew what it had begun.
+--   idle  whether certainly no worker has it; else it stays in flight until its lease ends, and is not offered before
 local function quarantine_item(id, why, mailbox, server, idle)
   if idle then redis.call('ZREM', P .. ':inflight', id) end
   for _, key in ipairs({ ':later', ':dead' }) do redis.call('ZREM', P .. key, id) end
@@ -21,7 +25,7 @@ local function quarantine_item(id, why, mailbox, server, idle)
   end
 end
 
--- Whether it has ended, and only that is remembered of it: it stands in no lane and in no set.
+-- Return whether an item in this state has ended and only its end is stored: it stands in no lane and in no set.
 local function is_remembered(state) return state == 'done' or state == 'left' or state == 'dropped' end
 
 local PLACE_OF = { released = ':inflight', running = ':inflight', later = ':later', dead = ':dead' }

@@ -1,11 +1,15 @@
 -- The keys that scripts make from names.
+--
+-- KEYS[1]   namespace
+-- ARGV      not read
+-- Returns   nothing; defines item_key(), lane_key(), onhold_key(), gate_key(), unfinished_key()
 
 local function item_key(id) return P .. ':item:' .. id end
 local function lane_key(mailbox) return P .. ':lane:' .. mailbox end
--- Of each message that waits for a person: why.
+-- Why messages wait for a person, by item id.
 local function onhold_key(mailbox) return P .. ':onhold:' .. mailbox end
 local function gate_key(gate) return P .. ':ready:' .. gate end
 
--- The messages of a server that were offered and are not final, by the time of their offer: the lag is read from it.
--- A dead one keeps that time itself.
+-- The messages of a server that were offered and are not final, by the time of their offer; the lag is computed from
+-- it. A dead item stores that time in its own record.
 local function unfinished_key(server) return P .. ':unfinished:' .. (server or '') end

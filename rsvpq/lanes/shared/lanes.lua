@@ -1,7 +1,11 @@
 -- Lanes: their first items, and where a mailbox waits for its turn.
+--
+-- KEYS[1]   namespace
+-- ARGV      not read
+-- Returns   nothing; defines head_of(), count_in_flight(), bound_delay(), virtual(), place()
 
--- The first entry of a lane was taken off, for it is no pending item of this mailbox. The item itself, if there is one,
--- stands where it belongs, or is found by repair.lua.
+-- Handle a first entry of a lane that was removed because it is not a pending item of this mailbox. The item itself, if
+-- it exists, stands where it belongs, or is found by repair.lua.
 --   f  its state, mailbox, pool, server, work
 local function judge_entry(id, mailbox, f)
   local state = f[1]
@@ -21,8 +25,8 @@ local function judge_entry(id, mailbox, f)
   redis.call('LPUSH', lane_key(mailbox), id)
 end
 
--- The first item of a lane, its pool and its server; nil where there is none. Entries that are none are taken off, so
--- many at most; then the last answer is true.
+-- Return the first item of a lane, its pool and its server; nil if there is none. Wrong entries are removed, up to this
+-- many in one call; after that the fourth value is true.
 local MOST_JUDGED = 20
 local function head_of(mailbox)
   local lane = lane_key(mailbox)
@@ -37,8 +41,8 @@ local function head_of(mailbox)
   return nil, nil, nil, true
 end
 
--- What is in flight: how many items, and how many of them not charged, by the key of the mailbox, server and pool. Nil
--- where there are too many to be counted in one call.
+-- Count the items in flight, and those of them that are not charged, by mailbox, server and pool. Return nil if there
+-- are too many to count in one call.
 local MOST_COUNTED = 2000
 local function count_in_flight()
   if redis.call('ZCARD', P .. ':inflight') > MOST_COUNTED then return nil end
@@ -55,8 +59,8 @@ local function count_in_flight()
   return n, reserved
 end
 
--- A mailbox whose record is gone, or names a server that there is not, is worked where its items say; its limits and its
--- pause come back with the next scan, or not at all.
+-- Take the server of a mailbox from its items if its record is gone, or names an unknown server. Its limits come back
+-- with the next scan, and a pause is lost.
 local function restore(mailbox, m, server)
   local is_known = m.server and redis.call('SISMEMBER', P .. ':servers', m.server) == 1
   if is_known or not server or server == m.server then return end
@@ -73,7 +77,7 @@ local function restore(mailbox, m, server)
   redis.call('HSET', m.key, 'server', server)
 end
 
--- An item between two attempts waits no longer than its delay is, also where the clock has gone back since.
+-- Let an item between two attempts wait no longer than its delay, even if the clock was put back since.
 local function bound_delay(id)
   local due = redis.call('ZSCORE', P .. ':later', id)
   local f = redis.call('HMGET', item_key(id), 'state', 'later_in')
@@ -90,14 +94,14 @@ local function bound_delay(id)
   end
 end
 
--- Virtual times count releases; what is larger than there ever were is none.
+-- Return the virtual time in a text. It counts releases, so one that is impossibly large counts as 0.
 local function virtual(text)
   local n = number(text)
   return n > 0 and n < 2 ^ 40 and n or 0
 end
 
--- Put the mailbox where its state says it belongs: at its server's gate, waiting for a time, or nowhere until an event.
--- Called after everything that happens to a mailbox, so that nothing can be forgotten in the wrong place.
+-- Put the mailbox where its state says: at its server's gate, waiting for a time, or nowhere until an event. Called
+-- after every change of a mailbox, so that none stays in a wrong place.
 local function place(mailbox)
   local m = look_up('mailbox', mailbox)
   forget_why(m)

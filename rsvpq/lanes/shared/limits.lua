@@ -1,4 +1,9 @@
--- Limits, pauses and holds: what is in force for a mailbox or a server, and when it lets one more go.
+-- Limits, pauses and holds: which apply to a mailbox or a server, and when they allow the next release.
+--
+-- KEYS[1]   namespace
+-- ARGV      not read
+-- Returns   nothing; defines CFG, RELEASE_LEASE, RUN_LEASE, ATTEMPTS, held_until(), look_up(), earliest(), stopped(),
+--           hold_back(), forget_why()
 
 local CFG = {}
 do
@@ -8,21 +13,21 @@ do
   CFG.paused = values[1] or false
   for i, field in ipairs(fields) do CFG[field] = positive(values[i + 1], false) end
 end
--- Where they are lost, nothing that runs may be taken for lost because of it, nor given up.
+-- If the limits are lost, running items must not count as lost, nor be given up.
 local RELEASE_LEASE, RUN_LEASE = CFG.release_lease or 600000000, CFG.run_lease or 600000000
 local ATTEMPTS = CFG.attempts or math.huge
 
--- Until when something is held: never longer than the hold itself was, also where the clock has gone back since.
+-- Return until when something is held: never longer than the hold itself, even if the clock was put back since.
 local LONGEST_HOLD = 86400000000
 local function held_until(hold, length)
   return math.min(number(hold), NOW + positive(length, LONGEST_HOLD))
 end
 
--- The limits and the present load of a mailbox or a server ('mailbox', name | 'server', name). A limit that an operator
--- set at run time (live_*) goes before the configured one, and that before the default.
+-- Return the limits and the present load of a mailbox or a server ('mailbox', name | 'server', name). A limit that an
+-- operator set at run time (live_*) overrides the configured one, and that one the default.
 --   reading  whether nothing may be changed
--- A stamp of the pace that is farther away than the pace could have brought it comes from a slower pace, or from a clock
--- that has gone back; a hold, from such a clock. Both are put where they may be at most.
+-- If the clock was put back, or the pace was slower before, a stamp of the pace can be further away than the present
+-- pace allows, and so can a hold after the clock was put back. Both are limited to the furthest time that is possible.
 local function look_up(scope, name, reading)
   local key = P .. ':' .. scope .. ':' .. name
   local v = redis.call('HMGET', key, 'n', 'reserved', 'tat', 'hold', 'paused', 'live_interval', 'live_burst',
@@ -46,14 +51,14 @@ local function look_up(scope, name, reading)
   }
 end
 
--- When the pace and the hold let one more be released; nil where only a charge or a returned slot can make room.
+-- Return when the pace and the hold allow the next release; nil if only a charge or a returned slot can make room.
 local function earliest(l)
   local slack = (l.burst - 1 - l.reserved) * l.interval
   if slack < 0 then return nil end
   return math.max(l.hold, l.tat - slack)
 end
 
--- Whether an operator paused it, or its server asked to be left alone, after it was released.
+-- Return whether the mailbox or its server is paused or held.
 local function stopped(mailbox, server)
   if CFG.paused then return true end
   for _, key in ipairs({ P .. ':mailbox:' .. mailbox, P .. ':server:' .. server }) do
@@ -63,8 +68,8 @@ local function stopped(mailbox, server)
   return false
 end
 
--- Leave a mailbox or a server alone for so long, and say why; a longer hold with its reason stays. The reason is cut by
--- whoever gives it: here a cut would go through the middle of a character.
+-- Hold a mailbox or a server for a delay in microseconds, with a reason; a longer hold and its reason stay. The caller
+-- shortens the reason, because Lua would cut in the middle of a character.
 local function hold_back(scope, name, delay, why)
   local key, till = P .. ':' .. scope .. ':' .. name, NOW + delay
   local v = redis.call('HMGET', key, 'hold', 'hold_for')
@@ -72,7 +77,7 @@ local function hold_back(scope, name, delay, why)
   redis.call('HSET', key, 'hold', till, 'hold_for', delay, 'hold_why', why)
 end
 
--- The reason of a hold that has ended by itself tells nothing any more.
+-- Remove the reason of a hold that has ended by itself.
 local function forget_why(l)
   if l.hold_why and l.hold <= NOW then redis.call('HDEL', l.key, 'hold_why') end
 end

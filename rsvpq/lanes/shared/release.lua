@@ -1,13 +1,17 @@
--- The release: what may run now, all limits checked before any is taken.
+-- The release: choose what may run now; all limits are checked before any is taken.
+--
+-- KEYS[1]   namespace
+-- ARGV      not read
+-- Returns   nothing; defines wake(), cursor_of(), release()
 
--- How many more items a server may be given now, by its concurrency, its pace and its hold.
+-- Return how many more items a server may be given now, by its concurrency, its pace and its hold.
 local function room(l)
   if l.paused or l.hold > NOW then return 0 end
   local by_pace = l.burst - l.reserved - math.ceil(math.max(l.tat - NOW, 0) / l.interval)
   return math.max(0, math.min(l.concurrency - l.n, by_pace))
 end
 
--- Release the head of the mailbox's lane through the gate it stands at with this score; nil where it stood there wrongly.
+-- Release the first item of a mailbox that stands at the gate with this score; return nil if it stood there wrongly.
 local function release_head(mailbox, gate, score)
   local m = look_up('mailbox', mailbox)
   local id, pool = head_of(mailbox)
@@ -24,7 +28,7 @@ local function release_head(mailbox, gate, score)
     place(mailbox)
     return nil
   end
-  -- Always a new one, also where the counter has lost its value: a finished generation is known as a replay.
+  -- Always a new one, even if the counter has lost its value: a finished generation is taken for a replay.
   local generation = string.format('%.0f', math.max(0, number(f[5]), number(f[6])) + 1)
   redis.call('LPOP', lane_key(mailbox))
   if f[4] and f[4] ~= m.server then
@@ -62,19 +66,19 @@ local function wake()
     end
   end
   for _, mailbox in ipairs(redis.call('ZRANGEBYSCORE', P .. ':wait', '-inf', NOW, 'LIMIT', 0, 200)) do
-    redis.call('ZREM', P .. ':wait', mailbox)  -- also where the mailbox does not know that it stands there
+    redis.call('ZREM', P .. ':wait', mailbox)  -- even if the record of the mailbox says otherwise
     place(mailbox)
   end
 end
 
--- A cursor that an earlier call left in the hash of the checks; '0' where there is none.
+-- Return the cursor that an earlier call left in the hash of the checks; '0' if there is none.
 local function cursor_of(name)
   local cursor = redis.call('HGET', P .. ':check', name)
   return cursor and #cursor < 19 and string.match(cursor, '^%d+$') or '0'
 end
 
--- Some of the gates: those at which this call has made room, and as many others as one call may look at, each time the
--- next ones. Up to a hundred gates, these are all.
+-- Return some of the gates: those at which this call has made room, and the next page of the others. Up to a hundred
+-- gates, these are all.
 local GATES_AT_ONCE = 100
 local function some_gates()
   local page
@@ -100,7 +104,7 @@ local function some_gates()
   return names
 end
 
--- Of some gates, those where the server, the pool and the server in this pool have room: { name, server, pool, own }.
+-- Return { name, server, pool, own } for some gates, with the room of server, pool, and server in the pool.
 local function open_gates()
   local servers, pools, gates = {}, {}, {}
   for _, gate in ipairs(some_gates()) do
@@ -123,10 +127,10 @@ local function open_gates()
   return gates
 end
 
--- Release up to `most` items, each time from the open gate that is used least for its size.
+-- Release up to `most` items, each from the open gate with the least load for its size.
 local function release(most)
   local released = {}
-  -- Without limits (Redis has lost everything) nothing is promised to anybody, so nothing goes until they are back.
+  -- Without limits (Redis has lost everything) no server is protected, so nothing is released until they are back.
   if CFG.paused or not CFG.attempts or most <= 0 then return released end
   wake()
   local gates, seen, looked, moved = open_gates(), 0, 0, 0
@@ -140,7 +144,7 @@ local function release(most)
     end
     local first = best and redis.call('ZRANGE', gate_key(best.name), 0, 0, 'WITHSCORES')
     if not best then
-      -- What was released may have uncovered, in its lane, an item for a gate that was not open before: look once more.
+      -- A release may have uncovered an item for a gate that was not open before: check all once more.
       looked = looked + #gates + 1
       if #released + moved == seen or looked > 3 * GATES_AT_ONCE then break end
       gates, seen = open_gates(), #released + moved

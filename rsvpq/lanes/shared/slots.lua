@@ -1,20 +1,24 @@
--- Slots: charged, shared by the servers, and given back.
+-- Slots: charge them, share them between servers, and give them back.
+--
+-- KEYS[1]   namespace
+-- ARGV      not read
+-- Returns   nothing; defines charge(), share(), shared(), taken(), near, give_back()
 
--- The item has pressed the server, or is about to: its reservation becomes a charge to both paces. Once per generation;
--- says whether this was the time.
+-- Turn the reservation of an item into a charge to both paces, before or after its effect on the server; once per
+-- generation. Return whether this call did it.
 local function charge(id, mailbox, server)
   if redis.call('HGET', item_key(id), 'charged') == '1' then return false end
   redis.call('HSET', item_key(id), 'charged', '1')
   for _, l in ipairs({ look_up('mailbox', mailbox), look_up('server', server) }) do
-    -- Under a pace that has changed since the release it may be one too many; a full burst is all that is ever owed.
+    -- If the pace has changed since the release, this may be one too many; never charge more than a full burst.
     local tat = math.min(math.max(l.tat, NOW) + l.interval, NOW + l.burst * l.interval)
     redis.call('HSET', l.key, 'reserved', math.max(0, l.reserved - 1), 'tat', tat)
   end
   return true
 end
 
--- How many items of one server may be in flight in a pool: a part of the threads of all its workers, and fewer than the
--- smallest of them has, so that a server that keeps whoever asks it never has a whole worker; but one in any case.
+-- Return how many items of one server may be in flight in a pool: a part of the threads of all its workers, and fewer
+-- than the smallest worker has, so that a slow server never occupies a whole worker; but at least one.
 local function share(pool)
   local part = number(CFG.server_share, 100)
   if part >= 100 then return math.huge end
@@ -22,16 +26,16 @@ local function share(pool)
   return math.max(1, math.min(math.floor(number(v[1]) * part / 100), number(v[2]) - 1))
 end
 
--- How many it has.
+-- Return how many items of a server are in flight in a pool.
 local function shared(server, pool) return number(redis.call('HGET', P .. ':server:' .. server, 'n:' .. pool)) end
 
--- When the newest release of a pool was made of which a worker is known to have taken the item.
+-- Return the time of the latest release of a pool that a worker is known to have started.
 local function taken(pool) return number(redis.call('HGET', P .. ':pools', 'taken:' .. pool)) end
 
 -- The gates at which this call has made room.
 local near = {}
 
--- Take the item out of flight: slots back, and the reservation too where it was never charged.
+-- Take an item out of flight: give back its slots, and its reservation if it was never charged.
 local function give_back(id, mailbox, server, pool)
   redis.call('ZREM', P .. ':inflight', id)
   local f = redis.call('HMGET', item_key(id), 'charged', 'state', 'since', 'shared')

@@ -1,19 +1,23 @@
--- From one state to another.
+-- Change the state of an item.
+--
+-- KEYS[1]   namespace
+-- ARGV      not read
+-- Returns   nothing; defines to_pending(), look_again(), to_dead(), is_first()
 
 local function to_pending(id, mailbox)
   redis.call('HSET', item_key(id), 'state', 'pending')
   redis.call('LPUSH', lane_key(mailbox), id)
 end
 
--- An item that was left alone is pending again, if it is time to look at it, or if the policy is not the one by which it
--- was; says whether it is. How often it was looked at counts on under the same policy only. Where the worker had another
--- policy than the scan that offered it, the processes differ, which no look changes: it waits for the soonest time then.
+-- Make an item that was left alone pending again if it is due, or if the policy has changed; return whether it is. The
+-- number of looks goes on only under the same policy. If the worker had another policy than the scan that offered the
+-- item, the processes differ, which another look would not change: then the item waits at least until `soonest`.
 local function look_again(id, policy)
   local item = item_key(id)
   local f = redis.call('HMGET', item, 'state', 'again', 'policy', 'soonest', 'again_in')
   if f[1] ~= 'left' then return false end
   local changed = policy ~= '' and f[3] ~= policy
-  -- Farther away than it was put: the clock has gone back since.
+  -- Further away than the delay: the clock was put back since.
   local again = number(f[2])
   local due = again <= NOW or again - NOW > positive(f[5], FAR)
   if not due and not (changed and number(f[4]) <= NOW) then return false end
@@ -34,7 +38,7 @@ local function to_dead(id, server, reason)
   count('dead', 1, server)
 end
 
--- Whether an operator's action is done for the first time; the token of one is kept for an hour, for its replay.
+-- Return whether an operator action is done for the first time; its token is kept for an hour, for replays.
 local function is_first(token)
   return redis.call('SET', P .. ':told:' .. token, '1', 'NX', 'EX', 3600) and true
 end

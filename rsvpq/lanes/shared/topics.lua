@@ -1,15 +1,19 @@
--- Topics: where it is kept what they were settled with, and whether that is certainly all.
+-- Topics: where what settled them is stored, and whether that is certainly complete.
+--
+-- KEYS[1]   namespace
+-- ARGV      not read
+-- Returns   nothing; defines topic_key(), vouched()
 
--- What was settled belongs to the mailbox, whatever name led to it: it goes by the mailbox's identity (see claim.lua),
--- and by the name only where its server shows none.
+-- Return the key of a topic. What was settled belongs to the mailbox under all its names, so the key has the mailbox's
+-- identity (see claim.lua), and its name only if the server shows no identity.
 local function topic_key(mailbox, topic)
   local key = P .. ':topic:' .. (redis.call('HGET', P .. ':mailbox:' .. mailbox, 'identity') or mailbox) .. ':' .. topic
   topic_owner[key] = mailbox
   return key
 end
 
--- For how many seconds back all that was settled in the mailbox is remembered here. A Redis that was started anew may
--- have lost the last of it, or everything: then somebody has to look into the mailbox, and says so by remember.lua.
+-- Return for how many seconds back all that was settled in the mailbox is certainly stored. A restarted Redis may have
+-- lost some or all of it: 0 until the mailbox was read, and remember.lua called.
 local function vouched(mailbox)
   local start = redis.call('HGET', P .. ':cfg', 'start')
   local v = redis.call('HMGET', P .. ':mailbox:' .. mailbox, 'remembers', 'remembers_s')

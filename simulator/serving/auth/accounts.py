@@ -21,15 +21,15 @@ class Accounts:
         self._wrong: Counter[str] = Counter()
 
     def allow(self, user: str, password: str) -> bool:
-        """Whether this is the account and its password; Windows compares user names without case."""
+        """Return whether this is the account and its password; as in Windows, user names have no case."""
         return self.record(user, right=self.knows(user) and password == self.password)
 
     def knows(self, user: str) -> bool:
-        """Whether there is such an account."""
+        """Return whether there is such an account."""
         return self.opens_all(user) or self.has_mailbox(user)
 
     def opens_all(self, user: str) -> bool:
-        """Whether it is the service account."""
+        """Return whether it is the service account."""
         return user.casefold() == self.user.casefold()
 
     def record(self, user: str, *, right: bool) -> bool:
@@ -43,12 +43,12 @@ class Accounts:
         return False
 
     def is_locked(self, user: str) -> bool:
-        """Whether an account had as many wrong passwords as the domain's policy permits."""
+        """Return whether an account is locked after too many wrong passwords."""
         return 0 < self._lockout <= self._wrong[user.casefold()]
 
     @property
     def locked_out(self) -> list[str]:
-        """The accounts that no password opens any more."""
+        """The locked accounts."""
         locked = filter(self.is_locked, sorted(self._wrong))
         return [self.user if self.opens_all(user) else user for user in locked]
 

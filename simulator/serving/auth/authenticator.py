@@ -1,4 +1,4 @@
-"""What stands between a request and a mailbox, and the two plainest kinds: Basic, and an offer nobody can take up."""
+"""Authenticate requests; the base class, Basic, and a scheme that no client can use."""
 
 import base64
 import binascii
@@ -13,7 +13,7 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What an authenticator says: the refusal, or None and the headers that go with whatever is answered inside."""
+    """The result of an authenticator: a refusal, or None, and headers for every later response."""
 
     refusal: Response | None = None
     headers: Headers = ()
@@ -35,7 +35,7 @@ class BasicAuthenticator:
         self._accounts = accounts
 
     def check(self, request: Request) -> Entry:
-        """401 unless the right name and password came along."""
+        """Return a 401 unless the right name and password were sent."""
         claim = _basic(request.headers.get("authorization"))
         if claim is not None and self._accounts.allow(*claim):
             return Entry(user="" if self._accounts.opens_all(claim[0]) else claim[0])
@@ -49,19 +49,19 @@ class OfferAuthenticator:
         self._offer = offer
 
     def check(self, request: Request) -> Entry:  # noqa: ARG002 - there is nothing to look at
-        """401 with the offer."""
+        """Return a 401 with the offer."""
         return Entry(challenge(self._offer))
 
 
 def challenge(offer: str) -> Response:
-    """A 401 that asks for a scheme."""
+    """Return a 401 that asks for a scheme."""
     response = error_page(401)
     response.headers = (("WWW-Authenticate", offer),)
     return response
 
 
 def token(header: str | None, wanted_scheme: str) -> bytes | None:
-    """What an Authorization header of one scheme holds, decoded; None for another scheme and for what is no base64."""
+    """Return the decoded content of an Authorization header of one scheme; None for another scheme or bad base64."""
     scheme, _, text = (header or "").partition(" ")
     if scheme.casefold() != wanted_scheme:
         return None

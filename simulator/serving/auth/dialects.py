@@ -23,7 +23,7 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What differs between them."""
+    """The differences between login forms."""
 
     page_path: str
     #: Where the form goes; the query is part of it for ISA Server.
@@ -48,7 +48,7 @@ class Dialect:
     redirects_all: bool = False
 
     def page_url(self, origin: str, destination: str, reason: int) -> str:
-        """The URL of the logon page."""
+        """Return the URL of the logon page."""
         asked = quote(destination, safe="")
         if self.z_escape:
             asked = asked.replace("Z", "Z5A").replace("%", "Z")
@@ -56,7 +56,7 @@ class Dialect:
         return f"{origin}{self.page_path}?{mark}{self.url_field}={asked}&reason={reason}"
 
     def page(self, destination: str, reason: int) -> Response:
-        """The logon page: one form."""
+        """Return the logon page: one form."""
         fields = {self.destination_field: destination, "flags": "0", "forcedownlevel": "0"}
         hidden = "\r\n".join(
             f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in fields.items()
@@ -74,7 +74,7 @@ class Dialect:
         return Response(200, text.encode(), "text/html; charset=utf-8")
 
     def cookies(self, session_id: str, token: str, secure: str) -> tuple[tuple[str, str], ...]:
-        """The cookies of a login."""
+        """Return the cookies of a login."""
         named = [] if not self.session_cookie else [(self.session_cookie, f"{session_id}; path=/")]
         named.append((self.token_cookie, f'"{token}"; HttpOnly; {secure}path=/'))
         if self.user_context:
@@ -82,7 +82,7 @@ class Dialect:
         return tuple(("Set-Cookie", f"{name}={value}") for name, value in named)
 
     def no_cookies(self) -> tuple[tuple[str, str], ...]:
-        """The cookies of a session that is over."""
+        """Return cookies that end a session."""
         named = [name for name in (self.session_cookie, self.token_cookie) if name]
         return tuple(("Set-Cookie", f"{name}=; {_GONE}") for name in named)
 

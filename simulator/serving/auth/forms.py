@@ -17,7 +17,7 @@ _PLAIN_IN_LOCATION = "/:?#[]@!$&'()*+,;=%-._~"
 
 @dataclass(frozen=True, slots=True)
 class FormsStyle:
-    """What a forms login does as its operator wishes."""
+    """The options of a forms login."""
 
     cookie_secure: bool = False
     #: Whether a GET whose session is over gets the page itself with 200, not a redirect to it.
@@ -34,7 +34,7 @@ class FormsAuthenticator:
         self._style = style
 
     def check(self, request: Request) -> Entry:
-        """The page, the answer to the form, or what is said to whom has no session."""
+        """Return the login page, the response to the form, or the refusal of a request without a session."""
         if self._is_login(request):
             return Entry(self._login(request))
         if self._is_page(request):

@@ -70,7 +70,7 @@ class NtlmAuthenticator:
 
 
 def _credentials_file(accounts: Accounts) -> "tempfile._TemporaryFileWrapper[str]":
-    """The only form in which pyspnego takes what a server knows: a file, named by the environment."""
+    """Write the credentials to a file, because pyspnego reads them only from a file named by the environment."""
     if ":" in accounts.password:
         raise SystemExit("simulator: --auth ntlm cannot do with a colon in the password")
     domain, mark, user = accounts.user.partition("\\")
@@ -88,7 +88,7 @@ def _kind(message: bytes) -> int:
 
 
 def _claimed_user(message: bytes) -> str:
-    """Whom a type 3 message claims to come from, right or wrong."""
+    """Return the user name in a type 3 message, whether right or wrong."""
     flags = int.from_bytes(message[_FLAGS_AT : _FLAGS_AT + 4], "little")
     encoding = "utf-16-le" if flags & _UNICODE else "latin-1"
     domain, user = (_field(message, at).decode(encoding, "replace") for at in (_DOMAIN_AT, _USER_AT))

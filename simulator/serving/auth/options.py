@@ -36,11 +36,11 @@ class Logins:
     authenticators: list[Authenticator] = field(default_factory=list)
 
     def authenticator(self, server: int) -> Authenticator:
-        """The authenticator of a server; the last one serves all the rest."""
+        """Return the authenticator of a server; the last one serves all further servers."""
         return self.authenticators[min(server, len(self.authenticators) - 1)]
 
     def report(self) -> dict[str, object]:
-        """The oracle's `logins`."""
+        """Return the `logins` of the oracle."""
         return {
             "good": self.accounts.good,
             "bad": self.accounts.bad,
@@ -50,7 +50,7 @@ class Logins:
 
 
 def add_login_options(parser: argparse.ArgumentParser) -> None:
-    """The options."""
+    """Add the options."""
     about = "forms logins are those of OWA 2003, OWA 2007, ISA Server and of companies' own pages (portal)"
     group = parser.add_argument_group("logins", about)
     group.add_argument(
@@ -69,7 +69,7 @@ def add_login_options(parser: argparse.ArgumentParser) -> None:
 
 
 def build_logins(options: argparse.Namespace, password: str) -> Logins:
-    """What the options ask for."""
+    """Build the logins from the options."""
     accounts = Accounts(options.user, password, options.lockout)
     logins = Logins(accounts, Sessions(options.session_s, options.reissue_every))
     style = FormsStyle(cookie_secure=options.cookie_secure, page_when_expired=options.expired_page)

@@ -30,7 +30,7 @@ class Session:
     tokens: dict[str, float | None] = field(default_factory=dict)
 
     def issue(self, moment: float) -> str:
-        """A new token; those before it end soon."""
+        """Issue a new token; earlier ones expire soon."""
         ends = {token: moment + OVERLAP_S if end is None else end for token, end in self.tokens.items()}
         self.tokens = {token: end for token, end in ends.items() if end >= moment}
         token = new_token()
@@ -50,14 +50,14 @@ class Sessions:
         self.begun = 0
 
     def begin(self, user: str = "") -> tuple[Session, str]:
-        """A new session and its first token."""
+        """Begin a session; return its first token."""
         session = Session(self._clock(), user)
         self._sessions[session.id] = session
         self.begun += 1
         return session, session.issue(session.last_used)
 
     def use(self, session_id: str, token: str) -> Session | None:
-        """The session these cookies stand for, which lives on by being used; None if it is over or never was."""
+        """Return the session of these cookies, and extend it; None if it is over or unknown."""
         session, moment = self._sessions.get(session_id), self._clock()
         if session is None or token not in session.tokens:
             return None
@@ -72,23 +72,23 @@ class Sessions:
         return session
 
     def use_token(self, token: str) -> Session | None:
-        """The same where the token is the only cookie."""
+        """Return the session if the token is the only cookie."""
         for session_id, session in self._sessions.items():
             if token in session.tokens:
                 return self.use(session_id, token)
         return None
 
     def renewed(self, session: Session) -> str | None:
-        """A new token where one is due."""
+        """Return a new token if one is due."""
         if not self._reissue_every or session.requests % self._reissue_every:
             return None
         return session.issue(self._clock())
 
     def forget_all(self) -> None:
-        """Restart IIS."""
+        """Forget all sessions, as a restart of IIS does."""
         self._sessions.clear()
 
 
 def new_token() -> str:
-    """The value of a `cadata` cookie, without its quotes."""
+    """Return the value of a `cadata` cookie, without its quotes."""
     return "2," + base64.b64encode(secrets.token_bytes(_TOKEN_BYTES)).decode()

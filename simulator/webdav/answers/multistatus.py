@@ -74,14 +74,14 @@ class _Prefixes:
         self._by_namespace = dict(taken)
 
     def element(self, name: str) -> str:
-        """The prefixed element name of a property."""
+        """Return the prefixed element name of a property."""
         namespace, local = split_name(name)
         if namespace not in self._by_namespace:
             self._by_namespace[namespace] = _letters(len(self._by_namespace))
         return f"{self._by_namespace[namespace]}:{local}"
 
     def declarations(self) -> str:
-        """The xmlns attributes in an order that is neither that of the letters nor that of the names."""
+        """Return the xmlns attributes, in an order that is neither that of the prefixes nor that of the names."""
         order = sorted(self._by_namespace, key=lambda namespace: (namespace == DAV, crc32(namespace.encode())))
         return "".join(f' xmlns:{self._by_namespace[namespace]}="{_attribute(namespace)}"' for namespace in order)
 
@@ -109,7 +109,7 @@ class ValueRows:
     def answer(
         self, resources: Iterable[Resource], headers: tuple[tuple[str, str], ...] = (), row_error: int | None = None
     ) -> Response:
-        """The whole 207; with `row_error` its second row is nothing but that status."""
+        """Return the whole 207; with `row_error` its second row has only that status."""
         rows: Iterator[str] = map(self._row, resources)
         if row_error is not None:
             rows = (
@@ -119,7 +119,7 @@ class ValueRows:
         return _multistatus(self._prefixes, rows, headers, self._behavior)
 
     def _column(self, column: Column, origin: str) -> tuple[str, Reader, str]:
-        """How a column is called, how it is read, and the host that goes into its URLs."""
+        """Return the name of a column, its reader, and the host in its URLs."""
         element = column.alias or self._prefixes.element(column.name)
         element = element.replace(":0x", _DIGIT_SPELLINGS.get(self._behavior.digit_names, ":0x"))
         if column.name == _PERMANENT_URL and self._behavior.permanent_host == "internal-host":
@@ -172,7 +172,7 @@ def names_answer(
     headers: tuple[tuple[str, str], ...] = (),
     behavior: WebdavBehavior = _PLAIN,
 ) -> Response:
-    """The answer to a PROPPATCH that did what it was asked: each name, empty, in a 200 propstat."""
+    """Return the answer to a successful PROPPATCH: each name, empty, in a 200 propstat."""
     prefixes = _Prefixes(_FOR_NAMES)
     elements = "".join(f"<{prefixes.element(name)}/>" for name in names)
     status = _status(201) if created else ""
@@ -182,7 +182,7 @@ def names_answer(
 
 
 def status_answer(href: str, status: int, behavior: WebdavBehavior) -> Response:
-    """A 207 that says one status of one resource."""
+    """Return a 207 with one status of one resource."""
     row = f"<a:response><a:href>{_text(href)}</a:href>{_status(status)}</a:response>"
     return _multistatus(_Prefixes(_FOR_NAMES), iter((row,)), (), behavior)
 

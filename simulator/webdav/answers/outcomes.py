@@ -12,7 +12,7 @@ _END = b"</a:multistatus>"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one target."""
+    """The outcome of one target."""
 
     url: str
     status: int
@@ -23,13 +23,13 @@ class Outcome:
 
 
 def outcomes_answer(outcomes: Iterable[Outcome]) -> Response:
-    """The whole 207."""
+    """Return the whole 207."""
     body = _BEGIN + b"".join(map(_row, outcomes)) + _END
     return Response(207, body, "text/xml", (("Accept-Ranges", "rows"),), chunked=True)
 
 
 def with_outcomes(answer: Response, outcomes: Iterable[Outcome]) -> Response:
-    """A 207 with values, and after them the targets that have none."""
+    """Return a 207 with values, followed by the targets without values."""
     answer.body = answer.body.removesuffix(_END) + b"".join(map(_row, outcomes)) + _END
     return answer
 

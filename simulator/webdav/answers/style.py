@@ -1,4 +1,4 @@
-"""How the switches of one server change the text of a 207: order, what is left out, what is broken in it.
+"""Apply the switches of a server to the text of a 207: order, omissions, damage.
 
 The rows themselves are `simulator.webdav.answers.multistatus`.  Every sort of breakage was seen in captures or is coped
 with by a client that worked with real servers (evolution-exchange e2k-result.c, DavMail's ExchangeDavRequest).
@@ -23,7 +23,7 @@ _ESCAPE = re.compile("%[0-9A-F]{2}")
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What stands around the properties of a row."""
+    """The markup around the properties of a row."""
 
     found: tuple[str, str]
     missing: tuple[str, str]
@@ -34,7 +34,7 @@ class Style:
 
 @lru_cache(maxsize=128)
 def style_of(behavior: WebdavBehavior, *, brief: bool) -> Style:
-    """The style of an answer; `brief` is whether the client asked for less."""
+    """Return the style of an answer; `brief` is whether the client asked for less."""
     brief = brief and behavior.brief != "ignored"
     ok = "" if brief and behavior.brief == "drops-status" else _status("200 OK")
     spoils = behavior.duplicated_properties or behavior.bad_characters != "none" or behavior.encoding == "bad-byte"
@@ -48,7 +48,7 @@ def style_of(behavior: WebdavBehavior, *, brief: bool) -> Style:
 
 
 def spoilt(behavior: WebdavBehavior, number: int, elements: Sequence[str]) -> list[str]:
-    """The properties of the row of this number, counted from 1, as a server with these switches writes them."""
+    """Return the properties of a row, counted from 1, as a server with these switches writes them."""
     written = list(elements)
     if number % behavior.bad_every == 0:
         mark = _BAD_CHARACTERS.get(behavior.bad_characters, "")
@@ -58,7 +58,7 @@ def spoilt(behavior: WebdavBehavior, number: int, elements: Sequence[str]) -> li
 
 
 def finished(behavior: WebdavBehavior, multistatus: str) -> bytes:
-    """The bytes of a body without its XML declaration."""
+    """Return the bytes of a body without its XML declaration."""
     if behavior.prefixes == "shuffled":
         multistatus = _TAG.sub(_shuffled_tag, multistatus)
     text = f'<?xml version="1.0"{_DECLARED.get(behavior.encoding, "")}?>{multistatus}'
@@ -68,7 +68,7 @@ def finished(behavior: WebdavBehavior, multistatus: str) -> bytes:
 
 
 def lowered(url: str) -> str:
-    """A URL with small hexadecimal digits."""
+    """Return a URL with lower-case hexadecimal digits."""
     return _ESCAPE.sub(lambda escape: escape[0].lower(), url)
 
 

@@ -22,7 +22,7 @@ _VERDICTS = {verdict.value: verdict for verdict in Verdict}
 
 
 def command(request: Request) -> str | None:
-    """The OWA command of a GET, lower-case: neither the name nor the value of `Cmd` has a case."""
+    """Return the OWA command of a GET in lower case; neither name nor value of `Cmd` has a case."""
     if request.method != "GET" or not request.query or request.says("translate", "f"):
         return None
     for name, value in parse_qsl(request.query, keep_blank_values=True):
@@ -32,7 +32,7 @@ def command(request: Request) -> str | None:
 
 
 def is_operation(name: str | None) -> bool:
-    """Whether a command counts against the pace that an operator promised for a mailbox."""
+    """Return whether a command counts against the pace that an operator promised for a mailbox."""
     return name == _OPEN or name in _VERDICTS
 
 

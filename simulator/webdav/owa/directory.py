@@ -24,13 +24,13 @@ _MAX_SLOTS = 20_000
 
 
 def find_people(world: World, asked: Mapping[str, str]) -> Response:
-    """`?Cmd=galfind`: entries whose alias (AN), name (DN) or address (EM) begins so."""
+    """Answer `?Cmd=galfind`: entries whose alias (AN), name (DN) or address (EM) begins with a text."""
     entries = "".join(_entry(mailbox) for mailbox in world.mailboxes if _matches(mailbox, asked))
     return _xml(f"<a:items>{entries}</a:items>")
 
 
 def free_busy(world: World, query: Mapping[str, list[str]]) -> Response:
-    """`?Cmd=freebusy`: one digit for each interval, for all attendees together and for each."""
+    """Answer `?Cmd=freebusy`: one digit for each interval, for all attendees together and for each."""
     start, end = (parse_date(query.get(name, [""])[0].replace(" ", "+")) for name in ("start", "end"))
     minutes = query.get("interval", [""])[0]
     interval = timedelta(minutes=int(minutes) if minutes.isdecimal() and int(minutes) else _DEFAULT_INTERVAL_MINUTES)

@@ -50,7 +50,10 @@ END:VCALENDAR
 
 
 def post(call: Call) -> Response:
-    """`saveappt` stores an appointment and says where, `options` keeps nothing; other forms are not known."""
+    """Handle a form: `saveappt` stores an appointment and returns its URL, `options` stores nothing.
+
+    Others are unknown.
+    """
     fields = _fields(call.request)
     match fields.get("cmd", "").casefold():
         case "saveappt":

@@ -25,7 +25,7 @@ def _page(title: str, body: str, head: str = "") -> Response:
 
 
 def folder(resource: Folder, origin: str, number: int = 1) -> Response:
-    """One page of the list of a folder; `<base href>` is how some clients learn which mailbox they are in."""
+    """Return one page of a folder's list; some clients learn their mailbox from its `<base href>`."""
     newest = list(resource.items.values())[::-1]
     items = newest[(number - 1) * _PAGE_ROWS : number * _PAGE_ROWS]
     rows = "\r\n".join(map(_row, items))
@@ -56,18 +56,18 @@ def _icon(item: Item) -> str:
 
 
 def options(mailbox: Mailbox) -> Response:
-    """The page of a person's settings: nothing on it does anything."""
+    """Return the page of a person's settings, on which nothing has an effect."""
     body = f'<form name="frmOptions" method="POST"><input name="OofState" value="0">{escape(mailbox.owner.name)}</form>'
     return _page("Options", body)
 
 
 def logged_off() -> Response:
-    """Good-bye; with Basic there is nothing to end."""
+    """Return the page after logging off; with Basic there is no session to end."""
     return _page("Log Off", "<p>You have successfully logged off.</p>")
 
 
 def saved(url: str) -> Response:
-    """Where a form was stored (DavMail reads the span)."""
+    """Return the page with the URL of a stored form (DavMail reads the span)."""
     return _page("Saved", f'<span id="itemHREF">{escape(url)}</span>')
 
 
@@ -79,14 +79,14 @@ LURE = (
 
 
 def message(item: Item, letter: str = "") -> Response:
-    """One message, read; ``letter`` is the HTML of its own."""
+    """Return the page of one message; ``letter`` is its own HTML."""
     sender, subject = escape(str(item.message.sender)), escape(item.message.subject)
     body = f'<table class="tblMsgBody" id="{escape(etag(item))}"><tr><td>{sender}</td></tr><tr><td>{subject}</td></tr>'
     return _page(item.message.subject, f"{body}<tr><td>{letter}</td></tr></table>")
 
 
 def composer(draft: Item, origin: str, letter: str = "") -> Response:
-    """The form in which a person would edit and send the draft of an answer, above the HTML that it answers."""
+    """Return the form to edit and send the draft of an answer, above the HTML that it answers."""
     action = escape(origin + href_path(draft))
     to, subject = escape(str(draft.message.recipient)), escape(draft.message.subject)
     body = (
@@ -98,22 +98,22 @@ def composer(draft: Item, origin: str, letter: str = "") -> Response:
 
 
 def closing() -> Response:
-    """The window closes: nobody wants to hear the answer."""
+    """Return a page that closes its window, when no response is wanted."""
     return _page("Microsoft Outlook Web Access", "<script>window.close();</script>")
 
 
 def failed() -> Response:
-    """The error page that comes with 200."""
+    """Return the error page, which has status 200."""
     return _page("Error", '<table class="tblErr"><tr><td>Your request could not be completed.</td></tr></table>')
 
 
 def denied() -> Response:
-    """No right on the mailbox: a page that comes with 200 as well."""
+    """Return the page for missing rights on the mailbox, which has status 200 as well."""
     return _page("Error", '<table class="tblErr"><tr><td>Access denied.</td></tr></table>')
 
 
 def as_xml(resource: Item) -> Response:
-    """What the rich client gets: XML."""
+    """Return the XML for the rich client."""
     subject = escape(resource.message.subject)
     text = f'<?xml version="1.0"?><item><href>{escape(href_path(resource))}</href><subject>{subject}</subject></item>'
     return Response(200, text.encode(), "text/xml")

@@ -1,4 +1,4 @@
-"""What is answered beside the mailboxes: the page that says which mailbox is one's own, and /public.
+"""Pages outside the mailboxes: the one that names a person's own mailbox, and /public.
 
 Knows who asks by name only; whether it was really them has been settled before.
 """

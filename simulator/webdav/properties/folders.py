@@ -18,12 +18,12 @@ _FOLDER_CLASS = EXCHANGE + "outlookfolderclass"
 
 
 def submission_path(root: Folder) -> str:
-    """Where mail is sent from, as Exchange spells it: `##` encoded, slash at the end."""
+    """Return the submission path as Exchange spells it: `##` encoded, slash at the end."""
     return f"{path_of(root)}/{quote(urls.SUBMISSION, safe='')}/"
 
 
 def tells_folders(resource: object) -> bool:
-    """Whether a resource says where the well-known folders are: the mailbox root, and what stands in for it."""
+    """Return whether a resource has the paths of the well-known folders: the mailbox root, and its substitute."""
     return isinstance(resource, Folder) and _knows_the_others(resource)
 
 

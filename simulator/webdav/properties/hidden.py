@@ -1,4 +1,4 @@
-"""What a server may leave unsaid of a meeting, or spell otherwise: which of a series it is about, and who arranged it.
+"""Hide or respell properties of a meeting: which occurrence it is about, and who organized it.
 
 No public capture has `instancetype` or `organizer` of a received message, and items that came by other ways than
 Outlook (an import, another client's PROPPATCH) have what was written and no more: DavMail looks for calendar items
@@ -36,14 +36,14 @@ _ORGANIZER_SPELLED: dict[Organizers, _Applies] = {"x500": lambda _: True, "x500-
 
 
 def hides(name: str, types: InstanceTypes, organizers: Organizers) -> _Applies | None:
-    """Of which items the property of this name is not shown; None where it is of all."""
+    """Return a test for the items that do not show the property; None if all items show it."""
     if name == _INSTANCE_TYPE:
         return _TYPE_HIDDEN.get(types)
     return _ORGANIZER_HIDDEN.get(organizers) if name == _ORGANIZER else None
 
 
 def organizer_reader(name: str, organizers: Organizers) -> _Read | None:
-    """How to read the organizer where the switch spells it otherwise; None where it does not."""
+    """Return a reader of the organizer if the switch respells it; None if not."""
     applies = _ORGANIZER_SPELLED.get(organizers) if name == _ORGANIZER else None
     if applies is None:
         return None

@@ -48,17 +48,17 @@ _PRIVATE = 2
 
 
 def etag(item: Item) -> str:
-    """The ETag, quotes included; new with every change."""
+    """Return the ETag, quotes included; new with every change."""
     return f'"{replica(item)}{item.change:012x}"'
 
 
 def repl_uid(item: Item) -> str:
-    """The identifier of the item at its place."""
+    """Return the identifier of the item at its place."""
     return "rid:" + _CHANGES.format(replica(item), item.serial)
 
 
 def resource_tag(item: Item) -> str:
-    """The identifier of this version of it."""
+    """Return the identifier of this version of it."""
     return "rt:" + _CHANGES.format(replica(item), item.serial) + _CHANGES.format(replica(item), item.change)
 
 
@@ -67,13 +67,13 @@ def _message_flags(item: Item) -> int:
 
 
 def _delivered_at(item: Item) -> datetime:
-    """By the clock of who delivered it; all other times are those of the store and of the sender."""
+    """Return when an item was delivered, by the clock of the sending server; other times are by the store's clock."""
     message = item.message
     return message.received + item.mailbox.transport_skew if message.delivered else message.received
 
 
 def stamp(item: Item) -> datetime | None:
-    """When this edition of the meeting was written."""
+    """Return when this edition of the meeting was written."""
     meeting = item.message.meeting
     return (meeting.stamp or item.message.received) if meeting else None
 
@@ -158,7 +158,7 @@ def _zone(meeting: Meeting, style: ZoneText = "cdo") -> str | None:
 
 
 def zone_reader(style: ZoneText) -> Callable[[Resource, str], Value | None]:
-    """How the zone of a series is read where it is written in another style."""
+    """Return a reader of the zone of a series, in this style."""
     read = _of_meeting(lambda meeting: _zone(meeting, style))
     return lambda resource, origin: read(resource, origin) if isinstance(resource, Item) else None
 
@@ -273,7 +273,7 @@ ALL_NAMES = tuple(
 
 
 def _of_header(key: str) -> Callable[[Item, str], Value | None]:
-    """A header of the MIME that a client stored, by either of the namespaces it is known under."""
+    """Return a reader of a header of stored MIME, known under either of two namespaces."""
     namespace, name = split_name(key)
     if namespace not in (MAILHEADER, INTERNET_HEADERS):
         return _absent
@@ -286,7 +286,7 @@ def _absent(_resource: object, _origin: str) -> None:
 
 @lru_cache(maxsize=1024)
 def reader(name: str) -> Reader:
-    """How to read the property of this name, in any of its spellings; what PROPPATCH wrote comes first."""
+    """Return a reader of the property of this name, in any spelling; values written by PROPPATCH come first."""
     key = canonical(name)
     of_item, of_folder = ITEM_PROPERTIES.get(key) or _of_header(key), FOLDER_PROPERTIES.get(key, _absent)
 

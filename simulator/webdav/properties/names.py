@@ -35,14 +35,14 @@ _CASELESS = (PROPTAG, MAPI_ID)
 
 @lru_cache(maxsize=2048)
 def split_name(name: str) -> tuple[str, str]:
-    """Namespace and local name: the cut is after the last `/`, `#` or `:`."""
+    """Return namespace and local name, split after the last `/`, `#` or `:`."""
     cut = max(name.rfind("/"), name.rfind("#"), name.rfind(":")) + 1
     return name[:cut], name[cut:]
 
 
 @lru_cache(maxsize=2048)
 def canonical(name: str) -> str:
-    """The spelling under which values are kept: one for all the ways to write the same property."""
+    """Return the spelling under which values are stored: one for all ways to write the same property."""
     namespace, local = split_name(name)
     # An XML name must not begin with a digit, so clients encode the 0 of `0x8570` (KB and DavMail: `_x0030_x8570`).
     if digit := _ENCODED_DIGIT.match(local):

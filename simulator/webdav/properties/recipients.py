@@ -76,7 +76,7 @@ _OTHERWISE: dict[Spelling, dict[str, _Read]] = {
 
 
 def recipient_reader(name: str, spelling: Spelling) -> Callable[[Item | Folder, str], str | None] | None:
-    """How to read a property where the switch makes it another than by default; None where it does not."""
+    """Return a reader of a property if the switch changes its default; None if not."""
     read = _OTHERWISE[spelling].get(name)
     if read is None:
         return None

@@ -1,4 +1,4 @@
-"""What writing a property does: most are only kept, a few are what a message is made of.
+"""Write properties: most are only stored, a few change the message.
 
 A message is read or unread, unsent or sent, dated and classed in one place, whatever the name it was written under;
 the store has no schema, so any other property is kept beside the message and comes first when it is read.

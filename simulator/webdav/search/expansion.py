@@ -32,7 +32,7 @@ _MINUTE_BITS = 26
 
 @dataclass(frozen=True, slots=True)
 class _Bounds:
-    """Between which moments every row lies that a condition holds for; None where it does not say."""
+    """The period of all rows that a condition holds for; None if the condition does not limit it."""
 
     lower: datetime | None = None
     upper: datetime | None = None
@@ -60,14 +60,14 @@ def _compared(comparison: Comparison, negated: bool) -> _Bounds:
 
 
 def _narrowed(found: list[_Bounds]) -> _Bounds:
-    """What holds where all of them hold."""
+    """Return the intersection of these bounds."""
     lower = [bounds.lower for bounds in found if bounds.lower is not None]
     upper = [bounds.upper for bounds in found if bounds.upper is not None]
     return _Bounds(max(lower, default=None), min(upper, default=None))
 
 
 def _widened(found: list[_Bounds]) -> _Bounds:
-    """What holds where any of them holds: one that is open leaves the whole open."""
+    """Return the union of these bounds; an open bound leaves the whole open."""
     lower = [bounds.lower for bounds in found if bounds.lower is not None]
     upper = [bounds.upper for bounds in found if bounds.upper is not None]
     return _Bounds(
@@ -77,7 +77,7 @@ def _widened(found: list[_Bounds]) -> _Bounds:
 
 
 def window_of(query: Query) -> tuple[datetime, datetime] | None:
-    """From when to when a query wants appointments; None where it does not say. An open side is as far as can be."""
+    """Return the period that a query asks for; None if it does not limit it. An open side is unlimited."""
     bounds = _bounds(query.condition) if query.condition is not None else _Bounds()
     if bounds.lower is not None:
         return bounds.lower, bounds.upper or bounds.lower + WIDEST
@@ -85,7 +85,7 @@ def window_of(query: Query) -> tuple[datetime, datetime] | None:
 
 
 def expander(query: Query, behavior: WebdavBehavior) -> Expander:
-    """What puts instances in the place of series."""
+    """Return a function that replaces each series by its instances."""
     window = window_of(query)
     if window is None or behavior.expansion == "none":
         return iter
@@ -114,7 +114,7 @@ def _series(resource: Resource) -> Meeting | None:
 
 
 def _row(master: Item, instance: Meeting, *, own_ids: bool) -> Item:
-    """An item that is in no folder: it is only looked at."""
+    """Return an item outside all folders, for reading only."""
     row = replace(master, message=replace(master.message, meeting=instance))
     if own_ids and instance.recurrence_id is not None:
         stem, dot, extension = master.name.rpartition(".")

@@ -32,7 +32,7 @@ def grouped(query: Query, found: list[Resource], folder: Folder, origin: str) ->
 
 
 def _row(folder: Folder, values: dict[str, Value | None]) -> Folder:
-    """A folder that is nowhere and has every column: it is only looked at."""
+    """Return a folder outside the tree with every column, for reading only."""
     row = copy(folder)
     row.patches = values
     return row

@@ -24,7 +24,7 @@ class RangeTooLargeError(HttpError):
 
 
 def found_rows(call: Call, query: Query, scopes: Scopes, wanted: RowRange | None) -> tuple[list[Resource], Headers]:
-    """The rows to answer, and the header that says which they are.
+    """Return the rows of an answer, and the header that names them.
 
     :raises RangeTooLargeError: see ``large_range``. :raises HttpError: the range is beyond the end.
     """

@@ -1,4 +1,4 @@
-"""What a Query means: which folders it covers, which resources it finds, in which order.
+"""Run a Query: which folders it covers, which resources it finds, in which order.
 
 A property that is missing fails every comparison, `= False` and `<>` included, and NOT turns that round: two-valued
 logic, as a MAPI restriction has it.
@@ -33,7 +33,7 @@ def find(
     folders: Iterable[tuple[Folder, Traversal]],
     expand: Callable[[Iterable[Resource]], Iterable[Resource]] = iter,
 ) -> list[Resource]:
-    """The resources of a query in their order: as asked, or newest first (MSDN aa143053 shows item2 before item1).
+    """Return the resources of a query in the requested order, or newest first (MSDN aa143053 shows item2 before item1).
 
     `expand` makes rows of resources before the condition is looked at: the instances of a series.
     """
@@ -48,7 +48,7 @@ def find(
 
 
 def columns_of(names: Iterable[str]) -> tuple[Column, ...]:
-    """Plain columns for property names."""
+    """Return plain columns for property names."""
     return tuple(Column(name) for name in names)
 
 
@@ -142,7 +142,7 @@ def _sortable(value: Value) -> _Sortable:
 
 
 def _literal_for(value: Value, literal: str | bool | float) -> _Sortable | None:
-    """The literal as the type of the value it is compared with; None when it cannot be."""
+    """Return the literal as the type of the value that it is compared with; None if that is not possible."""
     if isinstance(value, bool):
         return parse_bool(str(literal))
     if isinstance(value, datetime):

@@ -20,7 +20,7 @@ class Part:
     last: int | None
 
     def within(self, total: int) -> tuple[int, int] | None:
-        """The first row and the one after the last, None if there are no such rows."""
+        """Return the first row and the one after the last, None if there are no such rows."""
         if self.first is None:
             count = min(self.last or 0, total)
             return (total - count, total) if count else None
@@ -40,7 +40,7 @@ class RowRange:
         return self.parts[0].first == 0
 
     def of(self, total: int) -> list[tuple[int, int]]:
-        """The slices of a result of `total` rows; 416 when every part lies beyond its end."""
+        """Return the slices of a result of `total` rows; 416 when every part lies beyond its end."""
         slices = [rows for part in self.parts if (rows := part.within(total))]
         harmless = any(part.first is None or (part.first == 0 and not total) for part in self.parts)
         if not slices and not harmless:
@@ -49,7 +49,7 @@ class RowRange:
 
 
 def parse_range(header: str | None) -> RowRange | None:
-    """The rows that a Range header asks for; None for no header and for units other than rows."""
+    """Return the rows of a Range header; None without a header, and for units other than rows."""
     match = _RANGE.fullmatch(header) if header else None
     if match is None:
         return None
@@ -57,7 +57,7 @@ def parse_range(header: str | None) -> RowRange | None:
 
 
 def content_range(slices: list[tuple[int, int]], total: int, said: str | None = None) -> str:
-    """The Content-Range header for these slices; `said` is `*` where the total is not told."""
+    """Return the Content-Range header of these slices; `said` is `*` if the total is unknown."""
     if not slices:
         return f"total={said or total}"
     return "rows " + ", ".join(f"{first}-{end - 1}" for first, end in slices) + f"; total={said or total}"

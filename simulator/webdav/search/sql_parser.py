@@ -240,5 +240,5 @@ class _Parser:
 
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Query:
-    """The Query that the text says, or SqlError, or SqlUnsupportedError."""
+    """Return the Query in the text, or raise SqlError or SqlUnsupportedError."""
     return _Parser(text).query()

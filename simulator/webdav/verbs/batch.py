@@ -27,17 +27,17 @@ _FIRST_ERROR = 400
 
 
 def bmove(call: Call) -> Response:
-    """As MOVE, of each target into the folder of the Destination header, or to a destination of its own."""
+    """Move each target into the folder of the Destination header, or to a destination of its own."""
     return _each(call, "move", unlocked(move))
 
 
 def bcopy(call: Call) -> Response:
-    """As BMOVE, and the sources stay."""
+    """Copy each target, as BMOVE moves it."""
     return _each(call, "copy", copy)
 
 
 def bdelete(call: Call) -> Response:
-    """As DELETE."""
+    """Delete each target."""
     return _each(call, "delete", unlocked(delete))
 
 
@@ -104,13 +104,13 @@ def _with_urls(call: Call, targets: list[Target]) -> Iterator[tuple[Target, str]
 
 
 def _path(call: Call, href: str) -> str:
-    """The path of a target: a URL, a path, or a name below the URL of the request."""
+    """Return the path of a target: a URL, a path, or a name below the URL of the request."""
     path = split_origin(href)[1]
     return path if path.startswith("/") else f"{call.request.path.rstrip('/')}/{path}"
 
 
 def _aimed(call: Call, target: Target) -> Call | None:
-    """The call as if it were for this target alone; None for what is not in the same mailbox."""
+    """Return the call for this target alone; None if it is in another mailbox."""
     path = _path(call, target.href).encode().decode("latin-1")
     address = locate(call.world, call.server, path)
     if address is None or address.mailbox is not call.address.mailbox:

@@ -7,7 +7,7 @@ from simulator.world.mailboxes import Folder, Item
 
 
 def check_conditions(call: Call, existing: Item | Folder | None) -> None:
-    """Refuse the request with 412 where its condition does not hold, or where the server takes none."""
+    """Refuse the request with 412 if its condition does not hold, or if the server supports none."""
     if call.behavior.conditions == "ignored" or isinstance(existing, Folder):
         return
     stated = {"if-match", "if-none-match"} & set(call.request.headers)

@@ -16,7 +16,7 @@ _TIMEOUT = re.compile(r"second-([0-9]{1,10})", re.IGNORECASE)
 
 
 def lock(call: Call) -> Response:
-    """200 with the token, 423 where another lock is in force; without a body the lock in the If header goes on."""
+    """Lock: 200 with the token, 423 if another lock is in force; without a body, renew the lock in the If header."""
     resource, seconds = call.resource(), _seconds(call.request.headers.get("timeout", ""))
     locks = call.memory.locks
     if not call.request.body.strip():
@@ -33,7 +33,7 @@ def lock(call: Call) -> Response:
 
 
 def unlock(call: Call) -> Response:
-    """204, and 409 for a token that is not one of this resource."""
+    """Unlock: 204, and 409 for a token of another resource."""
     token = call.request.headers.get("lock-token", "").strip().removeprefix("<").removesuffix(">")
     if not call.memory.locks.release(call.resource().serial, token):
         raise HttpError(409)
@@ -41,7 +41,7 @@ def unlock(call: Call) -> Response:
 
 
 def unlocked(verb: Verb) -> Verb:
-    """The verb for whoever has the lock of what it changes, if there is one; everybody else is answered 423."""
+    """Wrap a verb so that it needs the lock of what it changes, if there is one; else 423."""
 
     def run(call: Call) -> Response:
         resource = call.address.resource()

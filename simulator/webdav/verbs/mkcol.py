@@ -10,7 +10,7 @@ from simulator.world.folders import add_folder
 
 
 def mkcol(call: Call) -> Response:
-    """201, 405 when the name is taken and 409 when the parent is missing."""
+    """Create a folder: 201, 405 if the name is taken, 409 if the parent is missing."""
     changes = property_changes(call.request.body) if call.request.body.strip() else []
     if call.address.resource() is not None:
         raise HttpError(405)

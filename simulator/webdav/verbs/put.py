@@ -12,7 +12,10 @@ from simulator.world.messages import blank
 
 
 def put(call: Call) -> Response:
-    """201 for a new item, 200 for a changed one; `Overwrite: f` never stops it, a condition does with 412."""
+    """Store an item: 201 if it is new, 200 if it is changed.
+
+    `Overwrite: f` never prevents it, a condition does with 412.
+    """
     if call.address.submits:
         author = call.address.mailbox
         submit(call.world, author, read_message(call.request.body, blank(author.owner, now_utc(), read=True)))

@@ -9,7 +9,7 @@ from simulator.world.mailboxes import Folder
 
 
 def subscribe(call: Call) -> Response:
-    """200 with the id; a SUBSCRIBE that names an id renews it, 412 when it is not known."""
+    """Subscribe: 200 with the id; an id in the request is renewed, 412 if it is unknown."""
     if "subscription-id" in call.request.headers:
         return _renewed(call)
     folder = call.resource()
@@ -25,7 +25,7 @@ def subscribe(call: Call) -> Response:
 
 
 def poll(call: Call) -> Response:
-    """207: 200 for each subscription that something happened to, 204 for the others; 412 for an unknown one."""
+    """Poll: a 207 with 200 for each subscription with news, 204 for the others; 412 for an unknown one."""
     subscriptions = _named(call)
     origin = call.request.origin
     return outcomes_answer(
@@ -35,7 +35,7 @@ def poll(call: Call) -> Response:
 
 
 def unsubscribe(call: Call) -> Response:
-    """200 once they are gone; 412 for an unknown one."""
+    """Unsubscribe: 200 once they are removed; 412 for an unknown one."""
     for subscription in _named(call):
         call.memory.subscriptions.end(subscription.id)
     return Response(200)

@@ -16,17 +16,17 @@ _MULTI_STATUS = 207
 
 
 def move(call: Call) -> Response:
-    """201 with the new Location, 204 when something was replaced; a draft moved to the submission URI is sent."""
+    """Move: 201 with the new Location, 204 if something was replaced; a draft moved to the submission URI is sent."""
     return _transfer(call, keep=False)
 
 
 def copy(call: Call) -> Response:
-    """As MOVE, and the source stays."""
+    """Copy, as MOVE moves."""
     return _transfer(call, keep=True)
 
 
 def delete(call: Call) -> Response:
-    """200, not the 204 of the standard (DavMail takes anything else for an error); it is gone for good."""
+    """Delete for good: 200, not the 204 of the standard (DavMail takes anything else for an error)."""
     resource = call.resource()
     if isinstance(resource, Folder):
         _own_folder(resource)

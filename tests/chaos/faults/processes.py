@@ -10,7 +10,7 @@ from tests.chaos.faults import Fault, pause
 from tests.chaos.installation import Installation
 
 #: Seconds to wait for a request to come by that can be made to hang.
-_PATIENCE_S = 4.0
+_WAIT_S = 4.0
 
 
 def a_worker_is_killed(on: Installation, dice: Random) -> Generator[int]:
@@ -68,7 +68,7 @@ def _struck(on: Installation) -> int:
 
 def _hangs(on: Installation) -> bool:
     try:
-        until(lambda: on.exchange.faults()[0]["injected"] > 0, "a request hangs", within_s=_PATIENCE_S)
+        until(lambda: on.exchange.faults()[0]["injected"] > 0, "a request hangs", within_s=_WAIT_S)
     except TimeoutError:
         return False
     return True

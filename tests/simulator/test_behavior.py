@@ -1,4 +1,4 @@
-"""The simulator's other behaviours: each uncertain choice really is a switch."""
+"""The simulator's other behaviors: each uncertain choice really is a switch."""
 
 from datetime import date
 
@@ -36,16 +36,16 @@ def message(world: World, kind: Kind, *, wanted: bool = True) -> Item:
     raise LookupError(kind)
 
 
-def call(world: World, behaviour: Behavior, method: str, path: str, **headers: str) -> Call:
+def call(world: World, behavior: Behavior, method: str, path: str, **headers: str) -> Call:
     path, _, query = path.partition("?")
     address = locate(world, 0, path)
     assert address is not None
     request = Request(method, path, query, {"host": "mail", **headers}, b"", "HTTP/1.1", 0.0, from_loopback=True)
-    return Call(request, address, world, 0, behaviour, lambda _mailbox, _moment: None)
+    return Call(request, address, world, 0, behavior, lambda _mailbox, _moment: None)
 
 
-def accept(world: World, behaviour: Behavior, path: str) -> Response:
-    return get(call(world, behaviour, "GET", path + "?Cmd=accept"))
+def accept(world: World, behavior: Behavior, path: str) -> Response:
+    return get(call(world, behavior, "GET", path + "?Cmd=accept"))
 
 
 def test_accept_can_redirect_to_the_draft(world: World) -> None:
@@ -105,8 +105,8 @@ def test_commands_can_be_refused_on_permanent_urls(world: World, works: bool, dr
 
 
 def test_sending_can_answer_201(world: World) -> None:
-    behaviour = Behavior(submission_status=201)
-    draft = answer(world, behaviour, message(world, Kind.REQUEST), Verdict.ACCEPT)
+    behavior = Behavior(submission_status=201)
+    draft = answer(world, behavior, message(world, Kind.REQUEST), Verdict.ACCEPT)
     assert draft is not None
     destination = href_path(world.mailboxes[0].root) + "##DavMailSubmissionURI##"
-    assert move(call(world, behaviour, "MOVE", href_path(draft), destination=destination)).status == 201
+    assert move(call(world, behavior, "MOVE", href_path(draft), destination=destination)).status == 201
