@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from threading import Thread
 
-from rsvpq import wiring
 from rsvpq.doctor import files, mail_server, processes, redis_server
 from rsvpq.doctor.mail_server import ExaminedServer, ServerNotes
 from rsvpq.doctor.results import PROCESSES, REDIS, SETTINGS, Notes
@@ -13,6 +12,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import LoadedSettings
 from rsvpq.tasks.queues import Queues
+from rsvpq.wiring import backends
 
 #: Seconds to wait for the checks of all servers.
 DEADLINE_S = 90.0
@@ -53,7 +53,7 @@ def _targets(
     boxes: Mapping[str, str] = {mailbox.server: mailbox.name for mailbox in reversed(mailboxes)}
     if chosen is not None:
         boxes = {**boxes, chosen.server: chosen.name}
-    diagnoses = wiring.make_diagnoses({name: servers[name] for name in names})
+    diagnoses = backends.make_diagnoses({name: servers[name] for name in names})
     return [ExaminedServer(name, diagnose, boxes.get(name, "")) for name, diagnose in diagnoses.items()]
 
 
