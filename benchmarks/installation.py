@@ -13,6 +13,7 @@ from rsvpq.mail.messages import Mailbox, MeetingMessage
 from rsvpq.settings import load_settings
 from rsvpq.tasks import contract
 from rsvpq.tasks.claims import Claims
+from rsvpq.wiring.backends import Backends
 from testbed.processes import Part, until
 from testbed.queue_server import QueueServer
 from testbed.simulated_exchange import account_file
@@ -82,7 +83,7 @@ class Installation:
         self.lanes = wiring.make_lanes(self.settings)
         wiring.configure(self.lanes, self.settings)
         claims = Claims(self.lanes, wiring.make_list(self.settings).names)
-        self._exchange = wiring.Backends(self.settings.servers, claims)
+        self._exchange = Backends(self.settings.servers, claims)
         self.parts: dict[str, Part] = {}
 
     def find(self, number: int) -> list[MeetingMessage]:

@@ -10,18 +10,20 @@ from rsvpq.settings import ConfigError, load_settings
 from rsvpq.tasks.claims import Claims
 from rsvpq.tasks.recollection import Recollection
 from rsvpq.tasks.refusals import Refusals
+from rsvpq.wiring import apps
+from rsvpq.wiring.backends import Backends
 
 settings = load_settings()
-app = wiring.make_app(settings, "workers", include=["workers.tasks"], leases_only=True)
+app = apps.make_app(settings, "workers", include=["workers.tasks"], leases_only=True)
 lanes = wiring.make_lanes(settings)
 mailboxes = wiring.make_list(settings)
 policy = wiring.PolicyInForce(settings, lanes)
-carrier = wiring.make_carrier(settings, app, lanes, mailboxes, policy)
+carrier = apps.make_carrier(settings, app, lanes, mailboxes, policy)
 audit = wiring.make_audit(settings, lanes)
 recollection = Recollection(lanes, settings.decisions.max_age)
 claims = Claims(lanes, mailboxes.names)
-backends = wiring.Backends(settings.servers, claims, settings.lanes.run_lease.seconds)
-wiring.refuse_cluster_at_start(lanes)
+backends = Backends(settings.servers, claims, settings.lanes.run_lease.seconds)
+apps.refuse_cluster_at_start(lanes)
 watch_worker(settings)
 Refusals(lanes).watch()
 

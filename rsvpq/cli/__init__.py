@@ -6,61 +6,73 @@ Exit codes: 0 success, 1 failure, 2 wrong usage or settings, 3 partial failure (
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 import click
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 
 from rsvpq import __version__
-from rsvpq.cli.audit import audit
-from rsvpq.cli.config import config
-from rsvpq.cli.confirm import confirm
-from rsvpq.cli.dead import dead
-from rsvpq.cli.doctor import doctor
-from rsvpq.cli.explain import explain
-from rsvpq.cli.lanes import limit, pause, resume
-from rsvpq.cli.reconcile import drafts, reconcile
-from rsvpq.cli.repair import repair
-from rsvpq.cli.report import report
-from rsvpq.cli.scan import scan
-from rsvpq.cli.status import status
-from rsvpq.settings import ConfigError
+
+#: The module of each command. It is loaded when the command is used: all of them take half a second.
+_MODULES = {
+    "audit": "audit",
+    "config": "config",
+    "confirm": "confirm",
+    "dead": "dead",
+    "doctor": "doctor",
+    "drafts": "reconcile",
+    "explain": "explain",
+    "limit": "lanes",
+    "pause": "lanes",
+    "reconcile": "reconcile",
+    "repair": "repair",
+    "report": "report",
+    "resume": "lanes",
+    "scan": "scan",
+    "status": "status",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """The commands of :data:`_MODULES`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it
+        return sorted(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command; all of them for an unknown name, so that click can suggest a similar one."""
+        for name in [cmd_name] if cmd_name in _MODULES else _MODULES:
+            self.add_command(getattr(import_module(f"rsvpq.cli.{_MODULES[name]}"), name))
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="rsvpq")
 def commands() -> None:
     """Answer meeting requests in Exchange 2000/2003 mailboxes, from a Celery queue."""
-
-
-_COMMANDS = (
-    config,
-    doctor,
-    scan,
-    confirm,
-    reconcile,
-    drafts,
-    status,
-    pause,
-    resume,
-    limit,
-    dead,
-    repair,
-    audit,
-    report,
-    explain,
-)
-for command in _COMMANDS:
-    commands.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; show an error that an operator can repair as one message, without a traceback."""
     try:
         commands(args=arguments)
-    except ConfigError as error:
-        click.echo(error, err=True)
-        sys.exit(2)
-    except (RedisError, OperationalError) as error:
-        click.echo(f"rsvpq: cannot query Redis: {error}", err=True)
-        sys.exit(1)
+    except Exception as error:
+        shown = _shown(error)
+        if shown is None:
+            raise
+        text, code = shown
+        click.echo(text, err=True)
+        sys.exit(code)
+
+
+def _shown(error: Exception) -> tuple[str, int] | None:
+    """Return the message and the exit code for an error that an operator can repair, None for another."""
+    from kombu.exceptions import OperationalError  # noqa: PLC0415 - slow; the command that raised it has loaded it
+    from redis.exceptions import RedisError  # noqa: PLC0415
+
+    from rsvpq.settings import ConfigError  # noqa: PLC0415
+
+    if isinstance(error, ConfigError):
+        return str(error), 2
+    if isinstance(error, RedisError | OperationalError):
+        return f"rsvpq: cannot query Redis: {error}", 1
+    return None

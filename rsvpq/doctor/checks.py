@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Sequence
 from threading import Thread
 
-from rsvpq import wiring
 from rsvpq.doctor import files, mail_server, processes, redis_server
 from rsvpq.doctor.mail_server import ExaminedServer, ServerNotes
 from rsvpq.doctor.results import PROCESSES, REDIS, SETTINGS, Notes
@@ -13,6 +12,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import LoadedSettings
 from rsvpq.tasks.queues import Queues
+from rsvpq.wiring import backends
 
 #: Seconds to wait for the checks of all servers.
 DEADLINE_S = 90.0
@@ -43,7 +43,7 @@ def examine(
     yield notes
     redis.close()
     boxes = {mailbox.server: mailbox.name for mailbox in (*reversed(mailboxes), *([chosen] if chosen else []))}
-    diagnoses = wiring.make_diagnoses({name: settings.servers[name] for name in names or settings.servers})
+    diagnoses = backends.make_diagnoses({name: settings.servers[name] for name in names or settings.servers})
     targets = [ExaminedServer(name, diagnose, boxes.get(name, "")) for name, diagnose in diagnoses.items()]
     yield from _in_parallel(targets, redis_ahead_s, longest_s)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from rsvpq.doctor.clocks import judge_skew
 from rsvpq.doctor.results import Notes
-from rsvpq.wiring import Diagnose
+from rsvpq.wiring.backends import Diagnose
 
 #: Milliseconds after which a step counts as slow.
 _SLOW_MS = 5000.0

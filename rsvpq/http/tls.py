@@ -8,8 +8,6 @@ import warnings
 from functools import cache
 from typing import Literal
 
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
-
 from rsvpq.http.deadlines import TlsSocket
 from rsvpq.mail.errors import BUSY_DELAY_S
 
@@ -61,6 +59,8 @@ def client_context(minimum: Version, ca_bundle: str = "") -> ssl.SSLContext:
 
     :param ca_bundle: the path of a file with the trusted authorities; '' for those that requests ships.
     """
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH  # noqa: PLC0415 - slow, and the settings need only the versions
+
     legacy = minimum in LEGACY
     context = ssl.create_default_context(cafile=ca_bundle or DEFAULT_CA_BUNDLE_PATH)
     if legacy:

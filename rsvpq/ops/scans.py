@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rsvpq import wiring
 from rsvpq.lanes import OperatorAction
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops.context import InvalidRequest, OperatorContext
 from rsvpq.settings import Settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
 from rsvpq.tasks import contract
+from rsvpq.wiring import apps
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,4 +64,4 @@ def look(
 
 
 def _send(context: OperatorContext, arguments: Mapping[str, object]) -> str:
-    return str(wiring.make_app(context.settings, "cli").send_task(contract.SCAN, kwargs=dict(arguments)).id)
+    return str(apps.make_app(context.settings, "cli").send_task(contract.SCAN, kwargs=dict(arguments)).id)

@@ -14,7 +14,7 @@ from rsvpq.mail.messages import Kind, MeetingMessage, Verdict
 from rsvpq.mail.ports import Backend, Place
 from rsvpq.settings.servers import WebDavSettings
 from rsvpq.webdav.mailbox import WebDavMailbox
-from rsvpq.wiring import make_backend
+from rsvpq.wiring.backends import make_backend
 from testbed.processes import free_port
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.backends.harness import WAIT_S, Failure, Written

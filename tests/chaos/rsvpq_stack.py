@@ -12,6 +12,7 @@ from rsvpq import wiring
 from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings, load_settings
 from rsvpq.tasks import contract
+from rsvpq.wiring import apps
 from testbed.stack import Stack
 from tests.support.unfinished_items import unfinished
 
@@ -46,7 +47,7 @@ class RsvpqStack(Stack):
 
     @cached_property
     def _app(self) -> Celery:
-        return wiring.make_app(self.settings, "operator")
+        return apps.make_app(self.settings, "operator")
 
     def trigger(self) -> None:
         """Ask for a scan of all mailboxes, as ``rsvpq scan --all`` does."""

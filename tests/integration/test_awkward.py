@@ -301,7 +301,8 @@ def test_a_request_that_somebody_has_locked_waits_and_is_answered_once_it_is_fre
 
 @pytest.mark.parametrize("filter_name", ["urlscan", "iis7"])
 def test_a_filters_404_is_never_gone(site: Site, filter_name: str) -> None:
-    box = site.take(fits=lambda box: any("%25" in href_of(found) for found in inbox(box)))
+    # Some mailboxes have a name that the filter refuses too, so that nothing in them can be reached.
+    box = site.take(fits=lambda box: "+" not in box_name(box) and any("%25" in href_of(it) for it in inbox(box)))
     message = next(found for found in inbox(box) if "%25" in href_of(found))
     switch(site, url_filter=filter_name)
     located = box.refresh(message)

@@ -20,7 +20,7 @@ from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Verdict
 from rsvpq.settings import load_settings
 from rsvpq.tasks.claims import Claims
 from rsvpq.webdav.mailbox import WebDavMailbox
-from rsvpq.wiring import Backends
+from rsvpq.wiring.backends import Backends
 from testbed.simulated_exchange import World
 from tests.integration.test_client import client
 from tests.support.exchange_site import PASSWORD, Site, box_name, inbox, requests_in, sent_in, simulated_site

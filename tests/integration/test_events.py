@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from rsvpq import wiring
 from rsvpq.lanes import Release
 from rsvpq.tasks import celery_app, contract
 from rsvpq.tasks.events import INTERVAL_S, MOST_AT_ONCE
+from rsvpq.wiring import apps
 from testbed.processes import Part, until
 from testbed.queue_server import QueueServer, queue_server
 from tests.support.installation import Installation
@@ -67,7 +67,7 @@ def test_every_event_of_every_task_is_heard_in_few_messages(
     with server.client() as client, client.pubsub() as channels:
         channels.psubscribe("*celeryev/task*")
         until(lambda: channels.get_message(timeout=0.1), "we listen")
-        celery_app.publish(wiring.make_app(installation.settings, "test"), releases_of(ids))
+        celery_app.publish(apps.make_app(installation.settings, "test"), releases_of(ids))
 
         def all_heard() -> bool:
             nonlocal messages
@@ -90,7 +90,7 @@ def test_what_a_worker_takes_is_not_written_down_again(
 ) -> None:
     ids = [f"item-{number}" for number in range(50)]
     with server.client() as client:
-        celery_app.publish(wiring.make_app(installation.settings, "test"), releases_of(ids))
+        celery_app.publish(apps.make_app(installation.settings, "test"), releases_of(ids))
         worker.wait_for(lambda: worker.tail(1000).count(" succeeded in ") == len(ids), "all tasks are done")
         # The transport's bookkeeping is one transaction when a message is taken, and one when it is acknowledged.
         transactions = client.info("commandstats").get("cmdstat_multi", {"calls": 0})["calls"]

@@ -11,7 +11,7 @@ from rsvpq.mail.errors import Busy, LoginRefused
 from rsvpq.settings import load_settings
 from rsvpq.tasks.claims import Claims
 from rsvpq.webdav.mailbox import WebDavMailbox
-from rsvpq.wiring import Backends
+from rsvpq.wiring.backends import Backends
 from tests.support.login_sites import PASSWORD, LoginSite, login_site
 
 

@@ -666,9 +666,9 @@ def test_a_message_shows_by_and_for_whom_it_was_received(box: Box, value: str) -
     box.turn(recipients=value)
     tags = {f"{{{PROPTAG}}}x{number}001f" for number in ("0076", "0078", "0040", "0044")}
     columns = ",".join(f'"{PROPTAG}{tag.rpartition("}")[2]}"' for tag in sorted(tags))
-    (first, *_) = rows(box.search(columns, RECEIVED))
-    by_name, for_name, by, meant = (first.get(name) for name in sorted(tags))
-    assert by_name == for_name
+    shown = ([row.get(name) for name in sorted(tags)] for row in rows(box.search(columns, RECEIVED)))
+    # The oldest message may be a delegate's copy, which was received for somebody else.
+    by, meant = next((by, meant) for by_name, for_name, by, meant in shown if by_name == for_name)
     spelled_as = {"smtp": ("@", "@"), "x500": ("/CN=", "/CN="), "mixed": ("/CN=", "@"), "none": (None, None)}[value]
     for address, mark in zip((by, meant), spelled_as, strict=True):
         assert (address is None) if mark is None else (mark in (address or ""))

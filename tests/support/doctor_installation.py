@@ -1,16 +1,14 @@
 """An installation that `rsvpq doctor` examines: settings for any number of servers, and its findings."""
 
-import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from rsvpq.doctor.checks import DEADLINE_S, examine
 from rsvpq.doctor.results import CheckResult, ExitCode, Level, Notes, exit_code
 from rsvpq.settings import load_with_origins
-from testbed.processes import WAIT_S
 from testbed.simulated_exchange import SimulatedExchange
+from tests.support.forked_command import run_rsvpq
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +87,4 @@ class DoctorInstallation:
     def rsvpq(self, *arguments: str, columns: int = 100) -> subprocess.CompletedProcess[str]:
         """Call the doctor as an operator does."""
         self.write()
-        command = [str(Path(sys.executable).with_name("rsvpq")), "doctor", *arguments]
-        environment = {**os.environ, "RSVPQ_CONFIG": str(self.config), "COLUMNS": str(columns)}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
+        return run_rsvpq(["doctor", *arguments], {"RSVPQ_CONFIG": str(self.config), "COLUMNS": str(columns)})

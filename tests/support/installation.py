@@ -1,7 +1,6 @@
 """An installation's files and its programs as an operator starts them: settings, mailboxes, ``rsvpq``, a dispatcher."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,8 @@ from redis import Redis
 from rsvpq import wiring
 from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings, load_settings
-from testbed.processes import WAIT_S, Part
+from testbed.processes import Part
+from tests.support.forked_command import run_rsvpq
 
 PASSWORD = "not-to-be-shown"
 MAILBOXES = """\
@@ -61,9 +61,7 @@ class Installation:
 
     def rsvpq(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command line to its end."""
-        environment = {**os.environ, **self.environment}
-        command = self.command(*arguments)
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
+        return run_rsvpq(arguments, self.environment)
 
     @property
     def environment(self) -> dict[str, str]:

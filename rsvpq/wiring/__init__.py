@@ -1,0 +1,104 @@
+"""Build the objects of the processes from the settings: the lanes, the audit, the policy.
+
+This is the only room below the roots that knows the settings; the objects that it builds get plain values. What stands
+on Celery is built in :mod:`rsvpq.wiring.apps`, and what speaks to mail servers in :mod:`rsvpq.wiring.backends`, so that
+a command that needs neither does not wait for their modules.
+"""
+
+from dataclasses import replace
+
+from cachetools import TTLCache
+
+from rsvpq.audit.record import Audit, Redaction
+from rsvpq.lanes import Lanes
+from rsvpq.policy import Policy
+from rsvpq.settings import Settings
+from rsvpq.settings.mailboxes import MailboxList
+from rsvpq.settings.redis_client import RETRIES, make_redis
+from rsvpq.tasks import contract
+from rsvpq.tasks.queues import Queues
+
+#: Seconds for which a confirmation of live runs is cached.
+CONFIRMATION_TTL_S = 5
+
+
+def make_lanes(settings: Settings, retries: int = RETRIES) -> Lanes:
+    """Make the lanes of this installation; connects at the first call, which raises ClusterRefused for a Redis Cluster.
+
+    :param retries: how often a command is repeated if Redis does not reply.
+    """
+    return Lanes(make_redis(settings.redis, retries=retries), settings.redis.namespace, works=contract.WORKS)
+
+
+def make_queues(settings: Settings, retries: int = RETRIES) -> Queues:
+    """Make the read access to Celery's queues; connects as :func:`make_lanes` does."""
+    return Queues(make_redis(settings.redis, retries=retries), settings.redis.namespace)
+
+
+def configure(lanes: Lanes, settings: Settings) -> None:
+    """Write the configured limits to the ledger; the roots that release items do this when they start."""
+    lanes.controls.configure(
+        servers={name: server.limits for name, server in settings.servers.items()},
+        mailbox=settings.mailbox_limits,
+        pools={
+            contract.SCAN_QUEUE: settings.lanes.scans_released,
+            contract.ANSWER_QUEUE: settings.lanes.answers_released,
+        },
+        release_lease_s=settings.lanes.release_lease.seconds,
+        run_lease_s=settings.lanes.run_lease.seconds,
+        attempts=settings.retry.attempts,
+        server_share=settings.lanes.server_share,
+        audit_retention_s=settings.audit.retention.seconds,
+        audit_most=settings.audit.most_records,
+    )
+
+
+def make_audit(settings: Settings, lanes: Lanes) -> Audit:
+    """Build the audit records of this process."""
+    return Audit(lanes, make_redaction(settings), settings.audit.retention.seconds)
+
+
+def make_redaction(settings: Settings) -> Redaction:
+    """Build what redacts the audit records."""
+    return Redaction(frozenset(settings.audit.hide), settings.audit.hash_key)
+
+
+def make_list(settings: Settings) -> MailboxList:
+    """Make the list of mailboxes; the file is read at the first use."""
+    return MailboxList(settings.mailboxes, settings)
+
+
+class PolicyInForce:
+    """The policy of the settings; it only observes until an operator has confirmed live runs.
+
+    Thousands of inboxes may hold years of requests, and answers cannot be revoked.
+    """
+
+    def __init__(self, settings: Settings, lanes: Lanes) -> None:
+        self._policy = settings.decisions
+        self._observing = replace(settings.decisions, mode="observe")
+        self._confirmed = settings.policy.confirmed or settings.mode == "observe"
+        self._lanes = lanes
+        self._cached: TTLCache[str, bool] = TTLCache(1, CONFIRMATION_TTL_S)
+
+    def __call__(self) -> Policy:
+        """Return the policy in force; a confirmation is cached for a few seconds, its absence is not.
+
+        So a scan right after the confirmation answers already.
+        """
+        # One lookup only: the cached value may expire between two lookups.
+        if self._confirmed or "" in self._cached:
+            return self._policy
+        if not self._lanes.controls.confirmed():
+            return self._observing
+        self._cached[""] = True
+        return self._policy
+
+
+def why_silent(settings: Settings, lanes: Lanes) -> str:
+    """Return why no request is answered, although scans run; '' if answers are sent."""
+    if settings.mode == "observe":
+        return 'mode = "observe" in these settings'
+    if PolicyInForce(settings, lanes)().mode == "observe":
+        return "live runs are not confirmed here: look at 'rsvpq scan --dry-run', then 'rsvpq confirm'"
+    return ""

@@ -1,0 +1,107 @@
+"""Build the backends of the mail servers, and their diagnoses, from the settings."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+
+from rsvpq.http import auth
+from rsvpq.http.credential import Account, Credential
+from rsvpq.http.deadlines import Timeouts
+from rsvpq.http.endpoint import Endpoint
+from rsvpq.http.lease import Lease
+from rsvpq.mail.checks import Checks
+from rsvpq.mail.errors import Busy
+from rsvpq.mail.ports import AnswersByDraft, Backend
+from rsvpq.settings.servers import WebDavSettings
+from rsvpq.tasks.claims import Claims
+from rsvpq.webdav import diagnosis
+from rsvpq.webdav.backend import WebDavBackend
+from rsvpq.webdav.server import WebDavServer
+
+#: The most seconds that a diagnosis waits for a connection and for a response, whatever is configured.
+DIAGNOSIS_CONNECT_S, DIAGNOSIS_READ_S = 10.0, 20.0
+
+#: Diagnoses one server and a mailbox on it ('' for none); returns whether every check could be made.
+Diagnose = Callable[[str, Checks], bool]
+
+
+class Backends:
+    """The backends of all mail servers, by the name of the server.
+
+    :param claims: ensure that a mailbox is worked under one name.
+    :param run_lease_s: the length of a run lease, which no request outlasts.
+    """
+
+    def __init__(self, servers: Mapping[str, WebDavSettings], claims: Claims, run_lease_s: float = 180) -> None:
+        self._claims = claims
+        # One credential per user name, whatever the server: the directory may lock the account.
+        credentials = {server.username.casefold(): Credential() for server in servers.values()}
+        self._backends: dict[str, Backend] = {
+            name: make_backend(server, credentials[server.username.casefold()], run_lease_s)
+            for name, server in servers.items()
+        }
+
+    @contextmanager
+    def mailbox(self, server: str, name: str, lease: Lease) -> Iterator[AnswersByDraft]:
+        """Open a mailbox, if it is worked under this name.
+
+        :param lease: the lease of the item that this thread processes.
+        :raises Busy: no server of that name is configured in this process: its settings differ from those of the offer.
+        :raises Refused: the mailbox is worked under another name.
+        :raises ExchangeError: the mailbox could not be opened.
+        """
+        if server not in self._backends:
+            text = f"no server {server!r} in the settings of this process; restart it with the current settings"
+            raise Busy(text, scope="mailbox")
+        with self._backends[server].open(name, lease) as box:
+            self._claims.require(name, box.identity)
+            yield box
+
+
+def make_backend(settings: WebDavSettings, credential: Credential, run_lease_s: float) -> Backend:
+    """Make the backend of a server, by its protocol."""
+    # The settings ensure that the first two take less than half of the lease.
+    timeouts = Timeouts(settings.connect_timeout.seconds, settings.read_timeout.seconds, run_lease_s / 2)
+    return WebDavBackend(make_server(settings, credential, timeouts), settings.answers)
+
+
+def make_diagnoses(servers: Mapping[str, WebDavSettings]) -> dict[str, Diagnose]:
+    """Make the diagnosis of each server; servers with the same user name share an account, which could be locked."""
+    accounts = {server.username.casefold(): Account() for server in servers.values()}
+    return {
+        name: partial(_diagnose_webdav, name, server, accounts[server.username.casefold()])
+        for name, server in servers.items()
+    }
+
+
+def _diagnose_webdav(name: str, settings: WebDavSettings, account: Account, mailbox: str, checks: Checks) -> bool:
+    timeouts = Timeouts(
+        min(DIAGNOSIS_CONNECT_S, settings.connect_timeout.seconds),
+        min(DIAGNOSIS_READ_S, settings.read_timeout.seconds),
+        DIAGNOSIS_READ_S,
+    )
+    endpoint = Endpoint(settings.url, settings.auth, settings.tls_minimum, settings.ca_bundle)
+    server = make_server(settings, account.credential, timeouts)
+    subject = diagnosis.Subject(name, endpoint, settings.answers, timeouts, server, account)
+    return diagnosis.diagnose(subject, mailbox, checks)
+
+
+def make_server(settings: WebDavSettings, credential: Credential, timeouts: Timeouts) -> WebDavServer:
+    """Make a mail server, with the account that is used on it; connects at the first request."""
+    username, password = settings.username, settings.password.get_secret_value()
+    login: auth.Basic | auth.ConnectionAuth | auth.Forms
+    match settings.auth:
+        case "basic":
+            login = auth.basic(username, password)
+        case "forms":
+            login = auth.Forms(username, password, settings.allow_http)
+        case scheme:
+            login = auth.ConnectionAuth(scheme, username, password)
+    return WebDavServer(
+        settings.url,
+        login,
+        credential=credential,
+        timeouts=timeouts,
+        ca_bundle=str(settings.ca_bundle or ""),
+        tls_minimum=settings.tls_minimum,
+    )
