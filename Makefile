@@ -10,6 +10,9 @@ TESTS := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-header --quiet $(if $(UPGRADE),--upgrade)
 
+# Tests start some hundreds of Python processes; without these files, each would compile all of rsvpq again.
+test quick coverage chaos: export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test quick coverage chaos bench lint types layers programs locks clean
 
 ## demo: the main job end to end on this machine (KEEP=1 leaves it up, MAILBOXES=2000 makes it larger; TOUR=1 only starts

@@ -17,9 +17,21 @@ register_profiles()
 
 #: What takes longest comes first: files are handed out in this order, and the last ones should be short.
 _ROOMS = ("matrix", "acceptance", "chaos", "security", "integration", "backends", "simulator", "fuzz", "unit")
-#: Rooms and fixtures of tests that start processes, each some of its own.
+#: Rooms and fixtures of tests that start processes, each some of its own, or for a file a simulator of many mailboxes:
+#: a quick run hands out single tests, and each of its workers would start one.
 _SLOW_ROOMS = {"matrix", "acceptance", "chaos", "security"}
-_SLOW_FIXTURES = {"installation", "examined", "stack", "simulator", "uncertain"}
+_SLOW_FIXTURES = {
+    "cluster",
+    "examined",
+    "exchange",
+    "installation",
+    "many",
+    "ntlm",
+    "simulator",
+    "site",
+    "stack",
+    "uncertain",
+}
 
 
 def pytest_configure() -> None:
