@@ -57,7 +57,7 @@ class Packed:
             rest = unpacker.unconsumed_tail
 
 
-def read(response: HTTPResponse, until: float, *, listing: bool) -> tuple[bytes, Packed | None]:
+def read_body(response: HTTPResponse, until: float, *, listing: bool) -> tuple[bytes, Packed | None]:
     """Read a whole body; return its beginning, and the rest of a long listing (None if there is none).
 
     :param until: the deadline, on the monotonic clock. :param listing: whether it may be a long listing.

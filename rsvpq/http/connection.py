@@ -28,9 +28,9 @@ from urllib.request import Request
 
 from requests.structures import CaseInsensitiveDict
 
-from rsvpq.http import body as bodies
 from rsvpq.http import tls
 from rsvpq.http.auth import ConnectionAuth
+from rsvpq.http.body import Undecodable, read_body
 from rsvpq.http.deadlines import PlainSocket, Timeouts, TlsSocket, within
 from rsvpq.http.message import HttpRequest, HttpResponse, Target
 from rsvpq.mail.errors import BUSY_DELAY_S, Malformed, Transient
@@ -265,10 +265,10 @@ class Connection:
         started = monotonic()
         end, listing = min(until, started + self._timeouts.body_s), response.status in self._listings
         try:
-            body, rest = bodies.read(response, end, listing=listing)
+            body, rest = read_body(response, end, listing=listing)
         except TimeoutError:
             raise Lost(f"response body incomplete after {monotonic() - started:.0f} s") from None
-        except bodies.Undecodable as error:
+        except Undecodable as error:
             raise Lost(f"response body cannot be decoded: {error}") from None
         except (OSError, HTTPException) as error:
             raise _lost(error) from None

@@ -13,5 +13,5 @@ class Endpoint:
 
     url: str
     auth: Scheme
-    tls_minimum: tls.Version
+    tls_minimum: tls.MinimumVersion
     ca_bundle: Path | None = None

@@ -66,7 +66,7 @@ class Server:
         credential: Credential | None = None,
         timeouts: Timeouts | None = None,
         ca_bundle: str = "",
-        tls_minimum: tls.Version = "1.2",
+        tls_minimum: tls.MinimumVersion = "1.2",
     ) -> None:
         parts = urlsplit(url)
         self.origin = f"{parts.scheme}://{parts.netloc}"

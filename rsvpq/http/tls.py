@@ -11,19 +11,19 @@ from typing import Literal
 from rsvpq.http.deadlines import TlsSocket
 from rsvpq.mail.errors import BUSY_DELAY_S
 
-Version = Literal["1.0", "1.1", "1.2", "1.3"]
+MinimumVersion = Literal["1.0", "1.1", "1.2", "1.3"]
 
 #: Seconds to wait after a certificate was not trusted: a person has to repair that.
 CERTIFICATE_DELAY_S = 600.0
 
-_VERSIONS: dict[Version, ssl.TLSVersion] = {
+_VERSIONS: dict[MinimumVersion, ssl.TLSVersion] = {
     "1.0": ssl.TLSVersion.TLSv1,
     "1.1": ssl.TLSVersion.TLSv1_1,
     "1.2": ssl.TLSVersion.TLSv1_2,
     "1.3": ssl.TLSVersion.TLSv1_3,
 }
 #: Versions that are no longer safe, and that OpenSSL's default security level no longer includes.
-LEGACY: frozenset[Version] = frozenset({"1.0", "1.1"})
+LEGACY: frozenset[MinimumVersion] = frozenset({"1.0", "1.1"})
 #: ssl.OP_LEGACY_SERVER_CONNECT of Python 3.12: OpenSSL 3 needs it for servers without RFC 5746, such as Windows 2003.
 _LEGACY_SERVER_CONNECT = 0x4
 
@@ -54,7 +54,7 @@ _NOTHING_IN_COMMON = {
 _NO_TLS = {"HTTP_REQUEST", "RECORD_LAYER_FAILURE", "WRONG_VERSION_NUMBER"}
 
 
-def client_context(minimum: Version, ca_bundle: str = "") -> ssl.SSLContext:
+def client_context(minimum: MinimumVersion, ca_bundle: str = "") -> ssl.SSLContext:
     """Return a context that verifies certificates; with a legacy version, it also allows the ciphers that it needs.
 
     :param ca_bundle: the path of a file with the trusted authorities; '' for those that requests ships.

@@ -26,10 +26,10 @@ def pages_after(redis: Any, key: str, after: str, *, most: int, block_ms: int) -
         yield page
 
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-def batched(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+def batched(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
     """Yield the items in their order, at most ``size`` at a time; as ``itertools.batched``, which Python 3.11 lacks.
 
     >>> list(batched("abcde", 2))

@@ -194,7 +194,9 @@ DurationField = Annotated[Duration, _parsed(Duration), PlainSerializer(str)]
 #: A list, or one comma-separated text as in an environment variable.
 HiddenField = Annotated[tuple[Literal["subjects", "addresses"], ...], BeforeValidator(_parse_hide)]
 #: Also 1.2 without quotes.
-TlsVersion = Annotated[tls.Version, BeforeValidator(lambda value: str(value) if isinstance(value, float) else value)]
+TlsVersion = Annotated[
+    tls.MinimumVersion, BeforeValidator(lambda value: str(value) if isinstance(value, float) else value)
+]
 Text = Annotated[str, AfterValidator(_plain_text)]
 _server_name = partial(
     matching, r"[a-z0-9][a-z0-9-]*", "is not a server name; use lowercase letters, digits and hyphens, such as hq1"

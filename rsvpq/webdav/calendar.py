@@ -30,7 +30,7 @@ from rsvpq.webdav.rows import number, occurrence_of, recurring_of
 from rsvpq.webdav.search import identity, pages
 
 #: Few people have more appointments in the days around a meeting, so the first page is mostly the whole result.
-PAGE_ROWS = 500
+AGENDA_ROWS = 500
 #: The most times that a calendar of several pages is read, until two readings are equal.
 _READINGS = 3
 _DAY = timedelta(days=1)
@@ -48,7 +48,7 @@ _STATUSES = {
 
 
 def read_agenda(
-    server: Server, folder: str, start: datetime, end: datetime, page_rows: int = PAGE_ROWS
+    server: Server, folder: str, start: datetime, end: datetime, page_rows: int = AGENDA_ROWS
 ) -> Agenda | CalendarUnknown:
     """Read everything that the calendar has between two moments, in UTC, extended to whole days.
 
@@ -91,7 +91,7 @@ def read_appointments(server: Server, folder: str, uid: str, root: str) -> list[
     """
     if not uid:
         return CalendarUnknown("the meeting has no uid")
-    rows = _settled_rows(server, folder, wire.appointment_search(uid), PAGE_ROWS)
+    rows = _settled_rows(server, folder, wire.appointment_search(uid), AGENDA_ROWS)
     if isinstance(rows, CalendarUnknown):
         return rows
     # The store may treat a percent sign at the end of a uid as a wildcard, and any sender can choose the uid.

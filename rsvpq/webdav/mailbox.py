@@ -33,9 +33,9 @@ from rsvpq.webdav.folders import Folders, find_folders
 from rsvpq.webdav.multistatus import Property, Reader, Row
 from rsvpq.webdav.rows import at, href_of, intent_to_text, kind_of, message_of, permanent_url_of, refreshed, rid_of
 from rsvpq.webdav.search import PAGE_ROWS, pages
-from rsvpq.webdav.server import MOST_KEPT, read, require_done, rows_of
+from rsvpq.webdav.server import MOST_KEPT, read_rows, require_done, rows_of
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 #: How to answer requests on a server: by OWA's commands, by iCalendar replies, or by whichever the server supports.
 Answers = Literal["owa", "icalendar", "detect"]
 _FOLDERS = {
@@ -209,7 +209,7 @@ class WebDavMailbox:
                     yield Page([], sum(lost))
                 return
 
-    def _of_calendar(self, read: Callable[[str], T]) -> T:
+    def _of_calendar(self, read: Callable[[str], _T]) -> _T:
         found = read(self.folders.calendar)
         if isinstance(found, CalendarUnknown) and found.gone and self._find_folders_again(certainly=True):
             return read(self.folders.calendar)
@@ -503,7 +503,7 @@ def _require_success(response: HttpResponse) -> list[Row]:
     """
     rows, failed = list[Row](), list[Row]()
     try:
-        for row in read(response, Reader()):
+        for row in read_rows(response, Reader()):
             if len(rows) < MOST_KEPT:
                 rows.append(row)
             if not (row.ok or failed):

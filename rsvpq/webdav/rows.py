@@ -18,7 +18,7 @@ from rsvpq.mail.persons import Person, comparable, is_same_person, is_smtp, lowe
 from rsvpq.text import shortened
 from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import Row
-from rsvpq.webdav.search import LONGEST_TEXT
+from rsvpq.webdav.search import LONGEST_OF_ROW
 
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 _FINISHED = "finished:"
@@ -90,7 +90,7 @@ _INFORMS, _OUT_OF_DATE, _DELEGATE_ANSWERS = 0x20000, 0x80000, 0x100000
 #: The most characters of a text of a message; no mail program writes longer ones. Exchange itself cuts subjects after
 #: 255 characters, and the names of items earlier.
 _LONGEST_TEXT, _LONGEST_HREF = 1000, 4000
-_LONGEST = {wire.SUBJECT: 300, wire.PERMANENT_URL: _LONGEST_HREF, wire.INTENT: LONGEST_TEXT - 1}
+_LONGEST = {wire.SUBJECT: 300, wire.PERMANENT_URL: _LONGEST_HREF, wire.INTENT: LONGEST_OF_ROW - 1}
 _SHOWN = {wire.SUBJECT}
 
 

@@ -11,7 +11,7 @@ from rsvpq.http.server import Server
 from rsvpq.mail.errors import Malformed, Refused
 from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import Reader, Row
-from rsvpq.webdav.server import read
+from rsvpq.webdav.server import read_rows
 
 #: The rows of a page; evolution-exchange has the same limit.
 PAGE_ROWS = 100
@@ -21,7 +21,7 @@ MOST_PAGES = 1000
 LONGEST_S = 900.0
 
 #: The most characters of a property that are read in a search; our own marks may be long.
-LONGEST_TEXT = 16_000
+LONGEST_OF_ROW = 16_000
 #: The most rows of a search, and the most characters of all of them; :data:`_KEPT` of each text count.
 MOST_ROWS, MOST_CHARACTERS = 100_000, 64 * 1024 * 1024
 _KEPT = 1000
@@ -49,7 +49,7 @@ def pages(
     page_rows: int = PAGE_ROWS,
     lost: Callable[[int], None] = lambda _: None,
     key: Callable[[Row], str] = identity,
-    longest: int = LONGEST_TEXT,
+    longest: int = LONGEST_OF_ROW,
 ) -> Iterator[list[Row]]:
     """Yield the rows of a search, each once, at most ``page_rows`` at a time, however many the server sends.
 
@@ -76,7 +76,7 @@ def pages(
         if response.status == _NO_ROWS:
             return
         reader, before = Reader(longest, wire.SEARCHED), len(known.keys)
-        for rows in _new_rows(read(response, reader), known, page_rows, lost):
+        for rows in _new_rows(read_rows(response, reader), known, page_rows, lost):
             server.keep_lease(what)  # one response may hold all rows, and take long to read
             yield rows
         lost(reader.broken)

@@ -65,10 +65,10 @@ def rows_of(response: HttpResponse) -> list[Row]:
 
     :raises Malformed: it is not a multistatus.
     """
-    return [*islice((row for row in read(response, Reader()) if row.ok), MOST_KEPT)]
+    return [*islice((row for row in read_rows(response, Reader()) if row.ok), MOST_KEPT)]
 
 
-def read(response: HttpResponse, reader: Reader) -> Iterator[Row]:
+def read_rows(response: HttpResponse, reader: Reader) -> Iterator[Row]:
     """Yield the rows of a multistatus, including failed ones; ``reader`` counts them.
 
     :raises Malformed: it is not a multistatus.

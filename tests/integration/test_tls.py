@@ -52,7 +52,7 @@ def serve(directory: Path, file: Path, *options: str) -> Iterator[str]:
         exchange.part.end()
 
 
-def ask(url: str, verify: Path | None, minimum: tls.Version = "1.2", *, effect: bool = False) -> None:
+def ask(url: str, verify: Path | None, minimum: tls.MinimumVersion = "1.2", *, effect: bool = False) -> None:
     """Whatever it answers, the handshake went well: there is no such mailbox."""
     account = auth.basic(SimulatedExchange.username, PASSWORD)
     server = WebDavServer(
@@ -67,7 +67,7 @@ def ask(url: str, verify: Path | None, minimum: tls.Version = "1.2", *, effect: 
 
 
 def refused(
-    url: str, verify: Path | None, minimum: tls.Version = "1.2", *, delay_s: float = tls.CERTIFICATE_DELAY_S
+    url: str, verify: Path | None, minimum: tls.MinimumVersion = "1.2", *, delay_s: float = tls.CERTIFICATE_DELAY_S
 ) -> str:
     with pytest.raises(Busy) as caught:
         ask(url, verify, minimum, effect=True)
@@ -96,7 +96,7 @@ def test_a_certificate_of_another_host_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
-def test_an_old_version_needs_an_explicit_word(tmp_path: Path, version: tls.Version) -> None:
+def test_an_old_version_needs_an_explicit_word(tmp_path: Path, version: tls.MinimumVersion) -> None:
     file = certificate(tmp_path)
     for url in serve(tmp_path, file, "--tls-min", version, "--tls-max", version):
         assert "may need a lower tls_minimum" in refused(url, file, delay_s=BUSY_DELAY_S)

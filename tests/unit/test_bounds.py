@@ -22,7 +22,7 @@ from rsvpq.webdav.calendar import details_of
 from rsvpq.webdav.imip import reply_to
 from rsvpq.webdav.multistatus import Property, Reader, Row
 from rsvpq.webdav.rows import intent_to_text, message_of
-from rsvpq.webdav.search import LONGEST_TEXT
+from rsvpq.webdav.search import LONGEST_OF_ROW
 from rsvpq.webdav.server import LOGIN_PAGES, MOST_KEPT, rows_of
 from tests.support.multistatus_bodies import read
 from tests.support.policy_values import NOW
@@ -40,7 +40,7 @@ def test_a_text_without_end_is_cut_and_said_to_be_cut(name: Property) -> None:
     message = message_of(Row(f"{ROOT}Inbox/1.EML", {**PROPERTIES, name: MEGABYTE}), ROOT)
     assert message is not None
     kept = [value for value in message.to_payload().values() if isinstance(value, str)]
-    assert sum(map(len, kept)) < LONGEST_TEXT + 2000
+    assert sum(map(len, kept)) < LONGEST_OF_ROW + 2000
     assert message.overlong == ("" if name == wire.SUBJECT else name[1])
     assert any(value.endswith("…") for value in kept) or MEGABYTE[:1000] not in "".join(kept)
 
