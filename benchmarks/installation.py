@@ -7,8 +7,8 @@ from pathlib import Path
 from benchmarks.store import mailbox_name
 from benchmarks.stub_server import StubServer
 from rsvpq import wiring
-from rsvpq.http.lease import NoLease
 from rsvpq.lanes import Item
+from rsvpq.mail.lease import NoLease
 from rsvpq.mail.messages import Mailbox, MeetingMessage
 from rsvpq.settings import load_settings
 from rsvpq.tasks import contract

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from rsvpq.http.lease import Lease
+from rsvpq.mail.lease import Lease
 from rsvpq.mail.messages import MeetingMessage
 from rsvpq.mail.ports import AnswersByDraft
 from rsvpq.tasks.journal import Decided, Journal

@@ -20,7 +20,6 @@ from rsvpq.http.connection import Connection, Lost, NotConnected
 from rsvpq.http.credential import LONGEST_WAIT_S, Credential, LoginAttempt
 from rsvpq.http.deadlines import Timeouts
 from rsvpq.http.forms import FormsLogin
-from rsvpq.http.lease import Lease, NoLease
 from rsvpq.http.message import HttpRequest, HttpResponse, Target, error_from, no_rights
 from rsvpq.mail.errors import (
     LOGIN_DELAY_S,
@@ -33,6 +32,7 @@ from rsvpq.mail.errors import (
     Transient,
     Unknown,
 )
+from rsvpq.mail.lease import Lease, NoLease
 
 __all__ = ["Server", "Timeouts"]
 

@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 from rsvpq.mail.calendar import Agenda, Appointment, CalendarUnknown, Details
+from rsvpq.mail.lease import Lease
 from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
 
 #: The widest range that :meth:`OpenMailbox.busy` must support.
@@ -179,9 +180,9 @@ class AnswersByDraft(OpenMailbox, Protocol):
 class Backend(Protocol):
     """One configured server, shared by all threads of a process."""
 
-    def open(self, name: str, lease: Any) -> AbstractContextManager[AnswersByDraft]:
+    def open(self, name: str, lease: Lease) -> AbstractContextManager[AnswersByDraft]:
         """Open a mailbox.
 
-        :param lease: the lease of the item that it is opened for, a :class:`rsvpq.http.lease.Lease`.
+        :param lease: the lease of the item that it is opened for; no request outlasts it.
         :raises Busy: the server refuses the mailbox as a whole. :raises Gone: there is no such mailbox.
         """

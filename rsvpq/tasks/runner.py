@@ -29,9 +29,9 @@ from uuid import uuid4
 from celery.exceptions import Ignore, Retry
 
 from rsvpq.audit.record import READING_STEPS, Redaction
-from rsvpq.http.lease import Lease
 from rsvpq.lanes import Lane, Lanes, Recorded, Release, Start, StartResult
 from rsvpq.mail.errors import Busy, ExchangeError, NotListed, Refused, Unsettled
+from rsvpq.mail.lease import Lease
 from rsvpq.mail.messages import is_private_payload
 from rsvpq.policy import Left
 from rsvpq.tasks.journal import Attached, Journal, LeaseLost, Outcome, Paused, Taken

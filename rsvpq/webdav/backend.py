@@ -6,9 +6,9 @@ from threading import Lock
 
 from cachetools import TTLCache
 
-from rsvpq.http.lease import Lease
 from rsvpq.http.server import Server
 from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, Gone, Refused, Transient
+from rsvpq.mail.lease import Lease
 from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import Answers, Commands, WebDavMailbox
 

@@ -6,9 +6,9 @@ from http import HTTPStatus
 from time import monotonic
 from urllib.parse import unquote
 
-from rsvpq.http.lease import OutOfTime
 from rsvpq.http.server import Server
 from rsvpq.mail.errors import Malformed, Refused
+from rsvpq.mail.lease import OutOfTime
 from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import Reader, Row
 from rsvpq.webdav.server import read_rows

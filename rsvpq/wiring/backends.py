@@ -8,9 +8,9 @@ from rsvpq.http import auth
 from rsvpq.http.credential import Account, Credential
 from rsvpq.http.deadlines import Timeouts
 from rsvpq.http.endpoint import Endpoint
-from rsvpq.http.lease import Lease
 from rsvpq.mail.checks import Checks
 from rsvpq.mail.errors import Busy
+from rsvpq.mail.lease import Lease
 from rsvpq.mail.ports import AnswersByDraft, Backend
 from rsvpq.settings.servers import WebDavSettings
 from rsvpq.tasks.claims import Claims

@@ -10,9 +10,9 @@ from typing import Protocol
 
 import pytest
 
-from rsvpq.http.lease import NoLease
 from rsvpq.mail.calendar import BusyStatus
 from rsvpq.mail.errors import ExchangeError
+from rsvpq.mail.lease import NoLease
 from rsvpq.mail.messages import Kind, MeetingMessage, Verdict
 from rsvpq.mail.ports import AnswersByDraft, Backend, OpenMailbox, Place
 

@@ -11,9 +11,9 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 
-from rsvpq.http.lease import NoLease
 from rsvpq.mail.calendar import Agenda, Appointment, BusyStatus, CalendarUnknown, ResponseStatus
 from rsvpq.mail.errors import Busy, Changed, ExchangeError, Gone, LoginRefused, Refused, Transient, Unknown, Unsupported
+from rsvpq.mail.lease import NoLease
 from rsvpq.mail.messages import Intent, Kind, MeetingMessage, Verdict
 from rsvpq.mail.ports import WIDEST, Clear, OpenMailbox, Place
 from tests.backends.harness import (

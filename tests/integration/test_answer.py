@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import pytest
 
-from rsvpq.http import auth, lease
+from rsvpq.http import auth
+from rsvpq.mail import lease
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient, Unknown
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage

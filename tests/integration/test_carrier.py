@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from celery.exceptions import Ignore, Retry
 
-from rsvpq.http.lease import OutOfTime
 from rsvpq.lanes import Item, Lane, Lanes, Memory, Release, Start
 from rsvpq.mail.errors import (
     Busy,
@@ -20,6 +19,7 @@ from rsvpq.mail.errors import (
     Unsettled,
     Unsupported,
 )
+from rsvpq.mail.lease import OutOfTime
 from rsvpq.tasks.journal import Attached, Outcome
 from rsvpq.tasks.runner import Attempt, Carrier, Handler
 from tests.support.lanes_with_clock import Clock, everything, ledger, offer, released

@@ -11,11 +11,11 @@ from threading import Barrier
 import pytest
 from redis import Redis
 
-from rsvpq.http.lease import NoLease
 from rsvpq.lanes import Item, Lane, Lanes, Memory
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.editions import TAKEN_AWAY, Settled, Version
 from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient
+from rsvpq.mail.lease import NoLease
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Verdict
 from rsvpq.settings import load_settings
 from rsvpq.tasks.claims import Claims

@@ -14,9 +14,9 @@ from rsvpq.http import auth
 from rsvpq.http.auth import Forms
 from rsvpq.http.credential import Credential
 from rsvpq.http.deadlines import Timeouts
-from rsvpq.http.lease import FRESH_S, Lease, OutOfTime
 from rsvpq.mail.drafts import handled_requests, sent_answers, unsent_answers
 from rsvpq.mail.errors import Busy, ExchangeError, Transient, Unknown
+from rsvpq.mail.lease import FRESH_S, Lease, OutOfTime
 from rsvpq.mail.messages import Verdict
 from rsvpq.mail.ports import Place
 from rsvpq.tasks.journal import LeaseLost

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from rsvpq.http.lease import NoLease
 from rsvpq.lanes import Lanes
 from rsvpq.mail.errors import Busy, LoginRefused
+from rsvpq.mail.lease import NoLease
 from rsvpq.settings import load_settings
 from rsvpq.tasks.claims import Claims
 from rsvpq.webdav.mailbox import WebDavMailbox

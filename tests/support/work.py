@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
-from rsvpq.http.lease import Lease, NoLease
+from rsvpq.mail.lease import Lease, NoLease
 from rsvpq.mail.messages import MeetingMessage
 from rsvpq.mail.ports import AnswersByDraft
 from rsvpq.policy import Decision

@@ -4,8 +4,8 @@ from time import monotonic
 
 import pytest
 
-from rsvpq.http.lease import FRESH_S, USED_PART, Lease, NoLease, OutOfTime
 from rsvpq.mail.errors import Transient
+from rsvpq.mail.lease import FRESH_S, USED_PART, Lease, NoLease, OutOfTime
 from rsvpq.tasks.journal import LeaseLost
 
 LONG_S = 10_000.0
