@@ -1,0 +1,161 @@
+"""Find out whether a request was answered, if the response to its answer was lost. Only reads.
+
+The best evidence is an answer to this edition in Sent Items. Without one, the request and the calendar show how far the
+server came: it writes the calendar, sends the answer, and moves the request to Deleted Items (Managed API,
+CalendarActionResults). The order may differ, and a copy in Sent Items may be missing, because a mailbox keeps none, or
+a rule has moved it. The calendar alone never proves that anybody was told: some servers write it, fail to send, and
+leave the request in the Inbox.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from rsvpq.ews.calendar import calendar_items
+from rsvpq.ews.calls import Calls
+from rsvpq.ews.items import Resolve
+from rsvpq.mail.calendar import CalendarUnknown, ResponseStatus, same_meeting_key
+from rsvpq.mail.editions import Version, answers_another, same_occurrence
+from rsvpq.mail.messages import Kind, MeetingMessage, Verdict
+from rsvpq.mail.ports import AnswerEvidence, AnswerState
+
+#: How far the clocks of server and worker may be apart.
+APART_CLOCKS = timedelta(minutes=5)
+#: The most answers in Sent Items that are looked at.
+_MOST_ANSWERS = 2000
+_STATUS = {
+    Verdict.ACCEPT: ResponseStatus.ACCEPTED,
+    Verdict.DECLINE: ResponseStatus.DECLINED,
+    Verdict.TENTATIVE: ResponseStatus.TENTATIVE,
+}
+
+#: Reads the answers in a folder, newest first and page by page.
+ReadAnswers = Callable[[str], Iterator[MeetingMessage]]
+
+
+class Look:
+    """One look for the answer to a request.
+
+    :param request: as it was before. :param there: as it is in the Inbox now; None if it is gone.
+    :param handled: reads the requests in Deleted Items, newest first.
+    """
+
+    def __init__(
+        self,
+        calls: Calls,
+        resolve: Resolve,
+        request: MeetingMessage,
+        verdict: Verdict,
+        begun: datetime,
+    ) -> None:
+        self._calls = calls
+        self._resolve = resolve
+        self._request = request
+        self._verdict = verdict
+        self._since = begun - APART_CLOCKS
+        self._bare = False
+
+    def sent(self, answers: Iterator[MeetingMessage]) -> MeetingMessage | None:
+        """Return an answer to this edition, ours or a person's, among those of a folder; None if there is none.
+
+        Some servers keep copies that do not show what they answer; it is remembered if there is one since we began.
+        """
+        oldest = min(self._request.received or self._since, self._since) - APART_CLOCKS
+        for number, answer in enumerate(answers):
+            if (answer.received is not None and answer.received < oldest) or number >= _MOST_ANSWERS:
+                return None
+            if not answer.uid:
+                recent = answer.received is None or answer.received >= self._since
+                self._bare = self._bare or (recent and answer.reply is self._verdict)
+            elif self._is_answer(answer):
+                return answer
+        return None
+
+    def _is_answer(self, answer: MeetingMessage) -> bool:
+        request = self._request
+        if same_meeting_key(answer.uid) != same_meeting_key(request.uid) or answers_another(answer, request):
+            return False
+        # With equal sequences, an answer to an earlier text of the meeting has its stamp.
+        if Version.of(answer).is_older_than(Version.of(request)):
+            return False
+        return request.received is None or answer.received is None or answer.received >= request.received - APART_CLOCKS
+
+    def judge(
+        self,
+        sent: MeetingMessage | None,
+        queued: MeetingMessage | None,
+        there: MeetingMessage | None,
+        handled: MeetingMessage | None,
+    ) -> AnswerEvidence:
+        """Return what was found.
+
+        :param sent: an answer in Sent Items. :param queued: one in the Outbox. :param there: the request in the Inbox.
+        :param handled: the request in Deleted Items.
+        """
+        if sent is not None:
+            other = "" if sent.reply is self._verdict else f", which says {sent.reply}"
+            return AnswerEvidence(AnswerState.ANSWERED, f"an answer is in Sent Items{other}")
+        if queued is not None:
+            return AnswerEvidence(AnswerState.UNCLEAR, "the answer is in the Outbox, and was not sent yet")
+        in_calendar = self._in_calendar()
+        if isinstance(in_calendar, CalendarUnknown):
+            return AnswerEvidence(AnswerState.UNCLEAR, f"no answer in Sent Items; calendar: {in_calendar.reason}")
+        if there is not None:
+            return self._while_there(there, in_calendar)
+        return self._when_gone(handled, in_calendar)
+
+    def _while_there(self, there: MeetingMessage, in_calendar: str) -> AnswerEvidence:
+        if there.answered is not None and there.answered is not self._request.answered:
+            in_calendar = in_calendar or f"the request is marked as answered ({there.answered})"
+        if in_calendar not in {"", _ABSENT}:
+            return AnswerEvidence(
+                AnswerState.HALF_DONE, f"{in_calendar}, but the request is in the Inbox and no answer in Sent Items"
+            )
+        if self._bare:
+            return AnswerEvidence(
+                AnswerState.UNCLEAR, "Sent Items has an answer that does not show which request it is for"
+            )
+        return AnswerEvidence(AnswerState.NOT_DONE, "the request is in the Inbox, and nothing of an answer is there")
+
+    def _when_gone(self, handled: MeetingMessage | None, in_calendar: str) -> AnswerEvidence:
+        written = in_calendar if self._verdict is Verdict.DECLINE or in_calendar != _ABSENT else ""
+        if handled is not None and written:
+            return AnswerEvidence(
+                AnswerState.ANSWERED, f"no copy in Sent Items; {written}, and the request is in Deleted Items"
+            )
+        found = written or "the calendar does not show the answer"
+        where = "in Deleted Items" if handled is not None else "neither in the Inbox nor in Deleted Items"
+        return AnswerEvidence(AnswerState.UNCLEAR, f"no answer in Sent Items; {found}; the request is {where}")
+
+    def _in_calendar(self) -> str | CalendarUnknown:
+        """Return, in words, what the calendar shows of the answer; '' for nothing.
+
+        A declined meeting is not in the calendar any more.
+        """
+        found = calendar_items(self._calls, self._request.uid, self._resolve)
+        if isinstance(found, CalendarUnknown):
+            return found
+        own = [(one, at) for one, at in found if self._is_of_it(one.occurrence)]
+        shown = [at for one, at in own if one.response is _STATUS[self._verdict] and at is not None]
+        if any(at >= self._since for at in shown):
+            return "the calendar shows the answer"
+        if self._verdict is not Verdict.DECLINE:
+            return _ABSENT if not own else ""
+        removed = calendar_items(self._calls, self._request.uid, self._resolve, "deleteditems")
+        if isinstance(removed, CalendarUnknown):
+            return removed
+        declined = [at for one, at in removed if one.response is ResponseStatus.DECLINED and at is not None]
+        if any(at >= self._since for at in declined):
+            return "the declined meeting is in Deleted Items"
+        return _ABSENT if not own else ""
+
+    def _is_of_it(self, occurrence: str) -> bool:
+        return same_occurrence(occurrence, self._request.occurrence) is not False
+
+
+_ABSENT = "the calendar does not have the meeting"
+
+
+def as_answer(message: MeetingMessage) -> MeetingMessage:
+    """Return a message in Sent Items as an answer of the mailbox itself."""
+    return replace(message, kind=Kind.ANSWER) if message.kind is Kind.RESPONSE else message
