@@ -7,9 +7,10 @@ a rule has moved it. The calendar alone never proves that anybody was told: some
 leave the request in the Inbox.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 from rsvpq.ews.calendar import calendar_items
 from rsvpq.ews.calls import Calls
@@ -29,15 +30,21 @@ _STATUS = {
     Verdict.TENTATIVE: ResponseStatus.TENTATIVE,
 }
 
-#: Reads the answers in a folder, newest first and page by page.
-ReadAnswers = Callable[[str], Iterator[MeetingMessage]]
+_SHOWN = {"calendar": "the calendar shows the answer", "deleteditems": "the declined meeting is in Deleted Items"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Calendar:
+    """What appointments of the meeting show of the answer, in words, and whether there are none."""
+
+    answer: str
+    absent: bool
 
 
 class Look:
     """One look for the answer to a request.
 
-    :param request: as it was before. :param there: as it is in the Inbox now; None if it is gone.
-    :param handled: reads the requests in Deleted Items, newest first.
+    :param request: as it was before. :param begun: when its answer was begun.
     """
 
     def __init__(
@@ -97,19 +104,18 @@ class Look:
             return AnswerEvidence(AnswerState.ANSWERED, f"an answer is in Sent Items{other}")
         if queued is not None:
             return AnswerEvidence(AnswerState.UNCLEAR, "the answer is in the Outbox, and was not sent yet")
-        in_calendar = self._in_calendar()
-        if isinstance(in_calendar, CalendarUnknown):
-            return AnswerEvidence(AnswerState.UNCLEAR, f"no answer in Sent Items; calendar: {in_calendar.reason}")
-        if there is not None:
-            return self._while_there(there, in_calendar)
-        return self._when_gone(handled, in_calendar)
+        calendar = self._calendar()
+        if isinstance(calendar, CalendarUnknown):
+            return AnswerEvidence(AnswerState.UNCLEAR, f"no answer in Sent Items; calendar: {calendar.reason}")
+        return self._when_gone(handled, calendar) if there is None else self._while_there(there, calendar)
 
-    def _while_there(self, there: MeetingMessage, in_calendar: str) -> AnswerEvidence:
+    def _while_there(self, there: MeetingMessage, calendar: "_Calendar") -> AnswerEvidence:
+        shown = calendar.answer
         if there.answered is not None and there.answered is not self._request.answered:
-            in_calendar = in_calendar or f"the request is marked as answered ({there.answered})"
-        if in_calendar not in {"", _ABSENT}:
+            shown = shown or f"the request is marked as answered ({there.answered})"
+        if shown:
             return AnswerEvidence(
-                AnswerState.HALF_DONE, f"{in_calendar}, but the request is in the Inbox and no answer in Sent Items"
+                AnswerState.HALF_DONE, f"{shown}, but the request is in the Inbox and no answer in Sent Items"
             )
         if self._bare:
             return AnswerEvidence(
@@ -117,43 +123,38 @@ class Look:
             )
         return AnswerEvidence(AnswerState.NOT_DONE, "the request is in the Inbox, and nothing of an answer is there")
 
-    def _when_gone(self, handled: MeetingMessage | None, in_calendar: str) -> AnswerEvidence:
-        written = in_calendar if self._verdict is Verdict.DECLINE or in_calendar != _ABSENT else ""
-        if handled is not None and written:
+    def _when_gone(self, handled: MeetingMessage | None, calendar: "_Calendar") -> AnswerEvidence:
+        shown = calendar.answer
+        if self._verdict is Verdict.DECLINE and calendar.absent:
+            shown = shown or "the calendar does not have the meeting"
+        if handled is not None and shown:
             return AnswerEvidence(
-                AnswerState.ANSWERED, f"no copy in Sent Items; {written}, and the request is in Deleted Items"
+                AnswerState.ANSWERED, f"no copy in Sent Items; {shown}, and the request is in Deleted Items"
             )
-        found = written or "the calendar does not show the answer"
+        found = shown or "the calendar does not show the answer"
         where = "in Deleted Items" if handled is not None else "neither in the Inbox nor in Deleted Items"
         return AnswerEvidence(AnswerState.UNCLEAR, f"no answer in Sent Items; {found}; the request is {where}")
 
-    def _in_calendar(self) -> str | CalendarUnknown:
-        """Return, in words, what the calendar shows of the answer; '' for nothing.
+    def _calendar(self) -> "_Calendar | CalendarUnknown":
+        """Read what the calendar shows of the answer. A declined meeting is in Deleted Items, if it is anywhere."""
+        found = self._answers_of("calendar")
+        if isinstance(found, CalendarUnknown) or found.answer or self._verdict is not Verdict.DECLINE:
+            return found
+        removed = self._answers_of("deleteditems")
+        return removed if isinstance(removed, CalendarUnknown) else _Calendar(removed.answer, found.absent)
 
-        A declined meeting is not in the calendar any more.
-        """
-        found = calendar_items(self._calls, self._request.uid, self._resolve)
+    def _answers_of(self, folder: Literal["calendar", "deleteditems"]) -> "_Calendar | CalendarUnknown":
+        found = calendar_items(self._calls, self._request.uid, self._resolve, folder)
         if isinstance(found, CalendarUnknown):
             return found
         own = [(one, at) for one, at in found if self._is_of_it(one.occurrence)]
-        shown = [at for one, at in own if one.response is _STATUS[self._verdict] and at is not None]
-        if any(at >= self._since for at in shown):
-            return "the calendar shows the answer"
-        if self._verdict is not Verdict.DECLINE:
-            return _ABSENT if not own else ""
-        removed = calendar_items(self._calls, self._request.uid, self._resolve, "deleteditems")
-        if isinstance(removed, CalendarUnknown):
-            return removed
-        declined = [at for one, at in removed if one.response is ResponseStatus.DECLINED and at is not None]
-        if any(at >= self._since for at in declined):
-            return "the declined meeting is in Deleted Items"
-        return _ABSENT if not own else ""
+        answered = any(
+            one.response is _STATUS[self._verdict] and at is not None and at >= self._since for one, at in own
+        )
+        return _Calendar(_SHOWN[folder] if answered else "", absent=not own)
 
     def _is_of_it(self, occurrence: str) -> bool:
         return same_occurrence(occurrence, self._request.occurrence) is not False
-
-
-_ABSENT = "the calendar does not have the meeting"
 
 
 def as_answer(message: MeetingMessage) -> MeetingMessage:

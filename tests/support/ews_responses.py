@@ -21,6 +21,7 @@ PASSWORD = "S3cret-in-no-message"
 INBOX, TRASH = "AAMkInbox=", "AAMkTrash="
 M = "{http://schemas.microsoft.com/exchange/services/2006/messages}"
 T = "{http://schemas.microsoft.com/exchange/services/2006/types}"
+IMPATIENT = Timeouts(connect_s=PATIENCE_S, read_s=0.5, body_s=0.7)
 PATIENT = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S, body_s=PATIENCE_S)
 #: The id of a meeting of Outlook's, in hexadecimal and in base64, and that of its instance of 7 March 2026.
 UID = "040000008200E00074C5B7101A82E00800000000" + "11" * 16 + "00000000"
