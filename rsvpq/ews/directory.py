@@ -2,10 +2,10 @@
 
 from rsvpq.ews.calls import Calls
 from rsvpq.ews.envelope import resolve_names
-from rsvpq.ews.errors import NoRights, error_of
+from rsvpq.ews.errors import NoRights
 from rsvpq.ews.properties import MESSAGES, TYPES
-from rsvpq.ews.soap import ResponseMessage
-from rsvpq.mail.errors import Busy, Malformed, Refused
+from rsvpq.ews.soap import BrokenXml, ResponseMessage
+from rsvpq.mail.errors import Refused
 from rsvpq.mail.persons import is_smtp
 
 _LONGEST_ADDRESS = 1000
@@ -22,28 +22,19 @@ class Directory:
 
         :raises Busy, Transient: it cannot be looked up now.
         """
+        if len(name) > _LONGEST_ADDRESS:
+            return ""
         known = self._calls.server.known_name(name)
         if known is not None:
             return known
         try:
-            found = self._look_up(name)
-        except (NoRights, Refused, Malformed):
+            found = _only_address(self._calls.one(resolve_names(name)))
+        except NoRights:  # of this mailbox; not remembered for the others
             return ""
+        except (Refused, BrokenXml):  # no result, or several: a guess could be another person
+            found = ""
         self._calls.server.keep_name(name, found)
         return found
-
-    def _look_up(self, name: str) -> str:
-        operation = resolve_names(name[:_LONGEST_ADDRESS])
-        messages = self._calls.call(operation)
-        if len(messages) != 1:
-            raise Malformed(f"{self._calls.describe(operation)}: {len(messages)} response messages instead of one")
-        failure = messages[0].failure
-        if failure is not None:
-            error = error_of(failure, self._calls.describe(operation), effect=False)
-            if isinstance(error, Busy):
-                raise error
-            return ""  # none, or several: a guess could be another person
-        return _only_address(messages[0])
 
 
 def _only_address(message: ResponseMessage) -> str:

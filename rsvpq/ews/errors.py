@@ -126,6 +126,7 @@ _TABLE = dict(
             "MessageSizeExceeded VirusDetected SchemaValidation InvalidRequest InvalidPropertyRequest "
             "InvalidIdMalformed InvalidRestriction CalendarViewRangeTooBig",
         ),
+        *_rows(_plain(Refused), "NameResolutionNoResults NameResolutionMultipleResults NameResolutionNoMailbox"),
         # Exchange may refuse any change of a request that was received.
         *_rows(_plain(Unsupported), "SentMeetingRequestUpdate"),
         *_rows(

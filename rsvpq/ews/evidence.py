@@ -16,12 +16,14 @@ from rsvpq.ews.calendar import calendar_items
 from rsvpq.ews.calls import Calls
 from rsvpq.ews.items import Resolve
 from rsvpq.mail.calendar import CalendarUnknown, ResponseStatus, same_meeting_key
-from rsvpq.mail.editions import Version, answers_another, same_occurrence
+from rsvpq.mail.editions import answers_another, same_occurrence
 from rsvpq.mail.messages import Kind, MeetingMessage, Verdict
 from rsvpq.mail.ports import AnswerEvidence, AnswerState
 
 #: How far the clocks of server and worker may be apart.
 APART_CLOCKS = timedelta(minutes=5)
+#: A server may show one stamp with and without fractions of a second.
+_SAME_STAMP = timedelta(seconds=1)
 #: The most answers in Sent Items that are looked at.
 _MOST_ANSWERS = 2000
 _STATUS = {
@@ -83,7 +85,7 @@ class Look:
         if same_meeting_key(answer.uid) != same_meeting_key(request.uid) or answers_another(answer, request):
             return False
         # With equal sequences, an answer to an earlier text of the meeting has its stamp.
-        if Version.of(answer).is_older_than(Version.of(request)):
+        if answer.stamp is not None and request.stamp is not None and request.stamp - answer.stamp > _SAME_STAMP:
             return False
         return request.received is None or answer.received is None or answer.received >= request.received - APART_CLOCKS
 

@@ -6,6 +6,7 @@ search key of MAPI, which stays the same.
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 
@@ -167,7 +168,8 @@ class EwsMailbox:
             found = self._with_key(message, Place.INBOX)
             if found is not None:
                 here = self._here(_address_of(found), message, _properties_of(message.kind))
-        return None if here is None else message_of_item(here, self._resolve)
+        there = here and message_of_item(here, self._resolve)
+        return replace(there, etag=there.ref.address[1]) if there else None
 
     def _here(self, address: ItemId, message: MeetingMessage, wanted: Sequence[EwsProperty]) -> EwsItem | None:
         """Read the item at an address; None if it is not there, not in the Inbox, or not the message.

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
+from rsvpq.ews import search
 from rsvpq.ews.backend import EwsBackend
 from rsvpq.ews.envelope import Access
 from rsvpq.ews.mailbox import EwsMailbox
 from rsvpq.ews.search import FIND_ROWS
 from rsvpq.ews.server import EwsServer
 from rsvpq.http import auth
-from rsvpq.http.lease import NoLease
+from rsvpq.http.lease import NoLease, OutOfTime
 from rsvpq.mail.calendar import Agenda, Appointment, BusyStatus, CalendarUnknown, ResponseStatus
 from rsvpq.mail.errors import (
     Busy,
@@ -119,6 +121,46 @@ def test_each_message_comes_once_though_rows_shift(exchange: Exchange, box: EwsM
     assert unreadable == 0
 
 
+def test_a_search_has_a_bounded_number_of_pages(
+    exchange: Exchange, box: EwsMailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "MOST_REQUESTS", 5)
+    exchange.scripts["FindItem inbox"] = lambda asked: ews.page(ews.item(str(asked.page[0])), last=False)
+    exchange.scripts["GetItem"] = echo
+    with pytest.raises(Malformed, match="more than 5 pages"):
+        scanned(box)
+    monkeypatch.setattr(search, "_LONGEST_S", -1.0)
+    with pytest.raises(OutOfTime):
+        scanned(box)
+    monkeypatch.undo()
+    monkeypatch.setattr(search, "_MOST_FOUND", 2)
+    found, unreadable = scanned(box)
+    assert (len(found), unreadable) == (3, 1)
+
+
+def test_a_response_without_a_page_is_malformed(exchange: Exchange, box: EwsMailbox) -> None:
+    nothing = ews.response("FindItem", ews.success("FindItem", ""))
+    exchange.scripts |= {"FindItem inbox": nothing, "FindItem view": nothing}
+    with pytest.raises(Malformed):
+        scanned(box)
+    with pytest.raises(Malformed):
+        box.busy(BEGUN, BEGUN + timedelta(hours=1))
+
+
+def test_rows_without_an_id_are_unreadable(exchange: Exchange, box: EwsMailbox) -> None:
+    exchange.scripts["FindItem inbox"] = ews.page(ews.item("1"), ews.item("2").replace("AAMk/2+=", ""))
+    exchange.scripts["GetItem"] = echo
+    found, unreadable = scanned(box)
+    assert (len(found), unreadable) == (1, 1)
+
+
+def test_a_batch_with_another_number_of_responses_is_malformed(exchange: Exchange, box: EwsMailbox) -> None:
+    exchange.scripts["FindItem inbox"] = ews.page(ews.item("1"), ews.item("2"))
+    exchange.scripts["GetItem"] = ews.got(ews.REQUEST)
+    with pytest.raises(Malformed, match="1 response messages for 2 items"):
+        scanned(box)
+
+
 def test_a_server_that_never_ends_its_pages_is_not_read_for_ever(exchange: Exchange, box: EwsMailbox) -> None:
     exchange.scripts["FindItem inbox"] = [ews.page(ews.item("1"), last=False), ews.page(last=False)]
     exchange.scripts["GetItem"] = echo
@@ -222,7 +264,7 @@ def test_trap_9_names_of_the_directory_are_looked_up_once(exchange: Exchange, bo
     assert len(exchange.of("ResolveNames")) == 1
 
 
-@pytest.mark.parametrize("code", ["ErrorNameResolutionNoResults", "ErrorNameResolutionMultipleResults", "ErrorX"])
+@pytest.mark.parametrize("code", ["ErrorNameResolutionNoResults", "ErrorNameResolutionMultipleResults"])
 def test_a_name_that_the_directory_does_not_have_is_shown_as_it_is(
     exchange: Exchange, box: EwsMailbox, code: str
 ) -> None:
@@ -231,6 +273,41 @@ def test_a_name_that_the_directory_does_not_have_is_shown_as_it_is(
     exchange.scripts["GetItem"] = ews.got(ews.item(content=content))
     exchange.scripts["ResolveNames"] = ews.response("ResolveNames", ews.failed("ResolveNames", code))
     assert [one.organizer for one in scanned(box)[0]] == ['"Olga" </o=Corp/cn=olga>']
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        (ews.response("ResolveNames", ews.failed("ResolveNames", "ErrorServerBusy")), Busy),
+        (ews.xml(ews.fault("ErrorTimeoutExpired"), 500), Transient),
+        (ews.xml(ews.fault("ErrorNameResolutionNoMailbox"), 500), None),
+        (ews.xml(ews.fault("ErrorAccessDenied"), 500), None),
+        (ews.response("ResolveNames"), Malformed),
+        (ews.response("ResolveNames", ews.failed("ResolveNames", "ErrorTimeoutExpired")), Transient),
+        (ews.response("ResolveNames", ews.success("ResolveNames", "&#1;")), None),
+        (ews.response("ResolveNames", ews.success("ResolveNames", "")), None),
+    ],
+)
+def test_a_directory_that_does_not_answer_is_asked_again_later(
+    exchange: Exchange, box: EwsMailbox, script: bytes | Play, error: type[ExchangeError] | None
+) -> None:
+    content = ews.FIELDS.replace(ews.person("Organizer"), ews.person("Organizer", "/o=Corp/cn=olga", "EX"))
+    exchange.scripts["FindItem inbox"] = ews.page(ews.item())
+    exchange.scripts["GetItem"] = ews.got(ews.item(content=content))
+    exchange.scripts["ResolveNames"] = script
+    if error is None:
+        assert len(scanned(box)[0]) == 1
+    else:
+        with pytest.raises(error):
+            scanned(box)
+
+
+def test_an_overlong_name_is_not_looked_up(exchange: Exchange, box: EwsMailbox) -> None:
+    name = f"/o=Corp/cn={'x' * 2000}"
+    content = ews.FIELDS.replace(ews.person("Organizer"), ews.person("Organizer", name, "EX"))
+    exchange.scripts["FindItem inbox"] = ews.page(ews.item())
+    exchange.scripts["GetItem"] = ews.got(ews.item(content=content))
+    assert [one.overlong for one in scanned(box)[0]] == ["organizer"]
 
 
 # -- what comes back -----------------------------------------------------------------------------------------------
@@ -379,6 +456,7 @@ def test_a_message_is_read_again(exchange: Exchange, box: EwsMailbox) -> None:
     there = box.refresh(message)
     assert there is not None
     assert there.ref.address == ("AAMk/1+=", "CwAA9")
+    assert there.etag == "CwAA9"
     assert box.holds(message)
     assert box.is_in_inbox(message)
 
@@ -920,6 +998,36 @@ def test_everything_goes_to_one_path(exchange: Exchange, path: str) -> None:
     server = EwsServer(f"{exchange.scripted.url}{path}", auth.basic("svc", ews.PASSWORD), timeouts=ews.PATIENT)
     scanned(exchange.mailbox(server=server))
     assert exchange.asked[0].raw.target == (path if len(path) > 1 else "/EWS/Exchange.asmx")
+
+
+class _Ticket:
+    """A login that needs no domain, in one message."""
+
+    def step(self, _received: bytes | None) -> bytes:
+        return b"ticket"
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_answer_over_a_new_connection_is_sent_once_more_with_the_login_only(exchange: Exchange, status: int) -> None:
+    account = auth.ConnectionAuth("negotiate", "svc", ews.PASSWORD)
+    account._spnego = SimpleNamespace(client=lambda *_, **__: _Ticket(), exceptions=account._spnego.exceptions)
+    server = EwsServer(exchange.scripted.url, account, timeouts=ews.PATIENT)
+    server.schema = "Exchange2010_SP2"
+
+    def logged_in(asked: Asked) -> Play:
+        if "Authorization" not in asked.raw.headers:
+            return ews.html(401, WWW_Authenticate="Negotiate")
+        return ews.xml(ews.CREATED if status < 300 else b"", status)
+
+    exchange.scripts["CreateItem"] = logged_in
+    message = MeetingMessage(Kind.REQUEST, ItemRef("1", ("AAMk", "Cw")))
+    if status < 300:
+        exchange.mailbox(server=server).respond(message, Verdict.ACCEPT)
+    else:
+        with pytest.raises(Unknown):
+            exchange.mailbox(server=server).respond(message, Verdict.ACCEPT)
+    assert ["Authorization" in one.raw.headers for one in exchange.asked] == [False, True]
+    assert exchange.scripted.connections == 1
 
 
 def test_a_wrong_password_is_refused_at_once(exchange: Exchange, box: EwsMailbox) -> None:
