@@ -38,6 +38,7 @@ _SHORTEST = timedelta(hours=1)
 #: The most parts into which a range is divided.
 _MOST_PARTS = 200
 _LONGEST_TEXT = 1000
+_LAST_SECOND = datetime.max.replace(microsecond=0, tzinfo=UTC)
 _STATUSES = {
     "Free": BusyStatus.FREE,
     "Tentative": BusyStatus.TENTATIVE,
@@ -98,7 +99,7 @@ def _periods(calls: Calls, start: datetime, end: datetime) -> dict[str, BusyPeri
 def _view_rows(calls: Calls, start: datetime, end: datetime) -> tuple[list[EwsItem], bool]:
     """Return the items of a view, and whether these are all."""
     # The end is not part of the range, and a fraction of a second at the end must not be lost.
-    wanted = end if not end.microsecond else end + timedelta(seconds=1)
+    wanted = end + timedelta(seconds=1) if end.microsecond and end < _LAST_SECOND else end
     operation = calls.envelope.calendar_view(properties.AGENDA, start, wanted, VIEW_ROWS)
     message = calls.one(operation)
     folder = message.element.find(f"{MESSAGES}RootFolder")

@@ -9,7 +9,7 @@ leave the request in the Inbox.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from rsvpq.ews.calendar import calendar_items
@@ -32,6 +32,7 @@ _STATUS = {
     Verdict.TENTATIVE: ResponseStatus.TENTATIVE,
 }
 
+_FIRST = datetime.min.replace(tzinfo=UTC)
 _SHOWN = {"calendar": "the calendar shows the answer", "deleteditems": "the declined meeting is in Deleted Items"}
 
 
@@ -61,7 +62,7 @@ class Look:
         self._resolve = resolve
         self._request = request
         self._verdict = verdict
-        self._since = begun - APART_CLOCKS
+        self._since = _earlier(begun)
         self._bare = False
 
     def sent(self, answers: Iterator[MeetingMessage]) -> MeetingMessage | None:
@@ -69,7 +70,7 @@ class Look:
 
         Some servers keep copies that do not show what they answer; it is remembered if there is one since we began.
         """
-        oldest = min(self._request.received or self._since, self._since) - APART_CLOCKS
+        oldest = _earlier(min(self._request.received or self._since, self._since))
         for number, answer in enumerate(answers):
             if (answer.received is not None and answer.received < oldest) or number >= _MOST_ANSWERS:
                 return None
@@ -87,7 +88,9 @@ class Look:
         # With equal sequences, an answer to an earlier text of the meeting has its stamp.
         if answer.stamp is not None and request.stamp is not None and request.stamp - answer.stamp > _SAME_STAMP:
             return False
-        return request.received is None or answer.received is None or answer.received >= request.received - APART_CLOCKS
+        if request.received is None or answer.received is None:
+            return True
+        return answer.received >= _earlier(request.received)
 
     def judge(
         self,
@@ -157,6 +160,11 @@ class Look:
 
     def _is_of_it(self, occurrence: str) -> bool:
         return same_occurrence(occurrence, self._request.occurrence) is not False
+
+
+def _earlier(moment: datetime) -> datetime:
+    """Return the moment by a clock that is behind, but none before the first that datetime can hold."""
+    return moment - APART_CLOCKS if moment - _FIRST > APART_CLOCKS else moment
 
 
 def as_answer(message: MeetingMessage) -> MeetingMessage:

@@ -1,6 +1,7 @@
 """One mailbox by Exchange Web Services, against scripted responses over real sockets."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -907,6 +908,20 @@ def test_a_calendar_that_cannot_be_read_leaves_it_unclear(exchange: Exchange) ->
     message = request_in(exchange, box)
     exchange.scripts["FindItem calendar"] = ews.response("FindItem", ews.failed("FindItem", "ErrorAccessDenied"))
     assert box.evidence(message, Verdict.ACCEPT, BEGUN).state is AnswerState.UNCLEAR
+
+
+def test_the_first_and_the_last_moments_break_nothing(exchange: Exchange, box: EwsMailbox) -> None:
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    message = replace(request_in(exchange, box), received=first)
+    exchange.scripts["FindItem sentitems"] = ews.page(ews.sent_answer())
+    assert box.evidence(message, Verdict.ACCEPT, first).state is AnswerState.ANSWERED
+    exchange.scripts["FindItem view"] = view()
+    assert isinstance(box.busy(last - timedelta(days=1), last), Agenda)
+    agenda = box.busy(first, last)
+    assert isinstance(agenda, Agenda)
+    assert agenda.end == first + timedelta(days=730)
+    with pytest.raises(ValueError, match="not after the start"):
+        box.busy(last, last)
 
 
 def test_sent_items_are_read_no_further_than_needed(exchange: Exchange) -> None:

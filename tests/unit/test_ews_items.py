@@ -1,7 +1,9 @@
 """Items of Exchange Web Services become meeting messages."""
 
 import base64
+import json
 from datetime import UTC, datetime
+from xml.sax.saxutils import escape
 
 import pytest
 from hypothesis import given
@@ -296,6 +298,31 @@ def test_any_text_is_an_id_or_none(text: str) -> None:
     uid_of(text)
     uid_in(text)
     day_of_instance(text)
+
+
+#: Texts of a server that means harm, among them moments and numbers at the edges.
+ODD = st.sampled_from(
+    ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-14:00", "-1", "9" * 20, "true", "Accept", "\u202e", "/o="]
+) | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
+TEXTS = (
+    *("ItemClass", "Subject", "Sensitivity", "DateTimeReceived", "IsResponseRequested", "ResponseType", "UID"),
+    *("MeetingRequestType", "Start", "End", "IsAllDayEvent", "CalendarItemType", "RecurrenceId", "ProposedStart"),
+    *("AppointmentSequenceNumber", "DateTimeStamp", "IsOutOfDate"),
+)
+
+
+@given(st.dictionaries(st.sampled_from(TEXTS), ODD), st.dictionaries(st.sampled_from([3, 26, 35, 38]), ODD), ODD)
+def test_any_values_make_a_message_that_can_be_kept(
+    fields: dict[str, str], numbered: dict[int, str], address: str
+) -> None:
+    content = "".join(f"<t:{name}>{escape(text)}</t:{name}>" for name, text in fields.items())
+    content += "".join(ews.meeting_property(number, text) for number, text in numbered.items())
+    content += ews.person("From", escape(address)) + ews.person("Organizer", escape(address), shown=escape(address))
+    item = item_of(f'<t:MeetingRequest><t:ItemId Id="AAMk="/>{content}</t:MeetingRequest>')
+    message = message_of_item(item)
+    assert message is not None
+    assert MeetingMessage.from_payload(json.loads(json.dumps(message.to_payload()))) == message
+    details_of_item(item)
 
 
 def recurring(pattern: str, end: str = "<t:NoEndRecurrence/>") -> str:
