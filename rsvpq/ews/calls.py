@@ -27,6 +27,8 @@ from rsvpq.mail.errors import (
 
 #: The statuses whose body is read: a Fault comes with 500, and with others from other servers. A refused login is none.
 _READ = frozenset(range(400, 600)) - {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}
+#: What a server may return for a schema that it does not know, as long as it has never understood one.
+_MAY_BE_THE_SCHEMA = {"ErrorInvalidRequest", "ErrorSchemaValidation"}
 _NOT_HERE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 
 
@@ -62,11 +64,11 @@ class Calls:
         except OtherSchema as error:
             if effect or self.schema == SCHEMAS[-1]:
                 raise Transient(str(error)) from None
+            self._schema = SCHEMAS[-1]
         found = self._call(operation, SCHEMAS[-1], effect=effect)
         # The server as a whole, if it has never understood the newer one.
         if self.server.schema != SCHEMAS[0]:
             self.server.schema = SCHEMAS[-1]
-        self._schema = SCHEMAS[-1]
         return found
 
     def one(self, operation: etree._Element, *, effect: bool = False) -> ResponseMessage:
@@ -109,6 +111,8 @@ class Calls:
         )
         what = self.describe(operation)
         parsed = self._parsed(response, operation, what, effect=effect)
+        if parsed.fault is not None and parsed.fault.code in _MAY_BE_THE_SCHEMA and not self.schema:
+            raise OtherSchema(f"{what}: {parsed.fault.code}")
         if parsed.fault is not None:
             raise error_of(parsed.fault, what, effect=effect)
         errors = [error_of(one.failure, what, effect=effect) for one in parsed.messages if one.failure is not None]

@@ -124,7 +124,8 @@ _TABLE = dict(
             "InvalidItemForOperationAcceptItem InvalidItemForOperationDeclineItem InvalidItemForOperationTentative "
             "InvalidItemForOperationRemoveItem InvalidReferenceItem InvalidRecipients MissingRecipients "
             "MessageSizeExceeded VirusDetected SchemaValidation InvalidRequest InvalidPropertyRequest "
-            "InvalidIdMalformed InvalidRestriction CalendarViewRangeTooBig",
+            "InvalidId InvalidIdEmpty InvalidIdMalformed InvalidIdMalformedEwsLegacyIdFormat InvalidIdMonikerTooLong "
+            "InvalidIdXml InvalidRestriction CalendarViewRangeTooBig",
         ),
         *_rows(_plain(Refused), "NameResolutionNoResults NameResolutionMultipleResults NameResolutionNoMailbox"),
         # Exchange may refuse any change of a request that was received.

@@ -28,7 +28,7 @@ MOST_REQUESTS, _LONGEST_S, _MOST_FOUND = 1000, 900.0, 100_000
 #: Microsoft recommends batches of ten items (Microsoft Learn: "Mailbox synchronization and EWS in Exchange"); a batch
 #: is cut after a minute.
 BATCH = 10
-_STOPPED = "ErrorBatchProcessingStopped"
+_STOPPED, _NO_ADDRESS = "ErrorBatchProcessingStopped", "ErrorInvalidId"
 #: The most digits of a number: 32 bits.
 _LONGEST_NUMBER = 10
 
@@ -195,7 +195,8 @@ def _item_in(message: ResponseMessage, what: str, lost: Callable[[int], None]) -
         error = error_of(message.failure, what, effect=False)
         if isinstance(error, Busy):
             raise error
-        lost(not isinstance(error, Gone))
+        # An address that the server does not understand is of another protocol, or of an earlier server.
+        lost(not isinstance(error, Gone) and not message.failure.code.startswith(_NO_ADDRESS))
         return None
     found = next(message.items(), None)
     lost(found is None)

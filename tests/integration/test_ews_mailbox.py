@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -408,19 +409,33 @@ def test_no_cookie_of_a_mailbox_is_sent_back(exchange: Exchange, box: EwsMailbox
 # -- versions ------------------------------------------------------------------------------------------------------
 
 
-def old(asked: Asked) -> bytes | Play:
+def old(asked: Asked, code: str = "ErrorInvalidServerVersion") -> bytes | Play:
     """Exchange 2007: it knows no newer schema."""
     if asked.schema != "Exchange2007_SP1":
-        return ews.xml(ews.fault("ErrorInvalidServerVersion"), 500)
+        return ews.xml(ews.fault(code), 500)
     return {"GetFolder": ews.folder_response(), "FindItem": NO_ITEMS, "CreateItem": ews.CREATED}[asked.operation]
 
 
-def test_a_read_learns_the_schema_once_for_a_server(exchange: Exchange) -> None:
-    exchange.scripts = dict.fromkeys(("FindItem inbox", "GetFolder", "CreateItem"), old)
+@pytest.mark.parametrize("code", ["ErrorInvalidServerVersion", "ErrorInvalidRequest", "ErrorSchemaValidation"])
+def test_a_read_learns_the_schema_once_for_a_server(exchange: Exchange, code: str) -> None:
+    exchange.scripts["FindItem inbox"] = partial(old, code=code)
     server = exchange.server()
     for _ in range(2):
         scanned(exchange.mailbox(server=server))
     assert [one.schema for one in exchange.asked] == ["Exchange2010_SP2", "Exchange2007_SP1", "Exchange2007_SP1"]
+
+
+def test_a_refused_request_is_not_a_schema_for_ever(exchange: Exchange) -> None:
+    exchange.scripts["FindItem inbox"] = ews.xml(ews.fault("ErrorInvalidRequest"), 500)
+    server = exchange.server()
+    with pytest.raises(Refused):
+        scanned(exchange.mailbox(server=server))
+    assert server.schema == ""
+    exchange.scripts["FindItem inbox"] = [NO_ITEMS, ews.xml(ews.fault("ErrorInvalidRequest"), 500)]
+    scanned(exchange.mailbox(server=server))
+    with pytest.raises(Refused):
+        scanned(exchange.mailbox(server=server))
+    assert [one.schema[8:12] for one in exchange.asked] == ["2010", "2007", "2010", "2010"]
 
 
 def test_an_effect_never_learns_the_schema(exchange: Exchange, box: EwsMailbox) -> None:
@@ -500,6 +515,18 @@ def test_a_message_whose_folder_is_not_shown_is_not_acted_upon(exchange: Exchang
     exchange.scripts["GetItem"] = ews.response("GetItem", ews.failed("GetItem", "ErrorItemCorrupt"))
     with pytest.raises(Malformed):
         box.refresh(message)
+
+
+@pytest.mark.parametrize("code", ["ErrorInvalidIdMalformed", "ErrorInvalidIdMalformedEwsLegacyIdFormat"])
+def test_an_address_of_an_earlier_server_is_looked_up_again(exchange: Exchange, box: EwsMailbox, code: str) -> None:
+    message = request_in(exchange, box)
+    unknown = ews.response("GetItem", ews.failed("GetItem", code))
+    there = ews.REQUEST.replace("AAMk/1+=", "AAMkNew=")
+    exchange.scripts["FindItem inbox"] = ews.page(there)
+    exchange.scripts["GetItem"] = lambda asked: ews.got(there) if asked.ids == ["AAMkNew="] else unknown
+    found = box.refresh(message)
+    assert found is not None
+    assert found.ref.address[0] == "AAMkNew="
 
 
 @pytest.mark.parametrize("address", [(), ("AAMk",), ("AA Mk", ""), ("/exchange/adele/Inbox/1.EML", "", "")])
