@@ -9,11 +9,17 @@ from rsvpq.http.message import HttpRequest, Target
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A request without effect that a server refuses, at any path, unless the account is logged in."""
+    """A request without effect that a server refuses, at any path, unless the account is logged in.
+
+    :param one_path: whether the application has only one path, where every request goes, probes as well.
+    :param passed: statuses of 500 and above that the server returns only to an account that is logged in.
+    """
 
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    one_path: bool = False
+    passed: frozenset[int] = frozenset()
 
     def at(self, target: Target, more: Mapping[str, str] | None = None) -> HttpRequest:
         """Return the request to that target, with ``more`` headers."""
@@ -31,6 +37,8 @@ class Application:
         front of it sends; '' if there is none.
     :param listings: the statuses of responses that may be long listings.
     :param login_pages: what is known about its login form.
+    :param dropped_cookies: the names, in lower case, of cookies that are not sent back, because they bind a connection
+        to one of the many mailboxes that it is used for.
     """
 
     probe: Probe = field(default_factory=Probe)
@@ -38,6 +46,7 @@ class Application:
     signature: str = ""
     listings: frozenset[int] = frozenset()
     login_pages: LoginPages = field(default_factory=LoginPages)
+    dropped_cookies: frozenset[str] = frozenset()
 
     def signed(self, headers: Mapping[str, str]) -> bool:
         """Return whether a response certainly comes from the application itself."""

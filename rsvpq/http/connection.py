@@ -72,6 +72,7 @@ class Connection:
     :param auth: authenticates each new connection when the server requires it.
     :param keep_cookies: whether to send back the cookies that the server sets.
     :param listings: the statuses of responses that may be long listings.
+    :param dropped_cookies: the names of cookies that are not sent back, in lower case.
     """
 
     _socket: PlainSocket | TlsSocket | None = None
@@ -88,6 +89,7 @@ class Connection:
         auth: ConnectionAuth | None = None,
         keep_cookies: bool = True,
         listings: frozenset[int] = frozenset(),
+        dropped_cookies: frozenset[str] = frozenset(),
     ) -> None:
         parts = urlsplit(origin)
         if (parts.scheme == "https") is (context is None):
@@ -103,6 +105,7 @@ class Connection:
         self._auth = auth
         self._cookies = CookieJar() if keep_cookies else None
         self._listings = listings
+        self._dropped_cookies = dropped_cookies
         self._poll = select.poll()
 
     def send(self, request: HttpRequest, until: float) -> HttpResponse:
@@ -282,7 +285,7 @@ class Connection:
         return HttpResponse(request.what, response.status, joined, body, cookies, rest)
 
     def _keep_cookies(self, request: HttpRequest, response: HTTPResponse) -> tuple[str, ...]:
-        """Keep the cookies that a response sets, except those that are too long or contain line breaks.
+        """Keep the cookies that a response sets, except those to drop, and those that are too long or have line breaks.
 
         :returns: the headers of these cookies, unchanged.
         """
@@ -291,6 +294,7 @@ class Connection:
         if given is None:
             return ()
         kept = [line for line in given if len(line) <= _LONGEST_COOKIE and not {"\r", "\n"} & set(line)]
+        kept = [line for line in kept if line.partition("=")[0].strip().lower() not in self._dropped_cookies]
         if self._cookies is not None:
             for name in ("Set-Cookie", "Set-Cookie2"):
                 del headers[name]

@@ -246,11 +246,16 @@ class Server:
 
     def _is_still_accepted(self) -> bool:
         response = self._probe()
-        unclear = response.status == HTTPStatus.UNAUTHORIZED or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        failed = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        unclear = response.status == HTTPStatus.UNAUTHORIZED or (
+            failed and response.status not in self.application.probe.passed
+        )
         return not (unclear or self.application.login_pages.login(response))
 
     def _is_logged_in(self, path: str, headers: Mapping[str, str] | None = None) -> bool:
         """Return whether the server accepts the account at the first folder of the path below the base path.
+
+        An application with one path only is asked there.
 
         This decides what a suspicious response to a request for an item was. Other people can influence the pages and
         names of items, but only the server decides what it returns for that folder.
@@ -258,7 +263,8 @@ class Server:
         :raises Busy: the server asks for a pause.
         """
         name = path[len(self.root) :].partition("/")[0] if path.casefold().startswith(self.root.casefold()) else ""
-        response = self._probe(Target(f"{self.root}{name}/" if name else self.root), headers)
+        first = path if self.application.probe.one_path else f"{self.root}{name}/" if name else self.root
+        response = self._probe(Target(first), headers)
         login = (
             self._forms.is_login(response)
             if self._forms is not None
@@ -299,6 +305,7 @@ class Server:
                 # FormsLogin keeps the cookies of the session itself.
                 keep_cookies=self._forms is None,
                 listings=self.application.listings,
+                dropped_cookies=self.application.dropped_cookies,
             )
         return connection
 

@@ -153,6 +153,8 @@ class MeetingMessage:
     sensitivity: Sensitivity = Sensitivity.NORMAL
     #: What a response or an answer says; None for other kinds.
     reply: Verdict | None = None
+    #: How this edition of a request was answered, by whomever, as the server shows; None if it shows no answer.
+    answered: Verdict | None = None
     #: Who it was sent to, if the mailbox received it as a delegate; '' if it was sent to the mailbox's owner.
     received_for: str = ""
     #: The SMTP address of the mailbox's owner, who received it, in lower case.
@@ -294,6 +296,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("received", "start", "end", "stamp", "created", "modified"), _moment),
     "sensitivity": Sensitivity,
     "reply": Verdict,
+    "answered": Verdict,
     "sent_by": _texts,
     "intent": _intent,
 }

@@ -177,6 +177,46 @@ class AnswersByDraft(OpenMailbox, Protocol):
         """Delete the draft that was stored under this name."""
 
 
+class AnswerState(StrEnum):
+    """Whether an answer was given, as far as a mailbox shows."""
+
+    #: This edition was answered: by us, or by a person.
+    ANSWERED = "answered"
+    #: The request is there, and nothing of an answer is.
+    NOT_DONE = "not-done"
+    #: Part of it was done. Doing it again could send a second answer; not doing it could lose the only one.
+    HALF_DONE = "half-done"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerEvidence:
+    """What a mailbox shows of an answer that may have been given, with a note for operators."""
+
+    state: AnswerState
+    note: str = ""
+
+
+class AnswersAtOnce(OpenMailbox, Protocol):
+    """Answering in one step: the server writes the calendar, sends the answer and removes the request."""
+
+    def respond(self, request: MeetingMessage, verdict: Verdict, *, text: str = "", silent: bool = False) -> None:
+        """Answer a request that was just read again.
+
+        :param text: the body of the answer. :param silent: do not tell the organizer.
+        :raises Unknown: it may have been done: see :meth:`evidence`. :raises Refused: the server refuses this answer.
+        """
+
+    def evidence(self, request: MeetingMessage, verdict: Verdict, begun: datetime) -> AnswerEvidence:
+        """Look whether an answer was given; only reads.
+
+        An answer that was just begun may not show yet. The caller must wait before it takes
+        :attr:`AnswerState.NOT_DONE` as the final word.
+
+        :param request: as it was before. :param begun: when the answer was begun.
+        """
+
+
 class Backend(Protocol):
     """One configured server, shared by all threads of a process."""
 

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from rsvpq.http.message import HttpResponse, Target, error_from, no_rights
 from rsvpq.http.server import Server
 from rsvpq.mail.calendar import Agenda, Appointment, CalendarUnknown, Details
+from rsvpq.mail.classes import kind_of
 from rsvpq.mail.errors import (
     LOGIN_DELAY_S,
     Busy,
@@ -26,12 +27,13 @@ from rsvpq.mail.errors import (
     Unknown,
     Unsupported,
 )
+from rsvpq.mail.marks import intent_to_text
 from rsvpq.mail.messages import Intent, Kind, MeetingMessage, Verdict
 from rsvpq.mail.ports import Clear, Page, Place
 from rsvpq.webdav import calendar, imip, wire
 from rsvpq.webdav.folders import Folders, find_folders
 from rsvpq.webdav.multistatus import Property, Reader, Row
-from rsvpq.webdav.rows import at, href_of, intent_to_text, kind_of, message_of, permanent_url_of, refreshed, rid_of
+from rsvpq.webdav.rows import at, href_of, message_of, permanent_url_of, refreshed, rid_of
 from rsvpq.webdav.search import PAGE_ROWS, pages
 from rsvpq.webdav.server import MOST_KEPT, read_rows, require_done, rows_of
 

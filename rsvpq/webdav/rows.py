@@ -1,9 +1,7 @@
-"""Convert the rows of a search to meeting messages, and the marks of rsvpq to texts and back.
+"""Convert the rows of a search to meeting messages.
 
-A mark is written on a request before it is answered: a copy of the journal's intent, in case Redis is lost. The store
-accepts properties of any namespace (MSDN, "Defining Custom Properties"), so the request itself shows that an answer was
-begun, and the draft of the answer shows which request it answers. Both marks stay in the mailbox; the mark of a request
-that stays in its folder finally shows that everything was done.
+The store accepts properties of any namespace (MSDN, "Defining Custom Properties"), so the marks of rsvpq
+(:mod:`rsvpq.mail.marks`) are properties like the others.
 """
 
 from dataclasses import fields, replace
@@ -12,76 +10,15 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from rsvpq.mail.calendar import instance_date
+from rsvpq.mail.classes import kind_of, reply_of
 from rsvpq.mail.errors import Malformed
-from rsvpq.mail.messages import Intent, ItemRef, Kind, MeetingMessage, Sensitivity, Verdict, instant
+from rsvpq.mail.marks import intent_of_text
+from rsvpq.mail.messages import ItemRef, MeetingMessage, Sensitivity, instant
 from rsvpq.mail.persons import Person, comparable, is_same_person, is_smtp, lowered, person_in, same_spelling
 from rsvpq.text import shortened
 from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import Row
 from rsvpq.webdav.search import LONGEST_OF_ROW
-
-_MOMENT = "%Y-%m-%dT%H:%M:%SZ"
-_FINISHED = "finished:"
-#: No repl-uid begins with this.
-_BEGUN_BY = "begun:"
-
-
-def intent_to_text(intent: Intent) -> str:
-    """Return the value of the mark."""
-    verdict = f"{_FINISHED * intent.finished}{intent.verdict}"
-    token = (_BEGUN_BY + intent.token,) if intent.token else ()
-    return " ".join((intent.identity, verdict, intent.begun.strftime(_MOMENT), *token, *intent.before))
-
-
-def intent_of_text(text: str) -> Intent | None:
-    """Parse a mark; None if there is none, or if it is not ours."""
-    try:
-        identity, verdict, moment, *before = text.split()
-        begun = datetime.strptime(moment, _MOMENT).replace(tzinfo=UTC)
-        finished = verdict.startswith(_FINISHED)
-        token = before.pop(0).removeprefix(_BEGUN_BY) if before and before[0].startswith(_BEGUN_BY) else ""
-        return Intent(identity, Verdict(verdict.removeprefix(_FINISHED)), begun, tuple(before), finished, token)
-    except ValueError:
-        return None
-
-
-_REPLIES = {
-    "ipm.schedule.meeting.resp.pos": Verdict.ACCEPT,
-    "ipm.schedule.meeting.resp.neg": Verdict.DECLINE,
-    "ipm.schedule.meeting.resp.tent": Verdict.TENTATIVE,
-}
-_KINDS = {
-    "ipm.schedule.meeting.request": Kind.REQUEST,
-    **dict.fromkeys(_REPLIES, Kind.RESPONSE),
-    "ipm.schedule.meeting.canceled": Kind.CANCELLATION,
-    "ipm.taskrequest": Kind.TASK_REQUEST,
-}
-#: A report about a message has the class of the message with one of these endings; it is not a request itself.
-_REPORT_ENDINGS = (".ndr", ".dr", ".ipnrn", ".ipnnrn")
-
-
-def kind_of(message_class: str) -> Kind:
-    """Return the kind of a message: case is ignored, subclasses are included, delivery reports are not.
-
-    >>> kind_of("IPM.Schedule.Meeting.Request.Contoso"), kind_of("IPM.Schedule.Meeting.Request.NDR")
-    (<Kind.REQUEST: 'request'>, <Kind.OTHER: 'other'>)
-    """
-    name = message_class.casefold()
-    if name.endswith(_REPORT_ENDINGS):
-        return Kind.OTHER
-    return next((kind for known, kind in _KINDS.items() if _is_a(name, known)), Kind.OTHER)
-
-
-def reply_of(message_class: str) -> Verdict | None:
-    """Return the verdict of a response; None for a class that is not that of a response."""
-    if kind_of(message_class) is not Kind.RESPONSE:
-        return None
-    return next(verdict for known, verdict in _REPLIES.items() if _is_a(message_class.casefold(), known))
-
-
-def _is_a(name: str, known: str) -> bool:
-    return (name + ".").startswith(known + ".")
-
 
 #: The instance types of a single meeting, of a whole series, and of one occurrence of it.
 _SINGLE, _SERIES, _OCCURRENCE = "0", "1", {"2", "3"}

@@ -11,12 +11,13 @@ from producer.scan import scan
 from rsvpq.lanes import Lanes
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import Refused, Unknown
+from rsvpq.mail.marks import intent_of_text, intent_to_text
 from rsvpq.mail.messages import Intent, Mailbox, MeetingMessage, Verdict
 from rsvpq.ops.drafts import held_drafts
 from rsvpq.tasks.journal import Attached, Journal
 from rsvpq.webdav import wire
 from rsvpq.webdav.mailbox import WebDavMailbox
-from rsvpq.webdav.rows import href_of, intent_of_text, intent_to_text
+from rsvpq.webdav.rows import href_of
 from tests.integration.test_answer import DELETED_ITEMS, LEFT, STRAIGHT_PATH, after, draft_of_a_person, worker_at
 from tests.support.crashing_worker import Worker
 from tests.support.exchange_site import Site, always, box_name, inbox, lenient, requests_in

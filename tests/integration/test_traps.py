@@ -15,6 +15,7 @@ from lxml import etree
 from producer.scan import scan
 from rsvpq.http import auth
 from rsvpq.lanes import Lanes
+from rsvpq.mail.classes import kind_of
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.errors import Busy, Refused, Unsettled
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Verdict
@@ -23,7 +24,7 @@ from rsvpq.tasks.journal import Journal
 from rsvpq.webdav import wire
 from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import WebDavMailbox
-from rsvpq.webdav.rows import href_of, kind_of
+from rsvpq.webdav.rows import href_of
 from rsvpq.webdav.server import WebDavServer
 from tests.support.exchange_site import Site, always, box_name, inbox, lenient, requests_in, responses_in
 from tests.support.multistatus_bodies import page, read, response

@@ -15,13 +15,14 @@ from rsvpq.audit.record import Redaction, address_of
 from rsvpq.http.message import LONGEST_TARGET, HttpResponse
 from rsvpq.mail.drafts import was_edited
 from rsvpq.mail.errors import Malformed, Refused
+from rsvpq.mail.marks import intent_to_text
 from rsvpq.mail.messages import Intent, Kind, Verdict
 from rsvpq.policy import organizer
 from rsvpq.webdav import wire
 from rsvpq.webdav.calendar import details_of
 from rsvpq.webdav.imip import reply_to
 from rsvpq.webdav.multistatus import Property, Reader, Row
-from rsvpq.webdav.rows import intent_to_text, message_of
+from rsvpq.webdav.rows import message_of
 from rsvpq.webdav.search import LONGEST_OF_ROW
 from rsvpq.webdav.server import LOGIN_PAGES, MOST_KEPT, rows_of
 from tests.support.multistatus_bodies import read

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from rsvpq.audit import record
+from rsvpq.ews import envelope, global_ids, series, soap
 from rsvpq.mail import ordinary_rules, persons, recurrence, zones
 from rsvpq.policy import organizer
 from rsvpq.policy import organizer as globs
@@ -15,9 +16,12 @@ from rsvpq.webdav import imip, multistatus, wire
 from tests.support.work_counts import match_steps, search_steps
 
 #: The patterns that see what a server, or whoever writes to it, has sent.
-READERS = (multistatus, wire, organizer, persons, record, reasons, imip, zones, recurrence, ordinary_rules)
+READERS = (
+    *(multistatus, wire, organizer, persons, record, reasons, imip, zones, recurrence, ordinary_rules),
+    *(envelope, global_ids, series, soap),
+)
 #: Those that are tried at the beginning only, and those for the whole of a text; all others are searched for.
-MATCHED = {multistatus._HEAD, imip._LINE_NAME}
+MATCHED = {multistatus._HEAD, imip._LINE_NAME, soap._HEAD, series._DATE}
 OF_THE_WHOLE = {
     organizer._ADDRESS,
     persons._IN_BRACKETS,
@@ -25,6 +29,7 @@ OF_THE_WHOLE = {
     *(imip._ADDRESS, imip._MOMENT, imip._ANY, imip._TOKEN, *imip._IDENTITY.values(), *imip._COURTESY.values()),
     *(zones._MOMENT, zones._OFFSET, zones._STEP),
     recurrence._UNTIL,
+    *(envelope._ID, envelope._ADDRESS, global_ids._HEXADECIMAL),
     *(ordinary_rules._WEEKDAYS, *ordinary_rules._FORMS.values()),
 }
 #: Those of a policy, which see subjects.

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rsvpq.mail.classes import kind_of, reply_of
 from rsvpq.mail.messages import Intent, ItemRef, Kind, Mailbox, MeetingMessage, Sensitivity, Verdict
 from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import Row
-from rsvpq.webdav.rows import at, href_of, kind_of, message_of, permanent_url_of, reply_of, rid_of
+from rsvpq.webdav.rows import at, href_of, message_of, permanent_url_of, rid_of
 
 ADELE = Mailbox("adele@example.com", "mail1")
 ROOT = "/exchange/adele@example.com/"

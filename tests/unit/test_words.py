@@ -226,7 +226,7 @@ def test_every_allowed_word_is_used() -> None:
         ("def told(box): ...", "a.py:1: 'told'; write 'reported'"),
         ("class Ways: ...", "a.py:1: 'Ways'; write 'Effects'"),
         ("f'{self._left_alone_anyhow}'", "a.py:1: 'anyhow'; write 'a word that says when'"),
-        ("WAIT = PATIENCE_S", "a.py:1: 'patience'; write 'timeouts, or wait'"),
+        ("WAIT = WAIT_S", "a.py:1: 'patience'; write 'timeouts, or wait'"),
     ],
 )
 def test_an_identifier_is_refused(source: str, expected: str) -> None:

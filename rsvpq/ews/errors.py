@@ -1,0 +1,179 @@
+"""The errors of EWS by their response codes (Microsoft Learn: "ResponseCode"), named for what to do next.
+
+There are almost 400 codes. Those that certainly mean that nothing was done are listed; any other one leaves it unknown
+whether an effect happened.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from rsvpq.ews.soap import Failure
+from rsvpq.http.message import LONGEST_RETRY_AFTER_S
+from rsvpq.mail.errors import (
+    BUSY_DELAY_S,
+    LOGIN_DELAY_S,
+    Busy,
+    Changed,
+    ExchangeError,
+    Gone,
+    Refused,
+    Transient,
+    Unknown,
+    Unsupported,
+)
+from rsvpq.text import printable, shortened
+
+#: Seconds for which a mailbox is left alone that a person has to put in order: it is full, or its account is disabled.
+_FOR_A_PERSON_S = 3600.0
+#: The most characters of the server's words in an error.
+_LONGEST_REASON = 200
+
+
+class NoRights(Busy):
+    """Not done: the account may not act for this mailbox, or not in this folder."""
+
+
+class NoSuchMailbox(Refused):
+    """Not done: there is no such mailbox."""
+
+
+class TooManyRows(Busy):
+    """Not done: the page has more rows than the server's limit allows; a smaller one may not."""
+
+
+class OtherSchema(Transient):
+    """Not done: the server, or the server of this mailbox, does not know the version of the schema."""
+
+
+class NotToBeAnswered(Refused):
+    """Not done, because of the request: it is out of date, canceled, one's own, or for a delegate to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What a code means.
+
+    :param certain: whether nothing was done even if the request changes something.
+    """
+
+    make: Callable[[str, float | None], ExchangeError]
+    certain: bool = True
+
+
+def _busy(scope: Literal["mailbox", "server"], delay_s: float = BUSY_DELAY_S, kind: type[Busy] = Busy) -> _Row:
+    return _Row(lambda text, asked_s: kind(text, delay_s if asked_s is None else asked_s, scope))
+
+
+def _unless_effect(row: _Row) -> _Row:
+    return _Row(row.make, certain=False)
+
+
+def _plain(kind: Callable[[str], ExchangeError]) -> _Row:
+    return _Row(lambda text, _: kind(text))
+
+
+def _rows(row: _Row, codes: str) -> Iterable[tuple[str, _Row]]:
+    return ((f"Error{code}", row) for code in codes.split())
+
+
+_VERDICTS = ("Accept", "Decline", "Tentative", "Remove")
+_LEFT = " ".join(
+    f"CalendarIs{why}For{verdict}"
+    for why in ("Cancelled", "Organizer", "Delegated", "GroupMailbox")
+    for verdict in _VERDICTS
+)
+_TABLE = dict(
+    (
+        *_rows(
+            _busy("server"),
+            "ServerBusy InsufficientResources ExceededConnectionCount ADUnavailable "
+            "NoRespondingCASInDestinationSite NoApplicableProxyCASServersAvailable",
+        ),
+        *_rows(_unless_effect(_busy("server")), "ProxyRequestProcessingFailed"),
+        *_rows(_busy("mailbox", kind=TooManyRows), "ExceededFindCountLimit"),
+        *_rows(_busy("mailbox"), "MailboxMoveInProgress"),
+        # The store may have failed after the answer was sent.
+        *_rows(
+            _unless_effect(_busy("mailbox")),
+            "TooManyObjectsOpened MailboxStoreUnavailable MailboxFailover ConnectionFailed MailboxLogonFailed",
+        ),
+        # The calendar may be written, and the copy in Sent Items not.
+        *_rows(
+            _unless_effect(_busy("mailbox", _FOR_A_PERSON_S)),
+            "QuotaExceeded SubmissionQuotaExceeded MessagePerFolderCountReceiveQuotaExceeded",
+        ),
+        *_rows(
+            _busy("mailbox", LOGIN_DELAY_S, NoRights),
+            "ImpersonateUserDenied ImpersonationDenied ImpersonationFailed AccessDenied CreateItemAccessDenied",
+        ),
+        *_rows(_busy("mailbox", _FOR_A_PERSON_S), "AccountDisabled MailboxConfiguration"),
+        *_rows(
+            _plain(NoSuchMailbox),
+            "NonExistentMailbox InvalidSmtpAddress InvalidUserPrincipalName InvalidUserSid CannotFindUser "
+            "MissingEmailAddress",
+        ),
+        *_rows(_plain(Gone), "ItemNotFound FolderNotFound"),
+        *_rows(
+            _plain(Changed),
+            "IrresolvableConflict StaleObject ChangeKeyRequired ChangeKeyRequiredForWriteOperations InvalidChangeKey",
+        ),
+        *_rows(_plain(NotToBeAnswered), f"CalendarMeetingRequestIsOutOfDate {_LEFT}"),
+        *_rows(
+            _plain(Refused),
+            "InvalidItemForOperationAcceptItem InvalidItemForOperationDeclineItem InvalidItemForOperationTentative "
+            "InvalidItemForOperationRemoveItem InvalidReferenceItem InvalidRecipients MissingRecipients "
+            "MessageSizeExceeded VirusDetected SchemaValidation InvalidRequest InvalidPropertyRequest "
+            "InvalidId InvalidIdEmpty InvalidIdMalformed InvalidIdMalformedEwsLegacyIdFormat InvalidIdMonikerTooLong "
+            "InvalidIdXml InvalidRestriction CalendarViewRangeTooBig",
+        ),
+        *_rows(_plain(Refused), "NameResolutionNoResults NameResolutionMultipleResults NameResolutionNoMailbox"),
+        # Exchange may refuse any change of a request that was received.
+        *_rows(_plain(Unsupported), "SentMeetingRequestUpdate"),
+        *_rows(
+            _plain(OtherSchema),
+            "InvalidServerVersion IncorrectSchemaVersion InvalidSchemaVersionForMailboxVersion",
+        ),
+    )
+)
+_ADVICE = {
+    NoRights: "; the account may not act for this mailbox: check its role ApplicationImpersonation and the scope of it",
+    NoSuchMailbox: "; correct the list of mailboxes: it needs the SMTP address of a mailbox on this server",
+}
+#: The code of a failed delegate's answer; Exchange leaves the unsent answer in the owner's Drafts.
+_MAY_NOT_SEND = "ErrorSendAsDenied"
+
+
+def error_of(failure: Failure, what: str, *, effect: bool) -> ExchangeError:
+    """Return the error that a failure stands for.
+
+    :param what: the operation and the mailbox, for the message.
+    :param effect: whether the request changes something; then most codes leave it unknown whether it did.
+    """
+    code = _inner_code(failure)
+    reason = shortened(printable(failure.text), _LONGEST_REASON)
+    text = f"{what}: {printable(code) or 'an error without a code'}{f' ({reason})' if reason else ''}"
+    if code == _MAY_NOT_SEND:
+        return Refused(f"{text}; an answer that was not sent is in Drafts")
+    row = _TABLE.get(code)
+    if row is None or (effect and not row.certain):
+        return Unknown(text) if effect else row.make(text, _delay_s(failure)) if row else Transient(text)
+    error = row.make(text, _delay_s(failure))
+    if type(error) in _ADVICE:
+        error.args = (text + _ADVICE[type(error)],)
+    return error
+
+
+def _inner_code(failure: Failure) -> str:
+    """Return the code; an internal error may say within which other one it is."""
+    inner = failure.values.get("InnerErrorResponseCode", "")
+    return inner if inner and failure.code in {"ErrorInternalServerError", ""} else failure.code
+
+
+def _delay_s(failure: Failure) -> float | None:
+    """Return for how many seconds the server wants to be left alone; None if it does not say."""
+    text = failure.values.get("BackOffMilliseconds", "")
+    if not (text.isascii() and text.isdecimal()):
+        return None
+    # At least a second: with 0 the item would run again at once, over and over, as that costs it no attempt.
+    return min(max(int(text) / 1000, 1.0), LONGEST_RETRY_AFTER_S)
