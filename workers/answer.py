@@ -17,13 +17,13 @@ from workers.drafted import DraftedAnswer
 from workers.outcomes import gone, left_alone
 from workers.reply import reply
 from workers.steps import Step
-from workers.work import Work
+from workers.work import DraftWork
 
 #: Bounds the loop. The longest regular sequence is: look, command, look, send, look.
 _MOST_LOOKS = 8
 
 
-def answer(work: Work) -> Outcome:
+def answer(work: DraftWork) -> Outcome:
     """Answer the request by a command of its server, or by a reply of our own if the server has no commands.
 
     An answer is finished by the method that an earlier attempt began with, even if the journal of that was lost.
@@ -41,7 +41,7 @@ def answer(work: Work) -> Outcome:
         return reply(work)
 
 
-def answer_by_command(work: Work) -> Outcome:
+def answer_by_command(work: DraftWork) -> Outcome:
     """Issue the command for the decision, then send the draft that the server writes."""
     begun = marks.begun(work.journal)
     request = work.message if begun else marks.recall(work)

@@ -1,15 +1,16 @@
 """Process one cancellation: remove the canceled meeting from the calendar, and the message from the Inbox.
 
-Outlook Web Access has a button for this whose command is not known, so both are moved: first the appointment goes to
-Deleted Items, where a person can get it back, then the message. Moving them twice is harmless, but moving the wrong
-appointment is not. So an appointment is moved only if message and calendar show that it is the one that was canceled.
+Some servers have an operation for this. Outlook Web Access has a button whose command is not known, so there both are
+moved: first the appointment goes to Deleted Items, where a person can get it back, then the message. Doing this twice
+is harmless, but removing the wrong appointment is not. So an appointment is removed only if message and calendar show
+that it is the one that was canceled.
 """
 
 from contextlib import suppress
 
 from rsvpq.mail.calendar import Appointment, CalendarUnknown, instance_date
 from rsvpq.mail.editions import Version, same_occurrence
-from rsvpq.mail.errors import Gone
+from rsvpq.mail.errors import Gone, NotAnswerable, Unsupported
 from rsvpq.mail.messages import MeetingMessage
 from rsvpq.mail.ports import Clear
 from rsvpq.policy import Action, arranged
@@ -30,32 +31,44 @@ def process_cancellation(work: Work) -> Outcome:
     decided = work.decide(there)
     if not decided.calls_for(Action.PROCESS):
         return left_alone(decided)
-    found = work.box.appointments(there.uid)
-    if isinstance(found, CalendarUnknown):
-        return left_to_a_person(found.reason, decided)
     try:
-        canceled = _canceled(there, found)
+        canceled = _canceled(there, work.box.appointments(there.uid))
     except _UncertainError as error:
         return left_to_a_person(str(error), decided)
     work.journal.intend("remove", attached=decided.attached)
-    if canceled is not None:
+    note = "" if canceled else "the calendar has no such meeting"
+    try:
+        if canceled is not None and _is_removed_with_message(work.with_message(there), canceled):
+            return Outcome("processed")
+        work.box.clear(there, Clear.TRASH)
+    except NotAnswerable as refusal:
+        return left_to_a_person(str(refusal), decided)
+    except Gone:
+        note = "somebody else removed it from the Inbox first"
+    return Outcome("processed", note)
+
+
+def _is_removed_with_message(work: Work, canceled: Appointment) -> bool:
+    """Remove the appointment; return whether the message went with it, by the server's own operation.
+
+    :raises Gone: the message is not there any more.
+    """
+    try:
+        work.box.remove_canceled(work.message)
+    except Unsupported:
         with suppress(Gone):  # a person was quicker
             work.box.remove_appointment(canceled)
-    try:
-        work.box.clear(there, Clear.TRASH)
-    except Gone:
-        return Outcome("processed", "somebody else removed it from the Inbox first")
-    return Outcome("processed", "" if canceled else "the calendar has no such meeting")
+        return False
+    return True
 
 
-def _canceled(message: MeetingMessage, found: list[Appointment]) -> Appointment | None:
+def _canceled(message: MeetingMessage, found: list[Appointment] | CalendarUnknown) -> Appointment | None:
     """Return the appointment that the message certainly cancels; None if the calendar does not have it.
 
     :raises _UncertainError: it may be another appointment, or several, or it cannot be moved by itself.
     """
-    if not all(one.uid for one in found):
-        raise _UncertainError("an appointment does not show which meeting it belongs to")
-    meant = _of_occurrence(message, found) if message.occurrence else _of_whole(message, found)
+    known = _known(found)
+    meant = _of_occurrence(message, known) if message.occurrence else _of_whole(message, known)
     if len(meant) > 1:
         raise _UncertainError(f"the calendar has {len(meant)} appointments of this meeting")
     version = Version.of(message)
@@ -72,6 +85,14 @@ def _canceled(message: MeetingMessage, found: list[Appointment]) -> Appointment 
         if one.ref is None:
             raise _UncertainError("the address of the appointment is outside of its mailbox")
     return meant[0] if meant else None
+
+
+def _known(found: list[Appointment] | CalendarUnknown) -> list[Appointment]:
+    if isinstance(found, CalendarUnknown):
+        raise _UncertainError(found.reason)
+    if not all(one.uid for one in found):
+        raise _UncertainError("an appointment does not show which meeting it belongs to")
+    return found
 
 
 def _of_occurrence(message: MeetingMessage, found: list[Appointment]) -> list[Appointment]:

@@ -14,7 +14,7 @@ from rsvpq.tasks.journal import Decided, Outcome
 from workers import marks
 from workers.evidence import FoundDrafts, answers_sent, find_drafts, similar_drafts, was_sent
 from workers.steps import Command, Evidence, RequestState, Step, next_step
-from workers.work import Work
+from workers.work import DraftWork
 
 #: Seconds until the first look after a command that has not shown its draft yet; the delays grow from then on.
 _FIRST_LOOK_S = 1.0
@@ -23,7 +23,7 @@ _FIRST_LOOK_S = 1.0
 class DraftedAnswer:
     """One attempt at an answer whose verdict is fixed: command, look, send and finish."""
 
-    def __init__(self, work: Work, verdict: Verdict, decided: Decided | None = None) -> None:
+    def __init__(self, work: DraftWork, verdict: Verdict, decided: Decided | None = None) -> None:
         self._work, self._verdict = work, verdict
         #: Set until the first intent; None if an earlier attempt began the answer.
         self._decided = decided

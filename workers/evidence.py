@@ -8,7 +8,7 @@ from rsvpq.mail.drafts import may_answer, sent_answers, unsent_answers
 from rsvpq.mail.editions import answers_another
 from rsvpq.mail.errors import Unknown
 from rsvpq.mail.messages import MeetingMessage, Verdict
-from workers.work import Work
+from workers.work import DraftWork, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class FoundDrafts:
 
 
 def find_drafts(
-    work: Work, verdict: Verdict, before: Collection[str], *, commands: int = 1, hint: str = ""
+    work: DraftWork, verdict: Verdict, before: Collection[str], *, commands: int = 1, hint: str = ""
 ) -> FoundDrafts | None:
     """Find the draft of this answer: one that is marked as ours, or one whose key is not in ``before``.
 

@@ -11,7 +11,7 @@ from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
 from rsvpq.tasks.journal import Attached, Decided, Journal
 from workers.evidence import was_sent
 from workers.steps import Command
-from workers.work import Work
+from workers.work import DraftWork, Work
 
 #: Seconds until the first look at what another installation has begun.
 _FIRST_LOOK_S = 1.0
@@ -26,12 +26,12 @@ def begun(journal: Journal) -> Verdict | None:
     return next((verdict for verdict in Verdict if verdict in journal), None)
 
 
-def was_commanded(work: Work) -> bool:
+def was_commanded(work: DraftWork) -> bool:
     """Return whether journal or mailbox show a command that was begun and not finished; replies leave no such mark."""
-    return begun(work.journal) is not None or _unfinished(work, work.message) is not None
+    return begun(work.journal) is not None or unfinished(work, work.message) is not None
 
 
-def recall(work: Work) -> MeetingMessage | None:
+def recall(work: DraftWork) -> MeetingMessage | None:
     """Read the request as it is now, and restore what the journal has lost of an earlier attempt.
 
     Only our own mark counts, and only if the mailbox shows more of the attempt than the mark; otherwise the policy
@@ -41,7 +41,7 @@ def recall(work: Work) -> MeetingMessage | None:
     """
     there = work.box.refresh(work.message)
     if there is not None:
-        earlier = _unfinished(work, there)
+        earlier = unfinished(work, there)
         traces = traces_of(there, work.box) if earlier else Traces()
         if earlier and traces.begun:
             _restore(work.journal, there, earlier, traces)
@@ -54,7 +54,7 @@ def recall(work: Work) -> MeetingMessage | None:
     return None
 
 
-def adopt(work: Work, decided: Decided) -> bool:
+def adopt(work: DraftWork, decided: Decided) -> bool:
     """Take the command that the request's mark shows as the first one, if its verdict is the one decided now.
 
     The effect of that command may not show yet.
@@ -62,7 +62,7 @@ def adopt(work: Work, decided: Decided) -> bool:
     :returns: whether it was taken; then no first command is to be issued.
     :raises Unsettled: the mark shows another verdict, whose command may have been issued and may not show yet.
     """
-    earlier, journal = _unfinished(work, work.message), work.journal
+    earlier, journal = unfinished(work, work.message), work.journal
     if earlier is None:
         return False
     if earlier.verdict is decided.verdict:
@@ -127,7 +127,7 @@ def token(last: Command | None = None) -> str:
     return last.token if last and last.token and _FOREIGN not in last.token else uuid4().hex[:12]
 
 
-def _unfinished(work: Work, request: MeetingMessage) -> Intent | None:
+def unfinished(work: Work, request: MeetingMessage) -> Intent | None:
     """Return our own mark on the request, if it does not show that the answer was finished."""
     intent = request.intent
     return intent if intent is not None and intent.identity == work.item and not intent.finished else None

@@ -1,7 +1,9 @@
 """The outcomes of messages that are gone, or that are left alone."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+from rsvpq.mail.messages import MeetingMessage
 from rsvpq.policy import Action, Decision, Left, Reason
 from rsvpq.tasks.journal import Decided, Outcome
 from workers.evidence import answers_sent
@@ -41,3 +43,14 @@ def left_to_the_server() -> Outcome:
     """Return the outcome for a response that the server enters by itself."""
     reason = "this server has no OWA commands and enters responses by itself"
     return Outcome("left", reason, left=_NO_OWA.left)
+
+
+def not_absorbed(response: MeetingMessage, within: timedelta, decided: Decided) -> Outcome:
+    """Return the outcome for a response that the server has not entered into the calendar (yet).
+
+    :param within: how long after its arrival that is nothing unusual.
+    """
+    age = datetime.now(UTC) - response.received if response.received else within
+    reason = "the server has not entered it into the calendar" + (" yet" if age < within else "")
+    left = Left(Reason.NOT_ABSORBED, passing=age < within, on_hold=age >= within)
+    return Outcome("left", reason, left=left, attached=decided.attached)

@@ -16,13 +16,13 @@ from rsvpq.mail.ports import Clear
 from rsvpq.tasks.journal import Attached, Outcome
 from workers.evidence import was_sent
 from workers.outcomes import gone, left_alone
-from workers.work import Work
+from workers.work import DraftWork
 
 #: The namespace of our names, so that no other program makes the same ones.
 _NAMES = UUID("6d3f5b0c-8f4e-4c0e-9a55-6a0f2f6a3b91")
 
 
-def reply(work: Work) -> Outcome:
+def reply(work: DraftWork) -> Outcome:
     """Send an iCalendar reply, then mark the request, which stays in the Inbox.
 
     :raises Unknown: nobody can tell what was done.
@@ -56,7 +56,7 @@ def reply(work: Work) -> Outcome:
     return Outcome("answered", "by an iCalendar reply", attached=attached)
 
 
-def _begun(work: Work) -> Verdict | None:
+def _begun(work: DraftWork) -> Verdict | None:
     if "draft" not in work.journal:
         return None
     ours = (verdict for verdict in Verdict if draft_name(work.message, verdict) == work.journal["draft"])
@@ -66,7 +66,7 @@ def _begun(work: Work) -> Verdict | None:
     return verdict
 
 
-def _write_and_send(work: Work, name: str, verdict: Verdict, attached: Attached | None) -> None:
+def _write_and_send(work: DraftWork, name: str, verdict: Verdict, attached: Attached | None) -> None:
     """Write the draft and send it; if an earlier attempt was about to send it, only send it, if it is still there."""
     request, box, journal = work.message, work.box, work.journal
     if "send" not in journal:

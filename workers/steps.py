@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
+from rsvpq.mail.ports import AnswerState
+
 
 class Step(StrEnum):
     """The next step of an answer; the values are those of the table."""
@@ -72,6 +74,15 @@ def next_step(evidence: Evidence) -> Step:
     return Step.COMMAND if repeatable else Step.UNKNOWN
 
 
+def next_step_at_once(state: AnswerState, *, settled: bool) -> Step:
+    """Return the next step of an answer that is given in one step, as the second table of the page says."""
+    if state is AnswerState.ANSWERED:
+        return Step.FINISH
+    if state is AnswerState.NOT_DONE:
+        return Step.COMMAND if settled else Step.WAIT
+    return Step.UNKNOWN
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """A command as the journal has it.
@@ -98,4 +109,8 @@ class Command:
         """Read what :meth:`to_fact` returned; earlier versions stored only ``before``, or no token."""
         if isinstance(fact, list):
             return cls(tuple(fact))
-        return cls(tuple(fact["before"]), fact["at"], fact["times"], fact["read"], fact.get("token", ""))
+        before, read = (
+            fact.get("before", ()),
+            fact.get("read", False),
+        )  # neither if the mailbox had another protocol then
+        return cls(tuple(before), fact["at"], fact["times"], read, fact.get("token", ""))

@@ -5,6 +5,7 @@ A task needs only its generation; its other arguments are for reading and search
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from celery import Task
@@ -17,12 +18,13 @@ from rsvpq.tasks.journal import Attached, Outcome
 from rsvpq.tasks.runner import Attempt
 from workers.answer import answer
 from workers.app import app, audit, backends, carrier, lanes, policy, recollection, settings
+from workers.at_once import answer_at_once
 from workers.cancel import process_cancellation as process
 from workers.deciding import Decider
 from workers.open import open_response as absorb
 from workers.outcomes import GONE
 from workers.unsent import send_unsent
-from workers.work import Work
+from workers.work import AtOnceWork, DraftWork
 
 
 @app.task(name=contract.ANSWER_REQUEST, bind=True, throws=(ExchangeError,))
@@ -46,9 +48,12 @@ def process_cancellation(self: Task[Any, Any], /, *, generation: int, **_: Any) 
 def _answer(attempt: Attempt) -> Outcome:
     try:
         with _work(attempt, contract.ANSWER_REQUEST) as work:
-            if work.message.kind is Kind.ANSWER:  # an answer of ours that a scan or an operator found unsent
-                return _send_unsent(attempt, work)
-            outcome = answer(work)
+            if isinstance(work, DraftWork):
+                if work.message.kind is Kind.ANSWER:  # an answer of ours that a scan or an operator found unsent
+                    return _send_unsent(attempt, work)
+                outcome = answer(work)
+            else:
+                outcome = answer_at_once(work)
             if outcome.left_alone or outcome.result == GONE.result:
                 _give_back(attempt)
             return outcome
@@ -57,7 +62,7 @@ def _answer(attempt: Attempt) -> Outcome:
         raise
 
 
-def _send_unsent(attempt: Attempt, work: Work) -> Outcome:
+def _send_unsent(attempt: Attempt, work: DraftWork) -> Outcome:
     settled = None
     if "send" not in work.journal:
         memory = recollection.at_start(attempt.start, work.box, work.journal)
@@ -84,7 +89,7 @@ def _process(attempt: Attempt) -> Outcome:
 
 
 @contextmanager
-def _work(attempt: Attempt, task: str) -> Iterator[Work]:
+def _work(attempt: Attempt, task: str) -> Iterator[DraftWork | AtOnceWork]:
     start = attempt.start
     require_task(start, task)
     with backends.mailbox(start.server, start.mailbox, attempt.lease) as box:
@@ -92,11 +97,11 @@ def _work(attempt: Attempt, task: str) -> Iterator[Work]:
         box.require_own(message)
         decider = Decider(attempt, box, policy, recollection, audit)
         with decider.recording():
-            yield Work(
+            make = partial(DraftWork, box=box) if box.answering == "by-draft" else partial(AtOnceWork, box=box)
+            yield make(
                 item=start.id,
                 message=message,
                 address=start.mailbox,
-                box=box,
                 journal=attempt.journal,
                 lease=attempt.lease,
                 decide=decider.decide,

@@ -10,12 +10,12 @@ from rsvpq.mail.errors import Refused, Unknown
 from rsvpq.tasks.journal import Attached, Outcome
 from workers.evidence import was_sent
 from workers.outcomes import GONE
-from workers.work import Work
+from workers.work import DraftWork
 
 _NOTE = "the draft of an earlier attempt, whose journal was lost"
 
 
-def send_unsent(work: Work, settled: Attached | None, *, by_hand: bool = False) -> Outcome:
+def send_unsent(work: DraftWork, settled: Attached | None, *, by_hand: bool = False) -> Outcome:
     """Send a draft that is known to be ours.
 
     :param settled: what the ledger is to remember from the moment the draft is about to be sent.

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Self
 
 from rsvpq.mail.lease import Lease
 from rsvpq.mail.messages import MeetingMessage
-from rsvpq.mail.ports import AnswersByDraft
+from rsvpq.mail.ports import AnswersAtOnce, AnswersByDraft, OpenMailbox
 from rsvpq.tasks.journal import Decided, Journal
 
 
@@ -21,12 +22,26 @@ class Work:
     item: str
     message: MeetingMessage
     address: str
-    box: AnswersByDraft
+    box: OpenMailbox
     journal: Journal
     lease: Lease
     decide: Callable[[MeetingMessage], Decided]
     settle_s: float = 120.0
 
-    def with_message(self, message: MeetingMessage) -> "Work":
+    def with_message(self, message: MeetingMessage) -> Self:
         """Return a copy with the message as it is now."""
         return replace(self, message=message)
+
+
+@dataclass(frozen=True, slots=True)
+class DraftWork(Work):
+    """Work in a mailbox whose answers are drafts first."""
+
+    box: AnswersByDraft
+
+
+@dataclass(frozen=True, slots=True)
+class AtOnceWork(Work):
+    """Work in a mailbox that answers in one step."""
+
+    box: AnswersAtOnce

@@ -17,6 +17,7 @@ from rsvpq.mail.errors import (
     Changed,
     ExchangeError,
     Gone,
+    NotAnswerable,
     Refused,
     Transient,
     Unknown,
@@ -44,10 +45,6 @@ class TooManyRows(Busy):
 
 class OtherSchema(Transient):
     """Not done: the server, or the server of this mailbox, does not know the version of the schema."""
-
-
-class NotToBeAnswered(Refused):
-    """Not done, because of the request: it is out of date, canceled, one's own, or for a delegate to answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +115,7 @@ _TABLE = dict(
             _plain(Changed),
             "IrresolvableConflict StaleObject ChangeKeyRequired ChangeKeyRequiredForWriteOperations InvalidChangeKey",
         ),
-        *_rows(_plain(NotToBeAnswered), f"CalendarMeetingRequestIsOutOfDate {_LEFT}"),
+        *_rows(_plain(NotAnswerable), f"CalendarMeetingRequestIsOutOfDate {_LEFT}"),
         *_rows(
             _plain(Refused),
             "InvalidItemForOperationAcceptItem InvalidItemForOperationDeclineItem InvalidItemForOperationTentative "

@@ -307,7 +307,7 @@ def _sensitivity(text: str) -> Sensitivity:
 
 
 def _shown(person: Person) -> str:
-    """Return a person as :attr:`MeetingMessage.organizer` shows one; a name alone is no address."""
+    """Return a person as :attr:`MeetingMessage.organizer` shows one; a name alone is not an address."""
     if not person.address:
         return person.name
     name = person.name.replace('"', "'")

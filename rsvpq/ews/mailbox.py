@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
+from typing import Final, Literal
 
 from lxml import etree
 
@@ -37,7 +38,7 @@ from rsvpq.mail.classes import kind_of
 from rsvpq.mail.errors import Gone, Malformed, Refused, Unsupported
 from rsvpq.mail.marks import intent_to_text
 from rsvpq.mail.messages import Intent, Kind, MeetingMessage, Verdict
-from rsvpq.mail.ports import AnswerEvidence, Clear, Page, Place
+from rsvpq.mail.ports import Absorbing, AnswerEvidence, Clear, Page, Place
 
 _FOLDERS: dict[Place, Folder] = {
     Place.INBOX: "inbox",
@@ -65,6 +66,11 @@ class EwsMailbox:
 
     :param inbox: the Id of its Inbox. :param identity: of the mailbox, whatever name it was opened by.
     """
+
+    answering: Literal["at-once"] = "at-once"
+    absorbing: Final = Absorbing.BY_ITSELF
+    #: UpdateItem with NeverOverwrite fails if somebody changed the item.
+    conditional: Final = True
 
     def __init__(self, server: EwsServer, envelope: Envelope, inbox: str, identity: str = "") -> None:
         self._server = server

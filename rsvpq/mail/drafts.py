@@ -66,7 +66,8 @@ def traces_of(request: MeetingMessage, box: OpenMailbox) -> Traces:
     strange = tuple(sorted(one.ref.key for one in drafts if one not in ours))
     sent = sent_answers(box, request.uid)
     answers = (one.reply is intent.verdict and not answers_another(one, request) for one in sent)
-    return Traces(bool(ours) or request.processed or any(answers), strange)
+    shown = request.processed or request.answered is intent.verdict
+    return Traces(bool(ours) or shown or any(answers), strange)
 
 
 def may_answer(draft: MeetingMessage, request: MeetingMessage) -> bool:

@@ -10,6 +10,7 @@ ExchangeError
  |    +-- Unsettled       what was done may not show yet: look again after `delay_s`, which costs no attempt
  +-- Gone            the item is not there (any more)
  +-- Refused         not done, and it never will be
+      +-- NotAnswerable  the request is out of date, canceled, of this mailbox itself, or for somebody else to answer
       +-- Unsupported    the server cannot do it in this way; another way may work
       +-- Filtered       refused in front of the server, which says nothing about the item
 
@@ -79,6 +80,10 @@ class Refused(ExchangeError):
 
 class Unsupported(Refused):
     """The server cannot do it in this way; another way may work."""
+
+
+class NotAnswerable(Refused):
+    """Refused because of the request: it is out of date, canceled, one's own, or for a delegate to answer."""
 
 
 class Filtered(Refused):

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from rsvpq.mail.calendar import Agenda, Appointment, CalendarUnknown, Details
 from rsvpq.mail.lease import Lease
@@ -46,8 +46,27 @@ class Page:
     unreadable: int = 0
 
 
+class Absorbing(StrEnum):
+    """How a response gets into the organizer's calendar."""
+
+    #: By :meth:`OpenMailbox.absorb`.
+    ON_COMMAND = "on-command"
+    #: The server enters it, and :meth:`OpenMailbox.shows_as_absorbed` tells when it has.
+    BY_ITSELF = "by-itself"
+    #: The server enters it, and does not show it.
+    UNSEEN = "unseen"
+
+
 class OpenMailbox(Protocol):
     """One mailbox, opened for one item."""
+
+    @property
+    def absorbing(self) -> Absorbing:
+        """How responses get into the calendar, as far as is known by now."""
+
+    @property
+    def conditional(self) -> bool:
+        """Whether marks are written only if nobody has changed the item, as far as is known by now."""
 
     @property
     def identity(self) -> str:
@@ -111,6 +130,12 @@ class OpenMailbox(Protocol):
         :param response: as it was before.
         """
 
+    def remove_canceled(self, cancellation: MeetingMessage) -> None:
+        """Have the server remove a canceled meeting from the calendar, and with it the message from the Inbox.
+
+        :raises Unsupported: it has no operation for that. :raises NotAnswerable: it refuses to remove this meeting.
+        """
+
     def remove_appointment(self, appointment: Appointment) -> None:
         """Move an appointment from the calendar to where a person can get it back."""
 
@@ -124,13 +149,11 @@ class OpenMailbox(Protocol):
 class AnswersByDraft(OpenMailbox, Protocol):
     """Answering in two steps: a draft of the answer is created, then it is sent."""
 
+    answering: Literal["by-draft"]
+
     @property
     def commands(self) -> bool:
         """Whether the server writes the draft on command, as far as is known by now."""
-
-    @property
-    def conditional(self) -> bool:
-        """Whether marks are written only if nobody has changed the item, as far as is known by now."""
 
     def command(self, request: MeetingMessage, verdict: Verdict) -> str:
         """Have the server write the draft of the answer.
@@ -200,6 +223,8 @@ class AnswerEvidence:
 class AnswersAtOnce(OpenMailbox, Protocol):
     """Answering in one step: the server writes the calendar, sends the answer and removes the request."""
 
+    answering: Literal["at-once"]
+
     def respond(self, request: MeetingMessage, verdict: Verdict, *, text: str = "", silent: bool = False) -> None:
         """Answer a request that was just read again.
 
@@ -220,7 +245,7 @@ class AnswersAtOnce(OpenMailbox, Protocol):
 class Backend(Protocol):
     """One configured server, shared by all threads of a process."""
 
-    def open(self, name: str, lease: Lease) -> AbstractContextManager[AnswersByDraft]:
+    def open(self, name: str, lease: Lease) -> AbstractContextManager[AnswersByDraft | AnswersAtOnce]:
         """Open a mailbox.
 
         :param lease: the lease of the item that it is opened for; no request outlasts it.

@@ -89,6 +89,7 @@ class Reason(StrEnum):
     CANCELLATION = "cancellation"
     BY_HAND = "by-hand"
     NO_OWA = "no-owa"
+    NOT_ABSORBED = "not-absorbed"
 
 
 #: Reasons that may be gone within minutes, because a fact could not be read.

@@ -75,6 +75,8 @@ def _begun(case: Case) -> Finding | str:
 def _already_processed(case: Case) -> Finding | str:
     if case.message.processed:
         return _skip(Reason.ALREADY_PROCESSED, "the server shows it as processed")
+    if case.message.answered is not None:
+        return _skip(Reason.ALREADY_ANSWERED, f"the server shows that it was answered: {case.message.answered}")
     return "not processed yet"
 
 

@@ -125,14 +125,20 @@ def _require_journal(journal: Mapping[str, Any]) -> None:
 
 
 def _is_command(fact: Any) -> bool:
-    """Return whether a fact has a form that this or an earlier version of :class:`workers.steps.Command` writes."""
+    """Return whether a fact has a form that this or an earlier version writes.
+
+    Two classes write such facts: :class:`workers.steps.Command` and :class:`workers.at_once.Response`.
+    """
     if isinstance(fact, list):
         return all(map(_is_text, fact))
-    if not isinstance(fact, dict) or not {"before", "at", "times", "read"} <= fact.keys():
+    if not isinstance(fact, dict) or not {"at", "times"} < fact.keys():
         return False
-    numbers = (fact["at"], fact["times"])
-    right = isinstance(fact["before"], list) and all(map(_is_text, fact["before"]))
-    return right and isinstance(fact["read"], bool) and all(type(number) in (int, float) for number in numbers)
+    if not all(type(fact[name]) in (int, float) for name in ("at", "times", "begun") if name in fact):
+        return False
+    if "begun" in fact:
+        return True
+    before = fact.get("before")
+    return isinstance(before, list) and all(map(_is_text, before)) and isinstance(fact.get("read"), bool)
 
 
 def _is_text(value: Any) -> bool:

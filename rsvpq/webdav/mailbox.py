@@ -29,7 +29,7 @@ from rsvpq.mail.errors import (
 )
 from rsvpq.mail.marks import intent_to_text
 from rsvpq.mail.messages import Intent, Kind, MeetingMessage, Verdict
-from rsvpq.mail.ports import Clear, Page, Place
+from rsvpq.mail.ports import Absorbing, Clear, Page, Place
 from rsvpq.webdav import calendar, imip, wire
 from rsvpq.webdav.folders import Folders, find_folders
 from rsvpq.webdav.multistatus import Property, Reader, Row
@@ -75,6 +75,8 @@ class WebDavMailbox:
     :raises ExchangeError: see :meth:`Server.send`. :raises Gone: there is no such mailbox on this server.
     """
 
+    answering: Literal["by-draft"] = "by-draft"
+
     def __init__(
         self, server: Server, mailbox: str, folders: Folders | None = None, commands: Commands | None = None
     ) -> None:
@@ -90,6 +92,11 @@ class WebDavMailbox:
     def identity(self) -> str:
         """The identity of the mailbox, whatever name it was opened by; '' if the server does not show it."""
         return self.folders.identity
+
+    @property
+    def absorbing(self) -> Absorbing:
+        """How responses get into the calendar: Exchange 2007, which has no commands, enters them by itself."""
+        return Absorbing.ON_COMMAND if self.commands else Absorbing.UNSEEN
 
     @property
     def commands(self) -> bool:
@@ -401,6 +408,12 @@ class WebDavMailbox:
             if not permanent_url_of(draft):
                 raise
             self._move(permanent_url_of(draft), self.folders.sendmsg + "/")
+
+    def remove_canceled(self, cancellation: MeetingMessage) -> None:
+        """Raise :class:`Unsupported`: the command of the button in Outlook Web Access is not known."""
+        raise Unsupported(
+            f"no command is known that removes a canceled meeting; nothing was sent for {cancellation.uid!r}"
+        )
 
     def remove_appointment(self, appointment: Appointment) -> None:
         """Move an appointment to Deleted Items, where a person can get it back.

@@ -176,6 +176,7 @@ class Opened:
 def opened(exchange: Harness, name: str) -> Iterator[Opened]:
     """Open a mailbox by a backend of its own."""
     with exchange.backend().open(name, NoLease()) as box:
+        assert box.answering == "by-draft"
         yield Opened(name, box, exchange)
 
 

@@ -8,27 +8,32 @@ from pathlib import Path
 
 import pytest
 
-from rsvpq.mail.ports import AnswersByDraft, Backend
+from rsvpq.ews.backend import EwsBackend
+from rsvpq.ews.mailbox import EwsMailbox
+from rsvpq.mail.ports import AnswersAtOnce, AnswersByDraft, Backend
 from rsvpq.webdav.backend import WebDavBackend
 from rsvpq.webdav.mailbox import WebDavMailbox
 
 ROOT = Path(__file__).parents[2]
 #: Where a mailbox is worked in: everything but the backends themselves.
 USERS = ("producer", "workers", "rsvpq")
-BACKENDS = (ROOT / "rsvpq" / "webdav", ROOT / "rsvpq" / "http")
+BACKENDS = (ROOT / "rsvpq" / "webdav", ROOT / "rsvpq" / "ews", ROOT / "rsvpq" / "http")
 
 #: What a backend's own parts ask of its mailbox beside the port.
 WITHIN: dict[type, set[str]] = {WebDavMailbox: {"folders", "mark_processed", "require_open", "source"}}
 
 
-def claims(backend: WebDavBackend, mailbox: WebDavMailbox) -> tuple[Backend, AnswersByDraft]:
+def claims(
+    backends: tuple[WebDavBackend, EwsBackend], webdav: WebDavMailbox, ews: EwsMailbox
+) -> tuple[tuple[Backend, Backend], AnswersByDraft, AnswersAtOnce]:
     """Which port each class claims to be of: mypy compares their methods, argument by argument."""
-    return backend, mailbox
+    return backends, webdav, ews
 
 
 def public(offered: type) -> set[str]:
     """The names of its methods, properties and attributes for others."""
     names = {name for name, _ in inspect.getmembers(offered)}
+    names |= {name for one in offered.__mro__ for name in inspect.get_annotations(one)}
     for node in ast.walk(ast.parse(inspect.getsource(offered))):
         match node:
             case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
@@ -36,15 +41,19 @@ def public(offered: type) -> set[str]:
     return {name for name in names if not name.startswith("_")}
 
 
-@pytest.mark.parametrize(("offered", "port"), [(WebDavMailbox, AnswersByDraft), (WebDavBackend, Backend)])
+@pytest.mark.parametrize(
+    ("offered", "port"),
+    [(WebDavMailbox, AnswersByDraft), (WebDavBackend, Backend), (EwsMailbox, AnswersAtOnce), (EwsBackend, Backend)],
+)
 def test_a_class_offers_what_its_port_promises_and_hardly_more(offered: type, port: type) -> None:
     assert public(port) <= public(offered)
     assert public(offered) - public(port) <= WITHIN.get(offered, set())
 
 
-@pytest.mark.parametrize("port", [AnswersByDraft, Backend])
+@pytest.mark.parametrize("port", [AnswersByDraft, AnswersAtOnce, Backend])
 def test_a_port_says_of_everything_what_it_promises(port: type) -> None:
-    assert [name for name in public(port) if not inspect.getdoc(getattr(port, name))] == []
+    asked_for = public(port) - {"answering"}  # an attribute that tells the two ports apart
+    assert [name for name in asked_for if not inspect.getdoc(getattr(port, name))] == []
 
 
 def asked(tree: ast.AST) -> Iterator[str]:
@@ -70,12 +79,11 @@ def test_a_question_is_found_however_the_mailbox_is_reached() -> None:
 
 
 def test_nobody_asks_a_mailbox_for_more_than_its_port_promises() -> None:
-    found = questions()
+    found, promised = questions(), public(AnswersByDraft) | public(AnswersAtOnce)
     assert {"workers/drafted.py", "workers/cancel.py", "rsvpq/policy/gather.py"} <= found.keys()
-    assert {
-        file: names - public(AnswersByDraft) for file, names in found.items() if names - public(AnswersByDraft)
-    } == {}
+    assert {file: names - promised for file, names in found.items() if names - promised} == {}
 
 
-def test_all_that_the_port_promises_is_asked_for() -> None:
-    assert public(AnswersByDraft) - set().union(*questions().values()) == set()
+@pytest.mark.parametrize("port", [AnswersByDraft, AnswersAtOnce])
+def test_all_that_the_port_promises_is_asked_for(port: type) -> None:
+    assert public(port) - set().union(*questions().values()) == set()

@@ -32,7 +32,7 @@ from tests.support.visits import NO_CAPS
 from workers.answer import answer
 from workers.open import open_response
 from workers.unsent import send_unsent
-from workers.work import Work
+from workers.work import DraftWork
 
 #: How far the clock jumps when nothing may run, and how often at most: beyond every delay, hold and number of attempts.
 _JUMP_S, _MOST_JUMPS = 900, 40
@@ -128,9 +128,9 @@ class Operator:
         with self.server.for_item(attempt.lease):
             return open_response(self._work(attempt), "move")
 
-    def _work(self, attempt: Attempt) -> Work:
+    def _work(self, attempt: Attempt) -> DraftWork:
         start, box = attempt.start, self._box()
-        return Work(
+        return DraftWork(
             item=start.id,
             message=MeetingMessage.from_payload(start.payload),
             address=start.mailbox,

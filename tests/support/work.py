@@ -8,7 +8,7 @@ from rsvpq.mail.messages import MeetingMessage
 from rsvpq.mail.ports import AnswersByDraft
 from rsvpq.policy import Decision
 from rsvpq.tasks.journal import Decided, Journal
-from workers.work import Work
+from workers.work import DraftWork
 
 Decide = Callable[[MeetingMessage], Decision]
 
@@ -28,9 +28,9 @@ def work_on(
     *,
     address: str = "adele@example.com",
     lease: Lease | None = None,
-) -> Work:
+) -> DraftWork:
     """Return the work of a task on this message, with an endless lease unless one is given."""
-    return Work(
+    return DraftWork(
         item=item or message.ref.key,
         message=message,
         address=address,

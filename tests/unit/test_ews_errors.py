@@ -2,7 +2,7 @@
 
 import pytest
 
-from rsvpq.ews.errors import NoRights, NoSuchMailbox, NotToBeAnswered, OtherSchema, TooManyRows, error_of
+from rsvpq.ews.errors import NoRights, NoSuchMailbox, OtherSchema, TooManyRows, error_of
 from rsvpq.ews.soap import Failure
 from rsvpq.mail.errors import (
     LOGIN_DELAY_S,
@@ -10,6 +10,7 @@ from rsvpq.mail.errors import (
     Changed,
     ExchangeError,
     Gone,
+    NotAnswerable,
     Refused,
     Transient,
     Unknown,
@@ -48,11 +49,11 @@ TABLE: tuple[tuple[str, type[ExchangeError], type[ExchangeError], str], ...] = (
     ("ErrorIrresolvableConflict", Changed, Changed, ""),
     ("ErrorStaleObject", Changed, Changed, ""),
     ("ErrorInvalidChangeKey", Changed, Changed, ""),
-    ("ErrorCalendarMeetingRequestIsOutOfDate", NotToBeAnswered, NotToBeAnswered, ""),
-    ("ErrorCalendarIsCancelledForAccept", NotToBeAnswered, NotToBeAnswered, ""),
-    ("ErrorCalendarIsOrganizerForDecline", NotToBeAnswered, NotToBeAnswered, ""),
-    ("ErrorCalendarIsDelegatedForTentative", NotToBeAnswered, NotToBeAnswered, ""),
-    ("ErrorCalendarIsGroupMailboxForRemove", NotToBeAnswered, NotToBeAnswered, ""),
+    ("ErrorCalendarMeetingRequestIsOutOfDate", NotAnswerable, NotAnswerable, ""),
+    ("ErrorCalendarIsCancelledForAccept", NotAnswerable, NotAnswerable, ""),
+    ("ErrorCalendarIsOrganizerForDecline", NotAnswerable, NotAnswerable, ""),
+    ("ErrorCalendarIsDelegatedForTentative", NotAnswerable, NotAnswerable, ""),
+    ("ErrorCalendarIsGroupMailboxForRemove", NotAnswerable, NotAnswerable, ""),
     ("ErrorInvalidItemForOperationAcceptItem", Refused, Refused, ""),
     ("ErrorSentMeetingRequestUpdate", Unsupported, Unsupported, ""),
     ("ErrorSendAsDenied", Refused, Refused, ""),

@@ -175,7 +175,7 @@ def test_trap_11_an_instance_has_its_date_in_one_of_the_two_ids() -> None:
         ),
     ],
 )
-def test_a_series_is_told_from_a_meeting(content: str, recurring: bool | None, occurrence: str) -> None:
+def test_a_series_is_distinguished_from_a_meeting(content: str, recurring: bool | None, occurrence: str) -> None:
     message = read(ews.item(content=content))
     assert (message.recurring, message.occurrence) == (recurring, occurrence)
 

@@ -86,7 +86,7 @@ def test_no_entity_is_expanded() -> None:
 
 
 @pytest.mark.parametrize("subject", [b"\x01", b"&#1;", b"&#x1f;", b"<", b"\xff", b"&amp"])
-def test_a_subject_that_is_no_xml_is_told_apart_from_another_page(subject: bytes) -> None:
+def test_a_subject_that_is_not_xml_is_distinguished_from_another_page(subject: bytes) -> None:
     with pytest.raises(BrokenXml):
         parse_response(GOT.replace(b"Planning", subject), "GetItem")
 
