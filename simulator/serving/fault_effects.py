@@ -60,7 +60,7 @@ def _spoilt(fault: Fault, request: Request, response: Response) -> Response:
             return error_page(500)
         case FaultKind.GARBAGE:
             body = b"" if request.method == "HEAD" else _GARBAGE
-            return Response(200 if request.method in ("GET", "HEAD") else 207, body, "text/xml")
+            return Response(200 if request.method in ("GET", "HEAD", "POST") else 207, body, "text/xml")
         case FaultKind.EMPTY:
             response.body = b""
         case FaultKind.WRONG_TYPE:

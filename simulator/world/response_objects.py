@@ -79,6 +79,8 @@ class Response:
         # An answer keeps the time of the edition that it answers (PidLidOwnerCriticalChange).
         meeting = _meeting(request)
         self._edition = replace(meeting, stamp=meeting.stamp or message.received)
+        #: An appointment that is answered for want of its request counts as that.
+        self._tally = request.tally or request.answers
         self._results = Results(request=request)
 
     def carry_out(self) -> Results:
@@ -96,12 +98,12 @@ class Response:
         appointment = self._put_away(former) if declined else booked(request.mailbox, self._edition)
         if appointment is not None:
             appointment.patches = {**(appointment.patches or {}), REPLY_TIME: request.mailbox.moment()}
-            appointment.answers = request.tally
+            appointment.answers = self._tally
         self._results.appointment = appointment
         request.message.meeting = replace(_meeting(request), response_status=self._wording.response_status)
         world.changed(request)
-        if request.tally:
-            request.tally.record(self._wording.action)
+        if self._tally:
+            self._tally.record(self._wording.action)
 
     def _put_away(self, former: Item | None) -> Item | None:
         """Put a declined appointment into Deleted Items, unless it is one occurrence of a series that stays."""
@@ -127,13 +129,13 @@ class Response:
         if not manner.sends:
             if manner.leaves_draft:
                 draft = self._world.put(mailbox.folders[Role.DRAFTS], replace(message, unsent=True), name)
-                draft.answers = self._request.tally
+                draft.answers = self._tally
             return
         response = self._world.put(mailbox.folders[Role.OUTBOX], message, name)
-        response.answers = self._request.tally
+        response.answers = self._tally
         deliver(self._world, response)
-        if self._request.tally:
-            self._request.tally.record(Action.SUBMITTED)
+        if self._tally:
+            self._tally.record(Action.SUBMITTED)
         self._results.response = self._file(response)
 
     def _file(self, response: Item) -> Item | None:
