@@ -258,7 +258,9 @@ def deleteitem(item_id: str, kind: str = "MoveToDeletedItems", cancellations: st
 
 def response_of(answer: Answer) -> Element:
     """What is in the Body."""
-    return etree.fromstring(answer.body).find(f"{S}Body")[0]
+    body = etree.fromstring(answer.body).find(f"{S}Body")
+    assert body is not None
+    return body[0]
 
 
 def fault_of(answer: Answer) -> str:
