@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 
+from simulator.ews.face import EwsFace
 from simulator.oracle.options import add_control_options, build_controls
 from simulator.oracle.pages import Oracle
 from simulator.population.ambiguous_mail import add_ambiguous_mail
@@ -26,14 +27,16 @@ from simulator.serving.tls import add_tls_options, build_tls
 from simulator.site import Site
 from simulator.webdav.face import WebdavFace
 from simulator.webdav.memory import Memory
+from simulator.world.calendar_attendant import CalendarAttendant
 from simulator.world.directory import is_mailbox_user
 
 _DESCRIPTION = """\
-A pretend Exchange 2003: WebDAV and Outlook Web Access over made-up mailboxes full of meeting requests.
+A pretend Exchange: WebDAV and Outlook Web Access of 2003, and Exchange Web Services of 2007 and later, over made-up
+mailboxes full of meeting requests.
 
 The first line on stdout says where the servers are, once they answer:
   {"servers": ["http://127.0.0.1:8025", ...], "oracle": "http://127.0.0.1:8025"}
-Mailboxes are at /exchange/NAME/ on their home server, for the service account only.
+Mailboxes are at /exchange/NAME/ on their home server, for the service account only, and at /EWS/Exchange.asmx.
 What really happened to every message is at ORACLE/_oracle/summary, /messages, /meetings and /mailboxes.
 """
 _BACKLOG = 1024
@@ -159,11 +162,14 @@ def _sites(options: argparse.Namespace) -> list[Site]:
     controls = build_controls(options, world, size.servers)
     memory = Memory()
     oracle = Oracle(world, meters, logins, controls, memory.subscriptions)
-    faces = [
-        WebdavFace(index, world, logins.authenticator(index), meters, controls.faults, memory)
-        for index in range(size.servers)
-    ]
-    return [Site(index, face, controls, None if index else oracle) for index, face in enumerate(faces)]
+    attendant = CalendarAttendant(world)
+    sites = []
+    for index in range(size.servers):
+        common = index, world
+        webdav = WebdavFace(*common, logins.authenticator(index), meters, controls.faults, memory)
+        ews = EwsFace(*common, logins.without_forms(index), meters, controls.faults, attendant, logins.accounts.user)
+        sites.append(Site(index, webdav, ews, controls, None if index else oracle))
+    return sites
 
 
 if __name__ == "__main__":

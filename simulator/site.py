@@ -1,7 +1,8 @@
-"""One server of the world, as its connections see it: the oracle, or the face that clients came for."""
+"""One server of the world, as its connections see it: the oracle, or a face that clients came for."""
 
 from collections.abc import Callable
 
+from simulator.ews.face import EwsFace, is_meant
 from simulator.oracle.controls import Controls
 from simulator.oracle.pages import PREFIX, Oracle
 from simulator.serving.guard import guarded
@@ -14,9 +15,10 @@ _FIRST_ERROR = 400
 class Site:
     """A virtual server on its own port; the first one also lets the oracle speak."""
 
-    def __init__(self, index: int, face: WebdavFace, controls: Controls, oracle: Oracle | None) -> None:
+    def __init__(self, index: int, webdav: WebdavFace, ews: EwsFace, controls: Controls, oracle: Oracle | None) -> None:
         self._index = index
-        self._face = face
+        self._webdav = webdav
+        self._ews = ews
         self._controls = controls
         self._oracle = oracle
 
@@ -31,8 +33,11 @@ class Site:
             response.at_once = True
             return response, _nothing_in_flight
         behavior = self._controls.behaviors[self._index]
-        response, written = self._face.answer(request, behavior)
-        if behavior.error_body == "empty" and response.status >= _FIRST_ERROR:
+        face = self._ews if is_meant(request) else self._webdav
+        response, written = face.answer(request, behavior)
+        # A Fault of SOAP is what the server has to say, whatever its status.
+        is_page = response.status >= _FIRST_ERROR and not response.content_type.startswith("text/xml")
+        if behavior.error_body == "empty" and is_page:
             response.body = b""
         response.wire = self._controls.wires[self._index]
         return response, written

@@ -30,12 +30,22 @@ class Step(StrEnum):
     DELETE = "delete"
     GET = "get"
     LOGIN = "login"
+    GETFOLDER = "getfolder"
+    FINDITEM = "finditem"
+    GETITEM = "getitem"
+    CREATEITEM = "createitem"
+    UPDATEITEM = "updateitem"
+    MOVEITEM = "moveitem"
+    DELETEITEM = "deleteitem"
+    SYNCFOLDERITEMS = "syncfolderitems"
+    RESOLVENAMES = "resolvenames"
 
 
 class FaultKind(StrEnum):
     """The kind of a fault.
 
-    Those up to FOLDERS_RENAMED happen before any effect; the others after it, or in the answer.
+    Those up to FOLDERS_RENAMED happen before any effect, those up to WRONG_TYPE after it, or in the answer; the others
+    are errors of Exchange Web Services.
     """
 
     BUSY = "503"
@@ -63,22 +73,32 @@ class FaultKind(StrEnum):
     EMPTY = "empty"
     ENDLESS = "endless"
     WRONG_TYPE = "wrong-type"
+    SERVER_BUSY = "server-busy"
+    IMPERSONATION_DENIED = "impersonation-denied"
+    HALF_DONE = "half-done"
+    TIMEOUT_AFTER = "timeout-after"
 
 
 #: What somebody else does right before the request is looked at: it strikes only where there is something to do it to.
 BY_OTHERS = frozenset(
     {FaultKind.TAKEN_AWAY, FaultKind.ANSWERED_BY_HAND, FaultKind.READ_BY_HAND, FaultKind.FOLDERS_RENAMED}
 )
+#: What only Exchange Web Services can say or do.
+OF_EWS = frozenset(
+    {FaultKind.SERVER_BUSY, FaultKind.IMPERSONATION_DENIED, FaultKind.HALF_DONE, FaultKind.TIMEOUT_AFTER}
+)
 #: Milliseconds of those that take time, or ask the client to wait, where the fault does not say; a hang ends when the
 #: client gives up.
 _DEFAULT_MS = {
     FaultKind.BUSY_FOR_A_WHILE: 30_000,
     FaultKind.TOO_MANY: 30_000,
+    FaultKind.SERVER_BUSY: 30_000,
     FaultKind.SLOW: 1000,
     FaultKind.DRIP: 60_000,
     FaultKind.HANG: 120_000,
     FaultKind.HANG_AFTER: 120_000,
 }
+_NOT_EVERYWHERE = BY_OTHERS | OF_EWS
 #: The longest that any may last, in milliseconds.
 _MOST_MS = 600_000
 
@@ -148,9 +168,9 @@ class Faults:
         self._dice = Random(f"{self._seed}/faults")  # noqa: S311 - the faults must be the same every time
 
     def strike(self, step: Step | None, mailbox: str | None, server: int, possible: Set[FaultKind]) -> Fault | None:
-        """Return the first rule that hits this request; an action of others only if it is possible here."""
+        """Return the first rule that hits this request; of what is not possible everywhere, only what is here."""
         for rule in self.rules:
-            if rule.kind in BY_OTHERS and rule.kind not in possible:
+            if rule.kind in _NOT_EVERYWHERE and rule.kind not in possible:
                 continue
             if rule.concerns(step, mailbox, server) and rule.strikes(self._dice):
                 self.injected[rule.kind.value] += 1

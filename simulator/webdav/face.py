@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from simulator.serving.auth.authenticator import Authenticator
+from simulator.serving.by_others import others_act, others_can
 from simulator.serving.fault_effects import faulty_answer
 from simulator.serving.faults import BY_OTHERS, Faults
 from simulator.serving.guard import guarded
@@ -17,7 +18,7 @@ from simulator.webdav.dispatch import VERBS
 from simulator.webdav.gate import checked, filtered, written_origin
 from simulator.webdav.memory import Memory
 from simulator.webdav.owa.roots import outside
-from simulator.webdav.steps import is_mutating, others_act, others_can, step_of
+from simulator.webdav.steps import is_mutating, step_of
 from simulator.world.delayed_effects import settle
 from simulator.world.directory import home_of
 from simulator.world.state import World
@@ -53,12 +54,13 @@ class WebdavFace:
         answer = partial(guarded, request, partial(self._admit, address, behavior))
         if not self._faults.rules:
             return answer()
-        mailbox = address.mailbox.name if address else None
-        fault = self._faults.strike(step_of(request), mailbox, self._index, others_can(address))
+        mailbox, named = (address.mailbox, address.resource()) if address else (None, None)
+        possible = others_can(mailbox, named)
+        fault = self._faults.strike(step_of(request), mailbox.name if mailbox else None, self._index, possible)
         if fault is None:
             return answer()
-        if fault.kind in BY_OTHERS and address is not None:
-            others_act(fault.kind, address, self._world, behavior)
+        if fault.kind in BY_OTHERS and mailbox is not None:
+            others_act(fault.kind, mailbox, named, self._world, behavior)
             return answer()
         return faulty_answer(fault, request, answer)
 

@@ -72,13 +72,13 @@ def answer(world: World, behavior: StoreBehavior, item: Item, verdict: Verdict) 
     draft = None
     wants_draft = meeting.response_requested or behavior.drafts_unrequested
     if wants_draft:
-        to_be = Draft(item, _response(item, meeting, wording), wording.subject_prefix)
+        to_be = Draft(item, response_to(item, meeting, wording), wording.subject_prefix)
         draft = to_be.appear(world, behavior)
     # What is never sent is booked at once.
     if behavior.calendar_item == "at-once" or (behavior.calendar_item == "at-send" and not wants_draft):
         # A draft is an answer of its own time; what is booked is the edition that was answered.
         edition = replace(meeting, stamp=meeting.stamp or item.message.received)
-        _book(world, behavior, item, edition, wording, item.message.subject)
+        book_answer(world, behavior, item, edition, wording, item.message.subject)
     _retire(world, behavior, item)
     if item.tally:
         item.tally.record(wording.action)
@@ -90,7 +90,7 @@ def sent(world: World, behavior: StoreBehavior, item: Item) -> None:
     meeting = item.message.meeting
     wording = next((w for w in _WORDINGS.values() if w.response_class == item.message.message_class), None)
     if behavior.calendar_item == "at-send" and meeting is not None and wording is not None:
-        _book(world, behavior, item, meeting, wording, item.message.subject.removeprefix(wording.subject_prefix))
+        book_answer(world, behavior, item, meeting, wording, item.message.subject.removeprefix(wording.subject_prefix))
 
 
 def open_item(world: World, behavior: StoreBehavior, item: Item) -> None:
@@ -104,7 +104,8 @@ def open_item(world: World, behavior: StoreBehavior, item: Item) -> None:
         item.tally.record(Action.OPENED)
 
 
-def _response(item: Item, meeting: Meeting, wording: Wording) -> Message:
+def response_to(item: Item, meeting: Meeting, wording: Wording) -> Message:
+    """The message that tells the organizer."""
     request = item.message
     return Message(
         message_class=wording.response_class,
@@ -119,7 +120,10 @@ def _response(item: Item, meeting: Meeting, wording: Wording) -> Message:
     )
 
 
-def _book(world: World, behavior: StoreBehavior, item: Item, meeting: Meeting, wording: Wording, subject: str) -> None:
+def book_answer(
+    world: World, behavior: StoreBehavior, item: Item, meeting: Meeting, wording: Wording, subject: str
+) -> None:
+    """Write an answer to a request into the calendar."""
     calendar = item.mailbox.folders[Role.CALENDAR]
     if wording.action is Action.DECLINED:
         unbook(world, calendar, meeting)

@@ -40,6 +40,8 @@ class Item:
     tally: Tally | None = None
     #: What happened to the seeded request that this draft answers.
     answers: Tally | None = None
+    #: The number that it had at its first place: moves and copies keep it, as they keep PidTagSearchKey.
+    origin: int = 0
 
     @property
     def mailbox(self) -> "Mailbox":
@@ -189,7 +191,7 @@ class Store:
         name = names.free_name(wanted_name, folder.items)
         number = self.next_number()
         moment = moment or folder.mailbox.moment()
-        item = Item(message, folder, name, number, folder.next_article(), number, moment)
+        item = Item(message, folder, name, number, folder.next_article(), number, moment, origin=number)
         folder.items[name.casefold()] = item
         folder.mailbox.by_serial[number] = item
         folder.touched(number, moment)
@@ -206,7 +208,7 @@ class Store:
         """Store the same message in another place; what happens there counts for the same seeded message."""
         twin = self.put(folder, replace(item.message), wanted_name)
         twin.patches = dict(item.patches) if item.patches else None
-        twin.tally, twin.answers = item.tally, item.answers
+        twin.tally, twin.answers, twin.origin = item.tally, item.answers, item.origin
         return twin
 
     def move(self, item: Item, folder: Folder, wanted_name: str) -> Item:

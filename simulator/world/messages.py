@@ -101,6 +101,8 @@ class Message:
     delivered: bool = False
     #: What a client stored; None for messages made up here.
     source: Source | None = None
+    #: What the author of a message without MIME text has written; '' where it is no more than the subject.
+    text: str = ""
 
 
 def blank(owner: Person, moment: datetime, *, read: bool) -> Message:

@@ -105,8 +105,13 @@ ALLOWED = (
     Allowed("cancelled", ("simulator/webdav/properties/items.py",), "STATUS:CANCELLED of RFC 5545"),
     Allowed(
         "cancelled",
-        ("rsvpq/ews/errors.py", "tests/unit/test_ews_errors.py", "tests/integration/test_ews_mailbox.py"),
-        "ErrorCalendarIsCancelledForAccept and other codes of Exchange",
+        (
+            "rsvpq/ews/errors.py",
+            "simulator/ews/",
+            "tests/unit/test_ews_errors.py",
+            "tests/integration/test_ews_mailbox.py",
+        ),
+        "ErrorCalendarIsCancelledForAccept and other names of Exchange Web Services",
     ),
 )
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")

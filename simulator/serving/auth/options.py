@@ -39,6 +39,11 @@ class Logins:
         """Return the authenticator of a server; the last one serves all further servers."""
         return self.authenticators[min(server, len(self.authenticators) - 1)]
 
+    def without_forms(self, server: int) -> Authenticator:
+        """That of a server for programs that know no forms: Basic where browsers have one."""
+        authenticator = self.authenticator(server)
+        return BasicAuthenticator(self.accounts) if isinstance(authenticator, FormsAuthenticator) else authenticator
+
     def report(self) -> dict[str, object]:
         """Return the `logins` of the oracle."""
         return {

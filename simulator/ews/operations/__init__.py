@@ -1,0 +1,1 @@
+"""What can be asked for, an operation or two a module."""

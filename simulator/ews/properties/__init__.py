@@ -1,0 +1,1 @@
+"""The properties of items, by FieldURI and by ExtendedFieldURI."""

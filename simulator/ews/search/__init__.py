@@ -1,0 +1,1 @@
+"""FindItem: restrictions, sorting, pages and the view of a calendar."""
