@@ -21,6 +21,15 @@ def shows(name: str, *values: Setting) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("value", values)
 
 
+def assert_all_shown(names: set[str]) -> None:
+    """Of these switches every value is shown, and of those that are numbers one."""
+    known = {(name, spelled(choice)) for name in names for choice in switches()[name].choices}
+    numbers = {name for name in names if switches()[name].bounds}
+    shown = {entry for entry in SHOWN if entry[0] in names}
+    assert {entry for entry in shown if entry[0] not in numbers} == known
+    assert {name for name, _ in shown} >= numbers
+
+
 class Box:
     """A mailbox and the ways in."""
 
