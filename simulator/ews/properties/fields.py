@@ -317,11 +317,11 @@ _UNKNOWN_VALUES = frozenset(
         "LastOccurrence ModifiedOccurrences DeletedOccurrences ConferenceType AllowNewTimeProposal IsOnlineMeeting "
         "MeetingWorkspaceUrl NetShowUrl EnhancedLocation StartWallClock EndWallClock JoinOnlineMeetingUrl "
         "OnlineMeetingSettings IsOrganizer",
-        "postitem": "PostedTime",
-        "conversation": "ConversationId",
     }.items()
     for name in names.split()
 )
+#: Of kinds of items that are not here every name is taken.
+_OTHER_KINDS = frozenset({"contacts", "task", "distributionlist", "postitem", "persona", "conversation"})
 _BY_URI: dict[str, list[Field]] = {}
 for _one in (*OF_ITEMS, *OF_KINDS):
     _BY_URI.setdefault(_one.uri, []).append(_one)
@@ -359,4 +359,5 @@ NOT_SEARCHABLE = frozenset({"calendar:UID", "item:Body", "item:ResponseObjects",
 
 def fields_of(uri: str) -> list[Field] | None:
     """The properties of a FieldURI, by kinds of items; None for a FieldURI that does not exist."""
-    return _BY_URI.get(uri) or ([] if uri in _UNKNOWN_VALUES else None)
+    is_known = uri in _UNKNOWN_VALUES or uri.partition(":")[0] in _OTHER_KINDS
+    return _BY_URI.get(uri) or ([] if is_known else None)

@@ -57,7 +57,7 @@ def read_path(element: Element) -> Path:
         return read_extended(element)
     uri = element.get("FieldURI", "")
     fields = fields_of(uri)
-    if fields is None or local_name(element) == _INDEXED:
+    if fields is None:
         raise RefusedError("ErrorInvalidPropertyRequest", f"The request is invalid for the property '{uri}'.")
     return FieldPath(uri, tuple(fields))
 
