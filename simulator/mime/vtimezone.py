@@ -78,6 +78,11 @@ _KNOWN = {
 _NO_ZONE = (2, "GMT Standard Time")
 
 
+def windows_name(zone: str) -> str:
+    """What Windows calls a zone."""
+    return _KNOWN.get(zone, _NO_ZONE)[1]
+
+
 def written(zone: str, year: int, style: ZoneText) -> str:
     """The zone as one of several programs writes it."""
     text = vtimezone(zone, year)

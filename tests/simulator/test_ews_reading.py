@@ -359,3 +359,24 @@ def test_the_first_page_of_the_inbox_is_an_operation(world: Simulator, mail: Mai
     mail.find("sentitems")
     mail.get(mail.find("calendar")[0].id)
     assert operations() == before + 1
+
+
+def test_a_series_shows_its_pattern_its_end_and_its_exceptions(world: Simulator) -> None:
+    fields = field_uris(
+        *(f"calendar:{name}" for name in ("Recurrence", "FirstOccurrence", "LastOccurrence", "StartTimeZone")),
+        *(f"calendar:{name}" for name in ("ModifiedOccurrences", "DeletedOccurrences", "CalendarItemType")),
+    )
+    found = []
+    for mail in mails(world):
+        ids = [row.id for row in mail.find("calendar")]
+        found += [row for row in mail.get(*ids, fields=fields) if row.text("CalendarItemType") == "RecurringMaster"]
+    assert found
+    for row in found:
+        pattern, extent = row.element.find(f"{T}Recurrence")
+        assert pattern.tag.endswith("Recurrence")
+        ends = not extent.tag.endswith("NoEndRecurrence")
+        assert (row.text("LastOccurrence/End") is not None) is ends
+        assert row.text("FirstOccurrence/Start")
+        assert row.element.find(f"{T}StartTimeZone").get("Id", "").endswith(("Standard Time", "UTC"))
+    assert any(row.text("ModifiedOccurrences/Occurrence/OriginalStart") for row in found)
+    assert any(row.text("DeletedOccurrences/DeletedOccurrence/Start") for row in found)

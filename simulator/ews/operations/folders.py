@@ -25,7 +25,7 @@ _RIGHTS = ("CreateAssociated", "CreateContents", "CreateHierarchy", "Delete", "M
 
 
 def _unread(folder: Folder) -> Element | None:
-    if folder.folder_class == "IPF.Appointment":
+    if _KINDS.get(folder.folder_class or "") in {"CalendarFolder", "ContactsFolder"}:
         return None
     return t("UnreadCount", str(sum(not item.message.read for item in folder.items.values())))
 

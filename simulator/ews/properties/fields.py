@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from simulator.ews.ids import folder_id
-from simulator.ews.properties import people
+from simulator.ews.properties import people, series
 from simulator.ews.properties.people import RESPONSE_TYPES
 from simulator.ews.properties.shown import Shown
 from simulator.ews.properties.values import text_of
@@ -296,6 +296,14 @@ OF_KINDS = (
     _field("calendar:AppointmentReplyTime", _replied_at, _TIMES),
     _field("calendar:AppointmentSequenceNumber", _of_meeting(lambda meeting: meeting.sequence), _TIMES),
     _field("calendar:AppointmentState", _state, _TIMES),
+    _field("calendar:Recurrence", series.recurrence, _TIMES, _given, in_rows=False),
+    _field("calendar:FirstOccurrence", series.first, _TIMES, _given, in_rows=False),
+    _field("calendar:LastOccurrence", series.last, _TIMES, _given, in_rows=False),
+    _field("calendar:ModifiedOccurrences", series.modified, _TIMES, _listed, in_rows=False),
+    _field("calendar:DeletedOccurrences", series.deleted, _TIMES, _listed, in_rows=False),
+    _field("calendar:MeetingTimeZone", series.meeting_zone, _TIMES, _given, in_rows=False),
+    _field("calendar:StartTimeZone", series.start_zone, _TIMES, _given, in_rows=False),
+    _field("calendar:EndTimeZone", series.end_zone, _TIMES, _given, in_rows=False),
     _field("meeting:ProposedStart", lambda shown: _proposed(shown, end=False), _RESPONSE),
     _field("meeting:ProposedEnd", lambda shown: _proposed(shown, end=True), _RESPONSE),
 )
@@ -312,9 +320,9 @@ _UNKNOWN_VALUES = frozenset(
         "VotingInformation ReminderMessageData",
         "meeting": "IsOrganizer",
         "meetingRequest": "ChangeHighlights",
-        "calendar": "When MeetingTimeZone StartTimeZone EndTimeZone TimeZone StartTimeZoneId EndTimeZoneId Resources "
-        "ConflictingMeetingCount AdjacentMeetingCount ConflictingMeetings AdjacentMeetings Recurrence FirstOccurrence "
-        "LastOccurrence ModifiedOccurrences DeletedOccurrences ConferenceType AllowNewTimeProposal IsOnlineMeeting "
+        "calendar": "When TimeZone StartTimeZoneId EndTimeZoneId Resources "
+        "ConflictingMeetingCount AdjacentMeetingCount ConflictingMeetings AdjacentMeetings "
+        "ConferenceType AllowNewTimeProposal IsOnlineMeeting "
         "MeetingWorkspaceUrl NetShowUrl EnhancedLocation StartWallClock EndWallClock JoinOnlineMeetingUrl "
         "OnlineMeetingSettings IsOrganizer",
     }.items()
