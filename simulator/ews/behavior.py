@@ -54,6 +54,12 @@ class EwsBehavior(ServerBehavior):
     ews_find_cap: int = number(
         250, (1, 1000), "documented", "the most rows of a FindItem with a restriction (EWSFindCountLimit)"
     )
+    ews_bad_characters: Literal["none", "reference"] = choice(
+        "none", "reported", "&#x1; in the subjects of every third item, which is no XML"
+    )
+    ews_batch: int = number(
+        0, (0, 1000), "documented", "the most items of a GetItem before ErrorBatchProcessingStopped, 0 for no limit"
+    )
     ews_marks: Literal["accepted", "refused"] = choice(
         "accepted", "reported", "UpdateItem of a received request: done, or ErrorSentMeetingRequestUpdate"
     )
@@ -82,6 +88,10 @@ class EwsBehavior(ServerBehavior):
         "at-once", "open", "the copy of a response: there at once, first in the Outbox, or nowhere", ("at-once", "late")
     )
     ews_sent_delay_ms: int = number(60_000, (0, 600_000), "inferred", "milliseconds that ews_sent_copy=late takes")
+
+    ews_delegates: Literal["send", "refused"] = choice(
+        "send", "documented", "who answers without impersonation: sends, or ErrorSendAsDenied, and a draft is left"
+    )
 
     # What the server does by itself.
     ews_attendant: bool = choice(True, "documented", "the Calendar Attendant works in mailboxes reached by EWS")

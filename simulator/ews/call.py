@@ -83,6 +83,10 @@ class Call:
         original = meeting.recurrence_id if meeting is not None and is_instance else None
         return item_id(item, kept=self.ids_kept, original=original, name=name)
 
+    def is_owners(self, item: Item) -> bool:
+        """Whether the owner of the mailbox asks, or somebody who impersonates him."""
+        return item.mailbox is self.caller.mailbox
+
     def own_mailbox(self) -> Mailbox:
         """The mailbox that an operation is about where no id names one."""
         mailbox = self.caller.mailbox

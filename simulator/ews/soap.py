@@ -24,6 +24,8 @@ _USUAL = {"s": SOAP, "m": MESSAGES, "t": TYPES}
 #: The letters of one namespace are another's.
 _SHUFFLED = {"t": SOAP, "x": MESSAGES, "m": TYPES}
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: Stands in text for a control character, which is written as a reference that no XML parser takes.
+BAD_CHARACTER = "\ue001"
 _CONTENT_TYPE = "text/xml; charset=utf-8"
 
 
@@ -189,7 +191,8 @@ def _enveloped(content: Element, version: Element, prefixes: str, kept: Sequence
     etree.SubElement(envelope, S + "Header").append(version)
     etree.SubElement(envelope, S + "Body").append(content)
     etree.cleanup_namespaces(envelope, top_nsmap={**namespaces}, keep_ns_prefixes=list(kept))
-    return etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
+    octets: bytes = etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
+    return octets.replace(BAD_CHARACTER.encode(), b"&#x1;")
 
 
 def _response(status: int, body: bytes) -> Response:

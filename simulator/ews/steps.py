@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from simulator.ews.behavior import EwsBehavior
 from simulator.ews.call import mailbox_by_address
-from simulator.ews.ids import named_item, read_item_id
+from simulator.ews.ids import named_item, read_folder_id, read_item_id
 from simulator.ews.operations.answering import RESPONSE_OBJECTS
 from simulator.ews.soap import Element, Envelope, M, RefusedError, T, local_name
 from simulator.serving.by_others import others_can
@@ -69,12 +69,14 @@ def _is_response_object(element: Element) -> bool:
 
 
 def _named(world: World, operation: Element, behavior: EwsBehavior) -> tuple[Item | None, Mailbox | None]:
-    for tag in ("ItemId", "ReferenceItemId"):
-        element = operation.find(f".//{T}{tag}")
-        if element is not None:
-            try:
-                named = read_item_id(world, element.get("Id", ""))
-            except RefusedError:
-                return None, None
-            return named_item(named, kept=behavior.ews_ids_on_move == "kept"), named.mailbox
-    return None, None
+    """What the first id in an operation names; a folder only for its mailbox."""
+    element = next(operation.iter(f"{T}ItemId", f"{T}ReferenceItemId", f"{T}FolderId"), None)
+    if element is None:
+        return None, None
+    try:
+        if local_name(element) == "FolderId":
+            return None, read_folder_id(world, element.get("Id", "")).mailbox
+        named = read_item_id(world, element.get("Id", ""))
+    except RefusedError:
+        return None, None
+    return named_item(named, kept=behavior.ews_ids_on_move == "kept"), named.mailbox

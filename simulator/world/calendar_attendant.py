@@ -15,7 +15,7 @@ from simulator.world.languages import Role
 from simulator.world.mailboxes import Item, Mailbox
 from simulator.world.messages import Meeting, SeriesException
 from simulator.world.property_names import MAPI_ID, PROPTAG
-from simulator.world.response_objects import CANCELLATION_CLASS, booked, is_outdated, is_own
+from simulator.world.response_objects import CANCELLATION_CLASS, booked, is_own
 from simulator.world.responses import enter
 from simulator.world.state import World
 
@@ -71,7 +71,7 @@ class CalendarAttendant:
             self._world.changed(item)
 
     def _propose(self, item: Item, meeting: Meeting) -> bool:
-        if is_own(item) or is_outdated(item):
+        if is_own(item):
             return False
         former = booked(item.mailbox, meeting)
         if former is not None and is_same(former, meeting) and _edition(former) >= _edition(item):

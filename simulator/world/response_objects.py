@@ -182,11 +182,9 @@ def remove_canceled(world: World, cancellation: Item) -> Results:
 
 def booked(mailbox: Mailbox, meeting: Meeting) -> Item | None:
     """The item of the calendar that is about a meeting: of an occurrence, its own or that of the series."""
-    items = list(mailbox.folders[Role.CALENDAR].items.values())
+    items = [item for item in mailbox.folders[Role.CALENDAR].items.values() if is_about(item, meeting.uid)]
     exact = next((item for item in items if is_same(item, meeting)), None)
-    if exact is not None:
-        return exact
-    return next((item for item in items if is_about(item, meeting.uid) and _meeting(item).rrule), None)
+    return exact or next((item for item in items if _meeting(item).rrule), None)
 
 
 def request_of(appointment: Item) -> Item | None:

@@ -29,6 +29,7 @@ from tests.simulator.ews_client import (
     moveitem,
     of_class,
     page,
+    response_of,
 )
 from tests.simulator.raw_http import Simulator, running
 
@@ -100,7 +101,7 @@ def test_a_prefix_of_the_class_finds_and_case_is_as_asked(deep: Mail) -> None:
     exact = of_class("ipm.schedule").replace('ContainmentComparison="IgnoreCase"', 'ContainmentComparison="Exact"')
     assert deep.find(restriction=exact) == []
     both = f"<t:Or>{of_class('IPM.Schedule.Meeting.Resp')}{of_class('IPM.TaskRequest')}</t:Or>"
-    found = {row.id for row in deep.find(restriction=both)}
+    found = {row.id for row in deep.find(restriction=both, view=page(250))}
     wanted = {
         row.id
         for row in everything
@@ -108,7 +109,7 @@ def test_a_prefix_of_the_class_finds_and_case_is_as_asked(deep: Mail) -> None:
     }
     assert found == wanted
     neither = f"<t:Not>{both}</t:Not>"
-    assert not found & {row.id for row in deep.find(restriction=neither)}
+    assert not found & {row.id for row in deep.find(restriction=neither, view=page(250))}
 
 
 def test_times_are_compared(mail: Mail) -> None:
@@ -180,6 +181,15 @@ def test_a_search_ends_at_the_cap_and_says_so(deep: Mail) -> None:
     rest = deep.call(finditem("inbox", of_class(REQUEST_CLASS), view=page(1000, 250)))
     assert len(items(rest)) == total - 250
     assert rest.find(".//{*}RootFolder").get("IncludesLastItemInRange") == "true"
+
+
+def test_a_search_past_the_cap_needs_pages_and_a_newer_schema(deep: Mail) -> None:
+    whole, paged = (finditem("inbox", of_class(REQUEST_CLASS), view=view) for view in ("", page(1000)))
+    assert codes(deep.call(whole)) == ["ErrorExceededFindCountLimit"]
+    assert codes(response_of(deep.post(paged, "Exchange2010"))) == ["ErrorServerBusy"]
+    assert codes(
+        response_of(deep.post(finditem("inbox", of_class(REQUEST_CLASS), view=page(100)), "Exchange2010"))
+    ) == ["NoError"]
 
 
 def test_the_newest_comes_first_without_an_order(mail: Mail) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import pytest
+from lxml import etree
 
 from simulator.oracle.switches import switches
 from tests.simulator.ews_client import (
@@ -202,6 +203,39 @@ def test_a_search_ends_at_the_cap(box: Box, mail: Mail, value: int) -> None:
     assert [row.id for row in mail.find(restriction=condition, order=OLDEST, view=page(100))] == everything[:value]
     root = mail.call(finditem("inbox", condition, view=page(100))).find(".//{*}RootFolder")
     assert (root.get("IncludesLastItemInRange"), root.get("IndexedPagingOffset")) == ("false", str(value))
+
+
+@shows("ews_bad_characters", "none", "reference")
+def test_a_subject_may_be_no_xml(box: Box, mail: Mail, value: str) -> None:
+    box.turn(ews_bad_characters=value)
+    answer = mail.post(finditem("inbox", fields=field_uris("item:Subject")))
+    assert (b"<t:Subject>&#x1;" in answer.body) is (value == "reference")
+    if value == "reference":
+        with pytest.raises(etree.XMLSyntaxError):
+            response_of(answer)
+
+
+@shows("ews_batch", 2)
+def test_a_batch_is_cut(box: Box, mail: Mail, value: int) -> None:
+    box.turn(ews_batch=value)
+    ids = [row.id for row in mail.find()[:4]]
+    stopped = mail.call(getitem(*ids))
+    assert codes(stopped) == ["NoError", "NoError", "ErrorBatchProcessingStopped", "ErrorBatchProcessingStopped"]
+    classes = [one.get("ResponseClass") for one in stopped.iter("{*}GetItemResponseMessage")]
+    assert classes == ["Success", "Success", "Warning", "Warning"]
+
+
+@shows("ews_delegates", "send", "refused")
+def test_a_delegate_may_not_send(box: Box, mail: Mail, value: str) -> None:
+    box.turn(ews_delegates=value)
+    row = mail.requests()[0]
+    delegate = Mail(box.simulator, "")
+    answered = delegate.call(createitem(row.id, saved=False))
+    assert codes(answered) == ["NoError" if value == "send" else "ErrorSendAsDenied"]
+    assert told(mail, row) == ((1, 1) if value == "send" else (0, 0))
+    assert mail.total("drafts") == int(value == "refused")
+    if value == "refused":
+        assert codes(mail.respond(row.id)) == ["NoError"]
 
 
 @shows("ews_marks", "accepted", "refused")

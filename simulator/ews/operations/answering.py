@@ -1,5 +1,7 @@
 """CreateItem of response objects: accepting, declining, and removing what was canceled."""
 
+from dataclasses import replace
+
 from simulator.ews.call import Call
 from simulator.ews.properties.shown import Shown
 from simulator.ews.soap import Element, M, RefusedError, SoapFault, T, check_order, local_name, t
@@ -68,7 +70,7 @@ def respond(call: Call, element: Element) -> list[Element]:
 def _removed(call: Call, item: Item) -> Results:
     if item.message.message_class != CANCELLATION_CLASS:
         raise RefusedError("ErrorInvalidItemForOperationRemoveItem")
-    if item.message.received_for is not None or item.mailbox is not call.caller.mailbox:
+    if item.message.received_for is not None or not call.is_owners(item):
         raise RefusedError("ErrorCalendarIsDelegatedForRemove")
     if is_own(item):
         raise RefusedError("ErrorCalendarIsOrganizerForRemove")
@@ -80,6 +82,10 @@ def _answered(call: Call, item: Item, element: Element) -> Results:
     request = _request(item)
     _check(request, local_name(element), ending)
     manner = _manner(call, element, keeps_request=Shown(request, call).kind == "CalendarItem")
+    if manner.sends and call.behavior.ews_delegates == "refused" and not call.is_owners(request):
+        left = replace(manner, sends=False, leaves_draft=True, order=(Effect.SEND,))
+        Response(call.world, call.behavior, request, verdict, left).carry_out()
+        raise RefusedError("ErrorSendAsDenied", "The user account does not have the right to send as this user.")
     results = Response(call.world, call.behavior, request, verdict, manner).carry_out()
     if call.fault is FaultKind.HALF_DONE:
         raise RefusedError("ErrorInternalServerError", "An internal server error occurred. The operation failed.")

@@ -28,10 +28,12 @@ from simulator.ews.soap import (
     response_message,
     t,
 )
+from simulator.ews.versions import SCHEMAS
 from simulator.world.languages import Role
 from simulator.world.mailboxes import Folder, Item
 
 _MOST_CHANGES = 512
+_STOPPED = "The request was not processed: the batch was stopped."
 
 
 def find_item(call: Call) -> Element:
@@ -61,7 +63,11 @@ def get_item(call: Call) -> Element:
     operation = call.envelope.operation
     check_order(operation, ("ItemShape", "ItemIds"))
     told = []
-    for element in operation.iterfind(f"{M}ItemIds/*"):
+    limit = call.behavior.ews_batch
+    for number, element in enumerate(operation.iterfind(f"{M}ItemIds/*")):
+        if limit and number >= limit:
+            told.append(Told([m("Items")], "ErrorBatchProcessingStopped", _STOPPED, {}, "Warning"))
+            continue
         try:
             shape = read_shape(operation.find(f"{M}ItemShape"))
             told.append(Told([m("Items", shape.element(Shown(call.item(element), call)))]))
@@ -118,11 +124,20 @@ def _view(call: Call, operation: Element, items: list[Item]) -> tuple[Sequence[I
         items = [item for item in items if holds(Shown(item, call, in_row=True))]
     # Without an order the newest comes first, as it does in Outlook.
     ordered = _sorted(call, operation, list(reversed(items)))
-    return page(
-        ordered,
-        operation.find(f"{M}IndexedPageItemView"),
-        call.behavior.ews_find_cap if restriction is not None else None,
-    )
+    return page(ordered, operation.find(f"{M}IndexedPageItemView"), _cap(call, operation, len(items)))
+
+
+def _cap(call: Call, operation: Element, found: int) -> int | None:
+    """The most rows of this search; Exchange 2007 has no throttling, and older schemas no partial pages."""
+    if operation.find(f"{M}Restriction") is None or call.behavior.ews_version == "2007":
+        return None
+    cap, view = call.behavior.ews_find_cap, operation.find(f"{M}IndexedPageItemView")
+    wanted = found if view is None else min(found, int(view.get("MaxEntriesReturned", found)))
+    if wanted > cap and call.envelope.version in SCHEMAS[: SCHEMAS.index("Exchange2010_SP1")]:
+        raise RefusedError("ErrorServerBusy", "The server cannot service this request right now.")
+    if wanted > cap and view is None:
+        raise RefusedError("ErrorExceededFindCountLimit", "You have exceeded the maximum number of items.")
+    return cap
 
 
 def _sorted(call: Call, operation: Element, items: list[Item]) -> list[Item]:

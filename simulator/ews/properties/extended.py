@@ -5,7 +5,7 @@ They are kept under the names that the store has for them, so that what one prot
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from simulator.ews.properties.shown import Shown
@@ -184,6 +184,13 @@ def _state(meeting: Meeting) -> int:
 
 
 _UNANSWERED = 5
+#: How much later a counter-proposal wants the meeting.
+PROPOSED_LATER = timedelta(hours=1)
+
+
+def _proposed(read: Callable[[Meeting], datetime]) -> Callable[[Shown], Value | None]:
+    """A time that a counter-proposal proposes."""
+    return _of_meeting(lambda meeting: read(meeting) + PROPOSED_LATER if meeting.counter_proposal else None)
 
 
 def _busy(meeting: Meeting) -> int:
@@ -228,5 +235,7 @@ _READERS: dict[str, Callable[[Shown], Value | None]] = {
     APPOINTMENT_SET + "0x8218": lambda shown: shown.status if shown.meeting else None,
     APPOINTMENT_SET + "0x8223": _of_meeting(lambda meeting: meeting.rrule is not None),
     APPOINTMENT_SET + "0x8224": _of_meeting(lambda meeting: meeting.busy),
+    APPOINTMENT_SET + "0x8250": _proposed(lambda meeting: meeting.start),
+    APPOINTMENT_SET + "0x8251": _proposed(lambda meeting: meeting.end),
     APPOINTMENT_SET + "0x8257": _of_meeting(lambda meeting: meeting.counter_proposal or None),
 }

@@ -62,7 +62,7 @@ def modified(shown: Shown) -> list[Element]:
         return []
     moved = {one.original for one in meeting.exceptions if one.start is not None}
     found = [one for one in _in_order(meeting) if one.recurrence_id in moved]
-    return [_occurrence(shown, "Occurrence", one, with_original=True) for one in found]
+    return [_occurrence(shown, "Occurrence", one) for one in found]
 
 
 def deleted(shown: Shown) -> list[Element]:
@@ -112,12 +112,10 @@ def _in_order(meeting: Meeting) -> Iterator[Meeting]:
     return iter(sorted(instances(meeting, meeting.start, end), key=lambda one: one.start))
 
 
-def _occurrence(shown: Shown, name: str, one: Meeting, *, with_original: bool = False) -> Element:
+def _occurrence(shown: Shown, name: str, one: Meeting) -> Element:
     item: Item = replace(shown.item, message=replace(shown.item.message, meeting=one))
-    times = [t("Start", text_of(one.start)), t("End", text_of(one.end))]
-    if with_original and one.recurrence_id is not None:
-        times.append(t("OriginalStart", text_of(one.recurrence_id)))
-    return t(name, shown.call.id_of(item), times)
+    times = {"Start": one.start, "End": one.end, "OriginalStart": one.recurrence_id or one.start}
+    return t(name, shown.call.id_of(item), [t(which, text_of(moment)) for which, moment in times.items()])
 
 
 def _pattern(meeting: Meeting, rule: Rule) -> Element:
