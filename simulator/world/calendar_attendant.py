@@ -11,9 +11,10 @@ from datetime import timedelta
 
 from simulator.world.answering import REQUEST_CLASS, is_response
 from simulator.world.booking import book, is_same
+from simulator.world.content_classes import APPOINTMENT
 from simulator.world.languages import Role
 from simulator.world.mailboxes import Item, Mailbox
-from simulator.world.messages import Meeting, SeriesException
+from simulator.world.messages import Meeting, Message, SeriesException
 from simulator.world.property_names import MAPI_ID, PROPTAG
 from simulator.world.response_objects import CANCELLATION_CLASS, booked, is_own
 from simulator.world.responses import enter
@@ -45,22 +46,24 @@ class CalendarAttendant:
             if item.serial <= done:
                 break
             fresh.append(item)
+        # Looking for each of a thousand requests among a thousand appointments would take seconds.
+        known = _uids(mailbox) if fresh else set()
         waits = False
         for item in reversed(fresh):
             if item.message.received > due:
                 waits = True
                 continue
             if HAS_BEEN_PROCESSED not in (item.patches or {}):
-                self._process(item)
+                self._process(item, known)
             if not waits:
                 self._upto[mailbox] = item.serial
 
-    def _process(self, item: Item) -> None:
+    def _process(self, item: Item, known: set[str]) -> None:
         message = item.message
         if message.meeting is None or message.received_for is not None:
             return
         if message.message_class == REQUEST_CLASS:
-            done = self._propose(item, message.meeting)
+            done = self._propose(item, message.meeting, known)
         elif message.message_class == CANCELLATION_CLASS:
             done = self._cancel(item, message.meeting)
         else:
@@ -70,25 +73,18 @@ class CalendarAttendant:
             item.patches = {**(item.patches or {}), **actions}
             self._world.changed(item)
 
-    def _propose(self, item: Item, meeting: Meeting) -> bool:
+    def _propose(self, item: Item, meeting: Meeting, known: set[str]) -> bool:
         if is_own(item):
             return False
+        calendar = item.mailbox.folders[Role.CALENDAR]
+        if meeting.uid not in known:
+            known.add(meeting.uid)
+            self._world.put(calendar, _tentative(item, meeting), item.name).answers = item.tally
+            return True
         former = booked(item.mailbox, meeting)
-        if former is not None and is_same(former, meeting) and _edition(former) >= _edition(item):
+        if former is not None and _knows(former, item, meeting):
             return True
-        if former is not None and not is_same(former, meeting) and _knows(former, meeting):
-            return True
-        appointment = replace(
-            item.message,
-            message_class="IPM.Appointment",
-            content_class="urn:content-classes:appointment",
-            meeting=replace(
-                meeting, method=None, response_status=_NOT_RESPONDED, stamp=meeting.stamp or item.message.received
-            ),
-            read=True,
-            delivered=False,
-        )
-        book(self._world, item.mailbox.folders[Role.CALENDAR], appointment, item.name, twin_stays=False)
+        book(self._world, calendar, _tentative(item, meeting), item.name, twin_stays=False)
         placed = booked(item.mailbox, meeting)
         if placed is not None and is_same(placed, meeting):
             placed.answers = item.tally
@@ -118,10 +114,32 @@ class CalendarAttendant:
         return item.message.sender.address.casefold() in attendance.attendees
 
 
-def _knows(series: Item, occurrence: Meeting) -> bool:
-    """Whether somebody has entered something about this occurrence already."""
-    own = next((one for one in _meeting(series).exceptions if one.original == occurrence.recurrence_id), None)
-    return own is not None and own.own is not None and own.own.sequence >= occurrence.sequence
+def _uids(mailbox: Mailbox) -> set[str]:
+    """The meetings of a calendar."""
+    appointments = mailbox.folders[Role.CALENDAR].items.values()
+    return {item.message.meeting.uid for item in appointments if item.message.meeting is not None}
+
+
+def _tentative(item: Item, meeting: Meeting) -> Message:
+    """The appointment that a request proposes."""
+    stamp = meeting.stamp or item.message.received
+    return replace(
+        item.message,
+        message_class="IPM.Appointment",
+        content_class=APPOINTMENT,
+        meeting=replace(meeting, method=None, response_status=_NOT_RESPONDED, stamp=stamp),
+        read=True,
+        delivered=False,
+    )
+
+
+def _knows(appointment: Item, request: Item, meeting: Meeting) -> bool:
+    """Whether the calendar has this edition of a meeting or a newer one; of an occurrence, in its series."""
+    if is_same(appointment, meeting):
+        return _edition(appointment) >= _edition(request)
+    exceptions = (one for one in _meeting(appointment).exceptions if one.original == meeting.recurrence_id)
+    own = next((one.own for one in exceptions), None)
+    return own is not None and own.sequence >= meeting.sequence
 
 
 def _edition(item: Item) -> tuple[int, float]:
