@@ -35,7 +35,9 @@ class Site:
         behavior = self._controls.behaviors[self._index]
         face = self._ews if is_meant(request) else self._webdav
         response, written = face.answer(request, behavior)
-        if behavior.error_body == "empty" and response.status >= _FIRST_ERROR:
+        # A Fault of SOAP is what the server has to say, whatever its status.
+        is_page = response.status >= _FIRST_ERROR and not response.content_type.startswith("text/xml")
+        if behavior.error_body == "empty" and is_page:
             response.body = b""
         response.wire = self._controls.wires[self._index]
         return response, written

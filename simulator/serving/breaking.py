@@ -5,7 +5,7 @@ import socket
 import struct
 from collections.abc import Callable
 
-from simulator.serving.http import Ending
+from simulator.serving.http import REASONS, Ending
 from simulator.world.clock import after, now
 
 #: Where a body without an end ends after all.
@@ -15,10 +15,7 @@ DROP_S = 0.02
 _PIECE = b"<a:response/>    " * 4096
 _PIECE_CHUNK = b"%x\r\n%b\r\n" % (len(_PIECE), _PIECE)
 _START = b'<?xml version="1.0"?><a:multistatus xmlns:a="DAV:">'
-_ENDLESS_HEAD = (
-    b"HTTP/1.1 207 Multi-Status\r\nTransfer-Encoding: chunked\r\nContent-Type: text/xml\r\n\r\n"
-    b"%x\r\n%b\r\n" % (len(_START), _START)
-)
+_ENDLESS_HEAD = b"\r\nTransfer-Encoding: chunked\r\nContent-Type: text/xml\r\n\r\n%x\r\n%b\r\n" % (len(_START), _START)
 #: SO_LINGER on, for no time: close() then sends RST and throws away what is unsent.
 _NO_LINGER = struct.pack("ii", 1, 0)
 
@@ -40,15 +37,16 @@ def reset(transport: asyncio.Transport) -> None:
 class Endless:
     """Writes an answer for as long as the client reads, up to a bound."""
 
-    def __init__(self, transport: asyncio.Transport, done: Callable[[], None]) -> None:
+    def __init__(self, transport: asyncio.Transport, status: int, done: Callable[[], None]) -> None:
         self._transport = transport
+        self._status = f"HTTP/1.1 {status} {REASONS[status]}".encode("ascii")
         self._done = done
         self._left = ENDLESS_BYTES
         self.paused = False
 
     def start(self) -> None:
         """Write the head and the first piece."""
-        self._transport.write(_ENDLESS_HEAD)
+        self._transport.write(self._status + _ENDLESS_HEAD)
         self.pump()
 
     def pump(self) -> None:

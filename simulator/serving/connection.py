@@ -202,7 +202,7 @@ class Connection(asyncio.Protocol):
         if not self._transport.is_closing():
             if ending is Ending.ENDLESS:
                 self._busy = True
-                self._endless = Endless(self._transport, written)
+                self._endless = Endless(self._transport, response.status, written)
                 self._endless.start()
                 return
             octets = encode(response, request, keep_alive=keep_alive)

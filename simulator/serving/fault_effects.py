@@ -65,6 +65,9 @@ def _spoilt(fault: Fault, request: Request, response: Response) -> Response:
             response.body = b""
         case FaultKind.WRONG_TYPE:
             response.content_type = "application/octet-stream"
+        case FaultKind.ENDLESS:
+            response.status = 200 if request.method == "POST" else 207
+            response.damage = Damage(Ending.ENDLESS, fault.ms / 1000)
         case _:
             response.damage = _ENDINGS[fault.kind](fault.ms / 1000)
     return response
@@ -77,7 +80,6 @@ _ENDINGS: dict[FaultKind, Callable[[float], Damage]] = {
     FaultKind.SLOW: lambda delay_s: Damage(Ending.WHOLE, delay_s),
     FaultKind.DRIP: lambda over_s: Damage(Ending.DRIPPING, over_s=over_s),
     FaultKind.TRUNCATE: lambda delay_s: Damage(Ending.TRUNCATED, delay_s),
-    FaultKind.ENDLESS: lambda delay_s: Damage(Ending.ENDLESS, delay_s),
 }
 
 

@@ -83,6 +83,15 @@ def test_nothing_happens_before_a_status(box: Box, mail: Mail, kind: str) -> Non
     assert codes(mail.respond(row.id)) == ["NoError"]
 
 
+@kinds("endless")
+def test_a_body_without_an_end_comes_with_200(box: Box, mail: Mail, kind: str) -> None:
+    fault(box, "finditem", kind)
+    with box.simulator.connect() as connection:
+        connection.sendall(octets(mail, finditem("inbox")))
+        assert connection.recv(15) == b"HTTP/1.1 200 OK"
+    assert mail.post(finditem("inbox")).status == 200
+
+
 @kinds("server-busy")
 def test_a_busy_server_does_nothing(box: Box, mail: Mail, kind: str) -> None:
     row = mail.requests()[0]

@@ -146,6 +146,13 @@ def test_a_server_with_a_form_takes_basic_here() -> None:
         assert mail.post(getfolder("inbox"), Authorization="").status == 401
 
 
+def test_a_fault_is_no_error_page(world: Simulator, mail: Mail) -> None:
+    world.turn(error_body="empty")
+    assert fault_of(mail.post("<m:GetEverything/>")) == "ErrorInvalidRequest"
+    assert world.ask("GET", PATH).body == b""
+    world.turn(error_body="page")
+
+
 def test_operations_are_counted_by_their_names(world: Simulator, mail: Mail) -> None:
     before = world.oracle("summary")
     mail.post(getfolder("inbox"))
