@@ -22,6 +22,7 @@ from simulator.world.delivery import deliver
 from simulator.world.languages import Role
 from simulator.world.mailboxes import Folder, Item, Mailbox
 from simulator.world.messages import Meeting, SeriesException
+from simulator.world.property_names import GLOBAL_OBJECT_IDS
 from simulator.world.series import instances
 from simulator.world.state import World
 from simulator.world.tally import Action
@@ -46,6 +47,8 @@ class Manner:
     sends: bool = True
     #: Where the copy of what was sent goes; None for nowhere.
     saves_to: Folder | None = None
+    #: Whether that copy says which meeting it is about.
+    copy_has_ids: bool = True
     #: Milliseconds that it waits in the Outbox first.
     delay_ms: int = 0
     #: Whether what is not sent is left in Drafts.
@@ -141,6 +144,8 @@ class Response:
 
     def _file(self, response: Item) -> Item | None:
         target, delay_ms = self._manner.saves_to, self._manner.delay_ms
+        if not self._manner.copy_has_ids:
+            response.patches = dict.fromkeys(GLOBAL_OBJECT_IDS)
         if target is None:
             self._world.remove(response)
             return None
