@@ -145,13 +145,6 @@ def _smtp_in_row(shown: Shown) -> str | None:
     return None if hidden else shown.item.message.sender.address
 
 
-def _message_id(shown: Shown) -> str:
-    message = shown.item.message
-    if message.source and message.source.message_id:
-        return message.source.message_id
-    return f"<{shown.item.origin:x}@{message.sender.address.partition('@')[2]}>"
-
-
 def _flags(shown: Shown) -> int:
     message = shown.item.message
     return _READ * message.read + _UNSENT * message.unsent
@@ -217,7 +210,7 @@ _READERS: dict[str, Callable[[Shown], Value | None]] = {
     PROPTAG + "x0e060040": lambda shown: shown.item.message.received,
     PROPTAG + "x0e070003": _flags,
     PROPTAG + "x0e1d001f": lambda shown: shown.item.message.subject,
-    PROPTAG + "x1035001f": _message_id,
+    PROPTAG + "x1035001f": lambda shown: shown.message_id,
     PROPTAG + "x300b0102": _search_key,
     PROPTAG + "x5d02001f": _smtp_in_row,
     MEETING_SET + "0x1": _replied_at,

@@ -135,13 +135,6 @@ def _size(shown: Shown) -> int:
     return len(message.source.octets) if message.source else 1500 + 2 * len(message.subject)
 
 
-def _message_id(shown: Shown) -> str:
-    message = shown.item.message
-    if message.source and message.source.message_id:
-        return message.source.message_id
-    return f"<{shown.item.origin:x}@{message.sender.address.partition('@')[2]}>"
-
-
 def _sent_at(shown: Shown) -> datetime:
     message = shown.item.message
     meeting = message.meeting
@@ -257,7 +250,7 @@ OF_KINDS = (
     _field("message:IsReadReceiptRequested", lambda _: False, _MAIL),
     _field("message:IsDeliveryReceiptRequested", lambda _: False, _MAIL),
     _field("message:From", people.author, _MAIL, _single),
-    _field("message:InternetMessageId", _message_id, _MAIL),
+    _field("message:InternetMessageId", lambda shown: shown.message_id, _MAIL),
     _field("message:IsRead", lambda shown: shown.item.message.read, _MAIL),
     _field("message:IsResponseRequested", _of_meeting(lambda meeting: meeting.response_requested), _MEETING),
     _field("message:ReceivedBy", people.received_by, _MAIL, _single, in_rows=False),
