@@ -10,6 +10,22 @@ from simulator.world.switch_fields import EITHER, choice, number
 
 Version = Literal["2007", "2010", "2013", "2016", "2019"]
 Order = Literal["calendar-send-move", "calendar-move-send", "send-calendar-move"]
+ErrorCode = Literal[
+    "ErrorInternalServerError",
+    "ErrorInternalServerTransientError",
+    "ErrorMailboxStoreUnavailable",
+    "ErrorMailboxMoveInProgress",
+    "ErrorMailboxLogonFailed",
+    "ErrorTooManyObjectsOpened",
+    "ErrorADUnavailable",
+    "ErrorProxyRequestProcessingFailed",
+    "ErrorQuotaExceeded",
+    "ErrorAccessDenied",
+    "ErrorAccountDisabled",
+    "ErrorMoveCopyFailed",
+    "ErrorItemCorrupt",
+    "ErrorBeyondAllLists",
+]
 
 
 @dataclass(frozen=True)
@@ -32,6 +48,9 @@ class EwsBehavior(ServerBehavior):
     )
     ews_busy: Literal["fault", "inside"] = choice(
         "fault", "documented", "how server-busy is said: a Fault with 500, or InnerErrorResponseCode in a 200"
+    )
+    ews_error: ErrorCode = choice(
+        "ErrorInternalServerError", "documented", "the ResponseCode that error-code says; the last is in no list"
     )
     ews_connections: int = number(
         0, (0, 1000), "documented", "the most requests at once (EWSMaxConcurrency), 0 for no limit"
@@ -86,6 +105,9 @@ class EwsBehavior(ServerBehavior):
     )
     ews_sent_copy: Literal["at-once", "late", "never"] = choice(
         "at-once", "open", "the copy of a response: there at once, first in the Outbox, or nowhere", ("at-once", "late")
+    )
+    ews_sent_ids: Literal["shown", "missing"] = choice(
+        "shown", "captured", "the global object ids of that copy; gromox shows none"
     )
     ews_sent_delay_ms: int = number(60_000, (0, 600_000), "inferred", "milliseconds that ews_sent_copy=late takes")
 

@@ -1,24 +1,22 @@
 """What an operation is given: the request, who asks on whose behalf, and the ways to folders and items."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 
 from simulator.ews.behavior import EwsBehavior
-from simulator.ews.ids import Named, item_id, named_item, read_folder_id, read_item_id
+from simulator.ews.ids import item_id, named_item, read_folder_id, read_item_id
 from simulator.ews.soap import Element, Envelope, RefusedError, T, local_name
 from simulator.serving.faults import FaultKind
 from simulator.world.calendar_attendant import CalendarAttendant
 from simulator.world.directory import mailboxes_of
 from simulator.world.languages import Role
 from simulator.world.mailboxes import Folder, Item, Mailbox
-from simulator.world.series import instances
+from simulator.world.response_objects import instance_of
 from simulator.world.state import World
 
 #: The distinguished folders that there are; the two roots are one here.
 _ROLES = {role.value: role for role in Role}
 _ROOTS = frozenset({"root", "msgfolderroot"})
-_YEAR = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ class Call:
         named = read_item_id(self.world, element.get("Id", ""))
         self._opened(named.mailbox, "ErrorItemNotFound")
         item = named_item(named, kept=self.ids_kept)
-        found = item if item is None or named.original is None else instance_of(item, named)
+        found = item if item is None or named.original is None else instance_of(item, named.original)
         if found is None:
             raise RefusedError("ErrorItemNotFound", "The specified object was not found in the store.")
         return found
@@ -120,20 +118,6 @@ def mailbox_by_address(world: World, server: int, address: str) -> Mailbox | Non
     """The mailbox of this server whose owner has an SMTP address."""
     found = mailboxes_of(world, {address.strip().casefold()})
     return next((mailbox for mailbox in found if mailbox.server == server), None)
-
-
-def instance_of(series: Item, named: Named) -> Item | None:
-    """One instance of a series, as an item of the same number."""
-    meeting, original = series.message.meeting, named.original
-    if meeting is None or original is None:
-        return None
-    if meeting.recurrence_id == original:
-        return series
-    # An instance may have been moved, but not by more than a year.
-    for one in instances(meeting, original - _YEAR, original + _YEAR):
-        if one.recurrence_id is not None and one.recurrence_id.replace(microsecond=0) == original:
-            return replace(series, message=replace(series.message, meeting=one))
-    return None
 
 
 Operation = Callable[[Call], Element]

@@ -146,6 +146,8 @@ class EwsFace:
         operation = OPERATIONS.get(envelope.name)
         if operation is None:
             raise SoapFault("ErrorInvalidRequest", "The request is invalid.")
+        if visit.kind is FaultKind.ERROR_CODE:
+            return _failed(envelope, RefusedError(visit.behavior.ews_error))
         moment = request.arrived
         element = operation(
             Call(

@@ -14,6 +14,7 @@ from simulator.world.mailboxes import Item, Mailbox
 from simulator.world.state import World
 
 _STEPS = {step.value: step for step in Step}
+_OF_ALL = frozenset({FaultKind.SERVER_BUSY, FaultKind.ERROR_CODE, FaultKind.TIMEOUT_AFTER})
 _CHANGING = frozenset({"CreateItem", "UpdateItem", "MoveItem", "DeleteItem"})
 
 
@@ -55,7 +56,7 @@ def is_mutating(envelope: Envelope) -> bool:
 
 def possible_faults(envelope: Envelope, subject: Subject) -> Set[FaultKind]:
     """The faults that can strike this request and not every one."""
-    possible = {*others_can(subject.mailbox, subject.item), FaultKind.SERVER_BUSY, FaultKind.TIMEOUT_AFTER}
+    possible = {*others_can(subject.mailbox, subject.item), *_OF_ALL}
     if envelope.impersonated is not None:
         possible.add(FaultKind.IMPERSONATION_DENIED)
     items = envelope.operation.find(f"{M}Items")

@@ -74,6 +74,7 @@ class FaultKind(StrEnum):
     ENDLESS = "endless"
     WRONG_TYPE = "wrong-type"
     SERVER_BUSY = "server-busy"
+    ERROR_CODE = "error-code"
     IMPERSONATION_DENIED = "impersonation-denied"
     HALF_DONE = "half-done"
     TIMEOUT_AFTER = "timeout-after"
@@ -85,7 +86,13 @@ BY_OTHERS = frozenset(
 )
 #: What only Exchange Web Services can say or do.
 OF_EWS = frozenset(
-    {FaultKind.SERVER_BUSY, FaultKind.IMPERSONATION_DENIED, FaultKind.HALF_DONE, FaultKind.TIMEOUT_AFTER}
+    {
+        FaultKind.SERVER_BUSY,
+        FaultKind.ERROR_CODE,
+        FaultKind.IMPERSONATION_DENIED,
+        FaultKind.HALF_DONE,
+        FaultKind.TIMEOUT_AFTER,
+    }
 )
 #: Milliseconds of those that take time, or ask the client to wait, where the fault does not say; a hang ends when the
 #: client gives up.

@@ -133,7 +133,7 @@ def book_answer(
         message_class="IPM.Appointment",
         content_class="urn:content-classes:appointment",
         subject=subject,
-        meeting=replace(meeting, method=None, response_status=wording.response_status),
+        meeting=replace(meeting, method=None, response_status=wording.response_status, replied=item.mailbox.moment()),
         read=True,
         delivered=False,
     )

@@ -62,6 +62,8 @@ class Meeting:
     recurrence_id: datetime | None = None
     #: When this edition was written; None for when the message came.
     stamp: datetime | None = None
+    #: When the owner of the calendar answered (PidLidAppointmentReplyTime).
+    replied: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

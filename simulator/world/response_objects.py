@@ -8,6 +8,7 @@ effects is not documented.  Knows no XML.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
@@ -15,20 +16,20 @@ from simulator.world import names
 from simulator.world.answering import REQUEST_CLASS, Verdict, Wording, book_answer, response_to, wording_of
 from simulator.world.behavior import StoreBehavior
 from simulator.world.booking import is_about, is_same
+from simulator.world.content_classes import APPOINTMENT
 from simulator.world.delayed_effects import plan
 from simulator.world.delivery import deliver
 from simulator.world.languages import Role
 from simulator.world.mailboxes import Folder, Item, Mailbox
-from simulator.world.messages import Meeting
-from simulator.world.property_names import MAPI_ID
+from simulator.world.messages import Meeting, SeriesException
+from simulator.world.property_names import GLOBAL_OBJECT_IDS
+from simulator.world.series import instances
 from simulator.world.state import World
 from simulator.world.tally import Action
 
-APPOINTMENT_SET = MAPI_ID + "{00062002-0000-0000-c000-000000000046}/"
-#: PidLidAppointmentReplyTime.
-REPLY_TIME = APPOINTMENT_SET + "0x8220"
 CANCELLATION_CLASS = "IPM.Schedule.Meeting.Canceled"
 _ORGANIZER = 1
+_YEAR = timedelta(days=366)
 
 
 class Effect(StrEnum):
@@ -46,6 +47,8 @@ class Manner:
     sends: bool = True
     #: Where the copy of what was sent goes; None for nowhere.
     saves_to: Folder | None = None
+    #: Whether that copy says which meeting it is about.
+    copy_has_ids: bool = True
     #: Milliseconds that it waits in the Outbox first.
     delay_ms: int = 0
     #: Whether what is not sent is left in Drafts.
@@ -96,28 +99,29 @@ class Response:
         former = booked(request.mailbox, self._edition) if declined else None
         book_answer(world, self._behavior, request, self._edition, self._wording, request.message.subject)
         appointment = self._put_away(former) if declined else booked(request.mailbox, self._edition)
-        if appointment is not None:
-            appointment.patches = {**(appointment.patches or {}), REPLY_TIME: request.mailbox.moment()}
+        if appointment is not None and is_same(appointment, self._edition):
             appointment.answers = self._tally
-        self._results.appointment = appointment
+        self._results.appointment = appointment and as_instance(appointment, self._edition)
         request.message.meeting = replace(_meeting(request), response_status=self._wording.response_status)
         world.changed(request)
         if self._tally:
             self._tally.record(self._wording.action)
 
     def _put_away(self, former: Item | None) -> Item | None:
-        """Put a declined appointment into Deleted Items, unless it is one occurrence of a series that stays."""
+        """Put a declined appointment into Deleted Items; one occurrence of a series that stays is simply gone."""
         if former is not None and not is_same(former, self._edition):
-            return former
+            return None
+        deleted = self._request.mailbox.folders[Role.DELETED_ITEMS]
+        status, moment = self._wording.response_status, deleted.mailbox.moment()
         message = replace(
             self._request.message,
             message_class="IPM.Appointment",
-            content_class="urn:content-classes:appointment",
-            meeting=replace(self._edition, method=None, response_status=self._wording.response_status),
+            content_class=APPOINTMENT,
+            meeting=replace(self._edition, method=None, response_status=status, replied=moment),
             read=True,
             delivered=False,
         )
-        return self._world.put(self._request.mailbox.folders[Role.DELETED_ITEMS], message, self._request.name)
+        return self._world.put(deleted, message, self._request.name)
 
     def _send(self) -> None:
         mailbox, manner = self._request.mailbox, self._manner
@@ -140,6 +144,8 @@ class Response:
 
     def _file(self, response: Item) -> Item | None:
         target, delay_ms = self._manner.saves_to, self._manner.delay_ms
+        if not self._manner.copy_has_ids:
+            response.patches = dict.fromkeys(GLOBAL_OBJECT_IDS)
         if target is None:
             self._world.remove(response)
             return None
@@ -187,6 +193,22 @@ def booked(mailbox: Mailbox, meeting: Meeting) -> Item | None:
     return exact or next((item for item in items if _meeting(item).rrule), None)
 
 
+def instance_of(series: Item, original: datetime) -> Item | None:
+    """One instance of a series, by its start according to the rule, as an item of the same number."""
+    # An instance may have been moved, but not by more than a year.
+    for one in instances(_meeting(series), original - _YEAR, original + _YEAR):
+        if one.recurrence_id is not None and one.recurrence_id.replace(microsecond=0) == original:
+            return replace(series, message=replace(series.message, meeting=one))
+    return None
+
+
+def as_instance(appointment: Item, meeting: Meeting) -> Item | None:
+    """What `booked` has found, or where that is a series, the occurrence that a meeting is."""
+    if is_same(appointment, meeting) or meeting.recurrence_id is None:
+        return appointment
+    return instance_of(appointment, meeting.recurrence_id)
+
+
 def request_of(appointment: Item) -> Item | None:
     """The newest request of a meeting in the Inbox."""
     meeting = _meeting(appointment)
@@ -210,14 +232,22 @@ def is_canceled(item: Item) -> bool:
 
 
 def is_outdated(request: Item) -> bool:
-    """Whether the calendar has a newer edition of the meeting than this."""
+    """Whether the calendar has a newer edition of the meeting than this; of an occurrence, in its series."""
     meeting = _meeting(request)
     appointment = booked(request.mailbox, meeting)
-    if appointment is None or not is_same(appointment, meeting):
+    if appointment is None:
         return False
-    other = _meeting(appointment)
+    known = _meeting(appointment) if is_same(appointment, meeting) else _agreed_alone(appointment, meeting)
+    if known is None:
+        return False
     own = meeting.sequence, meeting.stamp or request.message.received
-    return (other.sequence, other.stamp or appointment.message.received) > own
+    return (known.sequence, known.stamp or appointment.message.received) > own
+
+
+def _agreed_alone(series: Item, occurrence: Meeting) -> Meeting | None:
+    """What a series has of an occurrence that was agreed for it alone."""
+    exceptions: tuple[SeriesException, ...] = _meeting(series).exceptions
+    return next((one.own for one in exceptions if one.original == occurrence.recurrence_id), None)
 
 
 def _meeting(item: Item) -> Meeting:

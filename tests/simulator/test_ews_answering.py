@@ -299,6 +299,30 @@ def test_a_cancellation_is_applied_and_removed() -> None:
         assert codes(delegate.respond(other.id, "RemoveItem")) == ["ErrorCalendarIsDelegatedForRemove"]
 
 
+def test_one_occurrence_is_answered_and_no_other() -> None:
+    fields = field_uris("calendar:RecurrenceId", "calendar:Start", "item:Subject", "calendar:UID")
+    state = field_uris(*(f"calendar:{name}" for name in ("Start", "MyResponseType", "AppointmentReplyTime")))
+    state += field_uris("calendar:CalendarItemType", "calendar:RecurrenceId")
+    answered = set()
+    with running("--mailboxes", "6", "--requests", "2", "--occurrences", "8") as simulator:
+        for mail in mails(simulator):
+            request = next((row for row in mail.find(fields=fields) if row.text("RecurrenceId")), None)
+            if request is None or request.kind != "MeetingRequest":
+                continue
+            associated = field_uris("meeting:AssociatedCalendarItemId")
+            before = mail.get(request.id, fields=associated)[0].element.find(".//{*}AssociatedCalendarItemId").get("Id")
+            assert mail.get(before, fields=state)[0].text("MyResponseType") == "NoResponseReceived"
+            booked = items(mail.respond(request.id))[0]
+            (shown,) = mail.get(booked.id, fields=state)
+            assert (shown.text("Start"), shown.text("MyResponseType")) == (request.text("Start"), "Accept")
+            assert shown.text("AppointmentReplyTime")
+            assert shown.text("RecurrenceId") == request.text("RecurrenceId")
+            masters = [row for row in mail.find("calendar", fields=state) if row.text("RecurrenceId") is None]
+            answered.add("in a series" if booked.id not in {row.id for row in mail.find("calendar")} else "alone")
+            assert all(row.id != booked.id for row in masters)
+    assert answered == {"in a series", "alone"}
+
+
 def test_an_answer_is_one_operation(world: Simulator, mail: Mail) -> None:
     request = mail.requests()[0]
     before = world.oracle("summary")["pace"]["operations"]

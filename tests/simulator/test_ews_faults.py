@@ -100,6 +100,13 @@ def test_a_busy_server_does_nothing(box: Box, mail: Mail, kind: str) -> None:
     assert state(mail, row) == (0, 0, "waiting")
 
 
+@kinds("error-code")
+def test_an_operation_fails_before_it_does_anything(box: Box, mail: Mail, kind: str) -> None:
+    fault(box, "getfolder", kind)
+    assert codes(mail.call(getfolder("inbox"))) == ["ErrorInternalServerError"]
+    assert codes(mail.call(getfolder("inbox"))) == ["NoError"]
+
+
 @kinds("impersonation-denied")
 def test_chosen_mailboxes_are_not_impersonated(many: Boxes, box: Box, mail: Mail, kind: str) -> None:
     other = mail_of(many.take())

@@ -323,6 +323,26 @@ def test_the_copy_is_there_at_once_late_or_never(box: Box, mail: Mail, value: st
     assert (mail.total("sentitems"), mail.total("outbox")) == (int(value != "never"), 0)
 
 
+@shows("ews_sent_ids", "shown", "missing")
+def test_the_copy_may_not_say_what_it_is_about(box: Box, mail: Mail, value: str) -> None:
+    box.turn(ews_sent_ids=value)
+    row = mail.requests()[0]
+    (before,) = mail.get(row.id, fields=CLEAN_ID)
+    mail.respond(row.id)
+    (copy,) = mail.find("sentitems", fields=CLEAN_ID)
+    assert copy.extended() == (before.extended() if value == "shown" else None)
+
+
+@shows("ews_error", *switches()["ews_error"].choices)
+def test_an_error_is_said_by_its_code(box: Box, mail: Mail, value: str) -> None:
+    box.turn(ews_error=value)
+    row = mail.requests()[0]
+    box.simulator.post("faults", [{"step": "createitem", "kind": "error-code", "times": 1}])
+    assert codes(mail.respond(row.id)) == [value]
+    assert reported(mail, row) == (0, 0)
+    assert codes(mail.respond(row.id)) == ["NoError"]
+
+
 @shows("ews_sent_delay_ms", 30_000)
 def test_a_late_copy_takes_its_time(box: Box, mail: Mail, value: int) -> None:
     box.turn(ews_sent_copy="late", ews_sent_delay_ms=value)

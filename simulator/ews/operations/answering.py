@@ -124,6 +124,7 @@ def _manner(call: Call, element: Element, *, keeps_request: bool) -> Manner:
     return Manner(
         sends=call.envelope.operation.get("MessageDisposition") != "SaveOnly",
         saves_to=_saves_to(call),
+        copy_has_ids=behavior.ews_sent_ids == "shown",
         delay_ms=behavior.ews_sent_delay_ms if behavior.ews_sent_copy == "late" else 0,
         leaves_draft=behavior.ews_save_only == "draft",
         text=element.findtext(f"{T}Body") or "",

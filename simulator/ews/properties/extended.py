@@ -14,7 +14,6 @@ from simulator.ews.soap import Element, RefusedError, T, local_name, t
 from simulator.world.messages import Meeting
 from simulator.world.object_ids import clean_global_object_id, global_object_id
 from simulator.world.property_names import MAPI, MAPI_ID, MEETING_SET, PROPTAG
-from simulator.world.response_objects import APPOINTMENT_SET
 from simulator.world.values import Value
 
 _SETS = {
@@ -29,6 +28,7 @@ _SETS = {
     "Task": "00062003-0000-0000-c000-000000000046",
     "Sharing": "00062040-0000-0000-c000-000000000046",
 }
+_APPOINTMENT_SET = f"{MAPI_ID}{{{_SETS['Appointment']}}}/"
 _TYPES = {
     "Short": "0002",
     "Integer": "0003",
@@ -145,13 +145,6 @@ def _smtp_in_row(shown: Shown) -> str | None:
     return None if hidden else shown.item.message.sender.address
 
 
-def _message_id(shown: Shown) -> str:
-    message = shown.item.message
-    if message.source and message.source.message_id:
-        return message.source.message_id
-    return f"<{shown.item.origin:x}@{message.sender.address.partition('@')[2]}>"
-
-
 def _flags(shown: Shown) -> int:
     message = shown.item.message
     return _READ * message.read + _UNSENT * message.unsent
@@ -217,7 +210,7 @@ _READERS: dict[str, Callable[[Shown], Value | None]] = {
     PROPTAG + "x0e060040": lambda shown: shown.item.message.received,
     PROPTAG + "x0e070003": _flags,
     PROPTAG + "x0e1d001f": lambda shown: shown.item.message.subject,
-    PROPTAG + "x1035001f": _message_id,
+    PROPTAG + "x1035001f": lambda shown: shown.message_id,
     PROPTAG + "x300b0102": _search_key,
     PROPTAG + "x5d02001f": _smtp_in_row,
     MEETING_SET + "0x1": _replied_at,
@@ -225,17 +218,18 @@ _READERS: dict[str, Callable[[Shown], Value | None]] = {
     MEETING_SET + "0x1a": _stamp,
     MEETING_SET + "0x23": _of_meeting(clean_global_object_id),
     MEETING_SET + "0x26": _of_meeting(_meeting_type),
-    APPOINTMENT_SET + "0x8201": _of_meeting(lambda meeting: meeting.sequence),
-    APPOINTMENT_SET + "0x8205": _of_meeting(_busy),
-    APPOINTMENT_SET + "0x8208": _of_meeting(lambda meeting: meeting.location),
-    APPOINTMENT_SET + "0x820d": _of_meeting(lambda meeting: meeting.start),
-    APPOINTMENT_SET + "0x820e": _of_meeting(lambda meeting: meeting.end),
-    APPOINTMENT_SET + "0x8215": _of_meeting(lambda meeting: meeting.all_day),
-    APPOINTMENT_SET + "0x8217": _of_meeting(_state),
-    APPOINTMENT_SET + "0x8218": lambda shown: shown.status if shown.meeting else None,
-    APPOINTMENT_SET + "0x8223": _of_meeting(lambda meeting: meeting.rrule is not None),
-    APPOINTMENT_SET + "0x8224": _of_meeting(lambda meeting: meeting.busy),
-    APPOINTMENT_SET + "0x8250": _proposed(lambda meeting: meeting.start),
-    APPOINTMENT_SET + "0x8251": _proposed(lambda meeting: meeting.end),
-    APPOINTMENT_SET + "0x8257": _of_meeting(lambda meeting: meeting.counter_proposal or None),
+    _APPOINTMENT_SET + "0x8201": _of_meeting(lambda meeting: meeting.sequence),
+    _APPOINTMENT_SET + "0x8205": _of_meeting(_busy),
+    _APPOINTMENT_SET + "0x8208": _of_meeting(lambda meeting: meeting.location),
+    _APPOINTMENT_SET + "0x820d": _of_meeting(lambda meeting: meeting.start),
+    _APPOINTMENT_SET + "0x820e": _of_meeting(lambda meeting: meeting.end),
+    _APPOINTMENT_SET + "0x8215": _of_meeting(lambda meeting: meeting.all_day),
+    _APPOINTMENT_SET + "0x8217": _of_meeting(_state),
+    _APPOINTMENT_SET + "0x8218": lambda shown: shown.status if shown.meeting else None,
+    _APPOINTMENT_SET + "0x8220": _of_meeting(lambda meeting: meeting.replied),
+    _APPOINTMENT_SET + "0x8223": _of_meeting(lambda meeting: meeting.rrule is not None),
+    _APPOINTMENT_SET + "0x8224": _of_meeting(lambda meeting: meeting.busy),
+    _APPOINTMENT_SET + "0x8250": _proposed(lambda meeting: meeting.start),
+    _APPOINTMENT_SET + "0x8251": _proposed(lambda meeting: meeting.end),
+    _APPOINTMENT_SET + "0x8257": _of_meeting(lambda meeting: meeting.counter_proposal or None),
 }

@@ -20,7 +20,7 @@ from simulator.world.calendar_attendant import HAS_BEEN_PROCESSED
 from simulator.world.languages import Role
 from simulator.world.messages import Meeting, Person
 from simulator.world.object_ids import shown_uid
-from simulator.world.response_objects import REPLY_TIME, booked, is_outdated, is_own
+from simulator.world.response_objects import as_instance, booked, is_outdated, is_own
 from simulator.world.responses import attendance_of
 from simulator.world.values import Value
 
@@ -135,13 +135,6 @@ def _size(shown: Shown) -> int:
     return len(message.source.octets) if message.source else 1500 + 2 * len(message.subject)
 
 
-def _message_id(shown: Shown) -> str:
-    message = shown.item.message
-    if message.source and message.source.message_id:
-        return message.source.message_id
-    return f"<{shown.item.origin:x}@{message.sender.address.partition('@')[2]}>"
-
-
 def _sent_at(shown: Shown) -> datetime:
     message = shown.item.message
     meeting = message.meeting
@@ -176,6 +169,7 @@ def _associated(shown: Shown) -> Element | None:
     if shown.meeting is None or shown.item.message.received_for is not None:
         return None
     found = booked(shown.item.mailbox, shown.meeting)
+    found = found and as_instance(found, shown.meeting)
     return shown.call.id_of(found, "AssociatedCalendarItemId") if found is not None else None
 
 
@@ -210,11 +204,6 @@ def _state(shown: Shown) -> int | None:
         return None
     received = 0 if is_own(shown.item) else _STATES["received"]
     return _STATES["meeting"] + received + _STATES["canceled"] * (meeting.method == "CANCEL")
-
-
-def _replied_at(shown: Shown) -> datetime | None:
-    value = (shown.item.patches or {}).get(REPLY_TIME)
-    return value if isinstance(value, datetime) else None
 
 
 def _duration(meeting: Meeting) -> str:
@@ -261,7 +250,7 @@ OF_KINDS = (
     _field("message:IsReadReceiptRequested", lambda _: False, _MAIL),
     _field("message:IsDeliveryReceiptRequested", lambda _: False, _MAIL),
     _field("message:From", people.author, _MAIL, _single),
-    _field("message:InternetMessageId", _message_id, _MAIL),
+    _field("message:InternetMessageId", lambda shown: shown.message_id, _MAIL),
     _field("message:IsRead", lambda shown: shown.item.message.read, _MAIL),
     _field("message:IsResponseRequested", _of_meeting(lambda meeting: meeting.response_requested), _MEETING),
     _field("message:ReceivedBy", people.received_by, _MAIL, _single, in_rows=False),
@@ -302,7 +291,7 @@ OF_KINDS = (
     _field("calendar:RequiredAttendees", people.required, _TIMES, _listed, in_rows=False),
     _field("calendar:OptionalAttendees", people.optional, _TIMES, _listed, in_rows=False),
     _field("calendar:Duration", _of_meeting(_duration), _TIMES),
-    _field("calendar:AppointmentReplyTime", _replied_at, _TIMES),
+    _field("calendar:AppointmentReplyTime", _of_meeting(lambda meeting: meeting.replied), _TIMES),
     _field("calendar:AppointmentSequenceNumber", _of_meeting(lambda meeting: meeting.sequence), _TIMES),
     _field("calendar:AppointmentState", _state, _TIMES),
     _field("calendar:Recurrence", series.recurrence, _TIMES, _given, in_rows=False),

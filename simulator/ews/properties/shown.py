@@ -48,3 +48,11 @@ class Shown:
     def address(self, person: Person) -> str:
         """How the server writes somebody's address."""
         return directory_name(person) if self.call.behavior.ews_addresses == "x500" else person.address
+
+    @property
+    def message_id(self) -> str:
+        """The Message-ID of Internet mail; copies of a message that the store makes have the same."""
+        message = self.item.message
+        if message.source and message.source.message_id:
+            return message.source.message_id
+        return f"<{self.item.origin:x}@{message.sender.address.partition('@')[2]}>"
