@@ -3,13 +3,14 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
 from rsvpq.ews.backend import EwsBackend
 from rsvpq.ews.envelope import Access, Envelope
-from rsvpq.ews.mailbox import EwsMailbox
+from rsvpq.ews.mailbox import EwsMailbox, Marker
 from rsvpq.ews.server import EwsServer
 from rsvpq.http import auth
 from rsvpq.http.deadlines import Timeouts
@@ -284,7 +285,7 @@ class Exchange:
         """The requests for an operation."""
         return [one for one in self.asked if one.operation == operation]
 
-    def server(self, **options: object) -> EwsServer:
+    def server(self, **options: Any) -> EwsServer:
         """A client's server."""
         return EwsServer(
             f"{self.scripted.url}/EWS/Exchange.asmx", auth.basic("svc", PASSWORD), timeouts=PATIENT, **options
@@ -294,9 +295,9 @@ class Exchange:
         """Adele's mailbox, whose Inbox is known."""
         return EwsMailbox(server or self.server(), Envelope(ADELE, access), INBOX)
 
-    def backend(self, access: Access = "impersonation") -> EwsBackend:
+    def backend(self, access: Access = "impersonation", marker: Marker = "detect") -> EwsBackend:
         """The backend."""
-        return EwsBackend(self.server(), access)
+        return EwsBackend(self.server(), access, marker)
 
 
 def xml(body: bytes, status: int = 200, **headers: str) -> Play:
