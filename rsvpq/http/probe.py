@@ -1,4 +1,7 @@
-"""Send an unauthenticated GET to the server's base path, to see which login methods it offers and what its clock shows.
+"""Send an unauthenticated request, to see which login methods a server offers and what its clock shows.
+
+It is a GET of the base path. Where an application has only one path, not every server answers a GET of it, so the
+application's own probe is sent.
 
 This module has no password, so no login can be refused. It must be clear that the configured method is offered before
 a login is tried: a password is never sent to a server that asks for another method.
@@ -12,10 +15,10 @@ from http import HTTPStatus
 from math import inf
 from urllib.parse import urlsplit
 
+from rsvpq.http.application import Application
 from rsvpq.http.body import TooLarge
 from rsvpq.http.connection import Connection, Lost, NotConnected
 from rsvpq.http.endpoint import Endpoint
-from rsvpq.http.login_form import LoginPages
 from rsvpq.http.message import HttpRequest, HttpResponse, Target
 from rsvpq.mail.checks import Checks, Stopwatch
 
@@ -36,24 +39,26 @@ class ProbeResult:
 
 
 def send_probe(
-    connection: Connection, endpoint: Endpoint, login_pages: LoginPages, checks: Checks
+    connection: Connection, endpoint: Endpoint, application: Application, checks: Checks
 ) -> ProbeResult | None:
-    """Send the request, and close the connection; return None, with the reason in ``checks``, without a response.
-
-    :param login_pages: how to recognize a login form.
-    """
-    root = urlsplit(endpoint.url).path.rstrip("/") + "/"
+    """Send the request, and close the connection; return None, with the reason in ``checks``, without a response."""
+    path = urlsplit(endpoint.url).path
+    if application.probe.one_path:
+        request = application.probe.at(Target(path), _HEADERS)
+    else:
+        request = HttpRequest("GET", Target(path.rstrip("/") + "/"), _HEADERS)
     watch = Stopwatch()
     try:
-        response = connection.send(HttpRequest("GET", Target(root), _HEADERS), until=inf)
+        response = connection.send(request, until=inf)
     except (NotConnected, Lost, TooLarge) as error:
-        checks.fail("http", f"no response to a GET of {root}: {error}", "check that IIS works", ms=watch.ms)
+        text = f"no response to a {request.method} of {request.target}: {error}"
+        checks.fail("http", text, "check that IIS works", ms=watch.ms)
         return None
     finally:
         connection.close()
     received_at, ms = time.time(), watch.ms
     offered = schemes_of(response.headers.get("WWW-Authenticate", ""))
-    schemes = {"forms"} if login_pages.login(response) else offered
+    schemes = {"forms"} if application.login_pages.login(response) else offered
     return ProbeResult(response, frozenset(schemes), received_at, ms)
 
 

@@ -8,6 +8,7 @@ from rsvpq.http import auth
 from rsvpq.http.credential import Account, Credential
 from rsvpq.http.deadlines import Timeouts
 from rsvpq.http.endpoint import Endpoint
+from rsvpq.http.login_check import Subject
 from rsvpq.mail.checks import Checks
 from rsvpq.mail.errors import Busy
 from rsvpq.mail.lease import Lease
@@ -82,8 +83,8 @@ def _diagnose_webdav(name: str, settings: WebDavSettings, account: Account, mail
     )
     endpoint = Endpoint(settings.url, settings.auth, settings.tls_minimum, settings.ca_bundle)
     server = make_server(settings, account.credential, timeouts)
-    subject = diagnosis.Subject(name, endpoint, settings.answers, timeouts, server, account)
-    return diagnosis.diagnose(subject, mailbox, checks)
+    subject = Subject(name, endpoint, timeouts, server, account)
+    return diagnosis.diagnose(subject, settings.answers, mailbox, checks)
 
 
 def make_server(settings: WebDavSettings, credential: Credential, timeouts: Timeouts) -> WebDavServer:
