@@ -29,6 +29,7 @@ from rsvpq.ews.properties import (
 )
 from rsvpq.mail.errors import Refused
 from rsvpq.mail.messages import Verdict
+from rsvpq.mail.persons import is_plain_smtp
 
 #: How the account gets into mailboxes.
 Access = Literal["impersonation", "delegate"]
@@ -46,7 +47,6 @@ _NO_TEXT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 #: The most characters of an Id. One of Exchange is base64 of about 150 characters; other servers write other ones.
 LONGEST_ID = 2000
 _ID = re.compile(rf"[\x21-\x7e]{{1,{LONGEST_ID}}}")
-_ADDRESS = re.compile(r"[^\s<>\"@]{1,200}@[A-Za-z0-9.-]{1,200}")
 _ANSWERS = {
     Verdict.ACCEPT: "AcceptItem",
     Verdict.DECLINE: "DeclineItem",
@@ -82,7 +82,7 @@ class Envelope:
     """
 
     def __init__(self, mailbox: str, access: Access) -> None:
-        if not _ADDRESS.fullmatch(mailbox) or not mailbox.isascii():
+        if not is_plain_smtp(mailbox):
             raise Refused(f"{mailbox[:200]!r} is not an SMTP address, which Exchange Web Services needs")
         self.mailbox = mailbox
         self.access = access
