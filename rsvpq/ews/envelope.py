@@ -109,7 +109,11 @@ class Envelope:
 
     def get_folder(self, role: Folder) -> etree._Element:
         """Build a GetFolder."""
-        return _get_folder(self.folder(role))
+        return _get_folder([self.folder(role)])
+
+    def get_rights(self, roles: Iterable[Folder]) -> etree._Element:
+        """Build a GetFolder for the number of items in folders, and for what the account may do there."""
+        return _get_folder(map(self.folder, roles), ("folder:TotalCount", "folder:EffectiveRights"))
 
     def find_item(
         self, role: Folder, properties: Sequence[EwsProperty], restriction: etree._Element, order: "Order"
@@ -266,14 +270,17 @@ def probe() -> bytes:
 
     It is the only request without a mailbox, as it is about none; every version of Exchange accepts its schema.
     """
-    return _serialized(_get_folder(etree.Element(f"{TYPES}DistinguishedFolderId", Id="inbox")), SCHEMAS[-1], ())
+    return _serialized(_get_folder([etree.Element(f"{TYPES}DistinguishedFolderId", Id="inbox")]), SCHEMAS[-1], ())
 
 
-def _get_folder(folder: etree._Element) -> etree._Element:
+def _get_folder(folders: Iterable[etree._Element], fields: Sequence[str] = ()) -> etree._Element:
     operation = etree.Element(f"{MESSAGES}GetFolder")
     made = etree.SubElement(operation, f"{MESSAGES}FolderShape")
     etree.SubElement(made, f"{TYPES}BaseShape").text = "IdOnly"
-    etree.SubElement(operation, f"{MESSAGES}FolderIds").append(folder)
+    if fields:
+        more = etree.SubElement(made, f"{TYPES}AdditionalProperties")
+        more.extend(etree.Element(f"{TYPES}FieldURI", FieldURI=field) for field in fields)
+    etree.SubElement(operation, f"{MESSAGES}FolderIds").extend(folders)
     return operation
 
 

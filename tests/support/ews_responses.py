@@ -43,6 +43,13 @@ def envelope(content: str, prefixes: tuple[str, str, str] = ("s", "m", "t")) -> 
     ).encode()
 
 
+def of_build(body: bytes, build: str) -> bytes:
+    """A response of a server of this build; '' for one that does not show it."""
+    names = ("MajorVersion", "MinorVersion", "MajorBuildNumber", "MinorBuildNumber")
+    shown = " ".join(f'{name}="{number}"' for name, number in zip(names, build.split("."), strict=False))
+    return body.replace(b'MajorVersion="14"', shown.encode() if build else b"")
+
+
 def fault(code: str, text: str = "Not now.", values: Mapping[str, str] | None = None) -> bytes:
     """A SOAP Fault."""
     xml = "".join(f"<t:Value Name={quoteattr(name)}>{value}</t:Value>" for name, value in (values or {}).items())
