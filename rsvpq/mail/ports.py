@@ -220,7 +220,7 @@ class AnswersAtOnce(OpenMailbox, Protocol):
 class Backend(Protocol):
     """One configured server, shared by all threads of a process."""
 
-    def open(self, name: str, lease: Lease) -> AbstractContextManager[AnswersByDraft]:
+    def open(self, name: str, lease: Lease) -> "AbstractContextManager[AnswersByDraft | AnswersAtOnce]":
         """Open a mailbox.
 
         :param lease: the lease of the item that it is opened for; no request outlasts it.

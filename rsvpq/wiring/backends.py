@@ -12,7 +12,7 @@ from rsvpq.http.login_check import Subject
 from rsvpq.mail.checks import Checks
 from rsvpq.mail.errors import Busy
 from rsvpq.mail.lease import Lease
-from rsvpq.mail.ports import AnswersByDraft, Backend
+from rsvpq.mail.ports import AnswersAtOnce, AnswersByDraft, Backend
 from rsvpq.settings.servers import WebDavSettings
 from rsvpq.tasks.claims import Claims
 from rsvpq.webdav import diagnosis
@@ -43,7 +43,7 @@ class Backends:
         }
 
     @contextmanager
-    def mailbox(self, server: str, name: str, lease: Lease) -> Iterator[AnswersByDraft]:
+    def mailbox(self, server: str, name: str, lease: Lease) -> Iterator[AnswersByDraft | AnswersAtOnce]:
         """Open a mailbox, if it is worked under this name.
 
         :param lease: the lease of the item that this thread processes.

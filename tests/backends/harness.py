@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, cast
 
 import pytest
 
@@ -176,7 +176,7 @@ class Opened:
 def opened(exchange: Harness, name: str) -> Iterator[Opened]:
     """Open a mailbox by a backend of its own."""
     with exchange.backend().open(name, NoLease()) as box:
-        yield Opened(name, box, exchange)
+        yield Opened(name, cast(AnswersByDraft, box), exchange)
 
 
 def inbox(box: OpenMailbox) -> list[MeetingMessage]:
