@@ -132,9 +132,10 @@ class HealthSettings(_Table):
 
 
 class ResponseSettings(_Table):
-    """What happens to an attendee's response after the calendar has absorbed it."""
+    """What happens to an attendee's response after the calendar has absorbed it, and how long that may take."""
 
     after: Literal["keep", "move", "delete"] = "move"
+    absorbed_within: DurationField = Duration(60 * 60)
 
 
 class AuditSettings(_Table):
