@@ -201,3 +201,16 @@ def test_no_output_shows_a_secret(folder: Path) -> None:
 
     assert (good.exit_code, bad.exit_code) == (0, 2)
     assert "horse" not in good.output + bad.output
+
+
+def test_an_alias_on_a_server_with_exchange_web_services_is_a_problem(folder: Path) -> None:
+    _replace(folder / "rsvpq.toml", 'protocol = "webdav"', 'protocol = "ews"')
+    _replace(folder / "rsvpq.toml", 'answers = "owa"\n', "")
+    assert _check().exit_code == 0
+    _replace(folder / "mailboxes.csv", "cara@example.com", "cara")
+
+    result = _check()
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    expected = "is not an SMTP address, which protocol ews of server hq1 needs; write it as adele@example.com"
+    assert result.stderr == f"{folder}/mailboxes.csv:8: mailbox: 'cara' {expected}\n"
