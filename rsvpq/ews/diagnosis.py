@@ -14,12 +14,14 @@ from rsvpq.ews.errors import NoRights, NoSuchMailbox, Throttled, error_of
 from rsvpq.ews.properties import MESSAGES, TYPES
 from rsvpq.ews.server import EwsServer
 from rsvpq.ews.soap import ResponseMessage, parse_response
+from rsvpq.http.auth import Scheme
 from rsvpq.http.login_check import LoginCheck, Subject, reach
 from rsvpq.http.message import HttpResponse
 from rsvpq.http.probe import may_log_in
 from rsvpq.mail.checks import Checks, Stopwatch
 from rsvpq.mail.errors import Busy, ExchangeError, Gone, LoginRefused, Malformed
 
+_LOGINS: Sequence[Scheme] = ("negotiate", "ntlm", "basic")
 #: The folders that scans and answers need, their checks, and which rights they need there.
 _FOLDERS: Mapping[Folder, tuple[str, tuple[str, ...]]] = {
     "inbox": ("inbox", ("Read",)),
@@ -58,7 +60,7 @@ def diagnose(subject: Subject[EwsServer], access: Access, mailbox: str, checks: 
     :param access: how the account gets into mailboxes.
     """
     probed = reach(subject, checks)
-    if probed is None or not may_log_in(probed, subject.endpoint, checks):
+    if probed is None or not may_log_in(probed, subject.endpoint, checks, _LOGINS):
         return False
     with subject.account.turn():
         login = LoginCheck(subject, checks)

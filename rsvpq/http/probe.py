@@ -9,6 +9,7 @@ a login is tried: a password is never sent to a server that asks for another met
 
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -16,6 +17,7 @@ from math import inf
 from urllib.parse import urlsplit
 
 from rsvpq.http.application import Application
+from rsvpq.http.auth import Scheme
 from rsvpq.http.body import TooLarge
 from rsvpq.http.connection import Connection, Lost, NotConnected
 from rsvpq.http.endpoint import Endpoint
@@ -25,7 +27,7 @@ from rsvpq.mail.checks import Checks, Stopwatch
 _HEADERS = {"User-Agent": "rsvpq", "Accept-Language": "en", "Connection": "close"}
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9-]*)(?:\s|$)")
-_SUPPORTED = ("negotiate", "ntlm", "basic", "forms")
+_SUPPORTED: tuple[Scheme, ...] = ("negotiate", "ntlm", "basic", "forms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,13 @@ def schemes_of(line: str) -> set[str]:
     return {match[1].lower() for offer in offers if (match := _SCHEME.match(offer))}
 
 
-def may_log_in(probed: ProbeResult, endpoint: Endpoint, checks: Checks) -> bool:
-    """Return whether the server offers the configured login method."""
+def may_log_in(
+    probed: ProbeResult, endpoint: Endpoint, checks: Checks, supported: Sequence[Scheme] = _SUPPORTED
+) -> bool:
+    """Return whether the server offers the configured login method.
+
+    :param supported: the methods that can be configured for this protocol.
+    """
     status, offered = probed.response.status, ", ".join(sorted(probed.schemes))
     if endpoint.auth in probed.schemes:
         if endpoint.auth == "basic" and endpoint.url.startswith("http:"):
@@ -79,7 +86,7 @@ def may_log_in(probed: ProbeResult, endpoint: Endpoint, checks: Checks) -> bool:
             checks.ok("auth", f"{endpoint.auth} (offered: {offered})", ms=probed.ms)
         return True
     if probed.schemes:
-        usable = " or ".join(f'auth = "{scheme}"' for scheme in _SUPPORTED if scheme in probed.schemes)
+        usable = " or ".join(f'auth = "{scheme}"' for scheme in supported if scheme in probed.schemes)
         remedy = usable or "let the server offer Basic or Integrated Windows Authentication"
         checks.fail("auth", f"{endpoint.auth} is configured, but {offered} is offered", remedy, ms=probed.ms)
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -90,7 +97,8 @@ def may_log_in(probed: ProbeResult, endpoint: Endpoint, checks: Checks) -> bool:
         if endpoint.auth == "forms":
             checks.ok("auth", f"{text}, perhaps a login form", ms=probed.ms)
             return True
-        checks.fail("auth", text, 'correct url; if that is a login page, set auth = "forms"')
+        form = 'set auth = "forms"' if "forms" in supported else "let the server offer a login without one"
+        checks.fail("auth", text, f"correct url; if that is a login page, {form}")
     else:
         text = f"an unauthenticated request got {status} and no request to log in"
         checks.fail("auth", text, "correct the scheme and the path of url")

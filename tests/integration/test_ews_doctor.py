@@ -180,6 +180,26 @@ def test_a_mailbox_that_cannot_be_opened_is_named_with_the_remedy(
     assert not reported.all("hq0", "inbox")
 
 
+FORM = b"<form action=owaauth.dll method=post><input name=username><input type=password name=password></form>"
+
+
+@pytest.mark.parametrize(
+    ("answer", "remedy"),
+    [
+        (play(302, Location="/owa/auth/logon.aspx"), "correct url; if that is a login page, let the server offer a"),
+        (play(200, FORM, Content_Type="text/html"), "let the server offer Basic or Integrated Windows Authentication"),
+    ],
+)
+def test_a_login_form_is_not_offered_as_a_remedy(
+    examined: DoctorInstallation, exchange: Exchange, answer: Play, remedy: str
+) -> None:
+    exchange.scripted.reply = None
+    exchange.scripted.script(answer)
+    add(examined, exchange)
+    result = found(examined, "auth")
+    assert (result.level, result.remedy.startswith(remedy)) == (Level.FAIL, True), result
+
+
 @pytest.mark.parametrize(
     ("status", "text", "remedy"),
     [
