@@ -92,6 +92,12 @@ class Plan:
     redis_extra: Sequence[str] = ()
     redis_environment: Mapping[str, str] = field(default_factory=dict)
     forked_workers: bool = False
+    #: How each server is reached, in turn: ``webdav`` or ``ews``.
+    protocols: Sequence[str] = ("webdav",)
+
+    def protocol_of(self, server: int) -> str:
+        """Return the protocol by which a server, counted from 0, is reached."""
+        return self.protocols[server % len(self.protocols)]
 
 
 class Stack:
@@ -271,7 +277,8 @@ class Stack:
         ]
         for number, url in enumerate(self.exchange.urls):
             account = f"username = '{self.exchange.username}'\npassword_file = \"exchange-password\"\n"
-            where = f'[servers.mail{number}]\nurl = "{url}"\nallow_http = true\n'
+            protocol = self.plan.protocol_of(number)
+            where = f'[servers.mail{number}]\nprotocol = "{protocol}"\nurl = "{url}"\nallow_http = true\n'
             sections.append(where + account + self.plan.server_extra + self.plan.server.as_toml())
         self.config.write_text("\n".join(sections), encoding="utf-8")
         with (self.directory / "mailboxes.csv").open("w", encoding="utf-8", newline="") as file:
@@ -282,7 +289,8 @@ class Stack:
     def _csv_row(self, box: Mapping[str, Any]) -> list[str]:
         deep = self.plan.deep_mailbox
         pace = [f"{deep.per_second:g}/s", str(deep.burst)] if box["deep"] else ["", ""]
-        return [box["mailbox"], f"mail{box['server']}", box["language"], *pace]
+        ews = self.plan.protocol_of(box["server"]) == "ews"
+        return [box["address"] if ews else box["mailbox"], f"mail{box['server']}", box["language"], *pace]
 
     def _promise(self) -> dict[str, Any]:
         deep = [box["mailbox"] for box in self.exchange.ask("mailboxes") if box["deep"]]

@@ -5,6 +5,7 @@ A task needs only its generation; its other arguments are for reading and search
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -80,7 +81,8 @@ def _give_back(attempt: Attempt) -> None:
 
 def _open(attempt: Attempt) -> Outcome:
     with _work(attempt, contract.OPEN_RESPONSE) as work:
-        return absorb(work, settings.responses.after)
+        within = timedelta(seconds=settings.responses.absorbed_within.seconds)
+        return absorb(work, settings.responses.after, within)
 
 
 def _process(attempt: Attempt) -> Outcome:
@@ -105,5 +107,5 @@ def _work(attempt: Attempt, task: str) -> Iterator[DraftWork | AtOnceWork]:
                 journal=attempt.journal,
                 lease=attempt.lease,
                 decide=decider.decide,
-                settle_s=settings.retry.settle.seconds,
+                settle_s=settings.settle_of(start.server).seconds,
             )

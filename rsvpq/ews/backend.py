@@ -10,7 +10,7 @@ from cachetools import TTLCache
 from rsvpq.ews.calls import Calls
 from rsvpq.ews.envelope import Access, Envelope
 from rsvpq.ews.errors import NoSuchMailbox
-from rsvpq.ews.mailbox import EwsMailbox
+from rsvpq.ews.mailbox import EwsMailbox, Marker, Marks
 from rsvpq.ews.server import EwsServer
 from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, Gone, Refused, Transient
 from rsvpq.mail.lease import Lease
@@ -22,12 +22,13 @@ INBOX_TTL_S, INBOXES_KEPT = 3600, 20_000
 class EwsBackend:
     """One server, for all threads of a process; see :class:`rsvpq.mail.ports.Backend`.
 
-    :param access: how the account gets into mailboxes.
+    :param access: how the account gets into mailboxes. :param marker: whether requests are marked.
     """
 
-    def __init__(self, server: EwsServer, access: Access = "impersonation") -> None:
+    def __init__(self, server: EwsServer, access: Access = "impersonation", marker: Marker = "detect") -> None:
         self._server = server
         self._access = access
+        self._marks = Marks(marker)
         self._inboxes: TTLCache[str, str] = TTLCache(INBOXES_KEPT, INBOX_TTL_S)
         self._lock = Lock()
 
@@ -50,7 +51,7 @@ class EwsBackend:
             with self._lock:
                 self._inboxes[name] = inbox
             try:
-                yield EwsMailbox(self._server, envelope, inbox, _identity(inbox))
+                yield EwsMailbox(self._server, envelope, inbox, _identity(inbox), self._marks)
             except (Gone, Transient, Refused):
                 with self._lock:
                     self._inboxes.pop(name, None)

@@ -40,6 +40,8 @@ class Calls:
         self.envelope = envelope
         # A mailbox may still be on an older server than the front end.
         self._schema = ""
+        #: The build of the server that responded last; '' if it was not shown.
+        self.build = ""
 
     @property
     def schema(self) -> str:
@@ -111,6 +113,7 @@ class Calls:
         )
         what = self.describe(operation)
         parsed = self._parsed(response, operation, what, effect=effect)
+        self.build = parsed.build or self.build
         if parsed.fault is not None and parsed.fault.code in _MAY_BE_THE_SCHEMA and not self.schema:
             raise OtherSchema(f"{what}: {parsed.fault.code}")
         if parsed.fault is not None:

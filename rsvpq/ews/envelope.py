@@ -29,6 +29,7 @@ from rsvpq.ews.properties import (
 )
 from rsvpq.mail.errors import Refused
 from rsvpq.mail.messages import Verdict
+from rsvpq.mail.persons import is_plain_smtp
 
 #: How the account gets into mailboxes.
 Access = Literal["impersonation", "delegate"]
@@ -46,7 +47,6 @@ _NO_TEXT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 #: The most characters of an Id. One of Exchange is base64 of about 150 characters; other servers write other ones.
 LONGEST_ID = 2000
 _ID = re.compile(rf"[\x21-\x7e]{{1,{LONGEST_ID}}}")
-_ADDRESS = re.compile(r"[^\s<>\"@]{1,200}@[A-Za-z0-9.-]{1,200}")
 _ANSWERS = {
     Verdict.ACCEPT: "AcceptItem",
     Verdict.DECLINE: "DeclineItem",
@@ -82,7 +82,7 @@ class Envelope:
     """
 
     def __init__(self, mailbox: str, access: Access) -> None:
-        if not _ADDRESS.fullmatch(mailbox) or not mailbox.isascii():
+        if not is_plain_smtp(mailbox):
             raise Refused(f"{mailbox[:200]!r} is not an SMTP address, which Exchange Web Services needs")
         self.mailbox = mailbox
         self.access = access
@@ -109,7 +109,11 @@ class Envelope:
 
     def get_folder(self, role: Folder) -> etree._Element:
         """Build a GetFolder."""
-        return _get_folder(self.folder(role))
+        return _get_folder([self.folder(role)])
+
+    def get_rights(self, roles: Iterable[Folder]) -> etree._Element:
+        """Build a GetFolder for the number of items in folders, and for what the account may do there."""
+        return _get_folder(map(self.folder, roles), ("folder:TotalCount", "folder:EffectiveRights"))
 
     def find_item(
         self, role: Folder, properties: Sequence[EwsProperty], restriction: etree._Element, order: "Order"
@@ -266,14 +270,17 @@ def probe() -> bytes:
 
     It is the only request without a mailbox, as it is about none; every version of Exchange accepts its schema.
     """
-    return _serialized(_get_folder(etree.Element(f"{TYPES}DistinguishedFolderId", Id="inbox")), SCHEMAS[-1], ())
+    return _serialized(_get_folder([etree.Element(f"{TYPES}DistinguishedFolderId", Id="inbox")]), SCHEMAS[-1], ())
 
 
-def _get_folder(folder: etree._Element) -> etree._Element:
+def _get_folder(folders: Iterable[etree._Element], fields: Sequence[str] = ()) -> etree._Element:
     operation = etree.Element(f"{MESSAGES}GetFolder")
     made = etree.SubElement(operation, f"{MESSAGES}FolderShape")
     etree.SubElement(made, f"{TYPES}BaseShape").text = "IdOnly"
-    etree.SubElement(operation, f"{MESSAGES}FolderIds").append(folder)
+    if fields:
+        more = etree.SubElement(made, f"{TYPES}AdditionalProperties")
+        more.extend(etree.Element(f"{TYPES}FieldURI", FieldURI=field) for field in fields)
+    etree.SubElement(operation, f"{MESSAGES}FolderIds").extend(folders)
     return operation
 
 

@@ -35,6 +35,10 @@ class NoRights(Busy):
     """Not done: the account may not act for this mailbox, or not in this folder."""
 
 
+class Throttled(Busy):
+    """Not done: the server is busy, or limits the account (Microsoft Learn: "EWS throttling in Exchange")."""
+
+
 class NoSuchMailbox(Refused):
     """Not done: there is no such mailbox."""
 
@@ -82,10 +86,10 @@ _LEFT = " ".join(
 )
 _TABLE = dict(
     (
+        *_rows(_busy("server", kind=Throttled), "ServerBusy InsufficientResources ExceededConnectionCount"),
         *_rows(
             _busy("server"),
-            "ServerBusy InsufficientResources ExceededConnectionCount ADUnavailable "
-            "NoRespondingCASInDestinationSite NoApplicableProxyCASServersAvailable",
+            "ADUnavailable NoRespondingCASInDestinationSite NoApplicableProxyCASServersAvailable",
         ),
         *_rows(_unless_effect(_busy("server")), "ProxyRequestProcessingFailed"),
         *_rows(_busy("mailbox", kind=TooManyRows), "ExceededFindCountLimit"),
@@ -134,7 +138,8 @@ _TABLE = dict(
     )
 )
 _ADVICE = {
-    NoRights: "; the account may not act for this mailbox: check its role ApplicationImpersonation and the scope of it",
+    NoRights: "; the account may not act for this mailbox: check its role ApplicationImpersonation and the scope "
+    "of it, or its full access",
     NoSuchMailbox: "; correct the list of mailboxes: it needs the SMTP address of a mailbox on this server",
 }
 #: The code of a failed delegate's answer; Exchange leaves the unsent answer in the owner's Drafts.

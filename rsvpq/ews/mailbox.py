@@ -61,6 +61,25 @@ _NEWEST_FIRST = Order(properties.RECEIVED, "Descending")
 _SENT_LAST_FIRST = Order(properties.SENT, "Descending")
 
 
+#: Whether requests are marked: as long as the server keeps marks, always, or never.
+Marker = Literal["detect", "on", "off"]
+
+
+class Marks:
+    """Whether requests are marked on a server; shared by all threads of a process.
+
+    :param marker: as configured.
+    """
+
+    def __init__(self, marker: Marker = "on") -> None:
+        self._marker = marker
+        self.wanted = marker != "off"
+
+    def refuse(self) -> None:
+        """Record that the server refuses to change requests; only with "detect" no other mark is tried then."""
+        self.wanted = self._marker == "on"
+
+
 class EwsMailbox:
     """One mailbox. See :class:`rsvpq.mail.ports.AnswersAtOnce`.
 
@@ -72,8 +91,11 @@ class EwsMailbox:
     #: UpdateItem with NeverOverwrite fails if somebody changed the item.
     conditional: Final = True
 
-    def __init__(self, server: EwsServer, envelope: Envelope, inbox: str, identity: str = "") -> None:
+    def __init__(
+        self, server: EwsServer, envelope: Envelope, inbox: str, identity: str = "", marks: Marks | None = None
+    ) -> None:
         self._server = server
+        self._marks = marks or Marks()
         self._envelope = envelope
         self._calls = Calls(server, envelope)
         self._resolve = Directory(self._calls).smtp_address
@@ -242,16 +264,20 @@ class EwsMailbox:
     def mark(self, request: MeetingMessage, intent: Intent) -> bool:
         """Write on the request that its answer was begun, unless somebody changed it after it was read.
 
-        Exchange may refuse to change a request that was received (``ErrorSentMeetingRequestUpdate``).
+        Exchange may refuse to change a request that was received (``ErrorSentMeetingRequestUpdate``). Nothing is sent
+        if marks are turned off, or if the server has refused one and is not to be asked again.
 
         :returns: whether the server keeps the mark.
         :raises Gone: the request is not there any more. :raises Changed: somebody changed it.
         """
         text = intent_to_text(intent)
-        if len(text) > _LONGEST_MARK:
+        if not self._marks.wanted or len(text) > _LONGEST_MARK:
             return False
         try:
             self._update(request, {properties.INTENT: text}, "NeverOverwrite")
+        except Unsupported:
+            self._marks.refuse()
+            return False
         except Refused:
             return False
         return True
@@ -310,7 +336,7 @@ class EwsMailbox:
                 self._calls.one(delete_item(_address_of(message), "HardDelete"), effect=True)
 
     def _mark_or_trash(self, message: MeetingMessage, intent: Intent | None) -> None:
-        text = intent_to_text(intent) if intent else ""
+        text = intent_to_text(intent) if intent and self._marks.wanted else ""
         more = {properties.INTENT: text} if 0 < len(text) <= _LONGEST_MARK else {}
         try:
             self._update(message, {properties.PROCESSED: "true", **more}, "AlwaysOverwrite")

@@ -31,6 +31,8 @@ _HEAD = re.compile(
     rb"\s*+(?P<declaration><\?xml(?P<about>[^?>]*+)\?>)?(?:\s++|<!--(?:(?!-->).)*+-->)*+<(?P<name>[A-Za-z_][\w.:-]*+)",
     re.DOTALL,
 )
+_BUILD = ("MajorVersion", "MinorVersion", "MajorBuildNumber", "MinorBuildNumber")
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _ENCODING = re.compile(rb"""\bencoding\s*=\s*["']([^"']*+)["']""")
 _UTF_8 = {b"utf-8", b"utf8", b"us-ascii"}
 #: The longest comments and white space before the root.
@@ -75,10 +77,11 @@ class ResponseMessage:
 
 @dataclass(frozen=True, slots=True)
 class SoapResponse:
-    """A whole SOAP response: a fault, or the messages."""
+    """A whole SOAP response: a fault, or the messages; and the build of the server, '' if it is not shown."""
 
     messages: tuple[ResponseMessage, ...] = ()
     fault: Failure | None = None
+    build: str = ""
 
 
 def parse_response(body: bytes, operation: str) -> SoapResponse:
@@ -87,10 +90,11 @@ def parse_response(body: bytes, operation: str) -> SoapResponse:
     :raises Malformed: it is not a SOAP response, such as the page of a proxy, or is about another operation.
     :raises BrokenXml: it is one, but is not valid XML.
     """
-    content = _content(body)
+    header, content = _parts(body)
+    build = _build(header)
     fault = content if content.tag == f"{_SOAP}Fault" else None
     if fault is not None:
-        return SoapResponse(fault=_fault(fault))
+        return SoapResponse(fault=_fault(fault), build=build)
     if content.tag != f"{MESSAGES}{operation}Response":
         raise Malformed(f"the SOAP body has no response to {operation}")
     messages = content.find(f"{MESSAGES}ResponseMessages")
@@ -98,16 +102,23 @@ def parse_response(body: bytes, operation: str) -> SoapResponse:
         raise Malformed(f"the response to {operation} has no messages")
     if len(messages) > _MOST_MESSAGES:
         raise Malformed(f"the response to {operation} has {len(messages)} messages")
-    return SoapResponse(tuple(ResponseMessage(one, _failure(one)) for one in messages))
+    return SoapResponse(tuple(ResponseMessage(one, _failure(one)) for one in messages), build=build)
 
 
-def _content(body: bytes) -> Element:
-    """Return the first element in the body of the envelope."""
+def _parts(body: bytes) -> tuple[Element | None, Element]:
+    """Return the header of the envelope, and the first element in its body."""
     root = _parse(body)
     found = root.find(f"{_SOAP}Body")
     if root.tag != f"{_SOAP}Envelope" or found is None or not len(found):
         raise Malformed("not a SOAP response")
-    return found[0]
+    return root.find(f"{_SOAP}Header"), found[0]
+
+
+def _build(header: Element | None) -> str:
+    """Return the build of the server, such as 15.1.2507.6; '' if it is not shown."""
+    shown = None if header is None else header.find(f"{TYPES}ServerVersionInfo")
+    numbers = [] if shown is None else [shown.get(name, "") for name in _BUILD]
+    return ".".join(numbers) if all(map(_NUMBER.fullmatch, numbers)) else ""
 
 
 def _parse(body: bytes) -> Element:

@@ -70,12 +70,18 @@ def ascii_only(text: str) -> str:
 
 #: The last address in angle brackets. The text before it is a display name, which may hold anything.
 _IN_BRACKETS = re.compile(r"(?P<name>.*)<(?P<address>[^<>]*)>[^<>]*", re.DOTALL)
+_PLAIN_SMTP = re.compile(r"[!#-;=?A-~]{1,200}@[A-Za-z0-9.-]{1,200}")
 _MAILTO = re.compile(r"^\s*mailto:", re.IGNORECASE)
 
 
 def is_smtp(address: str) -> bool:
     """Return whether the address is in SMTP form. X.500 begins with a slash, and may contain an @."""
     return "@" in address and not address.startswith("/")
+
+
+def is_plain_smtp(address: str) -> bool:
+    """Return whether the address is in SMTP form, in ASCII, and without quotes, comments and white space."""
+    return bool(_PLAIN_SMTP.fullmatch(address))
 
 
 def same_spelling(one: str, other: str) -> bool:

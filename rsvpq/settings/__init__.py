@@ -18,7 +18,7 @@ from rsvpq.settings.model import (
 )
 from rsvpq.settings.policy import PolicySettings, RuleSettings
 from rsvpq.settings.problems import ConfigError, Problem, did_you_mean, in_file_order
-from rsvpq.settings.servers import AnyServerSettings, ServerSettings, WebDavSettings
+from rsvpq.settings.servers import AnyServerSettings, EwsSettings, ServerSettings, WebDavSettings
 from rsvpq.settings.toml_lines import KeyPath
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "AuditSettings",
     "ConfigError",
     "Duration",
+    "EwsSettings",
     "KeyPath",
     "LaneSettings",
     "LoadedSettings",

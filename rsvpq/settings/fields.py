@@ -29,6 +29,9 @@ from rsvpq.settings.durations import Duration
 #: The default path of the mailboxes on an Exchange server.
 EXCHANGE_PATH = "/exchange/"
 
+#: The path of Exchange Web Services on an Exchange server.
+EWS_PATH = "/EWS/Exchange.asmx"
+
 #: The minimum length of a key, in characters.
 SHORTEST_KEY = 16
 
@@ -153,7 +156,8 @@ def _parse_url(text: str, form: str) -> AnyUrl:
         raise ValueError(f"is not a URL; {form}") from None
 
 
-def _server_url(text: str) -> str:
+def _http_url(text: str) -> tuple[str, str]:
+    """Return origin and path of the URL of a mail server; the path is without a slash at its end."""
     url = _parse_url(text, _URL_FORM)
     if url.scheme not in ("http", "https"):
         raise ValueError(f"has the scheme {url.scheme}; {_URL_FORM}")
@@ -161,8 +165,19 @@ def _server_url(text: str) -> str:
         raise ValueError("contains a user name or a password; use username and password_file for them")
     if url.query is not None or url.fragment is not None:
         raise ValueError("has a query or a fragment; remove everything from ? or # on")
-    origin = str(url).removesuffix(url.path or "")
-    return f"{origin}{EXCHANGE_PATH if url.path in (None, '/') else url.path.rstrip('/') + '/'}"
+    return str(url).removesuffix(url.path or ""), (url.path or "").rstrip("/")
+
+
+def _server_url(text: str) -> str:
+    origin, path = _http_url(text)
+    return f"{origin}{path + '/' if path else EXCHANGE_PATH}"
+
+
+def _ews_url(text: str) -> str:
+    origin, path = _http_url(text)
+    if path and not path.lower().endswith(".asmx"):
+        raise ValueError(f"has the path {path}; leave it out, or write that of Exchange Web Services, as {EWS_PATH}")
+    return f"{origin}{path or EWS_PATH}"
 
 
 def _redis_url(text: str) -> str:
@@ -210,4 +225,5 @@ NamespaceField = Annotated[str, AfterValidator(_namespace)]
 PathField = Annotated[Path, BeforeValidator(_in_folder)]
 ExistingFile = Annotated[PathField, AfterValidator(_existing_file)]
 ServerUrl = Annotated[str, AfterValidator(_server_url)]
+EwsUrl = Annotated[str, AfterValidator(_ews_url)]
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]

@@ -2,22 +2,21 @@
 
 from collections.abc import Iterable, Iterator
 
-from pydantic import BaseModel
-
 from rsvpq.settings.model import Schedule, Settings
 from rsvpq.settings.policy import RuleSettings
 from rsvpq.settings.servers import PROTOCOLS
+from rsvpq.settings.table import Table
 from rsvpq.settings.toml_lines import KeyPath
 
 #: The model of each table; ``*`` stands for the index of a schedule or rule.
-_TABLES: dict[KeyPath, type[BaseModel]] = {
+_TABLES: dict[KeyPath, type[Table]] = {
     (): Settings,
     ("schedule", "*"): Schedule,
     ("policy", "rules", "*"): RuleSettings,
     **{
         (name,): field.annotation
         for name, field in Settings.model_fields.items()
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Table)
     },
 }
 _NOT_ONE_TEXT = {*_TABLES, ("servers",), ("schedule",), ("policy", "rules")}
@@ -26,9 +25,9 @@ _NOT_ONE_TEXT = {*_TABLES, ("servers",), ("schedule",), ("policy", "rules")}
 def keys_of(table: KeyPath) -> tuple[str, ...]:
     """Return the keys that a table may have, for a server those of all protocols; empty if the table is unknown."""
     if table[:-1] == ("servers",):
-        return tuple(dict.fromkeys(name for model in PROTOCOLS.values() for name in model.model_fields))
+        return tuple(dict.fromkeys(name for model in PROTOCOLS.values() for name in model.key_names()))
     model = _TABLES.get(table) or _TABLES.get((*table[:-1], "*"))
-    return tuple(model.model_fields) if model else ()
+    return model.key_names() if model else ()
 
 
 def settable_keys(servers: Iterable[str]) -> Iterator[KeyPath]:

@@ -25,6 +25,7 @@ from typing import Any
 from rsvpq.lanes.limits import Limits, Rate, require_one_at_a_time
 from rsvpq.mail.errors import Busy, NotListed
 from rsvpq.mail.messages import Mailbox
+from rsvpq.mail.persons import is_plain_smtp
 from rsvpq.settings import ConfigError, Problem, Settings, did_you_mean
 from rsvpq.settings.text_files import read_text
 
@@ -89,6 +90,8 @@ def read_mailboxes(path: Path, settings: Settings) -> tuple[ListedMailbox, ...]:
         name, server = values.get("mailbox", ""), values.get("server", next(iter(settings.servers)))
         own = {limit: values[column] for column, limit in _LIMITS.items() if column in values}
         limits: Limits | None = replace(settings.mailbox_limits, **own) if own else None
+        if name and ("server" in values or "server" not in columns):
+            _require_address(name, server, settings, partial(report.add, line, "mailbox"))
         first = first_lines.setdefault(name.casefold(), line)
         if first != line and name:
             report.add(line, "mailbox", f"{name!r} is already on line {first}; remove one of the two")
@@ -200,6 +203,14 @@ def _server(text: str, servers: Sequence[str]) -> str:
         what = f"{text!r} is not a configured server" if text else "is empty"
         raise ValueError(f"{what}; use one of: {', '.join(servers)}")
     return text
+
+
+def _require_address(name: str, server: str, settings: Settings, report: Callable[[str], None]) -> None:
+    """Report a name that the server's protocol cannot open."""
+    if settings.servers[server].by_address and not is_plain_smtp(name):
+        protocol = settings.servers[server].protocol
+        text = f"{name!r} is not an SMTP address, which protocol {protocol} of server {server} needs"
+        report(f"{text}; write it as adele@example.com")
 
 
 def _group(text: str) -> str:

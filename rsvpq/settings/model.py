@@ -38,7 +38,7 @@ from rsvpq.settings.fields import (
     read_secret,
 )
 from rsvpq.settings.policy import PolicySettings
-from rsvpq.settings.servers import AnyServerSettings, ServerSettings
+from rsvpq.settings.servers import AnyServerSettings, ServerSettings, EwsSettings
 from rsvpq.settings.table import Table as _Table
 
 
@@ -132,9 +132,10 @@ class HealthSettings(_Table):
 
 
 class ResponseSettings(_Table):
-    """What happens to an attendee's response after the calendar has absorbed it."""
+    """What happens to an attendee's response after the calendar has absorbed it, and how long that may take."""
 
     after: Literal["keep", "move", "delete"] = "move"
+    absorbed_within: DurationField = Duration(60 * 60)
 
 
 class AuditSettings(_Table):
@@ -199,6 +200,11 @@ class Settings(_Table):
     def mailbox_limits(self) -> Limits:
         """The limits of a mailbox whose row sets none."""
         return Limits(self.limits.rate, self.limits.burst, self.limits.concurrency)
+
+    def settle_of(self, server: str) -> Duration:
+        """Return how long an effect on a server is waited for before it is tried again."""
+        found = self.servers.get(server)
+        return found.settle if isinstance(found, EwsSettings) else self.retry.settle
 
     @property
     def decisions(self) -> Policy:

@@ -73,7 +73,7 @@ def remedy_for(error: ErrorDetails) -> str:
 
 def _unknown_key(place: KeyPath) -> str:
     name = str(place[-1])
-    protocols = [f'"{protocol}"' for protocol, model in PROTOCOLS.items() if name in model.model_fields]
+    protocols = [f'"{protocol}"' for protocol, model in PROTOCOLS.items() if name in model.key_names()]
     if place[0] == "servers" and protocols:
         named = " or ".join(protocols)
         return f"is only for protocol = {named}; leave it out, or correct the protocol"

@@ -4,9 +4,9 @@ To add a protocol, add a class, an entry in :data:`PROTOCOLS` and a branch of :d
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, SecretStr, Tag, ValidationInfo, field_validator
+from pydantic import Discriminator, Field, SecretStr, Tag, ValidationInfo, field_validator
 
 from rsvpq.http.auth import Scheme, missing_extra
 from rsvpq.lanes.limits import Limits, Rate
@@ -14,6 +14,7 @@ from rsvpq.settings.durations import Duration
 from rsvpq.settings.fields import (
     Count,
     DurationField,
+    EwsUrl,
     ExistingFile,
     PathField,
     RateField,
@@ -26,10 +27,16 @@ from rsvpq.settings.table import Table
 
 #: The protocol of a table without that key, as in files written for the first releases.
 DEFAULT_PROTOCOL = "webdav"
+#: How much longer than for a response to wait before an answer is given again whose effect does not show: a server may
+#: still be working on a request that nobody waits for any more.
+_SETTLE_MORE = Duration(60)
 
 
 class ServerSettings(Table):
-    """Settings common to all protocols: account, TLS, limits and timeouts."""
+    """Settings common to all protocols: account, address, TLS, limits and timeouts."""
+
+    #: Whether mailboxes are opened by their SMTP addresses only.
+    by_address: ClassVar[bool] = False
 
     username: Text
     # Before `password`, whose validator reads it.
@@ -43,6 +50,10 @@ class ServerSettings(Table):
     concurrency: Count = 4
     connect_timeout: DurationField = Duration(10)
     read_timeout: DurationField = Duration(60)
+    # Before `url`, whose validator reads it.
+    allow_http: bool = False
+    url: str
+    auth: Scheme = "basic"
 
     @property
     def limits(self) -> Limits:
@@ -64,17 +75,6 @@ class ServerSettings(Table):
             raise ValueError('is missing or empty; add password_file = "PATH" of a file that holds it')
         return secret
 
-
-class WebDavSettings(ServerSettings):
-    """Exchange 2000 to 2007, over WebDAV and Outlook Web Access."""
-
-    protocol: Literal["webdav"] = "webdav"
-    # Before `url`, whose validator reads it.
-    allow_http: bool = False
-    url: ServerUrl
-    auth: Scheme = "basic"
-    answers: Literal["owa", "icalendar", "detect"] = "owa"
-
     @field_validator("url")
     @classmethod
     def _refuse_http(cls, url: str, info: ValidationInfo) -> str:
@@ -91,8 +91,41 @@ class WebDavSettings(ServerSettings):
         return auth
 
 
+class WebDavSettings(ServerSettings):
+    """Exchange 2000 to 2007, over WebDAV and Outlook Web Access."""
+
+    protocol: Literal["webdav"] = "webdav"
+    url: ServerUrl
+    answers: Literal["owa", "icalendar", "detect"] = "owa"
+
+
+class EwsSettings(ServerSettings):
+    """Exchange 2007 SP1 to Exchange Server SE, over Exchange Web Services."""
+
+    by_address: ClassVar[bool] = True
+
+    protocol: Literal["ews"] = "ews"
+    url: EwsUrl
+    auth: Literal["basic", "ntlm", "negotiate"] = "basic"
+    concurrency: Count = 8
+    access: Literal["impersonation", "delegate"] = "impersonation"
+    # BaseModel has a method of this name.
+    schema_version: Literal["detect", "2007", "2010"] = Field("detect", alias="schema")
+    marker: Literal["detect", "on", "off"] = "detect"
+    settle: DurationField = Duration(120)
+
+    @field_validator("settle")
+    @classmethod
+    def _outlast_a_request(cls, settle: Duration, info: ValidationInfo) -> Duration:
+        read = info.data.get("read_timeout")
+        least = None if read is None else Duration(read.seconds + _SETTLE_MORE.seconds)
+        if least is not None and settle < least:
+            raise ValueError(f"{settle} is less than read_timeout ({read}) + {_SETTLE_MORE}; write {least} or more")
+        return settle
+
+
 #: The class of each protocol.
-PROTOCOLS: Mapping[str, type[ServerSettings]] = {"webdav": WebDavSettings}
+PROTOCOLS: Mapping[str, type[ServerSettings]] = {"webdav": WebDavSettings, "ews": EwsSettings}
 
 
 def _protocol_of(server: Any) -> Any:
@@ -102,4 +135,6 @@ def _protocol_of(server: Any) -> Any:
 
 
 #: The discriminator is a function, because the key ``protocol`` may be missing.
-AnyServerSettings = Annotated[Annotated[WebDavSettings, Tag("webdav")], Discriminator(_protocol_of)]
+AnyServerSettings = Annotated[
+    Annotated[WebDavSettings, Tag("webdav")] | Annotated[EwsSettings, Tag("ews")], Discriminator(_protocol_of)
+]

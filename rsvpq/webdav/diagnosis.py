@@ -1,73 +1,47 @@
 """The checks of ``rsvpq doctor`` for one WebDAV server, from the outside in.
 
 First the connection, then a response without a login, then the login, and then one mailbox, which is read as in a scan,
-but only one row of each folder. Each step is taken only if the one before it succeeded. Nothing is changed.
-
-The configured credential is tried once, and never again: directories lock accounts after a few failures. Servers that
-share a user name take turns (:mod:`rsvpq.http.credential`).
+but only one row of each folder. Each step is taken only if the one before it succeeded. Nothing is changed, and the
+configured credential is tried once (:mod:`rsvpq.http.login_check`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from urllib.parse import unquote
 
-from rsvpq.http import probe, tls_handshake
-from rsvpq.http.credential import Account
-from rsvpq.http.deadlines import Timeouts
-from rsvpq.http.endpoint import Endpoint
-from rsvpq.http.message import LOGIN_TIMEOUT
+from rsvpq.http.login_check import LoginCheck, Subject, reach
+from rsvpq.http.probe import may_log_in
 from rsvpq.http.server import Server
 from rsvpq.mail.checks import Checks, Stopwatch
 from rsvpq.mail.errors import ExchangeError, Gone, LoginRefused
 from rsvpq.webdav import wire
 from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import WebDavMailbox
-from rsvpq.webdav.server import rows_of
+from rsvpq.webdav.server import WebDavServer, rows_of
 
 #: One row is enough to see whether the search is allowed.
 _ONE_ROW = {"Content-Type": "text/xml; charset=utf-8", "Range": "rows=0-0"}
 _NO_ROWS = 416
 #: A uid that no meeting has. The text never varies, because the store keeps an index for each distinct search.
 _NO_MEETING = "rsvpq-doctor"
-_NO_LOGIN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED, LOGIN_TIMEOUT}
-#: All statuses of errors that do not mean that the login is missing or was refused.
-_ANYTHING = frozenset(range(HTTPStatus.BAD_REQUEST, 600)) - _NO_LOGIN
 _RIGHTS = "see The account in docs/authentication.md; if the mailbox was never opened, open it once"
 #: Builds of the web store (build map in evolution-exchange, docs/service-packs).
 _BUILDS = (("6.0.", "Exchange 2000"), ("6.5.", "Exchange 2003"), ("8.", "Exchange 2007"))
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The server to diagnose.
+def diagnose(subject: Subject[WebDavServer], answers: str, mailbox: str, checks: Checks) -> bool:
+    """Diagnose one server and one mailbox on it ('' for none); return whether all of it could be checked.
 
-    :param name: its name in the settings. :param answers: the configured method of answering: owa, icalendar or detect.
-    :param server: the same server, with the account.
+    :param answers: the configured method of answering: owa, icalendar or detect.
     """
-
-    name: str
-    endpoint: Endpoint
-    answers: str
-    timeouts: Timeouts
-    server: Server
-    account: Account
-
-
-def diagnose(subject: Subject, mailbox: str, checks: Checks) -> bool:
-    """Diagnose one server and one mailbox on it ('' for none); return whether all of it could be checked."""
-    connection = tls_handshake.connect(subject.endpoint, subject.timeouts, checks)
-    if connection is None:
-        return False
-    probed = probe.send_probe(connection, subject.endpoint, subject.server.application.login_pages, checks)
+    probed = reach(subject, checks)
     if probed is None:
         return False
-    checks.clock(probe.clock_ahead_s(probed))
-    if not probe.may_log_in(probed, subject.endpoint, checks):
-        _report_version(probed.response.headers, subject.answers, checks)
+    if not may_log_in(probed, subject.endpoint, checks):
+        _report_version(probed.response.headers, answers, checks)
         return False
-    entered = _log_in(subject.server, subject.name, subject.account, mailbox, checks)
-    _report_version(entered.headers if entered else probed.response.headers, subject.answers, checks)
+    entered = _log_in(subject, mailbox, checks)
+    _report_version(entered.headers if entered else probed.response.headers, answers, checks)
     if entered is None:
         return False
     if entered.folders is None:
@@ -85,66 +59,35 @@ class _Entered:
     folders: Folders | None
 
 
-def _log_in(server: Server, name: str, account: Account, mailbox: str, checks: Checks) -> _Entered | None:
-    """Log in once, never twice, and open the mailbox (none for ''); None, with the reason in ``checks``, on failure."""
-    with account.turn():
-        if account.refused_by:
-            text = f"not tried: {account.refused_by} refused this user name, and another failure may lock the account"
-            checks.fail("login", text, f"repair the login at {account.refused_by} first")
+def _log_in(subject: Subject[WebDavServer], mailbox: str, checks: Checks) -> _Entered | None:
+    """Log in once, and open the mailbox (none for ''); None, with the reason in ``checks``, on failure."""
+    with subject.account.turn():
+        login = LoginCheck(subject, checks)
+        response = login.attempt(subject.server.root, mailbox)
+        if response is None:
             return None
-        watch = Stopwatch()
-        try:
-            request = server.application.probe
-            response = server.send(
-                request.method, server.root, headers=request.headers, body=request.body, known=_ANYTHING
-            )
-        except LoginRefused as refusal:
-            _refused(str(refusal), name, account, checks, watch)
-            return None
-        except ExchangeError as error:
-            checks.fail("login", str(error), "check the server, then run this again", ms=watch.ms)
-            return None
-        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            checks.fail("login", f"unknown, because {response.what} returned {response.status}", "check the server")
-            return None
-        # A proxy in front of Exchange may return a redirect or a 404 without a login, but does not sign it.
-        let_in = response.status < HTTPStatus.MULTIPLE_CHOICES or server.application.signed(response.headers)
-        if let_in:
-            account.accepted()
-            checks.ok("login", "the credential is accepted", ms=watch.ms)
-        elif not mailbox:
-            checks.skip("login", f"unknown: {response.what} returned {response.status}, and no mailbox is listed")
-        folders = _open(server, name, account, mailbox, checks, let_in=let_in) if mailbox else None
+        folders = _open(subject.server, mailbox, login, checks) if mailbox else None
         return None if mailbox and folders is None else _Entered(response.headers, folders)
 
 
-def _open(server: Server, name: str, account: Account, mailbox: str, checks: Checks, *, let_in: bool) -> Folders | None:
+def _open(server: Server, mailbox: str, login: LoginCheck, checks: Checks) -> Folders | None:
     watch = Stopwatch()
     try:
         folders = WebDavMailbox(server, mailbox).folders
     except LoginRefused as refusal:
-        if let_in:
+        if login.let_in:
             checks.fail("mailbox", f"{mailbox}: no rights, though the credential is accepted", _RIGHTS, ms=watch.ms)
         else:
-            _refused(str(refusal), name, account, checks, watch)
+            login.refused(str(refusal), watch)
     except Gone:
         remedy = "correct its name or its server in the list of mailboxes"
         checks.fail("mailbox", f"{mailbox}: not found on this server", remedy, ms=watch.ms)
     except ExchangeError as error:
         checks.fail("mailbox", f"{mailbox}: {error}", _RIGHTS, ms=watch.ms)
     else:
-        account.accepted()
-        if not let_in:
-            checks.ok("login", "the credential is accepted", ms=watch.ms)
+        login.accepted(watch)
         return folders
     return None
-
-
-def _refused(reason: str, name: str, account: Account, checks: Checks, watch: Stopwatch) -> None:
-    account.refused_by = name
-    text = f"refused ({reason}); this was the one attempt"
-    remedy = "correct username and password before the next run: each costs one failed logon, and accounts lock"
-    checks.fail("login", text, remedy, ms=watch.ms)
 
 
 def _report_version(headers: Mapping[str, str], answers: str, checks: Checks) -> None:

@@ -3,18 +3,23 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from typing import Any, Literal
 
+from rsvpq.ews import diagnosis as ews_diagnosis
+from rsvpq.ews.backend import EwsBackend
+from rsvpq.ews.server import EwsServer
 from rsvpq.http import auth
 from rsvpq.http.credential import Account, Credential
 from rsvpq.http.deadlines import Timeouts
 from rsvpq.http.endpoint import Endpoint
+from rsvpq.http.login_check import Subject
 from rsvpq.mail.checks import Checks
 from rsvpq.mail.errors import Busy
 from rsvpq.mail.lease import Lease
 from rsvpq.mail.ports import AnswersAtOnce, AnswersByDraft, Backend
-from rsvpq.settings.servers import WebDavSettings
+from rsvpq.settings.servers import AnyServerSettings, EwsSettings, ServerSettings, WebDavSettings
 from rsvpq.tasks.claims import Claims
-from rsvpq.webdav import diagnosis
+from rsvpq.webdav import diagnosis as webdav_diagnosis
 from rsvpq.webdav.backend import WebDavBackend
 from rsvpq.webdav.server import WebDavServer
 
@@ -32,7 +37,7 @@ class Backends:
     :param run_lease_s: the length of a run lease, which no request outlasts.
     """
 
-    def __init__(self, servers: Mapping[str, WebDavSettings], claims: Claims, run_lease_s: float = 180) -> None:
+    def __init__(self, servers: Mapping[str, AnyServerSettings], claims: Claims, run_lease_s: float = 180) -> None:
         self._claims = claims
         # One credential per user name, whatever the server: the directory may lock the account.
         credentials = {server.username.casefold(): Credential() for server in servers.values()}
@@ -58,50 +63,71 @@ class Backends:
             yield box
 
 
-def make_backend(settings: WebDavSettings, credential: Credential, run_lease_s: float) -> Backend:
+def make_backend(settings: AnyServerSettings, credential: Credential, run_lease_s: float) -> Backend:
     """Make the backend of a server, by its protocol."""
     # The settings ensure that the first two take less than half of the lease.
     timeouts = Timeouts(settings.connect_timeout.seconds, settings.read_timeout.seconds, run_lease_s / 2)
-    return WebDavBackend(make_server(settings, credential, timeouts), settings.answers)
+    match settings:
+        case WebDavSettings():
+            return WebDavBackend(_webdav_server(settings, credential, timeouts), settings.answers)
+        case EwsSettings():
+            return EwsBackend(_ews_server(settings, credential, timeouts), settings.access, settings.marker)
 
 
-def make_diagnoses(servers: Mapping[str, WebDavSettings]) -> dict[str, Diagnose]:
+def make_diagnoses(servers: Mapping[str, AnyServerSettings]) -> dict[str, Diagnose]:
     """Make the diagnosis of each server; servers with the same user name share an account, which could be locked."""
     accounts = {server.username.casefold(): Account() for server in servers.values()}
     return {
-        name: partial(_diagnose_webdav, name, server, accounts[server.username.casefold()])
-        for name, server in servers.items()
+        name: _make_diagnosis(name, server, accounts[server.username.casefold()]) for name, server in servers.items()
     }
 
 
-def _diagnose_webdav(name: str, settings: WebDavSettings, account: Account, mailbox: str, checks: Checks) -> bool:
+def _make_diagnosis(name: str, settings: AnyServerSettings, account: Account) -> Diagnose:
     timeouts = Timeouts(
         min(DIAGNOSIS_CONNECT_S, settings.connect_timeout.seconds),
         min(DIAGNOSIS_READ_S, settings.read_timeout.seconds),
         DIAGNOSIS_READ_S,
     )
     endpoint = Endpoint(settings.url, settings.auth, settings.tls_minimum, settings.ca_bundle)
-    server = make_server(settings, account.credential, timeouts)
-    subject = diagnosis.Subject(name, endpoint, settings.answers, timeouts, server, account)
-    return diagnosis.diagnose(subject, mailbox, checks)
+    match settings:
+        case WebDavSettings():
+            webdav_server = _webdav_server(settings, account.credential, timeouts)
+            return partial(
+                webdav_diagnosis.diagnose, Subject(name, endpoint, timeouts, webdav_server, account), settings.answers
+            )
+        case EwsSettings():
+            ews_server = _ews_server(settings, account.credential, timeouts)
+            return partial(
+                ews_diagnosis.diagnose, Subject(name, endpoint, timeouts, ews_server, account), settings.access
+            )
 
 
-def make_server(settings: WebDavSettings, credential: Credential, timeouts: Timeouts) -> WebDavServer:
+def _webdav_server(settings: WebDavSettings, credential: Credential, timeouts: Timeouts) -> WebDavServer:
     """Make a mail server, with the account that is used on it; connects at the first request."""
+    if settings.auth == "forms":
+        login: auth.Basic | auth.ConnectionAuth | auth.Forms = auth.Forms(
+            settings.username, settings.password.get_secret_value(), settings.allow_http
+        )
+    else:
+        login = _login(settings.auth, settings)
+    return WebDavServer(settings.url, login, **_options(settings, credential, timeouts))
+
+
+def _ews_server(settings: EwsSettings, credential: Credential, timeouts: Timeouts) -> EwsServer:
+    login = _login(settings.auth, settings)
+    return EwsServer(settings.url, login, settings.schema_version, **_options(settings, credential, timeouts))
+
+
+def _login(scheme: Literal["basic", "ntlm", "negotiate"], settings: ServerSettings) -> auth.Basic | auth.ConnectionAuth:
     username, password = settings.username, settings.password.get_secret_value()
-    login: auth.Basic | auth.ConnectionAuth | auth.Forms
-    match settings.auth:
-        case "basic":
-            login = auth.basic(username, password)
-        case "forms":
-            login = auth.Forms(username, password, settings.allow_http)
-        case scheme:
-            login = auth.ConnectionAuth(scheme, username, password)
-    return WebDavServer(
-        settings.url,
-        login,
-        credential=credential,
-        timeouts=timeouts,
-        ca_bundle=str(settings.ca_bundle or ""),
-        tls_minimum=settings.tls_minimum,
-    )
+    return auth.basic(username, password) if scheme == "basic" else auth.ConnectionAuth(scheme, username, password)
+
+
+def _options(settings: ServerSettings, credential: Credential, timeouts: Timeouts) -> dict[str, Any]:
+    """Return the arguments that servers of all protocols have."""
+    return {
+        "credential": credential,
+        "timeouts": timeouts,
+        "ca_bundle": str(settings.ca_bundle or ""),
+        "tls_minimum": settings.tls_minimum,
+    }

@@ -11,9 +11,9 @@ import pytest
 from rsvpq.ews import search
 from rsvpq.ews.backend import EwsBackend
 from rsvpq.ews.envelope import Access
-from rsvpq.ews.mailbox import EwsMailbox
+from rsvpq.ews.mailbox import EwsMailbox, Marker
 from rsvpq.ews.search import FIND_ROWS
-from rsvpq.ews.server import EwsServer
+from rsvpq.ews.server import EwsServer, Schema
 from rsvpq.http import auth
 from rsvpq.mail.calendar import Agenda, Appointment, BusyStatus, CalendarUnknown, ResponseStatus
 from rsvpq.mail.errors import (
@@ -438,6 +438,18 @@ def test_a_refused_request_is_not_a_schema_for_ever(exchange: Exchange) -> None:
     assert [one.schema[8:12] for one in exchange.asked] == ["2010", "2007", "2010", "2010"]
 
 
+@pytest.mark.parametrize(("schema", "version"), [("2007", "Exchange2007_SP1"), ("2010", "Exchange2010_SP2")])
+def test_a_schema_of_the_settings_is_not_learned(exchange: Exchange, schema: Schema, version: str) -> None:
+    exchange.scripts["CreateItem"] = ews.CREATED
+    exchange.mailbox(server=exchange.server(schema=schema)).respond(
+        MeetingMessage(Kind.REQUEST, ItemRef("1", ("AAMk", "Cw"))), Verdict.ACCEPT
+    )
+    exchange.scripts["FindItem inbox"] = ews.xml(ews.fault("ErrorInvalidRequest"), 500)
+    with pytest.raises(Refused):
+        scanned(exchange.mailbox(server=exchange.server(schema=schema)))
+    assert [(one.operation, one.schema) for one in exchange.asked] == [("CreateItem", version), ("FindItem", version)]
+
+
 def test_an_effect_never_learns_the_schema(exchange: Exchange, box: EwsMailbox) -> None:
     exchange.scripts = dict.fromkeys(("FindItem inbox", "GetFolder", "CreateItem"), old)
     box.respond(MeetingMessage(Kind.REQUEST, ItemRef("1", ("AAMk", "Cw"))), Verdict.ACCEPT)
@@ -726,6 +738,29 @@ def test_trap_16_a_server_may_keep_no_mark(exchange: Exchange, box: EwsMailbox) 
     exchange.scripts["MoveItem"] = ews.response("MoveItem", ews.success("MoveItem"))
     box.clear(message, Clear.MARK)
     assert [one.operation for one in exchange.asked] == ["UpdateItem", "UpdateItem", "MoveItem"]
+
+
+@pytest.mark.parametrize(("marker", "updates"), [("on", 2), ("detect", 1), ("off", 0)])
+def test_marks_are_tried_as_long_as_the_settings_say(exchange: Exchange, marker: Marker, updates: int) -> None:
+    message = request_in(exchange, exchange.mailbox())
+    exchange.scripts["UpdateItem"] = ews.response(
+        "UpdateItem", ews.failed("UpdateItem", "ErrorSentMeetingRequestUpdate")
+    )
+    backend = exchange.backend(marker=marker)
+    for _ in range(2):
+        with backend.open(ews.ADELE, NoLease()) as box:
+            assert not box.mark(message, Intent("1" * 32, Verdict.ACCEPT, BEGUN))
+    assert len(exchange.of("UpdateItem")) == updates
+
+
+@pytest.mark.parametrize(("marker", "written"), [("on", 2), ("detect", 2), ("off", 1)])
+def test_without_marks_a_request_still_counts_as_processed(exchange: Exchange, marker: Marker, written: int) -> None:
+    message = request_in(exchange, exchange.mailbox())
+    exchange.scripts["UpdateItem"] = ews.response("UpdateItem", ews.success("UpdateItem"))
+    with exchange.backend(marker=marker).open(ews.ADELE, NoLease()) as box:
+        box.clear(message, Clear.MARK, Intent("1" * 32, Verdict.ACCEPT, BEGUN))
+    (asked,) = exchange.of("UpdateItem")
+    assert len(list(asked.body.iter(f"{ews.T}Value"))) == written
 
 
 def test_trap_21_a_mark_that_could_not_be_read_is_not_written(exchange: Exchange, box: EwsMailbox) -> None:

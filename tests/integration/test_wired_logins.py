@@ -1,18 +1,24 @@
 """From the settings to a login: the scheme that was chosen, and one credential for all servers that share it."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
+from rsvpq.ews.mailbox import EwsMailbox
 from rsvpq.lanes import Lanes
 from rsvpq.mail.errors import Busy, LoginRefused
 from rsvpq.mail.lease import NoLease
+from rsvpq.mail.messages import Intent, ItemRef, Kind, MeetingMessage, Verdict
 from rsvpq.settings import load_settings
 from rsvpq.tasks.claims import Claims
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.wiring.backends import Backends
+from tests.support import ews_responses as ews
+from tests.support.ews_responses import Exchange
 from tests.support.login_sites import PASSWORD, LoginSite, login_site
+from tests.support.scripted_server import ScriptedServer, play
 
 
 def exchange(folder: Path, redis: Redis, site: LoginSite, password: str = PASSWORD) -> Backends:
@@ -47,6 +53,48 @@ def test_a_user_name_that_one_server_refused_is_shown_to_no_other(tmp_path: Path
             with pytest.raises(LoginRefused), servers.mailbox(name, site.mailboxes()[0]["mailbox"], NoLease()):
                 pass
         assert site.logins() == (0, 1)
+
+
+def ews_servers(folder: Path, redis: Redis, exchange: Exchange, password: str, *lines: str) -> Backends:
+    """Two names of a server with Exchange Web Services, as a worker has them."""
+    (folder / "mailboxes.csv").write_text("mailbox,server\n")
+    (folder / "secret").write_text(password)
+    tables = [
+        f"""[servers.{name}]\nprotocol = "ews"\nurl = "{exchange.scripted.url}"\nusername = 'svc'
+password_file = "secret"\nallow_http = true\n"""
+        + "\n".join([*lines, ""])
+        for name in ("hq0", "hq1")
+    ]
+    (folder / "rsvpq.toml").write_text('mailboxes = "mailboxes.csv"\n' + "".join(tables))
+    return Backends(load_settings(folder / "rsvpq.toml", {}).servers, Claims(Lanes(redis)))
+
+
+@pytest.mark.parametrize("access", ["impersonation", "delegate"])
+def test_exchange_web_services_open_a_mailbox_as_the_settings_say(
+    tmp_path: Path, redis: Redis, scripted: ScriptedServer, access: str
+) -> None:
+    exchange = Exchange(scripted)
+    lines = (f'access = "{access}"', 'schema = "2007"', 'marker = "off"')
+    servers = ews_servers(tmp_path, redis, exchange, ews.PASSWORD, *lines)
+    with servers.mailbox("hq0", ews.ADELE, NoLease()) as box:
+        assert isinstance(box, EwsMailbox)
+        request = MeetingMessage(Kind.REQUEST, ItemRef("1", ("AAMk", "Cw")))
+        assert not box.mark(request, Intent("1" * 32, Verdict.ACCEPT, datetime.now(UTC)))
+    (asked,) = exchange.asked
+    assert asked.raw.target == "/EWS/Exchange.asmx"
+    assert (asked.schema, asked.mailbox) == ("Exchange2007_SP1", ews.ADELE if access == "impersonation" else "")
+    assert [one.text for one in asked.body.iter(f"{ews.T}EmailAddress")] == ([ews.ADELE] if not asked.mailbox else [])
+
+
+def test_a_user_name_that_exchange_web_services_refused_is_shown_to_no_other(
+    tmp_path: Path, redis: Redis, scripted: ScriptedServer
+) -> None:
+    exchange = Exchange(scripted, {"GetFolder": play(401, WWW_Authenticate="Basic")})
+    servers = ews_servers(tmp_path, redis, exchange, "wrong")
+    for name in ("hq0", "hq1", "hq0"):
+        with pytest.raises(LoginRefused), servers.mailbox(name, ews.ADELE, NoLease()):
+            pass
+    assert len(exchange.asked) == 1
 
 
 def test_another_scheme_than_the_server_has_is_named(tmp_path: Path, redis: Redis) -> None:

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
 from rsvpq.ews.backend import EwsBackend
 from rsvpq.ews.envelope import Access, Envelope
-from rsvpq.ews.mailbox import EwsMailbox
+from rsvpq.ews.mailbox import EwsMailbox, Marker
 from rsvpq.ews.server import EwsServer
 from rsvpq.http import auth
 from rsvpq.http.deadlines import Timeouts
@@ -40,6 +41,13 @@ def envelope(content: str, prefixes: tuple[str, str, str] = ("s", "m", "t")) -> 
         f' xmlns:{messages}="{M[1:-1]}" xmlns:{types}="{T[1:-1]}"><{soap}:Header><{types}:ServerVersionInfo'
         f' MajorVersion="14"/></{soap}:Header><{soap}:Body>{body}</{soap}:Body></{soap}:Envelope>'
     ).encode()
+
+
+def of_build(body: bytes, build: str) -> bytes:
+    """A response of a server of this build; '' for one that does not show it."""
+    names = ("MajorVersion", "MinorVersion", "MajorBuildNumber", "MinorBuildNumber")
+    shown = " ".join(f'{name}="{number}"' for name, number in zip(names, build.split("."), strict=False))
+    return body.replace(b'MajorVersion="14"', shown.encode() if build else b"")
 
 
 def fault(code: str, text: str = "Not now.", values: Mapping[str, str] | None = None) -> bytes:
@@ -284,7 +292,7 @@ class Exchange:
         """The requests for an operation."""
         return [one for one in self.asked if one.operation == operation]
 
-    def server(self, **options: object) -> EwsServer:
+    def server(self, **options: Any) -> EwsServer:
         """A client's server."""
         return EwsServer(
             f"{self.scripted.url}/EWS/Exchange.asmx", auth.basic("svc", PASSWORD), timeouts=PATIENT, **options
@@ -294,9 +302,9 @@ class Exchange:
         """Adele's mailbox, whose Inbox is known."""
         return EwsMailbox(server or self.server(), Envelope(ADELE, access), INBOX)
 
-    def backend(self, access: Access = "impersonation") -> EwsBackend:
+    def backend(self, access: Access = "impersonation", marker: Marker = "detect") -> EwsBackend:
         """The backend."""
-        return EwsBackend(self.server(), access)
+        return EwsBackend(self.server(), access, marker)
 
 
 def xml(body: bytes, status: int = 200, **headers: str) -> Play:

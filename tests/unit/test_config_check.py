@@ -180,7 +180,7 @@ def test_a_secret_file_that_everybody_can_read_is_warned_about(folder: Path) -> 
 
 
 def test_a_password_in_settings_that_everybody_can_read_is_warned_about(folder: Path) -> None:
-    _replace(folder / "rsvpq.toml", "# password_file", 'password = "x" #')
+    _replace(folder / "rsvpq.toml", '# password_file = "secrets/redis"', 'password = "x"')
     (folder / "rsvpq.toml").chmod(0o644)
 
     assert _warnings() == ["rsvpq.toml:11: redis.password: rsvpq.toml can be read by everybody; run chmod o-r on it"]
@@ -194,10 +194,23 @@ def test_a_password_from_the_environment_is_not_taken_for_one_in_the_file(folder
 
 def test_no_output_shows_a_secret(folder: Path) -> None:
     _write_secret(folder / "secrets" / "redis")
-    _replace(folder / "rsvpq.toml", "# password_file", "password_file")
+    _replace(folder / "rsvpq.toml", '# password_file = "secrets/redis"', 'password_file = "secrets/redis"')
     good = _check()
     _replace(folder / "rsvpq.toml", "burst = 20", f'burst = 0\npassword = "{SECRET}"')
     bad = _check()
 
     assert (good.exit_code, bad.exit_code) == (0, 2)
     assert "horse" not in good.output + bad.output
+
+
+def test_an_alias_on_a_server_with_exchange_web_services_is_a_problem(folder: Path) -> None:
+    _replace(folder / "rsvpq.toml", 'protocol = "webdav"', 'protocol = "ews"')
+    _replace(folder / "rsvpq.toml", 'answers = "owa"\n', "")
+    assert _check().exit_code == 0
+    _replace(folder / "mailboxes.csv", "cara@example.com", "cara")
+
+    result = _check()
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    expected = "is not an SMTP address, which protocol ews of server hq1 needs; write it as adele@example.com"
+    assert result.stderr == f"{folder}/mailboxes.csv:8: mailbox: 'cara' {expected}\n"

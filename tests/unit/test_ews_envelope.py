@@ -34,6 +34,7 @@ def operations(envelope: Envelope) -> list[etree._Element]:
     """One of each kind."""
     return [
         envelope.get_folder("inbox"),
+        envelope.get_rights(["inbox", "calendar"]),
         envelope.find_item("inbox", properties.ROW, of_classes("IPM.TaskRequest"), Order(properties.RECEIVED)),
         envelope.find_item("calendar", properties.ROW, of_meeting("BAAA"), Order(properties.START_FIELD)),
         envelope.calendar_view(properties.AGENDA, NOW, NOW, 1000),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rsvpq.ews.errors import NoRights, NoSuchMailbox, OtherSchema, TooManyRows, error_of
+from rsvpq.ews.errors import NoRights, NoSuchMailbox, OtherSchema, Throttled, TooManyRows, error_of
 from rsvpq.ews.soap import Failure
 from rsvpq.mail.errors import (
     LOGIN_DELAY_S,
@@ -19,9 +19,9 @@ from rsvpq.mail.errors import (
 
 #: Code, the error for what only reads, the error for what changes something, and the scope of a Busy.
 TABLE: tuple[tuple[str, type[ExchangeError], type[ExchangeError], str], ...] = (
-    ("ErrorServerBusy", Busy, Busy, "server"),
-    ("ErrorInsufficientResources", Busy, Busy, "server"),
-    ("ErrorExceededConnectionCount", Busy, Busy, "server"),
+    ("ErrorServerBusy", Throttled, Throttled, "server"),
+    ("ErrorInsufficientResources", Throttled, Throttled, "server"),
+    ("ErrorExceededConnectionCount", Throttled, Throttled, "server"),
     ("ErrorADUnavailable", Busy, Busy, "server"),
     ("ErrorNoRespondingCASInDestinationSite", Busy, Busy, "server"),
     ("ErrorProxyRequestProcessingFailed", Busy, Unknown, "server"),
@@ -104,7 +104,7 @@ def test_a_server_says_how_long_to_leave_it_alone(asked: str, delay_s: float) ->
 @pytest.mark.parametrize("effect", [False, True])
 def test_an_internal_error_may_have_another_error_in_it(effect: bool) -> None:
     failure = Failure("ErrorInternalServerError", values={"InnerErrorResponseCode": "ErrorServerBusy"})
-    assert type(error_of(failure, "x", effect=effect)) is Busy
+    assert type(error_of(failure, "x", effect=effect)) is Throttled
 
 
 def test_only_an_internal_error_means_another_one() -> None:

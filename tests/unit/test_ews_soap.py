@@ -30,6 +30,14 @@ def test_prefixes_vary(prefixes: tuple[str, str, str]) -> None:
     assert [one.failure for one in parsed.messages] == [None]
 
 
+@pytest.mark.parametrize("body", [GOT, ews.fault("ErrorServerBusy")], ids=["messages", "fault"])
+@pytest.mark.parametrize(
+    ("shown", "build"), [("15.2.2562.17", "15.2.2562.17"), ("", ""), ("15.2", ""), ("15.2.x.1", ""), ("1.2.3.", "")]
+)
+def test_the_build_of_the_server_is_shown_if_all_of_it_is(body: bytes, shown: str, build: str) -> None:
+    assert parse_response(ews.of_build(body, shown), "GetItem").build == build
+
+
 def test_a_fault_shows_its_code_and_details() -> None:
     fault = parse_response(ews.fault("ErrorServerBusy", values={"BackOffMilliseconds": "297749"}), "GetItem").fault
     assert fault is not None

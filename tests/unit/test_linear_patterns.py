@@ -25,11 +25,12 @@ MATCHED = {multistatus._HEAD, imip._LINE_NAME, soap._HEAD, series._DATE}
 OF_THE_WHOLE = {
     organizer._ADDRESS,
     persons._IN_BRACKETS,
+    persons._PLAIN_SMTP,
     multistatus.ENCODING,
     *(imip._ADDRESS, imip._MOMENT, imip._ANY, imip._TOKEN, *imip._IDENTITY.values(), *imip._COURTESY.values()),
     *(zones._MOMENT, zones._OFFSET, zones._STEP),
     recurrence._UNTIL,
-    *(envelope._ID, envelope._ADDRESS, global_ids._HEXADECIMAL),
+    *(envelope._ID, global_ids._HEXADECIMAL),
     *(ordinary_rules._WEEKDAYS, *ordinary_rules._FORMS.values()),
 }
 #: Those of a policy, which see subjects.

@@ -33,6 +33,31 @@ def _problems(file: Path, content: str | bytes, servers: tuple[str, ...] = ("hq1
     return str(caught.value).splitlines()
 
 
+@pytest.mark.parametrize("name", ["cara", "adele@", "@example.com", "adèle@example.com", "a b@example.com"])
+def test_exchange_web_services_need_an_smtp_address(file: Path, name: str) -> None:
+    file.write_text(f"mailbox,server\nadele,hq1\n{name},hq2\nbrian@example.com,hq2\n")
+    servers = {"hq1": _SERVER, "hq2": {**_SERVER, "protocol": "ews"}}
+    settings = Settings.model_validate({"mailboxes": str(file), "servers": servers})
+
+    with pytest.raises(ConfigError) as caught:
+        read_mailboxes(file, settings)
+
+    expected = "is not an SMTP address, which protocol ews of server hq2 needs; write it as adele@example.com"
+    assert str(caught.value) == f"mailboxes.csv:3: mailbox: {name!r} {expected}"
+
+
+@pytest.mark.parametrize("server", ["", "hq9"])
+def test_a_row_without_a_valid_server_is_not_judged_by_the_first_one(file: Path, server: str) -> None:
+    file.write_text(f"mailbox,server\nadele,{server}\n")
+    servers = {"hq1": {**_SERVER, "protocol": "ews"}, "hq2": _SERVER}
+    settings = Settings.model_validate({"mailboxes": str(file), "servers": servers})
+
+    with pytest.raises(ConfigError) as caught:
+        read_mailboxes(file, settings)
+
+    assert [problem.field for problem in caught.value.problems] == ["server"]
+
+
 def test_the_name_alone_is_enough_where_there_is_one_server(file: Path) -> None:
     assert _read(file, "mailbox\nadele\n") == (ListedMailbox("adele", "hq1", "", None),)
 

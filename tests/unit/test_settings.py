@@ -3,7 +3,7 @@
 import re
 import tomllib
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import NoneType
@@ -21,7 +21,7 @@ from rsvpq.settings.environment import variable_name
 from rsvpq.settings.keys import settable_keys
 from rsvpq.settings.mailboxes import COLUMNS
 from rsvpq.settings.policy import RuleSettings
-from rsvpq.settings.servers import PROTOCOLS, WebDavSettings
+from rsvpq.settings.servers import PROTOCOLS, EwsSettings, WebDavSettings
 from rsvpq.settings.toml_lines import KeyPath, key_lines, line_of
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +34,8 @@ url = "https://mail1.example.com"
 username = 'EXAMPLE\svc-rsvpq'
 password_file = "secrets/hq1"
 """
+#: The same for Exchange Web Services; more begins on line 7.
+EWS = GOOD + 'protocol = "ews"\n'
 FULL = r"""
 mode = "respond"
 mailboxes = "mailboxes.csv"
@@ -59,6 +61,16 @@ burst = 2
 concurrency = 3
 connect_timeout = "500ms"
 read_timeout = "1m"
+[servers.hq2]
+protocol = "ews"
+url = "https://mail2.example.com/ews/own.asmx"
+username = "svc"
+password_file = "secrets/hq1"
+auth = "ntlm"
+access = "delegate"
+schema = "2007"
+marker = "off"
+settle = "5m"
 [limits]
 rate = "1/s"
 burst = 4
@@ -78,6 +90,7 @@ longest_delay = "1s"
 settle = "3s"
 [responses]
 after = "keep"
+absorbed_within = "30m"
 [policy]
 internal_domains = "example.com, *.example.com"
 external = "rules"
@@ -209,9 +222,48 @@ def test_a_minimal_file_gives_the_defaults() -> None:
     assert settings.redis.password is None
     assert settings.servers["hq1"].url == "https://mail1.example.com/exchange/"
     assert settings.servers["hq1"].password.get_secret_value() == SECRET
-    assert settings.servers["hq1"].answers == "owa"
+    assert webdav_server(settings, "hq1").answers == "owa"
     assert settings.servers["hq1"].limits == Limits(Rate(10), burst=20, concurrency=4)
     assert settings.mailbox_limits == Limits(Rate(2), burst=5, concurrency=1)
+
+
+def webdav_server(settings: Settings, name: str) -> WebDavSettings:
+    """A server that is spoken to by WebDAV."""
+    server = settings.servers[name]
+    assert isinstance(server, WebDavSettings)
+    return server
+
+
+def ews_server(settings: Settings, name: str) -> EwsSettings:
+    """A server that is spoken to by Exchange Web Services."""
+    server = settings.servers[name]
+    assert isinstance(server, EwsSettings)
+    return server
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_minimal_table_for_exchange_web_services_gives_its_defaults() -> None:
+    server = ews_server(_load(EWS), "hq1")
+
+    assert server.url == "https://mail1.example.com/EWS/Exchange.asmx"
+    assert server.limits == Limits(Rate(10), burst=20, concurrency=8)
+    assert (server.auth, server.access, server.schema_version) == ("basic", "impersonation", "detect")
+    assert (server.marker, server.settle) == ("detect", Duration(120))
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_environment_sets_keys_of_each_protocol() -> None:
+    variables = {"RSVPQ_SERVERS__HQ1__PROTOCOL": "ews", "RSVPQ_SERVERS__HQ1__SCHEMA": "2010"}
+
+    assert ews_server(_load(GOOD, variables), "hq1").schema_version == "2010"
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("path", ["", "/", "/EWS/Exchange.asmx", "/EWS/Exchange.asmx/"])
+def test_the_path_of_exchange_web_services_may_be_left_out(path: str) -> None:
+    server = ews_server(_load(EWS.replace(".com", f".com{path}")), "hq1")
+
+    assert server.url == "https://mail1.example.com/EWS/Exchange.asmx"
 
 
 @pytest.mark.usefixtures("folder")
@@ -249,12 +301,17 @@ def test_a_key_of_another_protocol_is_refused_with_that_protocol(
     ]
 
 
+def by_table(keys: Iterable[KeyPath]) -> set[KeyPath]:
+    """The keys, those of all servers taken together."""
+    return {("servers", *key[2:]) if key[0] == "servers" else key for key in keys}
+
+
 @pytest.mark.usefixtures("folder")
 def test_every_key_can_be_set_in_the_file(folder: Path) -> None:
     settings = _load(FULL)
-    server = settings.servers["hq1"]
+    server, other = webdav_server(settings, "hq1"), ews_server(settings, "hq2")
 
-    assert {*settable_keys(["hq1"])} <= {*key_lines(FULL), ("servers", "hq1", "password_file"), ("redis", "password")}
+    assert by_table(settable_keys(["hq1"])) <= by_table({*key_lines(FULL), ("redis", "password")})
     assert (settings.mode, settings.mailboxes) == ("respond", folder / "mailboxes.csv")
     assert settings.redis.url == "rediss://rsvpq@queue.example.com:6380/3"
     assert settings.redis.password is not None
@@ -267,6 +324,8 @@ def test_every_key_can_be_set_in_the_file(folder: Path) -> None:
     assert server.answers == "detect"
     assert server.limits == Limits(Rate(0.5), burst=2, concurrency=3)
     assert (server.connect_timeout, server.read_timeout) == (Duration(0.5), Duration(60))
+    assert (other.url, other.auth, other.access) == ("https://mail2.example.com/ews/own.asmx", "ntlm", "delegate")
+    assert (other.schema_version, other.marker, other.settle) == ("2007", "off", Duration(300))
     assert settings.mailbox_limits == Limits(Rate(1), burst=4, concurrency=1)
     assert (settings.lanes.scans_released, settings.lanes.answers_released) == (1, 2)
     assert (settings.lanes.release_lease, settings.lanes.run_lease) == (Duration(120), Duration(3600))
@@ -275,7 +334,7 @@ def test_every_key_can_be_set_in_the_file(folder: Path) -> None:
     assert (settings.retry.attempts, settings.retry.first_delay) == (1, Duration(1))
     assert settings.retry.longest_delay == Duration(1)
     assert settings.retry.settle == Duration(3)
-    assert settings.responses.after == "keep"
+    assert (settings.responses.after, settings.responses.absorbed_within) == ("keep", Duration(1800))
     assert settings.decisions == Policy(
         mode="respond",
         rules=(Rule("rest", Action.TENTATIVE),),
@@ -303,7 +362,9 @@ def test_every_key_can_be_set_in_the_file(folder: Path) -> None:
 def test_every_key_can_be_set_in_the_environment() -> None:
     table: dict[str, object] = tomllib.loads(FULL)
     environ = {
-        variable_name(key): str(value) for key in settable_keys(["hq1"]) if (value := _value_at(table, key)) is not None
+        variable_name(key): str(value)
+        for key in settable_keys(["hq1", "hq2"])
+        if (value := _value_at(table, key)) is not None
     }
 
     assert _load(FULL[FULL.index("[[schedule]]") :], environ) == _load(FULL)
@@ -418,7 +479,7 @@ _RULES = [
     (GOOD + "pasword = 1", "6: servers.hq1.pasword: is not a known key; did you mean password?"),
     (
         GOOD + "[responses]\nwhen = 1",
-        "7: responses.when: is not a known key; use one of: after",
+        "7: responses.when: is not a known key; use one of: absorbed_within, after",
     ),
     (
         GOOD + 'mode = "respond"',
@@ -491,9 +552,50 @@ _RULES = [
         GOOD + 'ca_bundle = "ca.pem"',
         "6: servers.hq1.ca_bundle: there is no file FOLDER/ca.pem; create it or correct the path",
     ),
-    (GOOD + 'protocol = "imap"', "6: servers.hq1.protocol: 'imap' is not a known value; use one of: webdav"),
+    (GOOD + 'protocol = "imap"', "6: servers.hq1.protocol: 'imap' is not a known value; use one of: ews, webdav"),
     (GOOD + 'protocol = "dav"', "6: servers.hq1.protocol: 'dav' is not a known value; did you mean webdav?"),
-    (GOOD + "protocol = 1", "6: servers.hq1.protocol: 1 is not a known value; use one of: webdav"),
+    (GOOD + "protocol = 1", "6: servers.hq1.protocol: 1 is not a known value; use one of: ews, webdav"),
+    (
+        EWS + 'answers = "owa"',
+        '7: servers.hq1.answers: is only for protocol = "webdav"; leave it out, or correct the protocol',
+    ),
+    *(
+        (
+            f"{GOOD}{key} = 1",
+            f'6: servers.hq1.{key}: is only for protocol = "ews"; leave it out, or correct the protocol',
+        )
+        for key in ("access", "schema", "marker", "settle")
+    ),
+    (
+        EWS + 'auth = "forms"',
+        "7: servers.hq1.auth: 'forms' is not a known value; use one of: basic, negotiate, ntlm",
+    ),
+    (
+        EWS + 'access = "owner"',
+        "7: servers.hq1.access: 'owner' is not a known value; use one of: delegate, impersonation",
+    ),
+    (EWS + 'schema = "2013"', "7: servers.hq1.schema: '2013' is not a known value; did you mean 2010?"),
+    (EWS + "marker = true", "7: servers.hq1.marker: True is not a known value; use one of: detect, off, on"),
+    (
+        EWS + 'settle = "119s"',
+        "7: servers.hq1.settle: 119s is less than read_timeout (1m) + 1m; write 2m or more",
+    ),
+    (
+        EWS + 'read_timeout = "75s"',
+        "2: servers.hq1.settle: 2m is less than read_timeout (75s) + 1m; write 135s or more",
+    ),
+    *(
+        (
+            EWS.replace(".com", f".com{path}"),
+            f"3: servers.hq1.url: has the path {path.rstrip('/')}; leave it out, or write that of Exchange Web "
+            "Services, as /EWS/Exchange.asmx",
+        )
+        for path in ("/exchange/", "/EWS")
+    ),
+    (
+        EWS.replace("https:", "http:"),
+        "3: servers.hq1.url: sends the password unencrypted; use https, or set allow_http = true",
+    ),
     (GOOD + 'auth = "form"', "6: servers.hq1.auth: 'form' is not a known value; did you mean forms?"),
     (
         GOOD + 'tls_minimum = "1"',
@@ -616,7 +718,7 @@ _VARIABLES = [
         {f"{_HQ1}PASSWORD_FILE": "x"},
         f"{_HQ1}PASSWORD_FILE: cannot read FOLDER/x (No such file or directory); create it or correct the path",
     ),
-    ({f"{_HQ1}PROTOCOL": "imap"}, f"{_HQ1}PROTOCOL: 'imap' is not a known value; use one of: webdav"),
+    ({f"{_HQ1}PROTOCOL": "imap"}, f"{_HQ1}PROTOCOL: 'imap' is not a known value; use one of: ews, webdav"),
     ({f"{_HQ1}PASWORD": "x"}, f"{_HQ1}PASWORD: is not a known variable; did you mean {_HQ1}PASSWORD?"),
     (
         {"RSVPQ_SERVERS__HQ__BURST": "1"},
@@ -846,21 +948,33 @@ _READ: dict[type, Callable[[str], object]] = {
 
 def test_the_documented_defaults_are_those_of_the_code() -> None:
     reference = (ROOT / "docs/settings.md").read_text().split("## Keys")[1].split("## The list of mailboxes")[0]
+    general, of_ews = re.split(r"^### Exchange Web Services\n", reference, flags=re.MULTILINE)
+    of_ews, rest = of_ews.split("### ", 1)
+
+    _assert_documented(general + rest, _defaults(WebDavSettings))
+    common = _defaults(WebDavSettings)
+    own = {key: default for key, default in _defaults(EwsSettings).items() if common.get(key, common) != default}
+    del own["servers.NAME.protocol"]
+    _assert_documented(of_ews, own)
+
+
+def _assert_documented(reference: str, defaults: Mapping[str, object]) -> None:
     rows = re.findall(r"^\| `([\w.]+)` \|(?:[^|]*\|){2} ([^|]+) \|", reference, re.MULTILINE)
-    defaults = _defaults()
 
     assert [key for key, _ in rows if key not in defaults] == []
     assert {key: _READ[type(defaults[key])](text.strip("`")) for key, text in rows} == defaults
 
 
-def _defaults() -> dict[str, object]:
-    tables: dict[str, type[BaseModel]] = {"": Settings, "servers.NAME.": WebDavSettings, "schedule.": Schedule}
+def _defaults(server: type[BaseModel]) -> dict[str, object]:
+    tables: dict[str, type[BaseModel]] = {"": Settings, "servers.NAME.": server, "schedule.": Schedule}
     tables |= {"policy.rules.": RuleSettings}
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             tables[f"{name}."] = field.annotation
     defaults = {
-        prefix + name: "required" if field.is_required() else field.get_default(call_default_factory=True)
+        prefix + (field.alias or name): "required"
+        if field.is_required()
+        else field.get_default(call_default_factory=True)
         for prefix, table in tables.items()
         for name, field in table.model_fields.items()
         if (prefix, name) != ("", "servers") and (prefix, name) != ("", "schedule") and f"{prefix}{name}." not in tables
