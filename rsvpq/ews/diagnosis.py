@@ -182,7 +182,7 @@ def _report_access(access: Access, checks: Checks) -> None:
     if access == "impersonation":
         return
     text = (
-        "delegate: canceled meetings stay in calendars (RemoveItem is not supported), and without Send As an answer "
+        "delegate: canceled meetings are deleted (RemoveItem is not supported), and without Send As an answer "
         "fails (ErrorSendAsDenied) and is left in Drafts"
     )
     checks.warn("access", text, 'use access = "impersonation", or give the account Send As on every mailbox')

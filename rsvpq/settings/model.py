@@ -38,7 +38,7 @@ from rsvpq.settings.fields import (
     read_secret,
 )
 from rsvpq.settings.policy import PolicySettings
-from rsvpq.settings.servers import AnyServerSettings, ServerSettings, EwsSettings
+from rsvpq.settings.servers import AnyServerSettings, EwsSettings, ServerSettings
 from rsvpq.settings.table import Table as _Table
 
 
