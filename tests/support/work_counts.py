@@ -168,7 +168,7 @@ class _Walk:
             while end - at < most and self._reads(holds, end):
                 end += 1
             shortest = end if op is ops.POSSESSIVE_REPEAT else at + least
-            return end - at >= least and any(self._tries(then, stop) for stop in range(end, shortest - 1, -1))
+            return end - at >= least and self._tries_one(then, range(end, shortest - 1, -1))
 
         return match
 
@@ -176,9 +176,22 @@ class _Walk:
         self.steps += 1
         return then(at)
 
+    def _tries_one(self, then: Then, stops: range) -> bool:
+        for stop in stops:  # noqa: SIM110 - see _branch
+            if self._tries(then, stop):
+                return True
+        return False
+
     @staticmethod
     def _branch(branches: Sequence[Matcher]) -> Matcher:
-        return lambda at, then: any(branch(at, then) for branch in branches)
+        # A loop, and not any(): Python 3.12 counts the recursion through C by itself, and allows little of it.
+        def match(at: int, then: Then) -> bool:
+            for branch in branches:  # noqa: SIM110 - see above
+                if branch(at, then):
+                    return True
+            return False
+
+        return match
 
     @staticmethod
     def _atomic(inner: Matcher) -> Matcher:
