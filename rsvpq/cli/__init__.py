@@ -48,7 +48,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="rsvpq")
 def commands() -> None:
-    """Answer meeting requests in Exchange 2000/2003 mailboxes, from a Celery queue."""
+    """Answer meeting requests in Exchange mailboxes, from a Celery queue."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -12,6 +12,8 @@ _NOTHING = "nothing was done to the mailbox"
 _ADVICE = {
     "nothing": "retry or drop it, as you like",
     "command": "check Drafts: an answer there was not sent; a retry checks Drafts first, and sends the answer of rsvpq",
+    "at-once": "check Sent Items, then the calendar: the answer may have been sent; a retry checks both first, and "
+    "sends nothing as long as they show part of an answer",
     "send": "check Sent Items, then Drafts: the answer may have been sent; a retry checks both first",
     "sent": "the answer was sent, but the request was not cleared; a retry clears it and sends nothing",
     "open": "a retry is safe: opening a response twice changes nothing",
@@ -37,8 +39,15 @@ def advice(journal: Mapping[str, Any], *, scan: bool) -> str:
     for step in ("sent", "send", "open", "remove"):
         if step in journal:
             return _ADVICE[step]
+    if any(_is_at_once(journal[verdict]) for verdict in Verdict if verdict in journal):
+        return _ADVICE["at-once"]
     commanded = any(step in journal for step in (*Verdict, "draft"))
     return _ADVICE["command" if commanded else "nothing"]
+
+
+def _is_at_once(fact: Any) -> bool:
+    """Return whether the fact is about an answer in one step, without a draft."""
+    return isinstance(fact, Mapping) and "begun" in fact
 
 
 def _command(verdict: Verdict, journal: Mapping[str, Any]) -> str:
@@ -48,6 +57,8 @@ def _command(verdict: Verdict, journal: Mapping[str, Any]) -> str:
     times, at_s, before = fact.get("times", 1), fact.get("at"), fact.get("before") or []
     again = f", {times} times" if times > 1 else ""
     when = f", last at {datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M:%S} UTC" if at_s else ""
+    if _is_at_once(fact):
+        return f"the answer {verdict} was about to be given, or was given{again}{when}"
     others = f"; {len(before)} answers to it by other people were in Drafts or Sent Items before" if before else ""
     return f"the command to {verdict} was about to be sent to the server, or was sent{again}{when}{others}"
 
