@@ -1,8 +1,9 @@
 """Convert items of EWS to meeting messages.
 
 An item shows a value as a field or as an extended property of MAPI: FindItem returns few fields of messages, and no
-address of an organizer (Microsoft Learn: "FindItem"). ``HasBeenProcessed`` of a request says that the Calendar
-Attendant has put it into the calendar, and not that it was answered; so it is not ``processed``.
+address of an organizer (Microsoft Learn: "FindItem"). ``HasBeenProcessed``, which is PidTagProcessed of MAPI, says that
+the Calendar Attendant or a client has put a message into the calendar, and not that a request was answered, or that
+anybody has cleared a response; so none of them makes a message ``processed``.
 """
 
 import base64
@@ -209,7 +210,7 @@ def message_of_item(item: EwsItem, resolve: Resolve = _nobody) -> MeetingMessage
         organizer=_shown(people.organizer),
         received=item.moment("DateTimeReceived", "DateTimeSent"),
         response_requested=item.flag("IsResponseRequested", properties.RESPONSE_REQUESTED, default=True),
-        processed=item.flag(properties.PROCESSED) or item.flag(properties.PROCESSED_BY_CLIENT),
+        processed=item.flag(properties.PROCESSED),
         start=item.moment("Start", properties.START),
         end=item.moment("End", properties.END),
         stamp=item.moment(properties.STAMP, "DateTimeStamp"),

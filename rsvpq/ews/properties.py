@@ -128,8 +128,6 @@ SENT_FOR = by_tag(0x5D02, "String")
 RESPONSE_REQUESTED = by_tag(0x0063, "Boolean")
 #: PR_MESSAGE_PROCESSED, which DavMail writes too; on EWS it is our mark of a finished message.
 PROCESSED = by_tag(0x65E8, "Boolean")
-#: PidTagProcessed, which a client sets.
-PROCESSED_BY_CLIENT = by_tag(0x7D01, "Boolean")
 #: PidLidGlobalObjectId, and the same without the date of an instance, PidLidCleanGlobalObjectId.
 GLOBAL_ID = meeting(0x3, "Binary")
 CLEAN_GLOBAL_ID = meeting(0x23, "Binary")
@@ -155,7 +153,7 @@ INTENT = EwsProperty("", Extended("6d3f5b0c-8f4e-4c0e-9a55-6a0f2f6a3b91", "rsvpq
 #: What a search of messages returns: few properties, as each makes the view slower, but enough to know each message.
 ROW = (
     *(ITEM_CLASS, RECEIVED, field("item:Sensitivity"), field("item:Subject")),
-    *(SEARCH_KEY, MESSAGE_ID, SENT_FOR, PROCESSED, PROCESSED_BY_CLIENT, GLOBAL_ID, CLEAN_GLOBAL_ID),
+    *(SEARCH_KEY, MESSAGE_ID, SENT_FOR, PROCESSED, GLOBAL_ID, CLEAN_GLOBAL_ID),
     *(STAMP, MEETING_TYPE, SEQUENCE, START, END, RECURRING, INTENT),
 )
 #: Answers in Sent Items and elsewhere: when they were sent instead of when they were received.
