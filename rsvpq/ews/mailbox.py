@@ -366,11 +366,14 @@ def _address_of(message: MeetingMessage) -> ItemId:
 
 
 def _has_mark_of(one: MeetingMessage, request: MeetingMessage, intent: Intent) -> bool:
-    """Return whether a request has the mark of an answer: same meeting, same verdict, begun in the same second."""
+    """Return whether a request has the mark of an answer: same meeting, same verdict, and not written before it.
+
+    An answer that is given again is marked again, with the time of that.
+    """
     mark = one.intent
     if mark is None or same_meeting_key(one.uid) != same_meeting_key(request.uid):
         return False
-    return mark.verdict is intent.verdict and mark.begun == intent.begun.replace(microsecond=0)
+    return mark.verdict is intent.verdict and mark.begun >= intent.begun.replace(microsecond=0)
 
 
 def _properties_of(kind: Kind) -> Sequence[EwsProperty]:
