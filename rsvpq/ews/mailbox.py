@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from itertools import chain
 from typing import Final, Literal
 
 from lxml import etree
@@ -348,11 +347,10 @@ class EwsMailbox:
             handled = self._with_key(request, Place.TRASH, Intent("", verdict, begun))
         return look.judge(None, queued, there, handled)
 
-    def _answers_in(self, folder: Folder) -> Iterator[MeetingMessage]:
+    def _answers_in(self, folder: Folder) -> Iterator[Page]:
         operation = self._envelope.find_item(folder, properties.SENT_ROW, of_classes(_ANSWERS), _SENT_LAST_FIRST)
         with suppress(Gone):  # there may be no Outbox
-            pages = self._pages(operation, "", answers=True)
-            yield from chain.from_iterable(page.messages for page in pages)
+            yield from self._pages(operation, "", answers=True)
 
 
 def _address_of(message: MeetingMessage) -> ItemId:
