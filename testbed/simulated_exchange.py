@@ -105,6 +105,10 @@ class SimulatedExchange:
         """Set switches on all servers, or on one with ``server``; see docs/simulator.md."""
         self._fetch("switches", json.dumps(switches).encode())
 
+    def switches(self) -> dict[str, Any]:
+        """Return the switches of the first server."""
+        return {name: facts["value"] for name, facts in json.loads(self._fetch("switches")).items()}
+
     def put_clock_forward(self, seconds: float) -> None:
         """Let so much time have passed there."""
         self._fetch("clock", json.dumps({"forward_s": seconds}).encode())

@@ -11,16 +11,18 @@ it alone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
 from rsvpq.mail.errors import Busy, Gone, NotAnswerable, Transient, Unknown, Unsettled
-from rsvpq.mail.messages import Intent, Verdict
-from rsvpq.mail.ports import AnswerEvidence, AnswerState, Clear
+from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
+from rsvpq.mail.ports import AnswerState, Clear
 from rsvpq.policy import Left, Reason
 from rsvpq.tasks.journal import Decided, Outcome
 from workers import marks
+from workers.evidence import answers_sent
 from workers.outcomes import gone, left_alone
 from workers.steps import Step, next_step_at_once
 from workers.work import AtOnceWork
@@ -31,28 +33,35 @@ class Response:
     """An answer as the journal has it.
 
     :param begun_s: when it was first given, by the ledger's clock, in seconds since the epoch. :param at_s: when it was
-        last given; 0 if the server certainly did not carry it out. :param times: how often it was given.
+        last given; 0 if the server certainly did not carry it out. :param times: how often it was given, or may have
+        been. :param token: the token of the mark that was written on the request with it.
     """
 
     begun_s: float
     at_s: float
     times: int = 1
+    token: str = ""
 
     def to_fact(self) -> dict[str, Any]:
         """Return the fact that the journal stores."""
-        return {"begun": round(self.begun_s, 3), "at": round(self.at_s, 3), "times": self.times}
+        times = {"begun": round(self.begun_s, 3), "at": round(self.at_s, 3), "times": self.times}
+        return {**times, "token": self.token}
 
     @classmethod
     def parse(cls, fact: Mapping[str, Any] | list[str]) -> Self:
         """Read what :meth:`to_fact` returned, or the fact of a command, if the mailbox had another protocol then."""
         if isinstance(fact, list):
             return cls(0, 0)
-        return cls(fact.get("begun", fact["at"]), fact["at"], fact["times"])
+        return cls(fact.get("begun", fact["at"]), fact["at"], fact["times"], fact.get("token", ""))
 
     @property
     def begun(self) -> datetime:
         """When it was first given."""
         return datetime.fromtimestamp(self.begun_s, UTC)
+
+    def mark(self, item: str, verdict: Verdict) -> Intent:
+        """Return the mark for the request, with the time at which it was last given."""
+        return Intent(item, verdict, datetime.fromtimestamp(int(self.at_s), UTC), token=self.token)
 
 
 def answer_at_once(work: AtOnceWork) -> Outcome:
@@ -61,13 +70,19 @@ def answer_at_once(work: AtOnceWork) -> Outcome:
     :raises Unsettled: the effect of an earlier attempt may not show yet.
     :raises Unknown: it cannot be determined whether the answer was sent.
     """
+    if "sent" in work.journal or "send" in work.journal:
+        return _finish_sent(work)
     verdict = marks.begun(work.journal)
     if verdict:
         return _finish_begun(work, verdict)
     request = work.box.refresh(work.message)
     if request is None:
         return gone(work)
-    work = work.with_message(request)
+    return _begin(work.with_message(request), request)
+
+
+def _begin(work: AtOnceWork, request: MeetingMessage) -> Outcome:
+    """Answer a request of which the journal knows nothing, unless its mark shows that an answer was begun."""
     earlier = marks.unfinished(work, request)
     if earlier and not _is_free(work, earlier):
         return _finish_begun(work, earlier.verdict)
@@ -75,7 +90,8 @@ def answer_at_once(work: AtOnceWork) -> Outcome:
     if decided.verdict is None:
         return left_alone(decided)
     now_s = work.journal.now_s()
-    return _respond(work, decided.verdict, Response(now_s, now_s), decided)
+    first = Response(now_s, now_s, 2 if earlier else 1, marks.token())
+    return _respond(work, decided.verdict, first, decided)
 
 
 def _is_free(work: AtOnceWork, earlier: Intent) -> bool:
@@ -85,69 +101,125 @@ def _is_free(work: AtOnceWork, earlier: Intent) -> bool:
 
     :raises Unsettled: its effect may not show yet.
     """
-    evidence = work.box.evidence(work.message, earlier.verdict, earlier.begun)
-    begun_s = earlier.begun.timestamp()
+    begun = min(earlier.begun, datetime.fromtimestamp(work.journal.now_s(), UTC))
+    # No scan offers a request that shows an answer, unless we began it.
+    unanswered = replace(work.message, answered=None)
+    evidence = work.box.evidence(unanswered, earlier.verdict, begun)
     if evidence.state is AnswerState.NOT_DONE:
-        _require_settled(work, begun_s, evidence)
+        _require_settled(work, _first_seen_s(work, earlier), evidence.note)
         return True
-    work.journal.note(earlier.verdict, Response(begun_s, begun_s).to_fact())
+    begun_s = begun.timestamp()
+    work.journal.note(earlier.verdict, Response(begun_s, begun_s, token=earlier.token).to_fact())
     return False
+
+
+def _finish_sent(work: AtOnceWork) -> Outcome:
+    """Finish an answer that was sent, or whose draft was about to be sent when the mailbox had another protocol.
+
+    :raises Unknown: Sent Items does not have that.
+    """
+    if "sent" in work.journal or answers_sent(work):
+        return _tidy_up(work)
+    raise Unknown("the draft of an answer was about to be sent by another protocol, and Sent Items does not have it")
 
 
 def _finish_begun(work: AtOnceWork, verdict: Verdict) -> Outcome:
     """Finish the answer that was begun, whatever the policy says by now."""
-    if "sent" in work.journal:
-        return _tidy_up(work, "")
-    last = Response.parse(work.journal[verdict])
+    last, now_s = Response.parse(work.journal[verdict]), work.journal.now_s()
+    if last.at_s > now_s:  # the clock was set back: count from now on, not from a time that is yet to come
+        last = replace(last, begun_s=min(last.begun_s, now_s), at_s=now_s)
+        work.journal.note(verdict, last.to_fact())
     evidence = work.box.evidence(work.message, verdict, last.begun)
-    settled = not 0 <= work.journal.now_s() - last.at_s < work.settle_s
-    match next_step_at_once(evidence.state, settled=settled):
+    match next_step_at_once(evidence.state, settled=now_s - last.at_s >= work.settle_s):
         case Step.FINISH:
             return _tidy_up(work, evidence.note)
         case Step.WAIT:
-            _require_settled(work, last.at_s, evidence)
+            _require_settled(work, last.at_s, evidence.note)
         case Step.COMMAND:
-            request = work.box.refresh(work.message)
-            if request is None:
-                raise Transient("the request left the Inbox while it was being looked at")
-            again = Response(last.begun_s, work.journal.now_s(), last.times + 1)
-            return _respond(work.with_message(request), verdict, again)
+            return _respond_again(work, verdict, last)
     raise Unknown(f"{verdict} was begun, and it is not known whether it was sent: {evidence.note}")
+
+
+def _respond_again(work: AtOnceWork, verdict: Verdict, last: Response) -> Outcome:
+    """Give the answer again, because it was certainly not carried out, unless somebody else has begun one meanwhile.
+
+    :raises Unsettled: the effect of that one may not show yet.
+    """
+    request = work.box.refresh(work.message)
+    if request is None:
+        raise Transient("the request left the Inbox while it was being looked at")
+    other = request.intent
+    if other is not None and not other.finished and other.token != last.token:
+        if other.identity != work.item:
+            raise Unknown(f"another installation, or another name of this mailbox, answers the request: {other}")
+        _require_settled(work, _first_seen_s(work, other), "another installation has marked the request")
+    again = Response(last.begun_s, work.journal.now_s(), last.times + 1, last.token or marks.token())
+    return _respond(work.with_message(request), verdict, again)
 
 
 def _respond(work: AtOnceWork, verdict: Verdict, response: Response, decided: Decided | None = None) -> Outcome:
     """Give the answer: the only effect, between its intent and its outcome in the journal."""
-    journal, silent = work.journal, not work.message.response_requested
+    journal = work.journal
     journal.intend(verdict, response.to_fact(), decided.attached if decided else None)
     try:
-        request = marks.write(work, Intent.now(work.item, verdict, (), marks.token()))
-        work.box.respond(request, verdict, silent=silent)
+        request = marks.write(work, response.mark(work.item, verdict))
+        work.box.respond(request, verdict, silent=_is_silent(work))
     except Gone:
         if response.times > 1:
             raise Transient("the request left the Inbox: an earlier attempt may have had its effect late") from None
         return gone(work, undone=True)
     except NotAnswerable as refusal:
         return Outcome("left", str(refusal), left=Left(Reason.OUT_OF_DATE), undone=True)
+    except Unsettled:
+        _notice_another(work)
+        raise
     except (Busy, Transient):  # certainly not done, so the next attempt need not wait for it
-        journal.note(verdict, Response(response.begun_s, 0, response.times).to_fact())
+        journal.note(verdict, replace(response, at_s=0).to_fact())
         raise
     journal.note("sent")
-    return Outcome("accepted", "no response was requested, so none was sent") if silent else Outcome("answered")
+    return _answered(work)
 
 
-def _tidy_up(work: AtOnceWork, note: str) -> Outcome:
-    """Move a request that the server has left in the Inbox to Deleted Items, where Exchange moves it by itself."""
-    left = work.box.refresh(work.message)
-    if left is not None:
-        work.box.clear(left, Clear.TRASH)
+def _notice_another(work: AtOnceWork) -> None:
+    """Note when the mark was seen that somebody else has written on the request since it was read."""
+    there = work.box.refresh(work.message)
+    if there is not None and there.intent is not None:
+        _first_seen_s(work, there.intent)
+
+
+def _is_silent(work: AtOnceWork) -> bool:
+    return not work.message.response_requested
+
+
+def _answered(work: AtOnceWork, note: str = "") -> Outcome:
+    if _is_silent(work):
+        return Outcome("accepted", "no response was requested, so none was sent")
     return Outcome("answered", note)
 
 
-def _require_settled(work: AtOnceWork, at_s: float, evidence: AnswerEvidence) -> None:
+def _tidy_up(work: AtOnceWork, note: str = "") -> Outcome:
+    """Move a request that the server has left in the Inbox to Deleted Items, where Exchange moves it by itself."""
+    left = work.box.refresh(work.message)
+    if left is not None:
+        with suppress(Gone):  # somebody was quicker
+            work.box.clear(left, Clear.TRASH)
+    return _answered(work, note)
+
+
+def _first_seen_s(work: AtOnceWork, mark: Intent) -> float:
+    """Return when the mark was first seen by an attempt of this item: the clock of its writer may be another one."""
+    journal, now_s = work.journal, work.journal.now_s()
+    if "seen" not in journal or journal["seen"]["token"] != mark.token or journal["seen"]["at"] > now_s:
+        journal.note("seen", {"token": mark.token, "at": round(now_s, 3)})
+    at_s: float = journal["seen"]["at"]
+    return at_s
+
+
+def _require_settled(work: AtOnceWork, at_s: float, note: str) -> None:
     """Check that an effect would show by now.
 
     :raises Unsettled: it may not.
     """
-    age_s = work.journal.now_s() - at_s
-    if 0 <= age_s < work.settle_s:
-        raise Unsettled(f"an answer was begun, and may not show yet: {evidence.note}", work.settle_s - age_s)
+    left_s = work.settle_s - (work.journal.now_s() - at_s)
+    if left_s > 0:
+        raise Unsettled(f"an answer was begun, and may not show yet: {note}", min(left_s, work.settle_s))

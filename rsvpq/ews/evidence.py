@@ -18,7 +18,7 @@ from rsvpq.ews.items import Resolve
 from rsvpq.mail.calendar import CalendarUnknown, ResponseStatus, same_meeting_key
 from rsvpq.mail.editions import answers_another, same_occurrence
 from rsvpq.mail.messages import Kind, MeetingMessage, Verdict
-from rsvpq.mail.ports import AnswerEvidence, AnswerState
+from rsvpq.mail.ports import AnswerEvidence, AnswerState, Page
 
 #: How far the clocks of server and worker may be apart.
 APART_CLOCKS = timedelta(minutes=5)
@@ -64,14 +64,16 @@ class Look:
         self._verdict = verdict
         self._since = _earlier(begun)
         self._bare = False
+        self._unreadable = 0
 
-    def sent(self, answers: Iterator[MeetingMessage]) -> MeetingMessage | None:
+    def sent(self, pages: Iterator[Page]) -> MeetingMessage | None:
         """Return an answer to this edition, ours or a person's, among those of a folder; None if there is none.
 
-        Some servers keep copies that do not show what they answer; it is remembered if there is one since we began.
+        Some servers keep copies that do not show what they answer; it is remembered if there is one since we began, or
+        one that cannot be read.
         """
         oldest = _earlier(min(self._request.received or self._since, self._since))
-        for number, answer in enumerate(answers):
+        for number, answer in enumerate(self._readable(pages)):
             if (answer.received is not None and answer.received < oldest) or number >= _MOST_ANSWERS:
                 return None
             if not answer.uid:
@@ -80,6 +82,11 @@ class Look:
             elif self._is_answer(answer):
                 return answer
         return None
+
+    def _readable(self, pages: Iterator[Page]) -> Iterator[MeetingMessage]:
+        for page in pages:
+            self._unreadable += page.unreadable
+            yield from page.messages
 
     def _is_answer(self, answer: MeetingMessage) -> bool:
         request = self._request
@@ -126,6 +133,8 @@ class Look:
             return AnswerEvidence(
                 AnswerState.UNCLEAR, "Sent Items has an answer that does not show which request it is for"
             )
+        if self._unreadable:
+            return AnswerEvidence(AnswerState.UNCLEAR, "Sent Items or the Outbox has answers that cannot be read")
         return AnswerEvidence(AnswerState.NOT_DONE, "the request is in the Inbox, and nothing of an answer is there")
 
     def _when_gone(self, handled: MeetingMessage | None, calendar: "_Calendar") -> AnswerEvidence:

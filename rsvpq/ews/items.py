@@ -1,9 +1,9 @@
 """Convert items of EWS to meeting messages.
 
 An item shows a value as a field or as an extended property of MAPI: FindItem returns few fields of messages, and no
-address of an organizer (Microsoft Learn: "FindItem"). ``HasBeenProcessed`` and PidTagProcessed say that the Calendar
-Attendant has put a message into the calendar, and not that it was answered or cleared; so only our own mark makes it
-``processed``.
+address of an organizer (Microsoft Learn: "FindItem"). ``HasBeenProcessed``, which is PidTagProcessed of MAPI, says that
+the Calendar Attendant or a client has put a message into the calendar, and not that a request was answered, or that
+anybody has cleared a response; so none of them makes a message ``processed``.
 """
 
 import base64

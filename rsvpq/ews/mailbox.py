@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from itertools import chain
 from typing import Final, Literal
 
 from lxml import etree
@@ -374,11 +373,10 @@ class EwsMailbox:
             handled = self._with_key(request, Place.TRASH, Intent("", verdict, begun))
         return look.judge(None, queued, there, handled)
 
-    def _answers_in(self, folder: Folder) -> Iterator[MeetingMessage]:
+    def _answers_in(self, folder: Folder) -> Iterator[Page]:
         operation = self._envelope.find_item(folder, properties.SENT_ROW, of_classes(_ANSWERS), _SENT_LAST_FIRST)
         with suppress(Gone):  # there may be no Outbox
-            pages = self._pages(operation, "", answers=True)
-            yield from chain.from_iterable(page.messages for page in pages)
+            yield from self._pages(operation, "", answers=True)
 
 
 def _address_of(message: MeetingMessage) -> ItemId:
@@ -392,11 +390,14 @@ def _address_of(message: MeetingMessage) -> ItemId:
 
 
 def _has_mark_of(one: MeetingMessage, request: MeetingMessage, intent: Intent) -> bool:
-    """Return whether a request has the mark of an answer: same meeting, same verdict, begun in the same second."""
+    """Return whether a request has the mark of an answer: same meeting, same verdict, and not written before it.
+
+    An answer that is given again is marked again, with the time of that.
+    """
     mark = one.intent
     if mark is None or same_meeting_key(one.uid) != same_meeting_key(request.uid):
         return False
-    return mark.verdict is intent.verdict and mark.begun == intent.begun.replace(microsecond=0)
+    return mark.verdict is intent.verdict and mark.begun >= intent.begun.replace(microsecond=0)
 
 
 def _properties_of(kind: Kind) -> Sequence[EwsProperty]:

@@ -30,6 +30,9 @@ _LONGEST = 1024 * 1024
 #: Characters that XML does not allow, so that no server can have sent them.
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _DRAFT_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.EML")
+_NOTHING_SEEN = {"token": "", "at": 0}
+#: The first second that no datetime can hold.
+_AFTER_ALL = 253_402_300_800
 _WANTED = {"uid", "subject", "item"}
 #: Steps which show that an answer was begun, so that somebody has to find out what came of it.
 _BEGUN = {*Verdict, "draft", "send"}
@@ -119,6 +122,7 @@ def _require_journal(journal: Mapping[str, Any]) -> None:
     if (
         not all(_is_command(journal[verdict]) for verdict in Verdict if verdict in journal)
         or not _is_text(journal.get("send", ""))
+        or not _is_sight(journal.get("seen", _NOTHING_SEEN))
         or ("draft" in journal and not (isinstance(draft, str) and _DRAFT_NAME.fullmatch(draft)))
     ):
         raise _forged("its journal has steps with invalid facts")
@@ -136,9 +140,16 @@ def _is_command(fact: Any) -> bool:
     if not all(type(fact[name]) in (int, float) for name in ("at", "times", "begun") if name in fact):
         return False
     if "begun" in fact:
-        return True
+        return 0 <= fact["begun"] < _AFTER_ALL and _is_text(fact.get("token", ""))
     before = fact.get("before")
     return isinstance(before, list) and all(map(_is_text, before)) and isinstance(fact.get("read"), bool)
+
+
+def _is_sight(fact: Any) -> bool:
+    """Return whether a fact has the form in which :mod:`workers.at_once` notes that it has seen somebody's mark."""
+    if not isinstance(fact, dict):
+        return False
+    return _is_text(fact.get("token")) and type(fact.get("at")) in (int, float)
 
 
 def _is_text(value: Any) -> bool:

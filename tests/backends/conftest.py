@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from rsvpq.mail.ports import OpenMailbox
+from tests.backends.ews import ews_harness
 from tests.backends.harness import Harness, Opened, opened
 from tests.backends.webdav import webdav_harness
 
-HARNESSES: Mapping[str, Callable[[Path], Iterator[Harness]]] = {"webdav": webdav_harness}
+HARNESSES: Mapping[str, Callable[[Path], Iterator[Harness]]] = {
+    "webdav": webdav_harness,
+    "ews": ews_harness,
+}
 
 
 @pytest.fixture(scope="module", params=list(HARNESSES))
@@ -21,7 +26,7 @@ def exchange(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture
-def at(exchange: Harness) -> Iterator[Opened]:
+def at(exchange: Harness) -> Iterator[Opened[OpenMailbox]]:
     """A mailbox of the test's own."""
     with opened(exchange, exchange.take()) as found:
         yield found

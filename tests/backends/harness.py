@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import pytest
 
@@ -14,12 +14,10 @@ from rsvpq.mail.calendar import BusyStatus
 from rsvpq.mail.errors import ExchangeError
 from rsvpq.mail.lease import NoLease
 from rsvpq.mail.messages import Kind, MeetingMessage, Verdict
-from rsvpq.mail.ports import AnswersByDraft, Backend, OpenMailbox, Place
+from rsvpq.mail.ports import AnswersAtOnce, AnswersByDraft, Backend, OpenMailbox, Place
 
 #: How long a busy server wants to be left alone, in seconds: another time than what is waited without being asked.
 WAIT_S = 7
-#: A mailbox that no server has.
-NOBODY = "nobody"
 
 
 class Failure(StrEnum):
@@ -35,6 +33,19 @@ class Failure(StrEnum):
     TORN = "torn"
 
 
+class HalfDone(StrEnum):
+    """What else an answer in one step may leave behind."""
+
+    #: The calendar is written; nothing is sent, the request stays, and the server reports an error.
+    CALENDAR_ONLY = "calendar-only"
+    #: The answer is sent, and nothing else is done; the server reports an error.
+    SENT_ONLY = "sent-only"
+    #: All is done, but Sent Items keeps no copy.
+    NO_COPY = "no-copy"
+    #: All is done, but what is sent waits in the Outbox.
+    IN_OUTBOX = "in-outbox"
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """A meeting message as its sender wrote it."""
@@ -42,6 +53,7 @@ class Written:
     kind: Kind
     uid: str
     subject: str
+    #: Of a request or a cancellation: servers differ in whom a response shows.
     organizer: str
     received: datetime
     start: datetime
@@ -52,14 +64,33 @@ class Written:
     reply: Verdict | None
 
 
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """In what the servers of two backends differ, although both keep what the port promises."""
+
+    #: The server enters responses by itself.
+    absorbs_by_itself: bool = False
+    #: The server puts a tentative appointment into the calendar for each request.
+    proposes_appointments: bool = False
+    #: Messages show whether they were read.
+    shows_read: bool = True
+    #: An address shows which mailbox it is in; otherwise the server finds nothing at those of another one.
+    addresses_show_the_mailbox: bool = True
+
+
 class Harness(Protocol):
     """One server with a backend in front of it, and somebody who knows all that really happens there."""
+
+    habits: Habits
 
     def backend(self, *, wrong_password: bool = False, unreachable: bool = False) -> Backend:
         """Make a new backend, or one that is configured badly."""
 
     def take(self) -> str:
         """Name a mailbox that no other test has: with some requests that want a response, and a response."""
+
+    def nobody(self) -> str:
+        """Name a mailbox that the server does not have."""
 
     def deep(self) -> str:
         """Name the mailbox whose Inbox is read in several pages."""
@@ -96,6 +127,9 @@ class Harness(Protocol):
 
     def without_calendar(self) -> AbstractContextManager[None]:
         """Within it, the account may not read any calendar."""
+
+    def half_done(self, what: HalfDone) -> AbstractContextManager[None]:
+        """Within it, answers in one step leave this behind."""
 
     def change(self, mailbox: str, message: MeetingMessage) -> None:
         """Let somebody else change a message or a draft, where it is."""
@@ -140,12 +174,15 @@ def fails(act: Callable[[], object], expected: type[ExchangeError]) -> ExchangeE
     return caught.value
 
 
+Box_co = TypeVar("Box_co", bound=OpenMailbox, covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Generic[Box_co]):
     """A mailbox of the test's own, opened, and its messages when it was."""
 
     name: str
-    box: AnswersByDraft
+    box: Box_co
     exchange: Harness
 
     def requests(self) -> list[MeetingMessage]:
@@ -173,10 +210,25 @@ class Opened:
 
 
 @contextmanager
-def opened(exchange: Harness, name: str) -> Iterator[Opened]:
+def opened(exchange: Harness, name: str) -> Iterator[Opened[OpenMailbox]]:
     """Open a mailbox by a backend of its own."""
     with exchange.backend().open(name, NoLease()) as box:
+        yield Opened(name, box, exchange)
+
+
+@contextmanager
+def opened_by_draft(exchange: Harness, name: str) -> Iterator[Opened[AnswersByDraft]]:
+    """Open a mailbox that answers by drafts."""
+    with exchange.backend().open(name, NoLease()) as box:
         assert box.answering == "by-draft"
+        yield Opened(name, box, exchange)
+
+
+@contextmanager
+def opened_at_once(exchange: Harness, name: str) -> Iterator[Opened[AnswersAtOnce]]:
+    """Open a mailbox that answers in one step."""
+    with exchange.backend().open(name, NoLease()) as box:
+        assert box.answering == "at-once"
         yield Opened(name, box, exchange)
 
 

@@ -1,6 +1,6 @@
 """What a backend promises that answers by drafts: see :class:`rsvpq.mail.ports.AnswersByDraft`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
@@ -17,7 +17,7 @@ from tests.backends.harness import (
     fails,
     inbox,
     messages_in,
-    opened,
+    opened_by_draft,
 )
 
 pytestmark = pytest.mark.parametrize("exchange", ["webdav"], indirect=True, scope="module")
@@ -29,29 +29,36 @@ NAME = "rsvpq-0123456789abcdef.EML"
 verdicts = pytest.mark.parametrize("verdict", Verdict)
 
 
-def drafts(at: Opened) -> list[MeetingMessage]:
+@pytest.fixture
+def at(exchange: Harness) -> Iterator[Opened[AnswersByDraft]]:
+    """A mailbox of the test's own."""
+    with opened_by_draft(exchange, exchange.take()) as found:
+        yield found
+
+
+def drafts(at: Opened[AnswersByDraft]) -> list[MeetingMessage]:
     """What lies in Drafts."""
     return messages_in(at.box, Place.DRAFTS)
 
 
-def sent(at: Opened) -> list[MeetingMessage]:
+def sent(at: Opened[AnswersByDraft]) -> list[MeetingMessage]:
     """What lies in Sent Items."""
     return messages_in(at.box, Place.SENT)
 
 
-def drafted(at: Opened, request: MeetingMessage, verdict: Verdict = Verdict.ACCEPT) -> MeetingMessage:
+def drafted(at: Opened[AnswersByDraft], request: MeetingMessage, verdict: Verdict = Verdict.ACCEPT) -> MeetingMessage:
     """The draft of an answer that the server has written when it was told to."""
     at.box.command(request, verdict)
     (draft,) = [one for one in drafts(at) if one.uid == request.uid]
     return draft
 
 
-def stored(at: Opened, request: MeetingMessage, verdict: Verdict = Verdict.ACCEPT) -> None:
+def stored(at: Opened[AnswersByDraft], request: MeetingMessage, verdict: Verdict = Verdict.ACCEPT) -> None:
     """Store an answer of our own."""
     at.box.create_draft(NAME, at.box.compose_reply(request, address(at), verdict), MARKER)
 
 
-def address(at: Opened) -> str:
+def address(at: Opened[AnswersByDraft]) -> str:
     """The owner's address, or alias."""
     return at.name if "@" in at.name else at.exchange.other_name(at.name)
 
@@ -60,7 +67,7 @@ def address(at: Opened) -> str:
 
 
 @verdicts
-def test_a_command_makes_a_draft_of_the_answer_and_sends_nothing(at: Opened, verdict: Verdict) -> None:
+def test_a_command_makes_a_draft_of_the_answer_and_sends_nothing(at: Opened[AnswersByDraft], verdict: Verdict) -> None:
     request = at.request()
     assert at.box.commands
     draft = drafted(at, request, verdict)
@@ -69,14 +76,14 @@ def test_a_command_makes_a_draft_of_the_answer_and_sends_nothing(at: Opened, ver
     assert at.done_to(request) == {DONE[verdict]: 1}
 
 
-def test_a_command_touches_no_other_message(at: Opened) -> None:
+def test_a_command_touches_no_other_message(at: Opened[AnswersByDraft]) -> None:
     request = at.request()
     others = [message for message in inbox(at.box) if message.ref.key != request.ref.key]
     drafted(at, request)
     assert [message for message in inbox(at.box) if message.ref.key != request.ref.key] == others
 
 
-def test_where_a_command_led_to_is_its_draft_if_the_server_says(at: Opened) -> None:
+def test_where_a_command_led_to_is_its_draft_if_the_server_says(at: Opened[AnswersByDraft]) -> None:
     first, second = at.requests()[:2]
     where = at.box.command(first, Verdict.ACCEPT)
     other = drafted(at, second)
@@ -84,20 +91,20 @@ def test_where_a_command_led_to_is_its_draft_if_the_server_says(at: Opened) -> N
     assert not where or (at.box.is_at(draft, where) and not at.box.is_at(other, where))
 
 
-def test_a_draft_shows_when_it_was_made_and_what_it_takes_to_change_it(at: Opened) -> None:
+def test_a_draft_shows_when_it_was_made_and_what_it_takes_to_change_it(at: Opened[AnswersByDraft]) -> None:
     draft = drafted(at, at.request())
     assert None not in {draft.created, draft.modified}
     assert draft.etag
 
 
-def test_a_command_for_what_is_gone_does_nothing(at: Opened) -> None:
+def test_a_command_for_what_is_gone_does_nothing(at: Opened[AnswersByDraft]) -> None:
     request = at.request()
     at.exchange.remove(at.name, request)
     fails(lambda: at.box.command(request, Verdict.ACCEPT), Gone)
     assert drafts(at) == []
 
 
-def test_a_server_that_knows_no_commands_says_so_and_does_nothing(at: Opened) -> None:
+def test_a_server_that_knows_no_commands_says_so_and_does_nothing(at: Opened[AnswersByDraft]) -> None:
     request = at.request()
     with at.exchange.without_commands():
         fails(lambda: at.box.command(request, Verdict.ACCEPT), Unsupported)
@@ -108,7 +115,7 @@ def test_a_server_that_knows_no_commands_says_so_and_does_nothing(at: Opened) ->
 # -- the mark on a draft -------------------------------------------------------------------------------------------
 
 
-def test_a_draft_keeps_its_mark_when_it_is_sent(at: Opened) -> None:
+def test_a_draft_keeps_its_mark_when_it_is_sent(at: Opened[AnswersByDraft]) -> None:
     draft = drafted(at, at.request())
     assert at.box.mark_draft(draft, MARKER)
     (marked,) = drafts(at)
@@ -117,7 +124,7 @@ def test_a_draft_keeps_its_mark_when_it_is_sent(at: Opened) -> None:
     assert [[answer.answers, answer.topic] for answer in sent(at)] == [MARKER.split()]
 
 
-def test_a_draft_that_somebody_changed_meanwhile_is_not_marked(at: Opened) -> None:
+def test_a_draft_that_somebody_changed_meanwhile_is_not_marked(at: Opened[AnswersByDraft]) -> None:
     assert at.box.conditional
     draft = drafted(at, at.request())
     at.exchange.change(at.name, draft)
@@ -125,7 +132,7 @@ def test_a_draft_that_somebody_changed_meanwhile_is_not_marked(at: Opened) -> No
     assert [one.answers for one in drafts(at)] == [""]
 
 
-def test_a_draft_that_somebody_threw_away_is_not_marked(at: Opened) -> None:
+def test_a_draft_that_somebody_threw_away_is_not_marked(at: Opened[AnswersByDraft]) -> None:
     draft = drafted(at, at.request())
     at.exchange.remove(at.name, draft)
     fails(lambda: at.box.mark_draft(draft, MARKER), Gone)
@@ -135,7 +142,7 @@ def test_a_draft_that_somebody_threw_away_is_not_marked(at: Opened) -> None:
 # -- sending -------------------------------------------------------------------------------------------------------
 
 
-def test_a_draft_is_sent_once_and_a_copy_stays(at: Opened) -> None:
+def test_a_draft_is_sent_once_and_a_copy_stays(at: Opened[AnswersByDraft]) -> None:
     request = at.request()
     at.box.send(drafted(at, request, Verdict.TENTATIVE))
     assert at.done_to(request) == {"tentative": 1, "submitted": 1}
@@ -143,7 +150,7 @@ def test_a_draft_is_sent_once_and_a_copy_stays(at: Opened) -> None:
     assert [(one.kind, one.reply, one.uid) for one in sent(at)] == [(Kind.ANSWER, Verdict.TENTATIVE, request.uid)]
 
 
-def test_sending_what_is_gone_sends_nothing(at: Opened) -> None:
+def test_sending_what_is_gone_sends_nothing(at: Opened[AnswersByDraft]) -> None:
     request = at.request()
     draft = drafted(at, request)
     at.box.send(draft)
@@ -151,7 +158,7 @@ def test_sending_what_is_gone_sends_nothing(at: Opened) -> None:
     assert at.done_to(request)["submitted"] == 1
 
 
-def test_what_was_sent_of_one_meeting_is_found_by_it(at: Opened) -> None:
+def test_what_was_sent_of_one_meeting_is_found_by_it(at: Opened[AnswersByDraft]) -> None:
     for request in at.requests()[:2]:
         at.box.send(drafted(at, request))
         assert [one.uid for one in messages_in(at.box, Place.SENT, request.uid)] == [request.uid]
@@ -160,17 +167,17 @@ def test_what_was_sent_of_one_meeting_is_found_by_it(at: Opened) -> None:
 
 def test_the_organizer_gets_what_was_sent(exchange: Harness) -> None:
     guest, organizer, uid = exchange.invitation()
-    with opened(exchange, guest) as at:
+    with opened_by_draft(exchange, guest) as at:
         (request,) = [message for message in inbox(at.box) if message.uid == uid]
         at.box.send(drafted(at, request, Verdict.DECLINE))
-    with opened(exchange, organizer) as at:
+    with opened_by_draft(exchange, organizer) as at:
         assert [one.reply for one in inbox(at.box) if (one.kind, one.uid) == (Kind.RESPONSE, uid)] == [Verdict.DECLINE]
 
 
 # -- answers of our own --------------------------------------------------------------------------------------------
 
 
-def test_composing_an_answer_stores_nothing(at: Opened) -> None:
+def test_composing_an_answer_stores_nothing(at: Opened[AnswersByDraft]) -> None:
     request, before = at.request(), at.exchange.effects()
     assert at.box.compose_reply(request, address(at), Verdict.ACCEPT)
     assert at.exchange.effects() == before
@@ -178,7 +185,7 @@ def test_composing_an_answer_stores_nothing(at: Opened) -> None:
 
 
 @verdicts
-def test_an_answer_of_our_own_is_stored_under_its_name_and_marked(at: Opened, verdict: Verdict) -> None:
+def test_an_answer_of_our_own_is_stored_under_its_name_and_marked(at: Opened[AnswersByDraft], verdict: Verdict) -> None:
     request = at.request()
     assert not at.box.has_draft(NAME)
     stored(at, request, verdict)
@@ -190,14 +197,14 @@ def test_an_answer_of_our_own_is_stored_under_its_name_and_marked(at: Opened, ve
     assert at.done_to(request) == {}
 
 
-def test_an_answer_that_is_stored_again_takes_the_place_of_the_first(at: Opened) -> None:
+def test_an_answer_that_is_stored_again_takes_the_place_of_the_first(at: Opened[AnswersByDraft]) -> None:
     request = at.request()
     stored(at, request, Verdict.ACCEPT)
     stored(at, request, Verdict.DECLINE)
     assert [draft.reply for draft in drafts(at)] == [Verdict.DECLINE]
 
 
-def test_an_answer_of_our_own_is_sent_once_and_is_found_by_its_name(at: Opened) -> None:
+def test_an_answer_of_our_own_is_sent_once_and_is_found_by_its_name(at: Opened[AnswersByDraft]) -> None:
     request = at.request()
     stored(at, request)
     at.box.send_draft(NAME)
@@ -207,7 +214,7 @@ def test_an_answer_of_our_own_is_sent_once_and_is_found_by_its_name(at: Opened) 
     assert [(one.kind, one.uid) for one in sent(at)] == [(Kind.ANSWER, request.uid)]
 
 
-def test_an_answer_of_our_own_that_is_discarded_is_gone_and_is_not_sent(at: Opened) -> None:
+def test_an_answer_of_our_own_that_is_discarded_is_gone_and_is_not_sent(at: Opened[AnswersByDraft]) -> None:
     request = at.request()
     stored(at, request)
     at.box.discard_draft(NAME)
@@ -216,7 +223,7 @@ def test_an_answer_of_our_own_that_is_discarded_is_gone_and_is_not_sent(at: Open
     assert at.done_to(request) == {}
 
 
-def test_sending_what_is_not_stored_sends_nothing(at: Opened) -> None:
+def test_sending_what_is_not_stored_sends_nothing(at: Opened[AnswersByDraft]) -> None:
     fails(lambda: at.box.send_draft(NAME), Gone)
     assert sent(at) == []
 
@@ -224,13 +231,13 @@ def test_sending_what_is_not_stored_sends_nothing(at: Opened) -> None:
 # -- what an effect is ---------------------------------------------------------------------------------------------
 
 #: What gets a mailbox ready, and what is done then.
-Step = Callable[[Opened], Callable[[], object]]
+Step = Callable[[Opened[AnswersByDraft]], Callable[[], object]]
 
 
 def of_a_request(act: Callable[[AnswersByDraft, MeetingMessage], object]) -> Step:
     """What is done to a request."""
 
-    def prepare(at: Opened) -> Callable[[], object]:
+    def prepare(at: Opened[AnswersByDraft]) -> Callable[[], object]:
         request = at.request()
         return lambda: act(at.box, request)
 
@@ -240,7 +247,7 @@ def of_a_request(act: Callable[[AnswersByDraft, MeetingMessage], object]) -> Ste
 def of_a_draft(act: Callable[[AnswersByDraft, MeetingMessage], object]) -> Step:
     """What is done to a draft that the server has written."""
 
-    def prepare(at: Opened) -> Callable[[], object]:
+    def prepare(at: Opened[AnswersByDraft]) -> Callable[[], object]:
         draft = drafted(at, at.request())
         return lambda: act(at.box, draft)
 
@@ -250,14 +257,14 @@ def of_a_draft(act: Callable[[AnswersByDraft, MeetingMessage], object]) -> Step:
 def of_our_draft(act: Callable[[AnswersByDraft], object]) -> Step:
     """What is done to an answer of our own."""
 
-    def prepare(at: Opened) -> Callable[[], object]:
+    def prepare(at: Opened[AnswersByDraft]) -> Callable[[], object]:
         stored(at, at.request())
         return lambda: act(at.box)
 
     return prepare
 
 
-def storing(at: Opened) -> Callable[[], object]:
+def storing(at: Opened[AnswersByDraft]) -> Callable[[], object]:
     """Storing an answer of our own, which may take more than one request: it can be done again and again."""
     content = at.box.compose_reply(at.request(), address(at), Verdict.ACCEPT)
     return lambda: at.box.create_draft(NAME, content, MARKER)
@@ -274,13 +281,13 @@ STEPS: dict[str, Step] = {**SINGLE, "create_draft": storing}
 steps = pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
 
 
-def state(at: Opened) -> object:
+def state(at: Opened[AnswersByDraft]) -> object:
     """All that a step could change."""
     return drafts(at), sent(at), inbox(at.box)
 
 
 @pytest.mark.parametrize("step", SINGLE.values(), ids=SINGLE)
-def test_a_step_is_one_request(at: Opened, step: Step) -> None:
+def test_a_step_is_one_request(at: Opened[AnswersByDraft], step: Step) -> None:
     act = step(at)
     before = at.exchange.effects()
     act()
@@ -288,7 +295,7 @@ def test_a_step_is_one_request(at: Opened, step: Step) -> None:
 
 
 @steps
-def test_a_step_whose_outcome_is_lost_is_unknown_and_is_not_repeated(at: Opened, step: Step) -> None:
+def test_a_step_whose_outcome_is_lost_is_unknown_and_is_not_repeated(at: Opened[AnswersByDraft], step: Step) -> None:
     act = step(at)
     before = at.exchange.effects()
     with failing(at.exchange, Failure.LOST):
@@ -299,7 +306,7 @@ def test_a_step_whose_outcome_is_lost_is_unknown_and_is_not_repeated(at: Opened,
 
 @pytest.mark.parametrize("step", SINGLE.values(), ids=SINGLE)
 def test_a_step_whose_outcome_breaks_off_is_unknown_unless_that_tells_and_is_not_repeated(
-    at: Opened, step: Step
+    at: Opened[AnswersByDraft], step: Step
 ) -> None:
     act = step(at)
     before, untouched = at.exchange.effects(), state(at)
@@ -310,7 +317,7 @@ def test_a_step_whose_outcome_breaks_off_is_unknown_unless_that_tells_and_is_not
 
 
 @steps
-def test_a_step_that_never_got_there_is_unknown_and_is_not_repeated(at: Opened, step: Step) -> None:
+def test_a_step_that_never_got_there_is_unknown_and_is_not_repeated(at: Opened[AnswersByDraft], step: Step) -> None:
     act = step(at)
     before, untouched = at.exchange.effects(), state(at)
     with failing(at.exchange, Failure.CUT):
@@ -320,7 +327,9 @@ def test_a_step_that_never_got_there_is_unknown_and_is_not_repeated(at: Opened, 
 
 
 @steps
-def test_a_busy_server_has_not_done_the_step_and_says_how_long_to_leave_it_alone(at: Opened, step: Step) -> None:
+def test_a_busy_server_has_not_done_the_step_and_says_how_long_to_leave_it_alone(
+    at: Opened[AnswersByDraft], step: Step
+) -> None:
     act = step(at)
     untouched = state(at)
     with failing(at.exchange, Failure.BUSY):

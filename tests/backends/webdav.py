@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.wiring.backends import make_backend
 from testbed.processes import free_port
 from testbed.simulated_exchange import SimulatedExchange, World
-from tests.backends.harness import WAIT_S, Failure, Written
+from tests.backends.harness import WAIT_S, Failure, Habits, HalfDone, Written
 from tests.support.calendar_writer import Diary
 from tests.support.exchange_site import PASSWORD, Site, site_of
 
@@ -37,11 +37,15 @@ _UIDS = """<?xml version="1.0"?><D:propfind xmlns:D="DAV:" xmlns:c="urn:schemas:
 </D:propfind>"""
 
 
+_HABITS = Habits()
+
+
 @dataclass(slots=True)
 class WebDavHarness:
     """See :class:`tests.backends.harness.Harness`."""
 
     site: Site
+    habits: Habits = _HABITS
     _taken: set[str] = field(default_factory=set)
 
     def backend(self, *, wrong_password: bool = False, unreachable: bool = False) -> Backend:
@@ -66,6 +70,10 @@ class WebDavHarness:
                 self._taken.add(name)
                 return str(name)
         raise LookupError("no such mailbox is left; make the world larger")
+
+    def nobody(self) -> str:
+        """A name."""
+        return "nobody"
 
     def deep(self) -> str:
         """The one that the simulator makes so."""
@@ -145,6 +153,10 @@ class WebDavHarness:
         finally:
             self.site.exchange.set_switches({name: before})
 
+    def half_done(self, what: HalfDone) -> AbstractContextManager[None]:
+        """Answers have two steps here."""
+        raise NotImplementedError(what)
+
     def change(self, mailbox: str, message: MeetingMessage) -> None:
         """Mark it as read or unread."""
         self._raw("PROPPATCH", mailbox, message, body=_READ.format(int(not message.read)), Content_Type="text/xml")
@@ -208,7 +220,7 @@ def _written(reported: Mapping[str, Any]) -> Written:
         kind=Kind(reported["kind"]),
         uid=reported["uid"],
         subject=reported["subject"],
-        organizer=reported["organizer"],
+        organizer="" if reported["kind"] == "response" else reported["organizer"],
         received=datetime.fromtimestamp(reported["received_at"], UTC),
         start=datetime.fromtimestamp(reported["starts_at"], UTC),
         sequence=reported["sequence"],

@@ -26,6 +26,7 @@ from tests.support.file_limit import no_more_files
 from tests.support.installation import Installation
 from tests.support.lanes_with_clock import Clock
 from tests.unit.test_earlier_payloads import EARLIER, MESSAGE
+from workers.at_once import Response
 
 ADELE, LISTED = Mailbox("adele", "mail1", "sales"), ListedMailbox("adele", "mail1", "sales")
 ADDRESS = ("/exchange/adele/Inbox/1.EML", "")
@@ -290,6 +291,17 @@ FORGED: dict[str, dict[str, Any]] = {
     "a command that is none": {"journal": '{"accept": true}'},
     "a command with drafts that are none": {"journal": '{"accept": [5]}'},
     "a command that was given never": {"journal": '{"decline": {"before": [], "at": "x", "times": 1, "read": false}}'},
+    "an answer that was given never": {"journal": '{"accept": {"begun": 1.5, "at": "x", "times": 1}}'},
+    "an answer that has no beginning": {"journal": '{"accept": {"begun": null, "at": 1.5, "times": 1}}'},
+    "an answer whose times are none": {"journal": '{"tentative": {"begun": 1.5, "at": 1.5, "times": true}}'},
+    "an answer of the year 10000": {"journal": '{"accept": {"begun": 253402300800, "at": 1.5, "times": 1}}'},
+    "an answer at no number": {"journal": '{"accept": {"begun": NaN, "at": 1.5, "times": 1}}'},
+    "an answer with a token that no XML can hold": {
+        "journal": '{"accept": {"begun": 1.5, "at": 1.5, "times": 1, "token": "a\\u0000b"}}'
+    },
+    "a mark that was seen never": {"journal": '{"seen": {"token": "a", "at": "x"}}'},
+    "a mark that is a number": {"journal": '{"seen": 5}'},
+    "an answer that was not counted": {"journal": '{"decline": {"begun": 1.5, "at": 1.5}}'},
     "a person's draft as ours": {"journal": '{"draft": "My%20answer.EML"}'},
     "a draft elsewhere": {"journal": '{"draft": "../Inbox/1.EML"}'},
     "a draft that is not a name": {"journal": '{"draft": {}}'},
@@ -349,6 +361,14 @@ def test_what_an_earlier_version_has_offered_is_worked_with_its_journal(desk: De
     release = desk.offer(earlier, journal='{"accept": []}')
     assert desk.carry(release) == "answered"
     assert [(start.id, start.journal) for start in desk.worked] == [(earlier.id, {"accept": []})]
+
+
+@pytest.mark.parametrize("response", [Response(1_772_000_000.1, 1_772_000_180.25, 2, "token"), Response(1.5, 0)])
+def test_an_answer_in_one_step_that_was_begun_is_let_in_with_its_fact(desk: Desk, response: Response) -> None:
+    fact = response.to_fact()
+    assert desk.carry(desk.offer(item_of(), journal=json.dumps({"tentative": fact}))) == "answered"
+    (start,) = desk.worked
+    assert Response.parse(start.journal["tentative"]) == response
 
 
 @pytest.mark.parametrize("journal", [{}, json.loads(BEGUN)], ids=["new", "begun"])

@@ -1,5 +1,6 @@
 """One mailbox by Exchange Web Services, against scripted responses over real sockets."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -920,6 +921,15 @@ def test_a_copy_that_does_not_show_its_meeting_is_unclear(exchange: Exchange) ->
     assert evidence(exchange, sent=bare, inbox=ews.REQUEST).state is AnswerState.UNCLEAR
     declined = ews.page(ews.sent_answer(global_id="", suffix="Neg"))
     assert evidence(exchange, sent=declined, inbox=ews.REQUEST).state is AnswerState.NOT_DONE
+
+
+@pytest.mark.parametrize("folder", ["sentitems", "outbox"])
+def test_an_answer_that_cannot_be_read_may_be_the_one(exchange: Exchange, folder: str) -> None:
+    unreadable = ews.page(re.sub(r'<t:ItemId Id="[^"]*"', '<t:ItemId Id=""', ews.sent_answer()))
+    pages = {"sentitems": NO_ITEMS, "outbox": NO_ITEMS, folder: unreadable}
+    found = evidence(exchange, sent=pages["sentitems"], outbox=pages["outbox"], inbox=ews.REQUEST)
+    assert found.state is AnswerState.UNCLEAR
+    assert "cannot be read" in found.note
 
 
 def test_an_answer_in_the_outbox_was_not_sent_yet(exchange: Exchange) -> None:

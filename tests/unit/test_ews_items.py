@@ -57,15 +57,14 @@ def test_trap_2_a_request_in_the_calendar_is_neither_processed_nor_answered() ->
     assert message.answered is None
 
 
-@pytest.mark.parametrize(
-    "mark",
-    [
-        ews.extended('PropertyTag="0x65e8" PropertyType="Boolean"', "true"),
-        ews.extended('PropertyTag="0x7D01" PropertyType="Boolean"', "1"),
-    ],
-)
-def test_a_mark_of_a_client_shows_a_message_as_processed(mark: str) -> None:
+def test_our_mark_shows_a_message_as_processed() -> None:
+    mark = ews.extended('PropertyTag="0x65e8" PropertyType="Boolean"', "true")
     assert read(ews.item(content=mark)).processed
+
+
+def test_what_the_calendar_attendant_sets_does_not() -> None:
+    mark = ews.extended('PropertyTag="0x7D01" PropertyType="Boolean"', "1")
+    assert not read(ews.item(content=mark)).processed
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,9 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     ({"kind": Kind.TASK_REQUEST}, {}, {}, Action.SKIP, Reason.TASK_REQUEST),
     ({"overlong": "uid"}, {}, {}, Action.HOLD, Reason.OVERLONG),
     ({"processed": True}, {}, {}, Action.SKIP, Reason.ALREADY_PROCESSED),
+    ({"answered": Verdict.TENTATIVE}, {}, {}, Action.SKIP, Reason.ALREADY_ANSWERED),
+    ({"answered": Verdict.DECLINE, "outdated": True}, {}, {}, Action.SKIP, Reason.ALREADY_ANSWERED),
+    ({"answered": Verdict.DECLINE, "processed": True}, {}, {}, Action.SKIP, Reason.ALREADY_PROCESSED),
     # out of date: by the message itself, by another one, by the calendar; first by sequence, then by stamp
     ({"outdated": True}, {}, {}, Action.SKIP, Reason.OUT_OF_DATE),
     ({"outdated": False}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
@@ -128,6 +131,13 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     ({"intent": BEGUN, "processed": True}, {"identity": "item-1", "begun": True}, {}, Action.DECLINE, Reason.BEGUN),
     ({"intent": BEGUN}, {"identity": "item-2"}, {}, Action.HOLD, Reason.BEGUN_ELSEWHERE),
     ({"intent": FINISHED, "processed": True}, {"identity": "item-1"}, {}, Action.SKIP, Reason.ALREADY_PROCESSED),
+    (
+        {"intent": BEGUN, "answered": Verdict.DECLINE},
+        {"identity": "item-1", "begun": True},
+        {},
+        Action.DECLINE,
+        Reason.BEGUN,
+    ),
     # ... if the mailbox bears it out: anybody who may write into it can write a marker
     ({"intent": BEGUN}, {"identity": "item-1", "begun": False}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     ({"intent": BEGUN}, {"identity": "item-1", "last_look": True}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
@@ -472,6 +482,7 @@ def test_each_guard_decides_as_the_table_says(
 #: Each breaks one guard, in the order of precedence: of any two, the first one is the reason.
 _PRECEDENCE: list[tuple[Changes, Changes, Reason]] = [
     ({"processed": True}, {}, Reason.ALREADY_PROCESSED),
+    ({"answered": Verdict.ACCEPT}, {}, Reason.ALREADY_ANSWERED),
     ({"outdated": True}, {}, Reason.OUT_OF_DATE),
     ({"own": True}, {}, Reason.OWN_MEETING),
     ({"start": NOW - HOUR, "end": NOW}, {}, Reason.PAST),
@@ -877,7 +888,7 @@ def test_every_reason_is_explained_and_every_one_explained_can_arise() -> None:
     for *_, action, reason in GUARDS:
         met[reason].add(action)
     of_rules = {Reason.RULE, Reason.FACTS_UNKNOWN, Reason.MORE_FACTS, Reason.NO_RULE}  # in their tables
-    of_workers = {Reason.BY_HAND, Reason.NO_OWA}  # which only they find
+    of_workers = {Reason.BY_HAND, Reason.NO_OWA, Reason.NOT_ABSORBED}  # which only they find
     elsewhere = {*of_rules, *of_workers, Reason.NOT_DECIDED}
 
     assert sorted(code for code, _ in explained) == sorted(Reason)

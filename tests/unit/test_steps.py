@@ -1,10 +1,11 @@
-"""What is done next is what the table of ``docs/reliability.md`` says, for all that can be found."""
+"""What is done next is what the tables of ``docs/reliability.md`` say, for all that can be found."""
 
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-from workers.steps import Command, Evidence, RequestState, Step, next_step
+from rsvpq.mail.ports import AnswerState
+from workers.steps import Command, Evidence, RequestState, Step, next_step, next_step_at_once
 
 PAGE = Path(__file__).parents[2] / "docs/reliability.md"
 #: The columns of the table, and how each shows what the evidence says.
@@ -13,10 +14,14 @@ FLAGS = (True, False)
 ALL = [Evidence(*values) for values in product(FLAGS, FLAGS, RequestState, FLAGS, FLAGS, FLAGS, FLAGS)]
 
 
-def table() -> list[list[str]]:
-    """The rows of the page."""
+#: The beginnings of the two tables.
+BY_DRAFT, AT_ONCE = "| in Sent Items |", "| the mailbox shows |"
+
+
+def table(beginning: str = BY_DRAFT) -> list[list[str]]:
+    """The rows of a table of the page."""
     lines = PAGE.read_text().splitlines()
-    first = next(number for number, line in enumerate(lines) if line.startswith("| in Sent Items |"))
+    first = next(number for number, line in enumerate(lines) if line.startswith(beginning))
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[first + 2 :]]
     end = next(number for number, row in enumerate(rows) if len(row) == 1)
     return rows[:end]
@@ -45,6 +50,32 @@ def test_the_page_and_the_function_say_the_same() -> None:
 
 def test_every_row_of_the_page_is_needed() -> None:
     assert {row_of(evidence) for evidence in ALL} == set(range(len(table())))
+
+
+def step_at_once(state: AnswerState, *, settled: bool) -> str:
+    """What the second table says, by the first row that fits."""
+    found = (str(state), _FLAG[settled])
+    fits = (
+        row for row in table(AT_ONCE) if all(cell in ("any", shown) for cell, shown in zip(row, found, strict=False))
+    )
+    return next(fits)[-1]
+
+
+def test_the_page_and_the_function_say_the_same_of_an_answer_in_one_step() -> None:
+    every = [(state, settled) for state in AnswerState for settled in FLAGS]
+    page = [step_at_once(state, settled=settled) for state, settled in every]
+    assert [str(next_step_at_once(state, settled=settled)) for state, settled in every] == page
+    assert {row[0] for row in table(AT_ONCE)} == set(map(str, AnswerState))
+
+
+def test_an_answer_in_one_step_is_given_again_only_where_it_has_settled_and_did_nothing() -> None:
+    again = [
+        (state, settled)
+        for state in AnswerState
+        for settled in FLAGS
+        if next_step_at_once(state, settled=settled) is Step.COMMAND
+    ]
+    assert again == [(AnswerState.NOT_DONE, True)]
 
 
 def test_a_command_is_given_again_only_where_it_has_settled_and_did_nothing() -> None:
