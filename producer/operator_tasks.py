@@ -37,7 +37,8 @@ def _operation(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
 
 def _context(task: Task[Any, Any], who: str) -> OperatorContext:
     """Open the context of the caller: known is only the name that it gives, and that it used the queue."""
-    return open_context(settings, lanes, who=f"{who} by Flower/Celery".strip(), token=str(task.request.id))
+    caller = f"{who} by Flower/Celery" if who else "Flower/Celery"
+    return open_context(settings, lanes, who=caller, token=str(task.request.id))
 
 
 @_operation(contract.OPS_STATUS)

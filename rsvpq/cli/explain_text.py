@@ -48,11 +48,11 @@ def _head(now: Json | None, story: Json) -> Iterator[str]:
     subject = repr(message["subject"]) if message.get("subject") else ""
     if now and now["private"]:
         subject = "(private)"
-    organizer = message.get("organizer", "(unknown)")
+    organizer = message.get("organizer") or "(unknown)"
     yield " ".join(filter(None, (message.get("kind", "message"), subject, "from", organizer)))
     start, end = (_time(message.get(name, "")) for name in ("start", "end"))
-    times = f"{start} to {end}" if now else start
-    yield f"  meeting: {times} UTC" + (_series(now) if now else "")
+    times = " to ".join(filter(None, (start, end if now else ""))) or "no readable time"
+    yield f"  meeting: {times}{' UTC' if start or end else ''}" + (_series(now) if now else "")
     if now:
         wanted = ""
         if now["kind"] == "request":

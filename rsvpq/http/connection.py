@@ -6,8 +6,8 @@ It differs from the connections of ``requests`` and ``urllib3`` in what this pro
   ``%7BC0FFEE%7D.EML``, and ``%c3`` to ``%C3``. Names are opaque to a client, so they must stay as they are.
 - It connects only to the configured host, whatever a URL, a redirect or the environment says.
 - Head and body are sent in one piece, and every step has a deadline (:mod:`rsvpq.http.deadlines`).
-- It repeats nothing and follows no redirects. The caller decides what a failure means; it only has to know whether
-  the request may have reached the server.
+- It follows no redirects, and repeats a request only to log in with it, after a 401 to its first copy. The caller
+  decides what a failure means; it only has to know whether the request may have reached the server.
 """
 
 import errno

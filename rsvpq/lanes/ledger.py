@@ -1,4 +1,4 @@
-"""The ledger: every item from offer to outcome, with one method per Lua script; the scripts decide.
+"""The ledger: every item from offer to outcome. :class:`Ledger` has one method per Lua script; the scripts decide.
 
 Every item (a scan of a mailbox, or one message) is stored here; Celery only carries items that may run now. This module
 knows nothing about Celery, HTTP or settings. Beside the items it has what is stored in the same atomic steps: audit
@@ -391,18 +391,24 @@ class RunBudget:
 
     def take(self, wanted: int) -> int:
         """Take up to ``wanted`` answers; return how many were left to take."""
-        taken: int = self.redis.incrby(self.key, wanted)
-        self.redis.expire(self.key, COUNTED_S)
-        over = min(wanted, max(0, taken - self.most))
+        over = min(wanted, max(0, self._add(wanted) - self.most))
         self.give_back(over)
         return wanted - over
 
     def give_back(self, unused: int) -> None:
         """Return unused answers, for other scans of the run."""
         if unused:
-            self.redis.decrby(self.key, unused)
+            self._add(-unused)
 
     def give_back_of(self, item: str) -> None:
         """Return the answer of an item that was offered and not answered; has an effect once for each item."""
         if self.redis.set(f"{self.key}:not:{item}", "1", nx=True, ex=COUNTED_S):
             self.give_back(1)
+
+    def _add(self, count: int) -> int:
+        """Add to the answers taken and keep them for a while; both or neither, so that no number stays for ever."""
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.incrby(self.key, count)
+            pipe.expire(self.key, COUNTED_S)
+            taken: int = pipe.execute()[0]
+        return taken

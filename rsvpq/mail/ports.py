@@ -1,7 +1,7 @@
 """The interface of a backend: what scans and workers can do with one mailbox.
 
 A method either only reads, and may be repeated, or has a single effect, which it never repeats by itself. Every method
-raises the errors of :mod:`rsvpq.mail.errors`, and :class:`Unknown` if it is not known whether an effect happened.
+raises the errors of :mod:`rsvpq.mail.errors`, among them ``Unknown`` if it is not known whether an effect happened.
 """
 
 from collections.abc import Iterator
@@ -127,7 +127,7 @@ class OpenMailbox(Protocol):
     def shows_as_absorbed(self, response: MeetingMessage) -> bool:
         """Return whether the server shows that a response was absorbed.
 
-        :param response: as it was before.
+        :param response: as it was before it was absorbed.
         """
 
     def remove_canceled(self, cancellation: MeetingMessage) -> None:

@@ -121,7 +121,8 @@ def _require_journal(journal: Mapping[str, Any]) -> None:
     draft = journal.get("draft", "")
     if (
         not all(_is_command(journal[verdict]) for verdict in Verdict if verdict in journal)
-        or not _is_text(journal.get("send", ""))
+        or not all(_is_text(journal.get(step, "")) for step in ("send", "changed"))
+        or type(journal.get("marked", 0)) not in (int, float)
         or not _is_sight(journal.get("seen", _NOTHING_SEEN))
         or ("draft" in journal and not (isinstance(draft, str) and _DRAFT_NAME.fullmatch(draft)))
     ):
@@ -139,8 +140,10 @@ def _is_command(fact: Any) -> bool:
         return False
     if not all(type(fact[name]) in (int, float) for name in ("at", "times", "begun") if name in fact):
         return False
+    if not _is_text(fact.get("token", "")):
+        return False
     if "begun" in fact:
-        return 0 <= fact["begun"] < _AFTER_ALL and _is_text(fact.get("token", ""))
+        return bool(0 <= fact["begun"] < _AFTER_ALL)
     before = fact.get("before")
     return isinstance(before, list) and all(map(_is_text, before)) and isinstance(fact.get("read"), bool)
 

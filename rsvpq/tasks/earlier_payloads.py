@@ -14,7 +14,8 @@ _REPLIES = {"pos": Verdict.ACCEPT, "neg": Verdict.DECLINE, "tent": Verdict.TENTA
 _FLAGS = {"informational": 0x20000, "outdated": 0x80000, "for_delegate": 0x100000}
 #: The beginning of the message class of a response; its verdict follows.
 _RESPONSE_CLASS = "ipm.schedule.meeting.resp."
-#: Fields that are converted or dropped; ``tag`` and ``intent`` are dropped because they are read again anyway.
+#: Fields that are converted or dropped; ``tag`` and ``intent`` are dropped: they are read again before anything is
+#: decided or sent.
 _REPLACED = {
     *("href", "rid", "permanent_url", "message_class", "meeting_type", "intended_busy", "sensitivity", "sent_by"),
     *("tag", "intent", *_TIMES),

@@ -12,7 +12,9 @@ The steps of a delivery:
      Neither costs an attempt, but the ledger bounds how often one item may do this (``finish.lua``).
    - Transient and Unknown put it back with a growing delay, until its attempts are used up.
    - Refused makes it dead.
-4. In every case the finish also releases other items into the free slots, and they are published.
+   - A pause puts it back until the lane goes on. An unexpected error is treated like Transient.
+4. Each finish also releases other items into the free slots, and they are published. A delivery that lost its lease
+   finishes nothing: another one has the item.
 
 Flower shows a retry as such, but a retry publishes nothing: the lane releases the item again when it is due.
 """
@@ -46,6 +48,8 @@ LOOK_AGAIN_S, LOOK_AGAIN_LONGEST_S = 3600.0, 86_400.0
 #: The first delay if the reason may pass by itself, such as a calendar that could not be read. Also the shortest delay
 #: while scans and workers have different policies, because each scan would take the difference for a change.
 LOOK_AGAIN_SOON_S = 300.0
+#: More make no delay longer than any setting allows.
+_MOST_DOUBLINGS = 64
 _UNLISTED = "unlisted"
 
 
@@ -102,7 +106,7 @@ class Carrier:
 
     def delay_s(self, attempt: int) -> float:
         """Return the delay before the next attempt: doubled each time, bounded, and random in its upper half."""
-        longest: float = min(self.longest_delay_s, self.first_delay_s * 2 ** (attempt - 1))
+        longest: float = min(self.longest_delay_s, self.first_delay_s * 2 ** min(attempt - 1, _MOST_DOUBLINGS))
         return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, guards nothing
 
 

@@ -1,6 +1,6 @@
 """Build the objects of the processes from the settings: the lanes, the audit, the policy.
 
-This is the only room below the roots that knows the settings; the objects that it builds get plain values. What stands
+The objects that it builds get plain values, and do not know the settings. What stands
 on Celery is built in :mod:`rsvpq.wiring.apps`, and what speaks to mail servers in :mod:`rsvpq.wiring.backends`, so that
 a command that needs neither does not wait for their modules.
 """

@@ -91,7 +91,7 @@ def test_a_pause_and_a_resume_are_recorded_in_the_audit_with_their_caller(stack:
     assert result(stack, "ops.resume", scope="server", name="mail0") == "resumed: server mail0"
     assert operator_records(lanes)[-2:] == [
         ("pause", "brian by Flower/Celery", "disks"),
-        ("resume", "by Flower/Celery", ""),
+        ("resume", "Flower/Celery", ""),
     ]
 
 
