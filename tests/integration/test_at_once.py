@@ -6,7 +6,7 @@ from threading import Barrier
 
 import pytest
 
-from rsvpq.mail.errors import Busy, ExchangeError, Transient, Unknown, Unsettled
+from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient, Unknown, Unsettled
 from rsvpq.mail.messages import MeetingMessage, Verdict
 from rsvpq.mail.ports import Clear
 from rsvpq.policy import Action, Facts, Reason
@@ -358,6 +358,21 @@ def test_a_request_that_a_person_answers_meanwhile_is_not_answered_again(
     assert site.recorded(address, worker.request)["submitted"] == 1
 
 
+@pytest.mark.parametrize("event", ["FindItem calendar", "UpdateItem"])
+def test_a_request_that_leaves_the_inbox_before_it_is_answered_again_is_looked_for_again(
+    site: EwsSite, address: str, worker: EwsWorker, event: str
+) -> None:
+    """An earlier attempt may have had its effect late."""
+    worker.dies("UpdateItem")
+    person = site.box(address)
+    worker.meanwhile[event] = lambda: person.respond(worker.request, Verdict.ACCEPT)
+    with pytest.raises(Transient, match="left the Inbox"):
+        worker.run()
+    worker.meanwhile.clear()
+    assert worker.run() == Outcome("answered", "an answer is in Sent Items")
+    assert site.done(address, worker.request) == (1, 1)
+
+
 def by_policy(address: str, worker: EwsWorker) -> Decide:
     """Decide as a worker does."""
     return lambda message: decide_knowing(lenient(), message, worker.box, Facts(address, identity=worker.item))
@@ -627,3 +642,30 @@ def test_a_server_that_changes_something_under_every_mark_gets_no_answer(
     assert worker.steps["accept"]["at"] == 0
     assert worker.run() == Outcome("answered")
     assert site.done(address, worker.request) == (1, 1)
+
+
+# -- an account with full access -----------------------------------------------------------------------------------
+
+
+def test_whenever_the_worker_dies_an_account_with_full_access_gives_exactly_one_answer(
+    site: EwsSite, address: str
+) -> None:
+    for point, request in enumerate(requests_in(site.box(address))[: len(STRAIGHT_PATH) - 1], start=1):
+        worker = EwsWorker(site, address, request, access="delegate")
+        worker.dies(after=point)
+        assert worker.run().result == "answered"
+        assert site.done(address, request) == (1, 1)
+
+
+def test_an_account_that_may_not_send_in_the_name_of_the_owner_ends_with_the_reason(
+    site: EwsSite, address: str
+) -> None:
+    worker = EwsWorker(site, address, requests_in(site.box(address))[0], access="delegate")
+    with (
+        site.switched(ews_delegates="refused"),
+        pytest.raises(Refused, match="an answer that was not sent is in Drafts"),
+    ):
+        worker.run()
+    assert site.done(address, worker.request) == (0, 0)
+    assert worker.run().result == "answered"
+    assert site.done(address, worker.request)[1] == 1
