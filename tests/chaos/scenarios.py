@@ -331,7 +331,11 @@ SCENARIOS = (
         150,
         servers=OTHER_EVIDENCE,
     ),
-    _by_ews("EWS: ErrorTimeoutExpired, and all was done", servers.servers_break(0.3, "timeout-after"), 150),
+    _by_ews(
+        "EWS: ErrorTimeoutExpired, and all was done",
+        servers.servers_break(0.5, "timeout-after", steps=_EWS_CHANGES),
+        150,
+    ),
     _by_ews(
         "EWS: answers are half done",
         servers.servers_break(0.3, "half-done", steps=("createitem",)),
