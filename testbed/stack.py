@@ -286,11 +286,15 @@ class Stack:
             rows.writerow(["mailbox", "server", "group", "pace", "burst"])
             rows.writerows(self._csv_row(box) for box in self.exchange.ask("mailboxes"))
 
+    def mailbox_name(self, box: Mapping[str, Any]) -> str:
+        """Return the name by which the list of mailboxes has one of the oracle's: its protocol decides."""
+        name: str = box["address"] if self.plan.protocol_of(box["server"]) == "ews" else box["mailbox"]
+        return name
+
     def _csv_row(self, box: Mapping[str, Any]) -> list[str]:
         deep = self.plan.deep_mailbox
         pace = [f"{deep.per_second:g}/s", str(deep.burst)] if box["deep"] else ["", ""]
-        ews = self.plan.protocol_of(box["server"]) == "ews"
-        return [box["address"] if ews else box["mailbox"], f"mail{box['server']}", box["language"], *pace]
+        return [self.mailbox_name(box), f"mail{box['server']}", box["language"], *pace]
 
     def _promise(self) -> dict[str, Any]:
         deep = [box["mailbox"] for box in self.exchange.ask("mailboxes") if box["deep"]]

@@ -4,7 +4,8 @@ The best evidence is an answer to this edition in Sent Items. Without one, the r
 server came: it writes the calendar, sends the answer, and moves the request to Deleted Items (Managed API,
 CalendarActionResults). The order may differ, and a copy in Sent Items may be missing, because a mailbox keeps none, or
 a rule has moved it. The calendar alone never proves that anybody was told: some servers write it, fail to send, and
-leave the request in the Inbox.
+leave the request in the Inbox. Only if the organizer requested no response, nobody is to be told, and the calendar is
+all that there is of an answer.
 """
 
 from collections.abc import Iterator
@@ -125,6 +126,8 @@ class Look:
         shown = calendar.answer
         if there.answered is not None and there.answered is not self._request.answered:
             shown = shown or f"the request is marked as answered ({there.answered})"
+        if shown and not self._request.response_requested:
+            return AnswerEvidence(AnswerState.ANSWERED, f"{shown}, and no response was requested")
         if shown:
             return AnswerEvidence(
                 AnswerState.HALF_DONE, f"{shown}, but the request is in the Inbox and no answer in Sent Items"
@@ -141,6 +144,8 @@ class Look:
         shown = calendar.answer
         if self._verdict is Verdict.DECLINE and calendar.absent:
             shown = shown or "the calendar does not have the meeting"
+        if calendar.answer and not self._request.response_requested:
+            return AnswerEvidence(AnswerState.ANSWERED, f"{calendar.answer}, and no response was requested")
         if handled is not None and shown:
             return AnswerEvidence(
                 AnswerState.ANSWERED, f"no copy in Sent Items; {shown}, and the request is in Deleted Items"

@@ -66,7 +66,7 @@ def _state(copies: list[Seeded]) -> str:
     )
     if answers > 1 or submitted > 1:
         return "answered_twice"
-    if answers:
+    if answers or submitted:  # a server may fail when it has sent the answer and not yet written the calendar
         wanted = any(one.message.meeting is not None and one.message.meeting.response_requested for one in copies)
         return "accepted_unsent" if wanted and not submitted else "answered_once"
     if taken:

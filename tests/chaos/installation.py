@@ -3,7 +3,7 @@
 Two implement it: rsvpq itself, and the same job done by plain Celery tasks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -70,6 +70,9 @@ class Installation(Protocol):
 
     def given_up(self) -> Mapping[str, int]:
         """How many messages were given up for an operator to look at, by reason."""
+
+    def half_answers(self) -> Collection[str]:
+        """The uids of meetings of which half an answer was found, and given up for an operator to look at."""
 
     def __enter__(self) -> Self: ...
 

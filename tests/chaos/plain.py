@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -90,6 +90,10 @@ class PlainStack(Stack):
     def given_up(self) -> Mapping[str, int]:
         """Messages whose retries were used up, by the last error."""
         return self._counts("plain:given-up")
+
+    def half_answers(self) -> Collection[str]:
+        """None: nothing looks for them."""
+        return ()
 
     def _counts(self, key: str) -> dict[str, int]:
         return {label: int(count) for label, count in self._redis.hgetall(key).items()}

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,8 @@ from tests.support.unfinished_items import unfinished
 
 #: Where a reason names the path of a message.
 _PATH = re.compile(r"(?<=\s)/.*?(?=: |$)")
+#: In the reason of a dead item, before what the mailbox shows of the answer.
+_HALF_DONE = "and it is not known whether it was sent: the calendar shows the answer"
 #: Counts of the ledger that tell of something turned away or put back.
 _ABSORBED = ("lease-expired", "later", "throttled", "held")
 
@@ -67,6 +69,11 @@ class RsvpqStack(Stack):
         """Dead messages by reason, without the paths, which differ from one to the next."""
         dead = (item for item in self.lanes.dead_items.all() if item.work != contract.SCAN_MAILBOX)
         return dict(Counter(_PATH.sub("...", item.reason) for item in dead))
+
+    def half_answers(self) -> Collection[str]:
+        """The uids of dead requests whose mailbox shows a part of an answer, but not that it was sent."""
+        dead = self.lanes.dead_items.all()
+        return {item.payload["uid"] for item in dead if _HALF_DONE in item.reason and "uid" in item.payload}
 
 
 class SecondStack(RsvpqStack):

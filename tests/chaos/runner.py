@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -35,13 +36,15 @@ class Row:
 
     :param faults: how many were injected. :param kills: of these, processes killed.
     :param messages: requests and responses that were there, all copies of a request as one, and without those that
-        nobody should answer. :param done: requests answered once and responses opened.
+        nobody should answer, or that the server lets nobody answer.
+    :param done: requests answered once and responses opened.
     :param lost: the rest, by the oracle. :param unsent: of these, answers that lie in Drafts.
     :param twice: requests answered more than once.
     :param forbidden: what was answered though nobody may, and drafts of persons that were sent or put away.
     :param reopened: responses opened more than once, which changes nothing.
     :param arm: ``rsvpq`` or ``plain``.
-    :param given_up: messages left for an operator, by reason. :param absorbed: what was put back, by label.
+    :param given_up: messages left for an operator, by reason. Half answers that a scenario leaves are only here, and
+        not lost. :param absorbed: what was put back, by label.
     :param died: processes that ended by themselves. :param recovery_s: from the last fault to the end of all work.
     :param violations: items over a promised pace, and HTTP requests over a promised concurrency.
     """
@@ -73,7 +76,7 @@ def run(on: Installation, scenario: Scenario, seed: int) -> Row:
     """
     for server, switches in enumerate(scenario.servers):
         on.exchange.set_switches({**switches, "server": server})
-    watch = _Watch(on)
+    watch = _Watch(on, _refused(on) if "ews" in scenario.protocols else 0)
     on.trigger()
     until(lambda: watch.look()["mutating"] > 0, "the work has begun")
     with _scans(on):
@@ -84,6 +87,15 @@ def run(on: Installation, scenario: Scenario, seed: int) -> Row:
     if row.lost or row.twice or row.forbidden:
         (on.directory / EVIDENCE).write_text(json.dumps(_wrong(on.exchange.messages()), indent=1), encoding="utf-8")
     return row
+
+
+def _refused(on: Installation) -> int:
+    """How many requests no server lets this mailbox answer: by Exchange Web Services those are a delegate's copies."""
+    copies = defaultdict(list)
+    for message in on.exchange.messages():
+        if message["state"] == "waiting":
+            copies[message["mailbox"], message["edition"]].append(message)
+    return sum(all(one["received_for"] for one in group) for group in copies.values())
 
 
 def _wrong(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -129,11 +141,12 @@ class _Watch:
     """Looks at the oracle, and keeps processes alive as a supervisor would.
 
     Attributes: messages ``left`` to be dealt with, whether the installation is ``idle``, how many processes ``died``,
-    when the last message ``ended``.
+    when the last message ``ended``, how many requests are ``refused`` and do not count.
     """
 
-    def __init__(self, on: Installation) -> None:
+    def __init__(self, on: Installation, refused: int) -> None:
         self._on = on
+        self.refused = refused
         self._seen: tuple[int, ...] = ()
         self._moved = self.ended = time.monotonic()
         self._mailboxes = len(on.exchange.ask("mailboxes"))
@@ -157,7 +170,7 @@ class _Watch:
         self._revive()
         summary: dict[str, Any] = self._on.exchange.ask("summary")
         requests, responses = summary["requests"], summary["responses"]
-        left = requests["waiting"] + requests["accepted_unsent"] + responses["unopened"]
+        left = requests["waiting"] - self.refused + requests["accepted_unsent"] + responses["unopened"]
         if left != self.left:
             self.left, self.ended = left, time.monotonic()
         self.idle = self._is_idle()
@@ -208,15 +221,20 @@ def _row(
     summary = watch.look()
     requests, responses = summary["requests"], summary["responses"]
     pace = summary["pace"]
+    not_to_be_answered = requests["outdated"] + requests["left_alone"] + watch.refused
+    unsent = requests["accepted_unsent"]
+    if scenario.may_give_up:
+        held = on.half_answers()
+        unsent -= sum(one["uid"] in held for one in on.exchange.messages() if one["state"] == "accepted_unsent")
     return Row(
         scenario.name,
         seed,
         faults,
         kills=faults if scenario.kills else 0,
-        messages=requests["seeded"] - requests["outdated"] - requests["left_alone"] + responses["seeded"],
+        messages=requests["seeded"] - not_to_be_answered + responses["seeded"],
         done=requests["answered_once"] + responses["opened"],
-        lost=requests["waiting"] + requests["accepted_unsent"] + responses["unopened"],
-        unsent=requests["accepted_unsent"],
+        lost=requests["waiting"] - watch.refused + unsent + responses["unopened"],
+        unsent=unsent,
         twice=requests["answered_twice"],
         forbidden=summary["forbidden"],
         reopened=responses["opened_more_than_once"],

@@ -24,7 +24,11 @@ first_delay = "1s"
 longest_delay = "5s"
 settle = "8s"
 """
+#: So that what nobody can know is given up within a minute.
+FEW_ATTEMPTS = SETTINGS.replace("attempts = 30", "attempts = 5")
 SERVER_SETTINGS = 'connect_timeout = "1s"\nread_timeout = "2s"\n'
+#: No server may wait for less before an answer is given again whose effect does not show.
+EWS_SETTINGS = f'{SERVER_SETTINGS}settle = "62s"\n'
 #: What the policy is by default, for a company that has said who belongs to it and that means it; but for the age of
 #: messages, for the simulator has three weeks of mail.
 ORDINARY_CARE = """\
@@ -70,6 +74,18 @@ LATE_DRAFTS: Sequence[Switches] = (
     {"request_fate": "left", "request_marks": "read", "draft_delay_ms": 2000},
     {"request_fate": "left", "request_marks": "processed", "draft_delay_ms": 500},
 )
+#: Servers that show the answers of Exchange Web Services in different places, and put away what was answered or not.
+OTHER_EVIDENCE: Sequence[Switches] = (
+    {"ews_effects": "send-calendar-move"},
+    {"ews_request_fate": "left"},
+    {"ews_effects": "calendar-move-send", "ews_sent_copy": "late", "ews_sent_delay_ms": 3000},
+)
+#: Servers that fail within an answer: with the calendar written and nothing sent; and, twice, when it was sent.
+HALF_ANSWERS: Sequence[Switches] = (
+    {"ews_effects_done": 1},
+    {"ews_effects_done": 2},
+    {"ews_effects": "send-calendar-move", "ews_effects_done": 1},
+)
 #: The same, and they answer a command only when its client has given up.
 LATE_ANSWERS: Sequence[Switches] = [
     {**switches, "draft_delay_ms": late_ms, "command_delay_ms": 3000}
@@ -93,6 +109,9 @@ class Scenario:
     :param flush_always: whether Redis flushes every write to disk, and not once a second.
     :param may_hold: whether the fault meets the one moment of which nobody can know what was done: then drafts are held
         for the operator, and no request is lost but those (``docs/reliability.md``).
+    :param may_give_up: whether the fault leaves half answers, which nobody may complete by guess: such a request is
+        dead with its evidence, and not lost. :param settings: leases and retries.
+    :param protocols: how each server is reached, in turn.
     :param moved_clock: whether the clock of the workers is to be moved. :param moved_redis: whether that of Redis is.
     """
 
@@ -113,6 +132,9 @@ class Scenario:
     moved_clock: bool = False
     moved_redis: bool = False
     may_hold: bool = False
+    may_give_up: bool = False
+    settings: str = SETTINGS
+    protocols: Sequence[str] = ("webdav",)
 
     def with_kills(self, kills: int | None) -> "Scenario":
         """The same with another number of kills, if it is the one whose number may be chosen."""
@@ -138,13 +160,14 @@ class Scenario:
             scan_threads=4,
             dispatchers=self.dispatchers,
             policy=self.policy,
-            extra=SETTINGS,
-            server_extra=SERVER_SETTINGS,
+            extra=self.settings,
+            server_extra=EWS_SETTINGS if "ews" in self.protocols else SERVER_SETTINGS,
             environment=environment,
             persist=True,
             redis_extra=["appendfsync always"] if self.flush_always else [],
             redis_environment=clocks.moved_server(directory) if self.moved_redis else {},
             forked_workers=True,
+            protocols=self.protocols,
         )
 
 
@@ -171,6 +194,25 @@ _alike: Mapping[str, Any] = {
     "policy": NO_CLASHES,
 }
 _forbidden: Mapping[str, Any] = {"situations": {"forbidden": 5}, "policy": ORDINARY_CARE}
+
+#: Nothing opens the responses that the simulator makes up: no calendar has their meetings, so the server enters none.
+#: There are responses all the same: some organizers have mailboxes here, and their servers enter the answers that come.
+_by_ews = partial(Scenario, protocols=("ews",), requests=7, responses=0)
+
+
+def _ews_death_in(name: str, step: str, kills: int, *kinds: str, **more: Any) -> Scenario:
+    fault = processes.all_workers_are_killed_in(step, kinds=kinds or processes.BEFORE_AND_AFTER)
+    return _by_ews(f"EWS: workers die in {name}", fault, kills, kills=True, **more)
+
+
+#: What changes a mailbox, and what is said when it has been changed, but not that it has.
+_EWS_CHANGES = ("createitem", "updateitem", "moveitem")
+_AFTER = ("lost-reply", "reset-after", "500-after")
+_EWS_LOST = [{"step": "createitem", "kind": "lost-reply", "rate": 1 / 3}]
+_ews_deaths_and_lost_replies = processes.all_workers_are_killed_in("createitem", "moveitem", besides=_EWS_LOST)
+_ews_deaths_and_oblivion = processes.all_workers_are_killed_in(
+    "createitem", "updateitem", besides=_EWS_LOST, then=redis.forget_everything
+)
 
 SCENARIOS = (
     _beside_plain("none", nothing, 1),
@@ -272,5 +314,57 @@ SCENARIOS = (
         "what must not be answered: Redis forgets everything, workers die",
         **_forbidden,
         servers=NOTHING_REMOVED,
+    ),
+    _by_ews("EWS: none", nothing, 1),
+    _ews_death_in("FindItem", "finditem", 36),
+    _ews_death_in("GetItem", "getitem", 36),
+    _ews_death_in("UpdateItem", "updateitem", 36),
+    _ews_death_in("CreateItem, before its effect", "createitem", 36, "hang"),
+    _ews_death_in("CreateItem, after its effect", "createitem", 36, "hang-after"),
+    _ews_death_in("CreateItem, other evidence", "createitem", 36, servers=OTHER_EVIDENCE),
+    _ews_death_in("MoveItem", "moveitem", 36, servers=OTHER_EVIDENCE),
+    _by_ews("EWS: two workers die at once", processes.two_workers_are_killed, 60, kills=True),
+    _by_ews("EWS: replies to changes are lost", servers.servers_break(0.5, *_AFTER, steps=_EWS_CHANGES), 150),
+    _by_ews(
+        "EWS: replies to changes are lost, other evidence",
+        servers.servers_break(0.5, *_AFTER, steps=_EWS_CHANGES),
+        150,
+        servers=OTHER_EVIDENCE,
+    ),
+    _by_ews(
+        "EWS: ErrorTimeoutExpired, and all was done",
+        servers.servers_break(0.5, "timeout-after", steps=_EWS_CHANGES),
+        150,
+    ),
+    _by_ews(
+        "EWS: answers are half done",
+        servers.servers_break(0.3, "half-done", steps=("createitem",)),
+        60,
+        servers=HALF_ANSWERS,
+        may_give_up=True,
+        settings=FEW_ATTEMPTS,
+    ),
+    _by_ews("EWS: storms of ErrorServerBusy", servers.servers_are_busy("server-busy", 0.5, ms=2000), 60),
+    _by_ews("EWS: storms of 503", servers.servers_are_busy("503", 0.5), 60),
+    _by_ews("EWS: connections break", servers.servers_break(0.06, "reset-before", "reset-after"), 150),
+    _by_ews("EWS: replies never come, or drip", servers.servers_break(0.05, "hang", "hang-after", "drip"), 60),
+    _by_ews(
+        "EWS: replies are torn, garbage, or empty",
+        servers.servers_break(0.12, "truncate", "garbage", "empty", "wrong-type"),
+        150,
+    ),
+    _by_ews("EWS: Redis dies", redis.redis_is_killed, 6, requests=8),
+    _by_ews("EWS: Redis forgets everything", redis.redis_forgets_everything, 6, requests=8),
+    _by_ews("EWS: Redis forgets everything, workers die", _ews_deaths_and_oblivion, 40, servers=OTHER_EVIDENCE),
+    _by_ews("EWS: limits change, lanes are paused", hands.limits_change_and_lanes_are_paused, 150),
+    _by_ews(
+        "EWS: occurrences, copies, updates: workers die, replies are lost", _ews_deaths_and_lost_replies, 60, **_alike
+    ),
+    _by_ews(
+        "EWS: what must not be answered: workers die, replies are lost",
+        _ews_deaths_and_lost_replies,
+        60,
+        **_forbidden,
+        servers=OTHER_EVIDENCE,
     ),
 )

@@ -849,6 +849,7 @@ def evidence(
     exchange: Exchange,
     *,
     verdict: Verdict = Verdict.ACCEPT,
+    wanted: bool = True,
     sent: bytes = NO_ITEMS,
     outbox: bytes = NO_ITEMS,
     inbox: str = "",
@@ -857,7 +858,7 @@ def evidence(
 ) -> AnswerEvidence:
     """What a mailbox with this content shows of an answer; it is only read."""
     box = exchange.mailbox()
-    message = request_in(exchange, box)
+    message = replace(request_in(exchange, box), response_requested=wanted)
     rows = ews.page(*([calendar] if calendar else []))
     exchange.scripts |= {
         "FindItem sentitems": sent,
@@ -914,6 +915,16 @@ def test_a_calendar_with_the_answer_and_a_request_in_the_inbox_are_half_of_it(ex
 def test_a_request_that_is_marked_as_answered_is_half_of_it(exchange: Exchange) -> None:
     marked = ews.REQUEST.replace("<t:ResponseType>NoResponseReceived", "<t:ResponseType>Accept")
     assert evidence(exchange, inbox=marked).state is AnswerState.HALF_DONE
+
+
+def test_if_no_response_was_requested_the_calendar_is_the_answer(exchange: Exchange) -> None:
+    accepted = ews.calendar_item(response_type="Accept", replied=REPLIED)
+    there = evidence(exchange, wanted=False, inbox=ews.REQUEST, calendar=accepted)
+    assert there.state is AnswerState.ANSWERED
+    assert there.note == "the calendar shows the answer, and no response was requested"
+    assert evidence(exchange, wanted=False, calendar=accepted).state is AnswerState.ANSWERED
+    assert evidence(exchange, wanted=False).state is AnswerState.UNCLEAR
+    assert evidence(exchange, wanted=False, inbox=ews.REQUEST).state is AnswerState.NOT_DONE
 
 
 def test_a_copy_that_does_not_show_its_meeting_is_unclear(exchange: Exchange) -> None:

@@ -1,6 +1,7 @@
 """Every value of every switch of Exchange Web Services has the effect that its meaning promises."""
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 from lxml import etree
@@ -49,10 +50,17 @@ def mail(box: Box) -> Mail:
 
 def reported(mail: Mail, row: Row) -> tuple[int, int]:
     """How often the request of a row was accepted and submitted."""
+    one = known(mail, row)
+    return one["accepted"], one["submitted"]
+
+
+def known(mail: Mail, row: Row) -> dict[str, Any]:
+    """What the oracle knows of the request of a row."""
     uid, subject = row.text("UID"), row.text("Subject")
     messages = mail.simulator.oracle("messages")
-    (one,) = [one for one in messages if (one["uid"], one["subject"]) == (uid, subject)]
-    return one["accepted"], one["submitted"]
+    found: list[dict[str, Any]] = [one for one in messages if (one["uid"], one["subject"]) == (uid, subject)]
+    (one,) = found
+    return one
 
 
 @shows("ews_version", "2007", "2010", "2013", "2016", "2019")
@@ -267,6 +275,8 @@ def test_half_an_answer_leaves_what_came_first(box: Box, mail: Mail, value: str,
     assert codes(mail.respond(row.id)) == ["ErrorInternalServerError"]
     happened = value.split("-")[:done]
     assert reported(mail, row) == (int("calendar" in happened), int("send" in happened))
+    unsent = "accepted_unsent" if happened else "waiting"
+    assert known(mail, row)["state"] == ("answered_once" if "send" in happened else unsent)
     assert mail.total("sentitems") == int("send" in happened)
     assert (row.id in {one.id for one in mail.find()}) is ("move" not in happened)
     if "move" not in happened:

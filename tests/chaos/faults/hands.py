@@ -31,7 +31,7 @@ def limits_change_and_lanes_are_paused(on: Installation, dice: Random) -> Genera
         raise TypeError("only rsvpq has lanes")
     lanes, settings = on.lanes, on.settings
     names: dict[_Scope, list[str]] = {
-        "mailbox": [box["mailbox"] for box in on.exchange.ask("mailboxes")],
+        "mailbox": [on.mailbox_name(box) for box in on.exchange.ask("mailboxes")],
         "server": list(settings.servers),
     }
     try:

@@ -11,6 +11,10 @@ from tests.chaos.installation import Installation
 
 #: Seconds to wait for a request to come by that can be made to hang.
 _WAIT_S = 4.0
+#: How a request can hang.
+BEFORE_AND_AFTER = ("hang", "hang-after")
+#: The steps that scans take as well.
+_SCANS_TAKE = {"search", "propfind", "finditem", "getitem"}
 
 
 def a_worker_is_killed(on: Installation, dice: Random) -> Generator[int]:
@@ -23,30 +27,45 @@ def a_worker_is_killed(on: Installation, dice: Random) -> Generator[int]:
         yield 1
 
 
+def two_workers_are_killed(on: Installation, dice: Random) -> Generator[int]:
+    """Two of those that answer at once, wherever they are in their work; they stay away for a moment."""
+    while True:
+        pause(dice, 0.0, 1.0)
+        victims = dice.sample(on.answerers, 2)
+        for name in victims:
+            on.kill(name)
+        pause(dice, 0.0, 0.5)
+        for name in victims:
+            on.restart(name)
+        yield 2
+
+
 def all_workers_are_killed_in(
     *steps: str,
+    kinds: Sequence[str] = BEFORE_AND_AFTER,
     besides: Sequence[Mapping[str, Any]] = (),
     then: Callable[[Installation], None] = lambda _: None,
 ) -> Fault:
-    """Kill all that answer, while some of them hang in a step: half the time before its effect, else after it.
+    """Kill all that answer, while some of them hang in a step: before its effect or after it, as the dice choose.
 
     The simulator tells that a request hangs, so the death is exactly there. Where scans take that step as well, the
     scanning worker is killed too.
 
+    :param kinds: before or after; both, half of the time each, if nothing is said.
     :param besides: faults of servers that are in force all the while. :param then: what happens while all are dead.
     """
 
     def inject(on: Installation, dice: Random) -> Generator[int]:
         try:
             while True:
-                step, kind = dice.choice(steps), dice.choice(["hang", "hang-after"])
+                step, kind = dice.choice(steps), dice.choice(kinds)
                 hanging = dice.randint(1, 3)
                 hang = {"step": step, "kind": kind, "times": hanging, "after": dice.randint(0, 4)}
                 on.exchange.have_faults([hang, *besides])
                 if not _hangs(on):
                     yield _struck(on)  # no such request came by
                     continue
-                victims = [*on.answerers, "scan"] if step in {"search", "propfind"} else on.answerers
+                victims = [*on.answerers, "scan"] if step in _SCANS_TAKE else on.answerers
                 for name in victims:
                     on.kill(name)
                 struck = _struck(on)

@@ -17,9 +17,9 @@ def servers_break(rate: float, *kinds: str, steps: tuple[str, ...] = ("any",)) -
     return _in_force([{"step": step, "kind": kind, "rate": each} for step in steps for kind in kinds], 1, 1)
 
 
-def servers_are_busy(kind: str, rate: float) -> Fault:
+def servers_are_busy(kind: str, rate: float, **more: Any) -> Fault:
     """Storms of refusals, with calm between them."""
-    storm = _in_force([{"step": "any", "kind": kind, "rate": rate}], 1, 3)
+    storm = _in_force([{"step": "any", "kind": kind, "rate": rate, **more}], 1, 3)
 
     def inject(on: Installation, dice: Random) -> Generator[int]:
         for struck in storm(on, dice):
