@@ -10,7 +10,8 @@ from simulator.world.state import Seeded, World
 from simulator.world.tally import Action, Kind
 
 _VERDICTS = (Action.ACCEPTED, Action.DECLINED, Action.TENTATIVE)
-#: What can have become of an edition: the last three are those that nobody answered, rightly or because others did.
+#: What can have become of an edition. Those from `outdated` on are the ones that nobody answered: rightly, because
+#: others did, or because the server lets nobody answer a delegate's copy.
 REQUEST_STATES = (
     "answered_once",
     "answered_twice",
@@ -19,6 +20,7 @@ REQUEST_STATES = (
     "outdated",
     "left_alone",
     "taken_away",
+    "refused",
 )
 
 
@@ -73,7 +75,9 @@ def _state(copies: list[Seeded]) -> str:
         return "taken_away"
     if any(one.outdated for one in copies):
         return "outdated"
-    return "left_alone" if any(one.why for one in copies) else "waiting"
+    if any(one.why for one in copies):
+        return "left_alone"
+    return "refused" if all(one.tally.count(Action.REFUSED) for one in copies) else "waiting"
 
 
 def _requests(seeded: Iterable[Seeded]) -> dict[str, int]:

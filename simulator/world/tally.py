@@ -33,6 +33,8 @@ class Action(StrEnum):
     OPENED = "opened"
     MOVED = "moved"
     DELETED = "deleted"
+    #: The server refused to have it answered here, because it is a delegate's copy.
+    REFUSED = "refused"
     #: Somebody else removed it.
     TAKEN = "taken"
     #: The owner of the mailbox gave the answer, or sent it, himself.

@@ -235,6 +235,7 @@ def test_what_nobody_may_answer_is_refused_in_words_of_its_own() -> None:
         everything = mail.find(restriction=of_class("IPM.Schedule.Meeting.Request"), fields=fields)
         delegated = next(row for row in everything if row.text("IsDelegated") == "true")
         assert codes(mail.respond(delegated.id)) == ["ErrorCalendarIsDelegatedForAccept"]
+        assert sum(one["refused"] for one in simulator.oracle("messages")) == 1
         outdated = next(row for row in everything if row.text("IsOutOfDate") == "true")
         assert codes(mail.respond(outdated.id, "DeclineItem")) == ["ErrorCalendarMeetingRequestIsOutOfDate"]
         (shown,) = mail.get(outdated.id, fields=fields + field_uris("meetingRequest:MeetingRequestType"))
