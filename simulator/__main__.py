@@ -18,6 +18,7 @@ from simulator.oracle.pages import Oracle
 from simulator.population.ambiguous_mail import add_ambiguous_mail
 from simulator.population.appointments import fill_calendars, invite_others
 from simulator.population.forbidden_mail import add_forbidden
+from simulator.population.invitations import organize
 from simulator.population.mailbox_filler import Schedules
 from simulator.population.populate import Size, populate
 from simulator.serving.auth.options import add_login_options, build_logins
@@ -93,6 +94,13 @@ def _parser() -> argparse.ArgumentParser:
         help="percent of the requests whose organizer has a mailbox here (default %(default)s)",
     )
     world.add_argument(
+        "--organized",
+        type=_count,
+        default=0,
+        metavar="P",
+        help="percent of the responses whose meeting is in the calendar of who got them (default %(default)s)",
+    )
+    world.add_argument(
         "--calendar", type=_count, default=0, metavar="A", help="appointments and series in each (default %(default)s)"
     )
     world.add_argument(
@@ -148,6 +156,7 @@ def _sites(options: argparse.Namespace) -> list[Site]:
         options.mailboxes, options.requests, options.responses, options.deep, options.servers, options.inside / 100
     )
     world = populate(options.seed, size, options.today)
+    organize(world, options.seed, options.organized / 100)
     fill_calendars(world, options.seed, options.calendar)
     invite_others(world, options.seed, options.attendees)
     schedules = Schedules(world)

@@ -27,6 +27,8 @@ class World:
     seed: int = 1
     latency_ms: float = 0
     calendar: int = 0
+    #: The percentage of the responses whose meetings are known; a server enters no others by itself.
+    organized: int = 0
     #: In each mailbox: see docs/simulator.md.
     occurrences: int = 0
     copies: int = 0
@@ -43,6 +45,7 @@ class World:
             "seed": self.seed,
             "latency-ms": self.latency_ms,
             "calendar": self.calendar,
+            "organized": self.organized,
             **{name: number for name in _SITUATIONS if (number := getattr(self, name))},
             **({"deep": self.deep} if self.deep else {}),
         }

@@ -5,12 +5,14 @@ from collections.abc import Iterable
 
 from simulator.oracle.pace import longest_small_wait, pace_report
 from simulator.serving.meters import Meters
+from simulator.world.attendance import entered, opened
 from simulator.world.mailboxes import Mailbox
 from simulator.world.state import Seeded, World
 from simulator.world.tally import Action, Kind
 
 _VERDICTS = (Action.ACCEPTED, Action.DECLINED, Action.TENTATIVE)
-#: What can have become of an edition: the last three are those that nobody answered, rightly or because others did.
+#: What can have become of an edition. Those from `outdated` on are the ones that nobody answered: rightly, because
+#: others did, or because the server lets nobody answer a delegate's copy.
 REQUEST_STATES = (
     "answered_once",
     "answered_twice",
@@ -19,6 +21,7 @@ REQUEST_STATES = (
     "outdated",
     "left_alone",
     "taken_away",
+    "refused",
 )
 
 
@@ -73,7 +76,9 @@ def _state(copies: list[Seeded]) -> str:
         return "taken_away"
     if any(one.outdated for one in copies):
         return "outdated"
-    return "left_alone" if any(one.why for one in copies) else "waiting"
+    if any(one.why for one in copies):
+        return "left_alone"
+    return "refused" if all(one.tally.count(Action.REFUSED) for one in copies) else "waiting"
 
 
 def _requests(seeded: Iterable[Seeded]) -> dict[str, int]:
@@ -82,12 +87,14 @@ def _requests(seeded: Iterable[Seeded]) -> dict[str, int]:
 
 
 def _responses(responses: list[Seeded]) -> dict[str, int]:
-    opened = [seeded.tally.count(Action.OPENED) for seeded in responses]
+    tallies = [seeded.tally for seeded in responses]
+    by_client, by_server = opened(tallies), entered(tallies)
     return {
         "seeded": len(responses),
-        "opened": sum(times > 0 for times in opened),
-        "opened_more_than_once": sum(times > 1 for times in opened),
-        "unopened": sum(times == 0 for times in opened),
+        "opened": by_client,
+        "opened_more_than_once": sum(tally.count(Action.OPENED) > 1 for tally in tallies),
+        "entered": by_server,
+        "unopened": len(responses) - by_client - by_server,
         "moved": sum(seeded.tally.count(Action.MOVED) > 0 for seeded in responses),
         "deleted": sum(seeded.tally.count(Action.DELETED) > 0 for seeded in responses),
     }

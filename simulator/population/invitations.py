@@ -7,6 +7,7 @@ works on a population that is complete, with chances of its own, so that everyth
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -18,12 +19,15 @@ from simulator.world.languages import Role
 from simulator.world.mailboxes import Item, Mailbox
 from simulator.world.messages import Meeting, Message
 from simulator.world.state import World
+from simulator.world.tally import Kind
 
 #: The share of tentative responses that propose another time.
 _COUNTER_SHARE = 0.5
 #: How many others can be invited beside the one who got the request.
 _MOST_OTHERS = 2
 _ORGANIZER = 1
+#: How long before its response a meeting was arranged.
+_EARLIER = timedelta(days=1)
 
 
 def arrange(world: World, chance: Random, share: float) -> None:
@@ -41,6 +45,22 @@ def arrange(world: World, chance: Random, share: float) -> None:
                     _set_organizer(item.message, host)
                     _set_organizer(seeded[id(item.tally)], host)
                 _appoint(world, chance, host, requests[-1])
+
+
+def organize(world: World, seed: int, share: float) -> None:
+    """Put the meetings of so many of the responses into the calendars of those who got them."""
+    chance = Random(f"{seed}/organized")  # noqa: S311 - the world must be the same every time
+    for seeded in world.seeded:
+        message, meeting = seeded.message, seeded.message.meeting
+        if seeded.kind is not Kind.RESPONSE or meeting is None or chance.random() >= share:
+            continue
+        attendance = Attendance(meeting.uid, seeded.mailbox, meeting.sequence)
+        attendance.invite(message.sender.name, message.sender.address)
+        attendance.responses.append(seeded.tally)
+        world.arranged.add(attendance)
+        own = replace(meeting, method=None, response_status=_ORGANIZER, counter_proposal=False)
+        arranged = message.received - _EARLIER
+        _book(world, seeded.mailbox, replace(message, sender=seeded.mailbox.owner, received=arranged, meeting=own))
 
 
 def _propose_other_times(mailbox: Mailbox, chance: Random, seeded: dict[int, Message]) -> None:
@@ -70,11 +90,14 @@ def _appoint(world: World, chance: Random, host: Mailbox, request: Item) -> None
         person = somebody(chance)
         attendance.invite(person.name, person.address)
     world.arranged.add(attendance)
+    _book(world, host, replace(message, meeting=replace(meeting, method=None, response_status=_ORGANIZER)))
+
+
+def _book(world: World, host: Mailbox, message: Message) -> None:
     appointment = replace(
         message,
         message_class="IPM.Appointment",
         content_class="urn:content-classes:appointment",
-        meeting=replace(meeting, method=None, response_status=_ORGANIZER),
         read=True,
         delivered=False,
     )

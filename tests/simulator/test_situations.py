@@ -256,6 +256,9 @@ def states(*actions: tuple[Action, ...], why: str = "") -> str:
         ((Action.DECLINED, Action.SUBMITTED), (Action.DECLINED, Action.SUBMITTED), "answered_twice"),
         ((Action.ACCEPTED, Action.SUBMITTED), (Action.ACCEPTED,), "answered_twice"),
         ((Action.TAKEN,), (), "taken_away"),
+        ((Action.REFUSED,), (Action.REFUSED,), "refused"),
+        ((Action.REFUSED,), (), "waiting"),
+        ((Action.REFUSED,), (Action.ACCEPTED, Action.SUBMITTED), "answered_once"),
     ],
 )
 def test_copies_are_judged_together(first: tuple[Action, ...], second: tuple[Action, ...], state: str) -> None:

@@ -22,6 +22,7 @@ from simulator.world.response_objects import (
     remove_canceled,
     request_of,
 )
+from simulator.world.tally import Action
 
 #: The response objects that answer, and what the errors about them end with.
 _VERDICTS = {
@@ -108,6 +109,8 @@ def _check(request: Item, name: str, ending: str) -> None:
     if is_own(request):
         raise RefusedError("ErrorCalendarIsOrganizerFor" + ending)
     if message.received_for is not None:
+        if request.tally:
+            request.tally.record(Action.REFUSED)
         raise RefusedError("ErrorCalendarIsDelegatedFor" + ending)
     appointment = booked(request.mailbox, message.meeting)
     if appointment is not None and is_canceled(appointment):
