@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import answering, fairness, idle, machine, memory, scale
+from benchmarks import answering, ews, fairness, idle, machine, memory, scale
 from benchmarks.arms.run import ARMS
 from benchmarks.stub_server import Failed
 from benchmarks.tables import Table, write
@@ -86,6 +86,11 @@ def _answering(options: argparse.Namespace) -> list[Table]:
     return answering.run(replace(size, mailboxes=20, threads=8, latencies_ms=(0, 5)) if options.quick else size, say)
 
 
+def _ews(options: argparse.Namespace) -> list[Table]:
+    size = ews.Size(options.rounds, options.messages)
+    return ews.run(replace(size, mailboxes=10, threads=4) if options.quick else size, say)
+
+
 def _scale(options: argparse.Namespace) -> list[Table]:
     size = scale.Size(options.rounds, max(1, options.messages // 2))
     return scale.run(replace(size, mailboxes=(100, 300), scans=20, batches=2) if options.quick else size, say)
@@ -106,6 +111,7 @@ def _fairness(options: argparse.Namespace) -> list[Table]:
 
 _PARTS: Mapping[str, Part] = {
     "answering": _answering,
+    "ews": _ews,
     "scale": _scale,
     "memory": _memory,
     "idle": _idle,

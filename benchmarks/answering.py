@@ -4,25 +4,20 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from benchmarks import processes
 from benchmarks.arms.run import ARMS, Arm, Place
 from benchmarks.recording import Recording, record
 from benchmarks.stub_server import StubServer
 from benchmarks.tables import Table, compared, spread
-from benchmarks.window import STUCK_S, Meter, Used, used
-from testbed.processes import Part, until
+from benchmarks.window import Used, measured
 from testbed.queue_server import queue_server
 
 LATENCIES_MS = (0, 50)
 MAILBOXES = 100
 #: What the others are compared with: the obvious way to do it.
 BASE = ARMS["plain Celery"]
-_COLUMNS = (
-    "|messages/s|x|CPU s per 1,000|x|of it: worker|dispatcher|Redis|beside it: stub"
-    "|Redis commands|Redis kB|HTTP requests|peak MB"
-)
 #: Why rsvpq makes a request that a script without a thought for failure would not make.
 _REASONS = {
     "PROPFIND Inbox item": "before the command: names are used again; after it: a request left behind must be marked",
@@ -83,38 +78,38 @@ def measure(arm: Arm, size: Size, latency_ms: float, recording: Recording) -> Us
     """Run one arm once, with services of its own."""
     with tempfile.TemporaryDirectory(prefix="rsvpq-bench-") as name, queue_server(Path(name)) as redis:
         stub = StubServer(Path(name), mailboxes=size.mailboxes, depth=size.depth, latency_ms=latency_ms)
-        parts: dict[str, Part] = {}
         try:
             place = Place(Path(name), redis, stub, recording, size.mailboxes, size.depth, size.threads)
-            parts = arm.start(place)
-            queue = {"redis": redis.part} if arm.queued else {}
-            meter = Meter(stub, {**parts, **queue}, redis.client() if arm.queued else None)
-            before = meter.sample_when(size.warm)
-            after = meter.sample_when(size.warm + size.messages)
-            peak_mb = processes.peak_mb(parts["worker"].pid)
-            _require_each_once(stub, size.mailboxes * size.depth)
-            return used(before, after, peak_mb=peak_mb)
+            return measured(
+                partial(arm.start, place),
+                stub,
+                redis if arm.queued else None,
+                warm=size.warm,
+                messages=size.messages,
+                of=size.mailboxes * size.depth,
+            )
         finally:
-            for part in parts.values():
-                part.end()
             stub.end()
-
-
-def _require_each_once(stub: StubServer, messages: int) -> None:
-    until(lambda: stub.count().answers >= messages, f"all {messages} messages are answered", within_s=STUCK_S)
-    stub.require(answered=messages)
 
 
 def _table(latency_ms: float, arms: Mapping[str, Sequence[Used]]) -> Table:
     base = arms.get(BASE.name) or next(iter(arms.values()))
     return Table(
         f"Answering, {latency_ms:g} ms before each HTTP answer",
-        _COLUMNS.split("|"),
-        [_row(name, results, base) for name, results in arms.items()],
+        columns("stub"),
+        [row(name, results, base) for name, results in arms.items()],
     )
 
 
-def _row(name: str, results: Sequence[Used], base: Sequence[Used]) -> tuple[str, ...]:
+def columns(server: str) -> list[str]:
+    """Return the header of a table of :func:`row`, beside a mail server of that name."""
+    measures = ["messages/s", "x", "CPU s per 1,000", "x", "of it: worker", "dispatcher", "Redis"]
+    return ["", *measures, f"beside it: {server}", "Redis commands", "Redis kB", "HTTP requests", "peak MB"]
+
+
+def row(name: str, results: Sequence[Used], base: Sequence[Used]) -> tuple[str, ...]:
+    """Return the row of one arm, with its ratios to the base."""
+
     def of(role: str) -> str:
         return spread([result.cpu_s[role] for result in results], "{:.2f}") if role in results[0].cpu_s else "-"
 

@@ -1,11 +1,12 @@
 """rsvpq on the stub: its settings with limits that do not bind, its programs, its lanes."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.store import mailbox_name
-from benchmarks.stub_server import StubServer
+from benchmarks.window import MailServer
 from rsvpq import wiring
 from rsvpq.lanes import Item
 from rsvpq.mail.lease import NoLease
@@ -33,8 +34,8 @@ url = "{redis}"
 [servers.{server}]
 url = "{url}"
 allow_http = true
-username = "bench"
 password_file = "password"
+{account}
 rate = "100000/s"
 burst = 100000
 concurrency = 10000
@@ -49,6 +50,17 @@ release_lease = "1h"
 {policy}"""
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How rsvpq reaches the mail server.
+
+    :param account: lines of its settings. :param name_of: returns the mailbox's name by its number.
+    """
+
+    account: str = 'username = "bench"'
+    name_of: Callable[[int], str] = mailbox_name
+
+
 def mailbox(number: int) -> Mailbox:
     """Return the mailbox of that number."""
     return Mailbox(mailbox_name(number), SERVER)
@@ -57,6 +69,7 @@ def mailbox(number: int) -> Mailbox:
 class Installation:
     """The programs of rsvpq by role, started by the commands an operator would use.
 
+    :param server: the stub, unless ``access`` says how another one is reached.
     :param mailboxes: the numbers of those in the list: what is in no list, no worker works.
     """
 
@@ -64,18 +77,21 @@ class Installation:
         self,
         directory: Path,
         redis: QueueServer,
-        stub: StubServer,
+        server: MailServer,
         *,
         mailboxes: Iterable[int] = (0,),
         answers_released: int = 256,
+        access: Access | None = None,
     ) -> None:
+        access = access or Access()
         self._directory = directory
+        self._name_of = access.name_of
         config = directory / "rsvpq.toml"
         account_file(directory, "password", "bench")
-        values = {"redis": redis.url, "server": SERVER, "url": stub.url, "answers_released": answers_released}
-        values["policy"] = EVERYTHING
+        values = {"redis": redis.url, "server": SERVER, "url": server.url, "answers_released": answers_released}
+        values |= {"account": access.account, "policy": EVERYTHING}
         config.write_text(_SETTINGS.format(**values), encoding="utf-8")
-        rows = "".join(f"{mailbox_name(number)},{SERVER}\n" for number in mailboxes)
+        rows = "".join(f"{access.name_of(number)},{SERVER}\n" for number in mailboxes)
         (directory / "mailboxes.csv").write_text("mailbox,server\n" + rows, encoding="utf-8")
         # Said again, because a Redis that the environment names would go first.
         self.environment = {"RSVPQ_CONFIG": str(config), "RSVPQ_REDIS_URL": redis.url}
@@ -88,14 +104,15 @@ class Installation:
 
     def find(self, number: int) -> list[MeetingMessage]:
         """Return the messages in the Inbox of a mailbox, by the search of a scan."""
-        with self._exchange.mailbox(SERVER, mailbox_name(number), NoLease()) as box:
+        with self._exchange.mailbox(SERVER, self._name_of(number), NoLease()) as box:
             return [message for page in box.meeting_messages() for message in page.messages]
 
     def offer(self, number: int, messages: Iterable[MeetingMessage]) -> int:
         """Offer messages to a mailbox's lane; how many were new."""
-        items: list[Item] = [contract.message_item(mailbox(number), message) for message in messages]
+        box = Mailbox(self._name_of(number), SERVER)
+        items: list[Item] = [contract.message_item(box, message) for message in messages]
         return sum(
-            self.lanes.ledger.offer(contract.lane_of(mailbox(number)), items[first : first + OFFER_ITEMS]).new
+            self.lanes.ledger.offer(contract.lane_of(box), items[first : first + OFFER_ITEMS]).new
             for first in range(0, len(items), OFFER_ITEMS)
         )
 

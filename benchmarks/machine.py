@@ -8,7 +8,7 @@ from pathlib import Path
 
 from testbed.queue_server import server_binary
 
-_PACKAGES = ("celery", "kombu", "redis", "requests", "urllib3", "lxml", "dramatiq", "gevent")
+_PACKAGES = ("celery", "kombu", "redis", "requests", "urllib3", "lxml", "exchangelib", "dramatiq", "gevent")
 
 
 def describe() -> str:

@@ -3,9 +3,10 @@
 import http.client
 import json
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from benchmarks.stub import CONTROL
@@ -18,15 +19,19 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The counts of the stub at one moment (``at``: seconds, of which only differences mean anything)."""
+    """The counts of a mail server at one moment (``at``: seconds, of which only differences mean anything)."""
 
     answers: int
     requests: int
     at: float
+    #: The requests by operation, where they are counted so.
+    operations: Mapping[str, int] = field(default_factory=dict)
 
 
 class StubServer:
     """A stub with messages in so many mailboxes."""
+
+    look_every_s: ClassVar[float] = 0.02
 
     def __init__(self, directory: Path, *, mailboxes: int, depth: int, latency_ms: float = 0) -> None:
         ready = directory / "stub.out"

@@ -1,17 +1,36 @@
 """One measurement: what each role used between two points of the stub's counter, so without anybody's start."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
 
 from redis import Redis
 
 from benchmarks import processes
-from benchmarks.stub_server import Count, StubServer
+from benchmarks.stub_server import Count
 from testbed.processes import Part, until
+from testbed.queue_server import QueueServer
 
 #: Longest time for one window, in seconds: a run that takes longer is stuck.
 STUCK_S = 600.0
+
+
+class MailServer(Protocol):
+    """What answers, and what it counts: the stub, or the simulator."""
+
+    part: Part
+    url: str
+    #: Seconds between two looks at its counts.
+    look_every_s: ClassVar[float]
+
+    def count(self) -> Count:
+        """Return the counts so far."""
+
+    def require(self, answered: int) -> None:
+        """Check that so many messages were answered, each once.
+
+        :raises Failed: some were not, or more than once.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +53,8 @@ class Used:
     redis_commands: float
     redis_bytes: float
     peak_mb: float = 0.0
+    #: HTTP requests by operation, where they are counted so.
+    operations: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def total_cpu_s(self) -> float:
@@ -44,10 +65,10 @@ class Used:
 class Meter:
     """Takes samples of a running installation.
 
-    :param parts: the processes by role; ``stub`` and ``redis`` among them, where there is one.
+    :param parts: the processes by role; ``redis`` among them, where there is one. The mail server is ``stub``.
     """
 
-    def __init__(self, stub: StubServer, parts: Mapping[str, Part], redis: Redis | None) -> None:
+    def __init__(self, stub: MailServer, parts: Mapping[str, Part], redis: Redis | None) -> None:
         self._stub = stub
         self._parts = {**parts, "stub": stub.part}
         self._redis: Any = redis
@@ -80,7 +101,7 @@ class Meter:
                 part.check()
             return fact()
 
-        until(alive_and, what, within_s=STUCK_S)
+        until(alive_and, what, within_s=STUCK_S, every_s=self._stub.look_every_s)
 
     def _redis_use(self) -> tuple[int, int]:
         if self._redis is None:
@@ -103,4 +124,40 @@ def used(before: Sample, after: Sample, units: int = 0, peak_mb: float = 0.0) ->
         redis_commands=(after.redis_commands - before.redis_commands) / done,
         redis_bytes=(after.redis_bytes - before.redis_bytes) / done,
         peak_mb=peak_mb,
+        operations={
+            name: (number - before.count.operations.get(name, 0)) / done
+            for name, number in after.count.operations.items()
+        },
     )
+
+
+def measured(
+    start: Callable[[], dict[str, Part]],
+    server: MailServer,
+    redis: QueueServer | None,
+    *,
+    warm: int,
+    messages: int,
+    of: int,
+) -> Used:
+    """Start the parts of an arm, and measure them; end them when everything is answered.
+
+    :param redis: None if the arm does not use it. :param warm: messages before the window.
+    :param messages: those in the window. :param of: all that there are.
+    :raises Failed: messages were lost, or answered twice.
+    """
+    parts: dict[str, Part] = {}
+    try:
+        parts = start()
+        queue = {} if redis is None else {"redis": redis.part}
+        meter = Meter(server, {**parts, **queue}, None if redis is None else redis.client())
+        before = meter.sample_when(warm)
+        after = meter.sample_when(warm + messages)
+        peak_mb = processes.peak_mb(parts["worker"].pid)
+        done = f"all {of} messages are answered"
+        until(lambda: server.count().answers >= of, done, within_s=STUCK_S, every_s=server.look_every_s)
+        server.require(answered=of)
+        return used(before, after, peak_mb=peak_mb)
+    finally:
+        for part in parts.values():
+            part.end()

@@ -5,16 +5,26 @@ two years is refused. If anything cannot be read, the calendar is unknown: it mu
 lost.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from rsvpq.ews import properties
 from rsvpq.ews.calls import Calls
 from rsvpq.ews.envelope import Folder, Order, of_meeting
 from rsvpq.ews.errors import NoRights
-from rsvpq.ews.global_ids import clean_id_of
-from rsvpq.ews.items import EwsItem, Resolve, occurrence_of_item, organizer_of_item, recurring_of_item, uid_of_item
-from rsvpq.ews.properties import MESSAGES
+from rsvpq.ews.global_ids import clean_id_of, day_of_instance
+from rsvpq.ews.items import (
+    CUT_AFTER,
+    SERIES,
+    SINGLE,
+    EwsItem,
+    Resolve,
+    occurrence_of_item,
+    organizer_of_item,
+    recurring_of_item,
+    uid_of_item,
+)
+from rsvpq.ews.properties import MESSAGES, EwsProperty
 from rsvpq.ews.search import addresses_of, is_whole, read_items, search
 from rsvpq.mail.calendar import (
     Agenda,
@@ -28,6 +38,7 @@ from rsvpq.mail.calendar import (
 from rsvpq.mail.editions import same_occurrence
 from rsvpq.mail.errors import Gone, Malformed, Refused
 from rsvpq.mail.messages import ItemRef, MeetingMessage
+from rsvpq.mail.persons import is_smtp
 from rsvpq.mail.ports import WIDEST
 from rsvpq.text import shortened
 
@@ -127,34 +138,76 @@ def _status(item: EwsItem) -> BusyStatus:
     return _STATUSES.get(item.text("LegacyFreeBusyStatus"), BusyStatus.BUSY)
 
 
-def calendar_items(
-    calls: Calls, uid: str, resolve: Resolve, folder: Folder = "calendar"
-) -> list[tuple[Appointment, datetime | None]] | CalendarUnknown:
-    """Read the appointments of a meeting in a folder, each with the time of its owner's answer (None if none is shown).
+def appointments(calls: Calls, uid: str, resolve: Resolve) -> list[Appointment] | CalendarUnknown:
+    """Read the appointments of a meeting; with GetItem only those of which the search does not show everything.
 
     Their Ids are those of now only: Exchange makes the appointment anew with every answer.
 
     :raises ExchangeError: the server is busy or fails.
     """
+    found = _items_of(calls, uid, "calendar", properties.APPOINTMENT_ROW)
+    return found if isinstance(found, CalendarUnknown) else [_appointment(item, resolve) for item in found]
+
+
+def calendar_items(
+    calls: Calls, uid: str, resolve: Resolve, folder: Folder
+) -> list[tuple[Appointment, datetime | None]] | CalendarUnknown:
+    """Read the appointments of a meeting in a folder, each with the time of its owner's answer (None if none is shown).
+
+    Each is read with GetItem: a row that shows no such time does not show that there is none.
+
+    :raises ExchangeError: the server is busy or fails.
+    """
+    found = _items_of(calls, uid, folder, (properties.ITEM_CLASS,))
+    if isinstance(found, CalendarUnknown):
+        return found
+    return [(_appointment(item, resolve), item.moment("AppointmentReplyTime", properties.REPLY_TIME)) for item in found]
+
+
+def _items_of(
+    calls: Calls, uid: str, folder: Folder, in_rows: Sequence[EwsProperty]
+) -> list[EwsItem] | CalendarUnknown:
+    """Return the appointments of a meeting as they were found, or as GetItem shows them if a row is not enough.
+
+    :param in_rows: what the search returns.
+    """
     if not uid:
         return CalendarUnknown("the meeting has no uid")
     lost: list[int] = []
     order = Order(properties.START_FIELD if folder == "calendar" else properties.RECEIVED)
-    operation = calls.envelope.find_item(folder, (properties.ITEM_CLASS,), of_meeting(clean_id_of(uid)), order)
+    operation = calls.envelope.find_item(folder, in_rows, of_meeting(clean_id_of(uid)), order)
     try:
-        rows = [item for page in search(calls, operation, lost.append) for item in page]
-        addresses = addresses_of(row for row in rows if _is_appointment(row))
-        items = [item for _, item in read_items(calls, addresses, properties.APPOINTMENT_FACTS, lost.append)]
+        rows = [item for page in search(calls, operation, lost.append) for item in page if _is_appointment(item)]
+        partial = addresses_of(row for row in rows if not _shows_everything(row))
+        read = dict(read_items(calls, partial, properties.APPOINTMENT_FACTS, lost.append))
     except (Gone, Refused, NoRights) as error:
         return CalendarUnknown(str(error), gone=isinstance(error, Gone))
     if any(lost):
         return CalendarUnknown(f"{sum(lost)} appointments could not be read")
+    items = [row if _shows_everything(row) else read.get(address) for row in rows if (address := row.id())]
     # A server that ignores the restriction returns other meetings too.
-    return [
-        (_appointment(item, resolve), item.moment("AppointmentReplyTime", properties.REPLY_TIME))
-        for item in items
-        if same_meeting_key(uid_of_item(item)) in {"", same_meeting_key(uid)}
-    ]
+    own = {"", same_meeting_key(uid)}
+    return [item for item in items if item is not None and same_meeting_key(uid_of_item(item)) in own]
+
+
+def _shows_everything(row: EwsItem) -> bool:
+    """Return whether a row shows all that GetItem would show of an appointment.
+
+    A row never has the address in Organizer, and a server may leave out any other property. One occurrence of a series
+    is read, because which one it is must be known exactly.
+    """
+    texts = [row.text(one) for one in (properties.CLEAN_GLOBAL_ID, properties.GLOBAL_ID, properties.SENT_FOR)]
+    if not all(0 < len(text) < CUT_AFTER for text in texts) or not is_smtp(row.text(properties.SENT_FOR)):
+        return False
+    if row.text("CalendarItemType") not in {SINGLE, SERIES} or day_of_instance(row.text(properties.GLOBAL_ID)):
+        return False
+    moments = (row.moment("Start"), row.moment("End"), row.moment(properties.STAMP))
+    return (
+        None not in moments
+        and row.number(properties.SEQUENCE) is not None
+        and row.text("MyResponseType") in _RESPONSES
+        and bool(row.text("LegacyFreeBusyStatus"))
+    )
 
 
 def _is_appointment(row: EwsItem) -> bool:

@@ -34,14 +34,15 @@ Resolve = Callable[[str], str]
 _MOST_EXTENDED, _LONGEST_TEXT, _LONGEST_SUBJECT = 100, 1000, 300
 #: The most characters that are read of a text; longer ones count as overlong.
 _LONGEST_READ = 16_000
-_CUT_AFTER = 255
+#: FindItem cuts texts after so many characters, and GetItem does not.
+CUT_AFTER = 255
 _ANSWERED = {"Accept": Verdict.ACCEPT, "Decline": Verdict.DECLINE, "Tentative": Verdict.TENTATIVE}
 #: PidLidResponseStatus (MS-OXOCAL 2.2.1.11).
 _ANSWERED_BY_NUMBER = {"2": Verdict.TENTATIVE, "3": Verdict.ACCEPT, "4": Verdict.DECLINE}
 #: Values of PidLidMeetingType (MS-OXOCAL 2.2.6.5).
 _INFORMS, _OUT_OF_DATE, _DELEGATE_ANSWERS = 0x20000, 0x80000, 0x100000
 _OF_TYPE = {"InformationalUpdate": _INFORMS, "Outdated": _OUT_OF_DATE, "PrincipalWantsCopy": _DELEGATE_ANSWERS}
-_SINGLE, _SERIES, _OCCURRENCE = "Single", "RecurringMaster", {"Occurrence", "Exception"}
+SINGLE, SERIES, _OCCURRENCE = "Single", "RecurringMaster", {"Occurrence", "Exception"}
 #: The most digits of a number: 32 bits.
 _LONGEST_NUMBER = 10
 #: The kinds whose details are read with GetItem.
@@ -245,8 +246,7 @@ def _key(item: EwsItem, address: ItemId) -> str:
         key = ""
     if key:
         return key[:_LONGEST_TEXT]
-    # FindItem cuts texts after 255 characters, and GetItem does not.
-    message_id, meeting = item.text(properties.MESSAGE_ID)[:_CUT_AFTER], item.text(properties.CLEAN_GLOBAL_ID)
+    message_id, meeting = item.text(properties.MESSAGE_ID)[:CUT_AFTER], item.text(properties.CLEAN_GLOBAL_ID)
     if not message_id:
         return address.id
     return " ".join((message_id, meeting, item.text("ItemClass")))[:_LONGEST_READ]
@@ -274,7 +274,7 @@ def uid_of_item(item: EwsItem) -> str:
 def occurrence_of_item(item: EwsItem) -> str:
     """Return which occurrence of a series an item is about, as :attr:`MeetingMessage.occurrence`."""
     kind = item.text("CalendarItemType")
-    if kind == _SERIES:
+    if kind == SERIES:
         return ""
     original = item.moment("RecurrenceId")
     if original is not None:
@@ -286,9 +286,9 @@ def occurrence_of_item(item: EwsItem) -> str:
 def recurring_of_item(item: EwsItem) -> bool | None:
     """Return whether an item is about a series or one of its occurrences; None if it does not show that."""
     kind = item.text("CalendarItemType")
-    if kind in {_SERIES, *_OCCURRENCE} or occurrence_of_item(item):
+    if kind in {SERIES, *_OCCURRENCE} or occurrence_of_item(item):
         return True
-    if kind == _SINGLE:
+    if kind == SINGLE:
         return False
     shown = item.first("IsRecurring", properties.RECURRING)
     return item.flag("IsRecurring", properties.RECURRING) if shown else None
@@ -317,7 +317,10 @@ def _shown(person: Person) -> str:
 
 def organizer_of_item(item: EwsItem, resolve: Resolve = _nobody) -> str:
     """Return the organizer of an appointment, as :attr:`MeetingMessage.organizer` shows one."""
-    return _shown(People.of(item, Kind.REQUEST, resolve).organizer)
+    organizer = People.of(item, Kind.REQUEST, resolve).organizer
+    if organizer.address and not organizer.name:  # a search shows the organizer's name without the address
+        organizer = replace(organizer, name=item.person("Organizer").name)
+    return _shown(organizer)
 
 
 def _bounded(message: MeetingMessage) -> MeetingMessage:

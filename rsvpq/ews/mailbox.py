@@ -27,7 +27,7 @@ from rsvpq.ews.envelope import (
     update_item,
 )
 from rsvpq.ews.evidence import Look, as_answer
-from rsvpq.ews.items import MEETING_KINDS, EwsItem, message_of_item
+from rsvpq.ews.items import CUT_AFTER, MEETING_KINDS, EwsItem, message_of_item
 from rsvpq.ews.properties import EwsProperty
 from rsvpq.ews.search import read_items, search
 from rsvpq.ews.series import details_of_item
@@ -51,8 +51,8 @@ _TYPE_NAMES = {
     Kind.RESPONSE: "MeetingResponse",
     Kind.CANCELLATION: "MeetingCancellation",
 }
-#: FindItem cuts texts after 255 characters, so a longer mark could not be read any more.
-_LONGEST_MARK = 255
+#: A longer mark could not be read any more, because FindItem would cut it.
+_LONGEST_MARK = CUT_AFTER
 #: The bit of PidLidServerProcessingActions which says that the calendar was updated (MS-OXOCAL 2.2.5.5).
 _UPDATED_THE_CALENDAR = 0x80
 _OLDEST_FIRST = Order(properties.RECEIVED)
@@ -253,8 +253,7 @@ class EwsMailbox:
 
     def appointments(self, uid: str) -> list[Appointment] | CalendarUnknown:
         """Read all appointments of a meeting."""
-        found = calendar.calendar_items(self._calls, uid, self._resolve)
-        return found if isinstance(found, CalendarUnknown) else [one for one, _ in found]
+        return calendar.appointments(self._calls, uid, self._resolve)
 
     def busy(self, start: datetime, end: datetime) -> Agenda | CalendarUnknown:
         """Read everything that the calendar has between two moments: see :func:`calendar.view`."""

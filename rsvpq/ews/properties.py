@@ -189,6 +189,12 @@ APPOINTMENT_FACTS = (
     *map(field, ("calendar:LegacyFreeBusyStatus", "calendar:IsRecurring", "calendar:CalendarItemType")),
     *map(field, ("calendar:MyResponseType", "calendar:AppointmentReplyTime", "calendar:AppointmentSequenceNumber")),
 )
+#: What a search shows of an appointment; of most appointments, that is everything.
+APPOINTMENT_ROW = (
+    *(ITEM_CLASS, GLOBAL_ID, CLEAN_GLOBAL_ID, SENT_FOR, STAMP, SEQUENCE, RESPONSE_STATUS),
+    *map(field, ("calendar:Start", "calendar:End", "calendar:Organizer", "calendar:LegacyFreeBusyStatus")),
+    *map(field, ("calendar:CalendarItemType", "calendar:MyResponseType")),
+)
 AGENDA = (
     *(CLEAN_GLOBAL_ID, SENT_FOR),
     *map(field, ("calendar:Start", "calendar:End", "calendar:LegacyFreeBusyStatus", "calendar:CalendarItemType")),

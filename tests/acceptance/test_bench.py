@@ -13,6 +13,7 @@ import pytest
 from benchmarks import processes
 from benchmarks.installation import Installation
 from benchmarks.messages import Pattern
+from benchmarks.simulated import SimulatedServer
 from benchmarks.store import mailbox_name, message_name
 from benchmarks.stub_server import Failed, StubServer
 from benchmarks.tables import BEGIN, END, compared, spread, write
@@ -79,6 +80,28 @@ def test_every_arm_makes_the_requests_that_were_recorded_of_rsvpq() -> None:
         assert number(row["HTTP requests"]) == pytest.approx(recorded, abs=recorded * 8 / 20)
         assert number(row["messages/s"]) > 0
     assert cells(output, "bare requests")["Redis commands"] == "-"
+
+
+def test_answers_by_exchange_web_services_are_measured_beside_exchangelib() -> None:
+    output = bench("ews")
+    arms = ("rsvpq", "plain Celery, exchangelib", "bare requests")
+    for arm in arms:
+        row = cells(output, arm, "Answering by Exchange Web Services")
+        # What is under way at the window's edges may belong to other answers.
+        assert number(row["HTTP requests"]) == pytest.approx(4, abs=4 * 8 / 20)
+        assert number(row["messages/s"]) > 0
+    answers = cells(output, "CreateItem", "HTTP requests of an answer by")
+    assert [number(answers[arm]) for arm in arms] == pytest.approx([1, 1, 1], abs=8 / 20)
+
+
+def test_a_run_that_leaves_a_request_unanswered_by_exchange_web_services_fails(tmp_path: Path) -> None:
+    server = SimulatedServer(tmp_path, mailboxes=2, depth=2)
+    try:
+        server.require(answered=0)
+        with pytest.raises(Failed, match="'answered_once': 0"):
+            server.require(answered=1)
+    finally:
+        server.end()
 
 
 def test_scans_offers_and_answers_are_measured_beside_more_mailboxes() -> None:

@@ -619,6 +619,66 @@ def test_the_appointment_of_a_request_is_found_by_its_meeting(exchange: Exchange
     assert [one.get("Value") for one in asked.iter(f"{ews.T}Constant")] == [ews.GLOBAL_ID]
 
 
+def sent_for(address: str) -> str:
+    """The organizer's address, as a search shows it."""
+    return ews.extended('PropertyTag="0x5d02" PropertyType="String"', address)
+
+
+STAMP = ews.meeting_property(0x1A, "2026-11-27T08:00:00Z", "SystemTime")
+SENT_FOR = sent_for("olga@corp.example")
+SEQUENCE = ews.appointment_property(0x8201, "0")
+#: What the row of an appointment has beside its item: with these it shows everything.
+ROW = STAMP + SENT_FOR + SEQUENCE
+
+
+def test_an_appointment_of_which_the_search_shows_everything_is_not_read_again(
+    exchange: Exchange, box: EwsMailbox
+) -> None:
+    row = ews.calendar_item(content=ROW).replace("<t:EmailAddress>olga@corp.example</t:EmailAddress>", "")
+    exchange.scripts["FindItem calendar"] = ews.page(row)
+    (in_row,) = appointments(box)
+    assert exchange.of("GetItem") == []
+    exchange.scripts["FindItem calendar"] = ews.page(row.replace("Single", "Exception"))
+    exchange.scripts["GetItem"] = ews.got(ews.calendar_item(content=ROW))
+    assert [in_row] == appointments(box)
+    assert len(exchange.of("GetItem")) == 1
+
+
+@pytest.mark.parametrize(
+    ("shown", "instead"),
+    [
+        (STAMP, ""),
+        (SENT_FOR, ""),
+        (SENT_FOR, sent_for("/o=Corp/cn=olga")),
+        (SENT_FOR, sent_for(f"{'o' * 242}@corp.example")),
+        (SEQUENCE, ""),
+        ("<t:CalendarItemType>Single</t:CalendarItemType>", ""),
+        ("<t:LegacyFreeBusyStatus>Tentative</t:LegacyFreeBusyStatus>", ""),
+        ("NoResponseReceived", ""),
+        ("2026-12-01T11:00:00Z", ""),
+        (ews.meeting_property(3, ews.GLOBAL_ID), ""),
+        (ews.meeting_property(35, ews.GLOBAL_ID), ""),
+    ],
+)
+def test_an_appointment_of_which_the_search_does_not_show_everything_is_read(
+    exchange: Exchange, box: EwsMailbox, shown: str, instead: str
+) -> None:
+    row = ews.calendar_item(content=ROW)
+    assert shown in row
+    exchange.scripts["FindItem calendar"] = ews.page(row.replace(shown, instead))
+    exchange.scripts["GetItem"] = ews.got(ews.calendar_item(response_type="Accept"))
+    (found,) = appointments(box)
+    assert found.response is ResponseStatus.ACCEPTED
+
+
+def test_an_appointment_that_is_gone_when_it_is_read_is_left_out(exchange: Exchange, box: EwsMailbox) -> None:
+    exchange.scripts["FindItem calendar"] = ews.page(ews.calendar_item("Cal1"), ews.calendar_item("Cal2", content=ROW))
+    exchange.scripts["GetItem"] = ews.response("GetItem", ews.failed("GetItem", "ErrorItemNotFound"))
+    (found,) = appointments(box)
+    assert found.ref is not None
+    assert found.ref.address[0] == "AAMkCal2="
+
+
 def appointments(box: EwsMailbox) -> list[Appointment]:
     """The appointments of the meeting."""
     found = box.appointments(ews.UID)

@@ -1,0 +1,130 @@
+"""Answering by Exchange Web Services: rsvpq beside a plain task on exchangelib, and beside the bare requests."""
+
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from benchmarks.answering import columns, row
+from benchmarks.arms.run_ews import EWS_ARMS, EwsArm, EwsPlace, PlainExchangelib, install
+from benchmarks.simulated import SimulatedServer
+from benchmarks.tables import Table, spread
+from benchmarks.window import Used, measured
+from rsvpq.mail.messages import Kind, MeetingMessage
+from testbed.queue_server import queue_server
+
+#: The operations of an answer, as the simulator counts them, and why rsvpq uses each.
+_REASONS = {
+    "GetItem": "whether the request is still in the Inbox, and not answered",
+    "FindItem": "its appointment: whether the request is out of date, or was answered already",
+    "UpdateItem": "the mailbox itself says that an answer was begun, for when Redis is lost",
+    "CreateItem": "answers: the calendar, the mail, and the request",
+    "GetFolder": "the Ids of folders, once for each mailbox and process",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """The size: ``messages`` are measured in each run, after ``warm`` others; each arm in every round."""
+
+    rounds: int
+    messages: int
+    mailboxes: int = 50
+    threads: int = 16
+    arms: Sequence[EwsArm] = EWS_ARMS
+
+    @property
+    def warm(self) -> int:
+        """Messages before the measurement: each mailbox is opened first, by each arm in its own way."""
+        return 2 * self.mailboxes + 2 * self.threads
+
+    @property
+    def depth(self) -> int:
+        """Requests in each mailbox: enough that the queue is still full when the window ends.
+
+        Twice as many as are needed: not every request of the simulator's is one to answer.
+        """
+        return -(-2 * (self.warm + self.messages + 2 * self.threads) // self.mailboxes)
+
+
+def run(size: Size, say: Callable[[str], None]) -> list[Table]:
+    """Run all rounds; return a table of the arms, and one of their HTTP requests.
+
+    :raises Failed: an arm lost messages, or answered some twice.
+    """
+    results: defaultdict[str, list[Used]] = defaultdict(list)
+    for number in range(size.rounds):
+        for arm in size.arms:
+            result = measure(arm, size)
+            results[arm.name].append(result)
+            say(f"round {number + 1}: EWS, {arm.name}: {result.per_second:.0f} messages/s")
+    base = results.get(PlainExchangelib.name) or next(iter(results.values()))
+    rows = [row(name, uses, base) for name, uses in results.items()]
+    title = "Answering by Exchange Web Services, 0 ms before each HTTP answer"
+    return [Table(title, columns("simulator"), rows), _operations_table(results)]
+
+
+def measure(arm: EwsArm, size: Size) -> Used:
+    """Run one arm once, with services of its own, on what a scan of rsvpq found."""
+    with tempfile.TemporaryDirectory(prefix="rsvpq-bench-") as name, queue_server(Path(name)) as redis:
+        server = SimulatedServer(Path(name), mailboxes=size.mailboxes, depth=size.depth)
+        try:
+            rsvpq = install(Path(name), redis, server)
+            found = [_answerable(rsvpq.find(number)) for number in range(size.mailboxes)]
+            messages = _cut(found, size.warm + size.messages + 2 * size.threads)
+            place = EwsPlace(Path(name), redis, server, rsvpq, messages, size.threads)
+            return measured(
+                partial(arm.start, place),
+                server,
+                redis if arm.queued else None,
+                warm=size.warm,
+                messages=size.messages,
+                of=sum(map(len, messages)),
+            )
+        finally:
+            server.end()
+
+
+def _answerable(messages: Sequence[MeetingMessage]) -> list[MeetingMessage]:
+    """Return the requests that every arm answers: one edition of its meeting, with a response requested."""
+    editions = Counter(message.uid for message in messages)
+    return [
+        message
+        for message in messages
+        if message.kind is Kind.REQUEST
+        and message.response_requested
+        and not message.received_for
+        and editions[message.uid] == 1
+    ]
+
+
+def _cut(found: Sequence[Sequence[MeetingMessage]], count: int) -> list[list[MeetingMessage]]:
+    """Return so many messages, taking the mailboxes in turn."""
+    turns = (
+        (number, box[index])
+        for index in range(max(map(len, found)))
+        for number, box in enumerate(found)
+        if index < len(box)
+    )
+    cut: list[list[MeetingMessage]] = [[] for _ in found]
+    for number, message in islice(turns, count):
+        cut[number].append(message)
+    return cut
+
+
+def _operations_table(results: Mapping[str, Sequence[Used]]) -> Table:
+    made = {
+        operation for uses in results.values() for one in uses for operation, number in one.operations.items() if number
+    }
+    rows = [
+        (
+            operation,
+            *(spread([one.operations.get(operation, 0) for one in uses], "{:.2f}") for uses in results.values()),
+            _REASONS.get(operation, ""),
+        )
+        for operation in [*(one for one in _REASONS if one in made), *sorted(made - _REASONS.keys())]
+    ]
+    return Table("HTTP requests of an answer by Exchange Web Services", ("request", *results, "why"), rows)
