@@ -16,7 +16,7 @@ from simulator.serving.http import HttpError, Request, Response
 from simulator.serving.limits import LimitsError, parse_limits
 from simulator.serving.meters import Meters
 from simulator.webdav.subscriptions import Subscriptions
-from simulator.world.attendance import STATUS_NAMES, Attendance, opened
+from simulator.world.attendance import STATUS_NAMES, Attendance, entered, opened
 from simulator.world.mailboxes import Mailbox
 from simulator.world.messages import Meeting
 from simulator.world.series import over_at
@@ -178,4 +178,5 @@ def _arranged(attendance: Attendance) -> dict[str, object]:
         ],
         "responses_arrived": len(attendance.responses),
         "responses_opened": opened(attendance.responses),
+        "responses_entered": entered(attendance.responses),
     }

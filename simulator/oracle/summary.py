@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from simulator.oracle.pace import longest_small_wait, pace_report
 from simulator.serving.meters import Meters
+from simulator.world.attendance import entered, opened
 from simulator.world.mailboxes import Mailbox
 from simulator.world.state import Seeded, World
 from simulator.world.tally import Action, Kind
@@ -86,12 +87,14 @@ def _requests(seeded: Iterable[Seeded]) -> dict[str, int]:
 
 
 def _responses(responses: list[Seeded]) -> dict[str, int]:
-    opened = [seeded.tally.count(Action.OPENED) for seeded in responses]
+    tallies = [seeded.tally for seeded in responses]
+    by_client, by_server = opened(tallies), entered(tallies)
     return {
         "seeded": len(responses),
-        "opened": sum(times > 0 for times in opened),
-        "opened_more_than_once": sum(times > 1 for times in opened),
-        "unopened": sum(times == 0 for times in opened),
+        "opened": by_client,
+        "opened_more_than_once": sum(tally.count(Action.OPENED) > 1 for tally in tallies),
+        "entered": by_server,
+        "unopened": len(responses) - by_client - by_server,
         "moved": sum(seeded.tally.count(Action.MOVED) > 0 for seeded in responses),
         "deleted": sum(seeded.tally.count(Action.DELETED) > 0 for seeded in responses),
     }

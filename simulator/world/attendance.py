@@ -11,6 +11,8 @@ from simulator.world.tally import Action, Tally
 
 #: dispidResponseStatus of somebody who has said nothing (MS-OXPROPS 2.231).
 NOT_RESPONDED = 5
+#: What a client does with a response that the server has entered.
+_CLEARED = (Action.MOVED, Action.DELETED, Action.MARKED)
 STATUS_NAMES = {1: "organizer", 2: "tentative", 3: "accepted", 4: "declined", NOT_RESPONDED: "not-responded"}
 
 
@@ -53,7 +55,7 @@ class ArrangedMeetings:
     #: By uid and original start.
     meetings: dict[tuple[str, datetime | None], Attendance] = field(default_factory=dict)
     delivered: list[Tally] = field(default_factory=list)
-    #: How often opening a response changed what an appointment says.
+    #: How often a response that was opened, or entered by the server, changed what an appointment says.
     updates: int = 0
 
     def add(self, attendance: Attendance) -> None:
@@ -65,6 +67,7 @@ class ArrangedMeetings:
         return {
             "answers_delivered": len(self.delivered),
             "delivered_opened": opened(self.delivered),
+            "delivered_entered": entered(self.delivered),
             "attendees_updated": self.updates,
         }
 
@@ -72,3 +75,15 @@ class ArrangedMeetings:
 def opened(responses: list[Tally]) -> int:
     """Return how many of these have been opened."""
     return sum(tally.count(Action.OPENED) > 0 for tally in responses)
+
+
+def entered(responses: list[Tally]) -> int:
+    """Return how many of these were not opened, but entered by the server and cleared by a client after that."""
+    return sum(_was_entered(tally) and not tally.count(Action.OPENED) for tally in responses)
+
+
+def _was_entered(tally: Tally) -> bool:
+    """Return whether a response was cleared, and not before the server had entered it."""
+    by_server = tally.of(Action.ENTERED)
+    cleared = [found.first for action in _CLEARED if (found := tally.of(action))]
+    return by_server is not None and bool(cleared) and by_server.first <= min(cleared)

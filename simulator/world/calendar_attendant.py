@@ -19,6 +19,7 @@ from simulator.world.property_names import MAPI_ID, PROPTAG
 from simulator.world.response_objects import CANCELLATION_CLASS, booked, is_own
 from simulator.world.responses import enter
 from simulator.world.state import World
+from simulator.world.tally import Action
 
 #: PidTagProcessed.
 HAS_BEEN_PROCESSED = PROPTAG + "x7d01000b"
@@ -111,7 +112,10 @@ class CalendarAttendant:
         if appointment is None or attendance is None or attendance.organizer is not item.mailbox:
             return False
         enter(self._world, item)
-        return item.message.sender.address.casefold() in attendance.attendees
+        known = item.message.sender.address.casefold() in attendance.attendees
+        if known and item.tally:
+            item.tally.record(Action.ENTERED)
+        return known
 
 
 def _uids(mailbox: Mailbox) -> set[str]:

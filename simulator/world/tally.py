@@ -33,6 +33,10 @@ class Action(StrEnum):
     OPENED = "opened"
     MOVED = "moved"
     DELETED = "deleted"
+    #: A client marked it as finished.
+    MARKED = "marked"
+    #: The server entered a response with the organizer's meeting by itself.
+    ENTERED = "entered"
     #: The server refused to have it answered here, because it is a delegate's copy.
     REFUSED = "refused"
     #: Somebody else removed it.
@@ -78,5 +82,5 @@ class Tally:
 
     @property
     def untouched(self) -> bool:
-        """Whether nothing was ever done."""
-        return self._actions is None
+        """Whether nobody ever did anything; what the server does by itself does not count."""
+        return self._actions is None or self._actions.keys() == {Action.ENTERED}

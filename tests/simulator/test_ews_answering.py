@@ -8,6 +8,7 @@ import pytest
 
 from tests.simulator.ews_client import (
     CLEAN_ID,
+    MARK,
     SEARCH_KEY,
     SEQUENCE,
     Mail,
@@ -16,11 +17,14 @@ from tests.simulator.ews_client import (
     codes,
     compared,
     createitem,
+    deleteitem,
     field_uris,
     getitem,
     items,
     mails,
+    moveitem,
     of_class,
+    updateitem,
 )
 from tests.simulator.raw_http import INBOX, Simulator, running
 
@@ -226,6 +230,40 @@ def test_what_is_no_request_is_not_answered(mail: Mail) -> None:
         assert codes(mail.respond(response.id, name)) == ["ErrorInvalidItemForOperation" + ending]
     assert codes(mail.respond(mail.requests()[0].id, "RemoveItem")) == ["ErrorInvalidItemForOperationRemoveItem"]
     assert codes(mail.respond("AAA=")) == ["ErrorInvalidIdMalformed"]
+
+
+def test_a_response_to_a_known_meeting_is_entered_and_counts_once_it_was_cleared() -> None:
+    with running("--mailboxes", "1", "--responses", "5", "--organized", "100") as simulator:
+        (mail,) = mails(simulator)
+        (meeting, *_) = simulator.oracle("meetings")
+        assert [one["status"] for one in meeting["attendees"]] == ["not-responded"]
+        fields = field_uris("meeting:HasBeenProcessed")
+        responses = mail.find(restriction=of_class("IPM.Schedule.Meeting.Resp"), fields=fields)
+        assert {row.text("HasBeenProcessed") for row in responses} == {"true"}
+        assert "not-responded" not in [
+            one["status"] for meeting in simulator.oracle("meetings") for one in meeting["attendees"]
+        ]
+        counts = simulator.oracle("summary")
+        assert counts["untouched"]["response"] == counts["responses"]["unopened"] == len(responses)
+        moved, deleted, marked, noted = responses[:4]
+        mail.call(moveitem(moved.id))
+        mail.call(deleteitem(deleted.id, "HardDelete"))
+        finished = '<t:ExtendedFieldURI PropertyTag="0x65E8" PropertyType="Boolean"/>'
+        mail.call(updateitem(marked, "true").replace(MARK, finished))
+        mail.call(updateitem(noted, "anything"))
+        counts = simulator.oracle("summary")["responses"]
+        assert (counts["opened"], counts["entered"], counts["unopened"]) == (0, 3, len(responses) - 3)
+        assert sum(one["responses_entered"] for one in simulator.oracle("meetings")) == 3
+
+
+def test_a_response_that_was_cleared_unentered_is_not_absorbed() -> None:
+    with running("--mailboxes", "1", "--responses", "2") as simulator:
+        (mail,) = mails(simulator)
+        responses = mail.find(restriction=of_class("IPM.Schedule.Meeting.Resp"))
+        for response in responses:
+            mail.call(moveitem(response.id))
+        counts = simulator.oracle("summary")["responses"]
+        assert (counts["moved"], counts["entered"], counts["unopened"]) == (len(responses), 0, len(responses))
 
 
 def test_what_nobody_may_answer_is_refused_in_words_of_its_own() -> None:

@@ -23,6 +23,7 @@ from simulator.ews.soap import (
 )
 from simulator.world.languages import Role
 from simulator.world.mailboxes import Folder, Item
+from simulator.world.property_names import PROCESSED
 from simulator.world.tally import Action
 from simulator.world.values import Value
 
@@ -138,6 +139,8 @@ def _updated(call: Call, change: Element) -> Item:
             item.message.read = bool(value)
         else:
             item.patches = {**(item.patches or {}), name: value}
+    if item.tally and any(name == PROCESSED and value for name, value in updates):
+        item.tally.record(Action.MARKED)
     call.world.changed(item)
     return item
 
