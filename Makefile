@@ -1,6 +1,7 @@
 # `make demo` and `make test` need python3 (3.11 to 3.13) with venv, and make; everything else they fetch themselves.
 PYTHON ?= python3
 MAILBOXES ?= 200
+PROTOCOL ?= mixed
 VENV := .venv
 BIN := $(VENV)/bin
 # How all tests are run: more at once than CI has cores, because part of the time is waiting (JOBS=8 on a larger machine).
@@ -15,10 +16,11 @@ test quick coverage chaos: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test quick coverage chaos bench lint types layers programs locks clean
 
-## demo: the main job end to end on this machine (KEEP=1 leaves it up, MAILBOXES=2000 makes it larger; TOUR=1 only starts
-##       everything, with the safe defaults, for docs/tour.md)
+## demo: the main job end to end on this machine (KEEP=1 leaves it up, MAILBOXES=2000 makes it larger; PROTOCOL=webdav or
+##       ews for all servers, else one of three has EWS; TOUR=1 only starts everything, with the safe defaults, for
+##       docs/tour.md)
 demo: $(VENV)/demo.stamp
-	@$(BIN)/python -m demo --mailboxes $(MAILBOXES) $(if $(KEEP),--keep) $(if $(TOUR),--tour)
+	@$(BIN)/python -m demo --mailboxes $(MAILBOXES) --protocol $(PROTOCOL) $(if $(KEEP),--keep) $(if $(TOUR),--tour)
 
 ## test: style, types, layers, and all tests (JOBS=8 runs eight at once; each needs a gigabyte)
 test: lint types layers programs

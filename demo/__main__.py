@@ -26,6 +26,8 @@ from testbed.simulated_exchange import World
 from testbed.stack import EVERYTHING, Plan, Stack
 
 _SERVERS = 3
+#: How each server is reached; `mixed` is a site in the middle of its migration.
+_PROTOCOLS = {"webdav": ("webdav",), "ews": ("ews",), "mixed": ("webdav", "webdav", "ews")}
 #: What an operator begins with, who has said no more than who belongs to the house.
 _GUARDED = '[policy]\ninternal_domains = ["example.com"]\n'
 #: Whatever ends the demo ends what it started.
@@ -61,6 +63,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--mailboxes", type=int, default=200, metavar="N", help="mailboxes (default 200)")
     parser.add_argument("--deep", type=int, default=2000, metavar="D", help="requests in one of them (default 2000)")
     parser.add_argument("--seed", type=int, default=1, metavar="K", help="another seed makes other mailboxes")
+    parser.add_argument(
+        "--protocol", choices=_PROTOCOLS, default="mixed", help="of the servers; mixed (default): one of them has EWS"
+    )
     parser.add_argument("--keep", action="store_true", help="leave everything up until Ctrl-C")
     parser.add_argument(
         "--tour", action="store_true", help="the safe defaults, nothing confirmed and nothing scanned yet; left up"
@@ -79,10 +84,13 @@ def _directory() -> Iterator[Path]:
 
 
 def _run(directory: Path, arguments: argparse.Namespace, console: Console) -> int:
-    world = World(arguments.mailboxes, 8, 4, arguments.deep, _SERVERS, arguments.seed, latency_ms=1)
+    world = World(arguments.mailboxes, 8, 4, arguments.deep, _SERVERS, arguments.seed, latency_ms=1, organized=100)
     policy = _GUARDED if arguments.tour else EVERYTHING
     namespace = f"rsvpq-demo-{os.getpid()}"
-    plan = Plan(world, answer_workers=2, dispatchers=2, flower=True, namespace=namespace, policy=policy)
+    protocols = _PROTOCOLS[arguments.protocol]
+    plan = Plan(
+        world, answer_workers=2, dispatchers=2, flower=True, policy=policy, namespace=namespace, protocols=protocols
+    )
     stack = Stack(directory, plan, say=lambda line: console.print(line, highlight=False, soft_wrap=True))
     try:
         with stack:

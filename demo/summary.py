@@ -13,6 +13,8 @@ from testbed.stack import Plan, Stack
 _SKIPPED = {"cancellation": "cancellation", "other": "unknown-class"}
 #: Kinds that are not meeting messages, so that no scan finds them, and what they are called.
 _NOT_FOUND = {"mail": "ordinary mails", "task-request": "task requests"}
+#: The names of the protocols of the settings.
+_PROTOCOLS = {"webdav": "WebDAV", "ews": "Exchange Web Services"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,21 @@ class Report:
         return int(requests["accepted_unsent"] + requests["waiting"])
 
     @property
+    def delivered(self) -> int:
+        """Responses that came during the run, and were absorbed in it as well."""
+        circle = self.oracle["circle"]
+        return int(circle["delivered_opened"] + circle["delivered_entered"])
+
+    @property
+    def absorbed(self) -> int:
+        """Responses that were opened, or entered by the server and cleared after that."""
+        responses = self.oracle["responses"]
+        return int(responses["opened"] + responses["entered"])
+
+    @property
     def handled(self) -> int:
-        """Messages answered or opened."""
-        seeded = self.oracle["requests"]["answered_once"] + self.oracle["responses"]["opened"]
-        return int(seeded + self.oracle["circle"]["delivered_opened"])
+        """Messages answered or absorbed."""
+        return int(self.oracle["requests"]["answered_once"]) + self.absorbed + self.delivered
 
     @property
     def complaints(self) -> list[str]:
@@ -50,7 +63,7 @@ class Report:
         counted = {
             "requests lost": self.lost,
             "requests answered twice": requests["answered_twice"],
-            "responses not opened": responses["unopened"],
+            "responses not absorbed": responses["unopened"],
             "responses opened more than once": responses["opened_more_than_once"],
             "HTTP requests over the concurrency": self.oracle["in_flight"]["over_limit"],
             "mailbox pace violations": pace["mailbox_violations"],
@@ -86,19 +99,17 @@ def print_report(report: Report, console: Console) -> None:
 
 def _rows(report: Report) -> list[tuple[str, str]]:
     oracle, plan = report.oracle, report.plan
-    requests, responses, pace = oracle["requests"], oracle["responses"], oracle["pace"]
-    in_flight, circle = oracle["in_flight"], oracle["circle"]
+    pace, in_flight, circle = oracle["pace"], oracle["in_flight"], oracle["circle"]
     servers = ", ".join(f"{most}" for _, most in sorted(in_flight["servers"].items()))
+    protocols = ", ".join(f"mail{n} {_PROTOCOLS[plan.protocol_of(n)]}" for n in range(plan.world.servers))
     skipped = ", ".join(f"{count} {reason}" for reason, count in report.skipped.items())
     alone = " and ".join(f"{oracle['untouched'][kind]} {name}" for kind, name in _NOT_FOUND.items())
     return [
-        ("requests", f"{requests['seeded']} seeded"),
-        ("", f"{requests['answered_once']} answered once, {requests['answered_twice']} twice, {report.lost} lost"),
-        ("", f"{requests['outdated']} left alone, for a newer edition of the meeting had come"),
-        ("responses", f"{responses['seeded']} seeded, {responses['opened']} opened, {responses['moved']} moved away"),
-        ("", f"(kept: {responses['opened'] - responses['moved']} counter-proposals)"),
+        ("protocols", protocols),
+        *_requests(report),
+        *_responses(report),
         ("full circle", f"{circle['answers_delivered']} answers reached organizers in these mailboxes;"),
-        ("", f"{circle['delivered_opened']} found by the same scan, {circle['attendees_updated']} attendees updated"),
+        ("", f"{report.delivered} found by the same scan; {circle['attendees_updated']} attendees updated in all"),
         ("skipped", f"{skipped}; {alone} left alone"),
         ("most at once", f"{in_flight['mailbox']['max']} in a mailbox (limit {plan.mailbox.concurrency})"),
         ("", f"{servers} on the servers (limit {plan.server.concurrency})"),
@@ -108,4 +119,26 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("", f"while one {plan.world.deep} deep was worked"),
         ("speed", f"{report.handled / report.took_s:.0f} messages/s ({oracle['http_requests']} HTTP requests)"),
         ("", f"{report.handled} messages in {report.took_s:.0f} s"),
+    ]
+
+
+def _requests(report: Report) -> list[tuple[str, str]]:
+    requests = report.oracle["requests"]
+    rows = [
+        ("requests", f"{requests['seeded']} seeded"),
+        ("", f"{requests['answered_once']} answered once, {requests['answered_twice']} twice, {report.lost} lost"),
+        ("", f"{requests['outdated']} left alone, for a newer edition of the meeting had come"),
+    ]
+    if requests["refused"]:
+        rows.append(("", f"{requests['refused']} delegate's copies, which EWS lets nobody answer"))
+    return rows
+
+
+def _responses(report: Report) -> list[tuple[str, str]]:
+    responses = report.oracle["responses"]
+    kept = report.absorbed - responses["moved"]
+    return [
+        ("responses", f"{responses['seeded']} seeded: {responses['opened']} opened by Outlook Web Access,"),
+        ("", f"{responses['entered']} entered by servers with EWS, and cleared after that"),
+        ("", f"{responses['moved']} moved away (kept: {kept} counter-proposals)"),
     ]

@@ -1,6 +1,7 @@
 """The demo, as a newcomer runs it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -38,6 +39,10 @@ def test_it_ends_by_itself_and_reports_what_the_servers_saw(tmp_path: Path, mark
     run = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, check=False, timeout=RUN_S)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "as promised: nothing lost, nothing twice, no limit passed" in run.stdout
+    assert "mail0 WebDAV, mail1 WebDAV, mail2 Exchange Web Services" in run.stdout
+    opened, entered = (int(number) for number in re.findall(r"(\d+) (?:opened|entered) by", run.stdout))
+    assert min(opened, entered) > 0
+    assert f"{opened + entered} seeded: {opened} opened" in run.stdout
     assert "Flower: http://127.0.0.1:" in run.stdout
     assert children_of(mark) == []
     assert list(tmp_path.glob("rsvpq-demo-*")) == []
