@@ -81,7 +81,9 @@ def test_a_response_to_an_older_version_changes_nothing(world: World, meeting: A
 def test_whoever_was_not_invited_changes_nothing(world: World, meeting: Attendance) -> None:
     opened(world, answered(world, meeting, Verdict.ACCEPT, "stranger@example.net"))
     assert world.arranged.updates == 0
-    assert world.arranged.report() == {"answers_delivered": 1, "delivered_opened": 1, "attendees_updated": 0}
+    report = world.arranged.report()
+    assert (report["delivered_opened"], report["delivered_entered"], report["attendees_updated"]) == (1, 0, 0)
+    assert report["answers_delivered"] == 1
 
 
 def test_a_response_about_nothing_known_arrives_and_changes_nothing(world: World, meeting: Attendance) -> None:
@@ -89,7 +91,9 @@ def test_a_response_about_nothing_known_arrives_and_changes_nothing(world: World
     opened(world, item)
     assert item.message.message_class == "IPM.Schedule.Meeting.Resp.Tent"
     assert meeting.responses == []
-    assert world.arranged.report() == {"answers_delivered": 1, "delivered_opened": 1, "attendees_updated": 0}
+    report = world.arranged.report()
+    assert (report["delivered_opened"], report["delivered_entered"], report["attendees_updated"]) == (1, 0, 0)
+    assert report["answers_delivered"] == 1
 
 
 def test_a_response_in_the_wrong_mailbox_changes_nothing(world: World, meeting: Attendance) -> None:
