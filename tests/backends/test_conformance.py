@@ -62,15 +62,6 @@ effects = pytest.mark.parametrize("effect", EFFECTS.values(), ids=EFFECTS)
 clearing = pytest.mark.parametrize("how", Clear)
 
 
-@pytest.fixture(autouse=True)
-def _only_what_the_port_has(request: pytest.FixtureRequest) -> None:
-    """Skip absorbing where the server does it by itself."""
-    if request.node.callspec.params.get("effect") is EFFECTS["absorb"]:
-        exchange: Harness = request.getfixturevalue("exchange")
-        if exchange.habits.absorbs_by_itself:
-            pytest.skip("this server enters responses by itself")
-
-
 # -- opening -------------------------------------------------------------------------------------------------------
 
 
