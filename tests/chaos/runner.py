@@ -170,7 +170,13 @@ class _Watch:
         self._revive()
         summary: dict[str, Any] = self._on.exchange.ask("summary")
         requests, responses = summary["requests"], summary["responses"]
-        left = requests["waiting"] - self.refused + requests["accepted_unsent"] + responses["unopened"]
+        left = (
+            requests["waiting"]
+            + requests["refused"]
+            - self.refused
+            + requests["accepted_unsent"]
+            + responses["unopened"]
+        )
         if left != self.left:
             self.left, self.ended = left, time.monotonic()
         self.idle = self._is_idle()
@@ -233,7 +239,7 @@ def _row(
         kills=faults if scenario.kills else 0,
         messages=requests["seeded"] - not_to_be_answered + responses["seeded"],
         done=requests["answered_once"] + responses["opened"],
-        lost=requests["waiting"] - watch.refused + unsent + responses["unopened"],
+        lost=requests["waiting"] + requests["refused"] - watch.refused + unsent + responses["unopened"],
         unsent=unsent,
         twice=requests["answered_twice"],
         forbidden=summary["forbidden"],
