@@ -9,7 +9,7 @@ anybody has cleared a response; so none of them makes a message ``processed``.
 import base64
 import binascii
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -23,7 +23,7 @@ from rsvpq.mail.classes import kind_of, reply_of
 from rsvpq.mail.errors import Refused
 from rsvpq.mail.marks import intent_of_text
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Sensitivity, Verdict, instant
-from rsvpq.mail.persons import Person, comparable, is_same_person, is_smtp, lowered, same_spelling
+from rsvpq.mail.persons import People, Person, is_smtp
 from rsvpq.text import shortened
 
 #: Returns the SMTP address of a name of the directory (X.500); '' if that is not known.
@@ -130,58 +130,26 @@ def _person(holder: Element | None) -> Person:
     return Person(address[:_LONGEST_READ], (mailbox.findtext(f"{TYPES}Name") or "")[:_LONGEST_READ].strip())
 
 
-@dataclass(frozen=True, slots=True)
-class People:
-    """The persons of a message, with SMTP addresses as far as they are known."""
+def people_of_item(item: EwsItem, kind: Kind, resolve: Resolve) -> People:
+    """Return the persons of an item; the names of the directory among them are looked up."""
 
-    organizer: Person
-    sender: Person
-    sent_for: Person
-    received_by: Person
-    received_for: Person
+    def found(name: str) -> Person:
+        person = item.person(name)
+        known = person.address.startswith("/") and resolve(person.address)
+        return replace(person, address=known) if known else person
 
-    @classmethod
-    def of(cls, item: EwsItem, kind: Kind, resolve: Resolve) -> "People":
-        """Read the persons of an item; the names of the directory among them are looked up."""
-
-        def found(name: str) -> Person:
-            person = item.person(name)
-            known = person.address.startswith("/") and resolve(person.address)
-            return replace(person, address=known) if known else person
-
-        smtp = item.text(properties.SENT_FOR)
-        sent_for = found("From")
-        # The one property comes with the person's SMTP address, which needs no look-up.
-        sent_for = replace(sent_for, address=smtp) if is_smtp(smtp) else sent_for
-        organizer = found("Organizer") if kind is Kind.REQUEST else Person("")
-        return cls(
-            organizer if organizer.address else sent_for,
-            found("Sender"),
-            sent_for,
-            found("ReceivedBy"),
-            found("ReceivedRepresenting"),
-        )
-
-    def received_for_another(self) -> str:
-        """Return the person that it is for, if that is certainly another one than its receiver; else ''."""
-        got_it, meant = self.received_by, self.received_for
-        return meant.address if got_it.address and meant.address and not got_it.may_be(meant) else ""
-
-    def own(self) -> bool | None:
-        """Return whether receiver and sender are the same; None if that is not shown."""
-        got_it, sender = self.received_by, self.sent_for
-        return is_same_person(got_it, sender) if same_spelling(got_it.address, sender.address) else None
-
-    def from_another(self) -> str:
-        """Return the address in From, if that is certainly another person than the organizer; else ''."""
-        address = self.sent_for.address
-        return address if address and is_same_person(self.sent_for, self.organizer) is False else ""
-
-    def sent_by(self) -> tuple[str, ...]:
-        """Return the addresses of the senders, except the organizer's own and names of the directory."""
-        shown = (self.sender.address, self.sent_for.address)
-        senders = {comparable(one) or lowered(one) for one in shown if one and ("@" in one or not one.startswith("/"))}
-        return tuple(sorted(senders - {comparable(self.organizer.address)}))
+    smtp = item.text(properties.SENT_FOR)
+    sent_for = found("From")
+    # The one property comes with the person's SMTP address, which needs no look-up.
+    sent_for = replace(sent_for, address=smtp) if is_smtp(smtp) else sent_for
+    organizer = found("Organizer") if kind is Kind.REQUEST else Person("")
+    return People(
+        organizer if organizer.address else sent_for,
+        found("Sender"),
+        sent_for,
+        found("ReceivedBy"),
+        found("ReceivedRepresenting"),
+    )
 
 
 def _nobody(_name: str) -> str:
@@ -198,7 +166,7 @@ def message_of_item(item: EwsItem, resolve: Resolve = _nobody) -> MeetingMessage
         return None
     type_name = item.text("ItemClass")
     kind = kind_of(type_name)
-    people = People.of(item, kind, resolve)
+    people = people_of_item(item, kind, resolve)
     meeting_type = _meeting_type(item)
     message = MeetingMessage(
         kind=kind,
@@ -221,7 +189,7 @@ def message_of_item(item: EwsItem, resolve: Resolve = _nobody) -> MeetingMessage
         all_day=item.flag("IsAllDayEvent", properties.ALL_DAY),
         sensitivity=_sensitivity(item.text("Sensitivity")),
         received_for=people.received_for_another(),
-        received_by=lowered(people.received_by.address) if is_smtp(people.received_by.address) else "",
+        received_by=people.receiver(),
         own=people.own(),
         from_another=people.from_another(),
         sent_by=people.sent_by(),
@@ -317,7 +285,7 @@ def _shown(person: Person) -> str:
 
 def organizer_of_item(item: EwsItem, resolve: Resolve = _nobody) -> str:
     """Return the organizer of an appointment, as :attr:`MeetingMessage.organizer` shows one."""
-    organizer = People.of(item, Kind.REQUEST, resolve).organizer
+    organizer = people_of_item(item, Kind.REQUEST, resolve).organizer
     if organizer.address and not organizer.name:  # a search shows the organizer's name without the address
         organizer = replace(organizer, name=item.person("Organizer").name)
     return _shown(organizer)

@@ -131,6 +131,51 @@ def is_same_person(one: Person, other: Person) -> bool | None:
     return True if both and _alias(one.address) == _alias(other.address) else None
 
 
+@dataclass(frozen=True, slots=True)
+class People:
+    """The persons of a message: ``sender`` sent it for ``sent_for``, who is in its From."""
+
+    organizer: Person
+    sender: Person
+    sent_for: Person
+    received_by: Person
+    received_for: Person
+
+    def receiver(self) -> str:
+        """Return the SMTP address of the person who received it, in lower case; '' if that is not shown."""
+        return lowered(self.received_by.address) if is_smtp(self.received_by.address) else ""
+
+    def received_for_another(self) -> str:
+        """Return the person that it is for, if that is certainly another one than its receiver; else ''.
+
+        An ordinary delivery shows the same person twice.
+        """
+        got_it, meant = self.received_by, self.received_for
+        return meant.address if got_it.address and meant.address and not got_it.may_be(meant) else ""
+
+    def own(self) -> bool | None:
+        """Return whether receiver and sender are the same; None if that is not shown.
+
+        Addresses in two forms prove nothing.
+        """
+        got_it, sender = self.received_by, self.sent_for
+        return is_same_person(got_it, sender) if same_spelling(got_it.address, sender.address) else None
+
+    def from_another(self) -> str:
+        """Return the address in From, if that is certainly another person than the organizer; else ''."""
+        return self.sent_for.address if is_same_person(self.sent_for, self.organizer) is False else ""
+
+    def sent_by(self) -> tuple[str, ...]:
+        """Return the addresses of the senders, except the organizer's own and names of the directory.
+
+        An external address may look like a name of the directory with an @ in it; only its domain distinguishes them.
+        Addresses of neither form came from elsewhere, through a gateway.
+        """
+        shown = (self.sender.address, self.sent_for.address)
+        senders = {comparable(one) or lowered(one) for one in shown if one and ("@" in one or not one.startswith("/"))}
+        return tuple(sorted(senders - {comparable(self.organizer.address)}))
+
+
 def _alias(address: str) -> str:
     """Return the part before the @, or the last common name of an X.500 address."""
     text = lowered(address)

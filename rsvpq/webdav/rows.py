@@ -14,7 +14,7 @@ from rsvpq.mail.classes import kind_of, reply_of
 from rsvpq.mail.errors import Malformed
 from rsvpq.mail.marks import intent_of_text
 from rsvpq.mail.messages import ItemRef, MeetingMessage, Sensitivity, instant
-from rsvpq.mail.persons import Person, comparable, is_same_person, is_smtp, lowered, person_in, same_spelling
+from rsvpq.mail.persons import People, Person, person_in
 from rsvpq.text import shortened
 from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import Row
@@ -152,23 +152,25 @@ def recurring_of(row: Row) -> bool | None:
 
 def _with_people(message: MeetingMessage, row: Row) -> MeetingMessage:
     """Return the message with whom it is for and from, as far as its row shows that."""
-    got_it = Person(row.text(wire.RECEIVED_BY), row.text(wire.RECEIVED_BY_NAME))
-    meant = Person(row.text(wire.RECEIVED_FOR), row.text(wire.RECEIVED_FOR_NAME))
-    sender, organizer = Person(row.text(wire.SENT_REPRESENTING)), person_in(row.text(wire.ORGANIZER))
-    # An external address may look like a name of the directory with an @ in it; only its domain distinguishes them.
-    # Addresses of neither form came from elsewhere, through a gateway.
-    shown = ("_".join(address.split()) for address in (row.text(wire.SENDER), sender.address))
-    senders = {comparable(one) or lowered(one) for one in shown if one and ("@" in one or not one.startswith("/"))}
+    people = People(
+        organizer=person_in(row.text(wire.ORGANIZER)),
+        sender=_without_spaces(row.text(wire.SENDER)),
+        sent_for=Person(row.text(wire.SENT_REPRESENTING)),
+        received_by=Person(row.text(wire.RECEIVED_BY), row.text(wire.RECEIVED_BY_NAME)),
+        received_for=Person(row.text(wire.RECEIVED_FOR), row.text(wire.RECEIVED_FOR_NAME)),
+    )
     return replace(
         message,
-        # An ordinary delivery shows the same person twice.
-        received_for=meant.address if got_it.address and meant.address and not got_it.may_be(meant) else "",
-        received_by=lowered(got_it.address) if is_smtp(got_it.address) else "",
-        # Addresses in two forms prove nothing.
-        own=is_same_person(got_it, sender) if same_spelling(got_it.address, sender.address) else None,
-        from_another=sender.address if is_same_person(sender, organizer) is False else "",
-        sent_by=tuple(sorted(senders - {comparable(organizer.address)})),
+        received_for=people.received_for_another(),
+        received_by=people.receiver(),
+        own=people.own(),
+        from_another=people.from_another(),
+        sent_by=replace(people, sent_for=_without_spaces(people.sent_for.address)).sent_by(),
     )
+
+
+def _without_spaces(address: str) -> Person:
+    return Person("_".join(address.split()))
 
 
 def _permanent_url(url: str, root: str) -> str:
