@@ -4,7 +4,7 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,13 +16,12 @@ from rsvpq.ews.envelope import Access
 from rsvpq.ews.mailbox import EwsMailbox
 from rsvpq.ews.server import EwsServer
 from rsvpq.http import auth
-from rsvpq.http.message import HttpResponse
 from rsvpq.mail.lease import NoLease
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.tasks.journal import Decided, Journal, Outcome
 from testbed.simulated_exchange import SimulatedExchange
 from tests.support.crashing_worker import Died
-from tests.support.exchange_site import PASSWORD, TIMEOUTS, always
+from tests.support.exchange_site import PASSWORD, TIMEOUTS, Watched, always
 from tests.support.work import Decide
 from workers.at_once import answer_at_once
 from workers.work import AtOnceWork
@@ -31,25 +30,13 @@ _OPERATION = re.compile(rb":Body><\w+:(\w+)")
 _FOLDER = re.compile(rb'ParentFolderIds>.*?DistinguishedFolderId Id="(\w+)"')
 
 
-class WatchedEwsServer(EwsServer):
+class WatchedEwsServer(Watched, EwsServer):
     """A server as the client talks to it; ``after`` is called once a request has been answered, or has failed."""
 
     after: Callable[[str], None] = staticmethod(lambda _operation: None)
 
-    def send(
-        self,
-        method: str,
-        path: str,
-        *,
-        headers: Mapping[str, str],
-        body: bytes = b"",
-        effect: bool = False,
-        known: Collection[int] = (),
-    ) -> HttpResponse:
-        try:
-            return super().send(method, path, headers=headers, body=body, effect=effect, known=known)
-        finally:
-            self.after(_operation_in(body))
+    def sent(self, _method: str, _path: str, body: bytes) -> None:
+        self.after(_operation_in(body))
 
 
 def _operation_in(body: bytes) -> str:

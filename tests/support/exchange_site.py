@@ -1,6 +1,7 @@
 """The simulator as the client sees it, with other hands that work in the same mailboxes, and what its oracle saw."""
 
 import json
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from requests.auth import HTTPBasicAuth
 from rsvpq.http import auth
 from rsvpq.http.deadlines import Timeouts
 from rsvpq.http.message import HttpResponse
+from rsvpq.http.server import Server
 from rsvpq.mail.messages import Kind, MeetingMessage
 from rsvpq.mail.ports import Place
 from rsvpq.policy import Action, Decision, Policy
@@ -37,10 +39,8 @@ class BehavingExchange(SimulatedExchange):
             self._fetch("switches", json.dumps({**switches, "server": number}).encode())
 
 
-class WatchedServer(WebDavServer):
-    """A server as the client talks to it; ``after`` is called once a request has been answered, or has failed."""
-
-    after: Callable[[str, str], None] = staticmethod(lambda _method, _path: None)
+class Watched(Server):
+    """A server whose requests are noticed: ``sent`` is called once one has been answered, or has failed."""
 
     def send(
         self,
@@ -55,7 +55,20 @@ class WatchedServer(WebDavServer):
         try:
             return super().send(method, path, headers=headers, body=body, effect=effect, known=known)
         finally:
-            self.after(method, path)
+            self.sent(method, path, body)
+
+    @abstractmethod
+    def sent(self, method: str, path: str, body: bytes) -> None:
+        """Notice a request."""
+
+
+class WatchedServer(Watched, WebDavServer):
+    """A server as the client talks to it; ``after`` is called once a request has been answered, or has failed."""
+
+    after: Callable[[str, str], None] = staticmethod(lambda _method, _path: None)
+
+    def sent(self, method: str, path: str, _body: bytes) -> None:
+        self.after(method, path)
 
 
 @dataclass(slots=True)
