@@ -19,7 +19,7 @@ from rsvpq.ews import properties
 from rsvpq.ews.envelope import ItemId
 from rsvpq.ews.global_ids import day_of_instance, uid_in, uid_of
 from rsvpq.ews.properties import TYPES, EwsProperty, Extended
-from rsvpq.mail.classes import kind_of, reply_of
+from rsvpq.mail.classes import DELEGATE_ANSWERS, INFORMS, OUT_OF_DATE, kind_of, reply_of
 from rsvpq.mail.errors import Refused
 from rsvpq.mail.marks import intent_of_text
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Sensitivity, Verdict, instant
@@ -39,9 +39,7 @@ CUT_AFTER = 255
 _ANSWERED = {"Accept": Verdict.ACCEPT, "Decline": Verdict.DECLINE, "Tentative": Verdict.TENTATIVE}
 #: PidLidResponseStatus (MS-OXOCAL 2.2.1.11).
 _ANSWERED_BY_NUMBER = {"2": Verdict.TENTATIVE, "3": Verdict.ACCEPT, "4": Verdict.DECLINE}
-#: Values of PidLidMeetingType (MS-OXOCAL 2.2.6.5).
-_INFORMS, _OUT_OF_DATE, _DELEGATE_ANSWERS = 0x20000, 0x80000, 0x100000
-_OF_TYPE = {"InformationalUpdate": _INFORMS, "Outdated": _OUT_OF_DATE, "PrincipalWantsCopy": _DELEGATE_ANSWERS}
+_OF_TYPE = {"InformationalUpdate": INFORMS, "Outdated": OUT_OF_DATE, "PrincipalWantsCopy": DELEGATE_ANSWERS}
 SINGLE, SERIES, _OCCURRENCE = "Single", "RecurringMaster", {"Occurrence", "Exception"}
 #: The most digits of a number: 32 bits.
 _LONGEST_NUMBER = 10
@@ -194,9 +192,9 @@ def message_of_item(item: EwsItem, resolve: Resolve = _nobody) -> MeetingMessage
         from_another=people.from_another(),
         sent_by=people.sent_by(),
         counter_proposal=item.flag(properties.COUNTER_PROPOSAL) or item.find("ProposedStart") is not None,
-        outdated=bool(meeting_type & _OUT_OF_DATE) or item.flag("IsOutOfDate"),
-        informational=bool(meeting_type & _INFORMS),
-        for_delegate=bool(meeting_type & _DELEGATE_ANSWERS),
+        outdated=bool(meeting_type & OUT_OF_DATE) or item.flag("IsOutOfDate"),
+        informational=bool(meeting_type & INFORMS),
+        for_delegate=bool(meeting_type & DELEGATE_ANSWERS),
         intent=intent_of_text(item.text(properties.INTENT)),
         created=item.moment("DateTimeCreated"),
     )

@@ -1,7 +1,13 @@
-"""Message classes, by which Outlook and Exchange name what a message is (PidTagMessageClass), whatever the protocol."""
+"""Classes and types, by which Outlook and Exchange name what a message is, whatever the protocol.
+
+The class is PidTagMessageClass, the type of a meeting message PidLidMeetingType.
+"""
 
 from rsvpq.mail.messages import Kind, Verdict
 
+#: Values of PidLidMeetingType (MS-OXOCAL 2.2.6.5), which the sender's program sets, or the receiver's Outlook: an
+#: update of details, a request that is replaced by a newer one, and one that a delegate answers.
+INFORMS, OUT_OF_DATE, DELEGATE_ANSWERS = 0x20000, 0x80000, 0x100000
 _REPLIES = {
     "ipm.schedule.meeting.resp.pos": Verdict.ACCEPT,
     "ipm.schedule.meeting.resp.neg": Verdict.DECLINE,

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from rsvpq.mail.calendar import instance_date
-from rsvpq.mail.classes import kind_of, reply_of
+from rsvpq.mail.classes import DELEGATE_ANSWERS, INFORMS, OUT_OF_DATE, kind_of, reply_of
 from rsvpq.mail.errors import Malformed
 from rsvpq.mail.marks import intent_of_text
 from rsvpq.mail.messages import ItemRef, MeetingMessage, Sensitivity, instant
@@ -22,8 +22,6 @@ from rsvpq.webdav.search import LONGEST_OF_ROW
 
 #: The instance types of a single meeting, of a whole series, and of one occurrence of it.
 _SINGLE, _SERIES, _OCCURRENCE = "0", "1", {"2", "3"}
-#: Values of PidLidMeetingType (MS-OXOCAL 2.2.6.5), which the sender's program sets, or the receiver's Outlook.
-_INFORMS, _OUT_OF_DATE, _DELEGATE_ANSWERS = 0x20000, 0x80000, 0x100000
 #: The most characters of a text of a message; no mail program writes longer ones. Exchange itself cuts subjects after
 #: 255 characters, and the names of items earlier.
 _LONGEST_TEXT, _LONGEST_HREF = 1000, 4000
@@ -99,9 +97,9 @@ def _message(row: Row, href: str, root: str) -> MeetingMessage:
         all_day=row.flag(wire.ALL_DAY),
         sensitivity=_sensitivity(row.text(wire.SENSITIVITY)),
         counter_proposal=row.flag(wire.COUNTER_PROPOSAL) or row.flag(wire.COUNTER_PROPOSAL_ID),
-        outdated=bool(meeting_type & _OUT_OF_DATE),
-        informational=bool(meeting_type & _INFORMS),
-        for_delegate=bool(meeting_type & _DELEGATE_ANSWERS),
+        outdated=bool(meeting_type & OUT_OF_DATE),
+        informational=bool(meeting_type & INFORMS),
+        for_delegate=bool(meeting_type & DELEGATE_ANSWERS),
         intent=intent_of_text(row.text(wire.INTENT)),
         answers=answers,
         topic=topic,
