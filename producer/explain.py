@@ -30,7 +30,9 @@ def explain(visit: Visit, wanted: Mapping[str, str]) -> Outcome:
     rows = []
     for message in matching[:MOST]:
         trace, facts = examiner.examine(message, inbox.newest.of(message))
-        rows.append(explanation(visit.mailbox, message, trace, facts, visit.policy, visit.audit.redaction))
+        row = explanation(visit.mailbox, message, trace, facts, visit.policy, visit.audit.redaction)
+        has_text = visit.box.answering == "at-once" and message.response_requested
+        rows.append({**row, "text": trace.decision.text if has_text else ""})
     counts = {"found": len(inbox.messages), "matching": len(matching)}
     visit.lanes.run_results(visit.run).report(visit.mailbox.name, rows, counts)
     return Outcome("explained", f"found {counts['found']}, explained {len(rows)} of {counts['matching']}")

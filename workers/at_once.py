@@ -34,25 +34,28 @@ class Response:
 
     :param begun_s: when it was first given, by the ledger's clock, in seconds since the epoch. :param at_s: when it was
         last given; 0 if the server certainly did not carry it out. :param times: how often it was given, or may have
-        been. :param token: the token of the mark that was written on the request with it.
+        been. :param token: the token of the mark that was written on the request with it. :param text: its body, which
+        stays the same if it is given again.
     """
 
     begun_s: float
     at_s: float
     times: int = 1
     token: str = ""
+    text: str = ""
 
     def to_fact(self) -> dict[str, Any]:
         """Return the fact that the journal stores."""
         times = {"begun": round(self.begun_s, 3), "at": round(self.at_s, 3), "times": self.times}
-        return {**times, "token": self.token}
+        return {**times, "token": self.token, **({"text": self.text} if self.text else {})}
 
     @classmethod
     def parse(cls, fact: Mapping[str, Any] | list[str]) -> Self:
         """Read what :meth:`to_fact` returned, or the fact of a command, if the mailbox had another protocol then."""
         if isinstance(fact, list):
             return cls(0, 0)
-        return cls(fact.get("begun", fact["at"]), fact["at"], fact["times"], fact.get("token", ""))
+        begun_s, token, text = fact.get("begun", fact["at"]), fact.get("token", ""), fact.get("text", "")
+        return cls(begun_s, fact["at"], fact["times"], token, text)
 
     @property
     def begun(self) -> datetime:
@@ -90,7 +93,7 @@ def _begin(work: AtOnceWork, request: MeetingMessage) -> Outcome:
     if decided.verdict is None:
         return left_alone(decided)
     now_s = work.journal.now_s()
-    first = Response(now_s, now_s, 2 if earlier else 1, marks.token())
+    first = Response(now_s, now_s, 2 if earlier else 1, marks.token(), decided.decision.text)
     return _respond(work, decided.verdict, first, decided)
 
 
@@ -153,7 +156,8 @@ def _respond_again(work: AtOnceWork, verdict: Verdict, last: Response) -> Outcom
         if other.identity != work.item:
             raise Unknown(f"another installation, or another name of this mailbox, answers the request: {other}")
         _require_settled(work, _first_seen_s(work, other), "another installation has marked the request")
-    again = Response(last.begun_s, work.journal.now_s(), last.times + 1, last.token or marks.token())
+    token = last.token or marks.token()
+    again = replace(last, at_s=work.journal.now_s(), times=last.times + 1, token=token)
     return _respond(work.with_message(request), verdict, again)
 
 
@@ -163,7 +167,7 @@ def _respond(work: AtOnceWork, verdict: Verdict, response: Response, decided: De
     journal.intend(verdict, response.to_fact(), decided.attached if decided else None)
     try:
         request = marks.write(work, response.mark(work.item, verdict))
-        work.box.respond(request, verdict, silent=_is_silent(work))
+        work.box.respond(request, verdict, text=response.text, silent=_is_silent(work))
     except Gone:
         if response.times > 1:
             raise Transient("the request left the Inbox: an earlier attempt may have had its effect late") from None

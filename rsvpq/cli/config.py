@@ -17,6 +17,7 @@ from rsvpq.http.tls import LEGACY
 from rsvpq.lanes.limits import Limits
 from rsvpq.settings import (
     ConfigError,
+    EwsSettings,
     KeyPath,
     LoadedSettings,
     Problem,
@@ -122,6 +123,9 @@ def _warnings(loaded: LoadedSettings, mailboxes: Sequence[ListedMailbox]) -> Ite
     yield from _two_names(settings, mailboxes)
     yield from policy_check.warnings(loaded, mailboxes)
     for name, server in settings.servers.items():
+        if settings.mode == "respond" and isinstance(server, EwsSettings) and server.access == "delegate":
+            text = "delegate: without Send As on a mailbox its answers are not sent, and stay in its Drafts; grant it"
+            yield problem(("servers", name, "access"), f"{text}, and try one mailbox first (docs/ews.md)")
         if server.tls_minimum in LEGACY:
             text = f"{server.tls_minimum} and its ciphers are insecure; update the server, and write 1.2"
             yield problem(("servers", name, "tls_minimum"), text)

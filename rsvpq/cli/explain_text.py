@@ -33,6 +33,8 @@ def _lines(story: Json, looked: bool) -> Iterator[str]:
     else:
         reason = f"{now['reason']}:{now['rule']}" if now["rule"] else now["reason"]
         yield f"  now: would {now['decision']} ({reason})"
+        if now["text"]:
+            yield f"  text of the answer: {now['text']!r}"
         yield "  guards and rules, in the order in which they were tried:"
         for step in now["steps"]:
             yield f"    {_RESULTS.get(step['result'], '  ')} {step['name']}: {step['why']}"

@@ -1,6 +1,6 @@
 """Policy checks of ``rsvpq config check``: rules that can never match, and settings that may be unintended."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from rsvpq.mail.messages import Kind, Mailbox
 from rsvpq.mail.persons import comparable_domain
@@ -34,6 +34,7 @@ def warnings(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> Iterator[P
             f"({policy.most_answers_per_run}) for all; lower the one or raise the other"
         )
         yield problem(("policy", "most_answers_per_scan"), text)
+    yield from _unsent_texts(loaded, {mailbox.server for mailbox in mailboxes})
     first_rules: dict[str, int] = {}
     for index, rule in enumerate(policy.rules):
         first_rules.setdefault(rule.kind, index)
@@ -41,6 +42,17 @@ def warnings(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> Iterator[P
         if not any(rule.kind == kind and not rule.as_rule().conditions for rule in policy.rules):
             text = f"a {kind} that no rule matches is left alone; end with a rule that has no conditions"
             yield problem(("policy", "rules", first), text)
+
+
+def _unsent_texts(loaded: LoadedSettings, servers: Collection[str]) -> Iterator[Problem]:
+    """Yield the first text that not all servers with mailboxes send."""
+    policy = loaded.settings.policy
+    places: list[KeyPath] = [("policy", "answer_text")] if policy.answer_text else []
+    places += [("policy", "rules", index, "answer_text") for index, rule in enumerate(policy.rules) if rule.answer_text]
+    without = sorted(name for name in servers if not loaded.settings.servers[name].sends_text)
+    if places and without:
+        text = f"{', '.join(without)} cannot send it: only answers by Exchange Web Services carry a text"
+        yield loaded.origins.problem(places[0], f"{text}; nothing to do if that is intended")
 
 
 def summary(settings: Settings) -> str:

@@ -61,6 +61,10 @@ class OpenMailbox(Protocol):
     """One mailbox, opened for one item."""
 
     @property
+    def answering(self) -> Literal["by-draft", "at-once"]:
+        """Whether an answer is a draft first; only one that is given at once carries a text."""
+
+    @property
     def absorbing(self) -> Absorbing:
         """How responses get into the calendar, as far as is known by now."""
 

@@ -126,6 +126,8 @@ class Decision:
     observed: bool = False
     #: Whether the same sequence of the meeting was answered before, in an edition with an older stamp.
     again: bool = False
+    #: The text of the answer, for servers that take one; '' if it has none.
+    text: str = ""
 
     @property
     def final(self) -> bool:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from rsvpq.mail.messages import Kind, MeetingMessage
+from rsvpq.policy.answer_text import answer_text
 from rsvpq.policy.case import Case
 from rsvpq.policy.conditions import match
 from rsvpq.policy.decision import Action, Decision, Need, Reason
@@ -96,7 +97,8 @@ class _Evaluation:
         observed = case.policy.mode == "observe"
         # A change of the meeting's text changes only its stamp.
         again = settled is not None and any(one.version.sequence == case.message.sequence for one in settled.each)
-        return Decision(found.action, found.reason, found.rule, frozenset(self.needs), observed, again)
+        text = answer_text(case.policy, found.action, found.rule, case.facts.mailbox)
+        return Decision(found.action, found.reason, found.rule, frozenset(self.needs), observed, again, text)
 
     def _first_of(self, guards: Iterable[Guard]) -> Finding | None:
         for guard in guards:

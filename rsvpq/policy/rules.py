@@ -34,6 +34,8 @@ class Rule:
     kind: Kind = Kind.REQUEST
     #: By their names in :data:`rsvpq.policy.conditions.CONDITIONS`.
     conditions: Mapping[str, Value] = field(default_factory=dict)
+    #: The text of the answer, with placeholders; None leaves it to the policy. See :mod:`rsvpq.policy.answer_text`.
+    answer_text: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Policy:
     unknown_calendar: Literal["hold", "rules"] = "hold"
     busy_when: tuple[str, ...] = ("busy", "oof")
     cancellations: Literal["keep", "process"] = "keep"
+    #: The text of answers, with placeholders, unless the rule that decides has its own; '' is none.
+    answer_text: str = ""
 
     def fingerprint(self, group: str) -> str:
         """Return a text that changes whenever messages in a mailbox of this group may be decided on differently."""

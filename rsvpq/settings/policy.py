@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_vali
 
 from rsvpq.mail.messages import Kind, Sensitivity
 from rsvpq.policy import DECISIONS, Action, Policy, Rule
+from rsvpq.policy.answer_text import LONGEST_ANSWER, check_placeholders
 from rsvpq.policy.case import CONFLICTS, UPDATES
 from rsvpq.policy.conditions import CONDITIONS
 from rsvpq.policy.rules import GuardSetting, Value
@@ -65,6 +66,15 @@ def _internal_domains(value: object) -> tuple[str, ...]:
     return () if value in ((), []) else tuple(map(_domain, _texts(_comma_list(value))))
 
 
+def _answer_text(text: str) -> str:
+    check_placeholders(text)
+    if len(text) > LONGEST_ANSWER:
+        raise ValueError(f"has {len(text)} characters; write at most {LONGEST_ANSWER}")
+    if not all(line.isprintable() for line in text.split("\n")):
+        raise ValueError("contains a control character; write text and line breaks only")
+    return text
+
+
 _RuleName = Annotated[str, AfterValidator(_rule_name)]
 _Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 _Domains = Annotated[_Texts, AfterValidator(lambda values: tuple(map(_domain, values)))]
@@ -75,6 +85,7 @@ _BusyWords = Annotated[
 ]
 _Sensitivities = Annotated[tuple[str, ...], BeforeValidator(partial(_words_of, tuple(Sensitivity)))]
 _Updates = Annotated[tuple[str, ...], BeforeValidator(partial(_words_of, UPDATES))]
+_AnswerText = Annotated[str, AfterValidator(_answer_text)]
 _Conflict = Annotated[bool | tuple[str, ...], BeforeValidator(_conflict)]
 
 
@@ -85,6 +96,7 @@ class RuleSettings(Table):
     # Before `decision` and the conditions, whose validators read it.
     kind: Literal["request", "response", "cancellation"] = "request"
     decision: Literal["accept", "tentative", "decline", "skip", "hold", "open", "process", "keep"]
+    answer_text: _AnswerText | None = None
     organizer: _Addresses | None = None
     organizer_domain: _Domains | None = None
     external: bool | None = None
@@ -115,6 +127,14 @@ class RuleSettings(Table):
             raise ValueError(f"{decision!r} is not a decision for a {kind}; write {words}, or another kind")
         return decision
 
+    @field_validator("answer_text")
+    @classmethod
+    def _fits_the_decision(cls, text: str | None, info: ValidationInfo) -> str | None:
+        decision = info.data.get("decision")
+        if text is not None and decision is not None and Action(decision).verdict is None:
+            raise ValueError(f"is for answers, and {decision!r} sends none; remove it, or decide otherwise")
+        return text
+
     @field_validator(*CONDITIONS)
     @classmethod
     def _applies_to_the_kind(cls, value: object, info: ValidationInfo) -> object:
@@ -131,7 +151,7 @@ class RuleSettings(Table):
             for name, value in given.items()
             if value is not None
         }
-        return Rule(self.name, Action(self.decision), Kind(self.kind), conditions)
+        return Rule(self.name, Action(self.decision), Kind(self.kind), conditions, self.answer_text)
 
 
 class PolicySettings(Table):
@@ -148,6 +168,7 @@ class PolicySettings(Table):
     unknown_calendar: Literal["hold", "rules"] = "hold"
     busy_when: _BusyWords = ("busy", "oof")
     cancellations: Literal["keep", "process"] = "keep"
+    answer_text: _AnswerText | None = None
     confirmed: bool = False
     most_answers_per_scan: Count = 50
     most_answers_per_run: Count = 500
@@ -178,4 +199,5 @@ class PolicySettings(Table):
             unknown_calendar=self.unknown_calendar,
             busy_when=self.busy_when,
             cancellations=self.cancellations,
+            answer_text=self.answer_text or "",
         )

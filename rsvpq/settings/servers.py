@@ -37,6 +37,8 @@ class ServerSettings(Table):
 
     #: Whether mailboxes are opened by their SMTP addresses only.
     by_address: ClassVar[bool] = False
+    #: Whether answers carry the text of the policy.
+    sends_text: ClassVar[bool] = False
 
     username: Text
     # Before `password`, whose validator reads it.
@@ -103,6 +105,7 @@ class EwsSettings(ServerSettings):
     """Exchange 2007 SP1 to Exchange Server SE, over Exchange Web Services."""
 
     by_address: ClassVar[bool] = True
+    sends_text: ClassVar[bool] = True
 
     protocol: Literal["ews"] = "ews"
     url: EwsUrl

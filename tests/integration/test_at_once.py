@@ -6,10 +6,15 @@ from threading import Barrier
 
 import pytest
 
+from rsvpq.ews import properties
+from rsvpq.ews.calls import Calls
+from rsvpq.ews.envelope import ItemId
+from rsvpq.ews.mailbox import EwsMailbox
+from rsvpq.ews.search import read_items
 from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient, Unknown, Unsettled
 from rsvpq.mail.messages import MeetingMessage, Verdict
-from rsvpq.mail.ports import Clear
-from rsvpq.policy import Action, Facts, Reason
+from rsvpq.mail.ports import Clear, Place
+from rsvpq.policy import Action, Decision, Facts, Reason
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks.journal import Outcome, Paused
 from testbed.simulated_exchange import SimulatedExchange, World
@@ -97,6 +102,37 @@ def test_the_answer_is_that_of_the_policy(site: EwsSite, address: str, verdict: 
     names = {Verdict.ACCEPT: "accepted", Verdict.DECLINE: "declined", Verdict.TENTATIVE: "tentative"}
     assert {one: recorded[name] for one, name in names.items()} == {one: int(one is verdict) for one in Verdict}
     assert recorded["submitted"] == 1
+
+
+def explaining(text: str) -> Decide:
+    """A policy that accepts with this text."""
+    return lambda _message: Decision(Action.ACCEPT, "always", text=text)
+
+
+def texts_sent(box: EwsMailbox, request: MeetingMessage) -> list[str | None]:
+    """Return the texts of the answers to a request in Sent Items."""
+    found = [one for page in box.messages_in(Place.SENT) for one in page.messages if one.uid == request.uid]
+    calls = Calls(box._server, box._envelope)  # the port reads no text of any message
+    addresses, lost = [ItemId(*one.ref.address) for one in found], list[int]()
+    read = [item for _, item in read_items(calls, addresses, [properties.field("item:Body")], lost.append)]
+    assert not any(lost)
+    return [item.text("Body") for item in read]
+
+
+def test_the_answer_has_the_text_of_the_policy(site: EwsSite, address: str) -> None:
+    worker = EwsWorker(site, address, requests_in(site.box(address))[0], decide=explaining("Ünïque:\n<&>"))
+    worker.run()
+    assert texts_sent(worker.box, worker.request) == ["Ünïque:\n<&>"]
+
+
+def test_an_answer_that_is_given_again_has_the_same_text_whatever_the_policy_says_by_now(
+    site: EwsSite, address: str
+) -> None:
+    worker = EwsWorker(site, address, requests_in(site.box(address))[0], decide=explaining("Before"))
+    worker.dies("UpdateItem")
+    worker.decide = explaining("After")
+    assert worker.run() == Outcome("answered")
+    assert texts_sent(worker.box, worker.request) == ["Before"]
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,33 @@ def test_what_is_in_order_brings_no_warning() -> None:
     assert _warnings() == []
 
 
+def _with_ews(folder: Path, more: str = "") -> None:
+    """Let the server speak EWS."""
+    text = (folder / "rsvpq.toml").read_text()
+    text = text.replace('url = "https://mail1.example.com"', 'url = "https://mail1.example.com/EWS/Exchange.asmx"')
+    text = text.replace('answers = "owa"\n', "")
+    (folder / "rsvpq.toml").write_text(text.replace('protocol = "webdav"', f'protocol = "ews"\n{more}'))
+    (folder / "mailboxes.csv").write_text("mailbox,server,group\nadele@example.com,hq1,pilot\n")
+
+
+def test_answering_by_delegate_access_is_warned_about(folder: Path) -> None:
+    _with_ews(folder, 'access = "delegate"\n')
+
+    (warning,) = _warnings()
+    assert "servers.hq1.access: delegate: without Send As on a mailbox its answers are not sent" in warning
+    assert not any("Send As" in one for one in _warnings({"RSVPQ_MODE": "observe"}))
+
+
+def test_a_text_that_a_server_cannot_send_is_warned_about(folder: Path) -> None:
+    with (folder / "rsvpq.toml").open("a") as file:
+        file.write('\n[[policy.rules]]\nname = "all"\ndecision = "accept"\nanswer_text = "By a program."\n')
+
+    (warning,) = _warnings()
+    assert "policy.rules[0].answer_text: hq1 cannot send it" in warning
+    _with_ews(folder)
+    assert _warnings() == []
+
+
 @pytest.mark.usefixtures("folder")
 def test_observing_by_environment_is_warned_about_as_such() -> None:
     expected = "environment: RSVPQ_MODE: observe: nothing will be answered; write respond when you are ready"

@@ -103,6 +103,12 @@ def test_a_conflict_is_a_yes_a_no_or_a_word(folder: Path, written: str, read: ob
     assert _load(folder, RULE + f"conflict = {written}").rules[0].conditions == {"conflict": read}
 
 
+def test_a_text_may_have_lines_and_braces(folder: Path) -> None:
+    text = '[policy]\nanswer_text = """\nBy {mailbox},\n{{by itself}}."""\n' + RULE + 'answer_text = ""\n'
+    policy = _load(folder, text)
+    assert (policy.answer_text, policy.rules[0].answer_text) == ("By {mailbox},\n{{by itself}}.", "")
+
+
 def test_every_decision_can_be_written_for_its_kind(folder: Path) -> None:
     written = [(kind, decision) for kind, decisions in DECISIONS.items() for decision in decisions]
     text = "".join(
@@ -114,7 +120,7 @@ def test_every_decision_can_be_written_for_its_kind(folder: Path) -> None:
 
 
 def test_the_settings_name_every_condition_and_nothing_else() -> None:
-    assert set(RuleSettings.model_fields) == {"name", "kind", "decision", *CONDITIONS}
+    assert set(RuleSettings.model_fields) == {"name", "kind", "decision", "answer_text", *CONDITIONS}
     beside = {"confirmed", "most_answers_per_scan", "most_answers_per_run"}
     assert set(PolicySettings.model_fields) - beside == set(Policy.__dataclass_fields__) - {"mode"}
 
@@ -194,6 +200,36 @@ _MISTAKES = [
     (
         RULE + 'update = "moved"',
         "9: policy.rules[0].update: 'moved' is not a known value; did you mean time-moved?",
+    ),
+    (
+        RULE + 'answer_text = "Because {why}."',
+        "9: policy.rules[0].answer_text: has {why}, which is not a placeholder; "
+        "write one of {decision}, {mailbox}, {reason}, or {{ for a brace",
+    ),
+    (
+        RULE + 'answer_text = "Because {reason!r}."',
+        "9: policy.rules[0].answer_text: has {reason}, which is written with more than its name; write {reason}",
+    ),
+    (
+        RULE + 'answer_text = "Because {."',
+        "9: policy.rules[0].answer_text: has a single { or }; write it twice, as {{ or }}",
+    ),
+    (
+        RULE + f'answer_text = "{"a" * 1001}"',
+        "9: policy.rules[0].answer_text: has 1001 characters; write at most 1000",
+    ),
+    (
+        RULE + r'answer_text = "a\tb"',
+        "9: policy.rules[0].answer_text: contains a control character; write text and line breaks only",
+    ),
+    (
+        RULE.replace("accept", "hold") + 'answer_text = "Wait."',
+        "9: policy.rules[0].answer_text: is for answers, and 'hold' sends none; remove it, or decide otherwise",
+    ),
+    (
+        '[policy]\nanswer_text = "{0}"',
+        "7: policy.answer_text: has {0}, which is not a placeholder; "
+        "write one of {decision}, {mailbox}, {reason}, or {{ for a brace",
     ),
 ]
 

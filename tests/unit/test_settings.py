@@ -103,6 +103,7 @@ details_only = "rules"
 unknown_calendar = "rules"
 busy_when = "tentative, busy"
 cancellations = "process"
+answer_text = "By a program."
 confirmed = true
 most_answers_per_scan = 5
 most_answers_per_run = 50
@@ -349,6 +350,7 @@ def test_every_key_can_be_set_in_the_file(folder: Path) -> None:
         unknown_calendar="rules",
         busy_when=("tentative", "busy"),
         cancellations="process",
+        answer_text="By a program.",
     )
     assert (settings.policy.most_answers_per_scan, settings.policy.most_answers_per_run) == (5, 50)
     assert settings.policy.confirmed
