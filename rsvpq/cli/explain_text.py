@@ -33,7 +33,7 @@ def _lines(story: Json, looked: bool) -> Iterator[str]:
     else:
         reason = f"{now['reason']}:{now['rule']}" if now["rule"] else now["reason"]
         yield f"  now: would {now['decision']} ({reason})"
-        if now["text"]:
+        if now.get("text"):  # a worker of the version before reports none
             yield f"  text of the answer: {now['text']!r}"
         yield "  guards and rules, in the order in which they were tried:"
         for step in now["steps"]:

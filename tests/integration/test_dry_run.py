@@ -1,6 +1,7 @@
 """A dry run reports what a scan would do, and an explanation why; neither changes anything."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +18,8 @@ from rsvpq.tasks import contract
 from rsvpq.tasks.journal import Journal
 from rsvpq.webdav.mailbox import WebDavMailbox
 from testbed.simulated_exchange import World
-from tests.support.exchange_site import BehavingExchange, Site, box_name, inbox
+from tests.support.ews_site import EwsSite, requests_in
+from tests.support.exchange_site import BehavingExchange, Site, box_name, inbox, lenient
 from tests.support.lanes_with_clock import everything
 from tests.support.visits import NO_CAPS, Visitor
 
@@ -121,3 +123,17 @@ def test_without_a_wish_the_newest_messages_are_explained_first(visitor: Visitor
     explain(visitor.visit(), {})
     newest_first = [message.identity(visitor.mailbox) for message in reversed(inbox(visitor.box))]
     assert [row["item"] for row in visitor.reported().found] == newest_first[:20]
+
+
+def test_the_text_of_an_answer_is_shown_where_the_server_sends_it(site: Site, visitor: Visitor) -> None:
+    ews, policy = EwsSite(site.exchange), replace(lenient(), answer_text="By a program.")
+    address = ews.take(lambda box: len(requests_in(box)) > 1)
+    by_ews = Visitor(visitor.lanes, visitor.box, Mailbox(address, "mail1"), policy, runs=100)
+    explain(replace(by_ews.visit(), box=ews.box(address)), {})
+    answered = [row for row in of_requests(by_ews) if row["decision"] == "accept" and row["response_requested"]]
+    assert answered
+    assert {row["text"] for row in answered} == {"By a program."}
+
+    visitor.policy = policy
+    explain(visitor.visit(), {})
+    assert {row["text"] for row in of_requests(visitor)} == {""}
