@@ -19,11 +19,10 @@ from typing import Any, Self
 from rsvpq.mail.errors import Busy, Gone, NotAnswerable, Transient, Unknown, Unsettled
 from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
 from rsvpq.mail.ports import AnswerState, Clear
-from rsvpq.policy import Left, Reason
 from rsvpq.tasks.journal import Decided, Outcome
 from workers import marks
 from workers.evidence import answers_sent
-from workers.outcomes import gone, left_alone
+from workers.outcomes import gone, left_alone, not_answerable
 from workers.steps import Step, next_step_at_once
 from workers.work import AtOnceWork
 
@@ -169,7 +168,7 @@ def _respond(work: AtOnceWork, verdict: Verdict, response: Response, decided: De
             raise Transient("the request left the Inbox: an earlier attempt may have had its effect late") from None
         return gone(work, undone=True)
     except NotAnswerable as refusal:
-        return Outcome("left", str(refusal), left=Left(Reason.OUT_OF_DATE), undone=True)
+        return not_answerable(refusal)
     except Unsettled:
         _notice_another(work)
         raise

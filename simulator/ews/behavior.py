@@ -24,6 +24,9 @@ ErrorCode = Literal[
     "ErrorAccountDisabled",
     "ErrorMoveCopyFailed",
     "ErrorItemCorrupt",
+    "ErrorCalendarIsCancelledForAccept",
+    "ErrorCalendarIsOrganizerForAccept",
+    "ErrorCalendarIsGroupMailboxForAccept",
     "ErrorBeyondAllLists",
 ]
 

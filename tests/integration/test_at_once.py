@@ -6,10 +6,11 @@ from threading import Barrier
 
 import pytest
 
+from rsvpq.ews.mailbox import EwsMailbox
 from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient, Unknown, Unsettled
-from rsvpq.mail.messages import MeetingMessage, Verdict
+from rsvpq.mail.messages import Kind, MeetingMessage, Verdict
 from rsvpq.mail.ports import Clear
-from rsvpq.policy import Action, Facts, Reason
+from rsvpq.policy import Action, Facts, Left, Reason
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks.journal import Outcome, Paused
 from testbed.simulated_exchange import SimulatedExchange, World
@@ -623,15 +624,45 @@ def test_a_silent_answer_that_was_not_heard_of_is_not_given_again(site: EwsSite)
 # -- what cannot be answered ---------------------------------------------------------------------------------------
 
 
-def test_a_request_that_is_for_somebody_else_is_left_and_does_not_count_as_answered(site: EwsSite) -> None:
-    address = site.take(lambda box: any(one.received_for for one in inbox(box)))
-    request = next(one for one in inbox(site.box(address)) if one.received_for)
+@pytest.mark.parametrize(
+    ("fits", "code", "reason"),
+    [
+        (lambda one: bool(one.received_for), "ErrorCalendarIsDelegatedForAccept", Reason.DELEGATE_COPY),
+        (lambda one: one.outdated, "ErrorCalendarMeetingRequestIsOutOfDate", Reason.OUT_OF_DATE),
+    ],
+    ids=["delegated", "out-of-date"],
+)
+def test_a_request_that_is_not_to_be_answered_is_left_for_the_servers_reason_and_does_not_count_as_answered(
+    site: EwsSite, fits: Callable[[MeetingMessage], bool], code: str, reason: Reason
+) -> None:
+    def found(box: EwsMailbox) -> list[MeetingMessage]:
+        return [one for one in inbox(box) if one.kind is Kind.REQUEST and fits(one)]
+
+    address = site.take(lambda box: bool(found(box)))
+    request = found(site.box(address))[0]
     outcome = EwsWorker(site, address, request).run()
     assert (outcome.result, outcome.undone) == ("left", True)
-    assert outcome.left is not None
-    assert outcome.left.reason == Reason.OUT_OF_DATE
-    assert "ErrorCalendarIsDelegatedForAccept" in outcome.note
+    assert outcome.left == Left(reason)
+    assert code in outcome.note
     assert site.recorded(address, request)["submitted"] == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "left"),
+    [
+        ("ErrorCalendarIsCancelledForAccept", Left(Reason.OUT_OF_DATE)),
+        ("ErrorCalendarIsOrganizerForAccept", Left(Reason.OWN_MEETING)),
+        ("ErrorCalendarIsGroupMailboxForAccept", Left(Reason.BY_HAND, on_hold=True)),
+    ],
+)
+def test_a_request_that_the_calendar_forbids_to_answer_is_left_for_that_reason(
+    site: EwsSite, address: str, worker: EwsWorker, code: str, left: Left
+) -> None:
+    with site.switched(ews_error=code), site.failing("createitem", "error-code"):
+        outcome = worker.run()
+    assert (outcome.result, outcome.left, outcome.undone) == ("left", left, True)
+    assert code in outcome.note
+    assert site.done(address, worker.request) == (0, 0)
 
 
 def test_a_server_that_changes_something_under_every_mark_gets_no_answer(
