@@ -203,7 +203,9 @@ def test_a_pause_before_the_answer_leaves_the_request_alone(site: EwsSite, addre
 # -- what the server says, or does not say -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["lost-reply", "timeout-after", "500-after", "reset-after", "truncate", "garbage"])
+@pytest.mark.parametrize(
+    "kind", ["lost-reply", "timeout-after", "500-after", "reset-after", "truncate", "garbage", "error-page-after"]
+)
 def test_an_answer_that_was_given_and_not_heard_of_is_not_given_again(
     site: EwsSite, address: str, worker: EwsWorker, kind: str
 ) -> None:
@@ -214,13 +216,28 @@ def test_an_answer_that_was_given_and_not_heard_of_is_not_given_again(
     assert site.done(address, worker.request) == (1, 1)
 
 
-@pytest.mark.parametrize("kind", ["reset-before", "500-before"])
+@pytest.mark.parametrize("kind", ["reset-before", "500-before", "error-page"])
 def test_an_answer_that_never_got_there_is_given_once_it_has_settled(site: EwsSite, address: str, kind: str) -> None:
     worker = worker_at(site, address, SETTLE_S)
     with site.failing("createitem", kind):
         unknown(worker)
     assert waits(worker) <= SETTLE_S
     worker.ahead_s = SETTLE_S
+    assert worker.run() == Outcome("answered")
+    assert site.done(address, worker.request) == (1, 1)
+
+
+@pytest.mark.parametrize("page", ["front-end", "application"])
+def test_a_server_that_is_away_behind_its_front_end_gets_the_answer_once_it_is_back(
+    site: EwsSite, address: str, worker: EwsWorker, page: str
+) -> None:
+    with site.switched(ews_error_page=page), site.failing("any", "error-page", times=None):
+        with pytest.raises(Transient, match="the server behind the front end failed or is away"):
+            worker.box.refresh(worker.request)
+        for _ in range(2):
+            with pytest.raises(Transient):
+                worker.run()
+            assert worker.events == ["GetItem"]
     assert worker.run() == Outcome("answered")
     assert site.done(address, worker.request) == (1, 1)
 
