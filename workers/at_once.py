@@ -161,7 +161,7 @@ def _respond(work: AtOnceWork, verdict: Verdict, response: Response, decided: De
     journal = work.journal
     journal.intend(verdict, response.to_fact(), decided.attached if decided else None)
     try:
-        request = marks.write(work, response.mark(work.item, verdict))
+        request = _marked(work, response.mark(work.item, verdict))
         work.box.respond(request, verdict, silent=_is_silent(work))
     except Gone:
         if response.times > 1:
@@ -177,6 +177,20 @@ def _respond(work: AtOnceWork, verdict: Verdict, response: Response, decided: De
         raise
     journal.note("sent")
     return _answered(work)
+
+
+def _marked(work: AtOnceWork, mark: Intent) -> MeetingMessage:
+    """Write the mark, and return the request as it was marked.
+
+    :raises Transient: nobody knows whether it was written; but the answer was not given, because that comes after it.
+    :raises ExchangeError: see :func:`workers.marks.write`.
+    """
+    try:
+        return marks.write(work, mark)
+    except Unsettled:
+        raise
+    except Unknown as error:
+        raise Transient(f"the request may have been marked, and was not answered: {error}") from None
 
 
 def _notice_another(work: AtOnceWork) -> None:

@@ -227,6 +227,33 @@ def test_an_answer_that_never_got_there_is_given_once_it_has_settled(site: EwsSi
     assert site.done(address, worker.request) == (1, 1)
 
 
+@pytest.mark.parametrize("kind", ["lost-reply", "500-after", "error-page-after", "reset-before", "error-page"])
+def test_a_mark_that_was_not_heard_of_delays_the_answer_by_no_settling(site: EwsSite, address: str, kind: str) -> None:
+    """The answer comes after the mark, so it was certainly not given."""
+    worker = worker_at(site, address, SETTLE_S)
+    with site.failing("updateitem", kind), pytest.raises(Transient):
+        worker.run()
+    assert "CreateItem" not in worker.events
+    assert worker.run() == Outcome("answered")
+    assert site.done(address, worker.request) == (1, 1)
+
+
+@pytest.mark.parametrize("kind", ["lost-reply", "reset-before"])
+def test_a_mark_that_was_not_heard_of_lets_no_two_installations_answer(site: EwsSite, address: str, kind: str) -> None:
+    first, second = worker_at(site, address, SETTLE_S), worker_at(site, address, SETTLE_S)
+    with site.failing("updateitem", kind), pytest.raises(Transient):
+        first.run()
+    if kind == "lost-reply":  # the second one finds the mark of the first
+        waits(second)
+    else:
+        second.meanwhile["UpdateItem"] = lambda: waits(first)
+        assert second.run() == Outcome("answered")
+    assert first.run().result == "answered"
+    second.ahead_s = SETTLE_S
+    assert second.run().result in {"answered", "gone"}
+    assert site.done(address, first.request) == (1, 1)
+
+
 @pytest.mark.parametrize("page", ["front-end", "application"])
 def test_a_server_that_is_away_behind_its_front_end_gets_the_answer_once_it_is_back(
     site: EwsSite, address: str, worker: EwsWorker, page: str
