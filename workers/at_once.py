@@ -162,7 +162,7 @@ def _respond(work: AtOnceWork, verdict: Verdict, response: Response, decided: De
     journal.intend(verdict, response.to_fact(), decided.attached if decided else None)
     try:
         request = _marked(work, response.mark(work.item, verdict))
-        work.box.respond(request, verdict, silent=_is_silent(work))
+        may_be_left = work.box.respond(request, verdict, silent=_is_silent(work))
     except Gone:
         if response.times > 1:
             raise Transient("the request left the Inbox: an earlier attempt may have had its effect late") from None
@@ -176,6 +176,8 @@ def _respond(work: AtOnceWork, verdict: Verdict, response: Response, decided: De
         journal.note(verdict, replace(response, at_s=0).to_fact())
         raise
     journal.note("sent")
+    if may_be_left:
+        _move_away(work, work.box.left(request))
     return _answered(work)
 
 
@@ -211,12 +213,16 @@ def _answered(work: AtOnceWork, note: str = "") -> Outcome:
 
 
 def _tidy_up(work: AtOnceWork, note: str = "") -> Outcome:
+    """Put away a request that may have been answered by an earlier attempt, or by somebody else."""
+    _move_away(work, work.box.refresh(work.message))
+    return _answered(work, note)
+
+
+def _move_away(work: AtOnceWork, left: MeetingMessage | None) -> None:
     """Move a request that the server has left in the Inbox to Deleted Items, where Exchange moves it by itself."""
-    left = work.box.refresh(work.message)
     if left is not None:
         with suppress(Gone):  # somebody was quicker
             work.box.clear(left, Clear.TRASH)
-    return _answered(work, note)
 
 
 def _first_seen_s(work: AtOnceWork, mark: Intent) -> float:

@@ -9,7 +9,7 @@ import pytest
 from rsvpq.ews.mailbox import EwsMailbox
 from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient, Unknown, Unsettled
 from rsvpq.mail.messages import Kind, MeetingMessage, Verdict
-from rsvpq.mail.ports import Clear
+from rsvpq.mail.ports import Clear, Place
 from rsvpq.policy import Action, Facts, Left, Reason
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks.journal import Outcome, Paused
@@ -434,6 +434,59 @@ def test_a_request_that_a_person_has_answered_and_that_stays_is_left_alone(
     assert (outcome.result, outcome.left.reason) == ("left", Reason.ALREADY_ANSWERED)
     assert worker.events == ["GetItem"]
     assert site.recorded(address, worker.request)["submitted"] == 1
+
+
+@pytest.mark.parametrize("ids", ["3", "1", "0"])
+@pytest.mark.parametrize("fate", ["deleted-items", "left", "removed"])
+def test_whatever_the_server_does_with_an_answered_request_it_leaves_the_inbox(
+    site: EwsSite, address: str, worker: EwsWorker, fate: str, ids: str
+) -> None:
+    with site.switched(ews_request_fate=fate, ews_answer_ids=ids):
+        assert worker.run() == Outcome("answered")
+    assert worker.request.ref.key not in {one.ref.key for one in inbox(worker.box)}
+    away = [one.ref.key for page in worker.box.messages_in(Place.TRASH) for one in page.messages]
+    assert away.count(worker.request.ref.key) == (0 if fate == "removed" else 1)
+    assert site.done(address, worker.request) == (1, 1)
+
+
+def test_where_a_request_is_left_is_asked_only_if_the_answer_does_not_show_it(site: EwsSite, worker: EwsWorker) -> None:
+    with site.switched(ews_answer_ids="1"):
+        worker.run()
+    assert worker.events == [*STRAIGHT_PATH, "GetItem"]
+
+
+@pytest.mark.parametrize("event", ["note sent", "MoveItem"])
+def test_a_request_that_the_server_leaves_is_put_away_though_the_worker_dies(
+    site: EwsSite, address: str, worker: EwsWorker, event: str
+) -> None:
+    with site.switched(ews_request_fate="left"):
+        worker.dies(event)
+        assert worker.run() == Outcome("answered")
+    assert "CreateItem" not in worker.events
+    assert worker.box.refresh(worker.request) is None
+    assert site.done(address, worker.request) == (1, 1)
+
+
+def test_a_request_that_cannot_be_put_away_yet_is_not_answered_again(
+    site: EwsSite, address: str, worker: EwsWorker
+) -> None:
+    with site.switched(ews_request_fate="left"), site.failing("moveitem", "server-busy"), pytest.raises(Busy):
+        worker.run()
+    assert worker.run() == Outcome("answered")
+    assert "CreateItem" not in worker.events
+    assert worker.box.refresh(worker.request) is None
+    assert site.done(address, worker.request) == (1, 1)
+
+
+def test_a_request_that_somebody_removes_while_it_is_put_away_is_answered(
+    site: EwsSite, address: str, worker: EwsWorker
+) -> None:
+    with site.switched(ews_request_fate="left"):
+        removed = removes(site, address, worker.request)
+        worker.meanwhile["GetItem"] = lambda: "note sent" in worker.events and removed()
+        assert worker.run() == Outcome("answered")
+    assert worker.events[-1] == "MoveItem"
+    assert site.done(address, worker.request) == (1, 1)
 
 
 @pytest.mark.parametrize("event", STRAIGHT_PATH[:4])
