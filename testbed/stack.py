@@ -92,6 +92,8 @@ class Plan:
     redis_extra: Sequence[str] = ()
     redis_environment: Mapping[str, str] = field(default_factory=dict)
     forked_workers: bool = False
+    #: More arguments of the simulator.
+    exchange_options: Sequence[str] = ()
     #: How each server is reached, in turn: ``webdav`` or ``ews``.
     protocols: Sequence[str] = ("webdav",)
 
@@ -185,7 +187,9 @@ class Stack:
         self._say(f"workers: {workers} processes; dispatchers: {self.plan.dispatchers}")
 
     def _start_exchange(self) -> None:
-        self.exchange = SimulatedExchange(self.directory, self.plan.world, self.secrets["exchange"])
+        self.exchange = SimulatedExchange(
+            self.directory, self.plan.world, self.secrets["exchange"], self.plan.exchange_options
+        )
         self.parts["simulator"] = self.exchange.part
         self._say(f"simulated Exchange: {len(self.exchange.urls)} servers")
 

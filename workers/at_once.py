@@ -19,11 +19,10 @@ from typing import Any, Self
 from rsvpq.mail.errors import Busy, Gone, NotAnswerable, Transient, Unknown, Unsettled
 from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
 from rsvpq.mail.ports import AnswerState, Clear
-from rsvpq.policy import Left, Reason
 from rsvpq.tasks.journal import Decided, Outcome
 from workers import marks
 from workers.evidence import answers_sent
-from workers.outcomes import gone, left_alone
+from workers.outcomes import gone, left_alone, not_answerable
 from workers.steps import Step, next_step_at_once
 from workers.work import AtOnceWork
 
@@ -166,14 +165,14 @@ def _respond(work: AtOnceWork, verdict: Verdict, response: Response, decided: De
     journal = work.journal
     journal.intend(verdict, response.to_fact(), decided.attached if decided else None)
     try:
-        request = marks.write(work, response.mark(work.item, verdict))
-        work.box.respond(request, verdict, text=response.text, silent=_is_silent(work))
+        request = _marked(work, response.mark(work.item, verdict))
+        may_be_left = work.box.respond(request, verdict, text=response.text, silent=_is_silent(work))
     except Gone:
         if response.times > 1:
             raise Transient("the request left the Inbox: an earlier attempt may have had its effect late") from None
         return gone(work, undone=True)
     except NotAnswerable as refusal:
-        return Outcome("left", str(refusal), left=Left(Reason.OUT_OF_DATE), undone=True)
+        return not_answerable(refusal)
     except Unsettled:
         _notice_another(work)
         raise
@@ -181,7 +180,23 @@ def _respond(work: AtOnceWork, verdict: Verdict, response: Response, decided: De
         journal.note(verdict, replace(response, at_s=0).to_fact())
         raise
     journal.note("sent")
+    if may_be_left:
+        _move_away(work, work.box.left(request))
     return _answered(work)
+
+
+def _marked(work: AtOnceWork, mark: Intent) -> MeetingMessage:
+    """Write the mark, and return the request as it was marked.
+
+    :raises Transient: nobody knows whether it was written; but the answer was not given, because that comes after it.
+    :raises ExchangeError: see :func:`workers.marks.write`.
+    """
+    try:
+        return marks.write(work, mark)
+    except Unsettled:
+        raise
+    except Unknown as error:
+        raise Transient(f"the request may have been marked, and was not answered: {error}") from None
 
 
 def _notice_another(work: AtOnceWork) -> None:
@@ -202,12 +217,16 @@ def _answered(work: AtOnceWork, note: str = "") -> Outcome:
 
 
 def _tidy_up(work: AtOnceWork, note: str = "") -> Outcome:
+    """Put away a request that may have been answered by an earlier attempt, or by somebody else."""
+    _move_away(work, work.box.refresh(work.message))
+    return _answered(work, note)
+
+
+def _move_away(work: AtOnceWork, left: MeetingMessage | None) -> None:
     """Move a request that the server has left in the Inbox to Deleted Items, where Exchange moves it by itself."""
-    left = work.box.refresh(work.message)
     if left is not None:
         with suppress(Gone):  # somebody was quicker
             work.box.clear(left, Clear.TRASH)
-    return _answered(work, note)
 
 
 def _first_seen_s(work: AtOnceWork, mark: Intent) -> float:

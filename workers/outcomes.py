@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from rsvpq.mail.errors import NotAnswerable, Unanswerable
 from rsvpq.mail.messages import MeetingMessage
 from rsvpq.policy import Action, Decision, Left, Reason
 from rsvpq.tasks.journal import Decided, Outcome
@@ -14,6 +15,14 @@ from workers.work import Work
 GONE = Outcome("gone", "somebody else dealt with it first", left=Left("gone", passing=True))
 #: For messages that a person has to look at, for a reason that no rule covers.
 _BY_HAND = Decision(Action.HOLD, Reason.BY_HAND)
+#: The reason for each refusal. What is canceled has a newer message about it, like what is out of date.
+_REFUSED: dict[Unanswerable, Reason] = {
+    "out-of-date": Reason.OUT_OF_DATE,
+    "canceled": Reason.OUT_OF_DATE,
+    "own-meeting": Reason.OWN_MEETING,
+    "delegated": Reason.DELEGATE_COPY,
+    "group": Reason.BY_HAND,
+}
 _NO_OWA = Decision(Action.SKIP, Reason.NO_OWA)
 
 
@@ -37,6 +46,12 @@ def left_alone(decided: Decided) -> Outcome:
 def left_to_a_person(reason: str, decided: Decided) -> Outcome:
     """Return the outcome for a message whose decision cannot be carried out."""
     return Outcome("left", reason, left=_BY_HAND.left, attached=decided.attached)
+
+
+def not_answerable(refusal: NotAnswerable) -> Outcome:
+    """Return the outcome for a request whose answer the server refused for good; nothing was done."""
+    reason = _REFUSED[refusal.why]
+    return Outcome("left", str(refusal), left=Left(reason, on_hold=reason is Reason.BY_HAND), undone=True)
 
 
 def left_to_the_server() -> Outcome:

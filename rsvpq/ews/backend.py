@@ -10,7 +10,7 @@ from cachetools import TTLCache
 from rsvpq.ews.calls import Calls
 from rsvpq.ews.envelope import Access, Envelope
 from rsvpq.ews.errors import NoSuchMailbox
-from rsvpq.ews.mailbox import EwsMailbox, Marker, Marks
+from rsvpq.ews.mailbox import EwsMailbox, Marker, Marks, Moves
 from rsvpq.ews.server import EwsServer
 from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, Gone, Refused, Transient
 from rsvpq.mail.lease import Lease
@@ -29,6 +29,7 @@ class EwsBackend:
         self._server = server
         self._access = access
         self._marks = Marks(marker)
+        self._moves = Moves()
         self._inboxes: TTLCache[str, str] = TTLCache(INBOXES_KEPT, INBOX_TTL_S)
         self._lock = Lock()
 
@@ -51,7 +52,7 @@ class EwsBackend:
             with self._lock:
                 self._inboxes[name] = inbox
             try:
-                yield EwsMailbox(self._server, envelope, inbox, _identity(inbox), self._marks)
+                yield EwsMailbox(self._server, envelope, inbox, _identity(inbox), self._marks, self._moves)
             except (Gone, Transient, Refused):
                 with self._lock:
                     self._inboxes.pop(name, None)

@@ -29,6 +29,9 @@ from rsvpq.mail.errors import (
 _READ = frozenset(range(400, 600)) - {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}
 #: What a server may return for a schema that it does not know, as long as it has never understood one.
 _MAY_BE_THE_SCHEMA = {"ErrorInvalidRequest", "ErrorSchemaValidation"}
+#: The pages for browsers to which a server redirects when it fails: of the front end of Exchange 2013 and later, and of
+#: the application, which comes at random (exchangelib).
+_ERROR_PAGES = {"errorfe.aspx", "genericerrorpage.htm"}
 _NOT_HERE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 
 
@@ -150,8 +153,10 @@ def _without_soap(response: HttpResponse, what: str, *, effect: bool) -> Exchang
     """
     status = response.status
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        # A random fault of the server redirects to /ews/genericerrorpage.htm (exchangelib).
-        return (Unknown if effect else Transient)(response.redirected)
+        # It may have been carried out: the front end does so too if the server fails on the way back.
+        page = response.headers.get("Location", "").partition("?")[0].rpartition("/")[2].lower()
+        away = "; the server behind the front end failed or is away" if page in _ERROR_PAGES else ""
+        return (Unknown if effect else Transient)(response.redirected + away)
     if status in _NOT_HERE:
         return Busy(f"{what} returned {status}: Exchange Web Services is not at {response.what}", BUSY_DELAY_S)
     if status == HTTPStatus.FORBIDDEN:

@@ -20,6 +20,7 @@ from rsvpq.mail.errors import (
     NotAnswerable,
     Refused,
     Transient,
+    Unanswerable,
     Unknown,
     Unsupported,
 )
@@ -74,16 +75,22 @@ def _plain(kind: Callable[[str], ExchangeError]) -> _Row:
     return _Row(lambda text, _: kind(text))
 
 
+def _unanswerable(why: Unanswerable) -> _Row:
+    return _Row(lambda text, _: NotAnswerable(text, why))
+
+
 def _rows(row: _Row, codes: str) -> Iterable[tuple[str, _Row]]:
     return ((f"Error{code}", row) for code in codes.split())
 
 
 _VERDICTS = ("Accept", "Decline", "Tentative", "Remove")
-_LEFT = " ".join(
-    f"CalendarIs{why}For{verdict}"
-    for why in ("Cancelled", "Organizer", "Delegated", "GroupMailbox")
-    for verdict in _VERDICTS
-)
+#: What the calendar of the mailbox is to a meeting, in the codes that say so for each verdict.
+_UNANSWERABLE: dict[str, Unanswerable] = {
+    "Cancelled": "canceled",
+    "Organizer": "own-meeting",
+    "Delegated": "delegated",
+    "GroupMailbox": "group",
+}
 _TABLE = dict(
     (
         *_rows(_busy("server", kind=Throttled), "ServerBusy InsufficientResources ExceededConnectionCount"),
@@ -119,7 +126,13 @@ _TABLE = dict(
             _plain(Changed),
             "IrresolvableConflict StaleObject ChangeKeyRequired ChangeKeyRequiredForWriteOperations InvalidChangeKey",
         ),
-        *_rows(_plain(NotAnswerable), f"CalendarMeetingRequestIsOutOfDate {_LEFT}"),
+        *_rows(_unanswerable("out-of-date"), "CalendarMeetingRequestIsOutOfDate"),
+        *(
+            row
+            for name, why in _UNANSWERABLE.items()
+            for verdict in _VERDICTS
+            for row in _rows(_unanswerable(why), f"CalendarIs{name}For{verdict}")
+        ),
         *_rows(
             _plain(Refused),
             "InvalidItemForOperationAcceptItem InvalidItemForOperationDeclineItem InvalidItemForOperationTentative "

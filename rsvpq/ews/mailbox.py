@@ -28,7 +28,7 @@ from rsvpq.ews.envelope import (
 )
 from rsvpq.ews.evidence import Look, as_answer
 from rsvpq.ews.items import CUT_AFTER, MEETING_KINDS, EwsItem, message_of_item
-from rsvpq.ews.properties import EwsProperty
+from rsvpq.ews.properties import TYPES, EwsProperty
 from rsvpq.ews.search import read_items, search
 from rsvpq.ews.series import details_of_item
 from rsvpq.ews.server import EwsServer
@@ -55,6 +55,8 @@ _TYPE_NAMES = {
 _LONGEST_MARK = CUT_AFTER
 #: The bit of PidLidServerProcessingActions which says that the calendar was updated (MS-OXOCAL 2.2.5.5).
 _UPDATED_THE_CALENDAR = 0x80
+#: How many requests a server must have moved until it counts as one that does: somebody else may have moved one.
+_ENOUGH_MOVES = 3
 _OLDEST_FIRST = Order(properties.RECEIVED)
 _NEWEST_FIRST = Order(properties.RECEIVED, "Descending")
 _SENT_LAST_FIRST = Order(properties.SENT, "Descending")
@@ -79,6 +81,27 @@ class Marks:
         self.wanted = self._marker == "on"
 
 
+class Moves:
+    """Whether a server moves requests out of the Inbox when it answers them; shared by all threads of a process.
+
+    Only one whose responses do not show it is asked. One that was seen to leave a request is asked each time.
+    """
+
+    def __init__(self) -> None:
+        self._moved = 0
+        self._leaves = False
+
+    @property
+    def certain(self) -> bool:
+        """Whether it need not be asked any more."""
+        return self._moved >= _ENOUGH_MOVES and not self._leaves
+
+    def note(self, *, left: bool) -> None:
+        """Record what was found after an answer."""
+        self._leaves = self._leaves or left
+        self._moved += not left
+
+
 class EwsMailbox:
     """One mailbox. See :class:`rsvpq.mail.ports.AnswersAtOnce`.
 
@@ -91,10 +114,17 @@ class EwsMailbox:
     conditional: Final = True
 
     def __init__(
-        self, server: EwsServer, envelope: Envelope, inbox: str, identity: str = "", marks: Marks | None = None
+        self,
+        server: EwsServer,
+        envelope: Envelope,
+        inbox: str,
+        identity: str = "",
+        marks: Marks | None = None,
+        moves: Moves | None = None,
     ) -> None:
         self._server = server
         self._marks = marks or Marks()
+        self._moves = moves or Moves()
         self._envelope = envelope
         self._calls = Calls(server, envelope)
         self._resolve = Directory(self._calls).smtp_address
@@ -344,17 +374,31 @@ class EwsMailbox:
     def _trash(self, message: MeetingMessage) -> None:
         self._calls.one(self._envelope.move(_address_of(message), "deleteditems"), effect=True)
 
-    def respond(self, request: MeetingMessage, verdict: Verdict, *, text: str = "", silent: bool = False) -> None:
+    def respond(self, request: MeetingMessage, verdict: Verdict, *, text: str = "", silent: bool = False) -> bool:
         """Answer a request that was just read again, with one CreateItem.
 
         Exchange (re)creates the appointment, or removes it if the answer is to decline; sends the answer, with a copy
         in Sent Items; and moves the request to Deleted Items. The items in the response are optional, so only its
-        code counts.
+        code says whether it was done. If they have the request, under a new Id, it was moved; other servers leave it.
 
         :param text: the body of the answer. :param silent: do not tell the organizer.
+        :returns: whether the request may still be in the Inbox: see :meth:`left`.
         :raises Unknown: it may have been done. :raises Refused: the server refuses this answer.
         """
-        self._calls.one(self._envelope.respond(_address_of(request), verdict, text, silent=silent), effect=True)
+        address = _address_of(request)
+        done = self._calls.one(self._envelope.respond(address, verdict, text, silent=silent), effect=True)
+        shown = [one.find(f"{TYPES}ItemId") for one in done.items() if one.tag == f"{TYPES}MeetingRequest"]
+        ids = {one.get("Id", "") for one in shown if one is not None} - {""}
+        return address.id in ids if ids else not self._moves.certain
+
+    def left(self, request: MeetingMessage) -> MeetingMessage | None:
+        """Return a request that was just answered, and that the server has left in the Inbox; None if it has not.
+
+        What is found counts for later answers whose response does not show it.
+        """
+        here = self._here(_address_of(request), request, properties.WHERE)
+        self._moves.note(left=here is not None)
+        return None if here is None else message_of_item(here)
 
     def evidence(self, request: MeetingMessage, verdict: Verdict, begun: datetime) -> AnswerEvidence:
         """Look whether an answer was given; only reads. See :mod:`rsvpq.ews.evidence`.

@@ -25,6 +25,10 @@ BUSY_DELAY_S = 30.0
 #: within 15 to 30 minutes, and a server's concurrency may spend several on one wrong password.
 LOGIN_DELAY_S = 600.0
 
+#: Why a server refuses that a request is answered: there is a newer one, the meeting is canceled, the mailbox organizes
+#: it, somebody else is to answer, or it is a group's and nobody answers for that.
+Unanswerable = Literal["out-of-date", "canceled", "own-meeting", "delegated", "group"]
+
 
 class ExchangeError(Exception):
     """Base class of the errors of a mail server. The text names verb, path and reason, never a credential."""
@@ -83,7 +87,11 @@ class Unsupported(Refused):
 
 
 class NotAnswerable(Refused):
-    """Refused because of the request: it is out of date, canceled, one's own, or for a delegate to answer."""
+    """Refused because of what the request is about; ``why`` says what that is."""
+
+    def __init__(self, message: str, why: Unanswerable):
+        super().__init__(message)
+        self.why: Unanswerable = why
 
 
 class Filtered(Refused):

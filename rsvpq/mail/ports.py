@@ -229,11 +229,18 @@ class AnswersAtOnce(OpenMailbox, Protocol):
 
     answering: Literal["at-once"]
 
-    def respond(self, request: MeetingMessage, verdict: Verdict, *, text: str = "", silent: bool = False) -> None:
+    def respond(self, request: MeetingMessage, verdict: Verdict, *, text: str = "", silent: bool = False) -> bool:
         """Answer a request that was just read again.
 
         :param text: the body of the answer. :param silent: do not tell the organizer.
+        :returns: whether the server may have left the request in the Inbox: see :meth:`left`.
         :raises Unknown: it may have been done: see :meth:`evidence`. :raises Refused: the server refuses this answer.
+        """
+
+    def left(self, request: MeetingMessage) -> MeetingMessage | None:
+        """Return where the server has left an answered request in the Inbox; None if it is not there any more.
+
+        Of the message that is returned only kind, key and address count.
         """
 
     def evidence(self, request: MeetingMessage, verdict: Verdict, begun: datetime) -> AnswerEvidence:

@@ -24,6 +24,9 @@ ErrorCode = Literal[
     "ErrorAccountDisabled",
     "ErrorMoveCopyFailed",
     "ErrorItemCorrupt",
+    "ErrorCalendarIsCancelledForAccept",
+    "ErrorCalendarIsOrganizerForAccept",
+    "ErrorCalendarIsGroupMailboxForAccept",
     "ErrorBeyondAllLists",
 ]
 
@@ -51,6 +54,9 @@ class EwsBehavior(ServerBehavior):
     )
     ews_error: ErrorCode = choice(
         "ErrorInternalServerError", "documented", "the ResponseCode that error-code says; the last is in no list"
+    )
+    ews_error_page: Literal["front-end", "application"] = choice(
+        "front-end", "reported", "where error-page leads: /owa/auth/errorFE.aspx, or /ews/genericerrorpage.htm"
     )
     ews_connections: int = number(
         0, (0, 1000), "documented", "the most requests at once (EWSMaxConcurrency), 0 for no limit"

@@ -35,6 +35,13 @@ from simulator.world.mailboxes import Mailbox
 from simulator.world.state import World
 
 _PATH = "/ews/exchange.asmx"
+#: The front end of Exchange 2013 and later has one for all that it serves; the application's is exchangelib's find.
+_ERROR_PAGES = {
+    "front-end": "/owa/auth/errorFE.aspx?httpCode=500",
+    "application": "/ews/genericerrorpage.htm?aspxerrorpath=/ews/exchange.asmx",
+}
+#: Where the front end has sent a request; a client that returns it goes there again (exchangelib's logs).
+_ROUTE = "X-BackEndCookie=S-1-5-21-1=u56Lnp2ejJqBy8nMycqaz5rS; path=/EWS; HttpOnly"
 _BUSY = "The server cannot service this request right now. Try again later."
 
 
@@ -131,11 +138,14 @@ class EwsFace:
         without_anchor = visit.envelope.impersonated is not None and "x-anchormailbox" not in request.headers
         if visit.behavior.ews_anchor == "required" and without_anchor:
             raise HttpError(503)
+        if visit.kind is FaultKind.ERROR_PAGE:
+            return _to_error_page(visit.behavior)
         version, prefixes = version_info(visit.behavior), visit.behavior.ews_prefixes
         try:
-            return answer(self._called(visit, visit.envelope, user, request), version, prefixes)
+            response = answer(self._called(visit, visit.envelope, user, request), version, prefixes)
         except SoapFault as error:
-            return fault(error, version, prefixes)
+            response = fault(error, version, prefixes)
+        return _to_error_page(visit.behavior) if visit.kind is FaultKind.ERROR_PAGE_AFTER else response
 
     def _called(self, visit: _Visit, envelope: Envelope, user: str, request: Request) -> Element:
         if visit.is_full:
@@ -193,6 +203,12 @@ def _envelope(request: Request) -> Envelope | None:
         return read_envelope(request.body)
     except HttpError:
         return None
+
+
+def _to_error_page(behavior: EwsBehavior) -> Response:
+    """Redirect to a page for browsers: the server behind the front end is away, or fails on the way back."""
+    page = _ERROR_PAGES[behavior.ews_error_page]
+    return Response(302, headers=(("Location", page), ("Set-Cookie", _ROUTE)))
 
 
 def _busy(envelope: Envelope, struck: Fault, behavior: EwsBehavior) -> Element:

@@ -14,7 +14,15 @@ from simulator.world.mailboxes import Item, Mailbox
 from simulator.world.state import World
 
 _STEPS = {step.value: step for step in Step}
-_OF_ALL = frozenset({FaultKind.SERVER_BUSY, FaultKind.ERROR_CODE, FaultKind.TIMEOUT_AFTER})
+_OF_ALL = frozenset(
+    {
+        FaultKind.SERVER_BUSY,
+        FaultKind.ERROR_CODE,
+        FaultKind.TIMEOUT_AFTER,
+        FaultKind.ERROR_PAGE,
+        FaultKind.ERROR_PAGE_AFTER,
+    }
+)
 _CHANGING = frozenset({"CreateItem", "UpdateItem", "MoveItem", "DeleteItem"})
 
 

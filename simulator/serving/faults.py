@@ -78,6 +78,8 @@ class FaultKind(StrEnum):
     IMPERSONATION_DENIED = "impersonation-denied"
     HALF_DONE = "half-done"
     TIMEOUT_AFTER = "timeout-after"
+    ERROR_PAGE = "error-page"
+    ERROR_PAGE_AFTER = "error-page-after"
 
 
 #: What somebody else does right before the request is looked at: it strikes only where there is something to do it to.
@@ -92,6 +94,8 @@ OF_EWS = frozenset(
         FaultKind.IMPERSONATION_DENIED,
         FaultKind.HALF_DONE,
         FaultKind.TIMEOUT_AFTER,
+        FaultKind.ERROR_PAGE,
+        FaultKind.ERROR_PAGE_AFTER,
     }
 )
 #: Milliseconds of those that take time, or ask the client to wait, where the fault does not say; a hang ends when the

@@ -33,6 +33,7 @@ _FAULTS: Mapping[Failure, Mapping[str, object]] = {
 _HALF_DONE: Mapping[HalfDone, Mapping[str, object]] = {
     HalfDone.CALENDAR_ONLY: {"ews_effects": "calendar-send-move", "ews_effects_done": 1},
     HalfDone.SENT_ONLY: {"ews_effects": "send-calendar-move", "ews_effects_done": 1},
+    HalfDone.LEFT: {"ews_request_fate": "left"},
     HalfDone.NO_COPY: {"ews_sent_copy": "never"},
     HalfDone.IN_OUTBOX: {"ews_sent_copy": "late", "ews_sent_delay_ms": 600_000},
 }

@@ -40,6 +40,8 @@ class HalfDone(StrEnum):
     CALENDAR_ONLY = "calendar-only"
     #: The answer is sent, and nothing else is done; the server reports an error.
     SENT_ONLY = "sent-only"
+    #: All is done, but the request stays in the Inbox.
+    LEFT = "left"
     #: All is done, but Sent Items keeps no copy.
     NO_COPY = "no-copy"
     #: All is done, but what is sent waits in the Outbox.

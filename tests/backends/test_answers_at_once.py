@@ -9,7 +9,7 @@ import pytest
 from rsvpq.mail.calendar import Appointment, ResponseStatus
 from rsvpq.mail.errors import Busy, Gone, Unknown, Unsupported
 from rsvpq.mail.messages import Intent, Kind, MeetingMessage, Verdict
-from rsvpq.mail.ports import AnswersAtOnce, AnswerState, Place
+from rsvpq.mail.ports import AnswersAtOnce, AnswerState, Clear, Place
 from tests.backends.harness import (
     WAIT_S,
     Failure,
@@ -89,6 +89,24 @@ def test_a_silent_answer_is_one_request_that_sends_nothing(at: Opened[AnswersAtO
     assert at.done_to(request) == {"accepted": 1}
     assert sent(at) == []
     assert messages_in(at.box, Place.DRAFTS) == []
+
+
+@verdicts
+def test_a_request_that_is_left_can_be_put_away(at: Opened[AnswersAtOnce], verdict: Verdict) -> None:
+    request = at.request()
+    with at.exchange.half_done(HalfDone.LEFT):
+        assert at.box.respond(request, verdict)
+    there = at.box.left(request)
+    assert there is not None
+    at.box.clear(there, Clear.TRASH)
+    assert at.box.left(request) is None
+    assert at.done_to(request)["submitted"] == 1
+
+
+def test_a_request_that_was_moved_is_not_left(at: Opened[AnswersAtOnce]) -> None:
+    request = at.request()
+    at.box.respond(request, Verdict.ACCEPT)
+    assert at.box.left(request) is None
 
 
 def test_answering_what_is_gone_does_nothing(at: Opened[AnswersAtOnce]) -> None:

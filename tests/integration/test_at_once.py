@@ -12,9 +12,9 @@ from rsvpq.ews.envelope import ItemId
 from rsvpq.ews.mailbox import EwsMailbox
 from rsvpq.ews.search import read_items
 from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient, Unknown, Unsettled
-from rsvpq.mail.messages import MeetingMessage, Verdict
+from rsvpq.mail.messages import Kind, MeetingMessage, Verdict
 from rsvpq.mail.ports import Clear, Place
-from rsvpq.policy import Action, Decision, Facts, Reason
+from rsvpq.policy import Action, Decision, Facts, Left, Reason
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks.journal import Outcome, Paused
 from testbed.simulated_exchange import SimulatedExchange, World
@@ -238,7 +238,9 @@ def test_a_pause_before_the_answer_leaves_the_request_alone(site: EwsSite, addre
 # -- what the server says, or does not say -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["lost-reply", "timeout-after", "500-after", "reset-after", "truncate", "garbage"])
+@pytest.mark.parametrize(
+    "kind", ["lost-reply", "timeout-after", "500-after", "reset-after", "truncate", "garbage", "error-page-after"]
+)
 def test_an_answer_that_was_given_and_not_heard_of_is_not_given_again(
     site: EwsSite, address: str, worker: EwsWorker, kind: str
 ) -> None:
@@ -249,13 +251,55 @@ def test_an_answer_that_was_given_and_not_heard_of_is_not_given_again(
     assert site.done(address, worker.request) == (1, 1)
 
 
-@pytest.mark.parametrize("kind", ["reset-before", "500-before"])
+@pytest.mark.parametrize("kind", ["reset-before", "500-before", "error-page"])
 def test_an_answer_that_never_got_there_is_given_once_it_has_settled(site: EwsSite, address: str, kind: str) -> None:
     worker = worker_at(site, address, SETTLE_S)
     with site.failing("createitem", kind):
         unknown(worker)
     assert waits(worker) <= SETTLE_S
     worker.ahead_s = SETTLE_S
+    assert worker.run() == Outcome("answered")
+    assert site.done(address, worker.request) == (1, 1)
+
+
+@pytest.mark.parametrize("kind", ["lost-reply", "500-after", "error-page-after", "reset-before", "error-page"])
+def test_a_mark_that_was_not_heard_of_delays_the_answer_by_no_settling(site: EwsSite, address: str, kind: str) -> None:
+    """The answer comes after the mark, so it was certainly not given."""
+    worker = worker_at(site, address, SETTLE_S)
+    with site.failing("updateitem", kind), pytest.raises(Transient):
+        worker.run()
+    assert "CreateItem" not in worker.events
+    assert worker.run() == Outcome("answered")
+    assert site.done(address, worker.request) == (1, 1)
+
+
+@pytest.mark.parametrize("kind", ["lost-reply", "reset-before"])
+def test_a_mark_that_was_not_heard_of_lets_no_two_installations_answer(site: EwsSite, address: str, kind: str) -> None:
+    first, second = worker_at(site, address, SETTLE_S), worker_at(site, address, SETTLE_S)
+    with site.failing("updateitem", kind), pytest.raises(Transient):
+        first.run()
+    if kind == "lost-reply":  # the second one finds the mark of the first
+        waits(second)
+    else:
+        second.meanwhile["UpdateItem"] = lambda: waits(first)
+        assert second.run() == Outcome("answered")
+    assert first.run().result == "answered"
+    second.ahead_s = SETTLE_S
+    assert second.run().result in {"answered", "gone"}
+    assert site.done(address, first.request) == (1, 1)
+
+
+@pytest.mark.parametrize("page", ["front-end", "application"])
+def test_a_server_that_is_away_behind_its_front_end_gets_the_answer_once_it_is_back(
+    site: EwsSite, address: str, worker: EwsWorker, page: str
+) -> None:
+    with site.switched(ews_error_page=page), site.failing("any", "error-page", times=None):
+        with pytest.raises(Transient, match="the server behind the front end failed or is away"):
+            worker.box.refresh(worker.request)
+        for _ in range(2):
+            with pytest.raises(Transient):
+                worker.run()
+            assert worker.events == ["GetItem"]
     assert worker.run() == Outcome("answered")
     assert site.done(address, worker.request) == (1, 1)
 
@@ -425,6 +469,59 @@ def test_a_request_that_a_person_has_answered_and_that_stays_is_left_alone(
     assert (outcome.result, outcome.left.reason) == ("left", Reason.ALREADY_ANSWERED)
     assert worker.events == ["GetItem"]
     assert site.recorded(address, worker.request)["submitted"] == 1
+
+
+@pytest.mark.parametrize("ids", ["3", "1", "0"])
+@pytest.mark.parametrize("fate", ["deleted-items", "left", "removed"])
+def test_whatever_the_server_does_with_an_answered_request_it_leaves_the_inbox(
+    site: EwsSite, address: str, worker: EwsWorker, fate: str, ids: str
+) -> None:
+    with site.switched(ews_request_fate=fate, ews_answer_ids=ids):
+        assert worker.run() == Outcome("answered")
+    assert worker.request.ref.key not in {one.ref.key for one in inbox(worker.box)}
+    away = [one.ref.key for page in worker.box.messages_in(Place.TRASH) for one in page.messages]
+    assert away.count(worker.request.ref.key) == (0 if fate == "removed" else 1)
+    assert site.done(address, worker.request) == (1, 1)
+
+
+def test_where_a_request_is_left_is_asked_only_if_the_answer_does_not_show_it(site: EwsSite, worker: EwsWorker) -> None:
+    with site.switched(ews_answer_ids="1"):
+        worker.run()
+    assert worker.events == [*STRAIGHT_PATH, "GetItem"]
+
+
+@pytest.mark.parametrize("event", ["note sent", "MoveItem"])
+def test_a_request_that_the_server_leaves_is_put_away_though_the_worker_dies(
+    site: EwsSite, address: str, worker: EwsWorker, event: str
+) -> None:
+    with site.switched(ews_request_fate="left"):
+        worker.dies(event)
+        assert worker.run() == Outcome("answered")
+    assert "CreateItem" not in worker.events
+    assert worker.box.refresh(worker.request) is None
+    assert site.done(address, worker.request) == (1, 1)
+
+
+def test_a_request_that_cannot_be_put_away_yet_is_not_answered_again(
+    site: EwsSite, address: str, worker: EwsWorker
+) -> None:
+    with site.switched(ews_request_fate="left"), site.failing("moveitem", "server-busy"), pytest.raises(Busy):
+        worker.run()
+    assert worker.run() == Outcome("answered")
+    assert "CreateItem" not in worker.events
+    assert worker.box.refresh(worker.request) is None
+    assert site.done(address, worker.request) == (1, 1)
+
+
+def test_a_request_that_somebody_removes_while_it_is_put_away_is_answered(
+    site: EwsSite, address: str, worker: EwsWorker
+) -> None:
+    with site.switched(ews_request_fate="left"):
+        removed = removes(site, address, worker.request)
+        worker.meanwhile["GetItem"] = lambda: "note sent" in worker.events and removed()
+        assert worker.run() == Outcome("answered")
+    assert worker.events[-1] == "MoveItem"
+    assert site.done(address, worker.request) == (1, 1)
 
 
 @pytest.mark.parametrize("event", STRAIGHT_PATH[:4])
@@ -659,15 +756,45 @@ def test_a_silent_answer_that_was_not_heard_of_is_not_given_again(site: EwsSite)
 # -- what cannot be answered ---------------------------------------------------------------------------------------
 
 
-def test_a_request_that_is_for_somebody_else_is_left_and_does_not_count_as_answered(site: EwsSite) -> None:
-    address = site.take(lambda box: any(one.received_for for one in inbox(box)))
-    request = next(one for one in inbox(site.box(address)) if one.received_for)
+@pytest.mark.parametrize(
+    ("fits", "code", "reason"),
+    [
+        (lambda one: bool(one.received_for), "ErrorCalendarIsDelegatedForAccept", Reason.DELEGATE_COPY),
+        (lambda one: one.outdated, "ErrorCalendarMeetingRequestIsOutOfDate", Reason.OUT_OF_DATE),
+    ],
+    ids=["delegated", "out-of-date"],
+)
+def test_a_request_that_is_not_to_be_answered_is_left_for_the_servers_reason_and_does_not_count_as_answered(
+    site: EwsSite, fits: Callable[[MeetingMessage], bool], code: str, reason: Reason
+) -> None:
+    def found(box: EwsMailbox) -> list[MeetingMessage]:
+        return [one for one in inbox(box) if one.kind is Kind.REQUEST and fits(one)]
+
+    address = site.take(lambda box: bool(found(box)))
+    request = found(site.box(address))[0]
     outcome = EwsWorker(site, address, request).run()
     assert (outcome.result, outcome.undone) == ("left", True)
-    assert outcome.left is not None
-    assert outcome.left.reason == Reason.OUT_OF_DATE
-    assert "ErrorCalendarIsDelegatedForAccept" in outcome.note
+    assert outcome.left == Left(reason)
+    assert code in outcome.note
     assert site.recorded(address, request)["submitted"] == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "left"),
+    [
+        ("ErrorCalendarIsCancelledForAccept", Left(Reason.OUT_OF_DATE)),
+        ("ErrorCalendarIsOrganizerForAccept", Left(Reason.OWN_MEETING)),
+        ("ErrorCalendarIsGroupMailboxForAccept", Left(Reason.BY_HAND, on_hold=True)),
+    ],
+)
+def test_a_request_that_the_calendar_forbids_to_answer_is_left_for_that_reason(
+    site: EwsSite, address: str, worker: EwsWorker, code: str, left: Left
+) -> None:
+    with site.switched(ews_error=code), site.failing("createitem", "error-code"):
+        outcome = worker.run()
+    assert (outcome.result, outcome.left, outcome.undone) == ("left", left, True)
+    assert code in outcome.note
+    assert site.done(address, worker.request) == (0, 0)
 
 
 def test_a_server_that_changes_something_under_every_mark_gets_no_answer(

@@ -340,7 +340,9 @@ INSTEAD: dict[str, tuple[Play | bytes, type[ExchangeError], type[ExchangeError]]
     "busy with 503": (ews.html(503, Retry_After="7"), Busy, Busy),
     "not found": (ews.html(404), Busy, Busy),
     "forbidden": (ews.html(403), Busy, Busy),
-    "a redirect": (ews.html(302, Location="/ews/genericerrorpage.htm"), Transient, Unknown),
+    "an error page": (ews.html(302, Location="/ews/genericerrorpage.htm"), Transient, Unknown),
+    "the front end's": (ews.html(302, Location="/owa/auth/errorFE.aspx?httpCode=500"), Transient, Unknown),
+    "a redirect": (ews.html(302, Location="https://elsewhere.example/EWS/Exchange.asmx"), Transient, Unknown),
     "a refused verb": (ews.html(405), Refused, Refused),
     "reset": (RESET, Transient, Unknown),
     "not HTTP": (NOT_HTTP, Transient, Unknown),
@@ -732,6 +734,48 @@ def test_an_answer_is_one_command(exchange: Exchange, box: EwsMailbox, items: st
     reference = answer.find(f"{ews.T}ReferenceItemId")
     assert reference is not None
     assert (reference.get("Id"), reference.get("ChangeKey")) == message.ref.address
+
+
+@pytest.mark.parametrize(
+    ("items", "may_be_left"),
+    [
+        (CREATED_IDS, False),
+        ('<m:Items><t:MeetingRequest><t:ItemId Id="AAMk/1+=" ChangeKey="X"/></t:MeetingRequest></m:Items>', True),
+        ("<m:Items><t:MeetingRequest/></m:Items>", True),
+        ("<m:Items/>", True),
+        ("", True),
+    ],
+    ids=["a new id", "the same id", "no id", "no items", "nothing"],
+)
+def test_a_new_id_of_the_request_shows_that_it_was_moved(
+    exchange: Exchange, box: EwsMailbox, items: str, may_be_left: bool
+) -> None:
+    message = request_in(exchange, box)
+    exchange.scripts["CreateItem"] = ews.response("CreateItem", ews.success("CreateItem", items))
+    assert box.respond(message, Verdict.ACCEPT) is may_be_left
+
+
+def test_a_server_that_moves_what_is_answered_and_does_not_show_it_is_asked_three_times(exchange: Exchange) -> None:
+    message, backend = request_in(exchange, exchange.mailbox()), exchange.backend()
+    exchange.scripts |= {"CreateItem": ews.CREATED, "GetItem": ews.got("")}
+    asked = []
+    for _ in range(5):
+        with backend.open(ews.ADELE, NoLease()) as box:
+            asked.append(box.respond(message, Verdict.ACCEPT))
+            if asked[-1]:
+                assert box.left(message) is None
+    assert asked == [True, True, True, False, False]
+
+
+def test_a_server_that_was_seen_to_leave_a_request_is_asked_each_time(exchange: Exchange) -> None:
+    message, backend = request_in(exchange, exchange.mailbox()), exchange.backend()
+    exchange.scripts["CreateItem"] = ews.CREATED
+    for number in range(6):
+        exchange.scripts["GetItem"] = ews.got(ews.REQUEST if number == 1 else "")
+        with backend.open(ews.ADELE, NoLease()) as box:
+            assert box.respond(message, Verdict.ACCEPT)
+            there = box.left(message)
+        assert (there and there.ref.address) == (message.ref.address if number == 1 else None)
 
 
 @pytest.mark.parametrize(

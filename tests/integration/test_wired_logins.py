@@ -21,12 +21,15 @@ from tests.support.login_sites import PASSWORD, LoginSite, login_site
 from tests.support.scripted_server import ScriptedServer, play
 
 
-def exchange(folder: Path, redis: Redis, site: LoginSite, password: str = PASSWORD) -> Backends:
+def exchange(
+    folder: Path, redis: Redis, site: LoginSite, password: str = PASSWORD, protocol: str = "webdav"
+) -> Backends:
     """The servers as a worker has them."""
     (folder / "mailboxes.csv").write_text("mailbox,server\n")
     (folder / "secret").write_text(password)
     tables = [
-        f"""[servers.hq{number}]\nurl = "{url}"\nusername = 'corp\\{"svc-rsvpq" if number else "SVC-rsvpq"}'
+        f"""[servers.hq{number}]\nprotocol = "{protocol}"\nurl = "{url}"
+username = 'corp\\{"svc-rsvpq" if number else "SVC-rsvpq"}'
 auth = "{site.scheme}"\npassword_file = "secret"\nallow_http = true\n"""
         for number, url in enumerate(site.exchange.urls)
     ]
@@ -97,8 +100,19 @@ def test_a_user_name_that_exchange_web_services_refused_is_shown_to_no_other(
     assert len(exchange.asked) == 1
 
 
-def test_another_scheme_than_the_server_has_is_named(tmp_path: Path, redis: Redis) -> None:
+@pytest.mark.parametrize("protocol", ["webdav", "ews"])
+def test_another_scheme_than_the_server_has_is_named(tmp_path: Path, redis: Redis, protocol: str) -> None:
     with login_site(tmp_path, "negotiate-only") as site:
-        servers = exchange(tmp_path, redis, LoginSite(site.exchange, "ntlm"))
-        with pytest.raises(Busy, match="does not offer NTLM"), servers.mailbox("hq0", "adele", NoLease()):
+        servers = exchange(tmp_path, redis, LoginSite(site.exchange, "ntlm"), protocol=protocol)
+        with pytest.raises(Busy, match="does not offer NTLM"), servers.mailbox("hq0", ews.ADELE, NoLease()):
             pass
+
+
+def test_exchange_web_services_authenticate_a_connection_once_for_all_mailboxes(tmp_path: Path, redis: Redis) -> None:
+    with login_site(tmp_path, "ntlm") as site:
+        servers = exchange(tmp_path, redis, site, protocol="ews")
+        for facts in site.mailboxes():
+            with servers.mailbox("hq0", facts["address"], NoLease()) as box:
+                assert isinstance(box, EwsMailbox)
+                assert list(box.meeting_messages())
+        assert site.logins() == (1, 0)

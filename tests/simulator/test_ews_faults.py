@@ -21,7 +21,7 @@ from tests.simulator.ews_client import (
     moveitem,
 )
 from tests.simulator.own_mailbox import Box, Boxes
-from tests.simulator.raw_http import read_all, request
+from tests.simulator.raw_http import Answer, read_all, request
 
 #: Which kinds a test here shows.
 SHOWN: set[str] = set()
@@ -132,6 +132,28 @@ def test_everything_is_done_before_the_timeout_is_reported(box: Box, mail: Mail,
     fault(box, "createitem", kind)
     assert codes(mail.respond(row.id)) == ["ErrorTimeoutExpired"]
     assert state(mail, row) == (1, 1, "answered_once")
+
+
+@kinds("error-page")
+def test_a_front_end_sends_to_its_error_page_before_anything_is_done(box: Box, mail: Mail, kind: str) -> None:
+    row = mail.requests()[0]
+    fault(box, "createitem", kind)
+    assert_sent_to_error_page(mail.post(createitem(row.id)))
+    assert state(mail, row) == (0, 0, "waiting")
+
+
+@kinds("error-page-after")
+def test_a_front_end_sends_to_its_error_page_when_everything_is_done(box: Box, mail: Mail, kind: str) -> None:
+    row = mail.requests()[0]
+    fault(box, "createitem", kind)
+    assert_sent_to_error_page(mail.post(createitem(row.id)))
+    assert state(mail, row) == (1, 1, "answered_once")
+
+
+def assert_sent_to_error_page(answer: Answer) -> None:
+    assert answer.status == 302
+    assert answer.headers["Location"] == "/owa/auth/errorFE.aspx?httpCode=500"
+    assert answer.headers["Set-Cookie"].startswith("X-BackEndCookie=")
 
 
 @kinds("taken-away", "answered-by-hand", "read-by-hand")

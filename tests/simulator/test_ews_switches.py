@@ -343,6 +343,14 @@ def test_the_copy_may_not_say_what_it_is_about(box: Box, mail: Mail, value: str)
     assert copy.extended() == (before.extended() if value == "shown" else None)
 
 
+@shows("ews_error_page", "front-end", "application")
+def test_an_error_page_is_one_of_two(box: Box, mail: Mail, value: str) -> None:
+    box.turn(ews_error_page=value)
+    box.simulator.post("faults", [{"step": "getfolder", "kind": "error-page", "times": 1}])
+    page = mail.post(getfolder("inbox")).headers["Location"].partition("?")[0]
+    assert page == {"front-end": "/owa/auth/errorFE.aspx", "application": "/ews/genericerrorpage.htm"}[value]
+
+
 @shows("ews_error", *switches()["ews_error"].choices)
 def test_an_error_is_said_by_its_code(box: Box, mail: Mail, value: str) -> None:
     box.turn(ews_error=value)

@@ -75,6 +75,22 @@ def test_a_code_becomes_the_error_of_the_table(
         assert str(error).startswith(f"GetItem in adele@corp.example: {code or 'an error without a code'} (No.)")
 
 
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("ErrorCalendarMeetingRequestIsOutOfDate", "out-of-date"),
+        ("ErrorCalendarIsCancelledForDecline", "canceled"),
+        ("ErrorCalendarIsOrganizerForTentative", "own-meeting"),
+        ("ErrorCalendarIsDelegatedForAccept", "delegated"),
+        ("ErrorCalendarIsGroupMailboxForRemove", "group"),
+    ],
+)
+def test_a_refusal_for_what_the_request_is_about_says_what_that_is(code: str, why: str) -> None:
+    error = error_of(Failure(code), "x", effect=True)
+    assert isinstance(error, NotAnswerable)
+    assert error.why == why
+
+
 @pytest.mark.parametrize("effect", [False, True])
 @pytest.mark.parametrize("code", ["ErrorOfNextYear", "É\x1b[2J", "NoError"])
 def test_an_unlisted_code_never_crashes(code: str, effect: bool) -> None:
