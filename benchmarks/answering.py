@@ -4,20 +4,19 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from benchmarks.arms.run import ARMS, Arm, Place
+from benchmarks.arms import plain
+from benchmarks.arms.run import ARMS, PLAIN_CELERY, Arm, Place
+from benchmarks.installation import Installation
 from benchmarks.recording import Recording, record
 from benchmarks.stub_server import StubServer
 from benchmarks.tables import Table, compared, spread
-from benchmarks.window import Used, measured
-from testbed.queue_server import queue_server
+from benchmarks.window import Used
+from testbed.queue_server import QueueServer, queue_server
 
 LATENCIES_MS = (0, 50)
 MAILBOXES = 100
-#: What the others are compared with: the obvious way to do it.
-BASE = ARMS["plain Celery"]
 #: Why rsvpq makes a request that a script without a thought for failure would not make.
 _REASONS = {
     "PROPFIND Inbox item": "before the command: names are used again; after it: a request left behind must be marked",
@@ -79,21 +78,31 @@ def measure(arm: Arm, size: Size, latency_ms: float, recording: Recording) -> Us
     with tempfile.TemporaryDirectory(prefix="rsvpq-bench-") as name, queue_server(Path(name)) as redis:
         stub = StubServer(Path(name), mailboxes=size.mailboxes, depth=size.depth, latency_ms=latency_ms)
         try:
-            place = Place(Path(name), redis, stub, recording, size.mailboxes, size.depth, size.threads)
-            return measured(
-                partial(arm.start, place),
-                stub,
-                redis if arm.queued else None,
-                warm=size.warm,
-                messages=size.messages,
-                of=size.mailboxes * size.depth,
-            )
+            place = _place(Path(name), redis, stub, recording, size)
+            return arm.measure(place, warm=size.warm, messages=size.messages)
         finally:
             stub.end()
 
 
+def _place(directory: Path, redis: QueueServer, stub: StubServer, recording: Recording, size: Size) -> Place:
+    steps = directory / "recording.json"
+    recording.save(steps)
+    mailboxes = range(size.mailboxes)
+    installation = Installation(directory, redis, stub, mailboxes=mailboxes)
+    return Place(
+        directory,
+        redis,
+        stub,
+        installation,
+        messages=[installation.find(number) for number in mailboxes],
+        threads=size.threads,
+        work=[str(size.mailboxes), str(size.depth)],
+        environment={plain.ORIGIN: stub.url, plain.RECORDING: str(steps), plain.REDIS: redis.url},
+    )
+
+
 def _table(latency_ms: float, arms: Mapping[str, Sequence[Used]]) -> Table:
-    base = arms.get(BASE.name) or next(iter(arms.values()))
+    base = arms.get(PLAIN_CELERY.name) or next(iter(arms.values()))
     return Table(
         f"Answering, {latency_ms:g} ms before each HTTP answer",
         columns("stub"),

@@ -4,17 +4,19 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 
 from benchmarks.answering import columns, row
-from benchmarks.arms.run_ews import EWS_ARMS, EwsArm, EwsPlace, PlainExchangelib, install
-from benchmarks.simulated import SimulatedServer
+from benchmarks.arms import ews_work
+from benchmarks.arms.run import EWS_ARMS, PLAIN_EXCHANGELIB, Arm, Place
+from benchmarks.installation import Access, Installation
+from benchmarks.simulated import PASSWORD, USERNAME, SimulatedServer
 from benchmarks.tables import Table, spread
-from benchmarks.window import Used, measured
+from benchmarks.window import Used
+from rsvpq.ews.global_ids import clean_id_of
 from rsvpq.mail.messages import Kind, MeetingMessage
-from testbed.queue_server import queue_server
+from testbed.queue_server import QueueServer, queue_server
 
 #: The operations of an answer, as the simulator counts them, and why rsvpq uses each.
 _REASONS = {
@@ -34,7 +36,7 @@ class Size:
     messages: int
     mailboxes: int = 50
     threads: int = 16
-    arms: Sequence[EwsArm] = EWS_ARMS
+    arms: Sequence[Arm] = EWS_ARMS
 
     @property
     def warm(self) -> int:
@@ -61,31 +63,47 @@ def run(size: Size, say: Callable[[str], None]) -> list[Table]:
             result = measure(arm, size)
             results[arm.name].append(result)
             say(f"round {number + 1}: EWS, {arm.name}: {result.per_second:.0f} messages/s")
-    base = results.get(PlainExchangelib.name) or next(iter(results.values()))
+    base = results.get(PLAIN_EXCHANGELIB.name) or next(iter(results.values()))
     rows = [row(name, uses, base) for name, uses in results.items()]
     title = "Answering by Exchange Web Services, 0 ms before each HTTP answer"
     return [Table(title, columns("simulator"), rows), _operations_table(results)]
 
 
-def measure(arm: EwsArm, size: Size) -> Used:
+def measure(arm: Arm, size: Size) -> Used:
     """Run one arm once, with services of its own, on what a scan of rsvpq found."""
     with tempfile.TemporaryDirectory(prefix="rsvpq-bench-") as name, queue_server(Path(name)) as redis:
         server = SimulatedServer(Path(name), mailboxes=size.mailboxes, depth=size.depth)
         try:
-            rsvpq = install(Path(name), redis, server)
-            found = [_answerable(rsvpq.find(number)) for number in range(size.mailboxes)]
-            messages = _cut(found, size.warm + size.messages + 2 * size.threads)
-            place = EwsPlace(Path(name), redis, server, rsvpq, messages, size.threads)
-            return measured(
-                partial(arm.start, place),
-                server,
-                redis if arm.queued else None,
-                warm=size.warm,
-                messages=size.messages,
-                of=sum(map(len, messages)),
-            )
+            place = _place(Path(name), redis, server, size)
+            return arm.measure(place, warm=size.warm, messages=size.messages)
         finally:
             server.end()
+
+
+def _place(directory: Path, redis: QueueServer, server: SimulatedServer, size: Size) -> Place:
+    mailboxes = range(size.mailboxes)
+    access = Access(f"protocol = \"ews\"\nusername = '{USERNAME}'", server.addresses.__getitem__)
+    installation = Installation(directory, redis, server, mailboxes=mailboxes, access=access)
+    found = [_answerable(installation.find(number)) for number in mailboxes]
+    messages = _cut(found, size.warm + size.messages + 2 * size.threads)
+    work = directory / "work.json"
+    ews_work.save(_requests(server.addresses, messages), work)
+    return Place(
+        directory,
+        redis,
+        server,
+        installation,
+        messages,
+        threads=size.threads,
+        work=[str(work)],
+        environment={
+            ews_work.URL: server.url,
+            ews_work.USERNAME: USERNAME,
+            ews_work.PASSWORD: PASSWORD,
+            ews_work.REDIS: redis.url,
+            ews_work.THREADS: str(size.threads),
+        },
+    )
 
 
 def _answerable(messages: Sequence[MeetingMessage]) -> list[MeetingMessage]:
@@ -113,6 +131,17 @@ def _cut(found: Sequence[Sequence[MeetingMessage]], count: int) -> list[list[Mee
     for number, message in islice(turns, count):
         cut[number].append(message)
     return cut
+
+
+def _requests(addresses: Sequence[str], messages: Sequence[Sequence[MeetingMessage]]) -> list[ews_work.Request]:
+    """Return the same for the other arms, taking the mailboxes in turn."""
+    return [
+        ews_work.Request(address, item_id, change_key, clean_id_of(message.uid))
+        for turn in zip_longest(*messages)
+        for address, message in zip(addresses, turn, strict=True)
+        if message is not None
+        for item_id, change_key in [message.ref.address]
+    ]
 
 
 def _operations_table(results: Mapping[str, Sequence[Used]]) -> Table:

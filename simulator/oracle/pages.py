@@ -5,7 +5,7 @@ A client must never use it.  It needs no credentials, so it answers on loopback 
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import parse_qs
 
 from simulator.oracle.control_pages import control_pages
@@ -16,7 +16,7 @@ from simulator.serving.http import HttpError, Request, Response
 from simulator.serving.limits import LimitsError, parse_limits
 from simulator.serving.meters import Meters
 from simulator.webdav.subscriptions import Subscriptions
-from simulator.world.attendance import STATUS_NAMES, Attendance, entered, opened
+from simulator.world.attendance import STATUS_NAMES, Attendance, entered, opened, response_state
 from simulator.world.mailboxes import Mailbox
 from simulator.world.messages import Meeting
 from simulator.world.series import over_at
@@ -62,7 +62,7 @@ class Oracle:
         wanted = parse_qs(request.query).get("mailbox")
         seeded = [one for one in self._world.seeded if wanted is None or one.mailbox.name in wanted]
         states = request_states(seeded)
-        return _ndjson(_message(one, states.get((one.mailbox, one.edition)), self._world.seeded_at) for one in seeded)
+        return _ndjson(_message(one, _state(one, states), self._world.seeded_at) for one in seeded)
 
     def _meetings(self, _request: Request) -> Response:
         return _ndjson(map(_arranged, self._world.arranged.meetings.values()))
@@ -113,6 +113,12 @@ def _mailbox(mailbox: Mailbox, counts: Counter[Kind]) -> dict[str, object]:
     }
 
 
+def _state(seeded: Seeded, requests: Mapping[tuple[Mailbox, str], str]) -> str | None:
+    if seeded.kind is Kind.RESPONSE:
+        return response_state(seeded.tally)
+    return requests[seeded.mailbox, seeded.edition] if seeded.kind is Kind.REQUEST else None
+
+
 def _message(seeded: Seeded, state: str | None, seeded_at: float) -> dict[str, object]:
     message = seeded.message
     return {
@@ -126,7 +132,7 @@ def _message(seeded: Seeded, state: str | None, seeded_at: float) -> dict[str, o
         "received_for": message.received_for and message.received_for.address,
         "outdated": seeded.outdated,
         "edition": seeded.edition,
-        "state": state if seeded.kind is Kind.REQUEST else None,
+        "state": state,
         "why": seeded.why,
         "forbidden": is_forbidden(seeded),
         "received_at": message.received.timestamp(),

@@ -72,18 +72,20 @@ class ArrangedMeetings:
         }
 
 
+def response_state(tally: Tally) -> str:
+    """Return `opened`; `entered` if the server entered it, and a client cleared it after that; or `unopened`."""
+    if tally.count(Action.OPENED):
+        return "opened"
+    by_server = tally.of(Action.ENTERED)
+    cleared = [found.first for action in _CLEARED if (found := tally.of(action))]
+    return "entered" if by_server and cleared and by_server.first <= min(cleared) else "unopened"
+
+
 def opened(responses: list[Tally]) -> int:
     """Return how many of these have been opened."""
-    return sum(tally.count(Action.OPENED) > 0 for tally in responses)
+    return sum(response_state(tally) == "opened" for tally in responses)
 
 
 def entered(responses: list[Tally]) -> int:
     """Return how many of these were not opened, but entered by the server and cleared by a client after that."""
-    return sum(_was_entered(tally) and not tally.count(Action.OPENED) for tally in responses)
-
-
-def _was_entered(tally: Tally) -> bool:
-    """Return whether a response was cleared, and not before the server had entered it."""
-    by_server = tally.of(Action.ENTERED)
-    cleared = [found.first for action in _CLEARED if (found := tally.of(action))]
-    return by_server is not None and bool(cleared) and by_server.first <= min(cleared)
+    return sum(response_state(tally) == "entered" for tally in responses)

@@ -11,7 +11,7 @@ import pytest
 from tests.chaos.faults import hands, in_turn, processes, redis, servers
 from tests.chaos.rsvpq_stack import RsvpqStack
 from tests.chaos.runner import EVIDENCE, run
-from tests.chaos.scenarios import NOTHING_REMOVED, ORDINARY_CARE, OTHER_FATES, Scenario
+from tests.chaos.scenarios import NOTHING_REMOVED, ORDINARY_CARE, OTHER_EVIDENCE, OTHER_FATES, Scenario
 
 DEATHS = Scenario(
     "deaths",
@@ -57,9 +57,22 @@ OBLIVION = Scenario(
     situations={"forbidden": 4},
     policy=ORDINARY_CARE,
 )
+#: By the dice of this name some die before its effect, and some after it.
+EWS_DEATHS = Scenario(
+    "deaths in CreateItem",
+    processes.all_workers_are_killed_in("createitem"),
+    faults=12,
+    mailboxes=12,
+    requests=5,
+    responses=2,
+    longest_s=12,
+    kills=True,
+    servers=OTHER_EVIDENCE,
+    protocols=("ews",),
+)
 
 
-@pytest.mark.parametrize("scenario", [DEATHS, LOSSES, OBLIVION], ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", [DEATHS, LOSSES, OBLIVION, EWS_DEATHS], ids=lambda scenario: scenario.name)
 def test_nothing_is_lost_and_nothing_is_answered_twice(tmp_path: Path, scenario: Scenario) -> None:
     with RsvpqStack(tmp_path, scenario.plan(seed=5, directory=tmp_path)) as on:
         row = run(on, scenario, seed=5)

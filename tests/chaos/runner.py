@@ -16,8 +16,9 @@ from tests.chaos.scenarios import Scenario
 
 #: The file in an installation's directory with what the oracle knows of each message that was lost or answered twice.
 EVIDENCE = "evidence.json"
-#: What the oracle says of a request that was not answered, or more than once; of all copies of it as of one.
-_WRONG_STATES = {"waiting", "accepted_unsent", "answered_twice"}
+#: What the oracle says of a request that was not answered, or more than once, of all copies of it as of one; and of a
+#: response that was not opened, nor entered by the server and then cleared.
+_WRONG_STATES = {"waiting", "accepted_unsent", "answered_twice", "unopened"}
 #: Seconds between two scans of everything.
 SCAN_EVERY_S = 5.0
 #: Seconds without any progress, and with nothing left to do, after which what is not answered counts as lost.
@@ -37,7 +38,7 @@ class Row:
     :param faults: how many were injected. :param kills: of these, processes killed.
     :param messages: requests and responses that were there, all copies of a request as one, and without those that
         nobody should answer, or that the server lets nobody answer.
-    :param done: requests answered once and responses opened.
+    :param done: requests answered once, and responses opened, or entered by the server and cleared after that.
     :param lost: the rest, by the oracle. :param unsent: of these, answers that lie in Drafts.
     :param twice: requests answered more than once.
     :param forbidden: what was answered though nobody may, and drafts of persons that were sent or put away.
@@ -100,13 +101,7 @@ def _refused(on: Installation) -> int:
 
 def _wrong(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """The messages that were lost, answered twice or must not be touched, with all that the oracle knows about them."""
-    return [
-        message
-        for message in messages
-        if message["state"] in _WRONG_STATES
-        or message["forbidden"]
-        or (message["kind"] == "response" and not message["opened"])
-    ]
+    return [message for message in messages if message["state"] in _WRONG_STATES or message["forbidden"]]
 
 
 def _inject(on: Installation, scenario: Scenario, dice: Random, watch: "_Watch") -> int:
@@ -238,7 +233,7 @@ def _row(
         faults,
         kills=faults if scenario.kills else 0,
         messages=requests["seeded"] - not_to_be_answered + responses["seeded"],
-        done=requests["answered_once"] + responses["opened"],
+        done=requests["answered_once"] + responses["opened"] + responses["entered"],
         lost=requests["waiting"] + requests["refused"] - watch.refused + unsent + responses["unopened"],
         unsent=unsent,
         twice=requests["answered_twice"],

@@ -143,7 +143,9 @@ class Scenario:
     def world(self, seed: int) -> World:
         """What the simulator makes up."""
         size = self.mailboxes, self.requests, self.responses
-        return World(*size, servers=3, seed=seed, latency_ms=15, **self.situations)
+        # Nobody can open a response there: the server enters it, if the calendar has the meeting.
+        organized = 100 if "ews" in self.protocols else 0
+        return World(*size, servers=3, seed=seed, latency_ms=15, organized=organized, **self.situations)
 
     def plan(self, seed: int, directory: Path) -> Plan:
         """How rsvpq is set up for it."""
@@ -195,9 +197,7 @@ _alike: Mapping[str, Any] = {
 }
 _forbidden: Mapping[str, Any] = {"situations": {"forbidden": 5}, "policy": ORDINARY_CARE}
 
-#: Nothing opens the responses that the simulator makes up: no calendar has their meetings, so the server enters none.
-#: There are responses all the same: some organizers have mailboxes here, and their servers enter the answers that come.
-_by_ews = partial(Scenario, protocols=("ews",), requests=7, responses=0)
+_by_ews = partial(Scenario, protocols=("ews",), requests=7)
 
 
 def _ews_death_in(name: str, step: str, kills: int, *kinds: str, **more: Any) -> Scenario:

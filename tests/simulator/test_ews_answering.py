@@ -1,5 +1,6 @@
 """What answering does by Exchange Web Services, what the Calendar Attendant does before, and what the oracle counts."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -253,6 +254,8 @@ def test_a_response_to_a_known_meeting_is_entered_and_counts_once_it_was_cleared
         mail.call(updateitem(noted, "anything"))
         counts = simulator.oracle("summary")["responses"]
         assert (counts["opened"], counts["entered"], counts["unopened"]) == (0, 3, len(responses) - 3)
+        states = Counter(one["state"] for one in simulator.oracle("messages") if one["kind"] == "response")
+        assert states == {"entered": 3, "unopened": len(responses) - 3}
         assert sum(one["responses_entered"] for one in simulator.oracle("meetings")) == 3
 
 
