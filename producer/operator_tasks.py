@@ -11,11 +11,11 @@ from typing import Any
 from celery import Task
 
 from producer.app import app, lanes, settings
-from rsvpq import wiring
 from rsvpq.lanes import Scope
 from rsvpq.ops import InvalidRequest, OperatorContext, control, dead, look, open_context
 from rsvpq.settings import ConfigError
 from rsvpq.tasks import contract
+from rsvpq.wiring.in_force import in_force
 
 
 def _operation(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
@@ -44,7 +44,7 @@ def _context(task: Task[Any, Any], who: str) -> OperatorContext:
 @_operation(contract.OPS_STATUS)
 def status(_: Task[Any, Any]) -> dict[str, Any]:
     """Return the state of the lanes, as ``rsvpq status --json`` does."""
-    return {"nothing_answered": wiring.why_silent(settings, lanes), **lanes.snapshot.status().to_dict()}
+    return {"in_force": in_force(settings, lanes).to_dict(), **lanes.snapshot.status().to_dict()}
 
 
 @_operation(contract.OPS_PAUSE)
@@ -60,12 +60,17 @@ def resume(self: Task[Any, Any], scope: Scope, name: str = "", reason: str = "",
 
 
 @_operation(contract.OPS_LIMIT)
-def limit(self: Task[Any, Any], scope: Scope, name: str, reason: str = "", who: str = "", **limits: Any) -> str:
-    """Set ``rate``, ``burst``, ``concurrency`` of a server or a mailbox; without any, restore the configured limits."""
-    unknown = sorted(set(limits) - {"rate", "burst", "concurrency"})
+def limit(
+    self: Task[Any, Any], scope: control.LimitedScope, name: str, reason: str = "", who: str = "", **limits: Any
+) -> str:
+    """Set ``rate``, ``burst``, ``concurrency`` of a server or a mailbox, or ``reset`` them; without any, show them."""
+    unknown = sorted(set(limits) - {"rate", "burst", "concurrency", "reset"})
     if unknown:
-        raise InvalidRequest(f"unknown limit {', '.join(unknown)}: use rate, burst and concurrency")
-    return control.limit(_context(self, who), scope, name, reason=reason, **limits)
+        raise InvalidRequest(f"unknown limit {', '.join(unknown)}: use rate, burst, concurrency or reset")
+    context = _context(self, who)
+    if not limits:
+        return control.limits(context, scope, name)
+    return control.limit(context, scope, name, control.GivenLimits(**limits), reason)
 
 
 @_operation(contract.OPS_DEAD_LIST)

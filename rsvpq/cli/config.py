@@ -79,7 +79,7 @@ def check_report(file: Path | None, environ: Mapping[str, str]) -> list[str]:
 def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator[str]:
     on_server = Counter(mailbox.server for mailbox in mailboxes)
     in_group = Counter(mailbox.group for mailbox in mailboxes)
-    yield f"mode       {settings.mode}"
+    yield f"mode       {_mode(settings)}"
     yield f"redis      {settings.redis.url}, namespace {settings.redis.namespace}"
     for name, server in settings.servers.items():
         yield f"server     {name}: {server.url} as {server.username}; {_pace(server.limits)}; {_count(on_server[name])}"
@@ -91,6 +91,13 @@ def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator
     for schedule in settings.schedule:
         scope = "all mailboxes" if schedule.group is None else f"group {schedule.group}"
         yield f"schedule   every {schedule.every}: {scope}"
+
+
+def _mode(settings: Settings) -> str:
+    if settings.mode == "observe":
+        return "observe: nothing is answered"
+    confirmed = "policy.confirmed = true, so answers begin with the first scan"
+    return f"respond: {confirmed if settings.policy.confirmed else 'answers begin after rsvpq confirm, once'}"
 
 
 def _lanes(settings: Settings) -> str:

@@ -14,6 +14,7 @@ from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import OperatorContext, scans
 from rsvpq.tasks import contract
 from rsvpq.text import printable
+from rsvpq.wiring.in_force import DISPATCHER, STARTS
 
 #: Seconds without a worker that takes the trigger, or without a first report, before the processes are checked.
 QUIET_S = 10.0
@@ -131,16 +132,16 @@ class Following:
             self._drop(name, f"{pause}; the scan goes on after 'rsvpq resume'")
 
     def _look_at_processes(self) -> None:
-        if not self.lanes.registrations.alive_anywhere("worker"):
+        if not self.lanes.registrations.consumers(contract.SCAN_QUEUE):
             waiting = "the trigger waits" if not self._triggered else "the scans wait in their lanes"
             raise click.ClickException(
-                f"no worker has reported progress lately, and {waiting}. Start one: "
-                "celery -A producer.app worker -Q scan"
+                f"no worker takes from the queue {contract.SCAN_QUEUE}, and {waiting}. Start one: "
+                f"{STARTS[contract.SCAN_QUEUE]}"
             )
         if not self._triggered:
             self.say("no scan worker has taken the trigger yet; see 'rsvpq doctor': is one running, or are all busy?")
         elif not self.lanes.registrations.alive_anywhere("dispatcher"):
-            self.say("no dispatcher has reported progress lately; start one: python -m producer.dispatcher")
+            self.say("no dispatcher has reported progress lately; start one: " + DISPATCHER)
         else:
             self.say("no mailbox has reported yet; 'rsvpq status' shows what is held")
 

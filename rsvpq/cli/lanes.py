@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import click
 
@@ -13,6 +12,7 @@ from rsvpq.lanes import Scope
 from rsvpq.ops import InvalidRequest, control, open_context
 from rsvpq.ops.confirmation import unused
 from rsvpq.settings import load_settings
+from rsvpq.text import printable
 
 _scope = click.argument("scope", type=click.Choice(["all", "server", "mailbox"]))
 _name = click.argument("name", required=False, default="")
@@ -61,23 +61,38 @@ def resume(scope: Scope, name: str, reason: str, config_file: Path | None) -> No
 
 
 @click.command()
-@click.argument("scope", type=click.Choice(["server", "mailbox"]))
-@click.argument("name")
+@click.argument("scope", required=False, type=click.Choice(["server", "mailbox"]))
+@click.argument("name", required=False, default="")
 @click.option("--rate", callback=not_empty, help="Items per time, such as 4/s or 30/min.")
 @click.option("--burst", type=click.IntRange(min=1), help="Items that may come at once.")
 @click.option("--concurrency", type=click.IntRange(min=1), help="Items in flight at once.")
+@click.option("--reset", is_flag=True, help="Restore the configured limits.")
 @_why
 @config_option
 def limit(
-    scope: Literal["server", "mailbox"],
+    scope: control.LimitedScope | None,
     name: str,
     rate: str | None,
     burst: int | None,
     concurrency: int | None,
+    reset: bool,
     reason: str,
     config_file: Path | None,
 ) -> None:
-    """Override limits at run time until they are changed again. Without options: restore the configured limits."""
+    """Override limits at run time, until they are changed again; options that are not given stay as they are.
+
+    Without options: show the limits of that server or mailbox. Without a name: list all limits that operators have set.
+    """
     context = open_context(load_settings(config_file))
+    changes = reset or any(value is not None for value in (rate, burst, concurrency))
     with usage():
-        click.echo(control.limit(context, scope, name, rate=rate, burst=burst, concurrency=concurrency, reason=reason))
+        if changes and scope:
+            limits = control.GivenLimits(rate, burst, concurrency, reset=reset)
+            click.echo(control.limit(context, scope, name, limits, reason))
+        elif changes:
+            raise InvalidRequest("name the server or the mailbox: rsvpq limit server NAME ...")
+        elif scope:
+            click.echo(control.limits(context, scope, name))
+        else:
+            found = control.overrides(context)
+            click.echo("\n".join(map(printable, found)) or "no limits are overridden: those of the settings apply")

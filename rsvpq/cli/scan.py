@@ -11,6 +11,7 @@ from rsvpq.ops import confirmation, open_context, scans
 from rsvpq.ops.scans import Selection
 from rsvpq.settings import load_settings
 from rsvpq.tasks import contract
+from rsvpq.wiring.in_force import in_force
 
 
 @click.command()
@@ -55,4 +56,6 @@ def trigger(kind: contract.ScanKind, selection: Selection, config_file: Path | N
         click.echo("live runs are not confirmed here, so this scan only observes: see 'rsvpq confirm --help'", err=True)
     if warning := confirmation.unused(context):
         click.echo(warning, err=True)
+    for missing in in_force(context.settings, context.lanes).missing():
+        click.echo(str(missing), err=True)
     click.echo(f"{kind} of {len(chosen)} mailbox{'es' if len(chosen) != 1 else ''} triggered: task {task_id}")

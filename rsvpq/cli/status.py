@@ -18,8 +18,10 @@ from rsvpq import wiring
 from rsvpq.cli.options import config_option, json_option
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Pause, ServerStatus, Status
+from rsvpq.ops import control
 from rsvpq.settings import load_settings
 from rsvpq.text import age, json_text, printable
+from rsvpq.wiring.in_force import InForce, in_force
 
 #: Default interval of --watch, in seconds.
 _EVERY_S = 2.0
@@ -47,14 +49,14 @@ def status(every_s: float | None, as_json: bool, config_file: Path | None) -> No
     """Show what the lanes hold, per server and in total: what runs, what waits and why, and the lag."""
     settings = load_settings(config_file)
     lanes = wiring.make_lanes(settings)
-    silent = partial(wiring.why_silent, settings, lanes)
+    look = partial(in_force, settings, lanes)
     with suppress(KeyboardInterrupt):  # this is how --watch ends
         if as_json:
             for now in _looks(lanes, every_s):
-                shown = {"nothing_answered": silent(), **now.to_dict()}
+                shown = {"in_force": look().to_dict(), **now.to_dict()}
                 click.echo(json_text(shown, indent=None if every_s else 2))
         else:
-            _show(lanes, silent, every_s)
+            _show(lanes, look, every_s)
 
 
 def _looks(lanes: Lanes, every_s: float | None) -> Iterator[Status]:
@@ -65,32 +67,34 @@ def _looks(lanes: Lanes, every_s: float | None) -> Iterator[Status]:
         yield lanes.snapshot.status()
 
 
-def _show(lanes: Lanes, silent: Callable[[], str], every_s: float | None) -> None:
+def _show(lanes: Lanes, look: Callable[[], InForce], every_s: float | None) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_UNLIMITED)
     if every_s is None or not console.is_terminal:
         for now in _looks(lanes, every_s):
-            console.print(picture(now, silent(), console.width))
+            console.print(picture(now, look(), console.width))
         return
     with Live(console=console, auto_refresh=False) as live:
         for now in _looks(lanes, every_s):
-            live.update(picture(now, silent(), console.width), refresh=True)
+            live.update(picture(now, look(), console.width), refresh=True)
 
 
-def picture(now: Status, silent: str, width: int) -> RenderableType:
-    """Return the status for a terminal of this width: a table of servers, or a paragraph for each.
-
-    :param silent: why nothing is answered; '' if answers are sent.
-    """
+def picture(now: Status, look: InForce, width: int) -> RenderableType:
+    """Return the status for a terminal of this width: what is in force, then a row or a paragraph for each server."""
     rows = {printable(name): _cells(server) for name, server in now.servers.items()}
     servers: list[RenderableType] = [_table(rows)] if width >= _WIDE else [*_paragraphs(rows)]
     headline = [f"EVERYTHING IS PAUSED{_pause(now.paused)}"] if now.paused else []
-    if silent:
-        headline.append(f"NOTHING IS ANSWERED: {silent}")
+    headline += [look.headline, _processes(look)]
+    headline += [f"{missing.what.upper()}; start one: {missing.start}" for missing in look.missing()]
     if not now.servers:
         headline.append("no servers: no dispatcher or worker has started yet")
     return Group(*map(Text, headline), *servers, *map(Text, _footer(now)))
+
+
+def _processes(look: InForce) -> str:
+    workers = (f"{queue} {len(workers)}{'' if workers else '!'}" for queue, workers in look.workers.items())
+    return f"workers: {', '.join(workers)}; dispatchers: {len(look.dispatchers)}{'' if look.dispatchers else '!'}"
 
 
 def _table(rows: dict[str, dict[str, str]]) -> RenderableType:
@@ -158,6 +162,7 @@ def _footer(now: Status) -> Iterator[str]:
         yield f"{printable(name)} is paused{_pause(pause)}"
     if len(paused) > _NAMED:
         yield f"and {len(paused) - _NAMED} or more other mailboxes are paused"
+    yield from _overrides(now)
     held = {name: hold for server in now.servers.values() for name, hold in server.held_mailboxes.items()}
     for name, hold in list(held.items())[:_NAMED]:
         yield f"{printable(name)} is held: backing off for {age(hold.left_s)}{_why(hold.why)}"
@@ -174,6 +179,15 @@ def _footer(now: Status) -> Iterator[str]:
         yield f"in flight {now.order.in_flight}  slots {now.order.slots}  checked {_ago(now.order.checked_s)}{wrong}"
     yield f"later {now.later}  dead {now.dead}"
     yield "  ".join(f"{label} {count}" for label, count in sorted(now.counts.items())) or "nothing counted yet"
+
+
+def _overrides(now: Status) -> Iterator[str]:
+    """Yield the limits that operators have set, which apply instead of the configured ones."""
+    found = control.overridden(now)
+    for name, override in list(found.items())[:_NAMED]:
+        yield printable(f"{name} has other limits than configured: {control.set_by(override)}")
+    if len(found) > _NAMED:
+        yield f"and so have {len(found) - _NAMED} more: see 'rsvpq limit'"
 
 
 def _why(reason: str) -> str:

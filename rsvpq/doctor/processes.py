@@ -3,18 +3,13 @@
 from redis.exceptions import RedisError
 
 from rsvpq.doctor.results import Notes
-from rsvpq.health.register import Role
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Status
 from rsvpq.settings import Settings
 from rsvpq.tasks import contract
 from rsvpq.tasks.queues import Queues
+from rsvpq.wiring.in_force import STARTS, InForce, in_force
 
-#: How each role is started.
-_ROLES: dict[Role, str] = {
-    "dispatcher": "python -m producer.dispatcher",
-    "worker": "celery -A workers.app worker -Q answer; celery -A producer.app worker -Q scan",
-}
 #: Seconds from its offer after which an unfinished item is reported.
 _LONG_WAIT_S = 3600.0
 
@@ -22,14 +17,10 @@ _LONG_WAIT_S = 3600.0
 def examine(lanes: Lanes, queues: Queues, settings: Settings, notes: Notes) -> None:
     """Check what runs and waits."""
     try:
-        for role, command in _ROLES.items():
-            found = lanes.registrations.alive_anywhere(role)
-            if found:
-                notes.ok(role, ", ".join(found))
-            else:
-                notes.warn(role, f"no {role} has reported progress lately", f"if not intended, start one: {command}")
+        look = in_force(settings, lanes)
+        _answering(look, settings, notes)
+        _processes(look, notes)
         status = lanes.snapshot.status()
-        _confirmed(lanes, settings, notes)
         lengths = [f"{name} {queues.length(name)}" for name in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE)]
         notes.ok("queues", ", ".join(lengths) + " with Celery")
         _waiting(status, notes)
@@ -43,16 +34,29 @@ def examine(lanes: Lanes, queues: Queues, settings: Settings, notes: Notes) -> N
         notes.fail("lanes", f"cannot query Redis: {error}", "solve the problems of Redis above")
 
 
-def _confirmed(lanes: Lanes, settings: Settings, notes: Notes) -> None:
-    """Check that live runs are confirmed: a Redis that lost its data has also lost the confirmation."""
-    if settings.mode == "observe" or settings.policy.confirmed:
-        return
-    words = lanes.controls.confirmed()
-    if words:
-        notes.ok("confirmed", f"by {words}")
+def _answering(look: InForce, settings: Settings, notes: Notes) -> None:
+    """Say whether anything is answered: a Redis that lost its data has also lost the confirmation of live runs."""
+    if not look.silent or settings.mode == "observe":
+        notes.ok("answering", look.headline)
     else:
-        text = "live runs are not confirmed, so nothing is answered"
-        notes.warn("confirmed", text, "rsvpq scan --dry-run, then rsvpq confirm")
+        notes.warn("answering", look.headline, "rsvpq scan --dry-run, then rsvpq confirm")
+
+
+def _processes(look: InForce, notes: Notes) -> None:
+    """Check that somebody releases what waits, and that somebody takes from each queue."""
+    for missing in look.missing():
+        notes.fail(missing.name, missing.what, f"start one: {missing.start}")
+    if not look.begun:
+        notes.warn("processes", "no dispatcher or worker has started yet", "start them: see docs/deployment.md")
+    if look.dispatchers:
+        notes.ok("dispatcher", ", ".join(look.dispatchers))
+    for queue, workers in look.workers.items():
+        if workers:
+            shown = (f"{worker} ({threads} threads)" for worker, threads in sorted(workers.items()))
+            notes.ok(f"worker {queue}", ", ".join(shown))
+    if look.begun and not look.workers[contract.OPS_QUEUE]:
+        what = "no worker takes operator tasks; the command line does not need one, but Flower's API does"
+        notes.warn("worker ops", what, f"if that is not intended, start one: {STARTS[contract.OPS_QUEUE]}")
 
 
 def _waiting(status: Status, notes: Notes) -> None:

@@ -2,6 +2,7 @@
 
 Processes report progress in one sorted set of process ids for each role and host. The score of an id is the time (of
 its host) until which the process counts as alive; the key expires after the last report.
+Another sorted set has the hosts of each role, so that nobody has to search all keys for them.
 """
 
 import time
@@ -12,6 +13,8 @@ from rsvpq.lanes.namespace import Namespace
 
 #: A report that is valid this many times longer than usual was written before the clock was set back, or by others.
 _MUCH = 10
+#: Seconds after its last report from which a host is forgotten; a container has a new name each time.
+_HOST_IS_GONE_S = 86_400
 
 
 class Registrations:
@@ -26,18 +29,19 @@ class Registrations:
 
         :raises RedisError: Redis cannot be reached, or refuses writes.
         """
-        key = self._key(role, host)
         try:
-            self._write(key, pid, lasts_s)
+            self._write(role, host, pid, lasts_s)
         except ResponseError as error:
             if "WRONGTYPE" not in str(error):
                 raise
-            self._redis.delete(key)  # rsvpq did not write it
-            self._write(key, pid, lasts_s)
+            self._redis.delete(self._key(role, host), self._hosts(role))  # rsvpq did not write one of them
+            self._write(role, host, pid, lasts_s)
 
-    def _write(self, key: str, pid: int, lasts_s: float) -> None:
-        now = time.time()
+    def _write(self, role: str, host: str, pid: int, lasts_s: float) -> None:
+        key, now = self._key(role, host), time.time()
         with self._redis.pipeline() as pipe:
+            pipe.zadd(self._hosts(role), {host: now})
+            pipe.zremrangebyscore(self._hosts(role), "-inf", now - _HOST_IS_GONE_S)
             pipe.zremrangebyscore(key, "-inf", now)
             pipe.zremrangebyscore(key, now + _MUCH * lasts_s, "+inf")
             pipe.zadd(key, {str(pid): now + lasts_s})
@@ -54,12 +58,27 @@ class Registrations:
 
     def alive_anywhere(self, role: str) -> list[str]:
         """Return the processes of a role, on all hosts, whose report is still valid, as ``HOST:PID``."""
-        prefix = self._key(role, "")
-        return sorted(
-            f"{key.removeprefix(prefix)}:{pid}"
-            for key in self._redis.scan_iter(match=f"{prefix}*", count=1000, _type="zset")
-            for pid in self._redis.zrangebyscore(key, time.time(), "+inf")
-        )
+        try:
+            hosts = self._redis.zrange(self._hosts(role), 0, -1)
+        except ResponseError:  # a key of another type, which the next report replaces
+            return []
+        return sorted(f"{host}:{pid}" for host in hosts for pid in self.alive(role, host))
+
+    def consumers(self, queue: str) -> dict[str, int]:
+        """Return the workers that take from a queue, as ``HOST:PID``, each with the number of its threads.
+
+        Those are left out that have not reported for longer than a report is valid.
+        """
+        key, now_us = self._namespace.key("crew", queue), self._namespace.time_us()
+        try:
+            found = self._redis.zrangebyscore(key, now_us, "+inf")
+        except ResponseError:  # a key of another type, which the next report replaces
+            return {}
+        rows = (str(row).rpartition(" ") for row in found)
+        return {worker: int(threads) for worker, _, threads in rows if worker and threads.isdecimal()}
+
+    def _hosts(self, role: str) -> str:
+        return self._namespace.key("hosts", role)
 
     def _key(self, role: str, host: str) -> str:
         return self._namespace.key("alive", role, host)

@@ -29,6 +29,12 @@ for i = 11, #ARGV, 2 do
     redis.call('HSET', key, field, value)
   end
 end
+local live = redis.call('HMGET', key, 'live_interval', 'live_burst', 'live_concurrency')
+if not (live[1] or live[2] or live[3]) then
+  redis.call('HDEL', key, 'live_by', 'live_at')
+elseif ARGV[6] == 'limit' then
+  redis.call('HSET', key, 'live_by', ARGV[5], 'live_at', NOW)
+end
 if ARGV[4] ~= '' and is_first(ARGV[4]) then
   audit('operator', { '', ARGV[9], ARGV[10] }, { who = ARGV[5], step = ARGV[6], reason = ARGV[7], note = ARGV[8] })
 end

@@ -1,12 +1,13 @@
 """Read what the ledger holds at this moment; changes nothing."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-from rsvpq.lanes.limits import Lane
+from rsvpq.lanes.limits import LIMIT_FIELDS, Lane
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.reading import batched, json_object, left_s, number_of, values_of, whole
-from rsvpq.lanes.status import Status, StatusReader
+from rsvpq.lanes.status import LIVE_FIELDS, Override, Status, StatusReader
 
 _FIELDS = ("state", "attempts", "reason", "journal", "policy", "again", "soonest")
 _WAITING_FIELDS = ("state", "attempts", "reason", "work")
@@ -55,7 +56,7 @@ class LaneState:
     """One lane: what waits in it (the first items in a list), what is in flight, its hold and its pause.
 
     ``stands`` is where it waits: at a gate (``ready:SERVER:POOL``), for a time (``wait``), or for an event ('').
-    ``limits`` are those that an operator has set, by field.
+    ``limits`` are those that an operator has set.
     """
 
     mailbox: str
@@ -69,7 +70,7 @@ class LaneState:
     paused_by: str
     scan_under_way: str
     scanned_s: float | None
-    limits: Mapping[str, str] = field(default_factory=dict)
+    limits: Override | None = None
     next: Sequence[WaitingItem] = ()
 
 
@@ -181,9 +182,20 @@ class Snapshot:
             paused_by=fields.get("paused_by", ""),
             scan_under_way=fields.get("scan", ""),
             scanned_s=round((now_us - scanned_us) / 1e6, 3) if scanned_us else None,
-            limits={name: fields[name] for name in sorted(fields) if name.startswith("live_")},
+            limits=Override.of([fields.get(name) for name in LIVE_FIELDS], now_us),
             next=self._waiting(fields["server"], first, now_us),
         )
+
+    def limits(self, scope: Literal["mailbox", "server"], name: str) -> tuple[Override, Override | None]:
+        """Return the configured limits of a mailbox or a server, and those that an operator has set, if any."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hmget(self._namespace.key(scope, name), *LIMIT_FIELDS[:3], *LIVE_FIELDS)
+            pipe.hmget(self._namespace.general, *LIMIT_FIELDS[:3])
+            fields, general = values_of(pipe, ((None,) * (3 + len(LIVE_FIELDS)), (None,) * 3))
+        own = general if scope == "mailbox" else (None,) * 3
+        configured = [one or default for one, default in zip(fields[:3], own, strict=True)]
+        now_us = self._namespace.time_us()
+        return Override.of((*configured, None, None), now_us) or Override(), Override.of(fields[3:], now_us)
 
     def deepest(self, most: int) -> list[tuple[str, int]]:
         """Return the lanes with the most waiting items, deepest first, without empty ones."""

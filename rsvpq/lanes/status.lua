@@ -11,7 +11,8 @@
 --             on_hold: { REASON: messages that wait for a person; 'more' for those that were not read },
 --             waiting: { REASON: [mailboxes, items] },
 --             paused: [[mailbox, reason, by, at], ...],
---             held: [[mailbox, until, why], ...] } }
+--             held: [[mailbox, until, why], ...],
+--             limited: [[mailbox, interval, burst, concurrency, by, at], ...] } }
 --           All times are microseconds.
 -- Replay    reads again
 
@@ -79,12 +80,13 @@ for i = 2, #ARGV do
   if read > MOST_ON_HOLD then break end
   looked = looked + 1
   local mailbox = ARGV[i]
-  local fields = { 'server', 'scanned', 'paused', 'paused_by', 'paused_at', 'scan', 'hold', 'hold_why', 'hold_for' }
+  local fields = { 'server', 'scanned', 'paused', 'paused_by', 'paused_at', 'scan', 'hold', 'hold_why', 'hold_for',
+    'live_interval', 'live_burst', 'live_concurrency', 'live_by', 'live_at' }
   local v = redis.call('HMGET', P .. ':mailbox:' .. mailbox, unpack(fields))
   local name, at = v[1] or NOWHERE, number(v[2])
   if not totals[name] then
     totals[name] = { mailboxes = 0, pending = 0, never_scanned = 0, scanned = {}, scanning = 0, on_hold = {}, waiting = {},
-      paused = {}, held = {} }
+      paused = {}, held = {}, limited = {} }
   end
   local row, pending = totals[name], redis.call('LLEN', lane_key(mailbox))
   row.mailboxes = row.mailboxes + 1
@@ -102,6 +104,9 @@ for i = 2, #ARGV do
     row.held[#row.held + 1] = { mailbox, string.format('%.0f', held), v[8] or '' }
   end
   if v[3] and #row.paused < MOST_NAMED then row.paused[#row.paused + 1] = { mailbox, v[3], v[4] or '', v[5] or '' } end
+  if (v[10] or v[11] or v[12]) and #row.limited < MOST_NAMED then
+    row.limited[#row.limited + 1] = { mailbox, v[10] or '', v[11] or '', v[12] or '', v[13] or '', v[14] or '' }
+  end
   if pending > 0 then
     local reason = why(mailbox, name)
     local sum = row.waiting[reason] or { 0, 0 }

@@ -4,10 +4,11 @@ All times are ages or remaining times in seconds, by Redis' clock; None if there
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from rsvpq.lanes.limits import Rate
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.reading import batched, left_s, number_of, values_of, whole
 from rsvpq.lanes.repair import Repair
@@ -45,6 +46,42 @@ class Hold:
     why: str = ""
 
 
+#: The fields of limits that an operator has set: interval (microseconds), burst, concurrency, who, when.
+LIVE_FIELDS = ("live_interval", "live_burst", "live_concurrency", "live_by", "live_at")
+
+
+@dataclass(slots=True)
+class Override:
+    """Limits that an operator has set at run time; None stands for the configured value.
+
+    ``by`` and ``age_s`` are unknown if a version before 0.2 has set them.
+    """
+
+    rate: str | None = None
+    burst: int | None = None
+    concurrency: int | None = None
+    by: str = ""
+    age_s: float | None = None
+
+    @classmethod
+    def of(cls, fields: Sequence[str | None], now_us: int) -> "Override | None":
+        """Read :data:`LIVE_FIELDS` of a mailbox or a server; None without a limit.
+
+        What is not a number above zero does not apply, as in shared/limits.lua.
+        """
+        interval, burst, concurrency, by, at_us = fields
+        pace = number_of(interval)
+        limits = (str(Rate(1e6 / pace)) if pace > 0 else None, whole(burst) or None, whole(concurrency) or None)
+        age_s = max(0.0, round((now_us - number_of(at_us)) / 1e6, 3)) if at_us else None
+        return cls(*limits, by or "", age_s) if any(limits) else None
+
+    @property
+    def values(self) -> str:
+        """The limits in words."""
+        found = (("rate", self.rate), ("burst", self.burst), ("concurrency", self.concurrency))
+        return ", ".join(f"{name} {value}" for name, value in found if value is not None)
+
+
 @dataclass(slots=True)
 class ServerStatus:
     """The status of one server.
@@ -54,7 +91,8 @@ class ServerStatus:
     the time since the oldest of them was offered, ``lag_p95_s`` the 95th percentile; ``scan_lag_s`` is the age of the
     oldest scan that has not ended. ``held_s`` is how long the hold of the server still lasts, ``held_why`` its reason;
     ``held_mailboxes`` and ``paused_mailboxes`` are some of the mailboxes with a hold or pause of their own. ``on_hold``
-    is the number of messages that wait for a person, by reason.
+    is the number of messages that wait for a person, by reason. ``limits`` are those that an operator has set for the
+    server, ``limited_mailboxes`` for some of its mailboxes.
     """
 
     mailboxes: int = 0
@@ -81,6 +119,8 @@ class ServerStatus:
     waiting: dict[str, Backlog] = field(default_factory=dict)
     paused_mailboxes: dict[str, Pause] = field(default_factory=dict)
     held_mailboxes: dict[str, Hold] = field(default_factory=dict)
+    limits: Override | None = None
+    limited_mailboxes: dict[str, Override] = field(default_factory=dict)
 
     @property
     def in_flight(self) -> int:
@@ -185,28 +225,35 @@ class StatusReader:
             waiting = server.waiting.setdefault(reason, Backlog())
             waiting.mailboxes += mailboxes
             waiting.items += items
+        self._add_named(server, sums)
+
+    def _add_named(self, server: ServerStatus, sums: Mapping[str, Any]) -> None:
         for mailbox, until_us, why in sums["held"]:
             server.held_mailboxes[mailbox] = Hold(left_s(until_us, None, self._now_us), why)
         for mailbox, *pause in sums["paused"]:
-            found = self._pause(*pause)
-            if found:
+            if found := self._pause(*pause):
                 server.paused_mailboxes[mailbox] = found
+        for mailbox, *limits in sums["limited"]:
+            if override := self._override(*limits):
+                server.limited_mailboxes[mailbox] = override
 
     def _add_servers(self, status: Status) -> None:
         with self._redis.pipeline(transaction=False) as pipe:
             for name in status.servers:
-                pipe.hmget(self._namespace.server(name), *_OF_SERVER, *_PAUSE)
+                pipe.hmget(self._namespace.server(name), *_OF_SERVER, *LIVE_FIELDS, *_PAUSE)
                 pipe.hgetall(self._namespace.counts(name))
                 pipe.zcard(self._namespace.unfinished(name))
-            missing: tuple[Any, ...] = ((None,) * (len(_OF_SERVER) + len(_PAUSE)), {}, 0)
+            missing: tuple[Any, ...] = ((None,) * (len(_OF_SERVER) + len(LIVE_FIELDS) + len(_PAUSE)), {}, 0)
             replies = values_of(pipe, missing * len(status.servers))
         for server, fields, counts, unfinished in zip(status.servers.values(), replies, replies, replies, strict=True):
-            later, dead, hold, length, why, last, *pause = fields
+            later, dead, hold, length, why, last, *more = fields
+            limits, pause = more[: len(LIVE_FIELDS)], more[len(LIVE_FIELDS) :]
             server.later, server.dead, server.unfinished = max(0, whole(later)), max(0, whole(dead)), unfinished
             server.held_s = left_s(hold, length, self._now_us)
             server.held_why = why or "" if server.held_s else ""
             server.last_answer_s = self._age(last)
             server.paused = self._pause(*pause)
+            server.limits = self._override(*limits)
             server.answered = sum(whole(counts.get(label)) for label in _ANSWERED)
             server.opened = whole(counts.get("done:opened"))
             server.skipped = sum(whole(count) for label, count in counts.items() if label.startswith("skipped:"))
@@ -234,6 +281,9 @@ class StatusReader:
 
     def _pause(self, reason: str | None, by: str | None, at_us: str | None) -> Pause | None:
         return Pause(reason, by or "", self._age(at_us)) if reason else None
+
+    def _override(self, *fields: str | None) -> Override | None:
+        return Override.of(fields, self._now_us)
 
     def _age(self, at_us: str | float | None) -> float | None:
         return max(0.0, round((self._now_us - number_of(at_us)) / 1e6, 3)) if at_us else None

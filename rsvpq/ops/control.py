@@ -1,9 +1,16 @@
 """Pause, resume and limit lanes at run time."""
 
+from dataclasses import dataclass
+from typing import Literal
+
 from rsvpq.lanes import Scope
 from rsvpq.lanes.limits import Rate, require_one_at_a_time
+from rsvpq.lanes.status import Override, Status
 from rsvpq.mail.errors import LoginRefused
 from rsvpq.ops.context import InvalidRequest, OperatorContext, require_count
+from rsvpq.text import age
+
+LimitedScope = Literal["server", "mailbox"]
 
 #: Default reason of a pause.
 PAUSED = "paused by an operator"
@@ -36,38 +43,119 @@ def resume(context: OperatorContext, scope: Scope, name: str = "", reason: str =
     return f"resumed: {scope} {name}".rstrip() + lifted + more
 
 
-def limit(
-    context: OperatorContext,
-    scope: Scope,
-    name: str,
-    *,
-    rate: str | None = None,
-    burst: int | None = None,
-    concurrency: int | None = None,
-    reason: str = "",
-) -> str:
-    """Override limits until they are changed again; without any, restore the configured ones.
+def limits(context: OperatorContext, scope: LimitedScope, name: str) -> str:
+    """Return the limits of a server or a mailbox: those in force, who has set them, and the configured ones.
 
-    :param rate: such as ``4/s`` or ``30/min``. :returns: a sentence for the operator.
+    :raises InvalidRequest: the scope or the name is wrong. :raises ConfigError: no such mailbox is in the list.
+    """
+    name = _limited(context, scope, name)
+    configured, override = context.lanes.snapshot.limits(scope, name)
+    if override is None:
+        return f"{scope} {name}: {configured.values or 'no limits yet'}, as configured"
+    return f"{scope} {name}: {set_by(override)}; configured: {configured.values}"
+
+
+def set_by(override: Override) -> str:
+    """Say which limits an operator has set, who and when."""
+    ago = "" if override.age_s is None else f" {age(override.age_s)} ago"
+    return override.values + (f", set by {override.by}{ago}" if override.by else ", set by an operator")
+
+
+def overrides(context: OperatorContext) -> list[str]:
+    """Return a line for each server and mailbox whose limits an operator has set."""
+    return [f"{name}: {set_by(found)}" for name, found in overridden(context.lanes.snapshot.status()).items()]
+
+
+def overridden(status: Status) -> dict[str, Override]:
+    """Return the limits that operators have set, by ``server NAME`` and ``mailbox NAME``; servers first."""
+    servers = {f"server {name}": server.limits for name, server in status.servers.items() if server.limits}
+    mailboxes = {
+        f"mailbox {name}": limits
+        for server in status.servers.values()
+        for name, limits in server.limited_mailboxes.items()
+    }
+    return {**servers, **mailboxes}
+
+
+@dataclass(frozen=True, slots=True)
+class GivenLimits:
+    """Limits as an operator gives them; what is None stays as it is.
+
+    :param rate: such as ``4/s`` or ``30/min``. :param reset: restore the configured limits instead.
+    :raises InvalidRequest: a limit is wrong.
+    """
+
+    rate: str | None = None
+    burst: int | None = None
+    concurrency: int | None = None
+    reset: bool = False
+
+    def __post_init__(self) -> None:
+        given = (self.rate, self.burst, self.concurrency)
+        if self.reset and any(value is not None for value in given):
+            raise InvalidRequest("reset restores the configured limits; give either limits or that")
+        for field, value in (("burst", self.burst), ("concurrency", self.concurrency)):
+            if value is not None:
+                require_count(field, value)
+        try:
+            if self.rate is not None:
+                Rate.parse(self.rate)
+        except ValueError as error:
+            raise InvalidRequest(f"rate: {error}") from None
+
+    def over(self, before: Override) -> Override:
+        """Return what is set afterwards."""
+        if self.reset:
+            return Override()
+        return Override(self.rate or before.rate, self.burst or before.burst, self.concurrency or before.concurrency)
+
+    @property
+    def values(self) -> dict[str, object]:
+        """What is recorded in the audit."""
+        reset = "to the settings" if self.reset else None
+        return {"rate": self.rate, "burst": self.burst, "concurrency": self.concurrency, "reset": reset}
+
+
+def limit(context: OperatorContext, scope: LimitedScope, name: str, given: GivenLimits, reason: str = "") -> str:
+    """Override limits until they are changed again.
+
+    :returns: a sentence for the operator: each limit before and after.
     :raises InvalidRequest: a limit, the scope or the name is wrong.
     :raises ConfigError: no such mailbox is in the list.
     """
-    if scope == "all":
-        raise InvalidRequest("limits apply to a server or a mailbox; name one")
-    name = context.resolve_name(scope, name)
-    try:
-        pace = Rate.parse(rate) if rate else None
-    except ValueError as error:
-        raise InvalidRequest(f"rate: {error}") from None
-    for field, value in (("burst", burst), ("concurrency", concurrency)):
-        if value is not None:
-            require_count(field, value)
-    if scope == "mailbox" and concurrency is not None:
+    name = _limited(context, scope, name)
+    if scope == "mailbox" and given.concurrency is not None:
         try:
-            require_one_at_a_time(concurrency)
+            require_one_at_a_time(given.concurrency)
         except ValueError as error:
             raise InvalidRequest(f"concurrency: {error}") from None
-    values = {"rate": rate, "burst": burst, "concurrency": concurrency}
-    action = context.action("limit", scope, name, why=reason, values=values)
-    context.lanes.controls.limit(scope, name, rate=pace, burst=burst, concurrency=concurrency, action=action)
-    return f"limits changed: {scope} {name}" if rate or burst or concurrency else f"configured limits restored: {name}"
+    configured, found = context.lanes.snapshot.limits(scope, name)
+    before = found or Override()
+    after = given.over(before)
+    context.lanes.controls.limit(
+        scope,
+        name,
+        rate=Rate.parse(after.rate) if after.rate else None,
+        burst=after.burst,
+        concurrency=after.concurrency,
+        action=context.action("limit", scope, name, why=reason, values=given.values),
+    )
+    return f"{scope} {name}: {_changes(configured, before, after)}"
+
+
+def _limited(context: OperatorContext, scope: Scope, name: str) -> str:
+    if scope == "all":
+        raise InvalidRequest("limits apply to a server or a mailbox; name one")
+    return context.resolve_name(scope, name)
+
+
+def _changes(configured: Override, before: Override, after: Override) -> str:
+    """Say how each limit changes; one that is not set is the configured one."""
+    parts = []
+    for name in ("rate", "burst", "concurrency"):
+        default, old, new = (getattr(one, name) for one in (configured, before, after))
+        words = [str(value if value is not None else default) for value in (old, new)]
+        same = words[0] == words[1]
+        origin = " (configured)" if new is None else ""
+        parts.append(f"{name} {words[1] if same else ' -> '.join(words)}{origin}")
+    return ", ".join(parts)

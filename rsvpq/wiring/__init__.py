@@ -93,12 +93,3 @@ class PolicyInForce:
             return self._observing
         self._cached[""] = True
         return self._policy
-
-
-def why_silent(settings: Settings, lanes: Lanes) -> str:
-    """Return why no request is answered, although scans run; '' if answers are sent."""
-    if settings.mode == "observe":
-        return 'mode = "observe" in these settings'
-    if PolicyInForce(settings, lanes)().mode == "observe":
-        return "live runs are not confirmed here: look at 'rsvpq scan --dry-run', then 'rsvpq confirm'"
-    return ""

@@ -9,15 +9,15 @@ import pytest
 
 from rsvpq.doctor import redis_server as redis_checks
 from rsvpq.doctor.results import PROCESSES, REDIS, SETTINGS, ExitCode, Level, Notes
-from rsvpq.health.register import register_of
 from rsvpq.lanes import Item, Lanes
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import RedisSettings
 from rsvpq.tasks import contract
-from testbed.processes import free_port
+from testbed.processes import free_port, until
 from testbed.queue_server import QueueServer, queue_server
 from tests.support.doctor_installation import Diagnosis, DoctorInstallation
+from tests.support.installation import report_processes
 from tests.support.login_sites import PASSWORD, login_site
 
 #: As deploy/redis.conf has it.
@@ -235,25 +235,41 @@ def test_other_installations_are_reported(examined: DoctorInstallation, server: 
 
 
 def test_processes_that_report_are_listed_on_whatever_host(examined: DoctorInstallation, lanes: Lanes) -> None:
-    assert [examined.examine().level(PROCESSES, role) for role in ("dispatcher", "worker")] == [Level.WARN] * 2
-    register_of(lanes, "worker").report(3600)
+    needed = ("dispatcher", "worker scan", "worker answer")
+    before = examined.examine()
+    assert [before.level(PROCESSES, name) for name in needed] == [Level.FAIL] * 3
+    assert before.one(PROCESSES, "worker scan").remedy.endswith("celery -A producer.app worker -Q scan -P threads")
+    lanes.registrations.report("dispatcher", "other", 4711, 3600)
     redis: Any = lanes.namespace.redis
-    redis.zadd(f"{lanes.namespace.prefix}:alive:dispatcher:other", {4711: time.time() + 3600, 4712: time.time() - 1})
+    redis.zadd(f"{lanes.namespace.prefix}:alive:dispatcher:other", {4712: time.time() - 1})
+    lanes.ledger.report_threads("other:4713", 16, ["answer"], 3600)
     reported = examined.examine()
-    assert (reported.level(PROCESSES, "worker"), reported.one(PROCESSES, "dispatcher").text) == (Level.OK, "other:4711")
+    assert [reported.level(PROCESSES, name) for name in needed] == [Level.OK, Level.FAIL, Level.OK]
+    assert reported.one(PROCESSES, "dispatcher").text == "other:4711"
+    assert reported.one(PROCESSES, "worker answer").text == "other:4713 (16 threads)"
+
+
+def test_a_worker_whose_report_is_no_longer_valid_takes_from_no_queue(
+    examined: DoctorInstallation, lanes: Lanes
+) -> None:
+    lanes.ledger.report_threads("here:4711", 8, ["scan"], 0.001)
+    until(lambda: not lanes.registrations.consumers("scan"), "the report ends")
+    assert examined.examine().level(PROCESSES, "worker scan") is Level.FAIL
 
 
 def test_whether_live_runs_are_confirmed_is_reported(examined: DoctorInstallation, lanes: Lanes) -> None:
     examined.mode = "respond"
-    reported = examined.examine().one(PROCESSES, "confirmed")
+    reported = examined.examine().one(PROCESSES, "answering")
     assert (reported.level, reported.remedy) == (Level.WARN, "rsvpq scan --dry-run, then rsvpq confirm")
+    assert reported.text.startswith("NOTHING IS ANSWERED: live runs are not confirmed")
     lanes.controls.confirm("anna at noon")
-    reported = examined.examine().one(PROCESSES, "confirmed")
-    assert (reported.level, reported.text) == (Level.OK, "by anna at noon")
+    reported = examined.examine().one(PROCESSES, "answering")
+    assert (reported.level, reported.text) == (Level.OK, "answering, confirmed by anna at noon")
 
 
 def test_what_waits_long_or_is_stopped_or_dead_is_reported(examined: DoctorInstallation, lanes: Lanes) -> None:
-    assert troubles(examined.examine(), PROCESSES) == [("dispatcher", Level.WARN), ("worker", Level.WARN)]
+    report_processes(lanes, "scan", "answer", "ops")
+    assert troubles(examined.examine(), PROCESSES) == []
     lanes.ledger.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "first"))])
     finish(lanes, "done", "done:scanned")
     lanes.ledger.offer(
@@ -270,7 +286,7 @@ def test_what_waits_long_or_is_stopped_or_dead_is_reported(examined: DoctorInsta
     redis.hset(f"{lanes.namespace.prefix}:server:hq0", "hold", int((time.time() + 3600) * 1e6))
     reported = examined.examine()
     found = {check for check, _ in troubles(reported, PROCESSES)}
-    assert found == {"dispatcher", "worker", "paused", "held", "dead"}
+    assert found == {"paused", "held", "dead"}
     assert [one.text for one in reported.all(PROCESSES, "paused")] == ["everything: holiday", "hq0: backup"]
     assert reported.one(PROCESSES, "queues").text == "scan 0, answer 1 with Celery"
 

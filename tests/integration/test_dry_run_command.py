@@ -100,7 +100,7 @@ def test_an_interrupted_wait_says_that_the_scans_go_on(installation: Installatio
 def test_no_worker_is_said_and_not_waited_for(installation: Installation) -> None:
     ended = installation.rsvpq("scan", "--dry-run", "adele")
     assert ended.returncode == 1
-    assert "no worker has reported progress lately" in ended.stderr
+    assert "no worker takes from the queue scan" in ended.stderr
     assert "celery -A producer.app worker -Q scan" in ended.stderr
 
 

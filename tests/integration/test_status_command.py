@@ -145,7 +145,7 @@ def test_that_nothing_is_answered_is_the_headline_with_the_reason(installation: 
     installation.write("[policy]\n")
     first = installation.rsvpq("status").stdout.splitlines()[0]
     assert first.startswith("NOTHING IS ANSWERED: live runs are not confirmed here")
-    assert json.loads(installation.rsvpq("status", "--json").stdout)["nothing_answered"] in first
+    assert json.loads(installation.rsvpq("status", "--json").stdout)["in_force"]["why_not"] in first
     lanes.controls.confirm("anna")
     assert "NOTHING IS ANSWERED" not in installation.rsvpq("status").stdout
     installation.config.write_text(installation.config.read_text().replace("respond", "observe"))

@@ -23,6 +23,12 @@ o'neil,mail2,legal
 """
 
 
+def report_processes(lanes: Lanes, *queues: str, believed_s: float = 3600) -> None:
+    """Report a dispatcher and a worker of these queues, as the processes do."""
+    lanes.registrations.report("dispatcher", "here", 4711, believed_s)
+    lanes.ledger.report_threads("here:4712", 8, queues, believed_s)
+
+
 class Installation:
     """The files of one installation in a directory."""
 

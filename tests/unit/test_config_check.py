@@ -49,7 +49,7 @@ def test_the_example_files_pass_unchanged(folder: Path) -> None:
     assert result.stderr == ""
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
-        "mode       observe",
+        "mode       observe: nothing is answered",
         "redis      redis://127.0.0.1:6379/0, namespace rsvpq",
         r"server     hq1: https://mail1.example.com/exchange/ as EXAMPLE\svc-rsvpq; "
         "10/s, burst 20, concurrency 4; 4 mailboxes",

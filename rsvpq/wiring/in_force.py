@@ -1,0 +1,99 @@
+"""What is in force now: whether anything is answered, and who takes from the queues.
+
+``rsvpq status``, ``rsvpq doctor`` and ``rsvpq scan`` begin with it, because a queue that nobody serves, and a policy
+that only observes, look like a quiet night.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from rsvpq.lanes import Lanes
+from rsvpq.settings import Settings
+from rsvpq.tasks import contract
+from rsvpq.wiring import PolicyInForce
+
+#: How a worker of each queue is started.
+STARTS: Mapping[str, str] = {
+    contract.SCAN_QUEUE: "celery -A producer.app worker -Q scan -P threads",
+    contract.ANSWER_QUEUE: "celery -A workers.app worker -Q answer -P threads",
+    contract.OPS_QUEUE: "celery -A producer.app worker -Q ops -P threads",
+}
+DISPATCHER = "python -m producer.dispatcher"
+
+
+class Missing(NamedTuple):
+    """A process that does not run: its name, what that means, and the command that starts one."""
+
+    name: str
+    what: str
+    start: str
+
+    def __str__(self) -> str:
+        return f"{self.what}; start one: {self.start}"
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What is in force now.
+
+    :param silent: why no request is answered, although scans run; '' if answers are sent. :param confirmed: who
+        confirmed live runs, and when; '' if nobody has, or needs to. :param workers: by queue, the workers that take
+        from it, each with its threads. :param dispatchers: as ``HOST:PID``. :param begun: whether any process has ever
+        used this Redis.
+    """
+
+    silent: str
+    confirmed: str
+    workers: Mapping[str, Mapping[str, int]]
+    dispatchers: tuple[str, ...]
+    begun: bool
+
+    @property
+    def headline(self) -> str:
+        """Say in one line whether anything is answered."""
+        if self.silent:
+            return f"NOTHING IS ANSWERED: {self.silent}"
+        return (
+            f"answering, confirmed by {self.confirmed}" if self.confirmed else "answering, as policy.confirmed = true"
+        )
+
+    def missing(self) -> Iterator[Missing]:
+        """Yield which processes do not run although they are needed; nothing before the first start."""
+        if not self.begun:
+            return
+        if not self.dispatchers:
+            yield Missing("dispatcher", "no dispatcher runs, so nothing that waits is released", DISPATCHER)
+        for queue in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE):
+            if not self.workers[queue]:
+                yield Missing(f"worker {queue}", f"no worker takes from the queue {queue}", STARTS[queue])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready copy."""
+        return {
+            "answering": not self.silent,
+            "why_not": self.silent,
+            "confirmed": self.confirmed,
+            "workers": {queue: dict(workers) for queue, workers in self.workers.items()},
+            "dispatchers": list(self.dispatchers),
+            "missing": [one._asdict() for one in self.missing()],
+        }
+
+
+def in_force(settings: Settings, lanes: Lanes) -> InForce:
+    """Look at what is in force now, with a few commands to Redis."""
+    return InForce(
+        silent=_why_silent(settings, lanes),
+        confirmed=lanes.controls.confirmed() if settings.mode == "respond" and not settings.policy.confirmed else "",
+        workers={queue: lanes.registrations.consumers(queue) for queue in STARTS},
+        dispatchers=tuple(lanes.registrations.alive_anywhere("dispatcher")),
+        begun=lanes.controls.configured(),
+    )
+
+
+def _why_silent(settings: Settings, lanes: Lanes) -> str:
+    if settings.mode == "observe":
+        return 'mode = "observe" in these settings'
+    if PolicyInForce(settings, lanes)().mode == "observe":
+        return "live runs are not confirmed here: look at 'rsvpq scan --dry-run', then 'rsvpq confirm'"
+    return ""
