@@ -72,7 +72,10 @@ class ExtendedPath:
 
     def write(self, shown: Shown) -> Element | None:
         """The property of an item; None where it has none."""
-        value = self.read(shown)
+        return self.written(self.read(shown))
+
+    def written(self, value: Value | None) -> Element | None:
+        """The property with a value; None where it has none."""
         if value is None:
             return None
         if isinstance(value, tuple):
