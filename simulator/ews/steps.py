@@ -15,7 +15,7 @@ from simulator.world.state import World
 
 _STEPS = {step.value: step for step in Step}
 _OF_ALL = frozenset({FaultKind.SERVER_BUSY, FaultKind.ERROR_CODE, FaultKind.TIMEOUT_AFTER})
-_CHANGING = frozenset({"CreateItem", "UpdateItem", "MoveItem", "DeleteItem"})
+_CHANGING = frozenset({"CreateItem", "UpdateItem", "MoveItem", "CopyItem", "DeleteItem"})
 
 
 @dataclass(frozen=True, slots=True)
