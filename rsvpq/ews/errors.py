@@ -26,7 +26,7 @@ from rsvpq.mail.errors import (
 )
 from rsvpq.text import printable, shortened
 
-#: Seconds for which a mailbox is left alone that a person has to put in order: it is full, or its account is disabled.
+#: Seconds for which a mailbox is left alone until a person has put it or an account in order: it is full, for example.
 _FOR_A_PERSON_S = 3600.0
 #: The most characters of the server's words in an error.
 _LONGEST_REASON = 200
@@ -115,11 +115,15 @@ _TABLE = dict(
             _busy("mailbox", LOGIN_DELAY_S, NoRights),
             "ImpersonateUserDenied ImpersonationDenied ImpersonationFailed AccessDenied CreateItemAccessDenied",
         ),
-        *_rows(_busy("mailbox", _FOR_A_PERSON_S), "AccountDisabled MailboxConfiguration"),
+        # The last two are about our account: a delegate has no mailbox, or has it on a server of another version
+        # (Microsoft Learn: "Handling delegation-related errors in EWS in Exchange").
+        *_rows(
+            _busy("mailbox", _FOR_A_PERSON_S),
+            "AccountDisabled MailboxConfiguration MissingEmailAddress WrongServerVersionDelegate",
+        ),
         *_rows(
             _plain(NoSuchMailbox),
-            "NonExistentMailbox InvalidSmtpAddress InvalidUserPrincipalName InvalidUserSid CannotFindUser "
-            "MissingEmailAddress",
+            "NonExistentMailbox InvalidSmtpAddress InvalidUserPrincipalName InvalidUserSid CannotFindUser",
         ),
         *_rows(_plain(Gone), "ItemNotFound FolderNotFound"),
         *_rows(

@@ -1,7 +1,7 @@
 """Which operation is answered by which function; a new one is one line here and a function beside the others."""
 
 from simulator.ews.call import Operation
-from simulator.ews.operations.changing import delete_item, move_item, update_item
+from simulator.ews.operations.changing import copy_item, delete_item, move_item, update_item
 from simulator.ews.operations.creating import create_item
 from simulator.ews.operations.folders import find_folder, get_folder
 from simulator.ews.operations.names import convert_id, resolve_names
@@ -16,6 +16,7 @@ OPERATIONS: dict[str, Operation] = {
     "CreateItem": create_item,
     "UpdateItem": update_item,
     "MoveItem": move_item,
+    "CopyItem": copy_item,
     "DeleteItem": delete_item,
     "ResolveNames": resolve_names,
     "ConvertId": convert_id,

@@ -9,7 +9,7 @@ import binascii
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from hashlib import sha256
+from hashlib import shake_256
 
 from simulator.ews.soap import Element, RefusedError, t
 from simulator.world.mailboxes import Folder, Item, Mailbox, Resource
@@ -17,8 +17,9 @@ from simulator.world.state import World
 
 _ITEM, _FOLDER = b"\x00\x46", b"\x00\x2e"
 _NUMBERS = 8
-_SEAL = 32
-_LENGTH = 2 + 3 * _NUMBERS + 2 * _SEAL
+#: As long as those of Exchange 2010 and later: 152 characters, by which DavMail knows an id from a name.
+_LENGTH = 113
+_SEAL = _LENGTH - 2 - 3 * _NUMBERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,7 @@ def _place(mailbox: Mailbox) -> int:
 
 def _seal(facts: bytes) -> bytes:
     """What makes an id that somebody has cut or written in other case no id."""
-    first = sha256(facts).digest()
-    return first + sha256(first).digest()
+    return shake_256(facts).digest(_SEAL)
 
 
 def _read(world: World, kind: bytes, text: str) -> Named:
@@ -94,8 +94,8 @@ def _read(world: World, kind: bytes, text: str) -> Named:
         octets = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         octets = b""
-    facts = octets[: -2 * _SEAL]
-    if len(octets) != _LENGTH or octets[-2 * _SEAL :] != _seal(facts) or facts[:2] != kind:
+    facts = octets[:-_SEAL]
+    if len(octets) != _LENGTH or octets[-_SEAL:] != _seal(facts) or facts[:2] != kind:
         raise RefusedError("ErrorInvalidIdMalformed", "Id is malformed.")
     place, number, moment = (int.from_bytes(facts[at : at + _NUMBERS]) for at in range(2, 2 + 3 * _NUMBERS, _NUMBERS))
     return Named(world.mailboxes[place], number, datetime.fromtimestamp(moment, UTC) if moment else None)

@@ -23,7 +23,7 @@ _OF_ALL = frozenset(
         FaultKind.ERROR_PAGE_AFTER,
     }
 )
-_CHANGING = frozenset({"CreateItem", "UpdateItem", "MoveItem", "DeleteItem"})
+_CHANGING = frozenset({"CreateItem", "UpdateItem", "MoveItem", "CopyItem", "DeleteItem"})
 
 
 @dataclass(frozen=True, slots=True)

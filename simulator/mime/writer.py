@@ -1,12 +1,15 @@
 """The source of a message, made from its properties when somebody asks for it."""
 
 import re
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Literal
+from zoneinfo import ZoneInfo
 
+from simulator.mime.vtimezone import vtimezone, windows_name
 from simulator.world.mailboxes import Item
 from simulator.world.messages import Meeting
 from simulator.world.object_ids import shown_uid
@@ -37,8 +40,8 @@ def rfc822(world: World, item: Item, style: RequestText = "cdo") -> bytes:
     email["Message-ID"] = f"<{item.serial:x}@{message.sender.address.partition('@')[2]}>"
     email.set_content(message.subject + "\r\n")
     if message.meeting is not None:
-        method = message.meeting.method or "PUBLISH"
-        text = _written(_icalendar(item, message.meeting, method, _attendees(world, item)), style)
+        method = _method(message.meeting)
+        text = _written(_icalendar(world, item, message.meeting), style)
         # 8bit keeps the lines as they are: quoted-printable would tear the UID apart for whoever looks with plain eyes.
         email.add_alternative(text, subtype="calendar", cte="8bit", params={"method": method})
         email.set_boundary(f"----_=_NextPart_{item.serial:08X}")
@@ -59,28 +62,51 @@ def _attendees(world: World, item: Item) -> list[str]:
     return [f"ATTENDEE;CN={_quoted(attendee.name)};RSVP={wanted}:MAILTO:{attendee.address}"]
 
 
-def _icalendar(item: Item, meeting: Meeting, method: str, attendees: list[str]) -> str:
+def _method(meeting: Meeting) -> str:
+    return meeting.method or "PUBLISH"
+
+
+def appointment(world: World, item: Item, meeting: Meeting) -> str:
+    """Return the iCalendar text of an appointment, whose times are those of its zone; exceptions are left out."""
+    zone, name = ZoneInfo(meeting.zone), windows_name(meeting.zone)
+    rules = re.sub(r"TZID:.*\r\n", f"TZID:{name}\r\n", vtimezone(meeting.zone, meeting.start.year))
+
+    def local(moment: datetime) -> str:
+        return f';TZID="{name}":{moment.astimezone(zone):%Y%m%dT%H%M%S}'
+
+    return _icalendar(world, item, meeting, rules.splitlines(), local)
+
+
+def _icalendar(
+    world: World,
+    item: Item,
+    meeting: Meeting,
+    zone: Sequence[str] = (),
+    time: Callable[[datetime], str] = lambda moment: ":" + _utc(moment),
+) -> str:
+    """Return what an item is about; `time` writes what follows the name of a property."""
     message = item.message
     lines = [
         "BEGIN:VCALENDAR",
-        f"METHOD:{method}",
+        f"METHOD:{_method(meeting)}",
         "PRODID:Microsoft CDO for Microsoft Exchange",
         "VERSION:2.0",
+        *zone,
         "BEGIN:VEVENT",
         f"UID:{shown_uid(item)}",
         f"SEQUENCE:{meeting.sequence}",
         f"ORGANIZER;CN={_quoted(meeting.organizer.name)}:MAILTO:{meeting.organizer.address}",
-        *attendees,
+        *_attendees(world, item),
         f"SUMMARY:{_escaped(message.subject)}",
         f"LOCATION:{_escaped(meeting.location)}",
         f"DTSTAMP:{_utc(meeting.stamp or message.received)}",
-        f"DTSTART:{_utc(meeting.start)}",
-        f"DTEND:{_utc(meeting.end)}",
+        f"DTSTART{time(meeting.start)}",
+        f"DTEND{time(meeting.end)}",
     ]
     if meeting.rrule:
         lines.append(f"RRULE:{meeting.rrule}")
     if meeting.recurrence_id:
-        lines.append(f"RECURRENCE-ID:{_utc(meeting.recurrence_id)}")
+        lines.append(f"RECURRENCE-ID{time(meeting.recurrence_id)}")
     return "\r\n".join([*lines, "END:VEVENT", "END:VCALENDAR", ""])
 
 

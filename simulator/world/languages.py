@@ -20,6 +20,7 @@ class Role(StrEnum):
     TASKS = "tasks"
     NOTES = "notes"
     JOURNAL = "journal"
+    JUNK_EMAIL = "junkemail"
 
 
 #: exchange:outlookfolderclass; every other folder holds notes.
@@ -40,7 +41,17 @@ def _named(*names: str) -> dict[Role, str]:
 
 FOLDER_NAMES: dict[str, dict[Role, str]] = {
     "en": _named(
-        "Inbox", "Drafts", "Sent Items", "Deleted Items", "Calendar", "Outbox", "Contacts", "Tasks", "Notes", "Journal"
+        "Inbox",
+        "Drafts",
+        "Sent Items",
+        "Deleted Items",
+        "Calendar",
+        "Outbox",
+        "Contacts",
+        "Tasks",
+        "Notes",
+        "Journal",
+        "Junk E-mail",
     ),
     "de": _named(
         "Posteingang",
@@ -53,6 +64,7 @@ FOLDER_NAMES: dict[str, dict[Role, str]] = {
         "Aufgaben",
         "Notizen",
         "Journal",
+        "Junk-E-Mail",
     ),
     "hu": _named(
         "Beérkezett üzenetek",
@@ -65,6 +77,7 @@ FOLDER_NAMES: dict[str, dict[Role, str]] = {
         "Feladatok",
         "Feljegyzések",
         "Napló",
+        "Levélszemét",
     ),
     "ja": _named(
         "受信トレイ",
@@ -77,6 +90,7 @@ FOLDER_NAMES: dict[str, dict[Role, str]] = {
         "仕事",
         "メモ",
         "履歴",
+        "迷惑メール",
     ),
     "fr": _named(
         "Boîte de réception",
@@ -89,6 +103,7 @@ FOLDER_NAMES: dict[str, dict[Role, str]] = {
         "Tâches",
         "Notes",
         "Journal",
+        "Courrier indésirable",
     ),
     "es": _named(
         "Bandeja de entrada",
@@ -101,6 +116,7 @@ FOLDER_NAMES: dict[str, dict[Role, str]] = {
         "Tareas",
         "Notas",
         "Diario",
+        "Correo electrónico no deseado",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""UpdateItem, MoveItem and DeleteItem of Exchange Web Services."""
+"""UpdateItem, MoveItem, CopyItem and DeleteItem of Exchange Web Services."""
 
 from collections.abc import Iterator
 
@@ -7,6 +7,7 @@ import pytest
 from tests.simulator.ews_client import (
     MARK,
     MARK_SET,
+    SEARCH_KEY,
     Mail,
     codes,
     deleteitem,
@@ -117,6 +118,16 @@ def test_a_moved_item_has_another_id(world: Simulator, mail: Mail) -> None:
         "</m:MoveItem>", "<m:ReturnNewItemIds>false</m:ReturnNewItemIds></m:MoveItem>"
     )
     assert items(mail.call(silent)) == []
+
+
+def test_a_copy_is_another_item_with_the_same_search_key(mail: Mail) -> None:
+    row = mail.requests()[0]
+    before = mail.total("inbox")
+    (copied,) = items(mail.call(moveitem(row.id, "drafts").replace("MoveItem", "CopyItem")))
+    assert copied.id != row.id
+    assert mail.total("inbox") == before
+    first, second = mail.get(row.id, copied.id, fields=SEARCH_KEY)
+    assert first.extended() == second.extended()
 
 
 def test_an_item_is_deleted_to_deleted_items_or_for_good(world: Simulator) -> None:

@@ -1,10 +1,14 @@
 """What Exchange Web Services show: folders, pages, restrictions, the days of a calendar, items and changes."""
 
 import base64
+import re
 from collections.abc import Iterator
 from datetime import datetime
+from email import message_from_bytes
+from email.policy import default
 
 import pytest
+from lxml import etree
 
 from tests.simulator.ews_client import (
     CLEAN_ID,
@@ -14,6 +18,7 @@ from tests.simulator.ews_client import (
     SEARCH_KEY,
     SENT_FOR,
     SEQUENCE,
+    M,
     Mail,
     Row,
     T,
@@ -35,7 +40,17 @@ from tests.simulator.raw_http import Simulator, running
 
 RECEIVED = field_uris("item:DateTimeReceived")
 CLASS = field_uris("item:ItemClass")
+SOURCE = "<t:IncludeMimeContent>true</t:IncludeMimeContent>"
 NUMBERED = '<t:ExtendedFieldURI PropertyTag="0x0063" PropertyType="Boolean"/>'
+
+
+def tag_of(number: str, kind: str) -> str:
+    return f'<t:ExtendedFieldURI PropertyTag="{number}" PropertyType="{kind}"/>'
+
+
+def clean_id_of(mail: Mail, row: Row) -> str:
+    (item,) = mail.get(row.id, fields=CLEAN_ID)
+    return item.extended() or ""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +70,7 @@ def mail(world: Simulator) -> Mail:
 
 
 def test_folders_are_known_by_name_and_by_id(mail: Mail) -> None:
-    for name in ("inbox", "drafts", "sentitems", "deleteditems", "calendar", "outbox", "msgfolderroot"):
+    for name in ("inbox", "drafts", "sentitems", "deleteditems", "calendar", "outbox", "junkemail", "msgfolderroot"):
         response = mail.call(getfolder(name))
         folder = response.find(f".//{T}FolderId").getparent()
         assert folder.tag == (f"{T}CalendarFolder" if name == "calendar" else f"{T}Folder")
@@ -77,6 +92,82 @@ def test_the_folders_below_the_root_are_found(mail: Mail) -> None:
     names = {name.text for name in mail.call(body).iter(f"{T}DisplayName")}
     assert {"Posteingang", "Kalender"} <= names
     assert "NON_IPM_SUBTREE" not in names
+
+
+def test_folders_are_found_by_their_class_and_page_by_page(mail: Mail) -> None:
+    kind = tag_of("0x3613", "String")
+
+    def found(restriction: str, view: str = "") -> tuple[list[str], str]:
+        shape = f"<t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>{kind}</t:AdditionalProperties>"
+        response = mail.call(
+            f'<m:FindFolder Traversal="Deep"><m:FolderShape>{shape}</m:FolderShape>{view}'
+            f"<m:Restriction>{restriction}</m:Restriction>"
+            f"<m:ParentFolderIds>{folder_id('msgfolderroot')}</m:ParentFolderIds></m:FindFolder>"
+        )
+        root = response.find(f".//{M}RootFolder")
+        classes = [value.text for value in root.iterfind(f"{T}Folders/*/{T}ExtendedProperty/{T}Value")]
+        return classes, root.get("IncludesLastItemInRange")
+
+    assert found(compared("IsEqualTo", kind, "IPF.Appointment")) == (["IPF.Appointment"], "true")
+    assert found(f"<t:Not><t:Exists>{kind}</t:Exists></t:Not>") == ([], "true")
+    mail_folders, _ = found(compared("IsEqualTo", field_uris("folder:FolderClass"), "ipf.note"))
+    assert set(mail_folders) == {"IPF.Note"}
+    view = '<m:IndexedPageFolderView MaxEntriesReturned="2" Offset="0" BasePoint="Beginning"/>'
+    first, is_last = found(compared("IsEqualTo", kind, "IPF.Note"), view)
+    assert (len(first), is_last) == (2, "false")
+
+
+def test_a_folder_counts_for_an_imap_gateway(mail: Mail) -> None:
+    counts = {"0x3602": "Integer", "0x3603": "Integer", "0x360a": "Boolean", "0x6751": "Integer"}
+    more = "".join(tag_of(tag, kind) for tag, kind in counts.items())
+    body = getfolder("inbox").replace("</t:AdditionalProperties>", more + "</t:AdditionalProperties>")
+    folder = mail.call(body).find(f".//{T}FolderId").getparent()
+    names = [etree.QName(child).localname for child in folder]
+    between = names[names.index("ChildFolderCount") + 1 : names.index("EffectiveRights")]
+    assert between == ["ExtendedProperty"] * 4, "as the schema has it"
+    total, unread, has_children, next_article = (one.text for one in folder.iterfind(f"{T}ExtendedProperty/{T}Value"))
+    assert total == folder.findtext(f"{T}TotalCount")
+    assert unread == folder.findtext(f"{T}UnreadCount")
+    assert has_children == "false"
+    articles = [int(row.extended() or 0) for row in mail.find(fields=tag_of("0x0e23", "Integer"))]
+    assert max(articles) < int(next_article or 0)
+
+
+def test_the_source_of_a_request_is_a_mail_and_that_of_an_appointment_is_icalendar(mail: Mail) -> None:
+    def source(row: Row) -> bytes:
+        wanted = getitem(row.id).replace("</m:ItemShape>", f"{SOURCE}</m:ItemShape>")
+        (item,) = items(mail.call(wanted))
+        assert item.element[0].tag == f"{T}MimeContent", "before the id, as the schema has it"
+        return base64.b64decode(item.text("MimeContent") or "")
+
+    request = mail.requests()[0]
+    message = message_from_bytes(source(request), policy=default)
+    (event,) = [part for part in message.walk() if part.get_content_type() == "text/calendar"]
+    assert event.get_param("method") == "REQUEST"
+    assert f"UID:{request.text('UID')}" in event.get_content()
+    (booked,) = mail.find("calendar", compared("IsEqualTo", CLEAN_ID, clean_id_of(mail, request)))
+    text = source(booked).decode()
+    assert text.startswith("BEGIN:VCALENDAR\r\n")
+    assert f"UID:{request.text('UID')}\r\n" in text
+    zone = re.search(r'DTSTART;TZID="([^"]+)":\d{8}T\d{6}\r\n', text)
+    assert zone is not None, "by the clock of a zone"
+    assert f"BEGIN:VTIMEZONE\r\nTZID:{zone[1]}\r\n" in text
+
+
+def test_a_search_shows_no_sources(mail: Mail) -> None:
+    wanted = finditem("inbox").replace("</m:ItemShape>", f"{SOURCE}</m:ItemShape>")
+    assert {row.text("MimeContent") for row in items(mail.call(wanted))} == {None}
+
+
+def test_an_appointment_says_who_organizes_it(mail: Mail) -> None:
+    rows = mail.find("calendar", fields=field_uris("calendar:IsOrganizer", "calendar:MyResponseType"))
+    shown = {(row.text("MyResponseType"), row.text("IsOrganizer")) for row in rows}
+    assert shown >= {("Organizer", "true"), ("NoResponseReceived", "false")}
+    assert {is_organizer for answer, is_organizer in shown if answer != "Organizer"} == {"false"}
+
+
+def test_an_id_is_as_long_as_those_of_exchange(mail: Mail) -> None:
+    assert {len(row.id) for row in mail.find()} == {152}
 
 
 def test_nothing_is_shown_that_was_not_asked_for(mail: Mail) -> None:
@@ -351,12 +442,13 @@ def test_names_are_resolved(world: Simulator, mail: Mail) -> None:
     assert codes(Mail(world, "").call(body)) == ["ErrorNameResolutionNoMailbox"]
 
 
-def test_ids_are_converted_to_themselves(mail: Mail) -> None:
+def test_ids_are_converted_to_themselves_and_say_whose_they_are(mail: Mail) -> None:
     known = mail.find()[0].id
-    ids = "".join(f'<t:AlternateId Format="EwsId" Id="{one}" Mailbox="{mail.address}"/>' for one in (known, "AAA="))
+    ids = "".join(f'<t:AlternateId Format="EwsId" Id="{one}" Mailbox="x@example.org"/>' for one in (known, "AAA="))
     response = mail.call(f'<m:ConvertId DestinationFormat="EwsId"><m:SourceIds>{ids}</m:SourceIds></m:ConvertId>')
     assert codes(response) == ["NoError", "ErrorInvalidIdMalformed"]
-    assert response.find(".//{*}AlternateId").get("Id") == known
+    converted = response.find(".//{*}AlternateId")
+    assert (converted.get("Id"), converted.get("Mailbox")) == (known, mail.address)
 
 
 def test_the_first_page_of_the_inbox_is_an_operation(world: Simulator, mail: Mail) -> None:

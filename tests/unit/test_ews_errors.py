@@ -33,6 +33,8 @@ TABLE: tuple[tuple[str, type[ExchangeError], type[ExchangeError], str], ...] = (
     ("ErrorImpersonateUserDenied", NoRights, NoRights, "mailbox"),
     ("ErrorAccessDenied", NoRights, NoRights, "mailbox"),
     ("ErrorAccountDisabled", Busy, Busy, "mailbox"),
+    ("ErrorWrongServerVersionDelegate", Busy, Busy, "mailbox"),
+    ("ErrorMissingEmailAddress", Busy, Busy, "mailbox"),
     ("ErrorNonExistentMailbox", NoSuchMailbox, NoSuchMailbox, ""),
     ("ErrorCannotFindUser", NoSuchMailbox, NoSuchMailbox, ""),
     ("ErrorItemNotFound", Gone, Gone, ""),

@@ -1,6 +1,7 @@
-"""UpdateItem, MoveItem and DeleteItem."""
+"""UpdateItem, MoveItem, CopyItem and DeleteItem."""
 
 from collections.abc import Callable
+from functools import partial
 
 from simulator.ews.call import Call
 from simulator.ews.ids import change_key
@@ -54,21 +55,12 @@ def update_item(call: Call) -> Element:
 
 def move_item(call: Call) -> Element:
     """Move each of the items; it has another id afterwards."""
-    operation = call.envelope.operation
-    check_order(operation, ("ToFolderId", "ItemIds", "ReturnNewItemIds"))
-    target = operation.find(f"{M}ToFolderId/*")
-    if target is None:
-        raise SoapFault("ErrorSchemaValidation", "ToFolderId is missing.")
-    tells = (operation.findtext(f"{M}ReturnNewItemIds") or "true").strip() == "true"
+    return _transferred(call, "MoveItem", partial(_moved, call))
 
-    def move(item: Item) -> list[Element]:
-        folder = call.folder(target)
-        if folder.mailbox is not item.mailbox:
-            raise RefusedError("ErrorCrossMailboxMoveCopy")
-        moved = _moved(call, item, folder)
-        return [t(Shown(moved, call).kind, call.id_of(moved))] if tells else []
 
-    return _each(call, "MoveItem", move, shows_items=True)
+def copy_item(call: Call) -> Element:
+    """Put a copy of each of the items into a folder."""
+    return _transferred(call, "CopyItem", lambda item, folder: call.world.copy(_stored(item), folder, item.name))
 
 
 def delete_item(call: Call) -> Element:
@@ -93,6 +85,24 @@ def delete_item(call: Call) -> Element:
         return []
 
     return _each(call, "DeleteItem", delete, shows_items=False)
+
+
+def _transferred(call: Call, name: str, transfer: Callable[[Item, Folder], Item]) -> Element:
+    operation = call.envelope.operation
+    check_order(operation, ("ToFolderId", "ItemIds", "ReturnNewItemIds"))
+    target = operation.find(f"{M}ToFolderId/*")
+    if target is None:
+        raise SoapFault("ErrorSchemaValidation", "ToFolderId is missing.")
+    tells = (operation.findtext(f"{M}ReturnNewItemIds") or "true").strip() == "true"
+
+    def act(item: Item) -> list[Element]:
+        folder = call.folder(target)
+        if folder.mailbox is not item.mailbox:
+            raise RefusedError("ErrorCrossMailboxMoveCopy")
+        arrived = transfer(item, folder)
+        return [t(Shown(arrived, call).kind, call.id_of(arrived))] if tells else []
+
+    return _each(call, name, act, shows_items=True)
 
 
 def _each(call: Call, name: str, act: Callable[[Item], list[Element]], *, shows_items: bool) -> Element:

@@ -61,10 +61,11 @@ def _matches(alias: str, owner: Person, wanted: str) -> bool:
 def _alternate(call: Call, element: Element, wanted: str) -> Element:
     text = element.get("Id", "")
     try:
-        read_item_id(call.world, text)
+        named = read_item_id(call.world, text)
     except RefusedError:
-        read_folder_id(call.world, text)
+        named = read_folder_id(call.world, text)
     kind = "{http://www.w3.org/2001/XMLSchema-instance}type"
-    alternate = m("AlternateId", Format=wanted, Id=text, Mailbox=element.get("Mailbox", ""))
+    # The mailbox that the id is of, whatever the client says: so DavMail learns whose mailbox it has opened.
+    alternate = m("AlternateId", Format=wanted, Id=text, Mailbox=named.mailbox.owner.address)
     alternate.set(kind, "t:AlternateIdType")
     return alternate

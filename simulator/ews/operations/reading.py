@@ -13,7 +13,7 @@ from simulator.ews.ids import lost_item_id
 from simulator.ews.properties.shape import Path, Shape, read_shape
 from simulator.ews.properties.shown import Shown
 from simulator.ews.properties.values import comparable
-from simulator.ews.search.restriction import read_condition, searchable
+from simulator.ews.search.restriction import of_items, read_condition, searchable
 from simulator.ews.search.views import of_calendar, page
 from simulator.ews.soap import (
     Element,
@@ -120,7 +120,7 @@ def _view(call: Call, operation: Element, items: list[Item]) -> tuple[Sequence[I
     if restriction is not None:
         if len(restriction) != 1:
             raise SoapFault("ErrorSchemaValidation", "Restriction has one child.")
-        holds = read_condition(restriction[0])
+        holds = read_condition(restriction[0], of_items)
         items = [item for item in items if holds(Shown(item, call, in_row=True))]
     # Without an order the newest comes first, as it does in Outlook.
     ordered = _sorted(call, operation, list(reversed(items)))

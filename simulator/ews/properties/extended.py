@@ -46,6 +46,7 @@ _ORGANIZER, _TENTATIVE = 1, 2
 #: PidLidMeetingType (MS-OXOCAL 2.2.6.5): a first request, and an update of time or place.
 _FIRST_REQUEST, _FULL_UPDATE = 0x1, 0x10000
 _READ, _UNSENT = 1, 8
+_ENTRY_ID = 70
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,10 @@ class ExtendedPath:
 
     def write(self, shown: Shown) -> Element | None:
         """The property of an item; None where it has none."""
-        value = self.read(shown)
+        return self.written(self.read(shown))
+
+    def written(self, value: Value | None) -> Element | None:
+        """The property with a value; None where it has none."""
         if value is None:
             return None
         if isinstance(value, tuple):
@@ -209,8 +213,12 @@ _READERS: dict[str, Callable[[Shown], Value | None]] = {
     PROPTAG + "x0065001f": _sender,
     PROPTAG + "x0e060040": lambda shown: shown.item.message.received,
     PROPTAG + "x0e070003": _flags,
+    PROPTAG + "x0e080003": lambda shown: shown.size,
     PROPTAG + "x0e1d001f": lambda shown: shown.item.message.subject,
+    PROPTAG + "x0e230003": lambda shown: shown.item.article,
+    PROPTAG + "x0ff90102": lambda shown: shown.item.serial.to_bytes(_ENTRY_ID),
     PROPTAG + "x1035001f": lambda shown: shown.message_id,
+    PROPTAG + "x30080040": lambda shown: shown.item.modified,
     PROPTAG + "x300b0102": _search_key,
     PROPTAG + "x5d02001f": _smtp_in_row,
     MEETING_SET + "0x1": _replied_at,

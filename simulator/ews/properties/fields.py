@@ -130,11 +130,6 @@ def _text(shown: Shown) -> str:
     return message.text or message.subject + "\r\n"
 
 
-def _size(shown: Shown) -> int:
-    message = shown.item.message
-    return len(message.source.octets) if message.source else 1500 + 2 * len(message.subject)
-
-
 def _sent_at(shown: Shown) -> datetime:
     message = shown.item.message
     meeting = message.meeting
@@ -212,9 +207,17 @@ def _duration(meeting: Meeting) -> str:
     return f"PT{hours}H{minutes}M"
 
 
+def _is_before_2013(shown: Shown) -> bool:
+    return shown.call.behavior.ews_version in {"2007", "2010"}
+
+
+def _organizes(shown: Shown) -> bool | None:
+    return None if _is_before_2013(shown) else is_own(shown.item)
+
+
 def _proposed(shown: Shown, *, end: bool) -> datetime | None:
     meeting = shown.meeting
-    if meeting is None or not meeting.counter_proposal or shown.call.behavior.ews_version in {"2007", "2010"}:
+    if meeting is None or not meeting.counter_proposal or _is_before_2013(shown):
         return None
     return (meeting.end if end else meeting.start) + PROPOSED_LATER
 
@@ -227,7 +230,7 @@ OF_ITEMS = (
     _field("item:Sensitivity", lambda shown: "Private" if shown.item.message.private else "Normal"),
     _field("item:Body", _text, write=_body, in_rows=False),
     _field("item:DateTimeReceived", _received_at),
-    _field("item:Size", _size),
+    _field("item:Size", lambda shown: shown.size),
     _field("item:Importance", lambda _: "Normal"),
     _field("item:IsSubmitted", lambda shown: shown.item.folder.role is Role.OUTBOX),
     _field("item:IsDraft", lambda shown: shown.item.message.unsent or shown.item.folder.role is Role.DRAFTS),
@@ -302,6 +305,7 @@ OF_KINDS = (
     _field("calendar:MeetingTimeZone", series.meeting_zone, _TIMES, _given, in_rows=False),
     _field("calendar:StartTimeZone", series.start_zone, _TIMES, _given, in_rows=False),
     _field("calendar:EndTimeZone", series.end_zone, _TIMES, _given, in_rows=False),
+    _field("calendar:IsOrganizer", _organizes, _CALENDAR),
     _field("meeting:ProposedStart", lambda shown: _proposed(shown, end=False), _RESPONSE),
     _field("meeting:ProposedEnd", lambda shown: _proposed(shown, end=True), _RESPONSE),
 )
@@ -322,7 +326,7 @@ _UNKNOWN_VALUES = frozenset(
         "ConflictingMeetingCount AdjacentMeetingCount ConflictingMeetings AdjacentMeetings "
         "ConferenceType AllowNewTimeProposal IsOnlineMeeting "
         "MeetingWorkspaceUrl NetShowUrl EnhancedLocation StartWallClock EndWallClock JoinOnlineMeetingUrl "
-        "OnlineMeetingSettings IsOrganizer",
+        "OnlineMeetingSettings",
     }.items()
     for name in names.split()
 )

@@ -1,11 +1,13 @@
 """What a request wants to see of items: its ItemShape, and the elements made of it."""
 
+import base64
 from dataclasses import dataclass
 
 from simulator.ews.properties.extended import ExtendedPath, read_extended
 from simulator.ews.properties.fields import DEFAULT, OF_ITEMS, OF_KINDS, Field, fields_of
 from simulator.ews.properties.shown import Shown
 from simulator.ews.soap import Element, RefusedError, T, local_name, t
+from simulator.mime.writer import appointment, rfc822
 from simulator.world.values import Value
 
 #: The path of an element within another, such as the street of an address; none of those is here.
@@ -18,11 +20,14 @@ class Shape:
 
     uris: frozenset[str] = frozenset()
     extended: tuple[ExtendedPath, ...] = ()
+    #: Whether the source of the item is wanted, which GetItem alone shows (Microsoft Learn, "IncludeMimeContent").
+    with_source: bool = False
 
     def element(self, shown: Shown) -> Element:
         """An item as the answer shows it."""
         return t(
             shown.kind,
+            _source(shown) if self.with_source and not shown.in_row else None,
             shown.call.id_of(shown.item),
             [field.element(shown) for field in self._wanted(OF_ITEMS)],
             [path.write(shown) for path in self.extended],
@@ -62,6 +67,17 @@ def read_path(element: Element) -> Path:
     return FieldPath(uri, tuple(fields))
 
 
+def _source(shown: Shown) -> Element:
+    """The source: iCalendar of an appointment, as clients expect it (DavMail), and a mail of all else."""
+    world, item, meeting = shown.call.world, shown.item, shown.meeting
+    if shown.kind == "CalendarItem" and meeting is not None:
+        octets = appointment(world, item, meeting).encode()
+    else:
+        source = item.message.source
+        octets = source.octets if source else rfc822(world, item)
+    return t("MimeContent", base64.b64encode(octets).decode("ascii"), CharacterSet="UTF-8")
+
+
 def is_path(element: Element) -> bool:
     """Whether an element names a property."""
     return local_name(element) in {"FieldURI", "ExtendedFieldURI", _INDEXED}
@@ -83,4 +99,5 @@ def read_shape(element: Element | None) -> Shape:
             extended.append(path)
         else:
             uris.add(path.uri)
-    return Shape(frozenset(uris), tuple(extended))
+    asked = (element.findtext(f"{T}IncludeMimeContent") or "").strip() in {"true", "1"}
+    return Shape(frozenset(uris), tuple(extended), asked or "item:MimeContent" in uris)

@@ -45,6 +45,12 @@ class Shown:
             return _STATUSES.get(message.message_class.rpartition(".")[2].casefold(), 2)
         return message.meeting.response_status if message.meeting else 0
 
+    @property
+    def size(self) -> int:
+        """How large the message is, in bytes."""
+        message = self.item.message
+        return len(message.source.octets) if message.source else 1500 + 2 * len(message.subject)
+
     def address(self, person: Person) -> str:
         """How the server writes somebody's address."""
         return directory_name(person) if self.call.behavior.ews_addresses == "x500" else person.address

@@ -1,8 +1,8 @@
-"""Restrictions: which items a FindItem is about."""
+"""Restrictions: which items a FindItem is about, and which folders a FindFolder."""
 
 from collections.abc import Callable
 from operator import ge, gt, le, lt
-from typing import Any
+from typing import Any, TypeVar
 
 from simulator.ews.properties.extended import ExtendedPath
 from simulator.ews.properties.fields import NOT_SEARCHABLE
@@ -12,7 +12,11 @@ from simulator.ews.properties.values import comparable, parsed
 from simulator.ews.soap import Element, RefusedError, SoapFault, T, local_name
 from simulator.world.values import Value
 
-Condition = Callable[[Shown], bool]
+#: What is searched for: an item as it is shown, or a folder.
+Thing = TypeVar("Thing")
+Condition = Callable[[Thing], bool]
+#: What reads the property that a path names, and the type of its values.
+Searchable = Callable[[Element], tuple[Callable[[Thing], Value | None], str]]
 
 _ORDERED: dict[str, Callable[[Any, Any], bool]] = {
     "IsGreaterThan": gt,
@@ -38,23 +42,32 @@ _TIMES = frozenset(
 )
 
 
-def read_condition(element: Element) -> Condition:
-    """What a restriction, or a part of one, says.
+def read_condition(element: Element, paths: Searchable[Thing]) -> Condition[Thing]:
+    """What a restriction, or a part of one, says about what has these properties.
 
     :raises RefusedError: a property is not one to search by, or a constant is none of its type.
     """
     name = local_name(element)
     if name in {"And", "Or"}:
-        parts = [read_condition(part) for part in element]
+        parts = [read_condition(part, paths) for part in element]
         together = all if name == "And" else any
-        return lambda shown: together(part(shown) for part in parts)
+        return lambda thing: together(part(thing) for part in parts)
     if name == "Not":
-        inner = read_condition(_only(element))
-        return lambda shown: not inner(shown)
-    read = _COMPARISONS.get(name)
-    if read is None:
-        raise SoapFault("ErrorSchemaValidation", f"The element '{name}' is not a search expression.")
-    return read(element)
+        inner = read_condition(_only(element), paths)
+        return lambda thing: not inner(thing)
+    if name == "Exists":
+        return _exists(element, paths)
+    if name == "Contains":
+        return _contains(element, paths)
+    if name in {"IsEqualTo", "IsNotEqualTo", *_ORDERED}:
+        return _compared(element, paths)
+    raise SoapFault("ErrorSchemaValidation", f"The element '{name}' is not a search expression.")
+
+
+def of_items(element: Element) -> tuple[Callable[[Shown], Value | None], str]:
+    """How a condition reads the property of an item that a path names."""
+    path = searchable(element)
+    return path.read, _type_of(path)
 
 
 def searchable(element: Element) -> Path:
@@ -71,19 +84,19 @@ def _only(element: Element) -> Element:
     return element[0]
 
 
-def _exists(element: Element) -> Condition:
-    path = searchable(_only(element))
-    return lambda shown: path.read(shown) is not None
+def _exists(element: Element, paths: Searchable[Thing]) -> Condition[Thing]:
+    read, _ = paths(_only(element))
+    return lambda thing: read(thing) is not None
 
 
-def _contains(element: Element) -> Condition:
-    path, wanted = searchable(_path_of(element)), _constant(element)
+def _contains(element: Element, paths: Searchable[Thing]) -> Condition[Thing]:
+    (read, _), wanted = paths(_path_of(element)), _constant(element)
     folds = element.get("ContainmentComparison", "Exact") != "Exact"
     mode = element.get("ContainmentMode", "FullString")
     wanted = wanted.casefold() if folds else wanted
 
-    def contains(shown: Shown) -> bool:
-        value = path.read(shown)
+    def contains(thing: Thing) -> bool:
+        value = read(thing)
         if not isinstance(value, str):
             return False
         return _holds(value.casefold() if folds else value, wanted, mode)
@@ -101,15 +114,15 @@ def _holds(text: str, wanted: str, mode: str) -> bool:
             return wanted in text
 
 
-def _compared(element: Element) -> Condition:
-    name, path = local_name(element), searchable(_path_of(element))
+def _compared(element: Element, paths: Searchable[Thing]) -> Condition[Thing]:
+    name, (read, kind) = local_name(element), paths(_path_of(element))
     other = element.find(f"{T}FieldURIOrConstant")
     if other is None or len(other) != 1:
         raise SoapFault("ErrorSchemaValidation", f"'{name}' compares with FieldURIOrConstant.")
-    read = _other(path, other[0])
+    read_other = _other(other[0], kind, paths)
 
-    def compared(shown: Shown) -> bool:
-        value, with_value = comparable(path.read(shown)), comparable(read(shown))
+    def compared(thing: Thing) -> bool:
+        value, with_value = comparable(read(thing)), comparable(read_other(thing))
         if name == "IsEqualTo":
             return value is not None and value == with_value
         if name == "IsNotEqualTo":
@@ -119,10 +132,10 @@ def _compared(element: Element) -> Condition:
     return compared
 
 
-def _other(path: Path, element: Element) -> Callable[[Shown], Value | None]:
+def _other(element: Element, kind: str, paths: Searchable[Thing]) -> Callable[[Thing], Value | None]:
     if is_path(element):
-        return searchable(element).read
-    value = parsed(element.get("Value", ""), _type_of(path))
+        return paths(element)[0]
+    value = parsed(element.get("Value", ""), kind)
     return lambda _: value
 
 
@@ -148,12 +161,3 @@ def _constant(element: Element) -> str:
     if constant is None:
         raise SoapFault("ErrorSchemaValidation", f"'{local_name(element)}' has a Constant.")
     return constant.get("Value", "")
-
-
-_COMPARISONS: dict[str, Callable[[Element], Condition]] = {
-    "Exists": _exists,
-    "Contains": _contains,
-    "IsEqualTo": _compared,
-    "IsNotEqualTo": _compared,
-    **dict.fromkeys(_ORDERED, _compared),
-}

@@ -7,18 +7,20 @@ EWSFindCountLimit); it gets what there is until then, and IncludesLastItemInRang
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from simulator.ews.soap import Element, RefusedError, SoapFault
 from simulator.world.mailboxes import Item
 from simulator.world.series import instances
 
+Thing = TypeVar("Thing")
 #: A wider view of a calendar is refused.
 _WIDEST = timedelta(days=2 * 366)
 _MOST_OF_CALENDAR = 1000
 
 
-def page(items: Sequence[Item], view: Element | None, cap: int | None) -> tuple[Sequence[Item], dict[str, str]]:
-    """The items of an IndexedPageItemView, and what the RootFolder says of it."""
+def page(items: Sequence[Thing], view: Element | None, cap: int | None) -> tuple[Sequence[Thing], dict[str, str]]:
+    """The items of an IndexedPageItemView, or the folders of such a view, and what the RootFolder says of it."""
     offset, most = 0, len(items)
     if view is not None:
         offset = _whole(view, "Offset", 0)
