@@ -16,6 +16,7 @@ from rsvpq.cli import policy_check
 from rsvpq.http.tls import LEGACY
 from rsvpq.lanes.limits import Limits
 from rsvpq.settings import (
+    SLOWEST_EWS,
     ConfigError,
     EwsSettings,
     KeyPath,
@@ -130,13 +131,22 @@ def _warnings(loaded: LoadedSettings, mailboxes: Sequence[ListedMailbox]) -> Ite
     yield from _two_names(settings, mailboxes)
     yield from policy_check.warnings(loaded, mailboxes)
     for name, server in settings.servers.items():
-        if settings.mode == "respond" and isinstance(server, EwsSettings) and server.access == "delegate":
-            text = "delegate: without Send As on a mailbox its answers are not sent, and stay in its Drafts; grant it"
-            yield problem(("servers", name, "access"), f"{text}, and try one mailbox first (docs/ews.md)")
+        if isinstance(server, EwsSettings):
+            yield from _ews_risks(loaded, name, server)
         if server.tls_minimum in LEGACY:
             text = f"{server.tls_minimum} and its ciphers are insecure; update the server, and write 1.2"
             yield problem(("servers", name, "tls_minimum"), text)
     yield from _open_secrets(loaded)
+
+
+def _ews_risks(loaded: LoadedSettings, name: str, server: EwsSettings) -> Iterator[Problem]:
+    """Yield settings of Exchange Web Services with which an answer may be given twice, or not be sent."""
+    if loaded.settings.mode == "respond" and server.access == "delegate":
+        text = "delegate: without Send As on a mailbox its answers are not sent, and stay in its Drafts; grant it"
+        yield loaded.origins.problem(("servers", name, "access"), f"{text}, and try one mailbox first (docs/ews.md)")
+    if server.settle < SLOWEST_EWS:
+        text = f"{server.settle}: Exchange may go on for two minutes with a request that nobody waits for any more"
+        yield loaded.origins.problem(("servers", name, "settle"), f"{text}; write {SLOWEST_EWS} or more")
 
 
 def _unreachable_paces(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator[Problem]:

@@ -18,10 +18,11 @@ from rsvpq.settings.model import (
 )
 from rsvpq.settings.policy import PolicySettings, RuleSettings
 from rsvpq.settings.problems import ConfigError, Problem, did_you_mean, in_file_order
-from rsvpq.settings.servers import AnyServerSettings, EwsSettings, ServerSettings, WebDavSettings
+from rsvpq.settings.servers import SLOWEST_EWS, AnyServerSettings, EwsSettings, ServerSettings, WebDavSettings
 from rsvpq.settings.toml_lines import KeyPath
 
 __all__ = [
+    "SLOWEST_EWS",
     "AnyServerSettings",
     "AuditSettings",
     "ConfigError",

@@ -32,6 +32,10 @@ DEFAULT_PROTOCOL = "webdav"
 _SETTLE_MORE = Duration(60)
 
 
+#: IIS lets Exchange work on one request for 110 s by default, whether or not anybody still waits for the response.
+SLOWEST_EWS = Duration(120)
+
+
 class ServerSettings(Table):
     """Settings common to all protocols: account, address, TLS, limits and timeouts."""
 
@@ -115,7 +119,7 @@ class EwsSettings(ServerSettings):
     # BaseModel has a method of this name.
     schema_version: Literal["detect", "2007", "2010"] = Field("detect", alias="schema")
     marker: Literal["detect", "on", "off"] = "detect"
-    settle: DurationField = Duration(120)
+    settle: DurationField = SLOWEST_EWS
 
     @field_validator("settle")
     @classmethod

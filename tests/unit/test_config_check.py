@@ -141,6 +141,15 @@ def test_answering_by_delegate_access_is_warned_about(folder: Path) -> None:
     assert not any("Send As" in one for one in _warnings({"RSVPQ_MODE": "observe"}))
 
 
+def test_repeating_an_answer_before_exchange_has_given_up_the_first_is_warned_about(folder: Path) -> None:
+    _with_ews(folder, 'settle = "119s"\n')
+    _replace(folder / "rsvpq.toml", 'read_timeout = "60s"', 'read_timeout = "30s"')
+
+    (warning,) = _warnings()
+    assert "servers.hq1.settle: 119s: Exchange may go on for two minutes" in warning
+    assert warning.endswith("write 2m or more")
+
+
 def test_a_text_that_a_server_cannot_send_is_warned_about(folder: Path) -> None:
     with (folder / "rsvpq.toml").open("a") as file:
         file.write('\n[[policy.rules]]\nname = "all"\ndecision = "accept"\nanswer_text = "By a program."\n')
