@@ -12,7 +12,7 @@ from celery.exceptions import Ignore, Retry
 
 from rsvpq.lanes import Item, Lane, Lanes
 from rsvpq.lanes.status import ServerStatus
-from rsvpq.mail.errors import Busy, ExchangeError, LoginRefused, Unsettled
+from rsvpq.mail.errors import Busy, ExchangeError, LoginRefused, NotAnswerable, Unsettled
 from rsvpq.tasks.journal import LeaseLost, Outcome, Paused, Taken
 from rsvpq.tasks.runner import Carrier
 from tests.integration.test_carrier import ATTEMPTS, Published, fails, state, succeeds
@@ -33,7 +33,8 @@ def errors(root: type[ExchangeError] = ExchangeError) -> Iterator[type[ExchangeE
 
 def example(kind: type[Exception]) -> Exception:
     """One of this kind."""
-    return kind("x", 5) if issubclass(kind, Unsettled) else kind("x")
+    more = {Unsettled: (5,), NotAnswerable: ("out-of-date",)}
+    return kind("x", *more.get(kind, ()))
 
 
 ENDLESS = [
