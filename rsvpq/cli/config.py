@@ -30,6 +30,7 @@ from rsvpq.settings import (
     load_with_origins,
 )
 from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes
+from rsvpq.text import duration
 
 #: The share of threads that means no limit, in percent.
 _ALL = 100
@@ -71,7 +72,7 @@ def check_report(file: Path | None, environ: Mapping[str, str]) -> list[str]:
         for index, schedule in enumerate(loaded.settings.schedule)
         if schedule.group is not None and schedule.group not in groups
     ]
-    if problems := [*empty, *policy_check.problems(loaded, mailboxes)]:
+    if problems := [*empty, *_unreached_delay(loaded), *policy_check.problems(loaded, mailboxes)]:
         raise ConfigError(in_file_order(problems))
     warnings = in_file_order(_warnings(loaded, mailboxes))
     return [*_summary(loaded.settings, mailboxes), *(f"warning: {warning}" for warning in warnings)]
@@ -86,12 +87,23 @@ def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator
         yield f"server     {name}: {server.url} as {server.username}; {_pace(server.limits)}; {_count(on_server[name])}"
     yield f"mailboxes  {settings.mailboxes}: {_count(len(mailboxes))}; each {_pace(settings.mailbox_limits)}"
     yield f"lanes      {_lanes(settings)}"
+    horizon = " to ".join(duration(one.seconds) for one in settings.retry.horizon)
+    yield f"retries    {settings.retry.attempts} attempts, over {horizon}; then dead"
     for name, count in sorted(in_group.items()):
         yield f"group      {name or '(none)'}: {_count(count)}"
     yield f"policy     {policy_check.summary(settings)}"
     for schedule in settings.schedule:
         scope = "all mailboxes" if schedule.group is None else f"group {schedule.group}"
         yield f"schedule   every {schedule.every}: {scope}"
+
+
+def _unreached_delay(loaded: LoadedSettings) -> Iterator[Problem]:
+    """Yield a longest delay that no item can come to: an outage would then outlast the attempts much sooner."""
+    retry = loaded.settings.retry
+    if retry.longest_reached < retry.longest_delay:
+        text = f"{retry.longest_delay} is never reached with {retry.attempts} attempts: the longest is"
+        remedy = f"write more attempts, or {retry.longest_reached} here"
+        yield loaded.origins.problem(("retry", "longest_delay"), f"{text} {retry.longest_reached}; {remedy}")
 
 
 def _mode(settings: Settings) -> str:

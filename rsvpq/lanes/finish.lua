@@ -24,7 +24,8 @@
 -- ARGV[16]  why the message waits for a person, one word; '' if it does not
 -- ARGV[17]  '1' if nothing came of what was begun, because the message was gone; the memory of the topic is marked
 -- ARGV[18]  shortest delay of 'left', microseconds, if the scan that offered the item had another policy
--- ARGV[19+] label, number for each further count
+-- ARGV[19]  '1' if the server may be at fault, so that this counts for its breaker: see broke()
+-- ARGV[20+] label, number for each further count
 -- Returns   { state, { released, ... } } with state 'done' | 'left' | 'dead' | 'later' | 'pending' | 'replay' | 'lost',
 --           and the released items as in release.lua
 -- Replay    is recognized by its generation, returns 'replay' and changes nothing but what it releases
@@ -41,6 +42,37 @@ if f[1] ~= 'running' or f[2] ~= generation or f[3] ~= ARGV[4] then return { 'los
 if not (mailbox and server and f[6]) then
   quarantine_item(id, 'item-incomplete', mailbox, server)
   return { 'lost', release(number(ARGV[11])) }
+end
+
+-- The breaker of a server: so many failures in a row, in so many mailboxes, with no item of it done in between, are an
+-- outage of the server and not the fault of an item. It is then held, shortly at first and never so long that its return
+-- goes unnoticed for minutes; the attempts are not charged, and after each hold one item tries (look_up()).
+local MOST_FAILURES, FEWEST_MAILBOXES, FIRST_BREAK, LONGEST_BREAK = 6, 3, 15000000, 60000000
+
+-- Return for how long the server is held because of this failure, and why; nothing if it is not.
+local function broke()
+  local key = P .. ':server:' .. server
+  local v = redis.call('HMGET', key, 'went', 'failed_at', 'failures', 'failing', 'breaks', 'hold', 'hold_for')
+  local failures, failing, breaks = number(v[3]), decoded(v[4]) or {}, number(v[5])
+  if number(v[1]) > number(v[2]) then failures, failing, breaks = 0, {}, 0 end
+  failures = failures + 1
+  local known = #failing >= FEWEST_MAILBOXES
+  for _, name in ipairs(failing) do known = known or name == mailbox end
+  if not known then failing[#failing + 1] = mailbox end
+  local breaking, wait = failures >= MOST_FAILURES and #failing >= FEWEST_MAILBOXES, held_until(v[6], v[7]) - NOW
+  -- What was in flight when the server was held shares the hold.
+  if breaking and wait <= 0 then
+    wait = math.min(LONGEST_BREAK, FIRST_BREAK * 2 ^ math.min(breaks, 10))
+    breaks = breaks + 1
+  end
+  redis.call('HSET', key, 'failed_at', NOW, 'failures', failures, 'failing', cjson.encode(failing), 'breaks', breaks)
+  if breaking then return wait, failures .. ' failures in a row, in several mailboxes; the last: ' .. ARGV[13] end
+end
+
+local broken
+if how == 'later' and ARGV[19] == '1' then
+  local wait, why = broke()
+  if wait then how, label, delay, hold, broken = 'throttled', 'throttled', wait, 'server', why end
 end
 
 -- How often in a row an item may wait without setting a hold, and how often it may hold its mailbox or server although
@@ -120,12 +152,13 @@ give_back(id, mailbox, server, f[6])
 redis.call('HSET', item, 'finished', generation, 'reason', reason)
 count(label, 1, server)
 if ARGV[17] == '1' and f[13] then take_back_memory() end
-for i = 19, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
+for i = 20, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
 if how == 'throttled' or how == 'held' then redis.call('HINCRBY', item, 'attempts', -1) end
 if how == 'done' or how == 'left' then
   for _, key in ipairs({ P .. ':mailbox:' .. mailbox, P .. ':server:' .. server }) do redis.call('HSET', key, 'went', NOW) end
+  redis.call('HDEL', P .. ':server:' .. server, 'breaks')
 end
-if hold ~= '' then hold_back(hold, hold == 'server' and server or mailbox, delay, ARGV[13]) end
+if hold ~= '' then hold_back(hold, hold == 'server' and server or mailbox, delay, broken or ARGV[13]) end
 
 local state = how
 -- An item that sets a hold twice in a row comes well after the others, to show whether it is the only cause.

@@ -322,6 +322,7 @@ class Ledger:
         policy: str = "",
         on_hold: str = "",
         undone: bool = False,
+        server_fault: bool = False,
     ) -> Finish:
         """End a running item; see finish.lua for ``how``.
 
@@ -334,6 +335,7 @@ class Ledger:
             again at once.
         :param disputed_s: the shortest delay, if the scan that offered the item already had another policy.
         :param on_hold: why the item waits for a person.
+        :param server_fault: the server may be at fault, so that ``later`` counts for its breaker, which may hold it.
         :param undone: nothing came of what was begun; the memory of the item's topic is marked accordingly.
         """
         more = [part for pair in (counts or {}).items() for part in pair]
@@ -341,7 +343,17 @@ class Ledger:
         audit = (result, (reason if recorded_reason is None else recorded_reason)[:_LONGEST_WHY])
         left = (microseconds(longest_s), policy, on_hold)
         state, released = self._namespace.call(
-            "finish", item_id, generation, owner, *args, *audit, *left, int(undone), microseconds(disputed_s), *more
+            "finish",
+            item_id,
+            generation,
+            owner,
+            *args,
+            *audit,
+            *left,
+            int(undone),
+            microseconds(disputed_s),
+            int(server_fault),
+            *more,
         )
         return Finish(state, self._releases(released))
 

@@ -111,10 +111,25 @@ class LaneSettings(_Table):
 class RetrySettings(_Table):
     """How often, and at what intervals, an item is retried before it is dead."""
 
-    attempts: Count = 8
+    attempts: Count = 20
     first_delay: DurationField = Duration(5)
     longest_delay: DurationField = Duration(15 * 60)
     settle: DurationField = Duration(120)
+
+    @property
+    def horizon(self) -> tuple[Duration, Duration]:
+        """The shortest and the longest time from the first attempt to the last: delays are random in their upper half.
+
+        See :meth:`rsvpq.tasks.runner.Carrier.delay_s`.
+        """
+        doubled = (self.first_delay.seconds * 2**number for number in range(self.attempts - 1))
+        longest = sum(min(delay, self.longest_delay.seconds) for delay in doubled)
+        return Duration(longest / 2), Duration(longest)
+
+    @property
+    def longest_reached(self) -> Duration:
+        """The longest delay that an item can come to."""
+        return Duration(min(self.longest_delay.seconds, self.first_delay.seconds * 2.0 ** max(0, self.attempts - 2)))
 
     @field_validator("longest_delay")
     @classmethod

@@ -10,7 +10,8 @@ The steps of a delivery:
    - An outcome finishes it. A message that was left alone is examined again later.
    - Busy puts it back, and holds the mailbox or the server for the same delay. Unsettled puts it back without a hold.
      Neither costs an attempt, but the ledger bounds how often one item may do this (``finish.lua``).
-   - Transient and Unknown put it back with a growing delay, until its attempts are used up.
+   - Transient and Unknown put it back with a growing delay, until its attempts are used up; an outage of the server,
+     which is many of them in a row in several mailboxes, holds it instead (``broke()`` in ``finish.lua``).
    - Refused makes it dead.
    - A pause puts it back until the lane goes on. An unexpected error is treated like Transient.
 4. Each finish also releases other items into the free slots, and they are published. A delivery that lost its lease
@@ -32,7 +33,7 @@ from celery.exceptions import Ignore, Retry
 
 from rsvpq.audit.record import READING_STEPS, Redaction
 from rsvpq.lanes import Lane, Lanes, Recorded, Release, Start, StartResult
-from rsvpq.mail.errors import Busy, ExchangeError, NotListed, Refused, Unsettled
+from rsvpq.mail.errors import Busy, Changed, ExchangeError, NotListed, Refused, Unsettled
 from rsvpq.mail.lease import Lease
 from rsvpq.mail.messages import is_private_payload
 from rsvpq.policy import Left
@@ -142,7 +143,9 @@ class _Delivery:
             self._finish("dead", error, label="dead:refused", reason=str(error), result="refused")
             raise
         except (ExchangeError, Taken) as error:
-            self._put_back("later", error, self.carrier.delay_s(self.start.attempt))
+            # Many such errors in a row, in several mailboxes, are an outage of the server.
+            fault = isinstance(error, ExchangeError) and not isinstance(error, Changed)
+            self._put_back("later", error, self.carrier.delay_s(self.start.attempt), server_fault=fault)
         except Exception as error:
             logger.exception("event=unexpected item=%s mailbox=%s", self.item_id, self.start.mailbox)
             self._put_back("later", error, self.carrier.delay_s(self.start.attempt))
@@ -210,9 +213,13 @@ class _Delivery:
         error: Exception,
         delay_s: float,
         hold: Literal["", "mailbox", "server"] = "",
+        *,
+        server_fault: bool = False,
     ) -> Never:
         reason = f"{type(error).__name__}: {error}"
-        state = self._finish(how, error, label=how, reason=reason, delay_s=delay_s, hold=hold)
+        state = self._finish(
+            how, error, label=how, reason=reason, delay_s=delay_s, hold=hold, server_fault=server_fault
+        )
         if state == "dead":
             raise error
         logger.info("event=%s item=%s delay_s=%.1f reason=%s", how, self.item_id, delay_s, reason)

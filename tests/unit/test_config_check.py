@@ -55,6 +55,7 @@ def test_the_example_files_pass_unchanged(folder: Path) -> None:
         "10/s, burst 20, concurrency 4; 4 mailboxes",
         f"mailboxes  {folder}/mailboxes.csv: 4 mailboxes; each 2/s, burst 5, concurrency 1",
         "lanes      16 scans and 64 messages released at once, to one server",
+        "retries    20 attempts, over 1 h 33 min to 3 h 6 min; then dead",
         "group      (none): 1 mailbox",
         "group      pilot: 2 mailboxes",
         "group      shared: 1 mailbox",
@@ -106,6 +107,18 @@ def test_problems_of_the_list_of_mailboxes_go_to_stderr_and_the_exit_code_is_2(f
     assert result.exit_code == 2
     assert result.stdout == ""
     assert result.stderr == f"{folder}/mailboxes.csv:8: server: 'hq2' is not a configured server; use one of: hq1\n"
+
+
+def test_a_longest_delay_that_nothing_comes_to_is_a_problem(folder: Path) -> None:
+    _replace(folder / "rsvpq.toml", "attempts = 20", "attempts = 8")
+
+    result = _check()
+
+    assert result.exit_code == 2
+    expected = (
+        "retry.longest_delay: 15m is never reached with 8 attempts: the longest is 320s; write more attempts, or 320s"
+    )
+    assert expected in result.stderr
 
 
 def test_a_schedule_for_a_group_of_nobody_is_a_problem(folder: Path) -> None:

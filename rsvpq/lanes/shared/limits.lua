@@ -31,7 +31,7 @@ end
 local function look_up(scope, name, reading)
   local key = P .. ':' .. scope .. ':' .. name
   local v = redis.call('HMGET', key, 'n', 'reserved', 'tat', 'hold', 'paused', 'live_interval', 'live_burst',
-    'live_concurrency', 'interval', 'burst', 'concurrency', 'weight', 'server', 'where', 'hold_for', 'hold_why')
+    'live_concurrency', 'interval', 'burst', 'concurrency', 'weight', 'server', 'where', 'hold_for', 'hold_why', 'breaks')
   local interval = positive(v[6], positive(v[9], CFG.interval or 1))
   local burst = positive(v[7], positive(v[10], CFG.burst or 1))
   local tat, hold = number(v[3], FAR), held_until(v[4], v[15])
@@ -45,7 +45,8 @@ local function look_up(scope, name, reading)
     key = key,
     n = number(v[1]), reserved = number(v[2]), tat = tat, hold = hold, paused = v[5],
     interval = interval, burst = burst,
-    concurrency = positive(v[8], positive(v[11], CFG.concurrency or 1)),
+    -- A server whose breaker has held it is tried by one item, until one is done.
+    concurrency = number(v[17]) > 0 and 1 or positive(v[8], positive(v[11], CFG.concurrency or 1)),
     weight = positive(v[12], CFG.weight or 1),
     server = v[13], where = v[14] or '', hold_why = v[16],
   }

@@ -1,0 +1,117 @@
+"""The breaker of a server: an outage holds the server and costs no item an attempt, whatever the failures say."""
+
+import pytest
+
+from rsvpq.lanes import Item, Lane, Lanes, Release
+from tests.support.lanes_with_clock import Clock, ledger, offer
+
+#: So many failures in a row, in so many mailboxes, are an outage.
+FAILURES, MAILBOXES = 6, 3
+NAMES = [f"user{number}" for number in range(FAILURES)]
+
+
+def finish(lanes: Lanes, release: Release, how: str = "later", *, fault: bool = True) -> str:
+    """Run one item to its end; the state that it has then."""
+    lanes.ledger.start(release.id, release.generation, "worker")  # does nothing if it was started before
+    details = {"label": how, "reason": "Transient: GET returned 500", "delay_s": 5.0, "server_fault": fault}
+    return lanes.ledger.finish(release.id, release.generation, "worker", how, **details).state  # type: ignore[arg-type]
+
+
+def fail(lanes: Lanes, clock: Clock, mailboxes: list[str], *, fault: bool = True) -> list[str]:
+    """Let one item of each of these mailboxes fail, one after the other; the states that they have then."""
+    states = []
+    for number, name in enumerate(mailboxes):
+        lanes.ledger.offer(Lane(name, "mail1"), [Item(f"{name}-{number}-{clock.us}", "answer", "answer", {})])
+        (release,) = lanes.ledger.release(1)
+        clock.turn(0.01)
+        states.append(finish(lanes, release, fault=fault))
+    return states
+
+
+def held_s(lanes: Lanes) -> float:
+    return lanes.snapshot.status().servers["mail1"].held_s
+
+
+def test_failures_in_a_row_in_several_mailboxes_hold_the_server_and_cost_no_attempt(lanes: Lanes, clock: Clock) -> None:
+    assert fail(lanes, clock, NAMES) == ["later"] * (FAILURES - 1) + ["pending"]
+    server = lanes.snapshot.status().servers["mail1"]
+    assert server.held_s == pytest.approx(15, abs=0.1)
+    assert server.held_why.startswith(
+        "6 failures in a row, in several mailboxes; the last: Transient: GET returned 500"
+    )
+    charged = [ledger(lanes, item)["attempts"] for item in _items(lanes)]
+    assert sorted(charged) == ["0", *["1"] * (FAILURES - 1)]
+    offer(lanes, "other", mailbox="bruno", server="mail2")
+    assert [release.id for release in lanes.ledger.release()] == ["other"]
+
+
+@pytest.mark.parametrize("names", [["adele"] * 9, ["adele", "bruno"] * 6], ids=["one mailbox", "two mailboxes"])
+def test_failures_in_few_mailboxes_are_no_outage(lanes: Lanes, clock: Clock, names: list[str]) -> None:
+    assert set(fail(lanes, clock, names)) == {"later"}
+    assert held_s(lanes) == 0
+
+
+def test_what_is_no_fault_of_a_server_does_not_count(lanes: Lanes, clock: Clock) -> None:
+    assert set(fail(lanes, clock, NAMES * 2, fault=False)) == {"later"}
+    assert held_s(lanes) == 0
+
+
+def test_a_success_in_between_begins_the_count_anew(lanes: Lanes, clock: Clock) -> None:
+    fail(lanes, clock, NAMES[:-1])
+    offer(lanes, "well", mailbox="carla")
+    (release,) = lanes.ledger.release(1)
+    clock.turn(0.01)
+    assert finish(lanes, release, "done") == "done"
+    clock.turn(0.01)
+    assert set(fail(lanes, clock, NAMES[:-1])) == {"later"}
+    assert held_s(lanes) == 0
+
+
+def test_after_a_hold_one_item_tries_and_each_vain_try_holds_longer_up_to_a_minute(lanes: Lanes, clock: Clock) -> None:
+    fail(lanes, clock, NAMES)
+    for number in range(4):
+        offer(lanes, f"more{number}", mailbox=f"more{number}")
+    for expected_s in (30, 60, 60):
+        clock.turn(held_s(lanes) + 0.01)
+        (release,) = lanes.ledger.release()
+        assert lanes.ledger.release() == ()
+        finish(lanes, release)
+        assert held_s(lanes) == pytest.approx(expected_s, abs=0.1)
+
+
+def test_a_try_that_succeeds_lets_all_others_go_on(lanes: Lanes, clock: Clock) -> None:
+    fail(lanes, clock, NAMES)
+    clock.turn(16)
+    (release,) = lanes.ledger.release(1)
+    assert lanes.ledger.release() == ()
+    assert finish(lanes, release, "done") == "done"
+    assert len(lanes.ledger.release()) == 4
+    assert lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:server:mail1", "breaks") is None
+
+
+def test_what_was_in_flight_when_the_server_was_held_shares_the_hold(lanes: Lanes, clock: Clock) -> None:
+    fail(lanes, clock, NAMES[:-1])
+    for name in ("carla", "dora", "emil"):
+        offer(lanes, name, mailbox=name)
+    released = lanes.ledger.release(3)
+    for one in released:
+        lanes.ledger.start(one.id, one.generation, "worker")
+    clock.turn(0.01)
+    assert [finish(lanes, one) for one in released] == ["pending"] * 3
+    assert held_s(lanes) == pytest.approx(15, abs=0.1)
+
+
+def test_an_outage_kills_nothing_however_long_it_lasts(lanes: Lanes, clock: Clock) -> None:
+    """Each item has three attempts."""
+    fail(lanes, clock, NAMES)
+    for _ in range(100):
+        clock.turn(61)
+        for release in lanes.ledger.release():
+            finish(lanes, release)
+    states = [ledger(lanes, item)["state"] for item in _items(lanes)]
+    assert (len(states), set(states)) == (FAILURES, {"later", "pending"})
+
+
+def _items(lanes: Lanes) -> list[str]:
+    prefix = f"{lanes.namespace.prefix}:item:"
+    return [key.removeprefix(prefix) for key in lanes.namespace.redis.scan_iter(match=f"{prefix}*")]
