@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event
 
@@ -20,10 +20,11 @@ from redis.exceptions import RedisError
 
 from producer.schedule import ScheduledScan, due_scans, trigger_scan
 from rsvpq import wiring
+from rsvpq.audit.record import Audit
 from rsvpq.health.register import register_of
 from rsvpq.health.systemd import notify
 from rsvpq.health.watchdog import Watchdog
-from rsvpq.lanes import Lanes, Release
+from rsvpq.lanes import Lanes, OperatorAction, Release, Scope
 from rsvpq.lanes.ledger import MOST_RELEASED_AT_ONCE
 from rsvpq.settings import ConfigError
 from rsvpq.tasks import celery_app
@@ -55,6 +56,8 @@ class Dispatcher:
     trigger: Callable[[str | None], None]
     schedules: Sequence[ScheduledScan]
     configure: Callable[[], None]
+    #: Makes the audit record of a pause that has ended by itself, from its scope, its name and its end.
+    ended_pause: Callable[[Scope, str, str], OperatorAction | None] = lambda *_: None
     #: The keys of the broker with the type that each must have.
     broker_keys: Mapping[str, str] = field(default_factory=dict)
     #: A monotonic clock, in seconds.
@@ -118,11 +121,19 @@ class Dispatcher:
         self._ahead_us = self.lanes.time_us() - round(self.steady() * 1e6)
         if back or dead:
             logger.warning("event=lease-ended back=%d dead=%d", back, dead)
+        self._end_pauses()
         self._repair()
         for scan in due_scans(self.lanes, self.schedules):
             logger.info("event=scheduled-scan group=%s", scan.group or "(all)")
             self.trigger(scan.group)
         register_of(self.lanes, "dispatcher").report(ALIVE_S)
+
+    def _end_pauses(self) -> None:
+        """End the pauses whose time is over; whichever dispatcher comes first, the audit has it once."""
+        for scope, name, until in self.lanes.controls.due_pauses():
+            ended = self.ended_pause(scope, name, until)
+            if self.lanes.controls.end_pause(scope, name, until, action=ended):
+                logger.info("event=pause-ended scope=%s name=%s", scope, name or "-")
 
     def _repair(self) -> None:
         """Repair broken records of the ledger, a part of it at a time."""
@@ -153,6 +164,7 @@ def main() -> None:
         trigger=partial(trigger_scan, app, queues),
         schedules=[ScheduledScan(schedule.every.seconds, schedule.group) for schedule in settings.schedule],
         configure=partial(wiring.configure, lanes, settings),
+        ended_pause=partial(_ended_pause, wiring.make_audit(settings, lanes)),
         broker_keys=celery_app.key_types(settings.redis.namespace),
     )
     watchdog = Watchdog(dispatcher.stall_reason, stalled_after_s=settings.health.stalled_after.seconds)
@@ -166,6 +178,11 @@ def main() -> None:
         sys.exit(2)
     finally:
         watchdog.stop()
+
+
+def _ended_pause(audit: Audit, scope: Scope, name: str, until: str) -> OperatorAction:
+    action = audit.action("resume", scope, name, why="the time of its pause was over")
+    return replace(action, who="rsvpq", token=f"pause {scope} {name} {until}")
 
 
 if __name__ == "__main__":

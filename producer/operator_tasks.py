@@ -13,7 +13,7 @@ from celery import Task
 from producer.app import app, lanes, settings
 from rsvpq.lanes import Scope
 from rsvpq.ops import InvalidRequest, OperatorContext, control, dead, look, open_context
-from rsvpq.settings import ConfigError
+from rsvpq.settings import ConfigError, Duration
 from rsvpq.tasks import contract
 from rsvpq.wiring.in_force import in_force
 
@@ -48,9 +48,13 @@ def status(_: Task[Any, Any]) -> dict[str, Any]:
 
 
 @_operation(contract.OPS_PAUSE)
-def pause(self: Task[Any, Any], scope: Scope, name: str = "", reason: str = "", who: str = "") -> str:
-    """Pause all, a server or a mailbox."""
-    return control.pause(_context(self, who), scope, name, reason)
+def pause(self: Task[Any, Any], scope: Scope, name: str = "", reason: str = "", who: str = "", lasts: str = "") -> str:
+    """Pause all, a server or a mailbox; ``lasts`` is for how long, such as ``2h``: '' is until somebody resumes."""
+    try:
+        for_s = Duration.parse(lasts).seconds if lasts else None
+    except ValueError as error:
+        raise InvalidRequest(f"lasts: {error}") from None
+    return control.pause(_context(self, who), scope, name, reason, for_s=for_s)
 
 
 @_operation(contract.OPS_RESUME)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from rsvpq.cli.options import config_option, not_empty
+from rsvpq.cli.options import config_option, milliseconds, not_empty, seconds
 from rsvpq.lanes import Scope
 from rsvpq.ops import InvalidRequest, control, open_context
 from rsvpq.ops.confirmation import unused
@@ -35,15 +35,26 @@ def usage() -> Iterator[None]:
 @_scope
 @_name
 @click.option("--reason", default=control.PAUSED, help="Shown in the status, and recorded in the audit.")
+@click.option("--for", "for_s", metavar="DURATION", callback=seconds, help="End it after DURATION, such as 90s or 2h.")
+@click.option("--until", metavar="TIME", callback=not_empty, help="End it at this time, such as 2026-11-22T06:00.")
 @config_option
-def pause(scope: Scope, name: str, reason: str, config_file: Path | None) -> None:
+def pause(
+    scope: Scope, name: str, reason: str, for_s: float | None, until: str | None, config_file: Path | None
+) -> None:
     """Pause everything, a server or a mailbox: nothing new starts, and what runs stops before its next effect.
 
+    With --for or --until a dispatcher ends the pause by itself; otherwise it lasts until somebody resumes.
     Exits with 1 if no process has used this Redis yet, so that nothing may have been paused.
     """
     context = open_context(load_settings(config_file))
+    if until is not None:
+        if for_s is not None:
+            raise click.UsageError("give either --for or --until")
+        for_s = milliseconds(context.lanes, until, "--until") / 1000 - context.lanes.time_us() / 1e6
+        if for_s <= 0:
+            raise click.BadParameter(f"{until!r} is over already", param_hint="--until")
     with usage():
-        click.echo(control.pause(context, scope, name, reason))
+        click.echo(control.pause(context, scope, name, reason, for_s=for_s))
     if warning := unused(context):
         click.echo(warning, err=True)
         sys.exit(1)  # the operator must not believe that everything stands still

@@ -197,7 +197,8 @@ def _why(reason: str) -> str:
 def _pause(pause: Pause) -> str:
     by = f" by {printable(pause.by)}" if pause.by else ""
     since = f" {_ago(pause.age_s)}" if pause.age_s is not None else ""
-    return f"{by}{since}: {printable(pause.reason)}"
+    ends = f" for another {age(pause.left_s)}" if pause.left_s is not None else ""
+    return f"{by}{since}{ends}: {printable(pause.reason)}"
 
 
 def _ago(seconds: float | None) -> str:

@@ -85,9 +85,45 @@ class Controls:
         values = [value for row in found for value in (row if isinstance(row, list) else [None])]
         return all(0 < number_of(value) < _ENDLESS for value in values) and all(reply == 1 for reply in listed)
 
-    def pause(self, scope: Scope, name: str = "", *, reason: str, action: OperatorAction | None = None) -> None:
-        """Release and start nothing in this scope, and stop running items before their next effect, until resumed."""
-        self._set(scope, name, action, {"paused": reason or "paused"})
+    def pause(
+        self,
+        scope: Scope,
+        name: str = "",
+        *,
+        reason: str,
+        for_s: float | None = None,
+        action: OperatorAction | None = None,
+    ) -> None:
+        """Release and start nothing in this scope, and stop running items before their next effect, until resumed.
+
+        :param for_s: after how many seconds a dispatcher ends the pause; None for never.
+        """
+        ends = {} if for_s is None else {"paused_for": microseconds(for_s)}
+        self._set(scope, name, action, {"paused": reason or "paused", **ends})
+
+    def due_pauses(self) -> list[tuple[Scope, str, str]]:
+        """Return the pauses whose time is over: scope, name, and the time at which each was to end."""
+        space = self._namespace
+        key = space.key("pauses")
+        try:
+            found = space.redis.zrangebyscore(key, "-inf", space.time_us())
+        except ResponseError:  # a key of another type, which the next pause replaces
+            return []
+        scopes: dict[str, Scope] = {"all": "all", "mailbox": "mailbox", "server": "server"}
+        due = []
+        for member in map(str, found):
+            word, _, name = member.partition(" ")
+            record = space.general if word == "all" else space.key(word, name)
+            until = space.redis.hget(record, "paused_until") if word in scopes else None
+            if until:
+                due.append((scopes[word], name, str(until)))
+            else:  # its record is gone, or the entry is not ours
+                space.redis.zrem(key, member)
+        return due
+
+    def end_pause(self, scope: Scope, name: str, until: str, *, action: OperatorAction | None = None) -> bool:
+        """End a pause of :meth:`due_pauses`; return whether it was still the same one. A hold stays."""
+        return bool(self._set(scope, name, action, {"pause_ended": until}))
 
     def resume(self, scope: Scope, name: str = "", *, action: OperatorAction | None = None) -> None:
         """Undo :meth:`pause` of the same scope, and end the hold of that server or mailbox."""
@@ -131,6 +167,8 @@ class Controls:
         }
         self._set(scope, name, action, fields)
 
-    def _set(self, scope: Scope, name: str, action: OperatorAction | None, fields: Mapping[str, Any]) -> None:
+    def _set(self, scope: Scope, name: str, action: OperatorAction | None, fields: Mapping[str, Any]) -> int:
         recorded = action.to_args() if action else ("",) * 7
-        self._namespace.call("set", scope, name, *recorded, *(part for pair in fields.items() for part in pair))
+        given = (part for pair in fields.items() for part in pair)
+        done: int = self._namespace.call("set", scope, name, *recorded, *given)
+        return done

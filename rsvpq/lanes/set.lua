@@ -12,16 +12,30 @@
 -- ARGV[9]   facts (JSON), which name the mailbox
 -- ARGV[10]  server, for the audit; '' if none
 -- ARGV[11+] field, value for each: paused, hold, confirmed, live_interval (microseconds), live_burst, live_concurrency;
---           an empty value removes the field
--- Returns   1
+--           an empty value removes the field. Also: paused_for, after paused (microseconds until the pause ends), and
+--           pause_ended (the time at which a pause was to end: nothing is done if that is not the present one)
+-- Returns   1; 0 if nothing was done
 -- Replay    sets the same values again; the token, which is kept for an hour, prevents a second record
 
 local scope, name = ARGV[2], ARGV[3]
 local key = scope == 'all' and P .. ':cfg' or P .. ':' .. scope .. ':' .. name
+local pauses, member = P .. ':pauses', scope .. ' ' .. name
+local function end_pause()
+  redis.call('HDEL', key, 'paused', 'paused_by', 'paused_at', 'paused_until')
+  if redis.call('TYPE', pauses).ok ~= 'zset' then redis.call('DEL', pauses) end  -- a pause must never fail
+  redis.call('ZREM', pauses, member)
+end
+
 for i = 11, #ARGV, 2 do
   local field, value = ARGV[i], ARGV[i + 1]
-  if field == 'paused' then
-    redis.call('HDEL', key, 'paused', 'paused_by', 'paused_at')
+  if field == 'pause_ended' then
+    if redis.call('HGET', key, 'paused_until') ~= value then return 0 end
+    end_pause()
+  elseif field == 'paused_for' then
+    redis.call('HSET', key, 'paused_until', string.format('%.0f', NOW + number(value)))
+    redis.call('ZADD', pauses, NOW + number(value), member)
+  elseif field == 'paused' then
+    end_pause()
     if value ~= '' then redis.call('HSET', key, 'paused', value, 'paused_by', ARGV[5], 'paused_at', NOW) end
   elseif value == '' then
     redis.call('HDEL', key, field, field == 'hold' and 'hold_why' or field)

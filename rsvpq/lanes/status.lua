@@ -10,7 +10,7 @@
 --             scanning: when the oldest scan that has not ended was offered; 0 for none,
 --             on_hold: { REASON: messages that wait for a person; 'more' for those that were not read },
 --             waiting: { REASON: [mailboxes, items] },
---             paused: [[mailbox, reason, by, at], ...],
+--             paused: [[mailbox, reason, by, at, until], ...],
 --             held: [[mailbox, until, why], ...],
 --             limited: [[mailbox, interval, burst, concurrency, by, at], ...] } }
 --           All times are microseconds.
@@ -81,7 +81,7 @@ for i = 2, #ARGV do
   looked = looked + 1
   local mailbox = ARGV[i]
   local fields = { 'server', 'scanned', 'paused', 'paused_by', 'paused_at', 'scan', 'hold', 'hold_why', 'hold_for',
-    'live_interval', 'live_burst', 'live_concurrency', 'live_by', 'live_at' }
+    'live_interval', 'live_burst', 'live_concurrency', 'live_by', 'live_at', 'paused_until' }
   local v = redis.call('HMGET', P .. ':mailbox:' .. mailbox, unpack(fields))
   local name, at = v[1] or NOWHERE, number(v[2])
   if not totals[name] then
@@ -103,7 +103,7 @@ for i = 2, #ARGV do
   if held > NOW and #row.held < MOST_NAMED then
     row.held[#row.held + 1] = { mailbox, string.format('%.0f', held), v[8] or '' }
   end
-  if v[3] and #row.paused < MOST_NAMED then row.paused[#row.paused + 1] = { mailbox, v[3], v[4] or '', v[5] or '' } end
+  if v[3] and #row.paused < MOST_NAMED then row.paused[#row.paused + 1] = { mailbox, v[3], v[4] or '', v[5] or '', v[15] or '' } end
   if (v[10] or v[11] or v[12]) and #row.limited < MOST_NAMED then
     row.limited[#row.limited + 1] = { mailbox, v[10] or '', v[11] or '', v[12] or '', v[13] or '', v[14] or '' }
   end

@@ -31,11 +31,12 @@ class Backlog:
 
 @dataclass(slots=True)
 class Pause:
-    """A pause: its reason, who set it ('' if unknown), and its age."""
+    """A pause: its reason, who set it ('' if unknown), its age, and the seconds until it ends (None: never)."""
 
     reason: str
     by: str = ""
     age_s: float | None = None
+    left_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -188,7 +189,7 @@ class StatusReader:
             pipe.smembers(space.servers)
             pipe.smembers(space.mailboxes)
             pipe.hgetall(space.counts())
-            later, dead, paused, servers, mailboxes, counts = values_of(pipe, (0, 0, (None,) * 3, (), (), {}))
+            later, dead, paused, servers, mailboxes, counts = values_of(pipe, (0, 0, (None,) * len(_PAUSE), (), (), {}))
         status = Status(later=later, dead=dead, paused=self._pause(*paused))
         status.counts = {label: whole(count) for label, count in counts.items()}
         status.servers = {name: ServerStatus() for name in sorted(servers)}
@@ -279,8 +280,9 @@ class StatusReader:
                     server = status.servers.setdefault(name, ServerStatus())
                     setattr(server, state, getattr(server, state) + 1)
 
-    def _pause(self, reason: str | None, by: str | None, at_us: str | None) -> Pause | None:
-        return Pause(reason, by or "", self._age(at_us)) if reason else None
+    def _pause(self, reason: str | None, by: str | None, at_us: str | None, until_us: str | None) -> Pause | None:
+        left = left_s(until_us, None, self._now_us) if until_us else None
+        return Pause(reason, by or "", self._age(at_us), left) if reason else None
 
     def _override(self, *fields: str | None) -> Override | None:
         return Override.of(fields, self._now_us)
@@ -290,4 +292,4 @@ class StatusReader:
 
 
 _OF_SERVER = ("later", "dead", "hold", "hold_for", "hold_why", "last:answered")
-_PAUSE = ("paused", "paused_by", "paused_at")
+_PAUSE = ("paused", "paused_by", "paused_at", "paused_until")

@@ -1,6 +1,7 @@
 """Pause, resume and limit lanes at run time."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from rsvpq.lanes import Scope
@@ -16,16 +17,22 @@ LimitedScope = Literal["server", "mailbox"]
 PAUSED = "paused by an operator"
 
 
-def pause(context: OperatorContext, scope: Scope, name: str = "", reason: str = "") -> str:
+def pause(
+    context: OperatorContext, scope: Scope, name: str = "", reason: str = "", *, for_s: float | None = None
+) -> str:
     """Pause a scope: nothing new starts, and what runs stops before its next effect.
 
+    :param for_s: after how many seconds the pause ends by itself; None for never.
     :returns: a sentence for the operator.
     :raises InvalidRequest: the scope or the name is wrong. :raises ConfigError: no such mailbox is in the list.
     """
     name = context.resolve_name(scope, name)
     why = reason or PAUSED
-    context.lanes.controls.pause(scope, name, reason=why, action=context.action("pause", scope, name, why=why))
-    return f"paused: {scope} {name}".rstrip()
+    values = {"for": None if for_s is None else f"{for_s:g} s"}
+    action = context.action("pause", scope, name, why=why, values=values)
+    context.lanes.controls.pause(scope, name, reason=why, for_s=for_s, action=action)
+    ends = "" if for_s is None else f", until {datetime.now(UTC) + timedelta(seconds=for_s):%Y-%m-%d %H:%M:%S} UTC"
+    return f"paused: {scope} {name}".rstrip() + ends
 
 
 def resume(context: OperatorContext, scope: Scope, name: str = "", reason: str = "") -> str:
