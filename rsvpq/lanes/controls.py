@@ -8,7 +8,7 @@ from redis.exceptions import ResponseError
 from rsvpq.lanes.ledger import OperatorAction
 from rsvpq.lanes.limits import Limits, Rate, limit_fields
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import left_s, microseconds, number_of
+from rsvpq.lanes.reading import left_s, microseconds, number_of, values_of
 
 Scope = Literal["all", "mailbox", "server"]
 #: The pools of workers by name, each with the most items that it may have in flight.
@@ -105,17 +105,18 @@ class Controls:
         """Return the pauses whose time is over: scope, name, and the time at which each was to end."""
         space = self._namespace
         key = space.key("pauses")
-        try:
-            found = space.redis.zrangebyscore(key, "-inf", space.time_us())
-        except ResponseError:  # a key of another type, which the next pause replaces
-            return []
+        with space.redis.pipeline(transaction=False) as pipe:
+            pipe.zrangebyscore(key, "-inf", space.time_us())
+            [found] = values_of(pipe, [()])
         scopes: dict[str, Scope] = {"all": "all", "mailbox": "mailbox", "server": "server"}
         due = []
         for member in map(str, found):
             word, _, name = member.partition(" ")
             record = space.general if word == "all" else space.key(word, name)
-            until = space.redis.hget(record, "paused_until") if word in scopes else None
-            if until:
+            with space.redis.pipeline(transaction=False) as pipe:
+                pipe.hget(record, "paused_until")
+                [until] = values_of(pipe, [None])
+            if until and word in scopes:
                 due.append((scopes[word], name, str(until)))
             else:  # its record is gone, or the entry is not ours
                 space.redis.zrem(key, member)

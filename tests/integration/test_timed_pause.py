@@ -73,6 +73,8 @@ def test_foreign_data_in_place_of_the_pauses_prevents_no_pause(lanes: Lanes, clo
     assert lanes.controls.due_pauses() == []
     lanes.controls.pause("all", reason="fire", for_s=60)
     lanes.namespace.redis.zadd(f"{lanes.namespace.prefix}:pauses", {"galaxy far away": 1, "mailbox nobody": 1})
+    lanes.namespace.redis.zadd(f"{lanes.namespace.prefix}:pauses", {"server broken": 1})
+    lanes.namespace.redis.set(f"{lanes.namespace.prefix}:server:broken", "not ours either")
     clock.turn(60)
     assert end_due(lanes) == [True]
     assert lanes.namespace.redis.zcard(f"{lanes.namespace.prefix}:pauses") == 0
