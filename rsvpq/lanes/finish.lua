@@ -52,20 +52,18 @@ local MOST_FAILURES, FEWEST_MAILBOXES, FIRST_BREAK, LONGEST_BREAK = 6, 3, 150000
 -- Return for how long the server is held because of this failure, and why; nothing if it is not.
 local function broke()
   local key = P .. ':server:' .. server
-  local v = redis.call('HMGET', key, 'went', 'failed_at', 'failures', 'failing', 'breaks', 'hold', 'hold_for')
-  local failures, failing, breaks = number(v[3]), decoded(v[4]) or {}, number(v[5])
-  if number(v[1]) > number(v[2]) then failures, failing, breaks = 0, {}, 0 end
-  failures = failures + 1
+  local v = redis.call('HMGET', key, 'failures', 'failing', 'breaks', 'hold', 'hold_for')
+  local failures, failing, breaks = number(v[1]) + 1, decoded(v[2]) or {}, number(v[3])
   local known = #failing >= FEWEST_MAILBOXES
   for _, name in ipairs(failing) do known = known or name == mailbox end
   if not known then failing[#failing + 1] = mailbox end
-  local breaking, wait = failures >= MOST_FAILURES and #failing >= FEWEST_MAILBOXES, held_until(v[6], v[7]) - NOW
+  local breaking, wait = failures >= MOST_FAILURES and #failing >= FEWEST_MAILBOXES, held_until(v[4], v[5]) - NOW
   -- What was in flight when the server was held shares the hold.
   if breaking and wait <= 0 then
     wait = math.min(LONGEST_BREAK, FIRST_BREAK * 2 ^ math.min(breaks, 10))
     breaks = breaks + 1
   end
-  redis.call('HSET', key, 'failed_at', NOW, 'failures', failures, 'failing', cjson.encode(failing), 'breaks', breaks)
+  redis.call('HSET', key, 'failures', failures, 'failing', cjson.encode(failing), 'breaks', breaks)
   if breaking then return wait, failures .. ' failures in a row, in several mailboxes; the last: ' .. ARGV[13] end
 end
 
@@ -156,7 +154,7 @@ for i = 20, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
 if how == 'throttled' or how == 'held' then redis.call('HINCRBY', item, 'attempts', -1) end
 if how == 'done' or how == 'left' then
   for _, key in ipairs({ P .. ':mailbox:' .. mailbox, P .. ':server:' .. server }) do redis.call('HSET', key, 'went', NOW) end
-  redis.call('HDEL', P .. ':server:' .. server, 'breaks')
+  redis.call('HDEL', P .. ':server:' .. server, 'failures', 'failing', 'breaks')
 end
 if hold ~= '' then hold_back(hold, hold == 'server' and server or mailbox, delay, broken or ARGV[13]) end
 

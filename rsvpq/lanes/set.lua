@@ -38,7 +38,8 @@ for i = 11, #ARGV, 2 do
     end_pause()
     if value ~= '' then redis.call('HSET', key, 'paused', value, 'paused_by', ARGV[5], 'paused_at', NOW) end
   elseif value == '' then
-    redis.call('HDEL', key, field, field == 'hold' and 'hold_why' or field)
+    redis.call('HDEL', key, field)
+    if field == 'hold' then redis.call('HDEL', key, 'hold_why', 'failures', 'failing', 'breaks') end
   else
     redis.call('HSET', key, field, value)
   end

@@ -103,7 +103,9 @@ for i = 2, #ARGV do
   if held > NOW and #row.held < MOST_NAMED then
     row.held[#row.held + 1] = { mailbox, string.format('%.0f', held), v[8] or '' }
   end
-  if v[3] and #row.paused < MOST_NAMED then row.paused[#row.paused + 1] = { mailbox, v[3], v[4] or '', v[5] or '', v[15] or '' } end
+  if v[3] and #row.paused < MOST_NAMED then
+    row.paused[#row.paused + 1] = { mailbox, v[3], v[4] or '', v[5] or '', v[15] or '' }
+  end
   if (v[10] or v[11] or v[12]) and #row.limited < MOST_NAMED then
     row.limited[#row.limited + 1] = { mailbox, v[10] or '', v[11] or '', v[12] or '', v[13] or '', v[14] or '' }
   end

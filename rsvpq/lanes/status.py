@@ -55,7 +55,7 @@ LIVE_FIELDS = ("live_interval", "live_burst", "live_concurrency", "live_by", "li
 class Override:
     """Limits that an operator has set at run time; None stands for the configured value.
 
-    ``by`` and ``age_s`` are unknown if a version before 0.2 has set them.
+    ``by`` and ``age_s`` are unknown if an earlier version of rsvpq has set them.
     """
 
     rate: str | None = None

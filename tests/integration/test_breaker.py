@@ -60,9 +60,7 @@ def test_a_success_in_between_begins_the_count_anew(lanes: Lanes, clock: Clock) 
     fail(lanes, clock, NAMES[:-1])
     offer(lanes, "well", mailbox="carla")
     (release,) = lanes.ledger.release(1)
-    clock.turn(0.01)
     assert finish(lanes, release, "done") == "done"
-    clock.turn(0.01)
     assert set(fail(lanes, clock, NAMES[:-1])) == {"later"}
     assert held_s(lanes) == 0
 
@@ -87,6 +85,14 @@ def test_a_try_that_succeeds_lets_all_others_go_on(lanes: Lanes, clock: Clock) -
     assert finish(lanes, release, "done") == "done"
     assert len(lanes.ledger.release()) == 4
     assert lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:server:mail1", "breaks") is None
+
+
+def test_a_resume_lets_all_go_on_at_once(lanes: Lanes, clock: Clock) -> None:
+    fail(lanes, clock, NAMES)
+    for name in ("carla", "dora", "emil"):
+        offer(lanes, name, mailbox=name)
+    lanes.controls.resume("server", "mail1")
+    assert len(lanes.ledger.release()) == 4
 
 
 def test_what_was_in_flight_when_the_server_was_held_shares_the_hold(lanes: Lanes, clock: Clock) -> None:
