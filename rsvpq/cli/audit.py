@@ -10,13 +10,13 @@ from itertools import chain, islice
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from rsvpq import wiring
 from rsvpq.audit.log import EVENTS, FIELDS, AuditLog, AuditRecord, Filter
 from rsvpq.cli.options import config_option, milliseconds
+from rsvpq.cli.tables import is_terminal, write
 from rsvpq.settings import load_settings
 from rsvpq.text import csv_cell, json_text, printable
 
@@ -34,6 +34,8 @@ _COLUMNS: dict[str, dict[str, int]] = {
     "subject": {"ratio": 4},
     "why": {"ratio": 4},
 }
+#: The size of a column that is never cut.
+_WHOLE: dict[str, int] = {}
 
 
 @click.command()
@@ -117,19 +119,20 @@ def _write_csv(records: Iterable[AuditRecord | None]) -> None:
 
 
 def _write_table(records: Iterable[AuditRecord | None]) -> None:
-    console = Console(soft_wrap=False)
+    fitted = is_terminal()
+    columns = _COLUMNS if fitted else dict.fromkeys([*_COLUMNS, "item"], _WHOLE)
     rows = iter(records)
     header = True
     for first in rows:
         if first is None:
             continue
-        table = Table(box=None, expand=True, pad_edge=False, show_header=header)
-        for name, size in _COLUMNS.items():
+        table = Table(box=None, expand=fitted, pad_edge=False, show_header=header)
+        for name, size in columns.items():
             table.add_column(name, no_wrap=True, overflow="ellipsis", **size)  # type: ignore[arg-type]  # ints only
         up_to_a_pause = iter(lambda: next(rows, None), None)
         for record in chain([first], islice(up_to_a_pause, _ROWS - 1)):
-            table.add_row(*(Text(printable(cell)) for cell in _cells(record)))
-        console.print(table)
+            table.add_row(*(Text(printable(cell)) for cell in _cells(record)[: len(columns)]))
+        write(table)
         header = False
 
 
@@ -146,6 +149,7 @@ def _cells(record: AuditRecord) -> tuple[str, ...]:
         of("result"),
         of("subject"),
         of("who", "rule", "reason", "note"),
+        of("item"),
     )
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from rsvpq.cli.options import config_option, json_option
+from rsvpq.cli.tables import is_terminal, write
 from rsvpq.doctor.checks import examine
 from rsvpq.doctor.results import ExitCode, Level, Notes, exit_code
 from rsvpq.settings import load_with_origins
@@ -57,7 +57,7 @@ def doctor(servers: tuple[str, ...], mailbox: str | None, as_json: bool, config_
 
 
 def _show(notes: Notes) -> None:
-    table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False, expand=True)
+    table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False, expand=is_terminal())
     table.add_column(no_wrap=True, min_width=4)
     table.add_column(no_wrap=True, min_width=11)
     table.add_column(ratio=1)
@@ -67,9 +67,8 @@ def _show(notes: Notes) -> None:
         table.add_row(Text(finding.level, style=_STYLES[finding.level]), finding.check, Text(finding.text), ms)
         if finding.remedy:
             table.add_row("", "", Text(f"-> {finding.remedy}"), "")
-    console = Console(highlight=False)
-    console.print(Text(f"server {notes.group}" if notes.is_server else notes.group, style="bold"))
-    console.print(table)
+    write(Text(f"server {notes.group}" if notes.is_server else notes.group, style="bold"))
+    write(table)
 
 
 def _to_dict(groups: Iterable[Notes], code: ExitCode) -> dict[str, object]:

@@ -32,8 +32,8 @@ def run(context: OperatorContext, selection: Selection, form: str, timeout_s: fl
                     rows = [Forecast.from_dict(found) for found in ended.found]
                     totals.add(rows, ended.counts)
                     shown.add(rows)
-        shown.end()
         shown.show_totals(totals)
+        shown.end()
     note = observing(context)
     if note:
         say(note)

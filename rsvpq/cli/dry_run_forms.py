@@ -1,4 +1,4 @@
-"""Output formats of a dry run: tables at the end, or rows as they arrive."""
+"""Output formats of a dry run: tables at the end, the totals first, or rows as they arrive."""
 
 import csv
 import sys
@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from rsvpq.audit.record import address_of
 from rsvpq.cli.dry_run_totals import Totals, why
+from rsvpq.cli.tables import is_terminal, write
 from rsvpq.ops.forecast import Forecast
 from rsvpq.text import csv_cell, json_text, printable
 
@@ -71,11 +71,10 @@ class Csv(_Rows):
 
 
 class Tables:
-    """A table for each decision and one of the totals, printed once all mailboxes have reported."""
+    """The totals, then a table for each decision, printed once all mailboxes have reported."""
 
     def __init__(self) -> None:
         self._rows: defaultdict[str, list[Forecast]] = defaultdict(list)
-        self._console = Console(highlight=False)
 
     def add(self, rows: Iterable[Forecast]) -> None:
         """Store the forecasts of one mailbox."""
@@ -87,16 +86,18 @@ class Tables:
         known = [decision for decision in _DECISIONS if decision in self._rows]
         for decision in [*known, *sorted(set(self._rows) - set(_DECISIONS))]:
             rows = self._rows[decision]
-            self._console.print(Text(f"{decision}: {len(rows)}", style="bold"))
-            table = Table(box=None, expand=True, pad_edge=False, padding=(0, 1, 0, 0))
+            write(Text(f"{decision}: {len(rows)}", style="bold"))
+            fitted = is_terminal()
+            table = Table(box=None, expand=fitted, pad_edge=False, padding=(0, 1, 0, 0))
             for name, size in _COLUMNS.items():
-                table.add_column(name, no_wrap=True, overflow="ellipsis", **size)  # type: ignore[arg-type]  # ints only
+                given = size if fitted else {}
+                table.add_column(name, no_wrap=True, overflow="ellipsis", **given)  # type: ignore[arg-type]  # ints only
             for row in rows[:_ROWS]:
                 table.add_row(*(Text(printable(cell)) for cell in _cells(row)))
-            self._console.print(table)
+            write(table)
             if len(rows) > _ROWS:
-                self._console.print(f"... and {len(rows) - _ROWS} more; --format csv shows all")
-            self._console.print()
+                write(f"... and {len(rows) - _ROWS} more; --format csv shows all")
+            write("")
 
     def show_totals(self, totals: Totals) -> None:
         """Print the totals."""
@@ -106,9 +107,11 @@ class Tables:
         counted = sorted(totals.decided.items(), key=lambda one: (order.get(one[0][0], len(order)), -one[1]))
         for (decision, reason), count in counted:
             table.add_row(decision, Text(printable(reason)), str(count))
-        self._console.print(table)
         for sentence in totals.sentences():
-            self._console.print(Text(sentence))
+            write(Text(sentence))
+        write("")
+        write(table)
+        write("")
 
 
 def _cells(row: Forecast) -> tuple[str, ...]:

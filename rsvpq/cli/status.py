@@ -16,6 +16,7 @@ from rich.text import Text
 
 from rsvpq import wiring
 from rsvpq.cli.options import config_option, json_option
+from rsvpq.cli.tables import is_terminal, write
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Pause, ServerStatus, Status
 from rsvpq.ops import control
@@ -27,8 +28,6 @@ from rsvpq.wiring.in_force import InForce, in_force
 _EVERY_S = 2.0
 #: The width that the table of servers needs; on a narrower terminal each server gets a paragraph.
 _WIDE = 130
-#: The width of the output if it is not a terminal.
-_UNLIMITED = 250
 #: At most this many paused mailboxes, and this many held ones, are named.
 _NAMED = 10
 
@@ -69,11 +68,10 @@ def _looks(lanes: Lanes, every_s: float | None) -> Iterator[Status]:
 
 def _show(lanes: Lanes, look: Callable[[], InForce], every_s: float | None) -> None:
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_UNLIMITED)
-    if every_s is None or not console.is_terminal:
+    if every_s is None or not is_terminal():
+        width = console.width if is_terminal() else _WIDE
         for now in _looks(lanes, every_s):
-            console.print(picture(now, look(), console.width))
+            write(picture(now, look(), width))
         return
     with Live(console=console, auto_refresh=False) as live:
         for now in _looks(lanes, every_s):

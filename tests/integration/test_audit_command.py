@@ -16,7 +16,8 @@ from rsvpq.audit.log import EVENTS, FIELDS
 from rsvpq.audit.record import Audit, AuditedDecision, operator
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from testbed.processes import WAIT_S, Part, free_port, until
-from tests.support.installation import Installation
+from tests.support.forked_command import run_rsvpq
+from tests.support.installation import TERMINAL, Installation
 
 ADELE, BRUNO = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1")
 HIDE = '[audit]\nhide = ["subjects", "addresses"]\nhash_key_file = "key"\n'
@@ -97,14 +98,24 @@ def test_csv_has_every_field_and_no_formula(audited: Installation) -> None:
 
 
 def test_the_table_fits_and_holds_no_command_for_the_terminal(audited: Installation) -> None:
-    ended = audited.rsvpq("audit")
+    ended = run_rsvpq(["audit"], {**audited.environment, **TERMINAL})
     header, *rows = ended.stdout.splitlines()
     assert header.split() == ["time", "(UTC)", "event", "mailbox", "what", "result", "subject", "why"]
     assert len(rows) == 3
-    assert max(map(len, rows)) <= 200
+    assert max(map(len, rows)) <= 100
     assert "\x1b" not in ended.stdout
     assert "adele" in rows[0]
+
+
+def test_in_a_file_the_table_is_whole_and_shows_the_items(audited: Installation) -> None:
+    ended = audited.rsvpq("audit")
+    header, *rows = ended.stdout.splitlines()
+    assert header.split()[-1] == "item"
+    assert len(rows) == 3
+    assert "…" not in ended.stdout
     assert "every-request" in rows[0]
+    assert rows[0].endswith(message("U1").identity(ADELE))
+    assert [line for line in ended.stdout.splitlines() if line != line.rstrip()] == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from rsvpq.doctor.mail_server import ExaminedServer, ServerNotes, examine
 from rsvpq.doctor.results import ExitCode, Level, exit_code
@@ -20,8 +21,9 @@ STORE = "6.5.7226"
 
 
 @pytest.fixture
-def examined(tmp_path: Path, shared_queue_server: QueueServer) -> DoctorInstallation:
-    """An installation without servers yet."""
+def examined(tmp_path: Path, shared_queue_server: QueueServer, redis: Redis) -> DoctorInstallation:
+    """An installation without servers yet, whose Redis nobody has used."""
+    assert redis.dbsize() == 0
     return DoctorInstallation(tmp_path, shared_queue_server.url)
 
 

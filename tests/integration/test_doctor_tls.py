@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from rsvpq.doctor.results import Level
 from testbed.queue_server import QueueServer
@@ -19,8 +20,9 @@ FROM = (NOW - timedelta(days=3)).date().isoformat()
 
 
 @pytest.fixture
-def examined(tmp_path: Path, shared_queue_server: QueueServer) -> DoctorInstallation:
+def examined(tmp_path: Path, shared_queue_server: QueueServer, redis: Redis) -> DoctorInstallation:
     """An installation without servers yet."""
+    assert redis.dbsize() == 0
     return DoctorInstallation(tmp_path, shared_queue_server.url)
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import signal
 import subprocess
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from redis import Redis
 
 from rsvpq.ops.forecast import Forecast
 from testbed.processes import WAIT_S, Part
-from tests.support.installation import Installation, queued
+from tests.support.installation import TERMINAL, Installation, queued
 
 ACCEPT = Forecast(
     "adele",
@@ -32,14 +33,16 @@ ACCEPT = Forecast(
 class Asked:
     """A command that waits for findings, and those who find."""
 
-    def __init__(self, installation: Installation, redis: Redis, *arguments: str) -> None:
+    def __init__(
+        self, installation: Installation, redis: Redis, *arguments: str, environment: Mapping[str, str] = TERMINAL
+    ) -> None:
         self.out = installation.directory / "out"
         self.part = Part(
             "rsvpq",
             installation.command(*arguments),
             log=installation.directory / "err",
             out=self.out,
-            env={**installation.environment, "COLUMNS": "100"},
+            env={**installation.environment, **environment},
         )
         (task,) = self.part.wait_for(lambda: queued(redis, "scan"), "the trigger is in the queue")
         self.findings = installation.lanes().run_results(str(task["id"])[:8])
@@ -49,9 +52,12 @@ class Asked:
         return self.part.process.wait(WAIT_S), self.out.read_text(), self.part.log.read_text()
 
 
-def dry_run(installation: Installation, redis: Redis, form: str) -> tuple[int, str, str]:
+def dry_run(
+    installation: Installation, redis: Redis, form: str, environment: Mapping[str, str] = TERMINAL
+) -> tuple[int, str, str]:
     """A dry run of a group that finds two messages."""
-    asked = Asked(installation, redis, "scan", "--dry-run", "--group", "sales", "--format", form)
+    arguments = ("scan", "--dry-run", "--group", "sales", "--format", form)
+    asked = Asked(installation, redis, *arguments, environment=environment)
     asked.findings.offered({"adele": "offered", "bruno": "offered"})
     held = replace(ACCEPT, answer="", held="cap", needs="appointment", decision="undecided", rule="")
     asked.findings.report("adele", [ACCEPT.to_dict(), held.to_dict()], {"found": 2, "requests": 1})
@@ -68,6 +74,17 @@ def test_the_table_is_readable_at_a_hundred_columns(installation: Installation, 
         assert reported in out
     assert "mailboxes: 2; messages: 2" in out
     assert "answers that would be sent: 1 (1 accept)" in out
+
+
+def test_the_totals_come_first_and_nothing_is_cut_in_a_file(installation: Installation, redis: Redis) -> None:
+    code, out, _ = dry_run(installation, redis, "table", {})
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0] == "mailboxes: 2; messages: 2"
+    assert lines[1].startswith("answers that would be sent: 1")
+    assert ACCEPT.subject.partition("\x1b")[2] in out
+    assert "…" not in out
+    assert [line for line in lines if line != line.rstrip()] == []
 
 
 def test_csv_and_jsonl_are_data_alone(installation: Installation, redis: Redis) -> None:

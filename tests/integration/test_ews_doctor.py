@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from rsvpq.doctor.results import CheckResult, ExitCode, Level
 from rsvpq.http import auth
@@ -71,8 +72,9 @@ def exchange(scripted: ScriptedServer) -> Exchange:
 
 
 @pytest.fixture
-def examined(tmp_path: Path, shared_queue_server: QueueServer) -> DoctorInstallation:
+def examined(tmp_path: Path, shared_queue_server: QueueServer, redis: Redis) -> DoctorInstallation:
     """An installation without servers yet."""
+    assert redis.dbsize() == 0
     return DoctorInstallation(tmp_path, shared_queue_server.url)
 
 

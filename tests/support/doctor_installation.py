@@ -9,6 +9,7 @@ from rsvpq.doctor.results import CheckResult, ExitCode, Level, Notes, exit_code
 from rsvpq.settings import load_with_origins
 from testbed.simulated_exchange import SimulatedExchange
 from tests.support.forked_command import run_rsvpq
+from tests.support.installation import TERMINAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,8 @@ class DoctorInstallation:
         groups = tuple(examine(load_with_origins(self.config, {}), names, longest_s=longest_s))
         return Diagnosis(groups, exit_code(groups))
 
-    def rsvpq(self, *arguments: str, columns: int = 100) -> subprocess.CompletedProcess[str]:
-        """Call the doctor as an operator does."""
+    def rsvpq(self, *arguments: str, terminal: bool = True) -> subprocess.CompletedProcess[str]:
+        """Call the doctor as an operator does, on a terminal of a hundred columns or with its output in a file."""
         self.write()
-        return run_rsvpq(["doctor", *arguments], {"RSVPQ_CONFIG": str(self.config), "COLUMNS": str(columns)})
+        environment = {"RSVPQ_CONFIG": str(self.config), **(TERMINAL if terminal else {})}
+        return run_rsvpq(["doctor", *arguments], environment)

@@ -15,6 +15,8 @@ from testbed.processes import Part
 from tests.support.forked_command import run_rsvpq
 
 PASSWORD = "not-to-be-shown"
+#: The environment of a command whose output a terminal of a hundred columns shows, without colors.
+TERMINAL = {"TTY_COMPATIBLE": "1", "TERM": "dumb", "COLUMNS": "100", "LINES": "50"}
 MAILBOXES = """\
 mailbox,server,group
 adele,mail1,sales
