@@ -5,6 +5,7 @@ their own, so that a pause never waits behind scans.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -13,7 +14,9 @@ from celery import Task
 from producer.app import app, lanes, settings
 from rsvpq.lanes import Scope
 from rsvpq.ops import InvalidRequest, OperatorContext, control, dead, look, open_context
-from rsvpq.settings import ConfigError
+from rsvpq.ops import mailboxes as health
+from rsvpq.ops.context import require_count
+from rsvpq.settings import ConfigError, Duration
 from rsvpq.tasks import contract
 from rsvpq.wiring.in_force import in_force
 
@@ -107,6 +110,21 @@ def dead_drop(
 def mailbox(self: Task[Any, Any], name: str) -> dict[str, Any]:
     """Return the lane of one mailbox."""
     return look.mailbox(_context(self, ""), name)
+
+
+@_operation(contract.OPS_MAILBOXES)
+def mailboxes(
+    self: Task[Any, Any], server: str = "", group: str = "", state: str = "", older_than: str = "", most: int = 500
+) -> dict[str, Any]:
+    """Return the totals, and at most ``most`` of the mailboxes that are not well."""
+    require_count("most", most)
+    try:
+        older_than_s = Duration.parse(older_than).seconds if older_than else None
+    except ValueError as error:
+        raise InvalidRequest(f"older_than: {error}") from None
+    choice = health.MailboxChoice(server, group, state, older_than_s=older_than_s)
+    found = health.examine_mailboxes(_context(self, ""), choice)
+    return replace(found, rows=found.rows[:most]).to_dict()
 
 
 @_operation(contract.OPS_TOP)
