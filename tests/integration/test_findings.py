@@ -11,7 +11,6 @@ from producer.offer import offer_scans
 from rsvpq.audit.record import Audit, Redaction
 from rsvpq.cli import follow as following
 from rsvpq.cli.follow import Following
-from rsvpq.health.register import register_of
 from rsvpq.lanes import Item, Lanes
 from rsvpq.lanes.run_results import KEPT_S, Ended, RunResults, ScansOffered, Triggered
 from rsvpq.mail.messages import Mailbox
@@ -150,13 +149,13 @@ def test_the_wait_ends_at_last_and_says_what_is_going_on(lanes: Lanes, findings:
 
 def test_nobody_who_takes_scans_is_an_error_and_no_silence(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "QUIET_S", 0.1)
-    with pytest.raises(click.ClickException, match="no worker has reported progress"):
+    with pytest.raises(click.ClickException, match="no worker takes from the queue scan"):
         follow(lanes, ADELE)
 
 
 def test_workers_that_are_all_busy_are_waited_for(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "QUIET_S", 0.1)
-    register_of(lanes, "worker").report(3600)
+    lanes.ledger.report_threads("here:4712", 8, [contract.SCAN_QUEUE], 3600)
     run, said = follow(lanes, ADELE, timeout_s=1.5)
     assert said == ["no scan worker has taken the trigger yet; see 'rsvpq doctor': is one running, or are all busy?"]
     assert "not offered" in run.problems["adele"]
