@@ -163,12 +163,12 @@ class Snapshot:
                     found[name] = MailboxState.of(fields, now_us)
         return found
 
-    def holds(self, servers: Iterable[str]) -> dict[str, Hold]:
-        """Return the holds of these servers, by name, without those that are not held."""
-        names, now_us = list(servers), self._namespace.time_us()
+    def holds(self, scope: Literal["mailbox", "server"], names: Iterable[str]) -> dict[str, Hold]:
+        """Return the holds of these mailboxes or servers, by name, without those that are not held."""
+        names, now_us = list(names), self._namespace.time_us()
         with self._redis.pipeline(transaction=False) as pipe:
             for name in names:
-                pipe.hmget(self._namespace.server(name), "hold", "hold_for", "hold_why")
+                pipe.hmget(self._namespace.key(scope, name), "hold", "hold_for", "hold_why")
             replies = values_of(pipe, ((None,) * 3,) * len(names))
         held = {}
         for name, (hold, length, why) in zip(names, replies, strict=True):

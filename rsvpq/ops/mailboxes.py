@@ -131,7 +131,7 @@ def examine_mailboxes(context: OperatorContext, choice: MailboxChoice) -> Examin
     names = [mailbox.name for mailbox in select(listed.values(), group=choice.group or None)]
     if not choice.group:
         names += sorted(snapshot.known() - listed.keys())
-    states, holds = snapshot.mailboxes(names), snapshot.holds(servers)
+    states, holds = snapshot.mailboxes(names), snapshot.holds("server", servers)
     examiner = _Examiner(settings, holds, choice.older_than_s)
     rows = [examiner.examine(name, listed.get(name), states.get(name)) for name in names]
     rows = [row for row in rows if choice.server in ("", row.server)]
@@ -161,7 +161,7 @@ def show(context: OperatorContext, name: str) -> dict[str, Any]:
     listed = {mailbox.name: mailbox for mailbox in read_mailboxes(settings.mailboxes, settings)}.get(name)
     state = snapshot.mailboxes([name]).get(name)
     server = listed.server if listed else state.server if state else ""
-    row = _Examiner(settings, snapshot.holds([server])).examine(name, listed, state)
+    row = _Examiner(settings, snapshot.holds("server", [server])).examine(name, listed, state)
     lane = look.mailbox(context, name) if state and state.server else {}
     totals = asdict(state.totals) if state and state.totals else None
     return {**lane, **row.to_dict(), "last_scan": totals}

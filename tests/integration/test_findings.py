@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import takewhile
+from typing import Literal
 
 import click
 import pytest
@@ -139,6 +140,50 @@ def test_a_pause_is_not_waited_out(lanes: Lanes, findings: RunResults, scope: st
     findings.offered(offer(lanes, ADELE))
     run, _ = follow(lanes, ADELE)
     assert "paused: for a test" in run.problems["adele"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "problem"),
+    [
+        (
+            "mailbox",
+            "it is held for another 10 min (MailboxRefused: 401); once the cause is repaired: rsvpq resume mailbox",
+        ),
+        (
+            "server",
+            "its server is held for another 10 min (MailboxRefused: 401); once the cause is repaired: rsvpq resume",
+        ),
+    ],
+)
+@pytest.mark.parametrize("another", [True, False], ids=["by another scan", "by this scan"])
+def test_a_long_hold_is_not_waited_out_and_its_reason_is_named(
+    lanes: Lanes, findings: RunResults, scope: Literal["mailbox", "server"], problem: str, another: bool
+) -> None:
+    offered = offer(lanes, ADELE, run="another" if another else RUN)
+    hold(lanes, scope, 610)
+    findings.offered(offer(lanes, ADELE) if another else offered)
+    run, _ = follow(lanes, ADELE)
+    assert run.problems["adele"].startswith(problem)
+
+
+def test_a_short_hold_is_waited_out(lanes: Lanes, findings: RunResults) -> None:
+    findings.offered(offer(lanes, ADELE))
+    hold(lanes, "server", 50)
+    run, _ = follow(lanes, ADELE, timeout_s=2.5)
+    assert "not ready after 2.5 s" in run.problems["adele"]
+
+
+def hold(lanes: Lanes, scope: Literal["mailbox", "server"], delay_s: float) -> None:
+    """Let the scan that is released be put off, with a hold."""
+    (released,) = lanes.ledger.release()
+    lanes.ledger.start(released.id, released.generation, "me")
+    lanes.ledger.finish(
+        *(released.id, released.generation, "me", "throttled"),
+        label="throttled",
+        hold=scope,
+        delay_s=delay_s,
+        recorded_reason="MailboxRefused: 401",
+    )
 
 
 def test_the_wait_ends_at_last_and_says_what_is_going_on(lanes: Lanes, findings: RunResults) -> None:
