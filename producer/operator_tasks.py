@@ -18,7 +18,10 @@ from rsvpq.ops import mailboxes as health
 from rsvpq.ops.context import require_count
 from rsvpq.settings import ConfigError, Duration
 from rsvpq.tasks import contract
+from rsvpq.wiring import make_list
 from rsvpq.wiring.in_force import in_force
+
+_LIST = make_list(settings)
 
 
 def _operation(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
@@ -47,7 +50,7 @@ def _context(task: Task[Any, Any], who: str) -> OperatorContext:
 @_operation(contract.OPS_STATUS)
 def status(_: Task[Any, Any]) -> dict[str, Any]:
     """Return the state of the lanes, as ``rsvpq status --json`` does."""
-    return {"in_force": in_force(settings, lanes).to_dict(), **lanes.snapshot.status().to_dict()}
+    return {"in_force": in_force(settings, lanes).to_dict(), **lanes.snapshot.status(_LIST.names()).to_dict()}
 
 
 @_operation(contract.OPS_PAUSE)
