@@ -166,6 +166,23 @@ def test_a_hold_that_a_message_has_set_is_shown_and_ends(installation: Installat
     assert examined(installation)["rows"] == []
 
 
+def test_after_a_resume_the_scan_of_the_mailbox_is_tried_at_once(installation: Installation, lanes: Lanes) -> None:
+    """Also if it was refused twice, and would have to wait for the double time."""
+    scan(lanes, ADELE, MailboxRefused("401"))
+    for _ in range(3):
+        assert lanes.ledger.release() == ()
+        assert installation.rsvpq("resume", "mailbox", "adele").returncode == 0
+        (release,) = lanes.ledger.release()
+        lanes.ledger.start(release.id, release.generation, "a test")
+        lanes.ledger.finish(
+            *(release.id, release.generation, "a test", "throttled"),
+            label="throttled",
+            hold="mailbox",
+            delay_s=600,
+            recorded_reason="MailboxRefused: 401",
+        )
+
+
 def offer(lanes: Lanes, mailbox: Mailbox, item: str) -> None:
     """Offer a request."""
     message = Item(item, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"})
