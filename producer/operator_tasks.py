@@ -5,6 +5,7 @@ their own, so that a pause never waits behind scans.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -13,9 +14,14 @@ from celery import Task
 from producer.app import app, lanes, settings
 from rsvpq.lanes import Scope
 from rsvpq.ops import InvalidRequest, OperatorContext, control, dead, look, open_context
+from rsvpq.ops import mailboxes as health
+from rsvpq.ops.context import require_count
 from rsvpq.settings import ConfigError, Duration
 from rsvpq.tasks import contract
+from rsvpq.wiring import make_list
 from rsvpq.wiring.in_force import in_force
+
+_LIST = make_list(settings)
 
 
 def _operation(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
@@ -44,7 +50,7 @@ def _context(task: Task[Any, Any], who: str) -> OperatorContext:
 @_operation(contract.OPS_STATUS)
 def status(_: Task[Any, Any]) -> dict[str, Any]:
     """Return the state of the lanes, as ``rsvpq status --json`` does."""
-    return {"in_force": in_force(settings, lanes).to_dict(), **lanes.snapshot.status().to_dict()}
+    return {"in_force": in_force(settings, lanes).to_dict(), **lanes.snapshot.status(_LIST.names()).to_dict()}
 
 
 @_operation(contract.OPS_PAUSE)
@@ -111,6 +117,21 @@ def dead_drop(
 def mailbox(self: Task[Any, Any], name: str) -> dict[str, Any]:
     """Return the lane of one mailbox."""
     return look.mailbox(_context(self, ""), name)
+
+
+@_operation(contract.OPS_MAILBOXES)
+def mailboxes(
+    self: Task[Any, Any], server: str = "", group: str = "", state: str = "", older_than: str = "", most: int = 500
+) -> dict[str, Any]:
+    """Return the totals, and at most ``most`` of the mailboxes that are not well."""
+    require_count("most", most)
+    try:
+        older_than_s = Duration.parse(older_than).seconds if older_than else None
+    except ValueError as error:
+        raise InvalidRequest(f"older_than: {error}") from None
+    choice = health.MailboxChoice(server, group, state, older_than_s=older_than_s)
+    found = health.examine_mailboxes(_context(self, ""), choice)
+    return replace(found, rows=found.rows[:most]).to_dict()
 
 
 @_operation(contract.OPS_TOP)

@@ -5,6 +5,7 @@ from collections import Counter
 from producer.offer import offer_within_caps
 from producer.reconcile import reconcile
 from producer.visit import Visit
+from rsvpq.lanes import ScanTotals
 from rsvpq.tasks.journal import Outcome
 
 
@@ -32,4 +33,5 @@ def scan(visit: Visit) -> Outcome:
         **{f"skipped:{reason}": count for reason, count in skipped.items()},
         **reconciled.counts,
     }
-    return Outcome("scanned", "; ".join(filter(None, (scanned, reconciled.note))), counts)
+    totals = ScanTotals(found, held_back, inbox.unreadable)
+    return Outcome("scanned", "; ".join(filter(None, (scanned, reconciled.note))), counts, totals=totals)

@@ -22,6 +22,7 @@ _MODULES = {
     "drafts": "reconcile",
     "explain": "explain",
     "limit": "lanes",
+    "mailboxes": "mailboxes",
     "pause": "lanes",
     "reconcile": "reconcile",
     "repair": "repair",

@@ -80,7 +80,9 @@ def explain(
             click.echo(note)
     code = report_problems(following)
     if not stories:
-        raise click.ClickException(f"no message in the Inbox or the history of {chosen.name} matches")
+        if looked:
+            raise click.ClickException(f"no message in the Inbox or the history of {chosen.name} matches")
+        raise click.ClickException(f"no message in the history of {chosen.name} matches, and its Inbox was not read")
     sys.exit(3 if code else 0)
 
 

@@ -2,24 +2,28 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from shlex import quote
 
 import click
 
 from rsvpq.lanes import Lanes, OperatorAction
 from rsvpq.lanes.run_results import Ended, ScansOffered, Triggered
+from rsvpq.lanes.status import Hold
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import OperatorContext, scans
 from rsvpq.tasks import contract
-from rsvpq.text import printable
+from rsvpq.text import age, printable
 from rsvpq.wiring.in_force import DISPATCHER, STARTS
 
 #: Seconds without a worker that takes the trigger, or without a first report, before the processes are checked.
 QUIET_S = 10.0
 #: Seconds between two checks of what the mailboxes that have not reported wait for.
 _LOOK_S = 2.0
+#: Seconds of a hold that a command waits for; a longer one is reported instead.
+_LONG_HOLD_S = 60.0
 #: Why a scan of a mailbox was not offered, for the operator.
 _NOT_OFFERED = {
     "scanning": "it is being scanned already; try again when that is done",
@@ -82,10 +86,11 @@ class Following:
                 return
 
     def _note_offers(self, results: Mapping[str, str]) -> None:
-        for name, result in results.items():
-            self._offered.add(name)
-            if name in self._waiting and result in _NOT_OFFERED:
-                self._drop(name, _NOT_OFFERED[result])
+        self._offered.update(results)
+        refused = {name: _NOT_OFFERED[one] for name, one in results.items() if one in _NOT_OFFERED}
+        refused = {name: problem for name, problem in refused.items() if name in self._waiting}
+        for name, problem in {**refused, **self._hindrances(refused)}.items():
+            self._drop(name, problem)
 
     def _note_triggered(self, problem: str) -> None:
         if problem:
@@ -128,8 +133,25 @@ class Following:
                 if name in self._suspected:
                     self._drop(name, "its results are lost; try again")
                 self._suspected.add(name)
-        for name, pause in self.lanes.snapshot.pauses(map(contract.lane_of, self._waiting.values())).items():
-            self._drop(name, f"{pause}; the scan goes on after 'rsvpq resume'")
+        for name, hindrance in self._hindrances(self._waiting, _LONG_HOLD_S).items():
+            self._drop(name, hindrance)
+
+    def _hindrances(self, names: Iterable[str], longer_than_s: float = 0.0) -> dict[str, str]:
+        """Return why these mailboxes are not worked on now, by name: a pause, or a hold that lasts longer than that."""
+        chosen = [self._waiting[name] for name in names]
+        snapshot, found = self.lanes.snapshot, {}
+        held_mailboxes = snapshot.holds("mailbox", (mailbox.name for mailbox in chosen))
+        held_servers = snapshot.holds("server", {mailbox.server for mailbox in chosen})
+        for mailbox in chosen:
+            own, its_servers = held_mailboxes.get(mailbox.name), held_servers.get(mailbox.server)
+            if own and own.left_s > longer_than_s:
+                found[mailbox.name] = f"it is held {_held(own)}: rsvpq resume mailbox {quote(mailbox.name)}"
+            elif its_servers and its_servers.left_s > longer_than_s:
+                server = quote(mailbox.server)
+                found[mailbox.name] = f"its server is held {_held(its_servers)}: rsvpq resume server {server}"
+        for name, pause in snapshot.pauses(map(contract.lane_of, chosen)).items():
+            found[name] = f"{pause}; the scan goes on after 'rsvpq resume'"
+        return found
 
     def _look_at_processes(self) -> None:
         if not self.lanes.registrations.consumers(contract.SCAN_QUEUE):
@@ -152,6 +174,10 @@ class Following:
             item = known.get(item_id)
             state = f"{item.state}{f' after {item.reason}' if item.reason else ''}" if item else "not offered"
             self._drop(name, f"not ready after {self.timeout_s:g} s ({state}); the scan goes on")
+
+
+def _held(hold: Hold) -> str:
+    return f"for another {age(hold.left_s)} ({hold.why or 'no reason given'}); once the cause is repaired"
 
 
 def follow(

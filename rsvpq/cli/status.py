@@ -17,7 +17,6 @@ from rich.text import Text
 from rsvpq import wiring
 from rsvpq.cli.options import config_option, json_option
 from rsvpq.cli.tables import is_terminal, write
-from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Pause, ServerStatus, Status
 from rsvpq.ops import control
 from rsvpq.settings import load_settings
@@ -49,32 +48,37 @@ def status(every_s: float | None, as_json: bool, config_file: Path | None) -> No
     settings = load_settings(config_file)
     lanes = wiring.make_lanes(settings)
     look = partial(in_force, settings, lanes)
+    mailboxes = wiring.make_list(settings)
+
+    def read() -> Status:
+        return lanes.snapshot.status(mailboxes.names())
+
     with suppress(KeyboardInterrupt):  # this is how --watch ends
         if as_json:
-            for now in _looks(lanes, every_s):
+            for now in _looks(read, every_s):
                 shown = {"in_force": look().to_dict(), **now.to_dict()}
                 click.echo(json_text(shown, indent=None if every_s else 2))
         else:
-            _show(lanes, look, every_s)
+            _show(read, look, every_s)
 
 
-def _looks(lanes: Lanes, every_s: float | None) -> Iterator[Status]:
-    yield lanes.snapshot.status()
+def _looks(read: Callable[[], Status], every_s: float | None) -> Iterator[Status]:
+    yield read()
     while every_s:
         sys.stdout.flush()
         time.sleep(every_s)
-        yield lanes.snapshot.status()
+        yield read()
 
 
-def _show(lanes: Lanes, look: Callable[[], InForce], every_s: float | None) -> None:
+def _show(read: Callable[[], Status], look: Callable[[], InForce], every_s: float | None) -> None:
     console = Console(highlight=False)
     if every_s is None or not is_terminal():
         width = console.width if is_terminal() else _WIDE
-        for now in _looks(lanes, every_s):
+        for now in _looks(read, every_s):
             write(picture(now, look(), width))
         return
     with Live(console=console, auto_refresh=False) as live:
-        for now in _looks(lanes, every_s):
+        for now in _looks(read, every_s):
             live.update(picture(now, look(), console.width), refresh=True)
 
 

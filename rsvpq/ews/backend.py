@@ -12,7 +12,7 @@ from rsvpq.ews.envelope import Access, Envelope
 from rsvpq.ews.errors import NoSuchMailbox
 from rsvpq.ews.mailbox import EwsMailbox, Marker, Marks, Moves
 from rsvpq.ews.server import EwsServer
-from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, Gone, Refused, Transient
+from rsvpq.mail.errors import Gone, MailboxRefused, Refused, Transient
 from rsvpq.mail.lease import Lease
 
 #: Seconds for which the Id of an Inbox is cached, and the number of mailboxes of which one process keeps it.
@@ -37,7 +37,7 @@ class EwsBackend:
     def open(self, name: str, lease: Lease) -> Iterator[EwsMailbox]:
         """Open a mailbox; read the Id of its Inbox once an hour, and again after something was not found.
 
-        :raises Busy: the server refuses the mailbox as a whole. :raises Gone: there is no such mailbox.
+        :raises MailboxRefused: the server refuses the mailbox as a whole. :raises Gone: there is no such mailbox.
         """
         with self._server.for_item(lease):
             with self._lock:
@@ -48,7 +48,7 @@ class EwsBackend:
             except NoSuchMailbox as error:
                 raise Gone(str(error)) from None
             except Refused as refusal:  # the whole mailbox is refused, so no item is at fault
-                raise Busy(str(refusal), LOGIN_DELAY_S, "mailbox") from None
+                raise MailboxRefused(str(refusal)) from None
             with self._lock:
                 self._inboxes[name] = inbox
             try:

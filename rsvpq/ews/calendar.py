@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from rsvpq.ews import properties
 from rsvpq.ews.calls import Calls
 from rsvpq.ews.envelope import Folder, Order, of_meeting
-from rsvpq.ews.errors import NoRights
 from rsvpq.ews.global_ids import clean_id_of, day_of_instance
 from rsvpq.ews.items import (
     CUT_AFTER,
@@ -36,7 +35,7 @@ from rsvpq.mail.calendar import (
     same_meeting_key,
 )
 from rsvpq.mail.editions import same_occurrence
-from rsvpq.mail.errors import Gone, Malformed, Refused
+from rsvpq.mail.errors import Gone, Malformed, NoRights, Refused
 from rsvpq.mail.messages import ItemRef, MeetingMessage
 from rsvpq.mail.persons import is_smtp
 from rsvpq.mail.ports import WIDEST

@@ -17,9 +17,9 @@ from rsvpq.ews.soap import ResponseMessage, SoapResponse, parse_response
 from rsvpq.http.message import HttpResponse, error_from
 from rsvpq.mail.errors import (
     BUSY_DELAY_S,
-    LOGIN_DELAY_S,
     Busy,
     ExchangeError,
+    MailboxRefused,
     Malformed,
     Transient,
     Unknown,
@@ -161,5 +161,5 @@ def _without_soap(response: HttpResponse, what: str, *, effect: bool) -> Exchang
         return Busy(f"{what} returned {status}: Exchange Web Services is not at {response.what}", BUSY_DELAY_S)
     if status == HTTPStatus.FORBIDDEN:
         text = f"{what} returned 403: Exchange Web Services is blocked for this mailbox or this program"
-        return Busy(text, LOGIN_DELAY_S, "mailbox")
+        return MailboxRefused(text)
     return error_from(what, status, response.headers, effect=effect)

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 from rsvpq.ews.calls import Calls
 from rsvpq.ews.envelope import Access, Envelope, Folder
-from rsvpq.ews.errors import NoRights, NoSuchMailbox, Throttled, error_of
+from rsvpq.ews.errors import NoSuchMailbox, Throttled, error_of
 from rsvpq.ews.properties import MESSAGES, TYPES
 from rsvpq.ews.server import EwsServer
 from rsvpq.ews.soap import ResponseMessage, parse_response
@@ -19,7 +19,7 @@ from rsvpq.http.login_check import LoginCheck, Subject, reach
 from rsvpq.http.message import HttpResponse
 from rsvpq.http.probe import may_log_in
 from rsvpq.mail.checks import Checks, Stopwatch
-from rsvpq.mail.errors import Busy, ExchangeError, Gone, LoginRefused, Malformed
+from rsvpq.mail.errors import Busy, ExchangeError, Gone, LoginRefused, Malformed, NoRights
 
 _LOGINS: Sequence[Scheme] = ("negotiate", "ntlm", "basic")
 #: The folders that scans and answers need, their checks, and which rights they need there.

@@ -2,10 +2,9 @@
 
 from rsvpq.ews.calls import Calls
 from rsvpq.ews.envelope import resolve_names
-from rsvpq.ews.errors import NoRights
 from rsvpq.ews.properties import MESSAGES, TYPES
 from rsvpq.ews.soap import BrokenXml, ResponseMessage
-from rsvpq.mail.errors import Refused
+from rsvpq.mail.errors import NoRights, Refused
 from rsvpq.mail.persons import is_smtp
 
 _LONGEST_ADDRESS = 1000

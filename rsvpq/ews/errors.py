@@ -17,6 +17,7 @@ from rsvpq.mail.errors import (
     Changed,
     ExchangeError,
     Gone,
+    NoRights,
     NotAnswerable,
     Refused,
     Transient,
@@ -30,10 +31,6 @@ from rsvpq.text import printable, shortened
 _FOR_A_PERSON_S = 3600.0
 #: The most characters of the server's words in an error.
 _LONGEST_REASON = 200
-
-
-class NoRights(Busy):
-    """Not done: the account may not act for this mailbox, or not in this folder."""
 
 
 class Throttled(Busy):

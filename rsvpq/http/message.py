@@ -16,11 +16,11 @@ from urllib.parse import quote, unquote
 from rsvpq.http.body import Packed
 from rsvpq.mail.errors import (
     BUSY_DELAY_S,
-    LOGIN_DELAY_S,
     Busy,
     ExchangeError,
     Gone,
     LoginRefused,
+    MailboxRefused,
     Malformed,
     Refused,
     Transient,
@@ -187,10 +187,10 @@ def error_from(  # noqa: PLR0911 - one line for each row of a table
     return Refused(message)
 
 
-def no_rights(what: str) -> Busy:
+def no_rights(what: str) -> MailboxRefused:
     """Return the error for a 401 to an account that is logged in: it has no rights on this mailbox."""
     text = f"{what} returned 401, though the password is right; give the account rights on this mailbox"
-    return Busy(text, LOGIN_DELAY_S, "mailbox")
+    return MailboxRefused(text)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float:

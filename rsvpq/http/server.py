@@ -22,12 +22,12 @@ from rsvpq.http.deadlines import Timeouts
 from rsvpq.http.forms import FormsLogin
 from rsvpq.http.message import HttpRequest, HttpResponse, Target, error_from, no_rights
 from rsvpq.mail.errors import (
-    LOGIN_DELAY_S,
     Busy,
     ExchangeError,
     Filtered,
     Gone,
     LoginRefused,
+    MailboxRefused,
     Refused,
     Transient,
     Unknown,
@@ -217,7 +217,7 @@ class Server:
             raise Busy(f'{text}; if the server has one, set auth = "forms"')
         if not self._credential.refused(attempt, self._is_still_accepted):
             text = f"{response.what}: the server refuses this account here, but accepts it elsewhere"
-            raise Busy(text, LOGIN_DELAY_S, "mailbox")
+            raise MailboxRefused(text)
         raise refusal
 
     def _send_past_login_form(self, request: HttpRequest, *, effect: bool) -> HttpResponse:

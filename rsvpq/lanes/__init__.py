@@ -12,6 +12,7 @@ from rsvpq.lanes.ledger import (
     OperatorAction,
     Recorded,
     Release,
+    ScanTotals,
     Start,
     StartResult,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "Pools",
     "Recorded",
     "Release",
+    "ScanTotals",
     "Scope",
     "Start",
     "StartResult",

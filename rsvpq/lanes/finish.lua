@@ -25,7 +25,10 @@
 -- ARGV[17]  '1' if nothing came of what was begun, because the message was gone; the memory of the topic is marked
 -- ARGV[18]  shortest delay of 'left', microseconds, if the scan that offered the item had another policy
 -- ARGV[19]  '1' if the server may be at fault, so that this counts for its breaker: see broke()
--- ARGV[20+] label, number for each further count
+-- ARGV[20]  of a scan of the Inbox that succeeded: how many messages it found; '' for anything else
+-- ARGV[21]  how many of these it held back over a cap
+-- ARGV[22]  how many it could not read
+-- ARGV[23+] label, number for each further count
 -- Returns   { state, { released, ... } } with state 'done' | 'left' | 'dead' | 'later' | 'pending' | 'replay' | 'lost',
 --           and the released items as in release.lua
 -- Replay    is recognized by its generation, returns 'replay' and changes nothing but what it releases
@@ -94,14 +97,33 @@ end
 
 local scan = redis.call('HGET', P .. ':mailbox:' .. mailbox, 'scan') == id
 
+-- Note at the mailbox what became of its scan; return whether it failed and the last one did not, or otherwise. Since the
+-- first failure of a row is stored when and why, for those who ask which mailboxes are not well.
+local function note_scan(state)
+  local key = P .. ':mailbox:' .. mailbox
+  if state == 'done' then
+    redis.call('HDEL', key, 'failed', 'failed_why')
+    redis.call('HSET', key, 'scanned', NOW)
+    if ARGV[20] ~= '' then redis.call('HSET', key, 'found', ARGV[20], 'capped', ARGV[21], 'unreadable', ARGV[22]) end
+  elseif state ~= 'left' and how ~= 'held' then
+    local before = redis.call('HMGET', key, 'failed', 'failed_why')
+    -- The text before the colon is the name of the error; what follows differs each time, in seconds for instance.
+    local first = not before[1] or string.match(before[2] or '', '^[^:]*') ~= string.match(ARGV[13], '^[^:]*')
+    redis.call('HSET', key, 'failed', first and NOW or before[1], 'failed_why', ARGV[13])
+    return first
+  end
+  return false
+end
+
 -- Record the end of the item in the audit. A scan changes nothing, so it is recorded only if it failed; a pause is not
--- a failure; and being turned away by a busy server is one only if an effect was intended.
-local function tell(state)
+-- a failure; and being turned away by a busy server is one if an effect was intended, or for the first scan of a row.
+--   first  whether this is a scan that fails, and the last one of the mailbox did not
+local function tell(state, first)
   local item, step = { id, f[9], server, f[7] }, open_step(f[10])
   local result, text = ARGV[12], ARGV[13]
   if state == 'dead' then
     audit('dead', item, { step = step, result = how == 'later' and 'exhausted' or result, reason = text })
-  elseif how == 'later' or (how == 'throttled' and f[11] == '1' and step ~= '') then
+  elseif how == 'later' or (how == 'throttled' and (first or (f[11] == '1' and step ~= ''))) then
     audit('failed', item, { step = step, result = how, reason = text })
   elseif (state == 'done' or state == 'left') and not scan then
     audit('done', item, { step = step, result = result, note = text })
@@ -150,7 +172,7 @@ give_back(id, mailbox, server, f[6])
 redis.call('HSET', item, 'finished', generation, 'reason', reason)
 count(label, 1, server)
 if ARGV[17] == '1' and f[13] then take_back_memory() end
-for i = 20, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
+for i = 23, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
 if how == 'throttled' or how == 'held' then redis.call('HINCRBY', item, 'attempts', -1) end
 if how == 'done' or how == 'left' then
   for _, key in ipairs({ P .. ':mailbox:' .. mailbox, P .. ':server:' .. server }) do redis.call('HSET', key, 'went', NOW) end
@@ -169,7 +191,6 @@ elseif how == 'dead' or (how == 'later' and number(f[7]) >= ATTEMPTS) then
   to_dead(id, server, reason)
 elseif how == 'done' then
   remember('done', ARGV[9])
-  if scan then redis.call('HSET', P .. ':mailbox:' .. mailbox, 'scanned', NOW) end
 elseif how == 'left' then
   leave_alone()
 else
@@ -187,6 +208,6 @@ if scan and state == 'done' and (decoded(f[9]) or {})[1] == 'scan' then
     redis.call('HSET', P .. ':forgetting', mailbox, '0 ' .. id)  -- by forget_gone.lua, in steps
   end
 end
-tell(state)
+tell(state, scan and note_scan(state))
 place(mailbox)
 return { state, release(number(ARGV[11])) }

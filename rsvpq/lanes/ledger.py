@@ -196,6 +196,15 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class ScanTotals:
+    """What a scan of an Inbox found: messages, those that it held back over a cap, and those that it could not read."""
+
+    found: int
+    capped: int
+    unreadable: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The result of finishing an item: its new state (or ``replay``, ``lost``), and what was released in its place."""
 
@@ -323,6 +332,7 @@ class Ledger:
         on_hold: str = "",
         undone: bool = False,
         server_fault: bool = False,
+        totals: ScanTotals | None = None,
     ) -> Finish:
         """End a running item; see finish.lua for ``how``.
 
@@ -337,23 +347,16 @@ class Ledger:
         :param on_hold: why the item waits for a person.
         :param server_fault: the server may be at fault, so that ``later`` counts for its breaker, which may hold it.
         :param undone: nothing came of what was begun; the memory of the item's topic is marked accordingly.
+        :param totals: what a scan of an Inbox found; it is kept with the mailbox until the next one.
         """
         more = [part for pair in (counts or {}).items() for part in pair]
         args = (how, label, reason, microseconds(delay_s), max(1, round(remember_s)), hold, release)
         audit = (result, (reason if recorded_reason is None else recorded_reason)[:_LONGEST_WHY])
         left = (microseconds(longest_s), policy, on_hold)
+        found = (totals.found, totals.capped, totals.unreadable) if totals else ("", 0, 0)
+        once_more = (int(undone), microseconds(disputed_s), int(server_fault))
         state, released = self._namespace.call(
-            "finish",
-            item_id,
-            generation,
-            owner,
-            *args,
-            *audit,
-            *left,
-            int(undone),
-            microseconds(disputed_s),
-            int(server_fault),
-            *more,
+            "finish", item_id, generation, owner, *args, *audit, *left, *once_more, *found, *more
         )
         return Finish(state, self._releases(released))
 

@@ -53,6 +53,11 @@ end
 if ARGV[4] ~= '' and is_first(ARGV[4]) then
   audit('operator', { '', ARGV[9], ARGV[10] }, { who = ARGV[5], step = ARGV[6], reason = ARGV[7], note = ARGV[8] })
 end
+-- A scan of the mailbox that waits for another attempt is tried now: the operator says that the cause is repaired.
+if scope == 'mailbox' and ARGV[6] == 'resume' then
+  local scan = redis.call('HGET', key, 'scan')
+  if scan then redis.call('ZADD', P .. ':later', 'XX', NOW, scan) end
+end
 -- Place again what waits under the old limits.
 if scope == 'mailbox' then place(name) elseif scope == 'server' then look_up('server', name) end
 return 1

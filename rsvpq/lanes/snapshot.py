@@ -1,16 +1,21 @@
 """Read what the ledger holds at this moment; changes nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from rsvpq.lanes.ledger import ScanTotals
 from rsvpq.lanes.limits import LIMIT_FIELDS, Lane
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.reading import batched, json_object, left_s, number_of, values_of, whole
-from rsvpq.lanes.status import LIVE_FIELDS, Override, Status, StatusReader
+from rsvpq.lanes.status import LIVE_FIELDS, Hold, Override, Pause, Status, StatusReader
 
 _FIELDS = ("state", "attempts", "reason", "journal", "policy", "again", "soonest")
 _WAITING_FIELDS = ("state", "attempts", "reason", "work")
+_MAILBOX_FIELDS = (
+    *("server", "scan", "scanned", "failed", "failed_why", "found", "capped", "unreadable"),
+    *("hold", "hold_for", "hold_why", "paused", "paused_by", "paused_at"),
+)
 #: Items, and lanes, per round trip.
 _BATCH, _LANES_BATCH = 500, 2000
 #: Most SCAN calls, of about a thousand keys each, that search for other installations.
@@ -74,6 +79,47 @@ class LaneState:
     next: Sequence[WaitingItem] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class MailboxState:
+    """What the ledger knows of one mailbox apart from its items; times are ages in seconds, None if there is none.
+
+    ``scan`` is the item id of the scan that waits or runs, '' for none. ``failed_s`` and ``failed_why`` are since when
+    and why its scans fail, '' if the last one succeeded. ``totals`` is what the last scan of its Inbox found.
+    """
+
+    server: str
+    scan: str = ""
+    scanned_s: float | None = None
+    failed_s: float | None = None
+    failed_why: str = ""
+    totals: ScanTotals | None = None
+    hold: Hold | None = None
+    held_since_s: float | None = None
+    pause: Pause | None = None
+
+    @classmethod
+    def of(cls, fields: Sequence[str | None], now_us: int) -> "MailboxState":
+        """Read :data:`_MAILBOX_FIELDS`."""
+        server, scan, scanned, failed, failed_why, found, capped, unreadable, *rest = fields
+        hold, hold_for, hold_why, paused, paused_by, paused_at = rest
+
+        def age_s(at_us: Any) -> float | None:
+            return max(0.0, round((now_us - number_of(at_us)) / 1e6, 3)) if number_of(at_us) else None
+
+        held_s = left_s(hold, hold_for, now_us)
+        return cls(
+            server=server or "",
+            scan=scan or "",
+            scanned_s=age_s(scanned),
+            failed_s=age_s(failed),
+            failed_why=failed_why or "",
+            totals=ScanTotals(whole(found), whole(capped), whole(unreadable)) if found is not None else None,
+            hold=Hold(round(held_s, 3), hold_why or "") if held_s else None,
+            held_since_s=age_s(number_of(hold) - number_of(hold_for)) if held_s else None,
+            pause=Pause(paused, paused_by or "", age_s(paused_at)) if paused else None,
+        )
+
+
 class Snapshot:
     """Reads the state of one namespace."""
 
@@ -81,9 +127,13 @@ class Snapshot:
         self._namespace = namespace
         self._redis = namespace.redis
 
-    def status(self) -> Status:
-        """Return the status of all mailboxes; takes about 0.2 s for 10,000."""
-        return StatusReader(self._namespace).read()
+    def status(self, listed: Collection[str] = ()) -> Status:
+        """Return the status of all mailboxes; takes about 0.2 s for 10,000.
+
+        :param listed: the names in the list. Of others only what waits and what stops it counts; nobody scans them.
+            Without a name, all mailboxes count.
+        """
+        return StatusReader(self._namespace).read(listed)
 
     def counts(self) -> dict[str, int]:
         """Return all counts, by label."""
@@ -95,6 +145,40 @@ class Snapshot:
     def knows(self, mailbox: str) -> bool:
         """Return whether a scan was ever offered to a mailbox."""
         return bool(self._redis.sismember(self._namespace.mailboxes, mailbox))
+
+    def known(self) -> set[str]:
+        """Return the names of all mailboxes to which a scan was ever offered."""
+        return set(self._redis.smembers(self._namespace.mailboxes))
+
+    def mailboxes(self, names: Iterable[str]) -> dict[str, MailboxState]:
+        """Return the state of each of these mailboxes, by name, without those that have no lane yet.
+
+        Takes about 0.6 s for 10,000.
+        """
+        found: dict[str, MailboxState] = {}
+        now_us = self._namespace.time_us()
+        for batch in batched(list(names), _LANES_BATCH):
+            with self._redis.pipeline(transaction=False) as pipe:
+                for name in batch:
+                    pipe.hmget(self._namespace.mailbox(name), _MAILBOX_FIELDS)
+                replies = values_of(pipe, ((None,) * len(_MAILBOX_FIELDS),) * len(batch))
+            for name, fields in zip(batch, replies, strict=True):
+                if any(fields):
+                    found[name] = MailboxState.of(fields, now_us)
+        return found
+
+    def holds(self, scope: Literal["mailbox", "server"], names: Iterable[str]) -> dict[str, Hold]:
+        """Return the holds of these mailboxes or servers, by name, without those that are not held."""
+        names, now_us = list(names), self._namespace.time_us()
+        with self._redis.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.hmget(self._namespace.key(scope, name), "hold", "hold_for", "hold_why")
+            replies = values_of(pipe, ((None,) * 3,) * len(names))
+        held = {}
+        for name, (hold, length, why) in zip(names, replies, strict=True):
+            if for_s := left_s(hold, length, now_us):
+                held[name] = Hold(round(for_s, 3), why or "")
+        return held
 
     def servers(self) -> set[str]:
         """Return the names of the servers that were configured here."""

@@ -4,7 +4,7 @@ All times are ages or remaining times in seconds, by Redis' clock; None if there
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -179,7 +179,7 @@ class StatusReader:
         self._redis = namespace.redis
         self._now_us = namespace.time_us()
 
-    def read(self) -> Status:
+    def read(self, listed: Collection[str] = ()) -> Status:
         """Return the status of all mailboxes; see :meth:`rsvpq.lanes.snapshot.Snapshot.status`."""
         space = self._namespace
         with self._redis.pipeline(transaction=False) as pipe:
@@ -196,18 +196,22 @@ class StatusReader:
         summary = Repair(space).summary()
         check = summary.check
         status.order = LedgerState(summary.named, check.in_flight, check.slots, check.wrong, self._age(check.at_us))
-        self._add_mailboxes(status, sorted(mailboxes))
+        gone = set(mailboxes).difference(listed) if listed else set()
+        self._add_mailboxes(status, sorted(set(mailboxes) - gone))
+        self._add_mailboxes(status, sorted(gone), listed=False)
         self._add_servers(status)
         self._add_in_flight(status)
         return status
 
-    def _add_mailboxes(self, status: Status, names: list[str]) -> None:
+    def _add_mailboxes(self, status: Status, names: list[str], *, listed: bool = True) -> None:
         for batch in batched(names, _BATCH):
             rest = batch
             while rest:
                 looked, text = self._namespace.call("status", *rest)  # of a part of the batch, if it is large
                 rest = rest[looked:]
                 for name, sums in json.loads(text).items():
+                    if not listed:
+                        sums |= {"mailboxes": 0, "never_scanned": 0, "scanned": []}
                     self._add_sums(status.servers.setdefault(name, ServerStatus()), sums)
 
     def _add_sums(self, server: ServerStatus, sums: Mapping[str, Any]) -> None:

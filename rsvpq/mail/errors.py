@@ -3,6 +3,8 @@
 ExchangeError
  +-- Busy            not done; come back after `delay_s`, and leave the whole mailbox or server alone until then
  |    +-- LoginRefused   not done; the credential was refused: the server is left alone for minutes, not seconds
+ |    +-- MailboxRefused not done; the server refuses the account in this mailbox, which is left alone for minutes
+ |         +-- NoRights     not done; the account may not act for this mailbox, or not in this part of it
  +-- Transient       not done; another attempt may work
  |    +-- Changed        somebody else has changed the item since it was looked at
  |    +-- Malformed      the answer is not what the protocol says: a proxy's page, or one that broke on its way
@@ -48,6 +50,17 @@ class LoginRefused(Busy):
 
     def __init__(self, message: str, delay_s: float = LOGIN_DELAY_S):
         super().__init__(message, delay_s)
+
+
+class MailboxRefused(Busy):
+    """Not done: the server refuses this account in the whole mailbox, and not elsewhere."""
+
+    def __init__(self, message: str, delay_s: float = LOGIN_DELAY_S, scope: Literal["mailbox", "server"] = "mailbox"):
+        super().__init__(message, delay_s, scope)
+
+
+class NoRights(MailboxRefused):
+    """Not done: the account may not act for this mailbox, or not in this part of it."""
 
 
 class Transient(ExchangeError):

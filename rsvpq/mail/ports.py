@@ -260,5 +260,5 @@ class Backend(Protocol):
         """Open a mailbox.
 
         :param lease: the lease of the item that it is opened for; no request outlasts it.
-        :raises Busy: the server refuses the mailbox as a whole. :raises Gone: there is no such mailbox.
+        :raises MailboxRefused: the server refuses the mailbox as a whole. :raises Gone: there is no such mailbox.
         """

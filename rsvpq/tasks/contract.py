@@ -27,13 +27,14 @@ OPS_DEAD_SHOW = "ops.dead_show"
 OPS_DEAD_RETRY = "ops.dead_retry"
 OPS_DEAD_DROP = "ops.dead_drop"
 OPS_MAILBOX = "ops.mailbox"
+OPS_MAILBOXES = "ops.mailboxes"
 OPS_TOP = "ops.top"
 
 SCAN_QUEUE = "scan"
 ANSWER_QUEUE = "answer"
 OPS_QUEUE = "ops"
 _OPS = (
-    *(OPS_STATUS, OPS_PAUSE, OPS_RESUME, OPS_LIMIT, OPS_MAILBOX, OPS_TOP),
+    *(OPS_STATUS, OPS_PAUSE, OPS_RESUME, OPS_LIMIT, OPS_MAILBOX, OPS_MAILBOXES, OPS_TOP),
     *(OPS_DEAD_LIST, OPS_DEAD_SHOW, OPS_DEAD_RETRY, OPS_DEAD_DROP),
 )
 #: The queue of each task.

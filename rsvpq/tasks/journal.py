@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from rsvpq.lanes import DecisionBatch, Memory
+from rsvpq.lanes import DecisionBatch, Memory, ScanTotals
 from rsvpq.mail.messages import Verdict
 from rsvpq.policy import Action, Decision, Left, answer_to
 
@@ -122,6 +122,8 @@ class Outcome:
     undone: bool = False
     #: What is attached to the decision, if no journal entry was made for it.
     attached: Attached | None = None
+    #: What a scan of the Inbox found.
+    totals: ScanTotals | None = None
 
     @property
     def left_alone(self) -> bool:

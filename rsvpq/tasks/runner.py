@@ -174,6 +174,7 @@ class _Delivery:
             recorded_reason=self.carrier.redaction.reason(outcome.note, private=is_private_payload(self.start.payload)),
             remember_s=self.carrier.remember_s,
             undone=outcome.undone,
+            totals=outcome.totals,
             **again,
         )
         return f"{outcome.result}: {outcome.note}" if outcome.note else outcome.result

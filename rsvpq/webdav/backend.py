@@ -7,7 +7,7 @@ from threading import Lock
 from cachetools import TTLCache
 
 from rsvpq.http.server import Server
-from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, Gone, Refused, Transient
+from rsvpq.mail.errors import Gone, MailboxRefused, Refused, Transient
 from rsvpq.mail.lease import Lease
 from rsvpq.webdav.folders import Folders
 from rsvpq.webdav.mailbox import Answers, Commands, WebDavMailbox
@@ -31,7 +31,8 @@ class WebDavBackend:
     def open(self, name: str, lease: Lease) -> Iterator[WebDavMailbox]:
         """Open a mailbox; query its folders once an hour, and again after something was not found.
 
-        :raises Busy: the server refuses the mailbox as a whole. :raises ExchangeError: see :class:`WebDavMailbox`.
+        :raises MailboxRefused: the server refuses the mailbox as a whole.
+        :raises ExchangeError: see :class:`WebDavMailbox`.
         """
         with self._server.for_item(lease):
             with self._lock:
@@ -39,7 +40,7 @@ class WebDavBackend:
             try:
                 box = WebDavMailbox(self._server, name, folders, self._commands)
             except Refused as refusal:  # the whole mailbox is refused, so no item is at fault
-                raise Busy(str(refusal), LOGIN_DELAY_S, "mailbox") from None
+                raise MailboxRefused(str(refusal)) from None
             try:
                 yield box
             except (Gone, Transient, Refused) as error:

@@ -16,11 +16,10 @@ from rsvpq.http.server import Server
 from rsvpq.mail.calendar import Agenda, Appointment, CalendarUnknown, Details
 from rsvpq.mail.classes import kind_of
 from rsvpq.mail.errors import (
-    LOGIN_DELAY_S,
-    Busy,
     Changed,
     Filtered,
     Gone,
+    MailboxRefused,
     Malformed,
     Refused,
     Transient,
@@ -125,12 +124,13 @@ class WebDavMailbox:
     def require_open(self, refusal: Refused) -> None:
         """Check, at the mailbox's root, whether a refusal concerns one item only or the whole mailbox.
 
-        :raises Busy: the whole mailbox is refused, for example by a proxy under maintenance. No item is at fault.
+        :raises MailboxRefused: the whole mailbox is refused, for example by a proxy under maintenance. No item is
+            at fault.
         """
         try:
             find_folders(self._server, self._named_root)
         except Refused as error:
-            raise Busy(f"{refusal}; the whole mailbox is refused: {error}", LOGIN_DELAY_S, "mailbox") from None
+            raise MailboxRefused(f"{refusal}; the whole mailbox is refused: {error}") from None
 
     def _require_below(self, message: MeetingMessage) -> None:
         if len(message.ref.address) != len(("href", "permanent URL")):

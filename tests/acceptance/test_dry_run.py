@@ -165,7 +165,7 @@ def test_what_cannot_be_looked_at_is_named(stack: Stack, lanes: Lanes, forecast:
     assert {json.loads(line)["mailbox"] for line in ended.stdout.splitlines()} == {other}
     again = rsvpq(stack, "scan", "--dry-run", one)
     assert again.returncode == 1
-    assert f"{one}: it is being scanned already" in again.stderr
+    assert f"{one}: the mailbox is paused: for a test" in again.stderr
     done = lanes.snapshot.counts()["done:dry-run"]
     assert rsvpq(stack, "resume", "mailbox", one).returncode == 0
     until(lambda: lanes.snapshot.counts()["done:dry-run"] == done + 1, "the one that waited is looked at after all")

@@ -105,6 +105,16 @@ def test_a_limit_is_in_force_and_shown_with_its_lane(stack: Stack) -> None:
     assert result(stack, "ops.mailbox", name="adele0")["limits_set_by_command"] is None
 
 
+def test_mailboxes_that_are_not_well_are_listed(stack: Stack, lanes: Lanes) -> None:
+    nothing: dict[str, Any] = {"states": {}, "held_servers": {}, "rows": []}
+    assert result(stack, "ops.mailboxes") == {"mailboxes": 4, "unwell": 0, **nothing}
+    lanes.controls.pause("mailbox", ADELE.name, reason="on leave")
+    found = result(stack, "ops.mailboxes", server="mail0", state="paused", older_than="1h", most=1)
+    assert (found["unwell"], [row["mailbox"] for row in found["rows"]]) == (1, ["adele0"])
+    assert found["rows"][0]["symptoms"][0]["remedy"] == "rsvpq resume mailbox adele0"
+    lanes.controls.resume("mailbox", ADELE.name)
+
+
 def test_dead_items_are_listed_shown_retried_and_dropped(stack: Stack, lanes: Lanes) -> None:
     for item in ("first", "second"):
         kill(lanes, item)
@@ -130,6 +140,8 @@ def test_dead_items_are_listed_shown_retried_and_dropped(stack: Stack, lanes: La
         ("ops.limit", {"scope": "server", "name": "mail0", "speed": 1}, "unknown limit speed"),
         ("ops.dead_show", {"item": "nobody"}, "no dead item 'nobody'"),
         ("ops.dead_drop", {}, "name the items, or ask for all"),
+        ("ops.mailboxes", {"state": "ill"}, "no state 'ill': use one of refused, gone, "),
+        ("ops.mailboxes", {"older_than": "soon"}, "older_than: "),
         ("ops.top", {"most": 0}, "most: 0 is not a whole number above zero"),
     ],
 )

@@ -13,7 +13,7 @@ from rsvpq.audit.log import AuditLog, AuditRecord, Filter
 from rsvpq.audit.record import Audit, AuditedDecision, Redaction
 from rsvpq.lanes import Lanes, Release
 from rsvpq.lanes.limits import Limits, Rate
-from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient
+from rsvpq.mail.errors import Busy, ExchangeError, MailboxRefused, Refused, Transient
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Sensitivity
 from rsvpq.policy import Left
 from rsvpq.tasks import contract
@@ -287,7 +287,7 @@ def test_the_last_lost_worker_is_dead(lanes: Lanes, clock: Clock) -> None:
 
 @pytest.mark.parametrize(
     ("error", "expected"),
-    [(None, []), (Busy("503", 1), []), (Transient("x"), ["failed"]), (Refused("x"), ["dead"])],
+    [(None, []), (Busy("503", 1), ["failed"]), (Transient("x"), ["failed"]), (Refused("x"), ["dead"])],
 )
 def test_a_scan_is_recorded_only_when_it_fails(lanes: Lanes, error: Exception | None, expected: list[str]) -> None:
     def work(attempt: Attempt) -> Outcome:
@@ -302,6 +302,28 @@ def test_a_scan_is_recorded_only_when_it_fails(lanes: Lanes, error: Exception | 
     carry(lanes, work)
     assert [one["event"] for one in recorded(lanes)] == expected
     assert all((one["kind"], one["run"], one["mailbox"]) == ("scan", "r1", "adele") for one in recorded(lanes))
+
+
+def test_of_scans_that_fail_in_a_row_only_the_first_is_recorded_and_each_new_kind_of_failure(
+    lanes: Lanes, clock: Clock
+) -> None:
+    """A mailbox without rights is tried every ten minutes, for weeks."""
+    ends = [Busy("503 for 9 s"), Busy("503 for 8 s"), *[MailboxRefused("401")] * 3, None, MailboxRefused("401")]
+    expected = [("Busy: 503 for 9 s", "throttled"), *[("MailboxRefused: 401", "throttled")] * 2]
+    audit = Audit(lanes, Redaction(), 3600)
+    for number, error in enumerate(ends):
+
+        def work(_: Attempt, error: Exception | None = error) -> Outcome:
+            if error:
+                raise error
+            return Outcome("scanned")
+
+        scan = replace(contract.scan_item(ADELE, f"r{number}"), facts=audit.scan_facts(ADELE, f"r{number}"))
+        lanes.ledger.offer_scans([(contract.lane_of(ADELE), scan)])
+        carry(lanes, work)
+        clock.turn(3600)
+    assert [(one["reason"], one["result"]) for one in recorded(lanes)] == expected
+    assert {(one["event"], one["kind"], one["mailbox"]) for one in recorded(lanes)} == {("failed", "scan", "adele")}
 
 
 # -- decisions -----------------------------------------------------------------------------------------------------

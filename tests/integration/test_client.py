@@ -15,6 +15,7 @@ from rsvpq.mail.errors import (
     ExchangeError,
     Gone,
     LoginRefused,
+    MailboxRefused,
     Malformed,
     Refused,
     Transient,
@@ -525,7 +526,7 @@ def parts(status: str) -> bytes:
 @pytest.mark.parametrize(
     ("status", "error"),
     [
-        ("401 Unauthorized", Busy),
+        ("401 Unauthorized", MailboxRefused),
         ("403 Forbidden", Refused),
         ("404 Not Found", Gone),
         ("423 Locked", Transient),

@@ -8,7 +8,7 @@ from spnego import exceptions
 from rsvpq.http import auth
 from rsvpq.http.credential import Credential
 from rsvpq.http.message import Target
-from rsvpq.mail.errors import BUSY_DELAY_S, Busy, LoginRefused, Transient
+from rsvpq.mail.errors import BUSY_DELAY_S, Busy, LoginRefused, MailboxRefused, Transient
 from rsvpq.webdav.server import WebDavServer
 from tests.support.scripted_server import NO_ROWS, Play, ScriptedServer, play
 
@@ -101,7 +101,7 @@ def test_a_mailbox_that_may_not_be_opened_does_not_stop_the_credential(scripted:
     propfind(client)
     with pytest.raises(Busy, match="give the account rights on this mailbox") as caught:
         propfind(client, "/exchange/carla/")
-    assert (type(caught.value), caught.value.scope) == (Busy, "mailbox")
+    assert (type(caught.value), caught.value.scope) == (MailboxRefused, "mailbox")
     propfind(client)
 
 

@@ -11,7 +11,9 @@ from dataclasses import replace
 import pytest
 from redis import Redis
 
+from rsvpq.mail.messages import Mailbox
 from rsvpq.ops.forecast import Forecast
+from rsvpq.tasks import contract
 from testbed.processes import WAIT_S, Part
 from tests.support.installation import TERMINAL, Installation, queued
 
@@ -170,3 +172,26 @@ def test_nothing_that_matches_is_an_error(installation: Installation, redis: Red
     code, out, err = asked.end()
     assert (code, out) == (1, "")
     assert "no message in the Inbox or the history of adele matches" in err
+
+
+def test_a_mailbox_that_is_held_is_said_to_be_held_with_the_reason(installation: Installation, redis: Redis) -> None:
+    """Its scan waits for the end of the hold, so another one is not offered."""
+    lanes = installation.lanes()
+    adele = Mailbox("adele", "mail1")
+    lanes.ledger.offer_scans([(contract.lane_of(adele), contract.scan_item(adele, "earlier"))])
+    (release,) = lanes.ledger.release()
+    lanes.ledger.start(release.id, release.generation, "a worker")
+    lanes.ledger.finish(
+        *(release.id, release.generation, "a worker", "throttled"),
+        label="throttled",
+        hold="mailbox",
+        delay_s=610,
+        recorded_reason="MailboxRefused: SEARCH /adele/Inbox returned 401",
+    )
+    asked = Asked(installation, redis, "explain", "adele")
+    asked.findings.offered({"adele": "scanning"})
+    code, out, err = asked.end()
+    assert (code, out) == (1, "")
+    assert "adele: it is held for another 10 min (MailboxRefused: SEARCH /adele/Inbox returned 401)" in err
+    assert "rsvpq resume mailbox adele" in err
+    assert "no message in the history of adele matches, and its Inbox was not read" in err

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import takewhile
+from typing import Literal
 
 import click
 import pytest
@@ -11,7 +12,6 @@ from producer.offer import offer_scans
 from rsvpq.audit.record import Audit, Redaction
 from rsvpq.cli import follow as following
 from rsvpq.cli.follow import Following
-from rsvpq.health.register import register_of
 from rsvpq.lanes import Item, Lanes
 from rsvpq.lanes.run_results import KEPT_S, Ended, RunResults, ScansOffered, Triggered
 from rsvpq.mail.messages import Mailbox
@@ -142,6 +142,50 @@ def test_a_pause_is_not_waited_out(lanes: Lanes, findings: RunResults, scope: st
     assert "paused: for a test" in run.problems["adele"]
 
 
+@pytest.mark.parametrize(
+    ("scope", "problem"),
+    [
+        (
+            "mailbox",
+            "it is held for another 10 min (MailboxRefused: 401); once the cause is repaired: rsvpq resume mailbox",
+        ),
+        (
+            "server",
+            "its server is held for another 10 min (MailboxRefused: 401); once the cause is repaired: rsvpq resume",
+        ),
+    ],
+)
+@pytest.mark.parametrize("another", [True, False], ids=["by another scan", "by this scan"])
+def test_a_long_hold_is_not_waited_out_and_its_reason_is_named(
+    lanes: Lanes, findings: RunResults, scope: Literal["mailbox", "server"], problem: str, another: bool
+) -> None:
+    offered = offer(lanes, ADELE, run="another" if another else RUN)
+    hold(lanes, scope, 610)
+    findings.offered(offer(lanes, ADELE) if another else offered)
+    run, _ = follow(lanes, ADELE)
+    assert run.problems["adele"].startswith(problem)
+
+
+def test_a_short_hold_is_waited_out(lanes: Lanes, findings: RunResults) -> None:
+    findings.offered(offer(lanes, ADELE))
+    hold(lanes, "server", 50)
+    run, _ = follow(lanes, ADELE, timeout_s=2.5)
+    assert "not ready after 2.5 s" in run.problems["adele"]
+
+
+def hold(lanes: Lanes, scope: Literal["mailbox", "server"], delay_s: float) -> None:
+    """Let the scan that is released be put off, with a hold."""
+    (released,) = lanes.ledger.release()
+    lanes.ledger.start(released.id, released.generation, "me")
+    lanes.ledger.finish(
+        *(released.id, released.generation, "me", "throttled"),
+        label="throttled",
+        hold=scope,
+        delay_s=delay_s,
+        recorded_reason="MailboxRefused: 401",
+    )
+
+
 def test_the_wait_ends_at_last_and_says_what_is_going_on(lanes: Lanes, findings: RunResults) -> None:
     findings.offered(offer(lanes, ADELE))
     run, _ = follow(lanes, ADELE, timeout_s=0.1)
@@ -150,13 +194,13 @@ def test_the_wait_ends_at_last_and_says_what_is_going_on(lanes: Lanes, findings:
 
 def test_nobody_who_takes_scans_is_an_error_and_no_silence(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "QUIET_S", 0.1)
-    with pytest.raises(click.ClickException, match="no worker has reported progress"):
+    with pytest.raises(click.ClickException, match="no worker takes from the queue scan"):
         follow(lanes, ADELE)
 
 
 def test_workers_that_are_all_busy_are_waited_for(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "QUIET_S", 0.1)
-    register_of(lanes, "worker").report(3600)
+    lanes.ledger.report_threads("here:4712", 8, [contract.SCAN_QUEUE], 3600)
     run, said = follow(lanes, ADELE, timeout_s=1.5)
     assert said == ["no scan worker has taken the trigger yet; see 'rsvpq doctor': is one running, or are all busy?"]
     assert "not offered" in run.problems["adele"]

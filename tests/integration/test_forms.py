@@ -11,7 +11,7 @@ import pytest
 from rsvpq.http import auth
 from rsvpq.http.deadlines import Timeouts
 from rsvpq.http.message import Target
-from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, Unknown
+from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, MailboxRefused, Unknown
 from rsvpq.webdav.server import WebDavServer
 from testbed.processes import WAIT_S
 from tests.support.scripted_server import NO_ROWS, Play, Received, ScriptedServer, play
@@ -439,6 +439,6 @@ def test_a_mailbox_that_may_not_be_opened_ends_no_session(logon: Logon) -> None:
     client = logon.client()
     with pytest.raises(Busy, match="give the account rights on this mailbox") as caught:
         search(client)
-    assert (type(caught.value), caught.value.scope) == (Busy, "mailbox")
+    assert (type(caught.value), caught.value.scope) == (MailboxRefused, "mailbox")
     search(client)
     assert len(logon.seen("POST")) == 1

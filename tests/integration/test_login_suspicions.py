@@ -11,7 +11,7 @@ import pytest
 from rsvpq.http import auth
 from rsvpq.http.credential import Credential
 from rsvpq.http.message import Target
-from rsvpq.mail.errors import Busy, ExchangeError, LoginRefused, Transient, Unknown
+from rsvpq.mail.errors import Busy, ExchangeError, LoginRefused, MailboxRefused, Transient, Unknown
 from rsvpq.mail.messages import Mailbox
 from rsvpq.policy import Action
 from rsvpq.tasks.journal import Journal
@@ -129,7 +129,7 @@ def test_a_refusal_that_only_one_message_is_answered_with_stops_no_credential(sc
     scripted.reply = lambda request: ROWS if "bruno" in request.target else REFUSED
     with pytest.raises(Busy, match="accepts it elsewhere") as caught:
         server.send("GET", Target(f"{HREF}?Cmd=accept"), headers={}, effect=True)
-    assert (type(caught.value), caught.value.scope) == (Busy, "mailbox")
+    assert (type(caught.value), caught.value.scope) == (MailboxRefused, "mailbox")
     scripted.reply = lambda _request: REFUSED
     with pytest.raises(LoginRefused):
         server.send("GET", Target(f"{HREF}?Cmd=accept"), headers={}, effect=True)

@@ -10,7 +10,7 @@ import pytest
 from producer.scan import scan
 from producer.visit import DECIDED_PER_STEP
 from rsvpq.http import auth
-from rsvpq.lanes import Lanes
+from rsvpq.lanes import Lanes, ScanTotals
 from rsvpq.mail.errors import Busy
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.tasks import contract
@@ -108,7 +108,7 @@ def test_a_task_request_is_left_alone_with_its_reason_by_servers_that_show_it_as
 def test_a_mailbox_with_nothing_in_it_is_scanned(site: Site, lanes: Lanes) -> None:
     name = next(facts["mailbox"] for facts in site.mailboxes() if not any(facts["messages"].values()))
     run = Scan(lanes, WebDavMailbox(site.server(), name))
-    assert run.run() == Outcome("scanned", "found 0, offered 0", {})
+    assert run.run() == Outcome("scanned", "found 0, offered 0", {}, totals=ScanTotals(0, 0, 0))
     assert run.visitor.waiting() == []
 
 

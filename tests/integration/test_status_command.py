@@ -19,7 +19,7 @@ from rsvpq.tasks import contract
 from testbed.processes import WAIT_S, until
 from tests.support.installation import Installation
 
-ADELE = Mailbox("adele", "mail1")
+ADELE, BRUNO = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1")
 
 
 @pytest.fixture
@@ -137,6 +137,30 @@ def test_whole_pause_is_the_headline_with_who_and_since_when(installation: Insta
     assert first.startswith("EVERYTHING IS PAUSED by ")
     assert first.endswith("ago: fire drill")
     assert lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:cfg", "paused_by") in first
+
+
+def test_a_mailbox_that_left_the_list_counts_no_longer_and_what_waits_in_it_does(
+    installation: Installation, lanes: Lanes
+) -> None:
+    lanes.ledger.offer_scans([(contract.lane_of(BRUNO), contract.scan_item(BRUNO, "first"))])
+
+    def shown() -> tuple[int, int, int]:
+        server = json.loads(installation.rsvpq("status", "--json").stdout)["servers"]["mail1"]
+        return server["mailboxes"], server["never_scanned"], server["pending"]
+
+    assert shown() == (2, 1, 3)
+    file = installation.directory / "mailboxes.csv"
+    file.write_text(file.read_text().replace("bruno,mail1,sales\n", ""))
+    assert shown() == (1, 0, 3)
+    assert "never" not in installation.rsvpq("status").stdout
+
+
+def test_a_broken_list_does_not_hide_the_status(installation: Installation, lanes: Lanes) -> None:
+    assert lanes.snapshot.known()
+    (installation.directory / "mailboxes.csv").write_text("mailbox;server\n")
+    ended = installation.rsvpq("status", "--json")
+    assert ended.returncode == 0
+    assert json.loads(ended.stdout)["servers"]["mail1"]["mailboxes"] == 1
 
 
 def test_that_nothing_is_answered_is_the_headline_with_the_reason(installation: Installation, lanes: Lanes) -> None:

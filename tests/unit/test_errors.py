@@ -11,7 +11,9 @@ from rsvpq.mail.errors import (
     ExchangeError,
     Gone,
     LoginRefused,
+    MailboxRefused,
     Malformed,
+    NoRights,
     Refused,
     Transient,
     Unknown,
@@ -123,6 +125,8 @@ def test_a_refused_login_leaves_the_server_alone_for_minutes() -> None:
     [
         (Busy, ExchangeError),
         (LoginRefused, Busy),
+        (MailboxRefused, Busy),
+        (NoRights, MailboxRefused),
         (Transient, ExchangeError),
         (Unknown, ExchangeError),
         (Gone, ExchangeError),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rsvpq.ews.errors import NoRights, NoSuchMailbox, OtherSchema, Throttled, TooManyRows, error_of
+from rsvpq.ews.errors import NoSuchMailbox, OtherSchema, Throttled, TooManyRows, error_of
 from rsvpq.ews.soap import Failure
 from rsvpq.mail.errors import (
     LOGIN_DELAY_S,
@@ -10,6 +10,7 @@ from rsvpq.mail.errors import (
     Changed,
     ExchangeError,
     Gone,
+    NoRights,
     NotAnswerable,
     Refused,
     Transient,

@@ -1,0 +1,162 @@
+"""``rsvpq mailboxes``: show which mailboxes are not well, one mailbox in detail, or the deepest lanes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rsvpq.cli.lanes import usage
+from rsvpq.cli.options import config_option, json_option, not_empty, seconds
+from rsvpq.ops import OperatorContext, look, open_context
+from rsvpq.ops import mailboxes as health
+from rsvpq.settings import load_settings
+from rsvpq.text import age, json_text, printable
+
+_HEADINGS = ("mailbox", "server", "group", "state", "since", "reason", "remedy")
+#: The columns before those of free length.
+_SHORT = 5
+
+
+@click.group(invoke_without_command=True)
+@click.option("--server", default="", callback=not_empty, help="Only mailboxes of this server.")
+@click.option("--group", default="", callback=not_empty, help="Only mailboxes of this group.")
+@click.option("--state", type=click.Choice(health.STATES), help="Only mailboxes in this state.")
+@click.option("--all", "everything", is_flag=True, help="Also those that are well.")
+@click.option(
+    "--older-than",
+    "older_than_s",
+    metavar="DURATION",
+    callback=seconds,
+    help="A scan is late when it is older, such as 2h.  [default: twice the period of its schedule]",
+)
+@json_option
+@config_option
+@click.pass_context
+def mailboxes(
+    ctx: click.Context,
+    server: str,
+    group: str,
+    state: str | None,
+    everything: bool,
+    older_than_s: float | None,
+    as_json: bool,
+    config_file: Path | None,
+) -> None:
+    """Show every mailbox that is not well: since when, why, and what to do."""
+    ctx.obj = config_file
+    if ctx.invoked_subcommand is not None:
+        return
+    with usage():
+        choice = health.MailboxChoice(server, group, state or "", everything, older_than_s)
+        found = health.examine_mailboxes(_open(ctx, config_file), choice)
+    if as_json:
+        click.echo(json_text(found.to_dict(), indent=2))
+        return
+    click.echo(_totals(found))
+    for name, hold in found.held_servers.items():
+        click.echo(printable(f"server {name} is held for another {age(hold.left_s)}: {hold.why or 'no reason given'}"))
+    if found.rows:
+        _print_rows([tuple(map(printable, _cells(row))) for row in found.rows])
+    elif state:
+        click.echo(f"none is {state}")
+
+
+@mailboxes.command()
+@click.argument("name")
+@json_option
+@config_option
+@click.pass_context
+def show(ctx: click.Context, name: str, as_json: bool, config_file: Path | None) -> None:
+    """Show one mailbox: whether it is well, its last scan, and what waits in its lane."""
+    with usage():
+        found = health.show(_open(ctx, config_file), name)
+    if as_json:
+        click.echo(json_text(found, indent=2))
+    else:
+        click.echo("\n".join(map(printable, _page(found))))
+
+
+@mailboxes.command()
+@click.option("--most", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="At most N lanes.")
+@json_option
+@config_option
+@click.pass_context
+def top(ctx: click.Context, most: int, as_json: bool, config_file: Path | None) -> None:
+    """Show the lanes with the most waiting items, deepest first."""
+    lanes = look.top(_open(ctx, config_file).lanes, most)
+    if as_json:
+        click.echo(json_text(lanes, indent=2))
+    elif lanes:
+        click.echo("\n".join(f"{lane['pending']:>7}  {printable(lane['mailbox'])}" for lane in lanes))
+    else:
+        click.echo("nothing waits in any lane")
+
+
+def _open(ctx: click.Context, config_file: Path | None) -> OperatorContext:
+    """Open the installation; --config may stand before or after the command."""
+    return open_context(load_settings(config_file or ctx.obj))
+
+
+def _totals(found: health.Examined) -> str:
+    if not found.mailboxes:
+        return "there is no such mailbox"
+    if not found.unwell:
+        return f"all {found.mailboxes} mailboxes are well"
+    states = ", ".join(f"{state} {count}" for state, count in found.states.items())
+    return f"{found.unwell} of {found.mailboxes} are not well: {states}"
+
+
+def _cells(row: health.MailboxHealth) -> tuple[str, ...]:
+    where = (row.mailbox, row.server or "-", row.group or "-")
+    if not row.symptoms:
+        last = f"the last scan ended {age(row.scanned_s)} ago"
+        return (*where, "well", "-", last, "-")
+    reasons, remedies = ("; ".join(dict.fromkeys(texts)) for texts in zip(*map(_words, row.symptoms), strict=True))
+    return (*where, ",".join(row.states), age(row.symptoms[0].since_s), reasons, remedies)
+
+
+def _words(symptom: health.Symptom) -> tuple[str, str]:
+    return symptom.reason, symptom.remedy
+
+
+def _print_rows(rows: list[tuple[str, ...]]) -> None:
+    """Print a table that fits the terminal; if the output is none, a line for each row, however long it is."""
+    console = Console(highlight=False)
+    if console.is_terminal:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for heading in _HEADINGS:
+            table.add_column(heading, overflow="fold")
+        for row in rows:
+            table.add_row(*map(Text, row))
+        console.print(table)
+        return
+    widths = [max(map(len, column)) for column in list(zip(_HEADINGS, *rows, strict=True))[:_SHORT]]
+    for row in (_HEADINGS, *rows):
+        short = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
+        click.echo("  ".join((*short, *row[_SHORT:])))
+
+
+def _page(found: dict[str, Any]) -> Iterator[str]:
+    yield f"{found['mailbox']}  server {found['server']}, group {found['group'] or '-'}"
+    for symptom in found["symptoms"]:
+        since = f" for {age(symptom['since_s'])}" if symptom["since_s"] is not None else ""
+        yield f"    {symptom['state']}{since}: {symptom['reason']}"
+        yield f"    what to do: {symptom['remedy']}"
+    if not found["symptoms"]:
+        yield "    it is well"
+    totals = found["last_scan"]
+    if found["scanned_s"] is not None:
+        saw = f": found {totals['found']}, held back {totals['capped']}, unreadable {totals['unreadable']}"
+        yield f"    last scan {age(found['scanned_s'])} ago{saw if totals else ''}"
+    if "pending" in found:
+        yield f"    in its lane {found['pending']}, in flight {found['in_flight']}"
+        for item in found["next"]:
+            waited = f", for {age(item['waited_s'])}" if item["waited_s"] is not None else ""
+            yield f"        {item['id']}  {item['work']}{waited}{': ' if item['reason'] else ''}{item['reason']}"
+    if limits := found.get("limits_set_by_command"):
+        set_to = ", ".join(f"{name} {limits[name]}" for name in ("rate", "burst", "concurrency") if limits[name])
+        yield f"    limits set by an operator: {set_to}"

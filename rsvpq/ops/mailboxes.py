@@ -1,0 +1,300 @@
+"""Find the mailboxes that are not well: which, since when, why, and what to do about it.
+
+A mailbox that is refused, gone, or left out for weeks changes nothing in the totals of an installation with thousands
+of others. Everything here is read from the ledger and the list; no server is asked.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from math import inf
+from shlex import quote
+from typing import Any, Literal, get_args
+
+from rsvpq.lanes.snapshot import MailboxState
+from rsvpq.lanes.status import Hold
+from rsvpq.mail.errors import Gone, LoginRefused, MailboxRefused, NoRights
+from rsvpq.ops import look
+from rsvpq.ops.context import InvalidRequest, OperatorContext
+from rsvpq.settings import Settings
+from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes, select
+from rsvpq.text import age, duration
+
+State = Literal["refused", "gone", "held", "failed", "paused", "unlisted", "never", "late", "capped", "unreadable"]
+#: In the order in which a row shows them: what an operator has to do something about comes first.
+STATES: tuple[State, ...] = get_args(State)
+
+#: The errors of a server that lets nobody in, by the name with which each recorded reason begins.
+_REFUSALS = tuple(kind.__name__ for kind in (LoginRefused, MailboxRefused, NoRights))
+#: A scan is late when the last one is older than so many periods of its schedule.
+_PERIODS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """One way in which a mailbox is not well; ``since_s`` is its age in seconds, None if unknown."""
+
+    state: State
+    since_s: float | None
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxHealth:
+    """A mailbox and its symptoms, the most urgent first; none if it is well.
+
+    ``scanned_s`` is the age of the last scan in seconds, None if there was none. ``held_s`` is how long its hold still
+    lasts, or that of its server if its scan has failed by it; 0 without one.
+    """
+
+    mailbox: str
+    server: str
+    group: str
+    scanned_s: float | None
+    held_s: float
+    symptoms: tuple[Symptom, ...]
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        """The states of all symptoms."""
+        return tuple(symptom.state for symptom in self.symptoms)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready copy."""
+        return {**asdict(self), "states": list(self.states)}
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """The result of an examination.
+
+    ``mailboxes`` is the number of examined ones, ``unwell`` the number of those that are not well, and ``states`` how
+    many are in each state; a mailbox may be in several. ``held_servers`` are the servers that are left alone now.
+    """
+
+    mailboxes: int
+    unwell: int
+    states: Mapping[State, int]
+    held_servers: Mapping[str, Hold]
+    rows: Sequence[MailboxHealth]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready copy."""
+        return {
+            "mailboxes": self.mailboxes,
+            "unwell": self.unwell,
+            "states": dict(self.states),
+            "held_servers": {name: asdict(hold) for name, hold in self.held_servers.items()},
+            "rows": [row.to_dict() for row in self.rows],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxChoice:
+    """Which mailboxes to examine, and which of them to return.
+
+    :param server, group: only those of this server or group; '' for any. :param state: return only those in this state.
+    :param everything: return also those that are well. :param older_than_s: a scan is late when it is older, whatever
+        the schedules.
+    :raises InvalidRequest: there is no such state.
+    """
+
+    server: str = ""
+    group: str = ""
+    state: str = ""
+    everything: bool = False
+    older_than_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.state and self.state not in STATES:
+            raise InvalidRequest(f"no state {self.state!r}: use one of {', '.join(STATES)}")
+
+    def returns(self, row: MailboxHealth) -> bool:
+        """Return whether the result has this row."""
+        if self.state:
+            return self.state in row.states
+        return self.everything or bool(row.symptoms)
+
+
+def examine_mailboxes(context: OperatorContext, choice: MailboxChoice) -> Examined:
+    """Examine the mailboxes of the list, and those that have left it; takes about a second for 10,000.
+
+    :raises InvalidRequest: there is no such server.
+    :raises ConfigError: the list cannot be read, or has no such group.
+    """
+    snapshot, settings = context.lanes.snapshot, context.settings
+    servers = snapshot.servers() | set(settings.servers)
+    if choice.server and choice.server not in servers:
+        raise InvalidRequest(f"no server {choice.server!r}; there are: {', '.join(sorted(servers))}")
+    listed = {mailbox.name: mailbox for mailbox in read_mailboxes(settings.mailboxes, settings)}
+    names = [mailbox.name for mailbox in select(listed.values(), group=choice.group or None)]
+    if not choice.group:
+        names += sorted(snapshot.known() - listed.keys())
+    states, holds = snapshot.mailboxes(names), snapshot.holds("server", servers)
+    examiner = _Examiner(settings, holds, choice.older_than_s)
+    rows = [examiner.examine(name, listed.get(name), states.get(name)) for name in names]
+    rows = [row for row in rows if choice.server in ("", row.server)]
+    counted = Counter(state for row in rows for state in row.states)
+    return Examined(
+        mailboxes=len(rows),
+        unwell=sum(bool(row.symptoms) for row in rows),
+        states={state: counted[state] for state in STATES if counted[state]},
+        held_servers={name: hold for name, hold in holds.items() if choice.server in ("", name)},
+        rows=sorted(filter(choice.returns, rows), key=_urgency),
+    )
+
+
+def _urgency(row: MailboxHealth) -> tuple[int, str]:
+    return STATES.index(row.states[0]) if row.symptoms else len(STATES), row.mailbox.casefold()
+
+
+def show(context: OperatorContext, name: str) -> dict[str, Any]:
+    """Return everything about one mailbox: its symptoms, what its last scan found, and its lane if it has one.
+
+    The lane is as :func:`rsvpq.ops.look.mailbox` returns it.
+
+    :raises ConfigError: no such mailbox is in the list, and none has a lane.
+    """
+    snapshot, settings = context.lanes.snapshot, context.settings
+    name = context.resolve_name("mailbox", name)
+    listed = {mailbox.name: mailbox for mailbox in read_mailboxes(settings.mailboxes, settings)}.get(name)
+    state = snapshot.mailboxes([name]).get(name)
+    server = listed.server if listed else state.server if state else ""
+    row = _Examiner(settings, snapshot.holds("server", [server])).examine(name, listed, state)
+    lane = look.mailbox(context, name) if state and state.server else {}
+    totals = asdict(state.totals) if state and state.totals else None
+    return {**lane, **row.to_dict(), "last_scan": totals}
+
+
+@dataclass(frozen=True, slots=True)
+class _Examiner:
+    """Examines single mailboxes.
+
+    :param holds: the holds of the servers, by name.
+    """
+
+    settings: Settings
+    holds: Mapping[str, Hold]
+    older_than_s: float | None = None
+    #: The shortest period in seconds by group, None for a schedule of all mailboxes.
+    periods: dict[str | None, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for schedule in self.settings.schedule:
+            group, every_s = schedule.group, schedule.every.seconds
+            self.periods[group] = min(every_s, self.periods.get(group, inf))
+
+    def examine(self, name: str, listed: ListedMailbox | None, state: MailboxState | None) -> MailboxHealth:
+        """Examine one mailbox; without ``listed`` it has left the list, without ``state`` it has no lane yet."""
+        state = state or MailboxState(listed.server if listed else "")
+        server, group = (listed.server, listed.group) if listed else (state.server, "")
+        hold = state.hold or (self.holds.get(server) if state.failed_why else None)
+        known = _Known(name, server, state, hold)
+        symptoms = (*known.symptoms(), *self._of_scans(known, group)) if listed else (known.unlisted(),)
+        held_s = hold.left_s if hold else 0.0
+        return MailboxHealth(name, server, group, state.scanned_s, held_s, symptoms)
+
+    def _of_scans(self, known: "_Known", group: str) -> Iterator[Symptom]:
+        """Yield what is wrong with the last scan, or that there was none."""
+        state = known.state
+        if state.scanned_s is None:
+            yield known.never()
+            return
+        period_s = min(self.periods.get(None, inf), self.periods.get(group, inf))
+        most_s = _PERIODS * period_s if self.older_than_s is None else self.older_than_s
+        if state.scanned_s > most_s:
+            due = f"scheduled every {duration(period_s)}" if self.older_than_s is None else f"over {duration(most_s)}"
+            reason = f"the last scan ended {age(state.scanned_s)} ago, {due}"
+            yield Symptom("late", state.scanned_s, reason, known.remedy_of_late())
+        if state.totals and state.totals.capped:
+            reason = f"the last scan held {state.totals.capped} messages back over a cap"
+            remedy = "nothing if the number falls; else raise most_answers_per_scan or most_answers_per_run"
+            yield Symptom("capped", state.scanned_s, reason, remedy)
+        if state.totals and state.totals.unreadable:
+            reason = f"the last scan could not read {state.totals.unreadable} messages"
+            yield Symptom("unreadable", state.scanned_s, reason, "look for damaged messages in its Inbox")
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of one mailbox; ``hold`` is its own or, if its scan has failed by it, that of its server."""
+
+    name: str
+    server: str
+    state: MailboxState
+    hold: Hold | None
+
+    def symptoms(self) -> Iterator[Symptom]:
+        """Yield why it is not worked on: at most one failure or hold, and its pause."""
+        if trouble := self._failure() or self._own_hold():
+            yield trouble
+        if pause := self.state.pause:
+            by = f" by {pause.by}" if pause.by else ""
+            yield Symptom("paused", pause.age_s, f"paused{by}: {pause.reason}", self._resume)
+
+    def unlisted(self) -> Symptom:
+        """Return that it has left the list, whatever else there is: nothing is done in it."""
+        remedy = "nothing if it was removed on purpose; else put it back into the list"
+        return Symptom("unlisted", None, "it is not in the list of mailboxes any more", remedy)
+
+    def never(self) -> Symptom:
+        """Return that it was never scanned."""
+        if self.state.scan:
+            return Symptom("never", None, "its first scan waits or runs", "see 'rsvpq status' for what it waits for")
+        remedy = f"rsvpq scan {quote(self.name)}, or a schedule that covers it"
+        return Symptom("never", None, "it was never scanned", remedy)
+
+    def remedy_of_late(self) -> str:
+        """Return what to do about a scan that is late."""
+        if self.state.scan:
+            return "a scan of it waits or runs: see 'rsvpq status' for what it waits for"
+        return f"see 'rsvpq status' for whether a dispatcher and a scan worker run; rsvpq scan {quote(self.name)}"
+
+    def _failure(self) -> Symptom | None:
+        """Return why its scans fail; None if the last one did not."""
+        why, since_s = self.state.failed_why, self.state.failed_s
+        if not why:
+            return None
+        if why.startswith(_REFUSALS):
+            return Symptom("refused", since_s, f"{why}{self._left}", self._remedy_of_refusal(why))
+        if why.startswith(Gone.__name__):
+            remedy = "correct its name or its server in the list, or remove it from there"
+            return Symptom("gone", since_s, why, remedy)
+        if self.hold:
+            return Symptom("held", since_s, f"{why}{self._left}", self._remedy_of_hold)
+        return Symptom("failed", since_s, why, f"rsvpq doctor --mailbox {quote(self.name)}")
+
+    def _own_hold(self) -> Symptom | None:
+        """Return that the mailbox is held, by one of its messages."""
+        if not self.state.hold:
+            return None
+        why, since_s = self.state.hold.why, self.state.held_since_s
+        reason = f"{why or 'no reason given'}{self._left}"
+        if why.startswith(_REFUSALS):
+            return Symptom("refused", since_s, reason, self._remedy_of_refusal(why))
+        return Symptom("held", since_s, reason, self._remedy_of_hold)
+
+    @property
+    def _left(self) -> str:
+        return f"; held for another {age(self.hold.left_s)}" if self.hold else ""
+
+    @property
+    def _resume(self) -> str:
+        return f"rsvpq resume mailbox {quote(self.name)}"
+
+    @property
+    def _remedy_of_hold(self) -> str:
+        resume = self._resume if self.state.hold else f"rsvpq resume server {quote(self.server)}"
+        return f"it ends by itself; once the cause is repaired: {resume}"
+
+    def _remedy_of_refusal(self, why: str) -> str:
+        if why.startswith(LoginRefused.__name__):
+            return (
+                f"correct the credential of server {self.server}, restart the workers, then: "
+                f"rsvpq resume server {quote(self.server)}"
+            )
+        return (
+            "give the account rights on this mailbox, or let it through the filter in front of the server; "
+            f"rsvpq doctor --mailbox {quote(self.name)} shows what is refused; then: {self._resume}"
+        )
