@@ -16,7 +16,7 @@ from rich.text import Text
 from rsvpq import wiring
 from rsvpq.audit.log import EVENTS, FIELDS, AuditLog, AuditRecord, Filter
 from rsvpq.cli.options import config_option, milliseconds
-from rsvpq.cli.tables import is_terminal, write
+from rsvpq.cli.tables import is_terminal, print_fitted
 from rsvpq.settings import load_settings
 from rsvpq.text import csv_cell, json_text, printable
 
@@ -132,7 +132,7 @@ def _write_table(records: Iterable[AuditRecord | None]) -> None:
         up_to_a_pause = iter(lambda: next(rows, None), None)
         for record in chain([first], islice(up_to_a_pause, _ROWS - 1)):
             table.add_row(*(Text(printable(cell)) for cell in _cells(record)[: len(columns)]))
-        write(table)
+        print_fitted(table)
         header = False
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rsvpq.cli.options import config_option, json_option
-from rsvpq.cli.tables import is_terminal, write
+from rsvpq.cli.tables import is_terminal, print_fitted
 from rsvpq.doctor.checks import examine
 from rsvpq.doctor.results import ExitCode, Level, Notes, exit_code
 from rsvpq.settings import load_with_origins
@@ -67,8 +67,8 @@ def _show(notes: Notes) -> None:
         table.add_row(Text(finding.level, style=_STYLES[finding.level]), finding.check, Text(finding.text), ms)
         if finding.remedy:
             table.add_row("", "", Text(f"-> {finding.remedy}"), "")
-    write(Text(f"server {notes.group}" if notes.is_server else notes.group, style="bold"))
-    write(table)
+    print_fitted(Text(f"server {notes.group}" if notes.is_server else notes.group, style="bold"))
+    print_fitted(table)
 
 
 def _to_dict(groups: Iterable[Notes], code: ExitCode) -> dict[str, object]:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from rsvpq.audit.record import address_of
 from rsvpq.cli.dry_run_totals import Totals, why
-from rsvpq.cli.tables import is_terminal, write
+from rsvpq.cli.tables import is_terminal, print_fitted
 from rsvpq.ops.forecast import Forecast
 from rsvpq.text import csv_cell, json_text, printable
 
@@ -86,7 +86,7 @@ class Tables:
         known = [decision for decision in _DECISIONS if decision in self._rows]
         for decision in [*known, *sorted(set(self._rows) - set(_DECISIONS))]:
             rows = self._rows[decision]
-            write(Text(f"{decision}: {len(rows)}", style="bold"))
+            print_fitted(Text(f"{decision}: {len(rows)}", style="bold"))
             fitted = is_terminal()
             table = Table(box=None, expand=fitted, pad_edge=False, padding=(0, 1, 0, 0))
             for name, size in _COLUMNS.items():
@@ -94,10 +94,10 @@ class Tables:
                 table.add_column(name, no_wrap=True, overflow="ellipsis", **given)  # type: ignore[arg-type]  # ints only
             for row in rows[:_ROWS]:
                 table.add_row(*(Text(printable(cell)) for cell in _cells(row)))
-            write(table)
+            print_fitted(table)
             if len(rows) > _ROWS:
-                write(f"... and {len(rows) - _ROWS} more; --format csv shows all")
-            write("")
+                print_fitted(f"... and {len(rows) - _ROWS} more; --format csv shows all")
+            print_fitted("")
 
     def show_totals(self, totals: Totals) -> None:
         """Print the totals."""
@@ -108,10 +108,10 @@ class Tables:
         for (decision, reason), count in counted:
             table.add_row(decision, Text(printable(reason)), str(count))
         for sentence in totals.sentences():
-            write(Text(sentence))
-        write("")
-        write(table)
-        write("")
+            print_fitted(Text(sentence))
+        print_fitted("")
+        print_fitted(table)
+        print_fitted("")
 
 
 def _cells(row: Forecast) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from rich.text import Text
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.options import config_option, json_option, mailboxes_option
 from rsvpq.cli.scan import trigger
-from rsvpq.cli.tables import write
+from rsvpq.cli.tables import print_fitted
 from rsvpq.ops import InvalidRequest, open_context
 from rsvpq.ops import drafts as held_drafts
 from rsvpq.ops.scans import Selection
@@ -50,7 +50,7 @@ def list_drafts(as_json: bool, config_file: Path | None) -> None:
         table = Table(*rows[0])
         for row in rows:
             table.add_row(*(Text(printable(value)) for value in row.values()))  # a subject must not be read as markup
-        write(table)
+        print_fitted(table)
 
 
 @drafts.command("send")

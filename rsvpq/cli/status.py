@@ -16,7 +16,7 @@ from rich.text import Text
 
 from rsvpq import wiring
 from rsvpq.cli.options import config_option, json_option
-from rsvpq.cli.tables import is_terminal, write
+from rsvpq.cli.tables import is_terminal, print_fitted
 from rsvpq.lanes.status import Pause, ServerStatus, Status
 from rsvpq.ops import control
 from rsvpq.settings import load_settings
@@ -75,7 +75,7 @@ def _show(read: Callable[[], Status], look: Callable[[], InForce], every_s: floa
     if every_s is None or not is_terminal():
         width = console.width if is_terminal() else _WIDE
         for now in _looks(read, every_s):
-            write(picture(now, look(), width))
+            print_fitted(picture(now, look(), width))
         return
     with Live(console=console, auto_refresh=False) as live:
         for now in _looks(read, every_s):

@@ -12,7 +12,7 @@ def is_terminal() -> bool:
     return Console().is_terminal
 
 
-def write(shown: RenderableType) -> None:
+def print_fitted(shown: RenderableType) -> None:
     """Print a table or a text; where no terminal reads it, nothing is cut, and lines end without blanks."""
     if is_terminal():
         Console(highlight=False).print(shown)
