@@ -121,6 +121,24 @@ def scans_are_old(installation: Installation) -> None:
     healthy(installation, ago_s=2.5 * 3600)
 
 
+def waits_for_a_person(installation: Installation) -> None:
+    """Let the policy leave a message to a person."""
+    lanes = installation.lanes()
+    item = Item("asks", contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"})
+    lanes.ledger.offer(contract.lane_of(ADELE), [item])
+    (release,) = lanes.ledger.release()
+    lanes.ledger.start(release.id, release.generation, "worker")
+    lanes.ledger.finish(
+        *(release.id, release.generation, "worker", "left"),
+        label="done:left",
+        reason="conflict",
+        on_hold="conflict",
+        delay_s=3600,
+        remember_s=7200,
+        counts={"skipped:conflict": 1},
+    )
+
+
 SCENARIOS: Mapping[Scenario, Expected] = {
     no_dispatcher: Expected(Severity.CRITICAL, "no dispatcher runs", "RsvpqNoDispatcher"),
     no_worker_scans: Expected(Severity.CRITICAL, "no worker takes from the queue scan", "RsvpqNoWorker"),
