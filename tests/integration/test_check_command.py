@@ -62,6 +62,15 @@ def test_the_limits_of_the_lag_can_be_given(installation: Installation, lanes: L
     assert outcome(installation.rsvpq("check", "--lag-critical", "50m"))[0] is Severity.CRITICAL
 
 
+def test_a_short_hold_is_a_warning_only_if_its_work_waits_for_long(installation: Installation) -> None:
+    """One hold after the other: a single look cannot know since when."""
+    scenarios.server_is_held(installation, 600)
+    assert outcome(installation.rsvpq("check"))[0] is Severity.OK
+    scenarios.waits_long(installation, 1000)
+    severity, text = outcome(installation.rsvpq("check"))
+    assert (severity, text.startswith("mail1 is held for another")) == (Severity.WARNING, True)
+
+
 def test_redis_that_is_away_is_critical(tmp_path: Path) -> None:
     away = Installation(tmp_path, f"redis://127.0.0.1:{free_port()}/0")
     severity, text = outcome(away.rsvpq("check"))

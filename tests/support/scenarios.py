@@ -99,8 +99,8 @@ def nobody_has_confirmed(installation: Installation) -> None:
     installation.write("[policy]\n")
 
 
-def server_is_held(installation: Installation) -> None:
-    """Hold a server for an hour."""
+def server_is_held(installation: Installation, seconds: float = 3600) -> None:
+    """Hold a server, for an hour if nothing else is said."""
     lanes = healthy(installation)
     item = Item("held", contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"})
     lanes.ledger.offer(contract.lane_of(ADELE), [item])
@@ -110,7 +110,7 @@ def server_is_held(installation: Installation) -> None:
         *(release.id, release.generation, "worker", "throttled"),
         label="throttled",
         reason="Busy: 503",
-        delay_s=3600,
+        delay_s=seconds,
         hold="server",
     )
 
