@@ -1,7 +1,7 @@
 """The command ``rsvpq``: uses the queue (by task name) and the lanes; imports neither producer nor workers.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage or settings, 3 partial failure (``doctor``, ``scan --dry-run``,
-``explain``). Data goes to stdout, errors and notes to stderr.
+``explain``); those of ``check`` are a Nagios plugin's. Data goes to stdout, errors and notes to stderr.
 """
 
 import sys
@@ -15,6 +15,7 @@ from rsvpq import __version__
 #: The module of each command. It is loaded when the command is used: all of them take half a second.
 _MODULES = {
     "audit": "audit",
+    "check": "check",
     "config": "config",
     "confirm": "confirm",
     "dead": "dead",

@@ -41,9 +41,9 @@ def config() -> None:
     """Check the configuration."""
 
 
-@config.command()
+@config.command("check")
 @click.option("--config", "file", metavar="PATH", type=click.Path(path_type=Path), help="Default: rsvpq.toml.")
-def check(file: Path | None) -> None:
+def config_check(file: Path | None) -> None:
     """Check the settings and the list of mailboxes, and summarize them.
 
     Exits with 2 if anything is wrong. A warning names something that is valid, but may not be intended.

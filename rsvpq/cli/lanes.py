@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from rsvpq.cli.options import config_option, milliseconds, not_empty, seconds
+from rsvpq.cli.options import config_option, milliseconds, not_empty, to_seconds
 from rsvpq.lanes import Scope
 from rsvpq.ops import InvalidRequest, control, open_context
 from rsvpq.ops.confirmation import unused
@@ -35,7 +35,9 @@ def usage() -> Iterator[None]:
 @_scope
 @_name
 @click.option("--reason", default=control.PAUSED, help="Shown in the status, and recorded in the audit.")
-@click.option("--for", "for_s", metavar="DURATION", callback=seconds, help="End it after DURATION, such as 90s or 2h.")
+@click.option(
+    "--for", "for_s", metavar="DURATION", callback=to_seconds, help="End it after DURATION, such as 90s or 2h."
+)
 @click.option("--until", metavar="TIME", callback=not_empty, help="End it at this time, such as 2026-11-22T06:00.")
 @config_option
 def pause(

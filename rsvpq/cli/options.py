@@ -24,8 +24,8 @@ config_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 
 
-def seconds(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
-    """Read a duration."""
+def to_seconds(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+    """Read a duration as an option's value."""
     if value is None:
         return None
     try:
@@ -46,7 +46,7 @@ timeout_option = click.option(
     "--timeout",
     "timeout_s",
     metavar="DURATION",
-    callback=seconds,
+    callback=to_seconds,
     help="Stop waiting after DURATION, such as 90s or 10m; the run goes on.  [default: 1h]",
 )
 

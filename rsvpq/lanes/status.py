@@ -13,10 +13,11 @@ from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.reading import batched, left_s, number_of, values_of, whole
 from rsvpq.lanes.repair import Repair
 
-#: Mailboxes per call of status.lua, which blocks Redis for about 12 us for each mailbox with waiting items.
+#: Mailboxes per call of status.lua, which blocks Redis for about 12 us for each mailbox with waiting items. A call
+#: names as many of each kind (MOST_NAMED), so all that are paused or held are named, and can be counted.
 _BATCH = 100
 #: Labels of the counts that are answers.
-_ANSWERED = ("done:answered", "done:accepted", "done:processed")
+ANSWERED = ("done:answered", "done:accepted", "done:processed")
 #: The part of the unfinished messages above the 95th percentile of the lag.
 _OLDEST_PART = 0.05
 
@@ -91,9 +92,9 @@ class ServerStatus:
     worker, ``later`` ones between two attempts. ``unfinished`` is the number of messages in these states; ``lag_s`` is
     the time since the oldest of them was offered, ``lag_p95_s`` the 95th percentile; ``scan_lag_s`` is the age of the
     oldest scan that has not ended. ``held_s`` is how long the hold of the server still lasts, ``held_why`` its reason;
-    ``held_mailboxes`` and ``paused_mailboxes`` are some of the mailboxes with a hold or pause of their own. ``on_hold``
-    is the number of messages that wait for a person, by reason. ``limits`` are those that an operator has set for the
-    server, ``limited_mailboxes`` for some of its mailboxes.
+    ``held_mailboxes`` and ``paused_mailboxes`` are the mailboxes with a hold or pause of their own. ``on_hold`` is the
+    number of messages that wait for a person, by reason. ``limits`` are those that an operator has set for the server,
+    ``limited_mailboxes`` for its mailboxes. ``counts`` are its part of the counts of the status, by label.
     """
 
     mailboxes: int = 0
@@ -122,6 +123,7 @@ class ServerStatus:
     held_mailboxes: dict[str, Hold] = field(default_factory=dict)
     limits: Override | None = None
     limited_mailboxes: dict[str, Override] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
 
     @property
     def in_flight(self) -> int:
@@ -191,7 +193,7 @@ class StatusReader:
             pipe.hgetall(space.counts())
             later, dead, paused, servers, mailboxes, counts = values_of(pipe, (0, 0, (None,) * len(_PAUSE), (), (), {}))
         status = Status(later=later, dead=dead, paused=self._pause(*paused))
-        status.counts = {label: whole(count) for label, count in counts.items()}
+        status.counts = _counts(counts)
         status.servers = {name: ServerStatus() for name in sorted(servers)}
         summary = Repair(space).summary()
         check = summary.check
@@ -259,9 +261,10 @@ class StatusReader:
             server.last_answer_s = self._age(last)
             server.paused = self._pause(*pause)
             server.limits = self._override(*limits)
-            server.answered = sum(whole(counts.get(label)) for label in _ANSWERED)
-            server.opened = whole(counts.get("done:opened"))
-            server.skipped = sum(whole(count) for label, count in counts.items() if label.startswith("skipped:"))
+            server.counts = _counts(counts)
+            server.answered = sum(server.counts.get(label, 0) for label in ANSWERED)
+            server.opened = server.counts.get("done:opened", 0)
+            server.skipped = sum(count for label, count in server.counts.items() if label.startswith("skipped:"))
         behind = {name: server for name, server in status.servers.items() if server.unfinished}
         with self._redis.pipeline(transaction=False) as pipe:
             for name, server in behind.items():
@@ -293,6 +296,10 @@ class StatusReader:
 
     def _age(self, at_us: str | float | None) -> float | None:
         return max(0.0, round((self._now_us - number_of(at_us)) / 1e6, 3)) if at_us else None
+
+
+def _counts(stored: Mapping[str, str]) -> dict[str, int]:
+    return {label: whole(count) for label, count in stored.items()}
 
 
 _OF_SERVER = ("later", "dead", "hold", "hold_for", "hold_why", "last:answered")

@@ -60,8 +60,10 @@ class InForce:
 
     def missing(self) -> Iterator[Missing]:
         """Yield which processes do not run although they are needed; nothing before the first start."""
-        if not self.begun:
-            return
+        return self.not_running() if self.begun else iter(())
+
+    def not_running(self) -> Iterator[Missing]:
+        """Yield the same before the first start too: then nobody was told yet to start them, or Redis has lost all."""
         if not self.dispatchers:
             yield Missing("dispatcher", "no dispatcher runs, so nothing that waits is released", DISPATCHER)
         for queue in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE):

@@ -43,7 +43,7 @@ class Host:
         self.parts: dict[str, Part] = {}
         self.secrets = {name: secrets.token_hex(16) for name in COMPOSE["secrets"]}
         self.secrets["flower_login"] = f"operator:{secrets.token_hex(16)}"
-        self.ports = {name: free_port() for name in ("redis", "simulator", "flower")}
+        self.ports = {name: free_port() for name in ("redis", "simulator", "flower", "metrics")}
         self._directory = directory
         self._moved = {
             **{path: f"{directory}{path}" for path in ("/run/secrets", "/etc/rsvpq", "/etc/valkey", "/data")},
@@ -51,6 +51,7 @@ class Host:
             "simulator:8025": f"127.0.0.1:{self.ports['simulator']}",
             "8025": str(self.ports["simulator"]),
             "5555": str(self.ports["flower"]),
+            "9808": str(self.ports["metrics"]),
             "0.0.0.0": "127.0.0.1",  # noqa: S104 - the address to be replaced
             "valkey-cli": f"valkey-cli -p {self.ports['redis']}",
         }
@@ -195,6 +196,16 @@ def test_flower_lets_nobody_in_without_the_login(host: Host) -> None:
     assert status(f"{url}/workers") == 401
     assert status(f"{url}/workers", host.secrets["flower_login"]) == 200
     assert status(f"{url}/metrics") == 200  # never asks for a login: docs/deployment.md says so
+
+
+def test_prometheus_gets_metrics_and_no_secret(host: Host) -> None:
+    start_redis(host)
+    part = host.start("metrics")
+    part.wait_for(lambda: listens(host.ports["metrics"]), "the metrics are served")
+    metrics = requests.get(f"http://127.0.0.1:{host.ports['metrics']}/metrics", timeout=WAIT_S).text
+
+    assert "rsvpq_redis_up 1.0" in metrics.splitlines()
+    assert not [secret for secret in host.secrets.values() if secret in metrics]
 
 
 def status(url: str, login: str | None = None) -> int:

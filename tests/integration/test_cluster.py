@@ -19,6 +19,7 @@ PROCESSES = {
     "scan worker": [*CELERY, "producer.app", "worker", "-Q", "scan", "-P", "threads", "-c", "1"],
     "answer worker": [*CELERY, "workers.app", "worker", "-Q", "answer", "-P", "threads", "-c", "1"],
     "health": [sys.executable, "-m", "rsvpq.health", "dispatcher"],
+    "metrics": [sys.executable, "-m", "rsvpq.metrics"],
     "status": Installation.command("status"),
     "scan": Installation.command("scan", "adele"),
     "pause": Installation.command("pause", "all"),

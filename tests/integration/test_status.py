@@ -43,7 +43,10 @@ def now(redis: Redis) -> Lanes:
 def test_idle_lanes_know_their_servers_mailboxes_and_counts(now: Lanes) -> None:
     status = now.snapshot.status()
     times = {"oldest_scan_s": ANY, "newest_scan_s": ANY}
-    assert status.servers == {"mail1": ServerStatus(mailboxes=2, **times), "mail2": ServerStatus(mailboxes=1, **times)}
+    assert status.servers == {
+        "mail1": ServerStatus(mailboxes=2, **times, counts={"done:scanned": 2, "scan:found": 4}),
+        "mail2": ServerStatus(mailboxes=1, **times, counts={"done:scanned": 1, "scan:found": 2}),
+    }
     assert (status.unfinished, status.later, status.dead, status.paused) == (0, 0, 0, None)
     assert status.counts == {"done:scanned": 3, "scan:found": 6}
 

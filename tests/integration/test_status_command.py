@@ -163,6 +163,12 @@ def test_a_broken_list_does_not_hide_the_status(installation: Installation, lane
     assert json.loads(ended.stdout)["servers"]["mail1"]["mailboxes"] == 1
 
 
+def test_nobody_is_missed_before_the_first_start(installation: Installation) -> None:
+    assert "NO DISPATCHER RUNS" not in installation.rsvpq("status").stdout
+    assert installation.lanes().controls.configured()
+    assert "NO DISPATCHER RUNS" in installation.rsvpq("status").stdout
+
+
 def test_that_nothing_is_answered_is_the_headline_with_the_reason(installation: Installation, lanes: Lanes) -> None:
     """Scans go on and count, so nobody would see it; and a Redis that lost everything has lost the confirmation."""
     assert "NOTHING IS ANSWERED" not in installation.rsvpq("status").stdout

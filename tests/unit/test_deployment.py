@@ -149,9 +149,10 @@ def test_a_service_is_asked_for_its_health(name: str) -> None:
     assert len(check["test"]) == 2 or check["test"][0] == "CMD"
 
 
-def test_only_flower_is_published_and_on_loopback_only() -> None:
+def test_only_flower_and_the_metrics_are_published_and_on_loopback_only() -> None:
     assert {name: service["ports"] for name, service in SERVICES.items() if "ports" in service} == {
-        "flower": ["127.0.0.1:5555:5555"]
+        "flower": ["127.0.0.1:5555:5555"],
+        "metrics": ["127.0.0.1:9808:9808"],
     }
     assert SERVICES["redis"]["networks"] == ["queue"]
     assert COMPOSE["networks"]["queue"] == {"internal": True}

@@ -25,7 +25,9 @@ UNIT_OF = {
     "answer": "rsvpq-answer@.service",
     "ops": "rsvpq-ops.service",
     "flower": "rsvpq-flower.service",
+    "metrics": "rsvpq-metrics.service",
 }
+#: Those with a watchdog.
 WATCHED = ("dispatcher", "scan", "answer", "ops")
 
 every_unit = pytest.mark.parametrize("name", UNIT_OF)
@@ -57,6 +59,7 @@ def test_there_is_a_unit_for_each_process_and_the_target_starts_them_as_often_as
         "answer": SERVICES["answer"]["deploy"]["replicas"],
         "ops": 1,
         "flower": 1,
+        "metrics": 1,
     }
 
 

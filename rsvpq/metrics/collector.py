@@ -1,0 +1,189 @@
+"""The metrics of one installation, in the form of prometheus-client; docs/metrics.md explains them to operators.
+
+No metric has a label with a mailbox: ten thousand of them would be ten thousand series of each metric, and a mailbox is
+found by ``rsvpq status``, ``rsvpq dead`` and ``rsvpq audit``.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from redis.exceptions import RedisError
+
+from rsvpq import __version__
+from rsvpq.lanes.status import ANSWERED, ServerStatus, Status
+from rsvpq.metrics.reading import InstallationReader, Reading
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
+
+logger = logging.getLogger(__name__)
+
+#: The labels of a sample, in the order of their names, and its value.
+Sample = tuple[Sequence[str], float]
+
+#: Counts of the ledger that are failures, by class. ``lease-expired`` is counted for no server.
+FAILURES: Mapping[str, str] = {
+    "later": "later",
+    "throttled": "throttled",
+    "dead": "dead",
+    "unreadable": "skipped:unreadable",
+    "not-decided": "skipped:not-decided",
+}
+_DONE, _SKIPPED = "done:", "skipped:"
+
+
+class InstallationCollector:
+    """Reads the installation once for each scrape.
+
+    If Redis cannot be read there is no sample that could be taken for a healthy one: only ``rsvpq_up`` 0,
+    ``rsvpq_redis_up``, the version, and how long that took.
+    """
+
+    def __init__(self, reader: InstallationReader) -> None:
+        self._reader = reader
+        self._one_at_a_time = Lock()
+
+    def collect(self) -> Iterator["Metric"]:
+        """Yield all metrics.
+
+        :raises ClusterRefused: Redis is a node of a Redis Cluster.
+        """
+        with self._one_at_a_time:  # however many ask: Redis has others to serve
+            began = time.perf_counter()
+            try:
+                reading = self._reader.read()
+            except RedisError as error:
+                logger.warning("event=not-read error=%s", error)
+                reading = None
+            redis_up = reading is not None or self._reader.is_answered()
+            took_s = time.perf_counter() - began
+        yield _gauge("rsvpq_up", "Whether everything below could be read from Redis.", [((), reading is not None)])
+        yield _gauge("rsvpq_redis_up", "Whether Redis answers.", [((), redis_up)])
+        yield _gauge("rsvpq_scrape_seconds", "How long the reading took.", [((), took_s)])
+        yield _gauge("rsvpq_build_info", "The version of the metrics process.", [([__version__], 1)], "version")
+        if reading is not None:
+            yield from _of_installation(reading)
+            yield from _of_servers(reading.status)
+
+
+def _of_installation(reading: Reading) -> Iterator["Metric"]:
+    status, force = reading.status, reading.force
+    yield _gauge("rsvpq_answering", "Whether answers are sent.", [((), not force.silent)])
+    modes = [([mode], mode == reading.mode) for mode in ("observe", "respond")]
+    yield _gauge("rsvpq_mode", "1 for the mode of the settings.", modes, "mode")
+    workers = [([queue], len(found)) for queue, found in force.workers.items()]
+    yield _gauge("rsvpq_workers", "Workers that take from the queue.", workers, "queue")
+    yield _gauge("rsvpq_dispatchers", "Dispatchers that run.", [((), len(force.dispatchers))])
+    queued = [([queue], length) for queue, length in reading.queued.items()]
+    yield _gauge("rsvpq_queue_messages", "Messages that wait with Celery.", queued, "queue")
+    pauses = [(["all", ""], status.paused is not None)]
+    pauses += [(["server", name], server.paused is not None) for name, server in status.servers.items()]
+    yield _gauge("rsvpq_paused", "Whether everything, or the server, is paused.", pauses, "scope", "server")
+    overrides = sum((one.limits is not None) + len(one.limited_mailboxes) for one in status.servers.values())
+    yield _gauge("rsvpq_overrides", "Servers and mailboxes with limits that an operator has set.", [((), overrides)])
+    capped = status.counts.get(f"{_SKIPPED}over-the-cap", 0)
+    yield _counter("rsvpq_capped", "Requests that scans held back over a cap.", [((), capped)])
+    yield from _of_ledger(status)
+    if reading.schedule_s is not None:
+        about = "The longest interval of the schedules, if one of them is for all mailboxes."
+        yield _gauge("rsvpq_schedule_seconds", about, [((), reading.schedule_s)])
+    if reading.memory is not None:
+        yield _gauge("rsvpq_redis_memory_bytes", "Memory that Redis uses.", [((), reading.memory.used)])
+    if reading.memory is not None and reading.memory.most:  # 0 stands for no limit, and would divide to infinity
+        yield _gauge("rsvpq_redis_memory_limit_bytes", "maxmemory of Redis.", [((), reading.memory.most)])
+
+
+def _of_ledger(status: Status) -> Iterator["Metric"]:
+    order = status.order
+    yield _gauge("rsvpq_broken_records", "Broken records found, see 'rsvpq repair --list'.", [((), order.broken)])
+    if order.checked_s is not None:
+        counted = [(["items"], order.in_flight), (["slots"], order.slots)]
+        about = "Items in flight and the slots taken for them, when a dispatcher last compared the two."
+        yield _gauge("rsvpq_in_flight", about, counted, "counted")
+        yield _gauge("rsvpq_slots_check_age_seconds", "Time since that comparison.", [((), order.checked_s)])
+    yield _counter("rsvpq_slots_corrected", "Counters of slots that were wrong.", [((), order.wrong_slots)])
+
+
+def _of_servers(status: Status) -> Iterator["Metric"]:
+    servers = status.servers
+    states = ("pending", "released", "running", "later", "dead")
+    items = [([name, state], getattr(one, state)) for name, one in servers.items() for state in states]
+    yield _gauge("rsvpq_lane_items", "Items by state.", items, "server", "state")
+    lags = [([name, part], lag or 0) for name, one in servers.items() for part, lag in _lags(one)]
+    about = "Time since unfinished messages were offered: the oldest, and the 95th percentile; 0 without any."
+    yield _gauge("rsvpq_lag_seconds", about, lags, "server", "quantile")
+    scan_lags = [([name], one.scan_lag_s or 0) for name, one in servers.items()]
+    yield _gauge("rsvpq_scan_lag_seconds", "Age of the oldest unfinished scan; 0 without any.", scan_lags, "server")
+    ages = [([name, which], age) for name, one in servers.items() for which, age in _scan_ages(one) if age is not None]
+    about = "Time since the newest and the oldest of the last scans of the mailboxes ended."
+    yield _gauge("rsvpq_scan_age_seconds", about, ages, "server", "which")
+    mailboxes = [([name, state], number) for name, one in servers.items() for state, number in _mailboxes(one)]
+    yield _gauge("rsvpq_mailboxes", "Mailboxes by state.", mailboxes, "server", "state")
+    held = [([name, reason], number) for name, one in servers.items() for reason, number in one.on_hold.items()]
+    yield _gauge("rsvpq_on_hold", "Messages that wait for a person.", held, "server", "reason")
+    holds = [([name], one.held_s) for name, one in servers.items()]
+    yield _gauge("rsvpq_held_seconds", "How long the hold of the server still lasts; 0 for none.", holds, "server")
+    yield from _counts_of_servers(status)
+
+
+def _counts_of_servers(status: Status) -> Iterator["Metric"]:
+    counts = {name: one.counts for name, one in status.servers.items()}
+    results = [label.removeprefix(_DONE) for label in ANSWERED]
+    # Zero from the start: a rate needs a sample from before the first one.
+    answers = [([name, result], found.get(_DONE + result, 0)) for name, found in counts.items() for result in results]
+    yield _counter("rsvpq_answers", "Requests that were answered.", answers, "server", "result")
+    others = [
+        ([name, label.removeprefix(_DONE)], count)
+        for name, found in counts.items()
+        for label, count in found.items()
+        if label.startswith(_DONE) and label not in ANSWERED
+    ]
+    yield _counter("rsvpq_other_results", "Items that ended otherwise, scans included.", others, "server", "result")
+    skipped = [
+        ([name, label.removeprefix(_SKIPPED)], count)
+        for name, found in counts.items()
+        for label, count in found.items()
+        if label.startswith(_SKIPPED)
+    ]
+    yield _counter("rsvpq_skipped", "Messages that scans left alone.", skipped, "server", "reason")
+    failures = [
+        ([name, kind], found.get(label, 0)) for name, found in counts.items() for kind, label in FAILURES.items()
+    ]
+    failures.append((["", "lease-expired"], status.counts.get("lease-expired", 0)))
+    yield _counter("rsvpq_failures", "Attempts and messages that failed.", failures, "server", "class")
+
+
+def _lags(server: ServerStatus) -> Iterable[tuple[str, float | None]]:
+    return (("0.95", server.lag_p95_s), ("1", server.lag_s))
+
+
+def _scan_ages(server: ServerStatus) -> Iterable[tuple[str, float | None]]:
+    return (("newest", server.newest_scan_s), ("oldest", server.oldest_scan_s))
+
+
+def _mailboxes(server: ServerStatus) -> Iterable[tuple[str, int]]:
+    return (
+        ("all", server.mailboxes),
+        ("never_scanned", server.never_scanned),
+        ("paused", len(server.paused_mailboxes)),
+        ("held", len(server.held_mailboxes)),
+    )
+
+
+def _gauge(name: str, about: str, samples: Iterable[Sample], *labels: str) -> "Metric":
+    family = GaugeMetricFamily(name, about, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, value)
+    return family
+
+
+def _counter(name: str, about: str, samples: Iterable[Sample], *labels: str) -> "Metric":
+    """Return a counter; prometheus-client adds ``_total`` to its name."""
+    family = CounterMetricFamily(name, about, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, value)
+    return family

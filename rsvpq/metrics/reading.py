@@ -1,0 +1,90 @@
+"""Read once what the metrics and ``rsvpq check`` need."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from redis.exceptions import NoPermissionError, RedisError
+
+from rsvpq.health.register import impatient_redis
+from rsvpq.lanes import Lanes
+from rsvpq.lanes.status import Status
+from rsvpq.settings import Settings
+from rsvpq.tasks.queues import Queues
+from rsvpq.wiring.in_force import STARTS, InForce, in_force
+
+
+@dataclass(frozen=True, slots=True)
+class RedisMemory:
+    """The memory of Redis in bytes: in use, and ``maxmemory``; 0 for no limit."""
+
+    used: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An installation at one moment.
+
+    :param mode: that of the settings. :param queued: by queue, the messages that wait with Celery.
+    :param memory: None if Redis does not permit INFO. :param schedule_s: the longest interval of the schedules, in
+        seconds; None if none of them is for all mailboxes, so that some mailboxes may rightly never be scanned.
+    """
+
+    status: Status
+    force: InForce
+    mode: str
+    queued: Mapping[str, int]
+    memory: RedisMemory | None
+    schedule_s: float | None
+
+
+class InstallationReader:
+    """Reads one installation, with a client that does not repeat what Redis did not answer; connects at the first call.
+
+    Threads may share it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._redis: Any = impatient_redis(settings.redis)
+        self._lanes = Lanes(self._redis, settings.redis.namespace)
+        self._queues = Queues(self._redis, settings.redis.namespace)
+
+    def is_answered(self) -> bool:
+        """Return whether Redis answers.
+
+        :raises ClusterRefused: it is a node of a Redis Cluster.
+        """
+        try:
+            return bool(self._redis.ping())
+        except RedisError:
+            return False
+
+    def read(self) -> Reading:
+        """Read everything.
+
+        :raises RedisError: Redis cannot be reached, or refuses a command. :raises ClusterRefused: it is a node of a
+            Redis Cluster.
+        """
+        return Reading(
+            status=self._lanes.snapshot.status(),
+            force=in_force(self._settings, self._lanes),
+            mode=self._settings.mode,
+            queued={queue: self._queues.length(queue) for queue in STARTS},
+            memory=self._memory(),
+            schedule_s=_longest_schedule_s(self._settings),
+        )
+
+    def _memory(self) -> RedisMemory | None:
+        try:
+            info = self._redis.info("memory")
+        except NoPermissionError:
+            return None
+        return RedisMemory(int(info.get("used_memory", 0)), int(info.get("maxmemory", 0)))
+
+
+def _longest_schedule_s(settings: Settings) -> float | None:
+    if all(schedule.group is not None for schedule in settings.schedule):
+        return None
+    return max(schedule.every.seconds for schedule in settings.schedule)

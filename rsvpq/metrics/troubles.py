@@ -1,0 +1,94 @@
+"""What is worth a warning or an alarm, by one reading; ``deploy/prometheus/alerts.yml`` has the same conditions.
+
+A single reading knows nothing of the time before it. So a hold counts as long if it still lasts so long, or if
+something of its server has waited so long; and what Prometheus would first wait for to pass is reported at once.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from rsvpq.lanes.status import Pause, ServerStatus
+from rsvpq.metrics.reading import Reading
+from rsvpq.text import age
+
+#: Seconds of a hold of a server that are worth a warning.
+LONG_HOLD_S = 900.0
+#: How many of the longest intervals of the schedules the oldest scan may be old.
+LATE_SCANS = 2
+#: The part of its memory limit above which Redis counts as almost full; the doctor has the same.
+FULL = 0.8
+
+
+class Severity(IntEnum):
+    """How bad it is; the exit codes of a Nagios plugin."""
+
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+    UNKNOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that is not as it should be."""
+
+    severity: Severity
+    text: str
+
+
+def troubles(reading: Reading, *, lag_warning_s: float, lag_critical_s: float) -> Iterator[Trouble]:
+    """Yield what is not as it should be, the critical conditions first."""
+    found = [
+        *_processes(reading),
+        *_lag(reading, lag_warning_s, lag_critical_s),
+        *_answers(reading),
+        *_servers(reading),
+        *_memory(reading),
+    ]
+    yield from sorted(found, key=lambda trouble: -trouble.severity)
+
+
+def _processes(reading: Reading) -> Iterator[Trouble]:
+    for missing in reading.force.not_running():
+        yield Trouble(Severity.CRITICAL, missing.what)
+
+
+def _lag(reading: Reading, warning_s: float, critical_s: float) -> Iterator[Trouble]:
+    oldest_s = reading.status.oldest_s or 0.0
+    if oldest_s > warning_s:
+        severity = Severity.CRITICAL if oldest_s > critical_s else Severity.WARNING
+        yield Trouble(severity, f"the oldest item has waited {age(oldest_s)}{_paused(reading.status.paused)}")
+
+
+def _paused(pause: Pause | None) -> str:
+    return f" (everything is paused: {pause.reason})" if pause else ""
+
+
+def _answers(reading: Reading) -> Iterator[Trouble]:
+    if reading.mode == "respond" and reading.force.silent:
+        yield Trouble(Severity.WARNING, reading.force.headline)
+    if reading.status.dead:
+        yield Trouble(Severity.WARNING, f"{reading.status.dead} dead, see 'rsvpq dead'")
+
+
+def _servers(reading: Reading) -> Iterator[Trouble]:
+    for name, server in reading.status.servers.items():
+        if _is_held_long(server):
+            why = f": {server.held_why}" if server.held_why else ""
+            yield Trouble(Severity.WARNING, f"{name} is held for another {age(server.held_s)}{why}")
+        late_s = LATE_SCANS * reading.schedule_s if reading.schedule_s else None
+        if late_s is not None and (server.oldest_scan_s or 0.0) > late_s:
+            text = f"the oldest scan of {name} is {age(server.oldest_scan_s)} old, and one is due every"
+            yield Trouble(Severity.WARNING, f"{text} {age(reading.schedule_s)}")
+
+
+def _is_held_long(server: ServerStatus) -> bool:
+    waited_s = max(server.lag_s or 0.0, server.scan_lag_s or 0.0)
+    return server.held_s > 0 and max(server.held_s, waited_s) > LONG_HOLD_S
+
+
+def _memory(reading: Reading) -> Iterator[Trouble]:
+    memory = reading.memory
+    if memory and memory.most and memory.used > FULL * memory.most:
+        yield Trouble(Severity.WARNING, f"Redis uses {memory.used / memory.most:.0%} of its memory")
