@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rsvpq.cli.lanes import usage
-from rsvpq.cli.options import config_option, json_option, not_empty, seconds
+from rsvpq.cli.options import config_option, json_option, not_empty, to_seconds
 from rsvpq.ops import OperatorContext, look, open_context
 from rsvpq.ops import mailboxes as health
 from rsvpq.settings import load_settings
@@ -30,7 +30,7 @@ _SHORT = 5
     "--older-than",
     "older_than_s",
     metavar="DURATION",
-    callback=seconds,
+    callback=to_seconds,
     help="A scan is late when it is older, such as 2h.  [default: twice the period of its schedule]",
 )
 @json_option
