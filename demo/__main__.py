@@ -98,6 +98,7 @@ def _run(directory: Path, arguments: argparse.Namespace, console: Console) -> in
             _login(stack, console)
             if arguments.tour:
                 _keep(stack, console)
+                return 0
             console.print(f"$ rsvpq scan --all\n{_trigger(stack)}", highlight=False)
             report = Report.read(stack, lanes, watch(stack, lanes, console))
             print_report(report, console)
@@ -136,8 +137,10 @@ def _keep(stack: Stack, console: Console) -> None:
     console.print(f"  export RSVPQ_CONFIG={stack.config} PATH=$PWD/.venv/bin:$PATH", highlight=False, soft_wrap=True)
     console.print("  rsvpq status      and what else docs/tour.md tries", highlight=False)
     _login(stack, console)
-    while True:
-        signal.pause()
+    try:
+        signal.pause()  # the handler of each signal that ends the demo raises
+    except KeyboardInterrupt:
+        console.print("everything that was started is ended now")
 
 
 def _forget(lanes: Lanes) -> None:
