@@ -23,6 +23,7 @@ from rsvpq.mail.errors import (
     Malformed,
     Transient,
     Unknown,
+    of_server,
 )
 
 #: The statuses whose body is read: a Fault comes with 500, and with others from other servers. A refused login is none.
@@ -156,7 +157,7 @@ def _without_soap(response: HttpResponse, what: str, *, effect: bool) -> Exchang
         # It may have been carried out: the front end does so too if the server fails on the way back.
         page = response.headers.get("Location", "").partition("?")[0].rpartition("/")[2].lower()
         away = "; the server behind the front end failed or is away" if page in _ERROR_PAGES else ""
-        return (Unknown if effect else Transient)(response.redirected + away)
+        return of_server((Unknown if effect else Transient)(response.redirected + away))
     if status in _NOT_HERE:
         return Busy(f"{what} returned {status}: Exchange Web Services is not at {response.what}", BUSY_DELAY_S)
     if status == HTTPStatus.FORBIDDEN:

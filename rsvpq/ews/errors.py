@@ -24,6 +24,7 @@ from rsvpq.mail.errors import (
     Unanswerable,
     Unknown,
     Unsupported,
+    of_server,
 )
 from rsvpq.text import printable, shortened
 
@@ -156,6 +157,8 @@ _ADVICE = {
     "of it, or its full access",
     NoSuchMailbox: "; correct the list of mailboxes: it needs the SMTP address of a mailbox on this server",
 }
+#: The beginning of the codes of a server that failed, and does not say at what.
+_ANY_REASON = "ErrorInternalServer"
 #: The code of a failed delegate's answer; Exchange leaves the unsent answer in the owner's Drafts.
 _MAY_NOT_SEND = "ErrorSendAsDenied"
 
@@ -173,7 +176,8 @@ def error_of(failure: Failure, what: str, *, effect: bool) -> ExchangeError:
         return Refused(f"{text}; an answer that was not sent is in Drafts")
     row = _TABLE.get(code)
     if row is None or (effect and not row.certain):
-        return Unknown(text) if effect else row.make(text, _delay_s(failure)) if row else Transient(text)
+        error = Unknown(text) if effect else row.make(text, _delay_s(failure)) if row else Transient(text)
+        return of_server(error) if code.startswith(_ANY_REASON) or not code else error
     error = row.make(text, _delay_s(failure))
     if type(error) in _ADVICE:
         error.args = (text + _ADVICE[type(error)],)

@@ -25,6 +25,7 @@ from rsvpq.mail.errors import (
     Refused,
     Transient,
     Unknown,
+    of_server,
 )
 from rsvpq.text import printable
 
@@ -183,7 +184,9 @@ def error_from(  # noqa: PLR0911 - one line for each row of a table
     if status in _AGAIN:
         return Transient(message)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status not in {HTTPStatus.NOT_IMPLEMENTED}:
-        return Unknown(message) if effect else Transient(message)
+        error = Unknown(message) if effect else Transient(message)
+        # A 507 is about what was asked, such as too many rows, or about the mailbox.
+        return error if status == HTTPStatus.INSUFFICIENT_STORAGE else of_server(error)
     return Refused(message)
 
 

@@ -31,6 +31,7 @@ from rsvpq.mail.errors import (
     Refused,
     Transient,
     Unknown,
+    of_server,
 )
 from rsvpq.mail.lease import Lease, NoLease
 
@@ -290,7 +291,7 @@ class Server:
         except TooLarge as error:
             raise (Unknown if effect else Refused)(f"{request.what}: {error}") from None
         except Lost as error:
-            raise (Unknown if effect else Transient)(f"{request.what}: {error}") from None
+            raise of_server((Unknown if effect else Transient)(f"{request.what}: {error}")) from None
 
     def _connection(self) -> Connection:
         """Return this thread's connection."""

@@ -19,7 +19,7 @@ ExchangeError
 NotListed            not done; the mailbox is not in the list of mailboxes
 """
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 #: Seconds for which a busy server is left alone that names no time: a restart of its application.
 BUSY_DELAY_S = 30.0
@@ -34,6 +34,18 @@ Unanswerable = Literal["out-of-date", "canceled", "own-meeting", "delegated", "g
 
 class ExchangeError(Exception):
     """Base class of the errors of a mail server. The text names verb, path and reason, never a credential."""
+
+    #: Whether the server may say so whatever it is asked: many of these in a row, in several mailboxes, are an outage.
+    of_server: bool = False
+
+
+_Error = TypeVar("_Error", bound=ExchangeError)
+
+
+def of_server(error: _Error) -> _Error:
+    """Mark an error that says nothing about the item, such as a 500 or a lost connection."""
+    error.of_server = True
+    return error
 
 
 class Busy(ExchangeError):

@@ -33,7 +33,7 @@ from celery.exceptions import Ignore, Retry
 
 from rsvpq.audit.record import READING_STEPS, Redaction
 from rsvpq.lanes import Lane, Lanes, Recorded, Release, Start, StartResult
-from rsvpq.mail.errors import Busy, Changed, ExchangeError, NotListed, Refused, Unsettled
+from rsvpq.mail.errors import Busy, ExchangeError, NotListed, Refused, Unsettled
 from rsvpq.mail.lease import Lease
 from rsvpq.mail.messages import is_private_payload
 from rsvpq.policy import Left
@@ -143,8 +143,7 @@ class _Delivery:
             self._finish("dead", error, label="dead:refused", reason=str(error), result="refused")
             raise
         except (ExchangeError, Taken) as error:
-            # Many such errors in a row, in several mailboxes, are an outage of the server.
-            fault = isinstance(error, ExchangeError) and not isinstance(error, Changed)
+            fault = isinstance(error, ExchangeError) and error.of_server
             self._put_back("later", error, self.carrier.delay_s(self.start.attempt), server_fault=fault)
         except Exception as error:
             logger.exception("event=unexpected item=%s mailbox=%s", self.item_id, self.start.mailbox)

@@ -117,7 +117,10 @@ class Walk:
             assert self.exchange.ask("summary")["mutating"] == 0
 
     def _ran(self, words: list[str]) -> subprocess.CompletedProcess[str] | None:
-        """What came of a command; None where it says to ask again, as the schedule was a moment earlier."""
+        """What came of a command; None where it says to ask again, or that a process has not reported yet.
+
+        The schedule was a moment earlier, or the process was started a moment ago.
+        """
         ran = subprocess.run(
             words,
             input="y\n",
@@ -128,7 +131,8 @@ class Walk:
             check=False,
             timeout=120,
         )
-        return None if ran.returncode and "try again when" in ran.stdout + ran.stderr else ran
+        said, soon = ran.stdout + ran.stderr, ("try again when", "> start one: ")
+        return None if ran.returncode and any(words in said for words in soon) else ran
 
     def _scanned(self) -> int:
         settings = load_settings(self._directory / "rsvpq.toml")

@@ -1,8 +1,12 @@
 """The breaker of a server: an outage holds the server and costs no item an attempt, whatever the failures say."""
 
 import pytest
+from celery.exceptions import Retry
 
 from rsvpq.lanes import Item, Lane, Lanes, Release
+from rsvpq.mail.errors import Changed, Transient, Unknown, of_server
+from rsvpq.tasks.journal import Outcome
+from rsvpq.tasks.runner import Attempt, Carrier
 from tests.support.lanes_with_clock import Clock, ledger, offer
 
 #: So many failures in a row, in so many mailboxes, are an outage.
@@ -116,6 +120,35 @@ def test_an_outage_kills_nothing_however_long_it_lasts(lanes: Lanes, clock: Cloc
             finish(lanes, release)
     states = [ledger(lanes, item)["state"] for item in _items(lanes)]
     assert (len(states), set(states)) == (FAILURES, {"later", "pending"})
+
+
+@pytest.mark.parametrize(
+    ("error", "held"),
+    [
+        (of_server(Transient("GET /exchange/adele returned 500")), True),
+        (of_server(Unknown("CreateItem: the response was lost")), True),
+        (Transient("the request left the Inbox while it was being looked at"), False),
+        (Unknown("accept was begun, and it is not known whether it was sent"), False),
+        (Changed("somebody else has changed it"), False),
+        (ValueError("a fault of ours"), False),
+    ],
+    ids=str,
+)
+def test_only_what_says_nothing_about_its_item_is_an_outage(
+    lanes: Lanes, clock: Clock, error: Exception, held: bool
+) -> None:
+    carrier = Carrier(lanes, lambda _released: None, 10, 25, remember_s=3600)
+
+    def fails(_attempt: Attempt) -> Outcome:
+        raise error
+
+    for name in NAMES:
+        lanes.ledger.offer(Lane(name, "mail1"), [Item(name, "answer", "answer", {})])
+        (release,) = lanes.ledger.release(1)
+        clock.turn(0.01)
+        with pytest.raises(Retry):
+            carrier.carry(release.id, release.generation, fails)
+    assert (held_s(lanes) > 0) is held
 
 
 def _items(lanes: Lanes) -> list[str]:

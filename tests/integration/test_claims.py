@@ -14,7 +14,7 @@ from redis import Redis
 from rsvpq.lanes import Item, Lane, Lanes, Memory
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.editions import TAKEN_AWAY, Settled, Version
-from rsvpq.mail.errors import Busy, ExchangeError, Refused, Transient
+from rsvpq.mail.errors import Busy, ExchangeError, MailboxRefused, Refused, Transient
 from rsvpq.mail.lease import NoLease
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Verdict
 from rsvpq.settings import load_settings
@@ -308,7 +308,11 @@ def test_a_server_that_refuses_everything_for_a_while_ends_no_item(
     exchange = servers_at(tmp_path, scripted.url, "svc", Claims(lanes))
     row = play(207, root_of("/exchange/adele/", "/exchange/adele/"), **XML)
     message = MeetingMessage(Kind.REQUEST, ItemRef("rid:1", ("/exchange/adele/Inbox/1.EML", "")))
-    for answers, error in (((row, play(403)), Busy), ((play(403),), Busy), ((row, play(403), row), Refused)):
+    for answers, error in (
+        ((row, play(403)), MailboxRefused),
+        ((play(403),), MailboxRefused),
+        ((row, play(403), row), Refused),
+    ):
         scripted.script(*answers)
         with pytest.raises(ExchangeError) as caught, exchange.mailbox(SERVER, "adele", NoLease()) as box:
             box.refresh(message)

@@ -143,3 +143,10 @@ def test_the_drawing_names_every_error() -> None:
     assert {
         name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)
     } <= drawn
+
+
+@pytest.mark.parametrize("effect", [False, True])
+def test_a_failure_of_the_server_is_marked_as_one_and_nothing_else_is(effect: bool) -> None:
+    made = {status: error_from("GET /x", status, {}, effect=effect) for status, *_ in TABLE}
+    marked = {status for status, error in made.items() if error is not None and error.of_server}
+    assert marked == {500, 502, 504, 599}, "507 is about the mailbox or the question"

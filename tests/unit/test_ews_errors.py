@@ -126,6 +126,17 @@ def test_an_internal_error_may_have_another_error_in_it(effect: bool) -> None:
     assert type(error_of(failure, "x", effect=effect)) is Throttled
 
 
+@pytest.mark.parametrize(
+    ("code", "marked"),
+    [
+        *(("ErrorInternalServerError", True), ("ErrorInternalServerTransientError", True), ("", True)),
+        *(("ErrorItemCorrupt", False), ("ErrorNobodyKnows", False), ("ErrorTimeoutExpired", False)),
+    ],
+)
+def test_only_an_error_without_a_reason_may_be_the_servers_with_any_item(code: str, marked: bool) -> None:
+    assert [error_of(Failure(code), "x", effect=effect).of_server for effect in (False, True)] == [marked] * 2
+
+
 def test_only_an_internal_error_means_another_one() -> None:
     failure = Failure("ErrorItemNotFound", values={"InnerErrorResponseCode": "ErrorServerBusy"})
     assert type(error_of(failure, "x", effect=True)) is Gone
