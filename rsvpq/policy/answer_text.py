@@ -52,6 +52,8 @@ def answer_text(policy: Policy, action: Action, name: str, mailbox: str) -> str:
         return ""
     rule = next((rule for rule in policy.rules if rule.name == name), None)
     template = policy.answer_text if rule is None or rule.answer_text is None else rule.answer_text
+    if not template:  # which is usual, and this is asked of each message of each scan
+        return ""
     return template.format(decision=_DONE[action.verdict], mailbox=mailbox, reason=reason_in_words(rule))
 
 
