@@ -74,6 +74,11 @@ def values_of(pipe: Any, missing: Sequence[Any]) -> Iterator[Any]:
     return iter([value_of(*pair) for pair in zip(pipe.execute(raise_on_error=False), missing, strict=True)])
 
 
+def age_s(at_us: str | float | None, now_us: float) -> float | None:
+    """Return the age in seconds of a time in microseconds, which is never negative; None for no time."""
+    return max(0.0, round((now_us - number_of(at_us)) / 1e6, 3)) if at_us else None
+
+
 def number_of(text: Any) -> float:
     """Return the number in a text; 0 if it is not a finite number."""
     try:

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from rsvpq.lanes.ledger import ScanTotals
 from rsvpq.lanes.limits import LIMIT_FIELDS, Lane
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import batched, json_object, left_s, number_of, values_of, whole
+from rsvpq.lanes.reading import age_s, batched, json_object, left_s, number_of, values_of, whole
 from rsvpq.lanes.status import LIVE_FIELDS, Hold, Override, Pause, Status, StatusReader
 
 _FIELDS = ("state", "attempts", "reason", "journal", "policy", "again", "soonest")
@@ -102,21 +102,17 @@ class MailboxState:
         """Read :data:`_MAILBOX_FIELDS`."""
         server, scan, scanned, failed, failed_why, found, capped, unreadable, *rest = fields
         hold, hold_for, hold_why, paused, paused_by, paused_at = rest
-
-        def age_s(at_us: Any) -> float | None:
-            return max(0.0, round((now_us - number_of(at_us)) / 1e6, 3)) if number_of(at_us) else None
-
         held_s = left_s(hold, hold_for, now_us)
         return cls(
             server=server or "",
             scan=scan or "",
-            scanned_s=age_s(scanned),
-            failed_s=age_s(failed),
+            scanned_s=age_s(number_of(scanned), now_us),
+            failed_s=age_s(number_of(failed), now_us),
             failed_why=failed_why or "",
             totals=ScanTotals(whole(found), whole(capped), whole(unreadable)) if found is not None else None,
             hold=Hold(round(held_s, 3), hold_why or "") if held_s else None,
-            held_since_s=age_s(number_of(hold) - number_of(hold_for)) if held_s else None,
-            pause=Pause(paused, paused_by or "", age_s(paused_at)) if paused else None,
+            held_since_s=age_s(number_of(hold) - number_of(hold_for), now_us) if held_s else None,
+            pause=Pause(paused, paused_by or "", age_s(number_of(paused_at), now_us)) if paused else None,
         )
 
 

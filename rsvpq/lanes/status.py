@@ -10,7 +10,7 @@ from typing import Any
 
 from rsvpq.lanes.limits import Rate
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import batched, left_s, number_of, values_of, whole
+from rsvpq.lanes.reading import age_s, batched, left_s, number_of, values_of, whole
 from rsvpq.lanes.repair import Repair
 
 #: Mailboxes per call of status.lua, which blocks Redis for about 12 us for each mailbox with waiting items. A call
@@ -74,8 +74,7 @@ class Override:
         interval, burst, concurrency, by, at_us = fields
         pace = number_of(interval)
         limits = (str(Rate(1e6 / pace)) if pace > 0 else None, whole(burst) or None, whole(concurrency) or None)
-        age_s = max(0.0, round((now_us - number_of(at_us)) / 1e6, 3)) if at_us else None
-        return cls(*limits, by or "", age_s) if any(limits) else None
+        return cls(*limits, by or "", age_s(at_us, now_us)) if any(limits) else None
 
     @property
     def values(self) -> str:
@@ -295,7 +294,7 @@ class StatusReader:
         return Override.of(fields, self._now_us)
 
     def _age(self, at_us: str | float | None) -> float | None:
-        return max(0.0, round((self._now_us - number_of(at_us)) / 1e6, 3)) if at_us else None
+        return age_s(at_us, self._now_us)
 
 
 def _counts(stored: Mapping[str, str]) -> dict[str, int]:
