@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.options import config_option, json_option, not_empty, to_seconds
+from rsvpq.cli.tables import is_terminal, print_fitted
+from rsvpq.lanes.status import Override
 from rsvpq.ops import OperatorContext, look, open_context
 from rsvpq.ops import mailboxes as health
 from rsvpq.settings import load_settings
@@ -125,14 +126,13 @@ def _words(symptom: health.Symptom) -> tuple[str, str]:
 
 def _print_rows(rows: list[tuple[str, ...]]) -> None:
     """Print a table that fits the terminal; if the output is none, a line for each row, however long it is."""
-    console = Console(highlight=False)
-    if console.is_terminal:
+    if is_terminal():
         table = Table(box=None, pad_edge=False, header_style="bold")
         for heading in _HEADINGS:
             table.add_column(heading, overflow="fold")
         for row in rows:
             table.add_row(*map(Text, row))
-        console.print(table)
+        print_fitted(table)
         return
     widths = [max(map(len, column)) for column in list(zip(_HEADINGS, *rows, strict=True))[:_SHORT]]
     for row in (_HEADINGS, *rows):
@@ -158,5 +158,4 @@ def _page(found: dict[str, Any]) -> Iterator[str]:
             waited = f", for {age(item['waited_s'])}" if item["waited_s"] is not None else ""
             yield f"        {item['id']}  {item['work']}{waited}{': ' if item['reason'] else ''}{item['reason']}"
     if limits := found.get("limits_set_by_command"):
-        set_to = ", ".join(f"{name} {limits[name]}" for name in ("rate", "burst", "concurrency") if limits[name])
-        yield f"    limits set by an operator: {set_to}"
+        yield f"    limits set by an operator: {Override(**limits).values}"
