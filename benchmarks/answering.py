@@ -4,6 +4,7 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks.arms import plain
@@ -12,7 +13,7 @@ from benchmarks.installation import Installation
 from benchmarks.recording import Recording, record
 from benchmarks.stub_server import StubServer
 from benchmarks.tables import Table, compared, spread
-from benchmarks.window import Used
+from benchmarks.window import Used, in_time
 from testbed.queue_server import QueueServer, queue_server
 
 LATENCIES_MS = (0, 50)
@@ -66,7 +67,7 @@ def run(size: Size, say: Callable[[str], None]) -> list[Table]:
     for number in range(size.rounds):
         for latency_ms in size.latencies_ms:
             for arm in size.arms:
-                result = measure(arm, size, latency_ms, recording)
+                result = in_time(partial(measure, arm, size, latency_ms, recording), say)
                 results[latency_ms, arm.name].append(result)
                 say(f"round {number + 1}: {latency_ms:g} ms, {arm.name}: {result.per_second:.0f} messages/s")
     by_latency = {ms: {arm.name: results[ms, arm.name] for arm in size.arms} for ms in size.latencies_ms}

@@ -4,6 +4,7 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice, zip_longest
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from benchmarks.arms.run import EWS_ARMS, PLAIN_EXCHANGELIB, Arm, Place
 from benchmarks.installation import Access, Installation
 from benchmarks.simulated import PASSWORD, USERNAME, SimulatedServer
 from benchmarks.tables import Table, spread
-from benchmarks.window import Used
+from benchmarks.window import Used, in_time
 from rsvpq.ews.global_ids import clean_id_of
 from rsvpq.mail.messages import Kind, MeetingMessage
 from testbed.queue_server import QueueServer, queue_server
@@ -60,7 +61,7 @@ def run(size: Size, say: Callable[[str], None]) -> list[Table]:
     results: defaultdict[str, list[Used]] = defaultdict(list)
     for number in range(size.rounds):
         for arm in size.arms:
-            result = measure(arm, size)
+            result = in_time(partial(measure, arm, size), say)
             results[arm.name].append(result)
             say(f"round {number + 1}: EWS, {arm.name}: {result.per_second:.0f} messages/s")
     base = results.get(PLAIN_EXCHANGELIB.name) or next(iter(results.values()))

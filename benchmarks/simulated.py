@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from benchmarks.stub_server import Count, Failed
 from testbed.simulated_exchange import SimulatedExchange, World
@@ -17,10 +17,9 @@ _OPTIONS = ("--inside", "0")
 class SimulatedServer:
     """The simulator with requests in so many mailboxes, ``depth`` of them in each on average."""
 
-    #: The oracle counts through all messages, so it is not asked as often as the stub.
-    look_every_s: ClassVar[float] = 0.25
-
     def __init__(self, directory: Path, *, mailboxes: int, depth: int, latency_ms: float = 0) -> None:
+        #: The oracle counts through all messages: the more there are, the less often it is asked.
+        self.look_every_s = mailboxes * depth / 5_000
         world = World(mailboxes, depth, responses=0, latency_ms=latency_ms)
         self._exchange = SimulatedExchange(directory, world, PASSWORD, _OPTIONS)
         self.part = self._exchange.part

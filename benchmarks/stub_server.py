@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks.stub import CONTROL
@@ -31,7 +31,7 @@ class Count:
 class StubServer:
     """A stub with messages in so many mailboxes."""
 
-    look_every_s: ClassVar[float] = 0.02
+    look_every_s: float = 0.02
 
     def __init__(self, directory: Path, *, mailboxes: int, depth: int, latency_ms: float = 0) -> None:
         ready = directory / "stub.out"
