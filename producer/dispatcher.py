@@ -28,7 +28,7 @@ from rsvpq.lanes import Lanes, OperatorAction, Release, Scope
 from rsvpq.lanes.ledger import MOST_RELEASED_AT_ONCE
 from rsvpq.settings import ConfigError
 from rsvpq.tasks import celery_app
-from rsvpq.tasks.log_lines import escape_lines
+from rsvpq.tasks.log_streams import begin_log
 
 logger = logging.getLogger(__name__)
 
@@ -151,8 +151,7 @@ def main() -> None:
     """Run until SIGTERM or SIGINT; exit with code 2 if Redis is a cluster."""
     from producer.app import app, carrier, settings  # noqa: PLC0415 - importing it reads the settings
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    escape_lines(logging.getLogger())
+    begin_log(settings.log.format)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
