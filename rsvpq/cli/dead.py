@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import wraps
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,9 +26,12 @@ def _which(command: _Command) -> Callable[..., Any]:
     @click.option(
         "--reason", default="", callback=not_empty, metavar="TEXT", help="Only items whose reason contains TEXT."
     )
+    @click.option(
+        "--like", default="", callback=not_empty, metavar="REASON", help="Only items with this REASON of the summary."
+    )
     @wraps(command)
-    def with_which(*, server: str, mailbox: str, reason: str, **rest: Any) -> Any:
-        return command(which=dead_items.Which(server, mailbox, reason), **rest)
+    def with_which(*, server: str, mailbox: str, reason: str, like: str, **rest: Any) -> Any:
+        return command(which=dead_items.Which(server, mailbox, reason, like), **rest)
 
     return with_which
 
@@ -72,6 +76,24 @@ def dead(ctx: click.Context, which: dead_items.Which, most: int, as_json: bool, 
 def list_dead(ctx: click.Context, which: dead_items.Which, most: int, as_json: bool, config_file: Path | None) -> None:
     """List dead items, newest first: mailbox, message, age, attempts and reason."""
     _list(_open(ctx, config_file), which, most, as_json=as_json)
+
+
+@dead.command("summary")
+@_most
+@_which
+@json_option
+@config_option
+@click.pass_context
+def summarize_dead(
+    ctx: click.Context, which: dead_items.Which, most: int, as_json: bool, config_file: Path | None
+) -> None:
+    """Group dead items by server and reason, the largest group first, with the command that retries each."""
+    groups = dead_items.group(_open(ctx, config_file).lanes, which, most)
+    if as_json:
+        click.echo(json_text(groups, indent=2))
+    else:
+        lines = chain.from_iterable(map(_group_lines, groups))
+        click.echo("\n".join(map(printable, lines)) or "no dead items")
 
 
 @dead.command()
@@ -136,7 +158,7 @@ def _settle(
     if bool(ids) == everything:
         raise click.UsageError("name the items, or use --all")
     if ids and which != dead_items.Which():
-        raise click.UsageError("--server, --mailbox and --reason need --all")
+        raise click.UsageError("--server, --mailbox, --reason and --like need --all")
     if everything and not yes:
         number = dead_items.count(context.lanes, which)
         click.confirm(f"{verb} {number} dead item{'' if number == 1 else 's'}?", abort=True, err=True)
@@ -157,6 +179,13 @@ def _list(context: OperatorContext, which: dead_items.Which, most: int, *, as_js
         return
     for row in dead_items.rows(context.lanes, which, most):
         click.echo("\n".join(map(printable, _lines(row))))
+
+
+def _group_lines(group: dict[str, Any]) -> Iterator[str]:
+    where = f"in {group['mailboxes']} mailbox{'' if group['mailboxes'] == 1 else 'es'}"
+    yield f"{group['count']} x {group['server']}  {group['reason']}"
+    yield f"    since {group['since']}, newest {group['newest']}; {where}, for example {group['example']}"
+    yield f"    {group['retry']}"
 
 
 def _lines(row: dict[str, Any]) -> Iterator[str]:
