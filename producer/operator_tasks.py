@@ -19,6 +19,7 @@ from rsvpq.ops.context import require_count
 from rsvpq.settings import ConfigError, Duration
 from rsvpq.tasks import contract
 from rsvpq.wiring import make_list
+from rsvpq.wiring.coverage import read_coverage
 from rsvpq.wiring.in_force import in_force
 
 _LIST = make_list(settings)
@@ -50,7 +51,9 @@ def _context(task: Task[Any, Any], who: str) -> OperatorContext:
 @_operation(contract.OPS_STATUS)
 def status(_: Task[Any, Any]) -> dict[str, Any]:
     """Return the state of the lanes, as ``rsvpq status --json`` does."""
-    return {"in_force": in_force(settings, lanes).to_dict(), **lanes.snapshot.status(_LIST.names()).to_dict()}
+    covered = read_coverage(settings, lanes, _LIST)
+    force = {**in_force(settings, lanes).to_dict(), "coverage": covered.to_dict()}
+    return {"in_force": force, **lanes.snapshot.status(_LIST.names()).to_dict()}
 
 
 @_operation(contract.OPS_PAUSE)

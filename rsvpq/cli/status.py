@@ -21,6 +21,7 @@ from rsvpq.lanes.status import Pause, ServerStatus, Status
 from rsvpq.ops import control
 from rsvpq.settings import load_settings
 from rsvpq.text import age, json_text, printable
+from rsvpq.wiring.coverage import Coverage, read_coverage
 from rsvpq.wiring.in_force import InForce, in_force
 
 #: Default interval of --watch, in seconds.
@@ -49,6 +50,7 @@ def status(every_s: float | None, as_json: bool, config_file: Path | None) -> No
     lanes = wiring.make_lanes(settings)
     look = partial(in_force, settings, lanes)
     mailboxes = wiring.make_list(settings)
+    covered = partial(read_coverage, settings, lanes, mailboxes)
 
     def read() -> Status:
         return lanes.snapshot.status(mailboxes.names())
@@ -56,10 +58,10 @@ def status(every_s: float | None, as_json: bool, config_file: Path | None) -> No
     with suppress(KeyboardInterrupt):  # this is how --watch ends
         if as_json:
             for now in _looks(read, every_s):
-                shown = {"in_force": look().to_dict(), **now.to_dict()}
+                shown = {"in_force": {**look().to_dict(), "coverage": covered().to_dict()}, **now.to_dict()}
                 click.echo(json_text(shown, indent=None if every_s else 2))
         else:
-            _show(read, look, every_s)
+            _show(read, look, covered, every_s)
 
 
 def _looks(read: Callable[[], Status], every_s: float | None) -> Iterator[Status]:
@@ -70,25 +72,28 @@ def _looks(read: Callable[[], Status], every_s: float | None) -> Iterator[Status
         yield read()
 
 
-def _show(read: Callable[[], Status], look: Callable[[], InForce], every_s: float | None) -> None:
+def _show(
+    read: Callable[[], Status], look: Callable[[], InForce], covered: Callable[[], Coverage], every_s: float | None
+) -> None:
     console = Console(highlight=False)
     if every_s is None or not is_terminal():
         width = console.width if is_terminal() else _WIDE
         for now in _looks(read, every_s):
-            print_fitted(picture(now, look(), width))
+            print_fitted(picture(now, look(), covered(), width))
         return
     with Live(console=console, auto_refresh=False) as live:
         for now in _looks(read, every_s):
-            live.update(picture(now, look(), console.width), refresh=True)
+            live.update(picture(now, look(), covered(), console.width), refresh=True)
 
 
-def picture(now: Status, look: InForce, width: int) -> RenderableType:
+def picture(now: Status, look: InForce, covered: Coverage, width: int) -> RenderableType:
     """Return the status for a terminal of this width: what is in force, then a row or a paragraph for each server."""
     rows = {printable(name): _cells(server) for name, server in now.servers.items()}
     servers: list[RenderableType] = [_table(rows)] if width >= _WIDE else [*_paragraphs(rows)]
     headline = [f"EVERYTHING IS PAUSED{_pause(now.paused)}"] if now.paused else []
-    headline += [look.headline, _processes(look)]
+    headline += [look.headline, _processes(look), f"scans: {covered.headline}"]
     headline += [f"{missing.what.upper()}; start one: {missing.start}" for missing in look.missing()]
+    headline += [f"CAP REACHED: {cap}" for cap in covered.caps]
     if not now.servers:
         headline.append("no servers: no dispatcher or worker has started yet")
     return Group(*map(Text, headline), *servers, *map(Text, _footer(now)))

@@ -8,6 +8,8 @@ from rsvpq.lanes.status import Status
 from rsvpq.settings import Settings
 from rsvpq.tasks import contract
 from rsvpq.tasks.queues import Queues
+from rsvpq.wiring import make_list
+from rsvpq.wiring.coverage import Coverage, read_coverage
 from rsvpq.wiring.in_force import STARTS, InForce, in_force
 
 #: Seconds from its offer after which an unfinished item is reported.
@@ -24,6 +26,7 @@ def examine(lanes: Lanes, queues: Queues, settings: Settings, notes: Notes) -> N
         lengths = [f"{name} {queues.length(name)}" for name in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE)]
         notes.ok("queues", ", ".join(lengths) + " with Celery")
         _waiting(status, notes)
+        _scans(read_coverage(settings, lanes, make_list(settings)), notes)
         _stopped(status, notes)
         if status.dead:
             text = f"{status.dead} item{'s' if status.dead > 1 else ''} ended without an outcome"
@@ -71,6 +74,16 @@ def _waiting(status: Status, notes: Notes) -> None:
         notes.warn("lanes", text, "check what is paused or held below, then the pace: see docs/run-book.md")
     else:
         notes.ok("lanes", text)
+
+
+def _scans(covered: Coverage, notes: Notes) -> None:
+    """Say which mailboxes were not scanned in time, and which caps hold messages back."""
+    if covered.late or (covered.never and covered.scanned):
+        notes.warn("scans", covered.headline, "rsvpq mailboxes --state late; rsvpq mailboxes --state never")
+    else:
+        notes.ok("scans", covered.headline)
+    for cap in covered.caps:
+        notes.warn("cap", str(cap), "nothing if the number falls from scan to scan; else raise that cap")
 
 
 def _stopped(status: Status, notes: Notes) -> None:

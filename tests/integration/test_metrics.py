@@ -14,7 +14,7 @@ import pytest
 import requests
 from redis import Redis
 
-from rsvpq.lanes import Item, Lanes
+from rsvpq.lanes import Item, Lanes, ScanTotals
 from rsvpq.lanes.limits import Rate
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import contract
@@ -33,7 +33,7 @@ def lanes(installation: Installation) -> Lanes:
     """Lanes in which one mailbox was scanned."""
     known = installation.lanes()
     known.ledger.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "first"))])
-    finish(known, "done", "done:scanned")
+    finish(known, "done", "done:scanned", totals=ScanTotals(2, 0, 0))
     return known
 
 

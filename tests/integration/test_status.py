@@ -7,7 +7,7 @@ from unittest.mock import ANY  # equal to everything, and no mock
 import pytest
 from redis import Redis
 
-from rsvpq.lanes import Item, Lane, Lanes, OperatorAction
+from rsvpq.lanes import Item, Lane, Lanes, OperatorAction, ScanTotals
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.status import Backlog, Pause, ServerStatus, Status
 from rsvpq.mail.messages import Mailbox
@@ -35,7 +35,10 @@ def now(redis: Redis) -> Lanes:
     for release in lanes.ledger.release():
         lanes.ledger.start(release.id, release.generation, "worker")
         lanes.ledger.finish(
-            release.id, release.generation, "worker", "done", label="done:scanned", counts={"scan:found": 2}
+            *(release.id, release.generation, "worker", "done"),
+            label="done:scanned",
+            counts={"scan:found": 2},
+            totals=ScanTotals(2, 0, 0),
         )
     return lanes
 
@@ -310,7 +313,7 @@ def test_scans_are_summed_up_by_the_oldest_and_the_newest(turned: Lanes, clock: 
     for name in ("adele", "bruno"):
         turned.ledger.offer_scans([(Lane(name, "mail1"), scan_item(Mailbox(name, "mail1"), "first"))])
         (release,) = turned.ledger.release()
-        finish(turned, release.id)
+        finish(turned, release.id, totals=ScanTotals(0, 0, 0))
         clock.turn(10)
     turned.ledger.offer_scans([(Lane("carla", "mail1"), scan_item(Mailbox("carla", "mail1"), "first"))])
     server = turned.snapshot.status().servers["mail1"]
