@@ -23,7 +23,7 @@ MOST_OTHERS = 1000
 SCAN_CAP, RUN_CAP = "policy.most_answers_per_scan", "policy.most_answers_per_run"
 OTHERS_CAP = f"{MOST_OTHERS} responses and cancellations per scan"
 #: The kinds of scans that only report what they find.
-REPORT_ONLY: frozenset[contract.ScanKind] = frozenset({"dry-run", "explain"})
+REPORT_ONLY: frozenset[contract.ScanKind] = frozenset({"dry-run", "explain", "probe"})
 
 
 def offer_scans(

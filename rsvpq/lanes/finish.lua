@@ -98,11 +98,14 @@ end
 
 local scan = redis.call('HGET', P .. ':mailbox:' .. mailbox, 'scan') == id
 
+-- The result of a probe that found a mailbox closed: it is done, and says of the mailbox what a failed scan does.
+local NOT_OPENED = 'not-opened'
+
 -- Note at the mailbox what became of its scan; return whether it failed and the last one did not, or otherwise. Since the
 -- first failure of a row is stored when and why, for those who ask which mailboxes are not well.
 local function note_scan(state)
   local key = P .. ':mailbox:' .. mailbox
-  if state == 'done' then
+  if state == 'done' and ARGV[12] ~= NOT_OPENED then
     redis.call('HDEL', key, 'failed', 'failed_why')
     if ARGV[20] == '' then return false end  -- it only reported, or looked for drafts: what waits in the Inbox still does
     redis.call('HSET', key, 'scanned', NOW, 'found', ARGV[20], 'capped', ARGV[21], 'unreadable', ARGV[22])
