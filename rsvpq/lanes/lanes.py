@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from redis import Redis
 
 from rsvpq.lanes.audit_stream import AuditStream
+from rsvpq.lanes.certificates import Certificates
 from rsvpq.lanes.controls import Controls
 from rsvpq.lanes.dead_items import DeadItems
 from rsvpq.lanes.drafts import StoredDrafts
@@ -46,6 +47,7 @@ class Lanes:
         self.drafts = StoredDrafts(self.namespace)
         self.registrations = Registrations(self.namespace)
         self.schedule = ScheduleClaims(self.namespace)
+        self.certificates = Certificates(self.namespace)
 
     def time_us(self) -> int:
         """Return the time by the clock of the ledger, in microseconds."""

@@ -1,7 +1,7 @@
 """Read once what the metrics and ``rsvpq check`` need."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from redis.exceptions import NoPermissionError, RedisError
@@ -29,6 +29,7 @@ class Reading:
     :param mode: that of the settings. :param queued: by queue, the messages that wait with Celery.
     :param memory: None if Redis does not permit INFO. :param schedule_s: the longest interval of the schedules, in
         seconds; None if none of them is for all mailboxes, so that some mailboxes may rightly never be scanned.
+    :param certificate_ends: by server, when its certificate ends, in seconds since the epoch, as workers have seen it.
     """
 
     status: Status
@@ -37,6 +38,7 @@ class Reading:
     queued: Mapping[str, int]
     memory: RedisMemory | None
     schedule_s: float | None
+    certificate_ends: Mapping[str, float] = field(default_factory=dict)
 
 
 class InstallationReader:
@@ -74,7 +76,12 @@ class InstallationReader:
             queued={queue: self._queues.length(queue) for queue in STARTS},
             memory=self._memory(),
             schedule_s=_longest_schedule_s(self._settings),
+            certificate_ends=self._certificate_ends(),
         )
+
+    def _certificate_ends(self) -> dict[str, float]:
+        """Return those of the configured servers: one that was removed is nobody's concern."""
+        return {name: end for name, end in self._lanes.certificates.ends().items() if name in self._settings.servers}
 
     def _memory(self) -> RedisMemory | None:
         try:
