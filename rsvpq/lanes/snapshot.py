@@ -13,7 +13,8 @@ from rsvpq.lanes.status import LIVE_FIELDS, Hold, Override, Pause, Status, Statu
 _FIELDS = ("state", "attempts", "reason", "journal", "policy", "again", "soonest")
 _WAITING_FIELDS = ("state", "attempts", "reason", "work")
 _MAILBOX_FIELDS = (
-    *("server", "scan", "scanned", "failed", "failed_why", "found", "capped", "unreadable", "cap", "capped_at"),
+    *("server", "scan", "scanned", "failed", "failed_why", "found", "capped", "unreadable"),
+    *("cap", "capped_at", "unlisted"),
     *("hold", "hold_for", "hold_why", "paused", "paused_by", "paused_at"),
 )
 #: Items, and lanes, per round trip.
@@ -85,7 +86,8 @@ class MailboxState:
 
     ``scan`` is the item id of the scan that waits or runs, '' for none. ``failed_s`` and ``failed_why`` are since when
     and why its scans fail, '' if the last one succeeded. ``totals`` is what the last scan of its Inbox found;
-    ``capped_s`` is since when each scan held something back over a cap.
+    ``capped_s`` is since when each scan held something back over a cap; ``unlisted_s`` since when it is known to have
+    left the list.
     """
 
     server: str
@@ -95,6 +97,7 @@ class MailboxState:
     failed_why: str = ""
     totals: ScanTotals | None = None
     capped_s: float | None = None
+    unlisted_s: float | None = None
     hold: Hold | None = None
     held_since_s: float | None = None
     pause: Pause | None = None
@@ -103,7 +106,7 @@ class MailboxState:
     def of(cls, fields: Sequence[str | None], now_us: int) -> "MailboxState":
         """Read :data:`_MAILBOX_FIELDS`."""
         server, scan, scanned, failed, failed_why, found, capped, unreadable, *more = fields
-        cap, capped_at, *rest = more
+        cap, capped_at, unlisted, *rest = more
         hold, hold_for, hold_why, paused, paused_by, paused_at = rest
         held_s = left_s(hold, hold_for, now_us)
         return cls(
@@ -114,6 +117,7 @@ class MailboxState:
             failed_why=failed_why or "",
             totals=ScanTotals(whole(found), whole(capped), whole(unreadable), cap or "") if found is not None else None,
             capped_s=age_s(number_of(capped_at), now_us),
+            unlisted_s=age_s(number_of(unlisted), now_us),
             hold=Hold(round(held_s, 3), hold_why or "") if held_s else None,
             held_since_s=age_s(number_of(hold) - number_of(hold_for), now_us) if held_s else None,
             pause=Pause(paused, paused_by or "", age_s(number_of(paused_at), now_us)) if paused else None,

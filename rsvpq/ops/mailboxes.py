@@ -228,8 +228,10 @@ class _Known:
 
     def unlisted(self) -> Symptom:
         """Return that it has left the list, whatever else there is: nothing is done in it."""
-        remedy = "nothing if it was removed on purpose; else put it back into the list"
-        return Symptom("unlisted", None, "it is not in the list of mailboxes any more", remedy)
+        remedy = (
+            "nothing if it was removed on purpose: it disappears here after a month; else put it back into the list"
+        )
+        return Symptom("unlisted", self.state.unlisted_s, "it is not in the list of mailboxes any more", remedy)
 
     def never(self) -> Symptom:
         """Return that it was never scanned."""
