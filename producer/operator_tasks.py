@@ -51,7 +51,7 @@ def _context(task: Task[Any, Any], who: str) -> OperatorContext:
 @_operation(contract.OPS_STATUS)
 def status(_: Task[Any, Any]) -> dict[str, Any]:
     """Return the state of the lanes, as ``rsvpq status --json`` does."""
-    covered = read_coverage(settings, lanes, _LIST)
+    covered = read_coverage(settings, lanes, _LIST.by_name())
     force = {**in_force(settings, lanes).to_dict(), "coverage": covered.to_dict()}
     return {"in_force": force, **lanes.snapshot.status(_LIST.names()).to_dict()}
 

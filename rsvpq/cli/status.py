@@ -50,7 +50,9 @@ def status(every_s: float | None, as_json: bool, config_file: Path | None) -> No
     lanes = wiring.make_lanes(settings)
     look = partial(in_force, settings, lanes)
     mailboxes = wiring.make_list(settings)
-    covered = partial(read_coverage, settings, lanes, mailboxes)
+
+    def covered() -> Coverage:
+        return read_coverage(settings, lanes, mailboxes.by_name())
 
     def read() -> Status:
         return lanes.snapshot.status(mailboxes.names())

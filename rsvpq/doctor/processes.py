@@ -1,14 +1,16 @@
 """Check what runs and what waits: processes, queues, pauses, holds and dead items."""
 
+from collections.abc import Iterable
+
 from redis.exceptions import RedisError
 
 from rsvpq.doctor.results import Notes
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Status
+from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import Settings
 from rsvpq.tasks import contract
 from rsvpq.tasks.queues import Queues
-from rsvpq.wiring import make_list
 from rsvpq.wiring.coverage import Coverage, read_coverage
 from rsvpq.wiring.in_force import STARTS, InForce, in_force
 
@@ -16,8 +18,11 @@ from rsvpq.wiring.in_force import STARTS, InForce, in_force
 _LONG_WAIT_S = 3600.0
 
 
-def examine(lanes: Lanes, queues: Queues, settings: Settings, notes: Notes) -> None:
-    """Check what runs and waits."""
+def examine(lanes: Lanes, queues: Queues, settings: Settings, notes: Notes, mailboxes: Iterable[Mailbox] = ()) -> None:
+    """Check what runs and waits.
+
+    :param mailboxes: those of the list.
+    """
     try:
         look = in_force(settings, lanes)
         _answering(look, settings, notes)
@@ -26,7 +31,7 @@ def examine(lanes: Lanes, queues: Queues, settings: Settings, notes: Notes) -> N
         lengths = [f"{name} {queues.length(name)}" for name in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE)]
         notes.ok("queues", ", ".join(lengths) + " with Celery")
         _waiting(status, notes)
-        _scans(read_coverage(settings, lanes, make_list(settings)), notes)
+        _scans(read_coverage(settings, lanes, {one.name: one for one in mailboxes}), notes)
         _stopped(status, notes)
         if status.dead:
             text = f"{status.dead} item{'s' if status.dead > 1 else ''} ended without an outcome"

@@ -25,7 +25,7 @@ RUNS = count()
 
 def covered(installation: Installation, lanes: Lanes) -> Coverage:
     settings = installation.settings
-    return read_coverage(settings, lanes, wiring.make_list(settings))
+    return read_coverage(settings, lanes, wiring.make_list(settings).by_name())
 
 
 def counted(found: Coverage) -> tuple[int, int, int, int]:
@@ -118,7 +118,7 @@ def test_the_status_and_the_doctor_say_both_without_being_asked(installation: In
     assert (shown["shortest_s"], shown["longest_s"]) == (600, 7200)
     assert [(cap["cap"], cap["mailboxes"], cap["messages"]) for cap in shown["caps"]] == [(RUN_CAP, 1, 7)]
     notes = Notes("processes")
-    examine(lanes, wiring.make_queues(installation.settings), installation.settings, notes)
+    examine(lanes, wiring.make_queues(installation.settings), installation.settings, notes, (ADELE, BRUNO, NEIL))
     warned = {one.check: one.text for one in notes.findings if one.level is Level.WARN}
     assert warned["scans"].endswith("1 never scanned")
     assert warned["cap"].startswith(f"{RUN_CAP}, for ")
@@ -128,7 +128,7 @@ def test_an_installation_that_has_just_begun_is_not_warned_about(installation: I
     installation.write(SCHEDULES)
     notes = Notes("processes")
     lanes = installation.lanes()
-    examine(lanes, wiring.make_queues(installation.settings), installation.settings, notes)
+    examine(lanes, wiring.make_queues(installation.settings), installation.settings, notes, (ADELE, BRUNO, NEIL))
     assert [one.level for one in notes.findings if one.check == "scans"] == [Level.OK]
 
 
