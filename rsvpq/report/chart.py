@@ -1,4 +1,8 @@
-"""A chart of stacked bars as inline SVG; its labels are HTML, so that they stay legible at every width."""
+"""A chart of stacked bars as inline SVG.
+
+Its labels are in drawings of their own without a coordinate system, so that they stay legible at every width. All
+places are attributes: a page may forbid inline styles.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +23,7 @@ _VISIBLE = 0.8
 _LABELS, _LINES = 8, 4
 #: Labels beyond this percentage of the width are aligned to the right, where the page has little room.
 _END = 96.0
+_ANCHORS = ("time", "end")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +57,7 @@ class Chart:
             for one, total in zip(self.series, totals, strict=True)
         ]
         heights = self._heights()
-        lines = [
-            tag("span", tag("i", grouped(height)), style=f"bottom:{100 * height / heights[-1]:.2f}%")
-            for height in heights
-        ]
+        lines = [_line(100 - 100 * height / heights[-1], grouped(height)) for height in heights]
         drawing = tag(
             "svg",
             tag("title", self.title, id=f"{self.name}-title"),
@@ -69,8 +71,8 @@ class Chart:
         return tag(
             "figure",
             tag("figcaption", tag("h2", self.title), tag("ul", *legend, class_="legend")),
-            tag("div", tag("div", *lines, class_="lines", aria_hidden="true"), drawing, class_="plot"),
-            tag("div", self._labels(), class_="times", aria_hidden="true"),
+            tag("div", tag("svg", *lines, class_="lines", aria_hidden="true"), drawing, class_="plot"),
+            tag("svg", self._labels(), class_="times", aria_hidden="true"),
             self._table(),
             class_="chart",
         )
@@ -109,8 +111,9 @@ class Chart:
         for position in self._labeled():
             moment, percent = self.moments[position], 100 * (position + 0.5) / len(self.moments)
             text = f"{moment:%H:%M}" if self.unit == "hour" and moment.hour else f"{moment.day} {moment:%b}"
-            kind = "end" if percent > _END else "time"
-            labels.append(tag("span", text, style=f"left:{percent:.2f}%", class_=kind))
+            at_end = percent > _END
+            x = "100%" if at_end else f"{percent:.2f}%"
+            labels.append(tag("text", text, x=x, y="1em", class_=_ANCHORS[at_end]))
         return join(labels)
 
     def _labeled(self) -> Sequence[int]:
@@ -140,3 +143,9 @@ class Chart:
         table = tag("table", tag("thead", tag("tr", *head)), tag("tbody", *rows))
         note = tag("p", f"Each {self.unit} that is not in the table had none.", class_="quiet")
         return tag("details", tag("summary", "The numbers"), tag("div", table, class_="scroll tall"), note)
+
+
+def _line(percent: float, label: str) -> Markup:
+    """Return a line across the chart at this height from the top, and its label to the left of it."""
+    y = f"{percent:.2f}%"
+    return join([tag("line", x1="0", x2="100%", y1=y, y2=y), tag("text", label, x="-10", y=y, dy=".32em")])

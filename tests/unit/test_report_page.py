@@ -91,7 +91,7 @@ def test_every_chart_has_a_name_a_description_and_a_table() -> None:
     charts = page_of(hostile_report("x")).xpath("//figure")
     assert len(charts) == 2
     for chart in charts:
-        (drawing,) = chart.xpath(".//svg")
+        (drawing,) = chart.xpath(".//svg[@role='img']")
         names = drawing.get("aria-labelledby").split()
         assert [one.get("id") for one in drawing.xpath("./title | ./desc")] == names
         assert chart.xpath(".//table//td")
