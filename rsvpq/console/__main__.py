@@ -17,13 +17,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from redis.exceptions import RedisError
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from rsvpq.console.application import make_application, make_console
 from rsvpq.console.page import Console
 from rsvpq.health.systemd import notify
+from rsvpq.metrics.reading import InstallationReader
 from rsvpq.settings import ConfigError, ConsoleSettings, LoadedSettings, load_with_origins
 from rsvpq.settings.logins import LoginFile, read_logins
 from rsvpq.tasks.log_lines import escape_lines
@@ -45,11 +45,12 @@ def main() -> int:
     escape_lines(logging.getLogger())
     try:
         loaded = load_with_origins(None, os.environ)
+        InstallationReader(
+            loaded.settings
+        ).is_answered()  # raises an error for a cluster; the rest is said by the pages
         logins = _logins(loaded)
         tls = _tls(loaded)
         console = make_console(loaded.settings, logins, _changes(loaded.origins.file))
-        with suppress(RedisError):  # whether Redis answers is what the pages say; a cluster is refused here
-            console.context.lanes.ping()
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2
