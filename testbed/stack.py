@@ -120,7 +120,7 @@ class Stack:
         self._fork_servers: dict[str, ForkServer] = {}
         self.config = directory / "rsvpq.toml"
         self.flower_url = ""
-        self.flower_user = self.console_user = "operator"
+        self.flower_user, self.console_user = "operator", "anna"
         self.console_url = f"http://127.0.0.1:{free_port()}" if plan.console else ""
         self.secrets = {part: secrets.token_urlsafe(12) for part in ("exchange", "redis", "flower", "console")}
         self._say = say

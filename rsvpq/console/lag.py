@@ -15,6 +15,8 @@ from rsvpq.text import age
 
 #: Minutes that are kept, and those that the small drawing of one server shows.
 KEPT_MINUTES, RECENT_MINUTES = 360, 120
+#: Minutes that a chart may show: as few as have all that is known.
+_SPANS = (60, 180, KEPT_MINUTES)
 #: The heights of the drawings in their own units; their width is the number of minutes.
 _HEIGHT, _SMALL_HEIGHT = 100, 20
 #: The minimum height of a lag above zero, as a share of the drawing: a second among hours is visible.
@@ -47,6 +49,11 @@ class LagHistory:
     def worst(self, until_s: float, minutes: int) -> list[float | None]:
         """Return the greatest lag of all servers for each minute."""
         return [None if found is None else max(found.values(), default=0.0) for found in self._last(until_s, minutes)]
+
+    def span(self, until_s: float) -> int:
+        """Return how many minutes a chart should show: those that are known, and never much fewer than an hour."""
+        known = int(until_s // 60) - min(self._minutes, default=int(until_s // 60)) + 1
+        return next((span for span in _SPANS if span >= known), KEPT_MINUTES)
 
     def _last(self, until_s: float, minutes: int) -> list[dict[str, float] | None]:
         end = int(until_s // 60)
@@ -111,7 +118,7 @@ def _words(lags: list[float | None]) -> str:
     known = [lag for lag in lags if lag is not None]
     if not known:
         return "not known yet"
-    now = "not known now" if lags[-1] is None else f"{age(lags[-1])} now"
+    now = "the last minute is not known" if lags[-1] is None else f"{age(lags[-1])} in the last minute"
     missing = len(lags) - len(known)
     return f"at most {age(max(known))}, {now}" + (f"; {missing} minutes without a sample" if missing else "")
 
@@ -122,8 +129,8 @@ def _line(percent: float, label: str) -> Markup:
 
 
 def _labels(times: list[datetime]) -> Markup:
-    labels = []
+    labels, every = [], _LABELED_EVERY if len(times) > _LABELED_EVERY else 10
     for place, moment in enumerate(times):
-        if moment.minute % _LABELED_EVERY == 0:
+        if moment.minute % every == 0:
             labels.append(tag("text", f"{moment:%H:%M}", x=f"{100 * (place + 0.5) / len(times):.2f}%", y="1em"))
     return join(labels)

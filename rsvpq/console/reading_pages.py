@@ -87,7 +87,7 @@ class OverviewPage(ConsolePage):
             overrides=[f"{name}: {control.set_by(found)}" for name, found in control.overridden(status).items()],
             lag=lag.chart(
                 "Lag of the oldest message",
-                history.worst(seen.at_s, lag.KEPT_MINUTES),
+                history.worst(seen.at_s, history.span(seen.at_s)),
                 seen.at_s,
                 Calendar(),
             ),
@@ -126,7 +126,7 @@ class ServerPage(ConsolePage):
             limited={one: control.set_by(found) for one, found in list(server.limited_mailboxes.items())[:_NAMED]},
             lag=lag.chart(
                 "Lag of its oldest message",
-                readings.history.of(name, seen.at_s, lag.KEPT_MINUTES),
+                readings.history.of(name, seen.at_s, readings.history.span(seen.at_s)),
                 seen.at_s,
                 Calendar(),
             ),
@@ -230,7 +230,7 @@ class DecisionsPage(ConsolePage):
 
         :raises InvalidRequest: there is no such period.
         """
-        hours = {str(one): one for one in PERIODS_H}.get(self.asked("hours") or str(PERIODS_H[1]))
+        hours = {str(one): one for one in PERIODS_H}.get(self.asked("hours") or str(PERIODS_H[0]))
         if hours is None:
             raise InvalidRequest(f"there is no such period; choose one of {', '.join(map(str, PERIODS_H))} hours")
         calendar, mailbox, readings = Calendar(), self.asked("mailbox"), self.console.readings

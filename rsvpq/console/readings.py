@@ -16,7 +16,7 @@ from rsvpq.console.shared import Seen, SharedReading
 from rsvpq.metrics.reading import InstallationReader, Reading
 from rsvpq.ops import InvalidRequest, OperatorContext, drafts, look
 from rsvpq.ops.mailboxes import Examined, MailboxChoice, examine_mailboxes
-from rsvpq.report.calendar import Calendar
+from rsvpq.report.calendar import Calendar, Unit
 from rsvpq.report.model import Report
 from rsvpq.report.reading import STEP, read_report
 
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 #: The periods that the page of decisions offers, in hours.
 PERIODS_H = (1, 6, 24)
+#: Up to this period each bar of its charts is ten minutes, above it an hour.
+_FINE_H = 6
 #: The newest audit records that are looked through for the list of decisions, and the most of these that are listed.
 MOST_RECORDS, MOST_DECISIONS = 5000, 50
 #: The deepest lanes that are listed.
@@ -93,7 +95,8 @@ class Readings:
     def _report(self, hours: int) -> Report:
         now_ms = self._context.lanes.time_us() // 1000
         log = AuditLog(self._context.lanes)
-        return read_report(log, max(0, now_ms - hours * 3_600_000), now_ms, Calendar(), "hour", _refuse_more)
+        unit: Unit = "10 minutes" if hours <= _FINE_H else "hour"
+        return read_report(log, max(0, now_ms - hours * 3_600_000), now_ms, Calendar(), unit, _refuse_more)
 
 
 def _refuse_more(records: int, _: AuditRecord) -> None:

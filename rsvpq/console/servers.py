@@ -1,5 +1,6 @@
 """The rows of the table of servers, made of one reading."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -40,8 +41,13 @@ def server_rows(status: Status, history: LagHistory, until_s: float) -> list[Ser
             oldest_scan(server),
             small_drawing(name, lags[name], top_s),
         )
-        for name, server in status.servers.items()
+        for name, server in sorted(status.servers.items(), key=lambda pair: _natural(pair[0]))
     ]
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return the key by which mail2 comes before mail10."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"([0-9]+)", name)]
 
 
 def totals(status: Status) -> dict[str, int]:
@@ -89,5 +95,5 @@ def scans(server: ServerStatus) -> str:
     if server.oldest_scan_s is None or server.newest_scan_s is None:
         return never or "-"
     newest, oldest = age(server.newest_scan_s), age(server.oldest_scan_s)
-    span = newest if newest == oldest else f"{newest} to {oldest}"
+    span = f"{newest} ago" if newest == oldest else f"{newest} to {oldest} ago"
     return ", ".join(filter(None, (span, never)))

@@ -4,7 +4,7 @@ Its labels are in drawings of their own without a coordinate system, so that the
 places are attributes: a page may forbid inline styles.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -21,6 +21,12 @@ _OF_SLOT, _OF_CHART = 0.78, 0.045
 _VISIBLE = 0.8
 #: The most labels of the time axis, and the most lines of the other axis.
 _LABELS, _LINES = 8, 4
+#: The minutes between two labels, for bars of each unit; if none is enough, days are labeled.
+_STEPS: Mapping[Unit, Sequence[int]] = {
+    "10 minutes": (10, 20, 30, 60, 120, 180, 360, 720),
+    "hour": (60, 120, 180, 360, 720),
+    "day": (),
+}
 #: Labels beyond this percentage of the width are aligned to the right, where the page has little room.
 _END = 96.0
 _ANCHORS = ("time", "end")
@@ -110,7 +116,8 @@ class Chart:
         labels = []
         for position in self._labeled():
             moment, percent = self.moments[position], 100 * (position + 0.5) / len(self.moments)
-            text = f"{moment:%H:%M}" if self.unit == "hour" and moment.hour else f"{moment.day} {moment:%b}"
+            at_midnight = self.unit == "day" or moment.hour == moment.minute == 0
+            text = f"{moment.day} {moment:%b}" if at_midnight else f"{moment:%H:%M}"
             at_end = percent > _END
             x = "100%" if at_end else f"{percent:.2f}%"
             labels.append(tag("text", text, x=x, y="1em", class_=_ANCHORS[at_end]))
@@ -118,9 +125,9 @@ class Chart:
 
     def _labeled(self) -> Sequence[int]:
         every = range(len(self.moments))
-        hours = (1, 2, 3, 6, 12) if self.unit == "hour" else ()
-        for hour in hours:
-            chosen = [position for position in every if self.moments[position].hour % hour == 0]
+        minutes = [60 * moment.hour + moment.minute for moment in self.moments]
+        for step in _STEPS[self.unit]:
+            chosen = [position for position in every if minutes[position] % step == 0]
             if len(chosen) <= _LABELS:
                 return chosen
         days = [position for position in every if self.unit == "day" or self.moments[position].hour == 0]
@@ -141,7 +148,7 @@ class Chart:
             if any(row)
         ]
         table = tag("table", tag("thead", tag("tr", *head)), tag("tbody", *rows))
-        note = tag("p", f"Each {self.unit} that is not in the table had none.", class_="quiet")
+        note = tag("p", "What is not in the table had none.", class_="quiet")
         return tag("details", tag("summary", "The numbers"), tag("div", table, class_="scroll tall"), note)
 
 

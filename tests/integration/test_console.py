@@ -213,7 +213,11 @@ def test_what_a_stranger_wrote_stays_text(anna: ConsoleClient, lanes: Lanes, pat
 def test_the_lag_is_kept_for_each_minute(anna: ConsoleClient, lanes: Lanes) -> None:
     an_hour_ago = Lanes(lanes.namespace.redis, "rsvpq", now_us=lambda: int((time.time() - 3600) * 1e6))
     offer(an_hour_ago, "a1")
-    until(lambda: "at most 60 min, 60 min now" in text_of(anna.get("/")), "the sample shows it", every_s=0.2)
+    until(
+        lambda: "at most 60 min, 60 min in the last minute" in text_of(anna.get("/")),
+        "the sample shows it",
+        every_s=0.2,
+    )
 
 
 # -- changing ------------------------------------------------------------------------------------------------------

@@ -115,6 +115,14 @@ def test_a_minute_has_its_greatest_lag_and_one_without_a_sample_is_not_zero() ->
     assert history.worst(T0 + 120, 4) == [None, 90.0, None, 1.0]
 
 
+def test_a_chart_shows_an_hour_or_all_that_is_known() -> None:
+    history = LagHistory()
+    assert history.span(T0) == 60
+    for minute, expected in ((0, 60), (59, 60), (60, 180), (180, KEPT_MINUTES), (KEPT_MINUTES, KEPT_MINUTES)):
+        history.add(T0 + 60 * minute, {})
+        assert history.span(T0 + 60 * minute) == expected
+
+
 def test_old_minutes_are_forgotten() -> None:
     history = LagHistory()
     for minute in range(2 * KEPT_MINUTES):
@@ -129,7 +137,9 @@ def test_a_drawing_shows_gaps_zeros_and_small_lags_differently() -> None:
     drawing = html.fragment_fromstring(small_drawing("<mail>", [None, None, 0.0, 1.0, 7200.0], 7200.0))
     bars = [(rect.get("class"), rect.get("x"), rect.get("width"), float(rect.get("height"))) for rect in drawing[1:]]
     assert bars == [("gap", "0", "2", 20.0), (None, "3", "1", 0.4), (None, "4", "1", 20.0)]
-    assert drawing[0].text == ("lag of <mail> in the last 5 minutes: at most 2 h, 2 h now; 2 minutes without a sample")
+    assert drawing[0].text == (
+        "lag of <mail> in the last 5 minutes: at most 2 h, 2 h in the last minute; 2 minutes without a sample"
+    )
 
 
 def test_a_chart_says_what_is_not_known_and_has_no_inline_style() -> None:
