@@ -42,11 +42,19 @@ def make_console(settings: Settings, logins: LoginFile, changed: Callable[[], st
     """Make what the pages use; connects to Redis when it is first asked."""
     pool, hashing = ThreadPoolExecutor(_THREADS, "console"), ThreadPoolExecutor(1, "password")
     # A question is not repeated: the page says at once that Redis is away.
-    lanes = Lanes(impatient_redis(settings.redis), settings.redis.namespace, works=contract.WORKS)
-    context = open_context(settings, lanes)
-    readings = Readings(context, InstallationReader(settings), pool)
-    sessions = Sessions(logins, settings.console.session.seconds)
-    return Console(context, readings, logins, sessions, pool, hashing, settings.console.is_https, changed)
+    redis, reader = impatient_redis(settings.redis), InstallationReader(settings)
+    context = open_context(settings, Lanes(redis, settings.redis.namespace, works=contract.WORKS))
+    return Console(
+        context=context,
+        readings=Readings(context, reader, pool),
+        logins=logins,
+        sessions=Sessions(logins, settings.console.session.seconds),
+        pool=pool,
+        hashing=hashing,
+        secure=settings.console.is_https,
+        changed=changed,
+        connected=(redis, reader),
+    )
 
 
 def make_application(console: Console) -> Application:

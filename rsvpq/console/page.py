@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from redis.exceptions import RedisError
@@ -48,6 +48,13 @@ REFRESH_HEADER = "X-Refresh"
 _COOKIE, _HOST_PREFIX = "rsvpq-session", "__Host-"
 
 
+class Closes(Protocol):
+    """What has connections to close."""
+
+    def close(self) -> None:
+        """Close them."""
+
+
 @dataclass(slots=True)
 class Console:
     """Everything that the pages use.
@@ -65,12 +72,15 @@ class Console:
     hashing: Executor
     secure: bool
     changed: Callable[[], str]
+    connected: tuple[Closes, ...]
     attempts: Attempts = field(default_factory=Attempts)
 
     def close(self) -> None:
-        """End the threads, without waiting for questions that nobody waits for any more."""
+        """End the threads, once the questions that they ask have been answered, and close the connections to Redis."""
         for pool in (self.pool, self.hashing):
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
+        for connected in self.connected:
+            connected.close()
 
     @property
     def cookie(self) -> str:
