@@ -13,10 +13,10 @@ from rsvpq.report.calendar import Calendar
 from rsvpq.report.markup import NOTHING, Markup, join, tag
 from rsvpq.text import age
 
-#: Minutes that are kept, and those that the small drawing of one server shows.
+#: Minutes that are kept, and the most that the small drawing of one server shows.
 KEPT_MINUTES, RECENT_MINUTES = 360, 120
 #: Minutes that a chart may show: as few as have all that is known.
-_SPANS = (60, 180, KEPT_MINUTES)
+_SPANS = (60, RECENT_MINUTES, 180, KEPT_MINUTES)
 #: The heights of the drawings in their own units; their width is the number of minutes.
 _HEIGHT, _SMALL_HEIGHT = 100, 20
 #: The minimum height of a lag above zero, as a share of the drawing: a second among hours is visible.

@@ -39,7 +39,7 @@ class LogIn(ConsolePage):
             self.set_status(403)
             self._show("The name or the password is wrong.")
             return
-        self.console.attempts.succeeded(name)
+        self.console.attempts.succeeded(name, address)
         logger.info("event=login name=%s role=%s address=%s", login.name, login.role, address)
         session_id = self.console.sessions.begin(login)
         # Without an expiry of its own: the session's is kept here.

@@ -83,6 +83,7 @@ class OverviewPage(ConsolePage):
             troubles=list(troubles(seen.value, lag_warning_s=LAG_WARNING_S, lag_critical_s=LAG_CRITICAL_S)),
             critical=Severity.CRITICAL,
             rows=server_rows(status, history, seen.at_s),
+            hours=min(history.span(seen.at_s), lag.RECENT_MINUTES) // 60,
             totals=totals(status),
             overrides=[f"{name}: {control.set_by(found)}" for name, found in control.overridden(status).items()],
             lag=lag.chart(

@@ -30,7 +30,8 @@ class ServerRow:
 
 def server_rows(status: Status, history: LagHistory, until_s: float) -> list[ServerRow]:
     """Return a row for each server, by name; all drawings of the lag have one scale."""
-    lags = {name: history.of(name, until_s, RECENT_MINUTES) for name in status.servers}
+    minutes = min(history.span(until_s), RECENT_MINUTES)
+    lags = {name: history.of(name, until_s, minutes) for name in status.servers}
     top_s = top_of([lag for row in lags.values() for lag in row])
     return [
         ServerRow(

@@ -72,6 +72,7 @@ class Attempts:
         self._addresses[address] = self._addresses.get(address, 0) + 1
         return True
 
-    def succeeded(self, name: str) -> None:
-        """Forget the attempts with a name, as its password was right; those of the address still count for others."""
+    def succeeded(self, name: str, address: str) -> None:
+        """Forget the attempts with a name, as its password was right; of those from the address only this one."""
         self._names.pop(name, None)
+        self._addresses[address] = max(0, self._addresses.get(address, 0) - 1)

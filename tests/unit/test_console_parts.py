@@ -118,7 +118,14 @@ def test_a_minute_has_its_greatest_lag_and_one_without_a_sample_is_not_zero() ->
 def test_a_chart_shows_an_hour_or_all_that_is_known() -> None:
     history = LagHistory()
     assert history.span(T0) == 60
-    for minute, expected in ((0, 60), (59, 60), (60, 180), (180, KEPT_MINUTES), (KEPT_MINUTES, KEPT_MINUTES)):
+    for minute, expected in (
+        (0, 60),
+        (59, 60),
+        (60, 120),
+        (120, 180),
+        (180, KEPT_MINUTES),
+        (KEPT_MINUTES, KEPT_MINUTES),
+    ):
         history.add(T0 + 60 * minute, {})
         assert history.span(T0 + 60 * minute) == expected
 

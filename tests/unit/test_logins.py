@@ -150,7 +150,7 @@ def test_a_name_is_refused_after_too_many_attempts_and_a_right_password_forgets_
     assert attempts.begin("bob", "10.0.1.1")
     watch.now = REFUSED_S + 1
     assert attempts.begin("anna", "10.0.1.1")
-    attempts.succeeded("anna")
+    attempts.succeeded("anna", "10.0.1.1")
     assert all(attempts.begin("anna", f"10.0.2.{number}") for number in range(MOST_ATTEMPTS))
 
 
@@ -159,6 +159,13 @@ def test_an_address_is_refused_after_too_many_attempts_with_any_names() -> None:
     assert all(attempts.begin(f"name{number}", "10.0.0.1") for number in range(MOST_ATTEMPTS_OF_ADDRESS))
     assert not attempts.begin("another", "10.0.0.1")
     assert attempts.begin("another", "10.0.0.2")
+
+
+def test_right_passwords_do_not_count_against_an_address() -> None:
+    attempts = Attempts(Watch())
+    for _ in range(2 * MOST_ATTEMPTS_OF_ADDRESS):
+        assert attempts.begin("anna", "10.0.0.1")
+        attempts.succeeded("anna", "10.0.0.1")
 
 
 def test_the_default_costs_are_what_the_documentation_says() -> None:

@@ -4,7 +4,7 @@
 // Once the page that was read no longer has a place to be shown in, the whole page is loaded.
 const place = () => document.getElementById("live");
 const stale = document.getElementById("stale");
-const TIMEOUT_MS = 20000;
+const TIMEOUT_MS = 60000;
 let loaded = Date.now();
 let failedSince = null;
 
