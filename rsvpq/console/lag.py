@@ -24,7 +24,8 @@ _VISIBLE = 0.02
 #: The scale never ends below this lag, in seconds: a lag of seconds must not look like a mountain.
 _LOWEST_TOP_S = 60.0
 _LABELED_EVERY = 60
-_STEPS_S = (60, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400, 172_800, 604_800)
+#: The ends of scales, in seconds: whole units, and so are their halves, which are labeled too.
+_STEPS_S = (60, 240, 600, 1200, 3600, 14_400, 43_200, 86_400, 172_800, 345_600, 864_000)
 
 
 @dataclass(slots=True)

@@ -141,11 +141,11 @@ def test_old_minutes_are_forgotten() -> None:
 
 
 def test_a_drawing_shows_gaps_zeros_and_small_lags_differently() -> None:
-    drawing = html.fragment_fromstring(small_drawing("<mail>", [None, None, 0.0, 1.0, 7200.0], 7200.0))
+    drawing = html.fragment_fromstring(small_drawing("<mail>", [None, None, 0.0, 1.0, 14400.0], 14400.0))
     bars = [(rect.get("class"), rect.get("x"), rect.get("width"), float(rect.get("height"))) for rect in drawing[1:]]
     assert bars == [("gap", "0", "2", 20.0), (None, "3", "1", 0.4), (None, "4", "1", 20.0)]
     assert drawing[0].text == (
-        "lag of <mail> in the last 5 minutes: at most 2 h, 2 h in the last minute; 2 minutes without a sample"
+        "lag of <mail> in the last 5 minutes: at most 4 h, 4 h in the last minute; 2 minutes without a sample"
     )
 
 
@@ -156,7 +156,7 @@ def test_a_chart_says_what_is_not_known_and_has_no_inline_style() -> None:
 
 
 def test_the_scale_is_a_round_time_that_no_lag_exceeds() -> None:
-    assert (top_of([]), top_of([None, 0.0]), top_of([61.0]), top_of([4e6])) == (60.0, 60.0, 300.0, 4e6)
+    assert (top_of([]), top_of([None, 0.0]), top_of([61.0]), top_of([4e6])) == (60.0, 60.0, 240.0, 4e6)
 
 
 @pytest.mark.parametrize(
