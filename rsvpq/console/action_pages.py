@@ -1,9 +1,8 @@
 """The pages that change something: each first shows what it would do, and asks for a reason."""
 
-import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, get_args
 
@@ -13,13 +12,13 @@ from rsvpq.ops import InvalidRequest, OperatorContext, confirmation, control, de
 from rsvpq.settings import ConfigError, Duration
 from rsvpq.settings.logins import ConsoleRole
 
-logger = logging.getLogger(__name__)
-
 #: The most characters of a reason: the audit keeps no more.
 LONGEST_REASON = 200
 _WHOLE = re.compile(r"[0-9]{1,9}")
 #: The most items that one form may name.
 MOST_ITEMS = 500
+#: The most items that were left as they were, which are named.
+_MOST_LEFT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Form:
     button: str
     back: str
     about: Sequence[str] = ()
-    fields: Sequence[Field] = field(default=())
+    fields: Sequence[Field] = ()
 
 
 class ActionPage(ConsolePage):
@@ -257,7 +256,7 @@ class _Settle(ActionPage):
             f"{one}: {'no such item' if state == 'unknown' else f'unchanged, because it is not dead but {state}'}"
             for one, state in found["left"].items()
         ]
-        return [f"{self.done} {found[self.done]}", *left[:PAGE_OF_LEFT]]
+        return [f"{self.done} {found[self.done]}", *left[:_MOST_LEFT]]
 
     def _filter(self) -> dict[str, str]:
         return {name: self.given(name) for name in ("server", "mailbox", "reason")}
@@ -270,10 +269,6 @@ class _Settle(ActionPage):
         if bool(ids) == (which is not None):
             raise InvalidRequest("no item is chosen: tick some, or take all that match")
         return ids, which
-
-
-#: The most items that were left as they were, which are named.
-PAGE_OF_LEFT = 20
 
 
 class RetryPage(_Settle):

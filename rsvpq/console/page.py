@@ -150,18 +150,20 @@ class ConsolePage(RequestHandler):
         """Return the answer of the installation, from a thread."""
         return await asyncio.get_running_loop().run_in_executor(self.console.pool, question)
 
-    async def show(self, template: str, title: str, *, refresh_s: int = 0, **values: Any) -> None:
+    async def show(
+        self, template: str, title: str, *, refresh_s: int = 0, seen: Seen[Any] | None = None, **values: Any
+    ) -> None:
         """Finish with a page, below what is in force now.
 
         :param refresh_s: seconds after which the page reads itself again, 0 for never.
+        :param seen: the reading whose age the page says; None for that of what is in force.
         :raises RedisError: Redis cannot be read, and so nothing is shown.
         """
         overview = await self.console.readings.look()
-        seen: Seen[Any] = values.pop("seen", overview)
         notices: list[str] = []
         if self.session and REFRESH_HEADER not in self.request.headers:
             notices, self.session.notices = self.session.notices, []
-        more = {"overview": overview.value, "seen": seen, "notices": notices, "refresh_s": refresh_s}
+        more = {"overview": overview.value, "seen": seen or overview, "notices": notices, "refresh_s": refresh_s}
         self.finish(self.render_string(template, title=title, **more, **values))
 
     def get_template_namespace(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from rsvpq.audit.log import AuditLog, AuditRecord, Filter
 from rsvpq.console import application, page
 from rsvpq.lanes import DecisionBatch, DecisionRecord, Item, Lanes
 from rsvpq.mail.messages import Mailbox
+from rsvpq.settings.logins import LoginFile
 from rsvpq.tasks import contract
 from testbed.processes import WAIT_S, Part, free_port, until
 from testbed.queue_server import QueueServer, queue_server
@@ -363,8 +364,11 @@ def token_of(client: ConsoleClient, path: str) -> str:
 # -- logging in ----------------------------------------------------------------------------------------------------
 
 
-def test_every_page_asks_for_a_login(url: str, lanes: Lanes) -> None:  # noqa: ARG001 - there is something to see
-    routes = [rule.matcher.regex.pattern for rule in application_of(url).wildcard_router.rules]
+def test_every_page_asks_for_a_login(installation: Installation, url: str) -> None:
+    console = application.make_console(installation.settings, LoginFile(installation.directory / "logins"))
+    router: Any = application.make_application(console).wildcard_router
+    console.close()
+    routes = [rule.matcher.regex.pattern for rule in router.rules]
     paths = {pattern.removesuffix("$") for pattern in routes} - {"/login", "/logout", "/healthcheck"}
     assert {"/", "/pause", "/dead/item"} <= paths
     with client_of(url) as stranger:
@@ -376,16 +380,6 @@ def test_every_page_asks_for_a_login(url: str, lanes: Lanes) -> None:  # noqa: A
         assert stranger.get("/static/console.css").headers["Content-Type"] == "text/css"
         for path in ("/static/../page.py", "/static/%2e%2e/page.py", "/static/report.css", "/static/page.html"):
             assert "import" not in stranger.get(path).text
-
-
-def application_of(url: str) -> Any:
-    """The routes, as the console is made with."""
-    del url
-
-    class _Nothing:
-        cookie, secure = "x", False
-
-    return application.make_application(_Nothing())  # type: ignore[arg-type]
 
 
 def test_a_login_leads_back_to_the_page_that_was_asked_for(url: str) -> None:
