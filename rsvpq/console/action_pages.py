@@ -120,7 +120,7 @@ class _Scoped(ActionPage):
         """Return a form whose title names the scope."""
         scope, name = self.scope(context)
         what = "everything" if scope == "all" else f"{scope} {name}"
-        back = "/" if scope == "all" else link(f"/{scope}", name=name)
+        back = link(f"/{scope}", name=name) if scope in ("server", "mailbox") else "/"
         hidden = (Field("scope", kind="hidden", value=scope), Field("name", kind="hidden", value=name))
         return Form(f"{verb} {what}", f"{verb} {what}", back, about, (*hidden, *fields))
 
