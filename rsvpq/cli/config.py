@@ -29,6 +29,7 @@ from rsvpq.settings import (
     in_file_order,
     load_with_origins,
 )
+from rsvpq.settings.logins import read_logins
 from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes
 from rsvpq.text import duration
 
@@ -148,7 +149,20 @@ def _warnings(loaded: LoadedSettings, mailboxes: Sequence[ListedMailbox]) -> Ite
         if server.tls_minimum in LEGACY:
             text = f"{server.tls_minimum} and its ciphers are insecure; update the server, and write 1.2"
             yield problem(("servers", name, "tls_minimum"), text)
+    yield from _logins(loaded)
     yield from _open_secrets(loaded)
+
+
+def _logins(loaded: LoadedSettings) -> Iterator[Problem]:
+    """Yield why the operator console would not start, as far as the file of its logins can be seen from here."""
+    file = loaded.settings.console.logins_file
+    if file is None:
+        return
+    try:
+        read_logins(file)
+    except ConfigError as error:
+        for problem in error.problems:
+            yield Problem(problem.file, problem.line, problem.field, f"{problem.text} (the console would not start)")
 
 
 def _ews_risks(loaded: LoadedSettings, name: str, server: EwsSettings) -> Iterator[Problem]:
