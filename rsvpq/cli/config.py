@@ -82,7 +82,7 @@ def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator
     on_server = Counter(mailbox.server for mailbox in mailboxes)
     in_group = Counter(mailbox.group for mailbox in mailboxes)
     yield f"mode       {_mode(settings)}"
-    yield f"redis      {settings.redis.url}, namespace {settings.redis.namespace}"
+    yield f"redis      {settings.redis.place}, namespace {settings.redis.namespace}"
     for name, server in settings.servers.items():
         yield f"server     {name}: {server.url} as {server.username}; {_pace(server.limits)}; {_count(on_server[name])}"
     yield f"mailboxes  {settings.mailboxes}: {_count(len(mailboxes))}; each {_pace(settings.mailbox_limits)}"

@@ -9,8 +9,8 @@ from redis import Redis
 
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.registrations import Registrations
-from rsvpq.settings.model import RedisSettings
 from rsvpq.settings.redis_client import make_redis
+from rsvpq.settings.redis_settings import RedisSettings
 
 Role = Literal["dispatcher", "worker"]
 

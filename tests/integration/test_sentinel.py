@@ -1,0 +1,144 @@
+"""Redis Sentinel: clients find the primary of the moment, and the ledger notices what that may not have heard of."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from rsvpq.lanes import Item, Lane, Lanes
+from rsvpq.lanes.limits import Limits, Rate
+from rsvpq.settings import RedisSettings
+from rsvpq.settings.redis_client import make_redis, make_sentinels
+from testbed.processes import until
+from testbed.sentinel import SERVICE, SentinelGroup, sentinel_group
+
+PASSWORD = "p@ss:word/%1"
+
+
+@pytest.fixture(scope="module")
+def group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SentinelGroup]:
+    """A primary, a replica and three sentinels; each test but the last leaves them well."""
+    folder = tmp_path_factory.mktemp("sentinel")
+    with sentinel_group(folder, password="of-redis", sentinel_password="of-sentinels") as group:
+        yield group
+
+
+def settings_of(group: SentinelGroup, **changed: Any) -> RedisSettings:
+    given = {
+        "url": f"redis://{SERVICE}/0",
+        "sentinels": [sentinel.address for sentinel in group.sentinels],
+        "password": group.password,
+        "sentinel_password": group.sentinel_password,
+    }
+    return RedisSettings.model_validate(given | changed)
+
+
+def admin(group: SentinelGroup) -> Any:
+    """A client of the primary that may do anything."""
+    return group.primary.client()
+
+
+def test_a_server_that_is_no_primary_any_more_gets_no_write(group: SentinelGroup) -> None:
+    first = group.primary
+    replica = next(server for server in group.servers if server is not first)
+    redis: Any = make_redis(settings_of(group), retries=0)
+    redis.set("before", "1")
+    demoted, promoted = first.client(), replica.client()
+    # By hand, so that the sentinels still name it: they believe in a primary for a while.
+    promoted.replicaof("NO", "ONE")
+    demoted.replicaof("127.0.0.1", replica.port)
+    for _ in range(2):  # on the connection that it has, and on a new one
+        with pytest.raises(RedisConnectionError, match=r"is a replica|is now a slave"):
+            redis.set("lost", "1")
+    demoted.replicaof("NO", "ONE")
+    promoted.replicaof("127.0.0.1", first.port)
+    redis.set("after", "1")
+    group.wait_until_ready()
+    redis.close()
+
+
+def test_a_sentinel_that_is_down_is_passed_over(group: SentinelGroup) -> None:
+    away = group.sentinels[0]
+    away.part.kill()
+    sentinels = make_sentinels(settings_of(group))
+    assert sentinels.discover_master(SERVICE)[1] == group.primary.port
+    assert make_redis(settings_of(group)).ping()
+    away.start()
+    group.wait_until_ready()
+
+
+def test_a_primary_without_enough_replicas_counts_as_away(group: SentinelGroup) -> None:
+    client = admin(group)
+    client.config_set("min-replicas-to-write", 2)
+    try:
+        lanes = Lanes(make_redis(settings_of(group), retries=0), "few")
+        with pytest.raises(RedisConnectionError, match="Redis is not available: NOREPLICAS"):
+            lanes.namespace.redis.set("refused", "1")
+        with pytest.raises(RedisConnectionError, match="Redis is not available: NOREPLICAS"):
+            lanes.ledger.report_threads("here:1", 8, ["scan"], 60)
+    finally:
+        client.config_set("min-replicas-to-write", 0)
+    lanes.ledger.report_threads("here:1", 8, ["scan"], 60)
+    assert lanes.registrations.consumers("scan") == {"here:1": 8}
+    client.close()
+
+
+def test_a_wrong_password_of_the_sentinels_is_named(group: SentinelGroup) -> None:
+    with pytest.raises(RedisError, match=r"no sentinel names the primary of 'rsvpq-main'.*invalid username-password"):
+        make_redis(settings_of(group, sentinel_password=PASSWORD), retries=0).ping()
+
+
+def test_what_a_promoted_replica_may_not_have_heard_of_is_not_vouched_for(group: SentinelGroup) -> None:
+    """Even if it was the primary before and still has its scripts: a change of roles ends no process."""
+    first = group.primary
+    replica = next(server for server in group.servers if server is not first)
+    redis, other = admin(group), replica.client()
+    lanes = Lanes(redis, "roles")
+    configure(lanes)
+    lanes.ledger.offer(
+        Lane("adele", "mail1"), [Item(name, "workers.answer_request", "answer", {}, topic="budget") for name in "abcd"]
+    )
+    assert vouched_s(lanes) == 0  # nobody has read the mailbox yet
+    lanes.topics.remember("adele", {}, 60)
+    assert vouched_s(lanes) == 60
+    other.replicaof("NO", "ONE")
+    redis.replicaof("127.0.0.1", replica.port)
+    until(lambda: redis.info("replication")["master_link_status"] == "up", "the former primary follows")
+    redis.replicaof("NO", "ONE")
+    other.replicaof("127.0.0.1", first.port)
+    assert vouched_s(lanes) == 0
+    lanes.topics.remember("adele", {}, 60)
+    assert vouched_s(lanes) == 60
+    group.wait_until_ready()
+
+
+def configure(lanes: Lanes) -> None:
+    """Enough for a mailbox of one server."""
+    lanes.controls.configure(
+        servers={"mail1": Limits(Rate(1000), 1000, 4)},
+        mailbox=Limits(Rate(1000), 1000, 4),
+        pools={"answer": 4},
+        release_lease_s=60,
+        run_lease_s=180,
+        attempts=3,
+    )
+
+
+def vouched_s(lanes: Lanes) -> float:
+    """For how long back nothing can be forgotten, as the next item is told."""
+    release, *_ = lanes.ledger.release(1)
+    return lanes.ledger.start(release.id, release.generation, "worker").vouched_s
+
+
+def test_a_client_writes_to_the_successor_of_a_dead_primary_by_itself(group: SentinelGroup) -> None:
+    redis: Any = make_redis(settings_of(group))
+    kept = redis.client()  # one connection, as each thread of a worker has
+    for client in (redis, kept):
+        client.incr("written")
+    successor = group.fail_over()
+    for client in (redis, kept):
+        client.incr("written")
+    assert successor.client().get("written") == "4"
+    redis.close()
