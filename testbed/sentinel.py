@@ -1,5 +1,7 @@
 """A primary with replicas, and the sentinels that watch them: real processes, killed and started again by a test."""
 
+import signal
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -118,10 +120,24 @@ class SentinelGroup:
         """Wait until every server that lives has its role, and all sentinels know of all of them and each other."""
         until(self._ready, "all servers and sentinels know each other")
 
-    def fail_over(self) -> QueueServer:
-        """Kill the primary, and return its successor when the sentinels have made it one; the killed one stays away."""
+    def fail_over(self, losing_s: float = 0) -> QueueServer:
+        """Kill the primary, and return its successor when the sentinels have made it one; the killed one stays away.
+
+        :param losing_s: for how many seconds before its end no replica hears of what is written.
+        """
         killed = self.primary
-        killed.part.kill()
+        replicas = [server for server in self.servers if server is not killed and server.part.alive()]
+        try:
+            if losing_s:
+                for replica in replicas:
+                    replica.part.signal(signal.SIGSTOP)  # else it would connect again at once
+                with killed.client() as client:
+                    client.client_kill_filter(_type="replica")
+                time.sleep(losing_s)  # the work goes on meanwhile
+            killed.part.kill()
+        finally:
+            for replica in replicas:
+                replica.part.signal(signal.SIGCONT)
         return until(lambda: self._successor_of(killed), "another server is the primary")
 
     def come_back(self) -> None:
