@@ -1,5 +1,6 @@
 """Redis Sentinel: clients find the primary of the moment, and the ledger notices what that may not have heard of."""
 
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ from redis.exceptions import RedisError
 
 from rsvpq.lanes import Item, Lane, Lanes
 from rsvpq.lanes.limits import Limits, Rate
+from rsvpq.lanes.namespace import NotReplicated
 from rsvpq.settings import RedisSettings
 from rsvpq.settings.redis_client import make_redis, make_sentinels
 from testbed.processes import until
@@ -83,6 +85,28 @@ def test_a_primary_without_enough_replicas_counts_as_away(group: SentinelGroup) 
     lanes.ledger.report_threads("here:1", 8, ["scan"], 60)
     assert lanes.registrations.consumers("scan") == {"here:1": 8}
     client.close()
+
+
+def test_an_intent_counts_when_the_replica_has_it_if_that_is_asked_for(group: SentinelGroup) -> None:
+    replica = next(server for server in group.servers if server is not group.primary)
+    lanes = Lanes(make_redis(settings_of(group)), "intents", intent_replicas=1)
+    configure(lanes)
+    lanes.ledger.offer(Lane("adele", "mail1"), [Item("a", "workers.answer_request", "answer", {})])
+    (release,) = lanes.ledger.release()
+    mine = (release.id, release.generation, "worker")
+    lanes.ledger.start(*mine)
+    lanes.namespace.redis.script_flush()
+    assert lanes.ledger.record(*mine, {"accept": 1}, intent=True) == "ok"
+    assert '"accept"' in str(replica.client().hget("{intents}:item:a", "journal"))
+    replica.part.signal(signal.SIGSTOP)
+    try:
+        assert lanes.ledger.record(*mine, {"accept": 1, "done": 1}, intent=False) == "ok"  # nothing follows
+        with pytest.raises(NotReplicated, match="0 of 1 replicas confirm the write within 1 s"):
+            lanes.ledger.record(*mine, {"accept": 1, "done": 1, "submit": 1}, intent=True)
+    finally:
+        replica.part.signal(signal.SIGCONT)
+    group.wait_until_ready()
+    assert lanes.ledger.record(*mine, {"accept": 1, "done": 1, "submit": 1}, intent=True) == "ok"
 
 
 def test_a_wrong_password_of_the_sentinels_is_named(group: SentinelGroup) -> None:
