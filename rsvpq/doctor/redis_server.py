@@ -24,6 +24,7 @@ from rsvpq.settings.single_redis import REMEDY, ClusterRefused
 _OLDEST, _RECOMMENDED = (6, 2), (7, 0)
 _SLOW_PING_MS = 20.0
 _PINGS = 5
+_REMEDY = "start Redis, or correct [redis] url and password_file"
 
 
 def examine(redis: Redis, lanes: Lanes, settings: Settings, notes: Notes) -> float | None:
@@ -68,7 +69,7 @@ def _reached(redis: Any, settings: RedisSettings, notes: Notes) -> Mapping[str, 
     except NoPermissionError as error:
         notes.fail("reachable", f"{settings.place}: {error}", "allow this user +ping and +info")
     except RedisError as error:
-        notes.fail("reachable", f"{settings.place}: {error}", "start Redis, or correct [redis] url and password_file")
+        notes.fail("reachable", f"{settings.place}: {error}", _REMEDY)
     else:
         ms = statistics.median(pings)
         if ms > _SLOW_PING_MS:

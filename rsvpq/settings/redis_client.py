@@ -35,7 +35,30 @@ def make_redis(
     """
     if settings.sentinels:
         retries *= _WITH_SENTINELS
-    options: dict[str, Any] = {
+    options = _options(settings, retries, timeout_s, connect_timeout_s)
+    if not settings.sentinels:
+        return Redis.from_url(settings.url, **options)
+    sentinels: Any = make_sentinels(settings)
+    primary: Redis = sentinels.master_for(
+        settings.service,
+        username=_user(settings),
+        db=settings.database,
+        connection_class=PrimaryTlsConnection if settings.tls else PrimaryConnection,
+        **options,
+    )
+    return primary
+
+
+def make_redis_at(settings: RedisSettings, address: tuple[str, int], *, timeout_s: float) -> Redis:
+    """Make a client of one server of those that sentinels watch, whatever its role; a call is not repeated."""
+    host, port = address
+    options = _options(settings, 0, timeout_s, timeout_s) | ({"ssl": True} if settings.tls else {})
+    del options["redis_connect_func"]
+    return Redis(host=host, port=port, db=settings.database, username=_user(settings), **options)
+
+
+def _options(settings: RedisSettings, retries: int, timeout_s: float, connect_timeout_s: float) -> dict[str, Any]:
+    return {
         "password": settings.password.get_secret_value() if settings.password else None,
         "decode_responses": True,
         "encoding_errors": LENIENT,
@@ -48,18 +71,11 @@ def make_redis(
         "redis_connect_func": partial(connect_unless_cluster, settings.place),
         **settings.tls,
     }
-    if not settings.sentinels:
-        return Redis.from_url(settings.url, **options)
+
+
+def _user(settings: RedisSettings) -> str | None:
     user = urlsplit(settings.url).username
-    sentinels: Any = make_sentinels(settings)
-    primary: Redis = sentinels.master_for(
-        settings.service,
-        username=unquote(user) if user else None,
-        db=settings.database,
-        connection_class=PrimaryTlsConnection if settings.tls else PrimaryConnection,
-        **options,
-    )
-    return primary
+    return unquote(user) if user else None
 
 
 def make_sentinels(settings: RedisSettings) -> Sentinels:

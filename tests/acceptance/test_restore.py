@@ -1,4 +1,4 @@
-"""Redis is restored from a backup that was taken at work: what was answered since is found in the mailboxes, 0 twice."""
+"""Redis is restored from a backup that was taken at work: the mailboxes show what was answered since, 0 twice."""
 
 from pathlib import Path
 

@@ -2,19 +2,22 @@
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from rsvpq.doctor.results import REDIS, Level
 from rsvpq.lanes import Item, Lane, Lanes
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.namespace import NotReplicated
 from rsvpq.settings import RedisSettings
 from rsvpq.settings.redis_client import make_redis, make_sentinels
-from testbed.processes import until
+from testbed.processes import free_port, until
 from testbed.sentinel import SERVICE, SentinelGroup, sentinel_group
+from tests.support.doctor_installation import DoctorInstallation
 
 PASSWORD = "p@ss:word/%1"
 
@@ -112,6 +115,72 @@ def test_an_intent_counts_when_the_replica_has_it_if_that_is_asked_for(group: Se
 def test_a_wrong_password_of_the_sentinels_is_named(group: SentinelGroup) -> None:
     with pytest.raises(RedisError, match=r"no sentinel names the primary of 'rsvpq-main'.*invalid username-password"):
         make_redis(settings_of(group, sentinel_password=PASSWORD), retries=0).ping()
+
+
+@pytest.fixture
+def examined(tmp_path: Path, group: SentinelGroup) -> DoctorInstallation:
+    """An installation on that Redis, with one server, which nobody can reach."""
+    examined = DoctorInstallation(tmp_path)
+    examined.redis = group.settings().splitlines()
+    for key, password in (("password_file", group.password), ("sentinel_password_file", group.sentinel_password)):
+        examined.redis.append(f'{key} = "{examined.secret(key, password)}"')
+    examined.server("hq0", f"http://127.0.0.1:{free_port()}", "secret", mailbox="adele")
+    return examined
+
+
+def failover_checks(examined: DoctorInstallation) -> dict[str, tuple[Level, str]]:
+    """What the doctor says of the failover."""
+    names = ("sentinel", "sentinels", "primary", "quorum", "replica", "replicas", "failover")
+    found = [one for notes in examined.examine().groups if notes.group == REDIS for one in notes.findings]
+    return {one.check: (one.level, one.text) for one in found if one.check in names}
+
+
+def test_the_doctor_finds_nothing_wrong_with_a_group_that_is_well(
+    examined: DoctorInstallation, group: SentinelGroup
+) -> None:
+    found = failover_checks(examined)
+    assert {check: level for check, (level, _) in found.items()} == dict.fromkeys(
+        ("primary", "quorum", "replica"), Level.OK
+    )
+    assert found["primary"][1].startswith(f"127.0.0.1:{group.primary.port}; a failover begins when it was away for ")
+    assert found["quorum"][1] == "2 of 3 sentinels, and they can elect"
+
+
+def test_the_doctor_names_a_sentinel_that_is_down_or_not_listed(
+    examined: DoctorInstallation, group: SentinelGroup
+) -> None:
+    away = group.sentinels[0]
+    away.part.kill()
+    level, text = failover_checks(examined)["sentinel"]
+    assert (level, text.startswith(f"{away.address}: ")) == (Level.WARN, True)
+    away.start()
+    examined.redis[1] = f'sentinels = ["{group.sentinels[1].address}"]'
+    group.wait_until_ready()
+    assert failover_checks(examined)["sentinels"] == (Level.WARN, "1 in these settings, and they know of 3")
+
+
+def test_the_doctor_says_if_no_sentinel_knows_the_service(examined: DoctorInstallation) -> None:
+    examined.redis[0] = 'url = "redis://other/0"'
+    found = failover_checks(examined)
+    assert found["sentinel"][1].endswith("does not know other")
+    assert found["failover"][0] is Level.FAIL
+
+
+def test_the_doctor_says_why_a_replica_is_not_fit(examined: DoctorInstallation, group: SentinelGroup) -> None:
+    replica = next(server for server in group.servers if server is not group.primary)
+    client: Any = replica.client()
+    client.config_set("maxmemory-policy", "allkeys-lru")
+    client.config_set("appendonly", "no")
+    try:
+        level, text = failover_checks(examined)["replica"]
+    finally:
+        client.config_set("appendonly", "yes")
+        client.config_set("maxmemory-policy", "noeviction")
+    assert level is Level.WARN
+    assert "keeps no AOF" in text
+    assert "would evict" in text
+    examined.redis.append("intent_replicas = 2")
+    assert failover_checks(examined)["replicas"] == (Level.FAIL, "1 of the 2 that are needed: no answer begins")
 
 
 def test_what_a_promoted_replica_may_not_have_heard_of_is_not_vouched_for(group: SentinelGroup) -> None:
