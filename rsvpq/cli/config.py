@@ -22,8 +22,6 @@ from rsvpq.settings import (
     KeyPath,
     LoadedSettings,
     Problem,
-    RedisSettings,
-    ServerSettings,
     Settings,
     did_you_mean,
     in_file_order,
@@ -34,6 +32,8 @@ from rsvpq.text import duration
 
 #: The share of threads that means no limit, in percent.
 _ALL = 100
+#: How many sentinels can lose one and still elect.
+_FEWEST_SENTINELS = 3
 
 
 @click.group()
@@ -148,6 +148,10 @@ def _warnings(loaded: LoadedSettings, mailboxes: Sequence[ListedMailbox]) -> Ite
         if server.tls_minimum in LEGACY:
             text = f"{server.tls_minimum} and its ciphers are insecure; update the server, and write 1.2"
             yield problem(("servers", name, "tls_minimum"), text)
+    if 0 < len(settings.redis.sentinels) < _FEWEST_SENTINELS:
+        text = "with the loss of a host no majority may be left, which a failover needs"
+        remedy = f"run {_FEWEST_SENTINELS}, and list all of them"
+        yield problem(("redis", "sentinels"), f"{len(settings.redis.sentinels)}: {text}; {remedy}")
     yield from _open_secrets(loaded)
 
 
@@ -201,14 +205,7 @@ def _two_names(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterat
 
 
 def _open_secrets(loaded: LoadedSettings) -> Iterator[Problem]:
-    tables: dict[KeyPath, RedisSettings | ServerSettings] = {("redis",): loaded.settings.redis}
-    tables |= {("servers", name): server for name, server in loaded.settings.servers.items()}
-    for table, given in tables.items():
-        key, file = (*table, "password_file"), given.password_file
-        if file is None:
-            key, file = (*table, "password"), loaded.origins.file
-            if given.password is None or key in loaded.origins.variables:
-                continue
+    for key, file in loaded.secret_files():
         yield from _open_file(loaded, key, file)
     redis, hash_key = loaded.settings.redis, loaded.settings.audit.hash_key_file
     yield from _open_file(loaded, ("audit", "hash_key_file"), hash_key)
