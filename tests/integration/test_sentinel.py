@@ -1,7 +1,8 @@
 """Redis Sentinel: clients find the primary of the moment, and the ledger notices what that may not have heard of."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,15 @@ from rsvpq.doctor.results import REDIS, Level
 from rsvpq.lanes import Item, Lane, Lanes
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.namespace import NotReplicated
+from rsvpq.sentinels import Sentinels
 from rsvpq.settings import RedisSettings
-from rsvpq.settings.redis_client import make_redis, make_sentinels
+from rsvpq.settings.redis_client import make_redis, make_sentinels, sentinel_options
+from rsvpq.tasks import celery_app
 from testbed.processes import free_port, until
 from testbed.sentinel import SERVICE, SentinelGroup, sentinel_group
+from tests.support.certificates import Authority
 from tests.support.doctor_installation import DoctorInstallation
+from tests.support.tls_proxy import tls_proxy
 
 PASSWORD = "p@ss:word/%1"
 
@@ -115,6 +120,48 @@ def test_an_intent_counts_when_the_replica_has_it_if_that_is_asked_for(group: Se
 def test_a_wrong_password_of_the_sentinels_is_named(group: SentinelGroup) -> None:
     with pytest.raises(RedisError, match=r"no sentinel names the primary of 'rsvpq-main'.*invalid username-password"):
         make_redis(settings_of(group, sentinel_password=PASSWORD), retries=0).ping()
+
+
+def test_sentinels_and_primary_are_reached_by_tls_and_verified(
+    tmp_path: Path, group: SentinelGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind proxies, because the embedded server knows no TLS; what the sentinels say is translated to them."""
+    ours, other = Authority(tmp_path), Authority(tmp_path, "other")
+    certificate = ours.certificate("queue.example.com")
+    with ExitStack() as proxies:
+        watched = [proxies.enter_context(tls_proxy(one.port, certificate)) for one in group.sentinels]
+        primary = proxies.enter_context(tls_proxy(group.primary.port, certificate))
+        found: Callable[[Sentinels, str], Any] = Sentinels.discover_master
+        translated = {("127.0.0.1", group.primary.port): ("127.0.0.1", primary.port)}
+        monkeypatch.setattr(Sentinels, "discover_master", lambda self, name: translated[found(self, name)])
+        by_tls = {"url": f"rediss://{SERVICE}/0", "sentinels": [f"127.0.0.1:{one.port}" for one in watched]}
+        right, wrong = (settings_of(group, **by_tls, ca_bundle=str(authority.file)) for authority in (ours, other))
+        assert make_redis(right).ping()
+        with pytest.raises(RedisConnectionError, match=r"certificate verify failed"):
+            make_redis(wrong, retries=0).ping()
+
+
+def test_the_broker_follows_the_primary_with_every_login(group: SentinelGroup) -> None:
+    redis = settings_of(group, url=f"redis://default@{SERVICE}/3")
+    assert redis.password is not None
+    app = celery_app.make_celery(
+        "test",
+        redis.url,
+        namespace="broker",
+        password=redis.password.get_secret_value(),
+        results=True,
+        sentinels=celery_app.SentinelBroker(redis.sentinels, redis.service, sentinel_options(redis)),
+    )
+    with app.connection() as connection:
+        channel: Any = connection.default_channel
+        channel.client.set("seen", "1")
+    app.backend.client.set("stored", "1")  # type: ignore[attr-defined]  # of the backend for Redis
+    client: Any = make_redis(redis)
+    assert client.mget("broker:seen", "stored") == ["1", "1"]
+    shown = str(app.conf.table(with_defaults=False, censored=True)) + app.backend.as_uri()
+    assert group.password not in shown
+    assert group.sentinel_password not in shown
+    client.close()
 
 
 @pytest.fixture
