@@ -27,12 +27,12 @@ class Sentinels(Sentinel):
             try:
                 state: dict[str, Any] | None = sentinel.sentinel_masters().get(service_name)
             except RedisError as error:
-                why.append(f"{address_of(sentinel)}: {error}")
+                why.append(f"{sentinel_name(sentinel)}: {error}")
                 continue
             if state and _is_up(state):
                 self.sentinels = [sentinel, *(other for other in known if other is not sentinel)]
                 return state["ip"], state["port"]
-            why.append(f"{address_of(sentinel)}: {'it is down' if state else 'does not know the service'}")
+            why.append(f"{sentinel_name(sentinel)}: {'it is down' if state else 'does not know the service'}")
         raise MasterNotFoundError(f"no sentinel names the primary of {service_name!r}: {'; '.join(why)}")
 
 
@@ -40,7 +40,7 @@ def _is_up(state: Mapping[str, Any]) -> bool:
     return bool(state["is_master"] and not state["is_sdown"] and not state["is_odown"])
 
 
-def address_of(sentinel: Redis) -> str:
+def sentinel_name(sentinel: Redis) -> str:
     """Return ``HOST:PORT`` of a client of one sentinel."""
     options = sentinel.connection_pool.connection_kwargs
     return f"{options['host']}:{options['port']}"

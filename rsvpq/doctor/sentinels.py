@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from rsvpq.doctor.results import Notes
 from rsvpq.lanes.reading import number_of
-from rsvpq.sentinels import address_of
+from rsvpq.sentinels import sentinel_name
 from rsvpq.settings import RedisSettings
 from rsvpq.settings.redis_client import make_redis_at, make_sentinels
 
@@ -30,7 +30,7 @@ def examine(settings: RedisSettings, notes: Notes) -> None:
     states: dict[str, Mapping[str, Any]] = {}
     sentinels: Any = make_sentinels(settings)
     for sentinel in sentinels.sentinels:
-        name = address_of(sentinel)
+        name = sentinel_name(sentinel)
         try:
             state = sentinel.sentinel_masters().get(settings.service)
         except RedisError as error:
@@ -77,14 +77,14 @@ def _majority(
         text = f"{known}: with the loss of a host no majority may be left, which a failover needs"
         notes.warn("sentinels", text, f"run {_FEWEST}, on hosts that do not fail together")
     for sentinel in sentinels:
-        if address_of(sentinel) not in states:
+        if sentinel_name(sentinel) not in states:
             continue
         try:
             sentinel.sentinel_ckquorum(settings.service)
         except RedisError as error:
-            notes.fail("quorum", f"{address_of(sentinel)}: {error}", "start the sentinels that are down")
+            notes.fail("quorum", f"{sentinel_name(sentinel)}: {error}", "start the sentinels that are down")
         else:
-            quorum = states[address_of(sentinel)]["quorum"]
+            quorum = states[sentinel_name(sentinel)]["quorum"]
             notes.ok("quorum", f"{quorum} of {known} sentinels, and they can elect")
         return
 
@@ -92,12 +92,12 @@ def _majority(
 def _replicas(
     sentinels: Sequence[Any], states: Mapping[str, Mapping[str, Any]], settings: RedisSettings, notes: Notes
 ) -> None:
-    asked = next(sentinel for sentinel in sentinels if address_of(sentinel) in states)
-    state = states[address_of(asked)]
+    asked = next(sentinel for sentinel in sentinels if sentinel_name(sentinel) in states)
+    state = states[sentinel_name(asked)]
     try:
         found = asked.sentinel_slaves(settings.service)
     except RedisError as error:
-        notes.skip("replica", f"{address_of(asked)}: {error}")
+        notes.skip("replica", f"{sentinel_name(asked)}: {error}")
         return
     alive = [one for one in found if not (one["is_sdown"] or one["is_odown"] or one["is_disconnected"])]
     for one in found:

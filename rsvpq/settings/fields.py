@@ -251,5 +251,5 @@ ExistingFile = Annotated[PathField, AfterValidator(_existing_file)]
 ServerUrl = Annotated[str, AfterValidator(_server_url)]
 EwsUrl = Annotated[str, AfterValidator(_ews_url)]
 #: Addresses as HOST:PORT; a list, or one comma-separated text as in an environment variable.
-Sentinels = Annotated[tuple[str, ...], BeforeValidator(_sentinels)]
+SentinelAddresses = Annotated[tuple[str, ...], BeforeValidator(_sentinels)]
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]

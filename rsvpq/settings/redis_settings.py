@@ -15,7 +15,7 @@ from rsvpq.settings.fields import (
     NamespaceField,
     PathField,
     RedisUrl,
-    Sentinels,
+    SentinelAddresses,
     Text,
     blame,
     read_secret,
@@ -42,7 +42,7 @@ class RedisSettings(Table):
     certificate: ExistingFile | None = None
     # After `certificate`, which its validator reads.
     certificate_key: ExistingFile | None = None
-    sentinels: Sentinels = ()
+    sentinels: SentinelAddresses = ()
     # After `sentinels`, which their validators read.
     sentinel_username: Text | None = None
     sentinel_password_file: PathField | None = None

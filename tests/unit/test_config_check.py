@@ -224,7 +224,7 @@ def test_a_secret_file_that_everybody_can_read_is_warned_about(folder: Path) -> 
     secret.chmod(0o644)
 
     assert _warnings() == [
-        f"rsvpq.toml:24: servers.hq1.password_file: {secret} can be read by everybody; run chmod o-r on it",
+        f"rsvpq.toml:27: servers.hq1.password_file: {secret} can be read by everybody; run chmod o-r on it",
     ]
 
 
