@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from rsvpq.sentinels import PrimaryConnection, PrimaryTlsConnection
 
@@ -23,8 +24,19 @@ def _drop(error: Exception, where: str | None) -> None:
     logger.error("event=no-message queue=%s error=%s: the entry is dropped", where, type(error).__name__)
 
 
-class _Dropping:
-    """What a channel adds: it drops entries that are not messages, and continues with the next."""
+class _Lasting:
+    """What a channel adds: neither an entry that is not a message nor a closed connection ends the worker."""
+
+    def _connparams(self, asynchronous: bool = False) -> Any:
+        """Return kombu's parameters of a connection.
+
+        :raises RedisConnectionError: the channel's connection is closed. Celery closes one that was lost twice, and
+            ignores that error alone.
+        """
+        transport: Any = self.connection  # type: ignore[attr-defined]  # of kombu's channel, the next base
+        if transport.client is None:
+            raise RedisConnectionError("the connection to the broker is closed")
+        return super()._connparams(asynchronous)  # type: ignore[misc]  # as above
 
     def _brpop_read(self, **options: Any) -> Any:
         return self._read(super()._brpop_read, options)  # type: ignore[misc]  # of kombu's channel, the next base
@@ -45,11 +57,11 @@ class _Dropping:
             return True
 
 
-class Channel(_Dropping, redis.Channel):
+class Channel(_Lasting, redis.Channel):
     """Kombu's channel to one Redis."""
 
 
-class SentinelChannel(_Dropping, redis.SentinelChannel):
+class SentinelChannel(_Lasting, redis.SentinelChannel):
     """Kombu's channel to the primary that sentinels name."""
 
     connection_class = PrimaryConnection
