@@ -5,7 +5,7 @@ from typing import Any
 
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import MasterDownError, RedisError, ResponseError
+from redis.exceptions import MasterDownError, NoPermissionError, RedisError, ResponseError
 from redis.sentinel import MasterNotFoundError, Sentinel, SentinelManagedConnection, SentinelManagedSSLConnection
 
 
@@ -77,7 +77,10 @@ class _ToPrimary:
         connection: Any = self
         super().on_connect_check_health(check_health)  # type: ignore[misc]  # as above
         connection.send_command("ROLE")
-        role, *_ = connection.read_response()
+        try:
+            role, *_ = connection.read_response()
+        except NoPermissionError:  # of the access list; then the sentinels are believed
+            return
         if role not in ("master", b"master"):
             where = f"{connection.host}:{connection.port}"
             raise RedisConnectionError(f"{where} is a replica, and a sentinel still names it as the primary")

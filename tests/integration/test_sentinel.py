@@ -95,6 +95,16 @@ def test_a_primary_without_enough_replicas_counts_as_away(group: SentinelGroup) 
     client.close()
 
 
+def test_an_access_list_without_role_is_no_obstacle(group: SentinelGroup) -> None:
+    client = admin(group)
+    client.execute_command("ACL", "SETUSER", "default", "-role")
+    try:
+        assert make_redis(settings_of(group), retries=0).ping()
+    finally:
+        client.execute_command("ACL", "SETUSER", "default", "+role")
+    client.close()
+
+
 def test_an_intent_counts_when_the_replica_has_it_if_that_is_asked_for(group: SentinelGroup) -> None:
     replica = next(server for server in group.servers if server is not group.primary)
     lanes = Lanes(make_redis(settings_of(group)), "intents", intent_replicas=1)
