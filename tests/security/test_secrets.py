@@ -16,7 +16,7 @@ from rsvpq.settings import load_settings
 from testbed.processes import Part, until
 from testbed.simulated_exchange import World, account_file
 from testbed.stack import Plan, Stack
-from tests.support.running_stack import rsvpq
+from tests.support.running_stack import QUICK_SETTLE, rsvpq
 from tests.support.secret_search import (
     everything_said_to,
     forms_of,
@@ -31,9 +31,9 @@ from tests.support.secret_search import (
 #: What makes a difference between the forms of a secret.
 ODD = "/+ %&ü:"
 USERS = (r"CORP\svc-rsvpq", "svc-rsvpq", "operator", "default", "")
-EXTRA = """\
+EXTRA = f"""\
 [retry]
-attempts = 3
+{QUICK_SETTLE}attempts = 2
 first_delay = "100ms"
 longest_delay = "200ms"
 [audit]
