@@ -48,6 +48,8 @@ def register_of(lanes: Lanes, role: Role) -> Register:
 def impatient_redis(settings: RedisSettings) -> Redis:
     """Return a client for callers that must not wait: a call is not repeated, and takes at most :data:`LONGEST_CALL_S`.
 
+    A connection takes a second more for each sentinel that does not reply.
+
     It shares no connection with other clients, so a health check never waits for work, nor work for a health check.
     """
     return make_redis(settings, retries=0, timeout_s=LONGEST_CALL_S, connect_timeout_s=LONGEST_CALL_S)

@@ -7,7 +7,7 @@ from testbed.processes import until
 from testbed.sentinel import SERVICE
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
-from tests.support.running_stack import QUICK, QUICK_LEASES, all_answered, rsvpq
+from tests.support.running_stack import QUICK, QUICK_LEASES, QUICK_SETTLE, all_answered, rsvpq
 
 
 def test_after_a_failover_every_process_finds_the_new_primary_and_every_request_is_answered_once(
@@ -19,7 +19,7 @@ def test_after_a_failover_every_process_finds_the_new_primary_and_every_request_
         Pace(50, 20, 1),
         Pace(50, 20, 1),
         Pace(200, 50, 8),
-        extra=QUICK_LEASES,
+        extra=f"{QUICK_LEASES}[retry]\n{QUICK_SETTLE}",
         server_extra=QUICK,
         flower=True,
         sentinels=3,

@@ -7,7 +7,7 @@ from rsvpq.settings import load_settings
 from testbed.processes import until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
-from tests.support.running_stack import QUICK, QUICK_LEASES, rsvpq, wait_until_answered
+from tests.support.running_stack import QUICK, QUICK_LEASES, QUICK_SETTLE, rsvpq, wait_until_answered
 from tests.support.unfinished_items import unfinished
 
 #: One server of each kind: it removes a request that was answered, leaves it as it was, or moves it.
@@ -22,7 +22,15 @@ PROCESSES = ("dispatcher-0", "scan", "answer-0")
 def test_an_older_ledger_answers_nothing_again_and_loses_nothing(tmp_path: Path) -> None:
     world = World(mailboxes=6, requests=6, responses=1, servers=len(FATES), seed=17, latency_ms=20)
     pace = Pace(50, 20, 1)
-    plan = Plan(world, pace, pace, Pace(200, 50, 8), extra=QUICK_LEASES, server_extra=QUICK, persist=True)
+    plan = Plan(
+        world,
+        pace,
+        pace,
+        Pace(200, 50, 8),
+        extra=f"{QUICK_LEASES}[retry]\n{QUICK_SETTLE}",
+        server_extra=QUICK,
+        persist=True,
+    )
     with Stack(tmp_path, plan) as stack:
         for server, switches in enumerate(FATES):
             stack.exchange.set_switches({**switches, "server": server})
