@@ -103,7 +103,7 @@ def _replicas(
     for one in found:
         if one not in alive:
             notes.warn("replica", f"{one['ip']}:{one['port']} is down", "start it, or SENTINEL RESET forgets it")
-    needed = max(1, settings.intent_replicas or 0)
+    needed = settings.needed_replicas
     if len(alive) < needed:
         what = "nothing takes over when the primary fails" if needed == 1 else "no answer begins"
         text = f"{len(alive)} of the {needed} that are needed: {what}"

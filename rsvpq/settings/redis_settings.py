@@ -82,6 +82,11 @@ class RedisSettings(Table):
         return int(urlsplit(self.url).path.strip("/") or 0)
 
     @property
+    def needed_replicas(self) -> int:
+        """How many replicas must follow the primary, so that one can take over and answers begin; 0 if it is alone."""
+        return max(1, self.intent_replicas or 0) if self.sentinels else 0
+
+    @property
     def place(self) -> str:
         """Where it is, for people."""
         return f"{self.url} by the sentinels {', '.join(self.sentinels)}" if self.sentinels else self.url

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
@@ -14,16 +15,22 @@ from rsvpq.doctor.results import REDIS, Level
 from rsvpq.lanes import Item, Lane, Lanes
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.namespace import NotReplicated
+from rsvpq.metrics.reading import InstallationReader
+from rsvpq.metrics.troubles import troubles
 from rsvpq.sentinels import Sentinels
-from rsvpq.settings import RedisSettings
+from rsvpq.settings import RedisSettings, load_settings
 from rsvpq.settings.redis_client import make_redis, make_sentinels, sentinel_options
 from rsvpq.tasks import celery_app
 from testbed.processes import free_port, until
 from testbed.sentinel import SERVICE, SentinelGroup, sentinel_group
 from tests.support.certificates import Authority
 from tests.support.doctor_installation import DoctorInstallation
+from tests.support.prometheus_rules import firing
+from tests.support.scrape import scrape
 from tests.support.tls_proxy import tls_proxy
 
+ALERTS = Path(__file__).parents[2] / "deploy/prometheus/alerts.yml"
+RULES = [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
 PASSWORD = "p@ss:word/%1"
 
 
@@ -238,6 +245,24 @@ def test_the_doctor_says_why_a_replica_is_not_fit(examined: DoctorInstallation, 
     assert "would evict" in text
     examined.redis.append("intent_replicas = 2")
     assert failover_checks(examined)["replicas"] == (Level.FAIL, "1 of the 2 that are needed: no answer begins")
+
+
+def test_a_primary_without_a_replica_is_an_alert_and_a_warning(
+    examined: DoctorInstallation, group: SentinelGroup
+) -> None:
+    replica = next(server for server in group.servers if server is not group.primary)
+    examined.write()
+    (rule,) = (rule for rule in RULES if rule["alert"] == "RsvpqRedisLacksReplicas")
+    settings = load_settings(examined.config)
+    assert not firing(rule["expr"], scrape(settings))
+    replica.client().replicaof("NO", "ONE")
+    try:
+        assert firing(rule["expr"], scrape(settings))
+        found = troubles(InstallationReader(settings).read(), lag_warning_s=60, lag_critical_s=60)
+        assert "Redis lacks 1 of its replicas, see 'rsvpq doctor'" in {trouble.text for trouble in found}
+    finally:
+        replica.client().replicaof("127.0.0.1", group.primary.port)
+        group.wait_until_ready()
 
 
 def test_what_a_promoted_replica_may_not_have_heard_of_is_not_vouched_for(group: SentinelGroup) -> None:
