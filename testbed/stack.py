@@ -24,6 +24,7 @@ from urllib.request import Request, urlopen
 from testbed.fork_server import ForkServer
 from testbed.processes import WAIT_S, Part, free_port
 from testbed.queue_server import QueueServer
+from testbed.sentinel import SentinelGroup
 from testbed.simulated_exchange import SimulatedExchange, World, account_file
 
 _FLOWER_CONFIG = Path(__file__).parents[1] / "deploy" / "flowerconfig.py"
@@ -72,6 +73,7 @@ class Plan:
     :param extra: more lines of the settings. :param server_extra: more lines for each server.
     :param persist: whether the queue server keeps what it has over its end. :param redis_extra: more lines for it.
     :param redis_environment: more variables for its process.
+    :param sentinels: how many sentinels watch the queue server and its replica; 0: it is alone.
     :param forked_workers: start workers as forks of one that has imported everything; for tests that kill many.
     """
 
@@ -94,6 +96,7 @@ class Plan:
     persist: bool = False
     redis_extra: Sequence[str] = ()
     redis_environment: Mapping[str, str] = field(default_factory=dict)
+    sentinels: int = 0
     forked_workers: bool = False
     #: More arguments of the simulator.
     exchange_options: Sequence[str] = ()
@@ -117,6 +120,8 @@ class Stack:
         self.plan = plan
         self.parts: dict[str, Part] = {}
         self._starts: dict[str, Callable[[], Part]] = {}
+        #: The queue servers and their sentinels, where the plan has any.
+        self.group: SentinelGroup | None = None
         self._fork_servers: dict[str, ForkServer] = {}
         self.config = directory / "rsvpq.toml"
         self.flower_url = ""
@@ -151,6 +156,8 @@ class Stack:
             fork_server.end()
         if server is not None:
             server.end()
+        if self.group is not None:
+            self.group.end()
 
     @property
     def borrowed_redis(self) -> bool:
@@ -171,7 +178,7 @@ class Stack:
             part.check()
 
     def _start(self) -> None:
-        redis = "" if self.borrowed_redis else self._start_queue_server()
+        redis = "" if self.borrowed_redis else self._start_queue_servers()
         account_file(self.directory, "exchange-password", self.secrets["exchange"])
         self._start_exchange()
         self._write_settings(redis)
@@ -198,6 +205,23 @@ class Stack:
         )
         self.parts["simulator"] = self.exchange.part
         self._say(f"simulated Exchange: {len(self.exchange.urls)} servers")
+
+    def _start_queue_servers(self) -> str:
+        """Start one queue server, or a primary, its replica and their sentinels; return the settings for them."""
+        if not self.plan.sentinels:
+            return self._start_queue_server()
+        login = self.secrets["redis"]
+        self.group = SentinelGroup(
+            self.directory,
+            sentinels=self.plan.sentinels,
+            password=login,
+            sentinel_password=login,
+            extra=self.plan.redis_extra,
+        )
+        account_file(self.directory, "redis-password", login)
+        self._say(f"queue servers: {len(self.group.servers)}, sentinels: {len(self.group.sentinels)}")
+        files = ("password_file", "sentinel_password_file")
+        return self.group.settings() + "".join(f'{name} = "redis-password"\n' for name in files)
 
     def _start_queue_server(self) -> str:
         """Start a queue server; return the settings for it."""

@@ -11,7 +11,6 @@ from rsvpq.settings.model import (
     AuditSettings,
     LaneSettings,
     MailboxLimits,
-    RedisSettings,
     ResponseSettings,
     RetrySettings,
     Schedule,
@@ -19,6 +18,7 @@ from rsvpq.settings.model import (
 )
 from rsvpq.settings.policy import PolicySettings, RuleSettings
 from rsvpq.settings.problems import ConfigError, Problem, did_you_mean, in_file_order
+from rsvpq.settings.redis_settings import RedisSettings
 from rsvpq.settings.servers import SLOWEST_EWS, AnyServerSettings, EwsSettings, ServerSettings, WebDavSettings
 from rsvpq.settings.toml_lines import KeyPath
 

@@ -238,8 +238,23 @@ def test_a_secret_file_that_everybody_can_read_is_warned_about(folder: Path) -> 
     secret.chmod(0o644)
 
     assert _warnings() == [
-        f"rsvpq.toml:24: servers.hq1.password_file: {secret} can be read by everybody; run chmod o-r on it",
+        f"rsvpq.toml:27: servers.hq1.password_file: {secret} can be read by everybody; run chmod o-r on it",
     ]
+
+
+def test_sentinels_that_cannot_lose_one_are_warned_about_and_so_is_their_open_password(folder: Path) -> None:
+    secret = folder / "secrets" / "sentinels"
+    _write_secret(secret)
+    secret.chmod(0o644)
+    redis = 'url = "redis://mymaster/0"\nsentinels = ["s1", "s2"]\nsentinel_password_file = "secrets/sentinels"'
+    _replace(folder / "rsvpq.toml", 'url = "redis://127.0.0.1:6379/0"', redis)
+
+    assert _warnings() == [
+        "rsvpq.toml:11: redis.sentinels: 2: with the loss of a host no majority may be left, which a failover needs; "
+        "run 3, and list all of them",
+        f"rsvpq.toml:12: redis.sentinel_password_file: {secret} can be read by everybody; run chmod o-r on it",
+    ]
+    assert "redis      redis://mymaster/0 by the sentinels s1:26379, s2:26379, namespace rsvpq" in _check().output
 
 
 def test_a_password_in_settings_that_everybody_can_read_is_warned_about(folder: Path) -> None:
