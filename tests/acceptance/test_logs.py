@@ -24,7 +24,7 @@ OTHERS = {"simulator", "queue server"}
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[dict[str, Any]]]]:
     """The parsed lines of each process, after a small job with a failing mailbox, and an end by SIGTERM."""
-    plan = Plan(World(mailboxes=4, requests=2, servers=1, seed=3), flower=True, extra=EXTRA)
+    plan = Plan(World(mailboxes=4, requests=2, servers=1, seed=3), flower=True, console=True, extra=EXTRA)
     with Stack(tmp_path_factory.mktemp("logs"), plan) as stack:
         metrics = stack.start("metrics", ["-m", "rsvpq.metrics", "--listen", f"127.0.0.1:{free_port()}"])
         metrics.wait_for(lambda: "started" in metrics.tail(), "the metrics are served")
@@ -46,7 +46,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[di
 
 
 def test_every_line_of_every_process_has_time_level_and_what_it_says(logs: dict[str, list[dict[str, Any]]]) -> None:
-    assert set(logs) == {"dispatcher-0", "scan", "answer-0", "ops", "flower", "metrics"}
+    assert set(logs) == {"dispatcher-0", "scan", "answer-0", "ops", "flower", "console", "metrics"}
     for name, lines in logs.items():
         assert lines, name
         for line in lines:
