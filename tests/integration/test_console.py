@@ -124,7 +124,7 @@ def test_a_pause_stands_above_everything_with_who_and_why(anna: ConsoleClient, l
     shown = text_of(anna.get("/"))
     assert shown.index("EVERYTHING IS PAUSED") < shown.index("answering")
     assert "fire drill" in shown
-    assert "paused 0 s ago: new disks" in shown
+    assert re.search(r"paused \d+ s ago: new disks", shown)
 
 
 def test_a_queue_without_a_worker_and_a_policy_that_only_observes_are_said(installation: Installation) -> None:
@@ -228,7 +228,7 @@ def test_a_pause_by_the_page_has_the_name_of_the_login_in_the_audit(anna: Consol
     after = anna.post("/pause?scope=server&name=mail1", {"scope": "server", "name": "mail1", "why": "new disks"})
     assert after.url.endswith("/server?name=mail1")
     assert "paused: server mail1" in text_of(after)
-    assert "paused by anna (console) 0 s ago: new disks" in text_of(after)
+    assert re.search(r"paused by anna \(console\) \d+ s ago: new disks", text_of(after))
     assert lanes.snapshot.pauses([contract.lane_of(ADELE)]) != {}
     (record,) = actions(lanes)
     assert (record["who"], record["step"], record["server"], record["reason"]) == (
