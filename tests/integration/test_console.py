@@ -1,5 +1,6 @@
 """The operator console: what it shows of a real ledger, who may change something, and what it says without Redis."""
 
+import asyncio
 import os
 import re
 import signal
@@ -219,6 +220,24 @@ def test_the_lag_is_kept_for_each_minute(anna: ConsoleClient, lanes: Lanes) -> N
         "the sample shows it",
         every_s=0.2,
     )
+
+
+def test_the_lag_is_sampled_while_nobody_looks(installation: Installation, lanes: Lanes) -> None:
+    offer(lanes, "a1")
+    console = application.make_console(installation.settings, LoginFile(installation.directory / "logins"))
+
+    async def sample() -> float:
+        sampling = asyncio.create_task(console.readings.sample())
+        async with asyncio.timeout(WAIT_S):
+            while (lag := console.readings.history.of("mail1", time.time(), 2)) == [None, None]:
+                await asyncio.sleep(0.01)
+        sampling.cancel()
+        return max(one for one in lag if one is not None)
+
+    try:
+        assert 0 < asyncio.run(sample()) < WAIT_S
+    finally:
+        console.close()
 
 
 # -- changing ------------------------------------------------------------------------------------------------------
