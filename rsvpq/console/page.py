@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from html import escape
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -138,9 +138,8 @@ class ConsolePage(RequestHandler):
     @property
     def context(self) -> OperatorContext:
         """The context of the one who is logged in: the audit has this name."""
-        mine = self.console.context
         who = f"{self.session.login.name} (console)" if self.session else ""
-        return OperatorContext(mine.settings, mine.lanes, mine.audit, who)
+        return replace(self.console.context, who=who)
 
     def asked(self, name: str) -> str:
         """Return a value of the address, '' without one."""
