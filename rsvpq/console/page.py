@@ -60,6 +60,7 @@ class Console:
     """Everything that the pages use.
 
     :param pool: the threads in which the installation is asked, because :mod:`rsvpq.ops` waits for Redis.
+    :param slow: the threads of what may take many seconds, so that a pause never waits for a report.
     :param hashing: the one thread in which passwords are checked, so that guesses take no time from the pages.
     :param changed: says what has changed since the console started and needs a restart; '' if nothing has.
     """
@@ -69,6 +70,7 @@ class Console:
     logins: LoginFile
     sessions: Sessions
     pool: Executor
+    slow: Executor
     hashing: Executor
     secure: bool
     changed: Callable[[], str]
@@ -77,7 +79,7 @@ class Console:
 
     def close(self) -> None:
         """End the threads, once the questions that they ask have been answered, and close the connections to Redis."""
-        for pool in (self.pool, self.hashing):
+        for pool in (self.pool, self.slow, self.hashing):
             pool.shutdown(cancel_futures=True)
         for connected in self.connected:
             connected.close()

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from html import unescape
@@ -19,6 +20,7 @@ from lxml import html
 
 from rsvpq.audit.log import AuditLog, AuditRecord, Filter
 from rsvpq.console import application, page
+from rsvpq.console.shared import SharedReading
 from rsvpq.lanes import DecisionBatch, DecisionRecord, Item, Lanes
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings.logins import LoginFile
@@ -237,6 +239,34 @@ def test_the_lag_is_sampled_while_nobody_looks(installation: Installation, lanes
     try:
         assert 0 < asyncio.run(sample()) < WAIT_S
     finally:
+        console.close()
+
+
+def test_what_takes_long_keeps_nothing_else_waiting(installation: Installation, lanes: Lanes) -> None:
+    lanes.controls.pause("server", "mail2", reason="new disks")
+    console = application.make_console(installation.settings, LoginFile(installation.directory / "logins"))
+    readings, go = console.readings, threading.Event()
+
+    async def ask() -> list[str]:
+        for _ in range(10):
+            console.slow.submit(go.wait, WAIT_S)
+        slow: list[SharedReading[Any]] = [
+            readings.mailboxes,
+            readings.lanes,
+            readings.drafts,
+            *readings.periods.values(),
+        ]
+        asked = [asyncio.create_task(reading.get()) for reading in slow]
+        status = (await readings.look()).value.status
+        assert not any(one.done() for one in asked)
+        go.set()
+        await asyncio.gather(*asked)
+        return [name for name, server in status.servers.items() if server.paused]
+
+    try:
+        assert asyncio.run(ask()) == ["mail2"]
+    finally:
+        go.set()
         console.close()
 
 
