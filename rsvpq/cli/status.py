@@ -15,12 +15,14 @@ from rich.table import Table
 from rich.text import Text
 
 from rsvpq import wiring
-from rsvpq.cli.options import config_option, json_option
+from rsvpq.cli.config_file import config_option
+from rsvpq.cli.documents import print_document
+from rsvpq.cli.options import json_option
 from rsvpq.cli.tables import is_terminal, print_fitted
 from rsvpq.lanes.status import Pause, ServerStatus, Status
 from rsvpq.ops import control
 from rsvpq.settings import load_settings
-from rsvpq.text import age, json_text, printable
+from rsvpq.text import age, printable
 from rsvpq.wiring.in_force import InForce, in_force
 
 #: Default interval of --watch, in seconds.
@@ -57,7 +59,7 @@ def status(every_s: float | None, as_json: bool, config_file: Path | None) -> No
         if as_json:
             for now in _looks(read, every_s):
                 shown = {"in_force": look().to_dict(), **now.to_dict()}
-                click.echo(json_text(shown, indent=None if every_s else 2))
+                print_document(shown, None if every_s else 2)
         else:
             _show(read, look, every_s)
 

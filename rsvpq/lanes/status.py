@@ -39,6 +39,13 @@ class Pause:
     age_s: float | None = None
     left_s: float | None = None
 
+    @classmethod
+    def of(cls, fields: Sequence[str | None], now_us: int) -> "Pause | None":
+        """Read :data:`PAUSE_FIELDS`; None if there is no pause."""
+        reason, by, at_us, until_us = fields
+        left = left_s(until_us, None, now_us) if until_us else None
+        return cls(reason, by or "", age_s(at_us, now_us), left) if reason else None
+
 
 @dataclass(slots=True)
 class Hold:
@@ -48,6 +55,8 @@ class Hold:
     why: str = ""
 
 
+#: The fields of a pause: reason, who, when, and when it ends.
+PAUSE_FIELDS = ("paused", "paused_by", "paused_at", "paused_until")
 #: The fields of limits that an operator has set: interval (microseconds), burst, concurrency, who, when.
 LIVE_FIELDS = ("live_interval", "live_burst", "live_concurrency", "live_by", "live_at")
 
@@ -186,11 +195,13 @@ class StatusReader:
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.zcard(space.key("later"))
             pipe.zcard(space.dead)
-            pipe.hmget(space.general, _PAUSE)
+            pipe.hmget(space.general, PAUSE_FIELDS)
             pipe.smembers(space.servers)
             pipe.smembers(space.mailboxes)
             pipe.hgetall(space.counts())
-            later, dead, paused, servers, mailboxes, counts = values_of(pipe, (0, 0, (None,) * len(_PAUSE), (), (), {}))
+            later, dead, paused, servers, mailboxes, counts = values_of(
+                pipe, (0, 0, (None,) * len(PAUSE_FIELDS), (), (), {})
+            )
         status = Status(later=later, dead=dead, paused=self._pause(*paused))
         status.counts = _counts(counts)
         status.servers = {name: ServerStatus() for name in sorted(servers)}
@@ -246,10 +257,10 @@ class StatusReader:
     def _add_servers(self, status: Status) -> None:
         with self._redis.pipeline(transaction=False) as pipe:
             for name in status.servers:
-                pipe.hmget(self._namespace.server(name), *_OF_SERVER, *LIVE_FIELDS, *_PAUSE)
+                pipe.hmget(self._namespace.server(name), *_OF_SERVER, *LIVE_FIELDS, *PAUSE_FIELDS)
                 pipe.hgetall(self._namespace.counts(name))
                 pipe.zcard(self._namespace.unfinished(name))
-            missing: tuple[Any, ...] = ((None,) * (len(_OF_SERVER) + len(LIVE_FIELDS) + len(_PAUSE)), {}, 0)
+            missing: tuple[Any, ...] = ((None,) * (len(_OF_SERVER) + len(LIVE_FIELDS) + len(PAUSE_FIELDS)), {}, 0)
             replies = values_of(pipe, missing * len(status.servers))
         for server, fields, counts, unfinished in zip(status.servers.values(), replies, replies, replies, strict=True):
             later, dead, hold, length, why, last, *more = fields
@@ -287,8 +298,7 @@ class StatusReader:
                     setattr(server, state, getattr(server, state) + 1)
 
     def _pause(self, reason: str | None, by: str | None, at_us: str | None, until_us: str | None) -> Pause | None:
-        left = left_s(until_us, None, self._now_us) if until_us else None
-        return Pause(reason, by or "", self._age(at_us), left) if reason else None
+        return Pause.of((reason, by, at_us, until_us), self._now_us)
 
     def _override(self, *fields: str | None) -> Override | None:
         return Override.of(fields, self._now_us)
@@ -302,4 +312,3 @@ def _counts(stored: Mapping[str, str]) -> dict[str, int]:
 
 
 _OF_SERVER = ("later", "dead", "hold", "hold_for", "hold_why", "last:answered")
-_PAUSE = ("paused", "paused_by", "paused_at", "paused_until")
