@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 JOBS ?= 3
 TESTS := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
+# Said before each installation, which is silent until it has ended.
+INSTALLING = @echo "installing $$(grep -c '^[a-z].*==' $<) packages into $(VENV), about a minute, once"
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-header --quiet $(if $(UPGRADE),--upgrade)
 
 # Tests start some hundreds of Python processes; without these files, each would compile all of rsvpq again.
@@ -68,16 +70,19 @@ programs:
 
 # The stamps share one environment: the development lock contains the demo's, and the benchmarks' lock contains both.
 $(VENV)/demo.stamp: locks/demo.txt pyproject.toml | $(VENV)/bin/python
+	$(INSTALLING)
 	$(PIP) install --require-hashes -r locks/demo.txt
 	$(PIP) install --no-deps -e .
 	@touch $@
 
 $(VENV)/dev.stamp: locks/dev.txt pyproject.toml | $(VENV)/bin/python
+	$(INSTALLING)
 	$(PIP) install --require-hashes -r locks/dev.txt
 	$(PIP) install --no-deps -e .
 	@touch $@ $(VENV)/demo.stamp
 
 $(VENV)/bench.stamp: locks/bench.txt pyproject.toml | $(VENV)/bin/python
+	$(INSTALLING)
 	$(PIP) install --require-hashes -r locks/bench.txt
 	$(PIP) install --no-deps -e .
 	@touch $@ $(VENV)/dev.stamp $(VENV)/demo.stamp
