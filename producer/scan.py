@@ -29,9 +29,8 @@ def scan(visit: Visit) -> Outcome:
     scanned = f"found {found}, offered {offered}" + (f", skipped {reasons}" if reasons else "")
     reconciled = reconcile(visit)
     counts = {
-        **{f"scan:{word}": count for word, count in (("found", found), ("offered", offered)) if count},
-        **{f"skipped:{reason}": count for reason, count in skipped.items()},
+        **({"scan:offered": offered} if offered else {}),
         **reconciled.counts,
     }
-    totals = ScanTotals(found, held_back, inbox.unreadable)
+    totals = ScanTotals(found, held_back, inbox.unreadable, dict(skipped))
     return Outcome("scanned", "; ".join(filter(None, (scanned, reconciled.note))), counts, totals=totals)

@@ -43,6 +43,7 @@ _WHOLE: dict[str, int] = {}
 
 @click.command()
 @click.option("--mailbox", help="Only records of this mailbox.")
+@click.option("--server", help="Only records of this server.")
 @click.option("--organizer", help="Only meetings of this organizer: an address.")
 @click.option("--uid", help="Only this meeting, by its iCalendar UID.")
 @click.option("--item", help="Only this task id, as in Flower and `rsvpq dead`.")

@@ -14,7 +14,7 @@ from rsvpq.lanes.status import LIVE_FIELDS, PAUSE_FIELDS, Hold, Override, Pause,
 _FIELDS = ("state", "attempts", "reason", "journal", "policy", "again", "soonest")
 _WAITING_FIELDS = ("state", "attempts", "reason", "work")
 _MAILBOX_FIELDS = (
-    *("server", "scan", "scanned", "failed", "failed_why", "found", "capped", "unreadable"),
+    *("server", "scan", "scanned", "failed", "failed_why", "found", "capped", "unreadable", "skipped"),
     *("hold", "hold_for", "hold_why", "paused", "paused_by", "paused_at"),
 )
 #: Items, and lanes, per round trip.
@@ -101,7 +101,7 @@ class MailboxState:
     @classmethod
     def of(cls, fields: Sequence[str | None], now_us: int) -> "MailboxState":
         """Read :data:`_MAILBOX_FIELDS`."""
-        server, scan, scanned, failed, failed_why, found, capped, unreadable, *rest = fields
+        server, scan, scanned, failed, failed_why, found, capped, unreadable, skipped, *rest = fields
         hold, hold_for, hold_why, paused, paused_by, paused_at = rest
         held_s = left_s(hold, hold_for, now_us)
         return cls(
@@ -110,11 +110,16 @@ class MailboxState:
             scanned_s=age_s(number_of(scanned), now_us),
             failed_s=age_s(number_of(failed), now_us),
             failed_why=failed_why or "",
-            totals=ScanTotals(whole(found), whole(capped), whole(unreadable)) if found is not None else None,
+            totals=_totals(found, capped, unreadable, skipped) if found is not None else None,
             hold=Hold(round(held_s, 3), hold_why or "") if held_s else None,
             held_since_s=age_s(number_of(hold) - number_of(hold_for), now_us) if held_s else None,
             pause=Pause(paused, paused_by or "", age_s(number_of(paused_at), now_us)) if paused else None,
         )
+
+
+def _totals(found: str, capped: str | None, unreadable: str | None, skipped: str | None) -> ScanTotals:
+    by_reason = {reason: whole(str(count)) for reason, count in (json_object(skipped) or {}).items()}
+    return ScanTotals(whole(found), whole(capped), whole(unreadable), by_reason)
 
 
 class Snapshot:

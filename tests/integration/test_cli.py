@@ -204,7 +204,7 @@ def test_a_pause_where_nothing_runs_is_no_reassurance(installation: Installation
     assert (paused.returncode, paused.stdout) == (1, "paused: all\n")
     where = f"{installation.redis_url}, namespace rsvpq"
     assert f"no dispatcher or worker has started yet with {where}" in paused.stderr
-    assert "no dispatcher or worker has started yet" in installation.rsvpq("status").stdout
+    assert "no dispatcher or worker has started yet" in installation.rsvpq("status").stderr
     for command in (("scan", "--all"), ("confirm", "--yes")):
         reported = installation.rsvpq(*command)
         assert (reported.returncode, where in reported.stderr) == (0, True)

@@ -240,3 +240,13 @@ def test_the_settings_may_be_named_before_the_command(installation: Installation
     assert installation.rsvpq(*arguments).returncode == 2
     assert installation.rsvpq("--config", str(config), *arguments).returncode == 0
     assert installation.rsvpq("--config", "nowhere.toml", *arguments, "--config", str(config)).returncode == 0
+
+
+def test_the_status_of_one_server_is_its_own(installation: Installation, lanes: Lanes) -> None:
+    kill(lanes, ADELE, "a1")
+    for name, dead in (("mail1", 1), ("mail2", 0)):
+        found = json.loads(installation.rsvpq("status", "--server", name, "--json").stdout)
+        assert (list(found["servers"]), found["dead"], found["counts"] != {}) == ([name], dead, bool(dead))
+    unknown = installation.rsvpq("status", "--server", "mail3")
+    assert unknown.returncode == 2
+    assert "no server 'mail3'; did you mean mail" in unknown.stderr
