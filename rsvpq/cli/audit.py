@@ -10,6 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 import click
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -39,6 +40,8 @@ _COLUMNS: dict[str, dict[str, int]] = {
 }
 #: The size of a column that is never cut.
 _WHOLE: dict[str, int] = {}
+#: The width from which on a terminal has room for the item of each record.
+_ROOM_FOR_ITEMS = 140
 
 
 @click.command()
@@ -172,7 +175,9 @@ def _write_csv(records: Iterable[AuditRecord | None]) -> None:
 
 def _write_table(records: Iterable[AuditRecord | None]) -> None:
     fitted = is_terminal()
-    columns = _COLUMNS if fitted else dict.fromkeys([*_COLUMNS, "item"], _WHOLE)
+    columns = _COLUMNS if fitted else dict.fromkeys(_COLUMNS, _WHOLE)
+    if not fitted or Console().width >= _ROOM_FOR_ITEMS:
+        columns = {**columns, "item": _WHOLE}
     rows = iter(records)
     header = True
     for first in rows:
