@@ -42,7 +42,7 @@ def _claimed(context: click.Context, parameter: click.Parameter, value: str) -> 
     not_empty(context, parameter, value)
     if not value.isprintable():
         raise click.BadParameter("the name has characters that cannot be shown; write it in plain letters")
-    return f"{value} by {operator()}" if value else ""
+    return f"{value} ({operator()})" if value else ""
 
 
 who_option = click.option(

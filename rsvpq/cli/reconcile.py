@@ -52,6 +52,7 @@ def list_drafts(as_json: bool, config_file: Path | None) -> None:
     elif not rows:
         say("no unclear drafts")
     else:
+        click.echo(f"{len(rows)} unclear draft{'' if len(rows) == 1 else 's'}:")
         table = Table(*rows[0])
         for row in rows:
             table.add_row(*(Text(printable(value)) for value in row.values()))  # a subject must not be read as markup

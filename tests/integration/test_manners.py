@@ -140,10 +140,10 @@ def test_a_claimed_name_is_recorded_and_never_hides_the_account(
     installation.rsvpq("resume", "all")
     monkeypatch.delenv("RSVPQ_OPERATOR")
     installation.rsvpq("pause", "server", "mail1")
-    anna = f"anna by {operator()}"
+    anna = f"anna ({operator()})"
     assert recorded(lanes) == [
         *[(step, anna) for step in ("pause", "limit", "retry", "send-draft")],
-        ("resume", f"bert by {operator()}"),
+        ("resume", f"bert ({operator()})"),
         ("pause", operator()),
     ]
     assert f"by {operator()}" in installation.rsvpq("status").stdout
@@ -207,7 +207,7 @@ def test_a_second_confirmation_says_by_whom_and_since_when(installation: Install
     words = lanes.controls.confirmed()
     again = installation.rsvpq("confirm")
     assert (again.returncode, again.stdout) == (0, f"confirmed already, by {words}\n")
-    assert words.startswith(f"anna by {operator()} at ")
+    assert words.startswith(f"anna ({operator()}) at ")
     assert [step for step, _ in recorded(lanes)] == ["confirm"]
 
 

@@ -160,6 +160,9 @@ def test_observing_offers_nothing_and_says_why(lanes: Lanes, deep: WebDavMailbox
     assert run.offered() == []
     assert "scan:offered" not in outcome.counts
     assert skipped_of(outcome)["would-accept"] >= 200
+    alone = {reason for reason in skipped_of(outcome) if not reason.startswith("would-")}
+    assert alone, "what would be left alone in any case has its own reason"
+    assert "would-skip" not in skipped_of(outcome)
     assert "skipped" in outcome.note
 
 
