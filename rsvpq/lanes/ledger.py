@@ -357,7 +357,7 @@ class Ledger:
         args = (how, label, reason, microseconds(delay_s), max(1, round(remember_s)), hold, release)
         audit = (result, (reason if recorded_reason is None else recorded_reason)[:_LONGEST_WHY])
         left = (microseconds(longest_s), policy, on_hold)
-        skipped = json.dumps(dict(totals.skipped)) if totals else ""
+        skipped = json.dumps(dict(totals.skipped), separators=(",", ":")) if totals else ""
         found = (totals.found, totals.capped, totals.unreadable, skipped) if totals else ("", 0, 0, "")
         once_more = (int(undone), microseconds(disputed_s), int(server_fault))
         state, released = self._namespace.call(

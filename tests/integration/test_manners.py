@@ -1,6 +1,8 @@
 """What all commands have in common: documents, the operator's name, the settings, and what is said of nothing."""
 
 import json
+import re
+from pathlib import Path
 
 import click
 import pytest
@@ -39,6 +41,8 @@ def leaves(command: click.Command, words: tuple[str, ...] = ()) -> dict[tuple[st
 
 
 COMMANDS = leaves(commands)
+#: Whatever docs/cli.md has in backticks.
+DOCUMENTED = set(re.findall(r"`(\w+)`", (Path(__file__).parents[2] / "docs/cli.md").read_text("utf-8")))
 #: Commands that are recorded in the audit.
 RECORDED = {
     *(("pause",), ("resume",), ("limit",), ("confirm",), ("scan",), ("explain",)),
@@ -86,6 +90,8 @@ def test_json_is_one_object_even_where_there_is_nothing(
     document = json.loads(ended.stdout)
     assert isinstance(document, dict)
     assert keys <= document.keys()
+    if arguments != ("report",):  # whose page has them
+        assert document.keys() - DOCUMENTED == set()
 
 
 def test_what_an_action_warns_of_is_in_its_document(installation: Installation) -> None:
