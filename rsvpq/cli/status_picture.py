@@ -46,7 +46,9 @@ def picture(now: Status, look: InForce, width: int | None = None, height: int | 
         most = max(1, min(most, height - len(headline) - _BELOW - 3))
     rows = [("total", total(now.servers.values()))] if len(names) > 1 else []
     rows += [(printable(name), now.servers[name]) for name in names[:most]]
-    table, cut = _table(rows, width)
+    table, left = _table(rows, width)
+    whole = {name: "; ".join(_waiting(now.servers[name])) for name in names[:most]}
+    cut = [f"{printable(name)}: {text}" for name, text in whole.items() if len(text) > left]
     below = [*_hidden(len(names) - most), *cut, *below]
     if height is not None:
         below = _cut(below, height - len(headline) - len(rows) - 2)
@@ -107,21 +109,19 @@ def _known(value: float | None) -> TypeGuard[float]:
     return value is not None
 
 
-def _table(rows: Sequence[tuple[str, ServerStatus]], width: int | None) -> tuple[RenderableType, list[str]]:
-    """Return the table, and a line for each server of which the table shows only a part of what waits."""
+def _table(rows: Sequence[tuple[str, ServerStatus]], width: int | None) -> tuple[RenderableType, int]:
+    """Return the table, and how many characters of what waits it shows."""
     columns, texts, left = _fitting(rows, width)
-    waiting = ["; ".join(_waiting(server)) or "-" for _, server in rows]
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     table.add_column("server", no_wrap=True)
     for heading in columns:
         table.add_column(heading, justify="right", no_wrap=True)
-    if left >= _FEWEST:
+    if left:
         table.add_column("waiting", no_wrap=True)
-        texts = [(*row, shortened(why, left)) for row, why in zip(texts, waiting, strict=True)]
-    for row in texts:
-        table.add_row(*map(Text, row))
-    whole = zip((name for name, _ in rows), waiting, strict=True)
-    return table, [f"{name}: {why}" for name, why in whole if len(why) > left and name != "total"]
+    for texts_of_row, (_, server) in zip(texts, rows, strict=True):
+        waiting = [shortened("; ".join(_waiting(server)) or "-", left)] if left else []
+        table.add_row(*map(Text, (*texts_of_row, *waiting)))
+    return table, left
 
 
 def _fitting(
@@ -136,7 +136,7 @@ def _fitting(
         left = _room(("server", *columns), texts, width)
         if left >= _ROOM:
             break
-    return columns, texts, left
+    return columns, texts, left if left >= _FEWEST else 0
 
 
 def _room(headings: Sequence[str], rows: Iterable[Sequence[str]], width: int | None) -> int:
