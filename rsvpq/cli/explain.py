@@ -12,7 +12,7 @@ from rsvpq import wiring
 from rsvpq.audit.log import AuditLog, AuditRecord, Filter
 from rsvpq.audit.record import LONGEST_VALUE, Audit
 from rsvpq.cli.config_file import config_option
-from rsvpq.cli.documents import print_document
+from rsvpq.cli.documents import print_document, say
 from rsvpq.cli.explain_text import print_overview, print_story
 from rsvpq.cli.follow import follow, interruptible, report_problems
 from rsvpq.cli.options import json_option, timeout_option, who_option
@@ -81,8 +81,8 @@ def explain(  # noqa: PLR0913 - one argument for each option
         print_document(shown)
     else:
         _print_stories(stories, more, looked=looked, full=full)
-        if note:
-            click.echo(note)
+    if note:
+        say(note)
     code = report_problems(following)
     if not stories:
         if looked:
