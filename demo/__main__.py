@@ -114,6 +114,7 @@ def _run(directory: Path, arguments: argparse.Namespace, console: Console) -> in
         answer_workers=2,
         dispatchers=2,
         flower=True,
+        console=True,
         policy=policy,
         namespace=namespace,
         protocols=protocols,
@@ -123,7 +124,7 @@ def _run(directory: Path, arguments: argparse.Namespace, console: Console) -> in
     try:
         with stack:
             lanes = wiring.make_lanes(load_settings(stack.config))
-            _login(stack, console)
+            _logins(stack, console)
             if arguments.tour:
                 _keep(stack, console)
                 return 0
@@ -138,10 +139,12 @@ def _run(directory: Path, arguments: argparse.Namespace, console: Console) -> in
             _forget(wiring.make_lanes(load_settings(stack.config)))
 
 
-def _login(stack: Stack, console: Console) -> None:
-    password = stack.secrets["flower"]
-    line = f"Flower: {stack.flower_url}  user {stack.flower_user}  password {password}"
-    console.print(line, highlight=False, soft_wrap=True)
+def _logins(stack: Stack, console: Console) -> None:
+    for name, url, user, password in (
+        ("Flower", stack.flower_url, stack.flower_user, stack.secrets["flower"]),
+        ("console", stack.console_url, stack.console_user, stack.secrets["console"]),
+    ):
+        console.print(f"{name}: {url}  user {user}  password {password}", highlight=False, soft_wrap=True)
 
 
 def _trigger(stack: Stack) -> str:
@@ -164,7 +167,7 @@ def _keep(stack: Stack, console: Console) -> None:
     console.print("\neverything stays up; Ctrl-C ends it. In another terminal:", highlight=False)
     console.print(f"  export RSVPQ_CONFIG={stack.config} PATH=$PWD/.venv/bin:$PATH", highlight=False, soft_wrap=True)
     console.print("  rsvpq status      and what else docs/tour.md tries", highlight=False)
-    _login(stack, console)
+    _logins(stack, console)
     console.print("what docs/tour.md kills, which is then started again:", highlight=False)
     for name, part in stack.parts.items():
         if name != "simulator":

@@ -20,6 +20,7 @@ _MODULES = {
     "check": "check",
     "config": "config",
     "confirm": "confirm",
+    "console": "console",
     "dead": "dead",
     "doctor": "doctor",
     "drafts": "reconcile",

@@ -4,6 +4,7 @@ Only the entry points of processes call :func:`load_settings`; the code below th
 read at import.
 """
 
+from rsvpq.settings.console import ConsoleSettings
 from rsvpq.settings.durations import Duration
 from rsvpq.settings.environment import OPERATOR_VARIABLE
 from rsvpq.settings.loading import LoadedSettings, Origins, load_redis, load_settings, load_with_origins
@@ -11,7 +12,6 @@ from rsvpq.settings.model import (
     AuditSettings,
     LaneSettings,
     MailboxLimits,
-    RedisSettings,
     ResponseSettings,
     RetrySettings,
     Schedule,
@@ -19,6 +19,7 @@ from rsvpq.settings.model import (
 )
 from rsvpq.settings.policy import PolicySettings, RuleSettings
 from rsvpq.settings.problems import ConfigError, Problem, did_you_mean, in_file_order
+from rsvpq.settings.redis_settings import RedisSettings
 from rsvpq.settings.servers import SLOWEST_EWS, AnyServerSettings, EwsSettings, ServerSettings, WebDavSettings
 from rsvpq.settings.toml_lines import KeyPath
 
@@ -28,6 +29,7 @@ __all__ = [
     "AnyServerSettings",
     "AuditSettings",
     "ConfigError",
+    "ConsoleSettings",
     "Duration",
     "EwsSettings",
     "KeyPath",

@@ -6,16 +6,17 @@ Only this module opens the configuration file. Nothing is read at import.
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from rsvpq.settings.environment import CONFIG_VARIABLE, read_variables, variable_name
-from rsvpq.settings.model import LedgerSettings, RedisSettings, Settings
+from rsvpq.settings.model import LedgerSettings, Settings
 from rsvpq.settings.problems import ENVIRONMENT, ConfigError, Problem, in_file_order
+from rsvpq.settings.redis_settings import RedisSettings
 from rsvpq.settings.remedies import place_of, remedy_for
 from rsvpq.settings.text_files import read_text
 from rsvpq.settings.toml_lines import KeyPath, key_lines, line_of
@@ -51,6 +52,21 @@ class LoadedSettings:
 
     settings: Settings
     origins: Origins
+
+    def secret_files(self) -> Iterator[tuple[KeyPath, Path]]:
+        """Yield each file that holds a password, with the key that gives it; the settings themselves, if they do."""
+        redis = self.settings.redis
+        found: list[tuple[KeyPath, Path | None, SecretStr | None]] = [
+            (("redis", "password"), redis.password_file, redis.password),
+            (("redis", "sentinel_password"), redis.sentinel_password_file, redis.sentinel_password),
+        ]
+        for name, server in self.settings.servers.items():
+            found.append((("servers", name, "password"), server.password_file, server.password))
+        for key, file, password in found:
+            if file is not None:
+                yield (*key[:-1], f"{key[-1]}_file"), file
+            elif password is not None and key not in self.origins.variables:
+                yield key, self.origins.file
 
 
 def load_settings(config: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -33,7 +33,12 @@ def make_lanes(settings: Settings, retries: int = RETRIES) -> Lanes:
 
 def lanes_at(redis: RedisSettings, retries: int = RETRIES) -> Lanes:
     """Make the lanes as :func:`make_lanes` does, from the only settings that they need."""
-    return Lanes(make_redis(redis, retries=retries), redis.namespace, works=contract.WORKS)
+    return Lanes(
+        make_redis(redis, retries=retries),
+        redis.namespace,
+        works=contract.WORKS,
+        intent_replicas=redis.intent_replicas or 0,
+    )
 
 
 def make_queues(settings: Settings, retries: int = RETRIES) -> Queues:
