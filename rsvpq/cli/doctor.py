@@ -10,8 +10,10 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from rsvpq.cli.config_file import config_option
 from rsvpq.cli.doctor_bulk import probe_all
-from rsvpq.cli.options import config_option, json_option, not_empty, timeout_option
+from rsvpq.cli.documents import print_document
+from rsvpq.cli.options import json_option, not_empty, timeout_option, who_option
 from rsvpq.cli.tables import is_terminal, print_fitted
 from rsvpq.doctor.checks import examine
 from rsvpq.doctor.results import ExitCode, Level, Notes, exit_code
@@ -19,7 +21,6 @@ from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import open_context
 from rsvpq.settings import LoadedSettings, load_with_origins
 from rsvpq.settings.mailboxes import read_mailboxes, select
-from rsvpq.text import json_text
 
 _STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red", Level.SKIP: "dim"}
 
@@ -30,6 +31,7 @@ _STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red", Leve
 @click.option("--group", callback=not_empty, help="Instead: probe the rights on every mailbox of this group.")
 @click.option("--all", "everything", is_flag=True, help="Instead: probe the rights on every mailbox.")
 @timeout_option
+@who_option
 @json_option
 @config_option
 def doctor(
@@ -38,6 +40,7 @@ def doctor(
     group: str | None,
     everything: bool,
     timeout_s: float | None,
+    who: str,
     as_json: bool,
     config_file: Path | None,
 ) -> None:
@@ -59,7 +62,7 @@ def doctor(
             known = ", ".join(sorted(loaded.settings.servers))
             raise click.UsageError(f"no server {name!r}; the settings have: {known}")
     if bulk:
-        probe_all(open_context(loaded.settings), group, servers, timeout_s, as_json=as_json)
+        probe_all(open_context(loaded.settings, who=who), group, servers, timeout_s, as_json=as_json)
     else:
         _check(loaded, servers, _chosen(loaded, mailbox, servers), as_json=as_json)
 
@@ -89,7 +92,7 @@ def _check(loaded: LoadedSettings, servers: Sequence[str], chosen: Mailbox | Non
             _show(notes)
     code = exit_code(groups)
     if as_json:
-        click.echo(json_text(_to_dict(groups, code), indent=2))
+        print_document(_to_dict(groups, code))
     else:
         levels = [finding.level for notes in groups for finding in notes.findings]
         click.echo(", ".join(f"{levels.count(level)} {level}" for level in Level if level in levels))

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 
 import click
 
+from rsvpq.cli.documents import print_document
 from rsvpq.cli.follow import follow, interruptible, report_problems
 from rsvpq.cli.progress import Progress
 from rsvpq.ops import OperatorContext
 from rsvpq.ops.rights import ProbedMailbox, ProbeSummary, probed_mailbox
 from rsvpq.ops.scans import Selection
-from rsvpq.text import json_text, printable
+from rsvpq.text import printable
 
 
 def probe_all(
@@ -36,7 +37,7 @@ def probe_all(
                 probed += [probed_mailbox(by_name[ended.mailbox], found) for found in ended.found]
     summary = ProbeSummary(probed, following.problems)
     if as_json:
-        click.echo(json_text(summary.to_dict(), indent=2))
+        print_document(summary.to_dict())
     else:
         _show(summary)
         report_problems(following)

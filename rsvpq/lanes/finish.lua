@@ -28,8 +28,9 @@
 -- ARGV[20]  of a scan of the Inbox that succeeded: how many messages it found; '' for anything else
 -- ARGV[21]  how many of these it held back over a cap
 -- ARGV[22]  how many it could not read
--- ARGV[23]  which cap these were held back over; '' for none
--- ARGV[24+] label, number for each further count
+-- ARGV[23]  how many it left alone by reason, JSON
+-- ARGV[24]  over which cap those of ARGV[21] were held back; '' for none
+-- ARGV[25+] label, number for each further count
 -- Returns   { state, { released, ... } } with state 'done' | 'left' | 'dead' | 'later' | 'pending' | 'replay' | 'lost',
 --           and the released items as in release.lua
 -- Replay    is recognized by its generation, returns 'replay' and changes nothing but what it releases
@@ -108,9 +109,10 @@ local function note_scan(state)
   if state == 'done' and ARGV[12] ~= NOT_OPENED then
     redis.call('HDEL', key, 'failed', 'failed_why')
     if ARGV[20] == '' then return false end  -- it only reported, or looked for drafts: what waits in the Inbox still does
-    redis.call('HSET', key, 'scanned', NOW, 'found', ARGV[20], 'capped', ARGV[21], 'unreadable', ARGV[22])
+    redis.call('HSET', key, 'scanned', NOW, 'found', ARGV[20], 'capped', ARGV[21], 'unreadable', ARGV[22],
+      'skipped', ARGV[23])
     if number(ARGV[21]) > 0 then
-      redis.call('HSET', key, 'cap', ARGV[23])
+      redis.call('HSET', key, 'cap', ARGV[24])
       redis.call('HSETNX', key, 'capped_at', NOW)
     else
       redis.call('HDEL', key, 'cap', 'capped_at')
@@ -182,7 +184,7 @@ give_back(id, mailbox, server, f[6])
 redis.call('HSET', item, 'finished', generation, 'reason', reason)
 count(label, 1, server)
 if ARGV[17] == '1' and f[13] then take_back_memory() end
-for i = 24, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
+for i = 25, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
 if how == 'throttled' or how == 'held' then redis.call('HINCRBY', item, 'attempts', -1) end
 if how == 'done' or how == 'left' then
   for _, key in ipairs({ P .. ':mailbox:' .. mailbox, P .. ':server:' .. server }) do redis.call('HSET', key, 'went', NOW) end

@@ -23,6 +23,8 @@ from rsvpq.text import printable
 _BATCH = 500
 #: At most this many audit records are returned by :func:`show`.
 _HISTORY = 50
+#: What becomes of an item by each action.
+DONE = {"retry": "retried", "drop": "dropped"}
 #: Replaces a private subject.
 _PRIVATE = "(private)"
 
@@ -71,7 +73,7 @@ def group(lanes: Lanes, which: Which, most: int | None = None) -> list[dict[str,
     """Return at most ``most`` groups of matching dead items of one server and one kind of reason, the largest first.
 
     Each has ``server``, ``reason`` (what its reasons have in common), ``count``, ``mailboxes`` (how many), ``since``
-    and ``newest`` (when its first and its last item died, as RFC 3339), ``example`` (the id of the last), and
+    and ``newest`` (when its first and its last item died, as RFC 3339), ``item`` (the id of the last), and
     ``retry``, the command that retries this group and nothing else.
 
     :raises InvalidRequest: ``most`` is not a whole number above zero.
@@ -142,7 +144,7 @@ def _settle(
     if bool(item_ids) == (which is not None):
         raise InvalidRequest("name the items, or ask for all (of a server, of a mailbox, or with a reason)")
     action = context.action(verb, "all", "", why=why)
-    done = {"retry": "retried", "drop": "dropped"}[verb]
+    done = DONE[verb]
     settle = {"retry": context.lanes.dead_items.retry, "drop": context.lanes.dead_items.drop}[verb]
     results: dict[str, str] = {}
     # Look up all items before changing the first one: an item that is retried may be dead again in a moment.
@@ -168,7 +170,7 @@ def _group(server: str, reason: str, items: Sequence[DeadItem], which: Which) ->
         "mailboxes": len({item.mailbox for item in items}),
         "since": _time(items[-1].dead_us),
         "newest": _time(items[0].dead_us),
-        "example": items[0].id,
+        "item": items[0].id,
         "retry": shlex.join(["rsvpq", "dead", "retry", "--all", *words]),
     }
 
@@ -179,7 +181,7 @@ def _time(at_us: int) -> str:
 
 def _row(item: DeadItem, now_us: int) -> dict[str, Any]:
     return {
-        "id": item.id,
+        "item": item.id,
         "dead_s": round((now_us - item.dead_us) / 1e6, 3),
         "mailbox": item.mailbox,
         "server": item.server,

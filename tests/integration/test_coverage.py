@@ -82,7 +82,7 @@ def test_only_a_scan_of_the_inbox_counts_as_one(installation: Installation, lane
 
 def capped(lanes: Lanes, mailbox: Mailbox, messages: int, cap: str) -> None:
     """A scan that held messages back."""
-    scan(lanes, mailbox, ScanTotals(9, messages, 0, cap), run=f"r{next(RUNS)}")
+    scan(lanes, mailbox, ScanTotals(9, messages, 0, cap=cap), run=f"r{next(RUNS)}")
 
 
 def test_a_cap_is_reached_since_the_first_scan_of_a_row_until_one_holds_nothing_back(

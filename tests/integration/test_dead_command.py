@@ -57,7 +57,9 @@ def test_a_list_has_what_was_asked_for(
 ) -> None:
     assert len(list(graves.dead_items.all())) == 3
     ended = installation.rsvpq("dead", "list", "--json", *options)
-    assert [json.loads(line)["id"] for line in ended.stdout.splitlines()] == listed
+    found = json.loads(ended.stdout)
+    assert [item["item"] for item in found["dead"]] == listed
+    assert found["total"] >= len(listed)
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
@@ -79,8 +81,10 @@ def test_a_summary_groups_by_server_and_by_what_reasons_have_in_common(
     installation: Installation, outage: Lanes
 ) -> None:
     assert outage.snapshot.status().dead == 4
-    groups = json.loads(installation.rsvpq("dead", "summary", "--json").stdout)
-    found = [(one["server"], one["reason"], one["count"], one["mailboxes"], one["example"]) for one in groups]
+    document = json.loads(installation.rsvpq("dead", "summary", "--json").stdout)
+    groups = document["groups"]
+    assert document["total"] == 4
+    found = [(one["server"], one["reason"], one["count"], one["mailboxes"], one["item"]) for one in groups]
     assert found[0] == ("mail1", KIND, 2, 2, "b2")
     assert set(found[1:]) == {
         ("mail2", KIND, 1, 1, "n1"),
@@ -94,7 +98,7 @@ def test_a_summary_groups_by_server_and_by_what_reasons_have_in_common(
 
 
 def test_the_command_of_a_group_retries_that_group_and_nothing_else(installation: Installation, outage: Lanes) -> None:
-    group = json.loads(installation.rsvpq("dead", "summary", "--json").stdout)[0]
+    group = json.loads(installation.rsvpq("dead", "summary", "--json").stdout)["groups"][0]
     program, *arguments = shlex.split(group["retry"])
     assert program == "rsvpq"
     ended = installation.rsvpq(*arguments, "--yes")
@@ -108,8 +112,8 @@ def test_the_command_of_a_group_retries_that_group_and_nothing_else(installation
 
 
 def test_a_summary_of_nothing_says_so(installation: Installation) -> None:
-    assert installation.rsvpq("dead", "summary").stdout == "no dead items\n"
-    assert installation.rsvpq("dead", "summary", "--json").stdout == "[]\n"
+    assert installation.rsvpq("dead", "summary").stderr == "no dead items\n"
+    assert json.loads(installation.rsvpq("dead", "summary", "--json").stdout) == {"total": 0, "groups": []}
 
 
 def test_a_private_subject_is_shown_nowhere(installation: Installation, graves: Lanes) -> None:

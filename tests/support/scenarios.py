@@ -31,9 +31,8 @@ def healthy(installation: Installation, *queues: str, ago_s: float = 0) -> Lanes
     then.ledger.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "first"))])
     (release,) = then.ledger.release()
     then.ledger.start(release.id, release.generation, "worker")
-    then.ledger.finish(
-        release.id, release.generation, "worker", "done", label="done:scanned", totals=ScanTotals(2, 0, 0)
-    )
+    totals = ScanTotals(4, 0, 0, {"too-old": 3})
+    then.ledger.finish(release.id, release.generation, "worker", "done", label="done:scanned", totals=totals)
     report_processes(now, *(queues or ("scan", "answer")))
     return now
 
@@ -137,7 +136,6 @@ def waits_for_a_person(installation: Installation) -> None:
         on_hold="conflict",
         delay_s=3600,
         remember_s=7200,
-        counts={"skipped:conflict": 1},
     )
 
 
