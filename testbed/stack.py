@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import signal
+import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
@@ -68,6 +69,7 @@ class Plan:
     """The parts to start, and their limits.
 
     :param flower: Flower, and the worker of the tasks that operators start from there.
+    :param console: the operator console, with one login that may change things.
     :param extra: more lines of the settings. :param server_extra: more lines for each server.
     :param persist: whether the queue server keeps what it has over its end. :param redis_extra: more lines for it.
     :param redis_environment: more variables for its process.
@@ -84,6 +86,7 @@ class Plan:
     scan_threads: int = 8
     dispatchers: int = 1
     flower: bool = False
+    console: bool = False
     mode: str = "respond"
     policy: str = EVERYTHING
     namespace: str = "rsvpq"
@@ -122,8 +125,9 @@ class Stack:
         self._fork_servers: dict[str, ForkServer] = {}
         self.config = directory / "rsvpq.toml"
         self.flower_url = ""
-        self.flower_user = "operator"
-        self.secrets = {part: secrets.token_urlsafe(12) for part in ("exchange", "redis", "flower")}
+        self.flower_user, self.console_user = "operator", "anna"
+        self.console_url = f"http://127.0.0.1:{free_port()}" if plan.console else ""
+        self.secrets = {part: secrets.token_urlsafe(12) for part in ("exchange", "redis", "flower", "console")}
         self._say = say
 
     def __enter__(self) -> Self:
@@ -187,6 +191,8 @@ class Stack:
         if self.plan.flower:
             self._start_flower()
             self.start_worker("ops", "producer.app", 2)
+        if self.plan.console:
+            self._start_console()
         for name, part in self.parts.items():
             if name.startswith(("scan", "answer", "ops")):
                 part.wait_for(partial(_is_ready, part), f"the worker {name} is ready")
@@ -286,6 +292,20 @@ class Stack:
         self.flower_url = f"http://127.0.0.1:{port}"
         part.wait_for(lambda: _answers(f"{self.flower_url}/healthcheck"), "Flower answers")
 
+    def _start_console(self) -> None:
+        command = [str(Path(sys.executable).with_name("rsvpq")), "console", "password", self.console_user]
+        made = subprocess.run(  # noqa: S603 - our own command
+            [*command, "--role", "operator"],
+            input=self.secrets["console"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=WAIT_S,
+        )
+        account_file(self.directory, "console-logins", made.stdout.strip())
+        part = self.start("console", ["-m", "rsvpq.console"])
+        part.wait_for(lambda: _answers(f"{self.console_url}/healthcheck"), "the console answers")
+
     def ask_flower(self, path: str, body: Any = None) -> Any:
         """Ask Flower's API as its user; with a body (JSON-ready) by POST."""
         data = None if body is None else json.dumps(body).encode()
@@ -303,6 +323,9 @@ class Stack:
             f'[redis]\n{redis}namespace = "{self.plan.namespace}"\n',
             f"[limits]\n{self.plan.mailbox.as_toml()}",
         ]
+        if self.plan.console:
+            listen = self.console_url.removeprefix("http://")
+            sections.append(f'[console]\nlisten = "{listen}"\nlogins_file = "console-logins"\n')
         for number, url in enumerate(self.exchange.urls):
             account = f"username = '{self.exchange.username}'\npassword_file = \"exchange-password\"\n"
             protocol = self.plan.protocol_of(number)

@@ -27,6 +27,7 @@ from rsvpq.settings import (
     in_file_order,
     load_with_origins,
 )
+from rsvpq.settings.logins import read_logins
 from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes
 from rsvpq.text import duration
 
@@ -148,11 +149,24 @@ def _warnings(loaded: LoadedSettings, mailboxes: Sequence[ListedMailbox]) -> Ite
         if server.tls_minimum in LEGACY:
             text = f"{server.tls_minimum} and its ciphers are insecure; update the server, and write 1.2"
             yield problem(("servers", name, "tls_minimum"), text)
+    yield from _logins(loaded)
     if 0 < len(settings.redis.sentinels) < _FEWEST_SENTINELS:
         text = "with the loss of a host no majority may be left, which a failover needs"
         remedy = f"run {_FEWEST_SENTINELS}, and list all of them"
         yield problem(("redis", "sentinels"), f"{len(settings.redis.sentinels)}: {text}; {remedy}")
     yield from _open_secrets(loaded)
+
+
+def _logins(loaded: LoadedSettings) -> Iterator[Problem]:
+    """Yield why the operator console would not start, as far as the file of its logins can be seen from here."""
+    file = loaded.settings.console.logins_file
+    if file is None:
+        return
+    try:
+        read_logins(file)
+    except ConfigError as error:
+        for problem in error.problems:
+            yield Problem(problem.file, problem.line, problem.field, f"{problem.text} (the console would not start)")
 
 
 def _ews_risks(loaded: LoadedSettings, name: str, server: EwsSettings) -> Iterator[Problem]:

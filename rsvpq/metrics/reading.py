@@ -64,6 +64,10 @@ class InstallationReader:
         except RedisError:
             return False
 
+    def close(self) -> None:
+        """Close the connections to Redis; a later call opens new ones."""
+        self._redis.close()
+
     def read(self) -> Reading:
         """Read everything.
 

@@ -4,6 +4,7 @@ Only the entry points of processes call :func:`load_settings`; the code below th
 read at import.
 """
 
+from rsvpq.settings.console import ConsoleSettings
 from rsvpq.settings.durations import Duration
 from rsvpq.settings.loading import LoadedSettings, Origins, load_settings, load_with_origins
 from rsvpq.settings.model import (
@@ -26,6 +27,7 @@ __all__ = [
     "AnyServerSettings",
     "AuditSettings",
     "ConfigError",
+    "ConsoleSettings",
     "Duration",
     "EwsSettings",
     "KeyPath",

@@ -18,6 +18,7 @@ from pydantic import (
 
 from rsvpq.lanes.limits import Limits, Rate, require_one_at_a_time
 from rsvpq.policy import Policy
+from rsvpq.settings.console import ConsoleSettings
 from rsvpq.settings.durations import Duration
 from rsvpq.settings.fields import (
     Count,
@@ -159,6 +160,7 @@ class Settings(_Table):
     policy: PolicySettings = PolicySettings()
     health: HealthSettings = HealthSettings()
     audit: AuditSettings = AuditSettings()
+    console: ConsoleSettings = ConsoleSettings()
     schedule: tuple[Schedule, ...] = ()
 
     @property

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rsvpq.cli.config import check_report, config
+from tests.support.running_console import cheap_login
 
 ROOT = Path(__file__).parents[2]
 SECRET = "correct horse"
@@ -178,6 +179,19 @@ def test_observing_by_environment_is_warned_about_as_such() -> None:
     expected = "environment: RSVPQ_MODE: observe: nothing will be answered; write respond when you are ready"
 
     assert _warnings({"RSVPQ_MODE": "observe"}) == [expected]
+
+
+def test_a_console_that_would_not_start_is_warned_about(folder: Path) -> None:
+    with (folder / "rsvpq.toml").open("a") as file:
+        file.write('[console]\nlogins_file = "secrets/logins"\n')
+    assert f"{folder}/secrets/logins: file: cannot be read (No such file or directory)" in _warnings()[-1]
+    logins = folder / "secrets" / "logins"
+    logins.write_text("anna:operator:password\n")
+    logins.chmod(0o600)
+    assert _warnings()[-1].startswith(f"{logins}:1: login: what anna has after the role is not a hash")
+    assert "(the console would not start)" in _warnings()[-1]
+    logins.write_text(f"{cheap_login('anna', 'operator', SECRET)}\n")
+    assert not [warning for warning in _warnings() if "console" in warning]
 
 
 def test_a_missing_schedule_is_warned_about(folder: Path) -> None:

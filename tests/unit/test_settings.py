@@ -118,6 +118,14 @@ retention = "7d"
 most_records = 5000
 hide = "subjects, addresses"
 hash_key_file = "secrets/key"
+[console]
+listen = "0.0.0.0:8443"
+logins_file = "secrets/hq1"
+certificate = "secrets/hq1"
+certificate_key = "secrets/hq1"
+behind_proxy = true
+allow_http = true
+session = "1h"
 [[schedule]]
 every = "1d"
 [[schedule]]
@@ -205,6 +213,42 @@ def test_an_audit_that_cannot_be_hidden_as_asked_is_one_problem(keys: str, compl
     top, servers = GOOD.split("[servers.hq1]")
     (problem,) = _problems(f"{top}\n[audit]\n{keys}\n[servers.hq1]{servers}")
     assert problem.split(":", 1)[1].split(":", 1)[1].startswith(complaint.split(":", 1)[1])
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [
+        ('listen = "0.0.0.0:5556"', "console.listen: 0.0.0.0:5556 can be reached from other machines, and passwords"),
+        ('listen = "[::]:5556"', "console.listen: [::]:5556 can be reached from other machines, and passwords"),
+        ('listen = "console.example.com:5556"\nbehind_proxy = true', "can be reached from other machines"),
+        ('listen = "5556"', "console.listen: '5556' is not an address and a port; write it as 127.0.0.1:5556"),
+        ('listen = "127.0.0.1:99999"', "console.listen: '127.0.0.1:99999' is not an address and a port"),
+        ('certificate_key = "secrets/key"', "console.certificate_key: is given without its certificate"),
+        ('login_file = "secrets/key"', "console.login_file: is not a known key; did you mean logins_file?"),
+        ('session = "8"', "console.session: "),
+    ],
+)
+def test_a_console_that_others_could_reach_without_tls_is_one_problem(keys: str, complaint: str) -> None:
+    top, servers = GOOD.split("[servers.hq1]")
+    (problem,) = _problems(f"{top}\n[console]\n{keys}\n[servers.hq1]{servers}")
+    assert complaint in problem
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "keys",
+    [
+        'listen = "127.0.0.1:1"',
+        'listen = "[::1]:1"',
+        'listen = "localhost:1"',
+        'listen = "0.0.0.0:1"\nallow_http = true',
+        'listen = "0.0.0.0:1"\ncertificate = "secrets/none-yet"',
+    ],
+)
+def test_a_console_listens_on_this_machine_or_with_tls_or_where_it_is_allowed(keys: str) -> None:
+    top, servers = GOOD.split("[servers.hq1]")
+    assert _load(f"{top}\n[console]\n{keys}\n[servers.hq1]{servers}").console.address[1] == 1
 
 
 @pytest.mark.usefixtures("folder")
@@ -341,6 +385,8 @@ def test_every_key_can_be_set_in_the_file(folder: Path) -> None:
     assert (other.url, other.auth, other.access) == ("https://mail2.example.com/ews/own.asmx", "ntlm", "delegate")
     assert (other.schema_version, other.marker, other.settle) == ("2007", "off", Duration(300))
     assert settings.mailbox_limits == Limits(Rate(1), burst=4, concurrency=1)
+    assert (settings.console.address, settings.console.logins_file) == (("0.0.0.0", 8443), folder / "secrets/hq1")  # noqa: S104 - a setting
+    assert (settings.console.is_https, settings.console.session) == (True, Duration(3600))
     assert (settings.lanes.scans_released, settings.lanes.answers_released) == (1, 2)
     assert (settings.lanes.release_lease, settings.lanes.run_lease) == (Duration(120), Duration(3600))
     assert (settings.lanes.longest_run, settings.lanes.server_share) == (Duration(7200), 25)
