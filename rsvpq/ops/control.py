@@ -15,6 +15,8 @@ LimitedScope = Literal["server", "mailbox"]
 
 #: Default reason of a pause.
 PAUSED = "paused by an operator"
+#: The longest pause that ends by itself, in seconds; the ledger's microseconds are exact until the year 2255.
+LONGEST_PAUSE_S = 100 * 365 * 86_400.0
 
 
 def pause(context: LedgerContext, scope: Scope, name: str = "", reason: str = "", *, for_s: float | None = None) -> str:
@@ -22,9 +24,12 @@ def pause(context: LedgerContext, scope: Scope, name: str = "", reason: str = ""
 
     :param for_s: after how many seconds the pause ends by itself; None for never.
     :returns: a sentence for the operator.
-    :raises InvalidRequest: the scope or the name is wrong. :raises ConfigError: no such mailbox is in the list.
+    :raises InvalidRequest: the scope, the name or the time is wrong. :raises ConfigError: no such mailbox is in the
+        list.
     """
     name = context.resolve_name(scope, name)
+    if for_s is not None and for_s > LONGEST_PAUSE_S:
+        raise InvalidRequest("the pause would end in more than 100 years; give no end: it lasts until somebody resumes")
     why = reason or PAUSED
     values = {"for": None if for_s is None else f"{for_s:g} s"}
     action = context.action("pause", scope, name, why=why, values=values)
