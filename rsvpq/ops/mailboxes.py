@@ -5,13 +5,13 @@ of others. Everything here is read from the ledger and the list; no server is as
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from shlex import quote
 from typing import Any, Literal, get_args
 
 from rsvpq.lanes.snapshot import MailboxState
-from rsvpq.lanes.status import Hold
+from rsvpq.lanes.status import Hold, Pause
 from rsvpq.mail.errors import Gone, LoginRefused, MailboxRefused, NoRights
 from rsvpq.ops import look
 from rsvpq.ops.context import InvalidRequest, OperatorContext
@@ -68,12 +68,14 @@ class Examined:
 
     ``mailboxes`` is the number of examined ones, ``unwell`` the number of those that are not well, and ``states`` how
     many are in each state; a mailbox may be in several. ``held_servers`` are the servers that are left alone now.
+    ``obstacles`` say what stops even a mailbox that is well, see :func:`obstacles`.
     """
 
     mailboxes: int
     unwell: int
     states: Mapping[State, int]
     held_servers: Mapping[str, Hold]
+    obstacles: Sequence[str]
     rows: Sequence[MailboxHealth]
 
     def to_dict(self) -> dict[str, Any]:
@@ -83,6 +85,7 @@ class Examined:
             "unwell": self.unwell,
             "states": dict(self.states),
             "held_servers": {name: asdict(hold) for name, hold in self.held_servers.items()},
+            "obstacles": list(self.obstacles),
             "rows": [row.to_dict() for row in self.rows],
         }
 
@@ -138,8 +141,25 @@ def examine_mailboxes(context: OperatorContext, choice: MailboxChoice) -> Examin
         unwell=sum(bool(row.symptoms) for row in rows),
         states={state: counted[state] for state in STATES if counted[state]},
         held_servers={name: hold for name, hold in holds.items() if choice.server in ("", name)},
+        obstacles=obstacles(context, [choice.server] if choice.server else servers),
         rows=sorted(filter(choice.returns, rows), key=_urgency),
     )
+
+
+def obstacles(context: OperatorContext, servers: Iterable[str]) -> list[str]:
+    """Say what stops every mailbox of these servers, however well it is: pauses, and holds of whole servers."""
+    snapshot, names = context.lanes.snapshot, sorted(servers)
+    everything = snapshot.pause("all")
+    found = [f"everything is {_paused(everything)}"] if everything else []
+    found += [f"server {name} is {_paused(pause)}" for name in names if (pause := snapshot.pause("server", name))]
+    for name, hold in snapshot.holds("server", names).items():
+        found.append(f"server {name} is held for another {age(hold.left_s)}: {hold.why or 'no reason given'}")
+    return found
+
+
+def _paused(pause: Pause) -> str:
+    by = f" by {pause.by}" if pause.by else ""
+    return f"paused{by}: {pause.reason}"
 
 
 def _urgency(row: MailboxHealth) -> tuple[int, str]:
@@ -147,7 +167,7 @@ def _urgency(row: MailboxHealth) -> tuple[int, str]:
 
 
 def show(context: OperatorContext, name: str) -> dict[str, Any]:
-    """Return everything about one mailbox: its symptoms, what its last scan found, and its lane if it has one.
+    """Return everything about one mailbox: its symptoms, what stops it, what its last scan found, and its lane.
 
     The lane is as :func:`rsvpq.ops.look.mailbox` returns it.
 
@@ -161,7 +181,8 @@ def show(context: OperatorContext, name: str) -> dict[str, Any]:
     row = _Examiner(Periods(settings), snapshot.holds("server", [server])).examine(name, listed, state)
     lane = look.mailbox(context, name) if state and state.server else {}
     totals = asdict(state.totals) if state and state.totals else None
-    return {**lane, **row.to_dict(), "last_scan": totals}
+    stopped = obstacles(context, [server] if server else [])
+    return {**lane, **row.to_dict(), "last_scan": totals, "obstacles": stopped}
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +244,7 @@ class _Known:
         if trouble := self._failure() or self._own_hold():
             yield trouble
         if pause := self.state.pause:
-            by = f" by {pause.by}" if pause.by else ""
-            yield Symptom("paused", pause.age_s, f"paused{by}: {pause.reason}", self._resume)
+            yield Symptom("paused", pause.age_s, _paused(pause), self._resume)
 
     def unlisted(self) -> Symptom:
         """Return that it has left the list, whatever else there is: nothing is done in it."""
