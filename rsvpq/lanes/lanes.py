@@ -12,6 +12,7 @@ from rsvpq.lanes.ledger import Ledger, RunBudget, Topics
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.registrations import Registrations, ScheduleClaims
 from rsvpq.lanes.repair import Repair
+from rsvpq.lanes.revisions import Revisions
 from rsvpq.lanes.run_results import RunResults
 from rsvpq.lanes.snapshot import Snapshot
 
@@ -45,6 +46,7 @@ class Lanes:
         self.drafts = StoredDrafts(self.namespace)
         self.registrations = Registrations(self.namespace)
         self.schedule = ScheduleClaims(self.namespace)
+        self.revisions = Revisions(self.namespace)
 
     def time_us(self) -> int:
         """Return the time by the clock of the ledger, in microseconds."""
