@@ -11,17 +11,14 @@ from typing import Any
 
 from celery import Task
 
-from producer.app import app, lanes, settings
+from producer.app import app, lanes, parts
 from rsvpq.lanes import Scope
 from rsvpq.ops import InvalidRequest, OperatorContext, control, dead, look, open_context
 from rsvpq.ops import mailboxes as health
 from rsvpq.ops.context import require_count
 from rsvpq.settings import ConfigError, Duration
 from rsvpq.tasks import contract
-from rsvpq.wiring import make_list
 from rsvpq.wiring.in_force import in_force
-
-_LIST = make_list(settings)
 
 
 def _operation(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
@@ -44,13 +41,15 @@ def _operation(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
 def _context(task: Task[Any, Any], who: str) -> OperatorContext:
     """Open the context of the caller: known is only the name that it gives, and that it used the queue."""
     caller = f"{who} by Flower/Celery" if who else "Flower/Celery"
-    return open_context(settings, lanes, who=caller, token=str(task.request.id))
+    return open_context(parts.now.settings, lanes, who=caller, token=str(task.request.id))
 
 
 @_operation(contract.OPS_STATUS)
 def status(_: Task[Any, Any]) -> dict[str, Any]:
     """Return the state of the lanes, as ``rsvpq status --json`` does."""
-    return {"in_force": in_force(settings, lanes).to_dict(), **lanes.snapshot.status(_LIST.names()).to_dict()}
+    now = parts.now
+    force = in_force(now.settings, lanes)
+    return {"in_force": force.to_dict(), **lanes.snapshot.status(now.mailboxes.names()).to_dict()}
 
 
 @_operation(contract.OPS_PAUSE)

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, get_args
 
 from celery import Task
 
-from producer.app import app, audit, backends, carrier, lanes, policy, settings
+from producer.app import app, lanes, parts
 from producer.dry_run import dry_run
 from producer.explain import explain
 from producer.offer import REPORT_ONLY, offer_scans
@@ -22,8 +23,7 @@ from rsvpq.tasks import contract
 from rsvpq.tasks.admission import require_task
 from rsvpq.tasks.journal import Outcome
 from rsvpq.tasks.runner import Attempt
-
-CAPS = Caps(settings.policy.most_answers_per_scan, settings.policy.most_answers_per_run)
+from rsvpq.wiring.parts import Parts
 
 
 @app.task(name=contract.SCAN, bind=True, acks_late=True)
@@ -43,19 +43,19 @@ def scan_mailboxes(
     """
     if kind not in get_args(contract.ScanKind):
         raise ValueError(f"unknown kind {kind!r}: use one of {', '.join(get_args(contract.ScanKind))}")
-    run = contract.run_named(str(self.request.id))
+    run, now = contract.run_named(str(self.request.id)), parts.now
     try:
         names = [mailboxes] if isinstance(mailboxes, str) else mailboxes
-        chosen = select(read_mailboxes(settings.mailboxes, settings), names=names, group=group)
+        chosen = select(read_mailboxes(now.settings.mailboxes, now.settings), names=names, group=group)
     except ConfigError as error:
         if kind in REPORT_ONLY:
             lanes.run_results(run).refused(str(error))
         raise
     limits = {mailbox.name: mailbox.limits for mailbox in chosen if mailbox.limits}
-    results = offer_scans(audit, chosen, run, kind, wanted, limits)
+    results = offer_scans(now.audit, chosen, run, kind, wanted, limits)
     if kind in REPORT_ONLY:
         lanes.run_results(run).offered(results)
-    carrier.publish(lanes.ledger.release())
+    now.carrier.publish(lanes.ledger.release())
     tally = Counter(results.values())
     return ", ".join(f"{result} {count}" for result, count in sorted(tally.items())) or "no mailboxes"
 
@@ -63,29 +63,30 @@ def scan_mailboxes(
 @app.task(name=contract.SCAN_MAILBOX, bind=True, throws=(ExchangeError,))
 def scan_mailbox(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
     """Run one scan item; the other arguments are only for reading in Flower."""
-    return carrier.carry(str(self.request.id), generation, visit_mailbox)
+    now = parts.now
+    return now.carrier.carry(str(self.request.id), generation, partial(visit_mailbox, now))
 
 
-def visit_mailbox(attempt: Attempt) -> Outcome:
-    """Run a scan of any kind on its mailbox.
+def visit_mailbox(now: Parts, attempt: Attempt) -> Outcome:
+    """Run a scan of any kind on its mailbox, with the parts that were in force at its start.
 
     :raises ExchangeError: the mailbox could not be read. :raises Refused: this version does not know the kind of scan.
     """
     start, journal = attempt.start, attempt.journal
     require_task(start, contract.SCAN_MAILBOX)
-    kind = start.payload["kind"]
-    with backends.mailbox(start.server, start.mailbox, attempt.lease) as box:
+    kind, settings = start.payload["kind"], now.settings
+    with now.backends.mailbox(start.server, start.mailbox, attempt.lease) as box:
         visit = Visit(
             item=start.id,
             mailbox=Mailbox(start.mailbox, start.server, start.payload.get("group", "")),
             box=box,
             journal=journal,
             # A scan that only reports shows what would be done if live runs were confirmed.
-            policy=replace(settings.decisions, mode="respond") if kind in REPORT_ONLY else policy(),
+            policy=replace(settings.decisions, mode="respond") if kind in REPORT_ONLY else now.policy(),
             lanes=lanes,
-            audit=audit,
-            publish=carrier.publish,
-            caps=CAPS,
+            audit=now.audit,
+            publish=now.carrier.publish,
+            caps=Caps(settings.policy.most_answers_per_scan, settings.policy.most_answers_per_run),
         )
         match kind:
             case "scan":

@@ -1,20 +1,25 @@
-"""``rsvpq config``: check the configuration before a process uses it.
+"""``rsvpq config``: check the configuration before a process uses it, and apply it to those that run.
 
-Only reads files: does not connect to Redis or to a mail server. Prints no secret.
+The check only reads files: it does not connect to Redis or to a mail server. Prints no secret.
 """
 
 import os
 import stat
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
 from rsvpq.cli import policy_check
+from rsvpq.cli.options import config_option, json_option
 from rsvpq.http.tls import LEGACY
 from rsvpq.lanes.limits import Limits
+from rsvpq.ops import InvalidRequest, configuration, open_context
 from rsvpq.settings import (
     SLOWEST_EWS,
     ConfigError,
@@ -30,15 +35,18 @@ from rsvpq.settings import (
     load_with_origins,
 )
 from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes
-from rsvpq.text import duration
+from rsvpq.settings.revision import Revision, list_digest, settings_digest
+from rsvpq.text import duration, json_text, printable
 
 #: The share of threads that means no limit, in percent.
 _ALL = 100
+#: Seconds to wait for the processes, and between two looks at them.
+_LONGEST_WAIT_S, _LOOK_S = 10.0, 0.2
 
 
 @click.group()
 def config() -> None:
-    """Check the configuration."""
+    """Check the configuration, or apply it to the running processes."""
 
 
 @config.command("check")
@@ -56,8 +64,80 @@ def config_check(file: Path | None) -> None:
     click.echo("\n".join(lines))
 
 
+@config.command("apply")
+@click.option("--reason", default="", help="Recorded in the audit.")
+@click.option("--no-wait", is_flag=True, help="Do not wait until the processes have taken them up.")
+@json_option
+@config_option
+def config_apply(reason: str, no_wait: bool, as_json: bool, config_file: Path | None) -> None:
+    """Bring the settings and the list of mailboxes into force in the running processes, without a restart.
+
+    Checks them first, as 'config check' does. Each process then reads its own files, and takes them up if they are the
+    same; what is under way is finished with the former ones. Keys that need a restart are refused.
+
+    Exits with 3 if a process has not taken them up after ten seconds.
+    """
+    checked = check_configuration(config_file, os.environ)
+    context = open_context(checked.loaded.settings)
+    try:
+        applied = configuration.apply(context, checked.revision, reason)
+    except InvalidRequest as error:
+        raise click.ClickException(str(error)) from None
+    deadline = time.monotonic() + (0 if no_wait else _LONGEST_WAIT_S)
+    while not (found := configuration.uptake(context, applied)).complete and time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
+    click.echo(json_text(_to_dict(found), indent=2) if as_json else "\n".join(map(printable, _lines(found))))
+    if not found.complete and not no_wait:
+        sys.exit(3)
+
+
+def _lines(found: configuration.Uptake) -> Iterator[str]:
+    running = len(found.done)
+    yield f"applied {found.applied.revision}: {running} process{'' if running == 1 else 'es'} run with it"
+    for one in found.kept:
+        yield f"{one.name} still runs with {one.revision}{': ' if one.problem else ''}{one.problem}"
+    for name in found.silent:
+        yield f"{name} does not report its settings: restart it"
+
+
+def _to_dict(found: configuration.Uptake) -> dict[str, Any]:
+    return {
+        "revision": str(found.applied.revision),
+        "complete": found.complete,
+        "processes": [
+            {"name": one.name, "revision": str(one.revision), "taken_up": one in found.done, "problem": one.problem}
+            for one in (*found.done, *found.kept)
+        ],
+        "unreported": list(found.silent),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A configuration without problems, and its warnings."""
+
+    loaded: LoadedSettings
+    mailboxes: Sequence[ListedMailbox]
+    warnings: Sequence[Problem]
+
+    @property
+    def revision(self) -> Revision:
+        """The revision of the settings and of the list."""
+        return Revision(settings_digest(self.loaded.settings), list_digest(self.mailboxes))
+
+
 def check_report(file: Path | None, environ: Mapping[str, str]) -> list[str]:
     """Return the lines that ``config check`` prints.
+
+    :raises ConfigError: the configuration is invalid; lists all problems.
+    """
+    checked = check_configuration(file, environ)
+    summary = _summary(checked.loaded.settings, checked.mailboxes)
+    return [*summary, *(f"warning: {warning}" for warning in checked.warnings)]
+
+
+def check_configuration(file: Path | None, environ: Mapping[str, str]) -> Checked:
+    """Check the settings and the list.
 
     :raises ConfigError: the configuration is invalid; lists all problems.
     """
@@ -74,8 +154,7 @@ def check_report(file: Path | None, environ: Mapping[str, str]) -> list[str]:
     ]
     if problems := [*empty, *_unreached_delay(loaded), *policy_check.problems(loaded, mailboxes)]:
         raise ConfigError(in_file_order(problems))
-    warnings = in_file_order(_warnings(loaded, mailboxes))
-    return [*_summary(loaded.settings, mailboxes), *(f"warning: {warning}" for warning in warnings)]
+    return Checked(loaded, mailboxes, in_file_order(_warnings(loaded, mailboxes)))
 
 
 def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator[str]:

@@ -20,8 +20,10 @@ from rsvpq.cli.tables import is_terminal, print_fitted
 from rsvpq.lanes.status import Pause, ServerStatus, Status
 from rsvpq.ops import control
 from rsvpq.settings import load_settings
+from rsvpq.settings.revision import Revision, settings_digest
 from rsvpq.text import age, json_text, printable
 from rsvpq.wiring.in_force import InForce, in_force
+from rsvpq.wiring.revisions import differences
 
 #: Default interval of --watch, in seconds.
 _EVERY_S = 2.0
@@ -49,6 +51,7 @@ def status(every_s: float | None, as_json: bool, config_file: Path | None) -> No
     lanes = wiring.make_lanes(settings)
     look = partial(in_force, settings, lanes)
     mailboxes = wiring.make_list(settings)
+    digest = settings_digest(settings)
 
     def read() -> Status:
         return lanes.snapshot.status(mailboxes.names())
@@ -59,7 +62,7 @@ def status(every_s: float | None, as_json: bool, config_file: Path | None) -> No
                 shown = {"in_force": look().to_dict(), **now.to_dict()}
                 click.echo(json_text(shown, indent=None if every_s else 2))
         else:
-            _show(read, look, every_s)
+            _show(read, look, every_s, lambda: Revision(digest, mailboxes.digest))
 
 
 def _looks(read: Callable[[], Status], every_s: float | None) -> Iterator[Status]:
@@ -70,25 +73,32 @@ def _looks(read: Callable[[], Status], every_s: float | None) -> Iterator[Status
         yield read()
 
 
-def _show(read: Callable[[], Status], look: Callable[[], InForce], every_s: float | None) -> None:
+def _show(
+    read: Callable[[], Status], look: Callable[[], InForce], every_s: float | None, revision: Callable[[], Revision]
+) -> None:
     console = Console(highlight=False)
     if every_s is None or not is_terminal():
         width = console.width if is_terminal() else _WIDE
         for now in _looks(read, every_s):
-            print_fitted(picture(now, look(), width))
+            print_fitted(picture(now, look(), width, revision()))
         return
     with Live(console=console, auto_refresh=False) as live:
         for now in _looks(read, every_s):
-            live.update(picture(now, look(), console.width), refresh=True)
+            live.update(picture(now, look(), console.width, revision()), refresh=True)
 
 
-def picture(now: Status, look: InForce, width: int) -> RenderableType:
-    """Return the status for a terminal of this width: what is in force, then a row or a paragraph for each server."""
+def picture(now: Status, look: InForce, width: int, revision: Revision | None = None) -> RenderableType:
+    """Return the status for a terminal of this width: what is in force, then a row or a paragraph for each server.
+
+    :param revision: that of the files at hand.
+    """
     rows = {printable(name): _cells(server) for name, server in now.servers.items()}
     servers: list[RenderableType] = [_table(rows)] if width >= _WIDE else [*_paragraphs(rows)]
     headline = [f"EVERYTHING IS PAUSED{_pause(now.paused)}"] if now.paused else []
     headline += [look.headline, _processes(look)]
     headline += [f"{missing.what.upper()}; start one: {missing.start}" for missing in look.missing()]
+    different = list(differences(look.revisions, revision))
+    headline += [*map(printable, different), *(["see 'rsvpq doctor', and 'rsvpq config apply'"] if different else [])]
     if not now.servers:
         headline.append("no servers: no dispatcher or worker has started yet")
     return Group(*map(Text, headline), *servers, *map(Text, _footer(now)))

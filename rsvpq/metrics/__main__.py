@@ -26,6 +26,8 @@ from rsvpq.metrics.collector import InstallationCollector
 from rsvpq.metrics.reading import InstallationReader
 from rsvpq.settings import ConfigError, load_settings
 from rsvpq.tasks.log_lines import escape_lines
+from rsvpq.wiring import make_list
+from rsvpq.wiring.revisions import SettingsWatch, live_settings
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +112,8 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     try:
-        reader = InstallationReader(load_settings())
+        settings = load_settings()
+        reader = InstallationReader(settings)
         reader.is_answered()  # raises an error for a cluster; whether Redis answers is what the metrics say
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
@@ -120,9 +123,15 @@ def main() -> int:
     except OSError as error:
         sys.stderr.write(f"cannot listen on {address[0]}:{address[1]}: {error}\n")
         return 1
+    live = live_settings(settings, make_list(settings), lambda applied, _: reader.renew(applied))
+    watch = SettingsWatch(live, "metrics")
+    watch.start()
     notify("READY=1")
     logger.info("event=started listen=%s:%d", server.server_name, server.server_port)
-    server.serve_forever()
+    try:
+        server.serve_forever()
+    finally:
+        watch.stop()
     return 0
 
 

@@ -4,7 +4,7 @@
 that only observes, look like a quiet night.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings
 from rsvpq.tasks import contract
 from rsvpq.wiring import PolicyInForce
+from rsvpq.wiring.revisions import SettingsReport, differences, reports
 
 #: How a worker of each queue is started.
 STARTS: Mapping[str, str] = {
@@ -40,7 +41,7 @@ class InForce:
     :param silent: why no request is answered, although scans run; '' if answers are sent. :param confirmed: who
         confirmed live runs, and when; '' if nobody has, or needs to. :param workers: by queue, the workers that take
         from it, each with its threads. :param dispatchers: as ``HOST:PID``. :param begun: whether any process has ever
-        used this Redis.
+        used this Redis. :param revisions: with which settings the processes run.
     """
 
     silent: str
@@ -48,6 +49,7 @@ class InForce:
     workers: Mapping[str, Mapping[str, int]]
     dispatchers: tuple[str, ...]
     begun: bool
+    revisions: tuple[SettingsReport, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -79,6 +81,11 @@ class InForce:
             "workers": {queue: dict(workers) for queue, workers in self.workers.items()},
             "dispatchers": list(self.dispatchers),
             "missing": [one._asdict() for one in self.missing()],
+            "revisions": {
+                one.name: {"revision": str(one.revision), "problem": one.problem, "version": one.version}
+                for one in self.revisions
+            },
+            "differences": list(differences(self.revisions)),
         }
 
 
@@ -90,7 +97,16 @@ def in_force(settings: Settings, lanes: Lanes) -> InForce:
         workers={queue: lanes.registrations.consumers(queue) for queue in STARTS},
         dispatchers=tuple(lanes.registrations.alive_anywhere("dispatcher")),
         begun=lanes.controls.configured(),
+        revisions=reports(lanes),
     )
+
+
+def unreported(lanes: Lanes, found: Iterable[SettingsReport]) -> list[str]:
+    """Return the workers and dispatchers that run and do not report their settings: those of an earlier version."""
+    known = {one.process for one in found}
+    running = [(queue, worker) for queue in STARTS for worker in lanes.registrations.consumers(queue)]
+    running += [("dispatcher", process) for process in lanes.registrations.alive_anywhere("dispatcher")]
+    return [f"{role} {process}" for role, process in running if process not in known]
 
 
 def _why_silent(settings: Settings, lanes: Lanes) -> str:
