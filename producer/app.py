@@ -1,8 +1,6 @@
 """The root of the producer: settings, Celery app, lanes, parts. Start it with ``celery -A producer.app worker``."""
 
-from typing import Any
-
-from celery.signals import worker_init
+from functools import partial
 
 from rsvpq import wiring
 from rsvpq.health.worker import watch_worker
@@ -28,12 +26,7 @@ def renew(settings: Settings, mailboxes: MailboxList) -> None:
 
 
 live = live_settings(settings, parts.now.mailboxes, renew)
-apps.refuse_cluster_at_start(lanes)
+apps.at_start(partial(wiring.configure, lanes, settings))
 watch_worker(settings)
 apps.watch_settings(live)
 Refusals(lanes).watch()
-
-
-@worker_init.connect
-def _configure_lanes(**_: Any) -> None:
-    wiring.configure(lanes, parts.now.settings)

@@ -79,7 +79,7 @@ class Dispatcher:
     def run(self, stop: Event) -> None:
         """Run rounds until stopped; wait while Redis is unavailable.
 
-        :raises ConfigError: Redis is a cluster.
+        :raises ConfigError: Redis is a cluster, or a later version uses the ledger.
         """
         while not stop.is_set():
             self.rounds += 1
@@ -155,7 +155,7 @@ class Dispatcher:
 
 
 def main() -> None:
-    """Run until SIGTERM or SIGINT; exit with code 2 if Redis is a cluster."""
+    """Run until SIGTERM or SIGINT; exit with code 2 if Redis cannot be used."""
     from producer.app import app, live, parts, renew, settings  # noqa: PLC0415 - importing it reads the settings
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")

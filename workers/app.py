@@ -18,7 +18,7 @@ app = apps.make_app(settings, "workers", include=["workers.tasks"], leases_only=
 lanes = wiring.make_lanes(settings)
 parts = LiveParts(settings, app, lanes)
 live = live_settings(settings, parts.now.mailboxes, parts.renew)
-apps.refuse_cluster_at_start(lanes)
+apps.at_start(lanes.ping)
 watch_worker(settings)
 apps.watch_settings(live)
 Refusals(lanes).watch()

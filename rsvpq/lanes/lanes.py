@@ -14,6 +14,7 @@ from rsvpq.lanes.registrations import Registrations, ScheduleClaims
 from rsvpq.lanes.repair import Repair
 from rsvpq.lanes.revisions import Revisions
 from rsvpq.lanes.run_results import RunResults
+from rsvpq.lanes.schema import LedgerSchema
 from rsvpq.lanes.snapshot import Snapshot
 
 
@@ -47,6 +48,7 @@ class Lanes:
         self.registrations = Registrations(self.namespace)
         self.schedule = ScheduleClaims(self.namespace)
         self.revisions = Revisions(self.namespace)
+        self.schema = LedgerSchema(self.namespace)
 
     def time_us(self) -> int:
         """Return the time by the clock of the ledger, in microseconds."""

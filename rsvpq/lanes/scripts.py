@@ -15,7 +15,7 @@ SHARED = (
 )
 SCRIPTS = (
     *("offer", "offer_scan", "release", "start", "record", "renew", "finish", "refuse", "discard", "sweep"),
-    *("record_decisions", "claim", "remember", "report_threads", "configure", "set", "retry", "drop", "status"),
+    *("record_decisions", "claim", "remember", "report_threads", "mark", "configure", "set", "retry", "drop", "status"),
     *("repair", "check_slots", "quarantine", "forget_gone"),
 )
 

@@ -8,7 +8,7 @@ from redis.retry import Retry
 
 from rsvpq.lanes import LENIENT
 from rsvpq.settings.model import RedisSettings
-from rsvpq.settings.single_redis import connect_unless_cluster
+from rsvpq.settings.usable_redis import connect_if_usable
 
 #: How often a command to Redis is repeated: over about four seconds where the connection is refused.
 RETRIES = 6
@@ -19,7 +19,7 @@ _CONNECTIONS = 5000
 def make_redis(
     settings: RedisSettings, *, retries: int = RETRIES, timeout_s: float = 10, connect_timeout_s: float = 5
 ) -> Redis:
-    """Make a client; it connects at the first call, and refuses a Redis Cluster by ClusterRefused.
+    """Make a client; it connects at the first call, and refuses what :func:`connect_if_usable` refuses.
 
     :param retries: how often a command is repeated that Redis did not answer.
     """
@@ -35,6 +35,6 @@ def make_redis(
         socket_connect_timeout=connect_timeout_s,
         retry=retry,
         max_connections=_CONNECTIONS,
-        redis_connect_func=partial(connect_unless_cluster, settings.url),
+        redis_connect_func=partial(connect_if_usable, settings.url, settings.namespace),
         **settings.tls,
     )

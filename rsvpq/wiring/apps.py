@@ -37,19 +37,19 @@ def make_app(
     )
 
 
-def refuse_cluster_at_start(lanes: Lanes) -> None:
-    """Make a worker in this process exit with code 2 at its start if Redis is a cluster."""
+def at_start(first: Callable[[], None]) -> None:
+    """Let a worker in this process call Redis first; exit with code 2 if Redis, or what is there, cannot be used."""
 
-    def check(**_: Any) -> None:
+    def start(**_: Any) -> None:
         try:
-            lanes.ping()
+            first()
         except ConfigError as error:
             sys.stderr.write(f"{error}\n")
             raise SystemExit(2) from None  # Celery only logs other exceptions
         except RedisError:
             return  # it is unavailable: Celery waits for it
 
-    worker_init.connect(check, weak=False)
+    worker_init.connect(start, weak=False)
 
 
 def watch_settings(live: LiveSettings) -> None:

@@ -26,6 +26,7 @@ from rsvpq.lanes.reading import json_object
 from rsvpq.settings import ConfigError, Settings, load_settings
 from rsvpq.settings.mailboxes import MailboxList
 from rsvpq.settings.revision import Revision, changed_fixed, fixed_values, settings_digest
+from rsvpq.settings.usable_redis import SchemaRefused
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 LOOK_S = 1.0
 #: A report is repeated after this many looks, and valid for three times as long.
 _REPORT_LOOKS = 5
+#: The exit code of a process that may not use the ledger, as for wrong settings.
+_REFUSED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +190,10 @@ class LiveSettings:
 
 
 class SettingsWatch(Thread):
-    """Looks every second for what was applied, and reports with what this process runs."""
+    """Looks every second for what was applied, and reports with what this process runs.
+
+    It ends the process if a later version has begun to use the ledger.
+    """
 
     def __init__(self, live: LiveSettings, role: str) -> None:
         super().__init__(name="settings", daemon=True)
@@ -206,12 +212,18 @@ class SettingsWatch(Thread):
     def look(self) -> None:
         """Look once, and report after a change and every few looks; whatever fails, the next look tries again."""
         try:
+            if problem := self._live.lanes.schema.problem():
+                _end(problem)
             self._live.look()
             report = self._live.report(self._process, self._role).to_text()
             if report != self._reported or self._looks % _REPORT_LOOKS == 0:
                 self._live.lanes.revisions.report(self._process, report, 3 * _REPORT_LOOKS * LOOK_S)
                 self._reported = report
             self._looks += 1
+        except SchemaRefused as refused:  # by a new connection
+            _end(str(refused))
+        except ConfigError as error:  # a cluster, which ends the process where it is used first
+            logger.debug("event=settings-not-looked-at error=%s", error)
         except RedisError as error:
             self._looks = 0
             logger.debug("event=settings-not-looked-at error=%s", error)
@@ -226,8 +238,17 @@ class SettingsWatch(Thread):
             self.join(LOOK_S)
         try:
             self._live.lanes.revisions.end_report(self._process)
-        except RedisError as error:  # it ends by itself
+        except (RedisError, ConfigError) as error:  # it ends by itself
             logger.debug("event=report-not-removed error=%s", error)
+
+
+def _end(problem: str) -> None:
+    """End this process at once, because what it would write now would be read otherwise by a later version.
+
+    Its items go back to their lanes when their leases end.
+    """
+    logger.critical("event=schema-refused exit=%d: %s", _REFUSED, problem)
+    os._exit(_REFUSED)
 
 
 def live_settings(
