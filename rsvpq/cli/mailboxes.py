@@ -1,4 +1,4 @@
-"""``rsvpq mailboxes``: show which mailboxes are not well, one mailbox in detail, or the deepest lanes."""
+"""``rsvpq mailboxes``: show which mailboxes are not well, one in detail, or the deepest lanes; import the list."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rsvpq.cli.lanes import usage
+from rsvpq.cli.list_import import import_list
 from rsvpq.cli.options import config_option, json_option, not_empty, to_seconds
 from rsvpq.cli.tables import is_terminal, print_fitted
 from rsvpq.lanes.status import Override
@@ -95,6 +96,9 @@ def top(ctx: click.Context, most: int, as_json: bool, config_file: Path | None) 
         click.echo("\n".join(f"{lane['pending']:>7}  {printable(lane['mailbox'])}" for lane in lanes))
     else:
         click.echo("nothing waits in any lane")
+
+
+mailboxes.add_command(import_list)
 
 
 def _open(ctx: click.Context, config_file: Path | None) -> OperatorContext:

@@ -133,6 +133,23 @@ def select(
     return tuple(mailbox for mailbox in everyone if mailbox.name.casefold() in wanted)
 
 
+def list_rows(text: str) -> list[tuple[int, list[str]]]:
+    """Return the number and the trimmed fields of each row of a valid list, the header first."""
+    return list(_rows(text, _Report("")))
+
+
+def mailbox_name(text: str, server: str, settings: Settings) -> str:
+    """Return a name that may be in the list for a mailbox on this server.
+
+    :raises ValueError: it may not be, with the remedy.
+    """
+    problems: list[str] = []
+    _require_address(_name(text), server, settings, problems.append)
+    if problems:
+        raise ValueError(problems[0])
+    return text
+
+
 def _rows(text: str, report: _Report) -> Iterator[_Row]:
     """Yield the number and the trimmed fields of each line, skipping blank lines and comments.
 
