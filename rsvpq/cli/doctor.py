@@ -46,7 +46,7 @@ def doctor(servers: tuple[str, ...], mailbox: str | None, as_json: bool, config_
     for notes in examine(loaded, servers, chosen):
         groups.append(notes)
         if not as_json:
-            _show(notes)
+            show_notes(notes)
     code = exit_code(groups)
     if as_json:
         click.echo(json_text(_to_dict(groups, code), indent=2))
@@ -56,7 +56,8 @@ def doctor(servers: tuple[str, ...], mailbox: str | None, as_json: bool, config_
     sys.exit(code)
 
 
-def _show(notes: Notes) -> None:
+def show_notes(notes: Notes) -> None:
+    """Print the results of one group, each with its remedy."""
     table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False, expand=is_terminal())
     table.add_column(no_wrap=True, min_width=4)
     table.add_column(no_wrap=True, min_width=11)
