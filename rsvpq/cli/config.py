@@ -35,7 +35,6 @@ from rsvpq.settings import (
     load_with_origins,
 )
 from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes
-from rsvpq.settings.revision import Revision, list_digest, settings_digest
 from rsvpq.text import duration, json_text, printable
 
 #: The share of threads that means no limit, in percent.
@@ -80,7 +79,7 @@ def config_apply(reason: str, no_wait: bool, as_json: bool, config_file: Path | 
     checked = check_configuration(config_file, os.environ)
     context = open_context(checked.loaded.settings)
     try:
-        applied = configuration.apply(context, checked.revision, reason)
+        applied = configuration.apply(context, checked.mailboxes, reason)
     except InvalidRequest as error:
         raise click.ClickException(str(error)) from None
     deadline = time.monotonic() + (0 if no_wait else _LONGEST_WAIT_S)
@@ -119,11 +118,6 @@ class Checked:
     loaded: LoadedSettings
     mailboxes: Sequence[ListedMailbox]
     warnings: Sequence[Problem]
-
-    @property
-    def revision(self) -> Revision:
-        """The revision of the settings and of the list."""
-        return Revision(settings_digest(self.loaded.settings), list_digest(self.mailboxes))
 
 
 def check_report(file: Path | None, environ: Mapping[str, str]) -> list[str]:

@@ -7,7 +7,7 @@ from rsvpq.cli.dry_run_totals import Totals
 from rsvpq.cli.follow import follow, interruptible, report_problems, say
 from rsvpq.cli.progress import Progress
 from rsvpq.ops import OperatorContext
-from rsvpq.ops.confirmation import observing
+from rsvpq.ops.confirmation import observing, unapplied
 from rsvpq.ops.forecast import Forecast
 from rsvpq.ops.scans import Selection
 
@@ -34,7 +34,6 @@ def run(context: OperatorContext, selection: Selection, form: str, timeout_s: fl
                     shown.add(rows)
         shown.show_totals(totals)
         shown.end()
-    note = observing(context)
-    if note:
+    for note in filter(None, (observing(context), unapplied(context))):
         say(note)
     sys.exit(report_problems(following))

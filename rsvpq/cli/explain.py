@@ -18,7 +18,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.lanes.snapshot import KnownItem
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import open_context
-from rsvpq.ops.confirmation import observing
+from rsvpq.ops.confirmation import observing, unapplied
 from rsvpq.settings import load_settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
 from rsvpq.text import json_text
@@ -67,7 +67,7 @@ def explain(
     looked = bool(following.ended)
     policy = wiring.PolicyInForce(settings, lanes)().fingerprint(chosen.group)
     stories, more = _stories(lanes, audit, chosen, explained, matching, wanted, policy)
-    note = observing(context) if stories else ""
+    note = "; ".join(filter(None, (observing(context), unapplied(context)))) if stories else ""
     if as_json:
         shown = {"mailbox": chosen.name, "looked": looked, "more": more, "note": note, "messages": stories}
         click.echo(json_text(shown, indent=2))

@@ -53,16 +53,19 @@ def status(every_s: float | None, as_json: bool, config_file: Path | None) -> No
     mailboxes = wiring.make_list(settings)
     digest = settings_digest(settings)
 
+    def revision() -> Revision:
+        return Revision(digest, mailboxes.digest)
+
     def read() -> Status:
         return lanes.snapshot.status(mailboxes.names())
 
     with suppress(KeyboardInterrupt):  # this is how --watch ends
         if as_json:
             for now in _looks(read, every_s):
-                shown = {"in_force": look().to_dict(), **now.to_dict()}
+                shown = {"in_force": look().to_dict(revision()), **now.to_dict()}
                 click.echo(json_text(shown, indent=None if every_s else 2))
         else:
-            _show(read, look, every_s, lambda: Revision(digest, mailboxes.digest))
+            _show(read, look, every_s, revision)
 
 
 def _looks(read: Callable[[], Status], every_s: float | None) -> Iterator[Status]:

@@ -72,7 +72,11 @@ def _revisions(lanes: Lanes, look: InForce, revision: Revision, notes: Notes) ->
     for one in look.revisions:
         by_revision.setdefault(one.revision, []).append(one.name)
         if one.problem:
-            notes.fail("revision", f"{one.name} keeps {one.revision}: {one.problem}", "then rsvpq config apply")
+            notes.fail(
+                "revision",
+                f"{one.name} keeps {one.revision}: {one.problem}",
+                "repair that: the process tries again each second",
+            )
     for running, names in by_revision.items():
         text = f"{', '.join(names)}: {running}"
         if running == revision:

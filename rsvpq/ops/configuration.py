@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from rsvpq import wiring
 from rsvpq.ops.context import InvalidRequest, OperatorContext
-from rsvpq.settings.revision import Revision, fixed_values
+from rsvpq.settings.mailboxes import ListedMailbox
+from rsvpq.settings.revision import Revision, fixed_values, list_digest, settings_digest
 from rsvpq.wiring.in_force import unreported
 from rsvpq.wiring.revisions import Applied, SettingsReport, reports
 
@@ -25,8 +26,8 @@ class Uptake:
         return not self.kept and not self.silent
 
 
-def apply(context: OperatorContext, revision: Revision, reason: str = "") -> Applied:
-    """Publish the revision of the settings of this context and of its list, which were checked before.
+def apply(context: OperatorContext, mailboxes: Sequence[ListedMailbox], reason: str = "") -> Applied:
+    """Publish the revision of the settings of this context and of this list, which were checked before.
 
     The limits are in force when this returns; the processes take up everything else within seconds, see
     :func:`uptake`.
@@ -43,12 +44,14 @@ def apply(context: OperatorContext, revision: Revision, reason: str = "") -> App
         )
     if changed := _changed_fixed(context, running):
         raise InvalidRequest("\n".join(changed))
+    revision = Revision(settings_digest(context.settings), list_digest(mailboxes))
     before = " and ".join(sorted({str(one.revision) for one in running}))
     applied = Applied(revision)
     context.lanes.controls.log_action(
         context.action("apply", "all", "", why=reason, values={"revision": f"{before} -> {revision}"})
     )
     wiring.configure(context.lanes, context.settings)
+    context.lanes.controls.configure_mailboxes({one.name: one.limits for one in mailboxes})
     applied.publish(context.lanes)
     return applied
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings
+from rsvpq.settings.revision import Revision
 from rsvpq.tasks import contract
-from rsvpq.wiring import PolicyInForce
 from rsvpq.wiring.revisions import SettingsReport, differences, reports
 
 #: How a worker of each queue is started.
@@ -60,6 +60,16 @@ class InForce:
             f"answering, confirmed by {self.confirmed}" if self.confirmed else "answering, as policy.confirmed = true"
         )
 
+    @property
+    def settings_in_use(self) -> int:
+        """How many different settings the processes run with; 0 if none reports its own."""
+        return len({one.revision.settings for one in self.revisions})
+
+    @property
+    def kept(self) -> int:
+        """How many processes could not take up what was applied, or cannot read their list."""
+        return sum(bool(one.problem) for one in self.revisions)
+
     def missing(self) -> Iterator[Missing]:
         """Yield which processes do not run although they are needed; nothing before the first start."""
         return self.not_running() if self.begun else iter(())
@@ -72,8 +82,11 @@ class InForce:
             if not self.workers[queue]:
                 yield Missing(f"worker {queue}", f"no worker takes from the queue {queue}", STARTS[queue])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready copy."""
+    def to_dict(self, revision: Revision | None = None) -> dict[str, Any]:
+        """Return a JSON-ready copy.
+
+        :param revision: that of the settings at hand, with which the processes are compared.
+        """
         return {
             "answering": not self.silent,
             "why_not": self.silent,
@@ -85,19 +98,24 @@ class InForce:
                 one.name: {"revision": str(one.revision), "problem": one.problem, "version": one.version}
                 for one in self.revisions
             },
-            "differences": list(differences(self.revisions)),
+            "files": str(revision) if revision else "",
+            "differences": list(differences(self.revisions, revision)),
         }
 
 
 def in_force(settings: Settings, lanes: Lanes) -> InForce:
     """Look at what is in force now, with a few commands to Redis."""
+    found = reports(lanes)
+    modes = _modes(settings, found)
+    words = lanes.controls.confirmed()
+    answers = ("respond", True) in modes or (bool(words) and ("respond", False) in modes)
     return InForce(
-        silent=_why_silent(settings, lanes),
-        confirmed=lanes.controls.confirmed() if settings.mode == "respond" and not settings.policy.confirmed else "",
+        silent="" if answers else _why_silent(settings, modes),
+        confirmed=words if answers and ("respond", True) not in modes else "",
         workers={queue: lanes.registrations.consumers(queue) for queue in STARTS},
         dispatchers=tuple(lanes.registrations.alive_anywhere("dispatcher")),
         begun=lanes.controls.configured(),
-        revisions=reports(lanes),
+        revisions=found,
     )
 
 
@@ -109,9 +127,15 @@ def unreported(lanes: Lanes, found: Iterable[SettingsReport]) -> list[str]:
     return [f"{role} {process}" for role, process in running if process not in known]
 
 
-def _why_silent(settings: Settings, lanes: Lanes) -> str:
+def _modes(settings: Settings, found: Iterable[SettingsReport]) -> set[tuple[str, bool]]:
+    """Return the modes in force, each with whether settings confirm it: those of the workers, whatever a file says."""
+    running = {(one.mode, one.confirmed) for one in found if one.works}
+    return running or {(settings.mode, settings.policy.confirmed)}
+
+
+def _why_silent(settings: Settings, modes: Iterable[tuple[str, bool]]) -> str:
+    if any(mode == "respond" for mode, _ in modes):
+        return "live runs are not confirmed here: look at 'rsvpq scan --dry-run', then 'rsvpq confirm'"
     if settings.mode == "observe":
         return 'mode = "observe" in these settings'
-    if PolicyInForce(settings, lanes)().mode == "observe":
-        return "live runs are not confirmed here: look at 'rsvpq scan --dry-run', then 'rsvpq confirm'"
-    return ""
+    return 'mode = "observe" in the settings that the workers run with; to bring these into force: rsvpq config apply'

@@ -27,6 +27,7 @@ from rsvpq.settings import ConfigError, Settings, load_settings
 from rsvpq.settings.mailboxes import MailboxList
 from rsvpq.settings.revision import Revision, changed_fixed, fixed_values, settings_digest
 from rsvpq.settings.usable_redis import SchemaRefused
+from rsvpq.tasks import contract
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class SettingsReport:
     """What a process runs with.
 
     :param role: ``dispatcher``, ``metrics``, or the queues of a worker. :param fixed: see :func:`fixed_values`.
+    :param mode: that of its settings. :param confirmed: whether its settings confirm live runs.
     :param token: the last application that it has dealt with. :param problem: why it has not taken up what was applied,
         or cannot read its list; '' if there is none.
     """
@@ -73,17 +75,21 @@ class SettingsReport:
     token: str = ""
     version: str = __version__
     fixed: Mapping[str, str] = field(default_factory=dict)
+    mode: str = "observe"
+    confirmed: bool = False
 
     @classmethod
     def parse(cls, process: str, text: str) -> Self | None:
         """Return the report that a process has written; None if it is not one."""
         found = json_object(text) or {}
-        texts = {name: found.get(name) for name in ("role", "revision", "problem", "token", "version")}
+        texts = {name: found.get(name) for name in ("role", "revision", "problem", "token", "version", "mode")}
         fixed = found.get("fixed")
         if not all(isinstance(value, str) for value in texts.values()) or not isinstance(fixed, dict):
             return None
         revision = Revision.parse(str(texts.pop("revision")))
-        return cls(process, revision=revision, fixed=fixed, **{name: str(value) for name, value in texts.items()})
+        confirmed = found.get("confirmed") is True
+        known = {name: str(value) for name, value in texts.items()}
+        return cls(process, revision=revision, fixed=fixed, confirmed=confirmed, **known)
 
     def to_text(self) -> str:
         """Return it as :meth:`parse` reads it."""
@@ -93,6 +99,11 @@ class SettingsReport:
     def name(self) -> str:
         """The role and the process."""
         return f"{self.role} {self.process}"
+
+    @property
+    def works(self) -> bool:
+        """Whether the process scans or answers, so that its settings decide what is answered."""
+        return not {contract.SCAN_QUEUE, contract.ANSWER_QUEUE}.isdisjoint(self.role.split("+"))
 
     @property
     def is_here(self) -> bool:
@@ -157,7 +168,12 @@ class LiveSettings:
         unread = self.mailboxes.problem
         problem = self.problem or (f"its list of mailboxes cannot be read: {unread}" if unread else "")
         revision = Revision(self._settings_digest(), self.mailboxes.digest)
-        return SettingsReport(process, role, revision, problem, self.token, fixed=fixed_values(self.settings))
+        return SettingsReport(
+            *(process, role, revision, problem, self.token),
+            fixed=fixed_values(self.settings),
+            mode=self.settings.mode,
+            confirmed=self.settings.policy.confirmed,
+        )
 
     def _keep(self, applied: Applied, problem: str) -> None:
         if problem != self.problem:

@@ -11,9 +11,12 @@ import pytest
 from redis import Redis
 
 from rsvpq.lanes import Lanes
+from rsvpq.lanes.limits import Limits, Rate
+from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import Settings, load_settings
 from rsvpq.settings.mailboxes import MailboxList, read_mailboxes
 from rsvpq.settings.revision import Revision, list_digest, settings_digest
+from rsvpq.tasks import contract
 from rsvpq.wiring.revisions import Applied, LiveSettings, SettingsReport, SettingsWatch, differences, reports
 from tests.support.installation import Installation
 
@@ -310,3 +313,56 @@ def test_the_status_says_that_settings_differ_and_which(installation: Installati
     assert json.loads(installation.rsvpq("status", "--json").stdout)["in_force"]["revisions"] == {
         "scan here:1": {"revision": str(before), "problem": "", "version": "0.1.0"}
     }
+
+
+def test_the_mode_is_that_of_the_workers_and_not_that_of_the_file(installation: Installation) -> None:
+    report_as(installation, "answer", "here:1")
+    config = installation.config.read_text()
+    installation.config.write_text(config.replace('mode = "respond"', 'mode = "observe"'))
+    shown = installation.rsvpq("status").stdout
+    assert "NOTHING IS ANSWERED" not in shown  # the edit is not in force, and answers are sent
+    assert json.loads(installation.rsvpq("status", "--json").stdout)["in_force"]["answering"]
+
+    report_as(installation, "answer", "here:1")
+    installation.config.write_text(config)
+    first = installation.rsvpq("status").stdout.splitlines()[0]
+    assert first.startswith('NOTHING IS ANSWERED: mode = "observe" in the settings that the workers run with')
+    force = json.loads(installation.rsvpq("status", "--json").stdout)["in_force"]
+    assert force["files"] == str(revision_of(installation))
+    assert force["differences"][0].startswith("settings differ: ")
+
+
+def test_a_scan_says_by_which_settings_it_is_decided(installation: Installation) -> None:
+    report_as(installation, "scan", "here:1")
+    installation.write(RULE)
+    ended = installation.rsvpq("scan", "--all")
+    assert ended.returncode == 0
+    what = "decided by the settings that scan here:1 runs with, which are not those of the file: rsvpq config apply"
+    assert what in ended.stderr.splitlines()
+    report_as(installation, "scan", "here:1")
+    assert "config apply" not in installation.rsvpq("scan", "--all").stderr
+
+
+def test_apply_brings_the_limits_of_rows_into_force_at_once(installation: Installation, redis: Redis) -> None:
+    report_as(installation, "scan", "elsewhere:1")
+    lanes = installation.lanes()
+    for name in ("adele", "bruno"):
+        mailbox = Mailbox(name, "mail1")
+        lanes.ledger.offer_scans(
+            [(contract.lane_of(mailbox, Limits(Rate(1), 1, 1)), contract.scan_item(mailbox, "first"))]
+        )
+    text = "mailbox,server,pace\nadele,mail1,1/h\nbruno,mail1,\no'neil,mail2,1/h\n"
+    (installation.directory / "mailboxes.csv").write_text(text)
+    assert installation.rsvpq("config", "apply", "--no-wait").returncode == 0
+    assert redis.hget("{rsvpq}:mailbox:adele", "interval") == str(3600 * 10**6)
+    assert redis.hget("{rsvpq}:mailbox:bruno", "interval") is None
+    assert redis.exists("{rsvpq}:mailbox:o'neil") == 0  # it has no lane, and gets none
+
+
+def test_a_worker_that_cannot_change_says_why(installation: Installation) -> None:
+    process = start(installation)
+    process.live.pinned = "its pool of processes keeps the settings with which it was started"
+    installation.write(RULE)
+    publish(installation)
+    assert process.look() == process.live.pinned
+    assert process.taken == []
