@@ -18,7 +18,8 @@ from rsvpq.settings.mailboxes import MailboxList, read_mailboxes
 from rsvpq.settings.revision import Revision, list_digest, settings_digest
 from rsvpq.tasks import contract
 from rsvpq.wiring.revisions import Applied, LiveSettings, SettingsReport, SettingsWatch, differences, reports
-from tests.support.installation import Installation
+from testbed.processes import until
+from tests.support.installation import Installation, queued
 
 RULE = '[[policy.rules]]\nname = "all"\ndecision = "accept"\n'
 TIGHT = '[limits]\nrate = "1/min"\nburst = 1\n'
@@ -366,3 +367,20 @@ def test_a_worker_that_cannot_change_says_why(installation: Installation) -> Non
     publish(installation)
     assert process.look() == process.live.pinned
     assert process.taken == []
+
+
+def test_a_running_dispatcher_takes_up_schedules_and_limits(installation: Installation, redis: Redis) -> None:
+    dispatcher = installation.dispatcher()
+    try:
+        until(lambda: reports(installation.lanes()), "the dispatcher reports")
+        assert queued(redis, "scan") == []
+        installation.write('[[schedule]]\nevery = "1s"\ngroup = "sales"\n' + TIGHT)
+        applied = installation.rsvpq("config", "apply")
+        assert (applied.returncode, applied.stdout.rpartition(": ")[2]) == (0, "1 process run with it\n")
+        message, *_ = until(lambda: queued(redis, "scan"), "a scan is triggered by the new schedule")
+        assert message["task"] == contract.SCAN
+        redis.delete("{rsvpq}:cfg")  # as a Redis that has lost its data
+        until(lambda: redis.hget("{rsvpq}:cfg", "interval") == "60000000", "it writes the new limits")
+    finally:
+        dispatcher.end()
+    assert reports(installation.lanes()) == ()  # it ended in order, so its report does not outlive it
