@@ -1,5 +1,6 @@
 """``rsvpq init``: the files that it writes are right, safe and never replace others."""
 
+import os
 import re
 import stat
 from pathlib import Path
@@ -8,7 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rsvpq.cli import commands
-from rsvpq.ops.first_files import NewInstallation, list_of
+from rsvpq.ops import InvalidRequest
+from rsvpq.ops.first_files import NewInstallation, list_of, write_files
 from rsvpq.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -74,6 +76,25 @@ def test_what_is_there_is_replaced_only_by_force(target: Path) -> None:
     assert init(target, "--mailbox", "bruno", "--force").exit_code == 0
     assert "bruno" in (target / "mailboxes.csv").read_text()
     assert files(target) == before.keys()
+
+
+def test_the_modes_do_not_depend_on_the_umask(target: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        for _ in write_files({target / "open": ("x", 0o644), target / "secrets/one": ("x", 0o600)}):
+            pass
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE((target / name).stat().st_mode) for name in ("open", "secrets/one")] == [0o644, 0o600]
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced(target: Path) -> None:
+    target.mkdir()
+    (target / "file").write_text("theirs")
+    with pytest.raises(InvalidRequest, match="is there already"):
+        list(write_files({target / "file": ("ours", 0o644)}))
+    assert [path.name for path in target.iterdir()] == ["file"]
+    assert (target / "file").read_text() == "theirs"
 
 
 def test_wrong_answers_are_named_and_nothing_is_written(target: Path) -> None:

@@ -329,6 +329,11 @@ def test_wrong_usage_is_refused(settings: Settings, arguments: tuple[str, ...]) 
     assert run(settings, *arguments, given="").exit_code == 2
 
 
+def test_a_folded_comment_between_two_lines_belongs_to_no_value() -> None:
+    (entry,) = read_ldif("dn: CN=a\nmail: a@exam\n ple.com\n# a comment\n  that folds\nversion: 7\n", "export")
+    assert dict(entry.values) == {"dn": ("CN=a",), "mail": ("a@example.com",), "version": ("7",)}
+
+
 def test_an_export_of_ten_thousand_is_read_line_by_line() -> None:
     text = "".join(f"dn: CN=u{n}\nmail: u{n}@example.com\n\n" for n in range(10_000))
     assert len(read_ldif(text, "export")) == 10_000
