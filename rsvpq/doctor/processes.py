@@ -1,5 +1,7 @@
 """Check what runs and what waits: processes, queues, pauses, holds and dead items."""
 
+from datetime import UTC, datetime
+
 from redis.exceptions import RedisError
 
 from rsvpq.doctor.results import Notes
@@ -25,6 +27,8 @@ def examine(lanes: Lanes, queues: Queues, settings: Settings, revision: Revision
         _answering(look, settings, notes)
         _processes(look, notes)
         _revisions(lanes, look, revision, notes)
+        if not look.dispatchers:
+            _last_used(lanes, notes)
         status = lanes.snapshot.status()
         lengths = [f"{name} {queues.length(name)}" for name in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE)]
         notes.ok("queues", ", ".join(lengths) + " with Celery")
@@ -89,6 +93,16 @@ def _revisions(lanes: Lanes, look: InForce, revision: Revision, notes: Notes) ->
             )
         else:
             notes.fail("revision", f"{text}; the files here have {revision}", "rsvpq config apply, or restart them")
+
+
+def _last_used(lanes: Lanes, notes: Notes) -> None:
+    """Say how old the ledger is: one that was restored knows nothing of what operators have set since its backup."""
+    last_s = lanes.registrations.last_report("dispatcher")
+    if last_s is None:
+        return
+    when = datetime.fromtimestamp(last_s, UTC)
+    text = f"last used {when:%Y-%m-%d %H:%M:%S} UTC: pauses, limits and the confirmation are as they were then"
+    notes.warn("ledger", text, "if it is a backup, set again what was set since: see docs/deployment.md, Restore")
 
 
 def _waiting(status: Status, notes: Notes) -> None:

@@ -38,7 +38,7 @@ def apply(context: OperatorContext, mailboxes: Sequence[ListedMailbox], reason: 
     redis = context.settings.redis
     if not running:
         raise InvalidRequest(
-            f"no process reports to {redis.url}, namespace {redis.namespace}, so there is nothing to apply to: "
+            f"no process reports to {redis.place}, namespace {redis.namespace}, so there is nothing to apply to: "
             "processes read the files when they start. If yours are running, they use another Redis (redis.url and "
             "redis.namespace need a restart) or an earlier version"
         )

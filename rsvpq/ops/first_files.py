@@ -14,6 +14,7 @@ from pathlib import Path
 
 import rsvpq
 from rsvpq.ops.context import InvalidRequest
+from rsvpq.settings.logins import make_login
 
 #: Who may read a file: only its owner, or everybody.
 _SECRET, _OPEN = 0o600, 0o644
@@ -93,8 +94,12 @@ class NewInstallation:
             for unit in _shipped("systemd").iterdir()
         }
         found[self.directory / "flowerconfig.py"] = (_shipped("flowerconfig.py").read_text("utf-8"), _OPEN)
-        login = f"operator:{secrets.token_hex(16)}\n"
-        return {**found, self.directory / "secrets" / "flower_login": (login, _SECRET)}
+        password = secrets.token_hex(16)
+        folder = self.directory / "secrets"
+        found[folder / "flower_login"] = (f"operator:{password}\n", _SECRET)
+        # The console keeps only a hash of it.
+        found[folder / "console_logins"] = (f"{make_login('operator', 'operator', password)}\n", _SECRET)
+        return found
 
     def _toml(self) -> str:
         redis = {"url": self.redis_url}

@@ -17,8 +17,10 @@ from rsvpq.settings.model import Settings
 
 #: Hexadecimal digits of each digest: it tells configurations apart, and resists nobody.
 _DIGITS = 10
-#: Tables whose keys are read only when a process starts.
-_FIXED_TABLES = ("redis", "health")
+#: Tables whose keys are read only when a process starts; [console] by the console alone.
+_FIXED_TABLES = ("redis", "health", "console")
+#: Keys of [redis] that are secrets; each has another one for the file that holds it.
+_PASSWORDS = ("password", "sentinel_password")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +63,22 @@ def list_digest(mailboxes: Iterable[Any]) -> str:
 
 def fixed_values(settings: Settings) -> dict[str, str]:
     """Return the keys that only a restart changes, each with its value; without secrets."""
-    redis = settings.redis
-    values = {
-        "redis.url": redis.url,
-        "redis.namespace": redis.namespace,
-        "redis.ca_bundle": redis.ca_bundle,
-        "redis.certificate": redis.certificate,
-        "redis.certificate_key": redis.certificate_key,
-        "health.stalled_after": settings.health.stalled_after,
-    }
-    return {key: "" if value is None else str(value) for key, value in values.items()}
+    redis = settings.redis.model_dump(mode="json", exclude={*_PASSWORDS, *(f"{key}_file" for key in _PASSWORDS)})
+    values = {f"redis.{key}": value for key, value in redis.items()}
+    values["health.stalled_after"] = settings.health.stalled_after
+    return {key: _shown(value) for key, value in values.items()}
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list) else "" if value is None else str(value)
 
 
 def changed_fixed(running: Settings, loaded: Settings) -> list[str]:
-    """Return the keys that only a restart changes and that differ, ``redis.password`` included."""
+    """Return the keys that only a restart changes and that differ, the passwords of Redis included."""
     before, after = fixed_values(running), fixed_values(loaded)
     changed = [key for key in before if before[key] != after[key]]
-    return changed + ["redis.password"] * (running.redis.password != loaded.redis.password)
+    secret = [key for key in _PASSWORDS if getattr(running.redis, key) != getattr(loaded.redis, key)]
+    return changed + [f"redis.{key}" for key in secret]
 
 
 def _content_digest(file: Path | None) -> str:

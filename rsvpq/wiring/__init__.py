@@ -28,7 +28,12 @@ def make_lanes(settings: Settings, retries: int = RETRIES) -> Lanes:
 
     :param retries: how often a command is repeated if Redis does not reply.
     """
-    return Lanes(make_redis(settings.redis, retries=retries), settings.redis.namespace, works=contract.WORKS)
+    return Lanes(
+        make_redis(settings.redis, retries=retries),
+        settings.redis.namespace,
+        works=contract.WORKS,
+        intent_replicas=settings.redis.intent_replicas or 0,
+    )
 
 
 def make_queues(settings: Settings, retries: int = RETRIES) -> Queues:
@@ -42,7 +47,7 @@ def configure(lanes: Lanes, settings: Settings) -> None:
     :raises SchemaRefused: the ledger has a schema that this version cannot use.
     """
     if problem := lanes.schema.mark():
-        raise SchemaRefused(settings.redis.url, settings.redis.namespace, problem)
+        raise SchemaRefused(settings.redis.place, settings.redis.namespace, problem)
     lanes.controls.configure(
         servers={name: server.limits for name, server in settings.servers.items()},
         mailbox=settings.mailbox_limits,

@@ -12,9 +12,11 @@ from rsvpq.cli import commands
 from rsvpq.ops import InvalidRequest
 from rsvpq.ops.first_files import NewInstallation, list_of, write_files
 from rsvpq.settings import load_settings
+from rsvpq.settings.logins import read_logins
 
 ROOT = Path(__file__).parents[2]
 SECRET = "correct horse"
+LOGINS = ("secrets/flower_login", "secrets/console_logins")
 GIVEN = ("--protocol", "webdav", "--url", "https://mail.example.com", "--username", r"EXAMPLE\svc", "--no-probe")
 
 
@@ -55,14 +57,17 @@ def test_secrets_are_for_their_owner_alone_and_in_no_other_file(target: Path) ->
     init(target, "--mailbox", "adele", "--redis-password-file", str(target.with_name("redis")))
     modes = {path: stat.S_IMODE((target / path).stat().st_mode) for path in files(target)}
     secrets = {path for path in modes if path.startswith("secrets/")}
-    assert secrets == {"secrets/hq1_password", "secrets/redis_password", "secrets/flower_login"}
+    assert secrets == {"secrets/hq1_password", "secrets/redis_password", *LOGINS}
     assert {modes[path] for path in secrets} == {0o600}
     assert {modes[path] for path in modes.keys() - secrets} == {0o644}
     assert stat.S_IMODE((target / "secrets").stat().st_mode) == 0o700
     texts = "".join((target / path).read_text() for path in modes.keys() - secrets)
     assert SECRET not in texts
     assert "another secret" not in texts
-    assert re.fullmatch(r"operator:[0-9a-f]{32}\n", (target / "secrets/flower_login").read_text())
+    login = re.fullmatch(r"operator:([0-9a-f]{32})\n", (target / "secrets/flower_login").read_text())
+    assert login
+    console = read_logins(target / "secrets/console_logins")["operator"]
+    assert (console.role, console.hash.matches(login[1])) == ("operator", True)
 
 
 def test_what_is_there_is_replaced_only_by_force(target: Path) -> None:
