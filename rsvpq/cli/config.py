@@ -9,14 +9,16 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from rsvpq.cli import policy_check
-from rsvpq.cli.options import config_option, json_option
+from rsvpq.cli.config_file import config_option
+from rsvpq.cli.documents import print_action, print_document
+from rsvpq.cli.options import json_option, who_option
 from rsvpq.http.tls import LEGACY
 from rsvpq.lanes.limits import Limits
 from rsvpq.ops import InvalidRequest, configuration, open_context
@@ -34,7 +36,7 @@ from rsvpq.settings import (
 )
 from rsvpq.settings.logins import read_logins
 from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes
-from rsvpq.text import duration, json_text, printable
+from rsvpq.text import duration
 
 #: The share of threads that means no limit, in percent.
 _ALL = 100
@@ -49,27 +51,46 @@ def config() -> None:
     """Check the configuration, or apply it to the running processes."""
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedConfig:
+    """A valid configuration: its summary by topic, and what may not be intended."""
+
+    summary: Sequence[tuple[str, str]]
+    warnings: Sequence[Problem]
+
+
 @config.command("check")
-@click.option("--config", "file", metavar="PATH", type=click.Path(path_type=Path), help="Default: rsvpq.toml.")
-def config_check(file: Path | None) -> None:
+@json_option
+@config_option
+def config_check(as_json: bool, config_file: Path | None) -> None:
     """Check the settings and the list of mailboxes, and summarize them.
 
     Exits with 2 if anything is wrong. A warning names something that is valid, but may not be intended.
     """
+    problems: Sequence[Problem] = ()
     try:
-        lines = check_report(file, os.environ)
+        checked = checked_config(config_file, os.environ)
     except ConfigError as error:
-        click.echo(str(error), err=True)
+        if not as_json:
+            click.echo(str(error), err=True)
+        checked, problems = CheckedConfig((), ()), error.problems
+    if as_json:
+        summary = [{"topic": topic, "text": text} for topic, text in checked.summary]
+        found = {"problems": list(map(asdict, problems)), "warnings": list(map(asdict, checked.warnings))}
+        print_document({"valid": not problems, "summary": summary, **found})
+    elif not problems:
+        click.echo("\n".join(report_lines(checked)))
+    if problems:
         sys.exit(2)
-    click.echo("\n".join(lines))
 
 
 @config.command("apply")
 @click.option("--reason", default="", help="Recorded in the audit.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until the processes have taken them up.")
+@who_option
 @json_option
 @config_option
-def config_apply(reason: str, no_wait: bool, as_json: bool, config_file: Path | None) -> None:
+def config_apply(reason: str, no_wait: bool, who: str, as_json: bool, config_file: Path | None) -> None:
     """Bring the settings and the list of mailboxes into force in the running processes, without a restart.
 
     Checks them first, as 'config check' does. Each process then reads its own files, and takes them up if they are the
@@ -78,7 +99,7 @@ def config_apply(reason: str, no_wait: bool, as_json: bool, config_file: Path | 
     Exits with 3 if a process has not taken them up after ten seconds.
     """
     checked = check_configuration(config_file, os.environ)
-    context = open_context(checked.loaded.settings)
+    context = open_context(checked.loaded.settings, who=who)
     try:
         applied = configuration.apply(context, checked.mailboxes, reason)
     except InvalidRequest as error:
@@ -86,14 +107,17 @@ def config_apply(reason: str, no_wait: bool, as_json: bool, config_file: Path | 
     deadline = time.monotonic() + (0 if no_wait else _LONGEST_WAIT_S)
     while not (found := configuration.uptake(context, applied)).complete and time.monotonic() < deadline:
         time.sleep(_LOOK_S)
-    click.echo(json_text(_to_dict(found), indent=2) if as_json else "\n".join(map(printable, _lines(found))))
+    print_action("apply", _sentence(found), as_json=as_json, warnings=_kept(found), facts=_to_dict(found))
     if not found.complete and not no_wait:
         sys.exit(3)
 
 
-def _lines(found: configuration.Uptake) -> Iterator[str]:
+def _sentence(found: configuration.Uptake) -> str:
     running = len(found.done)
-    yield f"applied {found.applied.revision}: {running} process{'' if running == 1 else 'es'} run with it"
+    return f"applied {found.applied.revision}: {running} process{'' if running == 1 else 'es'} run with it"
+
+
+def _kept(found: configuration.Uptake) -> Iterator[str]:
     for one in found.kept:
         yield f"{one.name} still runs with {one.revision}{': ' if one.problem else ''}{one.problem}"
     for name in found.silent:
@@ -121,14 +145,19 @@ class Checked:
     warnings: Sequence[Problem]
 
 
-def check_report(file: Path | None, environ: Mapping[str, str]) -> list[str]:
-    """Return the lines that ``config check`` prints.
+def report_lines(checked: CheckedConfig) -> list[str]:
+    """Return the lines that ``config check`` prints."""
+    summary = [f"{topic:<10} {text}" for topic, text in checked.summary]
+    return [*summary, *(f"warning: {warning}" for warning in checked.warnings)]
 
-    :raises ConfigError: the configuration is invalid; lists all problems.
+
+def checked_config(file: Path | None, environ: Mapping[str, str]) -> CheckedConfig:
+    """Check the configuration.
+
+    :raises ConfigError: it is invalid; lists all problems.
     """
     checked = check_configuration(file, environ)
-    summary = _summary(checked.loaded.settings, checked.mailboxes)
-    return [*summary, *(f"warning: {warning}" for warning in checked.warnings)]
+    return CheckedConfig(list(_summary(checked.loaded.settings, checked.mailboxes)), checked.warnings)
 
 
 def check_configuration(file: Path | None, environ: Mapping[str, str]) -> Checked:
@@ -152,23 +181,24 @@ def check_configuration(file: Path | None, environ: Mapping[str, str]) -> Checke
     return Checked(loaded, mailboxes, in_file_order(_warnings(loaded, mailboxes)))
 
 
-def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator[str]:
+def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator[tuple[str, str]]:
     on_server = Counter(mailbox.server for mailbox in mailboxes)
     in_group = Counter(mailbox.group for mailbox in mailboxes)
-    yield f"mode       {_mode(settings)}"
-    yield f"redis      {settings.redis.place}, namespace {settings.redis.namespace}"
+    yield "mode", _mode(settings)
+    yield "redis", f"{settings.redis.place}, namespace {settings.redis.namespace}"
     for name, server in settings.servers.items():
-        yield f"server     {name}: {server.url} as {server.username}; {_pace(server.limits)}; {_count(on_server[name])}"
-    yield f"mailboxes  {settings.mailboxes}: {_count(len(mailboxes))}; each {_pace(settings.mailbox_limits)}"
-    yield f"lanes      {_lanes(settings)}"
+        pace, amount = _pace(server.limits), _count(on_server[name])
+        yield "server", f"{name}: {server.url} as {server.username}; {pace}; {amount}"
+    yield "mailboxes", f"{settings.mailboxes}: {_count(len(mailboxes))}; each {_pace(settings.mailbox_limits)}"
+    yield "lanes", _lanes(settings)
     horizon = " to ".join(duration(one.seconds) for one in settings.retry.horizon)
-    yield f"retries    {settings.retry.attempts} attempts, over {horizon}; then dead"
+    yield "retries", f"{settings.retry.attempts} attempts, over {horizon}; then dead"
     for name, count in sorted(in_group.items()):
-        yield f"group      {name or '(none)'}: {_count(count)}"
-    yield f"policy     {policy_check.summary(settings)}"
+        yield "group", f"{name or '(none)'}: {_count(count)}"
+    yield "policy", policy_check.summary(settings)
     for schedule in settings.schedule:
         scope = "all mailboxes" if schedule.group is None else f"group {schedule.group}"
-        yield f"schedule   every {schedule.every}: {scope}"
+        yield "schedule", f"every {schedule.every}: {scope}"
 
 
 def _unreached_delay(loaded: LoadedSettings) -> Iterator[Problem]:

@@ -2,12 +2,13 @@
 
 import sys
 
+from rsvpq.cli.documents import say
 from rsvpq.cli.dry_run_forms import FORMS
 from rsvpq.cli.dry_run_totals import Totals
-from rsvpq.cli.follow import follow, interruptible, report_problems, say
+from rsvpq.cli.follow import follow, interruptible, report_problems
 from rsvpq.cli.progress import Progress
 from rsvpq.ops import OperatorContext
-from rsvpq.ops.confirmation import observing, unapplied
+from rsvpq.ops.confirmation import remarks
 from rsvpq.ops.forecast import Forecast
 from rsvpq.ops.scans import Selection
 
@@ -32,8 +33,9 @@ def run(context: OperatorContext, selection: Selection, form: str, timeout_s: fl
                     rows = [Forecast.from_dict(found) for found in ended.found]
                     totals.add(rows, ended.counts)
                     shown.add(rows)
+        totals.problems, totals.note = dict(sorted(following.problems.items())), remarks(context)
         shown.show_totals(totals)
         shown.end()
-    for note in filter(None, (observing(context), unapplied(context))):
-        say(note)
+    if totals.note:
+        say(totals.note)
     sys.exit(report_problems(following))

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from rsvpq.ops.forecast import Forecast
 from rsvpq.settings.policy import PolicySettings
@@ -29,6 +30,10 @@ class Totals:
     needs: Counter[str] = field(default_factory=Counter)
     #: Sums of what each mailbox counted: found, requests, unreadable, reconcile:orphans.
     counts: Counter[str] = field(default_factory=Counter)
+    #: Why a mailbox has no complete result, by name.
+    problems: dict[str, str] = field(default_factory=dict)
+    #: Why nothing of this would be done now; '' if it would.
+    note: str = ""
 
     def add(self, rows: Iterable[Forecast], counts: Mapping[str, int]) -> None:
         """Add the forecasts and counts of one mailbox."""
@@ -49,6 +54,21 @@ class Totals:
     def over_the_run(self) -> int:
         """Number of requests beyond the cap of one run."""
         return max(0, self.counts["requests"] - self.policy.most_answers_per_run)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready copy."""
+        decided = sorted(self.decided.items())
+        return {
+            "mailboxes": self.mailboxes,
+            "found": self.counts["found"],
+            "unreadable": self.counts["unreadable"],
+            "decided": [{"decision": what, "reason": why, "messages": count} for (what, why), count in decided],
+            "answers": dict(self.answers),
+            "silent": self.silent,
+            "held": dict(self.held),
+            "needs": dict(self.needs),
+            "over_the_run": self.over_the_run,
+        }
 
     def sentences(self) -> Iterator[str]:
         """Yield sentences: answers first, then what is held back, then all else that is not in the table."""
@@ -80,7 +100,8 @@ class Totals:
             cap = f"policy.most_answers_per_scan = {policy.most_answers_per_scan}"
             yield f"  requests left for later scans of their mailbox: {self.held['cap']} ({cap})"
         for needs, count in sorted(self.needs.items()):
-            yield f"  preliminary decisions, which still depend on {needs.replace(' ', ' and ')}: {count}"
+            facts = needs.replace(" ", " and ")
+            yield f"  preliminary: a worker first reads {facts}, and may then decide otherwise: {count}"
 
 
 def why(row: Forecast) -> str:

@@ -12,6 +12,8 @@ import click
 
 from rsvpq.cli.config import Checked, check_configuration
 from rsvpq.cli.doctor import show_notes
+from rsvpq.cli.documents import print_action
+from rsvpq.cli.options import json_option
 from rsvpq.doctor.checks import examine
 from rsvpq.ops import InvalidRequest, first_files
 from rsvpq.settings import ConfigError
@@ -67,7 +69,8 @@ class _Questions:
 @click.option("--no-probe", is_flag=True, help="Look neither at Redis nor at the mail server.")
 @click.option("--force", is_flag=True, help="Replace files that are there already.")
 @click.option("--non-interactive", is_flag=True, help="Ask nothing.")
-def init(directory: Path, units: Path | None, **given: Any) -> None:
+@json_option
+def init(directory: Path, units: Path | None, as_json: bool, **given: Any) -> None:
     """Write rsvpq.toml, the secrets, the list of mailboxes and the units of systemd of a new installation.
 
     Asks for what no option says. Before anything is written, the settings are checked as by 'config check', and Redis
@@ -82,14 +85,15 @@ def init(directory: Path, units: Path | None, **given: Any) -> None:
         if not given["force"] and (there := first_files.existing(files)):
             names = ", ".join(map(str, there))
             raise InvalidRequest(f"{names} {'is' if len(there) == 1 else 'are'} there already; --force replaces them")
-        checked = _check(new, _probe(directory, given))
-        for path in first_files.write_files(files, force=given["force"]):
-            click.echo(printable(f"wrote {path}"))
+        checked = _check(new, _probe(directory, given, show=not as_json))
+        wrote = list(map(str, first_files.write_files(files, force=given["force"])))
     except InvalidRequest as error:
         raise click.ClickException(printable(str(error))) from None
-    for warning in checked.warnings:
-        click.echo(f"note: {warning.text}")
-    click.echo(f"next: RSVPQ_CONFIG={directory / 'rsvpq.toml'} rsvpq config check, then docs/deployment.md")
+    if not as_json:
+        click.echo("\n".join(printable(f"wrote {path}") for path in wrote))
+    done = f"next: RSVPQ_CONFIG={directory / 'rsvpq.toml'} rsvpq config check, then docs/deployment.md"
+    notes = [warning.text for warning in checked.warnings]
+    print_action("init", done, as_json=as_json, warnings=notes, facts={"files": wrote})
 
 
 def _known(directory: Path, given: dict[str, Any]) -> first_files.NewInstallation:
@@ -142,7 +146,7 @@ def _secret(file: Path | None) -> str:
     return "" if file is None else read_text(file, "correct the path").rstrip("\n")
 
 
-def _probe(directory: Path, given: dict[str, Any]) -> Callable[[Checked], None]:
+def _probe(directory: Path, given: dict[str, Any], *, show: bool) -> Callable[[Checked], None]:
     """Return what looks at Redis and at the mail server, and asks whether to go on if something fails."""
 
     def probe(checked: Checked) -> None:
@@ -150,11 +154,12 @@ def _probe(directory: Path, given: dict[str, Any]) -> Callable[[Checked], None]:
         trial = str(checked.loaded.origins.file.parent)
         for notes in examine(checked.loaded):
             findings = [replace(one, text=one.text.replace(trial, str(directory))) for one in notes.findings]
-            show_notes(replace(notes, findings=findings))
+            if show:
+                show_notes(replace(notes, findings=findings))
             failed = failed or notes.failed
         if not failed:
             return
-        if given["non_interactive"]:
+        if given["non_interactive"] or not show:
             raise InvalidRequest("something failed, so nothing was written; correct it, or use --no-probe")
         click.confirm("Something failed. Write the files anyway?", abort=True)
 

@@ -7,12 +7,14 @@ from typing import Literal
 
 import click
 
+from rsvpq.cli.config_file import config_option
+from rsvpq.cli.documents import print_action
 from rsvpq.cli.lanes import usage
-from rsvpq.cli.options import config_option, json_option, not_empty
+from rsvpq.cli.options import json_option, not_empty, who_option
 from rsvpq.ops import list_import, open_context
 from rsvpq.settings import load_settings
 from rsvpq.settings.list_import import Places
-from rsvpq.text import json_text, printable
+from rsvpq.text import printable
 
 #: The most changes of a kind that are shown; --json has all.
 _MOST_SHOWN = 30
@@ -41,11 +43,10 @@ def _pairs(_context: click.Context, _parameter: click.Parameter, values: tuple[s
 @click.option("--allow-removals", type=click.IntRange(min=0), default=0, metavar="N", help="Remove up to N.")
 @click.option("--yes", is_flag=True, help="Write the list without a question.")
 @click.option("--reason", default="", help="Recorded in the audit.")
+@who_option
 @json_option
 @config_option
-@click.pass_context
 def import_list(  # noqa: PLR0913 - one parameter for each option
-    ctx: click.Context,
     *,
     csv_file: Path | None,
     ldif_file: Path | None,
@@ -57,6 +58,7 @@ def import_list(  # noqa: PLR0913 - one parameter for each option
     allow_removals: int,
     yes: bool,
     reason: str,
+    who: str,
     as_json: bool,
     config_file: Path | None,
 ) -> None:
@@ -66,28 +68,28 @@ def import_list(  # noqa: PLR0913 - one parameter for each option
     Groups, limits, comments and the order stay; the former file is kept beside the new one.
     """
     form, file = _given(csv_file, ldif_file)
-    settings = load_settings(config_file or ctx.obj)
+    settings = load_settings(config_file)
     with usage():
         places = Places(server, named, frozenset(foreign))
         data = sys.stdin.buffer.read() if file == _STDIN else file.read_bytes()
         name = "stdin" if file == _STDIN else str(file)
         prepared = list_import.prepare(settings, data, name, form, places, remove=not keep_missing)
-    if as_json:
-        click.echo(json_text(prepared.to_dict(), indent=2))
-    else:
+    if not as_json:
         click.echo("\n".join(map(printable, _lines(prepared))))
-    if not prepared.changes:
-        return
     with usage():
         prepared.require_consent(allow_removals)
+    if not prepared.changes:
+        if as_json:
+            print_action("import", _counts(prepared), as_json=True, facts=prepared.to_dict())
+        return
     if not yes:
         if as_json or file == _STDIN or not sys.stdin.isatty():
             raise click.ClickException("nothing was written; add --yes to write the list")
         click.confirm(f"Write {settings.mailboxes}?", abort=True)
-    former, unrecorded = list_import.write_list(open_context(settings), prepared, group, reason)
-    click.echo(f"written; the former list is {former}", err=as_json)
-    if unrecorded:
-        click.echo(f"not recorded in the audit: {printable(unrecorded)}", err=True)
+    former, unrecorded = list_import.write_list(open_context(settings, who=who), prepared, group, reason)
+    warnings = [f"not recorded in the audit: {unrecorded}"] if unrecorded else []
+    done = f"written; the former list is {former}"
+    print_action("import", done, as_json=as_json, warnings=warnings, facts=prepared.to_dict())
 
 
 def _given(csv_file: Path | None, ldif_file: Path | None) -> tuple[Literal["csv", "ldif"], Path]:
@@ -99,16 +101,24 @@ def _given(csv_file: Path | None, ldif_file: Path | None) -> tuple[Literal["csv"
 
 
 def _lines(prepared: list_import.ListImport) -> Iterator[str]:
+    for lines in _kinds(prepared):
+        yield from lines[:_MOST_SHOWN]
+        if len(lines) > _MOST_SHOWN:
+            yield f"{lines[0][0]} and {len(lines) - _MOST_SHOWN} more: --json has all"
+    yield _counts(prepared)
+
+
+def _kinds(prepared: list_import.ListImport) -> tuple[list[str], list[str], list[str]]:
     changes = prepared.changes
-    kinds = (
+    return (
         [f"+ {one.name}  {one.server}" for one in changes.added],
         [f"- {one.name}  {one.server}" for one in changes.removed],
         [f"~ {one.mailbox.name}  {one.mailbox.server} -> {one.server}" for one in changes.moved],
     )
-    for lines in kinds:
-        yield from lines[:_MOST_SHOWN]
-        if len(lines) > _MOST_SHOWN:
-            yield f"{lines[0][0]} and {len(lines) - _MOST_SHOWN} more: --json has all"
-    counts = " ".join(f"{sign}{len(lines)}" for sign, lines in zip("+-~", kinds, strict=True))
+
+
+def _counts(prepared: list_import.ListImport) -> str:
+    changes = prepared.changes
+    counts = " ".join(f"{sign}{len(lines)}" for sign, lines in zip("+-~", _kinds(prepared), strict=True))
     skipped = f"; {changes.skipped} entries left out" if changes.skipped else ""
-    yield f"{counts}, {changes.unchanged} unchanged{skipped}"
+    return f"{counts}, {changes.unchanged} unchanged{skipped}"

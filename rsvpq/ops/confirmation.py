@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from rsvpq.audit.record import operator
-from rsvpq.ops.context import InvalidRequest, OperatorContext
+from rsvpq.ops.context import InvalidRequest, LedgerContext, OperatorContext
 from rsvpq.settings.revision import settings_digest
 from rsvpq.wiring.in_force import in_force
 from rsvpq.wiring.revisions import reports
@@ -24,13 +24,23 @@ def terms(context: OperatorContext) -> str:
 def confirm(context: OperatorContext, reason: str = "") -> str:
     """Let live runs begin.
 
-    :returns: a sentence for the operator.
+    :returns: a sentence for the operator; a confirmation that is in force stays as it is.
     :raises InvalidRequest: ``mode`` is ``observe`` in the settings.
     """
     terms(context)
+    if already := confirmed(context):
+        return already
     words = f"{context.who or operator()} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     context.lanes.controls.confirm(words, action=context.action("confirm", "all", "", why=reason))
     return f"confirmed by {words}"
+
+
+def confirmed(context: OperatorContext) -> str:
+    """Say by whom and when live runs were confirmed; '' if they were not."""
+    if context.settings.policy.confirmed:
+        return "confirmed already, by policy.confirmed = true in the settings"
+    words = context.lanes.controls.confirmed()
+    return f"confirmed already, by {words}" if words else ""
 
 
 def withdraw(context: OperatorContext, reason: str = "") -> str:
@@ -39,11 +49,11 @@ def withdraw(context: OperatorContext, reason: str = "") -> str:
     return "withdrawn: within seconds nothing new is started; what was started is finished"
 
 
-def unused(context: OperatorContext) -> str:
+def unused(context: LedgerContext) -> str:
     """Return a warning if no process has used this Redis yet, so that nobody acts on a request; else ''."""
     if context.lanes.controls.configured():
         return ""
-    redis = context.settings.redis
+    redis = context.redis
     where = f"{redis.place}, namespace {redis.namespace}"
     return f"no dispatcher or worker has started yet with {where}: if yours are running, they use another Redis"
 
@@ -58,6 +68,11 @@ def observing(context: OperatorContext) -> str:
     if "config apply" in silent:
         return 'the workers run with mode = "observe", so nothing of this is done before: rsvpq config apply'
     return "live runs are not confirmed here, so nothing of this is done yet: see 'rsvpq confirm --help'"
+
+
+def remarks(context: OperatorContext) -> str:
+    """Return both :func:`observing` and :func:`unapplied`, '' if there is nothing to say."""
+    return "; ".join(filter(None, (observing(context), unapplied(context))))
 
 
 def unapplied(context: OperatorContext) -> str:

@@ -6,7 +6,8 @@ read at import.
 
 from rsvpq.settings.console import ConsoleSettings
 from rsvpq.settings.durations import Duration
-from rsvpq.settings.loading import LoadedSettings, Origins, load_settings, load_with_origins
+from rsvpq.settings.environment import OPERATOR_VARIABLE
+from rsvpq.settings.loading import LoadedSettings, Origins, load_redis, load_settings, load_with_origins
 from rsvpq.settings.model import (
     AuditSettings,
     LaneSettings,
@@ -23,6 +24,7 @@ from rsvpq.settings.servers import SLOWEST_EWS, AnyServerSettings, EwsSettings, 
 from rsvpq.settings.toml_lines import KeyPath
 
 __all__ = [
+    "OPERATOR_VARIABLE",
     "SLOWEST_EWS",
     "AnyServerSettings",
     "AuditSettings",
@@ -47,6 +49,7 @@ __all__ = [
     "WebDavSettings",
     "did_you_mean",
     "in_file_order",
+    "load_redis",
     "load_settings",
     "load_with_origins",
 ]

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
+    ConfigDict,
     Field,
     ValidationInfo,
     WrapSerializer,
@@ -135,6 +136,15 @@ class Schedule(_Table):
 
     every: DurationField
     group: Text | None = None
+
+
+class LedgerSettings(_Table):
+    """What reaches the ledger, of settings that may be wrong in all else: enough to pause everything."""
+
+    # Other tables are not looked at; the ones above still refuse unknown keys.
+    model_config = ConfigDict(extra="ignore")
+
+    redis: RedisSettings = RedisSettings()
 
 
 Servers = Annotated[
