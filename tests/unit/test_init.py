@@ -1,5 +1,6 @@
 """``rsvpq init``: the files that it writes are right, safe and never replace others."""
 
+import json
 import os
 import re
 import stat
@@ -51,6 +52,14 @@ def test_the_files_pass_the_check_and_only_observe(target: Path) -> None:
     assert not settings.policy.confirmed
     assert settings.servers["hq1"].password.get_secret_value() == SECRET
     assert settings.servers["hq1"].username == r"EXAMPLE\svc"
+
+
+def test_the_document_names_the_files_and_no_secret(target: Path) -> None:
+    ended = init(target, "--mailbox", "adele", "--json", "--no-units")
+    document = json.loads(ended.stdout)
+    assert document["files"] == [f"{target}/{name}" for name in ("mailboxes.csv", "rsvpq.toml", "secrets/hq1_password")]
+    assert document["action"] == "init"
+    assert SECRET not in ended.stdout
 
 
 def test_secrets_are_for_their_owner_alone_and_in_no_other_file(target: Path) -> None:

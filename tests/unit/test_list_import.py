@@ -1,6 +1,7 @@
 """Exports of a directory: what is read, what it means for the list, and what is refused."""
 
 import base64
+import json
 from pathlib import Path
 
 import pytest
@@ -312,6 +313,18 @@ def test_the_command_shows_and_writes_only_with_yes(settings: Settings, tmp_path
     assert "cara@example.com,hq1,,," in settings.mailboxes.read_text()
     again = run(settings, "--ldif", "-", "--yes", given=LDIF.replace("cn=mail2", "cn=MAIL1"))
     assert (again.exit_code, again.stdout.splitlines()[-1][:8]) == (0, "+0 -0 ~0")
+
+
+def test_the_document_has_all_changes_and_is_the_only_output(settings: Settings) -> None:
+    text = GET_MAILBOX.replace('"cara";"mail2"', '"cara";"mail1"')
+    refused = run(settings, "--csv", "-", "--json", given=text)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    document = json.loads(run(settings, "--csv", "-", "--json", "--yes", given=text).stdout)
+    assert document["moved"] == [{"mailbox": "cara@example.com", "from": "hq2", "to": "hq1"}]
+    assert (document["action"], document["added"], document["removed"]) == ("import", [], [])
+    assert "not recorded in the audit" in document["warnings"][0]  # Redis is not there
+    document = json.loads(run(settings, "--csv", "-", "--json", given=text).stdout)
+    assert document["text"] == "+0 -0 ~0, 3 unchanged; 1 entries left out"
 
 
 def test_the_command_refuses_many_removals_without_consent(settings: Settings) -> None:
