@@ -10,7 +10,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event
@@ -29,7 +29,7 @@ from rsvpq.lanes.ledger import MOST_RELEASED_AT_ONCE
 from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.mailboxes import MailboxList
 from rsvpq.tasks import celery_app
-from rsvpq.tasks.log_lines import escape_lines
+from rsvpq.tasks.log_streams import begin_log
 from rsvpq.wiring.revisions import SettingsWatch
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,8 @@ TICK_S = 0.05
 RETRY_S = 1.0
 #: Seconds between two sweeps of expired leases, and between two checks of the schedules.
 SWEEP_S = 2.0
+#: Seconds between two looks for mailboxes that have left the list.
+FORGET_S = 3600.0
 #: Seconds for which a dispatcher counts as alive after a completed sweep.
 ALIVE_S = 15
 
@@ -60,6 +62,8 @@ class Dispatcher:
     configure: Callable[[], None]
     #: Makes the audit record of a pause that has ended by itself, from its scope, its name and its end.
     ended_pause: Callable[[Scope, str, str], OperatorAction | None] = lambda *_: None
+    #: Returns the names in the list of mailboxes; none if no list is in force.
+    listed: Callable[[], Collection[str]] = tuple
     #: The keys of the broker with the type that each must have.
     broker_keys: Mapping[str, str] = field(default_factory=dict)
     #: A monotonic clock, in seconds.
@@ -73,6 +77,8 @@ class Dispatcher:
     _next_sweep: float = field(default=0.0, init=False)
     #: How far the ledger's clock was ahead of the monotonic one at the last sweep, in microseconds.
     _ahead_us: int | None = field(default=None, init=False)
+    #: When to forget mailboxes next that have left the list, by the monotonic clock.
+    _next_forget: float = field(default=0.0, init=False)
     #: Where the next step of the repair continues in the ledger.
     _cursor: int = field(default=0, init=False)
 
@@ -101,9 +107,14 @@ class Dispatcher:
                 logger.exception("event=unexpected")
             stop.wait(wait_s)
 
-    def adopt(self, schedules: Sequence[ScheduledScan], configure: Callable[[], None]) -> None:
-        """Go on by other schedules and limits, from the next round on; may be called by another thread."""
-        self.schedules, self.configure = schedules, configure
+    def adopt(
+        self,
+        schedules: Sequence[ScheduledScan],
+        configure: Callable[[], None],
+        listed: Callable[[], Collection[str]],
+    ) -> None:
+        """Go on by other schedules, limits and list, from the next round on; may be called by another thread."""
+        self.schedules, self.configure, self.listed = schedules, configure, listed
         self._configured = False
 
     def stall_reason(self) -> str:
@@ -150,6 +161,10 @@ class Dispatcher:
         self._cursor = step.cursor
         wrong = repair.check_slots()
         repair.forget_gone()
+        if time.monotonic() >= self._next_forget:
+            self._next_forget = time.monotonic() + FORGET_S
+            if forgotten := repair.forget_unlisted(self.listed()):
+                logger.info("event=mailboxes-forgotten mailboxes=%d", forgotten)
         if step.repaired or moved or wrong > 0:
             logger.warning("event=ledger-mended records=%d slots=%d", step.repaired + moved, wrong)
 
@@ -158,8 +173,7 @@ def main() -> None:
     """Run until SIGTERM or SIGINT; exit with code 2 if Redis cannot be used."""
     from producer.app import app, live, parts, renew, settings  # noqa: PLC0415 - importing it reads the settings
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    escape_lines(logging.getLogger())
+    begin_log(settings.log.format)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -172,12 +186,13 @@ def main() -> None:
         schedules=_schedules(settings),
         configure=partial(wiring.configure, lanes, settings),
         ended_pause=partial(_ended_pause, wiring.make_audit(settings, lanes)),
+        listed=live.mailboxes.names,
         broker_keys=celery_app.key_types(settings.redis.namespace),
     )
 
     def take_up(applied: Settings, mailboxes: MailboxList) -> None:
         renew(applied, mailboxes)
-        dispatcher.adopt(_schedules(applied), partial(wiring.configure, lanes, applied))
+        dispatcher.adopt(_schedules(applied), partial(wiring.configure, lanes, applied), mailboxes.names)
 
     live.renew = take_up
     watch = SettingsWatch(live, "dispatcher")

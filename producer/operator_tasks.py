@@ -18,6 +18,7 @@ from rsvpq.ops import mailboxes as health
 from rsvpq.ops.context import require_count
 from rsvpq.settings import ConfigError, Duration
 from rsvpq.tasks import contract
+from rsvpq.wiring.coverage import read_coverage
 from rsvpq.wiring.in_force import in_force
 
 
@@ -48,8 +49,9 @@ def _context(task: Task[Any, Any], who: str) -> OperatorContext:
 def status(_: Task[Any, Any]) -> dict[str, Any]:
     """Return the state of the lanes, as ``rsvpq status --json`` does."""
     now = parts.now
-    force = in_force(now.settings, lanes)
-    return {"in_force": force.to_dict(), **lanes.snapshot.status(now.mailboxes.names()).to_dict()}
+    covered = read_coverage(now.settings, lanes, now.mailboxes.by_name())
+    force = {**in_force(now.settings, lanes).to_dict(), "coverage": covered.to_dict()}
+    return {"in_force": force, **lanes.snapshot.status(now.mailboxes.names()).to_dict()}
 
 
 @_operation(contract.OPS_PAUSE)
@@ -84,10 +86,18 @@ def limit(
 
 @_operation(contract.OPS_DEAD_LIST)
 def dead_list(
-    _: Task[Any, Any], server: str = "", mailbox: str = "", reason: str = "", most: int = 50
+    _: Task[Any, Any], server: str = "", mailbox: str = "", reason: str = "", like: str = "", most: int = 50
 ) -> list[dict[str, Any]]:
     """List dead items, the newest first."""
-    return dead.rows(lanes, dead.Which(server, mailbox, reason), most)
+    return dead.rows(lanes, dead.Which(server, mailbox, reason, like), most)
+
+
+@_operation(contract.OPS_DEAD_SUMMARY)
+def dead_summary(
+    _: Task[Any, Any], server: str = "", mailbox: str = "", reason: str = "", like: str = "", most: int = 50
+) -> list[dict[str, Any]]:
+    """Group dead items by server and reason, the largest group first."""
+    return dead.group(lanes, dead.Which(server, mailbox, reason, like), most)
 
 
 @_operation(contract.OPS_DEAD_SHOW)
@@ -100,7 +110,7 @@ def dead_show(self: Task[Any, Any], item: str) -> dict[str, Any]:
 def dead_retry(
     self: Task[Any, Any], items: Sequence[str] = (), why: str = "", who: str = "", **all_with: str
 ) -> dict[str, Any]:
-    """Retry dead ``items``, or all with this ``server``, ``mailbox`` and ``reason``; '' matches any."""
+    """Retry dead ``items``, or all with this ``server``, ``mailbox``, ``reason`` and ``like``; '' matches any."""
     return dead.retry(_context(self, who), *_which(items, all_with), why)
 
 
@@ -108,7 +118,7 @@ def dead_retry(
 def dead_drop(
     self: Task[Any, Any], items: Sequence[str] = (), why: str = "", who: str = "", **all_with: str
 ) -> dict[str, Any]:
-    """Drop dead ``items``, or all with this ``server``, ``mailbox`` and ``reason``; '' matches any."""
+    """Drop dead ``items``, or all with this ``server``, ``mailbox``, ``reason`` and ``like``; '' matches any."""
     return dead.drop(_context(self, who), *_which(items, all_with), why)
 
 
@@ -146,7 +156,7 @@ def _which(items: Sequence[str], all_with: dict[str, str]) -> tuple[list[str], d
     """
     if isinstance(items, str):
         items = [items]
-    unknown = sorted(set(all_with) - {"server", "mailbox", "reason"})
+    unknown = sorted(set(all_with) - {"server", "mailbox", "reason", "like"})
     if unknown:
-        raise InvalidRequest(f"unknown filter {', '.join(unknown)}: use server, mailbox and reason")
+        raise InvalidRequest(f"unknown filter {', '.join(unknown)}: use server, mailbox, reason and like")
     return list(items), dead.Which(**all_with) if all_with else None

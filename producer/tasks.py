@@ -12,6 +12,7 @@ from producer.app import app, lanes, parts
 from producer.dry_run import dry_run
 from producer.explain import explain
 from producer.offer import REPORT_ONLY, offer_scans
+from producer.probe import probe_mailbox
 from producer.reconcile import reconcile
 from producer.scan import scan
 from producer.visit import Caps, Visit
@@ -36,8 +37,8 @@ def scan_mailboxes(
 ) -> str:
     """Offer a scan to the lane of each mailbox that is named or in the group, or of every mailbox.
 
-    :param kind: ``reconcile`` only looks for unsent answers; ``dry-run`` and ``explain`` only report, to the command
-        that follows the results of this run. :param wanted: the messages to explain, as ``is_wanted`` takes it.
+    :param kind: ``reconcile`` only looks for unsent answers; ``dry-run``, ``explain`` and ``probe`` only report, to the
+        command that follows the results of this run. :param wanted: the messages to explain, as ``is_wanted`` takes it.
     :raises ConfigError: the list of mailboxes cannot be read, or has no such mailbox or group.
     :raises ValueError: the kind is unknown.
     """
@@ -75,6 +76,8 @@ def visit_mailbox(now: Parts, attempt: Attempt) -> Outcome:
     start, journal = attempt.start, attempt.journal
     require_task(start, contract.SCAN_MAILBOX)
     kind, settings = start.payload["kind"], now.settings
+    if kind == "probe":
+        return _probe(now, attempt)
     with now.backends.mailbox(start.server, start.mailbox, attempt.lease) as box:
         visit = Visit(
             item=start.id,
@@ -99,3 +102,14 @@ def visit_mailbox(now: Parts, attempt: Attempt) -> Outcome:
             case "explain":
                 return explain(visit, start.payload.get("wanted", {}))
     raise Refused(f"unknown kind of scan {kind!r}: restart this worker with the current version")
+
+
+def _probe(now: Parts, attempt: Attempt) -> Outcome:
+    start, results = attempt.start, lanes.run_results(contract.run_of(attempt.start.id))
+    return probe_mailbox(
+        partial(now.backends.mailbox, start.server, start.mailbox, attempt.lease),
+        attempt.journal,
+        lambda found: results.report(start.mailbox, [found], {}),
+        now.audit.redaction,
+        attempt=start.attempt,
+    )

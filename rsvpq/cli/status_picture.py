@@ -12,6 +12,7 @@ from rsvpq.lanes.status import Backlog, Pause, ServerStatus, Status
 from rsvpq.ops import control
 from rsvpq.settings.revision import Revision
 from rsvpq.text import age, printable, shortened
+from rsvpq.wiring.coverage import Coverage
 from rsvpq.wiring.in_force import InForce
 from rsvpq.wiring.revisions import differences
 
@@ -37,6 +38,7 @@ _BELOW = 3
 def picture(
     now: Status,
     look: InForce,
+    covered: Coverage,
     width: int | None = None,
     height: int | None = None,
     revision: Revision | None = None,
@@ -48,7 +50,7 @@ def picture(
     :param revision: that of the files at hand.
     """
     names = sorted(now.servers, key=lambda name: _urgency(name, now.servers[name]))
-    headline, below = [*_headline(now, look, revision)], [*_footer(now)]
+    headline, below = [*_headline(now, look, covered, revision)], [*_footer(now)]
     most = len(names)
     if height is not None:
         # The header of the table, the totals, and the line below that the cursor is in.
@@ -82,16 +84,18 @@ def _cut(lines: list[str], most: int) -> list[str]:
     return lines if len(lines) <= most else [*lines[: most - 1], "... more: rsvpq status"]
 
 
-def _headline(now: Status, look: InForce, revision: Revision | None) -> Iterator[str]:
+def _headline(now: Status, look: InForce, covered: Coverage, revision: Revision | None) -> Iterator[str]:
     if now.paused:
         yield f"EVERYTHING IS PAUSED{_pause(now.paused)}"
     yield look.headline
     yield _processes(look)
+    yield f"scans: {covered.headline}"
     for missing in look.missing():
         yield f"{missing.what.upper()}; start one: {missing.start}"
     if different := [*differences(look.revisions, revision)]:
         yield from map(printable, different)
         yield "see 'rsvpq doctor', and 'rsvpq config apply'"
+    yield from (f"CAP REACHED: {cap}" for cap in covered.caps)
 
 
 def _processes(look: InForce) -> str:

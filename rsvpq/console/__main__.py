@@ -26,7 +26,7 @@ from rsvpq.metrics.reading import InstallationReader
 from rsvpq.settings import ConfigError, LoadedSettings, Settings, load_with_origins
 from rsvpq.settings.logins import LoginFile, read_logins
 from rsvpq.settings.mailboxes import MailboxList
-from rsvpq.tasks.log_lines import escape_lines
+from rsvpq.tasks.log_streams import begin_log
 from rsvpq.wiring import make_list
 from rsvpq.wiring.revisions import LiveSettings, SettingsWatch, live_settings
 
@@ -43,10 +43,9 @@ _REPORT_S = 10.0
 def main() -> int:
     """Serve until SIGTERM or SIGINT, and return the exit code."""
     argparse.ArgumentParser(prog="python -m rsvpq.console", description="Serve the operator console.").parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    escape_lines(logging.getLogger())
     try:
         loaded = load_with_origins(None, os.environ)
+        begin_log(loaded.settings.log.format)
         InstallationReader(
             loaded.settings
         ).is_answered()  # raises an error for a cluster; the rest is said by the pages

@@ -43,7 +43,7 @@ def examine(
         notes.skip("all", "cannot be checked without Redis")
     else:
         revision = Revision(settings_digest(settings), list_digest(mailboxes))
-        processes.examine(lanes, Queues(redis, settings.redis.namespace), settings, revision, notes)
+        processes.examine(lanes, Queues(redis, settings.redis.namespace), settings, notes, mailboxes, revision)
     yield notes
     redis.close()
     boxes = {mailbox.server: mailbox.name for mailbox in (*reversed(mailboxes), *([chosen] if chosen else []))}

@@ -20,6 +20,7 @@ local mailbox, server, id = ARGV[2], ARGV[3], ARGV[4]
 local key = P .. ':mailbox:' .. mailbox
 redis.call('SADD', P .. ':mailboxes', mailbox)
 redis.call('HSET', key, 'server', server)
+redis.call('HDEL', key, 'unlisted')
 for i, field in ipairs({ 'interval', 'burst', 'concurrency', 'weight' }) do
   if ARGV[7 + i] == '' then redis.call('HDEL', key, field) else redis.call('HSET', key, field, ARGV[7 + i]) end
 end

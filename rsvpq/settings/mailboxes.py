@@ -293,6 +293,10 @@ class MailboxList:
         """Return the names in the list that is in force."""
         return frozenset(self._now().mailboxes or ())
 
+    def by_name(self) -> Mapping[str, Mailbox]:
+        """Return the list that is in force, by name."""
+        return self._now().mailboxes or {}
+
     @property
     def problem(self) -> str:
         """The problem with the file in its present state; '' if none."""

@@ -18,7 +18,7 @@ from rsvpq.settings.model import Settings
 #: Hexadecimal digits of each digest: it tells configurations apart, and resists nobody.
 _DIGITS = 10
 #: Tables whose keys are read only when a process starts; [console] by the console alone.
-_FIXED_TABLES = ("redis", "health", "console")
+_FIXED_TABLES = ("redis", "health", "log", "console")
 #: Keys of [redis] that are secrets; each has another one for the file that holds it.
 _PASSWORDS = ("password", "sentinel_password")
 
@@ -66,6 +66,7 @@ def fixed_values(settings: Settings) -> dict[str, str]:
     redis = settings.redis.model_dump(mode="json", exclude={*_PASSWORDS, *(f"{key}_file" for key in _PASSWORDS)})
     values = {f"redis.{key}": value for key, value in redis.items()}
     values["health.stalled_after"] = settings.health.stalled_after
+    values["log.format"] = settings.log.format
     return {key: _shown(value) for key, value in values.items()}
 
 

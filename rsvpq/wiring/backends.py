@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal
 
+from cachetools import TTLCache
+
 from rsvpq.ews import diagnosis as ews_diagnosis
 from rsvpq.ews.backend import EwsBackend
 from rsvpq.ews.server import EwsServer
@@ -26,6 +28,9 @@ from rsvpq.webdav.server import WebDavServer
 #: The most seconds that a diagnosis waits for a connection and for a response, whatever is configured.
 DIAGNOSIS_CONNECT_S, DIAGNOSIS_READ_S = 10.0, 20.0
 
+#: Seconds after which the end of a certificate is reported again, in case Redis has lost it.
+_CERTIFICATE_TTL_S = 3600
+
 #: Diagnoses one server and a mailbox on it ('' for none); returns whether every check could be made.
 Diagnose = Callable[[str, Checks], bool]
 
@@ -37,6 +42,7 @@ class Backends:
     :param run_lease_s: the length of a run lease, which no request outlasts.
     :param before: the backends that these replace. What has not changed goes on: connections, what was learned about a
         server, and above all the refusals of a password, which may not begin anew.
+    :param certified: takes the name of a server, and when its certificate ends, in seconds since the epoch.
     """
 
     def __init__(
@@ -44,9 +50,12 @@ class Backends:
         servers: Mapping[str, AnyServerSettings],
         claims: Claims,
         run_lease_s: float = 180,
+        certified: Callable[[str, float], None] = lambda *_: None,
         before: "Backends | None" = None,
     ) -> None:
         self._claims = claims
+        self._certified = certified
+        self._reported: TTLCache[str, float] = TTLCache(len(servers) + 1, _CERTIFICATE_TTL_S)
         self._servers, self._run_lease_s = dict(servers), run_lease_s
         # One credential per user name, whatever the server: the directory may lock the account.
         self._credentials = {user: Credential() for user in _passwords(servers)}
@@ -81,8 +90,16 @@ class Backends:
             text = f"no server {server!r} in the settings of this process; apply the current ones: rsvpq config apply"
             raise Busy(text, scope="mailbox")
         with self._backends[server].open(name, lease) as box:
+            self._note_certificate(server)
             self._claims.require(name, box.identity)
             yield box
+
+    def _note_certificate(self, server: str) -> None:
+        """Report when the certificate of a server ends, once an hour and when it is another one."""
+        end_s = self._backends[server].certificate_end_s
+        if end_s and self._reported.get(server) != end_s:
+            self._reported[server] = end_s
+            self._certified(server, end_s)
 
 
 def _passwords(servers: Mapping[str, AnyServerSettings]) -> dict[str, frozenset[str]]:

@@ -55,5 +55,9 @@ class LiveParts:
             carrier=apps.make_carrier(settings, self._app, self._lanes, mailboxes, policy),
             audit=wiring.make_audit(settings, self._lanes),
             recollection=Recollection(self._lanes, settings.decisions.max_age),
-            backends=Backends(settings.servers, claims, settings.lanes.run_lease.seconds, before),
+            backends=Backends(
+                *(settings.servers, claims, settings.lanes.run_lease.seconds),
+                certified=wiring.certificate_notes(self._lanes),
+                before=before,
+            ),
         )

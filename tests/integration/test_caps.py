@@ -105,3 +105,19 @@ def test_what_was_not_answered_does_not_count_against_its_run_and_that_once(lane
         budget.give_back_of("one")
     budget.give_back_of("other")
     assert budget.take(5) == 2
+
+
+@pytest.mark.parametrize(
+    ("caps", "requests", "responses", "cap"),
+    [
+        (Caps(3, 500), 5, 0, "policy.most_answers_per_scan"),
+        (Caps(50, 3), 5, 0, "policy.most_answers_per_run"),
+        (Caps(50, 500), 5, MOST_OTHERS + 1, "1000 responses and cancellations per scan"),
+        (Caps(50, 500), 5, 5, ""),
+    ],
+)
+def test_what_is_held_back_names_its_cap(lanes: Lanes, caps: Caps, requests: int, responses: int, cap: str) -> None:
+    found = sent("lucy", requests)
+    found += [replace(message, kind=Kind.RESPONSE) for message in sent("max", responses)]
+    offered = offer_within_caps(Visitor(lanes, NOT_ASKED, ADELE, caps=caps).visit(), found)
+    assert (offered.cap, bool(offered.held_back)) == (cap, bool(cap))
