@@ -61,8 +61,10 @@ def trigger(kind: contract.ScanKind, selection: Selection, config_file: Path | N
     chosen = selection.mailboxes(context.settings)
     task_id = scans.trigger(context, kind, selection.arguments(chosen))
     warnings = []
-    if kind == "scan" and context.settings.mode != "observe" and confirmation.observing(context):
-        warnings.append("live runs are not confirmed here, so this scan only observes: see 'rsvpq confirm --help'")
+    if kind == "scan" and context.settings.mode != "observe" and (silent := confirmation.observing(context)):
+        warnings.append(f"this scan only observes: {silent}")
+    if note := confirmation.unapplied(context):
+        warnings.append(note)
     if warning := confirmation.unused(context):
         warnings.append(warning)
     warnings += map(str, in_force(context.settings, context.lanes).missing())

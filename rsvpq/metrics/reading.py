@@ -56,6 +56,10 @@ class InstallationReader:
         self._lanes = Lanes(self._redis, settings.redis.namespace)
         self._queues = Queues(self._redis, settings.redis.namespace)
 
+    def renew(self, settings: Settings) -> None:
+        """Go on with other settings, on the same Redis."""
+        self._settings = settings
+
     def is_answered(self) -> bool:
         """Return whether Redis answers.
 
@@ -76,14 +80,15 @@ class InstallationReader:
         :raises RedisError: Redis cannot be reached, or refuses a command. :raises ClusterRefused: it is a node of a
             Redis Cluster.
         """
+        settings = self._settings
         return Reading(
             status=self._lanes.snapshot.status(),
-            force=in_force(self._settings, self._lanes),
-            mode=self._settings.mode,
+            force=in_force(settings, self._lanes),
+            mode=settings.mode,
             queued={queue: self._queues.length(queue) for queue in STARTS},
             memory=self._memory(),
             missing_replicas=self._missing_replicas(),
-            schedule_s=_longest_schedule_s(self._settings),
+            schedule_s=_longest_schedule_s(settings),
             certificate_ends=self._certificate_ends(),
         )
 

@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime
 
-from rsvpq import wiring
 from rsvpq.audit.record import operator
 from rsvpq.ops.context import InvalidRequest, LedgerContext, OperatorContext
+from rsvpq.settings.revision import settings_digest
+from rsvpq.wiring.in_force import in_force
+from rsvpq.wiring.revisions import reports
 
 
 def terms(context: OperatorContext) -> str:
@@ -58,8 +60,26 @@ def unused(context: LedgerContext) -> str:
 
 def observing(context: OperatorContext) -> str:
     """Return why rsvpq only observes; '' if live runs are on."""
+    silent = in_force(context.settings, context.lanes).silent
+    if not silent:
+        return ""
     if context.settings.mode == "observe":
         return 'mode = "observe" here, so nothing of this is done until it is "respond" and confirmed'
-    if wiring.PolicyInForce(context.settings, context.lanes)().mode == "observe":
-        return "live runs are not confirmed here, so nothing of this is done yet: see 'rsvpq confirm --help'"
-    return ""
+    if "config apply" in silent:
+        return 'the workers run with mode = "observe", so nothing of this is done before: rsvpq config apply'
+    return "live runs are not confirmed here, so nothing of this is done yet: see 'rsvpq confirm --help'"
+
+
+def remarks(context: OperatorContext) -> str:
+    """Return both :func:`observing` and :func:`unapplied`, '' if there is nothing to say."""
+    return "; ".join(filter(None, (observing(context), unapplied(context))))
+
+
+def unapplied(context: OperatorContext) -> str:
+    """Return a note if the workers run with other settings than these: they decide by theirs; else ''."""
+    digest = settings_digest(context.settings)
+    others = [one.name for one in reports(context.lanes) if one.works and one.revision.settings != digest]
+    if not others:
+        return ""
+    what = f"decided by the settings that {', '.join(others)} {'runs' if len(others) == 1 else 'run'} with"
+    return f"{what}, which are not those of the file: rsvpq config apply"

@@ -4,14 +4,15 @@
 that only observes, look like a quiet night.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings
+from rsvpq.settings.revision import Revision
 from rsvpq.tasks import contract
-from rsvpq.wiring import PolicyInForce
+from rsvpq.wiring.revisions import SettingsReport, differences, reports
 
 #: How a worker of each queue is started.
 STARTS: Mapping[str, str] = {
@@ -40,7 +41,7 @@ class InForce:
     :param silent: why no request is answered, although scans run; '' if answers are sent. :param confirmed: who
         confirmed live runs, and when; '' if nobody has, or needs to. :param workers: by queue, the workers that take
         from it, each with its threads. :param dispatchers: as ``HOST:PID``. :param begun: whether any process has ever
-        used this Redis.
+        used this Redis. :param revisions: with which settings the processes run.
     """
 
     silent: str
@@ -48,6 +49,7 @@ class InForce:
     workers: Mapping[str, Mapping[str, int]]
     dispatchers: tuple[str, ...]
     begun: bool
+    revisions: tuple[SettingsReport, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -57,6 +59,16 @@ class InForce:
         return (
             f"answering, confirmed by {self.confirmed}" if self.confirmed else "answering, as policy.confirmed = true"
         )
+
+    @property
+    def settings_in_use(self) -> int:
+        """How many different settings the processes run with; 0 if none reports its own."""
+        return len({one.revision.settings for one in self.revisions})
+
+    @property
+    def kept(self) -> int:
+        """How many processes could not take up what was applied, or cannot read their list."""
+        return sum(bool(one.problem) for one in self.revisions)
 
     def missing(self) -> Iterator[Missing]:
         """Yield which processes do not run although they are needed; nothing before the first start."""
@@ -70,8 +82,11 @@ class InForce:
             if not self.workers[queue]:
                 yield Missing(f"worker {queue}", f"no worker takes from the queue {queue}", STARTS[queue])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready copy."""
+    def to_dict(self, revision: Revision | None = None) -> dict[str, Any]:
+        """Return a JSON-ready copy.
+
+        :param revision: that of the settings at hand, with which the processes are compared.
+        """
         return {
             "answering": not self.silent,
             "why_not": self.silent,
@@ -79,23 +94,48 @@ class InForce:
             "workers": {queue: dict(workers) for queue, workers in self.workers.items()},
             "dispatchers": list(self.dispatchers),
             "missing": [one._asdict() for one in self.missing()],
+            "revisions": {
+                one.name: {"revision": str(one.revision), "problem": one.problem, "version": one.version}
+                for one in self.revisions
+            },
+            "files": str(revision) if revision else "",
+            "differences": list(differences(self.revisions, revision)),
         }
 
 
 def in_force(settings: Settings, lanes: Lanes) -> InForce:
     """Look at what is in force now, with a few commands to Redis."""
+    found = reports(lanes)
+    modes = _modes(settings, found)
+    words = lanes.controls.confirmed()
+    answers = ("respond", True) in modes or (bool(words) and ("respond", False) in modes)
     return InForce(
-        silent=_why_silent(settings, lanes),
-        confirmed=lanes.controls.confirmed() if settings.mode == "respond" and not settings.policy.confirmed else "",
+        silent="" if answers else _why_silent(settings, modes),
+        confirmed=words if answers and ("respond", True) not in modes else "",
         workers={queue: lanes.registrations.consumers(queue) for queue in STARTS},
         dispatchers=tuple(lanes.registrations.alive_anywhere("dispatcher")),
         begun=lanes.controls.configured(),
+        revisions=found,
     )
 
 
-def _why_silent(settings: Settings, lanes: Lanes) -> str:
+def unreported(lanes: Lanes, found: Iterable[SettingsReport]) -> list[str]:
+    """Return the workers and dispatchers that run and do not report their settings: those of an earlier version."""
+    known = {one.process for one in found}
+    running = [(queue, worker) for queue in STARTS for worker in lanes.registrations.consumers(queue)]
+    running += [("dispatcher", process) for process in lanes.registrations.alive_anywhere("dispatcher")]
+    return [f"{role} {process}" for role, process in running if process not in known]
+
+
+def _modes(settings: Settings, found: Iterable[SettingsReport]) -> set[tuple[str, bool]]:
+    """Return the modes in force, each with whether settings confirm it: those of the workers, whatever a file says."""
+    running = {(one.mode, one.confirmed) for one in found if one.works}
+    return running or {(settings.mode, settings.policy.confirmed)}
+
+
+def _why_silent(settings: Settings, modes: Iterable[tuple[str, bool]]) -> str:
+    if any(mode == "respond" for mode, _ in modes):
+        return "live runs are not confirmed here: look at 'rsvpq scan --dry-run', then 'rsvpq confirm'"
     if settings.mode == "observe":
         return 'mode = "observe" in these settings'
-    if PolicyInForce(settings, lanes)().mode == "observe":
-        return "live runs are not confirmed here: look at 'rsvpq scan --dry-run', then 'rsvpq confirm'"
-    return ""
+    return 'mode = "observe" in the settings that the workers run with; to bring these into force: rsvpq config apply'
