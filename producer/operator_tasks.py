@@ -50,7 +50,7 @@ def _context(task: Task[Any, Any], who: str) -> OperatorContext:
 @_operation(contract.OPS_STATUS)
 def status(_: Task[Any, Any]) -> dict[str, Any]:
     """Return the state of the lanes, as ``rsvpq status --json`` does."""
-    return {"in_force": in_force(settings, lanes).to_dict(), **lanes.snapshot.status(_LIST.names()).to_dict()}
+    return {"in_force": in_force(settings, lanes, _LIST).to_dict(), **lanes.snapshot.status(_LIST.names()).to_dict()}
 
 
 @_operation(contract.OPS_PAUSE)

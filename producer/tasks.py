@@ -73,15 +73,15 @@ def visit_mailbox(attempt: Attempt) -> Outcome:
     """
     start, journal = attempt.start, attempt.journal
     require_task(start, contract.SCAN_MAILBOX)
-    kind = start.payload["kind"]
+    kind, group = start.payload["kind"], start.payload.get("group", "")
     with backends.mailbox(start.server, start.mailbox, attempt.lease) as box:
         visit = Visit(
             item=start.id,
-            mailbox=Mailbox(start.mailbox, start.server, start.payload.get("group", "")),
+            mailbox=Mailbox(start.mailbox, start.server, group),
             box=box,
             journal=journal,
             # A scan that only reports shows what would be done if live runs were confirmed.
-            policy=replace(settings.decisions, mode="respond") if kind in REPORT_ONLY else policy(),
+            policy=replace(settings.decisions, mode="respond") if kind in REPORT_ONLY else policy(group),
             lanes=lanes,
             audit=audit,
             publish=carrier.publish,

@@ -109,8 +109,9 @@ def _unreached_delay(loaded: LoadedSettings) -> Iterator[Problem]:
 def _mode(settings: Settings) -> str:
     if settings.mode == "observe":
         return "observe: nothing is answered"
-    confirmed = "policy.confirmed = true, so answers begin with the first scan"
-    return f"respond: {confirmed if settings.policy.confirmed else 'answers begin after rsvpq confirm, once'}"
+    if settings.policy.confirmed:
+        return "respond: policy.confirmed = true, so answers begin with the first scan"
+    return "respond: answers begin after rsvpq confirm, once; or group by group, after rsvpq confirm --group"
 
 
 def _lanes(settings: Settings) -> str:

@@ -1,35 +1,40 @@
-"""``rsvpq confirm``: confirm that live runs may begin."""
+"""``rsvpq confirm``: confirm that live runs may begin, in all mailboxes or in one group after the other."""
 
 from pathlib import Path
 
 import click
 
-from rsvpq.cli.options import config_option
+from rsvpq.cli.lanes import usage
+from rsvpq.cli.options import config_option, not_empty
 from rsvpq.ops import InvalidRequest, confirmation, open_context
 from rsvpq.settings import load_settings
 
 
 @click.command()
-@click.option("--withdraw", is_flag=True, help="Withdraw the confirmation: only observe from now on.")
+@click.option("--group", default="", callback=not_empty, help="Only the mailboxes of this group; others stay observed.")
+@click.option(
+    "--withdraw", is_flag=True, help="Withdraw it (without --group: all of it), and only observe from now on."
+)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--reason", default="", help="Recorded in the audit.")
 @config_option
-def confirm(withdraw: bool, yes: bool, reason: str, config_file: Path | None) -> None:
+def confirm(group: str, withdraw: bool, yes: bool, reason: str, config_file: Path | None) -> None:
     """Confirm that rsvpq may answer, once 'rsvpq scan --dry-run' shows what you want.
 
-    Until then rsvpq only observes, even with mode = "respond". An answer that was sent cannot be recalled; a response
-    that was processed is moved to Deleted Items.
+    Until then rsvpq only observes, even with mode = "respond". With --group this is true of all other groups. An answer
+    that was sent cannot be recalled; a response that was processed is moved to Deleted Items.
     """
     context = open_context(load_settings(config_file))
     if withdraw:
-        click.echo(confirmation.withdraw(context, reason))
+        with usage():
+            click.echo(confirmation.withdraw(context, reason, group))
         return
     try:
-        click.echo(confirmation.terms(context))
+        click.echo(confirmation.terms(context, group))
     except InvalidRequest as error:
         raise click.ClickException(str(error)) from None
     if not yes:
         click.confirm("May rsvpq answer?", abort=True)
-    click.echo(confirmation.confirm(context, reason))
+    click.echo(confirmation.confirm(context, reason, group))
     if warning := confirmation.unused(context):
         click.echo(warning, err=True)

@@ -34,7 +34,7 @@ def run(context: OperatorContext, selection: Selection, form: str, timeout_s: fl
                     shown.add(rows)
         shown.show_totals(totals)
         shown.end()
-    note = observing(context)
+    note = observing(context, chosen)
     if note:
         say(note)
     sys.exit(report_problems(following))

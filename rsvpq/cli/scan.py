@@ -52,8 +52,10 @@ def trigger(kind: contract.ScanKind, selection: Selection, config_file: Path | N
     context = open_context(load_settings(config_file))
     chosen = selection.mailboxes(context.settings)
     task_id = scans.trigger(context, kind, selection.arguments(chosen))
-    if kind == "scan" and context.settings.mode != "observe" and confirmation.observing(context):
-        click.echo("live runs are not confirmed here, so this scan only observes: see 'rsvpq confirm --help'", err=True)
+    where = confirmation.unconfirmed(context, chosen) if kind == "scan" and context.settings.mode != "observe" else ""
+    if where:
+        note = f"live runs are not confirmed {where}, so this scan only observes there: see 'rsvpq confirm --help'"
+        click.echo(note, err=True)
     if warning := confirmation.unused(context):
         click.echo(warning, err=True)
     for missing in in_force(context.settings, context.lanes).missing():

@@ -47,8 +47,8 @@ def status(every_s: float | None, as_json: bool, config_file: Path | None) -> No
     """Show what the lanes hold, per server and in total: what runs, what waits and why, and the lag."""
     settings = load_settings(config_file)
     lanes = wiring.make_lanes(settings)
-    look = partial(in_force, settings, lanes)
     mailboxes = wiring.make_list(settings)
+    look = partial(in_force, settings, lanes, mailboxes)
 
     def read() -> Status:
         return lanes.snapshot.status(mailboxes.names())

@@ -10,7 +10,7 @@ from rsvpq.lanes.limits import Limits, Rate, limit_fields
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.reading import left_s, microseconds, number_of, values_of
 
-Scope = Literal["all", "mailbox", "server"]
+Scope = Literal["all", "mailbox", "group", "server"]
 #: The pools of workers by name, each with the most items that it may have in flight.
 Pools = Mapping[str, int]
 
@@ -130,14 +130,38 @@ class Controls:
         """Undo :meth:`pause` of the same scope, and end the hold of that server or mailbox."""
         self._set(scope, name, action, {"paused": ""} if scope == "all" else {"paused": "", "hold": ""})
 
-    def confirm(self, words: str, *, action: OperatorAction | None = None) -> None:
-        """Record who confirmed live runs, and when, as a text; '' withdraws the confirmation."""
-        self._set("all", "", action, {"confirmed": words})
+    def confirm(self, words: str, group: str = "", *, action: OperatorAction | None = None) -> None:
+        """Record who confirmed live runs, and when, as a text: of one group of mailboxes, or of all.
 
-    def confirmed(self) -> str:
-        """Return the text of :meth:`confirm`; '' if live runs are not confirmed."""
-        words: str | None = self._namespace.redis.hget(self._namespace.general, "confirmed")
-        return words or ""
+        '' withdraws it: that of a group, or without one all that there are, also those of single groups.
+        """
+        self._set("group" if group else "all", group, action, {"confirmed": words})
+
+    def confirmed(self, group: str = "") -> str:
+        """Return the text of :meth:`confirm` that applies to the mailboxes of a group; '' if none does.
+
+        :param group: '' for mailboxes without a group, to which only the confirmation of all applies.
+        """
+        space = self._namespace
+        with space.redis.pipeline(transaction=False) as pipe:
+            pipe.hget(space.general, "confirmed")
+            if group:
+                pipe.hget(space.group(group), "confirmed")
+            found = values_of(pipe, (None, None)[: 1 + bool(group)])
+        return next(filter(None, map(str, filter(None, found))), "")
+
+    def confirmed_groups(self) -> dict[str, str]:
+        """Return the groups whose live runs are confirmed by themselves, each with the text of :meth:`confirm`."""
+        space = self._namespace
+        with space.redis.pipeline(transaction=False) as pipe:
+            pipe.smembers(space.groups)
+            [names] = values_of(pipe, [()])
+        groups = sorted(map(str, names))
+        with space.redis.pipeline(transaction=False) as pipe:
+            for name in groups:
+                pipe.hget(space.group(name), "confirmed")
+            found = list(values_of(pipe, (None,) * len(groups)))
+        return {name: str(words) for name, words in zip(groups, found, strict=True) if words}
 
     def log_action(self, action: OperatorAction) -> None:
         """Record an operator action that changes nothing in the lanes."""

@@ -73,6 +73,9 @@ class InstallationCollector:
 def _of_installation(reading: Reading) -> Iterator["Metric"]:
     status, force = reading.status, reading.force
     yield _gauge("rsvpq_answering", "Whether answers are sent.", [((), not force.silent)])
+    confirmed = [([group], force.answers(group)) for group in sorted(reading.groups or {})]
+    about = "Whether requests are answered in the mailboxes of the group; 0 where it only observes."
+    yield _gauge("rsvpq_confirmed", about, confirmed, "group")
     modes = [([mode], mode == reading.mode) for mode in ("observe", "respond")]
     yield _gauge("rsvpq_mode", "1 for the mode of the settings.", modes, "mode")
     workers = [([queue], len(found)) for queue, found in force.workers.items()]

@@ -11,6 +11,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Status
 from rsvpq.settings import Settings
 from rsvpq.tasks.queues import Queues
+from rsvpq.wiring import make_list
 from rsvpq.wiring.in_force import STARTS, InForce, in_force
 
 
@@ -26,6 +27,7 @@ class RedisMemory:
 class Reading:
     """An installation at one moment.
 
+    :param groups: the number of mailboxes of the list in each group; None if it cannot be read.
     :param mode: that of the settings. :param queued: by queue, the messages that wait with Celery.
     :param memory: None if Redis does not permit INFO. :param schedule_s: the longest interval of the schedules, in
         seconds; None if none of them is for all mailboxes, so that some mailboxes may rightly never be scanned.
@@ -33,6 +35,7 @@ class Reading:
 
     status: Status
     force: InForce
+    groups: Mapping[str, int] | None
     mode: str
     queued: Mapping[str, int]
     memory: RedisMemory | None
@@ -50,6 +53,7 @@ class InstallationReader:
         self._redis: Any = impatient_redis(settings.redis)
         self._lanes = Lanes(self._redis, settings.redis.namespace)
         self._queues = Queues(self._redis, settings.redis.namespace)
+        self._list = make_list(settings)
 
     def is_answered(self) -> bool:
         """Return whether Redis answers.
@@ -69,7 +73,8 @@ class InstallationReader:
         """
         return Reading(
             status=self._lanes.snapshot.status(),
-            force=in_force(self._settings, self._lanes),
+            force=in_force(self._settings, self._lanes, self._list),
+            groups=self._list.groups(),
             mode=self._settings.mode,
             queued={queue: self._queues.length(queue) for queue in STARTS},
             memory=self._memory(),

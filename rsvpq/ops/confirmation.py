@@ -1,40 +1,92 @@
-"""Confirm live runs, withdraw the confirmation, and explain why a request would have no effect."""
+"""Confirm live runs, of all mailboxes or of one group; withdraw that; explain why a request would have no effect."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from rsvpq import wiring
 from rsvpq.audit.record import operator
+from rsvpq.lanes import OperatorAction
+from rsvpq.mail.messages import Mailbox
 from rsvpq.ops.context import InvalidRequest, OperatorContext
+from rsvpq.settings.mailboxes import read_mailboxes, select
 
 
-def terms(context: OperatorContext) -> str:
-    """Return what is to be confirmed: the caps of live runs.
+def terms(context: OperatorContext, group: str = "") -> str:
+    """Return what is to be confirmed: the mailboxes that are answered from then on, and the caps of live runs.
 
-    :raises InvalidRequest: ``mode`` is ``observe`` in the settings.
+    :param group: the group that is to be confirmed; '' for all mailboxes.
+    :raises InvalidRequest: ``mode`` is ``observe`` in the settings, or the group is confirmed with all others.
+    :raises ConfigError: no mailbox of the list is in the group.
     """
-    if context.settings.mode == "observe":
+    settings = context.settings
+    if settings.mode == "observe":
         raise InvalidRequest('mode = "observe": nothing would be answered; set mode = "respond" first')
-    policy = context.settings.policy
+    if group:
+        _require_single_groups(context, group)
+    listed = read_mailboxes(settings.mailboxes, settings)
+    chosen = select(listed, group=group) if group else listed
+    where = f"in {len(chosen)} of {len(listed)} mailboxes"
+    policy = settings.policy
     caps = f"{policy.most_answers_per_scan} per mailbox and scan, {policy.most_answers_per_run} per run"
-    return f"at most {caps}; answers cannot be recalled"
+    return f"{where}, at most {caps}; answers cannot be recalled"
 
 
-def confirm(context: OperatorContext, reason: str = "") -> str:
-    """Let live runs begin.
+def confirm(context: OperatorContext, reason: str = "", group: str = "") -> str:
+    """Let live runs begin: in the mailboxes of a group, or in all.
+
+    Same arguments and errors as :func:`terms`.
 
     :returns: a sentence for the operator.
-    :raises InvalidRequest: ``mode`` is ``observe`` in the settings.
     """
-    terms(context)
+    terms(context, group)
     words = f"{context.who or operator()} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    context.lanes.controls.confirm(words, action=context.action("confirm", "all", "", why=reason))
-    return f"confirmed by {words}"
+    context.lanes.controls.confirm(words, group, action=_action(context, "confirm", group, reason))
+    return f"confirmed{_of(group)} by {words}"
 
 
-def withdraw(context: OperatorContext, reason: str = "") -> str:
-    """Withdraw the confirmation, so that rsvpq only observes; return a sentence for the operator."""
-    context.lanes.controls.confirm("", action=context.action("withdraw", "all", "", why=reason))
-    return "withdrawn: within seconds nothing new is started; what was started is finished"
+def withdraw(context: OperatorContext, reason: str = "", group: str = "") -> str:
+    """Withdraw the confirmation of a group, or all that there are, so that rsvpq only observes there.
+
+    :returns: a sentence for the operator.
+    :raises InvalidRequest: it would have no effect, because something else confirms the same.
+    :raises ConfigError: the group is not confirmed, and no mailbox of the list is in it.
+    """
+    if context.settings.policy.confirmed:
+        raise InvalidRequest(
+            "policy.confirmed = true in the settings: there is nothing to withdraw; set it to false and restart the "
+            "processes, or use 'rsvpq pause' to stop at once"
+        )
+    if group:
+        _require_single_groups(context, group)
+        if group not in context.lanes.controls.confirmed_groups():
+            select(read_mailboxes(context.settings.mailboxes, context.settings), group=group)
+            raise InvalidRequest(f"the group {group!r} is not confirmed: nothing to withdraw")
+    context.lanes.controls.confirm("", group, action=_action(context, "withdraw", group, reason))
+    return f"withdrawn{_of(group)}: within seconds nothing new is started; what was started is finished"
+
+
+def _require_single_groups(context: OperatorContext, group: str) -> None:
+    """Raise an error if all mailboxes are confirmed: then the confirmation of one group changes nothing.
+
+    :raises InvalidRequest: they are.
+    """
+    if context.settings.policy.confirmed:
+        raise InvalidRequest(
+            "policy.confirmed = true in the settings confirms all mailboxes: set it to false and restart the processes "
+            f"to confirm {group!r} alone"
+        )
+    if words := context.lanes.controls.confirmed():
+        raise InvalidRequest(
+            f"all mailboxes are confirmed, by {words}: withdraw that first with 'rsvpq confirm --withdraw', then "
+            "confirm single groups"
+        )
+
+
+def _action(context: OperatorContext, what: str, group: str, reason: str) -> OperatorAction:
+    return context.action(what, "group" if group else "all", group, why=reason)
+
+
+def _of(group: str) -> str:
+    return f": group {group}" if group else ""
 
 
 def unused(context: OperatorContext) -> str:
@@ -46,10 +98,23 @@ def unused(context: OperatorContext) -> str:
     return f"no dispatcher or worker has started yet with {where}: if yours are running, they use another Redis"
 
 
-def observing(context: OperatorContext) -> str:
-    """Return why rsvpq only observes; '' if live runs are on."""
+def observing(context: OperatorContext, chosen: Iterable[Mailbox]) -> str:
+    """Return why rsvpq only observes in some or all of the chosen mailboxes; '' if live runs are on in each."""
     if context.settings.mode == "observe":
         return 'mode = "observe" here, so nothing of this is done until it is "respond" and confirmed'
-    if wiring.PolicyInForce(context.settings, context.lanes)().mode == "observe":
-        return "live runs are not confirmed here, so nothing of this is done yet: see 'rsvpq confirm --help'"
-    return ""
+    where = unconfirmed(context, chosen)
+    why = f"live runs are not confirmed {where}, so nothing is done there yet: see 'rsvpq confirm --help'"
+    return why if where else ""
+
+
+def unconfirmed(context: OperatorContext, chosen: Iterable[Mailbox]) -> str:
+    """Return in which of the chosen mailboxes live runs are not confirmed, in words; '' if they are in each."""
+    controls = context.lanes.controls
+    if context.settings.policy.confirmed or controls.confirmed():
+        return ""
+    groups = controls.confirmed_groups()
+    mailboxes = list(chosen)
+    without = sum(mailbox.group not in groups for mailbox in mailboxes)
+    if without == len(mailboxes):
+        return "here"
+    return f"in the groups of {without} of these {len(mailboxes)} mailboxes" if without else ""

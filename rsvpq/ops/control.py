@@ -41,7 +41,7 @@ def resume(context: OperatorContext, scope: Scope, name: str = "", reason: str =
     Same result and errors as :func:`pause`.
     """
     name = context.resolve_name(scope, name)
-    held_s, why = (0.0, "") if scope == "all" else context.lanes.controls.held(scope, name)
+    held_s, why = context.lanes.controls.held(scope, name) if scope in ("mailbox", "server") else (0.0, "")
     context.lanes.controls.resume(scope, name, action=context.action("resume", scope, name, why=reason))
     lifted = f"; its hold would have lasted another {held_s:.0f} s: {why or 'no reason given'}" if held_s else ""
     # A worker keeps a refused password back in its own memory, which the ledger cannot reset.

@@ -1,7 +1,7 @@
 """Build the Celery apps, and the carriers of their workers, from the settings."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,6 @@ from redis.exceptions import RedisError
 
 from rsvpq import wiring
 from rsvpq.lanes import Lanes
-from rsvpq.policy import Policy
 from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.mailboxes import MailboxList
 from rsvpq.tasks import celery_app
@@ -51,7 +50,7 @@ def refuse_cluster_at_start(lanes: Lanes) -> None:
 
 
 def make_carrier(
-    settings: Settings, app: Celery, lanes: Lanes, mailboxes: MailboxList, policy: Callable[[], Policy]
+    settings: Settings, app: Celery, lanes: Lanes, mailboxes: MailboxList, policy: wiring.PolicyInForce
 ) -> Carrier:
     """Make the carrier of a worker process, which processes only mailboxes of the list."""
     return Carrier(
@@ -63,7 +62,7 @@ def make_carrier(
         redaction=wiring.make_redaction(settings),
         longest_run_s=settings.lanes.longest_run.seconds,
         admit=Admission(mailboxes.require).admit,
-        fingerprint=lambda group: policy().fingerprint(group),
+        fingerprint=policy.fingerprint,
     )
 
 

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings
+from rsvpq.settings.mailboxes import MailboxList
 from rsvpq.tasks import contract
-from rsvpq.wiring import PolicyInForce
+from rsvpq.text import printable
+from rsvpq.wiring import make_list
 
 #: How a worker of each queue is started.
 STARTS: Mapping[str, str] = {
@@ -20,6 +22,8 @@ STARTS: Mapping[str, str] = {
     contract.OPS_QUEUE: "celery -A producer.app worker -Q ops -P threads",
 }
 DISPATCHER = "python -m producer.dispatcher"
+#: At most this many groups are named.
+_NAMED = 5
 
 
 class Missing(NamedTuple):
@@ -34,26 +38,70 @@ class Missing(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Rollout:
+    """Live runs that are confirmed for single groups of mailboxes only.
+
+    :param confirmed: by group, who confirmed it, and when. :param listed: by group, how many mailboxes the list has;
+        None if it cannot be read.
+    """
+
+    confirmed: Mapping[str, str]
+    listed: Mapping[str, int] | None
+
+    @property
+    def answered(self) -> int | None:
+        """The number of mailboxes that are answered; None if the list cannot be read."""
+        return None if self.listed is None else sum(self.listed.get(group, 0) for group in self.confirmed)
+
+    def __str__(self) -> str:
+        named = ", ".join(map(printable, list(self.confirmed)[:_NAMED]))
+        others = f" and {len(self.confirmed) - _NAMED} more" if len(self.confirmed) > _NAMED else ""
+        if self.listed is None:
+            return f"groups {named}{others} (the list of mailboxes cannot be read)"
+        return f"groups {named}{others} ({self.answered} of {sum(self.listed.values())} mailboxes)"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready copy."""
+        listed = self.listed or {}
+        return {
+            "groups": {
+                group: {"confirmed": words, "mailboxes": listed.get(group, 0)}
+                for group, words in self.confirmed.items()
+            },
+            "answered_mailboxes": self.answered,
+            "listed_mailboxes": None if self.listed is None else sum(self.listed.values()),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class InForce:
     """What is in force now.
 
     :param silent: why no request is answered, although scans run; '' if answers are sent. :param confirmed: who
-        confirmed live runs, and when; '' if nobody has, or needs to. :param workers: by queue, the workers that take
+        confirmed live runs, and when; '' if nobody has, or needs to. :param rollout: the groups that are answered while
+        all others are only observed; None if all are answered, or none. :param workers: by queue, the workers that take
         from it, each with its threads. :param dispatchers: as ``HOST:PID``. :param begun: whether any process has ever
         used this Redis.
     """
 
     silent: str
     confirmed: str
+    rollout: Rollout | None
     workers: Mapping[str, Mapping[str, int]]
     dispatchers: tuple[str, ...]
     begun: bool
+
+    def answers(self, group: str) -> bool:
+        """Return whether requests in the mailboxes of a group are answered; '' for those without a group."""
+        return not self.silent and (self.rollout is None or group in self.rollout.confirmed)
 
     @property
     def headline(self) -> str:
         """Say in one line whether anything is answered."""
         if self.silent:
             return f"NOTHING IS ANSWERED: {self.silent}"
+        if self.rollout:
+            return f"answering in {self.rollout}, observing elsewhere: not confirmed"
         return (
             f"answering, confirmed by {self.confirmed}" if self.confirmed else "answering, as policy.confirmed = true"
         )
@@ -76,26 +124,39 @@ class InForce:
             "answering": not self.silent,
             "why_not": self.silent,
             "confirmed": self.confirmed,
+            "rollout": self.rollout.to_dict() if self.rollout else None,
             "workers": {queue: dict(workers) for queue, workers in self.workers.items()},
             "dispatchers": list(self.dispatchers),
             "missing": [one._asdict() for one in self.missing()],
         }
 
 
-def in_force(settings: Settings, lanes: Lanes) -> InForce:
-    """Look at what is in force now, with a few commands to Redis."""
+def in_force(settings: Settings, lanes: Lanes, mailboxes: MailboxList | None = None) -> InForce:
+    """Look at what is in force now, with a few commands to Redis.
+
+    :param mailboxes: the list of this process, which is read again only if it has changed.
+    """
+    asks = settings.mode == "respond" and not settings.policy.confirmed
+    confirmed = lanes.controls.confirmed() if asks else ""
+    groups = lanes.controls.confirmed_groups() if asks and not confirmed else {}
+    rollout = Rollout(groups, (mailboxes or make_list(settings)).groups()) if groups else None
     return InForce(
-        silent=_why_silent(settings, lanes),
-        confirmed=lanes.controls.confirmed() if settings.mode == "respond" and not settings.policy.confirmed else "",
+        silent=_why_silent(settings, confirmed, rollout),
+        confirmed=confirmed,
+        rollout=rollout,
         workers={queue: lanes.registrations.consumers(queue) for queue in STARTS},
         dispatchers=tuple(lanes.registrations.alive_anywhere("dispatcher")),
         begun=lanes.controls.configured(),
     )
 
 
-def _why_silent(settings: Settings, lanes: Lanes) -> str:
+def _why_silent(settings: Settings, confirmed: str, rollout: Rollout | None) -> str:
     if settings.mode == "observe":
         return 'mode = "observe" in these settings'
-    if PolicyInForce(settings, lanes)().mode == "observe":
+    if settings.policy.confirmed or confirmed:
+        return ""
+    if rollout is None:
         return "live runs are not confirmed here: look at 'rsvpq scan --dry-run', then 'rsvpq confirm'"
+    if rollout.answered == 0:
+        return f"live runs are confirmed only in {rollout}: 'rsvpq confirm --group' one of the list"
     return ""
