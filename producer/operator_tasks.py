@@ -55,7 +55,7 @@ def status(_: Task[Any, Any]) -> dict[str, Any]:
 
 @_operation(contract.OPS_PAUSE)
 def pause(self: Task[Any, Any], scope: Scope, name: str = "", reason: str = "", who: str = "", lasts: str = "") -> str:
-    """Pause all, a server or a mailbox; ``lasts`` is for how long, such as ``2h``: '' is until somebody resumes."""
+    """Pause all, a server, a group or a mailbox; ``lasts`` is for how long, such as ``2h``; '': until a resume."""
     try:
         for_s = Duration.parse(lasts).seconds if lasts else None
     except ValueError as error:

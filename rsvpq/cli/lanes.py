@@ -14,7 +14,7 @@ from rsvpq.ops.confirmation import unused
 from rsvpq.settings import load_settings
 from rsvpq.text import printable
 
-_scope = click.argument("scope", type=click.Choice(["all", "server", "mailbox"]))
+_scope = click.argument("scope", type=click.Choice(["all", "server", "group", "mailbox"]))
 _name = click.argument("name", required=False, default="")
 _why = click.option("--reason", default="", help="Recorded in the audit.")
 
@@ -43,7 +43,7 @@ def usage() -> Iterator[None]:
 def pause(
     scope: Scope, name: str, reason: str, for_s: float | None, until: str | None, config_file: Path | None
 ) -> None:
-    """Pause everything, a server or a mailbox: nothing new starts, and what runs stops before its next effect.
+    """Pause everything, a server, a group or a mailbox: nothing new starts, and what runs stops before its next effect.
 
     With --for or --until a dispatcher ends the pause by itself; otherwise it lasts until somebody resumes.
     Exits with 1 if no process has used this Redis yet, so that nothing may have been paused.

@@ -1,5 +1,7 @@
 """Check what runs and what waits: processes, queues, pauses, holds and dead items."""
 
+from shlex import quote
+
 from redis.exceptions import RedisError
 
 from rsvpq.doctor.results import Notes
@@ -8,6 +10,7 @@ from rsvpq.lanes.status import Status
 from rsvpq.settings import Settings
 from rsvpq.tasks import contract
 from rsvpq.tasks.queues import Queues
+from rsvpq.text import age
 from rsvpq.wiring.in_force import STARTS, InForce, in_force
 
 #: Seconds from its offer after which an unfinished item is reported.
@@ -76,6 +79,7 @@ def _waiting(status: Status, notes: Notes) -> None:
 def _stopped(status: Status, notes: Notes) -> None:
     if status.paused:
         notes.warn("paused", f"everything: {status.paused.reason}", "rsvpq resume all")
+    _stopped_groups(status, notes)
     for name, server in sorted(status.servers.items()):
         if server.paused:
             notes.warn("paused", f"{name}: {server.paused.reason}", f"rsvpq resume server {name}")
@@ -84,3 +88,13 @@ def _stopped(status: Status, notes: Notes) -> None:
             text = f"{name} is held: backing off for another {server.held_s:.0f} s{why}"
             remedy = f"repair the cause, then rsvpq resume server {name}; the hold also ends by itself"
             notes.warn("held", text, remedy)
+
+
+def _stopped_groups(status: Status, notes: Notes) -> None:
+    for name, group in status.groups.items():
+        if group.paused:
+            notes.warn("paused", f"group {name}: {group.paused.reason}", f"rsvpq resume group {quote(name)}")
+    quiet = {"": status.quiet_s, **{f" of group {name}": group.quiet_s for name, group in status.groups.items()}}
+    for whose, left_s in quiet.items():
+        if left_s:
+            notes.ok("quiet", f"quiet hours{whose} for another {age(left_s)}: nothing new starts")

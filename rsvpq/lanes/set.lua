@@ -11,9 +11,10 @@
 -- ARGV[8]   the values that were set, as text
 -- ARGV[9]   facts (JSON), which name the mailbox
 -- ARGV[10]  server, for the audit; '' if none
--- ARGV[11+] field, value for each: paused, hold, confirmed, live_interval (microseconds), live_burst, live_concurrency;
---           an empty value removes the field, and of 'confirmed' of all also that of every group. Also: paused_for, after paused (microseconds until the pause ends), and
---           pause_ended (the time at which a pause was to end: nothing is done if that is not the present one)
+-- ARGV[11+] field, value for each: paused, hold, confirmed, quiet_from, quiet_until (when the lanes rest next),
+--           live_interval (microseconds), live_burst, live_concurrency; an empty value removes the field, and of
+--           'confirmed' of all also that of every group. Also: paused_for, after paused (microseconds until the pause
+--           ends), and pause_ended (the time at which a pause was to end: nothing is done if that is not the present one)
 -- Returns   1; 0 if nothing was done
 -- Replay    sets the same values again; the token, which is kept for an hour, prevents a second record
 
@@ -24,6 +25,7 @@ local function end_pause()
   redis.call('HDEL', key, 'paused', 'paused_by', 'paused_at', 'paused_until')
   if redis.call('TYPE', pauses).ok ~= 'zset' then redis.call('DEL', pauses) end  -- a pause must never fail
   redis.call('ZREM', pauses, member)
+  if scope == 'group' then redis.call('SADD', P .. ':waking', name) end
 end
 
 -- Keep in the set of groups those of which anything is known.

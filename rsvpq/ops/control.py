@@ -9,6 +9,7 @@ from rsvpq.lanes.limits import Rate, require_one_at_a_time
 from rsvpq.lanes.status import Override, Status
 from rsvpq.mail.errors import LoginRefused
 from rsvpq.ops.context import InvalidRequest, OperatorContext, require_count
+from rsvpq.settings.mailboxes import read_mailboxes
 from rsvpq.text import age
 
 LimitedScope = Literal["server", "mailbox"]
@@ -24,9 +25,13 @@ def pause(
 
     :param for_s: after how many seconds the pause ends by itself; None for never.
     :returns: a sentence for the operator.
-    :raises InvalidRequest: the scope or the name is wrong. :raises ConfigError: no such mailbox is in the list.
+    :raises InvalidRequest: the scope or the name is wrong. :raises ConfigError: the list has no such mailbox, or no
+        mailbox in such a group.
     """
     name = context.resolve_name(scope, name)
+    if scope == "group":  # whoever has joined or left it since the last scan
+        listed = read_mailboxes(context.settings.mailboxes, context.settings)
+        context.lanes.ledger.assign_groups({mailbox.name: mailbox.group for mailbox in listed})
     why = reason or PAUSED
     values = {"for": None if for_s is None else f"{for_s:g} s"}
     action = context.action("pause", scope, name, why=why, values=values)

@@ -60,7 +60,7 @@ ScanKind = Literal["scan", "reconcile", "dry-run", "explain"]
 
 def lane_of(mailbox: Mailbox, limits: Limits | None = None) -> Lane:
     """Return the lane of a mailbox; None for ``limits`` means the defaults."""
-    return Lane(mailbox.name, mailbox.server, limits)
+    return Lane(mailbox.name, mailbox.server, limits, mailbox.group)
 
 
 def run_named(task_id: str) -> str:
