@@ -18,7 +18,7 @@ from threading import Event
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from producer.schedule import ScheduledScan, due_scans, trigger_scan
+from producer.schedule import ScheduledScan, due_scans, keep_quiet, trigger_scan
 from rsvpq import wiring
 from rsvpq.audit.record import Audit
 from rsvpq.health.register import register_of
@@ -123,6 +123,7 @@ class Dispatcher:
             logger.warning("event=lease-ended back=%d dead=%d", back, dead)
         self._end_pauses()
         self._repair()
+        keep_quiet(self.lanes, self.schedules)
         for scan in due_scans(self.lanes, self.schedules):
             logger.info("event=scheduled-scan group=%s", scan.group or "(all)")
             self.trigger(scan.group)
@@ -162,7 +163,10 @@ def main() -> None:
         lanes=lanes,
         publish=carrier.publish,
         trigger=partial(trigger_scan, app, queues),
-        schedules=[ScheduledScan(schedule.every.seconds, schedule.group) for schedule in settings.schedule],
+        schedules=[
+            ScheduledScan(schedule.timetable(settings.redis.namespace), schedule.group)
+            for schedule in settings.schedule
+        ],
         configure=partial(wiring.configure, lanes, settings),
         ended_pause=partial(_ended_pause, wiring.make_audit(settings, lanes)),
         broker_keys=celery_app.key_types(settings.redis.namespace),

@@ -30,6 +30,7 @@ _MODULES = {
     "report": "report",
     "resume": "lanes",
     "scan": "scan",
+    "schedule": "schedule",
     "status": "status",
 }
 

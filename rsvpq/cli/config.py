@@ -15,6 +15,7 @@ import click
 from rsvpq.cli import policy_check
 from rsvpq.http.tls import LEGACY
 from rsvpq.lanes.limits import Limits
+from rsvpq.ops.schedules import upcoming_runs
 from rsvpq.settings import (
     SLOWEST_EWS,
     ConfigError,
@@ -72,7 +73,14 @@ def check_report(file: Path | None, environ: Mapping[str, str]) -> list[str]:
         for index, schedule in enumerate(loaded.settings.schedule)
         if schedule.group is not None and schedule.group not in groups
     ]
-    if problems := [*empty, *_unreached_delay(loaded), *policy_check.problems(loaded, mailboxes)]:
+    never = [
+        loaded.origins.problem(
+            ("schedule", index, "cron"), "never runs: all its times are in quiet hours; change one or the other"
+        )
+        for index, found in enumerate(upcoming_runs(loaded.settings, 1))
+        if not found.runs
+    ]
+    if problems := [*empty, *never, *_unreached_delay(loaded), *policy_check.problems(loaded, mailboxes)]:
         raise ConfigError(in_file_order(problems))
     warnings = in_file_order(_warnings(loaded, mailboxes))
     return [*_summary(loaded.settings, mailboxes), *(f"warning: {warning}" for warning in warnings)]
@@ -94,7 +102,7 @@ def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator
     yield f"policy     {policy_check.summary(settings)}"
     for schedule in settings.schedule:
         scope = "all mailboxes" if schedule.group is None else f"group {schedule.group}"
-        yield f"schedule   every {schedule.every}: {scope}"
+        yield f"schedule   {schedule.words}: {scope}"
 
 
 def _unreached_delay(loaded: LoadedSettings) -> Iterator[Problem]:

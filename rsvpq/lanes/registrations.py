@@ -90,12 +90,15 @@ class ScheduleClaims:
     def __init__(self, namespace: Namespace) -> None:
         self._namespace = namespace
 
-    def claim(self, group: str, every_s: float, period: int) -> int | None:
-        """Claim a period; return the last period that was claimed before, None if there was none."""
-        redis, key = self._namespace.redis, self._namespace.key("schedule", group, f"{every_s:g}")
+    def claim(self, group: str, timetable: str, run: int) -> int | None:
+        """Claim a run of a schedule; return the last run that was claimed before, None if there was none.
+
+        :param timetable: distinguishes the schedules of a group. :param run: a number that grows from run to run.
+        """
+        redis, key = self._namespace.redis, self._namespace.key("schedule", group, timetable)
         try:
-            before = redis.set(key, period, get=True)  # atomic
+            before = redis.set(key, run, get=True)  # atomic
         except ResponseError:  # a key of another type
-            redis.set(key, period)
+            redis.set(key, run)
             return None
         return int(before) if str(before).isdecimal() else None

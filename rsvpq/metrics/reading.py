@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from redis.exceptions import NoPermissionError, RedisError
@@ -92,4 +93,6 @@ class InstallationReader:
 def _longest_schedule_s(settings: Settings) -> float | None:
     if all(schedule.group is not None for schedule in settings.schedule):
         return None
-    return max(schedule.every.seconds for schedule in settings.schedule)
+    now, namespace = datetime.now(UTC), settings.redis.namespace
+    periods = (schedule.timetable(namespace).period_s(now) for schedule in settings.schedule)
+    return max((period for period in periods if period is not None), default=None)

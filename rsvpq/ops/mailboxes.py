@@ -7,6 +7,7 @@ of others. Everything here is read from the ledger and the list; no server is as
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from math import inf
 from shlex import quote
 from typing import Any, Literal, get_args
@@ -193,9 +194,10 @@ class _Examiner:
     periods: dict[str | None, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        now, namespace = datetime.now(UTC), self.settings.redis.namespace
         for schedule in self.settings.schedule:
-            group, every_s = schedule.group, schedule.every.seconds
-            self.periods[group] = min(every_s, self.periods.get(group, inf))
+            group, period_s = schedule.group, schedule.timetable(namespace).period_s(now)
+            self.periods[group] = min(inf if period_s is None else period_s, self.periods.get(group, inf))
 
     def examine(self, name: str, listed: ListedMailbox | None, state: MailboxState | None) -> MailboxHealth:
         """Examine one mailbox; without ``listed`` it has left the list, without ``state`` it has no lane yet."""
