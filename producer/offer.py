@@ -20,7 +20,7 @@ MESSAGES_AT_ONCE = 100
 #: is empty, and a sender of thousands of them must not delay that for hours.
 MOST_OTHERS = 1000
 #: The kinds of scans that only report what they find.
-REPORT_ONLY: frozenset[contract.ScanKind] = frozenset({"dry-run", "explain"})
+REPORT_ONLY: frozenset[contract.ScanKind] = frozenset({"dry-run", "explain", "compare"})
 
 
 def offer_scans(

@@ -8,6 +8,7 @@ from typing import Any, get_args
 from celery import Task
 
 from producer.app import app, audit, backends, carrier, lanes, policy, settings
+from producer.compare import compare_policies
 from producer.dry_run import dry_run
 from producer.explain import explain
 from producer.offer import REPORT_ONLY, offer_scans
@@ -16,7 +17,8 @@ from producer.scan import scan
 from producer.visit import Caps, Visit
 from rsvpq.mail.errors import ExchangeError, Refused
 from rsvpq.mail.messages import Mailbox
-from rsvpq.settings import ConfigError
+from rsvpq.policy import Policy
+from rsvpq.settings import ConfigError, PolicySettings
 from rsvpq.settings.mailboxes import read_mailboxes, select
 from rsvpq.tasks import contract
 from rsvpq.tasks.admission import require_task
@@ -33,17 +35,21 @@ def scan_mailboxes(
     group: str | None = None,
     kind: contract.ScanKind = "scan",
     wanted: Mapping[str, str] | None = None,
+    policies: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Offer a scan to the lane of each mailbox that is named or in the group, or of every mailbox.
 
-    :param kind: ``reconcile`` only looks for unsent answers; ``dry-run`` and ``explain`` only report, to the command
-        that follows the results of this run. :param wanted: the messages to explain, as ``is_wanted`` takes it.
+    :param kind: ``reconcile`` only looks for unsent answers; ``dry-run``, ``explain`` and ``compare`` only report, to
+        the command that follows the results of this run. :param wanted: the messages to explain, as ``is_wanted`` takes
+        it. :param policies: the two to compare, as the table ``[policy]`` has them.
     :raises ConfigError: the list of mailboxes cannot be read, or has no such mailbox or group.
     :raises ValueError: the kind is unknown.
     """
     if kind not in get_args(contract.ScanKind):
         raise ValueError(f"unknown kind {kind!r}: use one of {', '.join(get_args(contract.ScanKind))}")
     run = contract.run_named(str(self.request.id))
+    if kind == "compare":
+        lanes.run_results(run).give_policies(policies)
     try:
         names = [mailboxes] if isinstance(mailboxes, str) else mailboxes
         chosen = select(read_mailboxes(settings.mailboxes, settings), names=names, group=group)
@@ -64,6 +70,20 @@ def scan_mailboxes(
 def scan_mailbox(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
     """Run one scan item; the other arguments are only for reading in Flower."""
     return carrier.carry(str(self.request.id), generation, visit_mailbox)
+
+
+def _policies_of(run: str) -> tuple[Policy, Policy]:
+    """Return the policies that a run compares.
+
+    :raises Refused: they are gone, or are none.
+    """
+    try:
+        before, after = map(PolicySettings.model_validate, lanes.run_results(run).policies())
+    except ValueError as error:
+        raise Refused(
+            f"the policies to compare are gone or unusable; compare them again ({type(error).__name__})"
+        ) from None
+    return before.as_policy("respond"), after.as_policy("respond")
 
 
 def visit_mailbox(attempt: Attempt) -> Outcome:
@@ -97,4 +117,7 @@ def visit_mailbox(attempt: Attempt) -> Outcome:
                 return dry_run(visit)
             case "explain":
                 return explain(visit, start.payload.get("wanted", {}))
+            case "compare":
+                before, after = _policies_of(visit.run)
+                return compare_policies(replace(visit, policy=before), after)
     raise Refused(f"unknown kind of scan {kind!r}: restart this worker with the current version")

@@ -83,8 +83,12 @@ class Visit:
             messages += page.messages
             unreadable += page.unreadable
             self.journal.note("pages", number)
+        return Inbox(messages, self.newest(messages), unreadable)
+
+    def newest(self, messages: Sequence[MeetingMessage]) -> Newest:
+        """Return the newest version of each meeting in the Inbox, by who is internal to the policy."""
         ours = partial(is_internal, mailbox=self.mailbox.name, internal_domains=self.policy.internal_domains)
-        return Inbox(messages, Newest(messages, ours), unreadable)
+        return Newest(messages, ours)
 
     def decide(self, inbox: Inbox) -> list[DecidedMessage]:
         """Decide on every message by what the Inbox shows.

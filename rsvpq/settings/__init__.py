@@ -5,7 +5,13 @@ read at import.
 """
 
 from rsvpq.settings.durations import Duration
-from rsvpq.settings.loading import LoadedSettings, Origins, load_settings, load_with_origins
+from rsvpq.settings.loading import (
+    LoadedSettings,
+    Origins,
+    load_settings,
+    load_with_origins,
+    load_with_policy_of,
+)
 from rsvpq.settings.model import (
     AuditSettings,
     LaneSettings,
@@ -47,4 +53,5 @@ __all__ = [
     "in_file_order",
     "load_settings",
     "load_with_origins",
+    "load_with_policy_of",
 ]

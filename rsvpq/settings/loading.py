@@ -65,7 +65,33 @@ def load_with_origins(config: Path | None, environ: Mapping[str, str]) -> Loaded
     """Read the configuration like :func:`load_settings`, and return where each key was written as well."""
     file = _choose_file(config, environ)
     text = read_text(file, f"correct the path, or name the file with --config or {CONFIG_VARIABLE}")
-    values = _parse(file, text)
+    return _validated(_parse(file, text), file.parent, file, text, environ)
+
+
+def load_with_policy_of(other: Path, config: Path | None, environ: Mapping[str, str]) -> LoadedSettings:
+    """Read the configuration like :func:`load_with_origins`, with the table ``[policy]`` of another file as its own.
+
+    Nothing else of that file is used. Its problems, and the places of its keys, are those of the other file.
+
+    :raises ConfigError: the other file has no such table, or a wrong one; or the configuration itself is wrong.
+    """
+    load_with_origins(config, environ)  # what is wrong now is not to be blamed on the other file
+    file = _choose_file(config, environ)
+    values = _parse(file, read_text(file, "correct the path"))
+    text = read_text(other, "correct the path")
+    found = _parse(other, text)
+    if not isinstance(found.get("policy"), dict):
+        raise ConfigError([Problem(str(other), 0, "policy", "is missing; write the table [policy] as in the settings")])
+    return _validated({**values, "policy": found["policy"]}, file.parent, other, text, environ)
+
+
+def _validated(
+    values: dict[str, Any], folder: Path, file: Path, text: str, environ: Mapping[str, str]
+) -> LoadedSettings:
+    """Return the settings with these values, overridden by the environment.
+
+    :param folder: what relative paths are relative to. :param file, text: where the values were written.
+    """
     servers = values.get("servers")
     variables = read_variables(environ, servers if isinstance(servers, dict) else ())
     for key, value in variables.texts.items():
@@ -73,7 +99,7 @@ def load_with_origins(config: Path | None, environ: Mapping[str, str]) -> Loaded
     origins = Origins(file, key_lines(text), variables.names)
     problems = list(variables.problems)
     try:
-        settings = Settings.model_validate(values, context={"folder": file.parent})
+        settings = Settings.model_validate(values, context={"folder": folder})
     except ValidationError as error:
         problems += [origins.problem(place_of(one), remedy_for(one)) for one in error.errors(include_url=False)]
     if problems:

@@ -54,8 +54,9 @@ _TASKS = {
     Kind.CANCELLATION: PROCESS_CANCELLATION,
 }
 
-#: The kinds of scans: of Inbox and Drafts, of Drafts only; or only to report what a scan would do, or why.
-ScanKind = Literal["scan", "reconcile", "dry-run", "explain"]
+#: The kinds of scans: of Inbox and Drafts, of Drafts only; or only to report what a scan would do, or why, or what
+#: another policy would change.
+ScanKind = Literal["scan", "reconcile", "dry-run", "explain", "compare"]
 
 
 def lane_of(mailbox: Mailbox, limits: Limits | None = None) -> Lane:

@@ -1,5 +1,6 @@
 """A rollout group by group, at real processes: the simulated servers count whom rsvpq has answered."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,6 +55,21 @@ def scan(stack: Stack, lanes: Lanes, *selected: str) -> None:
     assert rsvpq(stack, "scan", *selected).returncode == 0
     until(lambda: lanes.snapshot.counts().get("done:scanned", 0) == before + number, "the mailboxes are scanned")
     until(lambda: unfinished(lanes) == 0, "all that was offered is finished")
+
+
+def test_what_another_policy_would_change_is_seen_before_anything_is_answered(stack: Stack) -> None:
+    new = stack.directory / "new.toml"
+    new.write_text(stack.plan.policy)
+    same = rsvpq(stack, "policy", "diff", str(new), "--group", "en")
+    assert (same.returncode, same.stderr) == (0, "")
+    new.write_text(stack.plan.policy + '[[policy.rules]]\nname = "no"\ndecision = "decline"\n')
+    other = rsvpq(stack, "policy", "diff", str(new), "--group", "en", "--json", "--samples", "1000")
+    assert (other.returncode, other.stderr) == (3, "")
+    found = json.loads(other.stdout)
+    changed = {(row["mailbox"], row["uid"]) for change in found["changes"] for row in change["samples"]}
+    assert {(one["mailbox"], one["uid"]) for one in requests_of(stack, "en")} <= changed
+    assert {change["after"] for change in found["changes"]} == {"decline"}
+    assert stack.exchange.ask("summary")["mutating"] == 0
 
 
 def test_only_the_confirmed_group_is_answered_and_all_of_it(stack: Stack, lanes: Lanes) -> None:
