@@ -63,9 +63,10 @@ def offer_within_caps(visit: Visit, messages: Sequence[MeetingMessage]) -> tuple
     ordered = order_of_offer(visit, messages)
     requests = [message for message in ordered if message.kind is Kind.REQUEST]
     others = [message for message in ordered if message.kind is not Kind.REQUEST]
-    budget, new_requests, new_others = visit.lanes.run_budget(visit.run, visit.caps.per_run), 0, 0
+    caps, new_requests, new_others = visit.caps, 0, 0
+    budget = visit.lanes.run_budget(visit.run, caps.per_run, visit.mailbox.group, caps.per_run_of_group)
     while requests:
-        granted = budget.take(min(MESSAGES_AT_ONCE, len(requests), visit.caps.per_scan - new_requests))
+        granted = budget.take(min(MESSAGES_AT_ONCE, len(requests), caps.per_scan - new_requests))
         if not granted:
             break
         fresh = _offer_messages(visit, requests[:granted])

@@ -25,8 +25,6 @@ from rsvpq.tasks.admission import require_task
 from rsvpq.tasks.journal import Outcome
 from rsvpq.tasks.runner import Attempt
 
-CAPS = Caps(settings.policy.most_answers_per_scan, settings.policy.most_answers_per_run)
-
 
 @app.task(name=contract.SCAN, bind=True, acks_late=True)
 def scan_mailboxes(
@@ -105,7 +103,7 @@ def visit_mailbox(attempt: Attempt) -> Outcome:
             lanes=lanes,
             audit=audit,
             publish=carrier.publish,
-            caps=CAPS,
+            caps=Caps(*settings.policy.caps_of(group)),
         )
         match kind:
             case "scan":

@@ -26,10 +26,14 @@ DecidedMessage = tuple[MeetingMessage, Decision]
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """The most new requests that may be offered by one scan, and by all scans of its run."""
+    """The most new requests that may be offered by one scan, by all scans of its run, and by those of one group.
+
+    None stands for no cap of the group.
+    """
 
     per_scan: int
     per_run: int
+    per_run_of_group: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,9 @@ def _give_back(attempt: Attempt) -> None:
     """Return the item's place in the cap of its run, because it is not answered."""
     run = attempt.start.payload.get("run", "")
     if run:
-        lanes.run_budget(run, settings.policy.most_answers_per_run).give_back_of(attempt.start.id)
+        group = attempt.start.payload.get("group", "")
+        _, per_run, per_run_of_group = settings.policy.caps_of(group)
+        lanes.run_budget(run, per_run, group, per_run_of_group).give_back_of(attempt.start.id)
 
 
 def _open(attempt: Attempt) -> Outcome:

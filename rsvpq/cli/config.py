@@ -98,7 +98,7 @@ def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator
     horizon = " to ".join(duration(one.seconds) for one in settings.retry.horizon)
     yield f"retries    {settings.retry.attempts} attempts, over {horizon}; then dead"
     for name, count in sorted(in_group.items()):
-        yield f"group      {name or '(none)'}: {_count(count)}"
+        yield f"group      {name or '(none)'}: {_count(count)}{policy_check.caps(settings, name)}"
     yield f"policy     {policy_check.summary(settings)}"
     for schedule in settings.schedule:
         scope = "all mailboxes" if schedule.group is None else f"group {schedule.group}"

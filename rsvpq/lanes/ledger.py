@@ -411,23 +411,28 @@ class RunBudget:
     """How many answers a run may still offer, for all its mailboxes together.
 
     Taken before an offer, and returned if a message was not new: a crash in between can only lead to fewer offers,
-    never to more. ``key`` is the key of the number of answers taken.
+    never to more. ``key`` is the key of the number of answers taken. What is taken from the budget of a group is also
+    taken from that of the whole run.
     """
 
     redis: Any
     key: str
     most: int
+    whole: "RunBudget | None" = None
 
     def take(self, wanted: int) -> int:
         """Take up to ``wanted`` answers; return how many were left to take."""
-        over = min(wanted, max(0, self._add(wanted) - self.most))
+        granted = self.whole.take(wanted) if self.whole else wanted
+        over = min(granted, max(0, self._add(granted) - self.most))
         self.give_back(over)
-        return wanted - over
+        return granted - over
 
     def give_back(self, unused: int) -> None:
         """Return unused answers, for other scans of the run."""
         if unused:
             self._add(-unused)
+            if self.whole:
+                self.whole.give_back(unused)
 
     def give_back_of(self, item: str) -> None:
         """Return the answer of an item that was offered and not answered; has an effect once for each item."""

@@ -25,8 +25,9 @@ def terms(context: OperatorContext, group: str = "") -> str:
     listed = read_mailboxes(settings.mailboxes, settings)
     chosen = select(listed, group=group) if group else listed
     where = f"in {len(chosen)} of {len(listed)} mailboxes"
-    policy = settings.policy
-    caps = f"{policy.most_answers_per_scan} per mailbox and scan, {policy.most_answers_per_run} per run"
+    found = settings.policy.caps_of(group)
+    own = "" if found.per_run_of_group is None else f" ({found.per_run_of_group} of them in the group)"
+    caps = f"{found.per_scan} per mailbox and scan, {found.per_run} per run{own}"
     return f"{where}, at most {caps}; answers cannot be recalled"
 
 

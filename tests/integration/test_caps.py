@@ -40,9 +40,9 @@ def sent(name: str, count: int) -> list[MeetingMessage]:
 class Scans:
     """Scans of one mailbox, each a run of its own, and a worker that leaves all alone that it gets."""
 
-    def __init__(self, lanes: Lanes, most: int) -> None:
+    def __init__(self, lanes: Lanes, most: int, per_group: int | None = None, mailbox: Mailbox = ADELE) -> None:
         self.lanes = lanes
-        self.visitor = Visitor(lanes, NOT_ASKED, ADELE, caps=Caps(most, 500))
+        self.visitor = Visitor(lanes, NOT_ASKED, mailbox, caps=Caps(most, 500, per_group))
 
     def scan(self, found: Sequence[MeetingMessage]) -> list[MeetingMessage]:
         """Offer what was found; what was new to the lane, or is looked at again."""
@@ -105,3 +105,21 @@ def test_what_was_not_answered_does_not_count_against_its_run_and_that_once(lane
         budget.give_back_of("one")
     budget.give_back_of("other")
     assert budget.take(5) == 2
+
+
+def test_a_group_takes_no_more_of_a_run_than_its_cap_and_leaves_the_rest_to_others(lanes: Lanes) -> None:
+    pilot, others = lanes.run_budget("run", 10, "pilot", 3), lanes.run_budget("run", 10, "sales")
+    assert [pilot.take(2), pilot.take(2), pilot.take(2)] == [2, 1, 0]
+    assert others.take(20) == 7
+    pilot.give_back_of("one")
+    assert (pilot.take(5), others.take(5)) == (1, 0)
+    pilot.give_back(1)
+    assert (others.take(5), pilot.take(5)) == (1, 0)  # the run has no more, although the group has
+    assert lanes.run_budget("run", 10, "legal", 5).take(1) == 0
+
+
+def test_a_scan_offers_no_more_than_the_cap_of_the_group_of_its_mailbox(lanes: Lanes) -> None:
+    scans = Scans(lanes, most=50, per_group=4, mailbox=Mailbox("adele", "mail1", "pilot"))
+    found = sent("nora", 10)
+    assert len(scans.scan(found)) == 4
+    assert len(scans.scan(found)) == 4  # another run

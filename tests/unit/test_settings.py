@@ -20,7 +20,7 @@ from rsvpq.settings import ConfigError, Duration, Schedule, Settings, load_setti
 from rsvpq.settings.environment import variable_name
 from rsvpq.settings.keys import settable_keys
 from rsvpq.settings.mailboxes import COLUMNS
-from rsvpq.settings.policy import RuleSettings
+from rsvpq.settings.policy import GroupCaps, RuleSettings
 from rsvpq.settings.servers import PROTOCOLS, EwsSettings, WebDavSettings
 from rsvpq.settings.toml_lines import KeyPath, key_lines, line_of
 
@@ -1013,7 +1013,7 @@ def _assert_documented(reference: str, defaults: Mapping[str, object]) -> None:
 
 def _defaults(server: type[BaseModel]) -> dict[str, object]:
     tables: dict[str, type[BaseModel]] = {"": Settings, "servers.NAME.": server, "schedule.": Schedule}
-    tables |= {"policy.rules.": RuleSettings}
+    tables |= {"policy.rules.": RuleSettings, "policy.groups.": GroupCaps}
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             tables[f"{name}."] = field.annotation
