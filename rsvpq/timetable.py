@@ -105,8 +105,8 @@ class Timetable:
     """When something recurring runs: every so many seconds, counted from the epoch, or by a cron expression.
 
     :param every_s: 0 for a cron expression. :param zone: the time zone of the expression. :param offset_s: by how much
-        each run is later. :param quiet: there is no run in these hours. What would run then by ``every_s`` runs once at
-        their end; what would by a cron expression does not.
+        each run is later, also at the end of quiet hours. :param quiet: there is no run in these hours. What would run
+        then by ``every_s`` runs once at their end; what would by a cron expression does not.
     """
 
     every_s: float = 0.0
@@ -128,11 +128,11 @@ class Timetable:
         at, last = now.astimezone(UTC), None
         for _ in range(_MOST_PASSED):
             for run in self._regular_after(at):
-                if window := self.resting(run):
-                    if self.every_s and window[1] != last:
-                        yield window[1]
-                        last = window[1]
-                    at = window[1] - (timedelta() if self.every_s else _TICK)
+                if window := self._left_out(run):
+                    end = window[1] + self._offset
+                    if self.every_s and end != last:
+                        yield (last := end)
+                    at = end - (timedelta() if self.every_s else _TICK)
                     break
                 if run != last:
                     yield run
@@ -144,9 +144,10 @@ class Timetable:
         at, last = now.astimezone(UTC), None
         for _ in range(_MOST_PASSED):
             for run in self._regular_before(at):
-                if window := self.resting(run):
-                    if self.every_s and window[1] != last and window[1] <= now:
-                        yield window[1]
+                if window := self._left_out(run):
+                    end = window[1] + self._offset
+                    if self.every_s and end != last and end <= now:
+                        yield end
                     at = window[0] - _TICK
                     break
                 yield (last := run)
@@ -158,7 +159,7 @@ class Timetable:
 
         A run is due until the next one, but for at most :data:`MADE_UP_WITHIN` if it is by a cron expression.
         """
-        if self.resting(now):
+        if self._left_out(now):
             return None
         if self.every_s:
             return int((now.timestamp() - self.offset_s) // self.every_s)
@@ -185,9 +186,17 @@ class Timetable:
         runs = list(islice(self.past(now), 3))
         return (now - runs[-1]).total_seconds() / 2 if len(runs) == 3 else None  # noqa: PLR2004 - as the line above
 
+    @property
+    def _offset(self) -> timedelta:
+        return timedelta(seconds=self.offset_s)
+
+    def _left_out(self, run: datetime) -> Window | None:
+        """Return the rest because of which there is no run: at that time, or at its own without the offset."""
+        return self.resting(run) or (self.resting(run - self._offset) if self.offset_s else None)
+
     def _regular_after(self, at: datetime) -> Iterator[datetime]:
         """Yield the runs after ``at`` as if there were no quiet hours."""
-        offset = timedelta(seconds=self.offset_s)
+        offset = self._offset
         if self.cron:
             yield from (run + offset for run in _after(self.cron, self.zone, at - offset))
             return
@@ -198,7 +207,7 @@ class Timetable:
 
     def _regular_before(self, at: datetime) -> Iterator[datetime]:
         """Yield the runs up to ``at`` as if there were no quiet hours, the latest first."""
-        offset = timedelta(seconds=self.offset_s)
+        offset = self._offset
         if self.cron:
             yield from (run + offset for run in _before(self.cron, self.zone, at - offset))
             return
@@ -210,12 +219,14 @@ class Timetable:
 
 def _after(cron: str, zone: str, at: datetime) -> Iterator[datetime]:
     """Yield the times of a cron expression after ``at``, in UTC."""
+    at = at.astimezone(UTC)  # two times of one zone are compared by its clocks, which are put back
     start = _beside_a_clock_change(at, zone, -_CLOCK_CHANGE)
     return (run.astimezone(UTC) for run in CronSim(cron, start) if run > at)
 
 
 def _before(cron: str, zone: str, at: datetime) -> Iterator[datetime]:
     """Yield the times of a cron expression up to ``at``, in UTC, the latest first."""
+    at = at.astimezone(UTC)
     start = _beside_a_clock_change(at + _TICK, zone, _CLOCK_CHANGE)  # cronsim yields only what is earlier
     return (run.astimezone(UTC) for run in CronSim(cron, start, reverse=True) if run <= at)
 

@@ -29,18 +29,21 @@ def runs(cron: str, start: str, number: int, **more: object) -> list[str]:
     return local(list(islice(timetable.upcoming(at(start, VIENNA)), number)))
 
 
-def triggered(timetable: Timetable, first: datetime, last: datetime, step_s: float = 300) -> list[datetime]:
-    """When a dispatcher triggers it that looks every so many seconds, in UTC."""
+def triggered(
+    timetable: Timetable, first: datetime, last: datetime, step_s: float = 300, besides: list[datetime] | None = None
+) -> list[datetime]:
+    """When a dispatcher triggers it that looks every so many seconds and at some other times, in UTC."""
     found: list[datetime] = []
     before: int | None = None
-    now = first.astimezone(UTC)
-    while now < last:
+    first, last = first.astimezone(UTC), last.astimezone(UTC)  # in one zone, the difference would be that of its clocks
+    number = int((last - first).total_seconds() // step_s) + 1
+    looks = {first + timedelta(seconds=step_s * step) for step in range(number)}
+    for now in sorted(looks | set(besides or ())):
         run = timetable.due(now)
         if run is not None:
             if timetable.is_due(run, before, now):
                 found.append(now)
             before = run
-        now += timedelta(seconds=step_s)
     return found
 
 
@@ -127,20 +130,36 @@ def test_what_is_due_every_so_often_runs_once_at_the_end_of_quiet_hours() -> Non
     timetable = Timetable(7 * 3600, quiet=(NIGHT,))  # 00:00, 07:00, 14:00, 21:00, 04:00 UTC and so on
     first = at("2026-06-10 00:00", VIENNA)
     expected = list(islice(timetable.upcoming(first), 12))
-    found = triggered(timetable, first, expected[-1] + timedelta(minutes=1), 600)
+    found = triggered(timetable, first, expected[-1], 3600, expected)
     assert not any(timetable.resting(run) for run in found)
     assert found[-12:] == expected
     assert list(islice(timetable.past(expected[-1]), 12)) == expected[::-1]
 
 
-def test_a_dispatcher_triggers_what_is_shown_as_upcoming() -> None:
-    timetable = Timetable(cron="*/20 5-22 * * mon-fri", zone=VIENNA, quiet=(NIGHT,), offset_s=120)
+@pytest.mark.parametrize(
+    "timetable",
+    [
+        Timetable(cron="*/20 5-22 * * mon-fri", zone=VIENNA, quiet=(NIGHT,), offset_s=120),
+        Timetable(cron="59 * * * mon-fri", zone=VIENNA, quiet=(NIGHT,), offset_s=120),
+        Timetable(7200, quiet=(NIGHT,), offset_s=120),
+        Timetable(5400, quiet=(NIGHT, QuietHours.parse("12:00-13:00", VIENNA)), offset_s=3600),
+    ],
+    ids=str,
+)
+def test_a_dispatcher_triggers_what_is_shown_as_upcoming(timetable: Timetable) -> None:
     first = at("2026-06-12 20:00", VIENNA)  # a Friday
-    expected = list(islice(timetable.upcoming(first), 20))
-    found = triggered(timetable, first, expected[-1] + timedelta(minutes=1), 120)
-    assert [run for run in found if run > first][-20:] == expected
-    assert list(islice(timetable.past(expected[-1]), 20)) == expected[::-1]
-    assert local(expected)[-1][:3] == "15."  # over the weekend
+    expected = list(islice(timetable.upcoming(first), 12))
+    beside = [run + timedelta(seconds=away) for run in expected for away in (-1, 0, 1)]
+    found = triggered(timetable, first, expected[-1], 1800, beside)
+    assert [run for run in found if run > first][-12:] == expected
+    assert list(islice(timetable.past(expected[-1]), 12)) == expected[::-1]
+    assert not any(timetable.resting(run) for run in found)
+
+
+def test_at_the_end_of_quiet_hours_schedules_begin_one_after_the_other() -> None:
+    evening = at("2026-06-10 21:58", VIENNA)
+    runs = [next(Timetable(900, quiet=(NIGHT,), offset_s=offset_s).upcoming(evening)) for offset_s in (1, 200)]
+    assert [f"{run.astimezone(ZoneInfo(VIENNA)):%H:%M:%S}" for run in runs] == ["06:00:01", "06:03:20"]
 
 
 # -- what was missed -----------------------------------------------------------------------------------------------
