@@ -156,7 +156,7 @@ def limit(context: OperatorContext, scope: LimitedScope, name: str, given: Given
 
 
 def _limited(context: OperatorContext, scope: Scope, name: str) -> str:
-    if scope == "all":
+    if scope not in ("server", "mailbox"):
         raise InvalidRequest("limits apply to a server or a mailbox; name one")
     return context.resolve_name(scope, name)
 
