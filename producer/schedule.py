@@ -38,11 +38,9 @@ def due_scans(lanes: Lanes, schedules: Sequence[ScheduledScan]) -> Iterator[Sche
     """
     now = datetime.fromtimestamp(lanes.time_us() / 1e6, UTC)
     for scan in schedules:
-        run = scan.timetable.due(now)
-        if run is None:
-            continue
-        before = lanes.schedule.claim(scan.group or "", str(scan.timetable), run)
-        if scan.timetable.is_due(run, before, now):
+        timetable = scan.timetable
+        run = timetable.due(now)
+        if run is not None and lanes.schedule.claim(scan.group or "", str(timetable), run, timetable.latest(run, now)):
             yield scan
 
 

@@ -24,6 +24,8 @@ _DAY = timedelta(days=1)
 _TICK = timedelta(microseconds=1)
 #: No clock is put forward or back by more.
 _CLOCK_CHANGE = timedelta(hours=3)
+#: Seconds between two processes that look at the clock at about the same time.
+_AT_ONCE_S = 60
 #: The most quiet hours that are passed over in search of a run.
 _MOST_PASSED = 400
 
@@ -166,14 +168,9 @@ class Timetable:
         run = next(self.past(now), None)
         return int(run.timestamp()) if run and now - run <= MADE_UP_WITHIN else None
 
-    def is_due(self, run: int, before: int | None, now: datetime) -> bool:
-        """Return whether a run of :meth:`due` is to be triggered, after an earlier run was.
-
-        :param before: the run that was triggered last; None for none. If it is later than any run can be, it was
-            triggered before the clock was set back.
-        """
-        latest = run + 1 if self.every_s else int(now.timestamp())
-        return before is None or before < run or before > latest
+    def latest(self, run: int, now: datetime) -> int:
+        """Return the latest run that another process can have found due at about ``now``, when here it was ``run``."""
+        return run + 1 if self.every_s else int(now.timestamp()) + _AT_ONCE_S
 
     def period_s(self, now: datetime) -> float | None:
         """Return the length of a period in seconds; None if there were not yet three runs.

@@ -147,6 +147,23 @@ def test_a_cron_expression_is_triggered_once_however_many_ask(lanes: Lanes, cloc
     assert list(due_scans(lanes, [scan])) == [scan]
 
 
+def test_a_dispatcher_that_is_a_moment_behind_triggers_no_run_again(lanes: Lanes) -> None:
+    now = datetime(2026, 6, 10, 7, tzinfo=UTC)
+    for timetable in (Timetable(cron="0 7 * * *"), Timetable(3600)):
+        behind = timetable.due(now - timedelta(seconds=1)) or 0
+        run = timetable.due(now) or 0
+        assert lanes.schedule.claim("", str(timetable), run, timetable.latest(run, now))
+        assert not lanes.schedule.claim("", str(timetable), behind, timetable.latest(behind, now))
+        assert not lanes.schedule.claim("", str(timetable), run, timetable.latest(run, now))
+
+
+def test_a_run_that_was_claimed_before_the_clock_was_set_back_is_triggered_again(lanes: Lanes) -> None:
+    now, timetable = datetime(2026, 6, 10, 7, tzinfo=UTC), Timetable(cron="0 7 * * *")
+    run = timetable.due(now) or 0
+    assert lanes.schedule.claim("", str(timetable), run + 86_400, run + 2 * 86_400)
+    assert lanes.schedule.claim("", str(timetable), run, timetable.latest(run, now))
+
+
 # -- what is shown -------------------------------------------------------------------------------------------------
 
 
