@@ -11,7 +11,7 @@ from producer.dry_run import Examiner
 from producer.visit import Inbox, Visit
 from rsvpq.mail.messages import MeetingMessage, written
 from rsvpq.ops.decision_change import DecisionChange
-from rsvpq.policy import Decision, Policy
+from rsvpq.policy import Decision, Policy, Reason
 from rsvpq.policy.gather import decide_at_once
 from rsvpq.tasks.journal import Outcome
 
@@ -30,7 +30,7 @@ def compare_policies(visit: Visit, other: Policy) -> Outcome:
     inbox = visit.read_inbox()
     counts, rows = Counter(found=len(inbox.messages), unreadable=inbox.unreadable), []
     for message, pair in _decisions(visit, inbox, other):
-        if pair is None:
+        if pair is None or any(one.reason is Reason.NOT_DECIDED for one in pair):
             counts["not_compared"] += 1
         elif _would_differ(visit, message, *pair):
             rows.append(_change(visit, message, *pair).to_dict())

@@ -29,7 +29,7 @@ class PolicyChanges:
     messages: int = 0
     #: Messages on which the decision is the same, for another reason.
     other_reason: int = 0
-    #: Messages that were not compared, because too many of their mailbox had to be examined.
+    #: Messages that were not compared: deciding failed, or too many of their mailbox had to be examined.
     not_compared: int = 0
     #: Messages that could not be read.
     unreadable: int = 0

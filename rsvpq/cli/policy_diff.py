@@ -62,7 +62,8 @@ def diff(
         _print(found, samples)
     incomplete = report_problems(following)
     if found.not_compared:
-        say(f"{found.not_compared} messages were not compared: too many of one mailbox depend on its calendar")
+        why = "deciding on them failed, or too many of one mailbox depend on its calendar"
+        say(f"{found.not_compared} messages were not compared: {why}")
     sys.exit(_DIFFERS if found.changed else _INCOMPLETE if incomplete or found.not_compared else 0)
 
 

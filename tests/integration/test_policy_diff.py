@@ -105,6 +105,12 @@ def test_what_is_not_examined_is_counted(visitor: Visitor, monkeypatch: pytest.M
     assert visitor.reported().counts["not_compared"] >= 1
 
 
+def test_a_message_that_cannot_be_decided_on_is_not_the_same(visitor: Visitor) -> None:
+    broken = replace(lenient(), rules=(Rule("broken", Action.ACCEPT, conditions={"longer_than": "long"}),))  # type: ignore[dict-item]
+    assert compared(visitor, broken, broken) == []
+    assert visitor.reported().counts["not_compared"] >= 4
+
+
 # -- the command ---------------------------------------------------------------------------------------------------
 
 CHANGE = DecisionChange(
