@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,10 +11,11 @@ from redis import Redis
 from producer import compare
 from producer.compare import compare_policies
 from producer.dry_run import dry_run
+from producer.visit import Inbox
 from rsvpq.lanes import Lanes
-from rsvpq.mail.messages import Kind, Mailbox
+from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from rsvpq.ops.decision_change import DecisionChange
-from rsvpq.policy import Action, Policy, Rule
+from rsvpq.policy import Action, Decision, Policy, Reason, Rule
 from rsvpq.settings import ConfigError, load_with_policy_of
 from rsvpq.tasks import contract
 from tests.support.asked_command import Asked
@@ -26,6 +27,7 @@ from tests.support.visits import Visitor
 
 CLASH = Rule("clash", Action.TENTATIVE, conditions={"conflict": True})
 REST = Rule("rest", Action.ACCEPT)
+NOW = datetime.now(UTC)
 
 
 @pytest.fixture
@@ -97,6 +99,34 @@ def test_another_text_alone_is_a_change_where_it_is_sent(site: Site, visitor: Vi
     assert found
     assert {(one.kind, one.before == one.after) for one in found} == {("request", True)}
     assert compared(visitor, lenient(), replace(lenient(), answer_text="By a program.")) == []  # WebDAV sends none
+
+
+def test_which_edition_is_the_newest_is_judged_by_each_policy(visitor: Visitor) -> None:
+    """Whoever is internal may have sent a newer edition on the organizer's behalf; a stranger's counts for nothing."""
+    older = MeetingMessage(
+        Kind.REQUEST, ItemRef("older", ("/older", "")), "U1", organizer="nora@example.com", sequence=1, received=NOW
+    )
+    newer = replace(older, ref=ItemRef("newer", ("/newer", "")), sequence=2, sent_by=("bob@partner.example",))
+    nothing = replace(lenient(), rules=(Rule("nothing", Action.SKIP),))
+    ours = replace(nothing, internal_domains=("example.com", "partner.example"))
+    found = {
+        (before.internal_domains != (), first.reason, second.reason)
+        for before, after in ((ours, nothing), (nothing, ours))
+        for first, second in [pair_on(visitor, before, after, [older, newer])]
+    }
+    assert found == {(True, Reason.OUT_OF_DATE, Reason.RULE), (False, Reason.RULE, Reason.OUT_OF_DATE)}
+
+
+def pair_on(
+    visitor: Visitor, before: Policy, after: Policy, messages: list[MeetingMessage]
+) -> tuple[Decision, Decision]:
+    """The decisions on the first of these messages."""
+    visitor.policy = before
+    visit = visitor.visit()
+    inbox = Inbox(messages, visit.newest(messages), 0)
+    (_, pair), *_ = compare._decisions(visit, inbox, after)
+    assert pair is not None
+    return pair
 
 
 def test_what_is_not_examined_is_counted(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
