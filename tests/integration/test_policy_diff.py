@@ -102,7 +102,7 @@ def test_another_text_alone_is_a_change_where_it_is_sent(site: Site, visitor: Vi
 
 
 def test_which_edition_is_the_newest_is_judged_by_each_policy(visitor: Visitor) -> None:
-    """Whoever is internal may have sent a newer edition on the organizer's behalf; a stranger's counts for nothing."""
+    """An internal sender may have sent a newer edition on the organizer's behalf; a stranger's counts for nothing."""
     older = MeetingMessage(
         Kind.REQUEST, ItemRef("older", ("/older", "")), "U1", organizer="nora@example.com", sequence=1, received=NOW
     )
