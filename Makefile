@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # How all tests are run: more at once than CI has cores, because part of the time is waiting (JOBS=8 on a larger machine).
 # What the tests of a file share is started once, and the order of tests/conftest.py is kept.
-JOBS ?= 3
+JOBS ?= 4
 TESTS := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-header --quiet $(if $(UPGRADE),--upgrade)

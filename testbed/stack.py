@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import signal
+import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ from urllib.request import Request, urlopen
 from testbed.fork_server import ForkServer
 from testbed.processes import WAIT_S, Part, free_port
 from testbed.queue_server import QueueServer
+from testbed.sentinel import SentinelGroup
 from testbed.simulated_exchange import SimulatedExchange, World, account_file
 
 _FLOWER_CONFIG = Path(__file__).parents[1] / "deploy" / "flowerconfig.py"
@@ -67,9 +69,11 @@ class Plan:
     """The parts to start, and their limits.
 
     :param flower: Flower, and the worker of the tasks that operators start from there.
+    :param console: the operator console, with one login that may change things.
     :param extra: more lines of the settings. :param server_extra: more lines for each server.
     :param persist: whether the queue server keeps what it has over its end. :param redis_extra: more lines for it.
     :param redis_environment: more variables for its process.
+    :param sentinels: how many sentinels watch the queue server and its replica; 0: it is alone.
     :param forked_workers: start workers as forks of one that has imported everything; for tests that kill many.
     """
 
@@ -82,6 +86,7 @@ class Plan:
     scan_threads: int = 8
     dispatchers: int = 1
     flower: bool = False
+    console: bool = False
     mode: str = "respond"
     policy: str = EVERYTHING
     namespace: str = "rsvpq"
@@ -91,6 +96,7 @@ class Plan:
     persist: bool = False
     redis_extra: Sequence[str] = ()
     redis_environment: Mapping[str, str] = field(default_factory=dict)
+    sentinels: int = 0
     forked_workers: bool = False
     #: More arguments of the simulator.
     exchange_options: Sequence[str] = ()
@@ -114,11 +120,14 @@ class Stack:
         self.plan = plan
         self.parts: dict[str, Part] = {}
         self._starts: dict[str, Callable[[], Part]] = {}
+        #: The queue servers and their sentinels, where the plan has any.
+        self.group: SentinelGroup | None = None
         self._fork_servers: dict[str, ForkServer] = {}
         self.config = directory / "rsvpq.toml"
         self.flower_url = ""
-        self.flower_user = "operator"
-        self.secrets = {part: secrets.token_urlsafe(12) for part in ("exchange", "redis", "flower")}
+        self.flower_user, self.console_user = "operator", "anna"
+        self.console_url = f"http://127.0.0.1:{free_port()}" if plan.console else ""
+        self.secrets = {part: secrets.token_urlsafe(12) for part in ("exchange", "redis", "flower", "console")}
         self._say = say
 
     def __enter__(self) -> Self:
@@ -147,6 +156,8 @@ class Stack:
             fork_server.end()
         if server is not None:
             server.end()
+        if self.group is not None:
+            self.group.end()
 
     @property
     def borrowed_redis(self) -> bool:
@@ -167,7 +178,7 @@ class Stack:
             part.check()
 
     def _start(self) -> None:
-        redis = "" if self.borrowed_redis else self._start_queue_server()
+        redis = "" if self.borrowed_redis else self._start_queue_servers()
         account_file(self.directory, "exchange-password", self.secrets["exchange"])
         self._start_exchange()
         self._write_settings(redis)
@@ -180,6 +191,8 @@ class Stack:
         if self.plan.flower:
             self._start_flower()
             self.start_worker("ops", "producer.app", 2)
+        if self.plan.console:
+            self._start_console()
         for name, part in self.parts.items():
             if name.startswith(("scan", "answer", "ops")):
                 part.wait_for(partial(_is_ready, part), f"the worker {name} is ready")
@@ -192,6 +205,23 @@ class Stack:
         )
         self.parts["simulator"] = self.exchange.part
         self._say(f"simulated Exchange: {len(self.exchange.urls)} servers")
+
+    def _start_queue_servers(self) -> str:
+        """Start one queue server, or a primary, its replica and their sentinels; return the settings for them."""
+        if not self.plan.sentinels:
+            return self._start_queue_server()
+        login = self.secrets["redis"]
+        self.group = SentinelGroup(
+            self.directory,
+            sentinels=self.plan.sentinels,
+            password=login,
+            sentinel_password=login,
+            extra=self.plan.redis_extra,
+        )
+        account_file(self.directory, "redis-password", login)
+        self._say(f"queue servers: {len(self.group.servers)}, sentinels: {len(self.group.sentinels)}")
+        files = ("password_file", "sentinel_password_file")
+        return self.group.settings() + "".join(f'{name} = "redis-password"\n' for name in files)
 
     def _start_queue_server(self) -> str:
         """Start a queue server; return the settings for it."""
@@ -262,6 +292,20 @@ class Stack:
         self.flower_url = f"http://127.0.0.1:{port}"
         part.wait_for(lambda: _answers(f"{self.flower_url}/healthcheck"), "Flower answers")
 
+    def _start_console(self) -> None:
+        command = [str(Path(sys.executable).with_name("rsvpq")), "console", "password", self.console_user]
+        made = subprocess.run(  # noqa: S603 - our own command
+            [*command, "--role", "operator"],
+            input=self.secrets["console"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=WAIT_S,
+        )
+        account_file(self.directory, "console-logins", made.stdout.strip())
+        part = self.start("console", ["-m", "rsvpq.console"])
+        part.wait_for(lambda: _answers(f"{self.console_url}/healthcheck"), "the console answers")
+
     def ask_flower(self, path: str, body: Any = None) -> Any:
         """Ask Flower's API as its user; with a body (JSON-ready) by POST."""
         data = None if body is None else json.dumps(body).encode()
@@ -279,6 +323,9 @@ class Stack:
             f'[redis]\n{redis}namespace = "{self.plan.namespace}"\n',
             f"[limits]\n{self.plan.mailbox.as_toml()}",
         ]
+        if self.plan.console:
+            listen = self.console_url.removeprefix("http://")
+            sections.append(f'[console]\nlisten = "{listen}"\nlogins_file = "console-logins"\n')
         for number, url in enumerate(self.exchange.urls):
             account = f"username = '{self.exchange.username}'\npassword_file = \"exchange-password\"\n"
             protocol = self.plan.protocol_of(number)

@@ -19,6 +19,7 @@ _MODULES = {
     "check": "check",
     "config": "config",
     "confirm": "confirm",
+    "console": "console",
     "dead": "dead",
     "doctor": "doctor",
     "drafts": "reconcile",

@@ -23,18 +23,19 @@ from rsvpq.settings import (
     KeyPath,
     LoadedSettings,
     Problem,
-    RedisSettings,
-    ServerSettings,
     Settings,
     did_you_mean,
     in_file_order,
     load_with_origins,
 )
+from rsvpq.settings.logins import read_logins
 from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes
 from rsvpq.text import duration
 
 #: The share of threads that means no limit, in percent.
 _ALL = 100
+#: How many sentinels can lose one and still elect.
+_FEWEST_SENTINELS = 3
 
 
 @click.group()
@@ -90,7 +91,7 @@ def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator
     on_server = Counter(mailbox.server for mailbox in mailboxes)
     in_group = Counter(mailbox.group for mailbox in mailboxes)
     yield f"mode       {_mode(settings)}"
-    yield f"redis      {settings.redis.url}, namespace {settings.redis.namespace}"
+    yield f"redis      {settings.redis.place}, namespace {settings.redis.namespace}"
     for name, server in settings.servers.items():
         yield f"server     {name}: {server.url} as {server.username}; {_pace(server.limits)}; {_count(on_server[name])}"
     yield f"mailboxes  {settings.mailboxes}: {_count(len(mailboxes))}; each {_pace(settings.mailbox_limits)}"
@@ -157,7 +158,24 @@ def _warnings(loaded: LoadedSettings, mailboxes: Sequence[ListedMailbox]) -> Ite
         if server.tls_minimum in LEGACY:
             text = f"{server.tls_minimum} and its ciphers are insecure; update the server, and write 1.2"
             yield problem(("servers", name, "tls_minimum"), text)
+    yield from _logins(loaded)
+    if 0 < len(settings.redis.sentinels) < _FEWEST_SENTINELS:
+        text = "with the loss of a host no majority may be left, which a failover needs"
+        remedy = f"run {_FEWEST_SENTINELS}, and list all of them"
+        yield problem(("redis", "sentinels"), f"{len(settings.redis.sentinels)}: {text}; {remedy}")
     yield from _open_secrets(loaded)
+
+
+def _logins(loaded: LoadedSettings) -> Iterator[Problem]:
+    """Yield why the operator console would not start, as far as the file of its logins can be seen from here."""
+    file = loaded.settings.console.logins_file
+    if file is None:
+        return
+    try:
+        read_logins(file)
+    except ConfigError as error:
+        for problem in error.problems:
+            yield Problem(problem.file, problem.line, problem.field, f"{problem.text} (the console would not start)")
 
 
 def _ews_risks(loaded: LoadedSettings, name: str, server: EwsSettings) -> Iterator[Problem]:
@@ -210,14 +228,7 @@ def _two_names(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterat
 
 
 def _open_secrets(loaded: LoadedSettings) -> Iterator[Problem]:
-    tables: dict[KeyPath, RedisSettings | ServerSettings] = {("redis",): loaded.settings.redis}
-    tables |= {("servers", name): server for name, server in loaded.settings.servers.items()}
-    for table, given in tables.items():
-        key, file = (*table, "password_file"), given.password_file
-        if file is None:
-            key, file = (*table, "password"), loaded.origins.file
-            if given.password is None or key in loaded.origins.variables:
-                continue
+    for key, file in loaded.secret_files():
         yield from _open_file(loaded, key, file)
     redis, hash_key = loaded.settings.redis, loaded.settings.audit.hash_key_file
     yield from _open_file(loaded, ("audit", "hash_key_file"), hash_key)

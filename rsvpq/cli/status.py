@@ -86,25 +86,13 @@ def picture(now: Status, look: InForce, width: int) -> RenderableType:
     """Return the status for a terminal of this width: what is in force, then a row or a paragraph for each server."""
     rows = {printable(name): _cells(server) for name, server in now.servers.items()}
     servers: list[RenderableType] = [_table(rows)] if width >= _WIDE else [*_paragraphs(rows)]
-    headline = [*_stops(now)]
+    headline = [f"EVERYTHING IS PAUSED{_pause(now.paused)}"] if now.paused else []
+    headline += map(printable, control.group_stops(now))
     headline += [look.headline, _processes(look)]
     headline += [f"{missing.what.upper()}; start one: {missing.start}" for missing in look.missing()]
     if not now.servers:
         headline.append("no servers: no dispatcher or worker has started yet")
     return Group(*map(Text, headline), *servers, *map(Text, _footer(now)))
-
-
-def _stops(now: Status) -> Iterator[str]:
-    """Yield what stops all mailboxes, or those of whole groups."""
-    if now.paused:
-        yield f"EVERYTHING IS PAUSED{_pause(now.paused)}"
-    if now.quiet_s:
-        yield f"QUIET HOURS for another {age(now.quiet_s)}: nothing new starts"
-    for name, group in now.groups.items():
-        if group.paused:
-            yield f"GROUP {printable(name)} IS PAUSED{_pause(group.paused)}"
-        if group.quiet_s:
-            yield f"GROUP {printable(name)} HAS QUIET HOURS for another {age(group.quiet_s)}: nothing new starts there"
 
 
 def _processes(look: InForce) -> str:

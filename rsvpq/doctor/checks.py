@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from threading import Thread
 
-from rsvpq.doctor import files, mail_server, processes, redis_server
+from rsvpq.doctor import files, mail_server, processes, redis_server, sentinels
 from rsvpq.doctor.mail_server import ExaminedServer, ServerNotes
 from rsvpq.doctor.results import PROCESSES, REDIS, SETTINGS, Notes
 from rsvpq.health.register import impatient_redis
@@ -33,6 +33,8 @@ def examine(
     redis = impatient_redis(settings.redis)
     lanes = Lanes(redis, settings.redis.namespace)
     notes = Notes(REDIS)
+    if settings.redis.sentinels:
+        sentinels.examine(settings.redis, notes)
     redis_ahead_s = redis_server.examine(redis, lanes, settings, notes)
     yield notes
     notes = Notes(PROCESSES)

@@ -1,11 +1,10 @@
 """Check the settings and the files that they name: the list of mailboxes, and who can read the secrets."""
 
 import stat
-from pathlib import Path
 
 from rsvpq.doctor.results import Notes
 from rsvpq.mail.messages import Mailbox
-from rsvpq.settings import ConfigError, KeyPath, LoadedSettings, RedisSettings, ServerSettings
+from rsvpq.settings import ConfigError, LoadedSettings
 from rsvpq.settings.mailboxes import read_mailboxes
 
 
@@ -34,15 +33,7 @@ def examine(loaded: LoadedSettings, notes: Notes) -> tuple[Mailbox, ...]:
 
 def _secrets(loaded: LoadedSettings, notes: Notes) -> None:
     """Check the files with passwords: the password files, and the settings file if it contains a password."""
-    tables: dict[KeyPath, RedisSettings | ServerSettings] = {("redis",): loaded.settings.redis}
-    tables |= {("servers", name): server for name, server in loaded.settings.servers.items()}
-    files: list[Path] = []
-    for key, table in tables.items():
-        if table.password_file is not None:
-            files.append(table.password_file)
-        elif table.password is not None and (*key, "password") not in loaded.origins.variables:
-            files.append(loaded.origins.file)
-    for file in dict.fromkeys(files):
+    for file in dict.fromkeys(file for _, file in loaded.secret_files()):
         try:
             mode = file.stat().st_mode
         except OSError as error:

@@ -1,5 +1,6 @@
 """Check what runs and what waits: processes, queues, pauses, holds and dead items."""
 
+from datetime import UTC, datetime
 from shlex import quote
 
 from redis.exceptions import RedisError
@@ -23,6 +24,8 @@ def examine(lanes: Lanes, queues: Queues, settings: Settings, notes: Notes) -> N
         look = in_force(settings, lanes)
         _answering(look, settings, notes)
         _processes(look, notes)
+        if not look.dispatchers:
+            _last_used(lanes, notes)
         status = lanes.snapshot.status()
         lengths = [f"{name} {queues.length(name)}" for name in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE)]
         notes.ok("queues", ", ".join(lengths) + " with Celery")
@@ -60,6 +63,16 @@ def _processes(look: InForce, notes: Notes) -> None:
     if look.begun and not look.workers[contract.OPS_QUEUE]:
         what = "no worker takes operator tasks; the command line does not need one, but Flower's API does"
         notes.warn("worker ops", what, f"if that is not intended, start one: {STARTS[contract.OPS_QUEUE]}")
+
+
+def _last_used(lanes: Lanes, notes: Notes) -> None:
+    """Say how old the ledger is: one that was restored knows nothing of what operators have set since its backup."""
+    last_s = lanes.registrations.last_report("dispatcher")
+    if last_s is None:
+        return
+    when = datetime.fromtimestamp(last_s, UTC)
+    text = f"last used {when:%Y-%m-%d %H:%M:%S} UTC: pauses, limits and the confirmation are as they were then"
+    notes.warn("ledger", text, "if it is a backup, set again what was set since: see docs/deployment.md, Restore")
 
 
 def _waiting(status: Status, notes: Notes) -> None:

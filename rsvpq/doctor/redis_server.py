@@ -24,6 +24,7 @@ from rsvpq.settings.single_redis import REMEDY, ClusterRefused
 _OLDEST, _RECOMMENDED = (6, 2), (7, 0)
 _SLOW_PING_MS = 20.0
 _PINGS = 5
+_REMEDY = "start Redis, or correct [redis] url and password_file"
 
 
 def examine(redis: Redis, lanes: Lanes, settings: Settings, notes: Notes) -> float | None:
@@ -62,20 +63,20 @@ def _reached(redis: Any, settings: RedisSettings, notes: Notes) -> Mapping[str, 
             pings.append(watch.ms)
         info: Mapping[str, Any] = redis.info()
     except ClusterRefused:
-        notes.fail("cluster", f"{settings.url} is a node of a Redis Cluster, which is not supported", REMEDY)
+        notes.fail("cluster", f"{settings.place} is a node of a Redis Cluster, which is not supported", REMEDY)
     except AuthenticationError as error:
-        notes.fail("reachable", f"{settings.url}: {error}", "correct [redis] password_file")
+        notes.fail("reachable", f"{settings.place}: {error}", "correct [redis] password_file")
     except NoPermissionError as error:
-        notes.fail("reachable", f"{settings.url}: {error}", "allow this user +ping and +info")
+        notes.fail("reachable", f"{settings.place}: {error}", "allow this user +ping and +info")
     except RedisError as error:
-        notes.fail("reachable", f"{settings.url}: {error}", "start Redis, or correct [redis] url and password_file")
+        notes.fail("reachable", f"{settings.place}: {error}", _REMEDY)
     else:
         ms = statistics.median(pings)
         if ms > _SLOW_PING_MS:
-            text = f"{settings.url} is slow, and each message takes dozens of round trips"
+            text = f"{settings.place} is slow, and each message takes dozens of round trips"
             notes.warn("reachable", text, "bring Redis and the workers closer together", ms=ms)
         else:
-            notes.ok("reachable", settings.url, ms=ms)
+            notes.ok("reachable", settings.place, ms=ms)
         return info
     return None
 

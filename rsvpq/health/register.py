@@ -9,8 +9,8 @@ from redis import Redis
 
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.registrations import Registrations
-from rsvpq.settings.model import RedisSettings
 from rsvpq.settings.redis_client import make_redis
+from rsvpq.settings.redis_settings import RedisSettings
 
 Role = Literal["dispatcher", "worker"]
 
@@ -47,6 +47,8 @@ def register_of(lanes: Lanes, role: Role) -> Register:
 
 def impatient_redis(settings: RedisSettings) -> Redis:
     """Return a client for callers that must not wait: a call is not repeated, and takes at most :data:`LONGEST_CALL_S`.
+
+    A connection takes a second more for each sentinel that does not reply.
 
     It shares no connection with other clients, so a health check never waits for work, nor work for a health check.
     """

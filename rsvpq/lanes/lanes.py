@@ -24,6 +24,7 @@ class Lanes:
     :param namespace: prefix of every key.
     :param now_us: a clock for tests, in microseconds; by default the clock of Redis is used.
     :param works: the names of the known tasks; items of other tasks are set aside. If empty, all tasks are accepted.
+    :param intent_replicas: how many replicas must have an intent before its effect may follow.
     """
 
     def __init__(
@@ -33,9 +34,10 @@ class Lanes:
         *,
         now_us: Callable[[], int] | None = None,
         works: Collection[str] = (),
+        intent_replicas: int = 0,
     ) -> None:
         self.namespace = Namespace(redis, namespace, now_us=now_us)
-        self.ledger = Ledger(self.namespace, works)
+        self.ledger = Ledger(self.namespace, works, intent_replicas)
         self.controls = Controls(self.namespace)
         self.dead_items = DeadItems(self.namespace)
         self.topics = Topics(self.namespace)

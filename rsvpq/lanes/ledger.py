@@ -220,11 +220,13 @@ class Ledger:
     """The items of one namespace.
 
     :param works: the names of the known tasks; items of other tasks are set aside. If empty, all tasks are accepted.
+    :param intent_replicas: how many replicas must have an intent before its effect may follow.
     """
 
-    def __init__(self, namespace: Namespace, works: Collection[str] = ()) -> None:
+    def __init__(self, namespace: Namespace, works: Collection[str] = (), intent_replicas: int = 0) -> None:
         self._namespace = namespace
         self._works = works
+        self._intent_replicas = intent_replicas
 
     def offer_scans(self, scans: Iterable[tuple[Lane, Item]]) -> dict[str, str]:
         """Offer a scan to each mailbox; return ``offered``, ``scanning`` or ``full`` by name (see offer_scan.lua)."""
@@ -318,10 +320,16 @@ class Ledger:
         :param step: the name of the step in the audit; '' if it is not an effect.
         :param decisions: the decision that leads to the step, if it is not recorded yet.
         :param memory: what settles the item's topic from now on, if that changes.
+        :raises NotReplicated: too few replicas have the intent, which is written; the effect must not follow.
         """
         settles = (memory.text, memory.before, max(1, round(memory.keep_s))) if memory else ("", "", 1)
         args = (json.dumps(journal), int(intent), step, *settles, *(decisions.to_args() if decisions else ()))
-        recorded: Recorded = self._namespace.call("record", item_id, generation, owner, *args)
+        place = (item_id, generation, owner)
+        recorded: Recorded
+        if intent and self._intent_replicas:
+            recorded = self._namespace.call_replicated("record", *place, *args, replicas=self._intent_replicas)
+        else:
+            recorded = self._namespace.call("record", *place, *args)
         return recorded
 
     def finish(  # noqa: PLR0913 - one keyword for each argument of the script

@@ -6,6 +6,7 @@ from threading import local
 from typing import TYPE_CHECKING, Any
 
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, ResponseError
 
 from rsvpq.lanes.scripts import script_texts
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
 
 #: Scripts whose first run after a start of Redis is counted: data that they rely on may be lost.
 _COUNTING = frozenset({"start", "record"})
+
+
+#: Milliseconds within which replicas must confirm a write that has to be replicated.
+_REPLICATED_MS = 1000
+
+
+class NotReplicated(RedisConnectionError):
+    """The primary has written it, but too few replicas confirm that they have it as well."""
 
 
 class Namespace:
@@ -100,9 +109,37 @@ class Namespace:
         try:
             return self._threads.client.execute_command("EVALSHA", script.sha, 1, self.prefix, now, *args)
         except NoScriptError:
-            if name in _COUNTING:
-                self._count_start()
+            self._load(name)
             return script(keys=[self.prefix], args=[now, *args])
+
+    def call_replicated(self, name: str, *args: Any, replicas: int) -> Any:
+        """Run a script as :meth:`call` does, and return when so many replicas have what it has written.
+
+        Both are sent on one connection, and repeated together: a new connection would have nothing to wait for.
+
+        :raises NotReplicated: they do not confirm that in time; the primary has written it.
+        """
+        script, now = self._scripts[name], self._now_us() if self._now_us else 0
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.execute_command("EVALSHA", script.sha, 1, self.prefix, now, *args)
+            pipe.execute_command("WAIT", replicas, _REPLICATED_MS)
+            reply, confirmed = pipe.execute(raise_on_error=False)
+        if isinstance(reply, NoScriptError):
+            self._load(name)
+            return self.call_replicated(name, *args, replicas=replicas)
+        for error in (reply, confirmed):
+            if isinstance(error, Exception):
+                raise error
+        if confirmed < replicas:
+            within_s = _REPLICATED_MS / 1000
+            raise NotReplicated(f"{confirmed} of {replicas} replicas confirm the write within {within_s:g} s")
+        return reply
+
+    def _load(self, name: str) -> None:
+        """Load a script that Redis does not know; that may be a sign of a restart."""
+        if name in _COUNTING:
+            self._count_start()
+        self.redis.script_load(self._scripts[name].script)
 
     def _count_start(self) -> None:
         """Count a restart of Redis, once: it may have lost its latest data, or all of it."""

@@ -15,8 +15,8 @@
 -- ARGV[10]  shortest time to keep ARGV[8], seconds
 -- ARGV[11+] the decision that leads to the step, as record_decisions() takes it; nothing if it is already recorded
 -- Returns   'ok' | 'held' (paused or held; nothing was written) | 'lost' (the item no longer belongs to this owner)
---           | 'taken' (another item has begun to settle the topic, or Redis was restarted and may have forgotten one;
---           nothing was written)
+--           | 'taken' (another item has begun to settle the topic, or Redis was restarted, or has another primary,
+--           and may have forgotten one; nothing was written)
 -- Replay    writes the same journal and no second record: the step is already open or closed, and the decision is known
 
 local id = ARGV[2]
@@ -28,6 +28,7 @@ if not (f[4] and f[5]) then
   quarantine_item(id, 'item-incomplete', f[4], f[5])
   return 'lost'
 end
+notice_new_primary()
 local intent = ARGV[6] == '1'
 if intent and stopped(f[4], f[5]) then return 'held' end
 local step, opened = ARGV[7], f[8] or ''

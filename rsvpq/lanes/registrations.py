@@ -64,6 +64,14 @@ class Registrations:
             return []
         return sorted(f"{host}:{pid}" for host in hosts for pid in self.alive(role, host))
 
+    def last_report(self, role: str) -> float | None:
+        """Return when a process of a role reported last, by the clock of its host; None if none did for a day."""
+        try:
+            newest = self._redis.zrange(self._hosts(role), -1, -1, withscores=True)
+        except ResponseError:  # a key of another type, which the next report replaces
+            return None
+        return float(newest[0][1]) if newest else None
+
     def consumers(self, queue: str) -> dict[str, int]:
         """Return the workers that take from a queue, as ``HOST:PID``, each with the number of its threads.
 

@@ -24,6 +24,7 @@ if not state then return { 'unknown' } end
 if state == 'dead' or is_remembered(state) then return { 'final' } end
 if f[2] ~= generation then return { 'stale' } end
 local function run(attempt)
+  notice_new_primary()
   local memory = f[11] and redis.call('GET', topic_key(mailbox, f[11])) or ''
   if memory ~= '' and not decoded(memory) then
     quarantine_key(topic_key(mailbox, f[11]), 'unreadable')

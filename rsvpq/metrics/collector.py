@@ -99,6 +99,9 @@ def _of_installation(reading: Reading) -> Iterator["Metric"]:
     if reading.schedule_s is not None:
         about = "The longest interval of the schedules, if one of them is for all mailboxes."
         yield _gauge("rsvpq_schedule_seconds", about, [((), reading.schedule_s)])
+    if reading.missing_replicas is not None:
+        about = "Replicas that a failover or an intent needs and Redis lacks; 0 without sentinels."
+        yield _gauge("rsvpq_redis_missing_replicas", about, [((), reading.missing_replicas)])
     if reading.memory is not None:
         yield _gauge("rsvpq_redis_memory_bytes", "Memory that Redis uses.", [((), reading.memory.used)])
     if reading.memory is not None and reading.memory.most:  # 0 stands for no limit, and would divide to infinity

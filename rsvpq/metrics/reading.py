@@ -30,8 +30,10 @@ class Reading:
 
     :param groups: the number of mailboxes of the list in each group; None if it cannot be read.
     :param mode: that of the settings. :param queued: by queue, the messages that wait with Celery.
-    :param memory: None if Redis does not permit INFO. :param schedule_s: the longest interval of the schedules, in
-        seconds; None if none of them is for all mailboxes, so that some mailboxes may rightly never be scanned.
+    :param memory: None if Redis does not permit INFO. :param missing_replicas: how many replicas a failover, or
+        ``redis.intent_replicas``, needs and Redis lacks; 0 without sentinels, None as above.
+    :param schedule_s: the longest interval of the schedules, in seconds; None if none of them is for all mailboxes, so
+        that some mailboxes may rightly never be scanned.
     """
 
     status: Status
@@ -40,6 +42,7 @@ class Reading:
     mode: str
     queued: Mapping[str, int]
     memory: RedisMemory | None
+    missing_replicas: int | None
     schedule_s: float | None
 
 
@@ -66,6 +69,10 @@ class InstallationReader:
         except RedisError:
             return False
 
+    def close(self) -> None:
+        """Close the connections to Redis; a later call opens new ones."""
+        self._redis.close()
+
     def read(self) -> Reading:
         """Read everything.
 
@@ -79,6 +86,7 @@ class InstallationReader:
             mode=self._settings.mode,
             queued={queue: self._queues.length(queue) for queue in STARTS},
             memory=self._memory(),
+            missing_replicas=self._missing_replicas(),
             schedule_s=_longest_schedule_s(self._settings),
         )
 
@@ -88,6 +96,16 @@ class InstallationReader:
         except NoPermissionError:
             return None
         return RedisMemory(int(info.get("used_memory", 0)), int(info.get("maxmemory", 0)))
+
+    def _missing_replicas(self) -> int | None:
+        redis = self._settings.redis
+        if not redis.sentinels:
+            return 0
+        try:
+            info = self._redis.info("replication")
+        except NoPermissionError:
+            return None
+        return max(0, redis.needed_replicas - int(info.get("connected_slaves", 0)))
 
 
 def _longest_schedule_s(settings: Settings) -> float | None:

@@ -47,6 +47,7 @@ def troubles(reading: Reading, *, lag_warning_s: float, lag_critical_s: float) -
         *_answers(reading),
         *_servers(reading),
         *_memory(reading),
+        *_replicas(reading),
     ]
     yield from sorted(found, key=lambda trouble: -trouble.severity)
 
@@ -92,6 +93,11 @@ def _servers(reading: Reading) -> Iterator[Trouble]:
 def _is_held_long(server: ServerStatus) -> bool:
     waited_s = max(server.lag_s or 0.0, server.scan_lag_s or 0.0)
     return server.held_s > 0 and max(server.held_s, waited_s) > LONG_HOLD_S
+
+
+def _replicas(reading: Reading) -> Iterator[Trouble]:
+    if reading.missing_replicas:
+        yield Trouble(Severity.WARNING, f"Redis lacks {reading.missing_replicas} of its replicas, see 'rsvpq doctor'")
 
 
 def _memory(reading: Reading) -> Iterator[Trouble]:

@@ -95,7 +95,7 @@ def unused(context: OperatorContext) -> str:
     if context.lanes.controls.configured():
         return ""
     redis = context.settings.redis
-    where = f"{redis.url}, namespace {redis.namespace}"
+    where = f"{redis.place}, namespace {redis.namespace}"
     return f"no dispatcher or worker has started yet with {where}: if yours are running, they use another Redis"
 
 

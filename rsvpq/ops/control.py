@@ -1,5 +1,6 @@
 """Pause, resume and limit lanes at run time."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -153,6 +154,20 @@ def limit(context: OperatorContext, scope: LimitedScope, name: str, given: Given
         action=context.action("limit", scope, name, why=reason, values=given.values),
     )
     return f"{scope} {name}: {_changes(configured, before, after)}"
+
+
+def group_stops(status: Status) -> Iterator[str]:
+    """Yield what stops whole groups of mailboxes, or all by quiet hours, a sentence each."""
+    if status.quiet_s:
+        yield f"QUIET HOURS for another {age(status.quiet_s)}: nothing new starts"
+    for name, group in status.groups.items():
+        if pause := group.paused:
+            by = f" by {pause.by}" if pause.by else ""
+            since = f" {age(pause.age_s)} ago" if pause.age_s is not None else ""
+            ends = f" for another {age(pause.left_s)}" if pause.left_s is not None else ""
+            yield f"GROUP {name} IS PAUSED{by}{since}{ends}: {pause.reason}"
+        if group.quiet_s:
+            yield f"GROUP {name} HAS QUIET HOURS for another {age(group.quiet_s)}: nothing new starts there"
 
 
 def _limited(context: OperatorContext, scope: Scope, name: str) -> str:

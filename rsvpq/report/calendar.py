@@ -1,14 +1,15 @@
-"""Hours and days of local time: a day may have 23 or 25 hours, and an hour may occur twice."""
+"""Ten minutes, hours and days of local time: a day may have 23 or 25 hours, and an hour may occur twice."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-Unit = Literal["hour", "day"]
+Unit = Literal["10 minutes", "hour", "day"]
 
-_HOUR_S = 3600
+#: The minutes of the units that are shorter than a day.
+_MINUTES: Mapping[Unit, int] = {"10 minutes": 10, "hour": 60}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +36,16 @@ class Calendar:
         return self.zone.key if self.zone else self.at(ms).tzname() or "local time"
 
     def start(self, ms: int, unit: Unit) -> int:
-        """Return when the hour or day of a moment begins, in milliseconds since the epoch."""
+        """Return when the unit of a moment begins, in milliseconds since the epoch."""
         local = datetime.fromtimestamp(ms / 1000, self.zone)
-        local = local.replace(minute=0, second=0, microsecond=0)
+        minutes = _MINUTES.get(unit, 60)
+        local = local.replace(minute=local.minute // minutes * minutes, second=0, microsecond=0)
         # A day with two midnights begins at the first; an hour that occurs twice is counted as two hours.
         local = local.replace(hour=0, fold=0) if unit == "day" else local
         return round(local.timestamp() * 1000)
 
     def starts(self, since_ms: int, until_ms: int, unit: Unit) -> Iterator[int]:
-        """Yield the beginnings of all hours or days that overlap the period."""
+        """Yield the beginnings of all units that overlap the period."""
         start = self.start(since_ms, unit)
         while start < until_ms:
             yield start
@@ -53,5 +55,5 @@ class Calendar:
             else:
                 begun = after = start
                 while start <= begun:  # in zones that change their clocks by half an hour, an hour may have 90 minutes
-                    after += _HOUR_S * 1000
+                    after += _MINUTES[unit] * 60_000
                     start = self.start(after, unit)

@@ -1,6 +1,10 @@
-"""A chart of stacked bars as inline SVG; its labels are HTML, so that they stay legible at every width."""
+"""A chart of stacked bars as inline SVG.
 
-from collections.abc import Sequence
+Its labels are in drawings of their own without a coordinate system, so that they stay legible at every width. All
+places are attributes: a page may forbid inline styles.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -17,8 +21,15 @@ _OF_SLOT, _OF_CHART = 0.78, 0.045
 _VISIBLE = 0.8
 #: The most labels of the time axis, and the most lines of the other axis.
 _LABELS, _LINES = 8, 4
+#: The minutes between two labels, for bars of each unit; if none is enough, days are labeled.
+_STEPS: Mapping[Unit, Sequence[int]] = {
+    "10 minutes": (10, 20, 30, 60, 120, 180, 360, 720),
+    "hour": (60, 120, 180, 360, 720),
+    "day": (),
+}
 #: Labels beyond this percentage of the width are aligned to the right, where the page has little room.
 _END = 96.0
+_ANCHORS = ("time", "end")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +63,7 @@ class Chart:
             for one, total in zip(self.series, totals, strict=True)
         ]
         heights = self._heights()
-        lines = [
-            tag("span", tag("i", grouped(height)), style=f"bottom:{100 * height / heights[-1]:.2f}%")
-            for height in heights
-        ]
+        lines = [_line(100 - 100 * height / heights[-1], grouped(height)) for height in heights]
         drawing = tag(
             "svg",
             tag("title", self.title, id=f"{self.name}-title"),
@@ -69,8 +77,8 @@ class Chart:
         return tag(
             "figure",
             tag("figcaption", tag("h2", self.title), tag("ul", *legend, class_="legend")),
-            tag("div", tag("div", *lines, class_="lines", aria_hidden="true"), drawing, class_="plot"),
-            tag("div", self._labels(), class_="times", aria_hidden="true"),
+            tag("div", tag("svg", *lines, class_="lines", aria_hidden="true"), drawing, class_="plot"),
+            tag("svg", self._labels(), class_="times", aria_hidden="true"),
             self._table(),
             class_="chart",
         )
@@ -108,16 +116,18 @@ class Chart:
         labels = []
         for position in self._labeled():
             moment, percent = self.moments[position], 100 * (position + 0.5) / len(self.moments)
-            text = f"{moment:%H:%M}" if self.unit == "hour" and moment.hour else f"{moment.day} {moment:%b}"
-            kind = "end" if percent > _END else "time"
-            labels.append(tag("span", text, style=f"left:{percent:.2f}%", class_=kind))
+            at_midnight = self.unit == "day" or moment.hour == moment.minute == 0
+            text = f"{moment.day} {moment:%b}" if at_midnight else f"{moment:%H:%M}"
+            at_end = percent > _END
+            x = "100%" if at_end else f"{percent:.2f}%"
+            labels.append(tag("text", text, x=x, y="1em", class_=_ANCHORS[at_end]))
         return join(labels)
 
     def _labeled(self) -> Sequence[int]:
         every = range(len(self.moments))
-        hours = (1, 2, 3, 6, 12) if self.unit == "hour" else ()
-        for hour in hours:
-            chosen = [position for position in every if self.moments[position].hour % hour == 0]
+        minutes = [60 * moment.hour + moment.minute for moment in self.moments]
+        for step in _STEPS[self.unit]:
+            chosen = [position for position in every if minutes[position] % step == 0]
             if len(chosen) <= _LABELS:
                 return chosen
         days = [position for position in every if self.unit == "day" or self.moments[position].hour == 0]
@@ -138,5 +148,11 @@ class Chart:
             if any(row)
         ]
         table = tag("table", tag("thead", tag("tr", *head)), tag("tbody", *rows))
-        note = tag("p", f"Each {self.unit} that is not in the table had none.", class_="quiet")
+        note = tag("p", "What is not in the table had none.", class_="quiet")
         return tag("details", tag("summary", "The numbers"), tag("div", table, class_="scroll tall"), note)
+
+
+def _line(percent: float, label: str) -> Markup:
+    """Return a line across the chart at this height from the top, and its label to the left of it."""
+    y = f"{percent:.2f}%"
+    return join([tag("line", x1="0", x2="100%", y1=y, y2=y), tag("text", label, x="-10", y=y, dy=".32em")])

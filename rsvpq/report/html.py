@@ -15,7 +15,8 @@ def to_html(report: Report, calendar: Calendar) -> str:
     """Return the whole page."""
     here = files("rsvpq.report")
     page = Template(here.joinpath("page.html").read_text(encoding="utf-8"))
-    style = here.joinpath("report.css").read_text(encoding="utf-8").rstrip()
+    sheets = ("chart.css", "report.css")
+    style = "\n".join(here.joinpath(sheet).read_text(encoding="utf-8").rstrip() for sheet in sheets)
     when = f"{calendar.text(report.period.since_ms)} to {calendar.text(report.period.until_ms)}"
     main = [_figures(report), *sections.all_sections(report, calendar)] if report.period.records else []
     body = join([_header(report, calendar, when), tag("main", *main), _footer(report, calendar)])

@@ -146,6 +146,11 @@ class RecentOperatorAction:
     reason: str
     note: str
 
+    @property
+    def action(self) -> str:
+        """What was done."""
+        return self.deed
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -187,3 +192,8 @@ class Report:
     last_deeds: tuple[RecentOperatorAction, ...]
     unit: Unit
     bars: tuple[Bar, ...]
+
+    @property
+    def recent_actions(self) -> tuple[RecentOperatorAction, ...]:
+        """The newest operator actions, the oldest of them first."""
+        return self.last_deeds

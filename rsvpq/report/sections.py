@@ -18,8 +18,8 @@ TableRow = Sequence[Content]
 def all_sections(report: Report, calendar: Calendar) -> list[Markup]:
     """Return all sections in order; a section without content is empty."""
     return [
-        _done_chart(report, calendar),
-        _trouble_chart(report, calendar),
+        done_chart(report, calendar),
+        trouble_chart(report, calendar),
         _decisions(report),
         _waiting(report),
         _troubles(report, calendar),
@@ -30,7 +30,8 @@ def all_sections(report: Report, calendar: Calendar) -> list[Markup]:
     ]
 
 
-def _done_chart(report: Report, calendar: Calendar) -> Markup:
+def done_chart(report: Report, calendar: Calendar) -> Markup:
+    """Return the chart of what was done."""
     answers = [name for name in ANSWER_KINDS if report.answers[name] or name == "accept"]
     series = [*(Series(name, NAMES[name]) for name in answers), Series("open", "responses opened")]
     return Chart(
@@ -44,7 +45,8 @@ def _done_chart(report: Report, calendar: Calendar) -> Markup:
     ).to_markup()
 
 
-def _trouble_chart(report: Report, calendar: Calendar) -> Markup:
+def trouble_chart(report: Report, calendar: Calendar) -> Markup:
+    """Return the chart of what failed; empty if nothing did."""
     if not report.troubles.failed + report.troubles.dead:
         return NOTHING
     chart = Chart(

@@ -64,7 +64,7 @@ def _counts(out: "_Page", report: Report) -> None:
 
 def _over_time(out: "_Page", report: Report, calendar: Calendar) -> None:
     most = max((bar.done for bar in report.bars), default=0)
-    moment = "%a %d %b %H:%M %Z" if report.unit == "hour" else "%a %d %b %Y"
+    moment = "%a %d %b %Y" if report.unit == "day" else "%a %d %b %H:%M %Z"
     rows = []
     for bar in report.bars:
         counts = (sum(bar.answers[name] for name in ANSWER_KINDS), bar.opened, bar.failed, bar.dead)

@@ -4,6 +4,7 @@ Only the entry points of processes call :func:`load_settings`; the code below th
 read at import.
 """
 
+from rsvpq.settings.console import ConsoleSettings
 from rsvpq.settings.durations import Duration
 from rsvpq.settings.loading import (
     LoadedSettings,
@@ -16,7 +17,6 @@ from rsvpq.settings.model import (
     AuditSettings,
     LaneSettings,
     MailboxLimits,
-    RedisSettings,
     ResponseSettings,
     RetrySettings,
     Schedule,
@@ -24,6 +24,7 @@ from rsvpq.settings.model import (
 )
 from rsvpq.settings.policy import PolicySettings, RuleSettings
 from rsvpq.settings.problems import ConfigError, Problem, did_you_mean, in_file_order
+from rsvpq.settings.redis_settings import RedisSettings
 from rsvpq.settings.servers import SLOWEST_EWS, AnyServerSettings, EwsSettings, ServerSettings, WebDavSettings
 from rsvpq.settings.toml_lines import KeyPath
 
@@ -32,6 +33,7 @@ __all__ = [
     "AnyServerSettings",
     "AuditSettings",
     "ConfigError",
+    "ConsoleSettings",
     "Duration",
     "EwsSettings",
     "KeyPath",

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -43,6 +44,9 @@ _MAX_PERCENT = 100
 _URL = TypeAdapter(AnyUrl)
 _URL_FORM = "write it as https://mail.example.com"
 _REDIS_URL_FORM = "write it as redis://HOST:6379/0, rediss://HOST:6379/0 or unix:///PATH?db=0"
+_SENTINELS_FORM = 'write them as ["sentinel1.example.com:26379", "sentinel2.example.com:26379"]'
+#: The port of a sentinel whose address has none.
+_SENTINEL_PORT = 26_379
 
 
 def blame(text: str, *at: str | int) -> PydanticCustomError:
@@ -50,28 +54,29 @@ def blame(text: str, *at: str | int) -> PydanticCustomError:
     return PydanticCustomError("misplaced", "{text}", {"text": text, "at": at})
 
 
-def read_secret(value: SecretStr | None, file: Path | None) -> SecretStr | None:
+def read_secret(value: SecretStr | None, file: Path | None, key: str = "password_file") -> SecretStr | None:
     """Return the secret, given either directly or as the file that holds it; None if neither was given.
 
+    :param key: the key that names the file.
     :raises ValueError: both were given, the file cannot be read, or the secret is empty or longer than one line.
     """
     if file is None:
         return None if value is None else _checked(value)
     if value is not None:
-        raise blame("is given as well as password; keep one of the two", "password_file")
+        raise blame(f"is given as well as {key.removesuffix('_file')}; keep one of the two", key)
     try:
         text = file.read_text("utf-8-sig")
     except UnicodeDecodeError:
-        raise blame(f"{file} is not UTF-8 text; save it as UTF-8", "password_file") from None
+        raise blame(f"{file} is not UTF-8 text; save it as UTF-8", key) from None
     except OSError as error:
         reason = f"cannot read {file} ({error.strerror}); create it or correct the path"
-        raise blame(reason, "password_file") from None
+        raise blame(reason, key) from None
     if not text.strip():
-        raise blame(f"{file} is empty; write the secret into it", "password_file")
+        raise blame(f"{file} is empty; write the secret into it", key)
     secret = text.rstrip("\n")
     if lines := secret.count("\n"):
         # The other lines may be a user name or a second account; no server would accept all lines as one password.
-        raise blame(f"{file} has {lines + 1} lines; put only the secret in it, on one line", "password_file")
+        raise blame(f"{file} has {lines + 1} lines; put only the secret in it, on one line", key)
     return SecretStr(secret)
 
 
@@ -184,6 +189,25 @@ def _ews_url(text: str) -> str:
     return f"{origin}{path or EWS_PATH}"
 
 
+def _sentinels(value: object) -> tuple[str, ...]:
+    addresses = [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+    if not isinstance(addresses, list | tuple):
+        raise ValueError(f"is not a list; {_SENTINELS_FORM}")  # noqa: TRY004 - pydantic reports ValueErrors
+    return tuple(dict.fromkeys(map(_sentinel, addresses)))
+
+
+def _sentinel(address: object) -> str:
+    """Return an address with its port."""
+    try:
+        parts = urlsplit(f"//{address}")
+        host, port = parts.hostname, parts.port or _SENTINEL_PORT
+    except ValueError:
+        host, port = None, 0
+    if not host or parts.netloc != address or "@" in parts.netloc:
+        raise ValueError(f"{address!r} is not the address of a sentinel; {_SENTINELS_FORM}")
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _redis_url(text: str) -> str:
     url = _parse_url(text, _REDIS_URL_FORM)
     if url.scheme not in ("redis", "rediss", "unix"):
@@ -251,4 +275,6 @@ PathField = Annotated[Path, BeforeValidator(_in_folder)]
 ExistingFile = Annotated[PathField, AfterValidator(_existing_file)]
 ServerUrl = Annotated[str, AfterValidator(_server_url)]
 EwsUrl = Annotated[str, AfterValidator(_ews_url)]
+#: Addresses as HOST:PORT; a list, or one comma-separated text as in an environment variable.
+SentinelAddresses = Annotated[tuple[str, ...], BeforeValidator(_sentinels)]
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]

@@ -6,12 +6,12 @@ Only this module opens the configuration file. Nothing is read at import.
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from rsvpq.settings.environment import CONFIG_VARIABLE, read_variables, variable_name
 from rsvpq.settings.model import Settings
@@ -49,6 +49,21 @@ class LoadedSettings:
 
     settings: Settings
     origins: Origins
+
+    def secret_files(self) -> Iterator[tuple[KeyPath, Path]]:
+        """Yield each file that holds a password, with the key that gives it; the settings themselves, if they do."""
+        redis = self.settings.redis
+        found: list[tuple[KeyPath, Path | None, SecretStr | None]] = [
+            (("redis", "password"), redis.password_file, redis.password),
+            (("redis", "sentinel_password"), redis.sentinel_password_file, redis.sentinel_password),
+        ]
+        for name, server in self.settings.servers.items():
+            found.append((("servers", name, "password"), server.password_file, server.password))
+        for key, file, password in found:
+            if file is not None:
+                yield (*key[:-1], f"{key[-1]}_file"), file
+            elif password is not None and key not in self.origins.variables:
+                yield key, self.origins.file
 
 
 def load_settings(config: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -4,16 +4,14 @@ Independent of where the values come from. ``docs/settings.md`` explains the key
 """
 
 import hashlib
-import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
     Field,
-    SecretStr,
     ValidationInfo,
     WrapSerializer,
     field_validator,
@@ -21,6 +19,7 @@ from pydantic import (
 
 from rsvpq.lanes.limits import Limits, Rate, require_one_at_a_time
 from rsvpq.policy import Policy
+from rsvpq.settings.console import ConsoleSettings
 from rsvpq.settings.durations import Duration
 from rsvpq.settings.fields import (
     Count,
@@ -28,69 +27,21 @@ from rsvpq.settings.fields import (
     DurationField,
     ExistingFile,
     HiddenField,
-    NamespaceField,
     PathField,
     Percent,
     QuietField,
     RateField,
-    RedisUrl,
     ServerName,
     Text,
     ZoneField,
     blame,
     read_key,
-    read_secret,
 )
 from rsvpq.settings.policy import PolicySettings
+from rsvpq.settings.redis_settings import RedisSettings
 from rsvpq.settings.servers import AnyServerSettings, EwsSettings, ServerSettings
 from rsvpq.settings.table import Table as _Table
 from rsvpq.timetable import QuietHours, Timetable
-
-
-class RedisSettings(_Table):
-    """The Redis (or Valkey) server that holds the lanes and the ledger, and carries Celery's messages."""
-
-    url: RedisUrl = "redis://127.0.0.1:6379/0"
-    # Before `password`, whose validator reads it.
-    password_file: PathField | None = None
-    password: SecretStr | None = None
-    namespace: NamespaceField = "rsvpq"
-    # After `url`, which their validators read.
-    ca_bundle: ExistingFile | None = None
-    certificate: ExistingFile | None = None
-    # After `certificate`, which its validator reads.
-    certificate_key: ExistingFile | None = None
-
-    @property
-    def tls(self) -> dict[str, Any]:
-        """The TLS options for redis-py and kombu; empty without TLS. Certificates are always verified."""
-        if not self.url.startswith("rediss:"):
-            return {}
-        files = {
-            "ssl_ca_certs": self.ca_bundle,
-            "ssl_certfile": self.certificate,
-            "ssl_keyfile": self.certificate_key,
-        }
-        return {
-            "ssl_cert_reqs": ssl.CERT_REQUIRED,
-            "ssl_check_hostname": True,
-            **{name: str(file) for name, file in files.items() if file is not None},
-        }
-
-    @field_validator("ca_bundle", "certificate", "certificate_key")
-    @classmethod
-    def _require_tls(cls, file: Path | None, info: ValidationInfo) -> Path | None:
-        if file is not None and not info.data.get("url", "rediss:").startswith("rediss:"):
-            raise ValueError("requires TLS, but url does not use it; write rediss:// in url, or leave this out")
-        is_key = info.field_name == "certificate_key"
-        if file is not None and is_key and info.data.get("certificate", file) is None:
-            raise ValueError("is given without its certificate; set certificate to the path of it")
-        return file
-
-    @field_validator("password")
-    @classmethod
-    def _read_password(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        return read_secret(value, info.data.get("password_file"))
 
 
 class MailboxLimits(_Table):
@@ -269,6 +220,7 @@ class Settings(_Table):
     policy: PolicySettings = PolicySettings()
     health: HealthSettings = HealthSettings()
     audit: AuditSettings = AuditSettings()
+    console: ConsoleSettings = ConsoleSettings()
     schedule: tuple[Schedule, ...] = ()
 
     @property

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from rsvpq.sentinels import PrimaryConnection, PrimaryTlsConnection
 
 logger = logging.getLogger(__name__)
 
@@ -21,17 +24,28 @@ def _drop(error: Exception, where: str | None) -> None:
     logger.error("event=no-message queue=%s error=%s: the entry is dropped", where, type(error).__name__)
 
 
-class Channel(redis.Channel):
-    """Drops entries that are not messages, and continues with the next."""
+class _Lasting:
+    """What a channel adds: neither an entry that is not a message nor a closed connection ends the worker."""
+
+    def _connparams(self, asynchronous: bool = False) -> Any:
+        """Return kombu's parameters of a connection.
+
+        :raises RedisConnectionError: the channel's connection is closed. Celery closes one that was lost twice, and
+            ignores that error alone.
+        """
+        transport: Any = self.connection  # type: ignore[attr-defined]  # of kombu's channel, the next base
+        if transport.client is None:
+            raise RedisConnectionError("the connection to the broker is closed")
+        return super()._connparams(asynchronous)  # type: ignore[misc]  # as above
 
     def _brpop_read(self, **options: Any) -> Any:
-        return self._read(super()._brpop_read, options)  # type: ignore[misc]  # kombu's; not in the stubs
+        return self._read(super()._brpop_read, options)  # type: ignore[misc]  # of kombu's channel, the next base
 
     def _receive_one(self, c: Any) -> Any:
         return self._read(super()._receive_one, {"c": c})  # type: ignore[misc]  # the same
 
     def _read(self, read: Any, options: Mapping[str, Any]) -> Any:
-        transport: Any = self.connection
+        transport: Any = self.connection  # type: ignore[attr-defined]  # as above
         transport.handing_over = False
         try:
             return read(**options)
@@ -43,10 +57,20 @@ class Channel(redis.Channel):
             return True
 
 
-class Transport(redis.Transport):
-    """Kombu's transport, with our channels."""
+class Channel(_Lasting, redis.Channel):
+    """Kombu's channel to one Redis."""
 
-    Channel = Channel
+
+class SentinelChannel(_Lasting, redis.SentinelChannel):
+    """Kombu's channel to the primary that sentinels name."""
+
+    connection_class = PrimaryConnection
+    connection_class_ssl = PrimaryTlsConnection
+
+
+class _Checking:
+    """What a transport adds: it hands only messages to consumers."""
+
     #: Whether the entry that was read last has been handed to its consumer.
     handing_over = False
 
@@ -57,7 +81,19 @@ class Transport(redis.Transport):
             _drop(error, queue)
             return
         self.handing_over = True
-        super()._deliver(message, queue)
+        super()._deliver(message, queue)  # type: ignore[misc]  # of kombu's transport, the next base
+
+
+class Transport(_Checking, redis.Transport):
+    """Kombu's transport, with our channels."""
+
+    Channel = Channel
+
+
+class SentinelTransport(_Checking, redis.SentinelTransport):
+    """The same, by sentinels."""
+
+    Channel = SentinelChannel
 
 
 def _check(message: Any) -> None:
@@ -80,5 +116,6 @@ def _check(message: Any) -> None:
 
 
 def install() -> None:
-    """Register this transport for every connection of Kombu to Redis."""
+    """Register these transports for every connection of Kombu to Redis."""
     TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), f"{__name__}:Transport"))
+    TRANSPORT_ALIASES["sentinel"] = f"{__name__}:SentinelTransport"

@@ -1,8 +1,9 @@
 """The Celery app: its settings, and the publishing of released items."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -44,6 +45,37 @@ after_setup_logger.connect(escape_lines, weak=False)
 after_setup_task_logger.connect(escape_lines, weak=False)
 
 
+@dataclass(frozen=True, slots=True)
+class SentinelBroker:
+    """The sentinels of the broker.
+
+    :param addresses: ``HOST:PORT`` of each. :param service: the name of the service.
+    :param options: of a client of one sentinel, as redis-py takes them.
+    """
+
+    addresses: Sequence[str]
+    service: str
+    options: Mapping[str, Any]
+
+    def broker_url(self, redis_url: str) -> str:
+        """Return kombu's URL for a URL of the primary, from which user, password and database are taken."""
+        return ";".join(self._urls(redis_url))
+
+    def backend_url(self, redis_url: str) -> str:
+        """Return the URL of the result backend, with the login once: Celery hides only the first from those who ask."""
+        first, *others = self._urls(redis_url)
+        return ";".join((first, *(f"sentinel://{other.rpartition('@')[2]}" for other in others)))
+
+    def _urls(self, redis_url: str) -> list[str]:
+        parts = urlsplit(redis_url)
+        login, at, _ = parts.netloc.rpartition("@")
+        return [f"sentinel://{login}{at}{address}{parts.path}" for address in self.addresses]
+
+    def transport_options(self) -> dict[str, Any]:
+        """Return the options of kombu and of the result backend that name the primary."""
+        return {"master_name": self.service, "sentinel_kwargs": dict(self.options)}
+
+
 def queue_keys(namespace: str, queues: Iterable[str]) -> list[str]:
     """Return the Redis lists of the queues: one for each queue and priority, as kombu names them."""
     return [
@@ -62,7 +94,7 @@ def key_types(namespace: str) -> dict[str, str]:
     return {**types, **{f"{namespace}:{name}": "set" for name in sets}}
 
 
-def make_celery(
+def make_celery(  # noqa: PLR0913 - one keyword for each thing that a root or its settings decide
     name: str,
     redis_url: str,
     *,
@@ -72,6 +104,7 @@ def make_celery(
     leases_only: bool = False,
     results: bool = False,
     tls: Mapping[str, Any] | None = None,
+    sentinels: SentinelBroker | None = None,
 ) -> Celery:
     """Make a Celery app on this Redis, with every setting that the lanes rely on; connects to nothing yet.
 
@@ -79,13 +112,16 @@ def make_celery(
         messages that they have taken, which would cost a transaction before and one after each task.
     :param results: whether results are stored, in the same Redis.
     :param tls: the TLS options of redis-py; None for no TLS.
+    :param sentinels: who knows the primary; then the host in ``redis_url`` is not read.
     """
     broker.install()
     url = with_password(redis_url, password)
+    broker_url, backend_url = (sentinels.broker_url(url), sentinels.backend_url(url)) if sentinels else (url, url)
+    to_primary = sentinels.transport_options() if sentinels else {}
     app = Celery(
         name,
-        broker=url,
-        backend=url if results else None,
+        broker=broker_url,
+        backend=backend_url if results else None,
         include=list(include),
         events=BatchedEvents,
         set_as_current=False,
@@ -103,6 +139,7 @@ def make_celery(
             "health_check_interval": 10,
             "visibility_timeout": 3600,
             "ack_emulation": not leases_only,
+            **to_primary,
         },
         task_queues=[Queue(queue) for queue in sorted(set(contract.QUEUES.values()))],
         task_routes={task: {"queue": queue} for task, queue in contract.QUEUES.items()},
@@ -119,7 +156,7 @@ def make_celery(
         worker_disable_rate_limits=True,
         task_ignore_result=True,
         result_expires=RESULT_EXPIRES_S,
-        result_backend_transport_options={"global_keyprefix": f"{namespace}:"},
+        result_backend_transport_options={"global_keyprefix": f"{namespace}:", **to_primary},
         broker_use_ssl=dict(tls) if tls else None,
         redis_backend_use_ssl=dict(tls) if tls else None,
         redis_socket_timeout=10,

@@ -18,6 +18,19 @@ logger = logging.getLogger(__name__)
 class Consumer(consumer.Consumer):
     """Logs and drops messages that are not tasks; for Celery's setting ``worker_consumer``."""
 
+    class Blueprint(consumer.Consumer.Blueprint):  # type: ignore[misc,valid-type]  # a variable in the stubs
+        """Celery's, which tells those who ask for statistics what the broker's options are."""
+
+        def info(self, parent: Any) -> dict[str, Any]:
+            """Return the statistics without the login of the sentinels, which Flower would show."""
+            found: dict[str, Any] = super().info(parent)
+            broker = found.get("broker")
+            if isinstance(broker, dict):
+                options = dict(broker.get("transport_options") or {})
+                options.pop("sentinel_kwargs", None)
+                broker["transport_options"] = options
+            return found
+
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], None]:
         """Return the function that is called with each message."""
         handle = super().create_task_handler(*args, **options)

@@ -8,8 +8,9 @@ The steps of a delivery:
    to a mail server the lease is renewed, and the request ends before the lease does.
 3. The item finishes by the result:
    - An outcome finishes it. A message that was left alone is examined again later.
-   - Busy puts it back, and holds the mailbox or the server for the same delay. Unsettled puts it back without a hold.
-     Neither costs an attempt, but the ledger bounds how often one item may do this (``finish.lua``).
+   - Busy puts it back, and holds the mailbox or the server for the same delay. Unsettled puts it back without a hold,
+     and so does Redis if it was away. None of them costs an attempt, but the ledger bounds how often one item may do
+     this (``finish.lua``).
    - Transient and Unknown put it back with a growing delay, until its attempts are used up; an outage of the server,
      which is many of them in a row in several mailboxes, holds it instead (``broke()`` in ``finish.lua``).
    - Refused makes it dead.
@@ -30,6 +31,8 @@ from typing import Any, Literal, Never
 from uuid import uuid4
 
 from celery.exceptions import Ignore, Retry
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from rsvpq.audit.record import READING_STEPS, Redaction
 from rsvpq.lanes import Lane, Lanes, Recorded, Release, Start, StartResult
@@ -137,8 +140,10 @@ class _Delivery:
         except Busy as error:
             # Random, so that items that were held together are not released together.
             self._put_back("throttled", error, error.delay_s * random.uniform(1, 1.2), hold=error.scope)  # noqa: S311
-        except Unsettled as error:
-            self._put_back("throttled", error, error.delay_s)
+        except (Unsettled, RedisConnectionError, RedisTimeoutError) as error:
+            # That Redis was away, or failed over, for longer than a command is repeated is not the item's fault.
+            delay_s = error.delay_s if isinstance(error, Unsettled) else self.carrier.delay_s(self.start.attempt)
+            self._put_back("throttled", error, delay_s)
         except Refused as error:
             self._finish("dead", error, label="dead:refused", reason=str(error), result="refused")
             raise

@@ -29,7 +29,12 @@ def make_lanes(settings: Settings, retries: int = RETRIES) -> Lanes:
 
     :param retries: how often a command is repeated if Redis does not reply.
     """
-    return Lanes(make_redis(settings.redis, retries=retries), settings.redis.namespace, works=contract.WORKS)
+    return Lanes(
+        make_redis(settings.redis, retries=retries),
+        settings.redis.namespace,
+        works=contract.WORKS,
+        intent_replicas=settings.redis.intent_replicas or 0,
+    )
 
 
 def make_queues(settings: Settings, retries: int = RETRIES) -> Queues:

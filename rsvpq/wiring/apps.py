@@ -11,8 +11,9 @@ from redis.exceptions import RedisError
 
 from rsvpq import wiring
 from rsvpq.lanes import Lanes
-from rsvpq.settings import ConfigError, Settings
+from rsvpq.settings import ConfigError, RedisSettings, Settings
 from rsvpq.settings.mailboxes import MailboxList
+from rsvpq.settings.redis_client import sentinel_options
 from rsvpq.tasks import celery_app
 from rsvpq.tasks.admission import Admission
 from rsvpq.tasks.runner import Carrier
@@ -31,6 +32,7 @@ def make_app(
         leases_only=leases_only,
         results=results,
         tls=settings.redis.tls,
+        sentinels=_sentinels(settings.redis),
     )
 
 
@@ -64,6 +66,12 @@ def make_carrier(
         admit=Admission(mailboxes.require).admit,
         fingerprint=policy.fingerprint,
     )
+
+
+def _sentinels(redis: RedisSettings) -> celery_app.SentinelBroker | None:
+    if not redis.sentinels:
+        return None
+    return celery_app.SentinelBroker(redis.sentinels, redis.service, sentinel_options(redis))
 
 
 def _redis_password(settings: Settings) -> str:

@@ -24,6 +24,7 @@ from redis.exceptions import RedisError
 
 from testbed.processes import WAIT_S, Part, free_port, until
 from testbed.queue_server import server_binary
+from tests.support.running_console import cheap_login
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -43,7 +44,8 @@ class Host:
         self.parts: dict[str, Part] = {}
         self.secrets = {name: secrets.token_hex(16) for name in COMPOSE["secrets"]}
         self.secrets["flower_login"] = f"operator:{secrets.token_hex(16)}"
-        self.ports = {name: free_port() for name in ("redis", "simulator", "flower", "metrics")}
+        self.secrets["console_logins"] = str(cheap_login("anna", "operator", secrets.token_hex(16)))
+        self.ports = {name: free_port() for name in ("redis", "simulator", "flower", "console", "metrics")}
         self._directory = directory
         self._moved = {
             **{path: f"{directory}{path}" for path in ("/run/secrets", "/etc/rsvpq", "/etc/valkey", "/data")},
@@ -51,6 +53,7 @@ class Host:
             "simulator:8025": f"127.0.0.1:{self.ports['simulator']}",
             "8025": str(self.ports["simulator"]),
             "5555": str(self.ports["flower"]),
+            "5556": str(self.ports["console"]),
             "9808": str(self.ports["metrics"]),
             "0.0.0.0": "127.0.0.1",  # noqa: S104 - the address to be replaced
             "valkey-cli": f"valkey-cli -p {self.ports['redis']}",
@@ -196,6 +199,16 @@ def test_flower_lets_nobody_in_without_the_login(host: Host) -> None:
     assert status(f"{url}/workers") == 401
     assert status(f"{url}/workers", host.secrets["flower_login"]) == 200
     assert status(f"{url}/metrics") == 200  # never asks for a login: docs/deployment.md says so
+
+
+def test_the_console_lets_nobody_in_without_a_login(host: Host) -> None:
+    start_redis(host)
+    part = host.start("console")
+    part.wait_for(lambda: listens(host.ports["console"]), "the console listens")
+    reply = requests.get(f"http://127.0.0.1:{host.ports['console']}/", timeout=WAIT_S)
+
+    assert reply.url.endswith("/login?next=%2F")
+    assert not [secret for secret in host.secrets.values() if secret in reply.text]
 
 
 def test_prometheus_gets_metrics_and_no_secret(host: Host) -> None:

@@ -44,6 +44,7 @@ def test_it_ends_by_itself_and_reports_what_the_servers_saw(tmp_path: Path, mark
     assert min(opened, entered) > 0
     assert f"{opened + entered} seeded: {opened} opened" in run.stdout
     assert "Flower: http://127.0.0.1:" in run.stdout
+    assert "console: http://127.0.0.1:" in run.stdout
     assert children_of(mark) == []
     assert list(tmp_path.glob("rsvpq-demo-*")) == []
 

@@ -3,7 +3,6 @@
 import html
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,17 +17,6 @@ from testbed.stack import Plan, Stack
 from tests.support.running_stack import rsvpq, wait_until_answered
 
 _OFFLINE = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    """The browser's path; its absence is a failure in CI, and a skip with the reason elsewhere."""
-    found = shutil.which("chromium")
-    if found is None and os.environ.get("CI"):
-        pytest.fail("Chromium is missing; CI must install it (apt-get install chromium)")
-    if found is None:
-        pytest.skip("no Chromium here (Debian: apt-get install chromium)")
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,11 @@ from rsvpq.settings import load_settings
 from testbed.processes import RUN_S, until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
-from tests.support.running_stack import rsvpq
+from tests.support.running_stack import QUICK_SETTLE, rsvpq
 from tests.support.unfinished_items import unfinished
 
 ZONE = "Asia/Kolkata"
-RETRY = '[retry]\nattempts = 2\nfirst_delay = "100ms"\nlongest_delay = "200ms"\n'
+RETRY = '[retry]\nattempts = 2\nfirst_delay = "100ms"\nlongest_delay = "200ms"\n' + QUICK_SETTLE
 
 Records = list[dict[str, Any]]
 

@@ -8,14 +8,20 @@ import pytest
 from testbed.processes import until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
-from tests.support.running_stack import QUICK, QUICK_LEASES, rsvpq, wait_until_answered
+from tests.support.running_stack import QUICK, QUICK_LEASES, QUICK_SETTLE, rsvpq, wait_until_answered
 
 
 @pytest.mark.parametrize("victim", ["answer-0", "scan", "dispatcher-0"])
 def test_a_killed_process_loses_nothing_and_doubles_nothing(tmp_path: Path, victim: str) -> None:
     world = World(mailboxes=12, requests=6, responses=3, servers=2, seed=11, latency_ms=20)
     plan = Plan(
-        world, Pace(50, 20, 1), Pace(50, 20, 1), Pace(200, 50, 8), extra=QUICK_LEASES, server_extra=QUICK, dispatchers=2
+        world,
+        Pace(50, 20, 1),
+        Pace(50, 20, 1),
+        Pace(200, 50, 8),
+        extra=f"{QUICK_LEASES}[retry]\n{QUICK_SETTLE}",
+        server_extra=QUICK,
+        dispatchers=2,
     )
     with Stack(tmp_path, plan) as stack:
         assert rsvpq(stack, "scan", "--all").returncode == 0

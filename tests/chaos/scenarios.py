@@ -111,7 +111,7 @@ class Scenario:
         for the operator, and no request is lost but those (``docs/reliability.md``).
     :param may_give_up: whether the fault leaves half answers, which nobody may complete by guess: such a request is
         dead with its evidence, and not lost. :param settings: leases and retries.
-    :param protocols: how each server is reached, in turn.
+    :param protocols: how each server is reached, in turn. :param sentinels: how many watch Redis and its replica.
     :param moved_clock: whether the clock of the workers is to be moved. :param moved_redis: whether that of Redis is.
     """
 
@@ -135,6 +135,7 @@ class Scenario:
     may_give_up: bool = False
     settings: str = SETTINGS
     protocols: Sequence[str] = ("webdav",)
+    sentinels: int = 0
 
     def with_kills(self, kills: int | None) -> "Scenario":
         """The same with another number of kills, if it is the one whose number may be chosen."""
@@ -168,6 +169,7 @@ class Scenario:
             persist=True,
             redis_extra=["appendfsync always"] if self.flush_always else [],
             redis_environment=clocks.moved_server(directory) if self.moved_redis else {},
+            sentinels=self.sentinels,
             forked_workers=True,
             protocols=self.protocols,
         )
@@ -196,6 +198,9 @@ _alike: Mapping[str, Any] = {
     "policy": NO_CLASHES,
 }
 _forbidden: Mapping[str, Any] = {"situations": {"forbidden": 5}, "policy": ORDINARY_CARE}
+
+#: Each failover takes some seconds, and so does the return of the server that was killed.
+_fails_over = partial(Scenario, fault=redis.redis_fails_over, faults=4, requests=16, longest_s=90, sentinels=3)
 
 _by_ews = partial(Scenario, protocols=("ews",), requests=7)
 
@@ -243,6 +248,8 @@ SCENARIOS = (
     Scenario("Redis stops for 20 s", redis.redis_stops_for_20_s, 1),
     Scenario("Redis is full", redis.redis_is_full, 4, requests=8),
     _beside_plain("Redis loses its last second", redis.redis_loses_the_last_second, 6, requests=8),
+    _fails_over("Redis fails over"),
+    _fails_over("Redis fails over, other fates of requests", servers=OTHER_FATES),
     _beside_plain("Redis forgets everything", redis.redis_forgets_everything, 6, requests=8),
     Scenario("Redis drops all connections", redis.redis_drops_its_connections, 25),
     _beside_plain("the machine loses power", processes.the_machine_loses_power, 5, requests=8, may_hold=True),
@@ -354,6 +361,7 @@ SCENARIOS = (
         150,
     ),
     _by_ews("EWS: Redis dies", redis.redis_is_killed, 6, requests=8),
+    _fails_over("EWS: Redis fails over", protocols=("ews",)),
     _by_ews("EWS: Redis forgets everything", redis.redis_forgets_everything, 6, requests=8),
     _by_ews("EWS: Redis forgets everything, workers die", _ews_deaths_and_oblivion, 40, servers=OTHER_EVIDENCE),
     _by_ews("EWS: limits change, lanes are paused", hands.limits_change_and_lanes_are_paused, 150),

@@ -127,7 +127,7 @@ def used(client: Redis) -> int:
 
 
 def test_no_alert_is_without_a_scenario() -> None:
-    of_redis = {"RsvpqMetricsAbsent", "RsvpqRedisAway", "RsvpqRedisAlmostFull"}
+    of_redis = {"RsvpqMetricsAbsent", "RsvpqRedisAway", "RsvpqRedisAlmostFull", "RsvpqRedisLacksReplicas"}
     assert {expected.alert for expected in scenarios.SCENARIOS.values()} | of_redis == set(ALERTS)
 
 

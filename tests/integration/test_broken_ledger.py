@@ -40,7 +40,7 @@ def test_an_untouched_ledger_is_worked_off_and_nothing_is_found_broken(redis: Re
 
 #: Shrinking takes longer than reading the draws.
 @pytest.mark.slow
-@examples(150, derandomize=True, phases=[Phase.generate])
+@examples(60, derandomize=True, phases=[Phase.generate])
 @given(data=st.data(), steps=st.integers(0, 6))
 def test_any_one_record_may_be_broken_at_any_moment(
     shared_queue_server: QueueServer, data: st.DataObject, steps: int

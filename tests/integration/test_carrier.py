@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from celery.exceptions import Ignore, Retry
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from rsvpq.lanes import Item, Lane, Lanes, Memory, Release, Start
 from rsvpq.mail.errors import (
@@ -220,6 +222,13 @@ def test_what_has_not_settled_costs_no_attempt_and_holds_nobody_else(
         carrier.carry("a", release.generation, fails(Unsettled("no draft yet", 8)))
     assert (state(lanes), attempts(lanes), due_in_s(lanes, clock)) == ("later", 0, 8)
     assert state(lanes, "a2") == "released"
+
+
+@pytest.mark.parametrize("error", [RedisConnectionError("no primary"), RedisTimeoutError("no reply")], ids=str)
+def test_a_redis_that_was_away_for_a_moment_costs_no_attempt(lanes: Lanes, carrier: Carrier, error: Exception) -> None:
+    with pytest.raises(Retry):
+        carrier.carry("a", released(lanes, "a").generation, fails(error))
+    assert (state(lanes), attempts(lanes)) == ("later", 0)
 
 
 def test_another_message_about_the_same_meeting_that_was_quicker_is_waited_for(lanes: Lanes, carrier: Carrier) -> None:

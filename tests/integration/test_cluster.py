@@ -20,6 +20,7 @@ PROCESSES = {
     "answer worker": [*CELERY, "workers.app", "worker", "-Q", "answer", "-P", "threads", "-c", "1"],
     "health": [sys.executable, "-m", "rsvpq.health", "dispatcher"],
     "metrics": [sys.executable, "-m", "rsvpq.metrics"],
+    "console": [sys.executable, "-m", "rsvpq.console"],
     "status": Installation.command("status"),
     "scan": Installation.command("scan", "adele"),
     "pause": Installation.command("pause", "all"),

@@ -249,6 +249,20 @@ def test_processes_that_report_are_listed_on_whatever_host(examined: DoctorInsta
     assert reported.one(PROCESSES, "worker answer").text == "other:4713 (16 threads)"
 
 
+def test_a_ledger_that_nobody_uses_is_reported_with_the_time_of_its_controls(
+    examined: DoctorInstallation, lanes: Lanes
+) -> None:
+    report_processes(lanes, "scan", "answer", "ops")
+    assert "ledger" not in examined.examine().checks(PROCESSES)
+    redis: Any = lanes.namespace.redis
+    for key in redis.scan_iter("{rsvpq}:alive:*"):
+        redis.delete(key)
+    redis.zadd("{rsvpq}:hosts:dispatcher", {"here": 1_800_000_000, "there": 1_800_000_060})
+    found = examined.examine().one(PROCESSES, "ledger")
+    assert (found.level, found.text.partition(":")[0]) == (Level.WARN, "last used 2027-01-15 08")
+    assert "pauses, limits and the confirmation are as they were then" in found.text
+
+
 def test_a_worker_whose_report_is_no_longer_valid_takes_from_no_queue(
     examined: DoctorInstallation, lanes: Lanes
 ) -> None:

@@ -25,9 +25,9 @@ def adele(url: str, timeouts: Timeouts | None = None) -> WebDavMailbox:
     return WebDavMailbox(server, "adele", FOLDERS)
 
 
-@pytest.mark.parametrize("rows", [0, 1, 2, 1_000, 20_000])
+@pytest.mark.parametrize("rows", [0, 1, 2, 1_000, 5_000])
 def test_a_server_that_ignores_ranges_costs_bounded_memory(scripted: ScriptedServer, rows: int) -> None:
-    """Measured with 20,000 rows of 1.9 kB (38 MB): a peak of 6.2 MB."""
+    """Measured with 20,000 rows of 1.9 kB (38 MB): a peak of 6.2 MB. The 5,000 have 9.5 MB."""
     padding = (
         "<e:permanenturl>/exchange/adele/-FlatUrlSpace-/" + "0123456789abcdef" * 100 + "</e:permanenturl></D:prop>"
     )
@@ -42,7 +42,7 @@ def test_a_server_that_ignores_ranges_costs_bounded_memory(scripted: ScriptedSer
     finally:
         tracemalloc.stop()
     assert found == rows
-    assert peak < 16 * 1024 * 1024
+    assert peak < 8 * 1024 * 1024
 
 
 def test_a_server_that_repeats_its_first_page_for_ever_is_asked_twice(scripted: ScriptedServer) -> None:

@@ -16,7 +16,8 @@ from rsvpq.settings import load_settings
 from testbed.processes import Part, until
 from testbed.simulated_exchange import World, account_file
 from testbed.stack import Plan, Stack
-from tests.support.running_stack import rsvpq
+from tests.support.running_console import client_of
+from tests.support.running_stack import QUICK_SETTLE, rsvpq
 from tests.support.secret_search import (
     everything_said_to,
     forms_of,
@@ -31,9 +32,9 @@ from tests.support.secret_search import (
 #: What makes a difference between the forms of a secret.
 ODD = "/+ %&ü:"
 USERS = (r"CORP\svc-rsvpq", "svc-rsvpq", "operator", "default", "")
-EXTRA = """\
+EXTRA = f"""\
 [retry]
-attempts = 3
+{QUICK_SETTLE}attempts = 2
 first_delay = "100ms"
 longest_delay = "200ms"
 [audit]
@@ -72,7 +73,7 @@ FAULTS = [{"step": "any", "kind": kind, "rate": 0.03} for kind in ("500-before",
 
 
 def test_no_secret_leaves_its_file(tmp_path: Path) -> None:
-    plan = Plan(World(6, requests=3, responses=2, seed=9), flower=True, extra=EXTRA)
+    plan = Plan(World(6, requests=3, responses=2, seed=9), flower=True, console=True, extra=EXTRA)
     evidence: dict[str, str] = {}
     with Talkative(tmp_path, plan) as stack, everything_said_to(stack.queue_server) as said:
         secrets = {name: forms_of(secret, USERS) for name, secret in stack.secrets.items()}
@@ -90,13 +91,25 @@ def test_no_secret_leaves_its_file(tmp_path: Path) -> None:
         said_by_commands += [rsvpq(stack, *command) for command in commands]
         evidence |= {f"{done.args[1:3]}": done.stdout + done.stderr for done in said_by_commands}
         evidence |= {"Redis": of_redis(stack.queue_server.client()), "logs": _logs(tmp_path)}
-        evidence |= dict(of_processes(stack)) | dict(of_flower(stack))
+        evidence |= dict(of_processes(stack)) | dict(of_flower(stack)) | _of_console(stack)
         evidence["settings"] = _shown(load_settings(stack.config))
     # Flower has written its database, and everybody has said a last word.
     evidence |= {"said to Redis": "\n".join(said), "logs": _logs(tmp_path), **dict(of_files(tmp_path))}
 
     assert leaks(evidence, secrets) == []
     _check_that_there_was_something_to_find(evidence)
+
+
+def _of_console(stack: Stack) -> dict[str, str]:
+    """What the console shows to an operator."""
+    with client_of(stack.console_url) as client:
+        client.log_in(stack.console_user, stack.secrets["console"])
+        shown = {
+            path: client.get(path) for path in ("/", "/server?name=mail0", "/dead", "/decisions", "/pause?scope=all")
+        }
+    assert {page.status_code for page in shown.values()} == {200}
+    assert "mail0" in shown["/"].text
+    return {f"console {path}": page.text for path, page in shown.items()}
 
 
 def _tells_of_the_fault(stack: Stack) -> bool:

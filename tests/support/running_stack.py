@@ -11,6 +11,8 @@ from testbed.stack import Stack
 #: Short timeouts, so that leases may be short and a killed worker's items come back soon.
 QUICK = 'connect_timeout = "1s"\nread_timeout = "2s"\n'
 QUICK_LEASES = '[lanes]\nrelease_lease = "5s"\nrun_lease = "7s"\n'
+#: The simulator does at once what it does, so that nobody has to wait for two minutes whether an effect still shows.
+QUICK_SETTLE = 'settle = "8s"\n'
 
 
 def rsvpq(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rsvpq.cli.config import check_report, config
+from tests.support.running_console import cheap_login
 
 ROOT = Path(__file__).parents[2]
 SECRET = "correct horse"
@@ -180,6 +181,19 @@ def test_observing_by_environment_is_warned_about_as_such() -> None:
     assert _warnings({"RSVPQ_MODE": "observe"}) == [expected]
 
 
+def test_a_console_that_would_not_start_is_warned_about(folder: Path) -> None:
+    with (folder / "rsvpq.toml").open("a") as file:
+        file.write('[console]\nlogins_file = "secrets/logins"\n')
+    assert f"{folder}/secrets/logins: file: cannot be read (No such file or directory)" in _warnings()[-1]
+    logins = folder / "secrets" / "logins"
+    logins.write_text("anna:operator:password\n")
+    logins.chmod(0o600)
+    assert _warnings()[-1].startswith(f"{logins}:1: login: what anna has after the role is not a hash")
+    assert "(the console would not start)" in _warnings()[-1]
+    logins.write_text(f"{cheap_login('anna', 'operator', SECRET)}\n")
+    assert not [warning for warning in _warnings() if "console" in warning]
+
+
 def test_a_missing_schedule_is_warned_about(folder: Path) -> None:
     _replace(folder / "rsvpq.toml", '[[schedule]]\nevery = "15m"\ngroup = "pilot"\n', "")
 
@@ -224,8 +238,23 @@ def test_a_secret_file_that_everybody_can_read_is_warned_about(folder: Path) -> 
     secret.chmod(0o644)
 
     assert _warnings() == [
-        f"rsvpq.toml:24: servers.hq1.password_file: {secret} can be read by everybody; run chmod o-r on it",
+        f"rsvpq.toml:27: servers.hq1.password_file: {secret} can be read by everybody; run chmod o-r on it",
     ]
+
+
+def test_sentinels_that_cannot_lose_one_are_warned_about_and_so_is_their_open_password(folder: Path) -> None:
+    secret = folder / "secrets" / "sentinels"
+    _write_secret(secret)
+    secret.chmod(0o644)
+    redis = 'url = "redis://mymaster/0"\nsentinels = ["s1", "s2"]\nsentinel_password_file = "secrets/sentinels"'
+    _replace(folder / "rsvpq.toml", 'url = "redis://127.0.0.1:6379/0"', redis)
+
+    assert _warnings() == [
+        "rsvpq.toml:11: redis.sentinels: 2: with the loss of a host no majority may be left, which a failover needs; "
+        "run 3, and list all of them",
+        f"rsvpq.toml:12: redis.sentinel_password_file: {secret} can be read by everybody; run chmod o-r on it",
+    ]
+    assert "redis      redis://mymaster/0 by the sentinels s1:26379, s2:26379, namespace rsvpq" in _check().output
 
 
 def test_a_password_in_settings_that_everybody_can_read_is_warned_about(folder: Path) -> None:

@@ -149,9 +149,10 @@ def test_a_service_is_asked_for_its_health(name: str) -> None:
     assert len(check["test"]) == 2 or check["test"][0] == "CMD"
 
 
-def test_only_flower_and_the_metrics_are_published_and_on_loopback_only() -> None:
+def test_only_flower_the_console_and_the_metrics_are_published_and_on_loopback_only() -> None:
     assert {name: service["ports"] for name, service in SERVICES.items() if "ports" in service} == {
         "flower": ["127.0.0.1:5555:5555"],
+        "console": ["127.0.0.1:5556:5556"],
         "metrics": ["127.0.0.1:9808:9808"],
     }
     assert SERVICES["redis"]["networks"] == ["queue"]
@@ -183,6 +184,7 @@ def test_secrets_are_in_files_only() -> None:
             assert all(value.startswith("$$(cat") for value in given), text
             assert not re.search(r"(^| )(-a|--requirepass|--basic.auth)\b", text)
     assert SERVICES["flower"]["secrets"] == [*SERVICES["scan"]["secrets"], "flower_login"]
+    assert SERVICES["console"]["secrets"] == [*SERVICES["scan"]["secrets"], "console_logins"]
 
 
 def test_only_the_simulator_is_for_the_demo() -> None:

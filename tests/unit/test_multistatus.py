@@ -225,7 +225,7 @@ def mutated(shape: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
 CHANGES = st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 60), PIECES), max_size=6)
 
 
-@examples(600)
+@examples(250)
 @given(st.sampled_from(SHAPES), CHANGES, st.integers(1, 200))
 def test_whatever_comes_in_pieces_is_rows_or_malformed_and_the_same_as_in_one(
     shape: bytes, changes: list[tuple[int, int, bytes]], size: int
@@ -241,7 +241,7 @@ def test_whatever_comes_in_pieces_is_rows_or_malformed_and_the_same_as_in_one(
         assert outcomes[0] == outcomes[1]
 
 
-@examples(300)
+@examples(150)
 @given(CHANGES)
 def test_damage_to_one_row_leaves_those_before_and_after(changes: list[tuple[int, int, bytes]]) -> None:
     middle = mutated(response(2), [(40 + at % 300, cut, piece) for at, cut, piece in changes])

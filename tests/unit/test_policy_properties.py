@@ -149,7 +149,7 @@ def test_the_same_is_decided_again(policy: Policy, found: MeetingMessage, known:
 
 
 @given(policies(), messages(), all_facts(), calendars(), st.integers(0, 5), _ends)
-@examples(200)
+@examples(100)
 def test_what_is_final_without_the_calendar_stays_whatever_is_in_it(
     policy: Policy, found: MeetingMessage, known: Facts, looked_at: CalendarView, attendees: int, end: datetime | None
 ) -> None:
@@ -170,7 +170,7 @@ def test_what_is_final_without_the_calendar_stays_whatever_is_in_it(
 
 
 @given(policies(), messages(), all_facts(), calendars(), st.integers(0, 5))
-@examples(200)
+@examples(100)
 def test_what_is_final_without_the_attendees_stays_however_many_there_are(
     policy: Policy, found: MeetingMessage, known: Facts, looked_at: CalendarView, attendees: int
 ) -> None:
@@ -191,7 +191,7 @@ def test_at_the_last_look_every_decision_is_final(policy: Policy, found: Meeting
 
 
 @given(policies(), messages(), all_facts())
-@examples(200)
+@examples(100)
 def test_the_rule_that_decides_is_the_first_that_matches(policy: Policy, found: MeetingMessage, known: Facts) -> None:
     decision = decide(policy, found, replace(known, last_look=True), NOW)
     if decision.reason != Reason.RULE:
@@ -215,7 +215,7 @@ def test_the_trace_ends_with_what_decided(policy: Policy, found: MeetingMessage,
 
 
 @given(policies(), messages(), all_facts())
-@examples(200)
+@examples(100)
 def test_a_rule_with_a_flaw_never_decides(policy: Policy, found: MeetingMessage, known: Facts) -> None:
     groups, domains = {"pilot", "hq"}, {"example.com"} if "@" in known.mailbox else set[str]()
     flawed = {policy.rules[flaw.index].name for flaw in flaws(policy, groups, domains)}

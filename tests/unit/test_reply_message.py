@@ -497,7 +497,7 @@ MUTATION = st.tuples(
 )
 
 
-@examples(600)
+@examples(250)
 @given(
     source=st.sampled_from(SOURCES),
     mutations=st.lists(MUTATION, min_size=1, max_size=6),

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ import pytest
 from lxml import html
 
 from rsvpq.report.calendar import Calendar
+from rsvpq.report.chart import Chart, Series
 from rsvpq.report.html import to_html
 from rsvpq.report.json_form import to_dict
 from rsvpq.report.markup import Markup, tag
@@ -91,7 +93,7 @@ def test_every_chart_has_a_name_a_description_and_a_table() -> None:
     charts = page_of(hostile_report("x")).xpath("//figure")
     assert len(charts) == 2
     for chart in charts:
-        (drawing,) = chart.xpath(".//svg")
+        (drawing,) = chart.xpath(".//svg[@role='img']")
         names = drawing.get("aria-labelledby").split()
         assert [one.get("id") for one in drawing.xpath("./title | ./desc")] == names
         assert chart.xpath(".//table//td")
@@ -177,3 +179,21 @@ def test_durations_are_written_in_their_two_largest_units(seconds: float, expect
 )
 def test_shares_do_not_round_to_nothing_or_all(part: int, expected: str) -> None:
     assert share(part, 1000) == expected
+
+
+@pytest.mark.parametrize(
+    ("hours", "labels"),
+    [
+        (1, ["12:00", "12:10", "12:20", "12:30", "12:40", "12:50"]),
+        (6, ["12:00", "13:00", "14:00", "15:00", "16:00", "17:00"]),
+        (24, ["12:00", "15:00", "18:00", "21:00", "10 Nov", "03:00", "06:00", "09:00"]),
+    ],
+)
+def test_bars_of_ten_minutes_have_a_few_labels_at_round_times(hours: int, labels: list[str]) -> None:
+    since = CALENDAR.start(round(datetime(2026, 11, 9, 12, tzinfo=CALENDAR.zone).timestamp() * 1000), "hour")
+    starts = list(CALENDAR.starts(since, since + hours * 3_600_000, "10 minutes"))
+    assert len(starts) == 6 * hours
+    moments = [CALENDAR.at(start) for start in starts]
+    drawn = Chart("done", "Done", "", "10 minutes", [Series("accept", "done")], moments, [[1]] * len(starts))
+    times = html.fragment_fromstring(drawn.to_markup()).xpath("//*[@class='times']/*")
+    assert [label.text for label in times] == labels

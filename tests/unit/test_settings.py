@@ -40,9 +40,13 @@ FULL = r"""
 mode = "respond"
 mailboxes = "mailboxes.csv"
 [redis]
-url = "rediss://rsvpq@queue.example.com:6380/3"
+url = "rediss://rsvpq@queue-main/3"
 password_file = "secrets/hq1"
 namespace = "rsvpq-2"
+sentinels = "queue1.example.com, queue2.example.com:26380"
+sentinel_username = "watcher"
+sentinel_password_file = "secrets/hq1"
+intent_replicas = 1
 ca_bundle = "secrets/hq1"
 certificate = "secrets/hq1"
 certificate_key = "secrets/hq1"
@@ -114,6 +118,14 @@ retention = "7d"
 most_records = 5000
 hide = "subjects, addresses"
 hash_key_file = "secrets/key"
+[console]
+listen = "0.0.0.0:8443"
+logins_file = "secrets/hq1"
+certificate = "secrets/hq1"
+certificate_key = "secrets/hq1"
+behind_proxy = true
+allow_http = true
+session = "1h"
 [[schedule]]
 every = "1d"
 [[schedule]]
@@ -201,6 +213,42 @@ def test_an_audit_that_cannot_be_hidden_as_asked_is_one_problem(keys: str, compl
     top, servers = GOOD.split("[servers.hq1]")
     (problem,) = _problems(f"{top}\n[audit]\n{keys}\n[servers.hq1]{servers}")
     assert problem.split(":", 1)[1].split(":", 1)[1].startswith(complaint.split(":", 1)[1])
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [
+        ('listen = "0.0.0.0:5556"', "console.listen: 0.0.0.0:5556 can be reached from other machines, and passwords"),
+        ('listen = "[::]:5556"', "console.listen: [::]:5556 can be reached from other machines, and passwords"),
+        ('listen = "console.example.com:5556"\nbehind_proxy = true', "can be reached from other machines"),
+        ('listen = "5556"', "console.listen: '5556' is not an address and a port; write it as 127.0.0.1:5556"),
+        ('listen = "127.0.0.1:99999"', "console.listen: '127.0.0.1:99999' is not an address and a port"),
+        ('certificate_key = "secrets/key"', "console.certificate_key: is given without its certificate"),
+        ('login_file = "secrets/key"', "console.login_file: is not a known key; did you mean logins_file?"),
+        ('session = "8"', "console.session: "),
+    ],
+)
+def test_a_console_that_others_could_reach_without_tls_is_one_problem(keys: str, complaint: str) -> None:
+    top, servers = GOOD.split("[servers.hq1]")
+    (problem,) = _problems(f"{top}\n[console]\n{keys}\n[servers.hq1]{servers}")
+    assert complaint in problem
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "keys",
+    [
+        'listen = "127.0.0.1:1"',
+        'listen = "[::1]:1"',
+        'listen = "localhost:1"',
+        'listen = "0.0.0.0:1"\nallow_http = true',
+        'listen = "0.0.0.0:1"\ncertificate = "secrets/none-yet"',
+    ],
+)
+def test_a_console_listens_on_this_machine_or_with_tls_or_where_it_is_allowed(keys: str) -> None:
+    top, servers = GOOD.split("[servers.hq1]")
+    assert _load(f"{top}\n[console]\n{keys}\n[servers.hq1]{servers}").console.address[1] == 1
 
 
 @pytest.mark.usefixtures("folder")
@@ -302,6 +350,10 @@ def test_a_key_of_another_protocol_is_refused_with_that_protocol(
     ]
 
 
+#: What FULL gives by a file instead.
+_INLINE = {("redis", "password"), ("redis", "sentinel_password")}
+
+
 def by_table(keys: Iterable[KeyPath]) -> set[KeyPath]:
     """The keys, those of all servers taken together."""
     return {("servers", *key[2:]) if key[0] == "servers" else key for key in keys}
@@ -312,9 +364,14 @@ def test_every_key_can_be_set_in_the_file(folder: Path) -> None:
     settings = _load(FULL)
     server, other = webdav_server(settings, "hq1"), ews_server(settings, "hq2")
 
-    assert by_table(settable_keys(["hq1"])) <= by_table({*key_lines(FULL), ("redis", "password")})
+    assert by_table(settable_keys(["hq1"])) <= by_table({*key_lines(FULL), *_INLINE})
     assert (settings.mode, settings.mailboxes) == ("respond", folder / "mailboxes.csv")
-    assert settings.redis.url == "rediss://rsvpq@queue.example.com:6380/3"
+    assert (settings.redis.url, settings.redis.service) == ("rediss://rsvpq@queue-main/3", "queue-main")
+    assert settings.redis.database == 3
+    assert settings.redis.sentinels == ("queue1.example.com:26379", "queue2.example.com:26380")
+    assert (settings.redis.sentinel_username, settings.redis.intent_replicas) == ("watcher", 1)
+    assert settings.redis.sentinel_password is not None
+    assert settings.redis.sentinel_password.get_secret_value() == SECRET
     assert settings.redis.password is not None
     assert settings.redis.password.get_secret_value() == SECRET
     assert settings.redis.namespace == "rsvpq-2"
@@ -328,6 +385,8 @@ def test_every_key_can_be_set_in_the_file(folder: Path) -> None:
     assert (other.url, other.auth, other.access) == ("https://mail2.example.com/ews/own.asmx", "ntlm", "delegate")
     assert (other.schema_version, other.marker, other.settle) == ("2007", "off", Duration(300))
     assert settings.mailbox_limits == Limits(Rate(1), burst=4, concurrency=1)
+    assert (settings.console.address, settings.console.logins_file) == (("0.0.0.0", 8443), folder / "secrets/hq1")  # noqa: S104 - a setting
+    assert (settings.console.is_https, settings.console.session) == (True, Duration(3600))
     assert (settings.lanes.scans_released, settings.lanes.answers_released) == (1, 2)
     assert (settings.lanes.release_lease, settings.lanes.run_lease) == (Duration(120), Duration(3600))
     assert (settings.lanes.longest_run, settings.lanes.server_share) == (Duration(7200), 25)
@@ -358,6 +417,12 @@ def test_every_key_can_be_set_in_the_file(folder: Path) -> None:
     assert (settings.audit.retention, settings.audit.most_records) == (Duration(7 * 86_400), 5000)
     assert (settings.audit.hide, settings.audit.hash_key) == (("subjects", "addresses"), KEY.encode())
     assert settings.schedule == (Schedule(every=Duration(86_400)), Schedule(every=Duration(900), group="pilot"))
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_file_of_the_sentinels_password_that_is_missing_is_named_by_its_key() -> None:
+    (problem,) = _problems(GOOD + '[redis]\nurl = "redis://m/0"\nsentinels = ["s1"]\nsentinel_password_file = "no"')
+    assert problem.startswith("rsvpq.toml:9: redis.sentinel_password_file: cannot read ")
 
 
 @pytest.mark.usefixtures("folder")
@@ -451,6 +516,7 @@ _ONE = (
     "raise the rate and the burst, or the concurrency of the server, to go faster"
 )
 _COUNT = "is not a whole number above zero; write one such as 4"
+_SENTINELS = 'write them as ["sentinel1.example.com:26379", "sentinel2.example.com:26379"]'
 _REDIS = "write it as redis://HOST:6379/0, rediss://HOST:6379/0 or unix:///PATH?db=0"
 _TABLE = "is not a table; write its name as [table], and its keys below"
 _HTTPS = "write it as https://mail.example.com"
@@ -644,6 +710,40 @@ _RULES = [
     (
         GOOD + '[redis]\npassword = ""',
         "7: redis.password: is empty; write the secret, or use password_file instead",
+    ),
+    (
+        GOOD + '[redis]\nsentinels = ["s1:26379"]',
+        "6: redis.url: is redis://127.0.0.1:6379/0, but the sentinels know the address; write the name of the service "
+        "in its place, such as redis://mymaster/0, or leave out sentinels",
+    ),
+    (
+        GOOD + '[redis]\nurl = "rediss://s1:6379"\nsentinels = ["s1:26379"]',
+        "7: redis.url: is rediss://s1:6379, but the sentinels know the address; write the name of the service in "
+        "its place, such as rediss://mymaster/0, or leave out sentinels",
+    ),
+    (
+        GOOD + '[redis]\nurl = "unix:///run/redis.sock"\nsentinels = ["s1:26379"]',
+        "7: redis.url: is unix:///run/redis.sock, but the sentinels know the address; write the name of the service in "
+        "its place, such as redis://mymaster/0, or leave out sentinels",
+    ),
+    *(
+        (
+            GOOD + f'[redis]\nurl = "redis://mymaster/0"\nsentinels = ["{wrong}"]',
+            f"8: redis.sentinels: '{wrong}' is not the address of a sentinel; {_SENTINELS}",
+        )
+        for wrong in ("", "redis://s1", "s1:port", "user@s1", "s1:99999")
+    ),
+    (
+        GOOD + '[redis]\nurl = "redis://mymaster/0"\nsentinels = 1',
+        f"8: redis.sentinels: is not a list; {_SENTINELS}",
+    ),
+    (
+        GOOD + "[redis]\nintent_replicas = 1",
+        "7: redis.intent_replicas: is only for a Redis with sentinels; set sentinels, or leave this out",
+    ),
+    (
+        GOOD + '[redis]\nsentinel_password = "secret"',
+        "7: redis.sentinel_password: is only for a Redis with sentinels; set sentinels, or leave this out",
     ),
     (
         GOOD + '[redis]\nnamespace = "My App"',

@@ -2,7 +2,7 @@
 --
 -- KEYS[1]   namespace
 -- ARGV      not read
--- Returns   nothing; defines topic_key(), vouched()
+-- Returns   nothing; defines topic_key(), notice_new_primary(), vouched()
 
 -- Return the key of a topic. What was settled belongs to the mailbox under all its names, so the key has the mailbox's
 -- identity (see claim.lua), and its name only if the server shows no identity.
@@ -10,6 +10,19 @@ local function topic_key(mailbox, topic)
   local key = P .. ':topic:' .. (redis.call('HGET', P .. ':mailbox:' .. mailbox, 'identity') or mailbox) .. ':' .. topic
   topic_owner[key] = mailbox
   return key
+end
+
+-- Note that everything settled lately may be forgotten, if this Redis was a replica: what its primary wrote last may not
+-- have reached it. The replication id is new at each start and each promotion, and nothing else tells of a promotion:
+-- a server that was demoted and is the primary again has kept its scripts. Nothing is noted if INFO is not permitted.
+local function notice_new_primary()
+  local info = api.pcall('INFO', 'replication')
+  local id = type(info) == 'string' and string.match(info, 'master_replid:(%x+)')
+  if not id then return end
+  local known = redis.call('HGET', P .. ':cfg', 'replid')
+  if known == id then return end
+  redis.call('HSET', P .. ':cfg', 'replid', id)
+  if known then distrust() end
 end
 
 -- Return for how many seconds back all that was settled in the mailbox is certainly stored. A restarted Redis may have

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.chaos.faults import pause
 from tests.chaos.installation import Installation
+from tests.chaos.rsvpq_stack import RsvpqStack
 
 
 def redis_is_killed(on: Installation, dice: Random) -> Generator[int]:
@@ -56,6 +57,17 @@ def redis_loses_the_last_second(on: Installation, dice: Random) -> Generator[int
         on.queue_server.cut_append_only_file(on_disk + dice.randint(0, 40))
         on.restart("queue server")
         yield 1
+
+
+def redis_fails_over(on: Installation, dice: Random) -> Generator[int]:
+    """SIGKILL of the primary, whose replica has not heard of its last writes, and a failover; then it comes back."""
+    if not isinstance(on, RsvpqStack) or on.group is None:
+        raise TypeError("only rsvpq with sentinels fails over")
+    while True:
+        pause(dice, 1, 3)
+        on.group.fail_over(losing_s=dice.uniform(0, 1))
+        yield 1
+        on.group.come_back()
 
 
 def redis_forgets_everything(on: Installation, dice: Random) -> Generator[int]:

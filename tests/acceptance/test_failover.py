@@ -1,0 +1,56 @@
+"""Redis Sentinel: the primary is killed at work, and the work goes on by its successor: 0 lost, 0 twice."""
+
+from pathlib import Path
+from typing import Any
+
+from testbed.processes import until
+from testbed.sentinel import SERVICE
+from testbed.simulated_exchange import World
+from testbed.stack import Pace, Plan, Stack
+from tests.support.running_stack import QUICK, QUICK_LEASES, QUICK_SETTLE, all_answered, rsvpq
+
+
+def test_after_a_failover_every_process_finds_the_new_primary_and_every_request_is_answered_once(
+    tmp_path: Path,
+) -> None:
+    world = World(mailboxes=12, requests=6, responses=3, servers=2, seed=11, latency_ms=20)
+    plan = Plan(
+        world,
+        Pace(50, 20, 1),
+        Pace(50, 20, 1),
+        Pace(200, 50, 8),
+        extra=f"{QUICK_LEASES}[retry]\n{QUICK_SETTLE}",
+        server_extra=QUICK,
+        flower=True,
+        sentinels=3,
+    )
+    with Stack(tmp_path, plan) as stack:
+        assert stack.group is not None
+        triggered = rsvpq(stack, "scan", "--all")
+        assert triggered.returncode == 0, triggered.stderr
+        until(lambda: stack.exchange.ask("summary")["mutating"] >= 30, "the work has begun")
+        first = stack.group.primary
+        assert stack.group.fail_over(losing_s=0.3) is not first
+        # What was not replicated may have been a scan.
+        until(lambda: rsvpq(stack, "scan", "--all").returncode == 0, "a scan is triggered")
+        until(lambda: all_answered(stack), "everything is answered and opened")
+        requests = stack.exchange.ask("summary")["requests"]
+        assert requests["answered_once"] + requests["outdated"] == requests["seeded"]
+        assert requests["answered_twice"] == 0
+        status = rsvpq(stack, "status")
+        assert status.returncode == 0, status.stderr
+        until(lambda: stack.ask_flower("/api/tasks"), "Flower has heard of the tasks")
+        workers = until(lambda: _asked(stack), "Flower has asked the workers")
+        options = [facts["stats"]["broker"]["transport_options"] for facts in workers.values()]
+        assert {option["master_name"] for option in options} == {SERVICE}
+        assert stack.secrets["redis"] not in str(workers)
+        logs = "".join(log.read_text(errors="replace") for log in tmp_path.glob("*.log"))
+        assert stack.secrets["redis"] not in logs
+        lengths = stack.ask_flower("/api/queues/length")["active_queues"]
+        assert {queue["messages"] for queue in lengths} == {0}
+
+
+def _asked(stack: Stack) -> dict[str, Any]:
+    """What Flower shows of the workers, once all have told it."""
+    workers: dict[str, Any] = stack.ask_flower("/api/workers?refresh=1")
+    return workers if len(workers) == 3 and all({"stats", "conf"} <= set(facts) for facts in workers.values()) else {}

@@ -1,0 +1,26 @@
+"""Celery's connection to the broker when it is lost."""
+
+from typing import Any
+
+import pytest
+from kombu import Queue
+
+from rsvpq.tasks import celery_app
+from testbed.queue_server import QueueServer
+
+
+@pytest.mark.usefixtures("redis")
+def test_a_channel_of_a_closed_connection_fails_as_one_that_was_lost(shared_queue_server: QueueServer) -> None:
+    """Celery closes what was lost twice, with messages under way, and any other error then ends the worker."""
+    app = celery_app.make_celery("test", shared_queue_server.url, namespace="rsvpq")
+    connection = app.connection()
+    channel: Any = connection.default_channel
+    queue = Queue("scan")(channel)
+    queue.declare()
+    app.send_task("producer.scan", queue="scan")
+    assert queue.get(no_ack=False)
+    connection.transport.client = None  # as after the first time, which was broken off
+    channel._disconnect_pools()
+    with pytest.raises(connection.connection_errors):
+        channel.close()
+    connection.close()
