@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -105,3 +106,21 @@ def test_nothing_is_done_in_a_paused_group_until_it_is_resumed(stack: Stack, lan
     assert rsvpq(stack, "resume", "group", "fr").returncode == 0
     until(lambda: {one["accepted"] for one in requests_of(stack, "fr")} == {1}, "the group goes on")
     assert "fr" in answered(stack)
+
+
+def test_a_group_rests_in_the_quiet_hours_of_the_settings_and_goes_on_without_them(stack: Stack, lanes: Lanes) -> None:
+    now, before = datetime.now(UTC), stack.config.read_text()
+    quiet = f"{now - timedelta(minutes=1):%H:%M}-{now + timedelta(hours=1):%H:%M}"
+    schedule = f'[[schedule]]\nevery = "1m"\ngroup = "hu"\nquiet = ["{quiet}"]\ntimezone = "UTC"\n'
+    stack.config.write_text(before + schedule)
+    stack.restart("dispatcher-0")
+    until(lambda: list(lanes.snapshot.status().groups) == ["hu"], "the dispatcher has let the group rest")
+    assert rsvpq(stack, "confirm", "--group", "hu", "--yes").returncode == 0
+    assert rsvpq(stack, "scan", "--group", "hu").returncode == 0
+    members = [name for name, group in groups_of(stack).items() if group == "hu"]
+    until(lambda: unfinished(lanes) == len(members), "the scans wait in their lanes")
+    assert "it has quiet hours for another" in rsvpq(stack, "explain", members[0]).stderr
+    assert {request["accepted"] for request in requests_of(stack, "hu")} == {0}
+    stack.config.write_text(before)
+    stack.restart("dispatcher-0")
+    until(lambda: {one["accepted"] for one in requests_of(stack, "hu")} == {1}, "the group goes on")
